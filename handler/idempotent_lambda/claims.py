@@ -1,0 +1,270 @@
+"""The record of one key, who may change it when, and what the store answers.
+
+Each condition is written here once and nowhere else; docs/protocol.md says why each is there.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NewType, Protocol
+
+from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Seconds, seconds_after
+from idempotent_lambda.conditions import Absent, Compare, Either, Every
+from idempotent_lambda.errors import StoreRefusedError
+
+Owner = NewType("Owner", str)
+"""The random id of one claim, constant over every retry of that claim."""
+
+
+class Status(StrEnum):
+    """What a record says of its key. Anything else is from a newer version: never claimed."""
+
+    IN_PROGRESS = "IN_PROGRESS"
+    COMPLETED = "COMPLETED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """The item of one key.
+
+    Attributes:
+        id: namespace and key.
+        lease_expires_at: until when the claim excludes others; none once completed.
+        expires_at: the TTL attribute. DynamoDB deletes days late, so nothing trusts it alone.
+        attempts: claims since the last release; removed on completion.
+    """
+
+    id: str
+    status: str
+    owner: Owner
+    expires_at: EpochSeconds
+    created_at: EpochMillis
+    lease_expires_at: EpochMillis | None = None
+    completed_at: EpochMillis | None = None
+    attempts: int | None = None
+
+
+EXPIRED = Every(
+    (Compare("status", "=", "completed"), Compare("expires_at", "<=", "now_seconds")),
+)
+"""Completed, and the retention is over. Until TTL deletes it the record is still there."""
+
+LAPSED = Every(
+    (Compare("status", "=", "in_progress"), Compare("lease_expires_at", "<=", "now_millis")),
+)
+"""Its owner was interrupted, or could not confirm its completion."""
+
+FREE = Either((Absent(), EXPIRED))
+"""Nobody's: may be claimed at once."""
+
+CLAIMABLE = Either((Absent(), EXPIRED, LAPSED))
+"""Free, or to be taken over."""
+
+OWNED = Every((Compare("owner", "=", "owner"), Compare("status", "=", "in_progress")))
+"""Still the caller's: may be completed or released."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What one owner asks of one record; the same value is sent again when an answer is lost.
+
+    Attributes:
+        now: the wall clock that conditions compare with.
+        retention: how long the record is kept, in seconds.
+    """
+
+    record_id: str
+    owner: Owner
+    now: EpochMillis
+    retention: Seconds
+
+    @property
+    def expires_at(self) -> EpochSeconds:
+        """The record's TTL, rounded up: expiry must never come early."""
+        return EpochSeconds(seconds_after(self.now) + self.retention)
+
+    @property
+    def operands(self) -> Mapping[str, Any]:
+        """The values of all operands, by name."""
+        return {
+            "completed": Status.COMPLETED.value,
+            "in_progress": Status.IN_PROGRESS.value,
+            "owner": self.owner,
+            "expires_at": self.expires_at,
+            "now_millis": self.now,
+            # Rounded down: what expires is compared with a clock that does not run ahead.
+            "now_seconds": self.now // 1000,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimRequest(Request):
+    """One claim.
+
+    Attributes:
+        takeover: whether a lapsed record may be claimed.
+    """
+
+    lease_expires_at: EpochMillis
+    takeover: bool
+
+    @classmethod
+    def of(
+        cls, request: Request, *, lease_expires_at: EpochMillis, takeover: bool
+    ) -> "ClaimRequest":
+        """A claim for the owner and record of a request."""
+        return cls(
+            record_id=request.record_id,
+            owner=request.owner,
+            now=request.now,
+            retention=request.retention,
+            lease_expires_at=lease_expires_at,
+            takeover=takeover,
+        )
+
+    @property
+    def expires_at(self) -> EpochSeconds:
+        """Outlives the lease too: TTL must not erase the evidence of interrupted work."""
+        lease_end = seconds_after(self.lease_expires_at)
+        return EpochSeconds(max(lease_end, seconds_after(self.now) + self.retention))
+
+    @property
+    def condition(self) -> Either:
+        """What must hold of the record."""
+        return CLAIMABLE if self.takeover else FREE
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The record is the caller's.
+
+    Attributes:
+        attempts: claims since the last release; more than one means a takeover.
+        recovered: the caller's own earlier request had been carried out, its answer lost.
+    """
+
+    owner: Owner
+    attempts: int
+    recovered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """The key is completed, and the retention is not over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Another owner's lease is live."""
+
+    lease_expires_at: EpochMillis
+
+
+@dataclass(frozen=True, slots=True)
+class Lapsed:
+    """The owner's lease is over, and a takeover was not asked for."""
+
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The completion is written; ``recovered`` as in `Claimed`."""
+
+    recovered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The record is gone: the key may be claimed."""
+
+
+@dataclass(frozen=True, slots=True)
+class LostLease:
+    """The record is not the caller's any more, and nothing was written.
+
+    Attributes:
+        completed: another owner has completed the key.
+    """
+
+    completed: bool
+
+
+ClaimOutcome = Claimed | Duplicate | Busy | Lapsed
+CompleteOutcome = Completed | LostLease
+ReleaseOutcome = Released | LostLease
+
+
+class ClaimStore(Protocol):
+    """A table of records. One suite (tests/contracts) holds every implementation to this.
+
+    Every method raises `StoreRefusedError` or `StoreUnavailableError`, and makes no call whose
+    worst case would not end before the deadline's reserve.
+    """
+
+    def claim(self, request: ClaimRequest, deadline: Deadline) -> ClaimOutcome:
+        """Take the record if its condition holds."""
+
+    def complete(self, request: Request, deadline: Deadline) -> CompleteOutcome:
+        """Complete the record if it is still the owner's; insists until the deadline."""
+
+    def release(self, request: Request, deadline: Deadline) -> ReleaseOutcome:
+        """Delete the record if it is still the owner's."""
+
+
+def claimed_record(found: Record | None, request: ClaimRequest) -> Record:
+    """The record after a successful claim of what was found."""
+    return Record(
+        id=request.record_id,
+        status=Status.IN_PROGRESS,
+        owner=request.owner,
+        lease_expires_at=request.lease_expires_at,
+        expires_at=request.expires_at,
+        created_at=request.now if found is None else found.created_at,
+        attempts=1 if found is None else (found.attempts or 0) + 1,
+    )
+
+
+def completed_record(found: Record, request: Request) -> Record:
+    """The record after a successful completion."""
+    return Record(
+        id=found.id,
+        status=Status.COMPLETED,
+        owner=found.owner,
+        expires_at=request.expires_at,
+        created_at=found.created_at,
+        completed_at=request.now,
+    )
+
+
+def refused_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome:
+    """What a claim means whose condition failed on the record that was found.
+
+    Raises:
+        StoreRefusedError: the record is not one this version can judge; it is left as it is.
+    """
+    match found:
+        case Record(status=Status.COMPLETED):
+            return Duplicate()
+        case Record(status=Status.IN_PROGRESS, owner=request.owner):
+            return Claimed(request.owner, found.attempts or 1, recovered=True)
+        case Record(status=Status.IN_PROGRESS, lease_expires_at=int(lease_end)):
+            if lease_end > request.now:
+                return Busy(EpochMillis(lease_end))
+            return Lapsed(found.attempts or 1)
+        case _:
+            status = found and found.status
+            problem = f"a record of status {status!r} is in the way; is it of a newer version?"
+            raise StoreRefusedError("claim", "UnknownRecord", problem, maybe_written=False)
+
+
+def refused_completion(found: Record | None, request: Request) -> CompleteOutcome:
+    """What a completion means whose condition failed on the record that was found."""
+    if found is None or found.status != Status.COMPLETED:
+        return LostLease(completed=False)
+    return Completed(recovered=True) if found.owner == request.owner else LostLease(completed=True)
+
+
+def refused_release(found: Record | None) -> ReleaseOutcome:
+    """What a release means whose condition failed on the record that was found."""
+    return Released() if found is None else LostLease(found.status == Status.COMPLETED)

@@ -1,0 +1,105 @@
+"""The Lambda handler: wires the consumer once per cold start.
+
+Importing this module reads the environment, imports the processor and makes the client, so that
+a wrong setting stops the function before it has received anything.
+"""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from idempotent_lambda.batch import Consumer, Processor
+from idempotent_lambda.clock import Millis, SystemClock
+from idempotent_lambda.dynamodb import DynamoDBClaimStore, new_client
+from idempotent_lambda.errors import InvalidProcessorError
+from idempotent_lambda.messages import PartialBatchResponse
+from idempotent_lambda.settings import Settings
+from idempotent_lambda.telemetry import JsonLines
+
+
+class LambdaContext(Protocol):
+    """The part of Lambda's context that is needed: the deadline, from which the lease follows.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
+    """
+
+    def get_remaining_time_in_millis(self) -> int:
+        """What is left of the invocation."""
+
+
+def load_processor(name: str) -> Processor:
+    """The function that ``module.function`` names.
+
+    Raises:
+        InvalidProcessorError: there is no such function, its module fails to import, or it is
+            a coroutine or generator function. Says what exists instead.
+    """
+    module_name, _, function_name = name.rpartition(".")
+    if not module_name or not function_name:
+        raise InvalidProcessorError(name, 'write it as "module.function", such as "orders.process"')
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and _leads_to(module_name, error.name):
+            found = [each.name for each in pkgutil.iter_modules([str(Path.cwd())])]
+            problem = f"there is no module {error.name!r}; the package has {_listed(found)}"
+            raise InvalidProcessorError(name, problem) from None
+        problem = f"importing its module failed: {type(error).__name__}: {error}"
+        raise InvalidProcessorError(name, problem) from error
+    processor: Processor | None = getattr(module, function_name, None)
+    if not callable(processor):
+        found = [
+            each
+            for each, value in vars(module).items()
+            if inspect.isfunction(value) and value.__module__ == module_name
+        ]
+        problem = f"{module_name!r} has no such function; it has {_listed(found)}"
+        raise InvalidProcessorError(name, problem)
+    kinds = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
+    if any(kind(processor) for kind in kinds):
+        problem = (
+            "it is a coroutine or generator function, whose call runs nothing; write a plain "
+            "function (asyncio.run(...) runs a coroutine inside one)"
+        )
+        raise InvalidProcessorError(name, problem)
+    return processor
+
+
+def _leads_to(module_name: str, missing: str | None) -> bool:
+    # Otherwise the module is there, and something that it imports is not.
+    return missing is not None and f"{module_name}.".startswith(f"{missing}.")
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
+
+
+def wire(settings: Settings) -> Callable[[object, LambdaContext], PartialBatchResponse]:
+    """The Lambda handler for some settings.
+
+    Raises:
+        InvalidProcessorError: see `load_processor`.
+    """
+    clock = SystemClock()
+    consumer = Consumer(
+        processor=load_processor(settings.processor),
+        store=DynamoDBClaimStore(new_client(), settings.table, clock),
+        key_rule=settings.key_rule,
+        clock=clock,
+        observer=JsonLines(hash_keys=settings.hash_keys),
+        retention=settings.retention,
+        lease_margin=settings.lease_margin,
+        minimum_remaining=settings.minimum_remaining,
+    )
+
+    def handle(event: object, context: LambdaContext) -> PartialBatchResponse:
+        return consumer.consume(event, Millis(context.get_remaining_time_in_millis()))
+
+    return handle
+
+
+handler: Callable[[Any, Any], PartialBatchResponse] = wire(Settings.from_environment())
+"""What Lambda calls."""

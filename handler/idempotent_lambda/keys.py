@@ -1,0 +1,146 @@
+"""From a delivery to its idempotency key, and from key to record id.
+
+The record id is injective: two different keys never share a record, and one key has one id.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jmespath
+import jmespath.exceptions
+
+from idempotent_lambda.errors import MissingKeyError, UndecodableBodyError, UnsupportedKeyError
+from idempotent_lambda.messages import Delivery
+
+if TYPE_CHECKING:
+    from jmespath.parser import ParsedResult
+
+MAXIMUM_ID_BYTES = 2048
+"""DynamoDB's limit of a partition key, in UTF-8 bytes.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+"""
+
+MAXIMUM_NAMESPACE_BYTES = 255
+"""Leaves room for the key."""
+
+SEPARATOR = "#"
+"""Ends the namespace, which must not hold one. A second one right behind it opens the reserved
+domain of keys that are no plain text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One idempotency key.
+
+    Attributes:
+        text: the key as people read it.
+        record_id: the record's partition key, namespace included.
+    """
+
+    text: str
+    record_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRule:
+    """How a consumer's messages get their keys."""
+
+    namespace: str
+    expression: str
+    search: "ParsedResult"
+
+    @classmethod
+    def compile(cls, *, namespace: str, expression: str) -> "KeyRule":
+        """The rule for a namespace and a JMESPath expression over the SQS record.
+
+        Raises:
+            ValueError: the namespace is empty or holds ``#``, or the expression is not JMESPath.
+        """
+        size = len(namespace.encode(errors="surrogatepass"))
+        if not 0 < size <= MAXIMUM_NAMESPACE_BYTES or SEPARATOR in namespace:
+            raise ValueError(
+                f"{namespace!r} is no namespace: it must be 1 to {MAXIMUM_NAMESPACE_BYTES} bytes "
+                f"of text without {SEPARATOR!r}"
+            )
+        try:
+            return cls(namespace, expression, jmespath.compile(expression))
+        except jmespath.exceptions.JMESPathError as error:
+            problem = str(error).splitlines()[0]
+            raise ValueError(f"{expression!r} is no JMESPath expression: {problem}") from None
+
+    def key_of(self, delivery: Delivery) -> Key:
+        """The key of a delivery.
+
+        Raises:
+            MissingKeyError: the expression finds null, an empty text, an object, or an array
+                with such a part.
+            UndecodableBodyError: it finds nothing and the body is not JSON.
+            UnsupportedKeyError: the key cannot be written as UTF-8 or as JSON.
+        """
+        if delivery.body is None and delivery.body_problem:
+            raise UndecodableBodyError(self.expression, delivery.body_problem)
+        try:
+            value = self.search.search(delivery.document())
+        except jmespath.exceptions.JMESPathError as error:
+            # A function got a value of the wrong type, such as length(null).
+            raise MissingKeyError(self.expression, type(error).__name__) from None
+        if _is_missing(value):
+            if delivery.body_problem:
+                raise UndecodableBodyError(self.expression, delivery.body_problem)
+            raise MissingKeyError(self.expression, _described(value))
+        return Key(_text(value), record_id(self.namespace, value))
+
+
+def record_id(namespace: str, value: Any) -> str:
+    """The partition key of ``value``: ``namespace#value`` for ordinary text.
+
+    Everything else lies behind ``##``: canonical JSON for what is no text (so 1 is not "1"),
+    and for text that itself begins with ``#``; a SHA-256 for what is over the byte limit. JSON
+    never begins with the letter s, so the three cannot meet.
+
+    Raises:
+        UnsupportedKeyError: the value holds a lone surrogate or an infinite number.
+    """
+    plain = isinstance(value, str) and not value.startswith(SEPARATOR)
+    domain = value if plain else SEPARATOR + _canonical_json(value)
+    try:
+        whole = f"{namespace}{SEPARATOR}{domain}".encode()
+    except UnicodeEncodeError as error:
+        raise UnsupportedKeyError(
+            f"the key holds a lone surrogate at character {error.start - len(namespace) - 1}, "
+            "which is no Unicode text: correct the producer"
+        ) from None
+    if len(whole) <= MAXIMUM_ID_BYTES:
+        return whole.decode()
+    return f"{namespace}{SEPARATOR * 2}sha256:{hashlib.sha256(domain.encode()).hexdigest()}"
+
+
+def _canonical_json(value: Any) -> str:
+    try:
+        return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    except ValueError:
+        raise UnsupportedKeyError(
+            "the key holds a number beyond what JSON can say: send it as text"
+        ) from None
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else _canonical_json(value)
+
+
+def _is_missing(value: Any) -> bool:
+    if isinstance(value, list):
+        return not value or any(isinstance(part, list) or _is_missing(part) for part in value)
+    return value is None or value == "" or isinstance(value, dict)
+
+
+def _described(value: Any) -> str:
+    # Never the value itself: an object or an array is a part of the body.
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return "an object"
+    return "an array that is empty or has a part that is no key" if value else "an empty text"

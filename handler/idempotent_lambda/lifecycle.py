@@ -1,0 +1,181 @@
+"""The life of one claim as a pure state machine: which step follows which reply.
+
+A step is what the worker does next, and at the same time the state it is in. `advance` is the
+whole protocol of one key; it does no I/O, reads no clock and keeps nothing, so that the same
+code runs in production and under a test that tries every order of events.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from idempotent_lambda.claims import (
+    Busy,
+    Claimed,
+    ClaimOutcome,
+    Completed,
+    CompleteOutcome,
+    Duplicate,
+    Lapsed,
+    LostLease,
+    Owner,
+    ReleaseOutcome,
+)
+from idempotent_lambda.errors import StoreError
+
+
+class Outcome(StrEnum):
+    """How a message ended; the ``outcome`` of its log line."""
+
+    COMPLETED = "completed"
+    """The effect ran and its completion is confirmed."""
+    DUPLICATE = "duplicate"
+    """The key was completed before."""
+    BUSY = "busy"
+    """Another owner's lease is live."""
+    FAILED = "failed"
+    """The processor raised: not done, the claim was given back."""
+    INTERRUPTED = "interrupted"
+    """The processor was stopped by SystemExit or the like; the claim stays until its lease ends."""
+    UNCONFIRMED = "unconfirmed"
+    """The effect ran, its completion could not be confirmed; the claim stays."""
+    LOST_LEASE = "lost_lease"
+    """The effect ended after its lease; the record belongs to another owner."""
+    UNAVAILABLE = "unavailable"
+    """The table gave no answer to the claim; the processor did not run."""
+    NOT_STARTED = "not_started"
+    """Too little time was left, or the batch was stopped; the processor did not run."""
+    DEFERRED = "deferred"
+    """Interrupted at least twice before: it runs only where it can take no other message along."""
+    REJECTED = "rejected"
+    """No key: the processor did not run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Take the record; a lapsed one only with ``takeover``."""
+
+    takeover: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Run the processor."""
+
+    claim: Claimed
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """Write the completion, until it is confirmed or the time is over."""
+
+    owner: Owner
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Give the claim back, as best one can; ``outcome`` stands whatever the reply."""
+
+    owner: Owner
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class PutOff:
+    """Leave the lapsed record until the rest of the batch is settled."""
+
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The end. What is not acknowledged is reported, and delivered again."""
+
+    outcome: Outcome
+    acknowledged: bool = False
+
+
+Step = Claim | Run | Complete | Release
+End = Settled | PutOff
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The processor returned: the effect is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """The processor raised an Exception, by which it says: not done."""
+
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The processor was stopped by another BaseException: nobody knows what is done."""
+
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """The store refused or did not answer.
+
+    Attributes:
+        owner: the owner token of the request.
+    """
+
+    owner: Owner
+    error: StoreError
+
+
+Reply = (
+    ClaimOutcome | CompleteOutcome | ReleaseOutcome | Returned | Raised | Interrupted | Unanswered
+)
+
+
+def advance(  # noqa: C901, PLR0911, PLR0912  # the table of transitions, one row each
+    step: Step, reply: Reply, *, may_start: bool
+) -> Step | End:
+    """The step after ``step`` was done and answered by ``reply``.
+
+    Args:
+        step: what was done.
+        reply: how it ended.
+        may_start: whether a processor started now has the minimum time left.
+
+    Raises:
+        TypeError: such a reply never follows such a step.
+    """
+    match step, reply:
+        case Claim(), Claimed():
+            return Run(reply) if may_start else Release(reply.owner, Outcome.NOT_STARTED)
+        case Claim(), Duplicate():
+            return Settled(Outcome.DUPLICATE, acknowledged=True)
+        case Claim(), Busy():
+            return Settled(Outcome.BUSY)
+        case Claim(), Lapsed(attempts):
+            return PutOff(attempts)
+        case Claim(), Unanswered(owner, error):
+            # Fail closed: the effect must not run. If the claim did get through, giving it back
+            # spares the next delivery a wait for the lease.
+            if error.maybe_written:
+                return Release(owner, Outcome.UNAVAILABLE)
+            return Settled(Outcome.UNAVAILABLE)
+        case Run(claim), Returned():
+            return Complete(claim.owner)
+        case Run(claim), Raised():
+            return Release(claim.owner, Outcome.FAILED)
+        case Run(), Interrupted():
+            return Settled(Outcome.INTERRUPTED)
+        case Complete(), Completed():
+            return Settled(Outcome.COMPLETED, acknowledged=True)
+        case Complete(), LostLease(completed):
+            return Settled(Outcome.LOST_LEASE, acknowledged=completed)
+        case Complete(), Unanswered():
+            # The effect is done, so the claim is never given back here.
+            return Settled(Outcome.UNCONFIRMED)
+        case Release(_, outcome), _:
+            return Settled(outcome)
+        case _:
+            raise TypeError(f"{reply!r} is no reply to {step!r}")

@@ -1,0 +1,100 @@
+"""The only reader of the environment. All that is wrong with it is said in one error."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from idempotent_lambda.clock import Millis, Seconds
+from idempotent_lambda.errors import InvalidSettingsError
+from idempotent_lambda.keys import KeyRule
+
+REMEDY = "the Terraform module sets it; without the module, set it on the function"
+
+LOG_KEYS = ("plain", "hashed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a consumer is told by its environment.
+
+    Attributes:
+        table: name of the DynamoDB table.
+        processor: ``module.function`` of the user's code.
+        key_rule: namespace and key expression, compiled.
+        retention: how long a completed record suppresses duplicates, in seconds.
+        lease_margin: added to the deadline: at least clock skew plus the delay of Lambda's kill.
+        minimum_remaining: no processor starts with less time left.
+        hash_keys: whether log lines show keys hashed.
+    """
+
+    table: str
+    processor: str
+    key_rule: KeyRule
+    retention: Seconds
+    lease_margin: Millis
+    minimum_remaining: Millis
+    hash_keys: bool
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """The settings of this function.
+
+        Raises:
+            InvalidSettingsError: names every variable that is missing or wrong.
+        """
+        reader = _Reader(environment)
+        namespace = reader.text("IDEMPOTENCY_NAMESPACE")
+        expression = reader.text("IDEMPOTENCY_KEY", default="messageId")
+        key_rule = reader.key_rule(namespace, expression)
+        settings = cls(
+            table=reader.text("IDEMPOTENCY_TABLE"),
+            processor=reader.text("IDEMPOTENCY_PROCESSOR"),
+            key_rule=key_rule,
+            retention=Seconds(reader.number("IDEMPOTENCY_RETENTION_SECONDS", minimum=60)),
+            lease_margin=Millis(reader.number("IDEMPOTENCY_LEASE_MARGIN_MILLIS", default=5000)),
+            minimum_remaining=Millis(
+                reader.number("IDEMPOTENCY_MINIMUM_REMAINING_MILLIS", default=1000)
+            ),
+            hash_keys=reader.choice("IDEMPOTENCY_LOG_KEYS", LOG_KEYS) == "hashed",
+        )
+        if reader.problems:
+            raise InvalidSettingsError(tuple(reader.problems))
+        return settings
+
+
+class _Reader:
+    """Reads one variable at a time and gathers what is wrong."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self.problems: list[str] = []
+
+    def text(self, name: str, default: str = "") -> str:
+        value = self._environment.get(name) or default
+        if not value:
+            self.problems.append(f"{name} is not set: {REMEDY}")
+        return value
+
+    def number(self, name: str, *, minimum: int = 1, default: int | None = None) -> int:
+        value = self._environment.get(name) or ("" if default is None else str(default))
+        if not value:
+            self.problems.append(f"{name} is not set: {REMEDY}")
+        elif not (value.isascii() and value.isdecimal() and int(value) >= minimum):
+            self.problems.append(f"{name} is {value!r}: set a whole number of at least {minimum}")
+        else:
+            return int(value)
+        return minimum
+
+    def choice(self, name: str, choices: tuple[str, ...]) -> str:
+        value = self._environment.get(name) or choices[0]
+        if value not in choices:
+            self.problems.append(f"{name} is {value!r}: set one of {', '.join(choices)}")
+        return value
+
+    def key_rule(self, namespace: str, expression: str) -> KeyRule:
+        try:
+            return KeyRule.compile(namespace=namespace, expression=expression)
+        except ValueError as error:
+            if namespace:
+                self.problems.append(f"IDEMPOTENCY_NAMESPACE, IDEMPOTENCY_KEY: {error}")
+            return KeyRule.compile(namespace="invalid", expression="messageId")

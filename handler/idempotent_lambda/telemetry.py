@@ -1,0 +1,139 @@
+"""What an operator sees: one JSON line per message on standard output.
+
+Never the body. The key is plain or hashed, by setting. An error's text is logged as it was
+raised, so what a processor puts into its exceptions is the processor's to choose.
+"""
+
+import hashlib
+import json
+import sys
+import traceback
+from dataclasses import dataclass, field
+from typing import Protocol, TextIO
+
+from idempotent_lambda.claims import Claimed, Completed, LostLease
+from idempotent_lambda.clock import Millis
+from idempotent_lambda.keys import Key
+from idempotent_lambda.lifecycle import (
+    Claim,
+    Complete,
+    Interrupted,
+    Outcome,
+    Raised,
+    Release,
+    Reply,
+    Run,
+    Settled,
+    Step,
+    Unanswered,
+)
+from idempotent_lambda.messages import Delivery
+
+MAXIMUM_ERROR_CHARACTERS = 1000
+MAXIMUM_FRAMES = 10
+
+_DURATIONS = {Claim: "claim_ms", Run: "run_ms", Complete: "settle_ms", Release: "settle_ms"}
+_QUIET = frozenset({Outcome.COMPLETED, Outcome.DUPLICATE, Outcome.BUSY})
+
+
+@dataclass(slots=True)
+class Trace:
+    """What happened to one key, gathered on the way.
+
+    Attributes:
+        attempts: claims since the last release; None where none was made.
+        recovered: an answer of the table was lost, and the owner knew its own write again.
+        lease_lost: the record had another owner when it was to be settled.
+        durations: milliseconds spent, by log field.
+        errors: in the order they occurred.
+    """
+
+    attempts: int | None = None
+    recovered: bool = False
+    lease_lost: bool = False
+    durations: dict[str, Millis] = field(default_factory=dict)
+    errors: list[BaseException] = field(default_factory=list)
+
+    def note(self, step: Step, reply: Reply, spent: Millis) -> None:
+        """Take down one step, its reply and how long it took."""
+        self.durations[_DURATIONS[type(step)]] = spent
+        match reply:
+            case Claimed(_, attempts, recovered):
+                self.attempts = attempts
+                self.recovered = recovered
+            case Completed(recovered):
+                self.recovered |= recovered
+            case LostLease():
+                self.lease_lost = True
+            case Raised(error) | Interrupted(error) | Unanswered(_, error):
+                self.errors.append(error)
+            case _:
+                pass
+
+
+class Observer(Protocol):
+    """Told of every message, once, when it is settled."""
+
+    def settled(
+        self, delivery: Delivery, key: Key | None, settled: Settled, trace: Trace, *, follows: bool
+    ) -> None:
+        """A message is settled.
+
+        Args:
+            delivery: the message.
+            key: its key; None if it has none.
+            settled: how it ended.
+            trace: what happened to its key.
+            follows: another message of the batch with the same key was its leader, and this
+                one shares that one's end.
+        """
+
+
+class JsonLines:
+    """Writes one JSON object per message."""
+
+    def __init__(self, *, hash_keys: bool, stream: TextIO | None = None) -> None:
+        self._hash_keys = hash_keys
+        self._stream = stream
+
+    def settled(
+        self, delivery: Delivery, key: Key | None, settled: Settled, trace: Trace, *, follows: bool
+    ) -> None:
+        """See `Observer.settled`."""
+        line = {
+            "level": "INFO" if settled.outcome in _QUIET else "ERROR",
+            "event": "message",
+            "outcome": settled.outcome,
+            "acknowledged": settled.acknowledged,
+            "key": self._shown(key),
+            "message_id": delivery.id,
+            "receive_count": delivery.receive_count,
+            "coalesced": follows,
+            "takeover": (trace.attempts or 1) > 1,
+            "attempts": trace.attempts,
+            "recovered": trace.recovered,
+            "lease_lost": trace.lease_lost,
+            **{name: trace.durations.get(name) for name in _DURATIONS.values()},
+            "errors": [_described(error) for error in trace.errors],
+        }
+        # One write per line, so that lines of several threads never mix.
+        stream = self._stream or sys.stdout
+        stream.write(json.dumps(line, ensure_ascii=True, separators=(",", ":")) + "\n")
+        stream.flush()
+
+    def _shown(self, key: Key | None) -> str | None:
+        if key is None:
+            return None
+        if self._hash_keys:
+            return f"sha256:{hashlib.sha256(key.record_id.encode()).hexdigest()}"
+        return key.text
+
+
+def _described(error: BaseException) -> dict[str, object]:
+    frames = traceback.extract_tb(error.__traceback__)[-MAXIMUM_FRAMES:]
+    return {
+        "type": type(error).__name__,
+        "text": str(error)[:MAXIMUM_ERROR_CHARACTERS],
+        # Places, no source lines and no values.
+        "at": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+    }

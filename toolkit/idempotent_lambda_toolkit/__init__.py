@@ -1,0 +1,1 @@
+"""For people who build and run consumers: what helps in tests. Never deployed."""
