@@ -1,0 +1,66 @@
+# One runner for everything. Each target sets up what it needs, from pinned locks.
+
+PYTHON ?= python3
+TESTS ?= tests
+# More workers than cores: the end-to-end scenarios mostly wait for queues.
+WORKERS ?= 4
+
+DEV := .venv/bin
+MAKEFLAGS += --no-print-directory
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast lint format validate lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/.ready .venv-emulator/.ready ## Deploy the quickstart on the emulator and attack it (about 4 minutes)
+	@$(DEV)/python -m scripts.demo
+
+test: .venv/.ready .venv-emulator/.ready lint ## Run every check and every test (about 8 minutes)
+	@mkdir -p build
+	@$(DEV)/pytest -n $(WORKERS) --dist worksteal --junitxml build/tests.xml $(TESTS)
+
+test-fast: .venv/.ready .venv-emulator/.ready ## Run the tests that need neither terraform nor patience
+	@mkdir -p build
+	@$(DEV)/pytest -n 2 -m "not slow and not terraform" --junitxml build/tests-fast.xml $(TESTS)
+
+lint: .venv/.ready ## Check style, types, module order and Terraform formatting
+	@$(DEV)/ruff format --check --quiet . && $(DEV)/ruff check --quiet .
+	@$(DEV)/mypy
+	@PYTHONPATH=handler:toolkit $(DEV)/lint-imports --no-timing
+	@$(DEV)/python -m scripts.lab.terraform fmt
+
+format: .venv/.ready ## Format Python and Terraform
+	@$(DEV)/ruff check --quiet --fix-only . && $(DEV)/ruff format --quiet .
+	@$(DEV)/python -m scripts.lab.terraform format
+
+validate: .venv/.ready ## terraform init and validate in the root and every example
+	@$(DEV)/python -m scripts.lab.terraform init
+	@$(DEV)/python -m scripts.lab.terraform validate
+
+lock: ## Pin the newest allowed versions of the Python packages (needs uv)
+	@for name in dev emulator; do \
+	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+	    --no-header --no-emit-index-url requirements/$$name.in -o requirements/$$name.lock; \
+	done
+
+clean: ## Remove everything that is built
+	@rm -rf .venv .venv-emulator build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .import_linter_cache
+	@find . -name __pycache__ -prune -exec rm -rf {} +
+	@find . -name .terraform -prune -exec rm -rf {} +
+
+# An environment is made anew when its lock changes, so that it never holds more than the lock says.
+.venv/.ready: requirements/dev.lock
+.venv-emulator/.ready: requirements/emulator.lock
+.venv/.ready .venv-emulator/.ready:
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "$(PYTHON) is missing: install Python 3.11 or newer, or set PYTHON=/its/path" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "$(PYTHON) is older than 3.11: set PYTHON=/path/to/a/newer/one" >&2; exit 1; }
+	@echo "setting up $(@D) from $< ..."
+	@$(PYTHON) -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install --quiet --require-hashes -r $<
+	@touch $@
