@@ -1,5 +1,6 @@
 """The engines behind the contract suite: every `ClaimStore` must pass it unchanged."""
 
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,7 +14,11 @@ from idempotent_lambda.clock import Clock
 from idempotent_lambda.dynamodb import DynamoDBClaimStore, new_client
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
 
-TABLE = "contract"
+MOTO = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+}
 
 
 class Engine(Protocol):
@@ -48,17 +53,21 @@ class DynamoDB:
     store: ClaimStore
     client: Any
 
+    table: str
+
     @classmethod
     def create(cls, clock: Clock) -> "DynamoDB":
         # Not the default session, which keeps the first credentials it sees.
         client = boto3.session.Session().client("dynamodb")
+        table = f"idempotent-lambda-contract-{secrets.token_hex(4)}"
         client.create_table(
-            TableName=TABLE,
+            TableName=table,
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
             AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST",
         )
-        return cls(DynamoDBClaimStore(new_client(), TABLE, clock), client)
+        client.get_waiter("table_exists").wait(TableName=table)
+        return cls(DynamoDBClaimStore(new_client(), table, clock), client, table)
 
     def put(self, record: Record) -> None:
         item = {
@@ -66,11 +75,11 @@ class DynamoDB:
             for name in Record.__slots__
             if (value := getattr(record, name)) is not None
         }
-        self.client.put_item(TableName=TABLE, Item=item)
+        self.client.put_item(TableName=self.table, Item=item)
 
     def get(self, record_id: str) -> Record | None:
         key = {"id": {"S": record_id}}
-        item = self.client.get_item(TableName=TABLE, Key=key, ConsistentRead=True).get("Item")
+        item = self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item")
         if item is None:
             return None
         # Everything that lies in the table must be an attribute of the record, and no more.
@@ -93,26 +102,35 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
-@pytest.fixture(params=["memory", "moto", pytest.param("emulator", marks=pytest.mark.emulator)])
+@pytest.fixture(
+    params=[
+        "memory",
+        "moto",
+        pytest.param("emulator", marks=pytest.mark.emulator),
+        pytest.param("aws", marks=pytest.mark.aws),
+    ]
+)
 def engine(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, clock: ManualClock
 ) -> Iterator[Engine]:
     """Every engine in turn."""
-    if request.param == "memory":
-        yield InMemory()
-    elif request.param == "moto":
-        aws_environment(
-            monkeypatch,
-            {
-                "AWS_ACCESS_KEY_ID": "testing",
-                "AWS_SECRET_ACCESS_KEY": "testing",
-                "AWS_DEFAULT_REGION": "eu-central-1",
-            },
-        )
-        monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-        with mock_aws():
+    match request.param:
+        case "memory":
+            yield InMemory()
+        case "moto":
+            aws_environment(monkeypatch, MOTO)
+            monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+            with mock_aws():
+                yield DynamoDB.create(clock)
+        case "emulator":
+            emulator = request.getfixturevalue("emulator")
+            aws_environment(monkeypatch, emulator.environment(request.getfixturevalue("account")))
             yield DynamoDB.create(clock)
-    else:
-        emulator = request.getfixturevalue("emulator")
-        aws_environment(monkeypatch, emulator.environment(request.getfixturevalue("account")))
-        yield DynamoDB.create(clock)
+        case _:
+            if boto3.session.Session().get_credentials() is None:
+                pytest.skip("there are no AWS credentials")
+            live = DynamoDB.create(clock)
+            try:
+                yield live
+            finally:
+                live.client.delete_table(TableName=live.table)

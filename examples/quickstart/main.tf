@@ -1,0 +1,25 @@
+module "orders" {
+  source = "../.."
+
+  name        = var.name
+  code        = { source_dir = "${path.module}/src" }
+  processor   = "orders.process"
+  idempotency = { key = "body.order_id" }
+
+  function = {
+    environment       = { LEDGER_TABLE = aws_dynamodb_table.ledger.name }
+    policy_statements = [{ actions = ["dynamodb:PutItem"], resources = [aws_dynamodb_table.ledger.arn] }]
+  }
+}
+
+# Stands for the card processor: one row per charge, whoever asks for it and how often.
+resource "aws_dynamodb_table" "ledger" {
+  name         = "${var.name}-ledger"
+  billing_mode = "PAY_PER_REQUEST"
+  hash_key     = "charge_id"
+
+  attribute {
+    name = "charge_id"
+    type = "S"
+  }
+}

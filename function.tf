@@ -1,0 +1,113 @@
+locals {
+  # 1. The files to deploy, by their name in the zip. scripts/pack.py lists by the same rule; it stops
+  # when its hash differs from ours.
+  left_out       = "(^|/)(\\.|__pycache__/)|\\.pyc$"
+  source_dir     = coalesce(var.code.source_dir, "-") # fileset("") would list the working directory
+  source_files   = [for file in fileset(local.source_dir, "**") : file if !can(regex(local.left_out, file))]
+  python_files   = [for file in local.source_files : file if endswith(file, ".py")]
+  package_dir    = "${path.module}/handler"
+  package_files  = [for file in fileset(local.package_dir, "idempotent_lambda/**") : file if !can(regex(local.left_out, file))]
+  deployed_files = merge({ for file in local.package_files : file => "${local.package_dir}/${file}" }, { for file in local.source_files : file => "${local.source_dir}/${file}" })
+
+  # 2. Their hash, known at plan without building anything. Text is hashed with LF, so that a checkout
+  # with CRLF plans no change; what is no text fails file() and is hashed as it is.
+  source_hash = sha256(join("\n", [
+    for name, file in local.deployed_files : "${name} ${try(sha256(replace(file(file), "\r\n", "\n")), filesha256(file))}"
+  ]))
+
+  # 3. The zip. Its name holds the hash, so a fresh clone, which has no zip, plans no change.
+  packed = var.code.source_dir != null
+  zip    = local.packed ? "${path.root}/.terraform/idempotent-lambda/${var.name}-${local.source_hash}.zip" : var.code.filename
+
+  # 4. The files that could hold the processor's module.
+  processor_module = var.processor == null ? "" : join("/", slice(split(".", var.processor), 0, length(split(".", var.processor)) - 1))
+  processor_files  = local.processor_module == "" ? [] : ["${local.processor_module}.py", "${local.processor_module}/__init__.py"]
+}
+
+# Replaced, and so run again, when the code or the name changes: a renamed function is a new one and
+# needs its zip, which this machine may not have.
+resource "terraform_data" "package" {
+  count = local.packed ? 1 : 0
+
+  triggers_replace = [var.name, local.source_hash]
+
+  provisioner "local-exec" {
+    interpreter = ["sh", "-c"]
+    quiet       = true
+    command     = "python3 -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null || { echo \"$NO_PYTHON\" >&2; exit 1; }; exec python3 -I \"$PACKER\" \"$SOURCE_DIR\" \"$PACKAGE_DIR\" \"$ZIP\" \"$SOURCE_HASH\""
+
+    environment = {
+      NO_PYTHON   = "Cannot pack code.source_dir: no python3 of version 3.8 or newer on the PATH. Install one where terraform apply runs, or build the zip elsewhere and set code.filename."
+      PACKAGE_DIR = local.package_dir
+      PACKER      = "${path.module}/scripts/pack.py"
+      SOURCE_DIR  = local.source_dir
+      SOURCE_HASH = local.source_hash
+      ZIP         = local.zip
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = length(local.python_files) > 0
+      error_message = "code.source_dir = \"${var.code.source_dir}\" holds no .py file; at least one is needed. Check that the directory exists: a relative path starts where terraform runs, so write \"$${path.module}/...\"."
+    }
+
+    precondition {
+      condition     = !contains(local.source_files, "requirements.txt")
+      error_message = "code.source_dir = \"${var.code.source_dir}\" holds a requirements.txt, and packing installs nothing. Install what it lists and the package idempotent_lambda with `pip install --target`, zip the result with your modules, and set code.filename to the zip."
+    }
+
+    precondition {
+      condition     = !anytrue([for file in local.source_files : split("/", trimsuffix(file, ".py"))[0] == "idempotent_lambda"])
+      error_message = "code.source_dir = \"${var.code.source_dir}\" holds a module idempotent_lambda of its own, which would hide the deployed package of that name. Remove or rename it; the package is added for you."
+    }
+
+    precondition {
+      condition     = length(local.python_files) == 0 || length(local.processor_files) == 0 || length(setintersection(local.processor_files, local.python_files)) > 0
+      error_message = "processor = \"${coalesce(var.processor, "null")}\" names a module that code.source_dir = \"${var.code.source_dir}\" does not hold: there is no ${join(" or ", local.processor_files)}. Correct the name, or add the file."
+    }
+  }
+}
+
+resource "aws_lambda_function" "consumer" {
+  function_name    = var.name
+  description      = "Processes each message of the queue ${local.queue_name} once per idempotency key."
+  role             = aws_iam_role.function.arn
+  handler          = var.function.handler
+  runtime          = var.function.runtime
+  architectures    = [var.function.architecture]
+  memory_size      = var.function.memory_mb
+  timeout          = var.function.timeout_seconds
+  filename         = local.zip
+  source_code_hash = local.packed ? local.source_hash : filebase64sha256(local.zip)
+
+  environment {
+    variables = merge(var.function.environment, { for name, value in local.settings : name => tostring(value) if value != null })
+  }
+
+  logging_config {
+    log_format = "JSON"
+    log_group  = aws_cloudwatch_log_group.function.name
+  }
+
+  tracing_config {
+    mode = var.function.tracing ? "Active" : "PassThrough"
+  }
+
+  tags = var.tags
+
+  # No invocation without its permissions, from the first to the last.
+  depends_on = [aws_iam_role_policy.function, aws_iam_role_policy.processor, terraform_data.package]
+
+  lifecycle {
+    precondition {
+      condition     = var.processor != null || var.function.handler != local.builtin_handler
+      error_message = "processor is null, and the built-in entry point needs it. Set it to \"module.function\", or set function.handler to a handler of your own."
+    }
+
+    precondition {
+      condition     = var.idempotency.minimum_remaining_seconds + local.reserve_seconds < var.function.timeout_seconds
+      error_message = "idempotency.minimum_remaining_seconds = ${var.idempotency.minimum_remaining_seconds} plus the reserve of ${local.reserve_seconds} is not below function.timeout_seconds = ${var.function.timeout_seconds} (seconds): no message could ever start. Lower the first, or raise the timeout."
+    }
+  }
+}

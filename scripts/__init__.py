@@ -1,0 +1,1 @@
+"""What developers run from the repository; nothing here is deployed."""

@@ -1,0 +1,114 @@
+"""What the demo deploys: the quickstart with orders.py wrapped, and the same without protection.
+
+The quickstart's own files are copied and terraform's override files change what the demo needs
+changed: where the module comes from (a git repository, as in anybody's stack), short times, the
+wrapper. ``naive.tf`` adds a queue, a function and a ledger of their own for the unprotected stack.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from scripts.demo.ledger import STACKS, Stack
+from scripts.lab.emulator import ROOT
+from scripts.lab.source import repository
+
+QUICKSTART: Final = ROOT / "examples" / "quickstart"
+HERE: Final = Path(__file__).parent
+WRAPPER: Final = HERE / "wrapper"
+CONFIGURATION: Final = HERE / "terraform"
+
+CLAIMS: Final = Path("handler", "idempotent_lambda", "claims.py")
+BEFORE: Final = re.compile(r"^(?=FREE = )", re.MULTILINE)
+SABOTAGE: Final = """\
+# Sabotaged by the demo: of "completed and expired" only "completed" is left, of "in progress and
+# lapsed" only "in progress". Any record may be claimed again.
+EXPIRED = Every(EXPIRED.parts[:1])
+LAPSED = Every(LAPSED.parts[:1])
+
+"""
+
+# Run on the sabotaged copy: a completed record that is kept for ever must look free in it.
+PROOF: Final = """
+import sys
+from types import SimpleNamespace
+from idempotent_lambda.claims import FREE, Status
+from idempotent_lambda.conditions import holds
+record = SimpleNamespace(status=Status.COMPLETED, expires_at=2**40)
+sys.exit(not holds(FREE, record, {"completed": Status.COMPLETED, "now_seconds": 1}))
+"""
+
+
+class SabotageError(Exception):
+    """What DEMO_BREAK should break was not found, so that the demo would prove nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consumer:
+    """One of the two stacks, as terraform's outputs name its parts."""
+
+    dead_letter_queue_url: str
+    faults_table: str
+    function_name: str
+    ledger_table: str
+    log_group_name: str
+    queue_arn: str
+    queue_url: str
+
+
+def write(directory: Path, *, break_claim: bool) -> Path:
+    """Write the root module into ``directory``, its module source beside it; where it is.
+
+    Raises:
+        SabotageError: The claim can't be broken as asked.
+        SourceError: git is missing or failed.
+    """
+    source = repository(directory / "module.git")
+    if break_claim:
+        source = _sabotaged(directory)
+    stack = directory / "stack"
+    sources = stack / "src"
+    shutil.copytree(
+        QUICKSTART, stack, ignore=shutil.ignore_patterns(".*", "__pycache__", "*.tfstate*")
+    )
+    shutil.copy(WRAPPER / "faults.py", sources)
+    for file in CONFIGURATION.glob("*.tf"):
+        text = file.read_text(encoding="utf-8").replace("MODULE_SOURCE", source)
+        (stack / file.name).write_text(text, encoding="utf-8")
+    with zipfile.ZipFile(stack / "naive.zip", "w") as package:
+        for file in (*sorted(sources.glob("*.py")), WRAPPER / "naive.py"):
+            package.write(file, file.name)
+    return stack
+
+
+def stacks(outputs: Mapping[str, Any]) -> dict[Stack, Consumer]:
+    """The two stacks that were deployed."""
+    return {stack: Consumer(**outputs[stack]) for stack in STACKS}
+
+
+def _sabotaged(directory: Path) -> str:
+    copy = directory / "sabotaged"
+    subprocess.run(["git", "clone", "--quiet", directory / "module.git", copy], check=True)
+    claims = copy / CLAIMS
+    text, places = BEFORE.subn(SABOTAGE, claims.read_text(encoding="utf-8"))
+    claims.write_text(text, encoding="utf-8")
+    proof = subprocess.run(
+        [sys.executable, "-c", PROOF],
+        cwd=copy / "handler",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if places != 1 or proof.returncode != 0:
+        said = (proof.stderr.strip().splitlines() or ["a completed record is still not free"])[-1]
+        raise SabotageError(
+            f"DEMO_BREAK=claim did not break {CLAIMS} ({places} lines 'FREE = ...', one expected; "
+            f"{said}): adapt scripts/demo/{Path(__file__).name} to the condition as it is now"
+        )
+    return repository(directory / "sabotaged.git", copy)

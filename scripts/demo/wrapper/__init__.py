@@ -1,0 +1,1 @@
+"""What is deployed around orders.py; each file is a top-level module there."""

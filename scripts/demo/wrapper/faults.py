@@ -1,0 +1,115 @@
+"""Deployed in front of orders.py: does to it, once per armed fault, what production does.
+
+Each fault is a row that says what happens to one order. Taking the row deletes it, so that the
+fault happens exactly once, however often and wherever the order is delivered.
+"""
+
+import os
+import sys
+import time
+from typing import Any, NoReturn, Protocol
+
+import boto3
+import orders  # type: ignore[import-not-found]  # deployed beside this file
+
+FAULTS_TABLE = os.environ["FAULTS_TABLE"]
+LEDGER_TABLE = os.environ["LEDGER_TABLE"]
+SLOW_SECONDS = 1.2
+EXIT_CODE = 70
+
+dynamodb = boto3.client("dynamodb")
+sqs = boto3.client("sqs")
+
+
+class Message(Protocol):
+    """What the package hands over, as far as it is read here."""
+
+    @property
+    def body(self) -> Any:
+        """The order."""
+
+    @property
+    def owner(self) -> str:
+        """Who runs it."""
+
+    @property
+    def raw(self) -> Any:
+        """The record as Lambda delivered it."""
+
+
+def process(message: Message) -> None:
+    """Charge the order, unless something happens to it before or after."""
+    order_id = message.body["order_id"]
+    if message.body.get("poison"):
+        raise ValueError(f"{order_id} can never be charged")
+    fault = _take(order_id)
+    match fault:
+        case None | "kill_after_charge" | "timeout_after_charge":
+            pass
+        case "raise_before_charge":
+            raise RuntimeError(f"{order_id} fails this once")
+        case "kill_before_charge":
+            _die()
+        case "timeout_before_charge":
+            _hang()
+        case "overlap":
+            _deliver_again_now(message.raw)
+            time.sleep(SLOW_SECONDS)
+        case "slow":
+            time.sleep(SLOW_SECONDS)
+        case _:
+            raise LookupError(f"there is no fault {fault!r}")
+    orders.process(message)
+    if fault == "kill_after_charge":
+        _record_kill(order_id, message.owner)
+        _die()
+    if fault == "timeout_after_charge":
+        _record_kill(order_id, message.owner)
+        _hang()
+
+
+def _take(order_id: str) -> str | None:
+    """The fault armed for the order, for the one caller that deletes it."""
+    deleted = dynamodb.delete_item(
+        TableName=FAULTS_TABLE, Key={"order_id": {"S": order_id}}, ReturnValues="ALL_OLD"
+    )
+    taken: Any = deleted.get("Attributes")
+    return taken["fault"]["S"] if taken else None
+
+
+def _die() -> NoReturn:
+    # What was printed so far would be lost with the process.
+    sys.stdout.flush()
+    os._exit(EXIT_CODE)
+
+
+def _hang() -> NoReturn:
+    while True:
+        time.sleep(1)
+
+
+def _deliver_again_now(record: Any) -> None:
+    """Cut the message's visibility short: another worker gets it while this one runs."""
+    name = record["eventSourceARN"].rsplit(":", 1)[-1]
+    sqs.change_message_visibility(
+        QueueUrl=sqs.get_queue_url(QueueName=name)["QueueUrl"],
+        ReceiptHandle=record["receiptHandle"],
+        VisibilityTimeout=0,
+    )
+
+
+def _record_kill(order_id: str, owner: str) -> None:
+    """Note on the order's newest charge whose process is about to end."""
+    charges = dynamodb.scan(
+        TableName=LEDGER_TABLE,
+        ConsistentRead=True,
+        FilterExpression="order_id = :order_id",
+        ExpressionAttributeValues={":order_id": {"S": order_id}},
+    )["Items"]
+    newest = max(charges, key=lambda charge: str(charge["charged_at"]))
+    dynamodb.update_item(
+        TableName=LEDGER_TABLE,
+        Key={"charge_id": newest["charge_id"]},
+        UpdateExpression="SET killed_owner = :owner",
+        ExpressionAttributeValues={":owner": {"S": owner}},
+    )

@@ -1,0 +1,99 @@
+"""What can be seen of a deployed stack from outside: its queues, tables and logs."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer
+
+from scripts.lab.emulator import Emulator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aws:
+    """One account's clients."""
+
+    dynamodb: Any
+    functions: Any
+    iam: Any
+    logs: Any
+    sqs: Any
+
+    @classmethod
+    def of(cls, emulator: Emulator, account: str) -> "Aws":
+        """The clients of an account in the emulator."""
+        return cls(
+            dynamodb=emulator.client("dynamodb", account),
+            functions=emulator.client("lambda", account),
+            iam=emulator.client("iam", account),
+            logs=emulator.client("logs", account),
+            sqs=emulator.client("sqs", account),
+        )
+
+
+def backlog(aws: Aws, queue_url: str) -> int:
+    """Messages that wait in the queue or are being processed."""
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    answer = aws.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)
+    return sum(int(answer["Attributes"][name]) for name in names)
+
+
+def drain(aws: Aws, queue_url: str) -> dict[str, str]:
+    """Empty a queue that nobody else reads; the bodies by message id."""
+    found: dict[str, str] = {}
+    while messages := aws.sqs.receive_message(
+        QueueUrl=queue_url, MaxNumberOfMessages=10, VisibilityTimeout=60
+    ).get("Messages"):
+        for message in messages:
+            found[message["MessageId"]] = message["Body"]
+            aws.sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+    return found
+
+
+def log_lines(aws: Aws, log_group_name: str) -> Iterator[dict[str, Any]]:
+    """The lines that the package wrote about messages, one for each delivery."""
+    pages = aws.logs.get_paginator("filter_log_events").paginate(logGroupName=log_group_name)
+    for page in pages:
+        for event in page["events"]:
+            try:
+                line = json.loads(event["message"])
+            except ValueError:
+                continue  # the platform's own lines
+            if isinstance(line, dict) and line.get("event") == "message":
+                yield line
+
+
+def rows(aws: Aws, table: str) -> list[dict[str, Any]]:
+    """A whole table, as plain values."""
+    plain = TypeDeserializer().deserialize
+    pages = aws.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    return [
+        {name: _plain(plain(value)) for name, value in item.items()}
+        for page in pages
+        for item in page["Items"]
+    ]
+
+
+def resources(aws: Aws) -> list[str]:
+    """Everything in the account that a stack of ours could have made."""
+    functions = aws.functions.list_functions()["Functions"]
+    mappings = aws.functions.list_event_source_mappings()["EventSourceMappings"]
+    return [
+        *(f"table {name}" for name in aws.dynamodb.list_tables()["TableNames"]),
+        *(f"queue {url}" for url in aws.sqs.list_queues().get("QueueUrls", [])),
+        *(f"function {each['FunctionName']}" for each in functions),
+        *(f"mapping {each['UUID']}" for each in mappings),
+        *(
+            f"log group {each['logGroupName']}"
+            for each in aws.logs.describe_log_groups()["logGroups"]
+        ),
+        *(f"role {each['RoleName']}" for each in aws.iam.list_roles()["Roles"]),
+        *(f"policy {each['Arn']}" for each in aws.iam.list_policies(Scope="Local")["Policies"]),
+    ]
+
+
+def _plain(value: Any) -> Any:
+    # JSON does not know Decimal, as which every number comes.
+    return int(value) if isinstance(value, Decimal) and value == int(value) else value

@@ -1,0 +1,71 @@
+"""The wheel that users install is built and tested as it is."""
+
+import email
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built wheel."""
+    directory = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(directory)],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    (built,) = directory.glob("*.whl")
+    return built
+
+
+def test_contents(wheel: Path) -> None:
+    """The wheel holds both packages, typed, with the licence, and nothing else."""
+    names = set(zipfile.ZipFile(wheel).namelist())
+    sources = {
+        path.relative_to(ROOT / half).as_posix()
+        for half in ("handler", "toolkit")
+        for path in (ROOT / half).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert {"idempotent_lambda/py.typed", "idempotent_lambda_toolkit/py.typed"} <= sources
+    metadata = {name for name in names if ".dist-info/" in name}
+    assert names - metadata == sources
+    assert {Path(name).name for name in metadata} == {"METADATA", "WHEEL", "RECORD", "LICENSE"}
+
+
+def test_needs_nothing(wheel: Path) -> None:
+    """Installed without extras, the wheel brings no package along."""
+    archive = zipfile.ZipFile(wheel)
+    (name,) = (each for each in archive.namelist() if each.endswith("/METADATA"))
+    metadata = email.message_from_bytes(archive.read(name))
+    required = [each for each in metadata.get_all("Requires-Dist", []) if "extra ==" not in each]
+    assert required == []
+    assert metadata["Requires-Python"] == ">=3.11"
+
+
+def test_installed(wheel: Path, tmp_path: Path) -> None:
+    """Installed into an empty directory, both packages import from there."""
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"),
+            *("--disable-pip-version-check", "--target", str(tmp_path), str(wheel)),
+        ],
+        check=True,
+    )
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "import idempotent_lambda.batch, idempotent_lambda.dynamodb\n"
+        "import idempotent_lambda_toolkit.testing as testing\n"
+        "print(idempotent_lambda.batch.__file__, testing.__file__, sep='\\n')"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-I", "-c", code], check=True, capture_output=True, text=True
+    ).stdout.split()
+    assert [Path(each).parents[1] for each in shown] == [tmp_path, tmp_path]

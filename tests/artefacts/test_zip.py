@@ -1,0 +1,98 @@
+"""The zip that is deployed is built from the quickstart and run as Lambda runs it."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from scripts.lab.emulator import Emulator
+from scripts.pack import collected, content, source_hash, write
+
+ROOT = Path(__file__).parents[2]
+PACKAGE_MODULES = [
+    "__init__",
+    "batch",
+    "claims",
+    "clock",
+    "conditions",
+    "dynamodb",
+    "entrypoint",
+    "errors",
+    "keys",
+    "lifecycle",
+    "messages",
+    "settings",
+    "telemetry",
+]
+
+INVOKE = """
+import json, sys, types
+from idempotent_lambda.entrypoint import handler
+context = types.SimpleNamespace(get_remaining_time_in_millis=lambda: 10_000)
+for _ in range(2):
+    print(json.dumps(handler(json.loads(sys.argv[1]), context)))
+"""
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The zip of the quickstart."""
+    files = collected(ROOT / "examples" / "quickstart" / "src", ROOT / "handler")
+    contents = {name: content(path) for name, path in files.items()}
+    assert len(source_hash(contents)) == 64
+    destination = tmp_path_factory.mktemp("zip") / "function.zip"
+    write(contents, destination)
+    return destination
+
+
+def test_contents(deployed: Path) -> None:
+    """The deployed zip holds the user's sources and the package, file by file, under 100 KB."""
+    expected = {f"idempotent_lambda/{name}.py" for name in PACKAGE_MODULES}
+    expected |= {"idempotent_lambda/py.typed", "orders.py"}
+    assert set(zipfile.ZipFile(deployed).namelist()) == expected
+    assert deployed.stat().st_size <= 100 * 1024
+
+
+@pytest.mark.emulator
+def test_runs(deployed: Path, emulator: Emulator, account: str) -> None:
+    """From the zip alone the handler charges an order once, and suppresses it the second time."""
+    client = emulator.client("dynamodb", account)
+    for table, key in (("records", "id"), ("ledger", "charge_id")):
+        client.create_table(
+            TableName=table,
+            KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+    body = {"order_id": "ORDER-1", "amount_cents": 1999, "currency": "EUR"}
+    record = {"messageId": "m-1", "eventSource": "aws:sqs", "body": json.dumps(body)}
+    run = subprocess.run(
+        [sys.executable, "-c", INVOKE, json.dumps({"Records": [record]})],
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(deployed),
+            "LEDGER_TABLE": "ledger",
+            "IDEMPOTENCY_TABLE": "records",
+            "IDEMPOTENCY_NAMESPACE": "orders",
+            "IDEMPOTENCY_PROCESSOR": "orders.process",
+            "IDEMPOTENCY_KEY": "body.order_id",
+            "IDEMPOTENCY_RETENTION_SECONDS": "3600",
+            **emulator.environment(account),
+        },
+        cwd=deployed.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    first, first_answer, second, second_answer = map(json.loads, run.stdout.splitlines())
+    assert [first["outcome"], second["outcome"]] == ["completed", "duplicate"]
+    assert first_answer == second_answer == {"batchItemFailures": []}
+    charged = client.scan(TableName="ledger")["Items"]
+    assert [each["order_id"]["S"] for each in charged] == ["ORDER-1"]
+    assert [each["id"]["S"] for each in client.scan(TableName="records")["Items"]] == [
+        "orders#ORDER-1"
+    ]

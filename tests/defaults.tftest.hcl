@@ -1,0 +1,483 @@
+# What a user gets from the three arguments that are required, and what follows from the others.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+override_resource {
+  override_during = plan
+  target          = aws_sqs_queue.source
+  values = {
+    arn = "arn:aws:sqs:eu-central-1:123456789012:orders"
+    url = "https://sqs.eu-central-1.amazonaws.com/123456789012/orders"
+  }
+}
+
+override_resource {
+  override_during = plan
+  target          = aws_sqs_queue.dead_letter
+  values = {
+    arn = "arn:aws:sqs:eu-central-1:123456789012:orders-dead-letters"
+    url = "https://sqs.eu-central-1.amazonaws.com/123456789012/orders-dead-letters"
+  }
+}
+
+variables {
+  name      = "orders"
+  code      = { source_dir = "examples/quickstart/src" }
+  processor = "orders.process"
+}
+
+run "the_table_has_ttl_encryption_and_recovery" {
+  command = plan
+
+  assert {
+    condition     = aws_dynamodb_table.records.name == "orders-idempotency" && aws_dynamodb_table.records.hash_key == "id" && one(aws_dynamodb_table.records.attribute).type == "S"
+    error_message = "The table is named after the module and keyed by the string id."
+  }
+
+  assert {
+    condition     = one(aws_dynamodb_table.records.ttl).enabled && one(aws_dynamodb_table.records.ttl).attribute_name == "expires_at"
+    error_message = "Records expire by expires_at."
+  }
+
+  assert {
+    condition     = one(aws_dynamodb_table.records.server_side_encryption).enabled && one(aws_dynamodb_table.records.point_in_time_recovery).enabled
+    error_message = "The table is encrypted and recoverable."
+  }
+
+  assert {
+    condition     = aws_dynamodb_table.records.billing_mode == "PAY_PER_REQUEST" && !aws_dynamodb_table.records.deletion_protection_enabled
+    error_message = "The table is billed per request and may be deleted."
+  }
+}
+
+run "the_queues_are_encrypted_and_refuse_plain_http" {
+  command = plan
+
+  assert {
+    condition     = aws_sqs_queue.source.sqs_managed_sse_enabled && aws_sqs_queue.dead_letter.sqs_managed_sse_enabled
+    error_message = "Both queues are encrypted."
+  }
+
+  assert {
+    condition = jsondecode(aws_sqs_queue.source.policy) == {
+      Version = "2012-10-17"
+      Statement = [{
+        Sid       = "OnlyOverTls"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sqs:*"
+        Resource  = "arn:aws:sqs:eu-central-1:123456789012:orders"
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      }]
+    }
+    error_message = "The queue's policy denies what does not come over TLS, and nothing else."
+  }
+
+  assert {
+    condition = jsondecode(aws_sqs_queue.dead_letter.policy) == {
+      Version = "2012-10-17"
+      Statement = [{
+        Sid       = "OnlyOverTls"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sqs:*"
+        Resource  = "arn:aws:sqs:eu-central-1:123456789012:orders-dead-letters"
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      }]
+    }
+    error_message = "The dead-letter queue's policy does the same for itself."
+  }
+}
+
+run "failing_messages_go_to_the_dead_letter_queue_only_from_their_queue" {
+  command = plan
+
+  assert {
+    condition = jsondecode(aws_sqs_queue.source.redrive_policy) == {
+      deadLetterTargetArn = "arn:aws:sqs:eu-central-1:123456789012:orders-dead-letters"
+      maxReceiveCount     = 4
+    }
+    error_message = "After four receives a message goes to the dead-letter queue."
+  }
+
+  assert {
+    condition = jsondecode(aws_sqs_queue.dead_letter.redrive_allow_policy) == {
+      redrivePermission = "byQueue"
+      sourceQueueArns   = ["arn:aws:sqs:eu-central-1:123456789012:orders"]
+    }
+    error_message = "The dead-letter queue takes messages of its own queue only."
+  }
+
+  assert {
+    condition     = aws_sqs_queue.source.message_retention_seconds == 345600 && aws_sqs_queue.dead_letter.message_retention_seconds == 1209600
+    error_message = "The dead-letter queue keeps messages longer than the queue."
+  }
+}
+
+run "the_function_is_small_traced_and_logs_json" {
+  command = plan
+
+  assert {
+    condition     = aws_lambda_function.consumer.function_name == "orders" && aws_lambda_function.consumer.handler == "idempotent_lambda.entrypoint.handler" && aws_lambda_function.consumer.runtime == "python3.13"
+    error_message = "The built-in entry point runs on Python 3.13."
+  }
+
+  assert {
+    condition     = one(aws_lambda_function.consumer.architectures) == "arm64" && aws_lambda_function.consumer.memory_size == 256 && aws_lambda_function.consumer.timeout == 30
+    error_message = "arm64, 256 MB, 30 s."
+  }
+
+  assert {
+    condition     = one(aws_lambda_function.consumer.logging_config).log_format == "JSON" && one(aws_lambda_function.consumer.logging_config).log_group == "/aws/lambda/orders"
+    error_message = "The function logs JSON to its own log group."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_log_group.function.retention_in_days == 30
+    error_message = "Log lines are kept for 30 days."
+  }
+
+  assert {
+    condition     = one(aws_lambda_function.consumer.tracing_config).mode == "Active"
+    error_message = "Traces are on."
+  }
+
+  assert {
+    condition     = aws_lambda_function.consumer.role == "arn:aws:iam::123456789012:role/orders-20250101000000000000000001"
+    error_message = "The function has the module's role."
+  }
+
+  assert {
+    condition = one(aws_lambda_function.consumer.environment).variables == tomap({
+      IDEMPOTENCY_KEY                      = "messageId"
+      IDEMPOTENCY_LEASE_MARGIN_MILLIS      = "5000"
+      IDEMPOTENCY_LOG_KEYS                 = "plain"
+      IDEMPOTENCY_MINIMUM_REMAINING_MILLIS = "1000"
+      IDEMPOTENCY_NAMESPACE                = "orders"
+      IDEMPOTENCY_PROCESSOR                = "orders.process"
+      IDEMPOTENCY_RETENTION_SECONDS        = "1900800"
+      IDEMPOTENCY_TABLE                    = "orders-idempotency"
+    })
+    error_message = "The settings are complete; a record outlives two lives in the queue and one in the dead-letter queue."
+  }
+}
+
+run "the_mapping_reports_partial_failures" {
+  command = plan
+
+  assert {
+    condition     = one(aws_lambda_event_source_mapping.queue.function_response_types) == "ReportBatchItemFailures"
+    error_message = "Partial batch responses are on."
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.queue.event_source_arn == "arn:aws:sqs:eu-central-1:123456789012:orders" && aws_lambda_event_source_mapping.queue.function_name == "arn:aws:lambda:eu-central-1:123456789012:function:orders"
+    error_message = "The mapping joins this queue and this function."
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.queue.batch_size == 10 && aws_lambda_event_source_mapping.queue.maximum_batching_window_in_seconds == 0 && length(aws_lambda_event_source_mapping.queue.scaling_config) == 0
+    error_message = "Ten messages, no waiting, no limit."
+  }
+}
+
+run "the_role_may_do_exactly_what_is_used" {
+  command = plan
+
+  assert {
+    condition = jsondecode(aws_iam_role_policy.function.policy) == {
+      Version = "2012-10-17"
+      Statement = [
+        {
+          Sid      = "ReceiveMessages"
+          Effect   = "Allow"
+          Action   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+          Resource = "arn:aws:sqs:eu-central-1:123456789012:orders"
+        },
+        {
+          Sid      = "ClaimAndSettle"
+          Effect   = "Allow"
+          Action   = ["dynamodb:UpdateItem", "dynamodb:DeleteItem"]
+          Resource = "arn:aws:dynamodb:eu-central-1:123456789012:table/orders-idempotency"
+        },
+        {
+          Sid      = "WriteLogs"
+          Effect   = "Allow"
+          Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+          Resource = "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/orders:*"
+        },
+        {
+          Sid      = "SendTraces"
+          Effect   = "Allow"
+          Action   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+          Resource = "*"
+        },
+      ]
+    }
+    error_message = "The role's policy names exactly the actions used, on exactly the module's resources."
+  }
+
+  assert {
+    condition     = length(aws_iam_role_policy.processor) == 0
+    error_message = "Without statements of the user there is no second policy."
+  }
+
+  assert {
+    condition = jsondecode(aws_iam_role.function.assume_role_policy).Statement == [{
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { Service = "lambda.amazonaws.com" }
+    }]
+    error_message = "Only Lambda takes the role."
+  }
+}
+
+run "the_users_code_gets_its_environment_and_permissions" {
+  command = plan
+
+  variables {
+    function = {
+      environment = { LEDGER_TABLE = "ledger" }
+      policy_statements = [
+        { actions = ["dynamodb:PutItem"], resources = ["arn:aws:dynamodb:eu-central-1:123456789012:table/ledger"] },
+        { sid = "Mail", actions = ["ses:SendEmail"], resources = ["*"] },
+      ]
+      tracing = false
+    }
+  }
+
+  assert {
+    condition     = one(aws_lambda_function.consumer.environment).variables["LEDGER_TABLE"] == "ledger" && one(aws_lambda_function.consumer.environment).variables["IDEMPOTENCY_NAMESPACE"] == "orders"
+    error_message = "The user's variables stand beside the module's."
+  }
+
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role_policy.processor[0].policy).Statement) == jsonencode([
+      { Action = ["dynamodb:PutItem"], Effect = "Allow", Resource = ["arn:aws:dynamodb:eu-central-1:123456789012:table/ledger"] },
+      { Action = ["ses:SendEmail"], Effect = "Allow", Resource = ["*"], Sid = "Mail" },
+    ])
+    error_message = "The user's statements are a policy of their own."
+  }
+
+  assert {
+    condition     = one(aws_lambda_function.consumer.tracing_config).mode == "PassThrough" && !strcontains(aws_iam_role_policy.function.policy, "xray")
+    error_message = "Without tracing there is no permission for it."
+  }
+}
+
+run "the_visibility_timeout_is_six_timeouts_and_the_window" {
+  command = plan
+
+  variables {
+    function = { timeout_seconds = 60 }
+    queue    = { batch_size = 100, batching_window_seconds = 20, maximum_concurrency = 5 }
+  }
+
+  assert {
+    condition     = aws_sqs_queue.source.visibility_timeout_seconds == 380
+    error_message = "6 × 60 + 20."
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.queue.batch_size == 100 && aws_lambda_event_source_mapping.queue.maximum_batching_window_in_seconds == 20
+    error_message = "Batch size and window reach the mapping."
+  }
+
+  assert {
+    condition     = one(aws_lambda_event_source_mapping.queue.scaling_config).maximum_concurrency == 5
+    error_message = "So does the maximum concurrency."
+  }
+}
+
+run "the_visibility_timeout_outlasts_a_long_lease" {
+  command = plan
+
+  variables {
+    function    = { timeout_seconds = 3 }
+    idempotency = { lease_margin_seconds = 19.5 }
+  }
+
+  assert {
+    condition     = aws_sqs_queue.source.visibility_timeout_seconds == 24
+    error_message = "The lease of 22.5 s and a second, rounded up, is above 6 × 3."
+  }
+
+  assert {
+    condition     = one(aws_lambda_function.consumer.environment).variables["IDEMPOTENCY_LEASE_MARGIN_MILLIS"] == "19500"
+    error_message = "The margin is passed in milliseconds."
+  }
+}
+
+run "every_limit_itself_is_accepted" {
+  command = plan
+
+  variables {
+    function    = { memory_mb = 10240, runtime = "python3.11", timeout_seconds = 900 }
+    idempotency = { lease_margin_seconds = 300, minimum_remaining_seconds = 899.4, namespace = "!\"$-~ /", retention_seconds = 1209599 }
+    logs        = { retention_days = 0 }
+    queue = {
+      batch_size                    = 10000
+      batching_window_seconds       = 300
+      dead_letter_retention_seconds = 1209600
+      max_receive_count             = 3
+      maximum_concurrency           = 1000
+      retention_seconds             = 1209599
+      visibility_timeout_seconds    = 43200
+    }
+  }
+
+  assert {
+    condition     = aws_sqs_queue.source.visibility_timeout_seconds == 43200 && aws_sqs_queue.source.message_retention_seconds == 1209599
+    error_message = "The upper limits are valid."
+  }
+
+  assert {
+    condition     = one(aws_lambda_function.consumer.environment).variables["IDEMPOTENCY_MINIMUM_REMAINING_MILLIS"] == "899400" && one(aws_lambda_function.consumer.environment).variables["IDEMPOTENCY_RETENTION_SECONDS"] == "1209599"
+    error_message = "Given values replace the derived ones."
+  }
+}
+
+run "the_least_of_everything_is_accepted" {
+  command = plan
+
+  variables {
+    function    = { architecture = "x86_64", memory_mb = 128, timeout_seconds = 3 }
+    idempotency = { key = "body.id", lease_margin_seconds = 0.1, log_keys = "hashed", minimum_remaining_seconds = 0.1, retention_seconds = 60 }
+    logs        = { retention_days = 1 }
+    queue       = { batch_size = 1, max_receive_count = 3, maximum_concurrency = 2, retention_seconds = 60, dead_letter_retention_seconds = 61, visibility_timeout_seconds = 18 }
+    table       = { deletion_protection = true, point_in_time_recovery = false }
+    tags        = { team = "payments" }
+  }
+
+  assert {
+    condition     = aws_sqs_queue.source.visibility_timeout_seconds == 18 && one(aws_lambda_function.consumer.architectures) == "x86_64"
+    error_message = "The lower limits are valid."
+  }
+
+  assert {
+    condition     = one(aws_lambda_function.consumer.environment).variables["IDEMPOTENCY_LEASE_MARGIN_MILLIS"] == "100" && one(aws_lambda_function.consumer.environment).variables["IDEMPOTENCY_LOG_KEYS"] == "hashed" && one(aws_lambda_function.consumer.environment).variables["IDEMPOTENCY_KEY"] == "body.id"
+    error_message = "A tenth of a second is exactly 100 ms; key and log_keys reach the function."
+  }
+
+  assert {
+    condition     = aws_dynamodb_table.records.deletion_protection_enabled && !one(aws_dynamodb_table.records.point_in_time_recovery).enabled
+    error_message = "The table's switches reach it."
+  }
+
+  assert {
+    condition = alltrue([
+      for tags in [
+        aws_cloudwatch_log_group.function.tags,
+        aws_dynamodb_table.records.tags,
+        aws_iam_role.function.tags,
+        aws_lambda_event_source_mapping.queue.tags,
+        aws_lambda_function.consumer.tags,
+        aws_sqs_queue.dead_letter.tags,
+        aws_sqs_queue.source.tags,
+      ] : tags == tomap({ team = "payments" })
+    ])
+    error_message = "Everything that takes tags has them."
+  }
+}
+
+run "the_longest_name_fits_everything" {
+  command = plan
+
+  variables {
+    name = "consumer-of-all-the-orders-that-ever-come-in-from-every-shop-123"
+  }
+
+  assert {
+    condition     = length(aws_lambda_function.consumer.function_name) == 64 && length(aws_sqs_queue.dead_letter.name) <= 80 && length(aws_iam_role.function.name_prefix) <= 38
+    error_message = "A name of 64 characters stays within the limits of functions, queues and role prefixes."
+  }
+}
+
+run "null_objects_mean_their_defaults" {
+  command = plan
+
+  variables {
+    function    = null
+    idempotency = null
+    logs        = null
+    queue       = null
+    table       = null
+    tags        = null
+  }
+
+  assert {
+    condition     = aws_sqs_queue.source.visibility_timeout_seconds == 180
+    error_message = "6 × 30 s, as without the arguments."
+  }
+}
+
+run "a_zip" {
+  module {
+    source = "./tests/zip"
+  }
+}
+
+run "a_zip_of_ones_own_is_deployed_as_it_is" {
+  command = plan
+
+  variables {
+    code      = { filename = run.a_zip.filename }
+    processor = null
+    function  = { handler = "shop.consumer.handler" }
+  }
+
+  assert {
+    condition     = aws_lambda_function.consumer.filename == run.a_zip.filename && aws_lambda_function.consumer.source_code_hash == filebase64sha256(run.a_zip.filename)
+    error_message = "The zip is deployed, and a new zip is a new hash."
+  }
+
+  assert {
+    condition     = length(terraform_data.package) == 0 && aws_lambda_function.consumer.handler == "shop.consumer.handler"
+    error_message = "Nothing is packed."
+  }
+
+  assert {
+    condition     = !contains(keys(one(aws_lambda_function.consumer.environment).variables), "IDEMPOTENCY_PROCESSOR")
+    error_message = "A handler of one's own needs no processor."
+  }
+}
+
+run "the_outputs_are_whole" {
+  command = plan
+
+  assert {
+    condition = output.queue == {
+      arn  = "arn:aws:sqs:eu-central-1:123456789012:orders"
+      name = "orders"
+      url  = "https://sqs.eu-central-1.amazonaws.com/123456789012/orders"
+      } && output.dead_letter_queue == {
+      arn  = "arn:aws:sqs:eu-central-1:123456789012:orders-dead-letters"
+      name = "orders-dead-letters"
+      url  = "https://sqs.eu-central-1.amazonaws.com/123456789012/orders-dead-letters"
+    }
+    error_message = "Each queue has its own ARN, name and URL."
+  }
+
+  assert {
+    condition = output.function == {
+      arn            = "arn:aws:lambda:eu-central-1:123456789012:function:orders"
+      log_group_name = "/aws/lambda/orders"
+      name           = "orders"
+      role_arn       = "arn:aws:iam::123456789012:role/orders-20250101000000000000000001"
+      role_name      = "orders-20250101000000000000000001"
+    }
+    error_message = "The function's output names its role and log group."
+  }
+
+  assert {
+    condition     = output.table == { arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/orders-idempotency", name = "orders-idempotency" }
+    error_message = "The table's output."
+  }
+
+  assert {
+    condition     = output.event_source_mapping.uuid == "7a1c1f2e-0000-4000-8000-000000000000" && endswith(output.event_source_mapping.arn, output.event_source_mapping.uuid)
+    error_message = "The mapping's output."
+  }
+}

@@ -1,0 +1,136 @@
+"""The emulator leaves nothing behind, however its owner ends."""
+
+import contextlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from scripts.lab import emulator as lab
+from scripts.lab.emulator import Emulator, EmulatorError, new_account, running
+
+pytestmark = pytest.mark.emulator
+
+OWNER = """
+import json, sys, time
+from tests.lab.test_emulator import processes
+from scripts.lab.emulator import running
+with running() as emulator:
+    print(json.dumps([str(emulator.directory), processes(emulator)]), flush=True)
+    time.sleep(60)
+"""
+
+
+def processes(emulator: Emulator) -> list[int]:
+    """Make a function and run it once: the process ids of its worker and of the emulator."""
+    source = "import os\n\n\ndef handler(event, context):\n    return [os.getpid(), os.getppid()]\n"
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("worker.py", source)
+    functions = emulator.client("lambda", new_account())
+    functions.create_function(
+        FunctionName="worker",
+        Runtime="python3.13",
+        Handler="worker.handler",
+        Role="arn:aws:iam::123456789012:role/worker",
+        Code={"ZipFile": package.getvalue()},
+    )
+    answer = functions.invoke(FunctionName="worker")["Payload"].read()
+    found: list[int] = json.loads(answer)
+    return found
+
+
+def alive(pid: int) -> bool:
+    """Whether the process exists (as a zombie, too)."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_stop_ends_the_emulator_and_its_workers() -> None:
+    """Leaving the block ends every process and removes the temporary directory."""
+    with running() as emulator:
+        pids = processes(emulator)
+        assert all(alive(pid) for pid in pids)
+    assert [pid for pid in pids if alive(pid)] == []
+    assert not emulator.directory.exists()
+
+
+def test_an_exception_ends_the_emulator_and_its_workers() -> None:
+    """A failure inside the block leaves no process and no directory."""
+    with contextlib.suppress(ZeroDivisionError), running() as emulator:
+        pids = processes(emulator)
+        raise ZeroDivisionError
+    assert [pid for pid in pids if alive(pid)] == []
+    assert not emulator.directory.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_the_emulator_ends_with_its_owner(number: signal.Signals) -> None:
+    """An owner that is interrupted, terminated or killed leaves no process and no directory."""
+    root = Path(__file__).resolve().parents[2]
+    with subprocess.Popen(
+        [sys.executable, "-c", OWNER],
+        cwd=root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as owner:
+        assert owner.stdout is not None
+        directory, pids = json.loads(owner.stdout.readline())
+        owner.send_signal(number)
+        assert owner.wait(10) != 0
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and (
+        Path(directory).exists() or any(alive(pid) for pid in pids)
+    ):
+        time.sleep(0.05)
+    assert [pid for pid in pids if alive(pid)] == []
+    assert not Path(directory).exists()
+
+
+def test_accounts_are_separate_worlds(emulator: Emulator) -> None:
+    """What one account creates, another one does not see."""
+    mine, theirs = new_account(), new_account()
+    emulator.client("sqs", mine).create_queue(QueueName="orders")
+    assert emulator.client("sqs", mine).list_queues()["QueueUrls"]
+    assert not emulator.client("sqs", theirs).list_queues().get("QueueUrls")
+
+
+def test_functions_see_no_variable_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An emulator started from a shell full of variables hands none of them to its functions."""
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    with running() as started:
+        worker, _ = processes(started)
+        seen = Path(f"/proc/{worker}/environ")
+        if not seen.exists():
+            pytest.skip("this system does not show a process's environment")
+        assert b"AWS_PROFILE" not in seen.read_bytes()
+
+
+def test_a_missing_environment_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the emulator's environment the error names it and says how to build it."""
+    monkeypatch.setattr(lab, "INTERPRETER", lab.ROOT / ".venv-nowhere" / "bin" / "python")
+    with pytest.raises(EmulatorError, match=r"^\.venv-nowhere/bin/python is missing: .*make"):
+        running().__enter__()
+
+
+def test_an_emulator_that_does_not_start_says_what_it_printed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """When the process ends before it is ready, its own words are in the error."""
+    broken = tmp_path / "python"
+    broken.write_text("#!/bin/sh\necho no such module: ministack\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setattr(lab, "INTERPRETER", broken)
+    with pytest.raises(EmulatorError, match="no such module: ministack"):
+        running().__enter__()

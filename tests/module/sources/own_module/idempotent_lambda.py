@@ -1,0 +1,1 @@
+"""Would hide the package that is deployed."""

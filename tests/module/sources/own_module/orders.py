@@ -1,0 +1,1 @@
+"""A processor beside a module that has the name of ours."""

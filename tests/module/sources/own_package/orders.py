@@ -1,0 +1,1 @@
+"""A processor beside a package that has the name of ours."""

@@ -1,0 +1,1 @@
+"""A processor whose directory also lists dependencies."""

@@ -1,0 +1,137 @@
+"""What the module declares is what the package uses: no more, no less."""
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from idempotent_lambda import clock, keys, settings
+from idempotent_lambda.claims import ClaimRequest, Owner, Request
+from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds, SystemClock
+from idempotent_lambda.dynamodb import DynamoDBClaimStore
+from tests.module.stacks import ROOT
+
+TERRAFORM = "\n".join(path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("*.tf")))
+
+
+def found(pattern: str) -> str:
+    """The group of the one place in the module that matches."""
+    (value,) = re.findall(pattern, TERRAFORM, re.MULTILINE)
+    return str(value)
+
+
+class RecordedEnvironment(Mapping[str, str]):
+    """An empty environment that remembers which names it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.asked.add(name)
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+class RecordedClient:
+    """A DynamoDB client that grants everything and remembers each call."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+
+    def __getattr__(self, method: str) -> Callable[..., dict[str, Any]]:
+        def call(**parameters: Any) -> dict[str, Any]:
+            self.calls.append((method, parameters))
+            return {"Attributes": {"attempts": {"N": "1"}}}
+
+        return call
+
+
+@pytest.fixture
+def calls() -> list[tuple[str, dict[str, Any]]]:
+    """Every call that the store makes: two kinds of claim, a completion, a release."""
+    client: Any = RecordedClient()
+    system = SystemClock()
+    store = DynamoDBClaimStore(client, "records", system)
+    deadline = Deadline.after(system, Millis(60_000))
+    request = Request(
+        record_id="orders#1", owner=Owner("me"), now=EpochMillis(0), retention=Seconds(60)
+    )
+    for takeover in (False, True):
+        lease = EpochMillis(60_000)
+        claim = ClaimRequest.of(request, lease_expires_at=lease, takeover=takeover)
+        store.claim(claim, deadline)
+    store.complete(request, deadline)
+    store.release(request, deadline)
+    return client.calls
+
+
+def test_the_environment() -> None:
+    """The names that function.tf sets are those that settings.py reads."""
+    block = found(r"^  settings = {\n((?:    .*\n)+)  }")
+    environment = RecordedEnvironment()
+    with pytest.raises(settings.InvalidSettingsError):
+        settings.Settings.from_environment(environment)
+    assert environment.asked == set(re.findall(r"^ +(\w+) +=", block, re.MULTILINE))
+
+
+def test_the_iam_actions(calls: list[tuple[str, dict[str, Any]]]) -> None:
+    """The role may make exactly the DynamoDB calls that the store makes."""
+    made = {"dynamodb:" + "".join(map(str.title, method.split("_"))) for method, _ in calls}
+    assert made == set(re.findall(r'"(dynamodb:\w+)"', TERRAFORM))
+
+
+def test_the_table_attributes(calls: list[tuple[str, dict[str, Any]]]) -> None:
+    """The store writes to the table's own key, and the TTL attribute that the table names."""
+    key = {found(r'^  hash_key +=.*"(\w+)"'): {found(r'^    type = "(\w)"'): "orders#1"}}
+    assert all(parameters["Key"] == key for _, parameters in calls)
+    expiry = found(r'^    attribute_name = "(\w+)"')
+    updates = [parameters for method, parameters in calls if method == "update_item"]
+    for parameters in updates:
+        assert f"#{expiry} = :{expiry}" in parameters["UpdateExpression"]
+        assert parameters["ExpressionAttributeNames"][f"#{expiry}"] == expiry
+
+
+def test_the_python_floor() -> None:
+    """The oldest runtime that the module takes is the oldest Python that the package takes."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    least = found(r"var\.function\.runtime\)\[1\]\) >= (\d+)")
+    assert project["requires-python"] == f">=3.{least}"
+    assert f"is not python3.{least} or newer" in TERRAFORM
+
+
+def test_the_reserve() -> None:
+    """Both halves keep the same time back to answer."""
+    reserve = float(found(r"^  reserve_seconds += ([\d.]+)$"))
+    assert reserve * 1000 == clock.RESERVE_MILLIS
+
+
+def test_the_built_in_handler() -> None:
+    """The default handler exists, and processor is required for exactly that one."""
+    handler = found(r'^    handler += optional\(string, "(.+)"\)')
+    assert handler == found(r'^  builtin_handler += "(.+)"')
+    module, _, name = handler.rpartition(".")
+    # Read, not imported: it is wired from the function's environment when it is imported.
+    source = (ROOT / "handler" / module.replace(".", "/")).with_suffix(".py").read_text()
+    assert re.search(rf"^(?:def )?{name}\b", source, re.MULTILINE)
+
+
+def test_the_limits_of_settings() -> None:
+    """What the module accepts, the package accepts too."""
+    assert f"length(var.idempotency.namespace) <= {keys.MAXIMUM_NAMESPACE_BYTES}" in TERRAFORM
+    choices = ", ".join(f'"{choice}"' for choice in settings.LOG_KEYS)
+    assert f"contains([{choices}], var.idempotency.log_keys)" in TERRAFORM
+
+
+def test_the_only_provider_is_aws() -> None:
+    """Nothing but the AWS provider and what is built into Terraform."""
+    assert re.findall(r'source += "([\w-]+/[\w-]+)"', TERRAFORM) == ["hashicorp/aws"]
+    types = set(re.findall(r'^resource "(\w+)"', TERRAFORM, re.MULTILINE))
+    assert {name.split("_")[0] for name in types} == {"aws", "terraform"}
+    assert not re.findall(r"^(?:data|provider) ", TERRAFORM, re.MULTILINE)

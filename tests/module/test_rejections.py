@@ -1,0 +1,194 @@
+"""Each rule of the module refuses what it should, says so, and has a case that proves it.
+
+The cases stand in ``tests/rejections.tftest.hcl``. Terraform compares only which object failed, so
+here each case becomes a module block of a stack, whose plan reports the errors of all.
+"""
+
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from scripts.lab.terraform import OFFLINE, Terraform, TerraformError, environment
+from tests.module.stacks import OFFLINE_PROVIDER, ROOT, copy_module, diagnostics
+
+pytestmark = pytest.mark.terraform
+
+CASE = re.compile(
+    r'^# says: (?P<says>.+)\nrun "(?P<name>\w+)" {\n'
+    r"  command         = plan\n  expect_failures = \[(?P<target>[\w.]+)\]\n\n"
+    r"  variables {\n(?P<variables>(?:    .+\n)+)  }\n}\n",
+    re.MULTILINE,
+)
+RULE = re.compile(r"^ +(?:validation|precondition) {\n +condition +=", re.MULTILINE)
+CHECKED_AT = re.compile(r"This was checked by the validation rule at (\S+?):(\d+)")
+OWN_ZIP = "build/tests/own.zip"
+BASE = {
+    "name": 'name = "orders"',
+    "code": 'code = { source_dir = "examples/quickstart/src" }',
+    "processor": 'processor = "orders.process"',
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One wrong fact, the object that refuses it, and how the refusal starts."""
+
+    name: str
+    says: str
+    target: str
+    variables: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """What terraform said of a case, and the rule that did: "file:line" of its first line."""
+
+    text: str
+    rule: str
+
+
+def parsed_cases() -> dict[str, Case]:
+    """The cases of the tftest file, by name."""
+    text = (ROOT / "tests" / "rejections.tftest.hcl").read_text(encoding="utf-8")
+    cases = {}
+    for match in CASE.finditer(text.replace("run.a_zip.filename", json.dumps(OWN_ZIP))):
+        lines = match["variables"].splitlines()
+        cases[match["name"]] = Case(
+            name=match["name"],
+            says=match["says"],
+            target=match["target"],
+            variables={line.split("=")[0].strip(): line.strip() for line in lines},
+        )
+    return cases
+
+
+def parsed_rules() -> set[str]:
+    """Every validation and precondition of the module, as "file:line" of its first line."""
+    return {
+        f"{file.name}:{text.count(chr(10), 0, match.start()) + 1}"
+        for file in ROOT.glob("*.tf")
+        for text in [file.read_text(encoding="utf-8")]
+        for match in RULE.finditer(text)
+    }
+
+
+CASES = parsed_cases()
+
+
+def refusals(directory: Path, neutralised: dict[str, str]) -> dict[str, list[Refusal]]:
+    """Plan every case, each with a module of its own; what terraform said, by case.
+
+    Args:
+        directory: where the stacks are built.
+        neutralised: for some cases, the rule that always holds in their module.
+    """
+    source = copy_module(directory / "source")
+    found: dict[str, list[Refusal]] = {name: [] for name in CASES}
+    # Preconditions are reached only where no validation fails: two stacks.
+    for kind in ("validations", "preconditions"):
+        stack = directory / kind
+        shutil.copytree(source / "examples", stack / "examples")
+        shutil.copytree(source / "tests", stack / "tests")
+        (stack / OWN_ZIP).parent.mkdir(parents=True)
+        (stack / OWN_ZIP).write_text("stands for a zip")
+        blocks = [OFFLINE_PROVIDER]
+        for case in CASES.values():
+            if case.target.startswith("var.") == (kind == "validations"):
+                _module(source, stack / "modules" / case.name, neutralised.get(case.name))
+                arguments = {**BASE, **case.variables}.values()
+                lines = [f'source = "./modules/{case.name}"', *arguments]
+                blocks.append(f'module "{case.name}" {{\n' + "\n".join(lines) + "\n}\n")
+        (stack / "stack.tf").write_text("\n".join(blocks), encoding="utf-8")
+        terraform = Terraform(directory=stack, environment=environment(OFFLINE))
+        terraform.init("-backend=false")
+        with pytest.raises(TerraformError) as failure:
+            terraform.run("plan", "-input=false", "-json", "-refresh=false")
+        for error in diagnostics(failure.value.output):
+            # A validation's place stands in the text, a precondition's beside it.
+            checked = CHECKED_AT.search(error["detail"])
+            place = (
+                checked.groups()
+                if checked
+                else (error["range"]["filename"], error["range"]["start"]["line"] - 1)
+            )
+            file = Path(place[0])
+            found[file.parent.name].append(
+                Refusal(text=error["detail"], rule=f"{file.name}:{place[1]}")
+            )
+    return found
+
+
+def _module(source: Path, destination: Path, neutralised: str | None) -> None:
+    destination.mkdir(parents=True)
+    for file in source.glob("*.tf"):
+        lines = file.read_text(encoding="utf-8").splitlines()
+        name, _, line = (neutralised or "").partition(":")
+        if file.name == name:
+            # The line after the rule's first. It must go on naming something, "var" if it did.
+            named = max(re.findall(r"(?:var|local)\.\w+", lines[int(line)]))
+            lines[int(line)] = f"condition = {named} == {named}"
+        (destination / file.name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (destination / "handler").symlink_to(source / "handler")
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Refusal]]:
+    """What terraform says of each case."""
+    return refusals(tmp_path_factory.mktemp("rejections"), neutralised={})
+
+
+def test_the_cases_are_read_whole() -> None:
+    """No case of the tftest file is missed by the pattern that reads it."""
+    text = (ROOT / "tests" / "rejections.tftest.hcl").read_text(encoding="utf-8")
+    assert len(CASES) == text.count("\nrun ") - text.count("\n  module {")
+
+
+def test_each_wrong_fact_gets_exactly_its_own_message(said: dict[str, list[Refusal]]) -> None:
+    """One wrong fact is one error, which starts as the case says."""
+    wrong = {
+        name: [refusal.text for refusal in refusals]
+        for name, refusals in said.items()
+        if [CASES[name].says in refusal.text for refusal in refusals] != [True]
+    }
+    assert not wrong
+
+
+def test_each_rule_has_a_case(said: dict[str, list[Refusal]]) -> None:
+    """The rules that refused something are all the rules there are."""
+    refused = {refusal.rule for refusals in said.values() for refusal in refusals}
+    assert refused == parsed_rules()
+
+
+def test_each_message_names_a_remedy(said: dict[str, list[Refusal]]) -> None:
+    """A message is the fact with its limit, and then a sentence that says what to do."""
+    remedy = re.compile(
+        r"[.:;] (?:Set|Raise|Lower|Choose|Rename|Remove|Replace|Shorten|Leave|Use|Give|Build|Check|"
+        r"Correct|Install|Name|For |Round|Prefer)"
+    )
+    without = [
+        refusal.text
+        for refusals in said.values()
+        for refusal in refusals
+        if not remedy.search(refusal.text)
+    ]
+    assert not without
+
+
+@pytest.mark.slow
+def test_a_neutralised_rule_fails_its_own_case(
+    said: dict[str, list[Refusal]], tmp_path: Path
+) -> None:
+    """Without its rule, a case no longer gets its message: no other rule stands in for it."""
+    control = {"an_empty_key", "a_requirements_txt"}
+    rules = {name: found[0].rule for name, found in said.items() if name not in control}
+    unprotected = refusals(tmp_path, rules)
+    still = {
+        name
+        for name, found in unprotected.items()
+        if any(CASES[name].says in refusal.text for refusal in found)
+    }
+    assert still == control

@@ -1,0 +1,16 @@
+# Leaves a zip of the user's own for the tests that need one: binaries are not kept in the repository.
+
+locals {
+  filename = "build/tests/own.zip"
+}
+
+resource "terraform_data" "zip" {
+  provisioner "local-exec" {
+    command = "mkdir -p build/tests && printf 'stands for a zip' > ${local.filename}"
+  }
+}
+
+output "filename" {
+  description = "The zip's path, from where terraform runs."
+  value       = local.filename
+}
