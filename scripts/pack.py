@@ -57,7 +57,8 @@ def _refuse_escape(path: Path, root: Path) -> None:
     """Refuse a link to what is not packed, or to a directory that holds the link itself."""
     if path.is_symlink():
         target = path.resolve()
-        if root not in target.parents or target in path.parent.resolve().parents:
+        holder = path.parent.resolve()
+        if root not in target.parents or target in (holder, *holder.parents):
             raise PackError(
                 f"{str(path)!r} links to {str(target)!r}, outside of what is packed; "
                 "copy the file instead"

@@ -29,7 +29,7 @@ def repository(destination: Path, root: Path = ROOT) -> str:
     destination = destination.resolve()
     _git("init", "--quiet", "--bare", str(destination))
     beside = ("--git-dir", str(destination), "--work-tree", str(root))
-    _git(*beside, "add", "--all", "--", str(root))
+    _git(*beside, "add", "--", str(root))
     _git(*beside, "commit", "--quiet", "--message", "The working tree as it is", cwd=root)
     return f"git::file://{destination}//?ref=HEAD"
 

@@ -204,7 +204,7 @@ def _stop(process: subprocess.Popen[str]) -> None:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Make SIGTERM raise, as Ctrl-C does; whatever leaves the block, no terraform survives it.
+    """Make SIGTERM and SIGHUP raise, as Ctrl-C does; no terraform survives the block.
 
     For the main thread. Terraforms that other threads run are stopped too, and fail there.
     """
@@ -212,7 +212,8 @@ def interruptible() -> Iterator[None]:
     def leave(signum: int, _: FrameType | None) -> NoReturn:
         sys.exit(128 + signum)
 
-    before = signal.signal(signal.SIGTERM, leave)
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, leave) for number in numbers]
     try:
         yield
     finally:
@@ -221,7 +222,8 @@ def interruptible() -> Iterator[None]:
             stopper.start()
         for stopper in stoppers:
             stopper.join()
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 @functools.cache

@@ -18,6 +18,15 @@ from scripts.lab.emulator import Emulator, EmulatorError, new_account, running
 
 pytestmark = pytest.mark.emulator
 
+# Its thread keeps the process alive without the emulator: an idle worker would leave by itself.
+WORKER = """
+import os, threading, time
+
+def handler(event, context):
+    threading.Thread(target=time.sleep, args=(60,)).start()
+    return [os.getpid(), os.getppid()]
+"""
+
 OWNER = """
 import json, sys, time
 from tests.lab.test_emulator import processes
@@ -30,10 +39,9 @@ with running() as emulator:
 
 def processes(emulator: Emulator) -> list[int]:
     """Make a function and run it once: the process ids of its worker and of the emulator."""
-    source = "import os\n\n\ndef handler(event, context):\n    return [os.getpid(), os.getppid()]\n"
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as archive:
-        archive.writestr("worker.py", source)
+        archive.writestr("worker.py", WORKER)
     functions = emulator.client("lambda", new_account())
     functions.create_function(
         FunctionName="worker",

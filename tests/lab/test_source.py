@@ -58,13 +58,14 @@ def test_uncommitted_work_is_in_it(tree: Path, tmp_path: Path) -> None:
 def test_the_developers_git_settings_do_not_matter(
     tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither signing nor the GIT_DIR of a calling hook reaches the commit."""
-    (tmp_path / "config").write_text("[commit]\n\tgpgSign = true\n[gpg]\n\tprogram = false\n")
+    """Neither signing nor the index of a calling hook reaches the commit."""
+    (tmp_path / ".gitconfig").write_text("[commit]\n\tgpgSign = true\n[gpg]\n\tprogram = false\n")
     with monkeypatch.context() as patch:
-        patch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
-        patch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
+        patch.setenv("HOME", str(tmp_path))
+        patch.setenv("GIT_INDEX_FILE", str(tmp_path / "index"))
         source = repository(tmp_path / "repository.git", tree)
     assert "main.tf" in files_of(source, tmp_path)
+    assert not (tmp_path / "index").exists()
 
 
 def test_without_git_one_line_says_so(

@@ -1,5 +1,6 @@
 """Terraform is found with its providers, gets nothing it was not given, and never outlives us."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -15,7 +16,11 @@ from scripts.lab import terraform as lab
 from scripts.lab.terraform import Terraform, TerraformError, cli_config, environment, interruptible
 
 SLOW_STACK = """\
+resource "terraform_data" "first" {}
+
 resource "terraform_data" "slow" {
+  depends_on = [terraform_data.first]
+
   provisioner "local-exec" {
     command = "echo pid=$$; exec sleep 300"
     quiet   = true
@@ -229,9 +234,9 @@ def alive(pid: int) -> bool:
 @pytest.mark.terraform
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at processes through /proc")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_owner_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
-    """Ctrl-C and SIGTERM end terraform and the provisioner it runs, and then the owner."""
+    """Terraform writes its state and ends, with the provisioner that it ran; then the owner."""
     (tmp_path / "main.tf").write_text(SLOW_STACK)
     with subprocess.Popen(
         [sys.executable, "-c", OWNER, str(tmp_path)],
@@ -242,10 +247,17 @@ def test_an_interrupted_owner_leaves_no_process(tmp_path: Path, number: signal.S
     ) as owner:
         assert owner.stdout
         provisioner = int(owner.stdout.readline())
-        assert alive(provisioner)
-        owner.send_signal(number)
-        assert owner.wait(lab.GRACE_SECONDS + 10) != 0
-    assert not alive(provisioner)
+        try:
+            assert alive(provisioner)
+            owner.send_signal(number)
+            assert owner.wait(lab.GRACE_SECONDS + 10) != 0
+            assert not alive(provisioner)
+        finally:
+            owner.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(provisioner, signal.SIGKILL)
+    assert "terraform_data.first" in Terraform(directory=tmp_path).resources()
+    assert not list(tmp_path.glob(".terraform.tfstate.lock.info")), "killed, not asked to end"
 
 
 @pytest.mark.terraform
@@ -268,7 +280,7 @@ def test_leaving_the_block_stops_the_terraforms_of_other_threads(tmp_path: Path)
         except TerraformError as error:
             failures.append(error)
 
-    thread = threading.Thread(target=run)
+    thread = threading.Thread(target=run, daemon=True)
     begun = time.monotonic()
 
     def fail() -> None:

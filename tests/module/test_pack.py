@@ -87,6 +87,15 @@ def test_two_checkouts_give_the_same_bytes(source: Path, tmp_path: Path) -> None
     assert first.read_bytes() == second.read_bytes()
 
 
+def test_windows_gives_the_same_bytes(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The zip does not tell which system built it."""
+    here = packed(source, tmp_path / "here.zip").read_bytes()
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert packed(source, tmp_path / "there.zip").read_bytes() == here
+
+
 def test_the_zip_is_plain(source: Path, tmp_path: Path) -> None:
     """Entries are sorted, stored, readable by all, and dated with the first date of the format."""
     archive = zipfile.ZipFile(packed(source, tmp_path / "out.zip"))
@@ -109,6 +118,13 @@ def test_the_zip_holds_the_sources_and_the_package(source: Path, tmp_path: Path)
         for path in (PACKAGE_DIR / "idempotent_lambda").rglob("*")
         if path.is_file() and path.suffix != ".pyc"
     )
+
+
+def test_only_the_package_is_taken_from_its_directory(tmp_path: Path) -> None:
+    """What else lies beside the package is not deployed."""
+    source = tree(tmp_path / "source", {"orders.py": PROCESSOR})
+    beside = tree(tmp_path / "handler", {"idempotent_lambda/a.py": "", "notes.txt": ""})
+    assert sorted(pack.collected(source, beside)) == ["idempotent_lambda/a.py", "orders.py"]
 
 
 def test_text_gets_lf_and_nothing_else_changes(tmp_path: Path) -> None:
@@ -135,12 +151,14 @@ def test_a_link_inside_is_followed(tmp_path: Path) -> None:
         ("shop", "../elsewhere"),
         ("shop", "."),
         ("deep/up", ".."),
+        ("deep/here", "."),
+        ("deep/below/up", ".."),
         ("broken.py", "../missing.py"),
     ],
 )
 def test_a_link_out_of_the_sources_is_refused(tmp_path: Path, link: str, target: str) -> None:
     """A link out, or to a directory that holds the link, packs nothing."""
-    tree(tmp_path, {"secret.py": "", "elsewhere/a.py": "", "source/deep/orders.py": PROCESSOR})
+    tree(tmp_path, {"secret.py": "", "elsewhere/a.py": "", "source/deep/below/a.py": PROCESSOR})
     (tmp_path / "source" / link).symlink_to(target)
     with pytest.raises(pack.PackError, match=r"links to .* outside of what is packed; copy the"):
         pack.listed(tmp_path / "source")
