@@ -4,15 +4,14 @@
 what happens to it; `Consumer` carries both out and is the only one here that touches the world.
 """
 
-import inspect
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from idempotent_lambda import lifecycle, messages
 from idempotent_lambda.claims import Claimed, ClaimRequest, ClaimStore, Owner, Request
-from idempotent_lambda.clock import RESERVE_MILLIS, Clock, Deadline, Millis, Seconds
+from idempotent_lambda.clock import REQUEST_MILLIS, RESERVE_MILLIS, Clock, Deadline, Millis, Seconds
 from idempotent_lambda.errors import InvalidResultError, MessageError, StoreError
 from idempotent_lambda.keys import Key, KeyRule
 from idempotent_lambda.lifecycle import Claim, Complete, Outcome, Release, Run, Settled
@@ -21,9 +20,12 @@ from idempotent_lambda.telemetry import Observer, Trace
 
 Processor = Callable[[Message], Any]
 
-STORE_PATIENCE_MILLIS = Millis(3000)
-"""How much of an invocation may be lost to a table that does not answer claims. Then the rest of
-the batch is reported at once: a dead table costs seconds, not the whole timeout."""
+STORE_PATIENCE_MILLIS = Millis(3400)
+"""How much of an invocation may be lost to a table that does not answer. Then the rest of the
+batch is reported at once: with a last release, a dead table costs less than five seconds."""
+
+CLAIM_PATIENCE_MILLIS = Millis(3000)
+"""How much of that one claim may take."""
 
 INTERRUPTIONS_WITH_COMPANY = 1
 """How many interruptions a key may have behind it and still run beside other messages."""
@@ -94,7 +96,6 @@ class Agenda:
 class _Invocation:
     deadline: Deadline
     patience: Millis = STORE_PATIENCE_MILLIS
-    out_of_memory: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,10 +147,10 @@ class Consumer:
         return messages.response_of(failed)
 
     def _checked(self, agenda: Agenda, invocation: _Invocation) -> Agenda:
-        """The agenda, stopped if time, memory or the patience with the table has run out."""
-        if invocation.patience <= 0:
+        """The agenda, stopped if the time or the patience with the table has run out."""
+        if invocation.patience < REQUEST_MILLIS:
             return agenda.stopping(Outcome.UNAVAILABLE)
-        if invocation.out_of_memory or not self._may_start(invocation):
+        if not (self._may_start(invocation) and invocation.deadline.allows(REQUEST_MILLIS)):
             return agenda.stopping(Outcome.NOT_STARTED)
         return agenda
 
@@ -180,10 +181,8 @@ class Consumer:
             reply = self._perform(work, step, invocation)
             spent = Millis(self.clock.elapsed() - began)
             trace.note(step, reply, spent)
-            if isinstance(reply, lifecycle.Unanswered) and not isinstance(step, Complete):
+            if isinstance(reply, lifecycle.Unanswered):
                 invocation.patience = Millis(invocation.patience - spent)
-            if isinstance(reply, lifecycle.Raised) and isinstance(reply.error, MemoryError):
-                invocation.out_of_memory = True
             following = lifecycle.advance(step, reply, may_start=self._may_start(invocation))
             if isinstance(following, lifecycle.End):
                 return following
@@ -205,13 +204,13 @@ class Consumer:
                 case Claim(takeover):
                     lease_end = deadline.lease_end(self.lease_margin)
                     claim = ClaimRequest.of(request, lease_expires_at=lease_end, takeover=takeover)
-                    return self.store.claim(claim, deadline)
+                    budget = min(invocation.patience, CLAIM_PATIENCE_MILLIS)
+                    return self.store.claim(claim, deadline.sooner(Millis(budget + RESERVE_MILLIS)))
                 case Complete():
                     return self.store.complete(request, deadline)
                 case Release():
-                    # Best effort: no longer than what is left of the patience with the table.
-                    patience = Millis(max(0, invocation.patience) + RESERVE_MILLIS)
-                    return self.store.release(request, deadline.sooner(patience))
+                    budget = Millis(invocation.patience + RESERVE_MILLIS)
+                    return self.store.release(request, deadline.sooner(budget))
         except StoreError as error:
             return lifecycle.Unanswered(owner, error)
 
@@ -221,6 +220,8 @@ class Consumer:
         )
         try:
             _refuse_unrun(self.processor(message))
+        except MemoryError as error:
+            return lifecycle.Interrupted(error)
         except Exception as error:  # noqa: BLE001  # whatever a processor raises means "not done"
             return lifecycle.Raised(error)
         except BaseException as error:  # noqa: BLE001  # the rest of the batch still gets its answer
@@ -231,16 +232,15 @@ class Consumer:
         return invocation.deadline.allows(self.minimum_remaining)
 
 
-def _refuse_unrun(result: Any) -> None:
+def _refuse_unrun(result: object) -> None:
     """Raise if the processor returned work instead of doing it.
 
     Raises:
-        InvalidResultError: the result is a generator or an awaitable, whose body never ran.
+        InvalidResultError: the result is an awaitable or an iterator, whose work has not run.
     """
-    coroutine = inspect.iscoroutine(result) or inspect.isgenerator(result)
-    if coroutine:
-        result.close()
-    if coroutine or inspect.isawaitable(result) or inspect.isasyncgen(result):
+    if isinstance(result, Awaitable | Iterator | AsyncIterator):
+        if isinstance(result, Coroutine | Generator):
+            result.close()
         raise InvalidResultError(
             f"the processor returned a {type(result).__name__}, whose work has not run: do the "
             "work before returning (asyncio.run(...) runs a coroutine inside a plain function)"

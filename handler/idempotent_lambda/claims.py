@@ -254,8 +254,11 @@ def refused_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome:
             return Lapsed(found.attempts or 1)
         case _:
             status = found and found.status
-            problem = f"a record of status {status!r} is in the way; is it of a newer version?"
-            raise StoreRefusedError("claim", "UnknownRecord", problem, maybe_written=False)
+            problem = (
+                f"the record of this key has the status {status!r}, which this version cannot "
+                "judge, so it stays as it is: if a newer version wrote it, deploy that one"
+            )
+            raise StoreRefusedError("UnknownRecord", problem, maybe_written=False)
 
 
 def refused_completion(found: Record | None, request: Request) -> CompleteOutcome:

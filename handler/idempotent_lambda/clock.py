@@ -20,6 +20,10 @@ RESERVE_MILLIS = Millis(500)
 """Kept free at the end of every invocation, to answer before Lambda's own kill."""
 
 
+REQUEST_MILLIS = Millis(1500)
+"""The worst case of one request to the table."""
+
+
 class Clock(Protocol):
     """Where the time comes from; tests use a manual one."""
 

@@ -16,7 +16,14 @@ from botocore.config import Config
 
 from idempotent_lambda import claims
 from idempotent_lambda.claims import ClaimRequest, Owner, Record, Request
-from idempotent_lambda.clock import Clock, Deadline, EpochMillis, EpochSeconds, Millis
+from idempotent_lambda.clock import (
+    REQUEST_MILLIS,
+    Clock,
+    Deadline,
+    EpochMillis,
+    EpochSeconds,
+    Millis,
+)
 from idempotent_lambda.conditions import Condition, expression
 from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavailableError
 
@@ -24,9 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 CONNECT_TIMEOUT_MILLIS = 500
-READ_TIMEOUT_MILLIS = 1000
-ATTEMPT_MILLIS = CONNECT_TIMEOUT_MILLIS + READ_TIMEOUT_MILLIS
-"""The worst case of one request."""
+READ_TIMEOUT_MILLIS = REQUEST_MILLIS - CONNECT_TIMEOUT_MILLIS
 
 CLAIM_ATTEMPTS = 3
 RELEASE_ATTEMPTS = 2
@@ -43,6 +48,7 @@ _THROTTLED = {
     "ThrottlingException",
     "TransactionConflictException",
 }
+_SERVER_ERROR = 500
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 
 _CLAIM = (
@@ -61,6 +67,7 @@ class _Write:
 
     def __init__(self, operation: str, condition: Condition, update: str = "") -> None:
         self.operation = operation
+        self.settles = condition is claims.OWNED
         text = expression(condition, key="id")
         # DynamoDB refuses aliases that no expression uses.
         self._operands = sorted(set(re.findall(r":(\w+)", f"{update} {text}")))
@@ -124,9 +131,13 @@ class DynamoDBClaimStore:
         write = _WRITES["takeover" if request.takeover else "claim"]
         more = {"lease_expires_at": request.lease_expires_at, "zero": 0, "one": 1}
         answer, found = self._write(write, request, deadline, CLAIM_ATTEMPTS, more)
-        if answer is not None:
+        if answer is None:
+            return claims.refused_claim(found, request)
+        try:
             return claims.Claimed(request.owner, int(answer["Attributes"]["attempts"]["N"]))
-        return claims.refused_claim(found, request)
+        except (KeyError, ValueError) as error:
+            problem = f"the answer to a claim is not understood: {error!r}"
+            raise StoreUnavailableError("BadAnswer", problem, maybe_written=True) from None
 
     def complete(self, request: Request, deadline: Deadline) -> claims.CompleteOutcome:
         """See `ClaimStore.complete`."""
@@ -149,52 +160,52 @@ class DynamoDBClaimStore:
         """The answer, or None and the record on which the condition failed.
 
         Every attempt sends the same request, so an owner that meets its own token knows that an
-        earlier one got through. ``attempts`` None insists until the deadline, and tries once
-        whatever the time: a confirmation cut short costs a redelivery, one not tried costs a
-        repetition.
+        earlier one got through. ``attempts`` None insists until the deadline. A settlement is
+        tried once whatever the time: cut short it costs a redelivery, not tried it costs a
+        repetition or blocks the key.
         """
         operands = {**request.operands, **(more or {})}
         parameters = write.parameters(self._table_name, request.record_id, operands)
-        error: StoreError = StoreUnavailableError(
-            write.operation, "NoTime", "too little time is left for a request", maybe_written=False
-        )
+        call = self._calls[write.operation]
+        problem = "too little time is left for a request"
+        error: StoreError = StoreUnavailableError("NoTime", problem, maybe_written=False)
         for made in count() if attempts is None else range(attempts):
             pause = _backoff(made)
-            first_confirmation = attempts is None and made == 0
-            if not (first_confirmation or deadline.allows(Millis(pause + ATTEMPT_MILLIS))):
+            certain = made == 0 and write.settles
+            if not (certain or deadline.allows(Millis(pause + REQUEST_MILLIS))):
                 break
             self._clock.sleep(pause)
             try:
-                return self._calls[write.operation](**parameters), None
+                return call(**parameters), None
             except exceptions.ClientError as failure:
                 if failure.response["Error"]["Code"] == _CONDITION_FAILED:
-                    return None, _record(write.operation, failure.response.get("Item"))
-                error = _answered(write.operation, failure, error)
+                    return None, _record(failure.response.get("Item"))
+                error = self._error(write, failure, error)
             except exceptions.BotoCoreError as failure:
-                error = _disconnected(write.operation, failure, error)
+                error = self._error(write, failure, error)
             if isinstance(error, StoreRefusedError):
                 break
         raise error
 
-
-def _answered(operation: str, failure: exceptions.ClientError, before: StoreError) -> StoreError:
-    code = failure.response["Error"]["Code"]
-    internal = failure.response["ResponseMetadata"]["HTTPStatusCode"] >= 500  # noqa: PLR2004
-    kind = StoreUnavailableError if internal or code in _THROTTLED else StoreRefusedError
-    text = failure.response["Error"].get("Message", "")
-    return kind(operation, code, text, maybe_written=before.maybe_written or internal)
-
-
-def _disconnected(operation: str, failure: Exception, before: StoreError) -> StoreError:
-    # Without credentials or region the request never left; without a connection neither.
-    kind: type[StoreError] = StoreRefusedError
-    sent = False
-    if isinstance(failure, exceptions.HTTPClientError):
-        kind = StoreUnavailableError
-        unsent = exceptions.ConnectTimeoutError | exceptions.EndpointConnectionError
-        sent = not isinstance(failure, unsent)
-    code = type(failure).__name__
-    return kind(operation, code, str(failure), maybe_written=before.maybe_written or sent)
+    def _error(self, write: _Write, failure: Exception, before: StoreError) -> StoreError:
+        if isinstance(failure, exceptions.ClientError):
+            code = failure.response["Error"]["Code"]
+            text = failure.response["Error"].get("Message", "")
+            sent = failure.response["ResponseMetadata"]["HTTPStatusCode"] >= _SERVER_ERROR
+            passes = sent or code in _THROTTLED
+        else:
+            code, text = type(failure).__name__, str(failure)
+            sent = isinstance(failure, exceptions.HTTPClientError)
+            passes = sent or isinstance(failure, exceptions.ConnectionError)
+        kind: type[StoreError] = StoreUnavailableError if passes else StoreRefusedError
+        remedy = (
+            "capacity and network path" if passes else "name, region and the role's permissions"
+        )
+        problem = (
+            f"{write.operation} on table {self._table_name!r}: {code}: {text}; "
+            f"check the table's {remedy}"
+        )
+        return kind(code, problem, maybe_written=before.maybe_written or sent)
 
 
 def _backoff(made: int) -> Millis:
@@ -203,7 +214,7 @@ def _backoff(made: int) -> Millis:
     return Millis(random.randrange(longest) if made else 0)  # noqa: S311  # guards nothing
 
 
-def _record(operation: str, item: Any) -> Record | None:
+def _record(item: Any) -> Record | None:
     if not item:
         return None
     try:
@@ -218,5 +229,5 @@ def _record(operation: str, item: Any) -> Record | None:
             **numbers,
         )
     except (KeyError, ValueError) as error:
-        problem = f"the record in the way is damaged: {error!r}"
-        raise StoreRefusedError(operation, "DamagedRecord", problem, maybe_written=False) from None
+        problem = f"the record of this key is damaged, mend or delete it: {error!r}"
+        raise StoreRefusedError("DamagedRecord", problem, maybe_written=False) from None

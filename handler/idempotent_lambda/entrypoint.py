@@ -42,7 +42,7 @@ def load_processor(name: str) -> Processor:
         raise InvalidProcessorError(name, 'write it as "module.function", such as "orders.process"')
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if isinstance(error, ModuleNotFoundError) and _leads_to(module_name, error.name):
             found = [each.name for each in pkgutil.iter_modules([str(Path.cwd())])]
             problem = f"there is no module {error.name!r}; the package has {_listed(found)}"
@@ -65,6 +65,13 @@ def load_processor(name: str) -> Processor:
             "function (asyncio.run(...) runs a coroutine inside one)"
         )
         raise InvalidProcessorError(name, problem)
+    try:
+        inspect.signature(processor).bind(None)
+    except TypeError as error:
+        problem = f"it cannot be called with one message ({error}): write def process(message)"
+        raise InvalidProcessorError(name, problem) from None
+    except ValueError:
+        pass  # written in C: it cannot be asked
     return processor
 
 
@@ -89,7 +96,7 @@ def wire(settings: Settings) -> Callable[[object, LambdaContext], PartialBatchRe
         store=DynamoDBClaimStore(new_client(), settings.table, clock),
         key_rule=settings.key_rule,
         clock=clock,
-        observer=JsonLines(hash_keys=settings.hash_keys),
+        observer=JsonLines(clock, hash_keys=settings.hash_keys),
         retention=settings.retention,
         lease_margin=settings.lease_margin,
         minimum_remaining=settings.minimum_remaining,

@@ -72,7 +72,7 @@ class MissingKeyError(MessageError):
     def __init__(self, expression: str, found: str) -> None:
         super().__init__(
             f"key expression {expression!r} finds {found}; every message needs a non-empty "
-            "string, a number, true or false, or an array of these: correct the producer or "
+            "text, a whole number, true or false, or an array of these: correct the producer or "
             "idempotency.key"
         )
         self.expression = expression
@@ -107,14 +107,12 @@ class StoreError(IdempotencyError):
     """The table did not do what was asked.
 
     Attributes:
-        operation: the DynamoDB operation, such as ``UpdateItem``.
         code: the service's error code, or the name of the client's error.
         maybe_written: one of the attempts may have been carried out all the same.
     """
 
-    def __init__(self, operation: str, code: str, detail: str, *, maybe_written: bool) -> None:
-        super().__init__(f"{operation} on the idempotency table: {code}: {detail}")
-        self.operation = operation
+    def __init__(self, code: str, problem: str, *, maybe_written: bool) -> None:
+        super().__init__(problem)
         self.code = code
         self.maybe_written = maybe_written
 

@@ -65,11 +65,7 @@ class KeyRule:
                 f"{namespace!r} is no namespace: it must be 1 to {MAXIMUM_NAMESPACE_BYTES} bytes "
                 f"of text without {SEPARATOR!r}"
             )
-        try:
-            return cls(namespace, expression, jmespath.compile(expression))
-        except jmespath.exceptions.JMESPathError as error:
-            problem = str(error).splitlines()[0]
-            raise ValueError(f"{expression!r} is no JMESPath expression: {problem}") from None
+        return cls(namespace, expression, _compiled(expression))
 
     def key_of(self, delivery: Delivery) -> Key:
         """The key of a delivery.
@@ -78,20 +74,35 @@ class KeyRule:
             MissingKeyError: the expression finds null, an empty text, an object, or an array
                 with such a part.
             UndecodableBodyError: it finds nothing and the body is not JSON.
-            UnsupportedKeyError: the key cannot be written as UTF-8 or as JSON.
+            UnsupportedKeyError: it finds a lone surrogate, or a number that is not whole.
         """
-        if delivery.body is None and delivery.body_problem:
-            raise UndecodableBodyError(self.expression, delivery.body_problem)
         try:
             value = self.search.search(delivery.document())
-        except jmespath.exceptions.JMESPathError as error:
-            # A function got a value of the wrong type, such as length(null).
+        except Exception as error:  # noqa: BLE001  # jmespath lets Python's own errors through
+            # A function got a value that it does not take, such as length(null).
             raise MissingKeyError(self.expression, type(error).__name__) from None
         if _is_missing(value):
             if delivery.body_problem:
                 raise UndecodableBodyError(self.expression, delivery.body_problem)
             raise MissingKeyError(self.expression, _described(value))
         return Key(_text(value), record_id(self.namespace, value))
+
+
+def _compiled(expression: str) -> "ParsedResult":
+    try:
+        compiled = jmespath.compile(expression)
+        found = compiled.search({})
+    except jmespath.exceptions.JMESPathTypeError:
+        return compiled  # a function that does not take null: no key, as it should be
+    except jmespath.exceptions.JMESPathError as error:
+        problem = str(error).splitlines()[0]
+        raise ValueError(f"{expression!r} is no JMESPath expression: {problem}") from None
+    if not _is_missing(found):
+        raise ValueError(
+            f"the JMESPath expression {expression!r} finds a key even in an empty message, so "
+            "messages without their own would share it: name a field, unquoted"
+        )
+    return compiled
 
 
 def record_id(namespace: str, value: Any) -> str:
@@ -102,7 +113,7 @@ def record_id(namespace: str, value: Any) -> str:
     never begins with the letter s, so the three cannot meet.
 
     Raises:
-        UnsupportedKeyError: the value holds a lone surrogate or an infinite number.
+        UnsupportedKeyError: the value holds a lone surrogate or a number that is not whole.
     """
     plain = isinstance(value, str) and not value.startswith(SEPARATOR)
     domain = value if plain else SEPARATOR + _canonical_json(value)
@@ -119,12 +130,12 @@ def record_id(namespace: str, value: Any) -> str:
 
 
 def _canonical_json(value: Any) -> str:
-    try:
-        return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-    except ValueError:
+    if any(isinstance(part, float) for part in (value if isinstance(value, list) else [value])):
+        # Different numbers of a message become one float, and one number has many spellings.
         raise UnsupportedKeyError(
-            "the key holds a number beyond what JSON can say: send it as text"
-        ) from None
+            "the key holds a number that is not whole: send it as text, or as a whole number"
+        )
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _text(value: Any) -> str:

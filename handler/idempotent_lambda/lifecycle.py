@@ -18,6 +18,7 @@ from idempotent_lambda.claims import (
     Lapsed,
     LostLease,
     Owner,
+    Released,
     ReleaseOutcome,
 )
 from idempotent_lambda.errors import StoreError
@@ -35,7 +36,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
     """The processor raised: not done, the claim was given back."""
     INTERRUPTED = "interrupted"
-    """The processor was stopped by SystemExit or the like; the claim stays until its lease ends."""
+    """SystemExit, MemoryError or the like stopped the processor; the claim stays for its lease."""
     UNCONFIRMED = "unconfirmed"
     """The effect ran, its completion could not be confirmed; the claim stays."""
     LOST_LEASE = "lost_lease"
@@ -112,7 +113,7 @@ class Raised:
 
 @dataclass(frozen=True, slots=True)
 class Interrupted:
-    """The processor was stopped by another BaseException: nobody knows what is done."""
+    """SystemExit, MemoryError or the like stopped the processor: nobody knows what is done."""
 
     error: BaseException
 
@@ -175,7 +176,7 @@ def advance(  # noqa: C901, PLR0911, PLR0912  # the table of transitions, one ro
         case Complete(), Unanswered():
             # The effect is done, so the claim is never given back here.
             return Settled(Outcome.UNCONFIRMED)
-        case Release(_, outcome), _:
+        case Release(_, outcome), Released() | LostLease() | Unanswered():
             return Settled(outcome)
         case _:
             raise TypeError(f"{reply!r} is no reply to {step!r}")

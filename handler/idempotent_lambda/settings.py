@@ -43,9 +43,7 @@ class Settings:
             InvalidSettingsError: names every variable that is missing or wrong.
         """
         reader = _Reader(environment)
-        namespace = reader.text("IDEMPOTENCY_NAMESPACE")
-        expression = reader.text("IDEMPOTENCY_KEY", default="messageId")
-        key_rule = reader.key_rule(namespace, expression)
+        key_rule = reader.key_rule()
         settings = cls(
             table=reader.text("IDEMPOTENCY_TABLE"),
             processor=reader.text("IDEMPOTENCY_PROCESSOR"),
@@ -91,10 +89,20 @@ class _Reader:
             self.problems.append(f"{name} is {value!r}: set one of {', '.join(choices)}")
         return value
 
-    def key_rule(self, namespace: str, expression: str) -> KeyRule:
-        try:
-            return KeyRule.compile(namespace=namespace, expression=expression)
-        except ValueError as error:
-            if namespace:
-                self.problems.append(f"IDEMPOTENCY_NAMESPACE, IDEMPOTENCY_KEY: {error}")
-            return KeyRule.compile(namespace="invalid", expression="messageId")
+    def key_rule(self) -> KeyRule:
+        valid = {"namespace": "invalid", "expression": "messageId"}
+        given = {
+            "namespace": self.text("IDEMPOTENCY_NAMESPACE"),
+            "expression": self.text("IDEMPOTENCY_KEY", default="messageId"),
+        }
+        for name, part in (
+            ("IDEMPOTENCY_NAMESPACE", "namespace"),
+            ("IDEMPOTENCY_KEY", "expression"),
+        ):
+            try:
+                KeyRule.compile(**{**valid, part: given[part]})
+            except ValueError as error:
+                if given[part]:
+                    self.problems.append(f"{name}: {error}")
+                given[part] = valid[part]
+        return KeyRule.compile(**given)

@@ -9,10 +9,11 @@ import json
 import sys
 import traceback
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Protocol, TextIO
 
 from idempotent_lambda.claims import Claimed, Completed, LostLease
-from idempotent_lambda.clock import Millis
+from idempotent_lambda.clock import Clock, Millis
 from idempotent_lambda.keys import Key
 from idempotent_lambda.lifecycle import (
     Claim,
@@ -29,6 +30,7 @@ from idempotent_lambda.lifecycle import (
 )
 from idempotent_lambda.messages import Delivery
 
+MAXIMUM_KEY_CHARACTERS = 500
 MAXIMUM_ERROR_CHARACTERS = 1000
 MAXIMUM_FRAMES = 10
 
@@ -92,7 +94,8 @@ class Observer(Protocol):
 class JsonLines:
     """Writes one JSON object per message."""
 
-    def __init__(self, *, hash_keys: bool, stream: TextIO | None = None) -> None:
+    def __init__(self, clock: Clock, *, hash_keys: bool, stream: TextIO | None = None) -> None:
+        self._clock = clock
         self._hash_keys = hash_keys
         self._stream = stream
 
@@ -100,7 +103,11 @@ class JsonLines:
         self, delivery: Delivery, key: Key | None, settled: Settled, trace: Trace, *, follows: bool
     ) -> None:
         """See `Observer.settled`."""
+        moment = datetime.fromtimestamp(self._clock.now() / 1000, UTC)
         line = {
+            # Lambda takes the level of a line only with a timestamp beside it:
+            # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+            "timestamp": f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z",
             "level": "INFO" if settled.outcome in _QUIET else "ERROR",
             "event": "message",
             "outcome": settled.outcome,
@@ -126,14 +133,18 @@ class JsonLines:
             return None
         if self._hash_keys:
             return f"sha256:{hashlib.sha256(key.record_id.encode()).hexdigest()}"
-        return key.text
+        return key.text[:MAXIMUM_KEY_CHARACTERS]
 
 
 def _described(error: BaseException) -> dict[str, object]:
+    try:
+        text = str(error)[:MAXIMUM_ERROR_CHARACTERS]
+    except Exception as unspeakable:  # noqa: BLE001  # a user's __str__ must not cost a batch
+        text = f"its text raised {type(unspeakable).__name__}"
     frames = traceback.extract_tb(error.__traceback__)[-MAXIMUM_FRAMES:]
     return {
         "type": type(error).__name__,
-        "text": str(error)[:MAXIMUM_ERROR_CHARACTERS],
+        "text": text,
         # Places, no source lines and no values.
         "at": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
     }

@@ -65,7 +65,7 @@ def main() -> int:
 def demo(console: Console, output: Path, *, break_claim: bool) -> int:
     """Deploy both stacks to an emulator of our own, send the traffic and judge what came of it."""
     progress = Progress(console)
-    progress.say("the same orders go to two stacks, with and without the module; takes 3-4 minutes")
+    progress.say("the same orders go to two stacks, with and without the module (3 minutes)")
     if break_claim:
         progress.say("DEMO_BREAK=claim: the deployed claim is broken on purpose, this must fail")
     shutil.rmtree(output, ignore_errors=True)

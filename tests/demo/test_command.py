@@ -1,0 +1,84 @@
+"""The demo's command: what stops it is one clear line, and stopping it leaves nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def demo(output: Path, environment: dict[str, str]) -> "subprocess.Popen[str]":
+    """Start the demo in a process group of its own, as a terminal does."""
+    return subprocess.Popen(
+        [sys.executable, "-u", "-m", "scripts.demo", "--output", str(output)],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def test_an_unknown_sabotage_is_refused(tmp_path: Path) -> None:
+    """DEMO_BREAK takes what the demo can break, and says what that is."""
+    with demo(tmp_path, {"DEMO_BREAK": "everything"}) as process:
+        said, _ = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert said == "failed: DEMO_BREAK=everything is unknown; the demo can break: claim\n"
+
+
+@pytest.mark.parametrize("tool", ["git", pytest.param("terraform", marks=pytest.mark.emulator)])
+def test_a_missing_tool_is_one_clear_line(tmp_path: Path, tool: str) -> None:
+    """Without git or terraform the demo names the tool and says what to do."""
+    if tool == "terraform":
+        tmp_path.joinpath("git").symlink_to(
+            subprocess.check_output(["/bin/sh", "-c", "command -v git"], text=True).strip()
+        )
+    with demo(tmp_path / "output", {"PATH": str(tmp_path)}) as process:
+        said, _ = process.communicate(timeout=30)
+    assert process.returncode == 1
+    last = said.splitlines()[-1]
+    assert last.startswith(f"failed: {tool} is not on the PATH; install ")
+
+
+@pytest.mark.emulator
+@pytest.mark.terraform
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopping_it_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    """Ctrl-C or SIGTERM in the middle of an apply leaves no process and no temporary file."""
+    with demo(tmp_path / "output", {"TMPDIR": str(tmp_path)}) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "Creating..." in line:
+                break
+        assert len(started(tmp_path)) >= 4, "demo, guard, emulator, terraform"
+        os.killpg(process.pid, number)
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert said.splitlines()[-1] == "stopped; nothing is left running"
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline and started(tmp_path):
+        time.sleep(0.1)
+    assert started(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def started(temporary: Path) -> list[str]:
+    """The commands of all processes that were given this TMPDIR, or one below it."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"TMPDIR={temporary}".encode() in process.joinpath("environ").read_bytes():
+                command = process.joinpath("cmdline").read_bytes()
+                found.append(command.replace(b"\0", b" ").decode())
+        except OSError:
+            continue  # ended meanwhile
+    return found

@@ -1,0 +1,55 @@
+"""DEMO_BREAK breaks the deployed claim, or says that it can't."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from scripts.demo import stack
+from scripts.demo.stack import SabotageError, write
+
+
+def test_the_sabotage_breaks_the_claim(tmp_path: Path) -> None:
+    """The module that would be deployed holds the sabotage, and the check of it passes."""
+    root = write(tmp_path, break_claim=True)
+    source = (root / "demo_override.tf").read_text()
+    assert f"git::file://{tmp_path}/sabotaged.git//?ref=HEAD" in source
+    deployed = subprocess.run(
+        ["git", "--git-dir", tmp_path / "sabotaged.git", "show", f"HEAD:{stack.CLAIMS}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert stack.SABOTAGE in deployed
+
+
+def test_nothing_is_broken_unasked(tmp_path: Path) -> None:
+    """Without DEMO_BREAK the deployed claim is the working tree's."""
+    root = write(tmp_path, break_claim=False)
+    assert (
+        f"git::file://{tmp_path}/module.git//?ref=HEAD" in (root / "demo_override.tf").read_text()
+    )
+    assert not (tmp_path / "sabotaged").exists()
+
+
+@pytest.mark.parametrize(
+    ("sabotage", "before"),
+    [("", "^(?=FREE = )"), (stack.SABOTAGE, "^(?=NOWHERE = )"), ("FREE = FREE.\n", "^(?=FREE = )")],
+    ids=["without effect", "no such condition", "no Python"],
+)
+def test_a_sabotage_that_breaks_nothing_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sabotage: str, before: str
+) -> None:
+    """If the condition is not what the sabotage expects, the demo stops instead of passing."""
+    monkeypatch.setattr(stack, "SABOTAGE", sabotage)
+    monkeypatch.setattr(stack, "BEFORE", stack.re.compile(before, stack.re.MULTILINE))
+    with pytest.raises(SabotageError, match="DEMO_BREAK=claim did not break"):
+        write(tmp_path, break_claim=True)
+
+
+def test_the_quickstarts_own_code_is_deployed_untouched(tmp_path: Path) -> None:
+    """All faults are in the wrapper: orders.py is byte for byte the example's."""
+    root = write(tmp_path, break_claim=False)
+    example = stack.QUICKSTART / "src" / "orders.py"
+    assert (root / "src" / "orders.py").read_bytes() == example.read_bytes()
+    assert {file.name for file in (root / "src").iterdir()} == {"orders.py", "faults.py"}

@@ -1,0 +1,268 @@
+"""A consumer on doubles: what it is given is scripted, what it does is written down."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from botocore import exceptions
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+
+from idempotent_lambda.batch import Consumer
+from idempotent_lambda.claims import ClaimRequest, ClaimStore, Owner, Record, Request
+from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Millis, Seconds
+from idempotent_lambda.errors import StoreRefusedError, StoreUnavailableError
+from idempotent_lambda.keys import Key, KeyRule
+from idempotent_lambda.lifecycle import Settled
+from idempotent_lambda.messages import Delivery, Message
+from idempotent_lambda.telemetry import Trace
+from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
+
+from .events import event, order
+
+START = 1_700_000_000_000
+"""Where a `ManualClock` begins, in epoch milliseconds."""
+
+
+class Bench:
+    """A consumer, its processor and its observer.
+
+    Attributes:
+        behaviour: what the processor does with a key; nothing where none is given.
+        ran: keys in the order in which the processor ran them.
+        messages: what it was given.
+        outcomes: how each message ended, by message id, in the order of settling.
+        traces: what happened to each message, by message id.
+        followers: ids of messages that were told to follow another.
+    """
+
+    def __init__(
+        self,
+        store: ClaimStore | None = None,
+        clock: ManualClock | None = None,
+        *,
+        key: str = "body.id",
+        minimum_remaining: int = 1000,
+    ) -> None:
+        self.clock = clock or ManualClock()
+        self.memory = InMemoryClaimStore()
+        self.behaviour: dict[str, Callable[[Message], Any]] = {}
+        self.ran: list[str] = []
+        self.messages: list[Message] = []
+        self.outcomes: dict[str, str] = {}
+        self.traces: dict[str, Trace] = {}
+        self.followers: list[str] = []
+        self.owners = 0
+        self.consumer = Consumer(
+            processor=self.process,
+            store=self.memory if store is None else store,
+            key_rule=KeyRule.compile(namespace="orders", expression=key),
+            clock=self.clock,
+            observer=self,
+            retention=Seconds(3600),
+            lease_margin=Millis(5000),
+            minimum_remaining=Millis(minimum_remaining),
+            new_owner=self.new_owner,
+        )
+
+    def new_owner(self) -> Owner:
+        self.owners += 1
+        return Owner(f"owner-{self.owners}")
+
+    def process(self, message: Message) -> Any:
+        self.ran.append(message.key)
+        self.messages.append(message)
+        return self.behaviour.get(message.key, lambda _: None)(message)
+
+    def settled(
+        self, delivery: Delivery, key: Key | None, settled: Settled, trace: Trace, *, follows: bool
+    ) -> None:
+        del key
+        self.outcomes[delivery.id] = settled.outcome.value
+        self.traces[delivery.id] = trace
+        if follows:
+            self.followers.append(delivery.id)
+
+    def deliver(self, *batch: str | dict[str, Any], remaining: int = 30_000) -> list[str]:
+        """Deliver orders, or whole records; the ids that are reported as failed."""
+        records = [order(each) if isinstance(each, str) else each for each in batch]
+        response = self.consumer.consume(event(*records), Millis(remaining))
+        assert list(response) == ["batchItemFailures"]
+        assert all(list(each) == ["itemIdentifier"] for each in response["batchItemFailures"])
+        return [each["itemIdentifier"] for each in response["batchItemFailures"]]
+
+    def lay(self, order_id: str, *, lease: int = 0, attempts: int = 1) -> None:
+        """Lay down a claim of somebody else; its lease ends ``lease`` ms from now."""
+        self.memory.records[f"orders#{order_id}"] = Record(
+            id=f"orders#{order_id}",
+            status="IN_PROGRESS",
+            owner=Owner("dead"),
+            expires_at=EpochSeconds(self.clock.now() // 1000 + 3600),
+            created_at=EpochMillis(self.clock.now() - 60_000),
+            lease_expires_at=EpochMillis(self.clock.now() + lease),
+            attempts=attempts,
+        )
+
+    def status(self, order_id: str) -> str | None:
+        """The status of an order's record; None without one."""
+        found = self.memory.records.get(f"orders#{order_id}")
+        return found.status if found else None
+
+
+def raising(error: BaseException) -> Callable[[Message], Any]:
+    """A processor that raises."""
+
+    def raise_it(message: Message) -> Any:
+        del message
+        raise error
+
+    return raise_it
+
+
+def unavailable(*, maybe_written: bool = False) -> StoreUnavailableError:
+    """No answer from the table."""
+    return StoreUnavailableError("Test", "on purpose", maybe_written=maybe_written)
+
+
+def refused() -> StoreRefusedError:
+    """A refusal by the table."""
+    return StoreRefusedError("Test", "on purpose", maybe_written=False)
+
+
+class FaultyStore:
+    """A store in memory that takes time, and fails where it is told to.
+
+    Attributes:
+        calls: ``"claim orders#a"`` and so on, in order.
+        millis: how long every call takes.
+        faults: errors by call; a fault in ``after`` strikes once the call was carried out.
+    """
+
+    def __init__(self, clock: ManualClock, inner: InMemoryClaimStore) -> None:
+        self.clock, self.inner = clock, inner
+        self.calls: list[str] = []
+        self.millis = 0
+        self.faults: dict[str, Exception] = {}
+        self.after: dict[str, Exception] = {}
+
+    def _call(self, name: str, request: Request, deadline: Deadline) -> Any:
+        self.calls.append(f"{name} {request.record_id}")
+        self.clock.advance(Millis(self.millis))
+        for place in (self.calls[-1], name):
+            if place in self.faults:
+                raise self.faults[place]
+        outcome = getattr(self.inner, name)(request, deadline)
+        if self.calls[-1] in self.after:
+            raise self.after[self.calls[-1]]
+        return outcome
+
+    def claim(self, request: ClaimRequest, deadline: Deadline) -> Any:
+        return self._call("claim", request, deadline)
+
+    def complete(self, request: Request, deadline: Deadline) -> Any:
+        return self._call("complete", request, deadline)
+
+    def release(self, request: Request, deadline: Deadline) -> Any:
+        return self._call("release", request, deadline)
+
+
+def faulty() -> tuple[Bench, FaultyStore]:
+    """A bench whose store can be made slow and faulty."""
+    clock = ManualClock()
+    store = FaultyStore(clock, InMemoryClaimStore())
+    bench = Bench(store, clock)
+    store.inner = bench.memory
+    return bench, store
+
+
+Fault = Callable[[Any, Callable[[Any], Any]], Any]
+"""Gets the request and what sends it; answers or raises in the place of the wire."""
+
+
+class Wire:
+    """Stands where a client's HTTP session sends, and counts what really goes out.
+
+    Attributes:
+        sent: operations in the order of their requests; every attempt is one.
+        bodies: their parsed bodies.
+        faults: for the next requests, one each; None lets one pass. Then ``always`` rules.
+    """
+
+    def __init__(self, client: Any) -> None:
+        session = client._endpoint.http_session
+        # A client may be used by one test after the other: the newest wire replaces the last.
+        self.through = getattr(session.send, "through", session.send)
+        session.send = self
+        self.sent: list[str] = []
+        self.bodies: list[dict[str, Any]] = []
+        self.faults: list[Fault | None] = []
+        self.always: Fault | None = None
+
+    def __call__(self, request: Any) -> Any:
+        target = request.headers["X-Amz-Target"]
+        name = target.decode() if isinstance(target, bytes) else target
+        self.sent.append(name.rpartition(".")[2])
+        self.bodies.append(json.loads(request.body))
+        fault = self.faults.pop(0) if self.faults else self.always
+        return fault(request, self.through) if fault else self.through(request)
+
+
+def answered(status: int, code: str, message: str = "on purpose") -> Fault:
+    """The service answers with an error, and has done nothing."""
+
+    def fault(request: Any, through: Callable[[Any], Any]) -> Any:
+        del through
+        response = AWSResponse(request.url, status, HTTPHeaders(), None)
+        kind = f"com.amazonaws.dynamodb.v20120810#{code}"
+        response._content = json.dumps({"__type": kind, "message": message}).encode()
+        return response
+
+    return fault
+
+
+def done(attributes: dict[str, Any] | None = None) -> Fault:
+    """The service answers that it has done it, and has done nothing."""
+
+    def fault(request: Any, through: Callable[[Any], Any]) -> Any:
+        del through
+        response = AWSResponse(request.url, 200, HTTPHeaders(), None)
+        response._content = json.dumps({"Attributes": attributes or {}}).encode()
+        return response
+
+    return fault
+
+
+NO_CONNECTION = exceptions.EndpointConnectionError(endpoint_url="http://table", error="refused")
+CONNECT_TIMEOUT = exceptions.ConnectTimeoutError(endpoint_url="http://table")
+READ_TIMEOUT = exceptions.ReadTimeoutError(endpoint_url="http://table")
+CONNECTION_CLOSED = exceptions.ConnectionClosedError(endpoint_url="http://table")
+
+
+def broken(error: Exception) -> Fault:
+    """The request never arrives."""
+
+    def fault(request: Any, through: Callable[[Any], Any]) -> Any:
+        del request, through
+        raise error
+
+    return fault
+
+
+def lost(error: Exception) -> Fault:
+    """The request is carried out, and its answer gets lost."""
+
+    def fault(request: Any, through: Callable[[Any], Any]) -> Any:
+        through(request)
+        raise error
+
+    return fault
+
+
+def taking(clock: ManualClock, millis: int, fault: Fault) -> Fault:
+    """The same fault, after some time on the manual clock."""
+
+    def slow(request: Any, through: Callable[[Any], Any]) -> Any:
+        clock.advance(Millis(millis))
+        return fault(request, through)
+
+    return slow

@@ -1,0 +1,149 @@
+"""Fixtures of the handler's tests."""
+
+import secrets
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from hypothesis import settings
+from moto import mock_aws
+
+from idempotent_lambda.clock import Deadline, Millis
+from idempotent_lambda.dynamodb import DynamoDBClaimStore, new_client
+from idempotent_lambda_toolkit.testing import ManualClock
+from scripts.lab.emulator import Emulator, new_account
+
+from .bench import Bench, Wire
+from .function import MODULE, TABLE, Package
+
+# The same examples in every run: a failure here is a defect, never bad luck.
+settings.register_profile("handler", derandomize=True, database=None, deadline=None)
+settings.load_profile("handler")
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that stands still."""
+    return ManualClock()
+
+
+@pytest.fixture
+def bench() -> Bench:
+    """A consumer on a store in memory."""
+    return Bench()
+
+
+@pytest.fixture
+def deadline(clock: ManualClock) -> Deadline:
+    """A minute from now."""
+    return Deadline.after(clock, Millis(60_000))
+
+
+def pretend(patch: pytest.MonkeyPatch) -> None:
+    """Set credentials and region of nobody, and nothing of the developer's."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"):
+        patch.delenv(name, raising=False)
+    patch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    patch.setenv("AWS_REGION", "eu-central-1")
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials and region of nobody."""
+    pretend(monkeypatch)
+
+
+def create_table(client: Any, name: str = TABLE) -> None:
+    """Make a table as the module declares it."""
+    client.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+@pytest.fixture
+def moto_table(aws: None) -> Iterator[str]:
+    """An empty table in moto; its name."""
+    del aws
+    with mock_aws():
+        create_table(boto3.session.Session().client("dynamodb"))
+        yield TABLE
+
+
+class Lab:
+    """The deployed store on the emulator, with a wire to pull at.
+
+    Attributes:
+        store: the store under test.
+        table: its table's name.
+        wire: what stands between it and the table.
+        client: a client of the test's own, past the wire.
+        deployed: the client of the store.
+    """
+
+    def __init__(self, deployed: Any, client: Any, table: str, clock: ManualClock) -> None:
+        self.clock, self.client, self.table, self.deployed = clock, client, table, deployed
+        self.wire = Wire(deployed)
+        self.store = DynamoDBClaimStore(deployed, table, clock)
+
+    def item(self, record_id: str) -> dict[str, Any] | None:
+        """What lies in the table."""
+        key = {"id": {"S": record_id}}
+        found = self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True)
+        item: dict[str, Any] | None = found.get("Item")
+        return item
+
+
+@pytest.fixture(scope="session")
+def clients(emulator: Emulator) -> tuple[Any, Any]:
+    """The deployed package's client and one of the tests' own; making them takes long."""
+    account = new_account()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+            patch.delenv(name, raising=False)
+        for name, value in emulator.environment(account).items():
+            patch.setenv(name, value)
+        return new_client(), emulator.client("dynamodb", account)
+
+
+@pytest.fixture
+def lab(clients: tuple[Any, Any], clock: ManualClock) -> Lab:
+    """An empty table on the emulator."""
+    deployed, client = clients
+    table = f"table-{secrets.token_hex(4)}"
+    create_table(client, table)
+    return Lab(deployed, client, table, clock)
+
+
+@pytest.fixture(scope="session")
+def lone_client() -> Any:
+    """A client of the deployed package, for nothing behind it."""
+    with pytest.MonkeyPatch.context() as patch:
+        pretend(patch)
+        return new_client()
+
+
+@pytest.fixture
+def dead(lone_client: Any, clock: ManualClock) -> tuple[DynamoDBClaimStore, Wire]:
+    """The deployed store with nothing behind its wire: tests give every answer themselves."""
+    return DynamoDBClaimStore(lone_client, TABLE, clock), Wire(lone_client)
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, aws: None) -> Iterator[Package]:
+    """An empty package, in which Python starts as Lambda starts it."""
+    del aws
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    made = Package(tmp_path, monkeypatch)
+    yield made
+    for name in list(sys.modules):
+        if name.split(".")[0] in made.names or name == MODULE:
+            del sys.modules[name]

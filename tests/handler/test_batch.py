@@ -1,0 +1,760 @@
+"""The pipeline, on a store in memory and a clock that stands still."""
+
+import asyncio
+import functools
+import re
+from collections.abc import Callable, Generator
+from dataclasses import replace
+from typing import Any, Self
+
+import pytest
+
+from idempotent_lambda.batch import Agenda, Consumer, Work
+from idempotent_lambda.claims import Owner
+from idempotent_lambda.clock import EpochMillis, Millis
+from idempotent_lambda.dynamodb import DynamoDBClaimStore
+from idempotent_lambda.errors import InvalidResultError, StoreUnavailableError
+from idempotent_lambda.keys import Key
+from idempotent_lambda.lifecycle import Claim, Outcome, PutOff, Settled
+from idempotent_lambda.messages import Message
+from idempotent_lambda_toolkit.testing import ManualClock
+
+from .bench import (
+    CONNECT_TIMEOUT,
+    NO_CONNECTION,
+    READ_TIMEOUT,
+    START,
+    Bench,
+    Fault,
+    Wire,
+    answered,
+    broken,
+    done,
+    faulty,
+    raising,
+    refused,
+    taking,
+    unavailable,
+)
+from .events import event, order, record
+
+
+class TestOrdinary:
+    """Nothing goes wrong."""
+
+    def test_first_delivery(self, bench: Bench) -> None:
+        """Every message runs once, in order, and is acknowledged."""
+        assert bench.deliver("b", "a", "c") == []
+        assert bench.ran == ["b", "a", "c"]
+        assert set(bench.outcomes.values()) == {"completed"}
+        assert [bench.status(each) for each in "abc"] == ["COMPLETED"] * 3
+
+    def test_second_delivery(self, bench: Bench) -> None:
+        """A message delivered again is acknowledged unrun."""
+        bench.deliver("a")
+        assert bench.deliver("a") == []
+        assert bench.ran == ["a"]
+        assert bench.outcomes == {"m-a": "duplicate"}
+
+    def test_a_producers_retry(self, bench: Bench) -> None:
+        """A new message with the same key is a duplicate."""
+        bench.deliver(order("a", "m-1"))
+        assert bench.deliver(order("a", "m-2")) == []
+        assert bench.ran == ["a"]
+
+    def test_after_the_retention(self, bench: Bench) -> None:
+        """Once the retention is over the key is new, though its record still lies there."""
+        bench.deliver("a")
+        bench.clock.advance(Millis(3_600_000))
+        bench.deliver("a")
+        assert bench.ran == ["a", "a"]
+
+    def test_empty_batch(self, bench: Bench) -> None:
+        """No messages, no failures."""
+        assert bench.deliver() == []
+
+    def test_message(self, bench: Bench) -> None:
+        """The processor gets key, owner, body and the time that is left."""
+        bench.clock.advance(Millis(1))
+        bench.deliver("a", remaining=9000)
+        (message,) = bench.messages
+        assert (message.id, message.key, message.owner) == ("m-a", "a", "owner-1")
+        assert message.body == {"id": "a"}
+        assert message.remaining_millis() == 9000
+
+    def test_the_claim_is_there_while_it_runs(self, bench: Bench) -> None:
+        """While the processor runs, the record is its owner's until deadline and margin."""
+        seen = {}
+        bench.behaviour["a"] = lambda _: seen.update(bench.memory.records)
+        bench.deliver("a", remaining=9000)
+        assert seen["orders#a"].status == "IN_PROGRESS"
+        assert seen["orders#a"].owner == "owner-1"
+        assert seen["orders#a"].lease_expires_at == START + 9000 + 5000
+
+    def test_each_claim_has_an_owner_of_its_own(self, bench: Bench) -> None:
+        """No two claims share a token, neither in a batch nor over time."""
+        bench.behaviour["a"] = raising(ValueError())
+        bench.deliver("a", "b")
+        bench.deliver("a")
+        assert len({message.owner for message in bench.messages}) == 3
+
+    def test_owner_tokens_are_random(self) -> None:
+        """By default a token is 128 random bits as text."""
+        default = Consumer.__dataclass_fields__["new_owner"].default
+        assert callable(default)
+        tokens = {default() for _ in range(100)}
+        assert len(tokens) == 100
+        assert all(re.fullmatch("[0-9a-f]{32}", each) for each in tokens)
+
+
+class TestCoalescing:
+    """Several messages of a batch with one key."""
+
+    def test_runs_once(self, bench: Bench) -> None:
+        """The first runs, the others share its completion."""
+        assert bench.deliver(order("a", "m-1"), order("b"), order("a", "m-2")) == []
+        assert bench.ran == ["a", "b"]
+        assert bench.messages[0].id == "m-1"
+        assert bench.outcomes["m-2"] == "completed"
+        assert bench.followers == ["m-2"]
+
+    def test_failure_is_shared(self, bench: Bench) -> None:
+        """If the first fails, the others are reported and not tried."""
+        bench.behaviour["a"] = raising(ValueError())
+        assert bench.deliver(order("a", "m-1"), order("a", "m-2")) == ["m-1", "m-2"]
+        assert bench.ran == ["a"]
+
+    def test_busy_is_shared(self, bench: Bench) -> None:
+        """If the key is busy, all are reported."""
+        bench.lay("a", lease=1)
+        assert bench.deliver(order("a", "m-1"), order("a", "m-2")) == ["m-1", "m-2"]
+
+    def test_unconfirmed_is_shared(self) -> None:
+        """An effect that could not be confirmed acknowledges none of its messages."""
+        bench, store = faulty()
+        store.faults["complete"] = unavailable()
+        assert bench.deliver(order("a", "m-1"), order("a", "m-2")) == ["m-1", "m-2"]
+
+    def test_one_message_id_with_two_ends(self, bench: Bench) -> None:
+        """An id that both fails and completes is reported: unreported means deleted."""
+        bench.behaviour["a"] = raising(ValueError())
+        assert bench.deliver(order("a", "m-1"), order("b", "m-1")) == ["m-1"]
+
+    def test_only_equal_keys(self, bench: Bench) -> None:
+        """1, "1" and true are three keys."""
+        bench.deliver(order(1, "m-1"), order("1", "m-2"), order(order_id=True, message_id="m-3"))
+        assert len(bench.ran) == 3
+
+
+class TestFailing:
+    """A processor that raises says: not done."""
+
+    def test_reported_and_released(self, bench: Bench) -> None:
+        """Its message is reported, its claim given back at once, and the next delivery runs."""
+        bench.behaviour["a"] = raising(ValueError("no"))
+        assert bench.deliver("a") == ["m-a"]
+        assert bench.outcomes == {"m-a": "failed"}
+        assert bench.status("a") is None
+        del bench.behaviour["a"]
+        assert bench.deliver("a") == []
+        assert bench.ran == ["a", "a"]
+
+    def test_poison_beside_good(self, bench: Bench) -> None:
+        """The others of the batch run and are acknowledged."""
+        bench.behaviour["b"] = raising(ValueError())
+        assert bench.deliver("a", "b", "c") == ["m-b"]
+        assert bench.ran == ["a", "b", "c"]
+
+    def test_no_key_beside_good(self, bench: Bench) -> None:
+        """A message without a key never runs, is reported, and costs the others nothing."""
+        assert bench.deliver("a", record("{}", message_id="m-x"), "c") == ["m-x"]
+        assert bench.ran == ["a", "c"]
+        assert bench.outcomes["m-x"] == "rejected"
+        assert "finds nothing" in str(bench.traces["m-x"].errors[0])
+
+    def test_key_that_breaks_its_expression_beside_good(self) -> None:
+        """A value that breaks the key expression rejects its message, not its neighbours."""
+        bench = Bench(key="floor(to_number(body.n))")
+        good = record('{"n": "7"}', message_id="m-good")
+        poison = record('{"n": "nan"}', message_id="m-poison")
+        assert bench.deliver(good, poison) == ["m-poison"]
+        assert bench.ran == ["7"]
+
+    def test_the_error_is_kept(self, bench: Bench) -> None:
+        """The observer sees the error as it was raised."""
+        error = ValueError("no")
+        bench.behaviour["a"] = raising(error)
+        bench.deliver("a")
+        assert bench.traces["m-a"].errors == [error]
+
+    def test_release_fails(self) -> None:
+        """A claim that cannot be given back stays; the message is reported all the same."""
+        bench, store = faulty()
+        bench.behaviour["a"] = raising(ValueError())
+        store.faults["release"] = unavailable()
+        assert bench.deliver("a", "b") == ["m-a"]
+        assert bench.status("a") == "IN_PROGRESS"
+        assert [type(each) for each in bench.traces["m-a"].errors] == [
+            ValueError,
+            StoreUnavailableError,
+        ]
+
+    def test_a_group_of_errors(self, bench: Bench) -> None:
+        """A group of ordinary errors is an ordinary error."""
+        bench.behaviour["a"] = raising(ExceptionGroup("several", [ValueError(), OSError()]))
+        assert bench.deliver("a", "b") == ["m-a"]
+        assert bench.status("a") is None
+
+
+STOPS = [
+    SystemExit(),
+    KeyboardInterrupt(),
+    GeneratorExit(),
+    asyncio.CancelledError(),
+    BaseExceptionGroup("several", [SystemExit()]),
+]
+
+
+class TestInterrupted:
+    """A processor that is stopped: nobody knows what is done."""
+
+    @pytest.mark.parametrize("error", STOPS, ids=lambda each: type(each).__name__)
+    def test_claim_stays_and_batch_stops(self, bench: Bench, error: BaseException) -> None:
+        """The claim stays until its lease ends, the rest is not started, the answer comes."""
+        bench.behaviour["b"] = raising(error)
+        assert bench.deliver("a", "b", "c", "d") == ["m-b", "m-c", "m-d"]
+        assert bench.ran == ["a", "b"]
+        assert bench.outcomes == {
+            "m-a": "completed",
+            "m-b": "interrupted",
+            "m-c": "not_started",
+            "m-d": "not_started",
+        }
+        assert bench.status("b") == "IN_PROGRESS"
+        assert bench.status("c") is None
+
+    def test_nobody_else_starts_it_before_its_lease_ends(self, bench: Bench) -> None:
+        """Until deadline and margin are over the key is busy; then it is taken over."""
+        bench.behaviour["a"] = raising(SystemExit())
+        bench.deliver("a", remaining=9000)
+        bench.clock.advance(Millis(13_999))
+        assert bench.deliver("a") == ["m-a"]
+        assert bench.outcomes == {"m-a": "busy"}
+        bench.clock.advance(Millis(1))
+        del bench.behaviour["a"]
+        assert bench.deliver("a") == []
+        assert bench.ran == ["a", "a"]
+        assert bench.traces["m-a"].attempts == 2
+
+    def test_out_of_memory(self, bench: Bench) -> None:
+        """MemoryError is an interruption: nobody knows what is done, and the batch stops."""
+        bench.behaviour["b"] = raising(MemoryError())
+        assert bench.deliver("a", "b", "c") == ["m-b", "m-c"]
+        assert bench.outcomes == {"m-a": "completed", "m-b": "interrupted", "m-c": "not_started"}
+        assert bench.status("b") == "IN_PROGRESS"
+
+    def test_out_of_memory_ends_with_the_invocation(self, bench: Bench) -> None:
+        """The next invocation works again."""
+        bench.behaviour["a"] = raising(MemoryError())
+        bench.deliver("a")
+        assert bench.deliver("b") == []
+
+
+def generator() -> Generator[int]:
+    """Work that has not run."""
+    yield 1
+
+
+async def coroutine() -> None:
+    """Work that has not run."""
+
+
+async def async_generator() -> Any:  # noqa: D103
+    yield 1
+
+
+class Awaitable:
+    """Work that may not have run."""
+
+    def __await__(self) -> Generator[None, None, Self]:
+        yield
+        return self
+
+
+class TestResults:
+    """What a processor must not return."""
+
+    @pytest.mark.parametrize("work", [generator, coroutine, async_generator, Awaitable])
+    def test_work_that_has_not_run(self, bench: Bench, work: Callable[[], Any]) -> None:
+        """A generator or awaitable fails its message before anything is completed."""
+        bench.behaviour["a"] = lambda _: work()
+        assert bench.deliver("a", "b") == ["m-a"]
+        assert bench.status("a") is None
+        (error,) = bench.traces["m-a"].errors
+        assert isinstance(error, InvalidResultError)
+        assert "whose work has not run" in str(error)
+
+    @pytest.mark.parametrize("wrap", [functools.partial, lambda inner: lambda _: inner(None)])
+    def test_a_hidden_coroutine_function(
+        self, bench: Bench, wrap: Callable[[Any], Callable[[Message], Any]]
+    ) -> None:
+        """A coroutine function behind a partial or a lambda is caught by its result."""
+
+        async def charge(_: object) -> None:
+            raise AssertionError
+
+        bench.behaviour["a"] = wrap(charge)
+        assert bench.deliver("a") == ["m-a"]
+        assert bench.outcomes == {"m-a": "failed"}
+
+    @pytest.mark.parametrize("result", [None, 0, "", [], {}, False, object(), range(3)])
+    def test_other_results(self, bench: Bench, result: object) -> None:
+        """Any other result is ignored."""
+        bench.behaviour["a"] = lambda _: result
+        assert bench.deliver("a") == []
+
+
+class TestTime:
+    """Nothing starts that cannot end."""
+
+    @pytest.mark.parametrize(("remaining", "ran"), [(2000, ["a"]), (1999, [])])
+    def test_minimum_remaining(self, bench: Bench, remaining: int, ran: list[str]) -> None:
+        """Nothing starts below 2 s: a claim may take 1.5 s, and half a second is the answer's."""
+        bench.deliver("a", remaining=remaining)
+        assert bench.ran == ran
+
+    def test_not_started_for_lack_of_time(self, bench: Bench) -> None:
+        """The rest of a slow batch is reported and not claimed."""
+        bench.behaviour["a"] = lambda _: bench.clock.advance(Millis(29_000))
+        assert bench.deliver("a", "b", "c") == ["m-b", "m-c"]
+        assert bench.outcomes["m-b"] == "not_started"
+        assert bench.status("b") is None
+
+    def test_a_slow_claim_is_given_back(self) -> None:
+        """A claim that took the time its processor needed is released, not run."""
+        bench, store = faulty()
+        store.millis = 1200
+        assert bench.deliver("a", remaining=2500) == ["m-a"]
+        assert bench.outcomes == {"m-a": "not_started"}
+        assert store.calls == ["claim orders#a", "release orders#a"]
+        assert bench.status("a") is None
+        assert bench.ran == []
+
+    def test_a_slow_claim_is_given_back_by_the_deployed_store_too(
+        self, dead: tuple[DynamoDBClaimStore, Wire], clock: ManualClock
+    ) -> None:
+        """A message that is not started leaves no claim: it is given back, or never claimed."""
+        store, wire = dead
+        bench = Bench(store, clock)
+        wire.faults = [taking(clock, 900, done({"attempts": {"N": "1"}})), done()]
+        assert bench.deliver("a", remaining=2300) == ["m-a"]
+        assert bench.outcomes == {"m-a": "not_started"}
+        assert wire.sent in ([], ["UpdateItem", "DeleteItem"])
+
+    @pytest.mark.parametrize("correction", [-60_000, 60_000])
+    def test_clock_correction_while_running(self, bench: Bench, correction: int) -> None:
+        """A correction of the wall clock in the middle of a run changes neither run nor answer."""
+        bench.behaviour["a"] = lambda _: bench.clock.step(Millis(correction))
+        assert bench.deliver("a", "b") == []
+        assert bench.ran == ["a", "b"]
+        bench.clock.step(Millis(-correction))
+        bench.deliver("a")
+        assert bench.ran == ["a", "b"]
+
+
+class TestLapsed:
+    """Messages whose owner was interrupted before."""
+
+    def test_alone(self) -> None:
+        """A batch of one takes over at once: one claim, nothing looked at before."""
+        bench, store = faulty()
+        bench.lay("a", attempts=5)
+        assert bench.deliver("a") == []
+        assert store.calls == ["claim orders#a", "complete orders#a"]
+        assert bench.traces["m-a"].attempts == 6
+
+    def test_alone_with_followers_and_rejects(self) -> None:
+        """Messages of one key, and such as have none, are still a single piece of work."""
+        bench, store = faulty()
+        bench.lay("a", attempts=5)
+        keyless = record("{}", message_id="m-x")
+        assert bench.deliver(order("a", "m-1"), keyless, order("a", "m-2")) == ["m-x"]
+        assert store.calls == ["claim orders#a", "complete orders#a"]
+
+    def test_last(self, bench: Bench) -> None:
+        """A lapsed message runs after all others."""
+        bench.lay("a")
+        assert bench.deliver("a", "b", "c") == []
+        assert bench.ran == ["b", "c", "a"]
+
+    def test_fewest_attempts_first(self, bench: Bench) -> None:
+        """Among lapsed messages the most suspect comes last."""
+        for order_id, attempts in [("a", 3), ("b", 1), ("c", 2), ("d", 1)]:
+            bench.lay(order_id, attempts=attempts)
+        for each in "abcd":
+            bench.behaviour[each] = raising(ValueError())
+        bench.deliver("a", "b", "c", "d")
+        assert bench.ran == ["b", "d", "c", "a"]
+
+    def test_interrupted_once_runs_in_company(self, bench: Bench) -> None:
+        """One interruption may have been bad luck: it runs, last."""
+        bench.lay("a", attempts=1)
+        assert bench.deliver("a", "b") == []
+        assert bench.ran == ["b", "a"]
+
+    def test_deferred(self, bench: Bench) -> None:
+        """Interrupted twice, it does not run where its death would cost others their answer."""
+        bench.lay("a", attempts=2)
+        assert bench.deliver("a", "b") == ["m-a"]
+        assert bench.ran == ["b"]
+        assert bench.outcomes["m-a"] == "deferred"
+        assert bench.memory.records["orders#a"].owner == "dead"
+
+    @pytest.mark.parametrize("why", ["failed", "busy", "rejected"])
+    def test_not_deferred_where_nothing_is_at_stake(self, bench: Bench, why: str) -> None:
+        """If nothing of the batch will be acknowledged anyway, it runs."""
+        bench.lay("a", attempts=2)
+        if why == "busy":
+            bench.lay("b", lease=1)
+        bench.behaviour["b"] = raising(ValueError())
+        other = record("{}", message_id="m-b") if why == "rejected" else order("b")
+        assert bench.deliver("a", other) == ["m-b"]
+        assert bench.outcomes == {"m-a": "completed", "m-b": why}
+
+    def test_deferred_for_any_acknowledgement_before(self, bench: Bench) -> None:
+        """What was completed first is still at stake after a later message has failed."""
+        bench.lay("a", attempts=2)
+        bench.behaviour["c"] = raising(ValueError())
+        assert bench.deliver("a", "b", "c") == ["m-c", "m-a"]
+        assert bench.outcomes["m-a"] == "deferred"
+
+    def test_deferred_beside_a_duplicate(self, bench: Bench) -> None:
+        """A duplicate's acknowledgement is at stake too."""
+        bench.deliver("b")
+        bench.lay("a", attempts=2)
+        assert bench.deliver("a", "b") == ["m-a"]
+        assert bench.outcomes["m-a"] == "deferred"
+
+    def test_a_killer_does_not_starve_its_neighbours(self, bench: Bench) -> None:
+        """Only the killer is left after its neighbours ran beside it."""
+        bench.behaviour["a"] = raising(SystemExit())
+        left = ["a", "b", "c", "d"]
+        for _ in range(3):
+            reported = bench.deliver(*left)
+            left = [each.removeprefix("m-") for each in reported]
+            bench.clock.advance(Millis(60_000))
+        assert left == ["a"]
+
+    def test_a_memory_hog_does_not_starve_its_neighbours(self, bench: Bench) -> None:
+        """A message that always runs out of memory does not take its neighbours to the DLQ."""
+        bench.behaviour["a"] = raising(MemoryError())
+        left = ["a", "b", "c", "d"]
+        for _ in range(4):
+            reported = bench.deliver(*left)
+            left = [each.removeprefix("m-") for each in reported]
+            bench.clock.advance(Millis(60_000))
+        assert left == ["a"]
+
+    def test_completed_in_between(self) -> None:
+        """A late owner that completes while the others run makes the lapsed one a duplicate."""
+        bench, _ = faulty()
+        bench.lay("a")
+        late = bench.memory.records["orders#a"]
+
+        def complete_late(_: Message) -> None:
+            bench.memory.records["orders#a"] = replace(
+                late, status="COMPLETED", lease_expires_at=None
+            )
+
+        bench.behaviour["b"] = complete_late
+        assert bench.deliver("a", "b") == []
+        assert bench.ran == ["b"]
+        assert bench.outcomes["m-a"] == "duplicate"
+
+    def test_busy(self, bench: Bench) -> None:
+        """A live lease is not touched, not even alone, and is reported."""
+        bench.lay("a", lease=1)
+        before = dict(bench.memory.records)
+        assert bench.deliver("a") == ["m-a"]
+        assert bench.outcomes == {"m-a": "busy"}
+        assert bench.memory.records == before
+
+
+class TestLostLease:
+    """An owner that ends after its lease."""
+
+    def test_taken_over(self, bench: Bench) -> None:
+        """It is not acknowledged, and the next owner's record stays as it is."""
+
+        def take_over(_: Message) -> None:
+            bench.lay("a", lease=60_000, attempts=2)
+
+        bench.behaviour["a"] = take_over
+        assert bench.deliver("a", "b") == ["m-a"]
+        assert bench.outcomes == {"m-a": "lost_lease", "m-b": "completed"}
+        assert bench.memory.records["orders#a"].owner == "dead"
+        assert bench.traces["m-a"].lease_lost
+
+    def test_completed_by_the_next_owner(self, bench: Bench) -> None:
+        """If the next owner has completed, the message is acknowledged: its key is proven."""
+
+        def take_over_and_complete(_: Message) -> None:
+            bench.lay("a")
+            record = bench.memory.records["orders#a"]
+            bench.memory.records["orders#a"] = replace(record, status="COMPLETED")
+
+        bench.behaviour["a"] = take_over_and_complete
+        assert bench.deliver("a") == []
+        assert bench.outcomes == {"m-a": "lost_lease"}
+
+    def test_late_failure_releases_nothing(self, bench: Bench) -> None:
+        """An owner that fails late does not release the next owner's record."""
+
+        def fail_late(_: Message) -> None:
+            bench.lay("a", lease=60_000, attempts=2)
+            raise ValueError
+
+        bench.behaviour["a"] = fail_late
+        assert bench.deliver("a") == ["m-a"]
+        assert bench.memory.records["orders#a"].owner == "dead"
+        assert bench.traces["m-a"].lease_lost
+
+
+class TestStoreFails:
+    """Fail closed before the effect, hold on after it."""
+
+    def test_claim_refused(self) -> None:
+        """A claim that is refused runs nothing and is reported; the others are still tried."""
+        bench, store = faulty()
+        store.faults["claim orders#b"] = refused()
+        assert bench.deliver("a", "b", "c") == ["m-b"]
+        assert bench.ran == ["a", "c"]
+        assert bench.outcomes["m-b"] == "unavailable"
+
+    def test_claim_lost(self) -> None:
+        """A claim that may have been written is given back and not run."""
+        bench, store = faulty()
+        store.after["claim orders#a"] = unavailable(maybe_written=True)
+        assert bench.deliver("a") == ["m-a"]
+        assert bench.ran == []
+        assert store.calls == ["claim orders#a", "release orders#a"]
+        assert bench.status("a") is None
+
+    def test_claim_not_written(self) -> None:
+        """A claim that was certainly not written costs no release."""
+        bench, store = faulty()
+        store.faults["claim"] = unavailable(maybe_written=False)
+        bench.deliver("a")
+        assert store.calls == ["claim orders#a"]
+
+    @pytest.mark.parametrize("error", [unavailable(maybe_written=True), unavailable(), refused()])
+    def test_unconfirmed(self, error: Exception) -> None:
+        """An effect without a proven completion keeps its claim, is reported, and stops."""
+        bench, store = faulty()
+        store.faults["complete orders#b"] = error
+        assert bench.deliver("a", "b", "c") == ["m-b", "m-c"]
+        assert bench.outcomes == {
+            "m-a": "completed",
+            "m-b": "unconfirmed",
+            "m-c": "not_started",
+        }
+        assert bench.ran == ["a", "b"]
+        assert bench.status("b") == "IN_PROGRESS"
+        assert "release orders#b" not in store.calls
+
+    def test_completion_lost(self) -> None:
+        """A completion whose answer never came acknowledges nothing; redelivered, a duplicate."""
+        bench, store = faulty()
+        store.after["complete orders#a"] = unavailable(maybe_written=True)
+        assert bench.deliver("a") == ["m-a"]
+        assert bench.deliver("a") == []
+        assert bench.outcomes == {"m-a": "duplicate"}
+        assert bench.ran == ["a"]
+
+    @pytest.mark.parametrize("step", ["claim", "complete", "release"])
+    def test_never_acknowledges_on_unknown(self, step: str) -> None:
+        """Whichever call has no answer, before or after it was carried out, nothing is lost."""
+        for place in ("faults", "after"):
+            bench, store = faulty()
+            if step == "release":
+                bench.behaviour["a"] = raising(ValueError())
+            getattr(store, place)[f"{step} orders#a"] = unavailable(maybe_written=True)
+            assert bench.deliver("a") == ["m-a"]
+
+    def test_a_bug_in_the_store_acknowledges_nothing(self) -> None:
+        """An error that no store should raise fails the whole invocation."""
+        bench, store = faulty()
+        store.faults["complete orders#a"] = ZeroDivisionError()
+        with pytest.raises(ZeroDivisionError):
+            bench.deliver("a")
+
+
+class TestPatience:
+    """A dead table costs seconds, not the timeout."""
+
+    @pytest.mark.parametrize(("millis", "claims"), [(1901, 1), (1900, 2), (600, 4)])
+    def test_gives_up(self, millis: int, claims: int) -> None:
+        """When 3.4 s leave no room for one more request, the rest is reported unasked."""
+        bench, store = faulty()
+        store.millis = millis
+        store.faults["claim"] = unavailable()
+        batch = [f"{number}" for number in range(10)]
+        assert bench.deliver(*batch) == [f"m-{each}" for each in batch]
+        assert len(store.calls) == claims
+        assert set(bench.outcomes.values()) == {"unavailable"}
+
+    def test_releases_count(self) -> None:
+        """Time that releases spend in vain counts too."""
+        bench, store = faulty()
+        store.millis = 1500
+        store.faults = {"claim": unavailable(maybe_written=True), "release": unavailable()}
+        bench.deliver("a", "b", "c")
+        assert store.calls == ["claim orders#a", "release orders#a"]
+
+    def test_answers_are_not_held_against_the_table(self) -> None:
+        """A slow table that answers keeps being asked."""
+        bench, store = faulty()
+        store.millis = 1400
+        assert bench.deliver("a", "b", "c", "d") == []
+
+    def test_each_invocation_has_its_own(self) -> None:
+        """The next invocation asks again."""
+        bench, store = faulty()
+        store.millis = 3000
+        store.faults["claim"] = unavailable()
+        bench.deliver("a", "b")
+        store.faults.clear()
+        assert bench.deliver("a", "b") == []
+
+    @pytest.mark.parametrize(
+        ("millis", "fault"),
+        [
+            (0, broken(NO_CONNECTION)),
+            (500, broken(CONNECT_TIMEOUT)),
+            (1000, broken(READ_TIMEOUT)),
+            (1500, broken(READ_TIMEOUT)),
+            (790, answered(500, "InternalServerError")),
+            (1400, answered(500, "InternalServerError")),
+            (400, answered(400, "ThrottlingException")),
+            (0, answered(400, "ThrottlingException")),
+            (300, answered(400, "AccessDeniedException")),
+        ],
+    )
+    def test_ten_messages_in_five_seconds(
+        self,
+        dead: tuple[DynamoDBClaimStore, Wire],
+        clock: ManualClock,
+        monkeypatch: pytest.MonkeyPatch,
+        millis: int,
+        fault: Fault,
+    ) -> None:
+        """However the table fails, a batch of ten comes back within 5 s (P7)."""
+        # The longest pauses that the backoff can draw.
+        monkeypatch.setattr("random.randrange", lambda limit: limit - 1)
+        store, wire = dead
+        bench = Bench(store, clock)
+        wire.always = taking(clock, millis, fault)
+        batch = [f"{number}" for number in range(10)]
+        assert len(bench.deliver(*batch)) == 10
+        assert clock.elapsed() < 5000
+        assert bench.ran == []
+
+    def test_a_failure_is_released_while_claims_are_still_answered(
+        self, dead: tuple[DynamoDBClaimStore, Wire], clock: ManualClock
+    ) -> None:
+        """While claims are still made after a short outage, failures are still given back."""
+        store, wire = dead
+        bench = Bench(store, clock)
+        bench.behaviour["b"] = raising(ValueError())
+        outage = taking(clock, 700, answered(400, "ThrottlingException"))
+        wire.faults = [outage, outage, outage, done({"attempts": {"N": "1"}}), done()]
+        assert bench.deliver("a", "b") == ["m-a", "m-b"]
+        assert bench.ran == [] or wire.sent[-1] == "DeleteItem"
+
+    def test_lack_of_time_is_not_blamed_on_the_table(
+        self, dead: tuple[DynamoDBClaimStore, Wire], clock: ManualClock
+    ) -> None:
+        """Where no claim fits before the deadline any more, the message was not started."""
+        store, _ = dead
+        bench = Bench(store, clock)
+        assert bench.deliver("a", remaining=1900) == ["m-a"]
+        assert bench.outcomes == {"m-a": "not_started"}
+
+
+def work(name: str) -> Work:
+    """A piece of work."""
+    return Work(Key(name, f"n#{name}"), ())
+
+
+class TestAgenda:
+    """The decisions about a batch, as values."""
+
+    def test_nothing_to_do(self) -> None:
+        """An empty agenda has no next."""
+        assert Agenda.of(()).next() is None
+
+    def test_looks_before_it_takes_over(self) -> None:
+        """With several keys the first round claims only what is free."""
+        agenda = Agenda.of((work("a"), work("b")))
+        assert agenda.next() == (work("a"), Claim(takeover=False))
+
+    def test_lapsed_works_come_when_nothing_waits(self) -> None:
+        """A work that was put off comes back with a takeover once the others are done."""
+        agenda = Agenda.of((work("a"), work("b"))).after(PutOff(1))
+        assert agenda.next() == (work("b"), Claim(takeover=False))
+        agenda = agenda.after(Settled(Outcome.BUSY))
+        assert agenda.next() == (work("a"), Claim(takeover=True))
+        assert agenda.after(Settled(Outcome.COMPLETED, acknowledged=True)).next() is None
+
+    def test_the_first_reason_stands(self) -> None:
+        """An agenda that is stopped twice keeps its first reason."""
+        agenda = Agenda.of((work("a"),)).stopping(Outcome.UNAVAILABLE)
+        assert agenda.stopping(Outcome.NOT_STARTED).next() == (
+            work("a"),
+            Settled(Outcome.UNAVAILABLE),
+        )
+
+    def test_changes_make_new_agendas(self) -> None:
+        """An agenda is a value: what was decided before stays decided."""
+        agenda = Agenda.of((work("a"), work("b")))
+        agenda.after(PutOff(1))
+        assert agenda == Agenda.of((work("a"), work("b")))
+
+
+class TestObserver:
+    """What the log is told."""
+
+    def test_every_message_once(self, bench: Bench) -> None:
+        """Each message of a batch has exactly one end, whatever it is."""
+        ends: list[str] = []
+
+        class Counting:
+            def settled(self, delivery: Any, *_: Any, **__: Any) -> None:
+                ends.append(delivery.id)
+
+        bench.lay("l", attempts=1)
+        bench.lay("busy", lease=1)
+        bench.behaviour["bad"] = raising(ValueError())
+        bench.behaviour["l"] = raising(SystemExit())
+        consumer = replace(bench.consumer, observer=Counting())
+        batch = [order(each) for each in ("l", "a", "busy", "bad", "z")]
+        batch += [record("{}", message_id="m-x"), order("a", "m-a2")]
+        consumer.consume(event(*batch), Millis(30_000))
+        assert sorted(ends) == ["m-a", "m-a2", "m-bad", "m-busy", "m-l", "m-x", "m-z"]
+
+    def test_durations(self) -> None:
+        """Claim, run and settlement are measured on the monotonic clock."""
+        bench, store = faulty()
+        store.millis = 40
+        bench.behaviour["a"] = lambda _: bench.clock.advance(Millis(200))
+        bench.deliver("a")
+        assert bench.traces["m-a"].durations == {"claim_ms": 40, "run_ms": 200, "settle_ms": 40}
+
+    def test_recovered(self, bench: Bench) -> None:
+        """A claim that met its own record is marked as recovered."""
+        bench.lay("a", lease=10_000)
+        own = replace(bench.memory.records["orders#a"], owner=Owner("owner-1"))
+        bench.memory.records["orders#a"] = own
+        assert bench.deliver("a") == []
+        assert bench.traces["m-a"].recovered
+        assert bench.memory.records["orders#a"].completed_at == EpochMillis(START)

@@ -1,0 +1,147 @@
+"""Requests and refusals: what the contract suite of the stores does not reach."""
+
+from dataclasses import FrozenInstanceError, replace
+
+import pytest
+
+from idempotent_lambda.claims import (
+    Busy,
+    Claimed,
+    ClaimRequest,
+    Completed,
+    Duplicate,
+    Lapsed,
+    LostLease,
+    Owner,
+    Record,
+    Released,
+    Request,
+    Status,
+    refused_claim,
+    refused_completion,
+    refused_release,
+)
+from idempotent_lambda.clock import EpochMillis, EpochSeconds, Seconds
+from idempotent_lambda.errors import StoreRefusedError
+
+REQUEST = Request(
+    record_id="orders#1", owner=Owner("mine"), now=EpochMillis(5_999), retention=Seconds(60)
+)
+THEIRS = Record(
+    id="orders#1",
+    status="IN_PROGRESS",
+    owner=Owner("theirs"),
+    expires_at=EpochSeconds(1),
+    created_at=EpochMillis(1),
+    lease_expires_at=EpochMillis(6_000),
+    attempts=2,
+)
+
+
+def claim(lease_end: int = 9_000, *, takeover: bool = True) -> ClaimRequest:
+    """A claim of the request's owner."""
+    return ClaimRequest.of(REQUEST, lease_expires_at=EpochMillis(lease_end), takeover=takeover)
+
+
+class TestRequest:
+    """Values that travel with every call."""
+
+    def test_expiry_is_rounded_up(self) -> None:
+        """A record of the 6th second kept for a minute expires in second 66, never early."""
+        assert REQUEST.expires_at == 66
+
+    def test_now_is_rounded_down_where_it_ends_a_retention(self) -> None:
+        """What expires is compared with the second that has begun, never with the next."""
+        assert REQUEST.operands["now_seconds"] == 5
+        assert REQUEST.operands["now_millis"] == 5_999
+
+    def test_claim_keeps_what_it_was_made_of(self) -> None:
+        """A claim has the request's record, owner, time and retention."""
+        assert (claim().record_id, claim().owner, claim().now) == ("orders#1", "mine", 5_999)
+        assert claim().operands["expires_at"] == 66
+
+    def test_claim_expires_with_its_lease_at_the_earliest(self) -> None:
+        """A lease beyond the retention keeps the record until its end, rounded up."""
+        assert claim(lease_end=70_001).expires_at == 71
+
+    def test_a_request_cannot_change_between_attempts(self) -> None:
+        """Every retry sends the same value, so none can be altered on the way."""
+        with pytest.raises(FrozenInstanceError):
+            REQUEST.now = EpochMillis(1)  # type: ignore[misc]
+
+
+class TestRefusedClaim:
+    """Reading the record on which a claim failed."""
+
+    def test_busy_until_the_last_millisecond(self) -> None:
+        """A lease that ends one millisecond from now is live."""
+        assert refused_claim(THEIRS, claim()) == Busy(EpochMillis(6_000))
+
+    def test_lapsed_at_its_end(self) -> None:
+        """A lease that ends now is over."""
+        ended = replace(THEIRS, lease_expires_at=EpochMillis(5_999))
+        assert refused_claim(ended, claim(takeover=False)) == Lapsed(2)
+
+    def test_mine_even_if_lapsed(self) -> None:
+        """An owner's own record is its own, whatever its lease says."""
+        own = replace(THEIRS, owner=Owner("mine"), lease_expires_at=EpochMillis(1))
+        assert refused_claim(own, claim()) == Claimed(Owner("mine"), 2, recovered=True)
+
+    def test_completed(self) -> None:
+        """A completed record is a duplicate, even with a lease left in it."""
+        assert refused_claim(replace(THEIRS, status="COMPLETED"), claim()) == Duplicate()
+
+    @pytest.mark.parametrize("owner", ["mine", "theirs"])
+    def test_attempts_left_out(self, owner: str) -> None:
+        """A record without a count was claimed once."""
+        found = replace(THEIRS, owner=Owner(owner), attempts=None, lease_expires_at=EpochMillis(1))
+        outcome = refused_claim(found, claim(takeover=False))
+        assert isinstance(outcome, Claimed | Lapsed)
+        assert outcome.attempts == 1
+
+    def test_refused_without_a_record(self) -> None:
+        """An engine that refuses and shows nothing is not trusted either way."""
+        with pytest.raises(StoreRefusedError):
+            refused_claim(None, claim())
+
+    @pytest.mark.parametrize("status", ["PARKED", "", "completed", "in_progress"])
+    def test_unknown_status(self, status: str) -> None:
+        """A status of another version, or in another spelling, is neither free nor a duplicate."""
+        with pytest.raises(StoreRefusedError, match=repr(status)):
+            refused_claim(replace(THEIRS, status=status, owner=Owner("mine")), claim())
+
+
+@pytest.mark.parametrize(
+    ("found", "outcome"),
+    [
+        (None, LostLease(completed=False)),
+        (THEIRS, LostLease(completed=False)),
+        (replace(THEIRS, status="PARKED", owner=Owner("mine")), LostLease(completed=False)),
+        (replace(THEIRS, status="COMPLETED"), LostLease(completed=True)),
+        (
+            replace(THEIRS, status="COMPLETED", owner=Owner("mine")),
+            Completed(recovered=True),
+        ),
+    ],
+)
+def test_refused_completion(found: Record | None, outcome: object) -> None:
+    """A refused completion is proven only by a completed record, and is mine by my token alone."""
+    assert refused_completion(found, REQUEST) == outcome
+
+
+@pytest.mark.parametrize(
+    ("found", "outcome"),
+    [
+        (None, Released()),
+        (THEIRS, LostLease(completed=False)),
+        (replace(THEIRS, status="COMPLETED"), LostLease(completed=True)),
+    ],
+)
+def test_refused_release(found: Record | None, outcome: object) -> None:
+    """Absent is released; anything else is not the caller's."""
+    assert refused_release(found) == outcome
+
+
+def test_statuses_are_the_documented_words() -> None:
+    """The statuses in the table are those of docs/protocol.md, which other versions read too."""
+    assert [each.value for each in Status] == ["IN_PROGRESS", "COMPLETED"]

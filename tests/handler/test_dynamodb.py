@@ -1,0 +1,542 @@
+"""The store on DynamoDB: one round trip each, and every way in which that trip can fail.
+
+Requests go to the emulator through a wire that the tests cut, delay and answer in its place; the
+clock is manual, so pauses cost nothing.
+"""
+
+import re
+from typing import Any
+
+import pytest
+from botocore import exceptions
+
+from idempotent_lambda.claims import (
+    Busy,
+    Claimed,
+    ClaimRequest,
+    Completed,
+    Duplicate,
+    Lapsed,
+    LostLease,
+    Owner,
+    Released,
+    Request,
+)
+from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds
+from idempotent_lambda.dynamodb import DynamoDBClaimStore, new_client
+from idempotent_lambda.errors import StoreRefusedError, StoreUnavailableError
+from idempotent_lambda_toolkit.testing import ManualClock
+
+from .bench import (
+    CONNECT_TIMEOUT,
+    CONNECTION_CLOSED,
+    NO_CONNECTION,
+    READ_TIMEOUT,
+    START,
+    Bench,
+    Fault,
+    Wire,
+    answered,
+    broken,
+    done,
+    lost,
+    raising,
+    taking,
+)
+from .conftest import Lab
+from .function import TABLE
+
+Dead = tuple[DynamoDBClaimStore, Wire]
+
+THROTTLED = answered(400, "ProvisionedThroughputExceededException")
+INTERNAL = answered(500, "InternalServerError")
+ONE_ATTEMPT = done({"attempts": {"N": "1"}})
+
+
+def request(owner: str = "mine", now: int = START) -> Request:
+    """A request for order 1."""
+    return Request(
+        record_id="orders#1", owner=Owner(owner), now=EpochMillis(now), retention=Seconds(3600)
+    )
+
+
+def claim(owner: str = "mine", *, takeover: bool = False, now: int = START) -> ClaimRequest:
+    """A claim of order 1, for a minute."""
+    end = EpochMillis(now + 60_000)
+    return ClaimRequest.of(request(owner, now), lease_expires_at=end, takeover=takeover)
+
+
+pytestmark = pytest.mark.emulator
+
+
+class TestRoundTrips:
+    """One request per decision."""
+
+    def test_claim_and_complete(self, lab: Lab, deadline: Deadline) -> None:
+        """A first delivery is two conditional updates and nothing more."""
+        assert lab.store.claim(claim(), deadline) == Claimed(Owner("mine"), 1)
+        assert lab.store.complete(request(), deadline) == Completed()
+        assert lab.wire.sent == ["UpdateItem", "UpdateItem"]
+
+    def test_release(self, lab: Lab, deadline: Deadline) -> None:
+        """Giving back is one conditional delete."""
+        lab.store.claim(claim(), deadline)
+        assert lab.store.release(request(), deadline) == Released()
+        assert lab.wire.sent == ["UpdateItem", "DeleteItem"]
+
+    def test_duplicate(self, lab: Lab, deadline: Deadline) -> None:
+        """A duplicate costs one failed update and no read."""
+        lab.store.claim(claim("theirs"), deadline)
+        lab.store.complete(request("theirs"), deadline)
+        lab.wire.sent.clear()
+        assert lab.store.claim(claim(), deadline) == Duplicate()
+        assert lab.wire.sent == ["UpdateItem"]
+
+    def test_busy(self, lab: Lab, deadline: Deadline) -> None:
+        """So does a busy key."""
+        lab.store.claim(claim("theirs"), deadline)
+        assert lab.store.claim(claim(), deadline) == Busy(EpochMillis(START + 60_000))
+        assert lab.wire.sent == ["UpdateItem", "UpdateItem"]
+
+    def test_lapsed_and_takeover(self, lab: Lab, deadline: Deadline) -> None:
+        """A lapsed record is seen by one update and taken over by one."""
+        lab.store.claim(claim("dead"), deadline)
+        lab.wire.sent.clear()
+        later = START + 60_000
+        assert lab.store.claim(claim(now=later), deadline) == Lapsed(1)
+        taken = lab.store.claim(claim(takeover=True, now=later), deadline)
+        assert taken == Claimed(Owner("mine"), 2)
+        assert lab.wire.sent == ["UpdateItem", "UpdateItem"]
+
+    def test_refused_settlements(self, lab: Lab, deadline: Deadline) -> None:
+        """Learning that a record is somebody else's takes no read either."""
+        lab.store.claim(claim("theirs"), deadline)
+        lab.wire.sent.clear()
+        assert lab.store.complete(request(), deadline) == LostLease(completed=False)
+        assert lab.store.release(request(), deadline) == LostLease(completed=False)
+        assert lab.wire.sent == ["UpdateItem", "DeleteItem"]
+
+    def test_pipeline(self, lab: Lab) -> None:
+        """Three orders are six requests; delivered again, three."""
+        bench = Bench(lab.store, lab.clock)
+        assert bench.deliver("a", "b", "c") == []
+        assert lab.wire.sent == ["UpdateItem"] * 6
+        lab.wire.sent.clear()
+        assert bench.deliver("a", "b", "c") == []
+        assert lab.wire.sent == ["UpdateItem"] * 3
+        assert bench.ran == ["a", "b", "c"]
+
+
+class TestRequest:
+    """What goes over the wire."""
+
+    def test_claim(self, dead: Dead, deadline: Deadline) -> None:
+        """A claim names its table, record and condition, and asks for the record in the way."""
+        store, wire = dead
+        wire.always = ONE_ATTEMPT
+        store.claim(claim(), deadline)
+        (body,) = wire.bodies
+        assert body["TableName"] == TABLE
+        assert body["Key"] == {"id": {"S": "orders#1"}}
+        assert body["ConditionExpression"] == (
+            "(attribute_not_exists(#id) OR (#status = :completed AND #expires_at <= :now_seconds))"
+        )
+        assert body["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD"
+        assert body["ExpressionAttributeValues"][":lease_expires_at"] == {"N": "1700000060000"}
+        assert body["ExpressionAttributeValues"][":expires_at"] == {"N": "1700003600"}
+
+    @pytest.mark.parametrize("kind", ["claim", "takeover", "complete", "release"])
+    def test_every_alias_is_used(self, dead: Dead, deadline: Deadline, kind: str) -> None:
+        """Names and values are those of the expressions exactly: DynamoDB refuses others."""
+        store, wire = dead
+        wire.always = ONE_ATTEMPT
+        match kind:
+            case "complete":
+                store.complete(request(), deadline)
+            case "release":
+                store.release(request(), deadline)
+            case _:
+                store.claim(claim(takeover=kind == "takeover"), deadline)
+        (body,) = wire.bodies
+        text = body.get("UpdateExpression", "") + " " + body["ConditionExpression"]
+        assert set(re.findall(r"#\w+", text)) == set(body["ExpressionAttributeNames"])
+        assert set(re.findall(r":\w+", text)) == set(body["ExpressionAttributeValues"])
+
+    def test_every_attempt_is_the_same(self, dead: Dead, deadline: Deadline) -> None:
+        """Owner, lease and time do not change between attempts, though the clock does."""
+        store, wire = dead
+        wire.faults = [THROTTLED, INTERNAL, ONE_ATTEMPT]
+        store.claim(claim(), deadline)
+        assert len(wire.bodies) == 3
+        assert wire.bodies[0] == wire.bodies[1] == wire.bodies[2]
+
+
+class TestLostAnswers:
+    """The request was carried out, and nobody said so (P4)."""
+
+    LOSSES = (READ_TIMEOUT, CONNECTION_CLOSED)
+
+    @pytest.mark.parametrize("takeover", [False, True])
+    @pytest.mark.parametrize("loss", LOSSES)
+    def test_claim(self, lab: Lab, deadline: Deadline, loss: Exception, takeover: bool) -> None:
+        """An owner that meets its own claim has it, and is no duplicate of itself."""
+        lab.wire.faults = [lost(loss)]
+        outcome = lab.store.claim(claim(takeover=takeover), deadline)
+        assert outcome == Claimed(Owner("mine"), 1, recovered=True)
+        assert lab.wire.sent == ["UpdateItem", "UpdateItem"]
+
+    def test_takeover(self, lab: Lab, deadline: Deadline) -> None:
+        """A takeover whose answer was lost counts one attempt, not two."""
+        lab.store.claim(claim("dead"), deadline)
+        lab.wire.faults = [lost(READ_TIMEOUT)]
+        outcome = lab.store.claim(claim(takeover=True, now=START + 60_000), deadline)
+        assert outcome == Claimed(Owner("mine"), 2, recovered=True)
+
+    def test_claim_answered_with_an_internal_error(self, lab: Lab, deadline: Deadline) -> None:
+        """An internal error may have written: the next attempt finds out."""
+        applied = lab.wire.through
+
+        def write_and_fail(sent: Any, through: Any) -> Any:
+            applied(sent)
+            return INTERNAL(sent, through)
+
+        lab.wire.faults = [write_and_fail]
+        assert lab.store.claim(claim(), deadline) == Claimed(Owner("mine"), 1, recovered=True)
+
+    @pytest.mark.parametrize("loss", LOSSES)
+    def test_completion(self, lab: Lab, deadline: Deadline, loss: Exception) -> None:
+        """A completion that meets its own work is confirmed."""
+        lab.store.claim(claim(), deadline)
+        lab.wire.faults = [lost(loss)]
+        assert lab.store.complete(request(), deadline) == Completed(recovered=True)
+
+    @pytest.mark.parametrize("loss", LOSSES)
+    def test_release(self, lab: Lab, deadline: Deadline, loss: Exception) -> None:
+        """A release that finds nothing has done its work."""
+        lab.store.claim(claim(), deadline)
+        lab.wire.faults = [lost(loss)]
+        assert lab.store.release(request(), deadline) == Released()
+
+    def test_release_and_another_claim(self, lab: Lab, deadline: Deadline) -> None:
+        """The second attempt of a lost release leaves the next owner's claim alone."""
+        lab.store.claim(claim(), deadline)
+
+        def release_then_theirs(sent: Any, through: Any) -> Any:
+            through(sent)
+            DynamoDBClaimStore(lab.client, lab.table, lab.clock).claim(claim("theirs"), deadline)
+            raise READ_TIMEOUT
+
+        lab.wire.faults = [release_then_theirs]
+        assert lab.store.release(request(), deadline) == LostLease(completed=False)
+        item = lab.item("orders#1")
+        assert item is not None
+        assert item["owner"] == {"S": "theirs"}
+
+    def test_every_claim_answer_lost(self, lab: Lab) -> None:
+        """A claim that never gets an answer runs nothing, and is given back."""
+        bench = Bench(lab.store, lab.clock)
+        lab.wire.faults = [lost(READ_TIMEOUT)] * 3
+        assert bench.deliver("1") == ["m-1"]
+        assert bench.ran == []
+        assert bench.outcomes == {"m-1": "unavailable"}
+        assert lab.wire.sent == ["UpdateItem"] * 3 + ["DeleteItem"]
+        assert lab.item("orders#1") is None
+
+    def test_every_claim_answer_lost_by_timeouts(self, lab: Lab) -> None:
+        """The same where every lost answer costs its second: the claim is still given back."""
+        bench = Bench(lab.store, lab.clock)
+        lose = taking(lab.clock, 1000, lost(READ_TIMEOUT))
+
+        def lose_claims(sent: Any, through: Any) -> Any:
+            return through(sent) if lab.wire.sent[-1] == "DeleteItem" else lose(sent, through)
+
+        lab.wire.always = lose_claims
+        assert bench.deliver("1") == ["m-1"]
+        assert bench.ran == []
+        assert lab.wire.sent[-1] == "DeleteItem"
+        assert lab.item("orders#1") is None
+        assert lab.clock.elapsed() < 5000
+
+    def test_every_completion_answer_lost(self, lab: Lab) -> None:
+        """A completion that never gets an answer acknowledges nothing; redelivered, a duplicate."""
+        bench = Bench(lab.store, lab.clock)
+        bench.behaviour["1"] = lambda _: setattr(
+            lab.wire, "always", taking(lab.clock, 1000, lost(READ_TIMEOUT))
+        )
+        assert bench.deliver("1") == ["m-1"]
+        assert bench.outcomes == {"m-1": "unconfirmed"}
+        assert "DeleteItem" not in lab.wire.sent
+        lab.wire.always = None
+        assert bench.deliver("1") == []
+        assert bench.ran == ["1"]
+
+
+class TestRetries:
+    """Our own attempts; the SDK makes none."""
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            THROTTLED,
+            answered(400, "ThrottlingException"),
+            answered(400, "RequestLimitExceeded"),
+            answered(400, "TransactionConflictException"),
+            INTERNAL,
+            answered(503, "ServiceUnavailable"),
+            broken(NO_CONNECTION),
+            broken(CONNECT_TIMEOUT),
+            broken(READ_TIMEOUT),
+            broken(CONNECTION_CLOSED),
+        ],
+    )
+    @pytest.mark.parametrize(("kind", "attempts"), [("claim", 3), ("release", 2)])
+    def test_passing_failure(
+        self, dead: Dead, deadline: Deadline, fault: Fault, kind: str, attempts: int
+    ) -> None:
+        """What may pass is tried again: a claim three times in all, a release twice."""
+        store, wire = dead
+        wire.always = fault
+        with pytest.raises(StoreUnavailableError):
+            store.claim(claim(), deadline) if kind == "claim" else store.release(
+                request(), deadline
+            )
+        assert len(wire.sent) == attempts
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            THROTTLED,
+            INTERNAL,
+            broken(NO_CONNECTION),
+            broken(CONNECT_TIMEOUT),
+            broken(READ_TIMEOUT),
+            broken(CONNECTION_CLOSED),
+        ],
+    )
+    def test_completion_insists(
+        self, dead: Dead, clock: ManualClock, deadline: Deadline, fault: Fault
+    ) -> None:
+        """A completion is tried until it is confirmed, however the table fails (P7)."""
+        store, wire = dead
+        wire.faults = [taking(clock, 500, fault)] * 20 + [done()]
+        assert store.complete(request(), deadline) == Completed()
+        assert len(wire.sent) == 21
+
+    def test_completion_ends_with_the_deadline(
+        self, dead: Dead, clock: ManualClock, deadline: Deadline
+    ) -> None:
+        """It gives up only when no further attempt fits, and leaves the reserve free."""
+        store, wire = dead
+        wire.always = taking(clock, 1000, broken(READ_TIMEOUT))
+        with pytest.raises(StoreUnavailableError):
+            store.complete(request(), deadline)
+        assert 500 <= deadline.remaining() < 500 + 1500 + 1000
+        assert len(wire.sent) >= 35
+
+    def test_pauses_grow_with_jitter(
+        self, dead: Dead, deadline: Deadline, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Pauses are drawn from a range that doubles up to a second; the first try has none."""
+        store, wire = dead
+        limits: list[int] = []
+        monkeypatch.setattr("random.randrange", lambda limit: limits.append(limit) or 0)
+        wire.faults = [THROTTLED] * 6 + [done()]
+        store.complete(request(), deadline)
+        assert limits == [200, 400, 800, 1000, 1000, 1000]
+
+    @pytest.mark.parametrize(
+        ("code", "status"),
+        [
+            ("AccessDeniedException", 400),
+            ("ResourceNotFoundException", 400),
+            ("ValidationException", 400),
+            ("UnrecognizedClientException", 400),
+            ("ItemCollectionSizeLimitExceededException", 400),
+        ],
+    )
+    def test_refusals(self, dead: Dead, deadline: Deadline, code: str, status: int) -> None:
+        """A table that says no is asked once, and the error carries what it said."""
+        store, wire = dead
+        wire.always = answered(status, code, "what it said")
+        for call in (store.complete, store.release):
+            wire.sent.clear()
+            with pytest.raises(StoreRefusedError, match="what it said") as caught:
+                call(request(), deadline)
+            assert len(wire.sent) == 1
+            assert caught.value.code == code
+            assert not caught.value.maybe_written
+
+    def test_a_table_that_is_not_there(
+        self, lab: Lab, clock: ManualClock, deadline: Deadline
+    ) -> None:
+        """A missing table is a refusal of one request, with the operation in its text."""
+        store = DynamoDBClaimStore(lab.deployed, "nowhere", clock)
+        with pytest.raises(StoreRefusedError, match=r"^UpdateItem on table 'nowhere': Resource"):
+            store.claim(claim(), deadline)
+        assert lab.wire.sent == ["UpdateItem"]
+
+    @pytest.mark.parametrize(
+        ("faults", "maybe_written"),
+        [
+            ([THROTTLED] * 3, False),
+            ([broken(NO_CONNECTION)] * 3, False),
+            ([broken(CONNECT_TIMEOUT)] * 3, False),
+            ([INTERNAL, THROTTLED, THROTTLED], True),
+            ([broken(READ_TIMEOUT), THROTTLED, broken(CONNECT_TIMEOUT)], True),
+            ([broken(CONNECTION_CLOSED), THROTTLED, THROTTLED], True),
+            ([broken(READ_TIMEOUT), answered(400, "AccessDeniedException")], True),
+        ],
+    )
+    def test_what_may_have_been_written(
+        self, dead: Dead, deadline: Deadline, faults: list[Fault | None], maybe_written: bool
+    ) -> None:
+        """One attempt whose end is unknown makes the whole claim's end unknown."""
+        store, wire = dead
+        wire.faults = faults
+        with pytest.raises((StoreUnavailableError, StoreRefusedError)) as caught:
+            store.claim(claim(), deadline)
+        assert caught.value.maybe_written is maybe_written
+
+    def test_an_answer_that_is_none(self, dead: Dead, deadline: Deadline) -> None:
+        """A claim that is answered without its attributes is an unknown outcome, not a crash."""
+        store, wire = dead
+        wire.always = done()
+        with pytest.raises(StoreUnavailableError) as caught:
+            store.claim(claim(), deadline)
+        assert caught.value.maybe_written
+
+
+class TestDeadline:
+    """No request that could outlast the invocation."""
+
+    @pytest.mark.parametrize(("left", "sent"), [(2000, 1), (1999, 0)])
+    def test_first_attempt(self, dead: Dead, clock: ManualClock, left: int, sent: int) -> None:
+        """A request takes 1.5 s at worst, and half a second is reserved: below 2 s none is made."""
+        store, wire = dead
+        wire.always = broken(CONNECTION_CLOSED)
+        deadline = Deadline.after(clock, Millis(left))
+        with pytest.raises(StoreUnavailableError) as caught:
+            store.claim(claim(), deadline)
+        assert len(wire.sent) == sent
+        assert caught.value.maybe_written is (sent == 1)
+
+    def test_second_attempt(self, dead: Dead, clock: ManualClock) -> None:
+        """An attempt that no longer fits is not made."""
+        store, wire = dead
+        wire.always = taking(clock, 1000, broken(READ_TIMEOUT))
+        with pytest.raises(StoreUnavailableError):
+            store.claim(claim(), Deadline.after(clock, Millis(2999)))
+        assert len(wire.sent) == 1
+
+    @pytest.mark.parametrize("left", [0, 400, 1999])
+    def test_first_confirmation(self, dead: Dead, clock: ManualClock, left: int) -> None:
+        """A settlement is tried once whatever the time: not trying repeats, or blocks the key."""
+        store, wire = dead
+        wire.always = done()
+        deadline = Deadline.after(clock, Millis(left))
+        assert store.complete(request(), deadline) == Completed()
+        assert store.release(request(), deadline) == Released()
+        assert wire.sent == ["UpdateItem", "DeleteItem"]
+
+    def test_the_wait_is_part_of_it(
+        self, dead: Dead, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A pause that would push the next attempt past the deadline is not slept."""
+        monkeypatch.setattr("random.randrange", lambda limit: limit - 1)
+        store, wire = dead
+        wire.always = THROTTLED
+        with pytest.raises(StoreUnavailableError):
+            store.claim(claim(), Deadline.after(clock, Millis(2100)))
+        assert len(wire.sent) == 1
+        assert clock.elapsed() == 0
+
+
+class TestDamage:
+    """Records that this version did not write."""
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("owner", None),
+            ("status", {"N": "1"}),
+            ("expires_at", {"S": "soon"}),
+            ("lease_expires_at", {"N": "1.5"}),
+            ("attempts", {"S": "many"}),
+            ("created_at", None),
+        ],
+    )
+    def test_damaged_record(
+        self, lab: Lab, deadline: Deadline, name: str, value: dict[str, str] | None
+    ) -> None:
+        """A damaged record is refused and left as it is, never claimed and never a duplicate."""
+        lab.store.claim(claim("theirs"), deadline)
+        item = {**(lab.item("orders#1") or {})}
+        if value is None:
+            del item[name]
+        else:
+            item[name] = value
+        lab.client.put_item(TableName=lab.table, Item=item)
+        with pytest.raises(StoreRefusedError, match="damaged"):
+            lab.store.claim(claim(), deadline)
+        assert lab.item("orders#1") == item
+
+
+class TestClient:
+    """The client that cold start makes."""
+
+    def test_configuration(self, aws: None) -> None:
+        """Timeouts are short and static, and the SDK makes a single attempt."""
+        del aws
+        config = new_client().meta.config
+        assert (config.connect_timeout, config.read_timeout) == (0.5, 1.0)
+        assert config.retries == {"mode": "standard", "total_max_attempts": 1}
+
+    def test_the_environment_adds_no_attempts(
+        self, aws: None, monkeypatch: pytest.MonkeyPatch, clock: ManualClock, deadline: Deadline
+    ) -> None:
+        """Retries that somebody sets for the whole function do not multiply ours."""
+        del aws
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "10")
+        monkeypatch.setenv("AWS_RETRY_MODE", "legacy")
+        client = new_client()
+        wire = Wire(client)
+        wire.always = THROTTLED
+        with pytest.raises(StoreUnavailableError):
+            DynamoDBClaimStore(client, TABLE, clock).claim(claim(), deadline)
+        assert len(wire.sent) == 3
+
+    def test_without_credentials(
+        self, aws: None, monkeypatch: pytest.MonkeyPatch, clock: ManualClock, deadline: Deadline
+    ) -> None:
+        """A client without credentials is a refusal that names them, at the first request."""
+        del aws
+        monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+        monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+        store = DynamoDBClaimStore(new_client(), TABLE, clock)
+        with pytest.raises(StoreRefusedError, match="credentials") as caught:
+            store.claim(claim(), deadline)
+        assert caught.value.code == exceptions.NoCredentialsError.__name__
+
+
+class TestPipelineUnderFaults:
+    """The pipeline and the store together."""
+
+    @pytest.mark.parametrize(
+        "fault", [THROTTLED, INTERNAL, broken(NO_CONNECTION), broken(CONNECT_TIMEOUT)]
+    )
+    def test_a_short_outage_after_the_effect(self, lab: Lab, fault: Fault) -> None:
+        """An outage of three attempts after the effect is ridden out: one run, acknowledged."""
+        bench = Bench(lab.store, lab.clock)
+        bench.behaviour["1"] = lambda _: lab.wire.faults.extend([fault] * 3)
+        assert bench.deliver("1", "2") == []
+        assert bench.ran == ["1", "2"]
+
+    def test_failing_message(self, lab: Lab) -> None:
+        """A failing message leaves no record behind."""
+        bench = Bench(lab.store, lab.clock)
+        bench.behaviour["1"] = raising(ValueError())
+        assert bench.deliver("1", "2") == ["m-1"]
+        assert lab.item("orders#1") is None

@@ -1,0 +1,293 @@
+"""Cold start and the Lambda handler, with everything that is deployed wired together."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import boto3
+import pytest
+
+import idempotent_lambda
+from idempotent_lambda.errors import InvalidProcessorError, InvalidSettingsError
+from scripts.lab.emulator import Emulator
+
+from .conftest import create_table
+from .events import order, record
+from .function import MODULE, REQUIRED, TABLE, Package, deliver
+
+HANDLER = Path(idempotent_lambda.__file__).parents[1]
+ORDERS = """
+charged = []
+
+def process(message):
+    charged.append(message.body["id"])
+    if message.body.get("poison"):
+        raise ValueError("declined")
+
+def refund(message):
+    pass
+
+async def later(message):
+    pass
+
+def lazily(message):
+    yield
+
+async def lazily_later(message):
+    yield
+
+class Charge:
+    def __call__(self, message):
+        pass
+
+charge = Charge()
+LIMIT = 3
+"""
+
+
+class TestProcessor:
+    """Finding the user's code."""
+
+    @pytest.mark.parametrize("name", ["orders.process", "orders.charge"])
+    def test_found(self, package: Package, name: str) -> None:
+        """A function, or an object that can be called, is a processor."""
+        package.write("orders.py", ORDERS)
+        load = package.cold_start().load_processor
+        assert load(name) is getattr(sys.modules["orders"], name.split(".")[1])
+
+    def test_in_a_package(self, package: Package) -> None:
+        """A processor may lie in a package."""
+        package.write("shop/__init__.py", "")
+        package.write("shop/orders.py", ORDERS)
+        assert package.cold_start().load_processor("shop.orders.process")
+
+    @pytest.mark.parametrize("name", ["process", "", "orders.", ".process", "."])
+    def test_not_a_name(self, package: Package, name: str) -> None:
+        """A name without module and function says how to write it."""
+        load = package.cold_start().load_processor
+        with pytest.raises(InvalidProcessorError, match=re.escape('"module.function"')) as caught:
+            load(name)
+        assert repr(name) in str(caught.value)
+
+    @pytest.mark.parametrize("name", ["ordrs.process", "orders.sub.process", "shop.ordrs.process"])
+    def test_no_such_module(self, package: Package, name: str) -> None:
+        """A module that is not there is named, with the modules that are."""
+        package.write("orders.py", ORDERS)
+        package.write("shop/__init__.py", "")
+        package.write("shop/orders.py", ORDERS)
+        load = package.cold_start().load_processor
+        with pytest.raises(InvalidProcessorError) as caught:
+            load(name)
+        module = name.removesuffix(".process")
+        assert f"there is no module {module!r}; the package has orders, shop" in str(caught.value)
+
+    def test_no_such_function(self, package: Package) -> None:
+        """A function that is not there is named, with the functions that are, not the imports."""
+        package.write("orders.py", "from json import dumps\n" + ORDERS)
+        load = package.cold_start().load_processor
+        with pytest.raises(InvalidProcessorError) as caught:
+            load("orders.proces")
+        assert str(caught.value).startswith("processor 'orders.proces': 'orders' has no such func")
+        assert "it has later, lazily, lazily_later, process, refund" in str(caught.value)
+        assert "dumps" not in str(caught.value)
+
+    def test_not_callable(self, package: Package) -> None:
+        """A name that leads to no function is the same as one that leads nowhere."""
+        package.write("orders.py", ORDERS)
+        with pytest.raises(InvalidProcessorError, match="no such function"):
+            package.cold_start().load_processor("orders.LIMIT")
+
+    @pytest.mark.parametrize("name", ["later", "lazily", "lazily_later"])
+    def test_runs_nothing(self, package: Package, name: str) -> None:
+        """A coroutine or generator function is refused at cold start, with the remedy."""
+        package.write("orders.py", ORDERS)
+        load = package.cold_start().load_processor
+        with pytest.raises(InvalidProcessorError, match=r"asyncio\.run"):
+            load(f"orders.{name}")
+
+    def test_import_fails(self, package: Package) -> None:
+        """An error in the user's module is told as it is, with the user's traceback."""
+        package.write("broken.py", "1 / 0")
+        load = package.cold_start().load_processor
+        with pytest.raises(InvalidProcessorError, match="ZeroDivisionError: division") as caught:
+            load("broken.process")
+        assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+    def test_syntax_error(self, package: Package) -> None:
+        """So is a module that is no Python."""
+        package.write("wrong.py", "def process(message)\n    pass")
+        load = package.cold_start().load_processor
+        with pytest.raises(InvalidProcessorError, match="SyntaxError"):
+            load("wrong.process")
+
+    def test_import_of_an_import_fails(self, package: Package) -> None:
+        """A library that is missing is named, and not taken for the processor's module."""
+        package.write("orders.py", "import stripe_sdk")
+        load = package.cold_start().load_processor
+        with pytest.raises(InvalidProcessorError) as caught:
+            load("orders.process")
+        assert "importing its module failed" in str(caught.value)
+        assert "No module named 'stripe_sdk'" in str(caught.value)
+        assert "there is no module" not in str(caught.value)
+
+    def test_module_that_exits(self, package: Package) -> None:
+        """A module that exits when it is imported is named, and does not end the process."""
+        package.write("script.py", "import sys\nsys.exit(0)")
+        load = package.cold_start().load_processor
+        with pytest.raises(InvalidProcessorError, match="SystemExit"):
+            load("script.process")
+
+
+class TestColdStart:
+    """Importing the entry point is what Lambda does first."""
+
+    def test_wrong_processor_stops_it(self, package: Package) -> None:
+        """A wrong processor fails the import: no message is ever received."""
+        with pytest.raises(InvalidProcessorError, match="'nowhere'"):
+            package.cold_start(IDEMPOTENCY_PROCESSOR="nowhere.process")
+
+    def test_wrong_settings_stop_it(self, package: Package) -> None:
+        """So does a wrong environment."""
+        with pytest.raises(InvalidSettingsError, match="IDEMPOTENCY_TABLE"):
+            package.cold_start(IDEMPOTENCY_TABLE="")
+
+    def test_makes_no_request(self, package: Package, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Cold start asks nothing of the network, so it works whatever the table does."""
+        monkeypatch.setattr(socket.socket, "connect", None)
+        assert callable(package.cold_start().handler)
+
+
+def outcomes(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    """What the log says of each message."""
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return {each["message_id"]: each["outcome"] for each in lines}
+
+
+def test_handler_on_moto(
+    package: Package, moto_table: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A real SQS event through all that is deployed: once, then never again."""
+    package.write("orders.py", ORDERS)
+    module = package.cold_start(IDEMPOTENCY_PROCESSOR="orders.process")
+    poison = record('{"id": "p", "poison": true}', message_id="m-p")
+    assert deliver(module, order("a"), poison, order("b")) == ["m-p"]
+    assert outcomes(capsys) == {"m-a": "completed", "m-p": "failed", "m-b": "completed"}
+    assert deliver(module, order("a", "m-2"), order("b"), order("c")) == []
+    assert outcomes(capsys) == {"m-2": "duplicate", "m-b": "duplicate", "m-c": "completed"}
+    assert sys.modules["orders"].charged == ["a", "p", "b", "c"]
+    items = boto3.session.Session().client("dynamodb").scan(TableName=moto_table)["Items"]
+    assert {item["id"]["S"]: item["status"]["S"] for item in items} == {
+        "orders#a": "COMPLETED",
+        "orders#b": "COMPLETED",
+        "orders#c": "COMPLETED",
+    }
+
+
+@pytest.mark.emulator
+def test_handler_on_the_emulator(
+    package: Package,
+    emulator: Emulator,
+    account: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The same over HTTP, with leases and expiry on the machine's own clock."""
+    for name, value in emulator.environment(account).items():
+        monkeypatch.setenv(name, value)
+    client = emulator.client("dynamodb", account)
+    create_table(client)
+    package.write("orders.py", ORDERS)
+    module = package.cold_start(IDEMPOTENCY_PROCESSOR="orders.process")
+    before = time.time()
+    assert deliver(module, order("a"), order(1, "m-1")) == []
+    assert outcomes(capsys) == {"m-a": "completed", "m-1": "completed"}
+    items = client.scan(TableName=TABLE)["Items"]
+    assert {item["id"]["S"] for item in items} == {"orders#a", "orders##1"}
+    for item in items:
+        assert set(item) == {
+            "id",
+            "status",
+            "owner",
+            "expires_at",
+            "created_at",
+            "completed_at",
+        }
+        assert before + 3599 <= int(item["expires_at"]["N"]) <= time.time() + 3602
+
+
+def test_unreachable_table(package: Package, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ten messages and no table: all reported, none run, in less than 5 s."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        endpoint = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        package.write("orders.py", ORDERS)
+        module = package.cold_start(
+            IDEMPOTENCY_PROCESSOR="orders.process", AWS_ENDPOINT_URL=endpoint
+        )
+        began = time.monotonic()
+        batch = [order(str(number)) for number in range(10)]
+        assert deliver(module, *batch) == [f"m-{number}" for number in range(10)]
+        assert time.monotonic() - began < 5
+    assert set(outcomes(capsys).values()) == {"unavailable"}
+    assert sys.modules["orders"].charged == []
+
+
+@pytest.mark.slow
+def test_silent_table(package: Package, capsys: pytest.CaptureFixture[str]) -> None:
+    """A table that accepts connections and never answers costs less than 5 s too."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        package.write("orders.py", ORDERS)
+        module = package.cold_start(
+            IDEMPOTENCY_PROCESSOR="orders.process", AWS_ENDPOINT_URL=endpoint
+        )
+        began = time.monotonic()
+        batch = [order(str(number)) for number in range(10)]
+        assert len(deliver(module, *batch)) == 10
+        assert time.monotonic() - began < 5
+    assert set(outcomes(capsys).values()) == {"unavailable"}
+    assert sys.modules["orders"].charged == []
+
+
+def fresh(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a new interpreter that knows the deployed package and nothing of the tests."""
+    known = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env={
+            **known,
+            "PYTHONPATH": str(HANDLER),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "AWS_DEFAULT_REGION": "eu-central-1",
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_missing_environment_in_a_new_process() -> None:
+    """Without its environment the function stops with one line that names all it needs."""
+    done = fresh(f"import {MODULE}")
+    assert done.returncode == 1
+    (last,) = done.stderr.strip().splitlines()[-1:]
+    assert last.startswith("idempotent_lambda.errors.InvalidSettingsError: IDEMPOTENCY_NAMESPACE")
+    for name in REQUIRED:
+        assert (name in last) is (name != "IDEMPOTENCY_KEY")
+
+
+def test_what_a_cold_start_imports() -> None:
+    """A cold start loads botocore and what it needs, but neither boto3 nor the toolkit."""
+    done = fresh(f"import json, sys, {MODULE}; print(json.dumps(list(sys.modules)))", **REQUIRED)
+    assert done.returncode == 0, done.stderr
+    loaded = {name.split(".")[0] for name in json.loads(done.stdout)}
+    assert {"idempotent_lambda", "botocore", "jmespath"} <= loaded
+    for unwanted in ("boto3", "s3transfer", "idempotent_lambda_toolkit", "mypy_boto3_dynamodb"):
+        assert unwanted not in loaded

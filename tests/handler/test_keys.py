@@ -1,0 +1,359 @@
+"""From delivery to key and record id: injective, or an error that says what to do."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from idempotent_lambda.errors import (
+    MessageError,
+    MissingKeyError,
+    UndecodableBodyError,
+    UnsupportedKeyError,
+)
+from idempotent_lambda.keys import Key, KeyRule, record_id
+from idempotent_lambda.messages import deliveries_of
+
+from .bench import Bench
+from .events import event, order, record
+
+
+def key(expression: str, body: Any, **changes: Any) -> Key:
+    """The key of a message with this body: text as it is, anything else as JSON."""
+    text = body if isinstance(body, str) else json.dumps(body)
+    (delivery,) = deliveries_of(event(record(text, **changes)))
+    return KeyRule.compile(namespace="orders", expression=expression).key_of(delivery)
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+SCALARS = (
+    TEXTS
+    | TEXTS.map("#".__add__)
+    | TEXTS.map("##sha256:".__add__)
+    | st.integers()
+    | st.integers().map(str)
+    | st.booleans()
+    | st.sampled_from(["true", "false", "null", '"', '""', '["a"]', "#true", "#1", '#"a"'])
+    | st.integers(1990, 2100).map(lambda size: "x" * size)
+    | st.integers(990, 1100).map(lambda size: "é" * size)
+)
+VALUES = SCALARS | st.lists(SCALARS, min_size=1, max_size=4)
+
+
+def typed(value: Any) -> Any:
+    """A value in which 1, "1" and true differ."""
+    if isinstance(value, list):
+        return ("list", *map(typed, value))
+    return (type(value).__name__, value)
+
+
+class TestInjective:
+    """Two different keys never share a record, and one key has one id."""
+
+    @given(VALUES, VALUES)
+    @example(1, "1")
+    @example(one=True, other=1)
+    @example(one=True, other="true")
+    @example(one=False, other=0)
+    @example(["a", "b"], ["ab"])
+    @example(["a", "b"], '["a","b"]')
+    @example(["a,b"], ["a", "b"])
+    @example([1], ["1"])
+    @example(["a"], "a")
+    @example("#1", 1)
+    @example('#"a"', "a")
+    @example("x" * 2041, "x" * 2042)
+    @example("x" * 3000, "x" * 3001)
+    @example("x" * 3000, ["x" * 3000])
+    def test_different_values(self, one: Any, other: Any) -> None:
+        """Values that differ, in type or content, have different ids, over the limit too."""
+        assume(typed(one) != typed(other))
+        assert record_id("n", one) != record_id("n", other)
+
+    @given(VALUES)
+    def test_a_value_and_what_could_be_mistaken_for_it(self, value: Any) -> None:
+        """No text that spells out another key's id or JSON shares that key's record."""
+        whole = record_id("n", value)
+        lookalikes: list[Any] = [
+            whole,
+            whole.removeprefix("n#"),
+            whole.removeprefix("n##"),
+            json.dumps(value),
+            str(value),
+            [value] if not isinstance(value, list) else value[0],
+        ]
+        for each in lookalikes:
+            if each != "" and typed(each) != typed(value):
+                assert record_id("n", each) != whole
+
+    @given(TEXTS, TEXTS, VALUES, VALUES)
+    def test_namespaces(self, one: str, other: str, value: Any, second: Any) -> None:
+        """Consumers with different namespaces never share a record."""
+        assume(one != other and "#" not in one + other)
+        assume(len(one.encode()) <= 255 and len(other.encode()) <= 255)
+        assert record_id(one, value) != record_id(other, second)
+
+    @given(VALUES)
+    def test_one_value_has_one_id_that_fits(self, value: Any) -> None:
+        """The id is the same each time, begins with the namespace and keeps DynamoDB's limit."""
+        whole = record_id("n", value)
+        assert whole == record_id("n", json.loads(json.dumps(value)))
+        assert whole.startswith("n#")
+        assert len(whole.encode()) <= 2048
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            ("9007199254740993.0", "9007199254740992.0"),
+            ("0.1", "0.10000000000000000001"),
+            ("1e-400", "2e-400"),
+        ],
+    )
+    def test_numbers_that_a_float_cannot_tell_apart(self, one: str, other: str) -> None:
+        """Two numbers that differ in the body never share a record: one would be swallowed."""
+        bench = Bench()
+        first = record(f'{{"id": {one}}}', message_id="m-1")
+        second = record(f'{{"id": {other}}}', message_id="m-2")
+        bench.deliver(first)
+        reported = bench.deliver(second)
+        assert len(bench.ran) == 2 or reported == ["m-2"]
+
+
+@pytest.mark.parametrize(
+    ("value", "whole"),
+    [
+        ("42", "orders#42"),
+        (42, "orders##42"),
+        (True, "orders##true"),
+        (False, "orders##false"),
+        (0, "orders##0"),
+        ("#42", 'orders##"#42"'),
+        ("a#b", "orders#a#b"),
+        ("zoë ☃", "orders#zoë ☃"),
+        (["a", 1, False], 'orders##["a",1,false]'),
+        (["ë"], 'orders##["ë"]'),
+        (12345678901234567890123, "orders##12345678901234567890123"),
+    ],
+)
+def test_record_id(value: Any, whole: str) -> None:
+    """Ids are these, for ever: a release that changes one forgets what was done."""
+    assert record_id("orders", value) == whole
+
+
+@pytest.mark.parametrize(
+    ("value", "hashed"),
+    [("x" * 2041, False), ("x" * 2042, True), ("é" * 1020, False), ("é" * 1021, True)],
+)
+def test_byte_limit(value: str, hashed: bool) -> None:
+    """2,048 bytes of UTF-8 are kept as text; one byte more and a hash takes their place."""
+    whole = record_id("orders", value)
+    assert whole.startswith("orders##sha256:") is hashed
+    assert (whole == f"orders#{value}") is not hashed
+
+
+def test_hash_is_sha256() -> None:
+    """The hash of a long key is a plain SHA-256 of its text, the same in every release."""
+    digest = "e1630f843370f402870799e14abbf2b06af2d23b0153658e1211dffabc61ad8f"
+    assert record_id("orders", "x" * 3000) == f"orders##sha256:{digest}"
+
+
+class TestFound:
+    """What an expression finds."""
+
+    def test_message_id(self) -> None:
+        """By default the key is the id of the message."""
+        found = key("messageId", "no JSON", message_id="3d7b-1")
+        assert found == Key("3d7b-1", "orders#3d7b-1")
+
+    def test_body(self) -> None:
+        """The body is decoded, so that an expression reaches into it."""
+        assert key("body.order.id", {"order": {"id": "7"}}) == Key("7", "orders#7")
+
+    def test_attributes(self) -> None:
+        """Message attributes are in reach, in the record's own shape, with any body."""
+        attributes = {"trace": {"stringValue": "t-1", "dataType": "String"}}
+        found = key("messageAttributes.trace.stringValue", "x", messageAttributes=attributes)
+        assert found.record_id == "orders#t-1"
+
+    def test_system_attributes(self) -> None:
+        """So are the attributes of SQS."""
+        assert key("attributes.SenderId", {}).text == "AIDAIENQZJOLO23YVJ4VO"
+
+    def test_composite(self) -> None:
+        """Several parts make one key."""
+        found = key("[body.tenant, body.id]", {"tenant": "acme", "id": 7})
+        assert found == Key('["acme",7]', 'orders##["acme",7]')
+
+    @pytest.mark.parametrize(("value", "text"), [(0, "0"), (False, "false")])
+    def test_false_and_zero_are_values(self, value: object, text: str) -> None:
+        """Zero and false are keys like any other, not missing ones."""
+        assert key("body.id", {"id": value}).text == text
+
+    def test_body_of_text(self) -> None:
+        """A body that is no JSON is text, and may be the key itself."""
+        assert key("body", "order 7") == Key("order 7", "orders#order 7")
+
+
+MISSING = [None, "", [], {}, {"a": 1}, ["a", None], ["a", ""], ["a", []], ["a", ["b"]], ["a", {}]]
+
+
+class TestMissing:
+    """No key, no effect."""
+
+    @pytest.mark.parametrize("value", MISSING)
+    def test_missing(self, value: object) -> None:
+        """Null, empty, an object, or an array with such a part is no key."""
+        with pytest.raises(MissingKeyError, match=r"'body\.id'"):
+            key("body.id", {"id": value})
+
+    @pytest.mark.parametrize("body", [{}, [], "null", "7", '"text"', {"ID": 1}])
+    def test_not_there(self, body: object) -> None:
+        """A body without the place the expression names has no key."""
+        with pytest.raises(MissingKeyError, match="finds nothing"):
+            key("body.id", body)
+
+    @pytest.mark.parametrize("body", [{"a": "x"}, {"b": "x"}, {}])
+    def test_part_of_a_composite(self, body: object) -> None:
+        """A composite needs every part."""
+        with pytest.raises(MissingKeyError, match="part that is no key"):
+            key("[body.a, body.b]", body)
+
+    @pytest.mark.parametrize("body", ["", "{", "plain", "{'id': 1}", '{"id": NaN}', "\ufeff{}"])
+    def test_body_is_not_json(self, body: str) -> None:
+        """Where the key needs a JSON body and there is none, the error says so."""
+        with pytest.raises(UndecodableBodyError, match="body is not JSON"):
+            key("body.id", body)
+
+    def test_nesting_that_cannot_be_decoded(self) -> None:
+        """A body nested too deep to read is not JSON, and nothing worse."""
+        with pytest.raises(UndecodableBodyError):
+            key("body.id", "[" * 100_000)
+
+    def test_number_too_long_to_read(self) -> None:
+        """A number of 5,000 digits is refused by Python, and so is its message."""
+        with pytest.raises(UndecodableBodyError):
+            key("body.id", '{"id": ' + "9" * 5000 + "}")
+
+    @pytest.mark.parametrize(
+        ("expression", "body"),
+        [
+            ("length(body.id)", {}),
+            ("join('-', [body.a, body.b])", {"a": "x"}),
+            ("contains(body.text, body.number)", {"text": "abc", "number": 1}),
+            ("floor(to_number(body.n))", {"n": "nan"}),
+            ("ceil(to_number(body.n))", {"n": "inf"}),
+            ("abs(to_number(body.n))", {"n": "nan"}),
+        ],
+    )
+    def test_function_that_cannot_take_the_value(self, expression: str, body: object) -> None:
+        """A value that a JMESPath function chokes on rejects its message, not the batch."""
+        with pytest.raises(MessageError):
+            key(expression, body)
+
+
+class TestUnsupported:
+    """Found, but not fit to be a key."""
+
+    @pytest.mark.parametrize(
+        "value", ["\ud800", "ab\udfff", ["x", "\ud800"], "x" * 3000 + "\ud800"]
+    )
+    def test_lone_surrogate(self, value: object) -> None:
+        """A lone surrogate is no text, so it is refused and never replaced."""
+        with pytest.raises(UnsupportedKeyError, match="lone surrogate"):
+            key("body.id", {"id": value})
+
+    def test_pair_of_surrogates_is_text(self) -> None:
+        """An escaped pair of surrogates is one character."""
+        assert key("body.id", '{"id": "\\ud83d\\ude00"}').record_id == "orders#😀"
+
+    def test_infinite(self) -> None:
+        """A number beyond a float is refused."""
+        with pytest.raises(UnsupportedKeyError, match="send it as text"):
+            key("body.id", '{"id": 1e999}')
+
+
+SECRET = "4111-1111-1111-1111"
+
+
+@pytest.mark.parametrize(
+    ("expression", "body"),
+    [
+        ("body.id", {"card": SECRET}),
+        ("body", {"card": SECRET}),
+        ("[body.card, body.id]", {"card": SECRET}),
+        ("body.id", f'{{"card": "{SECRET}", '),
+        ("body.id", SECRET),
+        ("body.id", {"id": SECRET + "\ud800"}),
+        ("length(body.none)", {"card": SECRET}),
+        ("abs(body.card)", {"card": SECRET}),
+    ],
+)
+def test_errors_never_quote_the_body(expression: str, body: object) -> None:
+    """The error of a message without a usable key shows no value of its body."""
+    with pytest.raises(MessageError) as caught:
+        key(expression, body)
+    assert SECRET not in str(caught.value)
+    assert SECRET not in repr(caught.value)
+
+
+def test_errors_name_input_rule_and_remedy() -> None:
+    """A missing key names the expression, the rule and what to correct."""
+    with pytest.raises(MissingKeyError) as caught:
+        key("body.order_id", {})
+    assert str(caught.value) == (
+        "key expression 'body.order_id' finds nothing; every message needs a non-empty text, a "
+        "whole number, true or false, or an array of these: correct the producer or "
+        "idempotency.key"
+    )
+    assert caught.value.expression == "body.order_id"
+
+
+def test_a_missing_body_is_not_blamed_on_the_key() -> None:
+    """The key of a message is its id, whether or not it has a body."""
+    broken = order("a")
+    del broken["body"]
+    (delivery,) = deliveries_of(event(broken))
+    rule = KeyRule.compile(namespace="orders", expression="messageId")
+    assert rule.key_of(delivery).text == "m-a"
+
+
+class TestCompile:
+    """Rules that can never find a key are refused when the function starts."""
+
+    @pytest.mark.parametrize("namespace", ["", "a#b", "#", "x" * 256, "é" * 128])
+    def test_namespace(self, namespace: str) -> None:
+        """A namespace is 1 to 255 bytes of text without the separator."""
+        with pytest.raises(ValueError, match="1 to 255 bytes of text without '#'"):
+            KeyRule.compile(namespace=namespace, expression="messageId")
+
+    @pytest.mark.parametrize("namespace", ["x", "x" * 255, "é" * 127, "orders/v1"])
+    def test_namespace_within_limits(self, namespace: str) -> None:
+        """Anything else is a namespace."""
+        rule = KeyRule.compile(namespace=namespace, expression="messageId")
+        assert rule.namespace == namespace
+
+    @pytest.mark.parametrize(
+        "expression", ["", " ", "[", "a b", "body.order-id", "body.", "'", "`"]
+    )
+    def test_syntax(self, expression: str) -> None:
+        """What is no JMESPath is refused with its own text in the error."""
+        with pytest.raises(ValueError, match="no JMESPath expression") as caught:
+            KeyRule.compile(namespace="orders", expression=expression)
+        assert repr(expression) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        "expression", ["'body.id'", "`7`", "body.id || 'none'", "to_string(body.id)"]
+    )
+    def test_expressions_that_find_a_key_in_nothing(self, expression: str) -> None:
+        """A constant would be the key of every message without one, and swallow all but one."""
+        with pytest.raises(ValueError, match=r"JMESPath|constant|without"):
+            KeyRule.compile(namespace="orders", expression=expression)
+
+    @pytest.mark.parametrize("expression", ["nosuch(body)", "length()", "&body.id"])
+    def test_expressions_that_never_find_a_key(self, expression: str) -> None:
+        """An unknown function or a bare reference fails at cold start, not at every message."""
+        with pytest.raises(ValueError, match="JMESPath"):
+            KeyRule.compile(namespace="orders", expression=expression)

@@ -1,0 +1,142 @@
+"""What users may rely on, and what keeps the deployed package small."""
+
+import ast
+import io
+import sys
+import tokenize
+from pathlib import Path
+
+import idempotent_lambda
+import idempotent_lambda_toolkit.testing
+from idempotent_lambda import errors
+
+SOURCES = sorted(Path(idempotent_lambda.__file__).parent.rglob("*.py"))
+MAXIMUM_CODE_LINES = 1500
+
+
+def test_package() -> None:
+    """The package offers these names and no others."""
+    assert idempotent_lambda.__all__ == ["IdempotencyError", "Message", "Source", "__version__"]
+    assert all(hasattr(idempotent_lambda, name) for name in idempotent_lambda.__all__)
+
+
+def test_toolkit() -> None:
+    """So does the toolkit's test kit."""
+    kit = idempotent_lambda_toolkit.testing
+    assert kit.__all__ == ["InMemoryClaimStore", "ManualClock"]
+    assert all(hasattr(kit, name) for name in kit.__all__)
+
+
+def test_version() -> None:
+    """The version is a release's."""
+    assert [part.isdecimal() for part in idempotent_lambda.__version__.split(".")] == [True] * 3
+
+
+def drawn_tree(text: str) -> dict[str, str]:
+    """Each error in a drawing, and its parent."""
+    parents: dict[str, str] = {}
+    path: list[tuple[int, str]] = []
+    for line in text.splitlines():
+        drawing, _, rest = line.rpartition("── ")
+        name = (rest if drawing else line).split("  ")[0].strip()
+        if not name.isidentifier():
+            name = line.strip()
+        if not name.endswith("Error") or " " in name:
+            continue
+        depth = len(drawing)
+        while path and path[-1][0] >= depth:
+            path.pop()
+        if drawing:
+            parents[name] = path[-1][1]
+        path.append((depth if drawing else -1, name))
+    return parents
+
+
+def test_error_tree() -> None:
+    """The tree drawn in the docstring is the tree of the classes."""
+    classes = [each for each in vars(errors).values() if isinstance(each, type)]
+    parents = {
+        each.__name__: each.__base__.__name__
+        for each in classes
+        if each is not errors.IdempotencyError and each.__base__ is not None
+    }
+    assert drawn_tree(errors.__doc__ or "") == parents
+    assert len(parents) == 12
+    assert all(issubclass(each, errors.IdempotencyError) for each in classes)
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """The top-level packages that a module imports when it runs."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            names.add((node.module or "").split(".")[0])
+    return names
+
+
+def test_imports() -> None:
+    """Nothing is imported but the standard library, botocore, jmespath and the package itself."""
+    found = set()
+    for path in SOURCES:
+        found |= imported(ast.parse(path.read_text()))
+    assert found - sys.stdlib_module_names == {"botocore", "jmespath", "idempotent_lambda"}
+
+
+def code_lines(source: str) -> int:
+    """Lines that hold code: no blank ones, no comments, no docstrings."""
+    silent = {
+        tokenize.COMMENT,
+        tokenize.NL,
+        tokenize.NEWLINE,
+        tokenize.INDENT,
+        tokenize.DEDENT,
+        tokenize.ENCODING,
+        tokenize.ENDMARKER,
+    }
+    lines: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in silent:
+            lines |= set(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(ast.parse(source)):
+        # A statement that is only a string documents what stands before it.
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            lines -= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    return len(lines)
+
+
+def test_counter() -> None:
+    """The counter counts a sample as a person does."""
+    sample = '''"""Module.
+
+Text.
+"""
+
+import os  # counted
+
+# not counted
+LIMIT = 3
+"""Not counted."""
+
+
+def run(
+    text="""counted,
+    and counted""",
+):
+    """Not counted."""
+
+    return (
+        text
+    )
+'''
+    assert code_lines(sample) == 9
+
+
+def test_size() -> None:
+    """The deployed package has at most 1,500 lines of code."""
+    assert 500 < sum(code_lines(path.read_text()) for path in SOURCES) <= MAXIMUM_CODE_LINES

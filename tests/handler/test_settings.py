@@ -1,0 +1,181 @@
+"""The environment: what is read, what is assumed, and every problem in one error."""
+
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+from idempotent_lambda.errors import InvalidSettingsError
+from idempotent_lambda.settings import Settings
+
+COMPLETE = {
+    "IDEMPOTENCY_TABLE": "orders-idempotency",
+    "IDEMPOTENCY_NAMESPACE": "orders",
+    "IDEMPOTENCY_PROCESSOR": "orders.process",
+    "IDEMPOTENCY_KEY": "body.order_id",
+    "IDEMPOTENCY_RETENTION_SECONDS": "1900800",
+    "IDEMPOTENCY_LEASE_MARGIN_MILLIS": "7000",
+    "IDEMPOTENCY_MINIMUM_REMAINING_MILLIS": "2000",
+    "IDEMPOTENCY_LOG_KEYS": "hashed",
+}
+REQUIRED = {
+    name: COMPLETE[name]
+    for name in (
+        "IDEMPOTENCY_TABLE",
+        "IDEMPOTENCY_NAMESPACE",
+        "IDEMPOTENCY_PROCESSOR",
+        "IDEMPOTENCY_RETENTION_SECONDS",
+    )
+}
+
+
+def problems(**changes: str) -> tuple[str, ...]:
+    """What is wrong with an otherwise complete environment."""
+    with pytest.raises(InvalidSettingsError) as caught:
+        Settings.from_environment(COMPLETE | changes)
+    assert str(caught.value) == "; ".join(caught.value.problems)
+    return caught.value.problems
+
+
+def test_complete() -> None:
+    """Every variable arrives in its setting, in the unit that its name says."""
+    settings = Settings.from_environment(COMPLETE)
+    assert settings.table == "orders-idempotency"
+    assert settings.processor == "orders.process"
+    assert (settings.key_rule.namespace, settings.key_rule.expression) == (
+        "orders",
+        "body.order_id",
+    )
+    assert settings.retention == 1_900_800
+    assert settings.lease_margin == 7000
+    assert settings.minimum_remaining == 2000
+    assert settings.hash_keys is True
+
+
+def test_defaults() -> None:
+    """Without the others the key is the message id, times are the module's, keys are plain."""
+    settings = Settings.from_environment(REQUIRED)
+    assert settings.key_rule.expression == "messageId"
+    assert settings.lease_margin == 5000
+    assert settings.minimum_remaining == 1000
+    assert settings.hash_keys is False
+
+
+def test_reads_the_process_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By default the environment is the function's own."""
+    for name, value in COMPLETE.items():
+        monkeypatch.setenv(name, value)
+    assert Settings.from_environment().table == "orders-idempotency"
+
+
+def test_frozen() -> None:
+    """Settings do not change while the function lives."""
+    settings = Settings.from_environment(COMPLETE)
+    with pytest.raises(FrozenInstanceError):
+        settings.table = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+@pytest.mark.parametrize("how", ["missing", "empty"])
+def test_required(name: str, how: str) -> None:
+    """A variable that is missing or empty is named, with who sets it."""
+    environment = {key: value for key, value in COMPLETE.items() if key != name}
+    if how == "empty":
+        environment[name] = ""
+    with pytest.raises(InvalidSettingsError) as caught:
+        Settings.from_environment(environment)
+    (problem,) = caught.value.problems
+    assert problem == (
+        f"{name} is not set: the Terraform module sets it; without the module, set it on the "
+        "function"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "minimum"),
+    [
+        ("IDEMPOTENCY_RETENTION_SECONDS", 60),
+        ("IDEMPOTENCY_LEASE_MARGIN_MILLIS", 1),
+        ("IDEMPOTENCY_MINIMUM_REMAINING_MILLIS", 1),
+    ],
+)
+@pytest.mark.parametrize("value", ["0", "-5", "1.5", "1e3", "ten", " 60", "٦٠", "²", "+60"])
+def test_numbers(name: str, minimum: int, value: str) -> None:
+    """A number that is none, or too small, is named with its value and the limit."""
+    assert problems(**{name: value}) == (
+        f"{name} is {value!r}: set a whole number of at least {minimum}",
+    )
+
+
+@pytest.mark.parametrize(("value", "fits"), [("60", True), ("59", False)])
+def test_smallest_retention(value: str, fits: bool) -> None:
+    """A minute is the shortest retention."""
+    if fits:
+        settings = Settings.from_environment(COMPLETE | {"IDEMPOTENCY_RETENTION_SECONDS": value})
+        assert settings.retention == 60
+    else:
+        assert len(problems(IDEMPOTENCY_RETENTION_SECONDS=value)) == 1
+
+
+@pytest.mark.parametrize("value", ["PLAIN", "none", "true"])
+def test_choice(value: str) -> None:
+    """A choice that is none is named with what may be chosen."""
+    assert problems(IDEMPOTENCY_LOG_KEYS=value) == (
+        f"IDEMPOTENCY_LOG_KEYS is {value!r}: set one of plain, hashed",
+    )
+
+
+def test_namespace() -> None:
+    """A bad namespace is named with its value and the rule."""
+    (problem,) = problems(IDEMPOTENCY_NAMESPACE="a#b")
+    assert "IDEMPOTENCY_NAMESPACE" in problem
+    assert "'a#b' is no namespace: it must be 1 to 255 bytes of text without '#'" in problem
+
+
+def test_key() -> None:
+    """A key that is no JMESPath is named with its value and what is wrong with it."""
+    (problem,) = problems(IDEMPOTENCY_KEY="body.order-id")
+    assert "IDEMPOTENCY_KEY" in problem
+    assert "'body.order-id' is no JMESPath expression" in problem
+    assert "\n" not in problem
+
+
+def test_only_the_wrong_variable_is_named() -> None:
+    """A problem with the key does not accuse the namespace, nor the other way round."""
+    assert "IDEMPOTENCY_NAMESPACE" not in problems(IDEMPOTENCY_KEY="[")[0]
+    assert "IDEMPOTENCY_KEY" not in problems(IDEMPOTENCY_NAMESPACE="#")[0]
+
+
+def names(found: tuple[str, ...]) -> set[str]:
+    """Every variable that some problems name."""
+    return {name for name in COMPLETE if any(name in each for each in found)}
+
+
+def test_everything_at_once() -> None:
+    """All problems come in one error, so that one deployment mends them."""
+    found = problems(
+        IDEMPOTENCY_TABLE="",
+        IDEMPOTENCY_PROCESSOR="",
+        IDEMPOTENCY_KEY="[",
+        IDEMPOTENCY_RETENTION_SECONDS="soon",
+        IDEMPOTENCY_LEASE_MARGIN_MILLIS="0",
+        IDEMPOTENCY_MINIMUM_REMAINING_MILLIS="x",
+        IDEMPOTENCY_LOG_KEYS="y",
+    )
+    assert len(found) == 7
+    assert names(found) >= set(COMPLETE) - {"IDEMPOTENCY_NAMESPACE"}
+
+
+@pytest.mark.parametrize("namespace", ["", "a#b"])
+def test_a_bad_namespace_hides_no_bad_key(namespace: str) -> None:
+    """A problem with the namespace does not keep a problem with the key for the next deployment."""
+    found = problems(IDEMPOTENCY_NAMESPACE=namespace, IDEMPOTENCY_KEY="[")
+    assert any("JMESPath" in each for each in found)
+    assert any("NAMESPACE" in each for each in found)
+
+
+def test_an_empty_environment() -> None:
+    """A function without any of the variables hears of exactly the four that it must have."""
+    with pytest.raises(InvalidSettingsError) as caught:
+        Settings.from_environment({})
+    assert len(caught.value.problems) == 4
+    assert names(caught.value.problems) == set(REQUIRED)

@@ -1,0 +1,261 @@
+"""The log: one JSON line per message, with nothing in it that should not leave the function."""
+
+import io
+import json
+import re
+from typing import Any
+
+import pytest
+
+from idempotent_lambda.keys import Key
+from idempotent_lambda.lifecycle import Outcome, Settled
+from idempotent_lambda.messages import deliveries_of
+from idempotent_lambda.telemetry import JsonLines, Trace
+from idempotent_lambda_toolkit.testing import ManualClock
+
+from .bench import Bench, faulty, raising
+from .events import event, order, record
+
+
+def logged(bench: Bench, *batch: Any, hash_keys: bool = False) -> list[dict[str, Any]]:
+    """The lines that a delivery logs."""
+    stream = io.StringIO()
+    object.__setattr__(
+        bench.consumer, "observer", JsonLines(bench.clock, hash_keys=hash_keys, stream=stream)
+    )
+    bench.deliver(*batch)
+    text = stream.getvalue()
+    assert text.isascii()
+    assert text.endswith("\n")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_line(bench: Bench) -> None:
+    """A completed message is this line."""
+    raw = order("7", attributes={"ApproximateReceiveCount": "2"})
+    (line,) = logged(bench, raw)
+    line.pop("timestamp", None)
+    assert line == {
+        "level": "INFO",
+        "event": "message",
+        "outcome": "completed",
+        "acknowledged": True,
+        "key": "7",
+        "message_id": "m-7",
+        "receive_count": 2,
+        "coalesced": False,
+        "takeover": False,
+        "attempts": 1,
+        "recovered": False,
+        "lease_lost": False,
+        "claim_ms": 0,
+        "run_ms": 0,
+        "settle_ms": 0,
+        "errors": [],
+    }
+
+
+def test_one_line_per_message(bench: Bench) -> None:
+    """Every message of a batch has a line of its own, followers and rejects too."""
+    bench.behaviour["b"] = raising(ValueError("no"))
+    lines = logged(bench, "a", "b", order("a", "m-a2"), record("{}", message_id="m-x"), order("c"))
+    assert {each["message_id"]: each["outcome"] for each in lines} == {
+        "m-x": "rejected",
+        "m-a": "completed",
+        "m-a2": "completed",
+        "m-b": "failed",
+        "m-c": "completed",
+    }
+    assert len(lines) == 5
+    assert [each["message_id"] for each in lines if each["coalesced"]] == ["m-a2"]
+
+
+def test_durations() -> None:
+    """Durations are in milliseconds; a step that was not taken has none."""
+    bench, store = faulty()
+    store.millis = 30
+    bench.behaviour["a"] = lambda _: bench.clock.sleep(200)
+    first, second = logged(bench, "a", "b")
+    assert (first["claim_ms"], first["run_ms"], first["settle_ms"]) == (30, 200, 30)
+    (third,) = logged(bench, "a")
+    assert (third["claim_ms"], third["run_ms"], third["settle_ms"]) == (30, None, None)
+    assert second["run_ms"] == 0
+
+
+def test_takeover(bench: Bench) -> None:
+    """A takeover says so, and how many claims the key has had."""
+    bench.lay("a", attempts=2)
+    (line,) = logged(bench, "a")
+    assert (line["takeover"], line["attempts"]) == (True, 3)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "level"),
+    [
+        ("completed", "INFO"),
+        ("duplicate", "INFO"),
+        ("busy", "INFO"),
+        ("failed", "ERROR"),
+        ("interrupted", "ERROR"),
+        ("unconfirmed", "ERROR"),
+        ("lost_lease", "ERROR"),
+        ("unavailable", "ERROR"),
+        ("not_started", "ERROR"),
+        ("deferred", "ERROR"),
+        ("rejected", "ERROR"),
+    ],
+)
+def test_level(outcome: str, level: str) -> None:
+    """What needs nobody's attention is INFO, everything else ERROR."""
+    stream = io.StringIO()
+    (delivery,) = deliveries_of(event(record()))
+    JsonLines(ManualClock(), hash_keys=False, stream=stream).settled(
+        delivery, None, Settled(Outcome(outcome)), Trace(), follows=False
+    )
+    assert json.loads(stream.getvalue())["level"] == level
+
+
+def test_lambda_can_read_the_level(bench: Bench) -> None:
+    """A line has an RFC 3339 timestamp: without one Lambda's JSON format calls every line INFO."""
+    # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+    (line,) = logged(bench, "a")
+    stamp = line.pop("timestamp", "none")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", stamp)
+
+
+class TestKeys:
+    """How keys are shown."""
+
+    def test_plain(self, bench: Bench) -> None:
+        """By default a key is shown as people know it, without its namespace."""
+        (line,) = logged(bench, "7")
+        assert line["key"] == "7"
+
+    def test_hashed(self, bench: Bench) -> None:
+        """Hashed, the key is the same SHA-256 in every line and its text is nowhere."""
+        bench.behaviour["card-4111"] = lambda _: None
+        first = logged(bench, order("card-4111", "m-1"), hash_keys=True)
+        second = logged(bench, order("card-4111", "m-2"), hash_keys=True)
+        assert first[0]["key"] == second[0]["key"]
+        assert first[0]["key"] == (
+            "sha256:ed47f9ae312d5a6db37324cc86e7dfd397a7779149793c3cad822ed725d6ee00"
+        )
+        assert "4111" not in json.dumps(first)
+
+    def test_without_a_key(self, bench: Bench) -> None:
+        """A message without a key has none in its line, and the reason among its errors."""
+        (line,) = logged(bench, record("{}"))
+        assert line["key"] is None
+        assert line["attempts"] is None
+        assert line["errors"][0]["type"] == "MissingKeyError"
+
+    def test_a_long_key_does_not_flood_the_log(self, bench: Bench) -> None:
+        """A key of 200 KB makes no line of 200 KB, which CloudWatch would cut and bill."""
+        (line,) = logged(bench, order("x" * 200_000, "m-1"))
+        assert len(json.dumps(line)) < 10_000
+
+
+SECRET = "4111-1111"
+
+
+class TestNeverTheBody:
+    """What a producer sends stays in the function."""
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            f'{{"id": "a", "card": "{SECRET}"}}',
+            f'{{"card": "{SECRET}"}}',
+            f'{{"id": {{"card": "{SECRET}"}}}}',
+            f'{{"card": "{SECRET}", ',
+            SECRET,
+        ],
+    )
+    @pytest.mark.parametrize("hash_keys", [True, False])
+    def test_body(self, bench: Bench, body: str, hash_keys: bool) -> None:
+        """No line shows the body, whether its message runs, fails or has no key."""
+        bench.behaviour["a"] = raising(ValueError("declined"))
+        lines = logged(bench, record(body), hash_keys=hash_keys)
+        assert len(lines) == 1
+        assert SECRET not in json.dumps(lines)
+
+    def test_traceback_shows_places_only(self, bench: Bench) -> None:
+        """A traceback has files, lines and functions, without source lines or values."""
+
+        def charge(_: object) -> None:
+            card = SECRET
+            raise ValueError(len(card))
+
+        bench.behaviour["a"] = charge
+        (line,) = logged(bench, "a")
+        (error,) = line["errors"]
+        assert (error["type"], error["text"]) == ("ValueError", "9")
+        assert error["at"][-1].endswith(" charge")
+        assert SECRET not in json.dumps(line)
+        assert "raise" not in json.dumps(line)
+
+
+class UnspeakableError(Exception):
+    """An error whose text cannot be had."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+class TestErrors:
+    """What processors throw."""
+
+    def test_line_breaks_and_quotes(self, bench: Bench) -> None:
+        """An error cannot forge a line: breaks, quotes and separators are escaped."""
+        forged = 'x\n{"level":"INFO"}\r\u2028\u0085"'
+        bench.behaviour["a"] = raising(ValueError(forged))
+        (line,) = logged(bench, "a")
+        assert line["errors"][0]["text"] == forged
+
+    def test_forged_key_and_id(self, bench: Bench) -> None:
+        """Nor can a key or an id."""
+        (line,) = logged(bench, order("a\n{}", "m\n{}"))
+        assert (line["key"], line["message_id"]) == ("a\n{}", "m\n{}")
+
+    def test_lone_surrogate(self, bench: Bench) -> None:
+        """Text that is no Unicode is escaped, and does not break the log."""
+        bench.behaviour["a"] = raising(ValueError("\ud800"))
+        (line,) = logged(bench, "a")
+        assert line["errors"][0]["text"] == "\ud800"
+
+    def test_long_text_is_cut(self, bench: Bench) -> None:
+        """An error's text is cut at 1,000 characters."""
+        bench.behaviour["a"] = raising(ValueError("x" * 5000))
+        (line,) = logged(bench, "a")
+        assert line["errors"][0]["text"] == "x" * 1000
+
+    def test_deep_traceback_is_cut(self, bench: Bench) -> None:
+        """Of a deep traceback the last ten places are shown."""
+
+        def down(depth: int) -> None:
+            if not depth:
+                raise ValueError
+            down(depth - 1)
+
+        bench.behaviour["a"] = lambda _: down(50)
+        (line,) = logged(bench, "a")
+        assert len(line["errors"][0]["at"]) == 10
+
+    def test_an_error_without_a_text(self, bench: Bench) -> None:
+        """An error that cannot even be printed costs its neighbours nothing."""
+        bench.behaviour["a"] = raising(UnspeakableError())
+        lines = logged(bench, "a", "b")
+        assert [each["outcome"] for each in lines] == ["failed", "completed"]
+        assert lines[0]["errors"][0]["type"] == "UnspeakableError"
+
+
+def test_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    """Lines go to the standard output of the moment, as Lambda collects it."""
+    (delivery,) = deliveries_of(event(record()))
+    key = Key("a", "orders#a")
+    JsonLines(ManualClock(), hash_keys=False).settled(
+        delivery, key, Settled(Outcome.COMPLETED), Trace(), follows=False
+    )
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["outcome"] == "completed"
+    assert captured.err == ""
