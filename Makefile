@@ -29,7 +29,7 @@ test-fast: .venv/.ready .venv-emulator/.ready ## Run the tests that need neither
 lint: .venv/.ready ## Check style, types, module order and Terraform formatting
 	@$(DEV)/ruff format --check --quiet . && $(DEV)/ruff check --quiet .
 	@$(DEV)/mypy
-	@PYTHONPATH=handler:toolkit $(DEV)/lint-imports --no-timing
+	@PYTHONPATH=handler:toolkit $(DEV)/lint-imports --no-logo
 	@$(DEV)/python -m scripts.lab.terraform fmt
 
 format: .venv/.ready ## Format Python and Terraform
