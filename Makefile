@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint format validate lock clean
+.PHONY: help demo test test-fast lint format validate golden lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ format: .venv/.ready ## Format Python and Terraform
 validate: .venv/.ready ## terraform init and validate in the root and every example
 	@$(DEV)/python -m scripts.lab.terraform init
 	@$(DEV)/python -m scripts.lab.terraform validate
+
+golden: .venv/.ready .venv-emulator/.ready ## Make this version's state for upgrade tests anew (on the emulator)
+	@$(DEV)/python -m scripts.golden
 
 lock: ## Pin the newest allowed versions of the Python packages (needs uv)
 	@for name in dev emulator; do \

@@ -118,7 +118,11 @@ def running() -> Iterator[Emulator]:
             if _is_ready(port, mark, guard):
                 yield emulator
                 return
-            output, _ = guard.communicate()
+            assert guard.stdin is not None  # noqa: S101 (tells the type checker what PIPE means)
+            assert guard.stdout is not None  # noqa: S101
+            guard.stdin.close()
+            # Not communicate(), which loses what readline() has read ahead.
+            output = guard.stdout.read()
         if attempt == ATTEMPTS:
             raise EmulatorError(f"the emulator did not become ready; it said:\n{output}")
 
