@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint format validate golden lock clean
+.PHONY: help demo test test-fast simulate lint format validate golden lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ demo: .venv/.ready .venv-emulator/.ready ## Deploy the quickstart on the emulato
 test: .venv/.ready .venv-emulator/.ready lint ## Run every check and every test (about 8 minutes)
 	@mkdir -p build
 	@$(DEV)/pytest -n $(WORKERS) --dist worksteal --junitxml build/tests.xml $(TESTS)
+
+simulate: .venv/.ready ## Try the protocol in every order of events and faults (about 1 minute)
+	@PYTHONPATH=.:handler:toolkit $(DEV)/python -m tests.simulation
 
 test-fast: .venv/.ready .venv-emulator/.ready ## Run the tests that need neither terraform nor patience
 	@mkdir -p build

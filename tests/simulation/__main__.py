@@ -1,0 +1,85 @@
+"""``make simulate``: explore everything, kill every mutant, and write the report.
+
+Exits 1 if a promise is broken, a mutant survives or a known-bad protocol passes.
+"""
+
+import json
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+from .explorer import Findings, Scenario, explore
+from .mutants import KNOWN_BAD, REDUNDANT, mutants
+from .scenarios import FULL, SMALL
+from .world import Protocol
+
+REPORT = Path(__file__).parents[2] / "build" / "simulation.json"
+
+
+def hunt(name: str) -> Findings | None:
+    """What finds a mutant or a known-bad protocol out; None if nothing does."""
+    protocol = {**dict(mutants()), **KNOWN_BAD}[name]
+    found = (explore(scenario, protocol) for scenario in SMALL)
+    return next((findings for findings in found if findings.violation), None)
+
+
+def verify(scenario: Scenario) -> Findings:
+    """What production does in a scenario."""
+    return explore(scenario, Protocol())
+
+
+def main() -> int:
+    """Run all of it on all cores; return the exit code."""
+    began = time.monotonic()
+    names = [name for name, _ in mutants()]
+    with ProcessPoolExecutor() as pool:
+        verified = dict(zip(FULL, pool.map(verify, FULL), strict=True))
+        hunted = dict(zip(names, pool.map(hunt, names), strict=True))
+        bad = dict(zip(KNOWN_BAD, pool.map(hunt, KNOWN_BAD), strict=True))
+    for scenario, findings in verified.items():
+        print(f"{findings.states:>8} states  {scenario.name}: {findings.violation or 'holds'}")
+        for line in findings.story:
+            print(f"            {line}")
+    for name, flagged in bad.items():
+        print(f"known bad: {name}")
+        for line in flagged.story if flagged else ("NOT FLAGGED",):
+            print(f"            {line}")
+    survivors = [name for name, killed in hunted.items() if killed is None]
+    violations = [each.violation for each in verified.values() if each.violation]
+    report = {
+        "states": sum(each.states for each in verified.values()),
+        "frontier": sum(each.frontier for each in verified.values()),
+        "violations": len(violations),
+        "mutants": len(hunted),
+        "killed": len(hunted) - len(survivors),
+        "bad_protocols_flagged": sum(each is not None for each in bad.values()),
+        "bounds": {
+            scenario.name: {
+                "deliveries": scenario.deliveries,
+                "retention_seconds": scenario.retention,
+                "faults": scenario.budget._asdict(),
+                "states": findings.states,
+            }
+            for scenario, findings in verified.items()
+        },
+        "survivors": survivors,
+        "redundant_clauses": [" ".join(each) for each in sorted(REDUNDANT)],
+        "mutant_stories": {name: asdict(each)["story"] for name, each in hunted.items() if each},
+        "bad_protocol_stories": {name: asdict(each)["story"] for name, each in bad.items() if each},
+        "seconds": round(time.monotonic() - began, 1),
+    }
+    REPORT.parent.mkdir(exist_ok=True)
+    REPORT.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    print(
+        f"{report['states']} states, {report['violations']} violations; "
+        f"{report['killed']} of {report['mutants']} mutants killed; "
+        f"{report['bad_protocols_flagged']} of {len(KNOWN_BAD)} bad protocols flagged; "
+        f"{report['seconds']} s"
+    )
+    return 1 if violations or survivors or None in bad.values() or report["frontier"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
