@@ -204,16 +204,18 @@ def _stop(process: subprocess.Popen[str]) -> None:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Make SIGTERM and SIGHUP raise, as Ctrl-C does; no terraform survives the block.
+    """Make SIGINT, SIGTERM and SIGHUP raise; no terraform survives the block.
 
-    For the main thread. Terraforms that other threads run are stopped too, and fail there.
+    SIGINT too, because a shell has its background jobs ignore it. For the main thread; terraforms
+    that other threads run are stopped too, and fail there.
     """
 
     def leave(signum: int, _: FrameType | None) -> NoReturn:
         sys.exit(128 + signum)
 
-    numbers = (signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, leave) for number in numbers]
+    numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    handlers = (leave, leave, signal.default_int_handler)
+    before = [signal.signal(*each) for each in zip(numbers, handlers, strict=True)]
     try:
         yield
     finally:

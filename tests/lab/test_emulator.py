@@ -28,7 +28,8 @@ def handler(event, context):
 """
 
 OWNER = """
-import json, sys, time
+import json, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job inherits "ignore"
 from tests.lab.test_emulator import processes
 from scripts.lab.emulator import running
 with running() as emulator:
