@@ -49,12 +49,12 @@ resource "terraform_data" "package" {
   lifecycle {
     precondition {
       condition     = length(local.python_files) > 0
-      error_message = "code.source_dir = \"${var.code.source_dir}\" holds no .py file; at least one is needed. Check that the directory exists: a relative path starts where terraform runs, so write \"$${path.module}/...\"."
+      error_message = "code.source_dir = \"${var.code.source_dir}\" holds no .py file; at least one is needed. Check that it is a directory and exists: a relative path starts where terraform runs, so write \"$${path.module}/...\"."
     }
 
     precondition {
       condition     = !contains(local.source_files, "requirements.txt")
-      error_message = "code.source_dir = \"${var.code.source_dir}\" holds a requirements.txt, and packing installs nothing. Install what it lists and the package idempotent_lambda with `pip install --target`, zip the result with your modules, and set code.filename to the zip."
+      error_message = "code.source_dir = \"${var.code.source_dir}\" holds a requirements.txt, and packing installs nothing. Build the zip yourself: `pip install --target build -r requirements.txt`, copy your modules and this module's handler/idempotent_lambda into build, zip what is in it, and set code.filename to the zip (README, Settings)."
     }
 
     precondition {
@@ -103,6 +103,11 @@ resource "aws_lambda_function" "consumer" {
     precondition {
       condition     = var.processor != null || var.function.handler != local.builtin_handler
       error_message = "processor is null, and the built-in entry point needs it. Set it to \"module.function\", or set function.handler to a handler of your own."
+    }
+
+    precondition {
+      condition     = var.processor == null || var.function.handler == local.builtin_handler
+      error_message = "function.handler = \"${var.function.handler}\" replaces the built-in entry point, so processor = \"${coalesce(var.processor, "null")}\" would never be called and nothing would be idempotent. Remove function.handler, or set processor = null if your handler makes the claims itself."
     }
 
     precondition {

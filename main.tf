@@ -28,6 +28,7 @@ locals {
     IDEMPOTENCY_KEY                      = var.idempotency.key
     IDEMPOTENCY_LEASE_MARGIN_MILLIS      = floor(var.idempotency.lease_margin_seconds * 1000 + 0.5)
     IDEMPOTENCY_LOG_KEYS                 = var.idempotency.log_keys
+    IDEMPOTENCY_MAX_RECEIVE_COUNT        = var.queue.max_receive_count
     IDEMPOTENCY_MINIMUM_REMAINING_MILLIS = floor(var.idempotency.minimum_remaining_seconds * 1000 + 0.5)
     IDEMPOTENCY_NAMESPACE                = coalesce(var.idempotency.namespace, var.name)
     IDEMPOTENCY_PROCESSOR                = var.processor

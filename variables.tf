@@ -4,7 +4,7 @@ variable "code" {
     - `source_dir`: a directory of Python files. At apply they are packed together with the package
       `idempotent_lambda` (needs `python3` 3.8 or newer on the machine that applies). Hidden files,
       `__pycache__` and `*.pyc` are left out; CRLF becomes LF in text. Write `"$${path.module}/src"`.
-    - `filename`: a `.zip` that you built, with the package `idempotent_lambda` installed in it.
+    - `filename`: a `.zip` that you built, with this module's `handler/idempotent_lambda` at its top.
   EOT
   nullable    = false
 
@@ -34,7 +34,8 @@ variable "function" {
     The Lambda function:
     - `architecture`: `arm64` or `x86_64`.
     - `environment`: variables for your code. Names starting with `IDEMPOTENCY_` are the module's.
-    - `handler`: the entry point; the default calls `processor` once per idempotency key.
+    - `handler`: the entry point; the default calls `processor` once per idempotency key. Another one is on its
+      own: set `processor` to null.
     - `memory_mb`: 128 to 10240 MB.
     - `policy_statements`: what your code may do, added to the role as allow statements; `sid` is
       optional, of letters and digits.
@@ -211,7 +212,7 @@ variable "name" {
 
   validation {
     condition     = can(regex("^[A-Za-z0-9_-]*$", var.name))
-    error_message = "name = \"${var.name}\" holds other characters than letters, digits, - and _, which names of functions and queues do not take. Replace them with -."
+    error_message = "name = \"${var.name}\" holds other characters than letters, digits, - and _, which names of functions and queues do not take. Replace them with -; a FIFO queue (.fifo) is not supported."
   }
 
   validation {

@@ -154,6 +154,7 @@ run "the_function_is_small_traced_and_logs_json" {
       IDEMPOTENCY_KEY                      = "messageId"
       IDEMPOTENCY_LEASE_MARGIN_MILLIS      = "5000"
       IDEMPOTENCY_LOG_KEYS                 = "plain"
+      IDEMPOTENCY_MAX_RECEIVE_COUNT        = "4"
       IDEMPOTENCY_MINIMUM_REMAINING_MILLIS = "1000"
       IDEMPOTENCY_NAMESPACE                = "orders"
       IDEMPOTENCY_PROCESSOR                = "orders.process"

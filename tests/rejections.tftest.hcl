@@ -160,6 +160,16 @@ run "no_processor_for_the_built_in_handler" {
   }
 }
 
+# says: function.handler = "orders.handler" replaces the built-in entry point, so processor = "orders.process" would never be called
+run "a_processor_beside_a_handler_of_ones_own" {
+  command         = plan
+  expect_failures = [aws_lambda_function.consumer]
+
+  variables {
+    function = { handler = "orders.handler" }
+  }
+}
+
 # says: processor = "process" is not "module.function".
 run "a_processor_without_a_module" {
   command         = plan

@@ -27,16 +27,18 @@ batch is reported at once: with a last release, a dead table costs less than fiv
 CLAIM_PATIENCE_MILLIS = Millis(3000)
 """How much of that one claim may take."""
 
-INTERRUPTIONS_WITH_COMPANY = 1
-"""How many interruptions a key may have behind it and still run beside other messages."""
-
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One key of the batch and its deliveries: the first leads, the others share its end."""
+    """One key of the batch and its deliveries: the first leads, the others share its end.
+
+    Attributes:
+        last_receive: one of the deliveries goes to the dead-letter queue if it comes again.
+    """
 
     key: Key
     deliveries: tuple[Delivery, ...]
+    last_receive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +50,15 @@ class Agenda:
         lapsed: interrupted before, with their attempts. They come last, fewest attempts first,
             so that one message that kills its process does not take its neighbours along.
         alone: the batch has a single key, so nothing is gained by looking before a takeover.
-        acknowledging: something else in this batch will be acknowledged if we live to answer.
+        at_stake: a message that this batch will acknowledge, if we live to answer, would go to
+            the dead-letter queue otherwise.
         stopped: why nothing more is started; None while work goes on.
     """
 
     waiting: tuple[Work, ...]
     lapsed: tuple[tuple[int, Work], ...] = ()
     alone: bool = False
-    acknowledging: bool = False
+    at_stake: bool = False
     stopped: Outcome | None = None
 
     @classmethod
@@ -67,10 +70,10 @@ class Agenda:
         """A work with its first step, or with its end if it is not started; None at the end."""
         if not self.waiting and not self.lapsed:
             return None
-        attempts, work = (0, self.waiting[0]) if self.waiting else self.lapsed[0]
+        work = self._current
         if self.stopped:
             return work, Settled(self.stopped)
-        if attempts > INTERRUPTIONS_WITH_COMPANY and self.acknowledging:
+        if self.at_stake and not self.waiting:
             return work, Settled(Outcome.DEFERRED)
         return work, Claim(takeover=self.alone or not self.waiting)
 
@@ -85,11 +88,16 @@ class Agenda:
             return replace(done, lapsed=tuple(sorted(lapsed, key=lambda each: each[0])))
         if end.outcome in (Outcome.INTERRUPTED, Outcome.UNCONFIRMED):
             done = done.stopping(Outcome.NOT_STARTED)
-        return replace(done, acknowledging=done.acknowledging or end.acknowledged)
+        at_stake = end.acknowledged and self._current.last_receive
+        return replace(done, at_stake=self.at_stake or at_stake)
 
     def stopping(self, outcome: Outcome) -> "Agenda":
         """The agenda when nothing more is to be started; ``outcome`` says why."""
         return replace(self, stopped=self.stopped or outcome)
+
+    @property
+    def _current(self) -> Work:
+        return self.waiting[0] if self.waiting else self.lapsed[0][1]
 
 
 @dataclass(slots=True)
@@ -108,6 +116,7 @@ class Consumer:
         retention: how long a completed record suppresses duplicates.
         lease_margin: how long a claim outlasts the deadline of its invocation.
         minimum_remaining: no processor starts with less time left.
+        max_receive_count: how often the queue delivers a message before it dead-letters it.
         new_owner: makes a fresh owner token.
     """
 
@@ -119,31 +128,34 @@ class Consumer:
     retention: Seconds
     lease_margin: Millis
     minimum_remaining: Millis
+    max_receive_count: int
     new_owner: Callable[[], Owner] = lambda: Owner(os.urandom(16).hex())
 
-    def consume(self, event: object, remaining: Millis) -> PartialBatchResponse:
+    def consume(
+        self, event: object, remaining: Millis, request_id: str = ""
+    ) -> PartialBatchResponse:
         """Process a batch; the answer names what is to be delivered again.
 
         Args:
             event: the event as Lambda delivers it.
             remaining: how long this invocation may still take.
+            request_id: Lambda's id of this invocation, for the log.
 
         Raises:
             UnsupportedEventError: see `messages.deliveries_of`.
         """
         invocation = _Invocation(Deadline.after(self.clock, remaining))
-        works, failed = self._coalesced(messages.deliveries_of(event))
+        works, failed = self._coalesced(messages.deliveries_of(event), request_id)
         agenda = Agenda.of(works)
+        traces = {work.key: Trace(request_id) for work in works}
         while turn := self._checked(agenda, invocation).next():
             work, step = turn
-            trace = Trace()
+            trace = traces[work.key]
             end = step if isinstance(step, Settled) else self._carry(work, step, trace, invocation)
             agenda = agenda.after(end)
             if isinstance(end, Settled):
                 failed += [] if end.acknowledged else work.deliveries
-                for delivery in work.deliveries:
-                    follows = delivery is not work.deliveries[0]
-                    self.observer.settled(delivery, work.key, end, trace, follows=follows)
+                self._tell(work, end, trace)
         return messages.response_of(failed)
 
     def _checked(self, agenda: Agenda, invocation: _Invocation) -> Agenda:
@@ -154,8 +166,16 @@ class Consumer:
             return agenda.stopping(Outcome.NOT_STARTED)
         return agenda
 
+    def _tell(self, work: Work, end: Settled, trace: Trace) -> None:
+        leader, *followers = work.deliveries
+        self.observer.settled(leader, work.key, end, trace, follows=False)
+        if end.outcome is Outcome.COMPLETED:
+            end = Settled(Outcome.DUPLICATE, acknowledged=True)
+        for follower in followers:
+            self.observer.settled(follower, work.key, end, trace, follows=True)
+
     def _coalesced(
-        self, deliveries: tuple[Delivery, ...]
+        self, deliveries: tuple[Delivery, ...], request_id: str
     ) -> tuple[tuple[Work, ...], list[Delivery]]:
         """One work per key, and the deliveries that have no key."""
         works: dict[str, Work] = {}
@@ -165,11 +185,14 @@ class Consumer:
                 key = self.key_rule.key_of(delivery)
             except MessageError as error:
                 rejected.append(delivery)
-                end, trace = Settled(Outcome.REJECTED), Trace(errors=[error])
+                end, trace = Settled(Outcome.REJECTED), Trace(request_id, errors=[error])
                 self.observer.settled(delivery, None, end, trace, follows=False)
             else:
                 work = works.get(key.record_id, Work(key, ()))
-                works[key.record_id] = Work(key, (*work.deliveries, delivery))
+                last = delivery.receive_count >= self.max_receive_count
+                works[key.record_id] = Work(
+                    key, (*work.deliveries, delivery), work.last_receive or last
+                )
         return tuple(works.values()), rejected
 
     def _carry(

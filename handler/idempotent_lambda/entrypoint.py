@@ -21,7 +21,7 @@ from idempotent_lambda.telemetry import JsonLines
 
 
 class LambdaContext(Protocol):
-    """The part of Lambda's context that is needed: the deadline, from which the lease follows.
+    """The part of Lambda's context that is used; from its deadline the lease follows.
 
     https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
     """
@@ -100,10 +100,12 @@ def wire(settings: Settings) -> Callable[[object, LambdaContext], PartialBatchRe
         retention=settings.retention,
         lease_margin=settings.lease_margin,
         minimum_remaining=settings.minimum_remaining,
+        max_receive_count=settings.max_receive_count,
     )
 
     def handle(event: object, context: LambdaContext) -> PartialBatchResponse:
-        return consumer.consume(event, Millis(context.get_remaining_time_in_millis()))
+        remaining = Millis(context.get_remaining_time_in_millis())
+        return consumer.consume(event, remaining, getattr(context, "aws_request_id", ""))
 
     return handle
 

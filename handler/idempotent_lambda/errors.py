@@ -73,7 +73,7 @@ class MissingKeyError(MessageError):
         super().__init__(
             f"key expression {expression!r} finds {found}; every message needs a non-empty "
             "text, a whole number, true or false, or an array of these: correct the producer or "
-            "idempotency.key"
+            "idempotency.key (a field of a JSON body is body.name)"
         )
         self.expression = expression
 

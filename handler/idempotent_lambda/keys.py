@@ -85,7 +85,10 @@ class KeyRule:
             if delivery.body_problem:
                 raise UndecodableBodyError(self.expression, delivery.body_problem)
             raise MissingKeyError(self.expression, _described(value))
-        return Key(_text(value), record_id(self.namespace, value))
+        try:
+            return Key(_text(value), record_id(self.namespace, value))
+        except UnsupportedKeyError as error:
+            raise UnsupportedKeyError(f"key expression {self.expression!r}: {error}") from None
 
 
 def _compiled(expression: str) -> "ParsedResult":

@@ -24,6 +24,7 @@ class Settings:
         retention: how long a completed record suppresses duplicates, in seconds.
         lease_margin: added to the deadline: at least clock skew plus the delay of Lambda's kill.
         minimum_remaining: no processor starts with less time left.
+        max_receive_count: how often the queue delivers a message before it dead-letters it.
         hash_keys: whether log lines show keys hashed.
     """
 
@@ -33,6 +34,7 @@ class Settings:
     retention: Seconds
     lease_margin: Millis
     minimum_remaining: Millis
+    max_receive_count: int
     hash_keys: bool
 
     @classmethod
@@ -53,6 +55,7 @@ class Settings:
             minimum_remaining=Millis(
                 reader.number("IDEMPOTENCY_MINIMUM_REMAINING_MILLIS", default=1000)
             ),
+            max_receive_count=reader.number("IDEMPOTENCY_MAX_RECEIVE_COUNT", default=3),
             hash_keys=reader.choice("IDEMPOTENCY_LOG_KEYS", LOG_KEYS) == "hashed",
         )
         if reader.problems:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol, TextIO
 
-from idempotent_lambda.claims import Claimed, Completed, LostLease
+from idempotent_lambda.claims import Claimed, Completed, Lapsed, LostLease
 from idempotent_lambda.clock import Clock, Millis
 from idempotent_lambda.keys import Key
 from idempotent_lambda.lifecycle import (
@@ -43,6 +43,7 @@ class Trace:
     """What happened to one key, gathered on the way.
 
     Attributes:
+        request_id: Lambda's id of the invocation.
         attempts: claims since the last release; None where none was made.
         recovered: an answer of the table was lost, and the owner knew its own write again.
         lease_lost: the record had another owner when it was to be settled.
@@ -50,6 +51,7 @@ class Trace:
         errors: in the order they occurred.
     """
 
+    request_id: str = ""
     attempts: int | None = None
     recovered: bool = False
     lease_lost: bool = False
@@ -65,6 +67,8 @@ class Trace:
                 self.recovered = recovered
             case Completed(recovered):
                 self.recovered |= recovered
+            case Lapsed(attempts):
+                self.attempts = attempts
             case LostLease():
                 self.lease_lost = True
             case Raised(error) | Interrupted(error) | Unanswered(_, error):
@@ -114,6 +118,7 @@ class JsonLines:
             "acknowledged": settled.acknowledged,
             "key": self._shown(key),
             "message_id": delivery.id,
+            "request_id": trace.request_id,
             "receive_count": delivery.receive_count,
             "coalesced": follows,
             "takeover": (trace.attempts or 1) > 1,

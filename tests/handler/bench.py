@@ -62,6 +62,7 @@ class Bench:
             retention=Seconds(3600),
             lease_margin=Millis(5000),
             minimum_remaining=Millis(minimum_remaining),
+            max_receive_count=4,
             new_owner=self.new_owner,
         )
 

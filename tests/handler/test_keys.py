@@ -305,7 +305,7 @@ def test_errors_name_input_rule_and_remedy() -> None:
     assert str(caught.value) == (
         "key expression 'body.order_id' finds nothing; every message needs a non-empty text, a "
         "whole number, true or false, or an array of these: correct the producer or "
-        "idempotency.key"
+        "idempotency.key (a field of a JSON body is body.name)"
     )
     assert caught.value.expression == "body.order_id"
 

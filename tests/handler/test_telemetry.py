@@ -42,6 +42,7 @@ def test_line(bench: Bench) -> None:
         "acknowledged": True,
         "key": "7",
         "message_id": "m-7",
+        "request_id": "",
         "receive_count": 2,
         "coalesced": False,
         "takeover": False,
@@ -62,7 +63,7 @@ def test_one_line_per_message(bench: Bench) -> None:
     assert {each["message_id"]: each["outcome"] for each in lines} == {
         "m-x": "rejected",
         "m-a": "completed",
-        "m-a2": "completed",
+        "m-a2": "duplicate",
         "m-b": "failed",
         "m-c": "completed",
     }

@@ -254,7 +254,7 @@ def _agendas() -> Iterator[tuple[str, Protocol]]:
 
     class TakesCompany(Agenda):
         def next(self) -> Any:
-            return replace(self, acknowledging=False)._plain()
+            return replace(self, at_stake=False)._plain()
 
         def _plain(self) -> Any:
             return super().next()
@@ -263,7 +263,7 @@ def _agendas() -> Iterator[tuple[str, Protocol]]:
         ("a stopped batch goes on", NeverStops),
         ("lapsed records are taken over at once", TakesOverAtOnce),
         ("lapsed records are never taken over", NeverTakesOver),
-        ("twice interrupted runs in company", TakesCompany),
+        ("lapsed records run beside what is at stake", TakesCompany),
         ("lapsed records are reported", ForgetsLapsed),
     ):
         yield name, Protocol(agenda=agenda)

@@ -70,6 +70,7 @@ def test_a_consumer_in_a_users_test(capsys: pytest.CaptureFixture[str]) -> None:
         retention=Seconds(60),
         lease_margin=Millis(5000),
         minimum_remaining=Millis(1000),
+        max_receive_count=3,
     )
     batch = {
         "Records": [
