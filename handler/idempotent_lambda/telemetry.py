@@ -44,7 +44,8 @@ class Trace:
 
     Attributes:
         request_id: Lambda's id of the invocation.
-        attempts: claims since the last release; None where none was made.
+        attempts: claims since the last release; None where none is known.
+        takeover: an interrupted owner held the record before.
         recovered: an answer of the table was lost, and the owner knew its own write again.
         lease_lost: the record had another owner when it was to be settled.
         durations: milliseconds spent, by log field.
@@ -53,6 +54,7 @@ class Trace:
 
     request_id: str = ""
     attempts: int | None = None
+    takeover: bool = False
     recovered: bool = False
     lease_lost: bool = False
     durations: dict[str, Millis] = field(default_factory=dict)
@@ -64,6 +66,7 @@ class Trace:
         match reply:
             case Claimed(_, attempts, recovered):
                 self.attempts = attempts
+                self.takeover = attempts > 1
                 self.recovered = recovered
             case Completed(recovered):
                 self.recovered |= recovered
@@ -121,7 +124,7 @@ class JsonLines:
             "request_id": trace.request_id,
             "receive_count": delivery.receive_count,
             "coalesced": follows,
-            "takeover": (trace.attempts or 1) > 1,
+            "takeover": trace.takeover,
             "attempts": trace.attempts,
             "recovered": trace.recovered,
             "lease_lost": trace.lease_lost,

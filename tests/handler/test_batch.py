@@ -423,7 +423,8 @@ class TestLapsed:
         assert bench.deliver("a", received("b", 4)) == ["m-a"]
         assert bench.ran == ["b"]
         assert bench.outcomes["m-a"] == "deferred"
-        assert bench.traces["m-a"].attempts == 2
+        trace = bench.traces["m-a"]
+        assert (trace.attempts, trace.takeover) == (2, False)
         assert bench.memory.records["orders#a"].owner == "dead"
 
     @pytest.mark.parametrize("why", ["failed", "busy", "rejected"])
