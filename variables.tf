@@ -242,8 +242,8 @@ variable "queue" {
     - `batch_size`: messages per invocation, 1 to 10000; above 10 needs a batching window.
     - `batching_window_seconds`: how long Lambda waits to fill a batch, 0 to 300 s.
     - `dead_letter_retention_seconds`: above `retention_seconds`, at most 1209600 s (14 days).
-    - `max_receive_count`: receives before a message goes to the dead-letter queue, 3 to 1000. A delivery
-      that meets another's live claim costs one too.
+    - `max_receive_count`: receives before a message goes to the dead-letter queue, 3 to 1000; AWS advises at
+      least 5. A delivery that meets another's live claim costs one too.
     - `maximum_concurrency`: most concurrent invocations by this queue, 2 to 1000; null for no limit.
     - `retention_seconds`: how long an undelivered message is kept, 60 to 1209600 s.
     - `visibility_timeout_seconds`: how long a received message stays hidden, at most 43200 s: at least
@@ -256,7 +256,7 @@ variable "queue" {
     batch_size                    = optional(number, 10)
     batching_window_seconds       = optional(number, 0)
     dead_letter_retention_seconds = optional(number, 1209600)
-    max_receive_count             = optional(number, 4)
+    max_receive_count             = optional(number, 5)
     maximum_concurrency           = optional(number)
     retention_seconds             = optional(number, 345600)
     visibility_timeout_seconds    = optional(number)

@@ -97,9 +97,9 @@ run "failing_messages_go_to_the_dead_letter_queue_only_from_their_queue" {
   assert {
     condition = jsondecode(aws_sqs_queue.source.redrive_policy) == {
       deadLetterTargetArn = "arn:aws:sqs:eu-central-1:123456789012:orders-dead-letters"
-      maxReceiveCount     = 4
+      maxReceiveCount     = 5
     }
-    error_message = "After four receives a message goes to the dead-letter queue."
+    error_message = "After five receives a message goes to the dead-letter queue."
   }
 
   assert {
@@ -154,7 +154,7 @@ run "the_function_is_small_traced_and_logs_json" {
       IDEMPOTENCY_KEY                      = "messageId"
       IDEMPOTENCY_LEASE_MARGIN_MILLIS      = "5000"
       IDEMPOTENCY_LOG_KEYS                 = "plain"
-      IDEMPOTENCY_MAX_RECEIVE_COUNT        = "4"
+      IDEMPOTENCY_MAX_RECEIVE_COUNT        = "5"
       IDEMPOTENCY_MINIMUM_REMAINING_MILLIS = "1000"
       IDEMPOTENCY_NAMESPACE                = "orders"
       IDEMPOTENCY_PROCESSOR                = "orders.process"

@@ -28,17 +28,23 @@ CLAIM_PATIENCE_MILLIS = Millis(3000)
 """How much of that one claim may take."""
 
 
+INTERRUPTIONS_AT_STAKE = 1
+"""How many interruptions a key may have behind it and still run beside what is at stake: one can
+happen to anybody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """One key of the batch and its deliveries: the first leads, the others share its end.
 
     Attributes:
-        last_receive: one of the deliveries goes to the dead-letter queue if it comes again.
+        nearly_spent: one of the deliveries is on its last receive, or the one before: after
+            that the dead-letter queue has it.
     """
 
     key: Key
     deliveries: tuple[Delivery, ...]
-    last_receive: bool = False
+    nearly_spent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +56,8 @@ class Agenda:
         lapsed: interrupted before, with their attempts. They come last, fewest attempts first,
             so that one message that kills its process does not take its neighbours along.
         alone: the batch has a single key, so nothing is gained by looking before a takeover.
-        at_stake: a message that this batch will acknowledge, if we live to answer, would go to
-            the dead-letter queue otherwise.
+        at_stake: a message that this batch will acknowledge, if we live to answer, is nearly
+            spent.
         stopped: why nothing more is started; None while work goes on.
     """
 
@@ -73,7 +79,7 @@ class Agenda:
         work = self._current
         if self.stopped:
             return work, Settled(self.stopped)
-        if self.at_stake and not self.waiting:
+        if self.at_stake and not self.waiting and self.lapsed[0][0] > INTERRUPTIONS_AT_STAKE:
             return work, Settled(Outcome.DEFERRED)
         return work, Claim(takeover=self.alone or not self.waiting)
 
@@ -88,7 +94,7 @@ class Agenda:
             return replace(done, lapsed=tuple(sorted(lapsed, key=lambda each: each[0])))
         if end.outcome in (Outcome.INTERRUPTED, Outcome.UNCONFIRMED):
             done = done.stopping(Outcome.NOT_STARTED)
-        at_stake = end.acknowledged and self._current.last_receive
+        at_stake = end.acknowledged and self._current.nearly_spent
         return replace(done, at_stake=self.at_stake or at_stake)
 
     def stopping(self, outcome: Outcome) -> "Agenda":
@@ -189,9 +195,9 @@ class Consumer:
                 self.observer.settled(delivery, None, end, trace, follows=False)
             else:
                 work = works.get(key.record_id, Work(key, ()))
-                last = delivery.receive_count >= self.max_receive_count
+                spent = delivery.receive_count >= self.max_receive_count - 1
                 works[key.record_id] = Work(
-                    key, (*work.deliveries, delivery), work.last_receive or last
+                    key, (*work.deliveries, delivery), work.nearly_spent or spent
                 )
         return tuple(works.values()), rejected
 

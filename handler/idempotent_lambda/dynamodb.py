@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_MILLIS = 500
 READ_TIMEOUT_MILLIS = REQUEST_MILLIS - CONNECT_TIMEOUT_MILLIS
 
-CLAIM_ATTEMPTS = 3
-RELEASE_ATTEMPTS = 2
+ATTEMPTS = 3
+"""Of a claim or a release, at most; a completion insists until the deadline."""
+
 FIRST_BACKOFF_MILLIS = 100
 LONGEST_BACKOFF_MILLIS = 1000
 
@@ -130,7 +131,7 @@ class DynamoDBClaimStore:
         """See `ClaimStore.claim`."""
         write = _WRITES["takeover" if request.takeover else "claim"]
         more = {"lease_expires_at": request.lease_expires_at, "zero": 0, "one": 1}
-        answer, found = self._write(write, request, deadline, CLAIM_ATTEMPTS, more)
+        answer, found = self._write(write, request, deadline, ATTEMPTS, more)
         if answer is None:
             return claims.refused_claim(found, request)
         try:
@@ -146,7 +147,7 @@ class DynamoDBClaimStore:
 
     def release(self, request: Request, deadline: Deadline) -> claims.ReleaseOutcome:
         """See `ClaimStore.release`."""
-        answer, found = self._write(_WRITES["release"], request, deadline, RELEASE_ATTEMPTS)
+        answer, found = self._write(_WRITES["release"], request, deadline, ATTEMPTS)
         return claims.refused_release(found) if answer is None else claims.Released()
 
     def _write(

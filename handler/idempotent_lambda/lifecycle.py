@@ -46,7 +46,7 @@ class Outcome(StrEnum):
     NOT_STARTED = "not_started"
     """Too little time was left, or the batch was stopped; the processor did not run."""
     DEFERRED = "deferred"
-    """Interrupted before, and not run beside a message that could go to the dead-letter queue."""
+    """Interrupted twice or more, and not run beside what the dead-letter queue could get next."""
     REJECTED = "rejected"
     """No key: the processor did not run."""
 

@@ -3,6 +3,9 @@
     with running() as emulator:
         sqs = emulator.client("sqs", new_account())
 
+``running(enforce_iam=True)`` checks every call against IAM, those of a function under its own role,
+and speaks TLS: the queues refuse anything else.
+
 It runs in the environment ``.venv-emulator`` of its own, because functions run with its Python and
 its packages: a shared one would hide a package that the deployed zip lacks. Every 12-digit account
 is a world of its own, so one emulator serves any number of tests.
@@ -16,6 +19,7 @@ import json
 import os
 import secrets
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -36,6 +40,9 @@ REGION: Final = "eu-central-1"
 READY_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 15.0
 ATTEMPTS: Final = 3
+ENFORCING: Final = {"AUTH": "true", "USE_SSL": "1"}
+# Where the emulator puts the one that it makes for itself, in its TMPDIR.
+CERTIFICATE: Final = Path("ministack-tls", "server.crt")
 NO_PROFILE: Final = {
     "profile": (None, None, None, None),
     "config_file": (None, None, os.devnull, None),
@@ -54,10 +61,12 @@ class Emulator:
     Attributes:
         endpoint: Its base URL, for ``AWS_ENDPOINT_URL``.
         directory: Its temporary directory; ``output.log`` in it is what it printed.
+        certificate: The certificate of its endpoint, where that is https.
     """
 
     endpoint: str
     directory: Path
+    certificate: Path | None = None
 
     def environment(self, account: str) -> dict[str, str]:
         """Variables that make an AWS client (SDK, Terraform provider) use this account here."""
@@ -70,6 +79,7 @@ class Emulator:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            **({"AWS_CA_BUNDLE": str(self.certificate)} if self.certificate else {}),
         }
 
     def client(self, service: str, account: str) -> Any:
@@ -87,6 +97,7 @@ class Emulator:
         return create(
             service,
             endpoint_url=self.endpoint,
+            verify=None if self.certificate is None else str(self.certificate),
             config=Config(
                 max_pool_connections=64, retries={"mode": "standard", "total_max_attempts": 3}
             ),
@@ -99,8 +110,12 @@ def new_account() -> str:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Emulator]:
+def running(*, enforce_iam: bool = False) -> Iterator[Emulator]:
     """Start an emulator, and stop it with all its workers when the block is left.
+
+    Args:
+        enforce_iam: Whether calls are checked against IAM. Those with an account's 12 digits as
+            the access key are its root's, which may do anything.
 
     Raises:
         EmulatorError: Its environment is missing, or it did not become ready.
@@ -113,9 +128,14 @@ def running() -> Iterator[Emulator]:
         # Another process can take the port before the emulator binds it: then choose again.
         port = _free_port()
         mark = secrets.token_hex(8)
-        with _guarded(_environment(port, mark)) as (guard, directory):
-            emulator = Emulator(endpoint=f"http://127.0.0.1:{port}", directory=directory)
-            if _is_ready(port, mark, guard):
+        variables = _environment(port, mark) | (ENFORCING if enforce_iam else {})
+        with _guarded(variables) as (guard, directory):
+            emulator = Emulator(
+                endpoint=f"{'https' if enforce_iam else 'http'}://127.0.0.1:{port}",
+                directory=directory,
+                certificate=directory / CERTIFICATE if enforce_iam else None,
+            )
+            if _is_ready(emulator, port, mark, guard):
                 yield emulator
                 return
             assert guard.stdin is not None  # noqa: S101 (tells the type checker what PIPE means)
@@ -166,17 +186,25 @@ def _guarded(
         guard.stdout.close()
 
 
-def _is_ready(port: int, mark: str, guard: subprocess.Popen[str]) -> bool:
+def _is_ready(emulator: Emulator, port: int, mark: str, guard: subprocess.Popen[str]) -> bool:
     deadline = time.monotonic() + READY_SECONDS
     while guard.poll() is None and time.monotonic() < deadline:
         with (
             contextlib.suppress(OSError, http.client.HTTPException, ValueError),
-            contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as probe,
+            contextlib.closing(_connection(emulator, port)) as probe,
         ):
             probe.request("GET", "/_ministack/health")
             return bool(json.load(probe.getresponse())["edition"] == mark)
         time.sleep(0.05)
     return False
+
+
+def _connection(emulator: Emulator, port: int) -> http.client.HTTPConnection:
+    if emulator.certificate is None:
+        return http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    # Absent until the emulator has made it: an OSError, as when nobody listens.
+    context = ssl.create_default_context(cafile=emulator.certificate)
+    return http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=context)
 
 
 def _free_port() -> int:

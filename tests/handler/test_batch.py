@@ -405,9 +405,9 @@ class TestLapsed:
 
     @pytest.mark.parametrize("attempts", [1, 2, 9])
     def test_runs_in_company(self, bench: Bench, attempts: int) -> None:
-        """While every neighbour may come again, it runs, last."""
+        """While every neighbour has receives to spare, it runs, last."""
         bench.lay("a", attempts=attempts)
-        assert bench.deliver("a", received("b", 3)) == []
+        assert bench.deliver("a", received("b", 2)) == []
         assert bench.ran == ["b", "a"]
 
     def test_suspects_alone(self, bench: Bench) -> None:
@@ -417,10 +417,17 @@ class TestLapsed:
         assert bench.deliver("a", "b", "c") == []
         assert bench.ran == ["a", "b", "c"]
 
-    def test_deferred(self, bench: Bench) -> None:
-        """It does not run where its death would send a neighbour to the dead-letter queue."""
+    def test_interrupted_once(self, bench: Bench) -> None:
+        """One interruption can happen to anybody: it runs whatever is at stake."""
+        bench.lay("a", attempts=1)
+        assert bench.deliver("a", received("b", 4)) == []
+        assert bench.ran == ["b", "a"]
+
+    @pytest.mark.parametrize("receives", [3, 4])
+    def test_deferred(self, bench: Bench, receives: int) -> None:
+        """Interrupted twice, it does not run beside one on its last receive, or the one before."""
         bench.lay("a", attempts=2)
-        assert bench.deliver("a", received("b", 4)) == ["m-a"]
+        assert bench.deliver("a", received("b", receives)) == ["m-a"]
         assert bench.ran == ["b"]
         assert bench.outcomes["m-a"] == "deferred"
         trace = bench.traces["m-a"]

@@ -1,0 +1,1 @@
+"""What the soak deploys; each file is a top-level module there."""

@@ -1,0 +1,127 @@
+"""One message that always kills its process, among nine good ones."""
+
+import json
+import shutil
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from scripts.lab import observation
+from scripts.lab.emulator import ROOT, Emulator
+from scripts.lab.observation import Aws
+from scripts.lab.source import repository
+from scripts.lab.terraform import Terraform, environment
+
+pytestmark = [
+    pytest.mark.emulator,
+    pytest.mark.terraform,
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+]
+
+PROCESSOR = """
+import os
+
+import orders
+
+
+def process(message):
+    if message.body.get("bad"):
+        os._exit(70)
+    orders.process(message)
+"""
+
+# Everything that decides who ends where is the module's default: batches of 10, 5 receives.
+OVERRIDE = """
+module "orders" {
+  source      = "%s"
+  processor   = "apple.process"
+  idempotency = { key = "body.order_id", lease_margin_seconds = 1 }
+
+  function = {
+    timeout_seconds   = 3
+    environment       = { LEDGER_TABLE = aws_dynamodb_table.ledger.name }
+    policy_statements = [
+      { actions = ["dynamodb:PutItem"], resources = [aws_dynamodb_table.ledger.arn] },
+    ]
+  }
+}
+"""
+
+# Longer than a lease of 4 s. The module's own 18 s are for throttling, which the emulator has not.
+VISIBILITY_SECONDS = 6
+DRAIN_SECONDS = 90
+PLACES = (0, 4, 9)
+"""Where the bad one lies in its batch, round by round."""
+
+
+def batch(number: int, place: int) -> list[dict[str, object]]:
+    """The orders of a round: nine good ones, and a bad one among them."""
+    orders: list[dict[str, object]] = [
+        {"order_id": f"good-{number}-{n}", "amount_cents": 100, "currency": "EUR"} for n in range(9)
+    ]
+    orders.insert(place, {"order_id": f"bad-{number}", "bad": True})
+    return orders
+
+
+def test_only_the_bad_one_is_dead_lettered(
+    tmp_path: Path, emulator: Emulator, account: str
+) -> None:
+    """With default receives only the message that kills its process is dead-lettered."""
+    root = tmp_path / "stack"
+    hidden = shutil.ignore_patterns(".*", "*.tfstate*", "__pycache__")
+    shutil.copytree(ROOT / "examples" / "quickstart", root, ignore=hidden)
+    (root / "src" / "apple.py").write_text(PROCESSOR)
+    (root / "git_override.tf").write_text(OVERRIDE % repository(tmp_path / "module.git"))
+    terraform = Terraform(directory=root, environment=environment(emulator.environment(account)))
+    aws = Aws.of(emulator, account)
+    terraform.init()
+    terraform.apply()
+    outputs = terraform.output()
+    queue = outputs["queue_url"]
+    attributes = aws.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["RedrivePolicy"])
+    receives = int(json.loads(attributes["Attributes"]["RedrivePolicy"])["maxReceiveCount"])
+    assert receives == 5
+    aws.sqs.set_queue_attributes(
+        QueueUrl=queue, Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)}
+    )
+
+    (mapping,) = aws.functions.list_event_source_mappings()["EventSourceMappings"]
+
+    bad, good = set(), set()
+    for number, place in enumerate(PLACES):
+        orders = batch(number, place)
+        # Held back meanwhile, or it may be quick enough to receive half of the batch.
+        aws.functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+        answer = aws.sqs.send_message_batch(
+            QueueUrl=queue,
+            Entries=[
+                {"Id": str(n), "MessageBody": json.dumps(order)} for n, order in enumerate(orders)
+            ],
+        )
+        aws.functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+        ids = {int(entry["Id"]): entry["MessageId"] for entry in answer["Successful"]}
+        bad.add(ids.pop(place))
+        good |= set(ids.values())
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while observation.backlog(aws, queue):
+            assert time.monotonic() < deadline, "the queue did not drain"
+            time.sleep(0.5)
+
+    assert set(observation.drain(aws, outputs["dead_letter_queue_url"])) == bad
+    charges = observation.rows(aws, outputs["ledger_table_name"])
+    assert Counter(charge["order_id"] for charge in charges) == {
+        f"good-{number}-{n}": 1 for number in range(len(PLACES)) for n in range(9)
+    }
+    # The first receives end with the process: the bad one waits until its neighbours are done, and
+    # then takes their answer along. At their last but one it stands back, and they are acknowledged
+    # with a receive to spare; with 3 receives, at their second or third.
+    lines = list(observation.log_lines(aws, outputs["log_group_name"]))
+    acknowledged = {
+        line["message_id"]: line["receive_count"] for line in lines if line["acknowledged"]
+    }
+    assert acknowledged == dict.fromkeys(good, receives - 1)
+    stood_back = [line for line in lines if line["outcome"] == "deferred"]
+    assert {line["message_id"] for line in stood_back} == bad

@@ -1,0 +1,367 @@
+"""The quickstart under enforced IAM: what the function's role grants is needed, and is all."""
+
+import io
+import json
+import re
+import shutil
+import time
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.lab import observation
+from scripts.lab.emulator import ROOT, Emulator, running
+from scripts.lab.observation import Aws
+from scripts.lab.source import repository
+from scripts.lab.terraform import Terraform, environment
+
+OVERRIDE = """
+module "orders" {
+  source      = "%s"
+  idempotency = { key = "body.order_id", lease_margin_seconds = 1 }
+  queue       = { max_receive_count = 3 }
+
+  function = {
+    timeout_seconds   = 3
+    environment       = { LEDGER_TABLE = aws_dynamodb_table.ledger.name }
+    policy_statements = [
+      { actions = ["dynamodb:PutItem"], resources = [aws_dynamodb_table.ledger.arn] },
+    ]
+  }
+}
+"""
+
+# Deployed under the role of the consumer: makes calls and tells which of them IAM denied.
+PROBE = """
+import boto3
+from botocore.exceptions import ClientError
+
+
+def handler(calls, context):
+    return {name: verdict(*call) for name, call in calls.items()}
+
+
+def verdict(service, operation, parameters):
+    try:
+        getattr(boto3.client(service), operation)(**parameters)
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        return "denied" if "AccessDenied" in code else f"allowed ({code})"
+    return "allowed"
+"""
+
+POLICY = "idempotent-lambda"
+VISIBILITY_SECONDS = 5
+UNCHECKED = {"sqs", "logs", "xray"}
+"""Services that Lambda itself calls in the role's name, which the emulator lets pass."""
+
+Call = tuple[str, str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A deployed quickstart and, under its role, a probe."""
+
+    aws: Aws
+    outputs: Mapping[str, Any]
+    role: str
+    group: str
+
+    def policy(self) -> dict[str, Any]:
+        found = self.aws.iam.get_role_policy(RoleName=self.role, PolicyName=POLICY)
+        document: dict[str, Any] = found["PolicyDocument"]
+        return document
+
+    def granted(self) -> dict[str, str]:
+        """The resource of every granted action."""
+        return {
+            action: statement["Resource"]
+            for statement in self.policy()["Statement"]
+            for action in statement["Action"]
+        }
+
+    @contextmanager
+    def without(self, *actions: str) -> Iterator[None]:
+        """Take actions out of the deployed policy while the block runs."""
+        whole = self.policy()
+        left = [
+            {**statement, "Action": kept}
+            for statement in whole["Statement"]
+            if (kept := [action for action in statement["Action"] if action not in actions])
+        ]
+        self._put({**whole, "Statement": left})
+        try:
+            yield
+        finally:
+            self._put(whole)
+
+    def _put(self, document: Mapping[str, Any]) -> None:
+        self.aws.iam.put_role_policy(
+            RoleName=self.role, PolicyName=POLICY, PolicyDocument=json.dumps(document)
+        )
+
+    def probe(self, calls: Mapping[str, Call]) -> dict[str, str]:
+        """What IAM says to these calls under the function's role."""
+        answer = self.aws.functions.invoke(FunctionName="probe", Payload=json.dumps(calls).encode())
+        verdicts: dict[str, str] = json.load(answer["Payload"])
+        assert "FunctionError" not in answer, verdicts
+        return verdicts
+
+    def deliver(self, body: str) -> bool:
+        """Hand the function one message, past the queue; whether it acknowledged."""
+        record = {
+            "messageId": f"direct-{time.time_ns()}",
+            "receiptHandle": "none",
+            "body": body,
+            "attributes": {"ApproximateReceiveCount": "1"},
+            "messageAttributes": {},
+            "eventSource": "aws:sqs",
+            "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:orders",
+            "awsRegion": "eu-central-1",
+        }
+        answer = self.aws.functions.invoke(
+            FunctionName=self.outputs["function_name"],
+            Payload=json.dumps({"Records": [record]}).encode(),
+        )
+        response = json.load(answer["Payload"])
+        assert "FunctionError" not in answer, response
+        return not response["batchItemFailures"]
+
+    def send(self, *bodies: str) -> list[str]:
+        answer = self.aws.sqs.send_message_batch(
+            QueueUrl=self.outputs["queue_url"],
+            Entries=[{"Id": str(n), "MessageBody": body} for n, body in enumerate(bodies)],
+        )
+        return [entry["MessageId"] for entry in answer["Successful"]]
+
+    def charges(self) -> Counter[str]:
+        rows = observation.rows(self.aws, self.outputs["ledger_table_name"])
+        return Counter(row["order_id"] for row in rows)
+
+    def status(self, order_id: str) -> str | None:
+        """The status of an order's record."""
+        rows = observation.rows(self.aws, self.outputs["records_table_name"])
+        return next((row["status"] for row in rows if row["id"] == f"orders#{order_id}"), None)
+
+
+def order(order_id: str) -> str:
+    """The body of an order."""
+    return json.dumps({"order_id": order_id, "amount_cents": 100, "currency": "EUR"})
+
+
+def refused(order_id: str) -> str:
+    """The body of an order that the processor raises at."""
+    return json.dumps({"order_id": order_id, "currency": "EUR"})
+
+
+def eventually(check: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.5)
+
+
+def deployed(directory: Path, emulator: Emulator, account: str) -> Stack:
+    """Apply the quickstart, and make what its role must not reach and the probe that tries."""
+    root = directory / "stack"
+    hidden = shutil.ignore_patterns(".*", "*.tfstate*", "__pycache__")
+    shutil.copytree(ROOT / "examples" / "quickstart", root, ignore=hidden)
+    (root / "git_override.tf").write_text(OVERRIDE % repository(directory / "module.git"))
+    terraform = Terraform(directory=root, environment=environment(emulator.environment(account)))
+    terraform.init()
+    terraform.apply()
+    outputs = terraform.output()
+    aws = Aws.of(emulator, account)
+    aws.sqs.set_queue_attributes(
+        QueueUrl=outputs["queue_url"], Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)}
+    )
+    aws.sqs.create_queue(QueueName="another")
+    aws.logs.create_log_group(logGroupName="/another")
+    aws.dynamodb.create_table(
+        TableName="another",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    consumer = aws.functions.get_function(FunctionName=outputs["function_name"])["Configuration"]
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("probe.py", PROBE)
+    aws.functions.create_function(
+        FunctionName="probe",
+        Runtime="python3.13",
+        Handler="probe.handler",
+        Role=consumer["Role"],
+        Timeout=60,
+        Code={"ZipFile": package.getvalue()},
+    )
+    role = consumer["Role"].rsplit("/", 1)[-1]
+    return Stack(aws=aws, outputs=outputs, role=role, group=outputs["log_group_name"])
+
+
+def granted_calls(stack: Stack) -> dict[str, Call]:
+    """A call of each action on the table and the queue that the module grants."""
+    queue, table = stack.outputs["queue_url"], stack.outputs["records_table_name"]
+    return {
+        "dynamodb:UpdateItem": ("dynamodb", "update_item", keyed(table)),
+        "dynamodb:DeleteItem": ("dynamodb", "delete_item", keyed(table)),
+        "sqs:ReceiveMessage": ("sqs", "receive_message", {"QueueUrl": queue}),
+        "sqs:DeleteMessage": (
+            "sqs",
+            "delete_message",
+            {"QueueUrl": queue, "ReceiptHandle": "none"},
+        ),
+        "sqs:GetQueueAttributes": ("sqs", "get_queue_attributes", {"QueueUrl": queue}),
+    }
+
+
+def forbidden_calls(stack: Stack) -> dict[str, Call]:
+    """What nobody granted: other resources, and other actions on the module's own."""
+    queue, table = stack.outputs["queue_url"], stack.outputs["records_table_name"]
+    another = queue.rsplit("/", 1)[0] + "/another"
+    item = {"id": {"S": "probe"}}
+    return {
+        "update another table": ("dynamodb", "update_item", keyed("another")),
+        "delete from another table": ("dynamodb", "delete_item", keyed("another")),
+        "update the ledger": ("dynamodb", "update_item", keyed(stack.outputs["ledger_table_name"])),
+        "scan": ("dynamodb", "scan", {"TableName": table}),
+        "query": (
+            "dynamodb",
+            "query",
+            {
+                "TableName": table,
+                "KeyConditionExpression": "id = :id",
+                "ExpressionAttributeValues": {":id": {"S": "probe"}},
+            },
+        ),
+        "get": ("dynamodb", "get_item", keyed(table)),
+        "put": ("dynamodb", "put_item", {"TableName": table, "Item": item}),
+        "batch write": (
+            "dynamodb",
+            "batch_write_item",
+            {"RequestItems": {table: [{"PutRequest": {"Item": item}}]}},
+        ),
+        "PartiQL": (
+            "dynamodb",
+            "execute_statement",
+            {"Statement": f'SELECT * FROM "{table}"'},  # noqa: S608 (to be denied)
+        ),
+        "delete the table": ("dynamodb", "delete_table", {"TableName": table}),
+        "receive from another queue": ("sqs", "receive_message", {"QueueUrl": another}),
+        "receive from the dead-letter queue": (
+            "sqs",
+            "receive_message",
+            {"QueueUrl": stack.outputs["dead_letter_queue_url"]},
+        ),
+        "send": ("sqs", "send_message", {"QueueUrl": queue, "MessageBody": "probe"}),
+        "purge": ("sqs", "purge_queue", {"QueueUrl": queue}),
+        "write to another log group": (
+            "logs",
+            "create_log_stream",
+            {"logGroupName": "/another", "logStreamName": "probe"},
+        ),
+        "make a log group": ("logs", "create_log_group", {"logGroupName": "/made"}),
+        "list roles": ("iam", "list_roles", {}),
+    }
+
+
+def keyed(table: str) -> dict[str, Any]:
+    """The parameters of a call on one item that nobody else uses."""
+    return {"TableName": table, "Key": {"id": {"S": "probe"}}}
+
+
+@pytest.mark.emulator
+@pytest.mark.terraform
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_role_grants_what_is_needed_and_no_more(tmp_path: Path, account: str) -> None:
+    """Under enforced IAM the stack works, breaks without its actions, and reaches no more."""
+    with running(enforce_iam=True) as emulator:
+        stack = deployed(tmp_path, emulator, account)
+        granted = stack.granted()
+
+        # It works.
+        poison = stack.send(refused("poison"))
+        stack.send(*(order(f"order-{n}") for n in (1, 2, 3, 1)))
+        eventually(lambda: len(stack.charges()) == 3, "the orders are charged")
+        assert stack.charges() == {f"order-{n}": 1 for n in (1, 2, 3)}
+
+        # Nothing more is granted, and nothing on other resources.
+        calls = granted_calls(stack)
+        assert granted.keys() == documented().keys()
+        # Of traces the emulator checks nothing. Of logs it compares a resource with the bare name
+        # of the group, and so denies what AWS allows by the form that its documentation gives.
+        untried = granted.keys() - calls.keys()
+        assert {action.split(":")[0] for action in untried} == {"logs", "xray"}
+        assert granted["logs:PutLogEvents"].endswith(f":log-group:{stack.group}:*")
+        verdicts = stack.probe(calls)
+        assert {name for name, verdict in verdicts.items() if verdict == "denied"} == set()
+        forbidden = stack.probe(forbidden_calls(stack))
+        assert {name: said for name, said in forbidden.items() if said != "denied"} == {}
+
+        # Each action is granted by its own name: without it, its call is denied, and only that.
+        for action in calls:
+            with stack.without(action):
+                verdicts = stack.probe(calls)
+                assert [each for each, said in verdicts.items() if said == "denied"] == [action]
+
+        # The table's actions are needed by the run.
+        with stack.without("dynamodb:UpdateItem"):
+            assert not stack.deliver(order("unclaimed"))
+        assert stack.charges()["unclaimed"] == 0
+        assert stack.deliver(order("unclaimed"))
+        assert stack.charges()["unclaimed"] == 1
+        with stack.without("dynamodb:DeleteItem"):
+            assert not stack.deliver(refused("unreleased"))
+        assert stack.status("unreleased") == "IN_PROGRESS"
+        assert not stack.deliver(refused("released"))
+        assert stack.status("released") is None
+
+        # The rest is needed by Lambda, which the emulator does not hold to IAM. Should it begin to,
+        # this fails: then show the queue's and the log's actions necessary by the run, too.
+        unchecked = [action for action in granted if action.split(":")[0] in UNCHECKED]
+        with stack.without(*unchecked):
+            stack.send(order("unchecked"))
+            eventually(lambda: stack.charges()["unchecked"] == 1, "the emulator looks away")
+        lines = observation.log_lines(stack.aws, stack.group)
+        assert "unchecked" in {line["key"] for line in lines}
+
+        eventually(
+            lambda: observation.backlog(stack.aws, stack.outputs["queue_url"]) == 0,
+            "the refused order has left the queue",
+        )
+        dead = observation.drain(stack.aws, stack.outputs["dead_letter_queue_url"])
+        assert sorted(dead) == sorted(poison)
+
+
+def documented() -> dict[str, str]:
+    """The proof that docs/permissions.md gives for each action."""
+    text = (ROOT / "docs" / "permissions.md").read_text()
+    rows = re.findall(r"^\| `(\w+:\w+)` \|.*\| ([^|]+) \|$", text, re.MULTILINE)
+    assert len(rows) == len(dict(rows))
+    return dict(rows)
+
+
+def test_the_documented_actions_are_those_of_the_module() -> None:
+    """The table in docs/permissions.md lists exactly the actions that iam.tf grants."""
+    text = (ROOT / "iam.tf").read_text()
+    lists = re.findall(r"Action +(?:= )(\[[^\]]+\])", text)
+    granted = [action for each in lists for action in json.loads(each)]
+    assert len(granted) == len(set(granted)) == 9
+    assert documented().keys() == set(granted)
+
+
+def test_every_action_has_its_proof() -> None:
+    """The table actions are shown by the run, and any other one cites AWS's documentation."""
+    for action, proof in documented().items():
+        if action.split(":")[0] in UNCHECKED:
+            assert "(https://docs.aws.amazon.com/" in proof, action
+        else:
+            assert proof.endswith("shown by the run"), action

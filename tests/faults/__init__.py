@@ -1,0 +1,1 @@
+"""The package, and its peers, behind a proxy that breaks their calls."""

@@ -1,0 +1,172 @@
+"""A table that does not answer costs little time, and no effect."""
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import pytest
+
+from idempotent_lambda.clock import Millis, SystemClock
+from idempotent_lambda.messages import Message
+from scripts.lab.proxy import Call, Fault
+
+from .cells import Arena, Ours, client_in
+
+pytestmark = [pytest.mark.emulator, pytest.mark.slow]
+
+BATCH = [f"m-{number}" for number in range(1, 11)]
+
+
+@dataclass
+class Worker:
+    """A function with a batch size of 10."""
+
+    ours: Ours
+    table: str
+    ran: list[str] = field(default_factory=list)
+    outcomes: dict[str, str] = field(default_factory=dict)
+    after: Any = None
+
+    def process(self, message: Message) -> None:
+        self.ran.append(message.id)
+        if self.after:
+            self.after(message)
+
+    def settled(self, delivery: Any, key: Any, settled: Any, trace: Any, *, follows: bool) -> None:
+        del key, trace, follows
+        self.outcomes[delivery.id] = settled.outcome.value
+
+    def deliver(self, remaining_seconds: float, ids: list[str]) -> tuple[list[str], float]:
+        """The ids that are reported, and the seconds it took."""
+        clock = SystemClock()
+        consumer = self.ours.consumer(self.table, self.process, self)
+        records = [{"messageId": each, "body": "{}", "eventSource": "aws:sqs"} for each in ids]
+        began = clock.elapsed()
+        response = consumer.consume({"Records": records}, Millis(int(1000 * remaining_seconds)))
+        seconds = (clock.elapsed() - began) / 1000
+        return [each["itemIdentifier"] for each in response["batchItemFailures"]], seconds
+
+
+def always(fault: Fault, call: Call) -> Fault:
+    """The plan of an outage."""
+    del call
+    return fault
+
+
+@contextlib.contextmanager
+def refusing() -> Iterator[int]:
+    """A port on which nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+@contextlib.contextmanager
+def unreachable() -> Iterator[int]:
+    """A port whose handshakes are never answered: its queue of connections is full."""
+    with contextlib.ExitStack() as stack:
+        full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)  # noqa: FBT003  (the socket's own signature)
+            waiting.connect_ex(full.getsockname())
+        yield full.getsockname()[1]
+
+
+PORTS = {"refusing": refusing, "unreachable": unreachable}
+OUTAGES = (*PORTS, "throttle", "500", "reset", "lost response", "hang")
+
+
+@pytest.fixture
+def worker(arena: Arena, request: pytest.FixtureRequest) -> Iterator[Worker]:
+    """A function whose table is in the outage that the test names, or in none."""
+    outage = getattr(request, "param", None)
+    if outage in PORTS:
+        with PORTS[outage]() as port:
+            there = arena.environment | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
+            yield Worker(Ours(client_in(there)), arena.table("id"))
+    else:
+        made = Worker(Ours(arena.client), arena.table("id"))
+        if outage:
+            arena.plans[made.table] = partial(always, Fault(outage))
+        yield made
+
+
+@pytest.mark.parametrize("worker", OUTAGES, indirect=True)
+def test_a_batch_of_10_comes_back_in_5_seconds(worker: Worker) -> None:
+    """Every message is reported, no effect ran, and less than 5 s of the 30 are gone."""
+    failed, seconds = worker.deliver(30, BATCH)
+    assert failed == BATCH
+    assert worker.ran == []
+    assert set(worker.outcomes.values()) == {"unavailable"}
+    assert seconds < 5
+
+
+@pytest.mark.parametrize("worker", OUTAGES, indirect=True)
+def test_a_batch_never_outlives_its_deadline(worker: Worker) -> None:
+    """In the shortest function that the module allows, 3 s, the answer comes in time."""
+    failed, seconds = worker.deliver(3, BATCH)
+    assert failed == BATCH
+    assert worker.ran == []
+    assert seconds < 3
+
+
+def test_a_table_that_drips_starts_nothing_too_late(arena: Arena, worker: Worker) -> None:
+    """An answer in pieces outlasts the SDK's timeouts, and its claim is given back unrun."""
+    # The deadline itself is not kept then; docs/reliability.md says so.
+    arena.plans[worker.table] = partial(always, Fault.DRIP)
+    assert worker.deliver(3, BATCH)[0] == BATCH
+    assert worker.ran == []
+    assert arena.items(worker.table) == []
+
+
+FATAL = tuple(fault for fault in Fault if fault not in (Fault.SLOW, Fault.DRIP))
+
+
+@pytest.mark.parametrize("fault", FATAL)
+def test_a_table_that_dies_between_two_messages(arena: Arena, worker: Worker, fault: Fault) -> None:
+    """Dead after the second completion, it costs no repetition: eight are reported and not run."""
+
+    def plan(call: Call) -> Fault | None:
+        return None if call.body["Key"]["id"]["S"] in ("orders#m-1", "orders#m-2") else fault
+
+    arena.plans[worker.table] = plan
+    failed, seconds = worker.deliver(30, BATCH)
+    assert failed == BATCH[2:]
+    assert worker.ran == BATCH[:2]
+    assert seconds < 5
+    redeliver(arena, worker, failed)
+    assert sorted(worker.ran) == sorted(BATCH)
+
+
+@pytest.mark.parametrize("fault", FATAL)
+def test_a_table_that_dies_while_a_message_runs(arena: Arena, worker: Worker, fault: Fault) -> None:
+    """Dead during the third effect, it can cost one repetition: the third's and no other's."""
+
+    def die(message: Message) -> None:
+        if message.id == "m-3":
+            arena.plans[worker.table] = partial(always, fault)
+
+    worker.after = die
+    failed, seconds = worker.deliver(5, BATCH)
+    assert failed == BATCH[2:]
+    assert worker.ran == BATCH[:3]
+    assert worker.outcomes["m-3"] == "unconfirmed"
+    assert {worker.outcomes[each] for each in BATCH[3:]} == {"not_started"}
+    assert seconds < 5
+    worker.after = None
+    redeliver(arena, worker, failed)
+    # A completion whose answer alone was lost is found by the redelivery.
+    repeated = [] if fault is Fault.LOST_RESPONSE else ["m-3"]
+    assert sorted(worker.ran) == sorted(BATCH + repeated)
+
+
+def redeliver(arena: Arena, worker: Worker, failed: list[str]) -> None:
+    """Deliver what failed again, once the table is back and the leases are over."""
+    arena.plans.pop(worker.table)
+    arena.age(worker.table)
+    assert worker.deliver(30, failed)[0] == []
+    assert {item["status"]["S"] for item in arena.items(worker.table)} == {"COMPLETED"}

@@ -1,0 +1,276 @@
+"""The fault proxy does to a call what it is told, and writes it down."""
+
+import contextlib
+import http.client
+import json
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from scripts.lab import proxy as lab
+from scripts.lab.proxy import Call, Chance, Fault, Plan, Proxy, Seen, first, serving
+
+UPDATE = Call("UpdateItem", {"TableName": "orders"})
+TARGET = {"X-Amz-Target": "DynamoDB_20120810.UpdateItem"}
+PATIENCE = 5.0
+
+
+class Upstream(ThreadingHTTPServer):
+    """Stands for the emulator: answers every request, and keeps what arrived."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Answering)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self.arrived: list[tuple[str, str, str | None, bytes]] = []
+
+
+class Answering(BaseHTTPRequestHandler):
+    """Answers as `Upstream` says."""
+
+    server: Upstream
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        mark = self.headers.get("X-Mark")
+        self.server.arrived.append((self.command, self.path, mark, body))
+        answer = b'{"answer": 42}'
+        self.send_response(202)
+        self.send_header("X-Amz-Crc32", "7")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *args: object) -> None:
+        """Print nothing."""
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    """A server that keeps what arrives."""
+    with Upstream() as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def proxy(upstream: Upstream) -> Iterator[Proxy]:
+    """A proxy before it."""
+    with serving(upstream.url) as proxy:
+        yield proxy
+
+
+@contextlib.contextmanager
+def connected(proxy: Proxy, patience: float = PATIENCE) -> Iterator[http.client.HTTPConnection]:
+    """A connection to the proxy."""
+    address = proxy.endpoint.removeprefix("http://")
+    with contextlib.closing(http.client.HTTPConnection(address, timeout=patience)) as connection:
+        yield connection
+
+
+def send(
+    connection: http.client.HTTPConnection, headers: dict[str, str] | None = None
+) -> tuple[int, Any]:
+    """Send an update; the status and the parsed body of the answer."""
+    body = json.dumps(UPDATE.body)
+    connection.request("POST", "/", body, TARGET if headers is None else headers)
+    answer = connection.getresponse()
+    return answer.status, json.loads(answer.read())
+
+
+def always(fault: Fault) -> Plan:
+    """The plan that strikes everything."""
+    return first(fault, None, lambda _: True)
+
+
+def test_peace_changes_nothing(proxy: Proxy, upstream: Upstream) -> None:
+    """Method, path, headers and body go up, and status, headers and body come down, unchanged."""
+    with connected(proxy) as connection:
+        connection.request("POST", "/path?query=1", b'{"a": 1}', TARGET | {"X-Mark": "seen"})
+        answer = connection.getresponse()
+        assert (answer.status, answer.headers["X-Amz-Crc32"]) == (202, "7")
+        assert answer.read() == b'{"answer": 42}'
+    assert upstream.arrived == [("POST", "/path?query=1", "seen", b'{"a": 1}')]
+    assert proxy.seen == [Seen(Call("UpdateItem", {"a": 1}), None)]
+    assert proxy.failures == []
+
+
+def test_a_connection_is_kept(proxy: Proxy) -> None:
+    """An SDK's second call goes through the connection of the first."""
+    with connected(proxy) as connection:
+        send(connection)
+        kept = connection.sock
+        send(connection)
+        assert connection.sock is kept
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "code"),
+    [
+        (Fault.THROTTLE, 400, "ProvisionedThroughputExceededException"),
+        (Fault.ERROR, 500, "InternalServerError"),
+    ],
+)
+def test_refusals(proxy: Proxy, upstream: Upstream, fault: Fault, status: int, code: str) -> None:
+    """Throttling and an internal error are DynamoDB's own errors, and nothing is carried out."""
+    proxy.plan = always(fault)
+    with connected(proxy) as connection:
+        found, body = send(connection)
+        assert (found, body["__type"].rpartition("#")[2]) == (status, code)
+        proxy.plan = lab.peace
+        assert send(connection)[0] == 202
+    assert len(upstream.arrived) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "arrived"),
+    [
+        (Fault.RESET, ConnectionResetError, 0),
+        (Fault.LOST_REQUEST, http.client.RemoteDisconnected, 0),
+        (Fault.LOST_RESPONSE, http.client.RemoteDisconnected, 1),
+        (Fault.HANG, TimeoutError, 0),
+    ],
+)
+def test_silence(
+    proxy: Proxy, upstream: Upstream, fault: Fault, error: type[Exception], arrived: int
+) -> None:
+    """A call without an answer ends as its fault says, carried out or not."""
+    proxy.plan = always(fault)
+    with connected(proxy, 0.3) as connection, pytest.raises(error) as raised:
+        send(connection)
+    assert type(raised.value) is error
+    assert len(upstream.arrived) == arrived
+    assert proxy.injected() == {fault: 1}
+
+
+def test_slow(proxy: Proxy, upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow call is carried out and answered late."""
+    monkeypatch.setattr(lab, "SLOW_SECONDS", 0.2)
+    proxy.plan = always(Fault.SLOW)
+    began = time.monotonic()
+    with connected(proxy) as connection:
+        assert send(connection) == (202, {"answer": 42})
+    assert time.monotonic() - began >= 0.2
+    assert len(upstream.arrived) == 1
+
+
+def test_drip(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dripping answer takes longer than the client's patience with any single read."""
+    monkeypatch.setattr(lab, "DRIP_SECONDS", 0.1)
+    proxy.plan = always(Fault.DRIP)
+    began = time.monotonic()
+    with connected(proxy, 0.3) as connection:
+        assert send(connection) == (202, {"answer": 42})
+    # 14 bytes in pieces of 3.
+    assert time.monotonic() - began >= 0.5
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-Amz-Target": "AmazonSQS.SendMessage"}])
+def test_other_services_are_left_alone(proxy: Proxy, headers: dict[str, str]) -> None:
+    """What does not go to DynamoDB is passed on whatever the plan, and is not counted."""
+    proxy.plan = always(Fault.RESET)
+    with connected(proxy) as connection:
+        assert send(connection, headers)[0] == 202
+    assert proxy.seen == []
+
+
+def test_a_call_that_cannot_be_passed_on_is_told(proxy: Proxy, upstream: Upstream) -> None:
+    """An emulator that is gone is no fault of the plan's: it is written down apart."""
+    upstream.shutdown()
+    upstream.server_close()
+    with connected(proxy) as connection, pytest.raises(http.client.RemoteDisconnected):
+        send(connection)
+    assert len(proxy.failures) == 1
+    assert "ConnectionRefusedError" in proxy.failures[0]
+    assert not proxy.injected()
+
+
+def test_a_plan_that_fails_is_told(proxy: Proxy) -> None:
+    """A plan that raises ends its connection, and does not hide behind the faults."""
+
+    def plan(call: Call) -> Fault | None:
+        raise KeyError(call.operation)
+
+    proxy.plan = plan
+    with connected(proxy) as connection, pytest.raises(http.client.RemoteDisconnected):
+        send(connection)
+    assert proxy.failures == ["a defect of the plan: KeyError('UpdateItem')"]
+
+
+def test_many_at_once(proxy: Proxy, upstream: Upstream) -> None:
+    """Calls of 20 clients are each counted once, and a hanging one holds up nobody."""
+    proxy.plan = first(Fault.HANG, 1, lambda _: True)
+
+    def one(_: int) -> bool:
+        try:
+            with connected(proxy, 1.0) as connection:
+                return send(connection)[0] == 202
+        except TimeoutError:
+            return False
+
+    with ThreadPoolExecutor(20) as pool:
+        assert sum(pool.map(one, range(20))) == 19
+    assert len(upstream.arrived) == 19
+    assert len(proxy.seen) == 20
+
+
+def test_it_ends_while_a_call_hangs(upstream: Upstream) -> None:
+    """Leaving the block ends every connection at once, hanging ones too."""
+    with contextlib.ExitStack() as stack:
+        with serving(upstream.url, always(Fault.HANG)) as proxy:
+            connection = stack.enter_context(connected(proxy))
+            connection.request("POST", "/", json.dumps(UPDATE.body), TARGET)
+            while not proxy.seen:
+                time.sleep(0.01)
+            began = time.monotonic()
+        with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
+            connection.getresponse()
+    assert time.monotonic() - began < 1
+
+
+def test_first_strikes_as_often_as_told() -> None:
+    """Only calls of the kind are struck, and only so many of them."""
+    plan = first(Fault.RESET, 2, lambda call: call.operation == "UpdateItem")
+    delete = Call("DeleteItem", {})
+    faults = [plan(each) for each in (delete, UPDATE, delete, UPDATE, UPDATE)]
+    assert faults == [None, Fault.RESET, None, Fault.RESET, None]
+
+
+def test_chance_draws_by_the_odds() -> None:
+    """Over 10,000 calls each fault comes about as often as its odds say."""
+    chance = Chance({"UpdateItem": {Fault.RESET: 0.1, Fault.HANG: 0.02}}, seed=1)
+    drawn = [chance(UPDATE) for _ in range(10_000)]
+    assert 900 < drawn.count(Fault.RESET) < 1100
+    assert 150 < drawn.count(Fault.HANG) < 250
+    assert drawn.count(None) + drawn.count(Fault.RESET) + drawn.count(Fault.HANG) == 10_000
+
+
+def test_chance_repeats_itself() -> None:
+    """The same seed draws the same faults, and another seed draws others."""
+    odds = {"UpdateItem": {Fault.RESET: 0.5}}
+    sequences = []
+    for seed in (1, 1, 2):
+        chance = Chance(odds, seed)
+        sequences.append([chance(UPDATE) for _ in range(64)])
+    assert sequences[0] == sequences[1] != sequences[2]
+
+
+def test_chance_leaves_the_rest_alone() -> None:
+    """Operations without odds and other tables are never struck."""
+    chance = Chance({"UpdateItem": {Fault.RESET: 1.0}}, seed=1, table="orders")
+    assert chance(UPDATE) == Fault.RESET
+    assert chance(Call("DeleteItem", {"TableName": "orders"})) is None
+    assert chance(Call("UpdateItem", {"TableName": "ledger"})) is None
+
+
+def test_impossible_odds_are_refused() -> None:
+    """Odds of one operation that exceed 1 together are an error."""
+    with pytest.raises(ValueError, match="more than 1"):
+        Chance({"UpdateItem": {Fault.RESET: 0.6, Fault.HANG: 0.6}}, seed=1)

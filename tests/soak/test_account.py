@@ -1,0 +1,125 @@
+"""Whoever is to be believed about a soak has to notice each kind of broken promise."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.soak.account import Evidence, account
+
+
+def sent(order_id: str, **values: Any) -> dict[str, Any]:
+    """A message of an order, by default a good one that was not dead-lettered."""
+    row = {"duplicate": False, "poison": False, "dead_lettered": False, **values}
+    return {"order_id": order_id, "message_id": f"m-{order_id}", **row}
+
+
+def effect(order_id: str, began_at: int, **values: Any) -> dict[str, Any]:
+    """An effect whose owner had a lease of 5 s."""
+    row = {"message_id": f"m-{order_id}", "receive_count": 1, "end": "", **values}
+    return {"order_id": order_id, "began_at": began_at, "lease_ends_at": began_at + 5000, **row}
+
+
+def evidence(
+    *rows: dict[str, Any], effects: tuple[Any, ...] = (), deliveries: tuple[Any, ...] = ()
+) -> Evidence:
+    """What is known of a soak."""
+    return Evidence(sent=rows, effects=effects, deliveries=deliveries, faults=())
+
+
+def test_a_soak_in_which_nothing_happened() -> None:
+    """Orders that took effect once, and poison that was dead-lettered, break no promise."""
+    settled = account(
+        evidence(
+            sent("a"),
+            sent("a", duplicate=True),
+            sent("bad", poison=True, dead_lettered=True),
+            effects=(effect("a", 0),),
+        )
+    )
+    assert settled.unique == {"a", "bad"}
+    assert settled.poison == {"bad"}
+    empty = (settled.lost, settled.repeated, settled.early, settled.poison_effects)
+    assert not any((*empty, settled.spared, settled.condemned, settled.never_sent))
+    assert settled.repeats == {}
+
+
+def test_an_order_without_effect_is_lost() -> None:
+    """A good order that never took effect is lost."""
+    assert account(evidence(sent("a"))).lost == {"a"}
+
+
+def test_a_repeat_without_cause_is_one_too_many() -> None:
+    """An effect that repeats although its owner ended well is what P5 rules out."""
+    settled = account(evidence(sent("a"), effects=(effect("a", 0), effect("a", 9000))))
+    assert settled.repeated == {"a"}
+    assert settled.repeats == {}
+
+
+@pytest.mark.parametrize(
+    ("end", "cause"), [("kill", "interrupted"), ("timeout", "interrupted"), ("raise", "raised")]
+)
+def test_a_repeat_is_counted_by_its_cause(end: str, cause: str) -> None:
+    """An effect after a kill, a timeout or an exception is allowed, and counted apart."""
+    settled = account(evidence(sent("a"), effects=(effect("a", 9000), effect("a", 0, end=end))))
+    assert not settled.repeated
+    assert settled.repeats == {cause: 1}
+
+
+def test_each_repeat_needs_a_cause_of_its_own() -> None:
+    """A kill excuses the next effect, not the one after that."""
+    effects = (effect("a", 0, end="kill"), effect("a", 9000), effect("a", 20000))
+    assert account(evidence(sent("a"), effects=effects)).repeated == {"a"}
+
+
+@pytest.mark.parametrize(("receive_count", "excused"), [(1, True), (2, False)])
+def test_an_unconfirmed_completion_excuses_its_own_delivery(
+    receive_count: int, *, excused: bool
+) -> None:
+    """A repeat is excused if the log says that the delivery before stayed unconfirmed."""
+    line = {"message_id": "m-a", "receive_count": receive_count, "outcome": "unconfirmed"}
+    effects = (effect("a", 0), effect("a", 9000, receive_count=3))
+    settled = account(evidence(sent("a"), effects=effects, deliveries=(line,)))
+    assert bool(settled.repeated) is not excused
+    assert settled.repeats == ({"unconfirmed": 1} if excused else {})
+
+
+@pytest.mark.parametrize(("end", "early"), [("kill", {"a"}), ("raise", set())])
+def test_nobody_starts_while_a_lease_is_live(end: str, early: set[str]) -> None:
+    """After a kill an effect has to wait for the end of the lease; a release ends it at once."""
+    effects = (effect("a", 0, end=end), effect("a", 4000))
+    assert account(evidence(sent("a"), effects=effects)).early == early
+
+
+def test_the_dead_letter_queue_holds_the_poison_only() -> None:
+    """Poison that is missing there, and good orders that are found there, are both noticed."""
+    settled = account(
+        evidence(
+            sent("spared", poison=True),
+            sent("condemned", dead_lettered=True),
+            effects=(effect("condemned", 0),),
+        )
+    )
+    assert settled.spared == {"spared"}
+    assert settled.condemned == {"condemned"}
+
+
+def test_effects_that_nobody_asked_for() -> None:
+    """Poison that took effect, and effects of orders that were never sent, are noticed."""
+    rows = (sent("bad", poison=True, dead_lettered=True),)
+    settled = account(evidence(*rows, effects=(effect("bad", 0), effect("stranger", 0))))
+    assert settled.poison_effects == {"bad"}
+    assert settled.never_sent == {"stranger"}
+
+
+def test_the_evidence_is_kept(tmp_path: Path) -> None:
+    """All rows are written, a file for each kind, so that a verdict can be checked."""
+    evidence(sent("a"), effects=(effect("a", 0),)).write(tmp_path)
+    assert json.loads((tmp_path / "effects.jsonl").read_text()) == effect("a", 0)
+    assert sorted(path.stem for path in tmp_path.iterdir()) == [
+        "deliveries",
+        "effects",
+        "faults",
+        "sent",
+    ]

@@ -1,0 +1,46 @@
+"""The proxy's plan in a soak: chance, and owners that never hear of their completion."""
+
+from typing import Any
+
+from scripts.lab.proxy import Call, Fault
+from scripts.soak.silence import ODDS, Silence
+
+
+def call(record_id: str, owner: str, status: str = "completed") -> Call:
+    """A claim or a completion, as far as the plan looks at it."""
+    body: dict[str, Any] = {
+        "Key": {"id": {"S": record_id}},
+        "UpdateExpression": f"SET #status = :{status}",
+        "ExpressionAttributeValues": {":owner": {"S": owner}},
+    }
+    return Call("UpdateItem", body)
+
+
+def silence() -> Silence:
+    """A plan for two orders."""
+    return Silence(1, lost=["lost"], unanswered=["unanswered"])
+
+
+def test_the_first_owner_never_completes() -> None:
+    """Every try of the first owner is in vain, and only its completions are."""
+    plan = silence()
+    assert {plan(call("lost", "first")) for _ in range(200)} == {Fault.LOST_REQUEST}
+    assert {plan(call("unanswered", "first")) for _ in range(200)} == {Fault.LOST_RESPONSE}
+    assert plan.silenced() == 2
+    assert None in {plan(call("lost", "first", "in_progress")) for _ in range(200)}
+
+
+def test_the_next_owner_completes() -> None:
+    """Whoever takes over is struck by chance alone."""
+    plan = silence()
+    plan(call("lost", "first"))
+    assert None in {plan(call("lost", "second")) for _ in range(200)}
+    assert plan.silenced() == 1
+
+
+def test_any_call_can_be_struck_by_chance() -> None:
+    """Calls for other orders meet every fault of the odds now and then."""
+    plan = silence()
+    met = {plan(call("other", "first")) for _ in range(5000)}
+    assert met == {None, *ODDS["UpdateItem"]}
+    assert plan.silenced() == 0
