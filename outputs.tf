@@ -1,5 +1,5 @@
 output "dead_letter_queue" {
-  description = "The queue of messages that failed max_receive_count times: its ARN, name and URL."
+  description = "The queue of messages that were received max_receive_count times and never acknowledged: its ARN, name and URL."
   value = {
     arn  = aws_sqs_queue.dead_letter.arn
     name = aws_sqs_queue.dead_letter.name

@@ -198,8 +198,9 @@ ReleaseOutcome = Released | LostLease
 class ClaimStore(Protocol):
     """A table of records. One suite (tests/contracts) holds every implementation to this.
 
-    Every method raises `StoreRefusedError` or `StoreUnavailableError`, and makes no call whose
-    worst case would not end before the deadline's reserve.
+    Every method raises `StoreRefusedError` or `StoreUnavailableError`. It makes no call whose
+    worst case would not end before the deadline's reserve, except the first of a completion or
+    release.
     """
 
     def claim(self, request: ClaimRequest, deadline: Deadline) -> ClaimOutcome:

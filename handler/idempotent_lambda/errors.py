@@ -7,14 +7,14 @@
     │   ├── InvalidSettingsError    environment variables (all problems in one error)
     │   └── InvalidProcessorError   the processor cannot be imported or called
     ├── UnsupportedEventError       the invocation is not one this version understands
-    ├── MessageError                one message: reported as failed, its processor never runs
+    ├── MessageError                one message: rejected, its processor never runs
     │   ├── MissingKeyError         the key expression finds nothing in it
     │   ├── UndecodableBodyError    the key needs a JSON body and this one is not
     │   └── UnsupportedKeyError     what it finds cannot be a key
     ├── InvalidResultError          the processor returned work that has not run
     └── StoreError                  the table did not do what was asked
         ├── StoreRefusedError       it answered no: permissions, missing table, bad record
-        └── StoreUnavailableError   no answer in time, or throttled: the outcome is unknown
+        └── StoreUnavailableError   no answer in time, or throttled; perhaps written
 """
 
 
@@ -59,7 +59,7 @@ class UnsupportedEventError(IdempotencyError):
 
 
 class MessageError(IdempotencyError):
-    """A message that cannot be protected; it is reported as failed and never processed."""
+    """A message that cannot be protected; it is rejected and never processed."""
 
 
 class MissingKeyError(MessageError):

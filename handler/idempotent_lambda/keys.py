@@ -57,7 +57,8 @@ class KeyRule:
         """The rule for a namespace and a JMESPath expression over the SQS record.
 
         Raises:
-            ValueError: the namespace is empty or holds ``#``, or the expression is not JMESPath.
+            ValueError: the namespace is not 1 to 255 bytes without ``#``, or the expression is not
+                JMESPath, or it finds a key in an empty message.
         """
         size = len(namespace.encode(errors="surrogatepass"))
         if not 0 < size <= MAXIMUM_NAMESPACE_BYTES or SEPARATOR in namespace:
@@ -72,7 +73,7 @@ class KeyRule:
 
         Raises:
             MissingKeyError: the expression finds null, an empty text, an object, or an array
-                with such a part.
+                that is empty or holds such a part or another array.
             UndecodableBodyError: it finds nothing and the body is not JSON.
             UnsupportedKeyError: it finds a lone surrogate, or a number that is not whole.
         """

@@ -1,7 +1,6 @@
 """Visits every state that a few deliveries and faults can lead to."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from idempotent_lambda.claims import Status
 from idempotent_lambda.clock import Seconds
@@ -116,13 +115,3 @@ def _story(parents: list[tuple[int, str]], at: int) -> tuple[str, ...]:
         at, story = parents[at]
         told.append(story)
     return tuple(reversed(told))
-
-
-def as_json(findings: Findings) -> dict[str, Any]:
-    """Findings for the report."""
-    return {
-        "states": findings.states,
-        "frontier": findings.frontier,
-        "violation": findings.violation,
-        "story": list(findings.story),
-    }

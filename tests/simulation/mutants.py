@@ -26,7 +26,6 @@ from idempotent_lambda.lifecycle import (
 from .world import DEADLINE, MARGIN, NOW, Protocol
 
 ALWAYS = Every(())
-Advance = Callable[..., Any]
 
 
 def mutants() -> Iterator[tuple[str, Protocol]]:

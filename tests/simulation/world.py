@@ -107,7 +107,6 @@ class Worker(NamedTuple):
     step: lifecycle.Step | None = None
     request: Request | None = None
     attempts: int = ATTEMPTS
-    maybe_written: bool = False
     skew: int = 0
     deadline: int = DEADLINE
     lease: int = 0
@@ -442,7 +441,7 @@ class Physics:
         return _stated(_recorded(world, index, record), index, facts), claims.Completed()
 
     def _unanswered(self, world: World, slot: int, worker: Worker, story: str) -> Move:
-        again = worker._replace(attempts=worker.attempts - 1, maybe_written=True)
+        again = worker._replace(attempts=worker.attempts - 1)
         if again.attempts > 0:
             return Move(story, _put(world, slot, again), calm=False)
         assert again.request is not None
@@ -495,9 +494,7 @@ class Physics:
         except (TypeError, IndexError) as error:
             raise ViolationError(f"the protocol has no answer: {error}") from None
         if agenda is None:
-            fresh = worker._replace(
-                step=following, request=None, attempts=ATTEMPTS, maybe_written=False
-            )
+            fresh = worker._replace(step=following, request=None, attempts=ATTEMPTS)
             if isinstance(following, Release):
                 fresh = fresh._replace(released=True)
             if isinstance(following, Run):
@@ -647,7 +644,6 @@ class Physics:
 _FRESH: dict[str, Any] = {
     "request": None,
     "attempts": ATTEMPTS,
-    "maybe_written": False,
     "lease": 0,
     "short": False,
     "claimed": False,
