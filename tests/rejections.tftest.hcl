@@ -702,13 +702,13 @@ run "a_fraction_of_a_queue_retention" {
   }
 }
 
-# says: queue.retention_seconds = 720 is not above queue.max_receive_count × visibility timeout = 4 × 180 (seconds)
+# says: queue.retention_seconds = 900 is not above queue.max_receive_count × visibility timeout = 5 × 180 (seconds)
 run "a_retention_that_ends_before_the_last_receive" {
   command         = plan
   expect_failures = [aws_sqs_queue.source]
 
   variables {
-    queue = { retention_seconds = 720 }
+    queue = { retention_seconds = 900 }
   }
 }
 
