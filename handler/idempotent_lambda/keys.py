@@ -60,13 +60,7 @@ class KeyRule:
             ValueError: the namespace is not 1 to 255 bytes without ``#``, or the expression is not
                 JMESPath, or it finds a key in an empty message.
         """
-        size = len(namespace.encode(errors="surrogatepass"))
-        if not 0 < size <= MAXIMUM_NAMESPACE_BYTES or SEPARATOR in namespace:
-            raise ValueError(
-                f"{namespace!r} is no namespace: it must be 1 to {MAXIMUM_NAMESPACE_BYTES} bytes "
-                f"of text without {SEPARATOR!r}"
-            )
-        return cls(namespace, expression, _compiled(expression))
+        return cls(checked_namespace(namespace), expression, compiled(expression))
 
     def key_of(self, delivery: Delivery) -> Key:
         """The key of a delivery.
@@ -92,12 +86,32 @@ class KeyRule:
             raise UnsupportedKeyError(f"key expression {self.expression!r}: {error}") from None
 
 
-def _compiled(expression: str) -> "ParsedResult":
+def checked_namespace(namespace: str) -> str:
+    """The namespace itself.
+
+    Raises:
+        ValueError: it is not 1 to 255 bytes without ``#``.
+    """
+    size = len(namespace.encode(errors="surrogatepass"))
+    if not 0 < size <= MAXIMUM_NAMESPACE_BYTES or SEPARATOR in namespace:
+        raise ValueError(
+            f"{namespace!r} is no namespace: it must be 1 to {MAXIMUM_NAMESPACE_BYTES} bytes "
+            f"of text without {SEPARATOR!r}"
+        )
+    return namespace
+
+
+def compiled(expression: str) -> "ParsedResult":
+    """The key expression, ready to search a message.
+
+    Raises:
+        ValueError: it is not JMESPath, or finds a key in an empty message.
+    """
     try:
-        compiled = jmespath.compile(expression)
-        found = compiled.search({})
+        parsed = jmespath.compile(expression)
+        found = parsed.search({})
     except jmespath.exceptions.JMESPathTypeError:
-        return compiled  # a function that does not take null: no key, as it should be
+        return parsed  # a function that does not take null: no key, as it should be
     except jmespath.exceptions.JMESPathError as error:
         problem = str(error).splitlines()[0]
         raise ValueError(f"{expression!r} is no JMESPath expression: {problem}") from None
@@ -106,7 +120,7 @@ def _compiled(expression: str) -> "ParsedResult":
             f"the JMESPath expression {expression!r} finds a key even in an empty message, so "
             "messages without their own would share it: name a field, unquoted"
         )
-    return compiled
+    return parsed
 
 
 def record_id(namespace: str, value: Any) -> str:

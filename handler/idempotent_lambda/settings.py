@@ -1,12 +1,15 @@
 """The only reader of the environment. All that is wrong with it is said in one error."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from idempotent_lambda.clock import Millis, Seconds
 from idempotent_lambda.errors import InvalidSettingsError
-from idempotent_lambda.keys import KeyRule
+from idempotent_lambda.keys import KeyRule, checked_namespace, compiled
+
+T = TypeVar("T")
 
 REMEDY = "the Terraform module sets it; without the module, set it on the function"
 
@@ -93,19 +96,18 @@ class _Reader:
         return value
 
     def key_rule(self) -> KeyRule:
-        valid = {"namespace": "invalid", "expression": "messageId"}
-        given = {
-            "namespace": self.text("IDEMPOTENCY_NAMESPACE"),
-            "expression": self.text("IDEMPOTENCY_KEY", default="messageId"),
-        }
-        for name, part in (
-            ("IDEMPOTENCY_NAMESPACE", "namespace"),
-            ("IDEMPOTENCY_KEY", "expression"),
-        ):
-            try:
-                KeyRule.compile(**{**valid, part: given[part]})
-            except ValueError as error:
-                if given[part]:
-                    self.problems.append(f"{name}: {error}")
-                given[part] = valid[part]
-        return KeyRule.compile(**given)
+        namespace = self.text("IDEMPOTENCY_NAMESPACE")
+        expression = self.text("IDEMPOTENCY_KEY", default="messageId")
+        return KeyRule(
+            self.checked("IDEMPOTENCY_NAMESPACE", namespace, checked_namespace, "invalid"),
+            expression,
+            self.checked("IDEMPOTENCY_KEY", expression, compiled, "messageId"),
+        )
+
+    def checked(self, name: str, value: str, check: Callable[[str], T], valid: str) -> T:
+        try:
+            return check(value)
+        except ValueError as error:
+            if value:  # otherwise it is told as not set
+                self.problems.append(f"{name}: {error}")
+            return check(valid)
