@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast simulate soak reliability lint format validate golden lock clean
+.PHONY: help demo test test-fast simulate soak reliability bench lint format validate golden lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ simulate: .venv/.ready ## Try the protocol in every order of events and faults (
 
 reliability: .venv/.ready .venv-emulator/.ready .venv-peers/.ready ## Measure the fault matrix with two peers, write docs/reliability.md (about 2 minutes)
 	@PYTHONPATH=.:handler:toolkit $(DEV)/python -m scripts.reliability
+
+bench: .venv/.ready .venv-emulator/.ready .venv-peers/.ready .venv-bench/.ready ## Measure time, calls and money beside two peers, write docs/performance.md (under 10 minutes)
+	@PYTHONPATH=.:handler:toolkit $(DEV)/python -m benchmarks
 
 soak: .venv/.ready .venv-emulator/.ready ## Send 5,000 messages through a stack that breaks at random (about 4 minutes)
 	@$(DEV)/python -m scripts.soak
@@ -53,13 +56,13 @@ golden: .venv/.ready .venv-emulator/.ready ## Make this version's state for upgr
 	@$(DEV)/python -m scripts.golden
 
 lock: ## Pin the newest allowed versions of the Python packages (needs uv)
-	@for name in dev emulator peers; do \
+	@for name in dev emulator peers bench; do \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	    --no-header --no-emit-index-url requirements/$$name.in -o requirements/$$name.lock; \
 	done
 
 clean: ## Remove everything that is built
-	@rm -rf .venv .venv-emulator .venv-peers build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-emulator .venv-peers .venv-bench build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@rm -rf .import_linter_cache
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 	@find . -name .terraform -prune -exec rm -rf {} +
@@ -68,7 +71,8 @@ clean: ## Remove everything that is built
 .venv/.ready: requirements/dev.lock
 .venv-emulator/.ready: requirements/emulator.lock
 .venv-peers/.ready: requirements/peers.lock
-.venv/.ready .venv-emulator/.ready .venv-peers/.ready:
+.venv-bench/.ready: requirements/bench.lock
+.venv/.ready .venv-emulator/.ready .venv-peers/.ready .venv-bench/.ready:
 	@command -v $(PYTHON) >/dev/null || { \
 	  echo "$(PYTHON) is missing: install Python 3.11 or newer, or set PYTHON=/its/path" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -14,6 +14,13 @@ locals {
         Action   = ["dynamodb:UpdateItem", "dynamodb:DeleteItem"]
         Resource = aws_dynamodb_table.records.arn
       },
+      # Many in one call. A role that lacks these has the package make a call for each.
+      {
+        Sid      = "ClaimAndSettleTogether"
+        Effect   = "Allow"
+        Action   = ["dynamodb:BatchGetItem", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate", "dynamodb:PartiQLDelete"]
+        Resource = aws_dynamodb_table.records.arn
+      },
       {
         Sid      = "WriteLogs"
         Effect   = "Allow"

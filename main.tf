@@ -25,6 +25,7 @@ locals {
   # 4. What the package reads (settings.py; a test compares the names). Rounded: a fraction of a second
   # has no exact binary form.
   settings = {
+    IDEMPOTENCY_CONCURRENCY              = var.idempotency.concurrency
     IDEMPOTENCY_KEY                      = var.idempotency.key
     IDEMPOTENCY_LEASE_MARGIN_MILLIS      = floor(var.idempotency.lease_margin_seconds * 1000 + 0.5)
     IDEMPOTENCY_LOG_KEYS                 = var.idempotency.log_keys

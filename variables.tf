@@ -125,6 +125,8 @@ variable "function" {
 variable "idempotency" {
   description = <<-EOT
     What counts as the same operation, and for how long:
+    - `concurrency`: 1 to 100; how many messages of a batch run at the same time. More than 1 is for
+      processors that wait for others, and that are safe for threads; messages then end in any order.
     - `key`: JMESPath of the idempotency key in `{messageId, body, attributes, messageAttributes}`, with
       a JSON body decoded. Prefer what names the operation, such as `body.order_id`: a producer's retry
       and a redrive from the dead-letter queue get a new `messageId`.
@@ -142,6 +144,7 @@ variable "idempotency" {
   default     = {}
 
   type = object({
+    concurrency               = optional(number, 1)
     key                       = optional(string, "messageId")
     lease_margin_seconds      = optional(number, 5)
     log_keys                  = optional(string, "plain")
@@ -149,6 +152,11 @@ variable "idempotency" {
     namespace                 = optional(string)
     retention_seconds         = optional(number)
   })
+
+  validation {
+    condition     = floor(var.idempotency.concurrency) == var.idempotency.concurrency && var.idempotency.concurrency >= 1 && var.idempotency.concurrency <= 100
+    error_message = "idempotency.concurrency = ${var.idempotency.concurrency} is not a whole number from 1 to 100. Set 1 unless the processor is safe for threads."
+  }
 
   validation {
     condition     = trimspace(var.idempotency.key) != ""

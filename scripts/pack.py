@@ -4,9 +4,9 @@ Terraform runs it at apply, with any python3 from 3.8, so it uses the standard l
 
     python3 pack.py SOURCE_DIR PACKAGE_DIR ZIP SOURCE_HASH
 
-The same sources give the same bytes on every machine: sorted names, one date, one mode, nothing
-compressed (zlib's output differs between versions), LF in text. SOURCE_HASH is Terraform's hash of
-the files that it planned to deploy; when the sources have changed since, nothing is written.
+The same sources give the same zip: sorted names, one date, one mode, LF in text; to the byte with
+the same zlib. SOURCE_HASH is Terraform's hash of the files that it planned to deploy, and what
+decides whether the function changes; when the sources have changed since, nothing is written.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def write(contents: dict[str, bytes], destination: Path) -> None:
                 entry = zipfile.ZipInfo(name, EARLIEST)
                 entry.create_system = UNIX  # wherever it is built: gives the mode its meaning
                 entry.external_attr = READABLE
-                archive.writestr(entry, raw, zipfile.ZIP_STORED)
+                archive.writestr(entry, raw, zipfile.ZIP_DEFLATED, 9)
         Path(temporary).replace(destination)  # os.replace: one step
     except BaseException:
         Path(temporary).unlink()

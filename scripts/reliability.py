@@ -9,7 +9,6 @@ import contextlib
 import importlib
 import json
 import queue
-import re
 import subprocess
 import sys
 import threading
@@ -18,11 +17,15 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
+from scripts import pages
 from scripts.lab.emulator import ROOT, running
+from scripts.pages import as_text, table
 from tests.faults.cells import (
     CELLS,
+    COMMON,
     EXTENTS,
     FAULTS,
+    MESSAGE,
     PEERS_INTERPRETER,
     RECEIVES,
     TIMEOUT_SECONDS,
@@ -138,7 +141,7 @@ def _played(
     def play(cell: Cell) -> Observation:
         system = idle.get()
         try:
-            return arena.play(system, cell)
+            return arena.play(system, cell)[MESSAGE]
         finally:
             idle.put(system)
 
@@ -186,31 +189,18 @@ def version(name: str) -> str:
     return found.stdout.strip()
 
 
-def as_text(data: Mapping[str, Any]) -> str:
-    """JSON with every innermost object on one line."""
-    text = json.dumps(data, indent=1)
-    return re.sub(r"\{[^{}]*\}", lambda found: " ".join(found[0].split()), text) + "\n"
-
-
 def rendered(page: str, data: Mapping[str, Any]) -> str:
     """The page, with each generated section made from the data.
 
     A section without data stays as it is.
     """
-    for name, section in SECTIONS.items():
-        if name in data:
-            begin, end = (f"<!-- {edge} generated: {name} -->" for edge in ("begin", "end"))
-            head, _, rest = page.partition(begin)
-            _, found, tail = rest.partition(end)
-            if not found:
-                raise ValueError(f"{PAGE.name} has no section between {begin!r} and {end!r}")
-            page = f"{head}{begin}\n\n{section(data[name])}\n\n{end}{tail}"
-    return page
+    sections = {name: make(data[name]) for name, make in SECTIONS.items() if name in data}
+    return pages.rendered(page, sections)
 
 
 def simulation_section(figures: Mapping[str, Any]) -> str:
     """The figures of the last ``make simulate``."""
-    return _table(
+    return table(
         ("figure", "value"),
         [
             ("distinct states", f"{figures['states']:,}"),
@@ -243,7 +233,7 @@ def soak_section(figures: Mapping[str, Any]) -> str:
         (f"injected: {name.replace('_', ' ')}", f"{count:,}")
         for name, count in figures["injected"].items()
     ]
-    return _table(("figure", "value"), rows + injected)
+    return table(("figure", "value"), rows + injected)
 
 
 def matrix_section(matrix: Mapping[str, Any]) -> str:
@@ -260,15 +250,15 @@ def matrix_section(matrix: Mapping[str, Any]) -> str:
     ]
     killed = [sum(f["killed"] for f in each["cells"].values()) for each in systems.values()]
     rows.append(("†: killed, no answer before the function's timeout", *map(str, killed)))
-    parts = [_table((f"of {len(CELLS)} cells", *headings), rows)]
-    for operation in Operation:
+    parts = [table((f"of {len(CELLS)} cells", *headings), rows)]
+    for operation in COMMON:
         lines = [
             (fault.value, *(_row(each["cells"], operation, fault) for each in systems.values()))
             for fault in FAULTS
         ]
         parts += [
             f"### {operation.capitalize()}",
-            _table(("fault", *(TITLES[name] for name in systems)), lines),
+            table(("fault", *(TITLES[name] for name in systems)), lines),
         ]
     return "\n\n".join(parts)
 
@@ -280,11 +270,6 @@ def _row(cells: Mapping[str, Any], operation: Operation, fault: Any) -> str:
         f"> {TIMEOUT_SECONDS}" if each["killed"] else f"{each['seconds']:.1f}" for each in found
     ]
     return f"{' · '.join(verdicts)}<br>{' · '.join(seconds)} s"
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 SECTIONS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {

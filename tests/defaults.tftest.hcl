@@ -154,6 +154,7 @@ run "the_function_is_small_traced_and_logs_json" {
       IDEMPOTENCY_KEY                      = "messageId"
       IDEMPOTENCY_LEASE_MARGIN_MILLIS      = "5000"
       IDEMPOTENCY_LOG_KEYS                 = "plain"
+      IDEMPOTENCY_CONCURRENCY              = "1"
       IDEMPOTENCY_MAX_RECEIVE_COUNT        = "5"
       IDEMPOTENCY_MINIMUM_REMAINING_MILLIS = "1000"
       IDEMPOTENCY_NAMESPACE                = "orders"
@@ -201,6 +202,12 @@ run "the_role_may_do_exactly_what_is_used" {
           Sid      = "ClaimAndSettle"
           Effect   = "Allow"
           Action   = ["dynamodb:UpdateItem", "dynamodb:DeleteItem"]
+          Resource = "arn:aws:dynamodb:eu-central-1:123456789012:table/orders-idempotency"
+        },
+        {
+          Sid      = "ClaimAndSettleTogether"
+          Effect   = "Allow"
+          Action   = ["dynamodb:BatchGetItem", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate", "dynamodb:PartiQLDelete"]
           Resource = "arn:aws:dynamodb:eu-central-1:123456789012:table/orders-idempotency"
         },
         {
@@ -316,7 +323,7 @@ run "every_limit_itself_is_accepted" {
 
   variables {
     function    = { memory_mb = 10240, runtime = "python3.11", timeout_seconds = 900 }
-    idempotency = { lease_margin_seconds = 300, minimum_remaining_seconds = 899.4, namespace = "!\"$-~ /", retention_seconds = 1209599 }
+    idempotency = { concurrency = 100, lease_margin_seconds = 300, minimum_remaining_seconds = 899.4, namespace = "!\"$-~ /", retention_seconds = 1209599 }
     logs        = { retention_days = 0 }
     queue = {
       batch_size                    = 10000
@@ -335,7 +342,7 @@ run "every_limit_itself_is_accepted" {
   }
 
   assert {
-    condition     = one(aws_lambda_function.consumer.environment).variables["IDEMPOTENCY_MINIMUM_REMAINING_MILLIS"] == "899400" && one(aws_lambda_function.consumer.environment).variables["IDEMPOTENCY_RETENTION_SECONDS"] == "1209599"
+    condition     = one(aws_lambda_function.consumer.environment).variables["IDEMPOTENCY_MINIMUM_REMAINING_MILLIS"] == "899400" && one(aws_lambda_function.consumer.environment).variables["IDEMPOTENCY_CONCURRENCY"] == "100" && one(aws_lambda_function.consumer.environment).variables["IDEMPOTENCY_RETENTION_SECONDS"] == "1209599"
     error_message = "Given values replace the derived ones."
   }
 }

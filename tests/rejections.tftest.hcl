@@ -420,6 +420,36 @@ run "an_unknown_way_to_log_keys" {
   }
 }
 
+# says: idempotency.concurrency = 0 is not a whole number from 1 to 100.
+run "no_concurrency" {
+  command         = plan
+  expect_failures = [var.idempotency]
+
+  variables {
+    idempotency = { concurrency = 0 }
+  }
+}
+
+# says: idempotency.concurrency = 101 is not a whole number from 1 to 100.
+run "too_much_concurrency" {
+  command         = plan
+  expect_failures = [var.idempotency]
+
+  variables {
+    idempotency = { concurrency = 101 }
+  }
+}
+
+# says: idempotency.concurrency = 1.5 is not a whole number from 1 to 100.
+run "half_a_thread" {
+  command         = plan
+  expect_failures = [var.idempotency]
+
+  variables {
+    idempotency = { concurrency = 1.5 }
+  }
+}
+
 # says: idempotency.minimum_remaining_seconds = 0 is not more than 0 (seconds).
 run "no_minimum_remaining" {
   command         = plan

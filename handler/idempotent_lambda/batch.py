@@ -1,20 +1,27 @@
 """The pipeline: event → messages → keys → claims → run → settle → response.
 
 `Agenda` decides, as a value without effects, what is worked on next; `lifecycle.advance` decides
-what happens to it; `Consumer` carries both out and is the only one here that touches the world.
+what happens to it; `_Batch` carries both out and is the only one here that touches the world.
 """
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
-from dataclasses import dataclass, replace
+import threading
+import time
+from collections import abc
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from idempotent_lambda import lifecycle, messages
+from idempotent_lambda.agenda import Agenda, Done, Task, Work
 from idempotent_lambda.claims import Claimed, ClaimRequest, ClaimStore, Owner, Request
 from idempotent_lambda.clock import REQUEST_MILLIS, RESERVE_MILLIS, Clock, Deadline, Millis, Seconds
 from idempotent_lambda.errors import InvalidResultError, MessageError, StoreError
 from idempotent_lambda.keys import Key, KeyRule
-from idempotent_lambda.lifecycle import Claim, Complete, Outcome, Release, Run, Settled
+from idempotent_lambda.lifecycle import Claim, Complete, Outcome, Release, Run, Settled, Unanswered
 from idempotent_lambda.messages import Delivery, Message, PartialBatchResponse
 from idempotent_lambda.telemetry import Observer, Trace
 
@@ -27,89 +34,15 @@ batch is reported at once: with a last release, a dead table costs less than fiv
 CLAIM_PATIENCE_MILLIS = Millis(3000)
 """How much of that one claim may take."""
 
+UNCONFIRMED_MILLIS = Millis(1000)
+"""How long a completion may take before nothing new is started: until it is confirmed, a crash
+would repeat its effect."""
 
-INTERRUPTIONS_AT_STAKE = 1
-"""How many interruptions a key may have behind it and still run beside what is at stake: one can
-happen to anybody."""
+COMPANY_MILLIS = Millis(100)
+"""How long a completion waits for others to share its round trip, at most."""
 
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """One key of the batch and its deliveries: the first leads, the others share its end.
-
-    Attributes:
-        nearly_spent: one of the deliveries is on its last receive, or the one before: after
-            that the dead-letter queue has it.
-    """
-
-    key: Key
-    deliveries: tuple[Delivery, ...]
-    nearly_spent: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Agenda:
-    """What of a batch is still to be done. Every change makes a new one.
-
-    Attributes:
-        waiting: not claimed yet, in the batch's order.
-        lapsed: interrupted before, with their attempts. They come last, fewest attempts first,
-            so that one message that kills its process does not take its neighbours along.
-        alone: the batch has a single key, so nothing is gained by looking before a takeover.
-        at_stake: a message that this batch will acknowledge, if we live to answer, is nearly
-            spent.
-        stopped: why nothing more is started; None while work goes on.
-    """
-
-    waiting: tuple[Work, ...]
-    lapsed: tuple[tuple[int, Work], ...] = ()
-    alone: bool = False
-    at_stake: bool = False
-    stopped: Outcome | None = None
-
-    @classmethod
-    def of(cls, works: tuple[Work, ...]) -> "Agenda":
-        """The agenda of a batch of which nothing is done yet."""
-        return cls(works, alone=len(works) == 1)
-
-    def next(self) -> tuple[Work, Claim | Settled] | None:
-        """A work with its first step, or with its end if it is not started; None at the end."""
-        if not self.waiting and not self.lapsed:
-            return None
-        work = self._current
-        if self.stopped:
-            return work, Settled(self.stopped)
-        if self.at_stake and not self.waiting and self.lapsed[0][0] > INTERRUPTIONS_AT_STAKE:
-            return work, Settled(Outcome.DEFERRED)
-        return work, Claim(takeover=self.alone or not self.waiting)
-
-    def after(self, end: lifecycle.End) -> "Agenda":
-        """The agenda once the work of `next` has come to this end."""
-        if not self.waiting:
-            done = replace(self, lapsed=self.lapsed[1:])
-        else:
-            done = replace(self, waiting=self.waiting[1:])
-        if isinstance(end, lifecycle.PutOff):
-            lapsed = (*self.lapsed, (end.attempts, self.waiting[0]))
-            return replace(done, lapsed=tuple(sorted(lapsed, key=lambda each: each[0])))
-        if end.outcome in (Outcome.INTERRUPTED, Outcome.UNCONFIRMED):
-            done = done.stopping(Outcome.NOT_STARTED)
-        at_stake = end.acknowledged and self._current.nearly_spent
-        return replace(done, at_stake=self.at_stake or at_stake)
-
-    def stopping(self, outcome: Outcome) -> "Agenda":
-        """The agenda when nothing more is to be started; ``outcome`` says why."""
-        return replace(self, stopped=self.stopped or outcome)
-
-    @property
-    def _current(self) -> Work:
-        return self.waiting[0] if self.waiting else self.lapsed[0][1]
-
-
-@dataclass(slots=True)
-class _Invocation:
-    deadline: Deadline
-    patience: Millis = STORE_PATIENCE_MILLIS
+ANSWER_MILLIS = Millis(100)
+"""Kept free to answer when a completion still has not been answered."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +56,7 @@ class Consumer:
         lease_margin: how long a claim outlasts the deadline of its invocation.
         minimum_remaining: no processor starts with less time left.
         max_receive_count: how often the queue delivers a message before it dead-letters it.
+        concurrency: how many messages of a batch run at the same time.
         new_owner: makes a fresh owner token.
     """
 
@@ -135,7 +69,16 @@ class Consumer:
     lease_margin: Millis
     minimum_remaining: Millis
     max_receive_count: int
+    concurrency: int = 1
     new_owner: Callable[[], Owner] = lambda: Owner(os.urandom(16).hex())
+
+    @cached_property
+    def threads(self) -> ThreadPoolExecutor:
+        """Run processors beside the main one, and confirm what has returned.
+
+        One more than that takes: an earlier invocation may still wait for an answer.
+        """
+        return ThreadPoolExecutor(self.concurrency + 1)
 
     def consume(
         self, event: object, remaining: Millis, request_id: str = ""
@@ -150,115 +93,269 @@ class Consumer:
         Raises:
             UnsupportedEventError: see `messages.deliveries_of`.
         """
-        invocation = _Invocation(Deadline.after(self.clock, remaining))
+        deadline = Deadline.after(self.clock, remaining)
         works, failed = self._coalesced(messages.deliveries_of(event), request_id)
-        agenda = Agenda.of(works)
-        traces = {work.key: Trace(request_id) for work in works}
-        while turn := self._checked(agenda, invocation).next():
-            work, step = turn
-            trace = traces[work.key]
-            end = step if isinstance(step, Settled) else self._carry(work, step, trace, invocation)
-            agenda = agenda.after(end)
-            if isinstance(end, Settled):
-                failed += [] if end.acknowledged else work.deliveries
-                self._tell(work, end, trace)
+        acknowledged = _Batch(self, works, deadline, request_id).carry_out()
+        for work in works:
+            failed += [] if work.key.record_id in acknowledged else work.deliveries
         return messages.response_of(failed)
-
-    def _checked(self, agenda: Agenda, invocation: _Invocation) -> Agenda:
-        """The agenda, stopped if the time or the patience with the table has run out."""
-        if invocation.patience < REQUEST_MILLIS:
-            return agenda.stopping(Outcome.UNAVAILABLE)
-        if not (self._may_start(invocation) and invocation.deadline.allows(REQUEST_MILLIS)):
-            return agenda.stopping(Outcome.NOT_STARTED)
-        return agenda
-
-    def _tell(self, work: Work, end: Settled, trace: Trace) -> None:
-        leader, *followers = work.deliveries
-        self.observer.settled(leader, work.key, end, trace, follows=False)
-        if end.outcome is Outcome.COMPLETED:
-            end = Settled(Outcome.DUPLICATE, acknowledged=True)
-        for follower in followers:
-            self.observer.settled(follower, work.key, end, trace, follows=True)
 
     def _coalesced(
         self, deliveries: tuple[Delivery, ...], request_id: str
     ) -> tuple[tuple[Work, ...], list[Delivery]]:
         """One work per key, and the deliveries that have no key."""
-        works: dict[str, Work] = {}
+        groups: dict[Key, list[Delivery]] = {}
         rejected = []
         for delivery in deliveries:
             try:
-                key = self.key_rule.key_of(delivery)
+                groups.setdefault(self.key_rule.key_of(delivery), []).append(delivery)
             except MessageError as error:
                 rejected.append(delivery)
                 end, trace = Settled(Outcome.REJECTED), Trace(request_id, errors=[error])
                 self.observer.settled(delivery, None, end, trace, follows=False)
+        spent = self.max_receive_count - 1
+        works = (
+            Work(key, tuple(group), nearly_spent=any(each.receive_count >= spent for each in group))
+            for key, group in groups.items()
+        )
+        return tuple(works), rejected
+
+
+class _Batch:
+    """One invocation: carries the agenda out.
+
+    The main thread does what the agenda says. While it runs a processor, another thread, the
+    flusher, confirms what has returned. With more concurrency further threads run processors
+    too. Whoever reads or changes the agenda holds the lock; nobody holds it during a call.
+    """
+
+    def __init__(
+        self, consumer: Consumer, works: tuple[Work, ...], deadline: Deadline, request_id: str
+    ) -> None:
+        self._consumer = consumer
+        self._clock = consumer.clock
+        self._deadline = deadline
+        self._agenda = Agenda.of(works)
+        self._traces = {work.key.record_id: Trace(request_id) for work in works}
+        self._open = {work.key.record_id: work for work in works}
+        self._acknowledged: set[str] = set()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._closed = False
+        self._broken: BaseException | None = None
+        self._flushing = False
+        self._patience = STORE_PATIENCE_MILLIS
+        self._round_trip = COMPANY_MILLIS
+        # Since when the oldest completion waits: for its flush, and in the flusher's for an answer.
+        self._gathered_at: Millis | None = None
+        self._flight_since: Millis | None = None
+
+    def carry_out(self) -> set[str]:
+        """Do all of it; the record ids of what is acknowledged, which is proven completed."""
+        try:
+            while tasks := self._taken():
+                self._do(tasks)
+        finally:
+            # Nothing that other threads still do counts any more.
+            with self._lock:
+                self._closed = True
+        for work in tuple(self._open.values()):
+            ran = "run_ms" in self._traces[work.key.record_id].durations
+            self._tell(work, Settled(Outcome.UNCONFIRMED if ran else Outcome.NOT_STARTED))
+        return self._acknowledged
+
+    def _taken(self) -> tuple[Task, ...]:
+        """What is to be done now, waited for if need be; nothing at the end."""
+        with self._lock:
+            while True:
+                if self._overdue():
+                    # What ran may not have let the flusher run: it gets its second now.
+                    self._changed.wait_for(lambda: not self._overdue(), UNCONFIRMED_MILLIS / 1000)
+                self._agenda, tasks = self._checked().next()
+                if not self._agenda.returned:
+                    self._gathered_at = None
+                if self._broken and not (tasks or self._agenda.running):
+                    raise self._broken
+                if tasks or not self._agenda.underway:
+                    return tasks
+                patience = self._deadline.remaining() - ANSWER_MILLIS
+                if self._agenda.running:
+                    # An answer must not leave a processor behind: Lambda would freeze it, and
+                    # it would go on when its lease is over.
+                    self._changed.wait()
+                elif patience <= 0 or not self._changed.wait(patience / 1000):
+                    return ()
+
+    def _checked(self) -> Agenda:
+        """The agenda, stopped if the time or the patience with the table has run out."""
+        agenda = self._agenda
+        if agenda.stopped:
+            return agenda
+        if not agenda.ready and self._patience < REQUEST_MILLIS:
+            return agenda.stopping(Outcome.UNAVAILABLE)
+        in_time = self._deadline.allows(self._consumer.minimum_remaining)
+        in_time &= bool(agenda.ready) or self._deadline.allows(REQUEST_MILLIS)
+        goes_on = in_time and not self._overdue() and not self._broken
+        return agenda if goes_on else agenda.stopping(Outcome.NOT_STARTED)
+
+    def _overdue(self) -> bool:
+        """Whether a completion has been unconfirmed for too long."""
+        since = self._gathered_at if self._flight_since is None else self._flight_since
+        return since is not None and self._clock.elapsed() - since > UNCONFIRMED_MILLIS
+
+    def _do(self, tasks: tuple[Task, ...]) -> None:
+        """Do the tasks together, and take down what follows."""
+        began = self._clock.elapsed()
+        replies = self._replies(tasks)
+        spent = Millis(self._clock.elapsed() - began)
+        with self._lock:
+            if not self._closed:
+                self._note(tasks, replies, spent)
+
+    def _note(
+        self, tasks: tuple[Task, ...], replies: Iterable[lifecycle.Reply | None], spent: Millis
+    ) -> None:
+        unanswered = False
+        done: list[Done] = []
+        for (work, step), reply in zip(tasks, replies, strict=True):
+            following: lifecycle.Step | lifecycle.End
+            if isinstance(step, Settled) or reply is None:
+                following = step
             else:
-                work = works.get(key.record_id, Work(key, ()))
-                spent = delivery.receive_count >= self.max_receive_count - 1
-                works[key.record_id] = Work(
-                    key, (*work.deliveries, delivery), work.nearly_spent or spent
-                )
-        return tuple(works.values()), rejected
+                self._traces[work.key.record_id].note(step, reply, spent)
+                following = lifecycle.advance(step, reply)
+                unanswered |= isinstance(reply, Unanswered)
+            if isinstance(following, Settled):
+                self._tell(work, following)
+            done.append((work, step, following))
+        if unanswered:
+            self._patience = Millis(self._patience - spent)
+        elif not isinstance(tasks[0][1], Run | Settled):
+            self._round_trip = Millis(max(1, min(self._round_trip, spent)))
+        self._agenda = self._agenda.after(done)
+        self._hire(type(tasks[0][1]))
 
-    def _carry(
-        self, work: Work, step: lifecycle.Step, trace: Trace, invocation: _Invocation
-    ) -> lifecycle.End:
-        """Carry one work from its first step to its end."""
-        while True:
-            began = self.clock.elapsed()
-            reply = self._perform(work, step, invocation)
-            spent = Millis(self.clock.elapsed() - began)
-            trace.note(step, reply, spent)
-            if isinstance(reply, lifecycle.Unanswered):
-                invocation.patience = Millis(invocation.patience - spent)
-            following = lifecycle.advance(step, reply, may_start=self._may_start(invocation))
-            if isinstance(following, lifecycle.End):
-                return following
-            step = following
+    def _hire(self, kind: type) -> None:
+        """Start the threads that are of use after such a step, and wake those that wait for it."""
+        agenda, concurrency = self._agenda, self._consumer.concurrency
+        if kind is Claim:
+            for _ in range(min(concurrency, len(agenda.ready)) - 1):
+                self._start(self._run_ready)
+        if agenda.returned and self._gathered_at is None and (agenda.ready or agenda.running):
+            self._gathered_at = self._clock.elapsed()
+            if not self._flushing:
+                self._flushing = True
+                self._start(self._flush)
+        if kind is not Run or concurrency > 1:
+            self._changed.notify_all()
 
-    def _perform(
-        self, work: Work, step: lifecycle.Step, invocation: _Invocation
-    ) -> lifecycle.Reply:
-        deadline = invocation.deadline
-        if isinstance(step, Run):
-            return self._run(work, step.claim, deadline)
-        owner = self.new_owner() if isinstance(step, Claim) else step.owner
-        now = self.clock.now()
-        request = Request(
-            record_id=work.key.record_id, owner=owner, now=now, retention=self.retention
-        )
-        try:
-            match step:
-                case Claim(takeover):
-                    lease_end = deadline.lease_end(self.lease_margin)
-                    claim = ClaimRequest.of(request, lease_expires_at=lease_end, takeover=takeover)
-                    budget = min(invocation.patience, CLAIM_PATIENCE_MILLIS)
-                    return self.store.claim(claim, deadline.sooner(Millis(budget + RESERVE_MILLIS)))
-                case Complete():
-                    return self.store.complete(request, deadline)
-                case Release():
-                    budget = Millis(invocation.patience + RESERVE_MILLIS)
-                    return self.store.release(request, deadline.sooner(budget))
-        except StoreError as error:
-            return lifecycle.Unanswered(owner, error)
+    def _tell(self, work: Work, end: Settled) -> None:
+        del self._open[work.key.record_id]
+        if end.acknowledged:
+            self._acknowledged.add(work.key.record_id)
+        observer, trace = self._consumer.observer, self._traces[work.key.record_id]
+        leader, *followers = work.deliveries
+        observer.settled(leader, work.key, end, trace, follows=False)
+        if end.outcome is Outcome.COMPLETED:
+            end = Settled(Outcome.DUPLICATE, acknowledged=True)
+        for follower in followers:
+            observer.settled(follower, work.key, end, trace, follows=True)
 
-    def _run(self, work: Work, claim: Claimed, deadline: Deadline) -> lifecycle.Reply:
+    def _replies(self, tasks: tuple[Task, ...]) -> Sequence[lifecycle.Reply | None]:
+        """What comes of the tasks; all have the same kind of step."""
+        consumer, (work, first) = self._consumer, tasks[0]
+        if isinstance(first, Settled):
+            return [None] * len(tasks)
+        if isinstance(first, Run):
+            return [self._run(work, first.claim)]
+        now, retention = self._clock.now(), consumer.retention
+        answers: Sequence[Any]
+
+        def ask(kind: Any, work: Work, owner: Owner, **more: Any) -> Any:
+            record_id = work.key.record_id
+            return kind(record_id=record_id, owner=owner, now=now, retention=retention, **more)
+
+        if isinstance(first, Claim):
+            lease_end = self._deadline.lease_end(consumer.lease_margin)
+            more = {"lease_expires_at": lease_end, "takeover": first.takeover}
+            asked = [
+                ask(ClaimRequest, work, consumer.new_owner(), redelivered=work.redelivered, **more)
+                for work, _ in tasks
+            ]
+            answers = consumer.store.claim(asked, self._within(CLAIM_PATIENCE_MILLIS))
+        else:
+            owners = (step.owner for _, step in tasks if isinstance(step, Complete | Release))
+            asked = [ask(Request, work, owner) for (work, _), owner in zip(tasks, owners)]  # noqa: B905  # all are settled
+            if isinstance(first, Complete):
+                answers = consumer.store.complete(asked, self._deadline)
+            else:
+                answers = consumer.store.release(asked, self._within(STORE_PATIENCE_MILLIS))
+        return [
+            Unanswered(request.owner, answer) if isinstance(answer, StoreError) else answer
+            for request, answer in zip(asked, answers, strict=True)
+        ]
+
+    def _within(self, budget: Millis) -> Deadline:
+        """The deadline of a call that may spend this much, and no more than is left in all."""
+        return self._deadline.sooner(Millis(min(self._patience, budget) + RESERVE_MILLIS))
+
+    def _run(self, work: Work, claim: Claimed) -> lifecycle.Reply:
         message = Message.of(
-            work.deliveries[0], key=work.key.text, owner=claim.owner, deadline=deadline
+            work.deliveries[0], key=work.key.text, owner=claim.owner, deadline=self._deadline
         )
         try:
-            _refuse_unrun(self.processor(message))
-        except MemoryError as error:
-            return lifecycle.Interrupted(error)
-        except Exception as error:  # noqa: BLE001  # whatever a processor raises means "not done"
-            return lifecycle.Raised(error)
+            _refuse_unrun(self._consumer.processor(message))
         except BaseException as error:  # noqa: BLE001  # the rest of the batch still gets its answer
+            # Whatever a processor raises means "not done", if it could raise of its own accord.
+            if isinstance(error, Exception) and not isinstance(error, MemoryError):
+                return lifecycle.Raised(error)
             return lifecycle.Interrupted(error)
         return lifecycle.Returned()
 
-    def _may_start(self, invocation: _Invocation) -> bool:
-        return invocation.deadline.allows(self.minimum_remaining)
+    # Threads
+
+    def _start(self, work: Callable[[], None]) -> None:
+        """Have work done by another thread; what it raises is raised by the main thread."""
+        # The processor may rely on context variables that were set around the handler.
+        job = self._consumer.threads.submit(copy_context().run, work)
+        job.add_done_callback(self._ended)
+
+    def _ended(self, job: Future[None]) -> None:
+        with self._lock:
+            self._broken = self._broken or job.exception()
+            self._changed.notify_all()
+
+    def _run_ready(self) -> None:
+        """Run processors beside the main thread, as long as there are any to start."""
+        while True:
+            with self._lock:
+                self._agenda = self._checked()
+                if not self._agenda.ready or self._agenda.stopped or self._closed:
+                    return
+                self._agenda, tasks = self._agenda.next()
+            self._do(tasks)
+
+    def _flush(self) -> None:
+        """Confirm what has returned, as long as there is any."""
+        while tasks := self._gathered():
+            self._do(tasks)
+            with self._lock:
+                self._flight_since = None
+                self._changed.notify_all()
+
+    def _gathered(self) -> tuple[Task, ...]:
+        """The completions, once the first of them has waited a round trip for company."""
+        while True:
+            with self._lock:
+                self._flushing = self._gathered_at is not None and not self._closed
+                if self._gathered_at is None or self._closed:
+                    return ()
+                company = self._gathered_at + self._round_trip - self._clock.elapsed()
+                if company <= 0:
+                    self._flight_since, self._gathered_at = self._gathered_at, None
+                    self._agenda, tasks = self._agenda.flush()
+                    return tasks
+            time.sleep(company / 1000)
 
 
 def _refuse_unrun(result: object) -> None:
@@ -267,8 +364,8 @@ def _refuse_unrun(result: object) -> None:
     Raises:
         InvalidResultError: the result is an awaitable or an iterator, whose work has not run.
     """
-    if isinstance(result, Awaitable | Iterator | AsyncIterator):
-        if isinstance(result, Coroutine | Generator):
+    if isinstance(result, abc.Awaitable | abc.Iterator | abc.AsyncIterator):
+        if isinstance(result, abc.Coroutine | abc.Generator):
             result.close()
         raise InvalidResultError(
             f"the processor returned a {type(result).__name__}, whose work has not run: do the "

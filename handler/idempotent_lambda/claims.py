@@ -3,14 +3,14 @@
 Each condition is written here once and nowhere else; docs/protocol.md says why each is there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NewType, Protocol
 
 from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Seconds, seconds_after
-from idempotent_lambda.conditions import Absent, Compare, Either, Every
-from idempotent_lambda.errors import StoreRefusedError
+from idempotent_lambda.conditions import Absent, Compare, Either, Every, holds
+from idempotent_lambda.errors import StoreError, StoreRefusedError
 
 Owner = NewType("Owner", str)
 """The random id of one claim, constant over every retry of that claim."""
@@ -44,9 +44,7 @@ class Record:
     attempts: int | None = None
 
 
-EXPIRED = Every(
-    (Compare("status", "=", "completed"), Compare("expires_at", "<=", "now_seconds")),
-)
+EXPIRED = Every((Compare("status", "=", "completed"), Compare("expires_at", "<=", "now_seconds")))
 """Completed, and the retention is over. Until TTL deletes it the record is still there."""
 
 LAPSED = Every(
@@ -103,24 +101,18 @@ class ClaimRequest(Request):
 
     Attributes:
         takeover: whether a lapsed record may be claimed.
+        redelivered: the source has handed the message out before, so it probably has a record.
     """
 
     lease_expires_at: EpochMillis
     takeover: bool
+    redelivered: bool = False
 
-    @classmethod
-    def of(
-        cls, request: Request, *, lease_expires_at: EpochMillis, takeover: bool
-    ) -> "ClaimRequest":
-        """A claim for the owner and record of a request."""
-        return cls(
-            record_id=request.record_id,
-            owner=request.owner,
-            now=request.now,
-            retention=request.retention,
-            lease_expires_at=lease_expires_at,
-            takeover=takeover,
-        )
+    @property
+    def operands(self) -> Mapping[str, Any]:
+        """The values of all operands, by name."""
+        more = {"lease_expires_at": self.lease_expires_at, "zero": 0, "one": 1}
+        return {**super(ClaimRequest, self).operands, **more}
 
     @property
     def expires_at(self) -> EpochSeconds:
@@ -194,23 +186,28 @@ ClaimOutcome = Claimed | Duplicate | Busy | Lapsed
 CompleteOutcome = Completed | LostLease
 ReleaseOutcome = Released | LostLease
 
+ClaimAnswer = ClaimOutcome | StoreError
+CompleteAnswer = CompleteOutcome | StoreError
+ReleaseAnswer = ReleaseOutcome | StoreError
+
 
 class ClaimStore(Protocol):
     """A table of records. One suite (tests/contracts) holds every implementation to this.
 
-    Every method raises `StoreRefusedError` or `StoreUnavailableError`. It makes no call whose
-    worst case would not end before the deadline's reserve, except the first of a completion or
-    release.
+    Every method takes requests for different records and answers each in its place: with its
+    outcome, or with the `StoreRefusedError` or `StoreUnavailableError` that kept it from one. It
+    makes no call whose worst case would not end before the deadline's reserve, except the first
+    of a completion or release. Threads may call it at the same time.
     """
 
-    def claim(self, request: ClaimRequest, deadline: Deadline) -> ClaimOutcome:
-        """Take the record if its condition holds."""
+    def claim(self, requests: Sequence[ClaimRequest], deadline: Deadline) -> Sequence[ClaimAnswer]:
+        """Take each record if its condition holds."""
 
-    def complete(self, request: Request, deadline: Deadline) -> CompleteOutcome:
-        """Complete the record if it is still the owner's; insists until the deadline."""
+    def complete(self, requests: Sequence[Request], deadline: Deadline) -> Sequence[CompleteAnswer]:
+        """Complete each record if it is still the owner's; insists until the deadline."""
 
-    def release(self, request: Request, deadline: Deadline) -> ReleaseOutcome:
-        """Delete the record if it is still the owner's."""
+    def release(self, requests: Sequence[Request], deadline: Deadline) -> Sequence[ReleaseAnswer]:
+        """Delete each record if it is still the owner's."""
 
 
 def claimed_record(found: Record | None, request: ClaimRequest) -> Record:
@@ -226,16 +223,15 @@ def claimed_record(found: Record | None, request: ClaimRequest) -> Record:
     )
 
 
-def completed_record(found: Record, request: Request) -> Record:
-    """The record after a successful completion."""
-    return Record(
-        id=found.id,
-        status=Status.COMPLETED,
-        owner=found.owner,
-        expires_at=request.expires_at,
-        created_at=found.created_at,
-        completed_at=request.now,
-    )
+def seen_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome | None:
+    """What a claim means that has only read its record; None where it may be claimed.
+
+    Raises:
+        StoreRefusedError: see `refused_claim`.
+    """
+    if holds(request.condition, found, request.operands):
+        return None
+    return refused_claim(found, request)
 
 
 def refused_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome:
@@ -269,6 +265,6 @@ def refused_completion(found: Record | None, request: Request) -> CompleteOutcom
     return Completed(recovered=True) if found.owner == request.owner else LostLease(completed=True)
 
 
-def refused_release(found: Record | None) -> ReleaseOutcome:
+def refused_release(found: Record | None, _request: Request) -> ReleaseOutcome:
     """What a release means whose condition failed on the record that was found."""
     return Released() if found is None else LostLease(found.status == Status.COMPLETED)

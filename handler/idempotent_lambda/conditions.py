@@ -1,12 +1,12 @@
 """Conditions as data: each is written once and rendered for every engine that must keep it.
 
-`expression` renders one for DynamoDB, `holds` decides it in Python for the in-memory store and
-the simulation. Operands are names; their values come with each call.
+`rendered` writes one in a language of DynamoDB's, `holds` decides it in Python for the in-memory
+store and the simulation. Operands are names; their values come with each call.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, assert_never
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +58,45 @@ def holds(condition: Condition, record: Any | None, operands: Mapping[str, Any])
             return all(holds(part, record, operands) for part in parts)
         case Either(parts):
             return any(holds(part, record, operands) for part in parts)
-        case _:
-            assert_never(condition)
 
 
-def expression(condition: Condition, *, key: str) -> str:
-    """The DynamoDB condition expression, with every name and value aliased.
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a language writes the parts of a condition; the braces take a name.
+
+    Attributes:
+        absent: that there is no attribute of this name.
+        attribute: the value of an attribute.
+        operand: the value that comes with the call.
+    """
+
+    absent: str
+    attribute: str
+    operand: str
+
+
+EXPRESSION = Dialect("attribute_not_exists(#{})", "#{}", ":{}")
+"""Condition expressions, with every name and value aliased."""
+
+PARTIQL = Dialect('"{}" IS MISSING', '"{}"', "?")
+"""PartiQL; the operands follow in the order in which an expression names them."""
+
+
+def rendered(condition: Condition, dialect: Dialect, *, key: str) -> str:
+    """The condition in a dialect.
 
     Args:
         condition: what to render.
+        dialect: the language.
         key: the partition key's attribute, whose absence is the record's absence.
     """
     match condition:
         case Absent():
-            return f"attribute_not_exists(#{key})"
+            return dialect.absent.format(key)
         case Compare(attribute, comparator, operand):
-            return f"#{attribute} {comparator} :{operand}"
+            left, right = dialect.attribute.format(attribute), dialect.operand.format(operand)
+            return f"{left} {comparator} {right}"
         case Every(parts):
-            return "(" + " AND ".join(expression(part, key=key) for part in parts) + ")"
+            return "(" + " AND ".join(rendered(part, dialect, key=key) for part in parts) + ")"
         case Either(parts):
-            return "(" + " OR ".join(expression(part, key=key) for part in parts) + ")"
-        case _:
-            assert_never(condition)
+            return "(" + " OR ".join(rendered(part, dialect, key=key) for part in parts) + ")"

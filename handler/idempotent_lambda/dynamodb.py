@@ -1,31 +1,35 @@
-"""The only module that talks to DynamoDB: one conditional write per claim and per settlement.
+"""The only module that talks to DynamoDB: claims and settlements, one alone or many together.
 
-Relied on: a failed condition returns the item when ReturnValuesOnConditionCheckFailure asks for
-it: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
+One is a conditional write that answers with the record when it is refused. Many are PartiQL
+statements in one call; what they leave open is read together or done alone.
+
+Relied on, from
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html:
+at most 25 statements, each for another item, no reads among writes, and an answer for each, errors
+included, inside a call that succeeded. So it is not the SDK that retries what is throttled:
+https://github.com/boto/boto3/issues/3834
 """
 
 import random
 import re
-from collections.abc import Mapping
-from itertools import count
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, fields
+from functools import cached_property, partial
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
 from botocore import exceptions
 from botocore.config import Config
 
-from idempotent_lambda import claims
-from idempotent_lambda.claims import ClaimRequest, Owner, Record, Request
-from idempotent_lambda.clock import (
-    REQUEST_MILLIS,
-    Clock,
-    Deadline,
-    EpochMillis,
-    EpochSeconds,
-    Millis,
-)
-from idempotent_lambda.conditions import Condition, expression
+from idempotent_lambda import __version__, claims, writes
+from idempotent_lambda.claims import ClaimRequest, Record, Request
+from idempotent_lambda.clock import REQUEST_MILLIS, Clock, Deadline, Millis
 from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavailableError
+from idempotent_lambda.telemetry import Observer
+from idempotent_lambda.writes import Write
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -33,74 +37,42 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_MILLIS = 500
 READ_TIMEOUT_MILLIS = REQUEST_MILLIS - CONNECT_TIMEOUT_MILLIS
 
-ATTEMPTS = 3
-"""Of a claim or a release, at most; a completion insists until the deadline."""
-
 FIRST_BACKOFF_MILLIS = 100
 LONGEST_BACKOFF_MILLIS = 1000
 
-# Refusals that pass: nothing was written, and the same request may succeed later.
-_THROTTLED = {
-    "LimitExceededException",
-    "ProvisionedThroughputExceededException",
-    "ReplicatedWriteConflictException",
-    "RequestLimitExceeded",
-    "Throttling",
-    "ThrottlingException",
-    "TransactionConflictException",
-}
+MOST_STATEMENTS = 25
+MOST_KEYS = 100
+"""In one read: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html"""
+
+PARALLEL_CALLS = 8
+CONNECTIONS = PARALLEL_CALLS + 2
+"""The two threads of a batch may ask meanwhile."""
+
+# The codes of calls end in Exception, those of statements do not.
+
+_THROTTLED = re.compile(
+    "LimitExceeded|ProvisionedThroughputExceeded|ReplicatedWriteConflict|RequestLimitExceeded|"
+    "Throttling|TransactionConflict|UnprocessedKeys"
+)
+"""It passes: nothing was written, and the same request may succeed later."""
+
+_UNSUPPORTED = re.compile("AccessDenied|NotImplemented|UnknownOperation|UnsupportedOperation")
+"""A role may lack it, or an engine: then every claim and settlement is a call of its own."""
+
+_TEXTS = ("id", "status", "owner")
+_REFUSED = re.compile("ConditionalCheckFailed|DuplicateItem")
 _SERVER_ERROR = 500
-_CONDITION_FAILED = "ConditionalCheckFailedException"
-
-_CLAIM = (
-    "SET #status = :in_progress, #owner = :owner, #lease_expires_at = :lease_expires_at, "
-    "#expires_at = :expires_at, #created_at = if_not_exists(#created_at, :now_millis), "
-    "#attempts = if_not_exists(#attempts, :zero) + :one REMOVE #completed_at"
-)
-_COMPLETE = (
-    "SET #status = :completed, #completed_at = :now_millis, #expires_at = :expires_at "
-    "REMOVE #lease_expires_at, #attempts"
-)
 
 
-class _Write:
-    """One kind of conditional write, rendered once."""
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """The condition did not hold.
 
-    def __init__(self, operation: str, condition: Condition, update: str = "") -> None:
-        self.operation = operation
-        self.settles = condition is claims.OWNED
-        text = expression(condition, key="id")
-        # DynamoDB refuses aliases that no expression uses.
-        self._operands = sorted(set(re.findall(r":(\w+)", f"{update} {text}")))
-        self._constant: dict[str, Any] = {
-            "ConditionExpression": text,
-            "ExpressionAttributeNames": {
-                f"#{name}": name for name in re.findall(r"#(\w+)", f"{update} {text}")
-            },
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        }
-        if update:
-            self._constant |= {"UpdateExpression": update, "ReturnValues": "UPDATED_NEW"}
+    Attributes:
+        item: the record as it is; None too where the answer does not tell.
+    """
 
-    def parameters(self, table: str, record_id: str, operands: Mapping[str, Any]) -> dict[str, Any]:
-        """The request for one record."""
-        values = ((name, operands[name]) for name in self._operands)
-        return self._constant | {
-            "TableName": table,
-            "Key": {"id": {"S": record_id}},
-            "ExpressionAttributeValues": {
-                f":{name}": {"S": value} if isinstance(value, str) else {"N": str(value)}
-                for name, value in values
-            },
-        }
-
-
-_WRITES = {
-    "claim": _Write("UpdateItem", claims.FREE, _CLAIM),
-    "takeover": _Write("UpdateItem", claims.CLAIMABLE, _CLAIM),
-    "complete": _Write("UpdateItem", claims.OWNED, _COMPLETE),
-    "release": _Write("DeleteItem", claims.OWNED),
-}
+    item: Any = None
 
 
 def new_client() -> "DynamoDBClient":
@@ -114,99 +86,239 @@ def new_client() -> "DynamoDBClient":
         read_timeout=READ_TIMEOUT_MILLIS / 1000,
         retries={"mode": "standard", "total_max_attempts": 1},
         parameter_validation=False,
+        max_pool_connections=CONNECTIONS,
+        # Otherwise the SDK composes its own for every call, a fifth of what a call costs.
+        user_agent=f"idempotent-lambda/{__version__}",
         tcp_keepalive=True,
     )
     return botocore.session.get_session().create_client("dynamodb", config=config)  # type: ignore[return-value]  # typed per service by boto3 only
 
 
+@dataclass
 class DynamoDBClaimStore:
-    """Claims in a DynamoDB table, one round trip each."""
+    """Claims in a DynamoDB table: many together in one round trip, one alone in one.
 
-    def __init__(self, client: "DynamoDBClient", table_name: str, clock: Clock) -> None:
-        self._calls = {"UpdateItem": client.update_item, "DeleteItem": client.delete_item}
-        self._table_name = table_name
-        self._clock = clock
+    Attributes:
+        client: as `new_client` makes it.
+        table_name: the table of records.
+        clock: for the pauses between attempts.
+        observer: told when claims cannot be made together.
+        together: whether to try.
+    """
 
-    def claim(self, request: ClaimRequest, deadline: Deadline) -> claims.ClaimOutcome:
+    client: Any
+    table_name: str
+    clock: Clock
+    observer: Observer
+    together: bool = True
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    @cached_property
+    def _threads(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(PARALLEL_CALLS)
+
+    def claim(self, requests: Sequence[ClaimRequest], deadline: Deadline) -> list[Any]:
         """See `ClaimStore.claim`."""
-        write = _WRITES["takeover" if request.takeover else "claim"]
-        more = {"lease_expires_at": request.lease_expires_at, "zero": 0, "one": 1}
-        answer, found = self._write(write, request, deadline, ATTEMPTS, more)
-        if answer is None:
-            return claims.refused_claim(found, request)
-        try:
-            return claims.Claimed(request.owner, int(answer["Attributes"]["attempts"]["N"]))
-        except (KeyError, ValueError) as error:
-            problem = f"the answer to a claim is not understood: {error!r}"
-            raise StoreUnavailableError("BadAnswer", problem, maybe_written=True) from None
+        return self._decided(requests, deadline)
 
-    def complete(self, request: Request, deadline: Deadline) -> claims.CompleteOutcome:
+    def complete(self, requests: Sequence[Request], deadline: Deadline) -> list[Any]:
         """See `ClaimStore.complete`."""
-        answer, found = self._write(_WRITES["complete"], request, deadline, attempts=None)
-        return claims.refused_completion(found, request) if answer is None else claims.Completed()
+        return self._decided(requests, deadline, writes.COMPLETE)
 
-    def release(self, request: Request, deadline: Deadline) -> claims.ReleaseOutcome:
+    def release(self, requests: Sequence[Request], deadline: Deadline) -> list[Any]:
         """See `ClaimStore.release`."""
-        answer, found = self._write(_WRITES["release"], request, deadline, ATTEMPTS)
-        return claims.refused_release(found) if answer is None else claims.Released()
+        return self._decided(requests, deadline, writes.RELEASE)
 
-    def _write(
-        self,
-        write: _Write,
-        request: Request,
-        deadline: Deadline,
-        attempts: int | None,
-        more: Mapping[str, Any] | None = None,
-    ) -> tuple[Any | None, Record | None]:
-        """The answer, or None and the record on which the condition failed.
+    def _decided(
+        self, requests: Sequence[Any], deadline: Deadline, write: Write | None = None
+    ) -> list[Any]:
+        """The outcomes of a write, or of claims: of all together, and alone of what is open then.
 
-        Every attempt sends the same request, so an owner that meets its own token knows that an
-        earlier one got through. ``attempts`` None insists until the deadline. A settlement is
-        tried once whatever the time: cut short it costs a redelivery, not tried it costs a
-        repetition or blocks the key.
+        One alone is told why it is refused.
         """
-        operands = {**request.operands, **(more or {})}
-        parameters = write.parameters(self._table_name, request.record_id, operands)
-        call = self._calls[write.operation]
-        problem = "too little time is left for a request"
-        error: StoreError = StoreUnavailableError("NoTime", problem, maybe_written=False)
-        for made in count() if attempts is None else range(attempts):
-            pause = _backoff(made)
-            certain = made == 0 and write.settles
-            if not (certain or deadline.allows(Millis(pause + REQUEST_MILLIS))):
-                break
-            self._clock.sleep(pause)
-            try:
-                return call(**parameters), None
-            except exceptions.ClientError as failure:
-                if failure.response["Error"]["Code"] == _CONDITION_FAILED:
-                    return None, _record(failure.response.get("Item"))
-                error = self._error(write, failure, error)
-            except exceptions.BotoCoreError as failure:
-                error = self._error(write, failure, error)
-            if isinstance(error, StoreRefusedError):
-                break
-        raise error
+        outcomes: dict[str, Any] = {request.record_id: None for request in requests}
+        if self.together and len(requests) > 1:
+            ask = partial(self._executed, write) if write else self._claimed
+            answers = ask(requests, deadline)
+            outcomes |= {each.record_id: it for each, it in answers}
+        left = [each for each in requests if self._is_open(outcomes[each.record_id])]
 
-    def _error(self, write: _Write, failure: Exception, before: StoreError) -> StoreError:
+        def alone(request: Any) -> Any:
+            return self._alone(write or writes.CLAIMS[request.takeover], request, deadline)
+
+        for request, outcome in zip(left, self._in_parallel(alone, left), strict=True):
+            before, outcomes[request.record_id] = outcomes[request.record_id], outcome
+            if isinstance(before, StoreError) and isinstance(outcome, StoreError):
+                outcome.maybe_written |= before.maybe_written
+        return [outcomes[request.record_id] for request in requests]
+
+    def _is_open(self, outcome: object) -> bool:
+        """Whether it takes a call alone; the first time that groups are not to be had is told."""
+        if not (isinstance(outcome, StoreError) and _UNSUPPORTED.match(outcome.code)):
+            return outcome is None or isinstance(outcome, _Refusal)
+        with self._lock:
+            first, self.together = self.together, False
+        if first:
+            self.observer.fell_back(outcome)
+        return True
+
+    def _claimed(
+        self, requests: Sequence[ClaimRequest], deadline: Deadline
+    ) -> Iterable[tuple[ClaimRequest, Any | None]]:
+        """The outcomes of claims; None where an expired record may be claimed, but only alone.
+
+        A message that was delivered before probably has a record. To look first costs a fifth of
+        a write that is refused, and tells at once what it takes a look to tell anyway.
+        """
+        new = []
+        redelivered = [request for request in requests if request.redelivered]
+        for request, item in self._looked(redelivered, deadline):
+            if item is None:
+                new.append(request)
+            else:
+                yield request, _judged(claims.seen_claim, item, request)
+        new += [request for request in requests if not request.redelivered]
+        existing = []
+        for request, answer in self._executed(writes.CLAIMS[False], new, deadline):
+            if isinstance(answer, _Refusal):
+                existing.append(request)
+            else:
+                yield request, answer
+        # What exists may be the own record, made by an attempt whose answer was lost.
+        for request, item in self._looked(existing, deadline, maybe_written=True):
+            yield request, _judged(claims.seen_claim, item, request)
+
+    def _alone(self, write: Write, request: Request, deadline: Deadline) -> Any | StoreError:
+        """The outcome of one conditional write."""
+        call = write.call(self.table_name, request)
+
+        def send(_: Sequence[Request]) -> list[Any]:
+            return [write.done(request, getattr(self.client, write.method)(**call))]
+
+        (answer,) = self._insist(write.operation, send, deadline, write, [request])
+        if isinstance(answer, _Refusal):
+            return _judged(write.refused, answer.item, request)
+        return answer
+
+    def _executed(
+        self, write: Write, requests: Sequence[Any], deadline: Deadline
+    ) -> Iterable[tuple[Any, Any | _Refusal | StoreError]]:
+        """Each request with what became of its statement."""
+        operation = "BatchExecuteStatement"
+
+        def outcome(request: Any, answer: Mapping[str, Any]) -> Any:
+            error = answer.get("Error")
+            if error is None:
+                return write.done(request, {})
+            if _REFUSED.match(error["Code"]):
+                return _Refusal()
+            sent, text = error["Code"] == "InternalServerError", error.get("Message", "")
+            return self._error(operation, error["Code"], text, sent=sent)
+
+        def send(part: Sequence[Any]) -> list[Any]:
+            statements = [write.statement(self.table_name, request) for request in part]
+            answers = self.client.batch_execute_statement(Statements=statements)["Responses"]
+            return [outcome(*each) for each in zip(part, answers, strict=True)]
+
+        ask = partial(self._insist, operation, send, deadline, write)
+        return self._asked(ask, requests, MOST_STATEMENTS)
+
+    def _looked(
+        self, requests: Sequence[ClaimRequest], deadline: Deadline, *, maybe_written: bool = False
+    ) -> Iterable[tuple[ClaimRequest, Mapping[str, Any] | StoreError | None]]:
+        """Each request with its record, read consistently."""
+        operation, table = "BatchGetItem", self.table_name
+
+        def send(part: Sequence[ClaimRequest]) -> list[Any]:
+            keys = [{"id": {"S": each.record_id}} for each in part]
+            tables = {table: {"Keys": keys, "ConsistentRead": True}}
+            answer = self.client.batch_get_item(RequestItems=tables)
+            unread = answer.get("UnprocessedKeys", {}).get(table, {"Keys": ()})["Keys"]
+            text = "the table had no capacity left for it"
+            found = {
+                each["id"]["S"]: self._error(operation, "UnprocessedKeys", text) for each in unread
+            }
+            found |= {each["id"]["S"]: each for each in answer["Responses"].get(table, ())}
+            return [found.get(each.record_id) for each in part]
+
+        ask = partial(self._insist, operation, send, deadline, writes.CLAIMS[False])
+        for request, item in self._asked(ask, requests, MOST_KEYS):
+            if isinstance(item, StoreError):
+                item.maybe_written = maybe_written
+            yield request, item
+
+    def _asked(
+        self, ask: Callable[[Sequence[Any]], list[Any]], requests: Sequence[Any], most: int
+    ) -> Iterable[tuple[Any, Any]]:
+        """Each request with its answer, in as many calls as it takes."""
+        parts = [requests[at : at + most] for at in range(0, len(requests), most)]
+        return zip(requests, chain.from_iterable(self._in_parallel(ask, parts)), strict=True)
+
+    def _insist(
+        self,
+        operation: str,
+        send: Callable[[Sequence[Any]], list[Any]],
+        deadline: Deadline,
+        write: Write,
+        requests: Sequence[Any],
+    ) -> list[Any]:
+        """The answers; what is unavailable is asked for again, as often as that write is tried.
+
+        Every attempt sends the same requests, so an owner that meets its own token knows that an
+        earlier one got through.
+        """
+        certain = write.certain and deadline.remaining() > 0
+        if not (certain or deadline.allows(REQUEST_MILLIS)):
+            text = f"no {REQUEST_MILLIS} ms are left: raise the timeout, or send smaller batches"
+            error = partial(self._error, operation, "NoTime", text, passes=True)
+            return [error() for _ in requests]
+        answers: list[Any] = [None] * len(requests)
+        pending = list(range(len(requests)))
+        for made in count() if write.attempts is None else range(write.attempts):
+            pause = _backoff(made)
+            if made and not (pending and deadline.allows(Millis(pause + REQUEST_MILLIS))):
+                break
+            self.clock.sleep(pause)
+            try:
+                sent = send([requests[at] for at in pending])
+            except Exception as error:  # noqa: BLE001  # what the SDK makes of strange answers too
+                sent = [self._failed(operation, error) for _ in pending]
+            for at, answer in zip(pending, sent, strict=True):
+                if made and isinstance(answer, StoreError):
+                    answer.maybe_written |= answers[at].maybe_written
+                answers[at] = answer
+            pending = [at for at in pending if isinstance(answers[at], StoreUnavailableError)]
+        return answers
+
+    def _in_parallel(self, work: Callable[[Any], Any], parts: Sequence[Any]) -> Iterable[Any]:
+        return self._threads.map(work, parts) if len(parts) > 1 else map(work, parts)
+
+    def _failed(self, operation: str, failure: Exception) -> Any:
+        """What the failure of a call means."""
         if isinstance(failure, exceptions.ClientError):
-            code = failure.response["Error"]["Code"]
-            text = failure.response["Error"].get("Message", "")
+            error = failure.response["Error"]
+            if _REFUSED.match(error["Code"]):
+                return _Refusal(failure.response.get("Item"))
             sent = failure.response["ResponseMetadata"]["HTTPStatusCode"] >= _SERVER_ERROR
-            passes = sent or code in _THROTTLED
-        else:
-            code, text = type(failure).__name__, str(failure)
+            return self._error(operation, error["Code"], error.get("Message", ""), sent=sent)
+        if isinstance(failure, exceptions.BotoCoreError):
             sent = isinstance(failure, exceptions.HTTPClientError)
-            passes = sent or isinstance(failure, exceptions.ConnectionError)
-        kind: type[StoreError] = StoreUnavailableError if passes else StoreRefusedError
-        remedy = (
-            "capacity and network path" if passes else "name, region and the role's permissions"
-        )
-        problem = (
-            f"{write.operation} on table {self._table_name!r}: {code}: {text}; "
-            f"check the table's {remedy}"
-        )
-        return kind(code, problem, maybe_written=before.maybe_written or sent)
+            passes = isinstance(failure, exceptions.ConnectionError)
+            code = type(failure).__name__
+            return self._error(operation, code, str(failure), sent=sent, passes=passes)
+        text = f"the answer is not understood: {failure!r}"
+        return self._error(operation, "BadAnswer", text, sent=True)
+
+    def _error(
+        self, operation: str, code: str, text: str, *, sent: bool = False, passes: bool = False
+    ) -> StoreError:
+        """The error; what was sent, and perhaps carried out, may pass as well."""
+        kind: type[StoreError] = StoreRefusedError
+        remedy = "name, region and the role's permissions"
+        if passes or sent or _THROTTLED.match(code):
+            kind, remedy = StoreUnavailableError, "capacity and network path"
+        problem = f"{operation} on table {self.table_name!r}: {code}: {text}; check the table's"
+        return kind(code, f"{problem} {remedy}", maybe_written=sent)
 
 
 def _backoff(made: int) -> Millis:
@@ -215,20 +327,27 @@ def _backoff(made: int) -> Millis:
     return Millis(random.randrange(longest) if made else 0)  # noqa: S311  # guards nothing
 
 
+def _judged(judge: Callable[[Record | None, Any], Any], item: Any, request: Request) -> Any:
+    """What the record means to the request; an error where that cannot be said."""
+    if isinstance(item, StoreError):
+        return item
+    try:
+        return judge(_record(item), request)
+    except StoreRefusedError as error:
+        return error
+
+
 def _record(item: Any) -> Record | None:
     if not item:
         return None
     try:
-        optional = ("lease_expires_at", "completed_at", "attempts")
-        numbers: dict[str, Any] = {name: int(item[name]["N"]) for name in optional if name in item}
-        return Record(
-            id=item["id"]["S"],
-            status=item["status"]["S"],
-            owner=Owner(item["owner"]["S"]),
-            expires_at=EpochSeconds(int(item["expires_at"]["N"])),
-            created_at=EpochMillis(int(item["created_at"]["N"])),
-            **numbers,
-        )
-    except (KeyError, ValueError) as error:
+        # Attributes of a newer version are none of ours.
+        found: dict[str, Any] = {
+            each.name: of["S"] if each.name in _TEXTS else int(of["N"])
+            for each in fields(Record)
+            if (of := item.get(each.name))
+        }
+        return Record(**found)
+    except (KeyError, TypeError, ValueError) as error:
         problem = f"the record of this key is damaged, mend or delete it: {error!r}"
         raise StoreRefusedError("DamagedRecord", problem, maybe_written=False) from None

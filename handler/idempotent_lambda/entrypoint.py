@@ -51,11 +51,8 @@ def load_processor(name: str) -> Processor:
         raise InvalidProcessorError(name, problem) from error
     processor: Processor | None = getattr(module, function_name, None)
     if not callable(processor):
-        found = [
-            each
-            for each, value in vars(module).items()
-            if inspect.isfunction(value) and value.__module__ == module_name
-        ]
+        functions = inspect.getmembers(module, inspect.isfunction)
+        found = [each for each, value in functions if value.__module__ == module_name]
         problem = f"{module_name!r} has no such function; it has {_listed(found)}"
         raise InvalidProcessorError(name, problem)
     kinds = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
@@ -91,16 +88,18 @@ def wire(settings: Settings) -> Callable[[object, LambdaContext], PartialBatchRe
         InvalidProcessorError: see `load_processor`.
     """
     clock = SystemClock()
+    observer = JsonLines(clock, hash_keys=settings.hash_keys)
     consumer = Consumer(
         processor=load_processor(settings.processor),
-        store=DynamoDBClaimStore(new_client(), settings.table, clock),
+        store=DynamoDBClaimStore(new_client(), settings.table, clock, observer),
         key_rule=settings.key_rule,
         clock=clock,
-        observer=JsonLines(clock, hash_keys=settings.hash_keys),
+        observer=observer,
         retention=settings.retention,
         lease_margin=settings.lease_margin,
         minimum_remaining=settings.minimum_remaining,
         max_receive_count=settings.max_receive_count,
+        concurrency=settings.concurrency,
     )
 
     def handle(event: object, context: LambdaContext) -> PartialBatchResponse:

@@ -6,7 +6,7 @@ The record id is injective: two different keys never share a record, and one key
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jmespath
 import jmespath.exceptions
@@ -31,8 +31,7 @@ SEPARATOR = "#"
 domain of keys that are no plain text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """One idempotency key.
 
     Attributes:

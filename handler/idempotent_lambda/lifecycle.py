@@ -8,19 +8,8 @@ code runs in production and under a test that tries every order of events.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from idempotent_lambda.claims import (
-    Busy,
-    Claimed,
-    ClaimOutcome,
-    Completed,
-    CompleteOutcome,
-    Duplicate,
-    Lapsed,
-    LostLease,
-    Owner,
-    Released,
-    ReleaseOutcome,
-)
+from idempotent_lambda import claims
+from idempotent_lambda.claims import Claimed, Owner
 from idempotent_lambda.errors import StoreError
 
 
@@ -46,7 +35,7 @@ class Outcome(StrEnum):
     NOT_STARTED = "not_started"
     """Too little time was left, or the batch was stopped; the processor did not run."""
     DEFERRED = "deferred"
-    """Interrupted twice or more, and not run beside what the dead-letter queue could get next."""
+    """Lapsed twice or more, and not run beside what the dead-letter queue could get next."""
     REJECTED = "rejected"
     """No key: the processor did not run."""
 
@@ -131,31 +120,34 @@ class Unanswered:
 
 
 Reply = (
-    ClaimOutcome | CompleteOutcome | ReleaseOutcome | Returned | Raised | Interrupted | Unanswered
+    claims.ClaimOutcome
+    | claims.CompleteOutcome
+    | claims.ReleaseOutcome
+    | Returned
+    | Raised
+    | Interrupted
+    | Unanswered
 )
 
 
-def advance(  # noqa: C901, PLR0911, PLR0912  # the table of transitions, one row each
-    step: Step, reply: Reply, *, may_start: bool
-) -> Step | End:
+def advance(step: Step, reply: Reply) -> Step | End:  # noqa: C901, PLR0911, PLR0912  # a row each
     """The step after ``step`` was done and answered by ``reply``.
 
     Args:
         step: what was done.
         reply: how it ended.
-        may_start: whether a processor started now has the minimum time left.
 
     Raises:
         TypeError: such a reply never follows such a step.
     """
     match step, reply:
         case Claim(), Claimed():
-            return Run(reply) if may_start else Release(reply.owner, Outcome.NOT_STARTED)
-        case Claim(), Duplicate():
+            return Run(reply)
+        case Claim(), claims.Duplicate():
             return Settled(Outcome.DUPLICATE, acknowledged=True)
-        case Claim(), Busy():
+        case Claim(), claims.Busy():
             return Settled(Outcome.BUSY)
-        case Claim(), Lapsed(attempts):
+        case Claim(), claims.Lapsed(attempts):
             return PutOff(attempts)
         case Claim(), Unanswered(owner, error):
             # Fail closed: the effect must not run. If the claim did get through, giving it back
@@ -169,14 +161,14 @@ def advance(  # noqa: C901, PLR0911, PLR0912  # the table of transitions, one ro
             return Release(claim.owner, Outcome.FAILED)
         case Run(), Interrupted():
             return Settled(Outcome.INTERRUPTED)
-        case Complete(), Completed():
+        case Complete(), claims.Completed():
             return Settled(Outcome.COMPLETED, acknowledged=True)
-        case Complete(), LostLease(completed):
+        case Complete(), claims.LostLease(completed):
             return Settled(Outcome.LOST_LEASE, acknowledged=completed)
         case Complete(), Unanswered():
             # The effect is done, so the claim is never given back here.
             return Settled(Outcome.UNCONFIRMED)
-        case Release(_, outcome), Released() | LostLease() | Unanswered():
+        case Release(_, outcome), claims.Released() | claims.LostLease() | Unanswered():
             return Settled(outcome)
         case _:
             raise TypeError(f"{reply!r} is no reply to {step!r}")

@@ -158,7 +158,7 @@ def _decoded(body: object) -> tuple[Any, str | None]:
     if not isinstance(body, str):
         return None, "the record has no body"
     try:
-        return json.loads(body, parse_constant=_refuse_constant), None
+        return _JSON.decode(body), None
     except json.JSONDecodeError as error:
         return body, f"{error.msg} at character {error.pos}"
     except (ValueError, RecursionError) as error:
@@ -168,6 +168,9 @@ def _decoded(body: object) -> tuple[Any, str | None]:
 def _refuse_constant(name: str) -> NoReturn:
     # Python reads NaN and Infinity, which are not JSON and equal nothing, not even themselves.
     raise ValueError(name)
+
+
+_JSON = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _receive_count(attributes: object) -> int:

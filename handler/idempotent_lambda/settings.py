@@ -28,6 +28,7 @@ class Settings:
         lease_margin: added to the deadline: at least clock skew plus the delay of Lambda's kill.
         minimum_remaining: no processor starts with less time left.
         max_receive_count: how often the queue delivers a message before it dead-letters it.
+        concurrency: how many messages of a batch run at the same time.
         hash_keys: whether log lines show keys hashed.
     """
 
@@ -38,6 +39,7 @@ class Settings:
     lease_margin: Millis
     minimum_remaining: Millis
     max_receive_count: int
+    concurrency: int
     hash_keys: bool
 
     @classmethod
@@ -59,6 +61,7 @@ class Settings:
                 reader.number("IDEMPOTENCY_MINIMUM_REMAINING_MILLIS", default=1000)
             ),
             max_receive_count=reader.number("IDEMPOTENCY_MAX_RECEIVE_COUNT", default=3),
+            concurrency=reader.number("IDEMPOTENCY_CONCURRENCY", default=1),
             hash_keys=reader.choice("IDEMPOTENCY_LOG_KEYS", LOG_KEYS) == "hashed",
         )
         if reader.problems:

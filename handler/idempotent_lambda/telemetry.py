@@ -12,29 +12,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol, TextIO
 
-from idempotent_lambda.claims import Claimed, Completed, Lapsed, LostLease
+from idempotent_lambda import claims, lifecycle
 from idempotent_lambda.clock import Clock, Millis
+from idempotent_lambda.errors import StoreError
 from idempotent_lambda.keys import Key
-from idempotent_lambda.lifecycle import (
-    Claim,
-    Complete,
-    Interrupted,
-    Outcome,
-    Raised,
-    Release,
-    Reply,
-    Run,
-    Settled,
-    Step,
-    Unanswered,
-)
+from idempotent_lambda.lifecycle import Outcome, Settled
 from idempotent_lambda.messages import Delivery
 
 MAXIMUM_KEY_CHARACTERS = 500
 MAXIMUM_ERROR_CHARACTERS = 1000
 MAXIMUM_FRAMES = 10
 
-_DURATIONS = {Claim: "claim_ms", Run: "run_ms", Complete: "settle_ms", Release: "settle_ms"}
+_JSON = json.JSONEncoder(separators=(",", ":"))
+_DURATIONS = {"Claim": "claim_ms", "Run": "run_ms", "Complete": "settle_ms", "Release": "settle_ms"}
+_FIELDS = tuple(dict.fromkeys(_DURATIONS.values()))
 _QUIET = frozenset({Outcome.COMPLETED, Outcome.DUPLICATE, Outcome.BUSY})
 
 
@@ -60,28 +51,33 @@ class Trace:
     durations: dict[str, Millis] = field(default_factory=dict)
     errors: list[BaseException] = field(default_factory=list)
 
-    def note(self, step: Step, reply: Reply, spent: Millis) -> None:
+    def note(self, step: lifecycle.Step, reply: lifecycle.Reply, spent: Millis) -> None:
         """Take down one step, its reply and how long it took."""
-        self.durations[_DURATIONS[type(step)]] = spent
+        self.durations[_DURATIONS[type(step).__name__]] = spent
         match reply:
-            case Claimed(_, attempts, recovered):
+            case claims.Claimed(_, attempts, recovered):
                 self.attempts = attempts
                 self.takeover = attempts > 1
                 self.recovered = recovered
-            case Completed(recovered):
+            case claims.Completed(recovered):
                 self.recovered |= recovered
-            case Lapsed(attempts):
+            case claims.Lapsed(attempts):
                 self.attempts = attempts
-            case LostLease():
+            case claims.LostLease():
                 self.lease_lost = True
-            case Raised(error) | Interrupted(error) | Unanswered(_, error):
+            case lifecycle.Raised(error) | lifecycle.Interrupted(error):
+                self.errors.append(error)
+            case lifecycle.Unanswered(_, error):
                 self.errors.append(error)
             case _:
                 pass
 
 
 class Observer(Protocol):
-    """Told of every message, once, when it is settled."""
+    """Told of every message, once, when it is settled; and when claims cannot be made together.
+
+    Threads may call it at the same time.
+    """
 
     def settled(
         self, delivery: Delivery, key: Key | None, settled: Settled, trace: Trace, *, follows: bool
@@ -97,6 +93,9 @@ class Observer(Protocol):
                 one shares that one's end.
         """
 
+    def fell_back(self, error: StoreError) -> None:
+        """From now on every claim and settlement is a call of its own; ``error`` is why."""
+
 
 class JsonLines:
     """Writes one JSON object per message."""
@@ -110,30 +109,44 @@ class JsonLines:
         self, delivery: Delivery, key: Key | None, settled: Settled, trace: Trace, *, follows: bool
     ) -> None:
         """See `Observer.settled`."""
+        quiet = settled.outcome in _QUIET
+        self._write(
+            "message",
+            "INFO" if quiet else "ERROR",
+            {
+                "outcome": settled.outcome,
+                "acknowledged": settled.acknowledged,
+                "key": self._shown(key),
+                "message_id": delivery.id,
+                "request_id": trace.request_id,
+                "receive_count": delivery.receive_count,
+                "coalesced": follows,
+                "takeover": trace.takeover,
+                "attempts": trace.attempts,
+                "recovered": trace.recovered,
+                "lease_lost": trace.lease_lost,
+                **{name: trace.durations.get(name) for name in _FIELDS},
+                "errors": [_described(error) for error in trace.errors],
+            },
+        )
+
+    def fell_back(self, error: StoreError) -> None:
+        """See `Observer.fell_back`."""
+        self._write("fall_back", "WARN", {"errors": [_described(error)]})
+
+    def _write(self, event: str, level: str, details: dict[str, object]) -> None:
         moment = datetime.fromtimestamp(self._clock.now() / 1000, UTC)
         line = {
             # Lambda takes the level of a line only with a timestamp beside it:
             # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
-            "timestamp": f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z",
-            "level": "INFO" if settled.outcome in _QUIET else "ERROR",
-            "event": "message",
-            "outcome": settled.outcome,
-            "acknowledged": settled.acknowledged,
-            "key": self._shown(key),
-            "message_id": delivery.id,
-            "request_id": trace.request_id,
-            "receive_count": delivery.receive_count,
-            "coalesced": follows,
-            "takeover": trace.takeover,
-            "attempts": trace.attempts,
-            "recovered": trace.recovered,
-            "lease_lost": trace.lease_lost,
-            **{name: trace.durations.get(name) for name in _DURATIONS.values()},
-            "errors": [_described(error) for error in trace.errors],
+            "timestamp": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "level": level,
+            "event": event,
+            **details,
         }
         # One write per line, so that lines of several threads never mix.
         stream = self._stream or sys.stdout
-        stream.write(json.dumps(line, ensure_ascii=True, separators=(",", ":")) + "\n")
+        stream.write(_JSON.encode(line) + "\n")
         stream.flush()
 
     def _shown(self, key: Key | None) -> str | None:

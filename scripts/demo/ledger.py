@@ -13,7 +13,8 @@ Everything in the report about orders is a pure function of three files of one J
 ``ledger.jsonl``, ``naive_ledger.jsonl``
     The scan of the ledger of the protected and of the unprotected stack: one line per charge, with
     ``order_id`` and ``charged_at``. The wrapper adds ``killed_owner``, the owner token, to the
-    charge after which it had its process killed or timed out.
+    charge after which it had its process killed or timed out, and at a kill to the charges of its
+    batch-mates that were not confirmed by then.
 """
 
 import json

@@ -34,14 +34,16 @@ LAPSED = Every(LAPSED.parts[:1])
 
 """
 
-# Run on the sabotaged copy: a completed record that is kept for ever must look free in it.
+# Run on the sabotaged copy. A completed record that is kept for ever must look free in it; also to
+# a claim that is refused because there is a record, as one of a batch is, and then reads it.
 PROOF: Final = """
 import sys
-from types import SimpleNamespace
-from idempotent_lambda.claims import FREE, Status
-from idempotent_lambda.conditions import holds
-record = SimpleNamespace(status=Status.COMPLETED, expires_at=2**40)
-sys.exit(not holds(FREE, record, {"completed": Status.COMPLETED, "now_seconds": 1}))
+from idempotent_lambda.claims import ClaimRequest, Record, Status, seen_claim
+record = Record(id="1", status=Status.COMPLETED, owner="a", expires_at=2**40, created_at=0)
+claim = ClaimRequest(
+    record_id="1", owner="b", now=1, retention=1, lease_expires_at=2, takeover=False
+)
+sys.exit(seen_claim(record, claim) is not None)
 """
 
 

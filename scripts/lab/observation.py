@@ -52,16 +52,16 @@ def drain(aws: Aws, queue_url: str) -> dict[str, str]:
     return found
 
 
-def log_lines(aws: Aws, log_group_name: str) -> Iterator[dict[str, Any]]:
-    """The lines that the package wrote about messages, one for each delivery."""
+def log_lines(aws: Aws, log_group_name: str, event: str = "message") -> Iterator[dict[str, Any]]:
+    """The lines that the package wrote about an event: a message has one for each delivery."""
     pages = aws.logs.get_paginator("filter_log_events").paginate(logGroupName=log_group_name)
     for page in pages:
-        for event in page["events"]:
+        for each in page["events"]:
             try:
-                line = json.loads(event["message"])
+                line = json.loads(each["message"])
             except ValueError:
                 continue  # the platform's own lines
-            if isinstance(line, dict) and line.get("event") == "message":
+            if isinstance(line, dict) and line.get("event") == event:
                 yield line
 
 

@@ -30,6 +30,8 @@ HANG_SECONDS: Final = 120.0
 DRIP_PIECES: Final = 6
 DRIP_SECONDS: Final = 0.5
 UPSTREAM_SECONDS: Final = 30.0
+OK: Final = 200
+JSON: Final = [("Content-Type", "application/x-amz-json-1.0")]
 # They concern one connection only, and a proxy has two.
 HOP_BY_HOP: Final = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
@@ -54,6 +56,30 @@ class Fault(StrEnum):
     DRIP = "drip"
     """It is carried out; the answer comes in `DRIP_PIECES`, each `DRIP_SECONDS` after the last."""
 
+    # These strike inside a call for many that succeeds: its last statement, or last key to read.
+    PART_THROTTLED = "throttled part"
+    """The last is refused for lack of capacity, the others are carried out."""
+    PART_ERROR = "500 part"
+    """The last meets an internal error, the others are carried out."""
+    PART_LOST = "lost part"
+    """All are carried out, but the last is answered with an internal error."""
+    PART_DENIED = "denied part"
+    """The last is forbidden, the others are carried out."""
+    SHORT = "short answer"
+    """All are carried out, but for the last there is no answer."""
+    ALL_THROTTLED = "throttled parts"
+    """Each is refused for lack of capacity; nothing is done, and the call succeeds."""
+
+
+PARTS: Final = {
+    Fault.PART_THROTTLED: "ThrottlingError",
+    Fault.PART_ERROR: "InternalServerError",
+    Fault.PART_LOST: "InternalServerError",
+    Fault.PART_DENIED: "AccessDenied",
+    Fault.SHORT: "",
+    Fault.ALL_THROTTLED: "ThrottlingError",
+}
+"""Faults inside calls for many, with the code of the answer; no others can have them."""
 
 ERRORS: Final = {
     Fault.THROTTLE: (400, "ProvisionedThroughputExceededException"),
@@ -73,6 +99,14 @@ class Call:
     operation: str
     body: Mapping[str, Any]
 
+    @property
+    def table(self) -> str | None:
+        """The table it is for; of calls for many, that of the first."""
+        for statement in self.body.get("Statements", ()):
+            # Names stand in double quotes: of the table, and after it of attributes.
+            return str(statement["Statement"].split('"')[1])
+        return next(iter(self.body.get("RequestItems", ())), self.body.get("TableName"))
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -81,6 +115,9 @@ class Seen:
     call: Call
     fault: Fault | None
 
+
+Answer = tuple[int, list[tuple[str, str]], bytes]
+"""Status, headers and body."""
 
 Plan = Callable[[Call], Fault | None]
 """Chooses what happens to a call. Threads ask at the same time."""
@@ -127,7 +164,7 @@ class Chance:
     def __call__(self, call: Call) -> Fault | None:
         """See `Plan`."""
         odds = self.odds.get(call.operation)
-        if not odds or self.table not in (None, call.body.get("TableName")):
+        if not odds or self.table not in (None, call.table):
             return None
         with self._lock:
             draw = self._random.random()
@@ -230,8 +267,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         call = Call(operation, json.loads(body))
         fault = self.server.proxy.plan(call)
-        if fault in (Fault.LOST_RESPONSE, Fault.DRIP):
-            answer = self._passed_on(body)
+        answer = self._prepared(call, body, fault)
         # Written down before the client can see what happened: its owner may look right after.
         self.server.proxy.seen.append(Seen(call, fault))
         match fault:
@@ -250,10 +286,12 @@ class _Handler(BaseHTTPRequestHandler):
                 self._reset()
             case Fault.LOST_REQUEST | Fault.LOST_RESPONSE:
                 self.close_connection = True
+            case _:
+                self._answer(*answer)
 
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _exchange  # noqa: N815  (the base's names)
 
-    def _passed_on(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+    def _passed_on(self, body: bytes) -> Answer:
         # A connection per call: one kept open may be closed by the emulator just now, and whether
         # the call was carried out would be a guess.
         connection = http.client.HTTPConnection(*self.server.upstream, timeout=UPSTREAM_SECONDS)
@@ -270,6 +308,45 @@ class _Handler(BaseHTTPRequestHandler):
             except (OSError, http.client.HTTPException) as error:
                 self.server.proxy.failures.append(f"{self.command} {self.path}: {error!r}")
                 raise
+
+    def _prepared(self, call: Call, body: bytes, fault: Fault | None) -> Answer:
+        """What was carried out before anything is seen of the fault, and what comes of it."""
+        if fault in (Fault.LOST_RESPONSE, Fault.DRIP):
+            return self._passed_on(body)
+        return self._partly(call, fault) if fault in PARTS else (OK, [], b"")
+
+    def _partly(self, call: Call, fault: Fault) -> Answer:
+        """The answer to a call for many when a fault strikes inside it."""
+        if call.operation == "BatchGetItem":
+            return self._read_partly(call, fault)
+        statements = call.body["Statements"]
+        struck = len(statements) if fault is Fault.ALL_THROTTLED else 1
+        carried_out = fault in (Fault.PART_LOST, Fault.SHORT)
+        passed = statements if carried_out else statements[:-struck]
+        status, answer = self._asked({**call.body, "Statements": passed}) if passed else (OK, {})
+        if status == OK:
+            error = {"Error": {"Code": PARTS[fault], "Message": "injected"}}
+            answers = answer.get("Responses", [])[: len(statements) - struck]
+            answers += [] if fault is Fault.SHORT else [error] * struck
+            answer = {"Responses": answers}
+        return status, JSON, json.dumps(answer).encode()
+
+    def _read_partly(self, call: Call, fault: Fault) -> Answer:
+        if fault not in (Fault.PART_THROTTLED, Fault.ALL_THROTTLED):
+            raise ValueError(f"no read has a {fault}")
+        ((table, asked),) = call.body["RequestItems"].items()
+        keys = asked["Keys"]
+        struck = len(keys) if fault is Fault.ALL_THROTTLED else 1
+        passed = {"RequestItems": {table: {**asked, "Keys": keys[:-struck]}}}
+        status, answer = self._asked(passed) if keys[:-struck] else (OK, {"Responses": {}})
+        if status == OK:
+            answer["UnprocessedKeys"] = {table: {**asked, "Keys": keys[-struck:]}}
+        return status, JSON, json.dumps(answer).encode()
+
+    def _asked(self, parameters: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+        status, _, body = self._passed_on(json.dumps(parameters).encode())
+        answer: dict[str, Any] = json.loads(body)
+        return status, answer
 
     def _answer(
         self, status: int, headers: list[tuple[str, str]], body: bytes, pause: float = 0
@@ -301,7 +378,7 @@ class _Handler(BaseHTTPRequestHandler):
         os.close(self.connection.detach())
 
 
-def _error(status: int, code: str) -> tuple[int, list[tuple[str, str]], bytes]:
+def _error(status: int, code: str) -> Answer:
     kind = f"com.amazonaws.dynamodb.v20120810#{code}"
     body = json.dumps({"__type": kind, "message": "injected"}).encode()
-    return status, [("Content-Type", "application/x-amz-json-1.0")], body
+    return status, JSON, body

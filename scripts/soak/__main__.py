@@ -36,10 +36,8 @@ HERE: Final = Path(__file__).parent
 NAMESPACE: Final = "soak"
 MESSAGES: Final = 5000
 BATCH: Final = 10
-# A kill costs all its batch-mates a receive, so a soak with more kills needs more of them.
+# A kill costs all its batch-mates a receive, and two messages that kill come in the same batch.
 MAX_RECEIVE_COUNT: Final = 12
-MAX_RECEIVE_COUNT_OF_A_SHORT_ONE: Final = 6
-SHORT: Final = 1000
 # Above the longest lease. On AWS the mapping needs six times the function's timeout for what is
 # throttled; nothing is here, and what is interrupted comes back sooner.
 VISIBILITY_SECONDS: Final = 6
@@ -153,7 +151,7 @@ def soak(progress: Progress, planned: Plan, output: Path) -> int:
     ):
         account_id = new_account()
         terraform = Terraform(
-            directory=_written(Path(directory), emulator, proxy, planned),
+            directory=_written(Path(directory), emulator, proxy),
             environment=environment(emulator.environment(account_id)),
             report=progress.note,
         )
@@ -189,7 +187,7 @@ def soak(progress: Progress, planned: Plan, output: Path) -> int:
     return 1 if problems else 0
 
 
-def _written(directory: Path, emulator: Emulator, proxy: Proxy, planned: Plan) -> Path:
+def _written(directory: Path, emulator: Emulator, proxy: Proxy) -> Path:
     """Write the root module, its module source beside it; where it is."""
     source = repository(directory / "module.git")
     stack = directory / "stack"
@@ -197,10 +195,9 @@ def _written(directory: Path, emulator: Emulator, proxy: Proxy, planned: Plan) -
     shutil.copy(HERE / "wrapper" / "chaos.py", stack / "src")
     text = (HERE / "terraform" / "main.tf").read_text(encoding="utf-8")
     (stack / "main.tf").write_text(text.replace("MODULE_SOURCE", source), encoding="utf-8")
-    short = len(planned.messages) < SHORT
     values = {
         "emulator_url": emulator.endpoint,
-        "max_receive_count": MAX_RECEIVE_COUNT_OF_A_SHORT_ONE if short else MAX_RECEIVE_COUNT,
+        "max_receive_count": MAX_RECEIVE_COUNT,
         "proxy_url": proxy.endpoint,
     }
     (stack / "terraform.tfvars.json").write_text(json.dumps(values), encoding="utf-8")

@@ -11,6 +11,9 @@ from scripts.demo import ledger
 
 Row = Mapping[str, Any]
 
+ENDING: Final = {"kill", "timeout"}
+"""Faults that end the process, by their first word."""
+
 CLOCK_MILLIS: Final = 20
 """How much later than the claim the processor may have computed when the lease ends."""
 
@@ -23,10 +26,12 @@ class Evidence:
         sent: every message of the producer: ``message_id``, ``order_id``, ``poison``,
             ``duplicate``, and whether it is in the dead-letter queue (``dead_lettered``).
         effects: what the processor wrote down: ``order_id``, ``message_id``, ``receive_count``,
-            ``began_at`` and ``lease_ends_at`` (epoch milliseconds), and ``end``, by which its owner
-            was about to end: "kill", "timeout", "raise" or "".
-        deliveries: the log's line for each: ``message_id``, ``receive_count``, ``outcome``, ...
-        faults: what was armed: ``fault_id``, ``fault``, and whether it ``struck``.
+            ``began_at`` and ``lease_ends_at`` (epoch milliseconds), its ``process``, and ``end``,
+            by which the processor was about to end: "kill", "timeout", "raise" or "".
+        deliveries: the log's line for each that was settled: ``message_id``, ``receive_count``,
+            ``outcome``, ...
+        faults: what was armed: ``fault_id``, ``fault``, whether it ``struck``, and the process that
+            it was ``struck_in``.
     """
 
     sent: Sequence[Row]
@@ -73,10 +78,14 @@ def account(evidence: Evidence) -> Account:
     """Settle the effects against what was sent."""
     unique = frozenset(row["order_id"] for row in evidence.sent)
     poison = frozenset(row["order_id"] for row in evidence.sent if row["poison"])
-    unconfirmed = {
-        (row["message_id"], row["receive_count"])
+    outcomes = {
+        (row["message_id"], row["receive_count"]): str(row["outcome"])
         for row in evidence.deliveries
-        if row["outcome"] == "unconfirmed"
+    }
+    ended = {
+        str(row["struck_in"])
+        for row in evidence.faults
+        if row["struck"] and str(row["fault"]).partition("_")[0] in ENDING
     }
     by_order = defaultdict(list)
     for effect in sorted(evidence.effects, key=lambda row: int(row["began_at"])):
@@ -85,7 +94,7 @@ def account(evidence: Evidence) -> Account:
     repeated, early = set(), set()
     for order_id, rows in by_order.items():
         for before, after in pairwise(rows):
-            cause = _cause(before, unconfirmed)
+            cause = _cause(before, outcomes, ended)
             if cause is None:
                 repeated.add(order_id)
                 continue
@@ -111,9 +120,17 @@ def account(evidence: Evidence) -> Account:
     )
 
 
-def _cause(effect: Row, unconfirmed: Collection[tuple[str, int]]) -> str | None:
-    """Why P5 lets this effect be followed by another one; None if nothing does."""
-    if effect["end"]:
-        return "raised" if effect["end"] == "raise" else "interrupted"
-    delivery = (effect["message_id"], effect["receive_count"])
-    return "unconfirmed" if delivery in unconfirmed else None
+def _cause(
+    effect: Row, outcomes: Mapping[tuple[str, int], str], ended: Collection[str]
+) -> str | None:
+    """Why P5 lets this effect be followed by another one; None if nothing does.
+
+    A process that ends takes along what it ran and what it had not confirmed yet, of other messages
+    too: of those the log has no line. What it had settled it cannot excuse.
+    """
+    if effect["end"] == "raise":
+        return "raised"
+    outcome = outcomes.get((effect["message_id"], effect["receive_count"]))
+    if outcome is None:
+        return "interrupted" if effect["process"] in ended else None
+    return "unconfirmed" if outcome == "unconfirmed" else None

@@ -53,6 +53,10 @@ class Report:
             "errors_500": self.proxy.get(Fault.ERROR, 0),
             "slow": self.proxy.get(Fault.SLOW, 0),
             "hangs": self.proxy.get(Fault.HANG, 0),
+            "throttled_parts": self.proxy.get(Fault.PART_THROTTLED, 0),
+            "errors_500_of_parts": self.proxy.get(Fault.PART_ERROR, 0),
+            "lost_parts": self.proxy.get(Fault.PART_LOST, 0),
+            "short_answers": self.proxy.get(Fault.SHORT, 0),
         }
 
     def figures(self) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from scripts.pack import collected, content, source_hash, write
 ROOT = Path(__file__).parents[2]
 PACKAGE_MODULES = [
     "__init__",
+    "agenda",
     "batch",
     "claims",
     "clock",
@@ -27,6 +28,7 @@ PACKAGE_MODULES = [
     "messages",
     "settings",
     "telemetry",
+    "writes",
 ]
 
 INVOKE = """

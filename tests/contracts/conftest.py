@@ -1,24 +1,46 @@
 """The engines behind the contract suite: every `ClaimStore` must pass it unchanged."""
 
 import secrets
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import count
 from typing import Any, Protocol
 
 import boto3
 import pytest
 from moto import mock_aws
 
-from idempotent_lambda.claims import ClaimStore, Owner, Record
-from idempotent_lambda.clock import Clock
+from idempotent_lambda.claims import (
+    Claimed,
+    ClaimOutcome,
+    ClaimRequest,
+    ClaimStore,
+    Completed,
+    CompleteOutcome,
+    Owner,
+    Record,
+    Released,
+    ReleaseOutcome,
+    Request,
+)
+from idempotent_lambda.clock import Clock, Deadline
 from idempotent_lambda.dynamodb import DynamoDBClaimStore, new_client
+from idempotent_lambda.errors import StoreError
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
+from scripts.lab.emulator import Emulator, new_account
+from tests.handler.bench import Listener
+from tests.requests import claim_of
 
 MOTO = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
     "AWS_DEFAULT_REGION": "eu-central-1",
 }
+
+
+Clients = tuple[Any, Any]
+"""The deployed package's client, and one of the test's own."""
 
 
 class Engine(Protocol):
@@ -46,19 +68,77 @@ class InMemory:
         return self.store.records.get(record_id)
 
 
+class Accompanied:
+    """A store that never goes out alone: every call takes companions along, before and after.
+
+    Companions are for fresh keys, so each must succeed, whatever becomes of those it goes with.
+
+    Args:
+        inner: the store under test.
+        redelivered: whether the source is said to have handed out every message before.
+    """
+
+    def __init__(self, inner: ClaimStore, *, redelivered: bool) -> None:
+        self._inner = inner
+        self._redelivered = redelivered
+        self._numbers = count(1)
+
+    def claim(
+        self, requests: Sequence[ClaimRequest], deadline: Deadline
+    ) -> Sequence[ClaimOutcome | StoreError]:
+        requests = [replace(each, redelivered=self._redelivered) for each in requests]
+        before, after = (self._companion(requests[0]) for _ in range(2))
+        first, *outcomes, last = self._inner.claim([before, *requests, after], deadline)
+        assert first == Claimed(before.owner, attempts=1)
+        assert last == Claimed(after.owner, attempts=1)
+        return outcomes
+
+    def complete(
+        self, requests: Sequence[Request], deadline: Deadline
+    ) -> Sequence[CompleteOutcome | StoreError]:
+        before, after = self._claimed(requests[0], deadline)
+        first, *outcomes, last = self._inner.complete([before, *requests, after], deadline)
+        assert first == last == Completed()
+        return outcomes
+
+    def release(
+        self, requests: Sequence[Request], deadline: Deadline
+    ) -> Sequence[ReleaseOutcome | StoreError]:
+        before, after = self._claimed(requests[0], deadline)
+        first, *outcomes, last = self._inner.release([before, *requests, after], deadline)
+        assert first == last == Released()
+        return outcomes
+
+    def _claimed(self, like: Request, deadline: Deadline) -> list[ClaimRequest]:
+        """Companions that have something to settle."""
+        lease_end = like.now
+        claims = [
+            self._companion(claim_of(like, lease_expires_at=lease_end, takeover=False))
+            for _ in range(2)
+        ]
+        outcomes = self._inner.claim(claims, deadline)
+        assert list(outcomes) == [Claimed(each.owner, attempts=1) for each in claims]
+        return claims
+
+    def _companion(self, request: ClaimRequest) -> ClaimRequest:
+        number = next(self._numbers)
+        owner = Owner(f"companion-{number}")
+        return replace(request, record_id=f"companions#{number}", owner=owner)
+
+
 @dataclass
 class DynamoDB:
     """The deployed store on a table, looked at with a client of the test's own."""
 
     store: ClaimStore
     client: Any
-
     table: str
 
     @classmethod
-    def create(cls, clock: Clock) -> "DynamoDB":
-        # Not the default session, which keeps the first credentials it sees.
-        client = boto3.session.Session().client("dynamodb")
+    def create(
+        cls, clients: Clients, clock: Clock, listener: Listener, *, together: bool = True
+    ) -> "DynamoDB":
+        deployed, client = clients
         table = f"idempotent-lambda-contract-{secrets.token_hex(4)}"
         client.create_table(
             TableName=table,
@@ -67,7 +147,12 @@ class DynamoDB:
             BillingMode="PAY_PER_REQUEST",
         )
         client.get_waiter("table_exists").wait(TableName=table)
-        return cls(DynamoDBClaimStore(new_client(), table, clock), client, table)
+        store = DynamoDBClaimStore(deployed, table, clock, listener, together=together)
+        return cls(store, client, table)
+
+    def accompanied(self, *, redelivered: bool) -> "DynamoDB":
+        """The same table, asked for groups only."""
+        return replace(self, store=Accompanied(self.store, redelivered=redelivered))
 
     def put(self, record: Record) -> None:
         item = {
@@ -96,41 +181,84 @@ def aws_environment(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
         monkeypatch.setenv(name, value)
 
 
+def new_clients() -> Clients:
+    """Clients for what the environment says."""
+    # Not the default session, which keeps the first credentials it sees.
+    return new_client(), boto3.session.Session().client("dynamodb")
+
+
+@pytest.fixture(scope="session")
+def emulator_clients(emulator: Emulator) -> Clients:
+    """Clients of one account of the emulator; making them takes longer than a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        aws_environment(patch, emulator.environment(new_account()))
+        return new_clients()
+
+
 @pytest.fixture
 def clock() -> ManualClock:
     """A clock that stands still."""
     return ManualClock()
 
 
-@pytest.fixture(
-    params=[
-        "memory",
-        "moto",
-        pytest.param("emulator", marks=pytest.mark.emulator),
-        pytest.param("aws", marks=pytest.mark.aws),
+class Company(StrEnum):
+    """How a request goes out."""
+
+    NONE = "alone"
+    NEW = "in a group"
+    REDELIVERED = "in a group that is redelivered"
+
+
+ALONE, TOGETHER = [Company.NONE], list(Company)
+
+
+def engines(companies: list[Company]) -> list[Any]:
+    """Parameters of `engine`; those that know no groups have no company."""
+    return [
+        pytest.param((name, company), id=f"{name} {company}".replace(" ", "-"), marks=marks)
+        for name, possible, marks in [
+            ("memory", ALONE, []),
+            ("moto", ALONE, []),
+            ("emulator", TOGETHER, [pytest.mark.emulator]),
+            ("aws", TOGETHER, [pytest.mark.aws]),
+        ]
+        for company in possible
+        if company in companies
     ]
-)
+
+
+@pytest.fixture(params=engines(TOGETHER))
 def engine(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, clock: ManualClock
 ) -> Iterator[Engine]:
-    """Every engine in turn."""
-    match request.param:
+    """Every engine in turn, with requests alone and in groups."""
+    name, company = request.param
+    listener = Listener()
+
+    def in_company(table: DynamoDB) -> DynamoDB:
+        if company is Company.NONE:
+            return table
+        return table.accompanied(redelivered=company is Company.REDELIVERED)
+
+    match name:
         case "memory":
             yield InMemory()
         case "moto":
             aws_environment(monkeypatch, MOTO)
             monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
             with mock_aws():
-                yield DynamoDB.create(clock)
+                # Its PartiQL does not take parameters.
+                yield DynamoDB.create(new_clients(), clock, listener, together=False)
         case "emulator":
-            emulator = request.getfixturevalue("emulator")
-            aws_environment(monkeypatch, emulator.environment(request.getfixturevalue("account")))
-            yield DynamoDB.create(clock)
+            clients = request.getfixturevalue("emulator_clients")
+            yield in_company(DynamoDB.create(clients, clock, listener))
         case _:
             if boto3.session.Session().get_credentials() is None:
                 pytest.skip("there are no AWS credentials")
-            live = DynamoDB.create(clock)
+            live = DynamoDB.create(new_clients(), clock, listener)
             try:
-                yield live
+                yield in_company(live)
             finally:
                 live.client.delete_table(TableName=live.table)
+    # An engine on which groups do not work would pass with single requests, unnoticed.
+    assert listener.fallen_back == []

@@ -1,4 +1,4 @@
-"""What every `ClaimStore` promises, on every engine."""
+"""What every `ClaimStore` promises of one request, on every engine, alone and in a group."""
 
 from dataclasses import replace
 
@@ -7,7 +7,6 @@ import pytest
 from idempotent_lambda.claims import (
     Busy,
     Claimed,
-    ClaimRequest,
     Completed,
     Duplicate,
     Lapsed,
@@ -21,6 +20,7 @@ from idempotent_lambda.claims import (
 from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Millis, Seconds
 from idempotent_lambda.errors import StoreRefusedError
 from idempotent_lambda_toolkit.testing import ManualClock
+from tests.requests import claim_of
 
 from .conftest import Engine
 
@@ -41,16 +41,19 @@ class Worker:
     def request(self) -> Request:
         return Request(record_id=ID, owner=self.owner, now=self.clock.now(), retention=RETENTION)
 
-    def claim(self, *, takeover: bool = True) -> object:
-        lease_end = EpochMillis(self.clock.now() + LEASE)
-        request = ClaimRequest.of(self.request(), lease_expires_at=lease_end, takeover=takeover)
-        return self.engine.store.claim(request, self.deadline)
+    def claim(self, *, takeover: bool = True, lease: int = LEASE) -> object:
+        lease_end = EpochMillis(self.clock.now() + lease)
+        request = claim_of(self.request(), lease_expires_at=lease_end, takeover=takeover)
+        (outcome,) = self.engine.store.claim([request], self.deadline)
+        return outcome
 
     def complete(self) -> object:
-        return self.engine.store.complete(self.request(), self.deadline)
+        (outcome,) = self.engine.store.complete([self.request()], self.deadline)
+        return outcome
 
     def release(self) -> object:
-        return self.engine.store.release(self.request(), self.deadline)
+        (outcome,) = self.engine.store.release([self.request()], self.deadline)
+        return outcome
 
 
 @pytest.fixture
@@ -108,12 +111,11 @@ class TestClaim:
             attempts=1,
         )
 
-    def test_ttl_outlives_a_long_lease(self, engine: Engine, clock: ManualClock) -> None:
+    def test_ttl_outlives_a_long_lease(
+        self, engine: Engine, mine: Worker, clock: ManualClock
+    ) -> None:
         """A lease beyond the retention keeps its record until it ends, rounded up."""
-        worker = Worker(engine, clock, MINE)
-        lease_end = EpochMillis(clock.now() + RETENTION * 1000 + 1)
-        request = ClaimRequest.of(worker.request(), lease_expires_at=lease_end, takeover=False)
-        engine.store.claim(request, worker.deadline)
+        mine.claim(lease=RETENTION * 1000 + 1)
         record = engine.get(ID)
         assert record is not None
         assert record.expires_at == clock.now() // 1000 + RETENTION + 1
@@ -193,8 +195,9 @@ class TestClaim:
     ) -> None:
         """A record this version cannot judge is neither claimed nor called a duplicate."""
         engine.put(in_progress(clock, **changes))
-        with pytest.raises(StoreRefusedError, match="newer version"):
-            mine.claim()
+        refusal = mine.claim()
+        assert isinstance(refusal, StoreRefusedError)
+        assert (refusal.code, refusal.maybe_written) == ("UnknownRecord", False)
         assert engine.get(ID) == in_progress(clock, **changes)
 
 

@@ -1,8 +1,12 @@
-"""Many workers, one key, an engine whose conditional writes are atomic (moto's are not)."""
+"""Many workers, the same keys, an engine whose conditional writes are atomic (moto's are not)."""
 
+import random
 import threading
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+from typing import Any
 
 import pytest
 
@@ -11,9 +15,13 @@ from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds, Syst
 from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore
 from scripts.lab.emulator import Emulator
+from tests.handler.bench import Listener
+from tests.requests import claim_of
 
 THREADS = 50
 ROUNDS = 200
+GROUP_ROUNDS = 20
+GROUP_KEYS = 12
 TABLE = "race"
 
 
@@ -33,8 +41,8 @@ def winners(store: ClaimStore, before_each_round: Callable[[str], None]) -> list
                 retention=Seconds(60),
             )
             lease_end = EpochMillis(clock.now() + 600_000)
-            claim = ClaimRequest.of(request, lease_expires_at=lease_end, takeover=True)
-            outcome = store.claim(claim, Deadline.after(clock, Millis(120_000)))
+            claim = claim_of(request, lease_expires_at=lease_end, takeover=True)
+            (outcome,) = store.claim([claim], Deadline.after(clock, Millis(120_000)))
             won.append(isinstance(outcome, Claimed))
         return won
 
@@ -45,17 +53,68 @@ def winners(store: ClaimStore, before_each_round: Callable[[str], None]) -> list
     return [sum(each) for each in zip(*wins, strict=True)]
 
 
+def group_winners(
+    store: ClaimStore, prepare: Callable[[str], None]
+) -> list[tuple[set[str], Counter[str]]]:
+    """Which keys were asked for, and how often each was won, in each round of groups."""
+    clock = SystemClock()
+    barrier = threading.Barrier(THREADS)
+    keys = [[f"race#{number}-{key}" for key in range(GROUP_KEYS)] for number in range(GROUP_ROUNDS)]
+    for key in chain.from_iterable(keys):
+        prepare(key)
+
+    def contend(thread: int) -> list[tuple[list[str], list[str]]]:
+        draw = random.Random(thread)  # noqa: S311  # the same groups in every run
+        rounds = []
+        for number in range(GROUP_ROUNDS):
+            group = draw.sample(keys[number], draw.randint(2, GROUP_KEYS))
+            turns = [draw.random() < 0.5 for _ in group]
+            barrier.wait()
+            claims = [
+                ClaimRequest(
+                    record_id=key,
+                    owner=Owner(f"{key}-{thread}"),
+                    now=clock.now(),
+                    retention=Seconds(60),
+                    lease_expires_at=EpochMillis(clock.now() + 600_000),
+                    takeover=True,
+                    redelivered=redelivered,
+                )
+                for key, redelivered in zip(group, turns, strict=True)
+            ]
+            outcomes = store.claim(claims, Deadline.after(clock, Millis(120_000)))
+            won = [
+                key
+                for key, outcome in zip(group, outcomes, strict=True)
+                if isinstance(outcome, Claimed)
+            ]
+            rounds.append((group, won))
+        return rounds
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        threads = list(pool.map(contend, range(THREADS)))
+    return [
+        (
+            set(chain.from_iterable(group for group, _ in each)),
+            Counter(chain.from_iterable(won for _, won in each)),
+        )
+        for each in zip(*threads, strict=True)
+    ]
+
+
 def test_in_memory() -> None:
     """Fifty threads claim one key in memory: one winner in each of 200 rounds."""
     assert winners(InMemoryClaimStore(), lambda _: None) == [1] * ROUNDS
 
 
-@pytest.mark.emulator
-@pytest.mark.slow
-@pytest.mark.parametrize("left", ["nothing", "a lapsed record"])
-def test_emulator(emulator: Emulator, account: str, left: str) -> None:
-    """Fifty threads claim, or take over, one key: one winner in each of 200 rounds."""
-    client = emulator.client("dynamodb", account)
+def test_groups_in_memory() -> None:
+    """Fifty threads claim groups that overlap in memory: each key has one winner in each round."""
+    for asked, won in group_winners(InMemoryClaimStore(), lambda _: None):
+        assert won == Counter(asked)
+
+
+def lay_nothing_or_lapsed(client: Any, left: str) -> Callable[[str], None]:
+    """Make the table, and what lays down in it what was left of each key."""
     client.create_table(
         TableName=TABLE,
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
@@ -72,5 +131,28 @@ def test_emulator(emulator: Emulator, account: str, left: str) -> None:
         item |= {name: {"S": value} for name, value in texts.items()}
         client.put_item(TableName=TABLE, Item=item)
 
-    store = DynamoDBClaimStore(client, TABLE, SystemClock())
-    assert winners(store, prepare) == [1] * ROUNDS
+    return prepare
+
+
+@pytest.mark.emulator
+@pytest.mark.slow
+@pytest.mark.parametrize("left", ["nothing", "a lapsed record"])
+class TestEmulator:
+    """The same on conditional writes of an engine."""
+
+    def test_one_key(self, emulator: Emulator, account: str, left: str) -> None:
+        """Fifty threads claim, or take over, one key: one winner in each of 200 rounds."""
+        client = emulator.client("dynamodb", account)
+        prepare = lay_nothing_or_lapsed(client, left)
+        store = DynamoDBClaimStore(client, TABLE, SystemClock(), Listener())
+        assert winners(store, prepare) == [1] * ROUNDS
+
+    def test_groups(self, emulator: Emulator, account: str, left: str) -> None:
+        """Fifty threads claim, or take over, groups that overlap: each key has one winner."""
+        client = emulator.client("dynamodb", account)
+        prepare = lay_nothing_or_lapsed(client, left)
+        listener = Listener()
+        store = DynamoDBClaimStore(client, TABLE, SystemClock(), listener)
+        for asked, won in group_winners(store, prepare):
+            assert won == Counter(asked)
+        assert listener.fallen_back == []

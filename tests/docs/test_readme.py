@@ -1,5 +1,6 @@
 """The README's snippets are run as they stand."""
 
+import json
 import re
 import runpy
 import shutil
@@ -43,6 +44,24 @@ def test_stack(tmp_path: Path, emulator: Emulator, account: str) -> None:
     terraform = Terraform(directory=stack, environment=environment(emulator.environment(account)))
     terraform.init()
     assert "Plan: 9 to add" in terraform.run("plan", "-input=false")
+
+
+def test_costs() -> None:
+    """The README's round trips and units are those of docs/performance.json."""
+    cases = json.loads((ROOT / "docs" / "performance.json").read_text())["cases"]
+    for row, case in (
+        ("first deliveries: claim and completion", "base"),
+        ("duplicates", "100 % duplicates"),
+        ("duplicates that the queue delivers again", "100 % duplicates redelivered"),
+    ):
+        found = [cases[case]["ours"][each] for each in ("round_trips", "write_units", "read_units")]
+        assert f"| {' | '.join([row, *(f'{each:.0f}' for each in found)])} |" in README
+    both = [cases["base"][each]["round_trips"] for each in ("powertools", "ours")]
+    claim = re.search(
+        r"(\d+) round trips\s+for a batch of ten, where this package makes (\d+)", README
+    )
+    assert claim
+    assert list(claim.groups()) == [f"{each:.0f}" for each in both]
 
 
 def test_links() -> None:

@@ -28,7 +28,7 @@ module "orders" {
   queue       = { max_receive_count = 3 }
 
   function = {
-    timeout_seconds   = 3
+    timeout_seconds   = %d
     environment       = { LEDGER_TABLE = aws_dynamodb_table.ledger.name }
     policy_statements = [
       { actions = ["dynamodb:PutItem"], resources = [aws_dynamodb_table.ledger.arn] },
@@ -57,9 +57,14 @@ def verdict(service, operation, parameters):
 """
 
 POLICY = "idempotent-lambda"
+TIMEOUT_SECONDS = 3
 VISIBILITY_SECONDS = 5
 UNCHECKED = {"sqs", "logs", "xray"}
 """Services that Lambda itself calls in the role's name, which the emulator lets pass."""
+PARTIQL = {"dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate", "dynamodb:PartiQLDelete"}
+"""What AWS asks for, by the statement's verb. The emulator knows none of them."""
+EMULATED = "dynamodb:BatchExecuteStatement"
+"""What the emulator asks for instead; AWS has no such action."""
 
 Call = tuple[str, str, dict[str, Any]]
 
@@ -101,6 +106,29 @@ class Stack:
         finally:
             self._put(whole)
 
+    @contextmanager
+    def with_partiql(self) -> Iterator[None]:
+        """Grant what the emulator asks for in place of the PartiQL actions."""
+        whole = self.policy()
+        # It does not look for tables in statements, so no table's ARN fits.
+        more = {"Effect": "Allow", "Action": [EMULATED], "Resource": "*"}
+        self._put({**whole, "Statement": [*whole["Statement"], more]})
+        try:
+            yield
+        finally:
+            self._put(whole)
+
+    def start_cold(self) -> None:
+        """Have the next invocation start a new process."""
+        name = self.outputs["function_name"]
+        # Of no other change, not even this one to the same value, does the emulator take notice.
+        self.aws.functions.update_function_configuration(FunctionName=name, Timeout=TIMEOUT_SECONDS)
+
+    def fallen_back(self) -> list[str]:
+        """Why functions fell back to single calls: the texts of their log lines."""
+        lines = observation.log_lines(self.aws, self.group, "fall_back")
+        return [str(line["errors"][0]["text"]) for line in lines]
+
     def _put(self, document: Mapping[str, Any]) -> None:
         self.aws.iam.put_role_policy(
             RoleName=self.role, PolicyName=POLICY, PolicyDocument=json.dumps(document)
@@ -113,21 +141,24 @@ class Stack:
         assert "FunctionError" not in answer, verdicts
         return verdicts
 
-    def deliver(self, body: str) -> bool:
-        """Hand the function one message, past the queue; whether it acknowledged."""
-        record = {
-            "messageId": f"direct-{time.time_ns()}",
-            "receiptHandle": "none",
-            "body": body,
-            "attributes": {"ApproximateReceiveCount": "1"},
-            "messageAttributes": {},
-            "eventSource": "aws:sqs",
-            "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:orders",
-            "awsRegion": "eu-central-1",
-        }
+    def deliver(self, *bodies: str, receive_count: int = 1) -> bool:
+        """Hand the function a batch, past the queue; whether it acknowledged all of it."""
+        records = [
+            {
+                "messageId": f"direct-{time.time_ns()}-{number}",
+                "receiptHandle": "none",
+                "body": body,
+                "attributes": {"ApproximateReceiveCount": str(receive_count)},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:orders",
+                "awsRegion": "eu-central-1",
+            }
+            for number, body in enumerate(bodies)
+        ]
         answer = self.aws.functions.invoke(
             FunctionName=self.outputs["function_name"],
-            Payload=json.dumps({"Records": [record]}).encode(),
+            Payload=json.dumps({"Records": records}).encode(),
         )
         response = json.load(answer["Payload"])
         assert "FunctionError" not in answer, response
@@ -173,7 +204,8 @@ def deployed(directory: Path, emulator: Emulator, account: str) -> Stack:
     root = directory / "stack"
     hidden = shutil.ignore_patterns(".*", "*.tfstate*", "__pycache__")
     shutil.copytree(ROOT / "examples" / "quickstart", root, ignore=hidden)
-    (root / "git_override.tf").write_text(OVERRIDE % repository(directory / "module.git"))
+    source = repository(directory / "module.git")
+    (root / "git_override.tf").write_text(OVERRIDE % (source, TIMEOUT_SECONDS))
     terraform = Terraform(directory=root, environment=environment(emulator.environment(account)))
     terraform.init()
     terraform.apply()
@@ -207,11 +239,16 @@ def deployed(directory: Path, emulator: Emulator, account: str) -> Stack:
 
 
 def granted_calls(stack: Stack) -> dict[str, Call]:
-    """A call of each action on the table and the queue that the module grants."""
+    """A call of each action on the table and the queue that the emulator can tell apart."""
     queue, table = stack.outputs["queue_url"], stack.outputs["records_table_name"]
     return {
         "dynamodb:UpdateItem": ("dynamodb", "update_item", keyed(table)),
         "dynamodb:DeleteItem": ("dynamodb", "delete_item", keyed(table)),
+        "dynamodb:BatchGetItem": (
+            "dynamodb",
+            "batch_get_item",
+            {"RequestItems": {table: {"Keys": [{"id": {"S": "probe"}}]}}},
+        ),
         "sqs:ReceiveMessage": ("sqs", "receive_message", {"QueueUrl": queue}),
         "sqs:DeleteMessage": (
             "sqs",
@@ -248,7 +285,12 @@ def forbidden_calls(stack: Stack) -> dict[str, Call]:
             "batch_write_item",
             {"RequestItems": {table: [{"PutRequest": {"Item": item}}]}},
         ),
-        "PartiQL": (
+        "read another table together": (
+            "dynamodb",
+            "batch_get_item",
+            {"RequestItems": {"another": {"Keys": [{"id": {"S": "probe"}}]}}},
+        ),
+        "select": (
             "dynamodb",
             "execute_statement",
             {"Statement": f'SELECT * FROM "{table}"'},  # noqa: S608 (to be denied)
@@ -298,7 +340,7 @@ def test_the_role_grants_what_is_needed_and_no_more(tmp_path: Path, account: str
         assert granted.keys() == documented().keys()
         # Of traces the emulator checks nothing. Of logs it compares a resource with the bare name
         # of the group, and so denies what AWS allows by the form that its documentation gives.
-        untried = granted.keys() - calls.keys()
+        untried = granted.keys() - calls.keys() - PARTIQL
         assert {action.split(":")[0] for action in untried} == {"logs", "xray"}
         assert granted["logs:PutLogEvents"].endswith(f":log-group:{stack.group}:*")
         verdicts = stack.probe(calls)
@@ -324,6 +366,8 @@ def test_the_role_grants_what_is_needed_and_no_more(tmp_path: Path, account: str
         assert not stack.deliver(refused("released"))
         assert stack.status("released") is None
 
+        falls_back_and_forth(stack)
+
         # The rest is needed by Lambda, which the emulator does not hold to IAM. Should it begin to,
         # this fails: then show the queue's and the log's actions necessary by the run, too.
         unchecked = [action for action in granted if action.split(":")[0] in UNCHECKED]
@@ -341,6 +385,46 @@ def test_the_role_grants_what_is_needed_and_no_more(tmp_path: Path, account: str
         assert sorted(dead) == sorted(poison)
 
 
+def falls_back_and_forth(stack: Stack) -> None:
+    """Denied calls for many become single ones; only the denial does that."""
+    # Statements are denied here whatever is granted.
+    assert set(stack.granted()) >= PARTIQL
+    assert EMULATED not in stack.granted()
+    fell_back(stack, "statements", named="BatchExecuteStatement")
+    # A batch that was delivered before is read first.
+    with stack.without("dynamodb:BatchGetItem"):
+        fell_back(stack, "reads", named="BatchGetItem", receive_count=2)
+    # Nothing else is missing: with the emulator's own action everything is done together.
+    with stack.with_partiql():
+        stack.start_cold()
+        before = stack.fallen_back()
+        pair = [order(f"together-{number}") for number in range(2)]
+        assert stack.deliver(*pair)
+        assert stack.deliver(*pair)
+        assert stack.deliver(*pair, receive_count=2)
+        assert not stack.deliver(refused("together-2"), refused("together-3"))
+        assert stack.fallen_back() == before
+    assert [stack.charges()[f"together-{number}"] for number in range(4)] == [1, 1, 0, 0]
+    assert stack.status("together-2") is None
+
+
+def fell_back(stack: Stack, name: str, *, named: str, receive_count: int = 1) -> None:
+    """A new process is denied a call for many, says so once, and charges every order once."""
+    stack.start_cold()
+    before = stack.fallen_back()
+    orders = [f"{name}-{number}" for number in range(6)]
+    for batch in (orders[:3], orders[3:], orders[2:4]):
+        assert stack.deliver(*map(order, batch), receive_count=receive_count)
+    # One of the three is refused: its release is a single call too.
+    assert not stack.deliver(refused(f"{name}-refused"), order(orders[0]), order(f"{name}-last"))
+    assert stack.status(f"{name}-refused") is None
+    (why,) = list((Counter(stack.fallen_back()) - Counter(before)).elements())
+    assert why.startswith(f"{named} on table")
+    assert "AccessDenied" in why
+    charges = stack.charges()
+    assert [charges[each] for each in (*orders, f"{name}-last")] == [1] * 7
+
+
 def documented() -> dict[str, str]:
     """The proof that docs/permissions.md gives for each action."""
     text = (ROOT / "docs" / "permissions.md").read_text()
@@ -354,14 +438,14 @@ def test_the_documented_actions_are_those_of_the_module() -> None:
     text = (ROOT / "iam.tf").read_text()
     lists = re.findall(r"Action +(?:= )(\[[^\]]+\])", text)
     granted = [action for each in lists for action in json.loads(each)]
-    assert len(granted) == len(set(granted)) == 9
+    assert len(granted) == len(set(granted)) == 13
     assert documented().keys() == set(granted)
 
 
 def test_every_action_has_its_proof() -> None:
-    """The table actions are shown by the run, and any other one cites AWS's documentation."""
+    """What the emulator checks is shown by the run, and any other one cites AWS's documentation."""
     for action, proof in documented().items():
-        if action.split(":")[0] in UNCHECKED:
+        if action.split(":")[0] in UNCHECKED or action in PARTIQL:
             assert "(https://docs.aws.amazon.com/" in proof, action
         else:
             assert proof.endswith("shown by the run"), action

@@ -2,14 +2,16 @@
 
 A cell is played on a table of its own behind the proxy, by this package or by a peer:
 
-1. For a takeover, a first worker dies in the middle of its work, and the lease ends.
-2. The message is delivered. The fault strikes the operation's first attempt, its first two, or
-   all of them.
-3. While the message is not acknowledged, the fault is over and it is delivered again, after the
-   queue's visibility timeout. The record is aged by that time instead of waiting.
+1. For a takeover, a first worker dies in the middle of its work, and the lease ends. For a look at
+   a record, a first worker completes it.
+2. The message is delivered; to this package beside a neighbour, which shares the calls for many.
+   The fault strikes the operation's first attempt, its first two, or all of them.
+3. What is not acknowledged is delivered again without a fault, after the queue's visibility
+   timeout. The records are aged by that time instead of waiting.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import secrets
@@ -17,7 +19,7 @@ import select
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property, partial
@@ -29,10 +31,12 @@ from idempotent_lambda.batch import Consumer
 from idempotent_lambda.claims import Status
 from idempotent_lambda.clock import Millis, Seconds, SystemClock
 from idempotent_lambda.dynamodb import DynamoDBClaimStore, new_client
+from idempotent_lambda.errors import StoreError
 from idempotent_lambda.keys import Key, KeyRule
 from idempotent_lambda.lifecycle import Settled
 from idempotent_lambda.messages import Delivery, Message
 from idempotent_lambda.telemetry import Trace
+from scripts.lab import proxy
 from scripts.lab.emulator import ROOT, Emulator, new_account
 from scripts.lab.proxy import Call, Fault, Plan, Proxy, first, serving
 
@@ -45,19 +49,65 @@ RECEIVES = 4
 PEERS_INTERPRETER = ROOT / ".venv-peers" / "bin" / "python"
 PEER = Path(__file__).with_name("peer.py")
 
+PLAYS = 10
+"""How often a cell may be played until the fault strikes."""
+
 MESSAGE, NEIGHBOUR = "m-a", "m-z"
 
 
 class Operation(StrEnum):
-    """What is done to a record."""
+    """What is done to a record, and how this package does it."""
 
     CLAIM = "claim"
+    """Together with the neighbour's."""
     TAKEOVER = "takeover"
+    """Alone, once the neighbour is settled."""
     COMPLETE = "complete"
+    """Together with the neighbour's."""
     RELEASE = "release"
+    """Alone, as the neighbour does not fail."""
+
+    # Further ways of this package.
+
+    CLAIM_ALONE = "claim alone"
+    """In a batch of one."""
+    COMPLETE_ALONE = "complete alone"
+    """In a batch of one."""
+    RELEASE_TOGETHER = "release together"
+    """The neighbour fails too."""
+    LOOK = "look"
+    """The message is a duplicate, and the neighbour's claim goes through."""
+    LOOK_FIRST = "look first"
+    """Both were delivered before, and the message is a duplicate."""
 
 
-FAULTS = tuple(fault for fault in Fault if fault is not Fault.DRIP)
+COMMON = (Operation.CLAIM, Operation.TAKEOVER, Operation.COMPLETE, Operation.RELEASE)
+"""What every system does."""
+
+ALONE = (Operation.CLAIM_ALONE, Operation.COMPLETE_ALONE)
+LOOKS = (Operation.LOOK, Operation.LOOK_FIRST)
+
+CALLS = dict.fromkeys(Operation, "BatchExecuteStatement") | {
+    Operation.TAKEOVER: "UpdateItem",
+    Operation.RELEASE: "DeleteItem",
+    Operation.CLAIM_ALONE: "UpdateItem",
+    Operation.COMPLETE_ALONE: "UpdateItem",
+    Operation.LOOK: "BatchGetItem",
+    Operation.LOOK_FIRST: "BatchGetItem",
+}
+"""The call that is struck of this package."""
+
+FAULTS = (
+    Fault.THROTTLE,
+    Fault.ERROR,
+    Fault.RESET,
+    Fault.LOST_REQUEST,
+    Fault.LOST_RESPONSE,
+    Fault.SLOW,
+    Fault.HANG,
+)
+"""Of any call."""
+
 EXTENTS = (1, 2, None)
 """How many attempts are struck; None is all."""
 
@@ -75,13 +125,34 @@ class Cell:
         extent = {1: "first", 2: "first two", None: "all"}[self.times]
         return f"{self.operation}, {self.fault}, {extent}"
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The messages of the delivery that is struck."""
+        return (MESSAGE,) if self.operation in ALONE else (NEIGHBOUR, MESSAGE)
 
-CELLS = tuple(
-    Cell(operation, fault, times)
-    for operation in Operation
-    for fault in FAULTS
-    for times in EXTENTS
+    @property
+    def raises(self) -> tuple[str, ...]:
+        """For which of them the processor raises."""
+        if self.operation is Operation.RELEASE_TOGETHER:
+            return self.names
+        return (MESSAGE,) if self.operation is Operation.RELEASE else ()
+
+
+def _cells(operations: Iterable[Operation], faults: Iterable[Fault]) -> tuple[Cell, ...]:
+    return tuple(Cell(*each) for each in itertools.product(operations, tuple(faults), EXTENTS))
+
+
+CELLS = _cells(COMMON, FAULTS)
+"""What every system goes through."""
+
+PARTS = tuple(fault for fault in proxy.PARTS if fault is not Fault.ALL_THROTTLED)
+
+OWN_CELLS = (
+    *_cells((each for each in Operation if each not in COMMON), FAULTS),
+    *_cells((Operation.CLAIM, Operation.COMPLETE, Operation.RELEASE_TOGETHER), PARTS),
+    *_cells(LOOKS, (Fault.PART_THROTTLED,)),
 )
+"""What only this package does, with the faults inside calls for many that succeed."""
 
 
 class Verdict(StrEnum):
@@ -105,13 +176,14 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """How one delivery ended.
+    """How one delivery of a message ended.
 
     Attributes:
         effects: how often the effect ran in it.
         seconds: until the answer; the timeout if there was none.
         killed: the timeout ended it.
         outcome: what this package calls it; peers have no word for it.
+        fell_back: how often this package said so, for the whole batch.
     """
 
     acknowledged: bool
@@ -119,26 +191,29 @@ class Answer:
     seconds: float
     killed: bool = False
     outcome: str | None = None
+    fell_back: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """What happened in a cell.
+    """What happened to a message in a cell.
 
     Attributes:
         struck: how many attempts the fault struck.
-        answers: of every delivery.
-        records: the record's status after every delivery; None is no record.
+        answers: of every delivery of the message.
+        records: the record's status after every such delivery; None is no record.
+        before: how often the effect had run before.
     """
 
     struck: int
     answers: tuple[Answer, ...]
     records: tuple[str | None, ...]
+    before: int = 0
 
     @property
     def effects(self) -> int:
         """How often the effect ran."""
-        return sum(answer.effects for answer in self.answers)
+        return self.before + sum(answer.effects for answer in self.answers)
 
     def verdict(self, operation: Operation) -> Verdict:
         """How the cell ended."""
@@ -148,9 +223,25 @@ class Observation:
             return Verdict.TWICE
         if self.records[-1] != Status.COMPLETED:
             return Verdict.UNRECORDED
-        if operation is Operation.RELEASE:
+        if operation in (Operation.RELEASE, Operation.RELEASE_TOGETHER) and len(self.answers) > 1:
             return Verdict.HELD if self.records[0] else Verdict.FREED
         return Verdict.DONE if len(self.answers) == 1 else Verdict.LATE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """One delivery of messages.
+
+    Attributes:
+        raises: for which of them the processor raises.
+        dies: during which of them the process dies.
+        receive_count: how often they have been delivered, this time included.
+    """
+
+    names: tuple[str, ...] = (MESSAGE,)
+    raises: tuple[str, ...] = ()
+    dies: tuple[str, ...] = ()
+    receive_count: int = 1
 
 
 class System(Protocol):
@@ -158,15 +249,17 @@ class System(Protocol):
 
     Attributes:
         key: the table's partition key.
+        accompanied: whether the message comes in company.
     """
 
     key: str
+    accompanied: bool
 
     def does(self, call: Call, operation: Operation) -> bool:
         """Whether a call does this to the message's record."""
 
-    def deliver(self, table: str, behaviour: str, *, again: bool) -> Answer:
-        """Deliver the message to a processor that is to "run", "raise" or "die"."""
+    def deliver(self, table: str, batch: Batch) -> dict[str, Answer]:
+        """Deliver the messages; how it ended for each."""
 
 
 @dataclass(kw_only=True)
@@ -200,16 +293,18 @@ class Arena:
         return name
 
     def items(self, table: str) -> list[dict[str, Any]]:
-        """The records of the table, without the neighbour's."""
+        """The records of the table."""
         found: list[dict[str, Any]] = self.admin.scan(TableName=table, ConsistentRead=True)["Items"]
-        return [each for each in found if not str(each).count(NEIGHBOUR)]
+        return found
 
-    def status(self, table: str) -> str | None:
-        """The status of the message's record, in this package's words; None is no record."""
+    def status(self, table: str, name: str = MESSAGE) -> str | None:
+        """The status of a message's record, in this package's words; None is no record."""
         names = {"INPROGRESS": Status.IN_PROGRESS, "CLAIMED": Status.IN_PROGRESS}
         for item in self.items(table):
-            status: str = (item.get("status") or item["state"])["S"]
-            return str(names.get(status, status))
+            # Peers hash the message's id, but have no neighbour.
+            if (NEIGHBOUR in str(item)) == (name == NEIGHBOUR):
+                status: str = (item.get("status") or item["state"])["S"]
+                return str(names.get(status, status))
         return None
 
     def age(self, table: str, seconds: int = VISIBILITY_SECONDS) -> None:
@@ -222,33 +317,61 @@ class Arena:
                     item[name] = {"N": f"{moment - seconds * unit:.6f}".rstrip("0").rstrip(".")}
             self.admin.put_item(TableName=table, Item=item)
 
-    def play(self, system: System, cell: Cell) -> Observation:
-        """Play one cell."""
+    def play(self, system: System, cell: Cell) -> dict[str, Observation]:
+        """Play one cell; what happened to each of its messages.
+
+        On a busy machine two completions can miss each other, and then there is no call for both.
+        """
+        for _ in range(PLAYS):
+            seen = self._play(system, cell)
+            if seen[MESSAGE].struck:
+                break
+        return seen
+
+    def _play(self, system: System, cell: Cell) -> dict[str, Observation]:
         table = self.table(system.key)
-        if cell.operation is Operation.TAKEOVER:
-            system.deliver(table, "die", again=True)
-            assert self.status(table) == Status.IN_PROGRESS
-            self.age(table)
+        before = self._prepare(system, cell.operation, table)
         self.plans[table] = first(
             cell.fault, cell.times, lambda call: system.does(call, cell.operation)
         )
-        behaviour = "raise" if cell.operation is Operation.RELEASE else "run"
-        answers: list[Answer] = []
-        records: list[str | None] = []
-        while len(answers) < RECEIVES:
-            answers.append(system.deliver(table, behaviour, again=bool(answers)))
+        names = cell.names if system.accompanied else (MESSAGE,)
+        answers: dict[str, list[Answer]] = {name: [] for name in names}
+        records: dict[str, list[str | None]] = {name: [] for name in names}
+        left, raises = names, cell.raises
+        receive_count = 2 if cell.operation is Operation.LOOK_FIRST else 1
+        for count in range(receive_count, receive_count + RECEIVES):
+            batch = Batch(names=left, raises=raises, receive_count=count)
+            ended = system.deliver(table, batch)
             self.plans.pop(table, None)
-            records.append(self.status(table))
-            if answers[-1].acknowledged:
+            for name in left:
+                answers[name].append(ended[name])
+                records[name].append(self.status(table, name))
+            left = tuple(name for name in left if not ended[name].acknowledged)
+            if not left:
                 break
             self.age(table)
-            behaviour = "run"
-        struck = sum(
-            each.call.body.get("TableName") == table
-            for each in tuple(self.proxy.seen)
-            if each.fault
-        )
-        return Observation(struck=struck, answers=tuple(answers), records=tuple(records))
+            raises = ()
+        struck = sum(each.call.table == table for each in tuple(self.proxy.seen) if each.fault)
+        return {
+            name: Observation(
+                struck=struck,
+                answers=tuple(answers[name]),
+                records=tuple(records[name]),
+                before=before if name == MESSAGE else 0,
+            )
+            for name in names
+        }
+
+    def _prepare(self, system: System, operation: Operation, table: str) -> int:
+        """Give the message the past that the operation needs; how often the effect ran in it."""
+        if operation is Operation.TAKEOVER:
+            system.deliver(table, Batch(dies=(MESSAGE,)))
+            assert self.status(table) == Status.IN_PROGRESS
+            self.age(table)
+        elif operation in LOOKS:
+            assert system.deliver(table, Batch())[MESSAGE].acknowledged
+            return 1
+        return 0
 
 
 def client_in(environment: Mapping[str, str]) -> Any:
@@ -270,7 +393,7 @@ def arena_on(emulator: Emulator) -> Iterator[Arena]:
         )
 
         def plan(call: Call) -> Fault | None:
-            rule = arena.plans.get(call.body.get("TableName", ""))
+            rule = arena.plans.get(call.table or "")
             return rule(call) if rule else None
 
         proxy.plan = plan
@@ -278,53 +401,54 @@ def arena_on(emulator: Emulator) -> Iterator[Arena]:
 
 
 class Ours:
-    """This package: the real consumer and store, with a client of their own making.
-
-    The message comes in company, so that a claim and a takeover are different requests; no fault
-    of the message's may cost its neighbour anything.
-    """
+    """This package: the real consumer and store, with a client of their own making."""
 
     key = "id"
+    accompanied = True
 
     def __init__(self, client: Any, remaining_seconds: float = TIMEOUT_SECONDS) -> None:
         self.client = client
         self.remaining = Millis(int(remaining_seconds * 1000))
 
     def does(self, call: Call, operation: Operation) -> bool:
-        if not call.body["Key"]["id"]["S"].endswith(MESSAGE):
+        if call.operation != CALLS[operation]:
             return False
-        if call.operation == "DeleteItem":
-            return operation is Operation.RELEASE
-        if "#completed_at =" in call.body["UpdateExpression"]:
-            return operation is Operation.COMPLETE
-        if "#lease_expires_at <=" in call.body["ConditionExpression"]:
-            return operation is Operation.TAKEOVER
-        return operation is Operation.CLAIM
+        return MADE[operation] == done_to(call, f"orders#{MESSAGE}")
 
-    def deliver(self, table: str, behaviour: str, *, again: bool) -> Answer:
+    def deliver(self, table: str, batch: Batch) -> dict[str, Answer]:
+        told = _Told()
         ran: list[str] = []
-        outcomes: dict[str, str] = {}
-        consumer = self.consumer(table, partial(_process, ran, behaviour), _Outcomes(outcomes))
-        names = [MESSAGE] if again else [NEIGHBOUR, MESSAGE]
-        records = [{"messageId": name, "body": "{}", "eventSource": "aws:sqs"} for name in names]
+        consumer = self.consumer(table, partial(_process, ran, batch), told)
+        records = [
+            {
+                "messageId": name,
+                "body": "{}",
+                "eventSource": "aws:sqs",
+                "attributes": {"ApproximateReceiveCount": str(batch.receive_count)},
+            }
+            for name in batch.names
+        ]
         began = time.monotonic()
         response = consumer.consume({"Records": records}, self.remaining)
         seconds = time.monotonic() - began
         failed = [each["itemIdentifier"] for each in response["batchItemFailures"]]
-        assert NEIGHBOUR not in failed
-        return Answer(
-            acknowledged=MESSAGE not in failed,
-            effects=ran.count(MESSAGE),
-            seconds=seconds,
-            outcome=outcomes[MESSAGE],
-        )
+        return {
+            name: Answer(
+                acknowledged=name not in failed,
+                effects=ran.count(name),
+                seconds=seconds,
+                outcome=told.outcomes[name],
+                fell_back=len(told.fallen_back),
+            )
+            for name in batch.names
+        }
 
     def consumer(self, table: str, processor: Any, observer: Any) -> Consumer:
         """A consumer with the module's defaults, keyed by message id."""
         clock = SystemClock()
         return Consumer(
             processor=processor,
-            store=DynamoDBClaimStore(self.client, table, clock),
+            store=DynamoDBClaimStore(self.client, table, clock, observer),
             key_rule=KeyRule.compile(namespace="orders", expression="messageId"),
             clock=clock,
             observer=observer,
@@ -335,19 +459,54 @@ class Ours:
         )
 
 
-def _process(ran: list[str], behaviour: str, message: Message) -> None:
-    if message.id == MESSAGE and behaviour == "die":
+MADE = {
+    Operation.CLAIM: "claim",
+    Operation.TAKEOVER: "takeover",
+    Operation.COMPLETE: "complete",
+    Operation.RELEASE: "release",
+    # A batch of one has no need to tell them apart.
+    Operation.CLAIM_ALONE: "takeover",
+    Operation.COMPLETE_ALONE: "complete",
+    Operation.RELEASE_TOGETHER: "release",
+    Operation.LOOK: "look",
+    Operation.LOOK_FIRST: "look",
+}
+VERBS = {"INSERT": "claim", "UPDATE": "complete", "DELETE": "release"}
+
+
+def done_to(call: Call, record_id: str) -> str | None:
+    """What a call of this package does to a record; None where it is not about it."""
+    value = {"S": record_id}
+    for statement in call.body.get("Statements", ()):
+        if value in statement["Parameters"]:
+            return VERBS[statement["Statement"].split()[0]]
+    for table in call.body.get("RequestItems", {}).values():
+        if {"id": value} in table["Keys"]:
+            return "look"
+    if call.body.get("Key") != {"id": value}:
+        return None
+    if call.operation == "DeleteItem":
+        return "release"
+    if "#completed_at =" in call.body["UpdateExpression"]:
+        return "complete"
+    lapsed = "#lease_expires_at <=" in call.body["ConditionExpression"]
+    return "takeover" if lapsed else "claim"
+
+
+def _process(ran: list[str], batch: Batch, message: Message) -> None:
+    if message.id in batch.dies:
         raise SystemExit
-    if message.id == MESSAGE and behaviour == "raise":
+    if message.id in batch.raises:
         raise ValueError(message.id)
     ran.append(message.id)
 
 
-class _Outcomes:
-    """An observer that keeps each message's outcome."""
+class _Told:
+    """An observer that keeps each message's outcome, and why the store fell back."""
 
-    def __init__(self, outcomes: dict[str, str]) -> None:
-        self.outcomes = outcomes
+    def __init__(self) -> None:
+        self.outcomes: dict[str, str] = {}
+        self.fallen_back: list[StoreError] = []
 
     def settled(
         self, delivery: Delivery, key: Key | None, settled: Settled, trace: Trace, *, follows: bool
@@ -355,9 +514,14 @@ class _Outcomes:
         del key, trace, follows
         self.outcomes[delivery.id] = settled.outcome.value
 
+    def fell_back(self, error: StoreError) -> None:
+        self.fallen_back.append(error)
+
 
 class Peer:
     """A peer in a process of its own, which Lambda's timeout ends."""
+
+    accompanied = False
 
     def __init__(self, name: str, arena: Arena) -> None:
         self.name = name
@@ -372,11 +536,11 @@ class Peer:
                 return call.operation == "PutItem" or "claimed_at =" in update
             case Operation.COMPLETE:
                 return "completed_at =" in update or "#response_data =" in update
-            case Operation.RELEASE:
+            case _:
                 return call.operation == "DeleteItem"
 
-    def deliver(self, table: str, behaviour: str, *, again: bool) -> Answer:
-        del again
+    def deliver(self, table: str, batch: Batch) -> dict[str, Answer]:
+        behaviour = "raise" if batch.raises else "die" if batch.dies else "run"
         worker = self._running()
         assert worker.stdin is not None
         assert worker.stdout is not None
@@ -396,11 +560,13 @@ class Peer:
             ran = len(effects.read().splitlines())
         if not line:
             killed = not answered
-            return Answer(
-                acknowledged=False, effects=ran, seconds=TIMEOUT_SECONDS * killed, killed=killed
-            )
-        answer = json.loads(line)
-        return Answer(acknowledged=answer["acknowledged"], effects=ran, seconds=answer["seconds"])
+            seconds = TIMEOUT_SECONDS * killed
+            ended = Answer(acknowledged=False, effects=ran, seconds=seconds, killed=killed)
+        else:
+            answer = json.loads(line)
+            acknowledged, seconds = answer["acknowledged"], answer["seconds"]
+            ended = Answer(acknowledged=acknowledged, effects=ran, seconds=seconds)
+        return {MESSAGE: ended}
 
     def close(self) -> None:
         """End the process, as Lambda does: at once."""

@@ -14,3 +14,5 @@ def arena(emulator: Emulator) -> Iterator[Arena]:
     """An account behind a proxy; every cell makes a table of its own in it."""
     with arena_on(emulator) as arena:
         yield arena
+        # Faults that nobody injected, or of which a plan was wrong.
+        assert arena.proxy.failures == []

@@ -5,7 +5,17 @@ import pytest
 from idempotent_lambda.lifecycle import Outcome
 from scripts.lab.proxy import Fault
 
-from .cells import CELLS, FAULTS, Arena, Cell, Operation, Ours
+from .cells import (
+    CELLS,
+    EXTENTS,
+    FAULTS,
+    MESSAGE,
+    OWN_CELLS,
+    Arena,
+    Cell,
+    Operation,
+    Ours,
+)
 from .expected import expected
 
 pytestmark = [pytest.mark.emulator, pytest.mark.slow]
@@ -20,36 +30,48 @@ HANG_SECONDS = 1.0
 """The client's read timeout."""
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=str)
+@pytest.mark.parametrize("cell", [*CELLS, *OWN_CELLS], ids=str)
 def test_cell(arena: Arena, cell: Cell) -> None:
     """Effects, record, response and time are as the protocol says, and so is the redelivery."""
-    completes = cell.operation is Operation.COMPLETE
+    completes = cell.operation in (Operation.COMPLETE, Operation.COMPLETE_ALONE)
     ours = Ours(arena.client, REMAINING_SECONDS) if completes else Ours(arena.client)
     seen = arena.play(ours, cell)
-    if cell.fault is Fault.HANG and seen.answers[0].seconds > seen.struck * HANG_SECONDS + 0.3:
+    hung = seen[MESSAGE]
+    if cell.fault is Fault.HANG and hung.answers[0].seconds > hung.struck * HANG_SECONDS + 0.3:
         # The machine stood still meanwhile, and the attempts that fit into a claim are fewer then.
         seen = arena.play(ours, cell)
-    rule, struck = expected(cell), seen.answers[0]
+    struck_seconds = REMAINING_SECONDS if completes else OUTAGE_SECONDS
+    for name, each in seen.items():
+        rule, struck = expected(cell, name), each.answers[0]
+        assert (struck.outcome, struck.effects, each.records[0]) == (
+            rule.outcome,
+            rule.effects,
+            rule.record,
+        ), name
+        assert struck.acknowledged == (rule.outcome in (Outcome.COMPLETED, Outcome.DUPLICATE))
+        assert struck.seconds < struck_seconds
+        assert struck.fell_back == (cell.fault is Fault.PART_DENIED)
+        assert each.verdict(cell.operation) == rule.verdict
+        assert each.records[-1] == "COMPLETED"
+        assert len(each.answers) <= 2
     # A fault that never struck would prove nothing.
-    assert seen.struck == cell.times or (seen.struck >= 1 and gives_up(cell))
-    assert (struck.outcome, struck.effects, seen.records[0]) == (
-        rule.outcome,
-        rule.effects,
-        rule.record,
-    )
-    assert struck.acknowledged == (rule.outcome == Outcome.COMPLETED)
-    assert struck.seconds < (REMAINING_SECONDS if completes else OUTAGE_SECONDS)
-    assert seen.verdict(cell.operation) == rule.verdict
-    assert seen.records[-1] == "COMPLETED"
-    assert len(seen.answers) <= 2
+    found = seen[MESSAGE]
+    assert found.struck == cell.times or (found.struck >= 1 and gives_up(cell))
 
 
 def gives_up(cell: Cell) -> bool:
     """Whether fewer attempts may be made than the fault would strike."""
-    return cell.times is None or (cell.times == 2 and cell.fault is Fault.SLOW)
+    once = (Fault.SLOW, Fault.PART_DENIED)
+    return cell.times is None or (cell.times == 2 and cell.fault in once)
 
 
 def test_the_matrix_is_whole() -> None:
     """Every operation meets each of the seven faults on its first attempt, on two and on all."""
     assert len(FAULTS) == 7
     assert len(set(CELLS)) == len(CELLS) == 4 * 7 * 3
+    assert {each.operation for each in (*CELLS, *OWN_CELLS)} == set(Operation)
+    for operation in Operation:
+        cells = [each for each in (*CELLS, *OWN_CELLS) if each.operation is operation]
+        assert {(each.fault, each.times) for each in cells} >= {
+            (fault, times) for fault in FAULTS for times in EXTENTS
+        }

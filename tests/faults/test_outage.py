@@ -1,7 +1,10 @@
 """A table that does not answer costs little time, and no effect."""
 
 import contextlib
+import json
+import re
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -9,7 +12,10 @@ from typing import Any
 
 import pytest
 
+from idempotent_lambda.batch import UNCONFIRMED_MILLIS
 from idempotent_lambda.clock import Millis, SystemClock
+from idempotent_lambda.dynamodb import MOST_STATEMENTS
+from idempotent_lambda.errors import StoreError
 from idempotent_lambda.messages import Message
 from scripts.lab.proxy import Call, Fault
 
@@ -39,11 +45,20 @@ class Worker:
         del key, trace, follows
         self.outcomes[delivery.id] = settled.outcome.value
 
-    def deliver(self, remaining_seconds: float, ids: list[str]) -> tuple[list[str], float]:
+    def fell_back(self, error: StoreError) -> None:
+        raise error
+
+    def deliver(
+        self, remaining_seconds: float, ids: list[str], receive_count: int = 1
+    ) -> tuple[list[str], float]:
         """The ids that are reported, and the seconds it took."""
         clock = SystemClock()
         consumer = self.ours.consumer(self.table, self.process, self)
-        records = [{"messageId": each, "body": "{}", "eventSource": "aws:sqs"} for each in ids]
+        attributes = {"ApproximateReceiveCount": str(receive_count)}
+        records = [
+            {"messageId": each, "body": "{}", "eventSource": "aws:sqs", "attributes": attributes}
+            for each in ids
+        ]
         began = clock.elapsed()
         response = consumer.consume({"Records": records}, Millis(int(1000 * remaining_seconds)))
         seconds = (clock.elapsed() - began) / 1000
@@ -77,7 +92,7 @@ def unreachable() -> Iterator[int]:
 
 
 PORTS = {"refusing": refusing, "unreachable": unreachable}
-OUTAGES = (*PORTS, "throttle", "500", "reset", "lost response", "hang")
+OUTAGES = (*PORTS, "throttle", "throttled parts", "500", "reset", "lost response", "hang")
 
 
 @pytest.fixture
@@ -123,44 +138,71 @@ def test_a_table_that_drips_starts_nothing_too_late(arena: Arena, worker: Worker
     assert arena.items(worker.table) == []
 
 
-FATAL = tuple(fault for fault in Fault if fault not in (Fault.SLOW, Fault.DRIP))
+FATAL = (
+    Fault.THROTTLE,
+    Fault.ERROR,
+    Fault.RESET,
+    Fault.LOST_REQUEST,
+    Fault.LOST_RESPONSE,
+    Fault.HANG,
+)
 
 
-@pytest.mark.parametrize("fault", FATAL)
-def test_a_table_that_dies_between_two_messages(arena: Arena, worker: Worker, fault: Fault) -> None:
-    """Dead after the second completion, it costs no repetition: eight are reported and not run."""
+@pytest.mark.parametrize("receive_count", [1, 2])
+@pytest.mark.parametrize("fault", [*FATAL, Fault.ALL_THROTTLED])
+def test_a_table_that_answers_one_of_two_calls(
+    arena: Arena, worker: Worker, fault: Fault, receive_count: int
+) -> None:
+    """Of a large batch, which takes two calls, one call's messages run; the others are reported."""
+    large = [f"m-{number}" for number in range(1, MOST_STATEMENTS + 6)]
+    part = {f"orders#{each}" for each in large[:MOST_STATEMENTS]}
 
     def plan(call: Call) -> Fault | None:
-        return None if call.body["Key"]["id"]["S"] in ("orders#m-1", "orders#m-2") else fault
+        text = json.dumps(call.body.get("Statements", ()))
+        return fault if part & set(re.findall(r'"(orders#[^"]+)"', text)) else None
 
     arena.plans[worker.table] = plan
-    failed, seconds = worker.deliver(30, BATCH)
-    assert failed == BATCH[2:]
-    assert worker.ran == BATCH[:2]
+    failed, seconds = worker.deliver(30, large, receive_count)
+    assert failed == large[:MOST_STATEMENTS]
+    assert worker.ran == large[MOST_STATEMENTS:]
+    assert {worker.outcomes[each] for each in failed} == {"unavailable"}
     assert seconds < 5
     redeliver(arena, worker, failed)
-    assert sorted(worker.ran) == sorted(BATCH)
+    assert sorted(worker.ran) == sorted(large)
+
+
+EFFECT_SECONDS = 0.4
 
 
 @pytest.mark.parametrize("fault", FATAL)
 def test_a_table_that_dies_while_a_message_runs(arena: Arena, worker: Worker, fault: Fault) -> None:
-    """Dead during the third effect, it can cost one repetition: the third's and no other's."""
+    """Dead during the third effect, it can cost the effects that begin within a second, no more."""
+    died: list[float] = []
+    began: list[float] = []
 
     def die(message: Message) -> None:
+        began.append(time.monotonic())
+        time.sleep(EFFECT_SECONDS)
         if message.id == "m-3":
+            died.append(time.monotonic())
             arena.plans[worker.table] = partial(always, fault)
 
     worker.after = die
-    failed, seconds = worker.deliver(5, BATCH)
+    failed, seconds = worker.deliver(6, BATCH)
+    ran = list(worker.ran)
+    # The third's completion is overdue after a second; what began before is in doubt with it.
+    in_doubt = ran[2:]
+    assert ran == BATCH[: len(ran)]
+    assert 3 <= len(ran) < len(BATCH)
+    assert began[-1] - died[0] < UNCONFIRMED_MILLIS / 1000 + 0.1
     assert failed == BATCH[2:]
-    assert worker.ran == BATCH[:3]
-    assert worker.outcomes["m-3"] == "unconfirmed"
-    assert {worker.outcomes[each] for each in BATCH[3:]} == {"not_started"}
-    assert seconds < 5
+    assert {worker.outcomes[each] for each in in_doubt} == {"unconfirmed"}
+    assert {worker.outcomes[each] for each in BATCH[len(ran) :]} == {"not_started"}
+    assert seconds < 6
     worker.after = None
     redeliver(arena, worker, failed)
-    # A completion whose answer alone was lost is found by the redelivery.
-    repeated = [] if fault is Fault.LOST_RESPONSE else ["m-3"]
+    # Completions of which the answers alone were lost are found by the redelivery.
+    repeated = [] if fault is Fault.LOST_RESPONSE else in_doubt
     assert sorted(worker.ran) == sorted(BATCH + repeated)
 
 
@@ -168,5 +210,5 @@ def redeliver(arena: Arena, worker: Worker, failed: list[str]) -> None:
     """Deliver what failed again, once the table is back and the leases are over."""
     arena.plans.pop(worker.table)
     arena.age(worker.table)
-    assert worker.deliver(30, failed)[0] == []
+    assert worker.deliver(30, failed, receive_count=2)[0] == []
     assert {item["status"]["S"] for item in arena.items(worker.table)} == {"COMPLETED"}

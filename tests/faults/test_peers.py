@@ -6,7 +6,7 @@ import pytest
 
 from scripts.lab.proxy import Fault
 
-from .cells import PEERS_INTERPRETER, Arena, Cell, Operation, Peer, Verdict
+from .cells import MESSAGE, PEERS_INTERPRETER, Arena, Cell, Operation, Peer, Verdict
 
 pytestmark = [
     pytest.mark.emulator,
@@ -28,7 +28,7 @@ def peer(arena: Arena, request: pytest.FixtureRequest) -> Iterator[Peer]:
 @pytest.mark.parametrize("peer", ["powertools", "idemkit"], indirect=True)
 def test_a_lost_claim_answer_refuses_its_own_worker(arena: Arena, peer: Peer) -> None:
     """The peer meets its own record, takes it for another's and does not run."""
-    seen = arena.play(peer, Cell(Operation.CLAIM, Fault.LOST_RESPONSE, 1))
+    seen = arena.play(peer, Cell(Operation.CLAIM, Fault.LOST_RESPONSE, 1))[MESSAGE]
     assert (seen.struck, seen.answers[0].effects, seen.records[0]) == (1, 0, "IN_PROGRESS")
     assert seen.verdict(Operation.CLAIM) == Verdict.LATE
 
@@ -36,7 +36,7 @@ def test_a_lost_claim_answer_refuses_its_own_worker(arena: Arena, peer: Peer) ->
 @pytest.mark.parametrize("peer", ["idemkit"], indirect=True)
 def test_an_unrecorded_completion_is_acknowledged(arena: Arena, peer: Peer) -> None:
     """The peer acknowledges a message whose completion it could not write."""
-    seen = arena.play(peer, Cell(Operation.COMPLETE, Fault.THROTTLE, None))
+    seen = arena.play(peer, Cell(Operation.COMPLETE, Fault.THROTTLE, None))[MESSAGE]
     assert seen.answers[0].acknowledged
     assert seen.records == ("IN_PROGRESS",)
     assert seen.verdict(Operation.COMPLETE) == Verdict.UNRECORDED
@@ -45,6 +45,6 @@ def test_an_unrecorded_completion_is_acknowledged(arena: Arena, peer: Peer) -> N
 @pytest.mark.parametrize("peer", ["powertools", "idemkit"], indirect=True)
 def test_a_peer_in_peace_works(arena: Arena, peer: Peer) -> None:
     """Without an effective fault the peer is done at once: the harness is not what breaks it."""
-    seen = arena.play(peer, Cell(Operation.COMPLETE, Fault.SLOW, 1))
+    seen = arena.play(peer, Cell(Operation.COMPLETE, Fault.SLOW, 1))[MESSAGE]
     assert seen.verdict(Operation.COMPLETE) == Verdict.DONE
     assert seen.answers[0].seconds < 5

@@ -1,7 +1,7 @@
 """A consumer on doubles: what it is given is scripted, what it does is written down."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from botocore import exceptions
@@ -11,7 +11,7 @@ from botocore.compat import HTTPHeaders
 from idempotent_lambda.batch import Consumer
 from idempotent_lambda.claims import ClaimRequest, ClaimStore, Owner, Record, Request
 from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Millis, Seconds
-from idempotent_lambda.errors import StoreRefusedError, StoreUnavailableError
+from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavailableError
 from idempotent_lambda.keys import Key, KeyRule
 from idempotent_lambda.lifecycle import Settled
 from idempotent_lambda.messages import Delivery, Message
@@ -84,6 +84,9 @@ class Bench:
         if follows:
             self.followers.append(delivery.id)
 
+    def fell_back(self, error: StoreError) -> None:
+        raise error
+
     def deliver(self, *batch: str | dict[str, Any], remaining: int = 30_000) -> list[str]:
         """Deliver orders, or whole records; the ids that are reported as failed."""
         records = [order(each) if isinstance(each, str) else each for each in batch]
@@ -110,6 +113,23 @@ class Bench:
         return found.status if found else None
 
 
+class Listener:
+    """An observer for a store without a consumer.
+
+    Attributes:
+        fallen_back: why it makes every call alone from then on.
+    """
+
+    def __init__(self) -> None:
+        self.fallen_back: list[StoreError] = []
+
+    def settled(self, *_: object, **__: object) -> None:
+        raise AssertionError
+
+    def fell_back(self, error: StoreError) -> None:
+        self.fallen_back.append(error)
+
+
 def raising(error: BaseException) -> Callable[[Message], Any]:
     """A processor that raises."""
 
@@ -134,37 +154,49 @@ class FaultyStore:
     """A store in memory that takes time, and fails where it is told to.
 
     Attributes:
-        calls: ``"claim orders#a"`` and so on, in order.
+        calls: ``"claim orders#a"`` and so on, in order, each request of a group by itself.
+        trips: ``"claim 2"`` and so on: what was asked together, and of how many.
         millis: how long every call takes.
-        faults: errors by call; a fault in ``after`` strikes once the call was carried out.
+        faults: errors by call; a fault in ``after`` strikes once the call was carried out. What is
+            no answer of a store is raised.
     """
 
     def __init__(self, clock: ManualClock, inner: InMemoryClaimStore) -> None:
         self.clock, self.inner = clock, inner
         self.calls: list[str] = []
+        self.trips: list[str] = []
         self.millis = 0
         self.faults: dict[str, Exception] = {}
         self.after: dict[str, Exception] = {}
 
-    def _call(self, name: str, request: Request, deadline: Deadline) -> Any:
-        self.calls.append(f"{name} {request.record_id}")
+    def _ask(self, name: str, requests: Sequence[Request], deadline: Deadline) -> list[Any]:
+        self.trips.append(f"{name} {len(requests)}")
         self.clock.advance(Millis(self.millis))
-        for place in (self.calls[-1], name):
-            if place in self.faults:
-                raise self.faults[place]
-        outcome = getattr(self.inner, name)(request, deadline)
-        if self.calls[-1] in self.after:
-            raise self.after[self.calls[-1]]
-        return outcome
+        return [self._answer(name, request, deadline) for request in requests]
 
-    def claim(self, request: ClaimRequest, deadline: Deadline) -> Any:
-        return self._call("claim", request, deadline)
+    def _answer(self, name: str, request: Request, deadline: Deadline) -> Any:
+        call = f"{name} {request.record_id}"
+        self.calls.append(call)
+        takeover = isinstance(request, ClaimRequest) and request.takeover
+        kind = "takeover" if takeover else name
+        fault = self.faults.get(call) or self.faults.get(kind) or self.faults.get(name)
+        if fault is None:
+            (outcome,) = getattr(self.inner, name)([request], deadline)
+            fault = self.after.get(call)
+        if fault is None:
+            return outcome
+        if not isinstance(fault, StoreError):
+            raise fault
+        return fault
 
-    def complete(self, request: Request, deadline: Deadline) -> Any:
-        return self._call("complete", request, deadline)
+    def claim(self, requests: Sequence[ClaimRequest], deadline: Deadline) -> Any:
+        return self._ask("claim", requests, deadline)
 
-    def release(self, request: Request, deadline: Deadline) -> Any:
-        return self._call("release", request, deadline)
+    def complete(self, requests: Sequence[Request], deadline: Deadline) -> Any:
+        return self._ask("complete", requests, deadline)
+
+    def release(self, requests: Sequence[Request], deadline: Deadline) -> Any:
+        return self._ask("release", requests, deadline)
 
 
 def faulty() -> tuple[Bench, FaultyStore]:

@@ -16,7 +16,7 @@ from idempotent_lambda.dynamodb import DynamoDBClaimStore, new_client
 from idempotent_lambda_toolkit.testing import ManualClock
 from scripts.lab.emulator import Emulator, new_account
 
-from .bench import Bench, Wire
+from .bench import Bench, Listener, Wire
 from .function import MODULE, TABLE, Package
 
 # The same examples in every run: a failure here is a defect, never bad luck.
@@ -86,12 +86,14 @@ class Lab:
         wire: what stands between it and the table.
         client: a client of the test's own, past the wire.
         deployed: the client of the store.
+        listener: its observer.
     """
 
     def __init__(self, deployed: Any, client: Any, table: str, clock: ManualClock) -> None:
         self.clock, self.client, self.table, self.deployed = clock, client, table, deployed
         self.wire = Wire(deployed)
-        self.store = DynamoDBClaimStore(deployed, table, clock)
+        self.listener = Listener()
+        self.store = DynamoDBClaimStore(deployed, table, clock, self.listener)
 
     def item(self, record_id: str) -> dict[str, Any] | None:
         """What lies in the table."""
@@ -133,7 +135,7 @@ def lone_client() -> Any:
 @pytest.fixture
 def dead(lone_client: Any, clock: ManualClock) -> tuple[DynamoDBClaimStore, Wire]:
     """The deployed store with nothing behind its wire: tests give every answer themselves."""
-    return DynamoDBClaimStore(lone_client, TABLE, clock), Wire(lone_client)
+    return DynamoDBClaimStore(lone_client, TABLE, clock, Listener()), Wire(lone_client)
 
 
 @pytest.fixture

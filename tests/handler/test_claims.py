@@ -20,9 +20,11 @@ from idempotent_lambda.claims import (
     refused_claim,
     refused_completion,
     refused_release,
+    seen_claim,
 )
 from idempotent_lambda.clock import EpochMillis, EpochSeconds, Seconds
 from idempotent_lambda.errors import StoreRefusedError
+from tests.requests import claim_of
 
 REQUEST = Request(
     record_id="orders#1", owner=Owner("mine"), now=EpochMillis(5_999), retention=Seconds(60)
@@ -40,7 +42,7 @@ THEIRS = Record(
 
 def claim(lease_end: int = 9_000, *, takeover: bool = True) -> ClaimRequest:
     """A claim of the request's owner."""
-    return ClaimRequest.of(REQUEST, lease_expires_at=EpochMillis(lease_end), takeover=takeover)
+    return claim_of(REQUEST, lease_expires_at=EpochMillis(lease_end), takeover=takeover)
 
 
 class TestRequest:
@@ -111,6 +113,40 @@ class TestRefusedClaim:
             refused_claim(replace(THEIRS, status=status, owner=Owner("mine")), claim())
 
 
+DONE = replace(THEIRS, status="COMPLETED", lease_expires_at=None)
+ENDED = replace(THEIRS, lease_expires_at=EpochMillis(5_999))
+
+
+class TestSeenClaim:
+    """Reading a record before anything is written."""
+
+    @pytest.mark.parametrize(
+        ("found", "takeover"),
+        [(None, False), (None, True), (DONE, False), (DONE, True), (ENDED, True)],
+    )
+    def test_may_be_claimed(self, found: Record | None, takeover: bool) -> None:
+        """Of an absent, an expired or, with takeover, a lapsed record nothing is decided by it."""
+        assert seen_claim(found, claim(takeover=takeover)) is None
+
+    @pytest.mark.parametrize(
+        ("found", "outcome"),
+        [
+            (replace(DONE, expires_at=EpochSeconds(6)), Duplicate()),
+            (THEIRS, Busy(EpochMillis(6_000))),
+            (ENDED, Lapsed(2)),
+            (replace(THEIRS, owner=Owner("mine")), Claimed(Owner("mine"), 2, recovered=True)),
+        ],
+    )
+    def test_may_not(self, found: Record, outcome: object) -> None:
+        """Of any other it tells what a claim that was refused by it would mean."""
+        assert seen_claim(found, claim(takeover=False)) == outcome
+
+    def test_unknown_status(self) -> None:
+        """A status of another version is neither free nor a duplicate here either."""
+        with pytest.raises(StoreRefusedError):
+            seen_claim(replace(THEIRS, status="PARKED"), claim())
+
+
 @pytest.mark.parametrize(
     ("found", "outcome"),
     [
@@ -139,7 +175,7 @@ def test_refused_completion(found: Record | None, outcome: object) -> None:
 )
 def test_refused_release(found: Record | None, outcome: object) -> None:
     """Absent is released; anything else is not the caller's."""
-    assert refused_release(found) == outcome
+    assert refused_release(found, REQUEST) == outcome
 
 
 def test_statuses_are_the_documented_words() -> None:

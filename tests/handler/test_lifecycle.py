@@ -44,27 +44,23 @@ REFUSED = Unanswered(ME, refused())
 
 @pytest.mark.parametrize("takeover", [True, False])
 @pytest.mark.parametrize(
-    ("reply", "may_start", "following"),
+    ("reply", "following"),
     [
-        (MINE, True, Run(MINE)),
-        (Claimed(ME, 3, recovered=True), True, Run(Claimed(ME, 3, recovered=True))),
-        (MINE, False, Release(ME, Outcome.NOT_STARTED)),
-        (Duplicate(), True, Settled(Outcome.DUPLICATE, acknowledged=True)),
-        (Duplicate(), False, Settled(Outcome.DUPLICATE, acknowledged=True)),
-        (Busy(EpochMillis(1)), True, Settled(Outcome.BUSY, acknowledged=False)),
-        (Lapsed(2), True, PutOff(2)),
-        (UNWRITTEN, True, Settled(Outcome.UNAVAILABLE, acknowledged=False)),
-        (REFUSED, True, Settled(Outcome.UNAVAILABLE, acknowledged=False)),
-        (MAYBE_WRITTEN, True, Release(ME, Outcome.UNAVAILABLE)),
-        (MAYBE_WRITTEN, False, Release(ME, Outcome.UNAVAILABLE)),
+        (MINE, Run(MINE)),
+        (Claimed(ME, 3, recovered=True), Run(Claimed(ME, 3, recovered=True))),
+        (Duplicate(), Settled(Outcome.DUPLICATE, acknowledged=True)),
+        (Busy(EpochMillis(1)), Settled(Outcome.BUSY, acknowledged=False)),
+        (Lapsed(2), PutOff(2)),
+        (UNWRITTEN, Settled(Outcome.UNAVAILABLE, acknowledged=False)),
+        (REFUSED, Settled(Outcome.UNAVAILABLE, acknowledged=False)),
+        (MAYBE_WRITTEN, Release(ME, Outcome.UNAVAILABLE)),
     ],
 )
-def test_after_claim(takeover: bool, reply: Reply, may_start: bool, following: Step | End) -> None:
+def test_after_claim(takeover: bool, reply: Reply, following: Step | End) -> None:
     """A claim runs only if it is proven; what may have been written is given back unrun."""
-    assert advance(Claim(takeover), reply, may_start=may_start) == following
+    assert advance(Claim(takeover), reply) == following
 
 
-@pytest.mark.parametrize("may_start", [True, False])
 @pytest.mark.parametrize(
     ("reply", "following"),
     [
@@ -73,12 +69,11 @@ def test_after_claim(takeover: bool, reply: Reply, may_start: bool, following: S
         (Interrupted(SystemExit()), Settled(Outcome.INTERRUPTED, acknowledged=False)),
     ],
 )
-def test_after_run(reply: Reply, may_start: bool, following: Step | End) -> None:
+def test_after_run(reply: Reply, following: Step | End) -> None:
     """Returned means done, raised means not done, and interrupted means nobody knows."""
-    assert advance(Run(MINE), reply, may_start=may_start) == following
+    assert advance(Run(MINE), reply) == following
 
 
-@pytest.mark.parametrize("may_start", [True, False])
 @pytest.mark.parametrize(
     ("reply", "following"),
     [
@@ -91,9 +86,9 @@ def test_after_run(reply: Reply, may_start: bool, following: Step | End) -> None
         (REFUSED, Settled(Outcome.UNCONFIRMED, acknowledged=False)),
     ],
 )
-def test_after_complete(reply: Reply, may_start: bool, following: Step | End) -> None:
+def test_after_complete(reply: Reply, following: Step | End) -> None:
     """After the effect nothing is given back, and only a proven completion is acknowledged."""
-    assert advance(Complete(ME), reply, may_start=may_start) == following
+    assert advance(Complete(ME), reply) == following
 
 
 @pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.NOT_STARTED, Outcome.UNAVAILABLE])
@@ -102,7 +97,7 @@ def test_after_complete(reply: Reply, may_start: bool, following: Step | End) ->
 )
 def test_after_release(outcome: Outcome, reply: Reply) -> None:
     """However a release ends, the message's outcome stands and it is reported."""
-    following = advance(Release(ME, outcome), reply, may_start=True)
+    following = advance(Release(ME, outcome), reply)
     assert following == Settled(outcome, acknowledged=False)
 
 
@@ -140,16 +135,14 @@ ILLEGAL = [
 def test_illegal_reply(step: str, reply: str) -> None:
     """A reply that cannot follow a step is a bug of ours and is never settled quietly."""
     with pytest.raises(TypeError, match="is no reply to"):
-        advance(STEPS[step], REPLIES[reply], may_start=True)
+        advance(STEPS[step], REPLIES[reply])
 
 
 def test_what_is_acknowledged() -> None:
     """Of all first steps and replies, three ends acknowledge: completed, duplicate, lost to it."""
     acknowledged = set()
-    for (step, reply), may_start in itertools.product(
-        [(step, reply) for step, replies in LEGAL.items() for reply in replies], [True, False]
-    ):
-        end = advance(STEPS[step], REPLIES[reply], may_start=may_start)
+    for step, reply in ((step, reply) for step, replies in LEGAL.items() for reply in replies):
+        end = advance(STEPS[step], REPLIES[reply])
         if isinstance(end, Settled) and end.acknowledged:
             acknowledged.add((step, reply))
     assert acknowledged == {

@@ -15,6 +15,7 @@ COMPLETE = {
     "IDEMPOTENCY_RETENTION_SECONDS": "1900800",
     "IDEMPOTENCY_LEASE_MARGIN_MILLIS": "7000",
     "IDEMPOTENCY_MINIMUM_REMAINING_MILLIS": "2000",
+    "IDEMPOTENCY_CONCURRENCY": "4",
     "IDEMPOTENCY_LOG_KEYS": "hashed",
 }
 REQUIRED = {
@@ -48,6 +49,7 @@ def test_complete() -> None:
     assert settings.retention == 1_900_800
     assert settings.lease_margin == 7000
     assert settings.minimum_remaining == 2000
+    assert settings.concurrency == 4
     assert settings.hash_keys is True
 
 
@@ -57,6 +59,7 @@ def test_defaults() -> None:
     assert settings.key_rule.expression == "messageId"
     assert settings.lease_margin == 5000
     assert settings.minimum_remaining == 1000
+    assert settings.concurrency == 1
     assert settings.hash_keys is False
 
 
@@ -96,6 +99,7 @@ def test_required(name: str, how: str) -> None:
         ("IDEMPOTENCY_RETENTION_SECONDS", 60),
         ("IDEMPOTENCY_LEASE_MARGIN_MILLIS", 1),
         ("IDEMPOTENCY_MINIMUM_REMAINING_MILLIS", 1),
+        ("IDEMPOTENCY_CONCURRENCY", 1),
     ],
 )
 @pytest.mark.parametrize("value", ["0", "-5", "1.5", "1e3", "ten", " 60", "٦٠", "²", "+60"])
@@ -159,9 +163,10 @@ def test_everything_at_once() -> None:
         IDEMPOTENCY_RETENTION_SECONDS="soon",
         IDEMPOTENCY_LEASE_MARGIN_MILLIS="0",
         IDEMPOTENCY_MINIMUM_REMAINING_MILLIS="x",
+        IDEMPOTENCY_CONCURRENCY="0",
         IDEMPOTENCY_LOG_KEYS="y",
     )
-    assert len(found) == 7
+    assert len(found) == 8
     assert names(found) >= set(COMPLETE) - {"IDEMPOTENCY_NAMESPACE"}
 
 

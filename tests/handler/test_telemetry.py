@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from idempotent_lambda.errors import StoreRefusedError
 from idempotent_lambda.keys import Key
 from idempotent_lambda.lifecycle import Outcome, Settled
 from idempotent_lambda.messages import deliveries_of
@@ -246,8 +247,24 @@ class TestErrors:
         """An error that cannot even be printed costs its neighbours nothing."""
         bench.behaviour["a"] = raising(UnspeakableError())
         lines = logged(bench, "a", "b")
-        assert [each["outcome"] for each in lines] == ["failed", "completed"]
-        assert lines[0]["errors"][0]["type"] == "UnspeakableError"
+        outcomes = {each["key"]: each["outcome"] for each in lines}
+        assert outcomes == {"a": "failed", "b": "completed"}
+        (error,) = [error for each in lines for error in each["errors"]]
+        assert error["type"] == "UnspeakableError"
+
+
+def test_fall_back() -> None:
+    """That calls for many are not to be had is a warning of its own, and no message's line."""
+    stream = io.StringIO()
+    error = StoreRefusedError("AccessDeniedException", "no PartiQL", maybe_written=False)
+    JsonLines(ManualClock(), hash_keys=False, stream=stream).fell_back(error)
+    (line,) = (json.loads(each) for each in stream.getvalue().splitlines())
+    assert line == {
+        "timestamp": "2023-11-14T22:13:20.000Z",
+        "level": "WARN",
+        "event": "fall_back",
+        "errors": [{"type": "StoreRefusedError", "text": "no PartiQL", "at": []}],
+    }
 
 
 def test_standard_output(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,10 @@ from scripts.lab.proxy import Call, Chance, Fault, Plan, Proxy, Seen, first, ser
 
 UPDATE = Call("UpdateItem", {"TableName": "orders"})
 TARGET = {"X-Amz-Target": "DynamoDB_20120810.UpdateItem"}
+TARGETS = {
+    operation: {"X-Amz-Target": f"DynamoDB_20120810.{operation}"}
+    for operation in ("BatchExecuteStatement", "BatchGetItem")
+}
 PATIENCE = 5.0
 
 
@@ -40,8 +44,16 @@ class Answering(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         mark = self.headers.get("X-Mark")
         self.server.arrived.append((self.command, self.path, mark, body))
-        answer = b'{"answer": 42}'
-        self.send_response(202)
+        asked = json.loads(body)
+        if "Statements" in asked:
+            done = [{"Item": statement} for statement in asked["Statements"]]
+            status, answer = 200, json.dumps({"Responses": done}).encode()
+        elif "RequestItems" in asked:
+            ((table, read),) = asked["RequestItems"].items()
+            status, answer = 200, json.dumps({"Responses": {table: read["Keys"]}}).encode()
+        else:
+            status, answer = 202, b'{"answer": 42}'
+        self.send_response(status)
         self.send_header("X-Amz-Crc32", "7")
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
@@ -76,10 +88,12 @@ def connected(proxy: Proxy, patience: float = PATIENCE) -> Iterator[http.client.
 
 
 def send(
-    connection: http.client.HTTPConnection, headers: dict[str, str] | None = None
+    connection: http.client.HTTPConnection,
+    headers: dict[str, str] | None = None,
+    call: Call = UPDATE,
 ) -> tuple[int, Any]:
-    """Send an update; the status and the parsed body of the answer."""
-    body = json.dumps(UPDATE.body)
+    """Send an update, or another call; the status and the parsed body of the answer."""
+    body = json.dumps(call.body)
     connection.request("POST", "/", body, TARGET if headers is None else headers)
     answer = connection.getresponse()
     return answer.status, json.loads(answer.read())
@@ -172,6 +186,79 @@ def test_drip(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
     assert time.monotonic() - began >= 0.5
 
 
+def statements(*names: str) -> Call:
+    """A call of statements on the table of orders."""
+    delete = 'DELETE FROM "orders" WHERE "id" = ?'
+    each = [{"Statement": delete, "Parameters": [{"S": name}]} for name in names]
+    return Call("BatchExecuteStatement", {"Statements": each})
+
+
+def keys(*names: str) -> Call:
+    """A call that reads orders."""
+    items = [{"id": {"S": name}} for name in names]
+    return Call("BatchGetItem", {"RequestItems": {"orders": {"Keys": items, "More": True}}})
+
+
+@pytest.mark.parametrize(
+    ("fault", "carried_out", "answers"),
+    [
+        (Fault.PART_THROTTLED, 2, ["done", "done", "ThrottlingError"]),
+        (Fault.PART_ERROR, 2, ["done", "done", "InternalServerError"]),
+        (Fault.PART_LOST, 3, ["done", "done", "InternalServerError"]),
+        (Fault.PART_DENIED, 2, ["done", "done", "AccessDenied"]),
+        (Fault.SHORT, 3, ["done", "done"]),
+        (Fault.ALL_THROTTLED, 0, ["ThrottlingError"] * 3),
+    ],
+)
+def test_parts_of_a_call(
+    proxy: Proxy, upstream: Upstream, fault: Fault, carried_out: int, answers: list[str]
+) -> None:
+    """Some statements of a call that succeeds are not carried out, or not answered."""
+    proxy.plan = always(fault)
+    call = statements("a", "b", "c")
+    with connected(proxy) as connection:
+        status, answer = send(connection, TARGETS[call.operation], call)
+    assert status == 200
+    codes = [each.get("Error", {"Code": "done"})["Code"] for each in answer["Responses"]]
+    assert codes == answers
+    arrived = [len(json.loads(body)["Statements"]) for _, _, _, body in upstream.arrived]
+    assert sum(arrived) == carried_out
+    assert proxy.injected() == {fault: 1}
+
+
+@pytest.mark.parametrize(
+    ("fault", "read"), [(Fault.PART_THROTTLED, ["a", "b"]), (Fault.ALL_THROTTLED, [])]
+)
+def test_parts_of_a_read(proxy: Proxy, fault: Fault, read: list[str]) -> None:
+    """Some keys come back unread, with all that was asked of them."""
+    proxy.plan = always(fault)
+    call = keys("a", "b", "c")
+    with connected(proxy) as connection:
+        status, answer = send(connection, TARGETS[call.operation], call)
+    assert status == 200
+    assert [each["id"]["S"] for each in answer["Responses"].get("orders", [])] == read
+    left = answer["UnprocessedKeys"]["orders"]
+    assert left["More"]
+    assert [each["id"]["S"] for each in left["Keys"]] == [
+        each for each in "abc" if each not in read
+    ]
+
+
+def test_a_read_has_no_other_parts(proxy: Proxy) -> None:
+    """A fault that reads cannot have is a defect of the plan, and told."""
+    proxy.plan = always(Fault.PART_LOST)
+    call = keys("a")
+    with connected(proxy) as connection, pytest.raises(http.client.RemoteDisconnected):
+        send(connection, TARGETS[call.operation], call)
+    assert proxy.failures == ["a defect of the plan: ValueError('no read has a lost part')"]
+
+
+def test_what_a_call_is_for() -> None:
+    """The table of a call, be it for one or for many."""
+    calls = (UPDATE, statements("a"), keys("a"), Call("ListTables", {}))
+    assert [call.table for call in calls] == ["orders", "orders", "orders", None]
+
+
 @pytest.mark.parametrize("headers", [{}, {"X-Amz-Target": "AmazonSQS.SendMessage"}])
 def test_other_services_are_left_alone(proxy: Proxy, headers: dict[str, str]) -> None:
     """What does not go to DynamoDB is passed on whatever the plan, and is not counted."""
@@ -210,7 +297,7 @@ def test_many_at_once(proxy: Proxy, upstream: Upstream) -> None:
 
     def one(_: int) -> bool:
         try:
-            with connected(proxy, 1.0) as connection:
+            with connected(proxy, 3.0) as connection:
                 return send(connection)[0] == 202
         except TimeoutError:
             return False

@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 from idempotent_lambda import clock, keys, settings
-from idempotent_lambda.claims import ClaimRequest, Owner, Request
+from idempotent_lambda.claims import Owner, Request
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds, SystemClock
 from idempotent_lambda.dynamodb import DynamoDBClaimStore
+from tests.handler.bench import Listener
 from tests.module.stacks import ROOT
+from tests.requests import claim_of
 
+RECORDS = ("orders#1", "orders#2")
 TERRAFORM = "\n".join(path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("*.tf")))
 
 
@@ -40,7 +43,10 @@ class RecordedEnvironment(Mapping[str, str]):
 
 
 class RecordedClient:
-    """A DynamoDB client that grants everything and remembers each call."""
+    """A DynamoDB client that remembers each call, and grants everything that is asked for singly.
+
+    Of statements it grants none, so that what they leave open is asked for as well.
+    """
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
@@ -48,28 +54,41 @@ class RecordedClient:
     def __getattr__(self, method: str) -> Callable[..., dict[str, Any]]:
         def call(**parameters: Any) -> dict[str, Any]:
             self.calls.append((method, parameters))
-            return {"Attributes": {"attempts": {"N": "1"}}}
+            refusal = {"Error": {"Code": "DuplicateItem"}}
+            refusals = [refusal for _ in parameters.get("Statements", ())]
+            return {"Attributes": {"attempts": {"N": "1"}}, "Responses": refusals or {}}
 
         return call
 
 
 @pytest.fixture
 def calls() -> list[tuple[str, dict[str, Any]]]:
-    """Every call that the store makes: two kinds of claim, a completion, a release."""
+    """Every call that the store makes: claims, completions and releases, of one and of two."""
     client: Any = RecordedClient()
     system = SystemClock()
-    store = DynamoDBClaimStore(client, "records", system)
+    store = DynamoDBClaimStore(client, "records", system, Listener())
     deadline = Deadline.after(system, Millis(60_000))
-    request = Request(
-        record_id="orders#1", owner=Owner("me"), now=EpochMillis(0), retention=Seconds(60)
-    )
-    for takeover in (False, True):
-        lease = EpochMillis(60_000)
-        claim = ClaimRequest.of(request, lease_expires_at=lease, takeover=takeover)
-        store.claim(claim, deadline)
-    store.complete(request, deadline)
-    store.release(request, deadline)
+    requests = [
+        Request(record_id=each, owner=Owner("me"), now=EpochMillis(0), retention=Seconds(60))
+        for each in RECORDS
+    ]
+    for many in (requests[:1], requests):
+        for takeover in (False, True):
+            lease = EpochMillis(60_000)
+            store.claim(
+                [claim_of(one, lease_expires_at=lease, takeover=takeover) for one in many],
+                deadline,
+            )
+        store.complete(many, deadline)
+        store.release(many, deadline)
     return client.calls
+
+
+def actions(method: str, parameters: Mapping[str, Any]) -> set[str]:
+    """What IAM asks of a call; of statements, their verb."""
+    verbs = {each["Statement"].split()[0].title() for each in parameters.get("Statements", ())}
+    name = "".join(map(str.title, method.split("_")))
+    return {f"dynamodb:PartiQL{verb}" for verb in verbs} or {f"dynamodb:{name}"}
 
 
 def test_the_environment() -> None:
@@ -83,15 +102,22 @@ def test_the_environment() -> None:
 
 def test_the_iam_actions(calls: list[tuple[str, dict[str, Any]]]) -> None:
     """The role may make exactly the DynamoDB calls that the store makes."""
-    made = {"dynamodb:" + "".join(map(str.title, method.split("_"))) for method, _ in calls}
+    made = set().union(*(actions(*call) for call in calls))
     assert made == set(re.findall(r'"(dynamodb:\w+)"', TERRAFORM))
 
 
 def test_the_table_attributes(calls: list[tuple[str, dict[str, Any]]]) -> None:
     """The store writes to the table's own key, and the TTL attribute that the table names."""
-    key = {found(r'^  hash_key +=.*"(\w+)"'): {found(r'^    type = "(\w)"'): "orders#1"}}
-    assert all(parameters["Key"] == key for _, parameters in calls)
+    name, kind = found(r'^  hash_key +=.*"(\w+)"'), found(r'^    type = "(\w)"')
+    keys = [{name: {kind: each}} for each in RECORDS]
+    assert all(parameters["Key"] in keys for _, parameters in calls if "Key" in parameters)
+    reads = [each for method, each in calls if method == "batch_get_item"]
+    assert all(each["RequestItems"]["records"]["Keys"] == keys for each in reads)
     expiry = found(r'^    attribute_name = "(\w+)"')
+    for statement in (one for _, each in calls for one in each.get("Statements", ())):
+        text: str = statement["Statement"]
+        assert f'"{name}" = ?' in text or f"'{name}': ?" in text
+        assert text.startswith("DELETE") or f'"{expiry}" = ?' in text or f"'{expiry}': ?" in text
     updates = [parameters for method, parameters in calls if method == "update_item"]
     for parameters in updates:
         assert f"#{expiry} = :{expiry}" in parameters["UpdateExpression"]

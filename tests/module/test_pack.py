@@ -103,7 +103,7 @@ def test_the_zip_is_plain(source: Path, tmp_path: Path) -> None:
     assert names == sorted(names)
     for entry in archive.infolist():
         assert entry.date_time == (1980, 1, 1, 0, 0, 0)
-        assert entry.compress_type == zipfile.ZIP_STORED
+        assert entry.compress_type == zipfile.ZIP_DEFLATED
         assert entry.external_attr >> 16 == 0o100644
         assert entry.create_system == 3
 

@@ -59,6 +59,7 @@ def test_the_function_is_told_what_the_package_reads(plan: Any) -> None:
         "IDEMPOTENCY_KEY": "body.order_id",
         "IDEMPOTENCY_LEASE_MARGIN_MILLIS": "5000",
         "IDEMPOTENCY_LOG_KEYS": "plain",
+        "IDEMPOTENCY_CONCURRENCY": "1",
         "IDEMPOTENCY_MAX_RECEIVE_COUNT": "5",
         "IDEMPOTENCY_MINIMUM_REMAINING_MILLIS": "1000",
         "IDEMPOTENCY_NAMESPACE": "orders",

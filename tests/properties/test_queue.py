@@ -1,6 +1,8 @@
 """A queue, a consumer and everything that can go wrong, drawn at random by hypothesis."""
 
 from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,27 +45,41 @@ class MoodyStore:
         self.whims = Whims()
         self.doomed = False
 
-    def _call(self, name: str, request: Request, deadline: Deadline) -> Any:
+    def _ask(self, name: str, requests: Sequence[Request], deadline: Deadline) -> list[Any]:
+        return [self._answer(name, request, deadline) for request in requests]
+
+    def _answer(self, name: str, request: Request, deadline: Deadline) -> Any:
         whim = "killed" if self.doomed else self.whims.next(self.whims.store)
         if whim == "killed":
             raise KilledError
         if whim == "request lost":
-            raise StoreUnavailableError("Lost", "the request is lost", maybe_written=True)
-        outcome = getattr(self.inner, name)(request, deadline)
+            return StoreUnavailableError("Lost", "the request is lost", maybe_written=True)
+        (outcome,) = getattr(self.inner, name)([request], deadline)
         if whim == "answer lost":
-            raise StoreUnavailableError("Lost", "the answer is lost", maybe_written=True)
+            return StoreUnavailableError("Lost", "the answer is lost", maybe_written=True)
         if whim == "killed after":
             raise KilledError
         return outcome
 
-    def claim(self, request: ClaimRequest, deadline: Deadline) -> Any:
-        return self._call("claim", request, deadline)
+    def claim(self, requests: Sequence[ClaimRequest], deadline: Deadline) -> Any:
+        return self._ask("claim", requests, deadline)
 
-    def complete(self, request: Request, deadline: Deadline) -> Any:
-        return self._call("complete", request, deadline)
+    def complete(self, requests: Sequence[Request], deadline: Deadline) -> Any:
+        return self._ask("complete", requests, deadline)
 
-    def release(self, request: Request, deadline: Deadline) -> Any:
-        return self._call("release", request, deadline)
+    def release(self, requests: Sequence[Request], deadline: Deadline) -> Any:
+        return self._ask("release", requests, deadline)
+
+
+class NoThreads:
+    """Nothing is confirmed before the end, so that equal draws come to equal ends.
+
+    When a flusher may come in between is for the simulation to try.
+    """
+
+    def submit(self, *_: Any) -> Future[None]:
+        """Leave it to the main thread."""
+        return Future()
 
 
 ORDERS = st.sampled_from(["a", "b", "c"])
@@ -81,6 +97,7 @@ class Queue(RuleBasedStateMachine):
         self.store = MoodyStore(InMemoryClaimStore())
         self.bench = Bench(self.store, minimum_remaining=MINIMUM_REMAINING)
         self.bench.memory = self.store.inner
+        vars(self.bench.consumer)["threads"] = NoThreads()
         for each in "abc":
             self.bench.behaviour[each] = self.process
         self.messages: dict[str, str | None] = {}

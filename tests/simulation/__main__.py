@@ -35,9 +35,12 @@ def main() -> int:
     began = time.monotonic()
     names = [name for name, _ in mutants()]
     with ProcessPoolExecutor() as pool:
-        verified = dict(zip(FULL, pool.map(verify, FULL), strict=True))
-        hunted = dict(zip(names, pool.map(hunt, names), strict=True))
-        bad = dict(zip(KNOWN_BAD, pool.map(hunt, KNOWN_BAD), strict=True))
+        # All begun before the first is waited for, so that no core idles.
+        results = pool.map(verify, FULL), pool.map(hunt, names), pool.map(hunt, KNOWN_BAD)
+        verified, hunted, bad = (
+            dict(zip(asked, found, strict=True))
+            for asked, found in zip((FULL, names, KNOWN_BAD), results, strict=True)
+        )
     for scenario, findings in verified.items():
         print(f"{findings.states:>8} states  {scenario.name}: {findings.violation or 'holds'}")
         for line in findings.story:
@@ -59,6 +62,7 @@ def main() -> int:
             scenario.name: {
                 "deliveries": scenario.deliveries,
                 "retention_seconds": scenario.retention,
+                "concurrency": scenario.concurrency,
                 "faults": scenario.budget._asdict(),
                 "states": findings.states,
             }

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from idempotent_lambda.claims import Status
 from idempotent_lambda.clock import Seconds
 
-from .world import KEYS, RETENTION, Budget, Physics, Protocol, ViolationError, World, beginning
+from .packing import Packed, Packing
+from .physics import Physics
+from .world import KEYS, RETENTION, Budget, Protocol, ViolationError, World, beginning
 
 
 @dataclass(frozen=True)
@@ -13,13 +15,16 @@ class Scenario:
     """What is explored.
 
     Attributes:
-        deliveries: the keys of each delivery: "A" a single message, "AB" a batch of two.
+        deliveries: the keys of each delivery: "A" a single message, "AB" a batch of two; small
+            letters are messages that were delivered before.
+        concurrency: how many messages of a batch run at the same time; 1 or 2.
     """
 
     name: str
     deliveries: tuple[str, ...]
     budget: Budget
     retention: Seconds = RETENTION
+    concurrency: int = 1
 
 
 @dataclass(frozen=True)
@@ -38,66 +43,133 @@ class Findings:
     story: tuple[str, ...] = ()
 
 
-def explore(scenario: Scenario, protocol: Protocol, *, most: int = 3_000_000) -> Findings:
+MOST = 3_000_000
+"""States, before an exploration leaves the rest unexpanded."""
+
+
+def explore(scenario: Scenario, protocol: Protocol) -> Findings:
     """Visit all states breadth first, so that the first violation has the shortest story."""
-    physics = Physics(protocol)
-    first = beginning(scenario.deliveries, scenario.budget, scenario.retention)
-    numbers: dict[World, int] = {first: 0}
-    worlds = [first]
-    parents: list[tuple[int, str]] = [(-1, "")]
-    at = 0
-    while at < len(worlds) and len(worlds) < most:
-        moves = physics.moves(worlds[at])
-        while True:
+    return Exploration(scenario, protocol).findings()
+
+
+class Exploration:
+    """The states of a scenario under a protocol."""
+
+    def __init__(self, scenario: Scenario, protocol: Protocol) -> None:
+        self.physics = Physics(protocol)
+        self.first = beginning(
+            scenario.deliveries, scenario.budget, scenario.retention, scenario.concurrency
+        )
+        self.packing = Packing(self.first)
+        self.worlds: list[Packed] = [self.packing.packed(self.first)]
+        self.numbers = {self.worlds[0]: 0}
+        self.parents = [-1]
+        self.calm: list[int] = []
+        """For each state the state that follows if nothing bad happens; -1 if none does."""
+
+    def findings(self) -> Findings:
+        """Visit all states; what was found."""
+        at = 0
+        while at < len(self.worlds) and len(self.worlds) < MOST:
             try:
-                move = next(moves, None)
+                self._expand(at)
             except ViolationError as violation:
-                story = (*_story(parents, at), str(violation))
-                return Findings(len(worlds), len(worlds) - at, str(violation), story)
-            if move is None:
-                break
-            if move.world not in numbers:
-                numbers[move.world] = len(worlds)
-                worlds.append(move.world)
-                parents.append((at, move.story))
-        at += 1
-    frontier = len(worlds) - at
-    fates: dict[World, bool] = {}
-    for number in range(at):
-        told: list[str] = []
-        problem = _stuck(physics, worlds[number], fates, told)
+                story, problem = self._story(at, str(violation))
+                return Findings(len(self.worlds), len(self.worlds) - at, problem, story)
+            at += 1
+        frontier = len(self.worlds) - at
+        problem = self._stranded()
         if problem:
-            story = (*_story(parents, number), *told, problem)
-            return Findings(len(worlds), frontier, problem, story)
-    return Findings(len(worlds), frontier, None)
+            number, told, text = problem
+            story, _ = self._story(number, "")
+            return Findings(len(self.worlds), frontier, text, (*story[:-1], *told, text))
+        return Findings(len(self.worlds), frontier, None)
 
+    def _expand(self, at: int) -> None:
+        calm = -1
+        for move in self.physics.moves(self.packing.unpacked(self.worlds[at])):
+            packed = self.packing.packed(move.world)
+            number = self.numbers.setdefault(packed, len(self.worlds))
+            if number == len(self.worlds):
+                self.worlds.append(packed)
+                self.parents.append(at)
+            if calm < 0 and move.calm:
+                calm = number
+        self.calm.append(calm)
 
-def _stuck(physics: Physics, world: World, fates: dict[World, bool], told: list[str]) -> str | None:
-    """What goes wrong if nothing bad happens any more, redeliveries included; None if all ends."""
-    path = []
-    while world not in fates:
-        fates[world] = _settled(world)  # going in a circle settles nothing
-        path.append(world)
-        if fates[world]:
-            break
+    def _stranded(self) -> tuple[int, list[str], str] | None:
+        """The first state from which a message is never completed, though nothing goes wrong.
+
+        Until everything rests the states are known; from there on the queue delivers again.
+        """
+        fates: dict[int, tuple[int, str | None]] = {}
+        told: dict[int, list[str]] = {}
+        for number in range(len(self.calm)):
+            path, at = [], number
+            while at not in fates:
+                fates[at] = (at, "liveness: the workers go in a circle")
+                path.append(at)
+                if self.calm[at] < 0:
+                    told[at], problem = self._redelivered(self.packing.unpacked(self.worlds[at]))
+                    fates[at] = (at, problem)
+                    break
+                at = self.calm[at]
+            for each in path:
+                fates[each] = fates[at]
+            end, problem = fates[number]
+            if problem:
+                return end, told.get(end, []), problem
+        return None
+
+    def _redelivered(self, world: World) -> tuple[list[str], str | None]:
+        """What happens to a world at rest, and what goes wrong; None if all ends well."""
+        told: list[str] = []
+        seen = set()
+        world = world._replace(budget=Budget())
+        while not _settled(world):
+            if world in seen:
+                return told, "liveness: without further faults it is never completed"
+            seen.add(world)
+            try:
+                calm = next((each for each in self.physics.moves(world) if each.calm), None)
+            except ViolationError as violation:
+                return [*told, self.physics.doing], str(violation)
+            if calm is not None:
+                told.append(calm.story)
+                world = calm.world
+                continue
+            delivered = self.physics.redelivery(world)
+            if delivered is None:
+                return told, "liveness: without further faults it is never completed"
+            told.append("the queue delivers again what is not acknowledged")
+            world = delivered
+        return told, None
+
+    def _story(self, at: int, violation: str) -> tuple[tuple[str, ...], str]:
+        """What happens until a state, told with every worker in one place, and what breaks then.
+
+        The states are kept with their workers in an order of their own, so it is played again.
+        """
+        path = []
+        while at > 0:
+            path.append(self.worlds[at])
+            at = self.parents[at]
+        told, world = [], self.first
+        for packed in reversed(path):
+            move = next(
+                each
+                for each in self.physics.moves(world)
+                if self.packing.packed(each.world) == packed
+            )
+            told.append(move.story)
+            world = move.world
         try:
-            story, following = _calm(physics, world)
-        except ViolationError as violation:
-            return str(violation)
-        if following is None:
-            break
-        told.append(story)
-        world = following
-    for each in path:
-        fates[each] = fates[world]
-    return None if fates[world] else "liveness: without further faults it is never completed"
-
-
-def _calm(physics: Physics, world: World) -> tuple[str, World | None]:
-    for move in physics.moves(world):
-        if move.calm:
-            return move.story, move.world
-    return "the queue delivers again what is not acknowledged", physics.redelivery(world)
+            for _ in self.physics.moves(world):
+                pass
+        except ViolationError as again:
+            told.append(self.physics.doing)
+            violation = str(again)
+        return (*told, violation), violation
 
 
 def _settled(world: World) -> bool:
@@ -107,11 +179,3 @@ def _settled(world: World) -> bool:
         or (facts.completed and key not in world.unacknowledged)
         for key, record, facts in zip(KEYS, world.records, world.facts, strict=False)
     )
-
-
-def _story(parents: list[tuple[int, str]], at: int) -> tuple[str, ...]:
-    told = []
-    while at > 0:
-        at, story = parents[at]
-        told.append(story)
-    return tuple(reversed(told))

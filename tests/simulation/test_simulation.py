@@ -1,11 +1,16 @@
 """The protocol keeps its promises in every order of events; who does not is found out."""
 
+from dataclasses import replace
+
 import pytest
 
-from .explorer import Scenario, explore
+from idempotent_lambda.claims import Owner
+from idempotent_lambda.lifecycle import Complete, Run
+
+from .explorer import Exploration, Scenario, explore
 from .mutants import KNOWN_BAD, REDUNDANT, _conditions, mutants
 from .scenarios import FULL, SMALL
-from .world import Protocol
+from .world import Protocol, World
 
 MUTANTS = dict(mutants())
 
@@ -30,7 +35,7 @@ def test_production_holds_in_small(scenario: Scenario) -> None:
 @pytest.mark.parametrize("name", MUTANTS)
 def test_mutant_is_killed(name: str) -> None:
     """Breaking one rule breaks a promise, with a story that shows it."""
-    found = [explore(scenario, MUTANTS[name]) for scenario in SMALL]
+    found = (explore(scenario, MUTANTS[name]) for scenario in SMALL)
     killed = next(findings for findings in found if findings.violation)
     assert killed.story[-1] == killed.violation
 
@@ -48,3 +53,57 @@ def test_redundant_clauses_are_clauses() -> None:
     excused = {f"{field} {name}" for field, name in REDUNDANT}
     assert len(excused) == 2
     assert not excused & {name for name, _ in _conditions()}
+
+
+def test_all_that_may_be_in_doubt_at_once_occurs() -> None:
+    """What a crash can put in doubt is in some state in flight, gathered and running at once."""
+    worlds = _worlds("one batch of three")
+    assert any(
+        worker.flight and worker.agenda.returned and isinstance(worker.main[0].step, Run)
+        for world in worlds
+        for worker in world.workers
+        if worker and worker.main
+    )
+
+
+def test_both_threads_complete_at_once_in_some_state() -> None:
+    """The main thread takes the last completions while the flusher still has earlier ones."""
+    worlds = _worlds("one batch")
+    assert any(
+        worker.flight and worker.main and isinstance(worker.main[0].step, Complete)
+        for world in worlds
+        for worker in world.workers
+        if worker
+    )
+
+
+def test_workers_are_interchangeable() -> None:
+    """Worlds that differ only in who is in which place are one state, and come back as it."""
+    exploration = _explored("two deliveries")
+    packing = exploration.packing
+    for packed in exploration.worlds:
+        world = packing.unpacked(packed)
+        assert packing.packed(world) == packed
+        assert packing.packed(_swapped(world)) == packed
+
+
+def _explored(name: str) -> Exploration:
+    scenario = next(each for each in SMALL if each.name == name)
+    exploration = Exploration(scenario, Protocol())
+    assert exploration.findings().violation is None
+    return exploration
+
+
+def _worlds(name: str) -> list[World]:
+    exploration = _explored(name)
+    return [exploration.packing.unpacked(packed) for packed in exploration.worlds]
+
+
+def _swapped(world: World) -> World:
+    """The world with its two workers in each other's places."""
+    places = {"w0": "w1", "w1": "w0"}
+    records = tuple(
+        record and replace(record, owner=Owner(places.get(record.owner, record.owner)))
+        for record in world.records
+    )
+    return world._replace(workers=world.workers[::-1], records=records)

@@ -16,16 +16,26 @@ def sent(order_id: str, **values: Any) -> dict[str, Any]:
 
 
 def effect(order_id: str, began_at: int, **values: Any) -> dict[str, Any]:
-    """An effect whose owner had a lease of 5 s."""
-    row = {"message_id": f"m-{order_id}", "receive_count": 1, "end": "", **values}
+    """An effect whose owner had a lease of 5 s, in a process of which nothing else is known."""
+    row = {"message_id": f"m-{order_id}", "receive_count": 1, "end": "", "process": "p", **values}
     return {"order_id": order_id, "began_at": began_at, "lease_ends_at": began_at + 5000, **row}
 
 
-def evidence(
-    *rows: dict[str, Any], effects: tuple[Any, ...] = (), deliveries: tuple[Any, ...] = ()
-) -> Evidence:
+def struck(fault: str, process: str = "p", *, has: bool = True) -> dict[str, Any]:
+    """A fault, in the process of the effects; it may not have struck yet."""
+    row = {"fault_id": "f", "fault": fault, "struck": has}
+    return row | ({"struck_in": process} if has else {})
+
+
+def line(order_id: str, outcome: str, receive_count: int = 1) -> dict[str, Any]:
+    """What the log says of a delivery."""
+    return {"message_id": f"m-{order_id}", "receive_count": receive_count, "outcome": outcome}
+
+
+def evidence(*rows: dict[str, Any], **known: Any) -> Evidence:
     """What is known of a soak."""
-    return Evidence(sent=rows, effects=effects, deliveries=deliveries, faults=())
+    nothing: dict[str, Any] = {"effects": (), "deliveries": (), "faults": ()}
+    return Evidence(sent=rows, **(nothing | known))
 
 
 def test_a_soak_in_which_nothing_happened() -> None:
@@ -58,19 +68,65 @@ def test_a_repeat_without_cause_is_one_too_many() -> None:
 
 
 @pytest.mark.parametrize(
-    ("end", "cause"), [("kill", "interrupted"), ("timeout", "interrupted"), ("raise", "raised")]
+    ("fault", "cause"),
+    [
+        ("kill_after_effect", {"interrupted": 1}),
+        ("kill_before_effect", {"interrupted": 1}),
+        ("kill_soon", {"interrupted": 1}),
+        ("kill_by_poison", {"interrupted": 1}),
+        ("timeout_after_effect", {"interrupted": 1}),
+        ("raise_before_effect", {}),
+        ("overlap", {}),
+    ],
 )
-def test_a_repeat_is_counted_by_its_cause(end: str, cause: str) -> None:
-    """An effect after a kill, a timeout or an exception is allowed, and counted apart."""
-    settled = account(evidence(sent("a"), effects=(effect("a", 9000), effect("a", 0, end=end))))
+def test_a_process_that_ends_excuses_what_it_had_not_settled(
+    fault: str, cause: dict[str, int]
+) -> None:
+    """Whichever message ended the process, the others that it ran may be in doubt as well."""
+    effects = (effect("a", 0), effect("a", 9000, process="q"))
+    settled = account(evidence(sent("a"), effects=effects, faults=(struck(fault),)))
+    assert settled.repeats == cause
+    assert bool(settled.repeated) is not bool(cause)
+
+
+@pytest.mark.parametrize("faults", [(), (struck("kill_soon", "q"),), (struck("kill", has=False),)])
+def test_only_the_process_that_ended_is_an_excuse(faults: tuple[Any, ...]) -> None:
+    """A kill of another process, or one that has not struck, excuses nothing."""
+    effects = (effect("a", 0), effect("a", 9000, process="q"))
+    assert account(evidence(sent("a"), effects=effects, faults=faults)).repeated == {"a"}
+
+
+@pytest.mark.parametrize("outcome", ["completed", "failed", "lost_lease", "busy"])
+def test_what_was_settled_is_not_excused_by_the_end_of_its_process(outcome: str) -> None:
+    """A kill after the log's line has nothing to do with the effect before it."""
+    settled = account(
+        evidence(
+            sent("a"),
+            effects=(effect("a", 0), effect("a", 9000, receive_count=2)),
+            deliveries=(line("a", outcome),),
+            faults=(struck("kill_soon"),),
+        )
+    )
+    assert settled.repeated == {"a"}
+
+
+def test_a_processor_that_raised_is_an_excuse() -> None:
+    """An effect after an exception is allowed, and counted apart."""
+    effects = (effect("a", 9000), effect("a", 0, end="raise"))
+    settled = account(evidence(sent("a"), effects=effects))
     assert not settled.repeated
-    assert settled.repeats == {cause: 1}
+    assert settled.repeats == {"raised": 1}
 
 
 def test_each_repeat_needs_a_cause_of_its_own() -> None:
     """A kill excuses the next effect, not the one after that."""
-    effects = (effect("a", 0, end="kill"), effect("a", 9000), effect("a", 20000))
-    assert account(evidence(sent("a"), effects=effects)).repeated == {"a"}
+    effects = (
+        effect("a", 0),
+        effect("a", 9000, receive_count=2, process="q"),
+        effect("a", 20000, receive_count=3, process="q"),
+    )
+    faults = (struck("kill_after_effect"),)
+    assert account(evidence(sent("a"), effects=effects, faults=faults)).repeated == {"a"}
 
 
 @pytest.mark.parametrize(("receive_count", "excused"), [(1, True), (2, False)])
@@ -78,9 +134,9 @@ def test_an_unconfirmed_completion_excuses_its_own_delivery(
     receive_count: int, *, excused: bool
 ) -> None:
     """A repeat is excused if the log says that the delivery before stayed unconfirmed."""
-    line = {"message_id": "m-a", "receive_count": receive_count, "outcome": "unconfirmed"}
     effects = (effect("a", 0), effect("a", 9000, receive_count=3))
-    settled = account(evidence(sent("a"), effects=effects, deliveries=(line,)))
+    deliveries = (line("a", "unconfirmed", receive_count),)
+    settled = account(evidence(sent("a"), effects=effects, deliveries=deliveries))
     assert bool(settled.repeated) is not excused
     assert settled.repeats == ({"unconfirmed": 1} if excused else {})
 
@@ -89,7 +145,8 @@ def test_an_unconfirmed_completion_excuses_its_own_delivery(
 def test_nobody_starts_while_a_lease_is_live(end: str, early: set[str]) -> None:
     """After a kill an effect has to wait for the end of the lease; a release ends it at once."""
     effects = (effect("a", 0, end=end), effect("a", 4000))
-    assert account(evidence(sent("a"), effects=effects)).early == early
+    faults = (struck(f"{end}_after_effect"),)
+    assert account(evidence(sent("a"), effects=effects, faults=faults)).early == early
 
 
 def test_the_dead_letter_queue_holds_the_poison_only() -> None:

@@ -22,9 +22,11 @@ EFFECT = {
     "began_at": 0,
     "lease_ends_at": 5000,
     "end": "kill",
+    "process": "killed",
 }
+LATER = EFFECT | {"began_at": 6000, "end": "", "process": "alive"}
 FAULTS = [
-    {"fault_id": f"order-{n}", "fault": fault, "struck": True}
+    {"fault_id": f"order-{n}", "fault": fault, "struck": True, "struck_in": "killed"}
     for n, fault in enumerate(
         ("kill_soon", "timeout_after_effect", "raise_after_effect", "overlap")
     )
@@ -35,7 +37,7 @@ def report(**changes: Any) -> Report:
     """A report of a soak in which all went well, or of one that differs in something."""
     evidence = Evidence(
         sent=[{"poison": False, "dead_lettered": False, **row} for row in SENT],
-        effects=changes.pop("effects", [EFFECT, EFFECT | {"began_at": 6000, "end": ""}]),
+        effects=changes.pop("effects", [EFFECT, LATER]),
         deliveries=[
             {"message_id": "1", "receive_count": 2, "outcome": "completed", "coalesced": False},
             {"message_id": "2", "receive_count": 2, "outcome": "completed", "coalesced": True},
@@ -66,6 +68,8 @@ def test_the_figures_are_written(tmp_path: Path) -> None:
         "silenced_completions": 1,
         **dict.fromkeys(("lost_responses", "lost_requests", "resets", "throttles"), 2),
         **dict.fromkeys(("errors_500", "slow", "hangs"), 2),
+        **dict.fromkeys(("throttled_parts", "errors_500_of_parts", "lost_parts"), 2),
+        "short_answers": 2,
     }
     assert figures == {
         "seed": 7,
@@ -91,7 +95,7 @@ def test_the_figures_are_written(tmp_path: Path) -> None:
     [
         ({"effects": []}, "1 lost: a"),
         (
-            {"effects": [EFFECT | {"end": ""}, EFFECT | {"began_at": 6000}]},
+            {"effects": [EFFECT | {"end": "", "process": "alive"}, LATER]},
             "1 repeated for no reason that P5 knows: a",
         ),
         ({"effects": [EFFECT, EFFECT]}, "1 repeated while an owner's lease was live: a"),

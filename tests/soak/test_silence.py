@@ -16,6 +16,19 @@ def call(record_id: str, owner: str, status: str = "completed") -> Call:
     return Call("UpdateItem", body)
 
 
+def together(*owners: tuple[str, str], verb: str = "UPDATE") -> Call:
+    """Completions of records by their owners, or another statement, in one call."""
+    text = f'{verb} "records" SET "status" = ? WHERE "id" = ? AND ("owner" = ? AND "status" = ?)'
+    statements = [
+        {
+            "Statement": text,
+            "Parameters": [{"S": each} for each in ("COMPLETED", *owner, "IN_PROGRESS")],
+        }
+        for owner in owners
+    ]
+    return Call("BatchExecuteStatement", {"Statements": statements})
+
+
 def silence() -> Silence:
     """A plan for two orders."""
     return Silence(1, lost=["lost"], unanswered=["unanswered"])
@@ -28,6 +41,20 @@ def test_the_first_owner_never_completes() -> None:
     assert {plan(call("unanswered", "first")) for _ in range(200)} == {Fault.LOST_RESPONSE}
     assert plan.silenced() == 2
     assert None in {plan(call("lost", "first", "in_progress")) for _ in range(200)}
+
+
+def test_who_completes_together_is_silenced_together() -> None:
+    """A call that carries the completion of a silenced owner has no answer, whoever is in it."""
+    plan = silence()
+    struck = together(("other", "first"), ("lost", "first"))
+    assert {plan(struck) for _ in range(200)} == {Fault.LOST_REQUEST}
+    assert plan.silenced() == 1
+    for call in (
+        together(("other", "first")),
+        together(("lost", "second"), ("other", "first")),
+        together(("lost", "first"), verb="DELETE"),
+    ):
+        assert None in {plan(call) for _ in range(200)}
 
 
 def test_the_next_owner_completes() -> None:
@@ -43,4 +70,6 @@ def test_any_call_can_be_struck_by_chance() -> None:
     plan = silence()
     met = {plan(call("other", "first")) for _ in range(5000)}
     assert met == {None, *ODDS["UpdateItem"]}
+    met = {plan(together(("other", "first"))) for _ in range(5000)}
+    assert met == {None, *ODDS["BatchExecuteStatement"]}
     assert plan.silenced() == 0

@@ -3,11 +3,12 @@
 import pytest
 
 from idempotent_lambda.batch import Consumer
-from idempotent_lambda.claims import Claimed, ClaimRequest, ClaimStore, Owner, Request
+from idempotent_lambda.claims import Claimed, ClaimStore, Owner, Request
 from idempotent_lambda.clock import Clock, Deadline, EpochMillis, Millis, Seconds
 from idempotent_lambda.keys import KeyRule
 from idempotent_lambda.telemetry import JsonLines
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
+from tests.requests import claim_of
 
 
 class TestManualClock:
@@ -46,14 +47,12 @@ class TestInMemoryClaimStore:
         request = Request(
             record_id="orders#1", owner=Owner("mine"), now=clock.now(), retention=Seconds(60)
         )
-        claim = ClaimRequest.of(
-            request, lease_expires_at=EpochMillis(clock.now() + 1000), takeover=False
-        )
+        claim = claim_of(request, lease_expires_at=EpochMillis(clock.now() + 1000), takeover=False)
         deadline = Deadline.after(clock, Millis(10_000))
-        assert store.claim(claim, deadline) == Claimed(Owner("mine"), 1)
+        assert store.claim([claim], deadline) == [Claimed(Owner("mine"), 1)]
         assert store.records["orders#1"].owner == "mine"
         store.records.clear()
-        assert store.claim(claim, deadline) == Claimed(Owner("mine"), 1)
+        assert store.claim([claim], deadline) == [Claimed(Owner("mine"), 1)]
 
 
 def test_a_consumer_in_a_users_test(capsys: pytest.CaptureFixture[str]) -> None:

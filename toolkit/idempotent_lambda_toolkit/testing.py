@@ -7,11 +7,20 @@ passes the same contract suite as the DynamoDB store.
 """
 
 import threading
+from collections.abc import Sequence
 
 from idempotent_lambda import claims
-from idempotent_lambda.claims import ClaimRequest, Record, Request
+from idempotent_lambda.claims import (
+    ClaimAnswer,
+    ClaimRequest,
+    CompleteAnswer,
+    Record,
+    ReleaseAnswer,
+    Request,
+)
 from idempotent_lambda.clock import Clock, Deadline, EpochMillis, Millis
 from idempotent_lambda.conditions import holds
+from idempotent_lambda.errors import StoreRefusedError
 
 __all__ = ["InMemoryClaimStore", "ManualClock"]
 
@@ -56,33 +65,57 @@ class InMemoryClaimStore:
         self.records: dict[str, Record] = {}
         self._lock = threading.Lock()
 
-    def claim(self, request: ClaimRequest, deadline: Deadline) -> claims.ClaimOutcome:
+    def claim(self, requests: Sequence[ClaimRequest], deadline: Deadline) -> list[ClaimAnswer]:
         """See `ClaimStore.claim`."""
         del deadline  # answers at once
+        return [self._claim(request) for request in requests]
+
+    def complete(self, requests: Sequence[Request], deadline: Deadline) -> list[CompleteAnswer]:
+        """See `ClaimStore.complete`."""
+        del deadline
+        return [self._complete(request) for request in requests]
+
+    def release(self, requests: Sequence[Request], deadline: Deadline) -> list[ReleaseAnswer]:
+        """See `ClaimStore.release`."""
+        del deadline
+        return [self._release(request) for request in requests]
+
+    def _claim(self, request: ClaimRequest) -> ClaimAnswer:
         with self._lock:
             found = self.records.get(request.record_id)
             if holds(request.condition, found, request.operands):
                 record = claims.claimed_record(found, request)
                 self.records[record.id] = record
                 return claims.Claimed(request.owner, record.attempts or 1)
-            return claims.refused_claim(found, request)
+            try:
+                return claims.refused_claim(found, request)
+            except StoreRefusedError as error:
+                return error
 
-    def complete(self, request: Request, deadline: Deadline) -> claims.CompleteOutcome:
-        """See `ClaimStore.complete`."""
-        del deadline
+    def _complete(self, request: Request) -> claims.CompleteOutcome:
         with self._lock:
             found = self.records.get(request.record_id)
             if found and holds(claims.OWNED, found, request.operands):
-                self.records[found.id] = claims.completed_record(found, request)
+                self.records[found.id] = completed_record(found, request)
                 return claims.Completed()
             return claims.refused_completion(found, request)
 
-    def release(self, request: Request, deadline: Deadline) -> claims.ReleaseOutcome:
-        """See `ClaimStore.release`."""
-        del deadline
+    def _release(self, request: Request) -> claims.ReleaseOutcome:
         with self._lock:
             found = self.records.get(request.record_id)
             if found and holds(claims.OWNED, found, request.operands):
                 del self.records[found.id]
                 return claims.Released()
-            return claims.refused_release(found)
+            return claims.refused_release(found, request)
+
+
+def completed_record(found: Record, request: Request) -> Record:
+    """The record after a successful completion."""
+    return Record(
+        id=found.id,
+        status=claims.Status.COMPLETED,
+        owner=found.owner,
+        expires_at=request.expires_at,
+        created_at=found.created_at,
+        completed_at=request.now,
+    )

@@ -14,11 +14,16 @@ import orders  # type: ignore[import-not-found]  # deployed beside this file
 
 FAULTS_TABLE = os.environ["FAULTS_TABLE"]
 LEDGER_TABLE = os.environ["LEDGER_TABLE"]
+RECORDS_TABLE = os.environ.get("IDEMPOTENCY_TABLE")
+NAMESPACE = os.environ.get("IDEMPOTENCY_NAMESPACE")
 SLOW_SECONDS = 1.2
 EXIT_CODE = 70
 
 dynamodb = boto3.client("dynamodb")
 sqs = boto3.client("sqs")
+
+charged: dict[str, str] = {}
+"""The owners of the orders that this process has charged."""
 
 
 class Message(Protocol):
@@ -49,6 +54,7 @@ def process(message: Message) -> None:
         case "raise_before_charge":
             raise RuntimeError(f"{order_id} fails this once")
         case "kill_before_charge":
+            _record_kills(_unconfirmed())
             _die()
         case "timeout_before_charge":
             _hang()
@@ -60,11 +66,13 @@ def process(message: Message) -> None:
         case _:
             raise LookupError(f"there is no fault {fault!r}")
     orders.process(message)
+    charged[order_id] = message.owner
     if fault == "kill_after_charge":
-        _record_kill(order_id, message.owner)
+        _record_kills({order_id, *_unconfirmed()})
         _die()
     if fault == "timeout_after_charge":
-        _record_kill(order_id, message.owner)
+        # Whatever was charged before has the time to be confirmed.
+        _record_kills({order_id})
         _hang()
 
 
@@ -98,18 +106,36 @@ def _deliver_again_now(record: Any) -> None:
     )
 
 
-def _record_kill(order_id: str, owner: str) -> None:
-    """Note on the order's newest charge whose process is about to end."""
-    charges = dynamodb.scan(
-        TableName=LEDGER_TABLE,
-        ConsistentRead=True,
-        FilterExpression="order_id = :order_id",
-        ExpressionAttributeValues={":order_id": {"S": order_id}},
-    )["Items"]
-    newest = max(charges, key=lambda charge: str(charge["charged_at"]))
-    dynamodb.update_item(
-        TableName=LEDGER_TABLE,
-        Key={"charge_id": newest["charge_id"]},
-        UpdateExpression="SET killed_owner = :owner",
-        ExpressionAttributeValues={":owner": {"S": owner}},
+def _unconfirmed() -> set[str]:
+    """The orders charged here that the table of records does not call completed yet.
+
+    Completions are written together, so a kill can catch those of batch-mates on their way.
+    """
+    if not RECORDS_TABLE or not charged:
+        return set()
+    keys = [{"id": {"S": f"{NAMESPACE}#{order_id}"}} for order_id in charged]
+    answer = dynamodb.batch_get_item(
+        RequestItems={RECORDS_TABLE: {"Keys": keys, "ConsistentRead": True}}
     )
+    status = {
+        item["owner"]["S"]: item["status"]["S"] for item in answer["Responses"][RECORDS_TABLE]
+    }
+    return {each for each, owner in charged.items() if status.get(owner) == "IN_PROGRESS"}
+
+
+def _record_kills(orders: set[str]) -> None:
+    """Note on the newest charge of each order that the process of its owner is about to end."""
+    for order_id in orders:
+        charges = dynamodb.scan(
+            TableName=LEDGER_TABLE,
+            ConsistentRead=True,
+            FilterExpression="order_id = :order_id",
+            ExpressionAttributeValues={":order_id": {"S": order_id}},
+        )["Items"]
+        newest = max(charges, key=lambda charge: str(charge["charged_at"]))
+        dynamodb.update_item(
+            TableName=LEDGER_TABLE,
+            Key={"charge_id": newest["charge_id"]},
+            UpdateExpression="SET killed_owner = :owner",
+            ExpressionAttributeValues={":owner": {"S": charged[order_id]}},
+        )

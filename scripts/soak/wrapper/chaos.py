@@ -23,8 +23,8 @@ EXIT_CODE = 70
 dynamodb = boto3.client("dynamodb", endpoint_url=os.environ["DIRECT_ENDPOINT_URL"])
 sqs = boto3.client("sqs", endpoint_url=os.environ["DIRECT_ENDPOINT_URL"])
 
-doomed = threading.Event()
-"""Set once a kill is due in this process: any effect from now on may be its last."""
+PROCESS = uuid.uuid4().hex
+"""Written down with each effect and each fault: what ended together."""
 
 
 class Message(Protocol):
@@ -70,7 +70,7 @@ def process(message: Message) -> None:
     what, _, when = fault.partition("_")
     if when == "before_effect":
         _end(what)
-    _take_effect(message, end=what if when == "after_effect" else "kill" if doomed.is_set() else "")
+    _take_effect(message, end=what if when == "after_effect" else "")
     if when == "after_effect":
         _end(what)
 
@@ -85,7 +85,7 @@ def _end(what: str) -> NoReturn:
 
 
 def _take_effect(message: Message, *, end: str) -> None:
-    """Write down an effect, and in the same write what ends its owner if something does."""
+    """Write down an effect, and in the same write what is about to end it."""
     now = time.time_ns() // 1_000_000
     dynamodb.put_item(
         TableName=EFFECTS_TABLE,
@@ -98,6 +98,7 @@ def _take_effect(message: Message, *, end: str) -> None:
             "began_at": {"N": str(now)},
             "lease_ends_at": {"N": str(now + message.remaining_millis() + LEASE_MARGIN_MILLIS)},
             "end": {"S": end},
+            "process": {"S": PROCESS},
         },
     )
 
@@ -108,9 +109,13 @@ def _take(order_id: str) -> str:
         taken = dynamodb.update_item(
             TableName=FAULTS_TABLE,
             Key={"fault_id": {"S": order_id}},
-            UpdateExpression="SET struck = :yes",
+            UpdateExpression="SET struck = :yes, struck_in = :process",
             ConditionExpression="struck = :no",
-            ExpressionAttributeValues={":yes": {"BOOL": True}, ":no": {"BOOL": False}},
+            ExpressionAttributeValues={
+                ":yes": {"BOOL": True},
+                ":no": {"BOOL": False},
+                ":process": {"S": PROCESS},
+            },
             ReturnValues="ALL_NEW",
         )["Attributes"]
     except ClientError as error:
@@ -119,7 +124,6 @@ def _take(order_id: str) -> str:
         return ""
     fault = taken["fault"]["S"]
     if fault == "kill_soon":
-        doomed.set()
         killer = threading.Timer(int(taken["delay_millis"]["N"]) / 1000, _die)
         killer.daemon = True
         killer.start()
@@ -149,5 +153,6 @@ def _count_kill() -> None:
             "fault_id": {"S": f"poison {uuid.uuid4()}"},
             "fault": {"S": "kill_by_poison"},
             "struck": {"BOOL": True},
+            "struck_in": {"S": PROCESS},
         },
     )

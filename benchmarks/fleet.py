@@ -1,0 +1,133 @@
+"""The processes of a run: the stub, and one worker per contender. All end with their parent."""
+
+import contextlib
+import http.client
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.cases import CONTENDERS, KEYS
+from scripts.lab.emulator import ROOT, Emulator, new_account
+
+INTERPRETER: Final = ROOT / ".venv-peers" / "bin" / "python"
+STOP_SECONDS: Final = 10.0
+
+SETTINGS: Final = {
+    "IDEMPOTENCY_TABLE": "ours",
+    "IDEMPOTENCY_PROCESSOR": "benchmarks.function.process",
+    "IDEMPOTENCY_NAMESPACE": "orders",
+    "IDEMPOTENCY_RETENTION_SECONDS": str(22 * 86_400),
+}
+
+
+@contextlib.contextmanager
+def started(command: Sequence[str | Path], environment: Mapping[str, str]) -> Iterator[Any]:
+    """A process that ends when its standard input does: when the block is left, or we die."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=environment,
+        # A terminal's Ctrl-C is for the parent, which then ends this one.
+        start_new_session=True,
+    )
+    assert process.stdin is not None  # noqa: S101 (tells the type checker what PIPE means)
+    assert process.stdout is not None  # noqa: S101
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+
+
+def request(process: Any, content: Mapping[str, Any]) -> None:
+    """Write a request to a worker."""
+    process.stdin.write(json.dumps(content) + "\n")
+    process.stdin.flush()
+
+
+def answer(process: Any) -> dict[str, Any]:
+    """Read an answer of a worker.
+
+    Raises:
+        RuntimeError: it has ended.
+    """
+    line = process.stdout.readline()
+    if not line:
+        raise RuntimeError(f"{' '.join(map(str, process.args))} ended; its error stands above")
+    found: dict[str, Any] = json.loads(line)
+    return found
+
+
+class Place:
+    """Where batches are delivered: an endpoint with the contenders' tables, and their workers.
+
+    Attributes:
+        workers: the contenders' processes, by name.
+    """
+
+    def __init__(self, endpoint: Emulator, handler: Path) -> None:
+        account = new_account()
+        self._address = endpoint.endpoint.removeprefix("http://")
+        self._environment = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "PYTHONPATH": str(handler),
+            **endpoint.environment(account),
+            **SETTINGS,
+        }
+        self.workers: dict[str, Any] = {}
+        client = endpoint.client("dynamodb", account)
+        for name, key in KEYS.items():
+            client.create_table(
+                TableName=name,
+                KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+                BillingMode="PAY_PER_REQUEST",
+            )
+        client.close()
+
+    def started(self, name: str) -> contextlib.AbstractContextManager[Any]:
+        """A process of `benchmarks.worker` with this contender, that is not waited for."""
+        return started([INTERPRETER, "-m", "benchmarks.worker", name], self._environment)
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator["Place"]:
+        """This place, with a worker for each contender while the block lasts."""
+        with contextlib.ExitStack() as stack:
+            for name in CONTENDERS:
+                self.workers[name] = stack.enter_context(self.started(name))
+                answer(self.workers[name])
+            yield self
+
+    def deliver(self, name: str, event: Mapping[str, Any], processor_ms: int) -> dict[str, Any]:
+        """Deliver a batch to a contender: the answer of its worker."""
+        request(self.workers[name], {"event": event, "processor_ms": processor_ms})
+        return answer(self.workers[name])
+
+    def ask(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        """Ask the stub, where this place is one, for one of its own operations."""
+        with contextlib.closing(http.client.HTTPConnection(self._address)) as connection:
+            headers = {"X-Amz-Target": f"Engine.{operation}"}
+            connection.request("POST", "/", json.dumps(parameters), headers)
+            found: dict[str, Any] = json.load(connection.getresponse())
+            return found
+
+
+@contextlib.contextmanager
+def stub() -> Iterator[Emulator]:
+    """Start the stub engine."""
+    with started([sys.executable, "-m", "benchmarks.engine"], os.environ) as process:
+        port = int(process.stdout.readline())
+        yield Emulator(endpoint=f"http://127.0.0.1:{port}", directory=ROOT)

@@ -1,0 +1,34 @@
+"""What a million messages cost on AWS: us-east-1, on demand, without free tiers and discounts.
+
+Sources: https://aws.amazon.com/dynamodb/pricing/on-demand/ (prices since November 2024) and
+https://aws.amazon.com/lambda/pricing/. Not counted, as it is the same for all: storage, the queue,
+Lambda's price per invocation, log ingestion.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+DOLLARS_PER_MILLION_WRITES: Final = 0.625
+DOLLARS_PER_MILLION_READS: Final = 0.125
+DOLLARS_PER_GB_SECOND: Final = 0.0000133334
+"""Lambda on arm64."""
+
+FUNCTION_GB: Final = 0.25
+
+
+def dollars_per_million(figures: Mapping[str, Any], batch: int) -> dict[str, float]:
+    """Dollars per million messages: the table's units, and the function's time.
+
+    Args:
+        figures: units and median milliseconds per batch.
+        batch: messages in a batch.
+    """
+    writes = figures["write_units"] * DOLLARS_PER_MILLION_WRITES / batch
+    reads = figures["read_units"] * DOLLARS_PER_MILLION_READS / batch
+    seconds = 1_000_000 * figures["p50_ms"] / 1000 / batch
+    table, function = writes + reads, seconds * FUNCTION_GB * DOLLARS_PER_GB_SECOND
+    return {
+        "table_dollars": round(table, 3),
+        "function_dollars": round(function, 3),
+        "dollars": round(table + function, 3),
+    }

@@ -1,0 +1,60 @@
+"""One contender as a Lambda worker, in ``.venv-peers``: says when it is ready, then serves batches.
+
+    → {"cpu_ms": 214.2, "at": 5113.2}
+    {"event": an SQS event, "processor_ms": 20}
+    → {"wall_ms": 26.1, "cpu_ms": 4.4, "runs": 10, "failures": 0, "at": …, "peak_mb": 61.5}
+
+All JSON lines. ``at`` is the monotonic clock, which the parent shares; the first ``cpu_ms`` counts
+from the start of the process.
+"""
+
+import importlib
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.function import Work
+
+STATUS = Path("/proc/self/status")
+
+
+def peak_mb() -> float:
+    """The most memory that this process has held, in MB of 2**20 bytes."""
+    if STATUS.exists():
+        # Linux starts ru_maxrss at what the parent held when it forked, so it cannot be used.
+        (line,) = (each for each in STATUS.read_text().splitlines() if "VmHWM" in each)
+        return int(line.split()[1]) / 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def main(name: str) -> None:
+    """Serve the contender of this name until standard input ends."""
+    answers = os.fdopen(os.dup(1), "w")
+    # Its log goes where it costs what writing costs, and is not taken for an answer.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    handle = importlib.import_module(f"benchmarks.contenders.{name}").make(name)
+    ready = {"cpu_ms": 1000 * time.process_time(), "at": time.monotonic()}
+    print(json.dumps(ready), file=answers, flush=True)
+    for line in sys.stdin:
+        request = json.loads(line)
+        event = request["event"]
+        Work.seconds, Work.runs = request["processor_ms"] / 1000, 0
+        cpu, wall = time.process_time(), time.perf_counter()
+        response = handle(event)
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        answer = {
+            "wall_ms": 1000 * wall,
+            "cpu_ms": 1000 * cpu,
+            "runs": Work.runs,
+            "failures": len((response or {}).get("batchItemFailures", ())),
+            "at": time.monotonic(),
+            "peak_mb": peak_mb(),
+        }
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

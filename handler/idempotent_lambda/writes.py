@@ -1,0 +1,142 @@
+"""The conditional writes as data: each once, rendered for a call of its own and as PartiQL.
+
+Relied on: a failed condition returns the item when ReturnValuesOnConditionCheckFailure asks for
+it: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+from idempotent_lambda import claims
+from idempotent_lambda.claims import ClaimRequest, Record, Request
+from idempotent_lambda.conditions import EXPRESSION, PARTIQL, Condition, rendered
+
+ATTEMPTS = 3
+"""Of a claim or a release, at most; a completion insists until the deadline."""
+
+_COMPLETED = {"status": "completed", "completed_at": "now_millis", "expires_at": "expires_at"}
+_CLAIMED = tuple(each.name for each in fields(Record) if each.name != "completed_at")
+_VALUES = ", ".join(f"'{name}': ?" for name in _CLAIMED)
+_CHANGES = " ".join(f'SET "{name}" = ?' for name in _COMPLETED)
+_OWNED = f'"id" = ? AND {rendered(claims.OWNED, PARTIQL, key="id")}'
+_OWNED_OPERANDS = re.findall(r":(\w+)", rendered(claims.OWNED, EXPRESSION, key="id"))
+
+
+@dataclass(frozen=True)
+class Write:
+    """One kind of conditional write.
+
+    Attributes:
+        operation: for one alone, by its name in the API.
+        method: the same by its name in the SDK.
+        condition: on which it is done.
+        update: what it changes.
+        statement: the same as PartiQL, for one of many; `claims.FREE` is only the absence there.
+        done: the outcome, from the request and the answer; a statement's is empty.
+        refused: the outcome, from the record that was found and the request.
+        attempts: how often it is tried; None until the deadline.
+        certain: tried once whatever the time. A settlement cut short costs a redelivery, one
+            not tried costs a repetition or blocks the key.
+    """
+
+    operation: str
+    method: str
+    condition: Condition
+    update: str
+    statement: Callable[[str, Any], dict[str, Any]]
+    done: Callable[[Any, Mapping[str, Any]], Any]
+    refused: Callable[[Record | None, Any], Any]
+    attempts: int | None = ATTEMPTS
+    certain: bool = False
+
+    def call(self, table_name: str, request: Request) -> dict[str, Any]:
+        """The parameters of the operation for one record."""
+        constant, names = self._rendered
+        operands = request.operands
+        return constant | {
+            "TableName": table_name,
+            "Key": {"id": {"S": request.record_id}},
+            "ExpressionAttributeValues": {f":{name}": value(operands[name]) for name in names},
+        }
+
+    @cached_property
+    def _rendered(self) -> tuple[dict[str, Any], set[str]]:
+        condition = rendered(self.condition, EXPRESSION, key="id")
+        update = {"UpdateExpression": self.update, "ReturnValues": "UPDATED_NEW"}
+        # DynamoDB refuses aliases that no expression uses.
+        names, operands = (
+            set(re.findall(mark + r"(\w+)", f"{self.update} {condition}")) for mark in "#:"
+        )
+        constant = (update if self.update else {}) | {
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": {f"#{name}": name for name in names},
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        return constant, operands
+
+
+def value(of: Any) -> dict[str, str]:
+    """A text or a whole number as DynamoDB writes it."""
+    return {"S": of} if isinstance(of, str) else {"N": str(of)}
+
+
+def _claimed(request: Request, answer: Mapping[str, Any]) -> claims.Claimed:
+    attempts = int(answer["Attributes"]["attempts"]["N"]) if answer else 1
+    return claims.Claimed(request.owner, attempts)
+
+
+def _insert(table_name: str, request: ClaimRequest) -> dict[str, Any]:
+    record = claims.claimed_record(None, request)
+    values = [getattr(record, name) for name in _CLAIMED]
+    return _statement(f'INSERT INTO "{table_name}" VALUE {{{_VALUES}}}', values)
+
+
+def _update(table_name: str, request: Request) -> dict[str, Any]:
+    text = f'UPDATE "{table_name}" {_CHANGES} REMOVE "lease_expires_at" REMOVE "attempts" '
+    return _statement(f"{text}WHERE {_OWNED}", _owned(request, *_COMPLETED.values()))
+
+
+def _delete(table_name: str, request: Request) -> dict[str, Any]:
+    # Without a record it succeeds.
+    return _statement(f'DELETE FROM "{table_name}" WHERE {_OWNED}', _owned(request))  # noqa: S608  # values are parameters
+
+
+def _owned(request: Request, *changes: str) -> list[Any]:
+    operands = request.operands
+    owned = (operands[name] for name in _OWNED_OPERANDS)
+    return [*(operands[name] for name in changes), request.record_id, *owned]
+
+
+def _statement(text: str, values: list[Any]) -> dict[str, Any]:
+    # As `value` does it, without ten calls for each message.
+    parameters = [{"S": of} if isinstance(of, str) else {"N": str(of)} for of in values]
+    return {"Statement": text, "Parameters": parameters}
+
+
+_CLAIM = (
+    "SET #status = :in_progress, #owner = :owner, #lease_expires_at = :lease_expires_at, "
+    "#expires_at = :expires_at, #created_at = if_not_exists(#created_at, :now_millis), "
+    "#attempts = if_not_exists(#attempts, :zero) + :one REMOVE #completed_at"
+)
+_COMPLETE = (
+    f"SET {', '.join(f'#{name} = :{operand}' for name, operand in _COMPLETED.items())} "
+    "REMOVE #lease_expires_at, #attempts"
+)
+_TAKEN = (_CLAIM, _insert, _claimed, claims.refused_claim)
+CLAIMS = {
+    False: Write("UpdateItem", "update_item", claims.FREE, *_TAKEN),
+    True: Write("UpdateItem", "update_item", claims.CLAIMABLE, *_TAKEN),
+}
+"""By whether a takeover is asked for."""
+
+COMPLETE = Write(
+    "UpdateItem", "update_item", claims.OWNED, _COMPLETE, _update,
+    lambda *_: claims.Completed(), claims.refused_completion, attempts=None, certain=True,
+)  # fmt: skip
+RELEASE = Write(
+    "DeleteItem", "delete_item", claims.OWNED, "", _delete,
+    lambda *_: claims.Released(), claims.refused_release, certain=True,
+)  # fmt: skip

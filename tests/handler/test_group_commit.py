@@ -1,0 +1,404 @@
+"""What threads share: completions confirmed while others run, and processors side by side."""
+
+import contextvars
+import threading
+import time
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from idempotent_lambda.claims import Record, Request
+from idempotent_lambda.clock import Deadline, Millis
+from idempotent_lambda.messages import Message
+from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
+
+from .bench import Bench, FaultyStore, faulty, raising, unavailable
+
+NAMES = "abcdef"
+SECONDS = 10.0
+"""How long a test waits for another thread before it fails."""
+
+
+class GatedStore(FaultyStore):
+    """Completions wait at a gate.
+
+    Attributes:
+        arrived: set when a completion waits there.
+        gate: open it and they go on.
+        patient: how many wait; the next one opens the gate.
+    """
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock, InMemoryClaimStore())
+        self.arrived = threading.Event()
+        self.gate = threading.Event()
+        self.patient = len(NAMES)
+
+    def complete(self, requests: Sequence[Request], deadline: Deadline) -> Any:
+        self.arrived.set()
+        self.patient -= 1
+        if self.patient < 0:
+            self.gate.set()
+        assert self.gate.wait(SECONDS)
+        return super().complete(requests, deadline)
+
+
+def gated() -> tuple[Bench, GatedStore]:
+    """A bench whose completions wait at a gate."""
+    clock = ManualClock()
+    store = GatedStore(clock)
+    bench = Bench(store, clock)
+    bench.memory = store.inner
+    return bench, store
+
+
+def after_a_flush(bench: Bench, store: GatedStore, *, by: int = 1) -> Callable[[Message], Any]:
+    """A processor that ends when the completion of an earlier message is under way."""
+
+    def process(_: Message) -> None:
+        # The company that a completion waits for is over.
+        bench.clock.advance(Millis(by))
+        assert store.arrived.wait(SECONDS)
+
+    return process
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for another thread."""
+    until = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.0005)
+
+
+class TestCommit:
+    """Completions in groups."""
+
+    @pytest.mark.parametrize("size", [2, 10, 100])
+    def test_two_trips(self, size: int) -> None:
+        """A batch of instant processors is claimed together and completed together."""
+        bench, store = faulty()
+        assert bench.deliver(*map(str, range(size))) == []
+        assert store.trips == [f"claim {size}", f"complete {size}"]
+
+    def test_failures_are_given_back_together(self) -> None:
+        """All claims whose processors raised are released in one call."""
+        bench, store = faulty()
+        bench.behaviour = dict.fromkeys("ac", raising(ValueError()))
+        assert bench.deliver(*"abcd") == ["m-a", "m-c"]
+        assert store.trips == ["claim 4", "complete 2", "release 2"]
+
+    def test_while_the_next_one_runs(self) -> None:
+        """The completion of a message is sent while a later one runs."""
+        bench, store = gated()
+        store.gate.set()
+        bench.behaviour["b"] = after_a_flush(bench, store)
+        assert bench.deliver("a", "b", "c") == []
+        assert store.trips == ["claim 3", "complete 1", "complete 2"]
+
+    def test_a_slow_run_is_confirmed_before_it_ends(self) -> None:
+        """While a long processor runs, nothing that has returned before stays unconfirmed."""
+        bench, store = gated()
+        store.gate.set()
+
+        def process(_: Message) -> None:
+            bench.clock.advance(Millis(1))
+            wait_until(lambda: bench.status("a") == "COMPLETED")
+
+        bench.behaviour["b"] = process
+        assert bench.deliver("a", "b") == []
+
+    def test_redelivered(self) -> None:
+        """The store is told which messages were delivered before, followers included."""
+        told: dict[str, bool] = {}
+
+        class Store(InMemoryClaimStore):
+            def claim(self, requests: Any, deadline: Deadline) -> Any:
+                told.update({each.record_id: each.redelivered for each in requests})
+                return super().claim(requests, deadline)
+
+        bench = Bench(Store())
+        again = {"attributes": {"ApproximateReceiveCount": "2"}}
+        record = {"messageId": "m", "body": '{"id": "b"}', "eventSource": "aws:sqs"}
+        bench.deliver("a", "b", record | again)
+        assert told == {"orders#a": False, "orders#b": True}
+
+
+class TestCrash:
+    """A crash leaves in doubt what runs, the flush in flight, and what gathered since."""
+
+    @pytest.mark.parametrize(
+        ("crash", "flight"),
+        [(crash, flight) for crash in range(6) for flight in range(crash + 1)],
+    )
+    def test_at_every_message(self, crash: int, flight: int) -> None:
+        """What a crash at k with a flush since j repeats is j to k; nothing else, nothing lost."""
+        bench, store = gated()
+        left: dict[str, Record] = {}
+
+        def process(message: Message) -> None:
+            at = NAMES.index(message.key)
+            bench.clock.advance(Millis(1))
+            if at <= flight:
+                # Before the flush in question each message is confirmed while the next one runs.
+                store.gate.set()
+                wait_until(lambda: at == 0 or bench.status(NAMES[at - 1]) == "COMPLETED")
+            if at == flight:
+                store.gate.clear()
+                store.arrived.clear()
+            if at == flight + 1:
+                assert store.arrived.wait(SECONDS)
+            if at == crash:
+                left.update(deepcopy(bench.memory.records))
+                store.gate.set()
+
+        bench.behaviour = dict.fromkeys(NAMES, process)
+        bench.deliver(*NAMES)
+        # The world as the crash would have left it: the process gone, its records as they were.
+        assert len(left) == len(NAMES)
+        survivor = Bench()
+        survivor.memory.records.update(left)
+        survivor.clock.advance(Millis(60_000))
+        assert survivor.deliver(*NAMES) == []
+        assert survivor.ran == list(NAMES[flight:])
+        assert all(survivor.status(each) == "COMPLETED" for each in NAMES)
+
+
+class TestDoubt:
+    """Nothing new starts while it is in doubt whether completions arrive."""
+
+    def test_a_failed_flush_stops(self) -> None:
+        """After a flush without an answer the unstarted are given back in one call."""
+        bench, store = gated()
+        store.gate.set()
+        store.faults["complete orders#a"] = unavailable(maybe_written=True)
+
+        def process(_: Message) -> None:
+            bench.clock.advance(Millis(1))
+            wait_until(lambda: "m-a" in bench.outcomes)
+
+        bench.behaviour["b"] = process
+        assert bench.deliver("a", "b", "c", "d") == ["m-a", "m-c", "m-d"]
+        assert bench.ran == ["a", "b"]
+        assert bench.outcomes == {
+            "m-a": "unconfirmed",
+            "m-b": "completed",
+            "m-c": "not_started",
+            "m-d": "not_started",
+        }
+        assert store.trips[-1] == "release 2"
+        assert bench.status("a") == "IN_PROGRESS"
+
+    def test_a_slow_flush_stops(self) -> None:
+        """When a completion takes more than a second, nothing new starts."""
+        bench, store = gated()
+        store.patient = 1
+        bench.behaviour = dict.fromkeys("bc", after_a_flush(bench, store, by=600))
+        assert bench.deliver(*"abcde") == ["m-d", "m-e"]
+        assert bench.ran == ["a", "b", "c"]
+        assert [bench.status(each) for each in "abcde"] == ["COMPLETED"] * 3 + [None] * 2
+
+    def test_a_flusher_that_had_no_chance_gets_one(self) -> None:
+        """Processors that let no other thread run for long do not stop their own batch."""
+        bench, store = gated()
+        store.gate.set()
+        bench.behaviour = dict.fromkeys("bcd", lambda _: bench.clock.advance(Millis(1500)))
+        assert bench.deliver(*"abcde") == []
+
+    def test_the_deadline_ends_the_wait(self) -> None:
+        """A completion without an answer is reported in time, and its late answer is not told."""
+        bench, store = gated()
+        wait = after_a_flush(bench, store, by=29_800)
+
+        def process(message: Message) -> None:
+            wait(message)
+            raise SystemExit
+
+        bench.behaviour["b"] = process
+        assert bench.deliver("a", "b") == ["m-a", "m-b"]
+        assert bench.outcomes == {"m-a": "unconfirmed", "m-b": "interrupted"}
+        store.gate.set()
+        wait_until(lambda: bench.status("a") == "COMPLETED")
+        assert bench.outcomes["m-a"] == "unconfirmed"
+        assert bench.deliver("a") == []
+
+    def test_what_waits_for_the_flusher_has_an_end_too(self) -> None:
+        """Where the deadline ends the wait, lapsed messages that were to come last are told."""
+        bench, store = gated()
+        bench.lay("a")
+        wait = after_a_flush(bench, store, by=29_800)
+
+        def process(message: Message) -> None:
+            wait(message)
+            raise ValueError
+
+        bench.behaviour["c"] = process
+        assert bench.deliver("a", "b", "c") == ["m-a", "m-b", "m-c"]
+        store.gate.set()
+        assert bench.outcomes == {"m-a": "not_started", "m-b": "unconfirmed", "m-c": "failed"}
+
+    def test_a_dead_flusher_acknowledges_nothing(self) -> None:
+        """A bug in the flusher's thread fails the whole invocation."""
+        bench, store = gated()
+        store.gate.set()
+        store.faults["complete orders#a"] = ZeroDivisionError()
+        bench.behaviour["b"] = after_a_flush(bench, store)
+        with pytest.raises(ZeroDivisionError):
+            bench.deliver("a", "b", "c")
+
+    def test_threads_are_few(self) -> None:
+        """All batches of a function share their threads."""
+        bench, store = gated()
+        store.gate.set()
+        bench.behaviour["b"] = after_a_flush(bench, store)
+        before = threading.active_count()
+        for number in range(20):
+            bench.deliver(f"a{number}", "b", f"c{number}")
+            bench.memory.records.clear()
+        assert threading.active_count() <= before + 2
+
+
+class TestBroken:
+    """A bug in another thread."""
+
+    def test_lets_running_processors_end(self) -> None:
+        """What runs beside it ends within the invocation, and nothing new starts."""
+        bench, store = gated()
+        store.gate.set()
+        store.faults["complete orders#a"] = ZeroDivisionError()
+        ended: list[str] = []
+
+        def process(message: Message) -> None:
+            bench.clock.advance(Millis(1))
+            assert store.arrived.wait(SECONDS)
+            time.sleep(0.1)
+            ended.append(message.key)
+
+        bench.behaviour = dict.fromkeys("bcdef", process)
+        with pytest.raises(ZeroDivisionError):
+            concurrent(bench, 2).deliver(*NAMES)
+        assert sorted(bench.ran) == ["a", *sorted(ended)]
+        assert len(ended) <= 2
+
+
+class TestTime:
+    """The time guard holds for each message."""
+
+    def test_each_message(self) -> None:
+        """A message that would start too late is given back, with all that follow, in one call."""
+        bench, store = faulty()
+
+        def process(message: Message) -> None:
+            bench.clock.advance(Millis(4000))
+            before = chr(ord(message.key) - 1)
+            wait_until(lambda: before not in bench.ran or bench.status(before) == "COMPLETED")
+
+        bench.behaviour = dict.fromkeys("abcde", process)
+        assert bench.deliver(*"abcde", remaining=10_000) == ["m-d", "m-e"]
+        assert bench.ran == ["a", "b", "c"]
+        assert store.trips[-1] == "release 2"
+
+
+class Crowd:
+    """A processor that meets others of its batch.
+
+    Attributes:
+        most: how many ran at the same time.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.barrier = threading.Barrier(size)
+        self.lock = threading.Lock()
+        self.running = self.most = 0
+
+    def __call__(self, _: Message) -> None:
+        with self.lock:
+            self.running += 1
+            self.most = max(self.most, self.running)
+        self.barrier.wait(SECONDS)
+        with self.lock:
+            self.running -= 1
+
+
+def concurrent(bench: Bench, concurrency: int) -> Bench:
+    """The bench with processors side by side."""
+    bench.consumer = replace(bench.consumer, concurrency=concurrency)
+    return bench
+
+
+class TestConcurrency:
+    """Processors side by side, where that is asked for."""
+
+    @pytest.mark.parametrize("concurrency", [1, 2, 3])
+    def test_bounded(self, bench: Bench, concurrency: int) -> None:
+        """As many run at the same time as were asked for, and no more."""
+        crowd = Crowd(concurrency)
+        bench.behaviour = dict.fromkeys(NAMES, crowd)
+        assert concurrent(bench, concurrency).deliver(*NAMES) == []
+        assert crowd.most == concurrency
+        assert sorted(bench.ran) == list(NAMES)
+
+    def test_fewer_messages_than_threads(self, bench: Bench) -> None:
+        """A small batch starts no more threads than it has messages."""
+        bench.behaviour = dict.fromkeys("ab", Crowd(2))
+        assert concurrent(bench, 10).deliver("a", "b") == []
+
+    def test_context(self, bench: Bench) -> None:
+        """Each thread sees the context variables of the handler."""
+        variable = contextvars.ContextVar("variable", default="unset")
+        seen: list[str] = []
+        crowd = Crowd(3)
+
+        def process(message: Message) -> None:
+            crowd(message)
+            seen.append(variable.get())
+
+        bench.behaviour = dict.fromkeys(NAMES, process)
+        variable.set("set")
+        concurrent(bench, 3).deliver(*NAMES)
+        assert seen == ["set"] * len(NAMES)
+
+    def test_failures(self, bench: Bench) -> None:
+        """One that raises costs the others nothing."""
+        bench.behaviour = dict.fromkeys("be", raising(ValueError()))
+        assert concurrent(bench, 3).deliver(*NAMES) == ["m-b", "m-e"]
+        assert [bench.status(each) for each in "be"] == [None, None]
+
+    def test_interruption(self, bench: Bench) -> None:
+        """One that is interrupted lets those that run end, and the rest is given back."""
+        crowd = Crowd(2)
+
+        def stop(message: Message) -> None:
+            crowd(message)
+            raise SystemExit
+
+        def end(message: Message) -> None:
+            crowd(message)
+            wait_until(lambda: "m-b" in bench.outcomes)
+
+        bench.behaviour = {"a": end, "b": stop}
+        assert concurrent(bench, 2).deliver(*NAMES) == ["m-b", "m-c", "m-d", "m-e", "m-f"]
+        assert sorted(bench.ran) == ["a", "b"]
+        assert bench.outcomes["m-a"] == "completed"
+        assert bench.status("b") == "IN_PROGRESS"
+
+    def test_lapsed_ones_stay_alone(self, bench: Bench) -> None:
+        """What was interrupted before runs by itself, after all others."""
+        for each in "ab":
+            bench.lay(each)
+        running: list[str] = []
+        beside: dict[str, list[str]] = {}
+
+        def process(message: Message) -> None:
+            beside[message.key] = list(running)
+            running.append(message.key)
+            time.sleep(0.005)
+            running.remove(message.key)
+
+        bench.behaviour = dict.fromkeys(NAMES, process)
+        assert concurrent(bench, 3).deliver(*NAMES) == []
+        assert bench.ran[-2:] == ["b", "a"]
+        assert beside["a"] == beside["b"] == []

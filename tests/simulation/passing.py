@@ -1,0 +1,91 @@
+"""How time passes: everything that has a time grows older by the same."""
+
+from dataclasses import replace
+
+from idempotent_lambda.claims import ClaimRequest, Record, Request, Status
+from idempotent_lambda.clock import EpochMillis, EpochSeconds
+
+from .world import DEADLINE, MARGIN, NOW, Call, Worker, World
+
+LONGEST = 10_000
+"""No request is older than this by its own clock: no worker lives that long, and for a delayed
+request it is all the same."""
+
+
+def next_pause(world: World) -> int | None:
+    """Milliseconds until the next moment at which something changes by itself."""
+    deadlines = [
+        worker.deadline
+        for worker in world.workers
+        if worker is not None and not worker.late and worker.deadline > 0
+    ]
+    leases = [
+        record.lease_expires_at - NOW
+        for record in world.records
+        if record is not None
+        and record.lease_expires_at is not None
+        and record.lease_expires_at > NOW
+    ]
+    fast = world.budget.fast or any(each is not None and each.skew for each in world.workers)
+    # When a fast clock already sees the end of a lease, and when a short retention ends.
+    early = [lease - MARGIN for lease in leases if fast and lease > MARGIN]
+    expiries = [
+        record.expires_at * 1000 - NOW
+        for record in world.records
+        if record is not None and NOW < record.expires_at * 1000 < NOW + DEADLINE
+    ]
+    return min([*deadlines, *leases, *early, *expiries], default=None)
+
+
+def passed(world: World, pause: int) -> World:
+    """The world after a pause."""
+    workers = tuple(worker and _older(worker, pause) for worker in world.workers)
+    zombies = tuple((kind, stage, _aged(each, pause)) for kind, stage, each in world.zombies)
+    asked = [call.request for worker in workers if worker for call in worker.calls]
+    asked += [request for _, _, request in zombies]
+    # What was over before the oldest request was made is over for everybody.
+    horizon = min([NOW, *(request.now for request in asked if request)])
+    records = tuple(_record(record, pause, horizon) for record in world.records)
+    facts = tuple(
+        each._replace(confirmed=False)
+        if record is not None
+        and record.status == Status.COMPLETED
+        and record.expires_at * 1000 <= NOW
+        else each
+        for each, record in zip(world.facts, records, strict=True)
+    )
+    return world._replace(workers=workers, zombies=zombies, records=records, facts=facts)
+
+
+def _older(worker: Worker, pause: int) -> Worker:
+    return worker._replace(
+        deadline=max(0, worker.deadline - pause),
+        held=tuple(
+            each and each._replace(lease=max(0, each.lease - pause)) for each in worker.held
+        ),
+        main=tuple(_waited(call, pause) for call in worker.main),
+        flight=tuple(_waited(call, pause) for call in worker.flight),
+    )
+
+
+def _waited(call: Call, pause: int) -> Call:
+    return call._replace(request=_aged(call.request, pause)) if call.request else call
+
+
+def _aged(request: Request, pause: int) -> Request:
+    now = EpochMillis(max(NOW - LONGEST, request.now - pause))
+    if not isinstance(request, ClaimRequest):
+        return replace(request, now=now)
+    lease = EpochMillis(max(NOW - LONGEST, request.lease_expires_at - pause))
+    return replace(request, now=now, lease_expires_at=lease)
+
+
+def _record(record: Record | None, pause: int, horizon: int) -> Record | None:
+    if record is None:
+        return None
+    lease = record.lease_expires_at
+    return replace(
+        record,
+        lease_expires_at=None if lease is None else EpochMillis(max(horizon, lease - pause)),
+        expires_at=EpochSeconds(max(horizon // 1000, record.expires_at - pause // 1000)),
+    )

@@ -1,0 +1,159 @@
+"""The table: carries out one request at a time, each of them at once or not at all."""
+
+from dataclasses import replace
+from typing import assert_never
+
+from idempotent_lambda import claims
+from idempotent_lambda.claims import Busy, Claimed, ClaimRequest, Owner, Record, Request
+from idempotent_lambda.conditions import holds
+from idempotent_lambda.errors import StoreRefusedError, StoreUnavailableError
+from idempotent_lambda.lifecycle import Claim, Complete, Release, Reply, Unanswered
+from idempotent_lambda_toolkit.testing import completed_record
+
+from . import promises
+from .world import (
+    KEYS,
+    ME,
+    NOW,
+    Call,
+    Facts,
+    Held,
+    Protocol,
+    Stage,
+    ViolationError,
+    World,
+    Zombie,
+    place,
+    recorded,
+    stated,
+)
+
+# Errors are made once: two that say the same must be equal, or equal situations would not be.
+_UNKNOWN = StoreRefusedError("UnknownRecord", "unknown status", maybe_written=False)
+_SILENT = {
+    maybe: StoreUnavailableError("Timeout", "no answer", maybe_written=maybe)
+    for maybe in (False, True)
+}
+
+
+def silence(*, maybe_written: bool) -> Unanswered:
+    """The reply to a call that is given up."""
+    return Unanswered(ME, _SILENT[maybe_written])
+
+
+class Table:
+    """The table under a protocol's conditions and judgements."""
+
+    def __init__(self, protocol: Protocol) -> None:
+        self.protocol = protocol
+
+    def carried_out(
+        self, world: World, slot: int, call: Call, held: Held
+    ) -> tuple[World, Reply | Stage]:
+        """The world once a worker's request is carried out, and the answer, or the next stage."""
+        index = place(call.work)
+        found = _renamed(world.records[index], f"w{slot}", ME)
+        assert call.request is not None
+        changed, outcome = self._stored(
+            world, index, found, (type(call.step), call.stage, call.request), held
+        )
+        if changed.records is world.records:
+            return world, outcome
+        return _renamed_in(changed, index, ME, f"w{slot}"), outcome
+
+    def arrives(self, world: World, zombie: Zombie) -> World:
+        """The world once a delayed request is carried out; nobody hears the answer."""
+        index = KEYS.index(zombie[2].record_id[-1])
+        return self._stored(world, index, world.records[index], zombie, None)[0]
+
+    def _stored(
+        self, world: World, index: int, found: Record | None, asked: Zombie, held: Held | None
+    ) -> tuple[World, Reply | Stage]:
+        kind, stage, request = asked
+        if kind is Claim:
+            assert isinstance(request, ClaimRequest)
+            return self._claimed(world, index, found, stage, request)
+        if kind is Complete:
+            return self._completed(world, index, found, request, held)
+        assert kind is Release
+        if found is None or not holds(self.protocol.to_release, found, request.operands):
+            return world, claims.refused_release(found, request)
+        promises.check_own("releases", found, request)
+        promises.check_given_back(held)
+        return recorded(world, index, None), claims.Released()
+
+    def _claimed(
+        self, world: World, index: int, found: Record | None, stage: Stage, request: ClaimRequest
+    ) -> tuple[World, Reply | Stage]:
+        match stage:
+            case Stage.LOOK | Stage.CHECK:
+                absent = found is None and stage is Stage.LOOK
+                otherwise = Stage.INSERT if absent else Stage.WRITE
+                return world, self._judged(self.protocol.seen_claim, found, request) or otherwise
+            case Stage.INSERT:
+                if holds(self.protocol.insert, found, request.operands):
+                    promises.check_claimable(found, request)
+                    return self._taken(world, index, None, request)
+                return world, Stage.CHECK if self.protocol.checks_inserts else claims.Duplicate()
+            case Stage.WRITE:
+                if holds(self.protocol.condition(request), found, request.operands):
+                    promises.check_claimable(found, request)
+                    return self._taken(world, index, found, request)
+                judged = self._judged(self.protocol.refused_claim, found, request)
+                assert judged is not None
+                return world, judged
+            case Stage.NONE:
+                raise AssertionError(stage)
+            case _:
+                assert_never(stage)
+
+    def _taken(
+        self, world: World, index: int, found: Record | None, request: ClaimRequest
+    ) -> tuple[World, Reply]:
+        record = claims.claimed_record(found, request)
+        record = replace(record, expires_at=self.protocol.claim_expiry(request))
+        return recorded(world, index, record), Claimed(request.owner, record.attempts or 1)
+
+    def _judged(self, judge: object, found: Record | None, request: ClaimRequest) -> Reply | None:
+        """What the record says of the claim, less what decides nothing."""
+        assert callable(judge)
+        try:
+            judged = judge(found, request)
+        except StoreRefusedError:
+            return Unanswered(request.owner, _UNKNOWN)
+        promises.check_judged(found, request, judged)
+        match judged:
+            case Busy():
+                return Busy(NOW)
+            case Claimed():
+                return replace(judged, recovered=False)
+            case _:
+                return judged
+
+    def _completed(
+        self, world: World, index: int, found: Record | None, request: Request, held: Held | None
+    ) -> tuple[World, Reply]:
+        if not holds(self.protocol.to_complete, found, request.operands):
+            reply = self.protocol.refused_completion(found, request)
+            mine = found is not None and found.owner == request.owner
+            if mine and not isinstance(reply, claims.Completed):
+                raise ViolationError("P4: a worker does not know its own completion")
+            return world, replace(reply, recovered=False) if mine else reply
+        own = promises.check_own("completes", found, request)
+        promises.check_returned(held)
+        record = completed_record(own, request)
+        record = replace(record, expires_at=self.protocol.completion_expiry(request))
+        if record.expires_at < request.now // 1000 + world.retention:
+            raise ViolationError("retention: a completed record is kept for less than it")
+        facts = Facts(completed=True, confirmed=record.expires_at * 1000 > NOW)
+        return stated(recorded(world, index, record), index, facts), claims.Completed()
+
+
+def _renamed(record: Record | None, before: str, after: str) -> Record | None:
+    if record is None or not record.owner.startswith(before):
+        return record
+    return replace(record, owner=Owner(after + record.owner.removeprefix(before)))
+
+
+def _renamed_in(world: World, index: int, before: str, after: str) -> World:
+    return recorded(world, index, _renamed(world.records[index], before, after))
