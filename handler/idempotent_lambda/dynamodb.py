@@ -136,16 +136,17 @@ class DynamoDBClaimStore:
 
         One alone is told why it is refused.
         """
-        outcomes: dict[str, Any] = {request.record_id: None for request in requests}
-        if self.together and len(requests) > 1:
-            ask = partial(self._executed, write) if write else self._claimed
-            answers = ask(requests, deadline)
-            outcomes |= {each.record_id: it for each, it in answers}
-        left = [each for each in requests if self._is_open(outcomes[each.record_id])]
 
         def alone(request: Any) -> Any:
             return self._alone(write or writes.CLAIMS[request.takeover], request, deadline)
 
+        if len(requests) == 1:
+            return [alone(requests[0])]
+        outcomes: dict[str, Any] = {request.record_id: None for request in requests}
+        if self.together:
+            ask = partial(self._executed, write) if write else self._claimed
+            outcomes |= {each.record_id: it for each, it in ask(requests, deadline)}
+        left = [each for each in requests if self._is_open(outcomes[each.record_id])]
         for request, outcome in zip(left, self._in_parallel(alone, left), strict=True):
             before, outcomes[request.record_id] = outcomes[request.record_id], outcome
             if isinstance(before, StoreError) and isinstance(outcome, StoreError):
@@ -275,10 +276,11 @@ class DynamoDBClaimStore:
         answers: list[Any] = [None] * len(requests)
         pending = list(range(len(requests)))
         for made in count() if write.attempts is None else range(write.attempts):
-            pause = _backoff(made)
-            if made and not (pending and deadline.allows(Millis(pause + REQUEST_MILLIS))):
-                break
-            self.clock.sleep(pause)
+            if made:
+                pause = _backoff(made)
+                if not (pending and deadline.allows(Millis(pause + REQUEST_MILLIS))):
+                    break
+                self.clock.sleep(pause)
             try:
                 sent = send([requests[at] for at in pending])
             except Exception as error:  # noqa: BLE001  # what the SDK makes of strange answers too
@@ -324,7 +326,7 @@ class DynamoDBClaimStore:
 def _backoff(made: int) -> Millis:
     # Full jitter: workers that failed together do not come back together.
     longest = min(LONGEST_BACKOFF_MILLIS, FIRST_BACKOFF_MILLIS << min(made, 10))
-    return Millis(random.randrange(longest) if made else 0)  # noqa: S311  # guards nothing
+    return Millis(random.randrange(longest))  # noqa: S311  # guards nothing
 
 
 def _judged(judge: Callable[[Record | None, Any], Any], item: Any, request: Request) -> Any:
