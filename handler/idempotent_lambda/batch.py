@@ -11,7 +11,7 @@ from collections import abc
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -41,6 +41,10 @@ would repeat its effect."""
 COMPANY_MILLIS = Millis(100)
 """How long a completion waits for others to share its round trip, at most."""
 
+HASTE_MILLIS = Millis(1)
+"""As long as no processor of this process has taken longer, there is no flusher: all of a batch has
+run before it could have helped, and to start it would be a good part of what such a batch costs."""
+
 ANSWER_MILLIS = Millis(100)
 """Kept free to answer when a completion still has not been answered."""
 
@@ -58,6 +62,7 @@ class Consumer:
         max_receive_count: how often the queue delivers a message before it dead-letters it.
         concurrency: how many messages of a batch run at the same time.
         new_owner: makes a fresh owner token.
+        unhurried: set once a processor has taken its time.
     """
 
     processor: Processor
@@ -71,6 +76,7 @@ class Consumer:
     max_receive_count: int
     concurrency: int = 1
     new_owner: Callable[[], Owner] = lambda: Owner(os.urandom(16).hex())
+    unhurried: threading.Event = field(default_factory=threading.Event)
 
     @cached_property
     def threads(self) -> ThreadPoolExecutor:
@@ -94,19 +100,17 @@ class Consumer:
             UnsupportedEventError: see `messages.deliveries_of`.
         """
         deadline = Deadline.after(self.clock, remaining)
-        works, failed = self._coalesced(messages.deliveries_of(event), request_id)
+        works, failed = self._coalesced(event, request_id)
         acknowledged = _Batch(self, works, deadline, request_id).carry_out()
         for work in works:
             failed += [] if work.key.record_id in acknowledged else work.deliveries
         return messages.response_of(failed)
 
-    def _coalesced(
-        self, deliveries: tuple[Delivery, ...], request_id: str
-    ) -> tuple[tuple[Work, ...], list[Delivery]]:
+    def _coalesced(self, event: object, request_id: str) -> tuple[tuple[Work, ...], list[Delivery]]:
         """One work per key, and the deliveries that have no key."""
         groups: dict[Key, list[Delivery]] = {}
         rejected = []
-        for delivery in deliveries:
+        for delivery in messages.deliveries_of(event):
             try:
                 groups.setdefault(self.key_rule.key_of(delivery), []).append(delivery)
             except MessageError as error:
@@ -168,9 +172,6 @@ class _Batch:
         """What is to be done now, waited for if need be; nothing at the end."""
         with self._lock:
             while True:
-                if self._overdue():
-                    # What ran may not have let the flusher run: it gets its second now.
-                    self._changed.wait_for(lambda: not self._overdue(), UNCONFIRMED_MILLIS / 1000)
                 self._agenda, tasks = self._checked().next()
                 if not self._agenda.returned:
                     self._gathered_at = None
@@ -193,10 +194,13 @@ class _Batch:
             return agenda
         if not agenda.ready and self._patience < REQUEST_MILLIS:
             return agenda.stopping(Outcome.UNAVAILABLE)
-        in_time = self._deadline.allows(self._consumer.minimum_remaining)
-        in_time &= bool(agenda.ready) or self._deadline.allows(REQUEST_MILLIS)
-        goes_on = in_time and not self._overdue() and not self._broken
-        return agenda if goes_on else agenda.stopping(Outcome.NOT_STARTED)
+        least = self._consumer.minimum_remaining
+        in_time = self._deadline.allows(least if agenda.ready else max(least, REQUEST_MILLIS))
+        if in_time and self._overdue():
+            # What ran may not have let the flusher run: it gets its second now.
+            in_time = self._changed.wait_for(lambda: not self._overdue(), UNCONFIRMED_MILLIS / 1000)
+        going = in_time and not self._broken
+        return self._agenda if going else self._agenda.stopping(Outcome.NOT_STARTED)
 
     def _overdue(self) -> bool:
         """Whether a completion has been unconfirmed for too long."""
@@ -208,6 +212,8 @@ class _Batch:
         began = self._clock.elapsed()
         replies = self._replies(tasks)
         spent = Millis(self._clock.elapsed() - began)
+        if spent > HASTE_MILLIS and isinstance(tasks[0][1], Run):
+            self._consumer.unhurried.set()
         with self._lock:
             if not self._closed:
                 self._note(tasks, replies, spent)
@@ -243,7 +249,7 @@ class _Batch:
                 self._start(self._run_ready)
         if agenda.returned and self._gathered_at is None and (agenda.ready or agenda.running):
             self._gathered_at = self._clock.elapsed()
-            if not self._flushing:
+            if not self._flushing and self._consumer.unhurried.is_set():
                 self._flushing = True
                 self._start(self._flush)
         if kind is not Run or concurrency > 1:

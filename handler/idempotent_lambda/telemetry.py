@@ -109,10 +109,9 @@ class JsonLines:
         self, delivery: Delivery, key: Key | None, settled: Settled, trace: Trace, *, follows: bool
     ) -> None:
         """See `Observer.settled`."""
-        quiet = settled.outcome in _QUIET
         self._write(
             "message",
-            "INFO" if quiet else "ERROR",
+            "INFO" if settled.outcome in _QUIET else "ERROR",
             {
                 "outcome": settled.outcome,
                 "acknowledged": settled.acknowledged,

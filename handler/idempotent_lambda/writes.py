@@ -38,8 +38,8 @@ class Write:
         done: the outcome, from the request and the answer; a statement's is empty.
         refused: the outcome, from the record that was found and the request.
         attempts: how often it is tried; None until the deadline.
-        certain: tried once whatever the time. A settlement cut short costs a redelivery, one
-            not tried costs a repetition or blocks the key.
+        certain: tried once as long as any time is left. A settlement cut short costs a
+            redelivery, one not tried costs a repetition or blocks the key.
     """
 
     operation: str

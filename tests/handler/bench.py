@@ -65,6 +65,8 @@ class Bench:
             max_receive_count=4,
             new_owner=self.new_owner,
         )
+        # As if a processor had taken its time before: so there is a flusher.
+        self.consumer.unhurried.set()
 
     def new_owner(self) -> Owner:
         self.owners += 1

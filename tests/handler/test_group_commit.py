@@ -111,6 +111,17 @@ class TestCommit:
         bench.behaviour["b"] = process
         assert bench.deliver("a", "b") == []
 
+    def test_no_flusher_for_haste(self) -> None:
+        """Until a processor takes more than a millisecond, no other thread is started."""
+        bench, store = faulty()
+        bench.consumer.unhurried.clear()
+        bench.deliver(*NAMES)
+        assert "threads" not in vars(bench.consumer)
+        assert store.trips == ["claim 6", "complete 6"]
+        bench.behaviour["g"] = lambda _: bench.clock.advance(Millis(2))
+        bench.deliver("g", "h", "i")
+        assert "threads" in vars(bench.consumer)
+
     def test_redelivered(self) -> None:
         """The store is told which messages were delivered before, followers included."""
         told: dict[str, bool] = {}
