@@ -133,7 +133,7 @@ def test_a_table_that_drips_starts_nothing_too_late(arena: Arena, worker: Worker
     """An answer in pieces outlasts the SDK's timeouts, and its claim is given back unrun."""
     # The deadline itself is not kept then; docs/reliability.md says so.
     arena.plans[worker.table] = partial(always, Fault.DRIP)
-    assert worker.deliver(3, BATCH)[0] == BATCH
+    assert worker.deliver(4, BATCH)[0] == BATCH
     assert worker.ran == []
     assert arena.items(worker.table) == []
 
