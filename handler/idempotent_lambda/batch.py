@@ -21,7 +21,7 @@ from idempotent_lambda.claims import Claimed, ClaimRequest, ClaimStore, Owner, R
 from idempotent_lambda.clock import REQUEST_MILLIS, RESERVE_MILLIS, Clock, Deadline, Millis, Seconds
 from idempotent_lambda.errors import InvalidResultError, MessageError, StoreError
 from idempotent_lambda.keys import Key, KeyRule
-from idempotent_lambda.lifecycle import Claim, Complete, Outcome, Release, Run, Settled, Unanswered
+from idempotent_lambda.lifecycle import Claim, Complete, Outcome, Run, Settled, Unanswered
 from idempotent_lambda.messages import Delivery, Message, PartialBatchResponse
 from idempotent_lambda.telemetry import Observer, Trace
 
@@ -247,8 +247,9 @@ class _Batch:
         if kind is Claim:
             for _ in range(min(concurrency, len(agenda.ready)) - 1):
                 self._start(self._run_ready)
-        if agenda.returned and self._gathered_at is None and (agenda.ready or agenda.running):
-            self._gathered_at = self._clock.elapsed()
+        if agenda.returned and (agenda.ready or agenda.running):
+            if self._gathered_at is None:
+                self._gathered_at = self._clock.elapsed()
             if not self._flushing and self._consumer.unhurried.is_set():
                 self._flushing = True
                 self._start(self._flush)
@@ -290,8 +291,8 @@ class _Batch:
             ]
             answers = consumer.store.claim(asked, self._within(CLAIM_PATIENCE_MILLIS))
         else:
-            owners = (step.owner for _, step in tasks if isinstance(step, Complete | Release))
-            asked = [ask(Request, work, owner) for (work, _), owner in zip(tasks, owners)]  # noqa: B905  # all are settled
+            settled: Any = tasks
+            asked = [ask(Request, work, step.owner) for work, step in settled]
             if isinstance(first, Complete):
                 answers = consumer.store.complete(asked, self._deadline)
             else:

@@ -122,6 +122,15 @@ class TestCommit:
         bench.deliver("g", "h", "i")
         assert "threads" in vars(bench.consumer)
 
+    def test_the_first_slow_run_of_a_process_stops_nothing(self) -> None:
+        """What quick ones left unsent before it is sent after it, and the batch goes on."""
+        bench, store = faulty()
+        bench.consumer.unhurried.clear()
+        bench.behaviour["b"] = lambda _: bench.clock.advance(Millis(1500))
+        assert bench.deliver("a", "b", "c", "d") == []
+        assert bench.ran == ["a", "b", "c", "d"]
+        assert store.trips[0] == "claim 4"
+
     def test_redelivered(self) -> None:
         """The store is told which messages were delivered before, followers included."""
         told: dict[str, bool] = {}
