@@ -71,7 +71,7 @@ resource "terraform_data" "package" {
 
 resource "aws_lambda_function" "consumer" {
   function_name    = var.name
-  description      = "Processes each message of the queue ${local.queue_name} once per idempotency key."
+  description      = "Processes each message once per idempotency key."
   role             = aws_iam_role.function.arn
   handler          = var.function.handler
   runtime          = var.function.runtime
@@ -83,6 +83,17 @@ resource "aws_lambda_function" "consumer" {
 
   environment {
     variables = merge(var.function.environment, { for name, value in local.settings : name => tostring(value) if value != null })
+  }
+
+  # What Lambda gives up on after its retries of an asynchronous invocation. It sends the event as it
+  # came, so that a redrive through the queue runs it again; a destination would get a report about it.
+  # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+  dynamic "dead_letter_config" {
+    for_each = length(var.function.invokers) > 0 ? [aws_sqs_queue.dead_letter.arn] : []
+
+    content {
+      target_arn = dead_letter_config.value
+    }
   }
 
   logging_config {
@@ -114,5 +125,23 @@ resource "aws_lambda_function" "consumer" {
       condition     = var.idempotency.minimum_remaining_seconds + local.reserve_seconds < var.function.timeout_seconds
       error_message = "idempotency.minimum_remaining_seconds = ${var.idempotency.minimum_remaining_seconds} plus the reserve of ${local.reserve_seconds} is not below function.timeout_seconds = ${var.function.timeout_seconds} (seconds): no message could ever start. Lower the first, or raise the timeout."
     }
+
+    precondition {
+      condition     = length(var.function.invokers) == 0 || !var.queue.fifo
+      error_message = "function.invokers is not empty (${join(", ", keys(var.function.invokers))}) and queue.fifo = true: events that Lambda gives up on go to the dead-letter queue, and Lambda sends them to a standard queue only, so they would be lost. Use a module of its own, without queue.fifo, for what invokes the function directly."
+    }
   }
+}
+
+resource "aws_lambda_permission" "invoker" {
+  for_each = var.function.invokers
+
+  statement_id  = each.key
+  action        = "lambda:InvokeFunction"
+  function_name = aws_lambda_function.consumer.function_name
+  principal     = "${each.value.service}.amazonaws.com"
+  source_arn    = each.value.source_arn
+
+  # A bucket's ARN names no account (queue.tf).
+  source_account = each.value.service == "s3" ? local.here.account : null
 }

@@ -24,6 +24,9 @@ output "function" {
     role_arn       = aws_iam_role.function.arn
     role_name      = aws_iam_role.function.name
   }
+
+  # S3 refuses a notification to a function that it may not invoke yet.
+  depends_on = [aws_lambda_permission.invoker]
 }
 
 output "queue" {
@@ -32,6 +35,16 @@ output "queue" {
     arn  = aws_sqs_queue.source.arn
     name = aws_sqs_queue.source.name
     url  = aws_sqs_queue.source.url
+  }
+}
+
+output "streams" {
+  description = "What reads from each of the streams and invokes the function, by the stream's name: its ARN and UUID."
+  value = {
+    for name, mapping in aws_lambda_event_source_mapping.stream : name => {
+      arn  = mapping.arn
+      uuid = mapping.uuid
+    }
   }
 }
 

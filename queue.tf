@@ -1,26 +1,48 @@
 locals {
+  # A bucket's ARN names no account, and a deleted bucket's name is free for anyone: S3 must also tell
+  # whose bucket it is.
+  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html
+  sender_statements = [
+    for number, sender in var.queue.senders : {
+      Sid       = "From${title(sender.service)}${number + 1}"
+      Effect    = "Allow"
+      Principal = { Service = "${sender.service}.amazonaws.com" }
+      Action    = "sqs:SendMessage"
+      Resource  = local.queue_arn
+      Condition = merge(
+        { ArnEquals = { "aws:SourceArn" = sender.source_arn } },
+        sender.service == "s3" ? { StringEquals = { "aws:SourceAccount" = local.here.account } } : {},
+      )
+    }
+  ]
+
   # Inline in each queue: as resources of their own they would cost 25 s each.
   queue_policies = {
-    for arn in [local.queue_arn, local.dead_letter_queue_arn] : arn => jsonencode({
+    for arn, allowed in { (local.queue_arn) = local.sender_statements, (local.dead_letter_queue_arn) = [] } : arn => jsonencode({
       Version = "2012-10-17"
-      Statement = [{
-        Sid       = "OnlyOverTls"
-        Effect    = "Deny"
-        Principal = "*"
-        Action    = "sqs:*"
-        Resource  = arn
-        Condition = { Bool = { "aws:SecureTransport" = "false" } }
-      }]
+      Statement = concat(
+        [{
+          Sid       = "OnlyOverTls"
+          Effect    = "Deny"
+          Principal = "*"
+          Action    = "sqs:*"
+          Resource  = arn
+          Condition = { Bool = { "aws:SecureTransport" = "false" } }
+        }],
+        allowed,
+      )
     })
   }
 }
 
 resource "aws_sqs_queue" "source" {
-  name                       = local.queue_name
-  visibility_timeout_seconds = local.visibility_timeout_seconds
-  message_retention_seconds  = var.queue.retention_seconds
-  sqs_managed_sse_enabled    = true
-  policy                     = local.queue_policies[local.queue_arn]
+  name                        = local.queue_name
+  fifo_queue                  = var.queue.fifo
+  content_based_deduplication = var.queue.content_based_deduplication
+  visibility_timeout_seconds  = local.visibility_timeout_seconds
+  message_retention_seconds   = var.queue.retention_seconds
+  sqs_managed_sse_enabled     = true
+  policy                      = local.queue_policies[local.queue_arn]
 
   # Read from the resource, not built: SQS takes only a dead-letter queue that exists.
   redrive_policy = jsonencode({
@@ -50,6 +72,7 @@ resource "aws_sqs_queue" "source" {
 
 resource "aws_sqs_queue" "dead_letter" {
   name                      = local.dead_letter_queue_name
+  fifo_queue                = var.queue.fifo
   message_retention_seconds = var.queue.dead_letter_retention_seconds
   sqs_managed_sse_enabled   = true
   policy                    = local.queue_policies[local.dead_letter_queue_arn]
@@ -60,4 +83,11 @@ resource "aws_sqs_queue" "dead_letter" {
   })
 
   tags = var.tags
+
+  lifecycle {
+    precondition {
+      condition     = length(local.dead_letter_queue_name) <= 80
+      error_message = "name = \"${var.name}\" makes the dead-letter queue's name \"${local.dead_letter_queue_name}\", which has ${length(local.dead_letter_queue_name)} characters; SQS takes 80, and with queue.fifo .fifo counts too. Shorten the name to 62."
+    }
+  }
 }

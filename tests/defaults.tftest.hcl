@@ -145,24 +145,321 @@ run "the_function_is_small_traced_and_logs_json" {
   }
 
   assert {
+    condition     = length(aws_lambda_function.consumer.dead_letter_config) == 0 && length(aws_lambda_permission.invoker) == 0 && length(aws_lambda_event_source_mapping.stream) == 0
+    error_message = "Nothing but the queue invokes it."
+  }
+
+  assert {
     condition     = aws_lambda_function.consumer.role == "arn:aws:iam::123456789012:role/orders-20250101000000000000000001"
     error_message = "The function has the module's role."
   }
 
   assert {
     condition = one(aws_lambda_function.consumer.environment).variables == tomap({
-      IDEMPOTENCY_KEY                      = "messageId"
+      IDEMPOTENCY_CONCURRENCY              = "1"
+      IDEMPOTENCY_DEAD_LETTER_QUEUE_URL    = "https://sqs.eu-central-1.amazonaws.com/123456789012/orders-dead-letters"
       IDEMPOTENCY_LEASE_MARGIN_MILLIS      = "5000"
       IDEMPOTENCY_LOG_KEYS                 = "plain"
-      IDEMPOTENCY_CONCURRENCY              = "1"
       IDEMPOTENCY_MAX_RECEIVE_COUNT        = "5"
       IDEMPOTENCY_MINIMUM_REMAINING_MILLIS = "1000"
+      IDEMPOTENCY_MODE                     = "enforce"
       IDEMPOTENCY_NAMESPACE                = "orders"
+      IDEMPOTENCY_ON_INTERRUPTED           = "retry"
       IDEMPOTENCY_PROCESSOR                = "orders.process"
       IDEMPOTENCY_RETENTION_SECONDS        = "1900800"
       IDEMPOTENCY_TABLE                    = "orders-idempotency"
     })
-    error_message = "The settings are complete; a record outlives two lives in the queue and one in the dead-letter queue."
+    error_message = "The settings are complete, without a key: that comes from each source; a record outlives two lives in the queue and one in the dead-letter queue."
+  }
+}
+
+run "a_fifo_queue_has_a_fifo_dead_letter_queue" {
+  command = plan
+
+  variables {
+    queue = { fifo = true }
+  }
+
+  assert {
+    condition     = aws_sqs_queue.source.fifo_queue && aws_sqs_queue.dead_letter.fifo_queue && aws_sqs_queue.source.name == "orders.fifo" && aws_sqs_queue.dead_letter.name == "orders-dead-letters.fifo"
+    error_message = "Both queues are FIFO, and so named."
+  }
+
+  assert {
+    condition     = !aws_sqs_queue.source.content_based_deduplication
+    error_message = "Two messages of the same body are two, unless asked for otherwise."
+  }
+
+  assert {
+    condition     = one(jsondecode(aws_sqs_queue.source.policy).Statement).Resource == "arn:aws:sqs:eu-central-1:123456789012:orders.fifo" && jsondecode(aws_sqs_queue.dead_letter.redrive_allow_policy).sourceQueueArns == ["arn:aws:sqs:eu-central-1:123456789012:orders.fifo"]
+    error_message = "The policies name the FIFO queues."
+  }
+
+  assert {
+    condition     = { for statement in jsondecode(aws_iam_role_policy.function.policy).Statement : statement.Sid => statement.Resource if strcontains(jsonencode(statement.Action), "sqs:") } == { HideBusyMessages = "arn:aws:sqs:eu-central-1:123456789012:orders.fifo", ReceiveMessages = "arn:aws:sqs:eu-central-1:123456789012:orders.fifo", SetMessagesAside = "arn:aws:sqs:eu-central-1:123456789012:orders-dead-letters.fifo" }
+    error_message = "So does the role's policy."
+  }
+}
+
+run "sqs_may_drop_messages_of_the_same_body" {
+  command = plan
+
+  variables {
+    queue = { fifo = true, content_based_deduplication = true }
+  }
+
+  assert {
+    condition     = aws_sqs_queue.source.content_based_deduplication && aws_sqs_queue.dead_letter.content_based_deduplication != true
+    error_message = "In the queue only: what is set aside must arrive."
+  }
+}
+
+run "only_the_named_senders_may_send" {
+  command = plan
+
+  variables {
+    queue = {
+      senders = [
+        { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" },
+        { service = "events", source_arn = "arn:aws:events:eu-central-1:123456789012:rule/orders" },
+        { service = "s3", source_arn = "arn:aws:s3:::orders" },
+      ]
+    }
+  }
+
+  assert {
+    condition = jsonencode(slice(jsondecode(aws_sqs_queue.source.policy).Statement, 1, 4)) == jsonencode([
+      {
+        Action    = "sqs:SendMessage"
+        Condition = { ArnEquals = { "aws:SourceArn" = "arn:aws:sns:eu-central-1:123456789012:orders" } }
+        Effect    = "Allow"
+        Principal = { Service = "sns.amazonaws.com" }
+        Resource  = "arn:aws:sqs:eu-central-1:123456789012:orders"
+        Sid       = "FromSns1"
+      },
+      {
+        Action    = "sqs:SendMessage"
+        Condition = { ArnEquals = { "aws:SourceArn" = "arn:aws:events:eu-central-1:123456789012:rule/orders" } }
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Resource  = "arn:aws:sqs:eu-central-1:123456789012:orders"
+        Sid       = "FromEvents2"
+      },
+      {
+        Action    = "sqs:SendMessage"
+        Condition = { ArnEquals = { "aws:SourceArn" = "arn:aws:s3:::orders" }, StringEquals = { "aws:SourceAccount" = "123456789012" } }
+        Effect    = "Allow"
+        Principal = { Service = "s3.amazonaws.com" }
+        Resource  = "arn:aws:sqs:eu-central-1:123456789012:orders"
+        Sid       = "FromS33"
+      },
+    ])
+    error_message = "Each sender is allowed by its service and its own ARN, a bucket also by its account."
+  }
+
+  assert {
+    condition     = jsondecode(aws_sqs_queue.source.policy).Statement[0].Sid == "OnlyOverTls" && jsondecode(aws_sqs_queue.source.policy).Statement[0].Effect == "Deny" && length(jsondecode(aws_sqs_queue.source.policy).Statement) == 4
+    error_message = "What does not come over TLS stays denied, and nobody else is allowed."
+  }
+
+  assert {
+    condition     = length(jsondecode(aws_sqs_queue.dead_letter.policy).Statement) == 1
+    error_message = "Nobody may send to the dead-letter queue."
+  }
+}
+
+run "the_invokers_may_invoke_and_their_failed_events_are_kept" {
+  command = plan
+
+  variables {
+    function = {
+      invokers = {
+        bucket = { service = "s3", source_arn = "arn:aws:s3:::orders" }
+        rule   = { service = "events", source_arn = "arn:aws:events:eu-central-1:123456789012:rule/orders" }
+        topic  = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" }
+      }
+    }
+  }
+
+  assert {
+    condition = jsonencode({ for name, permission in aws_lambda_permission.invoker : name => [permission.statement_id, permission.action, permission.function_name, permission.principal, permission.source_arn, permission.source_account] }) == jsonencode({
+      bucket = ["bucket", "lambda:InvokeFunction", "orders", "s3.amazonaws.com", "arn:aws:s3:::orders", "123456789012"]
+      rule   = ["rule", "lambda:InvokeFunction", "orders", "events.amazonaws.com", "arn:aws:events:eu-central-1:123456789012:rule/orders", null]
+      topic  = ["topic", "lambda:InvokeFunction", "orders", "sns.amazonaws.com", "arn:aws:sns:eu-central-1:123456789012:orders", null]
+    })
+    error_message = "Each may invoke by its service and its own ARN, a bucket also by its account."
+  }
+
+  assert {
+    condition     = one(aws_lambda_function.consumer.dead_letter_config).target_arn == "arn:aws:sqs:eu-central-1:123456789012:orders-dead-letters"
+    error_message = "Events that Lambda gives up on go to the dead-letter queue."
+  }
+}
+
+run "streams_have_finite_retries_and_a_failure_destination" {
+  command = plan
+
+  variables {
+    streams = {
+      clicks = {
+        source                  = "kinesis"
+        arn                     = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks"
+        failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:clicks-failed"
+      }
+      accounts = {
+        source                  = "dynamodb"
+        arn                     = "arn:aws:dynamodb:eu-central-1:123456789012:table/accounts/stream/2025-01-01T00:00:00.000"
+        failure_destination_arn = "arn:aws:sns:eu-central-1:123456789012:accounts-failed"
+      }
+    }
+  }
+
+  assert {
+    condition     = { for name, mapping in aws_lambda_event_source_mapping.stream : name => mapping.event_source_arn } == { accounts = "arn:aws:dynamodb:eu-central-1:123456789012:table/accounts/stream/2025-01-01T00:00:00.000", clicks = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks" }
+    error_message = "Each stream has a mapping."
+  }
+
+  assert {
+    condition     = alltrue([for mapping in aws_lambda_event_source_mapping.stream : one(mapping.function_response_types) == "ReportBatchItemFailures" && mapping.function_name == "arn:aws:lambda:eu-central-1:123456789012:function:orders"])
+    error_message = "Partial batch responses are on."
+  }
+
+  assert {
+    condition     = alltrue([for mapping in aws_lambda_event_source_mapping.stream : mapping.maximum_retry_attempts == 10 && mapping.maximum_record_age_in_seconds == 86400 && mapping.bisect_batch_on_function_error])
+    error_message = "Lambda gives up on a record some time, and narrows down which."
+  }
+
+  assert {
+    condition     = { for name, mapping in aws_lambda_event_source_mapping.stream : name => one(one(mapping.destination_config).on_failure).destination_arn } == { accounts = "arn:aws:sns:eu-central-1:123456789012:accounts-failed", clicks = "arn:aws:sqs:eu-central-1:123456789012:clicks-failed" }
+    error_message = "Then its failure destination is told."
+  }
+
+  assert {
+    condition     = alltrue([for mapping in aws_lambda_event_source_mapping.stream : mapping.starting_position == "TRIM_HORIZON" && mapping.batch_size == 100 && mapping.maximum_batching_window_in_seconds == 0 && mapping.parallelization_factor == 1 && mapping.enabled && length(mapping.filter_criteria) == 0])
+    error_message = "From the oldest record, 100 at a time, without waiting, none left out."
+  }
+
+  assert {
+    condition = jsonencode([for statement in jsondecode(aws_iam_role_policy.function.policy).Statement : statement if strcontains(statement.Sid, "Stream") || strcontains(statement.Sid, "Discarded")]) == jsonencode([
+      {
+        Action   = ["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards", "kinesis:ListStreams", "kinesis:SubscribeToShard"]
+        Effect   = "Allow"
+        Resource = ["arn:aws:kinesis:eu-central-1:123456789012:stream/clicks"]
+        Sid      = "ReadKinesisStreams"
+      },
+      {
+        Action   = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"]
+        Effect   = "Allow"
+        Resource = ["arn:aws:dynamodb:eu-central-1:123456789012:table/accounts/stream/2025-01-01T00:00:00.000"]
+        Sid      = "ReadDynamoDBStreams"
+      },
+      {
+        Action   = ["sqs:SendMessage"]
+        Effect   = "Allow"
+        Resource = ["arn:aws:sqs:eu-central-1:123456789012:clicks-failed"]
+        Sid      = "TellQueuesOfDiscardedRecords"
+      },
+      {
+        Action   = ["sns:Publish"]
+        Effect   = "Allow"
+        Resource = ["arn:aws:sns:eu-central-1:123456789012:accounts-failed"]
+        Sid      = "TellTopicsOfDiscardedRecords"
+      },
+    ])
+    error_message = "The role may read each stream and write to each destination, by its service, and no other."
+  }
+
+  assert {
+    condition     = keys(output.streams) == ["accounts", "clicks"] && output.streams.clicks.uuid == "7a1c1f2e-0000-4000-8000-000000000000" && endswith(output.streams.clicks.arn, output.streams.clicks.uuid)
+    error_message = "The output has each stream's mapping."
+  }
+}
+
+run "a_streams_options_reach_its_mapping" {
+  command = plan
+
+  variables {
+    streams = {
+      clicks = {
+        source                      = "kinesis"
+        arn                         = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks/consumer/orders:1735689600"
+        batch_size                  = 10000
+        batching_window_seconds     = 300
+        bisect_batch_on_error       = false
+        enabled                     = false
+        failure_destination_arn     = "arn:aws:sqs:eu-central-1:123456789012:failed"
+        filters                     = [jsonencode({ data = { kind = ["buy"] } }), jsonencode({ data = { kind = ["sell"] } })]
+        maximum_record_age_seconds  = 604800
+        maximum_retry_attempts      = 0
+        parallelization_factor      = 10
+        starting_position           = "AT_TIMESTAMP"
+        starting_position_timestamp = "2025-01-31T12:00:00Z"
+      }
+      views = {
+        source                     = "kinesis"
+        arn                        = "arn:aws:kinesis:eu-central-1:123456789012:stream/views"
+        batch_size                 = 1
+        failure_destination_arn    = "arn:aws:sqs:eu-central-1:123456789012:failed"
+        maximum_record_age_seconds = 60
+        maximum_retry_attempts     = 10000
+        starting_position          = "LATEST"
+      }
+    }
+    tags = { team = "payments" }
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.stream["clicks"].batch_size == 10000 && aws_lambda_event_source_mapping.stream["clicks"].maximum_batching_window_in_seconds == 300 && aws_lambda_event_source_mapping.stream["clicks"].parallelization_factor == 10
+    error_message = "Batches and parallel ones."
+  }
+
+  assert {
+    condition     = !aws_lambda_event_source_mapping.stream["clicks"].bisect_batch_on_function_error && !aws_lambda_event_source_mapping.stream["clicks"].enabled && aws_lambda_event_source_mapping.stream["clicks"].maximum_retry_attempts == 0 && aws_lambda_event_source_mapping.stream["views"].maximum_retry_attempts == 10000
+    error_message = "The switches and the retries."
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.stream["clicks"].starting_position == "AT_TIMESTAMP" && aws_lambda_event_source_mapping.stream["clicks"].starting_position_timestamp == "2025-01-31T12:00:00Z" && aws_lambda_event_source_mapping.stream["views"].starting_position == "LATEST"
+    error_message = "Where it starts."
+  }
+
+  assert {
+    condition     = toset(one(aws_lambda_event_source_mapping.stream["clicks"].filter_criteria).filter[*].pattern) == toset(["{\"data\":{\"kind\":[\"buy\"]}}", "{\"data\":{\"kind\":[\"sell\"]}}"])
+    error_message = "Every filter."
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(aws_iam_role_policy.function.policy).Statement : statement.Resource if statement.Sid == "ReadKinesisStreams"][0] == ["arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", "arn:aws:kinesis:eu-central-1:123456789012:stream/views", "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks/consumer/orders:1735689600"]
+    error_message = "Of a registered consumer the stream may be described, too."
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(aws_iam_role_policy.function.policy).Statement : statement.Resource if statement.Sid == "TellQueuesOfDiscardedRecords"][0] == ["arn:aws:sqs:eu-central-1:123456789012:failed"] && !strcontains(aws_iam_role_policy.function.policy, "sns:")
+    error_message = "A destination that two streams share is named once, and no topic's permission is granted without one."
+  }
+
+  assert {
+    condition     = one(aws_lambda_function.consumer.environment).variables["IDEMPOTENCY_RETENTION_SECONDS"] == "2160000"
+    error_message = "A record outlives seven days in the stream, 14 in the dead-letter queue and four in the queue."
+  }
+
+  assert {
+    condition     = alltrue([for mapping in aws_lambda_event_source_mapping.stream : mapping.tags == tomap({ team = "payments" })])
+    error_message = "The mappings have the tags."
+  }
+}
+
+run "a_short_queues_records_outlive_the_events_that_lambda_keeps" {
+  command = plan
+
+  variables {
+    function = { invokers = { topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } } }
+    queue    = { retention_seconds = 3600, dead_letter_retention_seconds = 7200 }
+  }
+
+  assert {
+    condition     = one(aws_lambda_function.consumer.environment).variables["IDEMPOTENCY_RETENTION_SECONDS"] == "32400"
+    error_message = "6 hours of retries, 2 in the dead-letter queue and one in the queue."
   }
 }
 
@@ -197,6 +494,18 @@ run "the_role_may_do_exactly_what_is_used" {
           Effect   = "Allow"
           Action   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
           Resource = "arn:aws:sqs:eu-central-1:123456789012:orders"
+        },
+        {
+          Sid      = "HideBusyMessages"
+          Effect   = "Allow"
+          Action   = ["sqs:ChangeMessageVisibility"]
+          Resource = "arn:aws:sqs:eu-central-1:123456789012:orders"
+        },
+        {
+          Sid      = "SetMessagesAside"
+          Effect   = "Allow"
+          Action   = ["sqs:SendMessage"]
+          Resource = "arn:aws:sqs:eu-central-1:123456789012:orders-dead-letters"
         },
         {
           Sid      = "ClaimAndSettle"
@@ -352,7 +661,7 @@ run "the_least_of_everything_is_accepted" {
 
   variables {
     function    = { architecture = "x86_64", memory_mb = 128, timeout_seconds = 3 }
-    idempotency = { key = "body.id", lease_margin_seconds = 0.1, log_keys = "hashed", minimum_remaining_seconds = 0.1, retention_seconds = 60 }
+    idempotency = { key = "body.id", lease_margin_seconds = 0.1, log_keys = "hashed", minimum_remaining_seconds = 0.1, mode = "observe", on_interrupted = "park", retention_seconds = 60 }
     logs        = { retention_days = 1 }
     queue       = { batch_size = 1, max_receive_count = 3, maximum_concurrency = 2, retention_seconds = 60, dead_letter_retention_seconds = 61, visibility_timeout_seconds = 18 }
     table       = { deletion_protection = true, point_in_time_recovery = false }
@@ -367,6 +676,11 @@ run "the_least_of_everything_is_accepted" {
   assert {
     condition     = one(aws_lambda_function.consumer.environment).variables["IDEMPOTENCY_LEASE_MARGIN_MILLIS"] == "100" && one(aws_lambda_function.consumer.environment).variables["IDEMPOTENCY_LOG_KEYS"] == "hashed" && one(aws_lambda_function.consumer.environment).variables["IDEMPOTENCY_KEY"] == "body.id"
     error_message = "A tenth of a second is exactly 100 ms; key and log_keys reach the function."
+  }
+
+  assert {
+    condition     = one(aws_lambda_function.consumer.environment).variables["IDEMPOTENCY_MODE"] == "observe" && one(aws_lambda_function.consumer.environment).variables["IDEMPOTENCY_ON_INTERRUPTED"] == "park"
+    error_message = "So do mode and on_interrupted."
   }
 
   assert {
@@ -403,6 +717,20 @@ run "the_longest_name_fits_everything" {
   }
 }
 
+run "the_longest_name_of_a_fifo_queue_fits_too" {
+  command = plan
+
+  variables {
+    name  = "consumer-of-all-the-orders-that-ever-come-in-from-every-shop-1"
+    queue = { fifo = true }
+  }
+
+  assert {
+    condition     = length(aws_sqs_queue.dead_letter.name) == 80
+    error_message = "A name of 62 characters, -dead-letters and .fifo are what SQS takes."
+  }
+}
+
 run "null_objects_mean_their_defaults" {
   command = plan
 
@@ -411,6 +739,7 @@ run "null_objects_mean_their_defaults" {
     idempotency = null
     logs        = null
     queue       = null
+    streams     = null
     table       = null
     tags        = null
   }

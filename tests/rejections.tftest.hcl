@@ -260,6 +260,47 @@ run "a_handler_of_129_characters" {
   }
 }
 
+# says: function.invokers has the names ["the topic"]; Lambda takes 1 to 100 letters, digits, - and _.
+run "an_invoker_name_with_a_space" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    function = { invokers = { "the topic" = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } } }
+  }
+}
+
+# says: function.invokers has the services ["apigateway"], not events, s3, sns.
+run "an_invoker_of_another_service" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    function = { invokers = { api = { service = "apigateway", source_arn = "arn:aws:execute-api:eu-central-1:123456789012:api" } } }
+  }
+}
+
+# says: function.invokers has the source_arns ["arn:aws:events:eu-central-1:123456789012:event-bus/default"], which are not of their services.
+run "an_invoker_that_is_a_bus_and_no_rule" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    function = { invokers = { rule = { service = "events", source_arn = "arn:aws:events:eu-central-1:123456789012:event-bus/default" } } }
+  }
+}
+
+# says: function.invokers is not empty (topic) and queue.fifo = true
+run "an_invoker_beside_a_fifo_queue" {
+  command         = plan
+  expect_failures = [aws_lambda_function.consumer]
+
+  variables {
+    function = { invokers = { topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } } }
+    queue    = { fifo = true }
+  }
+}
+
 # says: function.memory_mb = 127 is not a whole number from 128 to 10240 (MB).
 run "too_little_memory" {
   command         = plan
@@ -450,6 +491,26 @@ run "half_a_thread" {
   }
 }
 
+# says: idempotency.mode = "dry-run" is not one of enforce, observe.
+run "an_unknown_mode" {
+  command         = plan
+  expect_failures = [var.idempotency]
+
+  variables {
+    idempotency = { mode = "dry-run" }
+  }
+}
+
+# says: idempotency.on_interrupted = "ignore" is not one of retry, park.
+run "an_unknown_answer_to_interruptions" {
+  command         = plan
+  expect_failures = [var.idempotency]
+
+  variables {
+    idempotency = { on_interrupted = "ignore" }
+  }
+}
+
 # says: idempotency.minimum_remaining_seconds = 0 is not more than 0 (seconds).
 run "no_minimum_remaining" {
   command         = plan
@@ -527,6 +588,30 @@ run "a_retention_below_the_queues" {
 
   variables {
     idempotency = { retention_seconds = 345599 }
+  }
+}
+
+# says: idempotency.retention_seconds = 86399 is below the longest maximum_record_age_seconds of streams = 86400
+run "a_retention_below_a_streams" {
+  command         = plan
+  expect_failures = [aws_dynamodb_table.records]
+
+  variables {
+    idempotency = { retention_seconds = 86399 }
+    queue       = { retention_seconds = 3600 }
+    streams     = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed" } }
+  }
+}
+
+# says: idempotency.retention_seconds = 21599 is below 21600, and function.invokers is not empty
+run "a_retention_below_lambdas_retries" {
+  command         = plan
+  expect_failures = [aws_dynamodb_table.records]
+
+  variables {
+    function    = { invokers = { topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } } }
+    idempotency = { retention_seconds = 21599 }
+    queue       = { retention_seconds = 3600 }
   }
 }
 
@@ -619,6 +704,47 @@ run "a_fraction_of_a_batching_window" {
 
   variables {
     queue = { batching_window_seconds = 0.5 }
+  }
+}
+
+# says: queue.batching_window_seconds = 1 and queue.fifo = true: Lambda takes no batching window for a FIFO queue
+run "a_fifo_queue_with_a_batching_window" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { fifo = true, batching_window_seconds = 1 }
+  }
+}
+
+# says: queue.batch_size = 11 is above 10, which Lambda takes only with a batching window of at least 1 s.
+run "a_fifo_queue_with_a_batch_above_ten" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { fifo = true, batch_size = 11 }
+  }
+}
+
+# says: queue.content_based_deduplication = true and queue.fifo = false: only a FIFO queue deduplicates.
+run "deduplication_without_fifo" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { content_based_deduplication = true }
+  }
+}
+
+# says: makes the dead-letter queue's name "000000000000000000000000000000000000000000000000000000000000000-dead-letters.fifo", which has 81 characters; SQS takes 80
+run "a_fifo_queue_with_a_name_of_63_characters" {
+  command         = plan
+  expect_failures = [aws_sqs_queue.dead_letter]
+
+  variables {
+    name  = format("%063d", 0)
+    queue = { fifo = true }
   }
 }
 
@@ -742,6 +868,36 @@ run "a_retention_that_ends_before_the_last_receive" {
   }
 }
 
+# says: queue.senders has the services ["sqs"], not events, s3, sns.
+run "a_sender_of_another_service" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { senders = [{ service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" }, { service = "sqs", source_arn = "arn:aws:sqs:eu-central-1:123456789012:orders" }] }
+  }
+}
+
+# says: queue.senders has the source_arns ["orders"], which are not of their services.
+run "a_sender_without_an_arn" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { senders = [{ service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" }, { service = "s3", source_arn = "orders" }] }
+  }
+}
+
+# says: queue.senders has s3 and queue.fifo = true, but S3 sends no notifications to FIFO queues.
+run "a_bucket_that_sends_to_a_fifo_queue" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { fifo = true, senders = [{ service = "s3", source_arn = "arn:aws:s3:::orders" }] }
+  }
+}
+
 # says: queue.visibility_timeout_seconds = 43201 is not a whole number of at most 43200 (seconds, 12 hours)
 run "too_long_a_visibility_timeout" {
   command         = plan
@@ -769,5 +925,295 @@ run "a_visibility_timeout_below_six_timeouts_and_the_window" {
 
   variables {
     queue = { visibility_timeout_seconds = 189, batching_window_seconds = 10 }
+  }
+}
+
+# says: streams.clicks.arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/accounts" is not the ARN of a stream of its source.
+run "a_table_instead_of_its_stream" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = { source = "dynamodb", arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/accounts", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed" } }
+  }
+}
+
+# says: streams.clicks.arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/accounts/stream/2025-01-01T00:00:00.000" is not the ARN of a stream of its source.
+run "a_stream_of_the_other_source" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/accounts/stream/2025-01-01T00:00:00.000", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed" } }
+  }
+}
+
+# says: streams.clicks.source = "kafka" is not one of dynamodb, kinesis.
+run "a_stream_of_an_unknown_source" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = { source = "kafka", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed" } }
+  }
+}
+
+# says: streams.clicks.batch_size = 0 is not a whole number from 1 to 10000 (records).
+run "an_empty_batch_of_a_stream" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", batch_size = 0 } }
+  }
+}
+
+# says: streams.clicks.batch_size = 10001 is not a whole number from 1 to 10000 (records).
+run "too_large_a_batch_of_a_stream" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", batch_size = 10001 } }
+  }
+}
+
+# says: streams.clicks.batch_size = 1.5 is not a whole number from 1 to 10000 (records).
+run "a_fraction_of_a_record" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", batch_size = 1.5 } }
+  }
+}
+
+# says: streams.clicks.batching_window_seconds = -1 is not a whole number from 0 to 300 (seconds).
+run "a_negative_batching_window_of_a_stream" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", batching_window_seconds = -1 } }
+  }
+}
+
+# says: streams.clicks.batching_window_seconds = 301 is not a whole number from 0 to 300 (seconds).
+run "too_long_a_batching_window_of_a_stream" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", batching_window_seconds = 301 } }
+  }
+}
+
+# says: streams.clicks.batching_window_seconds = 0.5 is not a whole number from 0 to 300 (seconds).
+run "a_fraction_of_a_batching_window_of_a_stream" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", batching_window_seconds = 0.5 } }
+  }
+}
+
+# says: streams.clicks.failure_destination_arn = "null" is not the ARN of an SQS queue or an SNS topic.
+run "a_stream_without_a_failure_destination" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = null } }
+  }
+}
+
+# says: streams.clicks.failure_destination_arn = "arn:aws:s3:::failed" is not the ARN of an SQS queue or an SNS topic.
+run "a_failure_destination_that_is_a_bucket" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:s3:::failed" } }
+  }
+}
+
+# says: streams.clicks.failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed.fifo" is FIFO
+run "a_failure_destination_that_is_fifo" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed.fifo" } }
+  }
+}
+
+# says: streams.clicks.filters[1] = "kind = buy" is not a JSON object.
+run "a_filter_that_is_no_json" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", filters = ["{}", "kind = buy"] } }
+  }
+}
+
+# says: streams.clicks.filters[0] = "[]" is not a JSON object.
+run "a_filter_that_is_a_list" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", filters = ["[]"] } }
+  }
+}
+
+# says: streams.clicks.maximum_record_age_seconds = -1 is not a whole number from 60 to 604800 (seconds, 7 days).
+run "records_of_any_age" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", maximum_record_age_seconds = -1 } }
+  }
+}
+
+# says: streams.clicks.maximum_record_age_seconds = 59 is not a whole number from 60 to 604800 (seconds, 7 days).
+run "too_low_a_record_age" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", maximum_record_age_seconds = 59 } }
+  }
+}
+
+# says: streams.clicks.maximum_record_age_seconds = 604801 is not a whole number from 60 to 604800 (seconds, 7 days).
+run "too_high_a_record_age" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", maximum_record_age_seconds = 604801 } }
+  }
+}
+
+# says: streams.clicks.maximum_record_age_seconds = 60.5 is not a whole number from 60 to 604800 (seconds, 7 days).
+run "a_fraction_of_a_record_age" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", maximum_record_age_seconds = 60.5 } }
+  }
+}
+
+# says: streams.clicks.maximum_retry_attempts = -1 is not a whole number from 0 to 10000.
+run "endless_retries" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", maximum_retry_attempts = -1 } }
+  }
+}
+
+# says: streams.clicks.maximum_retry_attempts = 10001 is not a whole number from 0 to 10000.
+run "too_many_retries" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", maximum_retry_attempts = 10001 } }
+  }
+}
+
+# says: streams.clicks.maximum_retry_attempts = 0.5 is not a whole number from 0 to 10000.
+run "half_a_retry" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", maximum_retry_attempts = 0.5 } }
+  }
+}
+
+# says: streams.clicks.parallelization_factor = 0 is not a whole number from 1 to 10.
+run "no_batch_at_a_time" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", parallelization_factor = 0 } }
+  }
+}
+
+# says: streams.clicks.parallelization_factor = 11 is not a whole number from 1 to 10.
+run "too_many_batches_at_a_time" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", parallelization_factor = 11 } }
+  }
+}
+
+# says: streams.clicks.parallelization_factor = 1.5 is not a whole number from 1 to 10.
+run "a_fraction_of_a_batch_at_a_time" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", parallelization_factor = 1.5 } }
+  }
+}
+
+# says: streams.clicks.starting_position = "OLDEST" is not one of AT_TIMESTAMP, LATEST, TRIM_HORIZON.
+run "an_unknown_starting_position" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", starting_position = "OLDEST" } }
+  }
+}
+
+# says: streams.clicks.starting_position = "AT_TIMESTAMP", which DynamoDB streams do not know.
+run "a_dynamodb_stream_from_a_time" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = { source = "dynamodb", arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/accounts/stream/2025-01-01T00:00:00.000", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", starting_position = "AT_TIMESTAMP", starting_position_timestamp = "2025-01-31T12:00:00Z" } }
+  }
+}
+
+# says: streams.clicks.starting_position = "AT_TIMESTAMP" with starting_position_timestamp = "null": AT_TIMESTAMP takes a timestamp, and no other position does.
+run "a_start_at_no_time" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", starting_position = "AT_TIMESTAMP" } }
+  }
+}
+
+# says: streams.clicks.starting_position = "LATEST" with starting_position_timestamp = "2025-01-31T12:00:00Z": AT_TIMESTAMP takes a timestamp, and no other position does.
+run "a_start_at_the_latest_and_at_a_time" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", starting_position = "LATEST", starting_position_timestamp = "2025-01-31T12:00:00Z" } }
+  }
+}
+
+# says: streams.clicks.starting_position_timestamp = "yesterday" is no time of the form "2025-01-31T12:00:00Z".
+run "a_start_yesterday" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", starting_position = "AT_TIMESTAMP", starting_position_timestamp = "yesterday" } }
   }
 }

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.function import process
-from idempotent_lambda.dynamodb import new_client
+from idempotent_lambda.clients import new_client
 
-INSERT = """INSERT INTO "{}" VALUE {{'id': ?, 'status': ?, 'owner': ?, 'expires_at': ?, \
-'created_at': ?, 'lease_expires_at': ?, 'attempts': ?}}"""
+INSERT = """INSERT INTO "{}" VALUE {{'id': ?, 'status': ?, 'owner': ?, 'created_at': ?, \
+'expires_at': ?, 'lease_expires_at': ?, 'attempts': ?}}"""
 UPDATE = """UPDATE "{}" SET "status" = ? SET "completed_at" = ? SET "expires_at" = ? \
 REMOVE "lease_expires_at" REMOVE "attempts" WHERE "id" = ? AND ("owner" = ? AND "status" = ?)"""
 
@@ -33,7 +33,7 @@ def make(table: str) -> Callable[[Any], Any]:
             now, owner = time.time_ns() // 1_000_000, os.urandom(16).hex()
             ids = ["orders#" + record["messageId"] for record in records]
             lease, expiry = now + 35_000, now // 1000 + 1_900_800
-            rows = [[each, "IN_PROGRESS", owner, expiry, now, lease, 1] for each in ids]
+            rows = [[each, "IN_PROGRESS", owner, now, expiry, lease, 1] for each in ids]
             answers = call(INSERT, rows)
             fresh = [n for n, answer in enumerate(answers) if "Error" not in answer]
             for n in fresh:

@@ -3,9 +3,36 @@
 The names below are the public API, with the errors of `idempotent_lambda.errors`.
 """
 
-from idempotent_lambda.errors import IdempotencyError
+from typing import TYPE_CHECKING, Any
+
+from idempotent_lambda.errors import Busy, IdempotencyError, PermanentFailure, ResultUnavailable
 from idempotent_lambda.messages import Message, Source
+
+if TYPE_CHECKING:
+    from idempotent_lambda.decorator import idempotent
+    from idempotent_lambda.transaction import Transaction
 
 __version__ = "0.1.0"
 
-__all__ = ["IdempotencyError", "Message", "Source", "__version__"]
+__all__ = [
+    "Busy",
+    "IdempotencyError",
+    "Message",
+    "PermanentFailure",
+    "ResultUnavailable",
+    "Source",
+    "Transaction",
+    "__version__",
+    "idempotent",
+]
+
+_LATE = {"idempotent": "decorator", "Transaction": "transaction"}
+
+
+def __getattr__(name: str) -> Any:
+    # What most functions do not use costs them no time to start.
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415
+
+    return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)

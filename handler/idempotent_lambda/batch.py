@@ -8,24 +8,50 @@ import os
 import threading
 import time
 from collections import abc
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from idempotent_lambda import lifecycle, messages
 from idempotent_lambda.agenda import Agenda, Done, Task, Work
-from idempotent_lambda.claims import Claimed, ClaimRequest, ClaimStore, Owner, Request
-from idempotent_lambda.clock import REQUEST_MILLIS, RESERVE_MILLIS, Clock, Deadline, Millis, Seconds
-from idempotent_lambda.errors import InvalidResultError, MessageError, StoreError
-from idempotent_lambda.keys import Key, KeyRule
-from idempotent_lambda.lifecycle import Claim, Complete, Outcome, Run, Settled, Unanswered
-from idempotent_lambda.messages import Delivery, Message, PartialBatchResponse
+from idempotent_lambda.claims import ClaimRequest, ClaimStore, Owner
+from idempotent_lambda.clock import (
+    REQUEST_MILLIS,
+    RESERVE_MILLIS,
+    Clock,
+    Deadline,
+    EpochMillis,
+    Millis,
+)  # fmt: skip
+from idempotent_lambda.errors import (
+    ConfigurationError,
+    InvalidResultError,
+    MessageError,
+    StoreError,
+)
+from idempotent_lambda.keys import Key, record_id
+from idempotent_lambda.lifecycle import (
+    Claim,
+    Complete,
+    DeadLetter,
+    Outcome,
+    Run,
+    Settled,
+    Unanswered,
+    Wait,
+    Waited,
+    settlement,
+)  # fmt: skip
+from idempotent_lambda.messages import Delivery, Message, PartialBatchResponse, Source
+from idempotent_lambda.settings import Settings
+from idempotent_lambda.sqs import Queues
 from idempotent_lambda.telemetry import Observer, Trace
 
-Processor = Callable[[Message], Any]
+Processor = Callable[..., Any]
+"""Takes a message; and a ``transaction``, if it has a parameter of that name."""
 
 STORE_PATIENCE_MILLIS = Millis(3400)
 """How much of an invocation may be lost to a table that does not answer. Then the rest of the
@@ -45,6 +71,9 @@ HASTE_MILLIS = Millis(1)
 """As long as no processor of this process has taken longer, there is no flusher: all of a batch has
 run before it could have helped, and to start it would be a good part of what such a batch costs."""
 
+AFTER_LEASE_MILLIS = Millis(1000)
+"""How long after the end of a lease that was waited for the next claim is made."""
+
 ANSWER_MILLIS = Millis(100)
 """Kept free to answer when a completion still has not been answered."""
 
@@ -55,28 +84,33 @@ class Consumer:
 
     Attributes:
         processor: the user's code; run by one owner at a time for each key.
-        key_rule: how messages get their keys.
-        retention: how long a completed record suppresses duplicates.
-        lease_margin: how long a claim outlasts the deadline of its invocation.
-        minimum_remaining: no processor starts with less time left.
-        max_receive_count: how often the queue delivers a message before it dead-letters it.
-        concurrency: how many messages of a batch run at the same time.
+        queues: where busy messages are postponed and parked ones are sent.
+        transactional: whether the processor takes a transaction.
         new_owner: makes a fresh owner token.
         unhurried: set once a processor has taken its time.
     """
 
     processor: Processor
+    settings: Settings
     store: ClaimStore
-    key_rule: KeyRule
+    queues: Queues
     clock: Clock
     observer: Observer
-    retention: Seconds
-    lease_margin: Millis
-    minimum_remaining: Millis
-    max_receive_count: int
-    concurrency: int = 1
+    transactional: bool = False
     new_owner: Callable[[], Owner] = lambda: Owner(os.urandom(16).hex())
     unhurried: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        """Refuse what would lose effects.
+
+        Raises:
+            ConfigurationError: what runs without a claim has nothing to commit a transaction with.
+        """
+        if self.transactional and self.settings.observes:
+            raise ConfigurationError(
+                "the processor takes a transaction, which observe mode cannot commit for what "
+                "it would suppress: set idempotency.mode to enforce"
+            )
 
     @cached_property
     def threads(self) -> ThreadPoolExecutor:
@@ -84,11 +118,11 @@ class Consumer:
 
         One more than that takes: an earlier invocation may still wait for an answer.
         """
-        return ThreadPoolExecutor(self.concurrency + 1)
+        return ThreadPoolExecutor(self.settings.concurrency + 1)
 
     def consume(
         self, event: object, remaining: Millis, request_id: str = ""
-    ) -> PartialBatchResponse:
+    ) -> PartialBatchResponse | None:
         """Process a batch; the answer names what is to be delivered again.
 
         Args:
@@ -98,31 +132,73 @@ class Consumer:
 
         Raises:
             UnsupportedEventError: see `messages.deliveries_of`.
+            NotDoneError: see `messages.response_of`.
         """
         deadline = Deadline.after(self.clock, remaining)
-        works, failed = self._coalesced(event, request_id)
-        acknowledged = _Batch(self, works, deadline, request_id).carry_out()
-        for work in works:
-            failed += [] if work.key.record_id in acknowledged else work.deliveries
-        return messages.response_of(failed)
+        deliveries = messages.deliveries_of(event)
+        batch = _Batch(self, self._works(deliveries, request_id), deadline, request_id)
+        done = {id(each) for work in batch.carry_out() for each in work.deliveries}
+        failed = [each for each in deliveries if id(each) not in done]
+        if batch.busy:
+            self.queues.postpone(failed, batch.busy, deadline)
+        return messages.response_of(deliveries, failed)
 
-    def _coalesced(self, event: object, request_id: str) -> tuple[tuple[Work, ...], list[Delivery]]:
-        """One work per key, and the deliveries that have no key."""
-        groups: dict[Key, list[Delivery]] = {}
-        rejected = []
-        for delivery in messages.deliveries_of(event):
+    def run(self, message: Message) -> tuple[Mapping[str, Any], ...]:
+        """Run the processor; the writes of its transaction."""
+        if not self.transactional:
+            refuse_unrun(self.processor(message))
+            return ()
+        from idempotent_lambda.transaction import Transaction  # noqa: PLC0415  # only when used
+
+        transaction = Transaction()
+        try:
+            refuse_unrun(self.processor(message, transaction=transaction))
+        finally:
+            actions = transaction.close()
+        return actions
+
+    def _works(self, deliveries: Iterable[Delivery], request_id: str) -> list[Work]:
+        """One work per key, or per message when only observing.
+
+        What has no key, and what follows it in its group, is told here.
+        """
+        settings, rule = self.settings, self.settings.key_rule
+        grouped: dict[tuple[Key, int], list[Delivery]] = {}
+        broken: set[str] = set()
+        for place, delivery in enumerate(deliveries):
+            apart = place if settings.observes else -1
             try:
-                groups.setdefault(self.key_rule.key_of(delivery), []).append(delivery)
+                if delivery.group in broken:
+                    self._tell(delivery, Settled(Outcome.BLOCKED), Trace(request_id))
+                    continue
+                group = grouped.setdefault((rule.key_of(delivery), apart), [])
+                if {each.token for each in (*group, delivery)} - {None, delivery.token}:
+                    # One claim bears one token: the other copy has its turn when it comes again.
+                    broken |= {delivery.group} if delivery.group else set()
+                    self._tell(delivery, Settled(Outcome.BLOCKED), Trace(request_id))
+                    continue
+                group.append(delivery)
             except MessageError as error:
-                rejected.append(delivery)
-                end, trace = Settled(Outcome.REJECTED), Trace(request_id, errors=[error])
-                self.observer.settled(delivery, None, end, trace, follows=False)
-        spent = self.max_receive_count - 1
-        works = (
-            Work(key, tuple(group), nearly_spent=any(each.receive_count >= spent for each in group))
-            for key, group in groups.items()
-        )
-        return tuple(works), rejected
+                self._tell(delivery, Settled(Outcome.REJECTED), Trace(request_id, errors=[error]))
+                if settings.observes:
+                    key = Key(delivery.id, record_id(rule.namespace, ["", delivery.id]))
+                    grouped[key, apart] = [delivery]
+                elif delivery.group:
+                    broken.add(delivery.group)
+        works = []
+        ranks: dict[str, int] = {}
+        nearly_spent = settings.max_receive_count - 1
+        for place, ((key, _), group) in enumerate(grouped.items()):
+            rank = 0
+            if groups := {each.group for each in group if each.group}:
+                rank = 1 + max(ranks.get(each, 0) for each in groups)
+                ranks |= dict.fromkeys(groups, rank)
+            spent = any(each.receive_count >= nearly_spent for each in group)
+            works.append(Work(key, tuple(group), nearly_spent=spent, place=place, rank=rank))
+        return works
+
+    def _tell(self, delivery: Delivery, end: Settled, trace: Trace) -> None:
+        self.observer.settled(delivery, None, end, trace, follows=False)
 
 
 class _Batch:
@@ -134,28 +210,31 @@ class _Batch:
     """
 
     def __init__(
-        self, consumer: Consumer, works: tuple[Work, ...], deadline: Deadline, request_id: str
+        self, consumer: Consumer, works: Sequence[Work], deadline: Deadline, request_id: str
     ) -> None:
         self._consumer = consumer
         self._clock = consumer.clock
         self._deadline = deadline
-        self._agenda = Agenda.of(works)
-        self._traces = {work.key.record_id: Trace(request_id) for work in works}
-        self._open = {work.key.record_id: work for work in works}
-        self._acknowledged: set[str] = set()
+        waits = bool(works) and works[0].deliveries[0].source is not Source.SQS
+        self._agenda = Agenda.of(works, consumer.settings.claim(waits=waits))
+        self._traces = [Trace(request_id) for _ in works]
+        self._open = {work.place: work for work in works}
+        self._acknowledged: list[Work] = []
+        self.busy: list[tuple[Delivery, EpochMillis]] = []
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._closed = False
         self._broken: BaseException | None = None
         self._flushing = False
+        self._helpers = 0
         self._patience = STORE_PATIENCE_MILLIS
         self._round_trip = COMPANY_MILLIS
         # Since when the oldest completion waits: for its flush, and in the flusher's for an answer.
         self._gathered_at: Millis | None = None
         self._flight_since: Millis | None = None
 
-    def carry_out(self) -> set[str]:
-        """Do all of it; the record ids of what is acknowledged, which is proven completed."""
+    def carry_out(self) -> list[Work]:
+        """Do all of it; what is acknowledged, which is proven completed or parked."""
         try:
             while tasks := self._taken():
                 self._do(tasks)
@@ -164,7 +243,7 @@ class _Batch:
             with self._lock:
                 self._closed = True
         for work in tuple(self._open.values()):
-            ran = "run_ms" in self._traces[work.key.record_id].durations
+            ran = "run_ms" in self._traces[work.place].durations
             self._tell(work, Settled(Outcome.UNCONFIRMED if ran else Outcome.NOT_STARTED))
         return self._acknowledged
 
@@ -178,6 +257,7 @@ class _Batch:
                 if self._broken and not (tasks or self._agenda.running):
                     raise self._broken
                 if tasks or not self._agenda.underway:
+                    self._call_help()
                     return tasks
                 patience = self._deadline.remaining() - ANSWER_MILLIS
                 if self._agenda.running:
@@ -192,11 +272,12 @@ class _Batch:
         agenda = self._agenda
         if agenda.stopped:
             return agenda
-        if not agenda.ready and self._patience < REQUEST_MILLIS:
+        impatient = self._patience < REQUEST_MILLIS and not agenda.claim.observes
+        if impatient and not agenda.ready:
             return agenda.stopping(Outcome.UNAVAILABLE)
-        least = self._consumer.minimum_remaining
+        least = self._consumer.settings.minimum_remaining
         in_time = self._deadline.allows(least if agenda.ready else max(least, REQUEST_MILLIS))
-        if in_time and self._overdue():
+        if in_time and self._overdue() and not agenda.claim.observes:
             # What ran may not have let the flusher run: it gets its second now.
             in_time = self._changed.wait_for(lambda: not self._overdue(), UNCONFIRMED_MILLIS / 1000)
         going = in_time and not self._broken
@@ -228,7 +309,7 @@ class _Batch:
             if isinstance(step, Settled) or reply is None:
                 following = step
             else:
-                self._traces[work.key.record_id].note(step, reply, spent)
+                self._traces[work.place].note(step, reply, spent)
                 following = lifecycle.advance(step, reply)
                 unanswered |= isinstance(reply, Unanswered)
             if isinstance(following, Settled):
@@ -236,18 +317,15 @@ class _Batch:
             done.append((work, step, following))
         if unanswered:
             self._patience = Millis(self._patience - spent)
-        elif not isinstance(tasks[0][1], Run | Settled):
+        elif isinstance(tasks[0][1], Claim | Complete | lifecycle.Release):
             self._round_trip = Millis(max(1, min(self._round_trip, spent)))
         self._agenda = self._agenda.after(done)
         self._hire(type(tasks[0][1]))
 
     def _hire(self, kind: type) -> None:
         """Start the threads that are of use after such a step, and wake those that wait for it."""
-        agenda, concurrency = self._agenda, self._consumer.concurrency
-        if kind is Claim:
-            for _ in range(min(concurrency, len(agenda.ready)) - 1):
-                self._start(self._run_ready)
-        if agenda.returned and (agenda.ready or agenda.running):
+        agenda, concurrency = self._agenda, self._consumer.settings.concurrency
+        if agenda.returned and (agenda.waiting or agenda.startable or agenda.running):
             if self._gathered_at is None:
                 self._gathered_at = self._clock.elapsed()
             if not self._flushing and self._consumer.unhurried.is_set():
@@ -257,10 +335,12 @@ class _Batch:
             self._changed.notify_all()
 
     def _tell(self, work: Work, end: Settled) -> None:
-        del self._open[work.key.record_id]
+        del self._open[work.place]
         if end.acknowledged:
-            self._acknowledged.add(work.key.record_id)
-        observer, trace = self._consumer.observer, self._traces[work.key.record_id]
+            self._acknowledged.append(work)
+        if end.busy_until:
+            self.busy += [(each, end.busy_until) for each in work.deliveries]
+        observer, trace = self._consumer.observer, self._traces[work.place]
         leader, *followers = work.deliveries
         observer.settled(leader, work.key, end, trace, follows=False)
         if end.outcome is Outcome.COMPLETED:
@@ -271,53 +351,72 @@ class _Batch:
     def _replies(self, tasks: tuple[Task, ...]) -> Sequence[lifecycle.Reply | None]:
         """What comes of the tasks; all have the same kind of step."""
         consumer, (work, first) = self._consumer, tasks[0]
-        if isinstance(first, Settled):
-            return [None] * len(tasks)
-        if isinstance(first, Run):
-            return [self._run(work, first.claim)]
-        now, retention = self._clock.now(), consumer.retention
-        answers: Sequence[Any]
-
-        def ask(kind: Any, work: Work, owner: Owner, **more: Any) -> Any:
-            record_id = work.key.record_id
-            return kind(record_id=record_id, owner=owner, now=now, retention=retention, **more)
-
+        match first:
+            case Settled():
+                return [None] * len(tasks)
+            case Run(claim):
+                return [self._run(work, claim.owner)]
+            case Wait(_, lease_end):
+                return [self._waited(lease_end)]
+            case DeadLetter(owner):
+                return [self._dead_letter(work, owner)]
+            case _:
+                pass
+        asked: Sequence[Any]
+        now, settings = self._clock.now(), consumer.settings
+        deadline = self._within(STORE_PATIENCE_MILLIS)
         if isinstance(first, Claim):
-            lease_end = self._deadline.lease_end(consumer.lease_margin)
-            more = {"lease_expires_at": lease_end, "takeover": first.takeover}
+            lease_end = self._deadline.lease_end(settings.lease_margin)
             asked = [
-                ask(ClaimRequest, work, consumer.new_owner(), redelivered=work.redelivered, **more)
+                ClaimRequest(
+                    record_id=work.key.record_id, owner=consumer.new_owner(), now=now,
+                    retention=settings.retention, lease_expires_at=lease_end,
+                    takeover=first.takeover, redelivered=work.redelivered, token=work.token,
+                )
                 for work, _ in tasks
-            ]
-            answers = consumer.store.claim(asked, self._within(CLAIM_PATIENCE_MILLIS))
+            ]  # fmt: skip
+            deadline = self._within(CLAIM_PATIENCE_MILLIS)
         else:
-            settled: Any = tasks
-            asked = [ask(Request, work, step.owner) for work, step in settled]
-            if isinstance(first, Complete):
-                answers = consumer.store.complete(asked, self._deadline)
-            else:
-                answers = consumer.store.release(asked, self._within(STORE_PATIENCE_MILLIS))
+            kept: dict[str, Any] = {"now": now, "retention": settings.retention}
+            steps = cast("Any", tasks)
+            asked = [settlement(step, record_id=work.key.record_id, **kept) for work, step in steps]
+            if isinstance(first, Complete) and not first.observed:
+                deadline = self._deadline
+        answers = getattr(consumer.store, type(first).__name__.lower())(asked, deadline)
         return [
             Unanswered(request.owner, answer) if isinstance(answer, StoreError) else answer
             for request, answer in zip(asked, answers, strict=True)
         ]
 
+    def _waited(self, lease_end: EpochMillis) -> Waited:
+        """Wait until a lease has ended, if time remains then to claim and to run."""
+        pause = Millis(lease_end - self._clock.now() + AFTER_LEASE_MILLIS)
+        least = REQUEST_MILLIS + self._consumer.settings.minimum_remaining
+        in_time = self._deadline.allows(Millis(pause + least))
+        # A source that delivers again at once would otherwise soon be out of retries.
+        self._clock.sleep(Millis(max(0, min(pause, self._deadline.remaining() - RESERVE_MILLIS))))
+        return Waited(in_time)
+
+    def _dead_letter(self, work: Work, owner: Owner) -> lifecycle.Reply:
+        queues, leader = self._consumer.queues, work.deliveries[0]
+        try:
+            queues.dead_letter(leader, work.key.record_id, owner, self._deadline)
+        except StoreError as error:
+            return Unanswered(owner, error)
+        return lifecycle.DeadLettered()
+
     def _within(self, budget: Millis) -> Deadline:
         """The deadline of a call that may spend this much, and no more than is left in all."""
-        return self._deadline.sooner(Millis(min(self._patience, budget) + RESERVE_MILLIS))
+        return self._deadline.sooner(Millis(max(0, min(self._patience, budget)) + RESERVE_MILLIS))
 
-    def _run(self, work: Work, claim: Claimed) -> lifecycle.Reply:
+    def _run(self, work: Work, owner: Owner) -> lifecycle.Reply:
         message = Message.of(
-            work.deliveries[0], key=work.key.text, owner=claim.owner, deadline=self._deadline
+            work.deliveries[0], key=work.key.text, owner=owner, deadline=self._deadline
         )
         try:
-            _refuse_unrun(self._consumer.processor(message))
+            return lifecycle.Returned(actions=self._consumer.run(message))
         except BaseException as error:  # noqa: BLE001  # the rest of the batch still gets its answer
-            # Whatever a processor raises means "not done", if it could raise of its own accord.
-            if isinstance(error, Exception) and not isinstance(error, MemoryError):
-                return lifecycle.Raised(error)
-            return lifecycle.Interrupted(error)
-        return lifecycle.Returned()
+            return lifecycle.raised(error)
 
     # Threads
 
@@ -332,14 +431,22 @@ class _Batch:
             self._broken = self._broken or job.exception()
             self._changed.notify_all()
 
+    def _call_help(self) -> None:
+        """Have another thread run processors beside this one, if there is work for it."""
+        if self._helpers < self._consumer.settings.concurrency - 1 and self._agenda.helpable:
+            self._helpers += 1
+            self._start(self._run_ready)
+
     def _run_ready(self) -> None:
         """Run processors beside the main thread, as long as there are any to start."""
         while True:
             with self._lock:
                 self._agenda = self._checked()
-                if not self._agenda.ready or self._agenda.stopped or self._closed:
+                if self._closed or not self._agenda.helpable:
+                    self._helpers -= 1
                     return
                 self._agenda, tasks = self._agenda.next()
+                self._call_help()
             self._do(tasks)
 
     def _flush(self) -> None:
@@ -365,7 +472,7 @@ class _Batch:
             time.sleep(company / 1000)
 
 
-def _refuse_unrun(result: object) -> None:
+def refuse_unrun(result: object) -> None:
     """Raise if the processor returned work instead of doing it.
 
     Raises:

@@ -6,10 +6,11 @@ Each condition is written here once and nowhere else; docs/protocol.md says why 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Any, NewType, Protocol
 
 from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Seconds, seconds_after
-from idempotent_lambda.conditions import Absent, Compare, Either, Every, holds
+from idempotent_lambda.conditions import Compare, Either, Every, Missing, holds
 from idempotent_lambda.errors import StoreError, StoreRefusedError
 
 Owner = NewType("Owner", str)
@@ -21,6 +22,7 @@ class Status(StrEnum):
 
     IN_PROGRESS = "IN_PROGRESS"
     COMPLETED = "COMPLETED"
+    PARKED = "PARKED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,17 +33,26 @@ class Record:
         id: namespace and key.
         lease_expires_at: until when the claim excludes others; none once completed.
         expires_at: the TTL attribute. DynamoDB deletes days late, so nothing trusts it alone.
+            None while parked: a person decides when that is over.
         attempts: claims since the last release; removed on completion.
+        payload_hash: of what the key stands for, with its version; only with a payload check.
+        result: what duplicates get, as JSON; only where results are stored.
+        reason: why it is parked, for people.
+        dead_lettered_at: since when its copy is in the dead-letter queue.
     """
 
     id: str
     status: str
     owner: Owner
-    expires_at: EpochSeconds
     created_at: EpochMillis
+    expires_at: EpochSeconds | None = None
     lease_expires_at: EpochMillis | None = None
     completed_at: EpochMillis | None = None
     attempts: int | None = None
+    payload_hash: str | None = None
+    result: str | None = None
+    reason: str | None = None
+    dead_lettered_at: EpochMillis | None = None
 
 
 EXPIRED = Every((Compare("status", "=", "completed"), Compare("expires_at", "<=", "now_seconds")))
@@ -52,14 +63,34 @@ LAPSED = Every(
 )
 """Its owner was interrupted, or could not confirm its completion."""
 
-FREE = Either((Absent(), EXPIRED))
+REDRIVEN = Every((Compare("status", "=", "parked"), Compare("owner", "=", "token")))
+"""Parked, and the claimant has the copy that was sent away then: each copy unlocks once."""
+
+SAME_PAYLOAD = Either((Missing("payload_hash"), Compare("payload_hash", "=", "payload_hash")))
+"""Nothing says that the key stood for something else before."""
+
+FREE = Either((Missing("id"), EXPIRED))
 """Nobody's: may be claimed at once."""
 
-CLAIMABLE = Either((Absent(), EXPIRED, LAPSED))
-"""Free, or to be taken over."""
+
+@cache
+def claimable(*, takeover: bool, redriven: bool, checked: bool) -> Either:
+    """What must hold of a record to be claimed: it is free, or as one of these allows.
+
+    Args:
+        takeover: it may be lapsed.
+        redriven: the claimant bears a token.
+        checked: the claimant has a payload hash.
+    """
+    lapsed = Every((LAPSED, SAME_PAYLOAD)) if checked else LAPSED
+    return Either((*FREE.parts, *[lapsed] * takeover, *[REDRIVEN] * redriven))
+
 
 OWNED = Every((Compare("owner", "=", "owner"), Compare("status", "=", "in_progress")))
-"""Still the caller's: may be completed or released."""
+"""Still the owner's: may be completed, released or parked."""
+
+PARKED = Every((Compare("owner", "=", "owner"), Compare("status", "=", "parked")))
+"""Parked when it was this owner's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +100,19 @@ class Request:
     Attributes:
         now: the wall clock that conditions compare with.
         retention: how long the record is kept, in seconds.
+        result: to be stored with a completion, as JSON.
+        actions: writes that take effect with a completion or not at all, as DynamoDB's
+            TransactItems.
+        reason: of a parking, for people.
     """
 
     record_id: str
     owner: Owner
     now: EpochMillis
     retention: Seconds
+    result: str | None = None
+    actions: tuple[Mapping[str, Any], ...] = ()
+    reason: str | None = None
 
     @property
     def expires_at(self) -> EpochSeconds:
@@ -87,7 +125,10 @@ class Request:
         return {
             "completed": Status.COMPLETED.value,
             "in_progress": Status.IN_PROGRESS.value,
+            "parked": Status.PARKED.value,
             "owner": self.owner,
+            "result": self.result,
+            "reason": self.reason,
             "expires_at": self.expires_at,
             "now_millis": self.now,
             # Rounded down: what expires is compared with a clock that does not run ahead.
@@ -102,17 +143,27 @@ class ClaimRequest(Request):
     Attributes:
         takeover: whether a lapsed record may be claimed.
         redelivered: the source has handed the message out before, so it probably has a record.
+        token: the owner token that a redriven copy bears.
+        payload_hash: what the key stands for, if that is to be checked.
     """
 
     lease_expires_at: EpochMillis
     takeover: bool
     redelivered: bool = False
+    token: str | None = None
+    payload_hash: str | None = None
 
     @property
     def operands(self) -> Mapping[str, Any]:
         """The values of all operands, by name."""
-        more = {"lease_expires_at": self.lease_expires_at, "zero": 0, "one": 1}
-        return {**super(ClaimRequest, self).operands, **more}
+        return {
+            **super(ClaimRequest, self).operands,
+            "lease_expires_at": self.lease_expires_at,
+            "token": self.token,
+            "payload_hash": self.payload_hash,
+            "zero": 0,
+            "one": 1,
+        }
 
     @property
     def expires_at(self) -> EpochSeconds:
@@ -123,7 +174,13 @@ class ClaimRequest(Request):
     @property
     def condition(self) -> Either:
         """What must hold of the record."""
-        return CLAIMABLE if self.takeover else FREE
+        return claimable(**self.kind)
+
+    @property
+    def kind(self) -> dict[str, bool]:
+        """What the condition depends on."""
+        redriven, checked = self.token is not None, self.payload_hash is not None
+        return {"takeover": self.takeover, "redriven": redriven, "checked": checked}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +201,8 @@ class Claimed:
 class Duplicate:
     """The key is completed, and the retention is not over."""
 
+    result: str | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class Busy:
@@ -157,6 +216,20 @@ class Lapsed:
     """The owner's lease is over, and a takeover was not asked for."""
 
     attempts: int
+    owner: Owner
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """The record is set aside for a person; ``dead_lettered`` once its copy is known to be sent."""
+
+    owner: Owner
+    dead_lettered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """The key stands for another payload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,13 +255,15 @@ class LostLease:
     completed: bool
 
 
-ClaimOutcome = Claimed | Duplicate | Busy | Lapsed
+ClaimOutcome = Claimed | Duplicate | Busy | Lapsed | Parked | Mismatch
 CompleteOutcome = Completed | LostLease
 ReleaseOutcome = Released | LostLease
+ParkOutcome = Parked | LostLease
 
 ClaimAnswer = ClaimOutcome | StoreError
 CompleteAnswer = CompleteOutcome | StoreError
 ReleaseAnswer = ReleaseOutcome | StoreError
+ParkAnswer = ParkOutcome | StoreError
 
 
 class ClaimStore(Protocol):
@@ -204,10 +279,19 @@ class ClaimStore(Protocol):
         """Take each record if its condition holds."""
 
     def complete(self, requests: Sequence[Request], deadline: Deadline) -> Sequence[CompleteAnswer]:
-        """Complete each record if it is still the owner's; insists until the deadline."""
+        """Complete each record if it is still the owner's; insists until the deadline.
+
+        The actions of a request take effect with it or not at all.
+        """
 
     def release(self, requests: Sequence[Request], deadline: Deadline) -> Sequence[ReleaseAnswer]:
         """Delete each record if it is still the owner's."""
+
+    def park(self, requests: Sequence[Request], deadline: Deadline) -> Sequence[ParkAnswer]:
+        """Set each record aside if it is still the owner's."""
+
+    def mark(self, requests: Sequence[Request], deadline: Deadline) -> Sequence[ParkAnswer]:
+        """Note of each parked record of this owner that its copy is dead-lettered."""
 
 
 def claimed_record(found: Record | None, request: ClaimRequest) -> Record:
@@ -220,6 +304,7 @@ def claimed_record(found: Record | None, request: ClaimRequest) -> Record:
         expires_at=request.expires_at,
         created_at=request.now if found is None else found.created_at,
         attempts=1 if found is None else (found.attempts or 0) + 1,
+        payload_hash=request.payload_hash,
     )
 
 
@@ -241,14 +326,18 @@ def refused_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome:
         StoreRefusedError: the record is not one this version can judge; it is left as it is.
     """
     match found:
-        case Record(status=Status.COMPLETED):
-            return Duplicate()
         case Record(status=Status.IN_PROGRESS, owner=request.owner):
             return Claimed(request.owner, found.attempts or 1, recovered=True)
+        case Record(payload_hash=str(theirs)) if request.payload_hash not in (None, theirs):
+            return Mismatch()
+        case Record(status=Status.COMPLETED):
+            return Duplicate(found.result)
+        case Record(status=Status.PARKED):
+            return Parked(found.owner, found.dead_lettered_at is not None)
         case Record(status=Status.IN_PROGRESS, lease_expires_at=int(lease_end)):
             if lease_end > request.now:
                 return Busy(EpochMillis(lease_end))
-            return Lapsed(found.attempts or 1)
+            return Lapsed(found.attempts or 1, found.owner)
         case _:
             status = found and found.status
             problem = (
@@ -268,3 +357,10 @@ def refused_completion(found: Record | None, request: Request) -> CompleteOutcom
 def refused_release(found: Record | None, _request: Request) -> ReleaseOutcome:
     """What a release means whose condition failed on the record that was found."""
     return Released() if found is None else LostLease(found.status == Status.COMPLETED)
+
+
+def refused_parking(found: Record | None, request: Request) -> ParkOutcome:
+    """What a parking, or the mark of one, means whose condition failed on the record found."""
+    if found and found.status == Status.PARKED and found.owner == request.owner:
+        return Parked(found.owner, found.dead_lettered_at is not None)
+    return LostLease(completed=bool(found and found.status == Status.COMPLETED))

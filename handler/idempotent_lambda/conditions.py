@@ -10,8 +10,10 @@ from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
-class Absent:
-    """There is no record."""
+class Missing:
+    """There is no such attribute; where there is no record, there is none at all."""
+
+    attribute: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Either:
     parts: tuple["Condition", ...]
 
 
-Condition = Absent | Compare | Every | Either
+Condition = Missing | Compare | Every | Either
 
 
 def holds(condition: Condition, record: Any | None, operands: Mapping[str, Any]) -> bool:
@@ -46,8 +48,8 @@ def holds(condition: Condition, record: Any | None, operands: Mapping[str, Any])
     As in DynamoDB, a comparison with an attribute that does not exist is false.
     """
     match condition:
-        case Absent():
-            return record is None
+        case Missing(attribute):
+            return record is None or getattr(record, attribute) is None
         case Compare(attribute, comparator, operand):
             value = None if record is None else getattr(record, attribute)
             if value is None:
@@ -65,12 +67,12 @@ class Dialect:
     """How a language writes the parts of a condition; the braces take a name.
 
     Attributes:
-        absent: that there is no attribute of this name.
+        missing: that there is no attribute of this name.
         attribute: the value of an attribute.
         operand: the value that comes with the call.
     """
 
-    absent: str
+    missing: str
     attribute: str
     operand: str
 
@@ -82,21 +84,15 @@ PARTIQL = Dialect('"{}" IS MISSING', '"{}"', "?")
 """PartiQL; the operands follow in the order in which an expression names them."""
 
 
-def rendered(condition: Condition, dialect: Dialect, *, key: str) -> str:
-    """The condition in a dialect.
-
-    Args:
-        condition: what to render.
-        dialect: the language.
-        key: the partition key's attribute, whose absence is the record's absence.
-    """
+def rendered(condition: Condition, dialect: Dialect) -> str:
+    """The condition in a dialect."""
     match condition:
-        case Absent():
-            return dialect.absent.format(key)
+        case Missing(attribute):
+            return dialect.missing.format(attribute)
         case Compare(attribute, comparator, operand):
             left, right = dialect.attribute.format(attribute), dialect.operand.format(operand)
             return f"{left} {comparator} {right}"
         case Every(parts):
-            return "(" + " AND ".join(rendered(part, dialect, key=key) for part in parts) + ")"
+            return "(" + " AND ".join(rendered(part, dialect) for part in parts) + ")"
         case Either(parts):
-            return "(" + " OR ".join(rendered(part, dialect, key=key) for part in parts) + ")"
+            return "(" + " OR ".join(rendered(part, dialect) for part in parts) + ")"

@@ -10,6 +10,7 @@ included, inside a call that succeeded. So it is not the SDK that retries what i
 https://github.com/boto/boto3/issues/3834
 """
 
+import os
 import random
 import re
 import threading
@@ -18,24 +19,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from functools import cached_property, partial
 from itertools import chain, count
-from typing import TYPE_CHECKING, Any
+from typing import Any, cast
 
-import botocore.session
 from botocore import exceptions
-from botocore.config import Config
 
-from idempotent_lambda import __version__, claims, writes
+from idempotent_lambda import claims, writes
 from idempotent_lambda.claims import ClaimRequest, Record, Request
 from idempotent_lambda.clock import REQUEST_MILLIS, Clock, Deadline, Millis
 from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavailableError
 from idempotent_lambda.telemetry import Observer
 from idempotent_lambda.writes import Write
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
-CONNECT_TIMEOUT_MILLIS = 500
-READ_TIMEOUT_MILLIS = REQUEST_MILLIS - CONNECT_TIMEOUT_MILLIS
 
 FIRST_BACKOFF_MILLIS = 100
 LONGEST_BACKOFF_MILLIS = 1000
@@ -45,21 +38,18 @@ MOST_KEYS = 100
 """In one read: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html"""
 
 PARALLEL_CALLS = 8
-CONNECTIONS = PARALLEL_CALLS + 2
-"""The two threads of a batch may ask meanwhile."""
-
 # The codes of calls end in Exception, those of statements do not.
 
 _THROTTLED = re.compile(
     "LimitExceeded|ProvisionedThroughputExceeded|ReplicatedWriteConflict|RequestLimitExceeded|"
-    "Throttling|TransactionConflict|UnprocessedKeys"
+    "Throttling|TransactionConflict|TransactionInProgress|UnprocessedKeys"
 )
 """It passes: nothing was written, and the same request may succeed later."""
 
 _UNSUPPORTED = re.compile("AccessDenied|NotImplemented|UnknownOperation|UnsupportedOperation")
 """A role may lack it, or an engine: then every claim and settlement is a call of its own."""
 
-_TEXTS = ("id", "status", "owner")
+_TEXTS = ("id", "status", "owner", "payload_hash", "result", "reason")
 _REFUSED = re.compile("ConditionalCheckFailed|DuplicateItem")
 _SERVER_ERROR = 500
 
@@ -75,31 +65,12 @@ class _Refusal:
     item: Any = None
 
 
-def new_client() -> "DynamoDBClient":
-    """A client with static short timeouts and no retries: those are ours, inside the deadline.
-
-    Made from botocore's session, which starts faster than boto3's. Region, credentials and
-    endpoint come from the environment, as Lambda sets it.
-    """
-    config = Config(
-        connect_timeout=CONNECT_TIMEOUT_MILLIS / 1000,
-        read_timeout=READ_TIMEOUT_MILLIS / 1000,
-        retries={"mode": "standard", "total_max_attempts": 1},
-        parameter_validation=False,
-        max_pool_connections=CONNECTIONS,
-        # Otherwise the SDK composes its own for every call, a fifth of what a call costs.
-        user_agent=f"idempotent-lambda/{__version__}",
-        tcp_keepalive=True,
-    )
-    return botocore.session.get_session().create_client("dynamodb", config=config)  # type: ignore[return-value]  # typed per service by boto3 only
-
-
 @dataclass
 class DynamoDBClaimStore:
     """Claims in a DynamoDB table: many together in one round trip, one alone in one.
 
     Attributes:
-        client: as `new_client` makes it.
+        client: as `clients.new_client` makes it.
         table_name: the table of records.
         clock: for the pauses between attempts.
         observer: told when claims cannot be made together.
@@ -123,11 +94,21 @@ class DynamoDBClaimStore:
 
     def complete(self, requests: Sequence[Request], deadline: Deadline) -> list[Any]:
         """See `ClaimStore.complete`."""
-        return self._decided(requests, deadline, writes.COMPLETE)
+        stores = any(request.result is not None for request in requests)
+        write = writes.COMPLETE_WITH_RESULT if stores else writes.COMPLETE
+        return self._decided(requests, deadline, write)
 
     def release(self, requests: Sequence[Request], deadline: Deadline) -> list[Any]:
         """See `ClaimStore.release`."""
         return self._decided(requests, deadline, writes.RELEASE)
+
+    def park(self, requests: Sequence[Request], deadline: Deadline) -> list[Any]:
+        """See `ClaimStore.park`."""
+        return self._decided(requests, deadline, writes.PARK)
+
+    def mark(self, requests: Sequence[Request], deadline: Deadline) -> list[Any]:
+        """See `ClaimStore.mark`."""
+        return self._decided(requests, deadline, writes.MARK)
 
     def _decided(
         self, requests: Sequence[Any], deadline: Deadline, write: Write | None = None
@@ -138,16 +119,18 @@ class DynamoDBClaimStore:
         """
 
         def alone(request: Any) -> Any:
-            return self._alone(write or writes.CLAIMS[request.takeover], request, deadline)
+            return self._alone(write or writes.claim(**request.kind), request, deadline)
 
         if len(requests) == 1:
             return [alone(requests[0])]
         outcomes: dict[str, Any] = {request.record_id: None for request in requests}
-        if self.together:
+        many = [each for each in requests if not each.actions]
+        if self.together and (write is None or write.statement):
             ask = partial(self._executed, write) if write else self._claimed
-            outcomes |= {each.record_id: it for each, it in ask(requests, deadline)}
+            outcomes |= {each.record_id: it for each, it in ask(many, deadline)}
         left = [each for each in requests if self._is_open(outcomes[each.record_id])]
-        for request, outcome in zip(left, self._in_parallel(alone, left), strict=True):
+        each_alone = map(alone, left) if _contend(left) else self._in_parallel(alone, left)
+        for request, outcome in zip(left, each_alone, strict=True):
             before, outcomes[request.record_id] = outcomes[request.record_id], outcome
             if isinstance(before, StoreError) and isinstance(outcome, StoreError):
                 outcome.maybe_written |= before.maybe_written
@@ -180,7 +163,7 @@ class DynamoDBClaimStore:
                 yield request, _judged(claims.seen_claim, item, request)
         new += [request for request in requests if not request.redelivered]
         existing = []
-        for request, answer in self._executed(writes.CLAIMS[False], new, deadline):
+        for request, answer in self._executed(writes.TOGETHER, new, deadline):
             if isinstance(answer, _Refusal):
                 existing.append(request)
             else:
@@ -190,13 +173,23 @@ class DynamoDBClaimStore:
             yield request, _judged(claims.seen_claim, item, request)
 
     def _alone(self, write: Write, request: Request, deadline: Deadline) -> Any | StoreError:
-        """The outcome of one conditional write."""
+        """The outcome of one conditional write, or of one transaction that does more."""
+        operation, method = write.operation, getattr(self.client, write.method)
         call = write.call(self.table_name, request)
+        if request.actions:
+            operation, method = "TransactWriteItems", self.client.transact_write_items
+            call = write.commit(call, request)
 
         def send(_: Sequence[Request]) -> list[Any]:
-            return [write.done(request, getattr(self.client, write.method)(**call))]
+            try:
+                return [write.done(request, method(**call))]
+            except exceptions.ClientError as error:
+                if "CancellationReasons" in error.response:
+                    # An attempt whose end is unknown keeps its token, a cancelled one is over.
+                    call["ClientRequestToken"] = os.urandom(16).hex()
+                raise
 
-        (answer,) = self._insist(write.operation, send, deadline, write, [request])
+        (answer,) = self._insist(operation, send, deadline, write, [request])
         if isinstance(answer, _Refusal):
             return _judged(write.refused, answer.item, request)
         return answer
@@ -205,7 +198,7 @@ class DynamoDBClaimStore:
         self, write: Write, requests: Sequence[Any], deadline: Deadline
     ) -> Iterable[tuple[Any, Any | _Refusal | StoreError]]:
         """Each request with what became of its statement."""
-        operation = "BatchExecuteStatement"
+        operation, written = "BatchExecuteStatement", cast("Any", write.statement)
 
         def outcome(request: Any, answer: Mapping[str, Any]) -> Any:
             error = answer.get("Error")
@@ -217,7 +210,7 @@ class DynamoDBClaimStore:
             return self._error(operation, error["Code"], text, sent=sent)
 
         def send(part: Sequence[Any]) -> list[Any]:
-            statements = [write.statement(self.table_name, request) for request in part]
+            statements = [written(self.table_name, request) for request in part]
             answers = self.client.batch_execute_statement(Statements=statements)["Responses"]
             return [outcome(*each) for each in zip(part, answers, strict=True)]
 
@@ -242,7 +235,7 @@ class DynamoDBClaimStore:
             found |= {each["id"]["S"]: each for each in answer["Responses"].get(table, ())}
             return [found.get(each.record_id) for each in part]
 
-        ask = partial(self._insist, operation, send, deadline, writes.CLAIMS[False])
+        ask = partial(self._insist, operation, send, deadline, writes.TOGETHER)
         for request, item in self._asked(ask, requests, MOST_KEYS):
             if isinstance(item, StoreError):
                 item.maybe_written = maybe_written
@@ -299,6 +292,8 @@ class DynamoDBClaimStore:
         """What the failure of a call means."""
         if isinstance(failure, exceptions.ClientError):
             error = failure.response["Error"]
+            if "CancellationReasons" in failure.response:
+                return self._cancelled(operation, failure.response["CancellationReasons"])
             if _REFUSED.match(error["Code"]):
                 return _Refusal(failure.response.get("Item"))
             sent = failure.response["ResponseMetadata"]["HTTPStatusCode"] >= _SERVER_ERROR
@@ -311,6 +306,26 @@ class DynamoDBClaimStore:
         text = f"the answer is not understood: {failure!r}"
         return self._error(operation, "BadAnswer", text, sent=True)
 
+    def _cancelled(self, operation: str, reasons: Sequence[Mapping[str, Any]]) -> Any:
+        """What a cancelled transaction means.
+
+        The record comes first: if that is another's, it says nothing that the processor's own
+        conditions fail too.
+        """
+        own, *others = [reason.get("Code", "None") for reason in reasons] or ["None"]
+        if _REFUSED.match(own):
+            return _Refusal(reasons[0].get("Item"))
+        for code in (own, *others):
+            if _THROTTLED.match(code):
+                return self._error(operation, code, "another transaction or too little capacity")
+        told = [
+            f"action {at} of the processor: {each['Code']}: {each.get('Message', '')}"
+            for at, each in enumerate(reasons)
+            if each.get("Code", "None") != "None"
+        ]
+        problem = f"{operation} was cancelled, so nothing is written: {'; '.join(told)}"
+        return StoreRefusedError("TransactionCanceled", problem, maybe_written=False)
+
     def _error(
         self, operation: str, code: str, text: str, *, sent: bool = False, passes: bool = False
     ) -> StoreError:
@@ -321,6 +336,13 @@ class DynamoDBClaimStore:
             kind, remedy = StoreUnavailableError, "capacity and network path"
         problem = f"{operation} on table {self.table_name!r}: {code}: {text}; check the table's"
         return kind(code, f"{problem} {remedy}", maybe_written=sent)
+
+
+def _contend(requests: Sequence[Request]) -> bool:
+    """Whether their transactions write to one item: side by side they would cancel each other."""
+    bodies = [body for each in requests for action in each.actions for body in action.values()]
+    items = [repr((body["TableName"], body.get("Key") or body["Item"])) for body in bodies]
+    return len(items) > len(set(items))
 
 
 def _backoff(made: int) -> Millis:

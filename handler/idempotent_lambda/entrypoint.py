@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from idempotent_lambda.batch import Consumer, Processor
+from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import Millis, SystemClock
-from idempotent_lambda.dynamodb import DynamoDBClaimStore, new_client
+from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.errors import InvalidProcessorError
 from idempotent_lambda.messages import PartialBatchResponse
 from idempotent_lambda.settings import Settings
+from idempotent_lambda.sqs import SqsQueues
 from idempotent_lambda.telemetry import JsonLines
 
 
@@ -63,13 +65,24 @@ def load_processor(name: str) -> Processor:
         )
         raise InvalidProcessorError(name, problem)
     try:
-        inspect.signature(processor).bind(None)
+        asked = dict.fromkeys({"transaction"} & _parameters(processor))
+        inspect.signature(processor).bind(None, **asked)
     except TypeError as error:
-        problem = f"it cannot be called with one message ({error}): write def process(message)"
+        problem = (
+            f"it cannot be called with one message ({error}): write def process(message), or "
+            "def process(message, transaction)"
+        )
         raise InvalidProcessorError(name, problem) from None
     except ValueError:
         pass  # written in C: it cannot be asked
     return processor
+
+
+def _parameters(processor: Processor) -> set[str]:
+    try:
+        return set(inspect.signature(processor).parameters)
+    except (TypeError, ValueError):
+        return set()
 
 
 def _leads_to(module_name: str, missing: str | None) -> bool:
@@ -81,7 +94,7 @@ def _listed(names: list[str]) -> str:
     return ", ".join(sorted(names)) or "none"
 
 
-def wire(settings: Settings) -> Callable[[object, LambdaContext], PartialBatchResponse]:
+def wire(settings: Settings) -> Callable[[object, LambdaContext], PartialBatchResponse | None]:
     """The Lambda handler for some settings.
 
     Raises:
@@ -89,25 +102,23 @@ def wire(settings: Settings) -> Callable[[object, LambdaContext], PartialBatchRe
     """
     clock = SystemClock()
     observer = JsonLines(clock, hash_keys=settings.hash_keys)
+    processor = load_processor(settings.processor)
     consumer = Consumer(
-        processor=load_processor(settings.processor),
+        processor=processor,
+        transactional="transaction" in _parameters(processor),
+        settings=settings,
         store=DynamoDBClaimStore(new_client(), settings.table, clock, observer),
-        key_rule=settings.key_rule,
+        queues=SqsQueues(settings.dead_letter_queue_url, observer),
         clock=clock,
         observer=observer,
-        retention=settings.retention,
-        lease_margin=settings.lease_margin,
-        minimum_remaining=settings.minimum_remaining,
-        max_receive_count=settings.max_receive_count,
-        concurrency=settings.concurrency,
     )
 
-    def handle(event: object, context: LambdaContext) -> PartialBatchResponse:
+    def handle(event: object, context: LambdaContext) -> PartialBatchResponse | None:
         remaining = Millis(context.get_remaining_time_in_millis())
         return consumer.consume(event, remaining, getattr(context, "aws_request_id", ""))
 
     return handle
 
 
-handler: Callable[[Any, Any], PartialBatchResponse] = wire(Settings.from_environment())
+handler: Callable[[Any, Any], PartialBatchResponse | None] = wire(Settings.from_environment())
 """What Lambda calls."""

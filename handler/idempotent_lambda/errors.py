@@ -7,12 +7,20 @@
     │   ├── InvalidSettingsError    environment variables (all problems in one error)
     │   └── InvalidProcessorError   the processor cannot be imported or called
     ├── UnsupportedEventError       the invocation is not one this version understands
+    ├── NotDoneError                an invocation that Lambda repeats only if it fails
     ├── MessageError                one message: rejected, its processor never runs
     │   ├── MissingKeyError         the key expression finds nothing in it
     │   ├── UndecodableBodyError    the key needs a JSON body and this one is not
     │   └── UnsupportedKeyError     what it finds cannot be a key
-    ├── InvalidResultError          the processor returned work that has not run
-    └── StoreError                  the table did not do what was asked
+    ├── InvalidResultError          what was returned has not run, or cannot be stored as it is
+    ├── TransactionError            a write cannot be part of the transaction
+    ├── PermanentFailure            raised by a processor: a retry is of no use, park the message
+    ├── Busy                        a decorated function: another call with this key is running
+    ├── ResultUnavailable           a decorated function: done before, its result is not stored
+    ├── PayloadMismatchError        a decorated function: the key was used for something else
+    ├── ParkedError                 a decorated function: this key waits for a person
+    ├── LostLeaseError              a decorated function: ended too late, and is not recorded
+    └── StoreError                  the table, or the dead-letter queue, did not do what was asked
         ├── StoreRefusedError       it answered no: permissions, missing table, bad record
         └── StoreUnavailableError   no answer in time, or throttled; perhaps written
 """
@@ -58,22 +66,43 @@ class UnsupportedEventError(IdempotencyError):
     """
 
 
+class NotDoneError(IdempotencyError):
+    """Some of an invocation is not done, and its source knows no partial response.
+
+    Raised out of the handler on purpose: Lambda then repeats an asynchronous invocation, and what
+    is completed is not repeated with it.
+
+    Attributes:
+        ids: what is not done, in the order of the event.
+    """
+
+    def __init__(self, ids: tuple[str, ...]) -> None:
+        super().__init__(
+            f"not done: {', '.join(ids)}; the invocation fails so that it is repeated; the log "
+            "lines of its messages say why"
+        )
+        self.ids = ids
+
+
 class MessageError(IdempotencyError):
     """A message that cannot be protected; it is rejected and never processed."""
 
 
 class MissingKeyError(MessageError):
-    """The key expression finds nothing usable.
+    """The key expression finds nothing usable, or there is none and the event has no id.
 
     Attributes:
-        expression: the key expression.
+        expression: the key expression; None without one.
     """
 
-    def __init__(self, expression: str, found: str) -> None:
+    def __init__(self, expression: str | None, found: str) -> None:
         super().__init__(
             f"key expression {expression!r} finds {found}; every message needs a non-empty "
             "text, a whole number, true or false, or an array of these: correct the producer or "
-            "idempotency.key (a field of a JSON body is body.name)"
+            "the expression, idempotency.key (a field of a JSON body is body.name)"
+            if expression
+            else "this event has no id that its repetitions share: set idempotency.key (a field "
+            "of a JSON body is body.name)"
         )
         self.expression = expression
 
@@ -100,11 +129,55 @@ class UnsupportedKeyError(MessageError):
 
 
 class InvalidResultError(IdempotencyError):
-    """The processor returned a generator or an awaitable, so its work has not run."""
+    """What was returned is a generator or an awaitable, whose work has not run, or no JSON."""
+
+
+class TransactionError(IdempotencyError):
+    """An action that a transaction cannot take. The transaction is as it was before."""
+
+
+class PermanentFailure(IdempotencyError):  # noqa: N818  # raised by users, who read it as it is
+    """To be raised by a processor when no retry will help: the message is parked at once."""
+
+    @property
+    def reason(self) -> str:
+        """The text that people will read, as a record can hold it."""
+        return str(self)[:1000].encode(errors="replace").decode()
+
+
+class Busy(IdempotencyError):  # noqa: N818  # an ordinary outcome, no fault
+    """Another call with this key is running, or was interrupted and its lease goes on.
+
+    Attributes:
+        lease_expires_at: until when it excludes others, in epoch milliseconds.
+    """
+
+    def __init__(self, lease_expires_at: int) -> None:
+        super().__init__(
+            f"another call with this key holds it until {lease_expires_at} (epoch milliseconds): "
+            "let the event be delivered again after that"
+        )
+        self.lease_expires_at = lease_expires_at
+
+
+class ResultUnavailable(IdempotencyError):  # noqa: N818  # an ordinary outcome, no fault
+    """The call was completed before, and its result could not be stored then."""
+
+
+class PayloadMismatchError(IdempotencyError):
+    """The key was used before for another payload."""
+
+
+class ParkedError(IdempotencyError):
+    """The key is parked: it waits for a person."""
+
+
+class LostLeaseError(IdempotencyError):
+    """The function returned after its lease, and its record is another call's, or gone."""
 
 
 class StoreError(IdempotencyError):
-    """The table did not do what was asked.
+    """The table, or the dead-letter queue, did not do what was asked.
 
     Attributes:
         code: the service's error code, or the name of the client's error.

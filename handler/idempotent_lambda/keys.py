@@ -5,6 +5,8 @@ The record id is injective: two different keys never share a record, and one key
 
 import hashlib
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,6 +32,8 @@ SEPARATOR = "#"
 """Ends the namespace, which must not hold one. A second one right behind it opens the reserved
 domain of keys that are no plain text."""
 
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+
 
 class Key(NamedTuple):
     """One idempotency key.
@@ -45,39 +49,58 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class KeyRule:
-    """How a consumer's messages get their keys."""
+    """How a consumer's messages, or a function's calls, get their keys.
+
+    Attributes:
+        namespace: of the consumer, or what `namespaced` makes of it for a function.
+        expression: the key expression as it was written; None: messages have their preset keys.
+        search: the expression, compiled; None if keys are not searched for.
+    """
 
     namespace: str
-    expression: str
-    search: "ParsedResult"
-
-    @classmethod
-    def compile(cls, *, namespace: str, expression: str) -> "KeyRule":
-        """The rule for a namespace and a JMESPath expression over the SQS record.
-
-        Raises:
-            ValueError: the namespace is not 1 to 255 bytes without ``#``, or the expression is not
-                JMESPath, or it finds a key in an empty message.
-        """
-        return cls(checked_namespace(namespace), expression, compiled(expression))
+    expression: str | None = None
+    search: "ParsedResult | None" = None
 
     def key_of(self, delivery: Delivery) -> Key:
         """The key of a delivery.
 
         Raises:
-            MissingKeyError: the expression finds null, an empty text, an object, or an array
-                that is empty or holds such a part or another array.
-            UndecodableBodyError: it finds nothing and the body is not JSON.
-            UnsupportedKeyError: it finds a lone surrogate, or a number that is not whole.
+            MissingKeyError, UndecodableBodyError, UnsupportedKeyError: see `key_for`.
+        """
+        if self.search is None:
+            return self.key_for(delivery.preset)
+        return self.key_in(delivery.document(), delivery.body_problem)
+
+    def key_in(self, document: Mapping[str, Any], body_problem: str | None = None) -> Key:
+        """The key that the expression finds in a document.
+
+        Raises:
+            MissingKeyError, UndecodableBodyError, UnsupportedKeyError: see `key_for`.
         """
         try:
-            value = self.search.search(delivery.document())
+            value = self.search.search(document) if self.search else None
         except Exception as error:  # noqa: BLE001  # jmespath lets Python's own errors through
             # A function got a value that it does not take, such as length(null).
             raise MissingKeyError(self.expression, type(error).__name__) from None
+        return self.key_for(value, body_problem)
+
+    def key_for(self, value: Any, body_problem: str | None = None) -> Key:
+        """The key that ``value`` makes.
+
+        Args:
+            value: what an expression or a user's function found.
+            body_problem: why it may have found nothing: the body is not JSON.
+
+        Raises:
+            MissingKeyError: it is null, an empty text, an object, or an array that is empty or
+                holds such a part or another array.
+            UndecodableBodyError: it is that, and the body is not JSON.
+            UnsupportedKeyError: it holds a lone surrogate, or what is no text, whole number, true
+                or false.
+        """
         if _is_missing(value):
-            if delivery.body_problem:
-                raise UndecodableBodyError(self.expression, delivery.body_problem)
+            if body_problem:
+                raise UndecodableBodyError(str(self.expression), body_problem)
             raise MissingKeyError(self.expression, _described(value))
         try:
             return Key(_text(value), record_id(self.namespace, value))
@@ -98,6 +121,24 @@ def checked_namespace(namespace: str) -> str:
             f"of text without {SEPARATOR!r}"
         )
     return namespace
+
+
+def namespaced(namespace: str, name: str) -> str:
+    """The namespace of a decorated function: a domain of its own within the consumer's.
+
+    Its record ids begin with ``namespace##@name#``. No message's does: what follows ``##`` there
+    is JSON or ``sha256:``, and neither begins with ``@``. Names hold no ``#``, so that no two
+    functions meet either.
+
+    Raises:
+        ValueError: the name is not 1 to 100 of A-Z a-z 0-9 _ . -
+    """
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            f"{name!r} is no name for a function's keys: it must be 1 to 100 characters of "
+            "A-Z a-z 0-9 _ . -"
+        )
+    return f"{namespace}{SEPARATOR * 2}@{name}"
 
 
 def compiled(expression: str) -> "ParsedResult":
@@ -130,12 +171,14 @@ def record_id(namespace: str, value: Any) -> str:
     never begins with the letter s, so the three cannot meet.
 
     Raises:
-        UnsupportedKeyError: the value holds a lone surrogate or a number that is not whole.
+        UnsupportedKeyError: the value holds a lone surrogate, or what is no text, whole number,
+            true or false.
     """
     plain = isinstance(value, str) and not value.startswith(SEPARATOR)
     domain = value if plain else SEPARATOR + _canonical_json(value)
     try:
-        whole = f"{namespace}{SEPARATOR}{domain}".encode()
+        # Added, not formatted: a text that is an enumeration's member formats as its name.
+        whole = (namespace + SEPARATOR + domain).encode()
     except UnicodeEncodeError as error:
         raise UnsupportedKeyError(
             f"the key holds a lone surrogate at character {error.start - len(namespace) - 1}, "
@@ -147,11 +190,13 @@ def record_id(namespace: str, value: Any) -> str:
 
 
 def _canonical_json(value: Any) -> str:
-    if any(isinstance(part, float) for part in (value if isinstance(value, list) else [value])):
-        # Different numbers of a message become one float, and one number has many spellings.
-        raise UnsupportedKeyError(
-            "the key holds a number that is not whole: send it as text, or as a whole number"
-        )
+    for part in value if isinstance(value, list) else [value]:
+        if not isinstance(part, str | int):
+            # Different numbers of a message become one float, and one number has many spellings.
+            found = "number that is not whole" if isinstance(part, float) else type(part).__name__
+            raise UnsupportedKeyError(
+                f"the key holds a {found}: send it as text, or as a whole number"
+            )
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -162,7 +207,7 @@ def _text(value: Any) -> str:
 def _is_missing(value: Any) -> bool:
     if isinstance(value, list):
         return not value or any(isinstance(part, list) or _is_missing(part) for part in value)
-    return value is None or value == "" or isinstance(value, dict)
+    return value is None or isinstance(value, dict) or (isinstance(value, str) and not value)
 
 
 def _described(value: Any) -> str:

@@ -8,12 +8,15 @@ from typing import TypeVar
 from idempotent_lambda.clock import Millis, Seconds
 from idempotent_lambda.errors import InvalidSettingsError
 from idempotent_lambda.keys import KeyRule, checked_namespace, compiled
+from idempotent_lambda.lifecycle import Claim
 
 T = TypeVar("T")
 
 REMEDY = "the Terraform module sets it; without the module, set it on the function"
 
 LOG_KEYS = ("plain", "hashed")
+MODES = ("enforce", "observe")
+ON_INTERRUPTED = ("retry", "park")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +25,7 @@ class Settings:
 
     Attributes:
         table: name of the DynamoDB table.
-        processor: ``module.function`` of the user's code.
+        processor: ``module.function`` of the user's code; empty for a handler of the user's own.
         key_rule: namespace and key expression, compiled.
         retention: how long a completed record suppresses duplicates, in seconds.
         lease_margin: added to the deadline: at least clock skew plus the delay of Lambda's kill.
@@ -30,6 +33,9 @@ class Settings:
         max_receive_count: how often the queue delivers a message before it dead-letters it.
         concurrency: how many messages of a batch run at the same time.
         hash_keys: whether log lines show keys hashed.
+        parks: whether interrupted work is set aside for a person, or done again.
+        observes: whether duplicates are only told, and run all the same.
+        dead_letter_queue_url: where copies of what is parked are sent.
     """
 
     table: str
@@ -38,13 +44,26 @@ class Settings:
     retention: Seconds
     lease_margin: Millis
     minimum_remaining: Millis
-    max_receive_count: int
-    concurrency: int
-    hash_keys: bool
+    max_receive_count: int = 3
+    concurrency: int = 1
+    hash_keys: bool = False
+    parks: bool = False
+    observes: bool = False
+    dead_letter_queue_url: str | None = None
+
+    def claim(self, *, waits: bool) -> Claim:
+        """How claims are made; ``waits`` for a source that does not deliver again by itself."""
+        return Claim(parks=self.parks, waits=waits, observes=self.observes)
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+    def from_environment(
+        cls, environment: Mapping[str, str] = os.environ, *, built_in: bool = True
+    ) -> "Settings":
         """The settings of this function.
+
+        Args:
+            environment: the variables.
+            built_in: whether the built-in entry point asks, which needs a processor.
 
         Raises:
             InvalidSettingsError: names every variable that is missing or wrong.
@@ -53,7 +72,7 @@ class Settings:
         key_rule = reader.key_rule()
         settings = cls(
             table=reader.text("IDEMPOTENCY_TABLE"),
-            processor=reader.text("IDEMPOTENCY_PROCESSOR"),
+            processor=reader.text("IDEMPOTENCY_PROCESSOR") if built_in else "",
             key_rule=key_rule,
             retention=Seconds(reader.number("IDEMPOTENCY_RETENTION_SECONDS", minimum=60)),
             lease_margin=Millis(reader.number("IDEMPOTENCY_LEASE_MARGIN_MILLIS", default=5000)),
@@ -63,7 +82,13 @@ class Settings:
             max_receive_count=reader.number("IDEMPOTENCY_MAX_RECEIVE_COUNT", default=3),
             concurrency=reader.number("IDEMPOTENCY_CONCURRENCY", default=1),
             hash_keys=reader.choice("IDEMPOTENCY_LOG_KEYS", LOG_KEYS) == "hashed",
+            parks=reader.choice("IDEMPOTENCY_ON_INTERRUPTED", ON_INTERRUPTED) == "park",
+            observes=reader.choice("IDEMPOTENCY_MODE", MODES) == "observe",
+            dead_letter_queue_url=environment.get("IDEMPOTENCY_DEAD_LETTER_QUEUE_URL"),
         )
+        if built_in and settings.parks and not settings.dead_letter_queue_url:
+            text = "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL is not set, and what is parked is sent there"
+            reader.problems.append(f"{text}: {REMEDY}")
         if reader.problems:
             raise InvalidSettingsError(tuple(reader.problems))
         return settings
@@ -100,11 +125,11 @@ class _Reader:
 
     def key_rule(self) -> KeyRule:
         namespace = self.text("IDEMPOTENCY_NAMESPACE")
-        expression = self.text("IDEMPOTENCY_KEY", default="messageId")
+        expression = self._environment.get("IDEMPOTENCY_KEY") or None
         return KeyRule(
             self.checked("IDEMPOTENCY_NAMESPACE", namespace, checked_namespace, "invalid"),
             expression,
-            self.checked("IDEMPOTENCY_KEY", expression, compiled, "messageId"),
+            expression and self.checked("IDEMPOTENCY_KEY", expression, compiled, "messageId"),
         )
 
     def checked(self, name: str, value: str, check: Callable[[str], T], valid: str) -> T:

@@ -24,9 +24,9 @@ MAXIMUM_ERROR_CHARACTERS = 1000
 MAXIMUM_FRAMES = 10
 
 _JSON = json.JSONEncoder(separators=(",", ":"))
-_DURATIONS = {"Claim": "claim_ms", "Run": "run_ms", "Complete": "settle_ms", "Release": "settle_ms"}
-_FIELDS = tuple(dict.fromkeys(_DURATIONS.values()))
-_QUIET = frozenset({Outcome.COMPLETED, Outcome.DUPLICATE, Outcome.BUSY})
+_DURATIONS = {"Claim": "claim_ms", "Wait": "wait_ms", "Run": "run_ms"}
+_FIELDS = (*_DURATIONS.values(), "settle_ms")
+_QUIET = frozenset({Outcome.COMPLETED, Outcome.DUPLICATE, Outcome.BUSY, Outcome.OBSERVED})
 
 
 @dataclass(slots=True)
@@ -39,6 +39,8 @@ class Trace:
         takeover: an interrupted owner held the record before.
         recovered: an answer of the table was lost, and the owner knew its own write again.
         lease_lost: the record had another owner when it was to be settled.
+        met: what the claim came upon: claimed, duplicate, busy, lapsed, parked, mismatch or
+            unanswered.
         durations: milliseconds spent, by log field.
         errors: in the order they occurred.
     """
@@ -48,12 +50,14 @@ class Trace:
     takeover: bool = False
     recovered: bool = False
     lease_lost: bool = False
+    met: str | None = None
     durations: dict[str, Millis] = field(default_factory=dict)
     errors: list[BaseException] = field(default_factory=list)
 
     def note(self, step: lifecycle.Step, reply: lifecycle.Reply, spent: Millis) -> None:
         """Take down one step, its reply and how long it took."""
-        self.durations[_DURATIONS[type(step).__name__]] = spent
+        self.durations[_DURATIONS.get(type(step).__name__, "settle_ms")] = spent
+        self.met = self.met or type(reply).__name__.lower()
         match reply:
             case claims.Claimed(_, attempts, recovered):
                 self.attempts = attempts
@@ -96,6 +100,9 @@ class Observer(Protocol):
     def fell_back(self, error: StoreError) -> None:
         """From now on every claim and settlement is a call of its own; ``error`` is why."""
 
+    def not_postponed(self, error: StoreError) -> None:
+        """Busy messages come back after the visibility timeout; ``error`` is why not sooner."""
+
 
 class JsonLines:
     """Writes one JSON object per message."""
@@ -124,6 +131,7 @@ class JsonLines:
                 "attempts": trace.attempts,
                 "recovered": trace.recovered,
                 "lease_lost": trace.lease_lost,
+                "met": trace.met,
                 **{name: trace.durations.get(name) for name in _FIELDS},
                 "errors": [_described(error) for error in trace.errors],
             },
@@ -132,6 +140,10 @@ class JsonLines:
     def fell_back(self, error: StoreError) -> None:
         """See `Observer.fell_back`."""
         self._write("fall_back", "WARN", {"errors": [_described(error)]})
+
+    def not_postponed(self, error: StoreError) -> None:
+        """See `Observer.not_postponed`."""
+        self._write("not_postponed", "WARN", {"errors": [_described(error)]})
 
     def _write(self, event: str, level: str, details: dict[str, object]) -> None:
         moment = datetime.fromtimestamp(self._clock.now() / 1000, UTC)

@@ -6,8 +6,8 @@ it: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateIte
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from typing import Any
 
 from idempotent_lambda import claims
@@ -18,11 +18,13 @@ ATTEMPTS = 3
 """Of a claim or a release, at most; a completion insists until the deadline."""
 
 _COMPLETED = {"status": "completed", "completed_at": "now_millis", "expires_at": "expires_at"}
-_CLAIMED = tuple(each.name for each in fields(Record) if each.name != "completed_at")
+_CLAIMED = (
+    "id", "status", "owner", "created_at", "expires_at", "lease_expires_at", "attempts",
+)  # fmt: skip
 _VALUES = ", ".join(f"'{name}': ?" for name in _CLAIMED)
 _CHANGES = " ".join(f'SET "{name}" = ?' for name in _COMPLETED)
-_OWNED = f'"id" = ? AND {rendered(claims.OWNED, PARTIQL, key="id")}'
-_OWNED_OPERANDS = re.findall(r":(\w+)", rendered(claims.OWNED, EXPRESSION, key="id"))
+_OWNED = f'"id" = ? AND {rendered(claims.OWNED, PARTIQL)}'
+_OWNED_OPERANDS = re.findall(r":(\w+)", rendered(claims.OWNED, EXPRESSION))
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,10 @@ class Write:
         method: the same by its name in the SDK.
         condition: on which it is done.
         update: what it changes.
-        statement: the same as PartiQL, for one of many; `claims.FREE` is only the absence there.
         done: the outcome, from the request and the answer; a statement's is empty.
         refused: the outcome, from the record that was found and the request.
+        statement: the same as PartiQL, for one of many; `claims.FREE` is only the absence there.
+            None for what is always done alone.
         attempts: how often it is tried; None until the deadline.
         certain: tried once as long as any time is left. A settlement cut short costs a
             redelivery, one not tried costs a repetition or blocks the key.
@@ -46,9 +49,9 @@ class Write:
     method: str
     condition: Condition
     update: str
-    statement: Callable[[str, Any], dict[str, Any]]
     done: Callable[[Any, Mapping[str, Any]], Any]
     refused: Callable[[Record | None, Any], Any]
+    statement: Callable[[str, Any], dict[str, Any]] | None = None
     attempts: int | None = ATTEMPTS
     certain: bool = False
 
@@ -62,9 +65,19 @@ class Write:
             "ExpressionAttributeValues": {f":{name}": value(operands[name]) for name in names},
         }
 
+    @staticmethod
+    def commit(call: dict[str, Any], request: Request) -> dict[str, Any]:
+        """The parameters of the transaction that does such a call and the request's actions.
+
+        https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+        """
+        own = {name: of for name, of in call.items() if name != "ReturnValues"}
+        items = [{"Update": own}, *request.actions]
+        return {"TransactItems": items, "ClientRequestToken": request.owner}
+
     @cached_property
     def _rendered(self) -> tuple[dict[str, Any], set[str]]:
-        condition = rendered(self.condition, EXPRESSION, key="id")
+        condition = rendered(self.condition, EXPRESSION)
         update = {"UpdateExpression": self.update, "ReturnValues": "UPDATED_NEW"}
         # DynamoDB refuses aliases that no expression uses.
         names, operands = (
@@ -116,27 +129,48 @@ def _statement(text: str, values: list[Any]) -> dict[str, Any]:
     return {"Statement": text, "Parameters": parameters}
 
 
-_CLAIM = (
-    "SET #status = :in_progress, #owner = :owner, #lease_expires_at = :lease_expires_at, "
-    "#expires_at = :expires_at, #created_at = if_not_exists(#created_at, :now_millis), "
-    "#attempts = if_not_exists(#attempts, :zero) + :one REMOVE #completed_at"
-)
 _COMPLETE = (
     f"SET {', '.join(f'#{name} = :{operand}' for name, operand in _COMPLETED.items())} "
     "REMOVE #lease_expires_at, #attempts"
 )
-_TAKEN = (_CLAIM, _insert, _claimed, claims.refused_claim)
-CLAIMS = {
-    False: Write("UpdateItem", "update_item", claims.FREE, *_TAKEN),
-    True: Write("UpdateItem", "update_item", claims.CLAIMABLE, *_TAKEN),
-}
-"""By whether a takeover is asked for."""
+
+
+@cache
+def claim(*, takeover: bool, redriven: bool, checked: bool) -> Write:
+    """The claim of such a request; see `claims.claimable`."""
+    update = (
+        "SET #status = :in_progress, #owner = :owner, #lease_expires_at = :lease_expires_at, "
+        "#expires_at = :expires_at, #created_at = if_not_exists(#created_at, :now_millis), "
+        "#attempts = if_not_exists(#attempts, :zero) + :one"
+        f"{', #payload_hash = :payload_hash' if checked else ''} "
+        f"REMOVE #completed_at, #result, #reason, #dead_lettered_at"
+        f"{'' if checked else ', #payload_hash'}"
+    )
+    condition = claims.claimable(takeover=takeover, redriven=redriven, checked=checked)
+    taken = (update, _claimed, claims.refused_claim, _insert)
+    return Write("UpdateItem", "update_item", condition, *taken)
+
+
+TOGETHER = claim(takeover=False, redriven=False, checked=False)
+"""The claim of one of many."""
 
 COMPLETE = Write(
-    "UpdateItem", "update_item", claims.OWNED, _COMPLETE, _update,
-    lambda *_: claims.Completed(), claims.refused_completion, attempts=None, certain=True,
+    "UpdateItem", "update_item", claims.OWNED, _COMPLETE,
+    lambda *_: claims.Completed(), claims.refused_completion, _update, attempts=None, certain=True,
 )  # fmt: skip
+COMPLETE_WITH_RESULT = replace(
+    COMPLETE, update=_COMPLETE.replace(" REMOVE", ", #result = :result REMOVE"), statement=None
+)
 RELEASE = Write(
-    "DeleteItem", "delete_item", claims.OWNED, "", _delete,
-    lambda *_: claims.Released(), claims.refused_release, certain=True,
+    "DeleteItem", "delete_item", claims.OWNED, "",
+    lambda *_: claims.Released(), claims.refused_release, _delete, certain=True,
+)  # fmt: skip
+PARK = Write(
+    "UpdateItem", "update_item", claims.OWNED,
+    "SET #status = :parked, #reason = :reason REMOVE #lease_expires_at, #expires_at, #attempts",
+    lambda request, _: claims.Parked(request.owner), claims.refused_parking,
+)  # fmt: skip
+MARK = Write(
+    "UpdateItem", "update_item", claims.PARKED, "SET #dead_lettered_at = :now_millis",
+    lambda request, _: claims.Parked(request.owner, dead_lettered=True), claims.refused_parking,
 )  # fmt: skip

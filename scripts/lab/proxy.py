@@ -101,7 +101,9 @@ class Call:
 
     @property
     def table(self) -> str | None:
-        """The table it is for; of calls for many, that of the first."""
+        """The table it is for; of calls for many, and of transactions, that of the first."""
+        for item in self.body.get("TransactItems", ()):
+            return str(next(iter(item.values()))["TableName"])
         for statement in self.body.get("Statements", ()):
             # Names stand in double quotes: of the table, and after it of attributes.
             return str(statement["Statement"].split('"')[1])

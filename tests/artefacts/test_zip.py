@@ -18,8 +18,10 @@ PACKAGE_MODULES = [
     "agenda",
     "batch",
     "claims",
+    "clients",
     "clock",
     "conditions",
+    "decorator",
     "dynamodb",
     "entrypoint",
     "errors",
@@ -27,7 +29,9 @@ PACKAGE_MODULES = [
     "lifecycle",
     "messages",
     "settings",
+    "sqs",
     "telemetry",
+    "transaction",
     "writes",
 ]
 

@@ -1,9 +1,10 @@
 """The engines behind the contract suite: every `ClaimStore` must pass it unchanged."""
 
 import secrets
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from itertools import count
 from typing import Any, Protocol
 
@@ -19,18 +20,23 @@ from idempotent_lambda.claims import (
     Completed,
     CompleteOutcome,
     Owner,
+    Parked,
+    ParkOutcome,
     Record,
     Released,
     ReleaseOutcome,
     Request,
 )
+from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import Clock, Deadline
-from idempotent_lambda.dynamodb import DynamoDBClaimStore, new_client
-from idempotent_lambda.errors import StoreError
+from idempotent_lambda.dynamodb import DynamoDBClaimStore
+from idempotent_lambda.errors import StoreError, StoreRefusedError
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
 from scripts.lab.emulator import Emulator, new_account
 from tests.handler.bench import Listener
 from tests.requests import claim_of
+
+from .worker import MINE, THEIRS, Worker
 
 MOTO = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -46,7 +52,13 @@ Clients = tuple[Any, Any]
 class Engine(Protocol):
     """A store, and a way behind it: to lay down records and to look at them."""
 
-    store: ClaimStore
+    @property
+    def store(self) -> ClaimStore:
+        """The store under test."""
+
+    @property
+    def effects(self) -> str:
+        """The name of another table, empty at first, for what takes effect with a completion."""
 
     def put(self, record: Record) -> None:
         """Write a record as it is."""
@@ -54,18 +66,65 @@ class Engine(Protocol):
     def get(self, record_id: str) -> Record | None:
         """Read a record as it is."""
 
+    def count(self, name: str) -> int:
+        """How often this has taken effect: the number ``n`` of an item of the other table."""
+
 
 class InMemory:
-    """The toolkit's store."""
+    """The toolkit's store, with a table of counters beside it."""
+
+    effects = "effects"
 
     def __init__(self) -> None:
         self.store = InMemoryClaimStore()
+        self.store.commit = self._commit
+        self._counts: dict[str, int] = {}
 
     def put(self, record: Record) -> None:
         self.store.records[record.id] = record
 
     def get(self, record_id: str) -> Record | None:
         return self.store.records.get(record_id)
+
+    def count(self, name: str) -> int:
+        return self._counts.get(name, 0)
+
+    def _commit(self, actions: Sequence[Mapping[str, Any]]) -> None:
+        """Carry out what `counted` and `first` ask for, all or nothing."""
+        counts = dict(self._counts)
+        for action in actions:
+            match action:
+                case {"Update": {"Key": {"id": {"S": name}}}}:
+                    counts[name] = counts.get(name, 0) + 1
+                case {"Put": {"Item": {"id": {"S": name}}}} if name not in counts:
+                    counts[name] = 1
+                case _:
+                    problem = f"{action} cannot be done"
+                    raise StoreRefusedError("TransactionCanceled", problem, maybe_written=False)
+        self._counts = counts
+
+
+def counted(engine: Engine, name: str) -> dict[str, Any]:
+    """The action that counts one effect more."""
+    return {
+        "Update": {
+            "TableName": engine.effects,
+            "Key": {"id": {"S": name}},
+            "UpdateExpression": "ADD n :one",
+            "ExpressionAttributeValues": {":one": {"N": "1"}},
+        }
+    }
+
+
+def first(engine: Engine, name: str) -> dict[str, Any]:
+    """The action that counts an effect that has not taken place before, and fails otherwise."""
+    return {
+        "Put": {
+            "TableName": engine.effects,
+            "Item": {"id": {"S": name}, "n": {"N": "1"}},
+            "ConditionExpression": "attribute_not_exists(id)",
+        }
+    }
 
 
 class Accompanied:
@@ -109,6 +168,28 @@ class Accompanied:
         assert first == last == Released()
         return outcomes
 
+    def park(
+        self, requests: Sequence[Request], deadline: Deadline
+    ) -> Sequence[ParkOutcome | StoreError]:
+        before, after = (
+            replace(each, reason="companion") for each in self._claimed(requests[0], deadline)
+        )
+        first, *outcomes, last = self._inner.park([before, *requests, after], deadline)
+        assert (first, last) == (Parked(before.owner), Parked(after.owner))
+        return outcomes
+
+    def mark(
+        self, requests: Sequence[Request], deadline: Deadline
+    ) -> Sequence[ParkOutcome | StoreError]:
+        companions = [
+            replace(each, reason="companion") for each in self._claimed(requests[0], deadline)
+        ]
+        self._inner.park(companions, deadline)
+        before, after = companions
+        first, *outcomes, last = self._inner.mark([before, *requests, after], deadline)
+        assert (first, last) == tuple(Parked(each.owner, dead_lettered=True) for each in companions)
+        return outcomes
+
     def _claimed(self, like: Request, deadline: Deadline) -> list[ClaimRequest]:
         """Companions that have something to settle."""
         lease_end = like.now
@@ -123,16 +204,29 @@ class Accompanied:
     def _companion(self, request: ClaimRequest) -> ClaimRequest:
         number = next(self._numbers)
         owner = Owner(f"companion-{number}")
-        return replace(request, record_id=f"companions#{number}", owner=owner)
+        return replace(
+            request,
+            record_id=f"companions#{number}",
+            owner=owner,
+            token=None,
+            result=None,
+            actions=(),
+            reason=None,
+        )
 
 
 @dataclass
 class DynamoDB:
-    """The deployed store on a table, looked at with a client of the test's own."""
+    """The deployed store on a table, looked at with a client of the test's own.
+
+    Attributes:
+        tables: all that were made.
+    """
 
     store: ClaimStore
     client: Any
     table: str
+    tables: list[str] = field(default_factory=list)
 
     @classmethod
     def create(
@@ -140,15 +234,27 @@ class DynamoDB:
     ) -> "DynamoDB":
         deployed, client = clients
         table = f"idempotent-lambda-contract-{secrets.token_hex(4)}"
-        client.create_table(
+        store = DynamoDBClaimStore(deployed, table, clock, listener, together=together)
+        made = cls(store, client, table)
+        made.make(table)
+        return made
+
+    @cached_property
+    def effects(self) -> str:
+        """A table that is made when a test asks for it."""
+        return self.make(f"{self.table}-effects")
+
+    def make(self, table: str) -> str:
+        """Make a table, and wait for it; its name."""
+        self.client.create_table(
             TableName=table,
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
             AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST",
         )
-        client.get_waiter("table_exists").wait(TableName=table)
-        store = DynamoDBClaimStore(deployed, table, clock, listener, together=together)
-        return cls(store, client, table)
+        self.client.get_waiter("table_exists").wait(TableName=table)
+        self.tables.append(table)
+        return table
 
     def accompanied(self, *, redelivered: bool) -> "DynamoDB":
         """The same table, asked for groups only."""
@@ -163,14 +269,23 @@ class DynamoDB:
         self.client.put_item(TableName=self.table, Item=item)
 
     def get(self, record_id: str) -> Record | None:
-        key = {"id": {"S": record_id}}
-        item = self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item")
+        item = self._item(self.table, record_id)
         if item is None:
             return None
         # Everything that lies in the table must be an attribute of the record, and no more.
         return Record(
             **{name: int(v["N"]) if "N" in v else Owner(v["S"]) for name, v in item.items()}
         )
+
+    def count(self, name: str) -> int:
+        item = self._item(self.effects, name)
+        return int(item["n"]["N"]) if item else 0
+
+    def _item(self, table: str, name: str) -> dict[str, Any] | None:
+        key = {"id": {"S": name}}
+        found = self.client.get_item(TableName=table, Key=key, ConsistentRead=True)
+        item: dict[str, Any] | None = found.get("Item")
+        return item
 
 
 def aws_environment(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
@@ -201,6 +316,18 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
+@pytest.fixture
+def mine(engine: Engine, clock: ManualClock) -> Worker:
+    """The worker under test."""
+    return Worker(engine, clock, MINE)
+
+
+@pytest.fixture
+def theirs(engine: Engine, clock: ManualClock) -> Worker:
+    """Another worker on the same key."""
+    return Worker(engine, clock, THEIRS)
+
+
 class Company(StrEnum):
     """How a request goes out."""
 
@@ -212,13 +339,13 @@ class Company(StrEnum):
 ALONE, TOGETHER = [Company.NONE], list(Company)
 
 
-def engines(companies: list[Company]) -> list[Any]:
+def engines(companies: list[Company] = TOGETHER) -> list[Any]:
     """Parameters of `engine`; those that know no groups have no company."""
     return [
         pytest.param((name, company), id=f"{name} {company}".replace(" ", "-"), marks=marks)
         for name, possible, marks in [
             ("memory", ALONE, []),
-            ("moto", ALONE, []),
+            ("moto", ALONE, [pytest.mark.slow]),  # makes its client anew for every test
             ("emulator", TOGETHER, [pytest.mark.emulator]),
             ("aws", TOGETHER, [pytest.mark.aws]),
         ]
@@ -227,7 +354,7 @@ def engines(companies: list[Company]) -> list[Any]:
     ]
 
 
-@pytest.fixture(params=engines(TOGETHER))
+@pytest.fixture(params=engines())
 def engine(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, clock: ManualClock
 ) -> Iterator[Engine]:
@@ -259,6 +386,7 @@ def engine(
             try:
                 yield in_company(live)
             finally:
-                live.client.delete_table(TableName=live.table)
+                for table in live.tables:
+                    live.client.delete_table(TableName=table)
     # An engine on which groups do not work would pass with single requests, unnoticed.
     assert listener.fallen_back == []

@@ -1,7 +1,5 @@
 """What every `ClaimStore` promises of one request, on every engine, alone and in a group."""
 
-from dataclasses import replace
-
 import pytest
 
 from idempotent_lambda.claims import (
@@ -11,88 +9,15 @@ from idempotent_lambda.claims import (
     Duplicate,
     Lapsed,
     LostLease,
-    Owner,
     Record,
     Released,
-    Request,
-    Status,
 )
-from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Millis, Seconds
+from idempotent_lambda.clock import EpochMillis, EpochSeconds, Millis
 from idempotent_lambda.errors import StoreRefusedError
 from idempotent_lambda_toolkit.testing import ManualClock
-from tests.requests import claim_of
 
 from .conftest import Engine
-
-ID = "orders#42"
-MINE = Owner("mine")
-THEIRS = Owner("theirs")
-LEASE = Millis(30_000)
-RETENTION = Seconds(3_600)
-
-
-class Worker:
-    """One owner token at work on one key."""
-
-    def __init__(self, engine: Engine, clock: ManualClock, owner: Owner) -> None:
-        self.engine, self.clock, self.owner = engine, clock, owner
-        self.deadline = Deadline.after(clock, Millis(60_000))
-
-    def request(self) -> Request:
-        return Request(record_id=ID, owner=self.owner, now=self.clock.now(), retention=RETENTION)
-
-    def claim(self, *, takeover: bool = True, lease: int = LEASE) -> object:
-        lease_end = EpochMillis(self.clock.now() + lease)
-        request = claim_of(self.request(), lease_expires_at=lease_end, takeover=takeover)
-        (outcome,) = self.engine.store.claim([request], self.deadline)
-        return outcome
-
-    def complete(self) -> object:
-        (outcome,) = self.engine.store.complete([self.request()], self.deadline)
-        return outcome
-
-    def release(self) -> object:
-        (outcome,) = self.engine.store.release([self.request()], self.deadline)
-        return outcome
-
-
-@pytest.fixture
-def mine(engine: Engine, clock: ManualClock) -> Worker:
-    """The worker under test."""
-    return Worker(engine, clock, MINE)
-
-
-@pytest.fixture
-def theirs(engine: Engine, clock: ManualClock) -> Worker:
-    """Another worker on the same key."""
-    return Worker(engine, clock, THEIRS)
-
-
-def in_progress(clock: ManualClock, **changes: object) -> Record:
-    """A record of theirs, its lease ending now, claimed once."""
-    record = Record(
-        id=ID,
-        status=Status.IN_PROGRESS.value,
-        owner=THEIRS,
-        lease_expires_at=clock.now(),
-        expires_at=EpochSeconds(clock.now() // 1000 + RETENTION),
-        created_at=EpochMillis(clock.now() - 1),
-        attempts=1,
-    )
-    return replace(record, **changes)
-
-
-def completed(clock: ManualClock, **changes: object) -> Record:
-    """A record that they have completed, expiring now."""
-    record = Record(
-        id=ID,
-        status=Status.COMPLETED.value,
-        owner=THEIRS,
-        expires_at=EpochSeconds(clock.now() // 1000),
-        created_at=EpochMillis(clock.now() - 2),
-        completed_at=EpochMillis(clock.now() - 1),
-    )
-    return replace(record, **changes)
+from .worker import ID, LEASE, MINE, RETENTION, THEIRS, Worker, completed, in_progress
 
 
 class TestClaim:
@@ -161,7 +86,7 @@ class TestClaim:
     def test_lapsed_is_told_apart(self, engine: Engine, mine: Worker, clock: ManualClock) -> None:
         """Without takeover a lapsed record is left alone and its attempts are told."""
         engine.put(in_progress(clock, attempts=3))
-        assert mine.claim(takeover=False) == Lapsed(attempts=3)
+        assert mine.claim(takeover=False) == Lapsed(attempts=3, owner=THEIRS)
         assert engine.get(ID) == in_progress(clock, attempts=3)
 
     def test_takeover(self, engine: Engine, mine: Worker, clock: ManualClock) -> None:
@@ -188,7 +113,7 @@ class TestClaim:
         assert mine.claim() == Busy(end)
 
     @pytest.mark.parametrize(
-        "changes", [{"status": "PARKED"}, {"status": "later"}, {"lease_expires_at": None}]
+        "changes", [{"status": "DELETED"}, {"status": "later"}, {"lease_expires_at": None}]
     )
     def test_unknown_record(
         self, engine: Engine, mine: Worker, clock: ManualClock, changes: dict[str, object]

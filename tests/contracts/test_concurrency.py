@@ -1,16 +1,25 @@
 """Many workers, the same keys, an engine whose conditional writes are atomic (moto's are not)."""
 
 import random
+import secrets
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
 import pytest
 
-from idempotent_lambda.claims import Claimed, ClaimRequest, ClaimStore, Owner, Request
+from idempotent_lambda.claims import (
+    Claimed,
+    ClaimRequest,
+    ClaimStore,
+    Completed,
+    Owner,
+    Request,
+)
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds, SystemClock
 from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore
@@ -18,7 +27,10 @@ from scripts.lab.emulator import Emulator
 from tests.handler.bench import Listener
 from tests.requests import claim_of
 
+from .conftest import Clients, DynamoDB, InMemory, counted
+
 THREADS = 50
+ZOMBIES = 8
 ROUNDS = 200
 GROUP_ROUNDS = 20
 GROUP_KEYS = 12
@@ -100,6 +112,57 @@ def group_winners(
         )
         for each in zip(*threads, strict=True)
     ]
+
+
+def committed(
+    store: ClaimStore, action: Callable[[str], dict[str, Any]], keys: Sequence[str]
+) -> Counter[str]:
+    """How often each key is completed by threads that know no leases: all take over at once."""
+    clock = SystemClock()
+    barrier = threading.Barrier(ZOMBIES)
+
+    def work(_: int) -> list[str]:
+        done = []
+        for key in keys:
+            barrier.wait()
+            for _ in range(3):
+                deadline = Deadline.after(clock, Millis(120_000))
+                request = Request(
+                    record_id=key,
+                    owner=Owner(secrets.token_hex(16)),
+                    now=clock.now(),
+                    retention=Seconds(600),
+                    actions=(action(key),),
+                )
+                claim = claim_of(
+                    replace(request, actions=()), lease_expires_at=clock.now(), takeover=True
+                )
+                (claimed,) = store.claim([claim], deadline)
+                if isinstance(claimed, Claimed):
+                    (outcome,) = store.complete([request], deadline)
+                    done += [key] * (outcome == Completed())
+        return done
+
+    with ThreadPoolExecutor(ZOMBIES) as pool:
+        return Counter(chain.from_iterable(pool.map(work, range(ZOMBIES))))
+
+
+def test_effects_in_memory() -> None:
+    """Whoever takes over from whom, each key's effect is committed once, by one owner."""
+    engine = InMemory()
+    keys = [f"race#{number}" for number in range(ROUNDS)]
+    assert committed(engine.store, lambda key: counted(engine, key), keys) == Counter(keys)
+    assert [engine.count(key) for key in keys] == [1] * ROUNDS
+
+
+@pytest.mark.emulator
+def test_effects_on_the_emulator(emulator_clients: Clients) -> None:
+    """The same with the transactions of an engine."""
+    engine = DynamoDB.create(emulator_clients, SystemClock(), Listener())
+    keys = [f"race#{number}" for number in range(GROUP_ROUNDS)]
+    assert engine.effects
+    assert committed(engine.store, lambda key: counted(engine, key), keys) == Counter(keys)
+    assert [engine.count(key) for key in keys] == [1] * GROUP_ROUNDS
 
 
 def test_in_memory() -> None:

@@ -16,6 +16,7 @@ from idempotent_lambda.claims import (
     Lapsed,
     LostLease,
     Owner,
+    Parked,
     Record,
     Released,
     Request,
@@ -28,6 +29,8 @@ from tests.requests import claim_of
 from .conftest import ALONE, Engine, engines
 
 pytestmark = pytest.mark.parametrize("engine", engines(ALONE), indirect=True)
+
+MANY = pytest.param(101, marks=pytest.mark.slow)
 
 NOW = ManualClock().now()
 LEASE_END = EpochMillis(NOW + 30_000)
@@ -58,7 +61,11 @@ CLAIMS: list[tuple[Record | None, object, object]] = [
     (None, Claimed(MINE, attempts=1), Claimed(MINE, attempts=1)),
     (COMPLETION, Duplicate(), Duplicate()),
     (CLAIM, Busy(LEASE_END), Busy(LEASE_END)),
-    (replace(CLAIM, lease_expires_at=NOW), Lapsed(attempts=3), Claimed(MINE, attempts=4)),
+    (
+        replace(CLAIM, lease_expires_at=NOW),
+        Lapsed(attempts=3, owner=Owner("theirs")),
+        Claimed(MINE, attempts=4),
+    ),
     (
         replace(CLAIM, owner=MINE),
         Claimed(MINE, attempts=3, recovered=True),
@@ -69,7 +76,12 @@ CLAIMS: list[tuple[Record | None, object, object]] = [
         Claimed(MINE, attempts=1),
         Claimed(MINE, attempts=1),
     ),
-    (replace(CLAIM, status="PARKED"), "UnknownRecord", "UnknownRecord"),
+    (
+        replace(CLAIM, status="PARKED"),
+        Parked(Owner("theirs")),
+        Parked(Owner("theirs")),
+    ),
+    (replace(CLAIM, status="later"), "UnknownRecord", "UnknownRecord"),
 ]
 """What lies there; what a claim of it means; and what one that may take over."""
 
@@ -161,7 +173,7 @@ class TestClaim:
     """Taking many records."""
 
     @REDELIVERED
-    @pytest.mark.parametrize("size", [2, 7, 26, 101])
+    @pytest.mark.parametrize("size", [2, 7, 26, MANY])
     @pytest.mark.parametrize("takeover", [True, False])
     def test_each_in_its_place(
         self,
@@ -220,7 +232,7 @@ class TestClaim:
 class TestSettle:
     """Completing and releasing many records."""
 
-    @pytest.mark.parametrize("size", [2, 5, 26, 101])
+    @pytest.mark.parametrize("size", [2, 5, 26, MANY])
     def test_complete(self, engine: Engine, deadline: Deadline, size: int) -> None:
         """Where a lease is lost its answer says so, and the others are completed."""
         record_ids = ids(size)
@@ -252,7 +264,7 @@ class TestSettle:
             ]
         )
 
-    @pytest.mark.parametrize("size", [2, 5, 26, 101])
+    @pytest.mark.parametrize("size", [2, 5, 26, MANY])
     def test_release(self, engine: Engine, deadline: Deadline, size: int) -> None:
         """What is gone is released; what is another's or completed is not, and stays."""
         record_ids = ids(size)
@@ -266,7 +278,32 @@ class TestSettle:
         ]
 
 
-@pytest.mark.parametrize("call", ["claim", "complete", "release"])
+class TestPark:
+    """Setting many records aside, which engines do one by one."""
+
+    def test_each_in_its_place(self, engine: Engine, deadline: Deadline) -> None:
+        """Where a record is another's, completed or gone, its answer says so; others are parked."""
+        record_ids = ids(len(SETTLEMENTS))
+        found = [record for record, _, _ in SETTLEMENTS]
+        lay(engine, record_ids, found)
+        requests = [replace(each, reason="why") for each in requests_for(record_ids)]
+        own, *others = engine.store.park(requests, deadline)
+        assert own == Parked(owner_of(record_ids[0]))
+        assert others == [
+            LostLease(completed=False),
+            LostLease(completed=True),
+            LostLease(completed=True),
+            LostLease(completed=False),
+        ]
+        marked, *_ = engine.store.mark(requests, deadline)
+        assert marked == Parked(owner_of(record_ids[0]), dead_lettered=True)
+        left = [engine.get(each) for each in record_ids[1:]]
+        assert left == [
+            laid(each, record_id) for each, record_id in zip(found[1:], record_ids[1:], strict=True)
+        ]
+
+
+@pytest.mark.parametrize("call", ["claim", "complete", "release", "park", "mark"])
 def test_of_nothing(engine: Engine, deadline: Deadline, call: str) -> None:
     """No requests have no answers."""
     assert list(getattr(engine.store, call)([], deadline)) == []

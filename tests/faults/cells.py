@@ -2,7 +2,7 @@
 
 A cell is played on a table of its own behind the proxy, by this package or by a peer:
 
-1. For a takeover, a first worker dies in the middle of its work, and the lease ends. For a look at
+1. Before what was interrupted, a first worker dies and its lease ends. For a look at
    a record, a first worker completes it.
 2. The message is delivered; to this package beside a neighbour, which shares the calls for many.
    The fault strikes the operation's first attempt, its first two, or all of them.
@@ -19,8 +19,9 @@ import select
 import subprocess
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property, partial
 from pathlib import Path
@@ -29,16 +30,20 @@ from unittest.mock import patch
 
 from idempotent_lambda.batch import Consumer
 from idempotent_lambda.claims import Status
+from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import Millis, Seconds, SystemClock
-from idempotent_lambda.dynamodb import DynamoDBClaimStore, new_client
-from idempotent_lambda.errors import StoreError
+from idempotent_lambda.dynamodb import DynamoDBClaimStore
+from idempotent_lambda.errors import PermanentFailure, StoreError
 from idempotent_lambda.keys import Key, KeyRule
 from idempotent_lambda.lifecycle import Settled
 from idempotent_lambda.messages import Delivery, Message
 from idempotent_lambda.telemetry import Trace
+from idempotent_lambda.transaction import Transaction
+from idempotent_lambda_toolkit.testing import InMemoryQueues
 from scripts.lab import proxy
 from scripts.lab.emulator import ROOT, Emulator, new_account
 from scripts.lab.proxy import Call, Fault, Plan, Proxy, first, serving
+from tests.requests import settings_of
 
 TIMEOUT_SECONDS = 30
 """The function's timeout: who has not answered by then is killed by Lambda."""
@@ -79,6 +84,14 @@ class Operation(StrEnum):
     """The message is a duplicate, and the neighbour's claim goes through."""
     LOOK_FIRST = "look first"
     """Both were delivered before, and the message is a duplicate."""
+    PARK = "park"
+    """The processor says that no retry will help, once the neighbour is settled."""
+    PARK_INTERRUPTED = "park interrupted"
+    """A first worker dies, and that is for a person to see."""
+    MARK = "mark"
+    """The note that the copy of what was parked is sent."""
+    COMMIT = "commit"
+    """The completion and the effect, a counter in another table, in one transaction."""
 
 
 COMMON = (Operation.CLAIM, Operation.TAKEOVER, Operation.COMPLETE, Operation.RELEASE)
@@ -86,6 +99,8 @@ COMMON = (Operation.CLAIM, Operation.TAKEOVER, Operation.COMPLETE, Operation.REL
 
 ALONE = (Operation.CLAIM_ALONE, Operation.COMPLETE_ALONE)
 LOOKS = (Operation.LOOK, Operation.LOOK_FIRST)
+HOPELESS = (Operation.PARK, Operation.MARK)
+PARKS = (*HOPELESS, Operation.PARK_INTERRUPTED)
 
 CALLS = dict.fromkeys(Operation, "BatchExecuteStatement") | {
     Operation.TAKEOVER: "UpdateItem",
@@ -94,6 +109,8 @@ CALLS = dict.fromkeys(Operation, "BatchExecuteStatement") | {
     Operation.COMPLETE_ALONE: "UpdateItem",
     Operation.LOOK: "BatchGetItem",
     Operation.LOOK_FIRST: "BatchGetItem",
+    **dict.fromkeys(PARKS, "UpdateItem"),
+    Operation.COMMIT: "TransactWriteItems",
 }
 """The call that is struck of this package."""
 
@@ -137,6 +154,30 @@ class Cell:
             return self.names
         return (MESSAGE,) if self.operation is Operation.RELEASE else ()
 
+    @property
+    def manner(self) -> "Manner":
+        """In which way the messages are processed, however often they are delivered."""
+        return Manner(
+            parks=self.operation is Operation.PARK_INTERRUPTED,
+            commits=self.operation is Operation.COMMIT,
+            hopeless=(MESSAGE,) if self.operation in HOPELESS else (),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How this package is set up.
+
+    Attributes:
+        parks: what was interrupted is parked.
+        commits: the effect is committed with the completion.
+        hopeless: for which messages the processor says that no retry will help.
+    """
+
+    parks: bool = False
+    commits: bool = False
+    hopeless: tuple[str, ...] = ()
+
 
 def _cells(operations: Iterable[Operation], faults: Iterable[Fault]) -> tuple[Cell, ...]:
     return tuple(Cell(*each) for each in itertools.product(operations, tuple(faults), EXTENTS))
@@ -172,6 +213,8 @@ class Verdict(StrEnum):
     """The processor raised, and the record was given back; the redelivery ran."""
     HELD = "held"
     """The processor raised, and the record stayed claimed until its lease ended; then it ran."""
+    PARKED = "parked"
+    """It was set aside without its effect, acknowledged, and a copy of it is sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +222,8 @@ class Answer:
     """How one delivery of a message ended.
 
     Attributes:
-        effects: how often the effect ran in it.
+        effects: how often the effect ran in it; how often it was committed, where it is.
+        copies: how many were sent to the dead-letter queue.
         seconds: until the answer; the timeout if there was none.
         killed: the timeout ended it.
         outcome: what this package calls it; peers have no word for it.
@@ -189,6 +233,7 @@ class Answer:
     acknowledged: bool
     effects: int
     seconds: float
+    copies: int = 0
     killed: bool = False
     outcome: str | None = None
     fell_back: int = 0
@@ -215,8 +260,16 @@ class Observation:
         """How often the effect ran."""
         return self.before + sum(answer.effects for answer in self.answers)
 
+    @property
+    def copies(self) -> int:
+        """How many copies were sent to the dead-letter queue."""
+        return sum(answer.copies for answer in self.answers)
+
     def verdict(self, operation: Operation) -> Verdict:
         """How the cell ended."""
+        set_aside = self.records[-1] == Status.PARKED and self.copies > 0
+        if self.answers[-1].acknowledged and set_aside and not self.effects:
+            return Verdict.PARKED
         if not self.answers[-1].acknowledged or not self.effects:
             return Verdict.LOST
         if self.effects > 1:
@@ -236,12 +289,14 @@ class Batch:
         raises: for which of them the processor raises.
         dies: during which of them the process dies.
         receive_count: how often they have been delivered, this time included.
+        manner: in which way they are processed.
     """
 
     names: tuple[str, ...] = (MESSAGE,)
     raises: tuple[str, ...] = ()
     dies: tuple[str, ...] = ()
     receive_count: int = 1
+    manner: Manner = Manner()
 
 
 class System(Protocol):
@@ -340,7 +395,7 @@ class Arena:
         left, raises = names, cell.raises
         receive_count = 2 if cell.operation is Operation.LOOK_FIRST else 1
         for count in range(receive_count, receive_count + RECEIVES):
-            batch = Batch(names=left, raises=raises, receive_count=count)
+            batch = Batch(names=left, raises=raises, receive_count=count, manner=cell.manner)
             ended = system.deliver(table, batch)
             self.plans.pop(table, None)
             for name in left:
@@ -364,7 +419,7 @@ class Arena:
 
     def _prepare(self, system: System, operation: Operation, table: str) -> int:
         """Give the message the past that the operation needs; how often the effect ran in it."""
-        if operation is Operation.TAKEOVER:
+        if operation in (Operation.TAKEOVER, Operation.PARK_INTERRUPTED):
             system.deliver(table, Batch(dies=(MESSAGE,)))
             assert self.status(table) == Status.IN_PROGRESS
             self.age(table)
@@ -418,7 +473,20 @@ class Ours:
     def deliver(self, table: str, batch: Batch) -> dict[str, Answer]:
         told = _Told()
         ran: list[str] = []
-        consumer = self.consumer(table, partial(_process, ran, batch), told)
+        queues = InMemoryQueues()
+        effects = Effects(self.client, f"{table}-effects")
+        processor: Any = partial(_process, ran, batch)
+        if batch.manner.commits:
+            effects.prepare()
+            processor = partial(_process_and_commit, ran, batch, effects)
+        consumer = replace(
+            self.consumer(table, processor, told),
+            queues=queues,
+            transactional=batch.manner.commits,
+        )
+        settings = replace(consumer.settings, parks=batch.manner.parks)
+        consumer = replace(consumer, settings=settings)
+        before = effects.counts() if batch.manner.commits else Counter[str]()
         records = [
             {
                 "messageId": name,
@@ -429,14 +497,16 @@ class Ours:
             for name in batch.names
         ]
         began = time.monotonic()
-        response = consumer.consume({"Records": records}, self.remaining)
+        response: Any = consumer.consume({"Records": records}, self.remaining)
         seconds = time.monotonic() - began
         failed = [each["itemIdentifier"] for each in response["batchItemFailures"]]
+        took = effects.counts() - before if batch.manner.commits else Counter(ran)
         return {
             name: Answer(
                 acknowledged=name not in failed,
-                effects=ran.count(name),
+                effects=took[name],
                 seconds=seconds,
+                copies=len(queues.dead_letters) if name == MESSAGE else 0,
                 outcome=told.outcomes[name],
                 fell_back=len(told.fallen_back),
             )
@@ -449,13 +519,14 @@ class Ours:
         return Consumer(
             processor=processor,
             store=DynamoDBClaimStore(self.client, table, clock, observer),
-            key_rule=KeyRule.compile(namespace="orders", expression="messageId"),
+            settings=settings_of(
+                KeyRule("orders"),
+                retention=Seconds(14 * 24 * 3600),
+                max_receive_count=RECEIVES,
+            ),
+            queues=InMemoryQueues(),
             clock=clock,
             observer=observer,
-            retention=Seconds(14 * 24 * 3600),
-            lease_margin=Millis(5000),
-            minimum_remaining=Millis(1000),
-            max_receive_count=RECEIVES,
         )
 
 
@@ -470,8 +541,13 @@ MADE = {
     Operation.RELEASE_TOGETHER: "release",
     Operation.LOOK: "look",
     Operation.LOOK_FIRST: "look",
+    Operation.PARK: "park",
+    Operation.PARK_INTERRUPTED: "park",
+    Operation.MARK: "mark",
+    Operation.COMMIT: "commit",
 }
 VERBS = {"INSERT": "claim", "UPDATE": "complete", "DELETE": "release"}
+CHANGES = {"completed_at": "complete", "dead_lettered_at": "mark", "reason": "park"}
 
 
 def done_to(call: Call, record_id: str) -> str | None:
@@ -483,14 +559,16 @@ def done_to(call: Call, record_id: str) -> str | None:
     for table in call.body.get("RequestItems", {}).values():
         if {"id": value} in table["Keys"]:
             return "look"
+    for item in call.body.get("TransactItems", ())[:1]:
+        return "commit" if item["Update"]["Key"] == {"id": value} else None
     if call.body.get("Key") != {"id": value}:
         return None
     if call.operation == "DeleteItem":
         return "release"
-    if "#completed_at =" in call.body["UpdateExpression"]:
-        return "complete"
     lapsed = "#lease_expires_at <=" in call.body["ConditionExpression"]
-    return "takeover" if lapsed else "claim"
+    claim = "takeover" if lapsed else "claim"
+    update = call.body["UpdateExpression"]
+    return next((done for name, done in CHANGES.items() if f"#{name} =" in update), claim)
 
 
 def _process(ran: list[str], batch: Batch, message: Message) -> None:
@@ -498,7 +576,48 @@ def _process(ran: list[str], batch: Batch, message: Message) -> None:
         raise SystemExit
     if message.id in batch.raises:
         raise ValueError(message.id)
+    if message.id in batch.manner.hopeless:
+        raise PermanentFailure(message.id)
     ran.append(message.id)
+
+
+def _process_and_commit(
+    ran: list[str], batch: Batch, effects: "Effects", message: Message, transaction: Transaction
+) -> None:
+    effects.count(message.id, transaction)
+    _process(ran, batch, message)
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """A table of counters, one for each message."""
+
+    client: Any
+    table: str
+
+    def prepare(self) -> None:
+        """Make the table, unless it is there."""
+        with contextlib.suppress(self.client.exceptions.ResourceInUseException):
+            self.client.create_table(
+                TableName=self.table,
+                KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+                BillingMode="PAY_PER_REQUEST",
+            )
+
+    def count(self, name: str, transaction: Transaction) -> None:
+        """Count one effect more, if the transaction is committed."""
+        transaction.update(
+            self.table,
+            {"id": name},
+            UpdateExpression="ADD n :one",
+            ExpressionAttributeValues={":one": 1},
+        )
+
+    def counts(self) -> Counter[str]:
+        """What was counted so far."""
+        items = self.client.scan(TableName=self.table, ConsistentRead=True)["Items"]
+        return Counter({each["id"]["S"]: int(each["n"]["N"]) for each in items})
 
 
 class _Told:
@@ -516,6 +635,8 @@ class _Told:
 
     def fell_back(self, error: StoreError) -> None:
         self.fallen_back.append(error)
+
+    not_postponed = fell_back
 
 
 class Peer:

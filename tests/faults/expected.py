@@ -1,10 +1,11 @@
 """What every cell of the matrix comes to with this package, by rule, for each of its messages."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from scripts.lab.proxy import Fault
 
-from .cells import ALONE, MESSAGE, Cell, Operation, Verdict
+from .cells import ALONE, LOOKS, MESSAGE, PARKS, Cell, Operation, Verdict
 
 ATTEMPTS = 3
 HANGING_ATTEMPTS = 2
@@ -26,39 +27,37 @@ class Expected:
         effects: that ran in that delivery.
         record: that it left; None is no record.
         verdict: with the redelivery.
+        copies: sent to the dead-letter queue, with the redelivery.
+        acknowledged: whether that delivery was.
     """
 
     outcome: str
     effects: int
     record: str | None
     verdict: Verdict
+    copies: int = 0
+    acknowledged: bool = False
 
 
-DONE = Expected("completed", 1, "COMPLETED", Verdict.DONE)
+DONE = Expected("completed", 1, "COMPLETED", Verdict.DONE, acknowledged=True)
 FREED = Expected("failed", 0, None, Verdict.FREED)
 
 
 def expected(cell: Cell, name: str = MESSAGE) -> Expected:
     """What promises and rules of docs/protocol.md say about a cell."""
-    struck = name == MESSAGE or _shares(cell)
-    match cell.operation:
-        case Operation.CLAIM | Operation.CLAIM_ALONE | Operation.TAKEOVER:
-            return _claim(cell) if struck else DONE
-        case Operation.COMPLETE | Operation.COMPLETE_ALONE:
-            return _complete(cell) if struck else DONE
-        case Operation.RELEASE:
-            return _release(cell) if struck else DONE
-        case Operation.RELEASE_TOGETHER:
-            return _release(cell) if struck else FREED
-        case Operation.LOOK | Operation.LOOK_FIRST:
-            return _look(cell, name) if struck else DONE
+    if name != MESSAGE and not _shares(cell):
+        return FREED if cell.operation is Operation.RELEASE_TOGETHER else DONE
+    if cell.operation in LOOKS:
+        return _look(cell, name)
+    return RULES[cell.operation](cell)
 
 
 def _shares(cell: Cell) -> bool:
     """Whether the neighbour shares the message's fate: the call that is struck is for both."""
     if cell.fault in PARTIAL:
         return False
-    return cell.operation not in (*ALONE, Operation.TAKEOVER, Operation.RELEASE, Operation.LOOK)
+    single = (Operation.TAKEOVER, Operation.RELEASE, Operation.LOOK, Operation.COMMIT)
+    return cell.operation not in (*ALONE, *PARKS, *single)
 
 
 def _struck_out(cell: Cell, attempts: int) -> bool:
@@ -104,6 +103,44 @@ def _look(cell: Cell, name: str) -> Expected:
     if name == MESSAGE:
         # Completed before, so its effect never runs here.
         if seen:
-            return Expected("duplicate", 0, "COMPLETED", Verdict.DONE)
+            return Expected("duplicate", 0, "COMPLETED", Verdict.DONE, acknowledged=True)
         return Expected("unavailable", 0, "COMPLETED", Verdict.LATE)
     return DONE if seen else Expected("unavailable", 0, None, Verdict.LATE)
+
+
+def _commit(cell: Cell) -> Expected:
+    if not _struck_out(cell, ATTEMPTS):
+        return DONE
+    if cell.fault in WRITTEN:
+        # The redelivery finds it and is a duplicate.
+        return Expected("unconfirmed", 1, "COMPLETED", Verdict.LATE)
+    # Without its record nothing can be committed late, so it is given back and runs again.
+    outcome = "failed" if cell.fault is Fault.THROTTLE else "unconfirmed"
+    return Expected(outcome, 0, None, Verdict.LATE)
+
+
+def _park(cell: Cell) -> Expected:
+    if not _struck_out(cell, _attempts(cell)):
+        return Expected("parked", 0, "PARKED", Verdict.PARKED, copies=1, acknowledged=True)
+    # The redelivery parks it, or finds it parked, and sends the copy.
+    record = "PARKED" if cell.fault in WRITTEN else "IN_PROGRESS"
+    return Expected("parked", 0, record, Verdict.PARKED, copies=1)
+
+
+def _mark(cell: Cell) -> Expected:
+    if not _struck_out(cell, _attempts(cell)):
+        return Expected("parked", 0, "PARKED", Verdict.PARKED, copies=1, acknowledged=True)
+    # Where nobody knows that the copy is sent, the redelivery sends another.
+    copies = 1 if cell.fault in WRITTEN else 2
+    return Expected("parked", 0, "PARKED", Verdict.PARKED, copies=copies)
+
+
+RULES: Mapping[Operation, Callable[[Cell], Expected]] = {
+    **dict.fromkeys((Operation.CLAIM, Operation.CLAIM_ALONE, Operation.TAKEOVER), _claim),
+    **dict.fromkeys((Operation.COMPLETE, Operation.COMPLETE_ALONE), _complete),
+    **dict.fromkeys((Operation.RELEASE, Operation.RELEASE_TOGETHER), _release),
+    **dict.fromkeys((Operation.PARK, Operation.PARK_INTERRUPTED), _park),
+    Operation.MARK: _mark,
+    Operation.COMMIT: _commit,
+}
+"""Of the message that is struck, by what is done to its record."""

@@ -2,7 +2,6 @@
 
 import pytest
 
-from idempotent_lambda.lifecycle import Outcome
 from scripts.lab.proxy import Fault
 
 from .cells import (
@@ -15,6 +14,7 @@ from .cells import (
     Cell,
     Operation,
     Ours,
+    Verdict,
 )
 from .expected import expected
 
@@ -30,10 +30,13 @@ HANG_SECONDS = 1.0
 """The client's read timeout."""
 
 
+COMPLETIONS = (Operation.COMPLETE, Operation.COMPLETE_ALONE, Operation.COMMIT)
+
+
 @pytest.mark.parametrize("cell", [*CELLS, *OWN_CELLS], ids=str)
 def test_cell(arena: Arena, cell: Cell) -> None:
     """Effects, record, response and time are as the protocol says, and so is the redelivery."""
-    completes = cell.operation in (Operation.COMPLETE, Operation.COMPLETE_ALONE)
+    completes = cell.operation in COMPLETIONS
     ours = Ours(arena.client, REMAINING_SECONDS) if completes else Ours(arena.client)
     seen = arena.play(ours, cell)
     hung = seen[MESSAGE]
@@ -48,11 +51,14 @@ def test_cell(arena: Arena, cell: Cell) -> None:
             rule.effects,
             rule.record,
         ), name
-        assert struck.acknowledged == (rule.outcome in (Outcome.COMPLETED, Outcome.DUPLICATE))
+        assert struck.acknowledged == rule.acknowledged
+        assert each.copies == rule.copies
         assert struck.seconds < struck_seconds
         assert struck.fell_back == (cell.fault is Fault.PART_DENIED)
         assert each.verdict(cell.operation) == rule.verdict
-        assert each.records[-1] == "COMPLETED"
+        assert each.records[-1] == ("PARKED" if rule.verdict == Verdict.PARKED else "COMPLETED")
+        if cell.operation is Operation.COMMIT:
+            assert each.effects == 1
         assert len(each.answers) <= 2
     # A fault that never struck would prove nothing.
     found = seen[MESSAGE]

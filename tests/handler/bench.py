@@ -10,15 +10,16 @@ from botocore.compat import HTTPHeaders
 
 from idempotent_lambda.batch import Consumer
 from idempotent_lambda.claims import ClaimRequest, ClaimStore, Owner, Record, Request
-from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Millis, Seconds
+from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Millis
 from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavailableError
-from idempotent_lambda.keys import Key, KeyRule
+from idempotent_lambda.keys import Key
 from idempotent_lambda.lifecycle import Settled
 from idempotent_lambda.messages import Delivery, Message
 from idempotent_lambda.telemetry import Trace
-from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
+from idempotent_lambda_toolkit.testing import InMemoryClaimStore, InMemoryQueues, ManualClock
+from tests.requests import settings_of
 
-from .events import event, order
+from .events import event, key_rule, order
 
 START = 1_700_000_000_000
 """Where a `ManualClock` begins, in epoch milliseconds."""
@@ -41,11 +42,13 @@ class Bench:
         store: ClaimStore | None = None,
         clock: ManualClock | None = None,
         *,
-        key: str = "body.id",
-        minimum_remaining: int = 1000,
+        key: str | None = "body.id",
+        transactional: bool = False,
+        **changes: Any,
     ) -> None:
         self.clock = clock or ManualClock()
         self.memory = InMemoryClaimStore()
+        self.queues = InMemoryQueues()
         self.behaviour: dict[str, Callable[[Message], Any]] = {}
         self.ran: list[str] = []
         self.messages: list[Message] = []
@@ -56,13 +59,11 @@ class Bench:
         self.consumer = Consumer(
             processor=self.process,
             store=self.memory if store is None else store,
-            key_rule=KeyRule.compile(namespace="orders", expression=key),
+            settings=settings_of(key_rule(expression=key), **changes),
+            queues=self.queues,
             clock=self.clock,
             observer=self,
-            retention=Seconds(3600),
-            lease_margin=Millis(5000),
-            minimum_remaining=Millis(minimum_remaining),
-            max_receive_count=4,
+            transactional=transactional,
             new_owner=self.new_owner,
         )
         # As if a processor had taken its time before: so there is a flusher.
@@ -72,10 +73,10 @@ class Bench:
         self.owners += 1
         return Owner(f"owner-{self.owners}")
 
-    def process(self, message: Message) -> Any:
+    def process(self, message: Message, **more: Any) -> Any:
         self.ran.append(message.key)
         self.messages.append(message)
-        return self.behaviour.get(message.key, lambda _: None)(message)
+        return self.behaviour.get(message.key, lambda _, **__: None)(message, **more)
 
     def settled(
         self, delivery: Delivery, key: Key | None, settled: Settled, trace: Trace, *, follows: bool
@@ -89,10 +90,12 @@ class Bench:
     def fell_back(self, error: StoreError) -> None:
         raise error
 
+    not_postponed = fell_back
+
     def deliver(self, *batch: str | dict[str, Any], remaining: int = 30_000) -> list[str]:
         """Deliver orders, or whole records; the ids that are reported as failed."""
         records = [order(each) if isinstance(each, str) else each for each in batch]
-        response = self.consumer.consume(event(*records), Millis(remaining))
+        response: Any = self.consumer.consume(event(*records), Millis(remaining))
         assert list(response) == ["batchItemFailures"]
         assert all(list(each) == ["itemIdentifier"] for each in response["batchItemFailures"])
         return [each["itemIdentifier"] for each in response["batchItemFailures"]]
@@ -130,6 +133,8 @@ class Listener:
 
     def fell_back(self, error: StoreError) -> None:
         self.fallen_back.append(error)
+
+    not_postponed = fell_back
 
 
 def raising(error: BaseException) -> Callable[[Message], Any]:
@@ -199,6 +204,12 @@ class FaultyStore:
 
     def release(self, requests: Sequence[Request], deadline: Deadline) -> Any:
         return self._ask("release", requests, deadline)
+
+    def park(self, requests: Sequence[Request], deadline: Deadline) -> Any:
+        return self._ask("park", requests, deadline)
+
+    def mark(self, requests: Sequence[Request], deadline: Deadline) -> Any:
+        return self._ask("mark", requests, deadline)
 
 
 def faulty() -> tuple[Bench, FaultyStore]:

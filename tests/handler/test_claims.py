@@ -12,13 +12,16 @@ from idempotent_lambda.claims import (
     Duplicate,
     Lapsed,
     LostLease,
+    Mismatch,
     Owner,
+    Parked,
     Record,
     Released,
     Request,
     Status,
     refused_claim,
     refused_completion,
+    refused_parking,
     refused_release,
     seen_claim,
 )
@@ -40,9 +43,16 @@ THEIRS = Record(
 )
 
 
-def claim(lease_end: int = 9_000, *, takeover: bool = True) -> ClaimRequest:
-    """A claim of the request's owner."""
-    return claim_of(REQUEST, lease_expires_at=EpochMillis(lease_end), takeover=takeover)
+def claim(
+    lease_end: int = 9_000,
+    *,
+    takeover: bool = True,
+    token: str | None = None,
+    of: str | None = None,
+) -> ClaimRequest:
+    """A claim of the request's owner, bearing a token, and for a payload."""
+    claim = claim_of(REQUEST, lease_expires_at=EpochMillis(lease_end), takeover=takeover)
+    return replace(claim, token=token, payload_hash=of)
 
 
 class TestRequest:
@@ -82,7 +92,7 @@ class TestRefusedClaim:
     def test_lapsed_at_its_end(self) -> None:
         """A lease that ends now is over."""
         ended = replace(THEIRS, lease_expires_at=EpochMillis(5_999))
-        assert refused_claim(ended, claim(takeover=False)) == Lapsed(2)
+        assert refused_claim(ended, claim(takeover=False)) == Lapsed(2, Owner("theirs"))
 
     def test_mine_even_if_lapsed(self) -> None:
         """An owner's own record is its own, whatever its lease says."""
@@ -92,6 +102,44 @@ class TestRefusedClaim:
     def test_completed(self) -> None:
         """A completed record is a duplicate, even with a lease left in it."""
         assert refused_claim(replace(THEIRS, status="COMPLETED"), claim()) == Duplicate()
+
+    def test_result(self) -> None:
+        """A duplicate gets what was stored, as it was stored."""
+        done = replace(THEIRS, status="COMPLETED", result='{"a":[]}')
+        assert refused_claim(done, claim()) == Duplicate('{"a":[]}')
+
+    @pytest.mark.parametrize(("marked", "dead_lettered"), [(None, False), (EpochMillis(7), True)])
+    @pytest.mark.parametrize("owner", ["mine", "theirs"])
+    @pytest.mark.parametrize("token", [None, "stale"])
+    def test_parked(
+        self, marked: EpochMillis | None, dead_lettered: bool, owner: str, token: str | None
+    ) -> None:
+        """A parked record is told with its owner, and whether its copy is known to be sent."""
+        parked = replace(THEIRS, status="PARKED", owner=Owner(owner), dead_lettered_at=marked)
+        assert refused_claim(parked, claim(token=token)) == Parked(Owner(owner), dead_lettered)
+
+    @pytest.mark.parametrize("status", ["IN_PROGRESS", "COMPLETED", "PARKED"])
+    @pytest.mark.parametrize("lease_end", [5_999, 6_000])
+    def test_another_payload(self, status: str, lease_end: int) -> None:
+        """A record of another payload is neither a duplicate of this one nor in its way."""
+        other = replace(
+            THEIRS,
+            status=status,
+            payload_hash="v1:b",
+            lease_expires_at=EpochMillis(lease_end),
+        )
+        assert refused_claim(other, claim(of="v1:a")) == Mismatch()
+        assert refused_claim(other, claim(of="v1:b")) != Mismatch()
+        assert refused_claim(other, claim()) != Mismatch()
+
+    def test_a_record_without_a_payload_hash(self) -> None:
+        """What was claimed without the check, or before it was asked for, is no mismatch."""
+        assert refused_claim(THEIRS, claim(of="v1:a")) == Busy(EpochMillis(6_000))
+
+    def test_own_claim_before_its_payload(self) -> None:
+        """An owner that meets its own token has its claim, whatever else the record says."""
+        own = replace(THEIRS, owner=Owner("mine"), payload_hash="v1:b")
+        assert refused_claim(own, claim(of="v1:a")) == Claimed(Owner("mine"), 2, recovered=True)
 
     @pytest.mark.parametrize("owner", ["mine", "theirs"])
     def test_attempts_left_out(self, owner: str) -> None:
@@ -106,7 +154,7 @@ class TestRefusedClaim:
         with pytest.raises(StoreRefusedError):
             refused_claim(None, claim())
 
-    @pytest.mark.parametrize("status", ["PARKED", "", "completed", "in_progress"])
+    @pytest.mark.parametrize("status", ["", "completed", "in_progress", "parked", "later"])
     def test_unknown_status(self, status: str) -> None:
         """A status of another version, or in another spelling, is neither free nor a duplicate."""
         with pytest.raises(StoreRefusedError, match=repr(status)):
@@ -115,6 +163,7 @@ class TestRefusedClaim:
 
 DONE = replace(THEIRS, status="COMPLETED", lease_expires_at=None)
 ENDED = replace(THEIRS, lease_expires_at=EpochMillis(5_999))
+SET_ASIDE = replace(THEIRS, status="PARKED", lease_expires_at=None, expires_at=None, attempts=None)
 
 
 class TestSeenClaim:
@@ -133,18 +182,48 @@ class TestSeenClaim:
         [
             (replace(DONE, expires_at=EpochSeconds(6)), Duplicate()),
             (THEIRS, Busy(EpochMillis(6_000))),
-            (ENDED, Lapsed(2)),
+            (ENDED, Lapsed(2, Owner("theirs"))),
             (replace(THEIRS, owner=Owner("mine")), Claimed(Owner("mine"), 2, recovered=True)),
+            (SET_ASIDE, Parked(Owner("theirs"))),
         ],
     )
     def test_may_not(self, found: Record, outcome: object) -> None:
         """Of any other it tells what a claim that was refused by it would mean."""
         assert seen_claim(found, claim(takeover=False)) == outcome
 
+    @pytest.mark.parametrize(("token", "unlocks"), [("theirs", True), ("mine", False)])
+    def test_redriven(self, token: str, unlocks: bool) -> None:
+        """The copy of a parked message may claim it; one of an earlier parking may not."""
+        outcome = seen_claim(SET_ASIDE, claim(takeover=False, token=token))
+        assert outcome == (None if unlocks else Parked(Owner("theirs")))
+
+    def test_a_token_is_for_parked_records(self) -> None:
+        """A copy that was redriven already does not break the claim that came of it."""
+        assert seen_claim(THEIRS, claim(token="theirs")) == Busy(EpochMillis(6_000))
+
+    @pytest.mark.parametrize(
+        ("stored", "asked", "outcome"),
+        [
+            ("v1:a", "v1:a", None),
+            (None, "v1:a", None),
+            ("v1:b", None, None),
+            ("v1:b", "v1:a", Mismatch()),
+        ],
+    )
+    def test_takeover_of_a_payload(
+        self, stored: str | None, asked: str | None, outcome: object
+    ) -> None:
+        """What lapsed is taken over for the payload that it was claimed for, or unchecked."""
+        assert seen_claim(replace(ENDED, payload_hash=stored), claim(of=asked)) == outcome
+
+    def test_expired_frees_the_key_for_another_payload(self) -> None:
+        """Once the retention is over the key may stand for something else."""
+        assert seen_claim(replace(DONE, payload_hash="v1:b"), claim(of="v1:a")) is None
+
     def test_unknown_status(self) -> None:
         """A status of another version is neither free nor a duplicate here either."""
         with pytest.raises(StoreRefusedError):
-            seen_claim(replace(THEIRS, status="PARKED"), claim())
+            seen_claim(replace(THEIRS, status="later"), claim())
 
 
 @pytest.mark.parametrize(
@@ -178,6 +257,26 @@ def test_refused_release(found: Record | None, outcome: object) -> None:
     assert refused_release(found, REQUEST) == outcome
 
 
+@pytest.mark.parametrize(
+    ("found", "outcome"),
+    [
+        (None, LostLease(completed=False)),
+        (THEIRS, LostLease(completed=False)),
+        (replace(THEIRS, status="COMPLETED"), LostLease(completed=True)),
+        (replace(THEIRS, status="COMPLETED", owner=Owner("mine")), LostLease(completed=True)),
+        (SET_ASIDE, LostLease(completed=False)),
+        (replace(SET_ASIDE, owner=Owner("mine")), Parked(Owner("mine"))),
+        (
+            replace(SET_ASIDE, owner=Owner("mine"), dead_lettered_at=EpochMillis(7)),
+            Parked(Owner("mine"), dead_lettered=True),
+        ),
+    ],
+)
+def test_refused_parking(found: Record | None, outcome: object) -> None:
+    """A parking that was done before is done; a record that is another's, or gone, is lost."""
+    assert refused_parking(found, REQUEST) == outcome
+
+
 def test_statuses_are_the_documented_words() -> None:
     """The statuses in the table are those of docs/protocol.md, which other versions read too."""
-    assert [each.value for each in Status] == ["IN_PROGRESS", "COMPLETED"]
+    assert [each.value for each in Status] == ["IN_PROGRESS", "COMPLETED", "PARKED"]

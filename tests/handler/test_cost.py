@@ -1,10 +1,12 @@
 """What a batch costs: calls, capacity units and round trips, as a table that must not grow.
 
-Every write is one unit, also when it is refused; so is every key that is read consistently. The
-clock stands still, so that no processor takes time and completions go out together at the end.
+Every write is one unit, also when it is refused; so is every key that is read consistently. What
+is written in a transaction is two. The clock stands still, so that no processor takes time and
+completions go out together at the end.
 """
 
 import re
+import secrets
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -12,11 +14,17 @@ from typing import Any
 
 import pytest
 
+from idempotent_lambda.claims import Owner
 from idempotent_lambda.clock import Millis
+from idempotent_lambda.decorator import Wiring, idempotent
+from idempotent_lambda.errors import PermanentFailure
+from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Message
+from idempotent_lambda.transaction import Transaction
+from tests.requests import settings_of
 
 from .bench import START, Bench, raising
-from .conftest import Lab
-from .events import order
+from .conftest import Lab, create_table
+from .events import fifo_order, key_rule, order
 
 pytestmark = pytest.mark.emulator
 
@@ -25,6 +33,7 @@ CALLS = {
     "D": "DeleteItem",
     "W": "BatchExecuteStatement",
     "R": "BatchGetItem",
+    "T": "TransactWriteItems",
 }
 
 COSTS = [
@@ -75,6 +84,38 @@ COSTS = [
     ("half failing", 10, "W W W", 20, 0, 3),
     ("half failing", 25, "W W W", 50, 0, 3),
     ("half failing", 100, "4W 2W 2W", 200, 0, 3),
+    # Claim, parking and the note that the copy is sent.
+    ("hopeless", 1, "U U U", 3, 0, 3),
+    ("hopeless", 10, "W (U U)*10", 30, 0, 21),
+    ("half hopeless", 10, "W W (U U)*5", 25, 0, 12),
+    # Park mode claims each by itself, just before it starts.
+    ("first, park mode", 1, "U U", 2, 0, 2),
+    ("first, park mode", 10, "(U)*10 W", 20, 0, 11),
+    ("duplicate, park mode", 10, "(U)*10", 10, 0, 10),
+    ("failing, park mode", 10, "(U)*10 W", 20, 0, 11),
+    ("lapsed, park mode", 1, "U U U", 3, 0, 3),
+    ("lapsed, park mode", 10, "(U)*10 (U U)*10", 30, 0, 30),
+    # What is parked and whose copy is sent is a duplicate; otherwise the copy is sent again.
+    ("parked", 1, "U", 1, 0, 1),
+    ("parked", 10, "W R", 10, 10, 2),
+    ("parked, redelivered", 10, "R", 0, 10, 1),
+    ("parked unsent", 1, "U U", 2, 0, 2),
+    ("parked unsent", 10, "W R (U)*10", 20, 10, 12),
+    ("parked, redriven", 1, "U U", 2, 0, 2),
+    ("parked, redriven", 10, "W R 8U 2U W", 30, 10, 5),
+    # Each transaction is a call; its effect is another two units, which are not counted here.
+    ("first, in transactions", 1, "U T", 3, 0, 2),
+    ("first, in transactions", 10, "W 8T 2T", 30, 0, 3),
+    ("first, in transactions", 25, "W (8T)*3 T", 75, 0, 5),
+    ("duplicate, in transactions", 10, "W R", 10, 10, 2),
+    ("failing, in transactions", 10, "W W", 20, 0, 2),
+    # A message starts once the one before it in its group is confirmed.
+    ("first, of one group", 10, "W (U)*10", 20, 0, 11),
+    ("duplicate, of one group", 10, "W R", 10, 10, 2),
+    ("first, of a group each", 10, "W W", 20, 0, 2),
+    # Nothing is coalesced, so each is claimed by itself.
+    ("first, observed", 10, "(U)*10 W", 20, 0, 11),
+    ("duplicate, observed", 10, "(U)*10", 10, 0, 10),
 ]
 
 
@@ -117,8 +158,11 @@ class Stages:
 
 
 def write_units(bodies: Iterable[dict[str, Any]]) -> int:
-    """One for each statement, and one for each call that is a single write."""
-    return sum(len(each.get("Statements", "1")) for each in bodies if "RequestItems" not in each)
+    """One for each statement, one for each call that is a single write, two in a transaction."""
+    writes = [each for each in bodies if "RequestItems" not in each]
+    return sum(
+        2 if "TransactItems" in each else len(each.get("Statements", "1")) for each in writes
+    )
 
 
 def read_units(bodies: Iterable[dict[str, Any]]) -> int:
@@ -136,32 +180,75 @@ LEFT: dict[str, dict[str, dict[str, str]]] = {
     "expired": COMPLETION | {"expires_at": {"N": str(START // 1000)}},
     "busy": CLAIM | LATER | {"lease_expires_at": {"N": str(START + 60_000)}},
     "lapsed": CLAIM | LATER | {"lease_expires_at": {"N": str(START)}},
+    "parked unsent": {"status": {"S": "PARKED"}, "reason": {"S": "why"}},
+    "parked": {"status": {"S": "PARKED"}, "dead_lettered_at": {"N": str(START)}},
 }
 """What an earlier delivery has left."""
 
 REPORTED = {"busy", "failing"}
+
+RAISING: dict[str, Exception] = {"failing": ValueError(), "hopeless": PermanentFailure("why")}
+
+WAYS: dict[str, dict[str, Any]] = {
+    "park mode": {"parks": True},
+    "in transactions": {"transactional": True},
+    "observed": {"observes": True},
+}
+"""How a consumer may be set up."""
+
+
+def delivered_in(way: str, number: int) -> dict[str, Any]:
+    """One message as it is delivered."""
+    name = str(number)
+    match way:
+        case "of one group":
+            return fifo_order(name)
+        case "of a group each":
+            return fifo_order(name, group=name)
+        case "redelivered":
+            return order(name, attributes={"ApproximateReceiveCount": "2"})
+        case "redriven":
+            token = {"stringValue": f"theirs m-{number}", "dataType": "String"}
+            return order(name, messageAttributes={TOKEN_ATTRIBUTE: token})
+        case _:
+            return order(name)
+
+
+def counting_in(lab: Lab) -> Callable[..., None]:
+    """A processor with one effect, in a table of its own."""
+    table = f"{lab.table}-effects"
+    create_table(lab.client, table)
+
+    def process(message: Message, transaction: Transaction) -> None:
+        transaction.put(table, {"id": message.key})
+
+    return process
 
 
 @pytest.mark.parametrize("row", COSTS, ids=lambda row: f"{row[1]} {row[0]}")
 def test_cost(lab: Lab, row: tuple[str, int, str, int, int, int]) -> None:
     """A batch makes these calls and no others, for so many units, in so many round trips."""
     delivered, batch, calls, writes, reads, round_trips = row
-    what, _, redelivered = delivered.partition(", ")
+    what, _, way = delivered.partition(", ")
     kind = what.removeprefix("half ")
     numbers = range(0, batch, 2 if what.startswith("half ") else 1)
-    bench = Bench(lab.store, lab.clock)
+    bench = Bench(lab.store, lab.clock, **WAYS.get(way, {}))
+    if way == "in transactions":
+        # The emulator remembers tokens of all tests together.
+        object.__setattr__(bench.consumer, "new_owner", lambda: Owner(secrets.token_hex(16)))
+        process = counting_in(lab)
+        bench.behaviour = {str(number): process for number in range(batch)}
     for number in numbers:
         if kind in LEFT:
             texts = {"id": {"S": f"orders#{number}"}, "owner": {"S": "theirs"}}
             item = LEFT[kind] | texts | {"created_at": {"N": str(START - 2)}}
             lab.client.put_item(TableName=lab.table, Item=item)
-        if kind == "failing":
-            bench.behaviour[str(number)] = raising(ValueError())
+        if kind in RAISING:
+            bench.behaviour[str(number)] = raising(RAISING[kind])
     expected = stages(calls)
     passing = Stages(expected)
     lab.wire.always = passing
-    receives = {"ApproximateReceiveCount": "2" if redelivered else "1"}
-    failed = bench.deliver(*(order(str(number), attributes=receives) for number in range(batch)))
+    failed = bench.deliver(*(delivered_in(way, number) for number in range(batch)))
 
     assert len(failed) == (len(numbers) if kind in REPORTED else 0)
     assert not passing.left
@@ -189,3 +276,56 @@ def test_slow_processors(lab: Lab) -> None:
     assert bench.deliver(*(str(number) for number in range(10))) == []
     assert lab.wire.sent == ["BatchExecuteStatement", *["UpdateItem"] * 10]
     assert write_units(lab.wire.bodies) == 20
+
+
+@pytest.mark.parametrize(
+    ("kind", "calls"),
+    [
+        ("first", ["UpdateItem"] * 2),
+        ("duplicate", ["UpdateItem"]),
+        ("failing", ["UpdateItem", "DeleteItem"]),
+        ("hopeless", ["UpdateItem"] * 2),
+        ("first, with a result and a payload", ["UpdateItem"] * 2),
+    ],
+)
+def test_decorated(lab: Lab, kind: str, calls: list[str]) -> None:
+    """A decorated call is a claim and a completion; a duplicate is the claim alone."""
+    wiring = Wiring(
+        settings=settings_of(key_rule()), store=lab.store, clock=lab.clock, observer=Silent()
+    )
+    stores = "with" in kind
+
+    @idempotent(
+        name="charge",
+        key="order_id",
+        payload="order_id" if stores else None,
+        results="store" if stores else "discard",
+        lease_seconds=30,
+        wiring=wiring,
+    )
+    def charge(order_id: str) -> str:
+        if kind in RAISING:
+            raise RAISING[kind]
+        return order_id
+
+    if kind == "duplicate":
+        charge("a")
+        lab.wire.sent.clear()
+    if kind in RAISING:
+        with pytest.raises(type(RAISING[kind])):
+            charge("a")
+    else:
+        charge("a")
+    assert lab.wire.sent == calls
+
+
+class Silent:
+    """An observer that keeps nothing."""
+
+    def settled(self, *_: object, **__: object) -> None:
+        pass
+
+    def fell_back(self, error: Exception) -> None:
+        raise error
+
+    not_postponed = fell_back

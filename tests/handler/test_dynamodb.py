@@ -6,6 +6,7 @@ clock is manual, so pauses cost nothing.
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -21,11 +22,13 @@ from idempotent_lambda.claims import (
     Lapsed,
     LostLease,
     Owner,
+    Parked,
     Released,
     Request,
 )
+from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds
-from idempotent_lambda.dynamodb import DynamoDBClaimStore, new_client
+from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavailableError
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.requests import claim_of
@@ -126,7 +129,7 @@ class TestRoundTrips:
         alone(lab.store.claim, claim("dead"), deadline)
         lab.wire.sent.clear()
         later = START + 60_000
-        assert alone(lab.store.claim, claim(now=later), deadline) == Lapsed(1)
+        assert alone(lab.store.claim, claim(now=later), deadline) == Lapsed(1, Owner("dead"))
         taken = alone(lab.store.claim, claim(takeover=True, now=later), deadline)
         assert taken == Claimed(Owner("mine"), 2)
         assert lab.wire.sent == ["UpdateItem", "UpdateItem"]
@@ -168,16 +171,21 @@ class TestRequest:
         assert body["ExpressionAttributeValues"][":lease_expires_at"] == {"N": "1700000060000"}
         assert body["ExpressionAttributeValues"][":expires_at"] == {"N": "1700003600"}
 
-    @pytest.mark.parametrize("kind", ["claim", "takeover", "complete", "release"])
+    @pytest.mark.parametrize(
+        "kind", ["claim", "takeover", "redriven", "complete", "result", "release", "park", "mark"]
+    )
     def test_every_alias_is_used(self, dead: Dead, deadline: Deadline, kind: str) -> None:
         """Names and values are those of the expressions exactly: DynamoDB refuses others."""
         store, wire = dead
         wire.always = ONE_ATTEMPT
         match kind:
-            case "complete":
-                alone(store.complete, request(), deadline)
-            case "release":
-                alone(store.release, request(), deadline)
+            case "complete" | "release" | "park" | "mark":
+                alone(getattr(store, kind), replace(request(), reason="why"), deadline)
+            case "result":
+                alone(store.complete, replace(request(), result="[]"), deadline)
+            case "redriven":
+                asked = replace(claim(takeover=True), token="a", payload_hash="v1:b")
+                alone(store.claim, asked, deadline)
             case _:
                 alone(store.claim, claim(takeover=kind == "takeover"), deadline)
         (body,) = wire.bodies
@@ -234,6 +242,27 @@ class TestLostAnswers:
         alone(lab.store.claim, claim(), deadline)
         lab.wire.faults = [lost(loss)]
         assert alone(lab.store.complete, request(), deadline) == Completed(recovered=True)
+
+    @pytest.mark.parametrize("loss", LOSSES)
+    def test_parking_and_its_mark(self, lab: Lab, deadline: Deadline, loss: Exception) -> None:
+        """A parking that meets its own work is done, and so is the note of its copy."""
+        alone(lab.store.claim, claim(), deadline)
+        asked = replace(request(), reason="why")
+        lab.wire.faults = [lost(loss)]
+        assert alone(lab.store.park, asked, deadline) == Parked(Owner("mine"))
+        lab.wire.faults = [lost(loss)]
+        marked = Parked(Owner("mine"), dead_lettered=True)
+        assert alone(lab.store.mark, asked, deadline) == marked
+        assert lab.wire.sent == ["UpdateItem"] * 5
+
+    @pytest.mark.parametrize("loss", LOSSES)
+    def test_unlocking(self, lab: Lab, deadline: Deadline, loss: Exception) -> None:
+        """A copy that unlocked its record and did not hear of it has the claim."""
+        alone(lab.store.claim, claim("theirs"), deadline)
+        alone(lab.store.park, replace(request("theirs"), reason="why"), deadline)
+        lab.wire.faults = [lost(loss)]
+        outcome = alone(lab.store.claim, replace(claim(), token="theirs"), deadline)
+        assert outcome == Claimed(Owner("mine"), 1, recovered=True)
 
     @pytest.mark.parametrize("loss", LOSSES)
     def test_release(self, lab: Lab, deadline: Deadline, loss: Exception) -> None:
@@ -315,16 +344,14 @@ class TestRetries:
             broken(CONNECTION_CLOSED),
         ],
     )
-    @pytest.mark.parametrize(("kind", "attempts"), [("claim", 3), ("release", 3)])
-    def test_passing_failure(
-        self, dead: Dead, deadline: Deadline, fault: Fault, kind: str, attempts: int
-    ) -> None:
-        """What may pass is tried again: a claim or a release three times in all."""
+    @pytest.mark.parametrize("kind", ["claim", "release", "park", "mark"])
+    def test_passing_failure(self, dead: Dead, deadline: Deadline, fault: Fault, kind: str) -> None:
+        """What may pass is tried again, three times in all; only a completion insists."""
         store, wire = dead
         wire.always = fault
-        call, asked = (store.claim, claim()) if kind == "claim" else (store.release, request())
-        assert unavailable(alone(call, asked, deadline))
-        assert len(wire.sent) == attempts
+        asked = claim() if kind == "claim" else replace(request(), reason="why")
+        assert unavailable(alone(getattr(store, kind), asked, deadline))
+        assert len(wire.sent) == 3
 
     @pytest.mark.parametrize(
         "fault",
@@ -389,9 +416,9 @@ class TestRetries:
         """A table that says no is asked once, and the error carries what it said."""
         store, wire = dead
         wire.always = answered(status, code, "what it said")
-        for call in (store.complete, store.release):
+        for call in (store.complete, store.release, store.park, store.mark):
             wire.sent.clear()
-            error = refused(alone(call, request(), deadline))
+            error = refused(alone(call, replace(request(), reason="why"), deadline))
             assert len(wire.sent) == 1
             assert error.code == code
             assert "what it said" in str(error)
@@ -489,6 +516,9 @@ class TestDamage:
             ("lease_expires_at", {"N": "1.5"}),
             ("attempts", {"S": "many"}),
             ("created_at", None),
+            ("result", {"N": "1"}),
+            ("payload_hash", {"NULL": True}),
+            ("dead_lettered_at", {"S": "today"}),
         ],
     )
     def test_damaged_record(
@@ -509,13 +539,6 @@ class TestDamage:
 
 class TestClient:
     """The client that cold start makes."""
-
-    def test_configuration(self, aws: None) -> None:
-        """Timeouts are short and static, and the SDK makes a single attempt."""
-        del aws
-        config = new_client().meta.config
-        assert (config.connect_timeout, config.read_timeout) == (0.5, 1.0)
-        assert config.retries == {"mode": "standard", "total_max_attempts": 1}
 
     def test_the_environment_adds_no_attempts(
         self, aws: None, monkeypatch: pytest.MonkeyPatch, clock: ManualClock, deadline: Deadline

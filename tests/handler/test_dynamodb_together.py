@@ -687,7 +687,10 @@ class TestLook:
         clear(lab.wire)
         late = START + 3_600_000
         again = claims([TRIO[0], "orders#4"], now=late, redelivered=True)
-        assert lab.store.claim(again, deadline) == [*claimed(TRIO[:1]), Lapsed(1)]
+        assert lab.store.claim(again, deadline) == [
+            *claimed(TRIO[:1]),
+            Lapsed(1, owner_of("orders#4", "dead")),
+        ]
         assert traffic(lab.wire) == [(READ, [TRIO[0], "orders#4"]), (UPDATE, [TRIO[0]])]
 
 

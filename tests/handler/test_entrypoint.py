@@ -46,6 +46,29 @@ class Charge:
         pass
 
 charge = Charge()
+
+def transfer(message, transaction):
+    transaction.update(
+        "balances",
+        {"id": "total"},
+        UpdateExpression="ADD n :one",
+        ExpressionAttributeValues={":one": 1},
+    )
+
+def with_defaults(message, retries=3):
+    pass
+
+def anything(*all, **more):
+    pass
+
+def nothing():
+    pass
+
+def two(message, context):
+    pass
+
+def only_named(*, transaction):
+    pass
 LIMIT = 3
 """
 
@@ -65,6 +88,24 @@ class TestProcessor:
         package.write("shop/__init__.py", "")
         package.write("shop/orders.py", ORDERS)
         assert package.cold_start().load_processor("shop.orders.process")
+
+    @pytest.mark.parametrize("name", ["transfer", "with_defaults", "anything"])
+    def test_signatures(self, package: Package, name: str) -> None:
+        """It takes a message, and a transaction if it has a parameter of that name."""
+        package.write("orders.py", ORDERS)
+        assert package.cold_start().load_processor(f"orders.{name}")
+
+    @pytest.mark.parametrize("name", ["nothing", "two", "only_named"])
+    def test_cannot_be_called(self, package: Package, name: str) -> None:
+        """One that cannot be called so is refused at cold start, with what to write instead."""
+        package.write("orders.py", ORDERS)
+        load = package.cold_start().load_processor
+        with pytest.raises(InvalidProcessorError) as caught:
+            load(f"orders.{name}")
+        assert "it cannot be called with one message" in str(caught.value)
+        assert "write def process(message), or def process(message, transaction)" in str(
+            caught.value
+        )
 
     @pytest.mark.parametrize("name", ["process", "", "orders.", ".process", "."])
     def test_not_a_name(self, package: Package, name: str) -> None:
@@ -93,7 +134,9 @@ class TestProcessor:
         with pytest.raises(InvalidProcessorError) as caught:
             load("orders.proces")
         assert str(caught.value).startswith("processor 'orders.proces': 'orders' has no such func")
-        assert "it has later, lazily, lazily_later, process, refund" in str(caught.value)
+        assert "it has anything, later, lazily, lazily_later, nothing, only_named, " in str(
+            caught.value
+        )
         assert "dumps" not in str(caught.value)
 
     def test_not_callable(self, package: Package) -> None:
@@ -220,6 +263,29 @@ def test_handler_on_the_emulator(
             "completed_at",
         }
         assert before + 3599 <= int(item["expires_at"]["N"]) <= time.time() + 3602
+
+
+@pytest.mark.emulator
+def test_a_transactional_processor(
+    package: Package,
+    emulator: Emulator,
+    account: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A processor that has the parameter is given a transaction, and counts each order once."""
+    for name, value in emulator.environment(account).items():
+        monkeypatch.setenv(name, value)
+    client = emulator.client("dynamodb", account)
+    create_table(client)
+    create_table(client, "balances")
+    package.write("orders.py", ORDERS)
+    module = package.cold_start(IDEMPOTENCY_PROCESSOR="orders.transfer")
+    for _ in range(2):
+        assert deliver(module, order("a"), order("b")) == []
+    assert set(outcomes(capsys).values()) == {"duplicate"}
+    (item,) = client.scan(TableName="balances")["Items"]
+    assert item["n"] == {"N": "2"}
 
 
 def test_unreachable_table(package: Package, capsys: pytest.CaptureFixture[str]) -> None:

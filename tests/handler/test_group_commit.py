@@ -345,7 +345,8 @@ class Crowd:
 
 def concurrent(bench: Bench, concurrency: int) -> Bench:
     """The bench with processors side by side."""
-    bench.consumer = replace(bench.consumer, concurrency=concurrency)
+    settings = replace(bench.consumer.settings, concurrency=concurrency)
+    bench.consumer = replace(bench.consumer, settings=settings)
     return bench
 
 

@@ -1,6 +1,7 @@
 """From delivery to key and record id: injective, or an error that says what to do."""
 
 import json
+from enum import Enum, IntEnum
 from typing import Any
 
 import pytest
@@ -13,18 +14,31 @@ from idempotent_lambda.errors import (
     UndecodableBodyError,
     UnsupportedKeyError,
 )
-from idempotent_lambda.keys import Key, KeyRule, record_id
+from idempotent_lambda.keys import Key, KeyRule, namespaced, record_id
 from idempotent_lambda.messages import deliveries_of
 
 from .bench import Bench
-from .events import event, order, record
+from .events import (
+    STREAM_ARN,
+    bus_event,
+    event,
+    fifo_order,
+    key_rule,
+    kinesis_record,
+    notification,
+    order,
+    record,
+    s3_record,
+    sns_record,
+    stream_record,
+)
 
 
 def key(expression: str, body: Any, **changes: Any) -> Key:
     """The key of a message with this body: text as it is, anything else as JSON."""
     text = body if isinstance(body, str) else json.dumps(body)
     (delivery,) = deliveries_of(event(record(text, **changes)))
-    return KeyRule.compile(namespace="orders", expression=expression).key_of(delivery)
+    return key_rule(expression=expression).key_of(delivery)
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
@@ -39,6 +53,7 @@ SCALARS = (
     | st.integers(1990, 2100).map(lambda size: "x" * size)
     | st.integers(990, 1100).map(lambda size: "é" * size)
 )
+NAMES = st.from_regex(r"[A-Za-z0-9_.-]{1,100}", fullmatch=True)
 VALUES = SCALARS | st.lists(SCALARS, min_size=1, max_size=4)
 
 
@@ -95,6 +110,36 @@ class TestInjective:
         assume(len(one.encode()) <= 255 and len(other.encode()) <= 255)
         assert record_id(one, value) != record_id(other, second)
 
+    @given(NAMES, TEXTS, VALUES, VALUES)
+    @example("charge", "orders", "x" * 3000, "x" * 3000)
+    @example("charge", "orders", "a", '##@charge#"a"')
+    @example("charge", "orders", "a", "#@charge#a")
+    @example("charge", "orders", "a", "@charge#a")
+    @example("charge", "orders", "a", "charge#a")
+    @example("a", "orders", ["x"], '##@a##["x"]')
+    def test_functions_and_messages(self, name: str, consumer: str, one: Any, other: Any) -> None:
+        """No call of a function shares a record with a message, of its consumer or another."""
+        assume("#" not in consumer and len(consumer.encode()) <= 255)
+        call = record_id(namespaced("orders", name), one)
+        assert call != record_id("orders", other)
+        assert call != record_id(consumer, other)
+
+    @given(NAMES, NAMES, VALUES, VALUES)
+    @example("a", "a.b", "x", "x")
+    @example("a", "b", "x" * 3000, "x" * 3000)
+    def test_functions(self, one: str, other: str, value: Any, second: Any) -> None:
+        """Calls of functions with different names, or of different values, share no record."""
+        assume(one != other or typed(value) != typed(second))
+        assert record_id(namespaced("n", one), value) != record_id(namespaced("n", other), second)
+
+    @given(TEXTS, TEXTS, NAMES, VALUES, VALUES)
+    def test_functions_of_consumers(
+        self, one: str, other: str, name: str, value: Any, second: Any
+    ) -> None:
+        """Functions of one name in different consumers share no record."""
+        assume(one != other and "#" not in one + other)
+        assert record_id(namespaced(one, name), value) != record_id(namespaced(other, name), second)
+
     @given(VALUES)
     def test_one_value_has_one_id_that_fits(self, value: Any) -> None:
         """The id is the same each time, begins with the namespace and keeps DynamoDB's limit."""
@@ -143,6 +188,42 @@ def test_record_id(value: Any, whole: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "whole"),
+    [
+        ("42", "orders##@charge#42"),
+        (42, "orders##@charge##42"),
+        ("#42", 'orders##@charge##"#42"'),
+        (["a", 1], 'orders##@charge##["a",1]'),
+    ],
+)
+def test_record_id_of_a_call(value: Any, whole: str) -> None:
+    """Ids of decorated functions are these, for ever."""
+    assert record_id(namespaced("orders", "charge"), value) == whole
+
+
+@pytest.mark.parametrize("value", ["x" * 3000, ["é" * 3000]])
+def test_byte_limit_of_a_call(value: Any) -> None:
+    """The longest namespace and name still leave room for a long key's hash."""
+    whole = record_id(namespaced("n" * 255, "f" * 100), value)
+    assert whole.startswith(f"{'n' * 255}##@{'f' * 100}##sha256:")
+    assert len(whole.encode()) <= 2048
+
+
+@pytest.mark.parametrize("name", ["charge", "a", "x" * 100, "Orders.charge-2_b", "7"])
+def test_name(name: str) -> None:
+    """A function's name is 1 to 100 letters, digits, dots, underscores and hyphens."""
+    assert namespaced("orders", name) == f"orders##@{name}"
+
+
+@pytest.mark.parametrize("name", ["", "x" * 101, "a#b", "#", "a b", "é", "a\n", "a/b", "@a", "٣"])
+def test_no_name(name: str) -> None:
+    """Anything else is refused, with the rule."""
+    with pytest.raises(ValueError, match="must be 1 to 100 characters of A-Z a-z 0-9") as caught:
+        namespaced("orders", name)
+    assert repr(name) in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("value", "hashed"),
     [("x" * 2041, False), ("x" * 2042, True), ("é" * 1020, False), ("é" * 1021, True)],
 )
@@ -159,11 +240,198 @@ def test_hash_is_sha256() -> None:
     assert record_id("orders", "x" * 3000) == f"orders##sha256:{digest}"
 
 
+UPLOAD = ["orders", "orders/a.json", "null", "0A", "ObjectCreated:Put"]
+
+
+def preset(whole: Any) -> Key:
+    """The key of an event's only message, without an expression."""
+    (delivery,) = deliveries_of(whole)
+    return key_rule().key_of(delivery)
+
+
+def versioned(version: str | None) -> dict[str, Any]:
+    """An upload to a bucket with, or suspended, versions."""
+    whole: dict[str, Any] = s3_record()
+    whole["s3"]["object"]["versionId"] = version
+    return whole
+
+
+class TestPreset:
+    """Without an expression the key is what every repetition of the event shares."""
+
+    @pytest.mark.parametrize(
+        ("whole", "value"),
+        [
+            (event(record("no JSON", message_id="3d7b-1")), "3d7b-1"),
+            (event(fifo_order("a")), "m-a"),
+            (event(record(json.dumps(notification("x", "n-7")))), "n-7"),
+            (event(sns_record("x", "n-7")), "n-7"),
+            (event(record(json.dumps(bus_event("a", "b-7")))), "b-7"),
+            (bus_event("a", "b-7"), "b-7"),
+            (event(record(json.dumps(event(s3_record())))), UPLOAD),
+            (event(s3_record()), UPLOAD),
+            (event(versioned("v7")), [*UPLOAD[:2], "v7", *UPLOAD[3:]]),
+            (event(versioned(None)), UPLOAD),
+            (event(s3_record(sequencer=None)), [*UPLOAD[:3], "R1", UPLOAD[4]]),
+            (event(kinesis_record("a", "9")), [STREAM_ARN, "shardId-000000000000:9"]),
+            (event(stream_record("a", "9")), "e-9"),
+        ],
+    )
+    def test_sources(self, whole: Any, value: Any) -> None:
+        """Each source has its own, and a body that is not JSON is no hindrance."""
+        assert preset(whole).record_id == record_id("orders", value)
+
+    def test_a_new_delivery_of_the_same_thing(self) -> None:
+        """A notification that SNS sends to the queue again is a new message with the same key."""
+        body = json.dumps(notification("x"))
+        assert preset(event(record(body))) == preset(event(record(body, message_id="m-2")))
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            s3_record("orders/b.json"),
+            s3_record(sequencer="0B"),
+            s3_record(eventName="ObjectRemoved:Delete"),
+            s3_record(sequencer=None, responseElements={"x-amz-request-id": "0B"}),
+            versioned("v1"),
+        ],
+    )
+    def test_different_uploads(self, other: dict[str, Any]) -> None:
+        """Two events of a bucket that differ in object, version, time or kind have two keys."""
+        assert preset(event(s3_record())) != preset(event(other))
+
+    def test_one_stream_beside_another(self) -> None:
+        """Kinesis counts in each stream, so the same number in another one is another key."""
+        arn = f"{STREAM_ARN}-2"
+        assert preset(event(kinesis_record("a"))) != preset(
+            event(kinesis_record("a", eventSourceARN=arn))
+        )
+
+    @pytest.mark.parametrize(
+        "whole",
+        [
+            {"order_id": "o-1"},
+            {},
+            {"id": "o-1"},
+            event(kinesis_record("a", eventID=None)),
+            event(s3_record(sequencer=None, responseElements={})),
+            {"detail-type": "x", "detail": {}},
+        ],
+    )
+    def test_none(self, whole: Any) -> None:
+        """An event that no repetition can be told by needs an expression, and the error says so."""
+        with pytest.raises(MissingKeyError) as caught:
+            preset(whole)
+        assert str(caught.value) == (
+            "this event has no id that its repetitions share: set idempotency.key (a field of a "
+            "JSON body is body.name)"
+        )
+        assert caught.value.expression is None
+
+    @pytest.mark.parametrize(
+        "whole",
+        [
+            event(order("o-1")),
+            event(fifo_order("o-1")),
+            event(record(json.dumps(notification('{"id": "o-1"}')))),
+            event(sns_record('{"id": "o-1"}')),
+            event(kinesis_record("o-1")),
+            {"id": "o-1"},
+        ],
+    )
+    def test_an_expression_comes_first(self, whole: Any) -> None:
+        """One expression over the body has the same key from every source."""
+        (delivery,) = deliveries_of(whole)
+        assert key_rule(expression="body.id").key_of(delivery) == Key("o-1", "orders#o-1")
+
+    @pytest.mark.parametrize(
+        "whole", [bus_event("o-1"), event(record(json.dumps(bus_event("o-1"))))]
+    )
+    def test_an_expression_over_the_bus(self, whole: Any) -> None:
+        """The body of an EventBridge event is all of it, on both ways."""
+        (delivery,) = deliveries_of(whole)
+        assert key_rule(expression="body.detail.id").key_of(delivery).text == "o-1"
+
+
+MISSING = [None, "", [], {}, {"a": 1}, ["a", None], ["a", ""], ["a", []], ["a", ["b"]], ["a", {}]]
+
+
+class Plan(str, Enum):  # noqa: UP042  # formats as its name, unlike its value
+    """A text with a name."""
+
+    MONTHLY = "monthly"
+
+
+class Rank(IntEnum):
+    """A number with a name."""
+
+    FIRST = 1
+
+
+class TestValues:
+    """Keys that are given, or found in arguments of a function."""
+
+    def test_arguments(self) -> None:
+        """An expression finds the key in a function's arguments."""
+        rule = key_rule("orders", "event.order.id")
+        assert rule.key_in({"event": {"order": {"id": 7}}, "n": object()}) == Key("7", "orders##7")
+
+    def test_nothing_in_arguments(self) -> None:
+        """Arguments without it have no key."""
+        with pytest.raises(MissingKeyError, match=r"'event\.id' finds nothing"):
+            key_rule("orders", "event.id").key_in({"event": {}})
+
+    @pytest.mark.parametrize(
+        ("value", "whole"),
+        [
+            ("a", "orders#a"),
+            (7, "orders##7"),
+            (["a", 7], 'orders##["a",7]'),
+            (Plan.MONTHLY, "orders#monthly"),
+            ([Plan.MONTHLY], 'orders##["monthly"]'),
+            (Rank.FIRST, "orders##1"),
+        ],
+    )
+    def test_given(self, value: Any, whole: str) -> None:
+        """A value makes the key that a message with this value would have, name or no name."""
+        assert KeyRule("orders", "the function").key_for(value).record_id == whole
+
+    @pytest.mark.parametrize("value", MISSING)
+    def test_missing(self, value: object) -> None:
+        """What is no key in a message is none here."""
+        with pytest.raises(MissingKeyError, match="'the function' finds"):
+            KeyRule("orders", "the function").key_for(value)
+
+    @pytest.mark.parametrize(
+        ("value", "found"),
+        [
+            (1.0, "a number that is not whole"),
+            (b"a", "a bytes"),
+            (("a", 1), "a tuple"),
+            ({"a"}, "a set"),
+            (["a", b"b"], "a bytes"),
+            (object(), "a object"),
+            (float("nan"), "a number that is not whole"),
+        ],
+    )
+    def test_unsupported(self, value: object, found: str) -> None:
+        """Anything else in Python is refused by its type, without its value."""
+        with pytest.raises(UnsupportedKeyError, match=f"the key holds {found}: send it as text"):
+            KeyRule("orders", "the function").key_for(value)
+
+    @pytest.mark.parametrize("expression", ["body", "[body, eventID]", "length(body)", "body.id"])
+    def test_bytes(self, expression: str) -> None:
+        """Kinesis data that is no text is no key, and rejects its message alone."""
+        (delivery,) = deliveries_of(event(kinesis_record(b"\xff\xfe")))
+        with pytest.raises(MessageError):
+            key_rule(expression=expression).key_of(delivery)
+
+
 class TestFound:
     """What an expression finds."""
 
     def test_message_id(self) -> None:
-        """By default the key is the id of the message."""
+        """The key may be the id of the message."""
         found = key("messageId", "no JSON", message_id="3d7b-1")
         assert found == Key("3d7b-1", "orders#3d7b-1")
 
@@ -194,9 +462,6 @@ class TestFound:
     def test_body_of_text(self) -> None:
         """A body that is no JSON is text, and may be the key itself."""
         assert key("body", "order 7") == Key("order 7", "orders#order 7")
-
-
-MISSING = [None, "", [], {}, {"a": 1}, ["a", None], ["a", ""], ["a", []], ["a", ["b"]], ["a", {}]]
 
 
 class TestMissing:
@@ -305,7 +570,7 @@ def test_errors_name_input_rule_and_remedy() -> None:
     assert str(caught.value) == (
         "key expression 'body.order_id' finds nothing; every message needs a non-empty text, a "
         "whole number, true or false, or an array of these: correct the producer or "
-        "idempotency.key (a field of a JSON body is body.name)"
+        "the expression, idempotency.key (a field of a JSON body is body.name)"
     )
     assert caught.value.expression == "body.order_id"
 
@@ -315,8 +580,7 @@ def test_a_missing_body_is_not_blamed_on_the_key() -> None:
     broken = order("a")
     del broken["body"]
     (delivery,) = deliveries_of(event(broken))
-    rule = KeyRule.compile(namespace="orders", expression="messageId")
-    assert rule.key_of(delivery).text == "m-a"
+    assert key_rule(expression="messageId").key_of(delivery).text == "m-a"
 
 
 class TestCompile:
@@ -326,12 +590,12 @@ class TestCompile:
     def test_namespace(self, namespace: str) -> None:
         """A namespace is 1 to 255 bytes of text without the separator."""
         with pytest.raises(ValueError, match="1 to 255 bytes of text without '#'"):
-            KeyRule.compile(namespace=namespace, expression="messageId")
+            key_rule(namespace)
 
     @pytest.mark.parametrize("namespace", ["x", "x" * 255, "é" * 127, "orders/v1"])
     def test_namespace_within_limits(self, namespace: str) -> None:
         """Anything else is a namespace."""
-        rule = KeyRule.compile(namespace=namespace, expression="messageId")
+        rule = key_rule(namespace)
         assert rule.namespace == namespace
 
     @pytest.mark.parametrize(
@@ -340,7 +604,7 @@ class TestCompile:
     def test_syntax(self, expression: str) -> None:
         """What is no JMESPath is refused with its own text in the error."""
         with pytest.raises(ValueError, match="no JMESPath expression") as caught:
-            KeyRule.compile(namespace="orders", expression=expression)
+            key_rule(expression=expression)
         assert repr(expression) in str(caught.value)
         assert "\n" not in str(caught.value)
 
@@ -350,10 +614,10 @@ class TestCompile:
     def test_expressions_that_find_a_key_in_nothing(self, expression: str) -> None:
         """A constant would be the key of every message without one, and swallow all but one."""
         with pytest.raises(ValueError, match=r"JMESPath|constant|without"):
-            KeyRule.compile(namespace="orders", expression=expression)
+            key_rule(expression=expression)
 
     @pytest.mark.parametrize("expression", ["nosuch(body)", "length()", "&body.id"])
     def test_expressions_that_never_find_a_key(self, expression: str) -> None:
         """An unknown function or a bare reference fails at cold start, not at every message."""
         with pytest.raises(ValueError, match="JMESPath"):
-            KeyRule.compile(namespace="orders", expression=expression)
+            key_rule(expression=expression)

@@ -1,6 +1,7 @@
 """The life of one claim: every row of the table of transitions, and what is no row."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -11,16 +12,25 @@ from idempotent_lambda.claims import (
     Duplicate,
     Lapsed,
     LostLease,
+    Mismatch,
     Owner,
+    Parked,
     Released,
 )
-from idempotent_lambda.clock import EpochMillis
+from idempotent_lambda.clock import EpochMillis, Seconds
+from idempotent_lambda.errors import PermanentFailure
 from idempotent_lambda.lifecycle import (
+    INTERRUPTED,
+    NOBODY,
     Claim,
     Complete,
+    DeadLetter,
+    DeadLettered,
     End,
     Interrupted,
+    Mark,
     Outcome,
+    Park,
     PutOff,
     Raised,
     Release,
@@ -28,18 +38,27 @@ from idempotent_lambda.lifecycle import (
     Returned,
     Run,
     Settled,
+    Settlement,
     Step,
     Unanswered,
+    Wait,
+    Waited,
     advance,
+    raised,
+    settlement,
 )
 
 from .bench import refused, unavailable
 
-ME = Owner("me")
+ME, THEM = Owner("me"), Owner("them")
 MINE = Claimed(ME, 1)
+LEASE_END = EpochMillis(1)
+ACTIONS = ({"Delete": {"TableName": "orders", "Key": {"id": {"S": "a"}}}},)
 UNWRITTEN = Unanswered(ME, unavailable())
 MAYBE_WRITTEN = Unanswered(ME, unavailable(maybe_written=True))
 REFUSED = Unanswered(ME, refused())
+PARKED_UNSENT = Settled(Outcome.PARKED, acknowledged=False)
+PARKED = Settled(Outcome.PARKED, acknowledged=True)
 
 
 @pytest.mark.parametrize("takeover", [True, False])
@@ -49,8 +68,12 @@ REFUSED = Unanswered(ME, refused())
         (MINE, Run(MINE)),
         (Claimed(ME, 3, recovered=True), Run(Claimed(ME, 3, recovered=True))),
         (Duplicate(), Settled(Outcome.DUPLICATE, acknowledged=True)),
-        (Busy(EpochMillis(1)), Settled(Outcome.BUSY, acknowledged=False)),
-        (Lapsed(2), PutOff(2)),
+        (Duplicate("1"), Settled(Outcome.DUPLICATE, acknowledged=True)),
+        (Busy(LEASE_END), Settled(Outcome.BUSY, acknowledged=False, busy_until=LEASE_END)),
+        (Lapsed(2, THEM), PutOff(2)),
+        (Parked(THEM, dead_lettered=True), PARKED),
+        (Parked(THEM, dead_lettered=False), DeadLetter(THEM)),
+        (Mismatch(), Settled(Outcome.REJECTED, acknowledged=False)),
         (UNWRITTEN, Settled(Outcome.UNAVAILABLE, acknowledged=False)),
         (REFUSED, Settled(Outcome.UNAVAILABLE, acknowledged=False)),
         (MAYBE_WRITTEN, Release(ME, Outcome.UNAVAILABLE)),
@@ -61,17 +84,82 @@ def test_after_claim(takeover: bool, reply: Reply, following: Step | End) -> Non
     assert advance(Claim(takeover), reply) == following
 
 
+def test_what_lapsed_is_parked_where_that_is_asked_for() -> None:
+    """Interrupted work is set aside by the owner that was seen, and not put off."""
+    assert advance(Claim(parks=True), Lapsed(2, THEM)) == Park(THEM, INTERRUPTED)
+
+
+def test_a_live_claim_is_waited_for_where_nothing_delivers_again() -> None:
+    """A source without a visibility timeout waits for the lease; then it claims as before."""
+    claim = Claim(waits=True, parks=True)
+    waiting = advance(claim, Busy(LEASE_END))
+    assert waiting == Wait(claim, LEASE_END)
+    assert advance(waiting, Waited(in_time=True)) == claim
+    busy = Settled(Outcome.BUSY, acknowledged=False, busy_until=LEASE_END)
+    assert advance(waiting, Waited(in_time=False)) == busy
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [Duplicate(), Busy(LEASE_END), Lapsed(1, THEM), Parked(THEM), Mismatch(), UNWRITTEN, REFUSED],
+)
+@pytest.mark.parametrize("claim", [Claim(observes=True), Claim(observes=True, parks=True)])
+def test_observed(claim: Claim, reply: Reply) -> None:
+    """Observe mode suppresses nothing: what would not have run runs, without a claim."""
+    run = advance(claim, reply)
+    assert run == Run(NOBODY, observed=True)
+    assert advance(run, Returned()) == Settled(Outcome.OBSERVED, acknowledged=True)
+    failed = Settled(Outcome.FAILED, acknowledged=False)
+    assert advance(run, Raised(ValueError())) == failed
+    assert advance(run, Raised(PermanentFailure())) == failed
+    assert advance(run, Interrupted(SystemExit())) == Settled(Outcome.INTERRUPTED)
+
+
+def test_observe_mode_claims_what_is_free() -> None:
+    """What would have run anyway is claimed and completed, so that the next one is known."""
+    run = advance(Claim(observes=True), MINE)
+    assert run == Run(MINE, observed=True)
+    assert advance(Run(MINE, observed=True), Returned()) == Complete(ME, observed=True)
+    assert advance(Run(MINE, observed=True), Raised(ValueError())) == Release(ME, Outcome.FAILED)
+
+
+@pytest.mark.parametrize("reply", [MAYBE_WRITTEN, REFUSED, LostLease(completed=False)])
+def test_observe_mode_does_without_the_completion(reply: Reply) -> None:
+    """In observe mode nothing is delivered again for want of a completion."""
+    end = Settled(Outcome.OBSERVED, acknowledged=True)
+    assert advance(Complete(ME, observed=True), reply) == end
+
+
 @pytest.mark.parametrize(
     ("reply", "following"),
     [
         (Returned(), Complete(ME)),
+        (Returned("{}", ACTIONS), Complete(ME, "{}", ACTIONS)),
         (Raised(ValueError()), Release(ME, Outcome.FAILED)),
+        (Raised(PermanentFailure("no such card")), Park(ME, "no such card")),
         (Interrupted(SystemExit()), Settled(Outcome.INTERRUPTED, acknowledged=False)),
     ],
 )
 def test_after_run(reply: Reply, following: Step | End) -> None:
     """Returned means done, raised means not done, and interrupted means nobody knows."""
     assert advance(Run(MINE), reply) == following
+
+
+@pytest.mark.parametrize(
+    ("error", "own"),
+    [
+        (ValueError(), True),
+        (PermanentFailure(), True),
+        (MemoryError(), False),
+        (SystemExit(), False),
+        (KeyboardInterrupt(), False),
+        (GeneratorExit(), False),
+    ],
+)
+def test_what_raising_means(error: BaseException, own: bool) -> None:
+    """Only what the code raises of its own accord says: not done."""
+    assert isinstance(raised(error), Raised if own else Interrupted)
+    assert raised(error).error is error
 
 
 @pytest.mark.parametrize(
@@ -89,6 +177,23 @@ def test_after_run(reply: Reply, following: Step | End) -> None:
 def test_after_complete(reply: Reply, following: Step | End) -> None:
     """After the effect nothing is given back, and only a proven completion is acknowledged."""
     assert advance(Complete(ME), reply) == following
+    assert advance(Complete(ME, "{}"), reply) == following
+
+
+@pytest.mark.parametrize(
+    ("reply", "following"),
+    [
+        (Completed(), Settled(Outcome.COMPLETED, acknowledged=True)),
+        (LostLease(completed=True), Settled(Outcome.LOST_LEASE, acknowledged=True)),
+        (LostLease(completed=False), Settled(Outcome.LOST_LEASE, acknowledged=False)),
+        (UNWRITTEN, Release(ME, Outcome.FAILED)),
+        (REFUSED, Release(ME, Outcome.FAILED)),
+        (MAYBE_WRITTEN, Release(ME, Outcome.UNCONFIRMED)),
+    ],
+)
+def test_after_commit(reply: Reply, following: Step | End) -> None:
+    """What is not committed is given back: without its record it cannot be committed late."""
+    assert advance(Complete(ME, actions=ACTIONS), reply) == following
 
 
 @pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.NOT_STARTED, Outcome.UNAVAILABLE])
@@ -101,30 +206,74 @@ def test_after_release(outcome: Outcome, reply: Reply) -> None:
     assert following == Settled(outcome, acknowledged=False)
 
 
+@pytest.mark.parametrize("step", [Park(ME, "why"), Mark(ME)])
+@pytest.mark.parametrize(
+    ("reply", "following"),
+    [
+        (Parked(ME, dead_lettered=True), PARKED),
+        (LostLease(completed=True), Settled(Outcome.LOST_LEASE, acknowledged=True)),
+        (LostLease(completed=False), Settled(Outcome.LOST_LEASE, acknowledged=False)),
+        (UNWRITTEN, PARKED_UNSENT),
+        (MAYBE_WRITTEN, PARKED_UNSENT),
+        (REFUSED, PARKED_UNSENT),
+    ],
+)
+def test_after_park_and_mark(step: Step, reply: Reply, following: Step | End) -> None:
+    """Only what is proven to be parked with its copy sent is acknowledged."""
+    assert advance(step, reply) == following
+
+
+def test_a_copy_is_sent_before_it_is_noted() -> None:
+    """Parked, then the copy, then the note of it, then acknowledged."""
+    assert advance(Park(ME, "why"), Parked(ME)) == DeadLetter(ME)
+    assert advance(DeadLetter(ME), DeadLettered()) == Mark(ME)
+    assert advance(Mark(ME), Parked(ME, dead_lettered=True)) == PARKED
+
+
+@pytest.mark.parametrize("reply", [UNWRITTEN, MAYBE_WRITTEN, REFUSED])
+def test_a_copy_that_is_not_sent(reply: Reply) -> None:
+    """Without its copy a parked message is not acknowledged: the next delivery sends one."""
+    assert advance(DeadLetter(ME), reply) == PARKED_UNSENT
+
+
 STEPS: dict[str, Step] = {
     "claim": Claim(takeover=True),
+    "wait": Wait(Claim(waits=True), LEASE_END),
     "run": Run(MINE),
     "complete": Complete(ME),
+    "commit": Complete(ME, actions=ACTIONS),
     "release": Release(ME, Outcome.FAILED),
+    "park": Park(ME, "why"),
+    "dead-letter": DeadLetter(ME),
+    "mark": Mark(ME),
 }
 REPLIES: dict[str, Reply] = {
     "claimed": MINE,
     "duplicate": Duplicate(),
-    "busy": Busy(EpochMillis(1)),
-    "lapsed": Lapsed(1),
+    "busy": Busy(LEASE_END),
+    "lapsed": Lapsed(1, THEM),
+    "parked": Parked(ME, dead_lettered=True),
+    "mismatch": Mismatch(),
     "completed": Completed(),
     "lost": LostLease(completed=True),
     "released": Released(),
     "returned": Returned(),
     "raised": Raised(ValueError()),
     "interrupted": Interrupted(SystemExit()),
+    "dead-lettered": DeadLettered(),
+    "waited": Waited(in_time=False),
     "unanswered": UNWRITTEN,
 }
 LEGAL = {
-    "claim": {"claimed", "duplicate", "busy", "lapsed", "unanswered"},
+    "claim": {"claimed", "duplicate", "busy", "lapsed", "parked", "mismatch", "unanswered"},
+    "wait": {"waited"},
     "run": {"returned", "raised", "interrupted"},
     "complete": {"completed", "lost", "unanswered"},
+    "commit": {"completed", "lost", "unanswered"},
     "release": {"released", "lost", "unanswered"},
+    "park": {"parked", "lost", "unanswered"},
+    "dead-letter": {"dead-lettered", "unanswered"},
+    "mark": {"parked", "lost", "unanswered"},
 }
 ILLEGAL = [
     (step, reply) for step, reply in itertools.product(STEPS, REPLIES) if reply not in LEGAL[step]
@@ -139,7 +288,7 @@ def test_illegal_reply(step: str, reply: str) -> None:
 
 
 def test_what_is_acknowledged() -> None:
-    """Of all first steps and replies, three ends acknowledge: completed, duplicate, lost to it."""
+    """Of all steps and replies these ends acknowledge: completed, or parked and dead-lettered."""
     acknowledged = set()
     for step, reply in ((step, reply) for step, replies in LEGAL.items() for reply in replies):
         end = advance(STEPS[step], REPLIES[reply])
@@ -147,9 +296,34 @@ def test_what_is_acknowledged() -> None:
             acknowledged.add((step, reply))
     assert acknowledged == {
         ("claim", "duplicate"),
+        ("claim", "parked"),
         ("complete", "completed"),
         ("complete", "lost"),
+        ("commit", "completed"),
+        ("commit", "lost"),
+        ("park", "parked"),
+        ("park", "lost"),
+        ("mark", "parked"),
+        ("mark", "lost"),
     }
+
+
+@pytest.mark.parametrize(
+    ("step", "more"),
+    [
+        (Complete(ME), {}),
+        (Complete(ME, "[1]", ACTIONS), {"result": "[1]", "actions": ACTIONS}),
+        (Release(ME, Outcome.FAILED), {}),
+        (Park(ME, "why"), {"reason": "why"}),
+        (Mark(ME), {}),
+    ],
+)
+def test_settlement(step: Settlement, more: dict[str, object]) -> None:
+    """A settlement asks for its owner's record, with what the step has to say and no more."""
+    asked = settlement(step, record_id="orders#1", now=EpochMillis(7), retention=Seconds(60))
+    plain = settlement(Mark(ME), record_id="orders#1", now=EpochMillis(7), retention=Seconds(60))
+    assert (plain.record_id, plain.owner, plain.now, plain.retention) == ("orders#1", ME, 7, 60)
+    assert asked == replace(plain, **more)
 
 
 def test_outcomes_are_the_words_of_the_log() -> None:
@@ -166,4 +340,7 @@ def test_outcomes_are_the_words_of_the_log() -> None:
         "not_started",
         "deferred",
         "rejected",
+        "blocked",
+        "parked",
+        "observed",
     }

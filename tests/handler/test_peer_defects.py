@@ -57,8 +57,8 @@ def test_a_lost_release_answer_does_not_delete_the_next_claim(lab: Lab) -> None:
 
 def test_expiry_shorter_than_the_run_does_not_override_a_live_claim(bench: Bench) -> None:
     """A retention of 1 s lets nobody in while a claim of 30 s is live."""
-    brief = replace(bench.consumer, retention=Seconds(1))
-    bench.consumer = brief
+    brief = replace(bench.consumer.settings, retention=Seconds(1))
+    bench.consumer = replace(bench.consumer, settings=brief)
     second = []
 
     def deliver_again(_: Message) -> None:

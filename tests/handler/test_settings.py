@@ -5,6 +5,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from idempotent_lambda.errors import InvalidSettingsError
+from idempotent_lambda.lifecycle import Claim
 from idempotent_lambda.settings import Settings
 
 COMPLETE = {
@@ -15,8 +16,12 @@ COMPLETE = {
     "IDEMPOTENCY_RETENTION_SECONDS": "1900800",
     "IDEMPOTENCY_LEASE_MARGIN_MILLIS": "7000",
     "IDEMPOTENCY_MINIMUM_REMAINING_MILLIS": "2000",
+    "IDEMPOTENCY_MAX_RECEIVE_COUNT": "5",
     "IDEMPOTENCY_CONCURRENCY": "4",
     "IDEMPOTENCY_LOG_KEYS": "hashed",
+    "IDEMPOTENCY_ON_INTERRUPTED": "park",
+    "IDEMPOTENCY_MODE": "observe",
+    "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL": "https://sqs.example/orders-dlq",
 }
 REQUIRED = {
     name: COMPLETE[name]
@@ -49,18 +54,64 @@ def test_complete() -> None:
     assert settings.retention == 1_900_800
     assert settings.lease_margin == 7000
     assert settings.minimum_remaining == 2000
+    assert settings.max_receive_count == 5
     assert settings.concurrency == 4
     assert settings.hash_keys is True
+    assert settings.parks is True
+    assert settings.observes is True
+    assert settings.dead_letter_queue_url == "https://sqs.example/orders-dlq"
 
 
 def test_defaults() -> None:
-    """Without the others the key is the message id, times are the module's, keys are plain."""
+    """Without the others keys are preset and plain, times are the module's, work is done again."""
     settings = Settings.from_environment(REQUIRED)
-    assert settings.key_rule.expression == "messageId"
+    assert (settings.key_rule.expression, settings.key_rule.search) == (None, None)
     assert settings.lease_margin == 5000
     assert settings.minimum_remaining == 1000
+    assert settings.max_receive_count == 3
     assert settings.concurrency == 1
     assert settings.hash_keys is False
+    assert settings.parks is False
+    assert settings.observes is False
+    assert settings.dead_letter_queue_url is None
+
+
+def test_a_handler_of_the_users_own() -> None:
+    """A decorated function needs no processor, and everything else all the same."""
+    environment = {name: COMPLETE[name] for name in REQUIRED if name != "IDEMPOTENCY_PROCESSOR"}
+    assert Settings.from_environment(environment, built_in=False).processor == ""
+    with pytest.raises(InvalidSettingsError) as caught:
+        Settings.from_environment({}, built_in=False)
+    assert names(caught.value.problems) == set(REQUIRED) - {"IDEMPOTENCY_PROCESSOR"}
+
+
+DLQ = "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL"
+
+
+def test_parking_needs_a_queue() -> None:
+    """What is to be parked needs somewhere to go; a decorated function sends nothing."""
+    parking = REQUIRED | {"IDEMPOTENCY_ON_INTERRUPTED": "park"}
+    with pytest.raises(InvalidSettingsError, match=f"{DLQ} is not set, and what is parked"):
+        Settings.from_environment(parking)
+    assert Settings.from_environment(parking, built_in=False).parks
+
+
+@pytest.mark.parametrize("waits", [True, False])
+@pytest.mark.parametrize(
+    ("changes", "parks", "observes"),
+    [
+        ({}, False, False),
+        ({"IDEMPOTENCY_ON_INTERRUPTED": "retry", "IDEMPOTENCY_MODE": "enforce"}, False, False),
+        ({"IDEMPOTENCY_ON_INTERRUPTED": "park", DLQ: "https://dead-letters"}, True, False),
+        ({"IDEMPOTENCY_MODE": "observe"}, False, True),
+    ],
+)
+def test_how_claims_are_made(
+    waits: bool, changes: dict[str, str], parks: bool, observes: bool
+) -> None:
+    """The modes arrive in every claim, and none takes over before its time."""
+    claim = Settings.from_environment(REQUIRED | changes).claim(waits=waits)
+    assert claim == Claim(takeover=False, parks=parks, waits=waits, observes=observes)
 
 
 def test_reads_the_process_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,6 +150,7 @@ def test_required(name: str, how: str) -> None:
         ("IDEMPOTENCY_RETENTION_SECONDS", 60),
         ("IDEMPOTENCY_LEASE_MARGIN_MILLIS", 1),
         ("IDEMPOTENCY_MINIMUM_REMAINING_MILLIS", 1),
+        ("IDEMPOTENCY_MAX_RECEIVE_COUNT", 1),
         ("IDEMPOTENCY_CONCURRENCY", 1),
     ],
 )
@@ -120,12 +172,18 @@ def test_smallest_retention(value: str, fits: bool) -> None:
         assert len(problems(IDEMPOTENCY_RETENTION_SECONDS=value)) == 1
 
 
-@pytest.mark.parametrize("value", ["PLAIN", "none", "true"])
-def test_choice(value: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "choices"),
+    [
+        ("IDEMPOTENCY_LOG_KEYS", "plain, hashed"),
+        ("IDEMPOTENCY_ON_INTERRUPTED", "retry, park"),
+        ("IDEMPOTENCY_MODE", "enforce, observe"),
+    ],
+)
+@pytest.mark.parametrize("value", ["PLAIN", "none", "true", "Park", "observe "])
+def test_choice(name: str, choices: str, value: str) -> None:
     """A choice that is none is named with what may be chosen."""
-    assert problems(IDEMPOTENCY_LOG_KEYS=value) == (
-        f"IDEMPOTENCY_LOG_KEYS is {value!r}: set one of plain, hashed",
-    )
+    assert problems(**{name: value}) == (f"{name} is {value!r}: set one of {choices}",)
 
 
 def test_namespace() -> None:
@@ -163,11 +221,17 @@ def test_everything_at_once() -> None:
         IDEMPOTENCY_RETENTION_SECONDS="soon",
         IDEMPOTENCY_LEASE_MARGIN_MILLIS="0",
         IDEMPOTENCY_MINIMUM_REMAINING_MILLIS="x",
+        IDEMPOTENCY_MAX_RECEIVE_COUNT="0",
         IDEMPOTENCY_CONCURRENCY="0",
         IDEMPOTENCY_LOG_KEYS="y",
+        IDEMPOTENCY_ON_INTERRUPTED="y",
+        IDEMPOTENCY_MODE="y",
     )
-    assert len(found) == 8
-    assert names(found) >= set(COMPLETE) - {"IDEMPOTENCY_NAMESPACE"}
+    assert len(found) == 11
+    assert names(found) >= set(COMPLETE) - {
+        "IDEMPOTENCY_NAMESPACE",
+        "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL",
+    }
 
 
 @pytest.mark.parametrize("namespace", ["", "a#b"])

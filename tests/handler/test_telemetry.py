@@ -3,10 +3,12 @@
 import io
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from idempotent_lambda.clock import EpochMillis, Millis
 from idempotent_lambda.errors import StoreRefusedError
 from idempotent_lambda.keys import Key
 from idempotent_lambda.lifecycle import Outcome, Settled
@@ -14,7 +16,7 @@ from idempotent_lambda.messages import deliveries_of
 from idempotent_lambda.telemetry import JsonLines, Trace
 from idempotent_lambda_toolkit.testing import ManualClock
 
-from .bench import Bench, faulty, raising
+from .bench import START, Bench, faulty, raising
 from .events import event, order, record
 
 
@@ -50,7 +52,9 @@ def test_line(bench: Bench) -> None:
         "attempts": 1,
         "recovered": False,
         "lease_lost": False,
+        "met": "claimed",
         "claim_ms": 0,
+        "wait_ms": None,
         "run_ms": 0,
         "settle_ms": 0,
         "errors": [],
@@ -84,6 +88,46 @@ def test_durations() -> None:
     assert second["run_ms"] == 0
 
 
+def test_waiting(bench: Bench) -> None:
+    """Where a live claim was waited for, the line says for how long, and what was met first."""
+    bench.lay("a", lease=3000)
+    stream = io.StringIO()
+    observer = JsonLines(bench.clock, hash_keys=False, stream=stream)
+    object.__setattr__(bench.consumer, "observer", observer)
+    bench.consumer.consume({"id": "a"}, Millis(30_000))
+    line = json.loads(stream.getvalue())
+    assert (line["outcome"], line["met"]) == ("completed", "busy")
+    assert (line["wait_ms"], line["takeover"]) == (4000, True)
+
+
+@pytest.mark.parametrize(
+    ("laid", "met"),
+    [
+        (None, "claimed"),
+        ({"status": "COMPLETED"}, "duplicate"),
+        ({"lease_expires_at": EpochMillis(START + 1)}, "busy"),
+        ({"lease_expires_at": EpochMillis(START)}, "lapsed"),
+        ({"status": "PARKED", "dead_lettered_at": EpochMillis(1)}, "parked"),
+        ({"status": "later"}, "unanswered"),
+    ],
+)
+@pytest.mark.parametrize("observes", [True, False])
+def test_what_the_claim_came_upon(laid: dict[str, Any] | None, met: str, observes: bool) -> None:
+    """Whatever becomes of a message, in observe mode too, its line says what stood in its way."""
+    bench = Bench(observes=observes)
+    if laid:
+        bench.lay("a")
+        found = bench.memory.records["orders#a"]
+        bench.memory.records["orders#a"] = replace(found, **laid)
+    lines = {each["message_id"]: each for each in logged(bench, "a", "b")}
+    if met == "lapsed":
+        assert lines["m-a"]["takeover"]
+        # Each is claimed by itself in observe mode, which takes over without a look before.
+        met = "claimed" if observes else met
+    assert lines["m-a"]["met"] == met
+    assert lines["m-b"]["met"] == "claimed"
+
+
 def test_takeover(bench: Bench) -> None:
     """A takeover says so, and how many claims the key has had."""
     bench.lay("a", attempts=2)
@@ -105,6 +149,9 @@ def test_takeover(bench: Bench) -> None:
         ("not_started", "ERROR"),
         ("deferred", "ERROR"),
         ("rejected", "ERROR"),
+        ("blocked", "ERROR"),
+        ("parked", "ERROR"),
+        ("observed", "INFO"),
     ],
 )
 def test_level(outcome: str, level: str) -> None:
@@ -265,6 +312,16 @@ def test_fall_back() -> None:
         "event": "fall_back",
         "errors": [{"type": "StoreRefusedError", "text": "no PartiQL", "at": []}],
     }
+
+
+def test_not_postponed() -> None:
+    """That a busy message could not be postponed is a warning too, with why."""
+    stream = io.StringIO()
+    error = StoreRefusedError("ChangeMessageVisibility", "denied", maybe_written=False)
+    JsonLines(ManualClock(), hash_keys=False, stream=stream).not_postponed(error)
+    (line,) = (json.loads(each) for each in stream.getvalue().splitlines())
+    assert (line["level"], line["event"]) == ("WARN", "not_postponed")
+    assert line["errors"] == [{"type": "StoreRefusedError", "text": "denied", "at": []}]
 
 
 def test_standard_output(capsys: pytest.CaptureFixture[str]) -> None:

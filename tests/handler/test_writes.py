@@ -1,11 +1,14 @@
-"""The statements that make one call of many writes, as DynamoDB is sent them."""
+"""The conditional writes as DynamoDB is sent them: alone, and as statements of one call."""
 
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from idempotent_lambda.claims import Owner, Request
+from idempotent_lambda import writes
+from idempotent_lambda.claims import ClaimRequest, Owner, Request
 from idempotent_lambda.clock import Deadline, EpochMillis, Seconds
 from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from tests.requests import claim_of
@@ -13,10 +16,51 @@ from tests.requests import claim_of
 from .bench import START, Wire, answered
 from .function import TABLE
 
+CLAIM = (
+    "SET #status = :in_progress, #owner = :owner, #lease_expires_at = :lease_expires_at, "
+    "#expires_at = :expires_at, #created_at = if_not_exists(#created_at, :now_millis), "
+    "#attempts = if_not_exists(#attempts, :zero) + :one"
+)
+COMPLETE = "SET #status = :completed, #completed_at = :now_millis, #expires_at = :expires_at"
+OWNED = "(#owner = :owner AND #status = :in_progress)"
+ALONE: dict[str, tuple[writes.Write, str, str | None]] = {
+    "claim": (
+        writes.claim(takeover=True, redriven=True, checked=False),
+        f"{CLAIM} REMOVE #completed_at, #result, #reason, #dead_lettered_at, #payload_hash",
+        None,
+    ),
+    "checked claim": (
+        writes.claim(takeover=False, redriven=False, checked=True),
+        (
+            f"{CLAIM}, #payload_hash = :payload_hash "
+            "REMOVE #completed_at, #result, #reason, #dead_lettered_at"
+        ),
+        None,
+    ),
+    "complete": (writes.COMPLETE, f"{COMPLETE} REMOVE #lease_expires_at, #attempts", OWNED),
+    "complete with a result": (
+        writes.COMPLETE_WITH_RESULT,
+        f"{COMPLETE}, #result = :result REMOVE #lease_expires_at, #attempts",
+        OWNED,
+    ),
+    "release": (writes.RELEASE, "", OWNED),
+    "park": (
+        writes.PARK,
+        "SET #status = :parked, #reason = :reason REMOVE #lease_expires_at, #expires_at, #attempts",
+        OWNED,
+    ),
+    "mark": (
+        writes.MARK,
+        "SET #dead_lettered_at = :now_millis",
+        "(#owner = :owner AND #status = :parked)",
+    ),
+}
+"""What changes what, and on which condition; a claim's is that of its request."""
+
 TEXTS = {
     "claim": (
-        """INSERT INTO "records" VALUE {'id': ?, 'status': ?, 'owner': ?, 'expires_at': ?, """
-        """'created_at': ?, 'lease_expires_at': ?, 'attempts': ?}"""
+        """INSERT INTO "records" VALUE {'id': ?, 'status': ?, 'owner': ?, 'created_at': ?, """
+        """'expires_at': ?, 'lease_expires_at': ?, 'attempts': ?}"""
     ),
     "complete": (
         'UPDATE "records" SET "status" = ? SET "completed_at" = ? SET "expires_at" = ? '
@@ -27,7 +71,7 @@ TEXTS = {
 }
 VALUES: dict[str, list[str | int]] = {
     "claim": [
-        *("orders#1'; --", "IN_PROGRESS", "mine", START // 1000 + 3600, START, START + 60_000, 1)
+        *("orders#1'; --", "IN_PROGRESS", "mine", START, START // 1000 + 3600, START + 60_000, 1)
     ],
     "complete": [
         *("COMPLETED", START, START // 1000 + 3600, "orders#1'; --", "mine", "IN_PROGRESS")
@@ -67,3 +111,62 @@ def test_statement(dead: tuple[DynamoDBClaimStore, Wire], deadline: Deadline, ki
         {"N": str(each)} if isinstance(each, int) else {"S": each} for each in VALUES[kind]
     ]
     assert TEXTS[kind].count("?") == len(first["Parameters"])
+
+
+def whole() -> ClaimRequest:
+    """A request that has everything."""
+    (first, _) = group("claim")
+    assert isinstance(first, ClaimRequest)
+    return replace(first, result="[]", reason="why", token="theirs", payload_hash="v1:a")
+
+
+@pytest.mark.parametrize("kind", ALONE)
+def test_alone(kind: str) -> None:
+    """A write changes what docs/protocol.md says, on its condition, and asks for what it met."""
+    write, update, condition = ALONE[kind]
+    call = write.call(TABLE, whole())
+    assert call.get("UpdateExpression", "") == update
+    if condition:
+        assert call["ConditionExpression"] == condition
+    assert call["Key"] == {"id": {"S": "orders#1'; --"}}
+    assert call["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD"
+
+
+@pytest.mark.parametrize("kind", ALONE)
+def test_every_alias_is_used(kind: str) -> None:
+    """Names and values are those of the expressions exactly: DynamoDB refuses others."""
+    call = ALONE[kind][0].call(TABLE, whole())
+    text = call.get("UpdateExpression", "") + " " + call["ConditionExpression"]
+    assert set(re.findall(r"#\w+", text)) == set(call["ExpressionAttributeNames"])
+    assert set(re.findall(r":\w+", text)) == set(call["ExpressionAttributeValues"])
+    assert all(f"#{of}" == name for name, of in call["ExpressionAttributeNames"].items())
+
+
+def test_values() -> None:
+    """Texts are texts and numbers numbers, each in the unit of its attribute."""
+    call = ALONE["park"][0].call(TABLE, whole())
+    assert call["ExpressionAttributeValues"] == {
+        ":parked": {"S": "PARKED"},
+        ":reason": {"S": "why"},
+        ":owner": {"S": "mine"},
+        ":in_progress": {"S": "IN_PROGRESS"},
+    }
+    call = ALONE["mark"][0].call(TABLE, whole())
+    assert call["ExpressionAttributeValues"][":now_millis"] == {"N": str(START)}
+
+
+def test_which_are_statements_too() -> None:
+    """What is never one of many has no statement, and goes out alone."""
+    without = {kind for kind, (write, *_) in ALONE.items() if write.statement is None}
+    assert without == {"complete with a result", "park", "mark"}
+
+
+def test_which_are_certain() -> None:
+    """Settlements that end a claim are tried as long as any time is left; only one insists."""
+    assert {kind for kind, (write, *_) in ALONE.items() if write.certain} == {
+        "complete",
+        "complete with a result",
+        "release",
+    }
+    insisting = {kind for kind, (write, *_) in ALONE.items() if write.attempts is None}
+    assert insisting == {"complete", "complete with a result"}

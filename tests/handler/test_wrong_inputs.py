@@ -29,7 +29,7 @@ def test_missing_key(package: Package, moto_table: str, capsys: pytest.CaptureFi
     (text,) = errors_logged(capsys)
     assert "'body.id'" in text
     assert "every message needs a non-empty text" in text
-    assert "correct the producer or idempotency.key" in text
+    assert "correct the producer or the expression, idempotency.key" in text
 
 
 def test_body_not_json(

@@ -16,7 +16,7 @@ import pytest
 from scripts.lab import emulator as lab
 from scripts.lab.emulator import Emulator, EmulatorError, new_account, running
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.slow]
 
 # Its thread keeps the process alive without the emulator: an idle worker would leave by itself.
 WORKER = """

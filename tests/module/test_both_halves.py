@@ -1,17 +1,22 @@
 """What the module declares is what the package uses: no more, no less."""
 
+import json
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from idempotent_lambda import clock, keys, settings
+from idempotent_lambda import clock, keys, settings, sqs
 from idempotent_lambda.claims import Owner, Request
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds, SystemClock
 from idempotent_lambda.dynamodb import DynamoDBClaimStore
+from idempotent_lambda.messages import deliveries_of
 from tests.handler.bench import Listener
+from tests.handler.events import event, order
 from tests.module.stacks import ROOT
 from tests.requests import claim_of
 
@@ -43,10 +48,12 @@ class RecordedEnvironment(Mapping[str, str]):
 
 
 class RecordedClient:
-    """A DynamoDB client that remembers each call, and grants everything that is asked for singly.
+    """An AWS client that remembers each call, and grants everything that is asked for singly.
 
     Of statements it grants none, so that what they leave open is asked for as well.
     """
+
+    meta = SimpleNamespace(endpoint_url="https://sqs.eu-central-1.amazonaws.com")
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
@@ -56,14 +63,15 @@ class RecordedClient:
             self.calls.append((method, parameters))
             refusal = {"Error": {"Code": "DuplicateItem"}}
             refusals = [refusal for _ in parameters.get("Statements", ())]
-            return {"Attributes": {"attempts": {"N": "1"}}, "Responses": refusals or {}}
+            known = {"Attributes": {"attempts": {"N": "1"}}, "MessageId": "m-1"}
+            return known | {"Responses": refusals or {}}
 
         return call
 
 
 @pytest.fixture
 def calls() -> list[tuple[str, dict[str, Any]]]:
-    """Every call that the store makes: claims, completions and releases, of one and of two."""
+    """Every call that the store makes, of one and of two: what settles, parks and transacts."""
     client: Any = RecordedClient()
     system = SystemClock()
     store = DynamoDBClaimStore(client, "records", system, Listener())
@@ -79,13 +87,25 @@ def calls() -> list[tuple[str, dict[str, Any]]]:
                 [claim_of(one, lease_expires_at=lease, takeover=takeover) for one in many],
                 deadline,
             )
-        store.complete(many, deadline)
-        store.release(many, deadline)
+        for settle in (store.complete, store.release, store.park, store.mark):
+            settle(many, deadline)
+    effect = {"Put": {"TableName": "ledger", "Item": {"id": {"S": "1"}}}}
+    store.complete([replace(requests[0], actions=(effect,))], deadline)
     return client.calls
 
 
 def actions(method: str, parameters: Mapping[str, Any]) -> set[str]:
-    """What IAM asks of a call; of statements, their verb."""
+    """What IAM asks of a call for the table of records.
+
+    Of statements, their verb: see ``ClaimAndSettleTogether``. Of a transaction, what each of its
+    writes would need alone, and no more:
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
+    """
+    if method == "transact_write_items":
+        kinds = (each.items() for each in parameters["TransactItems"])
+        return {
+            f"dynamodb:{kind}Item" for ((kind, write),) in kinds if write["TableName"] == "records"
+        }
     verbs = {each["Statement"].split()[0].title() for each in parameters.get("Statements", ())}
     name = "".join(map(str.title, method.split("_")))
     return {f"dynamodb:PartiQL{verb}" for verb in verbs} or {f"dynamodb:{name}"}
@@ -101,9 +121,38 @@ def test_the_environment() -> None:
 
 
 def test_the_iam_actions(calls: list[tuple[str, dict[str, Any]]]) -> None:
-    """The role may make exactly the DynamoDB calls that the store makes."""
+    """The role may make exactly the calls on the table of records that the store makes."""
     made = set().union(*(actions(*call) for call in calls))
-    assert made == set(re.findall(r'"(dynamodb:\w+)"', TERRAFORM))
+    on_the_table = r"Action += (\[.+\])\n +Resource = aws_dynamodb_table\.records\.arn\n"
+    granted = [each for found in re.findall(on_the_table, TERRAFORM) for each in json.loads(found)]
+    assert made == set(granted)
+
+
+def test_the_iam_actions_on_queues(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The role may make exactly the SQS calls that the package makes, each on its own queue."""
+    client = RecordedClient()
+    monkeypatch.setattr(sqs, "new_client", lambda _: client)
+    listener: Any = Listener()
+    own, dead = f"{client.meta.endpoint_url}/123456789012/orders", "https://the-dead-letters"
+    (delivery,) = deliveries_of(event(order("1")))
+    deadline = Deadline.after(SystemClock(), Millis(60_000))
+    queues = sqs.SqsQueues(dead, listener)
+    queues.postpone([delivery], [(delivery, EpochMillis(1))], deadline)
+    queues.dead_letter(delivery, "orders#1", Owner("me"), deadline)
+    # A call for many needs the permission of the call for one:
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
+    made = {
+        (each["QueueUrl"], "sqs:" + method.removesuffix("_batch").title().replace("_", ""))
+        for method, each in client.calls
+    }
+    assert made == {(own, "sqs:ChangeMessageVisibility"), (dead, "sqs:SendMessage")}
+    granted = r"Action += \[(.+)\]\n +Resource = local\.(queue|dead_letter_queue)_arn\n"
+    assert set(re.findall(granted, TERRAFORM)) == {
+        # What the mapping does.
+        ('"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"', "queue"),
+        ('"sqs:ChangeMessageVisibility"', "queue"),
+        ('"sqs:SendMessage"', "dead_letter_queue"),
+    }
 
 
 def test_the_table_attributes(calls: list[tuple[str, dict[str, Any]]]) -> None:
@@ -120,8 +169,15 @@ def test_the_table_attributes(calls: list[tuple[str, dict[str, Any]]]) -> None:
         assert text.startswith("DELETE") or f'"{expiry}" = ?' in text or f"'{expiry}': ?" in text
     updates = [parameters for method, parameters in calls if method == "update_item"]
     for parameters in updates:
-        assert f"#{expiry} = :{expiry}" in parameters["UpdateExpression"]
-        assert parameters["ExpressionAttributeNames"][f"#{expiry}"] == expiry
+        change, names = parameters["UpdateExpression"], parameters["ExpressionAttributeNames"]
+        if "SET #dead_lettered_at" in change:
+            # A parked record stays until a person decides.
+            assert f"#{expiry}" not in change
+            continue
+        kept, _, removed = change.partition(" REMOVE ")
+        assert names[f"#{expiry}"] == expiry
+        assert (f"#{expiry}" in removed) is ("#status = :parked" in kept)
+        assert (f"#{expiry}" in removed) is not (f"#{expiry} = :{expiry}" in kept)
 
 
 def test_the_python_floor() -> None:
@@ -151,8 +207,14 @@ def test_the_built_in_handler() -> None:
 def test_the_limits_of_settings() -> None:
     """What the module accepts, the package accepts too."""
     assert f"length(var.idempotency.namespace) <= {keys.MAXIMUM_NAMESPACE_BYTES}" in TERRAFORM
-    choices = ", ".join(f'"{choice}"' for choice in settings.LOG_KEYS)
-    assert f"contains([{choices}], var.idempotency.log_keys)" in TERRAFORM
+    for name, choices in (
+        ("log_keys", settings.LOG_KEYS),
+        ("mode", settings.MODES),
+        ("on_interrupted", settings.ON_INTERRUPTED),
+    ):
+        assert f"contains({json.dumps(choices)}, var.idempotency.{name})" in TERRAFORM
+        # Without the module, the package takes the same one.
+        assert found(rf'^    {name} += optional\(string, "(\w+)"\)') == choices[0]
 
 
 def test_the_only_provider_is_aws() -> None:

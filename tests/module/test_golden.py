@@ -3,6 +3,7 @@
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,20 @@ from tests.module.stacks import copy_module, offline_quickstart
 GOLDEN = Path(__file__).parent / "golden"
 STATES = sorted(GOLDEN.glob("*/state.json"))
 VERSIONS = [path.parent.name for path in STATES]
+FUNCTION = "module.orders.aws_lambda_function.consumer"
+
+
+@pytest.fixture(scope="module", params=STATES, ids=VERSIONS)
+def changes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What an upgrade of a state plans for each resource, by its address."""
+    directory = tmp_path_factory.mktemp("golden") / "checkout"
+    quickstart = offline_quickstart(copy_module(directory))
+    shutil.copy(request.param, quickstart / "terraform.tfstate")
+    terraform = Terraform(directory=quickstart)
+    terraform.init("-backend=false")
+    terraform.plan("-refresh=false", "-out=plan")
+    planned = terraform.show("plan")["resource_changes"]
+    return {change["address"]: change["change"] for change in planned}
 
 
 def test_there_is_a_state_of_the_first_version() -> None:
@@ -30,25 +45,43 @@ def test_a_state_names_no_machine(state: Path) -> None:
 
 
 @pytest.mark.terraform
-@pytest.mark.parametrize("state", STATES, ids=VERSIONS)
-def test_an_upgrade_replaces_nothing(state: Path, tmp_path: Path) -> None:
+def test_an_upgrade_replaces_nothing(changes: Any) -> None:
     """Only the function's code and its role's policy are updated, and the zip is built."""
-    quickstart = offline_quickstart(copy_module(tmp_path / "checkout"))
-    shutil.copy(state, quickstart / "terraform.tfstate")
-    terraform = Terraform(directory=quickstart)
-    terraform.init("-backend=false")
-    terraform.plan("-refresh=false", "-out=plan")
-    changes = {
-        change["address"]: change["change"]["actions"]
-        for change in terraform.show("plan")["resource_changes"]
-        if change["change"]["actions"] != ["no-op"]
+    actions = {
+        address: change["actions"]
+        for address, change in changes.items()
+        if change["actions"] != ["no-op"]
     }
     # Fewer where the package or the policy is still that of the state.
     assert (
-        changes.items()
+        actions.items()
         <= {
             "module.orders.aws_iam_role_policy.function": ["update"],
-            "module.orders.aws_lambda_function.consumer": ["update"],
+            FUNCTION: ["update"],
             "module.orders.terraform_data.package[0]": ["delete", "create"],
         }.items()
     )
+
+
+@pytest.mark.terraform
+def test_an_upgraded_function_is_told_what_the_package_reads(changes: Any) -> None:
+    """Its environment is the example's variable and a complete set of settings."""
+    (environment,) = changes[FUNCTION]["after"]["environment"]
+    assert environment["variables"] == {
+        "LEDGER_TABLE": "orders-ledger",
+        "IDEMPOTENCY_CONCURRENCY": "1",
+        "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL": (
+            "https://sqs.eu-central-1.amazonaws.com/123456789012/orders-dead-letters"
+        ),
+        "IDEMPOTENCY_KEY": "body.order_id",
+        "IDEMPOTENCY_LEASE_MARGIN_MILLIS": "5000",
+        "IDEMPOTENCY_LOG_KEYS": "plain",
+        "IDEMPOTENCY_MAX_RECEIVE_COUNT": "5",
+        "IDEMPOTENCY_MINIMUM_REMAINING_MILLIS": "1000",
+        "IDEMPOTENCY_MODE": "enforce",
+        "IDEMPOTENCY_NAMESPACE": "orders",
+        "IDEMPOTENCY_ON_INTERRUPTED": "retry",
+        "IDEMPOTENCY_PROCESSOR": "orders.process",
+        "IDEMPOTENCY_RETENTION_SECONDS": "1900800",
+        "IDEMPOTENCY_TABLE": "orders-idempotency",
+    }

@@ -50,26 +50,6 @@ def test_the_plan_holds_these_resources_and_no_others(plan: Any) -> None:
 
 
 @pytest.mark.terraform
-def test_the_function_is_told_what_the_package_reads(plan: Any) -> None:
-    """The planned environment is the example's variable and a complete set of settings."""
-    function = plan.modules[MODULE].resources["aws_lambda_function.consumer"]["values"]
-    (environment_of_function,) = function["environment"]
-    assert environment_of_function["variables"] == {
-        "LEDGER_TABLE": "orders-ledger",
-        "IDEMPOTENCY_KEY": "body.order_id",
-        "IDEMPOTENCY_LEASE_MARGIN_MILLIS": "5000",
-        "IDEMPOTENCY_LOG_KEYS": "plain",
-        "IDEMPOTENCY_CONCURRENCY": "1",
-        "IDEMPOTENCY_MAX_RECEIVE_COUNT": "5",
-        "IDEMPOTENCY_MINIMUM_REMAINING_MILLIS": "1000",
-        "IDEMPOTENCY_NAMESPACE": "orders",
-        "IDEMPOTENCY_PROCESSOR": "orders.process",
-        "IDEMPOTENCY_RETENTION_SECONDS": "1900800",
-        "IDEMPOTENCY_TABLE": "orders-idempotency",
-    }
-
-
-@pytest.mark.terraform
 def test_no_output_tells_a_hash_of_the_code(plan: Any) -> None:
     """An output with a hash would change at every edit, after the apply that made it."""
     assert sorted(plan.outputs) == [

@@ -1,9 +1,9 @@
 """A queue, a consumer and everything that can go wrong, drawn at random by hypothesis."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hypothesis import settings
@@ -12,9 +12,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from idempotent_lambda.claims import ClaimRequest, Request
 from idempotent_lambda.clock import Deadline, Millis
-from idempotent_lambda.errors import StoreUnavailableError
-from idempotent_lambda.messages import Message
-from idempotent_lambda_toolkit.testing import InMemoryClaimStore
+from idempotent_lambda.errors import PermanentFailure, StoreUnavailableError
+from idempotent_lambda.messages import Delivery, Message
+from idempotent_lambda_toolkit.testing import InMemoryClaimStore, InMemoryQueues
 from tests.handler.bench import Bench
 from tests.handler.events import order, record
 
@@ -70,6 +70,31 @@ class MoodyStore:
     def release(self, requests: Sequence[Request], deadline: Deadline) -> Any:
         return self._ask("release", requests, deadline)
 
+    def park(self, requests: Sequence[Request], deadline: Deadline) -> Any:
+        return self._ask("park", requests, deadline)
+
+    def mark(self, requests: Sequence[Request], deadline: Deadline) -> Any:
+        return self._ask("mark", requests, deadline)
+
+
+class MoodyQueues(InMemoryQueues):
+    """Queues that lose copies, or what is known of them, by whim."""
+
+    def __init__(self, whims: Callable[[], str]) -> None:
+        super().__init__()
+        self._whim = whims
+
+    def dead_letter(self, delivery: Delivery, *more: Any) -> None:
+        whim = self._whim()
+        if whim == "killed":
+            raise KilledError
+        if whim != "request lost":
+            super().dead_letter(delivery, *more)
+        if whim == "killed after":
+            raise KilledError
+        if whim != "fine":
+            raise StoreUnavailableError("Lost", "the answer is lost", maybe_written=True)
+
 
 class NoThreads:
     """Nothing is confirmed before the end, so that equal draws come to equal ends.
@@ -85,18 +110,23 @@ class NoThreads:
 ORDERS = st.sampled_from(["a", "b", "c"])
 STORE = st.sampled_from(["fine", "fine", "request lost", "answer lost", "killed", "killed after"])
 PROCESSOR = st.sampled_from(
-    ["fine", "fine", "raises first", "raises after", "exits", "killed", "slow", "out of memory"]
+    [
+        *("fine", "fine", "raises first", "raises after", "exits", "killed", "slow"),
+        *("out of memory", "gives up"),
+    ]
 )
 
 
 class Queue(RuleBasedStateMachine):
     """Messages are sent, delivered in any batches, redelivered, and acknowledged."""
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(parks=st.booleans())
+    def begin(self, parks: bool) -> None:
         self.store = MoodyStore(InMemoryClaimStore())
-        self.bench = Bench(self.store, minimum_remaining=MINIMUM_REMAINING)
+        self.bench = Bench(self.store, minimum_remaining=MINIMUM_REMAINING, parks=parks)
         self.bench.memory = self.store.inner
+        self.queues = MoodyQueues(lambda: self.store.whims.next(self.store.whims.store))
+        self.bench.consumer = replace(self.bench.consumer, queues=self.queues)
         vars(self.bench.consumer)["threads"] = NoThreads()
         for each in "abc":
             self.bench.behaviour[each] = self.process
@@ -113,6 +143,8 @@ class Queue(RuleBasedStateMachine):
             self.bench.clock.advance(Millis(message.remaining_millis() - 600))
         if whim == "raises first":
             raise RuntimeError(whim)
+        if whim == "gives up":
+            raise PermanentFailure(whim)
         self.effects[message.key] += 1
         match whim:
             case "raises after":
@@ -177,9 +209,20 @@ class Queue(RuleBasedStateMachine):
         for each in acknowledged:
             order_id = self.messages[each]
             assert order_id is not None, "poison is acknowledged"
+            if self.is_set_aside(order_id):
+                continue
             assert order_id in self.confirmed, f"{order_id} is acknowledged and not completed"
             assert self.effects[order_id] >= 1, f"{order_id} is acknowledged and never ran"
         return acknowledged
+
+    def is_set_aside(self, order_id: str) -> bool:
+        """Whether it is parked, and a copy of it that bears its owner is sent and noted."""
+        found = self.store.inner.records.get(f"orders#{order_id}")
+        if not found or found.status != "PARKED" or found.dead_lettered_at is None:
+            return False
+        assert found.lease_expires_at is found.expires_at is found.attempts is None
+        copies = ((body, mark.split(" ")[0]) for body, mark in self.queues.dead_letters)
+        return (f'{{"id": "{order_id}"}}', found.owner) in copies
 
     def teardown(self) -> None:
         """When the trouble ends, redelivery settles every message that has a key."""

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 from idempotent_lambda.claims import Status
-from idempotent_lambda.clock import Seconds
 
 from .packing import Packed, Packing
 from .physics import Physics
-from .world import KEYS, RETENTION, Budget, Protocol, ViolationError, World, beginning
+from .world import KEYS, PLAIN, Budget, Protocol, Terms, ViolationError, World, beginning
 
 
 @dataclass(frozen=True)
@@ -17,14 +16,12 @@ class Scenario:
     Attributes:
         deliveries: the keys of each delivery: "A" a single message, "AB" a batch of two; small
             letters are messages that were delivered before.
-        concurrency: how many messages of a batch run at the same time; 1 or 2.
     """
 
     name: str
     deliveries: tuple[str, ...]
     budget: Budget
-    retention: Seconds = RETENTION
-    concurrency: int = 1
+    terms: Terms = PLAIN
 
 
 @dataclass(frozen=True)
@@ -57,9 +54,7 @@ class Exploration:
 
     def __init__(self, scenario: Scenario, protocol: Protocol) -> None:
         self.physics = Physics(protocol)
-        self.first = beginning(
-            scenario.deliveries, scenario.budget, scenario.retention, scenario.concurrency
-        )
+        self.first = beginning(scenario.deliveries, scenario.budget, scenario.terms)
         self.packing = Packing(self.first)
         self.worlds: list[Packed] = [self.packing.packed(self.first)]
         self.numbers = {self.worlds[0]: 0}
@@ -141,7 +136,8 @@ class Exploration:
             delivered = self.physics.redelivery(world)
             if delivered is None:
                 return told, "liveness: without further faults it is never completed"
-            told.append("the queue delivers again what is not acknowledged")
+            again = "the queue delivers again what is not acknowledged"
+            told.append(again if delivered.unstarted else self.physics.doing)
             world = delivered
         return told, None
 
@@ -173,7 +169,7 @@ class Exploration:
 
 
 def _settled(world: World) -> bool:
-    """Whether every message is acknowledged and completed, or parked by somebody."""
+    """Whether every message is acknowledged and completed, or a newer version has taken it."""
     return all(
         (record is not None and record.status not in set(Status))
         or (facts.completed and key not in world.unacknowledged)

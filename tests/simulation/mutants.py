@@ -10,12 +10,20 @@ from typing import Any
 
 from idempotent_lambda import claims, lifecycle
 from idempotent_lambda.clock import EpochSeconds
-from idempotent_lambda.conditions import Absent, Compare, Condition, Either, Every
+from idempotent_lambda.conditions import Compare, Condition, Either, Every, Missing
 from idempotent_lambda.lifecycle import Claim, Outcome, Run, Settled
 
 from .world import DEADLINE, MARGIN, NOW, Protocol
 from .wrong_agendas import AGENDAS
-from .wrong_replies import judgements, looks, protocol_with, transitions
+from .wrong_replies import (
+    judgements,
+    looks,
+    parkings,
+    protocol_with,
+    transactions,
+    transitions,
+    waits,
+)
 
 ALWAYS = Every(())
 
@@ -24,6 +32,9 @@ def mutants() -> Iterator[tuple[str, Protocol]]:
     """Every mutant with its name."""
     yield from _conditions()
     yield from transitions()
+    yield from parkings()
+    yield from waits()
+    yield from transactions()
     yield from judgements()
     yield from looks()
     for name, agenda in AGENDAS.items():
@@ -45,7 +56,7 @@ def _without(condition: Condition, told: str = "") -> Iterator[tuple[str, Condit
 
 def _named(condition: Condition) -> str:
     match condition:
-        case Absent():
+        case Missing("id"):
             return "'absent'"
         case Compare(attribute, comparator, operand):
             return f"'{attribute} {comparator} {operand}'"
@@ -57,17 +68,34 @@ def _named(condition: Condition) -> str:
             return f"'{condition}'"
 
 
+CLAIMS = {"free": (False, False), "claimable": (True, False), "redriven": (False, True)}
+"""The conditions of claims, each with its name here: whether a lapsed record may be taken, and
+whether the claimant bears a token. One with both has no clause that these have not."""
+
+
 def _conditions() -> Iterator[tuple[str, Protocol]]:
-    for field, condition in (
-        ("free", claims.FREE),
-        ("claimable", claims.CLAIMABLE),
+    for name, (takeover, redriven) in CLAIMS.items():
+        condition = claims.claimable(takeover=takeover, redriven=redriven, checked=False)
+        mutated = [] if redriven else _without(condition)
+        if redriven:
+            free = claims.FREE.parts
+            mutated = [("without 'redriven'", Either(free))]
+            mutated += [
+                (told, Either((*free, mutant))) for told, mutant in _without(claims.REDRIVEN)
+            ]
+        for told, mutant in (*mutated, ("always", ALWAYS)):
+            if (name, told) not in REDUNDANT:
+                changed = {(takeover, redriven): mutant}
+                yield f"{name} {told}", protocol_with(conditions=changed)
+    for name, condition in (
         ("to_complete", claims.OWNED),
         ("to_release", claims.OWNED),
+        ("to_park", claims.OWNED),
+        ("to_mark", claims.PARKED),
     ):
-        for name, mutant in _without(condition):
-            if (field, name) not in REDUNDANT:
-                yield f"{field} {name}", protocol_with(**{field: mutant})
-        yield f"{field} always", protocol_with(**{field: ALWAYS})
+        for told, mutant in (*_without(condition), ("always", ALWAYS)):
+            if (name, told) not in REDUNDANT:
+                yield f"{name} {told}", protocol_with(**{name: mutant})
 
 
 REDUNDANT = {
@@ -77,6 +105,10 @@ REDUNDANT = {
     # An owner that gives back never completes. The condition is that of the completion, though,
     # which needs it.
     ("to_release", "without 'status = in_progress'"),
+    # An owner's record is parked once, and after that never the owner's again with another status.
+    # Both conditions say so all the same: each is read alone.
+    ("redriven", "without 'status = parked'"),
+    ("to_mark", "without 'status = parked'"),
 }
 """Clauses whose absence breaks nothing, each with its reason."""
 
@@ -108,7 +140,7 @@ def _seed(step: Any, reply: Any) -> Any:
 
 KNOWN_BAD = {
     "the seed article: put if absent, any error is a duplicate": protocol_with(
-        advance=_seed, free=Absent(), claimable=Absent()
+        advance=_seed, conditions=dict.fromkeys(CLAIMS.values(), Missing("id"))
     ),
     "Powertools: settles without an owner condition": Protocol(
         to_complete=ALWAYS, to_release=ALWAYS

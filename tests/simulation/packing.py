@@ -43,12 +43,12 @@ class Packing:
     def __init__(self, world: World) -> None:
         self._places = len(world.workers)
         self._keys = len(world.records)
-        self._constant = {"retention": world.retention, "concurrency": world.concurrency}
+        self._terms = world.terms
         self._workers, self._records, self._rest = _Numbers(), _Numbers(), _Numbers()
         self._moved: dict[tuple[int, Packed], int] = {}
         self._moved_zombies: dict[tuple[int, Packed], int] = {}
         self._zombies = _Numbers()
-        self._parts = [_Numbers() for _ in range(4)]
+        self._parts = [_Numbers() for _ in range(5)]
 
     def packed(self, world: World) -> Packed:
         """The numbers of a world, its workers in an order of their own."""
@@ -66,7 +66,7 @@ class Packing:
             workers.sort()
             records = [self._renamed(record, places) for record in records]
             zombies = self._renamed_zombies(zombies, places)
-        parts = (world.unstarted, world.facts, world.unacknowledged, world.budget)
+        parts = (world.unstarted, world.facts, world.unacknowledged, world.budget, world.copies)
         rest = (table.of(part) for table, part in zip(self._parts, parts, strict=True))
         return (*workers, *records, zombies, *rest)
 
@@ -74,7 +74,7 @@ class Packing:
         """The world of these numbers."""
         workers, others = packed[: self._places], packed[self._places :]
         records, (zombies, *rest) = others[: self._keys], others[self._keys :]
-        unstarted, facts, unacknowledged, budget = (
+        unstarted, facts, unacknowledged, budget, copies = (
             table.values[number] for table, number in zip(self._parts, rest, strict=True)
         )
         return World(
@@ -87,7 +87,8 @@ class Packing:
             zombies=self._zombies.values[zombies],
             unacknowledged=unacknowledged,
             budget=budget,
-            **self._constant,
+            terms=self._terms,
+            copies=copies,
         )
 
     def _renamed(self, number: int, places: Packed) -> int:

@@ -32,9 +32,18 @@ def next_pause(world: World) -> int | None:
     expiries = [
         record.expires_at * 1000 - NOW
         for record in world.records
-        if record is not None and NOW < record.expires_at * 1000 < NOW + DEADLINE
+        if record is not None
+        and record.expires_at is not None
+        and NOW < record.expires_at * 1000 < NOW + DEADLINE
     ]
-    return min([*deadlines, *leases, *early, *expiries], default=None)
+    waits = [
+        held.until
+        for worker in world.workers
+        if worker
+        for held in worker.held
+        if held and held.until
+    ]
+    return min([*deadlines, *leases, *early, *expiries, *waits], default=None)
 
 
 def passed(world: World, pause: int) -> World:
@@ -50,6 +59,7 @@ def passed(world: World, pause: int) -> World:
         each._replace(confirmed=False)
         if record is not None
         and record.status == Status.COMPLETED
+        and record.expires_at is not None
         and record.expires_at * 1000 <= NOW
         else each
         for each, record in zip(world.facts, records, strict=True)
@@ -61,7 +71,9 @@ def _older(worker: Worker, pause: int) -> Worker:
     return worker._replace(
         deadline=max(0, worker.deadline - pause),
         held=tuple(
-            each and each._replace(lease=max(0, each.lease - pause)) for each in worker.held
+            each
+            and each._replace(lease=max(0, each.lease - pause), until=max(0, each.until - pause))
+            for each in worker.held
         ),
         main=tuple(_waited(call, pause) for call in worker.main),
         flight=tuple(_waited(call, pause) for call in worker.flight),
@@ -83,9 +95,11 @@ def _aged(request: Request, pause: int) -> Request:
 def _record(record: Record | None, pause: int, horizon: int) -> Record | None:
     if record is None:
         return None
-    lease = record.lease_expires_at
+    lease, expiry = record.lease_expires_at, record.expires_at
     return replace(
         record,
         lease_expires_at=None if lease is None else EpochMillis(max(horizon, lease - pause)),
-        expires_at=EpochSeconds(max(horizon // 1000, record.expires_at - pause // 1000)),
+        expires_at=None
+        if expiry is None
+        else EpochSeconds(max(horizon // 1000, expiry - pause // 1000)),
     )

@@ -7,10 +7,14 @@ the threads of the shell, the network, the processor, Lambda's kill and the queu
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
-from idempotent_lambda.claims import Completed, Owner
+from idempotent_lambda.claims import Busy, Completed, Owner, Parked
+from idempotent_lambda.errors import PermanentFailure
 from idempotent_lambda.lifecycle import (
     Claim,
+    DeadLetter,
+    DeadLettered,
     Interrupted,
     Outcome,
     Raised,
@@ -18,19 +22,23 @@ from idempotent_lambda.lifecycle import (
     Returned,
     Run,
     Settled,
+    Wait,
+    Waited,
 )
 
 from . import promises
+from .parking import redriven, sent, superseded
 from .passing import next_pause, passed
 from .shell import Shell
-from .table import Table, silence
+from .table import Table, committed, silence
 from .world import (
     KEYS,
     MARGIN,
     ME,
     NOW,
-    WORKS,
+    STALE,
     Call,
+    Copy,
     Held,
     Move,
     Protocol,
@@ -43,13 +51,18 @@ from .world import (
     put,
     recorded,
     spent,
+    stated,
     with_call,
     worker_at,
 )
 
 RAISED = Raised(RuntimeError("the processor raised"))
 STOPPED = Interrupted(SystemExit())
+HOPELESS = Raised(PermanentFailure("no retry will help"))
 RETURNED = Returned()
+WRITES: Any = ("the processor's writes",)
+"""They have an effect in the table of the simulation, whatever they are."""
+COMMITTING = Returned(actions=WRITES)
 
 FOUND = {
     Stage.INSERT: "there is no record",
@@ -83,6 +96,10 @@ class Physics:
         for slot, worker in enumerate(world.workers):
             if worker is not None:
                 yield from self._works(world, slot, worker)
+        if world.budget.redrive and None in world.workers:
+            for copy in dict.fromkeys(world.copies):
+                moved = self.redriven(spent(world, "redrive"), copy)
+                yield Move(self.doing, moved, calm=False)
         yield from self._time(world)
         for at, zombie in enumerate(world.zombies):
             rest = world._replace(zombies=world.zombies[:at] + world.zombies[at + 1 :])
@@ -92,22 +109,42 @@ class Physics:
     def redelivery(self, world: World) -> World | None:
         """After everything has come to rest: the queue delivers again what is not acknowledged."""
         busy = any(world.workers) or world.unstarted or world.zombies
-        if busy or not world.unacknowledged:
+        if busy:
             return None
-        return world._replace(unstarted=(world.unacknowledged.lower(),))
+        if world.unacknowledged:
+            return world._replace(unstarted=(world.unacknowledged.lower(),))
+        # What is redriven comes by itself; the rest waits for an operator.
+        copies = sorted(world.copies, key=lambda copy: not copy.redriven)
+        return self.redriven(world, copies[0]) if copies else None
+
+    def redriven(self, world: World, copy: Copy) -> World:
+        """The world in which a worker has received a copy of a parked message."""
+        slot = world.workers.index(None)
+        self.doing = f"worker {slot} receives the copy of {KEYS[copy.index]}"
+        if not copy.redriven:
+            self.doing = f"an operator redrives it, and {self.doing}"
+            world, copy = redriven(world, copy), copy._replace(redriven=True)
+        fresh = self._received(world, KEYS[copy.index].lower())._replace(copy=copy)
+        return self.shell.turned(world, slot, fresh)
+
+    def _received(self, world: World, kind: str) -> Worker:
+        keys = kind.upper()
+        return Worker(
+            agenda=self.protocol.agenda.of(world.terms.works(kind), world.terms.claim),
+            held=tuple(Held() if key in keys else None for key in KEYS[: len(world.records)]),
+            keys=keys if world.terms.groups else "",
+        )
 
     # Workers
 
     def _starts(self, world: World, kind: str) -> Iterator[Move]:
+        if None not in world.workers:
+            return
         slot = world.workers.index(None)
         unstarted = list(world.unstarted)
         unstarted.remove(kind)
         moved = world._replace(unstarted=tuple(unstarted))
-        keys = kind.upper()
-        fresh = Worker(
-            agenda=self.protocol.agenda.of(tuple(WORKS[letter] for letter in kind)),
-            held=tuple(Held() if key in keys else None for key in KEYS[: len(world.records)]),
-        )
+        fresh = self._received(world, kind)
         told = self.doing = f"worker {slot} receives {kind}"
         yield Move(told, self.shell.turned(moved, slot, fresh), calm=True)
         if world.budget.fast:
@@ -131,8 +168,8 @@ class Physics:
         turns = []
         if worker.agenda.returned and not worker.flight:
             turns.append(("flight", "flushes", worker.agenda.flush()))
-        free = world.concurrency > 1 and not worker.beside
-        if free and worker.agenda.ready and not (worker.short or worker.agenda.stopped):
+        free = world.terms.concurrency > 1 and not worker.beside
+        if free and worker.agenda.startable and not worker.short:
             turns.append(("beside", "starts another one,", worker.agenda.next()))
         for line, told, (agenda, tasks) in turns:
             keys = "".join(work.key.text for work, _ in tasks)
@@ -158,6 +195,10 @@ class Physics:
                     continue
                 if isinstance(call.step, Run):
                     yield from self._runs(world, slot, worker, line)
+                elif isinstance(call.step, Wait):
+                    yield from self._waits(world, slot, worker, call)
+                elif isinstance(call.step, DeadLetter):
+                    yield from self._sends(world, slot, call)
                 else:
                     yield from self._calls(world, slot, worker, line, at)
 
@@ -167,7 +208,8 @@ class Physics:
         if agenda.stopped:
             return
         claiming = any(isinstance(call.step, Claim) for call in worker.main)
-        if world.budget.short and not worker.short and (claiming or agenda.ready or agenda.lapsed):
+        more = agenda.waiting or agenda.ready or agenda.lapsed or agenda.errands
+        if world.budget.short and not worker.short and (claiming or more):
             short = put(spent(world, "short"), slot, _hurried(worker))
             yield Move(f"worker {slot} is short of time", short, calm=False)
         if not world.budget.slow or not (agenda.ready or agenda.lapsed):
@@ -205,22 +247,35 @@ class Physics:
         key, who = KEYS[index], f"worker {slot}"
         before = worker.held[index]
         assert before is not None
-        after = before._replace(effected=True)
+        transactional = world.terms.transactional
+        after = before._replace(effected=not transactional)
 
         def move(told: str, held: Held, fault: str, reply: Reply) -> Move:
             self.doing = f"{who} {told}"
             moved = spent(world, fault) if fault else world
             moved = put(moved, slot, holding(worker, index, held))
+            if reply is RAISED and moved.terms.claim.parks:
+                moved = stated(moved, index, moved.facts[index]._replace(begun=False))
             replied = self.shell.replied(moved, slot, line, 0, reply)
             return Move(self.doing, replied, calm=not fault)
 
-        yield move(f"finishes the effect of {key}", after._replace(returned=True), "", RETURNED)
+        returned = after._replace(returned=True)
+        moments = [("before", before)] + ([] if transactional else [("after", after)])
+        if transactional and self.protocol.commits == "before":
+            self.doing = f"{who} writes the effect of {key}"
+            world = committed(world, index)
+        reply = COMMITTING if transactional else RETURNED
+        yield move(f"finishes the effect of {key}", returned, "", reply)
         if world.budget.exception:
-            for when, held in (("before", before), ("after", after)):
+            for when, held in moments:
                 denied = held._replace(denied=True)
                 yield move(f"raises {when} the effect of {key}", denied, "exception", RAISED)
+        if world.budget.permanent:
+            for when, held in moments:
+                denied = held._replace(denied=True, hopeless=True)
+                yield move(f"gives up {when} the effect of {key}", denied, "permanent", HOPELESS)
         if world.budget.crash:
-            for when, held in (("before", before), ("after", after)):
+            for when, held in moments:
                 yield move(f"exits {when} the effect of {key}", held, "crash", STOPPED)
             cut = put(spent(world, "crash"), slot, holding(worker, index, after))
             self.doing = f"{who} is killed after the effect of {key}"
@@ -236,10 +291,14 @@ class Physics:
         what = f"the {_told(call)} {KEYS[index]}"
         self.doing = f"worker {slot}: {what}"
         applied, outcome = self.table.carried_out(world, slot, call, held)
-        if isinstance(outcome, Completed):
+        if isinstance(outcome, Completed | Parked):
             # Settled, whether or not the worker hears of it.
-            settled = holding(worker, index, held._replace(lease=0))
-            applied = put(applied, slot, settled)
+            worker = worker_at(applied, slot)
+            applied = put(applied, slot, holding(worker, index, held._replace(lease=0)))
+        if isinstance(outcome, Busy) and world.terms.claim.waits:
+            record, worker = applied.records[index], worker_at(applied, slot)
+            until = max(0, ((record and record.lease_expires_at) or NOW) - NOW)
+            applied = put(applied, slot, holding(worker, index, held._replace(until=until)))
         said = FOUND[outcome] if isinstance(outcome, Stage) else type(outcome).__name__.lower()
         self.doing += f": {said}"
         yield Move(self.doing, self.shell.heard(applied, slot, line, at, outcome), calm=True)
@@ -265,14 +324,45 @@ class Physics:
             under_way = (*world.zombies, _zombie(slot, call))
             changed.append((spent(lost, "delayed")._replace(zombies=under_way), "delayed"))
         for moved, how in changed:
-            again = call
+            again = getattr(worker_at(moved, slot), line)[at]
             if self.protocol.owner_per_attempt and isinstance(call.step, Claim):
                 owner = Owner(f"{call.request.owner}'")
-                again = call._replace(request=replace(call.request, owner=owner))
+                again = again._replace(request=replace(again.request, owner=owner))
             tried = put(moved, slot, with_call(worker_at(moved, slot), line, at, again))
             yield Move(f"{what} is {how}, and tried again", tried, calm=False)
             self.doing = f"{what} is {how}, and given up"
             yield Move(self.doing, self.shell.replied(moved, slot, line, at, given_up), calm=False)
+
+    def _sends(self, world: World, slot: int, call: Call) -> Iterator[Move]:
+        """The copy is sent, or it or the answer is lost."""
+        assert isinstance(call.step, DeadLetter)
+        index = place(call.work)
+        promises.check_sent(world, index, call.step.owner)
+        owner = call.step.owner if self.protocol.sends_token else STALE
+        there = sent(world, slot, index, owner)
+        what = f"worker {slot}: the copy of {KEYS[index]}"
+
+        def move(told: str, moved: World, reply: Reply) -> Move:
+            self.doing = f"{what} {told}"
+            replied = self.shell.replied(moved, slot, "main", 0, reply)
+            return Move(self.doing, replied, calm=isinstance(reply, DeadLettered))
+
+        yield move("is sent", there, DeadLettered())
+        if world.budget.lost:
+            silent = silence(maybe_written=True)
+            yield move("is lost", spent(world, "lost"), silent)
+            yield move("is sent, but nobody knows", spent(there, "lost"), silent)
+
+    def _waits(self, world: World, slot: int, worker: Worker, call: Call) -> Iterator[Move]:
+        """The lease that was met ends, or it ends too late."""
+        held = worker.held[place(call.work)]
+        assert held is not None
+        in_time = held.until < worker.deadline and not worker.short
+        if in_time and held.until:
+            return
+        self.doing = f"worker {slot} {'has waited' if in_time else 'cannot wait'}"
+        replied = self.shell.replied(world, slot, "main", 0, Waited(in_time))
+        yield Move(self.doing, replied, calm=True)
 
     # Time
 
@@ -289,20 +379,29 @@ class Physics:
             if not due:
                 yield Move(f"{pause} ms pass", moved, calm=True)
             yield from self._overdue(moved, due)
-        elif world.budget.retention and not any(world.workers) and any(world.records):
-            pause = max(each.expires_at * 1000 - NOW for each in world.records if each is not None)
+        elif (
+            world.budget.retention
+            and not any(world.workers)
+            and any(each is not None and each.expires_at is not None for each in world.records)
+        ):
+            pause = max(
+                each.expires_at * 1000 - NOW
+                for each in world.records
+                if each is not None and each.expires_at is not None
+            )
             moved = spent(passed(world, pause), "retention")
             yield Move(f"the retention passes ({pause} ms)", moved, calm=False)
         for index, record in enumerate(world.records):
             if record is not None and world.budget.foreign and not any(world.workers):
-                parked = replace(record, status="PARKED", owner=Owner("newer"))
+                archived = replace(record, status="ARCHIVED", owner=Owner("newer"))
                 yield Move(
-                    f"a newer version parks {KEYS[index]}",
-                    recorded(spent(world, "foreign"), index, parked),
+                    f"a newer version archives {KEYS[index]}",
+                    recorded(spent(superseded(world, index), "foreign"), index, archived),
                     calm=False,
                 )
-            if record is not None and record.expires_at * 1000 <= NOW:
-                gone = recorded(world, index, None)
+            expiry = record and record.expires_at
+            if expiry is not None and expiry * 1000 <= NOW:
+                gone = recorded(superseded(world, index), index, None)
                 yield Move(f"TTL deletes the record of {KEYS[index]}", gone, calm=False)
 
     def _overdue(self, world: World, due: list[int]) -> Iterator[Move]:

@@ -5,35 +5,42 @@ were delivered before.
 """
 
 from idempotent_lambda.clock import Seconds
+from idempotent_lambda.lifecycle import Claim
 
 from .explorer import Scenario
-from .world import Budget
+from .world import Budget, Terms
+
+SHORT = Terms(retention=Seconds(1))
+BESIDE = Terms(concurrency=2)
+PARK = Terms(claim=Claim(parks=True))
+WAIT = Terms(claim=Claim(waits=True))
+COMMIT = Terms(transactional=True)
+GROUP = Terms(groups=("AB", "C"))
+THREE = Terms(groups=("ABC",))
 
 FULL = (
     Scenario("two deliveries, every fault", ("A", "a"),
-             Budget(crash=1, lost=2, delayed=1, exception=1, late=1, short=1, retention=1)),
+             Budget(crash=1, lost=1, delayed=1, exception=1, late=1, short=1, retention=1)),
     Scenario("three in one batch", ("ABC",),
              Budget(crash=1, lost=2, delayed=1, exception=1, short=1, slow=1)),
-    Scenario("two batches and a single message", ("AB", "ab", "A"), Budget(crash=1, lost=1)),
-    Scenario("two batches, a late owner", ("AB", "ab"), Budget(crash=1, lost=1, late=1)),
-    Scenario("two batches, a short retention", ("AB", "ab"),
-             Budget(crash=1, lost=1), Seconds(1)),
-    Scenario("two batches, much is lost", ("AB", "ab"), Budget(lost=2, delayed=1)),
+    Scenario("two batches, a late owner", ("AB", "a"), Budget(crash=1, lost=1, late=1)),
+    Scenario("two batches, a short retention", ("AB", "a"), Budget(crash=1, lost=1), SHORT),
+    Scenario("two batches, much is lost", ("AB", "b"), Budget(lost=2, delayed=1)),
+    Scenario("two batches and a single message", ("AB", "ab", "A"), Budget(crash=1)),
     Scenario("two batches that share their keys", ("AB", "BA"),
-             Budget(crash=1, lost=1, exception=1, short=1, slow=1)),
+             Budget(crash=1, lost=1, exception=1, slow=1)),
     Scenario("a batch that is delivered twice", ("AB", "ab"),
              Budget(crash=1, lost=1, exception=1, short=1, slow=1)),
-    Scenario("two batches of three, a crash", ("ABC", "abc"), Budget(crash=1, slow=1)),
+    Scenario("two batches of three, a crash", ("ABC", "abc"), Budget(crash=1)),
     Scenario("two at the same time", ("ABC",),
-             Budget(crash=1, lost=1, delayed=1, exception=1, short=1, slow=1), concurrency=2),
-    Scenario("two batches, two at the same time", ("AB", "ab"),
-             Budget(crash=1, lost=1, exception=1, short=1), concurrency=2),
+             Budget(crash=1, lost=1, delayed=1, exception=1, short=1, slow=1), BESIDE),
+    Scenario("two batches, two at the same time", ("AB", "a"),
+             Budget(crash=1, lost=1, exception=1, short=1), BESIDE),
     Scenario("two batches, two crashes", ("AB", "ab"),
              Budget(crash=2, lost=1, slow=1, retention=1)),
-    Scenario("two batches, a fast clock", ("AB", "ab"), Budget(crash=1, lost=1, fast=1)),
-    Scenario("two crashes before a batch", ("A", "A", "ab"), Budget(crash=2, lost=1, slow=1)),
-    Scenario("a newer version beside this one", ("AB", "ab"),
-             Budget(crash=1, lost=1, foreign=1)),
+    Scenario("two batches, a fast clock", ("AB", "a"), Budget(crash=1, lost=1, fast=1)),
+    Scenario("two crashes before a batch", ("A", "A", "ab"), Budget(crash=2, slow=1)),
+    Scenario("a newer version beside this one", ("AB", "a"), Budget(crash=1, lost=1, foreign=1)),
     Scenario("three deliveries", ("A", "A", "A"), Budget(crash=1, lost=2, delayed=1, exception=1)),
     Scenario("three deliveries, two crashes", ("A", "A", "A"),
              Budget(crash=2, lost=1, exception=1, short=1)),
@@ -41,25 +48,101 @@ FULL = (
     Scenario("three deliveries, a fast clock", ("A", "A", "A"), Budget(crash=1, lost=1, fast=1)),
     Scenario("four deliveries", ("A", "A", "A", "A"), Budget(crash=1, lost=1, exception=1)),
     Scenario("a retention shorter than the lease", ("A", "A", "A"),
-             Budget(crash=1, lost=1, short=1, retention=1), Seconds(1)),
+             Budget(crash=1, lost=1, short=1, retention=1), SHORT),
+    Scenario("park mode, every fault", ("A", "a"),
+             Budget(crash=1, lost=1, delayed=1, exception=1, redrive=2), PARK),
+    Scenario("park mode, two crashes", ("A", "A"), Budget(crash=2, lost=1, redrive=2), PARK),
+    Scenario("park mode, a late owner", ("A", "A"),
+             Budget(crash=1, lost=1, exception=1, late=1, redrive=1), PARK),
+    Scenario("park mode, two batches", ("AB", "ab"), Budget(crash=1, lost=1, redrive=1), PARK),
+    Scenario("park mode, everything is given up", ("A", "A"),
+             Budget(crash=1, permanent=2, redrive=2), PARK),
+    Scenario("given up", ("A", "A"), Budget(crash=1, lost=1, permanent=2, redrive=2)),
+    Scenario("given up, and heard late", ("A", "A"),
+             Budget(lost=1, delayed=1, permanent=2, redrive=1)),
+    Scenario("given up in a batch", ("AB", "ab"), Budget(crash=1, permanent=1, redrive=1)),
+    Scenario("transactions, every fault", ("A", "a"),
+             Budget(crash=1, lost=1, delayed=1, exception=1, late=1, short=1), COMMIT),
+    Scenario("transactions, much is lost", ("A", "A", "A"),
+             Budget(crash=1, lost=2, delayed=1), COMMIT),
+    Scenario("transactions in two batches", ("AB", "ab"), Budget(crash=1, lost=1), COMMIT),
+    Scenario("transactions in park mode", ("A", "A"),
+             Budget(crash=1, lost=1, delayed=1, late=1, redrive=1),
+             Terms(claim=PARK.claim, transactional=True)),
+    Scenario("a group and another message", ("ABC",),
+             Budget(crash=1, lost=1, delayed=1, exception=1, short=1, slow=1), GROUP),
+    Scenario("a group of three", ("ABC", "c"), Budget(crash=1, exception=1), THREE),
+    Scenario("a group that is delivered twice", ("AB", "ab"),
+             Budget(crash=1, lost=1, exception=1), GROUP),
+    Scenario("a group, two at the same time", ("ABC", "b"), Budget(crash=1, exception=1),
+             Terms(concurrency=2, groups=GROUP.groups)),
+    Scenario("a group in park mode", ("AB", "ab"), Budget(crash=1, permanent=1, redrive=1),
+             Terms(claim=PARK.claim, groups=GROUP.groups)),
+    Scenario("a group that waits for its last", ("ABC", "C"), Budget(exception=1, late=1),
+             Terms(claim=WAIT.claim, groups=THREE.groups)),
+    Scenario("a group that fails while it waits", ("AB", "B"),
+             Budget(exception=2, late=1), Terms(claim=WAIT.claim, groups=GROUP.groups)),
+    Scenario("waits, every fault", ("A", "A"),
+             Budget(crash=1, lost=1, exception=1, late=1, short=1), WAIT),
+    Scenario("waits, then parks", ("A", "A"), Budget(crash=1, lost=1, late=1, redrive=1),
+             Terms(claim=Claim(parks=True, waits=True))),
 )  # fmt: skip
-"""All of these hold for production; the longest come first, so that they do not come last."""
+"""All of these hold for production."""
 
 SMALL = (
     Scenario("two deliveries", ("A", "A"), Budget(crash=1, lost=1, exception=1, retention=1)),
     Scenario("one batch", ("AB",), Budget(lost=1, exception=1, short=1, slow=1)),
+    Scenario("park mode", ("A", "A"), Budget(crash=1, lost=1, redrive=1), PARK),
+    Scenario("park mode, a batch", ("AB",), Budget(crash=1), PARK),
+    Scenario("a group", ("ABC",), Budget(crash=1, exception=1), GROUP),
+    Scenario("a late owner", ("A", "A"), Budget(late=1)),
+    Scenario("a fast clock", ("A", "A"), Budget(fast=1)),
+    Scenario("a newer version beside this one", ("A", "A"), Budget(crash=1, foreign=1)),
     Scenario("two deliveries, more is lost", ("A", "A"), Budget(lost=2)),
     Scenario("a claim that comes late", ("A", "A"), Budget(lost=1, short=1)),
-    Scenario("a fast clock", ("A", "A"), Budget(fast=1)),
-    Scenario("a retention shorter than the lease", ("A", "A"), Budget(crash=1), Seconds(1)),
-    Scenario("a newer version beside this one", ("A", "A"), Budget(crash=1, foreign=1)),
-    Scenario("a late owner", ("A", "A"), Budget(late=1)),
-    Scenario("two crashes before a batch", ("A", "A", "ab"), Budget(crash=2)),
-    Scenario("a batch after a crash", ("AB", "ab"), Budget(crash=1)),
-    Scenario("a batch after a crash, a short retention", ("AB", "AB"), Budget(crash=1), Seconds(1)),
-    Scenario("a batch again, the retention between", ("AB", "ab"), Budget(retention=1)),
     Scenario("one batch, more is lost", ("AB",), Budget(lost=2)),
+    Scenario("a retention shorter than the lease", ("A", "A"), Budget(crash=1), SHORT),
+    Scenario("a wait", ("A", "A"), Budget(late=1, exception=1), WAIT),
+    Scenario("a transaction", ("A", "A"), Budget(crash=1, lost=1, late=1), COMMIT),
+    Scenario("given up", ("A", "A"), Budget(permanent=1, lost=1, redrive=1)),
+    Scenario("park mode, a late owner", ("A", "A"), Budget(late=1, exception=1, redrive=1), PARK),
     Scenario("one batch of three", ("ABC",), Budget(crash=1, lost=1, slow=1)),
-    Scenario("two at the same time", ("A", "abc"), Budget(crash=1), concurrency=2),
+    Scenario("a group after a crash", ("AB", "ab"), Budget(crash=1), GROUP),
+    Scenario("a batch after a crash", ("AB", "ab"), Budget(crash=1)),
+    Scenario("given up again", ("A",), Budget(permanent=2, lost=1, delayed=1, redrive=2)),
+    Scenario("a batch again, the retention between", ("AB", "ab"), Budget(retention=1)),
+    Scenario("two at the same time", ("A", "abc"), Budget(crash=1), BESIDE),
+    Scenario("two crashes before a batch", ("A", "A", "ab"), Budget(crash=2)),
+    Scenario("a batch after a crash, a short retention", ("AB", "AB"), Budget(crash=1), SHORT),
+    Scenario("a group that waits", ("AB", "B"), Budget(exception=2, late=1),
+             Terms(claim=WAIT.claim, groups=GROUP.groups)),
 )  # fmt: skip
-"""Small enough to kill every mutant quickly; all hold for production too."""
+"""Small enough to kill every mutant quickly, the smallest first; all hold for production too."""
+
+SOONEST = {
+    "what cannot be waited for is claimed": "a group that waits",
+    "a failed group goes on with what waits": "a group that waits",
+    "what waits is claimed before its turn": "a group that waits",
+    "lapsed records come beside a run": "two at the same time",
+    "nobody waits for what runs beside": "two at the same time",
+    "free without 'expired'": "a batch again, the retention between",
+    "a look takes an expired record for a duplicate": "a batch again, the retention between",
+    "free without 'status = completed' of 'expired'": "a batch again, the retention between",
+    "to_mark without 'owner = owner'": "given up again",
+    "lapsed records run beside what is at stake": "a batch after a crash",
+    "an unconfirmed completion stops nothing": "one batch of three",
+    "a parking that comes late is acknowledged": "park mode, a late owner",
+    "any record counts as parked": "park mode, a late owner",
+    "to_park without 'owner = owner'": "given up",
+    "a hopeless message is given back": "given up",
+    "a hopeless message is acknowledged": "given up",
+    "a transaction writes before its completion": "a transaction",
+    "a transaction writes whatever its record says": "a transaction",
+    "a transaction is completed without its writes": "a transaction",
+}
+"""Where a mutant is found that the scenarios before would seek in vain for long."""
+
+
+def hunting_grounds(mutant: str) -> list[Scenario]:
+    """The small scenarios, in the order in which a mutant of this name is sought there."""
+    return sorted(SMALL, key=lambda scenario: scenario.name != SOONEST.get(mutant))

@@ -6,24 +6,30 @@ go on side by side: the main thread, the flusher, and a thread that runs beside.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from idempotent_lambda.agenda import Done, Task, Work
 from idempotent_lambda.claims import Claimed, Request
 from idempotent_lambda.clock import EpochMillis
 from idempotent_lambda.lifecycle import (
     Claim,
+    DeadLetter,
     End,
     Outcome,
+    Park,
     PutOff,
     Release,
     Reply,
     Run,
     Settled,
     Step,
+    Wait,
+    settlement,
 )
 from tests.requests import claim_of
 
 from . import promises
+from .parking import without
 from .world import (
     DEADLINE,
     KEYS,
@@ -39,6 +45,7 @@ from .world import (
     holding,
     place,
     put,
+    stated,
     with_call,
     worker_at,
 )
@@ -75,7 +82,7 @@ class Shell:
         calls: list[Call] = []
         done: list[Done] = []
         for work, step in tasks:
-            promises.check_handed(worker, work, step, [call.work for call in calls])
+            promises.check_handed(world, worker, work, step, [call.work for call in calls])
             index = place(work)
             held = worker.held[index]
             assert held is not None
@@ -88,12 +95,20 @@ class Shell:
                 promises.check_start(world, slot, worker, step, index)
                 if calls:
                     raise ViolationError("order: one thread is to run two at once")
+                world = put(world, slot, worker)
+                if world.terms.claim.parks:
+                    world = stated(world, index, world.facts[index]._replace(begun=True))
+                calls.append(Call(work, step))
+                continue
+            if isinstance(step, DeadLetter | Wait):
                 calls.append(Call(work, step))
                 continue
             if isinstance(step, Claim):
                 worker = holding(worker, index, held._replace(put_off=0))
             if isinstance(step, Release):
                 worker = holding(worker, index, held._replace(released=True, lease=0))
+            if isinstance(step, Park) and step.owner == ME:
+                worker = holding(worker, index, held._replace(lease=0))
             together = isinstance(step, Claim) and len(tasks) > 1
             first = Stage.LOOK if work.redelivered else Stage.INSERT
             request = self._request(world, worker, work, step)
@@ -102,22 +117,20 @@ class Shell:
 
     def _request(self, world: World, worker: Worker, work: Work, step: Step) -> Request:
         """What is asked, with the same owner, time and lease in every stage and attempt."""
-        assert not isinstance(step, Run)
-        request = Request(
-            record_id=work.key.record_id,
-            owner=ME if isinstance(step, Claim) else step.owner,
-            now=EpochMillis(NOW + worker.skew),
-            retention=world.retention,
-        )
+        assert not isinstance(step, Run | Wait | DeadLetter)
+        now, retention = EpochMillis(NOW + worker.skew), world.terms.retention
         if not isinstance(step, Claim):
-            return request
+            return settlement(step, record_id=work.key.record_id, now=now, retention=retention)
+        request = Request(record_id=work.key.record_id, owner=ME, now=now, retention=retention)
         lease = max(0, worker.deadline + self.protocol.lease - DEADLINE)
-        return claim_of(
+        claim = claim_of(
             request,
-            lease_expires_at=EpochMillis(request.now + lease),
+            lease_expires_at=EpochMillis(now + lease),
             takeover=step.takeover,
             redelivered=work.redelivered,
         )
+        shown = worker.copy is not None and self.protocol.shows_token
+        return replace(claim, token=worker.copy.token) if shown else claim
 
     def replied(self, world: World, slot: int, line: str, at: int, reply: Reply) -> World:
         """The world once a call is answered; the group goes on when all of it is."""
@@ -132,10 +145,9 @@ class Shell:
             for call in calls:
                 following = self.protocol.advance(call.step, call.reply)
                 done.append((call.work, call.step, following))
-            agenda = worker.agenda.after(done)
         except TypeError as error:
             raise ViolationError(f"the protocol has no answer: {error}") from None
-        worker = worker._replace(agenda=agenda, **{line: ()})
+        worker = worker._replace(agenda=worker.agenda.after(done), **{line: ()})
         world = put(world, slot, worker)
         for work, _, following in done:
             world = self._followed(world, slot, place(work), following)
@@ -164,9 +176,15 @@ class Shell:
 
     def answered(self, world: World, slot: int) -> World:
         """The world once a worker has answered: what it acknowledges is not delivered again."""
-        acknowledged = worker_at(world, slot).acknowledged
-        left = "".join(each for each in world.unacknowledged if each not in acknowledged)
-        return put(world._replace(unacknowledged=left), slot, None)
+        acknowledged, copy = worker_at(world, slot).acknowledged, worker_at(world, slot).copy
+        if copy is None:
+            left = "".join(each for each in world.unacknowledged if each not in acknowledged)
+            world = world._replace(unacknowledged=left)
+        elif acknowledged:
+            world = without(world, copy)
+        for key in acknowledged:
+            promises.check_kept(world, KEYS.index(key))
+        return put(world, slot, None)
 
     def killed(self, world: World, slot: int) -> World:
         """The world once a worker has died, with all that it had in hand."""

@@ -4,19 +4,31 @@ from dataclasses import replace
 from typing import assert_never
 
 from idempotent_lambda import claims
-from idempotent_lambda.claims import Busy, Claimed, ClaimRequest, Owner, Record, Request
+from idempotent_lambda.claims import (
+    Busy,
+    Claimed,
+    ClaimRequest,
+    Lapsed,
+    Owner,
+    Parked,
+    Record,
+    Request,
+    Status,
+)
 from idempotent_lambda.conditions import holds
 from idempotent_lambda.errors import StoreRefusedError, StoreUnavailableError
-from idempotent_lambda.lifecycle import Claim, Complete, Release, Reply, Unanswered
-from idempotent_lambda_toolkit.testing import completed_record
+from idempotent_lambda.lifecycle import Claim, Complete, Mark, Park, Release, Reply, Unanswered
+from idempotent_lambda_toolkit.testing import completed_record, marked_record, parked_record
 
 from . import promises
+from .parking import addressed, superseded
 from .world import (
+    GONE,
     KEYS,
     ME,
     NOW,
+    SEEN,
     Call,
-    Facts,
     Held,
     Protocol,
     Stage,
@@ -70,17 +82,22 @@ class Table:
         self, world: World, index: int, found: Record | None, asked: Zombie, held: Held | None
     ) -> tuple[World, Reply | Stage]:
         kind, stage, request = asked
+        seen, request = request.owner == SEEN, addressed(found, request)
         if kind is Claim:
             assert isinstance(request, ClaimRequest)
             return self._claimed(world, index, found, stage, request)
         if kind is Complete:
             return self._completed(world, index, found, request, held)
+        if kind in (Park, Mark):
+            return self._parked(world, index, found, (kind, stage, request), seen=seen)
         assert kind is Release
         if found is None or not holds(self.protocol.to_release, found, request.operands):
             return world, claims.refused_release(found, request)
         promises.check_own("releases", found, request)
         promises.check_given_back(held)
-        return recorded(world, index, None), claims.Released()
+        facts = world.facts[index]._replace(begun=False)
+        gone = stated(recorded(world, index, None), index, facts)
+        return superseded(gone, index), claims.Released()
 
     def _claimed(
         self, world: World, index: int, found: Record | None, stage: Stage, request: ClaimRequest
@@ -89,17 +106,19 @@ class Table:
             case Stage.LOOK | Stage.CHECK:
                 absent = found is None and stage is Stage.LOOK
                 otherwise = Stage.INSERT if absent else Stage.WRITE
-                return world, self._judged(self.protocol.seen_claim, found, request) or otherwise
+                return world, (
+                    self._judged(world, self.protocol.seen_claim, found, request) or otherwise
+                )
             case Stage.INSERT:
                 if holds(self.protocol.insert, found, request.operands):
                     promises.check_claimable(found, request)
-                    return self._taken(world, index, None, request)
+                    return self._taken(superseded(world, index), index, None, request)
                 return world, Stage.CHECK if self.protocol.checks_inserts else claims.Duplicate()
             case Stage.WRITE:
                 if holds(self.protocol.condition(request), found, request.operands):
                     promises.check_claimable(found, request)
-                    return self._taken(world, index, found, request)
-                judged = self._judged(self.protocol.refused_claim, found, request)
+                    return self._taken(superseded(world, index), index, found, request)
+                judged = self._judged(world, self.protocol.refused_claim, found, request)
                 assert judged is not None
                 return world, judged
             case Stage.NONE:
@@ -112,9 +131,13 @@ class Table:
     ) -> tuple[World, Reply]:
         record = claims.claimed_record(found, request)
         record = replace(record, expires_at=self.protocol.claim_expiry(request))
+        if found is not None and found.status == Status.PARKED:
+            world = stated(world, index, world.facts[index]._replace(begun=False))
         return recorded(world, index, record), Claimed(request.owner, record.attempts or 1)
 
-    def _judged(self, judge: object, found: Record | None, request: ClaimRequest) -> Reply | None:
+    def _judged(
+        self, world: World, judge: object, found: Record | None, request: ClaimRequest
+    ) -> Reply | None:
         """What the record says of the claim, less what decides nothing."""
         assert callable(judge)
         try:
@@ -122,20 +145,28 @@ class Table:
         except StoreRefusedError:
             return Unanswered(request.owner, _UNKNOWN)
         promises.check_judged(found, request, judged)
+        parks = world.terms.claim.parks
         match judged:
             case Busy():
                 return Busy(NOW)
             case Claimed():
                 return replace(judged, recovered=False)
+            case Lapsed(attempts):
+                return Lapsed(attempts, SEEN if parks else GONE)
+            case Parked():
+                return _read(judged)
             case _:
                 return judged
 
     def _completed(
         self, world: World, index: int, found: Record | None, request: Request, held: Held | None
     ) -> tuple[World, Reply]:
+        if request.actions and self.protocol.commits == "at any rate":
+            world = committed(world, index)
         if not holds(self.protocol.to_complete, found, request.operands):
             reply = self.protocol.refused_completion(found, request)
             mine = found is not None and found.owner == request.owner
+            mine = mine and found.status == Status.COMPLETED
             if mine and not isinstance(reply, claims.Completed):
                 raise ViolationError("P4: a worker does not know its own completion")
             return world, replace(reply, recovered=False) if mine else reply
@@ -143,10 +174,48 @@ class Table:
         promises.check_returned(held)
         record = completed_record(own, request)
         record = replace(record, expires_at=self.protocol.completion_expiry(request))
-        if record.expires_at < request.now // 1000 + world.retention:
+        assert record.expires_at is not None
+        if record.expires_at < request.now // 1000 + world.terms.retention:
             raise ViolationError("retention: a completed record is kept for less than it")
-        facts = Facts(completed=True, confirmed=record.expires_at * 1000 > NOW)
+        if request.actions and self.protocol.commits == "together":
+            world = committed(world, index)
+        facts = world.facts[index]
+        if world.terms.transactional and not facts.committed:
+            raise ViolationError(f"P6: {KEYS[index]} is completed without its effect")
+        facts = facts._replace(completed=True, confirmed=record.expires_at * 1000 > NOW)
         return stated(recorded(world, index, record), index, facts), claims.Completed()
+
+    def _parked(
+        self, world: World, index: int, found: Record | None, asked: Zombie, *, seen: bool
+    ) -> tuple[World, Reply]:
+        """The world once a record is set aside, another's if that was `seen`, or its copy noted."""
+        kind, _, request = asked
+        parks = kind is Park
+        condition = self.protocol.to_park if parks else self.protocol.to_mark
+        if found is None or not holds(condition, found, request.operands):
+            reply = self.protocol.refused_parking(found, request)
+            mine = found is not None and found.owner == request.owner
+            if parks and mine and found.status == Status.PARKED and not isinstance(reply, Parked):
+                raise ViolationError("P4: a worker does not know its own parking")
+            return world, _read(reply) if isinstance(reply, Parked) else reply
+        if parks:
+            record = parked_record(promises.check_parked(found, request, seen=seen), request)
+        else:
+            record = marked_record(promises.check_marked(world, index, found, request), request)
+        reply = Parked(request.owner, record.dead_lettered_at is not None)
+        return recorded(world, index, record), _read(reply)
+
+
+def committed(world: World, index: int) -> World:
+    """The world once the writes of a transaction have taken effect."""
+    facts = world.facts[index]
+    if facts.committed:
+        raise ViolationError(f"P6: the effect of {KEYS[index]} happens twice")
+    return stated(world, index, facts._replace(committed=True))
+
+
+def _read(parked: Parked) -> Parked:
+    return parked if parked.owner == ME else replace(parked, owner=SEEN)
 
 
 def _renamed(record: Record | None, before: str, after: str) -> Record | None:

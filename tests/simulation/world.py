@@ -3,17 +3,19 @@
 Times are kept relative to now, which is always `NOW`, so that equal situations are equal states.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cache
 from typing import Any, NamedTuple
 
 from idempotent_lambda import claims, lifecycle
 from idempotent_lambda.agenda import Agenda, Work
 from idempotent_lambda.claims import ClaimRequest, Owner, Record, Request
 from idempotent_lambda.clock import EpochMillis, EpochSeconds, Seconds
-from idempotent_lambda.conditions import Absent, Condition
+from idempotent_lambda.conditions import Condition, Missing
 from idempotent_lambda.keys import Key
+from idempotent_lambda.lifecycle import Claim
 from idempotent_lambda.messages import Delivery, Source
 
 NOW = EpochMillis(1_000_000_000)
@@ -22,7 +24,7 @@ MARGIN = 2_000
 RETENTION = Seconds(1_000)
 KEYS = "ABC"
 
-ABSENT = Absent()
+ABSENT = Missing("id")
 
 ME = Owner("me")
 """The owner token of a worker as itself knows it. In the table it is "w" and the worker's place."""
@@ -30,15 +32,10 @@ GONE = Owner("gone")
 """The owner of a record whose worker is done with the key: nobody will ever present it again."""
 LATE = Owner("late")
 """The same, but a delayed request of that worker is still under way."""
-
-
-def _work(letter: str) -> Work:
-    key = Key(letter.upper(), f"sim#{letter.upper()}")
-    receives = 2 if letter.islower() else 1
-    delivery = Delivery(
-        id=letter, source=Source.SQS, body=None, body_problem=None, receive_count=receives, raw={}
-    )
-    return _Work(key, (delivery,), nearly_spent=key.text == "B")
+SEEN = Owner("seen")
+"""The owner of a record, as all others know it who have read it, and as its copies bear it."""
+STALE = Owner("stale")
+"""Who was the owner when it was read. Tokens are never used again, so this one is no record's."""
 
 
 class _Work(Work):
@@ -51,8 +48,53 @@ class _Work(Work):
         return self is other
 
 
-WORKS = {letter: _work(letter) for letter in KEYS + KEYS.lower()}
-"""A small letter is a message that was delivered before. B is nearly spent, the others are not."""
+@cache
+def work_of(letter: str, group: str | None = None, rank: int = 0, /) -> Work:
+    """The work of a letter: a small one was delivered before. B is nearly spent, others are not."""
+    key = Key(letter.upper(), f"sim#{letter.upper()}")
+    delivery = Delivery(
+        id=letter,
+        source=Source.SQS,
+        body=None,
+        body_problem=None,
+        receive_count=2 if letter.islower() else 1,
+        raw={},
+        group=group,
+    )
+    spent = key.text == "B"
+    at = KEYS.index(key.text)
+    return _Work(key, (delivery,), nearly_spent=spent, place=at, rank=rank)
+
+
+class Terms(NamedTuple):
+    """What stays the same through a scenario.
+
+    Attributes:
+        retention: of completed records, in seconds.
+        concurrency: how many messages of a batch run at the same time; 1 or 2.
+        claim: how claims are made.
+        transactional: effects are writes that are committed with the completion.
+        groups: the keys of each ordered group; a key in none of them has no order.
+    """
+
+    retention: Seconds = RETENTION
+    concurrency: int = 1
+    claim: Claim = Claim()
+    transactional: bool = False
+    groups: tuple[str, ...] = ()
+
+    def works(self, kind: str) -> tuple[Work, ...]:
+        """The works of a batch, in its order."""
+        works = []
+        for at, letter in enumerate(kind):
+            group = next((keys for keys in self.groups if letter.upper() in keys), None)
+            before = [each for each in kind[:at] if group and each.upper() in group]
+            works.append(work_of(letter, group, len(before) + 1 if group else 0))
+        return tuple(works)
+
+
+PLAIN = Terms()
+"""Most scenarios have these."""
 
 
 class Budget(NamedTuple):
@@ -63,6 +105,8 @@ class Budget(NamedTuple):
         lost: a request or its answer is lost.
         delayed: a lost request arrives after all, at any later moment; one at most.
         exception: a processor raises, before or after its effect.
+        permanent: a processor raises PermanentFailure, before or after its effect.
+        redrive: a copy from the dead-letter queue is delivered, for the first time or again.
         late: a process outlives its deadline, which Lambda does not allow.
         fast: a process whose clock runs ahead by the whole margin.
         short: a worker has too little time left to start anything more, or to wait for its
@@ -77,6 +121,8 @@ class Budget(NamedTuple):
     lost: int = 0
     delayed: int = 0
     exception: int = 0
+    permanent: int = 0
+    redrive: int = 0
     late: int = 0
     fast: int = 0
     short: int = 0
@@ -91,10 +137,29 @@ class Facts(NamedTuple):
     Attributes:
         completed: a completion was written.
         confirmed: an effect's own completion was written, and the retention runs.
+        committed: the writes of a transaction took effect.
+        begun: in park mode, a processor has started since the last redrive, and nothing says that
+            it has done nothing.
     """
 
     completed: bool = False
     confirmed: bool = False
+    committed: bool = False
+    begun: bool = False
+
+
+class Copy(NamedTuple):
+    """A copy of a parked message.
+
+    Attributes:
+        index: its key.
+        redriven: it has been moved to the queue; before, it is in the dead-letter queue.
+        token: `SEEN` or `STALE`.
+    """
+
+    index: int
+    redriven: bool
+    token: Owner
 
 
 class Stage(StrEnum):
@@ -136,8 +201,10 @@ class Held(NamedTuple):
         claimed: its claim was confirmed.
         effected: its effect has happened.
         denied: its processor raised: it says that nothing was done.
+        hopeless: it raised that no retry will help.
         returned: its processor returned: it says that all is done.
         released: it has been tried to give the claim back.
+        until: milliseconds left of the lease that it waits for.
     """
 
     put_off: int = 0
@@ -145,8 +212,10 @@ class Held(NamedTuple):
     claimed: bool = False
     effected: bool = False
     denied: bool = False
+    hopeless: bool = False
     returned: bool = False
     released: bool = False
+    until: int = 0
 
 
 class Worker(NamedTuple):
@@ -158,6 +227,8 @@ class Worker(NamedTuple):
         flight: the completions that the flusher has in the air.
         beside: what another thread runs, where several may at the same time.
         acknowledged: what its answer will acknowledge.
+        keys: of its batch; only where there are groups.
+        copy: its only message, if that is a copy.
         deadline: milliseconds until Lambda ends it.
         short: too little time is left to start anything.
         halted: nothing more must be started: time, an interruption, an unconfirmed completion.
@@ -170,6 +241,8 @@ class Worker(NamedTuple):
     flight: tuple[Call, ...] = ()
     beside: tuple[Call, ...] = ()
     acknowledged: str = ""
+    keys: str = ""
+    copy: Copy | None = None
     skew: int = 0
     deadline: int = DEADLINE
     short: bool = False
@@ -187,7 +260,12 @@ Zombie = tuple[type, Stage, Request]
 
 
 class World(NamedTuple):
-    """Everything."""
+    """Everything.
+
+    Attributes:
+        unacknowledged: the keys of messages that the queue delivers again; of copies, see there.
+        copies: in the dead-letter queue, and redriven ones that are not acknowledged.
+    """
 
     unstarted: tuple[str, ...]
     workers: tuple[Worker | None, ...]
@@ -196,8 +274,8 @@ class World(NamedTuple):
     zombies: tuple[Zombie, ...]
     unacknowledged: str
     budget: Budget
-    retention: Seconds = RETENTION
-    concurrency: int = 1
+    terms: Terms
+    copies: tuple[Copy, ...] = ()
 
 
 class Move(NamedTuple):
@@ -222,36 +300,46 @@ class Protocol:
     """The decisions under test: production's own. Mutants and known-bad protocols replace some.
 
     Attributes:
+        conditions: those of claims that are not production's, by whether a lapsed record may be
+            taken and whether the claimant bears a token.
         insert: what must hold of a record for an insert to be made.
+        commits: when the writes of a transaction take effect: "together" with the completion, "at
+            any rate" when that is tried, or "before" it.
+        sends_token: copies bear the owner token.
+        shows_token: claims show the token of their copy.
         checks_inserts: an insert that finds a record looks what it is.
         remembers_inserts: a claim given up after an insert says that it may have been made.
     """
 
     advance: Callable[..., Any] = lifecycle.advance
     agenda: type[Agenda] = Agenda
-    free: Condition = claims.FREE
-    claimable: Condition = claims.CLAIMABLE
+    conditions: Mapping[tuple[bool, bool], Condition] = field(default_factory=dict)
     insert: Condition = ABSENT
     to_complete: Condition = claims.OWNED
     to_release: Condition = claims.OWNED
+    to_park: Condition = claims.OWNED
+    to_mark: Condition = claims.PARKED
     seen_claim: Callable[..., Any] = claims.seen_claim
     refused_claim: Callable[..., Any] = claims.refused_claim
     refused_completion: Callable[..., Any] = claims.refused_completion
+    refused_parking: Callable[..., Any] = claims.refused_parking
     claim_expiry: Callable[[ClaimRequest], EpochSeconds] = lambda request: request.expires_at
     completion_expiry: Callable[[Request], EpochSeconds] = lambda request: request.expires_at
     lease: int = DEADLINE + MARGIN
     owner_per_attempt: bool = False
     checks_inserts: bool = True
     remembers_inserts: bool = True
+    commits: str = "together"
+    sends_token: bool = True
+    shows_token: bool = True
 
     def condition(self, request: ClaimRequest) -> Condition:
         """What must hold of the record for this claim."""
-        return self.claimable if request.takeover else self.free
+        kind = request.takeover, request.token is not None
+        return self.conditions.get(kind, request.condition)
 
 
-def beginning(
-    deliveries: tuple[str, ...], budget: Budget, retention: Seconds, concurrency: int
-) -> World:
+def beginning(deliveries: tuple[str, ...], budget: Budget, terms: Terms) -> World:
     """The world before anything has happened."""
     keys = sorted(set("".join(deliveries).upper()))
     return World(
@@ -262,8 +350,7 @@ def beginning(
         zombies=(),
         unacknowledged="".join(keys),
         budget=budget,
-        retention=retention,
-        concurrency=concurrency,
+        terms=terms,
     )
 
 
@@ -288,6 +375,9 @@ def recorded(world: World, index: int, record: Record | None) -> World:
     if record is not None and (record.created_at, record.completed_at) != (NOW, None):
         # When a record was made and completed decides nothing.
         record = replace(record, created_at=NOW, completed_at=None)
+    if record is not None and record.status == claims.Status.PARKED:
+        marked = None if record.dead_lettered_at is None else NOW
+        record = replace(record, reason=None, dead_lettered_at=marked)
     return world._replace(records=(*world.records[:index], record, *world.records[index + 1 :]))
 
 

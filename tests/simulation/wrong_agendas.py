@@ -123,7 +123,7 @@ class _WorstFirst(Agenda):
 
 class _TakesCompany(Agenda):
     def after(self, done: Iterable[Done]) -> Agenda:
-        return replace(super().after(done), at_stake=False)
+        return super().after(done)._replace(at_stake=False)
 
 
 class _ReportsLapsed(Agenda):
@@ -168,9 +168,53 @@ class _WaitsForNoRun(Agenda):
         return self.asking > 0
 
 
+class _StartsAnyRank(Agenda):
+    @property
+    def startable(self) -> bool:
+        return bool(self.ready) and not self.stopped
+
+
+class _BlocksNothing(Agenda):
+    def blocking(self, groups: frozenset[str]) -> Agenda:  # noqa: ARG002
+        return self
+
+
+class _BlocksNoErrand(Agenda):
+    def blocking(self, groups: frozenset[str]) -> Agenda:
+        agenda = super().blocking(groups)
+        kept = {work.place for work, _ in self.errands}
+        blocked = (each for each in agenda.errands if each[0].place not in kept)
+        return agenda._replace(errands=(*self.errands, *blocked))
+
+
+class _RunsErrandsOfAnyRank(Agenda):
+    def next(self) -> Turn:
+        busy = self.waiting or self.startable or self.running or self.returned or self.given_up
+        if busy or self.asking or self.stopped or not self.errands:
+            return super().next()
+        return _taking(self, self.errands[:1], errands=self.errands[1:])
+
+
+class _LastRankFirst(Agenda):
+    def after(self, done: Iterable[Done]) -> Agenda:
+        agenda = super().after(done)
+        return agenda._replace(lapsed=tuple(sorted(agenda.lapsed, key=lambda of: -of[1].rank)))
+
+
+class _TakesOverWhatItParks(Agenda):
+    def _claim(self, *, alone: bool) -> Claim:
+        return replace(self.claim, takeover=alone)
+
+
+class _ParksTogether(Agenda):
+    @property
+    def singly(self) -> bool:
+        return False
+
+
 class _MiscountsAnswers(Agenda):
     def after(self, done: Iterable[Done]) -> Agenda:
-        return replace(super().after(done), asking=self.asking)
+        return super().after(done)._replace(asking=self.asking)
 
 
 AGENDAS: dict[str, type[Agenda]] = {
@@ -196,4 +240,11 @@ AGENDAS: dict[str, type[Agenda]] = {
     "nobody waits for the flight": _WaitsForNoFlight,
     "nobody waits for what runs beside": _WaitsForNoRun,
     "an answer is not counted": _MiscountsAnswers,
+    "a group starts in any order": _StartsAnyRank,
+    "a failed group goes on": _BlocksNothing,
+    "a failed group goes on with what waits": _BlocksNoErrand,
+    "what waits is claimed before its turn": _RunsErrandsOfAnyRank,
+    "lapsed records of a group come last first": _LastRankFirst,
+    "park mode takes over": _TakesOverWhatItParks,
+    "park mode claims together": _ParksTogether,
 }

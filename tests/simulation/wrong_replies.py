@@ -7,9 +7,25 @@ from typing import Any
 from idempotent_lambda import claims, lifecycle
 from idempotent_lambda.claims import ClaimRequest, Record
 from idempotent_lambda.conditions import Every, holds
-from idempotent_lambda.lifecycle import Claim, Complete, Outcome, Release, Run, Settled, Unanswered
+from idempotent_lambda.errors import PermanentFailure
+from idempotent_lambda.lifecycle import (
+    Claim,
+    Complete,
+    DeadLetter,
+    DeadLettered,
+    Mark,
+    Outcome,
+    Park,
+    Release,
+    Returned,
+    Run,
+    Settled,
+    Unanswered,
+    Wait,
+    Waited,
+)
 
-from .world import Protocol
+from .world import ME, Protocol
 
 
 def protocol_with(**changes: Any) -> Protocol:
@@ -120,6 +136,106 @@ def transitions() -> Iterator[tuple[str, Protocol]]:
     yield (
         "a duplicate is not acknowledged",
         _changed(on(Claim, claims.Duplicate), report(Outcome.DUPLICATE)),
+    )
+
+
+def parkings() -> Iterator[tuple[str, Protocol]]:
+    """Each transition and each token by which a message is parked and comes back, replaced."""
+    acknowledge, on = _acknowledge(Outcome.PARKED), _on
+
+    def lapsed(step: Any, reply: Any) -> bool:
+        return _on(Claim, claims.Lapsed)(step, reply) and step.parks
+
+    def unsent(_: Any, reply: Any) -> bool:
+        return isinstance(reply, claims.Parked) and not reply.dead_lettered
+
+    def hopeless(step: Any, reply: Any) -> bool:
+        return _on(Run, lifecycle.Raised)(step, reply) and isinstance(reply.error, PermanentFailure)
+
+    def marks_first(step: Any, reply: Any) -> Any:
+        match step, reply:
+            case ((Claim() | Park()), claims.Parked(owner, dead_lettered=False)):
+                return Mark(owner)
+            case Mark(owner), claims.Parked():
+                return DeadLetter(owner)
+            case DeadLetter(), DeadLettered():
+                return Settled(Outcome.PARKED, acknowledged=True)
+            case _:
+                return lifecycle.advance(step, reply)
+
+    yield "interrupted work is acknowledged in park mode", _changed(lapsed, acknowledge)
+    yield (
+        "a copy is sent before its record is parked",
+        _changed(lapsed, lambda _, reply: DeadLetter(reply.owner)),
+    )
+    yield "what is parked is acknowledged before its copy", _changed(unsent, acknowledge)
+    yield "a copy is noted before it is sent", Protocol(advance=marks_first)
+    yield (
+        "a copy is acknowledged before it is noted",
+        _changed(on(DeadLetter, DeadLettered), acknowledge),
+    )
+    yield (
+        "a copy that may be lost is noted",
+        _changed(on(DeadLetter, Unanswered), lambda step, _: Mark(step.owner)),
+    )
+    yield (
+        "a copy that may be lost is acknowledged",
+        _changed(on(DeadLetter, Unanswered), acknowledge),
+    )
+    yield "an unanswered parking is acknowledged", _changed(on(Park, Unanswered), acknowledge)
+    yield (
+        "an unanswered parking sends a copy",
+        _changed(on(Park, Unanswered), lambda step, _: DeadLetter(step.owner)),
+    )
+    yield "an unanswered note is acknowledged", _changed(on(Mark, Unanswered), acknowledge)
+    yield (
+        "a parking that comes late is acknowledged",
+        _changed(on(Park, claims.LostLease), acknowledge),
+    )
+    yield (
+        "a hopeless message is given back",
+        _changed(hopeless, lambda step, _: Release(step.claim.owner, Outcome.FAILED)),
+    )
+    yield "a hopeless message is acknowledged", _changed(hopeless, acknowledge)
+    yield (
+        "an own parking is not recognised",
+        Protocol(refused_parking=lambda *_: claims.LostLease(completed=False)),
+    )
+    yield (
+        "any record counts as parked",
+        Protocol(refused_parking=lambda _, request: claims.Parked(request.owner)),
+    )
+    yield "a copy bears no token", Protocol(sends_token=False)
+    yield "a claim does not show its token", Protocol(shows_token=False)
+
+
+def waits() -> Iterator[tuple[str, Protocol]]:
+    """Each transition around a wait, replaced."""
+    can, cannot = (
+        lambda step, reply: isinstance(step, Wait) and reply == Waited(in_time=True),
+        lambda step, reply: isinstance(step, Wait) and reply == Waited(in_time=False),
+    )
+
+    def busy(step: Any, reply: Any) -> bool:
+        return _on(Claim, claims.Busy)(step, reply) and step.waits
+
+    yield "what is busy is not waited for", _changed(busy, _report(Outcome.BUSY))
+    yield (
+        "what was waited for runs without a claim",
+        _changed(can, lambda *_: Run(claims.Claimed(ME, attempts=1))),
+    )
+    yield "what was waited for is acknowledged", _changed(can, _acknowledge(Outcome.DUPLICATE))
+    yield "what cannot be waited for is claimed", _changed(cannot, lambda step, _: step.claim)
+    yield "what cannot be waited for is acknowledged", _changed(cannot, _acknowledge(Outcome.BUSY))
+
+
+def transactions() -> Iterator[tuple[str, Protocol]]:
+    """Each rule by which the writes of a transaction happen once, replaced."""
+    yield "a transaction writes before its completion", Protocol(commits="before")
+    yield "a transaction writes whatever its record says", Protocol(commits="at any rate")
+    yield (
+        "a transaction is completed without its writes",
+        _changed(_on(Run, Returned), lambda step, _: Complete(step.claim.owner)),
     )
 
 

@@ -1,14 +1,20 @@
 """The test kit: doubles that users hold their own code against."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from idempotent_lambda.batch import Consumer
-from idempotent_lambda.claims import Claimed, ClaimStore, Owner, Request
+from idempotent_lambda.claims import Claimed, ClaimStore, Completed, Owner, Request
 from idempotent_lambda.clock import Clock, Deadline, EpochMillis, Millis, Seconds
-from idempotent_lambda.keys import KeyRule
+from idempotent_lambda.errors import PermanentFailure, StoreRefusedError, StoreUnavailableError
+from idempotent_lambda.keys import KeyRule, compiled
+from idempotent_lambda.messages import Message
 from idempotent_lambda.telemetry import JsonLines
-from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
-from tests.requests import claim_of
+from idempotent_lambda_toolkit.testing import InMemoryClaimStore, InMemoryQueues, ManualClock
+from tests.requests import claim_of, settings_of
 
 
 class TestManualClock:
@@ -54,30 +60,108 @@ class TestInMemoryClaimStore:
         store.records.clear()
         assert store.claim([claim], deadline) == [Claimed(Owner("mine"), 1)]
 
+    def test_commit(self) -> None:
+        """A test lends the store what carries out a transaction: both take place, or neither."""
+        clock = ManualClock()
+        store, done = InMemoryClaimStore(), list[Any]()
+        request = Request(
+            record_id="orders#1", owner=Owner("mine"), now=clock.now(), retention=Seconds(60)
+        )
+        deadline = Deadline.after(clock, Millis(10_000))
+        claim = claim_of(request, lease_expires_at=EpochMillis(clock.now() + 1000), takeover=False)
+        store.claim([claim], deadline)
+        acting = replace(request, actions=({"Delete": {}},))
+        (refusal,) = store.complete([acting], deadline)
+        assert isinstance(refusal, StoreRefusedError)
+        assert "set its commit" in str(refusal)
+
+        def refuse(_: object) -> None:
+            raise StoreRefusedError("TransactionCanceled", "no", maybe_written=False)
+
+        store.commit = refuse
+        (refusal,) = store.complete([acting], deadline)
+        assert isinstance(refusal, StoreRefusedError)
+        assert store.records["orders#1"].status == "IN_PROGRESS"
+        store.commit = done.extend
+        assert store.complete([acting], deadline) == [Completed()]
+        assert store.complete([acting], deadline) == [Completed(recovered=True)]
+        assert done == [{"Delete": {}}]
+
+
+class TestInMemoryQueues:
+    """Queues that write down what they are asked."""
+
+    def test_dead_letters(self) -> None:
+        """A copy has its message's body and the token of the parked record."""
+        queues, charge = InMemoryQueues(), raising(PermanentFailure("no such card"))
+        assert consumer(charge, queues=queues).consume(BATCH, Millis(30_000)) == ACKNOWLEDGED
+        ((body, token),) = queues.dead_letters
+        assert body == '{"id": "7"}'
+        assert len(token.split(" ")[0]) == 32
+
+    def test_failure(self) -> None:
+        """A test may let the sending of copies fail: nothing is acknowledged then."""
+        queues = InMemoryQueues()
+        queues.failure = StoreUnavailableError("Test", "on purpose", maybe_written=True)
+        charge = raising(PermanentFailure("no such card"))
+        response: Any = consumer(charge, queues=queues).consume(BATCH, Millis(30_000))
+        assert [each["itemIdentifier"] for each in response["batchItemFailures"]] == ["m-1", "m-2"]
+        assert queues.dead_letters == []
+
+    def test_postponed(self) -> None:
+        """What is busy is told with the seconds that its lease still takes."""
+        clock, store, queues = ManualClock(), InMemoryClaimStore(), InMemoryQueues()
+
+        def charge(_: Message) -> None:
+            other = consumer(charge, clock=clock, store=store, queues=queues)
+            other.consume({"Records": BATCH["Records"][:1]}, Millis(30_000))
+
+        consumer(charge, clock=clock, store=store).consume(BATCH, Millis(30_000))
+        assert queues.postponed == {"m-1": 37}
+
+
+BATCH: dict[str, Any] = {
+    "Records": [
+        {"messageId": message_id, "eventSource": "aws:sqs", "body": '{"id": "7"}'}
+        for message_id in ("m-1", "m-2")
+    ]
+}
+ACKNOWLEDGED: dict[str, Any] = {"batchItemFailures": []}
+
+
+def raising(error: Exception) -> Callable[[Message], None]:
+    """A processor that raises."""
+
+    def process(_: Message) -> None:
+        raise error
+
+    return process
+
+
+def consumer(
+    processor: Callable[[Message], object],
+    *,
+    clock: Clock | None = None,
+    store: ClaimStore | None = None,
+    queues: InMemoryQueues | None = None,
+) -> Consumer:
+    """A consumer made of the doubles."""
+    clock = clock or ManualClock()
+    return Consumer(
+        processor=processor,
+        store=store or InMemoryClaimStore(),
+        settings=settings_of(KeyRule("orders", "body.id", compiled("body.id"))),
+        queues=queues or InMemoryQueues(),
+        clock=clock,
+        observer=JsonLines(clock, hash_keys=False),
+    )
+
 
 def test_a_consumer_in_a_users_test(capsys: pytest.CaptureFixture[str]) -> None:
     """With both doubles a user tests a processor without any cloud."""
-    clock: Clock = ManualClock()
-    store: ClaimStore = InMemoryClaimStore()
     charged: list[str] = []
-    consumer = Consumer(
-        processor=lambda message: charged.append(message.key),
-        store=store,
-        key_rule=KeyRule.compile(namespace="orders", expression="body.id"),
-        clock=clock,
-        observer=JsonLines(clock, hash_keys=False),
-        retention=Seconds(60),
-        lease_margin=Millis(5000),
-        minimum_remaining=Millis(1000),
-        max_receive_count=3,
-    )
-    batch = {
-        "Records": [
-            {"messageId": message_id, "eventSource": "aws:sqs", "body": '{"id": "7"}'}
-            for message_id in ("m-1", "m-2")
-        ]
-    }
-    assert consumer.consume(batch, Millis(30_000)) == {"batchItemFailures": []}
-    assert consumer.consume(batch, Millis(30_000)) == {"batchItemFailures": []}
+    tested = consumer(lambda message: charged.append(message.key))
+    assert tested.consume(BATCH, Millis(30_000)) == ACKNOWLEDGED
+    assert tested.consume(BATCH, Millis(30_000)) == ACKNOWLEDGED
     assert charged == ["7"]
     assert len(capsys.readouterr().out.splitlines()) == 4

@@ -7,22 +7,27 @@ passes the same contract suite as the DynamoDB store.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
-from idempotent_lambda import claims
+from idempotent_lambda import claims, sqs
 from idempotent_lambda.claims import (
     ClaimAnswer,
     ClaimRequest,
     CompleteAnswer,
+    Owner,
+    ParkAnswer,
     Record,
     ReleaseAnswer,
     Request,
 )
 from idempotent_lambda.clock import Clock, Deadline, EpochMillis, Millis
-from idempotent_lambda.conditions import holds
-from idempotent_lambda.errors import StoreRefusedError
+from idempotent_lambda.conditions import Condition, holds
+from idempotent_lambda.errors import StoreError, StoreRefusedError
+from idempotent_lambda.messages import Delivery
 
-__all__ = ["InMemoryClaimStore", "ManualClock"]
+__all__ = ["InMemoryClaimStore", "InMemoryQueues", "ManualClock"]
 
 
 class ManualClock(Clock):
@@ -54,15 +59,46 @@ class ManualClock(Clock):
         self._now = EpochMillis(self._now + correction)
 
 
+class InMemoryQueues:
+    """Queues that take everything.
+
+    Attributes:
+        postponed: ids of messages that were postponed, with the seconds from then.
+        dead_letters: copies that were sent away: their bodies and what they bear as their token.
+        failure: raised instead of sending a copy, if it is set.
+    """
+
+    def __init__(self) -> None:
+        self.postponed: dict[str, int] = {}
+        self.dead_letters: list[tuple[str, str]] = []
+        self.failure: StoreError | None = None
+
+    def postpone(self, failed: Iterable[Delivery], met: sqs.Met, deadline: Deadline) -> None:
+        """See `Queues.postpone`."""
+        found = sqs.postponements(failed, met, deadline.clock.now())
+        self.postponed |= {each.id: seconds for each, seconds in found}
+
+    def dead_letter(self, leader: Delivery, record_id: str, owner: Owner, by: Deadline) -> None:
+        """See `Queues.dead_letter`."""
+        del record_id, by
+        if self.failure:
+            raise self.failure
+        self.dead_letters.append((leader.copy_body(), leader.mark(owner)))
+
+
 class InMemoryClaimStore:
     """Claims in a dictionary; safe for threads.
 
     Attributes:
         records: what is stored, by record id. Tests may read and change it.
+        commit: carries out the actions of a completion, as DynamoDB's TransactItems, together with
+            it; raises a `StoreRefusedError` where their own conditions fail. Tests that use
+            transactions set it.
     """
 
     def __init__(self) -> None:
         self.records: dict[str, Record] = {}
+        self.commit: Callable[[Sequence[Mapping[str, Any]]], None] | None = None
         self._lock = threading.Lock()
 
     def claim(self, requests: Sequence[ClaimRequest], deadline: Deadline) -> list[ClaimAnswer]:
@@ -80,6 +116,26 @@ class InMemoryClaimStore:
         del deadline
         return [self._release(request) for request in requests]
 
+    def park(self, requests: Sequence[Request], deadline: Deadline) -> list[ParkAnswer]:
+        """See `ClaimStore.park`."""
+        del deadline
+        return [self._parking(claims.OWNED, parked_record, request) for request in requests]
+
+    def mark(self, requests: Sequence[Request], deadline: Deadline) -> list[ParkAnswer]:
+        """See `ClaimStore.mark`."""
+        del deadline
+        return [self._parking(claims.PARKED, marked_record, request) for request in requests]
+
+    def _parking(
+        self, condition: Condition, change: Callable[[Record, Request], Record], request: Request
+    ) -> claims.ParkOutcome:
+        with self._lock:
+            found = self.records.get(request.record_id)
+            if found and holds(condition, found, request.operands):
+                record = self.records[found.id] = change(found, request)
+                return claims.Parked(request.owner, record.dead_lettered_at is not None)
+            return claims.refused_parking(found, request)
+
     def _claim(self, request: ClaimRequest) -> ClaimAnswer:
         with self._lock:
             found = self.records.get(request.record_id)
@@ -92,13 +148,24 @@ class InMemoryClaimStore:
             except StoreRefusedError as error:
                 return error
 
-    def _complete(self, request: Request) -> claims.CompleteOutcome:
+    def _complete(self, request: Request) -> CompleteAnswer:
         with self._lock:
             found = self.records.get(request.record_id)
             if found and holds(claims.OWNED, found, request.operands):
+                if request.actions:
+                    try:
+                        self._committed(request.actions)
+                    except StoreRefusedError as error:
+                        return error
                 self.records[found.id] = completed_record(found, request)
                 return claims.Completed()
             return claims.refused_completion(found, request)
+
+    def _committed(self, actions: Sequence[Mapping[str, Any]]) -> None:
+        if self.commit is None:
+            problem = "this store in memory has no tables: set its commit to a function of the test"
+            raise StoreRefusedError("NoCommit", problem, maybe_written=False)
+        self.commit(actions)
 
     def _release(self, request: Request) -> claims.ReleaseOutcome:
         with self._lock:
@@ -118,4 +185,23 @@ def completed_record(found: Record, request: Request) -> Record:
         expires_at=request.expires_at,
         created_at=found.created_at,
         completed_at=request.now,
+        payload_hash=found.payload_hash,
+        result=request.result,
     )
+
+
+def parked_record(found: Record, request: Request) -> Record:
+    """The record after a successful parking."""
+    return replace(
+        found,
+        status=claims.Status.PARKED,
+        lease_expires_at=None,
+        expires_at=None,
+        attempts=None,
+        reason=request.reason,
+    )
+
+
+def marked_record(found: Record, request: Request) -> Record:
+    """The record once its copy is dead-lettered."""
+    return replace(found, dead_lettered_at=request.now)

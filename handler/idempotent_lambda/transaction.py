@@ -1,0 +1,161 @@
+"""The DynamoDB writes of a processor that take effect together with its message's completion.
+
+Imported only for a processor that asks for a transaction: boto3's types cost a cold start.
+
+Relied on, from
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html:
+at most 100 actions, no two of them for one item, 4 MB in all, and all are done or none.
+"""
+
+import json
+import threading
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+from idempotent_lambda.errors import TransactionError
+
+MOST_ACTIONS = 99
+"""One of the 100 is the record's."""
+
+MOST_BYTES = (4096 - 8) * 1024
+"""The record, whose key has at most 2 KB, needs less than is left. DynamoDB's units are binary:
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
+
+_Values = Mapping[str, Any]
+
+_OPTIONS = {"ConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues"}
+
+_serialized, _deserialized = TypeSerializer().serialize, TypeDeserializer().deserialize
+
+
+class Transaction:
+    """The DynamoDB writes that take effect together with the message's completion, or not at all.
+
+    A processor with a parameter named ``transaction`` is given one for each message. Nothing is
+    written before the processor returns, and nothing at all if it raises. Threads may share it.
+
+    Every method takes a table's name or ARN, an item or a key as plain Python values (numbers as
+    int or Decimal), and as options DynamoDB's own parameters: ``ConditionExpression``,
+    ``ExpressionAttributeNames`` and ``ExpressionAttributeValues``, these as plain values too.
+
+    Every method raises `TransactionError` for
+
+    - an option that is none of these, or one that is required and missing;
+    - a value that DynamoDB has no type for;
+    - a second action for one item, as far as it shows: only DynamoDB knows that two puts which
+      differ have the same key, and then refuses the whole;
+    - more than 99 actions, or more than 4 MB, counted as the JSON that is sent;
+    - a call after the processor has returned, whose effect would be lost.
+    """
+
+    def __init__(self) -> None:
+        self._actions: list[tuple[str, _Values, _Values]] = []
+        self._bytes, self._closed, self._lock = 0, False, threading.Lock()
+
+    def put(self, table: str, item: Mapping[str, Any], **options: Any) -> None:
+        """Write the whole item, in place of one that has its key.
+
+        https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Put.html
+        """
+        self._add("Put", table, options, Item=item)
+
+    def update(self, table: str, key: Mapping[str, Any], **options: Any) -> None:
+        """Change the item, or create it; takes and requires ``UpdateExpression`` as well.
+
+        https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Update.html
+        """
+        self._add("Update", table, options, "UpdateExpression", Key=key)
+
+    def delete(self, table: str, key: Mapping[str, Any], **options: Any) -> None:
+        """Delete the item; that there is none is no error.
+
+        https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Delete.html
+        """
+        self._add("Delete", table, options, Key=key)
+
+    def check(self, table: str, key: Mapping[str, Any], **options: Any) -> None:
+        """Let the others be done only if the item meets the ``ConditionExpression``, required here.
+
+        https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ConditionCheck.html
+        """
+        self._add("ConditionCheck", table, options, "ConditionExpression", Key=key)
+
+    def close(self) -> tuple[Mapping[str, Any], ...]:
+        """The actions in the order of the calls; from now on none is taken.
+
+        Returns:
+            What TransactItems has of them, such as
+            ``{"Delete": {"TableName": "orders", "Key": {"id": {"S": "a"}}}}``. It may be empty:
+            then there is nothing but the completion to write.
+        """
+        with self._lock:
+            self._closed = True
+            return tuple(entry for _, _, entry in self._actions)
+
+    def _add(self, kind: str, table: str, options: _Values, *required: str, **target: Any) -> None:
+        try:
+            self._join(kind, _body({"TableName": table, **target}, options, {*required}))
+        except (TypeError, ValueError) as error:
+            raise TransactionError(f"{kind} on table {table!r}: {error}") from None
+
+    def _join(self, kind: str, body: _Values) -> None:
+        table = body["TableName"].rpartition("/")[2]
+        item = _deserialized({"M": body.get("Key") or body["Item"]})
+        with self._lock:
+            size = self._bytes + len(_json(body))
+            if self._closed:
+                raise ValueError("the processor has returned, so this would be lost: do it before")
+            if len(self._actions) == MOST_ACTIONS:
+                raise ValueError(f"over {MOST_ACTIONS} actions: write fewer items per message")
+            if size > MOST_BYTES:
+                raise ValueError(f"over {MOST_BYTES} bytes in all: keep large values elsewhere")
+            if any(table == other and _is_same(item, each) for other, each, _ in self._actions):
+                raise ValueError("an earlier action is for this item, one is allowed: merge them")
+            self._actions.append((table, item, {kind: body}))
+            self._bytes = size
+
+
+def _body(target: _Values, options: _Values, required: set[str]) -> _Values:
+    """The parameters of an action as DynamoDB takes them.
+
+    Raises:
+        ValueError: an option is not allowed or missing, or a value cannot be written.
+    """
+    allowed = _OPTIONS | required
+    for name in sorted((options.keys() - allowed) | (required - options.keys())):
+        problem = "required" if name in required else "not an option"
+        raise ValueError(f"{name} is {problem}: the options are {', '.join(sorted(allowed))}")
+    return {part: _written(part, value) for part, value in {**target, **options}.items()}
+
+
+def _written(part: str, value: Any) -> Any:
+    """One parameter, copied: what is changed after the call must not reach the request."""
+    kind: Any = str if part.endswith(("Expression", "TableName")) else Mapping
+    if not value or not isinstance(value, kind):
+        raise ValueError(f"{part} must be a {kind.__name__} and not empty: correct or omit it")
+    if kind is str or part == "ExpressionAttributeNames":
+        return value if kind is str else dict(value)
+    written = {}
+    for name, each in value.items():
+        try:
+            written[name] = _serialized(each)
+            _json(written[name])
+        except (ArithmeticError, TypeError, ValueError) as error:
+            # Without the value, which is a part of the message.
+            reason = str(error).partition(" for value")[0]
+            remedy = "give int or Decimal of up to 38 digits, valid Unicode, and times as text"
+            raise ValueError(f"{part} {name!r} cannot be written ({reason}): {remedy}") from None
+    return written
+
+
+def _json(value: Any) -> bytes:
+    """What is sent, for its size; fails where that cannot be sent."""
+    return json.dumps(value, ensure_ascii=False, default=lambda b: b64encode(b).decode()).encode()
+
+
+def _is_same(one: _Values, other: _Values) -> bool:
+    # Keys and items alike have all attributes of the table's key, so these are among the shared.
+    return bool(shared := one.keys() & other.keys()) and all(one[n] == other[n] for n in shared)

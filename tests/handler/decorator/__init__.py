@@ -1,0 +1,1 @@
+"""@idempotent, sync and async, in memory and on an engine's conditional writes."""

@@ -1,0 +1,138 @@
+"""What can be decorated, and what is refused when."""
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from idempotent_lambda import errors, idempotent
+from idempotent_lambda_toolkit.testing import ManualClock
+from tests.contracts.conftest import InMemory
+
+from .shop import Shop
+
+
+def test_metadata() -> None:
+    """The decorated function looks like the function, and is async if it is."""
+
+    async def charge(order_id: str) -> None:
+        """Charge an order."""
+        del order_id
+
+    for function, key in ((charge, "order_id"), (echoed, "x")):
+        made: Any = idempotent(name="charge", key=key)(function)
+        assert (made.__name__, made.__doc__) == (function.__name__, function.__doc__)
+        assert inspect.signature(made) == inspect.signature(function)
+        assert inspect.iscoroutinefunction(made) is (function is charge)
+
+
+def echoed(x: str) -> str:
+    """Return what it gets."""
+    return x
+
+
+def test_partials_and_wrappers(shop: Shop) -> None:
+    """Partial functions, and functions with another decorator that keeps their names, have keys."""
+    ran = []
+
+    def charge(currency: str, order_id: str, amount: int = 1) -> list[Any]:
+        ran.append(order_id)
+        return [currency, order_id, amount]
+
+    @functools.wraps(charge)
+    def traced(*args: Any, **kwargs: Any) -> Any:
+        return charge(*args, **kwargs)
+
+    options: dict[str, Any] = {"name": "charge", "key": "order_id", "lease_seconds": 30}
+    with_currency = functools.partial(charge, "EUR", amount=2)
+    functools.update_wrapper(with_currency, charge)
+    del with_currency.__wrapped__  # its signature is its own
+    partial = shop.decorated(with_currency, **options)
+    assert [partial("a"), partial(order_id="a")] == [["EUR", "a", 2]] * 2
+    wrapped = shop.decorated(traced, **options)
+    assert [wrapped("CHF", "b"), wrapped("CHF", order_id="b")] == [["CHF", "b", 1]] * 2
+    assert ran == ["a", "b"]
+
+
+def test_async_partial(memory: Shop) -> None:
+    """A partial of an async function is async too."""
+    ran = []
+
+    async def charge(currency: str, order_id: str) -> str:
+        ran.append(order_id)
+        return currency
+
+    options: dict[str, Any] = {"name": "charge", "key": "order_id", "lease_seconds": 30}
+    made: Any = idempotent(**options, wiring=memory.wiring())(functools.partial(charge, "EUR"))
+    assert [asyncio.run(made("a")), asyncio.run(made("a"))] == ["EUR", "EUR"]
+    assert ran == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"name": ""}, "1 to 100 characters"),
+        ({"name": "a#b"}, "1 to 100 characters"),
+        ({"name": "x" * 101}, "1 to 100 characters"),
+        ({"name": "größe"}, "1 to 100 characters"),
+        ({"key": "event."}, "no JMESPath"),
+        ({"key": ""}, "no JMESPath"),
+        ({"key": "'charge'"}, "even in an empty message"),
+        ({"payload": ""}, "no JMESPath"),
+        ({"payload": "a["}, "no JMESPath"),
+        ({"results": "keep"}, 'set "store" or "discard"'),
+        ({"lease_seconds": 0}, "lease_seconds is 0"),
+        ({"lease_seconds": -1}, "over 0"),
+        ({"lease_seconds": float("nan")}, "over 0"),
+        ({"lease_seconds": float("inf")}, "at most"),
+    ],
+)
+def test_wrong_options(options: dict[str, Any], problem: str) -> None:
+    """What is wrong with the decorator's arguments is said when the module is imported."""
+    with pytest.raises(errors.ConfigurationError, match=problem):
+        idempotent(**{"name": "charge", "key": "order_id"} | options)
+
+
+def test_name_is_required() -> None:
+    """There is no name by default: a function's own would change with it."""
+    with pytest.raises(TypeError, match="'name'"):
+        idempotent(key="order_id")  # type: ignore[call-arg]
+
+
+def test_awaitable_of_a_sync_function(clock: ManualClock) -> None:
+    """A sync function that returns an awaitable has not run, and its claim is given back."""
+    shop = Shop(InMemory(), "sync", clock)
+
+    async def later() -> None:
+        raise AssertionError
+
+    with pytest.raises(errors.InvalidResultError, match="coroutine"):
+        shop.function(lambda *_: later())("a")
+    assert shop.record() is None
+    assert shop.outcomes() == ["failed"]
+
+
+def test_iterators(shop: Shop) -> None:
+    """An iterator, whose work has not run, is an error, and the claim is given back."""
+    for value in ((each for each in "ab"), iter([1]), map(str, [1])):
+        with pytest.raises(errors.InvalidResultError, match="has not run"):
+            shop.function(value, results="discard")("a")
+        assert shop.record() is None
+
+
+def test_generators() -> None:
+    """Generator functions are refused when they are decorated."""
+
+    def generator(order_id: str) -> Iterator[str]:
+        yield order_id
+
+    async def asynchronous(order_id: str) -> Any:
+        yield order_id
+
+    decorate = idempotent(name="charge", key="order_id")
+    for function in (generator, asynchronous, functools.partial(generator, "a")):
+        with pytest.raises(errors.ConfigurationError, match="generator"):
+            decorate(function)

@@ -1,0 +1,198 @@
+"""Functions that fail or stop, and a table that does."""
+
+import asyncio
+import traceback
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from idempotent_lambda import errors
+from idempotent_lambda.clock import Millis
+from idempotent_lambda_toolkit.testing import ManualClock
+from tests.contracts.conftest import DynamoDB, InMemory
+from tests.handler.bench import refused, unavailable
+
+from .shop import Shop
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), errors.Busy(1), KeyError(), RecursionError()])
+def test_raised(shop: Shop, error: Exception) -> None:
+    """What the function raises comes out as it is, and its claim is given back."""
+    with pytest.raises(type(error)) as caught:
+        shop.function(error)("a")
+    assert caught.value is error
+    assert "charge" in [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+    assert error.__cause__ is error.__context__ is None
+    assert shop.record() is None
+    assert shop.function("done")("a") == "done"
+    assert shop.outcomes() == ["failed", "completed"]
+
+
+class Falsy(Exception):  # noqa: N818  # a name of the test
+    """An error that is false."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("error", [Falsy(), StopIteration("x")])
+def test_odd_errors(error: Exception, clock: ManualClock) -> None:
+    """An error that is false, or that ends iterations, is an error too."""
+    shop = Shop(InMemory(), "sync", clock)
+    with pytest.raises(type(error)) as caught:
+        shop.function(error)("a")
+    assert caught.value is error
+    assert shop.record() is None
+
+
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), SystemExit(1), MemoryError(), asyncio.CancelledError()]
+)
+def test_interrupted(shop: Shop, error: BaseException) -> None:
+    """What stops the process comes out as it is, and the claim stays: nobody knows what is done."""
+    with pytest.raises(type(error)):
+        shop.function(error)("a")
+    assert shop.status() == "IN_PROGRESS"
+    with pytest.raises(errors.Busy):
+        shop.function()("a")
+    assert shop.outcomes() == ["interrupted", "busy"]
+    assert [each.split()[0] for each in shop.store.calls] == ["claim", "claim"]
+
+
+def test_failed_release(shop: Shop) -> None:
+    """A claim that cannot be given back does not hide the error of the function."""
+    shop.store.faults["release"] = unavailable()
+    error = ValueError("no")
+    with pytest.raises(ValueError, match="no") as caught:
+        shop.function(error)("a")
+    assert caught.value is error
+    assert [each["type"] for each in shop.log()[0]["errors"]] == [
+        "ValueError", "StoreUnavailableError",
+    ]  # fmt: skip
+
+
+def test_permanent_failure(shop: Shop) -> None:
+    """A permanent failure comes out as it is, and parks the key until its record is deleted."""
+    error = errors.PermanentFailure("card is closed")
+    with pytest.raises(errors.PermanentFailure) as caught:
+        shop.function(error)("a")
+    assert caught.value is error
+    record = shop.record()
+    assert record is not None
+    assert (record.status, record.reason, record.expires_at) == ("PARKED", "card is closed", None)
+    shop.clock.advance(Millis(10_000_000))
+    for _ in range(2):
+        with pytest.raises(errors.ParkedError, match="delete its record"):
+            shop.function()("a")
+    assert len(shop.ran) == 1
+    assert shop.outcomes() == ["parked"] * 3
+
+
+def test_parking_that_fails(shop: Shop) -> None:
+    """A permanent failure that cannot be parked comes out all the same."""
+    shop.store.faults["park"] = refused()
+    with pytest.raises(errors.PermanentFailure):
+        shop.function(errors.PermanentFailure("x"))("a")
+    assert shop.status() == "IN_PROGRESS"
+
+
+def test_interrupted_is_parked(shop: Shop) -> None:
+    """Where interrupted work is parked, the key waits for a person for all calls, and then runs."""
+    charge = shop.function("done", parks=True)
+    with pytest.raises(SystemExit):
+        shop.function(SystemExit(), parks=True)("a")
+    with pytest.raises(errors.Busy):
+        charge("a")
+    shop.clock.advance(Millis(60_000))
+    for _ in range(2):
+        with pytest.raises(errors.ParkedError):
+            charge("a")
+    record = shop.record()
+    assert record is not None
+    assert "interrupted" in str(record.reason)
+    assert len(shop.ran) == 1
+    if isinstance(shop.engine, DynamoDB):
+        shop.engine.client.delete_item(TableName=shop.engine.table, Key={"id": {"S": record.id}})
+    else:
+        shop.engine.store.records.clear()  # type: ignore[attr-defined]
+    assert charge("a") == "done"
+
+
+def test_late_owner_is_not_parked(shop: Shop) -> None:
+    """An owner that completes just before it is parked is replayed."""
+    shop.lay(lease=0)
+
+    def complete(name: str) -> None:
+        if name == "park":
+            record = shop.record()
+            assert record is not None
+            done = {"status": "COMPLETED", "lease_expires_at": None, "attempts": None}
+            shop.engine.put(replace(record, **done, result='"late"'))
+
+    shop.store.before = complete
+    assert shop.function("done", parks=True)("a") == "late"
+    assert shop.ran == []
+    assert shop.outcomes() == ["duplicate"]
+
+
+def test_store_fails_to_park(shop: Shop) -> None:
+    """Interrupted work that cannot be parked is the table's error, and does not run."""
+    shop.lay(lease=0)
+    shop.store.faults["park"] = unavailable()
+    with pytest.raises(errors.StoreUnavailableError):
+        shop.function(parks=True)("a")
+    assert shop.ran == []
+
+
+@pytest.mark.parametrize("error", [unavailable(), unavailable(maybe_written=True), refused()])
+def test_store_down_at_the_claim(shop: Shop, error: errors.StoreError) -> None:
+    """If the table does not answer the claim, its error comes out and the function does not run."""
+    shop.store.faults["claim"] = shop.store.faults["takeover"] = error
+    with pytest.raises(type(error)) as caught:
+        shop.function()("a")
+    assert caught.value is error
+    assert shop.ran == []
+    assert shop.outcomes() == ["unavailable"]
+    released = [each for each in shop.store.calls if each.startswith("release")]
+    assert len(released) == error.maybe_written
+
+
+@pytest.mark.parametrize("result", ["done", object()])
+def test_store_down_at_the_completion(shop: Shop, result: object) -> None:
+    """If the completion is not confirmed, that is the error, and the claim stays for its lease."""
+    shop.store.faults["complete"] = unavailable()
+    with pytest.raises(errors.StoreUnavailableError):
+        shop.function(result)("a")
+    assert (len(shop.ran), shop.status()) == (1, "IN_PROGRESS")
+    assert shop.outcomes() == ["unconfirmed"]
+    with pytest.raises(errors.Busy):
+        shop.function()("a")
+
+
+@pytest.mark.parametrize("result", ["done", object()])
+def test_lost_lease(shop: Shop, result: object) -> None:
+    """A call that ends after its lease, when the key is another's, is no success."""
+
+    def too_long(*_: Any) -> object:
+        shop.lay(lease=10_000)
+        return result
+
+    with pytest.raises(errors.LostLeaseError, match="lease"):
+        shop.function(too_long)("a")
+    record = shop.record()
+    assert record is not None
+    assert (record.owner, record.status) == ("dead", "IN_PROGRESS")
+    assert shop.outcomes() == ["lost_lease"]
+
+
+def test_lost_lease_done_by_another(shop: Shop) -> None:
+    """If another call has completed the key meanwhile, the late one returns its own result."""
+
+    def too_long(*_: Any) -> str:
+        shop.lay(lease=0, status="COMPLETED", lease_expires_at=None, result='"theirs"')
+        return "mine"
+
+    charge = shop.function(too_long)
+    assert charge("a") == "mine"
+    assert charge("a") == "theirs"

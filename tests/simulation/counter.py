@@ -1,0 +1,402 @@
+"""Exactly once at random: a counter in a table, real consumers, and whatever can go wrong.
+
+Each seed is one run. A few messages are sent, some twice; they are delivered in batches, any of
+them any number of times. Processes die in the middle of a call, stall until their leases are over
+while others go on, and lose what they send or hear. Then the trouble ends, and what is left is
+drained.
+
+Only threads are left out: everything that a process does is production's, from event to response.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from idempotent_lambda.batch import Consumer
+from idempotent_lambda.claims import ClaimRequest, Owner, Request
+from idempotent_lambda.clock import Deadline, Millis
+from idempotent_lambda.errors import (
+    PermanentFailure,
+    StoreError,
+    StoreRefusedError,
+    StoreUnavailableError,
+)
+from idempotent_lambda.lifecycle import Settled
+from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Delivery, Message
+from idempotent_lambda.transaction import Transaction
+from idempotent_lambda_toolkit.testing import InMemoryClaimStore, InMemoryQueues, ManualClock
+from tests.handler.events import event, key_rule, order
+from tests.requests import settings_of
+
+INVOCATION = Millis(30_000)
+LEASE = Millis(30_000 + 5_000)
+TABLE, TOTAL = "counters", "total"
+ROUNDS = 20
+"""Of draining: more than any run needs."""
+
+RULE = key_rule(expression="body.id")
+
+CHANCES = {
+    "stall": 0.04,
+    "beside": 0.04,
+    "late arrival": 0.3,
+    "redrive": 0.5,
+    "delivered again": 0.1,
+    "raised before": 0.04,
+    "raised after": 0.04,
+    "gave up": 0.04,
+    "exited": 0.03,
+    "out of memory": 0.02,
+    "throttled": 0.03,
+    "refused": 0.02,
+    "request lost": 0.03,
+    "request delayed": 0.03,
+    "answer lost": 0.04,
+    "copy lost": 0.05,
+    "copy unanswered": 0.05,
+    "killed while running": 0.05,
+    "killed before a copy": 0.03,
+    "killed after a copy": 0.03,
+    **{
+        f"killed {when} {call}": 0.03
+        for when in ("before", "after")
+        for call in ("claim", "complete", "release", "park", "mark")
+    },
+}
+"""What can go wrong, by name, and how likely it is each time that it can."""
+
+
+class KilledError(BaseException):
+    """Stands for the end of a process: nothing of the package may catch it."""
+
+
+class WrongError(Exception):
+    """The counter, or an acknowledgement, is wrong; the text says how."""
+
+
+@dataclass
+class Letter:
+    """A message in a queue.
+
+    Attributes:
+        token: the owner token of a copy of a parked message.
+    """
+
+    id: str
+    order_id: str
+    token: str | None = None
+    receives: int = 0
+
+    def record(self) -> dict[str, Any]:
+        """What Lambda gets of it, one receive later."""
+        self.receives += 1
+        whole = order(self.order_id, self.id)
+        whole["attributes"]["ApproximateReceiveCount"] = str(self.receives)
+        if self.token is not None:
+            attribute = {"stringValue": self.token, "dataType": "String"}
+            whole["messageAttributes"] = {TOKEN_ATTRIBUTE: attribute}
+        return whole
+
+
+class NoThreads:
+    """Leaves everything to the main thread, so that a seed always tells the same story."""
+
+    def submit(self, *_: Any) -> Future[None]:
+        """Never done."""
+        return Future()
+
+
+Effect = Callable[["World", Transaction, Message], None]
+
+
+def through_transaction(_: "World", transaction: Transaction, message: Message) -> None:
+    """Count a message, and all of them, when it is completed."""
+    for name in (message.key, TOTAL):
+        values = {":one": 1}
+        change = {"UpdateExpression": "ADD n :one", "ExpressionAttributeValues": values}
+        transaction.update(TABLE, {"id": name}, **change)
+
+
+@dataclass
+class World:
+    """The queue, the tables, and the chances of one run.
+
+    Attributes:
+        tally: what happened, by name.
+        trouble: whether things go wrong.
+        depth: how many processes are in the middle of something.
+        delayed: requests that arrive later.
+        wrong: what must not be; kept, since processes would catch it as an error of their own.
+    """
+
+    chances: random.Random
+    parks: bool
+    effect: Effect = through_transaction
+    clock: ManualClock = field(default_factory=ManualClock)
+    store: InMemoryClaimStore = field(default_factory=InMemoryClaimStore)
+    counters: Counter[str] = field(default_factory=Counter)
+    queue: list[Letter] = field(default_factory=list)
+    dead_letters: list[Letter] = field(default_factory=list)
+    tally: Counter[str] = field(default_factory=Counter)
+    trouble: bool = True
+    depth: int = 0
+    delayed: list[tuple[str, Request]] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.store.commit = self.committed
+
+    def happens(self, name: str) -> bool:
+        """Whether something goes wrong now."""
+        if not (self.trouble and self.chances.random() < CHANCES[name]):
+            return False
+        self.tally[name] += 1
+        return True
+
+    def committed(self, actions: Sequence[Mapping[str, Any]]) -> None:
+        """Carry out what `through_transaction` asks for."""
+        for action in actions:
+            self.counted(action["Update"]["Key"]["id"]["S"])
+
+    def counted(self, name: str) -> None:
+        """Count once more."""
+        self.counters[name] += 1
+        if self.counters[name] > 1 and name != TOTAL:
+            self.wrong.append(f"P6: {name} is counted twice")
+
+    def letter(self, order_id: str, token: str | None = None) -> Letter:
+        """A message with an id that no other has."""
+        self.tally["messages"] += 1
+        return Letter(f"m-{self.tally['messages']}", order_id, token)
+
+    def elsewhere(self) -> None:
+        """What happens to others while a process is in the middle of something."""
+        if self.depth < 3 and self.happens("stall"):
+            self.clock.advance(Millis(LEASE + 1))
+            self.happenings()
+        elif self.depth < 3 and self.happens("beside"):
+            self.happenings()
+        if self.delayed and self.happens("late arrival"):
+            name, request = self.delayed.pop()
+            getattr(self.store, name)([request], None)
+
+    def happenings(self) -> None:
+        """One or two deliveries, perhaps after a redrive."""
+        for _ in range(self.chances.randint(1, 2)):
+            if self.dead_letters and self.happens("redrive"):
+                self.redrive(self.chances.choice(self.dead_letters))
+            if self.queue:
+                most = min(3, len(self.queue))
+                self.deliver(self.chances.sample(self.queue, self.chances.randint(1, most)))
+
+    def redrive(self, letter: Letter) -> None:
+        """An operator moves a message from the dead-letter queue back to the queue."""
+        self.dead_letters.remove(letter)
+        self.queue.append(self.letter(letter.order_id, letter.token))
+
+    def deliver(self, batch: Sequence[Letter]) -> None:
+        """One invocation of a new process."""
+        self.tally["deliveries"] += 1
+        self.depth += 1
+        process = Process(self)
+        records = [letter.record() for letter in batch]
+        response: Any = None
+        try:
+            response = process.consumer.consume(event(*records), INVOCATION)
+        except KilledError:
+            return
+        finally:
+            self.depth -= 1
+        reported = {each["itemIdentifier"] for each in response["batchItemFailures"]}
+        for letter in batch:
+            # It may be acknowledged for the second time, or not at all for once.
+            acknowledged = letter.id not in reported and letter in self.queue
+            if acknowledged and not self.happens("delivered again"):
+                self.queue.remove(letter)
+        self.check([each.order_id for each in batch if each.id not in reported])
+
+    def check(self, order_ids: Sequence[str]) -> None:
+        """What is acknowledged is counted, or somebody still has it."""
+        for order_id in order_ids:
+            kept = any(each.order_id == order_id for each in (*self.queue, *self.dead_letters))
+            if not self.counters[order_id] and not kept:
+                self.wrong.append(f"P1: {order_id} is acknowledged, not counted, and gone")
+
+    def drained(self) -> None:
+        """The trouble ends, and everything is delivered until nothing is left."""
+        self.trouble = False
+        for name, request in self.delayed:
+            getattr(self.store, name)([request], None)
+        for _ in range(ROUNDS):
+            if not self.queue:
+                for letter in list(self.dead_letters):
+                    self.redrive(letter)
+            if not self.queue:
+                return
+            self.clock.advance(Millis(LEASE + 1))
+            self.deliver(list(self.queue))
+        self.wrong.append(f"liveness: {[each.order_id for each in self.queue]} is never done")
+
+
+class Process:
+    """One invocation's process: a consumer, its line to the tables, and its end.
+
+    Attributes:
+        dead: it was killed: nothing that it does from then on has an effect.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.dead = False
+        self.consumer = Consumer(
+            processor=self.processed,
+            settings=settings_of(RULE, parks=world.parks, max_receive_count=1_000),
+            store=self,
+            queues=self,
+            clock=world.clock,
+            observer=self,
+            transactional=True,
+            new_owner=self.owner,
+        )
+        vars(self.consumer)["threads"] = NoThreads()
+        self.queues = InMemoryQueues()
+
+    def owner(self) -> Owner:
+        self.world.tally["claims"] += 1
+        return Owner(f"owner-{self.world.tally['claims']}")
+
+    def processed(self, message: Message, *, transaction: Transaction) -> None:
+        world = self.world
+        if world.happens("raised before"):
+            raise RuntimeError(message.key)
+        world.effect(world, transaction, message)
+        world.elsewhere()
+        if world.happens("raised after"):
+            raise RuntimeError(message.key)
+        if world.happens("gave up"):
+            raise PermanentFailure(message.key)
+        if world.happens("exited"):
+            raise SystemExit
+        if world.happens("out of memory"):
+            raise MemoryError
+        # The package sees it die at its next call.
+        self.dead |= world.happens("killed while running")
+
+    # The table
+
+    def claim(self, requests: Sequence[ClaimRequest], deadline: Deadline) -> Any:
+        return self._asked("claim", requests, deadline)
+
+    def complete(self, requests: Sequence[Request], deadline: Deadline) -> Any:
+        return self._asked("complete", requests, deadline)
+
+    def release(self, requests: Sequence[Request], deadline: Deadline) -> Any:
+        return self._asked("release", requests, deadline)
+
+    def park(self, requests: Sequence[Request], deadline: Deadline) -> Any:
+        return self._asked("park", requests, deadline)
+
+    def mark(self, requests: Sequence[Request], deadline: Deadline) -> Any:
+        return self._asked("mark", requests, deadline)
+
+    def _asked(self, name: str, requests: Sequence[Any], deadline: Deadline) -> list[Any]:
+        return [self._answer(name, request, deadline) for request in requests]
+
+    def _answer(self, name: str, request: Any, deadline: Deadline) -> Any:
+        world = self.world
+        self._dies(f"killed before {name}")
+        world.elsewhere()
+        if world.happens("throttled"):
+            return StoreUnavailableError("Throttling", "on purpose", maybe_written=False)
+        if world.happens("refused"):
+            return StoreRefusedError("AccessDenied", "on purpose", maybe_written=False)
+        if world.happens("request lost"):
+            return StoreUnavailableError("Timeout", "on purpose", maybe_written=True)
+        if world.happens("request delayed"):
+            world.delayed.append((name, request))
+            return StoreUnavailableError("Timeout", "on purpose", maybe_written=True)
+        (outcome,) = getattr(world.store, name)([request], deadline)
+        world.elsewhere()
+        self._dies(f"killed after {name}")
+        if world.happens("answer lost"):
+            return StoreUnavailableError("Timeout", "on purpose", maybe_written=True)
+        return outcome
+
+    def _dies(self, told: str) -> None:
+        self.dead |= self.world.happens(told)
+        if self.dead:
+            raise KilledError
+
+    # The queues
+
+    def postpone(self, *asked: Any) -> None:
+        """Postponed messages are delivered at any time, as all are."""
+        self.queues.postpone(*asked)
+
+    def dead_letter(
+        self, delivery: Delivery, record_id: str, owner: Owner, deadline: Deadline
+    ) -> None:
+        del record_id, deadline
+        world = self.world
+        self._dies("killed before a copy")
+        world.elsewhere()
+        if world.happens("copy lost"):
+            raise StoreUnavailableError("Timeout", "on purpose", maybe_written=True)
+        world.dead_letters.append(world.letter(delivery.body["id"], owner))
+        world.tally["copies"] += 1
+        world.elsewhere()
+        self._dies("killed after a copy")
+        if world.happens("copy unanswered"):
+            raise StoreUnavailableError("Timeout", "on purpose", maybe_written=True)
+
+    # The log
+
+    def settled(self, _delivery: Delivery, _key: object, end: Settled, *_: Any, **__: Any) -> None:
+        self.world.tally[f"outcome {end.outcome}"] += 1
+
+    def fell_back(self, error: StoreError) -> None:
+        raise error
+
+    not_postponed = fell_back
+
+
+def run(seed: int, effect: Effect = through_transaction) -> Counter[str]:
+    """One run; what happened in it, by name.
+
+    Raises:
+        WrongError: the counter is not the number of different messages, or a message is lost.
+    """
+    chances = random.Random(seed)  # noqa: S311  # guards nothing
+    world = World(chances, parks=seed % 2 == 1, effect=effect)
+    order_ids = [f"order-{number}" for number in range(chances.randint(1, 4))]
+    for order_id in order_ids:
+        for _ in range(chances.choice((1, 1, 2))):
+            world.queue.append(world.letter(order_id))
+    chances.shuffle(world.queue)
+    for _ in range(chances.randint(2, 5)):
+        world.happenings()
+        world.clock.advance(chances.choice((Millis(0), LEASE)))
+    world.drained()
+    expected = Counter({TOTAL: len(order_ids)} | dict.fromkeys(order_ids, 1))
+    if world.counters != expected:
+        world.wrong.append(f"P6: {dict(world.counters)} instead of {dict(expected)}")
+    if world.wrong:
+        raise WrongError("; ".join(world.wrong))
+    return world.tally
+
+
+def runs(
+    seeds: Sequence[int], effect: Effect = through_transaction
+) -> tuple[Counter[str], list[str]]:
+    """Many runs: what happened in all of them, and the stories of those that went wrong."""
+    tally: Counter[str] = Counter()
+    wrong = []
+    for seed in seeds:
+        try:
+            tally += run(seed, effect)
+        except Exception as error:  # noqa: BLE001  # whatever it is, this seed shows it again
+            wrong.append(f"seed {seed}: {error!r}")
+    return tally, wrong
