@@ -1,4 +1,4 @@
-"""What was sent and what was charged, and the figures that follow from the two.
+"""What was sent to the quickstart and what was charged, and the figures that follow from the two.
 
 Everything in the report about orders is a pure function of three files of one JSON object a line:
 

@@ -1,4 +1,4 @@
-"""The demo's verdict: ``report.json``, the table a person reads, and what breaks a promise."""
+"""The quickstart's verdict: ``report.json``, a person's table, and what breaks a promise."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,6 +9,7 @@ from typing import Any, Final
 from rich.table import Table
 
 from scripts.demo.ledger import Account, Figures, Stack
+from scripts.demo.scenario import Closing
 
 NAME: Final = "report.json"
 SHOWN: Final = 5
@@ -31,14 +32,12 @@ class Report:
 
     Attributes:
         accounts: The orders of both stacks.
-        second_plan_empty: Whether terraform wanted to change nothing right after the apply.
-        left_after_destroy: Resources of any kind that outlived terraform destroy.
+        closing: How the stacks themselves fared.
         incidents: What else went wrong, one line each.
     """
 
     accounts: Mapping[Stack, Account]
-    second_plan_empty: bool
-    left_after_destroy: Sequence[str]
+    closing: Closing
     incidents: Sequence[str] = ()
 
     def write(self, directory: Path) -> None:
@@ -46,8 +45,8 @@ class Report:
         content: dict[str, Any] = {
             **{stack: asdict(account.figures) for stack, account in self.accounts.items()},
             "kills_after_charge": self.accounts["ours"].kills_after_charge,
-            "second_plan_empty": self.second_plan_empty,
-            "left_after_destroy": len(self.left_after_destroy),
+            "second_plan_empty": self.closing.second_plan_empty,
+            "left_after_destroy": len(self.closing.left_after_destroy),
         }
         (directory / NAME).write_text(json.dumps(content, indent=2) + "\n")
 
@@ -75,8 +74,7 @@ class Report:
         return [
             *_broken_promises(self.accounts["ours"]),
             *_no_contrast(self.accounts["naive"]),
-            *([] if self.second_plan_empty else ["a second terraform plan was not empty"]),
-            *(f"terraform destroy left the {each} behind" for each in self.left_after_destroy),
+            *self.closing.problems(),
             *self.incidents,
         ]
 

@@ -1,27 +1,24 @@
-"""What the demo deploys: the quickstart with orders.py wrapped, and the same without protection.
+"""What a scenario deploys: the example, with what the demo needs changed.
 
-The quickstart's own files are copied and terraform's override files change what the demo needs
+The example's own files are copied and terraform's override files change what the demo needs
 changed: where the module comes from (a git repository, as in anybody's stack), short times, the
-wrapper. ``naive.tf`` adds a queue, a function and a ledger of their own for the unprotected stack.
+wrapper that breaks things. They may add resources of their own, such as a table of faults.
 """
 
 import re
 import shutil
 import subprocess
 import sys
-import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from scripts.demo.ledger import STACKS, Stack
+from scripts.demo.scenario import Scenario
 from scripts.lab.emulator import ROOT
 from scripts.lab.source import repository
 
-QUICKSTART: Final = ROOT / "examples" / "quickstart"
+EXAMPLES: Final = ROOT / "examples"
 HERE: Final = Path(__file__).parent
-WRAPPER: Final = HERE / "wrapper"
+WRAPPERS: Final = HERE / "wrapper"
 CONFIGURATION: Final = HERE / "terraform"
 
 CLAIMS: Final = Path("handler", "idempotent_lambda", "claims.py")
@@ -51,20 +48,7 @@ class SabotageError(Exception):
     """What DEMO_BREAK should break was not found, so that the demo would prove nothing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Consumer:
-    """One of the two stacks, as terraform's outputs name its parts."""
-
-    dead_letter_queue_url: str
-    faults_table: str
-    function_name: str
-    ledger_table: str
-    log_group_name: str
-    queue_arn: str
-    queue_url: str
-
-
-def write(directory: Path, *, break_claim: bool) -> Path:
+def write(directory: Path, scenario: Scenario, *, break_claim: bool) -> Path:
     """Write the root module into ``directory``, its module source beside it; where it is.
 
     Raises:
@@ -75,23 +59,18 @@ def write(directory: Path, *, break_claim: bool) -> Path:
     if break_claim:
         source = _sabotaged(directory)
     stack = directory / "stack"
-    sources = stack / "src"
     shutil.copytree(
-        QUICKSTART, stack, ignore=shutil.ignore_patterns(".*", "__pycache__", "*.tfstate*")
+        EXAMPLES / scenario.name,
+        stack,
+        ignore=shutil.ignore_patterns(".*", "__pycache__", "*.tfstate*"),
     )
-    shutil.copy(WRAPPER / "faults.py", sources)
-    for file in CONFIGURATION.glob("*.tf"):
+    shutil.copy(WRAPPERS / f"{scenario.wrapper}.py", stack / "src")
+    of_the_wrapper = CONFIGURATION.glob(f"{scenario.wrapper}.tf")
+    for file in (*of_the_wrapper, *(CONFIGURATION / scenario.name).glob("*.tf")):
         text = file.read_text(encoding="utf-8").replace("MODULE_SOURCE", source)
         (stack / file.name).write_text(text, encoding="utf-8")
-    with zipfile.ZipFile(stack / "naive.zip", "w") as package:
-        for file in (*sorted(sources.glob("*.py")), WRAPPER / "naive.py"):
-            package.write(file, file.name)
+    scenario.prepare(stack)
     return stack
-
-
-def stacks(outputs: Mapping[str, Any]) -> dict[Stack, Consumer]:
-    """The two stacks that were deployed."""
-    return {stack: Consumer(**outputs[stack]) for stack in STACKS}
 
 
 def _sabotaged(directory: Path) -> str:

@@ -1,4 +1,4 @@
-"""The producer: which messages it sends, and how.
+"""The quickstart's producer: which messages it sends, and how.
 
 Both stacks get the same messages. What goes wrong with an order is not in the message: it is armed
 in a table, and the wrapper that is deployed around ``orders.py`` takes it from there, once.
@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from scripts.demo.ledger import Stack
-from scripts.demo.stack import Consumer
+from scripts.demo.producer import BATCH, enqueue, hand_over
 from scripts.lab.observation import Aws
 
 ORDERS: Final = 200
-BATCH: Final = 10
 PAUSE_SECONDS: Final = 0.25
 
 # So far apart that no two of them share a batch when first delivered: each crash costs all its
@@ -34,8 +33,6 @@ POISON_BODIES: Final = 2
 RETRY_AT_ONCE_EVERY: Final = 9
 RETRY_LATER_EVERY: Final = 8
 LATER: Final = 35
-
-ACKNOWLEDGE_SECONDS: Final = 60.0
 
 SentAs = Literal["order", "retry", "simultaneous"]
 
@@ -68,8 +65,17 @@ class Sent:
     ids: Mapping[Stack, str]
 
 
-class NotAcknowledgedError(Exception):
-    """A function kept refusing an event that it was invoked with."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consumer:
+    """One of the two stacks, as terraform's outputs name its parts."""
+
+    dead_letter_queue_url: str
+    faults_table: str
+    function_name: str
+    ledger_table: str
+    log_group_name: str
+    queue_arn: str
+    queue_url: str
 
 
 def plan() -> list[Message]:
@@ -153,7 +159,11 @@ def send(
     queued = [message for message in messages if message.sent_as != "simultaneous"]
     for start in range(0, len(queued), BATCH):
         batch = queued[start : start + BATCH]
-        ids = {stack: _enqueue(aws, consumer, batch) for stack, consumer in consumers.items()}
+        bodies = [message.body for message in batch]
+        ids = {
+            stack: list(enqueue(aws, consumer.queue_url, bodies))
+            for stack, consumer in consumers.items()
+        }
         for number, message in enumerate(batch):
             yield Sent(message=message, ids={stack: ids[stack][number] for stack in consumers})
         time.sleep(PAUSE_SECONDS)
@@ -167,42 +177,12 @@ def send(
             yield Sent(message=message, ids={stack: job.result() for stack, job in pending.items()})
 
 
-def _enqueue(aws: Aws, consumer: Consumer, batch: Sequence[Message]) -> list[str]:
-    answer = aws.sqs.send_message_batch(
-        QueueUrl=consumer.queue_url,
-        Entries=[
-            {"Id": str(number), "MessageBody": message.body} for number, message in enumerate(batch)
-        ],
-    )
-    ids = {entry["Id"]: entry["MessageId"] for entry in answer["Successful"]}
-    return [ids[str(number)] for number in range(len(batch))]
-
-
 def _invoke_twice(aws: Aws, consumer: Consumer, message: Message) -> str:
     """Hand one event to two invocations at the same time; repeat it until it is acknowledged."""
     event = _event(consumer, message)
-    with ThreadPoolExecutor(2) as threads:
-        pair = [threads.submit(_acknowledges, aws, consumer, event) for _ in range(2)]
-    acknowledged = any(job.result() for job in pair)
-    deadline = time.monotonic() + ACKNOWLEDGE_SECONDS
-    while not acknowledged and time.monotonic() < deadline:
-        time.sleep(1)
-        acknowledged = _acknowledges(aws, consumer, event)
-    if not acknowledged:
-        raise NotAcknowledgedError(
-            f"{consumer.function_name} did not acknowledge {message.order_id} "
-            f"within {ACKNOWLEDGE_SECONDS:g} s"
-        )
+    hand_over(aws, consumer.function_name, event, at_once=2, done={"batchItemFailures": []})
     message_id: str = event["Records"][0]["messageId"]
     return message_id
-
-
-def _acknowledges(aws: Aws, consumer: Consumer, event: Mapping[str, Any]) -> bool:
-    answer = aws.functions.invoke(
-        FunctionName=consumer.function_name, Payload=json.dumps(event).encode()
-    )
-    response = json.load(answer["Payload"])
-    return "FunctionError" not in answer and response == {"batchItemFailures": []}
 
 
 def _event(consumer: Consumer, message: Message) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What can be seen of a deployed stack from outside: its queues, tables and logs."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,21 +16,31 @@ from scripts.lab.emulator import Emulator
 class Aws:
     """One account's clients."""
 
+    buckets: Any
     dynamodb: Any
+    events: Any
     functions: Any
     iam: Any
+    kinesis: Any
     logs: Any
+    sns: Any
     sqs: Any
+    table_streams: Any
 
     @classmethod
     def of(cls, emulator: Emulator, account: str) -> "Aws":
         """The clients of an account in the emulator."""
         return cls(
+            buckets=emulator.client("s3", account),
             dynamodb=emulator.client("dynamodb", account),
+            events=emulator.client("events", account),
             functions=emulator.client("lambda", account),
             iam=emulator.client("iam", account),
+            kinesis=emulator.client("kinesis", account),
             logs=emulator.client("logs", account),
+            sns=emulator.client("sns", account),
             sqs=emulator.client("sqs", account),
+            table_streams=emulator.client("dynamodbstreams", account),
         )
 
 
@@ -79,19 +90,58 @@ def rows(aws: Aws, table: str) -> list[dict[str, Any]]:
 def resources(aws: Aws) -> list[str]:
     """Everything in the account that a stack of ours could have made."""
     functions = aws.functions.list_functions()["Functions"]
-    mappings = aws.functions.list_event_source_mappings()["EventSourceMappings"]
     return [
         *(f"table {name}" for name in aws.dynamodb.list_tables()["TableNames"]),
         *(f"queue {url}" for url in aws.sqs.list_queues().get("QueueUrls", [])),
         *(f"function {each['FunctionName']}" for each in functions),
-        *(f"mapping {each['UUID']}" for each in mappings),
+        *(f"mapping {each['UUID']}" for each in _mappings(aws)),
         *(
             f"log group {each['logGroupName']}"
             for each in aws.logs.describe_log_groups()["logGroups"]
         ),
         *(f"role {each['RoleName']}" for each in aws.iam.list_roles()["Roles"]),
         *(f"policy {each['Arn']}" for each in aws.iam.list_policies(Scope="Local")["Policies"]),
+        *(f"topic {each['TopicArn']}" for each in aws.sns.list_topics()["Topics"]),
+        *(
+            f"subscription {each['SubscriptionArn']}"
+            for each in aws.sns.list_subscriptions()["Subscriptions"]
+        ),
+        *(f"stream {name}" for name in aws.kinesis.list_streams()["StreamNames"]),
+        *(f"rule {each['Name']}" for each in aws.events.list_rules()["Rules"]),
+        *(f"bucket {each['Name']}" for each in aws.buckets.list_buckets()["Buckets"]),
     ]
+
+
+def remove_twins(aws: Aws, known: str) -> list[str]:
+    """Delete the mappings that no AWS account could hold, and that terraform does not know.
+
+    When the answer to a creation is lost, the provider's SDK asks for it again. AWS refuses the
+    second mapping of the same source and function ("The resource already exists",
+    https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html); the emulator
+    makes it. Whatever is no twin is left alone, known or not.
+
+    Args:
+        aws: of the account.
+        known: terraform's state, as text: the mapping whose id stands in it is the one to keep.
+
+    Returns:
+        The ids of those that were deleted.
+    """
+    mappings = _mappings(aws)
+    joined = Counter((each["EventSourceArn"], each["FunctionArn"]) for each in mappings)
+    twins: list[str] = [
+        each["UUID"]
+        for each in mappings
+        if joined[each["EventSourceArn"], each["FunctionArn"]] > 1 and each["UUID"] not in known
+    ]
+    for twin in twins:
+        aws.functions.delete_event_source_mapping(UUID=twin)
+    return twins
+
+
+def _mappings(aws: Aws) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = aws.functions.list_event_source_mappings()["EventSourceMappings"]
+    return found
 
 
 def _plain(value: Any) -> Any:

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from scripts.demo.ledger import account
 from scripts.demo.report import Report
+from scripts.demo.scenario import Closing
 from tests.demo.test_ledger import charge, message
 
 DEAD = {"message_id": "m", "dead_lettered": True, "outcomes": []}
@@ -29,9 +30,11 @@ def report(
     """A report in which everything held, but for what is different."""
     naive = different.pop("naive", TWICE)
     facts: dict[str, Any] = {"second_plan_empty": True, "left_after_destroy": []}
+    closing = Closing(**{name: different.pop(name, fact) for name, fact in facts.items()})
     return Report(
         accounts={"ours": account("ours", sent, charges), "naive": account("naive", sent, naive)},
-        **facts | different,
+        closing=closing,
+        **different,
     )
 
 

@@ -4,31 +4,248 @@ import json
 import re
 import runpy
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
+import botocore.session
 import pytest
+from moto import mock_aws
 
+from idempotent_lambda.decorator import Wiring
+from idempotent_lambda.errors import NotDoneError
+from idempotent_lambda.messages import Delivery, Source, deliveries_of, response_of
+from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
+from scripts.demo.__main__ import SCENARIOS
 from scripts.lab.emulator import Emulator
 from scripts.lab.terraform import Terraform, environment
+from tests.handler.bench import Bench
+from tests.handler.events import (
+    bus_event,
+    event,
+    fifo_order,
+    key_rule,
+    kinesis_record,
+    notification,
+    order,
+    record,
+    s3_record,
+    sns_record,
+    stream_record,
+)
+from tests.requests import settings_of
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
 
-def snippet(language: str) -> str:
-    """The README's only snippet in a language."""
-    (found,) = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
-    return found
+PROCESSOR, DECORATED, TRANSACTIONAL = "process(message):", "@idempotent", "process(message, "
+ORDER = {"order_id": "ORDER-1", "amount_cents": 1999}
 
 
-def test_processor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def snippet(language: str, holding: str = "") -> str:
+    """The README's only snippet in a language that holds a text."""
+    snippets: list[str] = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    (snippet,) = (each for each in snippets if holding in each)
+    return snippet
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[[str], dict[str, Any]]:
+    """Runs the Python snippet that holds a text; the names that it defines."""
+
+    def run(holding: str) -> dict[str, Any]:
+        path = tmp_path / "orders.py"
+        path.write_text(snippet("python", holding))
+        return runpy.run_path(str(path))
+
+    return run
+
+
+Run = Callable[[str], dict[str, Any]]
+
+
+def test_processor(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     """The processor of the README processes a message."""
-    path = tmp_path / "orders.py"
-    path.write_text(snippet("python"))
-    body = {"order_id": "ORDER-1", "amount_cents": 1999}
-    runpy.run_path(str(path))["process"](SimpleNamespace(body=body))
+    run(PROCESSOR)["process"](SimpleNamespace(body=ORDER))
     assert capsys.readouterr().out == "charging 1999 cents for ORDER-1\n"
+
+
+class Unheard:
+    """An observer that nobody asks."""
+
+    def settled(self, *_: object, **__: object) -> None:
+        pass
+
+    fell_back = not_postponed = settled
+
+
+class Context:
+    """Lambda's, of an invocation that has just begun."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 30_000
+
+
+def test_decorator(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The decorated handler charges once, and who asks again gets the first answer."""
+    wiring = Wiring(
+        settings=settings_of(key_rule()),
+        store=InMemoryClaimStore(),
+        clock=ManualClock(),
+        observer=Unheard(),
+    )
+    monkeypatch.setattr(Wiring, "from_environment", lambda: wiring)
+    handler = run(DECORATED)["handler"]
+    answers = [handler({"detail": ORDER}, Context()) for _ in range(3)]
+    assert answers == [{"charged_cents": 1999}] * 3
+    assert capsys.readouterr().out == "charging 1999 cents for ORDER-1\n"
+
+
+@mock_aws
+def test_transaction(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The transactional processor adds a deposit to its balance once, however often it comes."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    client: Any = botocore.session.get_session().create_client("dynamodb", "eu-central-1")
+    key = {"AttributeName": "account_id"}
+    client.create_table(
+        TableName="balances",
+        AttributeDefinitions=[key | {"AttributeType": "S"}],
+        KeySchema=[key | {"KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    bench = Bench(key="body.deposit_id", transactional=True)
+    bench.memory.commit = lambda actions: client.transact_write_items(TransactItems=list(actions))
+    for deposit_id in ("d-1", "d-1", "d-2"):
+        bench.behaviour[deposit_id] = run(TRANSACTIONAL)["process"]
+        body = {"deposit_id": deposit_id, "account_id": "a", "amount_cents": 5}
+        assert bench.deliver(record(json.dumps(body), message_id=f"m-{len(bench.ran)}")) == []
+    assert client.scan(TableName="balances")["Items"] == [
+        {"account_id": {"S": "a"}, "balance_cents": {"N": "10"}}
+    ]
+
+
+def test_snippets_are_short() -> None:
+    """What takes more than a dozen lines is an example, with a directory of its own."""
+    snippets = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(snippets) == 3
+    assert max(len(each.splitlines()) for each in snippets) <= 12
+
+
+def table(header: str) -> list[list[str]]:
+    """The cells of the table whose first column has a header, without the headers."""
+    rows = re.split(rf"^\| {re.escape(header)} \|.*\n\|[-|]+\|\n", README, flags=re.MULTILINE)[1]
+    lines = re.match(r"(?:\|.*\|\n)+", rows)
+    assert lines
+    return [[cell.strip() for cell in row[1:-1].split("|")] for row in lines[0].splitlines()]
+
+
+def versioned() -> dict[str, Any]:
+    """A notification of S3 with every part of its key."""
+    of: dict[str, Any] = s3_record()
+    of["s3"]["object"]["versionId"] = "v-1"
+    return of
+
+
+def queued(body: object) -> dict[str, Any]:
+    """Two messages of a queue that hold an event."""
+    return event(*(record(json.dumps(body), message_id=each) for each in ("m-1", "m-2")))
+
+
+ORDERED = (("1", "a"), ("2", "b"))
+ARRIVALS: dict[str, dict[str, Any]] = {
+    "SQS standard queue": event(order("a"), order("b")),
+    "SQS FIFO queue": event(fifo_order("a", "x"), fifo_order("b", "y")),
+    "SNS through SQS": queued(notification("hello")),
+    "SNS through SQS, raw": event(order("a"), order("b")),
+    "EventBridge through SQS": queued(bus_event("a")),
+    "S3 through SQS": queued({"Records": [versioned()]}),
+    "Kinesis": event(*(kinesis_record(each, place) for place, each in ORDERED)),
+    "DynamoDB Streams": event(*(stream_record(each, place) for place, each in ORDERED)),
+    "SNS, straight": event(sns_record("hello")),
+    "S3, straight": event(versioned()),
+    "EventBridge, straight": bus_event("a"),
+    "any other invocation": {"id": "a"},
+}
+"""What Lambda hands over, by the name that the README gives its source."""
+
+SOURCES = {row[0]: row[1:] for row in table("source")}
+
+
+def fields_of(value: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Everything in an event that has a name, with its place; JSON in texts too."""
+    if isinstance(value, str) and value.startswith("{"):
+        value = json.loads(value)
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield (*path, name), each
+            yield from fields_of(each, *path, name)
+    if isinstance(value, list):
+        for each in value:
+            yield from fields_of(each, *path)
+
+
+def found(whole: Any, field: str) -> Any:
+    """What the first field of an event holds whose place ends so."""
+    parts = tuple(field.split("."))
+    return next(each for place, each in fields_of(whole) if place[-len(parts) :] == parts)
+
+
+def told(deliveries: tuple[Delivery, ...]) -> str:
+    """What Lambda is told when all fail, as the README says it."""
+    try:
+        response: Any = response_of(deliveries, deliveries)
+    except NotDoneError:
+        return "an error"
+    named = [each["itemIdentifier"] for each in response["batchItemFailures"]]
+    assert named[0] == deliveries[0].id
+    return "the first of them" if len(named) < len(deliveries) else "each of them"
+
+
+def order_of(deliveries: tuple[Delivery, ...]) -> str:
+    """The order in which messages are run, as the README says it."""
+    groups = {each.group for each in deliveries}
+    if None in groups:
+        return "any"
+    return "per message group" if len(groups) == len(deliveries) else "per shard"
+
+
+@pytest.mark.parametrize("source", ARRIVALS)
+def test_source(source: str) -> None:
+    """Each row of the table of sources says what the code does with such an event."""
+    whole, (setting, key, response, order_rule, example) = ARRIVALS[source], SOURCES[source]
+    deliveries = deliveries_of(whole)
+    values = [found(whole, field) for field in re.findall(r"`([\w.]+)`", key)]
+    preset = deliveries[0].preset
+    assert values == (preset if isinstance(preset, list) else [preset] if preset else [])
+    assert told(deliveries) == response
+    assert order_of(deliveries) == order_rule
+    for variable, attribute in re.findall(r"`(\w+)\.?(\w*)`", setting):
+        declared = (ROOT / "variables.tf").read_text().partition(f'variable "{variable}" {{')[2]
+        assert attribute in declared.partition("\nvariable ")[0]
+    directories = re.findall(r"\((examples/[\w-]+/)\)", example)
+    assert directories
+    assert all((ROOT / each / "main.tf").exists() for each in directories)
+
+
+def test_every_source() -> None:
+    """The table has every way in which messages come, and every source of the code."""
+    assert list(SOURCES) == list(ARRIVALS)
+    arrived = {each.source for whole in ARRIVALS.values() for each in deliveries_of(whole)}
+    assert arrived == set(Source)
+
+
+def test_every_example() -> None:
+    """Every example is a scenario of the demo, and the README leads to it."""
+    examples = {path.parent.name for path in (ROOT / "examples").glob("*/main.tf")}
+    assert set(SCENARIOS) == examples
+    scenarios = [re.findall(r"`([\w-]+)`", row[0])[0] for row in table("`SCENARIO`")]
+    assert scenarios == list(SCENARIOS)
+    assert set(re.findall(r"\(examples/([\w-]+)/\)", README)) == examples
 
 
 @pytest.mark.terraform
@@ -39,7 +256,7 @@ def test_stack(tmp_path: Path, emulator: Emulator, account: str) -> None:
     shutil.copytree(ROOT, beside, ignore=shutil.ignore_patterns(".*", "build", "tests"))
     stack = tmp_path / "stack"
     (stack / "src").mkdir(parents=True)
-    (stack / "src" / "orders.py").write_text(snippet("python"))
+    (stack / "src" / "orders.py").write_text(snippet("python", PROCESSOR))
     (stack / "main.tf").write_text(snippet("hcl"))
     terraform = Terraform(directory=stack, environment=environment(emulator.environment(account)))
     terraform.init()

@@ -1,0 +1,39 @@
+module "charges" {
+  source = "../.."
+
+  name = var.name
+  code = { source_dir = "${path.module}/src" }
+
+  function = {
+    handler           = "orders.handler"
+    invokers          = { orders = { service = "events", source_arn = aws_cloudwatch_event_rule.orders.arn } }
+    environment       = { LEDGER_TABLE = aws_dynamodb_table.ledger.name }
+    policy_statements = [{ actions = ["dynamodb:PutItem"], resources = [aws_dynamodb_table.ledger.arn] }]
+  }
+}
+
+resource "aws_cloudwatch_event_rule" "orders" {
+  name = "${var.name}-orders"
+
+  event_pattern = jsonencode({
+    source      = ["shop"]
+    detail-type = ["order placed"]
+  })
+}
+
+resource "aws_cloudwatch_event_target" "orders" {
+  rule = aws_cloudwatch_event_rule.orders.name
+  arn  = module.charges.function.arn
+}
+
+# Stands for the card processor: one row per charge, whoever asks for it and how often.
+resource "aws_dynamodb_table" "ledger" {
+  name         = "${var.name}-ledger"
+  billing_mode = "PAY_PER_REQUEST"
+  hash_key     = "charge_id"
+
+  attribute {
+    name = "charge_id"
+    type = "S"
+  }
+}

@@ -1,0 +1,26 @@
+module "movements" {
+  source = "../.."
+
+  name        = var.name
+  code        = { source_dir = "${path.module}/src" }
+  processor   = "accounts.process"
+  idempotency = { key = "body.movement_id" }
+  queue       = { fifo = true }
+
+  function = {
+    environment       = { ACCOUNTS_TABLE = aws_dynamodb_table.accounts.name }
+    policy_statements = [{ actions = ["dynamodb:UpdateItem"], resources = [aws_dynamodb_table.accounts.arn] }]
+  }
+}
+
+# One item per account: its balance, and what was booked, in order.
+resource "aws_dynamodb_table" "accounts" {
+  name         = "${var.name}-accounts"
+  billing_mode = "PAY_PER_REQUEST"
+  hash_key     = "account_id"
+
+  attribute {
+    name = "account_id"
+    type = "S"
+  }
+}

@@ -1,0 +1,60 @@
+resource "aws_sns_topic" "orders" {
+  name = "${var.name}-orders"
+}
+
+# Gets each order in SNS's envelope. The processor sees none of it: message.body is the order.
+module "billing" {
+  source = "../.."
+
+  name        = "${var.name}-billing"
+  code        = { source_dir = "${path.module}/src" }
+  processor   = "billing.process"
+  idempotency = { key = "body.order_id" }
+  queue       = { senders = [{ service = "sns", source_arn = aws_sns_topic.orders.arn }] }
+
+  function = {
+    environment       = { WORK_TABLE = aws_dynamodb_table.work.name }
+    policy_statements = [{ actions = ["dynamodb:PutItem"], resources = [aws_dynamodb_table.work.arn] }]
+  }
+}
+
+resource "aws_sns_topic_subscription" "billing" {
+  topic_arn = aws_sns_topic.orders.arn
+  protocol  = "sqs"
+  endpoint  = module.billing.queue.arn
+}
+
+# Gets each order as it was published.
+module "shipping" {
+  source = "../.."
+
+  name        = "${var.name}-shipping"
+  code        = { source_dir = "${path.module}/src" }
+  processor   = "shipping.process"
+  idempotency = { key = "body.order_id" }
+  queue       = { senders = [{ service = "sns", source_arn = aws_sns_topic.orders.arn }] }
+
+  function = {
+    environment       = { WORK_TABLE = aws_dynamodb_table.work.name }
+    policy_statements = [{ actions = ["dynamodb:PutItem"], resources = [aws_dynamodb_table.work.arn] }]
+  }
+}
+
+resource "aws_sns_topic_subscription" "shipping" {
+  topic_arn            = aws_sns_topic.orders.arn
+  protocol             = "sqs"
+  endpoint             = module.shipping.queue.arn
+  raw_message_delivery = true
+}
+
+# Stands for an invoice in the mail and a parcel on a truck: one row each, whoever asks and how often.
+resource "aws_dynamodb_table" "work" {
+  name         = "${var.name}-work"
+  billing_mode = "PAY_PER_REQUEST"
+  hash_key     = "work_id"
+
+  attribute {
+    name = "work_id"
+    type = "S"
+  }
+}

@@ -1,0 +1,27 @@
+# Overrides the example's module block: the source as another repository would write it, the wrapper in
+# front of its code, and short times, so that redeliveries come soon: just long enough for a worker that
+# starts on a busy machine, and to ask once more for a completion.
+module "charges" {
+  source = "MODULE_SOURCE"
+
+  idempotency = { lease_margin_seconds = 1 }
+
+  function = {
+    timeout_seconds = 8
+    handler         = "mishaps.armed"
+
+    environment = {
+      ARMED                     = "orders.handler"
+      AWS_ENDPOINT_URL_DYNAMODB = var.dynamodb_url
+      MISHAPS_TABLE             = aws_dynamodb_table.mishaps.name
+      LEDGER_TABLE              = aws_dynamodb_table.ledger.name
+    }
+
+    policy_statements = [
+      { actions = ["dynamodb:PutItem"], resources = [aws_dynamodb_table.ledger.arn] },
+      { actions = ["dynamodb:Scan", "dynamodb:UpdateItem"], resources = [aws_dynamodb_table.mishaps.arn] },
+    ]
+
+    invokers = { orders = { service = "events", source_arn = aws_cloudwatch_event_rule.orders.arn } }
+  }
+}

@@ -1,0 +1,26 @@
+# Overrides the example's module block: the source as another repository would write it, the wrapper in
+# front of its code, and short times, so that redeliveries come soon: just long enough for a worker that
+# starts on a busy machine, and to ask once more for a completion.
+module "movements" {
+  source = "MODULE_SOURCE"
+
+  processor   = "mishaps.armed"
+  idempotency = { key = "body.movement_id", lease_margin_seconds = 1 }
+  queue       = { fifo = true, max_receive_count = 12 }
+
+  function = {
+    timeout_seconds = 5
+
+    environment = {
+      ARMED                     = "accounts.process"
+      AWS_ENDPOINT_URL_DYNAMODB = var.dynamodb_url
+      MISHAPS_TABLE             = aws_dynamodb_table.mishaps.name
+      ACCOUNTS_TABLE            = aws_dynamodb_table.accounts.name
+    }
+
+    policy_statements = [
+      { actions = ["dynamodb:UpdateItem"], resources = [aws_dynamodb_table.accounts.arn] },
+      { actions = ["dynamodb:Scan", "dynamodb:UpdateItem"], resources = [aws_dynamodb_table.mishaps.arn] },
+    ]
+  }
+}
