@@ -5,7 +5,7 @@ TESTS ?= tests
 # quickstart, fifo, sns-fanout, streams, existing-handler or exactly-once.
 SCENARIO ?= quickstart
 # More workers than cores: the end-to-end scenarios mostly wait for queues.
-WORKERS ?= 4
+WORKERS ?= 5
 
 DEV := .venv/bin
 MAKEFLAGS += --no-print-directory
@@ -20,7 +20,7 @@ help: ## Show this list
 demo: .venv/.ready .venv-emulator/.ready ## Deploy an example on the emulator and attack it: SCENARIO=quickstart, fifo, ... (about 4 minutes)
 	@$(DEV)/python -m scripts.demo --scenario $(SCENARIO)
 
-test: .venv/.ready .venv-emulator/.ready .venv-peers/.ready lint ## Run every check and every test (about 8 minutes)
+test: .venv/.ready .venv-emulator/.ready .venv-peers/.ready lint ## Run every check and every test (about 11 minutes)
 	@mkdir -p build
 	@$(DEV)/pytest -n $(WORKERS) --dist worksteal --junitxml build/tests.xml $(TESTS)
 

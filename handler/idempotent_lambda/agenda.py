@@ -7,6 +7,7 @@ group have different ranks, and no rank is begun before all of the one before is
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from idempotent_lambda import lifecycle
@@ -248,18 +249,21 @@ class Agenda(NamedTuple):
                 at_stake |= following.acknowledged and work.nearly_spent
                 if work.rank and not following.acknowledged:
                     failed |= {of: min(work.rank, failed.get(of, work.rank)) for of in work.groups}
+        seldom: dict[str, Any] = {}
+        if errands:
+            seldom["errands"] = tuple(sorted((*self.errands, *errands), key=_rank))
+        if moved[PutOff]:
+            lapsed = sorted((*reversed(moved[PutOff]), *self.lapsed), key=itemgetter(0))
+            seldom["lapsed"] = tuple(sorted(lapsed, key=lambda each: each[1].rank))
         agenda = self._replace(
             ready=(*moved[Run], *self.ready),
             returned=(*self.returned, *moved[Complete]),
             given_up=(*self.given_up, *moved[Release]),
-            errands=tuple(sorted((*self.errands, *errands), key=_rank))
-            if errands
-            else self.errands,
-            lapsed=_in_turn((*reversed(moved[PutOff]), *self.lapsed)),
             running=running,
             asking=asking,
             at_stake=at_stake,
             stopped=stopped,
+            **seldom,
         )
         return agenda.blocking(failed) if failed else agenda
 
@@ -270,9 +274,3 @@ class Agenda(NamedTuple):
 
 def _rank(task: tuple[Work, Any]) -> int:
     return task[0].rank
-
-
-def _in_turn(lapsed: tuple[tuple[int, Work], ...]) -> tuple[tuple[int, Work], ...]:
-    if len(lapsed) > 1:
-        return tuple(sorted(lapsed, key=lambda each: (each[1].rank, each[0])))
-    return lapsed

@@ -352,10 +352,10 @@ class _Batch:
         """What comes of the tasks; all have the same kind of step."""
         consumer, (work, first) = self._consumer, tasks[0]
         match first:
-            case Settled():
-                return [None] * len(tasks)
             case Run(claim):
                 return [self._run(work, claim.owner)]
+            case Settled():
+                return [None] * len(tasks)
             case Wait(_, lease_end):
                 return [self._waited(lease_end)]
             case DeadLetter(owner):

@@ -274,13 +274,13 @@ def _of_record(record: Any) -> list[Delivery]:
         preset=preset,
         token=token,
     )
-    return _inside(plain) if source is Source.SQS else _unpacked(record, plain)
+    if source is not Source.SQS:
+        return _unpacked(record, plain)
+    return [plain] if not isinstance(body, dict) or _WRAPPERS.isdisjoint(body) else _inside(plain)
 
 
 def _inside(plain: Delivery) -> list[Delivery]:
     """The messages in a body that is itself an event; the plain message if it is none."""
-    if not isinstance(plain.body, dict) or _WRAPPERS.isdisjoint(plain.body):
-        return [plain]
     match body := plain.body:
         case {"Type": "Notification", "TopicArn": str(), "MessageId": str(), "Message": str(text)}:
             attributes = body.get("MessageAttributes") or {}

@@ -10,10 +10,11 @@ import sys
 import traceback
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol, TextIO
 
 from idempotent_lambda import claims, lifecycle
-from idempotent_lambda.clock import Clock, Millis
+from idempotent_lambda.clock import Clock, EpochMillis, Millis
 from idempotent_lambda.errors import StoreError
 from idempotent_lambda.keys import Key
 from idempotent_lambda.lifecycle import Outcome, Settled
@@ -146,11 +147,10 @@ class JsonLines:
         self._write("not_postponed", "WARN", {"errors": [_described(error)]})
 
     def _write(self, event: str, level: str, details: dict[str, object]) -> None:
-        moment = datetime.fromtimestamp(self._clock.now() / 1000, UTC)
         line = {
             # Lambda takes the level of a line only with a timestamp beside it:
             # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
-            "timestamp": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "timestamp": _written(self._clock.now()),
             "level": level,
             "event": event,
             **details,
@@ -166,6 +166,13 @@ class JsonLines:
         if self._hash_keys:
             return f"sha256:{hashlib.sha256(key.record_id.encode()).hexdigest()}"
         return key.text[:MAXIMUM_KEY_CHARACTERS]
+
+
+@lru_cache(maxsize=1)
+def _written(moment: EpochMillis) -> str:
+    # The lines of a batch mostly fall into one millisecond.
+    time = datetime.fromtimestamp(moment / 1000, UTC)
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _described(error: BaseException) -> dict[str, object]:

@@ -34,6 +34,7 @@ from tests.handler.events import (
     sns_record,
     stream_record,
 )
+from tests.handler.test_cost import COSTS
 from tests.requests import settings_of
 
 ROOT = Path(__file__).parents[2]
@@ -273,6 +274,16 @@ def test_costs() -> None:
     ):
         found = [cases[case]["ours"][each] for each in ("round_trips", "write_units", "read_units")]
         assert f"| {' | '.join([row, *(f'{each:.0f}' for each in found)])} |" in README
+    for row, delivered in (
+        ("first deliveries of one FIFO group", "first, of one group"),
+        ("first deliveries, to be parked if interrupted", "first, park mode"),
+        (
+            "first deliveries with a transaction each, plus 2 units for each of its items",
+            "first, in transactions",
+        ),
+    ):
+        ((*_, writes, reads, trips),) = (each for each in COSTS if each[:2] == (delivered, 10))
+        assert f"| {row} | {trips} | {writes} | {reads} |" in README
     both = [cases["base"][each]["round_trips"] for each in ("powertools", "ours")]
     claim = re.search(
         r"(\d+) round trips\s+for a batch of ten, where this package makes (\d+)", README
