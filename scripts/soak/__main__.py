@@ -158,7 +158,9 @@ def soak(progress: Progress, planned: Plan, output: Path) -> int:
         with progress.phase("terraform init and apply (creating a queue takes the provider 25 s)"):
             terraform.init()
             terraform.apply()
-        stack = Stack(aws=Aws.of(emulator, account_id), **terraform.output()["stack"])
+        aws = Aws.of(emulator, account_id)
+        observation.remove_twins(aws, known=terraform.run("state", "pull"))
+        stack = Stack(aws=aws, **terraform.output()["stack"])
         began = time.monotonic()
         with progress.phase("send"):
             stack.arm(planned.faults)

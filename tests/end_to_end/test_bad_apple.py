@@ -83,6 +83,7 @@ def test_only_the_bad_one_is_dead_lettered(
     aws = Aws.of(emulator, account)
     terraform.init()
     terraform.apply()
+    observation.remove_twins(aws, known=terraform.run("state", "pull"))
     outputs = terraform.output()
     queue = outputs["queue_url"]
     attributes = aws.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["RedrivePolicy"])
