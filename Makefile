@@ -12,7 +12,7 @@ MAKEFLAGS += --no-print-directory
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast simulate soak reliability bench lint format validate golden lock clean
+.PHONY: help demo test test-fast simulate soak reliability bench lint format docs scan validate golden lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,7 +20,7 @@ help: ## Show this list
 demo: .venv/.ready .venv-emulator/.ready ## Deploy an example on the emulator and attack it: SCENARIO=quickstart, fifo, ... (about 4 minutes)
 	@$(DEV)/python -m scripts.demo --scenario $(SCENARIO)
 
-test: .venv/.ready .venv-emulator/.ready .venv-peers/.ready lint ## Run every check and every test (about 11 minutes)
+test: .venv/.ready .venv-emulator/.ready .venv-peers/.ready .venv-checkov/.ready lint ## Run every check and every test (about 11 minutes)
 	@mkdir -p build
 	@$(DEV)/pytest -n $(WORKERS) --dist worksteal --junitxml build/tests.xml $(TESTS)
 
@@ -50,6 +50,13 @@ format: .venv/.ready ## Format Python and Terraform
 	@$(DEV)/ruff check --quiet --fix-only . && $(DEV)/ruff format --quiet .
 	@$(DEV)/python -m scripts.lab.terraform format
 
+docs: .venv/.ready ## Write the tables of inputs and outputs into the README
+	@$(DEV)/python -m scripts.inputs
+	@$(DEV)/python -m scripts.comparison
+
+scan: .venv/.ready .venv-checkov/.ready ## Scan the module and the complete example for insecure settings (seconds)
+	@$(DEV)/python -m scripts.scan
+
 validate: .venv/.ready ## terraform init and validate in the root and every example
 	@$(DEV)/python -m scripts.lab.terraform init
 	@$(DEV)/python -m scripts.lab.terraform validate
@@ -58,13 +65,13 @@ golden: .venv/.ready .venv-emulator/.ready ## Make this version's state for upgr
 	@$(DEV)/python -m scripts.golden
 
 lock: ## Pin the newest allowed versions of the Python packages (needs uv)
-	@for name in dev emulator peers bench; do \
+	@for name in dev emulator peers bench checkov; do \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	    --no-header --no-emit-index-url requirements/$$name.in -o requirements/$$name.lock; \
 	done
 
 clean: ## Remove everything that is built
-	@rm -rf .venv .venv-emulator .venv-peers .venv-bench build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-emulator .venv-peers .venv-bench .venv-checkov build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@rm -rf .import_linter_cache
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 	@find . -name .terraform -prune -exec rm -rf {} +
@@ -74,7 +81,8 @@ clean: ## Remove everything that is built
 .venv-emulator/.ready: requirements/emulator.lock
 .venv-peers/.ready: requirements/peers.lock
 .venv-bench/.ready: requirements/bench.lock
-.venv/.ready .venv-emulator/.ready .venv-peers/.ready .venv-bench/.ready:
+.venv-checkov/.ready: requirements/checkov.lock
+.venv/.ready .venv-emulator/.ready .venv-peers/.ready .venv-bench/.ready .venv-checkov/.ready:
 	@command -v $(PYTHON) >/dev/null || { \
 	  echo "$(PYTHON) is missing: install Python 3.11 or newer, or set PYTHON=/its/path" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

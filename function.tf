@@ -2,7 +2,7 @@ locals {
   # 1. The files to deploy, by their name in the zip. scripts/pack.py lists by the same rule; it stops
   # when its hash differs from ours.
   left_out       = "(^|/)(\\.|__pycache__/)|\\.pyc$"
-  source_dir     = coalesce(var.code.source_dir, "-") # fileset("") would list the working directory
+  source_dir     = try(coalesce(var.code.source_dir), "-") # fileset("") would list the working directory
   source_files   = [for file in fileset(local.source_dir, "**") : file if !can(regex(local.left_out, file))]
   python_files   = [for file in local.source_files : file if endswith(file, ".py")]
   package_dir    = "${path.module}/handler"
@@ -16,8 +16,11 @@ locals {
   ]))
 
   # 3. The zip. Its name holds the hash, so a fresh clone, which has no zip, plans no change.
-  packed = var.code.source_dir != null
-  zip    = local.packed ? "${path.root}/.terraform/idempotent-lambda/${var.name}-${local.source_hash}.zip" : var.code.filename
+  packed = try(var.code.source_dir, null) != null
+  zip    = local.packed ? "${path.root}/.terraform/idempotent-lambda/${local.function_name}-${local.source_hash}.zip" : try(var.code.filename, null)
+
+  # Not by the URI, which may be unknown while terraform plans: another kind of package is another function.
+  image = var.code == null ? false : local.zip == null && var.code.s3 == null
 
   # 4. The files that could hold the processor's module.
   processor_module = var.processor == null ? "" : join("/", slice(split(".", var.processor), 0, length(split(".", var.processor)) - 1))
@@ -29,7 +32,7 @@ locals {
 resource "terraform_data" "package" {
   count = local.packed ? 1 : 0
 
-  triggers_replace = [var.name, local.source_hash]
+  triggers_replace = [local.function_name, local.source_hash]
 
   provisioner "local-exec" {
     interpreter = ["sh", "-c"]
@@ -70,26 +73,58 @@ resource "terraform_data" "package" {
 }
 
 resource "aws_lambda_function" "consumer" {
-  function_name    = var.name
-  description      = "Processes each message once per idempotency key."
-  role             = aws_iam_role.function.arn
-  handler          = var.function.handler
-  runtime          = var.function.runtime
-  architectures    = [var.function.architecture]
-  memory_size      = var.function.memory_mb
-  timeout          = var.function.timeout_seconds
-  filename         = local.zip
-  source_code_hash = local.packed ? local.source_hash : filebase64sha256(local.zip)
+  count = local.creates_function ? 1 : 0
+
+  function_name                  = local.function_name
+  description                    = "Processes each message once per idempotency key."
+  role                           = aws_iam_role.function[0].arn
+  package_type                   = local.image ? "Image" : "Zip"
+  image_uri                      = try(var.code.image_uri, null)
+  filename                       = local.zip
+  s3_bucket                      = try(var.code.s3.bucket, null)
+  s3_key                         = try(var.code.s3.key, null)
+  s3_object_version              = try(var.code.s3.object_version, null)
+  source_code_hash               = local.packed ? local.source_hash : try(filebase64sha256(local.zip), null)
+  handler                        = local.image ? null : var.function.handler
+  runtime                        = local.image ? null : var.function.runtime
+  layers                         = var.function.layers
+  architectures                  = [var.function.architecture]
+  memory_size                    = var.function.memory_mb
+  timeout                        = var.function.timeout_seconds
+  reserved_concurrent_executions = var.function.reserved_concurrency
+  publish                        = var.function.alias != null
+  kms_key_arn                    = var.kms_key_arn
 
   environment {
-    variables = merge(var.function.environment, { for name, value in local.settings : name => tostring(value) if value != null })
+    variables = merge(var.function.environment, local.environment)
+  }
+
+  ephemeral_storage {
+    size = var.function.ephemeral_storage_mb
+  }
+
+  dynamic "image_config" {
+    for_each = local.image ? [var.function.handler] : []
+
+    content {
+      command = [image_config.value]
+    }
+  }
+
+  dynamic "vpc_config" {
+    for_each = var.function.vpc == null ? [] : [var.function.vpc]
+
+    content {
+      security_group_ids = vpc_config.value.security_group_ids
+      subnet_ids         = vpc_config.value.subnet_ids
+    }
   }
 
   # What Lambda gives up on after its retries of an asynchronous invocation. It sends the event as it
   # came, so that a redrive through the queue runs it again; a destination would get a report about it.
   # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
   dynamic "dead_letter_config" {
-    for_each = length(var.function.invokers) > 0 ? [aws_sqs_queue.dead_letter.arn] : []
+    for_each = length(var.invokers) > 0 ? [local.dead_letter_queue_arn] : []
 
     content {
       target_arn = dead_letter_config.value
@@ -98,7 +133,7 @@ resource "aws_lambda_function" "consumer" {
 
   logging_config {
     log_format = "JSON"
-    log_group  = aws_cloudwatch_log_group.function.name
+    log_group  = aws_cloudwatch_log_group.function[0].name
   }
 
   tracing_config {
@@ -112,6 +147,11 @@ resource "aws_lambda_function" "consumer" {
 
   lifecycle {
     precondition {
+      condition     = var.code != null
+      error_message = "code is null, and a function that the module creates needs it. Set code = { source_dir = ... }, or function.existing to bring a function."
+    }
+
+    precondition {
       condition     = var.processor != null || var.function.handler != local.builtin_handler
       error_message = "processor is null, and the built-in entry point needs it. Set it to \"module.function\", or set function.handler to a handler of your own."
     }
@@ -122,26 +162,38 @@ resource "aws_lambda_function" "consumer" {
     }
 
     precondition {
-      condition     = var.idempotency.minimum_remaining_seconds + local.reserve_seconds < var.function.timeout_seconds
-      error_message = "idempotency.minimum_remaining_seconds = ${var.idempotency.minimum_remaining_seconds} plus the reserve of ${local.reserve_seconds} is not below function.timeout_seconds = ${var.function.timeout_seconds} (seconds): no message could ever start. Lower the first, or raise the timeout."
+      condition     = !local.image || length(var.function.layers) == 0
+      error_message = "function.layers has ${length(var.function.layers)} layers beside code.image_uri; Lambda adds none to an image. Remove them, and put what they hold into the image."
     }
 
     precondition {
-      condition     = length(var.function.invokers) == 0 || !var.queue.fifo
-      error_message = "function.invokers is not empty (${join(", ", keys(var.function.invokers))}) and queue.fifo = true: events that Lambda gives up on go to the dead-letter queue, and Lambda sends them to a standard queue only, so they would be lost. Use a module of its own, without queue.fifo, for what invokes the function directly."
+      condition     = length(var.invokers) == 0 || !local.fifo
+      error_message = "invokers is not empty (${join(", ", keys(var.invokers))}) and the queue is FIFO: events that Lambda gives up on go to the dead-letter queue, and Lambda sends them to a standard queue only, so they would be lost. Use a module of its own, without queue.fifo, for what invokes the function directly."
     }
   }
 }
 
+resource "aws_lambda_alias" "consumer" {
+  count = var.function.alias == null ? 0 : 1
+
+  name             = var.function.alias
+  description      = "The newest version; the mappings invoke it."
+  function_name    = aws_lambda_function.consumer[0].function_name
+  function_version = aws_lambda_function.consumer[0].version
+}
+
 resource "aws_lambda_permission" "invoker" {
-  for_each = var.function.invokers
+  for_each = var.invokers
 
   statement_id  = each.key
   action        = "lambda:InvokeFunction"
-  function_name = aws_lambda_function.consumer.function_name
+  function_name = local.function_name
+  qualifier     = one(aws_lambda_alias.consumer[*].name)
   principal     = "${each.value.service}.amazonaws.com"
   source_arn    = each.value.source_arn
 
   # A bucket's ARN names no account (queue.tf).
   source_account = each.value.service == "s3" ? local.here.account : null
+
+  depends_on = [aws_lambda_function.consumer]
 }

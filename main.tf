@@ -1,60 +1,99 @@
 locals {
-  # 1. Where we are. A data lookup of account and region would make offline plans impossible; the log
-  # group depends on nothing and its ARN holds all three.
-  here = regex("^arn:(?P<partition>[^:]+):logs:(?P<region>[^:]+):(?P<account>[^:]+):", aws_cloudwatch_log_group.function.arn)
+  # 1. What is made here and what is brought. Whether an object is null is known when terraform plans,
+  # even while the ARN in it is not.
+  creates_function = var.function.existing == null
+  creates_table    = var.table.existing == null
+  has_queue        = var.queue != null
+  brings_queue     = try(var.queue.existing, null) != null
+  creates_queue    = local.has_queue && !local.brings_queue
+  brings_role      = try(var.function.existing.role, null) != null
+  has_log_group    = local.creates_function || try(var.function.existing.log_group, null) != null
 
-  # 2. Names. Queue ARNs are built, not read: each queue's policy names itself, the two queues name each
-  # other, and the role need not wait for them.
-  queue_suffix           = var.queue.fifo ? ".fifo" : ""
-  queue_name             = "${var.name}${local.queue_suffix}"
-  dead_letter_queue_name = "${var.name}-dead-letters${local.queue_suffix}"
+  # What the settings below depend on must not depend on var.function: a brought function gets them as its
+  # environment, and so its ARN comes later.
+
+  # 2. Where we are. A data lookup of account and region would make offline plans impossible; the table's ARN
+  # holds all three, and every consumer has a table.
+  table_arn  = local.creates_table ? aws_dynamodb_table.records[0].arn : var.table.existing.arn
+  table_name = local.creates_table ? aws_dynamodb_table.records[0].name : split("/", var.table.existing.arn)[1]
+  here       = regex("^arn:(?P<partition>[^:]+):dynamodb:(?P<region>[^:]+):(?P<account>[^:]+):", local.table_arn)
+
+  # 3. Names. ARNs of queues made here are built, not read: each queue's policy names itself, the two queues
+  # name each other, and the role need not wait for them.
+  fifo                   = local.brings_queue ? endswith(var.queue.existing.arn, ".fifo") : try(var.queue.fifo, false)
+  queue_suffix           = local.creates_queue && local.fifo ? ".fifo" : ""
+  queue_name             = local.brings_queue ? split(":", var.queue.existing.arn)[5] : "${var.name}${local.queue_suffix}"
+  dead_letter_queue_name = local.brings_queue ? split(":", var.queue.existing.dead_letter_queue.arn)[5] : "${var.name}-dead-letters${local.queue_suffix}"
   queue_arn_prefix       = "arn:${local.here.partition}:sqs:${local.here.region}:${local.here.account}"
-  queue_arn              = "${local.queue_arn_prefix}:${local.queue_name}"
-  dead_letter_queue_arn  = "${local.queue_arn_prefix}:${local.dead_letter_queue_name}"
+  queue_arn              = local.brings_queue ? var.queue.existing.arn : "${local.queue_arn_prefix}:${local.queue_name}"
+  dead_letter_queue_arn  = local.brings_queue ? var.queue.existing.dead_letter_queue.arn : "${local.queue_arn_prefix}:${local.dead_letter_queue_name}"
+  dead_letter_queue_url  = local.brings_queue ? var.queue.existing.dead_letter_queue.url : aws_sqs_queue.dead_letter[0].url
+  namespace              = coalesce(var.idempotency.namespace, var.name)
 
-  # 3. Times, in seconds. reserve_seconds is RESERVE_MILLIS of the package: what it keeps back of every
+  # 4. Times, in seconds. reserve_seconds is RESERVE_MILLIS of the package: what it keeps back of every
   # invocation to answer (a test compares them).
-  reserve_seconds            = 0.5
-  lease_seconds              = var.function.timeout_seconds + var.idempotency.lease_margin_seconds
-  mapping_visibility_seconds = 6 * var.function.timeout_seconds + var.queue.batching_window_seconds
-  visibility_timeout_seconds = coalesce(var.queue.visibility_timeout_seconds, max(local.mapping_visibility_seconds, ceil(local.lease_seconds + 1)))
+  reserve_seconds               = 0.5
+  retention_seconds             = local.brings_queue ? var.queue.existing.retention_seconds : try(var.queue.retention_seconds, 0)
+  dead_letter_retention_seconds = local.brings_queue ? var.queue.existing.dead_letter_queue.retention_seconds : try(var.queue.dead_letter_retention_seconds, local.most_retention_seconds)
+  most_retention_seconds        = 1209600
+  max_receive_count             = local.brings_queue ? var.queue.existing.max_receive_count : try(var.queue.max_receive_count, null)
 
   # How long each kind of source may deliver a message again. Lambda keeps an event of an asynchronous
   # invocation for up to 6 hours:
   # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
   stream_age_seconds       = max(0, [for stream in var.streams : stream.maximum_record_age_seconds]...)
-  invocation_age_seconds   = length(var.function.invokers) > 0 ? 21600 : 0
-  source_retention_seconds = max(var.queue.retention_seconds, local.stream_age_seconds, local.invocation_age_seconds)
+  invocation_age_seconds   = length(var.invokers) > 0 ? 21600 : 0
+  source_retention_seconds = max(local.retention_seconds, local.stream_age_seconds, local.invocation_age_seconds)
 
   # A message may spend its whole life at its source, then its retention in the dead-letter queue, and
   # after a redrive one more in the queue; its record must outlive all three.
-  record_retention_seconds = coalesce(var.idempotency.retention_seconds, local.source_retention_seconds + var.queue.dead_letter_retention_seconds + var.queue.retention_seconds)
+  record_retention_seconds = coalesce(var.idempotency.retention_seconds, local.source_retention_seconds + local.dead_letter_retention_seconds + local.retention_seconds)
 
-  # 4. What the package reads (settings.py; a test compares the names). Rounded: a fraction of a second
+  # 5. What the package reads (settings.py; a test compares the names). Rounded: a fraction of a second
   # has no exact binary form.
   settings = {
     IDEMPOTENCY_CONCURRENCY              = var.idempotency.concurrency
-    IDEMPOTENCY_DEAD_LETTER_QUEUE_URL    = aws_sqs_queue.dead_letter.url
     IDEMPOTENCY_KEY                      = var.idempotency.key
     IDEMPOTENCY_LEASE_MARGIN_MILLIS      = floor(var.idempotency.lease_margin_seconds * 1000 + 0.5)
     IDEMPOTENCY_LOG_KEYS                 = var.idempotency.log_keys
-    IDEMPOTENCY_MAX_RECEIVE_COUNT        = var.queue.max_receive_count
+    IDEMPOTENCY_MAX_RECEIVE_COUNT        = local.max_receive_count
     IDEMPOTENCY_MINIMUM_REMAINING_MILLIS = floor(var.idempotency.minimum_remaining_seconds * 1000 + 0.5)
     IDEMPOTENCY_MODE                     = var.idempotency.mode
-    IDEMPOTENCY_NAMESPACE                = coalesce(var.idempotency.namespace, var.name)
+    IDEMPOTENCY_NAMESPACE                = local.namespace
     IDEMPOTENCY_ON_INTERRUPTED           = var.idempotency.on_interrupted
     IDEMPOTENCY_PROCESSOR                = var.processor
     IDEMPOTENCY_RETENTION_SECONDS        = local.record_retention_seconds
-    IDEMPOTENCY_TABLE                    = aws_dynamodb_table.records.name
   }
 
-  # 5. What values are checked against. A rule about one variable is a validation of that variable; a
-  # rule that joins several is a precondition of the resource it concerns, because variables whose
-  # validations named each other would be a cycle.
+  # What may be unknown while terraform plans, apart from what may be null: whether a null that is unknown is
+  # to be left out is unknown itself, and the plan would show none of the settings.
+  addresses = {
+    IDEMPOTENCY_DEAD_LETTER_QUEUE_URL = local.dead_letter_queue_url
+    IDEMPOTENCY_TABLE                 = local.table_name
+  }
+  environment = merge({ for name, value in local.settings : name => tostring(value) if value != null }, local.addresses)
+
+  # 6. From here on, what depends on the function.
+  function_name              = local.creates_function ? coalesce(var.function.name, var.name) : split(":", var.function.existing.arn)[6]
+  timeout_seconds            = local.creates_function ? var.function.timeout_seconds : var.function.existing.timeout_seconds
+  lease_seconds              = local.timeout_seconds + var.idempotency.lease_margin_seconds
+  mapping_visibility_seconds = 6 * local.timeout_seconds + try(var.queue.batching_window_seconds, 0)
+  visibility_timeout_seconds = local.brings_queue ? var.queue.existing.visibility_timeout_seconds : coalesce(try(var.queue.visibility_timeout_seconds, null), max(local.mapping_visibility_seconds, ceil(local.lease_seconds + 1)))
+  visibility_name            = "queue.${local.brings_queue ? "existing." : ""}visibility_timeout_seconds"
+
+  # What the mappings invoke.
+  target_arn = try(aws_lambda_alias.consumer[0].arn, aws_lambda_function.consumer[0].arn, var.function.existing.arn)
+
+  # 7. What values are checked against. A rule about one variable is a validation of that variable; a
+  # rule that joins several is a precondition of the resource or output it concerns, because variables
+  # whose validations named each other would be a cycle.
   builtin_handler    = "idempotent_lambda.entrypoint.handler"
   services           = ["events", "s3", "sns"]
   starting_positions = ["AT_TIMESTAMP", "LATEST", "TRIM_HORIZON"]
   log_retention_days = [0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]
+
+  kms_key_arn    = "^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/.+$"
+  no_kms_key_arn = "arn:aws:kms:any:000000000000:key/none"
 
   source_arns = {
     events = "^arn:[^:]+:events:[^:]+:[0-9]{12}:rule/.+$"
@@ -86,16 +125,100 @@ locals {
     "LAMBDA_RUNTIME_DIR",
     "LAMBDA_TASK_ROOT",
   ]
+
+  # What only a part takes that is created here, with the variables' defaults (a test compares them): a
+  # brought part takes no other values.
+  function_defaults = {
+    alias                    = null
+    architecture             = "arm64"
+    environment              = {}
+    ephemeral_storage_mb     = 512
+    handler                  = local.builtin_handler
+    layers                   = []
+    memory_mb                = 256
+    name                     = null
+    permissions_boundary_arn = null
+    policy_statements        = []
+    reserved_concurrency     = null
+    runtime                  = "python3.13"
+    timeout_seconds          = 30
+    tracing                  = true
+    vpc                      = null
+  }
+  queue_defaults = {
+    content_based_deduplication   = false
+    dead_letter_retention_seconds = 1209600
+    deduplication_scope           = null
+    delay_seconds                 = 0
+    fifo                          = false
+    fifo_throughput_limit         = null
+    max_receive_count             = 5
+    maximum_message_bytes         = 262144
+    policy_statements             = []
+    receive_wait_seconds          = 0
+    retention_seconds             = 345600
+    senders                       = []
+    visibility_timeout_seconds    = null
+  }
+  table_defaults = {
+    class                  = "STANDARD"
+    deletion_protection    = false
+    maximum_read_units     = null
+    maximum_write_units    = null
+    point_in_time_recovery = true
+    provisioned            = null
+    shared                 = false
+  }
+
+  # What observability.tf watches.
+  monitored = {
+    function_name          = local.function_name
+    timeout_seconds        = local.timeout_seconds
+    table_name             = local.table_name
+    queue_name             = local.queue_name
+    dead_letter_queue_name = local.dead_letter_queue_name
+    log_group_name         = local.creates_function ? aws_cloudwatch_log_group.function[0].name : try(var.function.existing.log_group.name, null)
+    region                 = local.here.region
+    message_age_seconds    = try(local.max_receive_count * local.visibility_timeout_seconds, null)
+  }
 }
 
 resource "aws_lambda_event_source_mapping" "queue" {
-  event_source_arn                   = aws_sqs_queue.source.arn
-  function_name                      = aws_lambda_function.consumer.arn
+  count = local.has_queue ? 1 : 0
+
+  event_source_arn                   = local.brings_queue ? local.queue_arn : aws_sqs_queue.source[0].arn
+  function_name                      = local.target_arn
+  enabled                            = var.queue.enabled
   batch_size                         = var.queue.batch_size
   maximum_batching_window_in_seconds = var.queue.batching_window_seconds
 
   # Always on: without it one failed message brings back its whole batch.
   function_response_types = ["ReportBatchItemFailures"]
+
+  # What the filters name may be secret; nothing else of a mapping is encrypted.
+  kms_key_arn = length(var.queue.filters) > 0 ? var.kms_key_arn : null
+
+  dynamic "filter_criteria" {
+    for_each = length(var.queue.filters) > 0 ? [var.queue.filters] : []
+
+    content {
+      dynamic "filter" {
+        for_each = filter_criteria.value
+
+        content {
+          pattern = filter.value
+        }
+      }
+    }
+  }
+
+  dynamic "metrics_config" {
+    for_each = var.queue.metrics ? [["EventCount"]] : []
+
+    content {
+      metrics = metrics_config.value
+    }
+  }
 
   dynamic "scaling_config" {
     for_each = var.queue.maximum_concurrency == null ? [] : [var.queue.maximum_concurrency]
@@ -106,13 +229,39 @@ resource "aws_lambda_event_source_mapping" "queue" {
   }
 
   tags = var.tags
+
+  # Lambda refuses a mapping until the role may read.
+  depends_on = [aws_iam_role_policy.function]
+
+  lifecycle {
+    precondition {
+      condition     = local.visibility_timeout_seconds >= local.mapping_visibility_seconds
+      error_message = "${local.visibility_name} = ${local.visibility_timeout_seconds} is below 6 × function.timeout_seconds + queue.batching_window_seconds = ${local.mapping_visibility_seconds} (seconds): while Lambda is throttled, messages would be received in vain until they are dead-lettered. Raise it, or set null to have it derived."
+    }
+
+    precondition {
+      condition     = local.visibility_timeout_seconds > local.lease_seconds
+      error_message = "${local.visibility_name} = ${local.visibility_timeout_seconds} is not above function.timeout_seconds + idempotency.lease_margin_seconds = ${local.lease_seconds} (seconds), the longest lease: after a crash the redelivery would meet the dead worker's claim. Raise it, or set null to have it derived."
+    }
+
+    precondition {
+      condition     = local.retention_seconds > var.queue.delay_seconds + local.max_receive_count * local.visibility_timeout_seconds
+      error_message = "queue.retention_seconds = ${local.retention_seconds} is not above queue.delay_seconds + queue.max_receive_count × visibility timeout = ${var.queue.delay_seconds} + ${local.max_receive_count} × ${local.visibility_timeout_seconds} (seconds): a failing message would expire before it reaches the dead-letter queue. Raise the retention, or lower one of the others."
+    }
+
+    # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+    precondition {
+      condition     = var.queue.maximum_concurrency == null || var.function.reserved_concurrency == null ? true : var.queue.maximum_concurrency <= var.function.reserved_concurrency
+      error_message = "queue.maximum_concurrency = ${coalesce(var.queue.maximum_concurrency, "null")} is above function.reserved_concurrency = ${coalesce(var.function.reserved_concurrency, "null")}: the queue would be throttled, and throttled messages are received in vain. Lower the first, or raise the second."
+    }
+  }
 }
 
 resource "aws_lambda_event_source_mapping" "stream" {
   for_each = var.streams
 
   event_source_arn                   = each.value.arn
-  function_name                      = aws_lambda_function.consumer.arn
+  function_name                      = local.target_arn
   enabled                            = each.value.enabled
   starting_position                  = each.value.starting_position
   starting_position_timestamp        = each.value.starting_position_timestamp
@@ -149,5 +298,26 @@ resource "aws_lambda_event_source_mapping" "stream" {
     }
   }
 
+  # As for the queue.
+  kms_key_arn = length(each.value.filters) > 0 ? var.kms_key_arn : null
+
+  dynamic "metrics_config" {
+    for_each = each.value.metrics ? [["EventCount"]] : []
+
+    content {
+      metrics = metrics_config.value
+    }
+  }
+
   tags = var.tags
+
+  # Lambda refuses a mapping until the role may read.
+  depends_on = [aws_iam_role_policy.function]
+
+  lifecycle {
+    precondition {
+      condition     = !contains([local.queue_arn, local.dead_letter_queue_arn], each.value.failure_destination_arn)
+      error_message = "streams.${each.key}.failure_destination_arn = \"${each.value.failure_destination_arn}\" is the module's own queue, which would read the notice as a message. Give a queue or topic of its own."
+    }
+  }
 }

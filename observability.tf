@@ -1,6 +1,326 @@
+locals {
+  # 1. What can be watched. `alarms.except` takes these names, and `alarms` has a threshold for each: of
+  # its own name, or with its unit.
+  alarm_names      = ["dead_letters", "duration", "errors", "lost_leases", "message_age", "parked", "table_throttles", "takeovers", "throttles"]
+  alarm_thresholds = ["dead_letters", "duration_percent", "errors", "lost_leases", "message_age_seconds", "parked", "table_throttles", "takeovers", "throttles"]
+
+  # 2. What is counted of the function's log: lines that the package writes (telemetry.py; a test holds
+  # these against such lines). A message that shares another's end has a line of its own, `coalesced`:
+  # it is one more duplicate and one more to be delivered again, but no further event of its key.
+  # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntaxForMetricFilters.html
+  metric_patterns = {
+    completed = "{ ($.event = \"message\") && ($.outcome = \"completed\") }"
+
+    # In observe mode: what would have been one, at once or later.
+    duplicates = "{ ($.event = \"message\") && (($.outcome = \"duplicate\") || (($.outcome = \"observed\") && (($.met = \"duplicate\") || ($.met = \"busy\")))) }"
+
+    # Not `lease_lost`, which is also true of what never held the lease: a claim that was not answered.
+    lost_leases = "{ ($.event = \"message\") && ($.outcome = \"lost_lease\") && ($.coalesced IS FALSE) }"
+
+    # A duplicate of what was parked before is `parked` too. But nothing is left to settle for it.
+    parked = "{ ($.event = \"message\") && ($.outcome = \"parked\") && ($.coalesced IS FALSE) && ($.settle_ms >= 0) }"
+
+    takeovers      = "{ ($.event = \"message\") && ($.takeover IS TRUE) && ($.coalesced IS FALSE) }"
+    unacknowledged = "{ ($.event = \"message\") && ($.acknowledged IS FALSE) }"
+  }
+  metric_namespace = "IdempotentLambda/${var.name}"
+
+  # 3. What is wanted, of what there is to watch. Each metric and each alarm costs, so none is made that
+  # nobody looks at.
+  wanted_alarms = toset([
+    for name in local.alarm_names : name
+    if(var.alarms == null ? false : !contains(var.alarms.except, name))
+    && (local.has_queue || name != "message_age")
+    && (local.has_log_group || !contains(keys(local.metric_patterns), name))
+  ])
+  wanted_metrics = toset([
+    for name in keys(local.metric_patterns) : name
+    if local.has_log_group && (var.dashboard || contains(local.wanted_alarms, name))
+  ])
+
+  # 4. Where the metrics of each resource are.
+  of_dead_letters = { QueueName = local.monitored.dead_letter_queue_name }
+  of_function     = { FunctionName = local.monitored.function_name }
+  of_queue        = { QueueName = local.monitored.queue_name }
+  of_table        = { TableName = local.monitored.table_name }
+
+  # 5. The alarms, by name. What is counted is summed over five minutes; what is a level is looked at each
+  # minute, so that its alarm ends when it has gone down.
+  alarms = {
+    dead_letters = {
+      namespace   = "AWS/SQS"
+      metrics     = ["ApproximateNumberOfMessagesVisible"]
+      dimensions  = local.of_dead_letters
+      statistic   = "Maximum"
+      period      = 60
+      threshold   = try(var.alarms.dead_letters, null)
+      description = "${local.monitored.dead_letter_queue_name} holds messages. Each failed to its last receive, is parked, or is an event that Lambda gave up on; none runs again by itself. They are lost when the queue's retention ends."
+      runbook     = ["A message is in the dead-letter queue"]
+    }
+    duration = {
+      namespace   = "AWS/Lambda"
+      metrics     = ["Duration"]
+      dimensions  = local.of_function
+      statistic   = "Maximum"
+      period      = 300
+      threshold   = try(local.monitored.timeout_seconds * 10 * var.alarms.duration_percent, null)
+      description = "An invocation of ${local.monitored.function_name} took nearly its timeout, or ran into it. What a timeout interrupts may take effect twice. Find what is slow; take fewer messages at a time, or raise the timeout."
+      runbook     = ["A run that left no line"]
+    }
+    errors = {
+      namespace   = "AWS/Lambda"
+      metrics     = ["Errors"]
+      dimensions  = local.of_function
+      statistic   = "Sum"
+      period      = 300
+      threshold   = try(var.alarms.errors, null)
+      description = "Invocations of ${local.monitored.function_name} ended in an error: killed, timed out, failed at the start, or, invoked directly, not done. A message that failed in a batch is none of these. What was interrupted may take effect twice."
+      runbook     = ["A run that left no line"]
+    }
+    lost_leases = {
+      namespace   = local.metric_namespace
+      metrics     = ["lost_leases"]
+      dimensions  = {}
+      statistic   = "Sum"
+      period      = 300
+      threshold   = try(var.alarms.lost_leases, null)
+      description = "A message of ${local.monitored.function_name} ended after its lease, and by then the record was another's, or gone. Its effect may have happened twice: compare what both did."
+      runbook     = ["lost_lease"]
+    }
+    message_age = {
+      namespace   = "AWS/SQS"
+      metrics     = ["ApproximateAgeOfOldestMessage"]
+      dimensions  = local.of_queue
+      statistic   = "Maximum"
+      period      = 60
+      threshold   = try(var.alarms.message_age_seconds == null ? local.monitored.message_age_seconds : var.alarms.message_age_seconds, null)
+      description = "The oldest message of ${coalesce(local.monitored.queue_name, "the queue")} waits too long. The function does not keep up, is throttled, fails at its start, or does not read at all; in a FIFO queue a message may hold up its group."
+      runbook     = ["A run that left no line", "A group is held up"]
+    }
+    parked = {
+      namespace   = local.metric_namespace
+      metrics     = ["parked"]
+      dimensions  = {}
+      statistic   = "Sum"
+      period      = 300
+      threshold   = try(var.alarms.parked, null)
+      description = "${local.monitored.function_name} set a message aside: it was interrupted and its effect may have happened, or it can never happen. Nothing runs that key again until a person has decided."
+      runbook     = ["A message is parked"]
+    }
+    # Both of a table's metrics together. Not ThrottledRequests, which is kept per operation only:
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html
+    table_throttles = {
+      namespace   = "AWS/DynamoDB"
+      metrics     = ["ReadThrottleEvents", "WriteThrottleEvents"]
+      dimensions  = local.of_table
+      statistic   = "Sum"
+      period      = 300
+      threshold   = try(var.alarms.table_throttles, null)
+      description = "DynamoDB throttles ${local.monitored.table_name}. Messages without a claim are not run and come again; one whose completion is not confirmed in time may take effect twice. Look for a hot key and at the account's limits."
+      runbook     = ["unavailable"]
+    }
+    takeovers = {
+      namespace   = local.metric_namespace
+      metrics     = ["takeovers"]
+      dimensions  = {}
+      statistic   = "Sum"
+      period      = 300
+      threshold   = try(var.alarms.takeovers, null)
+      description = "${local.monitored.function_name} claimed a message whose earlier run was interrupted: killed, timed out, or not confirmed. That run's effect may have happened, and this one's is a second."
+      runbook     = ["A run that left no line"]
+    }
+    throttles = {
+      namespace   = "AWS/Lambda"
+      metrics     = ["Throttles"]
+      dimensions  = local.of_function
+      statistic   = "Sum"
+      period      = 300
+      threshold   = try(var.alarms.throttles, null)
+      description = "Lambda throttles ${local.monitored.function_name}: it has no concurrency left. Messages wait, and each receive in vain brings them nearer to the dead-letter queue. Raise the account's or the function's concurrency, or set queue.maximum_concurrency."
+      runbook     = ["A message is in the dead-letter queue"]
+    }
+  }
+
+  # 6. The dashboard: two widgets a row, which CloudWatch places itself.
+  widgets = [
+    {
+      shown  = local.has_queue
+      title  = "Queue ${coalesce(local.monitored.queue_name, "-")}"
+      places = local.of_queue
+      lines = [
+        { namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", stat = "Maximum", label = "waiting" },
+        { namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesNotVisible", stat = "Maximum", label = "in flight or hidden" },
+        { namespace = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", stat = "Maximum", label = "age of the oldest (s)", right = true },
+      ]
+    },
+    {
+      shown  = true
+      title  = "Dead-letter queue ${local.monitored.dead_letter_queue_name}"
+      places = local.of_dead_letters
+      lines = [
+        { namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", stat = "Maximum", label = "messages" },
+      ]
+    },
+    {
+      shown  = local.has_log_group
+      title  = "Messages"
+      places = {}
+      lines = [
+        { namespace = local.metric_namespace, metric = "completed", stat = "Sum", label = "completed" },
+        { namespace = local.metric_namespace, metric = "duplicates", stat = "Sum", label = "duplicates" },
+        { namespace = local.metric_namespace, metric = "unacknowledged", stat = "Sum", label = "to be delivered again" },
+      ]
+    },
+    {
+      shown  = local.has_log_group
+      title  = "For a person to look at"
+      places = {}
+      lines = [
+        { namespace = local.metric_namespace, metric = "parked", stat = "Sum", label = "parked" },
+        { namespace = local.metric_namespace, metric = "lost_leases", stat = "Sum", label = "lost leases" },
+        { namespace = local.metric_namespace, metric = "takeovers", stat = "Sum", label = "takeovers" },
+      ]
+    },
+    {
+      shown  = true
+      title  = "Function ${local.monitored.function_name}"
+      places = local.of_function
+      lines = [
+        { namespace = "AWS/Lambda", metric = "Invocations", stat = "Sum", label = "invocations" },
+        { namespace = "AWS/Lambda", metric = "Errors", stat = "Sum", label = "errors" },
+        { namespace = "AWS/Lambda", metric = "Throttles", stat = "Sum", label = "throttles" },
+      ]
+    },
+    {
+      shown  = true
+      title  = "Duration of ${local.monitored.function_name} (ms)"
+      places = local.of_function
+      lines = [
+        { namespace = "AWS/Lambda", metric = "Duration", stat = "p50", label = "median" },
+        { namespace = "AWS/Lambda", metric = "Duration", stat = "Maximum", label = "longest" },
+      ]
+      limit = { label = "timeout", value = local.monitored.timeout_seconds * 1000 }
+    },
+    {
+      shown  = true
+      title  = "Table ${local.monitored.table_name}"
+      places = local.of_table
+      lines = [
+        { namespace = "AWS/DynamoDB", metric = "ConsumedWriteCapacityUnits", stat = "Sum", label = "write units" },
+        { namespace = "AWS/DynamoDB", metric = "ConsumedReadCapacityUnits", stat = "Sum", label = "read units" },
+        { namespace = "AWS/DynamoDB", metric = "WriteThrottleEvents", stat = "Sum", label = "throttled writes", right = true },
+        { namespace = "AWS/DynamoDB", metric = "ReadThrottleEvents", stat = "Sum", label = "throttled reads", right = true },
+      ]
+    },
+  ]
+}
+
 # Created here, not by Lambda, so that it has a retention and goes when the function goes.
 resource "aws_cloudwatch_log_group" "function" {
-  name              = "/aws/lambda/${var.name}"
+  count = local.creates_function ? 1 : 0
+
+  name              = "/aws/lambda/${local.function_name}"
   retention_in_days = var.logs.retention_days
+  kms_key_id        = var.kms_key_arn
   tags              = var.tags
+}
+
+# Without a default value: CloudWatch charges a metric by the hour in which it has data, and an alarm takes
+# no data for none.
+resource "aws_cloudwatch_log_metric_filter" "messages" {
+  for_each = local.wanted_metrics
+
+  name           = "${var.name}-${replace(each.key, "_", "-")}"
+  log_group_name = local.monitored.log_group_name
+  pattern        = local.metric_patterns[each.key]
+
+  metric_transformation {
+    namespace = local.metric_namespace
+    name      = each.key
+    unit      = "Count"
+    value     = "1"
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "alarm" {
+  for_each = { for name, alarm in local.alarms : name => alarm if contains(local.wanted_alarms, name) }
+
+  alarm_name          = "${var.name}-${replace(each.key, "_", "-")}"
+  alarm_description   = "${each.value.description} See ${join(" and ", [for place in each.value.runbook : "\"${place}\""])} in docs/runbook.md."
+  alarm_actions       = var.alarms.actions
+  ok_actions          = var.alarms.ok_actions
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = each.value.threshold
+  evaluation_periods  = 1
+  treat_missing_data  = "notBreaching"
+
+  # Several metrics are added up, below.
+  namespace   = length(each.value.metrics) == 1 ? each.value.namespace : null
+  metric_name = length(each.value.metrics) == 1 ? each.value.metrics[0] : null
+  dimensions  = length(each.value.metrics) == 1 ? each.value.dimensions : null
+  statistic   = length(each.value.metrics) == 1 ? each.value.statistic : null
+  period      = length(each.value.metrics) == 1 ? each.value.period : null
+
+  # A sum of what is there: + would give nothing where one of the two has no data.
+  dynamic "metric_query" {
+    for_each = length(each.value.metrics) > 1 ? [join(", ", [for index in range(length(each.value.metrics)) : "FILL(m${index}, 0)"])] : []
+
+    content {
+      id          = "total"
+      expression  = "SUM([${metric_query.value}])"
+      label       = each.key
+      return_data = true
+    }
+  }
+
+  dynamic "metric_query" {
+    for_each = length(each.value.metrics) > 1 ? each.value.metrics : []
+
+    content {
+      id = "m${metric_query.key}"
+
+      metric {
+        namespace   = each.value.namespace
+        metric_name = metric_query.value
+        dimensions  = each.value.dimensions
+        stat        = each.value.statistic
+        period      = each.value.period
+      }
+    }
+  }
+
+  tags = var.tags
+}
+
+resource "aws_cloudwatch_dashboard" "dashboard" {
+  count = var.dashboard ? 1 : 0
+
+  # Dashboards are the account's, not the Region's: the same stack may stand in several.
+  dashboard_name = "${var.name}-${local.monitored.region}"
+
+  dashboard_body = jsonencode({
+    widgets = [
+      for widget in local.widgets : {
+        type   = "metric"
+        width  = 12
+        height = 6
+        properties = {
+          title   = widget.title
+          region  = local.monitored.region
+          view    = "timeSeries"
+          stacked = false
+          period  = 60
+          yAxis   = { left = { min = 0 }, right = { min = 0 } }
+          metrics = [
+            for line in widget.lines : concat(
+              [line.namespace, line.metric],
+              flatten([for name, value in widget.places : [name, value]]),
+              [{ stat = line.stat, label = line.label, yAxis = try(line.right, false) ? "right" : "left" }],
+            )
+          ]
+          annotations = { horizontal = try([widget.limit], []) }
+        }
+      } if widget.shown
+    ]
+  })
 }

@@ -1,41 +1,94 @@
+output "alarms" {
+  description = "The alarms, by the names that `alarms.except` takes: the ARN of each."
+  value       = { for name, alarm in aws_cloudwatch_metric_alarm.alarm : name => alarm.arn }
+}
+
 output "dead_letter_queue" {
-  description = "The queue of messages that were received max_receive_count times and never acknowledged: its ARN, name and URL."
+  description = "The queue of messages that were received max_receive_count times and never acknowledged, of parked messages, and of events that Lambda gave up on: its ARN, name and URL."
   value = {
-    arn  = aws_sqs_queue.dead_letter.arn
-    name = aws_sqs_queue.dead_letter.name
-    url  = aws_sqs_queue.dead_letter.url
+    arn  = local.dead_letter_queue_arn
+    name = local.dead_letter_queue_name
+    url  = local.dead_letter_queue_url
+  }
+
+  # Built ARNs are known before what they name exists.
+  depends_on = [aws_sqs_queue.dead_letter]
+}
+
+output "environment" {
+  description = "What the package reads from the function's environment. A function that the module creates has it; merge it into that of a brought function."
+  value       = local.environment
+
+  # Here, because a part that is brought has no resource to hold them.
+  precondition {
+    condition     = local.record_retention_seconds >= local.retention_seconds
+    error_message = "idempotency.retention_seconds = ${local.record_retention_seconds} is below queue.retention_seconds = ${local.retention_seconds}: a record would be forgotten while its message can still be delivered. Raise it, or set null to have it derived."
+  }
+
+  precondition {
+    condition     = local.record_retention_seconds >= local.stream_age_seconds
+    error_message = "idempotency.retention_seconds = ${local.record_retention_seconds} is below the longest maximum_record_age_seconds of streams = ${local.stream_age_seconds}: a record would be forgotten while its stream can still deliver it again. Raise it, or set null to have it derived."
+  }
+
+  precondition {
+    condition     = local.record_retention_seconds >= local.invocation_age_seconds
+    error_message = "idempotency.retention_seconds = ${local.record_retention_seconds} is below ${local.invocation_age_seconds}, and invokers is not empty: Lambda keeps their events for up to 6 hours, so a record would be forgotten while its event can still come again. Raise it, or set null to have it derived."
   }
 }
 
 output "event_source_mapping" {
-  description = "What reads from the queue and invokes the function: its ARN and UUID."
-  value = {
-    arn  = aws_lambda_event_source_mapping.queue.arn
-    uuid = aws_lambda_event_source_mapping.queue.uuid
-  }
+  description = "What reads from the queue and invokes the function: its ARN and UUID. Null without a queue."
+  value = one([for mapping in aws_lambda_event_source_mapping.queue : {
+    arn  = mapping.arn
+    uuid = mapping.uuid
+  }])
 }
 
 output "function" {
-  description = "The function: its ARN and name, the ARN and name of its role, the name of its log group."
+  description = "The function: its ARN and name, the ARN that the mappings invoke (of its alias, if it has one), the ARN and name of its role, the name of its log group. What the module neither creates nor is told of a brought function is null."
   value = {
-    arn            = aws_lambda_function.consumer.arn
-    log_group_name = aws_cloudwatch_log_group.function.name
-    name           = aws_lambda_function.consumer.function_name
-    role_arn       = aws_iam_role.function.arn
-    role_name      = aws_iam_role.function.name
+    arn            = local.creates_function ? aws_lambda_function.consumer[0].arn : var.function.existing.arn
+    log_group_name = local.creates_function ? aws_cloudwatch_log_group.function[0].name : try(var.function.existing.log_group.name, null)
+    name           = local.function_name
+    role_arn       = one(aws_iam_role.function[*].arn)
+    role_name      = local.creates_function ? aws_iam_role.function[0].name : try(var.function.existing.role.name, null)
+    target_arn     = local.target_arn
   }
 
   # S3 refuses a notification to a function that it may not invoke yet.
   depends_on = [aws_lambda_permission.invoker]
+
+  precondition {
+    condition     = local.creates_function || var.code == null
+    error_message = "code is set beside function.existing, whose code is its own. Remove code, or function.existing."
+  }
+
+  precondition {
+    condition     = local.creates_function || length(var.invokers) == 0
+    error_message = "invokers is not empty (${join(", ", keys(var.invokers))}) beside function.existing: the module cannot set its dead-letter config, and events that Lambda gives up on would be lost. Remove invokers, and declare aws_lambda_permission and dead_letter_config where the function is declared."
+  }
+
+  precondition {
+    condition     = var.idempotency.minimum_remaining_seconds + local.reserve_seconds < local.timeout_seconds
+    error_message = "idempotency.minimum_remaining_seconds = ${var.idempotency.minimum_remaining_seconds} plus the reserve of ${local.reserve_seconds} is not below function.timeout_seconds = ${local.timeout_seconds} (seconds): no message could ever start. Lower the first, or raise the timeout."
+  }
+}
+
+output "policy" {
+  description = "What the package and the mappings do with queue, streams, table and keys, as a policy document in JSON. The module attaches it, unless a brought function comes without its role; then attach it before that function is created."
+  value       = jsonencode({ Version = "2012-10-17", Statement = local.consumer_statements })
 }
 
 output "queue" {
-  description = "The queue to send to: its ARN, name and URL."
-  value = {
-    arn  = aws_sqs_queue.source.arn
-    name = aws_sqs_queue.source.name
-    url  = aws_sqs_queue.source.url
-  }
+  description = "The queue to send to: its ARN, name and URL (null if it was brought). Null without a queue."
+  value = local.has_queue ? {
+    arn  = local.queue_arn
+    name = local.queue_name
+    url  = one(aws_sqs_queue.source[*].url)
+  } : null
+
+  # Built ARNs are known before what they name exists.
+  depends_on = [aws_sqs_queue.source]
 }
 
 output "streams" {
@@ -51,7 +104,7 @@ output "streams" {
 output "table" {
   description = "The table of idempotency records: its ARN and name."
   value = {
-    arn  = aws_dynamodb_table.records.arn
-    name = aws_dynamodb_table.records.name
+    arn  = local.table_arn
+    name = local.table_name
   }
 }

@@ -3,7 +3,7 @@ locals {
   # whose bucket it is.
   # https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html
   sender_statements = [
-    for number, sender in var.queue.senders : {
+    for number, sender in try(var.queue.senders, []) : {
       Sid       = "From${title(sender.service)}${number + 1}"
       Effect    = "Allow"
       Principal = { Service = "${sender.service}.amazonaws.com" }
@@ -16,71 +16,84 @@ locals {
     }
   ]
 
+  further_statements = [
+    for statement in try(var.queue.policy_statements, []) : merge(
+      {
+        Effect    = statement.effect
+        Principal = statement.principals
+        Action    = statement.actions
+        Resource  = local.queue_arn
+      },
+      statement.sid == null ? {} : { Sid = statement.sid },
+      length(statement.conditions) == 0 ? {} : { Condition = statement.conditions },
+    )
+  ]
+
   # Inline in each queue: as resources of their own they would cost 25 s each.
   queue_policies = {
-    for arn, allowed in { (local.queue_arn) = local.sender_statements, (local.dead_letter_queue_arn) = [] } : arn => jsonencode({
-      Version = "2012-10-17"
-      Statement = concat(
-        [{
-          Sid       = "OnlyOverTls"
-          Effect    = "Deny"
-          Principal = "*"
-          Action    = "sqs:*"
-          Resource  = arn
-          Condition = { Bool = { "aws:SecureTransport" = "false" } }
-        }],
-        allowed,
-      )
+    for kind, queue in {
+      source      = { arn = local.queue_arn, allowed = local.sender_statements, further = local.further_statements }
+      dead_letter = { arn = local.dead_letter_queue_arn, allowed = [], further = [] }
+      } : kind => jsonencode({
+        Version = "2012-10-17"
+        Statement = concat(
+          [{
+            Sid       = "OnlyOverTls"
+            Effect    = "Deny"
+            Principal = "*"
+            Action    = "sqs:*"
+            Resource  = queue.arn
+            Condition = { Bool = { "aws:SecureTransport" = "false" } }
+          }],
+          queue.allowed,
+          queue.further,
+        )
     })
   }
+
 }
 
 resource "aws_sqs_queue" "source" {
+  count = local.creates_queue ? 1 : 0
+
   name                        = local.queue_name
   fifo_queue                  = var.queue.fifo
   content_based_deduplication = var.queue.content_based_deduplication
+  deduplication_scope         = var.queue.deduplication_scope
+  fifo_throughput_limit       = var.queue.fifo_throughput_limit
   visibility_timeout_seconds  = local.visibility_timeout_seconds
   message_retention_seconds   = var.queue.retention_seconds
-  sqs_managed_sse_enabled     = true
-  policy                      = local.queue_policies[local.queue_arn]
+  delay_seconds               = var.queue.delay_seconds
+  receive_wait_time_seconds   = var.queue.receive_wait_seconds
+  max_message_size            = var.queue.maximum_message_bytes
+  sqs_managed_sse_enabled     = var.kms_key_arn == null ? true : null
+  kms_master_key_id           = var.kms_key_arn
+  policy                      = local.queue_policies.source
 
   # Read from the resource, not built: SQS takes only a dead-letter queue that exists.
   redrive_policy = jsonencode({
-    deadLetterTargetArn = aws_sqs_queue.dead_letter.arn
+    deadLetterTargetArn = aws_sqs_queue.dead_letter[0].arn
     maxReceiveCount     = var.queue.max_receive_count
   })
 
   tags = var.tags
-
-  lifecycle {
-    precondition {
-      condition     = local.visibility_timeout_seconds >= local.mapping_visibility_seconds
-      error_message = "queue.visibility_timeout_seconds = ${local.visibility_timeout_seconds} is below 6 × function.timeout_seconds + queue.batching_window_seconds = ${local.mapping_visibility_seconds} (seconds): while Lambda is throttled, messages would be received in vain until they are dead-lettered. Raise it, or set null to have it derived."
-    }
-
-    precondition {
-      condition     = local.visibility_timeout_seconds > local.lease_seconds
-      error_message = "queue.visibility_timeout_seconds = ${local.visibility_timeout_seconds} is not above function.timeout_seconds + idempotency.lease_margin_seconds = ${local.lease_seconds} (seconds), the longest lease: after a crash the redelivery would meet the dead worker's claim. Raise it, or set null to have it derived."
-    }
-
-    precondition {
-      condition     = var.queue.retention_seconds > var.queue.max_receive_count * local.visibility_timeout_seconds
-      error_message = "queue.retention_seconds = ${var.queue.retention_seconds} is not above queue.max_receive_count × visibility timeout = ${var.queue.max_receive_count} × ${local.visibility_timeout_seconds} (seconds): a failing message would expire before it reaches the dead-letter queue. Raise the retention, or lower one of the others."
-    }
-  }
 }
 
+# Without a queue too: it keeps what is parked, and events that Lambda gives up on.
 resource "aws_sqs_queue" "dead_letter" {
-  name                      = local.dead_letter_queue_name
-  fifo_queue                = var.queue.fifo
-  message_retention_seconds = var.queue.dead_letter_retention_seconds
-  sqs_managed_sse_enabled   = true
-  policy                    = local.queue_policies[local.dead_letter_queue_arn]
+  count = local.brings_queue ? 0 : 1
 
-  redrive_allow_policy = jsonencode({
-    redrivePermission = "byQueue"
-    sourceQueueArns   = [local.queue_arn]
-  })
+  name                      = local.dead_letter_queue_name
+  fifo_queue                = local.fifo
+  message_retention_seconds = local.dead_letter_retention_seconds
+  sqs_managed_sse_enabled   = var.kms_key_arn == null ? true : null
+  kms_master_key_id         = var.kms_key_arn
+  policy                    = local.queue_policies.dead_letter
+
+  redrive_allow_policy = jsonencode(merge(
+    { redrivePermission = local.has_queue ? "byQueue" : "denyAll" },
+    local.has_queue ? { sourceQueueArns = [local.queue_arn] } : {},
+  ))
 
   tags = var.tags
 

@@ -1,6 +1,11 @@
 resource "aws_dynamodb_table" "records" {
+  count = local.creates_table ? 1 : 0
+
   name                        = "${var.name}-idempotency"
-  billing_mode                = "PAY_PER_REQUEST"
+  table_class                 = var.table.class
+  billing_mode                = var.table.provisioned == null ? "PAY_PER_REQUEST" : "PROVISIONED"
+  read_capacity               = try(var.table.provisioned.read_units, null)
+  write_capacity              = try(var.table.provisioned.write_units, null)
   hash_key                    = "id"
   deletion_protection_enabled = var.table.deletion_protection
 
@@ -15,9 +20,19 @@ resource "aws_dynamodb_table" "records" {
     enabled        = true
   }
 
-  # With the key that AWS manages for the account, whose use CloudTrail shows.
+  # Without a key of the user's, with the one that AWS manages for the account, whose use CloudTrail shows.
   server_side_encryption {
-    enabled = true
+    enabled     = true
+    kms_key_arn = var.kms_key_arn
+  }
+
+  dynamic "on_demand_throughput" {
+    for_each = var.table.maximum_read_units == null && var.table.maximum_write_units == null ? [] : [var.table]
+
+    content {
+      max_read_request_units  = on_demand_throughput.value.maximum_read_units
+      max_write_request_units = on_demand_throughput.value.maximum_write_units
+    }
   }
 
   point_in_time_recovery {
@@ -25,21 +40,4 @@ resource "aws_dynamodb_table" "records" {
   }
 
   tags = var.tags
-
-  lifecycle {
-    precondition {
-      condition     = local.record_retention_seconds >= var.queue.retention_seconds
-      error_message = "idempotency.retention_seconds = ${local.record_retention_seconds} is below queue.retention_seconds = ${var.queue.retention_seconds}: a record would be forgotten while its message can still be delivered. Raise it, or set null to have it derived."
-    }
-
-    precondition {
-      condition     = local.record_retention_seconds >= local.stream_age_seconds
-      error_message = "idempotency.retention_seconds = ${local.record_retention_seconds} is below the longest maximum_record_age_seconds of streams = ${local.stream_age_seconds}: a record would be forgotten while its stream can still deliver it again. Raise it, or set null to have it derived."
-    }
-
-    precondition {
-      condition     = local.record_retention_seconds >= local.invocation_age_seconds
-      error_message = "idempotency.retention_seconds = ${local.record_retention_seconds} is below ${local.invocation_age_seconds}, and function.invokers is not empty: Lambda keeps their events for up to 6 hours, so a record would be forgotten while its event can still come again. Raise it, or set null to have it derived."
-    }
-  }
 }

@@ -1,73 +1,210 @@
+variable "alarms" {
+  description = <<-EOT
+    CloudWatch alarms of the queues, the function, the table and the messages; null for none. Each costs about
+    $0.10 a month, `table_throttles` twice that; `lost_leases`, `parked` and `takeovers` count log lines, for
+    up to $0.30 a month each, charged only for hours in which they happen. A threshold is what an alarm
+    starts at: its value or more.
+    - `actions` (up to 5 ARNs): what is told that an alarm has begun, such as an SNS topic. Without any, alarms
+      are seen in the console only.
+    - `dead_letters` (more than 0): messages in the dead-letter queue.
+    - `duration_percent` (more than 0, at most 100 %): the longest invocation in 5 minutes, of the function's
+      timeout.
+    - `errors` (more than 0): invocations in 5 minutes that were killed, timed out or raised.
+    - `except` (`dead_letters`, `duration`, `errors`, `lost_leases`, `message_age`, `parked`, `table_throttles`,
+      `takeovers`, `throttles`; not all): alarms that are not wanted.
+    - `lost_leases` (more than 0): messages in 5 minutes whose run ended after its lease, when the record was
+      another's; needs the function's log group.
+    - `message_age_seconds` (more than 0 s): age of the oldest message in the queue, if there is a queue. When
+      null, `max_receive_count` × visibility timeout: by then a message that fails is dead-lettered, so
+      what is older was not received.
+    - `ok_actions` (up to 5 ARNs, with `actions`): what is told that an alarm is over.
+    - `parked` (more than 0): messages in 5 minutes that were set aside for a person; needs the function's log
+      group.
+    - `table_throttles` (more than 0): reads and writes in 5 minutes that the table throttled.
+    - `takeovers` (more than 0): messages in 5 minutes whose earlier run was interrupted; needs the function's
+      log group.
+    - `throttles` (more than 0): invocations in 5 minutes that Lambda throttled.
+  EOT
+  default     = null
+
+  type = object({
+    actions             = optional(list(string), [])
+    dead_letters        = optional(number, 1)
+    duration_percent    = optional(number, 80)
+    errors              = optional(number, 1)
+    except              = optional(set(string), [])
+    lost_leases         = optional(number, 1)
+    message_age_seconds = optional(number)
+    ok_actions          = optional(list(string), [])
+    parked              = optional(number, 1)
+    table_throttles     = optional(number, 10)
+    takeovers           = optional(number, 1)
+    throttles           = optional(number, 10)
+  })
+
+  validation {
+    condition     = var.alarms == null ? true : alltrue([for arn in concat(var.alarms.actions, var.alarms.ok_actions) : can(regex("^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$", arn))])
+    error_message = "alarms.actions and alarms.ok_actions have ${jsonencode([for arn in try(concat(var.alarms.actions, var.alarms.ok_actions), []) : arn if !can(regex("^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$", arn))])}, which are not ARNs. Give those of SNS topics, or of other alarm actions."
+  }
+
+  # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+  validation {
+    condition     = var.alarms == null ? true : max(length(var.alarms.actions), length(var.alarms.ok_actions)) <= 5
+    error_message = "alarms.actions has ${try(length(var.alarms.actions), 0)} ARNs and alarms.ok_actions ${try(length(var.alarms.ok_actions), 0)}; CloudWatch takes 5 of each. Use one SNS topic with more subscriptions."
+  }
+
+  validation {
+    condition     = var.alarms == null ? true : length(var.alarms.ok_actions) == 0 || length(var.alarms.actions) > 0
+    error_message = "alarms.ok_actions has ${try(length(var.alarms.ok_actions), 0)} ARNs and alarms.actions none: nobody would be told that an alarm has begun, only that it is over. Set alarms.actions, or remove alarms.ok_actions."
+  }
+
+  validation {
+    condition     = var.alarms == null ? true : var.alarms.duration_percent <= 100
+    error_message = "alarms.duration_percent = ${try(var.alarms.duration_percent, "null")} is above 100 (% of function.timeout_seconds), which no invocation reaches. Lower it; 80 tells before messages are interrupted."
+  }
+
+  validation {
+    condition     = var.alarms == null ? true : alltrue([for name in var.alarms.except : contains(local.alarm_names, coalesce(name, "null"))])
+    error_message = "alarms.except has ${jsonencode([for name in try(var.alarms.except, []) : name if !contains(local.alarm_names, coalesce(name, "null"))])}, not only ${join(", ", local.alarm_names)}. Correct or remove them."
+  }
+
+  validation {
+    condition     = var.alarms == null ? true : length(setsubtract(local.alarm_names, var.alarms.except)) > 0
+    error_message = "alarms.except names all ${length(local.alarm_names)} alarms, so none is left. Remove those that are wanted, or set alarms = null."
+  }
+
+  validation {
+    condition     = var.alarms == null ? true : alltrue([for name in local.alarm_thresholds : try(var.alarms[name] > 0, true)])
+    error_message = "${join(", ", [for name in local.alarm_thresholds : "alarms.${name} = ${var.alarms[name]}" if try(var.alarms[name] <= 0, false)])} is not more than 0: the alarm would ring without a cause. Set at least 1, or name the alarm in alarms.except."
+  }
+}
+
 variable "code" {
   description = <<-EOT
-    The function's code, from exactly one of:
-    - `source_dir`: a directory of Python files. At apply they are packed together with the package
+    The function's code, from exactly one source. Null only with `function.existing`.
+    - `source_dir` (of Python files, without `requirements.txt`): a directory that is packed at apply, together with the package
       `idempotent_lambda` (needs `python3` 3.8 or newer on the machine that applies). Hidden files,
       `__pycache__` and `*.pyc` are left out; CRLF becomes LF in text. Write `"$${path.module}/src"`.
-    - `filename`: a `.zip` that you built, with this module's `handler/idempotent_lambda` at its top.
+    - `filename` (ends in `.zip`, exists when terraform plans): a zip that you built, with this module's
+      `handler/idempotent_lambda` at its top.
+    - `s3.bucket` (in the function's Region): where such a zip lies.
+    - `s3.key` (of the zip): its name there.
+    - `s3.object_version` (of that key): which version; without it a new zip under the same key is not noticed.
+    - `image_uri` (in ECR, in the function's Region): a container image that has an AWS base image for Python, your modules and
+      the package `idempotent_lambda`.
   EOT
-  nullable    = false
+  default     = null
 
   type = object({
     source_dir = optional(string)
     filename   = optional(string)
+    s3 = optional(object({
+      bucket         = string
+      key            = string
+      object_version = optional(string)
+    }))
+    image_uri = optional(string)
   })
 
   validation {
-    condition     = (var.code.source_dir == null) != (var.code.filename == null)
-    error_message = "code names ${var.code.source_dir == null ? "neither source_dir nor filename" : "source_dir and filename"}; it takes exactly one. Set source_dir to pack a directory, or filename to use a zip of your own."
+    condition     = var.code == null ? true : length([for source in [var.code.source_dir, var.code.filename, var.code.s3, var.code.image_uri] : source if source != null]) == 1
+    error_message = "code names ${try(length([for source in [var.code.source_dir, var.code.filename, var.code.s3, var.code.image_uri] : source if source != null]), 0)} sources; it takes exactly one. Set source_dir to pack a directory, filename or s3 to use a zip of your own, or image_uri."
   }
 
   validation {
-    condition     = var.code.filename == null ? true : endswith(var.code.filename, ".zip")
-    error_message = "code.filename = \"${coalesce(var.code.filename, "null")}\" does not end in .zip. Give the zip that holds your modules and the package idempotent_lambda, or set code.source_dir to have a directory packed."
+    condition     = endswith(try(coalesce(var.code.filename), ".zip"), ".zip")
+    error_message = "code.filename = \"${try(coalesce(var.code.filename), "null")}\" does not end in .zip. Give the zip that holds your modules and the package idempotent_lambda, or set code.source_dir to have a directory packed."
   }
 
   validation {
-    condition     = var.code.filename == null ? true : fileexists(var.code.filename)
-    error_message = "code.filename = \"${coalesce(var.code.filename, "null")}\" does not exist; it must when terraform plans. Build the zip first, and check the path: a relative one starts where terraform runs."
+    condition     = try(coalesce(var.code.filename), null) == null ? true : fileexists(var.code.filename)
+    error_message = "code.filename = \"${try(coalesce(var.code.filename), "null")}\" does not exist; it must when terraform plans. Build the zip first, and check the path: a relative one starts where terraform runs."
   }
+}
+
+variable "dashboard" {
+  description = <<-EOT
+    Whether there is a CloudWatch dashboard of the queues, the function, the table and the messages, named
+    `name`-Region. It costs about $3 a month if the account has three already, and its six metrics of log lines up to
+    $0.30 each, charged only for hours with such lines. Limit: true or false.
+  EOT
+  type        = bool
+  nullable    = false
+  default     = false
 }
 
 variable "function" {
   description = <<-EOT
-    The Lambda function:
-    - `architecture`: `arm64` or `x86_64`.
-    - `environment`: variables for your code. Names starting with `IDEMPOTENCY_` are the module's.
-    - `handler`: the entry point; the default calls `processor` once per idempotency key. Another one is on its
-      own: set `processor` to null.
-    - `invokers`: what may invoke the function directly, by a name of your choice (letters, digits, - and _):
-      `service` (`events`, `s3` or `sns`) and `source_arn`, the ARN of the rule, bucket or topic. Events
-      that fail to the end of Lambda's retries go to the dead-letter queue; not with a FIFO queue. A bucket
-      must be of this account.
-    - `memory_mb`: 128 to 10240 MB.
-    - `policy_statements`: what your code may do, added to the role as allow statements; `sid` is
-      optional, of letters and digits.
-    - `runtime`: `python3.11` or newer.
-    - `timeout_seconds`: 3 to 900 s, for a whole batch.
-    - `tracing`: whether X-Ray traces are sent.
+    The Lambda function. It is invoked by the module's mappings, and by `invokers`.
+    - `alias` (1 to 128 letters, digits, - and _, not only digits): publishes a version at every change of the function, and has an
+      alias of this name point to the newest; mappings and invokers then use the alias.
+    - `architecture` (`arm64` or `x86_64`): of the processor.
+    - `environment` (names not of Lambda, nor starting with `IDEMPOTENCY_`; 4 KB in all): variables for your code.
+    - `ephemeral_storage_mb` (512 to 10240 MB): size of `/tmp`.
+    - `existing.arn` (of a function in this account and Region, or of its alias): a function that exists, instead of one that the
+      module creates. Give it the output `environment`; it must run the package `idempotent_lambda`.
+    - `existing.log_group.name` (of an existing group): where the function logs JSON; alarms on its log lines need it.
+    - `existing.role.name` (of the function's role): where the module adds its policy. Without it, attach the
+      output `policy` before the function is created, because Lambda refuses mappings until the role may read.
+    - `existing.timeout_seconds` (3 to 900 s): the function's own timeout; it cannot be looked up.
+    - `handler` (`module.function`, up to 128 characters): the entry point; the default calls `processor` once per
+      idempotency key. Another one is on its own: set `processor` to null.
+    - `layers` (up to 5 ARNs of layer versions): not for an image.
+    - `memory_mb` (128 to 10240 MB): the CPU grows with it.
+    - `name` (1 to 64 letters, digits, - and _): `name` when null. Changing it creates the function anew, and nothing else.
+    - `permissions_boundary_arn` (of an IAM policy): the boundary of the function's role.
+    - `policy_statements.sid` (letters and digits, each once): a name for the statement.
+    - `policy_statements.actions` (at least one): what your code may do, added to the role.
+    - `policy_statements.resources` (at least one): on which resources.
+    - `policy_statements.conditions` (operators, then condition keys, then values): when, as in IAM.
+    - `reserved_concurrency` (0 or more; 0 stops it): the most instances at a time, kept free for this function.
+      When null, it shares the account's.
+    - `runtime` (`python3.11` or newer): not for an image.
+    - `timeout_seconds` (3 to 900 s): for a whole batch.
+    - `tracing` (true or false): whether X-Ray traces are sent.
+    - `vpc.security_group_ids` (1 to 5): the function's. It must reach DynamoDB and SQS: through VPC endpoints
+      or a NAT gateway.
+    - `vpc.subnet_ids` (1 to 16): the subnets to attach it to.
   EOT
   nullable    = false
   default     = {}
 
   type = object({
-    architecture = optional(string, "arm64")
-    environment  = optional(map(string), {})
-    handler      = optional(string, "idempotent_lambda.entrypoint.handler")
-    invokers = optional(map(object({
-      service    = string
-      source_arn = string
-    })), {})
-    memory_mb = optional(number, 256)
+    alias                = optional(string)
+    architecture         = optional(string, "arm64")
+    environment          = optional(map(string), {})
+    ephemeral_storage_mb = optional(number, 512)
+    existing = optional(object({
+      arn             = string
+      log_group       = optional(object({ name = string }))
+      role            = optional(object({ name = string }))
+      timeout_seconds = number
+    }))
+    handler                  = optional(string, "idempotent_lambda.entrypoint.handler")
+    layers                   = optional(list(string), [])
+    memory_mb                = optional(number, 256)
+    name                     = optional(string)
+    permissions_boundary_arn = optional(string)
     policy_statements = optional(list(object({
-      sid       = optional(string)
-      actions   = list(string)
-      resources = list(string)
+      sid        = optional(string)
+      actions    = list(string)
+      resources  = list(string)
+      conditions = optional(map(map(list(string))), {})
     })), [])
-    runtime         = optional(string, "python3.13")
-    timeout_seconds = optional(number, 30)
-    tracing         = optional(bool, true)
+    reserved_concurrency = optional(number)
+    runtime              = optional(string, "python3.13")
+    timeout_seconds      = optional(number, 30)
+    tracing              = optional(bool, true)
+    vpc = optional(object({
+      security_group_ids = list(string)
+      subnet_ids         = list(string)
+    }))
   })
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]*[A-Za-z_-][A-Za-z0-9_-]*$", coalesce(var.function.alias, "live"))) && length(coalesce(var.function.alias, "live")) <= 128
+    error_message = "function.alias = \"${coalesce(var.function.alias, "null")}\" is not 1 to 128 letters, digits, - and _, not only digits. Set for example \"live\", or null for no alias."
+  }
 
   validation {
     condition     = contains(["arm64", "x86_64"], var.function.architecture)
@@ -90,28 +227,53 @@ variable "function" {
   }
 
   validation {
+    condition     = floor(var.function.ephemeral_storage_mb) == var.function.ephemeral_storage_mb && var.function.ephemeral_storage_mb >= 512 && var.function.ephemeral_storage_mb <= 10240
+    error_message = "function.ephemeral_storage_mb = ${var.function.ephemeral_storage_mb} is not a whole number from 512 to 10240 (MB). Set one in that range."
+  }
+
+  validation {
+    condition     = var.function.existing == null ? true : can(regex("^arn:[^:]+:lambda:[^:]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_-]+)?$", var.function.existing.arn))
+    error_message = "function.existing.arn = \"${try(var.function.existing.arn, "null")}\" is not the ARN of a function or of its alias. Give the function's arn."
+  }
+
+  validation {
+    condition     = try(floor(var.function.existing.timeout_seconds) == var.function.existing.timeout_seconds && var.function.existing.timeout_seconds >= 3 && var.function.existing.timeout_seconds <= 900, var.function.existing == null)
+    error_message = "function.existing.timeout_seconds = ${try(var.function.existing.timeout_seconds, 0)} is not a whole number from 3 to 900 (seconds). Give the function's own timeout; raise that if it is less."
+  }
+
+  validation {
+    condition     = var.function.existing == null ? true : alltrue([for name, value in local.function_defaults : jsonencode(var.function[name]) == jsonencode(value)])
+    error_message = "function.existing stands beside ${join(", ", [for name, value in local.function_defaults : "function.${name}" if jsonencode(var.function[name]) != jsonencode(value)])}, which only a function that the module creates takes. Set that where the function is declared, or remove function.existing."
+  }
+
+  validation {
     condition     = can(regex("^[^.\\s]\\S*\\.[A-Za-z_][A-Za-z0-9_]*$", var.function.handler)) && length(var.function.handler) <= 128
     error_message = "function.handler = \"${var.function.handler}\" is not \"module.function\" of at most 128 characters. Leave it unset to use the built-in entry point with processor."
   }
 
   validation {
-    condition     = alltrue([for name in keys(var.function.invokers) : can(regex("^[A-Za-z0-9_-]{1,100}$", name))])
-    error_message = "function.invokers has the names ${jsonencode([for name in keys(var.function.invokers) : name if !can(regex("^[A-Za-z0-9_-]{1,100}$", name))])}; Lambda takes 1 to 100 letters, digits, - and _. Rename them."
+    condition     = length(var.function.layers) <= 5
+    error_message = "function.layers has ${length(var.function.layers)} layers; Lambda takes 5. Remove some, or put what they hold into one."
   }
 
   validation {
-    condition     = alltrue([for invoker in var.function.invokers : contains(local.services, coalesce(invoker.service, "null"))])
-    error_message = "function.invokers has the services ${jsonencode([for invoker in var.function.invokers : invoker.service if !contains(local.services, coalesce(invoker.service, "null"))])}, not ${join(", ", local.services)}. For others, add an aws_lambda_permission of your own."
-  }
-
-  validation {
-    condition     = alltrue([for invoker in var.function.invokers : can(regex(local.source_arns[invoker.service], invoker.source_arn)) || !contains(local.services, coalesce(invoker.service, "null"))])
-    error_message = "function.invokers has the source_arns ${jsonencode([for invoker in var.function.invokers : invoker.source_arn if !can(regex(local.source_arns[invoker.service], invoker.source_arn))])}, which are not of their services. Give the ARN of the EventBridge rule, the S3 bucket or the SNS topic."
+    condition     = alltrue([for layer in var.function.layers : can(regex("^arn:[^:]+:lambda:[^:]+:[0-9]{12}:layer:[A-Za-z0-9_-]+:[0-9]+$", layer))])
+    error_message = "function.layers has ${jsonencode([for layer in var.function.layers : layer if !can(regex("^arn:[^:]+:lambda:[^:]+:[0-9]{12}:layer:[A-Za-z0-9_-]+:[0-9]+$", layer))])}, not ARNs of layer versions. Give the arn of aws_lambda_layer_version, which ends in the version's number."
   }
 
   validation {
     condition     = floor(var.function.memory_mb) == var.function.memory_mb && var.function.memory_mb >= 128 && var.function.memory_mb <= 10240
     error_message = "function.memory_mb = ${var.function.memory_mb} is not a whole number from 128 to 10240 (MB). Set one in that range."
+  }
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{1,64}$", coalesce(var.function.name, "null")))
+    error_message = "function.name = \"${coalesce(var.function.name, "null")}\" is not 1 to 64 letters, digits, - and _. Correct it, or leave it unset for the module's name."
+  }
+
+  validation {
+    condition     = can(regex("^arn:[^:]+:iam::([0-9]{12}|aws):policy/.+$", coalesce(var.function.permissions_boundary_arn, "arn:aws:iam::aws:policy/none")))
+    error_message = "function.permissions_boundary_arn = \"${coalesce(var.function.permissions_boundary_arn, "null")}\" is not the ARN of an IAM policy. Give the policy's arn, or null for no boundary."
   }
 
   validation {
@@ -135,6 +297,11 @@ variable "function" {
   }
 
   validation {
+    condition     = var.function.reserved_concurrency == null ? true : floor(var.function.reserved_concurrency) == var.function.reserved_concurrency && var.function.reserved_concurrency >= 0
+    error_message = "function.reserved_concurrency = ${coalesce(var.function.reserved_concurrency, "null")} is not a whole number of at least 0 (instances). Set one, or null to share the account's."
+  }
+
+  validation {
     condition     = can(regex("^python3\\.[0-9]+$", var.function.runtime)) ? tonumber(split(".", var.function.runtime)[1]) >= 11 : false
     error_message = "function.runtime = \"${var.function.runtime}\" is not python3.11 or newer, which the package idempotent_lambda needs. Set for example \"python3.13\"."
   }
@@ -143,31 +310,41 @@ variable "function" {
     condition     = floor(var.function.timeout_seconds) == var.function.timeout_seconds && var.function.timeout_seconds >= 3 && var.function.timeout_seconds <= 900
     error_message = "function.timeout_seconds = ${var.function.timeout_seconds} is not a whole number from 3 to 900 (seconds): less would not hold a slow claim, and Lambda takes no more. Set one in that range."
   }
+
+  # https://docs.aws.amazon.com/lambda/latest/api/API_VpcConfig.html
+  validation {
+    condition     = try(length(var.function.vpc.security_group_ids) >= 1 && length(var.function.vpc.security_group_ids) <= 5, var.function.vpc == null)
+    error_message = "function.vpc.security_group_ids has ${try(length(var.function.vpc.security_group_ids), 0)} groups, not 1 to 5. Name at least one, which lets the function reach DynamoDB and SQS."
+  }
+
+  validation {
+    condition     = try(length(var.function.vpc.subnet_ids) >= 1 && length(var.function.vpc.subnet_ids) <= 16, var.function.vpc == null)
+    error_message = "function.vpc.subnet_ids has ${try(length(var.function.vpc.subnet_ids), 0)} subnets, not 1 to 16. Name two or more in different zones."
+  }
 }
 
 variable "idempotency" {
   description = <<-EOT
-    What counts as the same operation, and for how long:
-    - `concurrency`: 1 to 100; how many messages of a batch run at the same time. More than 1 is for
+    What counts as the same operation, and for how long.
+    - `concurrency` (1 to 100): how many messages of a batch run at the same time. More than 1 is for
       processors that wait for others, and that are safe for threads; messages then end in any order.
-    - `key`: JMESPath of the idempotency key in the message as it was delivered, with what its producer
+    - `key` (JMESPath): of the idempotency key in the message as it was delivered, with what its producer
       sent, decoded, as `body`. Prefer what names the operation, such as `body.order_id`. When null, the
       id that the source gives: SNS's or EventBridge's, the version of an S3 object, the record of a
       stream, for a plain message its `messageId`, which a producer's retry does not keep.
-    - `lease_margin_seconds`: more than 0, at most 300 s; how long after the function's own deadline a
+    - `lease_margin_seconds` (more than 0, at most 300 s): how long after the function's own deadline a
       claim still excludes others. Covers the difference between clocks.
-    - `log_keys`: `plain` or `hashed`; how log lines show keys.
-    - `minimum_remaining_seconds`: more than 0 s; no message is started with less time left before the
-      function's timeout.
-    - `mode`: `enforce`, or `observe`: duplicates are logged and counted, and processed all the same.
-    - `namespace`: put before every key, 1 to 255 characters of printable ASCII without `#`; `name` when null. Changing it
-      forgets every record.
-    - `on_interrupted`: what becomes of a message whose processor was killed: `retry` runs it again, `park`
-      sets it aside in the dead-letter queue for a person to decide.
-    - `retention_seconds`: how long a completed record suppresses duplicates; at least as long as the queue,
-      a stream (`maximum_record_age_seconds`) or an invoker (21600 s) may deliver a message again. When
-      null, that plus the retentions of the dead-letter queue and the queue: a redrive gives a message a
-      new life.
+    - `log_keys` (`plain` or `hashed`): how log lines show keys.
+    - `minimum_remaining_seconds` (more than 0 s, below the timeout less half a second): no message is started with less time left
+      before the function's timeout.
+    - `mode` (`enforce` or `observe`): with the second, duplicates are logged and counted, and processed all the same.
+    - `namespace` (1 to 255 characters of printable ASCII without `#`): put before every key; `name` when null. Changing it
+      forgets every record. Two consumers of one namespace and table count as one.
+    - `on_interrupted` (`retry` or `park`): what becomes of a message whose processor was killed: run again, or
+      set aside in the dead-letter queue for a person to decide.
+    - `retention_seconds` (at least the retention of every source: the queue's, `maximum_record_age_seconds` of a stream, 21600 s with
+      `invokers`): how long a completed record suppresses duplicates. When null, that plus the retentions of the
+      dead-letter queue and the queue: a redrive gives a message a new life.
   EOT
   nullable    = false
   default     = {}
@@ -235,11 +412,57 @@ variable "idempotency" {
   }
 }
 
+variable "invokers" {
+  description = <<-EOT
+    What may invoke the function directly, without the queue, by a name of your choice (1 to 100 letters, digits, - and _). Events that
+    fail to the end of Lambda's retries go to the dead-letter queue; so none with a FIFO queue, and none with a brought function.
+    - `service` (`events`, `s3` or `sns`): who invokes.
+    - `source_arn` (of the EventBridge rule, S3 bucket or SNS topic): for what. A bucket must be of this account.
+  EOT
+  nullable    = false
+  default     = {}
+
+  type = map(object({
+    service    = string
+    source_arn = string
+  }))
+
+  validation {
+    condition     = alltrue([for name in keys(var.invokers) : can(regex("^[A-Za-z0-9_-]{1,100}$", name))])
+    error_message = "invokers has the names ${jsonencode([for name in keys(var.invokers) : name if !can(regex("^[A-Za-z0-9_-]{1,100}$", name))])}; Lambda takes 1 to 100 letters, digits, - and _. Rename them."
+  }
+
+  validation {
+    condition     = alltrue([for invoker in var.invokers : contains(local.services, coalesce(invoker.service, "null"))])
+    error_message = "invokers has the services ${jsonencode([for invoker in var.invokers : invoker.service if !contains(local.services, coalesce(invoker.service, "null"))])}, not ${join(", ", local.services)}. For others, add an aws_lambda_permission of your own."
+  }
+
+  validation {
+    condition     = alltrue([for invoker in var.invokers : can(regex(local.source_arns[invoker.service], invoker.source_arn)) || !contains(local.services, coalesce(invoker.service, "null"))])
+    error_message = "invokers has the source_arns ${jsonencode([for invoker in var.invokers : invoker.source_arn if !can(regex(local.source_arns[invoker.service], invoker.source_arn))])}, which are not of their services. Give the ARN of the EventBridge rule, the S3 bucket or the SNS topic."
+  }
+}
+
+variable "kms_key_arn" {
+  description = <<-EOT
+    A KMS key of yours for everything that the module creates: table, both queues, logs, the function's
+    environment, filters. When null, DynamoDB and SQS use keys that AWS manages. The role gets what it needs of the key;
+    what the key's own policy must allow stands in docs/security.md. Limit: the ARN of a symmetric key, not of an alias.
+  EOT
+  type        = string
+  default     = null
+
+  validation {
+    condition     = can(regex(local.kms_key_arn, coalesce(var.kms_key_arn, local.no_kms_key_arn)))
+    error_message = "kms_key_arn = \"${coalesce(var.kms_key_arn, "null")}\" is not the ARN of a KMS key; aliases can be moved to another key. Give the arn of aws_kms_key, or null for keys that AWS manages."
+  }
+}
+
 variable "logs" {
   description = <<-EOT
-    The function's log group:
-    - `retention_days`: how long log lines are kept, one of the values CloudWatch Logs takes (1, 3, 5, 7,
-      14, 30, 60, 90 … 3653 days); 0 keeps them for ever.
+    The log group that is created with the function:
+    - `retention_days` (one of the values CloudWatch Logs takes: 1, 3, 5, 7, 14, 30, 60, 90 … 3653 days; 0 keeps
+      them for ever): how long log lines are kept.
   EOT
   nullable    = false
   default     = {}
@@ -255,7 +478,10 @@ variable "logs" {
 }
 
 variable "name" {
-  description = "Names everything the module creates: 1 to 64 letters, digits, - and _. Changing it creates everything anew."
+  description = <<-EOT
+    Names everything the module creates. Changing it creates everything anew; what was in queues and table stays
+    behind, so read docs/upgrading.md first. Limit: 1 to 64 letters, digits, - and _; 62 with a FIFO queue that the module creates.
+  EOT
   type        = string
   nullable    = false
 
@@ -274,7 +500,8 @@ variable "processor" {
   description = <<-EOT
     Your code, as `"module.function"` (dots in the module's path are fine); called as `function(message)`
     once per idempotency key. Returning means done; raising an Exception means not done: the message is
-    delivered again. Null only with a `function.handler` of your own.
+    delivered again. Null only with a `function.handler` or `function.existing` of your own. Limit: a module in
+    `code.source_dir`, if that is set.
   EOT
   type        = string
   default     = null
@@ -287,26 +514,48 @@ variable "processor" {
 
 variable "queue" {
   description = <<-EOT
-    The queue, its dead-letter queue, and how the function reads from it:
-    - `batch_size`: messages per invocation, 1 to 10000; above 10 needs a batching window.
-    - `batching_window_seconds`: how long Lambda waits to fill a batch, 0 to 300 s.
-    - `content_based_deduplication`: whether SQS drops a second message of the same body within 5 minutes
-      when its producer gives no deduplication id; FIFO only. Off, such a producer gets an error.
+    The queue, its dead-letter queue, and how the function reads from it. Null for no queue: then `streams`, `invokers` or a mapping of your
+    own deliver, and only the dead-letter queue is created.
+    - `batch_size` (1 to 10000; above 10 needs a batching window): messages per invocation.
+    - `batching_window_seconds` (0 to 300 s; 0 with FIFO): how long Lambda waits to fill a batch.
+    - `content_based_deduplication` (true or false; FIFO only): whether SQS drops a second message of the same body within 5 minutes
+      when its producer gives no deduplication id. Off, such a producer gets an error.
       EventBridge needs it.
-    - `dead_letter_retention_seconds`: above `retention_seconds`, at most 1209600 s (14 days).
-    - `fifo`: whether both queues are FIFO: `.fifo` is added to their names, and `name` has at most 62
+    - `dead_letter_retention_seconds` (above `retention_seconds`, at most 1209600 s, 14 days): how long a dead-lettered message is kept.
+    - `deduplication_scope` (`queue` or `messageGroup`; FIFO only): within what SQS drops repeated messages.
+    - `delay_seconds` (0 to 900 s): how long a new message waits before it is delivered.
+    - `enabled` (true or false): whether the function reads from the queue.
+    - `existing.arn` (of a queue in this account and Region): a queue that exists, instead of one that the module creates.
+      What is said of it below cannot be looked up; the module checks it.
+    - `existing.dead_letter_queue.arn` (of a queue of the same kind): the dead-letter queue in its redrive policy.
+    - `existing.dead_letter_queue.retention_seconds` (above the queue's, at most 1209600 s): its message retention.
+    - `existing.dead_letter_queue.url` (of the same): where copies of parked messages are sent.
+    - `existing.kms_key_arn` (of a KMS key): the key of yours that encrypts both queues, if one does, for the role to use.
+    - `existing.max_receive_count` (3 or more): `maxReceiveCount` in its redrive policy.
+    - `existing.retention_seconds` (60 to 1209600 s): its message retention.
+    - `existing.visibility_timeout_seconds` (see `visibility_timeout_seconds`): its visibility timeout.
+    - `fifo` (true or false): whether both queues are FIFO: `.fifo` is added to their names, and `name` has at most 62
       characters. Changing it creates both queues anew.
-    - `max_receive_count`: receives before a message goes to the dead-letter queue, 3 to 1000; AWS advises at
-      least 5. A delivery that meets another's live claim costs one too.
-    - `maximum_concurrency`: most concurrent invocations by this queue, 2 to 1000; null for no limit.
-    - `retention_seconds`: how long an undelivered message is kept, 60 to 1209600 s.
-    - `senders`: services that may send to the queue: `service` (`events`, `s3` or `sns`) and `source_arn`,
-      the ARN of the rule, bucket or topic. A bucket must be of this account. Producers with a role of
-      their own in this account need no entry.
-    - `visibility_timeout_seconds`: how long a received message stays hidden, at most 43200 s: at least
-      6 × function timeout + batching window, and longer than a lease. When null, the least that fits.
+    - `fifo_throughput_limit` (`perQueue` or `perMessageGroupId`; FIFO only): the second, with `deduplication_scope = "messageGroup"`, is high throughput.
+    - `filters` (event patterns in JSON; 5, by AWS's default quota): which messages are processed. Lambda **deletes** the others.
+    - `max_receive_count` (3 to 1000; AWS advises at least 5): receives before a message goes to the dead-letter queue.
+      A delivery that meets another's live claim costs one too.
+    - `maximum_concurrency` (2 to 1000, at most `function.reserved_concurrency`): most concurrent invocations by this queue; null for no limit.
+    - `maximum_message_bytes` (1024 to 262144 bytes): larger messages are refused.
+    - `metrics` (true or false): whether Lambda counts the events of this mapping in CloudWatch (`EventCount`), for a charge.
+    - `policy_statements.actions` (at least one, of SQS): what else the queue's policy says, beside `senders`: which actions.
+    - `policy_statements.conditions` (operators, then condition keys, then values): when, as in IAM.
+    - `policy_statements.effect` (`Allow` or `Deny`): which of the two.
+    - `policy_statements.principals` (at least one; not everyone without a condition): who, by type, such as `{ AWS = [...] }`.
+    - `policy_statements.sid` (letters and digits, each once; not `OnlyOverTls`, nor from `From`): a name for the statement.
+    - `receive_wait_seconds` (0 to 20 s): how long other readers wait for messages; Lambda's own waits by itself.
+    - `retention_seconds` (60 to 1209600 s; above `delay_seconds` and all receives together): how long an undelivered message is kept.
+    - `senders.service` (`events`, `s3`, not with FIFO, or `sns`): a service that may send to the queue. Producers with a role of their own
+      in this account need no entry.
+    - `senders.source_arn` (of the EventBridge rule, S3 bucket or SNS topic): for what. A bucket must be of this account.
+    - `visibility_timeout_seconds` (at least 6 × function timeout + batching window, longer than a lease, at most 43200 s): how long a received message stays hidden.
+      When null, the least that fits.
   EOT
-  nullable    = false
   default     = {}
 
   type = object({
@@ -314,10 +563,37 @@ variable "queue" {
     batching_window_seconds       = optional(number, 0)
     content_based_deduplication   = optional(bool, false)
     dead_letter_retention_seconds = optional(number, 1209600)
-    fifo                          = optional(bool, false)
-    max_receive_count             = optional(number, 5)
-    maximum_concurrency           = optional(number)
-    retention_seconds             = optional(number, 345600)
+    deduplication_scope           = optional(string)
+    delay_seconds                 = optional(number, 0)
+    enabled                       = optional(bool, true)
+    existing = optional(object({
+      arn = string
+      dead_letter_queue = object({
+        arn               = string
+        retention_seconds = number
+        url               = string
+      })
+      kms_key_arn                = optional(string)
+      max_receive_count          = number
+      retention_seconds          = number
+      visibility_timeout_seconds = number
+    }))
+    fifo                  = optional(bool, false)
+    fifo_throughput_limit = optional(string)
+    filters               = optional(list(string), [])
+    max_receive_count     = optional(number, 5)
+    maximum_concurrency   = optional(number)
+    maximum_message_bytes = optional(number, 262144)
+    metrics               = optional(bool, false)
+    policy_statements = optional(list(object({
+      sid        = optional(string)
+      effect     = optional(string, "Allow")
+      principals = map(list(string))
+      actions    = list(string)
+      conditions = optional(map(map(list(string))), {})
+    })), [])
+    receive_wait_seconds = optional(number, 0)
+    retention_seconds    = optional(number, 345600)
     senders = optional(list(object({
       service    = string
       source_arn = string
@@ -326,97 +602,230 @@ variable "queue" {
   })
 
   validation {
-    condition     = floor(var.queue.batch_size) == var.queue.batch_size && var.queue.batch_size >= 1 && var.queue.batch_size <= 10000
-    error_message = "queue.batch_size = ${var.queue.batch_size} is not a whole number from 1 to 10000 (messages). Set one in that range; 10 suits most."
+    condition     = try(floor(var.queue.batch_size) == var.queue.batch_size && var.queue.batch_size >= 1 && var.queue.batch_size <= 10000, var.queue == null)
+    error_message = "queue.batch_size = ${try(var.queue.batch_size, "null")} is not a whole number from 1 to 10000 (messages). Set one in that range; 10 suits most."
   }
 
   validation {
-    condition     = var.queue.batch_size <= 10 || var.queue.batching_window_seconds >= 1
-    error_message = "queue.batch_size = ${var.queue.batch_size} is above 10, which Lambda takes only with a batching window of at least 1 s. Set queue.batching_window_seconds, or lower the batch size."
+    condition     = try(var.queue.batch_size <= 10 || var.queue.batching_window_seconds >= 1, var.queue == null)
+    error_message = "queue.batch_size = ${try(var.queue.batch_size, "null")} is above 10, which Lambda takes only with a batching window of at least 1 s. Set queue.batching_window_seconds, or lower the batch size."
   }
 
   validation {
-    condition     = floor(var.queue.batching_window_seconds) == var.queue.batching_window_seconds && var.queue.batching_window_seconds >= 0 && var.queue.batching_window_seconds <= 300
-    error_message = "queue.batching_window_seconds = ${var.queue.batching_window_seconds} is not a whole number from 0 to 300 (seconds). Set one in that range; 0 does not wait."
+    condition     = try(floor(var.queue.batching_window_seconds) == var.queue.batching_window_seconds && var.queue.batching_window_seconds >= 0 && var.queue.batching_window_seconds <= 300, var.queue == null)
+    error_message = "queue.batching_window_seconds = ${try(var.queue.batching_window_seconds, "null")} is not a whole number from 0 to 300 (seconds). Set one in that range; 0 does not wait."
   }
 
   # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
   validation {
-    condition     = !var.queue.fifo || var.queue.batching_window_seconds <= 0
-    error_message = "queue.batching_window_seconds = ${var.queue.batching_window_seconds} and queue.fifo = true: Lambda takes no batching window for a FIFO queue, and so no batch above 10. Set it to 0."
+    condition     = try(var.queue.batching_window_seconds <= 0 || !(var.queue.fifo || endswith(try(var.queue.existing.arn, ""), ".fifo")), var.queue == null)
+    error_message = "queue.batching_window_seconds = ${try(var.queue.batching_window_seconds, "null")} and a FIFO queue: Lambda takes no batching window for one, and so no batch above 10. Set it to 0."
   }
 
   validation {
-    condition     = var.queue.fifo || !var.queue.content_based_deduplication
+    condition     = try(var.queue.fifo || !var.queue.content_based_deduplication, var.queue == null)
     error_message = "queue.content_based_deduplication = true and queue.fifo = false: only a FIFO queue deduplicates. Remove the first, or set queue.fifo."
   }
 
   validation {
-    condition     = floor(var.queue.dead_letter_retention_seconds) == var.queue.dead_letter_retention_seconds && var.queue.dead_letter_retention_seconds <= 1209600
-    error_message = "queue.dead_letter_retention_seconds = ${var.queue.dead_letter_retention_seconds} is not a whole number of at most 1209600 (seconds, 14 days), which is SQS's limit. Lower it."
+    condition     = try(floor(var.queue.dead_letter_retention_seconds) == var.queue.dead_letter_retention_seconds && var.queue.dead_letter_retention_seconds <= 1209600, var.queue == null)
+    error_message = "queue.dead_letter_retention_seconds = ${try(var.queue.dead_letter_retention_seconds, "null")} is not a whole number of at most 1209600 (seconds, 14 days), which is SQS's limit. Lower it."
   }
 
   validation {
-    condition     = var.queue.dead_letter_retention_seconds > var.queue.retention_seconds
-    error_message = "queue.dead_letter_retention_seconds = ${var.queue.dead_letter_retention_seconds} is not above queue.retention_seconds = ${var.queue.retention_seconds}: a dead-lettered message keeps its age and would be gone at once. Raise the first (at most 1209600) or lower the second."
+    condition     = try(var.queue.dead_letter_retention_seconds > var.queue.retention_seconds, var.queue == null)
+    error_message = "queue.dead_letter_retention_seconds = ${try(var.queue.dead_letter_retention_seconds, "null")} is not above queue.retention_seconds = ${try(var.queue.retention_seconds, "null")}: a dead-lettered message keeps its age and would be gone at once. Raise the first (at most 1209600) or lower the second."
   }
 
   validation {
-    condition     = floor(var.queue.max_receive_count) == var.queue.max_receive_count && var.queue.max_receive_count >= 3 && var.queue.max_receive_count <= 1000
-    error_message = "queue.max_receive_count = ${var.queue.max_receive_count} is not a whole number from 3 to 1000: with fewer, deliveries that meet another's live claim would dead-letter a good message. Set one in that range."
+    condition     = try(floor(var.queue.max_receive_count) == var.queue.max_receive_count && var.queue.max_receive_count >= 3 && var.queue.max_receive_count <= 1000, var.queue == null)
+    error_message = "queue.max_receive_count = ${try(var.queue.max_receive_count, "null")} is not a whole number from 3 to 1000: with fewer, deliveries that meet another's live claim would dead-letter a good message. Set one in that range."
   }
 
   validation {
-    condition     = var.queue.maximum_concurrency == null ? true : floor(var.queue.maximum_concurrency) == var.queue.maximum_concurrency && var.queue.maximum_concurrency >= 2 && var.queue.maximum_concurrency <= 1000
-    error_message = "queue.maximum_concurrency = ${coalesce(var.queue.maximum_concurrency, "null")} is not a whole number from 2 to 1000. Set one in that range, or null for no limit."
+    condition     = try(var.queue.maximum_concurrency == null ? true : floor(var.queue.maximum_concurrency) == var.queue.maximum_concurrency && var.queue.maximum_concurrency >= 2 && var.queue.maximum_concurrency <= 1000, var.queue == null)
+    error_message = "queue.maximum_concurrency = ${try(coalesce(var.queue.maximum_concurrency, "null"), "null")} is not a whole number from 2 to 1000. Set one in that range, or null for no limit."
   }
 
   validation {
-    condition     = floor(var.queue.retention_seconds) == var.queue.retention_seconds && var.queue.retention_seconds >= 60 && var.queue.retention_seconds <= 1209600
-    error_message = "queue.retention_seconds = ${var.queue.retention_seconds} is not a whole number from 60 to 1209600 (seconds, 14 days). Set one in that range."
+    condition     = try(floor(var.queue.retention_seconds) == var.queue.retention_seconds && var.queue.retention_seconds >= 60 && var.queue.retention_seconds <= 1209600, var.queue == null)
+    error_message = "queue.retention_seconds = ${try(var.queue.retention_seconds, "null")} is not a whole number from 60 to 1209600 (seconds, 14 days). Set one in that range."
   }
 
   validation {
-    condition     = alltrue([for sender in var.queue.senders : contains(local.services, coalesce(sender.service, "null"))])
-    error_message = "queue.senders has the services ${jsonencode([for sender in var.queue.senders : sender.service if !contains(local.services, coalesce(sender.service, "null"))])}, not ${join(", ", local.services)}. For producers with a role, remove the entry and allow sqs:SendMessage in that role."
+    condition     = try(alltrue([for sender in var.queue.senders : contains(local.services, coalesce(sender.service, "null"))]), var.queue == null)
+    error_message = "queue.senders has the services ${try(jsonencode([for sender in var.queue.senders : sender.service if !contains(local.services, coalesce(sender.service, "null"))]), "null")}, not ${join(", ", local.services)}. For producers with a role, remove the entry and allow sqs:SendMessage in that role."
   }
 
   validation {
-    condition     = alltrue([for sender in var.queue.senders : can(regex(local.source_arns[sender.service], sender.source_arn)) || !contains(local.services, coalesce(sender.service, "null"))])
-    error_message = "queue.senders has the source_arns ${jsonencode([for sender in var.queue.senders : sender.source_arn if !can(regex(local.source_arns[sender.service], sender.source_arn))])}, which are not of their services. Give the ARN of the EventBridge rule, the S3 bucket or the SNS topic."
+    condition     = try(alltrue([for sender in var.queue.senders : can(regex(local.source_arns[sender.service], sender.source_arn)) || !contains(local.services, coalesce(sender.service, "null"))]), var.queue == null)
+    error_message = "queue.senders has the source_arns ${try(jsonencode([for sender in var.queue.senders : sender.source_arn if !can(regex(local.source_arns[sender.service], sender.source_arn))]), "null")}, which are not of their services. Give the ARN of the EventBridge rule, the S3 bucket or the SNS topic."
   }
 
   # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html
   validation {
-    condition     = !var.queue.fifo || alltrue([for sender in var.queue.senders : coalesce(sender.service, "null") != "s3"])
+    condition     = try(!var.queue.fifo || alltrue([for sender in var.queue.senders : coalesce(sender.service, "null") != "s3"]), var.queue == null)
     error_message = "queue.senders has s3 and queue.fifo = true, but S3 sends no notifications to FIFO queues. Remove the sender, or set queue.fifo = false."
   }
 
   validation {
-    condition     = var.queue.visibility_timeout_seconds == null ? true : floor(var.queue.visibility_timeout_seconds) == var.queue.visibility_timeout_seconds && var.queue.visibility_timeout_seconds <= 43200
-    error_message = "queue.visibility_timeout_seconds = ${coalesce(var.queue.visibility_timeout_seconds, "null")} is not a whole number of at most 43200 (seconds, 12 hours), which is SQS's limit. Lower it, or set null to have it derived."
+    condition     = try(var.queue.visibility_timeout_seconds == null ? true : floor(var.queue.visibility_timeout_seconds) == var.queue.visibility_timeout_seconds && var.queue.visibility_timeout_seconds <= 43200, var.queue == null)
+    error_message = "queue.visibility_timeout_seconds = ${try(coalesce(var.queue.visibility_timeout_seconds, "null"), "null")} is not a whole number of at most 43200 (seconds, 12 hours), which is SQS's limit. Lower it, or set null to have it derived."
+  }
+
+  validation {
+    condition     = try(contains(["queue", "messageGroup"], coalesce(var.queue.deduplication_scope, "queue")), var.queue == null)
+    error_message = "queue.deduplication_scope = \"${try(coalesce(var.queue.deduplication_scope, "null"), "null")}\" is not one of queue, messageGroup. Choose messageGroup for high throughput, or leave it unset."
+  }
+
+  validation {
+    condition     = try(var.queue.fifo || var.queue.deduplication_scope == null, var.queue == null)
+    error_message = "queue.deduplication_scope = \"${try(coalesce(var.queue.deduplication_scope, "null"), "null")}\" and queue.fifo = false: only a FIFO queue deduplicates. Remove the first, or set queue.fifo."
+  }
+
+  validation {
+    condition     = try(floor(var.queue.delay_seconds) == var.queue.delay_seconds && var.queue.delay_seconds >= 0 && var.queue.delay_seconds <= 900, var.queue == null)
+    error_message = "queue.delay_seconds = ${try(var.queue.delay_seconds, "null")} is not a whole number from 0 to 900 (seconds). Set one in that range."
+  }
+
+  validation {
+    condition     = try(var.queue.existing == null ? true : can(regex("^arn:[^:]+:sqs:[^:]+:[0-9]{12}:[A-Za-z0-9_.-]+$", var.queue.existing.arn)), var.queue == null)
+    error_message = "queue.existing.arn = \"${try(var.queue.existing.arn, "null")}\" is not the ARN of an SQS queue. Give the queue's arn."
+  }
+
+  validation {
+    condition     = try(var.queue.existing == null ? true : can(regex("^arn:[^:]+:sqs:[^:]+:[0-9]{12}:[A-Za-z0-9_.-]+$", var.queue.existing.dead_letter_queue.arn)), var.queue == null)
+    error_message = "queue.existing.dead_letter_queue.arn = \"${try(var.queue.existing.dead_letter_queue.arn, "null")}\" is not the ARN of an SQS queue. Give the arn of the queue that the brought queue's redrive policy names."
+  }
+
+  validation {
+    condition     = try(var.queue.existing == null ? true : endswith(var.queue.existing.arn, ".fifo") == endswith(var.queue.existing.dead_letter_queue.arn, ".fifo"), var.queue == null)
+    error_message = "queue.existing.arn = \"${try(var.queue.existing.arn, "null")}\" and queue.existing.dead_letter_queue.arn = \"${try(var.queue.existing.dead_letter_queue.arn, "null")}\" are not of one kind; SQS moves messages from FIFO to FIFO and from standard to standard queues only. Correct one of them."
+  }
+
+  validation {
+    condition     = try(var.queue.existing == null ? true : can(regex("^https?://.+/[^/]+$", var.queue.existing.dead_letter_queue.url)), var.queue == null)
+    error_message = "queue.existing.dead_letter_queue.url = \"${try(var.queue.existing.dead_letter_queue.url, "null")}\" is not the URL of a queue. Give the url of aws_sqs_queue, to which copies of parked messages are sent."
+  }
+
+  validation {
+    condition     = try(var.queue.existing == null ? true : var.queue.existing.dead_letter_queue.retention_seconds > var.queue.existing.retention_seconds && var.queue.existing.dead_letter_queue.retention_seconds <= 1209600, var.queue == null)
+    error_message = "queue.existing.dead_letter_queue.retention_seconds = ${try(var.queue.existing.dead_letter_queue.retention_seconds, "null")} is not above queue.existing.retention_seconds = ${try(var.queue.existing.retention_seconds, "null")} and at most 1209600 (14 days): a dead-lettered message keeps its age and would be gone at once. Raise that queue's retention, or lower the other's."
+  }
+
+  validation {
+    condition     = try(var.queue.existing == null ? true : can(regex(local.kms_key_arn, coalesce(var.queue.existing.kms_key_arn, local.no_kms_key_arn))), var.queue == null)
+    error_message = "queue.existing.kms_key_arn = \"${try(coalesce(var.queue.existing.kms_key_arn, "null"), "null")}\" is not the ARN of a KMS key. Give the arn of the key that encrypts the queue, or null."
+  }
+
+  validation {
+    condition     = try(var.queue.existing == null ? true : floor(var.queue.existing.max_receive_count) == var.queue.existing.max_receive_count && var.queue.existing.max_receive_count >= 3, var.queue == null)
+    error_message = "queue.existing.max_receive_count = ${try(var.queue.existing.max_receive_count, "null")} is not a whole number of at least 3: with fewer, deliveries that meet another's live claim would dead-letter a good message. Raise maxReceiveCount in the queue's redrive policy, and give it here."
+  }
+
+  validation {
+    condition     = try(var.queue.existing == null ? true : floor(var.queue.existing.retention_seconds) == var.queue.existing.retention_seconds && var.queue.existing.retention_seconds >= 60, var.queue == null)
+    error_message = "queue.existing.retention_seconds = ${try(var.queue.existing.retention_seconds, "null")} is not a whole number from 60 to 1209600 (seconds, 14 days). Give the queue's message_retention_seconds."
+  }
+
+  validation {
+    condition     = try(var.queue.existing == null ? true : floor(var.queue.existing.visibility_timeout_seconds) == var.queue.existing.visibility_timeout_seconds && var.queue.existing.visibility_timeout_seconds <= 43200, var.queue == null)
+    error_message = "queue.existing.visibility_timeout_seconds = ${try(var.queue.existing.visibility_timeout_seconds, "null")} is not a whole number of at most 43200 (seconds, 12 hours), which is SQS's limit. Give the queue's visibility_timeout_seconds."
+  }
+
+  validation {
+    condition     = try(var.queue.existing == null ? true : alltrue([for name, value in local.queue_defaults : jsonencode(var.queue[name]) == jsonencode(value)]), var.queue == null)
+    error_message = "queue.existing stands beside ${try(join(", ", [for name, value in local.queue_defaults : "queue.${name}" if jsonencode(var.queue[name]) != jsonencode(value)]), "null")}, which only a queue that the module creates takes. Set that where the queue is declared, or remove queue.existing."
+  }
+
+  validation {
+    condition     = try(contains(["perQueue", "perMessageGroupId"], coalesce(var.queue.fifo_throughput_limit, "perQueue")), var.queue == null)
+    error_message = "queue.fifo_throughput_limit = \"${try(coalesce(var.queue.fifo_throughput_limit, "null"), "null")}\" is not one of perQueue, perMessageGroupId. Choose perMessageGroupId for high throughput, or leave it unset."
+  }
+
+  validation {
+    condition     = try(var.queue.fifo || var.queue.fifo_throughput_limit == null, var.queue == null)
+    error_message = "queue.fifo_throughput_limit = \"${try(coalesce(var.queue.fifo_throughput_limit, "null"), "null")}\" and queue.fifo = false: a standard queue has no such limit. Remove the first, or set queue.fifo."
+  }
+
+  # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
+  validation {
+    condition     = try(coalesce(var.queue.fifo_throughput_limit, "perQueue") != "perMessageGroupId" || coalesce(var.queue.deduplication_scope, "queue") == "messageGroup", var.queue == null)
+    error_message = "queue.fifo_throughput_limit = \"perMessageGroupId\" with queue.deduplication_scope = \"${try(coalesce(var.queue.deduplication_scope, "queue"), "null")}\": SQS takes that limit only with messageGroup. Set queue.deduplication_scope = \"messageGroup\"."
+  }
+
+  validation {
+    condition     = try(alltrue([for pattern in var.queue.filters : can(keys(jsondecode(pattern)))]), var.queue == null)
+    error_message = "queue.filters has ${try(jsonencode([for pattern in var.queue.filters : pattern if !can(keys(jsondecode(pattern)))]), "null")}, not JSON objects. Use jsonencode({ body = ... })."
+  }
+
+  validation {
+    condition     = try(floor(var.queue.maximum_message_bytes) == var.queue.maximum_message_bytes && var.queue.maximum_message_bytes >= 1024 && var.queue.maximum_message_bytes <= 262144, var.queue == null)
+    error_message = "queue.maximum_message_bytes = ${try(var.queue.maximum_message_bytes, "null")} is not a whole number from 1024 to 262144 (bytes, 256 KiB). Set one in that range."
+  }
+
+  validation {
+    condition     = try(alltrue([for statement in var.queue.policy_statements : contains(["Allow", "Deny"], statement.effect)]), var.queue == null)
+    error_message = "queue.policy_statements has the effects ${try(jsonencode([for statement in var.queue.policy_statements : statement.effect if !contains(["Allow", "Deny"], statement.effect)]), "null")}, not Allow or Deny. Correct them."
+  }
+
+  validation {
+    condition     = try(alltrue([for statement in var.queue.policy_statements : length(statement.actions) > 0 && alltrue([for action in statement.actions : startswith(action, "sqs:")])]), var.queue == null)
+    error_message = "queue.policy_statements has the actions ${try(jsonencode([for statement in var.queue.policy_statements : statement.actions if length(statement.actions) == 0 || !alltrue([for action in statement.actions : startswith(action, "sqs:")])]), "null")}; a queue's policy takes at least one, all of SQS. Name them, such as \"sqs:SendMessage\"."
+  }
+
+  validation {
+    condition     = try(alltrue([for statement in var.queue.policy_statements : statement.effect == "Deny" || length(statement.conditions) > 0 || !contains(flatten(values(statement.principals)), "*")]), var.queue == null)
+    error_message = "queue.policy_statements allows everyone (\"*\") without a condition (number ${try(join(", ", [for index, statement in var.queue.policy_statements : index + 1 if statement.effect != "Deny" && length(statement.conditions) == 0 && contains(flatten(values(statement.principals)), "*")]), "null")}). Name the principals, or set conditions such as aws:PrincipalOrgID."
+  }
+
+  validation {
+    condition     = try(alltrue([for statement in var.queue.policy_statements : length(setsubtract(keys(statement.principals), ["AWS", "CanonicalUser", "Federated", "Service"])) == 0]), var.queue == null)
+    error_message = "queue.policy_statements has principals of the types ${try(jsonencode(flatten([for statement in var.queue.policy_statements : keys(statement.principals)])), "null")}, not only AWS, CanonicalUser, Federated and Service. Correct them; for everyone write { AWS = [\"*\"] }."
+  }
+
+  validation {
+    condition     = try(alltrue([for statement in var.queue.policy_statements : length(flatten(values(statement.principals))) > 0]), var.queue == null)
+    error_message = "queue.policy_statements has a statement without principals (number ${try(join(", ", [for index, statement in var.queue.policy_statements : index + 1 if length(flatten(values(statement.principals))) == 0]), "null")}); each says of whom it speaks. Set for example principals = { AWS = [\"arn:aws:iam::123456789012:root\"] }."
+  }
+
+  validation {
+    condition     = try(alltrue([for statement in var.queue.policy_statements : can(regex("^[A-Za-z0-9]+$", coalesce(statement.sid, "none"))) && !can(regex("^(OnlyOverTls$|From)", coalesce(statement.sid, "none")))]), var.queue == null)
+    error_message = "queue.policy_statements has the sids ${try(jsonencode([for statement in var.queue.policy_statements : statement.sid if statement.sid != null]), "null")}; they are letters and digits, and OnlyOverTls and what starts with From are the module's. Rename or remove them."
+  }
+
+  validation {
+    condition     = try(length(distinct([for statement in var.queue.policy_statements : statement.sid if statement.sid != null])) == length([for statement in var.queue.policy_statements : statement.sid if statement.sid != null]), var.queue == null)
+    error_message = "queue.policy_statements repeats a sid: ${try(jsonencode([for statement in var.queue.policy_statements : statement.sid if statement.sid != null]), "null")}; a policy takes each only once. Rename or remove the repeated ones."
+  }
+
+  validation {
+    condition     = try(floor(var.queue.receive_wait_seconds) == var.queue.receive_wait_seconds && var.queue.receive_wait_seconds >= 0 && var.queue.receive_wait_seconds <= 20, var.queue == null)
+    error_message = "queue.receive_wait_seconds = ${try(var.queue.receive_wait_seconds, "null")} is not a whole number from 0 to 20 (seconds). Set one in that range."
   }
 }
 
 variable "streams" {
   description = <<-EOT
     Further sources beside the queue, by a name of your choice: Kinesis data streams and DynamoDB streams.
-    - `arn`: of the stream, or of a registered consumer of a Kinesis stream.
-    - `batch_size`: records per invocation, 1 to 10000.
-    - `batching_window_seconds`: how long Lambda waits to fill a batch, 0 to 300 s.
-    - `bisect_batch_on_error`: whether a batch whose invocation fails is split in two.
-    - `enabled`: whether the stream is read.
-    - `failure_destination_arn`: a standard queue or topic that is told of records which Lambda gives up on.
-      It gets where they stand in the stream, not the records; so not the module's own queues.
-    - `filters`: event patterns (JSON) of the records to process; others are skipped. 5, by AWS's default quota.
-    - `maximum_record_age_seconds`: Lambda gives up on older records, 60 to 604800 s.
-    - `maximum_retry_attempts`: Lambda gives up on a batch after as many retries, 0 to 10000.
-    - `parallelization_factor`: batches of a shard that are processed at the same time, 1 to 10. Records of
+    - `arn` (of the stream, or of a registered consumer of a Kinesis stream): what is read.
+    - `batch_size` (1 to 10000): records per invocation.
+    - `batching_window_seconds` (0 to 300 s): how long Lambda waits to fill a batch.
+    - `bisect_batch_on_error` (true or false): whether a batch whose invocation fails is split in two.
+    - `enabled` (true or false): whether the stream is read.
+    - `failure_destination_arn` (a standard queue or topic, not the module's own queues): is told of records which
+      Lambda gives up on. It gets where they stand in the stream, not the records.
+    - `filters` (event patterns in JSON; 5, by AWS's default quota): which records are processed; others are skipped.
+    - `kms_key_arn` (of a KMS key): the key of yours that encrypts the stream, if one does, for the role to use.
+    - `maximum_record_age_seconds` (60 to 604800 s): Lambda gives up on older records.
+    - `maximum_retry_attempts` (0 to 10000): Lambda gives up on a batch after as many retries.
+    - `metrics` (true or false): whether Lambda counts the events of this mapping in CloudWatch (`EventCount`), for a charge.
+    - `parallelization_factor` (1 to 10): batches of a shard that are processed at the same time. Records of
       one partition key stay in order.
-    - `source`: `kinesis` or `dynamodb`.
-    - `starting_position`: `TRIM_HORIZON` (the oldest record), `LATEST`, or for Kinesis `AT_TIMESTAMP`.
-      Changing it creates the mapping anew.
-    - `starting_position_timestamp`: for `AT_TIMESTAMP`, such as `"2025-01-31T12:00:00Z"`.
+    - `source` (`kinesis` or `dynamodb`): what the ARN is of.
+    - `starting_position` (`TRIM_HORIZON`, `LATEST`, or for Kinesis `AT_TIMESTAMP`): the oldest record, the next one, or
+      one of a time. Changing it creates the mapping anew.
+    - `starting_position_timestamp` (such as `"2025-01-31T12:00:00Z"`; only for `AT_TIMESTAMP`): that time.
   EOT
   nullable    = false
   default     = {}
@@ -429,8 +838,10 @@ variable "streams" {
     enabled                     = optional(bool, true)
     failure_destination_arn     = string
     filters                     = optional(list(string), [])
+    kms_key_arn                 = optional(string)
     maximum_record_age_seconds  = optional(number, 86400)
     maximum_retry_attempts      = optional(number, 10)
+    metrics                     = optional(bool, false)
     parallelization_factor      = optional(number, 1)
     source                      = string
     starting_position           = optional(string, "TRIM_HORIZON")
@@ -511,25 +922,87 @@ variable "streams" {
     condition     = alltrue([for stream in var.streams : stream.starting_position_timestamp == null ? true : can(formatdate("YYYY", stream.starting_position_timestamp))])
     error_message = "${join(", ", [for name, stream in var.streams : "streams.${name}.starting_position_timestamp = \"${coalesce(stream.starting_position_timestamp, "null")}\"" if stream.starting_position_timestamp == null ? false : !can(formatdate("YYYY", stream.starting_position_timestamp))])} is no time of the form \"2025-01-31T12:00:00Z\". Correct it."
   }
+
+  validation {
+    condition     = alltrue([for stream in var.streams : can(regex(local.kms_key_arn, coalesce(stream.kms_key_arn, local.no_kms_key_arn)))])
+    error_message = "${join(", ", [for name, stream in var.streams : "streams.${name}.kms_key_arn = \"${coalesce(stream.kms_key_arn, "null")}\"" if !can(regex(local.kms_key_arn, coalesce(stream.kms_key_arn, local.no_kms_key_arn)))])} is not the ARN of a KMS key. Give the arn of the key that encrypts the stream, or null."
+  }
 }
 
 variable "table" {
   description = <<-EOT
-    The table of idempotency records, billed per request, encrypted, with TTL:
-    - `deletion_protection`: whether the table refuses to be deleted.
-    - `point_in_time_recovery`: whether it can be restored to any second of the last 35 days.
+    The table of idempotency records, encrypted, with TTL. Billed per request unless `provisioned`.
+    - `class` (`STANDARD` or `STANDARD_INFREQUENT_ACCESS`): the second stores for less and writes for more.
+    - `deletion_protection` (true or false): whether the table refuses to be deleted.
+    - `existing.arn` (of a table in this account and Region): a table that exists, instead of one that the module creates: with the
+      partition key `id`, a string, no sort key, and TTL on `expires_at`. Several consumers may share one; each has a namespace.
+    - `existing.kms_key_arn` (of a KMS key): the key of yours that encrypts the table, if one does, for the role to use.
+    - `maximum_read_units` (1 or more; not if `provisioned`): throttles reads above; null for no limit.
+    - `maximum_write_units` (1 or more; not if `provisioned`): throttles writes above; null for no limit.
+    - `point_in_time_recovery` (true or false): whether it can be restored to any second of the last 35 days.
+    - `provisioned.read_units` (1 or more): read capacity, billed by the hour instead of per request.
+    - `provisioned.write_units` (1 or more): write capacity; a message takes two.
+    - `shared` (true or false): whether other consumers bring this table. The role then reads and writes only records of its own
+      namespace, as that of a consumer with a brought table does.
   EOT
   nullable    = false
   default     = {}
 
   type = object({
-    deletion_protection    = optional(bool, false)
+    class               = optional(string, "STANDARD")
+    deletion_protection = optional(bool, false)
+    existing = optional(object({
+      arn         = string
+      kms_key_arn = optional(string)
+    }))
+    maximum_read_units     = optional(number)
+    maximum_write_units    = optional(number)
     point_in_time_recovery = optional(bool, true)
+    provisioned = optional(object({
+      read_units  = number
+      write_units = number
+    }))
+    shared = optional(bool, false)
   })
+
+  validation {
+    condition     = contains(["STANDARD", "STANDARD_INFREQUENT_ACCESS"], var.table.class)
+    error_message = "table.class = \"${var.table.class}\" is not one of STANDARD, STANDARD_INFREQUENT_ACCESS. Choose STANDARD unless storage costs more than requests."
+  }
+
+  validation {
+    condition     = var.table.existing == null ? true : can(regex("^arn:[^:]+:dynamodb:[^:]+:[0-9]{12}:table/[A-Za-z0-9_.-]+$", var.table.existing.arn))
+    error_message = "table.existing.arn = \"${try(var.table.existing.arn, "null")}\" is not the ARN of a DynamoDB table. Give the table's arn."
+  }
+
+  validation {
+    condition     = can(regex(local.kms_key_arn, coalesce(try(var.table.existing.kms_key_arn, null), local.no_kms_key_arn)))
+    error_message = "table.existing.kms_key_arn = \"${try(coalesce(var.table.existing.kms_key_arn), "null")}\" is not the ARN of a KMS key. Give the arn of the key that encrypts the table, or null."
+  }
+
+  validation {
+    condition     = var.table.existing == null ? true : alltrue([for name, value in local.table_defaults : jsonencode(var.table[name]) == jsonencode(value)])
+    error_message = "table.existing stands beside ${join(", ", [for name, value in local.table_defaults : "table.${name}" if jsonencode(var.table[name]) != jsonencode(value)])}, which only a table that the module creates takes. Set that where the table is declared, or remove table.existing."
+  }
+
+  validation {
+    condition     = alltrue([for units in [var.table.maximum_read_units, var.table.maximum_write_units] : units == null ? true : floor(units) == units && units >= 1])
+    error_message = "table.maximum_read_units = ${coalesce(var.table.maximum_read_units, "null")} or table.maximum_write_units = ${coalesce(var.table.maximum_write_units, "null")} is not a whole number of at least 1. Set one, or null for no limit."
+  }
+
+  validation {
+    condition     = var.table.provisioned == null || (var.table.maximum_read_units == null && var.table.maximum_write_units == null)
+    error_message = "table.provisioned stands beside table.maximum_read_units or table.maximum_write_units, which limit only a table that is billed per request. Remove one or the other."
+  }
+
+  validation {
+    condition     = alltrue([for units in values(coalesce(var.table.provisioned, { read_units = 1, write_units = 1 })) : floor(units) == units && units >= 1])
+    error_message = "table.provisioned has ${jsonencode(var.table.provisioned)}, not whole numbers of at least 1. Set both in that range, or null to be billed per request."
+  }
 }
 
 variable "tags" {
-  description = "Tags for everything that takes them, beside the provider's default tags."
+  description = "Tags for everything that takes them, beside the provider's default tags. Limit: 50 in all, as AWS takes."
   type        = map(string)
   nullable    = false
   default     = {}

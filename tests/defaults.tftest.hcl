@@ -32,22 +32,22 @@ run "the_table_has_ttl_encryption_and_recovery" {
   command = plan
 
   assert {
-    condition     = aws_dynamodb_table.records.name == "orders-idempotency" && aws_dynamodb_table.records.hash_key == "id" && one(aws_dynamodb_table.records.attribute).type == "S"
+    condition     = aws_dynamodb_table.records[0].name == "orders-idempotency" && aws_dynamodb_table.records[0].hash_key == "id" && one(aws_dynamodb_table.records[0].attribute).type == "S"
     error_message = "The table is named after the module and keyed by the string id."
   }
 
   assert {
-    condition     = one(aws_dynamodb_table.records.ttl).enabled && one(aws_dynamodb_table.records.ttl).attribute_name == "expires_at"
+    condition     = one(aws_dynamodb_table.records[0].ttl).enabled && one(aws_dynamodb_table.records[0].ttl).attribute_name == "expires_at"
     error_message = "Records expire by expires_at."
   }
 
   assert {
-    condition     = one(aws_dynamodb_table.records.server_side_encryption).enabled && one(aws_dynamodb_table.records.point_in_time_recovery).enabled
+    condition     = one(aws_dynamodb_table.records[0].server_side_encryption).enabled && one(aws_dynamodb_table.records[0].point_in_time_recovery).enabled
     error_message = "The table is encrypted and recoverable."
   }
 
   assert {
-    condition     = aws_dynamodb_table.records.billing_mode == "PAY_PER_REQUEST" && !aws_dynamodb_table.records.deletion_protection_enabled
+    condition     = aws_dynamodb_table.records[0].billing_mode == "PAY_PER_REQUEST" && !aws_dynamodb_table.records[0].deletion_protection_enabled
     error_message = "The table is billed per request and may be deleted."
   }
 }
@@ -56,12 +56,12 @@ run "the_queues_are_encrypted_and_refuse_plain_http" {
   command = plan
 
   assert {
-    condition     = aws_sqs_queue.source.sqs_managed_sse_enabled && aws_sqs_queue.dead_letter.sqs_managed_sse_enabled
+    condition     = aws_sqs_queue.source[0].sqs_managed_sse_enabled && aws_sqs_queue.dead_letter[0].sqs_managed_sse_enabled
     error_message = "Both queues are encrypted."
   }
 
   assert {
-    condition = jsondecode(aws_sqs_queue.source.policy) == {
+    condition = jsondecode(aws_sqs_queue.source[0].policy) == {
       Version = "2012-10-17"
       Statement = [{
         Sid       = "OnlyOverTls"
@@ -76,7 +76,7 @@ run "the_queues_are_encrypted_and_refuse_plain_http" {
   }
 
   assert {
-    condition = jsondecode(aws_sqs_queue.dead_letter.policy) == {
+    condition = jsondecode(aws_sqs_queue.dead_letter[0].policy) == {
       Version = "2012-10-17"
       Statement = [{
         Sid       = "OnlyOverTls"
@@ -95,7 +95,7 @@ run "failing_messages_go_to_the_dead_letter_queue_only_from_their_queue" {
   command = plan
 
   assert {
-    condition = jsondecode(aws_sqs_queue.source.redrive_policy) == {
+    condition = jsondecode(aws_sqs_queue.source[0].redrive_policy) == {
       deadLetterTargetArn = "arn:aws:sqs:eu-central-1:123456789012:orders-dead-letters"
       maxReceiveCount     = 5
     }
@@ -103,7 +103,7 @@ run "failing_messages_go_to_the_dead_letter_queue_only_from_their_queue" {
   }
 
   assert {
-    condition = jsondecode(aws_sqs_queue.dead_letter.redrive_allow_policy) == {
+    condition = jsondecode(aws_sqs_queue.dead_letter[0].redrive_allow_policy) == {
       redrivePermission = "byQueue"
       sourceQueueArns   = ["arn:aws:sqs:eu-central-1:123456789012:orders"]
     }
@@ -111,7 +111,7 @@ run "failing_messages_go_to_the_dead_letter_queue_only_from_their_queue" {
   }
 
   assert {
-    condition     = aws_sqs_queue.source.message_retention_seconds == 345600 && aws_sqs_queue.dead_letter.message_retention_seconds == 1209600
+    condition     = aws_sqs_queue.source[0].message_retention_seconds == 345600 && aws_sqs_queue.dead_letter[0].message_retention_seconds == 1209600
     error_message = "The dead-letter queue keeps messages longer than the queue."
   }
 }
@@ -120,42 +120,42 @@ run "the_function_is_small_traced_and_logs_json" {
   command = plan
 
   assert {
-    condition     = aws_lambda_function.consumer.function_name == "orders" && aws_lambda_function.consumer.handler == "idempotent_lambda.entrypoint.handler" && aws_lambda_function.consumer.runtime == "python3.13"
+    condition     = aws_lambda_function.consumer[0].function_name == "orders" && aws_lambda_function.consumer[0].handler == "idempotent_lambda.entrypoint.handler" && aws_lambda_function.consumer[0].runtime == "python3.13"
     error_message = "The built-in entry point runs on Python 3.13."
   }
 
   assert {
-    condition     = one(aws_lambda_function.consumer.architectures) == "arm64" && aws_lambda_function.consumer.memory_size == 256 && aws_lambda_function.consumer.timeout == 30
+    condition     = one(aws_lambda_function.consumer[0].architectures) == "arm64" && aws_lambda_function.consumer[0].memory_size == 256 && aws_lambda_function.consumer[0].timeout == 30
     error_message = "arm64, 256 MB, 30 s."
   }
 
   assert {
-    condition     = one(aws_lambda_function.consumer.logging_config).log_format == "JSON" && one(aws_lambda_function.consumer.logging_config).log_group == "/aws/lambda/orders"
+    condition     = one(aws_lambda_function.consumer[0].logging_config).log_format == "JSON" && one(aws_lambda_function.consumer[0].logging_config).log_group == "/aws/lambda/orders"
     error_message = "The function logs JSON to its own log group."
   }
 
   assert {
-    condition     = aws_cloudwatch_log_group.function.retention_in_days == 30
+    condition     = aws_cloudwatch_log_group.function[0].retention_in_days == 30
     error_message = "Log lines are kept for 30 days."
   }
 
   assert {
-    condition     = one(aws_lambda_function.consumer.tracing_config).mode == "Active"
+    condition     = one(aws_lambda_function.consumer[0].tracing_config).mode == "Active"
     error_message = "Traces are on."
   }
 
   assert {
-    condition     = length(aws_lambda_function.consumer.dead_letter_config) == 0 && length(aws_lambda_permission.invoker) == 0 && length(aws_lambda_event_source_mapping.stream) == 0
+    condition     = length(aws_lambda_function.consumer[0].dead_letter_config) == 0 && length(aws_lambda_permission.invoker) == 0 && length(aws_lambda_event_source_mapping.stream) == 0
     error_message = "Nothing but the queue invokes it."
   }
 
   assert {
-    condition     = aws_lambda_function.consumer.role == "arn:aws:iam::123456789012:role/orders-20250101000000000000000001"
+    condition     = aws_lambda_function.consumer[0].role == "arn:aws:iam::123456789012:role/orders-20250101000000000000000001"
     error_message = "The function has the module's role."
   }
 
   assert {
-    condition = one(aws_lambda_function.consumer.environment).variables == tomap({
+    condition = one(aws_lambda_function.consumer[0].environment).variables == tomap({
       IDEMPOTENCY_CONCURRENCY              = "1"
       IDEMPOTENCY_DEAD_LETTER_QUEUE_URL    = "https://sqs.eu-central-1.amazonaws.com/123456789012/orders-dead-letters"
       IDEMPOTENCY_LEASE_MARGIN_MILLIS      = "5000"
@@ -181,22 +181,22 @@ run "a_fifo_queue_has_a_fifo_dead_letter_queue" {
   }
 
   assert {
-    condition     = aws_sqs_queue.source.fifo_queue && aws_sqs_queue.dead_letter.fifo_queue && aws_sqs_queue.source.name == "orders.fifo" && aws_sqs_queue.dead_letter.name == "orders-dead-letters.fifo"
+    condition     = aws_sqs_queue.source[0].fifo_queue && aws_sqs_queue.dead_letter[0].fifo_queue && aws_sqs_queue.source[0].name == "orders.fifo" && aws_sqs_queue.dead_letter[0].name == "orders-dead-letters.fifo"
     error_message = "Both queues are FIFO, and so named."
   }
 
   assert {
-    condition     = !aws_sqs_queue.source.content_based_deduplication
+    condition     = !aws_sqs_queue.source[0].content_based_deduplication
     error_message = "Two messages of the same body are two, unless asked for otherwise."
   }
 
   assert {
-    condition     = one(jsondecode(aws_sqs_queue.source.policy).Statement).Resource == "arn:aws:sqs:eu-central-1:123456789012:orders.fifo" && jsondecode(aws_sqs_queue.dead_letter.redrive_allow_policy).sourceQueueArns == ["arn:aws:sqs:eu-central-1:123456789012:orders.fifo"]
+    condition     = one(jsondecode(aws_sqs_queue.source[0].policy).Statement).Resource == "arn:aws:sqs:eu-central-1:123456789012:orders.fifo" && jsondecode(aws_sqs_queue.dead_letter[0].redrive_allow_policy).sourceQueueArns == ["arn:aws:sqs:eu-central-1:123456789012:orders.fifo"]
     error_message = "The policies name the FIFO queues."
   }
 
   assert {
-    condition     = { for statement in jsondecode(aws_iam_role_policy.function.policy).Statement : statement.Sid => statement.Resource if strcontains(jsonencode(statement.Action), "sqs:") } == { HideBusyMessages = "arn:aws:sqs:eu-central-1:123456789012:orders.fifo", ReceiveMessages = "arn:aws:sqs:eu-central-1:123456789012:orders.fifo", SetMessagesAside = "arn:aws:sqs:eu-central-1:123456789012:orders-dead-letters.fifo" }
+    condition     = { for statement in jsondecode(aws_iam_role_policy.function[0].policy).Statement : statement.Sid => statement.Resource if strcontains(jsonencode(statement.Action), "sqs:") } == { HideBusyMessages = "arn:aws:sqs:eu-central-1:123456789012:orders.fifo", ReceiveMessages = "arn:aws:sqs:eu-central-1:123456789012:orders.fifo", SetMessagesAside = "arn:aws:sqs:eu-central-1:123456789012:orders-dead-letters.fifo" }
     error_message = "So does the role's policy."
   }
 }
@@ -209,7 +209,7 @@ run "sqs_may_drop_messages_of_the_same_body" {
   }
 
   assert {
-    condition     = aws_sqs_queue.source.content_based_deduplication && aws_sqs_queue.dead_letter.content_based_deduplication != true
+    condition     = aws_sqs_queue.source[0].content_based_deduplication && aws_sqs_queue.dead_letter[0].content_based_deduplication != true
     error_message = "In the queue only: what is set aside must arrive."
   }
 }
@@ -228,7 +228,7 @@ run "only_the_named_senders_may_send" {
   }
 
   assert {
-    condition = jsonencode(slice(jsondecode(aws_sqs_queue.source.policy).Statement, 1, 4)) == jsonencode([
+    condition = jsonencode(slice(jsondecode(aws_sqs_queue.source[0].policy).Statement, 1, 4)) == jsonencode([
       {
         Action    = "sqs:SendMessage"
         Condition = { ArnEquals = { "aws:SourceArn" = "arn:aws:sns:eu-central-1:123456789012:orders" } }
@@ -258,12 +258,12 @@ run "only_the_named_senders_may_send" {
   }
 
   assert {
-    condition     = jsondecode(aws_sqs_queue.source.policy).Statement[0].Sid == "OnlyOverTls" && jsondecode(aws_sqs_queue.source.policy).Statement[0].Effect == "Deny" && length(jsondecode(aws_sqs_queue.source.policy).Statement) == 4
+    condition     = jsondecode(aws_sqs_queue.source[0].policy).Statement[0].Sid == "OnlyOverTls" && jsondecode(aws_sqs_queue.source[0].policy).Statement[0].Effect == "Deny" && length(jsondecode(aws_sqs_queue.source[0].policy).Statement) == 4
     error_message = "What does not come over TLS stays denied, and nobody else is allowed."
   }
 
   assert {
-    condition     = length(jsondecode(aws_sqs_queue.dead_letter.policy).Statement) == 1
+    condition     = length(jsondecode(aws_sqs_queue.dead_letter[0].policy).Statement) == 1
     error_message = "Nobody may send to the dead-letter queue."
   }
 }
@@ -272,12 +272,10 @@ run "the_invokers_may_invoke_and_their_failed_events_are_kept" {
   command = plan
 
   variables {
-    function = {
-      invokers = {
-        bucket = { service = "s3", source_arn = "arn:aws:s3:::orders" }
-        rule   = { service = "events", source_arn = "arn:aws:events:eu-central-1:123456789012:rule/orders" }
-        topic  = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" }
-      }
+    invokers = {
+      bucket = { service = "s3", source_arn = "arn:aws:s3:::orders" }
+      rule   = { service = "events", source_arn = "arn:aws:events:eu-central-1:123456789012:rule/orders" }
+      topic  = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" }
     }
   }
 
@@ -291,7 +289,7 @@ run "the_invokers_may_invoke_and_their_failed_events_are_kept" {
   }
 
   assert {
-    condition     = one(aws_lambda_function.consumer.dead_letter_config).target_arn == "arn:aws:sqs:eu-central-1:123456789012:orders-dead-letters"
+    condition     = one(aws_lambda_function.consumer[0].dead_letter_config).target_arn == "arn:aws:sqs:eu-central-1:123456789012:orders-dead-letters"
     error_message = "Events that Lambda gives up on go to the dead-letter queue."
   }
 }
@@ -340,7 +338,7 @@ run "streams_have_finite_retries_and_a_failure_destination" {
   }
 
   assert {
-    condition = jsonencode([for statement in jsondecode(aws_iam_role_policy.function.policy).Statement : statement if strcontains(statement.Sid, "Stream") || strcontains(statement.Sid, "Discarded")]) == jsonencode([
+    condition = jsonencode([for statement in jsondecode(aws_iam_role_policy.function[0].policy).Statement : statement if strcontains(statement.Sid, "Stream") || strcontains(statement.Sid, "Discarded")]) == jsonencode([
       {
         Action   = ["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards", "kinesis:ListStreams", "kinesis:SubscribeToShard"]
         Effect   = "Allow"
@@ -429,17 +427,17 @@ run "a_streams_options_reach_its_mapping" {
   }
 
   assert {
-    condition     = [for statement in jsondecode(aws_iam_role_policy.function.policy).Statement : statement.Resource if statement.Sid == "ReadKinesisStreams"][0] == ["arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", "arn:aws:kinesis:eu-central-1:123456789012:stream/views", "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks/consumer/orders:1735689600"]
+    condition     = [for statement in jsondecode(aws_iam_role_policy.function[0].policy).Statement : statement.Resource if statement.Sid == "ReadKinesisStreams"][0] == ["arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", "arn:aws:kinesis:eu-central-1:123456789012:stream/views", "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks/consumer/orders:1735689600"]
     error_message = "Of a registered consumer the stream may be described, too."
   }
 
   assert {
-    condition     = [for statement in jsondecode(aws_iam_role_policy.function.policy).Statement : statement.Resource if statement.Sid == "TellQueuesOfDiscardedRecords"][0] == ["arn:aws:sqs:eu-central-1:123456789012:failed"] && !strcontains(aws_iam_role_policy.function.policy, "sns:")
+    condition     = [for statement in jsondecode(aws_iam_role_policy.function[0].policy).Statement : statement.Resource if statement.Sid == "TellQueuesOfDiscardedRecords"][0] == ["arn:aws:sqs:eu-central-1:123456789012:failed"] && !strcontains(aws_iam_role_policy.function[0].policy, "sns:")
     error_message = "A destination that two streams share is named once, and no topic's permission is granted without one."
   }
 
   assert {
-    condition     = one(aws_lambda_function.consumer.environment).variables["IDEMPOTENCY_RETENTION_SECONDS"] == "2160000"
+    condition     = one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_RETENTION_SECONDS"] == "2160000"
     error_message = "A record outlives seven days in the stream, 14 in the dead-letter queue and four in the queue."
   }
 
@@ -453,12 +451,12 @@ run "a_short_queues_records_outlive_the_events_that_lambda_keeps" {
   command = plan
 
   variables {
-    function = { invokers = { topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } } }
+    invokers = { topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } }
     queue    = { retention_seconds = 3600, dead_letter_retention_seconds = 7200 }
   }
 
   assert {
-    condition     = one(aws_lambda_function.consumer.environment).variables["IDEMPOTENCY_RETENTION_SECONDS"] == "32400"
+    condition     = one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_RETENTION_SECONDS"] == "32400"
     error_message = "6 hours of retries, 2 in the dead-letter queue and one in the queue."
   }
 }
@@ -467,17 +465,17 @@ run "the_mapping_reports_partial_failures" {
   command = plan
 
   assert {
-    condition     = one(aws_lambda_event_source_mapping.queue.function_response_types) == "ReportBatchItemFailures"
+    condition     = one(aws_lambda_event_source_mapping.queue[0].function_response_types) == "ReportBatchItemFailures"
     error_message = "Partial batch responses are on."
   }
 
   assert {
-    condition     = aws_lambda_event_source_mapping.queue.event_source_arn == "arn:aws:sqs:eu-central-1:123456789012:orders" && aws_lambda_event_source_mapping.queue.function_name == "arn:aws:lambda:eu-central-1:123456789012:function:orders"
+    condition     = aws_lambda_event_source_mapping.queue[0].event_source_arn == "arn:aws:sqs:eu-central-1:123456789012:orders" && aws_lambda_event_source_mapping.queue[0].function_name == "arn:aws:lambda:eu-central-1:123456789012:function:orders"
     error_message = "The mapping joins this queue and this function."
   }
 
   assert {
-    condition     = aws_lambda_event_source_mapping.queue.batch_size == 10 && aws_lambda_event_source_mapping.queue.maximum_batching_window_in_seconds == 0 && length(aws_lambda_event_source_mapping.queue.scaling_config) == 0
+    condition     = aws_lambda_event_source_mapping.queue[0].batch_size == 10 && aws_lambda_event_source_mapping.queue[0].maximum_batching_window_in_seconds == 0 && length(aws_lambda_event_source_mapping.queue[0].scaling_config) == 0
     error_message = "Ten messages, no waiting, no limit."
   }
 }
@@ -486,7 +484,7 @@ run "the_role_may_do_exactly_what_is_used" {
   command = plan
 
   assert {
-    condition = jsondecode(aws_iam_role_policy.function.policy) == {
+    condition = jsondecode(aws_iam_role_policy.function[0].policy) == {
       Version = "2012-10-17"
       Statement = [
         {
@@ -542,7 +540,7 @@ run "the_role_may_do_exactly_what_is_used" {
   }
 
   assert {
-    condition = jsondecode(aws_iam_role.function.assume_role_policy).Statement == [{
+    condition = jsondecode(aws_iam_role.function[0].assume_role_policy).Statement == [{
       Effect    = "Allow"
       Action    = "sts:AssumeRole"
       Principal = { Service = "lambda.amazonaws.com" }
@@ -566,7 +564,7 @@ run "the_users_code_gets_its_environment_and_permissions" {
   }
 
   assert {
-    condition     = one(aws_lambda_function.consumer.environment).variables["LEDGER_TABLE"] == "ledger" && one(aws_lambda_function.consumer.environment).variables["IDEMPOTENCY_NAMESPACE"] == "orders"
+    condition     = one(aws_lambda_function.consumer[0].environment).variables["LEDGER_TABLE"] == "ledger" && one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_NAMESPACE"] == "orders"
     error_message = "The user's variables stand beside the module's."
   }
 
@@ -579,7 +577,7 @@ run "the_users_code_gets_its_environment_and_permissions" {
   }
 
   assert {
-    condition     = one(aws_lambda_function.consumer.tracing_config).mode == "PassThrough" && !strcontains(aws_iam_role_policy.function.policy, "xray")
+    condition     = one(aws_lambda_function.consumer[0].tracing_config).mode == "PassThrough" && !strcontains(aws_iam_role_policy.function[0].policy, "xray")
     error_message = "Without tracing there is no permission for it."
   }
 }
@@ -593,17 +591,17 @@ run "the_visibility_timeout_is_six_timeouts_and_the_window" {
   }
 
   assert {
-    condition     = aws_sqs_queue.source.visibility_timeout_seconds == 380
+    condition     = aws_sqs_queue.source[0].visibility_timeout_seconds == 380
     error_message = "6 × 60 + 20."
   }
 
   assert {
-    condition     = aws_lambda_event_source_mapping.queue.batch_size == 100 && aws_lambda_event_source_mapping.queue.maximum_batching_window_in_seconds == 20
+    condition     = aws_lambda_event_source_mapping.queue[0].batch_size == 100 && aws_lambda_event_source_mapping.queue[0].maximum_batching_window_in_seconds == 20
     error_message = "Batch size and window reach the mapping."
   }
 
   assert {
-    condition     = one(aws_lambda_event_source_mapping.queue.scaling_config).maximum_concurrency == 5
+    condition     = one(aws_lambda_event_source_mapping.queue[0].scaling_config).maximum_concurrency == 5
     error_message = "So does the maximum concurrency."
   }
 }
@@ -617,12 +615,12 @@ run "the_visibility_timeout_outlasts_a_long_lease" {
   }
 
   assert {
-    condition     = aws_sqs_queue.source.visibility_timeout_seconds == 24
+    condition     = aws_sqs_queue.source[0].visibility_timeout_seconds == 24
     error_message = "The lease of 22.5 s and a second, rounded up, is above 6 × 3."
   }
 
   assert {
-    condition     = one(aws_lambda_function.consumer.environment).variables["IDEMPOTENCY_LEASE_MARGIN_MILLIS"] == "19500"
+    condition     = one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_LEASE_MARGIN_MILLIS"] == "19500"
     error_message = "The margin is passed in milliseconds."
   }
 }
@@ -646,12 +644,12 @@ run "every_limit_itself_is_accepted" {
   }
 
   assert {
-    condition     = aws_sqs_queue.source.visibility_timeout_seconds == 43200 && aws_sqs_queue.source.message_retention_seconds == 1209599
+    condition     = aws_sqs_queue.source[0].visibility_timeout_seconds == 43200 && aws_sqs_queue.source[0].message_retention_seconds == 1209599
     error_message = "The upper limits are valid."
   }
 
   assert {
-    condition     = one(aws_lambda_function.consumer.environment).variables["IDEMPOTENCY_MINIMUM_REMAINING_MILLIS"] == "899400" && one(aws_lambda_function.consumer.environment).variables["IDEMPOTENCY_CONCURRENCY"] == "100" && one(aws_lambda_function.consumer.environment).variables["IDEMPOTENCY_RETENTION_SECONDS"] == "1209599"
+    condition     = one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_MINIMUM_REMAINING_MILLIS"] == "899400" && one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_CONCURRENCY"] == "100" && one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_RETENTION_SECONDS"] == "1209599"
     error_message = "Given values replace the derived ones."
   }
 }
@@ -669,35 +667,35 @@ run "the_least_of_everything_is_accepted" {
   }
 
   assert {
-    condition     = aws_sqs_queue.source.visibility_timeout_seconds == 18 && one(aws_lambda_function.consumer.architectures) == "x86_64"
+    condition     = aws_sqs_queue.source[0].visibility_timeout_seconds == 18 && one(aws_lambda_function.consumer[0].architectures) == "x86_64"
     error_message = "The lower limits are valid."
   }
 
   assert {
-    condition     = one(aws_lambda_function.consumer.environment).variables["IDEMPOTENCY_LEASE_MARGIN_MILLIS"] == "100" && one(aws_lambda_function.consumer.environment).variables["IDEMPOTENCY_LOG_KEYS"] == "hashed" && one(aws_lambda_function.consumer.environment).variables["IDEMPOTENCY_KEY"] == "body.id"
+    condition     = one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_LEASE_MARGIN_MILLIS"] == "100" && one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_LOG_KEYS"] == "hashed" && one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_KEY"] == "body.id"
     error_message = "A tenth of a second is exactly 100 ms; key and log_keys reach the function."
   }
 
   assert {
-    condition     = one(aws_lambda_function.consumer.environment).variables["IDEMPOTENCY_MODE"] == "observe" && one(aws_lambda_function.consumer.environment).variables["IDEMPOTENCY_ON_INTERRUPTED"] == "park"
+    condition     = one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_MODE"] == "observe" && one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_ON_INTERRUPTED"] == "park"
     error_message = "So do mode and on_interrupted."
   }
 
   assert {
-    condition     = aws_dynamodb_table.records.deletion_protection_enabled && !one(aws_dynamodb_table.records.point_in_time_recovery).enabled
+    condition     = aws_dynamodb_table.records[0].deletion_protection_enabled && !one(aws_dynamodb_table.records[0].point_in_time_recovery).enabled
     error_message = "The table's switches reach it."
   }
 
   assert {
     condition = alltrue([
       for tags in [
-        aws_cloudwatch_log_group.function.tags,
-        aws_dynamodb_table.records.tags,
-        aws_iam_role.function.tags,
-        aws_lambda_event_source_mapping.queue.tags,
-        aws_lambda_function.consumer.tags,
-        aws_sqs_queue.dead_letter.tags,
-        aws_sqs_queue.source.tags,
+        aws_cloudwatch_log_group.function[0].tags,
+        aws_dynamodb_table.records[0].tags,
+        aws_iam_role.function[0].tags,
+        aws_lambda_event_source_mapping.queue[0].tags,
+        aws_lambda_function.consumer[0].tags,
+        aws_sqs_queue.dead_letter[0].tags,
+        aws_sqs_queue.source[0].tags,
       ] : tags == tomap({ team = "payments" })
     ])
     error_message = "Everything that takes tags has them."
@@ -712,7 +710,7 @@ run "the_longest_name_fits_everything" {
   }
 
   assert {
-    condition     = length(aws_lambda_function.consumer.function_name) == 64 && length(aws_sqs_queue.dead_letter.name) <= 80 && length(aws_iam_role.function.name_prefix) <= 38
+    condition     = length(aws_lambda_function.consumer[0].function_name) == 64 && length(aws_sqs_queue.dead_letter[0].name) <= 80 && length(aws_iam_role.function[0].name_prefix) <= 38
     error_message = "A name of 64 characters stays within the limits of functions, queues and role prefixes."
   }
 }
@@ -726,7 +724,7 @@ run "the_longest_name_of_a_fifo_queue_fits_too" {
   }
 
   assert {
-    condition     = length(aws_sqs_queue.dead_letter.name) == 80
+    condition     = length(aws_sqs_queue.dead_letter[0].name) == 80
     error_message = "A name of 62 characters, -dead-letters and .fifo are what SQS takes."
   }
 }
@@ -737,15 +735,15 @@ run "null_objects_mean_their_defaults" {
   variables {
     function    = null
     idempotency = null
+    invokers    = null
     logs        = null
-    queue       = null
     streams     = null
     table       = null
     tags        = null
   }
 
   assert {
-    condition     = aws_sqs_queue.source.visibility_timeout_seconds == 180
+    condition     = aws_sqs_queue.source[0].visibility_timeout_seconds == 180
     error_message = "6 × 30 s, as without the arguments."
   }
 }
@@ -766,17 +764,17 @@ run "a_zip_of_ones_own_is_deployed_as_it_is" {
   }
 
   assert {
-    condition     = aws_lambda_function.consumer.filename == run.a_zip.filename && aws_lambda_function.consumer.source_code_hash == filebase64sha256(run.a_zip.filename)
+    condition     = aws_lambda_function.consumer[0].filename == run.a_zip.filename && aws_lambda_function.consumer[0].source_code_hash == filebase64sha256(run.a_zip.filename)
     error_message = "The zip is deployed, and a new zip is a new hash."
   }
 
   assert {
-    condition     = length(terraform_data.package) == 0 && aws_lambda_function.consumer.handler == "shop.consumer.handler"
+    condition     = length(terraform_data.package) == 0 && aws_lambda_function.consumer[0].handler == "shop.consumer.handler"
     error_message = "Nothing is packed."
   }
 
   assert {
-    condition     = !contains(keys(one(aws_lambda_function.consumer.environment).variables), "IDEMPOTENCY_PROCESSOR")
+    condition     = !contains(keys(one(aws_lambda_function.consumer[0].environment).variables), "IDEMPOTENCY_PROCESSOR")
     error_message = "A handler of one's own needs no processor."
   }
 }
@@ -804,6 +802,7 @@ run "the_outputs_are_whole" {
       name           = "orders"
       role_arn       = "arn:aws:iam::123456789012:role/orders-20250101000000000000000001"
       role_name      = "orders-20250101000000000000000001"
+      target_arn     = "arn:aws:lambda:eu-central-1:123456789012:function:orders"
     }
     error_message = "The function's output names its role and log group."
   }

@@ -50,7 +50,7 @@ run "a_name_of_65_characters" {
   }
 }
 
-# says: code names neither source_dir nor filename; it takes exactly one.
+# says: code names 0 sources; it takes exactly one.
 run "code_from_nowhere" {
   command         = plan
   expect_failures = [var.code]
@@ -60,7 +60,7 @@ run "code_from_nowhere" {
   }
 }
 
-# says: code names source_dir and filename; it takes exactly one.
+# says: code names 2 sources; it takes exactly one.
 run "code_from_two_places" {
   command         = plan
   expect_failures = [var.code]
@@ -260,43 +260,43 @@ run "a_handler_of_129_characters" {
   }
 }
 
-# says: function.invokers has the names ["the topic"]; Lambda takes 1 to 100 letters, digits, - and _.
+# says: invokers has the names ["the topic"]; Lambda takes 1 to 100 letters, digits, - and _.
 run "an_invoker_name_with_a_space" {
   command         = plan
-  expect_failures = [var.function]
+  expect_failures = [var.invokers]
 
   variables {
-    function = { invokers = { "the topic" = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } } }
+    invokers = { "the topic" = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } }
   }
 }
 
-# says: function.invokers has the services ["apigateway"], not events, s3, sns.
+# says: invokers has the services ["apigateway"], not events, s3, sns.
 run "an_invoker_of_another_service" {
   command         = plan
-  expect_failures = [var.function]
+  expect_failures = [var.invokers]
 
   variables {
-    function = { invokers = { api = { service = "apigateway", source_arn = "arn:aws:execute-api:eu-central-1:123456789012:api" } } }
+    invokers = { api = { service = "apigateway", source_arn = "arn:aws:execute-api:eu-central-1:123456789012:api" } }
   }
 }
 
-# says: function.invokers has the source_arns ["arn:aws:events:eu-central-1:123456789012:event-bus/default"], which are not of their services.
+# says: invokers has the source_arns ["arn:aws:events:eu-central-1:123456789012:event-bus/default"], which are not of their services.
 run "an_invoker_that_is_a_bus_and_no_rule" {
   command         = plan
-  expect_failures = [var.function]
+  expect_failures = [var.invokers]
 
   variables {
-    function = { invokers = { rule = { service = "events", source_arn = "arn:aws:events:eu-central-1:123456789012:event-bus/default" } } }
+    invokers = { rule = { service = "events", source_arn = "arn:aws:events:eu-central-1:123456789012:event-bus/default" } }
   }
 }
 
-# says: function.invokers is not empty (topic) and queue.fifo = true
+# says: invokers is not empty (topic) and the queue is FIFO
 run "an_invoker_beside_a_fifo_queue" {
   command         = plan
   expect_failures = [aws_lambda_function.consumer]
 
   variables {
-    function = { invokers = { topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } } }
+    invokers = { topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } }
     queue    = { fifo = true }
   }
 }
@@ -524,7 +524,7 @@ run "no_minimum_remaining" {
 # says: idempotency.minimum_remaining_seconds = 29.5 plus the reserve of 0.5 is not below function.timeout_seconds = 30 (seconds)
 run "a_minimum_remaining_that_leaves_no_time" {
   command         = plan
-  expect_failures = [aws_lambda_function.consumer]
+  expect_failures = [output.function]
 
   variables {
     idempotency = { minimum_remaining_seconds = 29.5 }
@@ -584,7 +584,7 @@ run "a_fraction_of_a_retention" {
 # says: idempotency.retention_seconds = 345599 is below queue.retention_seconds = 345600
 run "a_retention_below_the_queues" {
   command         = plan
-  expect_failures = [aws_dynamodb_table.records]
+  expect_failures = [output.environment]
 
   variables {
     idempotency = { retention_seconds = 345599 }
@@ -594,7 +594,7 @@ run "a_retention_below_the_queues" {
 # says: idempotency.retention_seconds = 86399 is below the longest maximum_record_age_seconds of streams = 86400
 run "a_retention_below_a_streams" {
   command         = plan
-  expect_failures = [aws_dynamodb_table.records]
+  expect_failures = [output.environment]
 
   variables {
     idempotency = { retention_seconds = 86399 }
@@ -603,13 +603,13 @@ run "a_retention_below_a_streams" {
   }
 }
 
-# says: idempotency.retention_seconds = 21599 is below 21600, and function.invokers is not empty
+# says: idempotency.retention_seconds = 21599 is below 21600, and invokers is not empty
 run "a_retention_below_lambdas_retries" {
   command         = plan
-  expect_failures = [aws_dynamodb_table.records]
+  expect_failures = [output.environment]
 
   variables {
-    function    = { invokers = { topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } } }
+    invokers    = { topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } }
     idempotency = { retention_seconds = 21599 }
     queue       = { retention_seconds = 3600 }
   }
@@ -618,7 +618,7 @@ run "a_retention_below_lambdas_retries" {
 # says: queue.visibility_timeout_seconds = 23 is not above function.timeout_seconds + idempotency.lease_margin_seconds = 23 (seconds), the longest lease
 run "a_lease_that_outlives_the_visibility_timeout" {
   command         = plan
-  expect_failures = [aws_sqs_queue.source]
+  expect_failures = [aws_lambda_event_source_mapping.queue]
 
   variables {
     idempotency = { lease_margin_seconds = 20 }
@@ -707,7 +707,7 @@ run "a_fraction_of_a_batching_window" {
   }
 }
 
-# says: queue.batching_window_seconds = 1 and queue.fifo = true: Lambda takes no batching window for a FIFO queue
+# says: queue.batching_window_seconds = 1 and a FIFO queue: Lambda takes no batching window for one
 run "a_fifo_queue_with_a_batching_window" {
   command         = plan
   expect_failures = [var.queue]
@@ -858,10 +858,10 @@ run "a_fraction_of_a_queue_retention" {
   }
 }
 
-# says: queue.retention_seconds = 900 is not above queue.max_receive_count × visibility timeout = 5 × 180 (seconds)
+# says: queue.retention_seconds = 900 is not above queue.delay_seconds + queue.max_receive_count × visibility timeout = 0 + 5 × 180 (seconds)
 run "a_retention_that_ends_before_the_last_receive" {
   command         = plan
-  expect_failures = [aws_sqs_queue.source]
+  expect_failures = [aws_lambda_event_source_mapping.queue]
 
   variables {
     queue = { retention_seconds = 900 }
@@ -921,7 +921,7 @@ run "a_fraction_of_a_visibility_timeout" {
 # says: queue.visibility_timeout_seconds = 189 is below 6 × function.timeout_seconds + queue.batching_window_seconds = 190 (seconds)
 run "a_visibility_timeout_below_six_timeouts_and_the_window" {
   command         = plan
-  expect_failures = [aws_sqs_queue.source]
+  expect_failures = [aws_lambda_event_source_mapping.queue]
 
   variables {
     queue = { visibility_timeout_seconds = 189, batching_window_seconds = 10 }
@@ -1215,5 +1215,675 @@ run "a_start_yesterday" {
 
   variables {
     streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", starting_position = "AT_TIMESTAMP", starting_position_timestamp = "yesterday" } }
+  }
+}
+
+# says: code is null, and a function that the module creates needs it.
+run "no_code" {
+  command         = plan
+  expect_failures = [aws_lambda_function.consumer]
+
+  variables {
+    code      = null
+    processor = null
+    function  = { handler = "orders.handler" }
+  }
+}
+
+# says: code is set beside function.existing, whose code is its own.
+run "code_beside_a_brought_function" {
+  command         = plan
+  expect_failures = [output.function]
+
+  variables {
+    function = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:worker", timeout_seconds = 30 } }
+  }
+}
+
+# says: code names 2 sources; it takes exactly one.
+run "an_image_beside_a_zip" {
+  command         = plan
+  expect_failures = [var.code]
+
+  variables {
+    code = { image_uri = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/orders:1", s3 = { bucket = "artefacts", key = "orders.zip" } }
+  }
+}
+
+# says: function.alias = "1" is not 1 to 128 letters, digits, - and _, not only digits.
+run "an_alias_of_digits" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    function = { alias = "1" }
+  }
+}
+
+# says: function.alias = "a0000
+run "an_alias_of_129_characters" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    function = { alias = format("a%0128d", 0) }
+  }
+}
+
+# says: function.ephemeral_storage_mb = 511 is not a whole number from 512 to 10240 (MB).
+run "too_little_storage" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    function = { ephemeral_storage_mb = 511 }
+  }
+}
+
+# says: function.ephemeral_storage_mb = 10241 is not a whole number from 512 to 10240 (MB).
+run "too_much_storage" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    function = { ephemeral_storage_mb = 10241 }
+  }
+}
+
+# says: function.existing.arn = "worker" is not the ARN of a function or of its alias.
+run "a_brought_function_by_name" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    code     = null
+    function = { existing = { arn = "worker", timeout_seconds = 30 } }
+  }
+}
+
+# says: function.existing.timeout_seconds = 2 is not a whole number from 3 to 900 (seconds).
+run "a_brought_function_of_2_seconds" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    code     = null
+    function = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:worker", timeout_seconds = 2 } }
+  }
+}
+
+# says: function.existing stands beside function.environment, function.memory_mb, which only a function that the module creates takes.
+run "settings_beside_a_brought_function" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    code     = null
+    function = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:worker", timeout_seconds = 30 }, environment = { LEDGER = "x" }, memory_mb = 512 }
+  }
+}
+
+# says: function.layers has 6 layers; Lambda takes 5.
+run "six_layers" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    function = { layers = [for number in range(6) : "arn:aws:lambda:eu-central-1:123456789012:layer:deps:${number}"] }
+  }
+}
+
+# says: function.layers has ["arn:aws:lambda:eu-central-1:123456789012:layer:deps"], not ARNs of layer versions.
+run "a_layer_without_its_version" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    function = { layers = ["arn:aws:lambda:eu-central-1:123456789012:layer:deps"] }
+  }
+}
+
+# says: function.layers has 1 layers beside code.image_uri; Lambda adds none to an image.
+run "layers_of_an_image" {
+  command         = plan
+  expect_failures = [aws_lambda_function.consumer]
+
+  variables {
+    code     = { image_uri = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/orders:1" }
+    function = { layers = ["arn:aws:lambda:eu-central-1:123456789012:layer:deps:1"] }
+  }
+}
+
+# says: function.name = "orders.v2" is not 1 to 64 letters, digits, - and _.
+run "a_function_name_with_a_dot" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    function = { name = "orders.v2" }
+  }
+}
+
+# says: function.permissions_boundary_arn = "arn:aws:iam::123456789012:role/boundary" is not the ARN of an IAM policy.
+run "a_boundary_that_is_a_role" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    function = { permissions_boundary_arn = "arn:aws:iam::123456789012:role/boundary" }
+  }
+}
+
+# says: function.reserved_concurrency = -1 is not a whole number of at least 0 (instances).
+run "less_than_no_concurrency" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    function = { reserved_concurrency = -1 }
+  }
+}
+
+# says: function.vpc.security_group_ids has 0 groups, not 1 to 5.
+run "a_vpc_without_a_security_group" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    function = { vpc = { security_group_ids = [], subnet_ids = ["subnet-1"] } }
+  }
+}
+
+# says: function.vpc.subnet_ids has 0 subnets, not 1 to 16.
+run "a_vpc_without_a_subnet" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    function = { vpc = { security_group_ids = ["sg-1"], subnet_ids = [] } }
+  }
+}
+
+# says: invokers is not empty (topic) beside function.existing: the module cannot set its dead-letter config
+run "invokers_of_a_brought_function" {
+  command         = plan
+  expect_failures = [output.function]
+
+  variables {
+    code     = null
+    function = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:worker", timeout_seconds = 30 } }
+    invokers = { topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } }
+  }
+}
+
+# says: kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:alias/orders" is not the ARN of a KMS key
+run "a_key_by_its_alias" {
+  command         = plan
+  expect_failures = [var.kms_key_arn]
+
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:alias/orders"
+  }
+}
+
+# says: queue.deduplication_scope = "group" is not one of queue, messageGroup.
+run "an_unknown_deduplication_scope" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { fifo = true, deduplication_scope = "group" }
+  }
+}
+
+# says: queue.deduplication_scope = "queue" and queue.fifo = false: only a FIFO queue deduplicates.
+run "a_deduplication_scope_without_fifo" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { deduplication_scope = "queue" }
+  }
+}
+
+# says: queue.delay_seconds = 901 is not a whole number from 0 to 900 (seconds).
+run "a_delay_of_901_seconds" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { delay_seconds = 901 }
+  }
+}
+
+# says: queue.existing.arn = "jobs" is not the ARN of an SQS queue.
+run "a_brought_queue_by_name" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { existing = { arn = "jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", retention_seconds = 1209600 }, max_receive_count = 5, retention_seconds = 345600, visibility_timeout_seconds = 180 } }
+  }
+}
+
+# says: queue.existing.dead_letter_queue.arn = "jobs-failed" is not the ARN of an SQS queue.
+run "a_brought_dead_letter_queue_by_name" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", retention_seconds = 1209600 }, max_receive_count = 5, retention_seconds = 345600, visibility_timeout_seconds = 180 } }
+  }
+}
+
+# says: queue.existing.arn = "arn:aws:sqs:eu-central-1:123456789012:jobs.fifo" and queue.existing.dead_letter_queue.arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed" are not of one kind
+run "a_brought_fifo_queue_with_a_standard_dead_letter_queue" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs.fifo", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", retention_seconds = 1209600 }, max_receive_count = 5, retention_seconds = 345600, visibility_timeout_seconds = 180 } }
+  }
+}
+
+# says: queue.existing.dead_letter_queue.url = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed" is not the URL of a queue.
+run "an_arn_for_the_url" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", retention_seconds = 1209600 }, max_receive_count = 5, retention_seconds = 345600, visibility_timeout_seconds = 180 } }
+  }
+}
+
+# says: queue.existing.dead_letter_queue.retention_seconds = 345600 is not above queue.existing.retention_seconds = 345600
+run "a_brought_dead_letter_queue_that_forgets_first" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", retention_seconds = 345600 }, max_receive_count = 5, retention_seconds = 345600, visibility_timeout_seconds = 180 } }
+  }
+}
+
+# says: queue.existing.kms_key_arn = "alias/jobs" is not the ARN of a KMS key.
+run "a_brought_queues_key_by_its_alias" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", retention_seconds = 1209600 }, kms_key_arn = "alias/jobs", max_receive_count = 5, retention_seconds = 345600, visibility_timeout_seconds = 180 } }
+  }
+}
+
+# says: queue.existing.max_receive_count = 2 is not a whole number of at least 3
+run "a_brought_queue_of_two_receives" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", retention_seconds = 1209600 }, max_receive_count = 2, retention_seconds = 345600, visibility_timeout_seconds = 180 } }
+  }
+}
+
+# says: queue.existing.retention_seconds = 59 is not a whole number from 60 to 1209600 (seconds, 14 days).
+run "a_brought_queue_that_keeps_59_seconds" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", retention_seconds = 1209600 }, max_receive_count = 5, retention_seconds = 59, visibility_timeout_seconds = 180 } }
+  }
+}
+
+# says: queue.existing.visibility_timeout_seconds = 43201 is not a whole number of at most 43200 (seconds, 12 hours)
+run "a_brought_queue_that_hides_too_long" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", retention_seconds = 1209600 }, max_receive_count = 5, retention_seconds = 345600, visibility_timeout_seconds = 43201 } }
+  }
+}
+
+# says: queue.existing.visibility_timeout_seconds = 100 is below 6 × function.timeout_seconds + queue.batching_window_seconds = 180 (seconds)
+run "a_brought_queue_that_hides_too_short" {
+  command         = plan
+  expect_failures = [aws_lambda_event_source_mapping.queue]
+
+  variables {
+    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", retention_seconds = 1209600 }, max_receive_count = 5, retention_seconds = 345600, visibility_timeout_seconds = 100 } }
+  }
+}
+
+# says: queue.existing stands beside queue.delay_seconds, queue.fifo, which only a queue that the module creates takes.
+run "settings_beside_a_brought_queue" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", retention_seconds = 1209600 }, max_receive_count = 5, retention_seconds = 345600, visibility_timeout_seconds = 180 }, delay_seconds = 1, fifo = true }
+  }
+}
+
+# says: queue.batching_window_seconds = 1 and a FIFO queue: Lambda takes no batching window for one
+run "a_window_for_a_brought_fifo_queue" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs.fifo", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed.fifo", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", retention_seconds = 1209600 }, max_receive_count = 5, retention_seconds = 345600, visibility_timeout_seconds = 300 }, batching_window_seconds = 1 }
+  }
+}
+
+# says: queue.fifo_throughput_limit = "perGroup" is not one of perQueue, perMessageGroupId.
+run "an_unknown_throughput_limit" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { fifo = true, fifo_throughput_limit = "perGroup" }
+  }
+}
+
+# says: queue.fifo_throughput_limit = "perQueue" and queue.fifo = false: a standard queue has no such limit.
+run "a_throughput_limit_without_fifo" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { fifo_throughput_limit = "perQueue" }
+  }
+}
+
+# says: queue.fifo_throughput_limit = "perMessageGroupId" with queue.deduplication_scope = "queue": SQS takes that limit only with messageGroup.
+run "high_throughput_with_the_queues_scope" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { fifo = true, fifo_throughput_limit = "perMessageGroupId" }
+  }
+}
+
+# says: queue.filters has ["body.kind"], not JSON objects.
+run "a_queue_filter_that_is_no_json" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { filters = ["body.kind"] }
+  }
+}
+
+# says: queue.maximum_message_bytes = 1048576 is not a whole number from 1024 to 262144 (bytes, 256 KiB).
+run "messages_of_1_mib" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { maximum_message_bytes = 1048576 }
+  }
+}
+
+# says: queue.policy_statements has the effects ["allow"], not Allow or Deny.
+run "an_unknown_effect" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { policy_statements = [{ effect = "allow", principals = { AWS = ["arn:aws:iam::123456789012:root"] }, actions = ["sqs:SendMessage"] }] }
+  }
+}
+
+# says: queue.policy_statements has the actions [["sns:Publish"]]; a queue's policy takes at least one, all of SQS.
+run "an_action_of_another_service" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { policy_statements = [{ principals = { AWS = ["arn:aws:iam::123456789012:root"] }, actions = ["sns:Publish"] }] }
+  }
+}
+
+# says: queue.policy_statements allows everyone ("*") without a condition (number 1).
+run "everyone_may_send" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { policy_statements = [{ principals = { AWS = ["*"] }, actions = ["sqs:SendMessage"] }] }
+  }
+}
+
+# says: queue.policy_statements has principals of the types ["*"], not only AWS, CanonicalUser, Federated and Service.
+run "a_principal_of_no_type" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { policy_statements = [{ principals = { "*" = ["arn:aws:iam::123456789012:root"] }, actions = ["sqs:SendMessage"] }] }
+  }
+}
+
+# says: queue.policy_statements has a statement without principals (number 1); each says of whom it speaks.
+run "nobody_may_send" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { policy_statements = [{ principals = {}, actions = ["sqs:SendMessage"] }] }
+  }
+}
+
+# says: queue.policy_statements has the sids ["OnlyOverTls"]; they are letters and digits, and OnlyOverTls and what starts with From are the module's.
+run "a_sid_of_the_modules" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { policy_statements = [{ sid = "OnlyOverTls", principals = { AWS = ["arn:aws:iam::123456789012:root"] }, actions = ["sqs:SendMessage"] }] }
+  }
+}
+
+# says: queue.policy_statements repeats a sid: ["Send","Send"]; a policy takes each only once.
+run "one_sid_for_two_senders" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { policy_statements = [for user in ["a", "b"] : { sid = "Send", principals = { AWS = ["arn:aws:iam::123456789012:user/${user}"] }, actions = ["sqs:SendMessage"] }] }
+  }
+}
+
+# says: queue.receive_wait_seconds = 21 is not a whole number from 0 to 20 (seconds).
+run "a_wait_of_21_seconds" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { receive_wait_seconds = 21 }
+  }
+}
+
+# says: queue.maximum_concurrency = 11 is above function.reserved_concurrency = 10
+run "more_concurrency_than_is_reserved" {
+  command         = plan
+  expect_failures = [aws_lambda_event_source_mapping.queue]
+
+  variables {
+    queue    = { maximum_concurrency = 11 }
+    function = { reserved_concurrency = 10 }
+  }
+}
+
+# says: queue.retention_seconds = 1500 is not above queue.delay_seconds + queue.max_receive_count × visibility timeout = 600 + 5 × 180 (seconds)
+run "a_delay_that_outlasts_the_queue" {
+  command         = plan
+  expect_failures = [aws_lambda_event_source_mapping.queue]
+
+  variables {
+    queue = { retention_seconds = 1500, delay_seconds = 600 }
+  }
+}
+
+# says: streams.clicks.failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:orders" is the module's own queue
+run "the_modules_own_queue_as_failure_destination" {
+  command         = plan
+  expect_failures = [aws_lambda_event_source_mapping.stream]
+
+  variables {
+    table   = { existing = { arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/claims" } }
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:orders" } }
+  }
+}
+
+# says: streams.clicks.kms_key_arn = "alias/clicks" is not the ARN of a KMS key.
+run "a_streams_key_by_its_alias" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", kms_key_arn = "alias/clicks" } }
+  }
+}
+
+# says: table.class = "GLACIER" is not one of STANDARD, STANDARD_INFREQUENT_ACCESS.
+run "an_unknown_class" {
+  command         = plan
+  expect_failures = [var.table]
+
+  variables {
+    table = { class = "GLACIER" }
+  }
+}
+
+# says: table.existing.arn = "claims" is not the ARN of a DynamoDB table.
+run "a_brought_table_by_name" {
+  command         = plan
+  expect_failures = [var.table]
+
+  variables {
+    table = { existing = { arn = "claims" } }
+  }
+}
+
+# says: table.existing.kms_key_arn = "alias/claims" is not the ARN of a KMS key.
+run "a_brought_tables_key_by_its_alias" {
+  command         = plan
+  expect_failures = [var.table]
+
+  variables {
+    table = { existing = { arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/claims", kms_key_arn = "alias/claims" } }
+  }
+}
+
+# says: table.existing stands beside table.deletion_protection, table.shared, which only a table that the module creates takes.
+run "settings_beside_a_brought_table" {
+  command         = plan
+  expect_failures = [var.table]
+
+  variables {
+    table = { existing = { arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/claims" }, deletion_protection = true, shared = true }
+  }
+}
+
+# says: table.maximum_read_units = 0.5 or table.maximum_write_units = null is not a whole number of at least 1.
+run "half_a_read_unit" {
+  command         = plan
+  expect_failures = [var.table]
+
+  variables {
+    table = { maximum_read_units = 0.5 }
+  }
+}
+
+# says: table.provisioned stands beside table.maximum_read_units or table.maximum_write_units
+run "a_limit_for_a_provisioned_table" {
+  command         = plan
+  expect_failures = [var.table]
+
+  variables {
+    table = { provisioned = { read_units = 5, write_units = 5 }, maximum_write_units = 5 }
+  }
+}
+
+# says: table.provisioned has {"read_units":5,"write_units":0}, not whole numbers of at least 1.
+run "no_write_units" {
+  command         = plan
+  expect_failures = [var.table]
+
+  variables {
+    table = { provisioned = { read_units = 5, write_units = 0 } }
+  }
+}
+
+# says: alarms.actions and alarms.ok_actions have ["pager",null], which are not ARNs.
+run "an_alarm_action_that_is_no_arn" {
+  command         = plan
+  expect_failures = [var.alarms]
+
+  variables {
+    alarms = { actions = ["arn:aws:sns:eu-central-1:123456789012:alarms", "pager"], ok_actions = [null] }
+  }
+}
+
+# says: alarms.actions has 6 ARNs and alarms.ok_actions 0; CloudWatch takes 5 of each.
+run "six_alarm_actions" {
+  command         = plan
+  expect_failures = [var.alarms]
+
+  variables {
+    alarms = { actions = [for number in range(6) : "arn:aws:sns:eu-central-1:123456789012:alarms-${number}"] }
+  }
+}
+
+# says: alarms.ok_actions has 1 ARNs and alarms.actions none: nobody would be told that an alarm has begun
+run "alarms_that_only_tell_that_they_are_over" {
+  command         = plan
+  expect_failures = [var.alarms]
+
+  variables {
+    alarms = { ok_actions = ["arn:aws:sns:eu-central-1:123456789012:alarms"] }
+  }
+}
+
+# says: alarms.duration_percent = 101 is above 100 (% of function.timeout_seconds)
+run "an_alarm_above_the_timeout" {
+  command         = plan
+  expect_failures = [var.alarms]
+
+  variables {
+    alarms = { duration_percent = 101 }
+  }
+}
+
+# says: alarms.except has ["latency"], not only dead_letters, duration, errors,
+run "an_unknown_alarm" {
+  command         = plan
+  expect_failures = [var.alarms]
+
+  variables {
+    alarms = { except = ["errors", "latency"] }
+  }
+}
+
+# says: alarms.except names all 9 alarms, so none is left.
+run "alarms_without_an_alarm" {
+  command         = plan
+  expect_failures = [var.alarms]
+
+  variables {
+    alarms = { except = ["dead_letters", "duration", "errors", "lost_leases", "message_age", "parked", "table_throttles", "takeovers", "throttles"] }
+  }
+}
+
+# says: alarms.errors = 0, alarms.message_age_seconds = -1 is not more than 0: the alarm would ring without a cause.
+run "alarms_that_always_ring" {
+  command         = plan
+  expect_failures = [var.alarms]
+
+  variables {
+    alarms = { errors = 0, message_age_seconds = -1 }
   }
 }

@@ -4,9 +4,12 @@ module "charges" {
   name = var.name
   code = { source_dir = "${path.module}/src" }
 
+  # It is invoked directly. What fails to the end of Lambda's retries is kept in a dead-letter queue.
+  queue    = null
+  invokers = { orders = { service = "events", source_arn = aws_cloudwatch_event_rule.orders.arn } }
+
   function = {
     handler           = "orders.handler"
-    invokers          = { orders = { service = "events", source_arn = aws_cloudwatch_event_rule.orders.arn } }
     environment       = { LEDGER_TABLE = aws_dynamodb_table.ledger.name }
     policy_statements = [{ actions = ["dynamodb:PutItem"], resources = [aws_dynamodb_table.ledger.arn] }]
   }
@@ -23,7 +26,7 @@ resource "aws_cloudwatch_event_rule" "orders" {
 
 resource "aws_cloudwatch_event_target" "orders" {
   rule = aws_cloudwatch_event_rule.orders.name
-  arn  = module.charges.function.arn
+  arn  = module.charges.function.target_arn
 }
 
 # Stands for the card processor: one row per charge, whoever asks for it and how often.

@@ -241,9 +241,9 @@ def test_every_source() -> None:
 
 
 def test_every_example() -> None:
-    """Every example is a scenario of the demo, and the README leads to it."""
+    """Every example but `complete` is a scenario of the demo, and the README leads to all."""
     examples = {path.parent.name for path in (ROOT / "examples").glob("*/main.tf")}
-    assert set(SCENARIOS) == examples
+    assert set(SCENARIOS) == examples - {"complete"}
     scenarios = [re.findall(r"`([\w-]+)`", row[0])[0] for row in table("`SCENARIO`")]
     assert scenarios == list(SCENARIOS)
     assert set(re.findall(r"\(examples/([\w-]+)/\)", README)) == examples
@@ -252,16 +252,24 @@ def test_every_example() -> None:
 @pytest.mark.terraform
 @pytest.mark.emulator
 def test_stack(tmp_path: Path, emulator: Emulator, account: str) -> None:
-    """The module block of the README plans, in a directory beside the repository, 9 resources."""
+    """The README's module block has six lines and plans 9 resources; a seventh names the key."""
     beside = tmp_path / "terraform-aws-idempotent-lambda"
     shutil.copytree(ROOT, beside, ignore=shutil.ignore_patterns(".*", "build", "tests"))
     stack = tmp_path / "stack"
     (stack / "src").mkdir(parents=True)
     (stack / "src" / "orders.py").write_text(snippet("python", PROCESSOR))
-    (stack / "main.tf").write_text(snippet("hcl"))
+    block, further = snippet("hcl", "module"), snippet("hcl", "idempotency =")
+    (module,) = re.findall(r"^module .*?^}$", block, re.DOTALL | re.MULTILINE)
+    assert len(module.splitlines()) == 6
+    (stack / "main.tf").write_text(block)
     terraform = Terraform(directory=stack, environment=environment(emulator.environment(account)))
     terraform.init()
     assert "Plan: 9 to add" in terraform.run("plan", "-input=false")
+    (stack / "main.tf").write_text(block.replace(module, f"{module[:-1]}{further}}}"))
+    (stack / "shown.tf").write_text('output "shown" {\n  value = module.orders.environment\n}\n')
+    planned = terraform.run("plan", "-input=false", "-no-color")
+    assert "Plan: 9 to add" in planned
+    assert re.search(r'\+ IDEMPOTENCY_KEY += "body.order_id"', planned)
 
 
 def test_costs() -> None:

@@ -134,7 +134,7 @@ def test_from_apply_to_destroy(tmp_path: Path, emulator: Emulator, account: str)
     code.write_text(
         code.read_text().replace('"currency": {', '"edited": {"S": "yes"}, "currency": {')
     )
-    assert changes(terraform) == {"module.orders.aws_lambda_function.consumer": ["update"]}
+    assert changes(terraform) == {"module.orders.aws_lambda_function.consumer[0]": ["update"]}
     terraform.run("apply", "-input=false", "tfplan")
     assert not terraform.plan(), "the plan after a code edit is not empty"
     stack.send(order("after-the-edit"), order(ORDERS[0]))

@@ -1,5 +1,5 @@
 # What AWS would answer, known already at plan: the module reads partition, region and account from the
-# log group's ARN, and tests compare whole policies.
+# table's ARN, and tests compare whole policies.
 
 mock_resource "aws_cloudwatch_log_group" {
   override_during = plan
@@ -24,6 +24,13 @@ mock_resource "aws_iam_role" {
   }
 }
 
+mock_resource "aws_lambda_alias" {
+  override_during = plan
+  defaults = {
+    arn = "arn:aws:lambda:eu-central-1:123456789012:function:orders:live"
+  }
+}
+
 mock_resource "aws_lambda_event_source_mapping" {
   override_during = plan
   defaults = {
@@ -35,7 +42,8 @@ mock_resource "aws_lambda_event_source_mapping" {
 mock_resource "aws_lambda_function" {
   override_during = plan
   defaults = {
-    arn = "arn:aws:lambda:eu-central-1:123456789012:function:orders"
+    arn     = "arn:aws:lambda:eu-central-1:123456789012:function:orders"
+    version = "7"
   }
 }
 

@@ -113,17 +113,17 @@ def actions(method: str, parameters: Mapping[str, Any]) -> set[str]:
 
 def test_the_environment() -> None:
     """The names that function.tf sets are those that settings.py reads."""
-    block = found(r"^  settings = {\n((?:    .*\n)+)  }")
+    blocks = (found(rf"^  {each} = {{\n((?:    .*\n)+)  }}") for each in ("settings", "addresses"))
     environment = RecordedEnvironment()
     with pytest.raises(settings.InvalidSettingsError):
         settings.Settings.from_environment(environment)
-    assert environment.asked == set(re.findall(r"^ +(\w+) +=", block, re.MULTILINE))
+    assert environment.asked == set(re.findall(r"^ +(\w+) +=", "".join(blocks), re.MULTILINE))
 
 
 def test_the_iam_actions(calls: list[tuple[str, dict[str, Any]]]) -> None:
     """The role may make exactly the calls on the table of records that the store makes."""
     made = set().union(*(actions(*call) for call in calls))
-    on_the_table = r"Action += (\[.+\])\n +Resource = aws_dynamodb_table\.records\.arn\n"
+    on_the_table = r"Action += (\[.+\])\n +Resource = local\.table_arn\n"
     granted = [each for found in re.findall(on_the_table, TERRAFORM) for each in json.loads(found)]
     assert made == set(granted)
 

@@ -13,7 +13,7 @@ from tests.module.stacks import copy_module, offline_quickstart
 GOLDEN = Path(__file__).parent / "golden"
 STATES = sorted(GOLDEN.glob("*/state.json"))
 VERSIONS = [path.parent.name for path in STATES]
-FUNCTION = "module.orders.aws_lambda_function.consumer"
+FUNCTION = "module.orders.aws_lambda_function.consumer[0]"
 
 
 @pytest.fixture(scope="module", params=STATES, ids=VERSIONS)
@@ -56,7 +56,7 @@ def test_an_upgrade_replaces_nothing(changes: Any) -> None:
     assert (
         actions.items()
         <= {
-            "module.orders.aws_iam_role_policy.function": ["update"],
+            "module.orders.aws_iam_role_policy.function[0]": ["update"],
             FUNCTION: ["update"],
             "module.orders.terraform_data.package[0]": ["delete", "create"],
         }.items()

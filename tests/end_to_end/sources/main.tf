@@ -45,11 +45,11 @@ module "straight" {
     timeout_seconds   = 6
     environment       = { CONSUMER = "straight", EFFECTS_TABLE = aws_dynamodb_table.effects.name }
     policy_statements = [{ actions = ["dynamodb:PutItem"], resources = [aws_dynamodb_table.effects.arn] }]
+  }
 
-    invokers = {
-      bus   = { service = "events", source_arn = aws_cloudwatch_event_rule.straight.arn }
-      topic = { service = "sns", source_arn = aws_sns_topic.orders.arn }
-    }
+  invokers = {
+    bus   = { service = "events", source_arn = aws_cloudwatch_event_rule.straight.arn }
+    topic = { service = "sns", source_arn = aws_sns_topic.orders.arn }
   }
 }
 

@@ -21,7 +21,5 @@ module "charges" {
       { actions = ["dynamodb:PutItem"], resources = [aws_dynamodb_table.ledger.arn] },
       { actions = ["dynamodb:Scan", "dynamodb:UpdateItem"], resources = [aws_dynamodb_table.mishaps.arn] },
     ]
-
-    invokers = { orders = { service = "events", source_arn = aws_cloudwatch_event_rule.orders.arn } }
   }
 }

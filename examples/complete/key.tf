@@ -1,0 +1,65 @@
+# One key for everything. Its policy has a statement for each service that encrypts by itself; what the
+# function's role needs, the module adds to that role.
+resource "aws_kms_key" "shop" {
+  description             = "Orders of ${var.name}, wherever they rest."
+  enable_key_rotation     = true
+  deletion_window_in_days = 7
+  tags                    = local.tags
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      # Whom IAM policies of the account allow it: who applies this, producers, and the function's role.
+      {
+        Sid       = "Account"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:${local.here.partition}:iam::${local.here.account}:root" }
+        Action    = "kms:*"
+        Resource  = "*"
+      },
+      # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+      {
+        Sid       = "LogGroups"
+        Effect    = "Allow"
+        Principal = { Service = "logs.${local.here.region}.amazonaws.com" }
+        Action    = ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
+        Resource  = "*"
+        Condition = {
+          ArnLike = {
+            "kms:EncryptionContext:aws:logs:arn" = [
+              for group in ["lambda", "vpc"] : "arn:${local.here.partition}:logs:${local.here.region}:${local.here.account}:log-group:/aws/${group}/${var.name}*"
+            ]
+          }
+        }
+      },
+      # Events to the queue, alarms to the topic. Neither page names conditions that these services fill.
+      # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+      # https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
+      {
+        Sid       = "EventsAndAlarms"
+        Effect    = "Allow"
+        Principal = { Service = ["cloudwatch.amazonaws.com", "events.amazonaws.com"] }
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
+        Resource  = "*"
+      },
+      # https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html#filter-criteria-encryption
+      {
+        Sid       = "Filters"
+        Effect    = "Allow"
+        Principal = { Service = "lambda.${local.here.region}.amazonaws.com" }
+        Action    = "kms:Decrypt"
+        Resource  = "*"
+        Condition = {
+          ArnLike = {
+            "kms:EncryptionContext:aws:lambda:FunctionArn" = "arn:${local.here.partition}:lambda:${local.here.region}:${local.here.account}:function:${var.name}-charge*"
+          }
+        }
+      },
+    ]
+  })
+}
+
+resource "aws_kms_alias" "shop" {
+  name          = "alias/${var.name}"
+  target_key_id = aws_kms_key.shop.key_id
+}

@@ -1,0 +1,248 @@
+# Orders come three ways: as events through a queue, as rows of the old shop's table, and straight from a
+# topic. However many of them bring an order, it is charged once.
+module "orders" {
+  source = "../.."
+
+  name        = var.name
+  code        = { source_dir = "${path.module}/src" }
+  processor   = "orders.process"
+  kms_key_arn = aws_kms_key.shop.arn
+
+  idempotency = {
+    # Rows of a table have their attributes elsewhere than what is sent.
+    key                       = "body.order_id || dynamodb.NewImage.order_id.S"
+    namespace                 = "charge"
+    concurrency               = 2
+    lease_margin_seconds      = 5
+    log_keys                  = "hashed"
+    minimum_remaining_seconds = 2
+    mode                      = "enforce"
+    on_interrupted            = "park"
+    retention_seconds         = 2592000 # 30 days
+  }
+
+  function = {
+    name                     = "${var.name}-charge"
+    alias                    = "live"
+    architecture             = "arm64"
+    runtime                  = "python3.13"
+    memory_mb                = 512
+    ephemeral_storage_mb     = 1024
+    timeout_seconds          = 20
+    reserved_concurrency     = 20
+    tracing                  = true
+    layers                   = [aws_lambda_layer_version.receipts.arn]
+    permissions_boundary_arn = aws_iam_policy.boundary.arn
+    environment              = { LEDGER_TABLE = aws_dynamodb_table.ledger.name }
+
+    policy_statements = [
+      {
+        sid        = "WriteTheLedger"
+        actions    = ["dynamodb:PutItem"]
+        resources  = [aws_dynamodb_table.ledger.arn]
+        conditions = { StringEquals = { "aws:ResourceAccount" = [local.here.account] } }
+      },
+    ]
+
+    vpc = {
+      subnet_ids         = aws_subnet.private[*].id
+      security_group_ids = [aws_security_group.function.id]
+    }
+  }
+
+  queue = {
+    batch_size                    = 20
+    batching_window_seconds       = 1
+    dead_letter_retention_seconds = 1209600 # 14 days
+    delay_seconds                 = 1
+    enabled                       = true
+    filters                       = [jsonencode({ body = { amount_cents = [{ numeric = [">", 0] }] } })] # others are deleted
+    max_receive_count             = 6
+    maximum_concurrency           = 10
+    maximum_message_bytes         = 65536
+    metrics                       = true
+    receive_wait_seconds          = 20
+    retention_seconds             = 604800 # 7 days
+    senders                       = [{ service = "events", source_arn = aws_cloudwatch_event_rule.orders.arn }]
+    visibility_timeout_seconds    = 180
+
+    policy_statements = [
+      {
+        sid        = "OnlyFromThisAccount"
+        effect     = "Deny"
+        principals = { AWS = ["*"] }
+        actions    = ["sqs:SendMessage"]
+        conditions = { StringNotEquals = { "aws:PrincipalAccount" = [local.here.account] }, Bool = { "aws:PrincipalIsAWSService" = ["false"] } }
+      },
+    ]
+  }
+
+  streams = {
+    old-shop = {
+      source                     = "dynamodb"
+      arn                        = aws_dynamodb_table.old_shop.stream_arn
+      failure_destination_arn    = aws_sqs_queue.given_up.arn
+      kms_key_arn                = aws_kms_key.shop.arn
+      filters                    = [jsonencode({ eventName = ["INSERT"] })]
+      batch_size                 = 50
+      batching_window_seconds    = 1
+      bisect_batch_on_error      = true
+      enabled                    = true
+      maximum_record_age_seconds = 86400
+      maximum_retry_attempts     = 5
+      metrics                    = true
+      parallelization_factor     = 2
+      starting_position          = "TRIM_HORIZON"
+    }
+  }
+
+  invokers = {
+    express = { service = "sns", source_arn = aws_sns_topic.express.arn }
+  }
+
+  table = {
+    class                  = "STANDARD"
+    deletion_protection    = var.deletion_protection
+    maximum_read_units     = 1000
+    maximum_write_units    = 1000
+    point_in_time_recovery = true
+  }
+
+  alarms = {
+    actions             = [aws_sns_topic.alarms.arn]
+    ok_actions          = [aws_sns_topic.alarms.arn]
+    dead_letters        = 1
+    duration_percent    = 90
+    errors              = 5
+    except              = ["takeovers"] # an interrupted order is parked, of which there is an alarm
+    lost_leases         = 1
+    message_age_seconds = 1200
+    parked              = 1
+    table_throttles     = 10
+    throttles           = 20
+  }
+
+  dashboard = true
+  logs      = { retention_days = 365 }
+  tags      = local.tags
+}
+
+locals {
+  tags = { service = var.name, cost-centre = "payments" }
+
+  # Where we are, without asking: lookups would make offline plans impossible.
+  here = regex("^arn:(?P<partition>[^:]+):events:(?P<region>[^:]+):(?P<account>[^:]+):", aws_cloudwatch_event_rule.orders.arn)
+}
+
+# Stands for the card processor: one row per charge, whoever asks for it and how often.
+resource "aws_dynamodb_table" "ledger" {
+  name                        = "${var.name}-ledger"
+  billing_mode                = "PAY_PER_REQUEST"
+  hash_key                    = "charge_id"
+  deletion_protection_enabled = var.deletion_protection
+  tags                        = local.tags
+
+  attribute {
+    name = "charge_id"
+    type = "S"
+  }
+
+  point_in_time_recovery {
+    enabled = true
+  }
+
+  server_side_encryption {
+    enabled     = true
+    kms_key_arn = aws_kms_key.shop.arn
+  }
+}
+
+# A library that several functions share.
+locals {
+  layer_dir  = "${path.module}/layer"
+  layer_hash = sha256(join("\n", [for file in fileset(local.layer_dir, "**/*.py") : "${file} ${filesha256("${local.layer_dir}/${file}")}"]))
+  layer_zip  = "${path.root}/.terraform/receipts-${local.layer_hash}.zip"
+}
+
+resource "terraform_data" "receipts" {
+  triggers_replace = local.layer_hash
+
+  provisioner "local-exec" {
+    command     = "mkdir -p \"$(dirname \"$ZIP\")\" && cd \"$DIRECTORY\" && python3 -m zipfile -c \"$ZIP\" python"
+    environment = { DIRECTORY = local.layer_dir, ZIP = abspath(local.layer_zip) }
+  }
+}
+
+resource "aws_lambda_layer_version" "receipts" {
+  layer_name               = "${var.name}-receipts"
+  filename                 = local.layer_zip
+  compatible_architectures = ["arm64"]
+  compatible_runtimes      = ["python3.13"]
+
+  depends_on = [terraform_data.receipts]
+}
+
+# The most that the function's role may ever be given.
+resource "aws_iam_policy" "boundary" {
+  name_prefix = "${var.name}-boundary-"
+  description = "The most that functions of ${var.name} may do."
+  tags        = local.tags
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid    = "Data"
+        Effect = "Allow"
+        Action = [
+          "dynamodb:BatchGetItem",
+          "dynamodb:DeleteItem",
+          "dynamodb:DescribeStream",
+          "dynamodb:GetRecords",
+          "dynamodb:GetShardIterator",
+          "dynamodb:ListStreams",
+          "dynamodb:PartiQLDelete",
+          "dynamodb:PartiQLInsert",
+          "dynamodb:PartiQLUpdate",
+          "dynamodb:PutItem",
+          "dynamodb:UpdateItem",
+        ]
+        Resource = "arn:${local.here.partition}:dynamodb:${local.here.region}:${local.here.account}:table/${var.name}-*"
+      },
+      {
+        Sid      = "Messages"
+        Effect   = "Allow"
+        Action   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"]
+        Resource = "arn:${local.here.partition}:sqs:${local.here.region}:${local.here.account}:${var.name}*"
+      },
+      {
+        Sid      = "Key"
+        Effect   = "Allow"
+        Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource = aws_kms_key.shop.arn
+      },
+      {
+        Sid      = "Logs"
+        Effect   = "Allow"
+        Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        Resource = "arn:${local.here.partition}:logs:${local.here.region}:${local.here.account}:log-group:/aws/lambda/${var.name}-*"
+      },
+      # Neither traces nor network interfaces that are still to be made have names.
+      {
+        Sid    = "TracesAndNetwork"
+        Effect = "Allow"
+        Action = [
+          "ec2:AssignPrivateIpAddresses",
+          "ec2:CreateNetworkInterface",
+          "ec2:DeleteNetworkInterface",
+          "ec2:DescribeNetworkInterfaces",
+          "ec2:DescribeSubnets",
+          "ec2:UnassignPrivateIpAddresses",
+          "xray:PutTelemetryRecords",
+          "xray:PutTraceSegments",
+        ]
+        Resource = "*"
+      },
+    ]
+  })
+}

@@ -1,0 +1,363 @@
+"""The README's tables say what variables.tf and outputs.tf declare, and these say enough."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from scripts import inputs
+
+ROOT = Path(__file__).parents[2]
+VARIABLES = """
+variable "name" {
+  description = "Names \\"everything\\", <name> included. Limit: 1 to 64 letters | digits, - and _."
+  type        = string
+}
+
+variable "processor" {
+  description = <<-EOT
+    Your code. Limit: none of this sentence counts. Called once
+    per key, as `"$${path.module}/<x>"`.
+    Limit: `module.function`, of at
+    most 128 characters.
+  EOT
+  type        = string
+  default     = null
+}
+
+variable "queue" {
+  description = <<-EOT
+    The queue, its dead-letter
+    queue; null for none.
+    - `fifo` (`true` or `false`): whether it is "FIFO".
+    - `batch_size` (1 to 10000 (above 10: `|` or `(` needs a window)): messages
+      per invocation:
+      at most.
+    - `existing.arn` (of an SQS queue): a queue that exists.
+    - `existing.dead_letter_queue.url` (a URL): where its dead letters go.
+    - `senders` (at most 10,
+      by AWS's quota): who may send.
+    - `senders.service` (`s3` | `sns`): the service.
+    - `senders.labels` (any): what they are called.
+  EOT
+  default     = {}
+
+  type = object({
+    batch_size = optional(number, 10) # a comment
+    existing = optional(object({
+      arn               = string
+      dead_letter_queue = object({ url = optional(string) })
+    }))
+    # Two words, and a default of several lines.
+    fifo = optional(bool, false)
+    senders = optional(list(object({
+      labels = optional(map(string), {
+        a = "b|c"
+      })
+      service = string
+    })), [])
+  })
+
+  validation {
+    condition     = alltrue([for sender in var.queue.senders : sender.service != "s3"])
+    error_message = "queue.senders = ${jsonencode(var.queue.senders)}. Remove s3."
+  }
+}
+
+variable "streams" {
+  description = <<-EOT
+    Streams by name.
+    - `arn` (of a stream): which one.
+  EOT
+  type        = map(object({ arn = string }))
+  default     = {}
+}
+"""
+INPUTS = """\
+| input | type | default | limit | description |
+| --- | --- | --- | --- | --- |
+| `name` | `string` | required | 1 to 64 letters \\| digits, - and _ | Names "everything", \
+&lt;name> included. |
+| `processor` | `string` | `null` | `module.function`, of at most 128 characters | Your code. \
+Limit: none of this sentence counts. Called once per key, as `"${path.module}/<x>"`. |
+
+**`queue`**: `object`, default `{}`. The queue, its dead-letter queue; null for none.
+
+| attribute | type | default | limit | description |
+| --- | --- | --- | --- | --- |
+| `fifo` | `bool` | `false` | `true` or `false` | whether it is "FIFO". |
+| `batch_size` | `number` | `10` | 1 to 10000 (above 10: `\\|` or `(` needs a window) | messages \
+per invocation: at most. |
+| `existing` | `object` | `null` |  | the attributes below |
+| `existing.arn` | `string` | required | of an SQS queue | a queue that exists. |
+| `existing.dead_letter_queue` | `object` | required |  | the attributes below |
+| `existing.dead_letter_queue.url` | `string` | `null` | a URL | where its dead letters go. |
+| `senders` | `list(object)` | `[]` | at most 10, by AWS's quota | who may send. |
+| `senders.service` | `string` | required | `s3` \\| `sns` | the service. |
+| `senders.labels` | `map(string)` | `{ a = "b\\|c" }` | any | what they are called. |
+
+**`streams`**: `map(object)`, default `{}`. Streams by name.
+
+| attribute | type | default | limit | description |
+| --- | --- | --- | --- | --- |
+| `arn` | `string` | required | of a stream | which one. |"""
+OUTPUTS = """
+output "queue" {
+  description = "The queue; null for none."
+  value = var.queue == null ? null : var.queue.existing != null ? { arn = local.arn } : {
+    arn  = try(aws_sqs_queue.source[0].arn, null)
+    dead = { url = local.url }
+  }
+}
+
+output "streams" {
+  description = <<-EOT
+    The streams,
+    by name.
+  EOT
+  value = merge({ for name, stream in local.streams : name => { "arn" = stream.arn } }, {})
+}
+
+output "name" {
+  description = "The name, of a | b."
+  value       = var.name
+}
+"""
+RESULTS = """\
+| output | attributes | what |
+| --- | --- | --- |
+| `queue` | `arn`, `dead.url` | The queue; null for none. |
+| `streams` | `arn` | The streams, by name. |
+| `name` |  | The name, of a \\| b. |"""
+README = """before
+<!-- begin generated: inputs -->
+<!-- end generated: inputs -->
+between
+<!-- begin generated: outputs -->
+<!-- end generated: outputs -->
+after
+"""
+WRITTEN = f"""before
+<!-- begin generated: inputs -->
+
+{INPUTS}
+
+<!-- end generated: inputs -->
+between
+<!-- begin generated: outputs -->
+
+{RESULTS}
+
+<!-- end generated: outputs -->
+after
+"""
+
+
+def test_readme_is_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every input and output is described in full, and the README's tables say just that."""
+    code = inputs.main(["--check"])
+    assert "".join(capsys.readouterr()) == ""
+    assert code == 0
+
+
+def test_nothing_is_overlooked() -> None:
+    """The parser finds as many variables, optional attributes and outputs as the files have."""
+    text = (ROOT / "variables.tf").read_text()
+    found = inputs.variables(text)
+    assert [each.name for each in found] == re.findall(r'^variable "(\w+)"', text, re.MULTILINE)
+    optional = [each for variable in found for each in variable.attributes if each.default]
+    assert len(optional) == re.sub("#.*", "", text).count("= optional(") > 30
+    text = (ROOT / "outputs.tf").read_text()
+    names = re.findall(r'^output "(\w+)"', text, re.MULTILINE)
+    assert [each.name for each in inputs.outputs(text)] == names
+
+
+def test_inputs() -> None:
+    """Types, defaults, limits and descriptions of inputs become tables."""
+    found = inputs.variables(VARIABLES)
+    assert inputs.defects(found) == []
+    assert inputs.inputs_section(found) == INPUTS
+
+
+def test_outputs() -> None:
+    """Outputs become a table with the attributes of their values."""
+    found = inputs.outputs(OUTPUTS)
+    assert inputs.defects((), found) == []
+    assert inputs.outputs_section(found) == RESULTS
+
+
+def changed(text: str, old: str, new: str) -> str:
+    """A text in which something that stands there once is another."""
+    assert text.count(old) == 1
+    return text.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        (
+            '    - `fifo` (`true` or `false`): whether it is "FIFO".\n',
+            "",
+            ["queue: no bullet says what fifo is"],
+        ),
+        (
+            "    - `existing.dead_letter_queue.url` (a URL): where its dead letters go.\n",
+            "",
+            ["queue: no bullet says what existing.dead_letter_queue.url is"],
+        ),
+        (
+            "`fifo` (",
+            "`fofi` (",
+            [
+                "queue: no bullet says what fifo is",
+                "queue: a bullet is of fofi, which is no attribute",
+            ],
+        ),
+        (
+            "- `senders.service`",
+            "- `service`",
+            [
+                "queue: no bullet says what senders.service is",
+                "queue: a bullet is of service, which is no attribute",
+            ],
+        ),
+        (
+            "- `senders.labels` (any): what",
+            "- `fifo` (any): what",
+            ["queue: no bullet says what senders.labels is", "queue: 2 bullets say what fifo is"],
+        ),
+        (
+            "    fifo = optional",
+            "    lifo = optional(bool)\n    fifo = optional",
+            ["queue: no bullet says what lifo is"],
+        ),
+        (
+            "- `arn` (of a stream): which",
+            "- the arn (of a stream): which",
+            [
+                "streams: no bullet says what arn is",
+                "streams: a bullet begins with no name: the arn (of a stream): which one.",
+            ],
+        ),
+        (
+            "- `arn` (of a stream): which",
+            "- `arn`: which",
+            ["streams: the bullet of arn has no limit in parentheses after the name"],
+        ),
+        (
+            "- `arn` (of a stream): which",
+            "- `arn` ( ): which",
+            ["streams: the bullet of arn has no limit in parentheses after the name"],
+        ),
+        (
+            "- `arn` (of a stream): which one.",
+            "- `arn` (of a stream):",
+            ["streams: the bullet of arn has no description after a colon"],
+        ),
+        (
+            "- `arn` (of a stream): which",
+            "- `arn` (of a) stream): which",
+            ["streams: the bullet of arn has no description after a colon"],
+        ),
+        (
+            "- `senders` (at most 10,\n      by AWS's quota): who",
+            "- `senders`: who",
+            ["queue: the bullet of senders has no limit in parentheses after the name"],
+        ),
+        ("    Streams by name.\n", "", ["streams: nothing is said before the bullets"]),
+        (
+            " Limit: 1 to 64 letters | digits, - and _.",
+            "",
+            ['name: the last sentence of its description is not "Limit: ..."'],
+        ),
+        (
+            "digits, - and _.",
+            "digits, - and _. It is needed.",
+            ['name: the last sentence of its description is not "Limit: ..."'],
+        ),
+        (
+            'Names \\"everything\\", <name> included. Limit:',
+            "Limit:",
+            ["name: it has no description"],
+        ),
+    ],
+)
+def test_defects(old: str, new: str, found: list[str]) -> None:
+    """What a description lacks, or names wrongly, is told."""
+    wrong = inputs.defects(inputs.variables(changed(VARIABLES, old, new)))
+    assert wrong == [f"variables.tf: {each}" for each in found]
+
+
+def test_every_description_is_missed() -> None:
+    """A variable and an output without a description are told."""
+    bare = inputs.variables('variable "a" {\n}\n')
+    assert inputs.defects(bare, inputs.outputs('output "b" {\n  value = 1\n}\n')) == [
+        "variables.tf: a: it has no description",
+        'variables.tf: a: the last sentence of its description is not "Limit: ..."',
+        "outputs.tf: b: it has no description",
+    ]
+
+
+@pytest.fixture
+def module(tmp_path: Path) -> Path:
+    """A directory with a module and a README whose tables are up to date."""
+    (tmp_path / "variables.tf").write_text(VARIABLES)
+    (tmp_path / "outputs.tf").write_text(OUTPUTS)
+    (tmp_path / "README.md").write_text(WRITTEN)
+    return tmp_path
+
+
+def test_written(module: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The tables are written between their markers, and a second time change nothing."""
+    readme = module / "README.md"
+    readme.write_text(README)
+    assert inputs.main([], root=module) == 0
+    assert readme.read_text() == WRITTEN
+    assert capsys.readouterr().out == "wrote README.md\n"
+    assert inputs.main([], root=module) == inputs.main(["--check"], root=module) == 0
+    assert readme.read_text() == WRITTEN
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "line"),
+    [
+        ("README.md", ("| any | what", "| none | what"), "+| `senders.labels` | "),
+        ("README.md", (INPUTS, ""), "+| `arn` | `string` | required | "),
+        ("variables.tf", ("(number, 10)", "(number, 11)"), "+| `batch_size` | `number` | `11` | "),
+        ("variables.tf", ("bool, false", "number, 0"), "+| `fifo` | `number` | `0` | "),
+        (
+            "variables.tf",
+            ("which one", "what"),
+            "+| `arn` | `string` | required | of a stream | wh",
+        ),
+        ("outputs.tf", ("url = local.url", "uri = local.url"), "+| `queue` | `arn`, `dead.uri` | "),
+    ],
+)
+def test_stale(
+    module: Path, capsys: pytest.CaptureFixture[str], name: str, change: tuple[str, str], line: str
+) -> None:
+    """A README that says something else is told by its lines, and left as it is."""
+    path = module / name
+    path.write_text(changed(path.read_text(), *change))
+    before = (module / "README.md").read_text()
+    assert inputs.main(["--check"], root=module) == 1
+    assert f"\n{line}" in capsys.readouterr().out
+    assert (module / "README.md").read_text() == before
+
+
+@pytest.mark.parametrize("arguments", [[], ["--check"]])
+def test_refused(module: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    """From descriptions that leave something out no tables are made."""
+    path = module / "variables.tf"
+    path.write_text(changed(path.read_text(), "- `fifo` (`true` or `false`):", "- `fifo`:"))
+    assert inputs.main(arguments, root=module) == 1
+    assert "queue: the bullet of fifo has no limit" in capsys.readouterr().err
+    assert (module / "README.md").read_text() == WRITTEN
+
+
+def test_markers_are_needed(module: Path) -> None:
+    """A README without the markers is an error, and no silent loss of tables."""
+    (module / "README.md").write_text(changed(README, "<!-- end generated: outputs -->", ""))
+    with pytest.raises(ValueError, match="generated: outputs"):
+        inputs.main([], root=module)

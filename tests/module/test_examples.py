@@ -1,0 +1,311 @@
+"""Every example, and every module block of the documentation, plans to these resources, offline."""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hcl2
+import pytest
+import tftest
+
+from scripts.inputs import variables
+from scripts.lab.terraform import OFFLINE, binary, environment
+from tests.module.stacks import OFFLINE_PROVIDER, ROOT, copy_module
+
+EXAMPLES = ROOT / "examples"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+SOURCE = '"../terraform-aws-idempotent-lambda"'
+
+CONSUMER = {
+    "aws_cloudwatch_log_group": 1,
+    "aws_dynamodb_table": 1,
+    "aws_iam_role": 1,
+    "aws_iam_role_policy": 1,
+    "aws_lambda_event_source_mapping": 1,
+    "aws_lambda_function": 1,
+    "aws_sqs_queue": 2,
+    "terraform_data": 1,
+}
+"""What the module makes of its required arguments alone."""
+
+
+def consumer(**more: int) -> dict[str, int]:
+    """A consumer with so many resources more, or less, of these types."""
+    counts = Counter(CONSUMER)
+    counts.update(more)
+    return dict(+counts)
+
+
+CALLED_TWICE = {name: 2 * count for name, count in CONSUMER.items()}
+
+PLANNED = {
+    "examples/complete": consumer(
+        aws_cloudwatch_dashboard=1,
+        aws_cloudwatch_event_rule=1,
+        aws_cloudwatch_event_target=1,
+        aws_cloudwatch_log_group=1,
+        aws_cloudwatch_log_metric_filter=6,
+        aws_cloudwatch_metric_alarm=8,
+        aws_default_security_group=1,
+        aws_dynamodb_table=2,
+        aws_flow_log=1,
+        aws_iam_policy=1,
+        aws_iam_role=1,
+        aws_iam_role_policy=2,
+        aws_kms_alias=1,
+        aws_kms_key=1,
+        aws_lambda_alias=1,
+        aws_lambda_event_source_mapping=1,
+        aws_lambda_layer_version=1,
+        aws_lambda_permission=1,
+        aws_route_table=1,
+        aws_route_table_association=2,
+        aws_security_group=2,
+        aws_sns_topic=2,
+        aws_sns_topic_subscription=1,
+        aws_sqs_queue=1,
+        aws_subnet=2,
+        aws_vpc=1,
+        aws_vpc_endpoint=2,
+        terraform_data=1,
+    ),
+    "examples/exactly-once": consumer(aws_dynamodb_table=1, aws_iam_role_policy=1),
+    "examples/existing-handler": consumer(
+        aws_cloudwatch_event_rule=1,
+        aws_cloudwatch_event_target=1,
+        aws_dynamodb_table=1,
+        aws_iam_role_policy=1,
+        aws_lambda_event_source_mapping=-1,
+        aws_lambda_permission=1,
+        aws_sqs_queue=-1,
+    ),
+    "examples/fifo": consumer(aws_dynamodb_table=1, aws_iam_role_policy=1),
+    "examples/quickstart": consumer(aws_dynamodb_table=1, aws_iam_role_policy=1),
+    "examples/sns-fanout": CALLED_TWICE
+    | {
+        "aws_dynamodb_table": 3,
+        "aws_iam_role_policy": 4,
+        "aws_sns_topic": 1,
+        "aws_sns_topic_subscription": 2,
+    },
+    "examples/streams": consumer(
+        aws_dynamodb_table=2,
+        aws_iam_role_policy=1,
+        aws_kinesis_stream=1,
+        aws_lambda_event_source_mapping=2,
+        aws_sqs_queue=1,
+    ),
+    "README.md, Use it": consumer(),
+    "docs/settings.md, Low latency": consumer(),
+    "docs/settings.md, Low cost": consumer(),
+    "docs/settings.md, At most once": consumer(
+        aws_cloudwatch_log_metric_filter=3, aws_cloudwatch_metric_alarm=9
+    ),
+    "docs/settings.md, Order": consumer(),
+    "docs/settings.md, High volume": consumer(),
+    "docs/settings.md, Several consumers, one table": CALLED_TWICE | {"aws_dynamodb_table": 1},
+}
+"""How many resources of each type."""
+
+QUICKSTART = {
+    "aws_cloudwatch_log_group.function[0]",
+    "aws_dynamodb_table.records[0]",
+    "aws_iam_role.function[0]",
+    "aws_iam_role_policy.function[0]",
+    "aws_iam_role_policy.processor[0]",
+    "aws_lambda_event_source_mapping.queue[0]",
+    "aws_lambda_function.consumer[0]",
+    "aws_sqs_queue.dead_letter[0]",
+    "aws_sqs_queue.source[0]",
+    "terraform_data.package[0]",
+}
+"""What the module makes there; the processor's policy is for the user's own statements."""
+
+FRAGMENTS = {"README.md, Use it": ['  idempotency = { key = "body.order_id" }\n']}
+"""The snippets that are no whole blocks: lines of one."""
+
+UNUSED = {
+    # One source of code; the others exclude each other.
+    *("code.filename", "code.image_uri"),
+    *("code.s3", "code.s3.bucket", "code.s3.key", "code.s3.object_version"),
+    # What exists is not made: a whole part would be missing.
+    *("function.existing", "queue.existing", "table.existing"),
+    *(f"function.existing.{each}" for each in ("arn", "log_group", "role", "timeout_seconds")),
+    *("function.existing.log_group.name", "function.existing.role.name"),
+    *(f"queue.existing.{each}" for each in ("arn", "dead_letter_queue", "kms_key_arn")),
+    *(f"queue.existing.dead_letter_queue.{each}" for each in ("arn", "retention_seconds", "url")),
+    *(f"queue.existing.{each}_seconds" for each in ("retention", "visibility_timeout")),
+    "queue.existing.max_receive_count",
+    *("table.existing.arn", "table.existing.kms_key_arn"),
+    # The alarm that is left out.
+    "alarms.takeovers",
+    # It replaces the processor.
+    "function.handler",
+    # A FIFO queue takes neither a batching window nor, beside it, invokers.
+    *("queue.content_based_deduplication", "queue.deduplication_scope", "queue.fifo"),
+    "queue.fifo_throughput_limit",
+    # Of a time, which a DynamoDB stream does not take.
+    "streams.starting_position_timestamp",
+    # It is billed per request, up to its maximums.
+    *("table.provisioned", "table.provisioned.read_units", "table.provisioned.write_units"),
+    # Nobody else brings the table.
+    "table.shared",
+}
+"""The attributes that do not go together with those that `examples/complete` sets."""
+
+
+def snippets() -> Iterator[tuple[str, str]]:
+    """The HCL of the documentation, each with its page and the heading above it."""
+    for page in PAGES:
+        heading = ""
+        text = page.read_text(encoding="utf-8")
+        for found in re.finditer(
+            r"^##+ ([^\n]*)$|^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE
+        ):
+            title, language, code = found.groups()
+            if language in {"hcl", "terraform", "tf"}:
+                yield f"{page.relative_to(ROOT).as_posix()}, {heading}", code
+            heading = title or heading
+
+
+def is_whole(code: str) -> bool:
+    """Whether a snippet is made of blocks, and so a configuration by itself."""
+    return code.startswith(("provider ", "module "))
+
+
+def blocks(checkout: Path) -> dict[str, Path]:
+    """A directory in a checkout for each example and each whole snippet, that plans by itself."""
+    found = {}
+    for example in sorted((checkout / "examples").glob("*/main.tf")):
+        found[f"examples/{example.parent.name}"] = example.parent
+        (example.parent / "offline_override.tf").write_text(OFFLINE_PROVIDER)
+    whole = [(place, code) for place, code in snippets() if is_whole(code)]
+    for number, (place, code) in enumerate(whole):
+        found[place] = directory = checkout / "snippets" / str(number)
+        (directory / "src").mkdir(parents=True)
+        (directory / "main.tf").write_text(code.replace(SOURCE, '"../.."'))
+        offline = "offline_override.tf" if "\nprovider " in f"\n{code}" else "offline.tf"
+        (directory / offline).write_text(OFFLINE_PROVIDER)
+        for module in re.findall(r'processor\s+= "(\w+)\.process"', code):
+            (directory / "src" / f"{module}.py").write_text("def process(message): ...\n")
+    return found
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """All of them in one plan, each as a module of its name: initialised once, planned at once."""
+    checkout = copy_module(tmp_path_factory.mktemp("examples") / "checkout")
+    root = checkout / "all"
+    root.mkdir()
+    (root / "main.tf").write_text(
+        "\n".join(
+            f'module "{name_of(place)}" {{\n  source = "../{path.relative_to(checkout)}"\n}}'
+            for place, path in blocks(checkout).items()
+        )
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        # tftest adds to the whole environment of this process.
+        for name in list(os.environ):
+            if name.startswith(("AWS_", "TF_")):
+                patch.delenv(name)
+        stack = tftest.TerraformTest(str(root), binary=binary(), env=environment(OFFLINE))
+        stack.setup()
+        return stack.plan(output=True)
+
+
+def name_of(place: str) -> str:
+    """What a place is called in the plan: as a module's name may be."""
+    return re.sub(r"\W", "-", place)
+
+
+def inventory(plan: Any, place: str) -> dict[str, str]:
+    """The type of each resource that is planned at a place, by its address there."""
+    within = f"module.{name_of(place)}."
+    return {
+        address.removeprefix(within): change["type"]
+        for address, change in plan.resource_changes.items()
+        if address.startswith(within)
+    }
+
+
+def of_the_module(plan: Any, place: str) -> set[str]:
+    """The addresses within the module of what is planned at a place with one module block."""
+    addresses = (address.partition("module.orders.") for address in inventory(plan, place))
+    return {inside for outside, _, inside in addresses if not outside}
+
+
+def attributes_of(value: Any, *path: str) -> Iterator[str]:
+    """The paths of all attributes that are set in a value, as variables.tf writes them."""
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield ".".join((*path, name))
+            yield from attributes_of(each, *path, name)
+    if isinstance(value, list):
+        for each in value:
+            yield from attributes_of(each, *path)
+
+
+@pytest.fixture(scope="module")
+def complete() -> dict[str, Any]:
+    """The module block of `examples/complete`."""
+    (block,) = hcl2.loads((EXAMPLES / "complete" / "main.tf").read_text())["module"]
+    arguments: dict[str, Any] = block['"orders"']
+    return arguments
+
+
+@pytest.fixture(scope="module")
+def declared() -> set[str]:
+    """The variables of the module and their attributes, by path."""
+    inputs = variables((ROOT / "variables.tf").read_text(encoding="utf-8"))
+    return {each.name for each in inputs} | {
+        f"{each.name}.{attribute.path}" for each in inputs for attribute in each.attributes
+    }
+
+
+def test_every_example_and_snippet_is_counted() -> None:
+    """The table of counts has each example and each whole snippet, and the rest are known lines."""
+    examples = [f"examples/{path.parent.name}" for path in sorted(EXAMPLES.glob("*/main.tf"))]
+    whole = [place for place, code in snippets() if is_whole(code)]
+    assert list(PLANNED) == examples + whole
+    rest: dict[str, list[str]] = {}
+    for place, code in snippets():
+        if not is_whole(code):
+            rest.setdefault(place, []).append(code)
+    assert rest == FRAGMENTS
+
+
+# One test for each question, not for each place: every process that runs one makes the plan.
+@pytest.mark.terraform
+def test_the_plans(plan: Any) -> None:
+    """Each plans to as many resources of each type as the table says, and no others."""
+    planned = {place: dict(Counter(inventory(plan, place).values())) for place in PLANNED}
+    assert planned == PLANNED
+    assert sum(map(Counter.total, map(Counter, PLANNED.values()))) == len(plan.resource_changes)
+
+
+@pytest.mark.terraform
+def test_the_quickstart_makes_nothing_that_the_complete_example_does_not(plan: Any) -> None:
+    """What the module makes in the quickstart is exactly known, and a part of what it can make."""
+    assert of_the_module(plan, "examples/quickstart") == QUICKSTART
+    assert of_the_module(plan, "examples/complete") > QUICKSTART
+
+
+def test_the_complete_example_uses_every_variable(
+    complete: dict[str, Any], declared: set[str]
+) -> None:
+    """Its module block sets each variable of variables.tf."""
+    inputs = {each for each in declared if "." not in each}
+    assert {each for each in complete if not each.startswith("__")} - {"source"} == inputs
+
+
+def test_the_complete_example_uses_every_attribute_that_fits(
+    complete: dict[str, Any], declared: set[str]
+) -> None:
+    """It sets each attribute, but those that do not go together with another that it sets."""
+    # The names in maps are the user's.
+    named = r"(streams|invokers)\.[^.]+"
+    used = {re.sub(f"^{named}", r"\1", path) for path in attributes_of(complete)}
+    assert declared - used == UNUSED

@@ -1,0 +1,263 @@
+# Alarms, metrics of log lines and the dashboard: none by default, and each as it is asked for.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  name      = "orders"
+  code      = { source_dir = "examples/quickstart/src" }
+  processor = "orders.process"
+}
+
+run "nothing_is_watched_by_default" {
+  command = plan
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.alarm) == 0 && length(aws_cloudwatch_log_metric_filter.messages) == 0 && length(aws_cloudwatch_dashboard.dashboard) == 0
+    error_message = "What costs is made only if it is asked for."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_log_group.function[0].name == "/aws/lambda/orders" && aws_cloudwatch_log_group.function[0].retention_in_days == 30
+    error_message = "The log group is named after the function and keeps lines for 30 days."
+  }
+}
+
+run "all_alarms_and_the_metrics_they_need" {
+  command = plan
+
+  variables {
+    alarms   = {}
+    function = { timeout_seconds = 60 }
+    queue    = { max_receive_count = 4, visibility_timeout_seconds = 1000 }
+    tags     = { team = "billing" }
+  }
+
+  assert {
+    condition = jsonencode({ for name, alarm in aws_cloudwatch_metric_alarm.alarm : name => [alarm.namespace, alarm.metric_name, alarm.dimensions, alarm.statistic, alarm.period, alarm.threshold] }) == jsonencode({
+      dead_letters    = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", { QueueName = "orders-dead-letters" }, "Maximum", 60, 1]
+      duration        = ["AWS/Lambda", "Duration", { FunctionName = "orders" }, "Maximum", 300, 48000]
+      errors          = ["AWS/Lambda", "Errors", { FunctionName = "orders" }, "Sum", 300, 1]
+      lost_leases     = ["IdempotentLambda/orders", "lost_leases", {}, "Sum", 300, 1]
+      message_age     = ["AWS/SQS", "ApproximateAgeOfOldestMessage", { QueueName = "orders" }, "Maximum", 60, 4000]
+      parked          = ["IdempotentLambda/orders", "parked", {}, "Sum", 300, 1]
+      table_throttles = [null, null, null, null, null, 10]
+      takeovers       = ["IdempotentLambda/orders", "takeovers", {}, "Sum", 300, 1]
+      throttles       = ["AWS/Lambda", "Throttles", { FunctionName = "orders" }, "Sum", 300, 10]
+    })
+    error_message = "Each alarm watches its resource. A message is too old after max_receive_count × visibility timeout, an invocation too long at 80 % of the timeout."
+  }
+
+  assert {
+    condition = jsonencode({ for query in aws_cloudwatch_metric_alarm.alarm["table_throttles"].metric_query : query.id => [query.expression, query.return_data, [for metric in query.metric : [metric.namespace, metric.metric_name, metric.dimensions, metric.stat, metric.period]]] }) == jsonencode({
+      m0    = [null, null, [["AWS/DynamoDB", "ReadThrottleEvents", { TableName = "orders-idempotency" }, "Sum", 300]]]
+      m1    = [null, null, [["AWS/DynamoDB", "WriteThrottleEvents", { TableName = "orders-idempotency" }, "Sum", 300]]]
+      total = ["SUM([FILL(m0, 0), FILL(m1, 0)])", true, []]
+    })
+    error_message = "A table's throttled reads and writes are added up, also while there are none of one kind."
+  }
+
+  assert {
+    condition = alltrue([
+      for name, alarm in aws_cloudwatch_metric_alarm.alarm : alarm.alarm_name == "orders-${replace(name, "_", "-")}"
+      && alarm.comparison_operator == "GreaterThanOrEqualToThreshold" && alarm.evaluation_periods == 1 && alarm.treat_missing_data == "notBreaching"
+      && length(alarm.metric_query) == (name == "table_throttles" ? 3 : 0)
+      && length(coalesce(alarm.alarm_actions, [])) == 0 && length(coalesce(alarm.ok_actions, [])) == 0 && alarm.tags == tomap({ team = "billing" })
+    ])
+    error_message = "Each alarm begins at its threshold and ends without data. It has the tags, and no action that was not given."
+  }
+
+  # What it says at 3 a.m.
+  assert {
+    condition = alltrue([
+      for alarm in aws_cloudwatch_metric_alarm.alarm : length(alarm.alarm_description) <= 1024
+      && can(regex("\\. See \"[^\"]+\"( and \"[^\"]+\")? in docs/runbook\\.md\\.$", alarm.alarm_description))
+    ])
+    error_message = "Each alarm says where the runbook goes on."
+  }
+
+  assert {
+    condition = { for name, filter in aws_cloudwatch_log_metric_filter.messages : name => [filter.name, filter.log_group_name, filter.pattern, [for metric in filter.metric_transformation : "${metric.namespace} ${metric.name} ${metric.value}"][0]] } == {
+      lost_leases = ["orders-lost-leases", "/aws/lambda/orders", local.metric_patterns.lost_leases, "IdempotentLambda/orders lost_leases 1"]
+      parked      = ["orders-parked", "/aws/lambda/orders", local.metric_patterns.parked, "IdempotentLambda/orders parked 1"]
+      takeovers   = ["orders-takeovers", "/aws/lambda/orders", local.metric_patterns.takeovers, "IdempotentLambda/orders takeovers 1"]
+    }
+    error_message = "The log lines that alarms need are counted, and no others."
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_dashboard.dashboard) == 0
+    error_message = "Alarms make no dashboard."
+  }
+}
+
+run "alarms_as_they_are_wanted" {
+  command = plan
+
+  variables {
+    alarms = {
+      actions             = ["arn:aws:sns:eu-central-1:123456789012:alarms"]
+      dead_letters        = 2
+      duration_percent    = 50
+      errors              = 3
+      except              = ["lost_leases", "takeovers", "throttles"]
+      message_age_seconds = 60
+      ok_actions          = ["arn:aws:sns:eu-central-1:123456789012:over"]
+      parked              = 4
+      table_throttles     = 5
+    }
+  }
+
+  assert {
+    condition = { for name, alarm in aws_cloudwatch_metric_alarm.alarm : name => alarm.threshold } == {
+      dead_letters    = 2
+      duration        = 15000
+      errors          = 3
+      message_age     = 60
+      parked          = 4
+      table_throttles = 5
+    }
+    error_message = "There are the alarms that are not excepted, with the thresholds that are set."
+  }
+
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.alarm : one(alarm.alarm_actions) == "arn:aws:sns:eu-central-1:123456789012:alarms" && one(alarm.ok_actions) == "arn:aws:sns:eu-central-1:123456789012:over"])
+    error_message = "Each tells whom it should that it has begun and that it is over."
+  }
+
+  assert {
+    condition     = toset(keys(aws_cloudwatch_log_metric_filter.messages)) == toset(["parked"])
+    error_message = "No log line is counted for an alarm that is not wanted."
+  }
+}
+
+run "other_thresholds" {
+  command = plan
+
+  variables {
+    alarms = { except = ["dead_letters", "duration", "errors", "message_age", "parked", "table_throttles"], lost_leases = 6, takeovers = 7, throttles = 8 }
+  }
+
+  assert {
+    condition     = { for name, alarm in aws_cloudwatch_metric_alarm.alarm : name => alarm.threshold } == { lost_leases = 6, takeovers = 7, throttles = 8 }
+    error_message = "So it is with the others."
+  }
+}
+
+run "the_dashboard_shows_every_part" {
+  command = plan
+
+  variables {
+    dashboard = true
+    function  = { timeout_seconds = 60 }
+  }
+
+  assert {
+    condition     = aws_cloudwatch_dashboard.dashboard[0].dashboard_name == "orders-eu-central-1" && length(aws_cloudwatch_metric_alarm.alarm) == 0
+    error_message = "The dashboard is named after the module and the Region, and makes no alarm."
+  }
+
+  assert {
+    condition = [
+      for widget in jsondecode(aws_cloudwatch_dashboard.dashboard[0].dashboard_body).widgets : [widget.properties.title, [for line in widget.properties.metrics : join(" ", concat(slice(line, 0, length(line) - 1), [line[length(line) - 1].stat, line[length(line) - 1].yAxis]))]]
+      ] == [
+      ["Queue orders", [
+        "AWS/SQS ApproximateNumberOfMessagesVisible QueueName orders Maximum left",
+        "AWS/SQS ApproximateNumberOfMessagesNotVisible QueueName orders Maximum left",
+        "AWS/SQS ApproximateAgeOfOldestMessage QueueName orders Maximum right",
+      ]],
+      ["Dead-letter queue orders-dead-letters", [
+        "AWS/SQS ApproximateNumberOfMessagesVisible QueueName orders-dead-letters Maximum left",
+      ]],
+      ["Messages", [
+        "IdempotentLambda/orders completed Sum left",
+        "IdempotentLambda/orders duplicates Sum left",
+        "IdempotentLambda/orders unacknowledged Sum left",
+      ]],
+      ["For a person to look at", [
+        "IdempotentLambda/orders parked Sum left",
+        "IdempotentLambda/orders lost_leases Sum left",
+        "IdempotentLambda/orders takeovers Sum left",
+      ]],
+      ["Function orders", [
+        "AWS/Lambda Invocations FunctionName orders Sum left",
+        "AWS/Lambda Errors FunctionName orders Sum left",
+        "AWS/Lambda Throttles FunctionName orders Sum left",
+      ]],
+      ["Duration of orders (ms)", [
+        "AWS/Lambda Duration FunctionName orders p50 left",
+        "AWS/Lambda Duration FunctionName orders Maximum left",
+      ]],
+      ["Table orders-idempotency", [
+        "AWS/DynamoDB ConsumedWriteCapacityUnits TableName orders-idempotency Sum left",
+        "AWS/DynamoDB ConsumedReadCapacityUnits TableName orders-idempotency Sum left",
+        "AWS/DynamoDB WriteThrottleEvents TableName orders-idempotency Sum right",
+        "AWS/DynamoDB ReadThrottleEvents TableName orders-idempotency Sum right",
+      ]],
+    ]
+    error_message = "The dashboard shows queue, dead-letter queue, messages, function and table, each with the metrics of that resource."
+  }
+
+  assert {
+    condition = alltrue([
+      for widget in jsondecode(aws_cloudwatch_dashboard.dashboard[0].dashboard_body).widgets : widget.type == "metric" && widget.properties.region == "eu-central-1"
+      && jsonencode(widget.properties.annotations.horizontal) == (startswith(widget.properties.title, "Duration") ? jsonencode([{ label = "timeout", value = 60000 }]) : "[]")
+    ])
+    error_message = "Each widget looks into the stack's region, and that of the duration has a line at the timeout."
+  }
+
+  assert {
+    condition     = toset(keys(aws_cloudwatch_log_metric_filter.messages)) == toset(keys(local.metric_patterns)) && length(local.metric_patterns) == 6
+    error_message = "Every metric of log lines is on the dashboard."
+  }
+}
+
+run "without_a_queue_and_a_log_group" {
+  command = plan
+
+  variables {
+    alarms    = {}
+    code      = null
+    dashboard = true
+    function  = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:legacy", timeout_seconds = 20 } }
+    processor = null
+    queue     = null
+  }
+
+  assert {
+    condition     = { for name, alarm in aws_cloudwatch_metric_alarm.alarm : name => alarm.threshold } == { dead_letters = 1, duration = 16000, errors = 1, table_throttles = 10, throttles = 10 }
+    error_message = "There are the alarms of what there is."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.alarm["errors"].dimensions == tomap({ FunctionName = "legacy" })
+    error_message = "They watch the function that was brought."
+  }
+
+  assert {
+    condition     = [for widget in jsondecode(aws_cloudwatch_dashboard.dashboard[0].dashboard_body).widgets : widget.properties.title] == ["Dead-letter queue orders-dead-letters", "Function legacy", "Duration of legacy (ms)", "Table orders-idempotency"]
+    error_message = "So does the dashboard show."
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_log_metric_filter.messages) == 0
+    error_message = "Without a log group no line is counted."
+  }
+}
+
+run "a_brought_function_with_its_log_group" {
+  command = plan
+
+  variables {
+    alarms    = { except = ["dead_letters", "duration", "errors", "lost_leases", "message_age", "table_throttles", "takeovers", "throttles"] }
+    code      = null
+    function  = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:legacy", log_group = { name = "/legacy" }, timeout_seconds = 20 } }
+    processor = null
+  }
+
+  assert {
+    condition     = keys(aws_cloudwatch_metric_alarm.alarm) == ["parked"] && aws_cloudwatch_log_metric_filter.messages["parked"].log_group_name == "/legacy" && length(aws_cloudwatch_log_group.function) == 0
+    error_message = "The lines of a function that was brought are counted in its own log group."
+  }
+}
