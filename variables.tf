@@ -2,21 +2,21 @@ variable "alarms" {
   description = <<-EOT
     CloudWatch alarms of the queues, the function, the table and the messages; null for none. Each costs about
     $0.10 a month, `table_throttles` twice that; `lost_leases`, `parked` and `takeovers` count log lines, for
-    up to $0.30 a month each, charged only for hours in which they happen. A threshold is what an alarm
-    starts at: its value or more.
-    - `actions` (up to 5 ARNs): what is told that an alarm has begun, such as an SNS topic. Without any, alarms
-      are seen in the console only.
+    up to $0.30 a month each, charged only for hours in which they happen. A threshold is what an alarm starts
+    at: its value or more.
+    - `actions` (up to 5 ARNs): what is told that an alarm has begun, such as an SNS topic. Without any,
+      alarms are seen in the console only.
     - `dead_letters` (more than 0): messages in the dead-letter queue.
     - `duration_percent` (more than 0, at most 100 %): the longest invocation in 5 minutes, of the function's
       timeout.
     - `errors` (more than 0): invocations in 5 minutes that were killed, timed out or raised.
-    - `except` (`dead_letters`, `duration`, `errors`, `lost_leases`, `message_age`, `parked`, `table_throttles`,
-      `takeovers`, `throttles`; not all): alarms that are not wanted.
+    - `except` (`dead_letters`, `duration`, `errors`, `lost_leases`, `message_age`, `parked`,
+      `table_throttles`, `takeovers`, `throttles`; not all): alarms that are not wanted.
     - `lost_leases` (more than 0): messages in 5 minutes whose run ended after its lease, when the record was
       another's; needs the function's log group.
     - `message_age_seconds` (more than 0 s): age of the oldest message in the queue, if there is a queue. When
-      null, `max_receive_count` × visibility timeout: by then a message that fails is dead-lettered, so
-      what is older was not received.
+      null, `max_receive_count` × visibility timeout: by then a message that fails is dead-lettered, so what
+      is older was not received.
     - `ok_actions` (up to 5 ARNs, with `actions`): what is told that an alarm is over.
     - `parked` (more than 0): messages in 5 minutes that were set aside for a person; needs the function's log
       group.
@@ -82,16 +82,18 @@ variable "alarms" {
 variable "code" {
   description = <<-EOT
     The function's code, from exactly one source. Null only with `function.existing`.
-    - `source_dir` (of Python files, without `requirements.txt`): a directory that is packed at apply, together with the package
-      `idempotent_lambda` (needs `python3` 3.8 or newer on the machine that applies). Hidden files,
-      `__pycache__` and `*.pyc` are left out; CRLF becomes LF in text. Write `"$${path.module}/src"`.
+    - `source_dir` (of Python files, without `requirements.txt`): a directory that is packed at apply,
+      together with the package `idempotent_lambda` (needs `python3` 3.8 or newer on the machine that
+      applies). Hidden files, `__pycache__` and `*.pyc` are left out; CRLF becomes LF in text. Write
+      `"$${path.module}/src"`.
     - `filename` (ends in `.zip`, exists when terraform plans): a zip that you built, with this module's
       `handler/idempotent_lambda` at its top.
     - `s3.bucket` (in the function's Region): where such a zip lies.
     - `s3.key` (of the zip): its name there.
-    - `s3.object_version` (of that key): which version; without it a new zip under the same key is not noticed.
-    - `image_uri` (in ECR, in the function's Region): a container image that has an AWS base image for Python, your modules and
-      the package `idempotent_lambda`.
+    - `s3.object_version` (of that key): which version; without it a new zip under the same key is not
+      noticed.
+    - `image_uri` (in ECR, in the function's Region): a container image that has an AWS base image for Python,
+      your modules and the package `idempotent_lambda`.
   EOT
   default     = null
 
@@ -125,8 +127,8 @@ variable "code" {
 variable "dashboard" {
   description = <<-EOT
     Whether there is a CloudWatch dashboard of the queues, the function, the table and the messages, named
-    `name`-Region. It costs about $3 a month if the account has three already, and its six metrics of log lines up to
-    $0.30 each, charged only for hours with such lines. Limit: true or false.
+    `name`-Region. It costs about $3 a month if the account has three already, and its six metrics of log
+    lines up to $0.30 each, charged only for hours with such lines. Limit: true or false.
   EOT
   type        = bool
   nullable    = false
@@ -136,29 +138,33 @@ variable "dashboard" {
 variable "function" {
   description = <<-EOT
     The Lambda function. It is invoked by the module's mappings, and by `invokers`.
-    - `alias` (1 to 128 letters, digits, - and _, not only digits): publishes a version at every change of the function, and has an
-      alias of this name point to the newest; mappings and invokers then use the alias.
+    - `alias` (1 to 128 letters, digits, - and _, not only digits): publishes a version at every change of the
+      function, and has an alias of this name point to the newest; mappings and invokers then use the alias.
     - `architecture` (`arm64` or `x86_64`): of the processor.
-    - `environment` (names not of Lambda, nor starting with `IDEMPOTENCY_`; 4 KB in all): variables for your code.
+    - `environment` (names not of Lambda, nor starting with `IDEMPOTENCY_`; 4 KB in all): variables for your
+      code.
     - `ephemeral_storage_mb` (512 to 10240 MB): size of `/tmp`.
-    - `existing.arn` (of a function in this account and Region, or of its alias): a function that exists, instead of one that the
-      module creates. Give it the output `environment`; it must run the package `idempotent_lambda`.
-    - `existing.log_group.name` (of an existing group): where the function logs JSON; alarms on its log lines need it.
+    - `existing.arn` (of a function in this account and Region, or of its alias): a function that exists,
+      instead of one that the module creates. Give it the output `environment`; it must run the package
+      `idempotent_lambda`.
+    - `existing.log_group.name` (of an existing group): where the function logs JSON; alarms on its log lines
+      need it.
     - `existing.role.name` (of the function's role): where the module adds its policy. Without it, attach the
       output `policy` before the function is created, because Lambda refuses mappings until the role may read.
     - `existing.timeout_seconds` (3 to 900 s): the function's own timeout; it cannot be looked up.
-    - `handler` (`module.function`, up to 128 characters): the entry point; the default calls `processor` once per
-      idempotency key. Another one is on its own: set `processor` to null.
+    - `handler` (`module.function`, up to 128 characters): the entry point; the default calls `processor` once
+      per idempotency key. Another one is on its own: set `processor` to null.
     - `layers` (up to 5 ARNs of layer versions): not for an image.
     - `memory_mb` (128 to 10240 MB): the CPU grows with it.
-    - `name` (1 to 64 letters, digits, - and _): `name` when null. Changing it creates the function anew, and nothing else.
+    - `name` (1 to 64 letters, digits, - and _): `name` when null. Changing it creates the function anew, and
+      nothing else.
     - `permissions_boundary_arn` (of an IAM policy): the boundary of the function's role.
     - `policy_statements.sid` (letters and digits, each once): a name for the statement.
     - `policy_statements.actions` (at least one): what your code may do, added to the role.
     - `policy_statements.resources` (at least one): on which resources.
     - `policy_statements.conditions` (operators, then condition keys, then values): when, as in IAM.
-    - `reserved_concurrency` (0 or more; 0 stops it): the most instances at a time, kept free for this function.
-      When null, it shares the account's.
+    - `reserved_concurrency` (0 or more; 0 stops it): the most instances at a time, kept free for this
+      function. When null, it shares the account's.
     - `runtime` (`python3.11` or newer): not for an image.
     - `timeout_seconds` (3 to 900 s): for a whole batch.
     - `tracing` (true or false): whether X-Ray traces are sent.
@@ -329,22 +335,23 @@ variable "idempotency" {
     - `concurrency` (1 to 100): how many messages of a batch run at the same time. More than 1 is for
       processors that wait for others, and that are safe for threads; messages then end in any order.
     - `key` (JMESPath): of the idempotency key in the message as it was delivered, with what its producer
-      sent, decoded, as `body`. Prefer what names the operation, such as `body.order_id`. When null, the
-      id that the source gives: SNS's or EventBridge's, the version of an S3 object, the record of a
-      stream, for a plain message its `messageId`, which a producer's retry does not keep.
-    - `lease_margin_seconds` (more than 0, at most 300 s): how long after the function's own deadline a
-      claim still excludes others. Covers the difference between clocks.
+      sent, decoded, as `body`. Prefer what names the operation, such as `body.order_id`. When null, the id
+      that the source gives: SNS's or EventBridge's, the version of an S3 object, the record of a stream, for
+      a plain message its `messageId`, which a producer's retry does not keep.
+    - `lease_margin_seconds` (more than 0, at most 300 s): how long after the function's own deadline a claim
+      still excludes others. Covers the difference between clocks.
     - `log_keys` (`plain` or `hashed`): how log lines show keys.
-    - `minimum_remaining_seconds` (more than 0 s, below the timeout less half a second): no message is started with less time left
-      before the function's timeout.
-    - `mode` (`enforce` or `observe`): with the second, duplicates are logged and counted, and processed all the same.
-    - `namespace` (1 to 255 characters of printable ASCII without `#`): put before every key; `name` when null. Changing it
-      forgets every record. Two consumers of one namespace and table count as one.
-    - `on_interrupted` (`retry` or `park`): what becomes of a message whose processor was killed: run again, or
-      set aside in the dead-letter queue for a person to decide.
-    - `retention_seconds` (at least the retention of every source: the queue's, `maximum_record_age_seconds` of a stream, 21600 s with
-      `invokers`): how long a completed record suppresses duplicates. When null, that plus the retentions of the
-      dead-letter queue and the queue: a redrive gives a message a new life.
+    - `minimum_remaining_seconds` (more than 0 s, below the timeout less half a second): no message is started
+      with less time left before the function's timeout.
+    - `mode` (`enforce` or `observe`): with the second, duplicates are logged and counted, and processed all
+      the same.
+    - `namespace` (1 to 255 characters of printable ASCII without `#`): put before every key; `name` when
+      null. Changing it forgets every record. Two consumers of one namespace and table count as one.
+    - `on_interrupted` (`retry` or `park`): what becomes of a message whose processor was killed: run again,
+      or set aside in the dead-letter queue for a person to decide.
+    - `retention_seconds` (at least the retention of every source: the queue's, `maximum_record_age_seconds`
+      of a stream, 21600 s with `invokers`): how long a completed record suppresses duplicates. When null,
+      that plus the retentions of the dead-letter queue and the queue: a redrive gives a message a new life.
   EOT
   nullable    = false
   default     = {}
@@ -414,10 +421,12 @@ variable "idempotency" {
 
 variable "invokers" {
   description = <<-EOT
-    What may invoke the function directly, without the queue, by a name of your choice (1 to 100 letters, digits, - and _). Events that
-    fail to the end of Lambda's retries go to the dead-letter queue; so none with a FIFO queue, and none with a brought function.
+    What may invoke the function directly, without the queue, by a name of your choice (1 to 100 letters,
+    digits, - and _). Events that fail to the end of Lambda's retries go to the dead-letter queue; so none
+    with a FIFO queue, and none with a brought function.
     - `service` (`events`, `s3` or `sns`): who invokes.
-    - `source_arn` (of the EventBridge rule, S3 bucket or SNS topic): for what. A bucket must be of this account.
+    - `source_arn` (of the EventBridge rule, S3 bucket or SNS topic): for what. A bucket must be of this
+      account.
   EOT
   nullable    = false
   default     = {}
@@ -446,8 +455,9 @@ variable "invokers" {
 variable "kms_key_arn" {
   description = <<-EOT
     A KMS key of yours for everything that the module creates: table, both queues, logs, the function's
-    environment, filters. When null, DynamoDB and SQS use keys that AWS manages. The role gets what it needs of the key;
-    what the key's own policy must allow stands in docs/security.md. Limit: the ARN of a symmetric key, not of an alias.
+    environment, filters. When null, DynamoDB and SQS use keys that AWS manages. The role gets what it needs
+    of the key; what the key's own policy must allow stands in docs/security.md. Limit: the ARN of a symmetric
+    key, not of an alias.
   EOT
   type        = string
   default     = null
@@ -461,8 +471,8 @@ variable "kms_key_arn" {
 variable "logs" {
   description = <<-EOT
     The log group that is created with the function:
-    - `retention_days` (one of the values CloudWatch Logs takes: 1, 3, 5, 7, 14, 30, 60, 90 … 3653 days; 0 keeps
-      them for ever): how long log lines are kept.
+    - `retention_days` (one of the values CloudWatch Logs takes: 1, 3, 5, 7, 14, 30, 60, 90 … 3653 days; 0
+      keeps them for ever): how long log lines are kept.
   EOT
   nullable    = false
   default     = {}
@@ -479,8 +489,9 @@ variable "logs" {
 
 variable "name" {
   description = <<-EOT
-    Names everything the module creates. Changing it creates everything anew; what was in queues and table stays
-    behind, so read docs/upgrading.md first. Limit: 1 to 64 letters, digits, - and _; 62 with a FIFO queue that the module creates.
+    Names everything the module creates. Changing it creates everything anew; what was in queues and table
+    stays behind, so read docs/upgrading.md first. Limit: 1 to 64 letters, digits, - and _; 62 with a FIFO
+    queue that the module creates.
   EOT
   type        = string
   nullable    = false
@@ -498,10 +509,10 @@ variable "name" {
 
 variable "processor" {
   description = <<-EOT
-    Your code, as `"module.function"` (dots in the module's path are fine); called as `function(message)`
-    once per idempotency key. Returning means done; raising an Exception means not done: the message is
-    delivered again. Null only with a `function.handler` or `function.existing` of your own. Limit: a module in
-    `code.source_dir`, if that is set.
+    Your code, as `"module.function"` (dots in the module's path are fine); called as `function(message)` once
+    per idempotency key. Returning means done; raising an Exception means not done: the message is delivered
+    again. Null only with a `function.handler` or `function.existing` of your own. Limit: `module.function`,
+    its module in `code.source_dir` if that is set.
   EOT
   type        = string
   default     = null
@@ -514,47 +525,61 @@ variable "processor" {
 
 variable "queue" {
   description = <<-EOT
-    The queue, its dead-letter queue, and how the function reads from it. Null for no queue: then `streams`, `invokers` or a mapping of your
-    own deliver, and only the dead-letter queue is created.
+    The queue, its dead-letter queue, and how the function reads from it. Null for no queue: then `streams`,
+    `invokers` or a mapping of your own deliver, and only the dead-letter queue is created.
     - `batch_size` (1 to 10000; above 10 needs a batching window): messages per invocation.
     - `batching_window_seconds` (0 to 300 s; 0 with FIFO): how long Lambda waits to fill a batch.
-    - `content_based_deduplication` (true or false; FIFO only): whether SQS drops a second message of the same body within 5 minutes
-      when its producer gives no deduplication id. Off, such a producer gets an error.
+    - `content_based_deduplication` (true or false; FIFO only): whether SQS drops a second message of the same
+      body within 5 minutes when its producer gives no deduplication id. Off, such a producer gets an error.
       EventBridge needs it.
-    - `dead_letter_retention_seconds` (above `retention_seconds`, at most 1209600 s, 14 days): how long a dead-lettered message is kept.
+    - `dead_letter_retention_seconds` (above `retention_seconds`, at most 1209600 s, 14 days): how long a
+      dead-lettered message is kept.
     - `deduplication_scope` (`queue` or `messageGroup`; FIFO only): within what SQS drops repeated messages.
     - `delay_seconds` (0 to 900 s): how long a new message waits before it is delivered.
     - `enabled` (true or false): whether the function reads from the queue.
-    - `existing.arn` (of a queue in this account and Region): a queue that exists, instead of one that the module creates.
-      What is said of it below cannot be looked up; the module checks it.
-    - `existing.dead_letter_queue.arn` (of a queue of the same kind): the dead-letter queue in its redrive policy.
-    - `existing.dead_letter_queue.retention_seconds` (above the queue's, at most 1209600 s): its message retention.
+    - `existing.arn` (of a queue in this account and Region): a queue that exists, instead of one that the
+      module creates. What is said of it below cannot be looked up; the module checks it.
+    - `existing.dead_letter_queue.arn` (of a queue of the same kind): the dead-letter queue in its redrive
+      policy.
+    - `existing.dead_letter_queue.retention_seconds` (above the queue's, at most 1209600 s): its message
+      retention.
     - `existing.dead_letter_queue.url` (of the same): where copies of parked messages are sent.
-    - `existing.kms_key_arn` (of a KMS key): the key of yours that encrypts both queues, if one does, for the role to use.
+    - `existing.kms_key_arn` (of a KMS key): the key of yours that encrypts both queues, if one does, for the
+      role to use.
     - `existing.max_receive_count` (3 or more): `maxReceiveCount` in its redrive policy.
     - `existing.retention_seconds` (60 to 1209600 s): its message retention.
     - `existing.visibility_timeout_seconds` (see `visibility_timeout_seconds`): its visibility timeout.
-    - `fifo` (true or false): whether both queues are FIFO: `.fifo` is added to their names, and `name` has at most 62
-      characters. Changing it creates both queues anew.
-    - `fifo_throughput_limit` (`perQueue` or `perMessageGroupId`; FIFO only): the second, with `deduplication_scope = "messageGroup"`, is high throughput.
-    - `filters` (event patterns in JSON; 5, by AWS's default quota): which messages are processed. Lambda **deletes** the others.
-    - `max_receive_count` (3 to 1000; AWS advises at least 5): receives before a message goes to the dead-letter queue.
-      A delivery that meets another's live claim costs one too.
-    - `maximum_concurrency` (2 to 1000, at most `function.reserved_concurrency`): most concurrent invocations by this queue; null for no limit.
+    - `fifo` (true or false): whether both queues are FIFO: `.fifo` is added to their names, and `name` has at
+      most 62 characters. Changing it creates both queues anew.
+    - `fifo_throughput_limit` (`perQueue` or `perMessageGroupId`; FIFO only): the second, with
+      `deduplication_scope = "messageGroup"`, is high throughput.
+    - `filters` (event patterns in JSON; 5, by AWS's default quota): which messages are processed. Lambda
+      **deletes** the others.
+    - `max_receive_count` (3 to 1000; AWS advises at least 5): receives before a message goes to the
+      dead-letter queue. A delivery that meets another's live claim costs one too.
+    - `maximum_concurrency` (2 to 1000, at most `function.reserved_concurrency`): most concurrent invocations
+      by this queue; null for no limit.
     - `maximum_message_bytes` (1024 to 262144 bytes): larger messages are refused.
-    - `metrics` (true or false): whether Lambda counts the events of this mapping in CloudWatch (`EventCount`), for a charge.
-    - `policy_statements.actions` (at least one, of SQS): what else the queue's policy says, beside `senders`: which actions.
+    - `metrics` (true or false): whether Lambda counts the events of this mapping in CloudWatch
+      (`EventCount`), for a charge.
+    - `policy_statements.actions` (at least one, of SQS): what else the queue's policy says, beside `senders`:
+      which actions.
     - `policy_statements.conditions` (operators, then condition keys, then values): when, as in IAM.
     - `policy_statements.effect` (`Allow` or `Deny`): which of the two.
-    - `policy_statements.principals` (at least one; not everyone without a condition): who, by type, such as `{ AWS = [...] }`.
-    - `policy_statements.sid` (letters and digits, each once; not `OnlyOverTls`, nor from `From`): a name for the statement.
-    - `receive_wait_seconds` (0 to 20 s): how long other readers wait for messages; Lambda's own waits by itself.
-    - `retention_seconds` (60 to 1209600 s; above `delay_seconds` and all receives together): how long an undelivered message is kept.
-    - `senders.service` (`events`, `s3`, not with FIFO, or `sns`): a service that may send to the queue. Producers with a role of their own
-      in this account need no entry.
-    - `senders.source_arn` (of the EventBridge rule, S3 bucket or SNS topic): for what. A bucket must be of this account.
-    - `visibility_timeout_seconds` (at least 6 × function timeout + batching window, longer than a lease, at most 43200 s): how long a received message stays hidden.
-      When null, the least that fits.
+    - `policy_statements.principals` (at least one; not everyone without a condition): who, by type, such as
+      `{ AWS = [...] }`.
+    - `policy_statements.sid` (letters and digits, each once; not `OnlyOverTls`, nor from `From`): a name for
+      the statement.
+    - `receive_wait_seconds` (0 to 20 s): how long other readers wait for messages; Lambda's own waits by
+      itself.
+    - `retention_seconds` (60 to 1209600 s; above `delay_seconds` and all receives together): how long an
+      undelivered message is kept.
+    - `senders.service` (`events`, `s3`, not with FIFO, or `sns`): a service that may send to the queue.
+      Producers with a role of their own in this account need no entry.
+    - `senders.source_arn` (of the EventBridge rule, S3 bucket or SNS topic): for what. A bucket must be of
+      this account.
+    - `visibility_timeout_seconds` (at least 6 × function timeout + batching window, longer than a lease, at
+      most 43200 s): how long a received message stays hidden. When null, the least that fits.
   EOT
   default     = {}
 
@@ -813,18 +838,21 @@ variable "streams" {
     - `batching_window_seconds` (0 to 300 s): how long Lambda waits to fill a batch.
     - `bisect_batch_on_error` (true or false): whether a batch whose invocation fails is split in two.
     - `enabled` (true or false): whether the stream is read.
-    - `failure_destination_arn` (a standard queue or topic, not the module's own queues): is told of records which
-      Lambda gives up on. It gets where they stand in the stream, not the records.
-    - `filters` (event patterns in JSON; 5, by AWS's default quota): which records are processed; others are skipped.
-    - `kms_key_arn` (of a KMS key): the key of yours that encrypts the stream, if one does, for the role to use.
+    - `failure_destination_arn` (a standard queue or topic, not the module's own queues): is told of records
+      which Lambda gives up on. It gets where they stand in the stream, not the records.
+    - `filters` (event patterns in JSON; 5, by AWS's default quota): which records are processed; others are
+      skipped.
+    - `kms_key_arn` (of a KMS key): the key of yours that encrypts the stream, if one does, for the role to
+      use.
     - `maximum_record_age_seconds` (60 to 604800 s): Lambda gives up on older records.
     - `maximum_retry_attempts` (0 to 10000): Lambda gives up on a batch after as many retries.
-    - `metrics` (true or false): whether Lambda counts the events of this mapping in CloudWatch (`EventCount`), for a charge.
+    - `metrics` (true or false): whether Lambda counts the events of this mapping in CloudWatch
+      (`EventCount`), for a charge.
     - `parallelization_factor` (1 to 10): batches of a shard that are processed at the same time. Records of
       one partition key stay in order.
     - `source` (`kinesis` or `dynamodb`): what the ARN is of.
-    - `starting_position` (`TRIM_HORIZON`, `LATEST`, or for Kinesis `AT_TIMESTAMP`): the oldest record, the next one, or
-      one of a time. Changing it creates the mapping anew.
+    - `starting_position` (`TRIM_HORIZON`, `LATEST`, or for Kinesis `AT_TIMESTAMP`): the oldest record, the
+      next one, or one of a time. Changing it creates the mapping anew.
     - `starting_position_timestamp` (such as `"2025-01-31T12:00:00Z"`; only for `AT_TIMESTAMP`): that time.
   EOT
   nullable    = false
@@ -934,16 +962,18 @@ variable "table" {
     The table of idempotency records, encrypted, with TTL. Billed per request unless `provisioned`.
     - `class` (`STANDARD` or `STANDARD_INFREQUENT_ACCESS`): the second stores for less and writes for more.
     - `deletion_protection` (true or false): whether the table refuses to be deleted.
-    - `existing.arn` (of a table in this account and Region): a table that exists, instead of one that the module creates: with the
-      partition key `id`, a string, no sort key, and TTL on `expires_at`. Several consumers may share one; each has a namespace.
-    - `existing.kms_key_arn` (of a KMS key): the key of yours that encrypts the table, if one does, for the role to use.
+    - `existing.arn` (of a table in this account and Region): a table that exists, instead of one that the
+      module creates: with the partition key `id`, a string, no sort key, and TTL on `expires_at`. Several
+      consumers may share one; each has a namespace.
+    - `existing.kms_key_arn` (of a KMS key): the key of yours that encrypts the table, if one does, for the
+      role to use.
     - `maximum_read_units` (1 or more; not if `provisioned`): throttles reads above; null for no limit.
     - `maximum_write_units` (1 or more; not if `provisioned`): throttles writes above; null for no limit.
     - `point_in_time_recovery` (true or false): whether it can be restored to any second of the last 35 days.
     - `provisioned.read_units` (1 or more): read capacity, billed by the hour instead of per request.
     - `provisioned.write_units` (1 or more): write capacity; a message takes two.
-    - `shared` (true or false): whether other consumers bring this table. The role then reads and writes only records of its own
-      namespace, as that of a consumer with a brought table does.
+    - `shared` (true or false): whether other consumers bring this table. The role then reads and writes only
+      records of its own namespace, as that of a consumer with a brought table does.
   EOT
   nullable    = false
   default     = {}

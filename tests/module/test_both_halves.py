@@ -15,6 +15,7 @@ from idempotent_lambda.claims import Owner, Request
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds, SystemClock
 from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.messages import deliveries_of
+from scripts.inputs import variables
 from tests.handler.bench import Listener
 from tests.handler.events import event, order
 from tests.module.stacks import ROOT
@@ -223,3 +224,34 @@ def test_the_only_provider_is_aws() -> None:
     types = set(re.findall(r'^resource "(\w+)"', TERRAFORM, re.MULTILINE))
     assert {name.split("_")[0] for name in types} == {"aws", "terraform"}
     assert not re.findall(r"^(?:data|provider) ", TERRAFORM, re.MULTILINE)
+
+
+OF_THE_MAPPING = {
+    *(
+        "batch_size",
+        "batching_window_seconds",
+        "enabled",
+        "filters",
+        "maximum_concurrency",
+        "metrics",
+    ),
+}
+"""What a brought queue takes too: it is said of the mapping."""
+
+
+@pytest.mark.parametrize("part", ["function", "queue", "table"])
+def test_what_a_brought_part_refuses(part: str) -> None:
+    """Every attribute that only a created part takes is refused beside `existing`, if it is set."""
+    text = (ROOT / "variables.tf").read_text(encoding="utf-8")
+    (variable,) = (each for each in variables(text) if each.name == part)
+    declared = {
+        each.path: each.default
+        for each in variable.attributes
+        if "." not in each.path and each.path not in {"existing", *OF_THE_MAPPING}
+    }
+    block = found(rf"^  {part}_defaults = {{\n((?:    .*\n)+)  }}")
+    refused = dict(re.findall(r"^    (\w+) += (.+)$", block, re.MULTILINE))
+    handler = found(r'^  builtin_handler += ("[\w.]+")$')
+    assert {
+        name: value.replace("local.builtin_handler", handler) for name, value in refused.items()
+    } == declared

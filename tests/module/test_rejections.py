@@ -158,9 +158,15 @@ def test_each_wrong_fact_gets_exactly_its_own_message(said: dict[str, list[Refus
 
 
 def test_each_rule_has_a_case(said: dict[str, list[Refusal]]) -> None:
-    """The rules that refused something are all the rules there are."""
-    refused = {refusal.rule for refusals in said.values() for refusal in refusals}
-    assert refused == parsed_rules()
+    """Every rule refuses a case; `build/rules.json` lists which."""
+    cases = {
+        rule: sorted(name for name, found in said.items() if rule in {each.rule for each in found})
+        for rule in sorted(parsed_rules())
+    }
+    (ROOT / "build").mkdir(exist_ok=True)
+    (ROOT / "build" / "rules.json").write_text(json.dumps(cases, indent=2), encoding="utf-8")
+    assert [rule for rule, names in cases.items() if not names] == []
+    assert {name for names in cases.values() for name in names} == set(CASES)
 
 
 def test_each_message_names_a_remedy(said: dict[str, list[Refusal]]) -> None:
