@@ -24,6 +24,7 @@ locals {
     [try(var.table.existing.kms_key_arn, null), try(var.queue.existing.kms_key_arn, null)],
     [for stream in var.streams : stream.kms_key_arn],
   ) : arn if arn != null])
+  dns_suffix   = local.here.partition == "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com"
   key_services = concat(["dynamodb", "sqs"], length(local.kinesis_arns) > 0 ? ["kinesis"] : [])
 
   # 4. Exactly what the mappings and the package call; tests compare it with the calls made. Nothing here
@@ -72,7 +73,7 @@ locals {
       Effect    = "Allow"
       Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
       Resource  = local.key_arns
-      Condition = { StringEquals = { "kms:ViaService" = [for service in local.key_services : "${service}.${local.here.region}.amazonaws.com"] } }
+      Condition = { StringEquals = { "kms:ViaService" = [for service in local.key_services : "${service}.${local.here.region}.${local.dns_suffix}"] } }
     }] : [],
     # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSLambdaKinesisExecutionRole.html
     length(local.kinesis_arns) > 0 ? [{

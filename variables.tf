@@ -156,8 +156,8 @@ variable "function" {
       per idempotency key. Another one is on its own: set `processor` to null.
     - `layers` (up to 5 ARNs of layer versions): not for an image.
     - `memory_mb` (128 to 10240 MB): the CPU grows with it.
-    - `name` (1 to 64 letters, digits, - and _): `name` when null. Changing it creates the function anew, and
-      nothing else.
+    - `name` (1 to 64 letters, digits, - and _): `name` when null. Changing it creates the function anew, with
+      its role and log group; queues and table stay.
     - `permissions_boundary_arn` (of an IAM policy): the boundary of the function's role.
     - `policy_statements.sid` (letters and digits, each once): a name for the statement.
     - `policy_statements.actions` (at least one): what your code may do, added to the role.
@@ -967,8 +967,9 @@ variable "table" {
       consumers may share one; each has a namespace.
     - `existing.kms_key_arn` (of a KMS key): the key of yours that encrypts the table, if one does, for the
       role to use.
-    - `maximum_read_units` (1 or more; not if `provisioned`): throttles reads above; null for no limit.
-    - `maximum_write_units` (1 or more; not if `provisioned`): throttles writes above; null for no limit.
+    - `maximum_read_units` (1 or more, or -1; not if `provisioned`): throttles reads above; null for no limit.
+      To lift a limit that was set, apply -1 before null.
+    - `maximum_write_units` (1 or more, or -1; not if `provisioned`): the same of writes.
     - `point_in_time_recovery` (true or false): whether it can be restored to any second of the last 35 days.
     - `provisioned.read_units` (1 or more): read capacity, billed by the hour instead of per request.
     - `provisioned.write_units` (1 or more): write capacity; a message takes two.
@@ -1016,8 +1017,8 @@ variable "table" {
   }
 
   validation {
-    condition     = alltrue([for units in [var.table.maximum_read_units, var.table.maximum_write_units] : units == null ? true : floor(units) == units && units >= 1])
-    error_message = "table.maximum_read_units = ${coalesce(var.table.maximum_read_units, "null")} or table.maximum_write_units = ${coalesce(var.table.maximum_write_units, "null")} is not a whole number of at least 1. Set one, or null for no limit."
+    condition     = alltrue([for units in [var.table.maximum_read_units, var.table.maximum_write_units] : units == null ? true : floor(units) == units && (units >= 1 || units == -1)])
+    error_message = "table.maximum_read_units = ${coalesce(var.table.maximum_read_units, "null")} or table.maximum_write_units = ${coalesce(var.table.maximum_write_units, "null")} is not a whole number of at least 1, nor -1. Set one, or null for no limit."
   }
 
   validation {

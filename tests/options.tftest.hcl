@@ -239,12 +239,12 @@ run "a_table_with_one_limit" {
   command = plan
 
   variables {
-    table = { maximum_write_units = 1 }
+    table = { maximum_read_units = -1, maximum_write_units = 1 }
   }
 
   assert {
-    condition     = one(aws_dynamodb_table.records[0].on_demand_throughput).max_write_request_units == 1 && aws_dynamodb_table.records[0].billing_mode == "PAY_PER_REQUEST"
-    error_message = "One alone will do."
+    condition     = one(aws_dynamodb_table.records[0].on_demand_throughput).max_write_request_units == 1 && one(aws_dynamodb_table.records[0].on_demand_throughput).max_read_request_units == -1 && aws_dynamodb_table.records[0].billing_mode == "PAY_PER_REQUEST"
+    error_message = "One is set, and the other lifted."
   }
 }
 

@@ -1788,7 +1788,7 @@ run "settings_beside_a_brought_table" {
   }
 }
 
-# says: table.maximum_read_units = 0.5 or table.maximum_write_units = null is not a whole number of at least 1.
+# says: table.maximum_read_units = 0.5 or table.maximum_write_units = null is not a whole number of at least 1, nor -1.
 run "half_a_read_unit" {
   command         = plan
   expect_failures = [var.table]

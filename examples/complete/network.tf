@@ -7,12 +7,12 @@ resource "aws_vpc" "shop" {
 }
 
 resource "aws_subnet" "private" {
-  count = var.subnet_count
+  count = length(var.zones)
 
   vpc_id            = aws_vpc.shop.id
   cidr_block        = cidrsubnet(aws_vpc.shop.cidr_block, 2, count.index)
-  availability_zone = "${local.here.region}${element(["a", "b", "c"], count.index)}"
-  tags              = merge(local.tags, { Name = "${var.name}-private-${count.index}" })
+  availability_zone = "${local.here.region}${var.zones[count.index]}"
+  tags              = merge(local.tags, { Name = "${var.name}-private-${var.zones[count.index]}" })
 }
 
 resource "aws_route_table" "private" {
@@ -21,7 +21,7 @@ resource "aws_route_table" "private" {
 }
 
 resource "aws_route_table_association" "private" {
-  count = var.subnet_count
+  count = length(var.zones)
 
   subnet_id      = aws_subnet.private[count.index].id
   route_table_id = aws_route_table.private.id

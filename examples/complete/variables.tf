@@ -23,14 +23,14 @@ variable "region" {
   default     = null
 }
 
-variable "subnet_count" {
-  description = "In how many availability zones the function has a subnet, and the endpoint of SQS an address that costs by the hour."
-  type        = number
+variable "zones" {
+  description = "The letters of the region's availability zones in which the function has a subnet, and the endpoint of SQS an address that costs by the hour. Some accounts lack one of a, b, c."
+  type        = list(string)
   nullable    = false
-  default     = 2
+  default     = ["a", "b"]
 
   validation {
-    condition     = contains([1, 2, 3], var.subnet_count)
-    error_message = "subnet_count = ${var.subnet_count} is not 1, 2 or 3. Two outlast the loss of a zone."
+    condition     = length(var.zones) >= 1 && length(var.zones) <= 4 && alltrue([for zone in var.zones : can(regex("^[a-z]$", zone))]) && length(distinct(var.zones)) == length(var.zones)
+    error_message = "zones = ${jsonencode(var.zones)} is not 1 to 4 different letters. Two zones outlast the loss of one."
   }
 }
