@@ -181,10 +181,15 @@ resource "aws_lambda_alias" "consumer" {
   description      = "The newest version; the mappings invoke it."
   function_name    = aws_lambda_function.consumer[0].function_name
   function_version = aws_lambda_function.consumer[0].version
+
+  # A function that is replaced takes alias and permissions along.
+  lifecycle {
+    replace_triggered_by = [aws_lambda_function.consumer[0].arn]
+  }
 }
 
 resource "aws_lambda_permission" "invoker" {
-  for_each = var.invokers
+  for_each = local.creates_function ? var.invokers : {}
 
   statement_id  = each.key
   action        = "lambda:InvokeFunction"
@@ -197,4 +202,9 @@ resource "aws_lambda_permission" "invoker" {
   source_account = each.value.service == "s3" ? local.here.account : null
 
   depends_on = [aws_lambda_function.consumer]
+
+  # As of the alias.
+  lifecycle {
+    replace_triggered_by = [aws_lambda_function.consumer[0].arn]
+  }
 }

@@ -19,9 +19,9 @@ locals {
   }
 
   # 3. Keys of the user's that encrypt what the role reads and writes, through these services only.
+  dead_letter_key_arn = local.brings_queue ? var.queue.existing.kms_key_arn : var.kms_key_arn
   key_arns = distinct([for arn in concat(
-    [local.creates_table || !local.brings_queue ? var.kms_key_arn : null],
-    [try(var.table.existing.kms_key_arn, null), try(var.queue.existing.kms_key_arn, null)],
+    [local.creates_table ? var.kms_key_arn : var.table.existing.kms_key_arn, local.dead_letter_key_arn],
     [for stream in var.streams : stream.kms_key_arn],
   ) : arn if arn != null])
   dns_suffix   = local.here.partition == "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com"
@@ -69,12 +69,19 @@ locals {
     ],
     # docs/security.md names the sources.
     length(local.key_arns) > 0 ? [{
-      Sid       = "UseKeys"
+      Sid       = "ReadWithKeys"
       Effect    = "Allow"
-      Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+      Action    = ["kms:Decrypt"]
       Resource  = local.key_arns
       Condition = { StringEquals = { "kms:ViaService" = [for service in local.key_services : "${service}.${local.here.region}.${local.dns_suffix}"] } }
     }] : [],
+    local.dead_letter_key_arn == null ? [] : [{
+      Sid       = "SetAsideWithKey"
+      Effect    = "Allow"
+      Action    = ["kms:GenerateDataKey"]
+      Resource  = local.dead_letter_key_arn
+      Condition = { StringEquals = { "kms:ViaService" = ["sqs.${local.here.region}.${local.dns_suffix}"] } }
+    }],
     # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSLambdaKinesisExecutionRole.html
     length(local.kinesis_arns) > 0 ? [{
       Sid      = "ReadKinesisStreams"
@@ -118,7 +125,7 @@ locals {
       Effect    = "Allow"
       Action    = ["kms:Decrypt"]
       Resource  = var.kms_key_arn
-      Condition = { StringEquals = { "kms:EncryptionContext:aws:lambda:FunctionArn" = local.function_arn } }
+      Condition = { ArnLike = { "kms:EncryptionContext:aws:lambda:FunctionArn" = [local.function_arn, "${local.function_arn}:*"] } }
     }],
     # X-Ray has no resources to scope these to.
     var.function.tracing ? [{

@@ -1,13 +1,13 @@
 locals {
   # 1. What is made here and what is brought. Whether an object is null is known when terraform plans,
-  # even while the ARN in it is not.
+  # even while the ARN in it is not. But try() of what holds something unknown is unknown: not here.
   creates_function = var.function.existing == null
   creates_table    = var.table.existing == null
   has_queue        = var.queue != null
-  brings_queue     = try(var.queue.existing, null) != null
+  brings_queue     = var.queue == null ? false : var.queue.existing != null
   creates_queue    = local.has_queue && !local.brings_queue
-  brings_role      = try(var.function.existing.role, null) != null
-  has_log_group    = local.creates_function || try(var.function.existing.log_group, null) != null
+  brings_role      = var.function.existing == null ? false : var.function.existing.role != null
+  has_log_group    = var.function.existing == null ? true : var.function.existing.log_group != null
 
   # What the settings below depend on must not depend on var.function: a brought function gets them as its
   # environment, and so its ARN comes later.
@@ -79,7 +79,10 @@ locals {
   lease_seconds              = local.timeout_seconds + var.idempotency.lease_margin_seconds
   mapping_visibility_seconds = 6 * local.timeout_seconds + try(var.queue.batching_window_seconds, 0)
   visibility_timeout_seconds = local.brings_queue ? var.queue.existing.visibility_timeout_seconds : coalesce(try(var.queue.visibility_timeout_seconds, null), max(local.mapping_visibility_seconds, ceil(local.lease_seconds + 1)))
-  visibility_name            = "queue.${local.brings_queue ? "existing." : ""}visibility_timeout_seconds"
+
+  # How messages name what was said of the queue, and where to change it.
+  said_of_queue = local.brings_queue ? "queue.existing" : "queue"
+  mend_queue    = local.brings_queue ? "where the queue is declared, and here" : "or set null to have it derived"
 
   # What the mappings invoke.
   target_arn = try(aws_lambda_alias.consumer[0].arn, aws_lambda_function.consumer[0].arn, var.function.existing.arn)
@@ -92,8 +95,7 @@ locals {
   starting_positions = ["AT_TIMESTAMP", "LATEST", "TRIM_HORIZON"]
   log_retention_days = [0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]
 
-  kms_key_arn    = "^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/.+$"
-  no_kms_key_arn = "arn:aws:kms:any:000000000000:key/none"
+  kms_key_arn = "^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/.+$"
 
   source_arns = {
     events = "^arn:[^:]+:events:[^:]+:[0-9]{12}:rule/.+$"
@@ -236,23 +238,23 @@ resource "aws_lambda_event_source_mapping" "queue" {
   lifecycle {
     precondition {
       condition     = local.visibility_timeout_seconds >= local.mapping_visibility_seconds
-      error_message = "${local.visibility_name} = ${local.visibility_timeout_seconds} is below 6 × function.timeout_seconds + queue.batching_window_seconds = ${local.mapping_visibility_seconds} (seconds): while Lambda is throttled, messages would be received in vain until they are dead-lettered. Raise it, or set null to have it derived."
+      error_message = "${local.said_of_queue}.visibility_timeout_seconds = ${local.visibility_timeout_seconds} is below 6 × function.timeout_seconds + queue.batching_window_seconds = ${local.mapping_visibility_seconds} (seconds): while Lambda is throttled, messages would be received in vain until they are dead-lettered. Raise it, ${local.mend_queue}."
     }
 
     precondition {
       condition     = local.visibility_timeout_seconds > local.lease_seconds
-      error_message = "${local.visibility_name} = ${local.visibility_timeout_seconds} is not above function.timeout_seconds + idempotency.lease_margin_seconds = ${local.lease_seconds} (seconds), the longest lease: after a crash the redelivery would meet the dead worker's claim. Raise it, or set null to have it derived."
+      error_message = "${local.said_of_queue}.visibility_timeout_seconds = ${local.visibility_timeout_seconds} is not above function.timeout_seconds + idempotency.lease_margin_seconds = ${local.lease_seconds} (seconds), the longest lease: after a crash the redelivery would meet the dead worker's claim. Raise it, ${local.mend_queue}."
     }
 
     precondition {
       condition     = local.retention_seconds > var.queue.delay_seconds + local.max_receive_count * local.visibility_timeout_seconds
-      error_message = "queue.retention_seconds = ${local.retention_seconds} is not above queue.delay_seconds + queue.max_receive_count × visibility timeout = ${var.queue.delay_seconds} + ${local.max_receive_count} × ${local.visibility_timeout_seconds} (seconds): a failing message would expire before it reaches the dead-letter queue. Raise the retention, or lower one of the others."
+      error_message = "${local.said_of_queue}.retention_seconds = ${local.retention_seconds} is not above delay + max_receive_count × visibility timeout = ${var.queue.delay_seconds} + ${local.max_receive_count} × ${local.visibility_timeout_seconds} (seconds): a failing message would expire before it reaches the dead-letter queue. Raise the retention, or lower one of the others."
     }
 
     # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
     precondition {
-      condition     = var.queue.maximum_concurrency == null || var.function.reserved_concurrency == null ? true : var.queue.maximum_concurrency <= var.function.reserved_concurrency
-      error_message = "queue.maximum_concurrency = ${coalesce(var.queue.maximum_concurrency, "null")} is above function.reserved_concurrency = ${coalesce(var.function.reserved_concurrency, "null")}: the queue would be throttled, and throttled messages are received in vain. Lower the first, or raise the second."
+      condition     = !var.queue.enabled || var.function.reserved_concurrency == null ? true : coalesce(var.queue.maximum_concurrency, 1000) <= var.function.reserved_concurrency
+      error_message = "queue.maximum_concurrency = ${coalesce(var.queue.maximum_concurrency, "null")} does not keep the queue within function.reserved_concurrency = ${coalesce(var.function.reserved_concurrency, "null")}: Lambda would receive more messages than it may process, in vain, until they are dead-lettered. Set the first to at most the second (at least 2), or set queue.enabled = false."
     }
   }
 }

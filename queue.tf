@@ -53,14 +53,15 @@ locals {
 
 }
 
+# What FIFO leaves unset is said with its default: the provider would keep what was set before.
 resource "aws_sqs_queue" "source" {
   count = local.creates_queue ? 1 : 0
 
   name                        = local.queue_name
   fifo_queue                  = var.queue.fifo
   content_based_deduplication = var.queue.content_based_deduplication
-  deduplication_scope         = var.queue.deduplication_scope
-  fifo_throughput_limit       = var.queue.fifo_throughput_limit
+  deduplication_scope         = var.queue.fifo ? coalesce(var.queue.deduplication_scope, "queue") : null
+  fifo_throughput_limit       = var.queue.fifo ? coalesce(var.queue.fifo_throughput_limit, "perQueue") : null
   visibility_timeout_seconds  = local.visibility_timeout_seconds
   message_retention_seconds   = var.queue.retention_seconds
   delay_seconds               = var.queue.delay_seconds

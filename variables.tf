@@ -163,8 +163,9 @@ variable "function" {
     - `policy_statements.actions` (at least one): what your code may do, added to the role.
     - `policy_statements.resources` (at least one): on which resources.
     - `policy_statements.conditions` (operators, then condition keys, then values): when, as in IAM.
-    - `reserved_concurrency` (0 or more; 0 stops it): the most instances at a time, kept free for this
-      function. When null, it shares the account's.
+    - `reserved_concurrency` (0 or more; at least `queue.maximum_concurrency`, which it needs while the queue
+      is enabled): the most instances at a time, kept free for this function. When null, it shares the
+      account's.
     - `runtime` (`python3.11` or newer): not for an image.
     - `timeout_seconds` (3 to 900 s): for a whole batch.
     - `tracing` (true or false): whether X-Ray traces are sent.
@@ -208,8 +209,8 @@ variable "function" {
   })
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9_-]*[A-Za-z_-][A-Za-z0-9_-]*$", coalesce(var.function.alias, "live"))) && length(coalesce(var.function.alias, "live")) <= 128
-    error_message = "function.alias = \"${coalesce(var.function.alias, "null")}\" is not 1 to 128 letters, digits, - and _, not only digits. Set for example \"live\", or null for no alias."
+    condition     = var.function.alias == null ? true : can(regex("^[A-Za-z0-9_-]*[A-Za-z_-][A-Za-z0-9_-]*$", var.function.alias)) && length(var.function.alias) <= 128
+    error_message = "function.alias = \"${var.function.alias == null ? "null" : var.function.alias}\" is not 1 to 128 letters, digits, - and _, not only digits. Set for example \"live\", or null for no alias."
   }
 
   validation {
@@ -239,7 +240,7 @@ variable "function" {
 
   validation {
     condition     = var.function.existing == null ? true : can(regex("^arn:[^:]+:lambda:[^:]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_-]+)?$", var.function.existing.arn))
-    error_message = "function.existing.arn = \"${try(var.function.existing.arn, "null")}\" is not the ARN of a function or of its alias. Give the function's arn."
+    error_message = "function.existing.arn = \"${try(coalesce(var.function.existing.arn), "null")}\" is not the ARN of a function or of its alias. Give the function's arn."
   }
 
   validation {
@@ -273,13 +274,13 @@ variable "function" {
   }
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9_-]{1,64}$", coalesce(var.function.name, "null")))
-    error_message = "function.name = \"${coalesce(var.function.name, "null")}\" is not 1 to 64 letters, digits, - and _. Correct it, or leave it unset for the module's name."
+    condition     = var.function.name == null ? true : can(regex("^[A-Za-z0-9_-]{1,64}$", var.function.name))
+    error_message = "function.name = \"${var.function.name == null ? "null" : var.function.name}\" is not 1 to 64 letters, digits, - and _. Correct it, or leave it unset for the module's name."
   }
 
   validation {
-    condition     = can(regex("^arn:[^:]+:iam::([0-9]{12}|aws):policy/.+$", coalesce(var.function.permissions_boundary_arn, "arn:aws:iam::aws:policy/none")))
-    error_message = "function.permissions_boundary_arn = \"${coalesce(var.function.permissions_boundary_arn, "null")}\" is not the ARN of an IAM policy. Give the policy's arn, or null for no boundary."
+    condition     = var.function.permissions_boundary_arn == null ? true : can(regex("^arn:[^:]+:iam::([0-9]{12}|aws):policy/.+$", var.function.permissions_boundary_arn))
+    error_message = "function.permissions_boundary_arn = \"${var.function.permissions_boundary_arn == null ? "null" : var.function.permissions_boundary_arn}\" is not the ARN of an IAM policy. Give the policy's arn, or null for no boundary."
   }
 
   validation {
@@ -344,7 +345,7 @@ variable "idempotency" {
     - `minimum_remaining_seconds` (more than 0 s, below the timeout less half a second): no message is started
       with less time left before the function's timeout.
     - `mode` (`enforce` or `observe`): with the second, duplicates are logged and counted, and processed all
-      the same.
+      the same; nothing is parked then.
     - `namespace` (1 to 255 characters of printable ASCII without `#`): put before every key; `name` when
       null. Changing it forgets every record. Two consumers of one namespace and table count as one.
     - `on_interrupted` (`retry` or `park`): what becomes of a message whose processor was killed: run again,
@@ -414,8 +415,8 @@ variable "idempotency" {
   }
 
   validation {
-    condition     = var.idempotency.retention_seconds == null ? true : floor(var.idempotency.retention_seconds) == var.idempotency.retention_seconds
-    error_message = "idempotency.retention_seconds = ${coalesce(var.idempotency.retention_seconds, "null")} is not a whole number (seconds). Round it up, or set null to have it derived."
+    condition     = var.idempotency.retention_seconds == null ? true : floor(var.idempotency.retention_seconds) == var.idempotency.retention_seconds && var.idempotency.retention_seconds >= 60
+    error_message = "idempotency.retention_seconds = ${coalesce(var.idempotency.retention_seconds, "null")} is not a whole number of at least 60 (seconds). Raise it, or set null to have it derived."
   }
 }
 
@@ -456,15 +457,15 @@ variable "kms_key_arn" {
   description = <<-EOT
     A KMS key of yours for everything that the module creates: table, both queues, logs, the function's
     environment, filters. When null, DynamoDB and SQS use keys that AWS manages. The role gets what it needs
-    of the key; what the key's own policy must allow stands in docs/security.md. Limit: the ARN of a symmetric
-    key, not of an alias.
+    of the key; what its own policy must allow stands in docs/security.md, and docs/upgrading.md how to change
+    or remove it: a table keeps the key that it had. Limit: the ARN of a symmetric key, not of an alias.
   EOT
   type        = string
   default     = null
 
   validation {
-    condition     = can(regex(local.kms_key_arn, coalesce(var.kms_key_arn, local.no_kms_key_arn)))
-    error_message = "kms_key_arn = \"${coalesce(var.kms_key_arn, "null")}\" is not the ARN of a KMS key; aliases can be moved to another key. Give the arn of aws_kms_key, or null for keys that AWS manages."
+    condition     = var.kms_key_arn == null ? true : can(regex(local.kms_key_arn, var.kms_key_arn))
+    error_message = "kms_key_arn = \"${var.kms_key_arn == null ? "null" : var.kms_key_arn}\" is not the ARN of a KMS key; aliases can be moved to another key. Give the arn of aws_kms_key, or null for keys that AWS manages."
   }
 }
 
@@ -715,47 +716,47 @@ variable "queue" {
 
   validation {
     condition     = try(var.queue.existing == null ? true : can(regex("^arn:[^:]+:sqs:[^:]+:[0-9]{12}:[A-Za-z0-9_.-]+$", var.queue.existing.arn)), var.queue == null)
-    error_message = "queue.existing.arn = \"${try(var.queue.existing.arn, "null")}\" is not the ARN of an SQS queue. Give the queue's arn."
+    error_message = "queue.existing.arn = \"${try(coalesce(var.queue.existing.arn), "null")}\" is not the ARN of an SQS queue. Give the queue's arn."
   }
 
   validation {
     condition     = try(var.queue.existing == null ? true : can(regex("^arn:[^:]+:sqs:[^:]+:[0-9]{12}:[A-Za-z0-9_.-]+$", var.queue.existing.dead_letter_queue.arn)), var.queue == null)
-    error_message = "queue.existing.dead_letter_queue.arn = \"${try(var.queue.existing.dead_letter_queue.arn, "null")}\" is not the ARN of an SQS queue. Give the arn of the queue that the brought queue's redrive policy names."
+    error_message = "queue.existing.dead_letter_queue.arn = \"${try(coalesce(var.queue.existing.dead_letter_queue.arn), "null")}\" is not the ARN of an SQS queue. Give the arn of the queue that the brought queue's redrive policy names."
   }
 
   validation {
     condition     = try(var.queue.existing == null ? true : endswith(var.queue.existing.arn, ".fifo") == endswith(var.queue.existing.dead_letter_queue.arn, ".fifo"), var.queue == null)
-    error_message = "queue.existing.arn = \"${try(var.queue.existing.arn, "null")}\" and queue.existing.dead_letter_queue.arn = \"${try(var.queue.existing.dead_letter_queue.arn, "null")}\" are not of one kind; SQS moves messages from FIFO to FIFO and from standard to standard queues only. Correct one of them."
+    error_message = "queue.existing.arn = \"${try(coalesce(var.queue.existing.arn), "null")}\" and queue.existing.dead_letter_queue.arn = \"${try(coalesce(var.queue.existing.dead_letter_queue.arn), "null")}\" are not of one kind; SQS moves messages from FIFO to FIFO and from standard to standard queues only. Correct one of them."
   }
 
   validation {
     condition     = try(var.queue.existing == null ? true : can(regex("^https?://.+/[^/]+$", var.queue.existing.dead_letter_queue.url)), var.queue == null)
-    error_message = "queue.existing.dead_letter_queue.url = \"${try(var.queue.existing.dead_letter_queue.url, "null")}\" is not the URL of a queue. Give the url of aws_sqs_queue, to which copies of parked messages are sent."
+    error_message = "queue.existing.dead_letter_queue.url = \"${try(coalesce(var.queue.existing.dead_letter_queue.url), "null")}\" is not the URL of a queue. Give the url of aws_sqs_queue, to which copies of parked messages are sent."
   }
 
   validation {
     condition     = try(var.queue.existing == null ? true : var.queue.existing.dead_letter_queue.retention_seconds > var.queue.existing.retention_seconds && var.queue.existing.dead_letter_queue.retention_seconds <= 1209600, var.queue == null)
-    error_message = "queue.existing.dead_letter_queue.retention_seconds = ${try(var.queue.existing.dead_letter_queue.retention_seconds, "null")} is not above queue.existing.retention_seconds = ${try(var.queue.existing.retention_seconds, "null")} and at most 1209600 (14 days): a dead-lettered message keeps its age and would be gone at once. Raise that queue's retention, or lower the other's."
+    error_message = "queue.existing.dead_letter_queue.retention_seconds = ${try(coalesce(var.queue.existing.dead_letter_queue.retention_seconds), "null")} is not above queue.existing.retention_seconds = ${try(coalesce(var.queue.existing.retention_seconds), "null")} and at most 1209600 (14 days): a dead-lettered message keeps its age and would be gone at once. Raise that queue's retention, or lower the other's."
   }
 
   validation {
-    condition     = try(var.queue.existing == null ? true : can(regex(local.kms_key_arn, coalesce(var.queue.existing.kms_key_arn, local.no_kms_key_arn))), var.queue == null)
+    condition     = try(var.queue.existing == null ? true : (var.queue.existing.kms_key_arn == null ? true : can(regex(local.kms_key_arn, var.queue.existing.kms_key_arn))), var.queue == null)
     error_message = "queue.existing.kms_key_arn = \"${try(coalesce(var.queue.existing.kms_key_arn, "null"), "null")}\" is not the ARN of a KMS key. Give the arn of the key that encrypts the queue, or null."
   }
 
   validation {
     condition     = try(var.queue.existing == null ? true : floor(var.queue.existing.max_receive_count) == var.queue.existing.max_receive_count && var.queue.existing.max_receive_count >= 3, var.queue == null)
-    error_message = "queue.existing.max_receive_count = ${try(var.queue.existing.max_receive_count, "null")} is not a whole number of at least 3: with fewer, deliveries that meet another's live claim would dead-letter a good message. Raise maxReceiveCount in the queue's redrive policy, and give it here."
+    error_message = "queue.existing.max_receive_count = ${try(coalesce(var.queue.existing.max_receive_count), "null")} is not a whole number of at least 3: with fewer, deliveries that meet another's live claim would dead-letter a good message. Raise maxReceiveCount in the queue's redrive policy, and give it here."
   }
 
   validation {
     condition     = try(var.queue.existing == null ? true : floor(var.queue.existing.retention_seconds) == var.queue.existing.retention_seconds && var.queue.existing.retention_seconds >= 60, var.queue == null)
-    error_message = "queue.existing.retention_seconds = ${try(var.queue.existing.retention_seconds, "null")} is not a whole number from 60 to 1209600 (seconds, 14 days). Give the queue's message_retention_seconds."
+    error_message = "queue.existing.retention_seconds = ${try(coalesce(var.queue.existing.retention_seconds), "null")} is not a whole number from 60 to 1209600 (seconds, 14 days). Give the queue's message_retention_seconds."
   }
 
   validation {
     condition     = try(var.queue.existing == null ? true : floor(var.queue.existing.visibility_timeout_seconds) == var.queue.existing.visibility_timeout_seconds && var.queue.existing.visibility_timeout_seconds <= 43200, var.queue == null)
-    error_message = "queue.existing.visibility_timeout_seconds = ${try(var.queue.existing.visibility_timeout_seconds, "null")} is not a whole number of at most 43200 (seconds, 12 hours), which is SQS's limit. Give the queue's visibility_timeout_seconds."
+    error_message = "queue.existing.visibility_timeout_seconds = ${try(coalesce(var.queue.existing.visibility_timeout_seconds), "null")} is not a whole number of at most 43200 (seconds, 12 hours), which is SQS's limit. Give the queue's visibility_timeout_seconds."
   }
 
   validation {
@@ -876,6 +877,11 @@ variable "streams" {
     starting_position_timestamp = optional(string)
   }))
 
+  validation {
+    condition     = length(distinct([for stream in var.streams : stream.arn])) == length(var.streams)
+    error_message = "streams has one arn under several names: ${join(", ", keys(var.streams))}; Lambda takes each stream once for a function. Remove all but one."
+  }
+
   # https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html and
   # https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html give the limits.
 
@@ -947,13 +953,13 @@ variable "streams" {
   }
 
   validation {
-    condition     = alltrue([for stream in var.streams : stream.starting_position_timestamp == null ? true : can(formatdate("YYYY", stream.starting_position_timestamp))])
-    error_message = "${join(", ", [for name, stream in var.streams : "streams.${name}.starting_position_timestamp = \"${coalesce(stream.starting_position_timestamp, "null")}\"" if stream.starting_position_timestamp == null ? false : !can(formatdate("YYYY", stream.starting_position_timestamp))])} is no time of the form \"2025-01-31T12:00:00Z\". Correct it."
+    condition     = alltrue([for stream in var.streams : stream.starting_position_timestamp == null ? true : can(regex("^[0-9-]{10}T[0-9:]{8}Z$", stream.starting_position_timestamp)) && can(formatdate("YYYY", stream.starting_position_timestamp))])
+    error_message = "${join(", ", [for name, stream in var.streams : "streams.${name}.starting_position_timestamp = \"${coalesce(stream.starting_position_timestamp, "null")}\"" if stream.starting_position_timestamp == null ? false : !(can(regex("^[0-9-]{10}T[0-9:]{8}Z$", stream.starting_position_timestamp)) && can(formatdate("YYYY", stream.starting_position_timestamp)))])} is no time of the form \"2025-01-31T12:00:00Z\". Correct it."
   }
 
   validation {
-    condition     = alltrue([for stream in var.streams : can(regex(local.kms_key_arn, coalesce(stream.kms_key_arn, local.no_kms_key_arn)))])
-    error_message = "${join(", ", [for name, stream in var.streams : "streams.${name}.kms_key_arn = \"${coalesce(stream.kms_key_arn, "null")}\"" if !can(regex(local.kms_key_arn, coalesce(stream.kms_key_arn, local.no_kms_key_arn)))])} is not the ARN of a KMS key. Give the arn of the key that encrypts the stream, or null."
+    condition     = alltrue([for stream in var.streams : stream.kms_key_arn == null ? true : can(regex(local.kms_key_arn, stream.kms_key_arn))])
+    error_message = "${join(", ", [for name, stream in var.streams : "streams.${name}.kms_key_arn = \"${coalesce(stream.kms_key_arn, "null")}\"" if stream.kms_key_arn == null ? false : !can(regex(local.kms_key_arn, stream.kms_key_arn))])} is not the ARN of a KMS key. Give the arn of the key that encrypts the stream, or null."
   }
 }
 
@@ -1003,11 +1009,11 @@ variable "table" {
 
   validation {
     condition     = var.table.existing == null ? true : can(regex("^arn:[^:]+:dynamodb:[^:]+:[0-9]{12}:table/[A-Za-z0-9_.-]+$", var.table.existing.arn))
-    error_message = "table.existing.arn = \"${try(var.table.existing.arn, "null")}\" is not the ARN of a DynamoDB table. Give the table's arn."
+    error_message = "table.existing.arn = \"${try(coalesce(var.table.existing.arn), "null")}\" is not the ARN of a DynamoDB table. Give the table's arn."
   }
 
   validation {
-    condition     = can(regex(local.kms_key_arn, coalesce(try(var.table.existing.kms_key_arn, null), local.no_kms_key_arn)))
+    condition     = try(var.table.existing.kms_key_arn == null ? true : can(regex(local.kms_key_arn, var.table.existing.kms_key_arn)), var.table.existing == null)
     error_message = "table.existing.kms_key_arn = \"${try(coalesce(var.table.existing.kms_key_arn), "null")}\" is not the ARN of a KMS key. Give the arn of the key that encrypts the table, or null."
   }
 

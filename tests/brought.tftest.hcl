@@ -313,7 +313,7 @@ run "everything_exists" {
   }
 
   assert {
-    condition     = [for statement in jsondecode(output.policy).Statement : jsonencode([statement.Resource, statement.Condition]) if statement.Sid == "UseKeys"] == [jsonencode([["arn:aws:kms:eu-central-1:123456789012:key/table", "arn:aws:kms:eu-central-1:123456789012:key/queue", "arn:aws:kms:eu-central-1:123456789012:key/stream"], { StringEquals = { "kms:ViaService" = ["dynamodb.eu-central-1.amazonaws.com", "sqs.eu-central-1.amazonaws.com"] } }])]
+    condition     = [for statement in jsondecode(output.policy).Statement : jsonencode([statement.Resource, statement.Condition]) if statement.Sid == "ReadWithKeys"] == [jsonencode([["arn:aws:kms:eu-central-1:123456789012:key/table", "arn:aws:kms:eu-central-1:123456789012:key/queue", "arn:aws:kms:eu-central-1:123456789012:key/stream"], { StringEquals = { "kms:ViaService" = ["dynamodb.eu-central-1.amazonaws.com", "sqs.eu-central-1.amazonaws.com"] } }])]
     error_message = "The role uses the keys of the parts that were brought, and not the module's, which encrypts nothing that it reads."
   }
 
@@ -341,7 +341,7 @@ run "the_keys_of_brought_parts_beside_the_modules" {
   }
 
   assert {
-    condition     = [for statement in jsondecode(output.policy).Statement : jsonencode([statement.Action, statement.Effect, statement.Resource, statement.Condition]) if statement.Sid == "UseKeys"] == [jsonencode([["kms:Decrypt", "kms:GenerateDataKey"], "Allow", ["arn:aws:kms:eu-central-1:123456789012:key/module", "arn:aws:kms:eu-central-1:123456789012:key/queue"], { StringEquals = { "kms:ViaService" = ["dynamodb.eu-central-1.amazonaws.com", "sqs.eu-central-1.amazonaws.com"] } }])]
+    condition     = [for statement in jsondecode(output.policy).Statement : jsonencode([statement.Action, statement.Effect, statement.Resource, statement.Condition]) if statement.Sid == "ReadWithKeys"] == [jsonencode([["kms:Decrypt"], "Allow", ["arn:aws:kms:eu-central-1:123456789012:key/module", "arn:aws:kms:eu-central-1:123456789012:key/queue"], { StringEquals = { "kms:ViaService" = ["dynamodb.eu-central-1.amazonaws.com", "sqs.eu-central-1.amazonaws.com"] } }])]
     error_message = "The table that is made here has the module's key, the queue its own; Kinesis is not among the services."
   }
 }
@@ -356,7 +356,7 @@ run "one_key_for_everything_is_named_once" {
   }
 
   assert {
-    condition     = [for statement in jsondecode(output.policy).Statement : jsonencode([statement.Resource, statement.Condition]) if statement.Sid == "UseKeys"] == [jsonencode([["arn:aws:kms:eu-central-1:123456789012:key/1"], { StringEquals = { "kms:ViaService" = ["dynamodb.eu-central-1.amazonaws.com", "sqs.eu-central-1.amazonaws.com", "kinesis.eu-central-1.amazonaws.com"] } }])]
+    condition     = [for statement in jsondecode(output.policy).Statement : jsonencode([statement.Resource, statement.Condition]) if statement.Sid == "ReadWithKeys"] == [jsonencode([["arn:aws:kms:eu-central-1:123456789012:key/1"], { StringEquals = { "kms:ViaService" = ["dynamodb.eu-central-1.amazonaws.com", "sqs.eu-central-1.amazonaws.com", "kinesis.eu-central-1.amazonaws.com"] } }])]
     error_message = "With a Kinesis stream, Kinesis may ask for it, too."
   }
 }
@@ -445,7 +445,7 @@ run "no_queue_but_streams" {
   }
 
   assert {
-    condition     = jsonencode([for statement in jsondecode(output.policy).Statement : statement.Sid]) == jsonencode(["SetMessagesAside", "ClaimAndSettle", "ClaimAndSettleTogether", "UseKeys", "ReadKinesisStreams", "TellQueuesOfDiscardedRecords"]) && one([for statement in jsondecode(output.policy).Statement : jsonencode(statement.Resource) if statement.Sid == "UseKeys"]) == "[\"arn:aws:kms:eu-central-1:123456789012:key/module\"]"
+    condition     = jsonencode([for statement in jsondecode(output.policy).Statement : statement.Sid]) == jsonencode(["SetMessagesAside", "ClaimAndSettle", "ClaimAndSettleTogether", "ReadWithKeys", "SetAsideWithKey", "ReadKinesisStreams", "TellQueuesOfDiscardedRecords"]) && one([for statement in jsondecode(output.policy).Statement : jsonencode(statement.Resource) if statement.Sid == "ReadWithKeys"]) == "[\"arn:aws:kms:eu-central-1:123456789012:key/module\"]"
     error_message = "The role reads the stream, and uses the key of the dead-letter queue."
   }
 }

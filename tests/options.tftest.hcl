@@ -482,15 +482,22 @@ run "a_key_of_the_users_encrypts_everything" {
   assert {
     condition = jsonencode([for statement in jsondecode(aws_iam_role_policy.function[0].policy).Statement : statement if strcontains(jsonencode(statement.Action), "kms:")]) == jsonencode([
       {
-        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Action    = ["kms:Decrypt"]
         Condition = { StringEquals = { "kms:ViaService" = ["dynamodb.eu-central-1.amazonaws.com", "sqs.eu-central-1.amazonaws.com", "kinesis.eu-central-1.amazonaws.com"] } }
         Effect    = "Allow"
         Resource  = ["arn:aws:kms:eu-central-1:123456789012:key/1", "arn:aws:kms:eu-central-1:123456789012:key/2"]
-        Sid       = "UseKeys"
+        Sid       = "ReadWithKeys"
+      },
+      {
+        Action    = ["kms:GenerateDataKey"]
+        Condition = { StringEquals = { "kms:ViaService" = ["sqs.eu-central-1.amazonaws.com"] } }
+        Effect    = "Allow"
+        Resource  = "arn:aws:kms:eu-central-1:123456789012:key/1"
+        Sid       = "SetAsideWithKey"
       },
       {
         Action    = ["kms:Decrypt"]
-        Condition = { StringEquals = { "kms:EncryptionContext:aws:lambda:FunctionArn" = "arn:aws:lambda:eu-central-1:123456789012:function:orders" } }
+        Condition = { ArnLike = { "kms:EncryptionContext:aws:lambda:FunctionArn" = ["arn:aws:lambda:eu-central-1:123456789012:function:orders", "arn:aws:lambda:eu-central-1:123456789012:function:orders:*"] } }
         Effect    = "Allow"
         Resource  = "arn:aws:kms:eu-central-1:123456789012:key/1"
         Sid       = "DecryptEnvironment"
@@ -546,6 +553,7 @@ run "the_least_of_every_option_is_accepted" {
       batch_size                    = 1
       dead_letter_retention_seconds = 61
       delay_seconds                 = 0
+      enabled                       = false
       max_receive_count             = 3
       maximum_message_bytes         = 1024
       receive_wait_seconds          = 0

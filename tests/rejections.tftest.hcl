@@ -571,7 +571,7 @@ run "a_namespace_outside_of_ascii" {
   }
 }
 
-# says: idempotency.retention_seconds = 345600.5 is not a whole number (seconds).
+# says: idempotency.retention_seconds = 345600.5 is not a whole number of at least 60 (seconds).
 run "a_fraction_of_a_retention" {
   command         = plan
   expect_failures = [var.idempotency]
@@ -858,7 +858,7 @@ run "a_fraction_of_a_queue_retention" {
   }
 }
 
-# says: queue.retention_seconds = 900 is not above queue.delay_seconds + queue.max_receive_count × visibility timeout = 0 + 5 × 180 (seconds)
+# says: queue.retention_seconds = 900 is not above delay + max_receive_count × visibility timeout = 0 + 5 × 180 (seconds)
 run "a_retention_that_ends_before_the_last_receive" {
   command         = plan
   expect_failures = [aws_lambda_event_source_mapping.queue]
@@ -1706,7 +1706,7 @@ run "a_wait_of_21_seconds" {
   }
 }
 
-# says: queue.maximum_concurrency = 11 is above function.reserved_concurrency = 10
+# says: queue.maximum_concurrency = 11 does not keep the queue within function.reserved_concurrency = 10
 run "more_concurrency_than_is_reserved" {
   command         = plan
   expect_failures = [aws_lambda_event_source_mapping.queue]
@@ -1717,13 +1717,94 @@ run "more_concurrency_than_is_reserved" {
   }
 }
 
-# says: queue.retention_seconds = 1500 is not above queue.delay_seconds + queue.max_receive_count × visibility timeout = 600 + 5 × 180 (seconds)
+# says: queue.retention_seconds = 1500 is not above delay + max_receive_count × visibility timeout = 600 + 5 × 180 (seconds)
 run "a_delay_that_outlasts_the_queue" {
   command         = plan
   expect_failures = [aws_lambda_event_source_mapping.queue]
 
   variables {
     queue = { retention_seconds = 1500, delay_seconds = 600 }
+  }
+}
+
+# says: queue.maximum_concurrency = null does not keep the queue within function.reserved_concurrency = 0
+run "reserved_concurrency_that_the_queue_may_exceed" {
+  command         = plan
+  expect_failures = [aws_lambda_event_source_mapping.queue]
+
+  variables {
+    function = { reserved_concurrency = 0 }
+  }
+}
+
+# says: function.alias = "" is not 1 to 128 letters, digits, - and _, not only digits.
+run "an_empty_alias" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    function = { alias = "" }
+  }
+}
+
+# says: kms_key_arn = "" is not the ARN of a KMS key
+run "an_empty_key_arn" {
+  command         = plan
+  expect_failures = [var.kms_key_arn]
+
+  variables {
+    kms_key_arn = ""
+  }
+}
+
+# says: table.existing.arn = "null" is not the ARN of a DynamoDB table.
+run "a_brought_table_of_no_name" {
+  command         = plan
+  expect_failures = [var.table]
+
+  variables {
+    table = { existing = { arn = null } }
+  }
+}
+
+# says: function.existing.arn = "null" is not the ARN of a function or of its alias.
+run "a_brought_function_of_no_name" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    code     = null
+    function = { existing = { arn = null, timeout_seconds = 30 } }
+  }
+}
+
+# says: queue.existing.max_receive_count = null is not a whole number of at least 3
+run "a_brought_queue_that_never_gives_up" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", retention_seconds = 1209600 }, max_receive_count = null, retention_seconds = 345600, visibility_timeout_seconds = 180 } }
+  }
+}
+
+# says: streams has one arn under several names: again, clicks; Lambda takes each stream once for a function.
+run "one_stream_twice" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { for name in ["again", "clicks"] : name => { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed" } }
+  }
+}
+
+# says: streams.clicks.starting_position_timestamp = "2025-01-31T13:00:00+01:00" is no time of the form
+run "a_time_of_another_zone" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", starting_position = "AT_TIMESTAMP", starting_position_timestamp = "2025-01-31T13:00:00+01:00" } }
   }
 }
 

@@ -61,7 +61,12 @@ TIMEOUT_SECONDS = 3
 VISIBILITY_SECONDS = 5
 UNCHECKED = {"sqs", "logs", "xray", "kinesis", "sns"}
 """Services that Lambda itself calls in the role's name, which the emulator lets pass."""
-STREAMS = "## With streams"
+ALWAYS, STREAMS, ADDED = (
+    "# What the function may do",
+    "## With streams",
+    "## With a key, in a VPC",
+)
+"""The parts of docs/permissions.md that have a table of actions."""
 """Under this heading of docs/permissions.md stands what only `streams` adds."""
 PARTIQL = {"dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate", "dynamodb:PartiQLDelete"}
 """What AWS asks for, by the statement's verb. The emulator knows none of them."""
@@ -442,33 +447,45 @@ def fell_back(stack: Stack, name: str, *, named: str, receive_count: int = 1) ->
     assert [charges[each] for each in (*orders, f"{name}-last")] == [1] * 7
 
 
-def documented(*, streams: bool = False) -> dict[str, str]:
-    """The proof that docs/permissions.md gives for each action, or for each that streams add."""
+def documented(part: str) -> dict[str, str]:
+    """The proof that a part of docs/permissions.md gives for each of its actions."""
     text = (ROOT / "docs" / "permissions.md").read_text()
-    always, _, added = text.partition(STREAMS)
-    part = added if streams else always
-    rows = re.findall(r"^\| `(\w+:\w+)` \|.*\| ([^|]+) \|$", part, re.MULTILINE)
-    assert len(rows) == len(dict(rows))
-    return dict(rows)
+    (found,) = re.findall(rf"^{part}\n(.*?)(?:^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    rows = re.findall(r"^\| ((?:`\w+:\w+`(?:, )?)+) \|.*\| ([^|]+) \|$", found, re.MULTILINE)
+    return {action: proof for cell, proof in rows for action in re.findall(r"`([^`]+)`", cell)}
 
 
-def test_the_documented_actions_are_those_of_the_module() -> None:
-    """The tables in docs/permissions.md list exactly the actions that iam.tf grants."""
-    text = (ROOT / "iam.tf").read_text()
-    always, added = [], []
-    for actions, resource in re.findall(r"Action +(?:= )(\[.+\])\n +Resource = (.+)", text):
-        # Streams and their destinations are lists; every other resource is one of the stack.
-        (added if "_arns" in resource else always).extend(json.loads(actions))
-    assert len(always) == len(set(always)) == 15
-    assert len(added) == len(set(added)) == 13
-    assert documented().keys() == set(always)
-    assert documented(streams=True).keys() == set(added)
+def granted(configuration: str) -> set[str]:
+    """What the role of a configuration may do, by the document that is kept of it."""
+    kept = ROOT / "tests" / "module" / "golden" / "policies" / f"{configuration}.json"
+    policy = json.loads(kept.read_text())["aws_iam_role_policy.function[0].policy"]
+    allowed = (each["Action"] for each in policy["Statement"] if each["Effect"] == "Allow")
+    return {action for actions in allowed for action in actions}
+
+
+@pytest.mark.parametrize(
+    ("part", "with_it", "without_it"),
+    [
+        (ALWAYS, "default", []),
+        (STREAMS, "streams", ["default"]),
+        (ADDED, "vpc_key_and_tracing", ["default", "streams"]),
+    ],
+)
+def test_the_documented_actions_are_those_of_the_module(
+    part: str, with_it: str, without_it: list[str]
+) -> None:
+    """Each table in docs/permissions.md lists exactly the actions that its settings add."""
+    before = set().union(*map(granted, without_it))
+    added = granted(with_it) - before
+    # What goes to a queue goes to failure destinations that are queues, too.
+    assert documented(part).keys() - before == added
+    assert added
 
 
 def test_every_action_has_its_proof() -> None:
     """What the emulator checks is shown by the run, and any other one cites AWS's documentation."""
-    added = documented(streams=True)
-    for action, proof in (*documented().items(), *added.items()):
+    added = documented(STREAMS) | documented(ADDED)
+    for action, proof in (*documented(ALWAYS).items(), *added.items()):
         if action.split(":")[0] in UNCHECKED or action in PARTIQL or action in added:
             assert "(https://docs.aws.amazon.com/" in proof, action
         else:
