@@ -48,6 +48,7 @@ def test_every_order_takes_effect_once(tmp_path: Path) -> None:
     assert report["left_after_destroy"] == 0
 
 
+@pytest.mark.proof
 def test_a_broken_claim_is_noticed(tmp_path: Path) -> None:
     """With the claim broken, orders are charged twice, and the demo fails and says so."""
     run, report = demo(tmp_path, DEMO_BREAK="claim")

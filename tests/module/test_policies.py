@@ -36,6 +36,8 @@ ALLOWED = {
     # Not for the function's code, in any of its versions.
     *(f"Deny {action} on *" for action in {*NETWORK, "ec2:DetachNetworkInterface"}),
     f"Deny if ArnLike lambda:SourceFunctionArn {VERSIONS}",
+    # Its environment, in any of its versions.
+    f"Allow if ArnLike kms:EncryptionContext:aws:lambda:FunctionArn {VERSIONS}",
     # Records of one namespace.
     "Allow if ForAllValues:StringLike dynamodb:LeadingKeys orders#*",
     "Allow if ForAllValues:StringLike dynamodb:LeadingKeys shop/a${*}b${?}c${$}d#*",

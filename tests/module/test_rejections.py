@@ -76,6 +76,16 @@ def parsed_rules() -> set[str]:
     }
 
 
+def block_of(rule: str) -> str:
+    """The variable, output or resource that a rule stands in, as a test names it."""
+    file, _, line = rule.partition(":")
+    above = (ROOT / file).read_text(encoding="utf-8").splitlines()[: int(line)]
+    heads = (re.match(r'(\w+) "(\w+)"(?: "(\w+)")?', each) for each in reversed(above))
+    kind, *labels = next(filter(None, heads)).groups()
+    name = ".".join(filter(None, labels))
+    return {"variable": f"var.{name}", "output": f"output.{name}"}.get(kind, name)
+
+
 CASES = parsed_cases()
 
 
@@ -169,6 +179,12 @@ def test_each_rule_has_a_case(said: dict[str, list[Refusal]]) -> None:
     assert {name for names in cases.values() for name in names} == set(CASES)
 
 
+def test_each_case_expects_what_refuses_it(said: dict[str, list[Refusal]]) -> None:
+    """What a case expects to fail is the block in which its rule stands."""
+    expected = {name: case.target for name, case in CASES.items()}
+    assert {name: block_of(found[0].rule) for name, found in said.items()} == expected
+
+
 def test_each_message_names_a_remedy(said: dict[str, list[Refusal]]) -> None:
     """A message is the fact with its limit, and then a sentence that says what to do."""
     remedy = re.compile(
@@ -185,6 +201,7 @@ def test_each_message_names_a_remedy(said: dict[str, list[Refusal]]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_a_neutralised_rule_fails_its_own_case(
     said: dict[str, list[Refusal]], tmp_path: Path
 ) -> None:

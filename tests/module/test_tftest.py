@@ -9,10 +9,16 @@ from tests.module.stacks import ROOT, copy_module
 
 FILES = sorted(path.name for path in (ROOT / "tests").glob("*.tftest.hcl"))
 
+# These cases are planned by test_rejections.py too, which asks for more, and faster.
+REJECTIONS = "rejections.tftest.hcl"
+
 
 @pytest.mark.terraform
 @pytest.mark.slow
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize(
+    "file",
+    [pytest.param(each, marks=[pytest.mark.proof] * (each == REJECTIONS)) for each in FILES],
+)
 def test_the_file_passes(file: str, tmp_path: Path) -> None:
     """Every run of the file passes; mocks stand for AWS, so it needs no credentials."""
     module = Terraform(directory=copy_module(tmp_path / "checkout"))
