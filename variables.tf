@@ -426,8 +426,8 @@ variable "invokers" {
     digits, - and _). Events that fail to the end of Lambda's retries go to the dead-letter queue; so none
     with a FIFO queue, and none with a brought function.
     - `service` (`events`, `s3` or `sns`): who invokes.
-    - `source_arn` (of the EventBridge rule, S3 bucket or SNS topic): for what. A bucket must be of this
-      account.
+    - `source_arn` (of the EventBridge rule, S3 bucket or standard SNS topic): for what. A bucket must be of
+      this account.
   EOT
   nullable    = false
   default     = {}
@@ -450,6 +450,12 @@ variable "invokers" {
   validation {
     condition     = alltrue([for invoker in var.invokers : can(regex(local.source_arns[invoker.service], invoker.source_arn)) || !contains(local.services, coalesce(invoker.service, "null"))])
     error_message = "invokers has the source_arns ${jsonencode([for invoker in var.invokers : invoker.source_arn if !can(regex(local.source_arns[invoker.service], invoker.source_arn))])}, which are not of their services. Give the ARN of the EventBridge rule, the S3 bucket or the SNS topic."
+  }
+
+  # https://docs.aws.amazon.com/sns/latest/dg/fifo-topic-message-delivery.html
+  validation {
+    condition     = !anytrue([for invoker in var.invokers : coalesce(invoker.service, "null") == "sns" && endswith(coalesce(invoker.source_arn, "null"), ".fifo")])
+    error_message = "invokers has FIFO topics, ${jsonencode([for invoker in var.invokers : invoker.source_arn if endswith(coalesce(invoker.source_arn, "null"), ".fifo")])}, which deliver to queues only. Use queue.senders."
   }
 }
 
@@ -577,8 +583,8 @@ variable "queue" {
       undelivered message is kept.
     - `senders.service` (`events`, `s3`, not with FIFO, or `sns`): a service that may send to the queue.
       Producers with a role of their own in this account need no entry.
-    - `senders.source_arn` (of the EventBridge rule, S3 bucket or SNS topic): for what. A bucket must be of
-      this account.
+    - `senders.source_arn` (of the EventBridge rule, S3 bucket or SNS topic, FIFO as the queue): for what. A
+      bucket must be of this account.
     - `visibility_timeout_seconds` (at least 6 × function timeout + batching window, longer than a lease, at
       most 43200 s): how long a received message stays hidden. When null, the least that fits.
   EOT
@@ -686,6 +692,12 @@ variable "queue" {
   validation {
     condition     = try(alltrue([for sender in var.queue.senders : can(regex(local.source_arns[sender.service], sender.source_arn)) || !contains(local.services, coalesce(sender.service, "null"))]), var.queue == null)
     error_message = "queue.senders has the source_arns ${try(jsonencode([for sender in var.queue.senders : sender.source_arn if !can(regex(local.source_arns[sender.service], sender.source_arn))]), "null")}, which are not of their services. Give the ARN of the EventBridge rule, the S3 bucket or the SNS topic."
+  }
+
+  # https://docs.aws.amazon.com/sns/latest/dg/fifo-topic-message-delivery.html
+  validation {
+    condition     = try(!var.queue.fifo || alltrue([for sender in var.queue.senders : sender.service != "sns" || endswith(sender.source_arn, ".fifo")]), var.queue == null)
+    error_message = "queue.senders has standard topics, ${try(jsonencode([for sender in var.queue.senders : sender.source_arn if sender.service == "sns" && !endswith(sender.source_arn, ".fifo")]), "null")}, and queue.fifo = true: only a FIFO topic delivers to a FIFO queue. Use a FIFO topic, or set queue.fifo = false."
   }
 
   # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html

@@ -1416,6 +1416,26 @@ run "invokers_of_a_brought_function" {
   }
 }
 
+# says: invokers has FIFO topics, ["arn:aws:sns:eu-central-1:123456789012:orders.fifo"], which deliver to queues only.
+run "a_fifo_topic_that_invokes" {
+  command         = plan
+  expect_failures = [var.invokers]
+
+  variables {
+    invokers = { topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders.fifo" } }
+  }
+}
+
+# says: queue.senders has standard topics, ["arn:aws:sns:eu-central-1:123456789012:orders"], and queue.fifo = true
+run "a_standard_topic_for_a_fifo_queue" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { fifo = true, senders = [{ service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" }] }
+  }
+}
+
 # says: kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:alias/orders" is not the ARN of a KMS key
 run "a_key_by_its_alias" {
   command         = plan
