@@ -80,9 +80,18 @@ locals {
   mapping_visibility_seconds = 6 * local.timeout_seconds + try(var.queue.batching_window_seconds, 0)
   visibility_timeout_seconds = local.brings_queue ? var.queue.existing.visibility_timeout_seconds : coalesce(try(var.queue.visibility_timeout_seconds, null), max(local.mapping_visibility_seconds, ceil(local.lease_seconds + 1)))
 
-  # How messages name what was said of the queue, and where to change it.
-  said_of_queue = local.brings_queue ? "queue.existing" : "queue"
-  mend_queue    = local.brings_queue ? "where the queue is declared, and here" : "or set null to have it derived"
+  # How messages name what was said of function and queue, and where to change it.
+  said_of_function = local.creates_function ? "function" : "function.existing"
+  said_of_queue    = local.brings_queue ? "queue.existing" : "queue"
+  mend_queue       = local.brings_queue ? "where the queue is declared, and here" : "or set null to have it derived"
+
+  # Where the brought parts are, by Region and account.
+  brought_arns = concat(
+    local.creates_function ? [] : [var.function.existing.arn],
+    local.creates_table ? [] : [var.table.existing.arn],
+    local.brings_queue ? [var.queue.existing.arn, var.queue.existing.dead_letter_queue.arn] : [],
+  )
+  brought_places = distinct([for arn in local.brought_arns : join(" ", slice(split(":", arn), 3, 5))])
 
   # What the mappings invoke.
   target_arn = try(aws_lambda_alias.consumer[0].arn, aws_lambda_function.consumer[0].arn, var.function.existing.arn)
@@ -238,12 +247,12 @@ resource "aws_lambda_event_source_mapping" "queue" {
   lifecycle {
     precondition {
       condition     = local.visibility_timeout_seconds >= local.mapping_visibility_seconds
-      error_message = "${local.said_of_queue}.visibility_timeout_seconds = ${local.visibility_timeout_seconds} is below 6 × function.timeout_seconds + queue.batching_window_seconds = ${local.mapping_visibility_seconds} (seconds): while Lambda is throttled, messages would be received in vain until they are dead-lettered. Raise it, ${local.mend_queue}."
+      error_message = "${local.said_of_queue}.visibility_timeout_seconds = ${local.visibility_timeout_seconds} is below 6 × ${local.said_of_function}.timeout_seconds + queue.batching_window_seconds = ${local.mapping_visibility_seconds} (seconds): while Lambda is throttled, messages would be received in vain until they are dead-lettered. Raise it, ${local.mend_queue}."
     }
 
     precondition {
       condition     = local.visibility_timeout_seconds > local.lease_seconds
-      error_message = "${local.said_of_queue}.visibility_timeout_seconds = ${local.visibility_timeout_seconds} is not above function.timeout_seconds + idempotency.lease_margin_seconds = ${local.lease_seconds} (seconds), the longest lease: after a crash the redelivery would meet the dead worker's claim. Raise it, ${local.mend_queue}."
+      error_message = "${local.said_of_queue}.visibility_timeout_seconds = ${local.visibility_timeout_seconds} is not above ${local.said_of_function}.timeout_seconds + idempotency.lease_margin_seconds = ${local.lease_seconds} (seconds), the longest lease: after a crash the redelivery would meet the dead worker's claim. Raise it, ${local.mend_queue}."
     }
 
     precondition {

@@ -22,7 +22,7 @@ output "environment" {
   # Here, because a part that is brought has no resource to hold them.
   precondition {
     condition     = local.record_retention_seconds >= local.retention_seconds
-    error_message = "idempotency.retention_seconds = ${local.record_retention_seconds} is below queue.retention_seconds = ${local.retention_seconds}: a record would be forgotten while its message can still be delivered. Raise it, or set null to have it derived."
+    error_message = "idempotency.retention_seconds = ${local.record_retention_seconds} is below ${local.said_of_queue}.retention_seconds = ${local.retention_seconds}: a record would be forgotten while its message can still be delivered. Raise it, or set null to have it derived."
   }
 
   precondition {
@@ -69,8 +69,18 @@ output "function" {
   }
 
   precondition {
+    condition     = length(local.brought_places) <= 1
+    error_message = "The brought parts are in several Regions or accounts: ${join(", ", local.brought_places)}; a function, its queue and its table have to be in one. Give ARNs of one place."
+  }
+
+  precondition {
+    condition     = var.kms_key_arn == null || local.creates_function || local.creates_table || !local.brings_queue || length(concat(try(var.queue.filters, []), flatten([for stream in var.streams : stream.filters]))) > 0
+    error_message = "kms_key_arn is set, and every part is brought: it encrypts nothing. Remove it, and name the keys of brought parts in table.existing.kms_key_arn and queue.existing.kms_key_arn."
+  }
+
+  precondition {
     condition     = var.idempotency.minimum_remaining_seconds + local.reserve_seconds < local.timeout_seconds
-    error_message = "idempotency.minimum_remaining_seconds = ${var.idempotency.minimum_remaining_seconds} plus the reserve of ${local.reserve_seconds} is not below function.timeout_seconds = ${local.timeout_seconds} (seconds): no message could ever start. Lower the first, or raise the timeout."
+    error_message = "idempotency.minimum_remaining_seconds = ${var.idempotency.minimum_remaining_seconds} plus the reserve of ${local.reserve_seconds} is not below ${local.said_of_function}.timeout_seconds = ${local.timeout_seconds} (seconds): no message could ever start. Lower the first, or raise the timeout."
   }
 }
 

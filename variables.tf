@@ -7,8 +7,7 @@ variable "alarms" {
     - `actions` (up to 5 ARNs): what is told that an alarm has begun, such as an SNS topic. Without any,
       alarms are seen in the console only.
     - `dead_letters` (more than 0): messages in the dead-letter queue.
-    - `duration_percent` (more than 0, at most 100 %): the longest invocation in 5 minutes, of the function's
-      timeout.
+    - `duration_percent` (1 to 100 %): the longest invocation in 5 minutes, of the function's timeout.
     - `errors` (more than 0): invocations in 5 minutes that were killed, timed out or raised.
     - `except` (`dead_letters`, `duration`, `errors`, `lost_leases`, `message_age`, `parked`,
       `table_throttles`, `takeovers`, `throttles`; not all): alarms that are not wanted.
@@ -59,8 +58,8 @@ variable "alarms" {
   }
 
   validation {
-    condition     = var.alarms == null ? true : var.alarms.duration_percent <= 100
-    error_message = "alarms.duration_percent = ${try(var.alarms.duration_percent, "null")} is above 100 (% of function.timeout_seconds), which no invocation reaches. Lower it; 80 tells before messages are interrupted."
+    condition     = var.alarms == null ? true : var.alarms.duration_percent <= 100 && var.alarms.duration_percent >= 1
+    error_message = "alarms.duration_percent = ${try(var.alarms.duration_percent, "null")} is not from 1 to 100 (% of the timeout). Set 80 to be told before messages are interrupted."
   }
 
   validation {
@@ -147,8 +146,8 @@ variable "function" {
     - `existing.arn` (of a function in this account and Region, or of its alias): a function that exists,
       instead of one that the module creates. Give it the output `environment`; it must run the package
       `idempotent_lambda`.
-    - `existing.log_group.name` (of an existing group): where the function logs JSON; alarms on its log lines
-      need it.
+    - `existing.log_group.name` (of an existing group): where the function logs; alarms on its log lines need
+      it.
     - `existing.role.name` (of the function's role): where the module adds its policy. Without it, attach the
       output `policy` before the function is created, because Lambda refuses mappings until the role may read.
     - `existing.timeout_seconds` (3 to 900 s): the function's own timeout; it cannot be looked up.
@@ -375,8 +374,8 @@ variable "idempotency" {
   }
 
   validation {
-    condition     = var.idempotency.key == null ? true : trimspace(var.idempotency.key) != ""
-    error_message = "idempotency.key = \"${var.idempotency.key == null ? "null" : var.idempotency.key}\" is empty; it must be a JMESPath expression. Name what identifies the operation, such as \"body.order_id\", or set null for the source's id."
+    condition     = var.idempotency.key == null ? true : trimspace(var.idempotency.key) != "" && !startswith(trimspace(var.idempotency.key), "$")
+    error_message = "idempotency.key = \"${var.idempotency.key == null ? "null" : var.idempotency.key}\" is not a JMESPath expression: it is empty, or starts with $ like JSONPath. Name what identifies the operation, such as \"body.order_id\", or set null for the source's id."
   }
 
   validation {
@@ -525,7 +524,7 @@ variable "processor" {
   default     = null
 
   validation {
-    condition     = var.processor == null ? true : can(regex("^[A-Za-z_][A-Za-z0-9_]*(\\.[A-Za-z_][A-Za-z0-9_]*)+$", var.processor))
+    condition     = var.processor == null ? true : can(regex("^[A-Za-z_][A-Za-z0-9_]*(\\.[A-Za-z_][A-Za-z0-9_]*)+$", var.processor)) && !endswith(var.processor, ".py")
     error_message = "processor = \"${coalesce(var.processor, "null")}\" is not \"module.function\". For process() in orders.py write \"orders.process\"."
   }
 }
@@ -539,8 +538,8 @@ variable "queue" {
     - `content_based_deduplication` (true or false; FIFO only): whether SQS drops a second message of the same
       body within 5 minutes when its producer gives no deduplication id. Off, such a producer gets an error.
       EventBridge needs it.
-    - `dead_letter_retention_seconds` (above `retention_seconds`, at most 1209600 s, 14 days): how long a
-      dead-lettered message is kept.
+    - `dead_letter_retention_seconds` (above `retention_seconds` unless FIFO, at most 1209600 s, 14 days): how
+      long a dead-lettered message is kept.
     - `deduplication_scope` (`queue` or `messageGroup`; FIFO only): within what SQS drops repeated messages.
     - `delay_seconds` (0 to 900 s): how long a new message waits before it is delivered.
     - `enabled` (true or false): whether the function reads from the queue.
@@ -579,8 +578,8 @@ variable "queue" {
       the statement.
     - `receive_wait_seconds` (0 to 20 s): how long other readers wait for messages; Lambda's own waits by
       itself.
-    - `retention_seconds` (60 to 1209600 s; above `delay_seconds` and all receives together): how long an
-      undelivered message is kept.
+    - `retention_seconds` (60 to 1209599 s; below `dead_letter_retention_seconds`, above `delay_seconds` and
+      all receives together): how long an undelivered message is kept.
     - `senders.service` (`events`, `s3`, not with FIFO, or `sns`): a service that may send to the queue.
       Producers with a role of their own in this account need no entry.
     - `senders.source_arn` (of the EventBridge rule, S3 bucket or SNS topic, FIFO as the queue): for what. A
@@ -665,8 +664,8 @@ variable "queue" {
   }
 
   validation {
-    condition     = try(var.queue.dead_letter_retention_seconds > var.queue.retention_seconds, var.queue == null)
-    error_message = "queue.dead_letter_retention_seconds = ${try(var.queue.dead_letter_retention_seconds, "null")} is not above queue.retention_seconds = ${try(var.queue.retention_seconds, "null")}: a dead-lettered message keeps its age and would be gone at once. Raise the first (at most 1209600) or lower the second."
+    condition     = try(var.queue.fifo || var.queue.dead_letter_retention_seconds > var.queue.retention_seconds, var.queue == null)
+    error_message = "queue.dead_letter_retention_seconds = ${try(var.queue.dead_letter_retention_seconds, "null")} is not above queue.retention_seconds = ${try(var.queue.retention_seconds, "null")}: a dead-lettered message keeps its age and could be gone soon after. Raise the first (at most 1209600) or lower the second."
   }
 
   validation {
@@ -742,13 +741,13 @@ variable "queue" {
   }
 
   validation {
-    condition     = try(var.queue.existing == null ? true : can(regex("^https?://.+/[^/]+$", var.queue.existing.dead_letter_queue.url)), var.queue == null)
-    error_message = "queue.existing.dead_letter_queue.url = \"${try(coalesce(var.queue.existing.dead_letter_queue.url), "null")}\" is not the URL of a queue. Give the url of aws_sqs_queue, to which copies of parked messages are sent."
+    condition     = try(var.queue.existing == null ? true : can(regex("^https?://.+$", var.queue.existing.dead_letter_queue.url)) && endswith(var.queue.existing.dead_letter_queue.url, "/${reverse(split(":", var.queue.existing.dead_letter_queue.arn))[0]}"), var.queue == null)
+    error_message = "queue.existing.dead_letter_queue.url = \"${try(coalesce(var.queue.existing.dead_letter_queue.url), "null")}\" is not the URL of queue.existing.dead_letter_queue.arn, and copies of parked messages are sent there. Give the url of that queue."
   }
 
   validation {
-    condition     = try(var.queue.existing == null ? true : var.queue.existing.dead_letter_queue.retention_seconds > var.queue.existing.retention_seconds && var.queue.existing.dead_letter_queue.retention_seconds <= 1209600, var.queue == null)
-    error_message = "queue.existing.dead_letter_queue.retention_seconds = ${try(coalesce(var.queue.existing.dead_letter_queue.retention_seconds), "null")} is not above queue.existing.retention_seconds = ${try(coalesce(var.queue.existing.retention_seconds), "null")} and at most 1209600 (14 days): a dead-lettered message keeps its age and would be gone at once. Raise that queue's retention, or lower the other's."
+    condition     = try(var.queue.existing == null ? true : (endswith(var.queue.existing.arn, ".fifo") || var.queue.existing.dead_letter_queue.retention_seconds > var.queue.existing.retention_seconds) && var.queue.existing.dead_letter_queue.retention_seconds <= 1209600, var.queue == null)
+    error_message = "queue.existing.dead_letter_queue.retention_seconds = ${try(coalesce(var.queue.existing.dead_letter_queue.retention_seconds), "null")} is not above queue.existing.retention_seconds = ${try(coalesce(var.queue.existing.retention_seconds), "null")} and at most 1209600 (14 days): a dead-lettered message keeps its age and could be gone soon after. Raise that queue's retention, or lower the other's."
   }
 
   validation {

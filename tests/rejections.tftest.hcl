@@ -421,7 +421,7 @@ run "a_fraction_of_a_timeout" {
   }
 }
 
-# says: idempotency.key = " " is empty; it must be a JMESPath expression.
+# says: idempotency.key = " " is not a JMESPath expression: it is empty
 run "an_empty_key" {
   command         = plan
   expect_failures = [var.idempotency]
@@ -1506,7 +1506,7 @@ run "a_brought_fifo_queue_with_a_standard_dead_letter_queue" {
   }
 }
 
-# says: queue.existing.dead_letter_queue.url = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed" is not the URL of a queue.
+# says: queue.existing.dead_letter_queue.url = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed" is not the URL of queue.existing.dead_letter_queue.arn
 run "an_arn_for_the_url" {
   command         = plan
   expect_failures = [var.queue]
@@ -1592,7 +1592,7 @@ run "a_window_for_a_brought_fifo_queue" {
   expect_failures = [var.queue]
 
   variables {
-    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs.fifo", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed.fifo", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", retention_seconds = 1209600 }, max_receive_count = 5, retention_seconds = 345600, visibility_timeout_seconds = 300 }, batching_window_seconds = 1 }
+    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs.fifo", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed.fifo", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed.fifo", retention_seconds = 1209600 }, max_receive_count = 5, retention_seconds = 345600, visibility_timeout_seconds = 300 }, batching_window_seconds = 1 }
   }
 }
 
@@ -1808,6 +1808,71 @@ run "a_brought_queue_that_never_gives_up" {
   }
 }
 
+# says: queue.existing.dead_letter_queue.url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs" is not the URL of queue.existing.dead_letter_queue.arn
+run "the_url_of_another_queue" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs", retention_seconds = 1209600 }, max_receive_count = 5, retention_seconds = 345600, visibility_timeout_seconds = 180 } }
+  }
+}
+
+# says: The brought parts are in several Regions or accounts: us-east-1 123456789012, eu-central-1 123456789012
+run "brought_parts_in_two_regions" {
+  command         = plan
+  expect_failures = [output.function]
+
+  variables {
+    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", retention_seconds = 1209600 }, max_receive_count = 5, retention_seconds = 345600, visibility_timeout_seconds = 180 } }
+    table = { existing = { arn = "arn:aws:dynamodb:us-east-1:123456789012:table/claims" } }
+  }
+}
+
+# says: kms_key_arn is set, and every part is brought: it encrypts nothing.
+run "a_key_for_nothing" {
+  command         = plan
+  expect_failures = [output.function]
+
+  variables {
+    code        = null
+    kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/7a1c1f2e-0000-4000-8000-000000000000"
+    function    = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:worker", timeout_seconds = 30 } }
+    queue       = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", retention_seconds = 1209600 }, max_receive_count = 5, retention_seconds = 345600, visibility_timeout_seconds = 180 } }
+    table       = { existing = { arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/claims" } }
+  }
+}
+
+# says: idempotency.key = "$.order_id" is not a JMESPath expression
+run "a_json_path" {
+  command         = plan
+  expect_failures = [var.idempotency]
+
+  variables {
+    idempotency = { key = "$.order_id" }
+  }
+}
+
+# says: processor = "orders.py" is not "module.function".
+run "a_file_as_processor" {
+  command         = plan
+  expect_failures = [var.processor]
+
+  variables {
+    processor = "orders.py"
+  }
+}
+
+# says: alarms.duration_percent = 0.8 is not from 1 to 100 (% of the timeout)
+run "a_share_as_percentage" {
+  command         = plan
+  expect_failures = [var.alarms]
+
+  variables {
+    alarms = { duration_percent = 0.8 }
+  }
+}
+
 # says: streams has one arn under several names: again, clicks; Lambda takes each stream once for a function.
 run "one_stream_twice" {
   command         = plan
@@ -1949,7 +2014,7 @@ run "alarms_that_only_tell_that_they_are_over" {
   }
 }
 
-# says: alarms.duration_percent = 101 is above 100 (% of function.timeout_seconds)
+# says: alarms.duration_percent = 101 is not from 1 to 100 (% of the timeout)
 run "an_alarm_above_the_timeout" {
   command         = plan
   expect_failures = [var.alarms]

@@ -49,6 +49,15 @@ FUNCTION = (
     "aws_lambda_function.consumer[0]",
     "terraform_data.package[0]",
 )
+MADE_ANEW = {
+    "module.owner.aws_lambda_function.consumer[0]": REPLACED,
+    "module.owner.aws_lambda_alias.consumer[0]": REPLACED,
+    'module.owner.aws_lambda_permission.invoker["topic"]': REPLACED,
+    "module.owner.aws_lambda_event_source_mapping.queue[0]": ["update"],
+    "aws_sns_topic_subscription.owner": REPLACED,
+}
+"""What goes with a function that is replaced: alias and permissions would be lost."""
+
 RENAMED = {
     **{f"module.owner.{each}": REPLACED for each in FUNCTION},
     "module.owner.aws_lambda_alias.consumer[0]": REPLACED,
@@ -84,9 +93,9 @@ class Stack:
         assert not self.terraform.plan(), "the plan after an apply is not empty"
         self.outputs = self.terraform.output()["stack"]
 
-    def changes(self) -> dict[str, list[str]]:
+    def changes(self, *arguments: str) -> dict[str, list[str]]:
         """What a plan, left in tfplan, would do to which resource."""
-        self.terraform.plan("-out=tfplan")
+        self.terraform.plan("-out=tfplan", *arguments)
         planned = self.terraform.show("tfplan")["resource_changes"]
         return {
             each["address"]: each["change"]["actions"]
@@ -190,6 +199,7 @@ def test_brought_parts_and_new_names(tmp_path: Path, emulator: Emulator, account
     roles_that_are_brought(stack)
     dead_letters(stack)
 
+    assert stack.changes("-replace=module.owner.aws_lambda_function.consumer[0]") == MADE_ANEW
     (root / "renamed.auto.tfvars").write_text("renamed = true\n")
     assert stack.changes() == RENAMED
     stack.apply("tfplan")

@@ -107,6 +107,15 @@ PLANNED = {
     "docs/settings.md, Order": consumer(),
     "docs/settings.md, High volume": consumer(),
     "docs/settings.md, Several consumers, one table": CALLED_TWICE | {"aws_dynamodb_table": 1},
+    "docs/settings.md, What exists already": {
+        "aws_dynamodb_table": 1,
+        "aws_iam_role": 1,
+        "aws_iam_role_policy": 1,
+        "aws_iam_role_policy_attachment": 1,
+        "aws_lambda_event_source_mapping": 1,
+        "aws_lambda_function": 1,
+        "aws_sqs_queue": 2,
+    },
 }
 """How many resources of each type."""
 
@@ -173,7 +182,7 @@ def snippets() -> Iterator[tuple[str, str]]:
 
 def is_whole(code: str) -> bool:
     """Whether a snippet is made of blocks, and so a configuration by itself."""
-    return code.startswith(("provider ", "module "))
+    return code.startswith(("provider ", "module ", "resource "))
 
 
 def blocks(checkout: Path) -> dict[str, Path]:
