@@ -1,5 +1,6 @@
 """Fixtures that several test directories share."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -7,13 +8,34 @@ import pytest
 from scripts.lab.emulator import Emulator, new_account, running
 
 
+WAITING_WORKERS = 3
+"""So many of several workers begin with scenarios, which mostly wait; the others with what computes."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave real AWS alone unless it is asked for by name: ``pytest -m aws``."""
-    if config.option.markexpr == "aws":
-        return
-    for item in items:
-        if item.get_closest_marker("aws"):
-            item.add_marker(pytest.mark.skip(reason="runs on real AWS, with pytest -m aws"))
+    """Leave real AWS alone unless it is asked for: ``pytest -m aws``; begin with what takes long."""
+    if config.option.markexpr != "aws":
+        for item in items:
+            if item.get_closest_marker("aws"):
+                item.add_marker(pytest.mark.skip(reason="runs on real AWS, with pytest -m aws"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers > WAITING_WORKERS:
+        items[:] = dealt(items, workers)
+
+
+def dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """The tests in an order in which scenarios run beside the rest, and none is left for the end.
+
+    Each worker begins with an equal share of the list, in its order, and helps others later.
+    """
+    scenarios = [each for each in items if each.get_closest_marker("timeout")]
+    rest = iter([each for each in items if not each.get_closest_marker("timeout")])
+    order: list[pytest.Item] = []
+    for worker in range(workers):
+        first = scenarios[worker::WAITING_WORKERS] if worker < WAITING_WORKERS else []
+        share = len(items) * (worker + 1) // workers - len(order) - len(first)
+        order += [*first, *(each for each, _ in zip(rest, range(share), strict=False))]
+    return [*order, *rest]
 
 
 @pytest.fixture(scope="session")
