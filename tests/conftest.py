@@ -2,18 +2,18 @@
 
 import os
 from collections.abc import Iterator
+from itertools import islice
 
 import pytest
 
 from scripts.lab.emulator import Emulator, new_account, running
 
-
 WAITING_WORKERS = 3
-"""So many of several workers begin with scenarios, which mostly wait; the others with what computes."""
+"""So many of several workers begin with scenarios, which mostly wait; the others compute."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave real AWS alone unless it is asked for: ``pytest -m aws``; begin with what takes long."""
+    """Leave real AWS alone unless asked for: ``pytest -m aws``; begin with what takes long."""
     if config.option.markexpr != "aws":
         for item in items:
             if item.get_closest_marker("aws"):
@@ -34,7 +34,7 @@ def dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
     for worker in range(workers):
         first = scenarios[worker::WAITING_WORKERS] if worker < WAITING_WORKERS else []
         share = len(items) * (worker + 1) // workers - len(order) - len(first)
-        order += [*first, *(each for each, _ in zip(rest, range(share), strict=False))]
+        order += [*first, *islice(rest, share)]
     return [*order, *rest]
 
 
