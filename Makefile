@@ -5,7 +5,7 @@ TESTS ?= tests
 # quickstart, fifo, sns-fanout, streams, existing-handler or exactly-once.
 SCENARIO ?= quickstart
 # More workers than cores: the end-to-end scenarios mostly wait for queues.
-WORKERS ?= 6
+WORKERS ?= 5
 
 DEV := .venv/bin
 MAKEFLAGS += --no-print-directory
