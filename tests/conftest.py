@@ -8,7 +8,7 @@ import pytest
 
 from scripts.lab.emulator import Emulator, new_account, running
 
-WAITING_WORKERS = 3
+WAITING_WORKERS = 4
 """So many of several workers begin with scenarios, which mostly wait; the others compute."""
 
 

@@ -388,6 +388,13 @@ def test_the_role_grants_what_is_needed_and_no_more(tmp_path: Path, account: str
         assert not stack.deliver(refused("released"))
         assert stack.status("released") is None
 
+        # What is still delivered by the queue would start processes that fall back, too.
+        eventually(
+            lambda: observation.backlog(stack.aws, stack.outputs["queue_url"]) == 0,
+            "the refused order has left the queue",
+        )
+        dead = observation.drain(stack.aws, stack.outputs["dead_letter_queue_url"])
+        assert sorted(dead) == sorted(poison)
         falls_back_and_forth(stack)
 
         # The rest is needed by Lambda, which the emulator does not hold to IAM. Should it begin to,
@@ -398,13 +405,6 @@ def test_the_role_grants_what_is_needed_and_no_more(tmp_path: Path, account: str
             eventually(lambda: stack.charges()["unchecked"] == 1, "the emulator looks away")
         lines = observation.log_lines(stack.aws, stack.group)
         assert "unchecked" in {line["key"] for line in lines}
-
-        eventually(
-            lambda: observation.backlog(stack.aws, stack.outputs["queue_url"]) == 0,
-            "the refused order has left the queue",
-        )
-        dead = observation.drain(stack.aws, stack.outputs["dead_letter_queue_url"])
-        assert sorted(dead) == sorted(poison)
 
 
 def falls_back_and_forth(stack: Stack) -> None:

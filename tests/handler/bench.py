@@ -235,10 +235,9 @@ class Wire:
     """
 
     def __init__(self, client: Any) -> None:
-        session = client._endpoint.http_session
-        # A client may be used by one test after the other: the newest wire replaces the last.
-        self.through = getattr(session.send, "through", session.send)
-        session.send = self
+        self._session = client._endpoint.http_session
+        self.through = self._session.send
+        self._session.send = self
         self.sent: list[str] = []
         self.bodies: list[dict[str, Any]] = []
         self.faults: list[Fault | None] = []
@@ -251,6 +250,10 @@ class Wire:
         self.bodies.append(json.loads(request.body))
         fault = self.faults.pop(0) if self.faults else self.always
         return fault(request, self.through) if fault else self.through(request)
+
+    def remove(self) -> None:
+        """Let the client send by itself again: other tests use it, too."""
+        self._session.send = self.through
 
 
 def answered(status: int, code: str, message: str = "on purpose") -> Fault:

@@ -117,12 +117,14 @@ def clients(emulator: Emulator) -> tuple[Any, Any]:
 
 
 @pytest.fixture
-def lab(clients: tuple[Any, Any], clock: ManualClock) -> Lab:
+def lab(clients: tuple[Any, Any], clock: ManualClock) -> Iterator[Lab]:
     """An empty table on the emulator."""
     deployed, client = clients
     table = f"table-{secrets.token_hex(4)}"
     create_table(client, table)
-    return Lab(deployed, client, table, clock)
+    made = Lab(deployed, client, table, clock)
+    yield made
+    made.wire.remove()
 
 
 @pytest.fixture(scope="session")
@@ -134,9 +136,11 @@ def lone_client() -> Any:
 
 
 @pytest.fixture
-def dead(lone_client: Any, clock: ManualClock) -> tuple[DynamoDBClaimStore, Wire]:
+def dead(lone_client: Any, clock: ManualClock) -> Iterator[tuple[DynamoDBClaimStore, Wire]]:
     """The deployed store with nothing behind its wire: tests give every answer themselves."""
-    return DynamoDBClaimStore(lone_client, TABLE, clock, Listener()), Wire(lone_client)
+    wire = Wire(lone_client)
+    yield DynamoDBClaimStore(lone_client, TABLE, clock, Listener()), wire
+    wire.remove()
 
 
 @pytest.fixture

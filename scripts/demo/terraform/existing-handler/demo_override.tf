@@ -7,7 +7,7 @@ module "charges" {
   idempotency = { lease_margin_seconds = 1 }
 
   function = {
-    timeout_seconds = 8
+    timeout_seconds = 16
     handler         = "mishaps.armed"
 
     environment = {
