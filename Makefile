@@ -5,20 +5,29 @@ TESTS ?= tests
 # quickstart, fifo, sns-fanout, streams, existing-handler or exactly-once.
 SCENARIO ?= quickstart
 # More workers than cores: the end-to-end scenarios mostly wait for queues.
-WORKERS ?= 5
+WORKERS ?= 6
 
 DEV := .venv/bin
 MAKEFLAGS += --no-print-directory
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test prove test-fast simulate soak reliability bench lint format docs scan validate golden lock clean
+.PHONY: help demo emulator emulator-stop release-check test prove test-fast simulate soak reliability bench lint format docs picture scan validate golden lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/.ready .venv-emulator/.ready ## Deploy an example on the emulator and attack it: SCENARIO=quickstart, fifo, ... (about 4 minutes)
 	@$(DEV)/python -m scripts.demo --scenario $(SCENARIO)
+
+emulator: .venv/.ready .venv-emulator/.ready ## Start an emulator in the background, for stacks of your own
+	@$(DEV)/python -m scripts.emulator start
+
+emulator-stop: .venv/.ready ## Stop it, and lose what is in it
+	@$(DEV)/python -m scripts.emulator stop
+
+release-check: .venv/.ready .venv-emulator/.ready ## Build what is released, install it on every Python that is here, run the quickstart from it (about 3 minutes)
+	@$(DEV)/python -m scripts.release
 
 test: ## Run every check and every test (about 12 minutes)
 	@$(MAKE) -j 4 .venv/.ready .venv-emulator/.ready .venv-peers/.ready .venv-checkov/.ready
@@ -56,9 +65,14 @@ format: .venv/.ready ## Format Python and Terraform
 	@$(DEV)/ruff check --quiet --fix-only . && $(DEV)/ruff format --quiet .
 	@$(DEV)/python -m scripts.lab.terraform format
 
-docs: .venv/.ready ## Write the tables of inputs and outputs into the README
+docs: .venv/.ready ## Write the generated pages and tables
+	@PYTHONPATH=.:handler:toolkit $(DEV)/python -m scripts.states
+	@$(DEV)/python -m scripts.reference
 	@$(DEV)/python -m scripts.inputs
 	@$(DEV)/python -m scripts.comparison
+
+picture: .venv/.ready .venv-emulator/.ready ## Run the demo, and draw it as docs/pictures/demo.svg (about 3 minutes)
+	@$(DEV)/python -m scripts.picture
 
 scan: .venv/.ready .venv-checkov/.ready ## Scan the module and the complete example for insecure settings (seconds)
 	@$(DEV)/python -m scripts.scan

@@ -7,7 +7,6 @@ locals {
   brings_queue     = var.queue == null ? false : var.queue.existing != null
   creates_queue    = local.has_queue && !local.brings_queue
   brings_role      = var.function.existing == null ? false : var.function.existing.role != null
-  has_log_group    = var.function.existing == null ? true : var.function.existing.log_group != null
 
   # What the settings below depend on must not depend on var.function: a brought function gets them as its
   # environment, and so its ARN comes later.
@@ -57,6 +56,7 @@ locals {
     IDEMPOTENCY_LEASE_MARGIN_MILLIS      = floor(var.idempotency.lease_margin_seconds * 1000 + 0.5)
     IDEMPOTENCY_LOG_KEYS                 = var.idempotency.log_keys
     IDEMPOTENCY_MAX_RECEIVE_COUNT        = local.max_receive_count
+    IDEMPOTENCY_METRICS                  = local.writes_metrics ? "on" : "off"
     IDEMPOTENCY_MINIMUM_REMAINING_MILLIS = floor(var.idempotency.minimum_remaining_seconds * 1000 + 0.5)
     IDEMPOTENCY_MODE                     = var.idempotency.mode
     IDEMPOTENCY_NAMESPACE                = local.namespace
@@ -188,7 +188,6 @@ locals {
     table_name             = local.table_name
     queue_name             = local.queue_name
     dead_letter_queue_name = local.dead_letter_queue_name
-    log_group_name         = local.creates_function ? aws_cloudwatch_log_group.function[0].name : try(var.function.existing.log_group.name, null)
     region                 = local.here.region
     message_age_seconds    = try(local.max_receive_count * local.visibility_timeout_seconds, null)
   }

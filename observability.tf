@@ -4,38 +4,17 @@ locals {
   alarm_names      = ["dead_letters", "duration", "errors", "lost_leases", "message_age", "parked", "table_throttles", "takeovers", "throttles"]
   alarm_thresholds = ["dead_letters", "duration_percent", "errors", "lost_leases", "message_age_seconds", "parked", "table_throttles", "takeovers", "throttles"]
 
-  # 2. What is counted of the function's log: lines that the package writes (telemetry.py; a test holds
-  # these against such lines). A message that shares another's end has a line of its own, `coalesced`:
-  # it is one more duplicate and one more to be delivered again, but no further event of its key.
-  # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntaxForMetricFilters.html
-  metric_patterns = {
-    completed = "{ ($.event = \"message\") && ($.outcome = \"completed\") }"
+  # 2. Those that watch what the package counts. It writes metrics only where somebody looks at them, because
+  # each costs.
+  message_alarms   = ["lost_leases", "parked", "takeovers"]
+  metric_namespace = "IdempotentLambda"
+  needs_metrics    = var.dashboard || (var.alarms == null ? false : length(setsubtract(local.message_alarms, var.alarms.except)) > 0)
+  writes_metrics   = var.idempotency.metrics != null ? var.idempotency.metrics : local.needs_metrics
 
-    # In observe mode: what would have been one, at once or later.
-    duplicates = "{ ($.event = \"message\") && (($.outcome = \"duplicate\") || (($.outcome = \"observed\") && (($.met = \"duplicate\") || ($.met = \"busy\")))) }"
-
-    # Not `lease_lost`, which is also true of what never held the lease: a claim that was not answered.
-    lost_leases = "{ ($.event = \"message\") && ($.outcome = \"lost_lease\") && ($.coalesced IS FALSE) }"
-
-    # A duplicate of what was parked before is `parked` too. But nothing is left to settle for it.
-    parked = "{ ($.event = \"message\") && ($.outcome = \"parked\") && ($.coalesced IS FALSE) && ($.settle_ms >= 0) }"
-
-    takeovers      = "{ ($.event = \"message\") && ($.takeover IS TRUE) && ($.coalesced IS FALSE) }"
-    unacknowledged = "{ ($.event = \"message\") && ($.acknowledged IS FALSE) }"
-  }
-  metric_namespace = "IdempotentLambda/${var.name}"
-
-  # 3. What is wanted, of what there is to watch. Each metric and each alarm costs, so none is made that
-  # nobody looks at.
+  # 3. What is wanted, of what there is to watch.
   wanted_alarms = toset([
     for name in local.alarm_names : name
-    if(var.alarms == null ? false : !contains(var.alarms.except, name))
-    && (local.has_queue || name != "message_age")
-    && (local.has_log_group || !contains(keys(local.metric_patterns), name))
-  ])
-  wanted_metrics = toset([
-    for name in keys(local.metric_patterns) : name
-    if local.has_log_group && (var.dashboard || contains(local.wanted_alarms, name))
+    if(var.alarms == null ? false : !contains(var.alarms.except, name)) && (local.has_queue || name != "message_age")
   ])
 
   # 4. Where the metrics of each resource are.
@@ -80,7 +59,7 @@ locals {
     lost_leases = {
       namespace   = local.metric_namespace
       metrics     = ["lost_leases"]
-      dimensions  = {}
+      dimensions  = local.of_function
       statistic   = "Sum"
       period      = 300
       threshold   = try(var.alarms.lost_leases, null)
@@ -100,7 +79,7 @@ locals {
     parked = {
       namespace   = local.metric_namespace
       metrics     = ["parked"]
-      dimensions  = {}
+      dimensions  = local.of_function
       statistic   = "Sum"
       period      = 300
       threshold   = try(var.alarms.parked, null)
@@ -122,7 +101,7 @@ locals {
     takeovers = {
       namespace   = local.metric_namespace
       metrics     = ["takeovers"]
-      dimensions  = {}
+      dimensions  = local.of_function
       statistic   = "Sum"
       period      = 300
       threshold   = try(var.alarms.takeovers, null)
@@ -162,23 +141,51 @@ locals {
       ]
     },
     {
-      shown  = local.has_log_group
+      shown  = local.writes_metrics
       title  = "Messages"
-      places = {}
+      places = local.of_function
       lines = [
-        { namespace = local.metric_namespace, metric = "completed", stat = "Sum", label = "completed" },
+        { namespace = local.metric_namespace, metric = "processed", stat = "Sum", label = "processed" },
         { namespace = local.metric_namespace, metric = "duplicates", stat = "Sum", label = "duplicates" },
+        { namespace = local.metric_namespace, metric = "busy", stat = "Sum", label = "busy" },
         { namespace = local.metric_namespace, metric = "unacknowledged", stat = "Sum", label = "to be delivered again" },
+        { namespace = local.metric_namespace, metric = "batch_size", stat = "Average", label = "in a batch, on average", right = true },
       ]
     },
     {
-      shown  = local.has_log_group
+      shown  = local.writes_metrics
+      title  = "Not done"
+      places = local.of_function
+      lines = [
+        { namespace = local.metric_namespace, metric = "failures", stat = "Sum", label = "failed" },
+        { namespace = local.metric_namespace, metric = "rejected", stat = "Sum", label = "rejected" },
+        { namespace = local.metric_namespace, metric = "unavailable", stat = "Sum", label = "without an answer of the table" },
+        { namespace = local.metric_namespace, metric = "unconfirmed", stat = "Sum", label = "done, not confirmed" },
+        { namespace = local.metric_namespace, metric = "interrupted", stat = "Sum", label = "interrupted" },
+      ]
+    },
+    {
+      shown  = local.writes_metrics
       title  = "For a person to look at"
-      places = {}
+      places = local.of_function
       lines = [
         { namespace = local.metric_namespace, metric = "parked", stat = "Sum", label = "parked" },
         { namespace = local.metric_namespace, metric = "lost_leases", stat = "Sum", label = "lost leases" },
         { namespace = local.metric_namespace, metric = "takeovers", stat = "Sum", label = "takeovers" },
+        { namespace = local.metric_namespace, metric = "oldest_parked_seconds", stat = "Maximum", label = "age of the oldest parked that was met (s)", right = true },
+      ]
+    },
+    {
+      shown  = local.writes_metrics
+      title  = "What idempotency takes (ms)"
+      places = local.of_function
+      lines = [
+        { namespace = local.metric_namespace, metric = "overhead_ms", stat = "p50", label = "per message, median" },
+        { namespace = local.metric_namespace, metric = "overhead_ms", stat = "p99", label = "per message, 99 %" },
+        { namespace = local.metric_namespace, metric = "store_ms", stat = "p50", label = "round trip to the table, median" },
+        { namespace = local.metric_namespace, metric = "store_ms", stat = "p99", label = "round trip to the table, 99 %" },
+        { namespace = local.metric_namespace, metric = "recoveries", stat = "Sum", label = "lost answers that did no harm", right = true },
+        { namespace = local.metric_namespace, metric = "fall_backs", stat = "Sum", label = "processes without batch calls", right = true },
       ]
     },
     {
@@ -223,23 +230,6 @@ resource "aws_cloudwatch_log_group" "function" {
   retention_in_days = var.logs.retention_days
   kms_key_id        = var.kms_key_arn
   tags              = var.tags
-}
-
-# Without a default value: CloudWatch charges a metric by the hour in which it has data, and an alarm takes
-# no data for none.
-resource "aws_cloudwatch_log_metric_filter" "messages" {
-  for_each = local.wanted_metrics
-
-  name           = "${var.name}-${replace(each.key, "_", "-")}"
-  log_group_name = local.monitored.log_group_name
-  pattern        = local.metric_patterns[each.key]
-
-  metric_transformation {
-    namespace = local.metric_namespace
-    name      = each.key
-    unit      = "Count"
-    value     = "1"
-  }
 }
 
 resource "aws_cloudwatch_metric_alarm" "alarm" {

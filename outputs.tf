@@ -34,6 +34,11 @@ output "environment" {
     condition     = local.record_retention_seconds >= local.invocation_age_seconds
     error_message = "idempotency.retention_seconds = ${local.record_retention_seconds} is below ${local.invocation_age_seconds}, and invokers is not empty: Lambda keeps their events for up to 6 hours, so a record would be forgotten while its event can still come again. Raise it, or set null to have it derived."
   }
+
+  precondition {
+    condition     = local.writes_metrics || !local.needs_metrics
+    error_message = "idempotency.metrics = ${local.writes_metrics}, and ${var.dashboard ? "the dashboard" : "one of the alarms ${join(", ", local.message_alarms)}"} has no data without. Leave it out, or do without: dashboard = false, and these alarms in alarms.except."
+  }
 }
 
 output "event_source_mapping" {
@@ -48,7 +53,7 @@ output "function" {
   description = "The function: its ARN and name, the ARN that the mappings invoke (of its alias, if it has one), the ARN and name of its role, the name of its log group. What the module neither creates nor is told of a brought function is null."
   value = {
     arn            = local.creates_function ? aws_lambda_function.consumer[0].arn : var.function.existing.arn
-    log_group_name = local.creates_function ? aws_cloudwatch_log_group.function[0].name : try(var.function.existing.log_group.name, null)
+    log_group_name = local.creates_function ? aws_cloudwatch_log_group.function[0].name : null
     name           = local.function_name
     role_arn       = one(aws_iam_role.function[*].arn)
     role_name      = local.creates_function ? aws_iam_role.function[0].name : try(var.function.existing.role.name, null)

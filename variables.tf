@@ -1,9 +1,8 @@
 variable "alarms" {
   description = <<-EOT
     CloudWatch alarms of the queues, the function, the table and the messages; null for none. Each costs about
-    $0.10 a month, `table_throttles` twice that; `lost_leases`, `parked` and `takeovers` count log lines, for
-    up to $0.30 a month each, charged only for hours in which they happen. A threshold is what an alarm starts
-    at: its value or more.
+    $0.10 a month, `table_throttles` twice that; `lost_leases`, `parked` and `takeovers` need
+    `idempotency.metrics`. A threshold is what an alarm starts at: its value or more.
     - `actions` (up to 5 ARNs): what is told that an alarm has begun, such as an SNS topic. Without any,
       alarms are seen in the console only.
     - `dead_letters` (more than 0): messages in the dead-letter queue.
@@ -12,16 +11,14 @@ variable "alarms" {
     - `except` (`dead_letters`, `duration`, `errors`, `lost_leases`, `message_age`, `parked`,
       `table_throttles`, `takeovers`, `throttles`; not all): alarms that are not wanted.
     - `lost_leases` (more than 0): messages in 5 minutes whose run ended after its lease, when the record was
-      another's; needs the function's log group.
+      another's.
     - `message_age_seconds` (more than 0 s): age of the oldest message in the queue, if there is a queue. When
       null, `max_receive_count` × visibility timeout: by then a message that fails is dead-lettered, so what
       is older was not received.
     - `ok_actions` (up to 5 ARNs, with `actions`): what is told that an alarm is over.
-    - `parked` (more than 0): messages in 5 minutes that were set aside for a person; needs the function's log
-      group.
+    - `parked` (more than 0): messages in 5 minutes that were set aside for a person.
     - `table_throttles` (more than 0): reads and writes in 5 minutes that the table throttled.
-    - `takeovers` (more than 0): messages in 5 minutes whose earlier run was interrupted; needs the function's
-      log group.
+    - `takeovers` (more than 0): messages in 5 minutes whose earlier run was interrupted.
     - `throttles` (more than 0): invocations in 5 minutes that Lambda throttled.
   EOT
   default     = null
@@ -126,8 +123,8 @@ variable "code" {
 variable "dashboard" {
   description = <<-EOT
     Whether there is a CloudWatch dashboard of the queues, the function, the table and the messages, named
-    `name`-Region. It costs about $3 a month if the account has three already, and its six metrics of log
-    lines up to $0.30 each, charged only for hours with such lines. Limit: true or false.
+    `name`-Region. It costs about $3 a month if the account has three already, and needs
+    `idempotency.metrics`. Limit: true or false.
   EOT
   type        = bool
   nullable    = false
@@ -146,8 +143,6 @@ variable "function" {
     - `existing.arn` (of a function in this account and Region, or of its alias): a function that exists,
       instead of one that the module creates. Give it the output `environment`; it must run the package
       `idempotent_lambda`.
-    - `existing.log_group.name` (of an existing group): where the function logs; alarms on its log lines need
-      it.
     - `existing.role.name` (of the function's role): where the module adds its policy. Without it, attach the
       output `policy` before the function is created, because Lambda refuses mappings until the role may read.
     - `existing.timeout_seconds` (3 to 900 s): the function's own timeout; it cannot be looked up.
@@ -182,7 +177,6 @@ variable "function" {
     ephemeral_storage_mb = optional(number, 512)
     existing = optional(object({
       arn             = string
-      log_group       = optional(object({ name = string }))
       role            = optional(object({ name = string }))
       timeout_seconds = number
     }))
@@ -341,6 +335,9 @@ variable "idempotency" {
     - `lease_margin_seconds` (more than 0, at most 300 s): how long after the function's own deadline a claim
       still excludes others. Covers the difference between clocks.
     - `log_keys` (`plain` or `hashed`): how log lines show keys.
+    - `metrics` (true or false): whether the package writes metrics, as one log line a batch. Each metric costs up
+      to $0.30 a month, charged only for hours in which it has a value. When null, if `dashboard` or one of the alarms
+      `lost_leases`, `parked` and `takeovers` needs them.
     - `minimum_remaining_seconds` (more than 0 s, below the timeout less half a second): no message is started
       with less time left before the function's timeout.
     - `mode` (`enforce` or `observe`): with the second, duplicates are logged and counted, and processed all
@@ -361,6 +358,7 @@ variable "idempotency" {
     key                       = optional(string)
     lease_margin_seconds      = optional(number, 5)
     log_keys                  = optional(string, "plain")
+    metrics                   = optional(bool)
     minimum_remaining_seconds = optional(number, 1)
     mode                      = optional(string, "enforce")
     namespace                 = optional(string)

@@ -222,6 +222,8 @@ run "a_function_that_exists" {
       IDEMPOTENCY_LEASE_MARGIN_MILLIS      = "5000"
       IDEMPOTENCY_LOG_KEYS                 = "plain"
       IDEMPOTENCY_MAX_RECEIVE_COUNT        = "5"
+      IDEMPOTENCY_METRICS                  = "off"
+      IDEMPOTENCY_METRICS                  = "off"
       IDEMPOTENCY_MINIMUM_REMAINING_MILLIS = "1000"
       IDEMPOTENCY_MODE                     = "enforce"
       IDEMPOTENCY_NAMESPACE                = "orders"
@@ -239,12 +241,12 @@ run "a_function_that_exists" {
   }
 }
 
-run "a_function_that_exists_with_its_role_and_log_group" {
+run "a_function_that_exists_with_its_role" {
   command = plan
 
   variables {
     code      = null
-    function  = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:charge:live", log_group = { name = "/shop/charge" }, role = { name = "charge" }, timeout_seconds = 3 } }
+    function  = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:charge:live", role = { name = "charge" }, timeout_seconds = 3 } }
     processor = null
   }
 
@@ -264,7 +266,7 @@ run "a_function_that_exists_with_its_role_and_log_group" {
   }
 
   assert {
-    condition     = aws_lambda_event_source_mapping.queue[0].function_name == "arn:aws:lambda:eu-central-1:123456789012:function:charge:live" && output.function.target_arn == "arn:aws:lambda:eu-central-1:123456789012:function:charge:live" && output.function.name == "charge" && output.function.role_name == "charge" && output.function.role_arn == null && output.function.log_group_name == "/shop/charge"
+    condition     = aws_lambda_event_source_mapping.queue[0].function_name == "arn:aws:lambda:eu-central-1:123456789012:function:charge:live" && output.function.target_arn == "arn:aws:lambda:eu-central-1:123456789012:function:charge:live" && output.function.name == "charge" && output.function.role_name == "charge" && output.function.role_arn == null && output.function.log_group_name == null
     error_message = "Its alias is invoked; the output has what the module was told."
   }
 
@@ -279,7 +281,7 @@ run "everything_exists" {
 
   variables {
     code        = null
-    function    = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:charge", log_group = { name = "/shop/charge" }, role = { name = "charge" }, timeout_seconds = 30 } }
+    function    = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:charge", role = { name = "charge" }, timeout_seconds = 30 } }
     kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/module"
     processor   = null
     queue = {

@@ -161,6 +161,7 @@ run "the_function_is_small_traced_and_logs_json" {
       IDEMPOTENCY_LEASE_MARGIN_MILLIS      = "5000"
       IDEMPOTENCY_LOG_KEYS                 = "plain"
       IDEMPOTENCY_MAX_RECEIVE_COUNT        = "5"
+      IDEMPOTENCY_METRICS                  = "off"
       IDEMPOTENCY_MINIMUM_REMAINING_MILLIS = "1000"
       IDEMPOTENCY_MODE                     = "enforce"
       IDEMPOTENCY_NAMESPACE                = "orders"

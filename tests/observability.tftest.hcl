@@ -1,4 +1,4 @@
-# Alarms, metrics of log lines and the dashboard: none by default, and each as it is asked for.
+# Alarms, the metrics that they need, and the dashboard: none by default, and each as it is asked for.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -14,7 +14,7 @@ run "nothing_is_watched_by_default" {
   command = plan
 
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.alarm) == 0 && length(aws_cloudwatch_log_metric_filter.messages) == 0 && length(aws_cloudwatch_dashboard.dashboard) == 0
+    condition     = length(aws_cloudwatch_metric_alarm.alarm) == 0 && length(aws_cloudwatch_dashboard.dashboard) == 0 && one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_METRICS"] == "off"
     error_message = "What costs is made only if it is asked for."
   }
 
@@ -39,11 +39,11 @@ run "all_alarms_and_the_metrics_they_need" {
       dead_letters    = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", { QueueName = "orders-dead-letters" }, "Maximum", 60, 1]
       duration        = ["AWS/Lambda", "Duration", { FunctionName = "orders" }, "Maximum", 300, 48000]
       errors          = ["AWS/Lambda", "Errors", { FunctionName = "orders" }, "Sum", 300, 1]
-      lost_leases     = ["IdempotentLambda/orders", "lost_leases", {}, "Sum", 300, 1]
+      lost_leases     = ["IdempotentLambda", "lost_leases", { FunctionName = "orders" }, "Sum", 300, 1]
       message_age     = ["AWS/SQS", "ApproximateAgeOfOldestMessage", { QueueName = "orders" }, "Maximum", 60, 4000]
-      parked          = ["IdempotentLambda/orders", "parked", {}, "Sum", 300, 1]
+      parked          = ["IdempotentLambda", "parked", { FunctionName = "orders" }, "Sum", 300, 1]
       table_throttles = [null, null, null, null, null, 10]
-      takeovers       = ["IdempotentLambda/orders", "takeovers", {}, "Sum", 300, 1]
+      takeovers       = ["IdempotentLambda", "takeovers", { FunctionName = "orders" }, "Sum", 300, 1]
       throttles       = ["AWS/Lambda", "Throttles", { FunctionName = "orders" }, "Sum", 300, 10]
     })
     error_message = "Each alarm watches its resource. A message is too old after max_receive_count × visibility timeout, an invocation too long at 80 % of the timeout."
@@ -78,12 +78,8 @@ run "all_alarms_and_the_metrics_they_need" {
   }
 
   assert {
-    condition = { for name, filter in aws_cloudwatch_log_metric_filter.messages : name => [filter.name, filter.log_group_name, filter.pattern, [for metric in filter.metric_transformation : "${metric.namespace} ${metric.name} ${metric.value}"][0]] } == {
-      lost_leases = ["orders-lost-leases", "/aws/lambda/orders", local.metric_patterns.lost_leases, "IdempotentLambda/orders lost_leases 1"]
-      parked      = ["orders-parked", "/aws/lambda/orders", local.metric_patterns.parked, "IdempotentLambda/orders parked 1"]
-      takeovers   = ["orders-takeovers", "/aws/lambda/orders", local.metric_patterns.takeovers, "IdempotentLambda/orders takeovers 1"]
-    }
-    error_message = "The log lines that alarms need are counted, and no others."
+    condition     = one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_METRICS"] == "on"
+    error_message = "The metrics that alarms need are written."
   }
 
   assert {
@@ -127,8 +123,8 @@ run "alarms_as_they_are_wanted" {
   }
 
   assert {
-    condition     = toset(keys(aws_cloudwatch_log_metric_filter.messages)) == toset(["parked"])
-    error_message = "No log line is counted for an alarm that is not wanted."
+    condition     = one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_METRICS"] == "on"
+    error_message = "One alarm that needs metrics is enough to have them."
   }
 }
 
@@ -171,14 +167,32 @@ run "the_dashboard_shows_every_part" {
         "AWS/SQS ApproximateNumberOfMessagesVisible QueueName orders-dead-letters Maximum left",
       ]],
       ["Messages", [
-        "IdempotentLambda/orders completed Sum left",
-        "IdempotentLambda/orders duplicates Sum left",
-        "IdempotentLambda/orders unacknowledged Sum left",
+        "IdempotentLambda processed FunctionName orders Sum left",
+        "IdempotentLambda duplicates FunctionName orders Sum left",
+        "IdempotentLambda busy FunctionName orders Sum left",
+        "IdempotentLambda unacknowledged FunctionName orders Sum left",
+        "IdempotentLambda batch_size FunctionName orders Average right",
+      ]],
+      ["Not done", [
+        "IdempotentLambda failures FunctionName orders Sum left",
+        "IdempotentLambda rejected FunctionName orders Sum left",
+        "IdempotentLambda unavailable FunctionName orders Sum left",
+        "IdempotentLambda unconfirmed FunctionName orders Sum left",
+        "IdempotentLambda interrupted FunctionName orders Sum left",
       ]],
       ["For a person to look at", [
-        "IdempotentLambda/orders parked Sum left",
-        "IdempotentLambda/orders lost_leases Sum left",
-        "IdempotentLambda/orders takeovers Sum left",
+        "IdempotentLambda parked FunctionName orders Sum left",
+        "IdempotentLambda lost_leases FunctionName orders Sum left",
+        "IdempotentLambda takeovers FunctionName orders Sum left",
+        "IdempotentLambda oldest_parked_seconds FunctionName orders Maximum right",
+      ]],
+      ["What idempotency takes (ms)", [
+        "IdempotentLambda overhead_ms FunctionName orders p50 left",
+        "IdempotentLambda overhead_ms FunctionName orders p99 left",
+        "IdempotentLambda store_ms FunctionName orders p50 left",
+        "IdempotentLambda store_ms FunctionName orders p99 left",
+        "IdempotentLambda recoveries FunctionName orders Sum right",
+        "IdempotentLambda fall_backs FunctionName orders Sum right",
       ]],
       ["Function orders", [
         "AWS/Lambda Invocations FunctionName orders Sum left",
@@ -208,12 +222,12 @@ run "the_dashboard_shows_every_part" {
   }
 
   assert {
-    condition     = toset(keys(aws_cloudwatch_log_metric_filter.messages)) == toset(keys(local.metric_patterns)) && length(local.metric_patterns) == 6
-    error_message = "Every metric of log lines is on the dashboard."
+    condition     = one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_METRICS"] == "on"
+    error_message = "What the dashboard shows is written."
   }
 }
 
-run "without_a_queue_and_a_log_group" {
+run "a_brought_function_without_a_queue" {
   command = plan
 
   variables {
@@ -226,38 +240,44 @@ run "without_a_queue_and_a_log_group" {
   }
 
   assert {
-    condition     = { for name, alarm in aws_cloudwatch_metric_alarm.alarm : name => alarm.threshold } == { dead_letters = 1, duration = 16000, errors = 1, table_throttles = 10, throttles = 10 }
+    condition     = { for name, alarm in aws_cloudwatch_metric_alarm.alarm : name => alarm.threshold } == { dead_letters = 1, duration = 16000, errors = 1, lost_leases = 1, parked = 1, table_throttles = 10, takeovers = 1, throttles = 10 }
     error_message = "There are the alarms of what there is."
   }
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.alarm["errors"].dimensions == tomap({ FunctionName = "legacy" })
-    error_message = "They watch the function that was brought."
+    condition     = aws_cloudwatch_metric_alarm.alarm["errors"].dimensions == tomap({ FunctionName = "legacy" }) && aws_cloudwatch_metric_alarm.alarm["parked"].dimensions == tomap({ FunctionName = "legacy" }) && output.environment["IDEMPOTENCY_METRICS"] == "on"
+    error_message = "They watch the function that was brought, which is told to write what they need."
   }
 
   assert {
-    condition     = [for widget in jsondecode(aws_cloudwatch_dashboard.dashboard[0].dashboard_body).widgets : widget.properties.title] == ["Dead-letter queue orders-dead-letters", "Function legacy", "Duration of legacy (ms)", "Table orders-idempotency"]
+    condition     = [for widget in jsondecode(aws_cloudwatch_dashboard.dashboard[0].dashboard_body).widgets : widget.properties.title] == ["Dead-letter queue orders-dead-letters", "Messages", "Not done", "For a person to look at", "What idempotency takes (ms)", "Function legacy", "Duration of legacy (ms)", "Table orders-idempotency"]
     error_message = "So does the dashboard show."
-  }
-
-  assert {
-    condition     = length(aws_cloudwatch_log_metric_filter.messages) == 0
-    error_message = "Without a log group no line is counted."
   }
 }
 
-run "a_brought_function_with_its_log_group" {
+run "metrics_without_alarms" {
   command = plan
 
   variables {
-    alarms    = { except = ["dead_letters", "duration", "errors", "lost_leases", "message_age", "table_throttles", "takeovers", "throttles"] }
-    code      = null
-    function  = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:legacy", log_group = { name = "/legacy" }, timeout_seconds = 20 } }
-    processor = null
+    idempotency = { metrics = true }
   }
 
   assert {
-    condition     = keys(aws_cloudwatch_metric_alarm.alarm) == ["parked"] && aws_cloudwatch_log_metric_filter.messages["parked"].log_group_name == "/legacy" && length(aws_cloudwatch_log_group.function) == 0
-    error_message = "The lines of a function that was brought are counted in its own log group."
+    condition     = one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_METRICS"] == "on" && length(aws_cloudwatch_metric_alarm.alarm) == 0
+    error_message = "Metrics can be had for dashboards and alarms of one's own."
+  }
+}
+
+run "alarms_without_metrics" {
+  command = plan
+
+  variables {
+    alarms      = { except = ["lost_leases", "parked", "takeovers"] }
+    idempotency = { metrics = false }
+  }
+
+  assert {
+    condition     = one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_METRICS"] == "off" && length(aws_cloudwatch_metric_alarm.alarm) == 6
+    error_message = "Alarms that need no metrics of the package leave them off."
   }
 }

@@ -461,6 +461,28 @@ run "an_unknown_way_to_log_keys" {
   }
 }
 
+# says: idempotency.metrics = false, and the dashboard has no data without.
+run "a_dashboard_without_metrics" {
+  command         = plan
+  expect_failures = [output.environment]
+
+  variables {
+    dashboard   = true
+    idempotency = { metrics = false }
+  }
+}
+
+# says: idempotency.metrics = false, and one of the alarms lost_leases, parked, takeovers has no data without.
+run "alarms_without_the_metrics_they_need" {
+  command         = plan
+  expect_failures = [output.environment]
+
+  variables {
+    alarms      = { except = ["lost_leases", "takeovers"] }
+    idempotency = { metrics = false }
+  }
+}
+
 # says: idempotency.concurrency = 0 is not a whole number from 1 to 100.
 run "no_concurrency" {
   command         = plan

@@ -15,6 +15,7 @@ module "orders" {
     concurrency               = 2
     lease_margin_seconds      = 5
     log_keys                  = "hashed"
+    metrics                   = true
     minimum_remaining_seconds = 2
     mode                      = "enforce"
     on_interrupted            = "park"

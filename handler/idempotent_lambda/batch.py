@@ -48,7 +48,7 @@ from idempotent_lambda.lifecycle import (
 from idempotent_lambda.messages import Delivery, Message, PartialBatchResponse, Source
 from idempotent_lambda.settings import Settings
 from idempotent_lambda.sqs import Queues
-from idempotent_lambda.telemetry import Observer, Trace
+from idempotent_lambda.telemetry import Effort, Observer, Trace
 
 Processor = Callable[..., Any]
 """Takes a message; and a ``transaction``, if it has a parameter of that name."""
@@ -134,13 +134,24 @@ class Consumer:
             UnsupportedEventError: see `messages.deliveries_of`.
             NotDoneError: see `messages.response_of`.
         """
-        deadline = Deadline.after(self.clock, remaining)
+        deadline, began = Deadline.after(self.clock, remaining), self.clock.elapsed()
         deliveries = messages.deliveries_of(event)
         batch = _Batch(self, self._works(deliveries, request_id), deadline, request_id)
         done = {id(each) for work in batch.carry_out() for each in work.deliveries}
         failed = [each for each in deliveries if id(each) not in done]
         if batch.busy:
             self.queues.postpone(failed, batch.busy, deadline)
+        if deliveries:
+            now = self.clock.elapsed()
+            overhead = Millis(now - began - covered(batch.runs))
+            self.observer.ended(
+                Effort(
+                    request_id=request_id,
+                    messages=len(deliveries),
+                    overhead=overhead,
+                    store=batch.round_trips,
+                )
+            )
         return messages.response_of(deliveries, failed)
 
     def run(self, message: Message) -> tuple[Mapping[str, Any], ...]:
@@ -221,6 +232,8 @@ class _Batch:
         self._open = {work.place: work for work in works}
         self._acknowledged: list[Work] = []
         self.busy: list[tuple[Delivery, EpochMillis]] = []
+        self.runs: list[tuple[Millis, Millis]] = []
+        self.round_trips: list[Millis] = []
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._closed = False
@@ -298,6 +311,10 @@ class _Batch:
         with self._lock:
             if not self._closed:
                 self._note(tasks, replies, spent)
+                if isinstance(tasks[0][1], Run):
+                    self.runs.append((began, Millis(began + spent)))
+                elif not isinstance(tasks[0][1], Settled | Wait | DeadLetter):
+                    self.round_trips.append(spent)
 
     def _note(
         self, tasks: tuple[Task, ...], replies: Iterable[lifecycle.Reply | None], spent: Millis
@@ -470,6 +487,15 @@ class _Batch:
                     self._agenda, tasks = self._agenda.flush()
                     return tasks
             time.sleep(company / 1000)
+
+
+def covered(spans: Iterable[tuple[Millis, Millis]]) -> Millis:
+    """How long at least one of some spans of time lasted, each from its begin to its end."""
+    total = reached = 0
+    for begin, end in sorted(spans):
+        total += max(0, end - max(begin, reached))
+        reached = max(reached, end)
+    return Millis(total)
 
 
 def refuse_unrun(result: object) -> None:

@@ -4,7 +4,7 @@ Each condition is written here once and nowhere else; docs/protocol.md says why 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from typing import Any, NewType, Protocol
@@ -221,10 +221,15 @@ class Lapsed:
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """The record is set aside for a person; ``dead_lettered`` once its copy is known to be sent."""
+    """The record is set aside for a person; ``dead_lettered`` once its copy is known to be sent.
+
+    Attributes:
+        since: when the key was first claimed, if the record was there before.
+    """
 
     owner: Owner
     dead_lettered: bool = False
+    since: EpochMillis | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,7 +338,7 @@ def refused_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome:
         case Record(status=Status.COMPLETED):
             return Duplicate(found.result)
         case Record(status=Status.PARKED):
-            return Parked(found.owner, found.dead_lettered_at is not None)
+            return Parked(found.owner, found.dead_lettered_at is not None, found.created_at)
         case Record(status=Status.IN_PROGRESS, lease_expires_at=int(lease_end)):
             if lease_end > request.now:
                 return Busy(EpochMillis(lease_end))

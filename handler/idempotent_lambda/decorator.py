@@ -23,7 +23,7 @@ from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.lifecycle import Claim, Outcome, Release, Run, Settled
 from idempotent_lambda.messages import Delivery, Source
 from idempotent_lambda.settings import Settings
-from idempotent_lambda.telemetry import JsonLines, Observer, Trace
+from idempotent_lambda.telemetry import Effort, JsonLines, Observer, Trace
 
 F = TypeVar("F", bound=Callable[..., Any])
 Selector = str | Callable[..., Any]
@@ -59,7 +59,7 @@ class Wiring(NamedTuple):
             InvalidSettingsError: names every variable that is missing or wrong.
         """
         settings, clock = Settings.from_environment(built_in=False), SystemClock()
-        observer = JsonLines(clock, hash_keys=settings.hash_keys)
+        observer = JsonLines(clock, hash_keys=settings.hash_keys, function=settings.metrics_of)
         store = DynamoDBClaimStore(new_client(), settings.table, clock, observer)
         return cls(settings, store, clock, observer)
 
@@ -212,7 +212,7 @@ class _Call:
             problem = "no argument is a Lambda context: pass it on, or set lease_seconds"
             raise _unusable(rule.name, problem)
         self._deadline = Deadline.after(wiring.clock, Millis(remaining))
-        self._since = wiring.clock.elapsed()
+        self._began = self._since = wiring.clock.elapsed()
         self._trace = Trace(getattr(timed[0], "aws_request_id", "") if timed else "")
         self._key = self._payload_hash = self._value = cast("Any", None)
         self._failure = self._unstored = cast("BaseException | None", None)
@@ -280,6 +280,17 @@ class _Call:
             about: Any = {"id": self._rule.name, "source": Source.DIRECT, "raw": {}}
             told = Delivery(**about, body=None, body_problem=None, receive_count=1), self._key
             self._wiring.observer.settled(*told, self.step, self._trace, follows=False)
+            self._wiring.observer.ended(self._effort())
+
+    def _effort(self) -> Effort:
+        spent = dict(self._trace.durations)
+        overhead = self._wiring.clock.elapsed() - self._began - spent.pop("run_ms", 0)
+        return Effort(
+            request_id=self._trace.request_id,
+            messages=1,
+            overhead=Millis(overhead),
+            store=list(spent.values()),
+        )
 
     def _asked(self, step: Any) -> lifecycle.Reply:
         """What the table answers to the step."""

@@ -15,6 +15,7 @@ T = TypeVar("T")
 REMEDY = "the Terraform module sets it; without the module, set it on the function"
 
 LOG_KEYS = ("plain", "hashed")
+METRICS = ("off", "on")
 MODES = ("enforce", "observe")
 ON_INTERRUPTED = ("retry", "park")
 
@@ -33,6 +34,7 @@ class Settings:
         max_receive_count: how often the queue delivers a message before it dead-letters it.
         concurrency: how many messages of a batch run at the same time.
         hash_keys: whether log lines show keys hashed.
+        metrics_of: name of the function that metrics are written about; None for no metrics.
         parks: whether interrupted work is set aside for a person, or done again.
         observes: whether duplicates are only told, and run all the same.
         dead_letter_queue_url: where copies of what is parked are sent.
@@ -47,6 +49,7 @@ class Settings:
     max_receive_count: int = 3
     concurrency: int = 1
     hash_keys: bool = False
+    metrics_of: str | None = None
     parks: bool = False
     observes: bool = False
     dead_letter_queue_url: str | None = None
@@ -82,6 +85,11 @@ class Settings:
             max_receive_count=reader.number("IDEMPOTENCY_MAX_RECEIVE_COUNT", default=3),
             concurrency=reader.number("IDEMPOTENCY_CONCURRENCY", default=1),
             hash_keys=reader.choice("IDEMPOTENCY_LOG_KEYS", LOG_KEYS) == "hashed",
+            metrics_of=(
+                environment.get("AWS_LAMBDA_FUNCTION_NAME") or "unnamed"
+                if reader.choice("IDEMPOTENCY_METRICS", METRICS) == "on"
+                else None
+            ),
             parks=reader.choice("IDEMPOTENCY_ON_INTERRUPTED", ON_INTERRUPTED) == "park",
             observes=reader.choice("IDEMPOTENCY_MODE", MODES) == "observe",
             dead_letter_queue_url=environment.get("IDEMPOTENCY_DEAD_LETTER_QUEUE_URL"),

@@ -1,4 +1,4 @@
-"""What an operator sees: one JSON line per message on standard output.
+"""What an operator sees: one JSON line per message, and metrics in one per batch.
 
 Never the body. The key is plain or hashed, by setting. An error's text is logged as it was
 raised, so what a processor puts into its exceptions is the processor's to choose.
@@ -7,7 +7,10 @@ raised, so what a processor puts into its exceptions is the processor's to choos
 import hashlib
 import json
 import sys
+import threading
 import traceback
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -29,6 +32,46 @@ _DURATIONS = {"Claim": "claim_ms", "Wait": "wait_ms", "Run": "run_ms"}
 _FIELDS = (*_DURATIONS.values(), "settle_ms")
 _QUIET = frozenset({Outcome.COMPLETED, Outcome.DUPLICATE, Outcome.BUSY, Outcome.OBSERVED})
 
+NAMESPACE = "IdempotentLambda"
+DIMENSION = "FunctionName"
+MAXIMUM_VALUES = 100
+"""Of one metric in one line:
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html"""
+
+METRICS = {
+    "processed": "Count",
+    "duplicates": "Count",
+    "busy": "Count",
+    "failures": "Count",
+    "rejected": "Count",
+    "interrupted": "Count",
+    "parked": "Count",
+    "takeovers": "Count",
+    "lost_leases": "Count",
+    "unconfirmed": "Count",
+    "unavailable": "Count",
+    "recoveries": "Count",
+    "unacknowledged": "Count",
+    "fall_backs": "Count",
+    "batch_size": "Count",
+    "overhead_ms": "Milliseconds",
+    "store_ms": "Milliseconds",
+    "oldest_parked_seconds": "Seconds",
+}
+"""Every metric and its unit; docs/metrics.md says what each counts and what to do about it."""
+
+_COUNTED = {
+    Outcome.COMPLETED: "processed",
+    Outcome.OBSERVED: "processed",
+    Outcome.BUSY: "busy",
+    Outcome.FAILED: "failures",
+    Outcome.REJECTED: "rejected",
+    Outcome.INTERRUPTED: "interrupted",
+    Outcome.LOST_LEASE: "lost_leases",
+    Outcome.UNCONFIRMED: "unconfirmed",
+    Outcome.UNAVAILABLE: "unavailable",
+}
+
 
 @dataclass(slots=True)
 class Trace:
@@ -42,6 +85,7 @@ class Trace:
         lease_lost: the record had another owner when it was to be settled.
         met: what the claim came upon: claimed, duplicate, busy, lapsed, parked, mismatch or
             unanswered.
+        parked_since: when a key that was found parked had been claimed first.
         durations: milliseconds spent, by log field.
         errors: in the order they occurred.
     """
@@ -52,6 +96,7 @@ class Trace:
     recovered: bool = False
     lease_lost: bool = False
     met: str | None = None
+    parked_since: EpochMillis | None = None
     durations: dict[str, Millis] = field(default_factory=dict)
     errors: list[BaseException] = field(default_factory=list)
 
@@ -70,6 +115,8 @@ class Trace:
                 self.attempts = attempts
             case claims.LostLease():
                 self.lease_lost = True
+            case claims.Parked(since=since):
+                self.parked_since = self.parked_since or since
             case lifecycle.Raised(error) | lifecycle.Interrupted(error):
                 self.errors.append(error)
             case lifecycle.Unanswered(_, error):
@@ -78,8 +125,25 @@ class Trace:
                 pass
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """What a batch took.
+
+    Attributes:
+        request_id: Lambda's id of the invocation.
+        messages: how many it had, at least one.
+        overhead: milliseconds in which no processor ran.
+        store: milliseconds of each round trip to the table.
+    """
+
+    request_id: str
+    messages: int
+    overhead: Millis
+    store: Sequence[Millis]
+
+
 class Observer(Protocol):
-    """Told of every message, once, when it is settled; and when claims cannot be made together.
+    """Told of every message, once, when it is settled; of every batch; and of what is amiss.
 
     Threads may call it at the same time.
     """
@@ -98,6 +162,9 @@ class Observer(Protocol):
                 one shares that one's end.
         """
 
+    def ended(self, effort: Effort) -> None:
+        """A batch has ended, or a call of a decorated function: all of it is settled."""
+
     def fell_back(self, error: StoreError) -> None:
         """From now on every claim and settlement is a call of its own; ``error`` is why."""
 
@@ -106,17 +173,41 @@ class Observer(Protocol):
 
 
 class JsonLines:
-    """Writes one JSON object per message."""
+    """Writes one JSON object per message, and one per batch if there are to be metrics."""
 
-    def __init__(self, clock: Clock, *, hash_keys: bool, stream: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        hash_keys: bool,
+        function: str | None = None,
+        stream: TextIO | None = None,
+    ) -> None:
+        """Write to a stream.
+
+        Args:
+            clock: the time of the lines.
+            hash_keys: whether keys are shown hashed.
+            function: whose metrics are written; None for no metrics.
+            stream: by default, what standard output is when a line is written.
+        """
         self._clock = clock
         self._hash_keys = hash_keys
+        self._function = function
         self._stream = stream
+        # Since the last batch of this process. Calls of decorated functions may end at one time.
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+        self._oldest_parked: EpochMillis | None = None
 
     def settled(
         self, delivery: Delivery, key: Key | None, settled: Settled, trace: Trace, *, follows: bool
     ) -> None:
         """See `Observer.settled`."""
+        with self._lock:
+            self._counts.update(counted(settled, trace, follows=follows))
+            if since := trace.parked_since:
+                self._oldest_parked = min(self._oldest_parked or since, since)
         self._write(
             "message",
             "INFO" if settled.outcome in _QUIET else "ERROR",
@@ -138,8 +229,34 @@ class JsonLines:
             },
         )
 
+    def ended(self, effort: Effort) -> None:
+        """See `Observer.ended`. What is zero is left out: a metric costs where it has data."""
+        with self._lock:
+            values: dict[str, object] = dict(self._counts)
+            oldest = self._oldest_parked
+            self._counts.clear()
+            self._oldest_parked = None
+        if self._function is None:
+            return
+        values["batch_size"] = effort.messages
+        values["overhead_ms"] = round(effort.overhead / effort.messages, 1)
+        if effort.store:
+            values["store_ms"] = effort.store[:MAXIMUM_VALUES]
+        if oldest:
+            values["oldest_parked_seconds"] = max(0, self._clock.now() - oldest) // 1000
+        directive = {
+            "Namespace": NAMESPACE,
+            "Dimensions": [[DIMENSION]],
+            "Metrics": [{"Name": name, "Unit": METRICS[name]} for name in values],
+        }
+        about = {"Timestamp": self._clock.now(), "CloudWatchMetrics": [directive]}
+        details = {"request_id": effort.request_id, DIMENSION: self._function, **values}
+        self._write("batch", "INFO", details | {"_aws": about})
+
     def fell_back(self, error: StoreError) -> None:
         """See `Observer.fell_back`."""
+        with self._lock:
+            self._counts["fall_backs"] += 1
         self._write("fall_back", "WARN", {"errors": [_described(error)]})
 
     def not_postponed(self, error: StoreError) -> None:
@@ -166,6 +283,30 @@ class JsonLines:
         if self._hash_keys:
             return f"sha256:{hashlib.sha256(key.record_id.encode()).hexdigest()}"
         return key.text[:MAXIMUM_KEY_CHARACTERS]
+
+
+def counted(settled: Settled, trace: Trace, *, follows: bool) -> Iterator[str]:
+    """The metrics that count a message.
+
+    One that shares another's end is no further event of its key: it is one more duplicate, or
+    one more to be delivered again.
+    """
+    observed = settled.outcome is Outcome.OBSERVED and trace.met in {"duplicate", "busy"}
+    if observed or settled.outcome is Outcome.DUPLICATE:
+        yield "duplicates"
+    if not settled.acknowledged:
+        yield "unacknowledged"
+    if follows:
+        return
+    if name := _COUNTED.get(settled.outcome):
+        yield name
+    # A duplicate of what was parked before ends so, too. But nothing is left to settle for it.
+    if settled.outcome is Outcome.PARKED and "settle_ms" in trace.durations:
+        yield "parked"
+    if trace.takeover:
+        yield "takeovers"
+    if trace.recovered:
+        yield "recoveries"
 
 
 @lru_cache(maxsize=1)

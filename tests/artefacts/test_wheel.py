@@ -37,7 +37,10 @@ def test_contents(wheel: Path) -> None:
     assert {"idempotent_lambda/py.typed", "idempotent_lambda_toolkit/py.typed"} <= sources
     metadata = {name for name in names if ".dist-info/" in name}
     assert names - metadata == sources
-    assert {Path(name).name for name in metadata} == {"METADATA", "WHEEL", "RECORD", "LICENSE"}
+    assert {Path(name).name for name in metadata} == {
+        *("METADATA", "WHEEL", "RECORD", "LICENSE"),
+        "entry_points.txt",
+    }
 
 
 def test_needs_nothing(wheel: Path) -> None:
@@ -68,4 +71,6 @@ def test_installed(wheel: Path, tmp_path: Path) -> None:
     shown = subprocess.run(
         [sys.executable, "-I", "-c", code], check=True, capture_output=True, text=True
     ).stdout.split()
-    assert [Path(each).parents[1] for each in shown] == [tmp_path, tmp_path]
+    assert [Path(each).relative_to(tmp_path).parts[0] for each in shown] == [
+        *("idempotent_lambda", "idempotent_lambda_toolkit")
+    ]

@@ -28,6 +28,7 @@ PACKAGE_MODULES = [
     "keys",
     "lifecycle",
     "messages",
+    "predecessors",
     "settings",
     "sqs",
     "telemetry",

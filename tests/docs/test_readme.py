@@ -79,7 +79,7 @@ class Unheard:
     def settled(self, *_: object, **__: object) -> None:
         pass
 
-    fell_back = not_postponed = settled
+    ended = fell_back = not_postponed = settled
 
 
 class Context:
@@ -240,6 +240,20 @@ def test_every_source() -> None:
     assert arrived == set(Source)
 
 
+def test_the_run_of_the_demo() -> None:
+    """The figures beside the picture are those of the run that it was drawn from."""
+    run = json.loads((ROOT / "docs" / "pictures" / "demo.json").read_text())["report"]
+    ours, naive = run["ours"], run["naive"]
+    assert ours["interrupted_repeats"] == naive["interrupted_repeats"]
+    figures = (ours["unique"], naive["charged_twice"], ours["interrupted_repeats"])
+    told = (
+        r"Of (\d+) orders in the run below, (\d+) were charged twice.* none with\s+it; (\d+) more"
+    )
+    (found,) = re.findall(told, README, re.DOTALL)
+    assert tuple(map(int, found)) == figures
+    assert ours["charged_twice"] == 0
+
+
 def test_every_example() -> None:
     """Every example but `complete` is a scenario of the demo, and the README leads to all."""
     examples = {path.parent.name for path in (ROOT / "examples").glob("*/main.tf")}
@@ -252,20 +266,23 @@ def test_every_example() -> None:
 @pytest.mark.terraform
 @pytest.mark.emulator
 def test_stack(tmp_path: Path, emulator: Emulator, account: str) -> None:
-    """The README's module block has six lines and plans 9 resources; a seventh names the key."""
+    """The README's module block plans 9 resources, and as many without the line for the key."""
     beside = tmp_path / "terraform-aws-idempotent-lambda"
     shutil.copytree(ROOT, beside, ignore=shutil.ignore_patterns(".*", "build", "tests"))
     stack = tmp_path / "stack"
     (stack / "src").mkdir(parents=True)
     (stack / "src" / "orders.py").write_text(snippet("python", PROCESSOR))
-    block, further = snippet("hcl", "module"), snippet("hcl", "idempotency =")
-    (module,) = re.findall(r"^module .*?^}$", block, re.DOTALL | re.MULTILINE)
-    assert len(module.splitlines()) == 6
-    (stack / "main.tf").write_text(block)
+    block = snippet("hcl", "module")
+    least = block.replace('\n  idempotency = { key = "body.order_id" }\n', "")
+    (module,) = re.findall(r"^module .*?^}$", least, re.DOTALL | re.MULTILINE)
+    assert [each.split()[0] for each in module.splitlines()[1:-1]] == [
+        *("source", "name", "code", "processor")
+    ]
+    (stack / "main.tf").write_text(least)
     terraform = Terraform(directory=stack, environment=environment(emulator.environment(account)))
     terraform.init()
     assert "Plan: 9 to add" in terraform.run("plan", "-input=false")
-    (stack / "main.tf").write_text(block.replace(module, f"{module[:-1]}{further}}}"))
+    (stack / "main.tf").write_text(block)
     (stack / "shown.tf").write_text('output "shown" {\n  value = module.orders.environment\n}\n')
     planned = terraform.run("plan", "-input=false", "-no-color")
     assert "Plan: 9 to add" in planned

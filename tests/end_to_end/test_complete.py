@@ -36,14 +36,16 @@ CENTS = 1999
 ALARM: Final = {
     *("actions_enabled", "alarm_actions", "alarm_description", "ok_actions", "treat_missing_data"),
 }
-OF_LOG_LINES: Final = ALARM | {"period", "statistic"}
-OF_A_METRIC: Final = OF_LOG_LINES | {"dimensions"}
+OF_A_METRIC: Final = ALARM | {"period", "statistic", "dimensions"}
 MAPPING: Final = {"kms_key_arn", "metrics_config"}
 ALARMS: Final = {
     **dict.fromkeys(
-        ("dead_letters", "duration", "errors", "message_age", "throttles"), OF_A_METRIC
+        (
+            *("dead_letters", "duration", "errors", "lost_leases", "message_age", "parked"),
+            "throttles",
+        ),
+        OF_A_METRIC,
     ),
-    **dict.fromkeys(("lost_leases", "parked"), OF_LOG_LINES),
     "table_throttles": ALARM,  # of an expression: its metrics are kept
 }
 FORGOTTEN: Final = {
@@ -205,3 +207,8 @@ def three_ways(shop: Shop) -> None:
     }
     for name in ("dead_letter_queue_url", "given_up_queue_url"):
         assert observation.backlog(shop.aws, shop.outputs[name]) == 0
+    # The alarms look for what the function says of itself.
+    name, group = shop.outputs["function_name"], shop.outputs["log_group_name"]
+    batches = list(observation.log_lines(shop.aws, group, "batch"))
+    assert {line["FunctionName"] for line in batches} == {name}
+    assert {"processed", "duplicates"} <= {name for line in batches for name in line}

@@ -37,7 +37,7 @@ from idempotent_lambda.errors import PermanentFailure, StoreError
 from idempotent_lambda.keys import Key, KeyRule
 from idempotent_lambda.lifecycle import Settled
 from idempotent_lambda.messages import Delivery, Message
-from idempotent_lambda.telemetry import Trace
+from idempotent_lambda.telemetry import Effort, Trace
 from idempotent_lambda.transaction import Transaction
 from idempotent_lambda_toolkit.testing import InMemoryQueues
 from scripts.lab import proxy
@@ -632,6 +632,9 @@ class _Told:
     ) -> None:
         del key, trace, follows
         self.outcomes[delivery.id] = settled.outcome.value
+
+    def ended(self, effort: Effort) -> None:
+        del effort
 
     def fell_back(self, error: StoreError) -> None:
         self.fallen_back.append(error)

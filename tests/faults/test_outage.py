@@ -45,6 +45,9 @@ class Worker:
         del key, trace, follows
         self.outcomes[delivery.id] = settled.outcome.value
 
+    def ended(self, effort: Any) -> None:
+        del effort
+
     def fell_back(self, error: StoreError) -> None:
         raise error
 

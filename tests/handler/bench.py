@@ -15,7 +15,7 @@ from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavail
 from idempotent_lambda.keys import Key
 from idempotent_lambda.lifecycle import Settled
 from idempotent_lambda.messages import Delivery, Message
-from idempotent_lambda.telemetry import Trace
+from idempotent_lambda.telemetry import Effort, Trace
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, InMemoryQueues, ManualClock
 from tests.requests import settings_of
 
@@ -35,6 +35,7 @@ class Bench:
         outcomes: how each message ended, by message id, in the order of settling.
         traces: what happened to each message, by message id.
         followers: ids of messages that were told to follow another.
+        efforts: what each batch took.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Bench:
         self.outcomes: dict[str, str] = {}
         self.traces: dict[str, Trace] = {}
         self.followers: list[str] = []
+        self.efforts: list[Effort] = []
         self.owners = 0
         self.consumer = Consumer(
             processor=self.process,
@@ -86,6 +88,9 @@ class Bench:
         self.traces[delivery.id] = trace
         if follows:
             self.followers.append(delivery.id)
+
+    def ended(self, effort: Effort) -> None:
+        self.efforts.append(effort)
 
     def fell_back(self, error: StoreError) -> None:
         raise error
@@ -130,6 +135,9 @@ class Listener:
 
     def settled(self, *_: object, **__: object) -> None:
         raise AssertionError
+
+    def ended(self, _: object) -> None:
+        """Nobody looks at it."""
 
     def fell_back(self, error: StoreError) -> None:
         self.fallen_back.append(error)

@@ -702,6 +702,9 @@ class TestObserver:
             def settled(self, delivery: Any, *_: Any, **__: Any) -> None:
                 ends.append(delivery.id)
 
+            def ended(self, _: Any) -> None:
+                ends.append("the batch")
+
         bench.lay("l", attempts=1)
         bench.lay("busy", lease=1)
         bench.behaviour["bad"] = raising(ValueError())
@@ -710,6 +713,7 @@ class TestObserver:
         batch = [order(each) for each in ("l", "a", "busy", "bad", "z")]
         batch += [record("{}", message_id="m-x"), order("a", "m-a2")]
         consumer.consume(event(*batch), Millis(30_000))
+        assert ends.pop() == "the batch"
         assert sorted(ends) == ["m-a", "m-a2", "m-bad", "m-busy", "m-l", "m-x", "m-z"]
 
     def test_durations(self) -> None:

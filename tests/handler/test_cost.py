@@ -325,6 +325,8 @@ class Silent:
     def settled(self, *_: object, **__: object) -> None:
         pass
 
+    ended = settled
+
     def fell_back(self, error: Exception) -> None:
         raise error
 

@@ -19,6 +19,7 @@ COMPLETE = {
     "IDEMPOTENCY_MAX_RECEIVE_COUNT": "5",
     "IDEMPOTENCY_CONCURRENCY": "4",
     "IDEMPOTENCY_LOG_KEYS": "hashed",
+    "IDEMPOTENCY_METRICS": "on",
     "IDEMPOTENCY_ON_INTERRUPTED": "park",
     "IDEMPOTENCY_MODE": "observe",
     "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL": "https://sqs.example/orders-dlq",
@@ -57,6 +58,7 @@ def test_complete() -> None:
     assert settings.max_receive_count == 5
     assert settings.concurrency == 4
     assert settings.hash_keys is True
+    assert settings.metrics_of == "unnamed"
     assert settings.parks is True
     assert settings.observes is True
     assert settings.dead_letter_queue_url == "https://sqs.example/orders-dlq"
@@ -71,6 +73,7 @@ def test_defaults() -> None:
     assert settings.max_receive_count == 3
     assert settings.concurrency == 1
     assert settings.hash_keys is False
+    assert settings.metrics_of is None
     assert settings.parks is False
     assert settings.observes is False
     assert settings.dead_letter_queue_url is None
@@ -162,6 +165,14 @@ def test_numbers(name: str, minimum: int, value: str) -> None:
     )
 
 
+@pytest.mark.parametrize("metrics", ["on", "off"])
+def test_whose_metrics(metrics: str) -> None:
+    """Metrics are about the function that Lambda names, if there are to be any."""
+    about = {"IDEMPOTENCY_METRICS": metrics, "AWS_LAMBDA_FUNCTION_NAME": "charge"}
+    expected = "charge" if metrics == "on" else None
+    assert Settings.from_environment(REQUIRED | about).metrics_of == expected
+
+
 @pytest.mark.parametrize(("value", "fits"), [("60", True), ("59", False)])
 def test_smallest_retention(value: str, fits: bool) -> None:
     """A minute is the shortest retention."""
@@ -176,6 +187,7 @@ def test_smallest_retention(value: str, fits: bool) -> None:
     ("name", "choices"),
     [
         ("IDEMPOTENCY_LOG_KEYS", "plain, hashed"),
+        ("IDEMPOTENCY_METRICS", "off, on"),
         ("IDEMPOTENCY_ON_INTERRUPTED", "retry, park"),
         ("IDEMPOTENCY_MODE", "enforce, observe"),
     ],
@@ -224,10 +236,11 @@ def test_everything_at_once() -> None:
         IDEMPOTENCY_MAX_RECEIVE_COUNT="0",
         IDEMPOTENCY_CONCURRENCY="0",
         IDEMPOTENCY_LOG_KEYS="y",
+        IDEMPOTENCY_METRICS="y",
         IDEMPOTENCY_ON_INTERRUPTED="y",
         IDEMPOTENCY_MODE="y",
     )
-    assert len(found) == 11
+    assert len(found) == 12
     assert names(found) >= set(COMPLETE) - {
         "IDEMPOTENCY_NAMESPACE",
         "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL",

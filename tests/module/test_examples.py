@@ -47,7 +47,6 @@ PLANNED = {
         aws_cloudwatch_event_rule=1,
         aws_cloudwatch_event_target=1,
         aws_cloudwatch_log_group=1,
-        aws_cloudwatch_log_metric_filter=6,
         aws_cloudwatch_metric_alarm=8,
         aws_default_security_group=1,
         aws_dynamodb_table=2,
@@ -99,11 +98,12 @@ PLANNED = {
         aws_sqs_queue=1,
     ),
     "README.md, Use it": consumer(),
+    "docs/guides/existing-handler.md, 3. The table, and the rest": consumer(
+        aws_lambda_event_source_mapping=-1, aws_lambda_permission=1, aws_sqs_queue=-1
+    ),
     "docs/settings.md, Low latency": consumer(),
     "docs/settings.md, Low cost": consumer(),
-    "docs/settings.md, At most once": consumer(
-        aws_cloudwatch_log_metric_filter=3, aws_cloudwatch_metric_alarm=9
-    ),
+    "docs/settings.md, At most once": consumer(aws_cloudwatch_metric_alarm=9),
     "docs/settings.md, Order": consumer(),
     "docs/settings.md, High volume": consumer(),
     "docs/settings.md, Several consumers, one table": CALLED_TWICE | {"aws_dynamodb_table": 1},
@@ -133,7 +133,16 @@ QUICKSTART = {
 }
 """What the module makes there; the processor's policy is for the user's own statements."""
 
-FRAGMENTS = {"README.md, Use it": ['  idempotency = { key = "body.order_id" }\n']}
+READING = """\
+  function = { policy_statements = [{
+    actions   = ["dynamodb:GetItem"] # and kms:Decrypt, if the old table has a key of its own
+    resources = ["arn:aws:dynamodb:eu-central-1:123456789012:table/%s"]
+  }] }
+"""
+FRAGMENTS = {
+    "docs/guides/move-from-a-hand-written-check.md, During": [READING % "orders-seen"],
+    "docs/guides/move-from-powertools.md, During": [READING % "orders-old"],
+}
 """The snippets that are no whole blocks: lines of one."""
 
 UNUSED = {
@@ -142,8 +151,8 @@ UNUSED = {
     *("code.s3", "code.s3.bucket", "code.s3.key", "code.s3.object_version"),
     # What exists is not made: a whole part would be missing.
     *("function.existing", "queue.existing", "table.existing"),
-    *(f"function.existing.{each}" for each in ("arn", "log_group", "role", "timeout_seconds")),
-    *("function.existing.log_group.name", "function.existing.role.name"),
+    *(f"function.existing.{each}" for each in ("arn", "role", "timeout_seconds")),
+    "function.existing.role.name",
     *(f"queue.existing.{each}" for each in ("arn", "dead_letter_queue", "kms_key_arn")),
     *(f"queue.existing.dead_letter_queue.{each}" for each in ("arn", "retention_seconds", "url")),
     *(f"queue.existing.{each}_seconds" for each in ("retention", "visibility_timeout")),
@@ -198,7 +207,7 @@ def blocks(checkout: Path) -> dict[str, Path]:
         (directory / "main.tf").write_text(code.replace(SOURCE, '"../.."'))
         offline = "offline_override.tf" if "\nprovider " in f"\n{code}" else "offline.tf"
         (directory / offline).write_text(OFFLINE_PROVIDER)
-        for module in re.findall(r'processor\s+= "(\w+)\.process"', code):
+        for module in re.findall(r'(?:processor|handler)\s+= "(\w+)\.\w+"', code):
             (directory / "src" / f"{module}.py").write_text("def process(message): ...\n")
     return found
 

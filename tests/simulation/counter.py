@@ -357,6 +357,9 @@ class Process:
     def settled(self, _delivery: Delivery, _key: object, end: Settled, *_: Any, **__: Any) -> None:
         self.world.tally[f"outcome {end.outcome}"] += 1
 
+    def ended(self, _effort: object) -> None:
+        """Nobody looks at it."""
+
     def fell_back(self, error: StoreError) -> None:
         raise error
 

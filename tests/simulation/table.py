@@ -18,7 +18,11 @@ from idempotent_lambda.claims import (
 from idempotent_lambda.conditions import holds
 from idempotent_lambda.errors import StoreRefusedError, StoreUnavailableError
 from idempotent_lambda.lifecycle import Claim, Complete, Mark, Park, Release, Reply, Unanswered
-from idempotent_lambda_toolkit.testing import completed_record, marked_record, parked_record
+from idempotent_lambda_toolkit.testing.stores import (
+    completed_record,
+    marked_record,
+    parked_record,
+)  # fmt: skip
 
 from . import promises
 from .parking import addressed, superseded

@@ -1,1 +1,4 @@
-"""For people who build and run consumers: what helps in tests. Never deployed."""
+"""For people who build and run consumers: the test kit and the operator's command.
+
+Never deployed.
+"""

@@ -104,7 +104,6 @@ module "worker" {
   function = {
     existing = {
       arn             = aws_lambda_function.worker.arn
-      log_group       = { name = aws_cloudwatch_log_group.worker.name }
       role            = { name = aws_iam_role.worker.name }
       timeout_seconds = aws_lambda_function.worker.timeout
     }

@@ -87,7 +87,7 @@ run "everything_brought" {
 
   variables {
     code      = null
-    function  = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:charge", log_group = { name = "/shop/charge" }, role = { name = "charge" }, timeout_seconds = 30 } }
+    function  = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:charge", role = { name = "charge" }, timeout_seconds = 30 } }
     processor = null
     queue = {
       existing = {

@@ -1,6 +1,4 @@
-"""Doubles that keep the real rules: a store in memory and a clock that stands still.
-
-    from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
+"""Doubles of table and queues that keep the real rules.
 
 `InMemoryClaimStore` decides by the conditions of `idempotent_lambda.claims` themselves and
 passes the same contract suite as the DynamoDB store.
@@ -22,41 +20,10 @@ from idempotent_lambda.claims import (
     ReleaseAnswer,
     Request,
 )
-from idempotent_lambda.clock import Clock, Deadline, EpochMillis, Millis
+from idempotent_lambda.clock import Deadline
 from idempotent_lambda.conditions import Condition, holds
 from idempotent_lambda.errors import StoreError, StoreRefusedError
 from idempotent_lambda.messages import Delivery
-
-__all__ = ["InMemoryClaimStore", "InMemoryQueues", "ManualClock"]
-
-
-class ManualClock(Clock):
-    """A clock that moves only when told to, or when somebody sleeps."""
-
-    def __init__(self, now: EpochMillis = EpochMillis(1_700_000_000_000)) -> None:  # noqa: B008  # a number
-        self._now = now
-        self._elapsed = Millis(0)
-
-    def now(self) -> EpochMillis:
-        """The wall clock."""
-        return self._now
-
-    def elapsed(self) -> Millis:
-        """The monotonic clock."""
-        return self._elapsed
-
-    def sleep(self, duration: Millis) -> None:
-        """Move on by ``duration`` at once."""
-        self.advance(duration)
-
-    def advance(self, duration: Millis) -> None:
-        """Move both clocks forward."""
-        self._elapsed = Millis(self._elapsed + duration)
-        self._now = EpochMillis(self._now + duration)
-
-    def step(self, correction: Millis) -> None:
-        """Correct the wall clock alone, as a time server does."""
-        self._now = EpochMillis(self._now + correction)
 
 
 class InMemoryQueues:

@@ -1,0 +1,224 @@
+"""An emulator that stays until it is stopped, for a shell to work with.
+
+    python -m scripts.emulator start    # make emulator: in the background, ready when this returns
+    python -m scripts.emulator stop     # make emulator-stop: everything in it is gone
+
+``build/emulator/env`` is for a shell to read: endpoint, region and credentials of nobody, and the
+programs ``aws`` and ``idempotent-lambda``. ``serve``, which ``start`` runs, is the process that
+stays. It holds a lock for as long as it lives: neither a process id that another process has by now
+nor a file that was left behind is ever taken for a running emulator.
+"""
+
+import argparse
+import contextlib
+import fcntl
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import FrameType
+from typing import IO, Final, NoReturn
+
+from scripts.lab.emulator import (
+    ATTEMPTS,
+    READY_SECONDS,
+    STOP_SECONDS,
+    EmulatorError,
+    running,
+)
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+ACCOUNT: Final = "123456789012"
+# What would lead an AWS client elsewhere, or be sent along with the credentials.
+UNSET: Final = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_CA_BUNDLE")
+OPERATOR: Final = """\
+import sys
+from idempotent_lambda_toolkit.cli import main
+sys.argv[0] = "idempotent-lambda"
+sys.exit(main())
+"""
+
+
+class Kept:
+    """The emulator of a directory, if one runs there.
+
+    Attributes:
+        directory: Where its files are.
+        shell: What a shell reads to use it.
+    """
+
+    def __init__(self, directory: Path = ROOT / "build" / "emulator") -> None:
+        self.directory = directory
+        self.shell = directory / "env"
+        self._lock = directory / "lock"
+        self._output = directory / "output.log"
+        self._server: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> bool:
+        """Start it; False if it runs already.
+
+        Raises:
+            EmulatorError: It did not become ready; the text says what it printed.
+        """
+        if self._is_running():
+            if self._answers():
+                return False
+            self.stop()
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._lock.touch()
+        with self._output.open("w") as output:
+            server = self._server = subprocess.Popen(
+                [sys.executable, "-m", "scripts.emulator", "serve", str(self.directory)],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                # Neither Ctrl-C nor the end of the terminal stops it.
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + ATTEMPTS * (READY_SECONDS + STOP_SECONDS)
+        while not self._answers():
+            if server.poll() is not None or time.monotonic() > deadline:
+                server.terminate()
+                said = self._output.read_text().strip()
+                raise EmulatorError(f"the emulator did not start; it said:\n{said}")
+            time.sleep(0.05)
+        return True
+
+    def stop(self) -> bool:
+        """Stop it with all that is in it; False if none runs.
+
+        Raises:
+            EmulatorError: It did not end.
+        """
+        if not self._is_running():
+            return False
+        os.kill(int(self._said()["pid"]), signal.SIGTERM)
+        deadline = time.monotonic() + 2 * STOP_SECONDS
+        while self._is_running():
+            if time.monotonic() > deadline:
+                raise EmulatorError(f"process {self._said()['pid']} does not end")
+            time.sleep(0.05)
+        if self._server:
+            self._server.wait()
+        self.shell.unlink(missing_ok=True)
+        return True
+
+    def serve(self) -> None:
+        """Run it until SIGTERM.
+
+        Raises:
+            EmulatorError: It did not become ready, or another one runs.
+        """
+        signal.signal(signal.SIGTERM, _leave)
+        with self._locked() as lock:
+            lock.write(json.dumps({"pid": os.getpid()}))
+            lock.flush()
+            with running() as emulator:
+                programs = self._programs()
+                self.shell.write_text(_for_a_shell(emulator.environment(ACCOUNT), programs))
+                lock.seek(0)
+                lock.write(json.dumps({"pid": os.getpid(), "endpoint": emulator.endpoint}))
+                lock.flush()
+                while True:
+                    signal.pause()
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[IO[str]]:
+        with self._lock.open("r+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise EmulatorError("another one runs") from None
+            lock.truncate()
+            yield lock
+
+    def _is_running(self) -> bool:
+        try:
+            lock = self._lock.open()
+        except FileNotFoundError:
+            return False
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
+    def _said(self) -> dict[str, str]:
+        with contextlib.suppress(ValueError, FileNotFoundError):
+            said: dict[str, str] = json.loads(self._lock.read_text())
+            return said
+        return {}
+
+    def _answers(self) -> bool:
+        endpoint = self._said().get("endpoint")
+        if endpoint is None or not self._is_running():
+            return False
+        # Not through a proxy that the environment names: it is on this machine.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with (
+            contextlib.suppress(OSError),
+            opener.open(f"{endpoint}/_ministack/health", timeout=5) as answer,
+        ):
+            return bool(answer.status == 200)  # noqa: PLR2004 (HTTP's "OK")
+        return False
+
+    def _programs(self) -> Path:
+        """A directory with ``aws`` and ``idempotent-lambda``, and nothing that hides the user's."""
+        programs = self.directory / "bin"
+        programs.mkdir(exist_ok=True)
+        environment = Path(sys.executable).parent
+        halves = f"PYTHONPATH={ROOT / 'handler'}:{ROOT / 'toolkit'}"
+        operator = ["env", halves, str(environment / "python"), "-P", "-c", OPERATOR]
+        for name, command in {
+            # Version 1 sends the calls of SQS to AWS, whatever AWS_ENDPOINT_URL says.
+            "aws": f'{shlex.quote(str(environment / "aws"))} --endpoint-url "$AWS_ENDPOINT_URL"',
+            "idempotent-lambda": shlex.join(operator),
+        }.items():
+            program = programs / name
+            program.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+            program.chmod(0o755)
+        return programs
+
+
+def _for_a_shell(variables: Mapping[str, str], programs: Path) -> str:
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    path = f'export PATH={shlex.quote(str(programs))}:"$PATH"'
+    return "\n".join([f"unset {' '.join(UNSET)}", *exports, path, ""])
+
+
+def _leave(_: int, __: FrameType | None) -> NoReturn:
+    sys.exit(0)
+
+
+def main(arguments: list[str]) -> int:
+    """Start, stop or serve; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.emulator")
+    parser.add_argument("command", choices=["start", "stop", "serve"])
+    parser.add_argument("directory", nargs="?", type=Path)
+    given = parser.parse_args(arguments)
+    kept = Kept(given.directory) if given.directory else Kept()
+    try:
+        if given.command == "start":
+            print("The emulator is running." if kept.start() else "The emulator runs already.")
+            print(f"A shell uses it after:  . {shlex.quote(str(kept.shell))}")
+            print("It and all that is in it ends with:  make emulator-stop")
+        elif given.command == "stop":
+            print("The emulator has ended." if kept.stop() else "No emulator runs.")
+        else:
+            kept.serve()
+    except EmulatorError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Versions beside and after each other: what one has written, the other understands."""

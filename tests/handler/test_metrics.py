@@ -1,0 +1,363 @@
+"""Metrics are what happened: in the lines of each batch, as CloudWatch extracts them.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+"""
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import pytest
+
+from idempotent_lambda import PermanentFailure, idempotent
+from idempotent_lambda.batch import covered
+from idempotent_lambda.claims import Owner
+from idempotent_lambda.clock import Millis
+from idempotent_lambda.decorator import Wiring
+from idempotent_lambda.telemetry import MAXIMUM_VALUES, METRICS, Effort, JsonLines
+from idempotent_lambda_toolkit.testing import ManualClock
+
+from .bench import Bench, FaultyStore, faulty, raising, refused, unavailable
+from .events import event, order, record
+
+NEVER = raising(PermanentFailure("no such account"))
+COUNTED = {name for name, unit in METRICS.items() if unit == "Count"} - {"batch_size"}
+UNITS = {"Count", "Milliseconds", "Seconds"}
+
+
+def extracted(line: str) -> dict[str, list[float]]:
+    """The values that CloudWatch finds in a line, by metric; of the function ``orders`` alone."""
+    found = json.loads(line)
+    about = found["_aws"]
+    assert set(about) == {"Timestamp", "CloudWatchMetrics"}
+    assert type(about["Timestamp"]) is int
+    (directive,) = about["CloudWatchMetrics"]
+    assert set(directive) == {"Namespace", "Dimensions", "Metrics"}
+    assert directive["Namespace"] == "IdempotentLambda"
+    assert directive["Dimensions"] == [["FunctionName"]]
+    assert found["FunctionName"] == "orders"
+    values: dict[str, list[float]] = {}
+    for metric in directive["Metrics"]:
+        assert set(metric) == {"Name", "Unit"}
+        assert metric["Unit"] == METRICS[metric["Name"]]
+        value = found[metric["Name"]]
+        values[metric["Name"]] = value if isinstance(value, list) else [value]
+        assert 0 < len(values[metric["Name"]]) <= MAXIMUM_VALUES
+        assert all(type(each) in {int, float} for each in values[metric["Name"]])
+    assert len(values) == len(directive["Metrics"])
+    return values
+
+
+class Log:
+    """Benches whose lines are kept.
+
+    Attributes:
+        stream: the lines.
+    """
+
+    def __init__(self) -> None:
+        self.stream = io.StringIO()
+
+    def bench(self, bench: Bench | None = None, **changes: Any) -> Bench:
+        """A bench that writes here."""
+        made = bench or Bench(**changes)
+        observer = JsonLines(made.clock, hash_keys=False, function="orders", stream=self.stream)
+        object.__setattr__(made.consumer, "observer", observer)
+        return made
+
+    def faulty(self) -> tuple[Bench, FaultyStore]:
+        """One whose store can be made faulty."""
+        bench, store = faulty()
+        return self.bench(bench), store
+
+    def batches(self) -> list[dict[str, list[float]]]:
+        """What each batch's line has for CloudWatch, in their order."""
+        lines = self.stream.getvalue().splitlines()
+        assert all(("_aws" in json.loads(each)) == ('"event":"batch"' in each) for each in lines)
+        return [extracted(each) for each in lines if '"event":"batch"' in each]
+
+
+class Scenario(NamedTuple):
+    """What makes lines, and what is counted in them, batch by batch."""
+
+    play: Callable[[Log], object]
+    counted: list[dict[str, int]]
+
+
+def _again(log: Log) -> None:
+    bench = log.bench()
+    bench.deliver("a", order("a", "m-2"))
+    bench.deliver(order("a", "m-3"))
+
+
+def _failed(log: Log) -> None:
+    bench = log.bench()
+    bench.behaviour["a"] = raising(ValueError("no"))
+    bench.deliver("a", order("a", "m-2"))
+
+
+def _busy(log: Log) -> None:
+    bench = log.bench()
+    bench.lay("a", lease=1000)
+    bench.deliver("a")
+
+
+def _taken_over(log: Log) -> None:
+    bench = log.bench()
+    bench.lay("a")
+    bench.deliver("a", order("a", "m-2"))
+
+
+def _taken_over_in_vain(log: Log) -> None:
+    bench = log.bench()
+    bench.lay("a", attempts=2)
+    bench.behaviour["a"] = raising(ValueError("no"))
+    bench.deliver("a")
+
+
+def _late(log: Log) -> None:
+    bench = log.bench()
+    bench.behaviour["a"] = lambda _: bench.lay("a", lease=60_000)
+    bench.deliver("a", order("a", "m-2"))
+
+
+def _late_and_completed(log: Log) -> None:
+    bench = log.bench()
+
+    def complete(_: object) -> None:
+        bench.lay("a")
+        found = bench.memory.records["orders#a"]
+        bench.memory.records["orders#a"] = replace(found, status="COMPLETED")
+
+    bench.behaviour["a"] = complete
+    bench.deliver("a")
+
+
+def _never_had_the_lease(log: Log) -> None:
+    bench, store = log.faulty()
+    bench.deliver("a")
+    store.after["claim orders#a"] = unavailable(maybe_written=True)
+    bench.deliver("a")
+    assert json.loads(log.stream.getvalue().splitlines()[-2])["lease_lost"]
+
+
+def _parked(log: Log) -> None:
+    bench = log.bench()
+    bench.behaviour["a"] = NEVER
+    bench.deliver("a", order("a", "m-2"))
+    bench.deliver(order("a", "m-3"))
+
+
+def _parked_without_a_copy(log: Log) -> None:
+    bench = log.bench()
+    bench.behaviour["a"] = NEVER
+    bench.queues.failure = refused()
+    bench.deliver("a")
+    bench.queues.failure = None
+    bench.deliver("a")
+    bench.deliver("a")
+
+
+def _parked_when_interrupted(log: Log) -> None:
+    bench = log.bench(parks=True)
+    bench.lay("a")
+    bench.deliver("a")
+    bench.deliver("a")
+
+
+def _parked_by_a_decorated_function(log: Log) -> None:
+    bench = log.bench()
+    consumer = bench.consumer
+    wiring = Wiring(consumer.settings, consumer.store, bench.clock, consumer.observer)
+
+    @idempotent(name="charge", key="order_id", lease_seconds=30, wiring=wiring)
+    def charge(order_id: str) -> None:
+        raise PermanentFailure(order_id)
+
+    for _ in range(2):
+        with pytest.raises(Exception, match="a"):
+            charge("a")
+
+
+def _observed(log: Log) -> None:
+    bench = log.bench(observes=True)
+    bench.deliver("a")
+    bench.deliver("a")
+    bench.lay("b", lease=1000)
+    bench.deliver("b")
+    bench.lay("c")
+    bench.memory.records["orders#c"] = replace(bench.memory.records["orders#c"], status="PARKED")
+    bench.deliver("c")
+
+
+def _recovered(log: Log) -> None:
+    bench = log.bench()
+    bench.lay("a", lease=30_000)
+    mine = replace(bench.memory.records["orders#a"], owner=Owner("owner-1"))
+    bench.memory.records["orders#a"] = mine
+    bench.deliver("a")
+
+
+def _unconfirmed(log: Log) -> None:
+    bench, store = log.faulty()
+    store.after["complete orders#a"] = unavailable(maybe_written=True)
+    bench.deliver("a")
+
+
+def _fallen_back(log: Log) -> None:
+    bench = log.bench()
+    bench.behaviour["a"] = lambda _: bench.consumer.observer.fell_back(refused())
+    bench.deliver("a")
+    bench.deliver("b")
+
+
+def _interrupted(log: Log) -> None:
+    bench = log.bench()
+    bench.behaviour["a"] = raising(SystemExit())
+    bench.deliver("a")
+
+
+PROCESSED, AGAIN = {"processed": 1}, {"unacknowledged": 1}
+PARKED, DUPLICATE = {"parked": 1}, {"duplicates": 1}
+SCENARIOS = {
+    "processed, with a follower, and again": Scenario(_again, [PROCESSED | DUPLICATE, DUPLICATE]),
+    "failed, with a follower": Scenario(_failed, [{"failures": 1, "unacknowledged": 2}]),
+    "busy": Scenario(_busy, [AGAIN | {"busy": 1}]),
+    "rejected": Scenario(lambda log: log.bench().deliver(record("{}")), [AGAIN | {"rejected": 1}]),
+    "taken over, with a follower": Scenario(
+        _taken_over, [PROCESSED | DUPLICATE | {"takeovers": 1}]
+    ),
+    "taken over in vain": Scenario(_taken_over_in_vain, [AGAIN | {"takeovers": 1, "failures": 1}]),
+    "late, with a follower": Scenario(_late, [{"unacknowledged": 2, "lost_leases": 1}]),
+    "late, completed by the next": Scenario(_late_and_completed, [{"lost_leases": 1}]),
+    "a claim that is lost to another": Scenario(
+        _never_had_the_lease, [PROCESSED, AGAIN | {"unavailable": 1}]
+    ),
+    "parked, with a follower, and again": Scenario(_parked, [PARKED, {}]),
+    "parked, its copy sent later": Scenario(_parked_without_a_copy, [PARKED | AGAIN, PARKED, {}]),
+    "parked because it was interrupted": Scenario(_parked_when_interrupted, [PARKED, {}]),
+    "parked by a decorated function": Scenario(
+        _parked_by_a_decorated_function, [PARKED | AGAIN, AGAIN]
+    ),
+    "observed": Scenario(
+        _observed, [PROCESSED, PROCESSED | DUPLICATE, PROCESSED | DUPLICATE, PROCESSED]
+    ),
+    "interrupted": Scenario(_interrupted, [AGAIN | {"interrupted": 1}]),
+    "its own claim, known again": Scenario(_recovered, [PROCESSED | {"recoveries": 1}]),
+    "unconfirmed": Scenario(_unconfirmed, [AGAIN | {"unconfirmed": 1}]),
+    "fallen back": Scenario(_fallen_back, [PROCESSED | {"fall_backs": 1}, PROCESSED]),
+}
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_counts(name: str) -> None:
+    """Each batch counts exactly what happened in it; what did not is left out."""
+    log = Log()
+    SCENARIOS[name].play(log)
+    counts = [
+        {name: sum(values) for name, values in batch.items() if name in COUNTED}
+        for batch in log.batches()
+    ]
+    assert counts == SCENARIOS[name].counted
+
+
+def test_each_metric_is_provoked() -> None:
+    """There is no metric without a scenario that provokes it; levels have tests of their own."""
+    provoked = {name for each in SCENARIOS.values() for batch in each.counted for name in batch}
+    assert provoked == COUNTED
+    assert set(METRICS) - COUNTED == {
+        "batch_size", "overhead_ms", "store_ms", "oldest_parked_seconds",
+    }  # fmt: skip
+    assert set(METRICS.values()) == UNITS
+
+
+def test_what_a_batch_takes() -> None:
+    """A batch tells its size, its round trips, and the time in which nothing of the user's ran."""
+    log = Log()
+    bench, store = log.faulty()
+    store.millis = 7
+    bench.behaviour["a"] = bench.behaviour["b"] = lambda _: bench.clock.advance(Millis(50))
+    bench.deliver("a", "b", order("a", "m-2"))
+    (batch,) = log.batches()
+    assert batch["batch_size"] == [3]
+    # The claims of both; then their completions, together or each by itself.
+    assert batch["store_ms"] in ([7, 7], [7, 7, 7])
+    # Per message; a completion may go out while the next one runs.
+    assert 14 / 3 - 0.1 < batch["overhead_ms"][0] < 21 / 3 + 0.1
+
+
+def test_what_a_call_takes() -> None:
+    """A decorated function tells the same of each call."""
+    log = Log()
+    bench, store = log.faulty()
+    store.millis = 7
+    consumer = bench.consumer
+    wiring = Wiring(consumer.settings, store, bench.clock, consumer.observer)
+
+    @idempotent(name="charge", key="order_id", lease_seconds=30, wiring=wiring)
+    def charge(order_id: str) -> None:
+        del order_id
+        bench.clock.advance(Millis(50))
+
+    charge("a")
+    charge("a")
+    first, second = log.batches()
+    assert (first["store_ms"], first["overhead_ms"]) == ([7, 7], [14])
+    assert (second["store_ms"], second["overhead_ms"]) == ([7], [7])
+    assert first["batch_size"] == second["batch_size"] == [1]
+
+
+def test_oldest_parked() -> None:
+    """Who meets what is parked tells since when the oldest of them has waited; once."""
+    log = Log()
+    bench = log.bench()
+    bench.behaviour["a"] = bench.behaviour["b"] = NEVER
+    bench.deliver("a")
+    bench.clock.advance(Millis(60_000))
+    bench.deliver("b")
+    bench.clock.advance(Millis(3_000))
+    bench.deliver("b", "a")
+    bench.deliver("c")
+    parked = [batch.get("oldest_parked_seconds") for batch in log.batches()]
+    assert parked == [None, None, [63], None]
+
+
+def test_many_values() -> None:
+    """Of more values than a line may have, the first are told."""
+    log = Log()
+    observer = log.bench().consumer.observer
+    many = [Millis(each) for each in range(MAXIMUM_VALUES + 1)]
+    observer.ended(Effort(request_id="", messages=1, overhead=Millis(0), store=many))
+    (batch,) = log.batches()
+    assert batch["store_ms"] == many[:MAXIMUM_VALUES]
+
+
+def test_none() -> None:
+    """Without a function's name there are no metrics; and an empty batch has none."""
+    stream = io.StringIO()
+    bench = Bench()
+    observer = JsonLines(ManualClock(), hash_keys=False, stream=stream)
+    object.__setattr__(bench.consumer, "observer", observer)
+    bench.deliver("a")
+    assert [json.loads(each)["event"] for each in stream.getvalue().splitlines()] == ["message"]
+    log = Log()
+    log.bench().consumer.consume(event(), Millis(30_000))
+    assert log.batches() == []
+
+
+@pytest.mark.parametrize(
+    ("spans", "expected"),
+    [
+        ([], 0),
+        ([(5, 7)], 2),
+        ([(0, 4), (6, 9)], 7),
+        ([(0, 4), (2, 9)], 9),
+        ([(2, 3), (0, 9)], 9),
+        ([(0, 4), (4, 5)], 5),
+    ],
+)
+def test_covered(spans: list[tuple[Millis, Millis]], expected: int) -> None:
+    """Time in which several run counts once."""
+    assert covered(spans) == expected

@@ -1,0 +1,1 @@
+"""Moving in from elsewhere: what others have recorded counts here."""

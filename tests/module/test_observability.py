@@ -1,0 +1,90 @@
+"""What is watched exists, and what exists is watched; each alarm says where the runbook goes on."""
+
+import json
+import re
+
+from idempotent_lambda.telemetry import DIMENSION, METRICS, NAMESPACE
+from tests.module.stacks import ROOT
+
+MODULE = (ROOT / "observability.tf").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+OF_AWS = {
+    "AWS/SQS": {
+        "ApproximateNumberOfMessagesVisible",
+        "ApproximateNumberOfMessagesNotVisible",
+        "ApproximateAgeOfOldestMessage",
+    },
+    "AWS/Lambda": {"Invocations", "Errors", "Throttles", "Duration"},
+    "AWS/DynamoDB": {
+        "ReadThrottleEvents",
+        "WriteThrottleEvents",
+        "ConsumedReadCapacityUnits",
+        "ConsumedWriteCapacityUnits",
+    },
+}
+"""The metrics of AWS's own that are used, as its pages name them:
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html"""
+
+
+def alarmed() -> set[tuple[str, str]]:
+    """Namespace and name of each metric that an alarm watches."""
+    found = re.findall(r"namespace   = (.+)\n +metrics     = (\[.+\])\n", MODULE)
+    assert len(found) == len(re.findall(r"^      runbook ", MODULE, re.MULTILINE))
+    return {(spelt(namespace), name) for namespace, names in found for name in json.loads(names)}
+
+
+def shown() -> set[tuple[str, str]]:
+    """Namespace and name of each metric on the dashboard."""
+    found = re.findall(r"{ namespace = (.+?), metric = \"(\w+)\", stat", MODULE)
+    return {(spelt(namespace), name) for namespace, name in found}
+
+
+def spelt(namespace: str) -> str:
+    """A namespace as CloudWatch has it."""
+    (own,) = re.findall(r'metric_namespace = "(\w+)"', MODULE)
+    return own if namespace == "local.metric_namespace" else json.loads(namespace)
+
+
+def test_each_alarm_has_a_metric() -> None:
+    """Every alarm watches a metric that the package writes, or one that AWS documents."""
+    for namespace, name in alarmed():
+        assert name in (METRICS if namespace == NAMESPACE else OF_AWS[namespace])
+
+
+def test_the_dashboard_shows_every_metric() -> None:
+    """The dashboard shows all that the package writes, and otherwise what AWS documents."""
+    assert {name for namespace, name in shown() if namespace == NAMESPACE} == set(METRICS)
+    for namespace, name in shown():
+        assert name in (METRICS if namespace == NAMESPACE else OF_AWS[namespace])
+
+
+def test_what_needs_metrics() -> None:
+    """The alarms that turn metrics on are those that watch the package's."""
+    (listed,) = re.findall(r"message_alarms   = (\[.+\])", MODULE)
+    assert {name for namespace, name in alarmed() if namespace == NAMESPACE} == set(
+        json.loads(listed)
+    )
+
+
+def test_the_dimension() -> None:
+    """Alarms and dashboard look for the package's metrics where Lambda's own are: by function."""
+    assert f"of_function     = {{ {DIMENSION} = local.monitored.function_name }}" in MODULE
+    blocks = re.findall(r"namespace   = local.metric_namespace\n.+\n +dimensions  = (.+)\n", MODULE)
+    assert set(blocks) == {"local.of_function"}
+
+
+def test_the_page_has_every_metric() -> None:
+    """docs/metrics.md says of each metric its unit, what it counts, and what to do."""
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.+) \| (.+) \|$", PAGE, re.MULTILINE)
+    assert [(name, unit) for name, unit, *_ in rows] == list(METRICS.items())
+
+
+def test_each_alarm_names_places_of_the_runbook() -> None:
+    """Where an alarm sends its reader there is a heading, or an outcome's row, of that name."""
+    runbook = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+    places = re.findall(r"^## (.+)$|^\| `(\w+)` \|", runbook, re.MULTILINE)
+    lists = re.findall(r"^ +runbook += (\[.+\])$", MODULE, re.MULTILINE)
+    assert len(lists) == MODULE.count("description = ") > 0
+    assert {place for each in lists for place in json.loads(each)} <= {a or b for a, b in places}

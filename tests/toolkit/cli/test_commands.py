@@ -1,0 +1,598 @@
+"""The operator's command on a consumer in moto: what each shows, changes and refuses."""
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from idempotent_lambda_toolkit.cli import dead_letters, records
+from idempotent_lambda_toolkit.cli.exits import MEANING, Exit
+
+from .conftest import OWNER, Consumer, Run
+
+CODES = MEANING.items()
+ROOT = Path(__file__).resolve().parents[3]
+
+
+class TestInspect:
+    """What is known of a key."""
+
+    @pytest.mark.parametrize(
+        ("stored", "state", "said"),
+        [
+            (("COMPLETED", {}), "completed", "duplicates are acknowledged until"),
+            (("COMPLETED", {"expires_at": 1}), "expired", "its retention ended"),
+            (("PARKED", {}), "parked", "the card is stolen"),
+            (("IN_PROGRESS", {}), "in progress", "its lease ends"),
+            (("IN_PROGRESS", {"lease_expires_at": 1}), "lapsed", "interrupted in attempt 1"),
+            (("PAUSED", {}), "paused", "never claimed"),
+        ],
+    )
+    def test_each_state_is_told(
+        self, consumer: Consumer, run: Run, stored: tuple[str, Any], state: str, said: str
+    ) -> None:
+        """A record of every state is told in words and as JSON, by the clock and not by status."""
+        status, more = stored
+        consumer.put("orders#ORDER-1", status, **more)
+        told = run("inspect", "ORDER-1")
+        assert told.code == Exit.OK
+        assert "orders#ORDER-1" in told.out
+        assert said in told.out
+        record = run("inspect", "ORDER-1", "--json").answer["record"]
+        assert (record["key"], record["state"], record["owner"]) == ("ORDER-1", state, OWNER)
+
+    @pytest.mark.parametrize(
+        ("given", "record_id"),
+        [
+            (["[acme]"], "orders#[acme]"),
+            (['["acme",7]'], 'orders##["acme",7]'),
+            (["7"], "orders##7"),
+            (["#7"], 'orders##"#7"'),
+            (["ORDER-1", "--decorated", "charge"], "orders##@charge#ORDER-1"),
+            (["--record-id", "orders#ORDER-1"], "orders#ORDER-1"),
+            (["sha256:" + hashlib.sha256(b"orders#ORDER-1").hexdigest()], "orders#ORDER-1"),
+        ],
+    )
+    def test_every_kind_of_key_is_found(
+        self, consumer: Consumer, run: Run, given: list[str], record_id: str
+    ) -> None:
+        """A key is found as the log shows it, whatever it is made of."""
+        consumer.put(record_id, "COMPLETED")
+        consumer.put("orders#another", "COMPLETED")
+        answer = run("inspect", *given, "--json").answer
+        assert answer["record"]["id"] == record_id
+        found = records.ids("orders", answer["record"]["key"], decorated_in(given))
+        assert record_id in found
+
+    def test_two_records_that_fit(self, consumer: Consumer, run: Run) -> None:
+        """Where a text and a number of the same spelling exist, neither is guessed."""
+        consumer.put("orders#7", "COMPLETED")
+        consumer.put("orders##7", "COMPLETED")
+        ended = run("inspect", "7")
+        assert ended.code == Exit.USAGE
+        assert "--record-id" in ended.err
+        assert run("inspect", "--record-id", "orders##7").code == Exit.OK
+
+    def test_messages_in_the_dead_letter_queue(self, consumer: Consumer, run: Run) -> None:
+        """Copies are found by their token, others by their key, and all are still there after."""
+        consumer.put("orders#ORDER-1", "PARKED")
+        copy = consumer.dead_letter({"order_id": "ORDER-1"}, token=OWNER)
+        moved = consumer.dead_letter({"order_id": "ORDER-1"})
+        consumer.dead_letter({"order_id": "ORDER-2"})
+        answer = run("inspect", "ORDER-1", "--json").answer
+        found = {each["message_id"]: each["parked_copy"] for each in answer["dead_letters"]}
+        assert found == {copy: True, moved: False}
+        assert answer["dead_letters_whole"] is True
+        assert len(consumer.messages(consumer.dead_letter_queue_url)) == 3
+
+    def test_a_message_id_finds_its_key(self, consumer: Consumer, run: Run) -> None:
+        """The id of a message in the dead-letter queue leads to the record of its key."""
+        consumer.put("orders#ORDER-1", "PARKED")
+        moved = consumer.dead_letter({"order_id": "ORDER-1"})
+        answer = run("inspect", moved, "--json").answer
+        assert answer["record"]["id"] == "orders#ORDER-1"
+        assert [each["message_id"] for each in answer["dead_letters"]] == [moved]
+
+    def test_a_message_id_is_found_in_the_log(self, consumer: Consumer, run: Run) -> None:
+        """The id of a message that is gone leads to its key by its line in the log."""
+        logs = consumer.client("logs")
+        logs.create_log_group(logGroupName="/aws/lambda/orders")
+        logs.create_log_stream(logGroupName="/aws/lambda/orders", logStreamName="one")
+        line = '{"event":"message","message_id":"4f5b","key":"ORDER-1"}'
+        event = {"timestamp": records.times.now(), "message": line}
+        logs.put_log_events(
+            logGroupName="/aws/lambda/orders", logStreamName="one", logEvents=[event]
+        )
+        consumer.put("orders#ORDER-1", "COMPLETED")
+        assert run("inspect", "4f5b", "--json").answer["record"]["id"] == "orders#ORDER-1"
+
+    def test_a_record_is_told_without_the_queue(self, consumer: Consumer, run: Run) -> None:
+        """Where the dead-letter queue cannot be read that is said, beside what the record says."""
+        consumer.put("orders#ORDER-1", "PARKED")
+        gone = consumer.dead_letter_queue_url + "-gone"
+        ended = run("inspect", "ORDER-1", "--dead-letter-queue-url", gone, "--json")
+        assert ended.code == Exit.OK
+        assert "the dead-letter queue could not be read" in ended.err
+        assert ended.answer["record"]["state"] == "parked"
+        assert ended.answer["dead_letters_whole"] is False
+
+    @pytest.mark.parametrize("logs", [True, False])
+    def test_nothing_is_known(self, consumer: Consumer, run: Run, logs: bool) -> None:
+        """A key without record and message is an exit code of its own, with a hint."""
+        if logs:
+            consumer.client("logs").create_log_group(logGroupName="/aws/lambda/orders")
+        ended = run("inspect", "ORDER-1", "--json")
+        assert ended.code == Exit.NOT_FOUND
+        assert ("could not be searched" in ended.err) is not logs
+        assert ended.answer["exit"] == "not_found"
+        assert "--decorated" in ended.err
+
+
+class TestList:
+    """The records of a namespace."""
+
+    def test_by_status_and_age(self, consumer: Consumer, run: Run) -> None:
+        """Status and age narrow the list, and other namespaces of the table are never in it."""
+        now = records.times.now()
+        consumer.put("orders#old", "PARKED", dead_lettered_at=now - 3_600_000)
+        consumer.put("orders#new", "PARKED")
+        consumer.put("orders##7", "IN_PROGRESS")
+        consumer.put("orders#done", "COMPLETED")
+        consumer.put("others#old", "PARKED", dead_lettered_at=now - 3_600_000)
+
+        def keys(*arguments: str) -> list[str]:
+            answer = run("list", "--json", *arguments).answer
+            return [each["key"] for each in answer["records"]]
+
+        assert keys("--status", "parked") == ["old", "new"]
+        assert keys("--status", "parked", "--older-than", "15m") == ["old"]
+        assert keys("--status", "in-progress") == ["7"]
+        assert keys("--status", "completed") == ["done"]
+        assert sorted(keys()) == ["7", "done", "new", "old"]
+
+    def test_more_than_the_limit(self, consumer: Consumer, run: Run) -> None:
+        """A list that is cut says so."""
+        for number in range(3):
+            consumer.put(f"orders#{number}", "COMPLETED")
+        cut, whole = run("list", "--limit", "2", "--json"), run("list", "--limit", "3", "--json")
+        assert (len(cut.answer["records"]), cut.answer["more"]) == (2, True)
+        assert (len(whole.answer["records"]), whole.answer["more"]) == (3, False)
+        assert "raise --limit" in run("list", "--limit", "2").out
+
+    @pytest.mark.usefixtures("consumer")
+    def test_a_duration_is_checked(self, run: Run) -> None:
+        """What is no duration is named, with an example."""
+        ended = run("list", "--older-than", "soon")
+        assert ended.code == Exit.USAGE
+        assert "15m" in ended.err
+
+
+def test_stats(consumer: Consumer, run: Run) -> None:
+    """Records are counted by what they mean now, the oldest told, and both queues measured."""
+    now = records.times.now()
+    consumer.put("orders#1", "COMPLETED")
+    consumer.put("orders#2", "COMPLETED", expires_at=1)
+    consumer.put("orders#3", "PARKED", dead_lettered_at=now - 7_200_000)
+    consumer.put("orders#4", "PARKED")
+    consumer.put("orders#5", "IN_PROGRESS", lease_expires_at=1)
+    consumer.put("others#6", "PARKED")
+    consumer.dead_letter({"order_id": "3"})
+    answer = run("stats", "--json").answer
+    assert answer["records"] == {"completed": 1, "expired": 1, "parked": 2, "lapsed": 1}
+    assert {state: each["key"] for state, each in answer["oldest"].items()} == {
+        "parked": "3",
+        "lapsed": "5",
+    }
+    assert answer["dead_letter_queue"]["waiting"] == 1
+    assert answer["queue"]["waiting"] == 0
+    told = run("stats").out
+    assert "orders#3, " in told
+    assert "2 h ago" in told
+
+
+class TestForget:
+    """To let a key run again."""
+
+    @pytest.mark.parametrize("status", ["COMPLETED", "PARKED"])
+    def test_what_is_over_is_deleted(self, consumer: Consumer, run: Run, status: str) -> None:
+        """A completed or parked record is shown and deleted."""
+        consumer.put("orders#ORDER-1", status)
+        ended = run("forget", "ORDER-1", "--yes")
+        assert ended.code == Exit.OK
+        assert f"orders#ORDER-1: {status} → deleted" in ended.out
+        assert consumer.record("orders#ORDER-1") is None
+        assert run("forget", "ORDER-1", "--yes").code == Exit.NOT_FOUND
+
+    @pytest.mark.parametrize("more", [{}, {"lease_expires_at": 1}])
+    def test_a_claim_is_never_deleted(self, consumer: Consumer, run: Run, more: Any) -> None:
+        """A claim stays, live or lapsed, and the operator is told to wait."""
+        consumer.put("orders#ORDER-1", "IN_PROGRESS", **more)
+        ended = run("forget", "ORDER-1", "--yes", "--json")
+        assert ended.code == Exit.REFUSED
+        assert "wait" in ended.answer["error"]
+        assert consumer.record("orders#ORDER-1") is not None
+
+    def test_dry_run(self, consumer: Consumer, run: Run) -> None:
+        """A dry run shows the change and makes none, without asking."""
+        consumer.put("orders#ORDER-1", "COMPLETED")
+        ended = run("forget", "ORDER-1", "--dry-run")
+        assert ended.code == Exit.OK
+        assert "would be" in ended.out
+        assert consumer.record("orders#ORDER-1") is not None
+
+    def test_without_a_terminal_it_wants_yes(self, consumer: Consumer, run: Run) -> None:
+        """Where nobody can be asked nothing is done, and the remedy is told."""
+        consumer.put("orders#ORDER-1", "COMPLETED")
+        ended = run("forget", "ORDER-1")
+        assert ended.code == Exit.USAGE
+        assert "--yes" in ended.err
+        assert consumer.record("orders#ORDER-1") is not None
+
+    @pytest.mark.parametrize(("answer", "code"), [("y", Exit.OK), ("n", Exit.REFUSED)])
+    def test_a_person_is_asked(
+        self,
+        consumer: Consumer,
+        run: Run,
+        monkeypatch: pytest.MonkeyPatch,
+        answer: str,
+        code: Exit,
+    ) -> None:
+        """At a terminal the answer decides."""
+        consumer.put("orders#ORDER-1", "COMPLETED")
+        monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+        monkeypatch.setattr("typer.confirm", lambda *_, **__: answer == "y")
+        assert run("forget", "ORDER-1").code == code
+        assert (consumer.record("orders#ORDER-1") is None) is (answer == "y")
+
+
+class TestRaces:
+    """Somebody else changes the record between the look and the write."""
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            (["forget"], [OWNER]),
+            (["resolve", "--completed"], [OWNER]),
+            (["resolve", "--retry"], [OWNER]),
+            (["resolve", "--retry"], []),
+        ],
+    )
+    @pytest.mark.parametrize("change", ["another owner", "another status", "gone"])
+    def test_a_changed_record_is_left(
+        self,
+        consumer: Consumer,
+        run: Run,
+        monkeypatch: pytest.MonkeyPatch,
+        command: tuple[list[str], list[str]],
+        change: str,
+    ) -> None:
+        """What is not as it was shown stays as it is, and the operator is told what it is now."""
+        (name, *options), token = command
+        consumer.put("orders#ORDER-1", "PARKED")
+        for each in token:
+            consumer.dead_letter({"order_id": "ORDER-1"}, token=each)
+        shown = records.described
+
+        def changed_behind_it(*arguments: Any) -> list[str]:
+            if change == "gone":
+                key = {"id": {"S": "orders#ORDER-1"}}
+                consumer.client("dynamodb").delete_item(TableName="orders-idempotency", Key=key)
+            elif change == "another owner":
+                consumer.put("orders#ORDER-1", "PARKED", owner="b" * 32)
+            else:
+                consumer.put("orders#ORDER-1", "IN_PROGRESS")
+            return shown(*arguments)
+
+        monkeypatch.setattr(records, "described", changed_behind_it)
+        ended = run(name, "ORDER-1", *options, "--yes", "--json")
+        assert ended.code == Exit.REFUSED
+        assert "meanwhile" in ended.answer["error"]
+        left = consumer.record("orders#ORDER-1")
+        if change == "gone":
+            assert left is None
+        else:
+            assert left is not None
+            expected = ("PARKED", "b" * 32) if change == "another owner" else ("IN_PROGRESS", OWNER)
+            assert (left["status"], left["owner"]) == expected
+        assert len(consumer.messages(consumer.dead_letter_queue_url)) == len(token)
+        assert consumer.messages(consumer.queue_url) == []
+
+
+class TestResolve:
+    """To decide on what is parked."""
+
+    def test_completed(self, consumer: Consumer, run: Run) -> None:
+        """The record becomes a completed one with a TTL, and its messages are deleted."""
+        consumer.put("orders#ORDER-1", "PARKED")
+        copy = consumer.dead_letter({"order_id": "ORDER-1"}, token=OWNER)
+        moved = consumer.dead_letter({"order_id": "ORDER-1"})
+        other = consumer.dead_letter({"order_id": "ORDER-2"}, token="b" * 32)
+        ended = run("resolve", "ORDER-1", "--completed", "--yes", "--json")
+        assert ended.code == Exit.OK
+        assert {each["message_id"] for each in ended.answer["deleted"]} == {copy, moved}
+        left = consumer.messages(consumer.dead_letter_queue_url)
+        assert [each["MessageId"] for each in left] == [other]
+        record = consumer.record("orders#ORDER-1")
+        assert record is not None
+        assert record.keys() == {
+            "id",
+            "status",
+            "owner",
+            "created_at",
+            "completed_at",
+            "expires_at",
+        }
+        assert record["status"] == "COMPLETED"
+        days = (int(record["expires_at"]) - int(record["completed_at"]) / 1000) / 86_400
+        assert round(days) == 22
+
+    def test_completed_leaves_a_message_with_other_keys(self, consumer: Consumer, run: Run) -> None:
+        """A message that wraps several keys is not deleted for one of them."""
+        consumer.put("orders#b 1", "PARKED")
+        variables = consumer.variables() | {"IDEMPOTENCY_KEY": "body.s3.object.key"}
+        consumer.client("lambda").update_function_configuration(
+            FunctionName="orders", Environment={"Variables": variables}
+        )
+        both = {"Records": [s3_record("b 1"), s3_record("b 2")]}
+        wrapping = consumer.dead_letter(both)
+        alone = consumer.dead_letter({"Records": [s3_record("b 1")]})
+        answer = run("resolve", "b 1", "--completed", "--yes", "--json").answer
+        assert [each["message_id"] for each in answer["deleted"]] == [alone]
+        left = consumer.messages(consumer.dead_letter_queue_url)
+        assert [each["MessageId"] for each in left] == [wrapping]
+
+    def test_retry_with_a_copy(self, consumer: Consumer, run: Run) -> None:
+        """The copy is sent back with its token, and the record stays for it to be claimed."""
+        consumer.put("orders#ORDER-1", "PARKED")
+        copy = consumer.dead_letter({"order_id": "ORDER-1"}, token=OWNER)
+        stale = consumer.dead_letter({"order_id": "ORDER-1"}, token="b" * 32)
+        ended = run("resolve", "ORDER-1", "--retry", "--yes", "--json")
+        assert ended.code == Exit.OK
+        assert [each["message_id"] for each in ended.answer["moved"]] == [copy]
+        (sent,) = consumer.messages(consumer.queue_url)
+        assert sent["MessageAttributes"]["IdempotencyOwner"]["StringValue"] == OWNER
+        record = consumer.record("orders#ORDER-1")
+        assert record is not None
+        assert record["status"] == "PARKED"
+        left = consumer.messages(consumer.dead_letter_queue_url)
+        assert [each["MessageId"] for each in left] == [stale]
+
+    def test_retry_without_a_copy(
+        self, consumer: Consumer, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Without a token the record is deleted before the message is sent, never after."""
+        consumer.put("orders#ORDER-1", "PARKED")
+        moved = consumer.dead_letter({"order_id": "ORDER-1"})
+        at_sending: list[Any] = []
+        send_back = records_of_sending(consumer, at_sending)
+        monkeypatch.setattr("idempotent_lambda_toolkit.cli.dead_letters.Held.send_back", send_back)
+        ended = run("resolve", "ORDER-1", "--retry", "--yes", "--json")
+        assert ended.code == Exit.OK
+        assert at_sending == [None]
+        assert [each["message_id"] for each in ended.answer["moved"]] == [moved]
+        assert len(consumer.messages(consumer.queue_url)) == 1
+        assert consumer.messages(consumer.dead_letter_queue_url) == []
+
+    @pytest.mark.parametrize(
+        ("how", "fails", "left"),
+        [("--completed", "delete", "COMPLETED"), ("--retry", "send_back", "")],
+    )
+    def test_done_in_part(
+        self, consumer: Consumer, run: Run, how: str, fails: str, left: str
+    ) -> None:
+        """Where only the record could be changed that is said, and no message is lost."""
+        consumer.put("orders#ORDER-1", "PARKED")
+        consumer.dead_letter({"order_id": "ORDER-1"})
+
+        def denied(*_arguments: Any) -> None:
+            answer: Any = {"Error": {"Code": "AccessDenied", "Message": "not you"}}
+            raise ClientError(answer, fails)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(dead_letters.Held, fails, denied)
+            ended = run("resolve", "ORDER-1", how, "--yes")
+        assert ended.code == Exit.PARTLY
+        assert "not you" in ended.err
+        record = consumer.record("orders#ORDER-1")
+        assert (record or {"status": ""})["status"] == left
+        assert len(consumer.messages(consumer.dead_letter_queue_url)) == 1
+
+    def test_retry_without_any_message(self, consumer: Consumer, run: Run) -> None:
+        """Where no message is found, as of a decorated function, the operator is told to call."""
+        consumer.put("orders##@charge#ORDER-1", "PARKED")
+        ended = run("resolve", "ORDER-1", "--decorated", "charge", "--retry", "--yes")
+        assert ended.code == Exit.OK
+        assert "send it, or call, again" in ended.out
+        assert consumer.record("orders##@charge#ORDER-1") is None
+
+    @pytest.mark.parametrize("status", ["COMPLETED", "IN_PROGRESS"])
+    @pytest.mark.parametrize("how", ["--completed", "--retry"])
+    def test_only_parked_ones(self, consumer: Consumer, run: Run, status: str, how: str) -> None:
+        """There is nothing to decide on a record that is not parked."""
+        consumer.put("orders#ORDER-1", status)
+        before = consumer.record("orders#ORDER-1")
+        assert run("resolve", "ORDER-1", how, "--yes").code == Exit.REFUSED
+        assert consumer.record("orders#ORDER-1") == before
+
+    @pytest.mark.parametrize("how", ["--completed", "--retry"])
+    def test_dry_run(self, consumer: Consumer, run: Run, how: str) -> None:
+        """A dry run says what would be done with record and copy, and leaves both."""
+        consumer.put("orders#ORDER-1", "PARKED")
+        copy = consumer.dead_letter({"order_id": "ORDER-1"}, token=OWNER)
+        before = consumer.record("orders#ORDER-1")
+        ended = run("resolve", "ORDER-1", how, "--dry-run")
+        assert ended.code == Exit.OK
+        assert copy in ended.out
+        assert consumer.record("orders#ORDER-1") == before
+        assert len(consumer.messages(consumer.dead_letter_queue_url)) == 1
+        assert consumer.messages(consumer.queue_url) == []
+
+    @pytest.mark.parametrize("choice", [[], ["--completed", "--retry"]])
+    def test_one_choice(self, consumer: Consumer, run: Run, choice: list[str]) -> None:
+        """Neither choice, or both, is an error of usage."""
+        consumer.put("orders#ORDER-1", "PARKED")
+        assert run("resolve", "ORDER-1", "--yes", *choice).code == Exit.USAGE
+
+    def test_without_a_function_the_retention_is_asked_for(
+        self, consumer: Consumer, run: Run
+    ) -> None:
+        """Nothing guesses how long duplicates are to be suppressed."""
+        consumer.put("orders#ORDER-1", "PARKED")
+        where = ["--table", "orders-idempotency", "--namespace", "orders"]
+        asked = ["resolve", "ORDER-1", "--completed", "--yes", *where]
+        assert run(*asked, function=None).code == Exit.USAGE
+        assert run(*asked, "--retention", "1d", function=None).code == Exit.OK
+
+
+class TestOptions:
+    """What every command has in common."""
+
+    def test_they_may_stand_anywhere(self, consumer: Consumer, run: Run) -> None:
+        """The options of every command are taken before and behind its name, both spellings."""
+        consumer.put("orders#ORDER-1", "COMPLETED")
+        before = run("--json", "--region=eu-central-1", "inspect", "ORDER-1")
+        behind = run("inspect", "ORDER-1", "--region=eu-central-1", "--json")
+        assert before.answer == behind.answer
+
+    def test_without_a_function(self, consumer: Consumer, run: Run) -> None:
+        """Table and namespace are enough to look at records; without them the remedy is told."""
+        consumer.put("orders#ORDER-1", "COMPLETED")
+        ended = run("inspect", "ORDER-1", function=None)
+        assert ended.code == Exit.USAGE
+        assert "--function" in ended.err
+        where = ["--table", "orders-idempotency", "--namespace", "orders"]
+        assert run("inspect", "ORDER-1", *where, function=None).code == Exit.OK
+
+    @pytest.mark.usefixtures("consumer")
+    def test_no_such_function(self, run: Run) -> None:
+        """A function that does not exist is not found, and AWS's own words are told."""
+        ended = run("stats", function="nobody")
+        assert ended.code == Exit.NOT_FOUND
+        assert "GetFunctionConfiguration" in ended.err
+
+    def test_aws_does_not_answer(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A refusal of AWS and a dead endpoint have an exit code of their own."""
+        monkeypatch.setattr(
+            "idempotent_lambda_toolkit.cli.place._CONFIG.retries", {"total_max_attempts": 1}
+        )
+        ended = run("stats", "--endpoint-url", "http://127.0.0.1:9", "--json")
+        assert ended.code == Exit.AWS
+        assert ended.answer["exit"] == "aws"
+
+    def test_another_namespace_is_refused(self, consumer: Consumer, run: Run) -> None:
+        """On a shared table nobody's record is changed by a slip in --record-id."""
+        consumer.put("others#ORDER-1", "COMPLETED")
+        ended = run("forget", "--record-id", "others#ORDER-1", "--yes")
+        assert ended.code == Exit.USAGE
+        assert consumer.record("others#ORDER-1") is not None
+
+    def test_a_damaged_record(self, consumer: Consumer, run: Run) -> None:
+        """A record that nobody could have written is named and left."""
+        consumer.put("orders#ORDER-1", "COMPLETED", created_at="yesterday")
+        ended = run("forget", "ORDER-1", "--yes")
+        assert ended.code == Exit.REFUSED
+        assert "damaged" in ended.err
+        assert consumer.record("orders#ORDER-1") is not None
+
+
+class TestDocumentation:
+    """What docs/cli.md says of AWS, and what becomes of a command without its extra."""
+
+    def test_permissions(self, consumer: Consumer, run: Run) -> None:
+        """Each command asks only for the actions that its row lists, and all of those are used."""
+        consumer.client("logs").create_log_group(logGroupName="/aws/lambda/orders")
+        for number in range(4):
+            consumer.put(f"orders#{number}", "PARKED")
+            consumer.dead_letter({"order_id": str(number)})
+        row = permissions()
+        every = row["every command with `--function`"]
+        looking, deciding = row["`inspect`"], row["`resolve`, `redrive`"] | row["`inspect`"]
+        reading = row["`list`, `stats`, keys as `sha256:`"]
+        digest = hashlib.sha256(b"orders#0").hexdigest()
+        asked: set[str] = set()
+        for arguments, listed in (
+            (["inspect", "0"], looking),
+            (["inspect", "nobody"], looking),
+            (["inspect", f"sha256:{digest}"], looking | reading),
+            (["list"], reading),
+            (["stats"], reading),
+            (["forget", "0", "--yes"], row["`forget`"]),
+            (["resolve", "1", "--completed", "--yes"], deciding),
+            (["resolve", "2", "--retry", "--yes"], deciding),
+            (["redrive", "--key", "3", "--yes"], deciding),
+            (["doctor"], row["`doctor`"]),
+        ):
+            calls = {each.removesuffix("Batch") for each in run(*arguments).calls}
+            assert calls - listed - every == set(), arguments
+            asked |= calls
+        documented = set().union(*row.values())
+        # Nothing is attached to the role, whose policies would be read then.
+        assert documented - asked == {"iam:GetPolicy", "iam:GetPolicyVersion"}
+
+    def test_without_the_extra(self) -> None:
+        """Where a package of the extra is missing, the command says what to install."""
+        code = "import sys; sys.modules['typer'] = None; import idempotent_lambda_toolkit.cli as c"
+        paths = os.pathsep.join(str(ROOT / name) for name in ("handler", "toolkit"))
+        done = subprocess.run(
+            [sys.executable, "-c", f"{code}; c.main()"],
+            env={"PYTHONPATH": paths},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == Exit.USAGE
+        assert "pip install 'terraform-aws-idempotent-lambda[cli]'" in done.stderr
+        assert "Traceback" not in done.stderr
+
+    def test_help_has_the_exit_codes(self, run: Run) -> None:
+        """The exit codes are told by --help, too."""
+        told = " ".join(run("--help", function=None).out.split())
+        assert all(f"{code.value}: {meaning.split(';')[0]}" in told for code, meaning in CODES)
+
+    def test_progress_is_for_terminals(
+        self, consumer: Consumer, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A bar is drawn on standard error if that is a terminal, and never on standard output."""
+        consumer.put("orders#ORDER-1", "COMPLETED")
+        assert run("list", "--json").err == "1 records\n"
+        monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes that for a terminal
+        ended = run("list", "--json")
+        assert "reading" in ended.err
+        assert len(ended.answer["records"]) == 1
+
+
+def decorated_in(given: list[str]) -> str | None:
+    """The name that is given with --decorated."""
+    return given[given.index("--decorated") + 1] if "--decorated" in given else None
+
+
+def permissions() -> dict[str, set[str]]:
+    """The table of permissions in docs/cli.md, by what they are for."""
+    text = (ROOT / "docs" / "cli.md").read_text().split("## Permissions")[1]
+    rows = re.findall(r"^\| (.+?) \| (.*:.*) \|$", text, re.MULTILINE)
+    return {what: set(re.findall(r"`(\w+:\w+)`", actions)) for what, actions in rows}
+
+
+def s3_record(key: str) -> dict[str, Any]:
+    """A record of a notification by S3."""
+    thing = {"bucket": {"name": "bucket"}, "object": {"key": key, "sequencer": "1"}}
+    return {"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": thing}
+
+
+def records_of_sending(consumer: Consumer, at_sending: list[Any]) -> Any:
+    """`Held.send_back`, which notes the record as it is then."""
+    from idempotent_lambda_toolkit.cli.dead_letters import Held  # noqa: PLC0415  # before the patch
+
+    send_back = Held.send_back
+
+    def noting(self: Held, message: Any) -> str:
+        at_sending.append(consumer.record("orders#ORDER-1"))
+        return send_back(self, message)
+
+    return noting

@@ -1,0 +1,351 @@
+"""The checks of `doctor`: each on planted facts, and the facts themselves from moto."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from idempotent_lambda_toolkit.cli import facts
+from idempotent_lambda_toolkit.cli.doctor import (
+    CHECKS,
+    Facts,
+    Queue,
+    Severity,
+    SourceMapping,
+    Table,
+    findings,
+)
+from idempotent_lambda_toolkit.cli.exits import Exit
+from idempotent_lambda_toolkit.cli.place import Options, Place
+
+from .conftest import REGION, Consumer, Run, allowed
+
+ENVIRONMENT = {
+    "IDEMPOTENCY_TABLE": "orders-idempotency",
+    "IDEMPOTENCY_PROCESSOR": "orders.process",
+    "IDEMPOTENCY_NAMESPACE": "orders",
+    "IDEMPOTENCY_RETENTION_SECONDS": "1900800",
+    "IDEMPOTENCY_MAX_RECEIVE_COUNT": "5",
+    "IDEMPOTENCY_LEASE_MARGIN_MILLIS": "5000",
+    "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL": "https://sqs/123456789012/orders-dead-letters",
+}
+QUEUE = Queue(
+    arn="arn:aws:sqs:eu-central-1:123456789012:orders",
+    visibility_seconds=180,
+    retention_seconds=345_600,
+    dead_letter_arn="arn:aws:sqs:eu-central-1:123456789012:orders-dead-letters",
+    max_receive_count=5,
+)
+DEAD = Queue(
+    arn="arn:aws:sqs:eu-central-1:123456789012:orders-dead-letters",
+    visibility_seconds=30,
+    retention_seconds=1_209_600,
+)
+TABLE = Table(key=(("id", "S", "HASH"),), ttl_attribute="expires_at", point_in_time_recovery=True)
+MAPPING = SourceMapping(state="Enabled", partial_responses=True)
+HEALTHY = Facts(
+    environment=ENVIRONMENT,
+    handler="idempotent_lambda.entrypoint.handler",
+    timeout_seconds=30,
+    runtime="python3.13",
+    table=TABLE,
+    queue=QUEUE,
+    dead_letter_queue=DEAD,
+    mappings=(MAPPING,),
+    denied=(),
+    skew_millis=0,
+)
+FAILURE, WARNING, NOTE = Severity
+
+
+def with_environment(**changes: str | None) -> Facts:
+    """Healthy facts, but for these variables of the environment."""
+    whole = {**ENVIRONMENT, **changes}
+    return replace(HEALTHY, environment={name: of for name, of in whole.items() if of is not None})
+
+
+PLANTED: dict[str, tuple[Facts, Severity]] = {
+    "settings": (with_environment(IDEMPOTENCY_MODE="enforced"), FAILURE),
+    "observe-mode": (with_environment(IDEMPOTENCY_MODE="observe"), NOTE),
+    "runtime": (replace(HEALTHY, runtime="python3.9"), FAILURE),
+    "table-key": (replace(HEALTHY, table=replace(TABLE, key=(("pk", "S", "HASH"),))), FAILURE),
+    "ttl": (replace(HEALTHY, table=replace(TABLE, ttl_attribute=None)), FAILURE),
+    "point-in-time-recovery": (
+        replace(HEALTHY, table=replace(TABLE, point_in_time_recovery=False)),
+        NOTE,
+    ),
+    "record-retention": (with_environment(IDEMPOTENCY_RETENTION_SECONDS="345599"), FAILURE),
+    "visibility-timeout": (replace(HEALTHY, queue=replace(QUEUE, visibility_seconds=35)), FAILURE),
+    "retries-fit": (replace(HEALTHY, queue=replace(QUEUE, retention_seconds=900)), FAILURE),
+    "mapping": (replace(HEALTHY, mappings=(replace(MAPPING, state="Disabled"),)), WARNING),
+    "partial-responses": (
+        replace(HEALTHY, mappings=(replace(MAPPING, partial_responses=False),)),
+        FAILURE,
+    ),
+    "dead-letter-queue": (
+        replace(HEALTHY, queue=replace(QUEUE, dead_letter_arn=None, max_receive_count=None)),
+        FAILURE,
+    ),
+    "dead-letter-url": (
+        with_environment(IDEMPOTENCY_DEAD_LETTER_QUEUE_URL=None, IDEMPOTENCY_ON_INTERRUPTED="park"),
+        FAILURE,
+    ),
+    "dead-letter-retention": (
+        replace(HEALTHY, dead_letter_queue=replace(DEAD, retention_seconds=345_600)),
+        FAILURE,
+    ),
+    "max-receive-count": (replace(HEALTHY, queue=replace(QUEUE, max_receive_count=4)), WARNING),
+    "concurrency": (replace(HEALTHY, reserved_concurrency=5), WARNING),
+    "lease-margin": (with_environment(IDEMPOTENCY_LEASE_MARGIN_MILLIS="999"), WARNING),
+    "time-to-start": (with_environment(IDEMPOTENCY_MINIMUM_REMAINING_MILLIS="29500"), FAILURE),
+    "permissions": (replace(HEALTHY, denied=(("dynamodb:UpdateItem", "table"),)), FAILURE),
+    "clock": (replace(HEALTHY, skew_millis=-5001), FAILURE),
+}
+
+
+def test_a_healthy_stack_gives_silence() -> None:
+    """The module's own defaults are found in order."""
+    assert findings(HEALTHY) == []
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_each_check_finds_its_fault_and_no_other(name: str) -> None:
+    """Every check has a planted fault, which it finds by its name, alone, with a remedy."""
+    planted, severity = PLANTED[name]
+    (found,) = findings(planted)
+    assert (found.name, found.severity) == (name, severity)
+    assert all((found.value, found.rule, found.remedy))
+
+
+@pytest.mark.parametrize(
+    ("planted", "name", "severity"),
+    [
+        (
+            replace(HEALTHY, queue=replace(QUEUE, visibility_seconds=36)),
+            "visibility-timeout",
+            WARNING,
+        ),
+        (
+            replace(HEALTHY, mappings=(replace(MAPPING, window_seconds=1),)),
+            "visibility-timeout",
+            WARNING,
+        ),
+        (with_environment(IDEMPOTENCY_RETENTION_SECONDS="1900799"), "record-retention", NOTE),
+        (replace(HEALTHY, mappings=()), "mapping", FAILURE),
+        (
+            replace(
+                with_environment(IDEMPOTENCY_MAX_RECEIVE_COUNT="2"),
+                queue=replace(QUEUE, max_receive_count=2),
+            ),
+            "max-receive-count",
+            FAILURE,
+        ),
+        (with_environment(IDEMPOTENCY_DEAD_LETTER_QUEUE_URL=None), "dead-letter-url", WARNING),
+        (
+            with_environment(IDEMPOTENCY_DEAD_LETTER_QUEUE_URL="https://sqs/1/others"),
+            "dead-letter-url",
+            FAILURE,
+        ),
+        (replace(HEALTHY, reserved_concurrency=0), "concurrency", FAILURE),
+        (
+            replace(HEALTHY, denied=(("sqs:ChangeMessageVisibility", "queue"),)),
+            "permissions",
+            WARNING,
+        ),
+        (replace(HEALTHY, table=replace(TABLE, ttl_attribute="ttl")), "ttl", FAILURE),
+        (replace(HEALTHY, runtime="nodejs22.x"), "runtime", FAILURE),
+        (replace(HEALTHY, skew_millis=5001), "clock", FAILURE),
+    ],
+)
+def test_further_faults(planted: Facts, name: str, severity: Severity) -> None:
+    """The other side of a rule is found under the same name, as bad as it is."""
+    (found,) = findings(planted)
+    assert (found.name, found.severity) == (name, severity)
+
+
+@pytest.mark.parametrize(
+    "fine",
+    [
+        replace(HEALTHY, runtime="python3.11"),
+        replace(HEALTHY, runtime=None),
+        replace(HEALTHY, skew_millis=5000),
+        replace(
+            HEALTHY, reserved_concurrency=5, mappings=(replace(MAPPING, maximum_concurrency=5),)
+        ),
+        replace(HEALTHY, queue=None, dead_letter_queue=None, mappings=()),
+        replace(
+            HEALTHY,
+            table=None,
+            queue=None,
+            dead_letter_queue=None,
+            mappings=None,
+            denied=None,
+            skew_millis=None,
+        ),
+        replace(
+            HEALTHY,
+            queue=replace(QUEUE, arn=QUEUE.arn + ".fifo"),
+            dead_letter_queue=replace(DEAD, retention_seconds=345_600),
+            environment={**ENVIRONMENT, "IDEMPOTENCY_RETENTION_SECONDS": "2000000"},
+        ),
+    ],
+)
+def test_what_is_fine_or_unknown_is_not_told(fine: Facts) -> None:
+    """At the edge of a rule, and where nothing is known, there is silence."""
+    assert findings(fine) == []
+
+
+class TestFacts:
+    """What is gathered of a stack."""
+
+    def test_healthy(self, consumer: Consumer, run: Run) -> None:
+        """A consumer as the module makes it is healthy, in words and as JSON."""
+        enable(consumer)
+        told = run("doctor")
+        assert (told.code, "orders: healthy" in told.out) == (Exit.OK, True)
+        answer = run("doctor", "--json").answer
+        assert answer["healthy"] is True
+        assert answer["findings"] == []
+
+    @pytest.mark.usefixtures("consumer")
+    def test_findings_have_an_exit_code(self, run: Run) -> None:
+        """Problems end the command with 1, and each is told with value, rule and remedy."""
+        ended = run("doctor", "--json")
+        assert ended.code == Exit.FOUND
+        (found,) = ended.answer["findings"]
+        assert (found["name"], found["severity"]) == ("mapping", "warning")
+        assert "remedy: " in run("doctor").out
+
+    def test_a_role_is_read_where_it_cannot_be_simulated(
+        self, consumer: Consumer, run: Run
+    ) -> None:
+        """Where the operator may not simulate, the role's own policies are read."""
+        enable(consumer)
+        iam = consumer.client("iam")
+        policy = iam.get_role_policy(RoleName="orders", PolicyName="idempotent-lambda")
+        document = policy["PolicyDocument"]
+        document["Statement"] = [
+            each for each in document["Statement"] if each["Action"] != ["sqs:SendMessage"]
+        ]
+        iam.put_role_policy(
+            RoleName="orders", PolicyName="idempotent-lambda", PolicyDocument=json.dumps(document)
+        )
+        (found,) = run("doctor", "--json").answer["findings"]
+        assert found["name"] == "permissions"
+        assert "sqs:SendMessage" in found["value"]
+
+    def test_what_cannot_be_read_is_no_finding(
+        self, consumer: Consumer, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What the operator may not read is told as not checked, and fails nothing."""
+        enable(consumer)
+
+        def denied(*_arguments: Any) -> None:
+            answer: Any = {"Error": {"Code": "AccessDenied", "Message": "not you"}}
+            raise ClientError(answer, "Read")
+
+        for name in ("_table", "_denied", "_reserved"):
+            monkeypatch.setattr(facts, name, denied)
+        ended = run("doctor", "--json")
+        assert ended.code == Exit.OK
+        assert ended.answer["findings"] == []
+        assert {"table", "permissions", "reserved concurrency"} <= ended.answer["unknown"].keys()
+        assert "not you" in run("doctor").out
+
+    def test_the_simulation_is_asked_for_the_namespace(
+        self, consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """On a shared table the role may touch its own keys only, so one of these is tried."""
+        place = Place(Options(function="orders", region=REGION))
+        asked: list[dict[str, Any]] = []
+
+        class Simulated:
+            def simulate_principal_policy(self, **call: Any) -> dict[str, Any]:
+                asked.append(call)
+                results = [
+                    {
+                        "EvalActionName": each,
+                        "EvalDecision": "implicitDeny" if "Delete" in each else "allowed",
+                    }
+                    for each in call["ActionNames"]
+                ]
+                return {"EvaluationResults": results}
+
+        client = place.client
+        monkeypatch.setattr(
+            place, "client", lambda name: Simulated() if name == "iam" else client(name)
+        )
+        denied = facts.gather(place).denied
+        assert {action for action, _ in denied or ()} == {
+            "dynamodb:DeleteItem",
+            "dynamodb:PartiQLDelete",
+            "sqs:DeleteMessage",
+        }
+        assert all(
+            call["ContextEntries"]
+            == [
+                {
+                    "ContextKeyName": "dynamodb:LeadingKeys",
+                    "ContextKeyType": "stringList",
+                    "ContextKeyValues": ["orders#doctor"],
+                }
+            ]
+            for call in asked
+        )
+        assert len(asked) == 3
+        assert consumer.queue_url
+
+    def test_doctor_needs_a_function(self, run: Run) -> None:
+        """There is nothing to check without a function, and that is said."""
+        assert run("doctor", function=None).code == Exit.USAGE
+
+
+@pytest.mark.parametrize(
+    ("statements", "outcome"),
+    [
+        ([allowed(["sqs:Send*"], "arn:*:orders")], True),
+        ([allowed(["SQS:sendmessage"], "*")], True),
+        ([{"Effect": "Allow", "Action": "sqs:*", "Resource": "arn:aws:sqs:orders"}], True),
+        ([allowed(["sqs:ReceiveMessage"], "*")], False),
+        ([allowed(["sqs:SendMessage"], "arn:aws:sqs:others")], False),
+        ([allowed(["sqs:*"], "*"), {"Effect": "Deny", "Action": "sqs:*", "Resource": "*"}], False),
+        (
+            [
+                allowed(["sqs:*"], "*"),
+                {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": {"Bool": {}}},
+            ],
+            True,
+        ),
+        ([], False),
+    ],
+)
+def test_allows(statements: list[dict[str, Any]], outcome: bool) -> None:
+    """Policies are read as IAM reads them, as far as no condition matters."""
+    assert facts.allows(statements, "sqs:SendMessage", "arn:aws:sqs:orders") is outcome
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "skew"),
+    [
+        (1_000_000, 1_000_100, 0),
+        (999_000, 1_000_000, 0),
+        (1_000_999, 1_001_999, 0),
+        (1_006_000, 1_006_100, 5000),
+        (994_900, 995_000, -5000),
+    ],
+)
+def test_skew(before: int, after: int, skew: int) -> None:
+    """The skew is what one answer proves, whose Date has whole seconds and lies within the call."""
+    date = "Thu, 01 Jan 1970 00:16:40 GMT"
+    answer = {"ResponseMetadata": {"HTTPHeaders": {"date": date}}}
+    assert facts.skew_millis(answer, before, after) == skew
+    assert facts.skew_millis({}, before, after) is None
+
+
+def enable(consumer: Consumer) -> None:
+    """Have the mapping read the queue."""
+    lambda_ = consumer.client("lambda")
+    (mapping,) = lambda_.list_event_source_mappings()["EventSourceMappings"]
+    lambda_.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)

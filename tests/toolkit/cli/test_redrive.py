@@ -1,0 +1,208 @@
+"""``redrive`` in moto: what goes back, what stays, and that nothing is lost in between."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from idempotent_lambda_toolkit.cli import dead_letters
+from idempotent_lambda_toolkit.cli.exits import Exit
+
+from .conftest import OWNER, Consumer, Run
+
+BINARY = {"DataType": "Binary", "BinaryValue": b"\x00\xff"}
+TEXT = {"DataType": "String.custom", "StringValue": "acme"}
+
+
+def bodies(messages: list[dict[str, Any]]) -> list[str]:
+    """Their bodies, in order."""
+    return sorted(each["Body"] for each in messages)
+
+
+def test_everything_goes_back_as_it_is(consumer: Consumer, run: Run) -> None:
+    """Body and attributes of every kind survive, and the dead-letter queue is empty."""
+    attributes = {"Tenant": TEXT, "Digest": BINARY}
+    first = consumer.dead_letter("no JSON é", attributes=attributes)
+    for number in range(11):
+        consumer.dead_letter({"order_id": str(number)})
+    ended = run("redrive", "--yes", "--json")
+    assert ended.code == Exit.OK
+    assert len(ended.answer["moved"]) == 12
+    assert first in {each["message_id"] for each in ended.answer["moved"]}
+    sent = consumer.messages(consumer.queue_url)
+    assert len(sent) == 12
+    (whole,) = [each for each in sent if each["Body"] == "no JSON é"]
+    assert whole["MessageAttributes"] == attributes
+    assert consumer.messages(consumer.dead_letter_queue_url) == []
+
+
+def test_copies_of_parked_messages_stay_unless_asked_for(consumer: Consumer, run: Run) -> None:
+    """What waits for a decision is not run by a redrive of all, but with --parked or by its key."""
+    consumer.dead_letter({"order_id": "ORDER-1"}, token=OWNER)
+    consumer.dead_letter({"order_id": "ORDER-2"}, token=f"{OWNER} 4f5b")
+    consumer.dead_letter({"order_id": "ORDER-3"})
+    ended = run("redrive", "--yes", "--json")
+    assert [each["parked_copy"] for each in ended.answer["moved"]] == [False]
+    assert ended.answer["left"]["parked_copies"] == 2
+    (asked,) = run("redrive", "--key", "ORDER-1", "--yes", "--json").answer["moved"]
+    assert asked["record_ids"] == ["orders#ORDER-1"]
+    (other,) = run("redrive", "--parked", "--yes", "--json").answer["moved"]
+    assert other["record_ids"] == ["orders#ORDER-2"]
+    tokens = [
+        each["MessageAttributes"]["IdempotencyOwner"]["StringValue"]
+        for each in consumer.messages(consumer.queue_url)
+        if "MessageAttributes" in each
+    ]
+    assert sorted(tokens) == [OWNER, f"{OWNER} 4f5b"]
+
+
+@pytest.mark.parametrize("by", ["message", "its first message id", "key"])
+def test_filters(consumer: Consumer, run: Run, by: str) -> None:
+    """Only the message that is named goes back, and all others can be received again at once."""
+    named = consumer.dead_letter({"order_id": "ORDER-1"}, token=f"{OWNER} 4f5b")
+    for number in range(12):
+        consumer.dead_letter({"order_id": f"other-{number}"})
+    filters = {
+        "message": ["--message-id", named],
+        "its first message id": ["--message-id", "4f5b"],
+        "key": ["--key", "ORDER-1"],
+    }
+    ended = run("redrive", *filters[by], "--yes", "--json")
+    assert [each["message_id"] for each in ended.answer["moved"]] == [named]
+    assert ended.answer["left"]["not_matching"] == 12
+    assert len(consumer.messages(consumer.dead_letter_queue_url)) == 12
+
+
+def test_nothing_matches(consumer: Consumer, run: Run) -> None:
+    """A filter that fits nothing is not found; an empty queue without a filter is fine."""
+    assert run("redrive", "--yes").code == Exit.OK
+    consumer.dead_letter({"order_id": "ORDER-1"})
+    ended = run("redrive", "--key", "ORDER-2", "--yes", "--json")
+    assert ended.code == Exit.NOT_FOUND
+    assert ended.answer["left"]["not_matching"] == 1
+
+
+def test_limit(consumer: Consumer, run: Run) -> None:
+    """No more than the limit goes back, and the rest can be received at once."""
+    for number in range(5):
+        consumer.dead_letter({"order_id": str(number)})
+    assert len(run("redrive", "--limit", "2", "--yes", "--json").answer["moved"]) == 2
+    assert len(consumer.messages(consumer.queue_url)) == 2
+    assert len(consumer.messages(consumer.dead_letter_queue_url)) == 3
+
+
+def test_dry_run(consumer: Consumer, run: Run) -> None:
+    """A dry run names what would go back, and moves nothing."""
+    there = consumer.dead_letter({"order_id": "ORDER-1"})
+    ended = run("redrive", "--dry-run")
+    assert ended.code == Exit.OK
+    assert there in ended.out
+    assert consumer.messages(consumer.queue_url) == []
+    assert len(consumer.messages(consumer.dead_letter_queue_url)) == 1
+
+
+def test_it_is_sent_before_it_is_deleted(
+    consumer: Consumer, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message whose deletion fails is in both queues, and the operator is told what to do."""
+    consumer.dead_letter({"order_id": "ORDER-1"})
+    delete = dead_letters.Held.delete
+
+    def fails(_self: Any, _message: Any) -> None:
+        answer: Any = {"Error": {"Code": "AccessDenied", "Message": "no"}}
+        raise ClientError(answer, "DeleteMessage")
+
+    monkeypatch.setattr(dead_letters.Held, "delete", fails)
+    ended = run("redrive", "--yes", "--json")
+    assert ended.code == Exit.PARTLY
+    assert ended.answer["exit"] == "partly"
+    monkeypatch.setattr(dead_letters.Held, "delete", delete)
+    assert len(consumer.messages(consumer.queue_url)) == 1
+    assert len(run("redrive", "--yes", "--json").answer["moved"]) == 1
+    assert len(consumer.messages(consumer.queue_url)) == 1
+
+
+def test_what_cannot_be_sent_stays(consumer: Consumer, run: Run) -> None:
+    """A message that the queue refuses is not deleted, and the refusal is told."""
+    consumer.dead_letter({"order_id": "ORDER-1"})
+    gone = consumer.queue_url + "-gone"
+    ended = run("redrive", "--yes", "--queue-url", gone)
+    assert ended.code == Exit.NOT_FOUND
+    assert len(consumer.messages(consumer.dead_letter_queue_url)) == 1
+
+
+def test_what_comes_back_is_not_moved_twice(
+    consumer: Consumer, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was sent after the redrive began stays, or a failing message would go in circles."""
+    consumer.dead_letter({"order_id": "ORDER-1"})
+    monkeypatch.setattr(dead_letters.Held, "came_later", lambda *_: True)
+    ended = run("redrive", "--yes", "--json")
+    assert (ended.answer["moved"], ended.answer["left"]["not_matching"]) == ([], 1)
+
+
+@pytest.mark.parametrize(("after", "later"), [(-1, False), (999, False), (1000, True)])
+def test_came_later(consumer: Consumer, after: int, later: bool) -> None:
+    """AWS tells its time in whole seconds, so the second of the beginning is not later."""
+    place = dead_letters.Place(
+        dead_letters_options(dead_letter_queue_url=consumer.dead_letter_queue_url)
+    )
+    queue = dead_letters.Held(place)
+    raw = {"Attributes": {"SentTimestamp": str(queue.started + after)}}
+    message = dead_letters.DeadLetter(raw, frozenset(), None, None)
+    assert queue.came_later(message) is later
+
+
+def dead_letters_options(**given: Any) -> Any:
+    """The options that are given."""
+    from idempotent_lambda_toolkit.cli.place import Options  # noqa: PLC0415  # used once
+
+    return Options(**given)
+
+
+class TestFifo:
+    """A FIFO queue drops what it thinks it has seen."""
+
+    @pytest.fixture
+    def later(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Five minutes have passed."""
+        monkeypatch.setattr(dead_letters, "DEDUPLICATION_MILLIS", -60_000)
+
+    @pytest.mark.usefixtures("later")
+    def test_group_and_deduplication_id_are_kept(self, fifo_consumer: Consumer, run: Run) -> None:
+        """Messages go back in their order, with the ids that they had."""
+        for number in range(9):
+            fifo_consumer.dead_letter({"order_id": str(number)})
+        assert len(run("redrive", "--yes", "--json").answer["moved"]) == 9
+        sent = fifo_consumer.messages(fifo_consumer.queue_url)
+        assert [each["Body"] for each in sent] == [
+            f'{{"order_id": "{number}"}}' for number in range(9)
+        ]
+        assert {each["Attributes"]["MessageGroupId"] for each in sent} == {"group"}
+        assert all(each["Attributes"]["MessageDeduplicationId"].isdecimal() for each in sent)
+
+    def test_what_would_be_dropped_waits(self, fifo_consumer: Consumer, run: Run) -> None:
+        """For five minutes a message stays, and no copy behind it in its group overtakes it."""
+        first = fifo_consumer.dead_letter({"order_id": "ORDER-1"})
+        second = fifo_consumer.dead_letter({"order_id": "ORDER-2"}, token=OWNER)
+        ended = run("redrive", "--parked", "--yes", "--json")
+        assert ended.answer["moved"] == []
+        assert [each["message_id"] for each in ended.answer["left"]["waiting"]] == [first, second]
+        assert "five minutes" in ended.err
+        assert fifo_consumer.messages(fifo_consumer.queue_url) == []
+
+    def test_a_copy_need_not_wait(self, fifo_consumer: Consumer, run: Run) -> None:
+        """A copy has a deduplication id of its own, which the queue has never seen."""
+        fifo_consumer.dead_letter({"order_id": "ORDER-1"}, token=OWNER)
+        assert len(run("redrive", "--parked", "--yes", "--json").answer["moved"]) == 1
+        (sent,) = fifo_consumer.messages(fifo_consumer.queue_url)
+        assert sent["Attributes"]["MessageGroupId"] == "group"
+
+    def test_resolve_waits_too(self, fifo_consumer: Consumer, run: Run) -> None:
+        """A parked record is not deleted for a message that the queue would drop."""
+        fifo_consumer.put("orders#ORDER-1", "PARKED")
+        fifo_consumer.dead_letter({"order_id": "ORDER-1"})
+        ended = run("resolve", "ORDER-1", "--retry", "--yes")
+        assert ended.code == Exit.REFUSED
+        assert fifo_consumer.record("orders#ORDER-1") is not None
+        assert fifo_consumer.messages(fifo_consumer.queue_url) == []

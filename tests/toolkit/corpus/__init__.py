@@ -1,0 +1,36 @@
+"""Bad handlers, each with a twin that differs by the least that mends it.
+
+A module holds the effects as functions, ``bad``, ``fixed``, and as `CASE` how they are hammered.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from idempotent_lambda_toolkit.testing import Reason, events
+
+BODY = {"order_id": "ORDER-1", "customer_id": "C-1", "amount_cents": 1999}
+OTHER = {"order_id": "ORDER-2", "customer_id": "C-1", "amount_cents": 50}
+ORDER = events.sqs(BODY)
+PLACED = events.eventbridge(BODY)
+KEY = {"key": "body.order_id"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A bad handler and its twin.
+
+    Attributes:
+        effects: names of functions of the module, each with the parameter that is its token.
+        options: of `hammer`, for both.
+        bad_options, fixed_options: for one of them.
+    """
+
+    reason: Reason
+    bad: Callable[..., Any]
+    fixed: Callable[..., Any]
+    event: dict[str, Any] = field(default_factory=lambda: ORDER)
+    effects: Mapping[str, str | None] = field(default_factory=lambda: {"charge": None})
+    options: Mapping[str, Any] = field(default_factory=dict)
+    bad_options: Mapping[str, Any] = field(default_factory=dict)
+    fixed_options: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,38 @@
+"""After a slow first half it returns without the second."""
+
+from typing import Any
+
+from idempotent_lambda_toolkit.testing import Reason
+
+from . import KEY, Case
+
+
+def charge(order: Any) -> None:
+    """Stands for a call to the payment provider."""
+
+
+def ship(order: Any, token: str) -> None:
+    """Stands for a call to the warehouse."""
+
+
+def bad(message: Any) -> None:
+    ship(message.body, token=message.key)
+    if message.remaining_millis() < 1000:
+        return
+    charge(message.body)
+
+
+def fixed(message: Any) -> None:
+    ship(message.body, token=message.key)
+    if message.remaining_millis() < 1000:
+        raise TimeoutError
+    charge(message.body)
+
+
+CASE = Case(
+    reason=Reason.GIVES_UP,
+    bad=bad,
+    fixed=fixed,
+    options=KEY,
+    effects={"ship": "token", "charge": None},
+)

@@ -1,0 +1,24 @@
+"""The token is new with every run."""
+
+from typing import Any
+
+from idempotent_lambda_toolkit.testing import Reason
+
+from . import KEY, Case
+
+
+def charge(order: Any, token: str) -> None:
+    """Stands for a call to the payment provider."""
+
+
+def bad(message: Any) -> None:
+    charge(message.body, token=message.owner)
+
+
+def fixed(message: Any) -> None:
+    charge(message.body, token=message.key)
+
+
+CASE = Case(
+    reason=Reason.TOKEN_CHANGES, bad=bad, fixed=fixed, options=KEY, effects={"charge": "token"}
+)

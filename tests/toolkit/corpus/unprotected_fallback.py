@@ -1,0 +1,31 @@
+"""Without the table it charges all the same."""
+
+from typing import Any
+
+from idempotent_lambda import IdempotencyError, idempotent
+from idempotent_lambda_toolkit.testing import Reason
+
+from . import PLACED, Case
+
+
+def charge(order: Any) -> None:
+    """Stands for a call to the payment provider."""
+
+
+@idempotent(name="charge", key="order.order_id", lease_seconds=30)
+def charged(order: Any) -> None:
+    charge(order)
+
+
+def bad(event: Any, context: Any) -> None:
+    try:
+        charged(event["detail"])
+    except IdempotencyError:
+        charge(event["detail"])
+
+
+def fixed(event: Any, context: Any) -> None:
+    charged(event["detail"])
+
+
+CASE = Case(reason=Reason.OUTSIDE, bad=bad, fixed=fixed, event=PLACED)

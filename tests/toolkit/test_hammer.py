@@ -1,0 +1,524 @@
+"""What `hammer` says, and of whom it says nothing."""
+
+import asyncio
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from idempotent_lambda import PermanentFailure, idempotent
+from idempotent_lambda.clock import Millis
+from idempotent_lambda.errors import InvalidSettingsError
+from idempotent_lambda_toolkit.testing import (
+    EffectFailed,
+    Effects,
+    HammerError,
+    Reason,
+    Report,
+    events,
+    hammer,
+)
+from idempotent_lambda_toolkit.testing.rehearsal import NAMESPACE, Fault, Rehearsal, Step, Subject
+from tests.handler.events import key_rule
+from tests.requests import settings_of
+
+BODY = {"order_id": "ORDER-1"}
+ORDER = events.sqs(BODY)
+KEY = "body.order_id"
+
+
+class Shop:
+    """Effects, and handlers that have them."""
+
+    def __init__(self) -> None:
+        self.effects = Effects()
+        self.charge = self.effects.of("charge")
+        self.mail = self.effects.of("mail", token="token")
+        self.lookups: dict[str, str] = {}
+
+    def hammer(
+        self, function: Callable[..., Any], event: Any = ORDER, key: str | None = KEY, **more: Any
+    ) -> Report:
+        return hammer(function, event, effects=self.effects, key=key, **more)
+
+
+@pytest.fixture
+def shop() -> Shop:
+    """Effects of one test."""
+    return Shop()
+
+
+class Good:
+    """Processors with which nothing is wrong, though it looks as if."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.shop = shop
+
+    def plain(self, message: Any) -> None:
+        self.shop.charge(message.body)
+
+    def twice(self, message: Any) -> None:
+        for _ in range(2):
+            self.shop.mail(token=f"{message.key}-{_}")
+
+    def tries_again(self, message: Any) -> None:
+        for attempt in range(3):
+            try:
+                return self.shop.charge(message.body)
+            except EffectFailed:
+                time.sleep(2**attempt)
+        raise RuntimeError("three times in vain")
+
+    def falls_back(self, message: Any) -> None:
+        try:
+            self.shop.charge(message.body)
+        except EffectFailed:
+            self.shop.charge(message.body)
+
+    def alerts(self, message: Any) -> None:
+        try:
+            self.shop.charge(message.body)
+        except Exception:
+            self.shop.effects.of("alert")()
+            raise
+
+    def gives_up_for_good(self, message: Any) -> None:
+        try:
+            self.shop.charge(message.body)
+        except EffectFailed as error:
+            raise PermanentFailure("no such card") from error
+
+    def cleans_up(self, message: Any) -> None:
+        try:
+            self.shop.charge(message.body)
+        finally:
+            self.shop.lookups.clear()
+
+    def remembers_what_it_read(self, message: Any) -> None:
+        self.shop.lookups.setdefault(message.key, "cached")
+        self.shop.charge(message.body)
+
+    def waits_for_its_thread(self, message: Any) -> None:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(self.shop.charge, message.body).result()
+
+    def runs_a_coroutine(self, message: Any) -> None:
+        async def work() -> None:
+            await asyncio.to_thread(self.shop.charge, message.body)
+
+        asyncio.run(work())
+
+    def raises_when_late(self, message: Any) -> None:
+        if message.remaining_millis() < 10_000:
+            raise TimeoutError
+        self.shop.charge(message.body)
+
+    def looks_when_it_comes_again(self, message: Any) -> None:
+        if message.receive_count > 1:
+            self.shop.effects.of("void")(message.key)
+        self.shop.charge(message.body)
+
+    def sleeps(self, message: Any) -> None:
+        self.shop.charge(message.body)
+        time.sleep(20)
+
+    def changes_its_message(self, message: Any) -> None:
+        self.shop.charge(message.body.pop("order_id"))
+
+    def has_many_parameters(self, message: Any, *, limit: int = 3) -> None:
+        self.shop.charge(message.body, limit)
+
+
+GOOD = [name for name in vars(Good) if not name.startswith("_")]
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_good(shop: Shop, name: str) -> None:
+    """A processor that keeps its side passes."""
+    report = shop.hammer(getattr(Good(shop), name))
+    assert report.passed, report
+    assert report.rehearsals > 10
+
+
+SOURCES = {
+    "sqs": events.sqs(BODY, {"order_id": "ORDER-2"}),
+    "fifo": events.fifo(BODY, {"order_id": "ORDER-2"}),
+    "sns in sqs": events.sns_in_sqs(BODY),
+    "raw": events.sns_in_sqs(BODY, raw=True),
+    "eventbridge in sqs": events.eventbridge_in_sqs(BODY),
+    "s3 in sqs": events.s3_in_sqs("a.json"),
+    "kinesis": events.kinesis(BODY, {"order_id": "ORDER-2"}),
+    "dynamodb": events.dynamodb({"id": "a"}, {"id": "b"}),
+    "sns": events.sns(BODY),
+    "s3": events.s3("a.json"),
+    "eventbridge": events.eventbridge(BODY),
+    "direct": events.direct(BODY),
+}
+KEYS = {"eventbridge in sqs": "body.detail.order_id", "eventbridge": "body.detail.order_id"}
+WRITTEN = {"s3", "s3 in sqs", "dynamodb"}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_sources(shop: Shop, source: str) -> None:
+    """A good processor passes with every source, and one that swallows with none."""
+    key = None if source in WRITTEN else KEYS.get(source, KEY)
+    report = shop.hammer(lambda message: shop.charge(message.id), SOURCES[source], key)
+    assert report.passed, report
+
+    def swallows(message: Any) -> None:
+        with contextlib.suppress(Exception):
+            shop.charge(message.id)
+
+    report = shop.hammer(swallows, SOURCES[source], key)
+    assert [each.reason for each in report.findings] == [Reason.SWALLOWED]
+
+
+@pytest.mark.parametrize("source", ["sqs", "fifo", "sns in sqs", "kinesis", "sns", "eventbridge"])
+def test_the_envelopes_key(shop: Shop, source: str) -> None:
+    """Without a key a producer's retry is noticed, unless there are no retries."""
+    report = shop.hammer(lambda message: shop.charge(message.id), SOURCES[source], None)
+    assert {each.reason for each in report.findings} == {Reason.KEY_TOO_NARROW}
+    report = shop.hammer(lambda _: shop.charge(), SOURCES[source], None, retries=False)
+    assert report.passed, report
+
+
+class Handlers:
+    """Handlers of one's own, good ones."""
+
+    def __init__(self, shop: Shop) -> None:
+        @idempotent(name="charge", key="order.order_id", lease_seconds=20)
+        def charge(order: Any) -> str:
+            return str(shop.charge(order))
+
+        @idempotent(name="charge_async", key="order.order_id", lease_seconds=20)
+        async def charge_async(order: Any) -> str:
+            return str(shop.charge(order))
+
+        @idempotent(name="whole", key="event.order_id")
+        def whole(event: Any, context: Any) -> str:
+            assert context.get_remaining_time_in_millis() <= 30_000
+            return str(shop.charge(event))
+
+        def loop(event: Any, _: Any) -> Any:
+            failed = []
+            for record in event["Records"]:
+                try:
+                    charge(json.loads(record["body"]))
+                except Exception:  # noqa: BLE001  # whatever it is, it is told
+                    failed.append({"itemIdentifier": record["messageId"]})
+            return {"batchItemFailures": failed}
+
+        def spoils(event: Any, context: Any) -> None:
+            whole(dict(event), context)
+            event.clear()
+
+        def fails_altogether(event: Any, context: Any) -> Any:
+            failed = loop(event, context)["batchItemFailures"]
+            return {"batchItemFailures": [{"itemIdentifier": "unknown"} for _ in failed]}
+
+        self.spoils, self.fails_altogether = spoils, fails_altogether
+        self.whole = whole
+        self.inner = lambda event, context: charge(event)  # noqa: ARG005  # Lambda gives it
+        self.asynchronous = lambda event, _: asyncio.run(charge_async(event))
+        self.loop = loop
+
+    def of(self, name: str) -> Any:
+        return getattr(self, name)
+
+
+@pytest.mark.parametrize(
+    "name", ["whole", "inner", "asynchronous", "loop", "spoils", "fails_altogether"]
+)
+def test_handlers(shop: Shop, name: str) -> None:
+    """Decorated handlers pass, whatever they decorate."""
+    queued = name in ("loop", "fails_altogether")
+    event = events.sqs(BODY, {"order_id": "ORDER-2"}) if queued else events.direct(BODY)
+    report = shop.hammer(Handlers(shop).of(name), event, None)
+    assert report.passed, report
+
+
+def test_transaction(shop: Shop) -> None:
+    """What goes through the transaction is an effect, and happens exactly once."""
+
+    def deposit(message: Any, transaction: Any) -> None:
+        transaction.put("orders", message.body)
+
+    report = shop.hammer(deposit, exactly_once=True)
+    assert (report.passed, report.effects) == (True, ("transaction",)), report
+
+
+def test_report(shop: Shop) -> None:
+    """A report says what ran how often when, for which key, and how to see it and mend it."""
+
+    def process(message: Any) -> None:
+        shop.charge(message.body)
+        shop.mail()
+
+    report = shop.hammer(process)
+    assert str(report) == (
+        "hammer: 1 finding in 28 rehearsals of "
+        f"{__name__}.test_report.<locals>.process (effects: charge, mail)\n\n"
+        "repeats on retry: effect 'charge' for key 'ORDER-1' ran 2 times when this happened: "
+        "'mail' fails\n"
+        "  shortest reproduction: deliver ('mail' fails); deliver\n"
+        f"  fix: {Reason.REPEATS_ON_RETRY.fix}"
+    )
+    assert not report.passed
+    with pytest.raises(AssertionError, match="repeats on retry: effect 'charge'"):
+        report.check()
+
+
+def test_the_shortest_reproduction(shop: Shop) -> None:
+    """Of all ways to see something the one with the fewest deliveries and faults is shown."""
+    report = shop.hammer(lambda event, _: shop.charge(event), events.direct(BODY), None)
+    (finding,) = report.findings
+    assert (finding.reason, finding.steps) == (Reason.OUTSIDE, ("deliver", "deliver"))
+    assert "when the same event was delivered twice" in finding.text
+
+
+def test_several_findings(shop: Shop) -> None:
+    """What is wrong for several reasons is told for each."""
+
+    def process(message: Any) -> None:
+        if message.remaining_millis() > 5000:
+            shop.charge(message.body)
+        shop.mail(token=message.owner)
+
+    report = shop.hammer(process, key=None)
+    assert {(each.reason, each.effect) for each in report.findings} == {
+        (Reason.KEY_TOO_NARROW, "charge"),
+        (Reason.KEY_TOO_NARROW, "mail"),
+        (Reason.GIVES_UP, "charge"),
+        (Reason.REPEATS_ON_RETRY, "charge"),
+        (Reason.TOKEN_CHANGES, "mail"),
+    }
+
+
+def test_a_memory_of_one_effect(shop: Shop) -> None:
+    """Where only one of several effects is remembered, that one is named."""
+
+    def process(message: Any) -> None:
+        shop.mail(token=message.key)
+        if message.key not in shop.lookups:
+            shop.charge(message.body)
+            shop.lookups[message.key] = "charged"
+
+    (finding,) = shop.hammer(process).findings
+    assert (finding.reason, finding.effect) == (Reason.REMEMBERS, "charge")
+    assert finding.steps[-1] == "deliver with another table"
+    report = shop.hammer(process, fresh=shop.lookups.clear)
+    assert (report.passed, report.effects) == (True, ("mail", "charge"))
+
+
+def test_exactly_once(shop: Shop) -> None:
+    """Only if it is asked for, a repetition after a crash is a finding."""
+    assert shop.hammer(Good(shop).plain).passed
+    (finding,) = shop.hammer(Good(shop).plain, exactly_once=True).findings
+    assert finding.reason is Reason.REPEATS_AFTER_CRASH
+    assert finding.steps == ("deliver (the table does not answer the completion)", "deliver")
+
+
+def test_what_only_two_at_once_show(shop: Shop) -> None:
+    """A check of one's own that stands up to duplicates in a row is found not to be enough."""
+
+    def handler(event: Any, _: Any) -> None:
+        if event["order_id"] not in shop.lookups:
+            shop.charge(event)
+            shop.lookups[event["order_id"]] = "charged"
+
+    report = shop.hammer(handler, events.direct(BODY), None, fresh=shop.lookups.clear)
+    (finding,) = report.findings
+    assert finding.reason is Reason.OUTSIDE
+    assert finding.steps == ("deliver (and again while it is in 'charge')",)
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcomes", "times"),
+    [
+        (Fault.CLAIM_LOST, ["unavailable", "completed"], 1),
+        (Fault.CLAIM_UNANSWERED, ["unavailable", "completed"], 1),
+        (Fault.COMPLETION_LOST, ["unconfirmed", "duplicate"], 1),
+        (Fault.COMPLETION_UNANSWERED, ["unconfirmed", "completed"], 2),
+    ],
+)
+def test_faults_of_the_table(shop: Shop, fault: Fault, outcomes: list[str], times: int) -> None:
+    """What is lost on the way to and from the table is what its name says."""
+    subject = Subject(
+        function=Good(shop).plain,
+        handler=False,
+        transactional=False,
+        settings=settings_of(key_rule(NAMESPACE, KEY)),
+        timeout=Millis(30_000),
+    )
+    shop.effects.stage = rehearsal = Rehearsal(subject, [ORDER])
+    rehearsal.run([Step(fault=fault)])
+    assert [each.outcomes for each in rehearsal.invocations] == [[each] for each in outcomes]
+    assert len(rehearsal.done) == times
+
+
+def test_failure(shop: Shop) -> None:
+    """An effect fails as it was declared to, and so meets what catches just that."""
+    charge = shop.effects.of("charge", failure=ConnectionError("away"))
+
+    def process(message: Any) -> None:
+        with contextlib.suppress(ConnectionError):
+            charge(message.body)
+
+    assert [each.reason for each in shop.hammer(process).findings] == [Reason.SWALLOWED]
+
+
+def test_effects_do_what_they_stand_for(shop: Shop) -> None:
+    """An effect returns what its double returns, sync or async, and is written down."""
+
+    async def reply(order: str, token: str) -> str:
+        return f"{order} {token}"
+
+    ask = shop.effects.of("ask", reply, token="token")
+    assert asyncio.run(ask("a", "b")) == "a b"
+    assert (
+        shop.effects.of("add", lambda one, two: one + two, token=lambda *_, **__: 7)(1, two=2) == 3
+    )
+    shop.mail(token=None)
+
+    async def fails() -> None:
+        raise KeyError
+
+    for double in (fails, lambda: {}["lost"]):
+        with contextlib.suppress(KeyError):
+            answer = shop.effects.of("never", double)()
+            asyncio.run(answer)
+    assert [(each.name, each.args, each.kwargs, each.token) for each in shop.effects.calls] == [
+        ("ask", ("a", "b"), {}, "'b'"),
+        ("add", (1,), {"two": 2}, "7"),
+        ("mail", (), {"token": None}, None),
+    ]
+
+
+def test_an_effect_of_the_test_itself(shop: Shop) -> None:
+    """What a test does between deliveries is none of the code's effects."""
+    report = shop.hammer(Good(shop).plain, fresh=lambda: shop.charge("not theirs"))
+    assert report.passed, report
+
+
+def test_nothing_is_left_behind(shop: Shop) -> None:
+    """Afterwards time, threads' errors and effects are what they were before."""
+    shop.charge("before")
+    before = (time.sleep, threading.excepthook, [*shop.effects.calls])
+    shop.hammer(Good(shop).sleeps)
+    assert (time.sleep, threading.excepthook, shop.effects.calls) == before
+    assert shop.effects.stage is None
+    assert ORDER["Records"][0]["attributes"]["ApproximateReceiveCount"] == "1"
+
+
+def test_errors_of_other_threads_are_shown(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ends a thread is reported as ever, unless hammer made it."""
+    shown: list[Any] = []
+    monkeypatch.setattr("threading.excepthook", lambda args: shown.append(args.exc_type))
+
+    def process(message: Any) -> None:
+        for work in (lambda: {}["lost"], lambda: shop.charge(message.body)):
+            thread = threading.Thread(target=work)
+            thread.start()
+            thread.join()
+
+    shop.hammer(process)
+    assert {*shown} == {KeyError}
+
+
+def test_no_effects(shop: Shop) -> None:
+    """Where nothing is declared there is nothing to judge, which is no success."""
+    with pytest.raises(HammerError, match="no effect was seen"):
+        shop.hammer(lambda _: None)
+
+
+def test_an_event_that_fails(shop: Shop) -> None:
+    """Nor is there with an event that is never done; the error says why."""
+    with pytest.raises(HammerError, match="KeyError: 'amount'") as raised:
+        shop.hammer(lambda message: shop.charge(message.body["amount"]))
+    assert isinstance(raised.value.__cause__, KeyError)
+    with pytest.raises(HammerError, match="UnsupportedEventError"):
+        shop.hammer(Good(shop).plain, {"Records": [{"eventSource": "aws:kafka"}]})
+    with pytest.raises(HammerError, match="PermanentFailure: no such card"):
+        shop.hammer(_refuses)
+
+
+def _refuses(_: Any) -> None:
+    raise PermanentFailure("no such card")
+
+
+def test_another_event_that_fails(shop: Shop) -> None:
+    """The same holds of the events that are to be told apart."""
+    with pytest.raises(HammerError, match="KeyError: 'order_id'"):
+        shop.hammer(
+            lambda message: shop.charge(message.body["order_id"]),
+            key="body.order_id || body.id",
+            different=[events.sqs({"id": "ORDER-2"})],
+        )
+
+
+def test_wrong_keys(shop: Shop) -> None:
+    """A key that is no JMESPath is told as at a cold start, and a handler takes none."""
+    with pytest.raises(InvalidSettingsError, match="no JMESPath expression"):
+        shop.hammer(Good(shop).plain, key="body.")
+    with pytest.raises(HammerError, match="leave out key"):
+        shop.hammer(lambda event, _: shop.charge(event))
+
+
+def test_a_handler_that_waits_for_itself(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock that two processes would not share holds nothing up for ever."""
+    monkeypatch.setattr("idempotent_lambda_toolkit.testing.rehearsal.DEADLOCK_SECONDS", 0.05)
+    lock = threading.Lock()
+
+    @idempotent(name="locked", key="event.order_id")
+    def work(event: Any, context: Any) -> None:
+        del context
+        shop.charge(event)
+
+    def handler(event: Any, context: Any) -> None:
+        with lock:
+            work(event, context)
+
+    report = shop.hammer(handler, events.direct(BODY), None)
+    assert report.passed, report
+
+
+def test_many_effects(shop: Shop) -> None:
+    """Of a long row of effects faults are tried at the first twenty."""
+
+    def process(message: Any, effects: int) -> None:
+        for number in range(effects):
+            shop.mail(token=f"{message.key}-{number}")
+
+    reports = [
+        shop.hammer(lambda message, effects=effects: process(message, effects))
+        for effects in (19, 20, 40)
+    ]
+    assert all(each.passed for each in reports)
+    few, twenty, many = (each.rehearsals for each in reports)
+    assert few < twenty == many
+
+
+def test_one_thread(shop: Shop) -> None:
+    """However long a processor takes, no other thread confirms what it has returned."""
+    names: set[str] = set()
+
+    def process(message: Any) -> None:
+        time.sleep(2)
+        shop.charge(message.body)
+        names.update(each.name for each in threading.enumerate())
+
+    assert shop.hammer(process, events.sqs(BODY, {"order_id": "ORDER-2"})).passed
+    assert not [name for name in names if name.startswith("ThreadPoolExecutor")]
+
+
+def test_it_is_fast(shop: Shop) -> None:
+    """A simple processor takes far less than a second."""
+    shop.hammer(Good(shop).plain)
+    began = time.process_time()
+    shop.hammer(Good(shop).plain)
+    assert time.process_time() - began < 0.3

@@ -1,0 +1,553 @@
+"""The command line: what each command takes, asks and shows; the other modules do it."""
+
+import json
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from idempotent_lambda.claims import Record, Status
+from idempotent_lambda.clock import EpochMillis, Seconds
+from idempotent_lambda_toolkit.cli import (
+    dead_letters,
+    decisions,
+    doctor,
+    facts,
+    records,
+    times,
+)
+from idempotent_lambda_toolkit.cli.decisions import Copies
+from idempotent_lambda_toolkit.cli.exits import (
+    MEANING,
+    CommandError,
+    Exit,
+    NotFoundError,
+    RefusedError,
+    UsageProblemError,
+)
+from idempotent_lambda_toolkit.cli.place import Options, Place, understood
+from idempotent_lambda_toolkit.cli.records import Wanted
+from idempotent_lambda_toolkit.cli.screen import Screen
+
+WITH_VALUE = (
+    "--function", "--table", "--namespace", "--queue-url", "--dead-letter-queue-url",
+    "--profile", "--region", "--endpoint-url",
+)  # fmt: skip
+FLAGS = ("--json",)
+"""The options of every command: like the AWS CLI's they may stand before or behind its name."""
+
+_CODES = "  ".join(f"{code.value}: {MEANING[code]}." for code in Exit)
+LINES_OF_LOG = 1000
+
+app = typer.Typer(
+    name="idempotent-lambda",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Chosen(StrEnum):
+    """The values of ``list --status``."""
+
+    PARKED = "parked"
+    IN_PROGRESS = "in-progress"
+    COMPLETED = "completed"
+
+    @property
+    def status(self) -> Status:
+        """The record's."""
+        return Status[self.name]
+
+
+Key = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="KEY", help="As the log shows it: text, JSON of any other key, or sha256:…"
+    ),
+]
+Decorated = Annotated[
+    str | None, typer.Option(metavar="NAME", help="The key is of this decorated function.")
+]
+RecordId = Annotated[
+    str | None, typer.Option(metavar="ID", help="The record's id itself, instead of KEY.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+class Command:
+    """What every command works with: where the consumer is, and where to say things."""
+
+    def __init__(self, options: Options, screen: Screen) -> None:
+        self.place, self.screen = Place(options), screen
+
+
+@app.callback(epilog=f"Exit codes: {_CODES}")
+def every_command(
+    context: typer.Context,
+    *,
+    function: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The Lambda function; it tells where all the rest is."),
+    ] = None,
+    table: Annotated[str | None, typer.Option(help="The table of records.")] = None,
+    namespace: Annotated[str | None, typer.Option(help="The namespace of the keys.")] = None,
+    queue_url: Annotated[str | None, typer.Option(help="The queue.")] = None,
+    dead_letter_queue_url: Annotated[
+        str | None, typer.Option(help="Its dead-letter queue.")
+    ] = None,
+    profile: Annotated[str | None, typer.Option(help="As of the AWS CLI.")] = None,
+    region: Annotated[str | None, typer.Option(help="As of the AWS CLI.")] = None,
+    endpoint_url: Annotated[str | None, typer.Option(help="As of the AWS CLI.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object on standard output.")
+    ] = False,
+) -> None:
+    """Look at the records of an idempotent consumer, settle what is parked, check its stack.
+
+    The options here may stand before or behind a command's name.
+    """
+    options = Options(
+        function=function,
+        table=table,
+        namespace=namespace,
+        queue_url=queue_url,
+        dead_letter_queue_url=dead_letter_queue_url,
+        profile=profile,
+        region=region,
+        endpoint_url=endpoint_url,
+    )
+    context.obj = Command(options, Screen(as_json=as_json))
+
+
+@app.command()
+def inspect(
+    context: typer.Context,
+    *,
+    key: Annotated[
+        str | None, typer.Argument(metavar="KEY|MESSAGE-ID", help="A key or a message's id.")
+    ] = None,
+    decorated: Decorated = None,
+    record_id: RecordId = None,
+) -> None:
+    """Say what the record of a key says, and what of it is in the dead-letter queue."""
+    place, screen = _parts(context)
+    wanted = Wanted(key, decorated, record_id)
+    record = records.find(place, wanted)
+    found = _looked(place, screen)
+    by_id = [each for each in found.found if key is not None and key in (each.id, each.original)]
+    if record is None:
+        record = _by_message(place, screen, key, by_id)
+    named = {record.id} if record else set(_ids(place, wanted))
+    messages = [
+        each
+        for each in found.found
+        if each in by_id
+        or named & each.record_ids
+        or (record is not None and each.is_copy_of(record))
+    ]
+    if record is None and not messages:
+        _missing(place, wanted)
+    now = times.now()
+    if record is None:
+        screen.tell(f"no record of {str(wanted)!r}: the next delivery runs")
+    else:
+        screen.tell(*records.described(record, now))
+    for message in messages:
+        screen.tell(f"in the dead-letter queue: {_said(message, record, now)}")
+    if not found.whole and place.dead_letter_queue_url is not None:
+        screen.tell("the dead-letter queue could not be seen as a whole")
+    screen.answer(
+        record=records.plain(record, now),
+        dead_letters=[each.plain() for each in messages],
+        dead_letters_whole=found.whole,
+    )
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    *,
+    status: Annotated[Chosen | None, typer.Option(help="Only records of this status.")] = None,
+    older_than: Annotated[
+        str | None,
+        typer.Option(metavar="15m", help="Only what has been so for longer; s, m, h or d."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 1000,
+) -> None:
+    """The records of the namespace; reads the whole table."""
+    place, screen = _parts(context)
+    least = _duration(older_than)
+    found: list[Record] = []
+    cut = False
+    with screen.progress("reading the table", records.size(place)) as seen:
+        for record in records.scan(place, status.status if status else None, seen):
+            if times.now() - records.since(record) < least:
+                continue
+            if len(found) == limit:
+                cut = True
+                break
+            found.append(record)
+    found.sort(key=records.since)
+    now = times.now()
+    screen.table(
+        ("state", "since", "record", "reason"),
+        [
+            (
+                records.state(each, now),
+                times.moment(records.since(each), now),
+                each.id,
+                each.reason or "",
+            )
+            for each in found
+        ],
+    )
+    screen.tell(f"{len(found)} records{', and more: raise --limit' if cut else ''}")
+    screen.answer(records=[records.plain(each, now) for each in found], more=cut)
+
+
+@app.command()
+def stats(context: typer.Context) -> None:
+    """Count the records by what they mean, and the messages in both queues; reads the table."""
+    place, screen = _parts(context)
+    now, counts = times.now(), dict[str, int]()
+    oldest: dict[str, Record] = {}
+    with screen.progress("reading the table", records.size(place)) as seen:
+        for record in records.scan(place, None, seen):
+            state = records.state(record, now)
+            counts[state] = counts.get(state, 0) + 1
+            if state in {"in progress", "lapsed", "parked"}:
+                first = oldest.setdefault(state, record)
+                if records.since(record) < records.since(first):
+                    oldest[state] = record
+    urls = {"queue": place.queue_url, "dead_letter_queue": place.dead_letter_queue_url}
+    depths = {name: dead_letters.depth(place, url) for name, url in urls.items() if url}
+    screen.table(
+        ("records", "count", "oldest"),
+        [
+            (state, str(count), _oldest(oldest.get(state), now))
+            for state, count in sorted(counts.items())
+        ],
+    )
+    for name, found in depths.items():
+        told = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in found.items())
+        screen.tell(f"{name.replace('_', ' ')}: about {told}")
+    screen.answer(
+        records=counts,
+        oldest={state: records.plain(each, now) for state, each in oldest.items()},
+        **depths,
+    )
+
+
+@app.command()
+def forget(
+    context: typer.Context,
+    *,
+    key: Key = None,
+    decorated: Decorated = None,
+    record_id: RecordId = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+) -> None:
+    """Delete the record of a key that is completed or parked: its next delivery runs."""
+    place, screen = _parts(context)
+    record = records.needed(place, Wanted(key, decorated, record_id))
+    if record.status not in (Status.COMPLETED, Status.PARKED):
+        records.forget(place, record)  # says why not
+    now = times.now()
+    screen.tell(*records.described(record, now))
+    if not dry_run:
+        screen.confirm(f"Delete it, so that {records.key_of(record.id)} runs again?", yes=yes)
+        records.forget(place, record)
+    _tell_change(screen, record, None, dry_run=dry_run)
+    screen.answer(before=records.plain(record, now), after=None, dry_run=dry_run)
+
+
+@app.command()
+def resolve(
+    context: typer.Context,
+    *,
+    key: Key = None,
+    completed: Annotated[
+        bool, typer.Option("--completed", help="It has happened, or never shall.")
+    ] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="It shall run.")] = False,
+    retention: Annotated[
+        str | None,
+        typer.Option(metavar="22d", help="How long duplicates are suppressed; the function knows."),
+    ] = None,
+    decorated: Decorated = None,
+    record_id: RecordId = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+) -> None:
+    """Decide on a parked key: --completed or --retry."""
+    place, screen = _parts(context)
+    if completed == retry:
+        raise UsageProblemError("choose one of --completed and --retry")
+    seconds = Seconds(_duration(retention) // 1000) or place.retention or Seconds(0)
+    if completed and not seconds:
+        raise UsageProblemError("the retention is not known: set --function, or --retention 22d")
+    record = records.needed(place, Wanted(key, decorated, record_id))
+    records.parked_only(record)
+    now = times.now()
+    screen.tell(*records.described(record, now))
+    copies = decisions.copies_of(place, record)
+    for message in (*copies.unlocking, *copies.others):
+        screen.tell(f"in the dead-letter queue: {_said(message, record, now)}")
+    if not copies.whole:
+        screen.tell("the dead-letter queue could not be seen as a whole")
+    screen.tell(f"to do: {_planned(copies, completed=completed)}")
+    if dry_run:
+        screen.answer(before=records.plain(record, now), dead_letters=copies.plain(), dry_run=True)
+        return
+    screen.confirm(f"Resolve {records.key_of(record.id)}?", yes=yes)
+    after: Record | None
+    if completed:
+        after, handled = decisions.complete(place, record, seconds)
+    else:
+        after, handled = decisions.retry(place, record)
+    _tell_change(screen, record, after)
+    what = "deleted from the dead-letter queue" if completed else "sent back to the queue"
+    screen.tell(*(f"message {each.id}: {what}" for each in handled))
+    if retry and not handled:
+        screen.tell("no message of it was found: send it, or call, again")
+    screen.answer(
+        before=records.plain(record, now),
+        after=records.plain(after, times.now()),
+        **{"deleted" if completed else "moved": [each.plain() for each in handled]},
+        dry_run=False,
+    )
+
+
+@app.command()
+def redrive(
+    context: typer.Context,
+    *,
+    key: Annotated[str | None, typer.Option(help="Only messages of this key.")] = None,
+    message_id: Annotated[str | None, typer.Option(help="Only this message.")] = None,
+    parked: Annotated[
+        bool, typer.Option("--parked", help="Copies of parked messages too: they run.")
+    ] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+) -> None:
+    """Send the messages of the dead-letter queue back to the queue.
+
+    Copies of parked messages stay, unless --parked, --key or --message-id asks for them.
+    """
+    place, screen = _parts(context)
+    source, target = place.needed_dead_letter_queue_url, place.needed_queue_url
+    fits = _filter(place, key, message_id)
+    waiting = dead_letters.depth(place, source)["waiting"]
+    if not dry_run:
+        screen.confirm(f"Send messages (about {waiting}) from {source} to {target}?", yes=yes)
+    with screen.progress("sending back", waiting) as seen:
+        done = decisions.redrive(
+            place,
+            fits,
+            parked=parked or key is not None or message_id is not None,
+            limit=limit,
+            dry_run=dry_run,
+            seen=seen,
+        )
+    now = times.now()
+    for message, new in done.moved:
+        screen.tell(f"{_said(message, None, now)} → {new or 'would be sent back'}")
+    screen.tell(f"{len(done.moved)} {'to send' if dry_run else 'sent'} back to {target}")
+    if done.parked:
+        text = "copies of parked messages are left: resolve them one by one, or add --parked"
+        screen.tell(f"{len(done.parked)} {text}")
+    if done.waiting:
+        text = "are left: for five minutes a FIFO queue takes them for repetitions and drops them"
+        screen.tell(f"{len(done.waiting)} {text}")
+    if (key or message_id) and not (done.moved or done.waiting):
+        raise NotFoundError(f"no message in {source} matches", **done.plain())
+    screen.answer(**done.plain(), dry_run=dry_run)
+
+
+@app.command(name="doctor")
+def doctor_(context: typer.Context) -> None:
+    """Check the deployed stack: settings, table, queues, mapping, permissions, clock."""
+    place, screen = _parts(context)
+    if place.options.function is None:
+        raise UsageProblemError("doctor checks a function: set --function NAME")
+    known = facts.gather(place)
+    findings = doctor.findings(known)
+    for finding in findings:
+        screen.tell(
+            f"{finding.severity}: {finding.name}: {finding.value}",
+            f"    rule: {finding.rule}",
+            f"    remedy: {finding.remedy}",
+        )
+    for what, why in known.unknown.items():
+        screen.tell(f"could not check: {what}: {why}")
+    healthy = all(each.severity is doctor.Severity.NOTE for each in findings)
+    if healthy:
+        screen.tell(f"{place.options.function}: healthy")
+    screen.answer(
+        healthy=healthy,
+        findings=[each.plain() for each in findings],
+        unknown=dict(known.unknown),
+    )
+    if not healthy:
+        raise typer.Exit(Exit.FOUND)
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Run the command line; see `idempotent_lambda_toolkit.cli.main`."""
+    given = hoisted(sys.argv[1:] if arguments is None else arguments)
+    try:
+        app(args=given, prog_name="idempotent-lambda")
+    except Exception as error:
+        failure = error if isinstance(error, CommandError) else understood(error)
+        if failure is None:
+            raise
+        Screen(as_json="--json" in given).failed(failure)
+        raise SystemExit(failure.exit) from None
+
+
+def hoisted(arguments: list[str]) -> list[str]:
+    """The arguments with the options of every command in front, wherever they stood."""
+    front: list[str] = []
+    rest: list[str] = []
+    left = iter(arguments)
+    for each in left:
+        if each == "--":
+            rest += [each, *left]
+        elif each in WITH_VALUE:
+            front += [each, *[value for value in (next(left, None),) if value is not None]]
+        elif each in FLAGS or each.split("=", 1)[0] in WITH_VALUE:
+            front.append(each)
+        else:
+            rest.append(each)
+    return front + rest
+
+
+def _parts(context: typer.Context) -> tuple[Place, Screen]:
+    command: Command = context.obj
+    return command.place, command.screen
+
+
+def _duration(text: str | None) -> int:
+    try:
+        return times.duration(text) if text else 0
+    except ValueError as error:
+        raise UsageProblemError(str(error)) from None
+
+
+def _ids(place: Place, wanted: Wanted) -> list[str]:
+    if wanted.record_id or not wanted.key:
+        return [wanted.record_id] if wanted.record_id else []
+    return records.ids(place.namespace, wanted.key, wanted.decorated)
+
+
+def _looked(place: Place, screen: Screen) -> dead_letters.Look:
+    """What is in the dead-letter queue; nothing, and why, where that cannot be read."""
+    if place.dead_letter_queue_url is not None:
+        try:
+            with dead_letters.held(place) as queue:
+                return queue.look()
+        except (BotoCoreError, ClientError) as error:
+            screen.tell(f"the dead-letter queue could not be read: {understood(error)}")
+    return dead_letters.Look([], whole=False)
+
+
+def _by_message(
+    place: Place, screen: Screen, message_id: str | None, by_id: list[dead_letters.DeadLetter]
+) -> Record | None:
+    """The record of a message, by its copy in the dead-letter queue or its line in the log."""
+    for record_id in sorted({each for message in by_id for each in message.record_ids}):
+        record = records.find(place, Wanted(record_id=record_id))
+        if record is not None:
+            return record
+    if message_id is None or place.log_group is None:
+        return None
+    try:
+        key = _logged(place, place.log_group, message_id)
+    except (BotoCoreError, ClientError) as error:
+        screen.tell(f"the log could not be searched: {understood(error)}")
+        return None
+    return records.find(place, Wanted(key)) if key else None
+
+
+def _logged(place: Place, log_group: str, message_id: str) -> str | None:
+    """The key of a message, by its line in the log; None if there is none."""
+    pages = place.client("logs").get_paginator("filter_log_events")
+    asked = pages.paginate(
+        logGroupName=log_group,
+        filterPattern=f'"{message_id}"',
+        PaginationConfig={"MaxItems": LINES_OF_LOG},
+    )
+    for line in (each["message"] for page in asked for each in page["events"]):
+        try:
+            told = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(told, dict) and told.get("message_id") == message_id and told.get("key"):
+            return str(told["key"])
+    return None
+
+
+def _missing(place: Place, wanted: Wanted) -> None:
+    records.needed(place, wanted)
+    raise RefusedError("the record was made just now: look again")
+
+
+def _filter(
+    place: Place, key: str | None, message_id: str | None
+) -> Callable[[dead_letters.DeadLetter], bool]:
+    if key is None:
+        return lambda each: message_id is None or message_id in (each.id, each.original)
+    record = records.find(place, Wanted(key))
+    if place.key_rule is None and record is None:
+        text = "what key a message has is not known without --function"
+        raise UsageProblemError(f"{text}: set it, or use --message-id")
+    named = {record.id} if record else set(records.ids(place.namespace, key))
+
+    def fits(each: dead_letters.DeadLetter) -> bool:
+        of_key = bool(named & each.record_ids) or (record is not None and each.is_copy_of(record))
+        return of_key and (message_id is None or message_id in (each.id, each.original))
+
+    return fits
+
+
+def _said(message: dead_letters.DeadLetter, record: Record | None, now: EpochMillis) -> str:
+    kind = "message"
+    if message.token is not None:
+        kind = "copy of a parked message"
+        if record is not None and not message.is_copy_of(record):
+            kind += " (of an earlier parking, or another key: unlocks nothing here)"
+    keys = ", ".join(records.key_of(each) for each in sorted(message.record_ids))
+    of = f", key {keys}" if keys else ""
+    return f"{kind} {message.id}{of}, sent {times.moment(message.sent_at, now)}"
+
+
+def _oldest(record: Record | None, now: EpochMillis) -> str:
+    if record is None:
+        return ""
+    return f"{record.id}, {times.moment(records.since(record), now)}"
+
+
+def _planned(copies: Copies, *, completed: bool) -> str:
+    if completed:
+        return "mark the record COMPLETED, then delete its messages from the dead-letter queue"
+    if copies.unlocking:
+        return "send the copy back to the queue; its token lets it claim the parked record"
+    if copies.others:
+        return "delete the record, then send its messages back to the queue"
+    return "delete the record; no message of it was found, so send it, or call, again"
+
+
+def _tell_change(
+    screen: Screen, before: Record, after: Record | None, *, dry_run: bool = False
+) -> None:
+    left: Any = "deleted" if after is None else after.status
+    would = "would be: " if dry_run else ""
+    screen.tell(f"{would}{before.id}: {before.status} → {left}")

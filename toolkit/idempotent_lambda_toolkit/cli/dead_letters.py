@@ -1,0 +1,285 @@
+"""The dead-letter queue: what is in it, whose it is, and the way back to the queue.
+
+Messages that are received are hidden from others; whatever is not moved or deleted is shown again
+at the end. A message is sent before it is deleted: whoever is interrupted has sent it twice, and
+the second one is a duplicate.
+"""
+
+import base64
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from idempotent_lambda.claims import Record
+from idempotent_lambda.clock import EpochMillis, Millis, SystemClock
+from idempotent_lambda.errors import MessageError, UnsupportedEventError
+from idempotent_lambda.keys import KeyRule
+from idempotent_lambda.messages import TOKEN_ATTRIBUTE, deliveries_of
+from idempotent_lambda_toolkit.cli import times
+from idempotent_lambda_toolkit.cli.exits import PartlyDoneError
+from idempotent_lambda_toolkit.cli.place import Place
+
+HELD_SECONDS = 120
+"""How long received messages are hidden at most, should this process be killed."""
+
+WAIT_SECONDS = 1
+"""Above zero every server is asked: an empty answer means that nothing is left to receive.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
+"""
+
+MOST_LOOKED_AT = 1000
+LOOKING_SECONDS = 60
+MOST_RECEIVED = 10
+"""https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html"""
+
+DEDUPLICATION_MILLIS = Millis(300_000)
+"""For so long a FIFO queue drops what has a deduplication id that it has seen.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/using-messagededuplicationid-property.html
+"""
+
+_DEPTHS = {
+    "waiting": "ApproximateNumberOfMessages",
+    "in_flight": "ApproximateNumberOfMessagesNotVisible",
+    "delayed": "ApproximateNumberOfMessagesDelayed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message in the dead-letter queue.
+
+    Attributes:
+        raw: as SQS gave it.
+        record_ids: of the keys in it; empty where they are not known.
+        token: the owner token, if it is the copy of a parked message.
+        original: the key that a copy of a plain message had before: its first message id.
+    """
+
+    raw: Mapping[str, Any] = field(repr=False)
+    record_ids: frozenset[str]
+    token: str | None
+    original: str | None
+
+    @property
+    def id(self) -> str:
+        """The message id."""
+        return str(self.raw["MessageId"])
+
+    @property
+    def sent_at(self) -> EpochMillis:
+        """When it was sent, in epoch milliseconds of AWS's clock."""
+        return EpochMillis(int(self.raw["Attributes"]["SentTimestamp"]))
+
+    @property
+    def group(self) -> str | None:
+        """Its message group, if it has one."""
+        group: str | None = self.raw["Attributes"].get("MessageGroupId")
+        return group
+
+    def is_copy_of(self, record: Record) -> bool:
+        """Whether a redrive of it lets it claim the parked record."""
+        return self.token == record.owner
+
+    def plain(self) -> dict[str, Any]:
+        """For ``--json``; never the body."""
+        return {
+            "message_id": self.id,
+            "record_ids": sorted(self.record_ids),
+            "parked_copy": self.token is not None,
+            "sent_at": self.sent_at,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look into the dead-letter queue found.
+
+    Attributes:
+        found: the messages.
+        whole: whether these are all that could be received.
+    """
+
+    found: list[DeadLetter]
+    whole: bool
+
+
+def depth(place: Place, url: str) -> dict[str, int]:
+    """About how many messages wait in a queue, are in flight, and delayed."""
+    asked = list(_DEPTHS.values())
+    answer = place.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=asked)
+    return {name: int(answer["Attributes"].get(of, 0)) for name, of in _DEPTHS.items()}
+
+
+@contextmanager
+def held(place: Place) -> Iterator["Held"]:
+    """The dead-letter queue; what it hands out is hidden from others until the block ends."""
+    messages = Held(place)
+    try:
+        yield messages
+    finally:
+        messages.release()
+
+
+class Held:
+    """What was received of the dead-letter queue and is still there.
+
+    Args:
+        place: whose. Its dead-letter queue has to be known.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self._place, self._client = place, place.client("sqs")
+        self._url = place.needed_dead_letter_queue_url
+        self._fifo, self._clock = self._url.endswith(".fifo"), SystemClock()
+        self._held: dict[str, str] = {}
+        answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])
+        self._arn = answer["Attributes"]["QueueArn"]
+        date = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
+        started = int(parsedate_to_datetime(date).timestamp() * 1000) if date else times.now()
+        self.started, self._began = EpochMillis(started), self._clock.elapsed()
+
+    def look(self) -> Look:
+        """All messages, as far as they can be received within a minute."""
+        found: dict[str, DeadLetter] = {}
+        while len(found) < MOST_LOOKED_AT and self._spent() < LOOKING_SECONDS * 1000:
+            received = self.receive()
+            new = {each.id: each for each in received if each.id not in found}
+            found |= new
+            if not new:
+                # Of a FIFO group nothing more comes while some of it are hidden.
+                whole = not self._fifo or len(found) < MOST_RECEIVED
+                return Look(list(found.values()), whole)
+        return Look(list(found.values()), whole=False)
+
+    def receive(self) -> list[DeadLetter]:
+        """The next messages, up to ten; none if nothing more can be received."""
+        answer = self._client.receive_message(
+            QueueUrl=self._url,
+            MaxNumberOfMessages=MOST_RECEIVED,
+            VisibilityTimeout=HELD_SECONDS,
+            WaitTimeSeconds=WAIT_SECONDS,
+            AttributeNames=["All"],
+            MessageAttributeNames=["All"],
+        )
+        found = [self._understood(each) for each in answer.get("Messages", [])]
+        self._held |= {each.id: each.raw["ReceiptHandle"] for each in found}
+        return found
+
+    def send_back(self, message: DeadLetter) -> str:
+        """Send a message to the queue, then delete it here; the id of the new one.
+
+        Raises:
+            PartlyDoneError: it is sent and could not be deleted.
+        """
+        url, attributes = self._place.needed_queue_url, message.raw["Attributes"]
+        call: dict[str, Any] = {
+            "QueueUrl": url,
+            "MessageBody": message.raw["Body"],
+            "MessageAttributes": {
+                name: {part: of[part] for part in of if part in _SENT}
+                for name, of in message.raw.get("MessageAttributes", {}).items()
+            },
+        }
+        for name in ("MessageGroupId", "MessageDeduplicationId"):
+            if name in attributes:
+                call[name] = attributes[name]
+        if trace := attributes.get("AWSTraceHeader"):
+            of = {"DataType": "String", "StringValue": trace}
+            call["MessageSystemAttributes"] = {"AWSTraceHeader": of}
+        sent = str(self._client.send_message(**call)["MessageId"])
+        try:
+            self.delete(message)
+        except (BotoCoreError, ClientError) as error:
+            text = f"{message.id} is sent to the queue, and could not be deleted here ({error})"
+            remedy = "run it again; the second one will be a duplicate"
+            raise PartlyDoneError(f"{text}: {remedy}", message_id=message.id) from None
+        return sent
+
+    def delete(self, message: DeadLetter) -> None:
+        """Delete a message."""
+        self._client.delete_message(QueueUrl=self._url, ReceiptHandle=self._held.pop(message.id))
+
+    def release(self) -> None:
+        """Show again what is still there. Failing that it comes back by itself."""
+        left, self._held = list(self._held.values()), {}
+        for start in range(0, len(left), MOST_RECEIVED):
+            entries = [
+                {"Id": str(place), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
+                for place, receipt in enumerate(left[start : start + MOST_RECEIVED])
+            ]
+            with suppress(BotoCoreError, ClientError):
+                self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
+
+    def came_later(self, message: DeadLetter) -> bool:
+        """Whether it was sent after this began, as what was moved and has come back."""
+        return message.sent_at >= self.started + 1000
+
+    def droppable_until(self, message: DeadLetter) -> EpochMillis | None:
+        """Until when a FIFO queue might take it for a repetition and drop it; None if not.
+
+        The queue knows the deduplication id of what was first sent to it; a copy has its own.
+        """
+        if not self._fifo or message.token is not None:
+            return None
+        end = message.sent_at + DEDUPLICATION_MILLIS
+        return EpochMillis(end) if end > self.started + self._spent() else None
+
+    def _spent(self) -> int:
+        return self._clock.elapsed() - self._began
+
+    def _understood(self, raw: Mapping[str, Any]) -> DeadLetter:
+        mark = raw.get("MessageAttributes", {}).get(TOKEN_ATTRIBUTE, {}).get("StringValue")
+        token, _, original = (mark or "").partition(" ")
+        ids = record_ids(raw, self._arn, self._place.key_rule)
+        return DeadLetter(raw, ids, token or None, original or None)
+
+
+_SENT = frozenset({"DataType", "StringValue", "BinaryValue"})
+
+
+def record_ids(message: Mapping[str, Any], arn: str, rule: KeyRule | None) -> frozenset[str]:
+    """The ids of the records of a received message, as the function would make them.
+
+    Args:
+        message: as SQS gives it to who receives.
+        arn: of its queue.
+        rule: how the consumer's messages get their keys; None where that is not known.
+    """
+    if rule is None:
+        return frozenset()
+    found = set()
+    try:
+        for delivery in deliveries_of({"Records": [_as_delivered(message, arn)]}):
+            found.add(rule.key_of(delivery).record_id)
+    except (MessageError, UnsupportedEventError):
+        pass  # it has no key: that may be why it is here
+    return frozenset(found)
+
+
+def _as_delivered(message: Mapping[str, Any], arn: str) -> dict[str, Any]:
+    """The record that Lambda makes of a message.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+    """
+    attributes: dict[str, Any] = {}
+    for name, of in message.get("MessageAttributes", {}).items():
+        attributes[name] = {"dataType": of["DataType"]}
+        if "BinaryValue" in of:
+            attributes[name]["binaryValue"] = base64.b64encode(of["BinaryValue"]).decode()
+        else:
+            attributes[name]["stringValue"] = of.get("StringValue")
+    return {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": message.get("Attributes", {}),
+        "messageAttributes": attributes,
+        "eventSource": "aws:sqs",
+        "eventSourceARN": arn,
+    }

@@ -1,0 +1,212 @@
+"""What a person decides: forget a key, resolve a parked one, send dead letters back.
+
+Each is planned by a look, shown, confirmed, and carried out only on what was shown.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from idempotent_lambda.claims import Record
+from idempotent_lambda.clock import Seconds
+from idempotent_lambda_toolkit.cli import dead_letters, records, times
+from idempotent_lambda_toolkit.cli.dead_letters import DeadLetter, Held, Look
+from idempotent_lambda_toolkit.cli.exits import PartlyDoneError, RefusedError
+from idempotent_lambda_toolkit.cli.place import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """The messages in the dead-letter queue that concern a parked record.
+
+    Attributes:
+        unlocking: they bear its owner token.
+        others: they have its key and not its token: SQS moved them, or they are of an earlier
+            parking.
+        whole: whether the dead-letter queue was seen as a whole.
+    """
+
+    unlocking: list[DeadLetter]
+    others: list[DeadLetter]
+    whole: bool
+
+    @classmethod
+    def of(cls, record: Record, look: Look) -> "Copies":
+        """Those among the messages that a look found."""
+        unlocking = [each for each in look.found if each.is_copy_of(record)]
+        others = [
+            each
+            for each in look.found
+            if record.id in each.record_ids and not each.is_copy_of(record)
+        ]
+        return cls(unlocking, others, look.whole)
+
+    def plain(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {
+            "copies": [each.plain() for each in self.unlocking],
+            "others": [each.plain() for each in self.others],
+            "whole": self.whole,
+        }
+
+
+def copies_of(place: Place, record: Record) -> Copies:
+    """What concerns a record in the dead-letter queue; nothing where that is not known."""
+    if place.dead_letter_queue_url is None:
+        return Copies([], [], whole=False)
+    with dead_letters.held(place) as queue:
+        return Copies.of(record, queue.look())
+
+
+def complete(place: Place, record: Record, retention: Seconds) -> tuple[Record, list[DeadLetter]]:
+    """Complete a parked record, then delete its copies; the record, and what was deleted.
+
+    In this order: a copy that is left over is a duplicate, a record without its copy has lost its
+    message. A message that holds other keys too is left.
+
+    Raises:
+        RefusedError: the record is not as it was seen; nothing was done.
+        PartlyDoneError: it is completed, and a copy could not be deleted.
+    """
+    after = records.complete(place, record, retention)
+    if place.dead_letter_queue_url is None:
+        return after, []
+    deleted = []
+    try:
+        with dead_letters.held(place) as queue:
+            copies = Copies.of(record, queue.look())
+            alone = [each for each in copies.others if each.record_ids == {record.id}]
+            for message in (*copies.unlocking, *alone):
+                queue.delete(message)
+                deleted.append(message)
+    except (BotoCoreError, ClientError) as error:
+        text = f"the record is completed, and its copies could not all be deleted ({error})"
+        raise PartlyDoneError(f"{text}: a redrive of them is acknowledged as a duplicate") from None
+    return after, deleted
+
+
+def retry(place: Place, record: Record) -> tuple[Record | None, list[DeadLetter]]:
+    """Let a parked key run; its record as it is then, and what was sent back to the queue.
+
+    Copies with its token are sent back: they may claim it as it is. Where there is none, the record
+    is deleted first, and then what has its key is sent back: in the other order it would be parked.
+
+    Raises:
+        RefusedError: the record is not as it was seen; nothing was done.
+        PartlyDoneError: the record is deleted, and a message could not be sent back.
+    """
+    records.parked_only(record)
+    if place.dead_letter_queue_url is None:
+        records.forget(place, record)
+        return None, []
+    with dead_letters.held(place) as queue:
+        copies = Copies.of(record, queue.look())
+        if copies.unlocking or copies.others:
+            _ = place.needed_queue_url  # before anything is done
+        if copies.unlocking:
+            records.unchanged(place, record)
+            for message in copies.unlocking:
+                queue.send_back(message)
+            return record, copies.unlocking
+        waiting = [each for each in copies.others if queue.droppable_until(each)]
+        if waiting:
+            end = max(queue.droppable_until(each) or 0 for each in waiting)
+            text = "a FIFO queue drops what it has seen within five minutes"
+            raise RefusedError(f"{text}: try again after {times.moment(end, times.now())}")
+        records.forget(place, record)
+        try:
+            for message in copies.others:
+                queue.send_back(message)
+        except (BotoCoreError, ClientError) as error:
+            text = f"the record is deleted, and a message could not be sent back ({error})"
+            raise PartlyDoneError(f"{text}: run redrive") from None
+        return None, copies.others
+
+
+@dataclass(slots=True)
+class Redriven:
+    """What became of the messages of the dead-letter queue.
+
+    Attributes:
+        moved: each with the id of the new message; "" where it was only looked at.
+        parked: copies of parked messages that were left, as they were not asked for.
+        others: what did not fit the filter.
+        waiting: what a FIFO queue would drop as a repetition now, and what is behind it.
+    """
+
+    moved: list[tuple[DeadLetter, str]] = field(default_factory=list)
+    parked: list[DeadLetter] = field(default_factory=list)
+    others: list[DeadLetter] = field(default_factory=list)
+    waiting: list[DeadLetter] = field(default_factory=list)
+
+    def plain(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {
+            "moved": [{**each.plain(), "new_message_id": new} for each, new in self.moved],
+            "left": {
+                "parked_copies": len(self.parked),
+                "not_matching": len(self.others),
+                "waiting": [each.plain() for each in self.waiting],
+            },
+        }
+
+
+def redrive(
+    place: Place,
+    fits: Callable[[DeadLetter], bool],
+    *,
+    parked: bool,
+    limit: int | None,
+    dry_run: bool,
+    seen: Callable[[int], None],
+) -> Redriven:
+    """Send messages of the dead-letter queue back: those that were there when it began.
+
+    Args:
+        place: whose queues.
+        fits: the filter.
+        parked: whether copies of parked messages go too.
+        limit: how many at most; None for all.
+        dry_run: whether to look only.
+        seen: told how many were looked at.
+
+    Raises:
+        PartlyDoneError: a message was sent and could not be deleted.
+    """
+    done, known, held_groups = Redriven(), set[str](), set[str]()
+    with dead_letters.held(place) as queue:
+        while limit is None or len(done.moved) < limit:
+            new = [each for each in queue.receive() if each.id not in known]
+            if not new:
+                break
+            known |= {each.id for each in new}
+            seen(len(known))
+            for message in new:
+                if limit is not None and len(done.moved) >= limit:
+                    break
+                _take(queue, message, fits, done, held_groups, parked=parked, dry_run=dry_run)
+    return done
+
+
+def _take(
+    queue: Held,
+    message: DeadLetter,
+    fits: Callable[[DeadLetter], bool],
+    done: Redriven,
+    held_groups: set[str],
+    *,
+    parked: bool,
+    dry_run: bool,
+) -> None:
+    if not fits(message) or queue.came_later(message):
+        done.others.append(message)
+    elif message.token is not None and not parked:
+        done.parked.append(message)
+    elif message.group in held_groups or queue.droppable_until(message):
+        # What is behind it in its group must not overtake it.
+        done.waiting.append(message)
+        held_groups |= {message.group} if message.group else set()
+    else:
+        done.moved.append((message, "" if dry_run else queue.send_back(message)))

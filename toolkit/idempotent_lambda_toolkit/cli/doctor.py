@@ -1,0 +1,418 @@
+"""What can be wrong with a deployed stack: facts, and checks that look at nothing else.
+
+Each check names a rule of the module or of AWS, and says nothing where its facts are not known.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import partial
+from typing import Any
+
+from idempotent_lambda.clock import RESERVE_MILLIS
+from idempotent_lambda.errors import InvalidSettingsError
+from idempotent_lambda.settings import Settings
+
+ENTRY_POINT = "idempotent_lambda.entrypoint.handler"
+TTL_ATTRIBUTE = "expires_at"
+OLDEST_RUNTIME = (3, 11)
+LEAST_MARGIN_MILLIS = 1000
+LEAST_RECEIVES = 3
+VISIBILITY_FACTOR = 6
+"""https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
+
+
+class Severity(StrEnum):
+    """How much a finding matters; a note does not make a stack unhealthy."""
+
+    FAILURE = "failure"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """A queue; times in seconds.
+
+    Attributes:
+        dead_letter_arn: where its redrive policy sends messages; None without one.
+        max_receive_count: after how many receives; None without a redrive policy.
+    """
+
+    arn: str
+    visibility_seconds: int
+    retention_seconds: int
+    delay_seconds: int = 0
+    dead_letter_arn: str | None = None
+    max_receive_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """The table of records.
+
+    Attributes:
+        key: attribute name, type and role of each part of its key: ``("id", "S", "HASH")``.
+        ttl_attribute: by which it expires items; None where TTL is off.
+        point_in_time_recovery: None if not known.
+    """
+
+    key: tuple[tuple[str, str, str], ...]
+    ttl_attribute: str | None
+    point_in_time_recovery: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceMapping:
+    """What reads the queue and invokes the function.
+
+    Attributes:
+        state: as Lambda says it: ``Enabled``, ``Disabled``, ``Enabling`` …
+        partial_responses: whether ReportBatchItemFailures is on.
+        window_seconds: the batching window.
+        maximum_concurrency: None for no limit.
+    """
+
+    state: str
+    partial_responses: bool
+    window_seconds: int = 0
+    maximum_concurrency: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known of a stack; None where something does not exist or is not known.
+
+    Attributes:
+        runtime: None for an image.
+        reserved_concurrency: None for none.
+        dead_letter_url: in the environment; its queue's name is compared.
+        reads_a_queue: whether a mapping of a queue is expected.
+        mappings: those of the queue; None if not known.
+        denied: the actions that the role lacks, with the resource; None if not known.
+        skew_millis: this machine's clock less AWS's, by what is certain; None if not known.
+        unknown: what could not be read, and why.
+    """
+
+    environment: Mapping[str, str]
+    handler: str
+    timeout_seconds: int
+    runtime: str | None = None
+    reserved_concurrency: int | None = None
+    table: Table | None = None
+    queue: Queue | None = None
+    dead_letter_queue: Queue | None = None
+    mappings: tuple[SourceMapping, ...] | None = None
+    denied: tuple[tuple[str, str], ...] | None = None
+    skew_millis: int | None = None
+    unknown: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def built_in(self) -> bool:
+        """Whether the package's own entry point runs."""
+        return self.handler == ENTRY_POINT
+
+    @property
+    def margin_millis(self) -> int | None:
+        """The lease margin; None if it is not valid."""
+        return _whole(self.environment.get("IDEMPOTENCY_LEASE_MARGIN_MILLIS", "5000"))
+
+    @property
+    def record_seconds(self) -> int | None:
+        """The retention of records; None if it is not valid."""
+        return _whole(self.environment.get("IDEMPOTENCY_RETENTION_SECONDS", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it should be.
+
+    Attributes:
+        name: of the check.
+        value: what was found.
+        rule: what should hold.
+        remedy: what to do.
+    """
+
+    severity: Severity
+    name: str
+    value: str
+    rule: str
+    remedy: str
+
+    def plain(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {
+            "severity": self.severity.value,
+            "name": self.name,
+            "value": self.value,
+            "rule": self.rule,
+            "remedy": self.remedy,
+        }
+
+
+Said = Iterator[tuple[Severity, str, str, str]]
+_failure = partial(lambda kind, *said: (kind, *said), Severity.FAILURE)
+_warning = partial(lambda kind, *said: (kind, *said), Severity.WARNING)
+_note = partial(lambda kind, *said: (kind, *said), Severity.NOTE)
+
+
+def findings(facts: Facts) -> list[Finding]:
+    """What the checks say, in their order."""
+    return [
+        Finding(severity, name, value, rule, remedy)
+        for name, check in CHECKS.items()
+        for severity, value, rule, remedy in check(facts)
+    ]
+
+
+def _settings(facts: Facts) -> Said:
+    try:
+        Settings.from_environment(facts.environment, built_in=facts.built_in)
+    except InvalidSettingsError as error:
+        for problem in error.problems:
+            if not problem.startswith("IDEMPOTENCY_DEAD_LETTER_QUEUE_URL"):  # has its own check
+                rule = "the function refuses to start with wrong settings"
+                yield _failure(problem, rule, "apply the module again, or correct the variable")
+
+
+def _observing(facts: Facts) -> Said:
+    if facts.environment.get("IDEMPOTENCY_MODE") == "observe":
+        remedy = 'set idempotency.mode = "enforce" when what it shows is right'
+        yield _note("mode is observe", "nothing is suppressed in this mode", remedy)
+
+
+def _runtime(facts: Facts) -> Said:
+    if facts.runtime is None:
+        return
+    parts = facts.runtime.removeprefix("python").split(".")
+    numbers = tuple(int(each) for each in parts if each.isdecimal())
+    if not facts.runtime.startswith("python") or numbers < OLDEST_RUNTIME:
+        remedy = 'set function.runtime = "python3.13"'
+        yield _failure(f"runtime is {facts.runtime}", "python3.11 or newer", remedy)
+
+
+def _table_key(facts: Facts) -> Said:
+    if facts.table and facts.table.key != (("id", "S", "HASH"),):
+        found = ", ".join(" ".join(part) for part in facts.table.key)
+        remedy = "make a table with this key, and bring that"
+        yield _failure(f"the key is {found}", "a partition key id of type S, no sort key", remedy)
+
+
+def _ttl(facts: Facts) -> Said:
+    if facts.table and facts.table.ttl_attribute != TTL_ATTRIBUTE:
+        found = facts.table.ttl_attribute
+        value = f"TTL is on {found!r}" if found else "TTL is off"
+        rule = f"TTL on {TTL_ATTRIBUTE}, or expired records stay and are paid for"
+        yield _failure(value, rule, "switch it on, or apply the module again")
+
+
+def _recovery(facts: Facts) -> Said:
+    if facts.table and facts.table.point_in_time_recovery is False:
+        rule = "a table that is lost by mistake loses what was done"
+        yield _note("point-in-time recovery is off", rule, "table.point_in_time_recovery = true")
+
+
+def _record_retention(facts: Facts) -> Said:
+    queue, kept = facts.queue, facts.record_seconds
+    if queue is None or kept is None:
+        return
+    if kept < queue.retention_seconds:
+        value = f"records are kept for {kept} s, messages for {queue.retention_seconds} s"
+        rule = "a record lives at least as long as its message may come again"
+        yield _failure(value, rule, "raise idempotency.retention_seconds, or set null")
+    elif facts.dead_letter_queue:
+        whole = 2 * queue.retention_seconds + facts.dead_letter_queue.retention_seconds
+        if kept < whole:
+            value = f"records are kept for {kept} s, below {whole} s"
+            rule = "a message may live in queue and dead-letter queue, and once more in the queue"
+            yield _note(value, rule, "redrive sooner, or set idempotency.retention_seconds to null")
+
+
+def _visibility(facts: Facts) -> Said:
+    if facts.queue is None or facts.margin_millis is None:
+        return
+    found, timeout = facts.queue.visibility_seconds, facts.timeout_seconds
+    lease = timeout + facts.margin_millis / 1000
+    window = max((each.window_seconds for each in facts.mappings or ()), default=0)
+    advised = VISIBILITY_FACTOR * timeout + window
+    value = f"the visibility timeout is {found} s"
+    if found <= lease:
+        rule = f"above the longest lease, {lease:g} s: function timeout and lease margin"
+        yield _failure(value, rule, f"set it to {advised} s")
+    elif found < advised:
+        rule = f"at least 6 times the function's timeout, and the batching window, {advised} s"
+        yield _warning(value, rule, f"set it to {advised} s")
+
+
+def _retries_fit(facts: Facts) -> Said:
+    queue = facts.queue
+    if queue is None or queue.max_receive_count is None:
+        return
+    least = queue.delay_seconds + queue.max_receive_count * queue.visibility_seconds
+    if queue.retention_seconds <= least:
+        value = f"messages are kept for {queue.retention_seconds} s, their receives take {least} s"
+        rule = "a failing message must reach the dead-letter queue before it expires"
+        yield _failure(value, rule, "raise the queue's retention, or lower the receives")
+
+
+def _mapping(facts: Facts) -> Said:
+    if facts.queue is None or facts.mappings is None:
+        return
+    if not facts.mappings:
+        remedy = "if an alias has it, set --function name:alias; otherwise apply the module again"
+        yield _failure("no mapping reads the queue", "the queue has a mapping", remedy)
+    for each in facts.mappings:
+        if each.state not in {"Enabled", "Enabling", "Creating", "Updating"}:
+            remedy = "set queue.enabled = true, or enable the mapping"
+            yield _warning(f"the mapping is {each.state}", "it reads the queue", remedy)
+
+
+def _partial_responses(facts: Facts) -> Said:
+    if facts.mappings and not all(each.partial_responses for each in facts.mappings):
+        rule = "without it Lambda deletes what a batch reports as failed: messages are lost"
+        remedy = "set FunctionResponseTypes of the mapping to ReportBatchItemFailures"
+        yield _failure("ReportBatchItemFailures is off", rule, remedy)
+
+
+def _dead_letter_queue(facts: Facts) -> Said:
+    if facts.queue is None:
+        return
+    if facts.queue.dead_letter_arn is None:
+        rule = (
+            "what fails every time goes to a dead-letter queue; otherwise it comes until it expires"
+        )
+        yield _failure("the queue has no redrive policy", rule, "apply the module again")
+
+
+def _max_receive_count(facts: Facts) -> Said:
+    if facts.queue is None or facts.queue.max_receive_count is None:
+        return
+    found = facts.queue.max_receive_count
+    said = _whole(facts.environment.get("IDEMPOTENCY_MAX_RECEIVE_COUNT", "3"))
+    if found < LEAST_RECEIVES:
+        remedy = "raise maxReceiveCount in the redrive policy"
+        rule = f"at least {LEAST_RECEIVES}: meeting a live claim costs a receive, too"
+        yield _failure(f"maxReceiveCount is {found}", rule, remedy)
+    elif said is not None and said != found:
+        value = f"maxReceiveCount is {found}, IDEMPOTENCY_MAX_RECEIVE_COUNT is {said}"
+        rule = "the function knows which receive is the last"
+        yield _warning(value, rule, "apply the module again, or correct queue.existing")
+
+
+def _dead_letter_retention(facts: Facts) -> Said:
+    queue, dead = facts.queue, facts.dead_letter_queue
+    if queue is None or dead is None or queue.arn.endswith(".fifo"):
+        return
+    if dead.retention_seconds <= queue.retention_seconds:
+        value = f"the dead-letter queue keeps {dead.retention_seconds} s"
+        value += f", the queue {queue.retention_seconds} s"
+        rule = "longer than the queue: a message's age counts from its first sending"
+        yield _failure(value, rule, "raise the dead-letter queue's retention, 1209600 s at most")
+
+
+def _dead_letter_url(facts: Facts) -> Said:
+    url = facts.environment.get("IDEMPOTENCY_DEAD_LETTER_QUEUE_URL")
+    if not url:
+        parks = facts.environment.get("IDEMPOTENCY_ON_INTERRUPTED") == "park"
+        kind = _failure if parks else _warning
+        if facts.built_in:
+            rule = "copies of parked messages are sent there"
+            remedy = "set IDEMPOTENCY_DEAD_LETTER_QUEUE_URL, or apply the module again"
+            yield kind("IDEMPOTENCY_DEAD_LETTER_QUEUE_URL is not set", rule, remedy)
+        return
+    target = facts.queue.dead_letter_arn if facts.queue else None
+    if target and target.split(":")[-1] != url.rsplit("/", 1)[-1]:
+        value = f"copies go to {url}, the redrive policy names {target}"
+        remedy = "apply the module again, or correct queue.existing.dead_letter_queue"
+        yield _failure(value, "both go to one dead-letter queue", remedy)
+
+
+def _concurrency(facts: Facts) -> Said:
+    reserved = facts.reserved_concurrency
+    if reserved is None:
+        return
+    if reserved == 0:
+        rule = "with none, every invocation is throttled"
+        yield _failure("reserved concurrency is 0", rule, "raise or remove it")
+        return
+    for each in facts.mappings or ():
+        most = each.maximum_concurrency
+        if most is None or most > reserved:
+            said = "no maximum concurrency" if most is None else f"maximum concurrency {most}"
+            value = f"the mapping has {said}, the function {reserved} reserved"
+            rule = "Lambda must not receive more than it may process: receives are used up in vain"
+            yield _warning(value, rule, f"set queue.maximum_concurrency to {reserved} at most")
+
+
+def _lease_margin(facts: Facts) -> Said:
+    margin = facts.margin_millis
+    if margin is not None and margin < LEAST_MARGIN_MILLIS:
+        rule = f"at least {LEAST_MARGIN_MILLIS} ms: clocks differ, and Lambda kills late"
+        remedy = "raise idempotency.lease_margin_seconds; 5 is the default"
+        yield _warning(f"the lease margin is {margin} ms", rule, remedy)
+
+
+def _time_to_start(facts: Facts) -> Said:
+    least = _whole(facts.environment.get("IDEMPOTENCY_MINIMUM_REMAINING_MILLIS", "1000"))
+    if least is not None and least + RESERVE_MILLIS >= facts.timeout_seconds * 1000:
+        value = f"{least} ms must remain for a start, of {facts.timeout_seconds} s"
+        rule = f"that and {RESERVE_MILLIS} ms of reserve fit into the timeout: nothing starts"
+        yield _failure(value, rule, "lower idempotency.minimum_remaining_seconds")
+
+
+def _permissions(facts: Facts) -> Said:
+    for action, resource in facts.denied or ():
+        value = f"the role lacks {action} on {resource}"
+        if action in WITHOUT:
+            yield _warning(value, WITHOUT[action], "apply the module again, or add it")
+        else:
+            rule = "docs/permissions.md says what the function needs"
+            yield _failure(value, rule, "apply the module again, or add it")
+
+
+def _clock(facts: Facts) -> Said:
+    skew, margin = facts.skew_millis, facts.margin_millis
+    if skew is not None and margin is not None and abs(skew) > margin:
+        value = f"this machine's clock is at least {abs(skew)} ms {'fast' if skew > 0 else 'slow'}"
+        rule = f"clocks differ by less than the lease margin, {margin} ms"
+        yield _failure(value, rule, "set this machine's clock: what is shown here is off by that")
+
+
+_ONE_BY_ONE = "without it each claim and settlement is a call of its own"
+WITHOUT: Mapping[str, str] = {
+    "dynamodb:BatchGetItem": _ONE_BY_ONE,
+    "dynamodb:PartiQLInsert": _ONE_BY_ONE,
+    "dynamodb:PartiQLUpdate": _ONE_BY_ONE,
+    "dynamodb:PartiQLDelete": _ONE_BY_ONE,
+    "sqs:ChangeMessageVisibility": "without it busy messages come after the visibility timeout",
+}
+"""Actions that a role may lack, and what that costs."""
+
+CHECKS: Mapping[str, Callable[[Facts], Said]] = {
+    "settings": _settings,
+    "observe-mode": _observing,
+    "runtime": _runtime,
+    "table-key": _table_key,
+    "ttl": _ttl,
+    "point-in-time-recovery": _recovery,
+    "record-retention": _record_retention,
+    "visibility-timeout": _visibility,
+    "retries-fit": _retries_fit,
+    "mapping": _mapping,
+    "partial-responses": _partial_responses,
+    "dead-letter-queue": _dead_letter_queue,
+    "dead-letter-url": _dead_letter_url,
+    "dead-letter-retention": _dead_letter_retention,
+    "max-receive-count": _max_receive_count,
+    "concurrency": _concurrency,
+    "lease-margin": _lease_margin,
+    "time-to-start": _time_to_start,
+    "permissions": _permissions,
+    "clock": _clock,
+}
+"""The checks by their names, in the order of what they say."""
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() else None

@@ -1,0 +1,73 @@
+"""How a command ends: its exit codes, each written once, and the errors that lead to them."""
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Any, ClassVar
+
+
+class Exit(IntEnum):
+    """The exit codes; docs/cli.md has the same table."""
+
+    OK = 0
+    FOUND = 1
+    USAGE = 2
+    NOT_FOUND = 3
+    REFUSED = 4
+    AWS = 5
+    PARTLY = 6
+
+
+MEANING: Mapping[Exit, str] = {
+    Exit.OK: "done, or nothing to do",
+    Exit.FOUND: "doctor found problems",
+    Exit.USAGE: "wrong or missing arguments; nothing was done",
+    Exit.NOT_FOUND: "no such record, function, table or queue, or no message matches",
+    Exit.REFUSED: "nothing was done: the record's state forbids it, it has changed, or you said no",
+    Exit.AWS: "AWS refused or did not answer",
+    Exit.PARTLY: "done in part; run it again",
+}
+
+
+class CommandError(Exception):
+    """A command cannot do what it was asked; the text says why and what to do.
+
+    Attributes:
+        exit: how the process ends.
+        details: for ``--json``, beside the text.
+    """
+
+    exit: ClassVar[Exit]
+
+    def __init__(self, text: str, **details: Any) -> None:
+        super().__init__(text)
+        self.details = details
+
+
+class UsageProblemError(CommandError):
+    """Arguments are wrong, or one is missing."""
+
+    exit = Exit.USAGE
+
+
+class NotFoundError(CommandError):
+    """What was named does not exist."""
+
+    exit = Exit.NOT_FOUND
+
+
+class RefusedError(CommandError):
+    """The record is in no state for it, or is not as it was shown any more."""
+
+    exit = Exit.REFUSED
+
+
+class AwsRefusedError(CommandError):
+    """AWS denied a call, or did not answer."""
+
+    exit = Exit.AWS
+
+
+class PartlyDoneError(CommandError):
+    """The first steps are done, a later one is not; what is done can be done again."""
+
+    exit = Exit.PARTLY

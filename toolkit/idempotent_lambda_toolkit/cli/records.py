@@ -1,0 +1,368 @@
+"""Records as an operator sees them: read, described, and changed only as they were seen."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from idempotent_lambda import claims
+from idempotent_lambda.claims import Record, Request, Status
+from idempotent_lambda.clock import EpochMillis, Seconds
+from idempotent_lambda.conditions import EXPRESSION, Compare, Every, holds, rendered
+from idempotent_lambda.errors import MessageError
+from idempotent_lambda.keys import SEPARATOR, KeyRule, namespaced
+from idempotent_lambda_toolkit.cli import times
+from idempotent_lambda_toolkit.cli.exits import NotFoundError, RefusedError, UsageProblemError
+from idempotent_lambda_toolkit.cli.place import Place
+
+AS_SEEN = Every((Compare("owner", "=", "owner"), Compare("status", "=", "status")))
+"""The record is as it was shown: every change gives it another owner or status."""
+
+_NAMES = tuple(each.name for each in fields(Record))
+_NUMBERS = {
+    "created_at", "expires_at", "lease_expires_at", "completed_at", "attempts", "dead_lettered_at",
+}  # fmt: skip
+_HASHED = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How an operator names a record.
+
+    Attributes:
+        key: as the log shows it: text, JSON of another key, or its hash.
+        decorated: the name of the decorated function whose key it is.
+        record_id: the partition key itself, instead of the others.
+    """
+
+    key: str | None = None
+    decorated: str | None = None
+    record_id: str | None = None
+
+    def __str__(self) -> str:
+        return self.record_id or self.key or ""
+
+
+def key_of(record_id: str) -> str:
+    """The key in a record's id, as the log shows it; the hash of one that was too long."""
+    key = record_id.split(SEPARATOR, 1)[1]
+    if key.startswith(SEPARATOR + "@"):  # of a decorated function, whose name comes first
+        key = key.split(SEPARATOR, 2)[2]
+    if not key.startswith(SEPARATOR):
+        return key
+    parsed = _parsed(key[1:])
+    return parsed if isinstance(parsed, str) else key[1:]
+
+
+def state(record: Record, now: EpochMillis) -> str:
+    """What the record means now: completed, expired, parked, in progress, lapsed, or its status."""
+    operands = {
+        "completed": Status.COMPLETED.value,
+        "in_progress": Status.IN_PROGRESS.value,
+        "now_seconds": now // 1000,
+        "now_millis": now,
+    }
+    if holds(claims.EXPIRED, record, operands):
+        return "expired"
+    if holds(claims.LAPSED, record, operands):
+        return "lapsed"
+    return record.status.lower().replace("_", " ")
+
+
+def since(record: Record) -> EpochMillis:
+    """Since when the record is as it is, as far as it tells; epoch milliseconds."""
+    if record.status == Status.COMPLETED:
+        return record.completed_at or record.created_at
+    return record.dead_lettered_at or record.created_at
+
+
+def described(record: Record, now: EpochMillis) -> list[str]:
+    """The record in words."""
+    at = times.moment(since(record), now)
+    first = f"first claimed {times.moment(record.created_at, now)}"
+    expires = times.moment((record.expires_at or 0) * 1000, now)
+    match state(record, now):
+        case "completed":
+            lines = [f"completed {at}: duplicates are acknowledged until {expires}"]
+        case "expired":
+            lines = [f"completed {at}: its retention ended {expires}, the next delivery runs"]
+        case "parked":
+            copied = record.dead_lettered_at is not None
+            copy = "its copy was sent to the dead-letter queue" if copied else "no copy known"
+            lines = [f"parked: {record.reason}", f"{copy}; nothing runs this key until you decide"]
+        case "in progress":
+            ends = times.moment(record.lease_expires_at or 0, now)
+            lines = [f"in progress, attempt {record.attempts or 1}: its lease ends {ends}"]
+        case "lapsed":
+            ended = times.moment(record.lease_expires_at or 0, now)
+            text = "the next delivery takes it over, or parks it"
+            lines = [f"interrupted in attempt {record.attempts or 1}: its lease ended {ended}"]
+            lines.append(text)
+        case other:
+            lines = [f"of an unknown status {other!r}: a newer version wrote it, never claimed"]
+    return [record.id, *lines, first, f"owner {record.owner}"]
+
+
+def plain(record: Record | None, now: EpochMillis) -> dict[str, Any] | None:
+    """The record for ``--json``: what it holds, its key and state."""
+    if record is None:
+        return None
+    held = {name: of for name, of in asdict(record).items() if of is not None}
+    return {"key": key_of(record.id), "state": state(record, now), **held}
+
+
+def find(place: Place, wanted: Wanted) -> Record | None:
+    """The record that an operator named, read consistently; None if there is none.
+
+    Raises:
+        UsageProblemError: nothing names a record, or two records fit.
+        RefusedError: the record is damaged.
+    """
+    if wanted.record_id is not None:
+        if place.namespace and not wanted.record_id.startswith(place.namespace + SEPARATOR):
+            text = f"{wanted.record_id!r} is not in the namespace {place.namespace!r}"
+            raise UsageProblemError(f"{text}: set --namespace to the part before the first #")
+        return _get(place, wanted.record_id)
+    if not wanted.key:
+        raise UsageProblemError("say which: KEY, or --record-id ID")
+    if _HASHED.fullmatch(wanted.key):
+        digest = wanted.key.removeprefix("sha256:")
+        found = [
+            each
+            for each in scan(place, None)
+            if hashlib.sha256(each.id.encode()).hexdigest() == digest
+        ]
+    else:
+        read = (_get(place, each) for each in ids(place.namespace, wanted.key, wanted.decorated))
+        found = [each for each in read if each is not None]
+    if len(found) > 1:
+        both = " and ".join(repr(each.id) for each in found)
+        raise UsageProblemError(f"two records fit: {both}; choose one with --record-id")
+    return found[0] if found else None
+
+
+def needed(place: Place, wanted: Wanted) -> Record:
+    """The record that an operator named.
+
+    Raises:
+        NotFoundError: there is none.
+        UsageProblemError, RefusedError: see `find`.
+    """
+    record = find(place, wanted)
+    if record is None:
+        text = f"no record of {str(wanted)!r} in table {place.table!r}"
+        names = "a key's namespace, --decorated NAME of a decorated function, or --record-id"
+        raise NotFoundError(
+            f"{text}, so the next delivery runs; if there should be one, check {names}"
+        )
+    return record
+
+
+def ids(namespace: str, key: str, decorated: str | None = None) -> list[str]:
+    """The ids of the records that a log line's key may mean: a text, or what is no text as JSON.
+
+    Raises:
+        UsageProblemError: it cannot be a key, or ``decorated`` no name.
+    """
+    try:
+        rule = KeyRule(namespaced(namespace, decorated) if decorated else namespace)
+        values: list[Any] = [key]
+        parsed = _parsed(key)
+        if isinstance(parsed, list | int):
+            values.append(parsed)
+        found = []
+        for value in values:
+            try:
+                found.append(rule.key_for(value).record_id)
+            except MessageError:
+                if value is key:
+                    raise
+    except (MessageError, ValueError) as error:
+        raise UsageProblemError(f"{key!r}: {error}") from None
+    return found
+
+
+def scan(
+    place: Place,
+    status: Status | None,
+    seen: Callable[[int], None] = lambda _count: None,
+) -> Iterator[Record]:
+    """The records of the namespace, of one status or of all; without their results.
+
+    Args:
+        place: which table and namespace.
+        status: None for all.
+        seen: told after each page how many items of the table were read.
+
+    Raises:
+        RefusedError: a record is damaged.
+    """
+    names = {f"#{name}": name for name in _NAMES if name != "result"}
+    values = {":prefix": {"S": place.namespace + SEPARATOR}}
+    condition = "begins_with(#id, :prefix)"
+    if status is not None:
+        condition += " AND #status = :status"
+        values[":status"] = {"S": status.value}
+    pages = (
+        place.client("dynamodb")
+        .get_paginator("scan")
+        .paginate(
+            TableName=place.table,
+            FilterExpression=condition,
+            ProjectionExpression=", ".join(names),
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=values,
+        )
+    )
+    count = 0
+    for page in pages:
+        count += page.get("ScannedCount", 0)
+        seen(count)
+        yield from map(_record, page["Items"])
+
+
+def size(place: Place) -> int | None:
+    """About how many items the table has; None if the operator may not ask."""
+    try:
+        described_table = place.client("dynamodb").describe_table(TableName=place.table)["Table"]
+    except ClientError:
+        return None
+    return int(described_table.get("ItemCount") or 0)
+
+
+def forget(place: Place, record: Record) -> None:
+    """Delete a completed or parked record, if it still is as it was seen.
+
+    Raises:
+        RefusedError: it is in progress, or not as it was seen.
+    """
+    if record.status not in (Status.COMPLETED, Status.PARKED):
+        text = f"the record is {state(record, times.now())}, and only a completed or parked one is"
+        wait = "wait for the end of its lease: the next delivery takes it over"
+        raise RefusedError(f"{text} ever deleted; {wait}", record=plain(record, times.now()))
+    _write(place.client("dynamodb").delete_item, place, record)
+
+
+def complete(place: Place, record: Record, retention: Seconds) -> Record:
+    """Complete a parked record, if it still is as it was seen; the record as it is then.
+
+    Args:
+        place: which table.
+        record: as it was shown.
+        retention: how long duplicates are suppressed from now on, in seconds.
+
+    Raises:
+        RefusedError: it is not parked, or not as it was seen.
+    """
+    parked_only(record)
+    now = times.now()
+    expires_at = Request(
+        record_id=record.id, owner=record.owner, now=now, retention=retention
+    ).expires_at
+    changes = {
+        ":completed": {"S": Status.COMPLETED.value},
+        ":now": {"N": str(now)},
+        ":expires_at": {"N": str(expires_at)},
+    }
+    update = (
+        "SET #status = :completed, completed_at = :now, expires_at = :expires_at "
+        "REMOVE reason, dead_lettered_at, lease_expires_at, attempts"
+    )
+    client = place.client("dynamodb")
+    _write(client.update_item, place, record, changes, UpdateExpression=update)
+    return replace(
+        record,
+        status=Status.COMPLETED,
+        completed_at=now,
+        expires_at=expires_at,
+        reason=None,
+        dead_lettered_at=None,
+        lease_expires_at=None,
+        attempts=None,
+    )
+
+
+def parked_only(record: Record) -> None:
+    """Go on only with a parked record.
+
+    Raises:
+        RefusedError: it is not parked.
+    """
+    if record.status != Status.PARKED:
+        now = times.now()
+        text = f"the record is {state(record, now)}, and there is nothing to decide"
+        raise RefusedError(f"{text}: only parked ones are resolved", record=plain(record, now))
+
+
+def unchanged(place: Place, record: Record) -> None:
+    """Go on only if the record still is as it was seen, by a consistent read.
+
+    Raises:
+        RefusedError: it is not.
+    """
+    found = _get(place, record.id)
+    if not holds(AS_SEEN, found, {"owner": record.owner, "status": record.status}):
+        raise _changed(found)
+
+
+def _write(
+    method: Callable[..., Any],
+    place: Place,
+    record: Record,
+    values: Mapping[str, Any] | None = None,
+    **call: Any,
+) -> None:
+    as_seen = {":owner": {"S": record.owner}, ":status": {"S": record.status}}
+    try:
+        method(
+            TableName=place.table,
+            Key={"id": {"S": record.id}},
+            ConditionExpression=rendered(AS_SEEN, EXPRESSION),
+            ExpressionAttributeNames={"#owner": "owner", "#status": "status"},
+            ExpressionAttributeValues={**as_seen, **(values or {})},
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            **call,
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
+        item: Any = error.response.get("Item")
+        raise _changed(_record(item) if item else None) from None
+
+
+def _changed(found: Record | None) -> RefusedError:
+    now = times.now()
+    is_now = "gone" if found is None else f"{state(found, now)}, owner {found.owner}"
+    text = f"somebody has changed the record meanwhile (it is {is_now}), so it stays as it is"
+    return RefusedError(f"{text}: look at it again", record=plain(found, now))
+
+
+def _get(place: Place, record_id: str) -> Record | None:
+    answer = place.client("dynamodb").get_item(
+        TableName=place.table, Key={"id": {"S": record_id}}, ConsistentRead=True
+    )
+    return _record(answer["Item"]) if "Item" in answer else None
+
+
+def _record(item: Mapping[str, Any]) -> Record:
+    try:
+        found: dict[str, Any] = {
+            name: int(item[name]["N"]) if name in _NUMBERS else item[name]["S"]
+            for name in _NAMES
+            if name in item
+        }
+        return Record(**found)
+    except (KeyError, TypeError, ValueError) as error:
+        name = item.get("id", {}).get("S")
+        raise RefusedError(f"the record {name!r} is damaged: {error!r}; mend it by hand") from None
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

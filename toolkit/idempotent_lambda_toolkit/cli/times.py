@@ -1,0 +1,43 @@
+"""Durations and moments as people write and read them."""
+
+import re
+from datetime import UTC, datetime
+
+from idempotent_lambda.clock import EpochMillis, Millis, SystemClock
+
+_UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_NAMES = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000))
+
+
+def now() -> EpochMillis:
+    """The wall clock of this machine, in epoch milliseconds."""
+    return SystemClock().now()
+
+
+def duration(text: str) -> Millis:
+    """What `15m` says, in milliseconds: a number and one of s, m, h, d.
+
+    Raises:
+        ValueError: it is no such text.
+    """
+    found = re.fullmatch(r"(\d+)([smhd])", text.strip())
+    if found is None:
+        raise ValueError(f"{text!r} is no duration: write a number and s, m, h or d, such as 15m")
+    return Millis(int(found[1]) * _UNITS[found[2]])
+
+
+def said(span: int) -> str:
+    """A duration of so many milliseconds in words, by its largest unit: `14 min`."""
+    for name, size in _NAMES:
+        if span >= size:
+            return f"{span // size} {name}"
+    return "less than 1 s"
+
+
+def moment(at: int, since: int) -> str:
+    """A moment and how far it is from ``since``, both in epoch milliseconds."""
+    try:
+        text = datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (ValueError, OverflowError, OSError):
+        text = f"{at} ms"  # a record that somebody has damaged
+    return f"{text} ({said(since - at)} ago)" if at <= since else f"{text} (in {said(at - since)})"

@@ -1,0 +1,56 @@
+"""Tests of code that is to be idempotent: events, doubles that keep the real rules, and a hammer.
+
+::
+
+    from idempotent_lambda_toolkit.testing import Effects, events, hammer
+
+    effects = Effects()
+    monkeypatch.setattr("orders.charge", effects.of("charge"))
+    hammer(orders.process, events.sqs(ORDER), effects=effects, key="body.order_id").check()
+
+With pytest the fixture `hammer` does that in two lines; docs/testing.md shows it.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from idempotent_lambda_toolkit.testing import events
+    from idempotent_lambda_toolkit.testing.clock import ManualClock
+    from idempotent_lambda_toolkit.testing.effects import EffectFailed, Effects
+    from idempotent_lambda_toolkit.testing.hammering import Finding, HammerError, Report, hammer
+    from idempotent_lambda_toolkit.testing.reasons import Reason
+    from idempotent_lambda_toolkit.testing.stores import InMemoryClaimStore, InMemoryQueues
+
+__all__ = [
+    "EffectFailed",
+    "Effects",
+    "Finding",
+    "HammerError",
+    "InMemoryClaimStore",
+    "InMemoryQueues",
+    "ManualClock",
+    "Reason",
+    "Report",
+    "events",
+    "hammer",
+]
+
+_HOMES = {
+    "clock": ("ManualClock",),
+    "effects": ("EffectFailed", "Effects"),
+    "hammering": ("Finding", "HammerError", "Report", "hammer"),
+    "reasons": ("Reason",),
+    "stores": ("InMemoryClaimStore", "InMemoryQueues"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    # pytest imports the plugin in here at every start, of whatever tests: that must cost nothing.
+    from importlib import import_module  # noqa: PLC0415
+
+    if name == "events":
+        return import_module(f"{__name__}.events")
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,553 @@
+"""`hammer`: code under test, run by the real package through everything that happens to it."""
+
+import inspect
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+from unittest import mock
+
+from idempotent_lambda.clock import Millis
+from idempotent_lambda.decorator import Wiring
+from idempotent_lambda.errors import (
+    IdempotencyError,
+    InvalidResultError,
+    MessageError,
+    UnsupportedEventError,
+)
+from idempotent_lambda.lifecycle import Outcome
+from idempotent_lambda.messages import Source, deliveries_of
+from idempotent_lambda.settings import Settings
+from idempotent_lambda_toolkit.testing.effects import EffectFailed, Effects
+from idempotent_lambda_toolkit.testing.events import Event, resent
+from idempotent_lambda_toolkit.testing.reasons import Reason
+from idempotent_lambda_toolkit.testing.rehearsal import (
+    NAMESPACE,
+    SHORT_MILLIS,
+    Exit,
+    Fault,
+    Identity,
+    Invocation,
+    Killed,
+    Rehearsal,
+    Step,
+    Strike,
+    Subject,
+    idents,
+)
+
+MOST_EFFECTS = 20
+"""At so many effects of a delivery faults are tried."""
+
+RESENT = 1
+"""The number of the event that the producer has sent once more."""
+
+_RETENTION_SECONDS = 22 * 24 * 3600
+_PLURAL = 2
+
+
+class HammerError(Exception):
+    """`hammer` cannot judge: without any fault the event is not done, or no effect is seen."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that is wrong.
+
+    Attributes:
+        reason: its name.
+        effect: the name of the effect that shows it; None where it shows without.
+        text: what happened when.
+        steps: the shortest reproduction that was found.
+    """
+
+    reason: Reason
+    effect: str | None
+    text: str
+    steps: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.reason}: {self.text}\n"
+            f"  shortest reproduction: {'; '.join(self.steps)}\n"
+            f"  fix: {self.reason.fix}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What `hammer` found.
+
+    Attributes:
+        subject: the name of the function.
+        effects: the names of the effects that the event has, in their order.
+        rehearsals: in how many ways the event was delivered.
+        findings: what is wrong, shortest reproduction first.
+    """
+
+    subject: str
+    effects: tuple[str, ...]
+    rehearsals: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.findings
+
+    def check(self) -> None:
+        """Let a test fail.
+
+        Raises:
+            AssertionError: something is wrong; its text says what.
+        """
+        __tracebackhide__ = True
+        if not self.passed:
+            raise AssertionError(str(self))
+
+    def __str__(self) -> str:
+        effects = ", ".join(self.effects) or "none"
+        found = "nothing wrong" if self.passed else _times(len(self.findings), "finding")
+        head = f"hammer: {found} in {self.rehearsals} rehearsals of {self.subject}"
+        return "\n\n".join([f"{head} (effects: {effects})", *map(str, self.findings)])
+
+
+def hammer(
+    function: Callable[..., Any],
+    event: Event,
+    *,
+    effects: Effects,
+    key: str | None = None,
+    different: Sequence[Event] = (),
+    exactly_once: bool = False,
+    retries: bool = True,
+    timeout_seconds: int = 30,
+    fresh: Callable[[], object] | None = None,
+) -> Report:
+    """Run a function through duplicates, retries, crashes, timeouts and lost answers.
+
+    It is run by the real package on a table in memory. Time is a manual clock: `time.sleep` of the
+    function returns at once. What is killed does nothing any more, though its process goes on.
+
+    Args:
+        function: a processor, ``process(message)`` or ``process(message, transaction)``, or a
+            handler, ``handler(event, context)``, which is decorated with `idempotent` or calls
+            what is.
+        event: what Lambda delivers; see `events`. It is copied for every delivery.
+        effects: what is to happen once; what is not declared is not seen. What goes through
+            ``transaction`` is, without.
+        key: of a processor: the key expression, as ``idempotency.key``.
+        different: events of other operations, each of which must have its effects too.
+        exactly_once: whether an effect must not even repeat after a crash.
+        retries: whether the producer may send the same again. Never tried with S3, DynamoDB
+            Streams and payloads of one's own, where that is another operation.
+        timeout_seconds: the function's.
+        fresh: called before every rehearsal, to clear what doubles of the test remember.
+
+    Raises:
+        HammerError: nothing can be said.
+        InvalidSettingsError: the key is no JMESPath.
+    """
+    subject = _subject(function, key, timeout_seconds)
+    work = _Hammering(subject, event, effects, fresh, exactly_once=exactly_once)
+    stage, calls = effects.stage, [*effects.calls]
+    try:
+        with work.patched():
+            work.everything(different, retries=retries and _resendable(event))
+    finally:
+        effects.stage, effects.calls[:] = stage, calls
+    name = getattr(function, "__qualname__", type(function).__name__)
+    findings = sorted(work.found.values(), key=lambda each: each[0])
+    return Report(
+        subject=f"{getattr(function, '__module__', '')}.{name}".lstrip("."),
+        effects=tuple(dict.fromkeys(work.names)),
+        rehearsals=work.rehearsals,
+        findings=tuple(finding for _, finding in findings),
+    )
+
+
+def _subject(function: Callable[..., Any], key: str | None, timeout_seconds: int) -> Subject:
+    """The function as `hammer` runs it.
+
+    Raises:
+        HammerError: a handler has its key in its decorator.
+        InvalidSettingsError: the key is no JMESPath.
+    """
+    parameters = inspect.signature(function).parameters
+    named = [
+        each
+        for each in parameters.values()
+        if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
+    ]
+    handler = False
+    if len(named) >= _PLURAL and named[1].name != "transaction":
+        handler = named[1].default is inspect.Parameter.empty or named[1].name == "context"
+    if handler and key is not None:
+        raise HammerError("a handler has its key in its decorator: leave out key")
+    environment = {
+        "IDEMPOTENCY_TABLE": NAMESPACE,
+        "IDEMPOTENCY_NAMESPACE": NAMESPACE,
+        "IDEMPOTENCY_RETENTION_SECONDS": str(_RETENTION_SECONDS),
+    }
+    if key is not None:
+        environment["IDEMPOTENCY_KEY"] = key
+    return Subject(
+        function=function,
+        handler=handler,
+        transactional="transaction" in parameters,
+        settings=Settings.from_environment(environment, built_in=False),
+        timeout=Millis(timeout_seconds * 1000),
+    )
+
+
+def _resendable(event: Event) -> bool:
+    """Whether a producer's retry makes other ids of the same operation."""
+    try:
+        deliveries = deliveries_of(event)
+    except UnsupportedEventError:
+        return False
+    written = any(
+        isinstance(each.body, dict) and each.body.get("eventSource") in (Source.S3, Source.DYNAMODB)
+        for each in deliveries
+    )
+    return not written and resent(event) != event
+
+
+class _Hammering:
+    """One call of `hammer`.
+
+    Attributes:
+        found: what is wrong, by reason and effect, with the rank of its reproduction.
+        names: the effects of a delivery without faults.
+        rehearsals: how many there were.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        event: Event,
+        effects: Effects,
+        fresh: Callable[[], object] | None,
+        *,
+        exactly_once: bool,
+    ) -> None:
+        self.found: dict[tuple[Reason, str | None], tuple[tuple[int, int], Finding]] = {}
+        self.names: list[str] = []
+        self.rehearsals = 0
+        self._subject, self._effects, self._fresh = subject, effects, fresh
+        self._parcels = [event, resent(event)]
+        self._exactly_once = exactly_once
+        self._expected: Counter[Identity] = Counter()
+        self._keys: set[str] = set()
+        self._tokens, self._threads = False, idents()
+        self._now = Rehearsal(subject, self._parcels)
+
+    @contextmanager
+    def patched(self) -> Iterator[None]:
+        """Stand for the environment, for time, and for what reports a thread's end."""
+        excepthook = threading.excepthook
+
+        def ended(args: Any) -> None:
+            if not isinstance(args.exc_value, Killed | Exit | EffectFailed):
+                excepthook(args)
+
+        with ExitStack() as stack:
+            patch = stack.enter_context
+            patch(mock.patch.object(Wiring, "from_environment", self._wiring))
+            patch(mock.patch("time.sleep", self._sleep))
+            patch(mock.patch("threading.excepthook", ended))
+            yield
+
+    def _wiring(self) -> Wiring:
+        """That of the rehearsal that is under way."""
+        return self._now.wiring
+
+    def _sleep(self, seconds: float) -> None:
+        self._now.sleep(seconds)
+
+    def everything(self, different: Sequence[Event], *, retries: bool) -> None:
+        """Try it all; what would make the rest say nothing ends it."""
+        # At first, while the code has nothing to remember.
+        failing = (Step(strike=Strike.FAILS),)
+        first = self._rehearse(failing)
+        plain = self._rehearse((Step(),), settle=False, searches=True)
+        self.names = plain.invocations[0].names
+        if self._hopeless(first, plain):
+            return
+        self._expected, self._keys = plain.counts(), plain.keys
+        self._tokens = bool(plain.with_tokens)
+        self._judge(failing, first)
+        for steps in self._scenarios(retries=retries):
+            self._judge(steps, self._rehearse(steps))
+            if any(reason is Reason.KEY_CHANGES for reason, _ in self.found):
+                return
+        for other in different:
+            self._parcels[2:] = [other]
+            alone = self._rehearse((Step(parcel=2),), settle=False)
+            self._require(alone)
+            steps = (Step(), Step(parcel=2))
+            self._judge(steps, self._rehearse(steps), alone)
+
+    def _scenarios(self, *, retries: bool) -> Iterator[tuple[Step, ...]]:
+        yield (Step(), Step())
+        if retries:
+            yield (Step(), Step(parcel=RESENT))
+        places = range(min(len(self.names), MOST_EFFECTS))
+        yield from ((Step(strike=Strike.FAILS, at=at),) for at in places[1:])
+        yield from ((Step(beside=True, at=at),) for at in places)
+        yield from ((Step(fault=fault),) for fault in Fault)
+        yield (Step(short=True),)
+        yield from ((Step(strike=Strike.SLOW, at=at, after=True),) for at in places)
+        for strike in (Strike.EXITS, Strike.KILLED, Strike.TIMES_OUT):
+            for at in places:
+                yield (Step(strike=strike, at=at),)
+                yield (Step(strike=strike, at=at, after=True),)
+        for at in places:
+            killed = Step(strike=Strike.KILLED, at=at)
+            yield (killed, Step(at_once=True))
+            if retries and self._tokens:
+                yield (replace(killed, after=True), Step(parcel=RESENT))
+
+    def _rehearse(
+        self, steps: Sequence[Step], *, settle: bool = True, searches: bool = False
+    ) -> Rehearsal:
+        if self._fresh:
+            self._fresh()
+        self.rehearsals += 1
+        known = self._threads if searches else None
+        self._now = self._effects.stage = Rehearsal(self._subject, self._parcels, known)
+        self._now.run(steps, settle=settle)
+        return self._now
+
+    # Judgement
+
+    def _hopeless(self, first: Rehearsal, plain: Rehearsal) -> bool:
+        """Whether a plain delivery already goes wrong, or cannot be told from the one before."""
+        late = next((each for each in plain.done if each.late), None)
+        errors, outcomes = plain.invocations[0].errors, plain.invocations[0].outcomes
+        unrun = [each for each in errors if isinstance(each, InvalidResultError)]
+        rejected = [each for each in errors if isinstance(each, MessageError)]
+        if late:
+            text = f"{_named(late.identity)} ran after what it belongs to had returned"
+            self._find(Reason.AFTER_RETURN, late.identity.name, text, (Step(),), plain)
+        elif rejected:
+            self._find(Reason.NO_KEY, None, str(rejected[0]), (Step(),), plain)
+        elif unrun:
+            done = Outcome.COMPLETED in outcomes
+            reason = Reason.UNSTORABLE_RESULT if done else Reason.NOT_RUN
+            self._find(reason, None, str(unrun[0]), (Step(),), plain)
+        elif plain.exited:
+            text = "the code raised SystemExit by itself"
+            self._find(Reason.EXITS, None, text, (Step(),), plain)
+        elif plain.overslept:
+            text = f"the code slept until its {self._subject.timeout / 1000:g} s were over"
+            self._find(Reason.SLEEPS_TOO_LONG, None, text, (Step(),), plain)
+        elif gone := self._gone(first, plain):
+            self._forgotten(first, min(gone))
+        else:
+            self._require(plain)
+        return bool(self.found)
+
+    def _gone(self, first: Rehearsal, plain: Rehearsal) -> set[str]:
+        """The effects that are not tried any more, not even after the same beginning."""
+        gone = _tried(first) - {*plain.invocations[0].names}
+        return gone - _tried(self._rehearse((Step(strike=Strike.FAILS),))) if gone else gone
+
+    def _forgotten(self, first: Rehearsal, name: str) -> None:
+        """An effect of the first rehearsal is not tried any more."""
+        failing = (Step(strike=Strike.FAILS),)
+        if name in {each.identity.name for each in first.done}:
+            text = f"effect {name!r} ran no more in this process, for a key that has no record"
+            self._find(Reason.REMEMBERS, name, text, failing, first, "deliver with another table")
+        else:
+            text = f"effect {name!r} never ran {_when(failing, first)}"
+            self._find(self._loss(failing, first), name, text, failing, first)
+
+    def _require(self, rehearsal: Rehearsal) -> None:
+        """Raise if a delivery without faults does not do everything.
+
+        Raises:
+            HammerError: it is not acknowledged, parked, or has no effect.
+        """
+        invocation = rehearsal.invocations[0]
+        errors = [*invocation.errors, *([invocation.error] if invocation.error else [])]
+        if not rehearsal.settled or Outcome.PARKED in invocation.outcomes:
+            error = next((each for each in errors if not isinstance(each, IdempotencyError)), None)
+            error = error or (errors[0] if errors else None)
+            what = f"{type(error).__name__}: {error}" if error else "it was not acknowledged"
+            text = f"without any fault the event is not done ({what}): give an event that is"
+            raise HammerError(text) from error
+        if not rehearsal.done:
+            raise HammerError(
+                "no effect was seen: put effects.of(...) in the place of what the code does"
+            )
+
+    def _judge(
+        self, steps: tuple[Step, ...], rehearsal: Rehearsal, alone: Rehearsal | None = None
+    ) -> None:
+        """Compare what a rehearsal did with what it should have done."""
+        expected, keys = self._expected, self._keys
+        if alone:
+            expected, keys = expected + alone.counts(), keys | alone.keys
+        counts, strange = rehearsal.counts(), rehearsal.keys - keys
+        parked = any(Outcome.PARKED in each.outcomes for each in rehearsal.invocations)
+        for identity in dict.fromkeys([*expected, *counts]):
+            times, least, what = counts[identity], expected[identity], ""
+            unclaimed = Identity(identity.name, None)
+            if identity.name not in self.names and steps[0] != Step():
+                continue  # done because of the fault, such as an alert
+            if times > least:
+                reason = self._repetition(identity, steps, rehearsal, strange=bool(strange))
+                if strange:
+                    times, least = _total(counts, identity), _total(expected, identity)
+                what = f"ran {_times(times, 'time')}"
+            elif times == least or strange or parked or counts[unclaimed] > expected[unclaimed]:
+                continue
+            else:
+                reason = Reason.KEY_TOO_WIDE if alone else self._loss(steps, rehearsal)
+                what = f"ran {_times(times, 'time')}" if times else "never ran"
+            if reason in (Reason.EXIT_SWALLOWED, Reason.NOT_NOW_SWALLOWED):
+                # What lets nothing through is one fault.
+                swallows = (Reason.SWALLOWED, identity.name) in self.found
+                reason = Reason.SWALLOWED if swallows else reason
+            if reason:
+                instead = f" instead of {least}" if least > 1 else ""
+                text = f"{_named(identity)} {what}{instead} {_when(steps, rehearsal)}"
+                self._find(reason, identity.name, text, steps, rehearsal)
+
+    def _repetition(
+        self, identity: Identity, steps: Iterable[Step], rehearsal: Rehearsal, *, strange: bool
+    ) -> Reason | None:
+        """Why an effect was done more often than it should; None if that is allowed."""
+        again = any(step.parcel == RESENT for step in steps)
+        if identity.key is None:
+            return Reason.OUTSIDE
+        if strange:
+            return Reason.KEY_TOO_NARROW if again else Reason.KEY_CHANGES
+        if identity in rehearsal.with_tokens:
+            if again and (Reason.TOKEN_CHANGES, identity.name) in self.found:
+                return None
+            return Reason.TOKEN_OF_THE_ENVELOPE if again else Reason.TOKEN_CHANGES
+        ended = not all(each.alive for each in rehearsal.invocations)
+        if ended or any(step.interrupts for step in steps):
+            return Reason.REPEATS_AFTER_CRASH if self._exactly_once else None
+        return Reason.REPEATS_ON_RETRY
+
+    def _loss(self, steps: Sequence[Step], rehearsal: Rehearsal) -> Reason:
+        """Why an effect was done less often than it should."""
+        step, last = steps[0], rehearsal.invocations[-1]
+        refused = {Outcome.BUSY, Outcome.UNAVAILABLE}
+        if last.acknowledged and refused.intersection(last.outcomes):
+            return Reason.NOT_NOW_SWALLOWED
+        if len(rehearsal.invocations) == 1:
+            if step.strike is Strike.FAILS:
+                return Reason.SWALLOWED
+            if step.strike is Strike.EXITS:
+                return Reason.EXIT_SWALLOWED
+            if step.short or step.strike is Strike.SLOW:
+                return Reason.GIVES_UP
+        return Reason.REMEMBERS
+
+    def _find(
+        self,
+        reason: Reason,
+        effect: str | None,
+        text: str,
+        steps: Sequence[Step],
+        rehearsal: Rehearsal,
+        *more: str,
+    ) -> None:
+        """Take down a finding, unless a shorter reproduction of it is known."""
+        taken = tuple(_told(each) for each in rehearsal.invocations) + more
+        faults = sum(step != Step(parcel=step.parcel) for step in steps)
+        rank = len(taken) + sum(step.beside for step in steps), faults
+        known = self.found.get((reason, effect))
+        if known is None or rank < known[0]:
+            finding = Finding(reason=reason, effect=effect, text=text, steps=taken)
+            self.found[reason, effect] = rank, finding
+
+
+def _tried(first: Rehearsal) -> set[str]:
+    """The effect that failed, and what was done afterwards, when nothing failed any more."""
+    failing, *others = first.invocations
+    later = {each.identity.name for each in first.done if each.invocation in others}
+    return later | ({failing.struck} if failing.struck else set())
+
+
+def _times(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _total(counts: Counter[Identity], identity: Identity) -> int:
+    """The count of an effect, whatever the key."""
+    return sum(times for each, times in counts.items() if each.name == identity.name)
+
+
+def _named(identity: Identity) -> str:
+    """The effect and its key, as people read them."""
+    if identity.key is None:
+        return f"effect {identity.name!r}, with no key claimed,"
+    text = identity.key.removeprefix(f"{NAMESPACE}#").removeprefix("#").removeprefix("@")
+    return f"effect {identity.name!r} for key {text!r}"
+
+
+def _told(invocation: Invocation) -> str:
+    """A delivery as a step of a reproduction."""
+    step = invocation.step
+    begin = {0: "deliver", RESENT: "deliver the producer's retry"}.get(
+        step.parcel, "deliver another message"
+    )
+    if step.at_once:
+        begin += " again at once"
+    if step.short:
+        begin += f" with {SHORT_MILLIS / 1000:g} s left"
+    happened = _happened(invocation)
+    return f"{begin} ({happened})" if happened else begin
+
+
+def _happened(invocation: Invocation) -> str:
+    """What befell a delivery, as part of a sentence."""
+    step, name = invocation.step, repr(invocation.struck)
+    place = f"{'after' if step.after else 'before'} {name}"
+    if step.beside:
+        return f"and again while it is in {name}"
+    if step.strike is not None:
+        return {
+            Strike.FAILS: f"{name} fails",
+            Strike.EXITS: f"SystemExit {place}",
+            Strike.KILLED: f"killed {place}",
+            Strike.TIMES_OUT: f"timed out {place}",
+            Strike.SLOW: f"{name} takes nearly all the time",
+        }[step.strike]
+    if step.fault is not None:
+        return {
+            Fault.CLAIM_LOST: "the answer to the claim is lost",
+            Fault.CLAIM_UNANSWERED: "the table does not answer the claim",
+            Fault.COMPLETION_LOST: "the answer to the completion is lost",
+            Fault.COMPLETION_UNANSWERED: "the table does not answer the completion",
+        }[step.fault]
+    return ""
+
+
+def _when(steps: Sequence[Step], rehearsal: Rehearsal) -> str:
+    """The circumstances, as the end of a sentence."""
+    first, last = rehearsal.invocations[0], steps[-1]
+    if steps == (Step(), Step()):
+        return "when the same event was delivered twice"
+    if first.step.short:
+        return "when it was delivered with little time left"
+    if first.step.beside:
+        return f"when it was delivered again while it was in {first.struck!r}"
+    parts = [f"this happened: {_happened(first)}"] if _happened(first) else []
+    if last.parcel > RESENT:
+        parts.append("another message was delivered as well")
+    elif last.parcel == RESENT:
+        parts.append("the producer sent the same again")
+    elif last.at_once:
+        parts.append("it was delivered again before the lease was over")
+    return f"when {'; and '.join(parts)}"
+
+
+__all__ = ["Finding", "HammerError", "Report", "hammer"]
