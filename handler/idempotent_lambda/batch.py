@@ -142,16 +142,8 @@ class Consumer:
         if batch.busy:
             self.queues.postpone(failed, batch.busy, deadline)
         if deliveries:
-            now = self.clock.elapsed()
-            overhead = Millis(now - began - covered(batch.runs))
-            self.observer.ended(
-                Effort(
-                    request_id=request_id,
-                    messages=len(deliveries),
-                    overhead=overhead,
-                    store=batch.round_trips,
-                )
-            )
+            overhead = Millis(self.clock.elapsed() - began - covered(batch.runs))
+            self.observer.ended(Effort(request_id, len(deliveries), overhead, batch.store_steps))
         return messages.response_of(deliveries, failed)
 
     def run(self, message: Message) -> tuple[Mapping[str, Any], ...]:
@@ -190,7 +182,8 @@ class Consumer:
                     continue
                 group.append(delivery)
             except MessageError as error:
-                self._tell(delivery, Settled(Outcome.REJECTED), Trace(request_id, errors=[error]))
+                end = Settled(Outcome.REJECTED, acknowledged=settings.observes)
+                self._tell(delivery, end, Trace(request_id, errors=[error]))
                 if settings.observes:
                     key = Key(delivery.id, record_id(rule.namespace, ["", delivery.id]))
                     grouped[key, apart] = [delivery]
@@ -233,7 +226,7 @@ class _Batch:
         self._acknowledged: list[Work] = []
         self.busy: list[tuple[Delivery, EpochMillis]] = []
         self.runs: list[tuple[Millis, Millis]] = []
-        self.round_trips: list[Millis] = []
+        self.store_steps: list[Millis] = []
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._closed = False
@@ -314,7 +307,7 @@ class _Batch:
                 if isinstance(tasks[0][1], Run):
                     self.runs.append((began, Millis(began + spent)))
                 elif not isinstance(tasks[0][1], Settled | Wait | DeadLetter):
-                    self.round_trips.append(spent)
+                    self.store_steps.append(spent)
 
     def _note(
         self, tasks: tuple[Task, ...], replies: Iterable[lifecycle.Reply | None], spent: Millis

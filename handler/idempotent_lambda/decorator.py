@@ -285,12 +285,7 @@ class _Call:
     def _effort(self) -> Effort:
         spent = dict(self._trace.durations)
         overhead = self._wiring.clock.elapsed() - self._began - spent.pop("run_ms", 0)
-        return Effort(
-            request_id=self._trace.request_id,
-            messages=1,
-            overhead=Millis(overhead),
-            store=list(spent.values()),
-        )
+        return Effort(self._trace.request_id, 1, Millis(overhead), list(spent.values()))
 
     def _asked(self, step: Any) -> lifecycle.Reply:
         """What the table answers to the step."""

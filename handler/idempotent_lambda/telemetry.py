@@ -85,6 +85,7 @@ class Trace:
         lease_lost: the record had another owner when it was to be settled.
         met: what the claim came upon: claimed, duplicate, busy, lapsed, parked, mismatch or
             unanswered.
+        parked: this run set the record aside.
         parked_since: when a key that was found parked had been claimed first.
         durations: milliseconds spent, by log field.
         errors: in the order they occurred.
@@ -96,6 +97,7 @@ class Trace:
     recovered: bool = False
     lease_lost: bool = False
     met: str | None = None
+    parked: bool = False
     parked_since: EpochMillis | None = None
     durations: dict[str, Millis] = field(default_factory=dict)
     errors: list[BaseException] = field(default_factory=list)
@@ -116,6 +118,7 @@ class Trace:
             case claims.LostLease():
                 self.lease_lost = True
             case claims.Parked(since=since):
+                self.parked |= isinstance(step, lifecycle.Park)
                 self.parked_since = self.parked_since or since
             case lifecycle.Raised(error) | lifecycle.Interrupted(error):
                 self.errors.append(error)
@@ -125,7 +128,7 @@ class Trace:
                 pass
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Effort:
     """What a batch took.
 
@@ -133,7 +136,7 @@ class Effort:
         request_id: Lambda's id of the invocation.
         messages: how many it had, at least one.
         overhead: milliseconds in which no processor ran.
-        store: milliseconds of each round trip to the table.
+        store: milliseconds of each step with the table, its retries included.
     """
 
     request_id: str
@@ -300,8 +303,7 @@ def counted(settled: Settled, trace: Trace, *, follows: bool) -> Iterator[str]:
         return
     if name := _COUNTED.get(settled.outcome):
         yield name
-    # A duplicate of what was parked before ends so, too. But nothing is left to settle for it.
-    if settled.outcome is Outcome.PARKED and "settle_ms" in trace.durations:
+    if trace.parked:
         yield "parked"
     if trace.takeover:
         yield "takeovers"

@@ -236,13 +236,16 @@ SCENARIOS = {
         _never_had_the_lease, [PROCESSED, AGAIN | {"unavailable": 1}]
     ),
     "parked, with a follower, and again": Scenario(_parked, [PARKED, {}]),
-    "parked, its copy sent later": Scenario(_parked_without_a_copy, [PARKED | AGAIN, PARKED, {}]),
+    "parked, its copy sent later": Scenario(_parked_without_a_copy, [PARKED | AGAIN, {}, {}]),
     "parked because it was interrupted": Scenario(_parked_when_interrupted, [PARKED, {}]),
     "parked by a decorated function": Scenario(
         _parked_by_a_decorated_function, [PARKED | AGAIN, AGAIN]
     ),
     "observed": Scenario(
         _observed, [PROCESSED, PROCESSED | DUPLICATE, PROCESSED | DUPLICATE, PROCESSED]
+    ),
+    "observed, without a key": Scenario(
+        lambda log: log.bench(observes=True).deliver(record("{}")), [PROCESSED | {"rejected": 1}]
     ),
     "interrupted": Scenario(_interrupted, [AGAIN | {"interrupted": 1}]),
     "its own claim, known again": Scenario(_recovered, [PROCESSED | {"recoveries": 1}]),

@@ -77,6 +77,7 @@ def test_an_upgraded_function_is_told_what_the_package_reads(changes: Any) -> No
         "IDEMPOTENCY_LEASE_MARGIN_MILLIS": "5000",
         "IDEMPOTENCY_LOG_KEYS": "plain",
         "IDEMPOTENCY_MAX_RECEIVE_COUNT": "5",
+        "IDEMPOTENCY_METRICS": "off",
         "IDEMPOTENCY_MINIMUM_REMAINING_MILLIS": "1000",
         "IDEMPOTENCY_MODE": "enforce",
         "IDEMPOTENCY_NAMESPACE": "orders",

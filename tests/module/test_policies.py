@@ -55,7 +55,6 @@ TAGGED = {
 }
 UNTAGGED = {
     "aws_cloudwatch_dashboard",
-    "aws_cloudwatch_log_metric_filter",
     "aws_iam_role_policy",
     "aws_lambda_alias",
     "aws_lambda_permission",
