@@ -81,7 +81,7 @@ def _is_gone(consumer: Consumer, _: Ended) -> None:
 PLAYS: dict[str, Callable[[Consumer, Ended], None]] = {
     "doctor": _doctor,
     "list --status parked": _lists_parked,
-    "list --status in-progress --older-than 15m": _lists_running,
+    "list --status in-progress": _lists_running,
     "redrive --dry-run": _shows_what_is_dead,
     "redrive": _moves_what_is_not_parked,
     "redrive --key ORDER-1": _moves_the_key,
