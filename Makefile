@@ -35,7 +35,7 @@ test: ## Run every check and every test (about 12 minutes)
 	@mkdir -p build
 	@$(DEV)/pytest -n $(WORKERS) --dist worksteal -m "not proof" --junitxml build/tests.xml $(TESTS)
 
-prove: .venv/.ready .venv-emulator/.ready ## Break the module, the claim and the rules, and see the checks notice (about 4 minutes)
+prove: .venv/.ready .venv-emulator/.ready ## Break the module, the claim, the rules and the protocol, and see the checks notice (about 6 minutes)
 	@mkdir -p build
 	@$(DEV)/pytest -n 3 --dist worksteal -m proof --junitxml build/proof.xml $(TESTS)
 

@@ -281,6 +281,7 @@ def test_what_fails_is_not_ready(
 
 
 @pytest.mark.slow
+@pytest.mark.proof  # make release-check does the same
 def test_a_trial(artefacts: Artefacts, tmp_path: Path) -> None:
     """The wheel works where nothing else is, and is refused if it says another version."""
     python = Path(sys.executable).resolve()

@@ -54,6 +54,7 @@ def test_production_holds_in_small(scenario: Scenario) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("name", MUTANTS)
 def test_mutant_is_killed(name: str) -> None:
     """Breaking one rule breaks a promise, with a story that shows it."""
@@ -63,6 +64,7 @@ def test_mutant_is_killed(name: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("name", KNOWN_BAD)
 def test_known_bad_protocol_is_flagged(name: str) -> None:
     """A protocol from the field breaks a promise within a few steps."""
