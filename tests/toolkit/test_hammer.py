@@ -93,6 +93,11 @@ class Good:
         except EffectFailed as error:
             raise PermanentFailure("no such card") from error
 
+    def gives_up_in_the_end(self, message: Any) -> None:
+        if message.receive_count > 3:
+            raise PermanentFailure("three times in vain")
+        self.shop.charge(message.body)
+
     def cleans_up(self, message: Any) -> None:
         try:
             self.shop.charge(message.body)
@@ -261,7 +266,7 @@ def test_report(shop: Shop) -> None:
 
     report = shop.hammer(process)
     assert str(report) == (
-        "hammer: 1 finding in 28 rehearsals of "
+        "hammer: 1 finding in 31 rehearsals of "
         f"{__name__}.test_report.<locals>.process (effects: charge, mail)\n\n"
         "repeats on retry: effect 'charge' for key 'ORDER-1' ran 2 times when this happened: "
         "'mail' fails\n"
@@ -505,15 +510,45 @@ def test_many_effects(shop: Shop) -> None:
 
 def test_one_thread(shop: Shop) -> None:
     """However long a processor takes, no other thread confirms what it has returned."""
-    names: set[str] = set()
+    there, strange = {*threading.enumerate()}, set[threading.Thread]()
 
     def process(message: Any) -> None:
         time.sleep(2)
         shop.charge(message.body)
-        names.update(each.name for each in threading.enumerate())
+        strange.update({*threading.enumerate()} - there)
 
-    assert shop.hammer(process, events.sqs(BODY, {"order_id": "ORDER-2"})).passed
-    assert not [name for name in names if name.startswith("ThreadPoolExecutor")]
+    orders = events.sqs(*({"order_id": f"ORDER-{number}"} for number in range(3)))
+    began = time.monotonic()
+    assert shop.hammer(process, orders).passed
+    assert not [each.name for each in strange if each.name.startswith("ThreadPoolExecutor")]
+    assert time.monotonic() - began < 5
+
+
+def test_whose_failure_is_lost(shop: Shop) -> None:
+    """Of two failures in one batch the one that Lambda is not told of is named."""
+
+    def last_only(event: Any, context: Any) -> Any:
+        told = Handlers(shop).loop(event, context)
+        return {"batchItemFailures": told["batchItemFailures"][-1:]}
+
+    report = str(shop.hammer(last_only, events.sqs(BODY, {"order_id": "ORDER-2"}), None))
+    assert "failure swallowed: effect 'charge' for key 'charge#ORDER-1' never ran" in report
+    assert (
+        "shortest reproduction: deliver (every effect fails); deliver ('charge' fails again)"
+        in report
+    )
+
+
+def test_again_and_again(shop: Shop) -> None:
+    """An effect fails in five deliveries; the report has as many of them as it takes."""
+
+    def process(message: Any) -> None:
+        if message.receive_count < 5:
+            shop.charge(message.body)
+
+    (finding,) = shop.hammer(process).findings
+    assert (finding.reason, len(finding.steps)) == (Reason.SKIPS_REDELIVERIES, 5)
+    assert finding.text.endswith("when this happened: 'charge' fails; and it fails again and again")
 
 
 def test_it_is_fast(shop: Shop) -> None:

@@ -547,7 +547,7 @@ class TestDocumentation:
             check=False,
         )
         assert done.returncode == Exit.USAGE
-        assert "pip install 'terraform-aws-idempotent-lambda[cli]'" in done.stderr
+        assert "pip install './terraform-aws-idempotent-lambda[cli]'" in done.stderr
         assert "Traceback" not in done.stderr
 
     def test_help_has_the_exit_codes(self, run: Run) -> None:

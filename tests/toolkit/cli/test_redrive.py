@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from idempotent_lambda_toolkit.cli import dead_letters
 from idempotent_lambda_toolkit.cli.exits import Exit
 
-from .conftest import OWNER, Consumer, Run
+from .conftest import OWNER, Consumer, Run, arn_of
 
 BINARY = {"DataType": "Binary", "BinaryValue": b"\x00\xff"}
 TEXT = {"DataType": "String.custom", "StringValue": "acme"}
@@ -163,46 +163,90 @@ def dead_letters_options(**given: Any) -> Any:
 class TestFifo:
     """A FIFO queue drops what it thinks it has seen."""
 
-    @pytest.fixture
-    def later(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Five minutes have passed."""
-        monkeypatch.setattr(dead_letters, "DEDUPLICATION_MILLIS", -60_000)
-
-    @pytest.mark.usefixtures("later")
-    def test_group_and_deduplication_id_are_kept(self, fifo_consumer: Consumer, run: Run) -> None:
-        """Messages go back in their order, with the ids that they had."""
-        for number in range(9):
-            fifo_consumer.dead_letter({"order_id": str(number)})
+    def test_group_is_kept_and_deduplication_id_new(
+        self, fifo_consumer: Consumer, run: Run
+    ) -> None:
+        """Messages go back in their order and group, each with an id that the queue cannot know."""
+        sent = [fifo_consumer.dead_letter({"order_id": str(number)}) for number in range(9)]
         assert len(run("redrive", "--yes", "--json").answer["moved"]) == 9
-        sent = fifo_consumer.messages(fifo_consumer.queue_url)
-        assert [each["Body"] for each in sent] == [
+        found = fifo_consumer.messages(fifo_consumer.queue_url)
+        assert [each["Body"] for each in found] == [
             f'{{"order_id": "{number}"}}' for number in range(9)
         ]
-        assert {each["Attributes"]["MessageGroupId"] for each in sent} == {"group"}
-        assert all(each["Attributes"]["MessageDeduplicationId"].isdecimal() for each in sent)
+        assert {each["Attributes"]["MessageGroupId"] for each in found} == {"group"}
+        assert [each["Attributes"]["MessageDeduplicationId"] for each in found] == sent
 
-    def test_what_would_be_dropped_waits(self, fifo_consumer: Consumer, run: Run) -> None:
-        """For five minutes a message stays, and no copy behind it in its group overtakes it."""
-        first = fifo_consumer.dead_letter({"order_id": "ORDER-1"})
-        second = fifo_consumer.dead_letter({"order_id": "ORDER-2"}, token=OWNER)
-        ended = run("redrive", "--parked", "--yes", "--json")
-        assert ended.answer["moved"] == []
-        assert [each["message_id"] for each in ended.answer["left"]["waiting"]] == [first, second]
-        assert "five minutes" in ended.err
-        assert fifo_consumer.messages(fifo_consumer.queue_url) == []
+    def test_a_copy_that_comes_back_is_sent_again(self, fifo_consumer: Consumer, run: Run) -> None:
+        """Each life of a copy has another id, so it is not dropped the second time."""
+        sqs, there, ids = fifo_consumer.client("sqs"), [], []
+        for command in (["resolve", "ORDER-1", "--retry"], ["redrive", "--key", "ORDER-1"]):
+            fifo_consumer.put("orders#ORDER-1", "PARKED")
+            there.append(fifo_consumer.dead_letter({"order_id": "ORDER-1"}, token=OWNER))
+            assert run(*command, "--yes").code == Exit.OK
+            (sent,) = fifo_consumer.messages(fifo_consumer.queue_url)
+            ids.append(sent["Attributes"]["MessageDeduplicationId"])
+            sqs.delete_message(
+                QueueUrl=fifo_consumer.queue_url, ReceiptHandle=sent["ReceiptHandle"]
+            )
+        assert ids == there
 
-    def test_a_copy_need_not_wait(self, fifo_consumer: Consumer, run: Run) -> None:
-        """A copy has a deduplication id of its own, which the queue has never seen."""
-        fifo_consumer.dead_letter({"order_id": "ORDER-1"}, token=OWNER)
-        assert len(run("redrive", "--parked", "--yes", "--json").answer["moved"]) == 1
-        (sent,) = fifo_consumer.messages(fifo_consumer.queue_url)
-        assert sent["Attributes"]["MessageGroupId"] == "group"
-
-    def test_resolve_waits_too(self, fifo_consumer: Consumer, run: Run) -> None:
-        """A parked record is not deleted for a message that the queue would drop."""
-        fifo_consumer.put("orders#ORDER-1", "PARKED")
+    def test_keys_of_deduplication_ids(self, fifo_consumer: Consumer, run: Run) -> None:
+        """Where a new id would be a new key, nothing is sent back, and the record stays."""
+        variables = fifo_consumer.variables()
+        variables["IDEMPOTENCY_KEY"] = "attributes.MessageDeduplicationId"
+        fifo_consumer.client("lambda").update_function_configuration(
+            FunctionName="orders", Environment={"Variables": variables}
+        )
         fifo_consumer.dead_letter({"order_id": "ORDER-1"})
-        ended = run("resolve", "ORDER-1", "--retry", "--yes")
-        assert ended.code == Exit.REFUSED
-        assert fifo_consumer.record("orders#ORDER-1") is not None
+        assert run("redrive", "--yes").code == Exit.REFUSED
         assert fifo_consumer.messages(fifo_consumer.queue_url) == []
+
+    def test_what_stands_behind_ten_is_not_called_missing(
+        self, fifo_consumer: Consumer, run: Run
+    ) -> None:
+        """Of a group no more than ten can be seen, and that is said of the one behind them."""
+        for number in range(11):
+            fifo_consumer.dead_letter({"order_id": str(number)})
+        ended = run("redrive", "--key", "10", "--yes", "--json")
+        assert "not all could be seen" in ended.answer["error"]
+        assert ended.answer["whole"] is False
+
+
+@pytest.mark.parametrize(("source", "foreign"), [("mails", True), ("orders", False)])
+def test_messages_of_other_queues_stay(
+    consumer: Consumer, run: Run, monkeypatch: pytest.MonkeyPatch, source: str, foreign: bool
+) -> None:
+    """Neither redrive nor resolve touches what SQS moved from another queue, same key or not."""
+    arn = arn_of(consumer.client("sqs"), consumer.queue_url)
+    moved_from = f"{arn.rpartition(':')[0]}:{source}"
+    understood = dead_letters.Held._understood
+
+    def as_moved(self: Any, raw: Any) -> Any:  # moto does not say whence
+        attributes = {**raw["Attributes"], "DeadLetterQueueSourceArn": moved_from}
+        return understood(self, {**raw, "Attributes": attributes})
+
+    monkeypatch.setattr(dead_letters.Held, "_understood", as_moved)
+    consumer.dead_letter({"order_id": "ORDER-1"})
+    consumer.put("orders#ORDER-1", "PARKED")
+    answer = run("redrive", "--dry-run", "--json").answer
+    assert (len(answer["moved"]), answer["left"]["of_other_queues"]) == (not foreign, foreign)
+    deleted = run("resolve", "ORDER-1", "--completed", "--yes", "--json").answer["deleted"]
+    assert len(deleted) == (not foreign)
+    assert len(consumer.messages(consumer.dead_letter_queue_url)) == foreign
+
+
+@pytest.mark.parametrize("sent", [True, False])
+def test_a_hidden_copy_is_not_taken_for_none(consumer: Consumer, run: Run, sent: bool) -> None:
+    """While a copy may be hidden its record stays; without one sent there is none to wait for."""
+    consumer.put("orders#ORDER-1", "PARKED")
+    if not sent:
+        consumer.client("dynamodb").update_item(
+            TableName="orders-idempotency",
+            Key={"id": {"S": "orders#ORDER-1"}},
+            UpdateExpression="REMOVE dead_lettered_at",
+        )
+    consumer.dead_letter({"order_id": "ORDER-1"}, token=OWNER)
+    assert consumer.messages(consumer.dead_letter_queue_url)
+    ended = run("resolve", "ORDER-1", "--retry", "--yes")
+    assert ended.code == (Exit.REFUSED if sent else Exit.OK)
+    assert (consumer.record("orders#ORDER-1") is not None) is sent

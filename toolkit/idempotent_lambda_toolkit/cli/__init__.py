@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> None:
     except ModuleNotFoundError as error:
         if str(error.name).split(".")[0] not in {"boto3", "botocore", "jmespath", "rich", "typer"}:
             raise
-        remedy = "install it with: pip install 'terraform-aws-idempotent-lambda[cli]'"
+        remedy = "install it from your clone: pip install './terraform-aws-idempotent-lambda[cli]'"
         sys.stderr.write(f"idempotent-lambda needs {error.name}; {remedy}\n")
         raise SystemExit(Exit.USAGE) from None
     run(arguments)

@@ -302,7 +302,7 @@ def resolve(
         screen.tell(f"in the dead-letter queue: {_said(message, record, now)}")
     if not copies.whole:
         screen.tell("the dead-letter queue could not be seen as a whole")
-    screen.tell(f"to do: {_planned(copies, completed=completed)}")
+    screen.tell(f"to do: {_planned(record, copies, completed=completed)}")
     if dry_run:
         screen.answer(before=records.plain(record, now), dead_letters=copies.plain(), dry_run=True)
         return
@@ -362,13 +362,18 @@ def redrive(
         screen.tell(f"{_said(message, None, now)} → {new or 'would be sent back'}")
     screen.tell(f"{len(done.moved)} {'to send' if dry_run else 'sent'} back to {target}")
     if done.parked:
-        text = "copies of parked messages are left: resolve them one by one, or add --parked"
-        screen.tell(f"{len(done.parked)} {text}")
-    if done.waiting:
-        text = "are left: for five minutes a FIFO queue takes them for repetitions and drops them"
-        screen.tell(f"{len(done.waiting)} {text}")
-    if (key or message_id) and not (done.moved or done.waiting):
-        raise NotFoundError(f"no message in {source} matches", **done.plain())
+        text = "resolve them one by one, or add --parked"
+        screen.tell(f"copies of parked messages are left ({len(done.parked)}): {text}")
+    if done.foreign:
+        screen.tell(f"messages of other queues are left ({len(done.foreign)})")
+    unseen = (
+        "" if done.whole else "; not all could be seen, as others hide them or their group does"
+    )
+    if (key or message_id) and not done.moved:
+        which = "matches" if done.whole else "that could be seen matches"
+        raise NotFoundError(f"no message in {source} {which}{unseen}", **done.plain())
+    if unseen:
+        screen.tell(unseen.removeprefix("; "))
     screen.answer(**done.plain(), dry_run=dry_run)
 
 
@@ -535,11 +540,13 @@ def _oldest(record: Record | None, now: EpochMillis) -> str:
     return f"{record.id}, {times.moment(records.since(record), now)}"
 
 
-def _planned(copies: Copies, *, completed: bool) -> str:
+def _planned(record: Record, copies: Copies, *, completed: bool) -> str:
     if completed:
         return "mark the record COMPLETED, then delete its messages from the dead-letter queue"
     if copies.unlocking:
         return "send the copy back to the queue; its token lets it claim the parked record"
+    if record.dead_lettered_at is not None and not copies.whole:
+        return "nothing: a copy was sent to the dead-letter queue, and may be hidden"
     if copies.others:
         return "delete the record, then send its messages back to the queue"
     return "delete the record; no message of it was found, so send it, or call, again"

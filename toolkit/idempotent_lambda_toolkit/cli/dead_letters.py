@@ -1,8 +1,8 @@
 """The dead-letter queue: what is in it, whose it is, and the way back to the queue.
 
 Messages that are received are hidden from others; whatever is not moved or deleted is shown again
-at the end. A message is sent before it is deleted: whoever is interrupted has sent it twice, and
-the second one is a duplicate.
+at the end. A message is sent before it is deleted: whoever is interrupted has sent it twice. The
+second one is a duplicate, unless its key is its message id.
 """
 
 import base64
@@ -15,7 +15,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from idempotent_lambda.claims import Record
-from idempotent_lambda.clock import EpochMillis, Millis, SystemClock
+from idempotent_lambda.clock import EpochMillis, SystemClock
 from idempotent_lambda.errors import MessageError, UnsupportedEventError
 from idempotent_lambda.keys import KeyRule
 from idempotent_lambda.messages import TOKEN_ATTRIBUTE, deliveries_of
@@ -37,15 +37,10 @@ LOOKING_SECONDS = 60
 MOST_RECEIVED = 10
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html"""
 
-DEDUPLICATION_MILLIS = Millis(300_000)
-"""For so long a FIFO queue drops what has a deduplication id that it has seen.
-
-https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/using-messagededuplicationid-property.html
-"""
-
+_HIDDEN = "ApproximateNumberOfMessagesNotVisible"
 _DEPTHS = {
     "waiting": "ApproximateNumberOfMessages",
-    "in_flight": "ApproximateNumberOfMessagesNotVisible",
+    "in_flight": _HIDDEN,
     "delayed": "ApproximateNumberOfMessagesDelayed",
 }
 
@@ -59,12 +54,14 @@ class DeadLetter:
         record_ids: of the keys in it; empty where they are not known.
         token: the owner token, if it is the copy of a parked message.
         original: the key that a copy of a plain message had before: its first message id.
+        foreign: whether SQS moved it here from a queue that is not the function's.
     """
 
     raw: Mapping[str, Any] = field(repr=False)
     record_ids: frozenset[str]
     token: str | None
     original: str | None
+    foreign: bool = False
 
     @property
     def id(self) -> str:
@@ -76,12 +73,6 @@ class DeadLetter:
         """When it was sent, in epoch milliseconds of AWS's clock."""
         return EpochMillis(int(self.raw["Attributes"]["SentTimestamp"]))
 
-    @property
-    def group(self) -> str | None:
-        """Its message group, if it has one."""
-        group: str | None = self.raw["Attributes"].get("MessageGroupId")
-        return group
-
     def is_copy_of(self, record: Record) -> bool:
         """Whether a redrive of it lets it claim the parked record."""
         return self.token == record.owner
@@ -92,6 +83,7 @@ class DeadLetter:
             "message_id": self.id,
             "record_ids": sorted(self.record_ids),
             "parked_copy": self.token is not None,
+            "foreign": self.foreign,
             "sent_at": self.sent_at,
         }
 
@@ -138,8 +130,13 @@ class Held:
         self._url = place.needed_dead_letter_queue_url
         self._fifo, self._clock = self._url.endswith(".fifo"), SystemClock()
         self._held: dict[str, str] = {}
-        answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])
+        answer = self._client.get_queue_attributes(
+            QueueUrl=self._url, AttributeNames=["QueueArn", _HIDDEN]
+        )
         self._arn = answer["Attributes"]["QueueArn"]
+        self._sources = place.source_arns
+        # What somebody else has received, or a command that was killed, cannot be seen.
+        self._others_hold = int(answer["Attributes"].get(_HIDDEN, 0)) > 0
         date = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
         started = int(parsedate_to_datetime(date).timestamp() * 1000) if date else times.now()
         self.started, self._began = EpochMillis(started), self._clock.elapsed()
@@ -152,10 +149,15 @@ class Held:
             new = {each.id: each for each in received if each.id not in found}
             found |= new
             if not new:
-                # Of a FIFO group nothing more comes while some of it are hidden.
-                whole = not self._fifo or len(found) < MOST_RECEIVED
-                return Look(list(found.values()), whole)
+                return Look(list(found.values()), self.whole)
         return Look(list(found.values()), whole=False)
+
+    @property
+    def whole(self) -> bool:
+        """Whether an empty answer meant that nothing else is there."""
+        # Of a FIFO group nothing more comes while some of it are hidden.
+        stuck = self._fifo and len(self._held) >= MOST_RECEIVED
+        return not stuck and not self._others_hold
 
     def receive(self) -> list[DeadLetter]:
         """The next messages, up to ten; none if nothing more can be received."""
@@ -186,9 +188,12 @@ class Held:
                 for name, of in message.raw.get("MessageAttributes", {}).items()
             },
         }
-        for name in ("MessageGroupId", "MessageDeduplicationId"):
-            if name in attributes:
-                call[name] = attributes[name]
+        if "MessageGroupId" in attributes:
+            call["MessageGroupId"] = attributes["MessageGroupId"]
+        if url.endswith(".fifo"):
+            # With the id that it had, the queue might take it for a repetition and drop it. Every
+            # sending has a message id of its own, so the queue knows this one only if it has it.
+            call["MessageDeduplicationId"] = message.id
         if trace := attributes.get("AWSTraceHeader"):
             of = {"DataType": "String", "StringValue": trace}
             call["MessageSystemAttributes"] = {"AWSTraceHeader": of}
@@ -197,7 +202,7 @@ class Held:
             self.delete(message)
         except (BotoCoreError, ClientError) as error:
             text = f"{message.id} is sent to the queue, and could not be deleted here ({error})"
-            remedy = "run it again; the second one will be a duplicate"
+            remedy = "redrive it if its key is in it: a duplicate then; otherwise delete it"
             raise PartlyDoneError(f"{text}: {remedy}", message_id=message.id) from None
         return sent
 
@@ -220,24 +225,17 @@ class Held:
         """Whether it was sent after this began, as what was moved and has come back."""
         return message.sent_at >= self.started + 1000
 
-    def droppable_until(self, message: DeadLetter) -> EpochMillis | None:
-        """Until when a FIFO queue might take it for a repetition and drop it; None if not.
-
-        The queue knows the deduplication id of what was first sent to it; a copy has its own.
-        """
-        if not self._fifo or message.token is not None:
-            return None
-        end = message.sent_at + DEDUPLICATION_MILLIS
-        return EpochMillis(end) if end > self.started + self._spent() else None
-
     def _spent(self) -> int:
         return self._clock.elapsed() - self._began
 
     def _understood(self, raw: Mapping[str, Any]) -> DeadLetter:
         mark = raw.get("MessageAttributes", {}).get(TOKEN_ATTRIBUTE, {}).get("StringValue")
         token, _, original = (mark or "").partition(" ")
-        ids = record_ids(raw, self._arn, self._place.key_rule)
-        return DeadLetter(raw, ids, token or None, original or None)
+        source = raw["Attributes"].get("DeadLetterQueueSourceArn")
+        foreign = bool(source and self._sources and source not in self._sources)
+        # A foreign message may have the same key, and means something else.
+        ids = frozenset() if foreign else record_ids(raw, self._arn, self._place.key_rule)
+        return DeadLetter(raw, ids, token or None, original or None, foreign)
 
 
 _SENT = frozenset({"DataType", "StringValue", "BinaryValue"})

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from idempotent_lambda.claims import Record
 from idempotent_lambda.clock import Seconds
-from idempotent_lambda_toolkit.cli import dead_letters, records, times
+from idempotent_lambda_toolkit.cli import dead_letters, records
 from idempotent_lambda_toolkit.cli.dead_letters import DeadLetter, Held, Look
 from idempotent_lambda_toolkit.cli.exits import PartlyDoneError, RefusedError
 from idempotent_lambda_toolkit.cli.place import Place
@@ -83,7 +83,8 @@ def complete(place: Place, record: Record, retention: Seconds) -> tuple[Record, 
                 deleted.append(message)
     except (BotoCoreError, ClientError) as error:
         text = f"the record is completed, and its copies could not all be deleted ({error})"
-        raise PartlyDoneError(f"{text}: a redrive of them is acknowledged as a duplicate") from None
+        remedy = "delete what is left there, or redrive it if its key is in it: a duplicate then"
+        raise PartlyDoneError(f"{text}: {remedy}") from None
     return after, deleted
 
 
@@ -94,7 +95,7 @@ def retry(place: Place, record: Record) -> tuple[Record | None, list[DeadLetter]
     is deleted first, and then what has its key is sent back: in the other order it would be parked.
 
     Raises:
-        RefusedError: the record is not as it was seen; nothing was done.
+        RefusedError: the record is not as it was seen, or its copy may be hidden; nothing was done.
         PartlyDoneError: the record is deleted, and a message could not be sent back.
     """
     records.parked_only(record)
@@ -105,16 +106,16 @@ def retry(place: Place, record: Record) -> tuple[Record | None, list[DeadLetter]
         copies = Copies.of(record, queue.look())
         if copies.unlocking or copies.others:
             _ = place.needed_queue_url  # before anything is done
+            _sendable(place)
         if copies.unlocking:
             records.unchanged(place, record)
             for message in copies.unlocking:
                 queue.send_back(message)
             return record, copies.unlocking
-        waiting = [each for each in copies.others if queue.droppable_until(each)]
-        if waiting:
-            end = max(queue.droppable_until(each) or 0 for each in waiting)
-            text = "a FIFO queue drops what it has seen within five minutes"
-            raise RefusedError(f"{text}: try again after {times.moment(end, times.now())}")
+        if record.dead_lettered_at is not None and not copies.whole:
+            text = "a copy was sent to the dead-letter queue, which could not be seen as a whole"
+            remedy = "try again in two minutes; if the copy is gone, use forget and redrive"
+            raise RefusedError(f"{text}: {remedy}", dead_letters=copies.plain())
         records.forget(place, record)
         try:
             for message in copies.others:
@@ -125,6 +126,13 @@ def retry(place: Place, record: Record) -> tuple[Record | None, list[DeadLetter]
         return None, copies.others
 
 
+def _sendable(place: Place) -> None:
+    if place.by_deduplication_id:
+        text = "keys are made of deduplication ids, and a message that is sent back gets a new one"
+        remedy = "send it by hand with its id, five minutes after it was sent before"
+        raise RefusedError(f"{text}: {remedy}")
+
+
 @dataclass(slots=True)
 class Redriven:
     """What became of the messages of the dead-letter queue.
@@ -133,13 +141,15 @@ class Redriven:
         moved: each with the id of the new message; "" where it was only looked at.
         parked: copies of parked messages that were left, as they were not asked for.
         others: what did not fit the filter.
-        waiting: what a FIFO queue would drop as a repetition now, and what is behind it.
+        foreign: what SQS moved there from other queues, whatever the filter.
+        whole: whether the dead-letter queue was seen as a whole.
     """
 
     moved: list[tuple[DeadLetter, str]] = field(default_factory=list)
     parked: list[DeadLetter] = field(default_factory=list)
     others: list[DeadLetter] = field(default_factory=list)
-    waiting: list[DeadLetter] = field(default_factory=list)
+    foreign: list[DeadLetter] = field(default_factory=list)
+    whole: bool = True
 
     def plain(self) -> dict[str, Any]:
         """For ``--json``."""
@@ -148,8 +158,9 @@ class Redriven:
             "left": {
                 "parked_copies": len(self.parked),
                 "not_matching": len(self.others),
-                "waiting": [each.plain() for each in self.waiting],
+                "of_other_queues": len(self.foreign),
             },
+            "whole": self.whole,
         }
 
 
@@ -173,20 +184,23 @@ def redrive(
         seen: told how many were looked at.
 
     Raises:
+        RefusedError: keys are made of deduplication ids.
         PartlyDoneError: a message was sent and could not be deleted.
     """
-    done, known, held_groups = Redriven(), set[str](), set[str]()
+    _sendable(place)
+    done, known = Redriven(), set[str]()
     with dead_letters.held(place) as queue:
         while limit is None or len(done.moved) < limit:
             new = [each for each in queue.receive() if each.id not in known]
             if not new:
+                done.whole = queue.whole
                 break
             known |= {each.id for each in new}
             seen(len(known))
             for message in new:
                 if limit is not None and len(done.moved) >= limit:
                     break
-                _take(queue, message, fits, done, held_groups, parked=parked, dry_run=dry_run)
+                _take(queue, message, fits, done, parked=parked, dry_run=dry_run)
     return done
 
 
@@ -195,18 +209,15 @@ def _take(
     message: DeadLetter,
     fits: Callable[[DeadLetter], bool],
     done: Redriven,
-    held_groups: set[str],
     *,
     parked: bool,
     dry_run: bool,
 ) -> None:
-    if not fits(message) or queue.came_later(message):
+    if message.foreign:
+        done.foreign.append(message)
+    elif not fits(message) or queue.came_later(message):
         done.others.append(message)
     elif message.token is not None and not parked:
         done.parked.append(message)
-    elif message.group in held_groups or queue.droppable_until(message):
-        # What is behind it in its group must not overtake it.
-        done.waiting.append(message)
-        held_groups |= {message.group} if message.group else set()
     else:
         done.moved.append((message, "" if dry_run else queue.send_back(message)))

@@ -167,6 +167,25 @@ class Place:
         return self.url_of(arns[0]) if arns else None
 
     @cached_property
+    def source_arns(self) -> frozenset[str]:
+        """The ARNs of the queues that are the consumer's; empty where they are not known."""
+        if self.options.queue_url:
+            answer = self.client("sqs").get_queue_attributes(
+                QueueUrl=self.options.queue_url, AttributeNames=["QueueArn"]
+            )
+            return frozenset({str(answer["Attributes"]["QueueArn"])})
+        return frozenset(
+            each["EventSourceArn"]
+            for each in self.mappings
+            if each.get("EventSourceArn", "").split(":")[2:3] == ["sqs"]
+        )
+
+    @property
+    def by_deduplication_id(self) -> bool:
+        """Whether keys are made of deduplication ids, which a message that is sent again loses."""
+        return "attributes.MessageDeduplicationId" in self.environment.get("IDEMPOTENCY_KEY", "")
+
+    @cached_property
     def dead_letter_queue_url(self) -> str | None:
         """The URL of the dead-letter queue; None if it is not known."""
         given = self.options.dead_letter_queue_url

@@ -123,7 +123,7 @@ def find(place: Place, wanted: Wanted) -> Record | None:
         RefusedError: the record is damaged.
     """
     if wanted.record_id is not None:
-        if place.namespace and not wanted.record_id.startswith(place.namespace + SEPARATOR):
+        if not wanted.record_id.startswith(place.namespace + SEPARATOR):
             text = f"{wanted.record_id!r} is not in the namespace {place.namespace!r}"
             raise UsageProblemError(f"{text}: set --namespace to the part before the first #")
         return _get(place, wanted.record_id)

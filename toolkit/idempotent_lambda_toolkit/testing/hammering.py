@@ -1,6 +1,7 @@
 """`hammer`: code under test, run by the real package through everything that happens to it."""
 
 import inspect
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,6 +25,7 @@ from idempotent_lambda_toolkit.testing.effects import EffectFailed, Effects
 from idempotent_lambda_toolkit.testing.events import Event, resent
 from idempotent_lambda_toolkit.testing.reasons import Reason
 from idempotent_lambda_toolkit.testing.rehearsal import (
+    FAILURES,
     NAMESPACE,
     SHORT_MILLIS,
     Exit,
@@ -36,6 +38,7 @@ from idempotent_lambda_toolkit.testing.rehearsal import (
     Strike,
     Subject,
     idents,
+    records_of,
 )
 
 MOST_EFFECTS = 20
@@ -241,6 +244,7 @@ class _Hammering:
         self._exactly_once = exactly_once
         self._expected: Counter[Identity] = Counter()
         self._keys: set[str] = set()
+        self._places: dict[str, int] = {}
         self._tokens, self._threads = False, idents()
         self._now = Rehearsal(subject, self._parcels)
 
@@ -257,6 +261,8 @@ class _Hammering:
             patch = stack.enter_context
             patch(mock.patch.object(Wiring, "from_environment", self._wiring))
             patch(mock.patch("time.sleep", self._sleep))
+            # There is no other thread that would confirm in the meantime: waiting for it is vain.
+            patch(mock.patch("idempotent_lambda.batch.UNCONFIRMED_MILLIS", sys.maxsize))
             patch(mock.patch("threading.excepthook", ended))
             yield
 
@@ -280,8 +286,16 @@ class _Hammering:
         self._tokens = bool(plain.with_tokens)
         self._judge(failing, first)
         for steps in self._scenarios(retries=retries):
-            self._judge(steps, self._rehearse(steps))
-            if any(reason is Reason.KEY_CHANGES for reason, _ in self.found):
+            rehearsal = self._rehearse(steps)
+            if steps[-1].only is not None:
+                self._places = {
+                    key: each.step.only or 0
+                    for each in rehearsal.invocations[1:]
+                    for key in each.asked
+                }
+            self._judge(steps, rehearsal)
+            unsteady = (Reason.KEY_CHANGES, Reason.KEY_OF_THE_BATCH)
+            if any(reason in unsteady for reason, _ in self.found):
                 return
         for other in different:
             self._parcels[2:] = [other]
@@ -292,10 +306,17 @@ class _Hammering:
 
     def _scenarios(self, *, retries: bool) -> Iterator[tuple[Step, ...]]:
         yield (Step(), Step())
+        records = range(records_of(self._parcels[0]))
+        if len(records) > 1:
+            yield (Step(), *(Step(only=each) for each in records))
         if retries:
             yield (Step(), Step(parcel=RESENT))
         places = range(min(len(self.names), MOST_EFFECTS))
         yield from ((Step(strike=Strike.FAILS, at=at),) for at in places[1:])
+        again = (Step(again=True),) * (FAILURES - 1)
+        yield from ((Step(strike=Strike.FAILS, at=at), *again) for at in places)
+        if len(self.names) > 1:
+            yield (Step(strike=Strike.FAILS, every=True), *again)
         yield from ((Step(beside=True, at=at),) for at in places)
         yield from ((Step(fault=fault),) for fault in Fault)
         yield (Step(short=True),)
@@ -311,13 +332,20 @@ class _Hammering:
                 yield (replace(killed, after=True), Step(parcel=RESENT))
 
     def _rehearse(
-        self, steps: Sequence[Step], *, settle: bool = True, searches: bool = False
+        self,
+        steps: Sequence[Step],
+        *,
+        settle: bool = True,
+        searches: bool = False,
+        counted: bool = True,
     ) -> Rehearsal:
         if self._fresh:
             self._fresh()
         self.rehearsals += 1
         known = self._threads if searches else None
-        self._now = self._effects.stage = Rehearsal(self._subject, self._parcels, known)
+        self._now = self._effects.stage = Rehearsal(
+            self._subject, self._parcels, known, counted=counted
+        )
         self._now.run(steps, settle=settle)
         return self._now
 
@@ -363,7 +391,8 @@ class _Hammering:
             self._find(Reason.REMEMBERS, name, text, failing, first, "deliver with another table")
         else:
             text = f"effect {name!r} never ran {_when(failing, first)}"
-            self._find(self._loss(failing, first), name, text, failing, first)
+            reason = self._loss(Identity(name, None), failing, first)
+            self._find(reason, name, text, failing, first)
 
     def _require(self, rehearsal: Rehearsal) -> None:
         """Raise if a delivery without faults does not do everything.
@@ -406,12 +435,12 @@ class _Hammering:
             elif times == least or strange or parked or counts[unclaimed] > expected[unclaimed]:
                 continue
             else:
-                reason = Reason.KEY_TOO_WIDE if alone else self._loss(steps, rehearsal)
+                reason = Reason.KEY_TOO_WIDE if alone else self._loss(identity, steps, rehearsal)
                 what = f"ran {_times(times, 'time')}" if times else "never ran"
             if reason in (Reason.EXIT_SWALLOWED, Reason.NOT_NOW_SWALLOWED):
                 # What lets nothing through is one fault.
                 swallows = (Reason.SWALLOWED, identity.name) in self.found
-                reason = Reason.SWALLOWED if swallows else reason
+                reason = None if swallows else reason
             if reason:
                 instead = f" instead of {least}" if least > 1 else ""
                 text = f"{_named(identity)} {what}{instead} {_when(steps, rehearsal)}"
@@ -425,7 +454,9 @@ class _Hammering:
         if identity.key is None:
             return Reason.OUTSIDE
         if strange:
-            return Reason.KEY_TOO_NARROW if again else Reason.KEY_CHANGES
+            apart = any(step.only is not None for step in steps)
+            changes = Reason.KEY_OF_THE_BATCH if apart else Reason.KEY_CHANGES
+            return Reason.KEY_TOO_NARROW if again else changes
         if identity in rehearsal.with_tokens:
             if again and (Reason.TOKEN_CHANGES, identity.name) in self.found:
                 return None
@@ -435,20 +466,27 @@ class _Hammering:
             return Reason.REPEATS_AFTER_CRASH if self._exactly_once else None
         return Reason.REPEATS_ON_RETRY
 
-    def _loss(self, steps: Sequence[Step], rehearsal: Rehearsal) -> Reason:
+    def _loss(self, identity: Identity, steps: Sequence[Step], rehearsal: Rehearsal) -> Reason:
         """Why an effect was done less often than it should."""
-        step, last = steps[0], rehearsal.invocations[-1]
-        refused = {Outcome.BUSY, Outcome.UNAVAILABLE}
-        if last.acknowledged and refused.intersection(last.outcomes):
+        place = self._places.get(identity.key or "", 0)
+        acknowledging = (each for each in rehearsal.invocations if place in each.acknowledged)
+        blamed = next(acknowledging, rehearsal.invocations[-1])
+        step = blamed.step
+        if any(_same(each, identity) for each in blamed.failed):
+            return Reason.SWALLOWED
+        if {Outcome.BUSY, Outcome.UNAVAILABLE}.intersection(blamed.outcomes):
             return Reason.NOT_NOW_SWALLOWED
-        if len(rehearsal.invocations) == 1:
-            if step.strike is Strike.FAILS:
-                return Reason.SWALLOWED
-            if step.strike is Strike.EXITS:
-                return Reason.EXIT_SWALLOWED
-            if step.short or step.strike is Strike.SLOW:
-                return Reason.GIVES_UP
-        return Reason.REMEMBERS
+        if step.strike is Strike.EXITS:
+            return Reason.EXIT_SWALLOWED
+        if step.short or step.strike is Strike.SLOW:
+            return Reason.GIVES_UP
+        return self._omission(identity, steps)
+
+    def _omission(self, identity: Identity, steps: Sequence[Step]) -> Reason:
+        """Why a later delivery left an effect out: because of its count, or of a memory."""
+        uncounted = self._rehearse(steps, counted=False)
+        done = any(_same(each, identity) for each in uncounted.counts())
+        return Reason.SKIPS_REDELIVERIES if done else Reason.REMEMBERS
 
     def _find(
         self,
@@ -467,6 +505,11 @@ class _Hammering:
         if known is None or rank < known[0]:
             finding = Finding(reason=reason, effect=effect, text=text, steps=taken)
             self.found[reason, effect] = rank, finding
+
+
+def _same(one: Identity, other: Identity) -> bool:
+    """Whether both are the same effect, as far as the other's key is known."""
+    return one.name == other.name and other.key in (None, one.key)
 
 
 def _tried(first: Rehearsal) -> set[str]:
@@ -499,6 +542,8 @@ def _told(invocation: Invocation) -> str:
     begin = {0: "deliver", RESENT: "deliver the producer's retry"}.get(
         step.parcel, "deliver another message"
     )
+    if step.only is not None:
+        begin += f" record {step.only + 1} alone"
     if step.at_once:
         begin += " again at once"
     if step.short:
@@ -513,6 +558,10 @@ def _happened(invocation: Invocation) -> str:
     place = f"{'after' if step.after else 'before'} {name}"
     if step.beside:
         return f"and again while it is in {name}"
+    if step.every and invocation.failed:
+        return "every effect fails"
+    if step.again and invocation.failed:
+        return f"{name} fails again"
     if step.strike is not None:
         return {
             Strike.FAILS: f"{name} fails",
@@ -545,6 +594,10 @@ def _when(steps: Sequence[Step], rehearsal: Rehearsal) -> str:
         parts.append("another message was delivered as well")
     elif last.parcel == RESENT:
         parts.append("the producer sent the same again")
+    elif last.only is not None:
+        return "when each of its records was delivered again alone"
+    elif last.again:
+        parts.append("it fails again and again")
     elif last.at_once:
         parts.append("it was delivered again before the lease was over")
     return f"when {'; and '.join(parts)}"

@@ -10,6 +10,7 @@ class Reason(StrEnum):
     KEY_CHANGES = "key changes"
     KEY_TOO_NARROW = "key too narrow"
     KEY_TOO_WIDE = "key too wide"
+    KEY_OF_THE_BATCH = "key of the batch"
     NOT_RUN = "not run"
     EXITS = "exits"
     SLEEPS_TOO_LONG = "sleeps too long"
@@ -20,6 +21,7 @@ class Reason(StrEnum):
     EXIT_SWALLOWED = "exit swallowed"
     NOT_NOW_SWALLOWED = "not now taken for done"
     GIVES_UP = "gives up silently"
+    SKIPS_REDELIVERIES = "skips redeliveries"
     REMEMBERS = "remembers"
     REPEATS_ON_RETRY = "repeats on retry"
     REPEATS_AFTER_CRASH = "repeats after a crash"
@@ -53,6 +55,10 @@ _TEXTS = {
     Reason.KEY_TOO_WIDE: (
         "different messages share a key or token, so that the effect of one never happens",
         "add what tells them apart: `[body.order_id, body.action]`",
+    ),
+    Reason.KEY_OF_THE_BATCH: (
+        "a record has another key when it is delivered with others than before",
+        "decorate what does one record, with a key from that record alone",
     ),
     Reason.NOT_RUN: (
         "a coroutine or generator is returned, whose work has not run",
@@ -93,6 +99,10 @@ _TEXTS = {
     Reason.GIVES_UP: (
         "with little time left the code returns without the effect: the message is acknowledged",
         "raise; returning means done",
+    ),
+    Reason.SKIPS_REDELIVERIES: (
+        "the code leaves the effect out because of the receive count, which is no proof of a run",
+        "run it whatever the count; to give it up, raise `PermanentFailure`",
     ),
     Reason.REMEMBERS: (
         "code or test double keeps a memory of its own, so that a later run leaves the effect out",

@@ -51,6 +51,9 @@ SLOW_MILLIS = Millis(400)
 
 REDELIVERIES = 4
 
+FAILURES = 5
+"""In so many deliveries an effect fails that fails again and again."""
+
 VISIBILITY = 6
 """The visibility timeout, in function timeouts: longer than any lease."""
 
@@ -97,6 +100,9 @@ class Step:
         at_once: it comes while the lease of the one before may still be live.
         short: it comes with little time left.
         beside: another delivery of the same comes while this one is in that effect.
+        again: the effect that failed in the delivery before fails in this one too.
+        every: with `Strike.FAILS`, every effect fails, not that one only.
+        only: the position of the one record that is delivered; None for the whole event.
     """
 
     parcel: int = 0
@@ -107,6 +113,9 @@ class Step:
     at_once: bool = False
     short: bool = False
     beside: bool = False
+    again: bool = False
+    every: bool = False
+    only: int | None = None
 
     @property
     def interrupts(self) -> bool:
@@ -177,6 +186,8 @@ class Invocation:
         names: the effects that were begun, in order.
         struck: the name of the effect at which the step's strike fell.
         failing: the effects that fail from now on.
+        failed: the effects that did.
+        asked: ids of the records that were asked for.
         outcomes: how each message or call ended.
         error: what it ended with instead of an answer.
         acknowledged: positions of records, 0 for an event without records.
@@ -191,6 +202,8 @@ class Invocation:
     names: list[str] = field(default_factory=list)
     struck: str | None = None
     failing: set[Identity] = field(default_factory=set)
+    failed: set[Identity] = field(default_factory=set)
+    asked: set[str] = field(default_factory=set)
     outcomes: list[Outcome] = field(default_factory=list)
     errors: list[BaseException] = field(default_factory=list)
     error: BaseException | None = None
@@ -232,7 +245,8 @@ class Rehearsal:
     """Deliveries in a row, on one table.
 
     With ``known``, the threads that were there before all rehearsals, what the others do is held
-    back until the code has returned, if it does not wait for them.
+    back until the code has returned, if it does not wait for them. Without ``counted`` a delivery
+    again looks like the first.
 
     Attributes:
         done: the effects.
@@ -247,6 +261,8 @@ class Rehearsal:
         subject: Subject,
         parcels: Sequence[Event],
         known: AbstractSet[int | None] | None = None,
+        *,
+        counted: bool = True,
     ) -> None:
         self.done: list[Done] = []
         self.keys: set[str] = set()
@@ -257,7 +273,7 @@ class Rehearsal:
         self.memory.commit = lambda _: None
         self.owners: dict[str, str] = {}
         self._subject, self._parcels = subject, parcels
-        self._known, self._holds = known, known is not None
+        self._known, self._holds, self._counted = known, known is not None, counted
         self._deliveries: Counter[int] = Counter()
         self._outstanding: dict[int, set[int]] = {}
         self._under_way: list[Invocation] = []
@@ -281,8 +297,12 @@ class Rehearsal:
         for step in steps:
             event = self._parcels[step.parcel]
             everything = range(len(event["Records"]) if _in_records(event) else 1)
-            self._outstanding.setdefault(step.parcel, {*everything})
-            self._deliver(step, [*everything])
+            outstanding = self._outstanding.setdefault(step.parcel, {*everything})
+            if step.again:
+                if outstanding:
+                    self._deliver(step, sorted(outstanding))
+            else:
+                self._deliver(step, [*everything] if step.only is None else [step.only])
         for _ in range(REDELIVERIES if settle else 0):
             for parcel, positions in self._outstanding.items():
                 if positions:
@@ -318,11 +338,13 @@ class Rehearsal:
         if _in_records(event):
             event = {**event, "Records": [event["Records"][each] for each in positions]}
         event = copy.deepcopy(event)
-        for _ in range(self._deliveries[step.parcel]):
+        for _ in range(self._deliveries[step.parcel] if self._counted else 0):
             event = redelivered(event)
         self._deliveries[step.parcel] += 1
         remaining = SHORT_MILLIS if step.short else self._subject.timeout
         invocation = Invocation(step, Deadline.after(self.clock, remaining))
+        if step.again:
+            invocation.failing = self.invocations[-1].failing
         if not beside:
             self.invocations.append(invocation)
         done = self._invoke(invocation, event)
@@ -429,9 +451,11 @@ class Rehearsal:
             self.check_alive(invocation)
         if hit:
             invocation.struck = call.name
-            if step.strike is Strike.FAILS:
-                invocation.failing.add(Identity(call.name, key))
+        if step.every or (hit and step.strike is Strike.FAILS):
+            invocation.failing.add(Identity(call.name, key))
         if Identity(call.name, key) in invocation.failing:
+            invocation.struck = invocation.struck or call.name
+            invocation.failed.add(Identity(call.name, key))
             raise failure.with_traceback(None)
         if hit and not step.after:
             self._strike(invocation)
@@ -536,7 +560,10 @@ class _Table:
         """See `ClaimStore.claim`."""
         invocation = self._asked()
         fault = invocation and invocation.step.fault
-        self._rehearsal.keys |= {each.record_id for each in requests}
+        ids = {each.record_id for each in requests}
+        self._rehearsal.keys |= ids
+        if invocation:
+            invocation.asked |= ids
         self._rehearsal.owners |= {each.owner: each.record_id for each in requests}
         if fault is Fault.CLAIM_UNANSWERED:
             return [_no_answer(maybe_written=False) for _ in requests]
@@ -627,6 +654,12 @@ def idents() -> set[int | None]:
 
 def _in_records(event: Event) -> bool:
     return isinstance(event.get("Records"), list)
+
+
+def records_of(event: Event) -> int:
+    """How many records an event has that its source may deliver apart; 0 if it never does."""
+    records = event["Records"] if _in_records(event) else []
+    return sum(each.get("eventSource") in _IDS for each in records)
 
 
 _IDS = {
