@@ -67,6 +67,10 @@ def with_environment(**changes: str | None) -> Facts:
 
 
 PLANTED: dict[str, tuple[Facts, Severity]] = {
+    "existence": (
+        replace(HEALTHY, table=None, missing={"table": "DescribeTable: not found"}),
+        FAILURE,
+    ),
     "settings": (with_environment(IDEMPOTENCY_MODE="enforced"), FAILURE),
     "observe-mode": (with_environment(IDEMPOTENCY_MODE="observe"), NOTE),
     "runtime": (replace(HEALTHY, runtime="python3.9"), FAILURE),
@@ -252,7 +256,29 @@ class TestFacts:
         assert ended.code == Exit.OK
         assert ended.answer["findings"] == []
         assert {"table", "permissions", "reserved concurrency"} <= ended.answer["unknown"].keys()
-        assert "not you" in run("doctor").out
+        assert ended.answer["healthy"] is None
+        told = run("doctor").out
+        assert "not you" in told
+        assert "healthy" not in told
+
+    @pytest.mark.parametrize("part", ["table", "queue", "dead-letter queue"])
+    def test_what_is_gone_is_a_failure(self, consumer: Consumer, run: Run, part: str) -> None:
+        """A part that was deleted is named first, and nobody calls the stack healthy."""
+        enable(consumer)
+        sqs = consumer.client("sqs")
+        match part:
+            case "table":
+                consumer.client("dynamodb").delete_table(TableName="orders-idempotency")
+            case "queue":
+                sqs.delete_queue(QueueUrl=consumer.queue_url)
+            case _:
+                sqs.delete_queue(QueueUrl=consumer.dead_letter_queue_url)
+        ended = run("doctor", "--json")
+        assert ended.code == Exit.FOUND
+        first = ended.answer["findings"][0]
+        assert (first["severity"], first["name"]) == ("failure", "existence")
+        assert first["value"].startswith(f"there is no {part}: ")
+        assert ended.answer["healthy"] is False
 
     def test_the_simulation_is_asked_for_the_namespace(
         self, consumer: Consumer, monkeypatch: pytest.MonkeyPatch

@@ -122,6 +122,30 @@ def test_it_is_sent_before_it_is_deleted(
     assert len(consumer.messages(consumer.queue_url)) == 1
 
 
+def test_what_was_moved_before_an_error_is_told(
+    consumer: Consumer, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If AWS refuses in the middle, what is sent is named, and the rest is still there."""
+    for number in range(3):
+        consumer.dead_letter({"order_id": str(number)})
+    send_back, sent = dead_letters.Held.send_back, list[str]()
+
+    def throttled(held: Any, message: Any) -> str:
+        if len(sent) == 2:
+            answer: Any = {"Error": {"Code": "ThrottlingException", "Message": "slow down"}}
+            raise ClientError(answer, "SendMessage")
+        sent.append(send_back(held, message))
+        return sent[-1]
+
+    monkeypatch.setattr(dead_letters.Held, "send_back", throttled)
+    ended = run("redrive", "--yes", "--json")
+    assert ended.code == Exit.PARTLY
+    assert [each["new_message_id"] for each in ended.answer["moved"]] == sent
+    assert "slow down" in ended.answer["error"]
+    assert all(each in ended.answer["error"] for each in sent)
+    assert len(consumer.messages(consumer.dead_letter_queue_url)) == 1
+
+
 def test_what_cannot_be_sent_stays(consumer: Consumer, run: Run) -> None:
     """A message that the queue refuses is not deleted, and the refusal is told."""
     consumer.dead_letter({"order_id": "ORDER-1"})
@@ -141,16 +165,25 @@ def test_what_comes_back_is_not_moved_twice(
     assert (ended.answer["moved"], ended.answer["left"]["not_matching"]) == ([], 1)
 
 
-@pytest.mark.parametrize(("after", "later"), [(-1, False), (999, False), (1000, True)])
-def test_came_later(consumer: Consumer, after: int, later: bool) -> None:
-    """AWS tells its time in whole seconds, so the second of the beginning is not later."""
+@pytest.mark.parametrize(
+    ("after", "moved", "later"),
+    [
+        (-1, "another", False),
+        (999, "another", False),
+        (1000, "another", True),
+        (-1, "ORDER-1", False),
+        (0, "ORDER-1", True),
+    ],
+)
+def test_came_later(consumer: Consumer, after: int, moved: str, later: bool) -> None:
+    """AWS tells its time in whole seconds: in the first, only a key that was moved is later."""
     place = dead_letters.Place(
         dead_letters_options(dead_letter_queue_url=consumer.dead_letter_queue_url)
     )
     queue = dead_letters.Held(place)
     raw = {"Attributes": {"SentTimestamp": str(queue.started + after)}}
-    message = dead_letters.DeadLetter(raw, frozenset(), None, None)
-    assert queue.came_later(message) is later
+    message = dead_letters.DeadLetter(raw, frozenset({"orders#ORDER-1"}), None, None)
+    assert queue.came_later(message, frozenset({f"orders#{moved}"})) is later
 
 
 def dead_letters_options(**given: Any) -> Any:

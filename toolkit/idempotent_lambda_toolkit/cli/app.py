@@ -395,9 +395,10 @@ def doctor_(context: typer.Context) -> None:
         screen.tell(f"could not check: {what}: {why}")
     healthy = all(each.severity is doctor.Severity.NOTE for each in findings)
     if healthy:
-        screen.tell(f"{place.options.function}: healthy")
+        found = "no problem found in what could be checked" if known.unknown else "healthy"
+        screen.tell(f"{place.options.function}: {found}")
     screen.answer(
-        healthy=healthy,
+        healthy=None if healthy and known.unknown else healthy,
         findings=[each.plain() for each in findings],
         unknown=dict(known.unknown),
     )

@@ -3,7 +3,8 @@
 Each is planned by a look, shown, confirmed, and carried out only on what was shown.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,7 @@ from idempotent_lambda.clock import Seconds
 from idempotent_lambda_toolkit.cli import dead_letters, records
 from idempotent_lambda_toolkit.cli.dead_letters import DeadLetter, Held, Look
 from idempotent_lambda_toolkit.cli.exits import PartlyDoneError, RefusedError
-from idempotent_lambda_toolkit.cli.place import Place
+from idempotent_lambda_toolkit.cli.place import Place, understood
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +110,10 @@ def retry(place: Place, record: Record) -> tuple[Record | None, list[DeadLetter]
             _sendable(place)
         if copies.unlocking:
             records.unchanged(place, record)
-            for message in copies.unlocking:
-                queue.send_back(message)
+            done = Redriven()
+            with _telling(done):
+                for message in copies.unlocking:
+                    done.moved.append((message, queue.send_back(message)))
             return record, copies.unlocking
         if record.dead_lettered_at is not None and not copies.whole:
             text = "a copy was sent to the dead-letter queue, which could not be seen as a whole"
@@ -151,6 +154,11 @@ class Redriven:
     foreign: list[DeadLetter] = field(default_factory=list)
     whole: bool = True
 
+    @property
+    def record_ids(self) -> frozenset[str]:
+        """Of the keys in what was moved."""
+        return frozenset(each for message, _ in self.moved for each in message.record_ids)
+
     def plain(self) -> dict[str, Any]:
         """For ``--json``."""
         return {
@@ -185,11 +193,11 @@ def redrive(
 
     Raises:
         RefusedError: keys are made of deduplication ids.
-        PartlyDoneError: a message was sent and could not be deleted.
+        PartlyDoneError: a message was sent and could not be deleted, or others were sent before.
     """
     _sendable(place)
     done, known = Redriven(), set[str]()
-    with dead_letters.held(place) as queue:
+    with _telling(done), dead_letters.held(place) as queue:
         while limit is None or len(done.moved) < limit:
             new = [each for each in queue.receive() if each.id not in known]
             if not new:
@@ -204,6 +212,20 @@ def redrive(
     return done
 
 
+@contextmanager
+def _telling(done: Redriven) -> Iterator[None]:
+    """Have an error say what was moved before it."""
+    try:
+        yield
+    except (BotoCoreError, ClientError, PartlyDoneError) as error:
+        sent = [f"{message.id} → {new}" for message, new in done.moved if new]
+        if not sent:
+            raise
+        text = f"sent back before: {', '.join(sent)}; run it again for the rest"
+        details = {**getattr(error, "details", {}), **done.plain()}
+        raise PartlyDoneError(f"{understood(error) or error}; {text}", **details) from None
+
+
 def _take(
     queue: Held,
     message: DeadLetter,
@@ -215,7 +237,7 @@ def _take(
 ) -> None:
     if message.foreign:
         done.foreign.append(message)
-    elif not fits(message) or queue.came_later(message):
+    elif not fits(message) or queue.came_later(message, done.record_ids):
         done.others.append(message)
     elif message.token is not None and not parked:
         done.parked.append(message)

@@ -92,6 +92,7 @@ class Facts:
         denied: the actions that the role lacks, with the resource; None if not known.
         skew_millis: this machine's clock less AWS's, by what is certain; None if not known.
         unknown: what could not be read, and why.
+        missing: which parts do not exist, and what AWS says of it.
     """
 
     environment: Mapping[str, str]
@@ -106,6 +107,7 @@ class Facts:
     denied: tuple[tuple[str, str], ...] | None = None
     skew_millis: int | None = None
     unknown: Mapping[str, str] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def built_in(self) -> bool:
@@ -164,6 +166,13 @@ def findings(facts: Facts) -> list[Finding]:
         for name, check in CHECKS.items()
         for severity, value, rule, remedy in check(facts)
     ]
+
+
+def _existence(facts: Facts) -> Said:
+    for part, said in facts.missing.items():
+        rule = f"the {part} that the function is told of exists"
+        remedy = "apply the module again; a table may come back from its point-in-time recovery"
+        yield _failure(f"there is no {part}: {said}", rule, remedy)
 
 
 def _settings(facts: Facts) -> Said:
@@ -390,6 +399,7 @@ WITHOUT: Mapping[str, str] = {
 """Actions that a role may lack, and what that costs."""
 
 CHECKS: Mapping[str, Callable[[Facts], Said]] = {
+    "existence": _existence,
     "settings": _settings,
     "observe-mode": _observing,
     "runtime": _runtime,

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from idempotent_lambda_toolkit.cli import times
 from idempotent_lambda_toolkit.cli.doctor import Facts, Queue, SourceMapping, Table
-from idempotent_lambda_toolkit.cli.exits import CommandError
+from idempotent_lambda_toolkit.cli.exits import CommandError, NotFoundError
 from idempotent_lambda_toolkit.cli.place import Place, understood
 
 T = TypeVar("T")
@@ -26,6 +26,9 @@ ON_QUEUE = (
 ON_DEAD_LETTER_QUEUE = ("sqs:SendMessage",)
 """What the role needs; docs/permissions.md says why."""
 
+PARTS = frozenset({"table", "queue", "dead-letter queue"})
+"""What has to exist."""
+
 
 def gather(place: Place) -> Facts:
     """The facts of the stack of a function.
@@ -37,9 +40,10 @@ def gather(place: Place) -> Facts:
     function = place.function
     skew = skew_millis(function, before, times.now())
     unknown: dict[str, str] = {}
+    missing: dict[str, str] = {}
     if skew is None:
         unknown["clock"] = "the answer has no Date"
-    asked = _Asked(unknown)
+    asked = _Asked(unknown, missing)
     mappings = asked("mappings", lambda: _mappings(place))
     queue_url = asked("queue", lambda: place.queue_url)
     queue = asked("queue", lambda: _queue(place, queue_url)) if queue_url else None
@@ -71,6 +75,7 @@ def gather(place: Place) -> Facts:
         denied=denied,
         skew_millis=skew,
         unknown=unknown,
+        missing=missing,
     )
 
 
@@ -94,16 +99,18 @@ def skew_millis(answer: Mapping[str, Any], before: int, after: int) -> int | Non
 
 
 class _Asked:
-    """Asks for one fact after another, and notes what could not be had."""
+    """Asks for one fact after another, and notes what could not be had, or does not exist."""
 
-    def __init__(self, unknown: dict[str, str]) -> None:
-        self._unknown = unknown
+    def __init__(self, unknown: dict[str, str], missing: dict[str, str]) -> None:
+        self._unknown, self._missing = unknown, missing
 
     def __call__(self, what: str, ask: Callable[[], T]) -> T | None:
         try:
             return ask()
         except (BotoCoreError, ClientError, CommandError) as error:
-            self._unknown[what] = str(understood(error) or error)
+            found = understood(error) or error
+            absent = isinstance(found, NotFoundError) and what in PARTS
+            (self._missing if absent else self._unknown)[what] = str(found)
             return None
 
 
