@@ -36,6 +36,7 @@ from botocore.config import Config
 ROOT: Final = Path(__file__).resolve().parents[2]
 INTERPRETER: Final = ROOT / ".venv-emulator" / "bin" / "python"
 GUARD: Final = Path(__file__).with_name("guard.py")
+LAUNCH: Final = Path(__file__).with_name("launch.py")
 REGION: Final = "eu-central-1"
 READY_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 15.0
@@ -166,7 +167,8 @@ def _environment(port: int, mark: str) -> dict[str, str]:
 def _guarded(
     environment: Mapping[str, str],
 ) -> Iterator[tuple[subprocess.Popen[str], Path]]:
-    command = [sys.executable, "-I", str(GUARD), str(INTERPRETER), "-m", "ministack"]
+    # Safe path: the emulator's modules are not to be taken from beside that file.
+    command = [sys.executable, "-I", str(GUARD), str(INTERPRETER), "-P", str(LAUNCH)]
     guard = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,

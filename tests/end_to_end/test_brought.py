@@ -2,9 +2,8 @@
 
 import json
 import shutil
-import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from scripts.lab.emulator import ROOT, Emulator
 from scripts.lab.observation import Aws
 from scripts.lab.source import repository
 from scripts.lab.terraform import Terraform, environment
+from tests.waiting import eventually
 
 pytestmark = [
     pytest.mark.emulator,
@@ -27,7 +27,6 @@ pytestmark = [
 ]
 
 STACK = ROOT / "tests" / "end_to_end" / "brought"
-SECONDS = 60.0
 # Of terraform's operations. A queue takes 25 s, and keeps one of its usual 10 all the while.
 AT_ONCE = "-parallelism=30"
 
@@ -165,14 +164,6 @@ def due_of(orders: Sequence[str]) -> dict[str, list[str]]:
         ]
         for consumer in CONSUMERS
     }
-
-
-def eventually(check: Callable[[], bool], what: str) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + SECONDS
-    while not check():
-        assert time.monotonic() < deadline, f"not within {SECONDS} s: {what}"
-        time.sleep(0.5)
 
 
 def build_zip(sources: Path, destination: Path) -> None:

@@ -6,9 +6,8 @@ import re
 import shlex
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from scripts.lab.emulator import ROOT, Emulator
 from scripts.lab.observation import Aws
 from scripts.lab.source import repository
 from scripts.lab.terraform import Terraform, environment
+from tests.waiting import eventually
 
 DOCUMENT = (ROOT / "docs" / "cli.md").read_text()
 
@@ -46,7 +46,7 @@ module "orders" {
   queue       = { max_receive_count = 3 }
 
   function = {
-    timeout_seconds   = 10
+    timeout_seconds   = 30
     environment       = { NOTES_TABLE = aws_dynamodb_table.notes.name }
     policy_statements = [{
       actions   = ["dynamodb:PutItem", "dynamodb:GetItem"]
@@ -96,10 +96,16 @@ def process(message):
     order = message.body["order_id"]
     item = {"note_id": {"S": str(uuid.uuid4())}, "order_id": {"S": order}}
     table.put_item(TableName=NOTES, Item=item)
+    while message.body.get("held") and not is_permitted(order):
+        time.sleep(0.2)
     time.sleep(message.body.get("seconds", 0))
-    permit = table.get_item(TableName=NOTES, Key={"note_id": {"S": f"permit {order}"}})
-    if message.body.get("refused") and "Item" not in permit:
+    if message.body.get("refused") and not is_permitted(order):
         raise PermanentFailure("the card is stolen")
+
+
+def is_permitted(order):
+    key = {"note_id": {"S": f"permit {order}"}}
+    return "Item" in table.get_item(TableName=NOTES, Key=key)
 '''
 
 
@@ -166,7 +172,7 @@ class Stack:
         return observation.backlog(self.aws, self.outputs["dead_letter_queue"]["url"])
 
     def permit(self, order_id: str) -> None:
-        """Have the processor no longer refuse an order."""
+        """Have the processor no longer refuse or hold an order."""
         item = {"note_id": {"S": f"permit {order_id}"}}
         self.aws.dynamodb.put_item(TableName="notes", Item=item)
 
@@ -179,6 +185,11 @@ class Stack:
         rows = observation.rows(self.aws, self.outputs["table"])
         return next((row["status"] for row in rows if row["id"] == f"orders#{order_id}"), None)
 
+    def messages(self, order_id: str) -> list[str]:
+        """The ids of the messages that brought an order, a line of the log each."""
+        lines = observation.log_lines(self.aws, "/aws/lambda/orders")
+        return [line["message_id"] for line in lines if line["key"] == order_id]
+
     def becomes(self, order_id: str, status: str) -> None:
         """Wait until an order's record has a status."""
         eventually(lambda: self.status(order_id) == status, f"{order_id} is {status}")
@@ -189,14 +200,6 @@ class Stack:
         self.order({"order_id": order_id, "refused": True})
         self.becomes(order_id, "PARKED")
         eventually(lambda: self.buried() == before + 1, f"the copy of {order_id} is sent")
-
-
-def eventually(check: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.3)
 
 
 def documented_commands() -> list[str]:
@@ -255,20 +258,21 @@ def look(stack: Stack) -> None:
     answer = stack.run("--function", "orders", "stats", "--json").answer
     assert answer["records"] == {"parked": 1, "completed": 1}
     # By the message's id, which the log knows.
-    lines = observation.log_lines(stack.aws, "/aws/lambda/orders")
-    (message,) = [line["message_id"] for line in lines if line["key"] == "ORDER-2"]
+    eventually(lambda: stack.messages("ORDER-2") != [], "the log has a line of ORDER-2")
+    (message,) = stack.messages("ORDER-2")
     answer = stack.run("--function", "orders", "inspect", message, "--json").answer
     assert answer["record"]["id"] == "orders#ORDER-2"
 
 
 def never_beside_a_live_claim(stack: Stack) -> None:
     """While an order runs nothing touches its record."""
-    stack.order({"order_id": "SLOW", "seconds": 7})
+    stack.order({"order_id": "SLOW", "held": True})
     stack.becomes("SLOW", "IN_PROGRESS")
     for command in (["forget"], ["resolve", "--completed"], ["resolve", "--retry"]):
         ended = stack.run("--function", "orders", *command, "SLOW", "--yes", "--json")
         assert (ended.code, ended.answer["record"]["status"]) == (Exit.REFUSED, "IN_PROGRESS")
-    assert stack.status("SLOW") == "IN_PROGRESS", "too slow a machine: it had ended"
+    assert stack.status("SLOW") == "IN_PROGRESS"
+    stack.permit("SLOW")
     stack.becomes("SLOW", "COMPLETED")
     assert stack.runs()["SLOW"] == 1
 
@@ -343,9 +347,9 @@ def faults(stack: Stack) -> dict[str, Any]:
     return {
         "ttl": no_ttl(stack),
         "record-retention": variables(stack, IDEMPOTENCY_RETENTION_SECONDS="3600"),
-        "visibility-timeout": attributes(stack, queue["url"], VisibilityTimeout="11"),
+        "visibility-timeout": attributes(stack, queue["url"], VisibilityTimeout="31"),
         "visibility-timeout (below the advice)": attributes(
-            stack, queue["url"], VisibilityTimeout="59"
+            stack, queue["url"], VisibilityTimeout="179"
         ),
         "partial-responses": mapping(stack, FunctionResponseTypes=[]),
         "mapping": mapping(stack, Enabled=False),

@@ -7,7 +7,7 @@ import shutil
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from scripts.lab.emulator import ROOT, Emulator, running
 from scripts.lab.observation import Aws
 from scripts.lab.source import repository
 from scripts.lab.terraform import Terraform, environment
+from tests.waiting import eventually
 
 OVERRIDE = """
 module "orders" {
@@ -57,8 +58,8 @@ def verdict(service, operation, parameters):
 """
 
 POLICY = "idempotent-lambda"
-TIMEOUT_SECONDS = 3
-VISIBILITY_SECONDS = 5
+TIMEOUT_SECONDS = 10
+VISIBILITY_SECONDS = 12
 UNCHECKED = {"sqs", "logs", "xray", "kinesis", "sns"}
 """Services that Lambda itself calls in the role's name, which the emulator lets pass."""
 ALWAYS, STREAMS, ADDED = (
@@ -136,6 +137,10 @@ class Stack:
         lines = observation.log_lines(self.aws, self.group, "fall_back")
         return [str(line["errors"][0]["text"]) for line in lines]
 
+    def logged(self) -> set[str]:
+        """The orders that the log has a line about."""
+        return {line["key"] for line in observation.log_lines(self.aws, self.group)}
+
     def _put(self, document: Mapping[str, Any]) -> None:
         self.aws.iam.put_role_policy(
             RoleName=self.role, PolicyName=POLICY, PolicyDocument=json.dumps(document)
@@ -196,14 +201,6 @@ def order(order_id: str) -> str:
 def refused(order_id: str) -> str:
     """The body of an order that the processor raises at."""
     return json.dumps({"order_id": order_id, "currency": "EUR"})
-
-
-def eventually(check: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.5)
 
 
 def deployed(directory: Path, emulator: Emulator, account: str) -> Stack:
@@ -403,8 +400,7 @@ def test_the_role_grants_what_is_needed_and_no_more(tmp_path: Path, account: str
         with stack.without(*unchecked):
             stack.send(order("unchecked"))
             eventually(lambda: stack.charges()["unchecked"] == 1, "the emulator looks away")
-        lines = observation.log_lines(stack.aws, stack.group)
-        assert "unchecked" in {line["key"] for line in lines}
+            eventually(lambda: "unchecked" in stack.logged(), "it looks away from the log")
 
 
 def falls_back_and_forth(stack: Stack) -> None:

@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.emulator,
     pytest.mark.terraform,
     pytest.mark.slow,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
 ]
 
 CLONE = "terraform-aws-idempotent-lambda"

@@ -4,7 +4,7 @@ import json
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from scripts.lab.emulator import ROOT, Emulator
 from scripts.lab.observation import Aws
 from scripts.lab.source import repository
 from scripts.lab.terraform import Terraform, environment
+from tests.waiting import eventually
 
 pytestmark = [
     pytest.mark.emulator,
@@ -26,7 +27,6 @@ pytestmark = [
 ]
 
 STACK = ROOT / "tests" / "end_to_end" / "sources"
-SECONDS = 60.0
 
 
 @dataclass
@@ -65,6 +65,11 @@ class Stack:
             for _ in observation.log_lines(self.aws, log_group)
         )
 
+    def settles(self) -> None:
+        """Wait until the queue is empty; the log has the lines of what it held by then."""
+        queue = self.outputs["queue"]
+        eventually(lambda: observation.backlog(self.aws, queue) == 0, "the queue is empty")
+
     def send(self, body: dict[str, Any]) -> None:
         """Put a message into the queue."""
         self.aws.sqs.send_message(QueueUrl=self.outputs["queue"], MessageBody=json.dumps(body))
@@ -82,14 +87,6 @@ def operation(row: dict[str, Any]) -> str:
     if "s3" in body:
         return str(body["s3"]["object"]["key"])
     return str(body.get("detail", body)["order_id"])
-
-
-def eventually(check: Callable[[], bool], what: str) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + SECONDS
-    while not check():
-        assert time.monotonic() < deadline, f"not within {SECONDS} s: {what}"
-        time.sleep(0.5)
 
 
 @pytest.fixture
@@ -115,8 +112,8 @@ def test_each_source(stack: Stack) -> None:
     """What S3, EventBridge, SNS and direct invocation deliver again has one effect each."""
     through_the_queue(stack)
     straight_to_the_function(stack)
-    for url in (stack.outputs["queue"], stack.outputs["dead_letter_queue"]):
-        assert observation.backlog(stack.aws, url) == 0
+    stack.settles()
+    assert observation.backlog(stack.aws, stack.outputs["dead_letter_queue"]) == 0
 
 
 def through_the_queue(stack: Stack) -> None:
@@ -132,6 +129,7 @@ def through_the_queue(stack: Stack) -> None:
     records = stack.bodies("file")
     new = json.loads(json.dumps(records[0]))
     new["s3"]["object"]["key"] = "file-new"
+    stack.settles()
     before = stack.deliveries()
     stack.send({"Records": [*records, new]})
     stack.send({"Records": records[1:]})

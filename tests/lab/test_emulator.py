@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import itertools
 import json
 import os
 import signal
@@ -26,6 +27,18 @@ def handler(event, context):
     threading.Thread(target=time.sleep, args=(60,)).start()
     return [os.getpid(), os.getppid()]
 """
+
+TALKER = """
+import sys, threading
+
+def late(number):
+    print(number, "late", file=sys.stderr, flush=True)
+
+def handler(number, context):
+    print(number, "early", file=sys.stderr, flush=True)
+    threading.Timer(0.025, late, [number]).start()
+"""
+INVOCATIONS = 10
 
 OWNER = """
 import json, signal, sys, time
@@ -143,3 +156,26 @@ def test_an_emulator_that_does_not_start_says_what_it_printed(
     monkeypatch.setattr(lab, "INTERPRETER", broken)
     with pytest.raises(EmulatorError, match="no such module: ministack"):
         running().__enter__()
+
+
+def test_a_line_that_is_read_late_is_in_the_log(emulator: Emulator, account: str) -> None:
+    """The log has what is printed well after the emulator alone would have stopped to read."""
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("talker.py", TALKER)
+    functions, logs = (emulator.client(name, account) for name in ("lambda", "logs"))
+    functions.create_function(
+        FunctionName="talker",
+        Runtime="python3.13",
+        Handler="talker.handler",
+        Role="arn:aws:iam::123456789012:role/talker",
+        Code={"ZipFile": package.getvalue()},
+    )
+    # A line that is too late for its own invocation is in the log of the next, if ever. The machine
+    # may stand still for longer than anybody's patience, but not every time.
+    for number in range(INVOCATIONS):
+        functions.invoke(FunctionName="talker", Payload=str(number))
+    events = logs.filter_log_events(logGroupName="/aws/lambda/talker")["events"]
+    lines = [line for event in events for line in event["message"].splitlines()]
+    pairs = set(itertools.pairwise(lines))
+    assert pairs & {(f"{number} early", f"{number} late") for number in range(INVOCATIONS)}
