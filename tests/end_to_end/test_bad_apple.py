@@ -45,7 +45,7 @@ module "orders" {
   idempotency = { key = "body.order_id", lease_margin_seconds = 1 }
 
   function = {
-    timeout_seconds   = 3
+    timeout_seconds   = 5
     environment       = { LEDGER_TABLE = aws_dynamodb_table.ledger.name }
     policy_statements = [
       { actions = ["dynamodb:PutItem"], resources = [aws_dynamodb_table.ledger.arn] },
@@ -54,8 +54,8 @@ module "orders" {
 }
 """
 
-# Longer than a lease of 4 s. The module's own 18 s are for throttling, which the emulator has not.
-VISIBILITY_SECONDS = 6
+# Longer than a lease of 6 s. The module's own 30 s are for throttling, which the emulator has not.
+VISIBILITY_SECONDS = 8
 PLACES = (0, 4, 9)
 """Where the bad one lies in its batch, round by round."""
 

@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.timeout(600),
 ]
 
-# The shortest times the module takes, so that the poison order is dead-lettered within a minute.
+# Short times, so that the poison order is dead-lettered within two minutes.
 OVERRIDE = """
 module "orders" {
   source      = "%s"
@@ -32,7 +32,7 @@ module "orders" {
   queue       = { max_receive_count = 3 }
 
   function = {
-    timeout_seconds   = 3
+    timeout_seconds   = 6
     environment       = { LEDGER_TABLE = aws_dynamodb_table.ledger.name }
     policy_statements = [
       { actions = ["dynamodb:PutItem"], resources = [aws_dynamodb_table.ledger.arn] },

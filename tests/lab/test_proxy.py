@@ -319,7 +319,8 @@ def test_it_ends_while_a_call_hangs(upstream: Upstream) -> None:
             began = time.monotonic()
         with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
             connection.getresponse()
-    assert time.monotonic() - began < 1
+    # No connection of either side would time out within this.
+    assert time.monotonic() - began < 5
 
 
 def test_first_strikes_as_often_as_told() -> None:

@@ -42,7 +42,7 @@ module "straight" {
   idempotency = { key = "body.order_id || body.detail.order_id", lease_margin_seconds = 1 }
 
   function = {
-    timeout_seconds   = 6
+    timeout_seconds   = 12
     environment       = { CONSUMER = "straight", EFFECTS_TABLE = aws_dynamodb_table.effects.name }
     policy_statements = [{ actions = ["dynamodb:PutItem"], resources = [aws_dynamodb_table.effects.arn] }]
   }

@@ -76,16 +76,20 @@ def test_cancelled_at_the_completion(engine: Engine, clock: ManualClock) -> None
 def test_cancelled_in_the_run(engine: Engine, clock: ManualClock) -> None:
     """A function that is cancelled while it runs is interrupted: its claim stays."""
     shop = Shop(engine, "async", clock)
+    entered = asyncio.Event()
 
     @idempotent(name="charge", key="order_id", lease_seconds=30, wiring=shop.wiring())
     async def charge(order_id: str) -> None:
         del order_id
+        entered.set()
         await asyncio.sleep(60)
 
     async def main() -> None:
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.2):
-                await charge("a")
+        call = asyncio.ensure_future(charge("a"))
+        await entered.wait()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
 
     asyncio.run(main())
     assert shop.status() == "IN_PROGRESS"
