@@ -99,6 +99,20 @@ class TestInspect:
         assert answer["record"]["id"] == "orders#ORDER-1"
         assert [each["message_id"] for each in answer["dead_letters"]] == [moved]
 
+    def test_a_message_without_a_key(self, consumer: Consumer, run: Run) -> None:
+        """Of a message that is refused nobody says that it runs, but why it does not."""
+        refused = consumer.dead_letter({"amount_cents": 1})
+        ended = run("inspect", refused, "--json")
+        assert "the next delivery runs" not in ended.err
+        assert "each delivery is refused: " in ended.err
+        (message,) = ended.answer["dead_letters"]
+        assert "body.order_id" in message["refusal"]
+        assert message["record_ids"] == []
+        fine = consumer.dead_letter({"order_id": "ORDER-1"})
+        ended = run("inspect", fine, "--json")
+        assert "the next delivery runs" in ended.err
+        assert ended.answer["dead_letters"][0]["refusal"] is None
+
     def test_a_message_id_is_found_in_the_log(self, consumer: Consumer, run: Run) -> None:
         """The id of a message that is gone leads to its key by its line in the log."""
         logs = consumer.client("logs")
@@ -560,7 +574,7 @@ class TestDocumentation:
     ) -> None:
         """A bar is drawn on standard error if that is a terminal, and never on standard output."""
         consumer.put("orders#ORDER-1", "COMPLETED")
-        assert run("list", "--json").err == "1 records\n"
+        assert run("list", "--json").err == "1 record\n"
         monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes that for a terminal
         ended = run("list", "--json")
         assert "reading" in ended.err

@@ -155,7 +155,9 @@ def inspect(
         _missing(place, wanted)
     now = times.now()
     if record is None:
-        screen.tell(f"no record of {str(wanted)!r}: the next delivery runs")
+        refused = bool(messages) and all(each.refusal for each in messages)
+        runs = "" if refused else ": the next delivery runs"
+        screen.tell(f"no record of {str(wanted)!r}{runs}")
     else:
         screen.tell(*records.described(record, now))
     for message in messages:
@@ -207,7 +209,8 @@ def list_(
             for each in found
         ],
     )
-    screen.tell(f"{len(found)} records{', and more: raise --limit' if cut else ''}")
+    more = ", and more: raise --limit" if cut else ""
+    screen.tell(f"{len(found)} record{'' if len(found) == 1 else 's'}{more}")
     screen.answer(records=[records.plain(each, now) for each in found], more=cut)
 
 
@@ -532,7 +535,8 @@ def _said(message: dead_letters.DeadLetter, record: Record | None, now: EpochMil
             kind += " (of an earlier parking, or another key: unlocks nothing here)"
     keys = ", ".join(records.key_of(each) for each in sorted(message.record_ids))
     of = f", key {keys}" if keys else ""
-    return f"{kind} {message.id}{of}, sent {times.moment(message.sent_at, now)}"
+    refused = f"; each delivery is refused: {message.refusal}" if message.refusal else ""
+    return f"{kind} {message.id}{of}, sent {times.moment(message.sent_at, now)}{refused}"
 
 
 def _oldest(record: Record | None, now: EpochMillis) -> str:

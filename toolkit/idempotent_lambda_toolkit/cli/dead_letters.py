@@ -55,6 +55,8 @@ class DeadLetter:
         token: the owner token, if it is the copy of a parked message.
         original: the key that a copy of a plain message had before: its first message id.
         foreign: whether SQS moved it here from a queue that is not the function's.
+        refusal: why no delivery of it can ever run, such as that it has no key; None if it can, or
+            if that is not known.
     """
 
     raw: Mapping[str, Any] = field(repr=False)
@@ -62,6 +64,7 @@ class DeadLetter:
     token: str | None
     original: str | None
     foreign: bool = False
+    refusal: str | None = None
 
     @property
     def id(self) -> str:
@@ -84,6 +87,7 @@ class DeadLetter:
             "record_ids": sorted(self.record_ids),
             "parked_copy": self.token is not None,
             "foreign": self.foreign,
+            "refusal": self.refusal,
             "sent_at": self.sent_at,
         }
 
@@ -238,30 +242,36 @@ class Held:
         source = raw["Attributes"].get("DeadLetterQueueSourceArn")
         foreign = bool(source and self._sources and source not in self._sources)
         # A foreign message may have the same key, and means something else.
-        ids = frozenset() if foreign else record_ids(raw, self._arn, self._place.key_rule)
-        return DeadLetter(raw, ids, token or None, original or None, foreign)
+        rule = None if foreign else self._place.key_rule
+        ids, refusal = keyed(raw, self._arn, rule)
+        return DeadLetter(raw, ids, token or None, original or None, foreign, refusal)
 
 
 _SENT = frozenset({"DataType", "StringValue", "BinaryValue"})
 
 
-def record_ids(message: Mapping[str, Any], arn: str, rule: KeyRule | None) -> frozenset[str]:
+def keyed(
+    message: Mapping[str, Any], arn: str, rule: KeyRule | None
+) -> tuple[frozenset[str], str | None]:
     """The ids of the records of a received message, as the function would make them.
 
     Args:
         message: as SQS gives it to who receives.
         arn: of its queue.
         rule: how the consumer's messages get their keys; None where that is not known.
+
+    Returns:
+        The ids, and why the function refuses the message, if it does.
     """
     if rule is None:
-        return frozenset()
+        return frozenset(), None
     found = set()
     try:
         for delivery in deliveries_of({"Records": [_as_delivered(message, arn)]}):
             found.add(rule.key_of(delivery).record_id)
-    except (MessageError, UnsupportedEventError):
-        pass  # it has no key: that may be why it is here
-    return frozenset(found)
+    except (MessageError, UnsupportedEventError) as error:
+        return frozenset(found), str(error)  # that may be why it is here
+    return frozenset(found), None
 
 
 def _as_delivered(message: Mapping[str, Any], arn: str) -> dict[str, Any]:
