@@ -6,9 +6,11 @@ import itertools
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.parse
 import zipfile
 from pathlib import Path
 
@@ -179,3 +181,21 @@ def test_a_line_that_is_read_late_is_in_the_log(emulator: Emulator, account: str
     lines = [line for event in events for line in event["message"].splitlines()]
     pairs = set(itertools.pairwise(lines))
     assert pairs & {(f"{number} early", f"{number} late") for number in range(INVOCATIONS)}
+
+
+def test_a_request_in_two_parts_is_not_answered_at_once(emulator: Emulator) -> None:
+    """Who sends its body after its header has the time to see the end of its own write."""
+    address = urllib.parse.urlsplit(emulator.endpoint)
+    body = b"Action=GetCallerIdentity&Version=2011-06-15"
+    header = (
+        f"POST / HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Length: {len(body)}\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+    )
+    with socket.create_connection((address.hostname, address.port), timeout=60) as client:
+        for _ in range(2):  # the connection stays in use
+            client.sendall(header.encode())
+            time.sleep(0.2)
+            began = time.monotonic()
+            client.sendall(body)
+            assert client.recv(65536).startswith(b"HTTP/1.1 200")
+            assert time.monotonic() - began >= 0.04
