@@ -2,8 +2,9 @@
 
     .venv-emulator/bin/python -P launch.py
 
-Both are no settings of the emulator, and so tied to its pinned version: another one without these
-names does not start.
+It waits longer for a function's log, and before it answers a slow client. Neither is a setting of
+the emulator, so both are tied to its pinned version: another one without these names does not
+start.
 """
 
 import asyncio

@@ -103,10 +103,7 @@ class Stack:
         }
 
     def deliver(self, orders: Sequence[str]) -> None:
-        """Send orders into every queue, publish others, and wait until all are settled.
-
-        No log tells when: the emulator does not wait long for the lines of an invocation.
-        """
+        """Send orders into every queue, publish others, and wait until all are settled."""
         for url in self.outputs["queues"].values():
             list(enqueue(self.aws, url, [json.dumps({"order_id": each}) for each in orders]))
         for order in published(orders):

@@ -1,18 +1,19 @@
 """The emulator leaves nothing behind, however its owner ends."""
 
 import contextlib
+import http.client
 import io
 import itertools
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.parse
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,19 +54,24 @@ with running() as emulator:
 """
 
 
-def processes(emulator: Emulator) -> list[int]:
-    """Make a function and run it once: the process ids of its worker and of the emulator."""
+def create(functions: Any, name: str, source: str) -> None:
+    """Make a function of one module, which has its name."""
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as archive:
-        archive.writestr("worker.py", WORKER)
-    functions = emulator.client("lambda", new_account())
+        archive.writestr(f"{name}.py", source)
     functions.create_function(
-        FunctionName="worker",
+        FunctionName=name,
         Runtime="python3.13",
-        Handler="worker.handler",
-        Role="arn:aws:iam::123456789012:role/worker",
+        Handler=f"{name}.handler",
+        Role=f"arn:aws:iam::123456789012:role/{name}",
         Code={"ZipFile": package.getvalue()},
     )
+
+
+def processes(emulator: Emulator) -> list[int]:
+    """Make a function and run it once: the process ids of its worker and of the emulator."""
+    functions = emulator.client("lambda", new_account())
+    create(functions, "worker", WORKER)
     answer = functions.invoke(FunctionName="worker")["Payload"].read()
     found: list[int] = json.loads(answer)
     return found
@@ -162,17 +168,8 @@ def test_an_emulator_that_does_not_start_says_what_it_printed(
 
 def test_a_line_that_is_read_late_is_in_the_log(emulator: Emulator, account: str) -> None:
     """The log has what is printed well after the emulator alone would have stopped to read."""
-    package = io.BytesIO()
-    with zipfile.ZipFile(package, "w") as archive:
-        archive.writestr("talker.py", TALKER)
     functions, logs = (emulator.client(name, account) for name in ("lambda", "logs"))
-    functions.create_function(
-        FunctionName="talker",
-        Runtime="python3.13",
-        Handler="talker.handler",
-        Role="arn:aws:iam::123456789012:role/talker",
-        Code={"ZipFile": package.getvalue()},
-    )
+    create(functions, "talker", TALKER)
     # A line that is too late for its own invocation is in the log of the next, if ever. The machine
     # may stand still for longer than anybody's patience, but not every time.
     for number in range(INVOCATIONS):
@@ -185,17 +182,17 @@ def test_a_line_that_is_read_late_is_in_the_log(emulator: Emulator, account: str
 
 def test_a_request_in_two_parts_is_not_answered_at_once(emulator: Emulator) -> None:
     """Who sends its body after its header has the time to see the end of its own write."""
-    address = urllib.parse.urlsplit(emulator.endpoint)
     body = b"Action=GetCallerIdentity&Version=2011-06-15"
-    header = (
-        f"POST / HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Length: {len(body)}\r\n"
-        "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
-    )
-    with socket.create_connection((address.hostname, address.port), timeout=60) as client:
+    address = urllib.parse.urlsplit(emulator.endpoint).netloc
+    with contextlib.closing(http.client.HTTPConnection(address, timeout=60)) as client:
         for _ in range(2):  # the connection stays in use
-            client.sendall(header.encode())
+            client.putrequest("POST", "/")
+            client.putheader("Content-Type", "application/x-www-form-urlencoded")
+            client.putheader("Content-Length", str(len(body)))
+            client.endheaders()
             time.sleep(0.2)
             began = time.monotonic()
-            client.sendall(body)
-            assert client.recv(65536).startswith(b"HTTP/1.1 200")
+            client.send(body)
+            answer = client.getresponse()
             assert time.monotonic() - began >= 0.04
+            assert (answer.status, b"GetCallerIdentityResult" in answer.read()) == (200, True)
