@@ -190,6 +190,8 @@ class Server(socketserver.ThreadingTCPServer):
     at whole ones.
     """
 
+    # A fleet connects all at once.
+    request_queue_size = 256
     daemon_threads = True
     block_on_close = False
 

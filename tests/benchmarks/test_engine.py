@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from benchmarks.engine import Engine, Server
 from scripts.lab.emulator import Emulator, new_account
 from tests.benchmarks.conftest import RecordingEngine
+from tests.waiting import connect_at_once
 
 Client = Any
 TABLE = "records"
@@ -195,3 +197,9 @@ def test_unknown_statement(client: Client, text: str) -> None:
     """A statement of another kind is refused, not guessed at."""
     with pytest.raises(ClientError, match="not understood"):
         execute(client, (text, ["a"]))
+
+
+def test_a_fleet_connects_at_once() -> None:
+    """Connections wait in a queue until they are accepted, and none of 200 is refused."""
+    with Server(Engine()) as server:
+        connect_at_once(("127.0.0.1", server.server_address[1]), 200)
