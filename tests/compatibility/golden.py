@@ -26,7 +26,7 @@ from idempotent_lambda.messages import deliveries_of
 from idempotent_lambda.settings import Settings
 from idempotent_lambda_toolkit.testing import ManualClock
 from scripts.lab.emulator import Emulator, EmulatorError, new_account, running
-from tests.faults.cells import client_in
+from tests.clients import patient_client
 from tests.handler.bench import Bench, raising, unavailable
 from tests.handler.conftest import create_table
 from tests.handler.events import GOLDEN_EVENTS, golden, key_rule, order
@@ -89,7 +89,7 @@ class Writer:
 
     def __init__(self, emulator: Emulator) -> None:
         account = new_account()
-        self.client = client_in(emulator.environment(account))
+        self.client = patient_client(emulator.environment(account))
         self.admin = emulator.client("dynamodb", account)
         for name in (TABLE, EFFECTS):
             create_table(self.admin, name)

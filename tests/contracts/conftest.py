@@ -33,6 +33,7 @@ from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.errors import StoreError, StoreRefusedError
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
 from scripts.lab.emulator import Emulator, new_account
+from tests.clients import patient_client
 from tests.handler.bench import Listener
 from tests.requests import claim_of
 
@@ -305,9 +306,9 @@ def new_clients() -> Clients:
 @pytest.fixture(scope="session")
 def emulator_clients(emulator: Emulator) -> Clients:
     """Clients of one account of the emulator; making them takes longer than a test."""
-    with pytest.MonkeyPatch.context() as patch:
-        aws_environment(patch, emulator.environment(new_account()))
-        return new_clients()
+    account = new_account()
+    deployed = patient_client(emulator.environment(account))
+    return deployed, emulator.client("dynamodb", account)
 
 
 @pytest.fixture

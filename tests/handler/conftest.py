@@ -16,6 +16,7 @@ from idempotent_lambda.clock import Deadline, Millis
 from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import ManualClock
 from scripts.lab.emulator import Emulator, new_account
+from tests.clients import patient_client
 
 from .bench import Bench, Listener, Wire
 from .function import MODULE, TABLE, Package
@@ -108,12 +109,8 @@ class Lab:
 def clients(emulator: Emulator) -> tuple[Any, Any]:
     """The deployed package's client and one of the tests' own; making them takes long."""
     account = new_account()
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
-            patch.delenv(name, raising=False)
-        for name, value in emulator.environment(account).items():
-            patch.setenv(name, value)
-        return new_client(), emulator.client("dynamodb", account)
+    deployed = patient_client(emulator.environment(account))
+    return deployed, emulator.client("dynamodb", account)
 
 
 @pytest.fixture

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from idempotent_lambda.batch import Consumer
-from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import EpochMillis, Millis
 from idempotent_lambda.decorator import Wiring
 from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.messages import Message
 from idempotent_lambda_toolkit.testing import InMemoryQueues, ManualClock
 from scripts.lab.emulator import ROOT, Emulator, new_account
+from tests.clients import patient_client
 from tests.handler.bench import Listener
 from tests.handler.conftest import create_table
 from tests.handler.events import event, key_rule, record
@@ -156,7 +156,7 @@ def clients(emulator: Emulator) -> Iterator[tuple[Any, Any, dict[str, str]]]:
             patch.delenv(name, raising=False)
         for name, value in environment.items():
             patch.setenv(name, value)
-        yield new_client(), emulator.client("dynamodb", account), environment
+        yield patient_client(environment), emulator.client("dynamodb", account), environment
 
 
 @pytest.fixture(scope="module")

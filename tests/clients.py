@@ -1,0 +1,25 @@
+"""A client for tests that assert exact records, calls and times of an emulator."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+from unittest.mock import patch
+
+from idempotent_lambda import clients
+
+PATIENCE_MILLIS = 120_000
+"""No machine pauses for so long, and the limit of a test is longer."""
+
+
+def patient_client(environment: Mapping[str, str]) -> Any:
+    """The package's client, in an environment, with more patience.
+
+    The deployed client gives up after a second. An emulator on a busy machine may need longer for
+    an answer. The store then tries again: it makes one more call, and its pause moves the clock.
+    """
+    timeouts = ("CONNECT_TIMEOUT_MILLIS", "READ_TIMEOUT_MILLIS")
+    patience = patch.multiple(clients, **dict.fromkeys(timeouts, PATIENCE_MILLIS))
+    with patience, patch.dict(os.environ, environment):
+        for name in {"AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CA_BUNDLE"} - environment.keys():
+            os.environ.pop(name, None)
+        return clients.new_client()
