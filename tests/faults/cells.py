@@ -18,9 +18,8 @@ import secrets
 import select
 import subprocess
 import tempfile
-import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property, partial
@@ -31,7 +30,7 @@ from unittest.mock import patch
 from idempotent_lambda.batch import Consumer
 from idempotent_lambda.claims import Status
 from idempotent_lambda.clients import new_client
-from idempotent_lambda.clock import Millis, Seconds, SystemClock
+from idempotent_lambda.clock import Clock, Millis, Seconds, SystemClock
 from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.errors import PermanentFailure, StoreError
 from idempotent_lambda.keys import Key, KeyRule
@@ -324,12 +323,14 @@ class Arena:
     Attributes:
         environment: what an AWS client needs to come through the proxy.
         admin: a client that comes past it.
+        when_struck: called with every fault, before its client sees anything of it.
     """
 
     environment: Mapping[str, str]
     proxy: Proxy
     admin: Any
     plans: dict[str, Plan] = field(default_factory=dict)
+    when_struck: Callable[[Fault], None] = lambda _: None
 
     @cached_property
     def client(self) -> Any:
@@ -449,20 +450,34 @@ def arena_on(emulator: Emulator) -> Iterator[Arena]:
 
         def plan(call: Call) -> Fault | None:
             rule = arena.plans.get(call.table or "")
-            return rule(call) if rule else None
+            fault = rule(call) if rule else None
+            if fault:
+                arena.when_struck(fault)
+            return fault
 
         proxy.plan = plan
         yield arena
 
 
 class Ours:
-    """This package: the real consumer and store, with a client of their own making."""
+    """This package: the real consumer and store.
+
+    Args:
+        client: their client, such as they make it.
+        remaining_seconds: what an invocation has left when it begins.
+        clock: theirs, which measures their answers too.
+    """
 
     key = "id"
     accompanied = True
 
-    def __init__(self, client: Any, remaining_seconds: float = TIMEOUT_SECONDS) -> None:
-        self.client = client
+    def __init__(
+        self,
+        client: Any,
+        remaining_seconds: float = TIMEOUT_SECONDS,
+        clock: Clock | None = None,
+    ) -> None:
+        self.client, self.clock = client, clock or SystemClock()
         self.remaining = Millis(int(remaining_seconds * 1000))
 
     def does(self, call: Call, operation: Operation) -> bool:
@@ -496,9 +511,9 @@ class Ours:
             }
             for name in batch.names
         ]
-        began = time.monotonic()
+        began = self.clock.elapsed()
         response: Any = consumer.consume({"Records": records}, self.remaining)
-        seconds = time.monotonic() - began
+        seconds = (self.clock.elapsed() - began) / 1000
         failed = [each["itemIdentifier"] for each in response["batchItemFailures"]]
         took = effects.counts() - before if batch.manner.commits else Counter(ran)
         return {
@@ -515,17 +530,16 @@ class Ours:
 
     def consumer(self, table: str, processor: Any, observer: Any) -> Consumer:
         """A consumer with the module's defaults, keyed by message id."""
-        clock = SystemClock()
         return Consumer(
             processor=processor,
-            store=DynamoDBClaimStore(self.client, table, clock, observer),
+            store=DynamoDBClaimStore(self.client, table, self.clock, observer),
             settings=settings_of(
                 KeyRule("orders"),
                 retention=Seconds(14 * 24 * 3600),
                 max_receive_count=RECEIVES,
             ),
             queues=InMemoryQueues(),
-            clock=clock,
+            clock=self.clock,
             observer=observer,
         )
 

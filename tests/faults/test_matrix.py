@@ -10,12 +10,14 @@ from .cells import (
     FAULTS,
     MESSAGE,
     OWN_CELLS,
+    TIMEOUT_SECONDS,
     Arena,
     Cell,
     Operation,
     Ours,
     Verdict,
 )
+from .conftest import CountedClock
 from .expected import expected
 
 pytestmark = [pytest.mark.emulator, pytest.mark.slow]
@@ -26,24 +28,18 @@ OUTAGE_SECONDS = 5.0
 REMAINING_SECONDS = 6.0
 """Where completions are struck: they insist until the deadline, so it comes soon."""
 
-HANG_SECONDS = 1.0
-"""The client's read timeout."""
-
-
 COMPLETIONS = (Operation.COMPLETE, Operation.COMPLETE_ALONE, Operation.COMMIT)
 
 
 @pytest.mark.parametrize("cell", [*CELLS, *OWN_CELLS], ids=str)
-def test_cell(arena: Arena, cell: Cell) -> None:
+def test_cell(
+    arena: Arena, clock: CountedClock, cell: Cell, request: pytest.FixtureRequest
+) -> None:
     """Effects, record, response and time are as the protocol says, and so is the redelivery."""
     completes = cell.operation in COMPLETIONS
-    ours = Ours(arena.client, REMAINING_SECONDS) if completes else Ours(arena.client)
-    seen = arena.play(ours, cell)
-    hung = seen[MESSAGE]
-    timed = cell.fault is Fault.HANG or cell.times is not None
-    if timed and hung.answers[0].seconds > hung.struck * HANG_SECONDS + 0.3:
-        # The machine stood still meanwhile, and the attempts that fit into a claim are fewer then.
-        seen = arena.play(ours, cell)
+    client = request.getfixturevalue("hasty_client" if cell.fault is Fault.HANG else "client")
+    remaining_seconds = REMAINING_SECONDS if completes else TIMEOUT_SECONDS
+    seen = arena.play(Ours(client, remaining_seconds, clock), cell)
     struck_seconds = REMAINING_SECONDS if completes else OUTAGE_SECONDS
     for name, each in seen.items():
         rule, struck = expected(cell, name), each.answers[0]
