@@ -21,6 +21,7 @@ import pytest
 from scripts.lab.emulator import ROOT, Emulator, new_account
 from tests.handler.conftest import create_table
 from tests.handler.events import event, record
+from tests.waiting import SECONDS
 
 pytestmark = [pytest.mark.emulator, pytest.mark.slow]
 
@@ -31,7 +32,6 @@ COMPLETE = "c7508fdc8fab027ebd1e077d27cc51c8f6c56273"
 """The first with every kind of record there is now: parked ones, results, payloads."""
 
 TABLE = "orders-idempotency"
-PATIENCE_SECONDS = 30
 
 
 def git(*arguments: str) -> str:
@@ -83,7 +83,7 @@ class Worker:
     def answer(self) -> Any:
         """What it says next."""
         assert self._process.stdout
-        assert select.select([self._process.stdout], [], [], PATIENCE_SECONDS)[0], "no answer"
+        assert select.select([self._process.stdout], [], [], SECONDS)[0], "no answer"
         told = json.loads(self._process.stdout.readline())
         self.holds = told == {"holding": True}
         return told

@@ -16,6 +16,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from botocore.config import Config
+
+PATIENCE = {"connect_timeout": 120, "read_timeout": 120}
+
 
 class Context:
     """The Lambda context."""
@@ -65,8 +69,19 @@ def calls(shop: Shop) -> Any:
     return charge
 
 
+def wait_patiently() -> None:
+    """Have clients wait for an answer of a busy emulator, whatever their version's timeouts are."""
+    make = Config.__init__
+
+    def make_patient(self: Config, *args: Any, **options: Any) -> None:
+        make(self, *args, **options | PATIENCE)
+
+    Config.__init__ = make_patient
+
+
 def main() -> None:
     """Serve."""
+    wait_patiently()
     answers = os.fdopen(os.dup(1), "w")
     # The package logs on standard output.
     os.dup2(2, 1)

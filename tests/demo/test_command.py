@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import SECONDS
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -28,7 +30,7 @@ def demo(output: Path, environment: dict[str, str]) -> "subprocess.Popen[str]":
 def test_an_unknown_sabotage_is_refused(tmp_path: Path) -> None:
     """DEMO_BREAK takes what the demo can break, and says what that is."""
     with demo(tmp_path, {"DEMO_BREAK": "everything"}) as process:
-        said, _ = process.communicate(timeout=30)
+        said, _ = process.communicate(timeout=SECONDS)
     assert process.returncode == 1
     assert said == "failed: DEMO_BREAK=everything is unknown; the demo can break: claim\n"
 
@@ -42,7 +44,7 @@ def test_an_unknown_scenario_is_refused(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=SECONDS,
     )
     assert run.returncode == 2
     assert run.stderr == ""
@@ -61,7 +63,7 @@ def test_a_missing_tool_is_one_clear_line(tmp_path: Path, tool: str) -> None:
             subprocess.check_output(["/bin/sh", "-c", "command -v git"], text=True).strip()
         )
     with demo(tmp_path / "output", {"PATH": str(tmp_path)}) as process:
-        said, _ = process.communicate(timeout=30)
+        said, _ = process.communicate(timeout=SECONDS)
     assert process.returncode == 1
     last = said.splitlines()[-1]
     assert last.startswith(f"failed: {tool} is not on the PATH; install ")
@@ -81,7 +83,7 @@ def test_stopping_it_leaves_nothing(tmp_path: Path, number: signal.Signals) -> N
                 break
         assert len(started(tmp_path)) >= 4, "demo, guard, emulator, terraform"
         os.killpg(process.pid, number)
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=SECONDS)
     assert process.returncode == 128 + number
     assert said.splitlines()[-1] == "stopped; nothing is left running"
     deadline = time.monotonic() + 30

@@ -21,7 +21,7 @@ from scripts.lab.emulator import ROOT, Emulator
 from scripts.lab.observation import Aws
 from scripts.lab.source import repository
 from scripts.lab.terraform import Terraform, environment
-from tests.waiting import eventually
+from tests.waiting import SECONDS, eventually
 
 DOCUMENT = (ROOT / "docs" / "cli.md").read_text()
 
@@ -142,7 +142,7 @@ class Stack:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=SECONDS,
         )
         assert "Traceback" not in done.stderr, done.stderr
         return Ended(done.returncode, done.stdout, done.stderr)

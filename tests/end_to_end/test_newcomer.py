@@ -25,6 +25,7 @@ import pytest
 from scripts.lab.emulator import ROOT
 from scripts.lab.source import repository
 from scripts.lab.terraform import binary, environment
+from tests.waiting import SECONDS
 
 pytestmark = [
     pytest.mark.emulator,
@@ -82,7 +83,7 @@ class Shell:
 
     def close(self) -> None:
         """End it with nothing but its end of input."""
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=SECONDS)
 
 
 def link(source: str, destination: str) -> None:

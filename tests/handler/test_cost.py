@@ -21,6 +21,7 @@ from idempotent_lambda.errors import PermanentFailure
 from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Message
 from idempotent_lambda.transaction import Transaction
 from tests.requests import settings_of
+from tests.waiting import SECONDS
 
 from .bench import START, Bench, raising
 from .conftest import Lab, create_table
@@ -153,7 +154,7 @@ class Stages:
                 self._here = []
             else:
                 self.left[0] = (name, missing - 1)
-        barrier.wait(10)
+        barrier.wait(SECONDS)
         return through(request)
 
 
@@ -269,7 +270,7 @@ def test_slow_processors(lab: Lab) -> None:
     def process(message: Any) -> None:
         lab.clock.advance(Millis(200))
         # The claims went out before the first message ran, a completion does while the next runs.
-        assert gone.acquire(timeout=10), f"nothing was confirmed before {message.key}"
+        assert gone.acquire(timeout=SECONDS), f"nothing was confirmed before {message.key}"
 
     lab.wire.always = counted
     bench.behaviour = {str(number): process for number in range(10)}

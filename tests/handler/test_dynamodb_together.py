@@ -33,6 +33,7 @@ from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavailableError
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.requests import claim_of
+from tests.waiting import SECONDS
 
 from .bench import (
     CONNECT_TIMEOUT,
@@ -791,7 +792,7 @@ class TestFallBack:
         both = threading.Barrier(2)
 
         def denied_together(sent: Any, through: Any) -> Any:
-            both.wait(10)
+            both.wait(SECONDS)
             return DENIED(sent, through)
 
         lab.wire.always = only(STATEMENTS, denied_together)

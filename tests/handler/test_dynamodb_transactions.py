@@ -25,6 +25,7 @@ from idempotent_lambda.messages import Message
 from idempotent_lambda.transaction import Transaction
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.requests import claim_of
+from tests.waiting import SECONDS
 
 from .bench import (
     CONNECTION_CLOSED,
@@ -496,7 +497,7 @@ def test_commits_that_contend(
 ) -> None:
     """Transactions on one item are committed one after the other, others side by side."""
     running: list[int] = [0, 0]
-    lock, all_there = threading.Lock(), threading.Barrier(at_once, timeout=5)
+    lock, all_there = threading.Lock(), threading.Barrier(at_once, timeout=SECONDS)
 
     def counted(request: Any, through: Callable[[Any], Any]) -> Any:
         with lock:

@@ -15,6 +15,7 @@ import pytest
 import idempotent_lambda
 from idempotent_lambda.errors import InvalidProcessorError, InvalidSettingsError
 from scripts.lab.emulator import Emulator
+from tests.waiting import SECONDS
 
 from .conftest import create_table
 from .events import order, record
@@ -337,7 +338,7 @@ def fresh(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=SECONDS,
     )
 
 

@@ -14,12 +14,11 @@ from idempotent_lambda.claims import Record, Request
 from idempotent_lambda.clock import Deadline, Millis
 from idempotent_lambda.messages import Message
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
+from tests.waiting import SECONDS
 
 from .bench import Bench, FaultyStore, faulty, raising, unavailable
 
 NAMES = "abcdef"
-SECONDS = 10.0
-"""How long a test waits for another thread before it fails."""
 
 
 class GatedStore(FaultyStore):

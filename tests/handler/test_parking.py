@@ -10,6 +10,7 @@ from idempotent_lambda import PermanentFailure
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.errors import StoreError
 from idempotent_lambda_toolkit.testing import ManualClock
+from tests.waiting import SECONDS
 
 from .bench import Bench, FaultyStore, raising, refused, unavailable
 from .events import bus_event, fifo_order, kinesis_record, order, record
@@ -124,7 +125,7 @@ class TestInterrupted:
     def test_side_by_side(self) -> None:
         """With concurrency several are claimed and run at the same time, each just in time."""
         bench = Bench(parks=True, concurrency=3)
-        together = threading.Barrier(3, timeout=5)
+        together = threading.Barrier(3, timeout=SECONDS)
         bench.behaviour = dict.fromkeys("abc", lambda _: together.wait())
         assert bench.deliver("a", "b", "c") == []
         assert set(bench.outcomes.values()) == {"completed"}

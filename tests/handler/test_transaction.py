@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from idempotent_lambda.errors import IdempotencyError, TransactionError
 from idempotent_lambda.transaction import MOST_ACTIONS, MOST_BYTES, Transaction
+from tests.waiting import SECONDS
 
 from .conftest import Lab
 
@@ -424,6 +425,6 @@ class TestClosed:
         Slow.compared.clear()
         with ThreadPoolExecutor(1) as threads:
             late = threads.submit(call, transaction, put({"id": Slow("a")}))
-            assert Slow.compared.wait(10)
+            assert Slow.compared.wait(SECONDS)
             taken = transaction.close()
         assert len(taken) == (1 if late.exception() else 2)

@@ -19,6 +19,7 @@ import pytest
 
 from scripts.lab import emulator as lab
 from scripts.lab.emulator import Emulator, EmulatorError, new_account, running
+from tests.waiting import SECONDS
 
 pytestmark = [pytest.mark.emulator, pytest.mark.slow]
 
@@ -118,7 +119,7 @@ def test_the_emulator_ends_with_its_owner(number: signal.Signals) -> None:
         assert owner.stdout is not None
         directory, pids = json.loads(owner.stdout.readline())
         owner.send_signal(number)
-        assert owner.wait(60) != 0
+        assert owner.wait(SECONDS) != 0
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and (
         Path(directory).exists() or any(alive(pid) for pid in pids)
@@ -184,7 +185,7 @@ def test_a_request_in_two_parts_is_not_answered_at_once(emulator: Emulator) -> N
     """Who sends its body after its header has the time to see the end of its own write."""
     body = b"Action=GetCallerIdentity&Version=2011-06-15"
     address = urllib.parse.urlsplit(emulator.endpoint).netloc
-    with contextlib.closing(http.client.HTTPConnection(address, timeout=60)) as client:
+    with contextlib.closing(http.client.HTTPConnection(address, timeout=SECONDS)) as client:
         for _ in range(2):  # the connection stays in use
             client.putrequest("POST", "/")
             client.putheader("Content-Type", "application/x-www-form-urlencoded")

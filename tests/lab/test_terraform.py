@@ -14,6 +14,7 @@ import pytest
 
 from scripts.lab import terraform as lab
 from scripts.lab.terraform import Terraform, TerraformError, cli_config, environment, interruptible
+from tests.waiting import SECONDS
 
 SLOW_STACK = """\
 resource "terraform_data" "first" {}
@@ -286,7 +287,7 @@ def test_leaving_the_block_stops_the_terraforms_of_other_threads(tmp_path: Path)
     def fail() -> None:
         with interruptible():
             thread.start()
-            assert started.wait(30)
+            assert started.wait(SECONDS)
             raise RuntimeError("something else")
 
     with pytest.raises(RuntimeError, match="something else"):

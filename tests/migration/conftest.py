@@ -25,9 +25,9 @@ from tests.handler.bench import Listener
 from tests.handler.conftest import create_table
 from tests.handler.events import event, key_rule, record
 from tests.requests import settings_of
+from tests.waiting import SECONDS
 
 PEERS_INTERPRETER = ROOT / ".venv-peers" / "bin" / "python"
-PATIENCE_SECONDS = 30
 
 Processor = Callable[[Message], Any]
 
@@ -64,7 +64,7 @@ class OldCode:
         assert self._worker.stdout
         self._worker.stdin.write(f"{line}\n")
         self._worker.stdin.flush()
-        assert select.select([self._worker.stdout], [], [], PATIENCE_SECONDS)[0], "no answer"
+        assert select.select([self._worker.stdout], [], [], SECONDS)[0], "no answer"
         answer = json.loads(self._worker.stdout.readline())
         self.holds = answer == {"holding": True}
         return answer

@@ -22,6 +22,7 @@ from scripts.lab.terraform import Terraform
 from scripts.policies import GOLDEN, documents, plans
 from tests.handler.function import Context
 from tests.module.stacks import copy_module
+from tests.waiting import SECONDS
 
 from .conftest import NewCode, OldCode, order, sqs
 
@@ -74,7 +75,7 @@ def run_command(guide: str, environment: dict[str, str]) -> str:
         capture_output=True,
         check=True,
         text=True,
-        timeout=60,
+        timeout=SECONDS,
     ).stdout
 
 

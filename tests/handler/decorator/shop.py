@@ -20,6 +20,7 @@ from tests.contracts.conftest import Engine
 from tests.handler.bench import FaultyStore
 from tests.handler.events import key_rule
 from tests.requests import settings_of
+from tests.waiting import SECONDS
 
 PREFIX = "orders##@charge#"
 
@@ -55,7 +56,7 @@ class HeldStore(FaultyStore):
         self.before(name)
         if name == self.held:
             self.entered.set()
-            assert self.let_go.wait(20)
+            assert self.let_go.wait(SECONDS)
         return super()._ask(name, requests, deadline)
 
 

@@ -11,6 +11,7 @@ from idempotent_lambda import errors, idempotent
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.contracts.conftest import Engine
 from tests.handler.bench import START
+from tests.waiting import SECONDS
 
 from .shop import Shop
 
@@ -38,7 +39,7 @@ def test_one_of_many(shop: Shop) -> None:
     barrier, started = threading.Barrier(20), threading.Event()
 
     def run(*_: Any) -> str:
-        started.wait(5)
+        assert started.wait(SECONDS)
         return "done"
 
     charge = shop.function(run)
