@@ -137,14 +137,14 @@ def test_a_batch_of_10_comes_back_in_5_seconds(worker: Worker) -> None:
 
 
 def test_an_outage_is_short_on_the_wall_clock_too(arena: Arena, worker: Worker) -> None:
-    """With the deployed client and the machine's clock, a hanging table ends within the timeout."""
+    """With the deployed client and the machine's clock, a hanging table takes half the time."""
     worker.ours = Ours(arena.client)
     arena.plans[worker.table] = partial(always, Fault.HANG)
     failed, seconds = worker.deliver(TIMEOUT_SECONDS, BATCH)
     assert failed == BATCH
     assert worker.ran == []
     # It takes about 3 s. The rest is for a machine that pauses.
-    assert seconds < TIMEOUT_SECONDS
+    assert seconds < TIMEOUT_SECONDS / 2
 
 
 @pytest.mark.parametrize("worker", OUTAGES, indirect=True)

@@ -6,7 +6,16 @@ import pytest
 
 from scripts.lab.proxy import Fault
 
-from .cells import MESSAGE, PEERS_INTERPRETER, Arena, Cell, Operation, Peer, Verdict
+from .cells import (
+    MESSAGE,
+    PEERS_INTERPRETER,
+    TIMEOUT_SECONDS,
+    Arena,
+    Cell,
+    Operation,
+    Peer,
+    Verdict,
+)
 
 pytestmark = [
     pytest.mark.emulator,
@@ -47,4 +56,4 @@ def test_a_peer_in_peace_works(arena: Arena, peer: Peer) -> None:
     """Without an effective fault the peer is done at once: the harness is not what breaks it."""
     seen = arena.play(peer, Cell(Operation.COMPLETE, Fault.SLOW, 1))[MESSAGE]
     assert seen.verdict(Operation.COMPLETE) == Verdict.DONE
-    assert seen.answers[0].seconds < 5
+    assert seen.answers[0].seconds < TIMEOUT_SECONDS / 2

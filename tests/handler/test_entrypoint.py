@@ -1,5 +1,6 @@
 """Cold start and the Lambda handler, with everything that is deployed wired together."""
 
+import contextlib
 import json
 import os
 import re
@@ -289,8 +290,23 @@ def test_a_transactional_processor(
     assert item["n"] == {"N": "2"}
 
 
+EARLY_SECONDS = 15
+"""An outage takes 3 s of the 30 s. The limit leaves the rest to a machine that pauses."""
+
+
+def connections(server: socket.socket) -> int:
+    """How many connections wait to be accepted."""
+    found = 0
+    server.setblocking(False)  # noqa: FBT003  # the socket's own signature
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            server.accept()[0].close()
+            found += 1
+    return found
+
+
 def test_unreachable_table(package: Package, capsys: pytest.CaptureFixture[str]) -> None:
-    """Ten messages and no table: all reported, none run, in less than 5 s."""
+    """Ten messages and no table: all reported, none run, long before the deadline."""
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{closed.getsockname()[1]}"
@@ -301,14 +317,14 @@ def test_unreachable_table(package: Package, capsys: pytest.CaptureFixture[str])
         began = time.monotonic()
         batch = [order(str(number)) for number in range(10)]
         assert deliver(module, *batch) == [f"m-{number}" for number in range(10)]
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < EARLY_SECONDS
     assert set(outcomes(capsys).values()) == {"unavailable"}
     assert sys.modules["orders"].charged == []
 
 
 @pytest.mark.slow
 def test_silent_table(package: Package, capsys: pytest.CaptureFixture[str]) -> None:
-    """A table that accepts connections and never answers costs less than 5 s too."""
+    """A table that accepts connections and never answers gets no more than three attempts."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
         package.write("orders.py", ORDERS)
@@ -318,7 +334,8 @@ def test_silent_table(package: Package, capsys: pytest.CaptureFixture[str]) -> N
         began = time.monotonic()
         batch = [order(str(number)) for number in range(10)]
         assert len(deliver(module, *batch)) == 10
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < EARLY_SECONDS
+        assert 1 <= connections(silent) <= 3
     assert set(outcomes(capsys).values()) == {"unavailable"}
     assert sys.modules["orders"].charged == []
 
