@@ -4,12 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.waiting import SECONDS
+from tests.waiting import SECONDS, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -86,10 +85,7 @@ def test_stopping_it_leaves_nothing(tmp_path: Path, number: signal.Signals) -> N
         said, _ = process.communicate(timeout=SECONDS)
     assert process.returncode == 128 + number
     assert said.splitlines()[-1] == "stopped; nothing is left running"
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and started(tmp_path):
-        time.sleep(0.1)
-    assert started(tmp_path) == []
+    eventually(lambda: started(tmp_path) == [], "every process has ended")
     assert list(tmp_path.iterdir()) == []
 
 

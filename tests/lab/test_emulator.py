@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,7 +20,7 @@ import pytest
 
 from scripts.lab import emulator as lab
 from scripts.lab.emulator import Emulator, EmulatorError, new_account, running
-from tests.waiting import SECONDS
+from tests.waiting import SECONDS, eventually
 
 pytestmark = [pytest.mark.emulator, pytest.mark.slow]
 
@@ -120,13 +121,8 @@ def test_the_emulator_ends_with_its_owner(number: signal.Signals) -> None:
         directory, pids = json.loads(owner.stdout.readline())
         owner.send_signal(number)
         assert owner.wait(SECONDS) != 0
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and (
-        Path(directory).exists() or any(alive(pid) for pid in pids)
-    ):
-        time.sleep(0.05)
-    assert [pid for pid in pids if alive(pid)] == []
-    assert not Path(directory).exists()
+    eventually(lambda: [pid for pid in pids if alive(pid)] == [], "every process has ended")
+    eventually(lambda: not Path(directory).exists(), "the directory is removed")
 
 
 def test_accounts_are_separate_worlds(emulator: Emulator) -> None:
@@ -190,8 +186,10 @@ def test_a_request_in_two_parts_is_not_answered_at_once(emulator: Emulator) -> N
             client.putrequest("POST", "/")
             client.putheader("Content-Type", "application/x-www-form-urlencoded")
             client.putheader("Content-Length", str(len(body)))
+            client.putheader("Expect", "100-continue")
             client.endheaders()
-            time.sleep(0.2)
+            # This answer says that the header was read without the body.
+            assert client.sock.recv(8, socket.MSG_PEEK) == b"HTTP/1.1"
             began = time.monotonic()
             client.send(body)
             answer = client.getresponse()

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,7 +31,9 @@ resource "terraform_data" "slow" {
 OWNER = """
 import sys
 from pathlib import Path
+from scripts.lab import terraform
 from scripts.lab.terraform import Terraform, interruptible
+terraform.GRACE_SECONDS = 120
 def report(line):
     if "pid=" in line:
         print(line.split("pid=")[1], flush=True)
@@ -251,7 +252,7 @@ def test_an_interrupted_owner_leaves_no_process(tmp_path: Path, number: signal.S
         try:
             assert alive(provisioner)
             owner.send_signal(number)
-            assert owner.wait(lab.GRACE_SECONDS + 10) != 0
+            assert owner.wait(SECONDS) != 0
             assert not alive(provisioner)
         finally:
             owner.kill()
@@ -263,8 +264,11 @@ def test_an_interrupted_owner_leaves_no_process(tmp_path: Path, number: signal.S
 
 @pytest.mark.terraform
 @pytest.mark.slow
-def test_leaving_the_block_stops_the_terraforms_of_other_threads(tmp_path: Path) -> None:
+def test_leaving_the_block_stops_the_terraforms_of_other_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An exception in the main thread does not wait for the apply that another one runs."""
+    monkeypatch.setattr(lab, "GRACE_SECONDS", SECONDS)
     (tmp_path / "main.tf").write_text(SLOW_STACK)
     started = threading.Event()
     failures: list[TerraformError] = []
@@ -282,7 +286,6 @@ def test_leaving_the_block_stops_the_terraforms_of_other_threads(tmp_path: Path)
             failures.append(error)
 
     thread = threading.Thread(target=run, daemon=True)
-    begun = time.monotonic()
 
     def fail() -> None:
         with interruptible():
@@ -292,6 +295,6 @@ def test_leaving_the_block_stops_the_terraforms_of_other_threads(tmp_path: Path)
 
     with pytest.raises(RuntimeError, match="something else"):
         fail()
-    thread.join(lab.GRACE_SECONDS)
+    # The apply itself takes longer.
+    thread.join(SECONDS)
     assert len(failures) == 1
-    assert time.monotonic() - begun < 60
