@@ -259,7 +259,8 @@ def look(stack: Stack) -> None:
     assert answer["records"] == {"parked": 1, "completed": 1}
     # By the message's id, which the log knows.
     eventually(lambda: stack.messages("ORDER-2") != [], "the log has a line of ORDER-2")
-    (message,) = stack.messages("ORDER-2")
+    # A busy machine may have the message delivered again.
+    (message,) = set(stack.messages("ORDER-2"))
     answer = stack.run("--function", "orders", "inspect", message, "--json").answer
     assert answer["record"]["id"] == "orders#ORDER-2"
 

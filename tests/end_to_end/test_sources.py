@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -154,14 +153,16 @@ def straight_to_the_function(stack: Stack) -> None:
     assert invoke(stack.aws, name, {"invoice_id": "no key"}).error is not None
 
     before = stack.deliveries()
-    for _ in range(2):
+    for settled in (3, 6):
         invoke_later(stack.aws, name, {"order_id": "later-1"})
         stack.put_event("straight", "bus-1")
         stack.aws.sns.publish(
             TopicArn=stack.outputs["topic"], Message=json.dumps({"order_id": "topic-1"})
         )
-        time.sleep(2)
-    eventually(lambda: stack.deliveries() >= before + 6, "all of them are settled")
+        eventually(
+            lambda least=before + settled: stack.deliveries() >= least,
+            "all of them are settled",
+        )
     for way, source in (
         ("direct-slow", "direct"),
         ("direct-again", "direct"),
