@@ -66,6 +66,8 @@ def test_it_says_what_the_package_says(
 ) -> None:
     """For a batch of new messages both make the same calls with the same statements."""
     monkeypatch.setattr(fleet, "INTERPRETER", sys.executable)
+    # Completions wait a round trip for each other: a slow one, or a busy machine parts them.
+    engine.answer("SetDelay", {"milliseconds": 100})
     place = Place(stub, ROOT / "handler")
     event = events.event(*(events.order(number) for number in range(batch)))
     ours, floors = (told(place, engine, name, event) for name in ("ours", "floor"))

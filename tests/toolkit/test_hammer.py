@@ -557,8 +557,8 @@ def test_again_and_again(shop: Shop) -> None:
 
 
 def test_it_is_fast(shop: Shop) -> None:
-    """A simple processor takes far less than a second."""
+    """A simple processor takes less than a second of the processor's time."""
     shop.hammer(Good(shop).plain)
     began = time.process_time()
     shop.hammer(Good(shop).plain)
-    assert time.process_time() - began < 0.3
+    assert time.process_time() - began < 1
