@@ -14,8 +14,10 @@ import boto3
 import pytest
 
 import idempotent_lambda
+from idempotent_lambda import clients
 from idempotent_lambda.errors import InvalidProcessorError, InvalidSettingsError
 from scripts.lab.emulator import Emulator
+from tests.clients import PATIENCE_MILLIS, TIMEOUTS
 from tests.waiting import SECONDS
 
 from .conftest import create_table
@@ -235,7 +237,15 @@ def test_handler_on_moto(
     }
 
 
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The function waits for an answer as long as a busy emulator needs."""
+    for name in TIMEOUTS:
+        monkeypatch.setattr(clients, name, PATIENCE_MILLIS)
+
+
 @pytest.mark.emulator
+@pytest.mark.usefixtures("patience")
 def test_handler_on_the_emulator(
     package: Package,
     emulator: Emulator,
@@ -268,6 +278,7 @@ def test_handler_on_the_emulator(
 
 
 @pytest.mark.emulator
+@pytest.mark.usefixtures("patience")
 def test_a_transactional_processor(
     package: Package,
     emulator: Emulator,

@@ -4,6 +4,7 @@ import contextvars
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -280,6 +281,24 @@ class TestDoubt:
         assert threading.active_count() <= before + 2
 
 
+class Watched:
+    """Threads that say when one of them has failed and its batch knows."""
+
+    def __init__(self, threads: Executor) -> None:
+        self._threads, self.failed = threads, threading.Event()
+
+    def submit(self, *work: Any) -> Future[None]:
+        job = self._threads.submit(*work)
+        when_done = job.add_done_callback
+
+        def add(callback: Callable[[Future[None]], None]) -> None:
+            when_done(callback)
+            when_done(lambda ended: self.failed.set() if ended.exception() else None)
+
+        job.add_done_callback = add  # type: ignore[method-assign]
+        return job
+
+
 class TestBroken:
     """A bug in another thread."""
 
@@ -289,16 +308,18 @@ class TestBroken:
         store.gate.set()
         store.faults["complete orders#a"] = ZeroDivisionError()
         ended: list[str] = []
+        concurrent(bench, 2)
+        watched = Watched(bench.consumer.threads)
+        bench.consumer.__dict__["threads"] = watched
 
         def process(message: Message) -> None:
             bench.clock.advance(Millis(1))
-            assert store.arrived.wait(SECONDS)
-            time.sleep(0.1)
+            assert watched.failed.wait(SECONDS)
             ended.append(message.key)
 
         bench.behaviour = dict.fromkeys("bcdef", process)
         with pytest.raises(ZeroDivisionError):
-            concurrent(bench, 2).deliver(*NAMES)
+            bench.deliver(*NAMES)
         assert sorted(bench.ran) == ["a", *sorted(ended)]
         assert len(ended) <= 2
 
