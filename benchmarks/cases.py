@@ -1,5 +1,7 @@
 """What is varied: one factor at a time, from one base case."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,6 +32,9 @@ class Case:
         receive_count: the duplicates' ``ApproximateReceiveCount``; 1 is a producer's retry.
         samples: batches to measure, where they fit the time.
         seconds: what one contender may take.
+        warm_ups: batches before the measured ones; the last says how many fit the time.
+        contenders: who takes part.
+        reports_failures: whether messages may be reported as failed, which is a figure then.
     """
 
     factor: str = "base"
@@ -40,6 +45,9 @@ class Case:
     receive_count: int = 1
     samples: int = 60
     seconds: float = 13.0
+    warm_ups: int = 3
+    contenders: Sequence[str] = CONTENDERS
+    reports_failures: bool = False
 
     @property
     def name(self) -> str:
@@ -52,6 +60,20 @@ class Case:
             "processor": f"processor {self.processor_ms} ms",
             "duplicates": f"{self.duplicates} % duplicates{redelivered}",
         }.get(self.factor, self.factor)
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the stub serves it, which counts calls and units; the emulator does not."""
+        return self.engine_ms is not None
+
+    @property
+    def slug(self) -> str:
+        """The name without spaces and signs, for a command line."""
+        return _hyphenate(self.name)
+
+
+class UnknownCaseError(Exception):
+    """A case has no such name; the text lists the names there are."""
 
 
 BASE: Final = Case(samples=200, seconds=90.0)
@@ -74,3 +96,42 @@ CASES: Final = (
     REPEATED,
     Case(factor="duplicates", duplicates=100, receive_count=2),
 )
+
+HUGE: Final = tuple(
+    Case(
+        factor="batch",
+        batch=batch,
+        samples=5,
+        seconds=30.0,
+        warm_ups=1,
+        contenders=("ours", "floor"),
+        reports_failures=True,
+    )
+    for batch in (1_000, 10_000)
+)
+"""More than a queue delivers at once. Measured on request only: they take too long for the rest."""
+
+
+def choose_cases(text: str) -> tuple[Case, ...]:
+    """The cases that a text names, in its order and each once.
+
+    Args:
+        text: names or slugs between commas; slugs also between spaces.
+
+    Raises:
+        UnknownCaseError: a name is not the name of a case, or there is no name.
+    """
+    known = {case.slug: case for case in (*CASES, *HUGE)}
+    slugs: list[str] = []
+    for part in filter(None, map(str.strip, text.split(","))):
+        whole = _hyphenate(part)
+        slugs += [whole] if whole in known else map(_hyphenate, part.split())
+    unknown = [slug for slug in slugs if slug not in known]
+    if unknown or not slugs:
+        problem = f"unknown case {', '.join(unknown)}" if unknown else "no case is named"
+        raise UnknownCaseError(f"{problem}; the cases are {', '.join(known)}")
+    return tuple(known[slug] for slug in dict.fromkeys(slugs))
+
+
+def _hyphenate(name: str) -> str:
+    return re.sub(r"\W+", "-", name).strip("-")
