@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.cases import CONTENDERS, KEYS
-from scripts.lab.emulator import ROOT, Emulator, new_account
+from benchmarks.cases import CONTENDERS, KEYS, Case
+from scripts.lab.emulator import ROOT, Emulator, new_account, running
 
 INTERPRETER: Final = ROOT / ".venv-peers" / "bin" / "python"
 STOP_SECONDS: Final = 10.0
@@ -103,10 +103,10 @@ class Place:
         return started([INTERPRETER, "-m", "benchmarks.worker", name], self._environment)
 
     @contextlib.contextmanager
-    def working(self) -> Iterator["Place"]:
-        """This place, with a worker for each contender while the block lasts."""
+    def working(self, names: Sequence[str] = CONTENDERS) -> Iterator["Place"]:
+        """This place, with a fresh worker for each of these contenders while the block lasts."""
         with contextlib.ExitStack() as stack:
-            for name in CONTENDERS:
+            for name in names:
                 self.workers[name] = stack.enter_context(self.started(name))
                 answer(self.workers[name])
             yield self
@@ -131,3 +131,16 @@ def stub() -> Iterator[Emulator]:
     with started([sys.executable, "-m", "benchmarks.engine"], os.environ) as process:
         port = int(process.stdout.readline())
         yield Emulator(endpoint=f"http://127.0.0.1:{port}", directory=ROOT)
+
+
+@contextlib.contextmanager
+def serve(cases: Sequence[Case]) -> Iterator[dict[bool, Emulator]]:
+    """Start what the cases need: the stub, which counts, by True, the emulator by False."""
+    starters = {True: stub, False: running}
+    needed = {case.is_counted for case in cases}
+    with contextlib.ExitStack() as stack:
+        yield {
+            counted: stack.enter_context(start())
+            for counted, start in starters.items()
+            if counted in needed
+        }

@@ -1,21 +1,23 @@
 """Runs the cases: contenders in turn, round after round, so that noise strikes all alike."""
 
+import contextlib
 import statistics
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from benchmarks.cases import CONTENDERS, Case
+from benchmarks.comparison import order_sides
 from benchmarks.fleet import Place, answer, request
 from benchmarks.samples import summary
 from tests.handler import events
 
-WARM_UPS: Final = 3
-"""Batches before the measured ones; the last says how many fit the time."""
-
 ROUNDS: Final = 10
 """In each, every contender measures the same number of batches, at least one."""
+
+UNITS: Final = ("write_units", "read_units")
 
 STARTS: Final = ("boto3_client", *CONTENDERS)
 
@@ -39,8 +41,13 @@ def _record(message_id: str, receive_count: int) -> dict[str, Any]:
     }
 
 
-class _Run:
-    """One contender in one case."""
+class Run:
+    """One contender in one case, where it is measured.
+
+    Attributes:
+        each: how many batches of a round fit the time.
+        answers: those of its worker, with what the stub has counted meanwhile.
+    """
 
     def __init__(self, name: str, case: Case, place: Place, rounds: int) -> None:
         self.name, self._case, self._place = name, case, place
@@ -48,7 +55,7 @@ class _Run:
         self.answers: list[dict[str, Any]] = []
         if self._old:
             place.deliver(name, _event(self._old, (), 1), 0)
-        for _ in range(WARM_UPS):
+        for _ in range(case.warm_ups):
             warm = self._batch()
         # At least one in every round, however slow.
         fitting = int(1000 * case.seconds / warm["wall_ms"])
@@ -57,25 +64,42 @@ class _Run:
     def _batch(self) -> dict[str, Any]:
         fresh = _ids(self._case.batch - len(self._old))
         event = _event(fresh, self._old, self._case.receive_count)
-        before = self._calls()
+        before = self._counters()
         answer = self._place.deliver(self.name, event, self._case.processor_ms)
-        answer["calls"] = self._calls() - before
-        if answer["failures"] or answer["runs"] != len(fresh):
+        answer["counted"] = _difference(before, self._counters())
+        complete = not answer["failures"] and answer["runs"] == len(fresh)
+        if not (complete or self._case.reports_failures):
             raise RuntimeError(
                 f"{self.name}, {self._case.name}: {answer['runs']} runs and {answer['failures']} "
                 f"failures in a batch with {len(fresh)} new messages"
             )
         return answer
 
-    def _calls(self) -> int:
-        """How many the stub has counted; none where it is the emulator."""
-        if self._case.engine_ms is None:
-            return 0
-        return sum(self._place.ask("GetCounters")[self.name]["calls"].values())
+    def _counters(self) -> dict[str, Any]:
+        """What the stub has counted; nothing where it is the emulator."""
+        if not self._case.is_counted:
+            return {}
+        counters: dict[str, Any] = self._place.ask("GetCounters")[self.name]
+        return counters
 
-    def round(self) -> None:
-        """Measure this round's share."""
-        self.answers += [self._batch() for _ in range(self.each)]
+    def measure(self) -> None:
+        """Measure one batch."""
+        self.answers.append(self._batch())
+
+    def figures(self, per_round: int) -> dict[str, Any]:
+        """How many batches, their times, and what the stub has counted per batch."""
+        counted = [each["counted"] for each in self.answers if each["counted"]]
+        failed = statistics.median(each["failures"] for each in self.answers)
+        return {
+            "n": len(self.answers),
+            **summary("ms", [each["wall_ms"] for each in self.answers], per_round),
+            "cpu_ms_per_message": round(
+                statistics.median(each["cpu_ms"] for each in self.answers) / self._case.batch, 4
+            ),
+            "peak_mb": round(self.answers[-1]["peak_mb"], 1),
+            **(_units(counted) if counted else {}),
+            **({"failed": int(failed)} if self._case.reports_failures else {}),
+        }
 
 
 def measured(case: Case, place: Place, rounds: int = ROUNDS) -> dict[str, dict[str, Any]]:
@@ -85,45 +109,63 @@ def measured(case: Case, place: Place, rounds: int = ROUNDS) -> dict[str, dict[s
         By contender: how many batches, their wall time, their CPU time per message, and, where the
         stub counts them, calls and units per batch.
     """
-    counted = case.engine_ms is not None
-    if counted:
+    if case.is_counted:
         place.ask("SetDelay", milliseconds=case.engine_ms)
-    runs = [_Run(name, case, place, rounds) for name in CONTENDERS]
-    before = place.ask("GetCounters") if counted else {}
+    runs = [Run(name, case, place, rounds) for name in case.contenders]
     for _ in range(rounds):
         for run in runs:
-            run.round()
-    after = place.ask("GetCounters") if counted else {}
-    figures = {}
-    for run in runs:
-        batches = len(run.answers)
-        figures[run.name] = {
-            "n": batches,
-            **summary("ms", [each["wall_ms"] for each in run.answers], run.each),
-            "cpu_ms_per_message": round(
-                statistics.median(each["cpu_ms"] for each in run.answers) / case.batch, 3
-            ),
-            "peak_mb": round(run.answers[-1]["peak_mb"], 1),
-            **(_units(before[run.name], after[run.name], batches) if counted else {}),
-        }
-        if counted:
-            # As of the times, the median: where the machine stands still, a flusher does not wait.
-            calls = statistics.median(each["calls"] for each in run.answers)
-            figures[run.name]["round_trips"] = int(calls)
-    return figures
+            for _ in range(run.each):
+                run.measure()
+    return {run.name: run.figures(run.each) for run in runs}
 
 
-def _units(before: Mapping[str, Any], after: Mapping[str, Any], batches: int) -> dict[str, Any]:
-    calls = {
-        name: (count - before["calls"].get(name, 0)) / batches
-        for name, count in after["calls"].items()
-    }
+def measure_pairs(
+    case: Case, places: Mapping[str, Place], rounds: int
+) -> Iterator[dict[str, dict[str, Any]]]:
+    """The figures of two versions of this package in a case, round by round.
+
+    In each round both get a fresh worker, and one batch each in turn.
+
+    Args:
+        case: its samples and seconds are for all rounds of one version.
+        places: where each version works, by side; on one stub, which counts one batch at a time.
+        rounds: how many.
+    """
+    for number in range(rounds):
+        with contextlib.ExitStack() as stack:
+            runs = {}
+            for side in order_sides(number, 0):
+                place = stack.enter_context(places[side].working(["ours"]))
+                if case.is_counted:
+                    place.ask("SetDelay", milliseconds=case.engine_ms)
+                runs[side] = Run("ours", case, place, rounds)
+            batches = min(run.each for run in runs.values())
+            for batch in range(batches):
+                for side in order_sides(number, batch):
+                    runs[side].measure()
+            yield {side: run.figures(batches) for side, run in runs.items()}
+
+
+def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """What has been counted between two answers of the stub."""
+    if not after:
+        return {}
+    calls = Counter(after["calls"])
+    calls.subtract(before["calls"])
+    return {"calls": calls, **{unit: after[unit] - before[unit] for unit in UNITS}}
+
+
+def _units(counted: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Calls and units per batch."""
+    calls: Counter[str] = Counter()
+    for each in counted:
+        calls.update(each["calls"])
+    each_calls = {name: count / len(counted) for name, count in calls.items()}
     return {
-        "calls": " + ".join(f"{count:g} {name}" for name, count in calls.items() if count),
-        **{
-            name: round((after[name] - before[name]) / batches, 2)
-            for name in ("write_units", "read_units")
-        },
+        "calls": " + ".join(f"{count:g} {name}" for name, count in each_calls.items() if count),
+        **{unit: round(sum(each[unit] for each in counted) / len(counted), 2) for unit in UNITS},
+        # As of the times, the median: where the machine stands still, a flusher does not wait.
+        "round_trips": int(statistics.median(sum(each["calls"].values()) for each in counted)),
     }
 
 

@@ -1,0 +1,115 @@
+"""Two versions of the package, measured in pairs: the decisions, without effects.
+
+A pair is a round of both. Each pair gives a ratio, and the figure is the median of the ratios: what
+slows the machine down for a while slows both versions of a pair down, and leaves their ratio alone.
+"""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+SIDES: Final = ("base", "current")
+"""The package as of a commit, and as it is in the working tree."""
+
+TIMES: Final = {"p50_ms": "p50 per batch, ms", "cpu_ms_per_message": "CPU per message, ms"}
+COUNTS: Final = {
+    "round_trips": "round trips",
+    "write_units": "write units",
+    "read_units": "read units",
+    "failed": "failed messages",
+}
+TITLES: Final = TIMES | COUNTS
+
+Figures = Mapping[str, Any]
+Pair = Mapping[str, Figures]
+"""The figures of one round, by side."""
+
+
+def order_sides(round_number: int, batch_number: int) -> tuple[str, str]:
+    """Which side goes first: it alternates from batch to batch, and from round to round."""
+    base, current = SIDES
+    swapped = (round_number + batch_number) % 2
+    return (current, base) if swapped else (base, current)
+
+
+def compare(pairs: Sequence[Pair]) -> dict[str, dict[str, Any]]:
+    """Each figure that all rounds have: the medians of both sides, the ratio, and the verdict.
+
+    Returns:
+        By figure: the sides' medians; "ratio", the median of the pairs' ratios of current to base,
+        with the "lowest" and the "highest" of them, None where a base is zero; and for a count its
+        "verdict": equal, better, worse, or incomparable.
+    """
+    names = [name for name in TITLES if all(name in pair[side] for pair in pairs for side in SIDES)]
+    figures = {name: _compare_figure(name, pairs) for name in names}
+    alike = "failed" not in figures or figures["failed"]["base"] == figures["failed"]["current"]
+    for name in COUNTS.keys() & figures.keys():
+        comparable = alike or name == "failed"
+        figures[name]["verdict"] = judge(figures[name], comparable=comparable)
+    return figures
+
+
+def _compare_figure(name: str, pairs: Sequence[Pair]) -> dict[str, Any]:
+    base, current = ([pair[side][name] for pair in pairs] for side in SIDES)
+    medians = {"base": statistics.median(base), "current": statistics.median(current)}
+    if not all(base):
+        return {**medians, "ratio": None, "lowest": None, "highest": None}
+    ratios = [after / before for before, after in zip(base, current, strict=True)]
+    found = {"ratio": statistics.median(ratios), "lowest": min(ratios), "highest": max(ratios)}
+    return medians | {key: round(ratio, 4) for key, ratio in found.items()}
+
+
+def judge(count: Figures, *, comparable: bool) -> str:
+    """The verdict on a count: less is better.
+
+    Args:
+        count: the medians of both sides.
+        comparable: whether both sides did the same work. A side that fails more messages writes
+            less for them, which makes it no better.
+    """
+    if count["base"] == count["current"]:
+        return "equal"
+    if not comparable:
+        return "incomparable"
+    return "worse" if count["current"] > count["base"] else "better"
+
+
+def list_changed(cases: Mapping[str, Mapping[str, Figures]]) -> list[str]:
+    """Every count that is not equal, with its case and both values."""
+    return [
+        f"{case}: {TITLES[name]} {figure['base']:g} -> {figure['current']:g} ({figure['verdict']})"
+        for case, figures in cases.items()
+        for name, figure in figures.items()
+        if figure.get("verdict", "equal") != "equal"
+    ]
+
+
+def is_worse(cases: Mapping[str, Mapping[str, Figures]]) -> bool:
+    """Whether a count of any case became worse. Times are reported, never judged."""
+    return any(
+        figure.get("verdict") == "worse"
+        for figures in cases.values()
+        for figure in figures.values()
+    )
+
+
+def format_comparison(case: str, figures: Mapping[str, Figures]) -> str:
+    """The figures of a case as a table."""
+    lines = [f"{case:24}{'base':>10}{'current':>10}{'ratio':>9}   lowest - highest"]
+    for name, figure in figures.items():
+        line = f"  {TITLES[name]:22}{figure['base']:10.4g}{figure['current']:10.4g}"
+        if figure["ratio"] is not None:
+            spread = f"{figure['lowest']:.3f} - {figure['highest']:.3f}"
+            line += f"{figure['ratio']:9.3f}   {spread}"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def format_figures(case: str, contenders: Mapping[str, Figures]) -> str:
+    """The figures of a case that is measured alone, as a table."""
+    lines = [f"{case:24}" + "".join(f"{name:>12}" for name in contenders)]
+    for name, title in TITLES.items():
+        cells = [figures[name] for figures in contenders.values() if name in figures]
+        if cells:
+            lines.append(f"  {title:22}" + "".join(f"{cell:12.4g}" for cell in cells))
+    return "\n".join(lines)
