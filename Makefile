@@ -45,8 +45,8 @@ simulate: .venv/.ready ## Try the protocol in every order of events and faults (
 reliability: .venv/.ready .venv-emulator/.ready .venv-peers/.ready ## Measure the fault matrix with two peers, write docs/reliability.md (about 2 minutes)
 	@PYTHONPATH=.:handler:toolkit $(DEV)/python -m scripts.reliability
 
-bench: .venv/.ready .venv-emulator/.ready .venv-peers/.ready .venv-bench/.ready ## Measure time, calls and money beside two peers, write docs/performance.md (under 10 minutes)
-	@PYTHONPATH=.:handler:toolkit $(DEV)/python -m benchmarks
+bench: .venv/.ready .venv-emulator/.ready .venv-peers/.ready .venv-bench/.ready ## Measure time, calls and money of this package and two peers, write docs/performance.md (under 10 minutes); CASE=name: one case, BASE=commit: compare with it
+	@PYTHONPATH=.:handler:toolkit $(DEV)/python -m benchmarks $(if $(CASE),--case "$(CASE)") $(if $(BASE),--base "$(BASE)")
 
 soak: .venv/.ready .venv-emulator/.ready ## Send 5,000 messages through a stack that breaks at random (about 4 minutes)
 	@$(DEV)/python -m scripts.soak

@@ -2,6 +2,10 @@
 
 Ends with 1 if a count (round trips, write units, the zip) misses its target. Times are reported,
 never judged: they are the machine's as much as ours.
+
+``--case`` measures only the cases it names, and writes no page. ``--base`` compares the package in
+the working tree with the package as of a commit, in turn, and writes build/comparison.json; it ends
+with 1 if a count became worse. It ends with 2 if there is no such case or no such commit.
 """
 
 import argparse
@@ -9,37 +13,60 @@ import contextlib
 import dataclasses
 import os
 import platform
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import prices, sizes
-from benchmarks.cases import BASE, CASES, Case
-from benchmarks.fleet import Place, stub
+from benchmarks import comparison, prices, sizes
+from benchmarks.baseline import PACKAGE, UnknownBaseError, unpack_package
+from benchmarks.cases import BASE, CASES, CONTENDERS, Case, UnknownCaseError, choose_cases
+from benchmarks.fleet import Place, serve, stub
 from benchmarks.headline import headline, judged
-from benchmarks.measurement import ROUNDS, cold_starts, measured
+from benchmarks.measurement import ROUNDS, cold_starts, measure_pairs, measured
 from benchmarks.page import DATA, PAGE, sections
-from scripts.lab.emulator import ROOT, running
+from scripts.lab.emulator import ROOT
 from scripts.pages import as_text, rendered
 
 REPORT: Final = ROOT / "build" / "benchmark.json"
+COMPARISON: Final = ROOT / "build" / "comparison.json"
 PLOTTER: Final = ROOT / ".venv-bench" / "bin" / "python"
 STARTS: Final = 20
 QUICK_STARTS: Final = 3
+
+PAIRS: Final = 5
+PAIR_SAMPLES: Final = 250
+PAIR_SECONDS: Final = 5.0
+"""What one version gets in one round: so much that two equal versions differ by 1 to 2 %."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and write; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few samples, and no page")
-    parser.add_argument("--handler", type=Path, default=ROOT / "handler", help="another version")
+    parser.add_argument("--handler", type=Path, default=ROOT / PACKAGE, help="another version")
+    parser.add_argument("--case", default="", help="only these cases, and no page")
+    parser.add_argument("--base", default="", help="the commit to compare with, in the base case")
+    parser.add_argument("--rounds", type=int, default=PAIRS, help="of a comparison")
     options = parser.parse_args(arguments)
-    report = run(options.handler.resolve(), quick=options.quick)
-    REPORT.parent.mkdir(exist_ok=True)
-    REPORT.write_text(as_text(report))
+    if options.rounds < 1:
+        parser.error("--rounds is at least 1")
+    handler = options.handler.resolve()
+    try:
+        if options.base:
+            cases = choose_cases(options.case or BASE.name)
+            return _compare(handler, options.base, cases, options.rounds, quick=options.quick)
+        if options.case:
+            return _look(handler, choose_cases(options.case), quick=options.quick)
+    except (UnknownCaseError, UnknownBaseError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    report = run(handler, quick=options.quick)
+    _write(REPORT, report)
     if not options.quick:
         DATA.write_text(as_text(report))
         PAGE.write_text(rendered(PAGE.read_text(), sections(report)))
@@ -60,17 +87,12 @@ def run(handler: Path, *, quick: bool) -> dict[str, Any]:
     """
     began = time.monotonic()
     report: dict[str, Any] = {}
-    with contextlib.ExitStack() as stack:
-        here = stack.enter_context(Place(stack.enter_context(stub()), handler).working())
-        there = stack.enter_context(Place(stack.enter_context(running()), handler).working())
-        cases = {}
-        for case in map(_shortened, CASES) if quick else CASES:
-            print(f"{case.name} ...", file=sys.stderr)
-            place = there if case.engine_ms is None else here
-            cases[case.name] = measured(case, place, 1 if quick else ROUNDS)
-        here.ask("SetDelay", milliseconds=BASE.engine_ms)
+    cases = _measure_cases(handler, CASES, quick=quick)
+    with stub() as endpoint:
+        place = Place(endpoint, handler)
+        place.ask("SetDelay", milliseconds=BASE.engine_ms)
         print("cold starts ...", file=sys.stderr)
-        report["cold_starts"] = cold_starts(here, QUICK_STARTS if quick else STARTS)
+        report["cold_starts"] = cold_starts(place, QUICK_STARTS if quick else STARTS)
     for case in CASES:
         for figures in cases[case.name].values():
             if "write_units" in figures:
@@ -81,19 +103,92 @@ def run(handler: Path, *, quick: bool) -> dict[str, Any]:
         **{name: sizes.peer_kb(name) for name in sizes.PACKAGES},
     }
     report["versions"] = sizes.versions(handler)
-    report["machine"] = {
+    report["machine"] = _describe_machine(began)
+    figures = headline(report)
+    return {"headline": figures, "targets": judged(figures), **report}
+
+
+def _look(handler: Path, cases: Sequence[Case], *, quick: bool) -> int:
+    """Measure some cases, print and write their figures; the exit code."""
+    began = time.monotonic()
+    figures = _measure_cases(handler, cases, quick=quick)
+    for name, contenders in figures.items():
+        print(comparison.format_figures(name, contenders))
+    versions, machine = sizes.versions(handler), _describe_machine(began)
+    _write(REPORT, {"cases": figures, "versions": versions, "machine": machine})
+    print(f"wrote {REPORT.relative_to(ROOT)} in {machine['seconds']} s")
+    return 0
+
+
+def _compare(handler: Path, base: str, cases: Sequence[Case], rounds: int, *, quick: bool) -> int:
+    """Measure two versions in turn, print and write their figures; the exit code."""
+    began = time.monotonic()
+    compared = {}
+    with contextlib.ExitStack() as stack:
+        packages = {
+            side: Path(stack.enter_context(tempfile.TemporaryDirectory()), PACKAGE)
+            for side in comparison.SIDES
+        }
+        commit = unpack_package(ROOT, base, packages["base"].parent)
+        # A copy, so that an edit meanwhile is not measured.
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(handler, packages["current"], ignore=ignored)
+        endpoints = stack.enter_context(serve(cases))
+        for case in cases:
+            endpoint = endpoints[case.is_counted]
+            places = {side: Place(endpoint, package) for side, package in packages.items()}
+            pairs = []
+            enough = _shorten(case) if quick else _lengthen(case, rounds)
+            for pair in measure_pairs(enough, places, rounds):
+                pairs.append(pair)
+                print(f"{case.name}, round {len(pairs)} of {rounds}", file=sys.stderr)
+            compared[case.name] = comparison.compare(pairs)
+            print(comparison.format_comparison(case.name, compared[case.name]))
+    changed = comparison.list_changed(compared)
+    print("\n".join(changed) or "every count is equal")
+    machine = _describe_machine(began)
+    report = {"base": commit, "rounds": rounds, "cases": compared, "changed": changed}
+    _write(COMPARISON, {**report, "machine": machine})
+    print(f"wrote {COMPARISON.relative_to(ROOT)} in {machine['seconds']} s")
+    return int(comparison.is_worse(compared))
+
+
+def _measure_cases(handler: Path, cases: Sequence[Case], *, quick: bool) -> dict[str, Any]:
+    figures = {}
+    names = [name for name in CONTENDERS if any(name in case.contenders for case in cases)]
+    with contextlib.ExitStack() as stack:
+        places = {
+            counted: stack.enter_context(Place(endpoint, handler).working(names))
+            for counted, endpoint in stack.enter_context(serve(cases)).items()
+        }
+        for case in map(_shorten, cases) if quick else cases:
+            print(f"{case.name} ...", file=sys.stderr)
+            rounds = 1 if quick else ROUNDS
+            figures[case.name] = measured(case, places[case.is_counted], rounds)
+    return figures
+
+
+def _describe_machine(began: float) -> dict[str, Any]:
+    return {
         "cores": os.cpu_count(),
         "machine": platform.machine(),
         "python": platform.python_version(),
         "botocore": sizes.installed()["botocore"].version,
         "seconds": round(time.monotonic() - began),
     }
-    figures = headline(report)
-    return {"headline": figures, "targets": judged(figures), **report}
 
 
-def _shortened(case: Case) -> Case:
+def _write(path: Path, report: Mapping[str, Any]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(as_text(report))
+
+
+def _shorten(case: Case) -> Case:
     return dataclasses.replace(case, samples=5, seconds=0.5)
+
+
+def _lengthen(case: Case, rounds: int) -> Case:
+    return dataclasses.replace(case, samples=PAIR_SAMPLES * rounds, seconds=PAIR_SECONDS * rounds)
 
 
 if __name__ == "__main__":
