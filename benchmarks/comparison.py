@@ -18,6 +18,7 @@ COUNTS: Final = {
     "read_units": "read units",
     "failed": "failed messages",
 }
+DECIMALS_BELOW: Final = 1_000
 TITLES: Final = TIMES | COUNTS
 
 Figures = Mapping[str, Any]
@@ -77,7 +78,8 @@ def judge(count: Figures, *, comparable: bool) -> str:
 def list_changed(cases: Mapping[str, Mapping[str, Figures]]) -> list[str]:
     """Every count that is not equal, with its case and both values."""
     return [
-        f"{case}: {TITLES[name]} {figure['base']:g} -> {figure['current']:g} ({figure['verdict']})"
+        f"{case}: {TITLES[name]} {_format(figure['base'])} -> {_format(figure['current'])} "
+        f"({figure['verdict']})"
         for case, figures in cases.items()
         for name, figure in figures.items()
         if figure.get("verdict", "equal") != "equal"
@@ -97,7 +99,8 @@ def format_comparison(case: str, figures: Mapping[str, Figures]) -> str:
     """The figures of a case as a table."""
     lines = [f"{case:24}{'base':>10}{'current':>10}{'ratio':>9}   lowest - highest"]
     for name, figure in figures.items():
-        line = f"  {TITLES[name]:22}{figure['base']:10.4g}{figure['current']:10.4g}"
+        line = f"  {TITLES[name]:22}{_format(figure['base']):>10}"
+        line += f"{_format(figure['current']):>10}"
         if figure["ratio"] is not None:
             spread = f"{figure['lowest']:.3f} - {figure['highest']:.3f}"
             line += f"{figure['ratio']:9.3f}   {spread}"
@@ -111,5 +114,10 @@ def format_figures(case: str, contenders: Mapping[str, Figures]) -> str:
     for name, title in TITLES.items():
         cells = [figures[name] for figures in contenders.values() if name in figures]
         if cells:
-            lines.append(f"  {title:22}" + "".join(f"{cell:12.4g}" for cell in cells))
+            lines.append(f"  {title:22}" + "".join(f"{_format(cell):>12}" for cell in cells))
     return "\n".join(lines)
+
+
+def _format(value: float) -> str:
+    """The value with four digits, or with all of those before its point."""
+    return f"{value:.4g}" if value < DECIMALS_BELOW else f"{value:.0f}"

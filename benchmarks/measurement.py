@@ -111,6 +111,7 @@ def measured(case: Case, place: Place, rounds: int = ROUNDS) -> dict[str, dict[s
     """
     if case.is_counted:
         place.ask("SetDelay", milliseconds=case.engine_ms)
+    rounds = min(rounds, case.samples)
     runs = [Run(name, case, place, rounds) for name in case.contenders]
     for _ in range(rounds):
         for run in runs:

@@ -107,9 +107,11 @@ def test_tables() -> None:
     figures = compare([pair({}, {"p50_ms": 11.0}), pair({}, {"p50_ms": 12.0})])
     table = format_comparison("base", figures).splitlines()
     assert table[1].split()[-6:] == ["10", "11.5", "1.150", "1.100", "-", "1.200"]
-    alone = format_figures("base", {"ours": EVEN, "floor": {**EVEN, "p50_ms": 9.0}}).splitlines()
+    floor = {**EVEN, "p50_ms": 9.0, "write_units": 19_520.3}
+    alone = format_figures("base", {"ours": EVEN, "floor": floor}).splitlines()
     assert alone[0].split() == ["base", "ours", "floor"]
     assert alone[1].split()[-2:] == ["10", "9"]
+    assert alone[4].split()[-2:] == ["20", "19520"]
     assert len(alone) == 1 + len(EVEN)
 
 
