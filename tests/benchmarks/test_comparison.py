@@ -75,6 +75,15 @@ def test_judge(base: int, current: int, comparable: bool, verdict: str) -> None:
             ],
             False,
         ),
+        (
+            {"failed": 900},
+            {"failed": 950, "round_trips": 3},
+            [
+                "base: round trips 2 -> 3 (incomparable)",
+                "base: failed messages 900 -> 950 (incomparable)",
+            ],
+            False,
+        ),
         ({"failed": 0}, {"failed": 1}, ["base: failed messages 0 -> 1 (worse)"], True),
     ],
 )
@@ -85,6 +94,15 @@ def test_verdict(
     cases = {"base": compare([pair(base, current)] * 3)}
     assert list_changed(cases) == changed
     assert is_worse(cases) is worse
+
+
+def test_rare_failures_show() -> None:
+    """A message that fails in one round of three counts, although the median round fails none."""
+    rounds = [pair({"failed": 0}, {"failed": failed}) for failed in (0, 0, 3)]
+    figures = compare(rounds)
+    assert figures["failed"]["current"] == 1
+    assert figures["failed"]["verdict"] == "worse"
+    assert figures["p50_ms"]["ratio"] == 1
 
 
 def test_what_is_not_counted_is_not_compared() -> None:
