@@ -9,10 +9,10 @@ import threading
 import time
 from collections import abc
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextvars import copy_context
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import partial
 from typing import Any, cast
 
 from idempotent_lambda import lifecycle, messages
@@ -49,6 +49,7 @@ from idempotent_lambda.messages import Delivery, Message, PartialBatchResponse, 
 from idempotent_lambda.settings import Settings
 from idempotent_lambda.sqs import Queues
 from idempotent_lambda.telemetry import Effort, Observer, Trace
+from idempotent_lambda.threads import Threads
 
 Processor = Callable[..., Any]
 """Takes a message; and a ``transaction``, if it has a parameter of that name."""
@@ -88,6 +89,7 @@ class Consumer:
         transactional: whether the processor takes a transaction.
         new_owner: makes a fresh owner token.
         unhurried: set once a processor has taken its time.
+        threads: run processors beside the main one, and confirm what has returned.
     """
 
     processor: Processor
@@ -99,6 +101,7 @@ class Consumer:
     transactional: bool = False
     new_owner: Callable[[], Owner] = lambda: Owner(os.urandom(16).hex())
     unhurried: threading.Event = field(default_factory=threading.Event)
+    threads: Threads = field(default_factory=Threads)
 
     def __post_init__(self) -> None:
         """Refuse what would lose effects.
@@ -111,14 +114,6 @@ class Consumer:
                 "the processor takes a transaction, which observe mode cannot commit for what "
                 "it would suppress: set idempotency.mode to enforce"
             )
-
-    @cached_property
-    def threads(self) -> ThreadPoolExecutor:
-        """Run processors beside the main one, and confirm what has returned.
-
-        One more than that takes: an earlier invocation may still wait for an answer.
-        """
-        return ThreadPoolExecutor(self.settings.concurrency + 1)
 
     def consume(
         self, event: object, remaining: Millis, request_id: str = ""
@@ -433,7 +428,7 @@ class _Batch:
     def _start(self, work: Callable[[], None]) -> None:
         """Have work done by another thread; what it raises is raised by the main thread."""
         # The processor may rely on context variables that were set around the handler.
-        job = self._consumer.threads.submit(copy_context().run, work)
+        job = self._consumer.threads.start(partial(copy_context().run, work))
         job.add_done_callback(self._ended)
 
     def _ended(self, job: Future[None]) -> None:

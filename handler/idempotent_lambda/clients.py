@@ -1,5 +1,7 @@
 """How clients of AWS are made: quick to start, quick to give up."""
 
+import os
+import weakref
 from typing import Any
 
 import botocore.session
@@ -13,6 +15,8 @@ READ_TIMEOUT_MILLIS = REQUEST_MILLIS - CONNECT_TIMEOUT_MILLIS
 
 CONNECTIONS = 10
 """Eight calls side by side, while the two threads of a batch may ask too."""
+
+_clients: "weakref.WeakSet[Any]" = weakref.WeakSet()
 
 
 def new_client(service: str = "dynamodb") -> Any:
@@ -31,4 +35,19 @@ def new_client(service: str = "dynamodb") -> Any:
         user_agent=f"idempotent-lambda/{__version__}",
         tcp_keepalive=True,
     )
-    return botocore.session.get_session().create_client(service, config=config)
+    client = botocore.session.get_session().create_client(service, config=config)
+    _clients.add(client)
+    return client
+
+
+def close_connections() -> None:
+    """Close the connections that a forked child shares with its parent, but only the child's ends.
+
+    On a shared one, parent and child would read each other's answers.
+    """
+    for client in _clients:
+        client.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=close_connections)

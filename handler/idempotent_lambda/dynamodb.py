@@ -15,9 +15,8 @@ import random
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
-from functools import cached_property, partial
+from functools import partial
 from itertools import chain, count
 from typing import Any, cast
 
@@ -28,6 +27,7 @@ from idempotent_lambda.claims import ClaimRequest, Record, Request
 from idempotent_lambda.clock import REQUEST_MILLIS, Clock, Deadline, Millis
 from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavailableError
 from idempotent_lambda.telemetry import Observer
+from idempotent_lambda.threads import Threads
 from idempotent_lambda.writes import Write
 
 FIRST_BACKOFF_MILLIS = 100
@@ -83,10 +83,7 @@ class DynamoDBClaimStore:
     observer: Observer
     together: bool = True
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
-
-    @cached_property
-    def _threads(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(PARALLEL_CALLS)
+    _threads: Threads = field(default_factory=Threads, init=False, repr=False)
 
     def claim(self, requests: Sequence[ClaimRequest], deadline: Deadline) -> list[Any]:
         """See `ClaimStore.claim`."""
@@ -286,7 +283,7 @@ class DynamoDBClaimStore:
         return answers
 
     def _in_parallel(self, work: Callable[[Any], Any], parts: Sequence[Any]) -> Iterable[Any]:
-        return self._threads.map(work, parts) if len(parts) > 1 else map(work, parts)
+        return self._threads.map(work, parts, PARALLEL_CALLS)
 
     def _failed(self, operation: str, failure: Exception) -> Any:
         """What the failure of a call means."""

@@ -32,6 +32,7 @@ PACKAGE_MODULES = [
     "settings",
     "sqs",
     "telemetry",
+    "threads",
     "transaction",
     "writes",
 ]

@@ -4,7 +4,7 @@ import contextvars
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -14,6 +14,7 @@ import pytest
 from idempotent_lambda.claims import Record, Request
 from idempotent_lambda.clock import Deadline, Millis
 from idempotent_lambda.messages import Message
+from idempotent_lambda.threads import Threads
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
 from tests.waiting import SECONDS
 
@@ -66,6 +67,16 @@ def after_a_flush(bench: Bench, store: GatedStore, *, by: int = 1) -> Callable[[
     return process
 
 
+class CountedThreads(Threads):
+    """Threads that count how often one is asked for."""
+
+    started = 0
+
+    def start(self, work: Callable[[], Any]) -> Any:
+        self.started += 1
+        return super().start(work)
+
+
 def wait_until(condition: Callable[[], bool]) -> None:
     """Wait for another thread."""
     until = time.monotonic() + SECONDS
@@ -115,12 +126,14 @@ class TestCommit:
         """Until a processor takes more than a millisecond, no other thread is started."""
         bench, store = faulty()
         bench.consumer.unhurried.clear()
+        threads = CountedThreads()
+        bench.consumer = replace(bench.consumer, threads=threads)
         bench.deliver(*NAMES)
-        assert "threads" not in vars(bench.consumer)
+        assert threads.started == 0
         assert store.trips == ["claim 6", "complete 6"]
         bench.behaviour["g"] = lambda _: bench.clock.advance(Millis(2))
         bench.deliver("g", "h", "i")
-        assert "threads" in vars(bench.consumer)
+        assert threads.started == 1
 
     def test_the_first_slow_run_of_a_process_stops_nothing(self) -> None:
         """What quick ones left unsent before it is sent after it, and the batch goes on."""
@@ -275,27 +288,29 @@ class TestDoubt:
         store.gate.set()
         bench.behaviour["b"] = after_a_flush(bench, store)
         before = threading.active_count()
-        for number in range(20):
+        for number in range(100):
             bench.deliver(f"a{number}", "b", f"c{number}")
             bench.memory.records.clear()
-        assert threading.active_count() <= before + 2
+        # A thread is used again once it is back; a batch that comes sooner takes another one.
+        assert threading.active_count() <= before + 50
 
 
-class Watched:
+class Watched(Threads):
     """Threads that say when one of them has failed and its batch knows."""
 
-    def __init__(self, threads: Executor) -> None:
-        self._threads, self.failed = threads, threading.Event()
+    def __init__(self) -> None:
+        super().__init__()
+        self.failed = threading.Event()
 
-    def submit(self, *work: Any) -> Future[None]:
-        job = self._threads.submit(*work)
+    def start(self, work: Callable[[], Any]) -> Future[Any]:
+        job = super().start(work)
         when_done = job.add_done_callback
 
-        def add(callback: Callable[[Future[None]], None]) -> None:
-            when_done(callback)
+        def watch(report: Callable[[Future[Any]], object]) -> None:
+            when_done(report)  # the batch's own
             when_done(lambda ended: self.failed.set() if ended.exception() else None)
 
-        job.add_done_callback = add  # type: ignore[method-assign]
+        job.add_done_callback = watch  # type: ignore[method-assign]
         return job
 
 
@@ -309,8 +324,8 @@ class TestBroken:
         store.faults["complete orders#a"] = ZeroDivisionError()
         ended: list[str] = []
         concurrent(bench, 2)
-        watched = Watched(bench.consumer.threads)
-        bench.consumer.__dict__["threads"] = watched
+        watched = Watched()
+        bench.consumer = replace(bench.consumer, threads=watched)
 
         def process(message: Message) -> None:
             bench.clock.advance(Millis(1))

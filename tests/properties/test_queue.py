@@ -102,7 +102,7 @@ class NoThreads:
     When a flusher may come in between is for the simulation to try.
     """
 
-    def submit(self, *_: Any) -> Future[None]:
+    def start(self, *_: Any) -> Future[None]:
         """Leave it to the main thread."""
         return Future()
 
@@ -127,7 +127,8 @@ class Queue(RuleBasedStateMachine):
         self.bench.memory = self.store.inner
         self.queues = MoodyQueues(lambda: self.store.whims.next(self.store.whims.store))
         self.bench.consumer = replace(self.bench.consumer, queues=self.queues)
-        vars(self.bench.consumer)["threads"] = NoThreads()
+        threads: Any = NoThreads()
+        self.bench.consumer = replace(self.bench.consumer, threads=threads)
         for each in "abc":
             self.bench.behaviour[each] = self.process
         self.messages: dict[str, str | None] = {}

@@ -1,0 +1,88 @@
+"""Threads that invocations share without waiting for each other's."""
+
+import threading
+
+import pytest
+
+from idempotent_lambda.clock import Millis
+from idempotent_lambda.messages import Message
+from idempotent_lambda.threads import Threads
+from tests.forking import SECONDS, in_child
+
+from .bench import Bench
+from .test_group_commit import concurrent
+
+
+class TestMap:
+    """Parts of one piece of work, side by side."""
+
+    @pytest.mark.parametrize("parts", [[], [1], [1, 2, 3], list(range(100))])
+    def test_order(self, parts: list[int]) -> None:
+        """The results come in the order of the parts."""
+        assert list(Threads().map(lambda part: part * 2, parts, 8)) == [2 * each for each in parts]
+
+    def test_bounded(self) -> None:
+        """As many work at the same time as are asked for, and no more."""
+        barrier, running, most = threading.Barrier(4), [0], [0]
+        lock = threading.Lock()
+
+        def work(_: int) -> None:
+            with lock:
+                running[0] += 1
+                most[0] = max(most[0], running[0])
+            barrier.wait(SECONDS)
+            with lock:
+                running[0] -= 1
+
+        Threads().map(work, range(8), 4)
+        assert most == [4]
+
+    def test_error(self) -> None:
+        """What a part raises is raised, whichever thread it met."""
+        with pytest.raises(ZeroDivisionError):
+            Threads().map(lambda part: 1 // part, [2, 1, 0, 1], 4)
+
+
+class TestShared:
+    """Several invocations in one process."""
+
+    def test_no_invocation_waits_for_anothers_threads(self) -> None:
+        """All processors of several invocations with concurrency run at the same time."""
+        bench = concurrent(Bench(), 3)
+        barrier = threading.Barrier(12)
+        bench.behaviour = dict.fromkeys(map(str, range(12)), lambda _: barrier.wait(SECONDS))
+        reported: list[list[str]] = []
+
+        def invoke(first: int) -> None:
+            reported.append(bench.deliver(*map(str, range(first, first + 3))))
+
+        callers = [threading.Thread(target=invoke, args=(first,)) for first in (0, 3, 6, 9)]
+        for each in callers:
+            each.start()
+        for each in callers:
+            each.join(SECONDS)
+        assert reported == [[]] * 4
+
+
+class TestForked:
+    """A child has none of its parent's threads."""
+
+    def test_work(self) -> None:
+        """After a fork the child's work is done by threads of its own."""
+        threads = Threads()
+        assert threads.start(lambda: 1).result(SECONDS) == 1
+        assert in_child(lambda: threads.start(lambda: 2).result(SECONDS) == 2)
+        assert threads.start(lambda: 3).result(SECONDS) == 3
+
+    @pytest.mark.parametrize("concurrency", [1, 3])
+    def test_batch(self, concurrency: int) -> None:
+        """A consumer that has had batches before a fork consumes one in the child."""
+        bench = concurrent(Bench(), concurrency)
+
+        def process(_: Message) -> None:
+            bench.clock.advance(Millis(2))
+
+        bench.behaviour = dict.fromkeys("abcdef", process)
+        assert bench.deliver(*"abc") == []
+        assert in_child(lambda: bench.deliver(*"def") == [] and bench.ran[3:] != [])
+        assert bench.deliver(*"def") == []
