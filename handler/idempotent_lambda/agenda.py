@@ -1,16 +1,17 @@
 """What of a batch is to be done next: a pure value, so that every order of events can be tried.
 
-Works go through it as their steps do: claims together, then runs in order, then settlements
-together, as many as have gathered. What was interrupted before comes singly and last. Works of one
-group have different ranks, and no rank is begun before all of the one before is settled.
+Works go through it as their steps do: claims together, a window at a time; then runs in order; then
+settlements together, as many as have gathered. What was interrupted before comes singly and last.
+Works of one group have different ranks, and no rank is begun before all of the one before is
+settled. What a step costs does not depend on the size of the batch.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from operator import itemgetter
 from typing import Any, NamedTuple
 
-from idempotent_lambda import lifecycle
+from idempotent_lambda import heap, lifecycle
+from idempotent_lambda.heap import Heap
 from idempotent_lambda.keys import Key
 from idempotent_lambda.lifecycle import (
     Claim,
@@ -26,8 +27,9 @@ from idempotent_lambda.lifecycle import (
 from idempotent_lambda.messages import Delivery
 
 WINDOW = 200
-"""How many are claimed at once, which takes eight calls side by side. A batch may have thousands:
-their claims would not fit into the time that a claim may take."""
+"""How many are claimed at once, which takes eight calls side by side; and how many may have
+returned without a confirmed completion. A batch may have thousands: their claims would not fit into
+the time that a claim may take, and a crash would repeat them all."""
 
 INTERRUPTIONS_AT_STAKE = 1
 """How many interruptions a key may have behind it and still run beside what is at stake: one can
@@ -42,7 +44,10 @@ class Work:
         nearly_spent: one of the deliveries is on its last receive, or the one before: after
             that the dead-letter queue has it.
         place: its number in the batch.
-        rank: more than that of every work before it in one of its groups; 0 without groups.
+        rank: more than that of the work before it in its group; 0 without groups.
+        after: the places of the works that it follows: the one before it in its group, and the one
+            whose key it repeats. If one of them is not acknowledged, this one must not start.
+        repeats: an earlier work has the same key, so this one is claimed when that one is settled.
     """
 
     key: Key
@@ -50,11 +55,8 @@ class Work:
     nearly_spent: bool = False
     place: int = 0
     rank: int = 0
-
-    @property
-    def groups(self) -> frozenset[str]:
-        """The groups whose order its deliveries are part of."""
-        return frozenset(each.group for each in self.deliveries if each.group is not None)
+    after: tuple[int, ...] = ()
+    repeats: bool = False
 
     @property
     def redelivered(self) -> bool:
@@ -63,7 +65,7 @@ class Work:
 
     @property
     def token(self) -> str | None:
-        """The owner token that a copy from the dead-letter queue bears, if one of them is one."""
+        """The owner token that a copy from the dead-letter queue carries, if one of them is one."""
         return next((each.token for each in self.deliveries if each.token), None)
 
 
@@ -73,48 +75,83 @@ Task = tuple[Work, lifecycle.Step | Settled]
 Done = tuple[Work, lifecycle.Step | Settled, lifecycle.Step | lifecycle.End]
 """A work, the step that was done, and what follows it."""
 
+Order = tuple[int, int, int, int]
+"""When something is done that is left for later: by rank; then errands by place, before lapsed
+works, of which those with fewest attempts come first. Of equals the last of the batch comes first:
+what came after a killer never started."""
+
+
+class Later(NamedTuple):
+    """A work that is done by itself, once nothing else of its rank is to be done.
+
+    Attributes:
+        step: its next step; None for a lapsed one, which is claimed by a takeover.
+    """
+
+    order: Order
+    work: Work
+    step: Step | Settled | None
+
 
 class Agenda(NamedTuple):
     """What of a batch is still to be done. Every change makes a new one.
 
     Attributes:
-        waiting: not claimed yet, in the batch's order.
+        works: those that are claimed together, by rank; the first ``taken`` of them have been.
         ready: claimed and not started, in the batch's order.
         returned: run, to be completed.
         given_up: to be released.
         running: how many are being run.
         asking: how many wait for an answer of the table.
-        errands: steps that are done one by one once nothing else is to be done.
-        lapsed: interrupted before, with their attempts. They come last, fewest attempts first,
-            so that one message that kills its process does not take its neighbours along. Of
-            equals the last of the batch comes first: what came after a killer never started.
+        completing: how many of these wait for the answer to their completion.
+        later: works that are done one by one once nothing else is to be done, see `Later`.
+        undone: a bit for the place of each work that is not, or will not be, acknowledged.
         claim: how claims are made.
         rank: the one that is worked on.
         alone: the batch has a single key, so nothing is gained by looking before a takeover.
         at_stake: a message that this batch will acknowledge, if we live to answer, is nearly
             spent.
         stopped: why nothing more is started; None while work goes on.
+        window: see `WINDOW`; the simulation has a smaller one.
     """
 
-    waiting: tuple[Work, ...]
+    works: tuple[Work, ...]
+    taken: int = 0
     ready: tuple[tuple[Work, Run], ...] = ()
     returned: tuple[tuple[Work, Complete], ...] = ()
     given_up: tuple[tuple[Work, Release], ...] = ()
     running: int = 0
     asking: int = 0
-    errands: tuple[tuple[Work, Step | Settled], ...] = ()
-    lapsed: tuple[tuple[int, Work], ...] = ()
+    completing: int = 0
+    later: Heap | None = None
+    undone: int = 0
     claim: Claim = Claim()
     rank: int = 0
     alone: bool = False
     at_stake: bool = False
     stopped: Outcome | None = None
+    window: int = WINDOW
 
     @classmethod
-    def of(cls, works: Iterable[Work], claim: Claim = Claim()) -> "Agenda":  # noqa: B008  # a value
+    def of(
+        cls,
+        works: Iterable[Work],
+        claim: Claim = Claim(),  # noqa: B008  # a value
+        window: int = WINDOW,
+    ) -> "Agenda":
         """The agenda of a batch of which nothing is done yet."""
-        waiting = tuple(sorted(works, key=lambda work: work.rank))
-        return cls(waiting, claim=claim, alone=len(waiting) == 1)
+        by_rank = sorted(works, key=lambda work: work.rank)
+        later = None
+        for work in by_rank:
+            if work.repeats:
+                later = heap.push(later, _errand(work, claim))
+        first = tuple(work for work in by_rank if not work.repeats)
+        return cls(first, later=later, claim=claim, alone=len(by_rank) == 1, window=window)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether some are not claimed yet."""
+        return self.taken < len(self.works)
 
     @property
     def singly(self) -> bool:
@@ -126,151 +163,191 @@ class Agenda(NamedTuple):
         return self.claim.parks or self.claim.observes
 
     @property
+    def full(self) -> bool:
+        """Whether as much has returned without a confirmed completion as may be lost to a crash."""
+        return len(self.returned) + self.completing >= self.window
+
+    @property
     def startable(self) -> bool:
         """Whether something can be run now."""
-        return bool(self.ready) and self.ready[0][0].rank == self.rank and not self.stopped
+        at_turn = bool(self.ready) and self.ready[0][0].rank == self.rank
+        return at_turn and not (self.stopped or self.full)
 
     @property
     def helpable(self) -> bool:
         """Whether another thread would find something to start."""
-        claimable = self.singly and self.waiting and not (self.ready or self._early())
-        return self.startable or bool(claimable and not self.stopped)
+        claimable = self.singly and self._claimable() and not (self.stopped or self.full)
+        return self.startable or claimable
 
     @property
     def underway(self) -> bool:
         """Whether somebody is at work, so that more may come."""
         return self.running + self.asking > 0
 
-    def next(self) -> tuple["Agenda", tuple[Task, ...]]:  # noqa: C901, PLR0911  # one per place
+    def next(self, *, overdue: bool = False) -> tuple["Agenda", tuple[Task, ...]]:  # noqa: C901, PLR0911  # one per place
         """The tasks to be done now, together, and the agenda that knows of it.
 
         No tasks: if the agenda is underway, those come first; otherwise this is the end.
+
+        Args:
+            overdue: what has returned has waited long enough; it comes before anything else.
         """
-        if self.waiting and (self.stopped or not (self.ready or self._early())):
-            first = (
-                Settled(self.stopped)
-                if self.stopped
-                else self._claim(alone=self.alone or self.claim.observes)
-            )
-            most = 1 if self.singly else WINDOW
-            window, rest = self.waiting[:most], self.waiting[most:]
-            asking = self.asking + len(window)
-            return self._replace(waiting=rest, asking=asking), tuple(
-                (work, first) for work in window
-            )
-        if self.stopped and self.ready:
-            return self.giving_back(self.ready, self.stopped).next()
+        claimable = self._claimable()
+        # Before the next window is claimed, all of the one before is settled or on its way.
+        border = claimable and not (self.singly or self.stopped)
+        if self.returned and not self.completing and (overdue or border or self.full):
+            return self.flush()
+        if self.given_up and (border or len(self.given_up) >= self.window):
+            return self._release()
+        if self.waiting and (self.stopped or claimable) and not (self.full and not self.stopped):
+            agenda, tasks = self._take()
+            return (agenda, tasks) if tasks else agenda.next()
+        if self.ready and (self.stopped or _is_blocked(self.ready[0][0], self.undone)):
+            return self._give_back().next()
         if self.startable:
             return self._replace(ready=self.ready[1:], running=self.running + 1), self.ready[:1]
-        if self.running:
+        more = self.ready or self.waiting
+        if self.running or (self.full and self.completing and more and not self.stopped):
             return self, ()
         if self.returned:
             return self.flush()
         if self.given_up:
-            asking = self.asking + len(self.given_up)
-            return self._replace(given_up=(), asking=asking), self.given_up
+            return self._release()
         if self.asking:
             return self, ()
-        one = self._replace(asking=1)
-        if self.errands and (self.stopped or self.errands[0][0].rank <= self.rank):
-            (work, step), *_ = self.errands
-            if self.stopped and isinstance(step, Claim | Wait):
-                step = Settled(self.stopped)
-            return one._replace(errands=self.errands[1:]), ((work, step),)
-        if self.lapsed and (self.stopped or self.lapsed[0][1].rank == self.rank):
-            (attempts, work), *_ = self.lapsed
-            last: Claim | Settled = self._claim(alone=True)
-            if self.stopped:
-                last = Settled(self.stopped)
-            elif self.at_stake and attempts > INTERRUPTIONS_AT_STAKE:
-                last = Settled(Outcome.DEFERRED)
-            return one._replace(lapsed=self.lapsed[1:]), ((work, last),)
-        left = [work.rank for work, _ in (*self.ready[:1], *self.errands[:1])]
-        left += [work.rank for work in (*self.waiting[:1], *(work for _, work in self.lapsed[:1]))]
+        if self.later and (self.stopped or self.later.top.order[0] <= self.rank):
+            task = (self.later.top.work, self._decide(self.later.top))
+            return self._replace(later=heap.pop(self.later), asking=1), (task,)
+        left = [self.ready[0][0].rank] if self.ready else []
+        left += [self.works[self.taken].rank] if self.waiting else []
+        left += [self.later.top.order[0]] if self.later else []
         return self._replace(rank=min(left)).next() if left else (self, ())
 
-    def _early(self) -> bool:
-        """Whether the next claim must wait for its rank, because it must start at once."""
-        return self.singly and self.waiting[0].rank != self.rank
+    def _claimable(self) -> bool:
+        """Whether the next claims may be made: singly only at their rank, as they start at once."""
+        at_turn = not self.singly or (self.waiting and self.works[self.taken].rank == self.rank)
+        return self.waiting and not self.ready and at_turn
+
+    def _take(self) -> tuple["Agenda", tuple[Task, ...]]:
+        """The claims of the next window, without the works that are blocked by now."""
+        taken, undone, later = self.taken, self.undone, self.later
+        most = 1 if self.singly and not self.stopped else self.window
+        window: list[Work] = []
+        while taken < len(self.works) and len(window) < most:
+            work = self.works[taken]
+            if self.singly and work.rank != self.rank and not self.stopped:
+                break
+            taken += 1
+            if not self.stopped and _is_blocked(work, undone):
+                undone |= 1 << work.place
+                later = heap.push(later, _errand(work, Settled(Outcome.BLOCKED)))
+            else:
+                window.append(work)
+        first = Settled(self.stopped) if self.stopped else self._claim(alone=self._unseen())
+        asking = self.asking + len(window)
+        agenda = self._replace(taken=taken, undone=undone, later=later, asking=asking)
+        return agenda, tuple((work, first) for work in window)
+
+    def _unseen(self) -> bool:
+        """Whether a lapsed record is taken over at once."""
+        return self.alone or self.claim.observes
 
     def _claim(self, *, alone: bool) -> Claim:
         return replace(self.claim, takeover=alone and not self.claim.parks)
 
-    def giving_back(self, ready: Sequence[tuple[Work, Run]], outcome: Outcome) -> "Agenda":
-        """The agenda when these are not started; the others stay ready."""
-        works = {work.place for work, _ in ready}
-        unstarted = tuple((work, Release(run.claim.owner, outcome)) for work, run in ready)
-        kept = tuple(each for each in self.ready if each[0].place not in works)
-        return self._replace(ready=kept, given_up=(*self.given_up, *unstarted))
+    def _decide(self, later: Later) -> Step | Settled:
+        """What is done with a work that was left for later."""
+        step, unstarted = later.step, later.step is None or isinstance(later.step, Claim | Wait)
+        if unstarted and _is_blocked(later.work, self.undone):
+            return Settled(Outcome.BLOCKED)
+        if unstarted and self.stopped:
+            return Settled(self.stopped)
+        if step is not None:
+            return step
+        if self.at_stake and later.order[2] > INTERRUPTIONS_AT_STAKE:
+            return Settled(Outcome.DEFERRED)
+        return self._claim(alone=True)
 
-    def blocking(self, failed: dict[str, int]) -> "Agenda":
-        """The agenda when groups have failed at a rank: what is behind that is not started."""
+    def _give_back(self) -> "Agenda":
+        """The agenda when what is ready and blocked is not started; nothing is, if stopped."""
+        undone, kept = self.undone, []
+        unstarted: list[tuple[Work, Release]] = []
+        for work, run in self.ready:
+            blocked = _is_blocked(work, undone)
+            if not (blocked or self.stopped):
+                kept.append((work, run))
+                continue
+            undone |= 1 << work.place
+            why = Outcome.BLOCKED if blocked else self.stopped or Outcome.NOT_STARTED
+            unstarted.append((work, Release(run.claim.owner, why)))
+        given_up = (*self.given_up, *unstarted)
+        return self._replace(ready=tuple(kept), given_up=given_up, undone=undone)
 
-        def follows(work: Work) -> bool:
-            return any(work.rank > failed.get(of, work.rank) for of in work.groups)
-
-        unstarted = [*self.waiting, *(work for _, work in self.lapsed)]
-        unstarted += [work for work, step in self.errands if isinstance(step, Claim | Wait)]
-        blocked = {work.place: work for work in unstarted if follows(work)}
-        errands = [each for each in self.errands if each[0].place not in blocked]
-        errands += [(work, Settled(Outcome.BLOCKED)) for work in blocked.values()]
-        return self._replace(
-            waiting=tuple(work for work in self.waiting if not follows(work)),
-            lapsed=tuple(each for each in self.lapsed if not follows(each[1])),
-            errands=tuple(sorted(errands, key=_rank)),
-        ).giving_back([each for each in self.ready if follows(each[0])], Outcome.BLOCKED)
+    def _release(self) -> tuple["Agenda", tuple[Task, ...]]:
+        """The releases that have gathered, and the agenda that knows of it."""
+        agenda = self._give_back()  # what is blocked by now goes with them
+        asking = agenda.asking + len(agenda.given_up)
+        return agenda._replace(given_up=(), asking=asking), agenda.given_up
 
     def flush(self) -> tuple["Agenda", tuple[Task, ...]]:
         """The completions that have gathered, and the agenda that knows of it.
 
         May be done while something runs: a crash of the run then puts fewer effects in doubt.
         """
-        asking = self.asking + len(self.returned)
-        return self._replace(returned=(), asking=asking), self.returned
+        many = len(self.returned)
+        agenda = self._replace(
+            returned=(), asking=self.asking + many, completing=self.completing + many
+        )
+        return agenda, self.returned
 
     def after(self, done: Iterable[Done]) -> "Agenda":
-        """The agenda once tasks are done: where each work stands in what follows."""
-        running, asking, at_stake, stopped = self.running, self.asking, self.at_stake, self.stopped
-        moved: dict[type, list[Any]] = {Run: [], Complete: [], Release: [], PutOff: []}
-        errands: list[tuple[Work, Any]] = []
-        failed: dict[str, int] = {}
+        """The agenda once tasks are done: where each work belongs in what follows."""
+        running, asking, completing = self.running, self.asking, self.completing
+        at_stake, stopped, undone, later = self.at_stake, self.stopped, self.undone, self.later
+        moved: dict[type, list[Any]] = {Run: [], Complete: [], Release: []}
         for work, step, following in done:
             if isinstance(step, Run):
                 running -= 1
             else:
                 asking -= 1
-            if isinstance(following, PutOff):
-                moved[PutOff].append((following.attempts, work))
+                completing -= isinstance(step, Complete)
+            if type(following) in moved:
+                moved[type(following)].append((work, following))
+                if isinstance(following, Release):
+                    undone |= 1 << work.place
+            elif isinstance(following, PutOff):
+                order = (work.rank, 1, following.attempts, -work.place)
+                later = heap.push(later, Later(order, work, None))
             elif not isinstance(following, Settled):
-                moved.get(type(following), errands).append((work, following))
+                later = heap.push(later, _errand(work, following))
             else:
                 if following.outcome in (Outcome.INTERRUPTED, Outcome.UNCONFIRMED):
                     stopped = stopped or Outcome.NOT_STARTED
                 at_stake |= following.acknowledged and work.nearly_spent
-                if work.rank and not following.acknowledged:
-                    failed |= {of: min(work.rank, failed.get(of, work.rank)) for of in work.groups}
-        seldom: dict[str, Any] = {}
-        if errands:
-            seldom["errands"] = tuple(sorted((*self.errands, *errands), key=_rank))
-        if moved[PutOff]:
-            lapsed = sorted((*reversed(moved[PutOff]), *self.lapsed), key=itemgetter(0))
-            seldom["lapsed"] = tuple(sorted(lapsed, key=lambda each: each[1].rank))
-        agenda = self._replace(
+                if not following.acknowledged:
+                    undone |= 1 << work.place
+        return self._replace(
             ready=(*moved[Run], *self.ready),
             returned=(*self.returned, *moved[Complete]),
             given_up=(*self.given_up, *moved[Release]),
             running=running,
             asking=asking,
+            completing=completing,
+            later=later,
+            undone=undone,
             at_stake=at_stake,
             stopped=stopped,
-            **seldom,
         )
-        return agenda.blocking(failed) if failed else agenda
 
     def stopping(self, outcome: Outcome) -> "Agenda":
         """The agenda when nothing more is to be started; ``outcome`` says why."""
         return self if self.stopped else self._replace(stopped=outcome)
 
 
-def _rank(task: tuple[Work, Any]) -> int:
-    return task[0].rank
+def _errand(work: Work, step: Step | Settled) -> Later:
+    return Later((work.rank, 0, work.place, 0), work, step)
+
+
+def _is_blocked(work: Work, undone: int) -> bool:
+    """Whether a work that it follows is not, or will not be, acknowledged."""
+    return any(undone >> place & 1 for place in work.after) if work.after else False

@@ -6,7 +6,6 @@ what happens to it; `_Batch` carries both out and is the only one here that touc
 
 import os
 import threading
-import time
 from collections import abc
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -29,10 +28,9 @@ from idempotent_lambda.clock import (
 from idempotent_lambda.errors import (
     ConfigurationError,
     InvalidResultError,
-    MessageError,
     StoreError,
 )
-from idempotent_lambda.keys import Key, record_id
+from idempotent_lambda.grouping import group_by_key
 from idempotent_lambda.lifecycle import (
     Claim,
     Complete,
@@ -66,11 +64,13 @@ UNCONFIRMED_MILLIS = Millis(1000)
 would repeat its effect."""
 
 COMPANY_MILLIS = Millis(100)
-"""How long a completion waits for others to share its round trip, at most."""
+"""How long a completion waits for others to share its round trip, at most. What a crash repeats has
+returned no longer ago than this, the longest run that came after it, and one round trip."""
 
 HASTE_MILLIS = Millis(1)
-"""As long as no processor of this process has taken longer, there is no flusher: all of a batch has
-run before it could have helped, and to start it would be a good part of what such a batch costs."""
+"""As long as no processor of this process has taken longer, and no completion has waited for
+`COMPANY_MILLIS`, there is no flusher: to start it would be a good part of what a quick batch costs.
+The main thread confirms a window before it claims the next one."""
 
 AFTER_LEASE_MILLIS = Millis(1000)
 """How long after the end of a lease that was waited for the next claim is made."""
@@ -131,7 +131,11 @@ class Consumer:
         """
         deadline, began = Deadline.after(self.clock, remaining), self.clock.elapsed()
         deliveries = messages.deliveries_of(event)
-        batch = _Batch(self, self._works(deliveries, request_id), deadline, request_id)
+        works, ended = group_by_key(deliveries, self.settings)
+        for delivery, end, error in ended:
+            trace = Trace(request_id, errors=[error] if error else [])
+            self.observer.settled(delivery, None, end, trace, follows=False)
+        batch = _Batch(self, works, deadline, request_id)
         done = {id(each) for work in batch.carry_out() for each in work.deliveries}
         failed = [each for each in deliveries if id(each) not in done]
         if batch.busy:
@@ -154,50 +158,6 @@ class Consumer:
         finally:
             actions = transaction.close()
         return actions
-
-    def _works(self, deliveries: Iterable[Delivery], request_id: str) -> list[Work]:
-        """One work per key, or per message when only observing.
-
-        What has no key, and what follows it in its group, is told here.
-        """
-        settings, rule = self.settings, self.settings.key_rule
-        grouped: dict[tuple[Key, int], list[Delivery]] = {}
-        broken: set[str] = set()
-        for place, delivery in enumerate(deliveries):
-            apart = place if settings.observes else -1
-            try:
-                if delivery.group in broken:
-                    self._tell(delivery, Settled(Outcome.BLOCKED), Trace(request_id))
-                    continue
-                group = grouped.setdefault((rule.key_of(delivery), apart), [])
-                if {each.token for each in (*group, delivery)} - {None, delivery.token}:
-                    # One claim bears one token: the other copy has its turn when it comes again.
-                    broken |= {delivery.group} if delivery.group else set()
-                    self._tell(delivery, Settled(Outcome.BLOCKED), Trace(request_id))
-                    continue
-                group.append(delivery)
-            except MessageError as error:
-                end = Settled(Outcome.REJECTED, acknowledged=settings.observes)
-                self._tell(delivery, end, Trace(request_id, errors=[error]))
-                if settings.observes:
-                    key = Key(delivery.id, record_id(rule.namespace, ["", delivery.id]))
-                    grouped[key, apart] = [delivery]
-                elif delivery.group:
-                    broken.add(delivery.group)
-        works = []
-        ranks: dict[str, int] = {}
-        nearly_spent = settings.max_receive_count - 1
-        for place, ((key, _), group) in enumerate(grouped.items()):
-            rank = 0
-            if groups := {each.group for each in group if each.group}:
-                rank = 1 + max(ranks.get(each, 0) for each in groups)
-                ranks |= dict.fromkeys(groups, rank)
-            spent = any(each.receive_count >= nearly_spent for each in group)
-            works.append(Work(key, tuple(group), nearly_spent=spent, place=place, rank=rank))
-        return works
-
-    def _tell(self, delivery: Delivery, end: Settled, trace: Trace) -> None:
-        self.observer.settled(delivery, None, end, trace, follows=False)
 
 
 class _Batch:
@@ -230,9 +190,8 @@ class _Batch:
         self._helpers = 0
         self._patience = STORE_PATIENCE_MILLIS
         self._round_trip = COMPANY_MILLIS
-        # Since when the oldest completion waits: for its flush, and in the flusher's for an answer.
-        self._gathered_at: Millis | None = None
-        self._flight_since: Millis | None = None
+        # Since when each completion is due, the oldest first.
+        self._unconfirmed: dict[int, Millis] = {}
 
     def carry_out(self) -> list[Work]:
         """Do all of it; what is acknowledged, which is proven completed or parked."""
@@ -243,6 +202,7 @@ class _Batch:
             # Nothing that other threads still do counts any more.
             with self._lock:
                 self._closed = True
+                self._changed.notify_all()
         for work in tuple(self._open.values()):
             ran = "run_ms" in self._traces[work.place].durations
             self._tell(work, Settled(Outcome.UNCONFIRMED if ran else Outcome.NOT_STARTED))
@@ -252,9 +212,7 @@ class _Batch:
         """What is to be done now, waited for if need be; nothing at the end."""
         with self._lock:
             while True:
-                self._agenda, tasks = self._checked().next()
-                if not self._agenda.returned:
-                    self._gathered_at = None
+                self._agenda, tasks = self._checked().next(overdue=self._overdue())
                 if self._broken and not (tasks or self._agenda.running):
                     raise self._broken
                 if tasks or not self._agenda.underway:
@@ -265,8 +223,13 @@ class _Batch:
                     # An answer must not leave a processor behind: Lambda would freeze it, and
                     # it would go on when its lease is over.
                     self._changed.wait()
-                elif patience <= 0 or not self._changed.wait(patience / 1000):
+                elif patience <= 0:
                     return ()
+                else:
+                    # A completion may become overdue meanwhile, of which nobody would hear.
+                    pause = min(patience, UNCONFIRMED_MILLIS)
+                    if not self._changed.wait(pause / 1000) and pause == patience:
+                        return ()
 
     def _checked(self) -> Agenda:
         """The agenda, stopped if the time or the patience with the table has run out."""
@@ -278,15 +241,15 @@ class _Batch:
             return agenda.stopping(Outcome.UNAVAILABLE)
         least = self._consumer.settings.minimum_remaining
         in_time = self._deadline.allows(least if agenda.ready else max(least, REQUEST_MILLIS))
-        if in_time and self._overdue() and not agenda.claim.observes:
-            # What ran may not have let the flusher run: it gets its second now.
+        if in_time and agenda.completing and self._overdue() and not agenda.claim.observes:
+            # What ran may not have let the flusher hear its answer: it gets its second now.
             in_time = self._changed.wait_for(lambda: not self._overdue(), UNCONFIRMED_MILLIS / 1000)
         going = in_time and not self._broken
         return self._agenda if going else self._agenda.stopping(Outcome.NOT_STARTED)
 
     def _overdue(self) -> bool:
         """Whether a completion has been unconfirmed for too long."""
-        since = self._gathered_at if self._flight_since is None else self._flight_since
+        since = next(iter(self._unconfirmed.values()), None)
         return since is not None and self._clock.elapsed() - since > UNCONFIRMED_MILLIS
 
     def _do(self, tasks: tuple[Task, ...]) -> None:
@@ -307,7 +270,7 @@ class _Batch:
     def _note(
         self, tasks: tuple[Task, ...], replies: Iterable[lifecycle.Reply | None], spent: Millis
     ) -> None:
-        unanswered = False
+        answered = unanswered = False
         done: list[Done] = []
         for (work, step), reply in zip(tasks, replies, strict=True):
             following: lifecycle.Step | lifecycle.End
@@ -317,12 +280,18 @@ class _Batch:
                 self._traces[work.place].note(step, reply, spent)
                 following = lifecycle.advance(step, reply)
                 unanswered |= isinstance(reply, Unanswered)
+                answered |= not isinstance(reply, Unanswered)
             if isinstance(following, Settled):
                 self._tell(work, following)
+            elif isinstance(following, Complete):
+                self._unconfirmed[work.place] = self._clock.elapsed()
+            if isinstance(step, Complete):
+                del self._unconfirmed[work.place]
             done.append((work, step, following))
-        if unanswered:
-            self._patience = Millis(self._patience - spent)
-        elif isinstance(tasks[0][1], Claim | Complete | lifecycle.Release):
+        if not isinstance(tasks[0][1], Run | Settled | Wait | DeadLetter):
+            # A table that answers a part of a call, or the next one, is not silent.
+            self._patience = STORE_PATIENCE_MILLIS if answered else Millis(self._patience - spent)
+        if isinstance(tasks[0][1], Claim | Complete | lifecycle.Release) and not unanswered:
             self._round_trip = Millis(max(1, min(self._round_trip, spent)))
         self._agenda = self._agenda.after(done)
         self._hire(type(tasks[0][1]))
@@ -330,10 +299,12 @@ class _Batch:
     def _hire(self, kind: type) -> None:
         """Start the threads that are of use after such a step, and wake those that wait for it."""
         agenda, concurrency = self._agenda, self._consumer.settings.concurrency
-        if agenda.returned and (agenda.waiting or agenda.startable or agenda.running):
-            if self._gathered_at is None:
-                self._gathered_at = self._clock.elapsed()
-            if not self._flushing and self._consumer.unhurried.is_set():
+        if agenda.returned and not self._flushing:
+            more = agenda.waiting or agenda.startable or agenda.running
+            waited = self._clock.elapsed() - self._unconfirmed[agenda.returned[0][0].place]
+            if waited > COMPANY_MILLIS:
+                self._consumer.unhurried.set()
+            if more and self._consumer.unhurried.is_set():
                 self._flushing = True
                 self._start(self._flush)
         if kind is not Run or concurrency > 1:
@@ -446,11 +417,13 @@ class _Batch:
         """Run processors beside the main thread, as long as there are any to start."""
         while True:
             with self._lock:
+                tasks: tuple[Task, ...] = ()
                 self._agenda = self._checked()
-                if self._closed or not self._agenda.helpable:
+                if self._agenda.helpable and not self._closed:
+                    self._agenda, tasks = self._agenda.next(overdue=self._overdue())
+                if not tasks:
                     self._helpers -= 1
                     return
-                self._agenda, tasks = self._agenda.next()
                 self._call_help()
             self._do(tasks)
 
@@ -458,23 +431,19 @@ class _Batch:
         """Confirm what has returned, as long as there is any."""
         while tasks := self._gathered():
             self._do(tasks)
-            with self._lock:
-                self._flight_since = None
-                self._changed.notify_all()
 
     def _gathered(self) -> tuple[Task, ...]:
         """The completions, once the first of them has waited a round trip for company."""
-        while True:
-            with self._lock:
-                self._flushing = self._gathered_at is not None and not self._closed
-                if self._gathered_at is None or self._closed:
-                    return ()
-                company = self._gathered_at + self._round_trip - self._clock.elapsed()
+        with self._lock:
+            while returned := () if self._closed else self._agenda.returned:
+                since = self._unconfirmed[returned[0][0].place]
+                company = since + self._round_trip - self._clock.elapsed()
                 if company <= 0:
-                    self._flight_since, self._gathered_at = self._gathered_at, None
                     self._agenda, tasks = self._agenda.flush()
                     return tasks
-            time.sleep(company / 1000)
+                self._changed.wait(company / 1000)
+            self._flushing = False
+            return ()
 
 
 def covered(spans: Iterable[tuple[Millis, Millis]]) -> Millis:

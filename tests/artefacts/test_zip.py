@@ -25,6 +25,8 @@ PACKAGE_MODULES = [
     "dynamodb",
     "entrypoint",
     "errors",
+    "grouping",
+    "heap",
     "keys",
     "lifecycle",
     "messages",

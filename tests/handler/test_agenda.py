@@ -68,6 +68,8 @@ def test_a_large_batch_is_claimed_in_windows() -> None:
     agenda, running = agenda.next()
     assert running == ((works[0], RUN),)
     agenda = agenda.after([(*running[0], Complete(MINE))])
+    # Before the next window is claimed, all of the one before is confirmed.
+    agenda = followed(agenda, DONE)
     # Not taken over unseen, though it is the only one left: it is not alone in its batch.
     assert next_of(agenda) == ((works[-1], Claim(takeover=False)),)
 

@@ -57,7 +57,7 @@ class TestGroups:
             "completed", "failed", "blocked", "blocked",
         ]  # fmt: skip
         assert bench.status("x3") is None
-        assert "release 2" in store.trips
+        assert "release 3" in store.trips
 
     def test_retry_goes_on_where_it_failed(self) -> None:
         """The redelivery of the group runs what is left, in order."""
@@ -142,6 +142,54 @@ class TestGroups:
         batch = [fifo_order("k", "x"), twin, fifo_order("x2", "x"), fifo_order("y2", "y")]
         assert bench.deliver(*batch) == ["m-k", "m-twin", "m-x2", "m-y2"]
         assert bench.ran == ["k"]
+
+    def twice(self) -> list[Any]:
+        """K is in the first group, and behind M in the second."""
+        first, again = fifo_order("k", "x"), fifo_order("k", "y", messageId="m-again")
+        return [first, fifo_order("m", "y"), again, fifo_order("z", "y")]
+
+    def test_one_key_in_two_orders(self) -> None:
+        """Both orders are kept: the key runs once, after what precedes it in either group."""
+        bench, _ = faulty()
+        assert bench.deliver(*self.twice()) == []
+        assert bench.ran == ["m", "k", "z"]
+        assert bench.outcomes["m-again"] == "duplicate"
+
+    def test_one_key_in_two_orders_of_which_one_fails(self) -> None:
+        """What is behind a failure is reported, though its key is done for the other group."""
+        bench, _ = faulty()
+        bench.behaviour["m"] = FAILURE
+        assert bench.deliver(*self.twice()) == ["m-m", "m-again", "m-z"]
+        assert bench.ran == ["m", "k"]
+        assert bench.outcomes == {
+            "m-k": "completed", "m-m": "failed", "m-again": "blocked", "m-z": "blocked",
+        }  # fmt: skip
+
+    def test_two_keys_in_opposite_orders(self) -> None:
+        """Where no order satisfies both groups, each key runs once, in the batch's order."""
+        bench, _ = faulty()
+        other = [fifo_order(each, "y", messageId=f"m-{each}-y") for each in "ba"]
+        assert bench.deliver(fifo_order("a", "x"), *other, fifo_order("b", "x")) == []
+        assert sorted(bench.ran) == ["a", "b"]
+
+    def test_again_behind_a_failure(self) -> None:
+        """A key that comes again behind a failure of its group is not acknowledged."""
+        bench, _ = faulty()
+        bench.behaviour["b"] = FAILURE
+        again = fifo_order("a", messageId="m-again")
+        assert bench.deliver(fifo_order("a"), fifo_order("b"), again) == ["m-b", "m-again"]
+        assert bench.ran == ["a", "b"]
+
+    @pytest.mark.parametrize("copy_first", [True, False])
+    @pytest.mark.parametrize("make", [order, fifo_order])
+    def test_redriven_copy_and_its_duplicate(self, make: Any, *, copy_first: bool) -> None:
+        """A redriven copy and a plain duplicate share one end, in either order."""
+        bench, _ = faulty()
+        token = {"IdempotencyOwner": {"stringValue": "dead", "dataType": "String"}}
+        copy = make("a", messageId="m-copy", messageAttributes=token)
+        pair = [copy, make("a")] if copy_first else [make("a"), copy]
+        assert bench.deliver(*pair, make("b")) == []
+        assert bench.ran == ["a", "b"]
 
     def test_interruption_stops_all(self) -> None:
         """SystemExit in one group keeps everything from starting, as in a standard queue."""

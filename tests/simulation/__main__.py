@@ -77,7 +77,8 @@ def main() -> int:
                 "parks": scenario.terms.claim.parks,
                 "waits": scenario.terms.claim.waits,
                 "transactional": scenario.terms.transactional,
-                "groups": scenario.terms.groups,
+                "window": scenario.terms.window,
+                "quick": scenario.terms.quick,
                 "faults": scenario.budget._asdict(),
                 "states": findings.states,
             }

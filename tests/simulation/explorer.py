@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from idempotent_lambda.claims import Status
 
+from .batches import KEYS
 from .packing import Packed, Packing
 from .physics import Physics
-from .world import KEYS, PLAIN, Budget, Protocol, Terms, ViolationError, World, beginning
+from .world import PLAIN, Budget, Protocol, Terms, ViolationError, World, beginning
 
 
 @dataclass(frozen=True)
@@ -14,8 +15,8 @@ class Scenario:
     """What is explored.
 
     Attributes:
-        deliveries: the keys of each delivery: "A" a single message, "AB" a batch of two; small
-            letters are messages that were delivered before.
+        deliveries: the messages of each delivery, see `batches`: "A" a single one, "AB" a batch of
+            two; small letters are messages that were delivered before.
     """
 
     name: str
@@ -170,8 +171,9 @@ class Exploration:
 
 def _settled(world: World) -> bool:
     """Whether every message is acknowledged and completed, or a newer version has taken it."""
+    open_keys = {name[0] for name in world.unacknowledged}
     return all(
         (record is not None and record.status not in set(Status))
-        or (facts.completed and key not in world.unacknowledged)
+        or (facts.completed and key not in open_keys)
         for key, record, facts in zip(KEYS, world.records, world.facts, strict=False)
     )

@@ -8,8 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from idempotent_lambda.claims import ClaimRequest, Owner, Record, Request
+from idempotent_lambda.heap import Heap
 
-from .world import KEYS, ME, SEEN, STALE, Call, Copy, Worker, World
+from .batches import KEYS
+from .world import ME, SEEN, STALE, Call, Copy, Worker, World
 
 
 def addressed(found: Record | None, request: Request) -> Request:
@@ -48,9 +50,6 @@ def superseded(world: World, index: int) -> World:
 
 def _aged_worker(worker: Worker, key: str) -> Worker:
     agenda = worker.agenda
-    errands = tuple(
-        (work, _step(step) if work.key.text == key else step) for work, step in agenda.errands
-    )
     lines = {
         line: tuple(
             _call(call) if call.work.key.text == key else call for call in getattr(worker, line)
@@ -60,7 +59,18 @@ def _aged_worker(worker: Worker, key: str) -> Worker:
     copy = worker.copy
     if copy is not None and KEYS[copy.index] == key:
         copy = copy._replace(token=STALE)
-    return worker._replace(agenda=agenda._replace(errands=errands), copy=copy, **lines)
+    return worker._replace(
+        agenda=agenda._replace(later=_age_later(agenda.later, key)), copy=copy, **lines
+    )
+
+
+def _age_later(later: Heap | None, key: str) -> Heap | None:
+    if later is None:
+        return None
+    top = later.top
+    if top.work.key.text == key:
+        top = top._replace(step=_step(top.step))
+    return Heap(top, later.height, _age_later(later.left, key), _age_later(later.right, key))
 
 
 def _call(call: Call) -> Call:
@@ -108,7 +118,7 @@ def is_kept(world: World, index: int) -> bool:
 
     A copy that unlocks nothing is of use as long as its delivery would have another one sent.
     """
-    if KEYS[index] in world.unacknowledged:
+    if any(name[0] == KEYS[index] for name in world.unacknowledged):
         return True
     record = world.records[index]
     marked = record is not None and record.dead_lettered_at is not None

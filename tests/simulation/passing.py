@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+from idempotent_lambda.batch import UNCONFIRMED_MILLIS
 from idempotent_lambda.claims import ClaimRequest, Record, Request, Status
 from idempotent_lambda.clock import EpochMillis, EpochSeconds
 
-from .world import DEADLINE, MARGIN, NOW, Call, Worker, World
+from .shell import wait_long
+from .world import DEADLINE, MARGIN, NOW, Call, Protocol, Worker, World
 
 LONGEST = 10_000
 """No request is older than this by its own clock: no worker lives that long, and for a delayed
@@ -46,9 +48,11 @@ def next_pause(world: World) -> int | None:
     return min([*deadlines, *leases, *early, *expiries, *waits], default=None)
 
 
-def passed(world: World, pause: int) -> World:
+def passed(world: World, pause: int, protocol: Protocol) -> World:
     """The world after a pause."""
     workers = tuple(worker and _older(worker, pause) for worker in world.workers)
+    if pause > UNCONFIRMED_MILLIS:
+        workers = tuple(worker and wait_long(worker, protocol) for worker in workers)
     zombies = tuple((kind, stage, _aged(each, pause)) for kind, stage, each in world.zombies)
     asked = [call.request for worker in workers if worker for call in worker.calls]
     asked += [request for _, _, request in zombies]

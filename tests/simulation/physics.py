@@ -26,13 +26,14 @@ from idempotent_lambda.lifecycle import (
     Waited,
 )
 
-from . import promises
+from . import promises, refusals
+from .batches import KEYS, batch_of
+from .decisions import Decision
 from .parking import redriven, sent, superseded
 from .passing import next_pause, passed
-from .shell import Shell
+from .shell import Shell, is_flusher_there, wait_long
 from .table import Table, committed, silence
 from .world import (
-    KEYS,
     MARGIN,
     ME,
     NOW,
@@ -46,8 +47,8 @@ from .world import (
     Worker,
     World,
     Zombie,
+    find_key,
     holding,
-    place,
     put,
     recorded,
     spent,
@@ -112,7 +113,7 @@ class Physics:
         if busy:
             return None
         if world.unacknowledged:
-            return world._replace(unstarted=(world.unacknowledged.lower(),))
+            return world._replace(unstarted=("".join(world.unacknowledged).lower(),))
         # What is redriven comes by itself; the rest waits for an operator.
         copies = sorted(world.copies, key=lambda copy: not copy.redriven)
         return self.redriven(world, copies[0]) if copies else None
@@ -128,11 +129,12 @@ class Physics:
         return self.shell.turned(world, slot, fresh)
 
     def _received(self, world: World, kind: str) -> Worker:
-        keys = kind.upper()
+        batch, terms = batch_of(kind, self.protocol.group), world.terms
         return Worker(
-            agenda=self.protocol.agenda.of(world.terms.works(kind), world.terms.claim),
-            held=tuple(Held() if key in keys else None for key in KEYS[: len(world.records)]),
-            keys=keys if world.terms.groups else "",
+            agenda=self.protocol.agenda.of(batch.works, terms.claim, terms.window),
+            batch=batch,
+            held=(Held(),) * len(batch.works),
+            unhurried=not terms.quick,
         )
 
     # Workers
@@ -166,11 +168,14 @@ class Physics:
     def _threads(self, world: World, slot: int, worker: Worker) -> Iterator[Move]:
         """What the other threads take in hand: the flusher, and one that runs beside."""
         turns = []
-        if worker.agenda.returned and not worker.flight:
+        if is_flusher_there(worker):
             turns.append(("flight", "flushes", worker.agenda.flush()))
         free = world.terms.concurrency > 1 and not worker.beside
-        if free and worker.agenda.startable and not worker.short:
-            turns.append(("beside", "starts another one,", worker.agenda.next()))
+        if free and worker.agenda.helpable and not worker.short:
+            decision = self.protocol.decide(worker.agenda, overdue=bool(worker.due))
+            if decision in (Decision.GO, Decision.FLUSH):
+                turn = worker.agenda.next(overdue=decision is Decision.FLUSH)
+                turns.append(("beside", "starts another one,", turn))
         for line, told, (agenda, tasks) in turns:
             keys = "".join(work.key.text for work, _ in tasks)
             self.doing = f"worker {slot} {told} {keys}"
@@ -183,11 +188,13 @@ class Physics:
         if not worker.main and not worker.agenda.underway:
             self.doing = f"worker {slot} answers"
             promises.check_answer(worker)
+            refusals.check_open(worker)
             yield Move(self.doing, self.shell.answered(world, slot), calm=True)
         waits = worker.flight and not (worker.main or worker.beside)
         if waits and (worker.short or world.budget.short):
+            over = put(world, slot, worker._replace(short=True))
             yield from self._answers_early(
-                world if worker.short else spent(world, "short"), slot, worker
+                over if worker.short else spent(over, "short"), slot, worker
             )
         for line in ("main", "flight", "beside"):
             for at, call in enumerate(getattr(worker, line)):
@@ -205,24 +212,29 @@ class Physics:
     def _stops(self, world: World, slot: int, worker: Worker) -> Iterator[Move]:
         """The shell finds a reason to start nothing more, while there is something to start."""
         agenda = worker.agenda
+        late = wait_long(worker, self.protocol)
+        if world.budget.tick and late.due != worker.due:
+            told = f"a second passes for worker {slot}"
+            yield Move(told, put(spent(world, "tick"), slot, late), calm=False)
         if agenda.stopped:
             return
         claiming = any(isinstance(call.step, Claim) for call in worker.main)
-        more = agenda.waiting or agenda.ready or agenda.lapsed or agenda.errands
+        more = agenda.waiting or agenda.ready or agenda.later
         if world.budget.short and not worker.short and (claiming or more):
             short = put(spent(world, "short"), slot, _hurried(worker))
             yield Move(f"worker {slot} is short of time", short, calm=False)
-        if not world.budget.slow or not (agenda.ready or agenda.lapsed):
+        if not world.budget.slow or not more:
             return
-        completing = worker.flight or agenda.returned
-        if completing or (agenda.lapsed and not agenda.ready):
-            why = Outcome.NOT_STARTED if completing else Outcome.UNAVAILABLE
-            slow = worker._replace(agenda=agenda.stopping(why), halted=True)
-            yield Move(
-                f"worker {slot} finds the table slow",
-                put(spent(world, "slow"), slot, slow),
-                calm=False,
-            )
+        if agenda.completing or not (agenda.ready or claiming):
+            why = Outcome.NOT_STARTED if agenda.completing else Outcome.UNAVAILABLE
+            slow = late if agenda.completing else worker
+            slow = slow._replace(agenda=agenda.stopping(why), halted=True)
+            moved = put(spent(world, "slow"), slot, slow)
+            self.doing = told = f"worker {slot} finds the table slow"
+            if not slow.main:
+                # It has waited for a completion, and goes on.
+                moved = self.shell.turned(moved, slot, slow)
+            yield Move(told, moved, calm=False)
 
     def _answers_early(self, world: World, slot: int, worker: Worker) -> Iterator[Move]:
         """The time is over, and the flusher still waits: what it has in the air is unproven."""
@@ -237,15 +249,15 @@ class Physics:
         for begun, story in worlds:
             moved = begun
             for call in worker.flight:
-                moved = self.shell.ended(moved, slot, place(call.work), unproven)
+                moved = self.shell.ended(moved, slot, call.work, unproven)
             yield Move(story, self.shell.answered(moved, slot), calm=False)
 
     # The processor
 
     def _runs(self, world: World, slot: int, worker: Worker, line: str) -> Iterator[Move]:
-        index = place(getattr(worker, line)[0].work)
-        key, who = KEYS[index], f"worker {slot}"
-        before = worker.held[index]
+        work = getattr(worker, line)[0].work
+        index, key, who = find_key(work), work.key.text, f"worker {slot}"
+        before = worker.held[work.place]
         assert before is not None
         transactional = world.terms.transactional
         after = before._replace(effected=not transactional)
@@ -253,7 +265,7 @@ class Physics:
         def move(told: str, held: Held, fault: str, reply: Reply) -> Move:
             self.doing = f"{who} {told}"
             moved = spent(world, fault) if fault else world
-            moved = put(moved, slot, holding(worker, index, held))
+            moved = put(moved, slot, holding(worker, work.place, held))
             if reply is RAISED and moved.terms.claim.parks:
                 moved = stated(moved, index, moved.facts[index]._replace(begun=False))
             replied = self.shell.replied(moved, slot, line, 0, reply)
@@ -277,7 +289,7 @@ class Physics:
         if world.budget.crash:
             for when, held in moments:
                 yield move(f"exits {when} the effect of {key}", held, "crash", STOPPED)
-            cut = put(spent(world, "crash"), slot, holding(worker, index, after))
+            cut = put(spent(world, "crash"), slot, holding(worker, work.place, after))
             self.doing = f"{who} is killed after the effect of {key}"
             yield Move(self.doing, self.shell.killed(cut, slot), calm=False)
 
@@ -285,8 +297,8 @@ class Physics:
 
     def _calls(self, world: World, slot: int, worker: Worker, line: str, at: int) -> Iterator[Move]:
         call = getattr(worker, line)[at]
-        index = place(call.work)
-        held = worker.held[index]
+        index, place = find_key(call.work), call.work.place
+        held = worker.held[place]
         assert held is not None
         what = f"the {_told(call)} {KEYS[index]}"
         self.doing = f"worker {slot}: {what}"
@@ -294,11 +306,11 @@ class Physics:
         if isinstance(outcome, Completed | Parked):
             # Settled, whether or not the worker hears of it.
             worker = worker_at(applied, slot)
-            applied = put(applied, slot, holding(worker, index, held._replace(lease=0)))
+            applied = put(applied, slot, holding(worker, place, held._replace(lease=0)))
         if isinstance(outcome, Busy) and world.terms.claim.waits:
             record, worker = applied.records[index], worker_at(applied, slot)
             until = max(0, ((record and record.lease_expires_at) or NOW) - NOW)
-            applied = put(applied, slot, holding(worker, index, held._replace(until=until)))
+            applied = put(applied, slot, holding(worker, place, held._replace(until=until)))
         said = FOUND[outcome] if isinstance(outcome, Stage) else type(outcome).__name__.lower()
         self.doing += f": {said}"
         yield Move(self.doing, self.shell.heard(applied, slot, line, at, outcome), calm=True)
@@ -312,7 +324,7 @@ class Physics:
         to what changed nothing: it is the same as a lost request.
         """
         call = getattr(worker_at(world, slot), line)[at]
-        what = f"worker {slot}: the {_told(call)} {KEYS[place(call.work)]}"
+        what = f"worker {slot}: the {_told(call)} {call.work.key.text}"
         writes = call.stage not in (Stage.LOOK, Stage.CHECK)
         checks = call.stage is Stage.CHECK and self.protocol.remembers_inserts
         given_up = silence(maybe_written=writes or checks)
@@ -336,7 +348,7 @@ class Physics:
     def _sends(self, world: World, slot: int, call: Call) -> Iterator[Move]:
         """The copy is sent, or it or the answer is lost."""
         assert isinstance(call.step, DeadLetter)
-        index = place(call.work)
+        index = find_key(call.work)
         promises.check_sent(world, index, call.step.owner)
         owner = call.step.owner if self.protocol.sends_token else STALE
         there = sent(world, slot, index, owner)
@@ -355,7 +367,7 @@ class Physics:
 
     def _waits(self, world: World, slot: int, worker: Worker, call: Call) -> Iterator[Move]:
         """The lease that was met ends, or it ends too late."""
-        held = worker.held[place(call.work)]
+        held = worker.held[call.work.place]
         assert held is not None
         in_time = held.until < worker.deadline and not worker.short
         if in_time and held.until:
@@ -370,7 +382,7 @@ class Physics:
         """Time passes to the next moment at which something changes."""
         pause = next_pause(world)
         if pause is not None:
-            moved = passed(world, pause)
+            moved = passed(world, pause, self.protocol)
             due = [
                 slot
                 for slot, worker in enumerate(moved.workers)
@@ -389,7 +401,7 @@ class Physics:
                 for each in world.records
                 if each is not None and each.expires_at is not None
             )
-            moved = spent(passed(world, pause), "retention")
+            moved = spent(passed(world, pause, self.protocol), "retention")
             yield Move(f"the retention passes ({pause} ms)", moved, calm=False)
         for index, record in enumerate(world.records):
             if record is not None and world.budget.foreign and not any(world.workers):

@@ -12,10 +12,11 @@ from idempotent_lambda.claims import (
     Request,
     Status,
 )
-from idempotent_lambda.lifecycle import Claim, Outcome, Run, Settled
+from idempotent_lambda.lifecycle import Claim, Outcome, Release, Run, Settled
 
+from .batches import KEYS
 from .parking import is_kept
-from .world import KEYS, ME, NOW, SEEN, Held, ViolationError, Worker, World, place, work_of
+from .world import ME, NOW, SEEN, Held, ViolationError, Worker, World, find_key
 
 UNDONE = (
     Outcome.FAILED,
@@ -39,26 +40,57 @@ CAUSES = {
 def check_handed(
     world: World, worker: Worker, work: Work, step: lifecycle.Step | Settled, together: list[Work]
 ) -> None:
-    """What the agenda hands out is one thing for each key, and never after its end."""
-    index = place(work)
+    """What the agenda hands out is one thing for each work, and never after its end."""
+    key = work.key.text
     if work in together or any(call.work is work for call in worker.calls):
-        raise ViolationError(f"twice: {KEYS[index]} is worked on twice at once")
-    if worker.held[index] is None:
-        raise ViolationError(f"twice: {KEYS[index]} is worked on after its end")
-    if isinstance(step, Claim) and step.takeover:
-        _check_turn(world, worker, index)
-    if isinstance(step, Claim) and world.terms.claim.parks and (together or worker.agenda.ready):
+        raise ViolationError(f"twice: {key} is worked on twice at once")
+    if worker.held[work.place] is None:
+        raise ViolationError(f"twice: {key} is worked on after its end")
+    if isinstance(step, Claim):
+        _check_claimed(world, worker, work, step, together)
+
+
+def _check_claimed(
+    world: World, worker: Worker, work: Work, step: Claim, together: list[Work]
+) -> None:
+    """What must hold of a worker that is to claim a work."""
+    key = work.key.text
+    busy = {each.place for each in (*together, *(call.work for call in worker.calls))}
+    for place in worker.batch.same[work.place]:
+        held = worker.held[place]
+        if place in busy or (held is not None and held.claimed):
+            raise ViolationError(f"P4: {key} is claimed by a worker that has claimed it")
+    for place in worker.batch.earlier[work.place]:
+        if is_undone(worker, place):
+            raise ViolationError(f"order: {key} is claimed though what is before it is not done")
+    if step.takeover:
+        _check_turn(worker, work)
+    if world.terms.claim.parks and (together or worker.agenda.ready):
         raise ViolationError(
             "park: what is not about to start is claimed, and may look interrupted"
         )
+    if len(together) >= world.terms.window:
+        raise ViolationError("window: more is claimed together than a window has")
+    if not (step.takeover or work.repeats or world.terms.claim.parks or step.waits):
+        _check_border(worker)
 
 
-def _check_turn(world: World, worker: Worker, index: int) -> None:
+def _check_border(worker: Worker) -> None:
+    """Before a window is claimed, all of the one before is settled or on its way."""
+    busy = {call.work.place for call in worker.calls}
+    for place, held in enumerate(worker.held):
+        if held is None or place in busy or not held.claimed or held.put_off or held.hopeless:
+            continue
+        what = "returned" if held.returned else "not started"
+        raise ViolationError(f"window: the next is claimed while what has {what} is in hand")
+
+
+def _check_turn(worker: Worker, work: Work) -> None:
     """Takeovers come after everything else of their rank, fewest attempts first."""
-    mine = worker.held[index]
+    mine = worker.held[work.place]
     assert mine is not None
-    for other, held in enumerate(worker.held):
-        if held is None or other == index or _comes_later(world, index, other):
+    for other, held in zip(worker.batch.works, worker.held, strict=True):
+        if held is None or other is work or other.rank > work.rank:
             continue
         if not held.put_off:
             raise ViolationError("order: a lapsed record is taken over before others are settled")
@@ -68,9 +100,9 @@ def _check_turn(world: World, worker: Worker, index: int) -> None:
         raise ViolationError("order: a lapsed record is taken over while completions are in doubt")
 
 
-def check_start(world: World, slot: int, worker: Worker, run: Run, index: int) -> None:
+def check_start(world: World, slot: int, worker: Worker, run: Run, work: Work) -> None:
     """What must hold when a processor starts."""
-    held = worker.held[index]
+    index, held = find_key(work), worker.held[work.place]
     assert held is not None
     if not held.claimed:
         raise ViolationError("P7: a processor starts without a confirmed claim")
@@ -80,8 +112,8 @@ def check_start(world: World, slot: int, worker: Worker, run: Run, index: int) -
         raise ViolationError("stop: a processor starts after the batch was to stop")
     interrupted = run.claim.attempts - 1
     if interrupted:
-        _check_turn(world, worker, index)
-    if interrupted > 1 and any(work_of(each).nearly_spent for each in worker.acknowledged):
+        _check_turn(worker, work)
+    if interrupted > 1 and is_at_stake(worker):
         raise ViolationError("order: a suspect risks a message that is nearly spent")
     if world.facts[index].confirmed:
         raise ViolationError(
@@ -89,8 +121,39 @@ def check_start(world: World, slot: int, worker: Worker, run: Run, index: int) -
         )
     if world.facts[index].begun:
         raise ViolationError(f"park: {KEYS[index]} is run again without a redrive")
-    _check_order(world, worker, index)
+    _check_order(worker, work)
     _check_alone(world, slot, index)
+    # With what another thread runs at most, and with the effect that is to come.
+    if count_unproven(world, worker) >= _most_unproven(world):
+        raise ViolationError("bound: a processor starts while as much is in doubt as may be")
+
+
+def is_at_stake(worker: Worker) -> bool:
+    """Whether a message that the worker will acknowledge is nearly spent."""
+    return any(worker.batch.works[place].nearly_spent for place in worker.acknowledged)
+
+
+def count_unproven(world: World, worker: Worker) -> int:
+    """Return how many effects have happened and are not confirmed."""
+    return sum(
+        bool(held and held.effected and not held.denied)
+        and not world.facts[find_key(work)].confirmed
+        for work, held in zip(worker.batch.works, worker.held, strict=True)
+    )
+
+
+def _most_unproven(world: World) -> int:
+    return world.terms.window + world.terms.concurrency - 1
+
+
+def is_undone(worker: Worker, place: int) -> bool:
+    """Whether a work is not, or will not be, acknowledged: it ended so, or is given up."""
+    held = worker.held[place]
+    if held is None:
+        return place not in worker.acknowledged
+    given_up = [work.place for work, _ in worker.agenda.given_up]
+    given_up += [call.work.place for call in worker.calls if isinstance(call.step, Release)]
+    return place in given_up or (held.denied and not held.hopeless)
 
 
 def _check_alone(world: World, slot: int, index: int) -> None:
@@ -98,37 +161,36 @@ def _check_alone(world: World, slot: int, index: int) -> None:
     for other, rival in enumerate(world.workers):
         if rival is None or other == slot:
             continue
-        theirs = rival.held[index]
-        if theirs is not None and theirs.lease > 0:
+        leases = (
+            held.lease
+            for work, held in zip(rival.batch.works, rival.held, strict=True)
+            if held is not None and find_key(work) == index
+        )
+        if any(lease > 0 for lease in leases):
             raise ViolationError(
                 f"P2: worker {slot} starts {KEYS[index]} while the lease of worker {other} is live"
             )
 
 
-def _check_order(world: World, worker: Worker, index: int) -> None:
+def _check_order(worker: Worker, work: Work) -> None:
     """In a group nothing starts before what precedes it is confirmed."""
-    for group in world.terms.groups:
-        earlier = group.partition(KEYS[index])[0] if KEYS[index] in group else ""
-        for before in (each for each in earlier if each in worker.keys):
-            if worker.held[KEYS.index(before)] is not None:
-                raise ViolationError(f"order: {KEYS[index]} starts before {before} is confirmed")
-            if before not in worker.acknowledged:
-                raise ViolationError(f"order: {KEYS[index]} starts though {before} is not done")
+    key, works = work.key.text, worker.batch.works
+    for place in worker.batch.earlier[work.place]:
+        before = works[place].key.text
+        if worker.held[place] is not None:
+            raise ViolationError(f"order: {key} starts before {before} is confirmed")
+        if place not in worker.acknowledged:
+            raise ViolationError(f"order: {key} starts though {before} is not done")
+    for place in worker.batch.tried[work.place]:
+        if worker.held[place] is not None:
+            before = works[place].key.text
+            raise ViolationError(f"order: {key} starts before {before}, which leads another group")
 
 
-def _comes_later(world: World, index: int, other: int) -> bool:
-    return _rank(world, other) > _rank(world, index)
-
-
-def _rank(world: World, index: int) -> int:
-    return next(
-        (keys.index(KEYS[index]) + 1 for keys in world.terms.groups if KEYS[index] in keys), 0
-    )
-
-
-def check_end(world: World, slot: int, worker: Worker, index: int, end: Settled) -> None:
-    """What must hold when a worker is done with a key."""
-    held, facts, record = worker.held[index], world.facts[index], world.records[index]
+def check_end(world: World, slot: int, worker: Worker, work: Work, end: Settled) -> None:
+    """What must hold when a worker is done with a work."""
+    index, held = find_key(work), worker.held[work.place]
+    facts, record = world.facts[index], world.records[index]
     assert held is not None
     if end.acknowledged and not facts.completed and end.outcome is not Outcome.PARKED:
         raise ViolationError(f"P1: {KEYS[index]} is acknowledged and was never completed")
@@ -169,19 +231,29 @@ def check_answer(worker: Worker) -> None:
     """What must hold when a worker answers, and its main thread has nothing in hand."""
     if worker.flight:
         raise ViolationError("P1: a worker answers while a completion is unanswered")
-    for index, held in enumerate(worker.held):
-        if held is not None:
-            raise ViolationError(f"end: a worker answers, and {KEYS[index]} has come to no end")
+    messages = worker.batch.messages
+    for at, message in enumerate(messages):
+        # A claim that finds another's completion acknowledges it, whatever becomes of the rest.
+        if message.group is None or message.place not in worker.acknowledged - worker.known:
+            continue
+        for before in messages[:at]:
+            if before.group == message.group and before.place not in worker.acknowledged:
+                raise ViolationError(
+                    f"order: {message.name} is acknowledged, and {before.name} before it is not"
+                )
 
 
 def check_doubt(world: World, worker: Worker) -> None:
     """At a crash: what is in doubt is in flight, has gathered since, or runs; no more."""
-    at_risk = {place(call.work) for call in worker.calls}
-    at_risk |= {place(work) for work, _ in worker.agenda.returned}
-    for index, held in enumerate(worker.held):
+    at_risk = {call.work.place for call in worker.calls}
+    at_risk |= {work.place for work, _ in worker.agenda.returned}
+    for work, held in zip(worker.batch.works, worker.held, strict=True):
+        index = find_key(work)
         unproven = held and held.effected and not held.denied and not world.facts[index].confirmed
-        if unproven and index not in at_risk:
+        if unproven and work.place not in at_risk:
             raise ViolationError(f"P5: a crash puts the effect of {KEYS[index]} in doubt, too")
+    if count_unproven(world, worker) > _most_unproven(world):
+        raise ViolationError("bound: a crash puts more effects in doubt than may be")
 
 
 def check_given_back(held: Held | None) -> None:

@@ -13,6 +13,7 @@ from idempotent_lambda.claims import Claimed, Request
 from idempotent_lambda.clock import EpochMillis
 from idempotent_lambda.lifecycle import (
     Claim,
+    Complete,
     DeadLetter,
     End,
     Outcome,
@@ -23,16 +24,18 @@ from idempotent_lambda.lifecycle import (
     Run,
     Settled,
     Step,
+    Unanswered,
     Wait,
     settlement,
 )
 from tests.requests import claim_of
 
-from . import promises
+from . import promises, refusals
+from .batches import KEYS
+from .decisions import Decision
 from .parking import without
 from .world import (
     DEADLINE,
-    KEYS,
     ME,
     NOW,
     Call,
@@ -42,8 +45,8 @@ from .world import (
     Worker,
     World,
     disowned,
+    find_key,
     holding,
-    place,
     put,
     stated,
     with_call,
@@ -60,10 +63,15 @@ class Shell:
     def turned(self, world: World, slot: int, worker: Worker) -> World:
         """The world in which the worker's main thread has its next tasks, or waits, or is done."""
         while True:
-            agenda = worker.agenda
+            agenda, overdue = worker.agenda, bool(worker.due)
             if worker.short or worker.deadline <= 0:
                 agenda = agenda.stopping(Outcome.NOT_STARTED)
-            agenda, tasks = agenda.next()
+            decision = self.protocol.decide(agenda, overdue=overdue)
+            if decision is Decision.STOP:
+                agenda = agenda.stopping(Outcome.NOT_STARTED)
+            tasks: Iterable[Task] = ()
+            if decision is not Decision.WAIT:
+                agenda, tasks = agenda.next(overdue=decision is Decision.FLUSH)
             worker = worker._replace(agenda=agenda)
             world, calls, done = self.handed(world, slot, worker, tasks)
             worker = worker_at(world, slot)
@@ -71,7 +79,8 @@ class Shell:
                 worker = worker._replace(agenda=worker.agenda.after(done))
             if calls or not tasks:
                 break
-        if not calls and worker.agenda.underway and not (worker.flight or worker.beside):
+        waits = not calls and (decision is Decision.WAIT or worker.agenda.underway)
+        if waits and not (worker.flight or worker.beside or is_flusher_there(worker)):
             raise ViolationError("liveness: a worker waits for nobody")
         return put(world, slot, worker._replace(main=calls))
 
@@ -83,20 +92,20 @@ class Shell:
         done: list[Done] = []
         for work, step in tasks:
             promises.check_handed(world, worker, work, step, [call.work for call in calls])
-            index = place(work)
-            held = worker.held[index]
+            held = worker.held[work.place]
             assert held is not None
             if isinstance(step, Settled):
-                world = self.ended(put(world, slot, worker), slot, index, step)
+                world = self.ended(put(world, slot, worker), slot, work, step)
                 worker = worker_at(world, slot)
                 done.append((work, step, step))
                 continue
             if isinstance(step, Run):
-                promises.check_start(world, slot, worker, step, index)
+                promises.check_start(world, slot, worker, step, work)
                 if calls:
                     raise ViolationError("order: one thread is to run two at once")
                 world = put(world, slot, worker)
                 if world.terms.claim.parks:
+                    index = find_key(work)
                     world = stated(world, index, world.facts[index]._replace(begun=True))
                 calls.append(Call(work, step))
                 continue
@@ -104,11 +113,11 @@ class Shell:
                 calls.append(Call(work, step))
                 continue
             if isinstance(step, Claim):
-                worker = holding(worker, index, held._replace(put_off=0))
+                worker = holding(worker, work.place, held._replace(put_off=0))
             if isinstance(step, Release):
-                worker = holding(worker, index, held._replace(released=True, lease=0))
+                worker = holding(worker, work.place, held._replace(released=True, lease=0))
             if isinstance(step, Park) and step.owner == ME:
-                worker = holding(worker, index, held._replace(lease=0))
+                worker = holding(worker, work.place, held._replace(lease=0))
             together = isinstance(step, Claim) and len(tasks) > 1
             first = Stage.LOOK if work.redelivered else Stage.INSERT
             request = self._request(world, worker, work, step)
@@ -149,41 +158,57 @@ class Shell:
             raise ViolationError(f"the protocol has no answer: {error}") from None
         worker = worker._replace(agenda=worker.agenda.after(done), **{line: ()})
         world = put(world, slot, worker)
-        for work, _, following in done:
-            world = self._followed(world, slot, place(work), following)
+        for call, (work, _, following) in zip(calls, done, strict=True):
+            assert call.reply is not None
+            world = self._followed(world, slot, work, following, call.reply)
         worker = worker_at(world, slot)
         return world if worker.main else self.turned(world, slot, worker)
 
-    def _followed(self, world: World, slot: int, index: int, following: Step | End) -> World:
+    def _followed(
+        self, world: World, slot: int, work: Work, following: Step | End, reply: Reply
+    ) -> World:
+        worker = worker_at(world, slot)
+        held = worker.held[work.place]
+        if held is not None and isinstance(reply, Unanswered):
+            held = held._replace(silent=True)
+        if held is not None and isinstance(following, PutOff):
+            held = held._replace(put_off=following.attempts)
+        worker = holding(worker, work.place, held)
+        if not isinstance(following, Complete):
+            worker = worker._replace(due=worker.due & ~(1 << work.place))
+        world = put(world, slot, worker)
         if isinstance(following, Settled):
-            return self.ended(world, slot, index, following)
-        worker = worker_at(world, slot)
-        held = worker.held[index]
-        if isinstance(following, PutOff) and held is not None:
-            worker = holding(worker, index, held._replace(put_off=following.attempts))
-        return put(world, slot, worker)
+            return self.ended(world, slot, work, following, reply)
+        return world
 
-    def ended(self, world: World, slot: int, index: int, end: Settled) -> World:
-        """The world once a worker is done with a key."""
+    def ended(
+        self, world: World, slot: int, work: Work, end: Settled, reply: Reply | None = None
+    ) -> World:
+        """The world once a worker is done with a work; a reply says why, or the agenda did."""
         worker = worker_at(world, slot)
-        promises.check_end(world, slot, worker, index, end)
+        promises.check_end(world, slot, worker, work, end)
+        refusals.check_refusal(worker, work, end, reply)
         if end.acknowledged:
-            acknowledged = "".join(sorted(worker.acknowledged + KEYS[index]))
-            worker = worker._replace(acknowledged=acknowledged)
+            worker = worker._replace(acknowledged=worker.acknowledged | {work.place})
+            if end.outcome is not Outcome.COMPLETED:
+                worker = worker._replace(known=worker.known | {work.place})
         if end.outcome in (Outcome.INTERRUPTED, Outcome.UNCONFIRMED):
             worker = worker._replace(halted=True)
-        return disowned(put(world, slot, holding(worker, index, None)), slot, index)
+        worker = holding(worker, work.place, None)
+        return disowned(put(world, slot, worker), slot, find_key(work))
 
     def answered(self, world: World, slot: int) -> World:
         """The world once a worker has answered: what it acknowledges is not delivered again."""
-        acknowledged, copy = worker_at(world, slot).acknowledged, worker_at(world, slot).copy
+        worker = worker_at(world, slot)
+        messages, copy = worker.batch.messages, worker.copy
+        names = [each.name for each in messages if each.place in worker.acknowledged]
         if copy is None:
-            left = "".join(each for each in world.unacknowledged if each not in acknowledged)
+            left = tuple(each for each in world.unacknowledged if each not in names)
             world = world._replace(unacknowledged=left)
-        elif acknowledged:
+        elif names:
             world = without(world, copy)
-        for key in acknowledged:
-            promises.check_kept(world, KEYS.index(key))
+        for name in names:
+            promises.check_kept(world, KEYS.index(name[0]))
         return put(world, slot, None)
 
     def killed(self, world: World, slot: int) -> World:
@@ -201,12 +226,33 @@ class Shell:
         if isinstance(outcome, Stage):
             return put(world, slot, with_call(worker, line, at, call._replace(stage=outcome)))
         if isinstance(outcome, Claimed):
-            index = place(call.work)
-            record, held = world.records[index], worker.held[index]
+            place = call.work.place
+            record, held = world.records[find_key(call.work)], worker.held[place]
             assert held is not None
             lease = 0
             if record is not None and record.owner.startswith(f"w{slot}"):
                 lease = max(0, (record.lease_expires_at or NOW) - NOW)
             held = held._replace(claimed=True, lease=lease)
-            world = put(world, slot, holding(worker, index, held))
+            world = put(world, slot, holding(worker, place, held))
         return self.replied(world, slot, line, at, outcome)
+
+
+def is_flusher_there(worker: Worker) -> bool:
+    """Whether a flusher may find something to confirm: it is started only while there is more."""
+    agenda = worker.agenda
+    more = agenda.waiting or agenda.startable or agenda.underway
+    return bool(worker.unhurried and agenda.returned and more and not worker.flight)
+
+
+def find_unconfirmed(worker: Worker) -> int:
+    """Return a bit for each place whose completion is due and not confirmed."""
+    places = [work.place for work, _ in worker.agenda.returned]
+    places += [call.work.place for call in worker.calls if isinstance(call.step, Complete)]
+    return sum(1 << place for place in places)
+
+
+def wait_long(worker: Worker, protocol: Protocol) -> Worker:
+    """Return the worker once what it has to confirm is overdue."""
+    due = find_unconfirmed(worker)
+    hired = worker.unhurried or bool(due and protocol.hires)
+    return worker._replace(due=due, unhurried=hired)

@@ -25,10 +25,10 @@ from idempotent_lambda_toolkit.testing.stores import (
 )  # fmt: skip
 
 from . import promises
+from .batches import KEYS
 from .parking import addressed, superseded
 from .world import (
     GONE,
-    KEYS,
     ME,
     NOW,
     SEEN,
@@ -39,7 +39,7 @@ from .world import (
     ViolationError,
     World,
     Zombie,
-    place,
+    find_key,
     recorded,
     stated,
 )
@@ -67,7 +67,7 @@ class Table:
         self, world: World, slot: int, call: Call, held: Held
     ) -> tuple[World, Reply | Stage]:
         """The world once a worker's request is carried out, and the answer, or the next stage."""
-        index = place(call.work)
+        index = find_key(call.work)
         found = _renamed(world.records[index], f"w{slot}", ME)
         assert call.request is not None
         changed, outcome = self._stored(

@@ -6,23 +6,23 @@ Times are kept relative to now, which is always `NOW`, so that equal situations 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from functools import cache
 from typing import Any, NamedTuple
 
 from idempotent_lambda import claims, lifecycle
-from idempotent_lambda.agenda import Agenda, Work
+from idempotent_lambda.agenda import WINDOW, Agenda, Work
 from idempotent_lambda.claims import ClaimRequest, Owner, Record, Request
 from idempotent_lambda.clock import EpochMillis, EpochSeconds, Seconds
 from idempotent_lambda.conditions import Condition, Missing
-from idempotent_lambda.keys import Key
+from idempotent_lambda.grouping import group_by_key
 from idempotent_lambda.lifecycle import Claim
-from idempotent_lambda.messages import Delivery, Source
+
+from .batches import KEYS, Batch, Grouping, unacknowledged_at
+from .decisions import Decision, decide
 
 NOW = EpochMillis(1_000_000_000)
 DEADLINE = 4_000
 MARGIN = 2_000
 RETENTION = Seconds(1_000)
-KEYS = "ABC"
 
 ABSENT = Missing("id")
 
@@ -38,34 +38,6 @@ STALE = Owner("stale")
 """Who was the owner when it was read. Tokens are never used again, so this one is no record's."""
 
 
-class _Work(Work):
-    """There is one work for each letter, so identity tells them apart, and quickly."""
-
-    __slots__ = ()
-    __hash__ = object.__hash__
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-
-@cache
-def work_of(letter: str, group: str | None = None, rank: int = 0, /) -> Work:
-    """The work of a letter: a small one was delivered before. B is nearly spent, others are not."""
-    key = Key(letter.upper(), f"sim#{letter.upper()}")
-    delivery = Delivery(
-        id=letter,
-        source=Source.SQS,
-        body=None,
-        body_problem=None,
-        receive_count=2 if letter.islower() else 1,
-        raw={},
-        group=group,
-    )
-    spent = key.text == "B"
-    at = KEYS.index(key.text)
-    return _Work(key, (delivery,), nearly_spent=spent, place=at, rank=rank)
-
-
 class Terms(NamedTuple):
     """What stays the same through a scenario.
 
@@ -74,23 +46,16 @@ class Terms(NamedTuple):
         concurrency: how many messages of a batch run at the same time; 1 or 2.
         claim: how claims are made.
         transactional: effects are writes that are committed with the completion.
-        groups: the keys of each ordered group; a key in none of them has no order.
+        window: how many are claimed at once, and may have returned without a confirmed completion.
+        quick: no flusher is there before something that returned has waited.
     """
 
     retention: Seconds = RETENTION
     concurrency: int = 1
     claim: Claim = Claim()
     transactional: bool = False
-    groups: tuple[str, ...] = ()
-
-    def works(self, kind: str) -> tuple[Work, ...]:
-        """The works of a batch, in its order."""
-        works = []
-        for at, letter in enumerate(kind):
-            group = next((keys for keys in self.groups if letter.upper() in keys), None)
-            before = [each for each in kind[:at] if group and each.upper() in group]
-            works.append(work_of(letter, group, len(before) + 1 if group else 0))
-        return tuple(works)
+    window: int = WINDOW
+    quick: bool = False
 
 
 PLAIN = Terms()
@@ -113,6 +78,7 @@ class Budget(NamedTuple):
             flusher.
         slow: the table takes too long: a completion is unconfirmed for a second, or the patience
             with the table is used up before a takeover.
+        tick: what a worker has returned waits for so long that its completion is overdue.
         retention: everything pauses until completed records expire.
         foreign: a newer version gives a record a status that this one does not know.
     """
@@ -127,6 +93,7 @@ class Budget(NamedTuple):
     fast: int = 0
     short: int = 0
     slow: int = 0
+    tick: int = 0
     retention: int = 0
     foreign: int = 0
 
@@ -193,7 +160,7 @@ class Call(NamedTuple):
 
 
 class Held(NamedTuple):
-    """The truth about one key that a worker has not settled yet.
+    """The truth about one work that is not settled yet.
 
     Attributes:
         put_off: the attempts of its lapsed record, if that is what it waits for.
@@ -205,6 +172,7 @@ class Held(NamedTuple):
         returned: its processor returned: it says that all is done.
         released: it has been tried to give the claim back.
         until: milliseconds left of the lease that it waits for.
+        silent: a call about it was given up without an answer.
     """
 
     put_off: int = 0
@@ -216,18 +184,22 @@ class Held(NamedTuple):
     returned: bool = False
     released: bool = False
     until: int = 0
+    silent: bool = False
 
 
 class Worker(NamedTuple):
     """One invocation.
 
     Attributes:
-        held: what it has in hand of each key of the world; None: not its key, or settled.
+        batch: what it has received.
+        held: what it has in hand of each work of its batch; None: settled.
         main: what its main thread does now, together; nothing while it waits, or at the end.
         flight: the completions that the flusher has in the air.
         beside: what another thread runs, where several may at the same time.
-        acknowledged: what its answer will acknowledge.
-        keys: of its batch; only where there are groups.
+        acknowledged: the places of the works that its answer will acknowledge.
+        known: the places of those of them that somebody else has done.
+        due: a bit for each place whose completion is overdue.
+        unhurried: a flusher may be there.
         copy: its only message, if that is a copy.
         deadline: milliseconds until Lambda ends it.
         short: too little time is left to start anything.
@@ -236,12 +208,15 @@ class Worker(NamedTuple):
     """
 
     agenda: Agenda
+    batch: Batch
     held: tuple[Held | None, ...]
     main: tuple[Call, ...] = ()
     flight: tuple[Call, ...] = ()
     beside: tuple[Call, ...] = ()
-    acknowledged: str = ""
-    keys: str = ""
+    acknowledged: frozenset[int] = frozenset()
+    known: frozenset[int] = frozenset()
+    due: int = 0
+    unhurried: bool = True
     copy: Copy | None = None
     skew: int = 0
     deadline: int = DEADLINE
@@ -263,7 +238,7 @@ class World(NamedTuple):
     """Everything.
 
     Attributes:
-        unacknowledged: the keys of messages that the queue delivers again; of copies, see there.
+        unacknowledged: the names of messages that the queue delivers again; of copies, see there.
         copies: in the dead-letter queue, and redriven ones that are not acknowledged.
     """
 
@@ -272,7 +247,7 @@ class World(NamedTuple):
     records: tuple[Record | None, ...]
     facts: tuple[Facts, ...]
     zombies: tuple[Zombie, ...]
-    unacknowledged: str
+    unacknowledged: tuple[str, ...]
     budget: Budget
     terms: Terms
     copies: tuple[Copy, ...] = ()
@@ -303,6 +278,9 @@ class Protocol:
         conditions: those of claims that are not production's, by whether a lapsed record may be
             taken and whether the claimant bears a token.
         insert: what must hold of a record for an insert to be made.
+        decide: how a thread goes on that has nothing in hand.
+        hires: a flusher comes for what has waited, however quick the processor is.
+        group: how a batch becomes works.
         commits: when the writes of a transaction take effect: "together" with the completion, "at
             any rate" when that is tried, or "before" it.
         sends_token: copies bear the owner token.
@@ -313,6 +291,9 @@ class Protocol:
 
     advance: Callable[..., Any] = lifecycle.advance
     agenda: type[Agenda] = Agenda
+    decide: Callable[..., Decision] = decide
+    hires: bool = True
+    group: Grouping = group_by_key
     conditions: Mapping[tuple[bool, bool], Condition] = field(default_factory=dict)
     insert: Condition = ABSENT
     to_complete: Condition = claims.OWNED
@@ -341,21 +322,21 @@ class Protocol:
 
 def beginning(deliveries: tuple[str, ...], budget: Budget, terms: Terms) -> World:
     """The world before anything has happened."""
-    keys = sorted(set("".join(deliveries).upper()))
+    keys = set("".join(deliveries).upper()) & set(KEYS)
     return World(
         unstarted=tuple(sorted(deliveries)),
         workers=(None,) * len(deliveries),
         records=(None,) * len(keys),
         facts=(Facts(),) * len(keys),
         zombies=(),
-        unacknowledged="".join(keys),
+        unacknowledged=unacknowledged_at(deliveries),
         budget=budget,
         terms=terms,
     )
 
 
-def place(work: Work) -> int:
-    """Which of the world's keys a work is about."""
+def find_key(work: Work) -> int:
+    """Return which of the world's keys a work is about."""
     return KEYS.index(work.key.text)
 
 
@@ -386,9 +367,9 @@ def stated(world: World, index: int, facts: Facts) -> World:
     return world._replace(facts=(*world.facts[:index], facts, *world.facts[index + 1 :]))
 
 
-def holding(worker: Worker, index: int, held: Held | None) -> Worker:
-    """The worker with another truth about this key."""
-    return worker._replace(held=(*worker.held[:index], held, *worker.held[index + 1 :]))
+def holding(worker: Worker, place: int, held: Held | None) -> Worker:
+    """The worker with another truth about the work in this place."""
+    return worker._replace(held=(*worker.held[:place], held, *worker.held[place + 1 :]))
 
 
 def disowned(world: World, slot: int, index: int) -> World:

@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from idempotent_lambda.agenda import Agenda, Done, Task
-from idempotent_lambda.lifecycle import Claim, Complete, Outcome, PutOff, Release, Settled
+from idempotent_lambda import heap
+from idempotent_lambda.agenda import Agenda, Done, Later, Task
+from idempotent_lambda.heap import Heap
+from idempotent_lambda.lifecycle import Claim, Complete, Outcome, PutOff, Release, Settled, Step
 
 Turn = tuple[Agenda, tuple[Task, ...]]
 
@@ -14,6 +16,23 @@ def _taking(agenda: Agenda, tasks: Iterable[Task], **taken: Any) -> Turn:
     """The tasks, and the agenda that knows of them and has them no more."""
     tasks = tuple(tasks)
     return agenda._replace(asking=agenda.asking + len(tasks), **taken), tasks
+
+
+def _entries(later: Heap | None) -> list[Later]:
+    """All that a heap holds, the smallest first."""
+    entries = []
+    while later is not None:
+        entries.append(later.top)
+        later = heap.pop(later)
+    return entries
+
+
+def _heap(entries: Iterable[Later]) -> Heap | None:
+    """The heap of these."""
+    later = None
+    for entry in entries:
+        later = heap.push(later, entry)
+    return later
 
 
 class _NeverStops(Agenda):
@@ -39,38 +58,38 @@ class _IgnoresUnconfirmed(_IgnoresInterruptions):
 
 
 class _StartsWhatIsReady(Agenda):
-    def next(self) -> Turn:
+    def next(self, *, overdue: bool = False) -> Turn:
         if not self.ready:
-            return super().next()
-        agenda, tasks = Agenda.next(self._replace(stopped=None))
+            return super().next(overdue=overdue)
+        agenda, tasks = Agenda.next(self._replace(stopped=None), overdue=overdue)
         return agenda._replace(stopped=self.stopped), tasks
 
 
 class _KeepsWhatIsReady(Agenda):
-    def next(self) -> Turn:
+    def next(self, *, overdue: bool = False) -> Turn:
         if not (self.stopped and self.ready):
-            return super().next()
+            return super().next(overdue=overdue)
         ends = [(work, Settled(self.stopped)) for work, _ in self.ready]
         return _taking(self, ends, ready=())
 
 
 class _GivesBackWhatReturned(Agenda):
-    def next(self) -> Turn:
+    def next(self, *, overdue: bool = False) -> Turn:
         if not (self.stopped and self.returned):
-            return super().next()
+            return super().next(overdue=overdue)
         steps = [(work, Release(step.owner, self.stopped)) for work, step in self.returned]
         return _taking(self, steps, returned=())
 
 
 class _ForgetsWhatIsGivenUp(Agenda):
-    def next(self) -> Turn:
-        return Agenda.next(self._replace(given_up=()))
+    def next(self, *, overdue: bool = False) -> Turn:
+        return Agenda.next(self._replace(given_up=()), overdue=overdue)
 
 
 class _RunsAllAtOnce(Agenda):
-    def next(self) -> Turn:
+    def next(self, *, overdue: bool = False) -> Turn:
         if self.stopped or self.waiting or not self.ready:
-            return super().next()
+            return super().next(overdue=overdue)
         running = self.running + len(self.ready)
         return self._replace(ready=(), running=running), self.ready
 
@@ -78,8 +97,8 @@ class _RunsAllAtOnce(Agenda):
 class _TakesOver(Agenda):
     takeover = True
 
-    def next(self) -> Turn:
-        agenda, tasks = super().next()
+    def next(self, *, overdue: bool = False) -> Turn:
+        agenda, tasks = super().next(overdue=overdue)
         return agenda, tuple(
             (work, Claim(self.takeover) if isinstance(step, Claim) else step)
             for work, step in tasks
@@ -91,34 +110,55 @@ class _NeverTakesOver(_TakesOver):
 
 
 class _TakesOverTogether(Agenda):
-    def next(self) -> Turn:
-        agenda, tasks = super().next()
+    def next(self, *, overdue: bool = False) -> Turn:
+        agenda, tasks = super().next(overdue=overdue)
         if not any(isinstance(step, Claim) and step.takeover for _, step in tasks):
             return agenda, tasks
-        more = [(work, Claim(takeover=True)) for _, work in agenda.lapsed]
-        agenda, more_tasks = _taking(agenda, more, lapsed=())
+        entries = _entries(agenda.later)
+        more = [(each.work, Claim(takeover=True)) for each in entries if each.step is None]
+        kept = _heap([each for each in entries if each.step is not None])
+        agenda, more_tasks = _taking(agenda, more, later=kept)
         return agenda, (*tasks, *more_tasks)
 
 
 class _TakesOverInDoubt(Agenda):
-    def next(self) -> Turn:
+    def next(self, *, overdue: bool = False) -> Turn:
         at_rest = not (self.waiting or self.ready or self.running or self.stopped)
-        if not at_rest or not self.lapsed:
-            return super().next()
-        (_, work), *_ = self.lapsed
-        return _taking(self, [(work, Claim(takeover=True))], lapsed=self.lapsed[1:])
+        if not (at_rest and self.later and self.later.top.step is None):
+            return super().next(overdue=overdue)
+        work = self.later.top.work
+        return _taking(self, [(work, Claim(takeover=True))], later=heap.pop(self.later))
 
 
 class _TakesOverBesideARun(Agenda):
-    def next(self) -> Turn:
-        agenda, tasks = Agenda.next(self._replace(running=0))
+    def next(self, *, overdue: bool = False) -> Turn:
+        agenda, tasks = Agenda.next(self._replace(running=0), overdue=overdue)
         return agenda._replace(running=agenda.running + self.running), tasks
 
 
-class _WorstFirst(Agenda):
-    def after(self, done: Iterable[Done]) -> Agenda:
-        agenda = super().after(done)
-        return agenda._replace(lapsed=tuple(reversed(agenda.lapsed)))
+class _LapsedInAnotherOrder(Agenda):
+    @staticmethod
+    def urgency(later: Later) -> int:
+        raise NotImplementedError
+
+    def next(self, *, overdue: bool = False) -> Turn:
+        if self.later is None or self.later.top.step is not None:
+            return super().next(overdue=overdue)
+        entries = sorted(_entries(self.later), key=self.urgency)
+        later = Heap(entries[-1], left=_heap(entries[:-1]))
+        return Agenda.next(self._replace(later=later), overdue=overdue)
+
+
+class _WorstFirst(_LapsedInAnotherOrder):
+    @staticmethod
+    def urgency(later: Later) -> int:
+        return later.order[2]
+
+
+class _LastRankFirst(_LapsedInAnotherOrder):
+    @staticmethod
+    def urgency(later: Later) -> int:
+        return later.order[0]
 
 
 class _TakesCompany(Agenda):
@@ -171,34 +211,27 @@ class _WaitsForNoRun(Agenda):
 class _StartsAnyRank(Agenda):
     @property
     def startable(self) -> bool:
-        return bool(self.ready) and not self.stopped
+        return bool(self.ready) and not (self.stopped or self.full)
 
 
 class _BlocksNothing(Agenda):
-    def blocking(self, groups: frozenset[str]) -> Agenda:  # noqa: ARG002
-        return self
+    def next(self, *, overdue: bool = False) -> Turn:
+        return Agenda.next(self._replace(undone=0), overdue=overdue)
 
 
 class _BlocksNoErrand(Agenda):
-    def blocking(self, groups: frozenset[str]) -> Agenda:
-        agenda = super().blocking(groups)
-        kept = {work.place for work, _ in self.errands}
-        blocked = (each for each in agenda.errands if each[0].place not in kept)
-        return agenda._replace(errands=(*self.errands, *blocked))
+    def _decide(self, later: Later) -> Step | Settled:
+        return Agenda._decide(self._replace(undone=0), later)
 
 
 class _RunsErrandsOfAnyRank(Agenda):
-    def next(self) -> Turn:
+    def next(self, *, overdue: bool = False) -> Turn:
         busy = self.waiting or self.startable or self.running or self.returned or self.given_up
-        if busy or self.asking or self.stopped or not self.errands:
-            return super().next()
-        return _taking(self, self.errands[:1], errands=self.errands[1:])
-
-
-class _LastRankFirst(Agenda):
-    def after(self, done: Iterable[Done]) -> Agenda:
-        agenda = super().after(done)
-        return agenda._replace(lapsed=tuple(sorted(agenda.lapsed, key=lambda of: -of[1].rank)))
+        errand = self.later is not None and self.later.top.step is not None
+        if busy or self.asking or self.stopped or self.later is None or not errand:
+            return super().next(overdue=overdue)
+        task = (self.later.top.work, self.later.top.step)
+        return _taking(self, [task], later=heap.pop(self.later))
 
 
 class _TakesOverWhatItParks(Agenda):

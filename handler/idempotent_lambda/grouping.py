@@ -1,0 +1,141 @@
+"""From deliveries to works: equal keys are coalesced, and the works of a group get their order.
+
+The works answer for their deliveries as if each group were consumed one message at a time: a
+delivery is acknowledged only if its key is done and everything before it in its group is. So a key
+that comes again is coalesced only if nothing of its group lies in between. Otherwise it is a work
+of its own, which is claimed in its turn and finds the key done.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from idempotent_lambda.agenda import Work
+from idempotent_lambda.errors import MessageError
+from idempotent_lambda.keys import Key, record_id
+from idempotent_lambda.lifecycle import Outcome, Settled
+from idempotent_lambda.messages import Delivery
+from idempotent_lambda.settings import Settings
+
+Ended = tuple[Delivery, Settled, MessageError | None]
+"""A delivery that becomes no work, its end and the reason."""
+
+
+@dataclass(eq=False)
+class _Draft:
+    """A work that more deliveries may join.
+
+    Attributes:
+        group: the order that all of its deliveries are part of; None for none.
+        follows: the works that it follows, see `Work.after`.
+        repeats: an earlier work has the same key.
+        repeated: a later work has the same key.
+        token: the one owner token that its deliveries carry; None if none of them does.
+    """
+
+    key: Key
+    group: str | None
+    place: int
+    rank: int = 0
+    follows: "list[_Draft]" = field(default_factory=list)
+    repeats: bool = False
+    repeated: bool = False
+    token: str | None = None
+    deliveries: list[Delivery] = field(default_factory=list)
+
+    def takes(self, key: Key, delivery: Delivery) -> bool:
+        """Whether a delivery shares this work's end, which is the last one before it."""
+        # One claim shows one token: another copy has its turn later.
+        return key == self.key and (delivery.token is None or self.token in (None, delivery.token))
+
+    def add(self, delivery: Delivery) -> None:
+        """Have the delivery share this work's end."""
+        self.deliveries.append(delivery)
+        self.token = self.token or delivery.token
+
+
+class _Drafts:
+    """The works of a batch in the making, in the order of their first deliveries."""
+
+    def __init__(self) -> None:
+        self.all: list[_Draft] = []
+        self._leaders: dict[Key, _Draft] = {}
+        # The last work of a group; where there is no group, of a key.
+        self._tails: dict[str | Key, _Draft] = {}
+
+    def place(self, key: Key, delivery: Delivery, *, coalesces: bool = True) -> None:
+        """Have the delivery join a work, or become one."""
+        chain = delivery.group or key
+        tail = self._tails.get(chain)
+        if tail is None or not (coalesces and tail.takes(key, delivery)):
+            tail = self._new(key, delivery, tail if delivery.group else None, coalesces=coalesces)
+            self._tails[chain] = tail
+        tail.add(delivery)
+
+    def _new(
+        self, key: Key, delivery: Delivery, before: _Draft | None, *, coalesces: bool
+    ) -> _Draft:
+        draft = _Draft(key, delivery.group, place=len(self.all))
+        self.all.append(draft)
+        if before:
+            draft.follows.append(before)
+        if delivery.group:
+            draft.rank = before.rank + 1 if before else 1
+        leader = self._leaders.setdefault(key, draft) if coalesces else draft
+        if leader is not draft:
+            if before and not leader.repeated:
+                self._delay(leader, draft, before)
+            leader.repeated = draft.repeats = True
+            draft.rank = max(draft.rank, leader.rank + 1)
+            if delivery.token in (None, leader.token):
+                draft.follows.append(leader)
+        return draft
+
+    def _delay(self, leader: _Draft, again: _Draft, before: _Draft) -> None:
+        """Have a key's first work come after what precedes its second one in another group.
+
+        So both orders are kept. Where its own group has gone on meanwhile, its own order decides.
+        """
+        if leader.group != again.group and self._tails.get(leader.group or "") is leader:
+            leader.rank = max(leader.rank, before.rank + 1)
+
+
+def group_by_key(
+    deliveries: Iterable[Delivery], settings: Settings
+) -> tuple[list[Work], list[Ended]]:
+    """Return the works of a batch, and the deliveries that have ended already.
+
+    A delivery without a key is refused, and what follows it in its group is reported. When only
+    observing, each delivery is a work, and none is refused.
+    """
+    rule, observes = settings.key_rule, settings.observes
+    drafts = _Drafts()
+    ended: list[Ended] = []
+    broken: set[str] = set()
+    for delivery in deliveries:
+        if delivery.group in broken:
+            ended.append((delivery, Settled(Outcome.BLOCKED), None))
+            continue
+        try:
+            key = rule.key_of(delivery)
+        except MessageError as error:
+            ended.append((delivery, Settled(Outcome.REJECTED, acknowledged=observes), error))
+            if not observes:
+                broken |= {delivery.group} if delivery.group else set()
+                continue
+            # What is only observed runs without a key too, under one that collides with no other.
+            key = Key(delivery.id, record_id(rule.namespace, ["", delivery.id]))
+        drafts.place(key, delivery, coalesces=not observes)
+    return [_work_of(draft, settings.max_receive_count - 1) for draft in drafts.all], ended
+
+
+def _work_of(draft: _Draft, nearly_spent: int) -> Work:
+    spent = any(each.receive_count >= nearly_spent for each in draft.deliveries)
+    return Work(
+        draft.key,
+        tuple(draft.deliveries),
+        nearly_spent=spent,
+        place=draft.place,
+        rank=draft.rank,
+        after=tuple(each.place for each in draft.follows),
+        repeats=draft.repeats,
+    )

@@ -1,0 +1,342 @@
+"""Batches of thousands: all of it is done, a crash repeats little of it, and no step costs more."""
+
+import sys
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import replace
+from itertools import count
+from typing import Any, Self
+from unittest import mock
+
+import pytest
+
+from idempotent_lambda.agenda import WINDOW, Agenda
+from idempotent_lambda.batch import UNCONFIRMED_MILLIS
+from idempotent_lambda.claims import Record, Request
+from idempotent_lambda.clock import Deadline, Millis
+from idempotent_lambda.errors import PermanentFailure, StoreRefusedError
+from idempotent_lambda.messages import Message
+from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
+
+from .bench import Bench, raising
+from .events import fifo_order, kinesis_record, order
+
+LARGE = 10_000
+"""The largest batch that an SQS queue gives:
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
+
+
+class CountingStore(InMemoryClaimStore):
+    """A store in memory that takes time.
+
+    Attributes:
+        confirmed: how many completions it has answered.
+    """
+
+    def __init__(self, clock: ManualClock, millis: int = 5) -> None:
+        super().__init__()
+        self.clock, self.millis, self.confirmed = clock, millis, 0
+
+    def claim(self, requests: Sequence[Any], deadline: Deadline) -> Any:
+        self.clock.advance(Millis(self.millis))
+        return super().claim(requests, deadline)
+
+    def complete(self, requests: Sequence[Request], deadline: Deadline) -> Any:
+        self.clock.advance(Millis(self.millis))
+        answers = super().complete(requests, deadline)
+        self.confirmed += len(requests)
+        return answers
+
+
+class QuickBench(Bench):
+    """A bench whose processor returns at once, or nearly; the clock moves on all the same.
+
+    Attributes:
+        doubt: the most that had returned without a confirmed completion when a run started.
+    """
+
+    def __init__(self, *, every: int = 5, **changes: Any) -> None:
+        clock = ManualClock()
+        self.counting = CountingStore(clock)
+        super().__init__(self.counting, clock, **changes)
+        self.memory = self.counting
+        self.consumer.unhurried.clear()
+        self.doubt = 0
+        self.every = every
+
+    def process(self, message: Message, **more: Any) -> Any:
+        self.doubt = max(self.doubt, len(self.ran) - self.counting.confirmed)
+        if len(self.ran) % self.every == 0:
+            self.clock.advance(Millis(1))
+        return super().process(message, **more)
+
+
+def numbers(size: int) -> list[str]:
+    """The orders of a batch."""
+    return [str(number) for number in range(size)]
+
+
+class TestQuick:
+    """Processors that return at once, so that no flusher is worth its thread."""
+
+    def test_all_of_it_in_one_delivery(self) -> None:
+        """While the table answers and time lasts, a batch of any size is done."""
+        bench = QuickBench()
+        assert bench.deliver(*numbers(LARGE), remaining=200_000) == []
+        assert len(bench.ran) == LARGE
+
+    @pytest.mark.parametrize("concurrency", [1, 3])
+    def test_what_is_in_doubt_is_bounded(self, concurrency: int) -> None:
+        """No run starts while a window's worth has returned and is not confirmed."""
+        bench = QuickBench(concurrency=concurrency)
+        assert bench.deliver(*numbers(5 * WINDOW), remaining=200_000) == []
+        assert WINDOW / 2 < bench.doubt < WINDOW + concurrency
+
+    @pytest.mark.parametrize("last", [1, WINDOW, WINDOW + 1, 5 * WINDOW - 1, 5 * WINDOW])
+    def test_a_kill_repeats_a_window(self, last: int) -> None:
+        """What a kill at any window leaves in doubt is at most that window and what runs."""
+        bench = QuickBench()
+        left: dict[str, Record] = {}
+
+        def die(_: Message) -> None:
+            left.update(deepcopy(bench.memory.records))
+
+        bench.behaviour[str(last - 1)] = die
+        bench.deliver(*numbers(1000), remaining=200_000)
+        survivor = Bench()
+        survivor.memory.records.update(left)
+        survivor.clock.advance(Millis(300_000))
+        assert survivor.deliver(*numbers(1000), remaining=200_000) == []
+        repeated = set(survivor.ran) & set(bench.ran[: bench.ran.index(str(last - 1)) + 1])
+        assert 1 <= len(repeated) <= WINDOW + 1
+
+    def test_the_main_thread_is_the_flusher_where_there_is_none(self) -> None:
+        """A completion that is due for a second is sent by whoever is there, and nothing stops."""
+        bench = QuickBench(every=1)
+        threads = mock.Mock(spec=["start"])
+        bench.consumer = replace(bench.consumer, threads=threads)
+        confirmed_at: list[tuple[int, int]] = []
+
+        def process(_: Message) -> None:
+            bench.clock.advance(Millis(99))
+            confirmed_at.append((bench.clock.elapsed(), bench.counting.confirmed))
+
+        bench.behaviour = dict.fromkeys(numbers(40), process)
+        assert bench.deliver(*numbers(40), remaining=200_000) == []
+        assert threads.start.call_count == 1  # it is asked for, and never comes
+        for ran, (now, confirmed) in enumerate(confirmed_at):
+            oldest, _ = confirmed_at[min(confirmed, ran)]
+            assert now - oldest <= UNCONFIRMED_MILLIS + 100
+
+    def test_a_slow_claim_now_and_then_stops_nothing(self) -> None:
+        """The patience with the table is for a table that is silent, not for a part of a call."""
+        bench = QuickBench()
+        claim = bench.counting.claim
+        calls = count()
+
+        def throttled(requests: Sequence[Any], deadline: Deadline) -> Any:
+            answers = list(claim(requests, deadline))
+            bench.clock.advance(Millis(1200))
+            key = requests[0].record_id
+            bench.counting.records.pop(key)
+            answers[0] = StoreRefusedError("Throttling", "on purpose", maybe_written=False)
+            next(calls)
+            return answers
+
+        bench.counting.claim = throttled  # type: ignore[method-assign]
+        reported = bench.deliver(*numbers(10 * WINDOW), remaining=200_000)
+        assert reported == [f"m-{number}" for number in range(0, 10 * WINDOW, WINDOW)]
+        assert {bench.outcomes[each] for each in reported} == {"unavailable"}
+        assert next(calls) == 10
+
+
+FAILURE = raising(ValueError())
+HOPELESS = raising(PermanentFailure("no retry will help"))
+Records = list[Any]
+
+
+def parked(bench: Bench, **more: Any) -> Callable[[str], None]:
+    """Lay down a parked record for an order."""
+
+    def lay(order_id: str) -> None:
+        bench.lay(order_id)
+        found = bench.memory.records[f"orders#{order_id}"]
+        record = replace(found, status="PARKED", expires_at=None, lease_expires_at=None, **more)
+        bench.memory.records[f"orders#{order_id}"] = record
+
+    return lay
+
+
+def _all_succeed(bench: Bench, size: int) -> Records:
+    del bench
+    return list(numbers(size))
+
+
+def _all_fail(bench: Bench, size: int) -> Records:
+    bench.behaviour = dict.fromkeys(numbers(size), FAILURE)
+    return list(numbers(size))
+
+
+def _every_other_fails(bench: Bench, size: int) -> Records:
+    bench.behaviour = dict.fromkeys(numbers(size)[::2], FAILURE)
+    return list(numbers(size))
+
+
+def _all_are_permanent_failures(bench: Bench, size: int) -> Records:
+    bench.behaviour = dict.fromkeys(numbers(size), HOPELESS)
+    return list(numbers(size))
+
+
+def _copies_cannot_be_sent(bench: Bench, size: int) -> Records:
+    bench.queues.failure = StoreRefusedError("SendMessage", "on purpose", maybe_written=False)
+    return _all_are_permanent_failures(bench, size)
+
+
+def _copies_are_missing(bench: Bench, size: int) -> Records:
+    lay = parked(bench)
+    for each in numbers(size):
+        lay(each)
+    return list(numbers(size))
+
+
+def _all_are_done(bench: Bench, size: int) -> Records:
+    bench.deliver(*numbers(size), remaining=10**7)
+    return list(numbers(size))
+
+
+def _all_are_in_progress(bench: Bench, size: int) -> Records:
+    for each in numbers(size):
+        bench.lay(each, lease=10**8)
+    return list(numbers(size))
+
+
+def _all_are_stale(bench: Bench, size: int) -> Records:
+    for number, each in enumerate(numbers(size)):
+        bench.lay(each, attempts=1 + number % 3)
+    return list(numbers(size))
+
+
+def _one_key(bench: Bench, size: int) -> Records:
+    del bench
+    return [order("same", f"m-{number}") for number in range(size)]
+
+
+def _no_keys(bench: Bench, size: int) -> Records:
+    del bench
+    return [order(None, f"m-{number}") for number in range(size)]
+
+
+def _one_group(bench: Bench, size: int) -> Records:
+    del bench
+    return [fifo_order(each, "g") for each in numbers(size)]
+
+
+def _first_of_a_group_fails(bench: Bench, size: int) -> Records:
+    bench.behaviour["0"] = FAILURE
+    return _one_group(bench, size)
+
+
+def _first_of_a_shard_fails(bench: Bench, size: int) -> Records:
+    bench.behaviour["0"] = FAILURE
+    return [kinesis_record(each, str(int(each) + 1)) for each in numbers(size)]
+
+
+def _every_groups_head_fails(bench: Bench, size: int) -> Records:
+    bench.behaviour = dict.fromkeys(numbers(size)[::2], FAILURE)
+    return [fifo_order(each, f"g{int(each) // 2}") for each in numbers(size)]
+
+
+def _every_groups_head_is_in_progress(bench: Bench, size: int) -> Records:
+    for each in numbers(size)[::2]:
+        bench.lay(each, lease=10**8)
+    return [fifo_order(each, f"g{int(each) // 2}") for each in numbers(size)]
+
+
+def _one_key_in_every_group(bench: Bench, size: int) -> Records:
+    del bench
+    return [fifo_order("same", f"g{n}", messageId=f"m-{n}") for n in range(size)]
+
+
+def _keys_that_come_again_in_their_group(bench: Bench, size: int) -> Records:
+    del bench
+    return [fifo_order(str(n % (size // 2)), "g", messageId=f"m-{n}") for n in range(size)]
+
+
+def _interrupted_at_once(bench: Bench, size: int) -> Records:
+    bench.behaviour["0"] = raising(SystemExit())
+    return list(numbers(size))
+
+
+KINDS = {
+    kind.__name__.strip("_"): kind
+    for kind in (
+        _all_succeed, _all_fail, _every_other_fails, _all_are_permanent_failures,
+        _copies_cannot_be_sent, _copies_are_missing, _all_are_done, _all_are_in_progress,
+        _all_are_stale, _one_key, _no_keys, _one_group, _first_of_a_group_fails,
+        _first_of_a_shard_fails, _every_groups_head_fails, _every_groups_head_is_in_progress,
+        _one_key_in_every_group, _keys_that_come_again_in_their_group, _interrupted_at_once,
+    )
+}  # fmt: skip
+MODES: dict[str, dict[str, Any]] = {
+    "retry": {},
+    "park": {"parks": True},
+    "observe": {"observes": True},
+}
+CASES = [("retry", kind, 1000) for kind in KINDS] + [
+    (mode, kind, 300) for kind in KINDS for mode in MODES if mode != "retry"
+]
+
+
+class Steps:
+    """Counts the calls of functions, those written in C included, while it is entered.
+
+    Attributes:
+        made: how many there were.
+        copied: the most entries that the agenda copied in one step.
+    """
+
+    def __init__(self) -> None:
+        self.made = self.copied = 0
+
+    def __enter__(self) -> Self:
+        self._after = Agenda.after
+
+        def after(agenda: Agenda, done: Any) -> Agenda:
+            self.copied = max(
+                self.copied, len(agenda.ready), len(agenda.returned), len(agenda.given_up)
+            )
+            return self._after(agenda, done)
+
+        self._patch = mock.patch.object(Agenda, "after", after)
+        self._patch.start()
+        sys.setprofile(self._count)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.setprofile(None)
+        self._patch.stop()
+
+    def _count(self, _frame: object, event: str, _argument: object) -> None:
+        if event in ("call", "c_call"):
+            self.made += 1
+
+
+def steps_of(mode: str, kind: str, size: int) -> Steps:
+    """The steps of one delivery of so many messages."""
+    bench = Bench(**MODES[mode])
+    bench.consumer.unhurried.clear()  # no threads, whose steps nobody would count
+    records = KINDS[kind](bench, size)
+    records = [order(each) if isinstance(each, str) else each for each in records]
+    bench.clock.advance(Millis(1))
+    with Steps() as steps:
+        bench.consumer.consume({"Records": records}, Millis(10**7))
+    return steps
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("mode", "kind", "size"), CASES)
+def test_linear(mode: str, kind: str, size: int) -> None:
+    """Ten times as many messages take about ten times as many steps, however they end."""
+    few, many = steps_of(mode, kind, size), steps_of(mode, kind, 10 * size)
+    assert many.made <= 12 * few.made
+    assert many.copied <= WINDOW + 1
