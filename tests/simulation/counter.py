@@ -104,7 +104,7 @@ class Letter:
 class NoThreads:
     """Leaves everything to the main thread, so that a seed always tells the same story."""
 
-    def submit(self, *_: Any) -> Future[None]:
+    def start(self, *_: Any) -> Future[None]:
         """Never done."""
         return Future()
 

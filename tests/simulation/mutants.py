@@ -15,6 +15,7 @@ from idempotent_lambda.lifecycle import Claim, Outcome, Run, Settled
 
 from .world import DEADLINE, MARGIN, NOW, Protocol
 from .wrong_agendas import AGENDAS
+from .wrong_groupings import groupings
 from .wrong_replies import (
     judgements,
     looks,
@@ -24,6 +25,7 @@ from .wrong_replies import (
     transitions,
     waits,
 )
+from .wrong_shells import shells
 
 ALWAYS = Every(())
 
@@ -39,6 +41,8 @@ def mutants() -> Iterator[tuple[str, Protocol]]:
     yield from looks()
     for name, agenda in AGENDAS.items():
         yield name, Protocol(agenda=agenda)
+    yield from groupings()
+    yield from shells()
     yield from _times()
 
 

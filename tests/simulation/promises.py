@@ -12,7 +12,7 @@ from idempotent_lambda.claims import (
     Request,
     Status,
 )
-from idempotent_lambda.lifecycle import Claim, Outcome, Release, Run, Settled
+from idempotent_lambda.lifecycle import Claim, Complete, Outcome, Release, Run, Settled
 
 from .batches import KEYS
 from .parking import is_kept
@@ -76,13 +76,18 @@ def _check_claimed(
 
 
 def _check_border(worker: Worker) -> None:
-    """Before a window is claimed, all of the one before is settled or on its way."""
+    """Before a window is claimed, all of the one before is settled or on its way.
+
+    What returned while completions were in flight may wait for them: they are counted together.
+    """
     busy = {call.work.place for call in worker.calls}
+    flying = any(isinstance(call.step, Complete) for call in worker.calls)
     for place, held in enumerate(worker.held):
         if held is None or place in busy or not held.claimed or held.put_off or held.hopeless:
             continue
-        what = "returned" if held.returned else "not started"
-        raise ViolationError(f"window: the next is claimed while what has {what} is in hand")
+        if not (held.returned and flying):
+            what = "returned" if held.returned else "not started"
+            raise ViolationError(f"window: the next is claimed while what has {what} is in hand")
 
 
 def _check_turn(worker: Worker, work: Work) -> None:
@@ -123,6 +128,8 @@ def check_start(world: World, slot: int, worker: Worker, run: Run, work: Work) -
         raise ViolationError(f"park: {KEYS[index]} is run again without a redrive")
     _check_order(worker, work)
     _check_alone(world, slot, index)
+    if worker.due:
+        raise ViolationError("bound: a processor starts while a completion is overdue")
     # With what another thread runs at most, and with the effect that is to come.
     if count_unproven(world, worker) >= _most_unproven(world):
         raise ViolationError("bound: a processor starts while as much is in doubt as may be")

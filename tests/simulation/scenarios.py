@@ -15,6 +15,8 @@ BESIDE = Terms(concurrency=2)
 PARK = Terms(claim=Claim(parks=True))
 WAIT = Terms(claim=Claim(waits=True))
 COMMIT = Terms(transactional=True)
+ONE, TWO = Terms(window=1), Terms(window=2)
+QUICK = Terms(quick=True)
 
 FULL = (
     Scenario("two deliveries, every fault", ("A", "a"),
@@ -114,10 +116,35 @@ SMALL = (
     Scenario("a batch after a crash, a short retention", ("AB", "AB"), Budget(crash=1), SHORT),
     Scenario("a group that waits", ("A1B1", "B1"), Budget(exception=2, late=1),
              WAIT),
+    Scenario("two windows", ("ABC",), Budget(crash=1, exception=1), TWO),
+    Scenario("three windows", ("ABC",), Budget(crash=1, exception=1), ONE),
+    Scenario("a group in two windows", ("A1B1",), Budget(crash=1, exception=1), ONE),
+    Scenario("two windows, quick", ("ABC",), Budget(tick=2), Terms(window=2, quick=True)),
+    Scenario("one window, quick", ("ABC",), Budget(tick=2), QUICK),
+    Scenario("a key in two groups", ("A1B2A2",), Budget(crash=1, exception=1)),
+    Scenario("a key twice in its group", ("A1B1A1'",), Budget(crash=1, exception=1)),
 )  # fmt: skip
 """Small enough to kill every mutant quickly, the smallest first; all hold for production too."""
 
 SOONEST = {
+    "a full window starts more": "two windows",
+    "completions in flight are not counted": "two windows",
+    "the next window is claimed over what has returned": "two windows",
+    "the next window is claimed over what is given up": "two windows",
+    "what is given up is forgotten at a window's border": "two windows",
+    "nothing bounds what has returned": "two windows",
+    "a window claims more than it may": "two windows",
+    "blocked works of the next window are claimed": "a group in two windows",
+    "a repeated key is claimed together with its first": "a key in two groups",
+    "equal keys share an end whatever lies between": "a key in two groups",
+    "a repeated key follows only its first": "a key in two groups",
+    "a key that repeats keeps the order of one group": "a key in two groups",
+    "what is overdue stops the batch": "two windows, quick",
+    "what is overdue in flight gets no second": "two windows, quick",
+    "what is overdue in flight is ignored": "one window, quick",
+    "what is overdue is not flushed": "one window, quick",
+    "what is overdue waits for a flusher": "one window, quick",
+    "what is overdue stops the batch, and nobody flushes it": "one window, quick",
     "what cannot be waited for is claimed": "a group that waits",
     "a failed group goes on with what waits": "a group that waits",
     "what waits is claimed before its turn": "a group that waits",

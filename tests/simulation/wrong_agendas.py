@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from idempotent_lambda import heap
-from idempotent_lambda.agenda import Agenda, Done, Later, Task
+from idempotent_lambda.agenda import Agenda, Done, Later, Task, Work
 from idempotent_lambda.heap import Heap
 from idempotent_lambda.lifecycle import Claim, Complete, Outcome, PutOff, Release, Settled, Step
 
@@ -234,6 +234,95 @@ class _RunsErrandsOfAnyRank(Agenda):
         return _taking(self, [task], later=heap.pop(self.later))
 
 
+class _StartsWhatIsFull(Agenda):
+    @property
+    def full(self) -> bool:
+        return False
+
+
+class _DoesNotCountCompletions(Agenda):
+    @property
+    def full(self) -> bool:
+        return len(self.returned) >= self.window
+
+
+class _ClaimsOverWhatReturned(Agenda):
+    def next(self, *, overdue: bool = False) -> Turn:
+        if not (self.waiting and self._claimable() and self.returned) or self.stopped:
+            return super().next(overdue=overdue)
+        agenda, tasks = Agenda.next(self._replace(returned=()))
+        return agenda._replace(returned=self.returned), tasks
+
+
+class _ClaimsOverWhatIsGivenUp(Agenda):
+    def next(self, *, overdue: bool = False) -> Turn:
+        if not (self.waiting and self._claimable() and self.given_up) or self.stopped:
+            return super().next(overdue=overdue)
+        agenda, tasks = Agenda.next(self._replace(given_up=()), overdue=overdue)
+        return agenda._replace(given_up=self.given_up), tasks
+
+
+class _ForgetsAtTheBorder(_ClaimsOverWhatIsGivenUp):
+    def next(self, *, overdue: bool = False) -> Turn:
+        agenda, tasks = super().next(overdue=overdue)
+        if any(isinstance(step, Claim) for _, step in tasks):
+            agenda = agenda._replace(given_up=())
+        return agenda, tasks
+
+
+class HasNoBound(_ClaimsOverWhatReturned):
+    """The rules of old: all that is claimed runs before the main thread confirms any of it."""
+
+    @property
+    def full(self) -> bool:
+        return False
+
+    def next(self, *, overdue: bool = False) -> Turn:  # noqa: ARG002
+        return super().next()
+
+
+class _ClaimsMore(Agenda):
+    def _take(self) -> Turn:
+        agenda, tasks = Agenda._take(self._replace(window=self.window + 1))
+        return agenda._replace(window=self.window), tasks
+
+
+class _ClaimsWhatIsBlocked(Agenda):
+    def _take(self) -> Turn:
+        agenda, tasks = Agenda._take(self._replace(undone=0))
+        return agenda._replace(undone=self.undone), tasks
+
+
+class _ClaimsRepeatedKeys(Agenda):
+    @classmethod
+    def of(cls, works: Iterable[Work], claim: Claim, window: int) -> Agenda:
+        works = sorted(works, key=lambda work: work.rank)
+        return super().of(works, claim, window)._replace(works=tuple(works), later=None)
+
+
+class _StopsAtAFailure(Agenda):
+    def after(self, done: Iterable[Done]) -> Agenda:
+        done = tuple(done)
+        failed = any(getattr(end, "outcome", None) is Outcome.FAILED for _, _, end in done)
+        agenda = Agenda.after(self, done)
+        return agenda.stopping(Outcome.NOT_STARTED) if failed else agenda
+
+
+class _BlocksWhatFollowsADone(Agenda):
+    def after(self, done: Iterable[Done]) -> Agenda:
+        done = tuple(done)
+        agenda = super().after(done)
+        ended = {work.place for work, _, end in done if isinstance(end, Settled)}
+        return agenda._replace(undone=agenda.undone | sum(1 << place for place in ended))
+
+
+class _DefersAllThatLapsed(Agenda):
+    def _decide(self, later: Later) -> Step | Settled:
+        if later.step is None:
+            return Settled(Outcome.DEFERRED)
+        return super()._decide(later)
+
+
 class _TakesOverWhatItParks(Agenda):
     def _claim(self, *, alone: bool) -> Claim:
         return replace(self.claim, takeover=alone)
@@ -278,6 +367,18 @@ AGENDAS: dict[str, type[Agenda]] = {
     "a failed group goes on with what waits": _BlocksNoErrand,
     "what waits is claimed before its turn": _RunsErrandsOfAnyRank,
     "lapsed records of a group come last first": _LastRankFirst,
+    "a full window starts more": _StartsWhatIsFull,
+    "completions in flight are not counted": _DoesNotCountCompletions,
+    "the next window is claimed over what has returned": _ClaimsOverWhatReturned,
+    "the next window is claimed over what is given up": _ClaimsOverWhatIsGivenUp,
+    "what is given up is forgotten at a window's border": _ForgetsAtTheBorder,
+    "nothing bounds what has returned": HasNoBound,
+    "a window claims more than it may": _ClaimsMore,
+    "blocked works of the next window are claimed": _ClaimsWhatIsBlocked,
+    "a repeated key is claimed together with its first": _ClaimsRepeatedKeys,
+    "a failure stops the batch": _StopsAtAFailure,
+    "what follows a done message is blocked": _BlocksWhatFollowsADone,
+    "every lapsed record is deferred": _DefersAllThatLapsed,
     "park mode takes over": _TakesOverWhatItParks,
     "park mode claims together": _ParksTogether,
 }

@@ -1,0 +1,46 @@
+"""Shells that are wrong on purpose: each breaks one rule of when a batch is stopped or flushed."""
+
+from collections.abc import Iterator
+
+from idempotent_lambda.agenda import Agenda
+
+from .decisions import Decision, decide
+from .world import Protocol
+from .wrong_agendas import HasNoBound
+
+
+def _stop(agenda: Agenda, *, overdue: bool) -> Decision:
+    return Decision.STOP if overdue and not agenda.stopped else Decision.GO
+
+
+def _stop_for_flight(agenda: Agenda, *, overdue: bool) -> Decision:
+    decision = decide(agenda, overdue=overdue)
+    return Decision.STOP if decision is Decision.WAIT else decision
+
+
+def _ignore_flight(agenda: Agenda, *, overdue: bool) -> Decision:
+    decision = decide(agenda, overdue=overdue)
+    return Decision.GO if decision is Decision.WAIT else decision
+
+
+def _ignore_returned(agenda: Agenda, *, overdue: bool) -> Decision:
+    decision = decide(agenda, overdue=overdue)
+    return Decision.GO if decision is Decision.FLUSH else decision
+
+
+def _wait_for_flusher(agenda: Agenda, *, overdue: bool) -> Decision:
+    waits = overdue and agenda.returned and not agenda.stopped
+    return Decision.WAIT if waits else decide(agenda, overdue=overdue)
+
+
+def shells() -> Iterator[tuple[str, Protocol]]:
+    """Each rule of the shell, broken; and those of old, which had no bound."""
+    yield "what is overdue stops the batch", Protocol(decide=_stop)
+    yield "what is overdue in flight gets no second", Protocol(decide=_stop_for_flight)
+    yield "what is overdue in flight is ignored", Protocol(decide=_ignore_flight)
+    yield "what is overdue is not flushed", Protocol(decide=_ignore_returned)
+    yield "what is overdue waits for a flusher", Protocol(decide=_wait_for_flusher)
+    yield (
+        "what is overdue stops the batch, and nobody flushes it",
+        Protocol(agenda=HasNoBound, decide=_stop, hires=False),
+    )
