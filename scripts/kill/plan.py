@@ -1,0 +1,202 @@
+"""What is delivered, how its processor behaves, when its process is killed: a seed decides."""
+
+import math
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import count
+from typing import Final
+
+from idempotent_lambda.agenda import WINDOW
+
+LARGEST: Final = 1000
+"""The most messages of a batch. A mapping allows ten times as many; they take ten times as long."""
+
+MANY: Final = 300
+"""Where large batches begin; most of park mode, which claims one by one, are smaller."""
+
+DELIVERIES: Final = 6
+"""Only the first deliveries of a round are killed, so that every round ends."""
+
+SHARES: Final[Mapping[str, float]] = {
+    "again": 0.35,
+    "clean": 0.5,
+    "concurrent": 0.2,
+    "large": 0.1,
+    "permanent": 0.02,
+    "raise_after": 0.02,
+    "raise_before": 0.02,
+    "twin": 0.05,
+}
+"""Of the deliveries after the first that are killed too; of the rounds whose processor never
+raises, that run several messages at once, and that are large on purpose; of the keys that a
+processor raises for in the other rounds; and of the keys that come twice in a batch."""
+
+
+class Mode(StrEnum):
+    """What becomes of interrupted work, or how the effect is done."""
+
+    RETRY = "retry"
+    PARK = "park"
+    TRANSACTION = "transaction"
+
+
+class Pace(StrEnum):
+    """How long the processor takes: it returns at once, takes about a millisecond, or either."""
+
+    QUICK = "quick"
+    SLOW = "slow"
+    MIXED = "mixed"
+
+
+class Behaviour(StrEnum):
+    """What the processor does with a key."""
+
+    RETURN = "return"
+    RAISE_BEFORE = "raise_before"
+    """Raises before its effect, in the first delivery."""
+    RAISE_AFTER = "raise_after"
+    """Raises after its effect, in the first delivery."""
+    PERMANENT = "permanent"
+    """Raises PermanentFailure until an operator redrives the message."""
+
+
+class Event(StrEnum):
+    """After what a process is killed, a moment later."""
+
+    BATCH = "batch"
+    """The batch has begun."""
+    EFFECT = "effect"
+    CLAIM = "claim"
+    COMPLETE = "complete"
+    PARK = "park"
+    DEAD_LETTER = "dead_letter"
+    MARK = "mark"
+
+
+STEPS: Final = (Event.PARK, Event.DEAD_LETTER, Event.MARK)
+"""The steps of parking, each for one message."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """When a process is killed.
+
+    Attributes:
+        event: what has happened before; a call has only begun.
+        number: how often.
+        share: how much later, as a share of what the batch is expected to take.
+    """
+
+    event: Event
+    number: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What the processor does with one key.
+
+    Attributes:
+        pause: how long it takes, in seconds.
+    """
+
+    behaviour: Behaviour = Behaviour.RETURN
+    pause: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """One batch, delivered until all of it is done.
+
+    Attributes:
+        tasks: what the processor does, by key.
+        keys: of the batch's messages, in their order; some come twice.
+        moments: when the process of a delivery is killed, by the delivery's number.
+        shuffled: whether what is delivered again comes in another order.
+    """
+
+    number: int
+    mode: Mode
+    concurrency: int
+    pace: Pace
+    tasks: Mapping[str, Task]
+    keys: Sequence[str]
+    moments: Mapping[int, Moment]
+    shuffled: bool
+
+    @property
+    def bound(self) -> int:
+        """How many effects one kill may leave unconfirmed."""
+        return WINDOW + self.concurrency
+
+
+def rounds(mode: Mode, seed: int) -> Iterator[Round]:
+    """The rounds of a mode, as many as are asked for; the same seed makes the same ones."""
+    return (plan(mode, number, seed) for number in count(1))
+
+
+def plan(mode: Mode, number: int, seed: int) -> Round:
+    """One round."""
+    chance = random.Random(f"{seed} {mode} {number}")  # noqa: S311  # guards nothing
+    if chance.random() < SHARES["large"]:
+        fewest, most = MANY, LARGEST
+    else:
+        fewest, most = 1, MANY if mode is Mode.PARK else LARGEST
+    size = round(math.exp(chance.uniform(math.log(fewest), math.log(most))))
+    twins = sum(chance.random() < SHARES["twin"] for _ in range(size // 2))
+    names = [f"{mode}-{number}-{place}" for place in range(size - twins)]
+    keys = [*names, *chance.sample(names, twins)]
+    chance.shuffle(keys)
+    pace = chance.choice(list(Pace))
+    clean = chance.random() < SHARES["clean"]
+    return Round(
+        number=number,
+        mode=mode,
+        concurrency=chance.randint(2, 4) if chance.random() < SHARES["concurrent"] else 1,
+        pace=pace,
+        tasks={name: _task(chance, pace, clean=clean) for name in names},
+        keys=keys,
+        moments={
+            delivery: _moment(chance, mode, size, first=delivery == 0)
+            for delivery in range(DELIVERIES)
+            if delivery == 0 or chance.random() < SHARES["again"]
+        },
+        shuffled=chance.random() < 0.5,  # noqa: PLR2004  # as often as not
+    )
+
+
+def _task(chance: random.Random, pace: Pace, *, clean: bool) -> Task:
+    slow = {Pace.QUICK: 0.0, Pace.SLOW: 1.0, Pace.MIXED: 0.5}[pace]
+    pause = chance.uniform(0.0005, 0.0015) if chance.random() < slow else 0.0
+    behaviour = Behaviour.RETURN
+    if not clean:
+        kinds = [each for each in Behaviour if each is not Behaviour.RETURN]
+        shares = [SHARES[each] for each in kinds]
+        (behaviour,) = chance.choices([*kinds, behaviour], [*shares, 1 - sum(shares)])
+    return Task(behaviour=behaviour, pause=pause)
+
+
+def _moment(chance: random.Random, mode: Mode, size: int, *, first: bool) -> Moment:
+    """Any time, at a window's border, in a flush, or between two steps of a parking."""
+    share = chance.uniform(0, 0.1) if chance.random() < 0.5 else 0.0  # noqa: PLR2004
+    events = [Event.BATCH, Event.EFFECT, Event.CLAIM, Event.COMPLETE]
+    weights = [0.5, 0.2, 0.1, 0.2]
+    if mode is Mode.PARK and not first:
+        events, weights = [*events, *STEPS], [*weights, 0.15, 0.15, 0.15]
+    (event,) = chance.choices(events, weights)
+    windows = math.ceil(size / WINDOW)
+    match event:
+        case Event.BATCH:
+            return Moment(event=event, number=1, share=chance.random())
+        case Event.EFFECT if windows > 1 and chance.random() < 0.5:  # noqa: PLR2004
+            near = WINDOW * chance.randint(1, windows) + chance.randint(-2, 2)
+            return Moment(event=event, number=min(size, near), share=share)
+        case Event.EFFECT:
+            number = chance.randint(1, size)
+        case Event.CLAIM:
+            number = chance.randint(1, size if mode is Mode.PARK else windows)
+        case _:
+            number = chance.randint(1, 3)
+    return Moment(event=event, number=number, share=share)

@@ -1,0 +1,94 @@
+"""Forks a worker, and kills it when its moment has come.
+
+The process that forks has no threads and has imported everything, so that a worker is at work
+within milliseconds.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Final, NoReturn
+
+LONGEST_SECONDS: Final = 90
+"""A worker ends by then, even if whoever started it is gone."""
+
+SAID: Final = b"!"
+
+Say = Callable[[], None]
+"""What a worker calls when its moment has come."""
+
+
+class WorkerError(Exception):
+    """A worker did not do its work; the text says why."""
+
+
+class SilenceError(WorkerError):
+    """A worker neither said anything nor ended."""
+
+
+def run(work: Callable[[Say], None], delay: float) -> bool:
+    """Run the work in a process of its own; whether it was killed.
+
+    Args:
+        work: gets what it calls when its moment has come.
+        delay: how many seconds after that moment the process is killed, if it still lives then.
+
+    Raises:
+        WorkerError: it raised, or did not end.
+    """
+    ear, mouth = os.pipe()
+    child = os.fork()
+    if child == 0:
+        _work(work, mouth)
+    os.close(mouth)
+    try:
+        if _hear(ear, LONGEST_SECONDS) == SAID:
+            with contextlib.suppress(SilenceError):
+                _hear(ear, delay)
+            os.kill(child, signal.SIGKILL)
+    except BaseException:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise
+    finally:
+        os.close(ear)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code not in (0, -signal.SIGKILL):
+        raise WorkerError(f"a worker ended with {code}; what it printed says why")
+    return code != 0
+
+
+def _work(work: Callable[[Say], None], mouth: int) -> NoReturn:
+    """Do the work, and leave nothing to do for the interpreter that was forked."""
+    code = 1
+    try:
+        # A terminal's Ctrl-C comes to the whole group: who started this one ends it.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.alarm(LONGEST_SECONDS)
+        work(lambda: _say(mouth))
+        code = 0
+    except BaseException:  # noqa: BLE001  # nothing may get back into the copy of the caller
+        traceback.print_exc()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
+
+
+def _say(mouth: int) -> None:
+    os.write(mouth, SAID)
+
+
+def _hear(ear: int, seconds: float) -> bytes:
+    """What the other side says; nothing once it has ended.
+
+    Raises:
+        SilenceError: it is silent for so long.
+    """
+    if not select.select([ear], [], [], seconds)[0]:
+        raise SilenceError(f"a worker did not end within {seconds} s")
+    return os.read(ear, len(SAID))

@@ -1,0 +1,195 @@
+"""The process that is killed: the deployed consumer, on one batch.
+
+Its parts are the package's own; what is wrapped around them only says what has begun, and changes
+nothing.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from idempotent_lambda.batch import Consumer
+from idempotent_lambda.clients import new_client
+from idempotent_lambda.clock import Clock, EpochMillis, Millis, Seconds, SystemClock
+from idempotent_lambda.dynamodb import DynamoDBClaimStore
+from idempotent_lambda.errors import PermanentFailure, StoreError
+from idempotent_lambda.keys import Key, KeyRule, compiled
+from idempotent_lambda.lifecycle import Outcome, Settled
+from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Delivery, Message
+from idempotent_lambda.settings import Settings
+from idempotent_lambda.sqs import Queues, SqsQueues
+from idempotent_lambda.telemetry import Effort, Trace
+from idempotent_lambda.transaction import Transaction
+from scripts.kill.ledger import Ledger
+from scripts.kill.plan import Behaviour, Event, Mode, Task
+from scripts.kill.watch import Watch, WatchedQueues, WatchedStore
+
+KEY: Final = "body.id"
+NAMESPACE: Final = "kill"
+RETENTION: Final = Seconds(86_400)
+REMAINING: Final = Millis(30_000)
+MARGIN: Final = Millis(5_000)
+AFTER_LEASE: Final = Millis(REMAINING + MARGIN + 1_000)
+"""So much later every delivery comes, by the wall clock that it is given."""
+
+MAX_RECEIVE_COUNT: Final = 1_000
+"""No message comes near it: what is near its last receive is put off instead of taken over."""
+
+
+class LaterClock(SystemClock):
+    """The machine's clocks, the wall clock set forward."""
+
+    def __init__(self, later: Millis) -> None:
+        self._later = later
+
+    def now(self) -> EpochMillis:
+        """See `Clock.now`."""
+        return EpochMillis(super().now() + self._later)
+
+
+class Observer:
+    """Says which completions are not confirmed; what must not happen here stops the worker."""
+
+    def __init__(self, unconfirmed: Callable[[str], None]) -> None:
+        self._unconfirmed = unconfirmed
+
+    def settled(
+        self, delivery: Delivery, key: Key | None, settled: Settled, trace: Trace, *, follows: bool
+    ) -> None:
+        """See `telemetry.Observer.settled`."""
+        del delivery, trace
+        if key and settled.outcome is Outcome.UNCONFIRMED and not follows:
+            self._unconfirmed(key.text)
+
+    def ended(self, effort: Effort) -> None:
+        """See `telemetry.Observer.ended`."""
+
+    def fell_back(self, error: StoreError) -> None:
+        """See `telemetry.Observer.fell_back`."""
+        raise error
+
+    not_postponed = fell_back
+
+
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """Does the effect of a message, as its task says.
+
+    Attributes:
+        counters: the table of counters that transactions write to.
+    """
+
+    tasks: Mapping[str, Task]
+    ledger: Ledger
+    watch: Watch
+    counters: str
+
+    def __call__(self, message: Message) -> None:
+        """Write the effect down."""
+        self._work(message, lambda: self.ledger.effect(message.key, message.owner))
+
+    def transact(self, message: Message, *, transaction: Transaction) -> None:
+        """Count the effect in a table, with the completion."""
+        update: dict[str, Any] = {
+            "UpdateExpression": "ADD n :one",
+            "ExpressionAttributeValues": {":one": 1},
+        }
+        self._work(
+            message, lambda: transaction.update(self.counters, {"id": message.key}, **update)
+        )
+
+    def _work(self, message: Message, effect: Callable[[], None]) -> None:
+        task = self.tasks[message.key]
+        redriven = TOKEN_ATTRIBUTE in message.message_attributes
+        first = message.receive_count == 1 and not redriven
+        if task.behaviour is Behaviour.PERMANENT and not redriven:
+            raise PermanentFailure("it waits for an operator")
+        if task.behaviour is Behaviour.RAISE_BEFORE and first:
+            raise ValueError("before the effect")
+        _pause(task.pause / 2)
+        effect()
+        self.watch.saw(Event.EFFECT)
+        _pause(task.pause / 2)
+        if task.behaviour is Behaviour.RAISE_AFTER and first:
+            self.ledger.raised(message.key, message.owner)
+            raise ValueError("after the effect")
+
+
+def _pause(seconds: float) -> None:
+    if seconds:
+        time.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Station:
+    """Where workers work: made once, before the first is forked, and not used by its maker.
+
+    Attributes:
+        client: the package's client of DynamoDB.
+        queues: the package's queues.
+    """
+
+    client: Any
+    queues: Queues
+
+    @classmethod
+    def at(cls, dead_letter_queue_url: str) -> "Station":
+        """A station for the account that the environment names."""
+        queues = SqsQueues(dead_letter_queue_url, Observer(lambda _: None))
+        _ = queues._client  # noqa: SLF001  # made now, and not by every worker
+        return cls(client=new_client(), queues=queues)
+
+    def consume(self, batch: "Batch", ledger: Ledger, watch: Watch) -> None:
+        """Process a batch, and write the answer down."""
+        clock: Clock = LaterClock(batch.later)
+        observer = Observer(ledger.unconfirmed)
+        processor = Processor(batch.tasks, ledger, watch, batch.counters)
+        transactional = batch.mode is Mode.TRANSACTION
+        consumer = Consumer(
+            processor=processor.transact if transactional else processor,
+            settings=settings(batch),
+            store=WatchedStore(
+                DynamoDBClaimStore(self.client, batch.table, clock, observer), watch
+            ),
+            queues=WatchedQueues(self.queues, watch),
+            clock=clock,
+            observer=observer,
+            transactional=transactional,
+        )
+        watch.saw(Event.BATCH)
+        answer = consumer.consume(batch.event, REMAINING)
+        failures = answer["batchItemFailures"] if answer else []
+        ledger.answer([each["itemIdentifier"] for each in failures])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What one worker gets.
+
+    Attributes:
+        later: how much its wall clock is set forward.
+    """
+
+    mode: Mode
+    concurrency: int
+    tasks: Mapping[str, Task]
+    table: str
+    counters: str
+    event: Mapping[str, Any]
+    later: Millis
+
+
+def settings(batch: Batch) -> Settings:
+    """The settings of a worker's consumer."""
+    return Settings(
+        table=batch.table,
+        processor="",
+        key_rule=KeyRule(NAMESPACE, KEY, compiled(KEY)),
+        retention=RETENTION,
+        lease_margin=MARGIN,
+        minimum_remaining=Millis(1_000),
+        max_receive_count=MAX_RECEIVE_COUNT,
+        concurrency=batch.concurrency,
+        parks=batch.mode is Mode.PARK,
+    )
