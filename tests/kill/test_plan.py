@@ -1,0 +1,54 @@
+"""The campaign's plan: the same seed makes the same rounds, and all kinds of them come."""
+
+from itertools import islice
+
+import pytest
+
+from idempotent_lambda.agenda import WINDOW
+from scripts.kill.plan import LARGEST, STEPS, Behaviour, Event, Mode, Pace, plan, rounds
+
+ROUNDS = 150
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_the_same_seed_plans_the_same(mode: Mode) -> None:
+    """A seed can be played again, round by round; another one plans something else."""
+    assert list(islice(rounds(mode, 7), 5)) == [plan(mode, number, 7) for number in range(1, 6)]
+    assert plan(mode, 1, 7) != plan(mode, 1, 8)
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_every_kind_comes(mode: Mode) -> None:
+    """Batches of one to a thousand messages, every pace, every behaviour, one thread or several."""
+    planned = list(islice(rounds(mode, 1), ROUNDS))
+    sizes = [len(each.keys) for each in planned]
+    assert min(sizes) < 5
+    assert LARGEST * 0.8 < max(sizes) <= LARGEST
+    assert {each.pace for each in planned} == set(Pace)
+    assert {each.concurrency for each in planned} == {1, 2, 3, 4}
+    tasks = [task for each in planned for task in each.tasks.values()]
+    assert {task.behaviour for task in tasks} == set(Behaviour)
+    assert any(len(each.keys) > len(each.tasks) for each in planned)
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_moments(mode: Mode) -> None:
+    """Every first delivery is killed, some others too; in park mode between its steps as well."""
+    planned = list(islice(rounds(mode, 1), ROUNDS))
+    assert all(0 in each.moments for each in planned)
+    assert any(len(each.moments) > 2 for each in planned)
+    events = {moment.event for each in planned for moment in each.moments.values()}
+    assert events == set(Event) - (set() if mode is Mode.PARK else set(STEPS))
+    near = {
+        moment.number % WINDOW
+        for each in planned
+        for moment in each.moments.values()
+        if moment.event is Event.EFFECT and moment.number > WINDOW / 2
+    }
+    assert near & {WINDOW - 1, 0, 1}
+
+
+def test_the_bound_follows_the_package() -> None:
+    """One window of claims and what runs at once is what a kill may leave unconfirmed."""
+    planned = plan(Mode.RETRY, 1, 1)
+    assert planned.bound == WINDOW + planned.concurrency
