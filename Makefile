@@ -12,7 +12,7 @@ MAKEFLAGS += --no-print-directory
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo emulator emulator-stop release-check test prove test-fast simulate soak reliability bench lint format docs picture scan validate golden lock clean
+.PHONY: help demo emulator emulator-stop release-check test prove test-fast simulate soak kill reliability bench lint format docs picture scan validate golden lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ bench: .venv/.ready .venv-emulator/.ready .venv-peers/.ready .venv-bench/.ready 
 
 soak: .venv/.ready .venv-emulator/.ready ## Send 5,000 messages through a stack that breaks at random (about 4 minutes)
 	@$(DEV)/python -m scripts.soak
+
+kill: .venv/.ready .venv-emulator/.ready ## Kill 900 workers at random moments, and count what is lost or repeats (about 8 minutes)
+	@PYTHONPATH=.:handler:toolkit $(DEV)/python -m scripts.kill
 
 test-fast: .venv/.ready .venv-emulator/.ready ## Run the tests that need neither terraform nor patience
 	@mkdir -p build
