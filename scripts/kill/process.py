@@ -18,6 +18,9 @@ LONGEST_SECONDS: Final = 90
 
 SAID: Final = b"!"
 
+ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""They wait while there are two processes that neither knows to be its own."""
+
 Say = Callable[[], None]
 """What a worker calls when its moment has come."""
 
@@ -41,11 +44,13 @@ def run(work: Callable[[Say], None], delay: float) -> bool:
         WorkerError: it raised, or did not end.
     """
     ear, mouth = os.pipe()
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     child = os.fork()
     if child == 0:
         _work(work, mouth)
-    os.close(mouth)
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+        os.close(mouth)
         if _hear(ear, LONGEST_SECONDS) == SAID:
             with contextlib.suppress(SilenceError):
                 _hear(ear, delay)
@@ -68,7 +73,9 @@ def _work(work: Callable[[Say], None], mouth: int) -> NoReturn:
     try:
         # A terminal's Ctrl-C comes to the whole group: who started this one ends it.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
         signal.alarm(LONGEST_SECONDS)
         work(lambda: _say(mouth))
         code = 0
