@@ -16,6 +16,11 @@ LARGEST: Final = 1000
 MANY: Final = 300
 """Where large batches begin; most of park mode, which claims one by one, are smaller."""
 
+FULL_EVERY: Final = 20
+FULL_FIRST: Final = 2
+"""Which rounds are the worst case on purpose: a batch of the most messages, which a processor that
+returns at once has nearly been through when the kill comes."""
+
 DELIVERIES: Final = 6
 """Only the first deliveries of a round are killed, so that every round ends."""
 
@@ -140,31 +145,41 @@ def rounds(mode: Mode, seed: int) -> Iterator[Round]:
 def plan(mode: Mode, number: int, seed: int) -> Round:
     """One round."""
     chance = random.Random(f"{seed} {mode} {number}")  # noqa: S311  # guards nothing
-    if chance.random() < SHARES["large"]:
-        fewest, most = MANY, LARGEST
-    else:
-        fewest, most = 1, MANY if mode is Mode.PARK else LARGEST
-    size = round(math.exp(chance.uniform(math.log(fewest), math.log(most))))
-    twins = sum(chance.random() < SHARES["twin"] for _ in range(size // 2))
+    full = number % FULL_EVERY == FULL_FIRST
+    size = LARGEST if full else _size(chance, mode)
+    twins = 0 if full else sum(chance.random() < SHARES["twin"] for _ in range(size // 2))
     names = [f"{mode}-{number}-{place}" for place in range(size - twins)]
     keys = [*names, *chance.sample(names, twins)]
     chance.shuffle(keys)
-    pace = chance.choice(list(Pace))
-    clean = chance.random() < SHARES["clean"]
+    pace = Pace.QUICK if full else chance.choice(list(Pace))
+    clean = full or chance.random() < SHARES["clean"]
+    alone = full or chance.random() >= SHARES["concurrent"]
+    moments = {
+        delivery: _moment(chance, mode, size, first=delivery == 0)
+        for delivery in range(DELIVERIES)
+        if delivery == 0 or chance.random() < SHARES["again"]
+    }
+    if full:
+        late = chance.randint(LARGEST - WINDOW + 1, LARGEST)
+        moments[0] = Moment(event=Event.EFFECT, number=late, share=0.0)
     return Round(
         number=number,
         mode=mode,
-        concurrency=chance.randint(2, 4) if chance.random() < SHARES["concurrent"] else 1,
+        concurrency=1 if alone else chance.randint(2, 4),
         pace=pace,
         tasks={name: _task(chance, pace, clean=clean) for name in names},
         keys=keys,
-        moments={
-            delivery: _moment(chance, mode, size, first=delivery == 0)
-            for delivery in range(DELIVERIES)
-            if delivery == 0 or chance.random() < SHARES["again"]
-        },
+        moments=moments,
         shuffled=chance.random() < 0.5,  # noqa: PLR2004  # as often as not
     )
+
+
+def _size(chance: random.Random, mode: Mode) -> int:
+    """As many small batches as large ones, by their order of magnitude."""
+    fewest, most = 1, MANY if mode is Mode.PARK else LARGEST
+    if chance.random() < SHARES["large"]:
+        fewest, most = MANY, LARGEST
+    return round(math.exp(chance.uniform(math.log(fewest), math.log(most))))
 
 
 def _task(chance: random.Random, pace: Pace, *, clean: bool) -> Task:
@@ -184,7 +199,7 @@ def _moment(chance: random.Random, mode: Mode, size: int, *, first: bool) -> Mom
     events = [Event.BATCH, Event.EFFECT, Event.CLAIM, Event.COMPLETE]
     weights = [0.5, 0.2, 0.1, 0.2]
     if mode is Mode.PARK and not first:
-        events, weights = [*events, *STEPS], [*weights, 0.15, 0.15, 0.15]
+        events, weights = [*events, *STEPS], [*weights, 0.3, 0.3, 0.3]
     (event,) = chance.choices(events, weights)
     windows = math.ceil(size / WINDOW)
     match event:
@@ -198,5 +213,5 @@ def _moment(chance: random.Random, mode: Mode, size: int, *, first: bool) -> Mom
         case Event.CLAIM:
             number = chance.randint(1, size if mode is Mode.PARK else windows)
         case _:
-            number = chance.randint(1, 3)
+            number = chance.randint(1, 2)
     return Moment(event=event, number=number, share=share)

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PATHS = os.pathsep.join(str(ROOT / each) for each in (".", "handler", "toolkit"))
-KILLS = 8
+KILLS = 6
 
 
 @contextlib.contextmanager

@@ -5,9 +5,9 @@ from itertools import islice
 import pytest
 
 from idempotent_lambda.agenda import WINDOW
-from scripts.kill.plan import LARGEST, STEPS, Behaviour, Event, Mode, Pace, plan, rounds
+from scripts.kill.plan import LARGEST, STEPS, Behaviour, Event, Mode, Pace, Task, plan, rounds
 
-ROUNDS = 150
+ROUNDS = 300
 
 
 @pytest.mark.parametrize("mode", Mode)
@@ -46,6 +46,18 @@ def test_moments(mode: Mode) -> None:
         if moment.event is Event.EFFECT and moment.number > WINDOW / 2
     }
     assert near & {WINDOW - 1, 0, 1}
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_the_worst_case(mode: Mode) -> None:
+    """Early and again and again a full batch of quick messages is killed in its last window."""
+    full = [each for each in islice(rounds(mode, 1), 25) if each.number in (2, 22)]
+    for planned in full:
+        assert (len(planned.tasks), planned.pace, planned.concurrency) == (LARGEST, Pace.QUICK, 1)
+        assert set(planned.tasks.values()) == {Task()}
+        assert planned.moments[0].event is Event.EFFECT
+        assert LARGEST - WINDOW < planned.moments[0].number <= LARGEST
+    assert len(full) == 2
 
 
 def test_the_bound_follows_the_package() -> None:
