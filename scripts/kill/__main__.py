@@ -21,8 +21,8 @@ from rich.markup import escape
 
 from scripts.demo.progress import Progress
 from scripts.kill.account import account
-from scripts.kill.campaign import Stage, killed_by
-from scripts.kill.plan import Mode, rounds
+from scripts.kill.campaign import Stage, list_kills
+from scripts.kill.plan import Mode, plan_rounds
 from scripts.kill.process import WorkerError
 from scripts.kill.report import Played, Report
 from scripts.kill.tables import RestlessError, Tables
@@ -63,7 +63,7 @@ def main() -> int:
         code = 128 + signal.SIGTERM
     else:
         report.write(options.output)
-        return _tell(progress, report)
+        return _print_verdict(progress, report)
     console.print("stopped; nothing is left running")
     return code
 
@@ -77,19 +77,19 @@ def campaign(progress: Progress, seed: int, kills: int, seconds: float) -> Repor
         account_id = new_account()
         os.environ |= emulator.environment(account_id)
         clients = [emulator.client(name, account_id) for name in ("dynamodb", "sqs")]
-        tables = Tables.of(*clients)
+        tables = Tables.create(*clients)
         stage = Stage(
-            station=Station.at(tables.dead_letter_queue_url),
+            station=Station.create(tables.dead_letter_queue_url),
             tables=tables,
             directory=Path(directory),
         )
-        plans = {mode: rounds(mode, seed) for mode in Mode}
+        plans = {mode: plan_rounds(mode, seed) for mode in Mode}
         noted = began
         while any(left > 0 for left in missing.values()) and time.monotonic() < began + seconds:
-            mode = max(missing, key=lambda each: missing[each])
+            mode = max(missing, key=missing.__getitem__)
             planned = next(plans[mode])
             history = stage.play(planned)
-            found = killed_by(planned, history.deliveries)
+            found = list_kills(planned, history.deliveries)
             missing[mode] -= len(found)
             played.append(
                 Played(
@@ -101,18 +101,20 @@ def campaign(progress: Progress, seed: int, kills: int, seconds: float) -> Repor
             )
             if time.monotonic() > noted + NOTE_SECONDS:
                 noted = time.monotonic()
-                progress.say(f"{sum(len(each.kills) for each in played)} kills")
+                progress.say(f"{sum(len(game.kills) for game in played)} kills")
     return Report(seed=seed, wanted=kills, played=played, seconds=time.monotonic() - began)
 
 
-def _tell(progress: Progress, report: Report) -> int:
-    """Say what came of it; the exit code."""
+def _print_verdict(progress: Progress, report: Report) -> int:
+    """Print the verdict; return the exit code."""
     progress.say(escape(json.dumps(report.figures())))
     problems = list(report.problems())
     for problem in problems:
         progress.say(f"[bold red]failed:[/] {escape(problem)}")
     if not problems:
-        progress.say("nothing was lost, and nothing repeated but what a kill had left in doubt")
+        progress.say(
+            "nothing was lost; only what a kill left in doubt, or what raised, was repeated"
+        )
     return 1 if problems else 0
 
 

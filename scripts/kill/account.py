@@ -1,4 +1,4 @@
-"""Settles what happened in a round against the promises: what was lost, what repeated, and why."""
+"""Checks a round against the promises: lost messages, repeated side effects and their causes."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """A record as the table has it."""
+    """A record as it is in the table."""
 
     status: str
     owner: str = ""
@@ -38,7 +38,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """One effect; the owner token tells it from others of its key."""
+    """One side effect; each run of a key has another owner token."""
 
     key: str
     owner: str
@@ -46,16 +46,16 @@ class Effect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """What one process got, what it did, and what was there once it had ended.
+    """One delivery of a batch to one process, and the state of the tables after it ended.
 
     Attributes:
         killed: whether it was killed before it had answered.
         acknowledged: the keys of the messages that its answer does not name.
-        effects: in their order; in transaction mode those are in the counters.
+        effects: in their order; transaction mode has counters instead.
         raised: the owners whose processor raised.
         unconfirmed: the keys whose completion it reported as unconfirmed.
         records: by key, after it.
-        copies: what has been in the dead-letter queue up to then.
+        copies: of parked messages, all that were sent so far.
         counters: how often the effect of a transaction was committed, by key.
     """
 
@@ -68,20 +68,20 @@ class Delivery:
     copies: frozenset[Copy] = frozenset()
     counters: Mapping[str, int] = field(default_factory=dict)
 
-    def confirms(self, key: str) -> bool:
+    def has_confirmed(self, key: str) -> bool:
         """Whether the record says that the key is done."""
         return key in self.records and self.records[key].status == Status.COMPLETED
 
     @property
     def unsettled(self) -> frozenset[str]:
-        """The keys that took effect here while no record says so."""
-        ran = {each.key for each in self.effects if each.owner not in self.raised}
+        """The keys whose side effect happened here while no record confirms it."""
+        ran = {effect.key for effect in self.effects if effect.owner not in self.raised}
         ran |= {key for key, times in self.counters.items() if times}
-        return frozenset(key for key in ran if not self.confirms(key))
+        return frozenset(key for key in ran if not self.has_confirmed(key))
 
     @property
     def in_doubt(self) -> frozenset[str]:
-        """What a kill left in doubt, and a takeover repeats."""
+        """The keys that a kill left in doubt: a takeover repeats them."""
         return self.unsettled if self.killed else frozenset()
 
     @property
@@ -95,8 +95,8 @@ class Delivery:
             and (key, record.owner) not in self.copies
         )
 
-    def cause(self, effect: Effect) -> Cause | None:
-        """Why an effect of this delivery may be followed by another; None if it may not."""
+    def explain(self, effect: Effect) -> Cause | None:
+        """Find the cause that allows a side effect of this delivery to repeat; None without one."""
         if effect.owner in self.raised:
             return Cause.RAISED
         if effect.key in self.in_doubt:
@@ -124,7 +124,7 @@ class History:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """What became of a round; sets hold keys.
+    """The result of a round; sets hold keys.
 
     Attributes:
         lost: acknowledged without its effect, or without a record or copy that keeps it.
@@ -147,37 +147,37 @@ class Account:
 
 def account(history: History) -> Account:
     """Settle a round."""
-    unexplained, repeats = _repeats(history.deliveries)
+    unexplained, repeats = _find_repeats(history.deliveries)
     return Account(
-        lost=_lost(history),
+        lost=_find_lost(history),
         unexplained=unexplained,
-        without_copy=frozenset().union(*(each.without_copy for each in history.deliveries)),
-        miscounted=_miscounted(history),
+        without_copy=frozenset().union(*(delivery.without_copy for delivery in history.deliveries)),
+        miscounted=_find_miscounted(history),
         unfinished=not history.finished,
-        in_doubt=[len(each.in_doubt) for each in history.deliveries if each.killed],
+        in_doubt=[len(delivery.in_doubt) for delivery in history.deliveries if delivery.killed],
         repeats=repeats,
     )
 
 
-def _lost(history: History) -> frozenset[str]:
-    """What was acknowledged and is neither done nor parked; at the end all must be done."""
+def _find_lost(history: History) -> frozenset[str]:
+    """Find acknowledged keys that are neither done nor parked; at the end all must be done."""
     lost: set[str] = set()
     done: set[str] = set()
     for delivery in history.deliveries:
-        done |= {each.key for each in delivery.effects if each.owner not in delivery.raised}
+        done |= {effect.key for effect in delivery.effects if effect.owner not in delivery.raised}
         done |= {key for key, times in delivery.counters.items() if times}
         for key in delivery.acknowledged:
             record = delivery.records.get(key)
             parked = record is not None and record.status == Status.PARKED
-            if not parked and not (delivery.confirms(key) and key in done):
+            if not parked and not (delivery.has_confirmed(key) and key in done):
                 lost.add(key)
     if history.finished:
         last = history.deliveries[-1]
-        lost |= {key for key in history.keys if not (last.confirms(key) and key in done)}
+        lost |= {key for key in history.keys if not (last.has_confirmed(key) and key in done)}
     return frozenset(lost)
 
 
-def _miscounted(history: History) -> frozenset[str]:
+def _find_miscounted(history: History) -> frozenset[str]:
     if history.mode is not Mode.TRANSACTION:
         return frozenset()
     counters = history.deliveries[-1].counters
@@ -185,12 +185,12 @@ def _miscounted(history: History) -> frozenset[str]:
     return frozenset(key for key in history.keys if not fewest <= counters.get(key, 0) <= 1)
 
 
-def _repeats(deliveries: Sequence[Delivery]) -> tuple[frozenset[str], dict[Cause, int]]:
-    """The keys with an unexplained repeat, and how often each cause explains one."""
+def _find_repeats(deliveries: Sequence[Delivery]) -> tuple[frozenset[str], dict[Cause, int]]:
+    """Find the keys with an unexplained repeat, and count how often each cause explains one."""
     by_key = defaultdict(list)
     for delivery in deliveries:
         for effect in delivery.effects:
-            by_key[effect.key].append(delivery.cause(effect))
+            by_key[effect.key].append(delivery.explain(effect))
     unexplained: set[str] = set()
     repeats = dict.fromkeys(Cause, 0)
     for key, causes in by_key.items():

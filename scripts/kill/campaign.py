@@ -11,7 +11,7 @@ from idempotent_lambda.clock import Millis
 from scripts.kill import ledger
 from scripts.kill.account import Delivery, History
 from scripts.kill.ledger import Ledger, Page
-from scripts.kill.messages import Message, batch, copy_of, event, redriven
+from scripts.kill.messages import Message, identify_copy, make_event, make_messages, redrive
 from scripts.kill.plan import Mode, Pace, Round
 from scripts.kill.process import Say, run
 from scripts.kill.tables import Tables
@@ -22,7 +22,7 @@ MOST_DELIVERIES: Final = 40
 BASE_SECONDS: Final = 0.005
 FIRST_GUESS: Final = 0.001
 LEARNED: Final = 0.3
-"""The weight of the newest batch in what the next one is expected to take."""
+"""The weight of the newest batch in the expectation of the next one."""
 
 
 @dataclass(slots=True)
@@ -31,17 +31,17 @@ class Durations:
 
     seconds: dict[tuple[Mode, Pace, bool], float] = field(default_factory=dict)
 
-    def expected(self, planned: Round, messages: int, *, first: bool) -> float:
-        """In seconds."""
-        each = self.seconds.get((planned.mode, planned.pace, first), FIRST_GUESS)
-        return BASE_SECONDS + messages * each
+    def expect(self, planned: Round, messages: int, *, first: bool) -> float:
+        """Estimate the seconds of a batch."""
+        kind = (planned.mode, planned.pace, first)
+        return BASE_SECONDS + messages * self.seconds.get(kind, FIRST_GUESS)
 
     def learn(self, planned: Round, messages: int, took: float, *, first: bool) -> None:
         """Note how long a batch took."""
         kind = (planned.mode, planned.pace, first)
-        each = max(0.0, took - BASE_SECONDS) / messages
-        before = self.seconds.get(kind, each)
-        self.seconds[kind] = (1 - LEARNED) * before + LEARNED * each
+        seconds = max(0.0, took - BASE_SECONDS) / messages
+        before = self.seconds.get(kind, seconds)
+        self.seconds[kind] = (1 - LEARNED) * before + LEARNED * seconds
 
 
 @dataclass(slots=True)
@@ -49,8 +49,8 @@ class Play:
     """One round in progress.
 
     Attributes:
-        waiting: what the queue has still to deliver.
-        copies: what has been in the dead-letter queue.
+        waiting: the messages that the queue still has to deliver.
+        copies: all messages that were in the dead-letter queue.
         parked: the copies that an operator has not redriven yet.
     """
 
@@ -61,24 +61,26 @@ class Play:
     parked: list[Message] = field(default_factory=list)
 
     def receive(self, page: Page, *, killed: bool) -> frozenset[str]:
-        """Take an answer, or a kill, as the queue does; the keys of what is acknowledged."""
+        """React to an answer or a kill as the queue does; return the acknowledged keys."""
         failed = page.failed
         if killed or failed is None:
-            self.waiting = [each.again() for each in self.waiting]
+            self.waiting = [message.again() for message in self.waiting]
             return frozenset()
-        acknowledged = frozenset(each.key for each in self.waiting if each.id not in failed)
-        self.waiting = [each.again() for each in self.waiting if each.id in failed]
+        acknowledged = frozenset(
+            message.key for message in self.waiting if message.id not in failed
+        )
+        self.waiting = [message.again() for message in self.waiting if message.id in failed]
         return acknowledged
 
     def follow_up(self, chance: random.Random) -> None:
-        """Redrive what is parked once nothing else is left, and mix what is delivered again."""
+        """Redrive the copies once nothing else waits, and shuffle the next delivery."""
         if not self.waiting:
             self.waiting, self.parked = self.parked, []
         if self.planned.shuffled:
             chance.shuffle(self.waiting)
 
     def history(self) -> History:
-        """What happened."""
+        """The round as it can be accounted for."""
         return History(
             mode=self.planned.mode,
             keys=frozenset(self.planned.keys),
@@ -105,15 +107,15 @@ class Stage:
         """Play a round to its end."""
         name = f"{planned.mode}-{planned.number}"
         names = (f"records-{name}", f"counters-{name}")
-        self.tables.create(*names)
+        self.tables.create_tables(*names)
         try:
             return self._play(planned, *names)
         finally:
-            self.tables.delete(*names)
+            self.tables.delete_tables(*names)
 
     def _play(self, planned: Round, table: str, counters: str) -> History:
         chance = random.Random(f"{planned.mode} {planned.number}")  # noqa: S311  # guards nothing
-        play = Play(planned=planned, waiting=batch(planned))
+        play = Play(planned=planned, waiting=make_messages(planned))
         for number in range(MOST_DELIVERIES):
             if not play.waiting:
                 break
@@ -123,7 +125,7 @@ class Stage:
                 tasks=planned.tasks,
                 table=table,
                 counters=counters,
-                event=event(play.waiting),
+                event=make_event(play.waiting),
                 later=Millis(number * AFTER_LEASE),
             )
             killed, page = self._deliver(planned, work, number)
@@ -132,10 +134,10 @@ class Stage:
         return play.history()
 
     def _deliver(self, planned: Round, work: Batch, number: int) -> tuple[bool, Page]:
-        """Have a worker process the batch; whether it was killed, and what it wrote down."""
+        """Have a worker process the batch; return whether it was killed, and its ledger."""
         moment, first = planned.moments.get(number), number == 0
         messages = len(work.event["Records"])
-        expected = self.durations.expected(planned, messages, first=first)
+        expected = self.durations.expect(planned, messages, first=first)
         path = self.directory / "ledger"
         book = Ledger(path)
 
@@ -146,7 +148,7 @@ class Stage:
         try:
             killed = run(consume, delay=expected * moment.share if moment else 0.0)
             took = time.monotonic() - began
-            page = ledger.read(path)
+            page = ledger.read_page(path)
         finally:
             book.close()
             path.unlink()
@@ -155,12 +157,12 @@ class Stage:
         return killed and page.failed is None, page
 
     def _look(self, play: Play, work: Batch, page: Page, *, killed: bool) -> Delivery:
-        """See what is there now, and take what the worker left."""
+        """Read the tables and empty the dead-letter queue after a worker has ended."""
         acknowledged = play.receive(page, killed=killed)
-        # First the records: their reading waits for what was under way.
-        records = self.tables.records(work.table, killed=killed)
+        # The records come first: reading them waits for calls that were under way.
+        records = self.tables.read_records(work.table, killed=killed)
         transactional = work.mode is Mode.TRANSACTION
-        found = redriven(self.tables.take_copies(), after=len(play.copies))
+        found = redrive(self.tables.take_copies(), after=len(play.copies))
         play.copies += found
         play.parked += found
         return Delivery(
@@ -170,13 +172,13 @@ class Stage:
             raised=page.raised,
             unconfirmed=page.unconfirmed,
             records=records,
-            copies=frozenset(copy_of(each) for each in play.copies),
-            counters=self.tables.counters(work.counters) if transactional else {},
+            copies=frozenset(identify_copy(message) for message in play.copies),
+            counters=self.tables.read_counters(work.counters) if transactional else {},
         )
 
 
-def killed_by(planned: Round, deliveries: Sequence[Delivery]) -> list[str]:
-    """After what each kill of a round came."""
+def list_kills(planned: Round, deliveries: Sequence[Delivery]) -> list[str]:
+    """List the events after which the kills of a round came."""
     return [
         planned.moments[number].event
         for number, delivery in enumerate(deliveries)

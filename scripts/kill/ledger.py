@@ -1,7 +1,7 @@
-"""What a worker writes down, a line at a time, so that a kill erases nothing.
+"""The ledger of a worker: it writes line by line, so that a kill erases nothing.
 
 Each line is one write to a file that is open for appending: it is there as a whole once the call
-has returned, whatever becomes of the process. The line of an effect is the effect.
+has returned, whatever becomes of the process. The line of a side effect is the side effect.
 """
 
 import json
@@ -29,24 +29,24 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
-    def effect(self, key: str, owner: str) -> None:
-        """The effect of a key."""
+    def write_effect(self, key: str, owner: str) -> None:
+        """Do the side effect of a key."""
         self._write(f"{Line.EFFECT} {key} {owner}")
 
-    def raised(self, key: str, owner: str) -> None:
-        """The processor raises."""
+    def write_raise(self, key: str, owner: str) -> None:
+        """Note that the processor raises."""
         self._write(f"{Line.RAISED} {key} {owner}")
 
-    def unconfirmed(self, key: str) -> None:
-        """The consumer reports that a completion is not confirmed."""
+    def write_unconfirmed(self, key: str) -> None:
+        """Note that the consumer reports a completion as unconfirmed."""
         self._write(f"{Line.UNCONFIRMED} {key}")
 
-    def answer(self, failed: Sequence[str]) -> None:
-        """The batch is answered: these messages come again."""
+    def write_answer(self, failed: Sequence[str]) -> None:
+        """Answer the batch: these messages come again."""
         self._write(f"{Line.ANSWER} {json.dumps(list(failed), separators=(',', ':'))}")
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         os.close(self._file)
 
     def _write(self, line: str) -> None:
@@ -55,7 +55,7 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What a process wrote down.
+    """The content of a ledger.
 
     Attributes:
         effects: in their order.
@@ -70,8 +70,8 @@ class Page:
     failed: frozenset[str] | None
 
 
-def read(path: Path) -> Page:
-    """Read what a process that has ended wrote down."""
+def read_page(path: Path) -> Page:
+    """Read the ledger of a process that has ended."""
     lines = [line.split(" ") for line in path.read_text(encoding="utf-8").splitlines()]
     answers = [json.loads(line[1]) for line in lines if line[0] == Line.ANSWER]
     return Page(

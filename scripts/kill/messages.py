@@ -1,4 +1,4 @@
-"""The queue's part, played here: what is delivered, delivered again, and redriven."""
+"""The part of the queue: messages, their redelivery, and the redrive of copies."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,15 +27,15 @@ class Message:
 
     @property
     def body(self) -> str:
-        """What the producer sent."""
+        """The body that the producer sent."""
         return json.dumps({"id": self.key})
 
     def again(self) -> "Message":
-        """The same message, received once more."""
+        """Return the same message, received once more."""
         return replace(self, receive_count=self.receive_count + 1)
 
-    def record(self) -> dict[str, Any]:
-        """The message in an event."""
+    def as_record(self) -> dict[str, Any]:
+        """Make the message's part of an event."""
         return {
             "messageId": self.id,
             "receiptHandle": self.id,
@@ -47,18 +47,18 @@ class Message:
         }
 
 
-def event(messages: Iterable[Message]) -> dict[str, Any]:
-    """The event of a batch."""
-    return {"Records": [each.record() for each in messages]}
+def make_event(messages: Iterable[Message]) -> dict[str, Any]:
+    """Make the event of a batch."""
+    return {"Records": [message.as_record() for message in messages]}
 
 
-def batch(planned: Round) -> list[Message]:
-    """The messages of a round, as they come first."""
-    return [Message(id=f"message-{at}", key=key) for at, key in enumerate(planned.keys)]
+def make_messages(planned: Round) -> list[Message]:
+    """Make the messages of a round, for its first delivery."""
+    return [Message(id=f"message-{place}", key=key) for place, key in enumerate(planned.keys)]
 
 
-def redriven(found: Sequence[Mapping[str, Any]], after: int) -> list[Message]:
-    """The messages that SQS's answers hold, as an operator sends them back to the queue.
+def redrive(found: Sequence[Mapping[str, Any]], after: int) -> list[Message]:
+    """Turn received copies into messages of the queue, as an operator's redrive does.
 
     Args:
         found: as ReceiveMessage answers.
@@ -66,18 +66,18 @@ def redriven(found: Sequence[Mapping[str, Any]], after: int) -> list[Message]:
     """
     return [
         Message(
-            id=f"copy-{after}-{at}",
-            key=json.loads(each["Body"])["id"],
+            id=f"copy-{after}-{place}",
+            key=json.loads(copy["Body"])["id"],
             attributes={
                 name: {"dataType": value["DataType"], "stringValue": value["StringValue"]}
-                for name, value in each["MessageAttributes"].items()
+                for name, value in copy["MessageAttributes"].items()
             },
         )
-        for at, each in enumerate(found)
+        for place, copy in enumerate(found)
     ]
 
 
-def copy_of(message: Message) -> Copy:
-    """The key and the owner token of a copy."""
+def identify_copy(message: Message) -> Copy:
+    """Read the key and the owner token of a copy."""
     token: str = message.attributes[TOKEN_ATTRIBUTE]["stringValue"]
     return message.key, token.partition(" ")[0]

@@ -1,4 +1,4 @@
-"""What is delivered, how its processor behaves, when its process is killed: a seed decides."""
+"""The plan: a seed decides the batches, the processor's behaviour and the moments of the kills."""
 
 import math
 import random
@@ -18,8 +18,8 @@ MANY: Final = 300
 
 FULL_EVERY: Final = 20
 FULL_FIRST: Final = 2
-"""Which rounds are the worst case on purpose: a batch of the most messages, which a processor that
-returns at once has nearly been through when the kill comes."""
+"""Which rounds are the worst case on purpose: the kill comes when a processor that returns at once
+has nearly finished the largest batch."""
 
 DELIVERIES: Final = 6
 """Only the first deliveries of a round are killed, so that every round ends."""
@@ -40,7 +40,7 @@ processor raises for in the other rounds; and of the keys that come twice in a b
 
 
 class Mode(StrEnum):
-    """What becomes of interrupted work, or how the effect is done."""
+    """The consumer's mode: how it treats interrupted work, or how it does the side effect."""
 
     RETRY = "retry"
     PARK = "park"
@@ -56,19 +56,19 @@ class Pace(StrEnum):
 
 
 class Behaviour(StrEnum):
-    """What the processor does with a key."""
+    """The behaviour of the processor for a key."""
 
     RETURN = "return"
     RAISE_BEFORE = "raise_before"
-    """Raises before its effect, in the first delivery."""
+    """It raises before its side effect, in the first delivery."""
     RAISE_AFTER = "raise_after"
-    """Raises after its effect, in the first delivery."""
+    """It raises after its side effect, in the first delivery."""
     PERMANENT = "permanent"
-    """Raises PermanentFailure until an operator redrives the message."""
+    """It raises PermanentFailure until an operator redrives the message."""
 
 
 class Event(StrEnum):
-    """After what a process is killed, a moment later."""
+    """Events after which a process is killed."""
 
     BATCH = "batch"
     """The batch has begun."""
@@ -86,12 +86,12 @@ STEPS: Final = (Event.PARK, Event.DEAD_LETTER, Event.MARK)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """When a process is killed.
+    """The moment of a kill.
 
     Attributes:
-        event: what has happened before; a call has only begun.
+        event: the last event before it; a call has only begun.
         number: how often.
-        share: how much later, as a share of what the batch is expected to take.
+        share: how much later, as a share of the batch's expected duration.
     """
 
     event: Event
@@ -101,7 +101,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What the processor does with one key.
+    """The work of the processor for one key.
 
     Attributes:
         pause: how long it takes, in seconds.
@@ -116,10 +116,10 @@ class Round:
     """One batch, delivered until all of it is done.
 
     Attributes:
-        tasks: what the processor does, by key.
+        tasks: the processor's work, by key.
         keys: of the batch's messages, in their order; some come twice.
         moments: when the process of a delivery is killed, by the delivery's number.
-        shuffled: whether what is delivered again comes in another order.
+        shuffled: whether redeliveries come in another order.
     """
 
     number: int
@@ -133,20 +133,20 @@ class Round:
 
     @property
     def bound(self) -> int:
-        """How many effects one kill may leave unconfirmed."""
+        """How many side effects one kill may leave unconfirmed."""
         return WINDOW + self.concurrency
 
 
-def rounds(mode: Mode, seed: int) -> Iterator[Round]:
-    """The rounds of a mode, as many as are asked for; the same seed makes the same ones."""
-    return (plan(mode, number, seed) for number in count(1))
+def plan_rounds(mode: Mode, seed: int) -> Iterator[Round]:
+    """Plan the rounds of a mode, without end; the same seed makes the same ones."""
+    return (plan_round(mode, number, seed) for number in count(1))
 
 
-def plan(mode: Mode, number: int, seed: int) -> Round:
-    """One round."""
+def plan_round(mode: Mode, number: int, seed: int) -> Round:
+    """Plan one round."""
     chance = random.Random(f"{seed} {mode} {number}")  # noqa: S311  # guards nothing
     full = number % FULL_EVERY == FULL_FIRST
-    size = LARGEST if full else _size(chance, mode)
+    size = LARGEST if full else _choose_size(chance, mode)
     twins = 0 if full else sum(chance.random() < SHARES["twin"] for _ in range(size // 2))
     names = [f"{mode}-{number}-{place}" for place in range(size - twins)]
     keys = [*names, *chance.sample(names, twins)]
@@ -155,7 +155,7 @@ def plan(mode: Mode, number: int, seed: int) -> Round:
     clean = full or chance.random() < SHARES["clean"]
     alone = full or chance.random() >= SHARES["concurrent"]
     moments = {
-        delivery: _moment(chance, mode, size, first=delivery == 0)
+        delivery: _choose_moment(chance, mode, size, first=delivery == 0)
         for delivery in range(DELIVERIES)
         if delivery == 0 or chance.random() < SHARES["again"]
     }
@@ -167,34 +167,34 @@ def plan(mode: Mode, number: int, seed: int) -> Round:
         mode=mode,
         concurrency=1 if alone else chance.randint(2, 4),
         pace=pace,
-        tasks={name: _task(chance, pace, clean=clean) for name in names},
+        tasks={name: _choose_task(chance, pace, clean=clean) for name in names},
         keys=keys,
         moments=moments,
         shuffled=chance.random() < 0.5,  # noqa: PLR2004  # as often as not
     )
 
 
-def _size(chance: random.Random, mode: Mode) -> int:
-    """As many small batches as large ones, by their order of magnitude."""
+def _choose_size(chance: random.Random, mode: Mode) -> int:
+    """Choose a size; every order of magnitude is as likely as the others."""
     fewest, most = 1, MANY if mode is Mode.PARK else LARGEST
     if chance.random() < SHARES["large"]:
         fewest, most = MANY, LARGEST
     return round(math.exp(chance.uniform(math.log(fewest), math.log(most))))
 
 
-def _task(chance: random.Random, pace: Pace, *, clean: bool) -> Task:
+def _choose_task(chance: random.Random, pace: Pace, *, clean: bool) -> Task:
     slow = {Pace.QUICK: 0.0, Pace.SLOW: 1.0, Pace.MIXED: 0.5}[pace]
     pause = chance.uniform(0.0005, 0.0015) if chance.random() < slow else 0.0
     behaviour = Behaviour.RETURN
     if not clean:
-        kinds = [each for each in Behaviour if each is not Behaviour.RETURN]
-        shares = [SHARES[each] for each in kinds]
+        kinds = [behaviour for behaviour in Behaviour if behaviour is not Behaviour.RETURN]
+        shares = [SHARES[behaviour] for behaviour in kinds]
         (behaviour,) = chance.choices([*kinds, behaviour], [*shares, 1 - sum(shares)])
     return Task(behaviour=behaviour, pause=pause)
 
 
-def _moment(chance: random.Random, mode: Mode, size: int, *, first: bool) -> Moment:
-    """Any time, at a window's border, in a flush, or between two steps of a parking."""
+def _choose_moment(chance: random.Random, mode: Mode, size: int, *, first: bool) -> Moment:
+    """Choose any time, a window's border, a flush, or a place between two steps of a parking."""
     share = chance.uniform(0, 0.1) if chance.random() < 0.5 else 0.0  # noqa: PLR2004
     events = [Event.BATCH, Event.EFFECT, Event.CLAIM, Event.COMPLETE]
     weights = [0.5, 0.2, 0.1, 0.2]

@@ -19,10 +19,10 @@ LONGEST_SECONDS: Final = 90
 SAID: Final = b"!"
 
 ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""They wait while there are two processes that neither knows to be its own."""
+"""Blocked from the fork until each of the two processes is ready for them."""
 
 Say = Callable[[], None]
-"""What a worker calls when its moment has come."""
+"""The function that a worker calls when its moment has come."""
 
 
 class WorkerError(Exception):
@@ -34,10 +34,10 @@ class SilenceError(WorkerError):
 
 
 def run(work: Callable[[Say], None], delay: float) -> bool:
-    """Run the work in a process of its own; whether it was killed.
+    """Run the work in another process; return whether that was killed.
 
     Args:
-        work: gets what it calls when its moment has come.
+        work: gets the function to call when its moment has come.
         delay: how many seconds after that moment the process is killed, if it still lives then.
 
     Raises:
@@ -68,7 +68,7 @@ def run(work: Callable[[Say], None], delay: float) -> bool:
 
 
 def _work(work: Callable[[Say], None], mouth: int) -> NoReturn:
-    """Do the work, and leave nothing to do for the interpreter that was forked."""
+    """Do the work, and end without the caller's clean-up."""
     code = 1
     try:
         # A terminal's Ctrl-C comes to the whole group: who started this one ends it.
@@ -91,10 +91,10 @@ def _say(mouth: int) -> None:
 
 
 def _hear(ear: int, seconds: float) -> bytes:
-    """What the other side says; nothing once it has ended.
+    """Read the worker's word; it is empty once the worker has ended.
 
     Raises:
-        SilenceError: it is silent for so long.
+        SilenceError: the time is over.
     """
     if not select.select([ear], [], [], seconds)[0]:
         raise SilenceError(f"a worker did not end within {seconds} s")

@@ -1,4 +1,4 @@
-"""The campaign's verdict: ``kill.json`` and what breaks a promise."""
+"""The campaign's verdict: ``kill.json``, and a line for each broken promise."""
 
 import json
 from collections import Counter
@@ -16,21 +16,21 @@ SHOWN: Final = 3
 
 ZERO: Final[Mapping[str, str]] = {
     "lost": "lost",
-    "unexplained_repeats": "repeated for no reason that P5 knows",
+    "unexplained_repeats": "repeated without a cause that P5 allows",
     "parked_without_copy": "parked without a copy in the dead-letter queue",
     "counter_errors": "not exactly once although in a transaction",
-    "unfinished": "rounds with messages that are delivered again and again",
+    "unfinished": "rounds without an end: messages are delivered again and again",
 }
-"""What must be zero, and how a line about it ends."""
+"""The figures that must be zero, and the text of their lines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Played:
-    """A round and what came of it.
+    """A round and its result.
 
     Attributes:
         deliveries: how many it took.
-        kills: after what each of its kills came.
+        kills: the event before each kill.
     """
 
     planned: Round
@@ -40,16 +40,16 @@ class Played:
 
     @property
     def largest(self) -> int:
-        """The most effects that one of its kills left unconfirmed."""
+        """The most side effects that one of its kills left unconfirmed."""
         return max(self.account.in_doubt, default=0)
 
     @property
     def excess(self) -> int:
-        """By how much that is more than is documented."""
+        """By how much that exceeds the documented bound."""
         return self.largest - self.planned.bound
 
-    def wrong(self, figure: str) -> list[str]:
-        """What a figure that must be zero counts here."""
+    def list_wrong(self, figure: str) -> list[str]:
+        """List the keys that a figure counts here."""
         match figure:
             case "lost":
                 return sorted(self.account.lost)
@@ -65,7 +65,7 @@ class Played:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What the campaign found.
+    """The result of the campaign.
 
     Attributes:
         wanted: how many kills of each mode were asked for.
@@ -80,23 +80,23 @@ class Report:
     @property
     def worst(self) -> Played | None:
         """The round that comes nearest to the documented bound, or exceeds it most."""
-        return max(self.played, key=lambda each: each.excess, default=None)
+        return max(self.played, key=lambda game: game.excess, default=None)
 
-    def kills(self, mode: Mode) -> int:
-        """How many processes of a mode were killed."""
-        return sum(len(each.kills) for each in self.played if each.planned.mode is mode)
+    def count_kills(self, mode: Mode) -> int:
+        """Count the processes of a mode that were killed."""
+        return sum(len(game.kills) for game in self.played if game.planned.mode is mode)
 
     def figures(self) -> dict[str, Any]:
         """The content of kill.json."""
         worst = self.worst
         return {
             "seed": self.seed,
-            "kills": sum(self.kills(mode) for mode in Mode),
-            **{name: len(self._wrong(name)) for name in ZERO},
+            "kills": sum(self.count_kills(mode) for mode in Mode),
+            **{name: len(self._list_wrong(name)) for name in ZERO},
             "largest_repeat": worst.largest if worst else 0,
             "documented_bound": worst.planned.bound if worst else WINDOW + 1,
-            "worst": _described(worst) if worst else {},
-            "modes": {mode: self._mode(mode) for mode in Mode},
+            "worst": _describe(worst) if worst else {},
+            "modes": {mode: self._summarise(mode) for mode in Mode},
             "seconds": round(self.seconds),
         }
 
@@ -106,43 +106,43 @@ class Report:
         (directory / NAME).write_text(json.dumps(self.figures(), indent=2) + "\n")
 
     def problems(self) -> Iterator[str]:
-        """Every broken promise, and whatever makes the campaign prove less, one line each."""
+        """Every broken promise, and every reason why the campaign proves less, one line each."""
         for name, ending in ZERO.items():
-            if wrong := self._wrong(name):
+            if wrong := self._list_wrong(name):
                 some = ", ".join(wrong[:SHOWN])
                 yield f"{len(wrong)} {ending}: {some}{', ...' if len(wrong) > SHOWN else ''}"
         worst = self.worst
         if worst and worst.excess > 0:
             yield (
-                f"one kill left {worst.largest} effects unconfirmed, {worst.planned.bound} is the "
-                f"documented bound: {json.dumps(_described(worst))}"
+                f"one kill left {worst.largest} side effects unconfirmed, and {worst.planned.bound} "
+                f"is the documented bound: {json.dumps(_describe(worst))}"
             )
         for mode in Mode:
-            if (kills := self.kills(mode)) < self.wanted:
-                yield f"only {kills} kills in {mode} mode, {self.wanted} were to be"
+            if (kills := self.count_kills(mode)) < self.wanted:
+                yield f"only {kills} kills in {mode} mode: {self.wanted} were asked for"
 
-    def _wrong(self, name: str) -> list[str]:
-        return [key for each in self.played for key in each.wrong(name)]
+    def _list_wrong(self, name: str) -> list[str]:
+        return [key for game in self.played for key in game.list_wrong(name)]
 
-    def _mode(self, mode: Mode) -> dict[str, Any]:
-        played = [each for each in self.played if each.planned.mode is mode]
+    def _summarise(self, mode: Mode) -> dict[str, Any]:
+        played = [game for game in self.played if game.planned.mode is mode]
         return {
-            "kills": self.kills(mode),
+            "kills": self.count_kills(mode),
             "kills_after": dict(
-                sorted(Counter(at for each in played for at in each.kills).items())
+                sorted(Counter(event for game in played for event in game.kills).items())
             ),
             "rounds": len(played),
-            "deliveries": sum(each.deliveries for each in played),
-            "messages": sum(len(each.planned.keys) for each in played),
-            "largest_batch": max((len(each.planned.keys) for each in played), default=0),
-            "largest_repeat": max((each.largest for each in played), default=0),
+            "deliveries": sum(game.deliveries for game in played),
+            "messages": sum(len(game.planned.keys) for game in played),
+            "largest_batch": max((len(game.planned.keys) for game in played), default=0),
+            "largest_repeat": max((game.largest for game in played), default=0),
             "repeats": {
-                cause: sum(each.account.repeats[cause] for each in played) for cause in Cause
+                cause: sum(game.account.repeats[cause] for game in played) for cause in Cause
             },
         }
 
 
-def _described(played: Played) -> dict[str, Any]:
+def _describe(played: Played) -> dict[str, Any]:
     planned = played.planned
     return {
         "mode": planned.mode,

@@ -1,4 +1,4 @@
-"""The tables and the dead-letter queue, seen by somebody who is not killed."""
+"""The tables and the dead-letter queue, as the campaign itself sees them."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -19,19 +19,19 @@ class RestlessError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
-    """Clients of its own for the account that workers use."""
+    """The campaign's own clients of the account that the workers use."""
 
     dynamodb: Any
     sqs: Any
     dead_letter_queue_url: str
 
     @classmethod
-    def of(cls, dynamodb: Any, sqs: Any) -> "Tables":
+    def create(cls, dynamodb: Any, sqs: Any) -> "Tables":
         """Make the dead-letter queue."""
         url = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
         return cls(dynamodb=dynamodb, sqs=sqs, dead_letter_queue_url=url)
 
-    def create(self, *names: str) -> None:
+    def create_tables(self, *names: str) -> None:
         """Make tables with a text ``id`` as their key."""
         for name in names:
             self.dynamodb.create_table(
@@ -41,18 +41,18 @@ class Tables:
                 BillingMode="PAY_PER_REQUEST",
             )
 
-    def delete(self, *names: str) -> None:
+    def delete_tables(self, *names: str) -> None:
         """Remove tables."""
         for name in names:
             self.dynamodb.delete_table(TableName=name)
 
-    def records(self, table: str, *, killed: bool) -> dict[str, Seen]:
-        """The records, by key.
+    def read_records(self, table: str, *, killed: bool) -> dict[str, Seen]:
+        """Read the records, by key.
 
         Raises:
-            RestlessError: somebody goes on writing after a kill.
+            RestlessError: the table still changes long after a kill.
         """
-        items = self._still(table) if killed else self._scan(table)
+        items = self._scan_when_still(table) if killed else self._scan(table)
         return {
             item["id"]["S"].removeprefix(f"{NAMESPACE}#"): Seen(
                 status=item["status"]["S"],
@@ -62,12 +62,12 @@ class Tables:
             for item in items
         }
 
-    def counters(self, table: str) -> dict[str, int]:
-        """How often each key's effect was committed."""
+    def read_counters(self, table: str) -> dict[str, int]:
+        """Read how often each key's side effect was committed."""
         return {item["id"]["S"]: int(item["n"]["N"]) for item in self._scan(table)}
 
-    def _still(self, table: str) -> list[Mapping[str, Any]]:
-        """What is there once the last call of a killed process has been carried out."""
+    def _scan_when_still(self, table: str) -> list[Mapping[str, Any]]:
+        """Scan until the last call of a killed process has been carried out."""
         before = self._scan(table)
         for _ in range(MOST_READS):
             time.sleep(STILL_SECONDS)
@@ -82,14 +82,14 @@ class Tables:
         return [item for page in pages for item in page["Items"]]
 
     def take_copies(self) -> Sequence[Mapping[str, Any]]:
-        """Take all there is out of the dead-letter queue."""
+        """Empty the dead-letter queue."""
         url, taken = self.dead_letter_queue_url, []
         while found := self.sqs.receive_message(
             QueueUrl=url, MaxNumberOfMessages=MOST_MESSAGES, MessageAttributeNames=["All"]
         ).get("Messages", []):
             entries = [
-                {"Id": str(at), "ReceiptHandle": each["ReceiptHandle"]}
-                for at, each in enumerate(found)
+                {"Id": str(place), "ReceiptHandle": message["ReceiptHandle"]}
+                for place, message in enumerate(found)
             ]
             self.sqs.delete_message_batch(QueueUrl=url, Entries=entries)
             taken += found

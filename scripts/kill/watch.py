@@ -21,15 +21,15 @@ from scripts.kill.plan import Event, Moment
 
 
 class Watch:
-    """Says once that the moment to be killed at has come."""
+    """Says once that the moment of the kill has come."""
 
     def __init__(self, moment: Moment | None, say: Callable[[], None]) -> None:
         self._moment = moment
         self._say = say
         self._counts = {event: count(1) for event in Event}
 
-    def saw(self, event: Event) -> None:
-        """Something happened, or a call is about to be made; threads may call at the same time."""
+    def note(self, event: Event) -> None:
+        """Count an event, or a call that is about to be made; threads may call at the same time."""
         number = next(self._counts[event])
         if self._moment and (event, number) == (self._moment.event, self._moment.number):
             self._say()
@@ -37,19 +37,19 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class WatchedStore:
-    """A store that says what it is asked."""
+    """A store that notes its calls."""
 
     inner: ClaimStore
     watch: Watch
 
     def claim(self, requests: Sequence[ClaimRequest], deadline: Deadline) -> Sequence[ClaimAnswer]:
         """See `ClaimStore.claim`."""
-        self.watch.saw(Event.CLAIM)
+        self.watch.note(Event.CLAIM)
         return self.inner.claim(requests, deadline)
 
     def complete(self, requests: Sequence[Request], deadline: Deadline) -> Sequence[CompleteAnswer]:
         """See `ClaimStore.complete`."""
-        self.watch.saw(Event.COMPLETE)
+        self.watch.note(Event.COMPLETE)
         return self.inner.complete(requests, deadline)
 
     def release(self, requests: Sequence[Request], deadline: Deadline) -> Sequence[ReleaseAnswer]:
@@ -58,18 +58,18 @@ class WatchedStore:
 
     def park(self, requests: Sequence[Request], deadline: Deadline) -> Sequence[ParkAnswer]:
         """See `ClaimStore.park`."""
-        self.watch.saw(Event.PARK)
+        self.watch.note(Event.PARK)
         return self.inner.park(requests, deadline)
 
     def mark(self, requests: Sequence[Request], deadline: Deadline) -> Sequence[ParkAnswer]:
         """See `ClaimStore.mark`."""
-        self.watch.saw(Event.MARK)
+        self.watch.note(Event.MARK)
         return self.inner.mark(requests, deadline)
 
 
 @dataclass(frozen=True, slots=True)
 class WatchedQueues:
-    """Queues that say what they are asked."""
+    """Queues that note their calls."""
 
     inner: Queues
     watch: Watch
@@ -80,5 +80,5 @@ class WatchedQueues:
 
     def dead_letter(self, leader: Delivery, record_id: str, owner: Owner, by: Deadline) -> None:
         """See `Queues.dead_letter`."""
-        self.watch.saw(Event.DEAD_LETTER)
+        self.watch.note(Event.DEAD_LETTER)
         self.inner.dead_letter(leader, record_id, owner, by)

@@ -1,7 +1,6 @@
 """The process that is killed: the deployed consumer, on one batch.
 
-Its parts are the package's own; what is wrapped around them only says what has begun, and changes
-nothing.
+All its parts are the package's own. Wrappers note the calls, and change nothing.
 """
 
 import time
@@ -31,10 +30,10 @@ RETENTION: Final = Seconds(86_400)
 REMAINING: Final = Millis(30_000)
 MARGIN: Final = Millis(5_000)
 AFTER_LEASE: Final = Millis(REMAINING + MARGIN + 1_000)
-"""So much later every delivery comes, by the wall clock that it is given."""
+"""By so much the wall clock of each delivery is later than that of the one before."""
 
 MAX_RECEIVE_COUNT: Final = 1_000
-"""No message comes near it: what is near its last receive is put off instead of taken over."""
+"""No message comes near it: takeovers near the last receive are deferred."""
 
 
 class LaterClock(SystemClock):
@@ -49,7 +48,7 @@ class LaterClock(SystemClock):
 
 
 class Observer:
-    """Says which completions are not confirmed; what must not happen here stops the worker."""
+    """Reports unconfirmed completions; an event that must not happen here stops the worker."""
 
     def __init__(self, unconfirmed: Callable[[str], None]) -> None:
         self._unconfirmed = unconfirmed
@@ -74,7 +73,7 @@ class Observer:
 
 @dataclass(frozen=True, slots=True)
 class Processor:
-    """Does the effect of a message, as its task says.
+    """Does the side effect of a message, as its task says.
 
     Attributes:
         counters: the table of counters that transactions write to.
@@ -86,11 +85,11 @@ class Processor:
     counters: str
 
     def __call__(self, message: Message) -> None:
-        """Write the effect down."""
-        self._work(message, lambda: self.ledger.effect(message.key, message.owner))
+        """Do the side effect in the ledger."""
+        self._work(message, lambda: self.ledger.write_effect(message.key, message.owner))
 
     def transact(self, message: Message, *, transaction: Transaction) -> None:
-        """Count the effect in a table, with the completion."""
+        """Count the side effect in a table, with the completion."""
         update: dict[str, Any] = {
             "UpdateExpression": "ADD n :one",
             "ExpressionAttributeValues": {":one": 1},
@@ -109,10 +108,10 @@ class Processor:
             raise ValueError("before the effect")
         _pause(task.pause / 2)
         effect()
-        self.watch.saw(Event.EFFECT)
+        self.watch.note(Event.EFFECT)
         _pause(task.pause / 2)
         if task.behaviour is Behaviour.RAISE_AFTER and first:
-            self.ledger.raised(message.key, message.owner)
+            self.ledger.write_raise(message.key, message.owner)
             raise ValueError("after the effect")
 
 
@@ -123,7 +122,7 @@ def _pause(seconds: float) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Station:
-    """Where workers work: made once, before the first is forked, and not used by its maker.
+    """The clients of the workers: made once before the first fork, and used by workers only.
 
     Attributes:
         client: the package's client of DynamoDB.
@@ -134,21 +133,21 @@ class Station:
     queues: Queues
 
     @classmethod
-    def at(cls, dead_letter_queue_url: str) -> "Station":
-        """A station for the account that the environment names."""
+    def create(cls, dead_letter_queue_url: str) -> "Station":
+        """Make the clients for the account that the environment names."""
         queues = SqsQueues(dead_letter_queue_url, Observer(lambda _: None))
         _ = queues._client  # noqa: SLF001  # made now, and not by every worker
         return cls(client=new_client(), queues=queues)
 
     def consume(self, batch: "Batch", ledger: Ledger, watch: Watch) -> None:
-        """Process a batch, and write the answer down."""
+        """Process a batch, and write the answer into the ledger."""
         clock: Clock = LaterClock(batch.later)
-        observer = Observer(ledger.unconfirmed)
+        observer = Observer(ledger.write_unconfirmed)
         processor = Processor(batch.tasks, ledger, watch, batch.counters)
         transactional = batch.mode is Mode.TRANSACTION
         consumer = Consumer(
             processor=processor.transact if transactional else processor,
-            settings=settings(batch),
+            settings=make_settings(batch),
             store=WatchedStore(
                 DynamoDBClaimStore(self.client, batch.table, clock, observer), watch
             ),
@@ -157,15 +156,15 @@ class Station:
             observer=observer,
             transactional=transactional,
         )
-        watch.saw(Event.BATCH)
+        watch.note(Event.BATCH)
         answer = consumer.consume(batch.event, REMAINING)
         failures = answer["batchItemFailures"] if answer else []
-        ledger.answer([each["itemIdentifier"] for each in failures])
+        ledger.write_answer([failure["itemIdentifier"] for failure in failures])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What one worker gets.
+    """The work of one worker.
 
     Attributes:
         later: how much its wall clock is set forward.
@@ -180,8 +179,8 @@ class Batch:
     later: Millis
 
 
-def settings(batch: Batch) -> Settings:
-    """The settings of a worker's consumer."""
+def make_settings(batch: Batch) -> Settings:
+    """Make the settings of a worker's consumer."""
     return Settings(
         table=batch.table,
         processor="",

@@ -30,9 +30,9 @@ def history(
     )
 
 
-def wrong(told: History) -> dict[str, frozenset[str]]:
+def wrong(played: History) -> dict[str, frozenset[str]]:
     """The broken promises, with their keys."""
-    found = account(told)
+    found = account(played)
     sets = {
         "lost": found.lost,
         "unexplained": found.unexplained,
@@ -123,8 +123,8 @@ def test_parked_without_a_copy(copies: frozenset[tuple[str, str]]) -> None:
         Delivery(records={"a": SENT}, copies=copies),
         Delivery(records={"a": PARKED}, acknowledged=frozenset("a"), copies=copies),
     ):
-        told = history(delivery, mode=Mode.PARK, finished=False)
-        assert wrong(told) == {"without_copy": frozenset("a")}
+        played = history(delivery, mode=Mode.PARK, finished=False)
+        assert wrong(played) == {"without_copy": frozenset("a")}
 
 
 def test_parked_with_its_copy() -> None:
@@ -145,10 +145,10 @@ def test_a_copy_that_is_never_run() -> None:
 @pytest.mark.parametrize(("count", "expected"), [(0, ["lost", "miscounted"]), (2, ["miscounted"])])
 def test_counters(count: int, expected: list[str]) -> None:
     """In transaction mode every key counts to exactly one."""
-    told = replace(DUPLICATE, counters={"a": 1})
-    assert wrong(history(told, mode=Mode.TRANSACTION)) == {}
-    told = replace(DUPLICATE, counters={"a": count})
-    assert list(wrong(history(told, mode=Mode.TRANSACTION))) == expected
+    played = replace(DUPLICATE, counters={"a": 1})
+    assert wrong(history(played, mode=Mode.TRANSACTION)) == {}
+    played = replace(DUPLICATE, counters={"a": count})
+    assert list(wrong(history(played, mode=Mode.TRANSACTION))) == expected
 
 
 def test_a_commit_without_its_completion() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PATHS = os.pathsep.join(str(ROOT / each) for each in (".", "handler", "toolkit"))
+PATHS = os.pathsep.join(str(ROOT / folder) for folder in (".", "handler", "toolkit"))
 KILLS = 6
 
 
@@ -58,7 +58,7 @@ def test_a_short_campaign(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_campaign_that_is_stopped_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
-    """Ctrl-C, or a termination, ends the campaign with all its workers, and is told."""
+    """Ctrl-C, or a termination, ends the campaign and all its workers, and a line says so."""
     with campaign(tmp_path) as process:
         assert process.stdout is not None
         process.stdout.readline()

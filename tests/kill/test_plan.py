@@ -5,7 +5,17 @@ from itertools import islice
 import pytest
 
 from idempotent_lambda.agenda import WINDOW
-from scripts.kill.plan import LARGEST, STEPS, Behaviour, Event, Mode, Pace, Task, plan, rounds
+from scripts.kill.plan import (
+    LARGEST,
+    STEPS,
+    Behaviour,
+    Event,
+    Mode,
+    Pace,
+    Task,
+    plan_round,
+    plan_rounds,
+)
 
 ROUNDS = 300
 
@@ -13,36 +23,38 @@ ROUNDS = 300
 @pytest.mark.parametrize("mode", Mode)
 def test_the_same_seed_plans_the_same(mode: Mode) -> None:
     """A seed can be played again, round by round; another one plans something else."""
-    assert list(islice(rounds(mode, 7), 5)) == [plan(mode, number, 7) for number in range(1, 6)]
-    assert plan(mode, 1, 7) != plan(mode, 1, 8)
+    assert list(islice(plan_rounds(mode, 7), 5)) == [
+        plan_round(mode, number, 7) for number in range(1, 6)
+    ]
+    assert plan_round(mode, 1, 7) != plan_round(mode, 1, 8)
 
 
 @pytest.mark.parametrize("mode", Mode)
 def test_every_kind_comes(mode: Mode) -> None:
     """Batches of one to a thousand messages, every pace, every behaviour, one thread or several."""
-    planned = list(islice(rounds(mode, 1), ROUNDS))
-    sizes = [len(each.keys) for each in planned]
+    planned = list(islice(plan_rounds(mode, 1), ROUNDS))
+    sizes = [len(game.keys) for game in planned]
     assert min(sizes) < 5
     assert LARGEST * 0.8 < max(sizes) <= LARGEST
-    assert {each.pace for each in planned} == set(Pace)
-    assert {each.concurrency for each in planned} == {1, 2, 3, 4}
-    tasks = [task for each in planned for task in each.tasks.values()]
+    assert {game.pace for game in planned} == set(Pace)
+    assert {game.concurrency for game in planned} == {1, 2, 3, 4}
+    tasks = [task for game in planned for task in game.tasks.values()]
     assert {task.behaviour for task in tasks} == set(Behaviour)
-    assert any(len(each.keys) > len(each.tasks) for each in planned)
+    assert any(len(game.keys) > len(game.tasks) for game in planned)
 
 
 @pytest.mark.parametrize("mode", Mode)
 def test_moments(mode: Mode) -> None:
     """Every first delivery is killed, some others too; in park mode between its steps as well."""
-    planned = list(islice(rounds(mode, 1), ROUNDS))
-    assert all(0 in each.moments for each in planned)
-    assert any(len(each.moments) > 2 for each in planned)
-    events = {moment.event for each in planned for moment in each.moments.values()}
+    planned = list(islice(plan_rounds(mode, 1), ROUNDS))
+    assert all(0 in game.moments for game in planned)
+    assert any(len(game.moments) > 2 for game in planned)
+    events = {moment.event for game in planned for moment in game.moments.values()}
     assert events == set(Event) - (set() if mode is Mode.PARK else set(STEPS))
     near = {
         moment.number % WINDOW
-        for each in planned
-        for moment in each.moments.values()
+        for game in planned
+        for moment in game.moments.values()
         if moment.event is Event.EFFECT and moment.number > WINDOW / 2
     }
     assert near & {WINDOW - 1, 0, 1}
@@ -51,7 +63,7 @@ def test_moments(mode: Mode) -> None:
 @pytest.mark.parametrize("mode", Mode)
 def test_the_worst_case(mode: Mode) -> None:
     """Early and again and again a full batch of quick messages is killed in its last window."""
-    full = [each for each in islice(rounds(mode, 1), 25) if each.number in (2, 22)]
+    full = [game for game in islice(plan_rounds(mode, 1), 25) if game.number in (2, 22)]
     for planned in full:
         assert (len(planned.tasks), planned.pace, planned.concurrency) == (LARGEST, Pace.QUICK, 1)
         assert set(planned.tasks.values()) == {Task()}
@@ -62,5 +74,5 @@ def test_the_worst_case(mode: Mode) -> None:
 
 def test_the_bound_follows_the_package() -> None:
     """One window of claims and what runs at once is what a kill may leave unconfirmed."""
-    planned = plan(Mode.RETRY, 1, 1)
+    planned = plan_round(Mode.RETRY, 1, 1)
     assert planned.bound == WINDOW + planned.concurrency
