@@ -16,11 +16,6 @@ LARGEST: Final = 1000
 MANY: Final = 300
 """Where large batches begin; most of park mode, which claims one by one, are smaller."""
 
-FULL_EVERY: Final = 20
-FULL_FIRST: Final = 2
-"""Which rounds are the worst case on purpose: the kill comes when a processor that returns at once
-has nearly finished the largest batch."""
-
 DELIVERIES: Final = 6
 """Only the first deliveries of a round are killed, so that every round ends."""
 
@@ -45,6 +40,12 @@ class Mode(StrEnum):
     RETRY = "retry"
     PARK = "park"
     TRANSACTION = "transaction"
+
+
+FULL_EVERY: Final = 20
+FULL_FIRST: Final = {Mode.RETRY: 2, Mode.PARK: 12, Mode.TRANSACTION: 12}
+"""Which rounds are the worst case on purpose: the kill comes when a processor that returns at once
+has nearly finished the largest batch."""
 
 
 class Pace(StrEnum):
@@ -145,7 +146,7 @@ def plan_rounds(mode: Mode, seed: int) -> Iterator[Round]:
 def plan_round(mode: Mode, number: int, seed: int) -> Round:
     """Plan one round."""
     chance = random.Random(f"{seed} {mode} {number}")  # noqa: S311  # guards nothing
-    full = number % FULL_EVERY == FULL_FIRST
+    full = number % FULL_EVERY == FULL_FIRST[mode]
     size = LARGEST if full else _choose_size(chance, mode)
     twins = 0 if full else sum(chance.random() < SHARES["twin"] for _ in range(size // 2))
     names = [f"{mode}-{number}-{place}" for place in range(size - twins)]

@@ -114,8 +114,8 @@ class Report:
         worst = self.worst
         if worst and worst.excess > 0:
             yield (
-                f"one kill left {worst.largest} side effects unconfirmed, and {worst.planned.bound} "
-                f"is the documented bound: {json.dumps(_describe(worst))}"
+                f"one kill left {worst.largest} side effects unconfirmed, over the bound of "
+                f"{worst.planned.bound}: {json.dumps(_describe(worst))}"
             )
         for mode in Mode:
             if (kills := self.count_kills(mode)) < self.wanted:
