@@ -1,7 +1,7 @@
 """Checks a round against the promises: lost messages, repeated side effects and their causes."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
@@ -95,13 +95,16 @@ class Delivery:
             and (key, record.owner) not in self.copies
         )
 
-    def explain(self, effect: Effect) -> Cause | None:
-        """Find the cause that allows a side effect of this delivery to repeat; None without one."""
-        if effect.owner in self.raised:
-            return Cause.RAISED
-        if effect.key in self.in_doubt:
-            return Cause.INTERRUPTED
-        return Cause.UNCONFIRMED if effect.key in self.unconfirmed else None
+    def explain(self) -> Iterator[tuple[str, Cause | None]]:
+        """Yield each side effect's key with the cause that allows it to repeat, if there is one."""
+        in_doubt = self.in_doubt
+        for effect in self.effects:
+            cause = Cause.UNCONFIRMED if effect.key in self.unconfirmed else None
+            if effect.owner in self.raised:
+                cause = Cause.RAISED
+            elif effect.key in in_doubt:
+                cause = Cause.INTERRUPTED
+            yield effect.key, cause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,8 +192,8 @@ def _find_repeats(deliveries: Sequence[Delivery]) -> tuple[frozenset[str], dict[
     """Find the keys with an unexplained repeat, and count how often each cause explains one."""
     by_key = defaultdict(list)
     for delivery in deliveries:
-        for effect in delivery.effects:
-            by_key[effect.key].append(delivery.explain(effect))
+        for key, cause in delivery.explain():
+            by_key[key].append(cause)
     unexplained: set[str] = set()
     repeats = dict.fromkeys(Cause, 0)
     for key, causes in by_key.items():

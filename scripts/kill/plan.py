@@ -23,7 +23,7 @@ SHARES: Final[Mapping[str, float]] = {
     "again": 0.35,
     "clean": 0.5,
     "concurrent": 0.2,
-    "large": 0.1,
+    "large": 0.04,
     "permanent": 0.02,
     "raise_after": 0.02,
     "raise_before": 0.02,
@@ -42,7 +42,10 @@ class Mode(StrEnum):
     TRANSACTION = "transaction"
 
 
-FULL_EVERY: Final = 20
+SMALLER: Final = 1.5
+"""Sizes are spread evenly over the orders of magnitude at 1; more are small above that."""
+
+FULL_EVERY: Final = 40
 FULL_FIRST: Final = {Mode.RETRY: 2, Mode.PARK: 12, Mode.TRANSACTION: 12}
 """Which rounds are the worst case on purpose: the kill comes when a processor that returns at once
 has nearly finished the largest batch."""
@@ -176,11 +179,12 @@ def plan_round(mode: Mode, number: int, seed: int) -> Round:
 
 
 def _choose_size(chance: random.Random, mode: Mode) -> int:
-    """Choose a size; every order of magnitude is as likely as the others."""
+    """Choose a size of any order of magnitude, more often a small one."""
     fewest, most = 1, MANY if mode is Mode.PARK else LARGEST
     if chance.random() < SHARES["large"]:
         fewest, most = MANY, LARGEST
-    return round(math.exp(chance.uniform(math.log(fewest), math.log(most))))
+    share = chance.random() ** SMALLER
+    return round(math.exp(math.log(fewest) + share * math.log(most / fewest)))
 
 
 def _choose_task(chance: random.Random, pace: Pace, *, clean: bool) -> Task:
