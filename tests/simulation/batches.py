@@ -53,6 +53,7 @@ class Batch:
     Attributes:
         earlier: for each work the places of the works that must be acknowledged before it starts:
             those with a message before its first in its group.
+        previous: for each work the place of the last of these; the work's own if there are none.
         tried: for each work the places of the works that must have ended before it starts: those
             before its key's second message in that one's group.
         same: for each work the places of the other works with its key.
@@ -61,6 +62,7 @@ class Batch:
     works: tuple[Work, ...]
     messages: tuple[Message, ...]
     earlier: tuple[frozenset[int], ...]
+    previous: tuple[int, ...]
     tried: tuple[frozenset[int], ...]
     same: tuple[frozenset[int], ...]
 
@@ -94,8 +96,9 @@ def batch_of(kind: str, group_by_key: Grouping) -> Batch:
         for work in works
     )
     earlier = tuple(_before(messages, _first(messages, work.place)) for work in works)
+    previous = tuple(_previous(messages, work.place) for work in works)
     tried = tuple(_tried(messages, work.place, same[work.place]) for work in works)
-    return Batch(works, messages, earlier, tried, same)
+    return Batch(works, messages, earlier, previous, tried, same)
 
 
 def unacknowledged_at(deliveries: Iterable[str]) -> tuple[str, ...]:
@@ -120,6 +123,13 @@ def _before(messages: tuple[Message, ...], at: int) -> frozenset[int]:
         return frozenset()
     before = {each.place for each in messages[:at] if each.group == group}
     return frozenset(before - {mine})
+
+
+def _previous(messages: tuple[Message, ...], place: int) -> int:
+    at = _first(messages, place)
+    group = messages[at].group
+    before = [each.place for each in messages[:at] if group and each.group == group]
+    return before[-1] if before else place
 
 
 def _tried(messages: tuple[Message, ...], place: int, same: frozenset[int]) -> frozenset[int]:

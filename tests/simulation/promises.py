@@ -60,9 +60,9 @@ def _check_claimed(
         held = worker.held[place]
         if place in busy or (held is not None and held.claimed):
             raise ViolationError(f"P4: {key} is claimed by a worker that has claimed it")
-    for place in worker.batch.earlier[work.place]:
-        if is_undone(worker, place):
-            raise ViolationError(f"order: {key} is claimed though what is before it is not done")
+    previous = worker.batch.previous[work.place]
+    if previous != work.place and is_undone(worker, previous):
+        raise ViolationError(f"order: {key} is claimed though what is before it is not done")
     if step.takeover:
         _check_turn(worker, work)
     if world.terms.claim.parks and (together or worker.agenda.ready):

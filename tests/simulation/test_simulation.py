@@ -9,7 +9,7 @@ from idempotent_lambda.lifecycle import Complete, Run
 from idempotent_lambda.messages import Message
 from idempotent_lambda.transaction import Transaction
 
-from . import counter
+from . import counter, promises
 from .explorer import Exploration, Scenario, explore
 from .mutants import KNOWN_BAD, REDUNDANT, _conditions, mutants
 from .scenarios import FULL, SMALL, SOONEST, hunting_grounds
@@ -24,8 +24,42 @@ LONGEST = {
     "two batches, a late owner",
     "two deliveries, every fault",
     "two batches of three, a crash",
+    "two windows, every fault",
+    "two windows, two at the same time",
+    "two at the same time, no flusher",
+    "a key in two groups, delivered twice",
+    "two messages with one key",
 }
 """Left to ``make simulate``, which runs all: together they take a minute."""
+
+OLD_RULES = MUTANTS["what is overdue stops the batch, and nobody flushes it"]
+
+PROMISES = {
+    "a full window starts more": "bound",
+    "completions in flight are not counted": "bound",
+    "the next window is claimed over what has returned": "window",
+    "the next window is claimed over what is given up": "window",
+    "what is given up is forgotten at a window's border": "window",
+    "nothing bounds what has returned": "window",
+    "a window claims more than it may": "window",
+    "blocked works of the next window are claimed": "order",
+    "a repeated key is claimed together with its first": "P4",
+    "a failure stops the batch": "P9",
+    "what follows a done message is blocked": "P9",
+    "every lapsed record is deferred": "P9",
+    "equal keys share an end whatever lies between": "order",
+    "a repeated key follows only its first": "order",
+    "a message does not follow its group": "order",
+    "all messages of a group have one rank": "order",
+    "a key that repeats keeps the order of one group": "order",
+    "what is overdue stops the batch": "P9",
+    "what is overdue in flight gets no second": "P9",
+    "what is overdue in flight is ignored": "bound",
+    "what is overdue is not flushed": "bound",
+    "what is overdue waits for a flusher": "liveness",
+    "what is overdue stops the batch, and nobody flushes it": "P9",
+}
+"""The promise that a mutant breaks, where one rule keeps one promise."""
 
 
 def test_longest() -> None:
@@ -60,7 +94,9 @@ def test_mutant_is_killed(name: str) -> None:
     """Breaking one rule breaks a promise, with a story that shows it."""
     found = (explore(scenario, MUTANTS[name]) for scenario in hunting_grounds(name))
     killed = next(findings for findings in found if findings.violation)
+    assert killed.violation is not None
     assert killed.story[-1] == killed.violation
+    assert killed.violation.startswith(PROMISES.get(name, ""))
 
 
 @pytest.mark.slow
@@ -77,6 +113,24 @@ def test_hunting_grounds_exist() -> None:
     """What is sought somewhere first is a mutant, and that is a scenario."""
     assert MUTANTS.keys() >= SOONEST.keys()
     assert {scenario.name for scenario in SMALL} >= set(SOONEST.values())
+
+
+def test_promises_are_those_of_mutants() -> None:
+    """What is to break a certain promise is a mutant."""
+    assert MUTANTS.keys() >= PROMISES.keys()
+
+
+def test_rules_of_old_refuse_for_no_reason() -> None:
+    """Without a flusher, a quick batch was stopped once a completion was overdue."""
+    findings = explore(_scenario("one window, quick"), OLD_RULES)
+    assert findings.violation == "P9: C is reported as not_started, for no reason"
+
+
+def test_rules_of_old_bound_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Window after window was run, while nothing of what had returned was confirmed."""
+    monkeypatch.setattr(promises, "_check_border", lambda _: None)
+    findings = explore(_scenario("two windows"), OLD_RULES)
+    assert findings.violation == "bound: a processor starts while as much is in doubt as may be"
 
 
 def test_redundant_clauses_are_clauses() -> None:
@@ -103,6 +157,36 @@ def test_both_threads_complete_at_once_in_some_state() -> None:
     assert any(
         worker.flight and worker.main and isinstance(worker.main[0].step, Complete)
         for world in worlds
+        for worker in world.workers
+        if worker
+    )
+
+
+def test_a_full_window_occurs_before_the_end() -> None:
+    """In some state as much has returned as may, and more is to be claimed."""
+    assert any(
+        worker.agenda.full and worker.agenda.waiting
+        for world in _worlds("two windows")
+        for worker in world.workers
+        if worker
+    )
+
+
+def test_a_completion_in_flight_is_overdue_in_some_state() -> None:
+    """The main thread waits for the flusher, which was not there before time had passed."""
+    assert any(
+        worker.due and worker.flight and worker.agenda.ready and not worker.main
+        for world in _worlds("one window, quick")
+        for worker in world.workers
+        if worker
+    )
+
+
+def test_a_repeated_key_is_found_done_in_its_turn() -> None:
+    """In some state the second work of a key is acknowledged because the first has done it."""
+    assert any(
+        2 in worker.known and 0 in worker.acknowledged - worker.known
+        for world in _worlds("a key in two groups")
         for worker in world.workers
         if worker
     )
@@ -137,9 +221,12 @@ def test_a_counter_of_its_own_is_found_wrong() -> None:
     assert any("is counted twice" in story for story in wrong)
 
 
+def _scenario(name: str) -> Scenario:
+    return next(each for each in SMALL if each.name == name)
+
+
 def _explored(name: str) -> Exploration:
-    scenario = next(each for each in SMALL if each.name == name)
-    exploration = Exploration(scenario, Protocol())
+    exploration = Exploration(_scenario(name), Protocol())
     assert exploration.findings().violation is None
     return exploration
 

@@ -76,8 +76,8 @@ class Budget(NamedTuple):
         fast: a process whose clock runs ahead by the whole margin.
         short: a worker has too little time left to start anything more, or to wait for its
             flusher.
-        slow: the table takes too long: a completion is unconfirmed for a second, or the patience
-            with the table is used up before a takeover.
+        slow: the table takes too long: a completion in flight gets its second and is not answered,
+            or the patience with the table is used up before the next claim.
         tick: what a worker has returned waits for so long that its completion is overdue.
         retention: everything pauses until completed records expire.
         foreign: a newer version gives a record a status that this one does not know.
