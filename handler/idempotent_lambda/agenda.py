@@ -8,6 +8,7 @@ settled. What a step costs does not depend on the size of the batch.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 from idempotent_lambda import heap, lifecycle
@@ -79,6 +80,14 @@ Order = tuple[int, int, int, int]
 """When something is done that is left for later: by rank; then errands by place, before lapsed
 works, of which those with fewest attempts come first. Of equals the last of the batch comes first:
 what came after a killer never started."""
+
+
+class Decision(StrEnum):
+    """How a thread goes on that has nothing in hand."""
+
+    GO = "it asks for tasks"
+    FLUSH = "it asks for tasks, of which the completions come first"
+    WAIT = "it waits for the completions in flight, but not for long"
 
 
 class Later(NamedTuple):
@@ -338,6 +347,25 @@ class Agenda(NamedTuple):
             at_stake=at_stake,
             stopped=stopped,
         )
+
+    def decide(
+        self, *, overdue: bool, in_time: bool = True, patient: bool = True
+    ) -> tuple["Agenda", Decision]:
+        """How a thread goes on, and the agenda, which is stopped if that must be.
+
+        Args:
+            overdue: the oldest completion has been unconfirmed for too long.
+            in_time: there is time to start something.
+            patient: the table may be asked for more claims.
+        """
+        agenda = self
+        if not (patient or self.ready or self.claim.observes):
+            agenda = self.stopping(Outcome.UNAVAILABLE)
+        elif not in_time:
+            agenda = self.stopping(Outcome.NOT_STARTED)
+        if overdue and agenda.completing and not (agenda.stopped or agenda.claim.observes):
+            return agenda, Decision.WAIT
+        return agenda, Decision.FLUSH if overdue else Decision.GO
 
     def stopping(self, outcome: Outcome) -> "Agenda":
         """The agenda when nothing more is to be started; ``outcome`` says why."""

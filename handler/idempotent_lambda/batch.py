@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, cast
 
 from idempotent_lambda import lifecycle, messages
-from idempotent_lambda.agenda import Agenda, Done, Task, Work
+from idempotent_lambda.agenda import Agenda, Decision, Done, Task, Work
 from idempotent_lambda.claims import ClaimRequest, ClaimStore, Owner
 from idempotent_lambda.clock import (
     REQUEST_MILLIS,
@@ -233,19 +233,25 @@ class _Batch:
 
     def _checked(self) -> Agenda:
         """The agenda, stopped if the time or the patience with the table has run out."""
+        agenda, decision = self._decided()
+        if decision is not Decision.WAIT:
+            return agenda
+        # What ran may not have let the flusher hear its answer: it gets its second now.
+        self._changed.wait_for(lambda: not self._overdue(), UNCONFIRMED_MILLIS / 1000)
+        agenda, decision = self._decided()
+        return agenda.stopping(Outcome.NOT_STARTED) if decision is Decision.WAIT else agenda
+
+    def _decided(self) -> tuple[Agenda, Decision]:
         agenda = self._agenda
         if agenda.stopped:
-            return agenda
-        impatient = self._patience < REQUEST_MILLIS and not agenda.claim.observes
-        if impatient and not agenda.ready:
-            return agenda.stopping(Outcome.UNAVAILABLE)
+            return agenda, Decision.GO
         least = self._consumer.settings.minimum_remaining
         in_time = self._deadline.allows(least if agenda.ready else max(least, REQUEST_MILLIS))
-        if in_time and agenda.completing and self._overdue() and not agenda.claim.observes:
-            # What ran may not have let the flusher hear its answer: it gets its second now.
-            in_time = self._changed.wait_for(lambda: not self._overdue(), UNCONFIRMED_MILLIS / 1000)
-        going = in_time and not self._broken
-        return self._agenda if going else self._agenda.stopping(Outcome.NOT_STARTED)
+        return agenda.decide(
+            overdue=self._overdue(),
+            in_time=in_time and not self._broken,
+            patient=self._patience >= REQUEST_MILLIS,
+        )
 
     def _overdue(self) -> bool:
         """Whether a completion has been unconfirmed for too long."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from idempotent_lambda.agenda import Decision
 from idempotent_lambda.claims import Busy, Completed, Owner, Parked
 from idempotent_lambda.errors import PermanentFailure
 from idempotent_lambda.lifecycle import (
@@ -28,7 +29,6 @@ from idempotent_lambda.lifecycle import (
 
 from . import promises, refusals
 from .batches import KEYS, batch_of
-from .decisions import Decision
 from .parking import redriven, sent, superseded
 from .passing import next_pause, passed
 from .shell import Shell, is_flusher_there, wait_long
@@ -172,9 +172,9 @@ class Physics:
             turns.append(("flight", "flushes", worker.agenda.flush()))
         free = world.terms.concurrency > 1 and not worker.beside
         if free and worker.agenda.helpable and not worker.short:
-            decision = self.protocol.decide(worker.agenda, overdue=bool(worker.due))
-            if decision in (Decision.GO, Decision.FLUSH):
-                turn = worker.agenda.next(overdue=decision is Decision.FLUSH)
+            agenda, decision = self.protocol.decide(worker.agenda, overdue=bool(worker.due))
+            if decision is not Decision.WAIT:
+                turn = agenda.next(overdue=decision is Decision.FLUSH)
                 turns.append(("beside", "starts another one,", turn))
         for line, told, (agenda, tasks) in turns:
             keys = "".join(work.key.text for work, _ in tasks)

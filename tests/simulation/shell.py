@@ -8,7 +8,7 @@ go on side by side: the main thread, the flusher, and a thread that runs beside.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from idempotent_lambda.agenda import Done, Task, Work
+from idempotent_lambda.agenda import Decision, Done, Task, Work
 from idempotent_lambda.claims import Claimed, Request
 from idempotent_lambda.clock import EpochMillis
 from idempotent_lambda.lifecycle import (
@@ -32,7 +32,6 @@ from tests.requests import claim_of
 
 from . import promises, refusals
 from .batches import KEYS
-from .decisions import Decision
 from .parking import without
 from .world import (
     DEADLINE,
@@ -63,12 +62,10 @@ class Shell:
     def turned(self, world: World, slot: int, worker: Worker) -> World:
         """The world in which the worker's main thread has its next tasks, or waits, or is done."""
         while True:
-            agenda, overdue = worker.agenda, bool(worker.due)
-            if worker.short or worker.deadline <= 0:
-                agenda = agenda.stopping(Outcome.NOT_STARTED)
-            decision = self.protocol.decide(agenda, overdue=overdue)
-            if decision is Decision.STOP:
-                agenda = agenda.stopping(Outcome.NOT_STARTED)
+            in_time = not worker.short and worker.deadline > 0
+            agenda, decision = self.protocol.decide(
+                worker.agenda, overdue=bool(worker.due), in_time=in_time
+            )
             tasks: Iterable[Task] = ()
             if decision is not Decision.WAIT:
                 agenda, tasks = agenda.next(overdue=decision is Decision.FLUSH)

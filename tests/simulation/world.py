@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from idempotent_lambda import claims, lifecycle
-from idempotent_lambda.agenda import WINDOW, Agenda, Work
+from idempotent_lambda.agenda import WINDOW, Agenda, Decision, Work
 from idempotent_lambda.claims import ClaimRequest, Owner, Record, Request
 from idempotent_lambda.clock import EpochMillis, EpochSeconds, Seconds
 from idempotent_lambda.conditions import Condition, Missing
@@ -17,7 +17,6 @@ from idempotent_lambda.grouping import group_by_key
 from idempotent_lambda.lifecycle import Claim
 
 from .batches import KEYS, Batch, Grouping, unacknowledged_at
-from .decisions import Decision, decide
 
 NOW = EpochMillis(1_000_000_000)
 DEADLINE = 4_000
@@ -291,7 +290,7 @@ class Protocol:
 
     advance: Callable[..., Any] = lifecycle.advance
     agenda: type[Agenda] = Agenda
-    decide: Callable[..., Decision] = decide
+    decide: Callable[..., tuple[Agenda, Decision]] = Agenda.decide
     hires: bool = True
     group: Grouping = group_by_key
     conditions: Mapping[tuple[bool, bool], Condition] = field(default_factory=dict)

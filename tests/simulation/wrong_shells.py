@@ -2,35 +2,41 @@
 
 from collections.abc import Iterator
 
-from idempotent_lambda.agenda import Agenda
+from idempotent_lambda.agenda import Agenda, Decision
+from idempotent_lambda.lifecycle import Outcome
 
-from .decisions import Decision, decide
 from .world import Protocol
 from .wrong_agendas import HasNoBound
 
-
-def _stop(agenda: Agenda, *, overdue: bool) -> Decision:
-    return Decision.STOP if overdue and not agenda.stopped else Decision.GO
+Decided = tuple[Agenda, Decision]
 
 
-def _stop_for_flight(agenda: Agenda, *, overdue: bool) -> Decision:
-    decision = decide(agenda, overdue=overdue)
-    return Decision.STOP if decision is Decision.WAIT else decision
+def _stop(agenda: Agenda, *, overdue: bool, **given: bool) -> Decided:
+    agenda, _ = agenda.decide(overdue=False, **given)
+    return (agenda.stopping(Outcome.NOT_STARTED) if overdue else agenda), Decision.GO
 
 
-def _ignore_flight(agenda: Agenda, *, overdue: bool) -> Decision:
-    decision = decide(agenda, overdue=overdue)
-    return Decision.GO if decision is Decision.WAIT else decision
+def _stop_for_flight(agenda: Agenda, **given: bool) -> Decided:
+    agenda, decision = agenda.decide(**given)
+    if decision is Decision.WAIT:
+        return agenda.stopping(Outcome.NOT_STARTED), Decision.GO
+    return agenda, decision
 
 
-def _ignore_returned(agenda: Agenda, *, overdue: bool) -> Decision:
-    decision = decide(agenda, overdue=overdue)
-    return Decision.GO if decision is Decision.FLUSH else decision
+def _ignore_flight(agenda: Agenda, **given: bool) -> Decided:
+    agenda, decision = agenda.decide(**given)
+    return agenda, Decision.GO if decision is Decision.WAIT else decision
 
 
-def _wait_for_flusher(agenda: Agenda, *, overdue: bool) -> Decision:
+def _ignore_returned(agenda: Agenda, **given: bool) -> Decided:
+    agenda, decision = agenda.decide(**given)
+    return agenda, Decision.GO if decision is Decision.FLUSH else decision
+
+
+def _wait_for_flusher(agenda: Agenda, *, overdue: bool, **given: bool) -> Decided:
+    agenda, decision = agenda.decide(overdue=overdue, **given)
     waits = overdue and agenda.returned and not agenda.stopped
-    return Decision.WAIT if waits else decide(agenda, overdue=overdue)
+    return agenda, Decision.WAIT if waits else decision
 
 
 def shells() -> Iterator[tuple[str, Protocol]]:
