@@ -32,10 +32,9 @@ from .batches import KEYS, batch_of
 from .parking import redriven, sent, superseded
 from .passing import next_pause, passed
 from .shell import Shell, is_flusher_there, wait_long
-from .table import Table, committed, silence
+from .table import FOUND, Table, committed, make_zombie, name_request, silence
 from .world import (
     MARGIN,
-    ME,
     NOW,
     STALE,
     Call,
@@ -46,7 +45,6 @@ from .world import (
     Stage,
     Worker,
     World,
-    Zombie,
     find_key,
     holding,
     put,
@@ -64,13 +62,6 @@ RETURNED = Returned()
 WRITES: Any = ("the processor's writes",)
 """They have an effect in the table of the simulation, whatever they are."""
 COMMITTING = Returned(actions=WRITES)
-
-FOUND = {
-    Stage.INSERT: "there is no record",
-    Stage.CHECK: "there is a record",
-    Stage.WRITE: "it may be claimed",
-}
-"""What a part of a group claim has found, by what comes next."""
 
 
 class Physics:
@@ -244,7 +235,7 @@ class Physics:
         worlds = [(world, told)]
         if world.budget.delayed:
             delayed = spent(world, "delayed")
-            zombies = (*world.zombies, _zombie(slot, unanswered[0]))
+            zombies = (*world.zombies, make_zombie(slot, unanswered[0]))
             worlds.append((delayed._replace(zombies=zombies), f"{told}, which is heard later"))
         for begun, story in worlds:
             moved = begun
@@ -300,7 +291,7 @@ class Physics:
         index, place = find_key(call.work), call.work.place
         held = worker.held[place]
         assert held is not None
-        what = f"the {_told(call)} {KEYS[index]}"
+        what = f"the {name_request(call)} {KEYS[index]}"
         self.doing = f"worker {slot}: {what}"
         applied, outcome = self.table.carried_out(world, slot, call, held)
         if isinstance(outcome, Completed | Parked):
@@ -324,7 +315,7 @@ class Physics:
         to what changed nothing: it is the same as a lost request.
         """
         call = getattr(worker_at(world, slot), line)[at]
-        what = f"worker {slot}: the {_told(call)} {call.work.key.text}"
+        what = f"worker {slot}: the {name_request(call)} {call.work.key.text}"
         writes = call.stage not in (Stage.LOOK, Stage.CHECK)
         checks = call.stage is Stage.CHECK and self.protocol.remembers_inserts
         given_up = silence(maybe_written=writes or checks)
@@ -333,7 +324,7 @@ class Physics:
         yield Move(self.doing, self.shell.replied(lost, slot, line, at, given_up), calm=False)
         changed = [(spent(applied, "lost"), "answered to nobody")] if applied is not world else []
         if world.budget.delayed and writes:
-            under_way = (*world.zombies, _zombie(slot, call))
+            under_way = (*world.zombies, make_zombie(slot, call))
             changed.append((spent(lost, "delayed")._replace(zombies=under_way), "delayed"))
         for moved, how in changed:
             again = getattr(worker_at(moved, slot), line)[at]
@@ -431,18 +422,5 @@ class Physics:
                 yield Move(told, moved, calm=spared is None)
 
 
-def _zombie(slot: int, call: Call) -> Zombie:
-    """The request of a call as it is under way: the table knows no "me"."""
-    assert call.request is not None
-    owner = Owner(call.request.owner.replace(ME, f"w{slot}"))
-    return type(call.step), call.stage, replace(call.request, owner=owner)
-
-
 def _hurried(worker: Worker) -> Worker:
     return worker._replace(short=True, halted=True)
-
-
-def _told(call: Call) -> str:
-    if call.stage in (Stage.LOOK, Stage.INSERT, Stage.CHECK):
-        return call.stage.value
-    return f"{type(call.step).__name__.lower()} of"

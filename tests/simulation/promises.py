@@ -3,6 +3,7 @@
 from idempotent_lambda import lifecycle
 from idempotent_lambda.agenda import Work
 from idempotent_lambda.claims import (
+    Busy,
     Claimed,
     ClaimOutcome,
     ClaimRequest,
@@ -321,6 +322,9 @@ def check_judged(found: Record | None, request: ClaimRequest, judged: ClaimOutco
     mine = found.owner.startswith(ME) and found.status == Status.IN_PROGRESS
     if mine and not isinstance(judged, Claimed):
         raise ViolationError("P4: a worker is a duplicate of itself")
+    live = found.status == Status.IN_PROGRESS and (found.lease_expires_at or 0) > request.now
+    if isinstance(judged, Busy) and not live:
+        raise ViolationError("P9: a key is reported as in progress, and is not")
     expiry = found.expires_at
     if isinstance(judged, Duplicate) and expiry is not None and expiry * 1000 <= request.now:
         raise ViolationError("retention: an expired record suppresses a message")

@@ -52,6 +52,14 @@ _SILENT = {
 }
 
 
+FOUND = {
+    Stage.INSERT: "there is no record",
+    Stage.CHECK: "there is a record",
+    Stage.WRITE: "it may be claimed",
+}
+"""What a part of a group claim has found, by what comes next."""
+
+
 def silence(*, maybe_written: bool) -> Unanswered:
     """The reply to a call that is given up."""
     return Unanswered(ME, _SILENT[maybe_written])
@@ -230,3 +238,17 @@ def _renamed(record: Record | None, before: str, after: str) -> Record | None:
 
 def _renamed_in(world: World, index: int, before: str, after: str) -> World:
     return recorded(world, index, _renamed(world.records[index], before, after))
+
+
+def make_zombie(slot: int, call: Call) -> Zombie:
+    """Return the request of a call as it is under way: the table knows no "me"."""
+    assert call.request is not None
+    owner = Owner(call.request.owner.replace(ME, f"w{slot}"))
+    return type(call.step), call.stage, replace(call.request, owner=owner)
+
+
+def name_request(call: Call) -> str:
+    """Return what a call asks, for a story."""
+    if call.stage in (Stage.LOOK, Stage.INSERT, Stage.CHECK):
+        return call.stage.value
+    return f"{type(call.step).__name__.lower()} of"
