@@ -7,7 +7,7 @@ from idempotent_lambda.claims import ClaimRequest, Record, Request, Status
 from idempotent_lambda.clock import EpochMillis, EpochSeconds
 
 from .shell import wait_long
-from .world import DEADLINE, MARGIN, NOW, Call, Protocol, Worker, World
+from .world import DEADLINE, MARGIN, NOW, Call, Worker, World
 
 LONGEST = 10_000
 """No request is older than this by its own clock: no worker lives that long, and for a delayed
@@ -48,11 +48,11 @@ def next_pause(world: World) -> int | None:
     return min([*deadlines, *leases, *early, *expiries, *waits], default=None)
 
 
-def passed(world: World, pause: int, protocol: Protocol) -> World:
+def passed(world: World, pause: int) -> World:
     """The world after a pause."""
     workers = tuple(worker and _older(worker, pause) for worker in world.workers)
     if pause > UNCONFIRMED_MILLIS:
-        workers = tuple(worker and wait_long(worker, protocol) for worker in workers)
+        workers = tuple(worker and wait_long(worker) for worker in workers)
     zombies = tuple((kind, stage, _aged(each, pause)) for kind, stage, each in world.zombies)
     asked = [call.request for worker in workers if worker for call in worker.calls]
     asked += [request for _, _, request in zombies]

@@ -203,10 +203,10 @@ class Physics:
     def _stops(self, world: World, slot: int, worker: Worker) -> Iterator[Move]:
         """The shell finds a reason to start nothing more, while there is something to start."""
         agenda = worker.agenda
-        late = wait_long(worker, self.protocol)
+        late = wait_long(worker)
         if world.budget.tick and late.due != worker.due:
-            told = f"a second passes for worker {slot}"
-            yield Move(told, put(spent(world, "tick"), slot, late), calm=False)
+            self.doing = told = f"a second passes for worker {slot}"
+            yield Move(told, self.shell.passed(spent(world, "tick"), slot, worker), calm=False)
         if agenda.stopped:
             return
         claiming = any(isinstance(call.step, Claim) for call in worker.main)
@@ -373,7 +373,7 @@ class Physics:
         """Time passes to the next moment at which something changes."""
         pause = next_pause(world)
         if pause is not None:
-            moved = passed(world, pause, self.protocol)
+            moved = passed(world, pause)
             due = [
                 slot
                 for slot, worker in enumerate(moved.workers)
@@ -392,7 +392,7 @@ class Physics:
                 for each in world.records
                 if each is not None and each.expires_at is not None
             )
-            moved = spent(passed(world, pause, self.protocol), "retention")
+            moved = spent(passed(world, pause), "retention")
             yield Move(f"the retention passes ({pause} ms)", moved, calm=False)
         for index, record in enumerate(world.records):
             if record is not None and world.budget.foreign and not any(world.workers):

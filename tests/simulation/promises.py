@@ -264,6 +264,14 @@ def check_doubt(world: World, worker: Worker) -> None:
         raise ViolationError("bound: a crash puts more effects in doubt than may be")
 
 
+def check_idle(worker: Worker) -> None:
+    """What is overdue does not wait for a run while the main thread has nothing to do."""
+    agenda = worker.agenda
+    overdue = any(worker.due >> work.place & 1 for work, _ in agenda.returned)
+    if overdue and not (worker.main or agenda.completing):
+        raise ViolationError("bound: an overdue completion waits, though the main thread is idle")
+
+
 def check_given_back(held: Held | None) -> None:
     """Only what was not done is given back; a delayed request has nobody to ask."""
     if held is not None and held.effected and not held.denied:

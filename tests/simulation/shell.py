@@ -81,6 +81,17 @@ class Shell:
             raise ViolationError("liveness: a worker waits for nobody")
         return put(world, slot, worker._replace(main=calls))
 
+    def passed(self, world: World, slot: int, worker: Worker) -> World:
+        """The world in which a second has passed for a worker, and its main thread has seen it."""
+        late = wait_long(worker)
+        moved = put(world, slot, late)
+        idle = late.agenda.underway and not late.main
+        if idle and self.protocol.wakes:
+            moved = self.turned(moved, slot, late)
+        if idle:
+            promises.check_idle(worker_at(moved, slot))
+        return moved
+
     def handed(
         self, world: World, slot: int, worker: Worker, tasks: Iterable[Task]
     ) -> tuple[World, tuple[Call, ...], list[Done]]:
@@ -154,6 +165,9 @@ class Shell:
         except TypeError as error:
             raise ViolationError(f"the protocol has no answer: {error}") from None
         worker = worker._replace(agenda=worker.agenda.after(done), **{line: ()})
+        lingers = any(worker.due >> work.place & 1 for work, _ in worker.agenda.returned)
+        if lingers and self.protocol.hires:
+            worker = worker._replace(unhurried=True)
         world = put(world, slot, worker)
         for call, (work, _, following) in zip(calls, done, strict=True):
             assert call.reply is not None
@@ -248,8 +262,6 @@ def find_unconfirmed(worker: Worker) -> int:
     return sum(1 << place for place in places)
 
 
-def wait_long(worker: Worker, protocol: Protocol) -> Worker:
+def wait_long(worker: Worker) -> Worker:
     """Return the worker once what it has to confirm is overdue."""
-    due = find_unconfirmed(worker)
-    hired = worker.unhurried or bool(due and protocol.hires)
-    return worker._replace(due=due, unhurried=hired)
+    return worker._replace(due=find_unconfirmed(worker))

@@ -279,6 +279,7 @@ class Protocol:
         insert: what must hold of a record for an insert to be made.
         decide: how a thread goes on that has nothing in hand.
         hires: a flusher comes for what has waited, however quick the processor is.
+        wakes: a main thread that waits looks every second whether a completion is overdue.
         group: how a batch becomes works.
         commits: when the writes of a transaction take effect: "together" with the completion, "at
             any rate" when that is tried, or "before" it.
@@ -292,6 +293,7 @@ class Protocol:
     agenda: type[Agenda] = Agenda
     decide: Callable[..., tuple[Agenda, Decision]] = Agenda.decide
     hires: bool = True
+    wakes: bool = True
     group: Grouping = group_by_key
     conditions: Mapping[tuple[bool, bool], Condition] = field(default_factory=dict)
     insert: Condition = ABSENT

@@ -46,6 +46,7 @@ def shells() -> Iterator[tuple[str, Protocol]]:
     yield "what is overdue in flight is ignored", Protocol(decide=_ignore_flight)
     yield "what is overdue is not flushed", Protocol(decide=_ignore_returned)
     yield "what is overdue waits for a flusher", Protocol(decide=_wait_for_flusher)
+    yield "what is overdue waits for a run of another thread", Protocol(wakes=False)
     yield (
         "what is overdue stops the batch, and nobody flushes it",
         Protocol(agenda=HasNoBound, decide=_stop, hires=False),
