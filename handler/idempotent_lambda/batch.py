@@ -64,8 +64,7 @@ UNCONFIRMED_MILLIS = Millis(1000)
 would repeat its effect."""
 
 COMPANY_MILLIS = Millis(100)
-"""How long a completion waits for others to share its round trip, at most. What a crash repeats has
-returned no longer ago than this, the longest run that came after it, and one round trip."""
+"""How long a completion waits for others to share its round trip, at most."""
 
 HASTE_MILLIS = Millis(1)
 """As long as no processor of this process has taken longer, and no completion has waited for
@@ -186,7 +185,7 @@ class _Batch:
         self._changed = threading.Condition(self._lock)
         self._closed = False
         self._broken: BaseException | None = None
-        self._flushing = False
+        self._flushing = self._watched = False
         self._helpers = 0
         self._patience = STORE_PATIENCE_MILLIS
         self._round_trip = COMPANY_MILLIS
@@ -219,17 +218,13 @@ class _Batch:
                     self._call_help()
                     return tasks
                 patience = self._deadline.remaining() - ANSWER_MILLIS
-                if self._agenda.running:
-                    # An answer must not leave a processor behind: Lambda would freeze it, and
-                    # it would go on when its lease is over.
-                    self._changed.wait()
-                elif patience <= 0:
+                # An answer must not leave a processor behind: Lambda would freeze it, and it
+                # would go on when its lease is over.
+                must_answer = not self._agenda.running and patience <= UNCONFIRMED_MILLIS
+                # A completion may become overdue meanwhile, of which nobody would hear.
+                pause = max(0, patience) if must_answer else UNCONFIRMED_MILLIS
+                if not self._changed.wait(pause / 1000) and must_answer:
                     return ()
-                else:
-                    # A completion may become overdue meanwhile, of which nobody would hear.
-                    pause = min(patience, UNCONFIRMED_MILLIS)
-                    if not self._changed.wait(pause / 1000) and pause == patience:
-                        return ()
 
     def _checked(self) -> Agenda:
         """The agenda, stopped if the time or the patience with the table has run out."""
@@ -305,16 +300,31 @@ class _Batch:
     def _hire(self, kind: type) -> None:
         """Start the threads that are of use after such a step, and wake those that wait for it."""
         agenda, concurrency = self._agenda, self._consumer.settings.concurrency
-        if agenda.returned and not self._flushing:
-            more = agenda.waiting or agenda.startable or agenda.running
-            waited = self._clock.elapsed() - self._unconfirmed[agenda.returned[0][0].place]
-            if waited > COMPANY_MILLIS:
-                self._consumer.unhurried.set()
-            if more and self._consumer.unhurried.is_set():
-                self._flushing = True
-                self._start(self._flush)
+        if agenda.returned and (agenda.waiting or agenda.startable or agenda.running):
+            self._start_flusher()
+            if not (self._flushing or self._watched):
+                # The next run may be a long one.
+                self._watched = True
+                self._consumer.threads.poll(self._look)
         if kind is not Run or concurrency > 1:
             self._changed.notify_all()
+
+    def _look(self) -> bool:
+        """Start the flusher if a run takes long; whether to look again later."""
+        with self._lock:
+            if self._agenda.returned and self._agenda.running and not self._closed:
+                self._start_flusher()
+            self._watched = not (self._closed or self._flushing)
+            return self._watched
+
+    def _start_flusher(self) -> None:
+        """Have what has returned confirmed by another thread, once that is worth a thread."""
+        waited = self._clock.elapsed() - self._unconfirmed[self._agenda.returned[0][0].place]
+        if waited > COMPANY_MILLIS:
+            self._consumer.unhurried.set()
+        if self._consumer.unhurried.is_set() and not self._flushing:
+            self._flushing = True
+            self._start(self._flush)
 
     def _tell(self, work: Work, end: Settled) -> None:
         del self._open[work.place]

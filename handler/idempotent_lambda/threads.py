@@ -1,12 +1,21 @@
 """Threads that live on between invocations: to start one takes longer than most of their work."""
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+from idempotent_lambda.clock import Millis
+
 MAX_THREADS = 4096
 """No limit that a process reaches: who waits for another invocation's thread may wait for ever."""
+
+POLL_MILLIS = Millis(50)
+"""How often `Threads.poll` asks."""
+
+IDLE_POLLS = 20
+"""After so many in vain its thread ends; the next batch starts another one."""
 
 
 class Threads:
@@ -17,11 +26,16 @@ class Threads:
     """
 
     def __init__(self) -> None:
-        self._process = 0
+        self._process = os.getpid()
+        self._executor = ThreadPoolExecutor(MAX_THREADS)
+        self._lock = threading.Lock()
+        self._looks: list[Callable[[], bool]] = []
+        self._polling = False
 
     def start(self, work: Callable[[], Any]) -> Future[Any]:
         """Have one thread do the work."""
-        return self._pool().submit(work)
+        self._notice_fork()
+        return self._executor.submit(work)
 
     def map(self, work: Callable[[Any], Any], parts: Sequence[Any], most: int) -> Iterable[Any]:
         """Return what the work makes of each part, at most so many at the same time."""
@@ -39,8 +53,34 @@ class Threads:
             job.result()
         return results
 
-    def _pool(self) -> ThreadPoolExecutor:
+    def poll(self, look: Callable[[], bool]) -> None:
+        """Have one thread, which all share, call this every `POLL_MILLIS` until it returns False.
+
+        It costs a batch next to nothing: no thread is started or woken for it.
+        """
+        self._notice_fork()
+        with self._lock:
+            self._looks.append(look)
+            starts, self._polling = not self._polling, True
+        if starts:
+            threading.Thread(target=self._poll, daemon=True).start()
+
+    def _poll(self) -> None:
+        idle, pause = 0, threading.Event()
+        try:
+            while idle < IDLE_POLLS:
+                pause.wait(POLL_MILLIS / 1000)
+                with self._lock:
+                    looks, self._looks = self._looks, []
+                again = [look for look in looks if look()]
+                with self._lock:
+                    self._looks += again
+                    idle = 0 if self._looks else idle + 1
+                    self._polling = idle < IDLE_POLLS
+        except BaseException:
+            self._polling = False
+            raise
+
+    def _notice_fork(self) -> None:
         if self._process != os.getpid():
-            self._executor = ThreadPoolExecutor(MAX_THREADS)
-            self._process = os.getpid()
-        return self._executor
+            Threads.__init__(self)

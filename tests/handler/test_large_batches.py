@@ -1,6 +1,7 @@
 """Batches of thousands: all of it is done, a crash repeats little of it, and no step costs more."""
 
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import replace
@@ -17,9 +18,11 @@ from idempotent_lambda.clock import Deadline, Millis
 from idempotent_lambda.errors import PermanentFailure, StoreRefusedError
 from idempotent_lambda.messages import Message
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
+from tests.waiting import SECONDS
 
 from .bench import Bench, raising
 from .events import fifo_order, kinesis_record, order
+from .test_group_commit import wait_until
 
 LARGE = 10_000
 """The largest batch that an SQS queue gives:
@@ -113,7 +116,7 @@ class TestQuick:
     def test_the_main_thread_is_the_flusher_where_there_is_none(self) -> None:
         """A completion that is due for a second is sent by whoever is there, and nothing stops."""
         bench = QuickBench(every=1)
-        threads = mock.Mock(spec=["start"])
+        threads = mock.Mock(spec=["start", "poll"])
         bench.consumer = replace(bench.consumer, threads=threads)
         confirmed_at: list[tuple[int, int]] = []
 
@@ -127,6 +130,42 @@ class TestQuick:
         for ran, (now, confirmed) in enumerate(confirmed_at):
             oldest, _ = confirmed_at[min(confirmed, ran)]
             assert now - oldest <= UNCONFIRMED_MILLIS + 100
+
+    def test_a_first_slow_run_leaves_nothing_in_doubt(self) -> None:
+        """What quick runs have done is confirmed while a long one goes on, the first of all."""
+        bench = QuickBench()
+
+        def process(_: Message) -> None:
+            bench.clock.advance(Millis(150))
+            wait_until(lambda: bench.status("0") == "COMPLETED")
+
+        bench.behaviour["1"] = process
+        assert bench.deliver("0", "1") == []
+
+    def test_an_idle_main_thread_confirms_while_another_runs(self) -> None:
+        """What quick processors have done does not wait until a slow one ends beside them."""
+        bench = QuickBench(concurrency=2)
+        confirmed = threading.Event()
+        started = threading.Barrier(2)
+
+        def wait(_: Message) -> None:
+            started.wait(SECONDS)
+            bench.clock.advance(Millis(UNCONFIRMED_MILLIS + 1))
+            assert confirmed.wait(SECONDS)
+
+        def follow(_: Message) -> None:
+            started.wait(SECONDS)
+
+        complete = bench.counting.complete
+
+        def heard(requests: Sequence[Request], deadline: Deadline) -> Any:
+            answers = complete(requests, deadline)
+            confirmed.set()
+            return answers
+
+        bench.counting.complete = heard  # type: ignore[method-assign]
+        bench.behaviour = {"0": wait, "1": follow}
+        assert bench.deliver("0", "1") == []
 
     def test_a_slow_claim_now_and_then_stops_nothing(self) -> None:
         """The patience with the table is for a table that is silent, not for a part of a call."""

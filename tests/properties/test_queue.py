@@ -106,6 +106,9 @@ class NoThreads:
         """Leave it to the main thread."""
         return Future()
 
+    def poll(self, *_: Any) -> None:
+        """Ask nothing."""
+
 
 ORDERS = st.sampled_from(["a", "b", "c"])
 STORE = st.sampled_from(["fine", "fine", "request lost", "answer lost", "killed", "killed after"])

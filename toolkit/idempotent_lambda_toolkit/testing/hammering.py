@@ -1,7 +1,6 @@
 """`hammer`: code under test, run by the real package through everything that happens to it."""
 
 import inspect
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -46,6 +45,9 @@ MOST_EFFECTS = 20
 
 RESENT = 1
 """The number of the event that the producer has sent once more."""
+
+NEVER_MILLIS = 10**12
+"""Some thirty years."""
 
 _RETENTION_SECONDS = 22 * 24 * 3600
 _PLURAL = 2
@@ -262,7 +264,7 @@ class _Hammering:
             patch(mock.patch.object(Wiring, "from_environment", self._wiring))
             patch(mock.patch("time.sleep", self._sleep))
             # There is no other thread that would confirm in the meantime: waiting for it is vain.
-            patch(mock.patch("idempotent_lambda.batch.UNCONFIRMED_MILLIS", sys.maxsize))
+            patch(mock.patch("idempotent_lambda.batch.UNCONFIRMED_MILLIS", NEVER_MILLIS))
             patch(mock.patch("threading.excepthook", ended))
             yield
 

@@ -27,6 +27,7 @@ from idempotent_lambda.lifecycle import Outcome, Settled
 from idempotent_lambda.messages import Delivery, Message
 from idempotent_lambda.settings import Settings
 from idempotent_lambda.telemetry import Trace
+from idempotent_lambda.threads import Threads
 from idempotent_lambda_toolkit.testing.clock import ManualClock
 from idempotent_lambda_toolkit.testing.effects import Call
 from idempotent_lambda_toolkit.testing.events import Event, redelivered
@@ -290,6 +291,7 @@ class Rehearsal:
             observer=observer,
             transactional=subject.transactional,
             unhurried=_Never(),
+            threads=_NoPolls(),
         )
 
     def run(self, steps: Sequence[Step], *, settle: bool = True) -> None:
@@ -520,6 +522,13 @@ class _Never(threading.Event):
 
     def set(self) -> None:
         """Stay as it is."""
+
+
+class _NoPolls(Threads):
+    """Threads of a consumer that is never late, as its clock moves only when it is told to."""
+
+    def poll(self, look: Callable[[], bool]) -> None:
+        """Ask nothing."""
 
 
 class _Ear:
