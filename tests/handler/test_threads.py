@@ -10,7 +10,7 @@ from idempotent_lambda.threads import Threads
 from tests.forking import SECONDS, in_child
 
 from .bench import Bench
-from .test_group_commit import concurrent
+from .test_group_commit import concurrent, wait_until
 
 
 class TestMap:
@@ -41,6 +41,61 @@ class TestMap:
         """What a part raises is raised, whichever thread it met."""
         with pytest.raises(ZeroDivisionError):
             Threads().map(lambda part: 1 // part, [2, 1, 0, 1], 4)
+
+
+class TestPoll:
+    """A thread that asks again and again."""
+
+    def test_until_it_says_no(self) -> None:
+        """It asks as long as the answer is yes, and then no more."""
+        answers, done = iter([True, True, False]), threading.Event()
+        asked: list[bool] = []
+
+        def look() -> bool:
+            asked.append(next(answers))
+            if not asked[-1]:
+                done.set()
+            return asked[-1]
+
+        threads = Threads()
+        threads.poll(look)
+        assert done.wait(SECONDS)
+        after = threading.Event()
+        threads.poll(lambda: after.set() is not None)
+        assert after.wait(SECONDS)
+        assert asked == [True, True, False]
+
+    def test_one_thread_for_all(self) -> None:
+        """Many that are to be asked have one thread, which ends when nobody is left."""
+        threads, all_are_there = Threads(), threading.Event()
+        asked: dict[int, str] = {}
+
+        def poll(number: int) -> None:
+            def look() -> bool:
+                asked[number] = threading.current_thread().name
+                return not all_are_there.is_set()
+
+            threads.poll(look)
+
+        for number in range(20):
+            poll(number)
+        all_are_there.set()
+        wait_until(lambda: len(asked) == 20)
+        (name,) = set(asked.values())
+        wait_until(lambda: name not in {each.name for each in threading.enumerate()})
+
+    def test_forked(self) -> None:
+        """A child asks by a thread of its own."""
+        threads, asked = Threads(), threading.Event()
+        threads.poll(lambda: asked.set() is None)
+        assert asked.wait(SECONDS)
+
+        def ask() -> bool:
+            again = threading.Event()
+            threads.poll(lambda: again.set() is not None)
+            return again.wait(SECONDS)
+
+        assert in_child(ask)
 
 
 class TestShared:
