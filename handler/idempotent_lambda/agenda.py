@@ -17,6 +17,7 @@ from idempotent_lambda.keys import Key
 from idempotent_lambda.lifecycle import (
     Claim,
     Complete,
+    End,
     Outcome,
     PutOff,
     Release,
@@ -94,12 +95,14 @@ class Later(NamedTuple):
     """A work that is done by itself, once nothing else of its rank is to be done.
 
     Attributes:
-        step: its next step; None for a lapsed one, which is claimed by a takeover.
+        step: its next step, or its end; None for a lapsed one, which is claimed by a takeover.
+        attempts: how often a lapsed one has been claimed.
     """
 
     order: Order
     work: Work
     step: Step | Settled | None
+    attempts: int = 0
 
 
 class Agenda(NamedTuple):
@@ -114,7 +117,8 @@ class Agenda(NamedTuple):
         asking: how many wait for an answer of the table.
         completing: how many of these wait for the answer to their completion.
         later: works that are done one by one once nothing else is to be done, see `Later`.
-        undone: a bit for the place of each work that is not, or will not be, acknowledged.
+        acknowledged: a bit for the place of each work that is acknowledged.
+        undone: the same for those that are not, or will not be.
         claim: how claims are made.
         rank: the one that is worked on.
         alone: the batch has a single key, so nothing is gained by looking before a takeover.
@@ -122,6 +126,8 @@ class Agenda(NamedTuple):
             spent.
         stopped: why nothing more is started; None while work goes on.
         window: see `WINDOW`; the simulation has a smaller one.
+        together: how many completions are sent at once, so that their answers do not wait for
+            each other.
     """
 
     works: tuple[Work, ...]
@@ -133,6 +139,7 @@ class Agenda(NamedTuple):
     asking: int = 0
     completing: int = 0
     later: Heap | None = None
+    acknowledged: int = 0
     undone: int = 0
     claim: Claim = Claim()
     rank: int = 0
@@ -140,6 +147,7 @@ class Agenda(NamedTuple):
     at_stake: bool = False
     stopped: Outcome | None = None
     window: int = WINDOW
+    together: int = WINDOW
 
     @classmethod
     def of(
@@ -147,6 +155,7 @@ class Agenda(NamedTuple):
         works: Iterable[Work],
         claim: Claim = Claim(),  # noqa: B008  # a value
         window: int = WINDOW,
+        together: int = WINDOW,
     ) -> "Agenda":
         """The agenda of a batch of which nothing is done yet."""
         by_rank = sorted(works, key=lambda work: work.rank)
@@ -155,7 +164,8 @@ class Agenda(NamedTuple):
             if work.repeats:
                 later = heap.push(later, _errand(work, claim))
         first = tuple(work for work in by_rank if not work.repeats)
-        return cls(first, later=later, claim=claim, alone=len(by_rank) == 1, window=window)
+        alone = len(by_rank) == 1
+        return cls(first, later=later, claim=claim, alone=alone, window=window, together=together)
 
     @property
     def waiting(self) -> bool:
@@ -184,9 +194,17 @@ class Agenda(NamedTuple):
 
     @property
     def helpable(self) -> bool:
-        """Whether another thread would find something to start."""
-        claimable = self.singly and self._claimable() and not (self.stopped or self.full)
-        return self.startable or claimable
+        """Whether another thread would find something to do, so that more is started."""
+        if self.stopped:
+            return False
+        if self.full:
+            return bool(self.returned and not self.completing and (self.ready or self.waiting))
+        return self.startable or self._claimable()
+
+    @property
+    def held_up(self) -> bool:
+        """Whether only the answers to completions in flight allow more to be started."""
+        return bool(self.full and self.completing and not self.stopped)
 
     @property
     def underway(self) -> bool:
@@ -206,17 +224,16 @@ class Agenda(NamedTuple):
         border = claimable and not (self.singly or self.stopped)
         if self.returned and not self.completing and (overdue or border or self.full):
             return self.flush()
-        if self.given_up and (border or len(self.given_up) >= self.window):
+        if self.given_up and (border or len(self.given_up) >= self.window) and not self.stopped:
             return self._release()
-        if self.waiting and (self.stopped or claimable) and not (self.full and not self.stopped):
+        if self.waiting and (self.stopped or claimable) and not self.held_up:
             agenda, tasks = self._take()
             return (agenda, tasks) if tasks else agenda.next()
         if self.ready and (self.stopped or _is_blocked(self.ready[0][0], self.undone)):
             return self._give_back().next()
         if self.startable:
             return self._replace(ready=self.ready[1:], running=self.running + 1), self.ready[:1]
-        more = self.ready or self.waiting
-        if self.running or (self.full and self.completing and more and not self.stopped):
+        if self.running or (self.held_up and (self.ready or self.waiting)):
             return self, ()
         if self.returned:
             return self.flush()
@@ -226,7 +243,7 @@ class Agenda(NamedTuple):
             return self, ()
         if self.later and (self.stopped or self.later.top.order[0] <= self.rank):
             task = (self.later.top.work, self._decide(self.later.top))
-            return self._replace(later=heap.pop(self.later), asking=1), (task,)
+            return self._replace(later=heap.pop(self.later), asking=self.asking + 1), (task,)
         left = [self.ready[0][0].rank] if self.ready else []
         left += [self.works[self.taken].rank] if self.waiting else []
         left += [self.later.top.order[0]] if self.later else []
@@ -234,11 +251,14 @@ class Agenda(NamedTuple):
 
     def _claimable(self) -> bool:
         """Whether the next claims may be made: singly only at their rank, as they start at once."""
-        at_turn = not self.singly or (self.waiting and self.works[self.taken].rank == self.rank)
-        return self.waiting and not self.ready and at_turn
+        if self.ready or not self.waiting:
+            return False
+        if self.singly:
+            return self.works[self.taken].rank == self.rank
+        return self.asking == self.completing  # no other thread is claiming a window
 
     def _take(self) -> tuple["Agenda", tuple[Task, ...]]:
-        """The claims of the next window, without the works that are blocked by now."""
+        """The claims of the next window, without what is blocked by now; their ends, if stopped."""
         taken, undone, later = self.taken, self.undone, self.later
         most = 1 if self.singly and not self.stopped else self.window
         window: list[Work] = []
@@ -252,14 +272,14 @@ class Agenda(NamedTuple):
                 later = heap.push(later, _errand(work, Settled(Outcome.BLOCKED)))
             else:
                 window.append(work)
-        first = Settled(self.stopped) if self.stopped else self._claim(alone=self._unseen())
+        first = (
+            Settled(self.stopped)
+            if self.stopped
+            else self._claim(alone=self.alone or self.claim.observes)
+        )
         asking = self.asking + len(window)
         agenda = self._replace(taken=taken, undone=undone, later=later, asking=asking)
         return agenda, tuple((work, first) for work in window)
-
-    def _unseen(self) -> bool:
-        """Whether a lapsed record is taken over at once."""
-        return self.alone or self.claim.observes
 
     def _claim(self, *, alone: bool) -> Claim:
         return replace(self.claim, takeover=alone and not self.claim.parks)
@@ -267,13 +287,14 @@ class Agenda(NamedTuple):
     def _decide(self, later: Later) -> Step | Settled:
         """What is done with a work that was left for later."""
         step, unstarted = later.step, later.step is None or isinstance(later.step, Claim | Wait)
-        if unstarted and _is_blocked(later.work, self.undone):
+        ends_well = isinstance(step, Settled) and step.acknowledged
+        if (unstarted or ends_well) and _is_blocked(later.work, self.undone):
             return Settled(Outcome.BLOCKED)
         if unstarted and self.stopped:
             return Settled(self.stopped)
         if step is not None:
             return step
-        if self.at_stake and later.order[2] > INTERRUPTIONS_AT_STAKE:
+        if self.at_stake and later.attempts > INTERRUPTIONS_AT_STAKE:
             return Settled(Outcome.DEFERRED)
         return self._claim(alone=True)
 
@@ -286,7 +307,7 @@ class Agenda(NamedTuple):
             if not (blocked or self.stopped):
                 kept.append((work, run))
                 continue
-            undone |= 1 << work.place
+            undone |= blocked << work.place
             why = Outcome.BLOCKED if blocked else self.stopped or Outcome.NOT_STARTED
             unstarted.append((work, Release(run.claim.owner, why)))
         given_up = (*self.given_up, *unstarted)
@@ -303,16 +324,17 @@ class Agenda(NamedTuple):
 
         May be done while something runs: a crash of the run then puts fewer effects in doubt.
         """
-        many = len(self.returned)
+        sent, rest = self.returned[: self.together], self.returned[self.together :]
         agenda = self._replace(
-            returned=(), asking=self.asking + many, completing=self.completing + many
+            returned=rest, asking=self.asking + len(sent), completing=self.completing + len(sent)
         )
-        return agenda, self.returned
+        return agenda, sent
 
     def after(self, done: Iterable[Done]) -> "Agenda":
         """The agenda once tasks are done: where each work belongs in what follows."""
         running, asking, completing = self.running, self.asking, self.completing
-        at_stake, stopped, undone, later = self.at_stake, self.stopped, self.undone, self.later
+        acknowledged, undone = self.acknowledged, self.undone
+        at_stake, stopped, later = self.at_stake, self.stopped, self.later
         moved: dict[type, list[Any]] = {Run: [], Complete: [], Release: []}
         for work, step, following in done:
             if isinstance(step, Run):
@@ -325,16 +347,18 @@ class Agenda(NamedTuple):
                 if isinstance(following, Release):
                     undone |= 1 << work.place
             elif isinstance(following, PutOff):
-                order = (work.rank, 1, following.attempts, -work.place)
-                later = heap.push(later, Later(order, work, None))
-            elif not isinstance(following, Settled):
+                attempts = following.attempts
+                order = (work.rank, 1, attempts, -work.place)
+                later = heap.push(later, Later(order, work, None, attempts))
+            elif not isinstance(following, Settled) or self.holds_back(work, step, following):
                 later = heap.push(later, _errand(work, following))
+            elif following.acknowledged:
+                at_stake |= work.nearly_spent
+                acknowledged |= 1 << work.place
             else:
+                undone |= 1 << work.place
                 if following.outcome in (Outcome.INTERRUPTED, Outcome.UNCONFIRMED):
                     stopped = stopped or Outcome.NOT_STARTED
-                at_stake |= following.acknowledged and work.nearly_spent
-                if not following.acknowledged:
-                    undone |= 1 << work.place
         return self._replace(
             ready=(*moved[Run], *self.ready),
             returned=(*self.returned, *moved[Complete]),
@@ -343,18 +367,31 @@ class Agenda(NamedTuple):
             asking=asking,
             completing=completing,
             later=later,
+            acknowledged=acknowledged,
             undone=undone,
             at_stake=at_stake,
             stopped=stopped,
         )
 
+    def holds_back(self, work: Work, step: Step | Settled, following: Step | End) -> bool:
+        """Whether a work that would be acknowledged waits for what it follows.
+
+        A claim may find a key done before what precedes it in its group has run. If that fails, the
+        work is reported with the rest of its group.
+        """
+        if not work.after or isinstance(step, Settled):
+            return False
+        ends_well = isinstance(following, Settled) and following.acknowledged
+        return ends_well and not all(self.acknowledged >> place & 1 for place in work.after)
+
     def decide(
-        self, *, overdue: bool, in_time: bool = True, patient: bool = True
+        self, *, overdue: bool, late: bool, in_time: bool = True, patient: bool = True
     ) -> tuple["Agenda", Decision]:
         """How a thread goes on, and the agenda, which is stopped if that must be.
 
         Args:
-            overdue: the oldest completion has been unconfirmed for too long.
+            overdue: a completion has waited for too long to be sent.
+            late: a completion in flight has waited for too long for its answer.
             in_time: there is time to start something.
             patient: the table may be asked for more claims.
         """
@@ -363,7 +400,7 @@ class Agenda(NamedTuple):
             agenda = self.stopping(Outcome.UNAVAILABLE)
         elif not in_time:
             agenda = self.stopping(Outcome.NOT_STARTED)
-        if overdue and agenda.completing and not (agenda.stopped or agenda.claim.observes):
+        if late and not (agenda.stopped or agenda.claim.observes):
             return agenda, Decision.WAIT
         return agenda, Decision.FLUSH if overdue else Decision.GO
 

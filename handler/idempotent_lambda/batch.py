@@ -9,14 +9,15 @@ import threading
 from collections import abc
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
 
 from idempotent_lambda import lifecycle, messages
-from idempotent_lambda.agenda import Agenda, Decision, Done, Task, Work
-from idempotent_lambda.claims import ClaimRequest, ClaimStore, Owner
+from idempotent_lambda.agenda import WINDOW, Agenda, Decision, Done, Task, Work
+from idempotent_lambda.claims import PARALLEL_CALLS, ClaimRequest, ClaimStore, Owner
 from idempotent_lambda.clock import (
     REQUEST_MILLIS,
     RESERVE_MILLIS,
@@ -26,6 +27,7 @@ from idempotent_lambda.clock import (
     Millis,
 )  # fmt: skip
 from idempotent_lambda.errors import (
+    NO_TIME,
     ConfigurationError,
     InvalidResultError,
     StoreError,
@@ -174,7 +176,10 @@ class _Batch:
         self._clock = consumer.clock
         self._deadline = deadline
         waits = bool(works) and works[0].deliveries[0].source is not Source.SQS
-        self._agenda = Agenda.of(works, consumer.settings.claim(waits=waits))
+        one_by_one = consumer.transactional or not getattr(consumer.store, "together", True)
+        together = PARALLEL_CALLS if one_by_one else WINDOW
+        claim = consumer.settings.claim(waits=waits)
+        self._agenda = Agenda.of(works, claim, together=together)
         self._traces = [Trace(request_id) for _ in works]
         self._open = {work.place: work for work in works}
         self._acknowledged: list[Work] = []
@@ -186,11 +191,13 @@ class _Batch:
         self._closed = False
         self._broken: BaseException | None = None
         self._flushing = self._watched = False
-        self._helpers = 0
+        # How many threads are asked to help, and how many do.
+        self._helpers = self._helping = 0
         self._patience = STORE_PATIENCE_MILLIS
         self._round_trip = COMPANY_MILLIS
-        # Since when each completion is due, the oldest first.
-        self._unconfirmed: dict[int, Millis] = {}
+        # Since when each completion is due, and since when it is in flight; the oldest first.
+        self._due: dict[int, Millis] = {}
+        self._sent: dict[int, Millis] = {}
 
     def carry_out(self) -> list[Work]:
         """Do all of it; what is acknowledged, which is proven completed or parked."""
@@ -211,8 +218,8 @@ class _Batch:
         """What is to be done now, waited for if need be; nothing at the end."""
         with self._lock:
             while True:
-                self._agenda, tasks = self._checked().next(overdue=self._overdue())
-                if self._broken and not (tasks or self._agenda.running):
+                tasks = self._take(self._checked())
+                if self._broken and not (tasks or self._helping):
                     raise self._broken
                 if tasks or not self._agenda.underway:
                     self._call_help()
@@ -229,12 +236,14 @@ class _Batch:
     def _checked(self) -> Agenda:
         """The agenda, stopped if the time or the patience with the table has run out."""
         agenda, decision = self._decided()
-        if decision is not Decision.WAIT:
-            return agenda
-        # What ran may not have let the flusher hear its answer: it gets its second now.
-        self._changed.wait_for(lambda: not self._overdue(), UNCONFIRMED_MILLIS / 1000)
-        agenda, decision = self._decided()
-        return agenda.stopping(Outcome.NOT_STARTED) if decision is Decision.WAIT else agenda
+        while decision is Decision.WAIT:
+            # What ran or runs may not let the flusher hear its answer: it gets a second after that.
+            idle = not agenda.running
+            self._changed.wait_for(lambda: not self._is_old(self._sent), UNCONFIRMED_MILLIS / 1000)
+            agenda, decision = self._decided()
+            if decision is Decision.WAIT and idle:
+                return agenda.stopping(Outcome.NOT_STARTED)
+        return agenda
 
     def _decided(self) -> tuple[Agenda, Decision]:
         agenda = self._agenda
@@ -243,15 +252,30 @@ class _Batch:
         least = self._consumer.settings.minimum_remaining
         in_time = self._deadline.allows(least if agenda.ready else max(least, REQUEST_MILLIS))
         return agenda.decide(
-            overdue=self._overdue(),
+            overdue=self._is_old(self._due),
+            late=self._is_old(self._sent),
             in_time=in_time and not self._broken,
             patient=self._patience >= REQUEST_MILLIS,
         )
 
-    def _overdue(self) -> bool:
-        """Whether a completion has been unconfirmed for too long."""
-        since = next(iter(self._unconfirmed.values()), None)
+    def _is_old(self, completions: Mapping[int, Millis]) -> bool:
+        """Whether the oldest of some completions has waited for too long."""
+        since = next(iter(completions.values()), None)
         return since is not None and self._clock.elapsed() - since > UNCONFIRMED_MILLIS
+
+    def _take(self, agenda: Agenda) -> tuple[Task, ...]:
+        """The next tasks of the agenda, which knows of it from then on."""
+        self._agenda, tasks = agenda.next(overdue=self._is_old(self._due))
+        return self._send(tasks)
+
+    def _send(self, tasks: tuple[Task, ...]) -> tuple[Task, ...]:
+        """The tasks, of which completions are in flight from now on."""
+        if tasks and isinstance(tasks[0][1], Complete):
+            now = self._clock.elapsed()
+            for work, _ in tasks:
+                del self._due[work.place]
+                self._sent[work.place] = now
+        return tasks
 
     def _do(self, tasks: tuple[Task, ...]) -> None:
         """Do the tasks together, and take down what follows."""
@@ -269,9 +293,10 @@ class _Batch:
                     self.store_steps.append(spent)
 
     def _note(
-        self, tasks: tuple[Task, ...], replies: Iterable[lifecycle.Reply | None], spent: Millis
+        self, tasks: tuple[Task, ...], replies: Sequence[lifecycle.Reply | None], spent: Millis
     ) -> None:
-        answered = unanswered = False
+        unanswered = [isinstance(reply, Unanswered) for reply in replies]
+        answered = not all(unanswered)
         done: list[Done] = []
         for (work, step), reply in zip(tasks, replies, strict=True):
             following: lifecycle.Step | lifecycle.End
@@ -280,19 +305,19 @@ class _Batch:
             else:
                 self._traces[work.place].note(step, reply, spent)
                 following = lifecycle.advance(step, reply)
-                unanswered |= isinstance(reply, Unanswered)
-                answered |= not isinstance(reply, Unanswered)
-            if isinstance(following, Settled):
-                self._tell(work, following)
-            elif isinstance(following, Complete):
-                self._unconfirmed[work.place] = self._clock.elapsed()
+                if answered and _was_not_sent(reply) and isinstance(step, Claim):
+                    following = step  # the others took all the time of this call
+            if isinstance(following, Complete):
+                self._due[work.place] = self._clock.elapsed()
             if isinstance(step, Complete):
-                del self._unconfirmed[work.place]
+                del self._sent[work.place]
             done.append((work, step, following))
+            if isinstance(following, Settled) and not self._agenda.holds_back(*done[-1]):
+                self._tell(work, following)
         if not isinstance(tasks[0][1], Run | Settled | Wait | DeadLetter):
             # A table that answers a part of a call, or the next one, is not silent.
             self._patience = STORE_PATIENCE_MILLIS if answered else Millis(self._patience - spent)
-        if isinstance(tasks[0][1], Claim | Complete | lifecycle.Release) and not unanswered:
+        if isinstance(tasks[0][1], Claim | Complete | lifecycle.Release) and not any(unanswered):
             self._round_trip = Millis(max(1, min(self._round_trip, spent)))
         self._agenda = self._agenda.after(done)
         self._hire(type(tasks[0][1]))
@@ -306,6 +331,8 @@ class _Batch:
                 # The next run may be a long one.
                 self._watched = True
                 self._consumer.threads.poll(self._look)
+        if kind in (Complete, lifecycle.Release):
+            self._call_help()  # which has left if too much was in doubt
         if kind is not Run or concurrency > 1:
             self._changed.notify_all()
 
@@ -319,7 +346,7 @@ class _Batch:
 
     def _start_flusher(self) -> None:
         """Have what has returned confirmed by another thread, once that is worth a thread."""
-        waited = self._clock.elapsed() - self._unconfirmed[self._agenda.returned[0][0].place]
+        waited = self._clock.elapsed() - self._due[self._agenda.returned[0][0].place]
         if waited > COMPANY_MILLIS:
             self._consumer.unhurried.set()
         if self._consumer.unhurried.is_set() and not self._flushing:
@@ -413,10 +440,14 @@ class _Batch:
     # Threads
 
     def _start(self, work: Callable[[], None]) -> None:
-        """Have work done by another thread; what it raises is raised by the main thread."""
+        """Have work done by another thread; what it raises is raised by the main thread.
+
+        Where no thread can be started the main thread does it all.
+        """
         # The processor may rely on context variables that were set around the handler.
-        job = self._consumer.threads.start(partial(copy_context().run, work))
-        job.add_done_callback(self._ended)
+        with suppress(RuntimeError):
+            job = self._consumer.threads.start(partial(copy_context().run, work))
+            job.add_done_callback(self._ended)
 
     def _ended(self, job: Future[None]) -> None:
         with self._lock:
@@ -431,17 +462,25 @@ class _Batch:
 
     def _run_ready(self) -> None:
         """Run processors beside the main thread, as long as there are any to start."""
-        while True:
+        with self._lock:
+            self._helping += 1
+        try:
+            while tasks := self._help():
+                self._do(tasks)
+        finally:
             with self._lock:
-                tasks: tuple[Task, ...] = ()
-                self._agenda = self._checked()
-                if self._agenda.helpable and not self._closed:
-                    self._agenda, tasks = self._agenda.next(overdue=self._overdue())
-                if not tasks:
-                    self._helpers -= 1
-                    return
-                self._call_help()
-            self._do(tasks)
+                self._helping -= 1
+                self._helpers -= 1
+
+    def _help(self) -> tuple[Task, ...]:
+        """What a thread beside the main one is to do; nothing if there is nothing to start."""
+        with self._lock:
+            self._agenda = self._checked()
+            if self._closed or not self._agenda.helpable:
+                return ()
+            tasks = self._take(self._agenda)
+            self._call_help()
+            return tasks
 
     def _flush(self) -> None:
         """Confirm what has returned, as long as there is any."""
@@ -452,14 +491,19 @@ class _Batch:
         """The completions, once the first of them has waited a round trip for company."""
         with self._lock:
             while returned := () if self._closed else self._agenda.returned:
-                since = self._unconfirmed[returned[0][0].place]
+                since = self._due[returned[0][0].place]
                 company = since + self._round_trip - self._clock.elapsed()
                 if company <= 0:
                     self._agenda, tasks = self._agenda.flush()
-                    return tasks
+                    return self._send(tasks)
                 self._changed.wait(company / 1000)
             self._flushing = False
             return ()
+
+
+def _was_not_sent(reply: lifecycle.Reply) -> bool:
+    """Whether no time was left to ask the table."""
+    return isinstance(reply, Unanswered) and reply.error.code == NO_TIME
 
 
 def covered(spans: Iterable[tuple[Millis, Millis]]) -> Millis:

@@ -271,6 +271,10 @@ ReleaseAnswer = ReleaseOutcome | StoreError
 ParkAnswer = ParkOutcome | StoreError
 
 
+PARALLEL_CALLS = 8
+"""How many calls a store makes at the same time for one request of its user."""
+
+
 class ClaimStore(Protocol):
     """A table of records. One suite (tests/contracts) holds every implementation to this.
 

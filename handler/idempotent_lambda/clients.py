@@ -1,7 +1,6 @@
 """How clients of AWS are made: quick to start, quick to give up."""
 
 import os
-import weakref
 from typing import Any
 
 import botocore.session
@@ -15,8 +14,6 @@ READ_TIMEOUT_MILLIS = REQUEST_MILLIS - CONNECT_TIMEOUT_MILLIS
 
 CONNECTIONS = 10
 """Eight calls side by side, while the two threads of a batch may ask too."""
-
-_clients: "weakref.WeakSet[Any]" = weakref.WeakSet()
 
 
 def new_client(service: str = "dynamodb") -> Any:
@@ -36,18 +33,14 @@ def new_client(service: str = "dynamodb") -> Any:
         tcp_keepalive=True,
     )
     client = botocore.session.get_session().create_client(service, config=config)
-    _clients.add(client)
+    made_in = os.getpid()
+
+    def notice_fork(**_: Any) -> None:
+        # A forked child would share its parent's connections, and each read the other's answers.
+        nonlocal made_in
+        if os.getpid() != made_in:
+            made_in = os.getpid()
+            client.close()
+
+    client.meta.events.register("before-send", notice_fork)
     return client
-
-
-def close_connections() -> None:
-    """Close the connections that a forked child shares with its parent, but only the child's ends.
-
-    On a shared one, parent and child would read each other's answers.
-    """
-    for client in _clients:
-        client.close()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=close_connections)

@@ -237,7 +237,7 @@ class _Call:
         late = not (self._settings.observes or self._deadline.allows(least))
         if late and isinstance(self.step, Run):
             text = f"less than {least} ms are left, so it has not started: give the call more"
-            self.stop(errors.StoreUnavailableError("NoTime", text, maybe_written=False))
+            self.stop(errors.StoreUnavailableError(errors.NO_TIME, text, maybe_written=False))
 
     def stop(self, error: Exception) -> None:
         """Do not start the function: raise the error."""

@@ -23,9 +23,9 @@ from typing import Any, cast
 from botocore import exceptions
 
 from idempotent_lambda import claims, writes
-from idempotent_lambda.claims import ClaimRequest, Record, Request
+from idempotent_lambda.claims import PARALLEL_CALLS, ClaimRequest, Record, Request
 from idempotent_lambda.clock import REQUEST_MILLIS, Clock, Deadline, Millis
-from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavailableError
+from idempotent_lambda.errors import NO_TIME, StoreError, StoreRefusedError, StoreUnavailableError
 from idempotent_lambda.telemetry import Observer
 from idempotent_lambda.threads import Threads
 from idempotent_lambda.writes import Write
@@ -37,7 +37,6 @@ MOST_STATEMENTS = 25
 MOST_KEYS = 100
 """In one read: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html"""
 
-PARALLEL_CALLS = 8
 # The codes of calls end in Exception, those of statements do not.
 
 _THROTTLED = re.compile(
@@ -261,7 +260,7 @@ class DynamoDBClaimStore:
         certain = write.certain and deadline.remaining() > 0
         if not (certain or deadline.allows(REQUEST_MILLIS)):
             text = f"no {REQUEST_MILLIS} ms are left: raise the timeout, or send smaller batches"
-            error = partial(self._error, operation, "NoTime", text, passes=True)
+            error = partial(self._error, operation, NO_TIME, text, passes=True)
             return [error() for _ in requests]
         answers: list[Any] = [None] * len(requests)
         pending = list(range(len(requests)))

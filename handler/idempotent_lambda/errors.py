@@ -25,6 +25,9 @@
         └── StoreUnavailableError   no answer in time, or throttled; perhaps written
 """
 
+NO_TIME = "NoTime"
+"""The code of a call that was not made, as it might not have ended in time."""
+
 
 class IdempotencyError(Exception):
     """Base of every error of this package."""

@@ -13,7 +13,12 @@ from typing import Any, Protocol
 from idempotent_lambda.claims import Owner
 from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import REQUEST_MILLIS, Deadline, EpochMillis
-from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavailableError
+from idempotent_lambda.errors import (
+    NO_TIME,
+    StoreError,
+    StoreRefusedError,
+    StoreUnavailableError,
+)  # fmt: skip
 from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Delivery, Source
 from idempotent_lambda.telemetry import Observer
 
@@ -88,7 +93,7 @@ class SqsQueues:
             raise _refused("SendMessage", f"{MOST_ATTRIBUTES} attributes leave no room for a token")
         if not by.allows(REQUEST_MILLIS):
             problem = "no time is left to send a copy to the dead-letter queue"
-            raise StoreUnavailableError("NoTime", problem, maybe_written=False)
+            raise StoreUnavailableError(NO_TIME, problem, maybe_written=False)
         call = {"QueueUrl": url, "MessageBody": leader.copy_body()}
         if url.endswith(".fifo"):
             # The same copy sent twice within five minutes arrives once.

@@ -4,12 +4,14 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from idempotent_lambda.clock import Millis
 
-MAX_THREADS = 4096
-"""No limit that a process reaches: who waits for another invocation's thread may wait for ever."""
+MAX_THREADS = 512
+"""Half of what Lambda allows a function:
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 POLL_MILLIS = Millis(50)
 """How often `Threads.poll` asks."""
@@ -47,10 +49,14 @@ class Threads:
             for at in left:
                 results[at] = work(parts[at])
 
-        jobs = [self.start(do) for _ in range(min(most, len(parts)) - 1)]
+        jobs = []
+        with suppress(RuntimeError):  # no thread can be started: the others do its part
+            for _ in range(min(most, len(parts)) - 1):
+                jobs.append(self.start(do))  # noqa: PERF401  # what was started before is kept
         do()
         for job in jobs:
-            job.result()
+            if not job.cancel():
+                job.result()
         return results
 
     def poll(self, look: Callable[[], bool]) -> None:
@@ -63,7 +69,10 @@ class Threads:
             self._looks.append(look)
             starts, self._polling = not self._polling, True
         if starts:
-            threading.Thread(target=self._poll, daemon=True).start()
+            try:
+                threading.Thread(target=self._poll, daemon=True).start()
+            except RuntimeError:  # nobody asks, then
+                self._polling = False
 
     def _poll(self) -> None:
         idle, pause = 0, threading.Event()

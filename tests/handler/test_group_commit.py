@@ -229,10 +229,21 @@ class TestDoubt:
         """When a completion takes more than a second, nothing new starts."""
         bench, store = gated()
         store.patient = 1
-        bench.behaviour = dict.fromkeys("bc", after_a_flush(bench, store, by=600))
+        bench.behaviour = dict.fromkeys("bc", after_a_flush(bench, store, by=1001))
         assert bench.deliver(*"abcde") == ["m-d", "m-e"]
         assert bench.ran == ["a", "b", "c"]
         assert [bench.status(each) for each in "abcde"] == ["COMPLETED"] * 3 + [None] * 2
+
+    @pytest.mark.parametrize("millis", [1100, 1900])
+    def test_a_table_that_answers_late_stops_nothing(self, millis: int) -> None:
+        """Each completion has its own two seconds from when it is sent."""
+        bench, store = gated()
+        store.gate.set()
+        store.millis = millis
+        bench.behaviour = dict.fromkeys(
+            map(str, range(30)), lambda _: bench.clock.advance(Millis(50))
+        )
+        assert bench.deliver(*map(str, range(30)), remaining=600_000) == []
 
     def test_a_flusher_that_had_no_chance_gets_one(self) -> None:
         """Processors that let no other thread run for long do not stop their own batch."""
@@ -337,6 +348,38 @@ class TestBroken:
             bench.deliver(*NAMES)
         assert sorted(bench.ran) == ["a", *sorted(ended)]
         assert len(ended) <= 2
+
+    def test_ends_the_batch_though_it_was_running(self) -> None:
+        """A bug of ours after a run beside the main thread fails the invocation, at once."""
+        bench, _ = faulty()
+        concurrent(bench, 2)
+        met = threading.Barrier(2)
+        main = threading.current_thread()
+
+        def settled(*_: Any, **__: Any) -> None:
+            if threading.current_thread() is not main:
+                raise BrokenPipeError
+
+        def process(_: Message) -> None:
+            met.wait(SECONDS)
+            raise SystemExit
+
+        bench.settled = settled  # type: ignore[method-assign]
+        bench.behaviour = dict.fromkeys("ab", process)
+        with pytest.raises(BrokenPipeError):
+            bench.deliver(*"abc")
+
+    def test_no_thread_can_be_started(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where no thread can be started the main thread does everything."""
+
+        def start(_: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        bench, _ = faulty()
+        monkeypatch.setattr(threading.Thread, "start", start)
+        bench.behaviour = dict.fromkeys(NAMES, lambda _: bench.clock.advance(Millis(2000)))
+        assert concurrent(bench, 3).deliver(*NAMES, remaining=600_000) == []
+        assert bench.ran == list(NAMES)
 
 
 class TestTime:

@@ -1,5 +1,6 @@
 """Batches of thousands: all of it is done, a crash repeats little of it, and no step costs more."""
 
+import ctypes
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -14,13 +15,13 @@ import pytest
 from idempotent_lambda.agenda import WINDOW, Agenda
 from idempotent_lambda.batch import UNCONFIRMED_MILLIS
 from idempotent_lambda.claims import Record, Request
-from idempotent_lambda.clock import Deadline, Millis
-from idempotent_lambda.errors import PermanentFailure, StoreRefusedError
+from idempotent_lambda.clock import Deadline, Millis, SystemClock
+from idempotent_lambda.errors import PermanentFailure, StoreRefusedError, StoreUnavailableError
 from idempotent_lambda.messages import Message
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
 from tests.waiting import SECONDS
 
-from .bench import Bench, raising
+from .bench import Bench, faulty, raising
 from .events import fifo_order, kinesis_record, order
 from .test_group_commit import wait_until
 
@@ -187,6 +188,51 @@ class TestQuick:
         assert reported == [f"m-{number}" for number in range(0, 10 * WINDOW, WINDOW)]
         assert {bench.outcomes[each] for each in reported} == {"unavailable"}
         assert next(calls) == 10
+
+
+class TestSlowAnswers:
+    """A table that answers, though not at once, stops nothing."""
+
+    def test_processors_that_keep_the_interpreter(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Threads that let no other one run do not stop their batch because nobody is heard."""
+        monkeypatch.setattr("idempotent_lambda.batch.UNCONFIRMED_MILLIS", Millis(100))
+        library = ctypes.PyDLL(None)  # unlike CDLL it keeps the interpreter meanwhile
+        bench = Bench(clock=SystemClock(), concurrency=8)  # type: ignore[arg-type]  # real time
+        bench.behaviour = dict.fromkeys(numbers(32), lambda _: library.usleep(50_000))
+        assert bench.deliver(*numbers(32), remaining=600_000) == []
+
+    @pytest.mark.parametrize("kind", ["transactions", "calls for one only"])
+    def test_completions_that_go_one_by_one(self, kind: str) -> None:
+        """As many are sent at once as calls go side by side: none waits for another's answer."""
+        bench, store = faulty()
+        if kind == "transactions":
+            bench.consumer = replace(bench.consumer, transactional=True)
+        else:
+            store.together = False  # type: ignore[attr-defined]
+        assert bench.deliver(*numbers(20)) == []
+        assert [each for each in store.trips if "complete" in each] == [
+            "complete 8", "complete 8", "complete 4",
+        ]  # fmt: skip
+
+    def test_claims_that_were_not_sent_in_time(self) -> None:
+        """What a call had no time for is claimed by itself, while the table answers the others."""
+        bench, store = faulty()
+        claim = store.claim
+
+        def some(requests: Sequence[Any], deadline: Deadline) -> Any:
+            answers = list(claim(requests[:8], deadline))
+            late = StoreUnavailableError("NoTime", "on purpose", maybe_written=False)
+            return answers + [late] * len(requests[8:])
+
+        store.claim = some  # type: ignore[method-assign]
+        assert bench.deliver(*numbers(20)) == []
+        assert bench.ran == numbers(20)
+
+    def test_helpers_claim_the_next_window(self) -> None:
+        """A slow message holds up nothing but itself, whichever thread has it."""
+        bench = QuickBench(concurrency=2)
+        bench.behaviour["0"] = lambda _: wait_until(lambda: len(bench.ran) == 2 * WINDOW + 1)
+        assert bench.deliver(*numbers(2 * WINDOW + 1), remaining=200_000) == []
 
 
 FAILURE = raising(ValueError())

@@ -1,5 +1,6 @@
 """Order within a group or a shard: whatever fails, what comes behind it does not overtake it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -179,6 +180,25 @@ class TestGroups:
         again = fifo_order("a", messageId="m-again")
         assert bench.deliver(fifo_order("a"), fifo_order("b"), again) == ["m-b", "m-again"]
         assert bench.ran == ["a", "b"]
+
+    @pytest.mark.parametrize("head", ["fails", "is in progress"])
+    @pytest.mark.parametrize("middle", ["COMPLETED", "PARKED"])
+    def test_done_before_in_the_middle(self, middle: str, head: str) -> None:
+        """A message whose key is done already does not let those behind it pass a failure."""
+        bench, _ = faulty()
+        assert bench.deliver("b") == []
+        done = bench.memory.records["orders#b"]
+        if middle == "PARKED":
+            done = replace(done, status=middle, expires_at=None, dead_lettered_at=done.created_at)
+        bench.memory.records["orders#b"] = done
+        bench.ran.clear()
+        bench.behaviour["a"] = FAILURE
+        if head == "is in progress":
+            bench.lay("a", lease=7000)
+        batch = [fifo_order(each) for each in "abcd"]
+        assert bench.deliver(*batch) == ["m-a", "m-b", "m-c", "m-d"]
+        assert bench.ran == (["a"] if head == "fails" else [])
+        assert [bench.outcomes[f"m-{each}"] for each in "bcd"] == ["blocked"] * 3
 
     @pytest.mark.parametrize("copy_first", [True, False])
     @pytest.mark.parametrize("make", [order, fifo_order])

@@ -104,6 +104,9 @@ class Letter:
 class NoThreads:
     """Leaves everything to the main thread, so that a seed always tells the same story."""
 
+    def poll(self, *_: Any) -> None:
+        """Ask nothing."""
+
     def start(self, *_: Any) -> Future[None]:
         """Never done."""
         return Future()

@@ -163,7 +163,7 @@ class Physics:
             turns.append(("flight", "flushes", worker.agenda.flush()))
         free = world.terms.concurrency > 1 and not worker.beside
         if free and worker.agenda.helpable and not worker.short:
-            agenda, decision = self.protocol.decide(worker.agenda, overdue=bool(worker.due))
+            agenda, decision = self.shell.decide(worker)
             if decision is not Decision.WAIT:
                 turn = agenda.next(overdue=decision is Decision.FLUSH)
                 turns.append(("beside", "starts another one,", turn))

@@ -129,11 +129,22 @@ def check_start(world: World, slot: int, worker: Worker, run: Run, work: Work) -
         raise ViolationError(f"park: {KEYS[index]} is run again without a redrive")
     _check_order(worker, work)
     _check_alone(world, slot, index)
-    if worker.due:
+    if is_late(worker) or (is_overdue(worker) and not worker.agenda.completing):
         raise ViolationError("bound: a processor starts while a completion is overdue")
     # With what another thread runs at most, and with the effect that is to come.
     if count_unproven(world, worker) >= _most_unproven(world):
         raise ViolationError("bound: a processor starts while as much is in doubt as may be")
+
+
+def is_overdue(worker: Worker) -> bool:
+    """Whether a completion has waited for too long to be sent."""
+    return any(worker.due >> work.place & 1 for work, _ in worker.agenda.returned)
+
+
+def is_late(worker: Worker) -> bool:
+    """Whether a completion in flight has waited for too long for its answer."""
+    flying = (call.work.place for call in worker.calls if isinstance(call.step, Complete))
+    return any(worker.due >> place & 1 for place in flying)
 
 
 def is_at_stake(worker: Worker) -> bool:
@@ -241,8 +252,7 @@ def check_answer(worker: Worker) -> None:
         raise ViolationError("P1: a worker answers while a completion is unanswered")
     messages = worker.batch.messages
     for at, message in enumerate(messages):
-        # A claim that finds another's completion acknowledges it, whatever becomes of the rest.
-        if message.group is None or message.place not in worker.acknowledged - worker.known:
+        if message.group is None or message.place not in worker.acknowledged:
             continue
         for before in messages[:at]:
             if before.group == message.group and before.place not in worker.acknowledged:
@@ -266,9 +276,7 @@ def check_doubt(world: World, worker: Worker) -> None:
 
 def check_idle(worker: Worker) -> None:
     """What is overdue does not wait for a run while the main thread has nothing to do."""
-    agenda = worker.agenda
-    overdue = any(worker.due >> work.place & 1 for work, _ in agenda.returned)
-    if overdue and not (worker.main or agenda.completing):
+    if is_overdue(worker) and not (worker.main or worker.agenda.completing):
         raise ViolationError("bound: an overdue completion waits, though the main thread is idle")
 
 

@@ -166,6 +166,7 @@ SMALL = (
     Scenario("one window, time passes", ("ABC",), Budget(tick=1)),
     Scenario("one window, quick, two at the same time", ("AB",), Budget(tick=1),
              Terms(concurrency=2, quick=True)),
+    Scenario("a key of a group is done before", ("A1B1C1", "B1"), Budget(exception=1)),
     Scenario("a key in two groups", ("A1B2A2",), Budget(crash=1, exception=1)),
     Scenario("a key twice in its group", ("A1B1A1'",), Budget(crash=1, exception=1)),
 )  # fmt: skip
@@ -182,6 +183,7 @@ SOONEST = {
     "blocked works of the next window are claimed": "a group in two windows",
     "a repeated key is claimed together with its first": "a key in two groups",
     "equal keys share an end whatever lies between": "a key in two groups",
+    "a key that is found done passes a failure": "a key of a group is done before",
     "a repeated key follows only its first": "a key in two groups",
     "a key that repeats keeps the order of one group": "a key in two groups",
     "what is overdue stops the batch": "two windows, quick",

@@ -8,7 +8,7 @@ go on side by side: the main thread, the flusher, and a thread that runs beside.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from idempotent_lambda.agenda import Decision, Done, Task, Work
+from idempotent_lambda.agenda import Agenda, Decision, Done, Task, Work
 from idempotent_lambda.claims import Claimed, Request
 from idempotent_lambda.clock import EpochMillis
 from idempotent_lambda.lifecycle import (
@@ -63,9 +63,7 @@ class Shell:
         """The world in which the worker's main thread has its next tasks, or waits, or is done."""
         while True:
             in_time = not worker.short and worker.deadline > 0
-            agenda, decision = self.protocol.decide(
-                worker.agenda, overdue=bool(worker.due), in_time=in_time
-            )
+            agenda, decision = self.decide(worker, in_time=in_time)
             tasks: Iterable[Task] = ()
             if decision is not Decision.WAIT:
                 agenda, tasks = agenda.next(overdue=decision is Decision.FLUSH)
@@ -80,6 +78,11 @@ class Shell:
         if waits and not (worker.flight or worker.beside or is_flusher_there(worker)):
             raise ViolationError("liveness: a worker waits for nobody")
         return put(world, slot, worker._replace(main=calls))
+
+    def decide(self, worker: Worker, *, in_time: bool = True) -> tuple[Agenda, Decision]:
+        """How a thread of the worker goes on that has nothing in hand."""
+        overdue, late = promises.is_overdue(worker), promises.is_late(worker)
+        return self.protocol.decide(worker.agenda, overdue=overdue, late=late, in_time=in_time)
 
     def passed(self, world: World, slot: int, worker: Worker) -> World:
         """The world in which a second has passed for a worker, and its main thread has seen it."""
@@ -120,12 +123,7 @@ class Shell:
             if isinstance(step, DeadLetter | Wait):
                 calls.append(Call(work, step))
                 continue
-            if isinstance(step, Claim):
-                worker = holding(worker, work.place, held._replace(put_off=0))
-            if isinstance(step, Release):
-                worker = holding(worker, work.place, held._replace(released=True, lease=0))
-            if isinstance(step, Park) and step.owner == ME:
-                worker = holding(worker, work.place, held._replace(lease=0))
+            worker = asking(worker, work, step)
             together = isinstance(step, Claim) and len(tasks) > 1
             first = Stage.LOOK if work.redelivered else Stage.INSERT
             request = self._request(world, worker, work, step)
@@ -164,14 +162,19 @@ class Shell:
                 done.append((call.work, call.step, following))
         except TypeError as error:
             raise ViolationError(f"the protocol has no answer: {error}") from None
-        worker = worker._replace(agenda=worker.agenda.after(done), **{line: ()})
+        asked = worker.agenda
+        worker = worker._replace(agenda=asked.after(done), **{line: ()})
         lingers = any(worker.due >> work.place & 1 for work, _ in worker.agenda.returned)
         if lingers and self.protocol.hires:
             worker = worker._replace(unhurried=True)
         world = put(world, slot, worker)
-        for call, (work, _, following) in zip(calls, done, strict=True):
+        for call, (work, step, following) in zip(calls, done, strict=True):
             assert call.reply is not None
-            world = self._followed(world, slot, work, following, call.reply)
+            held_back = asked.holds_back(work, step, following)
+            if held_back:
+                world = put(world, slot, holding_back(worker_at(world, slot), work))
+            else:
+                world = self._followed(world, slot, work, following, call.reply)
         worker = worker_at(world, slot)
         return world if worker.main else self.turned(world, slot, worker)
 
@@ -201,8 +204,6 @@ class Shell:
         refusals.check_refusal(worker, work, end, reply)
         if end.acknowledged:
             worker = worker._replace(acknowledged=worker.acknowledged | {work.place})
-            if end.outcome is not Outcome.COMPLETED:
-                worker = worker._replace(known=worker.known | {work.place})
         if end.outcome in (Outcome.INTERRUPTED, Outcome.UNCONFIRMED):
             worker = worker._replace(halted=True)
         worker = holding(worker, work.place, None)
@@ -253,6 +254,31 @@ def is_flusher_there(worker: Worker) -> bool:
     agenda = worker.agenda
     more = agenda.waiting or agenda.startable or agenda.underway
     return bool(worker.unhurried and agenda.returned and more and not worker.flight)
+
+
+def asking(worker: Worker, work: Work, step: Step) -> Worker:
+    """Return the worker that is about to ask the table for a step."""
+    held = worker.held[work.place]
+    assert held is not None
+    match step:
+        case Claim():
+            held = held._replace(put_off=0)
+        case Release():
+            held = held._replace(released=True, lease=0)
+        case Park() if step.owner == ME:
+            held = held._replace(lease=0)
+        case Complete():  # It has waited to be sent, but not for its answer.
+            worker = worker._replace(due=worker.due & ~(1 << work.place))
+        case _:
+            pass
+    return holding(worker, work.place, held)
+
+
+def holding_back(worker: Worker, work: Work) -> Worker:
+    """Return the worker that has found a work done before its turn."""
+    held = worker.held[work.place]
+    assert held is not None
+    return holding(worker, work.place, held._replace(put_off=0, until=0))
 
 
 def find_unconfirmed(worker: Worker) -> int:

@@ -196,7 +196,6 @@ class Worker(NamedTuple):
         flight: the completions that the flusher has in the air.
         beside: what another thread runs, where several may at the same time.
         acknowledged: the places of the works that its answer will acknowledge.
-        known: the places of those of them that somebody else has done.
         due: a bit for each place whose completion is overdue.
         unhurried: a flusher may be there.
         copy: its only message, if that is a copy.
@@ -213,7 +212,6 @@ class Worker(NamedTuple):
     flight: tuple[Call, ...] = ()
     beside: tuple[Call, ...] = ()
     acknowledged: frozenset[int] = frozenset()
-    known: frozenset[int] = frozenset()
     due: int = 0
     unhurried: bool = True
     copy: Copy | None = None

@@ -139,7 +139,7 @@ class _TakesOverBesideARun(Agenda):
 class _LapsedInAnotherOrder(Agenda):
     @staticmethod
     def urgency(later: Later) -> int:
-        raise NotImplementedError
+        raise AssertionError(later)
 
     def next(self, *, overdue: bool = False) -> Turn:
         if self.later is None or self.later.top.step is not None:
@@ -339,7 +339,13 @@ class _MiscountsAnswers(Agenda):
         return super().after(done)._replace(asking=self.asking)
 
 
+class _HoldsNothingBack(Agenda):
+    def holds_back(self, *_: object) -> bool:
+        return False
+
+
 AGENDAS: dict[str, type[Agenda]] = {
+    "a key that is found done passes a failure": _HoldsNothingBack,
     "a stopped batch goes on": _NeverStops,
     "an interruption stops nothing": _IgnoresInterruptions,
     "an unconfirmed completion stops nothing": _IgnoresUnconfirmed,
