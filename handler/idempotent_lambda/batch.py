@@ -209,6 +209,8 @@ class _Batch:
             with self._lock:
                 self._closed = True
                 self._changed.notify_all()
+                if self._watched:
+                    self._consumer.threads.end_poll(self._look)
         for work in tuple(self._open.values()):
             ran = "run_ms" in self._traces[work.place].durations
             self._tell(work, Settled(Outcome.UNCONFIRMED if ran else Outcome.NOT_STARTED))
@@ -218,7 +220,7 @@ class _Batch:
         """What is to be done now, waited for if need be; nothing at the end."""
         with self._lock:
             while True:
-                tasks = self._take(self._checked())
+                tasks = self._take()
                 if self._broken and not (tasks or self._helping):
                     raise self._broken
                 if tasks or not self._agenda.underway:
@@ -233,7 +235,13 @@ class _Batch:
                 if not self._changed.wait(pause / 1000) and must_answer:
                     return ()
 
-    def _checked(self) -> Agenda:
+    def _take(self) -> tuple[Task, ...]:
+        """The next tasks of the agenda, which knows of it from then on."""
+        agenda, decision = self._checked()
+        self._agenda, tasks = agenda.next(overdue=decision is Decision.FLUSH)
+        return self._send(tasks)
+
+    def _checked(self) -> tuple[Agenda, Decision]:
         """The agenda, stopped if the time or the patience with the table has run out."""
         agenda, decision = self._decided()
         while decision is Decision.WAIT:
@@ -242,8 +250,8 @@ class _Batch:
             self._changed.wait_for(lambda: not self._is_old(self._sent), UNCONFIRMED_MILLIS / 1000)
             agenda, decision = self._decided()
             if decision is Decision.WAIT and idle:
-                return agenda.stopping(Outcome.NOT_STARTED)
-        return agenda
+                return agenda.stopping(Outcome.NOT_STARTED), Decision.GO
+        return agenda, decision
 
     def _decided(self) -> tuple[Agenda, Decision]:
         agenda = self._agenda
@@ -260,13 +268,9 @@ class _Batch:
 
     def _is_old(self, completions: Mapping[int, Millis]) -> bool:
         """Whether the oldest of some completions has waited for too long."""
-        since = next(iter(completions.values()), None)
-        return since is not None and self._clock.elapsed() - since > UNCONFIRMED_MILLIS
-
-    def _take(self, agenda: Agenda) -> tuple[Task, ...]:
-        """The next tasks of the agenda, which knows of it from then on."""
-        self._agenda, tasks = agenda.next(overdue=self._is_old(self._due))
-        return self._send(tasks)
+        if not completions:
+            return False
+        return self._clock.elapsed() - next(iter(completions.values())) > UNCONFIRMED_MILLIS
 
     def _send(self, tasks: tuple[Task, ...]) -> tuple[Task, ...]:
         """The tasks, of which completions are in flight from now on."""
@@ -286,14 +290,18 @@ class _Batch:
             self._consumer.unhurried.set()
         with self._lock:
             if not self._closed:
-                self._note(tasks, replies, spent)
+                self._note(tasks, replies, began, spent)
                 if isinstance(tasks[0][1], Run):
                     self.runs.append((began, Millis(began + spent)))
                 elif not isinstance(tasks[0][1], Settled | Wait | DeadLetter):
                     self.store_steps.append(spent)
 
     def _note(
-        self, tasks: tuple[Task, ...], replies: Sequence[lifecycle.Reply | None], spent: Millis
+        self,
+        tasks: tuple[Task, ...],
+        replies: Sequence[lifecycle.Reply | None],
+        began: Millis,
+        spent: Millis,
     ) -> None:
         unanswered = [isinstance(reply, Unanswered) for reply in replies]
         answered = not all(unanswered)
@@ -305,10 +313,11 @@ class _Batch:
             else:
                 self._traces[work.place].note(step, reply, spent)
                 following = lifecycle.advance(step, reply)
-                if answered and _was_not_sent(reply) and isinstance(step, Claim):
-                    following = step  # the others took all the time of this call
+                if isinstance(reply, Unanswered) and answered and isinstance(step, Claim):
+                    # The others may have taken all the time of the call.
+                    following = step if reply.error.code == NO_TIME else following
             if isinstance(following, Complete):
-                self._due[work.place] = self._clock.elapsed()
+                self._due[work.place] = Millis(began + spent)
             if isinstance(step, Complete):
                 del self._sent[work.place]
             done.append((work, step, following))
@@ -325,9 +334,12 @@ class _Batch:
     def _hire(self, kind: type) -> None:
         """Start the threads that are of use after such a step, and wake those that wait for it."""
         agenda, concurrency = self._agenda, self._consumer.settings.concurrency
-        if agenda.returned and (agenda.waiting or agenda.startable or agenda.running):
-            self._start_flusher()
-            if not (self._flushing or self._watched):
+        watched = self._flushing or self._watched
+        more = agenda.startable or agenda.waiting or agenda.running
+        if agenda.returned and more and not watched:
+            if self._consumer.unhurried.is_set():
+                self._start_flusher()
+            else:
                 # The next run may be a long one.
                 self._watched = True
                 self._consumer.threads.poll(self._look)
@@ -339,19 +351,21 @@ class _Batch:
     def _look(self) -> bool:
         """Start the flusher if a run takes long; whether to look again later."""
         with self._lock:
-            if self._agenda.returned and self._agenda.running and not self._closed:
+            returned = () if self._closed else self._agenda.returned
+            if (
+                returned
+                and self._clock.elapsed() - self._due[returned[0][0].place] > COMPANY_MILLIS
+            ):
+                self._consumer.unhurried.set()
+            if returned and self._consumer.unhurried.is_set() and not self._flushing:
                 self._start_flusher()
             self._watched = not (self._closed or self._flushing)
             return self._watched
 
     def _start_flusher(self) -> None:
-        """Have what has returned confirmed by another thread, once that is worth a thread."""
-        waited = self._clock.elapsed() - self._due[self._agenda.returned[0][0].place]
-        if waited > COMPANY_MILLIS:
-            self._consumer.unhurried.set()
-        if self._consumer.unhurried.is_set() and not self._flushing:
-            self._flushing = True
-            self._start(self._flush)
+        """Have what has returned confirmed by another thread."""
+        self._flushing = True
+        self._start(self._flush)
 
     def _tell(self, work: Work, end: Settled) -> None:
         del self._open[work.place]
@@ -475,10 +489,10 @@ class _Batch:
     def _help(self) -> tuple[Task, ...]:
         """What a thread beside the main one is to do; nothing if there is nothing to start."""
         with self._lock:
-            self._agenda = self._checked()
+            self._agenda, _ = self._checked()
             if self._closed or not self._agenda.helpable:
                 return ()
-            tasks = self._take(self._agenda)
+            tasks = self._take()
             self._call_help()
             return tasks
 
@@ -499,11 +513,6 @@ class _Batch:
                 self._changed.wait(company / 1000)
             self._flushing = False
             return ()
-
-
-def _was_not_sent(reply: lifecycle.Reply) -> bool:
-    """Whether no time was left to ask the table."""
-    return isinstance(reply, Unanswered) and reply.error.code == NO_TIME
 
 
 def covered(spans: Iterable[tuple[Millis, Millis]]) -> Millis:

@@ -20,7 +20,7 @@ Ended = tuple[Delivery, Settled, MessageError | None]
 """A delivery that becomes no work, its end and the reason."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class _Draft:
     """A work that more deliveries may join.
 
@@ -36,7 +36,7 @@ class _Draft:
     group: str | None
     place: int
     rank: int = 0
-    follows: "list[_Draft]" = field(default_factory=list)
+    follows: "tuple[_Draft, ...]" = ()
     repeats: bool = False
     repeated: bool = False
     token: str | None = None
@@ -77,7 +77,7 @@ class _Drafts:
         draft = _Draft(key, delivery.group, place=len(self.all))
         self.all.append(draft)
         if before:
-            draft.follows.append(before)
+            draft.follows = (before,)
         if delivery.group:
             draft.rank = before.rank + 1 if before else 1
         leader = self._leaders.setdefault(key, draft) if coalesces else draft
@@ -87,7 +87,7 @@ class _Drafts:
             leader.repeated = draft.repeats = True
             draft.rank = max(draft.rank, leader.rank + 1)
             if delivery.token in (None, leader.token):
-                draft.follows.append(leader)
+                draft.follows += (leader,)
         return draft
 
     def _delay(self, leader: _Draft, again: _Draft, before: _Draft) -> None:

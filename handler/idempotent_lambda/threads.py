@@ -31,7 +31,7 @@ class Threads:
         self._process = os.getpid()
         self._executor = ThreadPoolExecutor(MAX_THREADS)
         self._lock = threading.Lock()
-        self._looks: list[Callable[[], bool]] = []
+        self._looks: set[Callable[[], bool]] = set()
         self._polling = False
 
     def start(self, work: Callable[[], Any]) -> Future[Any]:
@@ -66,7 +66,7 @@ class Threads:
         """
         self._notice_fork()
         with self._lock:
-            self._looks.append(look)
+            self._looks.add(look)
             starts, self._polling = not self._polling, True
         if starts:
             try:
@@ -74,17 +74,20 @@ class Threads:
             except RuntimeError:  # nobody asks, then
                 self._polling = False
 
+    def end_poll(self, look: Callable[[], bool]) -> None:
+        """Have this called no more, so that nothing of its batch is kept until the next time."""
+        self._looks.discard(look)
+
     def _poll(self) -> None:
         idle, pause = 0, threading.Event()
         try:
             while idle < IDLE_POLLS:
                 pause.wait(POLL_MILLIS / 1000)
                 with self._lock:
-                    looks, self._looks = self._looks, []
-                again = [look for look in looks if look()]
+                    looks = tuple(self._looks)
+                self._looks.difference_update([look for look in looks if not look()])
                 with self._lock:
-                    self._looks += again
-                    idle = 0 if self._looks else idle + 1
+                    idle = 0 if self._looks or looks else idle + 1
                     self._polling = idle < IDLE_POLLS
         except BaseException:
             self._polling = False

@@ -117,7 +117,7 @@ class TestQuick:
     def test_the_main_thread_is_the_flusher_where_there_is_none(self) -> None:
         """A completion that is due for a second is sent by whoever is there, and nothing stops."""
         bench = QuickBench(every=1)
-        threads = mock.Mock(spec=["start", "poll"])
+        threads = mock.Mock(spec=["start", "poll", "end_poll"])
         bench.consumer = replace(bench.consumer, threads=threads)
         confirmed_at: list[tuple[int, int]] = []
 

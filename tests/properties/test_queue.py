@@ -109,6 +109,8 @@ class NoThreads:
     def poll(self, *_: Any) -> None:
         """Ask nothing."""
 
+    end_poll = poll
+
 
 ORDERS = st.sampled_from(["a", "b", "c"])
 STORE = st.sampled_from(["fine", "fine", "request lost", "answer lost", "killed", "killed after"])

@@ -107,6 +107,8 @@ class NoThreads:
     def poll(self, *_: Any) -> None:
         """Ask nothing."""
 
+    end_poll = poll
+
     def start(self, *_: Any) -> Future[None]:
         """Never done."""
         return Future()
