@@ -46,7 +46,7 @@ module "orders" {
   queue       = { max_receive_count = 3 }
 
   function = {
-    timeout_seconds   = 30
+    timeout_seconds   = 120
     environment       = { NOTES_TABLE = aws_dynamodb_table.notes.name }
     policy_statements = [{
       actions   = ["dynamodb:PutItem", "dynamodb:GetItem"]
@@ -348,9 +348,9 @@ def faults(stack: Stack) -> dict[str, Any]:
     return {
         "ttl": no_ttl(stack),
         "record-retention": variables(stack, IDEMPOTENCY_RETENTION_SECONDS="3600"),
-        "visibility-timeout": attributes(stack, queue["url"], VisibilityTimeout="31"),
+        "visibility-timeout": attributes(stack, queue["url"], VisibilityTimeout="121"),
         "visibility-timeout (below the advice)": attributes(
-            stack, queue["url"], VisibilityTimeout="179"
+            stack, queue["url"], VisibilityTimeout="719"
         ),
         "partial-responses": mapping(stack, FunctionResponseTypes=[]),
         "mapping": mapping(stack, Enabled=False),
