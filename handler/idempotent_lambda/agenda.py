@@ -350,7 +350,9 @@ class Agenda(NamedTuple):
                 attempts = following.attempts
                 order = (work.rank, 1, attempts, -work.place)
                 later = heap.push(later, Later(order, work, None, attempts))
-            elif not isinstance(following, Settled) or self.holds_back(work, step, following):
+            elif not isinstance(following, Settled) or (
+                work.after and self.holds_back(work, step, following)
+            ):
                 later = heap.push(later, _errand(work, following))
             elif following.acknowledged:
                 at_stake |= work.nearly_spent
@@ -379,7 +381,7 @@ class Agenda(NamedTuple):
         A claim may find a key done before what precedes it in its group has run. If that fails, the
         work is reported with the rest of its group.
         """
-        if not work.after or isinstance(step, Settled):
+        if isinstance(step, Settled):
             return False
         ends_well = isinstance(following, Settled) and following.acknowledged
         return ends_well and not all(self.acknowledged >> place & 1 for place in work.after)

@@ -303,7 +303,8 @@ class _Batch:
         began: Millis,
         spent: Millis,
     ) -> None:
-        unanswered = [isinstance(reply, Unanswered) for reply in replies]
+        asks = not isinstance(tasks[0][1], Run | Settled | Wait | DeadLetter)
+        unanswered = [isinstance(reply, Unanswered) for reply in replies] if asks else []
         answered = not all(unanswered)
         done: list[Done] = []
         for (work, step), reply in zip(tasks, replies, strict=True):
@@ -321,9 +322,10 @@ class _Batch:
             if isinstance(step, Complete):
                 del self._sent[work.place]
             done.append((work, step, following))
-            if isinstance(following, Settled) and not self._agenda.holds_back(*done[-1]):
+            early = work.after and self._agenda.holds_back(work, step, following)
+            if isinstance(following, Settled) and not early:
                 self._tell(work, following)
-        if not isinstance(tasks[0][1], Run | Settled | Wait | DeadLetter):
+        if asks:
             # A table that answers a part of a call, or the next one, is not silent.
             self._patience = STORE_PATIENCE_MILLIS if answered else Millis(self._patience - spent)
         if isinstance(tasks[0][1], Claim | Complete | lifecycle.Release) and not any(unanswered):

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from idempotent_lambda.agenda import Agenda, Decision
 from idempotent_lambda.claims import Record, Request
 from idempotent_lambda.clock import Deadline, Millis
 from idempotent_lambda.messages import Message
@@ -244,6 +245,39 @@ class TestDoubt:
             map(str, range(30)), lambda _: bench.clock.advance(Millis(50))
         )
         assert bench.deliver(*map(str, range(30)), remaining=600_000) == []
+
+    def test_a_late_answer_stops_nothing_while_another_runs(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What runs may keep the interpreter, so that nobody hears an answer that is there."""
+        monkeypatch.setattr("idempotent_lambda.batch.UNCONFIRMED_MILLIS", Millis(20))
+        waits: list[Decision] = []
+        decide = Agenda.decide
+
+        def counted(agenda: Agenda, **given: bool) -> tuple[Agenda, Decision]:
+            agenda, decision = decide(agenda, **given)
+            waits.extend([decision] * (decision is Decision.WAIT))
+            return agenda, decision
+
+        monkeypatch.setattr(Agenda, "decide", counted)
+        bench, store = gated()
+        store.patient = 100
+        began = threading.Event()
+
+        def be_late(_: Message) -> None:
+            assert began.wait(SECONDS)
+            bench.clock.advance(Millis(1))  # the wait for company is over
+            assert store.arrived.wait(SECONDS)
+            bench.clock.advance(Millis(21))
+
+        def run_long(_: Message) -> None:
+            began.set()
+            wait_until(lambda: len(waits) > 3)
+            store.gate.set()
+            wait_until(lambda: bench.status("a") == "COMPLETED")
+
+        bench.behaviour = {"b": be_late, "c": run_long}
+        assert concurrent(bench, 2).deliver(*"abcd") == []
 
     def test_a_flusher_that_had_no_chance_gets_one(self) -> None:
         """Processors that let no other thread run for long do not stop their own batch."""

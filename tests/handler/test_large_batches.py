@@ -1,6 +1,5 @@
 """Batches of thousands: all of it is done, a crash repeats little of it, and no step costs more."""
 
-import ctypes
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -15,7 +14,7 @@ import pytest
 from idempotent_lambda.agenda import WINDOW, Agenda
 from idempotent_lambda.batch import UNCONFIRMED_MILLIS
 from idempotent_lambda.claims import Record, Request
-from idempotent_lambda.clock import Deadline, Millis, SystemClock
+from idempotent_lambda.clock import Deadline, Millis
 from idempotent_lambda.errors import PermanentFailure, StoreRefusedError, StoreUnavailableError
 from idempotent_lambda.messages import Message
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
@@ -192,14 +191,6 @@ class TestQuick:
 
 class TestSlowAnswers:
     """A table that answers, though not at once, stops nothing."""
-
-    def test_processors_that_keep_the_interpreter(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Threads that let no other one run do not stop their batch because nobody is heard."""
-        monkeypatch.setattr("idempotent_lambda.batch.UNCONFIRMED_MILLIS", Millis(100))
-        library = ctypes.PyDLL(None)  # unlike CDLL it keeps the interpreter meanwhile
-        bench = Bench(clock=SystemClock(), concurrency=8)  # type: ignore[arg-type]  # real time
-        bench.behaviour = dict.fromkeys(numbers(32), lambda _: library.usleep(50_000))
-        assert bench.deliver(*numbers(32), remaining=600_000) == []
 
     @pytest.mark.parametrize("kind", ["transactions", "calls for one only"])
     def test_completions_that_go_one_by_one(self, kind: str) -> None:
