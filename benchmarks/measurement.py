@@ -46,7 +46,7 @@ class Run:
 
     Attributes:
         each: how many batches of a round fit the time.
-        answers: those of its worker, with what the stub has counted meanwhile.
+        answers: what its worker answered, with what the stub counted meanwhile.
     """
 
     def __init__(self, name: str, case: Case, place: Place, rounds: int) -> None:

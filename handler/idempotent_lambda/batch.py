@@ -202,7 +202,7 @@ class _Batch:
     def carry_out(self) -> list[Work]:
         """Do all of it; what is acknowledged, which is proven completed or parked."""
         try:
-            while tasks := self._taken():
+            while tasks := self._await_tasks():
                 self._do(tasks)
         finally:
             # Nothing that other threads still do counts any more.
@@ -216,11 +216,11 @@ class _Batch:
             self._tell(work, Settled(Outcome.UNCONFIRMED if ran else Outcome.NOT_STARTED))
         return self._acknowledged
 
-    def _taken(self) -> tuple[Task, ...]:
+    def _await_tasks(self) -> tuple[Task, ...]:
         """What is to be done now, waited for if need be; nothing at the end."""
         with self._lock:
             while True:
-                tasks = self._take()
+                tasks = self._next_tasks()
                 if self._broken and not (tasks or self._helping):
                     raise self._broken
                 if tasks or not self._agenda.underway:
@@ -235,7 +235,7 @@ class _Batch:
                 if not self._changed.wait(pause / 1000) and must_answer:
                     return ()
 
-    def _take(self) -> tuple[Task, ...]:
+    def _next_tasks(self) -> tuple[Task, ...]:
         """The next tasks of the agenda, which knows of it from then on."""
         agenda, decision = self._checked()
         self._agenda, tasks = agenda.next(overdue=decision is Decision.FLUSH)
@@ -494,7 +494,7 @@ class _Batch:
             self._agenda, _ = self._checked()
             if self._closed or not self._agenda.helpable:
                 return ()
-            tasks = self._take()
+            tasks = self._next_tasks()
             self._call_help()
             return tasks
 
