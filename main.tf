@@ -48,6 +48,15 @@ locals {
   # after a redrive one more in the queue; its record must outlive all three.
   record_retention_seconds = coalesce(var.idempotency.retention_seconds, local.source_retention_seconds + local.dead_letter_retention_seconds + local.retention_seconds)
 
+  # Services that may have wrapped what a message of the queue holds. A service of invokers may, too: Lambda
+  # keeps an event that fails to the end of its retries in the dead-letter queue, and a redrive may bring it
+  # into a queue that the function reads.
+  named_services = concat(
+    [for sender in local.has_queue ? var.queue.senders : [] : sender.service],
+    [for invoker in var.invokers : invoker.service],
+  )
+  unwrap = sort(distinct(coalesce(local.has_queue ? var.queue.unwrap : null, local.named_services)))
+
   # 5. What the package reads (settings.py; a test compares the names). Rounded: a fraction of a second
   # has no exact binary form.
   settings = {
@@ -63,6 +72,7 @@ locals {
     IDEMPOTENCY_ON_INTERRUPTED           = var.idempotency.on_interrupted
     IDEMPOTENCY_PROCESSOR                = var.processor
     IDEMPOTENCY_RETENTION_SECONDS        = local.record_retention_seconds
+    IDEMPOTENCY_UNWRAP                   = length(local.unwrap) > 0 ? join(",", local.unwrap) : null
   }
 
   # What may be unknown while terraform plans, apart from what may be null: whether a null that is unknown is
@@ -101,6 +111,7 @@ locals {
   # whose validations named each other would be a cycle.
   builtin_handler    = "idempotent_lambda.entrypoint.handler"
   services           = ["events", "s3", "sns"]
+  wrappers           = ["events", "pipes", "s3", "sns"]
   starting_positions = ["AT_TIMESTAMP", "LATEST", "TRIM_HORIZON"]
   log_retention_days = [0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]
 

@@ -582,6 +582,12 @@ variable "queue" {
       Producers with a role of their own in this account need no entry.
     - `senders.source_arn` (of the EventBridge rule, S3 bucket or SNS topic, FIFO as the queue): for what. A
       bucket must be of this account.
+    - `unwrap` (`events`, `pipes`, `s3`, `sns`): services that may wrap what a producer sent, so that
+      `message.body` is without the wrapper. When null, the services in `senders` and `invokers`; `[]` unwraps
+      nothing. Set it for an existing queue, because the module does not know who sends to that, and for
+      EventBridge Pipes (`pipes`). `sns` includes S3 and EventBridge events inside, which a topic may carry,
+      also with raw message delivery. Whoever may send to the queue chooses the default key of a message that
+      is unwrapped: see `docs/security.md`.
     - `visibility_timeout_seconds` (at least 6 × function timeout + batching window, longer than a lease, at
       most 43200 s): how long a received message stays hidden. When null, the least that fits.
   EOT
@@ -627,6 +633,7 @@ variable "queue" {
       service    = string
       source_arn = string
     })), [])
+    unwrap                     = optional(list(string))
     visibility_timeout_seconds = optional(number)
   })
 
@@ -701,6 +708,11 @@ variable "queue" {
   validation {
     condition     = try(!var.queue.fifo || alltrue([for sender in var.queue.senders : coalesce(sender.service, "null") != "s3"]), var.queue == null)
     error_message = "queue.senders has s3 and queue.fifo = true, but S3 sends no notifications to FIFO queues. Remove the sender, or set queue.fifo = false."
+  }
+
+  validation {
+    condition     = try(alltrue([for service in coalesce(var.queue.unwrap, []) : contains(local.wrappers, coalesce(service, "null"))]), var.queue == null)
+    error_message = "queue.unwrap has ${try(jsonencode([for service in coalesce(var.queue.unwrap, []) : service if !contains(local.wrappers, coalesce(service, "null"))]), "null")}, not only ${join(", ", local.wrappers)}. Correct or remove them; messages from other services are never unwrapped."
   }
 
   validation {

@@ -143,6 +143,55 @@ run "a_queue_that_exists" {
     condition     = !strcontains(output.policy, "LeadingKeys") && length(aws_dynamodb_table.records) == 1 && length(aws_lambda_function.consumer) == 1
     error_message = "A table of its own needs no condition."
   }
+
+  assert {
+    condition     = !contains(keys(output.environment), "IDEMPOTENCY_UNWRAP")
+    error_message = "Nothing is unwrapped unless the user asks for it: the module does not know who sends to this queue."
+  }
+}
+
+run "a_queue_that_exists_with_wrapped_messages" {
+  command = plan
+
+  variables {
+    queue = {
+      existing = {
+        arn                        = "arn:aws:sqs:eu-central-1:123456789012:shop"
+        dead_letter_queue          = { arn = "arn:aws:sqs:eu-central-1:123456789012:shop-failed", retention_seconds = 1000000, url = "https://sqs.eu-central-1.amazonaws.com/123456789012/shop-failed" }
+        max_receive_count          = 7
+        retention_seconds          = 86400
+        visibility_timeout_seconds = 185
+      }
+      unwrap = ["sns", "pipes"]
+    }
+  }
+
+  assert {
+    condition     = output.environment.IDEMPOTENCY_UNWRAP == "pipes,sns" && one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_UNWRAP"] == "pipes,sns"
+    error_message = "The function unwraps what these services send."
+  }
+}
+
+run "a_queue_that_exists_and_invokers" {
+  command = plan
+
+  variables {
+    invokers = { topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } }
+    queue = {
+      existing = {
+        arn                        = "arn:aws:sqs:eu-central-1:123456789012:shop"
+        dead_letter_queue          = { arn = "arn:aws:sqs:eu-central-1:123456789012:shop-failed", retention_seconds = 1000000, url = "https://sqs.eu-central-1.amazonaws.com/123456789012/shop-failed" }
+        max_receive_count          = 7
+        retention_seconds          = 86400
+        visibility_timeout_seconds = 185
+      }
+    }
+  }
+
+  assert {
+    condition     = output.environment.IDEMPOTENCY_UNWRAP == "sns"
+    error_message = "The function unwraps the topic's notifications, which a redrive may bring into the queue."
+  }
 }
 
 run "the_least_that_is_said_of_a_fifo_queue_is_accepted" {
@@ -468,5 +517,10 @@ run "no_queue_but_invokers" {
   assert {
     condition     = output.queue == null && output.environment.IDEMPOTENCY_RETENTION_SECONDS == "1231200"
     error_message = "A record outlives six hours of retries and 14 days in the dead-letter queue."
+  }
+
+  assert {
+    condition     = output.environment.IDEMPOTENCY_UNWRAP == "events"
+    error_message = "The function unwraps the rule's events, if a queue delivers them after a redrive."
   }
 }

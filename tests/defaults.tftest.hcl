@@ -267,6 +267,11 @@ run "only_the_named_senders_may_send" {
     condition     = length(jsondecode(aws_sqs_queue.dead_letter[0].policy).Statement) == 1
     error_message = "Nobody may send to the dead-letter queue."
   }
+
+  assert {
+    condition     = one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_UNWRAP"] == "events,s3,sns"
+    error_message = "The function unwraps what these services send."
+  }
 }
 
 run "the_invokers_may_invoke_and_their_failed_events_are_kept" {
@@ -292,6 +297,11 @@ run "the_invokers_may_invoke_and_their_failed_events_are_kept" {
   assert {
     condition     = one(aws_lambda_function.consumer[0].dead_letter_config).target_arn == "arn:aws:sqs:eu-central-1:123456789012:orders-dead-letters"
     error_message = "Events that Lambda gives up on go to the dead-letter queue."
+  }
+
+  assert {
+    condition     = one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_UNWRAP"] == "events,s3,sns"
+    error_message = "The function unwraps their events after a redrive."
   }
 }
 

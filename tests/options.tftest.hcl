@@ -64,6 +64,56 @@ run "the_queues_options_reach_it" {
   }
 }
 
+run "services_that_wrap_are_named_once_and_sorted" {
+  command = plan
+
+  variables {
+    invokers = {
+      rule  = { service = "events", source_arn = "arn:aws:events:eu-central-1:123456789012:rule/orders" }
+      topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" }
+    }
+    queue = {
+      senders = [
+        { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:shop" },
+        { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:warehouse" },
+      ]
+    }
+  }
+
+  assert {
+    condition     = output.environment.IDEMPOTENCY_UNWRAP == "events,sns"
+    error_message = "By default these are the services of the senders and the invokers."
+  }
+}
+
+run "services_that_wrap_are_set" {
+  command = plan
+
+  variables {
+    invokers = { rule = { service = "events", source_arn = "arn:aws:events:eu-central-1:123456789012:rule/orders" } }
+    queue    = { senders = [{ service = "s3", source_arn = "arn:aws:s3:::orders" }], unwrap = ["sns", "pipes", "events", "sns"] }
+  }
+
+  assert {
+    condition     = output.environment.IDEMPOTENCY_UNWRAP == "events,pipes,sns"
+    error_message = "The list replaces the default."
+  }
+}
+
+run "nothing_is_unwrapped" {
+  command = plan
+
+  variables {
+    invokers = { rule = { service = "events", source_arn = "arn:aws:events:eu-central-1:123456789012:rule/orders" } }
+    queue    = { senders = [{ service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" }], unwrap = [] }
+  }
+
+  assert {
+    condition     = !contains(keys(output.environment), "IDEMPOTENCY_UNWRAP")
+    error_message = "An empty list also replaces the default."
+  }
+}
+
 run "the_queues_options_reach_its_mapping" {
   command = plan
 

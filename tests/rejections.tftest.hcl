@@ -920,6 +920,16 @@ run "a_bucket_that_sends_to_a_fifo_queue" {
   }
 }
 
+# says: queue.unwrap has ["sqs"], not only events, pipes, s3, sns.
+run "unwrapping_of_another_service" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { unwrap = ["sns", "sqs"] }
+  }
+}
+
 # says: queue.visibility_timeout_seconds = 43201 is not a whole number of at most 43200 (seconds, 12 hours)
 run "too_long_a_visibility_timeout" {
   command         = plan

@@ -65,6 +65,7 @@ module "orders" {
     receive_wait_seconds          = 20
     retention_seconds             = 604800 # 7 days
     senders                       = [{ service = "events", source_arn = aws_cloudwatch_event_rule.orders.arn }]
+    unwrap                        = ["sns"] # the rule sends no envelope; express orders come back wrapped from the dead-letter queue
     visibility_timeout_seconds    = 180
 
     policy_statements = [

@@ -18,6 +18,7 @@ LOG_KEYS = ("plain", "hashed")
 METRICS = ("off", "on")
 MODES = ("enforce", "observe")
 ON_INTERRUPTED = ("retry", "park")
+UNWRAP = ("events", "pipes", "s3", "sns")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,8 @@ class Settings:
         parks: whether interrupted work is set aside for a person, or done again.
         observes: whether duplicates are only told, and run all the same.
         dead_letter_queue_url: where copies of what is parked are sent.
+        unwrap: services of `UNWRAP` that may have wrapped a message of the queue. The default key
+            of an unwrapped message is in its body, and so its sender chooses it.
     """
 
     table: str
@@ -53,6 +56,7 @@ class Settings:
     parks: bool = False
     observes: bool = False
     dead_letter_queue_url: str | None = None
+    unwrap: frozenset[str] = frozenset()
 
     def claim(self, *, waits: bool) -> Claim:
         """How claims are made; ``waits`` for a source that does not deliver again by itself."""
@@ -93,6 +97,7 @@ class Settings:
             parks=reader.choice("IDEMPOTENCY_ON_INTERRUPTED", ON_INTERRUPTED) == "park",
             observes=reader.choice("IDEMPOTENCY_MODE", MODES) == "observe",
             dead_letter_queue_url=environment.get("IDEMPOTENCY_DEAD_LETTER_QUEUE_URL"),
+            unwrap=reader.names("IDEMPOTENCY_UNWRAP", UNWRAP),
         )
         if built_in and settings.parks and not settings.dead_letter_queue_url:
             text = "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL is not set, and what is parked is sent there"
@@ -130,6 +135,14 @@ class _Reader:
         if value not in choices:
             self.problems.append(f"{name} is {value!r}: set one of {', '.join(choices)}")
         return value
+
+    def names(self, name: str, choices: tuple[str, ...]) -> frozenset[str]:
+        parts = (part.strip() for part in self._environment.get(name, "").split(","))
+        values = [part for part in dict.fromkeys(parts) if part]
+        if wrong := ", ".join(repr(value) for value in values if value not in choices):
+            rule = f"set names from {', '.join(choices)}, separated by commas"
+            self.problems.append(f"{name} has {wrong}: {rule}")
+        return frozenset(values)
 
     def key_rule(self) -> KeyRule:
         namespace = self.text("IDEMPOTENCY_NAMESPACE")

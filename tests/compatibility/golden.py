@@ -65,6 +65,7 @@ ENVIRONMENTS: Final = {
         "IDEMPOTENCY_PROCESSOR": "orders.process",
         "IDEMPOTENCY_RETENTION_SECONDS": "1900800",
         "IDEMPOTENCY_TABLE": "orders-idempotency",
+        "IDEMPOTENCY_UNWRAP": "events,pipes,s3,sns",
     },
     "the other choices": {
         "IDEMPOTENCY_LOG_KEYS": "plain",
@@ -75,6 +76,7 @@ ENVIRONMENTS: Final = {
         "IDEMPOTENCY_PROCESSOR": "orders.process",
         "IDEMPOTENCY_RETENTION_SECONDS": "60",
         "IDEMPOTENCY_TABLE": "orders-idempotency",
+        "IDEMPOTENCY_UNWRAP": "sns",
     },
 }
 """What the module sets."""
@@ -204,6 +206,7 @@ def meaning(environment: dict[str, str]) -> dict[str, Any]:
     names = [each for each in Settings.__slots__ if each != "key_rule"]
     rule = settings.key_rule
     return {name: getattr(settings, name) for name in names} | {
+        "unwrap": sorted(settings.unwrap),  # JSON has no sets
         "namespace": rule.namespace,
         "expression": rule.expression,
     }

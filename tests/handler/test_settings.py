@@ -23,6 +23,7 @@ COMPLETE = {
     "IDEMPOTENCY_ON_INTERRUPTED": "park",
     "IDEMPOTENCY_MODE": "observe",
     "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL": "https://sqs.example/orders-dlq",
+    "IDEMPOTENCY_UNWRAP": "events,sns",
 }
 REQUIRED = {
     name: COMPLETE[name]
@@ -62,6 +63,7 @@ def test_complete() -> None:
     assert settings.parks is True
     assert settings.observes is True
     assert settings.dead_letter_queue_url == "https://sqs.example/orders-dlq"
+    assert settings.unwrap == {"events", "sns"}
 
 
 def test_defaults() -> None:
@@ -77,6 +79,7 @@ def test_defaults() -> None:
     assert settings.parks is False
     assert settings.observes is False
     assert settings.dead_letter_queue_url is None
+    assert settings.unwrap == frozenset()
 
 
 def test_a_handler_of_the_users_own() -> None:
@@ -198,6 +201,41 @@ def test_choice(name: str, choices: str, value: str) -> None:
     assert problems(**{name: value}) == (f"{name} is {value!r}: set one of {choices}",)
 
 
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [
+        ("", set()),
+        ("sns", {"sns"}),
+        ("events,pipes,s3,sns", {"events", "pipes", "s3", "sns"}),
+        ("sns,events", {"events", "sns"}),
+        (" sns , s3\n", {"s3", "sns"}),
+        ("sns,sns", {"sns"}),
+        ("sns,,s3,", {"s3", "sns"}),
+        (" , ", set()),
+    ],
+)
+def test_unwrap(value: str, names: set[str]) -> None:
+    """The names are separated by commas; spaces, repetitions and empty names do not count."""
+    environment = REQUIRED | {"IDEMPOTENCY_UNWRAP": value}
+    assert Settings.from_environment(environment).unwrap == names
+
+
+@pytest.mark.parametrize(
+    ("value", "wrong"),
+    [
+        ("SNS", "'SNS'"),
+        ("sqs,sns", "'sqs'"),
+        ("sns s3", "'sns s3'"),
+        ("['sns']", "\"['sns']\""),
+        ("kafka,sns,sqs,kafka", "'kafka', 'sqs'"),
+    ],
+)
+def test_unwrap_of_other_services(value: str, wrong: str) -> None:
+    """Every wrong name is shown once, with the names that are valid."""
+    rule = "set names from events, pipes, s3, sns, separated by commas"
+    assert problems(IDEMPOTENCY_UNWRAP=value) == (f"IDEMPOTENCY_UNWRAP has {wrong}: {rule}",)
+
+
 def test_namespace() -> None:
     """A bad namespace is named with its value and the rule."""
     (problem,) = problems(IDEMPOTENCY_NAMESPACE="a#b")
@@ -239,8 +277,9 @@ def test_everything_at_once() -> None:
         IDEMPOTENCY_METRICS="y",
         IDEMPOTENCY_ON_INTERRUPTED="y",
         IDEMPOTENCY_MODE="y",
+        IDEMPOTENCY_UNWRAP="y",
     )
-    assert len(found) == 12
+    assert len(found) == 13
     assert names(found) >= set(COMPLETE) - {
         "IDEMPOTENCY_NAMESPACE",
         "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL",

@@ -218,6 +218,15 @@ def test_the_limits_of_settings() -> None:
         assert found(rf'^    {name} += optional\(string, "(\w+)"\)') == choices[0]
 
 
+def test_the_services_that_wrap() -> None:
+    """The module accepts exactly the names that the package accepts."""
+    names = json.loads(found(r"^  wrappers += (\[.+\])$"))
+    assert tuple(names) == settings.UNWRAP
+    services = json.loads(found(r"^  services += (\[.+\])$"))
+    assert set(names) - set(services) == {"pipes"}
+    assert set(services) <= set(names)
+
+
 def test_the_only_provider_is_aws() -> None:
     """Nothing but the AWS provider and what is built into Terraform."""
     assert re.findall(r'source += "([\w-]+/[\w-]+)"', TERRAFORM) == ["hashicorp/aws"]
@@ -226,7 +235,7 @@ def test_the_only_provider_is_aws() -> None:
     assert not re.findall(r"^(?:data|provider) ", TERRAFORM, re.MULTILINE)
 
 
-OF_THE_MAPPING = {
+HOW_A_QUEUE_IS_READ = {
     *(
         "batch_size",
         "batching_window_seconds",
@@ -235,8 +244,9 @@ OF_THE_MAPPING = {
         "maximum_concurrency",
         "metrics",
     ),
+    "unwrap",
 }
-"""What a brought queue takes too: it is said of the mapping."""
+"""Attributes that an existing queue takes too: they configure the mapping and the function."""
 
 
 @pytest.mark.parametrize("part", ["function", "queue", "table"])
@@ -247,7 +257,7 @@ def test_what_a_brought_part_refuses(part: str) -> None:
     declared = {
         each.path: each.default
         for each in variable.attributes
-        if "." not in each.path and each.path not in {"existing", *OF_THE_MAPPING}
+        if "." not in each.path and each.path not in {"existing", *HOW_A_QUEUE_IS_READ}
     }
     block = found(rf"^  {part}_defaults = {{\n((?:    .*\n)+)  }}")
     refused = dict(re.findall(r"^    (\w+) += (.+)$", block, re.MULTILINE))
