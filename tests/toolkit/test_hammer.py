@@ -14,6 +14,7 @@ import pytest
 from idempotent_lambda import PermanentFailure, idempotent
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.errors import InvalidSettingsError
+from idempotent_lambda.settings import UNWRAP
 from idempotent_lambda_toolkit.testing import (
     EffectFailed,
     Effects,
@@ -22,6 +23,7 @@ from idempotent_lambda_toolkit.testing import (
     Report,
     events,
     hammer,
+    hammering,
 )
 from idempotent_lambda_toolkit.testing import rehearsal as rehearsing
 from idempotent_lambda_toolkit.testing.rehearsal import NAMESPACE, Fault, Rehearsal, Step, Subject
@@ -167,6 +169,12 @@ SOURCES = {
 }
 KEYS = {"eventbridge in sqs": "body.detail.order_id", "eventbridge": "body.detail.order_id"}
 WRITTEN = {"s3", "s3 in sqs", "dynamodb"}
+
+
+def test_every_wrapper_comes_off() -> None:
+    """The events of this package may be wrapped by any service that the consumer unwraps."""
+    subject = hammering._subject(lambda message: message, KEY, 30)
+    assert subject.settings.unwrap == set(UNWRAP)
 
 
 @pytest.mark.parametrize("source", SOURCES)
