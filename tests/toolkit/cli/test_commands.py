@@ -349,7 +349,8 @@ class TestResolve:
     def test_completed_leaves_a_message_with_other_keys(self, consumer: Consumer, run: Run) -> None:
         """A message that wraps several keys is not deleted for one of them."""
         consumer.put("orders#b 1", "PARKED")
-        variables = consumer.variables() | {"IDEMPOTENCY_KEY": "body.s3.object.key"}
+        more = {"IDEMPOTENCY_KEY": "body.s3.object.key", "IDEMPOTENCY_UNWRAP": "s3"}
+        variables = consumer.variables() | more
         consumer.client("lambda").update_function_configuration(
             FunctionName="orders", Environment={"Variables": variables}
         )
