@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from idempotent_lambda import heap, lifecycle
+from idempotent_lambda.errors import MessageError
 from idempotent_lambda.heap import Heap
 from idempotent_lambda.keys import Key
 from idempotent_lambda.lifecycle import (
@@ -50,6 +51,8 @@ class Work:
         after: the places of the works that it follows: the one before it in its group, and the one
             whose key it repeats. If one of them is not acknowledged, this one must not start.
         repeats: an earlier work has the same key, so this one is claimed when that one is settled.
+        own_key: of a redriven copy whose ``key`` is only what it states: the key that it has as any
+            message, or why it has none. None for all others.
     """
 
     key: Key
@@ -59,6 +62,7 @@ class Work:
     rank: int = 0
     after: tuple[int, ...] = ()
     repeats: bool = False
+    own_key: Key | MessageError | None = None
 
     @property
     def redelivered(self) -> bool:

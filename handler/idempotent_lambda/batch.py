@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
 
 from idempotent_lambda import lifecycle, messages
 from idempotent_lambda.agenda import WINDOW, Agenda, Decision, Done, Task, Work
-from idempotent_lambda.claims import PARALLEL_CALLS, ClaimRequest, ClaimStore, Owner
+from idempotent_lambda.claims import PARALLEL_CALLS, ClaimRequest, ClaimStore, Owner, Stray
 from idempotent_lambda.clock import (
     REQUEST_MILLIS,
     RESERVE_MILLIS,
@@ -30,6 +30,7 @@ from idempotent_lambda.errors import (
     NO_TIME,
     ConfigurationError,
     InvalidResultError,
+    MessageError,
     StoreError,
 )
 from idempotent_lambda.grouping import group_by_key
@@ -131,7 +132,7 @@ class Consumer:
             NotDoneError: see `messages.response_of`.
         """
         deadline, began = Deadline.after(self.clock, remaining), self.clock.elapsed()
-        deliveries = messages.deliveries_of(event)
+        deliveries = messages.deliveries_of(event, self.settings.unwrap)
         works, ended = group_by_key(deliveries, self.settings)
         for delivery, end, error in ended:
             trace = Trace(request_id, errors=[error] if error else [])
@@ -284,7 +285,7 @@ class _Batch:
     def _do(self, tasks: tuple[Task, ...]) -> None:
         """Do the tasks together, and take down what follows."""
         began = self._clock.elapsed()
-        replies = self._replies(tasks)
+        tasks, replies = self._claimed_again(tasks, self._replies(tasks))
         spent = Millis(self._clock.elapsed() - began)
         if spent > HASTE_MILLIS and isinstance(tasks[0][1], Run):
             self._consumer.unhurried.set()
@@ -377,11 +378,14 @@ class _Batch:
             self.busy += [(each, end.busy_until) for each in work.deliveries]
         observer, trace = self._consumer.observer, self._traces[work.place]
         leader, *followers = work.deliveries
-        observer.settled(leader, work.key, end, trace, follows=False)
+        # What no record confirms to be a copy's key is nobody's.
+        unkeyed = end.outcome is Outcome.REJECTED and isinstance(work.own_key, MessageError)
+        key = None if unkeyed else work.key
+        observer.settled(leader, key, end, trace, follows=False)
         if end.outcome is Outcome.COMPLETED:
             end = Settled(Outcome.DUPLICATE, acknowledged=True)
         for follower in followers:
-            observer.settled(follower, work.key, end, trace, follows=True)
+            observer.settled(follower, key, end, trace, follows=True)
 
     def _replies(self, tasks: tuple[Task, ...]) -> Sequence[lifecycle.Reply | None]:
         """What comes of the tasks; all have the same kind of step."""
@@ -407,6 +411,7 @@ class _Batch:
                     record_id=work.key.record_id, owner=consumer.new_owner(), now=now,
                     retention=settings.retention, lease_expires_at=lease_end,
                     takeover=first.takeover, redelivered=work.redelivered, token=work.token,
+                    stated=work.own_key is not None,
                 )
                 for work, _ in tasks
             ]  # fmt: skip
@@ -414,7 +419,15 @@ class _Batch:
         else:
             kept: dict[str, Any] = {"now": now, "retention": settings.retention}
             steps = cast("Any", tasks)
-            asked = [settlement(step, record_id=work.key.record_id, **kept) for work, step in steps]
+            asked = [
+                settlement(
+                    step,
+                    record_id=work.key.record_id,
+                    copy_of=work.token if work.own_key else None,
+                    **kept,
+                )
+                for work, step in steps
+            ]
             if isinstance(first, Complete) and not first.observed:
                 deadline = self._deadline
         answers = getattr(consumer.store, type(first).__name__.lower())(asked, deadline)
@@ -422,6 +435,30 @@ class _Batch:
             Unanswered(request.owner, answer) if isinstance(answer, StoreError) else answer
             for request, answer in zip(asked, answers, strict=True)
         ]
+
+    def _claimed_again(
+        self, tasks: tuple[Task, ...], replies: Sequence[lifecycle.Reply | None]
+    ) -> tuple[tuple[Task, ...], Sequence[lifecycle.Reply | None]]:
+        """The same, where copies whose stated key does not count are claimed by their own."""
+        strays = [place for place, reply in enumerate(replies) if isinstance(reply, Stray)]
+        if not strays:
+            return tasks, replies
+        found, answers, left = list(tasks), list(replies), []
+        for place in strays:
+            work, step = found[place]
+            if isinstance(work.own_key, MessageError):
+                answers[place] = lifecycle.Unkeyed(work.own_key)
+            elif work.own_key:
+                found[place] = replace(work, key=work.own_key, own_key=None), step
+                left.append(place)
+        while left:
+            # Equal keys must not meet in one call.
+            asked = {found[place][0].key.record_id: place for place in reversed(left)}
+            some = tuple(found[place] for place in asked.values())
+            for place, reply in zip(asked.values(), self._replies(some), strict=True):
+                answers[place] = reply
+            left = [place for place in left if place not in asked.values()]
+        return tuple(found), answers
 
     def _waited(self, lease_end: EpochMillis) -> Waited:
         """Wait until a lease has ended, if time remains then to claim and to run."""
@@ -445,10 +482,9 @@ class _Batch:
         return self._deadline.sooner(Millis(max(0, min(self._patience, budget)) + RESERVE_MILLIS))
 
     def _run(self, work: Work, owner: Owner) -> lifecycle.Reply:
-        message = Message.of(
-            work.deliveries[0], key=work.key.text, owner=owner, deadline=self._deadline
-        )
+        about: Any = {"key": work.key.text, "owner": owner, "deadline": self._deadline}
         try:
+            message = Message.of(work.deliveries[0], **about)
             return lifecycle.Returned(actions=self._consumer.run(message))
         except BaseException as error:  # noqa: BLE001  # the rest of the batch still gets its answer
             return lifecycle.raised(error)

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, NewType, Protocol
 
 from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Seconds, seconds_after
-from idempotent_lambda.conditions import Compare, Either, Every, Missing, holds
+from idempotent_lambda.conditions import Compare, Contains, Either, Every, Missing, holds
 from idempotent_lambda.errors import StoreError, StoreRefusedError
 
 Owner = NewType("Owner", str)
@@ -39,6 +39,8 @@ class Record:
         result: what duplicates get, as JSON; only where results are stored.
         reason: why it is parked, for people.
         dead_lettered_at: since when its copy is in the dead-letter queue.
+        copy_tokens: the owner tokens of the redriven copies that have claimed it by what they
+            state. It was parked, so only copies are still delivered, and only they go on with it.
     """
 
     id: str
@@ -53,18 +55,22 @@ class Record:
     result: str | None = None
     reason: str | None = None
     dead_lettered_at: EpochMillis | None = None
+    copy_tokens: frozenset[str] | None = None
 
 
 EXPIRED = Every((Compare("status", "=", "completed"), Compare("expires_at", "<=", "now_seconds")))
 """Completed, and the retention is over. Until TTL deletes it the record is still there."""
 
-LAPSED = Every(
-    (Compare("status", "=", "in_progress"), Compare("lease_expires_at", "<=", "now_millis")),
-)
+_OVER = (Compare("status", "=", "in_progress"), Compare("lease_expires_at", "<=", "now_millis"))
+
+LAPSED = Every((*_OVER, Missing("copy_tokens")))
 """Its owner was interrupted, or could not confirm its completion."""
 
 REDRIVEN = Every((Compare("status", "=", "parked"), Compare("owner", "=", "token")))
 """Parked, and the claimant has the copy that was sent away then: each copy unlocks once."""
+
+KNOWN_COPY = Contains("copy_tokens", "token")
+"""It was parked, and a copy with the claimant's token has unlocked it since."""
 
 SAME_PAYLOAD = Either((Missing("payload_hash"), Compare("payload_hash", "=", "payload_hash")))
 """Nothing says that the key stood for something else before."""
@@ -74,14 +80,18 @@ FREE = Either((Missing("id"), EXPIRED))
 
 
 @cache
-def claimable(*, takeover: bool, redriven: bool, checked: bool) -> Either:
+def claimable(*, takeover: bool, redriven: bool, checked: bool, stated: bool = False) -> Either:
     """What must hold of a record to be claimed: it is free, or as one of these allows.
 
     Args:
         takeover: it may be lapsed.
         redriven: the claimant bears a token.
         checked: the claimant has a payload hash.
+        stated: nothing but that token says that this is its key, so the record must belong to it.
     """
+    if stated:
+        again = Either((EXPIRED, *[Every(_OVER)] * takeover))
+        return Either((REDRIVEN, Every((KNOWN_COPY, again))))
     lapsed = Every((LAPSED, SAME_PAYLOAD)) if checked else LAPSED
     return Either((*FREE.parts, *[lapsed] * takeover, *[REDRIVEN] * redriven))
 
@@ -104,6 +114,9 @@ class Request:
         actions: writes that take effect with a completion or not at all, as DynamoDB's
             TransactItems.
         reason: of a parking, for people.
+        token: the owner token that a redriven copy bears.
+        stated: nothing but that token says that this is the key of the copy. If such a claim is
+            released, the record is parked for that token again: it still belongs to the copy.
     """
 
     record_id: str
@@ -113,6 +126,8 @@ class Request:
     result: str | None = None
     actions: tuple[Mapping[str, Any], ...] = ()
     reason: str | None = None
+    token: str | None = None
+    stated: bool = False
 
     @property
     def expires_at(self) -> EpochSeconds:
@@ -129,6 +144,8 @@ class Request:
             "owner": self.owner,
             "result": self.result,
             "reason": self.reason,
+            "token": self.token,
+            "tokens": frozenset({self.token}),
             "expires_at": self.expires_at,
             "now_millis": self.now,
             # Rounded down: what expires is compared with a clock that does not run ahead.
@@ -143,14 +160,12 @@ class ClaimRequest(Request):
     Attributes:
         takeover: whether a lapsed record may be claimed.
         redelivered: the source has handed the message out before, so it probably has a record.
-        token: the owner token that a redriven copy bears.
         payload_hash: what the key stands for, if that is to be checked.
     """
 
     lease_expires_at: EpochMillis
     takeover: bool
     redelivered: bool = False
-    token: str | None = None
     payload_hash: str | None = None
 
     @property
@@ -159,7 +174,6 @@ class ClaimRequest(Request):
         return {
             **super(ClaimRequest, self).operands,
             "lease_expires_at": self.lease_expires_at,
-            "token": self.token,
             "payload_hash": self.payload_hash,
             "zero": 0,
             "one": 1,
@@ -179,8 +193,12 @@ class ClaimRequest(Request):
     @property
     def kind(self) -> dict[str, bool]:
         """What the condition depends on."""
-        redriven, checked = self.token is not None, self.payload_hash is not None
-        return {"takeover": self.takeover, "redriven": redriven, "checked": checked}
+        return {
+            "takeover": self.takeover,
+            "redriven": self.token is not None,
+            "checked": self.payload_hash is not None,
+            "stated": self.stated,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +251,11 @@ class Parked:
 
 
 @dataclass(frozen=True, slots=True)
+class Stray:
+    """The record does not belong to the copy that states its key."""
+
+
+@dataclass(frozen=True, slots=True)
 class Mismatch:
     """The key stands for another payload."""
 
@@ -260,7 +283,7 @@ class LostLease:
     completed: bool
 
 
-ClaimOutcome = Claimed | Duplicate | Busy | Lapsed | Parked | Mismatch
+ClaimOutcome = Claimed | Duplicate | Busy | Lapsed | Parked | Mismatch | Stray
 CompleteOutcome = Completed | LostLease
 ReleaseOutcome = Released | LostLease
 ParkOutcome = Parked | LostLease
@@ -294,7 +317,7 @@ class ClaimStore(Protocol):
         """
 
     def release(self, requests: Sequence[Request], deadline: Deadline) -> Sequence[ReleaseAnswer]:
-        """Delete each record if it is still the owner's."""
+        """Delete each record if it is still the owner's; park it again if it belongs to a copy."""
 
     def park(self, requests: Sequence[Request], deadline: Deadline) -> Sequence[ParkAnswer]:
         """Set each record aside if it is still the owner's."""
@@ -314,7 +337,13 @@ def claimed_record(found: Record | None, request: ClaimRequest) -> Record:
         created_at=request.now if found is None else found.created_at,
         attempts=1 if found is None else (found.attempts or 0) + 1,
         payload_hash=request.payload_hash,
+        copy_tokens=_copy_tokens(found, request) if request.stated else None,
     )
+
+
+def _copy_tokens(found: Record | None, request: ClaimRequest) -> frozenset[str]:
+    before = found and found.copy_tokens
+    return (before or frozenset()) | {str(request.token)}
 
 
 def seen_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome | None:
@@ -328,7 +357,7 @@ def seen_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome | No
     return refused_claim(found, request)
 
 
-def refused_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome:
+def refused_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome:  # noqa: PLR0911  # a row each
     """What a claim means whose condition failed on the record that was found.
 
     Raises:
@@ -337,6 +366,8 @@ def refused_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome:
     match found:
         case Record(status=Status.IN_PROGRESS, owner=request.owner):
             return Claimed(request.owner, found.attempts or 1, recovered=True)
+        case _ if request.stated and not holds(KNOWN_COPY, found, request.operands):
+            return Stray()
         case Record(payload_hash=str(theirs)) if request.payload_hash not in (None, theirs):
             return Mismatch()
         case Record(status=Status.COMPLETED):
@@ -346,6 +377,9 @@ def refused_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome:
         case Record(status=Status.IN_PROGRESS, lease_expires_at=int(lease_end)):
             if lease_end > request.now:
                 return Busy(EpochMillis(lease_end))
+            if found.copy_tokens and not request.stated:
+                # The copy that has unlocked it is delivered again, and goes on with it.
+                return Parked(found.owner, dead_lettered=True, since=found.created_at)
             return Lapsed(found.attempts or 1, found.owner)
         case _:
             status = found and found.status
@@ -363,9 +397,12 @@ def refused_completion(found: Record | None, request: Request) -> CompleteOutcom
     return Completed(recovered=True) if found.owner == request.owner else LostLease(completed=True)
 
 
-def refused_release(found: Record | None, _request: Request) -> ReleaseOutcome:
+def refused_release(found: Record | None, request: Request) -> ReleaseOutcome:
     """What a release means whose condition failed on the record that was found."""
-    return Released() if found is None else LostLease(found.status == Status.COMPLETED)
+    given_back = request.stated and holds(REDRIVEN, found, request.operands)
+    if found is None or given_back:
+        return Released()
+    return LostLease(found.status == Status.COMPLETED)
 
 
 def refused_parking(found: Record | None, request: Request) -> ParkOutcome:

@@ -115,12 +115,13 @@ class DynamoDBClaimStore:
         """
 
         def alone(request: Any) -> Any:
-            return self._alone(write or writes.claim(**request.kind), request, deadline)
+            own = writes.GIVE_BACK if write is writes.RELEASE and request.stated else write
+            return self._alone(own or writes.claim(**request.kind), request, deadline)
 
         if len(requests) == 1:
             return [alone(requests[0])]
         outcomes: dict[str, Any] = {request.record_id: None for request in requests}
-        many = [each for each in requests if not each.actions]
+        many = [each for each in requests if not (each.actions or (write and each.stated))]
         if self.together and (write is None or write.statement):
             ask = partial(self._executed, write) if write else self._claimed
             outcomes |= {each.record_id: it for each, it in ask(many, deadline)}
@@ -147,17 +148,17 @@ class DynamoDBClaimStore:
     ) -> Iterable[tuple[ClaimRequest, Any | None]]:
         """The outcomes of claims; None where an expired record may be claimed, but only alone.
 
-        A message that was delivered before probably has a record. To look first costs a fifth of
-        a write that is refused, and tells at once what it takes a look to tell anyway.
+        A message that was delivered before probably has a record, and so has the key that a copy
+        states. To look first costs a fifth of a write that is refused, and tells at once what it
+        takes a look to tell anyway.
         """
-        new = []
-        redelivered = [request for request in requests if request.redelivered]
-        for request, item in self._looked(redelivered, deadline):
-            if item is None:
+        known = [each for each in requests if each.redelivered or each.stated]
+        new = [each for each in requests if not (each.redelivered or each.stated)]
+        for request, item in self._looked(known, deadline):
+            if item is None and not request.stated:
                 new.append(request)
             else:
                 yield request, _judged(claims.seen_claim, item, request)
-        new += [request for request in requests if not request.redelivered]
         existing = []
         for request, answer in self._executed(writes.TOGETHER, new, deadline):
             if isinstance(answer, _Refusal):
@@ -357,13 +358,19 @@ def _judged(judge: Callable[[Record | None, Any], Any], item: Any, request: Requ
         return error
 
 
+def _read(name: str, of: Mapping[str, Any]) -> Any:
+    if name == "copy_tokens":
+        return frozenset(of["SS"])
+    return of["S"] if name in _TEXTS else int(of["N"])
+
+
 def _record(item: Any) -> Record | None:
     if not item:
         return None
     try:
         # Attributes of a newer version are none of ours.
         found: dict[str, Any] = {
-            each.name: of["S"] if each.name in _TEXTS else int(of["N"])
+            each.name: _read(each.name, of)
             for each in fields(Record)
             if (of := item.get(each.name))
         }

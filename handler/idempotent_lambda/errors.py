@@ -11,6 +11,7 @@
     ├── MessageError                one message: rejected, its processor never runs
     │   ├── MissingKeyError         the key expression finds nothing in it
     │   ├── UndecodableBodyError    the key needs a JSON body and this one is not
+    │   ├── UnreadableRecordError   it is not as its source documents it
     │   └── UnsupportedKeyError     what it finds cannot be a key
     ├── InvalidResultError          what was returned has not run, or cannot be stored as it is
     ├── TransactionError            a write cannot be part of the transaction
@@ -102,7 +103,8 @@ class MissingKeyError(MessageError):
         super().__init__(
             f"key expression {expression!r} finds {found}; every message needs a non-empty "
             "text, a whole number, true or false, or an array of these: correct the producer or "
-            "the expression, idempotency.key (a field of a JSON body is body.name)"
+            "the expression, idempotency.key (a field of a JSON body is body.name, one of what "
+            "wrapped it is wrapped.name)"
             if expression
             else "this event has no id that its repetitions share: set idempotency.key (a field "
             "of a JSON body is body.name)"
@@ -125,6 +127,10 @@ class UndecodableBodyError(MessageError):
         )
         self.expression = expression
         self.problem = problem
+
+
+class UnreadableRecordError(MessageError):
+    """The record has its id, and not the rest of what its source documents."""
 
 
 class UnsupportedKeyError(MessageError):

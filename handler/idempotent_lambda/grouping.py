@@ -30,9 +30,11 @@ class _Draft:
         repeats: an earlier work has the same key.
         repeated: a later work has the same key.
         token: the one owner token that its deliveries carry; None if none of them does.
+        own_key: see `Work.own_key`.
     """
 
     key: Key
+    own_key: Key | MessageError | None
     group: str | None
     place: int
     rank: int = 0
@@ -42,10 +44,14 @@ class _Draft:
     token: str | None = None
     deliveries: list[Delivery] = field(default_factory=list)
 
-    def takes(self, key: Key, delivery: Delivery) -> bool:
+    def takes(
+        self, key: Key, delivery: Delivery, own_key: Key | MessageError | None = None
+    ) -> bool:
         """Whether a delivery shares this work's end, which is the last one before it."""
-        # One claim shows one token: another copy has its turn later.
-        return key == self.key and (delivery.token is None or self.token in (None, delivery.token))
+        # One claim shows one token: another copy has its turn later. What a copy states is not
+        # known to be its key yet.
+        same = key == self.key and own_key == self.own_key
+        return same and (delivery.token is None or self.token in (None, delivery.token))
 
     def add(self, delivery: Delivery) -> None:
         """Have the delivery share this work's end."""
@@ -62,19 +68,33 @@ class _Drafts:
         # The last work of a group; where there is no group, of a key.
         self._tails: dict[str | Key, _Draft] = {}
 
-    def place(self, key: Key, delivery: Delivery, *, coalesces: bool = True) -> None:
+    def place(
+        self,
+        key: Key,
+        delivery: Delivery,
+        own_key: Key | MessageError | None = None,
+        *,
+        coalesces: bool = True,
+    ) -> None:
         """Have the delivery join a work, or become one."""
         chain = delivery.group or key
         tail = self._tails.get(chain)
-        if tail is None or not (coalesces and tail.takes(key, delivery)):
-            tail = self._new(key, delivery, tail if delivery.group else None, coalesces=coalesces)
+        if tail is None or not (coalesces and tail.takes(key, delivery, own_key)):
+            before = tail if delivery.group else None
+            tail = self._new(key, delivery, before, own_key, coalesces=coalesces)
             self._tails[chain] = tail
         tail.add(delivery)
 
     def _new(
-        self, key: Key, delivery: Delivery, before: _Draft | None, *, coalesces: bool
+        self,
+        key: Key,
+        delivery: Delivery,
+        before: _Draft | None,
+        own_key: Key | MessageError | None,
+        *,
+        coalesces: bool,
     ) -> _Draft:
-        draft = _Draft(key, delivery.group, place=len(self.all))
+        draft = _Draft(key, own_key, delivery.group, place=len(self.all))
         self.all.append(draft)
         if before:
             draft.follows = (before,)
@@ -86,7 +106,8 @@ class _Drafts:
                 self._delay(leader, draft, before)
             leader.repeated = draft.repeats = True
             draft.rank = max(draft.rank, leader.rank + 1)
-            if delivery.token in (None, leader.token):
+            # A copy may turn out to have another key, and then says nothing of this one.
+            if delivery.token in (None, leader.token) and leader.own_key is None:
                 draft.follows += (leader,)
         return draft
 
@@ -115,16 +136,22 @@ def group_by_key(
         if delivery.group in broken:
             ended.append((delivery, Settled(Outcome.BLOCKED), None))
             continue
+        stated, own_key = None if observes else rule.stated_key(delivery), None
         try:
             key = rule.key_of(delivery)
         except MessageError as error:
+            if stated:
+                drafts.place(stated, delivery, error)
+                continue
             ended.append((delivery, Settled(Outcome.REJECTED, acknowledged=observes), error))
             if not observes:
                 broken |= {delivery.group} if delivery.group else set()
                 continue
             # What is only observed runs without a key too, under one that collides with no other.
             key = Key(delivery.id, record_id(rule.namespace, ["", delivery.id]))
-        drafts.place(key, delivery, coalesces=not observes)
+        if stated and stated != key:
+            key, own_key = stated, key
+        drafts.place(key, delivery, own_key, coalesces=not observes)
     return [_work_of(draft, settings.max_receive_count - 1) for draft in drafts.all], ended
 
 
@@ -138,4 +165,5 @@ def _work_of(draft: _Draft, nearly_spent: int) -> Work:
         rank=draft.rank,
         after=tuple(each.place for each in draft.follows),
         repeats=draft.repeats,
+        own_key=draft.own_key,
     )

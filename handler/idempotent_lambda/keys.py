@@ -7,14 +7,21 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jmespath
 import jmespath.exceptions
 
-from idempotent_lambda.errors import MissingKeyError, UndecodableBodyError, UnsupportedKeyError
-from idempotent_lambda.messages import Delivery
+from idempotent_lambda.errors import (
+    MessageError,
+    MissingKeyError,
+    UndecodableBodyError,
+    UnreadableRecordError,
+    UnsupportedKeyError,
+)
+from idempotent_lambda.messages import Delivery, stated_value
 
 if TYPE_CHECKING:
     from jmespath.parser import ParsedResult
@@ -62,14 +69,25 @@ class KeyRule:
     search: "ParsedResult | None" = None
 
     def key_of(self, delivery: Delivery) -> Key:
-        """The key of a delivery.
+        """The key of a delivery, whatever it states itself.
 
         Raises:
+            UnreadableRecordError: the record is not as its source documents it.
             MissingKeyError, UndecodableBodyError, UnsupportedKeyError: see `key_for`.
         """
+        if delivery.unreadable:
+            raise UnreadableRecordError(delivery.unreadable)
         if self.search is None:
             return self.key_for(delivery.preset)
         return self.key_in(delivery.document(), delivery.body_problem)
+
+    def stated_key(self, delivery: Delivery) -> Key | None:
+        """The key that the copy of a parked message states; None if it states none."""
+        if delivery.stated is None:
+            return None
+        with suppress(MessageError):
+            return self.key_for(stated_value(delivery.stated))
+        return None
 
     def key_in(self, document: Mapping[str, Any], body_problem: str | None = None) -> Key:
         """The key that the expression finds in a document.

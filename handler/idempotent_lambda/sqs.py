@@ -19,7 +19,7 @@ from idempotent_lambda.errors import (
     StoreRefusedError,
     StoreUnavailableError,
 )  # fmt: skip
-from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Delivery, Source
+from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Delivery, Source, mark
 from idempotent_lambda.telemetry import Observer
 
 AFTER_LEASE_MILLIS = 2000
@@ -68,11 +68,11 @@ class SqsQueues:
     def postpone(self, failed: Iterable[Delivery], met: Met, deadline: Deadline) -> None:
         """See `Queues.postpone`."""
         names = ("Id", "ReceiptHandle", "VisibilityTimeout")
+        found = postponements(failed, met, deadline.clock.now())
         left = [
             dict(zip(names, (str(place), each.raw["receiptHandle"], seconds), strict=True))
-            for place, (each, seconds) in enumerate(
-                postponements(failed, met, deadline.clock.now())
-            )
+            for place, (each, seconds) in enumerate(found)
+            if isinstance(each.raw.get("receiptHandle"), str)
         ]
         try:
             while left and deadline.allows(REQUEST_MILLIS):
@@ -86,9 +86,10 @@ class SqsQueues:
 
     def dead_letter(self, leader: Delivery, record_id: str, owner: Owner, by: Deadline) -> None:
         """See `Queues.dead_letter`."""
-        url, attributes = self._dead_letter_queue_url, _attributes(leader, owner)
+        url = self._dead_letter_queue_url
         if not url:
             raise _refused("SendMessage", "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL is not set")
+        attributes = _attributes(leader, mark(owner, record_id))
         if len(attributes) > MOST_ATTRIBUTES:
             raise _refused("SendMessage", f"{MOST_ATTRIBUTES} attributes leave no room for a token")
         if not by.allows(REQUEST_MILLIS):
@@ -101,9 +102,8 @@ class SqsQueues:
                 hashlib.sha256(each.encode()).hexdigest()
                 for each in (f"{owner} {record_id}", record_id)
             )
-            from_sqs = leader.source is Source.SQS
-            group = leader.raw["attributes"].get("MessageGroupId", key) if from_sqs else key
-            call |= {"MessageGroupId": group, "MessageDeduplicationId": once}
+            group = (leader.group or "").rpartition(" ")[2] if leader.source is Source.SQS else ""
+            call |= {"MessageGroupId": group or key, "MessageDeduplicationId": once}
         try:
             # Without its id the answer is none that SQS gives.
             self._client.send_message(**call, MessageAttributes=attributes)["MessageId"]
@@ -137,16 +137,22 @@ def _refused(operation: str, problem: object) -> StoreError:
     return StoreRefusedError(operation, text, maybe_written=False)
 
 
-def _attributes(delivery: Delivery, owner: Owner) -> dict[str, dict[str, Any]]:
-    """The attributes of a copy, as SendMessage takes them."""
+def _attributes(delivery: Delivery, marked: str) -> dict[str, dict[str, Any]]:
+    """The attributes of a copy, as SendMessage takes them.
+
+    Raises:
+        StoreRefusedError: those of the message are not as SQS documents them.
+    """
     attributes: dict[str, dict[str, Any]] = {}
-    if delivery.source is Source.SQS:
-        for name, of in (delivery.raw.get("messageAttributes") or {}).items():
-            attributes[name] = {"DataType": of["dataType"]}
-            if of.get("binaryValue") is not None:
-                attributes[name]["BinaryValue"] = base64.b64decode(of["binaryValue"])
-            else:
-                attributes[name]["StringValue"] = of.get("stringValue")
-    return attributes | {
-        TOKEN_ATTRIBUTE: {"DataType": "String", "StringValue": delivery.mark(owner)}
-    }
+    try:
+        if delivery.source is Source.SQS:
+            for name, of in (delivery.raw.get("messageAttributes") or {}).items():
+                attributes[name] = {"DataType": of["dataType"]}
+                if of.get("binaryValue") is not None:
+                    attributes[name]["BinaryValue"] = base64.b64decode(of["binaryValue"])
+                else:
+                    attributes[name]["StringValue"] = of.get("stringValue")
+    except (AttributeError, KeyError, TypeError, ValueError):
+        problem = "the message has attributes that are not as SQS documents them"
+        raise _refused("SendMessage", problem) from None
+    return attributes | {TOKEN_ATTRIBUTE: {"DataType": "String", "StringValue": marked}}

@@ -122,7 +122,7 @@ class Trace:
                 self.parked_since = self.parked_since or since
             case lifecycle.Raised(error) | lifecycle.Interrupted(error):
                 self.errors.append(error)
-            case lifecycle.Unanswered(_, error):
+            case lifecycle.Unanswered(_, error) | lifecycle.Unkeyed(error):
                 self.errors.append(error)
             case _:
                 pass

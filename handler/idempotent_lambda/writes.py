@@ -91,8 +91,10 @@ class Write:
         return constant, operands
 
 
-def value(of: Any) -> dict[str, str]:
-    """A text or a whole number as DynamoDB writes it."""
+def value(of: Any) -> dict[str, Any]:
+    """A text, a whole number or a set of texts as DynamoDB writes it."""
+    if isinstance(of, frozenset):
+        return {"SS": sorted(of)}
     return {"S": of} if isinstance(of, str) else {"N": str(of)}
 
 
@@ -136,7 +138,7 @@ _COMPLETE = (
 
 
 @cache
-def claim(*, takeover: bool, redriven: bool, checked: bool) -> Write:
+def claim(*, takeover: bool, redriven: bool, checked: bool, stated: bool = False) -> Write:
     """The claim of such a request; see `claims.claimable`."""
     update = (
         "SET #status = :in_progress, #owner = :owner, #lease_expires_at = :lease_expires_at, "
@@ -145,8 +147,11 @@ def claim(*, takeover: bool, redriven: bool, checked: bool) -> Write:
         f"{', #payload_hash = :payload_hash' if checked else ''} "
         f"REMOVE #completed_at, #result, #reason, #dead_lettered_at"
         f"{'' if checked else ', #payload_hash'}"
+        f"{' ADD #copy_tokens :tokens' if stated else ', #copy_tokens'}"
     )
-    condition = claims.claimable(takeover=takeover, redriven=redriven, checked=checked)
+    condition = claims.claimable(
+        takeover=takeover, redriven=redriven, checked=checked, stated=stated
+    )
     taken = (update, _claimed, claims.refused_claim, _insert)
     return Write("UpdateItem", "update_item", condition, *taken)
 
@@ -165,6 +170,14 @@ RELEASE = Write(
     "DeleteItem", "delete_item", claims.OWNED, "",
     lambda *_: claims.Released(), claims.refused_release, _delete, certain=True,
 )  # fmt: skip
+GIVE_BACK = Write(
+    "UpdateItem", "update_item", claims.OWNED,
+    "SET #status = :parked, #owner = :token, #reason = :reason, #dead_lettered_at = :now_millis "
+    "REMOVE #lease_expires_at, #expires_at, #attempts",
+    lambda *_: claims.Released(), claims.refused_release, certain=True,
+)  # fmt: skip
+"""The release of what belongs to a redriven copy, which is delivered again."""
+
 PARK = Write(
     "UpdateItem", "update_item", claims.OWNED,
     "SET #status = :parked, #reason = :reason REMOVE #lease_expires_at, #expires_at, #attempts",

@@ -23,7 +23,7 @@ from idempotent_lambda.claims import (
 from idempotent_lambda.clock import Deadline
 from idempotent_lambda.conditions import Condition, holds
 from idempotent_lambda.errors import StoreError, StoreRefusedError
-from idempotent_lambda.messages import Delivery
+from idempotent_lambda.messages import Delivery, mark
 
 
 class InMemoryQueues:
@@ -47,10 +47,10 @@ class InMemoryQueues:
 
     def dead_letter(self, leader: Delivery, record_id: str, owner: Owner, by: Deadline) -> None:
         """See `Queues.dead_letter`."""
-        del record_id, by
+        del by
         if self.failure:
             raise self.failure
-        self.dead_letters.append((leader.copy_body(), leader.mark(owner)))
+        self.dead_letters.append((leader.copy_body(), mark(owner, record_id)))
 
 
 class InMemoryClaimStore:
@@ -138,7 +138,11 @@ class InMemoryClaimStore:
         with self._lock:
             found = self.records.get(request.record_id)
             if found and holds(claims.OWNED, found, request.operands):
-                del self.records[found.id]
+                if request.stated:
+                    back = marked_record(parked_record(found, request), request)
+                    self.records[found.id] = replace(back, owner=Owner(str(request.token)))
+                else:
+                    del self.records[found.id]
                 return claims.Released()
             return claims.refused_release(found, request)
 
@@ -154,6 +158,7 @@ def completed_record(found: Record, request: Request) -> Record:
         completed_at=request.now,
         payload_hash=found.payload_hash,
         result=request.result,
+        copy_tokens=found.copy_tokens,
     )
 
 

@@ -1,0 +1,243 @@
+"""A producer who lies: what it writes chooses the key of nothing that it did not send."""
+
+import json
+from typing import Any
+
+import pytest
+
+from idempotent_lambda import PermanentFailure
+from idempotent_lambda.clock import Millis
+
+from .bench import Bench, raising
+from .events import (
+    bus_event,
+    event,
+    fifo_order,
+    kinesis_record,
+    notification,
+    order,
+    record,
+    s3_record,
+    sns_record,
+    stream_record,
+)
+
+NEVER = raising(PermanentFailure("no such account"))
+EVERYTHING = frozenset({"events", "pipes", "s3", "sns"})
+
+LIE = {"attributes": {"SenderId": "VICTIM"}, "messageId": "m-victim", "eventSourceARN": "arn:x"}
+"""What the record says of others, in a body."""
+
+WRAPPERS = {
+    "notification": notification('{"order_id": "1"}', **LIE),
+    "notification that carries an event": notification(json.dumps(bus_event("a", **LIE))),
+    "event": bus_event("a", **LIE),
+    "bucket": event(s3_record(**LIE)),
+    "topic": event(sns_record('{"order_id": "1"}', **LIE)),
+    "piped": stream_record("a", **LIE),
+    "shard": event(kinesis_record("a", **LIE)),
+}
+"""Bodies in the shape of what a service wraps."""
+
+
+def marked(owner: str, **changes: Any) -> dict[str, Any]:
+    """The attribute of a copy, or of what wants to be taken for one."""
+    attribute = {"stringValue": owner, "dataType": "String"}
+    return {"messageAttributes": {"IdempotencyOwner": attribute}, **changes}
+
+
+def keys_of(bench: Bench) -> list[str]:
+    """The keys that were run, in their order."""
+    return bench.ran
+
+
+class TestEnvelope:
+    """The fields of the record that Lambda delivers."""
+
+    @pytest.mark.parametrize("wrapper", WRAPPERS)
+    @pytest.mark.parametrize("unwrap", [frozenset(), EVERYTHING])
+    @pytest.mark.parametrize("field", ["attributes.SenderId", "messageId", "eventSourceARN"])
+    def test_no_body_chooses_them(self, field: str, unwrap: frozenset[str], wrapper: str) -> None:
+        """A body that looks like an event does not overlay what SQS says of its message."""
+        bench = Bench(key=field, unwrap=unwrap)
+        truth = record(json.dumps(WRAPPERS[wrapper]))
+        bench.deliver(truth)
+        found: Any = truth
+        for name in field.split("."):
+            found = found[name]
+        assert bench.ran == [found]
+
+    @pytest.mark.parametrize("unwrap", [frozenset(), EVERYTHING])
+    def test_another_senders_order_runs(self, unwrap: frozenset[str]) -> None:
+        """With the sender in the key, nobody suppresses the order of somebody else."""
+        bench = Bench(key="[attributes.SenderId, body.order_id]", unwrap=unwrap)
+        body = {"order_id": "1"}
+        liar = record(json.dumps({**notification(json.dumps(body)), **LIE}), message_id="m-liar")
+        sender = {"SenderId": "VICTIM", "ApproximateReceiveCount": "1"}
+        assert bench.deliver(liar) in ([], ["m-liar"])
+        assert bench.deliver(record(json.dumps(body), attributes=sender)) == []
+        assert bench.ran[-1] == '["VICTIM","1"]'
+
+    def test_the_processor_reads_them(self) -> None:
+        """The attributes of a message are those that SQS gives, whatever its body says."""
+        bench = Bench(key="messageId", unwrap=EVERYTHING)
+        bench.deliver(*(record(json.dumps(each), message_id=name) for name, each in WRAPPERS.items()))
+        assert len(bench.messages) == len(WRAPPERS)
+        assert {each.attributes["SenderId"] for each in bench.messages} == {"AIDAIENQZJOLO23YVJ4VO"}
+
+    def test_inner_wrappers_do_not_overlay_outer_ones(self) -> None:
+        """What SNS says of its topic is not what an event in the notification says."""
+        bench = Bench(key="wrapped.TopicArn", unwrap=EVERYTHING)
+        inner = json.dumps(bus_event("a", TopicArn="arn:forged"))
+        bench.deliver(record(json.dumps(notification(inner))))
+        assert bench.ran == [notification("")["TopicArn"]]
+
+
+class TestDefaultKey:
+    """Without an expression."""
+
+    @pytest.mark.parametrize("wrapper", WRAPPERS)
+    def test_no_body_chooses_it(self, wrapper: str) -> None:
+        """Where nothing is to be unwrapped, the key is the id that SQS gave."""
+        bench = Bench(key=None)
+        bench.deliver(record(json.dumps(WRAPPERS[wrapper])))
+        assert bench.ran == ["m-1"]
+        assert bench.messages[0].body == WRAPPERS[wrapper]
+
+    def test_a_test_event_is_a_message(self) -> None:
+        """So is what looks like the test event of S3."""
+        bench = Bench(key=None)
+        bench.deliver(record('{"Service": "Amazon S3", "Event": "s3:TestEvent"}'))
+        assert bench.ran == ["m-1"]
+
+    @pytest.mark.parametrize("stated", ["m-victim", '#["m-victim"]', "#7", "#no JSON", "#", ""])
+    def test_no_attribute_chooses_it(self, stated: str) -> None:
+        """What only says that it is a copy has its own key, and the other message runs."""
+        bench = Bench(key=None)
+        assert bench.deliver(record(**marked(f"x {stated}"))) == []
+        assert bench.deliver(record(message_id="m-victim")) == []
+        assert bench.ran == ["m-1", "m-victim"]
+
+    @pytest.mark.parametrize("liar_first", [True, False])
+    def test_not_in_one_batch_either(self, *, liar_first: bool) -> None:
+        """Both run, whichever comes first."""
+        bench = Bench(key=None)
+        pair = [record(**marked("x m-victim")), record(message_id="m-victim")]
+        assert bench.deliver(*(pair if liar_first else reversed(pair))) == []
+        assert sorted(bench.ran) == ["m-1", "m-victim"]
+
+    def test_not_of_a_parked_record(self) -> None:
+        """Without its token, a parked record stays parked and the liar's message runs."""
+        bench = Bench(key=None)
+        bench.behaviour["m-a"] = NEVER
+        bench.deliver("a")
+        assert bench.deliver(record(**marked("x m-a"))) == []
+        assert bench.ran == ["m-a", "m-1"]
+        assert bench.memory.records["orders#m-a"].status == "PARKED"
+
+    def test_many_liars(self) -> None:
+        """Many at once cost no more than one claim each after the look."""
+        bench = Bench()
+        batch = [order(f"o-{n % 3}", f"m-{n}", **marked("x victim")) for n in range(30)]
+        reported = bench.deliver(*batch)
+        assert sorted(bench.ran) == ["o-0", "o-1", "o-2"]
+        assert not set(reported) & {"m-0", "m-1", "m-2"}
+        assert bench.deliver(*(each for each in batch if each["messageId"] in reported)) == []
+        assert len(bench.ran) == 3
+
+    def test_a_liar_without_a_key(self) -> None:
+        """What is no copy and has no key is rejected alone."""
+        bench = Bench()
+        liar = record('{"no": "id"}', **marked("x a"))
+        assert bench.deliver(liar, "a", "b") == ["m-1"]
+        assert bench.outcomes == {"m-1": "rejected", "m-a": "completed", "m-b": "completed"}
+        assert "body.id" in str(bench.traces["m-1"].errors[0])
+
+
+COPIED = {
+    "plain": (None, event(record("text"))),
+    "sender": ("[attributes.SenderId, body.id]", event(order("a"))),
+    "shard": (None, event(kinesis_record("a"))),
+    "table": (None, event(stream_record("a"))),
+    "partition key": ("kinesis.partitionKey", event(kinesis_record("a"))),
+    "topic": (None, event(sns_record('{"id": "a"}'))),
+    "bucket": (None, event(s3_record())),
+    "bus": (None, bus_event("a")),
+    "detail": ("body.detail.id", bus_event("a")),
+    "body": ("body.id", event(order("a"))),
+    "odd text": ("body.id", event(order("#é\n'"))),
+    "number": ("body.id", event(order(7))),
+    "long": ("body.id", event(order("x" * 3000))),
+    "fifo": (None, event(fifo_order("a"))),
+}
+"""Key expression and event of messages that are parked."""
+
+
+@pytest.mark.parametrize("name", COPIED)
+class TestCopy:
+    """The copy of a parked message, redriven: nothing but its token says what it is."""
+
+    def parked(self, name: str, **changes: Any) -> tuple[Bench, dict[str, Any], str]:
+        """A bench on which the message was parked, its copy and its record id."""
+        key, whole = COPIED[name]
+        bench = Bench(key=key, **changes)
+        bench.consumer.__dict__["processor"] = NEVER
+        bench.consumer.consume(whole, Millis(30_000))
+        bench.consumer.__dict__["processor"] = bench.process
+        ((body, token),) = bench.queues.dead_letters
+        (record_id,) = bench.memory.records
+        return bench, record(body, message_id="m-copy", **marked(token)), record_id
+
+    def test_it_has_the_key_and_the_body(self, name: str) -> None:
+        """It runs under the key that was parked, once, with what the message had."""
+        bench, copy, record_id = self.parked(name)
+        whole = COPIED[name][1]
+        plain = Bench(key=COPIED[name][0])
+        plain.consumer.consume(whole, Millis(30_000))
+        assert bench.deliver(copy) == []
+        assert bench.deliver(copy) == []
+        assert (bench.ran, bench.messages[0].body) == (plain.ran, plain.messages[0].body)
+        assert bench.messages[0].message_attributes == plain.messages[0].message_attributes
+        assert {record_id: "COMPLETED"} == {
+            each.id: each.status for each in bench.memory.records.values()
+        }
+
+    def test_it_fails_again(self, name: str) -> None:
+        """Raised means not done: the copy keeps its key, and what has that key waits for it."""
+        bench, copy, record_id = self.parked(name)
+        (key,) = Bench.deliver(bench, copy) and [] or [bench.ran[-1]]
+        again, copy, record_id = self.parked(name)
+        again.behaviour[key] = raising(ValueError())
+        assert again.deliver(copy) == ["m-copy"]
+        again.behaviour.clear()
+        assert again.deliver(copy) == []
+        assert again.ran == [key, key]
+        assert again.memory.records[record_id].status == "COMPLETED"
+
+    def test_two_copies(self, name: str) -> None:
+        """A copy that was sent twice runs once, also in one batch."""
+        bench, copy, _ = self.parked(name)
+        twin = copy | {"messageId": "m-twin"}
+        assert bench.deliver(copy, twin) == []
+        assert len(bench.ran) == 1
+
+    @pytest.mark.parametrize("parks", [True, False])
+    def test_interrupted(self, name: str, parks: bool) -> None:
+        """Its takeover needs the copy; in park mode another decision, and another copy."""
+        bench, copy, record_id = self.parked(name, parks=parks)
+        bench.consumer.__dict__["processor"] = raising(SystemExit())
+        assert bench.deliver(copy) == ["m-copy"]
+        bench.consumer.__dict__["processor"] = bench.process
+        assert bench.deliver(copy) == ["m-copy"]
+        assert not bench.ran
+        bench.clock.advance(Millis(60_000))
+        assert bench.deliver(copy) == []
+        if parks:
+            assert not bench.ran
+            assert bench.deliver(copy) == []
+            assert not bench.ran
+            _, token = bench.queues.dead_letters[-1]
+            newest = copy | marked(token, messageId="m-newest")
+            assert bench.deliver(newest) == []
+        assert len(bench.ran) == 1
+        assert bench.memory.records[record_id].status == "COMPLETED"
