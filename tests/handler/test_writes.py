@@ -26,14 +26,25 @@ OWNED = "(#owner = :owner AND #status = :in_progress)"
 ALONE: dict[str, tuple[writes.Write, str, str | None]] = {
     "claim": (
         writes.claim(takeover=True, redriven=True, checked=False),
-        f"{CLAIM} REMOVE #completed_at, #result, #reason, #dead_lettered_at, #payload_hash",
+        (
+            f"{CLAIM} REMOVE #completed_at, #result, #reason, #dead_lettered_at, #payload_hash, "
+            "#copy_tokens"
+        ),
         None,
     ),
     "checked claim": (
         writes.claim(takeover=False, redriven=False, checked=True),
         (
             f"{CLAIM}, #payload_hash = :payload_hash "
-            "REMOVE #completed_at, #result, #reason, #dead_lettered_at"
+            "REMOVE #completed_at, #result, #reason, #dead_lettered_at, #copy_tokens"
+        ),
+        None,
+    ),
+    "claim of a copy": (
+        writes.claim(takeover=True, redriven=True, checked=False, stated=True),
+        (
+            f"{CLAIM} REMOVE #completed_at, #result, #reason, #dead_lettered_at, #payload_hash "
+            "ADD #copy_tokens :tokens"
         ),
         None,
     ),
@@ -44,6 +55,14 @@ ALONE: dict[str, tuple[writes.Write, str, str | None]] = {
         OWNED,
     ),
     "release": (writes.RELEASE, "", OWNED),
+    "release of a copy": (
+        writes.GIVE_BACK,
+        (
+            "SET #status = :parked, #owner = :token, #reason = :reason, "
+            "#dead_lettered_at = :now_millis REMOVE #lease_expires_at, #expires_at, #attempts"
+        ),
+        OWNED,
+    ),
     "park": (
         writes.PARK,
         "SET #status = :parked, #reason = :reason REMOVE #lease_expires_at, #expires_at, #attempts",
