@@ -85,7 +85,9 @@ def idempotent(  # noqa: C901  # checks, and a function in two colours
       there is: deleting it lets the key run again;
     - `InvalidResultError`: it returned what JSON cannot hold as it is, or over 256 KB. The call is
       completed all the same. An awaitable or iterator, whose work has not run, is not;
-    - `LostLeaseError`, or a `StoreError` of the completion: it has run, and may run again;
+    - `LostLeaseError`, or a `StoreError` of the completion: it has run, and may run again. If
+      another call completed the key after this call's lease, this call returns the stored result
+      of that one; `LostLeaseError` says that there is none;
     - any other `StoreError`: it has not run.
 
     Args:
@@ -323,13 +325,20 @@ class _Call:
             case claims.Busy(lease_end):
                 self._failure = errors.Busy(lease_end)
             case claims.Duplicate(result) if result or not self._rule.stores:
-                self._value = json.loads(result) if result and self._rule.stores else None
-            case claims.LostLease(completed=True):
-                pass
+                self._replay(result)
+            case claims.LostLease(True, result, other) if (result or not self._rule.stores) and (
+                None in (other, self._payload_hash) or other == self._payload_hash
+            ):
+                self._replay(result)
             case _ if found := _FAILURES.get(type(reply)):
                 self._failure = found[0](f"the key {self._key.text!r} {found[1]}")
             case _:
                 pass
+
+    def _replay(self, result: str | None) -> None:
+        """Return what every duplicate gets, whatever this call has returned itself."""
+        self._value = json.loads(result) if result and self._rule.stores else None
+        self._unstored = None
 
 
 _FAILURES: dict[type, tuple[type[errors.IdempotencyError], str]] = {

@@ -176,7 +176,7 @@ class ParkedError(IdempotencyError):
 
 
 class LostLeaseError(IdempotencyError):
-    """The function returned after its lease, and its record is another call's, or gone."""
+    """The function returned after its lease, and no call's stored result replaces its own."""
 
 
 class StoreError(IdempotencyError):

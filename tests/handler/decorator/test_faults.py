@@ -1,6 +1,7 @@
 """Functions that fail or stop, and a table that does."""
 
 import asyncio
+import json
 import traceback
 from dataclasses import replace
 from typing import Any
@@ -186,13 +187,55 @@ def test_lost_lease(shop: Shop, result: object) -> None:
     assert shop.outcomes() == ["lost_lease"]
 
 
-def test_lost_lease_done_by_another(shop: Shop) -> None:
-    """If another call has completed the key meanwhile, the late one returns its own result."""
+class TestCompletedByAnother:
+    """Another call completes the key while this one runs on after its lease."""
 
-    def too_long(*_: Any) -> str:
-        shop.lay(lease=0, status="COMPLETED", lease_expires_at=None, result='"theirs"')
-        return "mine"
+    @staticmethod
+    def function(shop: Shop, value: object = "mine", *, options: Any = (), **record: Any) -> Any:
+        """A function that returns a value once the record of its key is another's, completed."""
 
-    charge = shop.function(too_long)
-    assert charge("a") == "mine"
-    assert charge("a") == "theirs"
+        def too_long(*_: Any) -> object:
+            shop.lay(lease=0, status="COMPLETED", lease_expires_at=None, **record)
+            return value
+
+        return shop.function(too_long, **dict(options))
+
+    @pytest.mark.parametrize("value", ["mine", object()])
+    @pytest.mark.parametrize("theirs", ["theirs", None, 0, []])
+    def test_stored(self, shop: Shop, value: object, theirs: object) -> None:
+        """The late call returns the stored result, as duplicates do, whatever its own is."""
+        charge = self.function(shop, value, result=json.dumps(theirs))
+        assert [charge("a"), charge("a")] == [theirs, theirs]
+        assert len(shop.ran) == 1
+        assert shop.outcomes() == ["lost_lease", "duplicate"]
+
+    @pytest.mark.parametrize("value", ["mine", object()])
+    def test_not_stored(self, shop: Shop, value: object) -> None:
+        """Where the other call's result could not be stored, the late call is no success."""
+        with pytest.raises(errors.LostLeaseError, match="'a'"):
+            self.function(shop, value)("a")
+        assert shop.outcomes() == ["lost_lease"]
+
+    @pytest.mark.parametrize("record", [{}, {"result": '"theirs"'}])
+    def test_discarded(self, shop: Shop, record: Any) -> None:
+        """Where results are discarded the late call returns None, as duplicates do."""
+        charge = self.function(shop, options={"results": "discard"}, **record)
+        assert [charge("a"), charge("a")] == [None, None]
+
+    def test_other_payload(self, shop: Shop) -> None:
+        """If the key has another payload by now, its result is not given to the late call."""
+        charge = self.function(
+            shop, options={"payload": "amount"}, result='"theirs"', payload_hash="v1:other"
+        )
+        with pytest.raises(errors.LostLeaseError, match="'a'"):
+            charge("a")
+
+    def test_unknown_payload(self, shop: Shop) -> None:
+        """A record without a payload hash is no mismatch for a late call either."""
+        charge = self.function(shop, options={"payload": "amount"}, result='"theirs"')
+        assert [charge("a"), charge("a")] == ["theirs", "theirs"]
+
+    def test_observed(self, shop: Shop) -> None:
+        """In observe mode nothing is replaced."""
+        charge = self.function(shop, options={"observes": True}, result='"theirs"')
+        assert charge("a") == "mine"
