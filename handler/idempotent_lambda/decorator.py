@@ -309,6 +309,7 @@ class _Call:
     def _note(self, reply: lifecycle.Reply) -> None:
         """Go on to the step that follows the reply, and keep what the call ends with."""
         step, now = self.step, self._wiring.clock.elapsed()
+        key = self._key and f"the key {self._key.shown(hashed=self._settings.hash_keys)!r}"
         self._trace.note(step, reply, Millis(now - self._since))
         self._since, self.step = now, lifecycle.advance(step, reply)
         if isinstance(self.step, lifecycle.DeadLetter):  # there is no message to be sent
@@ -323,7 +324,7 @@ class _Call:
             case lifecycle.Unanswered(_, error):
                 self._failure = error
             case claims.Busy(lease_end):
-                self._failure = errors.Busy(lease_end)
+                self._failure = errors.Busy(lease_end, key)
             case claims.Duplicate(result) if result or not self._rule.stores:
                 self._replay(result)
             case claims.LostLease(True, result, other) if (result or not self._rule.stores) and (
@@ -331,7 +332,7 @@ class _Call:
             ):
                 self._replay(result)
             case _ if found := _FAILURES.get(type(reply)):
-                self._failure = found[0](f"the key {self._key.text!r} {found[1]}")
+                self._failure = found[0](f"{key} {found[1]}")
             case _:
                 pass
 

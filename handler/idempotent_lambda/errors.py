@@ -155,9 +155,9 @@ class Busy(IdempotencyError):  # noqa: N818  # an ordinary outcome, no fault
         lease_expires_at: until when it excludes others, in epoch milliseconds.
     """
 
-    def __init__(self, lease_expires_at: int) -> None:
+    def __init__(self, lease_expires_at: int, key: str = "this key") -> None:
         super().__init__(
-            f"another call with this key holds it until {lease_expires_at} (epoch milliseconds): "
+            f"another call with {key} holds it until {lease_expires_at} (epoch milliseconds): "
             "let the event be delivered again after that"
         )
         self.lease_expires_at = lease_expires_at

@@ -28,6 +28,9 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.htm
 MAXIMUM_NAMESPACE_BYTES = 255
 """Leaves room for the key."""
 
+MAXIMUM_SHOWN_CHARACTERS = 500
+"""Of a key, in a log line or an error."""
+
 SEPARATOR = "#"
 """Ends the namespace, which must not hold one. A second one right behind it opens the reserved
 domain of keys that are no plain text."""
@@ -45,6 +48,12 @@ class Key(NamedTuple):
 
     text: str
     record_id: str
+
+    def shown(self, *, hashed: bool) -> str:
+        """The key as log lines and errors show it."""
+        if hashed:
+            return f"sha256:{hashlib.sha256(self.record_id.encode()).hexdigest()}"
+        return self.text[:MAXIMUM_SHOWN_CHARACTERS]
 
 
 @dataclass(frozen=True, slots=True)

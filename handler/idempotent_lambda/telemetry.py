@@ -4,7 +4,6 @@ Never the body. The key is plain or hashed, by setting. An error's text is logge
 raised, so what a processor puts into its exceptions is the processor's to choose.
 """
 
-import hashlib
 import json
 import sys
 import threading
@@ -23,7 +22,6 @@ from idempotent_lambda.keys import Key
 from idempotent_lambda.lifecycle import Outcome, Settled
 from idempotent_lambda.messages import Delivery
 
-MAXIMUM_KEY_CHARACTERS = 500
 MAXIMUM_ERROR_CHARACTERS = 1000
 MAXIMUM_FRAMES = 10
 
@@ -217,7 +215,7 @@ class JsonLines:
             {
                 "outcome": settled.outcome,
                 "acknowledged": settled.acknowledged,
-                "key": self._shown(key),
+                "key": key and key.shown(hashed=self._hash_keys),
                 "message_id": delivery.id,
                 "request_id": trace.request_id,
                 "receive_count": delivery.receive_count,
@@ -279,13 +277,6 @@ class JsonLines:
         stream = self._stream or sys.stdout
         stream.write(_JSON.encode(line) + "\n")
         stream.flush()
-
-    def _shown(self, key: Key | None) -> str | None:
-        if key is None:
-            return None
-        if self._hash_keys:
-            return f"sha256:{hashlib.sha256(key.record_id.encode()).hexdigest()}"
-        return key.text[:MAXIMUM_KEY_CHARACTERS]
 
 
 def counted(settled: Settled, trace: Trace, *, follows: bool) -> Iterator[str]:

@@ -61,6 +61,18 @@ def test_interrupted(shop: Shop, error: BaseException) -> None:
     assert [each.split()[0] for each in shop.store.calls] == ["claim", "claim"]
 
 
+@pytest.mark.parametrize("hash_keys", [False, True])
+def test_busy_names_the_key(shop: Shop, hash_keys: bool) -> None:
+    """Busy says which key is held and until when, in the form in which the log shows the key."""
+    shop.lay(lease=10_000)
+    with pytest.raises(errors.Busy, match=f"until {shop.clock.now() + 10_000} ") as caught:
+        shop.function(hash_keys=hash_keys)("a")
+    (line,) = shop.log()
+    assert f"the key {line['key']!r}" in str(caught.value)
+    assert ("'a'" in str(caught.value)) is not hash_keys
+    assert caught.value.lease_expires_at == shop.clock.now() + 10_000
+
+
 def test_failed_release(shop: Shop) -> None:
     """A claim that cannot be given back does not hide the error of the function."""
     shop.store.faults["release"] = unavailable()
