@@ -97,14 +97,16 @@ def idempotent(  # noqa: C901  # checks, and a function in two colours
         payload: what must be equal in them besides, compared as JSON.
         results: whether to store what the function returns. Duplicates get None without.
         lease_seconds: the time a call has, where no argument is a Lambda context, which tells it.
-            Others are excluded for that and the lease margin. Outside Lambda nothing ends a call
-            then: see to it that it takes no longer.
+            Others are excluded for that and the lease margin. It must leave the least remaining
+            time that the settings ask for, and 0.5 s. Outside Lambda nothing ends a call then: see
+            to it that it takes no longer.
         wiring: table, clock and log of a test; by default those of the environment, which is
             read when a function is first called.
 
     Raises:
         ConfigurationError: an argument or the function is not usable; at the first call too, if
-            there is no Lambda context and no lease, or the environment is wrong.
+            there is no Lambda context and no lease, or one in which nothing could start, or the
+            environment is wrong.
     """
     rule = _Rule(name, key, payload, results == "store", lease_seconds)
     try:
@@ -209,7 +211,12 @@ class _Call:
         if timed:
             remaining = timed[0].get_remaining_time_in_millis()
         elif rule.lease_seconds is not None:
-            remaining = int(rule.lease_seconds * 1000)
+            remaining = round(rule.lease_seconds * 1000)
+            least = wiring.settings.minimum_remaining + RESERVE_MILLIS
+            if remaining < least and not wiring.settings.observes:
+                problem = f"lease_seconds is {rule.lease_seconds}, and nothing starts with less "
+                problem += f"than {least} ms: raise lease_seconds, or lower "
+                raise _unusable(rule.name, problem + "IDEMPOTENCY_MINIMUM_REMAINING_MILLIS")
         else:
             problem = "no argument is a Lambda context: pass it on, or set lease_seconds"
             raise _unusable(rule.name, problem)
