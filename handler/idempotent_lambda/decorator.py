@@ -13,6 +13,7 @@ import os
 import threading
 from collections.abc import Callable
 from contextvars import copy_context
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 from idempotent_lambda import claims, errors, keys, lifecycle
@@ -39,16 +40,25 @@ MAXIMUM_LEASE_SECONDS = 366 * 24 * 3600
 PATIENCE_MILLIS = Millis(CLAIM_PATIENCE_MILLIS + RESERVE_MILLIS)
 """How much of a call one request to the table may take, except for a completion."""
 
+FUNCTIONS: dict[str, str] = {}
+"""The decorated functions without a wiring, which share the environment's, by name."""
+
 _ONE_AT_A_TIME = threading.Lock()
 
 
-class Wiring(NamedTuple):
-    """What decorated functions work with; tests give one of their own."""
+@dataclass(frozen=True)
+class Wiring:
+    """What decorated functions work with; tests give one of their own.
+
+    Attributes:
+        functions: the decorated functions by the names of their keys.
+    """
 
     settings: Settings
     store: claims.ClaimStore
     clock: Clock
     observer: Observer
+    functions: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     @functools.cache
@@ -92,7 +102,7 @@ def idempotent(  # noqa: C901  # checks, and a function in two colours
 
     Args:
         name: names the function in its keys, alone in the namespace. Keep it when the function is
-            renamed or moved.
+            renamed or moved. A second function of that name in the process is refused.
         key: what makes two calls the same operation, such as ``"event.detail.order_id"``.
         payload: what must be equal in them besides, compared as JSON.
         results: whether to store what the function returns. Duplicates get None without.
@@ -126,6 +136,7 @@ def idempotent(  # noqa: C901  # checks, and a function in two colours
         signature = inspect.signature(function)
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise _unusable(name, "it is a generator, whose call runs nothing: return a list")
+        _check_name(name, function, wiring.functions if wiring else FUNCTIONS)
 
         def begin(*args: Any, **kwargs: Any) -> _Call:
             bound = signature.bind(*args, **kwargs)
@@ -164,6 +175,15 @@ def idempotent(  # noqa: C901  # checks, and a function in two colours
         return cast("F", call_async if inspect.iscoroutinefunction(function) else call)
 
     return decorate
+
+
+def _check_name(name: str, function: Callable[..., Any], functions: dict[str, str]) -> None:
+    """Refuse a second function of a name; a module that is loaded again has the same one."""
+    inner = getattr(function, "func", function)  # a partial has no name
+    place = f"{inner.__module__}.{getattr(inner, '__qualname__', type(inner).__qualname__)}"
+    if (first := functions.setdefault(name, place)) != place:
+        problem = f"{first} and {place} have this name and would share keys and results"
+        raise _unusable(name, f"{problem}: give one of them another name")
 
 
 def _unusable(name: str, problem: object) -> errors.ConfigurationError:
