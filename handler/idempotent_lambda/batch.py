@@ -532,9 +532,11 @@ def refuse_unrun(result: object) -> None:
     Raises:
         InvalidResultError: the result is an awaitable or an iterator, whose work has not run.
     """
-    if isinstance(result, abc.Awaitable | abc.Iterator | abc.AsyncIterator):
+    # Its type is asked: a value may raise whatever it is asked itself.
+    if issubclass(type(result), abc.Awaitable | abc.Iterator | abc.AsyncIterator):
         if isinstance(result, abc.Coroutine | abc.Generator):
-            result.close()
+            with suppress(RuntimeError):  # it goes on or refuses to end
+                result.close()
         raise InvalidResultError(
             f"the processor returned a {type(result).__name__}, whose work has not run: do the "
             "work before returning (asyncio.run(...) runs a coroutine inside a plain function)"

@@ -249,7 +249,6 @@ class _Call:
         try:
             namespace = keys.namespaced(self._settings.key_rule.namespace, rule.name)
             found, text = _found(rule.key, bound)
-            found = list(found) if isinstance(found, tuple) else found
             self._key = keys.KeyRule(namespace, text).key_for(found)
             if rule.payload is not None:
                 self._payload_hash = _hashed(_found(rule.payload, bound)[0])
@@ -282,8 +281,8 @@ class _Call:
         try:
             return lifecycle.Returned(_json(value) if self._rule.stores else None)
         except Exception as error:  # noqa: BLE001  # a result may be anything, and its effect is done
-            text = f"the result cannot be stored ({error}), so that duplicates get none: return "
-            text += 'what JSON holds as it is, or set results="discard"'
+            text = f"the result cannot be stored ({errors.text_of(error)}), so that duplicates get "
+            text += 'none: return what JSON holds as it is, or set results="discard"'
             self._unstored = errors.InvalidResultError(text)
             self._trace.errors.append(self._unstored)
             return lifecycle.Returned()
@@ -386,7 +385,8 @@ def _found(selector: Selector, bound: inspect.BoundArguments) -> tuple[Any, str]
     text = selector if isinstance(selector, str) else "(a function)"
     try:
         if callable(selector):
-            return selector(*bound.args, **bound.kwargs), text
+            found = selector(*bound.args, **bound.kwargs)
+            return [*found] if issubclass(type(found), tuple | list) else found, text
         return keys.compiled(selector).search(bound.arguments), text
     except Exception as error:
         raise errors.MissingKeyError(text, type(error).__name__) from error
@@ -397,8 +397,9 @@ def _hashed(payload: Any) -> str:
         raise errors.UnsupportedKeyError("the payload selector finds nothing: correct it")
     try:
         text = json.dumps(payload, sort_keys=True, separators=(",", ":"))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise errors.UnsupportedKeyError(f"the payload is no JSON: {error}") from None
+    except Exception as error:  # noqa: BLE001  # it may raise whatever it is asked
+        text = f"the payload is no JSON: {errors.text_of(error)}"
+        raise errors.UnsupportedKeyError(text) from None
     return f"v1:{hashlib.sha256(text.encode()).hexdigest()}"
 
 

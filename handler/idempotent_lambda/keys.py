@@ -107,14 +107,20 @@ class KeyRule:
             UnsupportedKeyError: it holds a lone surrogate, or what is no text, whole number, true
                 or false.
         """
-        if _is_missing(value):
-            if body_problem:
-                raise UndecodableBodyError(str(self.expression), body_problem)
-            raise MissingKeyError(self.expression, _described(value))
         try:
-            return Key(_text(value), record_id(self.namespace, value))
-        except UnsupportedKeyError as error:
-            raise UnsupportedKeyError(f"key expression {self.expression!r}: {error}") from None
+            if issubclass(type(value), str):
+                value = str.__str__(value)  # that of a subclass could raise
+            missing = _described(value) if _is_missing(value) else None
+            key = None if missing else Key(_text(value), record_id(self.namespace, value))
+        except Exception as error:  # noqa: BLE001  # a function's value may raise what it likes
+            problem: object = f"the key, a {type(value).__name__}, raises {type(error).__name__}"
+            problem = error if isinstance(error, UnsupportedKeyError) else problem
+            raise UnsupportedKeyError(f"key expression {self.expression!r}: {problem}") from None
+        if key:
+            return key
+        if body_problem:
+            raise UndecodableBodyError(str(self.expression), body_problem)
+        raise MissingKeyError(self.expression, str(missing))
 
 
 def checked_namespace(namespace: str) -> str:
@@ -206,7 +212,10 @@ def _canonical_json(value: Any) -> str:
             raise UnsupportedKeyError(
                 f"the key holds a {found}: send it as text, or as a whole number"
             )
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    except ValueError:  # see sys.set_int_max_str_digits()
+        raise UnsupportedKeyError("the key holds a number of too many digits") from None
 
 
 def _text(value: Any) -> str:

@@ -17,7 +17,7 @@ from typing import Protocol, TextIO
 
 from idempotent_lambda import claims, lifecycle
 from idempotent_lambda.clock import Clock, EpochMillis, Millis
-from idempotent_lambda.errors import StoreError
+from idempotent_lambda.errors import StoreError, text_of
 from idempotent_lambda.keys import Key
 from idempotent_lambda.lifecycle import Outcome, Settled
 from idempotent_lambda.messages import Delivery
@@ -310,14 +310,10 @@ def _written(moment: EpochMillis) -> str:
 
 
 def _described(error: BaseException) -> dict[str, object]:
-    try:
-        text = str(error)[:MAXIMUM_ERROR_CHARACTERS]
-    except Exception as unspeakable:  # noqa: BLE001  # a user's __str__ must not cost a batch
-        text = f"its text raised {type(unspeakable).__name__}"
     frames = traceback.extract_tb(error.__traceback__)[-MAXIMUM_FRAMES:]
     return {
         "type": type(error).__name__,
-        "text": text,
+        "text": text_of(error)[:MAXIMUM_ERROR_CHARACTERS],
         # Places, no source lines and no values.
         "at": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
     }

@@ -248,7 +248,24 @@ class UnspeakableError(Exception):
     """An error whose text cannot be had."""
 
     def __str__(self) -> str:
+        raise self.args[0]
+
+
+class SlyText(str):
+    """A text that cannot be cut."""
+
+    __slots__ = ()
+
+    def __getitem__(self, _: object) -> str:
         raise RuntimeError
+
+
+class OddError(Exception):
+    """An error whose text is what it was made of."""
+
+    def __str__(self) -> str:
+        text: str = self.args[0]
+        return text
 
 
 class TestErrors:
@@ -290,14 +307,24 @@ class TestErrors:
         (line,) = logged(bench, "a")
         assert len(line["errors"][0]["at"]) == 10
 
-    def test_an_error_without_a_text(self, bench: Bench) -> None:
+    @pytest.mark.parametrize(
+        ("hostile", "text"),
+        [
+            (UnspeakableError(RuntimeError()), "UnspeakableError, whose text raises RuntimeError"),
+            (UnspeakableError(SystemExit()), "UnspeakableError, whose text raises SystemExit"),
+            (OddError(None), "OddError, whose text raises TypeError"),
+            (OddError(SlyText("sly")), "sly"),
+        ],
+        ids=["raises", "exits", "none", "sly"],
+    )
+    def test_an_error_without_a_text(self, bench: Bench, hostile: Exception, text: str) -> None:
         """An error that cannot even be printed costs its neighbours nothing."""
-        bench.behaviour["a"] = raising(UnspeakableError())
+        bench.behaviour["a"] = raising(hostile)
         lines = logged(bench, "a", "b")
         outcomes = {each["key"]: each["outcome"] for each in lines}
         assert outcomes == {"a": "failed", "b": "completed"}
         (error,) = [error for each in lines for error in each["errors"]]
-        assert error["type"] == "UnspeakableError"
+        assert (error["type"], error["text"]) == (type(hostile).__name__, text)
 
 
 def test_fall_back() -> None:

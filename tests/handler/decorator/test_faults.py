@@ -13,6 +13,7 @@ from idempotent_lambda.clock import Millis
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.contracts.conftest import DynamoDB, InMemory
 from tests.handler.bench import refused, unavailable
+from tests.handler.test_parking import HOSTILE_FAILURES
 
 from .shop import Shop
 
@@ -100,6 +101,19 @@ def test_permanent_failure(shop: Shop) -> None:
             shop.function()("a")
     assert len(shop.ran) == 1
     assert shop.outcomes() == ["parked"] * 3
+
+
+@pytest.mark.parametrize("error", HOSTILE_FAILURES, ids=lambda each: type(each).__name__)
+def test_permanent_failure_without_a_reason(shop: Shop, error: errors.PermanentFailure) -> None:
+    """A permanent failure that cannot be asked for its reason comes out as it is, and parks."""
+    with pytest.raises(type(error)) as caught:
+        shop.function(error)("a")
+    assert caught.value is error
+    record = shop.record()
+    assert record is not None
+    assert record.status == "PARKED"
+    assert type(error).__name__ in str(record.reason)
+    assert shop.outcomes() == ["parked"]
 
 
 def test_parking_that_fails(shop: Shop) -> None:
