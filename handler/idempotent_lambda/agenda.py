@@ -50,6 +50,7 @@ class Work:
         after: the places of the works that it follows: the one before it in its group, and the one
             whose key it repeats. If one of them is not acknowledged, this one must not start.
         repeats: an earlier work has the same key, so this one is claimed when that one is settled.
+        differing: the positions of the deliveries whose bodies differ from that of the first.
     """
 
     key: Key
@@ -59,6 +60,7 @@ class Work:
     rank: int = 0
     after: tuple[int, ...] = ()
     repeats: bool = False
+    differing: frozenset[int] = frozenset()
 
     @property
     def redelivered(self) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
 
@@ -380,8 +380,9 @@ class _Batch:
         observer.settled(leader, work.key, end, trace, follows=False)
         if end.outcome is Outcome.COMPLETED:
             end = Settled(Outcome.DUPLICATE, acknowledged=True)
-        for follower in followers:
-            observer.settled(follower, work.key, end, trace, follows=True)
+        for position, follower in enumerate(followers, 1):
+            seen = replace(trace, payload_differs=True) if position in work.differing else trace
+            observer.settled(follower, work.key, end, seen, follows=True)
 
     def _replies(self, tasks: tuple[Task, ...]) -> Sequence[lifecycle.Reply | None]:
         """What comes of the tasks; all have the same kind of step."""

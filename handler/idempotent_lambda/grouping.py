@@ -6,8 +6,10 @@ that comes again is coalesced only if nothing of its group lies in between. Othe
 of its own, which is claimed in its turn and finds the key done.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from idempotent_lambda.agenda import Work
 from idempotent_lambda.errors import MessageError
@@ -30,6 +32,7 @@ class _Draft:
         repeats: an earlier work has the same key.
         repeated: a later work has the same key.
         token: the one owner token that its deliveries carry; None if none of them does.
+        differing: see `Work.differing`.
     """
 
     key: Key
@@ -41,6 +44,7 @@ class _Draft:
     repeated: bool = False
     token: str | None = None
     deliveries: list[Delivery] = field(default_factory=list)
+    differing: set[int] = field(default_factory=set)
 
     def takes(self, key: Key, delivery: Delivery) -> bool:
         """Whether a delivery shares this work's end, which is the last one before it."""
@@ -49,8 +53,19 @@ class _Draft:
 
     def add(self, delivery: Delivery) -> None:
         """Have the delivery share this work's end."""
+        if self.deliveries and _differ(self.deliveries[0].body, delivery.body):
+            self.differing.add(len(self.deliveries))
         self.deliveries.append(delivery)
         self.token = self.token or delivery.token
+
+
+def _differ(one: Any, other: Any) -> bool:
+    """Whether two bodies differ as JSON, in which 1 is not true."""
+    try:
+        first, second = (json.dumps(each, sort_keys=True, default=repr) for each in (one, other))
+    except (ValueError, RecursionError):
+        return True
+    return first != second
 
 
 class _Drafts:
@@ -138,4 +153,5 @@ def _work_of(draft: _Draft, nearly_spent: int) -> Work:
         rank=draft.rank,
         after=tuple(each.place for each in draft.follows),
         repeats=draft.repeats,
+        differing=frozenset(draft.differing),
     )

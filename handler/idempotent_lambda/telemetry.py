@@ -85,6 +85,7 @@ class Trace:
             unanswered.
         parked: this run set the record aside.
         parked_since: when a key that was found parked had been claimed first.
+        payload_differs: the message is coalesced, and its body is not its leader's.
         durations: milliseconds spent, by log field.
         errors: in the order they occurred.
     """
@@ -97,6 +98,7 @@ class Trace:
     met: str | None = None
     parked: bool = False
     parked_since: EpochMillis | None = None
+    payload_differs: bool = False
     durations: dict[str, Millis] = field(default_factory=dict)
     errors: list[BaseException] = field(default_factory=list)
 
@@ -220,6 +222,7 @@ class JsonLines:
                 "request_id": trace.request_id,
                 "receive_count": delivery.receive_count,
                 "coalesced": follows,
+                "payload_differs": trace.payload_differs,
                 "takeover": trace.takeover,
                 "attempts": trace.attempts,
                 "recovered": trace.recovered,
