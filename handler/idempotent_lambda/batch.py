@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import partial, reduce
 from typing import Any, cast
 
 from idempotent_lambda import lifecycle, messages
@@ -31,6 +31,7 @@ from idempotent_lambda.errors import (
     ConfigurationError,
     InvalidResultError,
     StoreError,
+    text_of,
 )
 from idempotent_lambda.grouping import group_by_key
 from idempotent_lambda.lifecycle import (
@@ -285,6 +286,8 @@ class _Batch:
         """Do the tasks together, and take down what follows."""
         began = self._clock.elapsed()
         replies = self._replies(tasks)
+        if self._consumer.settings.hash_keys:
+            _hide_keys(tasks, replies)
         spent = Millis(self._clock.elapsed() - began)
         if spent > HASTE_MILLIS and isinstance(tasks[0][1], Run):
             self._consumer.unhurried.set()
@@ -516,6 +519,17 @@ class _Batch:
                 self._changed.wait(company / 1000)
             self._flushing = False
             return ()
+
+
+def _hide_keys(tasks: Sequence[Task], replies: Sequence[object]) -> None:
+    """Take the keys out of the errors of a call: it may quote what was asked for others."""
+    hidden: dict[str, str] = {}
+    for reply in replies:
+        if isinstance(reply, Unanswered):
+            text = text_of(reply.error)
+            if text not in hidden:
+                hidden[text] = reduce(lambda left, task: task[0].key.hide_in(left), tasks, text)
+            reply.error.args = (hidden[text],)
 
 
 def covered(spans: Iterable[tuple[Millis, Millis]]) -> Millis:

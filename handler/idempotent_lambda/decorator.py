@@ -27,6 +27,7 @@ from idempotent_lambda.settings import Settings
 from idempotent_lambda.telemetry import Effort, JsonLines, Observer, Trace
 
 F = TypeVar("F", bound=Callable[..., Any])
+E = TypeVar("E", bound=Exception)
 Selector = str | Callable[..., Any]
 """JMESPath over the arguments by name, or a callable that gets the arguments."""
 
@@ -253,7 +254,7 @@ class _Call:
             if rule.payload is not None:
                 self._payload_hash = _hashed(_found(rule.payload, bound)[0])
         except errors.MessageError as error:
-            self._trace.errors.append(error)
+            self._trace.errors.append(self._hide(error))
             rejected, observed = Settled(Outcome.REJECTED), Run(lifecycle.NOBODY, observed=True)
             self.step = observed if self._settings.observes else rejected
             self._failure = None if self._settings.observes else error
@@ -283,7 +284,7 @@ class _Call:
         except Exception as error:  # noqa: BLE001  # a result may be anything, and its effect is done
             text = f"the result cannot be stored ({errors.text_of(error)}), so that duplicates get "
             text += 'none: return what JSON holds as it is, or set results="discard"'
-            self._unstored = errors.InvalidResultError(text)
+            self._unstored = self._hide(errors.InvalidResultError(text))
             self._trace.errors.append(self._unstored)
             return lifecycle.Returned()
 
@@ -348,7 +349,7 @@ class _Call:
             case claims.LostLease() if isinstance(step, lifecycle.Park):
                 self.step = self._settings.claim(waits=False)  # it has changed: see how
             case lifecycle.Unanswered(_, error):
-                self._failure = error
+                self._failure = self._hide(error)
             case claims.Busy(lease_end):
                 self._failure = errors.Busy(lease_end, key)
             case claims.Duplicate(result) if result or not self._rule.stores:
@@ -361,6 +362,14 @@ class _Call:
                 self._failure = found[0](f"{key} {found[1]}")
             case _:
                 pass
+
+    def _hide(self, error: E) -> E:
+        """The error; where keys are hashed, without the key or another error that quotes it."""
+        if self._settings.hash_keys:
+            error.__cause__ = error.__context__ = None
+            if self._key:
+                error.args = (self._key.hide_in(errors.text_of(error)),)
+        return error
 
     def _replay(self, result: str | None) -> None:
         """Return what every duplicate gets, whatever this call has returned itself."""

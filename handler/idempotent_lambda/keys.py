@@ -31,11 +31,35 @@ MAXIMUM_NAMESPACE_BYTES = 255
 MAXIMUM_SHOWN_CHARACTERS = 500
 """Of a key, in a log line or an error."""
 
+MINIMUM_HIDDEN_CHARACTERS = 4
+"""Of a part of a key that is hidden by itself: a shorter one is in many words."""
+
 SEPARATOR = "#"
 """Ends the namespace, which must not hold one. A second one right behind it opens the reserved
 domain of keys that are no plain text."""
 
+_PLAIN = re.compile(r"[ !#-&(-\[\]-~]+")
+"""What is the same in JSON, in Python and by itself."""
+
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+
+
+def _pattern(text: str) -> str:
+    """A pattern of a text, however often JSON or Python has quoted it."""
+    pattern = "".join(map(_pattern_of, re.findall(r"\\+|.", text, re.DOTALL)))
+    # Backslashes in a row are tried once.
+    return r"(?<!\\)" * pattern.startswith((r"\\*+", r"\\++")) + pattern
+
+
+def _pattern_of(char: str) -> str:
+    """The same of one character, or of backslashes in a row."""
+    if char[0] == "\\":
+        return r"\\++"
+    if _PLAIN.fullmatch(char):
+        return re.escape(char)
+    names = {char, json.dumps(char)[1:-1], ascii(char)[1:-1], repr(char.encode())[2:-1]}
+    parts = [map(re.escape, re.findall(r"[^\\]+", name)) for name in names]
+    return r"\\*+(?i:" + "|".join(map(r"\\++".join, parts)) + ")"
 
 
 class Key(NamedTuple):
@@ -54,6 +78,25 @@ class Key(NamedTuple):
         if hashed:
             return f"sha256:{hashlib.sha256(self.record_id.encode()).hexdigest()}"
         return self.text[:MAXIMUM_SHOWN_CHARACTERS]
+
+    def hide_in(self, text: str) -> str:
+        """The text with the hash in the place of the key, its record id and its longer parts."""
+        if len(self.text) > MAXIMUM_SHOWN_CHARACTERS:
+            return f"not shown, as it may quote {self.shown(hashed=True)}"
+        try:
+            parts = json.loads(self.text)
+        except (ValueError, RecursionError):
+            parts = ()
+        parts = parts if isinstance(parts, list) else ()
+        secrets = {str(part) for part in parts if type(part) in (str, int)}
+        secrets = {part for part in secrets if len(part) >= MINIMUM_HIDDEN_CHARACTERS}
+        secrets |= {self.text, self.record_id}
+        quotes = "\\" in text
+        found = [
+            each for each in secrets if each in text or (quotes and not _PLAIN.fullmatch(each))
+        ]
+        pattern = "|".join(map(_pattern, sorted(found, key=len, reverse=True)))
+        return re.sub(pattern, self.shown(hashed=True), text) if found else text
 
 
 @dataclass(frozen=True, slots=True)

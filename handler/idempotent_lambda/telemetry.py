@@ -1,7 +1,8 @@
 """What an operator sees: one JSON line per message, and metrics in one per batch.
 
 Never the body. The key is plain or hashed, by setting. An error's text is logged as it was
-raised, so what a processor puts into its exceptions is the processor's to choose.
+raised, so what a processor puts into its exceptions is the processor's to choose; but where keys
+are hashed, the key of the message is replaced by its hash there too.
 """
 
 import json
@@ -13,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Protocol, TextIO
+from typing import Literal, Protocol, TextIO
 
 from idempotent_lambda import claims, lifecycle
 from idempotent_lambda.clock import Clock, EpochMillis, Millis
@@ -229,7 +230,7 @@ class JsonLines:
                 "lease_lost": trace.lease_lost,
                 "met": trace.met,
                 **{name: trace.durations.get(name) for name in _FIELDS},
-                "errors": [_described(error) for error in trace.errors],
+                "errors": [_described(error, self._hash_keys and key) for error in trace.errors],
             },
         )
 
@@ -261,6 +262,8 @@ class JsonLines:
         """See `Observer.fell_back`."""
         with self._lock:
             self._counts["fall_backs"] += 1
+        if self._hash_keys:  # its text may quote a request for many keys
+            error = type(error)(error.code, error.code, maybe_written=error.maybe_written)
         self._write("fall_back", "WARN", {"errors": [_described(error)]})
 
     def not_postponed(self, error: StoreError) -> None:
@@ -312,11 +315,15 @@ def _written(moment: EpochMillis) -> str:
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _described(error: BaseException) -> dict[str, object]:
+def _described(
+    error: BaseException, hidden: Key | Literal[False] | None = None
+) -> dict[str, object]:
+    """What is logged of an error, without a key that is to be hidden."""
+    text = text_of(error)
     frames = traceback.extract_tb(error.__traceback__)[-MAXIMUM_FRAMES:]
     return {
         "type": type(error).__name__,
-        "text": text_of(error)[:MAXIMUM_ERROR_CHARACTERS],
+        "text": (hidden.hide_in(text) if hidden else text)[:MAXIMUM_ERROR_CHARACTERS],
         # Places, no source lines and no values.
         "at": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
     }
