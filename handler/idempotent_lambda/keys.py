@@ -81,8 +81,6 @@ class Key(NamedTuple):
 
     def hide_in(self, text: str) -> str:
         """The text with the hash in the place of the key, its record id and its longer parts."""
-        if len(self.text) > MAXIMUM_SHOWN_CHARACTERS:
-            return f"not shown, as it may quote {self.shown(hashed=True)}"
         try:
             parts = json.loads(self.text)
         except (ValueError, RecursionError):
@@ -93,8 +91,12 @@ class Key(NamedTuple):
         secrets |= {self.text, self.record_id}
         quotes = "\\" in text
         found = [
-            each for each in secrets if each in text or (quotes and not _PLAIN.fullmatch(each))
+            each
+            for each in secrets
+            if each in text or (quotes and len(each) <= len(text) and not _PLAIN.fullmatch(each))
         ]
+        if any(len(each) > MAXIMUM_SHOWN_CHARACTERS for each in found):
+            return f"not shown, as it may quote {self.shown(hashed=True)}"
         pattern = "|".join(map(_pattern, sorted(found, key=len, reverse=True)))
         return re.sub(pattern, self.shown(hashed=True), text) if found else text
 

@@ -524,7 +524,9 @@ class TestHideIn:
     def test_long_keys(self) -> None:
         """Where a long key could be quoted nothing of the text is shown."""
         key = key_rule().key_for("ü" * 501)
-        assert key.hide_in("x" * 500) == f"not shown, as it may quote {key.shown(hashed=True)}"
+        hidden = f"not shown, as it may quote {key.shown(hashed=True)}"
+        texts = ["ü" * 501, "x" * 501 + "\\", "x" * 600, "\\"]
+        assert [key.hide_in(each) for each in texts] == [hidden, hidden, *texts[2:]]
 
     def test_before_it_is_cut(self, output: Output) -> None:
         """A key at the place where a text is cut is hidden first."""

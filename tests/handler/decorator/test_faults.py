@@ -14,6 +14,7 @@ from idempotent_lambda_toolkit.testing import ManualClock
 from tests.contracts.conftest import DynamoDB, InMemory
 from tests.handler.bench import refused, unavailable
 from tests.handler.test_parking import HOSTILE_FAILURES
+from tests.handler.test_telemetry import UnspeakableError
 
 from .shop import Shop
 
@@ -38,9 +39,9 @@ class Falsy(Exception):  # noqa: N818  # a name of the test
         return False
 
 
-@pytest.mark.parametrize("error", [Falsy(), StopIteration("x")])
+@pytest.mark.parametrize("error", [Falsy(), StopIteration("x"), UnspeakableError(SystemExit())])
 def test_odd_errors(error: Exception, clock: ManualClock) -> None:
-    """An error that is false, or that ends iterations, is an error too."""
+    """An error that is false, ends iterations, or has no text is an error too."""
     shop = Shop(InMemory(), "sync", clock)
     with pytest.raises(type(error)) as caught:
         shop.function(error)("a")
