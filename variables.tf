@@ -334,7 +334,7 @@ variable "idempotency" {
       a plain message its `messageId`, which a producer's retry does not keep.
     - `lease_margin_seconds` (more than 0, at most 300 s): how long after the function's own deadline a claim
       still excludes others. Covers the difference between clocks.
-    - `log_keys` (`plain` or `hashed`): how log lines show keys.
+    - `log_keys` (`plain` or `hashed`): how log lines and errors show keys.
     - `metrics` (true or false): whether the package writes metrics, as one log line a batch. Each metric costs up
       to $0.30 a month, charged only for hours in which it has a value. When null, if `dashboard` or one of the alarms
       `lost_leases`, `parked` and `takeovers` needs them.

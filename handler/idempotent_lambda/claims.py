@@ -278,9 +278,13 @@ class LostLease:
 
     Attributes:
         completed: another owner has completed the key.
+        result: what that owner stored with a completion, as JSON.
+        payload_hash: of what the key stands for then.
     """
 
     completed: bool
+    result: str | None = None
+    payload_hash: str | None = None
 
 
 ClaimOutcome = Claimed | Duplicate | Busy | Lapsed | Parked | Mismatch | Stray
@@ -394,7 +398,9 @@ def refused_completion(found: Record | None, request: Request) -> CompleteOutcom
     """What a completion means whose condition failed on the record that was found."""
     if found is None or found.status != Status.COMPLETED:
         return LostLease(completed=False)
-    return Completed(recovered=True) if found.owner == request.owner else LostLease(completed=True)
+    if found.owner == request.owner:
+        return Completed(recovered=True)
+    return LostLease(completed=True, result=found.result, payload_hash=found.payload_hash)
 
 
 def refused_release(found: Record | None, request: Request) -> ReleaseOutcome:

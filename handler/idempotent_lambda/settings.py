@@ -34,7 +34,7 @@ class Settings:
         minimum_remaining: no processor starts with less time left.
         max_receive_count: how often the queue delivers a message before it dead-letters it.
         concurrency: how many messages of a batch run at the same time.
-        hash_keys: whether log lines show keys hashed.
+        hash_keys: whether log lines and errors show keys hashed.
         metrics_of: name of the function that metrics are written about; None for no metrics.
         parks: whether interrupted work is set aside for a person, or done again.
         observes: whether duplicates are only told, and run all the same.

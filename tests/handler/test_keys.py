@@ -623,3 +623,16 @@ class TestCompile:
         """An unknown function or a bare reference fails at cold start, not at every message."""
         with pytest.raises(ValueError, match="JMESPath"):
             key_rule(expression=expression)
+
+
+def test_number_beyond_what_python_writes() -> None:
+    """A number of more digits than Python turns into text has no key, and costs no neighbour."""
+    bench = Bench(key="sum(body.xs)")
+    digits = int("9" * 4300)
+    wide = record(json.dumps({"xs": [digits, digits]}), message_id="m-wide")
+    plain = record(json.dumps({"xs": [1, 2]}), message_id="m-plain")
+    assert bench.deliver(wide, plain) == ["m-wide"]
+    assert bench.outcomes == {"m-wide": "rejected", "m-plain": "completed"}
+    (error,) = bench.traces["m-wide"].errors
+    assert isinstance(error, UnsupportedKeyError)
+    assert "key expression 'sum(body.xs)'" in str(error)
