@@ -29,6 +29,9 @@ class Status(StrEnum):
 class Record:
     """The item of one key.
 
+    A record that is read from a table may lack any attribute, and holds one that cannot be read
+    as a value of another type: no comparison with it is true, see `conditions.holds`.
+
     Attributes:
         id: namespace and key.
         lease_expires_at: until when the claim excludes others; none once completed.
@@ -85,6 +88,9 @@ def claimable(*, takeover: bool, redriven: bool, checked: bool) -> Either:
     lapsed = Every((LAPSED, SAME_PAYLOAD)) if checked else LAPSED
     return Either((*FREE.parts, *[lapsed] * takeover, *[REDRIVEN] * redriven))
 
+
+UNREADABLE = Owner("unreadable")
+"""The owner of a record whose owner cannot be read: a condition on it holds for no record."""
 
 OWNED = Every((Compare("owner", "=", "owner"), Compare("status", "=", "in_progress")))
 """Still the owner's: may be completed, released or parked."""
@@ -179,7 +185,7 @@ class ClaimRequest(Request):
     @property
     def kind(self) -> dict[str, bool]:
         """What the condition depends on."""
-        redriven, checked = self.token is not None, self.payload_hash is not None
+        redriven, checked = bool(self.token), self.payload_hash is not None
         return {"takeover": self.takeover, "redriven": redriven, "checked": checked}
 
 
@@ -304,15 +310,23 @@ class ClaimStore(Protocol):
 
 
 def claimed_record(found: Record | None, request: ClaimRequest) -> Record:
-    """The record after a successful claim of what was found."""
+    """The record after a successful claim of what was found.
+
+    Raises:
+        StoreRefusedError: a claim cannot be added to its attempts.
+    """
+    attempts: Any = found and found.attempts
+    if not isinstance(attempts, int | None):
+        raise _damaged("attempts", "a number")
+    created: EpochMillis | None = None if found is None else found.created_at
     return Record(
         id=request.record_id,
         status=Status.IN_PROGRESS,
         owner=request.owner,
         lease_expires_at=request.lease_expires_at,
         expires_at=request.expires_at,
-        created_at=request.now if found is None else found.created_at,
-        attempts=1 if found is None else (found.attempts or 0) + 1,
+        created_at=request.now if created is None else created,
+        attempts=(attempts or 0) + 1,
         payload_hash=request.payload_hash,
     )
 
@@ -324,6 +338,7 @@ def seen_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome | No
         StoreRefusedError: see `refused_claim`.
     """
     if holds(request.condition, found, request.operands):
+        claimed_record(found, request)  # raises what would keep the claim from being written
         return None
     return refused_claim(found, request)
 
@@ -331,22 +346,33 @@ def seen_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome | No
 def refused_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome:
     """What a claim means whose condition failed on the record that was found.
 
+    What cannot be read counts as missing. If the decision needs it, the key is refused.
+
     Raises:
         StoreRefusedError: the record is not one this version can judge; it is left as it is.
     """
+    same = (None, request.payload_hash)
     match found:
         case Record(status=Status.IN_PROGRESS, owner=request.owner):
-            return Claimed(request.owner, found.attempts or 1, recovered=True)
-        case Record(payload_hash=str(theirs)) if request.payload_hash not in (None, theirs):
+            return Claimed(request.owner, _readable(int, found.attempts) or 1, recovered=True)
+        case Record(payload_hash=str(theirs)) if request.payload_hash and theirs not in same:
             return Mismatch()
+        case Record(payload_hash=theirs) if request.payload_hash and theirs not in same:
+            raise _damaged("payload_hash", "a text")
         case Record(status=Status.COMPLETED):
-            return Duplicate(found.result)
+            return Duplicate(_readable(str, found.result))
         case Record(status=Status.PARKED):
-            return Parked(found.owner, found.dead_lettered_at is not None, found.created_at)
+            sent, since = found.dead_lettered_at, found.created_at
+            return Parked(_owner(found), isinstance(sent, int), _readable(int, since))
         case Record(status=Status.IN_PROGRESS, lease_expires_at=int(lease_end)):
             if lease_end > request.now:
                 return Busy(EpochMillis(lease_end))
-            return Lapsed(found.attempts or 1, found.owner)
+            owner = _readable(str, found.owner) or UNREADABLE
+            return Lapsed(_readable(int, found.attempts) or 1, owner)
+        case Record(status=Status.IN_PROGRESS):
+            raise _damaged("lease_expires_at", "a number")
+        case Record(status=other) if not isinstance(other, str):
+            raise _damaged("status", "a text")
         case _:
             status = found and found.status
             problem = (
@@ -369,7 +395,32 @@ def refused_release(found: Record | None, _request: Request) -> ReleaseOutcome:
 
 
 def refused_parking(found: Record | None, request: Request) -> ParkOutcome:
-    """What a parking, or the mark of one, means whose condition failed on the record found."""
-    if found and found.status == Status.PARKED and found.owner == request.owner:
-        return Parked(found.owner, found.dead_lettered_at is not None)
-    return LostLease(completed=bool(found and found.status == Status.COMPLETED))
+    """What a parking, or the mark of one, means whose condition failed on the record found.
+
+    Raises:
+        StoreRefusedError: the record's owner cannot be read.
+    """
+    if found is None or found.status == Status.COMPLETED:
+        return LostLease(completed=found is not None)
+    if _owner(found) == request.owner and found.status == Status.PARKED:
+        return Parked(request.owner, isinstance(found.dead_lettered_at, int))
+    return LostLease(completed=False)
+
+
+def _readable(kind: type, value: Any) -> Any:
+    """The value of an attribute, which counts as missing if it is of another type."""
+    return value if isinstance(value, kind) else None
+
+
+def _owner(found: Record) -> Owner:
+    if not _readable(str, found.owner):
+        raise _damaged("owner", "a text that is not empty")
+    return found.owner
+
+
+def _damaged(name: str, needed: str) -> StoreRefusedError:
+    problem = (
+        f"the record of this key is damaged: its {name} must be {needed}. The record stays as it "
+        f"is: correct its {name}, or delete the record if the key may run again"
+    )
+    return StoreRefusedError("DamagedRecord", problem, maybe_written=False)

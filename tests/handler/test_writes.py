@@ -46,7 +46,10 @@ ALONE: dict[str, tuple[writes.Write, str, str | None]] = {
     "release": (writes.RELEASE, "", OWNED),
     "park": (
         writes.PARK,
-        "SET #status = :parked, #reason = :reason REMOVE #lease_expires_at, #expires_at, #attempts",
+        (
+            "SET #status = :parked, #reason = :reason "
+            "REMOVE #lease_expires_at, #expires_at, #attempts, #dead_lettered_at"
+        ),
         OWNED,
     ),
     "mark": (
