@@ -108,8 +108,9 @@ def idempotent(  # noqa: C901  # checks, and a function in two colours
         payload: what must be equal in them besides, compared as JSON.
         results: whether to store what the function returns. Duplicates get None without.
         lease_seconds: the time a call has, where no argument is a Lambda context, which tells it.
-            Others are excluded for that and the lease margin. It must leave the least remaining
-            time that the settings ask for, and 0.5 s. Outside Lambda nothing ends a call then: see
+            Others are excluded for that and the lease margin, which must be at least the
+            difference between two callers' clocks. It must leave the least remaining time that
+            the settings ask for, and 0.5 s. Outside Lambda nothing ends a call then: see
             to it that it takes no longer.
         wiring: table, clock and log of a test; by default those of the environment, which is
             read when a function is first called.

@@ -65,7 +65,10 @@ ALONE: dict[str, tuple[writes.Write, str, str | None]] = {
     ),
     "park": (
         writes.PARK,
-        "SET #status = :parked, #reason = :reason REMOVE #lease_expires_at, #expires_at, #attempts",
+        (
+            "SET #status = :parked, #reason = :reason "
+            "REMOVE #lease_expires_at, #expires_at, #attempts, #dead_lettered_at"
+        ),
         OWNED,
     ),
     "mark": (
@@ -189,3 +192,20 @@ def test_which_are_certain() -> None:
     }
     insisting = {kind for kind, (write, *_) in ALONE.items() if write.attempts is None}
     assert insisting == {"complete", "complete with a result"}
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("7", 7),
+        ("1.5", 2),
+        ("-1.5", -1),
+        ("1E+3", 1_000),
+        ("9" * 38, 10**38 - 1),
+        ("1e125", 10**125),
+        ("1e400", 10**400),
+    ],
+)
+def test_a_number_is_rounded_up(written: str, read: int) -> None:
+    """Every number that DynamoDB may write is read, and none becomes smaller."""
+    assert writes.number(written) == read
