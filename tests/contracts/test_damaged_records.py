@@ -90,11 +90,13 @@ TEXTS = ("status", "owner", "payload_hash", "result", "reason")
 NUMBERS = (
     "created_at", "lease_expires_at", "expires_at", "completed_at", "attempts", "dead_lettered_at",
 )  # fmt: skip
+SETS = ("copy_tokens",)
 NULL = {"NULL": True}
 NOW_SECONDS = NOW // 1000
 DAMAGES: list[tuple[str, dict[str, Any] | None]] = [
     *product(TEXTS, (None, number(1), NULL, text(""))),
     *product(NUMBERS, (None, text("soon"), NULL, text(""))),
+    *product(SETS, (None, text("soon"), NULL, number(1))),
     # To DynamoDB these are numbers, and compare as such.
     *product(NUMBERS, [number("1.5")]),
     *product(sorted({*NUMBERS} - {"attempts"}), map(number, ("1e125", "9" * 38))),
@@ -263,7 +265,7 @@ def test_settle(engine: Engine, deadline: Deadline, status: str, call: str) -> N
 
 def test_cases() -> None:
     """Every attribute is damaged in every way, and so many cases are compared."""
-    assert {name for name, _ in DAMAGES} == {*TEXTS, *NUMBERS} == {*Record.__slots__} - {"id"}
+    assert {name for name, _ in DAMAGES} == {*TEXTS, *NUMBERS, *SETS} == {*Record.__slots__} - {"id"}
     ways = 3  # alone, in a batch, redelivered
     assert len(DAMAGES) * len(RECORDS) * len(CLAIMS) * ways >= 6_000
     assert len(DAMAGES) * len(SETTLED) * len(WRITTEN) * 2 >= 2_500

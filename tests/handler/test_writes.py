@@ -180,7 +180,7 @@ def test_values() -> None:
 def test_which_are_statements_too() -> None:
     """What is never one of many has no statement, and goes out alone."""
     without = {kind for kind, (write, *_) in ALONE.items() if write.statement is None}
-    assert without == {"complete with a result", "park", "mark"}
+    assert without == {"complete with a result", "release of a copy", "park", "mark"}
 
 
 def test_which_are_certain() -> None:
@@ -189,6 +189,7 @@ def test_which_are_certain() -> None:
         "complete",
         "complete with a result",
         "release",
+        "release of a copy",
     }
     insisting = {kind for kind, (write, *_) in ALONE.items() if write.attempts is None}
     assert insisting == {"complete", "complete with a result"}
