@@ -99,6 +99,27 @@ def attested(source: str, whole: Any, expression: str) -> str:
     return str(found)
 
 
+def attribute(value: str) -> dict[str, Any]:
+    """A message attribute of SQS."""
+    return {"name": {"stringValue": value, "dataType": "String"}}
+
+
+def published(value: str) -> dict[str, Any]:
+    """A message attribute of SNS."""
+    return {"name": {"Type": "String", "Value": value}}
+
+
+def noted(**changes: Any) -> dict[str, Any]:
+    """A notification straight to a function."""
+    return event(sns_record("{}", Sns=notification("{}", **changes)))
+
+
+def partitioned(value: str) -> dict[str, Any]:
+    """A record of a stream with this partition key."""
+    whole = kinesis_record("a")
+    return event(whole | {"kinesis": whole["kinesis"] | {"partitionKey": value}})
+
+
 SENT: dict[str, Callable[[str], Any]] = {
     "SQS body": queued,
     "SQS message_attributes": lambda value: queued(messageAttributes=attribute(value)),
@@ -137,27 +158,6 @@ WITHIN = {
     "any other invocation body": "body.id",
 }
 """Where a value is in a field that is no text."""
-
-
-def attribute(value: str) -> dict[str, Any]:
-    """A message attribute of SQS."""
-    return {"name": {"stringValue": value, "dataType": "String"}}
-
-
-def published(value: str) -> dict[str, Any]:
-    """A message attribute of SNS."""
-    return {"name": {"Type": "String", "Value": value}}
-
-
-def noted(**changes: Any) -> dict[str, Any]:
-    """A notification straight to a function."""
-    return event(sns_record("{}", Sns=notification("{}", **changes)))
-
-
-def partitioned(value: str) -> dict[str, Any]:
-    """A record of a stream with this partition key."""
-    whole = kinesis_record("a")
-    return event(whole | {"kinesis": whole["kinesis"] | {"partitionKey": value}})
 
 
 def fields_of(what: str) -> list[str]:
