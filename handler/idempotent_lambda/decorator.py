@@ -12,6 +12,7 @@ import marshal
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeVar, cast
@@ -353,9 +354,9 @@ class _Call:
                 self._failure = self._hide(error)
             case claims.Busy(lease_end):
                 self._failure = errors.Busy(lease_end, key)
-            case claims.Duplicate(result) if result or not self._rule.stores:
+            case claims.Duplicate(result) if self._replays(result):
                 self._replay(result)
-            case claims.LostLease(True, result, other) if (result or not self._rule.stores) and (
+            case claims.LostLease(True, result, other) if self._replays(result) and (
                 None in (other, self._payload_hash) or other == self._payload_hash
             ):
                 self._replay(result)
@@ -371,6 +372,15 @@ class _Call:
             if self._key:
                 error.args = (self._key.hide_in(errors.text_of(error)),)
         return error
+
+    def _replays(self, result: str | None) -> bool:
+        """Whether there is something to return: nothing that is stored, or a result that is JSON."""
+        if not self._rule.stores:
+            return True
+        with suppress(TypeError, ValueError):
+            json.loads(cast("str", result))
+            return True
+        return False
 
     def _replay(self, result: str | None) -> None:
         """Return what every duplicate gets, whatever this call has returned itself."""

@@ -265,7 +265,9 @@ def test_settle(engine: Engine, deadline: Deadline, status: str, call: str) -> N
 
 def test_cases() -> None:
     """Every attribute is damaged in every way, and so many cases are compared."""
-    assert {name for name, _ in DAMAGES} == {*TEXTS, *NUMBERS, *SETS} == {*Record.__slots__} - {"id"}
+    assert (
+        {name for name, _ in DAMAGES} == {*TEXTS, *NUMBERS, *SETS} == {*Record.__slots__} - {"id"}
+    )
     ways = 3  # alone, in a batch, redelivered
     assert len(DAMAGES) * len(RECORDS) * len(CLAIMS) * ways >= 6_000
     assert len(DAMAGES) * len(SETTLED) * len(WRITTEN) * 2 >= 2_500

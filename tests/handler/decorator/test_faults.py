@@ -243,6 +243,15 @@ class TestCompletedByAnother:
             self.function(shop, value)("a")
         assert shop.outcomes() == ["lost_lease"]
 
+    @pytest.mark.parametrize("result", ["no JSON", "", {"NULL": True}])
+    def test_damaged_result(self, shop: Shop, result: Any) -> None:
+        """A stored result that cannot be read is none, for the late call and for duplicates."""
+        charge = self.function(shop, result=result)
+        with pytest.raises(errors.LostLeaseError, match="'a'"):
+            charge("a")
+        with pytest.raises(errors.ResultUnavailable, match="'a'"):
+            charge("a")
+
     @pytest.mark.parametrize("record", [{}, {"result": '"theirs"'}])
     def test_discarded(self, shop: Shop, record: Any) -> None:
         """Where results are discarded the late call returns None, as duplicates do."""
