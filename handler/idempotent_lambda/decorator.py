@@ -374,7 +374,7 @@ class _Call:
         return error
 
     def _replays(self, result: str | None) -> bool:
-        """Whether there is something to return: nothing that is stored, or a result that is JSON."""
+        """Whether it can be returned: a result that is JSON, or nothing, if none is stored."""
         if not self._rule.stores:
             return True
         with suppress(TypeError, ValueError):
