@@ -12,6 +12,7 @@ The shape of each event, its URL and an example stand in tests/handler/golden_ev
 import base64
 import json
 import marshal
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
@@ -75,6 +76,7 @@ _ALONE = frozenset({Source.EVENTBRIDGE, Source.DIRECT})
 _SERVICES = {Source.SNS: "sns", Source.S3: "s3"}
 """The names that the settings have for the sources of records in a body."""
 
+_ID = re.compile(r"[A-Za-z0-9:-]{1,100}")
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -169,28 +171,33 @@ class Mark(NamedTuple):
     Attributes:
         token: the owner of the parked record.
         source: who delivered the message; empty for SQS.
+        first_id: the id of the message, for operators: its log line has it.
         stated: its key; empty if only the hash of that is known.
     """
 
     token: str
     source: str
+    first_id: str
     stated: str
 
     @classmethod
     def read(cls, text: str) -> "Mark":
-        """What a text says: token, perhaps a slash and the source, a space and the key."""
+        """What a text says, which `mark` has written: ``token/source/id key``."""
         head, _, stated = text.partition(" ")
-        token, _, source = head.partition("/")
-        return cls(token, source, stated)
+        token, source, first_id, *_ = *head.split("/", 2), "", ""
+        return cls(token, source, first_id or stated, stated)
 
 
-def mark(owner: str, record_id: str, source: Source = Source.SQS) -> str:
-    """The value of the attribute `TOKEN_ATTRIBUTE` of the copy of a message, see `Mark`.
+def mark(owner: str, record_id: str, delivery: Delivery) -> str:
+    """The value of the attribute `TOKEN_ATTRIBUTE` of the copy of a delivery, see `Mark`.
 
-    A key that is a printable ASCII text is written as it is, any other one as ``#`` and JSON.
+    A key that is a printable ASCII text is written as it is, any other one as ``#`` and JSON. An id
+    that is the key is not written twice.
     """
-    head = owner if source is Source.SQS else f"{owner}/{source}"
     key = record_id.partition("#")[2]
+    source = "" if delivery.source is Source.SQS else delivery.source
+    first_id = delivery.id if _ID.fullmatch(delivery.id) and delivery.id != key else ""
+    head = f"{owner}/{source}/{first_id}".rstrip("/")
     if key.startswith("#sha256:"):
         return head
     if key.startswith("#") or not (key.isascii() and key.isprintable()):
@@ -379,7 +386,7 @@ def _of_record(record: Any, services: frozenset[str]) -> list[Delivery]:
 
 def _of_copy(found: list[Delivery], mark: Mark, services: frozenset[str]) -> list[Delivery]:
     """The deliveries of an SQS message that says it is the copy of a parked message."""
-    token, source, stated = mark
+    token, source, _, stated = mark
     if len(found) != 1:  # nothing says which of them was parked
         return [replace(each, token=token) for each in found]
     (copy,) = found

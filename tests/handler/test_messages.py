@@ -16,6 +16,7 @@ from idempotent_lambda.keys import record_id
 from idempotent_lambda.messages import (
     TOKEN_ATTRIBUTE,
     Delivery,
+    Mark,
     Message,
     Source,
     deliveries_of,
@@ -295,7 +296,7 @@ class TestGolden:
             for delivery in deliveries:
                 if delivery.preset is None:
                     continue
-                token = mark("owner-1", record_id("orders", delivery.preset), delivery.source)
+                token = mark("owner-1", record_id("orders", delivery.preset), delivery)
                 copied = record(delivery.copy_body(), message_id="copy", **marked(token))
                 copies = deliveries_of(event(copied), services)
                 (match,) = (each for each in copies if each.body == delivery.body)
@@ -575,7 +576,8 @@ class TestParked:
     )
     def test_mark(self, value: Any) -> None:
         """A copy states any key in printable ASCII, and it is read as it was."""
-        written = mark("owner-1", record_id("orders", value))
+        (parked,) = deliveries_of(event(record()))
+        written = mark("owner-1", record_id("orders", value), parked)
         assert written.isascii()
         assert written.isprintable()
         (delivery,) = deliveries_of(event(record(**marked(written))))
@@ -585,7 +587,27 @@ class TestParked:
 
     def test_mark_of_a_hash(self) -> None:
         """A key that is known by its hash is not stated."""
-        assert mark("owner-1", record_id("orders", "x" * 3000)) == "owner-1"
+        (parked,) = deliveries_of(event(record()))
+        assert mark("owner-1", record_id("orders", "x" * 3000), parked) == "owner-1//m-1"
+
+    @pytest.mark.parametrize(
+        ("whole", "key", "written"),
+        [
+            (event(record()), "m-1", "o m-1"),
+            (event(record()), "a", "o//m-1 a"),
+            (event(kinesis_record("a", "9")), "a", "o/aws:kinesis/9 a"),
+            (bus_event("a", "b-7"), "b-7", "o/aws:events b-7"),
+            (bus_event("a", "b 7/é"), "a", "o/aws:events a"),
+        ],
+    )
+    def test_mark_says_where_it_is_from(self, whole: Any, key: str, written: str) -> None:
+        """A copy says who delivered its message and with which id, for the next reader."""
+        (parked,) = deliveries_of(whole)
+        assert mark("o", record_id("orders", key), parked) == written
+        read = Mark.read(written)
+        assert (read.token, read.stated) == ("o", key)
+        assert read.source == ("" if parked.source is Source.SQS else parked.source)
+        assert read.first_id == (parked.id if parked.id.isascii() else key)
 
     def test_the_attribute_is_nobodys(self) -> None:
         """What this package adds to a copy is none of the producer's attributes."""

@@ -17,7 +17,7 @@ from moto import mock_aws
 from idempotent_lambda.claims import Owner
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis
 from idempotent_lambda.errors import StoreRefusedError, StoreUnavailableError
-from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Delivery
+from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Delivery, Mark
 from idempotent_lambda.sqs import SqsQueues, postponements
 from idempotent_lambda_toolkit.testing import ManualClock
 
@@ -251,7 +251,7 @@ class TestDeadLetter:
         (parked,) = deliveries(order("a", messageAttributes=attributes))
         sent = desk.send(parked)["MessageAttributes"]
         token = sent.pop(TOKEN_ATTRIBUTE)
-        assert token == {"DataType": "String", "StringValue": f"{ME} a"}
+        assert token == {"DataType": "String", "StringValue": f"{ME}//m-a a"}
         assert sent == {
             "tenant": {"DataType": "String", "StringValue": "acme"},
             "photo": {"DataType": "Binary", "BinaryValue": PHOTO["binaryValue"]},
@@ -265,7 +265,7 @@ class TestDeadLetter:
         assert parked.token == "old"
         sent = desk.send(parked)["MessageAttributes"]
         assert list(sent) == [TOKEN_ATTRIBUTE]
-        assert sent[TOKEN_ATTRIBUTE]["StringValue"].split(" ")[0] == ME
+        assert Mark.read(sent[TOKEN_ATTRIBUTE]["StringValue"]).token == ME
 
     @pytest.mark.parametrize(("own", "fits"), [(9, True), (10, False)])
     def test_room_for_the_token(self, desk: Desk, own: int, fits: bool) -> None:

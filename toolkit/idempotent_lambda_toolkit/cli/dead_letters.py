@@ -53,7 +53,7 @@ class DeadLetter:
         raw: as SQS gave it.
         record_ids: of the keys in it; empty where they are not known.
         token: the owner token, if it is the copy of a parked message.
-        stated: the key that a copy states.
+        first_id: the id that the message of a copy had.
         foreign: whether SQS moved it here from a queue that is not the function's.
         refusal: why no delivery of it can ever run, such as that it has no key; None if it can, or
             if that is not known.
@@ -62,7 +62,7 @@ class DeadLetter:
     raw: Mapping[str, Any] = field(repr=False)
     record_ids: frozenset[str]
     token: str | None
-    stated: str | None
+    first_id: str | None
     foreign: bool = False
     refusal: str | None = None
 
@@ -244,7 +244,7 @@ class Held:
         # A foreign message may have the same key, and means something else.
         rule = None if foreign else self._place.key_rule
         ids, refusal = keyed(raw, self._arn, rule, self._place.unwrap)
-        return DeadLetter(raw, ids, mark.token or None, mark.stated or None, foreign, refusal)
+        return DeadLetter(raw, ids, mark.token or None, mark.first_id or None, foreign, refusal)
 
 
 _SENT = frozenset({"DataType", "StringValue", "BinaryValue"})

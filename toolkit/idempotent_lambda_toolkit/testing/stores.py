@@ -50,7 +50,7 @@ class InMemoryQueues:
         del by
         if self.failure:
             raise self.failure
-        self.dead_letters.append((leader.copy_body(), mark(owner, record_id, leader.source)))
+        self.dead_letters.append((leader.copy_body(), mark(owner, record_id, leader)))
 
 
 class InMemoryClaimStore:
