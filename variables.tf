@@ -333,8 +333,9 @@ variable "idempotency" {
       that the source gives: SNS's or EventBridge's, the version of an S3 object, the record of a stream, for
       a plain message its `messageId`, which a producer's retry does not keep.
     - `lease_margin_seconds` (more than 0, at most 300 s): how long after the function's own deadline a claim
-      still excludes others. Covers the difference between clocks.
-    - `log_keys` (`plain` or `hashed`): how log lines show keys.
+      still excludes others. It must be at least the difference between the clocks of any two workers (one may be
+      slow and the other one fast) plus the time that Lambda's kill takes.
+    - `log_keys` (`plain` or `hashed`): how log lines and errors show keys.
     - `metrics` (true or false): whether the package writes metrics, as one log line a batch. Each metric costs up
       to $0.30 a month, charged only for hours in which it has a value. When null, if `dashboard` or one of the alarms
       `lost_leases`, `parked` and `takeovers` needs them.
@@ -378,7 +379,7 @@ variable "idempotency" {
 
   validation {
     condition     = var.idempotency.lease_margin_seconds >= 0.001 && var.idempotency.lease_margin_seconds <= 300
-    error_message = "idempotency.lease_margin_seconds = ${var.idempotency.lease_margin_seconds} is not more than 0 and at most 300 (seconds). Set about 5, which covers usual differences between clocks."
+    error_message = "idempotency.lease_margin_seconds = ${var.idempotency.lease_margin_seconds} is not more than 0 and at most 300 (seconds). Set about 5, which covers usual differences between two clocks and the delay of Lambda's kill."
   }
 
   validation {

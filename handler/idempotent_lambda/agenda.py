@@ -53,6 +53,7 @@ class Work:
         repeats: an earlier work has the same key, so this one is claimed when that one is settled.
         own_key: of a redriven copy whose ``key`` is only what it states: the key that it has as any
             message, or why it has none. None for all others.
+        differing: the positions of the deliveries whose bodies differ from that of the first.
     """
 
     key: Key
@@ -63,6 +64,7 @@ class Work:
     after: tuple[int, ...] = ()
     repeats: bool = False
     own_key: Key | MessageError | None = None
+    differing: frozenset[int] = frozenset()
 
     @property
     def redelivered(self) -> bool:

@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import partial, reduce
 from typing import Any, cast
 
 from idempotent_lambda import lifecycle, messages
@@ -32,6 +32,7 @@ from idempotent_lambda.errors import (
     InvalidResultError,
     MessageError,
     StoreError,
+    text_of,
 )
 from idempotent_lambda.grouping import group_by_key
 from idempotent_lambda.lifecycle import (
@@ -286,6 +287,8 @@ class _Batch:
         """Do the tasks together, and take down what follows."""
         began = self._clock.elapsed()
         tasks, replies = self._claimed_again(tasks, self._replies(tasks))
+        if self._consumer.settings.hash_keys:
+            _hide_keys(tasks, replies)
         spent = Millis(self._clock.elapsed() - began)
         if spent > HASTE_MILLIS and isinstance(tasks[0][1], Run):
             self._consumer.unhurried.set()
@@ -384,8 +387,9 @@ class _Batch:
         observer.settled(leader, key, end, trace, follows=False)
         if end.outcome is Outcome.COMPLETED:
             end = Settled(Outcome.DUPLICATE, acknowledged=True)
-        for follower in followers:
-            observer.settled(follower, key, end, trace, follows=True)
+        for position, follower in enumerate(followers, 1):
+            seen = replace(trace, payload_differs=True) if position in work.differing else trace
+            observer.settled(follower, key, end, seen, follows=True)
 
     def _replies(self, tasks: tuple[Task, ...]) -> Sequence[lifecycle.Reply | None]:
         """What comes of the tasks; all have the same kind of step."""
@@ -553,6 +557,17 @@ class _Batch:
             return ()
 
 
+def _hide_keys(tasks: Sequence[Task], replies: Sequence[object]) -> None:
+    """Take the keys out of the errors of a call: it may quote what was asked for others."""
+    hidden: dict[str, str] = {}
+    for reply in replies:
+        if isinstance(reply, Unanswered):
+            text = text_of(reply.error)
+            if text not in hidden:
+                hidden[text] = reduce(lambda left, task: task[0].key.hide_in(left), tasks, text)
+            reply.error.args = (hidden[text],)
+
+
 def covered(spans: Iterable[tuple[Millis, Millis]]) -> Millis:
     """How long at least one of some spans of time lasted, each from its begin to its end."""
     total = reached = 0
@@ -568,9 +583,11 @@ def refuse_unrun(result: object) -> None:
     Raises:
         InvalidResultError: the result is an awaitable or an iterator, whose work has not run.
     """
-    if isinstance(result, abc.Awaitable | abc.Iterator | abc.AsyncIterator):
+    # Its type is asked: a value may raise whatever it is asked itself.
+    if issubclass(type(result), abc.Awaitable | abc.Iterator | abc.AsyncIterator):
         if isinstance(result, abc.Coroutine | abc.Generator):
-            result.close()
+            with suppress(RuntimeError):  # it goes on or refuses to end
+                result.close()
         raise InvalidResultError(
             f"the processor returned a {type(result).__name__}, whose work has not run: do the "
             "work before returning (asyncio.run(...) runs a coroutine inside a plain function)"

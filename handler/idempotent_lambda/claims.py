@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
-from typing import Any, NewType, Protocol
+from typing import Any, NewType, Protocol, cast
 
 from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Seconds, seconds_after
 from idempotent_lambda.conditions import Compare, Contains, Either, Every, Missing, holds
@@ -28,6 +28,9 @@ class Status(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """The item of one key.
+
+    A record that is read from a table may lack any attribute, and holds one that cannot be read
+    as a value of another type: no comparison with it is true, see `conditions.holds`.
 
     Attributes:
         id: namespace and key.
@@ -105,6 +108,9 @@ def claimable(*, takeover: bool, redriven: bool, checked: bool, stated: bool = F
     lapsed = Every((LAPSED, SAME_PAYLOAD)) if checked else LAPSED
     return Either((*FREE.parts, *[lapsed] * takeover, *[REDRIVEN] * redriven))
 
+
+UNREADABLE = Owner("unreadable")
+"""The owner of a record whose owner cannot be read: a condition on it holds for no record."""
 
 OWNED = Every((Compare("owner", "=", "owner"), Compare("status", "=", "in_progress")))
 """Still the owner's: may be completed, released or parked."""
@@ -205,7 +211,7 @@ class ClaimRequest(Request):
         """What the condition depends on."""
         return {
             "takeover": self.takeover,
-            "redriven": self.token is not None,
+            "redriven": bool(self.token),
             "checked": self.payload_hash is not None,
             "stated": self.stated,
         }
@@ -288,9 +294,13 @@ class LostLease:
 
     Attributes:
         completed: another owner has completed the key.
+        result: what that owner stored with a completion, as JSON.
+        payload_hash: of what the key stands for then.
     """
 
     completed: bool
+    result: str | None = None
+    payload_hash: str | None = None
 
 
 ClaimOutcome = Claimed | Duplicate | Busy | Lapsed | Parked | Mismatch | Stray
@@ -337,15 +347,23 @@ class ClaimStore(Protocol):
 
 
 def claimed_record(found: Record | None, request: ClaimRequest) -> Record:
-    """The record after a successful claim of what was found."""
+    """The record after a successful claim of what was found.
+
+    Raises:
+        StoreRefusedError: a claim cannot be added to its attempts.
+    """
+    attempts: Any = found and found.attempts
+    if not isinstance(attempts, int | None):
+        raise _damaged("attempts", "a number")
+    created: EpochMillis | None = None if found is None else found.created_at
     return Record(
         id=request.record_id,
         status=Status.IN_PROGRESS,
         owner=request.owner,
         lease_expires_at=request.lease_expires_at,
         expires_at=request.expires_at,
-        created_at=request.now if found is None else found.created_at,
-        attempts=1 if found is None else (found.attempts or 0) + 1,
+        created_at=request.now if created is None else created,
+        attempts=(attempts or 0) + 1,
         payload_hash=request.payload_hash,
         unlocked_by=request.token if request.stated else None,
         copy_tokens=_copy_tokens(found, request),
@@ -353,8 +371,12 @@ def claimed_record(found: Record | None, request: ClaimRequest) -> Record:
 
 
 def _copy_tokens(found: Record | None, request: ClaimRequest) -> frozenset[str] | None:
-    before = found.copy_tokens if found else None
-    return (before or frozenset()) | {str(request.token)} if request.stated else before
+    before: Any = found and found.copy_tokens
+    if not request.stated:
+        return cast("frozenset[str] | None", before)
+    if not isinstance(before, frozenset | None):
+        raise _damaged("copy_tokens", "a set of texts")
+    return (before or frozenset()) | {str(request.token)}
 
 
 def seen_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome | None:
@@ -364,36 +386,42 @@ def seen_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome | No
         StoreRefusedError: see `refused_claim`.
     """
     if holds(request.condition, found, request.operands):
+        claimed_record(found, request)  # raises what would keep the claim from being written
         return None
     return refused_claim(found, request)
 
 
-def refused_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome:  # noqa: PLR0911  # a row each
+def refused_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome:  # a row each
     """What a claim means whose condition failed on the record that was found.
+
+    What cannot be read counts as missing. If the decision needs it, the key is refused.
 
     Raises:
         StoreRefusedError: the record is not one this version can judge; it is left as it is.
     """
+    same = (None, request.payload_hash)
     match found:
         case Record(status=Status.IN_PROGRESS, owner=request.owner):
-            return Claimed(request.owner, found.attempts or 1, recovered=True)
+            return Claimed(request.owner, _readable(int, found.attempts) or 1, recovered=True)
         case None | Record(status=Status.IN_PROGRESS | Status.COMPLETED | Status.PARKED) if (
             request.stated and not holds(KNOWN_COPY, found, request.operands)
         ):
             return Stray()
-        case Record(payload_hash=str(theirs)) if request.payload_hash not in (None, theirs):
+        case Record(payload_hash=str(theirs)) if request.payload_hash and theirs not in same:
             return Mismatch()
+        case Record(payload_hash=theirs) if request.payload_hash and theirs not in same:
+            raise _damaged("payload_hash", "a text")
         case Record(status=Status.COMPLETED):
-            return Duplicate(found.result)
+            return Duplicate(_readable(str, found.result))
         case Record(status=Status.PARKED):
-            return Parked(found.owner, found.dead_lettered_at is not None, found.created_at)
+            sent, since = found.dead_lettered_at, found.created_at
+            return Parked(_owner(found), isinstance(sent, int), _readable(int, since))
         case Record(status=Status.IN_PROGRESS, lease_expires_at=int(lease_end)):
-            if lease_end > request.now:
-                return Busy(EpochMillis(lease_end))
-            if found.unlocked_by and not (request.stated and found.unlocked_by == request.token):
-                # The copy that has unlocked it is delivered again, and goes on with it.
-                return Parked(found.owner, dead_lettered=True, since=found.created_at)
-            return Lapsed(found.attempts or 1, found.owner)
+            return _unfinished(found, EpochMillis(lease_end), request)
+        case Record(status=Status.IN_PROGRESS):
+            raise _damaged("lease_expires_at", "a number")
+        case Record(status=other) if not isinstance(other, str):
+            raise _damaged("status", "a text")
         case _:
             status = found and found.status
             problem = (
@@ -403,11 +431,27 @@ def refused_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome: 
             raise StoreRefusedError("UnknownRecord", problem, maybe_written=False)
 
 
+def _unfinished(found: Record, lease_end: EpochMillis, request: ClaimRequest) -> ClaimOutcome:
+    if lease_end > request.now:
+        return Busy(lease_end)
+    unlocked_by: Any = found.unlocked_by
+    if not isinstance(unlocked_by, str | None):
+        raise _damaged("unlocked_by", "a text")
+    if unlocked_by and not (request.stated and unlocked_by == request.token):
+        # The copy that has unlocked it is delivered again, and goes on with it.
+        since = _readable(int, found.created_at)
+        return Parked(_owner(found), dead_lettered=True, since=since)
+    owner = _readable(str, found.owner) or UNREADABLE
+    return Lapsed(_readable(int, found.attempts) or 1, owner)
+
+
 def refused_completion(found: Record | None, request: Request) -> CompleteOutcome:
     """What a completion means whose condition failed on the record that was found."""
     if found is None or found.status != Status.COMPLETED:
         return LostLease(completed=False)
-    return Completed(recovered=True) if found.owner == request.owner else LostLease(completed=True)
+    if found.owner == request.owner:
+        return Completed(recovered=True)
+    return LostLease(completed=True, result=found.result, payload_hash=found.payload_hash)
 
 
 def refused_release(found: Record | None, request: Request) -> ReleaseOutcome:
@@ -419,7 +463,32 @@ def refused_release(found: Record | None, request: Request) -> ReleaseOutcome:
 
 
 def refused_parking(found: Record | None, request: Request) -> ParkOutcome:
-    """What a parking, or the mark of one, means whose condition failed on the record found."""
-    if found and found.status == Status.PARKED and found.owner == request.owner:
-        return Parked(found.owner, found.dead_lettered_at is not None)
-    return LostLease(completed=bool(found and found.status == Status.COMPLETED))
+    """What a parking, or the mark of one, means whose condition failed on the record found.
+
+    Raises:
+        StoreRefusedError: the record's owner cannot be read.
+    """
+    if found is None or found.status == Status.COMPLETED:
+        return LostLease(completed=found is not None)
+    if _owner(found) == request.owner and found.status == Status.PARKED:
+        return Parked(request.owner, isinstance(found.dead_lettered_at, int))
+    return LostLease(completed=False)
+
+
+def _readable(kind: type, value: Any) -> Any:
+    """The value of an attribute, which counts as missing if it is of another type."""
+    return value if isinstance(value, kind) else None
+
+
+def _owner(found: Record) -> Owner:
+    if not _readable(str, found.owner):
+        raise _damaged("owner", "a text that is not empty")
+    return found.owner
+
+
+def _damaged(name: str, needed: str) -> StoreRefusedError:
+    problem = (
+        f"the record of this key is damaged: its {name} must be {needed}. The record stays as it "
+        f"is: correct its {name}, or delete the record if the key may run again"
+    )
+    return StoreRefusedError("DamagedRecord", problem, maybe_written=False)

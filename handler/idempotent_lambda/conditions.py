@@ -53,20 +53,20 @@ Condition = Missing | Compare | Contains | Every | Either
 def holds(condition: Condition, record: Any | None, operands: Mapping[str, Any]) -> bool:
     """Whether the condition holds for a record: an object whose attributes may be None.
 
-    As in DynamoDB, a comparison with an attribute that does not exist is false.
+    As in DynamoDB, a comparison is false if the attribute is missing or of another type.
     """
     match condition:
         case Missing(attribute):
             return record is None or getattr(record, attribute) is None
         case Compare(attribute, comparator, operand):
             value = None if record is None else getattr(record, attribute)
-            if value is None:
-                return False
             limit = operands[operand]
+            if not isinstance(value, type(limit)):
+                return False
             return bool(value == limit if comparator == "=" else value <= limit)
         case Contains(attribute, operand):
-            members = getattr(record, attribute, None) or ()
-            return operands[operand] in members
+            members = getattr(record, attribute, None)
+            return isinstance(members, frozenset) and operands[operand] in members
         case Every(parts):
             return all(holds(part, record, operands) for part in parts)
         case Either(parts):

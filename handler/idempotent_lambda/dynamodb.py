@@ -189,7 +189,17 @@ class DynamoDBClaimStore:
         (answer,) = self._insist(operation, send, deadline, write, [request])
         if isinstance(answer, _Refusal):
             return _judged(write.refused, answer.item, request)
+        if isinstance(answer, StoreError) and answer.code == "ValidationException":
+            return self._explained(answer, request, deadline)
         return answer
+
+    def _explained(self, error: StoreError, request: Request, deadline: Deadline) -> Any:
+        """A claim's error, or what the record says that DynamoDB could not add an attempt to."""
+        if isinstance(request, ClaimRequest):
+            ((_, item),) = self._looked([request], deadline)
+            if not isinstance(item, StoreError):
+                return _judged(claims.seen_claim, item, request) or error
+        return error
 
     def _executed(
         self, write: Write, requests: Sequence[Any], deadline: Deadline
@@ -358,23 +368,17 @@ def _judged(judge: Callable[[Record | None, Any], Any], item: Any, request: Requ
         return error
 
 
-def _read(name: str, of: Mapping[str, Any]) -> Any:
-    if name == "copy_tokens":
-        return frozenset(of["SS"])
-    return of["S"] if name in _TEXTS else int(of["N"])
-
-
 def _record(item: Any) -> Record | None:
-    if not item:
-        return None
+    # Attributes of a newer version are none of ours.
+    names = [each.name for each in fields(Record)] if item else ()
+    return Record(**{name: _attribute(name, item.get(name)) for name in names}) if item else None
+
+
+def _attribute(name: str, written: Any) -> Any:
+    """What the attribute holds; None if it is missing, and as it is if it cannot be read."""
     try:
-        # Attributes of a newer version are none of ours.
-        found: dict[str, Any] = {
-            each.name: _read(each.name, of)
-            for each in fields(Record)
-            if (of := item.get(each.name))
-        }
-        return Record(**found)
-    except (KeyError, TypeError, ValueError) as error:
-        problem = f"the record of this key is damaged, mend or delete it: {error!r}"
-        raise StoreRefusedError("DamagedRecord", problem, maybe_written=False) from None
+        if name == "copy_tokens":
+            return frozenset(written["SS"])
+        return written["S"] if name in _TEXTS else writes.number(written["N"])
+    except (ArithmeticError, KeyError, TypeError, ValueError):
+        return written

@@ -26,8 +26,22 @@
         └── StoreUnavailableError   no answer in time, or throttled; perhaps written
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
 NO_TIME = "NoTime"
 """The code of a call that was not made, as it might not have ended in time."""
+
+
+def text_of(error: BaseException, ask: "Callable[[Any], str]" = str) -> str:
+    """The text of an error, whatever class a user has made it of; its type where it has none."""
+    try:
+        return str.__str__(ask(error))  # a plain text, also of a subclass
+    except BaseException as raised:  # noqa: BLE001  # it must not cost a batch
+        return f"{type(error).__name__}, whose text raises {type(raised).__name__}"
 
 
 class IdempotencyError(Exception):
@@ -150,8 +164,8 @@ class PermanentFailure(IdempotencyError):  # noqa: N818  # raised by users, who 
 
     @property
     def reason(self) -> str:
-        """The text that people will read, as a record can hold it."""
-        return str(self)[:1000].encode(errors="replace").decode()
+        """The text that people will read."""
+        return text_of(self)
 
 
 class Busy(IdempotencyError):  # noqa: N818  # an ordinary outcome, no fault
@@ -161,9 +175,9 @@ class Busy(IdempotencyError):  # noqa: N818  # an ordinary outcome, no fault
         lease_expires_at: until when it excludes others, in epoch milliseconds.
     """
 
-    def __init__(self, lease_expires_at: int) -> None:
+    def __init__(self, lease_expires_at: int, key: str = "this key") -> None:
         super().__init__(
-            f"another call with this key holds it until {lease_expires_at} (epoch milliseconds): "
+            f"another call with {key} holds it until {lease_expires_at} (epoch milliseconds): "
             "let the event be delivered again after that"
         )
         self.lease_expires_at = lease_expires_at
@@ -182,7 +196,7 @@ class ParkedError(IdempotencyError):
 
 
 class LostLeaseError(IdempotencyError):
-    """The function returned after its lease, and its record is another call's, or gone."""
+    """The function returned after its lease, and no call's stored result replaces its own."""
 
 
 class StoreError(IdempotencyError):

@@ -6,8 +6,10 @@ that comes again is coalesced only if nothing of its group lies in between. Othe
 of its own, which is claimed in its turn and finds the key done.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from idempotent_lambda.agenda import Work
 from idempotent_lambda.errors import MessageError
@@ -31,6 +33,7 @@ class _Draft:
         repeated: a later work has the same key.
         token: the one owner token that its deliveries carry; None if none of them does.
         own_key: see `Work.own_key`.
+        differing: see `Work.differing`.
     """
 
     key: Key
@@ -43,6 +46,7 @@ class _Draft:
     repeated: bool = False
     token: str | None = None
     deliveries: list[Delivery] = field(default_factory=list)
+    differing: set[int] = field(default_factory=set)
 
     def takes(
         self, key: Key, delivery: Delivery, own_key: Key | MessageError | None = None
@@ -55,8 +59,19 @@ class _Draft:
 
     def add(self, delivery: Delivery) -> None:
         """Have the delivery share this work's end."""
+        if self.deliveries and _differ(self.deliveries[0].body, delivery.body):
+            self.differing.add(len(self.deliveries))
         self.deliveries.append(delivery)
         self.token = self.token or delivery.token
+
+
+def _differ(one: Any, other: Any) -> bool:
+    """Whether two bodies differ as JSON, in which 1 is not true."""
+    try:
+        first, second = (json.dumps(each, sort_keys=True, default=repr) for each in (one, other))
+    except (ValueError, RecursionError):
+        return True
+    return first != second
 
 
 class _Drafts:
@@ -166,4 +181,5 @@ def _work_of(draft: _Draft, nearly_spent: int) -> Work:
         after=tuple(each.place for each in draft.follows),
         repeats=draft.repeats,
         own_key=draft.own_key,
+        differing=frozenset(draft.differing),
     )

@@ -35,11 +35,38 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.htm
 MAXIMUM_NAMESPACE_BYTES = 255
 """Leaves room for the key."""
 
+MAXIMUM_SHOWN_CHARACTERS = 500
+"""Of a key, in a log line or an error."""
+
+MINIMUM_HIDDEN_CHARACTERS = 4
+"""Of a part of a key that is hidden by itself: a shorter one is in many words."""
+
 SEPARATOR = "#"
 """Ends the namespace, which must not hold one. A second one right behind it opens the reserved
 domain of keys that are no plain text."""
 
+_PLAIN = re.compile(r"[ !#-&(-\[\]-~]+")
+"""What is the same in JSON, in Python and by itself."""
+
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+
+
+def _pattern(text: str) -> str:
+    """A pattern of a text, however often JSON or Python has quoted it."""
+    pattern = "".join(map(_pattern_of, re.findall(r"\\+|.", text, re.DOTALL)))
+    # Backslashes in a row are tried once.
+    return r"(?<!\\)" * pattern.startswith((r"\\*+", r"\\++")) + pattern
+
+
+def _pattern_of(char: str) -> str:
+    """The same of one character, or of backslashes in a row."""
+    if char[0] == "\\":
+        return r"\\++"
+    if _PLAIN.fullmatch(char):
+        return re.escape(char)
+    names = {char, json.dumps(char)[1:-1], ascii(char)[1:-1], repr(char.encode())[2:-1]}
+    parts = [map(re.escape, re.findall(r"[^\\]+", name)) for name in names]
+    return r"\\*+(?i:" + "|".join(map(r"\\++".join, parts)) + ")"
 
 
 class Key(NamedTuple):
@@ -52,6 +79,33 @@ class Key(NamedTuple):
 
     text: str
     record_id: str
+
+    def shown(self, *, hashed: bool) -> str:
+        """The key as log lines and errors show it."""
+        if hashed:
+            return f"sha256:{hashlib.sha256(self.record_id.encode()).hexdigest()}"
+        return self.text[:MAXIMUM_SHOWN_CHARACTERS]
+
+    def hide_in(self, text: str) -> str:
+        """The text with the hash in the place of the key, its record id and its longer parts."""
+        try:
+            parts = json.loads(self.text)
+        except (ValueError, RecursionError):
+            parts = ()
+        parts = parts if isinstance(parts, list) else ()
+        secrets = {str(part) for part in parts if type(part) in (str, int)}
+        secrets = {part for part in secrets if len(part) >= MINIMUM_HIDDEN_CHARACTERS}
+        secrets |= {self.text, self.record_id}
+        quotes = "\\" in text
+        found = [
+            each
+            for each in secrets
+            if each in text or (quotes and len(each) <= len(text) and not _PLAIN.fullmatch(each))
+        ]
+        if any(len(each) > MAXIMUM_SHOWN_CHARACTERS for each in found):
+            return f"not shown, as it may quote {self.shown(hashed=True)}"
+        pattern = "|".join(map(_pattern, sorted(found, key=len, reverse=True)))
+        return re.sub(pattern, self.shown(hashed=True), text) if found else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +170,20 @@ class KeyRule:
             UnsupportedKeyError: it holds a lone surrogate, or what is no text, whole number, true
                 or false.
         """
-        if _is_missing(value):
-            if body_problem:
-                raise UndecodableBodyError(str(self.expression), body_problem)
-            raise MissingKeyError(self.expression, _described(value))
         try:
-            return Key(_text(value), record_id(self.namespace, value))
-        except UnsupportedKeyError as error:
-            raise UnsupportedKeyError(f"key expression {self.expression!r}: {error}") from None
+            if issubclass(type(value), str):
+                value = str.__str__(value)  # that of a subclass could raise
+            missing = _described(value) if _is_missing(value) else None
+            key = None if missing else Key(_text(value), record_id(self.namespace, value))
+        except Exception as error:  # noqa: BLE001  # a function's value may raise what it likes
+            problem: object = f"the key, a {type(value).__name__}, raises {type(error).__name__}"
+            problem = error if isinstance(error, UnsupportedKeyError) else problem
+            raise UnsupportedKeyError(f"key expression {self.expression!r}: {problem}") from None
+        if key:
+            return key
+        if body_problem:
+            raise UndecodableBodyError(str(self.expression), body_problem)
+        raise MissingKeyError(self.expression, str(missing))
 
 
 def checked_namespace(namespace: str) -> str:
@@ -215,7 +275,10 @@ def _canonical_json(value: Any) -> str:
             raise UnsupportedKeyError(
                 f"the key holds a {found}: send it as text, or as a whole number"
             )
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    except ValueError:  # see sys.set_int_max_str_digits()
+        raise UnsupportedKeyError("the key holds a number of too many digits") from None
 
 
 def _text(value: Any) -> str:

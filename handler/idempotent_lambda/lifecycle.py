@@ -8,12 +8,13 @@ code runs in production and under a test that tries every order of events.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 
 from idempotent_lambda import claims
 from idempotent_lambda.claims import Claimed, Owner
 from idempotent_lambda.clock import EpochMillis, Seconds
-from idempotent_lambda.errors import MessageError, PermanentFailure, StoreError
+from idempotent_lambda.errors import MessageError, PermanentFailure, StoreError, text_of
 
 
 class Outcome(StrEnum):
@@ -309,7 +310,9 @@ def advance(step: Step, reply: Reply) -> Step | End:  # noqa: C901, PLR0911, PLR
         case Run(claim), Raised() if claim is NOBODY:
             return Settled(Outcome.FAILED)
         case Run(claim, observed=False), Raised(PermanentFailure() as error):
-            return Park(claim.owner, error.reason)
+            # As a record can hold it.
+            reason = text_of(error, attrgetter("reason"))[:1000]
+            return Park(claim.owner, reason.encode(errors="replace").decode())
         case Run(claim), Raised():
             return Release(claim.owner, Outcome.FAILED)
         case Complete(observed=True), _:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, NoReturn, TypedDict, TypeGuard, cast
+from typing import Any, NamedTuple, NoReturn, TypedDict, TypeGuard, cast
 
 from idempotent_lambda.clock import Deadline, Millis
 from idempotent_lambda.errors import NotDoneError, StoreRefusedError, UnsupportedEventError
@@ -163,18 +163,39 @@ class Delivery:
         return body
 
 
-def mark(owner: str, record_id: str) -> str:
-    """The value of the attribute `TOKEN_ATTRIBUTE` of the copy of a message.
+class Mark(NamedTuple):
+    """What the attribute `TOKEN_ATTRIBUTE` of a copy says.
 
-    The owner; and behind a space the key, unless only its hash is known: a printable ASCII text
-    as it is, any other key as ``#`` and JSON.
+    Attributes:
+        token: the owner of the parked record.
+        source: who delivered the message; empty for SQS.
+        stated: its key; empty if only the hash of that is known.
     """
+
+    token: str
+    source: str
+    stated: str
+
+    @classmethod
+    def read(cls, text: str) -> "Mark":
+        """What a text says: token, perhaps a slash and the source, a space and the key."""
+        head, _, stated = text.partition(" ")
+        token, _, source = head.partition("/")
+        return cls(token, source, stated)
+
+
+def mark(owner: str, record_id: str, source: Source = Source.SQS) -> str:
+    """The value of the attribute `TOKEN_ATTRIBUTE` of the copy of a message, see `Mark`.
+
+    A key that is a printable ASCII text is written as it is, any other one as ``#`` and JSON.
+    """
+    head = owner if source is Source.SQS else f"{owner}/{source}"
     key = record_id.partition("#")[2]
     if key.startswith("#sha256:"):
-        return owner
+        return head
     if key.startswith("#") or not (key.isascii() and key.isprintable()):
         key = "#" + json.dumps(json.loads(key[1:]) if key.startswith("#") else key)
-    return f"{owner} {key}"
+    return f"{head} {key}"
 
 
 def stated_value(stated: str) -> Any:
@@ -352,19 +373,19 @@ def _of_record(record: Any, services: frozenset[str]) -> list[Delivery]:
     found = [plain]
     if isinstance(body, dict) and not _WRAPPERS.isdisjoint(body):
         found = _inside(plain, services)
-    mark = _at(attributes, TOKEN_ATTRIBUTE, "stringValue") if attributes else None
-    return _of_copy(found, mark, services) if isinstance(mark, str) else found
+    text = _at(attributes, TOKEN_ATTRIBUTE, "stringValue") if attributes else None
+    return _of_copy(found, Mark.read(text), services) if isinstance(text, str) else found
 
 
-def _of_copy(found: list[Delivery], mark: str, services: frozenset[str]) -> list[Delivery]:
+def _of_copy(found: list[Delivery], mark: Mark, services: frozenset[str]) -> list[Delivery]:
     """The deliveries of an SQS message that says it is the copy of a parked message."""
-    token, _, stated = mark.partition(" ")
+    token, source, stated = mark
     if len(found) != 1:  # nothing says which of them was parked
         return [replace(each, token=token) for each in found]
     (copy,) = found
-    if not copy.wrapped and isinstance(copy.body, dict):
-        # It may hold the record of a source that no wrapper is expected from: a parked one. What is
-        # inside does not choose the key, as anybody may have written it.
+    if source and not copy.wrapped and isinstance(copy.body, dict):
+        # Lambda delivered the record inside, so it is taken out again. It does not choose the key,
+        # as anybody may have written it.
         with suppress(UnsupportedEventError, KeyError, TypeError, ValueError):
             (record,) = copy.body["Records"]
             (inside,) = _unpacked(record, copy, services)
@@ -374,27 +395,26 @@ def _of_copy(found: list[Delivery], mark: str, services: frozenset[str]) -> list
 
 def _inside(plain: Delivery, services: frozenset[str]) -> list[Delivery]:  # noqa: PLR0911  # a shape each
     """The messages in a body that is itself an event; the plain message if it is none."""
-    match body := plain.body:
-        case {"Type": "Notification"} if "sns" in services:
-            with suppress(UnsupportedEventError):
+    with suppress(UnsupportedEventError):  # then it only looks like one
+        match body := plain.body:
+            case {"Type": "Notification"} if "sns" in services:
                 return _notified(body, plain, services)
-        case {"detail-type": str(), "source": str(), "id": str(identifier), "detail": _} if (
-            "events" in services
-        ):
-            return [_within(plain, body, preset=identifier)]
-        case {"Service": "Amazon S3", "Event": "s3:TestEvent"} if "s3" in services:
-            return []
-        case {"Records": [_, *_] as records} if all(
-            _SERVICES.get(_source_of(record)) in services for record in records
-        ):
-            with suppress(UnsupportedEventError):
+            case {"detail-type": str(), "source": str(), "id": str(identifier), "detail": _} if (
+                "events" in services
+            ):
+                return [_within(plain, body, preset=identifier)]
+            case {"Service": "Amazon S3", "Event": "s3:TestEvent"} if "s3" in services:
+                return []
+            case {"Records": [_, *_] as records} if all(
+                _SERVICES.get(_source_of(record)) in services for record in records
+            ):
                 return [each for record in records for each in _unpacked(record, plain, services)]
-        case {"eventSource": Source.KINESIS, "data": str()} if "pipes" in services:
-            return _unpacked({**body, "kinesis": body}, plain, services)
-        case {"eventSource": Source.DYNAMODB, "dynamodb": dict()} if "pipes" in services:
-            return _unpacked(body, plain, services)
-        case _:
-            pass
+            case {"eventSource": Source.KINESIS, "data": _} if "pipes" in services:
+                return _unpacked({**body, "kinesis": body}, plain, services)
+            case {"eventSource": Source.DYNAMODB} if "pipes" in services:
+                return _unpacked(body, plain, services)
+            case _:
+                pass
     return [plain]
 
 

@@ -89,7 +89,7 @@ class SqsQueues:
         url = self._dead_letter_queue_url
         if not url:
             raise _refused("SendMessage", "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL is not set")
-        attributes = _attributes(leader, mark(owner, record_id))
+        attributes = _attributes(leader, mark(owner, record_id, leader.source))
         if len(attributes) > MOST_ATTRIBUTES:
             raise _refused("SendMessage", f"{MOST_ATTRIBUTES} attributes leave no room for a token")
         if not by.allows(REQUEST_MILLIS):

@@ -7,7 +7,9 @@ it: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateIte
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cache, cached_property
+from math import ceil
 from typing import Any
 
 from idempotent_lambda import claims
@@ -98,8 +100,13 @@ def value(of: Any) -> dict[str, Any]:
     return {"S": of} if isinstance(of, str) else {"N": str(of)}
 
 
+def number(written: str) -> int:
+    """A number as DynamoDB writes it, rounded up, which changes no comparison with whole ones."""
+    return ceil(Decimal(written))
+
+
 def _claimed(request: Request, answer: Mapping[str, Any]) -> claims.Claimed:
-    attempts = int(answer["Attributes"]["attempts"]["N"]) if answer else 1
+    attempts = number(answer["Attributes"]["attempts"]["N"]) if answer else 1
     return claims.Claimed(request.owner, attempts)
 
 
@@ -181,7 +188,8 @@ GIVE_BACK = Write(
 
 PARK = Write(
     "UpdateItem", "update_item", claims.OWNED,
-    "SET #status = :parked, #reason = :reason REMOVE #lease_expires_at, #expires_at, #attempts",
+    "SET #status = :parked, #reason = :reason "
+    "REMOVE #lease_expires_at, #expires_at, #attempts, #dead_lettered_at",
     lambda request, _: claims.Parked(request.owner), claims.refused_parking,
 )  # fmt: skip
 MARK = Write(

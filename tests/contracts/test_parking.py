@@ -54,6 +54,14 @@ class TestPark:
         assert record is not None
         assert record.payload_hash == "v1:a"
 
+    def test_a_stray_mark(self, engine: Engine, mine: Worker, clock: ManualClock) -> None:
+        """A mark that a record in progress has by mistake does not pass for that of its copy."""
+        engine.put(in_progress(clock, owner=MINE, dead_lettered_at=EpochMillis(7)))
+        assert mine.park() == Parked(MINE, dead_lettered=False)
+        record = engine.get(ID)
+        assert record is not None
+        assert record.dead_lettered_at is None
+
     @pytest.mark.parametrize("marked", [None, EpochMillis(7)])
     def test_again(
         self, engine: Engine, mine: Worker, clock: ManualClock, marked: EpochMillis | None

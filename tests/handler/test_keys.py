@@ -31,6 +31,7 @@ from .events import (
     s3_record,
     sns_record,
     stream_record,
+    unwrapped,
 )
 
 
@@ -245,7 +246,7 @@ UPLOAD = ["orders", "orders/a.json", "null", "0A", "ObjectCreated:Put"]
 
 def preset(whole: Any) -> Key:
     """The key of an event's only message, without an expression."""
-    (delivery,) = deliveries_of(whole)
+    (delivery,) = unwrapped(whole)
     return key_rule().key_of(delivery)
 
 
@@ -341,7 +342,7 @@ class TestPreset:
     )
     def test_an_expression_comes_first(self, whole: Any) -> None:
         """One expression over the body has the same key from every source."""
-        (delivery,) = deliveries_of(whole)
+        (delivery,) = unwrapped(whole)
         assert key_rule(expression="body.id").key_of(delivery) == Key("o-1", "orders#o-1")
 
     @pytest.mark.parametrize(
@@ -349,7 +350,7 @@ class TestPreset:
     )
     def test_an_expression_over_the_bus(self, whole: Any) -> None:
         """The body of an EventBridge event is all of it, on both ways."""
-        (delivery,) = deliveries_of(whole)
+        (delivery,) = unwrapped(whole)
         assert key_rule(expression="body.detail.id").key_of(delivery).text == "o-1"
 
 
@@ -570,7 +571,8 @@ def test_errors_name_input_rule_and_remedy() -> None:
     assert str(caught.value) == (
         "key expression 'body.order_id' finds nothing; every message needs a non-empty text, a "
         "whole number, true or false, or an array of these: correct the producer or "
-        "the expression, idempotency.key (a field of a JSON body is body.name)"
+        "the expression, idempotency.key (a field of a JSON body is body.name, one of what wrapped "
+        "it is wrapped.name)"
     )
     assert caught.value.expression == "body.order_id"
 
@@ -621,3 +623,16 @@ class TestCompile:
         """An unknown function or a bare reference fails at cold start, not at every message."""
         with pytest.raises(ValueError, match="JMESPath"):
             key_rule(expression=expression)
+
+
+def test_number_beyond_what_python_writes() -> None:
+    """A number of more digits than Python turns into text has no key, and costs no neighbour."""
+    bench = Bench(key="sum(body.xs)")
+    digits = int("9" * 4300)
+    wide = record(json.dumps({"xs": [digits, digits]}), message_id="m-wide")
+    plain = record(json.dumps({"xs": [1, 2]}), message_id="m-plain")
+    assert bench.deliver(wide, plain) == ["m-wide"]
+    assert bench.outcomes == {"m-wide": "rejected", "m-plain": "completed"}
+    (error,) = bench.traces["m-wide"].errors
+    assert isinstance(error, UnsupportedKeyError)
+    assert "key expression 'sum(body.xs)'" in str(error)

@@ -15,6 +15,52 @@ from tests.waiting import SECONDS
 from .bench import Bench, FaultyStore, raising, refused, unavailable
 from .events import bus_event, fifo_order, kinesis_record, order, record
 
+
+class SilentFailure(PermanentFailure):
+    """Its text cannot be had."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+class ExitingFailure(PermanentFailure):
+    """Its text ends the process."""
+
+    def __str__(self) -> str:
+        raise SystemExit
+
+
+class NumberedFailure(PermanentFailure):
+    """Its text is a number."""
+
+    def __str__(self) -> str:
+        return 1  # type: ignore[return-value]  # noqa: PLE0307
+
+
+class ReasonlessFailure(PermanentFailure):
+    """Its reason cannot be had."""
+
+    @property
+    def reason(self) -> str:
+        raise RuntimeError
+
+
+class CodedFailure(PermanentFailure):
+    """Its reason is a number."""
+
+    reason = 1  # type: ignore[assignment]
+
+
+class WordyFailure(PermanentFailure):
+    """Its reason is long, and no Unicode."""
+
+    reason = "\ud83d" + "x" * 500_000
+
+
+HOSTILE_FAILURES = (
+    SilentFailure(), ExitingFailure(), NumberedFailure(), ReasonlessFailure(), CodedFailure(),
+)  # fmt: skip
+
 NEVER = raising(PermanentFailure("no such account"))
 CRASH = raising(SystemExit())
 
@@ -55,6 +101,22 @@ class TestPermanentFailure:
         """A reason is cut to what a record and its reader can take."""
         bench = Bench()
         bench.behaviour["a"] = raising(PermanentFailure("\ud83d" + "x" * 500_000))
+        assert bench.deliver("a") == []
+        assert bench.memory.records["orders#a"].reason == "?" + "x" * 999
+
+    @pytest.mark.parametrize("error", HOSTILE_FAILURES, ids=lambda each: type(each).__name__)
+    def test_no_reason(self, error: PermanentFailure) -> None:
+        """A failure that cannot be asked for its reason is parked with its type instead."""
+        bench = Bench()
+        bench.behaviour["a"] = raising(error)
+        assert bench.deliver("a", "b") == []
+        assert bench.outcomes == {"m-b": "completed", "m-a": "parked"}
+        assert type(error).__name__ in str(bench.memory.records["orders#a"].reason)
+
+    def test_reason_of_their_own(self) -> None:
+        """A reason that a subclass gives is cut too."""
+        bench = Bench()
+        bench.behaviour["a"] = raising(WordyFailure())
         assert bench.deliver("a") == []
         assert bench.memory.records["orders#a"].reason == "?" + "x" * 999
 

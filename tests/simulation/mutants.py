@@ -121,6 +121,10 @@ def _times() -> Iterator[tuple[str, Protocol]]:
     yield "the lease has no margin", Protocol(lease=DEADLINE)
     yield "the lease is shorter than the deadline", Protocol(lease=DEADLINE - MARGIN)
     yield (
+        "the lease has no margin, because claims go by the table's clock",
+        Protocol(lease=DEADLINE, asks_time=True),
+    )
+    yield (
         "TTL forgets the lease",
         Protocol(claim_expiry=lambda request: EpochSeconds(NOW // 1000 + request.retention)),
     )

@@ -146,10 +146,12 @@ class Physics:
         fresh = self._received(world, kind)
         told = self.doing = f"worker {slot} receives {kind}"
         yield Move(told, self.shell.turned(moved, slot, fresh), calm=True)
-        if world.budget.fast:
-            fast = fresh._replace(skew=MARGIN)
-            turned = self.shell.turned(spent(moved, "fast"), slot, fast)
-            yield Move(f"{told} with a fast clock", turned, calm=False)
+        for fault, skew in (("fast", MARGIN), ("behind", -MARGIN)):
+            if getattr(world.budget, fault):
+                skewed = fresh._replace(skew=skew)
+                turned = self.shell.turned(spent(moved, fault), slot, skewed)
+                clock = "a fast clock" if skew > 0 else "a clock that is behind"
+                yield Move(f"{told} with {clock}", turned, calm=False)
         if world.budget.short:
             short = self.shell.turned(spent(moved, "short"), slot, _hurried(fresh))
             yield Move(f"{told} too late", short, calm=False)

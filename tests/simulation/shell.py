@@ -148,7 +148,7 @@ class Shell:
         request = Request(record_id=work.key.record_id, owner=ME, now=now, retention=retention)
         lease = max(0, worker.deadline + self.protocol.lease - DEADLINE)
         claim = claim_of(
-            request,
+            replace(request, now=NOW) if self.protocol.asks_time else request,
             lease_expires_at=EpochMillis(now + lease),
             takeover=step.takeover,
             redelivered=work.redelivered,
@@ -284,7 +284,7 @@ class Shell:
             assert held is not None
             lease = 0
             if record is not None and record.owner.startswith(f"w{slot}"):
-                lease = max(0, (record.lease_expires_at or NOW) - NOW)
+                lease = max(0, (record.lease_expires_at or NOW) - NOW - worker.skew)
             promises.check_key(worker.batch, call.work)
             held = held._replace(claimed=True, lease=lease)
             world = put(world, slot, holding(worker, place, held))

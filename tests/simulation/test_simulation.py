@@ -13,7 +13,7 @@ from . import counter, promises
 from .explorer import Exploration, Scenario, explore
 from .mutants import KNOWN_BAD, REDUNDANT, _conditions, mutants
 from .scenarios import FULL, SMALL, SOONEST, hunting_grounds
-from .world import Protocol, World
+from .world import DEADLINE, MARGIN, Protocol, World
 
 MUTANTS = dict(mutants())
 
@@ -31,6 +31,8 @@ LONGEST = {
     "two messages with one key",
 }
 """Left to ``make simulate``, which runs all: together they take a minute."""
+
+ASKS_TIME = "the lease has no margin, because claims go by the table's clock"
 
 OLD_RULES = MUTANTS["what is overdue stops the batch, and nobody flushes it"]
 
@@ -109,6 +111,30 @@ def test_known_bad_protocol_is_flagged(name: str) -> None:
     found = [explore(scenario, KNOWN_BAD[name]) for scenario in SMALL]
     shortest = min((each for each in found if each.violation), key=lambda each: len(each.story))
     assert len(shortest.story) < 8
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [scenario for scenario in SMALL if scenario.deliveries == ("A", "A")],
+    ids=lambda scenario: scenario.name,
+)
+def test_only_a_slow_holder_needs_the_margin_of_a_correct_claimant(scenario: Scenario) -> None:
+    """Without a margin and with claims by the table's clock, only a slow holder is overlapped."""
+    findings = explore(scenario, MUTANTS[ASKS_TIME])
+    if scenario.budget.behind:
+        assert findings.violation == "P2: worker 1 starts A while the lease of worker 0 is live"
+        assert findings.story[0] == "worker 0 receives A with a clock that is behind"
+    else:
+        assert findings.violation is None
+
+
+@pytest.mark.parametrize("name", ["a fast clock", "a clock that is behind"])
+def test_the_margin_is_no_larger_than_it_must_be(name: str) -> None:
+    """A margin that is a millisecond smaller than the error of either clock breaks P2."""
+    for missing, is_safe in ((0, True), (1, False)):
+        protocol = Protocol(lease=DEADLINE + MARGIN - missing)
+        findings = explore(_scenario(name), protocol)
+        assert (findings.violation is None) is is_safe
 
 
 def test_hunting_grounds_exist() -> None:

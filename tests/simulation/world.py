@@ -83,7 +83,8 @@ class Budget(NamedTuple):
         permanent: a processor raises PermanentFailure, before or after its effect.
         redrive: a copy from the dead-letter queue is delivered, for the first time or again.
         late: a process outlives its deadline, which Lambda does not allow.
-        fast: a process whose clock runs ahead by the whole margin.
+        fast: a process whose clock is ahead by the whole margin.
+        behind: a process whose clock is behind by the whole margin.
         short: a worker has too little time left to start anything more, or to wait for its
             flusher.
         slow: the table takes too long: a completion in flight gets its second and is not answered,
@@ -102,6 +103,7 @@ class Budget(NamedTuple):
     redrive: int = 0
     late: int = 0
     fast: int = 0
+    behind: int = 0
     short: int = 0
     slow: int = 0
     tick: int = 0
@@ -178,7 +180,7 @@ class Held(NamedTuple):
 
     Attributes:
         put_off: the attempts of its lapsed record, if that is what it waits for.
-        lease: milliseconds left of its claim, in true time; 0 without one, or once settled.
+        lease: milliseconds left of its claim by its own clock; 0 without one, or once settled.
         claimed: its claim was confirmed.
         effected: its effect has happened.
         denied: its processor raised: it says that nothing was done.
@@ -214,6 +216,7 @@ class Worker(NamedTuple):
         due: a bit for each place whose completion is overdue.
         unhurried: a flusher may be there.
         copies: those among its messages, in their order.
+        skew: milliseconds by which its clock is ahead; negative if it is behind.
         deadline: milliseconds until Lambda ends it.
         short: too little time is left to start anything.
         halted: nothing more must be started: time, an interruption, an unconfirmed completion.
@@ -308,6 +311,7 @@ class Protocol:
         gives_back: what belongs to a copy is parked again when it is released.
         checks_inserts: an insert that finds a record looks what it is.
         remembers_inserts: a claim given up after an insert says that it may have been made.
+        asks_time: claims are decided by the table's clock instead of the claimant's.
     """
 
     advance: Callable[..., Any] = lifecycle.advance
@@ -332,6 +336,7 @@ class Protocol:
     owner_per_attempt: bool = False
     checks_inserts: bool = True
     remembers_inserts: bool = True
+    asks_time: bool = False
     commits: str = "together"
     sends_token: bool = True
     shows_token: bool = True

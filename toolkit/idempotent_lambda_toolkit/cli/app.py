@@ -140,7 +140,7 @@ def inspect(
     wanted = Wanted(key, decorated, record_id)
     record = records.find(place, wanted)
     found = _looked(place, screen)
-    by_id = [each for each in found.found if key is not None and key in (each.id, each.original)]
+    by_id = [each for each in found.found if key is not None and key in (each.id, each.stated)]
     if record is None:
         record = _by_message(place, screen, key, by_id)
     named = {record.id} if record else set(_ids(place, wanted))
@@ -513,7 +513,7 @@ def _filter(
     place: Place, key: str | None, message_id: str | None
 ) -> Callable[[dead_letters.DeadLetter], bool]:
     if key is None:
-        return lambda each: message_id is None or message_id in (each.id, each.original)
+        return lambda each: message_id is None or message_id in (each.id, each.stated)
     record = records.find(place, Wanted(key))
     if place.key_rule is None and record is None:
         text = "what key a message has is not known without --function"
@@ -522,7 +522,7 @@ def _filter(
 
     def fits(each: dead_letters.DeadLetter) -> bool:
         of_key = bool(named & each.record_ids) or (record is not None and each.is_copy_of(record))
-        return of_key and (message_id is None or message_id in (each.id, each.original))
+        return of_key and (message_id is None or message_id in (each.id, each.stated))
 
     return fits
 

@@ -50,7 +50,7 @@ class InMemoryQueues:
         del by
         if self.failure:
             raise self.failure
-        self.dead_letters.append((leader.copy_body(), mark(owner, record_id)))
+        self.dead_letters.append((leader.copy_body(), mark(owner, record_id, leader.source)))
 
 
 class InMemoryClaimStore:
@@ -95,22 +95,25 @@ class InMemoryClaimStore:
 
     def _parking(
         self, condition: Condition, change: Callable[[Record, Request], Record], request: Request
-    ) -> claims.ParkOutcome:
+    ) -> ParkAnswer:
         with self._lock:
             found = self.records.get(request.record_id)
             if found and holds(condition, found, request.operands):
                 record = self.records[found.id] = change(found, request)
                 return claims.Parked(request.owner, record.dead_lettered_at is not None)
-            return claims.refused_parking(found, request)
+            try:
+                return claims.refused_parking(found, request)
+            except StoreRefusedError as error:
+                return error
 
     def _claim(self, request: ClaimRequest) -> ClaimAnswer:
         with self._lock:
             found = self.records.get(request.record_id)
-            if holds(request.condition, found, request.operands):
-                record = claims.claimed_record(found, request)
-                self.records[record.id] = record
-                return claims.Claimed(request.owner, record.attempts or 1)
             try:
+                if holds(request.condition, found, request.operands):
+                    record = claims.claimed_record(found, request)
+                    self.records[record.id] = record
+                    return claims.Claimed(request.owner, record.attempts or 1)
                 return claims.refused_claim(found, request)
             except StoreRefusedError as error:
                 return error
@@ -172,6 +175,7 @@ def parked_record(found: Record, request: Request) -> Record:
         expires_at=None,
         attempts=None,
         reason=request.reason,
+        dead_lettered_at=None,
     )
 
 
