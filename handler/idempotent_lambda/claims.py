@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
-from typing import Any, NewType, Protocol
+from typing import Any, NewType, Protocol, cast
 
 from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Seconds, seconds_after
 from idempotent_lambda.conditions import Compare, Contains, Either, Every, Missing, holds
@@ -42,8 +42,10 @@ class Record:
         result: what duplicates get, as JSON; only where results are stored.
         reason: why it is parked, for people.
         dead_lettered_at: since when its copy is in the dead-letter queue.
-        copy_tokens: the owner tokens of the redriven copies that have claimed it by what they
-            state. It was parked, so only copies are still delivered, and only they go on with it.
+        unlocked_by: the owner token of the redriven copy that has claimed it by what it states.
+            That copy is delivered again until it is settled, and no other message goes on with it.
+        copy_tokens: the owner tokens of all copies that have claimed it so. Whoever shows one is a
+            copy, of now or of before.
     """
 
     id: str
@@ -58,6 +60,7 @@ class Record:
     result: str | None = None
     reason: str | None = None
     dead_lettered_at: EpochMillis | None = None
+    unlocked_by: str | None = None
     copy_tokens: frozenset[str] | None = None
 
 
@@ -66,14 +69,21 @@ EXPIRED = Every((Compare("status", "=", "completed"), Compare("expires_at", "<="
 
 _OVER = (Compare("status", "=", "in_progress"), Compare("lease_expires_at", "<=", "now_millis"))
 
-LAPSED = Every((*_OVER, Missing("copy_tokens")))
+LAPSED = Every((*_OVER, Missing("unlocked_by")))
 """Its owner was interrupted, or could not confirm its completion."""
 
 REDRIVEN = Every((Compare("status", "=", "parked"), Compare("owner", "=", "token")))
 """Parked, and the claimant has the copy that was sent away then: each copy unlocks once."""
 
-KNOWN_COPY = Contains("copy_tokens", "token")
-"""It was parked, and a copy with the claimant's token has unlocked it since."""
+KNOWN_COPY = Either((Contains("copy_tokens", "token"), Compare("owner", "=", "token")))
+"""It was parked, and a copy with the claimant's token has unlocked it since; or an operator has
+completed it as it was."""
+
+OVER_FOR_COPY = Every(
+    (*_OVER, Either((Missing("unlocked_by"), Compare("unlocked_by", "=", "token")))),
+)
+"""The same for a copy that states its key: not while it belongs to a newer one, which was sent when
+it was parked again."""
 
 SAME_PAYLOAD = Either((Missing("payload_hash"), Compare("payload_hash", "=", "payload_hash")))
 """Nothing says that the key stood for something else before."""
@@ -93,7 +103,7 @@ def claimable(*, takeover: bool, redriven: bool, checked: bool, stated: bool = F
         stated: nothing but that token says that this is its key, so the record must belong to it.
     """
     if stated:
-        again = Either((EXPIRED, *[Every(_OVER)] * takeover))
+        again = Either((EXPIRED, *[OVER_FOR_COPY] * takeover))
         return Either((REDRIVEN, Every((KNOWN_COPY, again))))
     lapsed = Every((LAPSED, SAME_PAYLOAD)) if checked else LAPSED
     return Either((*FREE.parts, *[lapsed] * takeover, *[REDRIVEN] * redriven))
@@ -355,15 +365,18 @@ def claimed_record(found: Record | None, request: ClaimRequest) -> Record:
         created_at=request.now if created is None else created,
         attempts=(attempts or 0) + 1,
         payload_hash=request.payload_hash,
-        copy_tokens=_copy_tokens(found) | {str(request.token)} if request.stated else None,
+        unlocked_by=request.token if request.stated else None,
+        copy_tokens=_copy_tokens(found, request),
     )
 
 
-def _copy_tokens(found: Record | None) -> frozenset[str]:
-    tokens = None if found is None else found.copy_tokens
-    if not isinstance(tokens, frozenset | None):
+def _copy_tokens(found: Record | None, request: ClaimRequest) -> frozenset[str] | None:
+    before: Any = found and found.copy_tokens
+    if not request.stated:
+        return cast("frozenset[str] | None", before)
+    if not isinstance(before, frozenset | None):
         raise _damaged("copy_tokens", "a set of texts")
-    return tokens or frozenset()
+    return (before or frozenset()) | {str(request.token)}
 
 
 def seen_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome | None:
@@ -390,7 +403,9 @@ def refused_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome: 
     match found:
         case Record(status=Status.IN_PROGRESS, owner=request.owner):
             return Claimed(request.owner, _readable(int, found.attempts) or 1, recovered=True)
-        case _ if request.stated and not holds(KNOWN_COPY, found, request.operands):
+        case None | Record(status=Status.IN_PROGRESS | Status.COMPLETED | Status.PARKED) if (
+            request.stated and not holds(KNOWN_COPY, found, request.operands)
+        ):
             return Stray()
         case Record(payload_hash=str(theirs)) if request.payload_hash and theirs not in same:
             return Mismatch()
@@ -419,7 +434,10 @@ def refused_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome: 
 def _unfinished(found: Record, lease_end: EpochMillis, request: ClaimRequest) -> ClaimOutcome:
     if lease_end > request.now:
         return Busy(lease_end)
-    if _copy_tokens(found) and not request.stated:
+    unlocked_by: Any = found.unlocked_by
+    if not isinstance(unlocked_by, str | None):
+        raise _damaged("unlocked_by", "a text")
+    if unlocked_by and not (request.stated and unlocked_by == request.token):
         # The copy that has unlocked it is delivered again, and goes on with it.
         since = _readable(int, found.created_at)
         return Parked(_owner(found), dead_lettered=True, since=since)

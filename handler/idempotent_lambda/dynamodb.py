@@ -48,7 +48,7 @@ _THROTTLED = re.compile(
 _UNSUPPORTED = re.compile("AccessDenied|NotImplemented|UnknownOperation|UnsupportedOperation")
 """A role may lack it, or an engine: then every claim and settlement is a call of its own."""
 
-_TEXTS = ("id", "status", "owner", "payload_hash", "result", "reason")
+_TEXTS = ("id", "status", "owner", "payload_hash", "result", "reason", "unlocked_by")
 _REFUSED = re.compile("ConditionalCheckFailed|DuplicateItem")
 _SERVER_ERROR = 500
 

@@ -151,10 +151,11 @@ def claim(*, takeover: bool, redriven: bool, checked: bool, stated: bool = False
         "SET #status = :in_progress, #owner = :owner, #lease_expires_at = :lease_expires_at, "
         "#expires_at = :expires_at, #created_at = if_not_exists(#created_at, :now_millis), "
         "#attempts = if_not_exists(#attempts, :zero) + :one"
-        f"{', #payload_hash = :payload_hash' if checked else ''} "
+        f"{', #payload_hash = :payload_hash' if checked else ''}"
+        f"{', #unlocked_by = :token' if stated else ''} "
         f"REMOVE #completed_at, #result, #reason, #dead_lettered_at"
         f"{'' if checked else ', #payload_hash'}"
-        f"{' ADD #copy_tokens :tokens' if stated else ', #copy_tokens'}"
+        f"{' ADD #copy_tokens :tokens' if stated else ', #unlocked_by'}"
     )
     condition = claims.claimable(
         takeover=takeover, redriven=redriven, checked=checked, stated=stated

@@ -86,7 +86,7 @@ RECORDS: dict[str, Item] = {
 
 MORE: dict[str, Item] = {"parked by me": PARKED | {"owner": text(MINE)}}
 
-TEXTS = ("status", "owner", "payload_hash", "result", "reason")
+TEXTS = ("status", "owner", "payload_hash", "result", "reason", "unlocked_by")
 NUMBERS = (
     "created_at", "lease_expires_at", "expires_at", "completed_at", "attempts", "dead_lettered_at",
 )  # fmt: skip

@@ -127,7 +127,7 @@ def test_record() -> None:
         for names, kind, _ in rows(PROTOCOL, "## Record")
         for name in re.findall(r"`(\w+)`", names)
     }
-    texts = {"id", "status", "owner", "payload_hash", "result", "reason"}
+    texts = {"id", "status", "owner", "payload_hash", "result", "reason", "unlocked_by"}
     kinds = dict.fromkeys(texts, "S") | {"copy_tokens": "SS"}
     told["id"] = told["id"][0]
     assert told == {each.name: kinds.get(each.name, "N") for each in fields(Record)}

@@ -51,7 +51,9 @@ OPERANDS = {"limit": 10, "name": "x"}
 EXPIRY = "(#status = :completed AND #expires_at <= :now_seconds)"
 UNCLAIMED = f"attribute_not_exists(#id) OR {EXPIRY}"
 ENDED = "#status = :in_progress AND #lease_expires_at <= :now_millis"
-OVER = f"({ENDED} AND attribute_not_exists(#copy_tokens))"
+OVER = f"({ENDED} AND attribute_not_exists(#unlocked_by))"
+KNOWN = "(contains(#copy_tokens, :token) OR #owner = :token)"
+MY_OVER = f"({ENDED} AND (attribute_not_exists(#unlocked_by) OR #unlocked_by = :token))"
 COPIED = "(#status = :parked AND #owner = :token)"
 """The parts of what may be claimed, as docs/protocol.md writes them."""
 
@@ -84,11 +86,11 @@ COPIED = "(#status = :parked AND #owner = :token)"
         ),
         (
             claimable(takeover=True, redriven=True, checked=False, stated=True),
-            f"({COPIED} OR (contains(#copy_tokens, :token) AND ({EXPIRY} OR ({ENDED}))))",
+            f"({COPIED} OR ({KNOWN} AND ({EXPIRY} OR {MY_OVER})))",
         ),
         (
             claimable(takeover=False, redriven=True, checked=False, stated=True),
-            f"({COPIED} OR (contains(#copy_tokens, :token) AND ({EXPIRY})))",
+            f"({COPIED} OR ({KNOWN} AND ({EXPIRY})))",
         ),
     ],
 )

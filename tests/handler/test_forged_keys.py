@@ -1,12 +1,14 @@
 """A producer who lies: what it writes chooses the key of nothing that it did not send."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from idempotent_lambda import PermanentFailure
-from idempotent_lambda.clock import Millis
+from idempotent_lambda.claims import Owner
+from idempotent_lambda.clock import EpochSeconds, Millis
 from idempotent_lambda.settings import UNWRAP
 
 from .bench import Bench, raising
@@ -232,3 +234,69 @@ class TestCopy:
             assert bench.deliver(newest) == []
         assert len(bench.ran) == 1
         assert bench.memory.records[record_id].status == "COMPLETED"
+
+
+class TestHistory:
+    """What a record keeps of the copies that have claimed it."""
+
+    def parked(self, **changes: Any) -> tuple[Bench, dict[str, Any]]:
+        """A bench on which m-a was parked, and its copy."""
+        bench = Bench(key=None, **changes)
+        bench.behaviour["m-a"] = NEVER
+        bench.deliver("a")
+        bench.behaviour.clear()
+        ((body, token),) = bench.queues.dead_letters
+        return bench, record(body, message_id="m-copy", **marked(token))
+
+    def test_completed_by_an_operator(self) -> None:
+        """A copy that is left over then is a duplicate, though no copy has claimed the record."""
+        bench, copy = self.parked()
+        found = bench.memory.records["orders#m-a"]
+        expires_at = EpochSeconds(bench.clock.now() // 1000 + 3600)
+        bench.memory.records[found.id] = replace(found, status="COMPLETED", expires_at=expires_at)
+        assert bench.deliver(copy) == []
+        assert bench.ran == ["m-a"]
+
+    def test_of_a_newer_version(self) -> None:
+        """Nobody knows whether such a record is the copy's, so it is reported and not run."""
+        bench, copy = self.parked()
+        found = bench.memory.records["orders#m-a"]
+        newer = {"status": "ARCHIVED", "owner": Owner("newer")}
+        bench.memory.records[found.id] = replace(found, **newer)
+        assert bench.deliver(copy) == ["m-copy"]
+        assert bench.outcomes["m-copy"] == "unavailable"
+        assert bench.ran == ["m-a"]
+
+    def test_an_older_copy(self) -> None:
+        """What a newer copy has unlocked is not for the older one, which would give it back."""
+        bench, older = self.parked()
+        bench.behaviour["m-a"] = NEVER
+        assert bench.deliver(older) == []
+        body, token = bench.queues.dead_letters[-1]
+        newer = record(body, message_id="m-newer", **marked(token))
+        bench.behaviour["m-a"] = raising(SystemExit())
+        assert bench.deliver(newer) == ["m-newer"]
+        bench.behaviour["m-a"] = raising(ValueError())
+        bench.clock.advance(Millis(60_000))
+        assert bench.deliver(older | {"messageId": "m-twin"}, "a") == []
+        assert bench.outcomes["m-twin"] == bench.outcomes["m-a"] == "parked"
+        bench.behaviour.clear()
+        assert bench.deliver(newer) == []
+        assert bench.ran == ["m-a"] * 4
+
+    @pytest.mark.parametrize("completes", [True, False])
+    def test_after_the_retention(self, completes: bool) -> None:
+        """What runs again then has the copies of before for duplicates."""
+        bench, copy = self.parked()
+        assert bench.deliver(copy) == []
+        bench.clock.advance(Millis(3_602_000))
+        if not completes:
+            bench.behaviour["m-a"] = raising(SystemExit())
+        bench.deliver("a")
+        assert bench.ran == ["m-a"] * 3
+        bench.behaviour.clear()
+        bench.clock.advance(Millis(60_000))
+        assert bench.deliver(copy) == []
+        assert bench.ran == ["m-a"] * (3 if completes else 4)
+        assert bench.deliver("a", copy) == []
+        assert bench.status("m-a") == "COMPLETED"

@@ -28,7 +28,7 @@ ALONE: dict[str, tuple[writes.Write, str, str | None]] = {
         writes.claim(takeover=True, redriven=True, checked=False),
         (
             f"{CLAIM} REMOVE #completed_at, #result, #reason, #dead_lettered_at, #payload_hash, "
-            "#copy_tokens"
+            "#unlocked_by"
         ),
         None,
     ),
@@ -36,14 +36,15 @@ ALONE: dict[str, tuple[writes.Write, str, str | None]] = {
         writes.claim(takeover=False, redriven=False, checked=True),
         (
             f"{CLAIM}, #payload_hash = :payload_hash "
-            "REMOVE #completed_at, #result, #reason, #dead_lettered_at, #copy_tokens"
+            "REMOVE #completed_at, #result, #reason, #dead_lettered_at, #unlocked_by"
         ),
         None,
     ),
     "claim of a copy": (
         writes.claim(takeover=True, redriven=True, checked=False, stated=True),
         (
-            f"{CLAIM} REMOVE #completed_at, #result, #reason, #dead_lettered_at, #payload_hash "
+            f"{CLAIM}, #unlocked_by = :token "
+            "REMOVE #completed_at, #result, #reason, #dead_lettered_at, #payload_hash "
             "ADD #copy_tokens :tokens"
         ),
         None,

@@ -5,12 +5,13 @@ What a worker does is decided by production code alone: `Agenda` (what next), `l
 the threads of the shell, the network, the processor, Lambda's kill and the queue.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from idempotent_lambda.agenda import Decision
-from idempotent_lambda.claims import Busy, Completed, Owner, Parked
+from idempotent_lambda.claims import Busy, Completed, Owner, Parked, Status
 from idempotent_lambda.errors import PermanentFailure
 from idempotent_lambda.lifecycle import (
     Claim,
@@ -29,7 +30,7 @@ from idempotent_lambda.lifecycle import (
 
 from . import promises, refusals
 from .batches import KEYS, batch_of
-from .parking import redriven, sent, superseded
+from .parking import redriven, resolved, sent, superseded, without
 from .passing import next_pause, passed
 from .shell import Shell, is_flusher_there, wait_long
 from .table import FOUND, Table, committed, make_zombie, name_request, silence
@@ -43,6 +44,7 @@ from .world import (
     Move,
     Protocol,
     Stage,
+    Terms,
     Worker,
     World,
     find_key,
@@ -110,13 +112,17 @@ class Physics:
         return self.redriven(world, copies[0]) if copies else None
 
     def redriven(self, world: World, copy: Copy) -> World:
-        """The world in which a worker has received a copy of a parked message."""
+        """The world in which a worker has received a copy of a parked message, and its company."""
         slot = world.workers.index(None)
         self.doing = f"worker {slot} receives the copy of {KEYS[copy.index]}"
-        if not copy.redriven:
+        twin = next(iter(without(world, copy).copies), None)
+        copies = [copy, twin] if twin and world.terms.company.count("!") > 1 else [copy]
+        kind = _with_copies(world.terms, copies)
+        if not all(each.redriven for each in copies):
             self.doing = f"an operator redrives it, and {self.doing}"
-            world, copy = redriven(world, copy), copy._replace(redriven=True)
-        fresh = self._received(world, KEYS[copy.index].lower())._replace(copy=copy)
+            for at, each in enumerate(copies):
+                world, copies[at] = redriven(world, each), each._replace(redriven=True)
+        fresh = self._received(world, kind)._replace(copies=tuple(copies))
         return self.shell.turned(world, slot, fresh)
 
     def _received(self, world: World, kind: str) -> Worker:
@@ -397,6 +403,10 @@ class Physics:
             moved = spent(passed(world, pause), "retention")
             yield Move(f"the retention passes ({pause} ms)", moved, calm=False)
         for index, record in enumerate(world.records):
+            if record is not None and world.budget.resolve and record.status == Status.PARKED:
+                yield Move(
+                    f"an operator completes {KEYS[index]}", resolved(world, index), calm=False
+                )
             if record is not None and world.budget.foreign and not any(world.workers):
                 archived = replace(record, status="ARCHIVED", owner=Owner("newer"))
                 yield Move(
@@ -406,7 +416,9 @@ class Physics:
                 )
             expiry = record and record.expires_at
             if expiry is not None and expiry * 1000 <= NOW:
-                gone = recorded(superseded(world, index), index, None)
+                gone = recorded(superseded(world, index, kept=False), index, None)
+                if world.terms.stated:
+                    gone = stated(gone, index, gone.facts[index]._replace(forgotten=True))
                 yield Move(f"TTL deletes the record of {KEYS[index]}", gone, calm=False)
 
     def _overdue(self, world: World, due: list[int]) -> Iterator[Move]:
@@ -426,3 +438,17 @@ class Physics:
 
 def _hurried(worker: Worker) -> Worker:
     return worker._replace(short=True, halted=True)
+
+
+def _with_copies(terms: Terms, copies: list[Copy]) -> str:
+    """The batch of some copies and their company."""
+    mark = "!" if terms.stated else "*"
+    primes = ("", "'")
+    names = [
+        f"{KEYS[copy.index].lower()}{prime}{mark}"
+        for copy, prime in zip(copies, primes, strict=False)
+    ]
+    first, *rest = terms.company.split("!")
+    return first + "".join(
+        name + between for name, between in itertools.zip_longest(names, rest, fillvalue="")
+    )

@@ -15,7 +15,7 @@ from idempotent_lambda.claims import (
 )
 from idempotent_lambda.lifecycle import Claim, Complete, Outcome, Release, Run, Settled
 
-from .batches import KEYS
+from .batches import KEYS, Batch
 from .parking import is_kept
 from .world import ME, NOW, SEEN, Held, ViolationError, Worker, World, find_key
 
@@ -313,9 +313,22 @@ def check_marked(world: World, index: int, found: Record | None, request: Reques
     """The record, which must be parked, and its copy sent."""
     if found is None or found.owner != request.owner or found.status != Status.PARKED:
         raise ViolationError("P3: a worker marks a record that it has not parked or found parked")
-    if not any(copy.index == index and copy.token == SEEN for copy in world.copies):
+    tokens = {copy.token for copy in world.copies if copy.index == index}
+    if not tokens & {SEEN, found.owner}:
         raise ViolationError(f"P1: {KEYS[index]} is marked, and there is no copy that unlocks it")
     return found
+
+
+def check_key(batch: Batch, work: Work) -> None:
+    """Nothing is claimed by the key of another."""
+    if batch.lies[work.place] and work.key.text != batch.letters[work.place]:
+        raise ViolationError(f"P1: {work.key.text} is taken by what only states its key")
+
+
+def check_stray(world: World, index: int) -> None:
+    """Only once the retention is over a copy may run under another key than its record had."""
+    if not world.facts[index].forgotten:
+        raise ViolationError(f"P5: the copy of {KEYS[index]} is taken for another message")
 
 
 def check_claimable(found: Record | None, request: ClaimRequest) -> None:

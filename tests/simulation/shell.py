@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from idempotent_lambda.agenda import Agenda, Decision, Done, Task, Work
-from idempotent_lambda.claims import Claimed, Request
+from idempotent_lambda.claims import Claimed, Duplicate, Request, Stray
 from idempotent_lambda.clock import EpochMillis
 from idempotent_lambda.lifecycle import (
     Claim,
@@ -31,12 +31,13 @@ from idempotent_lambda.lifecycle import (
 from tests.requests import claim_of
 
 from . import promises, refusals
-from .batches import KEYS
+from .batches import KEYS, strayed
 from .parking import without
 from .world import (
     DEADLINE,
     ME,
     NOW,
+    STALE,
     Call,
     Protocol,
     Stage,
@@ -134,8 +135,16 @@ class Shell:
         """What is asked, with the same owner, time and lease in every stage and attempt."""
         assert not isinstance(step, Run | Wait | DeadLetter)
         now, retention = EpochMillis(NOW + worker.skew), world.terms.retention
+        copy, lies = worker.copy_at(work.place), worker.batch.lies[work.place]
+        token = copy.token if copy else STALE if lies else None
         if not isinstance(step, Claim):
-            return settlement(step, record_id=work.key.record_id, now=now, retention=retention)
+            return settlement(
+                step,
+                record_id=work.key.record_id,
+                now=now,
+                retention=retention,
+                copy_of=token if work.own_key else None,
+            )
         request = Request(record_id=work.key.record_id, owner=ME, now=now, retention=retention)
         lease = max(0, worker.deadline + self.protocol.lease - DEADLINE)
         claim = claim_of(
@@ -144,8 +153,8 @@ class Shell:
             takeover=step.takeover,
             redelivered=work.redelivered,
         )
-        shown = worker.copy is not None and self.protocol.shows_token
-        return replace(claim, token=worker.copy.token) if shown else claim
+        shown = token is not None and self.protocol.shows_token
+        return replace(claim, token=token, stated=work.own_key is not None) if shown else claim
 
     def replied(self, world: World, slot: int, line: str, at: int, reply: Reply) -> World:
         """The world once a call is answered; the group goes on when all of it is."""
@@ -153,6 +162,9 @@ class Shell:
         calls = getattr(worker, line)
         answered = Call(calls[at].work, calls[at].step, reply=reply)
         calls = (*calls[:at], answered, *calls[at + 1 :])
+        if all(call.reply is not None for call in calls):
+            world, calls = self._claimed_again(world, slot, calls)
+            worker = worker_at(world, slot)
         if any(call.reply is None for call in calls):
             return put(world, slot, worker._replace(**{line: calls}))
         done: list[Done] = []
@@ -177,6 +189,35 @@ class Shell:
                 world = self._followed(world, slot, work, following, call.reply)
         worker = worker_at(world, slot)
         return world if worker.main else self.turned(world, slot, worker)
+
+    def _claimed_again(
+        self, world: World, slot: int, calls: tuple[Call, ...]
+    ) -> tuple[World, tuple[Call, ...]]:
+        """The calls, where what states a key that does not count is claimed by its own."""
+        strays = [call for call in calls if isinstance(call.reply, Stray)]
+        if not strays:
+            return world, calls
+        worker = worker_at(world, slot)
+        found = []
+        for call in calls:
+            place = call.work.place
+            if call in strays and not worker.batch.lies[place]:
+                index = find_key(call.work)
+                promises.check_stray(world, index)
+                # It is done by another key, which is another story.
+                world = stated(world, index, world.facts[index]._replace(completed=True))
+                found.append(call._replace(reply=Duplicate()))
+            elif call in strays:
+                batch = strayed(worker.batch, place, self.protocol.restate)
+                worker = worker._replace(batch=batch)
+                work = batch.works[place]
+                first = Stage.LOOK if work.redelivered else Stage.INSERT
+                request = self._request(world, worker, work, call.step)
+                stage = first if len(strays) > 1 else Stage.WRITE
+                found.append(Call(work, call.step, request, stage))
+            else:
+                found.append(call)
+        return put(world, slot, worker), tuple(found)
 
     def _followed(
         self, world: World, slot: int, work: Work, following: Step | End, reply: Reply
@@ -212,13 +253,13 @@ class Shell:
     def answered(self, world: World, slot: int) -> World:
         """The world once a worker has answered: what it acknowledges is not delivered again."""
         worker = worker_at(world, slot)
-        messages, copy = worker.batch.messages, worker.copy
+        messages = worker.batch.messages
         names = [each.name for each in messages if each.place in worker.acknowledged]
-        if copy is None:
-            left = tuple(each for each in world.unacknowledged if each not in names)
-            world = world._replace(unacknowledged=left)
-        elif names:
-            world = without(world, copy)
+        left = tuple(each for each in world.unacknowledged if each not in names)
+        world = world._replace(unacknowledged=left)
+        for place, copy in zip(worker.batch.copies, worker.copies, strict=True):
+            if place in worker.acknowledged:
+                world = without(world, copy)
         for name in names:
             promises.check_kept(world, KEYS.index(name[0]))
         return put(world, slot, None)
@@ -244,6 +285,7 @@ class Shell:
             lease = 0
             if record is not None and record.owner.startswith(f"w{slot}"):
                 lease = max(0, (record.lease_expires_at or NOW) - NOW - worker.skew)
+            promises.check_key(worker.batch, call.work)
             held = held._replace(claimed=True, lease=lease)
             world = put(world, slot, holding(worker, place, held))
         return self.replied(world, slot, line, at, outcome)

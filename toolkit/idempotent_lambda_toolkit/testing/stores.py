@@ -161,6 +161,7 @@ def completed_record(found: Record, request: Request) -> Record:
         completed_at=request.now,
         payload_hash=found.payload_hash,
         result=request.result,
+        unlocked_by=found.unlocked_by,
         copy_tokens=found.copy_tokens,
     )
 
