@@ -32,6 +32,9 @@ sender and perhaps another wrapper, and with these another key.
 MOST_DIGITS = 10
 """Of a receive count; Python refuses to read numbers of thousands."""
 
+MAXIMUM_NAME_CHARACTERS = 100
+"""Of what an event has in the place of a source's name, in an error."""
+
 WHOLE_EVENT = "event"
 """The id of a delivery whose source gives none: the invocation is delivered again as a whole."""
 
@@ -359,6 +362,8 @@ def _of_record(record: Any, services: frozenset[str]) -> list[Delivery]:
 def _of_copy(found: list[Delivery], mark: str, services: frozenset[str]) -> list[Delivery]:
     """The deliveries of an SQS message that says it is the copy of a parked message."""
     token, _, stated = mark.partition(" ")
+    if not token:
+        return found
     if len(found) != 1:  # nothing says which of them was parked
         return [replace(each, token=token) for each in found]
     (copy,) = found
@@ -390,7 +395,8 @@ def _inside(plain: Delivery, services: frozenset[str]) -> list[Delivery]:  # noq
             with suppress(UnsupportedEventError):
                 return [each for record in records for each in _unpacked(record, plain, services)]
         case {"eventSource": Source.KINESIS, "data": str()} if "pipes" in services:
-            return _unpacked({**body, "kinesis": body}, plain, services)
+            with suppress(UnsupportedEventError):
+                return _unpacked({**body, "kinesis": body}, plain, services)
         case {"eventSource": Source.DYNAMODB, "dynamodb": dict()} if "pipes" in services:
             return _unpacked(body, plain, services)
         case _:
@@ -505,7 +511,8 @@ def _at(value: Any, *path: str) -> Any:
 
 def _named(value: object) -> str:
     """A field of a record, for people."""
-    return repr(value) if isinstance(value, str | int | None) else f"a {type(value).__name__}"
+    known = isinstance(value, str | None)
+    return repr(value)[:MAXIMUM_NAME_CHARACTERS] if known else f"a {type(value).__name__}"
 
 
 def _uncopied(problem: str) -> StoreRefusedError:
