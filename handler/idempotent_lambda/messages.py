@@ -221,13 +221,14 @@ class Message:
         A processor may change what it gets. So nothing in it is needed again: a copy for the
         dead-letter queue is made of what arrived.
         """
-        attributes = delivery.raw.get("attributes") if delivery.source is Source.SQS else None
+        given = delivery.raw.get("attributes") if delivery.source is Source.SQS else None
+        attributes = given.items() if isinstance(given, dict) else ()
         return cls(
             id=delivery.id,
             key=key,
             body=_copied(delivery.raw) if delivery.body is delivery.raw else delivery.body,
-            attributes=dict(attributes) if isinstance(attributes, dict) else {},
-            message_attributes=delivery.message_attributes,
+            attributes={name: each for name, each in attributes if isinstance(each, str)},
+            message_attributes=dict(delivery.message_attributes),
             source=delivery.source,
             receive_count=delivery.receive_count,
             owner=owner,
