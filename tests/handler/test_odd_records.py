@@ -143,6 +143,14 @@ def test_an_observed_id_that_is_no_text(expressed: bool) -> None:
     assert len(bench.ran) == 3
 
 
+@pytest.mark.parametrize("value", ["", " ", " x", "  x y"])
+def test_a_mark_without_a_token(value: str) -> None:
+    """An attribute that names no owner does not make a copy, so no request holds an empty token."""
+    mark = {"IdempotencyOwner": {"stringValue": value, "dataType": "String"}}
+    (found,) = deliveries_of(event(order("a", messageAttributes=mark)))
+    assert (found.token, found.stated) == (None, None)
+
+
 @pytest.mark.parametrize("field", ["eventSourceARN", "receiptHandle"])
 def test_others_are_postponed(sqs: Sqs, field: str) -> None:
     """Messages that are in progress are postponed, whatever the first of them says of itself."""
