@@ -54,23 +54,22 @@ def nested(levels: int, wrap: Callable[[Any], Any]) -> Any:
 ODD: dict[str, Any] = {
     "missing": MISSING,
     "null": None,
-    "zero": 0,
     "number": 7,
     "fraction": 1.5,
     "infinite": float("inf"),
     "true": True,
     "empty text": "",
-    "space": " ",
     "space first": " x",
     "text": "x",
     "superscript": "²",
     "separators": "# ##",
     "empty array": [],
     "array": [1],
-    "array of null": [None],
     "empty object": {},
     "object": {"a": 1},
     "digits": "9" * 5000,
+    "most digits": 10**4300 - 1,
+    "more digits": 10**5000,
     "long": "x" * 300_000,
     "lone surrogate": "\ud800",
     "NUL": "\0",
@@ -82,6 +81,7 @@ ODD: dict[str, Any] = {
 
 _AS_JSON = {
     "infinite": "1e999",
+    "more digits": "1" + "0" * 5000,
     "deep array": "[" * 985 + "1" + "]" * 985,
     "deep object": '{"a":' * 985 + "1" + "}" * 985,
     "deepest": "[" * 5000 + "1" + "]" * 5000,
@@ -330,7 +330,7 @@ class Fate:
         queue: where its copy is sent: None for queues in memory.
         refuses: the queue takes no copy.
         stops: the batch stops with it.
-        settings: those of its consumer.
+        settings: what its consumer has in place of the usual ones.
     """
 
     found: dict[str, Any] | None = None

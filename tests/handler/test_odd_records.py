@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda import messages
+from idempotent_lambda import PermanentFailure, messages
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis
 from idempotent_lambda.errors import NotDoneError, UnsupportedEventError
 from idempotent_lambda.messages import deliveries_of
@@ -31,11 +31,13 @@ from .odd import (
     ODD,
     Batch,
     Case,
+    Fate,
     Numbered,
     Sqs,
     cases_of,
     fields_of,
     key_cases,
+    raises,
 )
 
 REPORT = Path(__file__).parents[2] / "build" / "fuzz.json"
@@ -170,6 +172,69 @@ def test_others_are_postponed(sqs: Sqs, field: str) -> None:
         (body,) = sqs.wire.bodies
         assert body["QueueUrl"].endswith("/123456789012/orders")
         assert {"a", "b"} <= {each["ReceiptHandle"] for each in body["Entries"]}
+
+
+class UnspeakableError(Exception):
+    """Its text cannot be had."""
+
+    def __str__(self) -> str:
+        raise ValueError
+
+
+class WordlessError(Exception):
+    """Its text is not one."""
+
+    def __str__(self) -> Any:
+        return 7  # noqa: PLE0307  # on purpose
+
+
+class LeavingError(Exception):
+    """Its text ends the process."""
+
+    def __str__(self) -> str:
+        raise SystemExit
+
+
+class UnspeakableFailure(UnspeakableError, PermanentFailure):  # noqa: N818  # it is one
+    """The same, and no retry helps."""
+
+
+class WordlessFailure(WordlessError, PermanentFailure):  # noqa: N818  # it is one
+    """The same, and no retry helps."""
+
+
+class LeavingFailure(LeavingError, PermanentFailure):  # noqa: N818  # it is one
+    """The same, and no retry helps."""
+
+
+ERRORS: dict[str, Exception] = {
+    "unspeakable": UnspeakableError(),
+    "wordless": WordlessError(),
+    "leaving": LeavingError(),
+    "digits": ValueError(10**5000),
+    "surrogate": ValueError("\ud800"),
+    "long": ValueError("x" * 300_000),
+    "deep": ValueError(ODD["deepest"]),
+    "unspeakable failure": UnspeakableFailure(),
+    "wordless failure": WordlessFailure(),
+    "leaving failure": LeavingFailure(),
+    "failure of digits": PermanentFailure(10**5000),
+    "failure of a surrogate": PermanentFailure("\ud800"),
+    "long failure": PermanentFailure("x" * 300_000),
+    "deep failure": PermanentFailure(ODD["deepest"]),
+    "failure without a text": PermanentFailure(""),
+}
+
+
+@pytest.mark.parametrize("kind", ["SQS", "SQS FIFO", "Kinesis", "SNS"])
+@pytest.mark.parametrize("name", ERRORS)
+def test_odd_errors(monkeypatch: pytest.MonkeyPatch, name: str, kind: str) -> None:
+    """Whatever a processor raises, the others of its batch are done."""
+    monkeypatch.setitem(FATES, name, Fate(act=raises(ERRORS[name])))
+    batch = Batch(KINDS[kind], None)
+    assert batch.problems(KINDS[kind].odd(), name) == []
+    copies = 1 if isinstance(ERRORS[name], PermanentFailure) else 0
+    assert len(batch.memory.dead_letters) == copies
 
 
 def test_the_cases_find_faults(sqs: Sqs, monkeypatch: pytest.MonkeyPatch) -> None:
