@@ -163,7 +163,8 @@ def group_by_key(
                 broken |= {delivery.group} if delivery.group else set()
                 continue
             # What is only observed runs without a key too, under one that collides with no other.
-            key = Key(delivery.id, record_id(rule.namespace, ["", delivery.id]))
+            name = delivery.id.encode(errors="replace").decode()
+            key = Key(name, record_id(rule.namespace, ["", name]))
         if stated and stated != key:
             key, own_key = stated, key
         drafts.place(key, delivery, own_key, coalesces=not observes)

@@ -33,6 +33,9 @@ sender and perhaps another wrapper, and with these another key.
 MOST_DIGITS = 10
 """Of a receive count; Python refuses to read numbers of thousands."""
 
+MAXIMUM_NAME_CHARACTERS = 100
+"""Of what an event has in the place of a source's name, in an error."""
+
 WHOLE_EVENT = "event"
 """The id of a delivery whose source gives none: the invocation is delivered again as a whole."""
 
@@ -246,13 +249,14 @@ class Message:
         A processor may change what it gets. So nothing in it is needed again: a copy for the
         dead-letter queue is made of what arrived.
         """
-        attributes = delivery.raw.get("attributes") if delivery.source is Source.SQS else None
+        given = delivery.raw.get("attributes") if delivery.source is Source.SQS else None
+        attributes = given.items() if isinstance(given, dict) else ()
         return cls(
             id=delivery.id,
             key=key,
             body=_copied(delivery.raw) if delivery.body is delivery.raw else delivery.body,
-            attributes=dict(attributes) if isinstance(attributes, dict) else {},
-            message_attributes=delivery.message_attributes,
+            attributes={name: each for name, each in attributes if isinstance(each, str)},
+            message_attributes=dict(delivery.message_attributes),
             source=delivery.source,
             receive_count=delivery.receive_count,
             owner=owner,
@@ -387,6 +391,8 @@ def _of_record(record: Any, services: frozenset[str]) -> list[Delivery]:
 def _of_copy(found: list[Delivery], mark: Mark, services: frozenset[str]) -> list[Delivery]:
     """The deliveries of an SQS message that says it is the copy of a parked message."""
     token, source, _, stated = mark
+    if not token:
+        return found
     if len(found) != 1:  # nothing says which of them was parked
         return [replace(each, token=token) for each in found]
     (copy,) = found
@@ -532,7 +538,8 @@ def _at(value: Any, *path: str) -> Any:
 
 def _named(value: object) -> str:
     """A field of a record, for people."""
-    return repr(value) if isinstance(value, str | int | None) else f"a {type(value).__name__}"
+    known = isinstance(value, str | None)
+    return repr(value)[:MAXIMUM_NAME_CHARACTERS] if known else f"a {type(value).__name__}"
 
 
 def _uncopied(problem: str) -> StoreRefusedError:

@@ -5,6 +5,7 @@ Its client is made when it is first needed, which in most processes is never.
 
 import base64
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from operator import itemgetter
@@ -77,7 +78,10 @@ class SqsQueues:
         try:
             while left and deadline.allows(REQUEST_MILLIS):
                 part, left = left[:MOST_ENTRIES], left[MOST_ENTRIES:]
-                url = self._url(met[0][0].raw["eventSourceARN"])
+                arns = (each.raw.get("eventSourceARN") for each, _ in met)
+                # All come from one queue, whatever a damaged record says of itself.
+                ((arn, _),) = Counter(arn for arn in arns if isinstance(arn, str)).most_common(1)
+                url = self._url(arn)
                 answer = self._client.change_message_visibility_batch(QueueUrl=url, Entries=part)
                 for each in answer.get("Failed", ()):
                     self._observer.not_postponed(_refused("ChangeMessageVisibility", each))
