@@ -18,7 +18,7 @@ from idempotent_lambda.claims import ClaimRequest, Owner, Record, Request
 from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Millis
 from idempotent_lambda.errors import NotDoneError, UnsupportedEventError
-from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Message
+from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Mark, Message
 from idempotent_lambda.sqs import SqsQueues
 from idempotent_lambda.telemetry import JsonLines
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, InMemoryQueues, ManualClock
@@ -145,6 +145,7 @@ class Kind:
         alone: it is an event, without records.
         within: the fields that other kinds do not have; none if it has them all for itself.
         stated: the key that the odd record states as a copy; None if it is not a copy.
+        source: who delivered the message of the copy; empty for SQS.
     """
 
     whole: dict[str, Any]
@@ -155,6 +156,7 @@ class Kind:
     alone: bool = False
     within: frozenset[str] = frozenset()
     stated: str | None = None
+    source: str = ""
 
     def good(self, number: int, group: int) -> dict[str, Any]:
         """A record as it should be."""
@@ -168,7 +170,7 @@ class Kind:
     def odd(self) -> dict[str, Any]:
         """The record that gets the odd value."""
         made = self.good(GOOD, PLACE % GROUPS)
-        return changed(made, _MARK, f"token {self.stated}") if self.stated else made
+        return changed(made, _MARK, f"token/{self.source} {self.stated}") if self.stated else made
 
     @property
     def is_fifo(self) -> bool:
@@ -207,8 +209,8 @@ def _first(name: str) -> dict[str, Any]:
     return found
 
 
-def _copy(body: object) -> dict[str, Any]:
-    mark = {"stringValue": "nobody", "dataType": "String"}
+def _copy(body: object, source: str = "") -> dict[str, Any]:
+    mark = {"stringValue": f"nobody/{source}", "dataType": "String"}
     return record(json.dumps(body), messageAttributes={TOKEN_ATTRIBUTE: mark})
 
 
@@ -273,19 +275,21 @@ KINDS = {
         within=_INNER,
     ),
     "copy of Kinesis": Kind(
-        _copy({"Records": [_first("kinesis")]}),
+        _copy({"Records": [_first("kinesis")]}, "aws:kinesis"),
         (_ID, (*_BODY, *_RECORD, "kinesis", "data", DATA, "order_id")),
         "body.order_id",
         _ID,
         stated='#["stream","shard"]',
+        source="aws:kinesis",
         within=_INNER,
     ),
     "copy of EventBridge": Kind(
-        _copy(golden("eventbridge")),
+        _copy(golden("eventbridge"), "aws:events"),
         (_ID, (*_BODY, "id"), (*_BODY, "detail", "order_id")),
         "body.detail.order_id",
         _ID,
         stated="e-1",
+        source="aws:events",
         within=_INNER,
     ),
     "Kinesis": Kind(
@@ -591,11 +595,11 @@ class Batch:
 
     def _unproven(self, odd: Any) -> Iterator[str]:
         """What of an acknowledged odd record is not done."""
-        sent = {mark.split(" ")[0]: body for body, mark in self.memory.dead_letters}
+        sent = {Mark.read(mark).token: body for body, mark in self.memory.dead_letters}
         for call in self.sqs.wire.bodies if self.sqs else ():
             if "MessageBody" in call:
                 mark = call["MessageAttributes"][TOKEN_ATTRIBUTE]["StringValue"]
-                sent[mark.split(" ")[0]] = call["MessageBody"]
+                sent[Mark.read(mark).token] = call["MessageBody"]
         proven = 0
         for each in self.store.records.values():
             if each.id in self.store.good:

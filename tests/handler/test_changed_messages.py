@@ -48,9 +48,9 @@ def wrapped(body: object, **more: Any) -> dict[str, Any]:
     return event(record(text, messageAttributes=ATTRIBUTES | more))
 
 
-def marked(body: object) -> dict[str, Any]:
+def marked(body: object, source: str = "") -> dict[str, Any]:
     """The redriven copy of a parked message."""
-    mark = {"stringValue": "before o-1", "dataType": "String"}
+    mark = {"stringValue": f"before/{source} o-1", "dataType": "String"}
     return wrapped(body, IdempotencyOwner=mark)
 
 
@@ -71,9 +71,9 @@ SOURCES: dict[str, dict[str, Any]] = {
     "bus": bus_event("a"),
     "direct": json.loads(BODY),
     "copy": marked(BODY),
-    "copy of shard": marked(event(kinesis_record("a"))),
-    "copy of bucket": marked(event(s3_record())),
-    "copy of direct": marked(json.loads(BODY)),
+    "copy of shard": marked(event(kinesis_record("a")), "aws:kinesis"),
+    "copy of bucket": marked(event(s3_record()), "aws:s3"),
+    "copy of direct": marked(json.loads(BODY), "direct"),
 }
 
 
