@@ -339,6 +339,8 @@ def check_claimable(found: Record | None, request: ClaimRequest) -> None:
         raise ViolationError("P8: a record of an unknown status is claimed")
     if found.status == Status.PARKED and request.token != found.owner:
         raise ViolationError("park: a parked record is claimed without its copy")
+    if request.stated and found.lease_expires_at and found.unlocked_by not in (None, request.token):
+        raise ViolationError("park: an older copy goes on with what a newer one has unlocked")
     if found.lease_expires_at and not request.takeover:
         raise ViolationError("order: a lapsed record is taken over without a look")
 
