@@ -257,6 +257,15 @@ class TestHistory:
         assert bench.deliver(copy) == []
         assert bench.ran == ["m-a"]
 
+    @pytest.mark.parametrize("lease", [0, 5_000])
+    def test_of_a_claim(self, *, lease: int) -> None:
+        """The token of a claim, which a processor may have passed on, proves no copy."""
+        bench = Bench(key=None)
+        bench.lay("m-a", lease=lease)
+        assert bench.deliver(record(**marked("dead m-a"))) == []
+        assert bench.ran == ["m-1"]
+        assert bench.memory.records["orders#m-a"].owner == "dead"
+
     def test_of_a_newer_version(self) -> None:
         """Nobody knows whether such a record is the copy's, so it is reported and not run."""
         bench, copy = self.parked()

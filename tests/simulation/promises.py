@@ -327,7 +327,8 @@ def check_key(batch: Batch, work: Work) -> None:
 
 def check_stray(world: World, index: int) -> None:
     """Only once the retention is over a copy may run under another key than its record had."""
-    if not world.facts[index].forgotten:
+    facts = world.facts[index]
+    if not (facts.forgotten or (facts.completed and not facts.confirmed)):
         raise ViolationError(f"P5: the copy of {KEYS[index]} is taken for another message")
 
 

@@ -260,7 +260,7 @@ def test_a_counter_of_its_own_is_found_wrong() -> None:
     """A counter that is written beside the transaction counts some messages twice."""
 
     def beside(world: counter.World, _: Transaction, message: Message) -> None:
-        for name in (message.key, counter.TOTAL):
+        for name in (message.body["id"], counter.TOTAL):
             world.counted(name)
 
     _, wrong = counter.runs(range(20), beside)

@@ -209,6 +209,9 @@ def parkings() -> Iterator[tuple[str, Protocol]]:
     yield "a claim does not show its token", Protocol(shows_token=False)
 
 
+OF_COPY = Either((claims.KNOWN_COPY, claims.RESOLVED))
+
+
 def _claims_also(condition: Condition) -> Protocol:
     """Production, with one more way to claim what is stated."""
 
@@ -279,7 +282,7 @@ def copies() -> Iterator[tuple[str, Protocol]]:
     )
     yield (
         "what a newer version has written is no copy's",
-        _knows(lambda found, request: holds(claims.KNOWN_COPY, found, request.operands)),
+        _knows(lambda found, request: holds(OF_COPY, found, request.operands)),
     )
     yield "what is no copy is a duplicate", protocol_with(refused_claim=_acknowledges_strays)
     yield "an ordinary claim takes over what belongs to a copy", _takes_over_from_copies()
