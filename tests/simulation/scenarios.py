@@ -150,7 +150,7 @@ FULL = (
     Scenario("a liar comes with a copy", ("B~A",),
              Budget(crash=1, lost=1, exception=1, redrive=2), COPY._replace(company="!b~a")),
     Scenario("a liar comes before a copy, and parks", ("B~A",),
-             Budget(crash=1, lost=1, permanent=1, redrive=2), COPY._replace(company="b~a!")),
+             Budget(crash=1, permanent=1, redrive=2), COPY._replace(company="b~a!")),
     Scenario("a copy that states its key, every fault", ("A",),
              Budget(crash=1, lost=1, delayed=1, exception=1, redrive=2), COPY),
     Scenario("a copy that states its key, a late owner", ("A",),
