@@ -160,8 +160,8 @@ LIES = st.builds(
     Lie,
     body=BODIES,
     token=st.sampled_from(["", "x", "owner-0", "owner 1", "x/aws:sns", "x/aws:kinesis", "é"]),
-    stated=st.integers(0, 3) | st.sampled_from(["#", "#[1", '#["a"]', "a", ""]),
-    place=st.integers(0, 9),
+    stated=st.integers(0, 2) | st.integers(0, 2) | st.sampled_from(["#", "#[1", '#["a"]', "a", ""]),
+    place=st.integers(0, 3),
     end=st.sampled_from(ENDS),
     attributes=ATTRIBUTES,
 )
@@ -222,11 +222,13 @@ class World:
         mine = {each.record()["body"] for each in self.genuine}
         own = {self.bench.consumer.settings.key_rule.namespace + "#" + key for key in self.keys}
         parked = {each.owner for each in self.bench.memory.records.values() if each.id in own}
-        return [
+        found = (
             each
             for each in self.bench.queues.dead_letters
             if each[0] in mine and each[1].split(" ")[0] in parked
-        ]
+        )
+        # In which order messages are parked that have none is nobody's concern.
+        return sorted(found, key=lambda copy: (copy[0], copy[1].partition(" ")[2]))
 
     def played(self) -> list[Any]:
         """What becomes of the genuine messages: sent, delivered again, and redriven."""
@@ -247,7 +249,9 @@ class World:
 
 @settings(deadline=None, max_examples=150)
 @given(
-    st.sampled_from(RULES), st.lists(GENUINE, min_size=1, max_size=3), st.lists(LIES, max_size=4)
+    st.sampled_from(RULES),
+    st.lists(GENUINE, min_size=1, max_size=3),
+    st.lists(LIES, min_size=1, max_size=4),
 )
 def test_liars_change_nothing(rule: Rule, drawn: list[Genuine], lies: list[Lie]) -> None:
     """Every genuine message ends as it would without them, under the same key, as often run."""

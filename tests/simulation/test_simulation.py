@@ -68,6 +68,7 @@ PROMISES = {
     "what is no copy keeps the key that it states": "P1",
     "what states a key shares the end of what has it": "P1",
     "what has a key follows what only states it": "P9",
+    "what states a key ends the order of two groups": "order",
     "stated without 'owner = token' of 'redriven'": "park",
     "an older copy unlocks what is parked again": "park",
     "stated without 'no newer copy's' of 'lapsed' of 'expired or lapsed' of 'claimed before'": (

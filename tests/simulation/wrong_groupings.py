@@ -78,6 +78,18 @@ def _follow_what_is_stated(works: list[Work]) -> list[Work]:
     ]
 
 
+def _order_by_what_is_stated(works: list[Work]) -> list[Work]:
+    """The first work of a key waits for its second one's group only if nothing states its key."""
+    stated = {work.key for work in works if work.own_key}
+    firsts = {work.key: work.place for work in reversed(works) if not work.own_key}
+    return [
+        replace(work, rank=min(work.rank, 1 + len(work.after)))
+        if work.key in stated and firsts.get(work.key) == work.place
+        else work
+        for work in works
+    ]
+
+
 def groupings() -> Iterator[tuple[str, Protocol]]:
     """Each rule of the grouping, broken."""
     yield "equal keys share an end whatever lies between", _changed(_coalesce_all)
@@ -87,3 +99,4 @@ def groupings() -> Iterator[tuple[str, Protocol]]:
     yield "a key that repeats keeps the order of one group", _changed(_keep_one_order)
     yield "what states a key shares the end of what has it", _changed(_share_what_is_stated)
     yield "what has a key follows what only states it", _changed(_follow_what_is_stated)
+    yield "what states a key ends the order of two groups", _changed(_order_by_what_is_stated)
