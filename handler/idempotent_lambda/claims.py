@@ -75,9 +75,11 @@ LAPSED = Every((*_OVER, Missing("unlocked_by")))
 REDRIVEN = Every((Compare("status", "=", "parked"), Compare("owner", "=", "token")))
 """Parked, and the claimant has the copy that was sent away then: each copy unlocks once."""
 
-KNOWN_COPY = Either((Contains("copy_tokens", "token"), Compare("owner", "=", "token")))
-"""It was parked, and a copy with the claimant's token has unlocked it since; or an operator has
-completed it as it was."""
+KNOWN_COPY = Contains("copy_tokens", "token")
+"""It was parked, and a copy with the claimant's token has unlocked it since."""
+
+RESOLVED = Every((Compare("status", "=", "completed"), Compare("owner", "=", "token")))
+"""An operator has completed it while it was parked. A copy may be left over."""
 
 OVER_FOR_COPY = Every(
     (*_OVER, Either((Missing("unlocked_by"), Compare("unlocked_by", "=", "token")))),
@@ -404,7 +406,7 @@ def refused_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome: 
         case Record(status=Status.IN_PROGRESS, owner=request.owner):
             return Claimed(request.owner, _readable(int, found.attempts) or 1, recovered=True)
         case None | Record(status=Status.IN_PROGRESS | Status.COMPLETED | Status.PARKED) if (
-            request.stated and not holds(KNOWN_COPY, found, request.operands)
+            request.stated and not _is_of_copy(found, request)
         ):
             return Stray()
         case Record(payload_hash=str(theirs)) if request.payload_hash and theirs not in same:
@@ -429,6 +431,13 @@ def refused_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome: 
                 "judge, so it stays as it is: if a newer version wrote it, deploy that one"
             )
             raise StoreRefusedError("UnknownRecord", problem, maybe_written=False)
+
+
+def _is_of_copy(found: Record | None, request: ClaimRequest) -> bool:
+    """Whether the record is the one of the copy that states its key."""
+    holding = [holds(each, found, request.operands) for each in (KNOWN_COPY, RESOLVED, EXPIRED)]
+    known, resolved, expired = holding
+    return known or (resolved and not expired)
 
 
 def _unfinished(found: Record, lease_end: EpochMillis, request: ClaimRequest) -> ClaimOutcome:

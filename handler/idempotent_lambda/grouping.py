@@ -79,9 +79,11 @@ class _Drafts:
 
     def __init__(self) -> None:
         self.all: list[_Draft] = []
+        # The first work with a key; and of those that have it by themselves, whatever others state.
         self._leaders: dict[Key, _Draft] = {}
-        # The last work of a group; where there is no group, of a key.
-        self._tails: dict[str | Key, _Draft] = {}
+        self._owners: dict[Key, _Draft] = {}
+        # The last work of a group; where there is no group, of those that may be one work.
+        self._tails: dict[str | tuple[Key, bool], _Draft] = {}
 
     def place(
         self,
@@ -92,7 +94,7 @@ class _Drafts:
         coalesces: bool = True,
     ) -> None:
         """Have the delivery join a work, or become one."""
-        chain = delivery.group or key
+        chain = delivery.group or (key, own_key is None)
         tail = self._tails.get(chain)
         if tail is None or not (coalesces and tail.takes(key, delivery, own_key)):
             before = tail if delivery.group else None
@@ -115,15 +117,21 @@ class _Drafts:
             draft.follows = (before,)
         if delivery.group:
             draft.rank = before.rank + 1 if before else 1
-        leader = self._leaders.setdefault(key, draft) if coalesces else draft
+        if not coalesces:
+            return draft
+        # A copy may turn out to have another key, and then says nothing of this one.
+        owner = draft if own_key else self._owners.setdefault(key, draft)
+        if owner is not draft:
+            if before and not owner.repeated:
+                self._delay(owner, draft, before)
+            owner.repeated = True
+            draft.rank = max(draft.rank, owner.rank + 1)
+            if delivery.token in (None, owner.token):
+                draft.follows += (owner,)
+        leader = self._leaders.setdefault(key, draft)
         if leader is not draft:
-            if before and not leader.repeated:
-                self._delay(leader, draft, before)
-            leader.repeated = draft.repeats = True
+            draft.repeats = True
             draft.rank = max(draft.rank, leader.rank + 1)
-            # A copy may turn out to have another key, and then says nothing of this one.
-            if delivery.token in (None, leader.token) and leader.own_key is None:
-                draft.follows += (leader,)
         return draft
 
     def _delay(self, leader: _Draft, again: _Draft, before: _Draft) -> None:

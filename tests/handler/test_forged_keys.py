@@ -130,6 +130,25 @@ class TestDefaultKey:
         assert bench.ran == ["m-a", "m-1"]
         assert bench.memory.records["orders#m-a"].status == "PARKED"
 
+    @pytest.mark.parametrize("lies", [(0,), (1,), (0, 2)])
+    def test_not_the_order_of_groups(self, lies: tuple[int, ...]) -> None:
+        """A key in two groups waits for what precedes it in both, whoever states it in between."""
+        batch = [fifo_order("a", "2"), fifo_order("c", "3"), fifo_order("a", "3", messageId="m-2")]
+        for at in reversed(lies):
+            batch.insert(at, fifo_order(f"lie-{at}", "1", **marked("x a")))
+        bench = Bench()
+        assert bench.deliver(*batch) == []
+        assert [key for key in bench.ran if key in "ac"] == ["c", "a"]
+
+    def test_not_who_shares_an_end(self) -> None:
+        """Messages with one key are one work, whoever states that key in between."""
+        bench = Bench()
+        bench.behaviour["a"] = raising(ValueError())
+        liar = order("lie", **marked("x a"))
+        twin = order("a", "m-2")
+        assert bench.deliver(liar, "a", liar | {"messageId": "m-3"}, twin) == ["m-a", "m-2"]
+        assert bench.ran.count("a") == 1
+
     def test_many_liars(self) -> None:
         """Many at once cost no more than one claim each after the look."""
         bench = Bench()
@@ -256,6 +275,15 @@ class TestHistory:
         bench.memory.records[found.id] = replace(found, status="COMPLETED", expires_at=expires_at)
         assert bench.deliver(copy) == []
         assert bench.ran == ["m-a"]
+
+    @pytest.mark.parametrize("lease", [0, 5_000])
+    def test_of_a_claim(self, *, lease: int) -> None:
+        """The token of a claim, which a processor may have passed on, proves no copy."""
+        bench = Bench(key=None)
+        bench.lay("m-a", lease=lease)
+        assert bench.deliver(record(**marked("dead m-a"))) == []
+        assert bench.ran == ["m-1"]
+        assert bench.memory.records["orders#m-a"].owner == "dead"
 
     def test_of_a_newer_version(self) -> None:
         """Nobody knows whether such a record is the copy's, so it is reported and not run."""

@@ -44,7 +44,6 @@ from .world import (
     Move,
     Protocol,
     Stage,
-    Terms,
     Worker,
     World,
     find_key,
@@ -92,7 +91,7 @@ class Physics:
                 yield from self._works(world, slot, worker)
         if world.budget.redrive and None in world.workers:
             for copy in dict.fromkeys(world.copies):
-                moved = self.redriven(spent(world, "redrive"), copy)
+                moved = self.redriven(spent(world, "redrive"), copy, world.terms.company)
                 yield Move(self.doing, moved, calm=False)
         yield from self._time(world)
         for at, zombie in enumerate(world.zombies):
@@ -109,15 +108,15 @@ class Physics:
             return world._replace(unstarted=("".join(world.unacknowledged).lower(),))
         # What is redriven comes by itself; the rest waits for an operator.
         copies = sorted(world.copies, key=lambda copy: not copy.redriven)
-        return self.redriven(world, copies[0]) if copies else None
+        return self.redriven(world, copies[0], "!") if copies else None
 
-    def redriven(self, world: World, copy: Copy) -> World:
+    def redriven(self, world: World, copy: Copy, company: str) -> World:
         """The world in which a worker has received a copy of a parked message, and its company."""
         slot = world.workers.index(None)
         self.doing = f"worker {slot} receives the copy of {KEYS[copy.index]}"
         twin = next(iter(without(world, copy).copies), None)
-        copies = [copy, twin] if twin and world.terms.company.count("!") > 1 else [copy]
-        kind = _with_copies(world.terms, copies)
+        copies = [copy, twin] if twin and company.count("!") > 1 else [copy]
+        kind = _with_copies(copies, company, "!" if world.terms.stated else "*")
         if not all(each.redriven for each in copies):
             self.doing = f"an operator redrives it, and {self.doing}"
             for at, each in enumerate(copies):
@@ -440,15 +439,14 @@ def _hurried(worker: Worker) -> Worker:
     return worker._replace(short=True, halted=True)
 
 
-def _with_copies(terms: Terms, copies: list[Copy]) -> str:
+def _with_copies(copies: list[Copy], company: str, mark: str) -> str:
     """The batch of some copies and their company."""
-    mark = "!" if terms.stated else "*"
     primes = ("", "'")
     names = [
         f"{KEYS[copy.index].lower()}{prime}{mark}"
         for copy, prime in zip(copies, primes, strict=False)
     ]
-    first, *rest = terms.company.split("!")
+    first, *rest = company.split("!")
     return first + "".join(
         name + between for name, between in itertools.zip_longest(names, rest, fillvalue="")
     )

@@ -327,7 +327,8 @@ def check_key(batch: Batch, work: Work) -> None:
 
 def check_stray(world: World, index: int) -> None:
     """Only once the retention is over a copy may run under another key than its record had."""
-    if not world.facts[index].forgotten:
+    facts = world.facts[index]
+    if not (facts.forgotten or (facts.completed and not facts.confirmed)):
         raise ViolationError(f"P5: the copy of {KEYS[index]} is taken for another message")
 
 
@@ -339,6 +340,8 @@ def check_claimable(found: Record | None, request: ClaimRequest) -> None:
         raise ViolationError("P8: a record of an unknown status is claimed")
     if found.status == Status.PARKED and request.token != found.owner:
         raise ViolationError("park: a parked record is claimed without its copy")
+    if request.stated and found.lease_expires_at and found.unlocked_by not in (None, request.token):
+        raise ViolationError("park: an older copy goes on with what a newer one has unlocked")
     if found.lease_expires_at and not request.takeover:
         raise ViolationError("order: a lapsed record is taken over without a look")
 

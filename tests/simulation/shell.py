@@ -126,7 +126,8 @@ class Shell:
                 continue
             worker = asking(worker, work, step)
             together = isinstance(step, Claim) and len(tasks) > 1
-            first = Stage.LOOK if work.redelivered else Stage.INSERT
+            known = work.redelivered or work.own_key is not None
+            first = Stage.LOOK if known else Stage.INSERT
             request = self._request(world, worker, work, step)
             calls.append(Call(work, step, request, first if together else Stage.WRITE))
         return put(world, slot, worker), tuple(calls), done
