@@ -32,6 +32,7 @@ from idempotent_lambda.errors import (
     InvalidResultError,
     MessageError,
     StoreError,
+    UnconfirmedCopyError,
     text_of,
 )
 from idempotent_lambda.grouping import group_by_key
@@ -77,6 +78,9 @@ The main thread confirms a window before it claims the next one."""
 
 AFTER_LEASE_MILLIS = Millis(1000)
 """How long after the end of a lease that was waited for the next claim is made."""
+
+_UNCONFIRMING = (None, "unanswered", "unkeyed")
+"""What a claim meets that does not show whether a copy's stated key counts."""
 
 ANSWER_MILLIS = Millis(100)
 """Kept free to answer when a completion still has not been answered."""
@@ -286,7 +290,7 @@ class _Batch:
     def _do(self, tasks: tuple[Task, ...]) -> None:
         """Do the tasks together, and take down what follows."""
         began = self._clock.elapsed()
-        tasks, replies = self._claimed_again(tasks, self._replies(tasks))
+        tasks, replies = self._without_strays(tasks, self._replies(tasks))
         if self._consumer.settings.hash_keys:
             _hide_keys(tasks, replies)
         spent = Millis(self._clock.elapsed() - began)
@@ -381,9 +385,10 @@ class _Batch:
             self.busy += [(each, end.busy_until) for each in work.deliveries]
         observer, trace = self._consumer.observer, self._traces[work.place]
         leader, *followers = work.deliveries
-        # What no record confirms to be a copy's key is nobody's.
-        unkeyed = end.outcome is Outcome.REJECTED and isinstance(work.own_key, MessageError)
-        key = None if unkeyed else work.key
+        # Of a key that is only stated, nobody but the sender says that it is this message's.
+        unconfirmed = work.own_key is not None and trace.met in _UNCONFIRMING
+        key = work.own_key if unconfirmed else work.key
+        key = None if isinstance(key, MessageError) else key
         observer.settled(leader, key, end, trace, follows=False)
         if end.outcome is Outcome.COMPLETED:
             end = Settled(Outcome.DUPLICATE, acknowledged=True)
@@ -440,29 +445,25 @@ class _Batch:
             for request, answer in zip(asked, answers, strict=True)
         ]
 
-    def _claimed_again(
+    def _without_strays(
         self, tasks: tuple[Task, ...], replies: Sequence[lifecycle.Reply | None]
     ) -> tuple[tuple[Task, ...], Sequence[lifecycle.Reply | None]]:
-        """The same, where copies whose stated key does not count are claimed by their own."""
-        strays = [place for place, reply in enumerate(replies) if isinstance(reply, Stray)]
-        if not strays:
+        """The same, where copies whose stated key does not count have their own one.
+
+        They are claimed once nothing else is to be done: one sender must not hold up the others.
+        """
+        if not any(isinstance(reply, Stray) for reply in replies):
             return tasks, replies
-        found, answers, left = list(tasks), list(replies), []
-        for place in strays:
-            work, step = found[place]
-            if isinstance(work.own_key, MessageError):
-                answers[place] = lifecycle.Unkeyed(work.own_key)
-            elif work.own_key:
-                found[place] = replace(work, key=work.own_key, own_key=None), step
-                left.append(place)
-        while left:
-            # Equal keys must not meet in one call.
-            asked = {found[place][0].key.record_id: place for place in reversed(left)}
-            some = tuple(found[place] for place in asked.values())
-            for place, reply in zip(asked.values(), self._replies(some), strict=True):
-                answers[place] = reply
-            left = [place for place in left if place not in asked.values()]
-        return tuple(found), answers
+        kept, answers = list(tasks), list(replies)
+        for index, ((work, step), reply) in enumerate(zip(tasks, replies, strict=True)):
+            if isinstance(reply, Stray):
+                if isinstance(work.own_key, MessageError):
+                    answers[index] = lifecycle.Unkeyed(work.own_key)
+                elif work.own_key:
+                    kept[index] = replace(work, key=work.own_key, own_key=None), step
+                    answers[index] = None
+                    self._traces[work.place].errors.append(UnconfirmedCopyError())
+        return tuple(kept), answers
 
     def _waited(self, lease_end: EpochMillis) -> Waited:
         """Wait until a lease has ended, if time remains then to claim and to run."""

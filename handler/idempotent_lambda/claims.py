@@ -435,6 +435,8 @@ def refused_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome: 
 
 def _is_of_copy(found: Record | None, request: ClaimRequest) -> bool:
     """Whether the record is the one of the copy that states its key."""
+    if found and not isinstance(found.copy_tokens, frozenset | None):
+        raise _damaged("copy_tokens", "a set of texts")
     holding = [holds(each, found, request.operands) for each in (KNOWN_COPY, RESOLVED, EXPIRED)]
     known, resolved, expired = holding
     return known or (resolved and not expired)
@@ -444,8 +446,8 @@ def _unfinished(found: Record, lease_end: EpochMillis, request: ClaimRequest) ->
     if lease_end > request.now:
         return Busy(lease_end)
     unlocked_by: Any = found.unlocked_by
-    if not isinstance(unlocked_by, str | None):
-        raise _damaged("unlocked_by", "a text")
+    if unlocked_by is not None and not (isinstance(unlocked_by, str) and unlocked_by):
+        raise _damaged("unlocked_by", "a text that is not empty")
     if unlocked_by and not (request.stated and unlocked_by == request.token):
         # The copy that has unlocked it is delivered again, and goes on with it.
         since = _readable(int, found.created_at)

@@ -12,6 +12,7 @@
     │   ├── MissingKeyError         the key expression finds nothing in it
     │   ├── UndecodableBodyError    the key needs a JSON body and this one is not
     │   ├── UnreadableRecordError   it is not as its source documents it
+    │   ├── UnconfirmedCopyError    it only says that it is the copy of a parked message
     │   └── UnsupportedKeyError     what it finds cannot be a key
     ├── InvalidResultError          what was returned has not run, or cannot be stored as it is
     ├── TransactionError            a write cannot be part of the transaction
@@ -141,6 +142,18 @@ class UndecodableBodyError(MessageError):
         )
         self.expression = expression
         self.problem = problem
+
+
+class UnconfirmedCopyError(MessageError):
+    """The message says that it is the copy of a parked one; its record does not confirm that."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the attribute IdempotencyOwner says that this is the copy of a parked message, but "
+            "the record of its key does not belong to such a copy, so that key does not count: if "
+            "it is a copy, its record is gone, and you send its body again without the attribute; "
+            "otherwise its sender forged it"
+        )
 
 
 class UnreadableRecordError(MessageError):

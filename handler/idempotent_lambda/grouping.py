@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from idempotent_lambda.agenda import Work
-from idempotent_lambda.errors import MessageError
+from idempotent_lambda.errors import MessageError, UnconfirmedCopyError
 from idempotent_lambda.keys import Key, record_id
 from idempotent_lambda.lifecycle import Outcome, Settled
 from idempotent_lambda.messages import Delivery
@@ -162,6 +162,9 @@ def group_by_key(
         stated, own_key = None if observes else rule.stated_key(delivery), None
         try:
             key = rule.key_of(delivery)
+            if delivery.unconfirmed and not observes:
+                stated = stated or key
+                raise UnconfirmedCopyError
         except MessageError as error:
             if stated:
                 drafts.place(stated, delivery, error)

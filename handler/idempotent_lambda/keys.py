@@ -137,10 +137,10 @@ class KeyRule:
 
     def stated_key(self, delivery: Delivery) -> Key | None:
         """The key that the copy of a parked message states; None if it states none."""
-        if delivery.stated is None:
+        if delivery.mark is None or not delivery.mark.stated:
             return None
         with suppress(MessageError):
-            return self.key_for(stated_value(delivery.stated))
+            return self.key_for(stated_value(delivery.mark.stated))
         return None
 
     def key_in(self, document: Mapping[str, Any], body_problem: str | None = None) -> Key:

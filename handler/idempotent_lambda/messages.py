@@ -79,6 +79,9 @@ _ALONE = frozenset({Source.EVENTBRIDGE, Source.DIRECT})
 _SERVICES = {Source.SNS: "sns", Source.S3: "s3"}
 """The names that the settings have for the sources of records in a body."""
 
+_TEST_EVENT = frozenset({"Service", "Event", "Time", "Bucket", "RequestId", "HostId"})
+"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html"""
+
 _ID = re.compile(r"[A-Za-z0-9:-]{1,100}")
 _NOTHING: Mapping[str, Any] = {}
 
@@ -93,6 +96,42 @@ class PartialBatchResponse(TypedDict):
     """The answer of a consumer: whatever is not named in it is acknowledged."""
 
     batchItemFailures: list[BatchItemFailure]
+
+
+class Mark(NamedTuple):
+    """What the attribute `TOKEN_ATTRIBUTE` of a copy says.
+
+    Attributes:
+        token: the owner of the parked record.
+        source: who delivered the message; empty for SQS.
+        first_id: the id of the message, for operators: its log line has it.
+        position: which of the messages it was that its record held, from 1; empty if it was alone.
+        stated: its key; empty if only the hash of that is known.
+    """
+
+    token: str
+    source: str = ""
+    first_id: str = ""
+    position: str = ""
+    stated: str = ""
+
+    @classmethod
+    def read(cls, text: str) -> "Mark":
+        """What an attribute says: ``TOKEN KEY``, or ``TOKEN /SOURCE/ID/POSITION KEY``."""
+        token, _, rest = text.partition(" ")
+        if not rest.startswith("/"):
+            return cls(token, first_id=rest, stated=rest)
+        origin, _, stated = rest.partition(" ")
+        source, first_id, position = [*origin.split("/")[1:], "", "", ""][:3]
+        return cls(token, source, first_id or stated, position, stated)
+
+    def written(self) -> str:
+        """The attribute that says so. What is the key, or is not known, is left out."""
+        first_id = "" if self.first_id == self.stated else self.first_id
+        origin = f"/{self.source}/{first_id}/{self.position}".rstrip("/")
+        if not origin and not self.stated.startswith("/"):
+            return f"{self.token} {self.stated}".rstrip()
+        return f"{self.token} {origin or '/'} {self.stated}".rstrip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,9 +157,10 @@ class Delivery:
             are in Base64.
         group: deliveries of one group are to be processed in their order; None: in any.
         preset: the value of the key if no expression says otherwise; None if there is none.
-        token: the owner that the copy of a parked message names; None for all others.
-        stated: the key that such a copy states, as `mark` writes it. It counts only if the record
-            of that key belongs to this copy.
+        position: which message of its record it is, from 1; 0 if it is alone.
+        mark: what the message says as the copy of a parked one; None for all others.
+        unconfirmed: only the mark says what of the message is the body. So it counts only if the
+            record of its key belongs to this copy.
     """
 
     id: str
@@ -134,8 +174,14 @@ class Delivery:
     message_attributes: Mapping[str, str] = field(default_factory=dict, repr=False)
     group: str | None = None
     preset: Any = field(default=None, repr=False)
-    token: str | None = field(default=None, repr=False)
-    stated: str | None = field(default=None, repr=False)
+    position: int = 0
+    mark: Mark | None = field(default=None, repr=False)
+    unconfirmed: bool = False
+
+    @property
+    def token(self) -> str | None:
+        """The owner that the copy of a parked message names; None for all others."""
+        return self.mark.token if self.mark else None
 
     def document(self) -> dict[str, Any]:
         """What a key expression searches.
@@ -168,44 +214,20 @@ class Delivery:
         return body
 
 
-class Mark(NamedTuple):
-    """What the attribute `TOKEN_ATTRIBUTE` of a copy says.
-
-    Attributes:
-        token: the owner of the parked record.
-        source: who delivered the message; empty for SQS.
-        first_id: the id of the message, for operators: its log line has it.
-        stated: its key; empty if only the hash of that is known.
-    """
-
-    token: str
-    source: str
-    first_id: str
-    stated: str
-
-    @classmethod
-    def read(cls, text: str) -> "Mark":
-        """What a text says, which `mark` has written: ``token/source/id key``."""
-        head, _, stated = text.partition(" ")
-        token, source, first_id, *_ = *head.split("/", 2), "", ""
-        return cls(token, source, first_id or stated, stated)
-
-
 def mark(owner: str, record_id: str, delivery: Delivery) -> str:
     """The value of the attribute `TOKEN_ATTRIBUTE` of the copy of a delivery, see `Mark`.
 
-    A key that is a printable ASCII text is written as it is, any other one as ``#`` and JSON. An id
-    that is the key is not written twice.
+    A key that is a printable ASCII text is written as it is, any other one as ``#`` and JSON.
     """
-    key = record_id.partition("#")[2]
     source = "" if delivery.source is Source.SQS else delivery.source
-    first_id = delivery.id if _ID.fullmatch(delivery.id) and delivery.id != key else ""
-    head = f"{owner}/{source}/{first_id}".rstrip("/")
+    first_id = delivery.id if _ID.fullmatch(delivery.id) else ""
+    first = delivery.mark or Mark("", source, first_id, str(delivery.position or ""))
+    key = record_id.partition("#")[2]
     if key.startswith("#sha256:"):
-        return head
-    if key.startswith("#") or not (key.isascii() and key.isprintable()):
+        key = ""
+    elif key.startswith("#") or not (key.isascii() and key.isprintable() and key == key.strip()):
         key = "#" + json.dumps(json.loads(key[1:]) if key.startswith("#") else key)
-    return f"{head} {key}"
+    return first._replace(token=owner, stated=key).written()
 
 
 def stated_value(stated: str) -> Any:
@@ -378,32 +400,43 @@ def _of_record(record: Any, services: frozenset[str]) -> list[Delivery]:
     )
     if source is not Source.SQS:
         try:
-            return _unpacked(record, plain, services)
+            return _placed(_unpacked(record, plain, services))
         except UnsupportedEventError as error:
             return [replace(plain, preset=None, unreadable=str(error))]
     found = [plain]
     if isinstance(body, dict) and not _WRAPPERS.isdisjoint(body):
         found = _inside(plain, services)
     text = _at(attributes, TOKEN_ATTRIBUTE, "stringValue") if attributes else None
-    return _of_copy(found, Mark.read(text), services) if isinstance(text, str) else found
+    if isinstance(text, str) and (mark := Mark.read(text)).token:
+        return _of_copy(found, mark, services)
+    return _placed(found)
 
 
 def _of_copy(found: list[Delivery], mark: Mark, services: frozenset[str]) -> list[Delivery]:
     """The deliveries of an SQS message that says it is the copy of a parked message."""
-    token, source, _, stated = mark
-    if not token:
+    if not found:
         return found
-    if len(found) != 1:  # nothing says which of them was parked
-        return [replace(each, token=token) for each in found]
-    (copy,) = found
-    if source and not copy.wrapped and isinstance(copy.body, dict):
-        # Lambda delivered the record inside, so it is taken out again. It does not choose the key,
-        # as anybody may have written it.
+    (plain, *more), inside = found, found
+    if mark.source and not (more or plain.wrapped) and isinstance(plain.body, dict):
+        # Lambda delivered the record inside, so it is taken out again.
         with suppress(UnsupportedEventError, KeyError, TypeError, ValueError):
-            (record,) = copy.body["Records"]
-            (inside,) = _unpacked(record, copy, services)
-            copy = replace(inside, preset=copy.preset)
-    return [replace(copy, token=token, stated=stated or None)]
+            (record,) = plain.body["Records"]
+            inside = _unpacked(record, plain, services)
+    if len(inside) > 1 and not mark.position:  # nothing says which of them was parked
+        return [replace(each, mark=Mark(mark.token)) for each in found]
+    place = int(mark.position) if _is_count(mark.position) else 1
+    if not 0 < place <= len(inside):
+        problem = "it says that it is the copy of a message that is not in it: send its body again"
+        return [replace(plain, unreadable=f"{problem} without the attribute {TOKEN_ATTRIBUTE}")]
+    alone = inside is found and not more
+    return [replace(inside[place - 1], mark=mark, unconfirmed=not alone)]
+
+
+def _placed(found: list[Delivery]) -> list[Delivery]:
+    """The same, each with its position if there are several."""
+    if len(found) == 1:
+        return found
+    return [replace(each, position=place) for place, each in enumerate(found, 1)]
 
 
 def _inside(plain: Delivery, services: frozenset[str]) -> list[Delivery]:  # noqa: PLR0911  # a shape each
@@ -416,7 +449,9 @@ def _inside(plain: Delivery, services: frozenset[str]) -> list[Delivery]:  # noq
                 "events" in services
             ):
                 return [_within(plain, body, preset=identifier)]
-            case {"Service": "Amazon S3", "Event": "s3:TestEvent"} if "s3" in services:
+            case {"Service": "Amazon S3", "Event": "s3:TestEvent"} if (
+                "s3" in services and body.keys() <= _TEST_EVENT
+            ):
                 return []
             case {"Records": [_, *_] as records} if all(
                 _SERVICES.get(_source_of(record)) in services for record in records

@@ -170,7 +170,7 @@ class Kind:
     def odd(self) -> dict[str, Any]:
         """The record that gets the odd value."""
         made = self.good(GOOD, PLACE % GROUPS)
-        return changed(made, _MARK, f"token/{self.source} {self.stated}") if self.stated else made
+        return changed(made, _MARK, f"token /{self.source} {self.stated}") if self.stated else made
 
     @property
     def is_fifo(self) -> bool:
@@ -210,7 +210,7 @@ def _first(name: str) -> dict[str, Any]:
 
 
 def _copy(body: object, source: str = "") -> dict[str, Any]:
-    mark = {"stringValue": f"nobody/{source}", "dataType": "String"}
+    mark = {"stringValue": f"nobody /{source}", "dataType": "String"}
     return record(json.dumps(body), messageAttributes={TOKEN_ATTRIBUTE: mark})
 
 
@@ -463,7 +463,9 @@ class Batch:
         self._rule = key_rule(expression=expression)
         self._consumers: dict[str, Consumer] = {}
         group_of = [(at + (at >= PLACE)) % GROUPS for at in range(GOOD)]
-        self.neighbours = [] if kind.alone else [kind.good(at, group_of[at]) for at in range(GOOD)]
+        # What is inside a copy counts only with its record, so its neighbours are none.
+        alike = KINDS["SQS"] if kind.source == "aws:kinesis" else kind
+        self.neighbours = [] if kind.alone else [alike.good(at, group_of[at]) for at in range(GOOD)]
         self._behind = {
             at
             for at in range(PLACE, GOOD)

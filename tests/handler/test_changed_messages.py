@@ -12,6 +12,7 @@ import pytest
 from boto3.dynamodb.types import Binary
 
 from idempotent_lambda import Message, PermanentFailure
+from idempotent_lambda.claims import Record
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.errors import NotDoneError
 from idempotent_lambda.sqs import SqsQueues
@@ -50,7 +51,7 @@ def wrapped(body: object, **more: Any) -> dict[str, Any]:
 
 def marked(body: object, source: str = "") -> dict[str, Any]:
     """The redriven copy of a parked message."""
-    mark = {"stringValue": f"before/{source} o-1", "dataType": "String"}
+    mark = {"stringValue": f"before /{source} o-1", "dataType": "String"}
     return wrapped(body, IdempotencyOwner=mark)
 
 
@@ -123,6 +124,9 @@ def seen(message: Message) -> Any:
 def bench_for(name: str, process: Callable[[Message], Any], **changes: Any) -> Bench:
     """A consumer of a source."""
     bench = Bench(key="body.id" if name == "direct" else None, unwrap=EVERYTHING, **changes)
+    if name == "copy of shard":  # without the record that it was parked with, it is none
+        about: Any = {"id": "orders#o-1", "owner": "before", "created_at": 0}
+        bench.memory.records["orders#o-1"] = Record(**about, status="PARKED", dead_lettered_at=0)
     bench.consumer.__dict__["processor"] = process
     return bench
 

@@ -9,6 +9,8 @@ import pytest
 from idempotent_lambda import PermanentFailure
 from idempotent_lambda.claims import Owner
 from idempotent_lambda.clock import EpochSeconds, Millis
+from idempotent_lambda.errors import MessageError, UnconfirmedCopyError
+from idempotent_lambda.messages import Mark
 from idempotent_lambda.settings import UNWRAP
 
 from .bench import Bench, raising
@@ -31,6 +33,8 @@ EVERYTHING = frozenset(UNWRAP)
 
 LIE = {"attributes": {"SenderId": "VICTIM"}, "messageId": "m-victim", "eventSourceARN": "arn:x"}
 """What the record says of others, in a body."""
+
+TENANT = {"t": {"Type": "String", "Value": "victim"}}
 
 WRAPPERS = {
     "notification": notification('{"order_id": "1"}', **LIE),
@@ -149,15 +153,22 @@ class TestDefaultKey:
         assert bench.deliver(liar, "a", liar | {"messageId": "m-3"}, twin) == ["m-a", "m-2"]
         assert bench.ran.count("a") == 1
 
+    def test_an_unconfirmed_copy_is_logged(self) -> None:
+        """The line of what is no copy says so, and never names the key that it states."""
+        bench = Bench(key=None)
+        assert bench.deliver(record(**marked("x m-victim"))) == []
+        (error,) = bench.traces["m-1"].errors
+        assert isinstance(error, UnconfirmedCopyError)
+        assert [key and key.text for key in bench.keys] == ["m-1"]
+        assert bench.deliver(record(**marked("x m-victim")), remaining=1200) == ["m-1"]
+        assert [key and key.text for key in bench.keys] == ["m-1", "m-1"]
+
     def test_many_liars(self) -> None:
-        """Many at once cost no more than one claim each after the look."""
+        """They are claimed after all others, one by one, and hold up nobody."""
         bench = Bench()
-        batch = [order(f"o-{n % 3}", f"m-{n}", **marked("x victim")) for n in range(30)]
-        reported = bench.deliver(*batch)
-        assert sorted(bench.ran) == ["o-0", "o-1", "o-2"]
-        assert not set(reported) & {"m-0", "m-1", "m-2"}
-        assert bench.deliver(*(each for each in batch if each["messageId"] in reported)) == []
-        assert len(bench.ran) == 3
+        batch = [order(f"o-{n % 3}", f"m-{n}", **marked(f"x v-{n}")) for n in range(30)]
+        assert bench.deliver(*batch, "good") == []
+        assert bench.ran == ["good", "o-0", "o-1", "o-2"]
 
     def test_a_liar_without_a_key(self) -> None:
         """What is no copy and has no key is rejected alone."""
@@ -226,6 +237,21 @@ class TestCopy:
         assert len(bench.ran) == 1
         assert bench.memory.records[record_id].status == "COMPLETED"
 
+    def test_parked_twice(self, name: str) -> None:
+        """The copy of a copy has the same key and body too, and the id that the message had."""
+        bench, copy, record_id = self.parked(name)
+        bench.consumer.__dict__["processor"] = NEVER
+        assert bench.deliver(copy) == []
+        bench.consumer.__dict__["processor"] = bench.process
+        body, token = bench.queues.dead_letters[-1]
+        first, second = (Mark.read(each) for _, each in bench.queues.dead_letters)
+        assert second == first._replace(token=second.token)
+        assert bench.deliver(record(body, message_id="m-again", **marked(token))) == []
+        plain = Bench(key=COPIED[name][0])
+        plain.consumer.consume(COPIED[name][1], Millis(30_000))
+        assert (bench.ran, bench.messages[0].body) == (plain.ran, plain.messages[0].body)
+        assert bench.memory.records[record_id].status == "COMPLETED"
+
     def test_two_copies(self, name: str) -> None:
         """A copy that was sent twice runs once, also in one batch."""
         bench, copy, _ = self.parked(name)
@@ -253,6 +279,73 @@ class TestCopy:
             assert bench.deliver(newest) == []
         assert len(bench.ran) == 1
         assert bench.memory.records[record_id].status == "COMPLETED"
+
+
+UPLOADS = event(s3_record("k1"), s3_record("k2"), s3_record("k3"))
+SEVERAL = {
+    "queue": event(record(json.dumps(UPLOADS))),
+    "topic in queue": event(record(json.dumps(notification(json.dumps(UPLOADS))))),
+    "shard": event(kinesis_record(json.dumps(UPLOADS).encode())),
+    "topic": event(sns_record(json.dumps(UPLOADS))),
+}
+"""Records that hold several messages."""
+
+
+@pytest.mark.parametrize(
+    "key", [None, "body.s3.object.key", "[messageId || 'x', body.s3.object.key]"]
+)
+@pytest.mark.parametrize("name", SEVERAL)
+class TestOneOfSeveral:
+    """A message that shares its record with others."""
+
+    def test_its_copy_is_of_it_alone(self, name: str, key: str | None) -> None:
+        """Only what was parked runs again, with its key and body, and nothing beside it."""
+        bench = Bench(key=key, unwrap=EVERYTHING)
+        runs: list[tuple[str, str]] = []
+
+        def process(message: Any) -> None:
+            runs.append((message.key, message.body["s3"]["object"]["key"]))
+            if runs[-1][1] != "k1" and len(runs) <= 3:
+                raise PermanentFailure
+
+        bench.consumer.__dict__["processor"] = process
+        bench.consumer.consume(SEVERAL[name], Millis(30_000))
+        first = list(runs)
+        assert len(bench.queues.dead_letters) == 2
+        for number, (body, token) in enumerate(bench.queues.dead_letters):
+            assert bench.deliver(record(body, message_id=f"m-{number}", **marked(token))) == []
+        assert runs == [*first, *first[1:]]
+        assert {each.status for each in bench.memory.records.values()} == {"COMPLETED"}
+
+    def test_forged(self, name: str, key: str | None) -> None:
+        """What nothing confirms is rejected as a whole, and runs nothing."""
+        bench = Bench(key=key, unwrap=EVERYTHING)
+        source = {"shard": "aws:kinesis", "topic": "aws:sns"}.get(name, "")
+        text = json.dumps(SEVERAL[name]) if source else SEVERAL[name]["Records"][0]["body"]
+        for position in ("1", "3", "4", "x", ""):
+            liar = record(text, message_id="m-9", **marked(f"x /{source}/id/{position} k2"))
+            reported = bench.deliver(liar)
+            if position:
+                assert (reported, bench.ran) == (["m-9"], [])
+
+
+@pytest.mark.parametrize("source", ["aws:kinesis", "aws:sns", "aws:s3", "aws:dynamodb"])
+@pytest.mark.parametrize(
+    "key", ["body.id", "wrapped.TopicArn || messageId", "message_attributes.t"]
+)
+def test_a_forged_source_unwraps_nothing(source: str, key: str) -> None:
+    """Only the record of the stated key lets the mark say what is the body."""
+    inside = {
+        "aws:kinesis": kinesis_record("victim"),
+        "aws:sns": sns_record('{"id": "victim"}', Sns=notification("{}", MessageAttributes=TENANT)),
+        "aws:s3": s3_record(),
+        "aws:dynamodb": stream_record("victim"),
+    }
+    bench = Bench(key=key)
+    liar = record(json.dumps(event(inside[source])), **marked(f"x /{source}/id victim"))
+    assert bench.deliver(liar, "a") == ["m-1", *(["m-a"] if key.startswith("message") else [])]
+    assert len(bench.ran) == (0 if key.startswith("message") else 1)
+    assert isinstance(bench.traces["m-1"].errors[0], MessageError)
 
 
 class TestHistory:

@@ -95,7 +95,7 @@ class TestPermanentFailure:
         assert (parked.status, parked.reason) == ("PARKED", "no such account")
         assert parked.expires_at is None
         assert parked.dead_lettered_at == bench.clock.now()
-        assert bench.queues.dead_letters == [('{"id": "a"}', f"{parked.owner}//m-a a")]
+        assert bench.queues.dead_letters == [('{"id": "a"}', f"{parked.owner} //m-a a")]
 
     def test_any_reason(self) -> None:
         """A reason is cut to what a record and its reader can take."""
@@ -174,7 +174,7 @@ class TestInterrupted:
         assert bench.deliver("a", "b") == []
         assert bench.ran == ["b"]
         assert bench.outcomes == {"m-b": "completed", "m-a": "parked"}
-        assert bench.queues.dead_letters == [('{"id": "a"}', "dead//m-a a")]
+        assert bench.queues.dead_letters == [('{"id": "a"}', "dead //m-a a")]
         assert "interrupted" in str(bench.memory.records["orders#a"].reason)
 
     def test_live_claim(self) -> None:
@@ -253,7 +253,7 @@ class TestCrashes:
         bench.queues.failure = None
         store.trips.clear()
         assert bench.deliver("a") == []
-        assert bench.queues.dead_letters == [('{"id": "a"}', "dead//m-a a")]
+        assert bench.queues.dead_letters == [('{"id": "a"}', "dead //m-a a")]
         assert store.trips == ["claim 1", "mark 1"]
 
     def test_before_the_mark(self) -> None:
@@ -264,7 +264,7 @@ class TestCrashes:
         assert bench.deliver("a") == ["m-a"]
         store.faults.clear()
         assert bench.deliver("a") == []
-        assert [token for _, token in bench.queues.dead_letters] == ["dead//m-a a", "dead//m-a a"]
+        assert [token for _, token in bench.queues.dead_letters] == ["dead //m-a a", "dead //m-a a"]
 
     def test_both_copies_redriven(self) -> None:
         """Of two copies the first to come unlocks, the other is a duplicate."""

@@ -89,7 +89,7 @@ def test_error_tree() -> None:
         if each is not errors.IdempotencyError and each.__base__ is not None
     }
     assert drawn_tree(errors.__doc__ or "") == parents
-    assert len(parents) == 21
+    assert len(parents) == 22
     assert all(issubclass(each, errors.IdempotencyError) for each in classes)
 
 
