@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from idempotent_lambda.agenda import Work
-from idempotent_lambda.messages import Delivery, Source
+from idempotent_lambda.messages import Delivery, Mark, Source
 from tests.handler.events import key_rule
 from tests.requests import settings_of
 
@@ -89,7 +89,7 @@ def batch_of(kind: str, group_by_key: Grouping) -> Batch:
     for parts in _MESSAGE.findall(kind):
         letter, group, _, lie, mark = parts
         names.append(_name_of(*parts))
-        copied = {"token": "copied", "stated": letter.upper()} if mark == "!" else {}
+        copied = Mark("copied", stated=letter.upper()) if mark == "!" else None
         deliveries.append(
             Delivery(
                 id=names[-1],
@@ -99,7 +99,7 @@ def batch_of(kind: str, group_by_key: Grouping) -> Batch:
                 raw={},
                 group=group or None,
                 preset=f"own {names[-1]}" if copied else letter.upper(),
-                **{"token": "lie", "stated": lie.upper()} if lie else copied,
+                mark=Mark("lie", stated=lie.upper()) if lie else copied,
             )
         )
     made, _ = group_by_key(deliveries, _SETTINGS)

@@ -211,7 +211,7 @@ class World:
         record = order(victim)
         record["attributes"]["SenderId"] = SHOP
         (delivery,) = deliveries_of(event(record))
-        stated = mark(token, self.rule.key_of(delivery).record_id)
+        stated = mark(token, self.rule.key_of(delivery).record_id, delivery)
         self.order_ids.append(f"lie-{self.tally['lies']}")
         self.queue.append(self.letter(self.order_ids[-1], stated, LIAR))
 
@@ -411,7 +411,7 @@ class Process:
             raise StoreUnavailableError("Timeout", "on purpose", maybe_written=True)
         # As production makes the copy, whatever the processor has done to its message.
         order_id = json.loads(delivery.copy_body())["id"]
-        marked = mark(owner, record_id, delivery.source)
+        marked = mark(owner, record_id, delivery)
         world.sent.add(marked)
         world.dead_letters.append(world.letter(order_id, marked, FUNCTION))
         world.tally["copies"] += 1

@@ -164,14 +164,16 @@ class Shell:
         answered = Call(calls[at].work, calls[at].step, reply=reply)
         calls = (*calls[:at], answered, *calls[at + 1 :])
         if all(call.reply is not None for call in calls):
-            world, calls = self._claimed_again(world, slot, calls)
+            world, calls = self._without_strays(world, slot, calls)
             worker = worker_at(world, slot)
         if any(call.reply is None for call in calls):
             return put(world, slot, worker._replace(**{line: calls}))
         done: list[Done] = []
         try:
             for call in calls:
-                following = self.protocol.advance(call.step, call.reply)
+                # What only claims to be a copy is claimed by its own key, after all others.
+                stray = isinstance(call.reply, Stray)
+                following = call.step if stray else self.protocol.advance(call.step, call.reply)
                 done.append((call.work, call.step, following))
         except TypeError as error:
             raise ViolationError(f"the protocol has no answer: {error}") from None
@@ -191,13 +193,11 @@ class Shell:
         worker = worker_at(world, slot)
         return world if worker.main else self.turned(world, slot, worker)
 
-    def _claimed_again(
+    def _without_strays(
         self, world: World, slot: int, calls: tuple[Call, ...]
     ) -> tuple[World, tuple[Call, ...]]:
-        """The calls, where what states a key that does not count is claimed by its own."""
+        """The calls, where works whose stated key does not count have their own one."""
         strays = [call for call in calls if isinstance(call.reply, Stray)]
-        if not strays:
-            return world, calls
         worker = worker_at(world, slot)
         found = []
         for call in calls:
@@ -211,14 +211,10 @@ class Shell:
             elif call in strays:
                 batch = strayed(worker.batch, place, self.protocol.restate)
                 worker = worker._replace(batch=batch)
-                work = batch.works[place]
-                first = Stage.LOOK if work.redelivered else Stage.INSERT
-                request = self._request(world, worker, work, call.step)
-                stage = first if len(strays) > 1 else Stage.WRITE
-                found.append(Call(work, call.step, request, stage))
+                found.append(call._replace(work=batch.works[place]))
             else:
                 found.append(call)
-        return put(world, slot, worker), tuple(found)
+        return (put(world, slot, worker) if strays else world), tuple(found)
 
     def _followed(
         self, world: World, slot: int, work: Work, following: Step | End, reply: Reply
