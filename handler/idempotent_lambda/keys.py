@@ -21,7 +21,7 @@ from idempotent_lambda.errors import (
     UnreadableRecordError,
     UnsupportedKeyError,
 )
-from idempotent_lambda.messages import Delivery, stated_value
+from idempotent_lambda.messages import Delivery, stated_value, wrapper_of
 
 if TYPE_CHECKING:
     from jmespath.parser import ParsedResult
@@ -133,7 +133,14 @@ class KeyRule:
             raise UnreadableRecordError(delivery.unreadable)
         if self.search is None:
             return self.key_for(delivery.preset)
-        return self.key_in(delivery.document(), delivery.body_problem)
+        try:
+            return self.key_in(delivery.document(), delivery.body_problem)
+        except MissingKeyError:
+            service = wrapper_of(delivery)
+            if service is None:
+                raise
+            found = f'nothing (if {service} wrapped this body, set queue.unwrap = ["{service}"])'
+            raise MissingKeyError(self.expression, found) from None
 
     def stated_key(self, delivery: Delivery) -> Key | None:
         """The key that the copy of a parked message states; None if it states none."""

@@ -340,6 +340,15 @@ def deliveries_of(event: object, unwrap: Collection[str] = ()) -> tuple[Delivery
             raise _unsupported(f"the event is {type(event).__name__}, no object")
 
 
+def wrapper_of(delivery: Delivery) -> str | None:
+    """The service, by its name in the settings, whose event a plain SQS body looks like."""
+    if delivery.source is not Source.SQS or delivery.wrapped or not isinstance(delivery.body, dict):
+        return None
+    plain = delivery
+    services = ("sns", "events", "s3", "pipes")
+    return next((each for each in services if _inside(plain, frozenset({each})) != [plain]), None)
+
+
 def response_of(
     deliveries: Sequence[Delivery], failed: Iterable[Delivery]
 ) -> PartialBatchResponse | None:

@@ -577,6 +577,22 @@ def test_errors_name_input_rule_and_remedy() -> None:
     assert caught.value.expression == "body.order_id"
 
 
+@pytest.mark.parametrize(
+    ("service", "body"),
+    [
+        ("sns", notification('{"id": "a"}')),
+        ("events", bus_event("a")),
+        ("s3", event(s3_record())),
+        ("pipes", stream_record("a")),
+    ],
+)
+def test_a_wrapped_body_is_named(service: str, body: Any) -> None:
+    """Where a wrapper would come off by a setting, the error names the setting."""
+    with pytest.raises(MissingKeyError) as caught:
+        key("body.order_id", body)
+    assert f'queue.unwrap = ["{service}"]' in str(caught.value)
+
+
 def test_a_missing_body_is_not_blamed_on_the_key() -> None:
     """The key of a message is its id, whether or not it has a body."""
     broken = order("a")
