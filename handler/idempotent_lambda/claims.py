@@ -163,7 +163,7 @@ class Request:
             "result": self.result,
             "reason": self.reason,
             "token": self.token,
-            "tokens": frozenset({self.token}),
+            "tokens": frozenset({self.token}) if self.stated else None,
             "expires_at": self.expires_at,
             "now_millis": self.now,
             # Rounded down: what expires is compared with a clock that does not run ahead.

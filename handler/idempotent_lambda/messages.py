@@ -530,10 +530,12 @@ def _values(attributes: Any) -> dict[str, str]:
     """The values of message attributes of SQS or SNS, without what this package adds to a copy."""
     values = {}
     for name, attribute in attributes.items() if isinstance(attributes, dict) else ():
-        found = (_at(attribute, part) for part in ("stringValue", "binaryValue", "Value"))
-        value = next((each for each in found if isinstance(each, str)), None)
-        if value is not None and name != TOKEN_ATTRIBUTE:
-            values[name] = value
+        for part in ("stringValue", "Value", "binaryValue") if isinstance(attribute, dict) else ():
+            value = attribute.get(part)
+            if isinstance(value, str):
+                values[name] = value
+                break
+    values.pop(TOKEN_ATTRIBUTE, None)
     return values
 
 
