@@ -148,6 +148,20 @@ def first(engine: Engine, name: str) -> dict[str, Any]:
     }
 
 
+def written(value: object) -> dict[str, Any]:
+    """A value as DynamoDB has it."""
+    if isinstance(value, frozenset):
+        return {"SS": sorted(value)}
+    return {"N": str(value)} if isinstance(value, int) else {"S": str(value)}
+
+
+def read(value: dict[str, Any]) -> Any:
+    """What such a value is."""
+    if "SS" in value:
+        return frozenset(value["SS"])
+    return int(value["N"]) if "N" in value else Owner(value["S"])
+
+
 class Accompanied:
     """A store that never goes out alone: every call takes companions along, before and after.
 
@@ -230,6 +244,7 @@ class Accompanied:
             record_id=f"companions#{number}",
             owner=owner,
             token=None,
+            stated=False,
             result=None,
             actions=(),
             reason=None,
@@ -283,9 +298,9 @@ class DynamoDB:
 
     def put(self, record: Record) -> None:
         item = {
-            name: {"N": str(value)} if isinstance(value, int) else {"S": str(value)}
+            name: written(found)
             for name in Record.__slots__
-            if (value := getattr(record, name)) is not None
+            if (found := getattr(record, name)) is not None
         }
         self.client.put_item(TableName=self.table, Item=item)
 
@@ -294,9 +309,7 @@ class DynamoDB:
         if item is None:
             return None
         # Everything that lies in the table must be an attribute of the record, and no more.
-        return Record(
-            **{name: int(v["N"]) if "N" in v else Owner(v["S"]) for name, v in item.items()}
-        )
+        return Record(**{name: read(value) for name, value in item.items()})
 
     def lay(self, items: Items) -> None:
         for part in batched([{"PutRequest": {"Item": item}} for item in items.values()], 25):
