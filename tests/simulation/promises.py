@@ -72,7 +72,8 @@ def _check_claimed(
         )
     if len(together) >= world.terms.window:
         raise ViolationError("window: more is claimed together than a window has")
-    if not (step.takeover or work.repeats or world.terms.claim.parks or step.waits):
+    by_itself = step.takeover or work.repeats or work.place in worker.batch.strays
+    if not (by_itself or world.terms.claim.parks or step.waits):
         _check_border(worker)
 
 
