@@ -344,9 +344,10 @@ def wrapper_of(delivery: Delivery) -> str | None:
     """The service, by its name in the settings, whose event a plain SQS body looks like."""
     if delivery.source is not Source.SQS or delivery.wrapped or not isinstance(delivery.body, dict):
         return None
-    plain = delivery
-    services = ("sns", "events", "s3", "pipes")
-    return next((each for each in services if _inside(plain, frozenset({each})) != [plain]), None)
+    for service in ("sns", "events", "s3", "pipes"):
+        if not any(each is delivery for each in _inside(delivery, frozenset({service}))):
+            return service
+    return None
 
 
 def response_of(
