@@ -41,6 +41,12 @@ MAXIMUM_SHOWN_CHARACTERS = 500
 MINIMUM_HIDDEN_CHARACTERS = 4
 """Of a part of a key that is hidden by itself: a shorter one is in many words."""
 
+MAXIMUM_SOUGHT_CHARACTERS = 1500
+"""Of a key and its parts in one text: a pattern of more would take a batch's time."""
+
+ESCAPED_WEIGHT = 15
+"""For how many of these one counts that a text with backslashes may hold in other notations."""
+
 SEPARATOR = "#"
 """Ends the namespace, which must not hold one. A second one right behind it opens the reserved
 domain of keys that are no plain text."""
@@ -87,7 +93,11 @@ class Key(NamedTuple):
         return self.text[:MAXIMUM_SHOWN_CHARACTERS]
 
     def hide_in(self, text: str) -> str:
-        """The text with the hash in the place of the key, its record id and its longer parts."""
+        """The text with the hash in the place of the key, its record id and its longer parts.
+
+        Each is found as it is, and as JSON and Python quote it; not a piece of it, and not what
+        else can be made of it. A text in which too much would have to be looked for is not shown.
+        """
         try:
             parts = json.loads(self.text)
         except (ValueError, RecursionError):
@@ -102,9 +112,12 @@ class Key(NamedTuple):
             for each in secrets
             if each in text or (quotes and len(each) <= len(text) and not _PLAIN.fullmatch(each))
         ]
-        if any(len(each) > MAXIMUM_SHOWN_CHARACTERS for each in found):
+        sought = "".join(found)
+        escaped = len(_PLAIN.sub("", sought)) if quotes else 0
+        if len(sought) + escaped * ESCAPED_WEIGHT > MAXIMUM_SOUGHT_CHARACTERS:
             return f"not shown, as it may quote {self.shown(hashed=True)}"
-        pattern = "|".join(map(_pattern, sorted(found, key=len, reverse=True)))
+        longest_first = sorted(found, key=len, reverse=True)
+        pattern = "|".join(_pattern(each) if quotes else re.escape(each) for each in longest_first)
         return re.sub(pattern, self.shown(hashed=True), text) if found else text
 
 
