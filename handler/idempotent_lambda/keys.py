@@ -224,7 +224,7 @@ def namespaced(namespace: str, name: str) -> str:
     Raises:
         ValueError: the name is not 1 to 100 of A-Z a-z 0-9 _ . -
     """
-    if not _NAME.fullmatch(name):
+    if not (issubclass(type(name), str) and _NAME.fullmatch(name)):
         raise ValueError(
             f"{name!r} is no name for a function's keys: it must be 1 to 100 characters of "
             "A-Z a-z 0-9 _ . -"

@@ -243,7 +243,7 @@ class TestCompletedByAnother:
             self.function(shop, value)("a")
         assert shop.outcomes() == ["lost_lease"]
 
-    @pytest.mark.parametrize("result", ["no JSON", "", {"NULL": True}])
+    @pytest.mark.parametrize("result", ["no JSON", "", {"NULL": True}, "[" * 100_000])
     def test_damaged_result(self, shop: Shop, result: Any) -> None:
         """A stored result that cannot be read is none, for the late call and for duplicates."""
         charge = self.function(shop, result=result)
