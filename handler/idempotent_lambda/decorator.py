@@ -263,10 +263,10 @@ class _Call:
         self.step: Any = self._settings.claim(waits=False)
         try:
             namespace = keys.namespaced(self._settings.key_rule.namespace, rule.name)
-            found, text = _found(rule.key, bound)
+            found, text = _found("key", rule.key, bound)
             self._key = keys.KeyRule(namespace, text).key_for(found)
             if rule.payload is not None:
-                self._payload_hash = _hashed(_found(rule.payload, bound)[0])
+                self._payload_hash = _hashed(_found("payload", rule.payload, bound)[0])
         except errors.MessageError as error:
             self._trace.errors.append(self._hide(error))
             rejected, observed = Settled(Outcome.REJECTED), Run(lifecycle.NOBODY, observed=True)
@@ -351,7 +351,8 @@ class _Call:
     def _note(self, reply: lifecycle.Reply) -> None:
         """Go on to the step that follows the reply, and keep what the call ends with."""
         step, now = self.step, self._wiring.clock.elapsed()
-        key = self._key and f"the key {self._key.shown(hashed=self._settings.hash_keys)!r}"
+        shown = repr(self._key and self._key.shown(hashed=self._settings.hash_keys))
+        key = f"the key {shown}"
         self._trace.note(step, reply, Millis(now - self._since))
         self._since, self.step = now, lifecycle.advance(step, reply)
         if isinstance(self.step, lifecycle.DeadLetter):  # there is no message to be sent
@@ -374,7 +375,7 @@ class _Call:
             ):
                 self._replay(result)
             case _ if found := _FAILURES.get(type(reply)):
-                self._failure = found[0](f"{key} {found[1]}")
+                self._failure = found[0](f"{key} " + found[1].format(self._rule.name, shown))
             case _:
                 pass
 
@@ -401,15 +402,19 @@ class _Call:
         self._unstored = None
 
 
+_PARKED = "is parked: `idempotent-lambda --function FUNCTION forget --decorated {} {}` lets it run"
+_LATE = "ran, but its lease was over before its completion could be recorded, so it may have run "
+_LATE += "twice: raise lease_seconds or the function's timeout"
+
 _FAILURES: dict[type, tuple[type[errors.IdempotencyError], str]] = {
     claims.Duplicate: (errors.ResultUnavailable, "is done, but its result could not be stored"),
     claims.Mismatch: (errors.PayloadMismatchError, "has another payload: correct the producer"),
-    claims.Parked: (errors.ParkedError, "is parked: delete its record to have it run again"),
-    claims.LostLease: (errors.LostLeaseError, "was not done before its lease was over: raise that"),
+    claims.Parked: (errors.ParkedError, _PARKED),
+    claims.LostLease: (errors.LostLeaseError, _LATE),
 }
 
 
-def _found(selector: Selector, bound: inspect.BoundArguments) -> tuple[Any, str]:
+def _found(argument: str, selector: Selector, bound: inspect.BoundArguments) -> tuple[Any, str]:
     """What a selector finds in the arguments, and the selector as people read it.
 
     Raises:
@@ -422,7 +427,7 @@ def _found(selector: Selector, bound: inspect.BoundArguments) -> tuple[Any, str]
             return [*found] if issubclass(type(found), tuple | list) else found, text
         return keys.compiled(selector).search(bound.arguments), text
     except Exception as error:
-        raise errors.MissingKeyError(text, type(error).__name__) from error
+        raise errors.MissingKeyError(text, type(error).__name__, argument) from error
 
 
 def _hashed(payload: Any) -> str:

@@ -179,7 +179,7 @@ class KeyRule:
         Raises:
             MissingKeyError: it is null, an empty text, an object, or an array that is empty or
                 holds such a part or another array.
-            UndecodableBodyError: it is that, and the body is not JSON.
+            UndecodableBodyError: it is that, the body is not JSON, and the expression names it.
             UnsupportedKeyError: it holds a lone surrogate, or what is no text, whole number, true
                 or false.
         """
@@ -189,14 +189,17 @@ class KeyRule:
             missing = _described(value) if _is_missing(value) else None
             key = None if missing else Key(_text(value), record_id(self.namespace, value))
         except Exception as error:  # noqa: BLE001  # a function's value may raise what it likes
-            problem: object = f"the key, a {type(value).__name__}, raises {type(error).__name__}"
+            problem: object = (
+                f"the key, of type {type(value).__name__}, raises {type(error).__name__}"
+            )
             problem = error if isinstance(error, UnsupportedKeyError) else problem
             raise UnsupportedKeyError(f"key expression {self.expression!r}: {problem}") from None
         if key:
             return key
-        if body_problem:
+        if body_problem and re.search(r"\bbody\b", self.expression or ""):
             raise UndecodableBodyError(str(self.expression), body_problem)
-        raise MissingKeyError(self.expression, str(missing))
+        argument = "key" if self.expression and self.search is None else None
+        raise MissingKeyError(self.expression, str(missing), argument)
 
 
 def checked_namespace(namespace: str) -> str:
@@ -284,9 +287,12 @@ def _canonical_json(value: Any) -> str:
     for part in value if isinstance(value, list) else [value]:
         if not isinstance(part, str | int):
             # Different numbers of a message become one float, and one number has many spellings.
-            found = "number that is not whole" if isinstance(part, float) else type(part).__name__
+            whole = not isinstance(part, float)
+            found = (
+                f"a value of type {type(part).__name__}" if whole else "a number that is not whole"
+            )
             raise UnsupportedKeyError(
-                f"the key holds a {found}: send it as text, or as a whole number"
+                f"the key holds {found}: send it as text, or as a whole number"
             )
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
