@@ -559,14 +559,17 @@ class _Batch:
 
 
 def _hide_keys(tasks: Sequence[Task], replies: Sequence[object]) -> None:
-    """Take the keys out of the errors of a call: it may quote what was asked for others."""
-    hidden: dict[str, str] = {}
-    for reply in replies:
-        if isinstance(reply, Unanswered):
-            text = text_of(reply.error)
-            if text not in hidden:
-                hidden[text] = reduce(lambda left, task: task[0].key.hide_in(left), tasks, text)
-            reply.error.args = (hidden[text],)
+    """Take the keys out of the errors of a call: it may quote what was asked for others.
+
+    Where their texts differ only their codes are left, as each may quote each key.
+    """
+    found = [reply.error for reply in replies if isinstance(reply, Unanswered)]
+    texts = {text_of(error) for error in found}
+    hidden = ""
+    if len(texts) == 1:
+        hidden = reduce(lambda text, task: task[0].key.hide_in(text), tasks, texts.pop())
+    for error in found:
+        error.args = (hidden or error.code,)
 
 
 def covered(spans: Iterable[tuple[Millis, Millis]]) -> Millis:

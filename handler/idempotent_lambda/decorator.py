@@ -20,7 +20,14 @@ from typing import Any, Literal, NamedTuple, TypeVar, cast
 from idempotent_lambda import claims, errors, keys, lifecycle
 from idempotent_lambda.batch import CLAIM_PATIENCE_MILLIS, refuse_unrun
 from idempotent_lambda.clients import new_client
-from idempotent_lambda.clock import RESERVE_MILLIS, Clock, Deadline, Millis, SystemClock
+from idempotent_lambda.clock import (
+    REQUEST_MILLIS,
+    RESERVE_MILLIS,
+    Clock,
+    Deadline,
+    Millis,
+    SystemClock,
+)  # fmt: skip
 from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.lifecycle import Claim, Outcome, Release, Run, Settled
 from idempotent_lambda.messages import Delivery, Source
@@ -110,9 +117,9 @@ def idempotent(  # noqa: C901  # checks, and a function in two colours
         results: whether to store what the function returns. Duplicates get None without.
         lease_seconds: the time a call has, where no argument is a Lambda context, which tells it.
             Others are excluded for that and the lease margin, which must be at least the
-            difference between two callers' clocks. It must leave the least remaining time that
-            the settings ask for, and 0.5 s. Outside Lambda nothing ends a call then: see
-            to it that it takes no longer.
+            difference between two callers' clocks. It must be over 2 s, and over 0.5 s more than
+            the least remaining time that the settings ask for. Outside Lambda nothing ends a
+            call then: see to it that it takes no longer.
         wiring: table, clock and log of a test; by default those of the environment, which is
             read when a function is first called.
 
@@ -131,9 +138,10 @@ def idempotent(  # noqa: C901  # checks, and a function in two colours
         raise _unusable(name, error) from None
     if results not in ("store", "discard"):
         raise _unusable(name, f'results is {results!r}: set "store" or "discard"')
-    if lease_seconds is not None and not 0 < lease_seconds <= MAXIMUM_LEASE_SECONDS:
-        text = f"lease_seconds is {lease_seconds}: set over 0, and at most {MAXIMUM_LEASE_SECONDS}"
-        raise _unusable(name, text)
+    number = issubclass(type(lease_seconds), int | float)
+    if lease_seconds is not None and not (number and 0 < lease_seconds <= MAXIMUM_LEASE_SECONDS):
+        text = f"set a number over 0, and at most {MAXIMUM_LEASE_SECONDS}"
+        raise _unusable(name, f"lease_seconds is {lease_seconds!r}: {text}")
 
     def decorate(function: F) -> F:
         signature = inspect.signature(function)
@@ -235,11 +243,15 @@ class _Call:
             remaining = timed[0].get_remaining_time_in_millis()
         elif rule.lease_seconds is not None:
             remaining = round(rule.lease_seconds * 1000)
-            least = wiring.settings.minimum_remaining + RESERVE_MILLIS
-            if remaining < least and not wiring.settings.observes:
-                problem = f"lease_seconds is {rule.lease_seconds}, and nothing starts with less "
-                problem += f"than {least} ms: raise lease_seconds, or lower "
-                raise _unusable(rule.name, problem + "IDEMPOTENCY_MINIMUM_REMAINING_MILLIS")
+            minimum = wiring.settings.minimum_remaining
+            least = max(minimum, REQUEST_MILLIS) + RESERVE_MILLIS
+            # One of exactly that would be too short once a millisecond has passed.
+            if remaining <= least and not wiring.settings.observes:
+                problem = f"lease_seconds is {rule.lease_seconds}, and a call needs more than "
+                problem += f"{least} ms to start: raise lease_seconds"
+                if minimum > REQUEST_MILLIS:
+                    problem += ", or lower IDEMPOTENCY_MINIMUM_REMAINING_MILLIS"
+                raise _unusable(rule.name, problem)
         else:
             problem = "no argument is a Lambda context: pass it on, or set lease_seconds"
             raise _unusable(rule.name, problem)
@@ -251,10 +263,10 @@ class _Call:
         self.step: Any = self._settings.claim(waits=False)
         try:
             namespace = keys.namespaced(self._settings.key_rule.namespace, rule.name)
-            found, text = _found(rule.key, bound)
+            found, text = _found("key", rule.key, bound)
             self._key = keys.KeyRule(namespace, text).key_for(found)
             if rule.payload is not None:
-                self._payload_hash = _hashed(_found(rule.payload, bound)[0])
+                self._payload_hash = _hashed(_found("payload", rule.payload, bound)[0])
         except errors.MessageError as error:
             self._trace.errors.append(self._hide(error))
             rejected, observed = Settled(Outcome.REJECTED), Run(lifecycle.NOBODY, observed=True)
@@ -267,7 +279,8 @@ class _Call:
         least = self._settings.minimum_remaining
         late = not (self._settings.observes or self._deadline.allows(least))
         if late and isinstance(self.step, Run):
-            text = f"less than {least} ms are left, so it has not started: give the call more"
+            text = f"less than {least + RESERVE_MILLIS} ms are left, so it has not started: "
+            text += "give the call more"
             self.stop(errors.StoreUnavailableError(errors.NO_TIME, text, maybe_written=False))
 
     def stop(self, error: Exception) -> None:
@@ -338,7 +351,8 @@ class _Call:
     def _note(self, reply: lifecycle.Reply) -> None:
         """Go on to the step that follows the reply, and keep what the call ends with."""
         step, now = self.step, self._wiring.clock.elapsed()
-        key = self._key and f"the key {self._key.shown(hashed=self._settings.hash_keys)!r}"
+        shown = repr(self._key and self._key.shown(hashed=self._settings.hash_keys))
+        key = f"the key {shown}"
         self._trace.note(step, reply, Millis(now - self._since))
         self._since, self.step = now, lifecycle.advance(step, reply)
         if isinstance(self.step, lifecycle.DeadLetter):  # there is no message to be sent
@@ -361,7 +375,7 @@ class _Call:
             ):
                 self._replay(result)
             case _ if found := _FAILURES.get(type(reply)):
-                self._failure = found[0](f"{key} {found[1]}")
+                self._failure = found[0](f"{key} " + found[1].format(self._rule.name, shown))
             case _:
                 pass
 
@@ -377,7 +391,7 @@ class _Call:
         """Whether it can be returned: a result that is JSON, or nothing, if none is stored."""
         if not self._rule.stores:
             return True
-        with suppress(TypeError, ValueError):
+        with suppress(TypeError, ValueError, RecursionError):
             json.loads(cast("str", result))
             return True
         return False
@@ -388,15 +402,19 @@ class _Call:
         self._unstored = None
 
 
+_PARKED = "is parked: `idempotent-lambda --function FUNCTION forget --decorated {} {}` lets it run"
+_LATE = "ran, but its lease was over before its completion could be recorded, so it may have run "
+_LATE += "twice: raise lease_seconds or the function's timeout"
+
 _FAILURES: dict[type, tuple[type[errors.IdempotencyError], str]] = {
     claims.Duplicate: (errors.ResultUnavailable, "is done, but its result could not be stored"),
     claims.Mismatch: (errors.PayloadMismatchError, "has another payload: correct the producer"),
-    claims.Parked: (errors.ParkedError, "is parked: delete its record to have it run again"),
-    claims.LostLease: (errors.LostLeaseError, "was not done before its lease was over: raise that"),
+    claims.Parked: (errors.ParkedError, _PARKED),
+    claims.LostLease: (errors.LostLeaseError, _LATE),
 }
 
 
-def _found(selector: Selector, bound: inspect.BoundArguments) -> tuple[Any, str]:
+def _found(argument: str, selector: Selector, bound: inspect.BoundArguments) -> tuple[Any, str]:
     """What a selector finds in the arguments, and the selector as people read it.
 
     Raises:
@@ -409,7 +427,7 @@ def _found(selector: Selector, bound: inspect.BoundArguments) -> tuple[Any, str]
             return [*found] if issubclass(type(found), tuple | list) else found, text
         return keys.compiled(selector).search(bound.arguments), text
     except Exception as error:
-        raise errors.MissingKeyError(text, type(error).__name__) from error
+        raise errors.MissingKeyError(text, type(error).__name__, argument) from error
 
 
 def _hashed(payload: Any) -> str:

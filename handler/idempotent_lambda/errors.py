@@ -114,12 +114,15 @@ class MissingKeyError(MessageError):
         expression: the key expression; None without one.
     """
 
-    def __init__(self, expression: str | None, found: str) -> None:
+    def __init__(self, expression: str | None, found: str, argument: str | None = None) -> None:
+        needed = "a non-empty text, a whole number, true or false, or an array of these"
         super().__init__(
-            f"key expression {expression!r} finds {found}; every message needs a non-empty "
-            "text, a whole number, true or false, or an array of these: correct the producer or "
-            "the expression, idempotency.key (a field of a JSON body is body.name, one of what "
-            "wrapped it is wrapped.name)"
+            f"key expression {expression!r} finds {found}; every call needs {needed}: correct the "
+            f"caller or the expression, the {argument} of @idempotent"
+            if argument
+            else f"key expression {expression!r} finds {found}; every message needs {needed}: "
+            "correct the producer or the expression, idempotency.key (a field of a JSON body is "
+            "body.name, one of what wrapped it is wrapped.name)"
             if expression
             else "this event has no id that its repetitions share: set idempotency.key (a field "
             "of a JSON body is body.name)"

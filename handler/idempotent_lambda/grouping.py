@@ -34,6 +34,7 @@ class _Draft:
         token: the one owner token that its deliveries carry; None if none of them does.
         own_key: see `Work.own_key`.
         differing: see `Work.differing`.
+        canonical: its leader's body as `_canonical` writes it; None until it is compared.
     """
 
     key: Key
@@ -47,6 +48,7 @@ class _Draft:
     token: str | None = None
     deliveries: list[Delivery] = field(default_factory=list)
     differing: set[int] = field(default_factory=set)
+    canonical: str | None = None
 
     def takes(
         self, key: Key, delivery: Delivery, own_key: Key | MessageError | None = None
@@ -59,19 +61,21 @@ class _Draft:
 
     def add(self, delivery: Delivery) -> None:
         """Have the delivery share this work's end."""
-        if self.deliveries and _differ(self.deliveries[0].body, delivery.body):
-            self.differing.add(len(self.deliveries))
+        if self.deliveries:
+            if self.canonical is None:
+                self.canonical = _canonical(self.deliveries[0].body)
+            if not self.canonical or self.canonical != _canonical(delivery.body):
+                self.differing.add(len(self.deliveries))
         self.deliveries.append(delivery)
         self.token = self.token or delivery.token
 
 
-def _differ(one: Any, other: Any) -> bool:
-    """Whether two bodies differ as JSON, in which 1 is not true."""
+def _canonical(body: Any) -> str:
+    """What is the same of equal JSON, in which 1 is not true; empty for what cannot be written."""
     try:
-        first, second = (json.dumps(each, sort_keys=True, default=repr) for each in (one, other))
+        return json.dumps(body, sort_keys=True, default=repr)
     except (ValueError, RecursionError):
-        return True
-    return first != second
+        return ""
 
 
 class _Drafts:

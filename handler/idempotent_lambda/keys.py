@@ -41,6 +41,12 @@ MAXIMUM_SHOWN_CHARACTERS = 500
 MINIMUM_HIDDEN_CHARACTERS = 4
 """Of a part of a key that is hidden by itself: a shorter one is in many words."""
 
+MAXIMUM_SOUGHT_CHARACTERS = 1500
+"""Of a key and its parts in one text: a pattern of more would take a batch's time."""
+
+ESCAPED_WEIGHT = 15
+"""For how many of these one counts that a text with backslashes may hold in other notations."""
+
 SEPARATOR = "#"
 """Ends the namespace, which must not hold one. A second one right behind it opens the reserved
 domain of keys that are no plain text."""
@@ -87,7 +93,11 @@ class Key(NamedTuple):
         return self.text[:MAXIMUM_SHOWN_CHARACTERS]
 
     def hide_in(self, text: str) -> str:
-        """The text with the hash in the place of the key, its record id and its longer parts."""
+        """The text with the hash in the place of the key, its record id and its longer parts.
+
+        Each is found as it is, and as JSON and Python quote it; not a piece of it, and not what
+        else can be made of it. A text in which too much would have to be looked for is not shown.
+        """
         try:
             parts = json.loads(self.text)
         except (ValueError, RecursionError):
@@ -102,9 +112,12 @@ class Key(NamedTuple):
             for each in secrets
             if each in text or (quotes and len(each) <= len(text) and not _PLAIN.fullmatch(each))
         ]
-        if any(len(each) > MAXIMUM_SHOWN_CHARACTERS for each in found):
+        sought = "".join(found)
+        escaped = len(_PLAIN.sub("", sought)) if quotes else 0
+        if len(sought) + escaped * ESCAPED_WEIGHT > MAXIMUM_SOUGHT_CHARACTERS:
             return f"not shown, as it may quote {self.shown(hashed=True)}"
-        pattern = "|".join(map(_pattern, sorted(found, key=len, reverse=True)))
+        longest_first = sorted(found, key=len, reverse=True)
+        pattern = "|".join(_pattern(each) if quotes else re.escape(each) for each in longest_first)
         return re.sub(pattern, self.shown(hashed=True), text) if found else text
 
 
@@ -173,7 +186,7 @@ class KeyRule:
         Raises:
             MissingKeyError: it is null, an empty text, an object, or an array that is empty or
                 holds such a part or another array.
-            UndecodableBodyError: it is that, and the body is not JSON.
+            UndecodableBodyError: it is that, the body is not JSON, and the expression names it.
             UnsupportedKeyError: it holds a lone surrogate, or what is no text, whole number, true
                 or false.
         """
@@ -183,14 +196,17 @@ class KeyRule:
             missing = _described(value) if _is_missing(value) else None
             key = None if missing else Key(_text(value), record_id(self.namespace, value))
         except Exception as error:  # noqa: BLE001  # a function's value may raise what it likes
-            problem: object = f"the key, a {type(value).__name__}, raises {type(error).__name__}"
+            problem: object = (
+                f"the key, of type {type(value).__name__}, raises {type(error).__name__}"
+            )
             problem = error if isinstance(error, UnsupportedKeyError) else problem
             raise UnsupportedKeyError(f"key expression {self.expression!r}: {problem}") from None
         if key:
             return key
-        if body_problem:
+        if body_problem and re.search(r"\bbody\b", self.expression or ""):
             raise UndecodableBodyError(str(self.expression), body_problem)
-        raise MissingKeyError(self.expression, str(missing))
+        argument = "key" if self.expression and self.search is None else None
+        raise MissingKeyError(self.expression, str(missing), argument)
 
 
 def checked_namespace(namespace: str) -> str:
@@ -218,7 +234,7 @@ def namespaced(namespace: str, name: str) -> str:
     Raises:
         ValueError: the name is not 1 to 100 of A-Z a-z 0-9 _ . -
     """
-    if not _NAME.fullmatch(name):
+    if not (issubclass(type(name), str) and _NAME.fullmatch(name)):
         raise ValueError(
             f"{name!r} is no name for a function's keys: it must be 1 to 100 characters of "
             "A-Z a-z 0-9 _ . -"
@@ -278,9 +294,12 @@ def _canonical_json(value: Any) -> str:
     for part in value if isinstance(value, list) else [value]:
         if not isinstance(part, str | int):
             # Different numbers of a message become one float, and one number has many spellings.
-            found = "number that is not whole" if isinstance(part, float) else type(part).__name__
+            whole = not isinstance(part, float)
+            found = (
+                f"a value of type {type(part).__name__}" if whole else "a number that is not whole"
+            )
             raise UnsupportedKeyError(
-                f"the key holds a {found}: send it as text, or as a whole number"
+                f"the key holds {found}: send it as text, or as a whole number"
             )
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

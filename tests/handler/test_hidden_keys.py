@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda import errors, idempotent
+from idempotent_lambda import errors, idempotent, keys
 from idempotent_lambda.claims import Owner, Record
 from idempotent_lambda.clock import EpochMillis, EpochSeconds, Millis
 from idempotent_lambda.decorator import Wiring
@@ -492,6 +492,48 @@ def test_one_form(output: Output, call: Callable[[Till], None]) -> None:
     assert line["key"] in str(caught.value)
 
 
+@pytest.fixture
+def patterns(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The lengths of the patterns that are made of keys."""
+    lengths: list[int] = []
+    sub = keys.re.sub
+
+    def counting(pattern: str, *others: Any) -> str:
+        lengths.append(len(pattern))
+        return sub(pattern, *others)
+
+    monkeypatch.setattr(keys.re, "sub", counting)
+    return lengths
+
+
+class TestCalls:
+    """Errors of a call for many keys, each of which may quote all of them."""
+
+    @pytest.mark.parametrize("texts", [1, 200])
+    def test_work(self, monkeypatch: pytest.MonkeyPatch, output: Output, texts: int) -> None:
+        """One text is searched for every key, and of different ones only the codes are shown."""
+        searched: list[str] = []
+        hide_in = Key.hide_in
+        monkeypatch.setattr(
+            Key, "hide_in", lambda key, text: [searched.append(text), hide_in(key, text)][1]
+        )
+        bench = Lines("jane-0", hash_keys=True)
+        every = " ".join(f"jane-{n}" for n in range(200))
+        answers = [
+            errors.StoreRefusedError("Code", f"{n % texts} {every}", maybe_written=False)
+            for n in range(200)
+        ]
+        monkeypatch.setattr(bench.faulty, "claim", lambda *_: answers)
+        bench.deliver(*(order(f"jane-{n}", f"m-{n}") for n in range(200)))
+        lines = [json.loads(line) for line in output.of().splitlines() if "message_id" in line]
+        said = {each["text"] for line in lines for each in line["errors"]}
+        assert len(lines) == 200
+        assert "jane" not in str(said)
+        assert (said == {"Code"}) is (texts > 1)
+        # For each key in the call, and in the line of its message.
+        assert len(searched) <= 2 * 200
+
+
 class TestHideIn:
     """What is replaced in a text."""
 
@@ -521,12 +563,41 @@ class TestHideIn:
         """Services may write hexadecimal digits in upper case."""
         assert "rg" not in key_rule().key_for("J\u00f6rg").hide_in(r"J\u00F6rg")
 
-    def test_long_keys(self) -> None:
-        """Where a long key could be quoted nothing of the text is shown."""
-        key = key_rule().key_for("ü" * 501)
-        hidden = f"not shown, as it may quote {key.shown(hashed=True)}"
-        texts = ["ü" * 501, "x" * 501 + "\\", "x" * 600, "\\"]
-        assert [key.hide_in(each) for each in texts] == [hidden, hidden, *texts[2:]]
+    @pytest.mark.parametrize(
+        "key",
+        ["ü" * 501, "ü" * 50, "\U0001f600" * 490, '"' * 60, ["ß" * 9 + str(n) for n in range(99)]],
+    )
+    def test_costly_keys(self, key: Any, patterns: list[int]) -> None:
+        """Where a key with many escaped characters could be quoted, no pattern is made of it."""
+        made = key_rule().key_for(key)
+        hidden = f"not shown, as it may quote {made.shown(hashed=True)}"
+        parts = key if isinstance(key, list) else [made.text]
+        texts = ["x" * 2000 + "\\", "\\" + json.dumps(parts), "x" * 600, "\\"]
+        assert [made.hide_in(each) for each in texts] == [hidden, hidden, *texts[2:]]
+        assert made.text not in made.hide_in(made.text)
+        if isinstance(key, list):  # for which the text is too short, but not for each part
+            assert made.hide_in("x" * 99 + "\\") == hidden
+        assert max([0, *patterns]) < 1000
+
+    def test_long_keys(self, patterns: list[int]) -> None:
+        """A plain key is replaced up to 700 characters, and a text with a longer one not shown."""
+        for length in (700, 1600, 2000, 9000):
+            key = key_rule().key_for("x" * length)
+            shown = key.shown(hashed=True)
+            for text in (f"<{key.text}>", f"<\\{key.text}>", f"<{key.record_id}>"):
+                shows = length == 700 or (length > 2000 and "x" not in text)
+                expected = text.replace(key.record_id, shown).replace(key.text, shown)
+                assert key.hide_in(text) == (
+                    expected if shows else f"not shown, as it may quote {shown}"
+                )
+        assert max(patterns) < 2000
+
+    def test_a_key_of_ordinary_length(self) -> None:
+        """A name in another script is replaced, and the rest of the text is shown."""
+        key = key_rule().key_for("Ольга Петрова, Санкт-Петербург")
+        shown = key.shown(hashed=True)
+        assert key.hide_in(f"no {key.text!a}") == f"no '{shown}'"
+        assert key.hide_in(f"no {key.text}") == f"no {shown}"
 
     def test_before_it_is_cut(self, output: Output) -> None:
         """A key at the place where a text is cut is hidden first."""

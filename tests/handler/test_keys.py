@@ -407,11 +407,11 @@ class TestValues:
         ("value", "found"),
         [
             (1.0, "a number that is not whole"),
-            (b"a", "a bytes"),
-            (("a", 1), "a tuple"),
-            ({"a"}, "a set"),
-            (["a", b"b"], "a bytes"),
-            (object(), "a object"),
+            (b"a", "a value of type bytes"),
+            (("a", 1), "a value of type tuple"),
+            ({"a"}, "a value of type set"),
+            (["a", b"b"], "a value of type bytes"),
+            (object(), "a value of type object"),
             (float("nan"), "a number that is not whole"),
         ],
     )
@@ -491,6 +491,14 @@ class TestMissing:
         """Where the key needs a JSON body and there is none, the error says so."""
         with pytest.raises(UndecodableBodyError, match="body is not JSON"):
             key("body.id", body)
+
+    @pytest.mark.parametrize(
+        "expression", ["message_attributes.OrderId", "attributes.SenderID", "wrapped.somebody"]
+    )
+    def test_body_is_not_asked_for(self, expression: str) -> None:
+        """A plain body is not blamed for what an expression seeks elsewhere."""
+        with pytest.raises(MissingKeyError, match="finds nothing; every message"):
+            key(expression, "plain")
 
     def test_nesting_that_cannot_be_decoded(self) -> None:
         """A body nested too deep to read is not JSON, and nothing worse."""

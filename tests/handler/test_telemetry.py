@@ -131,10 +131,33 @@ def test_payload_differs(
 
 def test_single_messages_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing is coalesced no body is looked at."""
-    monkeypatch.setattr(grouping, "_differ", None)
+    monkeypatch.setattr(grouping, "_canonical", None)
     bench = Bench()
     assert bench.deliver("a", "b", fifo_order("a"), fifo_order("c")) == []
     assert bench.followers == []
+
+
+@pytest.mark.parametrize("unreadable", [False, True])
+def test_each_body_is_compared_once(
+    monkeypatch: pytest.MonkeyPatch, bench: Bench, unreadable: bool
+) -> None:
+    """A leader's body is written out once, however many messages share its end."""
+    written: list[Any] = []
+    dumps = grouping.json.dumps
+
+    def counting(value: Any, **options: Any) -> str:
+        written.append(value)
+        if unreadable:
+            raise RecursionError
+        return dumps(value, **options)
+
+    events = [record(f'{{"id": "a", "n": {n}}}', message_id=f"m-{n}") for n in range(20)]
+    with monkeypatch.context() as patched:
+        patched.setattr(grouping.json, "dumps", counting)
+        lines = logged(bench, *events)
+    assert written.count({"id": "a", "n": 0}) == 1
+    assert len(written) <= len(events)
+    assert [line["payload_differs"] for line in lines] == [False, *[True] * 19]
 
 
 def test_bytes_are_compared(bench: Bench) -> None:

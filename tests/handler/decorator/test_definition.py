@@ -88,6 +88,10 @@ def test_async_partial(memory: Shop) -> None:
         ({"lease_seconds": -1}, "over 0"),
         ({"lease_seconds": float("nan")}, "over 0"),
         ({"lease_seconds": float("inf")}, "at most"),
+        ({"lease_seconds": "5"}, "lease_seconds is '5': set a number over 0"),
+        ({"lease_seconds": [5]}, "set a number over 0"),
+        ({"name": None}, "None is no name .* 1 to 100 characters"),
+        ({"name": 5}, "5 is no name .* 1 to 100 characters"),
     ],
 )
 def test_wrong_options(options: dict[str, Any], problem: str) -> None:

@@ -98,7 +98,7 @@ def test_permanent_failure(shop: Shop) -> None:
     assert (record.status, record.reason, record.expires_at) == ("PARKED", "card is closed", None)
     shop.clock.advance(Millis(10_000_000))
     for _ in range(2):
-        with pytest.raises(errors.ParkedError, match="delete its record"):
+        with pytest.raises(errors.ParkedError, match="forget --decorated charge 'a'"):
             shop.function()("a")
     assert len(shop.ran) == 1
     assert shop.outcomes() == ["parked"] * 3
@@ -206,8 +206,10 @@ def test_lost_lease(shop: Shop, result: object) -> None:
         shop.lay(lease=10_000)
         return result
 
-    with pytest.raises(errors.LostLeaseError, match="lease"):
+    with pytest.raises(errors.LostLeaseError) as caught:
         shop.function(too_long)("a")
+    assert "lease was over before its completion could be recorded" in str(caught.value)
+    assert "may have run twice: raise lease_seconds" in str(caught.value)
     record = shop.record()
     assert record is not None
     assert (record.owner, record.status) == ("dead", "IN_PROGRESS")
@@ -243,7 +245,7 @@ class TestCompletedByAnother:
             self.function(shop, value)("a")
         assert shop.outcomes() == ["lost_lease"]
 
-    @pytest.mark.parametrize("result", ["no JSON", "", {"NULL": True}])
+    @pytest.mark.parametrize("result", ["no JSON", "", {"NULL": True}, "[" * 100_000])
     def test_damaged_result(self, shop: Shop, result: Any) -> None:
         """A stored result that cannot be read is none, for the late call and for duplicates."""
         charge = self.function(shop, result=result)

@@ -93,8 +93,10 @@ def test_numbers_and_texts_differ(shop: Shop) -> None:
 def test_missing_keys(shop: Shop, key: Any, order_id: Any, found: str) -> None:
     """Without a key nothing runs and nothing is asked of the table; the log tells why."""
     charge = shop.function(key=key)
-    with pytest.raises(errors.MissingKeyError, match=found):
+    with pytest.raises(errors.MissingKeyError, match=found) as caught:
         charge(order_id)
+    assert "every call needs a non-empty text" in str(caught.value)
+    assert "the expression, the key of @idempotent" in str(caught.value)
     assert shop.ran == []
     assert shop.store.calls == []
     (line,) = shop.log()
