@@ -16,6 +16,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from idempotent_lambda.writes import value
 from idempotent_lambda_toolkit.cli import dead_letters, main
 
 REGION = "eu-central-1"
@@ -72,7 +73,7 @@ class Consumer:
         values |= more
         item = {"id": {"S": record_id}, "status": {"S": status}, "owner": {"S": owner}}
         for name, of in values.items():
-            item[name] = {"S": of} if isinstance(of, str) else {"N": str(of)}
+            item[name] = value(of)
         self.client("dynamodb").put_item(TableName=TABLE, Item=item)
 
     def record(self, record_id: str) -> dict[str, Any] | None:
