@@ -98,6 +98,23 @@ class TestRetry:
         assert consumer.messages(consumer.queue_url) == []
         assert len(consumer.messages(consumer.dead_letter_queue_url)) == len(more)
 
+    @pytest.mark.parametrize("more", [{}, {"dead_letter": "another message of the key"}])
+    def test_a_copy_that_was_just_sent_back(
+        self, consumer: Consumer, run: Run, more: dict[str, str]
+    ) -> None:
+        """A copy that was sent away and is not there is in the queue, so its record stays."""
+        consumer.put(RECORD, "PARKED", owner=COPY)
+        consumer.dead_letter({"order_id": "ORDER-1"}, token=OF_COPY)
+        for _ in more:
+            consumer.dead_letter({"order_id": "ORDER-1"})
+        assert run("resolve", "ORDER-1", "--retry", "--yes").code == Exit.OK
+        before = consumer.record(RECORD)
+        ended = run("resolve", "ORDER-1", "--retry", "--yes", "--json")
+        assert ended.code == Exit.REFUSED
+        assert "wait until it is done or dead-lettered" in ended.answer["error"]
+        assert consumer.record(RECORD) == before
+        assert len(consumer.messages(consumer.queue_url)) == 1
+
     def test_where_the_dead_letter_queue_is_not_known(self, consumer: Consumer, run: Run) -> None:
         """Without a dead-letter queue to look into the record stays as well."""
         consumer.put(RECORD, **GIVEN_BACK)

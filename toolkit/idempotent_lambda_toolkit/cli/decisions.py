@@ -66,16 +66,15 @@ def kept(record: Record, copies: Copies) -> str | None:
 
     Without its record a copy gets the key that it has by itself, and runs beside what has this one.
     """
-    if copies.unlocking:
+    given_back = records.given_back(record)
+    if copies.unlocking or not (given_back or record.dead_lettered_at is not None):
         return None
-    if records.given_back(record):
-        text = "its copy is in the queue (or was just redriven)"
-        remedy = "wait until it is done or dead-lettered; if the copy is gone, use forget"
-        return f"{text}: {remedy}"
-    if record.dead_lettered_at is not None and not copies.whole:
+    if not given_back and not copies.whole:
         text = "a copy was sent to the dead-letter queue, which could not be seen as a whole"
         return f"{text}: try again in two minutes; if the copy is gone, use forget and redrive"
-    return None
+    text = "its copy is in the queue (or was just redriven)"
+    remedy = "wait until it is done or dead-lettered; if the copy is gone, use forget and redrive"
+    return f"{text}: {remedy}"
 
 
 def complete(place: Place, record: Record, retention: Seconds) -> tuple[Record, list[DeadLetter]]:
@@ -120,8 +119,8 @@ def retry(place: Place, record: Record) -> tuple[Record | None, list[DeadLetter]
     """
     records.parked_only(record)
     if place.dead_letter_queue_url is None:
-        if records.given_back(record):
-            raise RefusedError(str(kept(record, Copies([], [], whole=False))))
+        if problem := kept(record, Copies([], [], whole=False)):
+            raise RefusedError(problem)
         records.forget(place, record)
         return None, []
     with dead_letters.held(place) as queue:
