@@ -586,8 +586,9 @@ variable "queue" {
     - `unwrap` (`events`, `pipes`, `s3`, `sns`): services that may wrap what a producer sent, so that
       `message.body` is without the wrapper. When null, the services in `senders` and `invokers`; `[]` unwraps
       nothing. Set it for an existing queue, because the module does not know who sends to that, and for
-      EventBridge Pipes (`pipes`). `sns` includes S3 and EventBridge events inside, which a topic may carry,
-      also with raw message delivery. Whoever may send to the queue chooses the default key of a message that
+      EventBridge Pipes (`pipes`). S3 and EventBridge may send their events to a topic, so `sns` unwraps these
+      events too. With raw message delivery SNS adds no wrapper: leave `sns` out, and name `events` or `s3` if
+      the topic carries their events. Whoever may send to the queue chooses the default key of a message that
       is unwrapped: see `docs/security.md`.
     - `visibility_timeout_seconds` (at least 6 × function timeout + batching window, longer than a lease, at
       most 43200 s): how long a received message stays hidden. When null, the least that fits.

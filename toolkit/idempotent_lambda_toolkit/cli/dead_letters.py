@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from idempotent_lambda.claims import Record
+from idempotent_lambda.claims import Record, Status
 from idempotent_lambda.clock import EpochMillis, SystemClock
 from idempotent_lambda.errors import MessageError, UnsupportedEventError
 from idempotent_lambda.keys import KeyRule
@@ -77,8 +77,15 @@ class DeadLetter:
         return EpochMillis(int(self.raw["Attributes"]["SentTimestamp"]))
 
     def is_copy_of(self, record: Record) -> bool:
-        """Whether a redrive of it lets it claim the parked record."""
-        return self.token == record.owner
+        """Whether a redrive of it lets it claim the record.
+
+        It may if the record is parked with its token. It goes on with the record that it has
+        unlocked, but not once that is parked again: then a newer copy has been sent.
+        """
+        if self.token == record.owner:
+            return True
+        unlocked = self.token is not None and self.token == record.unlocked_by
+        return unlocked and record.status != Status.PARKED
 
     def plain(self) -> dict[str, Any]:
         """For ``--json``; never the body."""
