@@ -16,7 +16,7 @@ LAPSED = {**RUNNING, "lease_expires_at": 1}
 GIVEN_BACK = {"status": "PARKED", "owner": COPY, **UNLOCKED}
 PARKED_AGAIN = {"status": "PARKED", "owner": NEWER, **UNLOCKED}
 COMPLETED = {"status": "COMPLETED", **UNLOCKED}
-OF_COPY = f"{COPY}//4f5b ORDER-1"
+OF_COPY = f"{COPY} //4f5b ORDER-1"
 
 
 class TestInspect:
@@ -67,7 +67,7 @@ class TestInspect:
     ) -> None:
         """While a run lasts it is the copy that has unlocked, of what is parked the newest one."""
         consumer.put(RECORD, **stored)
-        consumer.dead_letter({"order_id": "ORDER-1"}, token=f"{token}//4f5b ORDER-1")
+        consumer.dead_letter({"order_id": "ORDER-1"}, token=f"{token} //4f5b ORDER-1")
         assert ("unlocks nothing here" not in run("inspect", "ORDER-1").out) is unlocks
 
 
