@@ -319,6 +319,7 @@ class _Batch:
             following: lifecycle.Step | lifecycle.End
             if isinstance(step, Settled) or reply is None:
                 following = step
+                self._open[work.place] = work
             else:
                 self._traces[work.place].note(step, reply, spent)
                 following = lifecycle.advance(step, reply)

@@ -439,6 +439,8 @@ def _is_of_copy(found: Record | None, request: ClaimRequest) -> bool:
         raise _damaged("copy_tokens", "a set of texts")
     holding = [holds(each, found, request.operands) for each in (KNOWN_COPY, RESOLVED, EXPIRED)]
     known, resolved, expired = holding
+    if found and not (known or expired) and found.status in (Status.PARKED, Status.COMPLETED):
+        _owner(found)  # raises where nobody can say whose copy it is
     return known or (resolved and not expired)
 
 

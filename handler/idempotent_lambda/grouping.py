@@ -83,9 +83,8 @@ class _Drafts:
 
     def __init__(self) -> None:
         self.all: list[_Draft] = []
-        # The first work with a key; and of those that have it by themselves, whatever others state.
+        # The first work that has a key by itself, whatever others state.
         self._leaders: dict[Key, _Draft] = {}
-        self._owners: dict[Key, _Draft] = {}
         # The last work of a group; where there is no group, of those that may be one work.
         self._tails: dict[str | tuple[Key, bool], _Draft] = {}
 
@@ -123,19 +122,22 @@ class _Drafts:
             draft.rank = before.rank + 1 if before else 1
         if not coalesces:
             return draft
-        # A copy may turn out to have another key, and then says nothing of this one.
-        owner = draft if own_key else self._owners.setdefault(key, draft)
-        if owner is not draft:
-            if before and not owner.repeated:
-                self._delay(owner, draft, before)
-            owner.repeated = True
-            draft.rank = max(draft.rank, owner.rank + 1)
-            if delivery.token in (None, owner.token):
-                draft.follows += (owner,)
+        if own_key:
+            # It may turn out to have another key. So it is claimed by itself when all others have
+            # been, and holds up nothing but its own group, where that other key is next.
+            draft.repeats = True
+            if delivery.group and isinstance(own_key, Key):
+                self._leaders.setdefault(own_key, draft)
+            return draft
         leader = self._leaders.setdefault(key, draft)
         if leader is not draft:
-            draft.repeats = True
+            if before and not leader.repeated:
+                self._delay(leader, draft, before)
+            leader.repeated = draft.repeats = True
             draft.rank = max(draft.rank, leader.rank + 1)
+            # What a stated key comes to says nothing of this one.
+            if delivery.token in (None, leader.token) and leader.own_key is None:
+                draft.follows += (leader,)
         return draft
 
     def _delay(self, leader: _Draft, again: _Draft, before: _Draft) -> None:
@@ -166,15 +168,17 @@ def group_by_key(
         stated, own_key = None if observes else rule.stated_key(delivery), None
         try:
             key = rule.key_of(delivery)
-            if delivery.unconfirmed and not observes:
+            if delivery.unconfirmed:
                 stated = stated or key
                 raise UnconfirmedCopyError
         except MessageError as error:
-            if stated:
+            if stated and not observes:
                 drafts.place(stated, delivery, error)
                 continue
-            ended.append((delivery, Settled(Outcome.REJECTED, acknowledged=observes), error))
-            if not observes:
+            # Of a copy that nothing confirms, nobody knows what else its record holds.
+            runs = observes and not delivery.unconfirmed
+            ended.append((delivery, Settled(Outcome.REJECTED, acknowledged=runs), error))
+            if not runs:
                 broken |= {delivery.group} if delivery.group else set()
                 continue
             # What is only observed runs without a key too, under one that collides with no other.

@@ -122,7 +122,8 @@ class Mark(NamedTuple):
         if not rest.startswith("/"):
             return cls(token, first_id=rest, stated=rest)
         origin, _, stated = rest.partition(" ")
-        source, first_id, position = [*origin.split("/")[1:], "", "", ""][:3]
+        parts = [part if _ID.fullmatch(part) else "" for part in origin.split("/")[1:]]
+        source, first_id, position = [*parts, "", "", ""][:3]
         return cls(token, source, first_id or stated, position, stated)
 
     def written(self) -> str:
@@ -221,7 +222,9 @@ def mark(owner: str, record_id: str, delivery: Delivery) -> str:
     """
     source = "" if delivery.source is Source.SQS else delivery.source
     first_id = delivery.id if _ID.fullmatch(delivery.id) else ""
-    first = delivery.mark or Mark("", source, first_id, str(delivery.position or ""))
+    position = str(delivery.position or "")
+    first = delivery.mark or Mark("", source, first_id, position)
+    first = first._replace(position=first.position or position)
     key = record_id.partition("#")[2]
     if key.startswith("#sha256:"):
         key = ""
@@ -418,28 +421,30 @@ def _of_record(record: Any, services: frozenset[str]) -> list[Delivery]:
         found = _inside(plain, services)
     text = _at(attributes, TOKEN_ATTRIBUTE, "stringValue") if attributes else None
     if isinstance(text, str) and (mark := Mark.read(text)).token:
-        return _of_copy(found, mark, services)
+        return _of_copy(plain, found, mark, services)
     return _placed(found)
 
 
-def _of_copy(found: list[Delivery], mark: Mark, services: frozenset[str]) -> list[Delivery]:
+def _of_copy(
+    plain: Delivery, found: list[Delivery], mark: Mark, services: frozenset[str]
+) -> list[Delivery]:
     """The deliveries of an SQS message that says it is the copy of a parked message."""
-    if not found:
-        return found
-    (plain, *more), inside = found, found
-    if mark.source and not (more or plain.wrapped) and isinstance(plain.body, dict):
+    inside = found
+    if mark.source and len(found) == 1 and found[0] is plain and isinstance(plain.body, dict):
         # Lambda delivered the record inside, so it is taken out again.
         with suppress(UnsupportedEventError, KeyError, TypeError, ValueError):
             (record,) = plain.body["Records"]
             inside = _unpacked(record, plain, services)
-    if len(inside) > 1 and not mark.position:  # nothing says which of them was parked
-        return [replace(each, mark=Mark(mark.token)) for each in found]
-    place = int(mark.position) if _is_count(mark.position) else 1
-    if not 0 < place <= len(inside):
+    several = len(inside) > 1
+    if several and inside is found and not mark.position:
+        # Nothing says which of them was parked.
+        return _placed([replace(each, mark=Mark(mark.token)) for each in found])
+    place = int(mark.position) if _is_count(mark.position) else 0
+    if not (0 < place <= len(inside) if several else inside and not mark.position):
         problem = "it says that it is the copy of a message that is not in it: send its body again"
         return [replace(plain, unreadable=f"{problem} without the attribute {TOKEN_ATTRIBUTE}")]
-    alone = inside is found and not more
-    return [replace(inside[place - 1], mark=mark, unconfirmed=not alone)]
+    one = inside[place - 1] if several else inside[0]
+    return [replace(one, mark=mark, unconfirmed=several or inside is not found)]
 
 
 def _placed(found: list[Delivery]) -> list[Delivery]:
