@@ -436,7 +436,7 @@ def _of_copy(
             (record,) = plain.body["Records"]
             inside = _unpacked(record, plain, services)
     several = len(inside) > 1
-    if several and inside is found and not mark.position:
+    if several and inside is found and not (mark.position or mark.source):
         # Nothing says which of them was parked.
         return _placed([replace(each, mark=Mark(mark.token)) for each in found])
     place = int(mark.position) if _is_count(mark.position) else 0

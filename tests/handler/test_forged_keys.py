@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from idempotent_lambda import PermanentFailure
-from idempotent_lambda.claims import Owner
+from idempotent_lambda.claims import Owner, Record
 from idempotent_lambda.clock import EpochSeconds, Millis
 from idempotent_lambda.errors import MessageError, UnconfirmedCopyError
 from idempotent_lambda.messages import Mark
 from idempotent_lambda.settings import UNWRAP
 
-from .bench import Bench, raising
+from .bench import Bench, FaultyStore, raising
 from .events import (
     bus_event,
     event,
@@ -169,6 +169,42 @@ class TestDefaultKey:
         batch = [order(f"o-{n % 3}", f"m-{n}", **marked(f"x v-{n}")) for n in range(30)]
         assert bench.deliver(*batch, "good") == []
         assert bench.ran == ["good", "o-0", "o-1", "o-2"]
+
+    def test_liars_hold_up_nobody(self) -> None:
+        """Honest messages are claimed first, even if liars before them state all their keys."""
+        bench = Bench()
+        store = FaultyStore(bench.clock, bench.memory)
+        store.millis = 100
+        bench.consumer.__dict__["store"] = store
+        liars = [order(f"l-{n}", **marked(f"x v-{n}")) for n in range(150)]
+        honest = [order(f"v-{n}") for n in range(150)]
+        reported = bench.deliver(*liars, *honest)
+        assert not {each["messageId"] for each in honest} & set(reported)
+        assert bench.ran[:150] == [f"v-{n}" for n in range(150)]
+
+    @pytest.mark.parametrize("changes", [{}, {"concurrency": 3}, {"parks": True}])
+    def test_a_liar_in_front_of_its_own_key(self, changes: Any) -> None:
+        """A group goes on behind what only says that it is a copy, and repeats it."""
+        bench = Bench(**changes)
+        liar = fifo_order("a", **marked("x zzz"))
+        batch = [liar, fifo_order("a", messageId="m-2"), fifo_order("c")]
+        assert bench.deliver(*batch) == []
+        assert bench.ran == ["a", "c"]
+
+    @pytest.mark.parametrize("position", ["/1", "/2", "/x", "/-1", "/9999999999"])
+    def test_a_place_that_is_not_there(self, position: str) -> None:
+        """A copy of one of several that holds one only is rejected."""
+        bench = Bench(key=None)
+        bench.memory.records["orders#k"] = parked_by("orders#k", "t")
+        assert bench.deliver(record(**marked(f"t //id{position} k"))) == ["m-1"]
+        assert bench.ran == []
+
+    def test_one_of_several_when_observing(self) -> None:
+        """A part is not acknowledged for the whole: what nothing confirms is reported."""
+        bench = Bench(key=None, observes=True, unwrap=EVERYTHING)
+        body = json.dumps(event(s3_record("k1"), s3_record("k2")))
+        assert bench.deliver(record(body, **marked("x //id/2 k"))) == ["m-1"]
+        assert bench.ran == []
 
     def test_a_liar_without_a_key(self) -> None:
         """What is no copy and has no key is rejected alone."""
@@ -329,6 +365,42 @@ class TestOneOfSeveral:
                 assert (reported, bench.ran) == (["m-9"], [])
 
 
+class TestOtherSettings:
+    """Copies whose settings have changed between their parking and their redrive."""
+
+    def copied(self, whole: Any, before: Any, after: Any) -> tuple[Bench, list[str]]:
+        """The consumer after a redrive of all copies, and what is reported."""
+        first = Bench(key=None, unwrap=frozenset(before))
+        first.consumer.__dict__["processor"] = NEVER
+        first.consumer.consume(whole, Millis(30_000))
+        bench = Bench(first.memory, first.clock, key=None, unwrap=frozenset(after))
+        copies = [
+            record(body, message_id=f"m-copy-{at}", **marked(token))
+            for at, (body, token) in enumerate(first.queues.dead_letters)
+        ]
+        return bench, bench.deliver(*copies)
+
+    @pytest.mark.parametrize("name", SEVERAL)
+    def test_unwrapped_no_more(self, name: str) -> None:
+        """Nobody gets the whole in the place of a part: the copies are rejected."""
+        bench, reported = self.copied(SEVERAL[name], UNWRAP, ())
+        assert len(reported) == 3
+        assert bench.ran == []
+
+    @pytest.mark.parametrize("name", ["shard", "topic"])
+    def test_unwrapped_since(self, name: str) -> None:
+        """Nobody gets the wrapper of another source."""
+        bench, reported = self.copied(SEVERAL[name], (), UNWRAP)
+        assert len(reported) == 1
+        assert bench.ran == []
+
+    def test_a_test_event(self) -> None:
+        """What was a message when it was parked is not acknowledged as a test of S3."""
+        whole = event(record('{"Service": "Amazon S3", "Event": "s3:TestEvent"}'))
+        bench, reported = self.copied(whole, (), UNWRAP)
+        assert (reported, bench.ran) == (["m-copy-0"], [])
+
+
 @pytest.mark.parametrize("source", ["aws:kinesis", "aws:sns", "aws:s3", "aws:dynamodb"])
 @pytest.mark.parametrize(
     "key", ["body.id", "wrapped.TopicArn || messageId", "message_attributes.t"]
@@ -348,8 +420,27 @@ def test_a_forged_source_unwraps_nothing(source: str, key: str) -> None:
     assert isinstance(bench.traces["m-1"].errors[0], MessageError)
 
 
+def parked_by(record_id: str, owner: str) -> Record:
+    """A record that this owner has parked, its copy sent."""
+    about: Any = {"owner": owner, "created_at": 0, "dead_lettered_at": 0}
+    return Record(id=record_id, status="PARKED", **about)
+
+
 class TestHistory:
     """What a record keeps of the copies that have claimed it."""
+
+    @pytest.mark.parametrize("owner", [None, "", 0, {"NULL": True}])
+    @pytest.mark.parametrize("status", ["PARKED", "COMPLETED"])
+    def test_of_an_unreadable_owner(self, status: str, owner: Any) -> None:
+        """Where nobody can say whose copy it is, the message is reported and not run."""
+        bench, copy = self.parked()
+        found = bench.memory.records["orders#m-a"]
+        later = EpochSeconds(bench.clock.now() // 1000 + 3600)
+        bench.memory.records[found.id] = replace(
+            found, status=status, owner=owner, expires_at=later
+        )
+        assert bench.deliver(copy, "b") == ["m-copy"]
+        assert bench.ran == ["m-a", "m-b"]
 
     def parked(self, **changes: Any) -> tuple[Bench, dict[str, Any]]:
         """A bench on which m-a was parked, and its copy."""
