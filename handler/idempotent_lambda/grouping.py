@@ -126,6 +126,8 @@ class _Drafts:
             # It may turn out to have another key. So it is claimed by itself when all others have
             # been, and holds up nothing but its own group, where that other key is next.
             draft.repeats = True
+            if stated := self._leaders.get(key):
+                draft.rank = max(draft.rank, stated.rank + 1)
             if delivery.group and isinstance(own_key, Key):
                 self._leaders.setdefault(own_key, draft)
             return draft
