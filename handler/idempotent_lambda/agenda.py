@@ -165,12 +165,12 @@ class Agenda(NamedTuple):
     ) -> "Agenda":
         """The agenda of a batch of which nothing is done yet."""
         by_rank = sorted(works, key=lambda work: work.rank)
-        later = None
+        later, alone = None, len(by_rank) == 1
         for work in by_rank:
             if work.repeats:
-                later = heap.push(later, _errand(work, claim))
+                takeover = alone and not claim.parks
+                later = heap.push(later, _errand(work, replace(claim, takeover=takeover)))
         first = tuple(work for work in by_rank if not work.repeats)
-        alone = len(by_rank) == 1
         return cls(first, later=later, claim=claim, alone=alone, window=window, together=together)
 
     @property

@@ -12,6 +12,7 @@ from idempotent_lambda.claims import (
     Record,
     Request,
     Status,
+    Stray,
 )
 from idempotent_lambda.lifecycle import Claim, Complete, Outcome, Release, Run, Settled
 
@@ -59,7 +60,9 @@ def _check_claimed(
     busy = {each.place for each in (*together, *(call.work for call in worker.calls))}
     for place in worker.batch.same[work.place]:
         held = worker.held[place]
-        if place in busy or (held is not None and held.claimed):
+        # A lie that is not found out yet gets nothing of a record, whoever holds it.
+        lies = worker.batch.lies[work.place] and work.own_key is not None
+        if not lies and (place in busy or (held is not None and held.claimed)):
             raise ViolationError(f"P4: {key} is claimed by a worker that has claimed it")
     previous = worker.batch.previous[work.place]
     if previous != work.place and is_undone(worker, previous):
@@ -353,7 +356,8 @@ def check_judged(found: Record | None, request: ClaimRequest, judged: ClaimOutco
         return
     # A mutant adds to its token with every attempt.
     mine = found.owner.startswith(ME) and found.status == Status.IN_PROGRESS
-    if mine and not isinstance(judged, Claimed):
+    # What only claims to be a copy may meet what its own batch has claimed, and gets nothing of it.
+    if mine and not isinstance(judged, Claimed | Stray):
         raise ViolationError("P4: a worker is a duplicate of itself")
     live = found.status == Status.IN_PROGRESS and (found.lease_expires_at or 0) > request.now
     if isinstance(judged, Busy) and not live:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from idempotent_lambda.agenda import Agenda, Decision, Done, Task, Work
-from idempotent_lambda.claims import Claimed, Duplicate, Request, Stray
+from idempotent_lambda.claims import Claimed, Duplicate, Owner, Request, Stray
 from idempotent_lambda.clock import EpochMillis
 from idempotent_lambda.lifecycle import (
     Claim,
@@ -52,6 +52,9 @@ from .world import (
     with_call,
     worker_at,
 )
+
+LIAR = Owner("liar")
+"""The owner of a claim by what a liar states."""
 
 
 class Shell:
@@ -146,7 +149,9 @@ class Shell:
                 retention=retention,
                 copy_of=token if work.own_key else None,
             )
-        request = Request(record_id=work.key.record_id, owner=ME, now=now, retention=retention)
+        # Every claim has an owner of its own: what this worker has claimed is not the lie's.
+        owner = LIAR if lies and work.own_key is not None else ME
+        request = Request(record_id=work.key.record_id, owner=owner, now=now, retention=retention)
         lease = max(0, worker.deadline + self.protocol.lease - DEADLINE)
         claim = claim_of(
             replace(request, now=NOW) if self.protocol.asks_time else request,
