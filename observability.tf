@@ -33,7 +33,7 @@ locals {
       statistic   = "Maximum"
       period      = 60
       threshold   = try(var.alarms.dead_letters, null)
-      description = "${local.monitored.dead_letter_queue_name} holds messages. Each failed to its last receive, is parked, or is an event that Lambda gave up on; none runs again by itself. They are lost when the queue's retention ends."
+      description = "${local.monitored.dead_letter_queue_name} holds messages. Each failed or was rejected to its last receive, is parked, or is an event that Lambda gave up on; none runs again by itself. They are lost when the queue's retention ends."
       runbook     = ["A message is in the dead-letter queue"]
     }
     duration = {

@@ -333,8 +333,9 @@ variable "idempotency" {
       that the source gives: SNS's or EventBridge's, the version of an S3 object, the record of a stream, for
       a plain message its `messageId`, which a producer's retry does not keep.
     - `lease_margin_seconds` (more than 0, at most 300 s): how long after the function's own deadline a claim
-      still excludes others. Covers the difference between clocks.
-    - `log_keys` (`plain` or `hashed`): how log lines show keys.
+      still excludes others. It must be at least the difference between the clocks of any two workers (one may be
+      slow and the other one fast) plus the time that Lambda's kill takes.
+    - `log_keys` (`plain` or `hashed`): how log lines and errors show keys.
     - `metrics` (true or false): whether the package writes metrics, as one log line a batch. Each metric costs up
       to $0.30 a month, charged only for hours in which it has a value. When null, if `dashboard` or one of the alarms
       `lost_leases`, `parked` and `takeovers` needs them.
@@ -378,7 +379,7 @@ variable "idempotency" {
 
   validation {
     condition     = var.idempotency.lease_margin_seconds >= 0.001 && var.idempotency.lease_margin_seconds <= 300
-    error_message = "idempotency.lease_margin_seconds = ${var.idempotency.lease_margin_seconds} is not more than 0 and at most 300 (seconds). Set about 5, which covers usual differences between clocks."
+    error_message = "idempotency.lease_margin_seconds = ${var.idempotency.lease_margin_seconds} is not more than 0 and at most 300 (seconds). Set about 5, which covers usual differences between two clocks and the delay of Lambda's kill."
   }
 
   validation {
@@ -585,8 +586,9 @@ variable "queue" {
     - `unwrap` (`events`, `pipes`, `s3`, `sns`): services that may wrap what a producer sent, so that
       `message.body` is without the wrapper. When null, the services in `senders` and `invokers`; `[]` unwraps
       nothing. Set it for an existing queue, because the module does not know who sends to that, and for
-      EventBridge Pipes (`pipes`). `sns` includes S3 and EventBridge events inside, which a topic may carry,
-      also with raw message delivery. Whoever may send to the queue chooses the default key of a message that
+      EventBridge Pipes (`pipes`). S3 and EventBridge may send their events to a topic, so `sns` unwraps these
+      events too. With raw message delivery SNS adds no wrapper: leave `sns` out, and name `events` or `s3` if
+      the topic carries their events. Whoever may send to the queue chooses the default key of a message that
       is unwrapped: see `docs/security.md`.
     - `visibility_timeout_seconds` (at least 6 × function timeout + batching window, longer than a lease, at
       most 43200 s): how long a received message stays hidden. When null, the least that fits.

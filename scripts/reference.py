@@ -30,8 +30,8 @@ MODULES: Final = (
     "idempotent_lambda_toolkit.testing",
     "idempotent_lambda_toolkit.testing.events",
 )
-INTERNAL: Final = {"Message.of", "Transaction.close"}
-"""Methods of public classes that the package calls itself."""
+INTERNAL: Final = {"Message.of", "Transaction.close", "text_of"}
+"""Functions, and methods of public classes, that the package calls itself."""
 
 WIDTH: Final = 92
 """A longer signature has a line for each parameter."""
@@ -106,7 +106,7 @@ def names_of(module: griffe.Module) -> list[str]:
     names = [str(each) for each in module.exports or ()] or [
         name
         for name, each in (*module.classes.items(), *module.functions.items())
-        if not each.is_alias and name[0] != "_"
+        if not each.is_alias and name[0] != "_" and name not in INTERNAL
     ]
     return sorted(names, key=lambda name: (name.startswith("__"), name.lower()))
 

@@ -6,6 +6,7 @@ from itertools import islice
 
 import pytest
 
+from idempotent_lambda import decorator
 from scripts.lab.emulator import Emulator, new_account, running
 
 WAITING_WORKERS = 4
@@ -36,6 +37,12 @@ def dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
         share = len(items) * (worker + 1) // workers - len(order) - len(first)
         order += [*first, *islice(rest, share)]
     return [*order, *rest]
+
+
+@pytest.fixture(autouse=True)
+def _no_functions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget which functions other tests have decorated."""
+    monkeypatch.setattr(decorator, "FUNCTIONS", {})
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from idempotent_lambda import heap, lifecycle
+from idempotent_lambda.errors import MessageError
 from idempotent_lambda.heap import Heap
 from idempotent_lambda.keys import Key
 from idempotent_lambda.lifecycle import (
@@ -50,6 +51,9 @@ class Work:
         after: the places of the works that it follows: the one before it in its group, and the one
             whose key it repeats. If one of them is not acknowledged, this one must not start.
         repeats: an earlier work has the same key, so this one is claimed when that one is settled.
+        own_key: of a redriven copy whose ``key`` is only what it states: the key that it has as any
+            message, or why it has none. None for all others.
+        differing: the positions of the deliveries whose bodies differ from that of the first.
     """
 
     key: Key
@@ -59,6 +63,8 @@ class Work:
     rank: int = 0
     after: tuple[int, ...] = ()
     repeats: bool = False
+    own_key: Key | MessageError | None = None
+    differing: frozenset[int] = frozenset()
 
     @property
     def redelivered(self) -> bool:
@@ -159,12 +165,12 @@ class Agenda(NamedTuple):
     ) -> "Agenda":
         """The agenda of a batch of which nothing is done yet."""
         by_rank = sorted(works, key=lambda work: work.rank)
-        later = None
+        later, alone = None, len(by_rank) == 1
         for work in by_rank:
             if work.repeats:
-                later = heap.push(later, _errand(work, claim))
+                takeover = alone and not claim.parks
+                later = heap.push(later, _errand(work, replace(claim, takeover=takeover)))
         first = tuple(work for work in by_rank if not work.repeats)
-        alone = len(by_rank) == 1
         return cls(first, later=later, claim=claim, alone=alone, window=window, together=together)
 
     @property

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import copy_context
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
+from functools import partial, reduce
 from typing import Any, cast
 
 from idempotent_lambda import lifecycle, messages
 from idempotent_lambda.agenda import WINDOW, Agenda, Decision, Done, Task, Work
-from idempotent_lambda.claims import PARALLEL_CALLS, ClaimRequest, ClaimStore, Owner
+from idempotent_lambda.claims import PARALLEL_CALLS, ClaimRequest, ClaimStore, Owner, Stray
 from idempotent_lambda.clock import (
     REQUEST_MILLIS,
     RESERVE_MILLIS,
@@ -30,7 +30,10 @@ from idempotent_lambda.errors import (
     NO_TIME,
     ConfigurationError,
     InvalidResultError,
+    MessageError,
     StoreError,
+    UnconfirmedCopyError,
+    text_of,
 )
 from idempotent_lambda.grouping import group_by_key
 from idempotent_lambda.lifecycle import (
@@ -75,6 +78,9 @@ The main thread confirms a window before it claims the next one."""
 
 AFTER_LEASE_MILLIS = Millis(1000)
 """How long after the end of a lease that was waited for the next claim is made."""
+
+_UNCONFIRMING = (None, "unanswered", "unkeyed")
+"""What a claim meets that does not show whether a copy's stated key counts."""
 
 ANSWER_MILLIS = Millis(100)
 """Kept free to answer when a completion still has not been answered."""
@@ -131,7 +137,7 @@ class Consumer:
             NotDoneError: see `messages.response_of`.
         """
         deadline, began = Deadline.after(self.clock, remaining), self.clock.elapsed()
-        deliveries = messages.deliveries_of(event)
+        deliveries = messages.deliveries_of(event, self.settings.unwrap)
         works, ended = group_by_key(deliveries, self.settings)
         for delivery, end, error in ended:
             trace = Trace(request_id, errors=[error] if error else [])
@@ -284,7 +290,9 @@ class _Batch:
     def _do(self, tasks: tuple[Task, ...]) -> None:
         """Do the tasks together, and take down what follows."""
         began = self._clock.elapsed()
-        replies = self._replies(tasks)
+        tasks, replies = self._without_strays(tasks, self._replies(tasks))
+        if self._consumer.settings.hash_keys:
+            _hide_keys(tasks, replies)
         spent = Millis(self._clock.elapsed() - began)
         if spent > HASTE_MILLIS and isinstance(tasks[0][1], Run):
             self._consumer.unhurried.set()
@@ -311,6 +319,7 @@ class _Batch:
             following: lifecycle.Step | lifecycle.End
             if isinstance(step, Settled) or reply is None:
                 following = step
+                self._open[work.place] = work
             else:
                 self._traces[work.place].note(step, reply, spent)
                 following = lifecycle.advance(step, reply)
@@ -377,11 +386,16 @@ class _Batch:
             self.busy += [(each, end.busy_until) for each in work.deliveries]
         observer, trace = self._consumer.observer, self._traces[work.place]
         leader, *followers = work.deliveries
-        observer.settled(leader, work.key, end, trace, follows=False)
+        # Of a key that is only stated, nobody but the sender says that it is this message's.
+        unconfirmed = work.own_key is not None and trace.met in _UNCONFIRMING
+        key = work.own_key if unconfirmed else work.key
+        key = None if isinstance(key, MessageError) else key
+        observer.settled(leader, key, end, trace, follows=False)
         if end.outcome is Outcome.COMPLETED:
             end = Settled(Outcome.DUPLICATE, acknowledged=True)
-        for follower in followers:
-            observer.settled(follower, work.key, end, trace, follows=True)
+        for position, follower in enumerate(followers, 1):
+            seen = replace(trace, payload_differs=True) if position in work.differing else trace
+            observer.settled(follower, key, end, seen, follows=True)
 
     def _replies(self, tasks: tuple[Task, ...]) -> Sequence[lifecycle.Reply | None]:
         """What comes of the tasks; all have the same kind of step."""
@@ -407,6 +421,7 @@ class _Batch:
                     record_id=work.key.record_id, owner=consumer.new_owner(), now=now,
                     retention=settings.retention, lease_expires_at=lease_end,
                     takeover=first.takeover, redelivered=work.redelivered, token=work.token,
+                    stated=work.own_key is not None,
                 )
                 for work, _ in tasks
             ]  # fmt: skip
@@ -414,7 +429,15 @@ class _Batch:
         else:
             kept: dict[str, Any] = {"now": now, "retention": settings.retention}
             steps = cast("Any", tasks)
-            asked = [settlement(step, record_id=work.key.record_id, **kept) for work, step in steps]
+            asked = [
+                settlement(
+                    step,
+                    record_id=work.key.record_id,
+                    copy_of=work.token if work.own_key else None,
+                    **kept,
+                )
+                for work, step in steps
+            ]
             if isinstance(first, Complete) and not first.observed:
                 deadline = self._deadline
         answers = getattr(consumer.store, type(first).__name__.lower())(asked, deadline)
@@ -422,6 +445,26 @@ class _Batch:
             Unanswered(request.owner, answer) if isinstance(answer, StoreError) else answer
             for request, answer in zip(asked, answers, strict=True)
         ]
+
+    def _without_strays(
+        self, tasks: tuple[Task, ...], replies: Sequence[lifecycle.Reply | None]
+    ) -> tuple[tuple[Task, ...], Sequence[lifecycle.Reply | None]]:
+        """The same, where copies whose stated key does not count have their own one.
+
+        They are claimed once nothing else is to be done: one sender must not hold up the others.
+        """
+        if not any(isinstance(reply, Stray) for reply in replies):
+            return tasks, replies
+        kept, answers = list(tasks), list(replies)
+        for index, ((work, step), reply) in enumerate(zip(tasks, replies, strict=True)):
+            if isinstance(reply, Stray):
+                if isinstance(work.own_key, MessageError):
+                    answers[index] = lifecycle.Unkeyed(work.own_key)
+                elif work.own_key:
+                    kept[index] = replace(work, key=work.own_key, own_key=None), step
+                    answers[index] = None
+                    self._traces[work.place].errors.append(UnconfirmedCopyError())
+        return tuple(kept), answers
 
     def _waited(self, lease_end: EpochMillis) -> Waited:
         """Wait until a lease has ended, if time remains then to claim and to run."""
@@ -445,10 +488,9 @@ class _Batch:
         return self._deadline.sooner(Millis(max(0, min(self._patience, budget)) + RESERVE_MILLIS))
 
     def _run(self, work: Work, owner: Owner) -> lifecycle.Reply:
-        message = Message.of(
-            work.deliveries[0], key=work.key.text, owner=owner, deadline=self._deadline
-        )
+        about: Any = {"key": work.key.text, "owner": owner, "deadline": self._deadline}
         try:
+            message = Message.of(work.deliveries[0], **about)
             return lifecycle.Returned(actions=self._consumer.run(message))
         except BaseException as error:  # noqa: BLE001  # the rest of the batch still gets its answer
             return lifecycle.raised(error)
@@ -517,6 +559,20 @@ class _Batch:
             return ()
 
 
+def _hide_keys(tasks: Sequence[Task], replies: Sequence[object]) -> None:
+    """Take the keys out of the errors of a call: it may quote what was asked for others.
+
+    Where their texts differ only their codes are left, as each may quote each key.
+    """
+    found = [reply.error for reply in replies if isinstance(reply, Unanswered)]
+    texts = {text_of(error) for error in found}
+    hidden = ""
+    if len(texts) == 1:
+        hidden = reduce(lambda text, task: task[0].key.hide_in(text), tasks, texts.pop())
+    for error in found:
+        error.args = (hidden or error.code,)
+
+
 def covered(spans: Iterable[tuple[Millis, Millis]]) -> Millis:
     """How long at least one of some spans of time lasted, each from its begin to its end."""
     total = reached = 0
@@ -532,9 +588,11 @@ def refuse_unrun(result: object) -> None:
     Raises:
         InvalidResultError: the result is an awaitable or an iterator, whose work has not run.
     """
-    if isinstance(result, abc.Awaitable | abc.Iterator | abc.AsyncIterator):
+    # Its type is asked: a value may raise whatever it is asked itself.
+    if issubclass(type(result), abc.Awaitable | abc.Iterator | abc.AsyncIterator):
         if isinstance(result, abc.Coroutine | abc.Generator):
-            result.close()
+            with suppress(RuntimeError):  # it goes on or refuses to end
+                result.close()
         raise InvalidResultError(
             f"the processor returned a {type(result).__name__}, whose work has not run: do the "
             "work before returning (asyncio.run(...) runs a coroutine inside a plain function)"

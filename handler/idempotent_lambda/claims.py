@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
-from typing import Any, NewType, Protocol
+from typing import Any, NewType, Protocol, cast
 
 from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Seconds, seconds_after
-from idempotent_lambda.conditions import Compare, Either, Every, Missing, holds
+from idempotent_lambda.conditions import Compare, Contains, Either, Every, Missing, holds
 from idempotent_lambda.errors import StoreError, StoreRefusedError
 
 Owner = NewType("Owner", str)
@@ -29,6 +29,9 @@ class Status(StrEnum):
 class Record:
     """The item of one key.
 
+    A record that is read from a table may lack any attribute, and holds one that cannot be read
+    as a value of another type: no comparison with it is true, see `conditions.holds`.
+
     Attributes:
         id: namespace and key.
         lease_expires_at: until when the claim excludes others; none once completed.
@@ -39,6 +42,10 @@ class Record:
         result: what duplicates get, as JSON; only where results are stored.
         reason: why it is parked, for people.
         dead_lettered_at: since when its copy is in the dead-letter queue.
+        unlocked_by: the owner token of the redriven copy that has claimed it by what it states.
+            That copy is delivered again until it is settled, and no other message goes on with it.
+        copy_tokens: the owner tokens of all copies that have claimed it so. Whoever shows one is a
+            copy, of now or of before.
     """
 
     id: str
@@ -53,18 +60,32 @@ class Record:
     result: str | None = None
     reason: str | None = None
     dead_lettered_at: EpochMillis | None = None
+    unlocked_by: str | None = None
+    copy_tokens: frozenset[str] | None = None
 
 
 EXPIRED = Every((Compare("status", "=", "completed"), Compare("expires_at", "<=", "now_seconds")))
 """Completed, and the retention is over. Until TTL deletes it the record is still there."""
 
-LAPSED = Every(
-    (Compare("status", "=", "in_progress"), Compare("lease_expires_at", "<=", "now_millis")),
-)
+_OVER = (Compare("status", "=", "in_progress"), Compare("lease_expires_at", "<=", "now_millis"))
+
+LAPSED = Every((*_OVER, Missing("unlocked_by")))
 """Its owner was interrupted, or could not confirm its completion."""
 
 REDRIVEN = Every((Compare("status", "=", "parked"), Compare("owner", "=", "token")))
 """Parked, and the claimant has the copy that was sent away then: each copy unlocks once."""
+
+KNOWN_COPY = Contains("copy_tokens", "token")
+"""It was parked, and a copy with the claimant's token has unlocked it since."""
+
+RESOLVED = Every((Compare("status", "=", "completed"), Compare("owner", "=", "token")))
+"""An operator has completed it while it was parked. A copy may be left over."""
+
+OVER_FOR_COPY = Every(
+    (*_OVER, Either((Missing("unlocked_by"), Compare("unlocked_by", "=", "token")))),
+)
+"""The same for a copy that states its key: not while it belongs to a newer one, which was sent when
+it was parked again."""
 
 SAME_PAYLOAD = Either((Missing("payload_hash"), Compare("payload_hash", "=", "payload_hash")))
 """Nothing says that the key stood for something else before."""
@@ -74,17 +95,24 @@ FREE = Either((Missing("id"), EXPIRED))
 
 
 @cache
-def claimable(*, takeover: bool, redriven: bool, checked: bool) -> Either:
+def claimable(*, takeover: bool, redriven: bool, checked: bool, stated: bool = False) -> Either:
     """What must hold of a record to be claimed: it is free, or as one of these allows.
 
     Args:
         takeover: it may be lapsed.
         redriven: the claimant bears a token.
         checked: the claimant has a payload hash.
+        stated: nothing but that token says that this is its key, so the record must belong to it.
     """
+    if stated:
+        again = Either((EXPIRED, *[OVER_FOR_COPY] * takeover))
+        return Either((REDRIVEN, Every((KNOWN_COPY, again))))
     lapsed = Every((LAPSED, SAME_PAYLOAD)) if checked else LAPSED
     return Either((*FREE.parts, *[lapsed] * takeover, *[REDRIVEN] * redriven))
 
+
+UNREADABLE = Owner("unreadable")
+"""The owner of a record whose owner cannot be read: a condition on it holds for no record."""
 
 OWNED = Every((Compare("owner", "=", "owner"), Compare("status", "=", "in_progress")))
 """Still the owner's: may be completed, released or parked."""
@@ -104,6 +132,9 @@ class Request:
         actions: writes that take effect with a completion or not at all, as DynamoDB's
             TransactItems.
         reason: of a parking, for people.
+        token: the owner token that a redriven copy bears.
+        stated: nothing but that token says that this is the key of the copy. If such a claim is
+            released, the record is parked for that token again: it still belongs to the copy.
     """
 
     record_id: str
@@ -113,6 +144,8 @@ class Request:
     result: str | None = None
     actions: tuple[Mapping[str, Any], ...] = ()
     reason: str | None = None
+    token: str | None = None
+    stated: bool = False
 
     @property
     def expires_at(self) -> EpochSeconds:
@@ -129,6 +162,8 @@ class Request:
             "owner": self.owner,
             "result": self.result,
             "reason": self.reason,
+            "token": self.token,
+            "tokens": frozenset({self.token}) if self.stated else None,
             "expires_at": self.expires_at,
             "now_millis": self.now,
             # Rounded down: what expires is compared with a clock that does not run ahead.
@@ -143,14 +178,12 @@ class ClaimRequest(Request):
     Attributes:
         takeover: whether a lapsed record may be claimed.
         redelivered: the source has handed the message out before, so it probably has a record.
-        token: the owner token that a redriven copy bears.
         payload_hash: what the key stands for, if that is to be checked.
     """
 
     lease_expires_at: EpochMillis
     takeover: bool
     redelivered: bool = False
-    token: str | None = None
     payload_hash: str | None = None
 
     @property
@@ -159,7 +192,6 @@ class ClaimRequest(Request):
         return {
             **super(ClaimRequest, self).operands,
             "lease_expires_at": self.lease_expires_at,
-            "token": self.token,
             "payload_hash": self.payload_hash,
             "zero": 0,
             "one": 1,
@@ -179,8 +211,12 @@ class ClaimRequest(Request):
     @property
     def kind(self) -> dict[str, bool]:
         """What the condition depends on."""
-        redriven, checked = self.token is not None, self.payload_hash is not None
-        return {"takeover": self.takeover, "redriven": redriven, "checked": checked}
+        return {
+            "takeover": self.takeover,
+            "redriven": bool(self.token),
+            "checked": self.payload_hash is not None,
+            "stated": self.stated,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +269,11 @@ class Parked:
 
 
 @dataclass(frozen=True, slots=True)
+class Stray:
+    """The record does not belong to the copy that states its key."""
+
+
+@dataclass(frozen=True, slots=True)
 class Mismatch:
     """The key stands for another payload."""
 
@@ -255,12 +296,16 @@ class LostLease:
 
     Attributes:
         completed: another owner has completed the key.
+        result: what that owner stored with a completion, as JSON.
+        payload_hash: of what the key stands for then.
     """
 
     completed: bool
+    result: str | None = None
+    payload_hash: str | None = None
 
 
-ClaimOutcome = Claimed | Duplicate | Busy | Lapsed | Parked | Mismatch
+ClaimOutcome = Claimed | Duplicate | Busy | Lapsed | Parked | Mismatch | Stray
 CompleteOutcome = Completed | LostLease
 ReleaseOutcome = Released | LostLease
 ParkOutcome = Parked | LostLease
@@ -294,7 +339,7 @@ class ClaimStore(Protocol):
         """
 
     def release(self, requests: Sequence[Request], deadline: Deadline) -> Sequence[ReleaseAnswer]:
-        """Delete each record if it is still the owner's."""
+        """Delete each record if it is still the owner's; park it again if it belongs to a copy."""
 
     def park(self, requests: Sequence[Request], deadline: Deadline) -> Sequence[ParkAnswer]:
         """Set each record aside if it is still the owner's."""
@@ -304,17 +349,36 @@ class ClaimStore(Protocol):
 
 
 def claimed_record(found: Record | None, request: ClaimRequest) -> Record:
-    """The record after a successful claim of what was found."""
+    """The record after a successful claim of what was found.
+
+    Raises:
+        StoreRefusedError: a claim cannot be added to its attempts.
+    """
+    attempts: Any = found and found.attempts
+    if not isinstance(attempts, int | None):
+        raise _damaged("attempts", "a number")
+    created: EpochMillis | None = None if found is None else found.created_at
     return Record(
         id=request.record_id,
         status=Status.IN_PROGRESS,
         owner=request.owner,
         lease_expires_at=request.lease_expires_at,
         expires_at=request.expires_at,
-        created_at=request.now if found is None else found.created_at,
-        attempts=1 if found is None else (found.attempts or 0) + 1,
+        created_at=request.now if created is None else created,
+        attempts=(attempts or 0) + 1,
         payload_hash=request.payload_hash,
+        unlocked_by=request.token if request.stated else None,
+        copy_tokens=_copy_tokens(found, request),
     )
+
+
+def _copy_tokens(found: Record | None, request: ClaimRequest) -> frozenset[str] | None:
+    before: Any = found and found.copy_tokens
+    if not request.stated:
+        return cast("frozenset[str] | None", before)
+    if not isinstance(before, frozenset | None):
+        raise _damaged("copy_tokens", "a set of texts")
+    return (before or frozenset()) | {str(request.token)}
 
 
 def seen_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome | None:
@@ -324,29 +388,42 @@ def seen_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome | No
         StoreRefusedError: see `refused_claim`.
     """
     if holds(request.condition, found, request.operands):
+        claimed_record(found, request)  # raises what would keep the claim from being written
         return None
     return refused_claim(found, request)
 
 
-def refused_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome:
+def refused_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome:  # a row each
     """What a claim means whose condition failed on the record that was found.
+
+    What cannot be read counts as missing. If the decision needs it, the key is refused.
 
     Raises:
         StoreRefusedError: the record is not one this version can judge; it is left as it is.
     """
+    same = (None, request.payload_hash)
     match found:
         case Record(status=Status.IN_PROGRESS, owner=request.owner):
-            return Claimed(request.owner, found.attempts or 1, recovered=True)
-        case Record(payload_hash=str(theirs)) if request.payload_hash not in (None, theirs):
+            return Claimed(request.owner, _readable(int, found.attempts) or 1, recovered=True)
+        case None | Record(status=Status.IN_PROGRESS | Status.COMPLETED | Status.PARKED) if (
+            request.stated and not _is_of_copy(found, request)
+        ):
+            return Stray()
+        case Record(payload_hash=str(theirs)) if request.payload_hash and theirs not in same:
             return Mismatch()
+        case Record(payload_hash=theirs) if request.payload_hash and theirs not in same:
+            raise _damaged("payload_hash", "a text")
         case Record(status=Status.COMPLETED):
-            return Duplicate(found.result)
+            return Duplicate(_readable(str, found.result))
         case Record(status=Status.PARKED):
-            return Parked(found.owner, found.dead_lettered_at is not None, found.created_at)
+            sent, since = found.dead_lettered_at, found.created_at
+            return Parked(_owner(found), isinstance(sent, int), _readable(int, since))
         case Record(status=Status.IN_PROGRESS, lease_expires_at=int(lease_end)):
-            if lease_end > request.now:
-                return Busy(EpochMillis(lease_end))
-            return Lapsed(found.attempts or 1, found.owner)
+            return _unfinished(found, EpochMillis(lease_end), request)
+        case Record(status=Status.IN_PROGRESS):
+            raise _damaged("lease_expires_at", "a number")
+        case Record(status=other) if not isinstance(other, str):
+            raise _damaged("status", "a text")
         case _:
             status = found and found.status
             problem = (
@@ -356,20 +433,75 @@ def refused_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome:
             raise StoreRefusedError("UnknownRecord", problem, maybe_written=False)
 
 
+def _is_of_copy(found: Record | None, request: ClaimRequest) -> bool:
+    """Whether the record is the one of the copy that states its key."""
+    if found and not isinstance(found.copy_tokens, frozenset | None):
+        raise _damaged("copy_tokens", "a set of texts")
+    holding = [holds(each, found, request.operands) for each in (KNOWN_COPY, RESOLVED, EXPIRED)]
+    known, resolved, expired = holding
+    if found and not (known or expired) and found.status in (Status.PARKED, Status.COMPLETED):
+        _owner(found)  # raises where nobody can say whose copy it is
+    return known or (resolved and not expired)
+
+
+def _unfinished(found: Record, lease_end: EpochMillis, request: ClaimRequest) -> ClaimOutcome:
+    if lease_end > request.now:
+        return Busy(lease_end)
+    unlocked_by: Any = found.unlocked_by
+    if unlocked_by is not None and not (isinstance(unlocked_by, str) and unlocked_by):
+        raise _damaged("unlocked_by", "a text that is not empty")
+    if unlocked_by and not (request.stated and unlocked_by == request.token):
+        # The copy that has unlocked it is delivered again, and goes on with it.
+        since = _readable(int, found.created_at)
+        return Parked(_owner(found), dead_lettered=True, since=since)
+    owner = _readable(str, found.owner) or UNREADABLE
+    return Lapsed(_readable(int, found.attempts) or 1, owner)
+
+
 def refused_completion(found: Record | None, request: Request) -> CompleteOutcome:
     """What a completion means whose condition failed on the record that was found."""
     if found is None or found.status != Status.COMPLETED:
         return LostLease(completed=False)
-    return Completed(recovered=True) if found.owner == request.owner else LostLease(completed=True)
+    if found.owner == request.owner:
+        return Completed(recovered=True)
+    return LostLease(completed=True, result=found.result, payload_hash=found.payload_hash)
 
 
-def refused_release(found: Record | None, _request: Request) -> ReleaseOutcome:
+def refused_release(found: Record | None, request: Request) -> ReleaseOutcome:
     """What a release means whose condition failed on the record that was found."""
-    return Released() if found is None else LostLease(found.status == Status.COMPLETED)
+    given_back = request.stated and holds(REDRIVEN, found, request.operands)
+    if found is None or given_back:
+        return Released()
+    return LostLease(found.status == Status.COMPLETED)
 
 
 def refused_parking(found: Record | None, request: Request) -> ParkOutcome:
-    """What a parking, or the mark of one, means whose condition failed on the record found."""
-    if found and found.status == Status.PARKED and found.owner == request.owner:
-        return Parked(found.owner, found.dead_lettered_at is not None)
-    return LostLease(completed=bool(found and found.status == Status.COMPLETED))
+    """What a parking, or the mark of one, means whose condition failed on the record found.
+
+    Raises:
+        StoreRefusedError: the record's owner cannot be read.
+    """
+    if found is None or found.status == Status.COMPLETED:
+        return LostLease(completed=found is not None)
+    if _owner(found) == request.owner and found.status == Status.PARKED:
+        return Parked(request.owner, isinstance(found.dead_lettered_at, int))
+    return LostLease(completed=False)
+
+
+def _readable(kind: type, value: Any) -> Any:
+    """The value of an attribute, which counts as missing if it is of another type."""
+    return value if isinstance(value, kind) else None
+
+
+def _owner(found: Record) -> Owner:
+    if not _readable(str, found.owner):
+        raise _damaged("owner", "a text that is not empty")
+    return found.owner
+
+
+def _damaged(name: str, needed: str) -> StoreRefusedError:
+    problem = (
+        f"the record of this key is damaged: its {name} must be {needed}. The record stays as it "
+        f"is: correct its {name}, or delete the record if the key may run again"
+    )
+    return StoreRefusedError("DamagedRecord", problem, maybe_written=False)

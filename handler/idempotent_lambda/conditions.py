@@ -26,6 +26,14 @@ class Compare:
 
 
 @dataclass(frozen=True, slots=True)
+class Contains:
+    """The attribute exists, and is a set that the operand is in."""
+
+    attribute: str
+    operand: str
+
+
+@dataclass(frozen=True, slots=True)
 class Every:
     """All parts hold."""
 
@@ -39,23 +47,26 @@ class Either:
     parts: tuple["Condition", ...]
 
 
-Condition = Missing | Compare | Every | Either
+Condition = Missing | Compare | Contains | Every | Either
 
 
 def holds(condition: Condition, record: Any | None, operands: Mapping[str, Any]) -> bool:
     """Whether the condition holds for a record: an object whose attributes may be None.
 
-    As in DynamoDB, a comparison with an attribute that does not exist is false.
+    As in DynamoDB, a comparison is false if the attribute is missing or of another type.
     """
     match condition:
         case Missing(attribute):
             return record is None or getattr(record, attribute) is None
         case Compare(attribute, comparator, operand):
             value = None if record is None else getattr(record, attribute)
-            if value is None:
-                return False
             limit = operands[operand]
+            if not isinstance(value, type(limit)):
+                return False
             return bool(value == limit if comparator == "=" else value <= limit)
+        case Contains(attribute, operand):
+            members = getattr(record, attribute, None)
+            return isinstance(members, frozenset) and operands[operand] in members
         case Every(parts):
             return all(holds(part, record, operands) for part in parts)
         case Either(parts):
@@ -68,19 +79,21 @@ class Dialect:
 
     Attributes:
         missing: that there is no attribute of this name.
+        contains: that an attribute, which is a set, has an operand in it.
         attribute: the value of an attribute.
         operand: the value that comes with the call.
     """
 
     missing: str
+    contains: str
     attribute: str
     operand: str
 
 
-EXPRESSION = Dialect("attribute_not_exists(#{})", "#{}", ":{}")
+EXPRESSION = Dialect("attribute_not_exists(#{})", "contains({}, {})", "#{}", ":{}")
 """Condition expressions, with every name and value aliased."""
 
-PARTIQL = Dialect('"{}" IS MISSING', '"{}"', "?")
+PARTIQL = Dialect('"{}" IS MISSING', "contains({}, {})", '"{}"', "?")
 """PartiQL; the operands follow in the order in which an expression names them."""
 
 
@@ -92,6 +105,10 @@ def rendered(condition: Condition, dialect: Dialect) -> str:
         case Compare(attribute, comparator, operand):
             left, right = dialect.attribute.format(attribute), dialect.operand.format(operand)
             return f"{left} {comparator} {right}"
+        case Contains(attribute, operand):
+            return dialect.contains.format(
+                dialect.attribute.format(attribute), dialect.operand.format(operand)
+            )
         case Every(parts):
             return "(" + " AND ".join(rendered(part, dialect) for part in parts) + ")"
         case Either(parts):

@@ -12,13 +12,22 @@ import marshal
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import copy_context
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 from idempotent_lambda import claims, errors, keys, lifecycle
 from idempotent_lambda.batch import CLAIM_PATIENCE_MILLIS, refuse_unrun
 from idempotent_lambda.clients import new_client
-from idempotent_lambda.clock import RESERVE_MILLIS, Clock, Deadline, Millis, SystemClock
+from idempotent_lambda.clock import (
+    REQUEST_MILLIS,
+    RESERVE_MILLIS,
+    Clock,
+    Deadline,
+    Millis,
+    SystemClock,
+)  # fmt: skip
 from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.lifecycle import Claim, Outcome, Release, Run, Settled
 from idempotent_lambda.messages import Delivery, Source
@@ -26,6 +35,7 @@ from idempotent_lambda.settings import Settings
 from idempotent_lambda.telemetry import Effort, JsonLines, Observer, Trace
 
 F = TypeVar("F", bound=Callable[..., Any])
+E = TypeVar("E", bound=Exception)
 Selector = str | Callable[..., Any]
 """JMESPath over the arguments by name, or a callable that gets the arguments."""
 
@@ -39,16 +49,25 @@ MAXIMUM_LEASE_SECONDS = 366 * 24 * 3600
 PATIENCE_MILLIS = Millis(CLAIM_PATIENCE_MILLIS + RESERVE_MILLIS)
 """How much of a call one request to the table may take, except for a completion."""
 
+FUNCTIONS: dict[str, str] = {}
+"""The decorated functions without a wiring, which share the environment's, by name."""
+
 _ONE_AT_A_TIME = threading.Lock()
 
 
-class Wiring(NamedTuple):
-    """What decorated functions work with; tests give one of their own."""
+@dataclass(frozen=True)
+class Wiring:
+    """What decorated functions work with; tests give one of their own.
+
+    Attributes:
+        functions: the decorated functions by the names of their keys.
+    """
 
     settings: Settings
     store: claims.ClaimStore
     clock: Clock
     observer: Observer
+    functions: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     @functools.cache
@@ -85,24 +104,29 @@ def idempotent(  # noqa: C901  # checks, and a function in two colours
       there is: deleting it lets the key run again;
     - `InvalidResultError`: it returned what JSON cannot hold as it is, or over 256 KB. The call is
       completed all the same. An awaitable or iterator, whose work has not run, is not;
-    - `LostLeaseError`, or a `StoreError` of the completion: it has run, and may run again;
+    - `LostLeaseError`, or a `StoreError` of the completion: it has run, and may run again. If
+      another call completed the key after this call's lease, this call returns the stored result
+      of that one; `LostLeaseError` says that there is none;
     - any other `StoreError`: it has not run.
 
     Args:
         name: names the function in its keys, alone in the namespace. Keep it when the function is
-            renamed or moved.
+            renamed or moved. A second function of that name in the process is refused.
         key: what makes two calls the same operation, such as ``"event.detail.order_id"``.
         payload: what must be equal in them besides, compared as JSON.
         results: whether to store what the function returns. Duplicates get None without.
         lease_seconds: the time a call has, where no argument is a Lambda context, which tells it.
-            Others are excluded for that and the lease margin. Outside Lambda nothing ends a call
-            then: see to it that it takes no longer.
+            Others are excluded for that and the lease margin, which must be at least the
+            difference between two callers' clocks. It must be over 2 s, and over 0.5 s more than
+            the least remaining time that the settings ask for. Outside Lambda nothing ends a
+            call then: see to it that it takes no longer.
         wiring: table, clock and log of a test; by default those of the environment, which is
             read when a function is first called.
 
     Raises:
         ConfigurationError: an argument or the function is not usable; at the first call too, if
-            there is no Lambda context and no lease, or the environment is wrong.
+            there is no Lambda context and no lease, or one in which nothing could start, or the
+            environment is wrong.
     """
     rule = _Rule(name, key, payload, results == "store", lease_seconds)
     try:
@@ -114,14 +138,16 @@ def idempotent(  # noqa: C901  # checks, and a function in two colours
         raise _unusable(name, error) from None
     if results not in ("store", "discard"):
         raise _unusable(name, f'results is {results!r}: set "store" or "discard"')
-    if lease_seconds is not None and not 0 < lease_seconds <= MAXIMUM_LEASE_SECONDS:
-        text = f"lease_seconds is {lease_seconds}: set over 0, and at most {MAXIMUM_LEASE_SECONDS}"
-        raise _unusable(name, text)
+    number = issubclass(type(lease_seconds), int | float)
+    if lease_seconds is not None and not (number and 0 < lease_seconds <= MAXIMUM_LEASE_SECONDS):
+        text = f"set a number over 0, and at most {MAXIMUM_LEASE_SECONDS}"
+        raise _unusable(name, f"lease_seconds is {lease_seconds!r}: {text}")
 
     def decorate(function: F) -> F:
         signature = inspect.signature(function)
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise _unusable(name, "it is a generator, whose call runs nothing: return a list")
+        _check_name(name, function, wiring.functions if wiring else FUNCTIONS)
 
         def begin(*args: Any, **kwargs: Any) -> _Call:
             bound = signature.bind(*args, **kwargs)
@@ -160,6 +186,15 @@ def idempotent(  # noqa: C901  # checks, and a function in two colours
         return cast("F", call_async if inspect.iscoroutinefunction(function) else call)
 
     return decorate
+
+
+def _check_name(name: str, function: Callable[..., Any], functions: dict[str, str]) -> None:
+    """Refuse a second function of a name; a module that is loaded again has the same one."""
+    inner = getattr(function, "func", function)  # a partial has no name
+    place = f"{inner.__module__}.{getattr(inner, '__qualname__', type(inner).__qualname__)}"
+    if (first := functions.setdefault(name, place)) != place:
+        problem = f"{first} and {place} have this name and would share keys and results"
+        raise _unusable(name, f"{problem}: give one of them another name")
 
 
 def _unusable(name: str, problem: object) -> errors.ConfigurationError:
@@ -207,7 +242,16 @@ class _Call:
         if timed:
             remaining = timed[0].get_remaining_time_in_millis()
         elif rule.lease_seconds is not None:
-            remaining = int(rule.lease_seconds * 1000)
+            remaining = round(rule.lease_seconds * 1000)
+            minimum = wiring.settings.minimum_remaining
+            least = max(minimum, REQUEST_MILLIS) + RESERVE_MILLIS
+            # One of exactly that would be too short once a millisecond has passed.
+            if remaining <= least and not wiring.settings.observes:
+                problem = f"lease_seconds is {rule.lease_seconds}, and a call needs more than "
+                problem += f"{least} ms to start: raise lease_seconds"
+                if minimum > REQUEST_MILLIS:
+                    problem += ", or lower IDEMPOTENCY_MINIMUM_REMAINING_MILLIS"
+                raise _unusable(rule.name, problem)
         else:
             problem = "no argument is a Lambda context: pass it on, or set lease_seconds"
             raise _unusable(rule.name, problem)
@@ -219,13 +263,12 @@ class _Call:
         self.step: Any = self._settings.claim(waits=False)
         try:
             namespace = keys.namespaced(self._settings.key_rule.namespace, rule.name)
-            found, text = _found(rule.key, bound)
-            found = list(found) if isinstance(found, tuple) else found
+            found, text = _found("key", rule.key, bound)
             self._key = keys.KeyRule(namespace, text).key_for(found)
             if rule.payload is not None:
-                self._payload_hash = _hashed(_found(rule.payload, bound)[0])
+                self._payload_hash = _hashed(_found("payload", rule.payload, bound)[0])
         except errors.MessageError as error:
-            self._trace.errors.append(error)
+            self._trace.errors.append(self._hide(error))
             rejected, observed = Settled(Outcome.REJECTED), Run(lifecycle.NOBODY, observed=True)
             self.step = observed if self._settings.observes else rejected
             self._failure = None if self._settings.observes else error
@@ -236,7 +279,8 @@ class _Call:
         least = self._settings.minimum_remaining
         late = not (self._settings.observes or self._deadline.allows(least))
         if late and isinstance(self.step, Run):
-            text = f"less than {least} ms are left, so it has not started: give the call more"
+            text = f"less than {least + RESERVE_MILLIS} ms are left, so it has not started: "
+            text += "give the call more"
             self.stop(errors.StoreUnavailableError(errors.NO_TIME, text, maybe_written=False))
 
     def stop(self, error: Exception) -> None:
@@ -253,9 +297,9 @@ class _Call:
         try:
             return lifecycle.Returned(_json(value) if self._rule.stores else None)
         except Exception as error:  # noqa: BLE001  # a result may be anything, and its effect is done
-            text = f"the result cannot be stored ({error}), so that duplicates get none: return "
-            text += 'what JSON holds as it is, or set results="discard"'
-            self._unstored = errors.InvalidResultError(text)
+            text = f"the result cannot be stored ({errors.text_of(error)}), so that duplicates get "
+            text += 'none: return what JSON holds as it is, or set results="discard"'
+            self._unstored = self._hide(errors.InvalidResultError(text))
             self._trace.errors.append(self._unstored)
             return lifecycle.Returned()
 
@@ -307,6 +351,8 @@ class _Call:
     def _note(self, reply: lifecycle.Reply) -> None:
         """Go on to the step that follows the reply, and keep what the call ends with."""
         step, now = self.step, self._wiring.clock.elapsed()
+        shown = repr(self._key and self._key.shown(hashed=self._settings.hash_keys))
+        key = f"the key {shown}"
         self._trace.note(step, reply, Millis(now - self._since))
         self._since, self.step = now, lifecycle.advance(step, reply)
         if isinstance(self.step, lifecycle.DeadLetter):  # there is no message to be sent
@@ -319,28 +365,56 @@ class _Call:
             case claims.LostLease() if isinstance(step, lifecycle.Park):
                 self.step = self._settings.claim(waits=False)  # it has changed: see how
             case lifecycle.Unanswered(_, error):
-                self._failure = error
+                self._failure = self._hide(error)
             case claims.Busy(lease_end):
-                self._failure = errors.Busy(lease_end)
-            case claims.Duplicate(result) if result or not self._rule.stores:
-                self._value = json.loads(result) if result and self._rule.stores else None
-            case claims.LostLease(completed=True):
-                pass
+                self._failure = errors.Busy(lease_end, key)
+            case claims.Duplicate(result) if self._replays(result):
+                self._replay(result)
+            case claims.LostLease(True, result, other) if self._replays(result) and (
+                None in (other, self._payload_hash) or other == self._payload_hash
+            ):
+                self._replay(result)
             case _ if found := _FAILURES.get(type(reply)):
-                self._failure = found[0](f"the key {self._key.text!r} {found[1]}")
+                self._failure = found[0](f"{key} " + found[1].format(self._rule.name, shown))
             case _:
                 pass
 
+    def _hide(self, error: E) -> E:
+        """The error; where keys are hashed, without the key or another error that quotes it."""
+        if self._settings.hash_keys:
+            error.__cause__ = error.__context__ = None
+            if self._key:
+                error.args = (self._key.hide_in(errors.text_of(error)),)
+        return error
+
+    def _replays(self, result: str | None) -> bool:
+        """Whether it can be returned: a result that is JSON, or nothing, if none is stored."""
+        if not self._rule.stores:
+            return True
+        with suppress(TypeError, ValueError, RecursionError):
+            json.loads(cast("str", result))
+            return True
+        return False
+
+    def _replay(self, result: str | None) -> None:
+        """Return what every duplicate gets, whatever this call has returned itself."""
+        self._value = json.loads(result) if result and self._rule.stores else None
+        self._unstored = None
+
+
+_PARKED = "is parked: `idempotent-lambda --function FUNCTION forget --decorated {} {}` lets it run"
+_LATE = "ran, but its lease was over before its completion could be recorded, so it may have run "
+_LATE += "twice: raise lease_seconds or the function's timeout"
 
 _FAILURES: dict[type, tuple[type[errors.IdempotencyError], str]] = {
     claims.Duplicate: (errors.ResultUnavailable, "is done, but its result could not be stored"),
     claims.Mismatch: (errors.PayloadMismatchError, "has another payload: correct the producer"),
-    claims.Parked: (errors.ParkedError, "is parked: delete its record to have it run again"),
-    claims.LostLease: (errors.LostLeaseError, "was not done before its lease was over: raise that"),
+    claims.Parked: (errors.ParkedError, _PARKED),
+    claims.LostLease: (errors.LostLeaseError, _LATE),
 }
 
 
-def _found(selector: Selector, bound: inspect.BoundArguments) -> tuple[Any, str]:
+def _found(argument: str, selector: Selector, bound: inspect.BoundArguments) -> tuple[Any, str]:
     """What a selector finds in the arguments, and the selector as people read it.
 
     Raises:
@@ -349,10 +423,11 @@ def _found(selector: Selector, bound: inspect.BoundArguments) -> tuple[Any, str]
     text = selector if isinstance(selector, str) else "(a function)"
     try:
         if callable(selector):
-            return selector(*bound.args, **bound.kwargs), text
+            found = selector(*bound.args, **bound.kwargs)
+            return [*found] if issubclass(type(found), tuple | list) else found, text
         return keys.compiled(selector).search(bound.arguments), text
     except Exception as error:
-        raise errors.MissingKeyError(text, type(error).__name__) from error
+        raise errors.MissingKeyError(text, type(error).__name__, argument) from error
 
 
 def _hashed(payload: Any) -> str:
@@ -360,8 +435,9 @@ def _hashed(payload: Any) -> str:
         raise errors.UnsupportedKeyError("the payload selector finds nothing: correct it")
     try:
         text = json.dumps(payload, sort_keys=True, separators=(",", ":"))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise errors.UnsupportedKeyError(f"the payload is no JSON: {error}") from None
+    except Exception as error:  # noqa: BLE001  # it may raise whatever it is asked
+        text = f"the payload is no JSON: {errors.text_of(error)}"
+        raise errors.UnsupportedKeyError(text) from None
     return f"v1:{hashlib.sha256(text.encode()).hexdigest()}"
 
 

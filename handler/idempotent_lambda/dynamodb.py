@@ -48,7 +48,7 @@ _THROTTLED = re.compile(
 _UNSUPPORTED = re.compile("AccessDenied|NotImplemented|UnknownOperation|UnsupportedOperation")
 """A role may lack it, or an engine: then every claim and settlement is a call of its own."""
 
-_TEXTS = ("id", "status", "owner", "payload_hash", "result", "reason")
+_TEXTS = ("id", "status", "owner", "payload_hash", "result", "reason", "unlocked_by")
 _REFUSED = re.compile("ConditionalCheckFailed|DuplicateItem")
 _SERVER_ERROR = 500
 
@@ -115,12 +115,13 @@ class DynamoDBClaimStore:
         """
 
         def alone(request: Any) -> Any:
-            return self._alone(write or writes.claim(**request.kind), request, deadline)
+            own = writes.GIVE_BACK if write is writes.RELEASE and request.stated else write
+            return self._alone(own or writes.claim(**request.kind), request, deadline)
 
         if len(requests) == 1:
             return [alone(requests[0])]
         outcomes: dict[str, Any] = {request.record_id: None for request in requests}
-        many = [each for each in requests if not each.actions]
+        many = [each for each in requests if not (each.actions or (write and each.stated))]
         if self.together and (write is None or write.statement):
             ask = partial(self._executed, write) if write else self._claimed
             outcomes |= {each.record_id: it for each, it in ask(many, deadline)}
@@ -147,17 +148,17 @@ class DynamoDBClaimStore:
     ) -> Iterable[tuple[ClaimRequest, Any | None]]:
         """The outcomes of claims; None where an expired record may be claimed, but only alone.
 
-        A message that was delivered before probably has a record. To look first costs a fifth of
-        a write that is refused, and tells at once what it takes a look to tell anyway.
+        A message that was delivered before probably has a record, and so has the key that a copy
+        states. To look first costs a fifth of a write that is refused, and tells at once what it
+        takes a look to tell anyway.
         """
-        new = []
-        redelivered = [request for request in requests if request.redelivered]
-        for request, item in self._looked(redelivered, deadline):
-            if item is None:
+        known = [each for each in requests if each.redelivered or each.stated]
+        new = [each for each in requests if not (each.redelivered or each.stated)]
+        for request, item in self._looked(known, deadline):
+            if item is None and not request.stated:
                 new.append(request)
             else:
                 yield request, _judged(claims.seen_claim, item, request)
-        new += [request for request in requests if not request.redelivered]
         existing = []
         for request, answer in self._executed(writes.TOGETHER, new, deadline):
             if isinstance(answer, _Refusal):
@@ -188,7 +189,17 @@ class DynamoDBClaimStore:
         (answer,) = self._insist(operation, send, deadline, write, [request])
         if isinstance(answer, _Refusal):
             return _judged(write.refused, answer.item, request)
+        if isinstance(answer, StoreError) and answer.code == "ValidationException":
+            return self._explained(answer, request, deadline)
         return answer
+
+    def _explained(self, error: StoreError, request: Request, deadline: Deadline) -> Any:
+        """A claim's error, or what the record says that DynamoDB could not add an attempt to."""
+        if isinstance(request, ClaimRequest):
+            ((_, item),) = self._looked([request], deadline)
+            if not isinstance(item, StoreError):
+                return _judged(claims.seen_claim, item, request) or error
+        return error
 
     def _executed(
         self, write: Write, requests: Sequence[Any], deadline: Deadline
@@ -358,16 +369,16 @@ def _judged(judge: Callable[[Record | None, Any], Any], item: Any, request: Requ
 
 
 def _record(item: Any) -> Record | None:
-    if not item:
-        return None
+    # Attributes of a newer version are none of ours.
+    names = [each.name for each in fields(Record)] if item else ()
+    return Record(**{name: _attribute(name, item.get(name)) for name in names}) if item else None
+
+
+def _attribute(name: str, written: Any) -> Any:
+    """What the attribute holds; None if it is missing, and as it is if it cannot be read."""
     try:
-        # Attributes of a newer version are none of ours.
-        found: dict[str, Any] = {
-            each.name: of["S"] if each.name in _TEXTS else int(of["N"])
-            for each in fields(Record)
-            if (of := item.get(each.name))
-        }
-        return Record(**found)
-    except (KeyError, TypeError, ValueError) as error:
-        problem = f"the record of this key is damaged, mend or delete it: {error!r}"
-        raise StoreRefusedError("DamagedRecord", problem, maybe_written=False) from None
+        if name == "copy_tokens":
+            return frozenset(written["SS"])
+        return written["S"] if name in _TEXTS else writes.number(written["N"])
+    except (ArithmeticError, KeyError, TypeError, ValueError):
+        return written

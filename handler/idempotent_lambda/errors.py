@@ -11,6 +11,8 @@
     ├── MessageError                one message: rejected, its processor never runs
     │   ├── MissingKeyError         the key expression finds nothing in it
     │   ├── UndecodableBodyError    the key needs a JSON body and this one is not
+    │   ├── UnreadableRecordError   it is not as its source documents it
+    │   ├── UnconfirmedCopyError    it only says that it is the copy of a parked message
     │   └── UnsupportedKeyError     what it finds cannot be a key
     ├── InvalidResultError          what was returned has not run, or cannot be stored as it is
     ├── TransactionError            a write cannot be part of the transaction
@@ -25,8 +27,22 @@
         └── StoreUnavailableError   no answer in time, or throttled; perhaps written
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
 NO_TIME = "NoTime"
 """The code of a call that was not made, as it might not have ended in time."""
+
+
+def text_of(error: BaseException, ask: "Callable[[Any], str]" = str) -> str:
+    """The text of an error, whatever class a user has made it of; its type where it has none."""
+    try:
+        return str.__str__(ask(error))  # a plain text, also of a subclass
+    except BaseException as raised:  # noqa: BLE001  # it must not cost a batch
+        return f"{type(error).__name__}, whose text raises {type(raised).__name__}"
 
 
 class IdempotencyError(Exception):
@@ -98,11 +114,15 @@ class MissingKeyError(MessageError):
         expression: the key expression; None without one.
     """
 
-    def __init__(self, expression: str | None, found: str) -> None:
+    def __init__(self, expression: str | None, found: str, argument: str | None = None) -> None:
+        needed = "a non-empty text, a whole number, true or false, or an array of these"
         super().__init__(
-            f"key expression {expression!r} finds {found}; every message needs a non-empty "
-            "text, a whole number, true or false, or an array of these: correct the producer or "
-            "the expression, idempotency.key (a field of a JSON body is body.name)"
+            f"key expression {expression!r} finds {found}; every call needs {needed}: correct the "
+            f"caller or the expression, the {argument} of @idempotent"
+            if argument
+            else f"key expression {expression!r} finds {found}; every message needs {needed}: "
+            "correct the producer or the expression, idempotency.key (a field of a JSON body is "
+            "body.name, one of what wrapped it is wrapped.name)"
             if expression
             else "this event has no id that its repetitions share: set idempotency.key (a field "
             "of a JSON body is body.name)"
@@ -127,6 +147,22 @@ class UndecodableBodyError(MessageError):
         self.problem = problem
 
 
+class UnconfirmedCopyError(MessageError):
+    """The message says that it is the copy of a parked one; its record does not confirm that."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the attribute IdempotencyOwner says that this is the copy of a parked message, but "
+            "the record of its key does not belong to such a copy, so that key does not count: if "
+            "it is a copy, its record is gone, and you send its body again without the attribute; "
+            "otherwise its sender forged it"
+        )
+
+
+class UnreadableRecordError(MessageError):
+    """The record has its id, and not the rest of what its source documents."""
+
+
 class UnsupportedKeyError(MessageError):
     """The value found cannot be written as a key."""
 
@@ -144,8 +180,8 @@ class PermanentFailure(IdempotencyError):  # noqa: N818  # raised by users, who 
 
     @property
     def reason(self) -> str:
-        """The text that people will read, as a record can hold it."""
-        return str(self)[:1000].encode(errors="replace").decode()
+        """The text that people will read."""
+        return text_of(self)
 
 
 class Busy(IdempotencyError):  # noqa: N818  # an ordinary outcome, no fault
@@ -155,9 +191,9 @@ class Busy(IdempotencyError):  # noqa: N818  # an ordinary outcome, no fault
         lease_expires_at: until when it excludes others, in epoch milliseconds.
     """
 
-    def __init__(self, lease_expires_at: int) -> None:
+    def __init__(self, lease_expires_at: int, key: str = "this key") -> None:
         super().__init__(
-            f"another call with this key holds it until {lease_expires_at} (epoch milliseconds): "
+            f"another call with {key} holds it until {lease_expires_at} (epoch milliseconds): "
             "let the event be delivered again after that"
         )
         self.lease_expires_at = lease_expires_at
@@ -176,7 +212,7 @@ class ParkedError(IdempotencyError):
 
 
 class LostLeaseError(IdempotencyError):
-    """The function returned after its lease, and its record is another call's, or gone."""
+    """The function returned after its lease, and no call's stored result replaces its own."""
 
 
 class StoreError(IdempotencyError):

@@ -6,11 +6,13 @@ that comes again is coalesced only if nothing of its group lies in between. Othe
 of its own, which is claimed in its turn and finds the key done.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from idempotent_lambda.agenda import Work
-from idempotent_lambda.errors import MessageError
+from idempotent_lambda.errors import MessageError, UnconfirmedCopyError
 from idempotent_lambda.keys import Key, record_id
 from idempotent_lambda.lifecycle import Outcome, Settled
 from idempotent_lambda.messages import Delivery
@@ -30,9 +32,13 @@ class _Draft:
         repeats: an earlier work has the same key.
         repeated: a later work has the same key.
         token: the one owner token that its deliveries carry; None if none of them does.
+        own_key: see `Work.own_key`.
+        differing: see `Work.differing`.
+        canonical: its leader's body as `_canonical` writes it; None until it is compared.
     """
 
     key: Key
+    own_key: Key | MessageError | None
     group: str | None
     place: int
     rank: int = 0
@@ -41,16 +47,35 @@ class _Draft:
     repeated: bool = False
     token: str | None = None
     deliveries: list[Delivery] = field(default_factory=list)
+    differing: set[int] = field(default_factory=set)
+    canonical: str | None = None
 
-    def takes(self, key: Key, delivery: Delivery) -> bool:
+    def takes(
+        self, key: Key, delivery: Delivery, own_key: Key | MessageError | None = None
+    ) -> bool:
         """Whether a delivery shares this work's end, which is the last one before it."""
-        # One claim shows one token: another copy has its turn later.
-        return key == self.key and (delivery.token is None or self.token in (None, delivery.token))
+        # One claim shows one token: another copy has its turn later. What a copy states is not
+        # known to be its key yet.
+        same = key == self.key and own_key == self.own_key
+        return same and (delivery.token is None or self.token in (None, delivery.token))
 
     def add(self, delivery: Delivery) -> None:
         """Have the delivery share this work's end."""
+        if self.deliveries:
+            if self.canonical is None:
+                self.canonical = _canonical(self.deliveries[0].body)
+            if not self.canonical or self.canonical != _canonical(delivery.body):
+                self.differing.add(len(self.deliveries))
         self.deliveries.append(delivery)
         self.token = self.token or delivery.token
+
+
+def _canonical(body: Any) -> str:
+    """What is the same of equal JSON, in which 1 is not true; empty for what cannot be written."""
+    try:
+        return json.dumps(body, sort_keys=True, default=repr)
+    except (ValueError, RecursionError):
+        return ""
 
 
 class _Drafts:
@@ -58,35 +83,62 @@ class _Drafts:
 
     def __init__(self) -> None:
         self.all: list[_Draft] = []
+        # The first work that has a key by itself, whatever others state.
         self._leaders: dict[Key, _Draft] = {}
-        # The last work of a group; where there is no group, of a key.
-        self._tails: dict[str | Key, _Draft] = {}
+        # The last work of a group; where there is no group, of those that may be one work.
+        self._tails: dict[str | tuple[Key, bool], _Draft] = {}
 
-    def place(self, key: Key, delivery: Delivery, *, coalesces: bool = True) -> None:
+    def place(
+        self,
+        key: Key,
+        delivery: Delivery,
+        own_key: Key | MessageError | None = None,
+        *,
+        coalesces: bool = True,
+    ) -> None:
         """Have the delivery join a work, or become one."""
-        chain = delivery.group or key
+        chain = delivery.group or (key, own_key is None)
         tail = self._tails.get(chain)
-        if tail is None or not (coalesces and tail.takes(key, delivery)):
-            tail = self._new(key, delivery, tail if delivery.group else None, coalesces=coalesces)
+        if tail is None or not (coalesces and tail.takes(key, delivery, own_key)):
+            before = tail if delivery.group else None
+            tail = self._new(key, delivery, before, own_key, coalesces=coalesces)
             self._tails[chain] = tail
         tail.add(delivery)
 
     def _new(
-        self, key: Key, delivery: Delivery, before: _Draft | None, *, coalesces: bool
+        self,
+        key: Key,
+        delivery: Delivery,
+        before: _Draft | None,
+        own_key: Key | MessageError | None,
+        *,
+        coalesces: bool,
     ) -> _Draft:
-        draft = _Draft(key, delivery.group, place=len(self.all))
+        draft = _Draft(key, own_key, delivery.group, place=len(self.all))
         self.all.append(draft)
         if before:
             draft.follows = (before,)
         if delivery.group:
             draft.rank = before.rank + 1 if before else 1
-        leader = self._leaders.setdefault(key, draft) if coalesces else draft
+        if not coalesces:
+            return draft
+        if own_key:
+            # It may turn out to have another key. So it is claimed by itself when all others have
+            # been, and holds up nothing but its own group, where that other key is next.
+            draft.repeats = True
+            if stated := self._leaders.get(key):
+                draft.rank = max(draft.rank, stated.rank + 1)
+            if delivery.group and isinstance(own_key, Key):
+                self._leaders.setdefault(own_key, draft)
+            return draft
+        leader = self._leaders.setdefault(key, draft)
         if leader is not draft:
             if before and not leader.repeated:
                 self._delay(leader, draft, before)
             leader.repeated = draft.repeats = True
             draft.rank = max(draft.rank, leader.rank + 1)
-            if delivery.token in (None, leader.token):
+            # What a stated key comes to says nothing of this one.
+            if delivery.token in (None, leader.token) and leader.own_key is None:
                 draft.follows += (leader,)
         return draft
 
@@ -115,16 +167,28 @@ def group_by_key(
         if delivery.group in broken:
             ended.append((delivery, Settled(Outcome.BLOCKED), None))
             continue
+        stated, own_key = None if observes else rule.stated_key(delivery), None
         try:
             key = rule.key_of(delivery)
+            if delivery.unconfirmed:
+                stated = stated or key
+                raise UnconfirmedCopyError
         except MessageError as error:
-            ended.append((delivery, Settled(Outcome.REJECTED, acknowledged=observes), error))
-            if not observes:
+            if stated and not observes:
+                drafts.place(stated, delivery, error)
+                continue
+            # Of a copy that nothing confirms, nobody knows what else its record holds.
+            runs = observes and not delivery.unconfirmed
+            ended.append((delivery, Settled(Outcome.REJECTED, acknowledged=runs), error))
+            if not runs:
                 broken |= {delivery.group} if delivery.group else set()
                 continue
             # What is only observed runs without a key too, under one that collides with no other.
-            key = Key(delivery.id, record_id(rule.namespace, ["", delivery.id]))
-        drafts.place(key, delivery, coalesces=not observes)
+            name = delivery.id.encode(errors="replace").decode()
+            key = Key(name, record_id(rule.namespace, ["", name]))
+        if stated and stated != key:
+            key, own_key = stated, key
+        drafts.place(key, delivery, own_key, coalesces=not observes)
     return [_work_of(draft, settings.max_receive_count - 1) for draft in drafts.all], ended
 
 
@@ -138,4 +202,6 @@ def _work_of(draft: _Draft, nearly_spent: int) -> Work:
         rank=draft.rank,
         after=tuple(each.place for each in draft.follows),
         repeats=draft.repeats,
+        own_key=draft.own_key,
+        differing=frozenset(draft.differing),
     )

@@ -7,14 +7,21 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jmespath
 import jmespath.exceptions
 
-from idempotent_lambda.errors import MissingKeyError, UndecodableBodyError, UnsupportedKeyError
-from idempotent_lambda.messages import Delivery
+from idempotent_lambda.errors import (
+    MessageError,
+    MissingKeyError,
+    UndecodableBodyError,
+    UnreadableRecordError,
+    UnsupportedKeyError,
+)
+from idempotent_lambda.messages import Delivery, stated_value, wrapper_of
 
 if TYPE_CHECKING:
     from jmespath.parser import ParsedResult
@@ -28,11 +35,44 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.htm
 MAXIMUM_NAMESPACE_BYTES = 255
 """Leaves room for the key."""
 
+MAXIMUM_SHOWN_CHARACTERS = 500
+"""Of a key, in a log line or an error."""
+
+MINIMUM_HIDDEN_CHARACTERS = 4
+"""Of a part of a key that is hidden by itself: a shorter one is in many words."""
+
+MAXIMUM_SOUGHT_CHARACTERS = 1500
+"""Of a key and its parts in one text: a pattern of more would take a batch's time."""
+
+ESCAPED_WEIGHT = 15
+"""For how many of these one counts that a text with backslashes may hold in other notations."""
+
 SEPARATOR = "#"
 """Ends the namespace, which must not hold one. A second one right behind it opens the reserved
 domain of keys that are no plain text."""
 
+_PLAIN = re.compile(r"[ !#-&(-\[\]-~]+")
+"""What is the same in JSON, in Python and by itself."""
+
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+
+
+def _pattern(text: str) -> str:
+    """A pattern of a text, however often JSON or Python has quoted it."""
+    pattern = "".join(map(_pattern_of, re.findall(r"\\+|.", text, re.DOTALL)))
+    # Backslashes in a row are tried once.
+    return r"(?<!\\)" * pattern.startswith((r"\\*+", r"\\++")) + pattern
+
+
+def _pattern_of(char: str) -> str:
+    """The same of one character, or of backslashes in a row."""
+    if char[0] == "\\":
+        return r"\\++"
+    if _PLAIN.fullmatch(char):
+        return re.escape(char)
+    names = {char, json.dumps(char)[1:-1], ascii(char)[1:-1], repr(char.encode())[2:-1]}
+    parts = [map(re.escape, re.findall(r"[^\\]+", name)) for name in names]
+    return r"\\*+(?i:" + "|".join(map(r"\\++".join, parts)) + ")"
 
 
 class Key(NamedTuple):
@@ -45,6 +85,40 @@ class Key(NamedTuple):
 
     text: str
     record_id: str
+
+    def shown(self, *, hashed: bool) -> str:
+        """The key as log lines and errors show it."""
+        if hashed:
+            return f"sha256:{hashlib.sha256(self.record_id.encode()).hexdigest()}"
+        return self.text[:MAXIMUM_SHOWN_CHARACTERS]
+
+    def hide_in(self, text: str) -> str:
+        """The text with the hash in the place of the key, its record id and its longer parts.
+
+        Each is found as it is, and as JSON and Python quote it; not a piece of it, and not what
+        else can be made of it. A text in which too much would have to be looked for is not shown.
+        """
+        try:
+            parts = json.loads(self.text)
+        except (ValueError, RecursionError):
+            parts = ()
+        parts = parts if isinstance(parts, list) else ()
+        secrets = {str(part) for part in parts if type(part) in (str, int)}
+        secrets = {part for part in secrets if len(part) >= MINIMUM_HIDDEN_CHARACTERS}
+        secrets |= {self.text, self.record_id}
+        quotes = "\\" in text
+        found = [
+            each
+            for each in secrets
+            if each in text or (quotes and len(each) <= len(text) and not _PLAIN.fullmatch(each))
+        ]
+        sought = "".join(found)
+        escaped = len(_PLAIN.sub("", sought)) if quotes else 0
+        if len(sought) + escaped * ESCAPED_WEIGHT > MAXIMUM_SOUGHT_CHARACTERS:
+            return f"not shown, as it may quote {self.shown(hashed=True)}"
+        longest_first = sorted(found, key=len, reverse=True)
+        pattern = "|".join(_pattern(each) if quotes else re.escape(each) for each in longest_first)
+        return re.sub(pattern, self.shown(hashed=True), text) if found else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +136,32 @@ class KeyRule:
     search: "ParsedResult | None" = None
 
     def key_of(self, delivery: Delivery) -> Key:
-        """The key of a delivery.
+        """The key of a delivery, whatever it states itself.
 
         Raises:
+            UnreadableRecordError: the record is not as its source documents it.
             MissingKeyError, UndecodableBodyError, UnsupportedKeyError: see `key_for`.
         """
+        if delivery.unreadable:
+            raise UnreadableRecordError(delivery.unreadable)
         if self.search is None:
             return self.key_for(delivery.preset)
-        return self.key_in(delivery.document(), delivery.body_problem)
+        try:
+            return self.key_in(delivery.document(), delivery.body_problem)
+        except MissingKeyError:
+            service = wrapper_of(delivery)
+            if service is None:
+                raise
+            found = f'nothing (if {service} wrapped this body, set queue.unwrap = ["{service}"])'
+            raise MissingKeyError(self.expression, found) from None
+
+    def stated_key(self, delivery: Delivery) -> Key | None:
+        """The key that the copy of a parked message states; None if it states none."""
+        if delivery.mark is None or not delivery.mark.stated:
+            return None
+        with suppress(MessageError):
+            return self.key_for(stated_value(delivery.mark.stated))
+        return None
 
     def key_in(self, document: Mapping[str, Any], body_problem: str | None = None) -> Key:
         """The key that the expression finds in a document.
@@ -94,18 +186,27 @@ class KeyRule:
         Raises:
             MissingKeyError: it is null, an empty text, an object, or an array that is empty or
                 holds such a part or another array.
-            UndecodableBodyError: it is that, and the body is not JSON.
+            UndecodableBodyError: it is that, the body is not JSON, and the expression names it.
             UnsupportedKeyError: it holds a lone surrogate, or what is no text, whole number, true
                 or false.
         """
-        if _is_missing(value):
-            if body_problem:
-                raise UndecodableBodyError(str(self.expression), body_problem)
-            raise MissingKeyError(self.expression, _described(value))
         try:
-            return Key(_text(value), record_id(self.namespace, value))
-        except UnsupportedKeyError as error:
-            raise UnsupportedKeyError(f"key expression {self.expression!r}: {error}") from None
+            if issubclass(type(value), str):
+                value = str.__str__(value)  # that of a subclass could raise
+            missing = _described(value) if _is_missing(value) else None
+            key = None if missing else Key(_text(value), record_id(self.namespace, value))
+        except Exception as error:  # noqa: BLE001  # a function's value may raise what it likes
+            problem: object = (
+                f"the key, of type {type(value).__name__}, raises {type(error).__name__}"
+            )
+            problem = error if isinstance(error, UnsupportedKeyError) else problem
+            raise UnsupportedKeyError(f"key expression {self.expression!r}: {problem}") from None
+        if key:
+            return key
+        if body_problem and re.search(r"\bbody\b", self.expression or ""):
+            raise UndecodableBodyError(str(self.expression), body_problem)
+        argument = "key" if self.expression and self.search is None else None
+        raise MissingKeyError(self.expression, str(missing), argument)
 
 
 def checked_namespace(namespace: str) -> str:
@@ -133,7 +234,7 @@ def namespaced(namespace: str, name: str) -> str:
     Raises:
         ValueError: the name is not 1 to 100 of A-Z a-z 0-9 _ . -
     """
-    if not _NAME.fullmatch(name):
+    if not (issubclass(type(name), str) and _NAME.fullmatch(name)):
         raise ValueError(
             f"{name!r} is no name for a function's keys: it must be 1 to 100 characters of "
             "A-Z a-z 0-9 _ . -"
@@ -193,11 +294,17 @@ def _canonical_json(value: Any) -> str:
     for part in value if isinstance(value, list) else [value]:
         if not isinstance(part, str | int):
             # Different numbers of a message become one float, and one number has many spellings.
-            found = "number that is not whole" if isinstance(part, float) else type(part).__name__
-            raise UnsupportedKeyError(
-                f"the key holds a {found}: send it as text, or as a whole number"
+            whole = not isinstance(part, float)
+            found = (
+                f"a value of type {type(part).__name__}" if whole else "a number that is not whole"
             )
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+            raise UnsupportedKeyError(
+                f"the key holds {found}: send it as text, or as a whole number"
+            )
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    except ValueError:  # see sys.set_int_max_str_digits()
+        raise UnsupportedKeyError("the key holds a number of too many digits") from None
 
 
 def _text(value: Any) -> str:

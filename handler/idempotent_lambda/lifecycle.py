@@ -8,12 +8,13 @@ code runs in production and under a test that tries every order of events.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 
 from idempotent_lambda import claims
 from idempotent_lambda.claims import Claimed, Owner
 from idempotent_lambda.clock import EpochMillis, Seconds
-from idempotent_lambda.errors import PermanentFailure, StoreError
+from idempotent_lambda.errors import MessageError, PermanentFailure, StoreError, text_of
 
 
 class Outcome(StrEnum):
@@ -198,8 +199,16 @@ class Unanswered:
     error: StoreError
 
 
+@dataclass(frozen=True, slots=True)
+class Unkeyed:
+    """What says that it is a copy is none, and has no key of its own either."""
+
+    error: MessageError
+
+
 Reply = (
     claims.ClaimOutcome
+    | Unkeyed
     | claims.CompleteOutcome
     | claims.ReleaseOutcome
     | claims.ParkOutcome
@@ -213,6 +222,9 @@ Reply = (
 
 INTERRUPTED = "its owner was interrupted, or could not confirm its completion"
 """The reason of a parked record whose processor did not give one."""
+
+GIVEN_BACK = "its copy was redriven and not processed; the copy is delivered again"
+"""The reason of a record that is parked again."""
 
 NOBODY = Claimed(Owner(""), 0)
 """What runs in observe mode without a claim."""
@@ -228,14 +240,24 @@ def raised(error: BaseException) -> Raised | Interrupted:
 
 
 def settlement(
-    step: Settlement, *, record_id: str, now: EpochMillis, retention: Seconds
+    step: Settlement,
+    *,
+    record_id: str,
+    now: EpochMillis,
+    retention: Seconds,
+    copy_of: str | None = None,
 ) -> claims.Request:
-    """What such a step asks of the store's method of its name."""
+    """What such a step asks of the store's method of its name.
+
+    ``copy_of`` is the token of a copy whose key is only what it states.
+    """
     about: dict[str, Any] = {"record_id": record_id, "now": now, "retention": retention}
     if isinstance(step, Complete):
         about |= {"result": step.result, "actions": step.actions}
     elif isinstance(step, Park):
         about["reason"] = step.reason
+    elif isinstance(step, Release) and copy_of:
+        about |= {"reason": GIVEN_BACK, "token": copy_of, "stated": True}
     return claims.Request(owner=step.owner, **about)
 
 
@@ -269,7 +291,7 @@ def advance(step: Step, reply: Reply) -> Step | End:  # noqa: C901, PLR0911, PLR
             return Park(owner, INTERRUPTED)
         case Claim(), claims.Lapsed(attempts):
             return PutOff(attempts)
-        case Claim(), claims.Mismatch():
+        case Claim(), claims.Mismatch() | Unkeyed():
             return Settled(Outcome.REJECTED)
         case Claim(), Unanswered(owner, error):
             # Fail closed: the effect must not run. If the claim did get through, giving it back
@@ -288,7 +310,9 @@ def advance(step: Step, reply: Reply) -> Step | End:  # noqa: C901, PLR0911, PLR
         case Run(claim), Raised() if claim is NOBODY:
             return Settled(Outcome.FAILED)
         case Run(claim, observed=False), Raised(PermanentFailure() as error):
-            return Park(claim.owner, error.reason)
+            # As a record can hold it.
+            reason = text_of(error, attrgetter("reason"))[:1000]
+            return Park(claim.owner, reason.encode(errors="replace").decode())
         case Run(claim), Raised():
             return Release(claim.owner, Outcome.FAILED)
         case Complete(observed=True), _:

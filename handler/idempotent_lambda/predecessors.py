@@ -139,7 +139,8 @@ class PowertoolsRecords(_Records):
         parts = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
         if data in (None, "", [], {}) or (parts and all(part is None for part in parts)):
             raise UnsupportedKeyError(
-                f"Powertools has no record of {data!r}: give what its event_key_jmespath found"
+                f"Powertools has no record of a {type(data).__name__} that is empty or null: give "
+                "what its event_key_jmespath found"
             )
         return f"{self.prefix}#{self._hash(data)}"
 

@@ -30,11 +30,12 @@ class Settings:
         processor: ``module.function`` of the user's code; empty for a handler of the user's own.
         key_rule: namespace and key expression, compiled.
         retention: how long a completed record suppresses duplicates, in seconds.
-        lease_margin: added to the deadline: at least clock skew plus the delay of Lambda's kill.
+        lease_margin: added to the deadline: at least the difference between two workers' clocks,
+            whichever is wrong, plus the delay of Lambda's kill.
         minimum_remaining: no processor starts with less time left.
         max_receive_count: how often the queue delivers a message before it dead-letters it.
         concurrency: how many messages of a batch run at the same time.
-        hash_keys: whether log lines show keys hashed.
+        hash_keys: whether log lines and errors show keys hashed.
         metrics_of: name of the function that metrics are written about; None for no metrics.
         parks: whether interrupted work is set aside for a person, or done again.
         observes: whether duplicates are only told, and run all the same.

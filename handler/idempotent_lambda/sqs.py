@@ -5,6 +5,7 @@ Its client is made when it is first needed, which in most processes is never.
 
 import base64
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from operator import itemgetter
@@ -19,7 +20,7 @@ from idempotent_lambda.errors import (
     StoreRefusedError,
     StoreUnavailableError,
 )  # fmt: skip
-from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Delivery, Source
+from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Delivery, Source, mark
 from idempotent_lambda.telemetry import Observer
 
 AFTER_LEASE_MILLIS = 2000
@@ -68,16 +69,19 @@ class SqsQueues:
     def postpone(self, failed: Iterable[Delivery], met: Met, deadline: Deadline) -> None:
         """See `Queues.postpone`."""
         names = ("Id", "ReceiptHandle", "VisibilityTimeout")
+        found = postponements(failed, met, deadline.clock.now())
         left = [
             dict(zip(names, (str(place), each.raw["receiptHandle"], seconds), strict=True))
-            for place, (each, seconds) in enumerate(
-                postponements(failed, met, deadline.clock.now())
-            )
+            for place, (each, seconds) in enumerate(found)
+            if isinstance(each.raw.get("receiptHandle"), str)
         ]
         try:
             while left and deadline.allows(REQUEST_MILLIS):
                 part, left = left[:MOST_ENTRIES], left[MOST_ENTRIES:]
-                url = self._url(met[0][0].raw["eventSourceARN"])
+                arns = (each.raw.get("eventSourceARN") for each, _ in met)
+                # All come from one queue, whatever a damaged record says of itself.
+                ((arn, _),) = Counter(arn for arn in arns if isinstance(arn, str)).most_common(1)
+                url = self._url(arn)
                 answer = self._client.change_message_visibility_batch(QueueUrl=url, Entries=part)
                 for each in answer.get("Failed", ()):
                     self._observer.not_postponed(_refused("ChangeMessageVisibility", each))
@@ -86,9 +90,10 @@ class SqsQueues:
 
     def dead_letter(self, leader: Delivery, record_id: str, owner: Owner, by: Deadline) -> None:
         """See `Queues.dead_letter`."""
-        url, attributes = self._dead_letter_queue_url, _attributes(leader, owner)
+        url = self._dead_letter_queue_url
         if not url:
             raise _refused("SendMessage", "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL is not set")
+        attributes = _attributes(leader, mark(owner, record_id, leader))
         if len(attributes) > MOST_ATTRIBUTES:
             raise _refused("SendMessage", f"{MOST_ATTRIBUTES} attributes leave no room for a token")
         if not by.allows(REQUEST_MILLIS):
@@ -101,9 +106,8 @@ class SqsQueues:
                 hashlib.sha256(each.encode()).hexdigest()
                 for each in (f"{owner} {record_id}", record_id)
             )
-            from_sqs = leader.source is Source.SQS
-            group = leader.raw["attributes"].get("MessageGroupId", key) if from_sqs else key
-            call |= {"MessageGroupId": group, "MessageDeduplicationId": once}
+            group = (leader.group or "").rpartition(" ")[2] if leader.source is Source.SQS else ""
+            call |= {"MessageGroupId": group or key, "MessageDeduplicationId": once}
         try:
             # Without its id the answer is none that SQS gives.
             self._client.send_message(**call, MessageAttributes=attributes)["MessageId"]
@@ -137,16 +141,22 @@ def _refused(operation: str, problem: object) -> StoreError:
     return StoreRefusedError(operation, text, maybe_written=False)
 
 
-def _attributes(delivery: Delivery, owner: Owner) -> dict[str, dict[str, Any]]:
-    """The attributes of a copy, as SendMessage takes them."""
+def _attributes(delivery: Delivery, marked: str) -> dict[str, dict[str, Any]]:
+    """The attributes of a copy, as SendMessage takes them.
+
+    Raises:
+        StoreRefusedError: those of the message are not as SQS documents them.
+    """
     attributes: dict[str, dict[str, Any]] = {}
-    if delivery.source is Source.SQS:
-        for name, of in (delivery.raw.get("messageAttributes") or {}).items():
-            attributes[name] = {"DataType": of["dataType"]}
-            if of.get("binaryValue") is not None:
-                attributes[name]["BinaryValue"] = base64.b64decode(of["binaryValue"])
-            else:
-                attributes[name]["StringValue"] = of.get("stringValue")
-    return attributes | {
-        TOKEN_ATTRIBUTE: {"DataType": "String", "StringValue": delivery.mark(owner)}
-    }
+    try:
+        if delivery.source is Source.SQS:
+            for name, of in (delivery.raw.get("messageAttributes") or {}).items():
+                attributes[name] = {"DataType": of["dataType"]}
+                if of.get("binaryValue") is not None:
+                    attributes[name]["BinaryValue"] = base64.b64decode(of["binaryValue"])
+                else:
+                    attributes[name]["StringValue"] = of.get("stringValue")
+    except (AttributeError, KeyError, TypeError, ValueError):
+        problem = "the message has attributes that are not as SQS documents them"
+        raise _refused("SendMessage", problem) from None
+    return attributes | {TOKEN_ATTRIBUTE: {"DataType": "String", "StringValue": marked}}

@@ -1,10 +1,10 @@
 """What an operator sees: one JSON line per message, and metrics in one per batch.
 
 Never the body. The key is plain or hashed, by setting. An error's text is logged as it was
-raised, so what a processor puts into its exceptions is the processor's to choose.
+raised, so what a processor puts into its exceptions is the processor's to choose; but where keys
+are hashed, the key of the message is replaced by its hash there too.
 """
 
-import hashlib
 import json
 import sys
 import threading
@@ -14,16 +14,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Protocol, TextIO
+from typing import Literal, Protocol, TextIO
 
 from idempotent_lambda import claims, lifecycle
 from idempotent_lambda.clock import Clock, EpochMillis, Millis
-from idempotent_lambda.errors import StoreError
+from idempotent_lambda.errors import StoreError, text_of
 from idempotent_lambda.keys import Key
 from idempotent_lambda.lifecycle import Outcome, Settled
 from idempotent_lambda.messages import Delivery
 
-MAXIMUM_KEY_CHARACTERS = 500
 MAXIMUM_ERROR_CHARACTERS = 1000
 MAXIMUM_FRAMES = 10
 
@@ -87,6 +86,7 @@ class Trace:
             unanswered.
         parked: this run set the record aside.
         parked_since: when a key that was found parked had been claimed first.
+        payload_differs: the message is coalesced, and its body is not its leader's.
         durations: milliseconds spent, by log field.
         errors: in the order they occurred.
     """
@@ -99,6 +99,7 @@ class Trace:
     met: str | None = None
     parked: bool = False
     parked_since: EpochMillis | None = None
+    payload_differs: bool = False
     durations: dict[str, Millis] = field(default_factory=dict)
     errors: list[BaseException] = field(default_factory=list)
 
@@ -122,7 +123,7 @@ class Trace:
                 self.parked_since = self.parked_since or since
             case lifecycle.Raised(error) | lifecycle.Interrupted(error):
                 self.errors.append(error)
-            case lifecycle.Unanswered(_, error):
+            case lifecycle.Unanswered(_, error) | lifecycle.Unkeyed(error):
                 self.errors.append(error)
             case _:
                 pass
@@ -217,18 +218,19 @@ class JsonLines:
             {
                 "outcome": settled.outcome,
                 "acknowledged": settled.acknowledged,
-                "key": self._shown(key),
+                "key": key and key.shown(hashed=self._hash_keys),
                 "message_id": delivery.id,
                 "request_id": trace.request_id,
                 "receive_count": delivery.receive_count,
                 "coalesced": follows,
+                "payload_differs": trace.payload_differs,
                 "takeover": trace.takeover,
                 "attempts": trace.attempts,
                 "recovered": trace.recovered,
                 "lease_lost": trace.lease_lost,
                 "met": trace.met,
                 **{name: trace.durations.get(name) for name in _FIELDS},
-                "errors": [_described(error) for error in trace.errors],
+                "errors": [_described(error, self._hash_keys and key) for error in trace.errors],
             },
         )
 
@@ -260,6 +262,8 @@ class JsonLines:
         """See `Observer.fell_back`."""
         with self._lock:
             self._counts["fall_backs"] += 1
+        if self._hash_keys:  # its text may quote a request for many keys
+            error = type(error)(error.code, error.code, maybe_written=error.maybe_written)
         self._write("fall_back", "WARN", {"errors": [_described(error)]})
 
     def not_postponed(self, error: StoreError) -> None:
@@ -279,13 +283,6 @@ class JsonLines:
         stream = self._stream or sys.stdout
         stream.write(_JSON.encode(line) + "\n")
         stream.flush()
-
-    def _shown(self, key: Key | None) -> str | None:
-        if key is None:
-            return None
-        if self._hash_keys:
-            return f"sha256:{hashlib.sha256(key.record_id.encode()).hexdigest()}"
-        return key.text[:MAXIMUM_KEY_CHARACTERS]
 
 
 def counted(settled: Settled, trace: Trace, *, follows: bool) -> Iterator[str]:
@@ -318,15 +315,15 @@ def _written(moment: EpochMillis) -> str:
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _described(error: BaseException) -> dict[str, object]:
-    try:
-        text = str(error)[:MAXIMUM_ERROR_CHARACTERS]
-    except Exception as unspeakable:  # noqa: BLE001  # a user's __str__ must not cost a batch
-        text = f"its text raised {type(unspeakable).__name__}"
+def _described(
+    error: BaseException, hidden: Key | Literal[False] | None = None
+) -> dict[str, object]:
+    """What is logged of an error, without a key that is to be hidden."""
+    text = text_of(error)
     frames = traceback.extract_tb(error.__traceback__)[-MAXIMUM_FRAMES:]
     return {
         "type": type(error).__name__,
-        "text": text,
+        "text": (hidden.hide_in(text) if hidden else text)[:MAXIMUM_ERROR_CHARACTERS],
         # Places, no source lines and no values.
         "at": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
     }

@@ -11,6 +11,7 @@ import json
 import threading
 from base64 import b64encode
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -141,7 +142,7 @@ def _written(part: str, value: Any) -> Any:
     written = {}
     for name, each in value.items():
         try:
-            written[name] = _serialized(each)
+            written[name] = deepcopy(_serialized(each))  # which keeps a bytearray as it is
             _json(written[name])
         except (ArithmeticError, TypeError, ValueError) as error:
             # Without the value, which is a part of the message.

@@ -7,7 +7,9 @@ it: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateIte
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cache, cached_property
+from math import ceil
 from typing import Any
 
 from idempotent_lambda import claims
@@ -91,13 +93,20 @@ class Write:
         return constant, operands
 
 
-def value(of: Any) -> dict[str, str]:
-    """A text or a whole number as DynamoDB writes it."""
+def value(of: Any) -> dict[str, Any]:
+    """A text, a whole number or a set of texts as DynamoDB writes it."""
+    if isinstance(of, frozenset):
+        return {"SS": sorted(of)}
     return {"S": of} if isinstance(of, str) else {"N": str(of)}
 
 
+def number(written: str) -> int:
+    """A number as DynamoDB writes it, rounded up, which changes no comparison with whole ones."""
+    return ceil(Decimal(written))
+
+
 def _claimed(request: Request, answer: Mapping[str, Any]) -> claims.Claimed:
-    attempts = int(answer["Attributes"]["attempts"]["N"]) if answer else 1
+    attempts = number(answer["Attributes"]["attempts"]["N"]) if answer else 1
     return claims.Claimed(request.owner, attempts)
 
 
@@ -136,17 +145,21 @@ _COMPLETE = (
 
 
 @cache
-def claim(*, takeover: bool, redriven: bool, checked: bool) -> Write:
+def claim(*, takeover: bool, redriven: bool, checked: bool, stated: bool = False) -> Write:
     """The claim of such a request; see `claims.claimable`."""
     update = (
         "SET #status = :in_progress, #owner = :owner, #lease_expires_at = :lease_expires_at, "
         "#expires_at = :expires_at, #created_at = if_not_exists(#created_at, :now_millis), "
         "#attempts = if_not_exists(#attempts, :zero) + :one"
-        f"{', #payload_hash = :payload_hash' if checked else ''} "
+        f"{', #payload_hash = :payload_hash' if checked else ''}"
+        f"{', #unlocked_by = :token' if stated else ''} "
         f"REMOVE #completed_at, #result, #reason, #dead_lettered_at"
         f"{'' if checked else ', #payload_hash'}"
+        f"{' ADD #copy_tokens :tokens' if stated else ', #unlocked_by'}"
     )
-    condition = claims.claimable(takeover=takeover, redriven=redriven, checked=checked)
+    condition = claims.claimable(
+        takeover=takeover, redriven=redriven, checked=checked, stated=stated
+    )
     taken = (update, _claimed, claims.refused_claim, _insert)
     return Write("UpdateItem", "update_item", condition, *taken)
 
@@ -165,9 +178,18 @@ RELEASE = Write(
     "DeleteItem", "delete_item", claims.OWNED, "",
     lambda *_: claims.Released(), claims.refused_release, _delete, certain=True,
 )  # fmt: skip
+GIVE_BACK = Write(
+    "UpdateItem", "update_item", claims.OWNED,
+    "SET #status = :parked, #owner = :token, #reason = :reason, #dead_lettered_at = :now_millis "
+    "REMOVE #lease_expires_at, #expires_at, #attempts",
+    lambda *_: claims.Released(), claims.refused_release, certain=True,
+)  # fmt: skip
+"""The release of what belongs to a redriven copy, which is delivered again."""
+
 PARK = Write(
     "UpdateItem", "update_item", claims.OWNED,
-    "SET #status = :parked, #reason = :reason REMOVE #lease_expires_at, #expires_at, #attempts",
+    "SET #status = :parked, #reason = :reason "
+    "REMOVE #lease_expires_at, #expires_at, #attempts, #dead_lettered_at",
     lambda request, _: claims.Parked(request.owner), claims.refused_parking,
 )  # fmt: skip
 MARK = Write(

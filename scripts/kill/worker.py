@@ -100,7 +100,7 @@ class Processor:
 
     def _work(self, message: Message, effect: Callable[[], None]) -> None:
         task = self.tasks[message.key]
-        redriven = TOKEN_ATTRIBUTE in message.message_attributes
+        redriven = TOKEN_ATTRIBUTE in message.raw["messageAttributes"]
         first = message.receive_count == 1 and not redriven
         if task.behaviour is Behaviour.PERMANENT and not redriven:
             raise PermanentFailure("it waits for an operator")

@@ -1,7 +1,7 @@
 """The engines behind the contract suite: every `ClaimStore` must pass it unchanged."""
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
@@ -30,6 +30,7 @@ from idempotent_lambda.claims import (
 from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import Clock, Deadline
 from idempotent_lambda.dynamodb import DynamoDBClaimStore
+from idempotent_lambda.dynamodb import _record as read_record
 from idempotent_lambda.errors import StoreError, StoreRefusedError
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
 from scripts.lab.emulator import Emulator, new_account
@@ -45,6 +46,9 @@ MOTO = {
     "AWS_DEFAULT_REGION": "eu-central-1",
 }
 
+
+Items = Mapping[str, Any]
+"""Items by their ids: as DynamoDB writes them, or as records in memory."""
 
 Clients = tuple[Any, Any]
 """The deployed package's client, and one of the test's own."""
@@ -67,6 +71,12 @@ class Engine(Protocol):
     def get(self, record_id: str) -> Record | None:
         """Read a record as it is."""
 
+    def lay(self, items: Items) -> None:
+        """Write items as they are, by their ids, in the place of all others with these ids."""
+
+    def items(self, record_ids: Iterable[str]) -> Items:
+        """Read what there is of these, as it is."""
+
     def count(self, name: str) -> int:
         """How often this has taken effect: the number ``n`` of an item of the other table."""
 
@@ -86,6 +96,16 @@ class InMemory:
 
     def get(self, record_id: str) -> Record | None:
         return self.store.records.get(record_id)
+
+    def lay(self, items: Items) -> None:
+        for name, item in items.items():
+            record = read_record(item)
+            assert record is not None
+            self.store.records[name] = record
+
+    def items(self, record_ids: Iterable[str]) -> Items:
+        records = self.store.records
+        return {name: records[name] for name in record_ids if name in records}
 
     def count(self, name: str) -> int:
         return self._counts.get(name, 0)
@@ -126,6 +146,20 @@ def first(engine: Engine, name: str) -> dict[str, Any]:
             "ConditionExpression": "attribute_not_exists(id)",
         }
     }
+
+
+def written(value: object) -> dict[str, Any]:
+    """A value as DynamoDB has it."""
+    if isinstance(value, frozenset):
+        return {"SS": sorted(value)}
+    return {"N": str(value)} if isinstance(value, int) else {"S": str(value)}
+
+
+def read(value: dict[str, Any]) -> Any:
+    """What such a value is."""
+    if "SS" in value:
+        return frozenset(value["SS"])
+    return int(value["N"]) if "N" in value else Owner(value["S"])
 
 
 class Accompanied:
@@ -210,6 +244,7 @@ class Accompanied:
             record_id=f"companions#{number}",
             owner=owner,
             token=None,
+            stated=False,
             result=None,
             actions=(),
             reason=None,
@@ -263,9 +298,9 @@ class DynamoDB:
 
     def put(self, record: Record) -> None:
         item = {
-            name: {"N": str(value)} if isinstance(value, int) else {"S": str(value)}
+            name: written(found)
             for name in Record.__slots__
-            if (value := getattr(record, name)) is not None
+            if (found := getattr(record, name)) is not None
         }
         self.client.put_item(TableName=self.table, Item=item)
 
@@ -274,9 +309,23 @@ class DynamoDB:
         if item is None:
             return None
         # Everything that lies in the table must be an attribute of the record, and no more.
-        return Record(
-            **{name: int(v["N"]) if "N" in v else Owner(v["S"]) for name, v in item.items()}
-        )
+        return Record(**{name: read(value) for name, value in item.items()})
+
+    def lay(self, items: Items) -> None:
+        for part in batched([{"PutRequest": {"Item": item}} for item in items.values()], 25):
+            left: Any = {self.table: part}
+            while left:
+                left = self.client.batch_write_item(RequestItems=left)["UnprocessedItems"]
+
+    def items(self, record_ids: Iterable[str]) -> Items:
+        found = {}
+        for part in batched([{"id": {"S": name}} for name in record_ids], 100):
+            left: Any = {self.table: {"Keys": part, "ConsistentRead": True}}
+            while left:
+                answer = self.client.batch_get_item(RequestItems=left)
+                found |= {item["id"]["S"]: item for item in answer["Responses"][self.table]}
+                left = answer.get("UnprocessedKeys")
+        return found
 
     def count(self, name: str) -> int:
         item = self._item(self.effects, name)
@@ -287,6 +336,11 @@ class DynamoDB:
         found = self.client.get_item(TableName=table, Key=key, ConsistentRead=True)
         item: dict[str, Any] | None = found.get("Item")
         return item
+
+
+def batched(things: Sequence[Any], size: int) -> list[Sequence[Any]]:
+    """The things in parts of this size."""
+    return [things[at : at + size] for at in range(0, len(things), size)]
 
 
 def aws_environment(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:

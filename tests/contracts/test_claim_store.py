@@ -113,16 +113,26 @@ class TestClaim:
         assert mine.claim() == Busy(end)
 
     @pytest.mark.parametrize(
-        "changes", [{"status": "DELETED"}, {"status": "later"}, {"lease_expires_at": None}]
+        ("changes", "code"),
+        [
+            ({"status": "DELETED"}, "UnknownRecord"),
+            ({"status": "later"}, "UnknownRecord"),
+            ({"lease_expires_at": None}, "DamagedRecord"),
+        ],
     )
     def test_unknown_record(
-        self, engine: Engine, mine: Worker, clock: ManualClock, changes: dict[str, object]
+        self,
+        engine: Engine,
+        mine: Worker,
+        clock: ManualClock,
+        changes: dict[str, object],
+        code: str,
     ) -> None:
         """A record this version cannot judge is neither claimed nor called a duplicate."""
         engine.put(in_progress(clock, **changes))
         refusal = mine.claim()
         assert isinstance(refusal, StoreRefusedError)
-        assert (refusal.code, refusal.maybe_written) == ("UnknownRecord", False)
+        assert (refusal.code, refusal.maybe_written) == (code, False)
         assert engine.get(ID) == in_progress(clock, **changes)
 
 

@@ -8,11 +8,14 @@ from idempotent_lambda.claims import (
     Busy,
     Claimed,
     Completed,
+    Duplicate,
     Lapsed,
     LostLease,
     Owner,
     Parked,
     Record,
+    Released,
+    Stray,
 )
 from idempotent_lambda.clock import EpochMillis, EpochSeconds, Millis
 from idempotent_lambda_toolkit.testing import ManualClock
@@ -53,6 +56,14 @@ class TestPark:
         record = engine.get(ID)
         assert record is not None
         assert record.payload_hash == "v1:a"
+
+    def test_a_stray_mark(self, engine: Engine, mine: Worker, clock: ManualClock) -> None:
+        """A mark that a record in progress has by mistake does not pass for that of its copy."""
+        engine.put(in_progress(clock, owner=MINE, dead_lettered_at=EpochMillis(7)))
+        assert mine.park() == Parked(MINE, dead_lettered=False)
+        record = engine.get(ID)
+        assert record is not None
+        assert record.dead_lettered_at is None
 
     @pytest.mark.parametrize("marked", [None, EpochMillis(7)])
     def test_again(
@@ -206,3 +217,94 @@ class TestClaim:
     def test_absent(self, mine: Worker) -> None:
         """A copy whose record is gone is claimed like any message."""
         assert mine.claim(token=THEIRS) == Claimed(MINE, attempts=1)
+
+
+class TestStated:
+    """Copies that only state their key: their token alone says that the record is theirs."""
+
+    def unlocked(self, engine: Engine, mine: Worker, clock: ManualClock) -> None:
+        """A record that my copy has unlocked, and that is in progress."""
+        engine.put(parked(clock, dead_lettered_at=EpochMillis(7)))
+        assert mine.claim(token=THEIRS, stated=True) == Claimed(MINE, attempts=1)
+
+    def test_unlocked(self, engine: Engine, mine: Worker, clock: ManualClock) -> None:
+        """The claim of a parked record keeps the token of the copy."""
+        self.unlocked(engine, mine, clock)
+        record = engine.get(ID)
+        assert record is not None
+        assert (record.unlocked_by, record.copy_tokens) == (THEIRS, frozenset({THEIRS}))
+        assert (record.status, record.dead_lettered_at) == ("IN_PROGRESS", None)
+        assert mine.claim(token=THEIRS, stated=True) == Claimed(MINE, attempts=1, recovered=True)
+
+    @pytest.mark.parametrize("status", ["absent", "parked", "in progress", "lapsed", "completed"])
+    def test_stray(self, engine: Engine, mine: Worker, clock: ManualClock, status: str) -> None:
+        """Whatever another record is, the copy gets nothing of it."""
+        found = {
+            "absent": None,
+            "parked": parked(clock, owner=Owner("other")),
+            "in progress": in_progress(clock, lease_expires_at=EpochMillis(clock.now() + 1)),
+            "lapsed": in_progress(clock),
+            "completed": completed(clock, owner=Owner("other")),
+        }[status]
+        if found:
+            engine.put(found)
+        for takeover in (True, False):
+            assert mine.claim(token=THEIRS, stated=True, takeover=takeover) == Stray()
+            assert engine.get(ID) == found
+
+    def test_delivered_again(self, engine: Engine, mine: Worker, clock: ManualClock) -> None:
+        """The same copy meets its own claim, takes it over when that has lapsed, and its end."""
+        self.unlocked(engine, mine, clock)
+        again = Worker(engine, clock, Owner("again"))
+        end = EpochMillis(clock.now() + LEASE)
+        assert again.claim(token=THEIRS, stated=True) == Busy(end)
+        clock.advance(LEASE)
+        assert again.claim(token=THEIRS, stated=True, takeover=False) == Lapsed(1, MINE)
+        assert again.claim(token=THEIRS, stated=True) == Claimed(Owner("again"), attempts=2)
+        assert again.complete() == Completed()
+        assert mine.claim(token=THEIRS, stated=True) == Duplicate()
+
+    def test_others_leave_it(self, engine: Engine, mine: Worker, clock: ManualClock) -> None:
+        """No other message and no older copy takes over what a copy has unlocked."""
+        self.unlocked(engine, mine, clock)
+        mine.park()
+        newer = Worker(engine, clock, Owner("newer"))
+        assert newer.claim(token=MINE, stated=True) == Claimed(Owner("newer"), attempts=1)
+        clock.advance(LEASE)
+        other = Worker(engine, clock, Owner("other"))
+        before = engine.get(ID)
+        assert before is not None
+        assert before.copy_tokens == frozenset({MINE, THEIRS})
+        for ask in ({}, {"token": THEIRS, "stated": True}, {"takeover": False}):
+            outcome = other.claim(**ask)  # type: ignore[arg-type]  # arguments by name
+            assert outcome == Parked(Owner("newer"), dead_lettered=True)
+            assert engine.get(ID) == before
+
+    def test_released(self, engine: Engine, mine: Worker, clock: ManualClock) -> None:
+        """A release parks it for the same copy again, also if its answer was lost."""
+        self.unlocked(engine, mine, clock)
+        for _ in range(2):
+            assert mine.release(token=THEIRS, stated=True, reason="given back") == Released()
+            record = engine.get(ID)
+            assert record is not None
+            assert (record.status, record.owner, record.reason) == ("PARKED", THEIRS, "given back")
+            assert record.dead_lettered_at == clock.now()
+            assert (record.lease_expires_at, record.expires_at, record.attempts) == (None,) * 3
+        assert mine.claim(token=THEIRS, stated=True) == Claimed(MINE, attempts=1)
+
+    def test_released_late(self, engine: Engine, mine: Worker, clock: ManualClock) -> None:
+        """An owner that has lost its lease parks nothing."""
+        self.unlocked(engine, mine, clock)
+        clock.advance(LEASE)
+        again = Worker(engine, clock, Owner("again"))
+        again.claim(token=THEIRS, stated=True)
+        before = engine.get(ID)
+        late = mine.release(token=THEIRS, stated=True, reason="given back")
+        assert late == LostLease(completed=False)
+        assert engine.get(ID) == before
+
+    def test_resolved(self, engine: Engine, mine: Worker, clock: ManualClock) -> None:
+        """A copy that is left over when an operator has completed its record is a duplicate."""
+        later = EpochSeconds(clock.now() // 1000 + 60)
+        engine.put(completed(clock, expires_at=later))
+        assert mine.claim(token=THEIRS, stated=True) == Duplicate()

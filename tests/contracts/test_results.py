@@ -80,6 +80,12 @@ class TestResult:
         assert mine.complete(result="1") == LostLease(completed=False)
         assert engine.get(ID) == in_progress(clock)
 
+    def test_completed_by_another(self, engine: Engine, mine: Worker, clock: ManualClock) -> None:
+        """A late owner learns which result the other one stored, and for which payload."""
+        for found in ({"result": '"theirs"', "payload_hash": "v1:a"}, {"result": "null"}, {}):
+            engine.put(completed(clock, expires_at=LATER, **found))
+            assert mine.complete(result="1") == LostLease(completed=True, **found)
+
     def test_expired(self, engine: Engine, mine: Worker, clock: ManualClock) -> None:
         """Once the retention is over the key is claimed afresh, and no old result is left."""
         engine.put(completed(clock, result="1", payload_hash="v1:a"))

@@ -43,10 +43,11 @@ class Worker:
         lease: int = LEASE,
         token: str | None = None,
         payload: str | None = None,
+        stated: bool = False,
     ) -> Any:
         lease_end = EpochMillis(self.clock.now() + lease)
         request = claim_of(self.request(), lease_expires_at=lease_end, takeover=takeover)
-        request = replace(request, token=token, payload_hash=payload)
+        request = replace(request, token=token, payload_hash=payload, stated=stated)
         (outcome,) = self.engine.store.claim([request], self.deadline)
         return outcome
 
@@ -54,8 +55,8 @@ class Worker:
         (outcome,) = self.engine.store.complete([self.request(**more)], self.deadline)
         return outcome
 
-    def release(self) -> Any:
-        (outcome,) = self.engine.store.release([self.request()], self.deadline)
+    def release(self, **more: Any) -> Any:
+        (outcome,) = self.engine.store.release([self.request(**more)], self.deadline)
         return outcome
 
     def park(self, reason: str = "why") -> Any:

@@ -252,3 +252,11 @@ def test_what_has_no_docstring_is_refused(
     assert run(made) == 1
     assert f"{problem} has no docstring" in capsys.readouterr().err
     assert (made / "api.md").read_text() == before
+
+
+def test_what_the_package_calls_itself() -> None:
+    """No helper and no method of the package's own is a name of the page."""
+    titles = set(re.findall(r"^###+ `([\w.]+)(?:\(\))?`", PAGE, re.MULTILINE))
+    assert "StoreError" in titles
+    assert reference.INTERNAL & titles == set()
+    assert "text_of" in reference.INTERNAL

@@ -59,10 +59,12 @@ REPLIES: list[lifecycle.Reply] = [
     claims.Parked(ME),
     claims.Parked(ME, dead_lettered=True),
     claims.Mismatch(),
+    claims.Stray(),
     claims.Completed(),
     claims.Released(),
     claims.LostLease(completed=False),
     claims.LostLease(completed=True),
+    lifecycle.Unkeyed(errors.MissingKeyError(None, "nothing")),
     lifecycle.Returned(),
     lifecycle.Raised(ValueError()),
     lifecycle.Raised(errors.PermanentFailure()),
@@ -119,14 +121,16 @@ def rows(page: str, heading: str) -> list[list[str]]:
 
 
 def test_record() -> None:
-    """The table of the record names every attribute, as text or number, and every status."""
+    """The table of the record names every attribute with its type, and every status."""
     told = {
-        name: kind[0]
+        name: kind
         for names, kind, _ in rows(PROTOCOL, "## Record")
         for name in re.findall(r"`(\w+)`", names)
     }
-    texts = {"id", "status", "owner", "payload_hash", "result", "reason"}
-    assert told == {each.name: "S" if each.name in texts else "N" for each in fields(Record)}
+    texts = {"id", "status", "owner", "payload_hash", "result", "reason", "unlocked_by"}
+    kinds = dict.fromkeys(texts, "S") | {"copy_tokens": "SS"}
+    told["id"] = told["id"][0]
+    assert told == {each.name: kinds.get(each.name, "N") for each in fields(Record)}
     (status,) = (text for names, _, text in rows(PROTOCOL, "## Record") if names == "`status`")
     assert set(re.findall(r"`(\w+)`", status)) == {each.value for each in Status}
 

@@ -34,6 +34,7 @@ class Bench:
         messages: what it was given.
         outcomes: how each message ended, by message id, in the order of settling.
         traces: what happened to each message, by message id.
+        keys: the key of each message that was settled, in that order.
         followers: ids of messages that were told to follow another.
         efforts: what each batch took.
     """
@@ -56,6 +57,7 @@ class Bench:
         self.outcomes: dict[str, str] = {}
         self.traces: dict[str, Trace] = {}
         self.followers: list[str] = []
+        self.keys: list[Key | None] = []
         self.efforts: list[Effort] = []
         self.owners = 0
         self.consumer = Consumer(
@@ -83,7 +85,7 @@ class Bench:
     def settled(
         self, delivery: Delivery, key: Key | None, settled: Settled, trace: Trace, *, follows: bool
     ) -> None:
-        del key
+        self.keys.append(key)
         self.outcomes[delivery.id] = settled.outcome.value
         self.traces[delivery.id] = trace
         if follows:

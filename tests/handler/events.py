@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from idempotent_lambda.keys import KeyRule, checked_namespace, compiled
+from idempotent_lambda.messages import Delivery, deliveries_of
+from idempotent_lambda.settings import UNWRAP
 
 QUEUE_ARN = "arn:aws:sqs:eu-central-1:123456789012:orders"
 FIFO_ARN = f"{QUEUE_ARN}.fifo"
@@ -34,6 +36,17 @@ def key_rule(namespace: str = "orders", expression: str | None = None) -> KeyRul
     """
     search = None if expression is None else compiled(expression)
     return KeyRule(checked_namespace(namespace), expression, search)
+
+
+def unwrapped(whole: object) -> tuple[Delivery, ...]:
+    """The deliveries of an event where the wrappers of all services are taken off."""
+    return deliveries_of(whole, UNWRAP)
+
+
+def marked(token: str, **changes: Any) -> dict[str, Any]:
+    """Changes of a record by which it says that it is the copy of a parked message."""
+    attribute = {"stringValue": token, "dataType": "String"}
+    return {"messageAttributes": {"IdempotencyOwner": attribute}, **changes}
 
 
 def record(body: str | None = None, *, message_id: str = "m-1", **changes: Any) -> dict[str, Any]:

@@ -732,3 +732,18 @@ class TestObserver:
         assert bench.deliver("a") == []
         assert bench.traces["m-a"].recovered
         assert bench.memory.records["orders#a"].completed_at == EpochMillis(START)
+
+
+class Touchy:
+    """It raises when it is asked what it is."""
+
+    @property
+    def __class__(self) -> Any:
+        raise RuntimeError
+
+
+def test_a_result_that_raises(bench: Bench) -> None:
+    """What a processor returns is not asked what it is: the message is done."""
+    bench.behaviour["a"] = lambda _: Touchy()
+    assert bench.deliver("a") == []
+    assert bench.outcomes == {"m-a": "completed"}

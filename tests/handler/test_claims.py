@@ -1,10 +1,12 @@
 """Requests and refusals: what the contract suite of the stores does not reach."""
 
 from dataclasses import FrozenInstanceError, replace
+from typing import Any
 
 import pytest
 
 from idempotent_lambda.claims import (
+    UNREADABLE,
     Busy,
     Claimed,
     ClaimRequest,
@@ -19,6 +21,7 @@ from idempotent_lambda.claims import (
     Released,
     Request,
     Status,
+    claimed_record,
     refused_claim,
     refused_completion,
     refused_parking,
@@ -164,6 +167,88 @@ class TestRefusedClaim:
 DONE = replace(THEIRS, status="COMPLETED", lease_expires_at=None)
 ENDED = replace(THEIRS, lease_expires_at=EpochMillis(5_999))
 SET_ASIDE = replace(THEIRS, status="PARKED", lease_expires_at=None, expires_at=None, attempts=None)
+
+
+WRONG: Any = {"NULL": True}
+"""What is read of an attribute that cannot be read."""
+
+KEPT = replace(DONE, expires_at=EpochSeconds(6))
+
+
+class TestDamagedRecord:
+    """What cannot be read counts as missing, and refuses the key if the decision needs it."""
+
+    @pytest.mark.parametrize(
+        ("found", "outcome"),
+        [
+            (replace(KEPT, result=WRONG), Duplicate(None)),
+            (replace(DONE, expires_at=WRONG), Duplicate()),
+            (replace(KEPT, owner=WRONG, created_at=WRONG, completed_at=WRONG), Duplicate()),
+            (replace(KEPT, payload_hash=WRONG), Duplicate()),
+            (replace(THEIRS, owner=WRONG, attempts=WRONG), Busy(EpochMillis(6_000))),
+            (replace(ENDED, owner=WRONG), Lapsed(2, UNREADABLE)),
+            (replace(ENDED, owner=Owner("")), Lapsed(2, UNREADABLE)),
+            (replace(ENDED, attempts=WRONG), Lapsed(1, Owner("theirs"))),
+            (replace(SET_ASIDE, dead_lettered_at=WRONG), Parked(Owner("theirs"))),
+            (replace(SET_ASIDE, created_at=WRONG), Parked(Owner("theirs"))),
+            (
+                replace(THEIRS, owner=Owner("mine"), attempts=WRONG, lease_expires_at=WRONG),
+                Claimed(Owner("mine"), 1, recovered=True),
+            ),
+        ],
+    )
+    def test_judged_without_it(self, found: Record, outcome: object) -> None:
+        """What the decision does not need may be anything."""
+        assert seen_claim(found, claim(takeover=False, token="")) == outcome
+
+    @pytest.mark.parametrize(
+        ("found", "needed"),
+        [
+            (replace(THEIRS, status=WRONG), "status must be a text"),
+            (replace(THEIRS, lease_expires_at=WRONG), "lease_expires_at must be a number"),
+            (replace(THEIRS, lease_expires_at=None), "lease_expires_at must be a number"),
+            (replace(KEPT, payload_hash=WRONG), "payload_hash must be a text"),
+            (replace(ENDED, payload_hash=WRONG), "payload_hash must be a text"),
+            (replace(SET_ASIDE, owner=WRONG), "owner must be a text that is not empty"),
+            (replace(SET_ASIDE, owner=Owner("")), "owner must be a text that is not empty"),
+            (
+                replace(SET_ASIDE, owner=WRONG, dead_lettered_at=EpochMillis(7)),
+                "owner must be a text that is not empty",
+            ),
+            (replace(ENDED, attempts=WRONG), "attempts must be a number"),
+        ],
+    )
+    def test_refused(self, found: Record, needed: str) -> None:
+        """The error names the attribute, its rule and the remedy."""
+        with pytest.raises(StoreRefusedError, match=f"its {needed}. .* or delete") as refusal:
+            seen_claim(found, claim(token="", of="v1:a"))
+        assert (refusal.value.code, refusal.value.maybe_written) == ("DamagedRecord", False)
+
+    def test_an_empty_token_unlocks_nothing(self) -> None:
+        """A copy without a token does not unlock a record whose owner is empty."""
+        assert not claim(token="").kind["redriven"]
+
+    def test_claimed_afresh(self) -> None:
+        """A claim that finds no first moment has its own."""
+        found: Record = replace(ENDED, created_at=None)  # type: ignore[arg-type]  # damaged
+        assert claimed_record(found, claim()).created_at == REQUEST.now
+
+    @pytest.mark.parametrize("owner", [WRONG, None, Owner("")])
+    @pytest.mark.parametrize("found", [THEIRS, SET_ASIDE])
+    def test_parking(self, found: Record, owner: Owner) -> None:
+        """What was seen without an owner is not parked, and no copy of it is noted."""
+        damaged = replace(found, owner=owner)
+        with pytest.raises(StoreRefusedError, match="its owner must be a text"):
+            refused_parking(damaged, replace(REQUEST, owner=UNREADABLE))
+        assert refused_completion(damaged, REQUEST) == LostLease(completed=False)
+        assert refused_release(damaged, REQUEST) == LostLease(completed=False)
+
+    def test_completed_is_completed(self) -> None:
+        """Whoever has completed a record, it is proven that it is completed."""
+        found = replace(DONE, owner=WRONG)
+        proven = LostLease(completed=True)
+        assert refused_completion(found, REQUEST) == proven
+        assert refused_parking(found, REQUEST) == refused_release(found, REQUEST) == proven
 
 
 class TestSeenClaim:

@@ -48,8 +48,12 @@ SMALL = Compare("size", "<=", "limit")
 CALLED = Compare("name", "=", "name")
 OPERANDS = {"limit": 10, "name": "x"}
 
-UNCLAIMED = "attribute_not_exists(#id) OR (#status = :completed AND #expires_at <= :now_seconds)"
-OVER = "(#status = :in_progress AND #lease_expires_at <= :now_millis)"
+EXPIRY = "(#status = :completed AND #expires_at <= :now_seconds)"
+UNCLAIMED = f"attribute_not_exists(#id) OR {EXPIRY}"
+ENDED = "#status = :in_progress AND #lease_expires_at <= :now_millis"
+OVER = f"({ENDED} AND attribute_not_exists(#unlocked_by))"
+KNOWN = "contains(#copy_tokens, :token)"
+MY_OVER = f"({ENDED} AND (attribute_not_exists(#unlocked_by) OR #unlocked_by = :token))"
 COPIED = "(#status = :parked AND #owner = :token)"
 """The parts of what may be claimed, as docs/protocol.md writes them."""
 
@@ -79,6 +83,14 @@ COPIED = "(#status = :parked AND #owner = :token)"
         (
             claimable(takeover=True, redriven=True, checked=False),
             f"({UNCLAIMED} OR {OVER} OR {COPIED})",
+        ),
+        (
+            claimable(takeover=True, redriven=True, checked=False, stated=True),
+            f"({COPIED} OR ({KNOWN} AND ({EXPIRY} OR {MY_OVER})))",
+        ),
+        (
+            claimable(takeover=False, redriven=True, checked=False, stated=True),
+            f"({COPIED} OR ({KNOWN} AND ({EXPIRY})))",
         ),
     ],
 )

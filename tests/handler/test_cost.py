@@ -209,7 +209,7 @@ def delivered_in(way: str, number: int) -> dict[str, Any]:
         case "redelivered":
             return order(name, attributes={"ApproximateReceiveCount": "2"})
         case "redriven":
-            token = {"stringValue": f"theirs m-{number}", "dataType": "String"}
+            token = {"stringValue": f"theirs {number}", "dataType": "String"}
             return order(name, messageAttributes={TOKEN_ATTRIBUTE: token})
         case _:
             return order(name)

@@ -76,6 +76,9 @@ def refused(outcome: object) -> StoreRefusedError:
 
 THROTTLED = answered(400, "ProvisionedThroughputExceededException")
 INTERNAL = answered(500, "InternalServerError")
+UNCOUNTABLE = answered(
+    400, "ValidationException", "An operand in the update expression has an incorrect data type"
+)
 ONE_ATTEMPT = done({"attempts": {"N": "1"}})
 
 
@@ -505,36 +508,30 @@ class TestDeadline:
 
 
 class TestDamage:
-    """Records that this version did not write."""
+    """Records that this version did not write; tests/contracts has the table of all of them."""
 
-    @pytest.mark.parametrize(
-        ("name", "value"),
-        [
-            ("owner", None),
-            ("status", {"N": "1"}),
-            ("expires_at", {"S": "soon"}),
-            ("lease_expires_at", {"N": "1.5"}),
-            ("attempts", {"S": "many"}),
-            ("created_at", None),
-            ("result", {"N": "1"}),
-            ("payload_hash", {"NULL": True}),
-            ("dead_lettered_at", {"S": "today"}),
-        ],
-    )
-    def test_damaged_record(
-        self, lab: Lab, deadline: Deadline, name: str, value: dict[str, str] | None
+    @pytest.mark.parametrize("looks", [True, False])
+    def test_attempts_that_cannot_be_counted(
+        self, lab: Lab, deadline: Deadline, looks: bool
     ) -> None:
-        """A damaged record is refused and left as it is, never claimed and never a duplicate."""
-        alone(lab.store.claim, claim("theirs"), deadline)
-        item = {**(lab.item("orders#1") or {})}
-        if value is None:
-            del item[name]
-        else:
-            item[name] = value
+        """DynamoDB refuses to add to a text, and the record that is read then says why."""
+        alone(lab.store.claim, claim("theirs", now=START - 60_000), deadline)
+        item = {**(lab.item("orders#1") or {}), "attempts": {"S": "many"}}
         lab.client.put_item(TableName=lab.table, Item=item)
-        error = refused(alone(lab.store.claim, claim(), deadline))
-        assert (error.code, error.maybe_written) == ("DamagedRecord", False)
+        lab.wire.faults = [UNCOUNTABLE, None if looks else answered(400, "AccessDeniedException")]
+        error = refused(alone(lab.store.claim, claim(takeover=True), deadline))
+        assert error.code == ("DamagedRecord" if looks else "ValidationException")
+        assert ("its attempts must be a number" in str(error)) is looks
+        assert not error.maybe_written
         assert lab.item("orders#1") == item
+
+    @pytest.mark.parametrize("call", ["claim", "complete", "release"])
+    def test_another_refusal(self, lab: Lab, deadline: Deadline, call: str) -> None:
+        """What DynamoDB refuses for another reason is reported as it was refused."""
+        lab.wire.faults = [UNCOUNTABLE]
+        asked = claim() if call == "claim" else request()
+        error = refused(alone(getattr(lab.store, call), asked, deadline))
+        assert error.code == "ValidationException"
 
 
 class TestClient:

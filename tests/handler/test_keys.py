@@ -31,6 +31,7 @@ from .events import (
     s3_record,
     sns_record,
     stream_record,
+    unwrapped,
 )
 
 
@@ -245,7 +246,7 @@ UPLOAD = ["orders", "orders/a.json", "null", "0A", "ObjectCreated:Put"]
 
 def preset(whole: Any) -> Key:
     """The key of an event's only message, without an expression."""
-    (delivery,) = deliveries_of(whole)
+    (delivery,) = unwrapped(whole)
     return key_rule().key_of(delivery)
 
 
@@ -341,7 +342,7 @@ class TestPreset:
     )
     def test_an_expression_comes_first(self, whole: Any) -> None:
         """One expression over the body has the same key from every source."""
-        (delivery,) = deliveries_of(whole)
+        (delivery,) = unwrapped(whole)
         assert key_rule(expression="body.id").key_of(delivery) == Key("o-1", "orders#o-1")
 
     @pytest.mark.parametrize(
@@ -349,7 +350,7 @@ class TestPreset:
     )
     def test_an_expression_over_the_bus(self, whole: Any) -> None:
         """The body of an EventBridge event is all of it, on both ways."""
-        (delivery,) = deliveries_of(whole)
+        (delivery,) = unwrapped(whole)
         assert key_rule(expression="body.detail.id").key_of(delivery).text == "o-1"
 
 
@@ -406,11 +407,11 @@ class TestValues:
         ("value", "found"),
         [
             (1.0, "a number that is not whole"),
-            (b"a", "a bytes"),
-            (("a", 1), "a tuple"),
-            ({"a"}, "a set"),
-            (["a", b"b"], "a bytes"),
-            (object(), "a object"),
+            (b"a", "a value of type bytes"),
+            (("a", 1), "a value of type tuple"),
+            ({"a"}, "a value of type set"),
+            (["a", b"b"], "a value of type bytes"),
+            (object(), "a value of type object"),
             (float("nan"), "a number that is not whole"),
         ],
     )
@@ -491,6 +492,14 @@ class TestMissing:
         with pytest.raises(UndecodableBodyError, match="body is not JSON"):
             key("body.id", body)
 
+    @pytest.mark.parametrize(
+        "expression", ["message_attributes.OrderId", "attributes.SenderID", "wrapped.somebody"]
+    )
+    def test_body_is_not_asked_for(self, expression: str) -> None:
+        """A plain body is not blamed for what an expression seeks elsewhere."""
+        with pytest.raises(MissingKeyError, match="finds nothing; every message"):
+            key(expression, "plain")
+
     def test_nesting_that_cannot_be_decoded(self) -> None:
         """A body nested too deep to read is not JSON, and nothing worse."""
         with pytest.raises(UndecodableBodyError):
@@ -570,9 +579,26 @@ def test_errors_name_input_rule_and_remedy() -> None:
     assert str(caught.value) == (
         "key expression 'body.order_id' finds nothing; every message needs a non-empty text, a "
         "whole number, true or false, or an array of these: correct the producer or "
-        "the expression, idempotency.key (a field of a JSON body is body.name)"
+        "the expression, idempotency.key (a field of a JSON body is body.name, one of what wrapped "
+        "it is wrapped.name)"
     )
     assert caught.value.expression == "body.order_id"
+
+
+@pytest.mark.parametrize(
+    ("service", "body"),
+    [
+        ("sns", notification('{"id": "a"}')),
+        ("events", bus_event("a")),
+        ("s3", event(s3_record())),
+        ("pipes", stream_record("a")),
+    ],
+)
+def test_a_wrapped_body_is_named(service: str, body: Any) -> None:
+    """Where a wrapper would come off by a setting, the error names the setting."""
+    with pytest.raises(MissingKeyError) as caught:
+        key("body.order_id", body)
+    assert f'queue.unwrap = ["{service}"]' in str(caught.value)
 
 
 def test_a_missing_body_is_not_blamed_on_the_key() -> None:
@@ -621,3 +647,16 @@ class TestCompile:
         """An unknown function or a bare reference fails at cold start, not at every message."""
         with pytest.raises(ValueError, match="JMESPath"):
             key_rule(expression=expression)
+
+
+def test_number_beyond_what_python_writes() -> None:
+    """A number of more digits than Python turns into text has no key, and costs no neighbour."""
+    bench = Bench(key="sum(body.xs)")
+    digits = int("9" * 4300)
+    wide = record(json.dumps({"xs": [digits, digits]}), message_id="m-wide")
+    plain = record(json.dumps({"xs": [1, 2]}), message_id="m-plain")
+    assert bench.deliver(wide, plain) == ["m-wide"]
+    assert bench.outcomes == {"m-wide": "rejected", "m-plain": "completed"}
+    (error,) = bench.traces["m-wide"].errors
+    assert isinstance(error, UnsupportedKeyError)
+    assert "key expression 'sum(body.xs)'" in str(error)

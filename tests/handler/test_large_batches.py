@@ -359,7 +359,7 @@ MODES: dict[str, dict[str, Any]] = {
     "observe": {"observes": True},
 }
 CASES = [("retry", kind, 1000) for kind in KINDS] + [
-    (mode, kind, 300) for kind in KINDS for mode in MODES if mode != "retry"
+    (mode, kind, 100) for kind in KINDS for mode in MODES if mode != "retry"
 ]
 
 

@@ -15,6 +15,52 @@ from tests.waiting import SECONDS
 from .bench import Bench, FaultyStore, raising, refused, unavailable
 from .events import bus_event, fifo_order, kinesis_record, order, record
 
+
+class SilentFailure(PermanentFailure):
+    """Its text cannot be had."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+class ExitingFailure(PermanentFailure):
+    """Its text ends the process."""
+
+    def __str__(self) -> str:
+        raise SystemExit
+
+
+class NumberedFailure(PermanentFailure):
+    """Its text is a number."""
+
+    def __str__(self) -> str:
+        return 1  # type: ignore[return-value]  # noqa: PLE0307
+
+
+class ReasonlessFailure(PermanentFailure):
+    """Its reason cannot be had."""
+
+    @property
+    def reason(self) -> str:
+        raise RuntimeError
+
+
+class CodedFailure(PermanentFailure):
+    """Its reason is a number."""
+
+    reason = 1  # type: ignore[assignment]
+
+
+class WordyFailure(PermanentFailure):
+    """Its reason is long, and no Unicode."""
+
+    reason = "\ud83d" + "x" * 500_000
+
+
+HOSTILE_FAILURES = (
+    SilentFailure(), ExitingFailure(), NumberedFailure(), ReasonlessFailure(), CodedFailure(),
+)  # fmt: skip
+
 NEVER = raising(PermanentFailure("no such account"))
 CRASH = raising(SystemExit())
 
@@ -49,12 +95,28 @@ class TestPermanentFailure:
         assert (parked.status, parked.reason) == ("PARKED", "no such account")
         assert parked.expires_at is None
         assert parked.dead_lettered_at == bench.clock.now()
-        assert bench.queues.dead_letters == [('{"id": "a"}', f"{parked.owner} m-a")]
+        assert bench.queues.dead_letters == [('{"id": "a"}', f"{parked.owner} //m-a a")]
 
     def test_any_reason(self) -> None:
         """A reason is cut to what a record and its reader can take."""
         bench = Bench()
         bench.behaviour["a"] = raising(PermanentFailure("\ud83d" + "x" * 500_000))
+        assert bench.deliver("a") == []
+        assert bench.memory.records["orders#a"].reason == "?" + "x" * 999
+
+    @pytest.mark.parametrize("error", HOSTILE_FAILURES, ids=lambda each: type(each).__name__)
+    def test_no_reason(self, error: PermanentFailure) -> None:
+        """A failure that cannot be asked for its reason is parked with its type instead."""
+        bench = Bench()
+        bench.behaviour["a"] = raising(error)
+        assert bench.deliver("a", "b") == []
+        assert bench.outcomes == {"m-b": "completed", "m-a": "parked"}
+        assert type(error).__name__ in str(bench.memory.records["orders#a"].reason)
+
+    def test_reason_of_their_own(self) -> None:
+        """A reason that a subclass gives is cut too."""
+        bench = Bench()
+        bench.behaviour["a"] = raising(WordyFailure())
         assert bench.deliver("a") == []
         assert bench.memory.records["orders#a"].reason == "?" + "x" * 999
 
@@ -112,7 +174,7 @@ class TestInterrupted:
         assert bench.deliver("a", "b") == []
         assert bench.ran == ["b"]
         assert bench.outcomes == {"m-b": "completed", "m-a": "parked"}
-        assert bench.queues.dead_letters == [('{"id": "a"}', "dead m-a")]
+        assert bench.queues.dead_letters == [('{"id": "a"}', "dead //m-a a")]
         assert "interrupted" in str(bench.memory.records["orders#a"].reason)
 
     def test_live_claim(self) -> None:
@@ -191,7 +253,7 @@ class TestCrashes:
         bench.queues.failure = None
         store.trips.clear()
         assert bench.deliver("a") == []
-        assert bench.queues.dead_letters == [('{"id": "a"}', "dead m-a")]
+        assert bench.queues.dead_letters == [('{"id": "a"}', "dead //m-a a")]
         assert store.trips == ["claim 1", "mark 1"]
 
     def test_before_the_mark(self) -> None:
@@ -202,7 +264,7 @@ class TestCrashes:
         assert bench.deliver("a") == ["m-a"]
         store.faults.clear()
         assert bench.deliver("a") == []
-        assert [token for _, token in bench.queues.dead_letters] == ["dead m-a", "dead m-a"]
+        assert [token for _, token in bench.queues.dead_letters] == ["dead //m-a a", "dead //m-a a"]
 
     def test_both_copies_redriven(self) -> None:
         """Of two copies the first to come unlocks, the other is a duplicate."""

@@ -172,6 +172,13 @@ def test_nothing_has_no_record(clock: ManualClock, data: object) -> None:
         powertools("none", clock).completed(data)
 
 
+def test_data_is_not_quoted(clock: ManualClock) -> None:
+    """The error about data without a record says of which kind it is, and quotes nothing of it."""
+    with pytest.raises(UnsupportedKeyError, match="of a dict that is empty or null") as caught:
+        powertools("none", clock).completed({"jane.doe@example.org": None})
+    assert "jane" not in str(caught.value)
+
+
 @pytest.mark.parametrize("data", [0, False, [None, 1], {"a": None, "b": ""}])
 def test_falsy_keys_are_keys(clock: ManualClock, data: object) -> None:
     """What is falsy and yet a key to Powertools has an id."""

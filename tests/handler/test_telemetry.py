@@ -8,16 +8,18 @@ from typing import Any
 
 import pytest
 
+from idempotent_lambda import grouping
 from idempotent_lambda.clock import EpochMillis, Millis
-from idempotent_lambda.errors import StoreRefusedError
+from idempotent_lambda.errors import PermanentFailure, StoreRefusedError
 from idempotent_lambda.keys import Key
 from idempotent_lambda.lifecycle import Outcome, Settled
-from idempotent_lambda.messages import deliveries_of
+from idempotent_lambda.messages import Message, deliveries_of
 from idempotent_lambda.telemetry import JsonLines, Trace
 from idempotent_lambda_toolkit.testing import ManualClock
+from tests.requests import settings_of
 
 from .bench import START, Bench, faulty, raising
-from .events import event, order, record
+from .events import event, fifo_order, key_rule, kinesis_record, order, record
 
 
 def logged(bench: Bench, *batch: Any, hash_keys: bool = False) -> list[dict[str, Any]]:
@@ -48,6 +50,7 @@ def test_line(bench: Bench) -> None:
         "request_id": "",
         "receive_count": 2,
         "coalesced": False,
+        "payload_differs": False,
         "takeover": False,
         "attempts": 1,
         "recovered": False,
@@ -74,6 +77,96 @@ def test_one_line_per_message(bench: Bench) -> None:
     }
     assert len(lines) == 5
     assert [each["message_id"] for each in lines if each["coalesced"]] == ["m-a2"]
+
+
+DEEP = f'{{"id": "a", "x": {"[" * 900}{"]" * 900}}}'
+"""Read as JSON, and too deep to be written within the stack of a test."""
+
+
+@pytest.mark.parametrize(
+    ("leader", "follower", "differs"),
+    [
+        ('{"id": "a", "n": 1}', '{"n":1,"id":"a"}', False),
+        ('{"id": "a", "n": 1}', '{"id": "a", "n": 2}', True),
+        ('{"id": "a", "n": 1}', '{"id": "a", "n": true}', True),
+        ('{"id": "a", "n": 1}', '{"id": "a"}', True),
+        ('{"id": "a", "n": [1, 2]}', '{"id": "a", "n": [2, 1]}', True),
+        (DEEP, DEEP, True),
+    ],
+)
+@pytest.mark.parametrize("outcome", ["completed", "failed", "parked"])
+def test_payload_differs(
+    monkeypatch: pytest.MonkeyPatch, leader: str, follower: str, differs: bool, outcome: str
+) -> None:
+    """A coalesced message whose body is not its leader's says so, whatever becomes of them."""
+    bench, count = Bench(), 0
+
+    def process(message: Message) -> None:
+        nonlocal count
+        count += 1
+        message.body.clear()
+        if outcome != "completed":
+            raise (ValueError if outcome == "failed" else PermanentFailure)("no")
+
+    bench.behaviour["a"] = process
+    dumps = grouping.json.dumps
+
+    def shallow(value: Any, **options: Any) -> str:
+        if isinstance(value.get("x"), list):
+            raise RecursionError
+        return dumps(value, **options)
+
+    monkeypatch.setattr(grouping.json, "dumps", shallow)
+    again = [record(leader, message_id="m-3"), record(follower, message_id="m-2"), "b"]
+    lines = logged(bench, record(leader, message_id="m-1"), *again)
+    told = {line["message_id"]: (line["coalesced"], line["payload_differs"]) for line in lines}
+    assert told == {
+        "m-1": (False, False),
+        "m-3": (True, leader is DEEP),
+        "m-2": (True, differs),
+        "m-b": (False, False),
+    }
+    assert count == 1
+
+
+def test_single_messages_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing is coalesced no body is looked at."""
+    monkeypatch.setattr(grouping, "_canonical", None)
+    bench = Bench()
+    assert bench.deliver("a", "b", fifo_order("a"), fifo_order("c")) == []
+    assert bench.followers == []
+
+
+@pytest.mark.parametrize("unreadable", [False, True])
+def test_each_body_is_compared_once(
+    monkeypatch: pytest.MonkeyPatch, bench: Bench, unreadable: bool
+) -> None:
+    """A leader's body is written out once, however many messages share its end."""
+    written: list[Any] = []
+    dumps = grouping.json.dumps
+
+    def counting(value: Any, **options: Any) -> str:
+        written.append(value)
+        if unreadable:
+            raise RecursionError
+        return dumps(value, **options)
+
+    events = [record(f'{{"id": "a", "n": {n}}}', message_id=f"m-{n}") for n in range(20)]
+    with monkeypatch.context() as patched:
+        patched.setattr(grouping.json, "dumps", counting)
+        lines = logged(bench, *events)
+    assert written.count({"id": "a", "n": 0}) == 1
+    assert len(written) <= len(events)
+    assert [line["payload_differs"] for line in lines] == [False, *[True] * 19]
+
+
+def test_bytes_are_compared(bench: Bench) -> None:
+    """Bodies that are no text differ where their bytes do."""
+    object.__setattr__(bench.consumer, "settings", settings_of(key_rule(expression="eventSource")))
+    lines = logged(
+        bench, *(kinesis_record(each, str(each)) for each in (b"\xff", b"\xff", b"\xfe"))
+    )
+    assert [line["payload_differs"] for line in lines] == [False, False, True]
 
 
 def test_durations() -> None:
@@ -248,7 +341,24 @@ class UnspeakableError(Exception):
     """An error whose text cannot be had."""
 
     def __str__(self) -> str:
+        raise self.args[0]
+
+
+class SlyText(str):
+    """A text that cannot be cut."""
+
+    __slots__ = ()
+
+    def __getitem__(self, _: object) -> str:
         raise RuntimeError
+
+
+class OddError(Exception):
+    """An error whose text is what it was made of."""
+
+    def __str__(self) -> str:
+        text: str = self.args[0]
+        return text
 
 
 class TestErrors:
@@ -290,14 +400,24 @@ class TestErrors:
         (line,) = logged(bench, "a")
         assert len(line["errors"][0]["at"]) == 10
 
-    def test_an_error_without_a_text(self, bench: Bench) -> None:
+    @pytest.mark.parametrize(
+        ("hostile", "text"),
+        [
+            (UnspeakableError(RuntimeError()), "UnspeakableError, whose text raises RuntimeError"),
+            (UnspeakableError(SystemExit()), "UnspeakableError, whose text raises SystemExit"),
+            (OddError(None), "OddError, whose text raises TypeError"),
+            (OddError(SlyText("sly")), "sly"),
+        ],
+        ids=["raises", "exits", "none", "sly"],
+    )
+    def test_an_error_without_a_text(self, bench: Bench, hostile: Exception, text: str) -> None:
         """An error that cannot even be printed costs its neighbours nothing."""
-        bench.behaviour["a"] = raising(UnspeakableError())
+        bench.behaviour["a"] = raising(hostile)
         lines = logged(bench, "a", "b")
         outcomes = {each["key"]: each["outcome"] for each in lines}
         assert outcomes == {"a": "failed", "b": "completed"}
         (error,) = [error for each in lines for error in each["errors"]]
-        assert error["type"] == "UnspeakableError"
+        assert (error["type"], error["text"]) == (type(hostile).__name__, text)
 
 
 def test_fall_back() -> None:

@@ -26,14 +26,26 @@ OWNED = "(#owner = :owner AND #status = :in_progress)"
 ALONE: dict[str, tuple[writes.Write, str, str | None]] = {
     "claim": (
         writes.claim(takeover=True, redriven=True, checked=False),
-        f"{CLAIM} REMOVE #completed_at, #result, #reason, #dead_lettered_at, #payload_hash",
+        (
+            f"{CLAIM} REMOVE #completed_at, #result, #reason, #dead_lettered_at, #payload_hash, "
+            "#unlocked_by"
+        ),
         None,
     ),
     "checked claim": (
         writes.claim(takeover=False, redriven=False, checked=True),
         (
             f"{CLAIM}, #payload_hash = :payload_hash "
-            "REMOVE #completed_at, #result, #reason, #dead_lettered_at"
+            "REMOVE #completed_at, #result, #reason, #dead_lettered_at, #unlocked_by"
+        ),
+        None,
+    ),
+    "claim of a copy": (
+        writes.claim(takeover=True, redriven=True, checked=False, stated=True),
+        (
+            f"{CLAIM}, #unlocked_by = :token "
+            "REMOVE #completed_at, #result, #reason, #dead_lettered_at, #payload_hash "
+            "ADD #copy_tokens :tokens"
         ),
         None,
     ),
@@ -44,9 +56,20 @@ ALONE: dict[str, tuple[writes.Write, str, str | None]] = {
         OWNED,
     ),
     "release": (writes.RELEASE, "", OWNED),
+    "release of a copy": (
+        writes.GIVE_BACK,
+        (
+            "SET #status = :parked, #owner = :token, #reason = :reason, "
+            "#dead_lettered_at = :now_millis REMOVE #lease_expires_at, #expires_at, #attempts"
+        ),
+        OWNED,
+    ),
     "park": (
         writes.PARK,
-        "SET #status = :parked, #reason = :reason REMOVE #lease_expires_at, #expires_at, #attempts",
+        (
+            "SET #status = :parked, #reason = :reason "
+            "REMOVE #lease_expires_at, #expires_at, #attempts, #dead_lettered_at"
+        ),
         OWNED,
     ),
     "mark": (
@@ -158,7 +181,7 @@ def test_values() -> None:
 def test_which_are_statements_too() -> None:
     """What is never one of many has no statement, and goes out alone."""
     without = {kind for kind, (write, *_) in ALONE.items() if write.statement is None}
-    assert without == {"complete with a result", "park", "mark"}
+    assert without == {"complete with a result", "release of a copy", "park", "mark"}
 
 
 def test_which_are_certain() -> None:
@@ -167,6 +190,24 @@ def test_which_are_certain() -> None:
         "complete",
         "complete with a result",
         "release",
+        "release of a copy",
     }
     insisting = {kind for kind, (write, *_) in ALONE.items() if write.attempts is None}
     assert insisting == {"complete", "complete with a result"}
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("7", 7),
+        ("1.5", 2),
+        ("-1.5", -1),
+        ("1E+3", 1_000),
+        ("9" * 38, 10**38 - 1),
+        ("1e125", 10**125),
+        ("1e400", 10**400),
+    ],
+)
+def test_a_number_is_rounded_up(written: str, read: int) -> None:
+    """Every number that DynamoDB may write is read, and none becomes smaller."""
+    assert writes.number(written) == read

@@ -1,4 +1,8 @@
-"""Two workers whose clocks differ: the margin is what keeps them apart."""
+"""Two workers whose clocks differ: the margin is what keeps them apart.
+
+The lease's end is computed with the holder's clock and compared with the claimant's, so a holder
+whose clock is behind is as dangerous as a claimant whose clock is ahead, and both add up.
+"""
 
 import pytest
 from hypothesis import given
@@ -13,14 +17,18 @@ TIMEOUT = 10_000
 MARGIN = 5_000  # the bench's
 
 
-def overlap(skew: int, late: int) -> bool:
-    """Whether a second worker starts a key while the first, still within its time, runs it.
+def overlap(behind: int, ahead: int, late: int) -> bool:
+    """Whether a second worker starts a key while the first one still runs it.
 
-    The second's clock is ahead by ``skew`` ms; it is delivered ``late`` ms after the first began.
+    Args:
+        behind: by how many ms the first worker's clock, the holder's, is behind.
+        ahead: by how many ms the second worker's clock, the claimant's, is ahead.
+        late: how many ms after the first began the second receives the message; from `TIMEOUT`
+            on, Lambda kills the first too late.
     """
     store = InMemoryClaimStore()
-    first = Bench(store)
-    second = Bench(store, ManualClock(EpochMillis(START + skew)))
+    first = Bench(store, ManualClock(EpochMillis(START - behind)))
+    second = Bench(store, ManualClock(EpochMillis(START + ahead)))
     second.owners = 100  # so that no two claims share a token
 
     def process(message: Message) -> None:
@@ -33,20 +41,37 @@ def overlap(skew: int, late: int) -> bool:
     return second.ran == ["a"]
 
 
-@given(st.integers(-60_000, MARGIN), st.integers(0, TIMEOUT - 1))
-def test_within_the_margin(skew: int, late: int) -> None:
-    """However slow, or fast by up to the margin, a clock never lets two workers overlap."""
-    assert not overlap(skew, late)
+@given(st.integers(-60_000, 60_000), st.integers(-60_000, MARGIN), st.integers(0, TIMEOUT - 1))
+def test_within_the_margin(behind: int, difference: int, late: int) -> None:
+    """Clocks whose difference is at most the margin never let two workers overlap."""
+    assert not overlap(behind, difference - behind, late)
 
 
 @pytest.mark.parametrize(
-    ("skew", "late", "overlaps"),
-    [
-        (MARGIN, TIMEOUT - 1, False),
-        (MARGIN + 1, TIMEOUT - 1, True),
-        (MARGIN + TIMEOUT, 0, True),
-    ],
+    ("behind", "ahead"),
+    [(0, MARGIN), (MARGIN, 0), (MARGIN // 2, MARGIN - MARGIN // 2), (MARGIN + 700, -700)],
+    ids=["fast claimant", "slow holder", "both", "a slow holder and a slower claimant"],
 )
-def test_beyond_the_margin(skew: int, late: int, overlaps: bool) -> None:
-    """A clock that is fast by more than the margin does overlap: this is the margin's price."""
-    assert overlap(skew, late) is overlaps
+def test_the_bound_is_tight(behind: int, ahead: int) -> None:
+    """At a difference of exactly the margin they never overlap, and one millisecond more does."""
+    last = TIMEOUT - 1
+    assert not overlap(behind, ahead, last)
+    assert overlap(behind + 1, ahead, last)
+    assert overlap(behind, ahead + 1, last)
+
+
+@pytest.mark.parametrize("kill_delay", [1, 700, MARGIN])
+def test_the_margin_covers_the_kill_too(kill_delay: int) -> None:
+    """What Lambda's kill takes is no longer there for the difference between the clocks."""
+    last, left = TIMEOUT + kill_delay - 1, MARGIN - kill_delay
+    assert not overlap(left, 0, last)
+    assert not overlap(0, left, last)
+    assert overlap(left + 1, 0, last)
+    assert overlap(0, left + 1, last)
+
+
+@pytest.mark.parametrize(("behind", "ahead"), [(MARGIN + TIMEOUT, 0), (0, MARGIN + TIMEOUT)])
+def test_far_beyond_the_margin(behind: int, ahead: int) -> None:
+    """With a difference of the whole lease the second worker need not wait at all."""
+    assert overlap(behind, ahead, 0)
+    assert not overlap(behind - 1, ahead, 0)

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from handler.bench import Bench, raising
-from handler.events import fifo_order
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from idempotent_lambda.clock import Millis
+from tests.handler.bench import Bench, raising
+from tests.handler.events import fifo_order
 
 Sent = tuple[str, str]
 """A message: its key and its group."""

@@ -79,6 +79,9 @@ def main() -> int:
                 "transactional": scenario.terms.transactional,
                 "window": scenario.terms.window,
                 "quick": scenario.terms.quick,
+                "parked": scenario.terms.parked,
+                "stated": scenario.terms.stated,
+                "company": scenario.terms.company,
                 "faults": scenario.budget._asdict(),
                 "states": findings.states,
             }

@@ -2,22 +2,26 @@
 
 A letter is a message with this key; a small one was delivered before. A digit after it is the
 message's group, and a prime makes it another message of the same key and group: "A1B1a1'".
+
+"A*" is the copy of a parked message, whose key is in it; "A!" is one that only states its key.
+"B~A" is a liar: a message with the key B, which says that it is a copy with the key A.
 """
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any, NamedTuple
 
 from idempotent_lambda.agenda import Work
-from idempotent_lambda.messages import Delivery, Source
+from idempotent_lambda.messages import Delivery, Mark, Source
 from tests.handler.events import key_rule
 from tests.requests import settings_of
 
 KEYS = "ABCDE"
 
-_MESSAGE = re.compile(f"([{KEYS}{KEYS.lower()}])([0-9]?)('?)")
+_LETTER = f"([{KEYS}{KEYS.lower()}])"
+_MESSAGE = re.compile(f"{_LETTER}([0-9]?)('?)(?:~{_LETTER})?([*!]?)")
 _SETTINGS = settings_of(key_rule("sim"))
 
 Grouping = Callable[..., tuple[list[Work], list[Any]]]
@@ -37,7 +41,8 @@ class Message(NamedTuple):
     """One message of a batch.
 
     Attributes:
-        name: its key, its group and its prime.
+        name: its key, its group and its prime; a liar's with the key that it states, a copy's with
+            its mark.
         place: the work that it is part of.
     """
 
@@ -57,6 +62,11 @@ class Batch:
         tried: for each work the places of the works that must have ended before it starts: those
             before its key's second message in that one's group.
         same: for each work the places of the other works with its key.
+        letters: for each work the key of its messages, whatever they state.
+        lies: for each work whether it is a liar's.
+        copies: the place of each message that is a copy.
+        strays: the places of the works whose stated key has turned out not to count.
+        root: the batch before that.
     """
 
     works: tuple[Work, ...]
@@ -65,14 +75,21 @@ class Batch:
     previous: tuple[int, ...]
     tried: tuple[frozenset[int], ...]
     same: tuple[frozenset[int], ...]
+    letters: tuple[str, ...]
+    lies: tuple[bool, ...]
+    copies: tuple[int, ...]
+    strays: frozenset[int] = frozenset()
+    root: "Batch | None" = None
 
 
 @cache
 def batch_of(kind: str, group_by_key: Grouping) -> Batch:
     """Return the batch of these letters; B is nearly spent, the others are not."""
     deliveries, names = [], []
-    for letter, group, prime in _MESSAGE.findall(kind):
-        names.append(letter.upper() + group + prime)
+    for parts in _MESSAGE.findall(kind):
+        letter, group, _, lie, mark = parts
+        names.append(_name_of(*parts))
+        copied = Mark("copied", stated=letter.upper()) if mark == "!" else None
         deliveries.append(
             Delivery(
                 id=names[-1],
@@ -81,7 +98,8 @@ def batch_of(kind: str, group_by_key: Grouping) -> Batch:
                 receive_count=2 if letter.islower() else 1,
                 raw={},
                 group=group or None,
-                preset=letter.upper(),
+                preset=f"own {names[-1]}" if copied else letter.upper(),
+                mark=Mark("lie", stated=lie.upper()) if lie else copied,
             )
         )
     made, _ = group_by_key(deliveries, _SETTINGS)
@@ -91,20 +109,52 @@ def batch_of(kind: str, group_by_key: Grouping) -> Batch:
         Message(name, each.group, place_of[id(each)])
         for name, each in zip(names, deliveries, strict=True)
     )
-    same = tuple(
-        frozenset(each.place for each in works if each.key == work.key and each is not work)
-        for work in works
-    )
+    first = [names[_first(messages, work.place)] for work in works]
+    letters = tuple(name[0] for name in first)
+    lies = tuple("~" in name for name in first)
+    copies = tuple(each.place for each in messages if each.name[-1] in "*!")
+    alike = _equal(letters)
     earlier = tuple(_before(messages, _first(messages, work.place)) for work in works)
     previous = tuple(_previous(messages, work.place) for work in works)
-    tried = tuple(_tried(messages, work.place, same[work.place]) for work in works)
-    return Batch(works, messages, earlier, previous, tried, same)
+    tried = tuple(_tried(messages, work.place, alike[work.place]) for work in works)
+    same = _equal(work.key for work in works)
+    return Batch(works, messages, earlier, previous, tried, same, letters, lies, copies)
+
+
+def strayed(batch: Batch, place: int, restate: Callable[[Work], Work]) -> Batch:
+    """Return the batch once the key that a work states has turned out not to count."""
+    return _strayed(batch.root or batch, batch.strays | {place}, restate)
+
+
+@cache
+def _strayed(root: Batch, strays: frozenset[int], restate: Callable[[Work], Work]) -> Batch:
+    works = tuple(_restated(work, restate) if work.place in strays else work for work in root.works)
+    same = _equal(work.key for work in works)
+    return replace(root, works=works, same=same, strays=strays, root=root)
+
+
+@cache
+def _restated(work: Work, restate: Callable[[Work], Work]) -> Work:
+    return _copy(restate(work))
+
+
+def _equal(values: Iterable[object]) -> tuple[frozenset[int], ...]:
+    """For each value the places of the others that equal it."""
+    found = tuple(values)
+    return tuple(
+        frozenset(at for at, other in enumerate(found) if other == each and at != place)
+        for place, each in enumerate(found)
+    )
 
 
 def unacknowledged_at(deliveries: Iterable[str]) -> tuple[str, ...]:
     """Return the names of all messages of some batches, each once."""
-    found = ("".join(parts) for kind in deliveries for parts in _MESSAGE.findall(kind.upper()))
+    found = (_name_of(*parts) for kind in deliveries for parts in _MESSAGE.findall(kind))
     return tuple(dict.fromkeys(found))
+
+
+def _name_of(letter: str, group: str, prime: str, lie: str, mark: str) -> str:
+    return f"{letter}{group}{prime}{'~' if lie else ''}{lie}{mark}".upper()
 
 
 def _copy(work: Work) -> Work:

@@ -6,8 +6,13 @@ while others go on, and lose what they send or hear. Then the trouble ends, and 
 drained.
 
 Only threads are left out: everything that a process does is production's, from event to response.
+
+In some runs the sender is part of the key. So the copy of a parked message, which the function has
+sent, has another key by itself and states the first one. A liar states the keys of others, with
+tokens that it has made up. A vandal changes whatever a processor gets, and keeps it.
 """
 
+import json
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -24,8 +29,9 @@ from idempotent_lambda.errors import (
     StoreRefusedError,
     StoreUnavailableError,
 )
+from idempotent_lambda.keys import KeyRule
 from idempotent_lambda.lifecycle import Settled
-from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Delivery, Message
+from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Delivery, Message, deliveries_of, mark
 from idempotent_lambda.transaction import Transaction
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, InMemoryQueues, ManualClock
 from tests.handler.events import event, key_rule, order
@@ -37,7 +43,15 @@ TABLE, TOTAL = "counters", "total"
 ROUNDS = 20
 """Of draining: more than any run needs."""
 
-RULE = key_rule(expression="body.id")
+RULES = {
+    "in the body": key_rule(expression="body.id"),
+    "of the sender": key_rule(expression="[attributes.SenderId, body.id]"),
+}
+SHOP, LIAR, FUNCTION = "shop", "liar", "function"
+"""Who sends: orders, lies, and copies."""
+
+TRIES = ("", "owner-0", "unknown", "é", "a b")
+"""What a liar makes up as a token."""
 
 CHANCES = {
     "stall": 0.04,
@@ -45,6 +59,8 @@ CHANCES = {
     "late arrival": 0.3,
     "redrive": 0.5,
     "delivered again": 0.1,
+    "lie": 0.2,
+    "vandal": 0.3,
     "raised before": 0.04,
     "raised after": 0.04,
     "gave up": 0.04,
@@ -82,12 +98,14 @@ class Letter:
     """A message in a queue.
 
     Attributes:
-        token: the owner token of a copy of a parked message.
+        mark: of a copy of a parked message, or of a lie: the owner token and the stated key.
+        sender: who has sent it.
     """
 
     id: str
     order_id: str
-    token: str | None = None
+    mark: str | None = None
+    sender: str = SHOP
     receives: int = 0
 
     def record(self) -> dict[str, Any]:
@@ -95,8 +113,9 @@ class Letter:
         self.receives += 1
         whole = order(self.order_id, self.id)
         whole["attributes"]["ApproximateReceiveCount"] = str(self.receives)
-        if self.token is not None:
-            attribute = {"stringValue": self.token, "dataType": "String"}
+        whole["attributes"]["SenderId"] = self.sender
+        if self.mark is not None:
+            attribute = {"stringValue": self.mark, "dataType": "String"}
             whole["messageAttributes"] = {TOKEN_ATTRIBUTE: attribute}
         return whole
 
@@ -119,7 +138,7 @@ Effect = Callable[["World", Transaction, Message], None]
 
 def through_transaction(_: "World", transaction: Transaction, message: Message) -> None:
     """Count a message, and all of them, when it is completed."""
-    for name in (message.key, TOTAL):
+    for name in (message.body["id"], TOTAL):
         values = {":one": 1}
         change = {"UpdateExpression": "ADD n :one", "ExpressionAttributeValues": values}
         transaction.update(TABLE, {"id": name}, **change)
@@ -135,6 +154,9 @@ class World:
         depth: how many processes are in the middle of something.
         delayed: requests that arrive later.
         wrong: what must not be; kept, since processes would catch it as an error of their own.
+        order_ids: what is to be counted, each once.
+        sent: the marks of all copies, which a liar does not know.
+        kept: what a vandal has kept, to change it later.
     """
 
     chances: random.Random
@@ -150,6 +172,10 @@ class World:
     depth: int = 0
     delayed: list[tuple[str, Request]] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
+    rule: KeyRule = RULES["in the body"]
+    order_ids: list[str] = field(default_factory=list)
+    sent: set[str] = field(default_factory=set)
+    kept: list[Message] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.store.commit = self.committed
@@ -172,10 +198,39 @@ class World:
         if self.counters[name] > 1 and name != TOTAL:
             self.wrong.append(f"P6: {name} is counted twice")
 
-    def letter(self, order_id: str, token: str | None = None) -> Letter:
+    def letter(self, order_id: str, mark: str | None = None, sender: str = SHOP) -> Letter:
         """A message with an id that no other has."""
         self.tally["messages"] += 1
-        return Letter(f"m-{self.tally['messages']}", order_id, token)
+        return Letter(f"m-{self.tally['messages']}", order_id, mark, sender)
+
+    def lie(self) -> None:
+        """A liar sends an order of its own, and says that it is the copy of another one."""
+        self.tally["lies"] += 1
+        victim = self.chances.choice(self.order_ids)
+        token = self.chances.choice((*TRIES, *sorted(self._stale_tokens())))
+        record = order(victim)
+        record["attributes"]["SenderId"] = SHOP
+        (delivery,) = deliveries_of(event(record))
+        stated = mark(token, self.rule.key_of(delivery).record_id, delivery)
+        self.order_ids.append(f"lie-{self.tally['lies']}")
+        self.queue.append(self.letter(self.order_ids[-1], stated, LIAR))
+
+    def _stale_tokens(self) -> set[str]:
+        """The tokens of claims that are over, and that no copy bears."""
+        if self.depth or self.delayed:
+            return set()
+        used = {f"owner-{number + 1}" for number in range(self.tally["claims"])}
+        owners = {each.owner for each in self.store.records.values()}
+        return used - owners - {each.split(" ")[0] for each in self.sent}
+
+    def vandalise(self, message: Message) -> None:
+        """Change what a processor got, now and when it is another one's turn."""
+        self.kept.append(message)
+        for each in self.kept:
+            for part in (each.body, each.raw, each.attributes, each.message_attributes):
+                changed: Any = part
+                changed.clear()
+                changed["id"] = changed["SenderId"] = changed["body"] = "vandal"
 
     def elsewhere(self) -> None:
         """What happens to others while a process is in the middle of something."""
@@ -191,6 +246,8 @@ class World:
     def happenings(self) -> None:
         """One or two deliveries, perhaps after a redrive."""
         for _ in range(self.chances.randint(1, 2)):
+            if self.happens("lie"):
+                self.lie()
             if self.dead_letters and self.happens("redrive"):
                 self.redrive(self.chances.choice(self.dead_letters))
             if self.queue:
@@ -200,7 +257,7 @@ class World:
     def redrive(self, letter: Letter) -> None:
         """An operator moves a message from the dead-letter queue back to the queue."""
         self.dead_letters.remove(letter)
-        self.queue.append(self.letter(letter.order_id, letter.token))
+        self.queue.append(self.letter(letter.order_id, letter.mark, letter.sender))
 
     def deliver(self, batch: Sequence[Letter]) -> None:
         """One invocation of a new process."""
@@ -258,7 +315,7 @@ class Process:
         self.dead = False
         self.consumer = Consumer(
             processor=self.processed,
-            settings=settings_of(RULE, parks=world.parks, max_receive_count=1_000),
+            settings=settings_of(world.rule, parks=world.parks, max_receive_count=1_000),
             store=self,
             queues=self,
             clock=world.clock,
@@ -278,6 +335,8 @@ class Process:
         if world.happens("raised before"):
             raise RuntimeError(message.key)
         world.effect(world, transaction, message)
+        if world.happens("vandal"):
+            world.vandalise(message)
         world.elsewhere()
         if world.happens("raised after"):
             raise RuntimeError(message.key)
@@ -344,13 +403,17 @@ class Process:
     def dead_letter(
         self, delivery: Delivery, record_id: str, owner: Owner, deadline: Deadline
     ) -> None:
-        del record_id, deadline
+        del deadline
         world = self.world
         self._dies("killed before a copy")
         world.elsewhere()
         if world.happens("copy lost"):
             raise StoreUnavailableError("Timeout", "on purpose", maybe_written=True)
-        world.dead_letters.append(world.letter(delivery.body["id"], owner))
+        # As production makes the copy, whatever the processor has done to its message.
+        order_id = json.loads(delivery.copy_body())["id"]
+        marked = mark(owner, record_id, delivery)
+        world.sent.add(marked)
+        world.dead_letters.append(world.letter(order_id, marked, FUNCTION))
         world.tally["copies"] += 1
         world.elsewhere()
         self._dies("killed after a copy")
@@ -378,9 +441,11 @@ def run(seed: int, effect: Effect = through_transaction) -> Counter[str]:
         WrongError: the counter is not the number of different messages, or a message is lost.
     """
     chances = random.Random(seed)  # noqa: S311  # guards nothing
-    world = World(chances, parks=seed % 2 == 1, effect=effect)
-    order_ids = [f"order-{number}" for number in range(chances.randint(1, 4))]
-    for order_id in order_ids:
+    rule = RULES["of the sender" if seed % 4 > 1 else "in the body"]
+    world = World(chances, parks=seed % 2 == 1, effect=effect, rule=rule)
+    order_ids = world.order_ids
+    order_ids += [f"order-{number}" for number in range(chances.randint(1, 4))]
+    for order_id in tuple(order_ids):
         for _ in range(chances.choice((1, 1, 2))):
             world.queue.append(world.letter(order_id))
     chances.shuffle(world.queue)

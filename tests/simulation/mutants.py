@@ -10,13 +10,14 @@ from typing import Any
 
 from idempotent_lambda import claims, lifecycle
 from idempotent_lambda.clock import EpochSeconds
-from idempotent_lambda.conditions import Compare, Condition, Either, Every, Missing
+from idempotent_lambda.conditions import Compare, Condition, Contains, Either, Every, Missing
 from idempotent_lambda.lifecycle import Claim, Outcome, Run, Settled
 
 from .world import DEADLINE, MARGIN, NOW, Protocol
 from .wrong_agendas import AGENDAS
 from .wrong_groupings import groupings
 from .wrong_replies import (
+    copies,
     judgements,
     looks,
     parkings,
@@ -35,6 +36,7 @@ def mutants() -> Iterator[tuple[str, Protocol]]:
     yield from _conditions()
     yield from transitions()
     yield from parkings()
+    yield from copies()
     yield from waits()
     yield from transactions()
     yield from judgements()
@@ -58,23 +60,39 @@ def _without(condition: Condition, told: str = "") -> Iterator[tuple[str, Condit
             yield f"{name} of {_named(part)}", type(condition)(parts)
 
 
+_NAMES: dict[Condition, str] = {
+    Missing("id"): "absent",
+    Missing("unlocked_by"): "nobody's",
+    claims.EXPIRED: "expired",
+    claims.LAPSED: "lapsed",
+    claims.OVER_FOR_COPY: "lapsed",
+    claims.OVER_FOR_COPY.parts[-1]: "no newer copy's",
+    claims.REDRIVEN: "redriven",
+    claims.KNOWN_COPY: "known copy",
+}
+"""What the stories of mutants call a condition."""
+
+
 def _named(condition: Condition) -> str:
     match condition:
-        case Missing("id"):
-            return "'absent'"
         case Compare(attribute, comparator, operand):
             return f"'{attribute} {comparator} {operand}'"
-        case claims.EXPIRED:
-            return "'expired'"
-        case claims.LAPSED:
-            return "'lapsed'"
+        case Contains(attribute, operand):
+            return f"'{operand} in {attribute}'"
+        case Every((claims.KNOWN_COPY, _)):
+            return "'claimed before'"
+        case Either((claims.EXPIRED, _)):
+            return "'expired or lapsed'"
         case _:
-            return f"'{condition}'"
+            return f"'{_NAMES.get(condition, condition)}'"
 
 
 CLAIMS = {"free": (False, False), "claimable": (True, False), "redriven": (False, True)}
 """The conditions of claims, each with its name here: whether a lapsed record may be taken, and
 whether the claimant bears a token. One with both has no clause that these have not."""
+
+STATED = (True, True, True)
+"""A lapsed record may be taken, the claimant bears a token, and only states its key."""
 
 
 def _conditions() -> Iterator[tuple[str, Protocol]]:
@@ -91,6 +109,10 @@ def _conditions() -> Iterator[tuple[str, Protocol]]:
             if (name, told) not in REDUNDANT:
                 changed = {(takeover, redriven): mutant}
                 yield f"{name} {told}", protocol_with(conditions=changed)
+    condition = claims.claimable(takeover=True, redriven=True, checked=False, stated=True)
+    for told, mutant in (*_without(condition), ("always", ALWAYS)):
+        if ("stated", told) not in REDUNDANT:
+            yield f"stated {told}", protocol_with(conditions={STATED: mutant})
     for name, condition in (
         ("to_complete", claims.OWNED),
         ("to_release", claims.OWNED),
@@ -112,6 +134,11 @@ REDUNDANT = {
     # An owner's record is parked once, and after that never the owner's again with another status.
     # Both conditions say so all the same: each is read alone.
     ("redriven", "without 'status = parked'"),
+    # The same as of `claimable`.
+    (
+        "stated",
+        "without 'status = completed' of 'expired' of 'expired or lapsed' of 'claimed before'",
+    ),
     ("to_mark", "without 'status = parked'"),
 }
 """Clauses whose absence breaks nothing, each with its reason."""
@@ -120,6 +147,10 @@ REDUNDANT = {
 def _times() -> Iterator[tuple[str, Protocol]]:
     yield "the lease has no margin", Protocol(lease=DEADLINE)
     yield "the lease is shorter than the deadline", Protocol(lease=DEADLINE - MARGIN)
+    yield (
+        "the lease has no margin, because claims go by the table's clock",
+        Protocol(lease=DEADLINE, asks_time=True),
+    )
     yield (
         "TTL forgets the lease",
         Protocol(claim_expiry=lambda request: EpochSeconds(NOW // 1000 + request.retention)),

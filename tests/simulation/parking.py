@@ -1,17 +1,38 @@
 """What is known of parked messages: their copies, and the owner tokens that others have read.
 
-A token is compared with the record's owner alone, and no owner comes back. So it matters only
-whether what was read is still the record's owner: `SEEN`; or is not: `STALE`.
+A token is compared with the record's owner and with the tokens that the record keeps. These are of
+copies that have claimed it by what they state: a release parks it for such a copy again. No other
+owner ever comes back. So what was read is still the record's owner: `SEEN`; or is not, and never
+will be: `STALE`; or is one of the tokens that the record keeps. Each of these has a name, `KNOWN`
+and a number, by which it is read where it is the record's owner again.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from idempotent_lambda.claims import ClaimRequest, Owner, Record, Request
+from idempotent_lambda.claims import Owner, Record, Request, Status
 from idempotent_lambda.heap import Heap
 
 from .batches import KEYS
-from .world import ME, SEEN, STALE, Call, Copy, Worker, World
+from .world import (
+    KNOWN,
+    ME,
+    NOW,
+    SEEN,
+    STALE,
+    Call,
+    Copy,
+    Worker,
+    World,
+    recorded,
+    spent,
+    stated,
+)
+
+Names = Callable[[Any], Any]
+"""The new name of an owner."""
 
 
 def addressed(found: Record | None, request: Request) -> Request:
@@ -19,83 +40,114 @@ def addressed(found: Record | None, request: Request) -> Request:
     owner = STALE if found is None else found.owner
     if request.owner == SEEN:
         request = replace(request, owner=owner)
-    if isinstance(request, ClaimRequest) and request.token == SEEN:
+    if request.token == SEEN:
         request = replace(request, token=owner)
     return request
 
 
-def superseded(world: World, index: int) -> World:
-    """The world in which the record of this key has another owner, or is gone."""
+def superseded(world: World, index: int, token: str | None = None, *, kept: bool = True) -> World:
+    """The world in which the record of this key has another owner, or is gone.
+
+    Args:
+        world: as it was.
+        index: which key.
+        token: the new name of `SEEN`, if it is the token by which a copy claims the record.
+        kept: the record still has the tokens that it kept.
+    """
     if not (world.copies or world.terms.claim.parks or world.budget.permanent):
         # Nobody has read an owner.
         return world
-    key = KEYS[index]
-    stale = Copy(index, redriven=False, token=STALE)
+    key, record = KEYS[index], world.records[index]
+    owners = [f"w{slot}" for slot in range(len(world.workers))]
+    # It may be the token of a worker that has parked the record and has not sent or noted its copy.
+    parker = record.owner if record and token else None
+
+    def named(owner: Any, own: str | None = None) -> Any:
+        if owner == SEEN or (owner == own and own):
+            return token or STALE
+        is_known = isinstance(owner, str) and owner.startswith(KNOWN)
+        return STALE if is_known and not kept else owner
+
     return world._replace(
-        workers=tuple(worker and _aged_worker(worker, key) for worker in world.workers),
+        workers=tuple(
+            worker and _aged_worker(worker, key, partial(named, own=ME if at == parker else None))
+            for at, worker in zip(owners, world.workers, strict=True)
+        ),
         zombies=tuple(
-            (kind, stage, _request(request))
+            (kind, stage, _request(request, partial(named, own=parker)))
             if request.record_id[-1] == key
             else (kind, stage, request)
             for kind, stage, request in world.zombies
         ),
-        copies=tuple(
-            sorted(
-                stale._replace(redriven=copy.redriven) if copy.index == index else copy
-                for copy in world.copies
-            )
-        ),
+        copies=tuple(sorted(_copy(copy, key, named) for copy in world.copies)),
     )
 
 
-def _aged_worker(worker: Worker, key: str) -> Worker:
+def _aged_worker(worker: Worker, key: str, named: Names) -> Worker:
     agenda = worker.agenda
     lines = {
         line: tuple(
-            _call(call) if call.work.key.text == key else call for call in getattr(worker, line)
+            _call(call, named) if call.work.key.text == key else call
+            for call in getattr(worker, line)
         )
         for line in ("main", "flight", "beside")
     }
-    copy = worker.copy
-    if copy is not None and KEYS[copy.index] == key:
-        copy = copy._replace(token=STALE)
     return worker._replace(
-        agenda=agenda._replace(later=_age_later(agenda.later, key)), copy=copy, **lines
+        agenda=agenda._replace(later=_age_later(agenda.later, key, named)),
+        copies=tuple(_copy(copy, key, named) for copy in worker.copies),
+        **lines,
     )
 
 
-def _age_later(later: Heap | None, key: str) -> Heap | None:
+def _copy(copy: Copy, key: str, named: Names) -> Copy:
+    return copy._replace(token=named(copy.token)) if KEYS[copy.index] == key else copy
+
+
+def _age_later(later: Heap | None, key: str, named: Names) -> Heap | None:
     if later is None:
         return None
     top = later.top
     if top.work.key.text == key:
-        top = top._replace(step=_step(top.step))
-    return Heap(top, later.height, _age_later(later.left, key), _age_later(later.right, key))
+        top = top._replace(step=_step(top.step, named))
+    left, right = (_age_later(each, key, named) for each in (later.left, later.right))
+    return Heap(top, later.height, left, right)
 
 
-def _call(call: Call) -> Call:
-    request = call.request and _request(call.request)
-    return call._replace(step=_step(call.step), request=request, reply=_step(call.reply))
+def _call(call: Call, named: Names) -> Call:
+    request = call.request and _request(call.request, named)
+    step, reply = _step(call.step, named), _step(call.reply, named)
+    return call._replace(step=step, request=request, reply=reply)
 
 
-def _step(step: Any) -> Any:
+def _step(step: Any, named: Names) -> Any:
     """A step or reply that names an owner."""
-    return replace(step, owner=STALE) if getattr(step, "owner", None) == SEEN else step
+    owner = getattr(step, "owner", None)
+    return step if named(owner) == owner else replace(step, owner=named(owner))
 
 
-def _request(request: Request) -> Request:
-    if request.owner == SEEN:
-        request = replace(request, owner=STALE)
-    if isinstance(request, ClaimRequest) and request.token == SEEN:
-        request = replace(request, token=STALE)
+def _request(request: Request, named: Names) -> Request:
+    if named(request.owner) != request.owner:
+        request = replace(request, owner=named(request.owner))
+    if named(request.token) != request.token:
+        request = replace(request, token=named(request.token))
     return request
+
+
+def new_token(world: World, index: int) -> str:
+    """A name that no token of this key has."""
+    record, key = world.records[index], KEYS[index]
+    copies = (*world.copies, *(copy for each in world.workers if each for copy in each.copies))
+    names = {copy.token for copy in copies if KEYS[copy.index] == key}
+    names |= set(record.copy_tokens or ()) if record else set()
+    return next(name for at in range(len(names) + 1) if (name := f"{KNOWN}{at}") not in names)
 
 
 def sent(world: World, slot: int, index: int, owner: Owner) -> World:
     """The world in which a copy that bears this token is in the dead-letter queue."""
     record = world.records[index]
     mine = owner == ME and record is not None and record.owner == f"w{slot}"
-    copy = Copy(index, redriven=False, token=SEEN if owner == SEEN or mine else STALE)
+    token = owner if owner.startswith(KNOWN) else SEEN if owner == SEEN or mine else STALE
+    copy = Copy(index, redriven=False, token=token)
     return world._replace(copies=tuple(sorted((*world.copies, copy))))
 
 
@@ -121,6 +173,20 @@ def is_kept(world: World, index: int) -> bool:
     if any(name[0] == KEYS[index] for name in world.unacknowledged):
         return True
     record = world.records[index]
-    marked = record is not None and record.dead_lettered_at is not None
-    tokens = [copy.token for copy in world.copies if copy.index == index]
-    return SEEN in tokens if marked else bool(tokens)
+    tokens = {copy.token for copy in world.copies if copy.index == index}
+    if record is not None and record.dead_lettered_at is not None:
+        return bool(tokens & {SEEN, record.owner})
+    # What has lapsed is gone on with by the copy that has unlocked it, and by nobody else.
+    mine = record and record.status == Status.IN_PROGRESS and record.unlocked_by
+    return mine in tokens if mine else bool(tokens)
+
+
+def resolved(world: World, index: int) -> World:
+    """The world in which an operator has said of a parked record that it is completed."""
+    found, facts = world.records[index], world.facts[index]
+    assert found is not None
+    asked = Request(record_id=found.id, owner=found.owner, now=NOW, retention=world.terms.retention)
+    about: Any = {"status": Status.COMPLETED, "expires_at": asked.expires_at}
+    record = replace(found, dead_lettered_at=None, **about)
+    done = stated(world, index, facts._replace(completed=True, confirmed=True))
+    return spent(recorded(done, index, record), "resolve")

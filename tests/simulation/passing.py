@@ -21,16 +21,16 @@ def next_pause(world: World) -> int | None:
         for worker in world.workers
         if worker is not None and not worker.late and worker.deadline > 0
     ]
+    # The end of a lease as each clock sees it that there may be.
+    skews = (0, *[MARGIN] * _may_differ(world, "fast"), *[-MARGIN] * _may_differ(world, "behind"))
     leases = [
-        record.lease_expires_at - NOW
+        record.lease_expires_at - NOW - skew
         for record in world.records
-        if record is not None
-        and record.lease_expires_at is not None
-        and record.lease_expires_at > NOW
+        if record is not None and record.lease_expires_at is not None
+        for skew in skews
+        if record.lease_expires_at - NOW > skew
     ]
-    fast = world.budget.fast or any(each is not None and each.skew for each in world.workers)
-    # When a fast clock already sees the end of a lease, and when a short retention ends.
-    early = [lease - MARGIN for lease in leases if fast and lease > MARGIN]
+    # When a short retention ends.
     expiries = [
         record.expires_at * 1000 - NOW
         for record in world.records
@@ -45,7 +45,14 @@ def next_pause(world: World) -> int | None:
         for held in worker.held
         if held and held.until
     ]
-    return min([*deadlines, *leases, *early, *expiries, *waits], default=None)
+    return min([*deadlines, *leases, *expiries, *waits], default=None)
+
+
+def _may_differ(world: World, fault: str) -> bool:
+    """Whether a worker's clock is, or may still be, fast or behind."""
+    sign = 1 if fault == "fast" else -1
+    skewed = any(worker is not None and worker.skew * sign > 0 for worker in world.workers)
+    return skewed or bool(getattr(world.budget, fault))
 
 
 def passed(world: World, pause: int) -> World:
@@ -57,7 +64,8 @@ def passed(world: World, pause: int) -> World:
     asked = [call.request for worker in workers if worker for call in worker.calls]
     asked += [request for _, _, request in zombies]
     # What was over before the oldest request was made is over for everybody.
-    horizon = min([NOW, *(request.now for request in asked if request)])
+    slowest = NOW - MARGIN * _may_differ(world, "behind")
+    horizon = min([slowest, *(request.now for request in asked if request)])
     records = tuple(_record(record, pause, horizon) for record in world.records)
     facts = tuple(
         each._replace(confirmed=False)

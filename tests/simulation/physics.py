@@ -5,12 +5,13 @@ What a worker does is decided by production code alone: `Agenda` (what next), `l
 the threads of the shell, the network, the processor, Lambda's kill and the queue.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from idempotent_lambda.agenda import Decision
-from idempotent_lambda.claims import Busy, Completed, Owner, Parked
+from idempotent_lambda.claims import Busy, Completed, Owner, Parked, Status
 from idempotent_lambda.errors import PermanentFailure
 from idempotent_lambda.lifecycle import (
     Claim,
@@ -29,7 +30,7 @@ from idempotent_lambda.lifecycle import (
 
 from . import promises, refusals
 from .batches import KEYS, batch_of
-from .parking import redriven, sent, superseded
+from .parking import redriven, resolved, sent, superseded, without
 from .passing import next_pause, passed
 from .shell import Shell, is_flusher_there, wait_long
 from .table import FOUND, Table, committed, make_zombie, name_request, silence
@@ -90,7 +91,7 @@ class Physics:
                 yield from self._works(world, slot, worker)
         if world.budget.redrive and None in world.workers:
             for copy in dict.fromkeys(world.copies):
-                moved = self.redriven(spent(world, "redrive"), copy)
+                moved = self.redriven(spent(world, "redrive"), copy, world.terms.company)
                 yield Move(self.doing, moved, calm=False)
         yield from self._time(world)
         for at, zombie in enumerate(world.zombies):
@@ -107,16 +108,20 @@ class Physics:
             return world._replace(unstarted=("".join(world.unacknowledged).lower(),))
         # What is redriven comes by itself; the rest waits for an operator.
         copies = sorted(world.copies, key=lambda copy: not copy.redriven)
-        return self.redriven(world, copies[0]) if copies else None
+        return self.redriven(world, copies[0], "!") if copies else None
 
-    def redriven(self, world: World, copy: Copy) -> World:
-        """The world in which a worker has received a copy of a parked message."""
+    def redriven(self, world: World, copy: Copy, company: str) -> World:
+        """The world in which a worker has received a copy of a parked message, and its company."""
         slot = world.workers.index(None)
         self.doing = f"worker {slot} receives the copy of {KEYS[copy.index]}"
-        if not copy.redriven:
+        twin = next(iter(without(world, copy).copies), None)
+        copies = [copy, twin] if twin and company.count("!") > 1 else [copy]
+        kind = _with_copies(copies, company, "!" if world.terms.stated else "*")
+        if not all(each.redriven for each in copies):
             self.doing = f"an operator redrives it, and {self.doing}"
-            world, copy = redriven(world, copy), copy._replace(redriven=True)
-        fresh = self._received(world, KEYS[copy.index].lower())._replace(copy=copy)
+            for at, each in enumerate(copies):
+                world, copies[at] = redriven(world, each), each._replace(redriven=True)
+        fresh = self._received(world, kind)._replace(copies=tuple(copies))
         return self.shell.turned(world, slot, fresh)
 
     def _received(self, world: World, kind: str) -> Worker:
@@ -140,10 +145,12 @@ class Physics:
         fresh = self._received(world, kind)
         told = self.doing = f"worker {slot} receives {kind}"
         yield Move(told, self.shell.turned(moved, slot, fresh), calm=True)
-        if world.budget.fast:
-            fast = fresh._replace(skew=MARGIN)
-            turned = self.shell.turned(spent(moved, "fast"), slot, fast)
-            yield Move(f"{told} with a fast clock", turned, calm=False)
+        for fault, skew in (("fast", MARGIN), ("behind", -MARGIN)):
+            if getattr(world.budget, fault):
+                skewed = fresh._replace(skew=skew)
+                turned = self.shell.turned(spent(moved, fault), slot, skewed)
+                clock = "a fast clock" if skew > 0 else "a clock that is behind"
+                yield Move(f"{told} with {clock}", turned, calm=False)
         if world.budget.short:
             short = self.shell.turned(spent(moved, "short"), slot, _hurried(fresh))
             yield Move(f"{told} too late", short, calm=False)
@@ -395,6 +402,10 @@ class Physics:
             moved = spent(passed(world, pause), "retention")
             yield Move(f"the retention passes ({pause} ms)", moved, calm=False)
         for index, record in enumerate(world.records):
+            if record is not None and world.budget.resolve and record.status == Status.PARKED:
+                yield Move(
+                    f"an operator completes {KEYS[index]}", resolved(world, index), calm=False
+                )
             if record is not None and world.budget.foreign and not any(world.workers):
                 archived = replace(record, status="ARCHIVED", owner=Owner("newer"))
                 yield Move(
@@ -404,7 +415,9 @@ class Physics:
                 )
             expiry = record and record.expires_at
             if expiry is not None and expiry * 1000 <= NOW:
-                gone = recorded(superseded(world, index), index, None)
+                gone = recorded(superseded(world, index, kept=False), index, None)
+                if world.terms.stated:
+                    gone = stated(gone, index, gone.facts[index]._replace(forgotten=True))
                 yield Move(f"TTL deletes the record of {KEYS[index]}", gone, calm=False)
 
     def _overdue(self, world: World, due: list[int]) -> Iterator[Move]:
@@ -424,3 +437,16 @@ class Physics:
 
 def _hurried(worker: Worker) -> Worker:
     return worker._replace(short=True, halted=True)
+
+
+def _with_copies(copies: list[Copy], company: str, mark: str) -> str:
+    """The batch of some copies and their company."""
+    primes = ("", "'")
+    names = [
+        f"{KEYS[copy.index].lower()}{prime}{mark}"
+        for copy, prime in zip(copies, primes, strict=False)
+    ]
+    first, *rest = company.split("!")
+    return first + "".join(
+        name + between for name, between in itertools.zip_longest(names, rest, fillvalue="")
+    )

@@ -12,10 +12,11 @@ from idempotent_lambda.claims import (
     Record,
     Request,
     Status,
+    Stray,
 )
 from idempotent_lambda.lifecycle import Claim, Complete, Outcome, Release, Run, Settled
 
-from .batches import KEYS
+from .batches import KEYS, Batch
 from .parking import is_kept
 from .world import ME, NOW, SEEN, Held, ViolationError, Worker, World, find_key
 
@@ -59,7 +60,9 @@ def _check_claimed(
     busy = {each.place for each in (*together, *(call.work for call in worker.calls))}
     for place in worker.batch.same[work.place]:
         held = worker.held[place]
-        if place in busy or (held is not None and held.claimed):
+        # A lie that is not found out yet gets nothing of a record, whoever holds it.
+        lies = worker.batch.lies[work.place] and work.own_key is not None
+        if not lies and (place in busy or (held is not None and held.claimed)):
             raise ViolationError(f"P4: {key} is claimed by a worker that has claimed it")
     previous = worker.batch.previous[work.place]
     if previous != work.place and is_undone(worker, previous):
@@ -72,7 +75,8 @@ def _check_claimed(
         )
     if len(together) >= world.terms.window:
         raise ViolationError("window: more is claimed together than a window has")
-    if not (step.takeover or work.repeats or world.terms.claim.parks or step.waits):
+    by_itself = step.takeover or work.repeats or work.place in worker.batch.strays
+    if not (by_itself or world.terms.claim.parks or step.waits):
         _check_border(worker)
 
 
@@ -313,9 +317,23 @@ def check_marked(world: World, index: int, found: Record | None, request: Reques
     """The record, which must be parked, and its copy sent."""
     if found is None or found.owner != request.owner or found.status != Status.PARKED:
         raise ViolationError("P3: a worker marks a record that it has not parked or found parked")
-    if not any(copy.index == index and copy.token == SEEN for copy in world.copies):
+    tokens = {copy.token for copy in world.copies if copy.index == index}
+    if not tokens & {SEEN, found.owner}:
         raise ViolationError(f"P1: {KEYS[index]} is marked, and there is no copy that unlocks it")
     return found
+
+
+def check_key(batch: Batch, work: Work) -> None:
+    """Nothing is claimed by the key of another."""
+    if batch.lies[work.place] and work.key.text != batch.letters[work.place]:
+        raise ViolationError(f"P1: {work.key.text} is taken by what only states its key")
+
+
+def check_stray(world: World, index: int) -> None:
+    """Only once the retention is over a copy may run under another key than its record had."""
+    facts = world.facts[index]
+    if not (facts.forgotten or (facts.completed and not facts.confirmed)):
+        raise ViolationError(f"P5: the copy of {KEYS[index]} is taken for another message")
 
 
 def check_claimable(found: Record | None, request: ClaimRequest) -> None:
@@ -326,6 +344,8 @@ def check_claimable(found: Record | None, request: ClaimRequest) -> None:
         raise ViolationError("P8: a record of an unknown status is claimed")
     if found.status == Status.PARKED and request.token != found.owner:
         raise ViolationError("park: a parked record is claimed without its copy")
+    if request.stated and found.lease_expires_at and found.unlocked_by not in (None, request.token):
+        raise ViolationError("park: an older copy goes on with what a newer one has unlocked")
     if found.lease_expires_at and not request.takeover:
         raise ViolationError("order: a lapsed record is taken over without a look")
 
@@ -336,7 +356,8 @@ def check_judged(found: Record | None, request: ClaimRequest, judged: ClaimOutco
         return
     # A mutant adds to its token with every attempt.
     mine = found.owner.startswith(ME) and found.status == Status.IN_PROGRESS
-    if mine and not isinstance(judged, Claimed):
+    # What only claims to be a copy may meet what its own batch has claimed, and gets nothing of it.
+    if mine and not isinstance(judged, Claimed | Stray):
         raise ViolationError("P4: a worker is a duplicate of itself")
     live = found.status == Status.IN_PROGRESS and (found.lease_expires_at or 0) > request.now
     if isinstance(judged, Busy) and not live:

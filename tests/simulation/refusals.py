@@ -52,5 +52,6 @@ def _is_late(worker: Worker) -> bool:
 def _is_blocked(worker: Worker, work: Work) -> bool:
     """Whether something before a work in its group, or with its key, is not acknowledged."""
     before = worker.batch.earlier[work.place]
-    repeated = {place for place in worker.batch.same[work.place] if place < work.place}
+    letters = worker.batch.letters[: work.place]
+    repeated = {at for at, key in enumerate(letters) if key == worker.batch.letters[work.place]}
     return any(is_undone(worker, place) for place in before | repeated)

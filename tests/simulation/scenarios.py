@@ -17,6 +17,9 @@ WAIT = Terms(claim=Claim(waits=True))
 COMMIT = Terms(transactional=True)
 ONE, TWO = Terms(window=1), Terms(window=2)
 QUICK = Terms(quick=True)
+COPY = Terms(parked="A", stated=True)
+TWINS = Terms(parked="AA", stated=True)
+PARK_COPY = Terms(parked="A", stated=True, claim=PARK.claim)
 
 FULL = (
     Scenario("two deliveries, every fault", ("A", "a"),
@@ -39,6 +42,8 @@ FULL = (
     Scenario("two batches, two crashes", ("AB", "ab"),
              Budget(crash=2, lost=1, slow=1, retention=1)),
     Scenario("two batches, a fast clock", ("AB", "a"), Budget(crash=1, lost=1, fast=1)),
+    Scenario("two batches, a clock that is behind", ("AB", "a"),
+             Budget(crash=1, lost=1, behind=1)),
     Scenario("two crashes before a batch", ("A", "A", "ab"), Budget(crash=2, slow=1)),
     Scenario("a newer version beside this one", ("AB", "a"), Budget(crash=1, lost=1, foreign=1)),
     Scenario("three deliveries", ("A", "A", "A"), Budget(crash=1, lost=2, delayed=1, exception=1)),
@@ -46,6 +51,10 @@ FULL = (
              Budget(crash=2, lost=1, exception=1, short=1)),
     Scenario("three deliveries, a late owner", ("A", "A", "A"), Budget(crash=1, lost=1, late=1)),
     Scenario("three deliveries, a fast clock", ("A", "A", "A"), Budget(crash=1, lost=1, fast=1)),
+    Scenario("three deliveries, a clock that is behind", ("A", "A", "A"),
+             Budget(crash=1, lost=1, behind=1)),
+    Scenario("park mode, a clock that is behind", ("A", "A"),
+             Budget(crash=1, lost=1, behind=1, redrive=1), PARK),
     Scenario("four deliveries", ("A", "A", "A", "A"), Budget(crash=1, lost=1, exception=1)),
     Scenario("a retention shorter than the lease", ("A", "A", "A"),
              Budget(crash=1, lost=1, short=1, retention=1), SHORT),
@@ -128,6 +137,51 @@ FULL = (
     Scenario("park mode, two at the same time", ("AB", "ab"), Budget(crash=1, redrive=1),
              Terms(concurrency=2, claim=PARK.claim)),
     Scenario("two messages with one key", ("AA'B", "ab"), Budget(crash=1, lost=1, exception=1)),
+    Scenario("a liar, every fault", ("A", "B~A"),
+             Budget(crash=1, lost=1, delayed=1, exception=1)),
+    Scenario("a liar before the one it names", ("B~AA", "a"),
+             Budget(crash=1, lost=1, exception=1)),
+    Scenario("a liar behind the one it names", ("AB~A", "b~a"),
+             Budget(crash=1, lost=1, exception=1)),
+    Scenario("a liar in a group", ("B1~AA2", "a2"), Budget(crash=1, lost=1, exception=1)),
+    Scenario("a liar in front of its group", ("B1~AC1A2",), Budget(crash=1, lost=1, exception=1)),
+    Scenario("a liar between two groups", ("A2B1~AC3A3",),
+             Budget(crash=1, lost=1, exception=1, slow=1)),
+    Scenario("liars around two groups", ("B1~AA2C3D1~AA3",), Budget(crash=1, exception=1)),
+    Scenario("a liar and a parked message", ("B~A",),
+             Budget(crash=1, lost=1, exception=1, redrive=2), COPY),
+    Scenario("a liar comes with a copy", ("B~A",),
+             Budget(crash=1, lost=1, exception=1, redrive=2), COPY._replace(company="!b~a")),
+    Scenario("a liar comes before a copy, and parks", ("B~A",),
+             Budget(crash=1, permanent=1, redrive=2), COPY._replace(company="b~a!")),
+    Scenario("a copy that states its key, every fault", ("A",),
+             Budget(crash=1, lost=1, delayed=1, exception=1, redrive=2), COPY),
+    Scenario("a copy that states its key, a late owner", ("A",),
+             Budget(crash=1, late=1, exception=1, redrive=2), COPY._replace(spare=1)),
+    Scenario("a copy that comes with what it copies", ("A",),
+             Budget(crash=1, lost=1, exception=1, redrive=2), COPY._replace(company="!a")),
+    Scenario("a copy that comes behind what it copies", ("A",),
+             Budget(crash=1, lost=1, exception=1, redrive=2), COPY._replace(company="a!")),
+    Scenario("twin copies in one batch", ("A",), Budget(crash=1, lost=1, exception=1, redrive=2),
+             TWINS._replace(company="!!")),
+    Scenario("twin copies at the same time", (), Budget(crash=1, lost=1, exception=1, redrive=3),
+             TWINS._replace(spare=2)),
+    Scenario("a copy is given up again", ("A",),
+             Budget(crash=1, lost=1, permanent=2, redrive=3), COPY),
+    Scenario("an older copy and a newer one", (),
+             Budget(crash=1, exception=1, permanent=1, redrive=4), TWINS._replace(spare=2)),
+    Scenario("a copy in park mode", ("A",), Budget(crash=2, lost=1, exception=1, redrive=3),
+             PARK_COPY),
+    Scenario("a copy in park mode, a late owner", ("A",),
+             Budget(crash=1, lost=1, late=1, redrive=2), PARK_COPY),
+    Scenario("parked, then redriven", ("A", "A"), Budget(crash=1, lost=1, permanent=1, redrive=2),
+             Terms(stated=True)),
+    Scenario("parked by an interruption, then redriven", ("A", "A"),
+             Budget(crash=2, lost=1, redrive=2), Terms(stated=True, claim=PARK.claim)),
+    Scenario("an operator completes what is parked", ("A",),
+             Budget(crash=1, lost=1, exception=1, redrive=2, resolve=1), TWINS),
+    Scenario("a newer version beside a copy", ("A",), Budget(crash=1, redrive=2, foreign=1), COPY),
+    Scenario("a copy after the retention", ("A",), Budget(crash=1, redrive=2, retention=1), TWINS),
 )  # fmt: skip
 """All of these hold for production."""
 
@@ -139,6 +193,7 @@ SMALL = (
     Scenario("a group", ("A1B1C2",), Budget(crash=1, exception=1)),
     Scenario("a late owner", ("A", "A"), Budget(late=1)),
     Scenario("a fast clock", ("A", "A"), Budget(fast=1)),
+    Scenario("a clock that is behind", ("A", "A"), Budget(behind=1)),
     Scenario("a newer version beside this one", ("A", "A"), Budget(crash=1, foreign=1)),
     Scenario("two deliveries, more is lost", ("A", "A"), Budget(lost=2)),
     Scenario("a claim that comes late", ("A", "A"), Budget(lost=1, short=1)),
@@ -169,6 +224,19 @@ SMALL = (
     Scenario("a key of a group is done before", ("A1B1C1", "B1"), Budget(exception=1)),
     Scenario("a key in two groups", ("A1B2A2",), Budget(crash=1, exception=1)),
     Scenario("a key twice in its group", ("A1B1A1'",), Budget(crash=1, exception=1)),
+    Scenario("a liar", ("A", "B~A"), Budget(exception=1)),
+    Scenario("a liar in one batch", ("B~AA",), Budget(exception=1)),
+    Scenario("a liar between two groups", ("A2B1~AC3A3",), Budget(exception=1)),
+    Scenario("a liar and a parked message", ("B~A",), Budget(crash=1, redrive=1), COPY),
+    Scenario("a copy", ("A",), Budget(crash=1, exception=1, redrive=2), COPY),
+    Scenario("twin copies", (), Budget(crash=1, exception=1, redrive=3), TWINS._replace(spare=2)),
+    Scenario("a copy is given up again", (), Budget(crash=1, permanent=1, redrive=3),
+             TWINS._replace(spare=2)),
+    Scenario("an operator completes what is parked", (), Budget(redrive=1, resolve=1, retention=1),
+             COPY._replace(spare=1)),
+    Scenario("a newer version beside a copy", (), Budget(crash=1, redrive=2, foreign=1),
+             COPY._replace(spare=1)),
+    Scenario("a copy after the retention", ("A",), Budget(redrive=2, retention=1), COPY),
 )  # fmt: skip
 """Small enough to kill every mutant quickly, the smallest first; all hold for production too."""
 
@@ -212,10 +280,30 @@ SOONEST = {
     "a transaction writes before its completion": "a transaction",
     "a transaction writes whatever its record says": "a transaction",
     "a transaction is completed without its writes": "a transaction",
+    "a stated key counts though there is no record": "a liar",
+    "a stated key counts though another was at it": "a liar",
+    "what is no copy is a duplicate": "a liar",
+    "what is no copy keeps the key that it states": "a liar",
+    "what states a key shares the end of what has it": "a liar in one batch",
+    "what has a key follows what only states it": "a liar in one batch",
+    "what states a key ends the order of two groups": "a liar between two groups",
+    "an older copy unlocks what is parked again": "a copy is given up again",
+    "only the newest copy is known as one": "a copy is given up again",
+    "the tokens of copies are not kept": "a copy",
+    "nobody notes who has unlocked a record": "a copy",
+    "an ordinary claim takes over what belongs to a copy": "a copy",
+    "what belongs to a copy is deleted when it is released": "a copy",
+    "only what has claimed its record is known as a copy": "an operator completes what is parked",
+    "what a newer version has written is no copy's": "a newer version beside a copy",
 }
 """Where a mutant is found that the scenarios before would seek in vain for long."""
 
 
 def hunting_grounds(mutant: str) -> list[Scenario]:
     """The small scenarios, in the order in which a mutant of this name is sought there."""
-    return sorted(SMALL, key=lambda scenario: scenario.name != SOONEST.get(mutant))
+    first, copied = SOONEST.get(mutant), mutant.startswith("stated ")
+
+    def order(scenario: Scenario) -> tuple[bool, bool]:
+        return scenario.name != first, scenario.terms.stated != copied
+
+    return sorted(SMALL, key=order)

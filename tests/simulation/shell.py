@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from idempotent_lambda.agenda import Agenda, Decision, Done, Task, Work
-from idempotent_lambda.claims import Claimed, Request
+from idempotent_lambda.claims import Claimed, Duplicate, Owner, Request, Stray
 from idempotent_lambda.clock import EpochMillis
 from idempotent_lambda.lifecycle import (
     Claim,
@@ -31,12 +31,13 @@ from idempotent_lambda.lifecycle import (
 from tests.requests import claim_of
 
 from . import promises, refusals
-from .batches import KEYS
+from .batches import KEYS, strayed
 from .parking import without
 from .world import (
     DEADLINE,
     ME,
     NOW,
+    STALE,
     Call,
     Protocol,
     Stage,
@@ -51,6 +52,9 @@ from .world import (
     with_call,
     worker_at,
 )
+
+LIAR = Owner("liar")
+"""The owner of a claim by what a liar states."""
 
 
 class Shell:
@@ -125,7 +129,8 @@ class Shell:
                 continue
             worker = asking(worker, work, step)
             together = isinstance(step, Claim) and len(tasks) > 1
-            first = Stage.LOOK if work.redelivered else Stage.INSERT
+            known = work.redelivered or work.own_key is not None
+            first = Stage.LOOK if known else Stage.INSERT
             request = self._request(world, worker, work, step)
             calls.append(Call(work, step, request, first if together else Stage.WRITE))
         return put(world, slot, worker), tuple(calls), done
@@ -134,18 +139,28 @@ class Shell:
         """What is asked, with the same owner, time and lease in every stage and attempt."""
         assert not isinstance(step, Run | Wait | DeadLetter)
         now, retention = EpochMillis(NOW + worker.skew), world.terms.retention
+        copy, lies = worker.copy_at(work.place), worker.batch.lies[work.place]
+        token = copy.token if copy else STALE if lies else None
         if not isinstance(step, Claim):
-            return settlement(step, record_id=work.key.record_id, now=now, retention=retention)
-        request = Request(record_id=work.key.record_id, owner=ME, now=now, retention=retention)
+            return settlement(
+                step,
+                record_id=work.key.record_id,
+                now=now,
+                retention=retention,
+                copy_of=token if work.own_key else None,
+            )
+        # Every claim has an owner of its own: what this worker has claimed is not the lie's.
+        owner = LIAR if lies and work.own_key is not None else ME
+        request = Request(record_id=work.key.record_id, owner=owner, now=now, retention=retention)
         lease = max(0, worker.deadline + self.protocol.lease - DEADLINE)
         claim = claim_of(
-            request,
+            replace(request, now=NOW) if self.protocol.asks_time else request,
             lease_expires_at=EpochMillis(now + lease),
             takeover=step.takeover,
             redelivered=work.redelivered,
         )
-        shown = worker.copy is not None and self.protocol.shows_token
-        return replace(claim, token=worker.copy.token) if shown else claim
+        shown = token is not None and self.protocol.shows_token
+        return replace(claim, token=token, stated=work.own_key is not None) if shown else claim
 
     def replied(self, world: World, slot: int, line: str, at: int, reply: Reply) -> World:
         """The world once a call is answered; the group goes on when all of it is."""
@@ -153,12 +168,17 @@ class Shell:
         calls = getattr(worker, line)
         answered = Call(calls[at].work, calls[at].step, reply=reply)
         calls = (*calls[:at], answered, *calls[at + 1 :])
+        if all(call.reply is not None for call in calls):
+            world, calls = self._without_strays(world, slot, calls)
+            worker = worker_at(world, slot)
         if any(call.reply is None for call in calls):
             return put(world, slot, worker._replace(**{line: calls}))
         done: list[Done] = []
         try:
             for call in calls:
-                following = self.protocol.advance(call.step, call.reply)
+                # What only claims to be a copy is claimed by its own key, after all others.
+                stray = isinstance(call.reply, Stray)
+                following = call.step if stray else self.protocol.advance(call.step, call.reply)
                 done.append((call.work, call.step, following))
         except TypeError as error:
             raise ViolationError(f"the protocol has no answer: {error}") from None
@@ -177,6 +197,29 @@ class Shell:
                 world = self._followed(world, slot, work, following, call.reply)
         worker = worker_at(world, slot)
         return world if worker.main else self.turned(world, slot, worker)
+
+    def _without_strays(
+        self, world: World, slot: int, calls: tuple[Call, ...]
+    ) -> tuple[World, tuple[Call, ...]]:
+        """The calls, where works whose stated key does not count have their own one."""
+        strays = [call for call in calls if isinstance(call.reply, Stray)]
+        worker = worker_at(world, slot)
+        found = []
+        for call in calls:
+            place = call.work.place
+            if call in strays and not worker.batch.lies[place]:
+                index = find_key(call.work)
+                promises.check_stray(world, index)
+                # It is done by another key, which is another story.
+                world = stated(world, index, world.facts[index]._replace(completed=True))
+                found.append(call._replace(reply=Duplicate()))
+            elif call in strays:
+                batch = strayed(worker.batch, place, self.protocol.restate)
+                worker = worker._replace(batch=batch)
+                found.append(call._replace(work=batch.works[place]))
+            else:
+                found.append(call)
+        return (put(world, slot, worker) if strays else world), tuple(found)
 
     def _followed(
         self, world: World, slot: int, work: Work, following: Step | End, reply: Reply
@@ -212,13 +255,13 @@ class Shell:
     def answered(self, world: World, slot: int) -> World:
         """The world once a worker has answered: what it acknowledges is not delivered again."""
         worker = worker_at(world, slot)
-        messages, copy = worker.batch.messages, worker.copy
+        messages = worker.batch.messages
         names = [each.name for each in messages if each.place in worker.acknowledged]
-        if copy is None:
-            left = tuple(each for each in world.unacknowledged if each not in names)
-            world = world._replace(unacknowledged=left)
-        elif names:
-            world = without(world, copy)
+        left = tuple(each for each in world.unacknowledged if each not in names)
+        world = world._replace(unacknowledged=left)
+        for place, copy in zip(worker.batch.copies, worker.copies, strict=True):
+            if place in worker.acknowledged:
+                world = without(world, copy)
         for name in names:
             promises.check_kept(world, KEYS.index(name[0]))
         return put(world, slot, None)
@@ -243,7 +286,8 @@ class Shell:
             assert held is not None
             lease = 0
             if record is not None and record.owner.startswith(f"w{slot}"):
-                lease = max(0, (record.lease_expires_at or NOW) - NOW)
+                lease = max(0, (record.lease_expires_at or NOW) - NOW - worker.skew)
+            promises.check_key(worker.batch, call.work)
             held = held._replace(claimed=True, lease=lease)
             world = put(world, slot, holding(worker, place, held))
         return self.replied(world, slot, line, at, outcome)

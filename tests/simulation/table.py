@@ -26,9 +26,10 @@ from idempotent_lambda_toolkit.testing.stores import (
 
 from . import promises
 from .batches import KEYS
-from .parking import addressed, superseded
+from .parking import addressed, new_token, superseded
 from .world import (
     GONE,
+    KNOWN,
     ME,
     NOW,
     SEEN,
@@ -94,10 +95,10 @@ class Table:
         self, world: World, index: int, found: Record | None, asked: Zombie, held: Held | None
     ) -> tuple[World, Reply | Stage]:
         kind, stage, request = asked
-        seen, request = request.owner == SEEN, addressed(found, request)
+        seen, shown, request = request.owner == SEEN, request.token, addressed(found, request)
         if kind is Claim:
             assert isinstance(request, ClaimRequest)
-            return self._claimed(world, index, found, stage, request)
+            return self._claimed(world, index, found, (stage, request), shown)
         if kind is Complete:
             return self._completed(world, index, found, request, held)
         if kind in (Park, Mark):
@@ -108,15 +109,28 @@ class Table:
         promises.check_own("releases", found, request)
         promises.check_given_back(held)
         facts = world.facts[index]._replace(begun=False)
-        gone = stated(recorded(world, index, None), index, facts)
-        return superseded(gone, index), claims.Released()
+        back = None
+        if request.stated and self.protocol.gives_back:
+            owner = Owner(str(request.token))
+            assert owner.startswith(KNOWN)
+            back = replace(marked_record(parked_record(found, request), request), owner=owner)
+        given = stated(recorded(world, index, back), index, facts)
+        return superseded(given, index, kept=back is not None), claims.Released()
 
     def _claimed(
-        self, world: World, index: int, found: Record | None, stage: Stage, request: ClaimRequest
+        self,
+        world: World,
+        index: int,
+        found: Record | None,
+        asked: tuple[Stage, ClaimRequest],
+        shown: str | None,
     ) -> tuple[World, Reply | Stage]:
+        """The world once a part of a claim is done that has shown this token."""
+        stage, request = asked
         match stage:
             case Stage.LOOK | Stage.CHECK:
-                absent = found is None and stage is Stage.LOOK
+                # What a copy states is never inserted.
+                absent = found is None and stage is Stage.LOOK and not request.stated
                 otherwise = Stage.INSERT if absent else Stage.WRITE
                 return world, (
                     self._judged(world, self.protocol.seen_claim, found, request) or otherwise
@@ -124,12 +138,12 @@ class Table:
             case Stage.INSERT:
                 if holds(self.protocol.insert, found, request.operands):
                     promises.check_claimable(found, request)
-                    return self._taken(superseded(world, index), index, None, request)
+                    return self._taken(world, index, None, request, shown)
                 return world, Stage.CHECK if self.protocol.checks_inserts else claims.Duplicate()
             case Stage.WRITE:
                 if holds(self.protocol.condition(request), found, request.operands):
                     promises.check_claimable(found, request)
-                    return self._taken(superseded(world, index), index, found, request)
+                    return self._taken(world, index, found, request, shown)
                 judged = self._judged(world, self.protocol.refused_claim, found, request)
                 assert judged is not None
                 return world, judged
@@ -139,9 +153,19 @@ class Table:
                 assert_never(stage)
 
     def _taken(
-        self, world: World, index: int, found: Record | None, request: ClaimRequest
+        self,
+        world: World,
+        index: int,
+        found: Record | None,
+        request: ClaimRequest,
+        shown: str | None,
     ) -> tuple[World, Reply]:
-        record = claims.claimed_record(found, request)
+        token = None
+        if request.stated and shown == SEEN:
+            token = new_token(world, index)
+            request = replace(request, token=token)
+        record = self.protocol.claimed_record(found, request)
+        world = superseded(world, index, token, kept=record.copy_tokens is not None)
         record = replace(record, expires_at=self.protocol.claim_expiry(request))
         if found is not None and found.status == Status.PARKED:
             world = stated(world, index, world.facts[index]._replace(begun=False))
@@ -227,7 +251,8 @@ def committed(world: World, index: int) -> World:
 
 
 def _read(parked: Parked) -> Parked:
-    return parked if parked.owner == ME else replace(parked, owner=SEEN)
+    known = parked.owner == ME or parked.owner.startswith(KNOWN)
+    return parked if known else replace(parked, owner=SEEN)
 
 
 def _renamed(record: Record | None, before: str, after: str) -> Record | None:

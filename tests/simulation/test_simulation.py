@@ -13,7 +13,7 @@ from . import counter, promises
 from .explorer import Exploration, Scenario, explore
 from .mutants import KNOWN_BAD, REDUNDANT, _conditions, mutants
 from .scenarios import FULL, SMALL, SOONEST, hunting_grounds
-from .world import Protocol, World
+from .world import DEADLINE, MARGIN, Protocol, World
 
 MUTANTS = dict(mutants())
 
@@ -31,6 +31,8 @@ LONGEST = {
     "two messages with one key",
 }
 """Left to ``make simulate``, which runs all: together they take a minute."""
+
+ASKS_TIME = "the lease has no margin, because claims go by the table's clock"
 
 OLD_RULES = MUTANTS["what is overdue stops the batch, and nobody flushes it"]
 
@@ -60,6 +62,25 @@ PROMISES = {
     "what is overdue waits for a flusher": "liveness",
     "what is overdue waits for a run of another thread": "bound",
     "what is overdue stops the batch, and nobody flushes it": "P9",
+    "a stated key counts though there is no record": "P1",
+    "a stated key counts though another was at it": "P1",
+    "what is no copy is a duplicate": "P1",
+    "what is no copy keeps the key that it states": "P1",
+    "what states a key shares the end of what has it": "P1",
+    "what has a key follows what only states it": "P9",
+    "what states a key ends the order of two groups": "order",
+    "stated without 'owner = token' of 'redriven'": "park",
+    "an older copy unlocks what is parked again": "park",
+    "stated without 'no newer copy's' of 'lapsed' of 'expired or lapsed' of 'claimed before'": (
+        "park"
+    ),
+    "the tokens of copies are not kept": "P5",
+    "nobody notes who has unlocked a record": "P5",
+    "only what has claimed its record is known as a copy": "P5",
+    "only the newest copy is known as one": "P5",
+    "what a newer version has written is no copy's": "P5",
+    "an ordinary claim takes over what belongs to a copy": "P5",
+    "what belongs to a copy is deleted when it is released": "P5",
 }
 """The promise that a mutant breaks, where one rule keeps one promise."""
 
@@ -111,6 +132,30 @@ def test_known_bad_protocol_is_flagged(name: str) -> None:
     assert len(shortest.story) < 8
 
 
+@pytest.mark.parametrize(
+    "scenario",
+    [scenario for scenario in SMALL if scenario.deliveries == ("A", "A")],
+    ids=lambda scenario: scenario.name,
+)
+def test_only_a_slow_holder_needs_the_margin_of_a_correct_claimant(scenario: Scenario) -> None:
+    """Without a margin and with claims by the table's clock, only a slow holder is overlapped."""
+    findings = explore(scenario, MUTANTS[ASKS_TIME])
+    if scenario.budget.behind:
+        assert findings.violation == "P2: worker 1 starts A while the lease of worker 0 is live"
+        assert findings.story[0] == "worker 0 receives A with a clock that is behind"
+    else:
+        assert findings.violation is None
+
+
+@pytest.mark.parametrize("name", ["a fast clock", "a clock that is behind"])
+def test_the_margin_is_no_larger_than_it_must_be(name: str) -> None:
+    """A margin that is a millisecond smaller than the error of either clock breaks P2."""
+    for missing, is_safe in ((0, True), (1, False)):
+        protocol = Protocol(lease=DEADLINE + MARGIN - missing)
+        findings = explore(_scenario(name), protocol)
+        assert (findings.violation is None) is is_safe
+
+
 def test_hunting_grounds_exist() -> None:
     """What is sought somewhere first is a mutant, and that is a scenario."""
     assert MUTANTS.keys() >= SOONEST.keys()
@@ -138,7 +183,7 @@ def test_rules_of_old_bound_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_redundant_clauses_are_clauses() -> None:
     """What is excused as redundant is a clause that exists, by the name it would have."""
     excused = {f"{field} {name}" for field, name in REDUNDANT}
-    assert len(excused) == 4
+    assert len(excused) == 5
     assert not excused & {name for name, _ in _conditions()}
 
 
@@ -216,7 +261,7 @@ def test_a_counter_of_its_own_is_found_wrong() -> None:
     """A counter that is written beside the transaction counts some messages twice."""
 
     def beside(world: counter.World, _: Transaction, message: Message) -> None:
-        for name in (message.key, counter.TOTAL):
+        for name in (message.body["id"], counter.TOTAL):
             world.counted(name)
 
     _, wrong = counter.runs(range(20), beside)

@@ -6,7 +6,7 @@ Times are kept relative to now, which is always `NOW`, so that equal situations 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from idempotent_lambda import claims, lifecycle
 from idempotent_lambda.agenda import WINDOW, Agenda, Decision, Work
@@ -33,6 +33,9 @@ LATE = Owner("late")
 """The same, but a delayed request of that worker is still under way."""
 SEEN = Owner("seen")
 """The owner of a record, as all others know it who have read it, and as its copies bear it."""
+KNOWN = "known"
+"""What the tokens begin with that a copy has shown to claim a record by what it states. Such a
+token may become the record's owner again, so each has a number."""
 STALE = Owner("stale")
 """Who was the owner when it was read. Tokens are never used again, so this one is no record's."""
 
@@ -47,6 +50,10 @@ class Terms(NamedTuple):
         transactional: effects are writes that are committed with the completion.
         window: how many are claimed at once, and may have returned without a confirmed completion.
         quick: no flusher is there before something that returned has waited.
+        parked: the keys that are parked at first. There is a copy for each letter.
+        stated: copies have another key by themselves, and only state the one of their record.
+        company: what comes in one batch with a redriven copy, each of which is a "!" here.
+        spare: how many more workers there may be at the same time than deliveries.
     """
 
     retention: Seconds = RETENTION
@@ -55,6 +62,10 @@ class Terms(NamedTuple):
     transactional: bool = False
     window: int = WINDOW
     quick: bool = False
+    parked: str = ""
+    stated: bool = False
+    company: str = "!"
+    spare: int = 0
 
 
 PLAIN = Terms()
@@ -72,7 +83,8 @@ class Budget(NamedTuple):
         permanent: a processor raises PermanentFailure, before or after its effect.
         redrive: a copy from the dead-letter queue is delivered, for the first time or again.
         late: a process outlives its deadline, which Lambda does not allow.
-        fast: a process whose clock runs ahead by the whole margin.
+        fast: a process whose clock is ahead by the whole margin.
+        behind: a process whose clock is behind by the whole margin.
         short: a worker has too little time left to start anything more, or to wait for its
             flusher.
         slow: the table takes too long: a completion in flight gets its second and is not answered,
@@ -80,6 +92,7 @@ class Budget(NamedTuple):
         tick: what a worker has returned waits for so long that its completion is overdue.
         retention: everything pauses until completed records expire.
         foreign: a newer version gives a record a status that this one does not know.
+        resolve: an operator says of a parked record that it is completed, and leaves its copies.
     """
 
     crash: int = 0
@@ -90,11 +103,13 @@ class Budget(NamedTuple):
     redrive: int = 0
     late: int = 0
     fast: int = 0
+    behind: int = 0
     short: int = 0
     slow: int = 0
     tick: int = 0
     retention: int = 0
     foreign: int = 0
+    resolve: int = 0
 
 
 class Facts(NamedTuple):
@@ -106,12 +121,14 @@ class Facts(NamedTuple):
         committed: the writes of a transaction took effect.
         begun: in park mode, a processor has started since the last redrive, and nothing says that
             it has done nothing.
+        forgotten: TTL has deleted its record, so a copy that only states its key has another one.
     """
 
     completed: bool = False
     confirmed: bool = False
     committed: bool = False
     begun: bool = False
+    forgotten: bool = False
 
 
 class Copy(NamedTuple):
@@ -120,7 +137,7 @@ class Copy(NamedTuple):
     Attributes:
         index: its key.
         redriven: it has been moved to the queue; before, it is in the dead-letter queue.
-        token: `SEEN` or `STALE`.
+        token: `SEEN`, `STALE`, or one that begins with `KNOWN`.
     """
 
     index: int
@@ -163,7 +180,7 @@ class Held(NamedTuple):
 
     Attributes:
         put_off: the attempts of its lapsed record, if that is what it waits for.
-        lease: milliseconds left of its claim, in true time; 0 without one, or once settled.
+        lease: milliseconds left of its claim by its own clock; 0 without one, or once settled.
         claimed: its claim was confirmed.
         effected: its effect has happened.
         denied: its processor raised: it says that nothing was done.
@@ -198,7 +215,8 @@ class Worker(NamedTuple):
         acknowledged: the places of the works that its answer will acknowledge.
         due: a bit for each place whose completion is overdue.
         unhurried: a flusher may be there.
-        copy: its only message, if that is a copy.
+        copies: those among its messages, in their order.
+        skew: milliseconds by which its clock is ahead; negative if it is behind.
         deadline: milliseconds until Lambda ends it.
         short: too little time is left to start anything.
         halted: nothing more must be started: time, an interruption, an unconfirmed completion.
@@ -214,7 +232,7 @@ class Worker(NamedTuple):
     acknowledged: frozenset[int] = frozenset()
     due: int = 0
     unhurried: bool = True
-    copy: Copy | None = None
+    copies: tuple[Copy, ...] = ()
     skew: int = 0
     deadline: int = DEADLINE
     short: bool = False
@@ -225,6 +243,11 @@ class Worker(NamedTuple):
     def calls(self) -> tuple[Call, ...]:
         """All that it has in hand."""
         return self.main + self.flight + self.beside
+
+    def copy_at(self, place: int) -> Copy | None:
+        """The copy whose token the work in this place shows; None if it has none."""
+        found = zip(self.batch.copies, self.copies, strict=True)
+        return next((copy for at, copy in found if at == place), None)
 
 
 Zombie = tuple[type, Stage, Request]
@@ -273,7 +296,7 @@ class Protocol:
 
     Attributes:
         conditions: those of claims that are not production's, by whether a lapsed record may be
-            taken and whether the claimant bears a token.
+            taken and whether the claimant bears a token; and True if it states its key.
         insert: what must hold of a record for an insert to be made.
         decide: how a thread goes on that has nothing in hand.
         hires: a flusher comes for what has waited, however quick the processor is.
@@ -283,8 +306,12 @@ class Protocol:
             any rate" when that is tried, or "before" it.
         sends_token: copies bear the owner token.
         shows_token: claims show the token of their copy.
+        claimed_record: the record after a claim.
+        restate: the work of what is no copy, with the key that it has by itself.
+        gives_back: what belongs to a copy is parked again when it is released.
         checks_inserts: an insert that finds a record looks what it is.
         remembers_inserts: a claim given up after an insert says that it may have been made.
+        asks_time: claims are decided by the table's clock instead of the claimant's.
     """
 
     advance: Callable[..., Any] = lifecycle.advance
@@ -293,7 +320,7 @@ class Protocol:
     hires: bool = True
     wakes: bool = True
     group: Grouping = group_by_key
-    conditions: Mapping[tuple[bool, bool], Condition] = field(default_factory=dict)
+    conditions: Mapping[tuple[bool, ...], Condition] = field(default_factory=dict)
     insert: Condition = ABSENT
     to_complete: Condition = claims.OWNED
     to_release: Condition = claims.OWNED
@@ -309,29 +336,48 @@ class Protocol:
     owner_per_attempt: bool = False
     checks_inserts: bool = True
     remembers_inserts: bool = True
+    asks_time: bool = False
     commits: str = "together"
     sends_token: bool = True
     shows_token: bool = True
+    claimed_record: Callable[..., Record] = claims.claimed_record
+    restate: Callable[[Work], Work] = lambda work: replace(
+        work, key=cast("Any", work.own_key), own_key=None
+    )
+    gives_back: bool = True
 
     def condition(self, request: ClaimRequest) -> Condition:
         """What must hold of the record for this claim."""
-        kind = request.takeover, request.token is not None
+        kind = (request.takeover, request.token is not None, *[True] * request.stated)
         return self.conditions.get(kind, request.condition)
 
 
 def beginning(deliveries: tuple[str, ...], budget: Budget, terms: Terms) -> World:
     """The world before anything has happened."""
-    keys = set("".join(deliveries).upper()) & set(KEYS)
+    keys = sorted(set("".join((*deliveries, terms.parked)).upper()) & set(KEYS))
+    parked = [key in terms.parked for key in keys]
+    begun = terms.claim.parks
     return World(
         unstarted=tuple(sorted(deliveries)),
-        workers=(None,) * len(deliveries),
-        records=(None,) * len(keys),
-        facts=(Facts(),) * len(keys),
+        workers=(None,) * (len(deliveries) + terms.spare),
+        records=tuple(
+            _parked_record(key) if at else None for key, at in zip(keys, parked, strict=True)
+        ),
+        facts=tuple(Facts(begun=begun and at) for at in parked),
         zombies=(),
         unacknowledged=unacknowledged_at(deliveries),
         budget=budget,
         terms=terms,
+        copies=tuple(
+            sorted(Copy(KEYS.index(key), redriven=False, token=SEEN) for key in terms.parked)
+        ),
     )
+
+
+def _parked_record(key: str) -> Record:
+    """A record that was parked long ago, and its copy sent."""
+    about: Any = {"status": claims.Status.PARKED, "created_at": NOW, "dead_lettered_at": NOW}
+    return Record(id=f"sim#{key}", owner=GONE, **about)
 
 
 def find_key(work: Work) -> int:

@@ -57,6 +57,39 @@ def _keep_one_order(works: list[Work]) -> list[Work]:
     return [replace(work, rank=min(work.rank, 1 + len(work.after))) for work in works]
 
 
+def _share_what_is_stated(works: list[Work]) -> list[Work]:
+    """What states a key and what has it, one behind the other, are one work."""
+    kept: list[Work] = []
+    for work in works:
+        before = kept[-1] if kept else None
+        if before is not None and before.key == work.key and before.own_key != work.own_key:
+            kept[-1] = replace(before, deliveries=before.deliveries + work.deliveries)
+        else:
+            kept.append(replace(work, place=len(kept), after=(), repeats=False))
+    return kept
+
+
+def _follow_what_is_stated(works: list[Work]) -> list[Work]:
+    """What repeats a key follows its first work, though that only states it."""
+    firsts = {work.key: work.place for work in reversed(works)}
+    return [
+        replace(work, after=(*work.after, firsts[work.key])) if work.repeats else work
+        for work in works
+    ]
+
+
+def _order_by_what_is_stated(works: list[Work]) -> list[Work]:
+    """The first work of a key waits for its second one's group only if nothing states its key."""
+    stated = {work.key for work in works if work.own_key}
+    firsts = {work.key: work.place for work in reversed(works) if not work.own_key}
+    return [
+        replace(work, rank=min(work.rank, 1 + len(work.after)))
+        if work.key in stated and firsts.get(work.key) == work.place
+        else work
+        for work in works
+    ]
+
+
 def groupings() -> Iterator[tuple[str, Protocol]]:
     """Each rule of the grouping, broken."""
     yield "equal keys share an end whatever lies between", _changed(_coalesce_all)
@@ -64,3 +97,6 @@ def groupings() -> Iterator[tuple[str, Protocol]]:
     yield "a message does not follow its group", _changed(_follow_nothing)
     yield "all messages of a group have one rank", _changed(_have_one_rank)
     yield "a key that repeats keeps the order of one group", _changed(_keep_one_order)
+    yield "what states a key shares the end of what has it", _changed(_share_what_is_stated)
+    yield "what has a key follows what only states it", _changed(_follow_what_is_stated)
+    yield "what states a key ends the order of two groups", _changed(_order_by_what_is_stated)

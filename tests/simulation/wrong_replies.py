@@ -6,7 +6,7 @@ from typing import Any
 
 from idempotent_lambda import claims, lifecycle
 from idempotent_lambda.claims import ClaimRequest, Record
-from idempotent_lambda.conditions import Every, holds
+from idempotent_lambda.conditions import Condition, Either, Every, Missing, holds
 from idempotent_lambda.errors import PermanentFailure
 from idempotent_lambda.lifecycle import (
     Claim,
@@ -207,6 +207,90 @@ def parkings() -> Iterator[tuple[str, Protocol]]:
     )
     yield "a copy bears no token", Protocol(sends_token=False)
     yield "a claim does not show its token", Protocol(shows_token=False)
+
+
+OF_COPY = Either((claims.KNOWN_COPY, claims.RESOLVED))
+
+
+def _claims_also(condition: Condition) -> Protocol:
+    """Production, with one more way to claim what is stated."""
+
+    def claimable(*, takeover: bool) -> Either:
+        allowed = claims.claimable(takeover=takeover, redriven=True, checked=False, stated=True)
+        return Either((condition, *allowed.parts))
+
+    kinds = {(takeover, True, True): claimable(takeover=takeover) for takeover in (True, False)}
+    return protocol_with(conditions=kinds)
+
+
+def _knows(is_known: Callable[[Record, ClaimRequest], bool]) -> Protocol:
+    """Production, with another rule by which a copy is known whose claim has failed."""
+
+    def refused_claim(found: Record | None, request: ClaimRequest) -> Any:
+        if request.stated and not (found is not None and is_known(found, request)):
+            return claims.Stray()
+        return claims.refused_claim(found, request)
+
+    return protocol_with(refused_claim=refused_claim)
+
+
+def _forgets(**attributes: Any) -> Protocol:
+    """Production, with claims that do not write some attributes."""
+
+    def claimed_record(found: Record | None, request: ClaimRequest) -> Record:
+        return replace(claims.claimed_record(found, request), **attributes)
+
+    return Protocol(claimed_record=claimed_record)
+
+
+def _takes_over_from_copies() -> Protocol:
+    """Production, with ordinary claims that do not care who has unlocked a record."""
+    lapsed = Every(claims.LAPSED.parts[:-1])
+    condition = Either((*claims.FREE.parts, lapsed))
+
+    def refused_claim(found: Record | None, request: ClaimRequest) -> Any:
+        if found is not None and not request.stated:
+            found = replace(found, unlocked_by=None)
+        return claims.refused_claim(found, request)
+
+    return protocol_with(conditions={(True, False): condition}, refused_claim=refused_claim)
+
+
+def _acknowledges_strays(found: Record | None, request: ClaimRequest) -> Any:
+    judged = claims.refused_claim(found, request)
+    return claims.Duplicate() if isinstance(judged, claims.Stray) else judged
+
+
+def copies() -> Iterator[tuple[str, Protocol]]:
+    """Each rule by which a copy is known that only states its key, replaced."""
+    parked, _ = claims.REDRIVEN.parts
+    yield "a stated key counts though there is no record", _claims_also(Missing("id"))
+    yield "a stated key counts though another was at it", _claims_also(claims.OVER_FOR_COPY)
+    yield (
+        "an older copy unlocks what is parked again",
+        _claims_also(Every((parked, claims.KNOWN_COPY))),
+    )
+    yield "the tokens of copies are not kept", _forgets(copy_tokens=None)
+    yield "nobody notes who has unlocked a record", _forgets(unlocked_by=None)
+    yield (
+        "only what has claimed its record is known as a copy",
+        _knows(lambda found, request: request.token in (found.copy_tokens or ())),
+    )
+    yield (
+        "only the newest copy is known as one",
+        _knows(lambda found, request: request.token == found.unlocked_by),
+    )
+    yield (
+        "what a newer version has written is no copy's",
+        _knows(lambda found, request: holds(OF_COPY, found, request.operands)),
+    )
+    yield "what is no copy is a duplicate", protocol_with(refused_claim=_acknowledges_strays)
+    yield "an ordinary claim takes over what belongs to a copy", _takes_over_from_copies()
+    yield "what belongs to a copy is deleted when it is released", Protocol(gives_back=False)
+    yield (
+        "what is no copy keeps the key that it states",
+        Protocol(restate=lambda work: replace(work, own_key=None)),
+    )
 
 
 def waits() -> Iterator[tuple[str, Protocol]]:

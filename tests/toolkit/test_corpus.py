@@ -6,9 +6,11 @@ import inspect
 import pkgutil
 from types import ModuleType
 from typing import Any
+from unittest import mock
 
 import pytest
 
+from idempotent_lambda import decorator
 from idempotent_lambda_toolkit.testing import Effects, Reason, Report, hammer
 
 from . import corpus
@@ -19,8 +21,9 @@ MOST_LINES = 5
 
 
 def module_of(name: str) -> ModuleType:
-    """A module of the corpus, as it is before anything was hammered."""
-    return importlib.reload(importlib.import_module(f"{corpus.__name__}.{name}"))
+    """A module of the corpus by itself, as it is before anything was hammered."""
+    with mock.patch.object(decorator, "FUNCTIONS", {}):
+        return importlib.reload(importlib.import_module(f"{corpus.__name__}.{name}"))
 
 
 def hammered(name: str, which: str, monkeypatch: pytest.MonkeyPatch) -> Report:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda.messages import Source, deliveries_of
+from idempotent_lambda.messages import Source
 from idempotent_lambda_toolkit.testing import events
-from tests.handler.events import golden
+from tests.handler.events import golden, unwrapped
 
 BODY = {"order_id": "ORDER-1"}
 TEXT = "call me back"
@@ -72,14 +72,14 @@ def without(value: Any) -> Any:
 def test_body(name: str) -> None:
     """What is read of an event is what was sent."""
     make, source, body, _ = MADE[name]
-    (delivery,) = deliveries_of(make())
+    (delivery,) = unwrapped(make())
     assert (delivery.source, delivery.body, delivery.body_problem) == (source, body, None)
     assert delivery.receive_count == 1
 
 
 def test_bodies_of_services() -> None:
     """Where a service writes the body, what its producer sent stands in it."""
-    found = {name: deliveries_of(make())[0] for name, (make, *_) in WRAPPED.items()}
+    found = {name: unwrapped(make())[0] for name, (make, *_) in WRAPPED.items()}
     assert {name: each.source for name, each in found.items()} == {
         name: source for name, (_, source, _) in WRAPPED.items()
     }
@@ -99,8 +99,8 @@ def test_shape(name: str) -> None:
 
 def test_text_and_bytes() -> None:
     """A text is sent as it is, and so are the bytes of a stream's record."""
-    assert deliveries_of(events.sqs(TEXT))[0].body == TEXT
-    assert deliveries_of(events.kinesis(b"\xff"))[0].body == b"\xff"
+    assert unwrapped(events.sqs(TEXT))[0].body == TEXT
+    assert unwrapped(events.kinesis(b"\xff"))[0].body == b"\xff"
 
 
 @pytest.mark.parametrize(
@@ -109,33 +109,33 @@ def test_text_and_bytes() -> None:
 )
 def test_several(make: Callable[..., dict[str, Any]]) -> None:
     """Each body is a message with ids of its own."""
-    found = deliveries_of(make(BODY, BODY, BODY))
+    found = unwrapped(make(BODY, BODY, BODY))
     assert len({each.id for each in found}) == 3
     assert len({str(each.preset) for each in found}) == 3
 
 
 def test_groups() -> None:
     """Messages of a FIFO queue are in the group that was asked for."""
-    (delivery,) = deliveries_of(events.fifo(BODY, group="account-7"))
+    (delivery,) = unwrapped(events.fifo(BODY, group="account-7"))
     assert delivery.group == "arn:aws:sqs:eu-central-1:123456789012:orders.fifo account-7"
 
 
 def test_message_attributes() -> None:
-    """Attributes of producers are where each service puts them."""
+    """Attributes of producers are read the same, wherever each service puts them."""
     given = {"message_attributes": {"tenant": "acme"}}
     for event in (events.sqs(BODY, **given), events.sns_in_sqs(BODY, raw=True, **given)):
-        (queued,) = deliveries_of(event)
-        assert queued.message_attributes["tenant"]["stringValue"] == "acme"
+        (queued,) = unwrapped(event)
+        assert queued.message_attributes == {"tenant": "acme"}
     for event in (events.sns(BODY, **given), events.sns_in_sqs(BODY, **given)):
-        (published,) = deliveries_of(event)
-        assert published.message_attributes["tenant"] == {"Type": "String", "Value": "acme"}
+        (published,) = unwrapped(event)
+        assert published.message_attributes == {"tenant": "acme"}
 
 
 @pytest.mark.parametrize("name", EVERY)
 def test_redelivered(name: str) -> None:
     """A redelivery keeps ids, keys and bodies; SQS counts it and gives another receipt."""
     event = EVERY[name]()
-    before, again = deliveries_of(event)[0], deliveries_of(events.redelivered(event))[0]
+    before, again = unwrapped(event)[0], unwrapped(events.redelivered(event))[0]
     assert (again.id, again.preset, again.body) == (before.id, before.preset, before.body)
     queued = before.source is Source.SQS
     assert again.receive_count == before.receive_count + queued
@@ -147,7 +147,7 @@ def test_redelivered(name: str) -> None:
 def test_resent(name: str) -> None:
     """A producer's retry has another key by default, the same body, and is the same every time."""
     event = EVERY[name]()
-    before, again = deliveries_of(event)[0], deliveries_of(events.resent(event))[0]
+    before, again = unwrapped(event)[0], unwrapped(events.resent(event))[0]
     assert again.preset != before.preset
     if name in MADE:
         assert again.body == before.body
@@ -161,7 +161,7 @@ def test_resent(name: str) -> None:
 def test_resent_without_an_envelope() -> None:
     """What has no id of its own stays the same when it is sent again."""
     assert events.resent(events.direct(BODY)) == BODY
-    (body,) = (each.body for each in deliveries_of(events.resent(events.sqs(TEXT))))
+    (body,) = (each.body for each in unwrapped(events.resent(events.sqs(TEXT))))
     assert body == TEXT
 
 
@@ -177,7 +177,7 @@ def test_originals_stay() -> None:
 def test_batch() -> None:
     """Records of several events come together, and what comes alone is refused."""
     event = events.batch(events.sqs(1, 2), events.sqs(3))
-    assert [each.body for each in deliveries_of(event)] == [1, 2, 3]
+    assert [each.body for each in unwrapped(event)] == [1, 2, 3]
     with pytest.raises(ValueError, match="only events with Records come in batches"):
         events.batch(event, events.eventbridge(BODY))
 

@@ -75,8 +75,8 @@ class Shop:
         self._stream = io.StringIO()
 
     def wiring(self, **changes: Any) -> Wiring:
-        observer = JsonLines(self.clock, hash_keys=False, stream=self._stream)
         settings = settings_of(changes.pop("key_rule", key_rule()), **changes)
+        observer = JsonLines(self.clock, hash_keys=settings.hash_keys, stream=self._stream)
         return Wiring(settings, self.store, self.clock, observer)
 
     def function(self, body: Any = None, **changes: Any) -> Any:

@@ -23,7 +23,7 @@ def test_metadata() -> None:
         del order_id
 
     for function, key in ((charge, "order_id"), (echoed, "x")):
-        made: Any = idempotent(name="charge", key=key)(function)
+        made: Any = idempotent(name=function.__name__, key=key)(function)
         assert (made.__name__, made.__doc__) == (function.__name__, function.__doc__)
         assert inspect.signature(made) == inspect.signature(function)
         assert inspect.iscoroutinefunction(made) is (function is charge)
@@ -88,6 +88,10 @@ def test_async_partial(memory: Shop) -> None:
         ({"lease_seconds": -1}, "over 0"),
         ({"lease_seconds": float("nan")}, "over 0"),
         ({"lease_seconds": float("inf")}, "at most"),
+        ({"lease_seconds": "5"}, "lease_seconds is '5': set a number over 0"),
+        ({"lease_seconds": [5]}, "set a number over 0"),
+        ({"name": None}, "None is no name .* 1 to 100 characters"),
+        ({"name": 5}, "5 is no name .* 1 to 100 characters"),
     ],
 )
 def test_wrong_options(options: dict[str, Any], problem: str) -> None:
@@ -100,6 +104,50 @@ def test_name_is_required() -> None:
     """There is no name by default: a function's own would change with it."""
     with pytest.raises(TypeError, match="'name'"):
         idempotent(key="order_id")  # type: ignore[call-arg]
+
+
+def refund(x: str) -> str:
+    """Return what it gets too."""
+    return x
+
+
+class TestOneNameOneFunction:
+    """Two functions of one name would answer for each other."""
+
+    @pytest.fixture(params=["environment", "wiring"])
+    def options(self, request: pytest.FixtureRequest, memory: Shop) -> dict[str, Any]:
+        """Those of functions that share the environment's wiring, or one of their own."""
+        own = {"wiring": memory.wiring()} if request.param == "wiring" else {}
+        return {"name": "charge", "key": "x"} | own
+
+    def test_two_functions(self, options: dict[str, Any]) -> None:
+        """A second function of a name is refused when it is decorated; both are named."""
+        decorate = idempotent(**options)
+        decorate(echoed)
+        for second in (refund, functools.partial(refund), functools.wraps(refund)(lambda x: x)):
+            with pytest.raises(errors.ConfigurationError) as caught:
+                decorate(second)
+            text = str(caught.value)
+            assert text.startswith("@idempotent of 'charge': ")
+            assert f"{__name__}.echoed" in text
+            assert f"{__name__}.refund" in text
+            assert "give one of them another name" in text
+        idempotent(**options | {"name": "refund"})(refund)
+
+    def test_again(self, options: dict[str, Any]) -> None:
+        """The same function may be decorated again: its module may be loaded again."""
+        for _ in range(2):
+            idempotent(**options)(echoed)
+            idempotent(**options | {"key": "[x]"})(echoed)
+
+    def test_other_wiring(self, options: dict[str, Any], memory: Shop) -> None:
+        """Functions of different wirings have different tables, and may share a name."""
+        idempotent(**options)(echoed)
+        idempotent(**options | {"wiring": memory.wiring()})(refund)
+
+    def test_nothing_is_left(self, options: dict[str, Any]) -> None:
+        """What another test has decorated is forgotten."""
+        idempotent(**options)(refund)
 
 
 def test_awaitable_of_a_sync_function(clock: ManualClock) -> None:

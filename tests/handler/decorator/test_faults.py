@@ -1,6 +1,7 @@
 """Functions that fail or stop, and a table that does."""
 
 import asyncio
+import json
 import traceback
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,8 @@ from idempotent_lambda.clock import Millis
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.contracts.conftest import DynamoDB, InMemory
 from tests.handler.bench import refused, unavailable
+from tests.handler.test_parking import HOSTILE_FAILURES
+from tests.handler.test_telemetry import UnspeakableError
 
 from .shop import Shop
 
@@ -36,9 +39,9 @@ class Falsy(Exception):  # noqa: N818  # a name of the test
         return False
 
 
-@pytest.mark.parametrize("error", [Falsy(), StopIteration("x")])
+@pytest.mark.parametrize("error", [Falsy(), StopIteration("x"), UnspeakableError(SystemExit())])
 def test_odd_errors(error: Exception, clock: ManualClock) -> None:
-    """An error that is false, or that ends iterations, is an error too."""
+    """An error that is false, ends iterations, or has no text is an error too."""
     shop = Shop(InMemory(), "sync", clock)
     with pytest.raises(type(error)) as caught:
         shop.function(error)("a")
@@ -58,6 +61,18 @@ def test_interrupted(shop: Shop, error: BaseException) -> None:
         shop.function()("a")
     assert shop.outcomes() == ["interrupted", "busy"]
     assert [each.split()[0] for each in shop.store.calls] == ["claim", "claim"]
+
+
+@pytest.mark.parametrize("hash_keys", [False, True])
+def test_busy_names_the_key(shop: Shop, hash_keys: bool) -> None:
+    """Busy says which key is held and until when, in the form in which the log shows the key."""
+    shop.lay(lease=10_000)
+    with pytest.raises(errors.Busy, match=f"until {shop.clock.now() + 10_000} ") as caught:
+        shop.function(hash_keys=hash_keys)("a")
+    (line,) = shop.log()
+    assert f"the key {line['key']!r}" in str(caught.value)
+    assert ("'a'" in str(caught.value)) is not hash_keys
+    assert caught.value.lease_expires_at == shop.clock.now() + 10_000
 
 
 def test_failed_release(shop: Shop) -> None:
@@ -83,10 +98,23 @@ def test_permanent_failure(shop: Shop) -> None:
     assert (record.status, record.reason, record.expires_at) == ("PARKED", "card is closed", None)
     shop.clock.advance(Millis(10_000_000))
     for _ in range(2):
-        with pytest.raises(errors.ParkedError, match="delete its record"):
+        with pytest.raises(errors.ParkedError, match="forget --decorated charge 'a'"):
             shop.function()("a")
     assert len(shop.ran) == 1
     assert shop.outcomes() == ["parked"] * 3
+
+
+@pytest.mark.parametrize("error", HOSTILE_FAILURES, ids=lambda each: type(each).__name__)
+def test_permanent_failure_without_a_reason(shop: Shop, error: errors.PermanentFailure) -> None:
+    """A permanent failure that cannot be asked for its reason comes out as it is, and parks."""
+    with pytest.raises(type(error)) as caught:
+        shop.function(error)("a")
+    assert caught.value is error
+    record = shop.record()
+    assert record is not None
+    assert record.status == "PARKED"
+    assert type(error).__name__ in str(record.reason)
+    assert shop.outcomes() == ["parked"]
 
 
 def test_parking_that_fails(shop: Shop) -> None:
@@ -178,21 +206,74 @@ def test_lost_lease(shop: Shop, result: object) -> None:
         shop.lay(lease=10_000)
         return result
 
-    with pytest.raises(errors.LostLeaseError, match="lease"):
+    with pytest.raises(errors.LostLeaseError) as caught:
         shop.function(too_long)("a")
+    assert "lease was over before its completion could be recorded" in str(caught.value)
+    assert "may have run twice: raise lease_seconds" in str(caught.value)
     record = shop.record()
     assert record is not None
     assert (record.owner, record.status) == ("dead", "IN_PROGRESS")
     assert shop.outcomes() == ["lost_lease"]
 
 
-def test_lost_lease_done_by_another(shop: Shop) -> None:
-    """If another call has completed the key meanwhile, the late one returns its own result."""
+class TestCompletedByAnother:
+    """Another call completes the key while this one runs on after its lease."""
 
-    def too_long(*_: Any) -> str:
-        shop.lay(lease=0, status="COMPLETED", lease_expires_at=None, result='"theirs"')
-        return "mine"
+    @staticmethod
+    def function(shop: Shop, value: object = "mine", *, options: Any = (), **record: Any) -> Any:
+        """A function that returns a value once the record of its key is another's, completed."""
 
-    charge = shop.function(too_long)
-    assert charge("a") == "mine"
-    assert charge("a") == "theirs"
+        def too_long(*_: Any) -> object:
+            shop.lay(lease=0, status="COMPLETED", lease_expires_at=None, **record)
+            return value
+
+        return shop.function(too_long, **dict(options))
+
+    @pytest.mark.parametrize("value", ["mine", object()])
+    @pytest.mark.parametrize("theirs", ["theirs", None, 0, []])
+    def test_stored(self, shop: Shop, value: object, theirs: object) -> None:
+        """The late call returns the stored result, as duplicates do, whatever its own is."""
+        charge = self.function(shop, value, result=json.dumps(theirs))
+        assert [charge("a"), charge("a")] == [theirs, theirs]
+        assert len(shop.ran) == 1
+        assert shop.outcomes() == ["lost_lease", "duplicate"]
+
+    @pytest.mark.parametrize("value", ["mine", object()])
+    def test_not_stored(self, shop: Shop, value: object) -> None:
+        """Where the other call's result could not be stored, the late call is no success."""
+        with pytest.raises(errors.LostLeaseError, match="'a'"):
+            self.function(shop, value)("a")
+        assert shop.outcomes() == ["lost_lease"]
+
+    @pytest.mark.parametrize("result", ["no JSON", "", {"NULL": True}, "[" * 100_000])
+    def test_damaged_result(self, shop: Shop, result: Any) -> None:
+        """A stored result that cannot be read is none, for the late call and for duplicates."""
+        charge = self.function(shop, result=result)
+        with pytest.raises(errors.LostLeaseError, match="'a'"):
+            charge("a")
+        with pytest.raises(errors.ResultUnavailable, match="'a'"):
+            charge("a")
+
+    @pytest.mark.parametrize("record", [{}, {"result": '"theirs"'}])
+    def test_discarded(self, shop: Shop, record: Any) -> None:
+        """Where results are discarded the late call returns None, as duplicates do."""
+        charge = self.function(shop, options={"results": "discard"}, **record)
+        assert [charge("a"), charge("a")] == [None, None]
+
+    def test_other_payload(self, shop: Shop) -> None:
+        """If the key has another payload by now, its result is not given to the late call."""
+        charge = self.function(
+            shop, options={"payload": "amount"}, result='"theirs"', payload_hash="v1:other"
+        )
+        with pytest.raises(errors.LostLeaseError, match="'a'"):
+            charge("a")
+
+    def test_unknown_payload(self, shop: Shop) -> None:
+        """A record without a payload hash is no mismatch for a late call either."""
+        charge = self.function(shop, options={"payload": "amount"}, result='"theirs"')
+        assert [charge("a"), charge("a")] == ["theirs", "theirs"]
+
+    def test_observed(self, shop: Shop) -> None:
+        """In observe mode nothing is replaced."""
+        charge = self.function(shop, options={"observes": True}, result='"theirs"')
+        assert charge("a") == "mine"

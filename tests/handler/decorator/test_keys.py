@@ -1,5 +1,6 @@
 """What makes two calls the same operation."""
 
+import functools
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
@@ -11,8 +12,10 @@ from idempotent_lambda.claims import Owner, Record
 from idempotent_lambda.clock import EpochMillis, EpochSeconds
 from tests.handler.bench import START
 from tests.handler.events import key_rule
+from tests.handler.test_telemetry import UnspeakableError
 
 from .shop import Shop
+from .test_results import Monster
 
 ORDER = {"detail": {"order_id": "a", "tenant": "t", "number": 7}}
 
@@ -90,8 +93,10 @@ def test_numbers_and_texts_differ(shop: Shop) -> None:
 def test_missing_keys(shop: Shop, key: Any, order_id: Any, found: str) -> None:
     """Without a key nothing runs and nothing is asked of the table; the log tells why."""
     charge = shop.function(key=key)
-    with pytest.raises(errors.MissingKeyError, match=found):
+    with pytest.raises(errors.MissingKeyError, match=found) as caught:
         charge(order_id)
+    assert "every call needs a non-empty text" in str(caught.value)
+    assert "the expression, the key of @idempotent" in str(caught.value)
     assert shop.ran == []
     assert shop.store.calls == []
     (line,) = shop.log()
@@ -117,6 +122,79 @@ def test_unsupported_keys(shop: Shop, order_id: Any, found: str) -> None:
         shop.function()(order_id)
     assert shop.ran == []
     assert shop.outcomes() == ["rejected"]
+
+
+def nested(depth: int) -> list[Any]:
+    """A list in a list in a list."""
+    return functools.reduce(lambda inner, _: [inner], range(depth), [])
+
+
+class Pieces(list[Any]):
+    """A list that raises when it is read."""
+
+    def __iter__(self) -> Any:
+        raise UnspeakableError(RuntimeError())
+
+
+MONSTERS: list[Any] = [
+    10**5000, [10**5000], 1.5, Monster(RuntimeError()), [Monster(RuntimeError())],
+    Monster(UnspeakableError(KeyError())), Pieces("a"), nested(100_000),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(MONSTERS)))
+@pytest.mark.parametrize("callable_", [True, False])
+def test_monsters(shop: Shop, number: int, callable_: bool) -> None:
+    """A key that cannot be written, or raises whatever it is asked, is an error of the key."""
+    key: Any = (lambda order_id, _: order_id[0]) if callable_ else "order_id[0]"
+    with pytest.raises((errors.MissingKeyError, errors.UnsupportedKeyError)) as caught:
+        shop.function(key=key)([MONSTERS[number]])
+    assert "key expression" in str(caught.value)
+    assert shop.ran == shop.store.calls == []
+    assert shop.outcomes() == ["rejected"]
+
+
+@pytest.mark.parametrize("number", range(len(MONSTERS)))
+def test_monstrous_payloads(shop: Shop, number: int) -> None:
+    """A payload that cannot be written is an error too; a number that is not whole is none."""
+    charge = shop.function("ok", payload=lambda _, amount: amount[0])
+    if number == MONSTERS.index(1.5):
+        assert charge("a", [1.5]) == "ok"
+        return
+    with pytest.raises((errors.MissingKeyError, errors.UnsupportedKeyError)):
+        charge("a", [MONSTERS[number]])
+    assert shop.ran == shop.store.calls == []
+    assert shop.outcomes() == ["rejected"]
+
+
+def test_raising_selectors(shop: Shop) -> None:
+    """A function that finds no key, or no payload, because it raises, is an error of the key."""
+
+    def raising(*_: Any) -> Any:
+        raise UnspeakableError(RuntimeError())
+
+    for options in ({"key": raising}, {"payload": raising}):
+        with pytest.raises(errors.MissingKeyError, match="UnspeakableError"):
+            shop.function(**options)("a")
+    assert shop.ran == shop.store.calls == []
+
+
+def test_texts_of_their_own_type(shop: Shop) -> None:
+    """A key whose type changes what it does as a text is taken as the text that it holds."""
+    charge = shop.function(lambda *_: 1)
+    assert charge(Sly("a")) == charge("a") == 1
+    assert len(shop.ran) == 1
+
+
+class Sly(str):
+    """A text that does not behave as one."""
+
+    __slots__ = ()
+
+    def __radd__(self, _: object) -> str:
+        raise RuntimeError
+
+    startswith = encode = __getitem__ = __bool__ = __len__ = __radd__  # type: ignore[assignment]
 
 
 def test_wrong_arguments(shop: Shop) -> None:

@@ -10,6 +10,9 @@ import pytest
 from idempotent_lambda import errors
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.decorator import MAXIMUM_RESULT_BYTES
+from idempotent_lambda_toolkit.testing import ManualClock
+from tests.contracts.conftest import InMemory
+from tests.handler.test_telemetry import UnspeakableError
 
 from .shop import Shop
 
@@ -106,6 +109,66 @@ def test_cyclic_and_hostile_results(shop: Shop) -> None:
         with pytest.raises(errors.InvalidResultError):
             shop.function(lambda *_, value=value: value)(key)
         assert shop.status(key) == "COMPLETED"
+
+
+class Monster:
+    """Whatever it is asked, it raises."""
+
+    def __init__(self, error: BaseException) -> None:
+        object.__setattr__(self, "error", error)
+
+    def _raises(self, *_: object) -> Any:
+        raise object.__getattribute__(self, "error")
+
+    __class__ = property(_raises)  # type: ignore[assignment]
+    __eq__ = __iter__ = __len__ = __bool__ = __str__ = __repr__ = __getattr__ = _raises
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Evil(dict[str, int]):
+    """An object that raises when it is written."""
+
+    def items(self) -> Any:
+        raise UnspeakableError(RuntimeError())
+
+
+MONSTERS: list[Any] = [
+    Monster(RuntimeError()), Monster(UnspeakableError(KeyError())), [Evil(a=1)],
+]  # fmt: skip
+
+
+def test_monsters(shop: Shop) -> None:
+    """A result that raises whatever it is asked, even in its errors, is done and then refused."""
+    for number, monster in enumerate(MONSTERS):
+        with pytest.raises(errors.InvalidResultError):
+            shop.function(lambda *_, monster=monster: monster)(number)
+        assert shop.status(f"#{number}") == "COMPLETED"
+    assert shop.outcomes() == ["completed"] * len(MONSTERS)
+
+
+def test_discarded_monsters(clock: ManualClock) -> None:
+    """Where results are discarded nothing is asked of them."""
+    shop = Shop(InMemory(), "sync", clock)
+    for number, monster in enumerate(MONSTERS):
+        charge = shop.function(lambda *_, monster=monster: monster, results="discard")
+        assert charge(number) is monster
+    assert shop.outcomes() == ["completed"] * len(MONSTERS)
+
+
+def test_generator_that_does_not_close(shop: Shop) -> None:
+    """A generator that refuses to be closed is no result all the same."""
+
+    def refusing() -> Any:
+        try:
+            yield
+        except GeneratorExit:
+            yield
+
+    running = refusing()
+    next(running)
+    with pytest.raises(errors.InvalidResultError, match="has not run"):
+        shop.function(running)("a")
+    assert shop.record() is None
 
 
 def test_discarded_results(shop: Shop) -> None:

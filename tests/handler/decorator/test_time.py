@@ -53,11 +53,40 @@ def test_no_lease(shop: Shop) -> None:
 
 def test_too_little_time(shop: Shop) -> None:
     """Nothing starts with less than the minimum left, and its claim is given back."""
-    with pytest.raises(errors.StoreUnavailableError, match="less than 3000 ms"):
-        shop.function(minimum_remaining=Millis(3000), lease_seconds=3.4)("a")
+    charge = shop.function("x", minimum_remaining=Millis(3000))
+    with pytest.raises(errors.StoreUnavailableError, match="less than 3500 ms"):
+        charge("a", Context(3499))
     assert (shop.ran, shop.record()) == ([], None)
     assert shop.outcomes() == ["not_started"]
-    assert shop.function("x", minimum_remaining=Millis(3000), lease_seconds=3.5)("a") == "x"
+    assert charge("a", Context(3500)) == "x"
+
+
+@pytest.mark.parametrize(
+    ("lease", "least", "works"),
+    [(3.5, 3000, False), (3.501, 3000, True), (2.301, 1800, True), (2.3, 1800, False),
+     (0.001, 1, False), (0.501, 1, False), (2, 1, False), (2.001, 1, True)],
+)  # fmt: skip
+def test_lease_that_lets_nothing_start(shop: Shop, lease: float, least: int, works: bool) -> None:
+    """A lease in which no call could start is refused by the first one, before its claim."""
+    charge = shop.function("x", minimum_remaining=Millis(least), lease_seconds=lease)
+    if works:
+        assert charge("a") == "x"
+        return
+    with pytest.raises(errors.ConfigurationError) as caught:
+        charge("a")
+    text = str(caught.value)
+    assert f"lease_seconds is {lease}" in text
+    assert f"more than {max(least, 1500) + 500} ms" in text
+    assert "raise lease_seconds" in text
+    # Where the worst case of a request decides, that is no remedy.
+    assert ("or lower IDEMPOTENCY_MINIMUM_REMAINING_MILLIS" in text) is (least > 1500)
+    assert shop.ran == shop.store.calls == shop.log() == []
+    assert charge("a", Context()) == "x"
+
+
+def test_observed_lease(shop: Shop) -> None:
+    """In observe mode everything starts, so no lease is refused."""
+    assert shop.function("x", observes=True, lease_seconds=0.001)("a") == "x"
 
 
 def test_time_spent_on_the_claim(shop: Shop) -> None:

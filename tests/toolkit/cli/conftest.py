@@ -16,6 +16,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from idempotent_lambda.writes import value
 from idempotent_lambda_toolkit.cli import dead_letters, main
 
 REGION = "eu-central-1"
@@ -60,7 +61,7 @@ class Consumer:
         return self.clients[service]
 
     def put(self, record_id: str, status: str, *, owner: str = OWNER, **more: Any) -> None:
-        """A record, as the package writes it."""
+        """A record, as the package writes it; without an attribute that is None."""
         now = int(time.time() * 1000)
         values: dict[str, Any] = {"created_at": now - 60_000}
         if status == "IN_PROGRESS":
@@ -71,8 +72,7 @@ class Consumer:
             values |= {"reason": "the card is stolen", "dead_lettered_at": now - 30_000}
         values |= more
         item = {"id": {"S": record_id}, "status": {"S": status}, "owner": {"S": owner}}
-        for name, of in values.items():
-            item[name] = {"S": of} if isinstance(of, str) else {"N": str(of)}
+        item |= {name: value(of) for name, of in values.items() if of is not None}
         self.client("dynamodb").put_item(TableName=TABLE, Item=item)
 
     def record(self, record_id: str) -> dict[str, Any] | None:

@@ -288,7 +288,8 @@ class TestRaces:
     ) -> None:
         """What is not as it was shown stays as it is, and the operator is told what it is now."""
         (name, *options), token = command
-        consumer.put("orders#ORDER-1", "PARKED")
+        sent = {} if token else {"dead_lettered_at": None}
+        consumer.put("orders#ORDER-1", "PARKED", **sent)
         for each in token:
             consumer.dead_letter({"order_id": "ORDER-1"}, token=each)
         shown = records.described
@@ -382,7 +383,7 @@ class TestResolve:
         self, consumer: Consumer, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Without a token the record is deleted before the message is sent, never after."""
-        consumer.put("orders#ORDER-1", "PARKED")
+        consumer.put("orders#ORDER-1", "PARKED", dead_lettered_at=None)
         moved = consumer.dead_letter({"order_id": "ORDER-1"})
         at_sending: list[Any] = []
         send_back = records_of_sending(consumer, at_sending)
@@ -402,7 +403,7 @@ class TestResolve:
         self, consumer: Consumer, run: Run, how: str, fails: str, left: str
     ) -> None:
         """Where only the record could be changed that is said, and no message is lost."""
-        consumer.put("orders#ORDER-1", "PARKED")
+        consumer.put("orders#ORDER-1", "PARKED", dead_lettered_at=None)
         consumer.dead_letter({"order_id": "ORDER-1"})
 
         def denied(*_arguments: Any) -> None:
@@ -420,7 +421,7 @@ class TestResolve:
 
     def test_retry_without_any_message(self, consumer: Consumer, run: Run) -> None:
         """Where no message is found, as of a decorated function, the operator is told to call."""
-        consumer.put("orders##@charge#ORDER-1", "PARKED")
+        consumer.put("orders##@charge#ORDER-1", "PARKED", dead_lettered_at=None)
         ended = run("resolve", "ORDER-1", "--decorated", "charge", "--retry", "--yes")
         assert ended.code == Exit.OK
         assert "send it, or call, again" in ended.out
@@ -523,7 +524,7 @@ class TestDocumentation:
         """Each command asks only for the actions that its row lists, and all of those are used."""
         consumer.client("logs").create_log_group(logGroupName="/aws/lambda/orders")
         for number in range(4):
-            consumer.put(f"orders#{number}", "PARKED")
+            consumer.put(f"orders#{number}", "PARKED", dead_lettered_at=None)
             consumer.dead_letter({"order_id": str(number)})
         row = permissions()
         every = row["every command with `--function`"]

@@ -39,7 +39,7 @@ def test_everything_goes_back_as_it_is(consumer: Consumer, run: Run) -> None:
 def test_copies_of_parked_messages_stay_unless_asked_for(consumer: Consumer, run: Run) -> None:
     """What waits for a decision is not run by a redrive of all, but with --parked or by its key."""
     consumer.dead_letter({"order_id": "ORDER-1"}, token=OWNER)
-    consumer.dead_letter({"order_id": "ORDER-2"}, token=f"{OWNER} 4f5b")
+    consumer.dead_letter({"order_id": "ORDER-2"}, token=f"{OWNER} //4f5b ORDER-2")
     consumer.dead_letter({"order_id": "ORDER-3"})
     ended = run("redrive", "--yes", "--json")
     assert [each["parked_copy"] for each in ended.answer["moved"]] == [False]
@@ -53,13 +53,13 @@ def test_copies_of_parked_messages_stay_unless_asked_for(consumer: Consumer, run
         for each in consumer.messages(consumer.queue_url)
         if "MessageAttributes" in each
     ]
-    assert sorted(tokens) == [OWNER, f"{OWNER} 4f5b"]
+    assert sorted(tokens) == [OWNER, f"{OWNER} //4f5b ORDER-2"]
 
 
 @pytest.mark.parametrize("by", ["message", "its first message id", "key"])
 def test_filters(consumer: Consumer, run: Run, by: str) -> None:
     """Only the message that is named goes back, and all others can be received again at once."""
-    named = consumer.dead_letter({"order_id": "ORDER-1"}, token=f"{OWNER} 4f5b")
+    named = consumer.dead_letter({"order_id": "ORDER-1"}, token=f"{OWNER} //4f5b ORDER-1")
     for number in range(12):
         consumer.dead_letter({"order_id": f"other-{number}"})
     filters = {

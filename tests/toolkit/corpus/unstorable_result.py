@@ -19,7 +19,7 @@ def bad(event: Any, context: Any) -> Any:
     return {"charged_at": datetime.now(UTC)}
 
 
-@idempotent(name="charge", key="event.detail.order_id")
+@idempotent(name="charge_fixed", key="event.detail.order_id")
 def fixed(event: Any, context: Any) -> Any:
     charge(event["detail"])
     return {"charged_at": datetime.now(UTC).isoformat()}

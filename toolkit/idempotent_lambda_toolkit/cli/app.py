@@ -140,7 +140,7 @@ def inspect(
     wanted = Wanted(key, decorated, record_id)
     record = records.find(place, wanted)
     found = _looked(place, screen)
-    by_id = [each for each in found.found if key is not None and key in (each.id, each.original)]
+    by_id = [each for each in found.found if key is not None and key in (each.id, each.first_id)]
     if record is None:
         record = _by_message(place, screen, key, by_id)
     named = {record.id} if record else set(_ids(place, wanted))
@@ -264,6 +264,9 @@ def forget(
         records.forget(place, record)  # says why not
     now = times.now()
     screen.tell(*records.described(record, now))
+    if records.given_back(record):
+        text = "that copy may then run with another key, so the effect may happen twice"
+        screen.tell(f"{text}: delete the record only if the copy is gone")
     if not dry_run:
         screen.confirm(f"Delete it, so that {records.key_of(record.id)} runs again?", yes=yes)
         records.forget(place, record)
@@ -513,7 +516,7 @@ def _filter(
     place: Place, key: str | None, message_id: str | None
 ) -> Callable[[dead_letters.DeadLetter], bool]:
     if key is None:
-        return lambda each: message_id is None or message_id in (each.id, each.original)
+        return lambda each: message_id is None or message_id in (each.id, each.first_id)
     record = records.find(place, Wanted(key))
     if place.key_rule is None and record is None:
         text = "what key a message has is not known without --function"
@@ -522,7 +525,7 @@ def _filter(
 
     def fits(each: dead_letters.DeadLetter) -> bool:
         of_key = bool(named & each.record_ids) or (record is not None and each.is_copy_of(record))
-        return of_key and (message_id is None or message_id in (each.id, each.original))
+        return of_key and (message_id is None or message_id in (each.id, each.first_id))
 
     return fits
 
@@ -547,11 +550,13 @@ def _oldest(record: Record | None, now: EpochMillis) -> str:
 
 def _planned(record: Record, copies: Copies, *, completed: bool) -> str:
     if completed:
-        return "mark the record COMPLETED, then delete its messages from the dead-letter queue"
+        text = "mark the record COMPLETED, then delete its messages from the dead-letter queue"
+        later = "; the copy in the queue is then a duplicate" if records.given_back(record) else ""
+        return text + later
     if copies.unlocking:
         return "send the copy back to the queue; its token lets it claim the parked record"
-    if record.dead_lettered_at is not None and not copies.whole:
-        return "nothing: a copy was sent to the dead-letter queue, and may be hidden"
+    if problem := decisions.kept(record, copies):
+        return f"nothing: {problem}"
     if copies.others:
         return "delete the record, then send its messages back to the queue"
     return "delete the record; no message of it was found, so send it, or call, again"

@@ -14,11 +14,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from idempotent_lambda.claims import Record
+from idempotent_lambda.claims import Record, Status
 from idempotent_lambda.clock import EpochMillis, SystemClock
 from idempotent_lambda.errors import MessageError, UnsupportedEventError
 from idempotent_lambda.keys import KeyRule
-from idempotent_lambda.messages import TOKEN_ATTRIBUTE, deliveries_of
+from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Mark, deliveries_of
 from idempotent_lambda_toolkit.cli import times
 from idempotent_lambda_toolkit.cli.exits import PartlyDoneError
 from idempotent_lambda_toolkit.cli.place import Place
@@ -53,7 +53,7 @@ class DeadLetter:
         raw: as SQS gave it.
         record_ids: of the keys in it; empty where they are not known.
         token: the owner token, if it is the copy of a parked message.
-        original: the key that a copy of a plain message had before: its first message id.
+        first_id: the id that the message of a copy had.
         foreign: whether SQS moved it here from a queue that is not the function's.
         refusal: why no delivery of it can ever run, such as that it has no key; None if it can, or
             if that is not known.
@@ -62,7 +62,7 @@ class DeadLetter:
     raw: Mapping[str, Any] = field(repr=False)
     record_ids: frozenset[str]
     token: str | None
-    original: str | None
+    first_id: str | None
     foreign: bool = False
     refusal: str | None = None
 
@@ -77,8 +77,15 @@ class DeadLetter:
         return EpochMillis(int(self.raw["Attributes"]["SentTimestamp"]))
 
     def is_copy_of(self, record: Record) -> bool:
-        """Whether a redrive of it lets it claim the parked record."""
-        return self.token == record.owner
+        """Whether a redrive of it lets it claim the record.
+
+        It may if the record is parked with its token. It goes on with the record that it has
+        unlocked, but not once that is parked again: then a newer copy has been sent.
+        """
+        if self.token == record.owner:
+            return True
+        unlocked = self.token is not None and self.token == record.unlocked_by
+        return unlocked and record.status != Status.PARKED
 
     def plain(self) -> dict[str, Any]:
         """For ``--json``; never the body."""
@@ -237,21 +244,21 @@ class Held:
         return self._clock.elapsed() - self._began
 
     def _understood(self, raw: Mapping[str, Any]) -> DeadLetter:
-        mark = raw.get("MessageAttributes", {}).get(TOKEN_ATTRIBUTE, {}).get("StringValue")
-        token, _, original = (mark or "").partition(" ")
+        text = raw.get("MessageAttributes", {}).get(TOKEN_ATTRIBUTE, {}).get("StringValue")
+        mark = Mark.read(text or "")
         source = raw["Attributes"].get("DeadLetterQueueSourceArn")
         foreign = bool(source and self._sources and source not in self._sources)
         # A foreign message may have the same key, and means something else.
         rule = None if foreign else self._place.key_rule
-        ids, refusal = keyed(raw, self._arn, rule)
-        return DeadLetter(raw, ids, token or None, original or None, foreign, refusal)
+        ids, refusal = keyed(raw, self._arn, rule, self._place.unwrap)
+        return DeadLetter(raw, ids, mark.token or None, mark.first_id or None, foreign, refusal)
 
 
 _SENT = frozenset({"DataType", "StringValue", "BinaryValue"})
 
 
 def keyed(
-    message: Mapping[str, Any], arn: str, rule: KeyRule | None
+    message: Mapping[str, Any], arn: str, rule: KeyRule | None, unwrap: frozenset[str] = frozenset()
 ) -> tuple[frozenset[str], str | None]:
     """The ids of the records of a received message, as the function would make them.
 
@@ -259,6 +266,7 @@ def keyed(
         message: as SQS gives it to who receives.
         arn: of its queue.
         rule: how the consumer's messages get their keys; None where that is not known.
+        unwrap: the services whose wrappers the function takes off.
 
     Returns:
         The ids, and why the function refuses the message, if it does.
@@ -267,8 +275,9 @@ def keyed(
         return frozenset(), None
     found = set()
     try:
-        for delivery in deliveries_of({"Records": [_as_delivered(message, arn)]}):
-            found.add(rule.key_of(delivery).record_id)
+        for delivery in deliveries_of({"Records": [_as_delivered(message, arn)]}, unwrap):
+            key = rule.stated_key(delivery) or rule.key_of(delivery)
+            found.add(key.record_id)
     except (MessageError, UnsupportedEventError) as error:
         return frozenset(found), str(error)  # that may be why it is here
     return frozenset(found), None

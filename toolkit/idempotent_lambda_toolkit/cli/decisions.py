@@ -61,6 +61,22 @@ def copies_of(place: Place, record: Record) -> Copies:
         return Copies.of(record, queue.look())
 
 
+def kept(record: Record, copies: Copies) -> str | None:
+    """Why a parked record has to stay, although no copy of it was found; None if it need not.
+
+    Without its record a copy gets the key that it has by itself, and runs beside what has this one.
+    """
+    given_back = records.given_back(record)
+    if copies.unlocking or not (given_back or record.dead_lettered_at is not None):
+        return None
+    if not given_back and not copies.whole:
+        text = "a copy was sent to the dead-letter queue, which could not be seen as a whole"
+        return f"{text}: try again in two minutes; if the copy is gone, use forget and redrive"
+    text = "its copy is in the queue (or was just redriven)"
+    remedy = "wait until it is done or dead-lettered; if the copy is gone, use forget and redrive"
+    return f"{text}: {remedy}"
+
+
 def complete(place: Place, record: Record, retention: Seconds) -> tuple[Record, list[DeadLetter]]:
     """Complete a parked record, then delete its copies; the record, and what was deleted.
 
@@ -94,13 +110,17 @@ def retry(place: Place, record: Record) -> tuple[Record | None, list[DeadLetter]
 
     Copies with its token are sent back: they may claim it as it is. Where there is none, the record
     is deleted first, and then what has its key is sent back: in the other order it would be parked.
+    But see `kept`.
 
     Raises:
-        RefusedError: the record is not as it was seen, or its copy may be hidden; nothing was done.
+        RefusedError: the record is not as it was seen, or its copy may be hidden or in the queue;
+            nothing was done.
         PartlyDoneError: the record is deleted, and a message could not be sent back.
     """
     records.parked_only(record)
     if place.dead_letter_queue_url is None:
+        if problem := kept(record, Copies([], [], whole=False)):
+            raise RefusedError(problem)
         records.forget(place, record)
         return None, []
     with dead_letters.held(place) as queue:
@@ -115,10 +135,8 @@ def retry(place: Place, record: Record) -> tuple[Record | None, list[DeadLetter]
                 for message in copies.unlocking:
                     done.moved.append((message, queue.send_back(message)))
             return record, copies.unlocking
-        if record.dead_lettered_at is not None and not copies.whole:
-            text = "a copy was sent to the dead-letter queue, which could not be seen as a whole"
-            remedy = "try again in two minutes; if the copy is gone, use forget and redrive"
-            raise RefusedError(f"{text}: {remedy}", dead_letters=copies.plain())
+        if problem := kept(record, copies):
+            raise RefusedError(problem, dead_letters=copies.plain())
         records.forget(place, record)
         try:
             for message in copies.others:

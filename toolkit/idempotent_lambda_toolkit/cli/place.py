@@ -133,6 +133,12 @@ class Place:
             return None  # doctor says what is wrong with it
 
     @cached_property
+    def unwrap(self) -> frozenset[str]:
+        """The services whose wrappers the function takes off; none without ``--function``."""
+        names = (name.strip() for name in self.environment.get("IDEMPOTENCY_UNWRAP", "").split(","))
+        return frozenset(filter(None, names))
+
+    @cached_property
     def retention(self) -> Seconds | None:
         """How long a completed record suppresses duplicates, in seconds; None if not known."""
         text = self.environment.get("IDEMPOTENCY_RETENTION_SECONDS", "")

@@ -26,6 +26,7 @@ _NAMES = tuple(each.name for each in fields(Record))
 _NUMBERS = {
     "created_at", "expires_at", "lease_expires_at", "completed_at", "attempts", "dead_lettered_at",
 }  # fmt: skip
+_SETS = {"copy_tokens"}
 _HASHED = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -65,12 +66,18 @@ def state(record: Record, now: EpochMillis) -> str:
         "in_progress": Status.IN_PROGRESS.value,
         "now_seconds": now // 1000,
         "now_millis": now,
+        "token": record.unlocked_by,
     }
     if holds(claims.EXPIRED, record, operands):
         return "expired"
-    if holds(claims.LAPSED, record, operands):
+    if holds(claims.OVER_FOR_COPY, record, operands):
         return "lapsed"
     return record.status.lower().replace("_", " ")
+
+
+def given_back(record: Record) -> bool:
+    """Whether a redriven copy ran without success: it is delivered again, and claims the record."""
+    return record.status == Status.PARKED and record.owner == record.unlocked_by
 
 
 def since(record: Record) -> EpochMillis:
@@ -90,6 +97,12 @@ def described(record: Record, now: EpochMillis) -> list[str]:
             lines = [f"completed {at}: duplicates are acknowledged until {expires}"]
         case "expired":
             lines = [f"completed {at}: its retention ended {expires}, the next delivery runs"]
+        case "parked" if given_back(record):
+            lines = [
+                f"parked again: {record.reason}",
+                "a redriven copy of it did not succeed, and is delivered again",
+                "that copy is in the queue, or after its last receive in the dead-letter queue",
+            ]
         case "parked":
             copied = record.dead_lettered_at is not None
             copy = "its copy was sent to the dead-letter queue" if copied else "no copy known"
@@ -100,10 +113,16 @@ def described(record: Record, now: EpochMillis) -> list[str]:
         case "lapsed":
             ended = times.moment(record.lease_expires_at or 0, now)
             text = "the next delivery takes it over, or parks it"
+            if record.unlocked_by:
+                text = "only the redriven copy that has unlocked it takes it over, or parks it"
             lines = [f"interrupted in attempt {record.attempts or 1}: its lease ended {ended}"]
             lines.append(text)
         case other:
             lines = [f"of an unknown status {other!r}: a newer version wrote it, never claimed"]
+    if record.unlocked_by:
+        lines.append(
+            f"a redriven copy has unlocked it: the one with the token {record.unlocked_by}"
+        )
     return [record.id, *lines, first, f"owner {record.owner}"]
 
 
@@ -111,7 +130,11 @@ def plain(record: Record | None, now: EpochMillis) -> dict[str, Any] | None:
     """The record for ``--json``: what it holds, its key and state."""
     if record is None:
         return None
-    held = {name: of for name, of in asdict(record).items() if of is not None}
+    held = {
+        name: sorted(of) if name in _SETS else of
+        for name, of in asdict(record).items()
+        if of is not None
+    }
     return {"key": key_of(record.id), "state": state(record, now), **held}
 
 
@@ -242,8 +265,9 @@ def forget(place: Place, record: Record) -> None:
     """
     if record.status not in (Status.COMPLETED, Status.PARKED):
         text = f"the record is {state(record, times.now())}, and only a completed or parked one is"
-        wait = "wait for the end of its lease: the next delivery takes it over"
-        raise RefusedError(f"{text} ever deleted; {wait}", record=plain(record, times.now()))
+        raise RefusedError(
+            f"{text} ever deleted; {_wait(record)}", record=plain(record, times.now())
+        )
     _write(place.client("dynamodb").delete_item, place, record)
 
 
@@ -295,7 +319,20 @@ def parked_only(record: Record) -> None:
     if record.status != Status.PARKED:
         now = times.now()
         text = f"the record is {state(record, now)}, and there is nothing to decide"
-        raise RefusedError(f"{text}: only parked ones are resolved", record=plain(record, now))
+        text += ": only parked ones are resolved"
+        if record.status == Status.IN_PROGRESS:
+            text += f"; {_wait(record)}"
+        raise RefusedError(text, record=plain(record, now))
+
+
+def _wait(record: Record) -> str:
+    """What an operator does about a record in progress."""
+    if not record.unlocked_by:
+        return "wait for the end of its lease: the next delivery takes it over"
+    return (
+        "wait for the end of its lease: only its redriven copy takes it over, which is delivered "
+        "again; if that is in the dead-letter queue, send it back with redrive --key"
+    )
 
 
 def unchanged(place: Place, record: Record) -> None:
@@ -350,15 +387,17 @@ def _get(place: Place, record_id: str) -> Record | None:
 
 def _record(item: Mapping[str, Any]) -> Record:
     try:
-        found: dict[str, Any] = {
-            name: int(item[name]["N"]) if name in _NUMBERS else item[name]["S"]
-            for name in _NAMES
-            if name in item
-        }
+        found: dict[str, Any] = {name: _value(name, item[name]) for name in _NAMES if name in item}
         return Record(**found)
     except (KeyError, TypeError, ValueError) as error:
         name = item.get("id", {}).get("S")
         raise RefusedError(f"the record {name!r} is damaged: {error!r}; mend it by hand") from None
+
+
+def _value(name: str, written: Mapping[str, Any]) -> Any:
+    if name in _SETS:
+        return frozenset(written["SS"])
+    return int(written["N"]) if name in _NUMBERS else written["S"]
 
 
 def _parsed(text: str) -> Any:

@@ -211,7 +211,7 @@ def _subject(function: Callable[..., Any], key: str | None, timeout_seconds: int
 def _resendable(event: Event) -> bool:
     """Whether a producer's retry makes other ids of the same operation."""
     try:
-        deliveries = deliveries_of(event)
+        deliveries = deliveries_of(event, UNWRAP)
     except UnsupportedEventError:
         return False
     written = any(

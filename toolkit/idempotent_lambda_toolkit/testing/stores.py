@@ -23,7 +23,7 @@ from idempotent_lambda.claims import (
 from idempotent_lambda.clock import Deadline
 from idempotent_lambda.conditions import Condition, holds
 from idempotent_lambda.errors import StoreError, StoreRefusedError
-from idempotent_lambda.messages import Delivery
+from idempotent_lambda.messages import Delivery, mark
 
 
 class InMemoryQueues:
@@ -47,10 +47,10 @@ class InMemoryQueues:
 
     def dead_letter(self, leader: Delivery, record_id: str, owner: Owner, by: Deadline) -> None:
         """See `Queues.dead_letter`."""
-        del record_id, by
+        del by
         if self.failure:
             raise self.failure
-        self.dead_letters.append((leader.copy_body(), leader.mark(owner)))
+        self.dead_letters.append((leader.copy_body(), mark(owner, record_id, leader)))
 
 
 class InMemoryClaimStore:
@@ -95,22 +95,25 @@ class InMemoryClaimStore:
 
     def _parking(
         self, condition: Condition, change: Callable[[Record, Request], Record], request: Request
-    ) -> claims.ParkOutcome:
+    ) -> ParkAnswer:
         with self._lock:
             found = self.records.get(request.record_id)
             if found and holds(condition, found, request.operands):
                 record = self.records[found.id] = change(found, request)
                 return claims.Parked(request.owner, record.dead_lettered_at is not None)
-            return claims.refused_parking(found, request)
+            try:
+                return claims.refused_parking(found, request)
+            except StoreRefusedError as error:
+                return error
 
     def _claim(self, request: ClaimRequest) -> ClaimAnswer:
         with self._lock:
             found = self.records.get(request.record_id)
-            if holds(request.condition, found, request.operands):
-                record = claims.claimed_record(found, request)
-                self.records[record.id] = record
-                return claims.Claimed(request.owner, record.attempts or 1)
             try:
+                if holds(request.condition, found, request.operands):
+                    record = claims.claimed_record(found, request)
+                    self.records[record.id] = record
+                    return claims.Claimed(request.owner, record.attempts or 1)
                 return claims.refused_claim(found, request)
             except StoreRefusedError as error:
                 return error
@@ -138,7 +141,11 @@ class InMemoryClaimStore:
         with self._lock:
             found = self.records.get(request.record_id)
             if found and holds(claims.OWNED, found, request.operands):
-                del self.records[found.id]
+                if request.stated:
+                    back = marked_record(parked_record(found, request), request)
+                    self.records[found.id] = replace(back, owner=Owner(str(request.token)))
+                else:
+                    del self.records[found.id]
                 return claims.Released()
             return claims.refused_release(found, request)
 
@@ -154,6 +161,8 @@ def completed_record(found: Record, request: Request) -> Record:
         completed_at=request.now,
         payload_hash=found.payload_hash,
         result=request.result,
+        unlocked_by=found.unlocked_by,
+        copy_tokens=found.copy_tokens,
     )
 
 
@@ -166,6 +175,7 @@ def parked_record(found: Record, request: Request) -> Record:
         expires_at=None,
         attempts=None,
         reason=request.reason,
+        dead_lettered_at=None,
     )
 
 

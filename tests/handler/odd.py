@@ -1,0 +1,728 @@
+"""Batches with one odd record: the kinds of records, the odd values, and what is checked of each.
+
+A kind is a golden event, or what carries one. A case puts one odd value into one field of a record,
+puts the record into the middle of nine good ones, and gives its key a fate.
+"""
+
+import base64
+import io
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from idempotent_lambda import PermanentFailure
+from idempotent_lambda.batch import Consumer
+from idempotent_lambda.claims import ClaimRequest, Owner, Record, Request
+from idempotent_lambda.clients import new_client
+from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Millis
+from idempotent_lambda.errors import NotDoneError, UnsupportedEventError
+from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Mark, Message
+from idempotent_lambda.sqs import SqsQueues
+from idempotent_lambda.telemetry import JsonLines
+from idempotent_lambda_toolkit.testing import InMemoryClaimStore, InMemoryQueues, ManualClock
+from tests.requests import settings_of
+
+from .bench import START, Wire, refused, unavailable
+from .events import event, golden, key_rule, record
+from .test_sqs import succeeded
+
+GOOD = 9
+PLACE = 4
+"""Of the odd record, in front of so many good ones."""
+
+GROUPS = 3
+"""The good records of a FIFO queue are in so many groups, by turns."""
+
+TEXT, DATA = "as JSON", "as Base64 of JSON"
+"""Steps of a path that lead into a text."""
+
+MISSING = object()
+
+Path = tuple[str | int, ...]
+
+
+def nested(levels: int, wrap: Callable[[Any], Any]) -> Any:
+    """A value inside so many arrays or objects."""
+    value: Any = 1
+    for _ in range(levels):
+        value = wrap(value)
+    return value
+
+
+ODD: dict[str, Any] = {
+    "missing": MISSING,
+    "null": None,
+    "number": 7,
+    "fraction": 1.5,
+    "infinite": float("inf"),
+    "true": True,
+    "empty text": "",
+    "space first": " x",
+    "text": "x",
+    "superscript": "²",
+    "separators": "# ##",
+    "empty array": [],
+    "array": [1],
+    "empty object": {},
+    "object": {"a": 1},
+    "digits": "9" * 5000,
+    "most digits": 10**4300 - 1,
+    "more digits": 10**5000,
+    "long": "x" * 300_000,
+    "lone surrogate": "\ud800",
+    "NUL": "\0",
+    "deep array": nested(985, lambda value: [value]),
+    "deep object": nested(985, lambda value: {"a": value}),
+    "deepest": nested(5000, lambda value: [value]),
+}
+"""What stands in a field that should hold something else."""
+
+_AS_JSON = {
+    "infinite": "1e999",
+    "more digits": "1" + "0" * 5000,
+    "deep array": "[" * 985 + "1" + "]" * 985,
+    "deep object": '{"a":' * 985 + "1" + "}" * 985,
+    "deepest": "[" * 5000 + "1" + "]" * 5000,
+}
+"""The odd values that Python does not write as JSON."""
+
+
+def changed(value: Any, path: Path, odd: Any, text: str | None = None) -> Any:
+    """A value with something else at a path; ``text`` is what a JSON text has there."""
+    if not path:
+        return odd
+    step, rest = path[0], path[1:]
+    if step in (TEXT, DATA):
+        inner = json.loads(value if step == TEXT else base64.b64decode(value))
+        if text is not None and TEXT not in rest and DATA not in rest:
+            hole = "the hole"
+            whole = json.dumps(changed(inner, rest, hole)).replace(json.dumps(hole), text)
+        else:
+            whole = json.dumps(changed(inner, rest, odd, text))
+        return whole if step == TEXT else base64.b64encode(whole.encode()).decode()
+    copy = value.copy()
+    if odd is MISSING and not rest:
+        del copy[step]
+    else:
+        copy[step] = changed(copy[step], rest, odd, text)
+    return copy
+
+
+def with_odd(value: Any, path: Path, name: str) -> Any:
+    """A value with the odd value of this name at a path."""
+    odd = ODD[name]
+    if odd is MISSING:
+        return changed(value, path, odd)
+    return changed(value, path, odd, _AS_JSON.get(name) or json.dumps(odd))
+
+
+def fields_of(value: Any, path: Path = ()) -> Iterator[Path]:
+    """The paths of all fields of a value, and of those that its texts hold as JSON."""
+    if path:
+        yield path
+    if isinstance(value, dict | list):
+        # The records of one array are alike.
+        for name in value if isinstance(value, dict) else range(min(1, len(value))):
+            yield from fields_of(value[name], (*path, name))
+    elif isinstance(value, str) and path[-1] in {"body", "Message", "data"}:
+        step = DATA if path[-1] == "data" else TEXT
+        text = base64.b64decode(value) if step == DATA else value
+        yield from fields_of(json.loads(text), (*path, step))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of record.
+
+    Attributes:
+        whole: one of it.
+        unique: the paths of the fields that are different in each record.
+        expression: the key expression, if keys are not the default ones.
+        id: the path of the id that the response names.
+        partial: whether the source takes a partial response.
+        alone: it is an event, without records.
+        within: the fields that other kinds do not have; none if it has them all for itself.
+        stated: the key that the odd record states as a copy; None if it is not a copy.
+        source: who delivered the message of the copy; empty for SQS.
+    """
+
+    whole: dict[str, Any]
+    unique: tuple[Path, ...]
+    expression: str
+    id: Path | None
+    partial: bool = True
+    alone: bool = False
+    within: frozenset[str] = frozenset()
+    stated: str | None = None
+    source: str = ""
+
+    def good(self, number: int, group: int) -> dict[str, Any]:
+        """A record as it should be."""
+        made = self.whole
+        for path in self.unique:
+            made = changed(made, path, f"good-{number}")
+        if self.is_fifo:
+            made = changed(made, _GROUP, f"group-{group}")
+        return made
+
+    def odd(self) -> dict[str, Any]:
+        """The record that gets the odd value."""
+        made = self.good(GOOD, PLACE % GROUPS)
+        return changed(made, _MARK, f"token /{self.source} {self.stated}") if self.stated else made
+
+    @property
+    def is_fifo(self) -> bool:
+        """Whether it comes from a FIFO queue."""
+        return str(self.whole.get("eventSourceARN")).endswith(".fifo")
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it comes from a shard."""
+        return bool({"kinesis", "dynamodb"} & self.whole.keys())
+
+    def id_of(self, odd: Any) -> Any:
+        """The id of a record; None if it cannot be reported."""
+        names = {"eventSource", "EventSource"}
+        if not isinstance(odd, dict) or any(
+            odd.get(name) != self.whole.get(name) for name in names
+        ):
+            return None
+        if self.id is None:
+            return "event"
+        for name in self.id:
+            odd = odd.get(name) if isinstance(odd, dict) else None
+        return odd if isinstance(odd, str) and odd else None
+
+
+_GROUP = ("attributes", "MessageGroupId")
+_MARK = ("messageAttributes", TOKEN_ATTRIBUTE, "stringValue")
+_ID = ("messageId",)
+_BODY = ("body", TEXT)
+_RECORD = ("Records", 0)
+_INNER = frozenset({"body", "messageAttributes"})
+
+
+def _first(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = golden(name)["Records"][0]
+    return found
+
+
+def _copy(body: object, source: str = "") -> dict[str, Any]:
+    mark = {"stringValue": f"nobody /{source}", "dataType": "String"}
+    return record(json.dumps(body), messageAttributes={TOKEN_ATTRIBUTE: mark})
+
+
+KINDS = {
+    "SQS": Kind(_first("sqs_standard"), (_ID, (*_BODY, "order_id")), "body.order_id", _ID),
+    "SQS FIFO": Kind(_first("sqs_fifo"), (_ID, (*_BODY, "order_id")), "body.order_id", _ID),
+    "SNS in SQS": Kind(
+        _first("sns_queued"),
+        (_ID, (*_BODY, "MessageId"), (*_BODY, "Message", TEXT, "order_id")),
+        "body.order_id",
+        _ID,
+        within=_INNER,
+    ),
+    "SNS in SQS, raw": Kind(
+        _first("sns_queued_raw"),
+        (_ID, (*_BODY, "order_id")),
+        "body.order_id",
+        _ID,
+        within=frozenset({"body"}),
+    ),
+    "EventBridge in SQS": Kind(
+        _first("eventbridge_queued"),
+        (_ID, (*_BODY, "id"), (*_BODY, "detail", "order_id")),
+        "body.detail.order_id",
+        _ID,
+        within=_INNER,
+    ),
+    "S3 in SQS": Kind(
+        _first("s3_queued"),
+        (_ID, *((*_BODY, "Records", at, "s3", "object", "key") for at in (0, 1))),
+        "[body.s3.object.key, body.s3.object.sequencer]",
+        _ID,
+        within=_INNER,
+    ),
+    "S3 in SNS in SQS": Kind(
+        _first("s3_notified_queued"),
+        (_ID, (*_BODY, "Message", TEXT, *_RECORD, "s3", "object", "key")),
+        "body.s3.object.key",
+        _ID,
+        within=_INNER,
+    ),
+    "Kinesis by Pipes": Kind(
+        record(json.dumps(_first("kinesis") | _first("kinesis")["kinesis"] | {"kinesis": 1})),
+        (_ID, (*_BODY, "eventID"), (*_BODY, "data", DATA, "order_id")),
+        "body.order_id",
+        _ID,
+        within=_INNER,
+    ),
+    "DynamoDB by Pipes": Kind(
+        record(json.dumps(_first("dynamodb"))),
+        (_ID, (*_BODY, "eventID"), (*_BODY, "dynamodb", "NewImage", "order_id", "S")),
+        "body.dynamodb.NewImage.order_id.S",
+        _ID,
+        within=_INNER,
+    ),
+    "copy": Kind(
+        _copy({"order_id": "o-1"}),
+        (_ID, (*_BODY, "order_id")),
+        "body.order_id",
+        _ID,
+        stated="o-1",
+        within=_INNER,
+    ),
+    "copy of Kinesis": Kind(
+        _copy({"Records": [_first("kinesis")]}, "aws:kinesis"),
+        (_ID, (*_BODY, *_RECORD, "kinesis", "data", DATA, "order_id")),
+        "body.order_id",
+        _ID,
+        stated='#["stream","shard"]',
+        source="aws:kinesis",
+        within=_INNER,
+    ),
+    "copy of EventBridge": Kind(
+        _copy(golden("eventbridge"), "aws:events"),
+        (_ID, (*_BODY, "id"), (*_BODY, "detail", "order_id")),
+        "body.detail.order_id",
+        _ID,
+        stated="e-1",
+        source="aws:events",
+        within=_INNER,
+    ),
+    "Kinesis": Kind(
+        _first("kinesis"),
+        (("eventID",), ("kinesis", "sequenceNumber"), ("kinesis", "data", DATA, "order_id")),
+        "body.order_id",
+        ("kinesis", "sequenceNumber"),
+    ),
+    "DynamoDB": Kind(
+        _first("dynamodb"),
+        (("eventID",), ("dynamodb", "SequenceNumber"), ("dynamodb", "NewImage", "order_id", "S")),
+        "body.dynamodb.NewImage.order_id.S",
+        ("dynamodb", "SequenceNumber"),
+    ),
+    "SNS": Kind(
+        _first("sns"),
+        (("Sns", "MessageId"), ("Sns", "Message", TEXT, "order_id")),
+        "body.order_id",
+        ("Sns", "MessageId"),
+        partial=False,
+    ),
+    "S3": Kind(_first("s3"), (("s3", "object", "key"),), "body.s3.object.key", None, partial=False),
+    "EventBridge": Kind(
+        golden("eventbridge"), (), "body.detail.order_id", None, partial=False, alone=True
+    ),
+    "direct": Kind(golden("direct"), (), "body.order_id", None, partial=False, alone=True),
+}
+
+BEFORE = Owner("before")
+"""Who had the odd record's key."""
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What becomes of the odd record's key.
+
+    Attributes:
+        found: what its record has, where there is one before.
+        act: what its processor does.
+        silent: the calls that the table does not answer for its key.
+        lost: those calls are perhaps carried out.
+        queue: where its copy is sent: None for queues in memory.
+        refuses: the queue takes no copy.
+        stops: the batch stops with it.
+        settings: what its consumer has in place of the usual ones.
+    """
+
+    found: dict[str, Any] | None = None
+    act: Callable[[], Any] = lambda: None
+    silent: str = ""
+    lost: bool = False
+    queue: str | None = None
+    refuses: bool = False
+    stops: bool = False
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+def raises(error: type[BaseException] | BaseException) -> Callable[[], Any]:
+    """What a processor does that raises this."""
+
+    def act() -> Any:
+        raise error
+
+    return act
+
+
+DLQ = "https://sqs.eu-central-1.amazonaws.com/123456789012/orders-dlq"
+_CLAIMED = {"status": "IN_PROGRESS", "attempts": 1, "expires_at": EpochSeconds(START)}
+_BUSY = _CLAIMED | {"lease_expires_at": EpochMillis(START + 10_000)}
+_LAPSED = _CLAIMED | {"lease_expires_at": EpochMillis(START - 1)}
+_SENT = {"status": "PARKED", "dead_lettered_at": EpochMillis(START)}
+
+FATES = {
+    "new": Fate(),
+    "in progress": Fate(_BUSY),
+    "lapsed": Fate(_LAPSED),
+    "lapsed, to be parked": Fate(_LAPSED, settings={"parks": True}),
+    "completed": Fate({"status": "COMPLETED", "expires_at": EpochSeconds(START)}),
+    "parked": Fate(_SENT),
+    "parked, no copy": Fate({"status": "PARKED"}),
+    "redriven": Fate(_SENT | {"owner": Owner("token")}),
+    "fails": Fate(act=raises(ValueError)),
+    "fails for good": Fate(act=raises(PermanentFailure)),
+    "copied": Fate(act=raises(PermanentFailure), queue=DLQ),
+    "copied in order": Fate(act=raises(PermanentFailure), queue=f"{DLQ}.fifo"),
+    "copy refused": Fate(act=raises(PermanentFailure), refuses=True),
+    "interrupted": Fate(act=raises(SystemExit), stops=True),
+    "no answer": Fate(silent="claim"),
+    "lost answer": Fate(silent="claim", lost=True),
+    "unconfirmed": Fate(silent="complete", lost=True, stops=True),
+    "not released": Fate(act=raises(ValueError), silent="release"),
+    "not parked": Fate(act=raises(PermanentFailure), silent="park"),
+    "not marked": Fate(act=raises(PermanentFailure), silent="mark"),
+    "observed": Fate(settings={"observes": True}),
+    "observed failure": Fate(act=raises(ValueError), settings={"observes": True}),
+}
+
+
+class Sqs:
+    """SQS, which takes everything.
+
+    Attributes:
+        client: the deployed package's.
+        wire: what it sends.
+    """
+
+    def __init__(self) -> None:
+        self.client = new_client("sqs")
+        self.wire = Wire(self.client)
+        self.wire.always = succeeded()
+
+
+class FatedStore(InMemoryClaimStore):
+    """A store that lays the odd record's claim when it is asked for its key.
+
+    Attributes:
+        fate: of every key but the good ones.
+        good: the ids of the records of good keys.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fate = Fate()
+        self.good: frozenset[str] = frozenset()
+
+    def claim(self, requests: Sequence[ClaimRequest], deadline: Deadline) -> Any:
+        for each in requests if self.fate.found else ():
+            if each.record_id not in self.good:
+                about: Any = {"owner": BEFORE, **cast("Any", self.fate.found)}
+                laid = Record(id=each.record_id, created_at=EpochMillis(START), **about)
+                self.records.setdefault(laid.id, laid)
+        return self._asked("claim", super().claim, requests, deadline)
+
+    def complete(self, requests: Sequence[Request], deadline: Deadline) -> Any:
+        return self._asked("complete", super().complete, requests, deadline)
+
+    def release(self, requests: Sequence[Request], deadline: Deadline) -> Any:
+        return self._asked("release", super().release, requests, deadline)
+
+    def park(self, requests: Sequence[Request], deadline: Deadline) -> Any:
+        return self._asked("park", super().park, requests, deadline)
+
+    def mark(self, requests: Sequence[Request], deadline: Deadline) -> Any:
+        return self._asked("mark", super().mark, requests, deadline)
+
+    def _asked(self, call: str, ask: Any, requests: Sequence[Any], deadline: Deadline) -> list[Any]:
+        heard = [
+            each for each in requests if call != self.fate.silent or each.record_id in self.good
+        ]
+        names = [each.record_id for each in heard]
+        answers = dict(zip(names, ask(heard, deadline), strict=True))
+        error = unavailable(maybe_written=self.fate.lost)
+        return [answers.get(each.record_id, error) for each in requests]
+
+
+class Batch:
+    """Consumers of one kind of record, and the good records around an odd one.
+
+    Attributes:
+        started: the keys that processors were started with.
+        ended: the owners of the claims whose processors ran to their end.
+        sqs: where messages are postponed and copies are sent, if that is tried.
+    """
+
+    def __init__(self, kind: Kind, expression: str | None, sqs: Sqs | None = None) -> None:
+        self.kind, self.sqs, self.store, self.clock = kind, sqs, FatedStore(), ManualClock()
+        self.memory = InMemoryQueues()
+        self.started: list[str] = []
+        self.ended: list[str] = []
+        self._log = io.StringIO()
+        self._rule = key_rule(expression=expression)
+        self._consumers: dict[str, Consumer] = {}
+        group_of = [(at + (at >= PLACE)) % GROUPS for at in range(GOOD)]
+        # What is inside a copy counts only with its record, so its neighbours are none.
+        alike = KINDS["SQS"] if kind.source == "aws:kinesis" else kind
+        self.neighbours = [] if kind.alone else [alike.good(at, group_of[at]) for at in range(GOOD)]
+        self._behind = {
+            at
+            for at in range(PLACE, GOOD)
+            if kind.is_stream or (kind.is_fifo and group_of[at] == PLACE % GROUPS)
+        }
+        self._good_keys: set[str] = set()
+        self._keys: list[list[str]] = []
+        self._ids: list[frozenset[str]] = []
+        for each in self.neighbours:
+            before = frozenset(self.store.records)
+            self.consumer("new").consume(event(each), Millis(30_000))
+            self._keys.append([*self.started])
+            self._ids.append(frozenset(self.store.records) - before)
+            assert self._ids[-1]
+            self.started.clear()
+        self._good_keys = {key for keys in self._keys for key in keys}
+        self.store.good = frozenset(self.store.records)
+
+    def consumer(self, name: str) -> Consumer:
+        """The consumer for a fate."""
+        if name not in self._consumers:
+            fate = FATES[name]
+            observer = JsonLines(
+                self.clock, hash_keys=name == "new", function="orders", stream=self._log
+            )
+            queues: Any = self.memory
+            if fate.queue or name == "in progress":
+                queues = SqsQueues(fate.queue, observer)
+                if self.sqs:
+                    queues.__dict__["_client"] = self.sqs.client
+            unwrap = frozenset({"events", "pipes", "s3", "sns"})
+            self._consumers[name] = Consumer(
+                processor=self.process,
+                store=self.store,
+                settings=settings_of(self._rule, unwrap=unwrap, **fate.settings),
+                queues=queues,
+                clock=self.clock,
+                observer=observer,
+            )
+        return self._consumers[name]
+
+    def process(self, message: Message) -> None:
+        """The processor: it reads all of a message."""
+        self.started.append(message.key)
+        assert message.raw
+        assert isinstance(message.attributes, dict)
+        assert isinstance(message.message_attributes, dict)
+        if message.key not in self._good_keys:
+            self.store.fate.act()
+        self.ended.append(message.owner)
+
+    def event_of(self, odd: Any) -> Any:
+        """The batch with the odd record in it."""
+        if self.kind.alone:
+            return odd
+        middle = [] if odd is MISSING else [odd]
+        return {"Records": [*self.neighbours[:PLACE], *middle, *self.neighbours[PLACE:]]}
+
+    def problems(self, odd: Any, name: str, whole: Any = None) -> list[str]:
+        """Deliver the odd record to the fate of this name, and return what went wrong."""
+        fate = self.store.fate = FATES[name]
+        self.store.records = {}
+        self.started.clear()
+        self.ended.clear()
+        self._log.seek(0)
+        self._log.truncate()
+        self.memory.dead_letters.clear()
+        self.memory.failure = refused() if fate.refuses else None
+        if self.sqs:
+            self.sqs.wire.bodies.clear()
+        error: BaseException | None = None
+        response: Any = None
+        delivered = self.event_of(odd) if whole is None else whole
+        try:
+            response = self.consumer(name).consume(delivered, Millis(30_000), "r")
+        except BaseException as caught:  # noqa: BLE001  # this is what is looked for
+            error = caught
+        return list(self._problems(odd, name, response, error))
+
+    def _problems(  # noqa: C901  # one rule after another
+        self, odd: Any, name: str, response: Any, error: BaseException | None
+    ) -> Iterator[str]:
+        fate, odd_id = FATES[name], self.kind.id_of(odd)
+        if isinstance(error, UnsupportedEventError):
+            if odd_id is not None and not self.kind.alone:
+                yield f"refused the batch: {str(error)[:100]}"
+            if self.started:
+                yield "ran a part of a refused batch"
+            return
+        if error and (self.kind.partial or not isinstance(error, NotDoneError)):
+            yield f"raised {type(error).__name__}: {_text(error)}"
+            return
+        failures = [
+            each["itemIdentifier"] for each in (response or {}).get("batchItemFailures", ())
+        ]
+        if self.kind.is_stream and failures:
+            ids = [self.kind.id_of(each) for each in self.event_of(odd)["Records"]]
+            failures = ids[ids.index(failures[0]) :]
+        observes = "observes" in fate.settings
+        gone = odd is MISSING
+        odd_done = gone or (error is None and odd_id not in failures)
+        counts = Counter(self.started)
+        for at, good in enumerate(self.neighbours):
+            acknowledged = error is None and self.kind.id_of(good) not in failures
+            records = [self.store.records.get(each) for each in self._ids[at]]
+            done = all(each and each.status == "COMPLETED" for each in records)
+            runs = {counts[key] for key in self._keys[at]}
+            behind = at in self._behind and not odd_done
+            if max(runs) > 1:
+                yield f"ran good-{at} more than once"
+            if acknowledged and not (done or (observes and runs == {1})):
+                yield f"acknowledged good-{at} unrun"
+            if not (fate.stops or behind) and (runs != {1} or not (acknowledged or error)):
+                yield f"did not run and acknowledge good-{at}"
+            if behind and runs != {0} and self._keeps_group(odd):
+                yield f"ran good-{at} before what it follows"
+        if odd_done and not gone and not observes:
+            yield from self._unproven(odd)
+
+    def _keeps_group(self, odd: Any) -> bool:
+        if (
+            not isinstance(odd, dict)
+            or odd.get("eventSourceARN") != self.kind.whole["eventSourceARN"]
+        ):
+            return False
+        given = odd.get("attributes")
+        mine = isinstance(given, dict) and given.get("MessageGroupId") == f"group-{PLACE % GROUPS}"
+        return self.kind.is_stream or mine
+
+    def _unproven(self, odd: Any) -> Iterator[str]:
+        """What of an acknowledged odd record is not done."""
+        sent = {Mark.read(mark).token: body for body, mark in self.memory.dead_letters}
+        for call in self.sqs.wire.bodies if self.sqs else ():
+            if "MessageBody" in call:
+                mark = call["MessageAttributes"][TOKEN_ATTRIBUTE]["StringValue"]
+                sent[Mark.read(mark).token] = call["MessageBody"]
+        proven = 0
+        for each in self.store.records.values():
+            if each.id in self.store.good:
+                continue
+            before = each.owner in (BEFORE, (self.store.fate.found or {}).get("owner"))
+            if (each.status == "COMPLETED" and (before or each.owner in self.ended)) or (
+                each.status == "PARKED" and each.dead_lettered_at and (before or each.owner in sent)
+            ):
+                proven += 1
+            elif not before:
+                yield f"acknowledged {each.status}"
+        if not proven:
+            yield "acknowledged unrun"
+        body = odd.get("body") if isinstance(odd, dict) and not self.kind.alone else None
+        if isinstance(body, str) and any(each != body for each in sent.values()):
+            yield "sent another body"
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)[:100]
+    except Exception as unspeakable:  # noqa: BLE001  # the odd text itself
+        return type(unspeakable).__name__
+
+
+@dataclass(frozen=True)
+class Case:
+    """One odd record and its fate.
+
+    Attributes:
+        kind: the name of its kind.
+        path: the field that is odd.
+        value: the name of the odd value in it.
+        fate: the name of the fate of its key.
+        expressed: whether keys are those of the kind's expression, or default keys.
+        record: the record.
+    """
+
+    kind: str
+    path: Path
+    value: str
+    fate: str
+    expressed: bool
+    record: Any = field(repr=False, compare=False)
+
+
+_READ = {"receiptHandle", "eventSourceARN", "MessageGroupId", "messageAttributes", TOKEN_ATTRIBUTE}
+_READ_IN = ("in progress", "copied", "copied in order", "redriven")
+"""The fields that are read again after a claim, and the fates in which they are."""
+
+
+def cases_of(name: str) -> Iterator[Case]:
+    """Every field of a kind's record with every odd value, and by turns with every fate.
+
+    A field has more odd values than there are fates, so it meets each of them.
+    """
+    kind = KINDS[name]
+    whole = kind.odd()
+    paths = [
+        path for path in [(), *fields_of(whole)] if not kind.within or kind.within & {*path[:1]}
+    ]
+    for at, path in enumerate(paths):
+        for turn, (value, odd) in enumerate(ODD.items()):
+            if odd is MISSING and (not path or path[-1] in (TEXT, DATA)):
+                continue
+            made = with_odd(whole, path, value)
+            fate = [*FATES][(at * 7 + turn) % len(FATES)]
+            yield Case(name, path, value, fate, (at + turn // 3) % 2 == 0, made)
+            if not _READ.isdisjoint(path) and TEXT not in path:
+                for each in _READ_IN:
+                    yield Case(name, path, value, each, turn % 2 == 0, made)
+
+
+class Numbered(Kind):
+    """SQS messages whose numbers and texts suit every function of a key expression."""
+
+    def good(self, number: int, group: int) -> dict[str, Any]:
+        del group
+        body = {
+            "id": str(10 ** (number + 20)),
+            "n": 10 ** (number + 20),
+            "xs": [10 ** (number + 20)],
+            "ys": ["a", str(number)],
+        }
+        return record(json.dumps(body), message_id=f"good-{number}")
+
+
+EXPRESSIONS = (
+    "sum(body.xs)",
+    "max(body.xs)",
+    "sort(body.xs)",
+    "length(body.id)",
+    "reverse(body.id)",
+    "to_number(body.id)",
+    "to_array(body.n)",
+    "floor(body.n)",
+    "ceil(body.n)",
+    "abs(body.n)",
+    "join('-', body.ys)",
+    "[body.id, body.n]",
+    "body.xs[*]",
+    "sort_by(body.xs, &@)",
+    "not_null(body.id, body.n)",
+    "body.[id, n, xs[0]]",
+)
+"""Key expressions that compute."""
+
+
+def key_cases() -> Iterator[tuple[str, Case]]:
+    """Every such expression with every odd value in the body, alone and in an array."""
+    shapes = (
+        '{{"id": {0}, "n": {0}, "xs": {0}, "ys": {0}}}',
+        '{{"n": 1, "xs": [{0}, {0}], "ys": [{0}, 1]}}',
+    )
+    for at, expression in enumerate(EXPRESSIONS):
+        for turn, (value, odd) in enumerate(ODD.items()):
+            text = "null" if odd is MISSING else _AS_JSON.get(value) or json.dumps(odd)
+            for shape in shapes:
+                made = record(shape.format(text), message_id="odd")
+                fate = [*FATES][(at * 7 + turn) % len(FATES)]
+                yield (
+                    expression,
+                    Case("SQS", ("body", expression), value, fate, expressed=True, record=made),
+                )
