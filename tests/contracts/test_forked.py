@@ -14,6 +14,8 @@ from tests.requests import settings_of
 from .conftest import Clients, DynamoDB
 from .test_large_batch import Ended
 
+pytestmark = pytest.mark.slow
+
 CALLS = 100
 
 

@@ -28,7 +28,10 @@ from tests.requests import claim_of
 
 from .conftest import ALONE, Engine, engines
 
-pytestmark = pytest.mark.parametrize("engine", engines(ALONE), indirect=True)
+pytestmark = [
+    pytest.mark.parametrize("engine", engines(ALONE), indirect=True),
+    pytest.mark.slow,
+]
 
 MANY = pytest.param(101, marks=pytest.mark.slow)
 

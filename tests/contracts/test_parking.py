@@ -23,6 +23,8 @@ from idempotent_lambda_toolkit.testing import ManualClock
 from .conftest import Engine
 from .worker import ID, LEASE, MINE, RETENTION, THEIRS, Worker, completed, in_progress, parked
 
+pytestmark = pytest.mark.slow
+
 
 class TestPark:
     """Setting a record aside."""

@@ -19,6 +19,8 @@ from tests.requests import claim_of
 from .conftest import Engine, counted, engines, first
 from .worker import ID, LEASE, Worker, completed, in_progress, parked
 
+pytestmark = pytest.mark.slow
+
 
 def worker(engine: Engine, clock: ManualClock, record_id: str = ID) -> Worker:
     """A worker like no other."""

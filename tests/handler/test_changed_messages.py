@@ -34,6 +34,8 @@ from .events import (
 )
 from .odd import DLQ, Sqs, nested
 
+pytestmark = pytest.mark.slow
+
 EVERYTHING = frozenset({"events", "pipes", "s3", "sns"})
 ATTRIBUTES = {
     "tenant": {"stringValue": "acme", "dataType": "String"},

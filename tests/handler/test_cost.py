@@ -27,7 +27,7 @@ from .bench import START, Bench, raising
 from .conftest import Lab, create_table
 from .events import fifo_order, key_rule, order
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.slow]
 
 CALLS = {
     "U": "UpdateItem",

@@ -40,6 +40,8 @@ from .odd import (
     raises,
 )
 
+pytestmark = pytest.mark.slow
+
 REPORT = Path(__file__).parents[2] / "build" / "fuzz.json"
 
 CASES = 10_000

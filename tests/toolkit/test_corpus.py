@@ -15,6 +15,8 @@ from idempotent_lambda_toolkit.testing import Effects, Reason, Report, hammer
 
 from . import corpus
 
+pytestmark = pytest.mark.slow
+
 NAMES = [each.name for each in pkgutil.iter_modules(corpus.__path__)]
 MOST_LINES = 5
 """Of a fix; a removed and an added line are two."""

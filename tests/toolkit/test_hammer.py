@@ -30,6 +30,8 @@ from idempotent_lambda_toolkit.testing.rehearsal import NAMESPACE, Fault, Rehear
 from tests.handler.events import key_rule
 from tests.requests import settings_of
 
+pytestmark = pytest.mark.slow
+
 BODY = {"order_id": "ORDER-1"}
 ORDER = events.sqs(BODY)
 KEY = "body.order_id"
