@@ -132,7 +132,7 @@ class Request:
         actions: writes that take effect with a completion or not at all, as DynamoDB's
             TransactItems.
         reason: of a parking, for people.
-        token: the owner token that a redriven copy bears.
+        token: the owner token that a redriven copy carries.
         stated: nothing but that token says that this is the key of the copy. If such a claim is
             released, the record is parked for that token again: it still belongs to the copy.
     """
