@@ -290,7 +290,7 @@ class _Batch:
     def _do(self, tasks: tuple[Task, ...]) -> None:
         """Do the tasks together, and take down what follows."""
         began = self._clock.elapsed()
-        tasks, replies = self._without_strays(tasks, self._replies(tasks))
+        tasks, replies = self._restate_strays(tasks, self._replies(tasks))
         if self._consumer.settings.hash_keys:
             _hide_keys(tasks, replies)
         spent = Millis(self._clock.elapsed() - began)
@@ -446,7 +446,7 @@ class _Batch:
             for request, answer in zip(asked, answers, strict=True)
         ]
 
-    def _without_strays(
+    def _restate_strays(
         self, tasks: tuple[Task, ...], replies: Sequence[lifecycle.Reply | None]
     ) -> tuple[tuple[Task, ...], Sequence[lifecycle.Reply | None]]:
         """The same, where copies whose stated key does not count have their own one.

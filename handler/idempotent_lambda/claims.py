@@ -100,9 +100,9 @@ def claimable(*, takeover: bool, redriven: bool, checked: bool, stated: bool = F
 
     Args:
         takeover: it may be lapsed.
-        redriven: the claimant bears a token.
+        redriven: the claimant carries a token.
         checked: the claimant has a payload hash.
-        stated: nothing but that token says that this is its key, so the record must belong to it.
+        stated: only that token says that this is the key, so the record must belong to the copy.
     """
     if stated:
         again = Either((EXPIRED, *[OVER_FOR_COPY] * takeover))
@@ -419,7 +419,7 @@ def refused_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome: 
             sent, since = found.dead_lettered_at, found.created_at
             return Parked(_owner(found), isinstance(sent, int), _readable(int, since))
         case Record(status=Status.IN_PROGRESS, lease_expires_at=int(lease_end)):
-            return _unfinished(found, EpochMillis(lease_end), request)
+            return _judge_unfinished(found, EpochMillis(lease_end), request)
         case Record(status=Status.IN_PROGRESS):
             raise _damaged("lease_expires_at", "a number")
         case Record(status=other) if not isinstance(other, str):
@@ -444,7 +444,7 @@ def _is_of_copy(found: Record | None, request: ClaimRequest) -> bool:
     return known or (resolved and not expired)
 
 
-def _unfinished(found: Record, lease_end: EpochMillis, request: ClaimRequest) -> ClaimOutcome:
+def _judge_unfinished(found: Record, lease_end: EpochMillis, request: ClaimRequest) -> ClaimOutcome:
     if lease_end > request.now:
         return Busy(lease_end)
     unlocked_by: Any = found.unlocked_by

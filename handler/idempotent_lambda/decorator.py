@@ -105,8 +105,8 @@ def idempotent(  # noqa: C901  # checks, and a function in two colours
     - `InvalidResultError`: it returned what JSON cannot hold as it is, or over 256 KB. The call is
       completed all the same. An awaitable or iterator, whose work has not run, is not;
     - `LostLeaseError`, or a `StoreError` of the completion: it has run, and may run again. If
-      another call completed the key after this call's lease, this call returns the stored result
-      of that one; `LostLeaseError` says that there is none;
+      another call completed the key after this call's lease, this call returns that call's stored
+      result. If there is none, it raises `LostLeaseError`;
     - any other `StoreError`: it has not run.
 
     Args:
@@ -368,9 +368,9 @@ class _Call:
                 self._failure = self._hide(error)
             case claims.Busy(lease_end):
                 self._failure = errors.Busy(lease_end, key)
-            case claims.Duplicate(result) if self._replays(result):
+            case claims.Duplicate(result) if self._can_replay(result):
                 self._replay(result)
-            case claims.LostLease(True, result, other) if self._replays(result) and (
+            case claims.LostLease(True, result, other) if self._can_replay(result) and (
                 None in (other, self._payload_hash) or other == self._payload_hash
             ):
                 self._replay(result)
@@ -387,7 +387,7 @@ class _Call:
                 error.args = (self._key.hide_in(errors.text_of(error)),)
         return error
 
-    def _replays(self, result: str | None) -> bool:
+    def _can_replay(self, result: str | None) -> bool:
         """Whether it can be returned: a result that is JSON, or nothing, if none is stored."""
         if not self._rule.stores:
             return True

@@ -190,10 +190,10 @@ class DynamoDBClaimStore:
         if isinstance(answer, _Refusal):
             return _judged(write.refused, answer.item, request)
         if isinstance(answer, StoreError) and answer.code == "ValidationException":
-            return self._explained(answer, request, deadline)
+            return self._explain_error(answer, request, deadline)
         return answer
 
-    def _explained(self, error: StoreError, request: Request, deadline: Deadline) -> Any:
+    def _explain_error(self, error: StoreError, request: Request, deadline: Deadline) -> Any:
         """A claim's error, or what the record says that DynamoDB could not add an attempt to."""
         if isinstance(request, ClaimRequest):
             ((_, item),) = self._looked([request], deadline)

@@ -21,7 +21,7 @@ from idempotent_lambda.errors import (
     UnreadableRecordError,
     UnsupportedKeyError,
 )
-from idempotent_lambda.messages import Delivery, stated_value, wrapper_of
+from idempotent_lambda.messages import Delivery, find_wrapper, read_stated
 
 if TYPE_CHECKING:
     from jmespath.parser import ParsedResult
@@ -149,7 +149,7 @@ class KeyRule:
         try:
             return self.key_in(delivery.document(), delivery.body_problem)
         except MissingKeyError:
-            service = wrapper_of(delivery)
+            service = find_wrapper(delivery)
             if service is None:
                 raise
             found = f'nothing (if {service} wrapped this body, set queue.unwrap = ["{service}"])'
@@ -160,7 +160,7 @@ class KeyRule:
         if delivery.mark is None or not delivery.mark.stated:
             return None
         with suppress(MessageError):
-            return self.key_for(stated_value(delivery.mark.stated))
+            return self.key_for(read_stated(delivery.mark.stated))
         return None
 
     def key_in(self, document: Mapping[str, Any], body_problem: str | None = None) -> Key:

@@ -201,7 +201,7 @@ class Unanswered:
 
 @dataclass(frozen=True, slots=True)
 class Unkeyed:
-    """What says that it is a copy is none, and has no key of its own either."""
+    """The message only claims to be a copy, and it has no key by itself."""
 
     error: MessageError
 

@@ -26,8 +26,8 @@ from idempotent_lambda.errors import NotDoneError, StoreRefusedError, Unsupporte
 TOKEN_ATTRIBUTE = "IdempotencyOwner"  # noqa: S105  # its name, not a secret
 """The SQS message attribute by which the copy of a parked message names the owner of its record.
 
-Behind a space follows the key of the message, see `mark`: a copy has another message id, another
-sender and perhaps another wrapper, and with these another key.
+The key of the message follows, see `write_mark`: a copy has another message id, another sender and
+perhaps another wrapper, so by itself it may have another key.
 """
 
 MOST_DIGITS = 10
@@ -126,7 +126,7 @@ class Mark(NamedTuple):
         source, first_id, position = [*parts, "", "", ""][:3]
         return cls(token, source, first_id or stated, position, stated)
 
-    def written(self) -> str:
+    def write(self) -> str:
         """The attribute that says so. What is the key, or is not known, is left out."""
         first_id = "" if self.first_id == self.stated else self.first_id
         origin = f"/{self.source}/{first_id}/{self.position}".rstrip("/")
@@ -209,13 +209,13 @@ class Delivery:
                 body = json.dumps(self.raw if self.source in _ALONE else {"Records": [self.raw]})
             except (TypeError, ValueError, RecursionError) as error:
                 problem = f"the event cannot be written as JSON ({type(error).__name__})"
-                raise _uncopied(problem) from None
+                raise _refuse_copy(problem) from None
         if not isinstance(body, str):
-            raise _uncopied("the record has no body")
+            raise _refuse_copy("the record has no body")
         return body
 
 
-def mark(owner: str, record_id: str, delivery: Delivery) -> str:
+def write_mark(owner: str, record_id: str, delivery: Delivery) -> str:
     """The value of the attribute `TOKEN_ATTRIBUTE` of the copy of a delivery, see `Mark`.
 
     A key that is a printable ASCII text is written as it is, any other one as ``#`` and JSON.
@@ -230,11 +230,11 @@ def mark(owner: str, record_id: str, delivery: Delivery) -> str:
         key = ""
     elif key.startswith("#") or not (key.isascii() and key.isprintable() and key == key.strip()):
         key = "#" + json.dumps(json.loads(key[1:]) if key.startswith("#") else key)
-    return first._replace(token=owner, stated=key).written()
+    return first._replace(token=owner, stated=key).write()
 
 
-def stated_value(stated: str) -> Any:
-    """The value of the key that a copy states, see `mark`; None if it is not written like that."""
+def read_stated(stated: str) -> Any:
+    """Return the value of the key that a copy states; None if `write_mark` does not write it so."""
     if not stated.startswith("#"):
         return stated
     value, problem = _decoded(stated[1:])
@@ -279,7 +279,7 @@ class Message:
         return cls(
             id=delivery.id,
             key=key,
-            body=_copied(delivery.raw) if delivery.body is delivery.raw else delivery.body,
+            body=_copy_json(delivery.raw) if delivery.body is delivery.raw else delivery.body,
             attributes={name: each for name, each in attributes if isinstance(each, str)},
             message_attributes=dict(delivery.message_attributes),
             source=delivery.source,
@@ -295,7 +295,7 @@ class Message:
 
         Each access makes a new copy.
         """
-        return cast("Mapping[str, Any]", _copied(self._raw))
+        return cast("Mapping[str, Any]", _copy_json(self._raw))
 
     def remaining_millis(self) -> Millis:
         """What is left of the invocation, in milliseconds, at the time of the call."""
@@ -329,7 +329,7 @@ def deliveries_of(event: object, unwrap: Collection[str] = ()) -> tuple[Delivery
         case {"Records": _}:
             raise _unsupported("the event has Records that are no list")
         case {"eventSource": name}:
-            raise _unsupported(f"the event is from {_named(name)}")
+            raise _unsupported(f"the event is from {_name_value(name)}")
         case dict() if "detail-type" in event:
             name = event.get("id")
             known = isinstance(name, str) and bool(name)
@@ -343,7 +343,7 @@ def deliveries_of(event: object, unwrap: Collection[str] = ()) -> tuple[Delivery
             raise _unsupported(f"the event is {type(event).__name__}, no object")
 
 
-def wrapper_of(delivery: Delivery) -> str | None:
+def find_wrapper(delivery: Delivery) -> str | None:
     """The service, by its name in the settings, whose event a plain SQS body looks like."""
     if delivery.source is not Source.SQS or delivery.wrapped or not isinstance(delivery.body, dict):
         return None
@@ -387,7 +387,7 @@ def _of_record(record: Any, services: frozenset[str]) -> list[Delivery]:
     name = record.get("eventSource") or record.get("EventSource")  # SNS alone writes it so
     source, path = _SOURCES.get(name if isinstance(name, str) else "", (None, ()))
     if source is None:
-        raise _unsupported(f"the event has a record from {_named(name)}")
+        raise _unsupported(f"the event has a record from {_name_value(name)}")
     identifier = _at(record, *path) if path else WHOLE_EVENT
     if not isinstance(identifier, str) or not identifier:
         raise _unsupported(f"the event has a record from {name} without a {'.'.join(path)}")
@@ -407,13 +407,13 @@ def _of_record(record: Any, services: frozenset[str]) -> list[Delivery]:
         body_problem=problem,
         receive_count=int(receives) if _is_count(receives) else 1,
         raw=record,
-        message_attributes=_values(attributes) if attributes else {},
+        message_attributes=_flatten_attributes(attributes) if attributes else {},
         group=group,
         preset=identifier,
     )
     if source is not Source.SQS:
         try:
-            return _placed(_unpacked(record, plain, services))
+            return _number_messages(_unpacked(record, plain, services))
         except UnsupportedEventError as error:
             return [replace(plain, preset=None, unreadable=str(error))]
     found = [plain]
@@ -421,11 +421,11 @@ def _of_record(record: Any, services: frozenset[str]) -> list[Delivery]:
         found = _inside(plain, services)
     text = _at(attributes, TOKEN_ATTRIBUTE, "stringValue") if attributes else None
     if isinstance(text, str) and (mark := Mark.read(text)).token:
-        return _of_copy(plain, found, mark, services)
-    return _placed(found)
+        return _read_copy(plain, found, mark, services)
+    return _number_messages(found)
 
 
-def _of_copy(
+def _read_copy(
     plain: Delivery, found: list[Delivery], mark: Mark, services: frozenset[str]
 ) -> list[Delivery]:
     """The deliveries of an SQS message that says it is the copy of a parked message."""
@@ -438,7 +438,7 @@ def _of_copy(
     several = len(inside) > 1
     if several and inside is found and not (mark.position or mark.source):
         # Nothing says which of them was parked.
-        return _placed([replace(each, mark=Mark(mark.token)) for each in found])
+        return _number_messages([replace(each, mark=Mark(mark.token)) for each in found])
     place = int(mark.position) if _is_count(mark.position) else 0
     if not (0 < place <= len(inside) if several else inside and not mark.position):
         problem = "it says that it is the copy of a message that is not in it: send its body again"
@@ -447,7 +447,7 @@ def _of_copy(
     return [replace(one, mark=mark, unconfirmed=several or inside is not found)]
 
 
-def _placed(found: list[Delivery]) -> list[Delivery]:
+def _number_messages(found: list[Delivery]) -> list[Delivery]:
     """The same, each with its position if there are several."""
     if len(found) == 1:
         return found
@@ -455,7 +455,7 @@ def _placed(found: list[Delivery]) -> list[Delivery]:
 
 
 def _inside(plain: Delivery, services: frozenset[str]) -> list[Delivery]:  # noqa: PLR0911  # a shape each
-    """The messages in a body that is itself an event; the plain message if it is none."""
+    """Return the messages in a body that is itself an event; otherwise the plain message."""
     with suppress(UnsupportedEventError):  # then it only looks like one
         match body := plain.body:
             case {"Type": "Notification"} if "sns" in services:
@@ -469,7 +469,7 @@ def _inside(plain: Delivery, services: frozenset[str]) -> list[Delivery]:  # noq
             ):
                 return []
             case {"Records": [_, *_] as records} if all(
-                _SERVICES.get(_source_of(record)) in services for record in records
+                _SERVICES.get(_find_source(record)) in services for record in records
             ):
                 return [each for record in records for each in _unpacked(record, plain, services)]
             case {"eventSource": Source.KINESIS, "data": _} if "pipes" in services:
@@ -485,7 +485,7 @@ def _notified(body: Any, outer: Delivery, services: frozenset[str]) -> list[Deli
     """The messages in a notification of SNS."""
     match body:
         case {"Type": "Notification", "TopicArn": str(), "MessageId": str(), "Message": str(text)}:
-            attributes = _values(body.get("MessageAttributes"))
+            attributes = _flatten_attributes(body.get("MessageAttributes"))
             changes = {"preset": body["MessageId"], "message_attributes": attributes}
             return _carried(outer, body, text, services, **changes)
         case _:
@@ -527,12 +527,12 @@ def _within(outer: Delivery, record: Any, **changes: Any) -> Delivery:
     return replace(outer, wrapped={**record, **outer.wrapped}, **changes)
 
 
-def _source_of(record: Any) -> Any:
+def _find_source(record: Any) -> Any:
     name = isinstance(record, dict) and (record.get("eventSource") or record.get("EventSource"))
     return name if isinstance(name, str) else None
 
 
-def _values(attributes: Any) -> dict[str, str]:
+def _flatten_attributes(attributes: Any) -> dict[str, str]:
     """The values of message attributes of SQS or SNS, without what this package adds to a copy."""
     values = {}
     for name, attribute in attributes.items() if isinstance(attributes, dict) else ():
@@ -549,7 +549,7 @@ def _is_count(receives: object) -> TypeGuard[str]:
     return isinstance(receives, str) and receives.isdecimal() and len(receives) < MOST_DIGITS
 
 
-def _copied(value: Any) -> Any:
+def _copy_json(value: Any) -> Any:
     """The same JSON once more, so that changes to it do not reach the original."""
     try:
         return marshal.loads(marshal.dumps(value))  # noqa: S302  # nothing from outside
@@ -588,13 +588,13 @@ def _at(value: Any, *path: str) -> Any:
     return value
 
 
-def _named(value: object) -> str:
+def _name_value(value: object) -> str:
     """A field of a record, for people."""
     known = isinstance(value, str | None)
     return repr(value)[:MAXIMUM_NAME_CHARACTERS] if known else f"a {type(value).__name__}"
 
 
-def _uncopied(problem: str) -> StoreRefusedError:
+def _refuse_copy(problem: str) -> StoreRefusedError:
     text = f"{problem}, so no copy of it can be sent to the dead-letter queue: correct its sender"
     return StoreRefusedError("SendMessage", text, maybe_written=False)
 

@@ -20,7 +20,7 @@ from idempotent_lambda.errors import (
     StoreRefusedError,
     StoreUnavailableError,
 )  # fmt: skip
-from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Delivery, Source, mark
+from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Delivery, Source, write_mark
 from idempotent_lambda.telemetry import Observer
 
 AFTER_LEASE_MILLIS = 2000
@@ -93,7 +93,7 @@ class SqsQueues:
         url = self._dead_letter_queue_url
         if not url:
             raise _refused("SendMessage", "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL is not set")
-        attributes = _attributes(leader, mark(owner, record_id, leader))
+        attributes = _attributes(leader, write_mark(owner, record_id, leader))
         if len(attributes) > MOST_ATTRIBUTES:
             raise _refused("SendMessage", f"{MOST_ATTRIBUTES} attributes leave no room for a token")
         if not by.allows(REQUEST_MILLIS):

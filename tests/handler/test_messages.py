@@ -20,8 +20,8 @@ from idempotent_lambda.messages import (
     Message,
     Source,
     deliveries_of,
-    mark,
     response_of,
+    write_mark,
 )
 from idempotent_lambda.settings import UNWRAP
 from idempotent_lambda_toolkit.testing import ManualClock
@@ -296,7 +296,7 @@ class TestGolden:
             for delivery in deliveries:
                 if delivery.preset is None:
                     continue
-                token = mark("owner-1", record_id("orders", delivery.preset), delivery)
+                token = write_mark("owner-1", record_id("orders", delivery.preset), delivery)
                 copied = record(delivery.copy_body(), message_id="copy", **marked(token))
                 copies = deliveries_of(event(copied), services)
                 (match,) = copies
@@ -577,7 +577,7 @@ class TestParked:
     def test_mark(self, value: Any) -> None:
         """A copy states any key in printable ASCII, and it is read as it was."""
         (parked,) = deliveries_of(event(record()))
-        written = mark("owner-1", record_id("orders", value), parked)
+        written = write_mark("owner-1", record_id("orders", value), parked)
         assert written.isascii()
         assert written.isprintable()
         (delivery,) = deliveries_of(event(record(**marked(written))))
@@ -588,7 +588,7 @@ class TestParked:
     def test_mark_of_a_hash(self) -> None:
         """A key that is known by its hash is not stated."""
         (parked,) = deliveries_of(event(record()))
-        assert mark("owner-1", record_id("orders", "x" * 3000), parked) == "owner-1 //m-1"
+        assert write_mark("owner-1", record_id("orders", "x" * 3000), parked) == "owner-1 //m-1"
 
     @pytest.mark.parametrize(
         ("whole", "key", "written"),
@@ -605,12 +605,12 @@ class TestParked:
     def test_mark_says_where_it_is_from(self, whole: Any, key: str, written: str) -> None:
         """A copy says who delivered its message and with which id, for the next reader."""
         (parked,) = deliveries_of(whole)
-        assert mark("o", record_id("orders", key), parked) == written
+        assert write_mark("o", record_id("orders", key), parked) == written
         read = Mark.read(written)
         assert (read.token, read.stated) == ("o", key)
         assert read.source == ("" if parked.source is Source.SQS else parked.source)
         assert read.first_id == (parked.id if parked.id.isascii() else key)
-        assert read._replace(token="o").written() == written
+        assert read._replace(token="o").write() == written
 
     def test_the_attribute_is_nobodys(self) -> None:
         """What this package adds to a copy is none of the producer's attributes."""

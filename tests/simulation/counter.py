@@ -31,7 +31,7 @@ from idempotent_lambda.errors import (
 )
 from idempotent_lambda.keys import KeyRule
 from idempotent_lambda.lifecycle import Settled
-from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Delivery, Message, deliveries_of, mark
+from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Delivery, Message, deliveries_of, write_mark
 from idempotent_lambda.transaction import Transaction
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, InMemoryQueues, ManualClock
 from tests.handler.events import event, key_rule, order
@@ -211,7 +211,7 @@ class World:
         record = order(victim)
         record["attributes"]["SenderId"] = SHOP
         (delivery,) = deliveries_of(event(record))
-        stated = mark(token, self.rule.key_of(delivery).record_id, delivery)
+        stated = write_mark(token, self.rule.key_of(delivery).record_id, delivery)
         self.order_ids.append(f"lie-{self.tally['lies']}")
         self.queue.append(self.letter(self.order_ids[-1], stated, LIAR))
 
@@ -411,7 +411,7 @@ class Process:
             raise StoreUnavailableError("Timeout", "on purpose", maybe_written=True)
         # As production makes the copy, whatever the processor has done to its message.
         order_id = json.loads(delivery.copy_body())["id"]
-        marked = mark(owner, record_id, delivery)
+        marked = write_mark(owner, record_id, delivery)
         world.sent.add(marked)
         world.dead_letters.append(world.letter(order_id, marked, FUNCTION))
         world.tally["copies"] += 1

@@ -169,7 +169,7 @@ class Shell:
         answered = Call(calls[at].work, calls[at].step, reply=reply)
         calls = (*calls[:at], answered, *calls[at + 1 :])
         if all(call.reply is not None for call in calls):
-            world, calls = self._without_strays(world, slot, calls)
+            world, calls = self._restate_strays(world, slot, calls)
             worker = worker_at(world, slot)
         if any(call.reply is None for call in calls):
             return put(world, slot, worker._replace(**{line: calls}))
@@ -198,7 +198,7 @@ class Shell:
         worker = worker_at(world, slot)
         return world if worker.main else self.turned(world, slot, worker)
 
-    def _without_strays(
+    def _restate_strays(
         self, world: World, slot: int, calls: tuple[Call, ...]
     ) -> tuple[World, tuple[Call, ...]]:
         """The calls, where works whose stated key does not count have their own one."""

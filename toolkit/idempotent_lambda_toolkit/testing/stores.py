@@ -23,7 +23,7 @@ from idempotent_lambda.claims import (
 from idempotent_lambda.clock import Deadline
 from idempotent_lambda.conditions import Condition, holds
 from idempotent_lambda.errors import StoreError, StoreRefusedError
-from idempotent_lambda.messages import Delivery, mark
+from idempotent_lambda.messages import Delivery, write_mark
 
 
 class InMemoryQueues:
@@ -50,7 +50,7 @@ class InMemoryQueues:
         del by
         if self.failure:
             raise self.failure
-        self.dead_letters.append((leader.copy_body(), mark(owner, record_id, leader)))
+        self.dead_letters.append((leader.copy_body(), write_mark(owner, record_id, leader)))
 
 
 class InMemoryClaimStore:
