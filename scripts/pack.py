@@ -149,7 +149,11 @@ def pack(source_dir: Path, package_dir: Path, destination: Path, expected: str) 
 
 def main(arguments: list[str]) -> int:
     """Pack; return the exit code, having said in one line what went wrong."""
-    source_dir, package_dir, destination, expected = arguments
+    import json
+    s = json.loads(os.environ["PACK"])
+    source_dir, package_dir, destination, expected = s["source_dir"], s["package_dir"], s["zip"], s["files_hash"]
+    global LEFT_OUT
+    LEFT_OUT = re.compile(s["exclude"])
     try:
         pack(Path(source_dir), Path(package_dir), Path(destination), expected)
     except PackError as error:

@@ -1,0 +1,182 @@
+# From source_dir to what runs: the files to deploy, the zip, and the proof that the function runs it.
+
+locals {
+  # 1. What kind of code there is. Whether an object or a path is null is known while terraform plans, whatever
+  # is unknown in it; a kind that became known later would replace the function.
+  builds_package = var.code == null ? false : var.code.source_dir != null
+  brings_object  = var.code == null ? false : var.code.s3 != null
+  image          = var.code == null ? false : var.code.image != null
+
+  # 2. What is left out, as one regular expression that scripts/pack.py gets from here: first the fixed rule,
+  # then code.exclude. A pattern with a slash starts at source_dir; another one is for every name below it.
+  exclude_pattern = join("|", concat(["(^|/)(\\.|__pycache__/)|\\.pyc$"], [
+    for glob in local.builds_package ? var.code.exclude : [] : join("", [
+      strcontains(trimsuffix(glob, "/"), "/") ? "^" : "(^|/)",
+      # Repetitions are written {0,} here, so that the next step does not take them for a star of the pattern.
+      replace(replace(replace(replace(replace(trim(glob, "/"), ".", "\\."), "**/", "(|.{0,}/)"), "**", ".{0,}"), "*", "[^/]{0,}"), "?", "[^/]"),
+      "(/|$)",
+    ])
+  ]))
+
+  # 3. The files to deploy, by their name in the zip. The packer lists by the same rule, and stops when its
+  # hash differs from ours. A hidden directory at the top (.git, .terraform, .venv) is not even walked.
+  source_dir     = local.builds_package ? coalesce(var.code.source_dir, "-") : "-" # fileset("") would list the working directory
+  source_files   = [for file in setunion(fileset(local.source_dir, "*"), fileset(local.source_dir, "[^.]*/**")) : file if !can(regex(local.exclude_pattern, file))]
+  python_files   = [for file in local.source_files : file if endswith(file, ".py")]
+  package_dir    = "${path.module}/handler"
+  package_files  = [for file in fileset(local.package_dir, "idempotent_lambda/**") : file if !can(regex(local.exclude_pattern, file))]
+  deployed_files = merge({ for file in local.package_files : file => "${local.package_dir}/${file}" }, { for file in local.source_files : file => "${local.source_dir}/${file}" })
+  requirements   = !local.builds_package ? null : var.code.requirements != null ? var.code.requirements : contains(local.source_files, "requirements.txt") ? "${local.source_dir}/requirements.txt" : null
+
+  # 4. Their hash, known at plan without building anything. Text is hashed with LF, so that a checkout
+  # with CRLF plans no change; what is no text fails file() and is hashed as it is.
+  files_hash = sha256(join("\n", [
+    for name, file in local.deployed_files : "${name} ${try(sha256(replace(file(file), "\r\n", "\n")), filesha256(file))}"
+  ]))
+
+  # 5. The hash of all that decides what is in the zip: one hash never means two zips.
+  packers      = [for file in ["pack.py", "wheels.py"] : sha256(replace(file("${path.module}/scripts/${file}"), "\r\n", "\n"))]
+  dependencies = local.requirements == null ? null : [try(sha256(replace(file(local.requirements), "\r\n", "\n")), null), var.function.runtime, var.function.architecture]
+  package_hash = sha256(jsonencode([local.files_hash, local.packers, local.dependencies]))
+
+  # 6. The zip. Its directory is this function's alone: the packer removes what it left there before. Its name
+  # holds the hash, so that a fresh clone, which has no zip, plans no change; and it says what to do when the
+  # provider needs the zip and this machine has none, because only the name is in the provider's message.
+  build_dir = local.builds_package ? coalesce(var.code.build_dir, "${path.root}/.terraform/idempotent-lambda") : ""
+  zip_name  = "${substr(local.package_hash, 0, 16)}.if-missing.terraform-apply.-replace=module.NAME.terraform_data.package[0].zip"
+  zip       = "${local.build_dir}/${local.here.account}-${local.here.region}-${local.function_name}/${local.zip_name}"
+  filename  = local.builds_package ? local.zip : try(var.code.filename, null)
+
+  # What has to run, and what to replace so that it is deployed again.
+  code_sha256 = one(terraform_data.code[*].output)
+  redeploys   = local.builds_package ? "terraform_data.package[0]" : "terraform_data.code[0]"
+
+  # 7. The files that could hold the processor's module.
+  processor_module = var.processor == null ? "" : join("/", slice(split(".", var.processor), 0, length(split(".", var.processor)) - 1))
+  processor_files  = local.processor_module == "" ? [] : ["${local.processor_module}.py", "${local.processor_module}/__init__.py"]
+
+  # 8. The modules at the top of the zip, which Python finds before its own and before those of the SDK.
+  top_modules = [
+    for file in local.python_files : trimsuffix(trimsuffix(file, ".py"), "/__init__")
+    if !strcontains(trimsuffix(file, "/__init__.py"), "/")
+  ]
+  shadowing_modules = sort(setintersection(local.top_modules, local.imported_modules))
+
+  # What boto3 and the package import, on Python 3.11 to 3.13 (a test compares): a module of the user's with
+  # such a name would be imported in its place.
+  imported_modules = [
+    "abc", "array", "ast", "atexit", "base64", "binascii", "bisect", "boto3", "botocore", "builtins", "bz2",
+    "calendar", "codecs", "collections", "concurrent", "configparser", "contextlib", "contextvars", "copy", "copyreg",
+    "csv", "dataclasses", "datetime", "dateutil", "decimal", "dis", "email", "encodings", "enum", "errno", "fcntl",
+    "fnmatch", "functools", "genericpath", "getpass", "glob", "grp", "gzip", "hashlib", "heapq", "hmac", "html",
+    "http", "importlib", "inspect", "io", "ipaddress", "itertools", "jmespath", "json", "keyword", "linecache",
+    "locale", "logging", "lzma", "marshal", "math", "mimetypes", "mmap", "multiprocessing", "ntpath", "numbers",
+    "opcode", "operator", "os", "pathlib", "pickle", "pkgutil", "platform", "posix", "posixpath", "pwd", "pyexpat",
+    "queue", "quopri", "random", "re", "reprlib", "runpy", "s3transfer", "secrets", "select", "selectors", "shlex",
+    "shutil", "signal", "site", "six", "socket", "ssl", "stat", "string", "stringprep", "struct", "subprocess", "sys",
+    "tempfile", "termios", "textwrap", "threading", "time", "token", "tokenize", "traceback", "types", "typing",
+    "unicodedata", "urllib", "urllib3", "uuid", "warnings", "weakref", "xml", "zipfile", "zipimport", "zlib",
+  ]
+
+  # 9. Files that only Terraform reads, often with secrets; and what declares dependencies without being the
+  # lock that is installed, with the command that makes one of it.
+  terraform_files = [for file in local.source_files : file if can(regex("\\.(tf|tf\\.json|tfvars|tfvars\\.json|tfstate|tfstate\\.backup|tfplan)$", file))]
+  lock_commands = {
+    "Pipfile.lock"   = "pipenv requirements --hash > requirements.txt"
+    "poetry.lock"    = "poetry export -o requirements.txt"
+    "pyproject.toml" = "uv pip compile pyproject.toml --universal --generate-hashes -o requirements.txt"
+    "uv.lock"        = "uv export --no-dev --no-emit-project -o requirements.txt"
+  }
+  unread_locks = local.requirements != null ? [] : sort(setintersection(keys(local.lock_commands), local.source_files))
+}
+
+# Replaced, and so run again, when anything changes that decides what is in the zip, or that makes the provider
+# send the zip: name and architecture. This machine may not have it.
+resource "terraform_data" "package" {
+  count = local.builds_package ? 1 : 0
+
+  # Read as the output, which is unknown until the zip is there.
+  input            = local.zip
+  triggers_replace = [local.package_hash, local.zip, var.function.architecture]
+
+  # Python runs the packer itself: there may be no shell. The command is what people see when it fails.
+  provisioner "local-exec" {
+    interpreter = [try(var.code.python, "python3"), "-I", "${path.module}/scripts/pack.py"]
+    quiet       = true
+    command     = "pack code.source_dir with ${try(var.code.python, "python3")} (Python 3.8 or newer on the machine that applies; code.python names another, code.filename takes a zip that is built elsewhere)"
+
+    environment = {
+      PACK = jsonencode({
+        source_dir      = local.source_dir
+        package_dir     = local.package_dir
+        zip             = local.zip
+        exclude         = local.exclude_pattern
+        files_hash      = local.files_hash
+        requirements    = local.requirements
+        runtime         = var.function.runtime
+        architecture    = var.function.architecture
+        processor_files = local.processor_files
+      })
+
+      # Nobody reads it. With it, packing waits for all that the function's settings wait for.
+      SETTINGS = join(" ", keys(local.environment))
+    }
+  }
+
+  # Last before the function: whatever fails earlier leaves the zip to be built by the next apply, which may
+  # run on another machine.
+  depends_on = [aws_cloudwatch_log_group.function, aws_iam_role_policy.function, aws_iam_role_policy.processor]
+
+  lifecycle {
+    precondition {
+      condition     = length(local.python_files) > 0 || local.requirements != null
+      error_message = "code.source_dir = \"${var.code.source_dir}\" holds no .py file; at least one is needed. Check that it is a directory and exists: a relative path starts where terraform runs, so write \"$${path.module}/...\"."
+    }
+
+    precondition {
+      condition     = length(local.terraform_files) == 0
+      error_message = "code.source_dir = \"${var.code.source_dir}\" holds ${try(local.terraform_files[0], "")}, and state and variables of Terraform hold secrets: all files there are deployed. Give your code a directory of its own, such as \"$${path.module}/src\"."
+    }
+
+    precondition {
+      condition     = length(local.unread_locks) == 0
+      error_message = "code.source_dir = \"${var.code.source_dir}\" holds ${try(local.unread_locks[0], "")} without a requirements.txt, which is what is installed. Build one there with `${try(local.lock_commands[local.unread_locks[0]], "")}`; if your code needs no packages, name ${try(local.unread_locks[0], "")} in code.exclude."
+    }
+
+    precondition {
+      condition     = local.requirements == null ? true : fileexists(local.requirements)
+      error_message = "code.requirements = \"${coalesce(local.requirements, "null")}\" does not exist. Check the path: a relative one starts where terraform runs, so write \"$${path.module}/...\"."
+    }
+
+    precondition {
+      condition     = !anytrue([for file in local.source_files : split("/", trimsuffix(file, ".py"))[0] == "idempotent_lambda"])
+      error_message = "code.source_dir = \"${var.code.source_dir}\" holds a module idempotent_lambda of its own, which would hide the deployed package of that name. Remove or rename it; the package is added for you."
+    }
+
+    precondition {
+      condition     = length(local.shadowing_modules) == 0
+      error_message = "code.source_dir = \"${var.code.source_dir}\" holds a module ${join(", ", local.shadowing_modules)}, which Python would import in place of the one that boto3 or the package idempotent_lambda needs. Rename it, or put it into a package of yours."
+    }
+
+    precondition {
+      condition     = local.requirements != null || length(local.python_files) == 0 || length(local.processor_files) == 0 || length(setintersection(local.processor_files, local.python_files)) > 0
+      error_message = "processor = \"${coalesce(var.processor, "null")}\" names a module that code.source_dir = \"${var.code.source_dir}\" does not hold: there is no ${join(" or ", local.processor_files)}. Correct the name, or add the file."
+    }
+  }
+}
+
+# The SHA-256 of the code that the function has to run, in base64, as Lambda says it; null where nobody here can
+# know it. Its id is what has the provider send the code: when that call fails, the provider keeps the hash
+# that was planned, so a hash of the code would plan no further change, with the old code running
+# (https://github.com/hashicorp/terraform-provider-aws/issues/42826). The function compares.
+resource "terraform_data" "code" {
+  count = var.code == null || local.image ? 0 : 1
+
+  input            = local.brings_object ? var.code.s3.source_code_hash : try(filebase64sha256(local.builds_package ? terraform_data.package[0].output : var.code.filename), null)
+  triggers_replace = local.builds_package ? terraform_data.package[0].id : local.brings_object ? jsonencode(var.code.s3) : try(filebase64sha256(var.code.filename), null)
+
+  # Only when it is replaced: another machine does not have the zip.
+  lifecycle {
+    ignore_changes = [input]
+  }
+}
