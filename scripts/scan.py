@@ -7,9 +7,11 @@ It scans the source of the module, the directory of each example as its user wou
 it is broken, with the reason, and nowhere else.
 """
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -118,7 +120,10 @@ def scan_all(directory: Path) -> dict[str, Found]:
         scans[f"plan of {PLANNED.as_posix()}"] = pool.submit(scan_plan, planned, plan)
         return {target: scan.result() for target, scan in scans.items()}
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in tuple(_running):
+            _kill(process)
+        pool.shutdown()
 
 
 def list_examples(checkout: Path) -> list[Path]:
@@ -219,23 +224,46 @@ def _checkov(checkout: Path, *arguments: str) -> Found:
     environment = {"PATH": os.environ["PATH"], "HOME": str(checkout), "LOG_LEVEL": "ERROR"}
     # And nothing goes out: nobody listens there.
     environment |= dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
-    done = subprocess.run(
-        command, cwd=checkout, env=environment, capture_output=True, text=True, check=False
-    )
+    with subprocess.Popen(
+        command,
+        cwd=checkout,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # It has workers, which end with it.
+        start_new_session=True,
+    ) as process:
+        _running.add(process)
+        try:
+            output, errors = process.communicate()
+        finally:
+            _kill(process)
+            _running.discard(process)
     try:
-        said = json.loads(done.stdout)
+        said = json.loads(output)
     except ValueError:
         said = None
     # One report, or one for each framework.
     reports = said if isinstance(said, list) else [said]
     complete = all(isinstance(each, dict) and "results" in each for each in reports)
-    if done.returncode != 0 or not complete:
-        raise ScanError(f"checkov did not finish:\n{done.stdout}{done.stderr}")
+    if process.returncode != 0 or not complete:
+        raise ScanError(f"checkov did not finish:\n{output}{errors}")
     found: Found = reports
     for report in found:
         if report["summary"]["parsing_errors"]:
             raise ScanError(f"checkov cannot read {report['results']['parsing_errors']}")
     return found
+
+
+_running: set[subprocess.Popen[str]] = set()
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """End a checkov with its workers, if any of them runs."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":

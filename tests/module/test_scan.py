@@ -1,6 +1,7 @@
 """Checkov finds nothing in the module and in the examples, and would find a defect."""
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,9 @@ from typing import Any
 import hcl2
 import pytest
 
+from scripts import scan
 from scripts.inputs import variables
+from scripts.lab.terraform import TerraformError
 from scripts.scan import (
     DEFAULTS,
     PARALLEL,
@@ -24,6 +27,7 @@ from scripts.scan import (
     write_plan,
 )
 from tests.module.stacks import ROOT
+from tests.waiting import eventually
 
 UNSIGNED, NOT_SCALED = "CKV_AWS_272", "CKV2_AWS_16"
 REASONS = {
@@ -166,6 +170,30 @@ def test_the_plan(tmp_path: Path) -> None:
     assert {each.resource for each in found if each.check == UNENCRYPTED_QUEUE} >= {
         f"module.orders.{each}[0]" for each in QUEUES
     }
+
+
+def test_a_failed_plan_stops_the_scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scan that is interrupted does not wait for checkov, and leaves no process of it."""
+    checkov, started = tmp_path / "checkov", tmp_path / "started"
+    checkov.write_text(f'#!/bin/sh\necho $$ >>"{started}"\nexec sleep 300\n')
+    checkov.chmod(0o755)
+    monkeypatch.setattr(scan, "CHECKOV", checkov)
+
+    def fail(_: Path) -> Path:
+        eventually(
+            lambda: started.exists() and started.read_text().count("\n") == PARALLEL,
+            "as many scans as run at a time",
+        )
+        raise TerraformError("no plan")
+
+    monkeypatch.setattr(scan, "write_plan", fail)
+    with pytest.raises(TerraformError, match="no plan"):
+        scan.scan_all(tmp_path)
+    stopped = [int(pid) for pid in started.read_text().split()]
+    assert len(stopped) == PARALLEL
+    for pid in stopped:
+        with pytest.raises(ProcessLookupError):
+            os.killpg(pid, 0)
 
 
 def test_a_summary_counts_every_framework() -> None:
