@@ -133,7 +133,7 @@ variable "code" {
 
   validation {
     condition     = var.code == null ? true : alltrue([for glob in var.code.exclude : can(regex("^[^\\[\\](){}|^$+\\\\!]*[^\\[\\](){}|^$+\\\\!/][^\\[\\](){}|^$+\\\\!]*$", glob))])
-    error_message = "code.exclude has ${jsonencode([for glob in try(var.code.exclude, []) : glob if !can(regex("^[^\\[\\](){}|^$+\\\\!]*[^\\[\\](){}|^$+\\\\!/][^\\[\\](){}|^$+\\\\!]*$", glob))])}; a pattern is a name or path with *, ** and ?, without brackets and other signs of regular expressions. Write ? for such a sign."
+    error_message = "code.exclude has ${jsonencode([for glob in try(var.code.exclude, []) : glob if !can(regex("^[^\\[\\](){}|^$+\\\\!]*[^\\[\\](){}|^$+\\\\!/][^\\[\\](){}|^$+\\\\!]*$", glob))])}; a pattern is a name or path with *, ** and ?, without brackets and other signs of regular expressions. Use ? for such a sign."
   }
 
   validation {

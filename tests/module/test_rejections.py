@@ -142,7 +142,8 @@ def _module(source: Path, destination: Path, neutralised: str | None) -> None:
             named = max(re.findall(r"(?:var|local)\.\w+", lines[int(line)]))
             lines[int(line)] = f"condition = {named} == {named}"
         (destination / file.name).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (destination / "handler").symlink_to(source / "handler")
+    for part in ("handler", "scripts"):
+        (destination / part).symlink_to(source / part)
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +207,7 @@ def test_a_neutralised_rule_fails_its_own_case(
     said: dict[str, list[Refusal]], tmp_path: Path
 ) -> None:
     """Without its rule, a case no longer gets its message: no other rule stands in for it."""
-    control = {"an_empty_key", "a_requirements_txt"}
+    control = {"an_empty_key", "a_lock_that_is_not_installed"}
     rules = {name: found[0].rule for name, found in said.items() if name not in control}
     unprotected = refusals(tmp_path, rules)
     still = {
