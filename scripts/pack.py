@@ -449,8 +449,8 @@ def own_directory(directory: Path) -> "Iterator[None]":
 
 def remove_old(directory: Path, kept: "set[Path]") -> None:
     """Remove what earlier packers made: other zips, parts of killed runs, other wheels."""
-    made = [*directory.glob("*.zip"), *directory.glob("*.part"), *directory.glob("wheels-*")]
-    for path in made:
+    patterns = ("*.zip", "*.part", "wheels-" + "[0-9a-f]" * 16)
+    for path in [path for pattern in patterns for path in directory.glob(pattern)]:
         if path in kept:
             continue
         if path.is_dir() and not path.is_symlink():

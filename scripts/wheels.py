@@ -156,14 +156,28 @@ def describe_environment(target: Target) -> dict[str, str]:
         "os_name": "posix",
         "platform_machine": MACHINES[target.architecture],
         "platform_python_implementation": "CPython",
-        "platform_release": "",
         "platform_system": "Linux",
-        "platform_version": "",
         "python_full_version": f"{version}.99",
         "python_version": version,
         "sys_platform": "linux",
-        "extra": "",
     }
+
+
+def judge_marker(marker: Any, environment: Mapping[str, str], extra: str = "") -> bool:
+    """Whether a marker holds for the target.
+
+    Raises:
+        ValueError: it compares what cannot be compared, or depends on the kernel of the target.
+    """
+    answers = {
+        marker.evaluate(
+            {**environment, "extra": extra, "platform_release": kernel, "platform_version": kernel}
+        )
+        for kernel in ("0", "999")
+    }
+    if len(answers) > 1:
+        raise ValueError("Lambda does not say which kernel it has")
+    return bool(answers.pop())
 
 
 def decode_lock(raw: bytes) -> str:
@@ -309,7 +323,7 @@ def select_pins(pins: Iterable[Pin], target: Target) -> list[Pin]:
     for pin in pins:
         marker = pin.requirement.marker
         try:
-            holds = marker is None or marker.evaluate(environment)
+            holds = marker is None or judge_marker(marker, environment)
         except ValueError as error:
             raise LockError(
                 f"line {pin.line}, {pin.name}: the marker {str(marker)!r} cannot be judged for "
@@ -369,8 +383,7 @@ def list_needs(metadata: Any, extras: Iterable[str], environment: Mapping[str, s
         try:
             need = Requirement(text)
             holds = need.marker is None or any(
-                need.marker.evaluate({**environment, "extra": extra})
-                for extra in ["", *asked, *provided]
+                judge_marker(need.marker, environment, extra) for extra in ["", *asked, *provided]
             )
         except ValueError:
             print(f"{metadata['Name']} says {text!r}, which is not judged.", flush=True)
