@@ -280,7 +280,7 @@ def place_in_zip(entry: str) -> "str | None":
     """
     parts = entry.split("/")
     if DATA_DIRECTORY.fullmatch(parts[0]):
-        if parts[1] not in ("purelib", "platlib"):
+        if len(parts) < 3 or parts[1] not in ("purelib", "platlib"):  # noqa: PLR2004
             return None
         parts = parts[2:]
     if "__pycache__" in parts or entry.endswith((".pyc", "/")):

@@ -39,6 +39,7 @@ try:
     from pip import __version__ as pip_version
     from pip._vendor.packaging.requirements import InvalidRequirement, Requirement
     from pip._vendor.packaging.utils import canonicalize_name, parse_wheel_filename
+    from pip._vendor.packaging.version import Version
 except ImportError:
     pip_version = "0"
 
@@ -278,10 +279,14 @@ def parse_pin(line: int, text: str) -> Pin:
 
 
 def _is_pinned(specifiers: Any) -> bool:
-    exact = [
-        each.operator in ("==", "===") and not each.version.endswith(".*") for each in specifiers
-    ]
-    return exact == [True]
+    """Whether specifiers are one exact version; old releases of packaging take any text for one."""
+    if [each.operator for each in specifiers] == ["=="]:
+        try:
+            Version(next(iter(specifiers)).version)
+        except ValueError:
+            return False
+        return True
+    return [each.operator for each in specifiers] == ["==="]
 
 
 def _parse_hashes(line: int, text: str, words: list[str]) -> tuple[str, ...]:
