@@ -427,7 +427,7 @@ def write_zip(contents: "dict[str, bytes]", destination: Path) -> None:
 
 
 @contextlib.contextmanager
-def own_directory(directory: Path) -> "Iterator[None]":
+def lock_directory(directory: Path) -> "Iterator[None]":
     """Make the directory, and keep other packers out of it; a failure leaves it only with files."""
     directory.mkdir(parents=True, exist_ok=True)
     descriptor = None
@@ -435,7 +435,11 @@ def own_directory(directory: Path) -> "Iterator[None]":
         if sys.platform != "win32":  # Windows removes no file that another process has open
             descriptor = os.open(str(directory), os.O_RDONLY)
             with contextlib.suppress(OSError):  # some network file systems have no locks
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    print(f"Waiting for another packer in {directory}.", flush=True)
+                    fcntl.flock(descriptor, fcntl.LOCK_EX)
         directory.mkdir(parents=True, exist_ok=True)  # another packer may have failed meanwhile
         yield
     except BaseException:
@@ -468,7 +472,7 @@ def pack(request: Request) -> None:
     """
     destination = Path(request.zip)
     contents = read_sources(request)
-    with own_directory(destination.parent):
+    with lock_directory(destination.parent):
         wheels = fetch_wheels(request)
         contents.update(read_wheels(wheels, contents))
         check_processor(contents, request.processor_files)

@@ -20,6 +20,7 @@ import contextlib
 import email
 import hashlib
 import json
+import os
 import re
 import shlex
 import shutil
@@ -235,8 +236,8 @@ def parse_options(line: int, text: str, folder: Path) -> list[str]:
             raise LockError(f"line {line}, {text!r}: {option} is not possible here; {remedy}")
         if not equals:
             value = words.pop(0) if words else ""
-        if option == "--find-links" and "://" not in value:
-            value = str(Path(folder, value))
+        if option == "--find-links" and not value.startswith("${") and "://" not in value:
+            value = str(folder / Path(value).expanduser())
         if option != "--only-binary":  # holds for all projects anyhow
             rendered.append(f"{option} {shlex.quote(value)}")
     return rendered
@@ -509,11 +510,13 @@ def list_pip_arguments(target: Target, folder: Path) -> list[str]:
 def run_pip(arguments: Sequence[str]) -> tuple[int, list[str]]:
     """Run pip with the user's configuration; its exit code and lines.
 
-    With -I it imports no module from the directory where terraform runs.
+    With -I it imports no module from the directory where terraform runs. It installs nothing, so
+    it needs no virtual environment, also where the user has asked for one.
     """
     lines = []
     with subprocess.Popen(
         [sys.executable, "-I", "-m", "pip", *arguments],
+        env={**os.environ, "PIP_REQUIRE_VIRTUALENV": "0"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -540,8 +543,8 @@ def explain_failure(lines: Sequence[str], target: Target) -> str:
         reason = "the package index could not be reached; check the network and pip's configuration"
     elif found:
         reason = (
-            f"there is no wheel of {found[1]} for {target}, and a source distribution is never "
-            "built here; choose a version that has one"
+            f"pip's index has no wheel of {found[1]} for {target}, and a source distribution is "
+            "never built here; choose a version that has one, or check which index pip uses"
         )
     else:
         reason = "pip could not download the wheels; correct what it says"
@@ -601,7 +604,7 @@ def download(options: Sequence[str], pins: Sequence[Pin], target: Target, folder
 
 
 def fetch(lock: Path, directory: Path, target: Target) -> Path:
-    """Have the wheels of a lock: download them, unless they are there.
+    """Download the wheels of a lock, unless they are there.
 
     Args:
         lock: The requirements.txt.
@@ -644,7 +647,7 @@ def check_pip(version: str) -> None:
     """
     numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
     if numbers < OLDEST_PIP:
-        found = "has no pip" if version == "0" else f"has pip {version}"
+        found = "has no usable pip" if version == "0" else f"has pip {version}"
         raise LockError(
             f"{sys.executable} {found}, and dependencies need pip 21.3 or newer; install it for "
             "this python3: `python3 -m pip install --upgrade pip`, or first "
@@ -653,7 +656,7 @@ def check_pip(version: str) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Have the wheels; print the answer, and return the exit code."""
+    """Fetch the wheels; print the answer, and return the exit code."""
     lock, directory, runtime, architecture = arguments
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:

@@ -27,15 +27,15 @@ ORIGINAL = Modules(pack=pack, wheels=wheels)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A wrong fact: what brings it about, and what the refusal says."""
+    """A wrong fact: how it comes about, and what the refusal says."""
 
     name: str
     says: str
     run: Callable[[Modules, Path], object]
 
 
-def sources(directory: Path, **fields: Any) -> Any:
-    """A request for a source directory with one file."""
+def make_sources(directory: Path, **fields: Any) -> Any:
+    """Make a request for a source directory with one file."""
     source = tree(directory / "source", {"orders.py": ""})
     return make_request(source, directory / "out" / "function.zip", **fields)
 
@@ -44,16 +44,16 @@ def pack_with(**fields: Any) -> Callable[[Modules, Path], object]:
     """Pack one file with a wrong field in the request."""
 
     def run(modules: Modules, directory: Path) -> object:
-        return modules.pack.pack(modules.pack.Request(**sources(directory, **fields)))
+        return modules.pack.pack(modules.pack.Request(**make_sources(directory, **fields)))
 
     return run
 
 
-def limit(name: str, value: int) -> Callable[[Modules, Path], object]:
+def set_limit(name: str, value: int) -> Callable[[Modules, Path], object]:
     """Pack one file with a small limit."""
 
     def run(modules: Modules, directory: Path) -> object:
-        request = modules.pack.Request(**sources(directory))
+        request = modules.pack.Request(**make_sources(directory))
         kept = getattr(modules.pack, name)
         setattr(modules.pack, name, value)
         try:
@@ -64,11 +64,11 @@ def limit(name: str, value: int) -> Callable[[Modules, Path], object]:
     return run
 
 
-def pack_beside(answer: str) -> Callable[[Modules, Path], object]:
+def pack_with_answer(answer: str) -> Callable[[Modules, Path], object]:
     """Pack with a wheels.py that is replaced by other lines of Python."""
 
     def run(modules: Modules, directory: Path) -> object:
-        request = modules.pack.Request(**sources(directory, requirements="requirements.txt"))
+        request = modules.pack.Request(**make_sources(directory, requirements="requirements.txt"))
         kept = modules.pack.__file__
         modules.pack.__file__ = str(tree(directory, {"wheels.py": answer}) / "pack.py")
         try:
@@ -81,7 +81,7 @@ def pack_beside(answer: str) -> Callable[[Modules, Path], object]:
 
 def link_out(modules: Modules, directory: Path) -> object:
     """Pack a link that leads out."""
-    request = sources(directory)
+    request = make_sources(directory)
     tree(directory, {"secret.py": ""})
     (directory / "source" / "secret.py").symlink_to("../secret.py")
     return modules.pack.pack(modules.pack.Request(**request))
@@ -89,7 +89,7 @@ def link_out(modules: Modules, directory: Path) -> object:
 
 def name_badly(modules: Modules, directory: Path) -> object:
     """Pack a file whose name is not Unicode."""
-    request = sources(directory)
+    request = make_sources(directory)
     (directory / "source" / "caf\udce9.py").write_text("")
     return modules.pack.pack(modules.pack.Request(**request))
 
@@ -187,16 +187,16 @@ CASES = {
         (
             "too_much_unpacked",
             "bytes unpacked, and Lambda allows 10; use fewer dependencies",
-            limit("UNPACKED_LIMIT", 10),
+            set_limit("UNPACKED_LIMIT", 10),
         ),
-        ("too_large_a_zip", "unpacked), and Lambda takes 10 directly", limit("ZIP_LIMIT", 10)),
+        ("too_large_a_zip", "unpacked), and Lambda takes 10 directly", set_limit("ZIP_LIMIT", 10)),
         (
             "no_processor",
             "the zip holds no shop.py or shop/__init__.py, which processor names",
             pack_with(processor_files=["shop.py", "shop/__init__.py"]),
         ),
-        ("a_refused_lock", "said here", pack_beside("""print('{"error": "said here"}')""")),
-        ("a_failure", "wheels.py failed with exit code 3", pack_beside("raise SystemExit(3)")),
+        ("a_refused_lock", "said here", pack_with_answer("""print('{"error": "said here"}')""")),
+        ("a_failure", "wheels.py failed with exit code 3", pack_with_answer("raise SystemExit(3)")),
         ("a_wheel_that_leads_out", "'../x.py', which leads out", read_wheel({"../x.py": ""})),
         (
             "a_wheel_with_the_package",
@@ -209,7 +209,7 @@ CASES = {
             read_wheel({"orders.py": ""}),
         ),
         ("a_damaged_wheel", "shop-1.0-py3-none-any.whl is damaged", read_wheel(b"no zip")),
-        ("no_pip", "has no pip, and dependencies", lambda m, _: m.wheels.check_pip("0")),
+        ("no_pip", "has no usable pip, and dependencies", lambda m, _: m.wheels.check_pip("0")),
         ("an_old_pip", "has pip 21.2.4, and", lambda m, _: m.wheels.check_pip("21.2.4")),
         ("another_runtime", "not for 'nodejs22.x'", fetch("", "nodejs22.x")),
         ("no_text", "it is not UTF-8; save it as UTF-8", fetch(b"\xff\x00")),
@@ -243,7 +243,7 @@ CASES = {
         ),
         (
             "a_failure_of_pip",
-            "there is no wheel of shop==1.0 for python3.13 on arm64",
+            "no wheel of shop==1.0 for python3.13 on arm64",
             fetch(
                 "shop==1.0",
                 code=1,

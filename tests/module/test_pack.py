@@ -356,7 +356,7 @@ def test_what_earlier_packers_left_is_removed(tmp_path: Path) -> None:
 
 
 def test_a_failure_removes_nothing(tmp_path: Path) -> None:
-    """What earlier packers left stays while there is no new zip."""
+    """Files of earlier packers stay while there is no new zip."""
     out = tree(tmp_path / "out", {"old.zip": "", "x.part": ""})
     source = tree(tmp_path / "source", {"orders.py": PROCESSOR})
     with pytest.raises(pack.PackError):
@@ -386,13 +386,17 @@ def test_a_waiting_packer_leaves_the_part_of_a_running_one(tmp_path: Path) -> No
     source = tree(tmp_path / "source", {"orders.py": PROCESSOR})
     request = json.dumps(make_request(source, tmp_path / "out" / "function.zip"))
     command = [sys.executable, "-I", str(ROOT / "scripts" / "pack.py")]
-    with pack.own_directory(tmp_path / "out"):
+    with pack.lock_directory(tmp_path / "out"):
         tree(tmp_path / "out", {"mine.part": ""})
-        waiting = subprocess.Popen(command, env={**os.environ, "PACK": request})
+        waiting = subprocess.Popen(
+            command, env={**os.environ, "PACK": request}, stdout=subprocess.PIPE
+        )
         with pytest.raises(subprocess.TimeoutExpired):
             waiting.wait(0.7)
         assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.part"]
-    assert waiting.wait(20) == 0
+    said, _ = waiting.communicate(timeout=20)
+    assert waiting.returncode == 0
+    assert said.decode().startswith("Waiting for another packer in ")
 
 
 def test_a_zip_is_replaced_whole_or_not_at_all(
