@@ -102,7 +102,7 @@ def test_the_zip_is_plain(source: Path, tmp_path: Path) -> None:
 
 
 def test_the_zip_holds_the_sources_and_the_package(source: Path, tmp_path: Path) -> None:
-    """What is hidden or compiled stays out; the rest is there, beside the whole package."""
+    """Hidden and compiled files stay out; the rest is there, with the whole package."""
     names = zipfile.ZipFile(pack_sources(source, tmp_path / "out.zip")).namelist()
     ours = [name for name in names if name.startswith("idempotent_lambda/")]
     assert sorted(set(names) - set(ours)) == VISIBLE
@@ -114,7 +114,7 @@ def test_the_zip_holds_the_sources_and_the_package(source: Path, tmp_path: Path)
 
 
 def test_only_the_package_is_taken_from_its_directory(tmp_path: Path) -> None:
-    """What else lies beside the package is not deployed."""
+    """Other files in the directory of the package are not deployed."""
     source = tree(tmp_path / "source", {"orders.py": PROCESSOR})
     beside = tree(tmp_path / "handler", {"idempotent_lambda/a.py": "", "notes.txt": ""})
     assert sorted(pack.collect_sources(source, beside, FIXED)) == [
@@ -188,7 +188,7 @@ def test_what_is_left_out_is_not_judged(tmp_path: Path, monkeypatch: pytest.Monk
         (".venv/loop", "."),
         (".link", "../out"),
         ("tests/data/self", "self"),
-        ("tests/out", "../../.."),
+        ("tests/out", "../../outside"),
         ("node.md", "nowhere"),
     ):
         (source / link).symlink_to(target)
@@ -402,7 +402,7 @@ def test_a_waiting_packer_leaves_the_part_of_a_running_one(tmp_path: Path) -> No
 def test_a_zip_is_replaced_whole_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A failure in the middle leaves the earlier zip, and nothing beside it."""
+    """A failure in the middle leaves the earlier zip, and nothing else."""
     source = tree(tmp_path / "source", {"orders.py": PROCESSOR})
     destination = pack_sources(source, tmp_path / "out" / "function.zip")
     before = destination.read_bytes()

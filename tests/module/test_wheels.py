@@ -463,7 +463,7 @@ def test_a_killed_download_is_never_used(index: Path, tmp_path: Path) -> None:
 
 
 def test_wheels_of_other_locks_are_removed(index: Path, tmp_path: Path) -> None:
-    """After a zip is written, the directory holds the wheels of its own lock, if it has one."""
+    """After a zip is written, the directory holds the wheels of the lock, if there is one."""
     build_wheel(index, "shop")
     build_wheel(index, "cart")
     source = tree(tmp_path / "source", {"orders.py": ""})
