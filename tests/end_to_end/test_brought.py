@@ -165,8 +165,8 @@ def due_of(orders: Sequence[str]) -> dict[str, list[str]]:
 
 def build_zip(sources: Path, destination: Path) -> None:
     """Build what a stack deploys itself: its sources beside the package."""
-    files = pack.collected(sources, ROOT / "handler")
-    pack.write({name: pack.content(path) for name, path in files.items()}, destination)
+    files = pack.collect_sources(sources, ROOT / "handler", pack.PACKAGE_EXCLUDE)
+    pack.write_zip({name: pack.read_content(path) for name, path in files.items()}, destination)
 
 
 def test_brought_parts_and_new_names(tmp_path: Path, emulator: Emulator, account: str) -> None:
