@@ -30,6 +30,12 @@ pytestmark = [
 ]
 
 FUNCTION = "module.orders.aws_lambda_function.consumer[0]"
+ALIAS = "module.orders.aws_lambda_alias.consumer[0]"
+TARGETS = (
+    f"-target={FUNCTION}",
+    f"-target={ALIAS}",
+    "-target=module.orders.data.aws_lambda_function.published[0]",
+)
 PACKAGE = "module.orders.terraform_data.package[0]"
 CODE = "module.orders.terraform_data.code[0]"
 CODE_CALLS = "^PUT .*/code$"
@@ -71,19 +77,17 @@ class Stack:
 
     def apply(self, *arguments: str) -> None:
         """Apply the function, with what it needs."""
-        self.terraform.apply(f"-target={FUNCTION}", *arguments)
+        self.terraform.apply(*TARGETS, *arguments)
 
     def fail(self, *arguments: str, plan: bool = False) -> str:
         """Apply (or plan) in vain; what terraform says, in one line."""
         with pytest.raises(TerraformError) as failure:
-            (self.terraform.plan if plan else self.terraform.apply)(
-                f"-target={FUNCTION}", *arguments
-            )
+            (self.terraform.plan if plan else self.terraform.apply)(*TARGETS, *arguments)
         return " ".join(failure.value.output.split())
 
     def changes(self, *arguments: str) -> dict[str, list[str]]:
         """What a plan would do, by address; the plan stays in `SAVED`."""
-        self.terraform.plan(f"-target={FUNCTION}", f"-out={SAVED}", *arguments)
+        self.terraform.plan(*TARGETS, f"-out={SAVED}", *arguments)
         return {
             each["address"]: each["change"]["actions"]
             for each in self.terraform.show(SAVED).get("resource_changes", ())
@@ -168,19 +172,31 @@ def test_what_is_packed_here(stack: Stack) -> None:
     (second,) = stack.zips()  # the first is removed
     assert stack.running() == sha256(second.read_bytes()) != before
 
+    # Nor does an alias go on with the version before, when only publishing fails.
+    stack.override('function = { alias = "live" }')
+    stack.proxy.denied = "^POST .*/versions$"
+    stack.edit("second edit")
+    assert "PublishVersion" in stack.fail()
+    stack.proxy.denied = None
+    assert 'function.alias = "live" invokes version 1 of the function orders' in stack.fail(
+        plan=True
+    )
+    stack.apply(f"-replace={PACKAGE}")
+    assert stack.changes() == {}
+
     # Another machine has no zip and needs none, also where the code was changed in the console.
     stack.move_to_a_fresh_machine()
     assert stack.changes() == {}
     stack.client("lambda").update_function_code(FunctionName="orders", ZipFile=own_zip("console"))
     assert "somebody changed the code elsewhere" in stack.fail(plan=True)
     assert stack.terraform.plan("-destroy")
-    stack.edit("second edit")  # as good as the remedy
+    stack.edit("third edit")  # as good as the remedy
     stack.apply()
     assert stack.changes() == {}
 
     # The provider sends the code when the architecture changes, too.
     stack.move_to_a_fresh_machine()
-    stack.override('function = { architecture = "x86_64" }')
+    stack.override('function = { alias = "live", architecture = "x86_64" }')
     stack.apply()
     found = stack.client("lambda").get_function_configuration(FunctionName="orders")
     assert found["Architectures"] == ["x86_64"]
