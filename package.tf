@@ -9,7 +9,8 @@ locals {
 
   # 2. What is left out, as one regular expression that scripts/pack.py gets from here: first the fixed rule,
   # then code.exclude. A pattern with a slash starts at source_dir; another one is for every name below it.
-  exclude_pattern = join("|", concat(["(^|/)(\\.|__pycache__/)|\\.pyc$"], [
+  hidden_pattern = "(^|/)(\\.|__pycache__/)|\\.pyc$"
+  exclude_pattern = join("|", concat([local.hidden_pattern], [
     for glob in local.builds_package ? var.code.exclude : [] : join("", [
       strcontains(trimsuffix(glob, "/"), "/") ? "^" : "(^|/)",
       # Repetitions are written {0,} here, so that the next step does not take them for a star of the pattern.
@@ -24,7 +25,7 @@ locals {
   source_files   = [for file in setunion(fileset(local.source_dir, "*"), fileset(local.source_dir, "[^.]*/**")) : file if !can(regex(local.exclude_pattern, file))]
   python_files   = [for file in local.source_files : file if endswith(file, ".py")]
   package_dir    = "${path.module}/handler"
-  package_files  = [for file in fileset(local.package_dir, "idempotent_lambda/**") : file if !can(regex(local.exclude_pattern, file))]
+  package_files  = [for file in fileset(local.package_dir, "idempotent_lambda/**") : file if !can(regex(local.hidden_pattern, file))]
   deployed_files = merge({ for file in local.package_files : file => "${local.package_dir}/${file}" }, { for file in local.source_files : file => "${local.source_dir}/${file}" })
   requirements   = !local.builds_package ? null : var.code.requirements != null ? var.code.requirements : contains(local.source_files, "requirements.txt") ? "${local.source_dir}/requirements.txt" : null
 

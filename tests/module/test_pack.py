@@ -23,7 +23,7 @@ from tests.module.packages import (
     pack_sources,
     tree,
 )
-from tests.module.stacks import ROOT, copy_module, offline_quickstart
+from tests.module.stacks import ROOT, copy_module
 
 
 @pytest.fixture
@@ -48,10 +48,6 @@ def source(tmp_path: Path) -> Path:
     )
 
 
-NO_PYTHON = (
-    "Cannot pack code.source_dir: no python3 of version 3.8 or newer on the PATH. Install one "
-    "where terraform apply runs, or build the zip elsewhere and set code.filename."
-)
 VISIBLE = ["Z.py", "data/logo.bin", "orders.py", "shop/__init__.py", "shop/a name.py"]
 VISIBLE += ["shop/café.txt"]
 FIXED = re.compile(EXCLUDE)
@@ -453,48 +449,64 @@ def test_an_old_python_is_one_line(
     )
 
 
-def apply_package(quickstart: Path, **variables: str) -> Path:
-    """Let Terraform pack, and nothing else; the zip."""
-    # Whatever the function's settings name is made before its code is packed.
-    (quickstart / "no_settings_override.tf").write_text('module "orders" {\n  function = {}\n}\n')
-    terraform = Terraform(directory=quickstart, environment={**environment(OFFLINE), **variables})
-    terraform.init("-backend=false")
-    terraform.apply("-refresh=false", "-target=module.orders.terraform_data.package")
-    (zipped,) = (quickstart / ".terraform" / "idempotent-lambda").iterdir()
+def pack_by_terraform(checkout: Path, build_dir: Path, code: str, **variables: str) -> Path:
+    """Have Terraform pack, with mocks for AWS; the zip."""
+    mocks, _, _ = (ROOT / "tests" / "deployments.tftest.hcl").read_text().partition("variables {")
+    arguments = f'{code}, build_dir = "{build_dir}"'
+    (checkout / "tests" / "packing.tftest.hcl").write_text(
+        f'{mocks}run "packed" {{\n  variables {{\n    name = "orders"\n'
+        f'    code = {{ {arguments} }}\n    processor = "orders.process"\n  }}\n}}\n'
+    )
+    module = Terraform(directory=checkout, environment={**environment(OFFLINE), **variables})
+    module.init("-backend=false")
+    module.run("test", "-filter=tests/packing.tftest.hcl")
+    (zipped,) = build_dir.rglob("*.zip")
     return zipped
 
 
 @pytest.mark.terraform
 def test_terraform_hashes_the_files_that_are_packed(source: Path, tmp_path: Path) -> None:
-    """Both halves list and hash the same files, links and odd names too, on every checkout."""
+    """Both halves list and hash the same files, links and odd names too, on every checkout.
+
+    With a python3 on the PATH and nothing else: no shell is needed.
+    """
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python3").symlink_to(sys.executable)
+    tree(source, {"shop/notes+drafts/a.md": "", "shop/b.md": "", "docs/index.md": ""})
     (source / "store").symlink_to("shop")
+    # What is left out is not judged: links of virtual environments lead anywhere.
+    for name in (".venv", "venv"):
+        (source / name).mkdir()
+        (source / name / "python").symlink_to(sys.executable)
+        (source / name / "broken").symlink_to("nowhere")
     zips = []
     for name, files in (("one", source), ("two", other_checkout(source, tmp_path / "other"))):
-        quickstart = offline_quickstart(copy_module(tmp_path / name))
-        shutil.rmtree(quickstart / "src")
-        shutil.copytree(files, quickstart / "src", symlinks=True)
-        if not (quickstart / "src" / "store").exists():
-            (quickstart / "src" / "store").symlink_to("shop")
+        if not (files / "store").exists():
+            shutil.rmtree(files / "venv", ignore_errors=True)
+            (files / "store").symlink_to("shop")
+        checkout = copy_module(tmp_path / name)
         # The packer compares its hash with Terraform's, so that there is a zip says they agree.
-        zips.append(apply_package(quickstart))
+        code = f'source_dir = "{files}", exclude = ["/venv", "notes?drafts/", "docs/**"]'
+        path = str(tmp_path / "bin")
+        zips.append(pack_by_terraform(checkout, tmp_path / f"{name}-build", code, PATH=path))
+        assert not (checkout / ".terraform" / "idempotent-lambda").exists()
     assert zips[0].name == zips[1].name
     assert zips[0].read_bytes() == zips[1].read_bytes()
-    assert "store/a name.py" in zipfile.ZipFile(zips[0]).namelist()
+    names = zipfile.ZipFile(zips[0]).namelist()
+    assert "store/a name.py" in names
+    assert [name for name in names if name.endswith(".md")] == ["shop/b.md", "store/b.md"]
 
 
 @pytest.mark.terraform
-@pytest.mark.parametrize("python3", [None, "#!/bin/sh\nexit 1\n"], ids=["missing", "too old"])
-def test_without_python_one_line_says_what_to_do(tmp_path: Path, python3: str | None) -> None:
-    """Where no python3 of 3.8 or newer is on the PATH, the error is one line with the remedy."""
-    shell = shutil.which("sh")
-    assert shell
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "sh").symlink_to(shell)
-    if python3:
-        (tmp_path / "bin" / "python3").write_text(python3)
-        (tmp_path / "bin" / "python3").chmod(0o755)
-    quickstart = offline_quickstart(copy_module(tmp_path / "checkout"))
+def test_without_python_the_error_says_what_to_do(tmp_path: Path) -> None:
+    """Where there is no such program, the error names it, and says what to do."""
+    checkout = copy_module(tmp_path / "checkout")
+    code = 'source_dir = "examples/quickstart/src", python = "python4"'
     with pytest.raises(TerraformError) as failure:
-        apply_package(quickstart, PATH=str(tmp_path / "bin"))
-    printed = [line for line in failure.value.output.splitlines() if "(local-exec): " in line]
-    assert printed[1:] == [f"module.orders.terraform_data.package[0] (local-exec): {NO_PYTHON}"]
+        pack_by_terraform(checkout, tmp_path / "build", code)
+    said = " ".join(failure.value.output.split())
+    assert 'exec: "python4": executable file not found' in said
+    assert (
+        "pack code.source_dir with python4 (Python 3.8 or newer on the machine that applies; "
+        "code.python names another, code.filename takes a zip that is built elsewhere)"
+    ) in said
