@@ -113,7 +113,7 @@ resource "aws_lambda_function" "consumer" {
 }
 
 # The version that the alias points to. Lambda may refuse to publish one after it has taken the code; the provider
-# plans no further change then, and the alias would go on with the version before.
+# plans no further change then, and the alias would stay at the version before, or at no version at all.
 data "aws_lambda_function" "published" {
   count = local.creates_function && var.function.alias != null && !local.image ? 1 : 0
 
@@ -122,7 +122,7 @@ data "aws_lambda_function" "published" {
 
   lifecycle {
     postcondition {
-      condition     = local.code_sha256 == null ? true : self.code_sha256 == local.code_sha256 || !can(regex("^[A-Za-z0-9+/]{43}=$", self.code_sha256))
+      condition     = local.code_sha256 == null ? true : self.version != "$LATEST" && (self.code_sha256 == local.code_sha256 || !can(regex("^[A-Za-z0-9+/]{43}=$", self.code_sha256)))
       error_message = "function.alias = \"${coalesce(var.function.alias, "null")}\" invokes version ${self.version} of the function ${local.function_name}, which is not the code that was deployed here last: publishing a version failed. Deploy again: terraform apply -replace='ADDRESS.${local.redeploys}', with the address of this module, such as module.orders, for ADDRESS."
     }
   }

@@ -31,6 +31,40 @@ run "what_a_mock_runs_is_not_judged" {
   }
 }
 
+run "an_alias_of_other_code_than_what_is_deployed" {
+  state_key       = "alias"
+  expect_failures = [data.aws_lambda_function.published]
+
+  variables {
+    function = { alias = "live" }
+  }
+
+  override_data {
+    target = data.aws_lambda_function.published
+    values = {
+      code_sha256 = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+      version     = "1"
+    }
+  }
+}
+
+run "an_alias_of_no_version" {
+  state_key       = "latest"
+  expect_failures = [data.aws_lambda_function.published]
+
+  variables {
+    function = { alias = "live" }
+  }
+
+  override_data {
+    target = data.aws_lambda_function.published
+    values = {
+      code_sha256 = "mocked"
+      version     = "$LATEST"
+    }
+  }
+}
+
 run "other_code_than_what_is_deployed" {
   state_key       = "others"
   expect_failures = [aws_lambda_function.consumer]

@@ -466,10 +466,8 @@ def pack_by_terraform(checkout: Path, build_dir: Path, code: str, **variables: s
 
 @pytest.mark.terraform
 def test_terraform_hashes_the_files_that_are_packed(source: Path, tmp_path: Path) -> None:
-    """Both halves list and hash the same files, links and odd names too, on every checkout.
-
-    With a python3 on the PATH and nothing else: no shell is needed.
-    """
+    """Both halves list and hash the same files, links and odd names too, on every checkout."""
+    # Nothing but python3 is on the PATH: no shell is needed.
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "python3").symlink_to(sys.executable)
     tree(source, {"shop/notes+drafts/a.md": "", "shop/b.md": "", "docs/index.md": ""})
