@@ -48,9 +48,12 @@ locals {
   zip       = "${local.build_dir}/${local.here.account}-${local.here.region}-${local.function_name}/${local.zip_name}"
   filename  = local.builds_package ? local.zip : try(var.code.filename, null)
 
-  # What has to run, and what to replace so that it is deployed again.
-  code_sha256 = one(terraform_data.code[*].output)
-  redeploys   = local.builds_package ? "terraform_data.package[0]" : "terraform_data.code[0]"
+  # What has to run, what runs, and what to replace so that it is deployed again.
+  sha256         = "^[A-Za-z0-9+/]{43}=$"
+  code_sha256    = one(terraform_data.code[*].output)
+  running_sha256 = one(aws_lambda_function.consumer[*].code_sha256)
+  published      = one(data.aws_lambda_function.published)
+  redeploys      = local.builds_package ? "terraform_data.package[0]" : "terraform_data.code[0]"
 
   # 7. The files that could hold the processor's module.
   processor_module = var.processor == null ? "" : join("/", slice(split(".", var.processor), 0, length(split(".", var.processor)) - 1))
@@ -169,7 +172,7 @@ resource "terraform_data" "package" {
 # The SHA-256 of the code that the function has to run, in base64, as Lambda says it; null where nobody here can
 # know it. Its id is what has the provider send the code: when that call fails, the provider keeps the hash
 # that was planned, so a hash of the code would plan no further change, with the old code running
-# (https://github.com/hashicorp/terraform-provider-aws/issues/42826). The function compares.
+# (https://github.com/hashicorp/terraform-provider-aws/issues/42826). The output "function" compares.
 resource "terraform_data" "code" {
   count = var.code == null || local.image ? 0 : 1
 

@@ -142,7 +142,7 @@ variable "code" {
   }
 
   validation {
-    condition     = try(coalesce(var.code.s3.source_code_hash), null) == null ? true : can(regex("^[A-Za-z0-9+/]{43}=$", var.code.s3.source_code_hash))
+    condition     = try(coalesce(var.code.s3.source_code_hash), null) == null ? true : can(regex(local.sha256, var.code.s3.source_code_hash))
     error_message = "code.s3.source_code_hash = \"${try(coalesce(var.code.s3.source_code_hash), "null")}\" is not a SHA-256 in base64. Give what filebase64sha256() makes of the zip."
   }
 }

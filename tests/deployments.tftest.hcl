@@ -33,7 +33,7 @@ run "what_a_mock_runs_is_not_judged" {
 
 run "an_alias_of_other_code_than_what_is_deployed" {
   state_key       = "alias"
-  expect_failures = [data.aws_lambda_function.published]
+  expect_failures = [output.function]
 
   variables {
     function = { alias = "live" }
@@ -50,7 +50,7 @@ run "an_alias_of_other_code_than_what_is_deployed" {
 
 run "an_alias_of_no_version" {
   state_key       = "latest"
-  expect_failures = [data.aws_lambda_function.published]
+  expect_failures = [output.function]
 
   variables {
     function = { alias = "live" }
@@ -67,7 +67,7 @@ run "an_alias_of_no_version" {
 
 run "other_code_than_what_is_deployed" {
   state_key       = "others"
-  expect_failures = [aws_lambda_function.consumer]
+  expect_failures = [output.function]
 
   override_resource {
     target = aws_lambda_function.consumer

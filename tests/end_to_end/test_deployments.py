@@ -1,7 +1,4 @@
-"""What runs is what was deployed, whatever fails on the way, and on whatever machine.
-
-Only the function is applied, with what it needs: queues take long and have no part in this.
-"""
+"""What runs is what was deployed, whatever fails on the way, and on whatever machine."""
 
 import base64
 import hashlib
@@ -31,11 +28,6 @@ pytestmark = [
 
 FUNCTION = "module.orders.aws_lambda_function.consumer[0]"
 ALIAS = "module.orders.aws_lambda_alias.consumer[0]"
-TARGETS = (
-    f"-target={FUNCTION}",
-    f"-target={ALIAS}",
-    "-target=module.orders.data.aws_lambda_function.published[0]",
-)
 PACKAGE = "module.orders.terraform_data.package[0]"
 CODE = "module.orders.terraform_data.code[0]"
 CODE_CALLS = "^PUT .*/code$"
@@ -76,18 +68,18 @@ class Stack:
         return self.emulator.client(service, self.account)
 
     def apply(self, *arguments: str) -> None:
-        """Apply the function, with what it needs."""
-        self.terraform.apply(*TARGETS, *arguments)
+        """Apply it all."""
+        self.terraform.apply(*arguments)
 
     def fail(self, *arguments: str, plan: bool = False) -> str:
         """Apply (or plan) in vain; what terraform says, in one line."""
         with pytest.raises(TerraformError) as failure:
-            (self.terraform.plan if plan else self.terraform.apply)(*TARGETS, *arguments)
+            (self.terraform.plan if plan else self.terraform.apply)(*arguments)
         return " ".join(failure.value.output.split())
 
     def changes(self, *arguments: str) -> dict[str, list[str]]:
         """What a plan would do, by address; the plan stays in `SAVED`."""
-        self.terraform.plan(*TARGETS, f"-out={SAVED}", *arguments)
+        self.terraform.plan(f"-out={SAVED}", *arguments)
         return {
             each["address"]: each["change"]["actions"]
             for each in self.terraform.show(SAVED).get("resource_changes", ())
@@ -233,8 +225,8 @@ def test_what_is_built_elsewhere(stack: Stack) -> None:
     # Without the zip, all but the function is planned, and drift is found.
     zipped.unlink()
     assert 'code.filename = "./own.zip" does not exist' in stack.fail(plan=True)
-    assert stack.terraform.plan("-target=aws_dynamodb_table.ledger") is False
-    stack.terraform.plan("-refresh-only", f"-target={FUNCTION}")
+    assert stack.terraform.plan("-target=module.orders.aws_sqs_queue.source") is False
+    stack.terraform.plan("-refresh-only")
     assert stack.terraform.plan("-destroy")
 
     # A zip whose path is not known yet does not replace the function.
