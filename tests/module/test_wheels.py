@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import zipfile
@@ -608,16 +609,21 @@ def test_bytes_of_wheels_stay(tmp_path: Path) -> None:
     assert pack.read_wheels([wheel], {})["shop.py"] == b"a = 1\r\n"
 
 
-def test_wheels_may_share_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wheels_may_share_files(index: Path, tmp_path: Path) -> None:
     """Of two different files with one path the first project's is packed, and a line says so."""
-    first = build_wheel(tmp_path, "Bread", files={"same.py": "1", "other.py": "bread"})
-    second = build_wheel(tmp_path, "cake", files={"same.py": "1", "other.py": "cake"})
-    files = pack.read_wheels(sorted([second, first], key=pack._read_project), {})
-    assert (files["same.py"], files["other.py"]) == (b"1", b"bread")
-    assert capsys.readouterr().out == (
-        "Bread-1.0-py3-none-any.whl and cake-1.0-py3-none-any.whl hold different files "
-        "'other.py'; the zip gets the one of the first\n"
+    build_wheel(index, "Zoo", files={"same.py": "1", "other.py": "zoo"})
+    build_wheel(index, "apple", files={"same.py": "1", "other.py": "apple"})
+    source = tree(tmp_path / "source", {"orders.py": ""})
+    lock = write_lock(tmp_path, "Zoo==1.0", "apple==1.0")
+    zipped = tmp_path / "out" / "function.zip"
+    done = run(make_request(source, zipped, requirements=str(lock)))
+    archive = zipfile.ZipFile(zipped)
+    assert (archive.read("same.py"), archive.read("other.py")) == (b"1", b"apple")
+    assert done.stdout.splitlines()[-1] == (
+        "apple-1.0-py3-none-any.whl and Zoo-1.0-py3-none-any.whl hold different files 'other.py'; "
+        "the zip gets the one of the first"
     )
+    assert "same.py" not in done.stdout
 
 
 def test_a_wheel_with_a_damaged_file_is_named(tmp_path: Path) -> None:
@@ -629,15 +635,38 @@ def test_a_wheel_with_a_damaged_file_is_named(tmp_path: Path) -> None:
         pack.read_wheels(sorted(tmp_path.glob("*.whl")), {})
 
 
+@pytest.mark.parametrize(("limit", "accepted"), [(1, True), (0, False)])
 def test_wheels_count_for_the_unpacked_limit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, accepted: bool
 ) -> None:
-    """The files of wheels count unpacked, before one of them is read."""
-    wheel = build_wheel(tmp_path, "shop", files={"shop.py": "x" * 1000})
-    monkeypatch.setattr(pack, "UNPACKED_LIMIT", 1000)
+    """The files of wheels and sources count unpacked, before a wheel's file is read."""
+    wheel = build_wheel(tmp_path, "shop")
+    size = sum(entry.file_size for entry in zipfile.ZipFile(wheel).infolist())
+    monkeypatch.setattr(pack, "UNPACKED_LIMIT", size + limit)
+    if accepted:
+        assert "shop.py" in pack.read_wheels([wheel], {"orders.py": b"1"})
+        return
     monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("read"))
     with pytest.raises(pack.PackError, match="use fewer dependencies, or build an image"):
         pack.read_wheels([wheel], {"orders.py": b"1"})
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("shop.py", "shop.py"),
+        ("shop.py", "shop/__init__.py"),
+        ("shop/__init__.py", "shop.py"),
+        ("data/a.txt", "data/a.txt"),
+    ],
+)
+def test_sources_and_wheels_hide_nothing(tmp_path: Path, ours: str, theirs: str) -> None:
+    """A wheel may not hold a file of the sources, or a module of the same name."""
+    wheel = build_wheel(tmp_path, "shop", files={theirs: ""})
+    said = f"holds {ours!r} and the wheel {wheel.name} holds {theirs!r}, and one would hide"
+    with pytest.raises(pack.PackError, match=re.escape(said)):
+        pack.read_wheels([wheel], {ours: b""})
+    assert pack.read_wheels([wheel], {"shop/other.py": b"", "data/b.txt": b""})
 
 
 def test_a_lock_gives_the_same_zip_twice(index: Path, tmp_path: Path) -> None:
