@@ -29,9 +29,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of wheels that is all that pip finds."""
     folder = tmp_path / "index"
     folder.mkdir()
-    # As some users have it; the packer installs nothing.
-    monkeypatch.setenv("PIP_REQUIRE_VIRTUALENV", "1")
-    monkeypatch.setenv("PIP_NO_BINARY", ":all:")
+    monkeypatch.setenv("PIP_NO_BINARY", ":all:")  # as some users have it
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
@@ -279,7 +277,7 @@ def run(request: dict[str, Any], directory: Path | None = None) -> subprocess.Co
         (["native==1.0"], ["no wheel of native==1.0 for python3.13 on arm64"]),
         (
             [f"shop==1.0 --hash=sha256:{'0' * 64}"],
-            ["a downloaded wheel is not one whose hash the file names", "Expected sha256 0000"],
+            ["a downloaded wheel has none of the hashes in the file", "Expected sha256 0000"],
         ),
         (
             ["--no-index", "shop==1.0 --hash=sha1:1"],
@@ -483,6 +481,11 @@ def test_wheels_of_other_locks_are_removed(index: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lock", "index_wheels", "missing"),
     [
+        (
+            ["botocore==1.0", "a==1.0", "b==1.0", "c==1.0"],
+            {"botocore": ["a"], "a": ["b"], "b": ["c"], "c": ["d"]},
+            None,
+        ),
         (["a==1.0", "b==1.0"], {"a": ["B>=1"], "b": []}, None),
         (["a==1.0"], {"a": ["b; sys_platform == 'win32'", "c; extra == 'x'"]}, None),
         (["a==1.0"], {"a": ["b; python_version < '3.13'"]}, None),
@@ -533,7 +536,7 @@ def test_a_lock_is_complete(
     pins = wheels.select_pins(pins, ARM)
     for name, needs in index_wheels.items():
         build_wheel(tmp_path, name, needs=needs, extras=["x", "x_y", "z"])
-    named = wheels.name_wheels(pins, tmp_path)
+    named = wheels.name_wheels(pins, tmp_path, ARM)
     if missing is None:
         wheels.check_complete(pins, named, ARM)
         return
@@ -545,12 +548,39 @@ def test_a_lock_is_complete(
     )
 
 
+def test_pip_completes_no_lock(index: Path, tmp_path: Path) -> None:
+    """A missing pin is named, and its project is not installed silently from the index."""
+    build_wheel(index, "a", needs=["b"])
+    build_wheel(index, "b")
+    with pytest.raises(wheels.LockError, match=r"a needs 'b' on python3\.13 on arm64, and the"):
+        wheels.fetch(write_lock(tmp_path, "a==1.0"), tmp_path / "out", ARM)
+
+
+def test_a_platform_of_the_user_is_not_taken(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wheel that only the user's own PIP_PLATFORM allows does not run on Lambda."""
+    monkeypatch.setenv("PIP_PLATFORM", "win_amd64")
+    build_wheel(index, "a", tag="cp313-cp313-win_amd64")
+    with pytest.raises(wheels.LockError, match="pip did not download what the file pins: a; check"):
+        wheels.fetch(write_lock(tmp_path, "a==1.0"), tmp_path / "out", ARM)
+
+
+def test_no_virtual_environment_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user's require-virtualenv does not stop a download, and other settings are passed on."""
+    monkeypatch.setenv("PIP_REQUIRE_VIRTUALENV", "1")
+    monkeypatch.setenv("PIP_TIMEOUT", "7")
+    code, lines = wheels.run_pip(["config", "list"])
+    assert code == 0
+    assert {":env:.require-virtualenv='0'", ":env:.timeout='7'"} <= set(lines)
+
+
 def test_a_prerelease_satisfies_a_need(tmp_path: Path) -> None:
     """A pinned pre-release counts as the version that it is."""
     build_wheel(tmp_path, "a", needs=["b>=1"])
     build_wheel(tmp_path, "b", "2.0rc1")
     _, pins = wheels.parse_lock("a==1.0\nb==2.0rc1", tmp_path)
-    wheels.check_complete(pins, wheels.name_wheels(pins, tmp_path), ARM)
+    wheels.check_complete(pins, wheels.name_wheels(pins, tmp_path, ARM), ARM)
 
 
 @pytest.mark.parametrize(
