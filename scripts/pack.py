@@ -314,6 +314,13 @@ def list_wheel(wheel: Path, archive: zipfile.ZipFile) -> "dict[str, WheelFile]":
     return files
 
 
+def name_rival(name: str) -> str:
+    """Name the file that is imported under the same name: shop.py for shop/__init__.py."""
+    if name.endswith("/__init__.py"):
+        return name[: -len("/__init__.py")] + ".py"
+    return name[: -len(".py")] + "/__init__.py" if name.endswith(".py") else name
+
+
 def read_wheels(wheels: "list[Path]", sources: "dict[str, bytes]") -> "dict[str, bytes]":
     """Read the files of all wheels, by name in the zip, as they are.
 
@@ -332,11 +339,13 @@ def read_wheels(wheels: "list[Path]", sources: "dict[str, bytes]") -> "dict[str,
                 archives[wheel] = stack.enter_context(zipfile.ZipFile(wheel))
             for name, file in list_wheel(wheel, archives[wheel]).items():
                 holders.setdefault(name, []).append(file)
-        for name in sorted(holders.keys() & sources.keys()):
-            raise PackError(
-                f"code.source_dir and the wheel {holders[name][0].wheel.name} both hold "
-                f"{name!r}; rename yours, or remove the wheel's project from the lock"
-            )
+        for name in sorted(holders):
+            for rival in sorted({name, name_rival(name)} & sources.keys()):
+                raise PackError(
+                    f"code.source_dir holds {rival!r} and the wheel {holders[name][0].wheel.name} "
+                    f"holds {name!r}, and one would hide the other; rename yours, or remove the "
+                    "wheel's project from the lock"
+                )
         check_unpacked_size(
             [*map(len, sources.values()), *(files[0].size for files in holders.values())]
         )

@@ -465,16 +465,19 @@ def suggest_command(target: Target) -> str:
     )
 
 
-def name_wheels(pins: Sequence[Pin], folder: Path) -> dict[str, Path]:
-    """Name the wheels of a folder by project.
+def name_wheels(pins: Sequence[Pin], folder: Path, target: Target) -> dict[str, Path]:
+    """Name the wheels of a folder for the target by project.
 
     Raises:
         LockError: they are not those that the lock pins.
     """
     named = {}  # type: dict[str, Path]
+    platforms = {"any", *list_platforms(target)}
     for wheel in sorted(folder.glob("*.whl")):
         try:
-            named[canonicalize_name(parse_wheel_filename(wheel.name)[0])] = wheel
+            project, _, _, tags = parse_wheel_filename(wheel.name)
+            if platforms & {tag.platform for tag in tags}:  # PIP_PLATFORM adds platforms
+                named[canonicalize_name(project)] = wheel
         except ValueError as error:
             raise LockError(
                 f"the name of the wheel {wheel.name!r} is not a wheel's ({error}); choose another "
@@ -497,10 +500,10 @@ def list_pip_arguments(target: Target, folder: Path) -> list[str]:
     arguments += [
         "--implementation",
         "cp",
-        "--python-version",
-        f"3.{minor}",
         "--abi",
         f"cp3{minor}",
+        "--python-version",
+        f"3.{minor}",
     ]
     for platform in list_platforms(target):
         arguments += ["--platform", platform]
@@ -538,7 +541,7 @@ def explain_failure(lines: Sequence[str], target: Target) -> str:
     said = f"pip: {words[:WORDS_LIMIT]}"
     found = NO_MATCH.search(words)
     if "DO NOT MATCH THE HASHES" in words:
-        reason = "a downloaded wheel is not one whose hash the file names; check the file's hashes"
+        reason = "a downloaded wheel has none of the hashes in the file; make the file again"
     elif NO_NETWORK.search(" ".join(lines)):
         reason = "the package index could not be reached; check the network and pip's configuration"
     elif found:
@@ -622,12 +625,12 @@ def fetch(lock: Path, directory: Path, target: Target) -> Path:
     cache = directory / name_cache(options, pins, target)
     if is_intact(cache):
         print(f"The wheels of {lock} for {target} are there: {len(pins)}.", flush=True)
-        check_complete(pins, name_wheels(pins, cache), target)
+        check_complete(pins, name_wheels(pins, cache, target), target)
         return cache
     print(f"Downloading the wheels of {lock} for {target}: {len(pins)}.", flush=True)
     with make_temporary(directory) as folder:
         download(options, pins, target, folder)
-        check_complete(pins, name_wheels(pins, folder), target)
+        check_complete(pins, name_wheels(pins, folder, target), target)
         (folder / INDEX).write_text(json.dumps(hash_files(folder)), encoding="utf-8")
         if cache.exists():  # damaged
             shutil.rmtree(str(cache))

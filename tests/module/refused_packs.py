@@ -205,7 +205,7 @@ CASES = {
         ),
         (
             "a_wheel_with_a_file_of_the_sources",
-            "code.source_dir and the wheel shop-1.0-py3-none-any.whl both hold 'orders.py'",
+            "the wheel shop-1.0-py3-none-any.whl holds 'orders.py', and one would hide the other",
             read_wheel({"orders.py": ""}),
         ),
         ("a_damaged_wheel", "shop-1.0-py3-none-any.whl is damaged", read_wheel(b"no zip")),

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import zipfile
@@ -28,9 +29,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of wheels that is all that pip finds."""
     folder = tmp_path / "index"
     folder.mkdir()
-    # As some users have it; the packer installs nothing.
-    monkeypatch.setenv("PIP_REQUIRE_VIRTUALENV", "1")
-    monkeypatch.setenv("PIP_NO_BINARY", ":all:")
+    monkeypatch.setenv("PIP_NO_BINARY", ":all:")  # as some users have it
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
@@ -278,7 +277,7 @@ def run(request: dict[str, Any], directory: Path | None = None) -> subprocess.Co
         (["native==1.0"], ["no wheel of native==1.0 for python3.13 on arm64"]),
         (
             [f"shop==1.0 --hash=sha256:{'0' * 64}"],
-            ["a downloaded wheel is not one whose hash the file names", "Expected sha256 0000"],
+            ["a downloaded wheel has none of the hashes in the file", "Expected sha256 0000"],
         ),
         (
             ["--no-index", "shop==1.0 --hash=sha1:1"],
@@ -482,6 +481,11 @@ def test_wheels_of_other_locks_are_removed(index: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lock", "index_wheels", "missing"),
     [
+        (
+            ["botocore==1.0", "a==1.0", "b==1.0", "c==1.0"],
+            {"botocore": ["a"], "a": ["b"], "b": ["c"], "c": ["d"]},
+            None,
+        ),
         (["a==1.0", "b==1.0"], {"a": ["B>=1"], "b": []}, None),
         (["a==1.0"], {"a": ["b; sys_platform == 'win32'", "c; extra == 'x'"]}, None),
         (["a==1.0"], {"a": ["b; python_version < '3.13'"]}, None),
@@ -532,7 +536,7 @@ def test_a_lock_is_complete(
     pins = wheels.select_pins(pins, ARM)
     for name, needs in index_wheels.items():
         build_wheel(tmp_path, name, needs=needs, extras=["x", "x_y", "z"])
-    named = wheels.name_wheels(pins, tmp_path)
+    named = wheels.name_wheels(pins, tmp_path, ARM)
     if missing is None:
         wheels.check_complete(pins, named, ARM)
         return
@@ -544,12 +548,39 @@ def test_a_lock_is_complete(
     )
 
 
+def test_pip_completes_no_lock(index: Path, tmp_path: Path) -> None:
+    """A missing pin is named, and its project is not installed silently from the index."""
+    build_wheel(index, "a", needs=["b"])
+    build_wheel(index, "b")
+    with pytest.raises(wheels.LockError, match=r"a needs 'b' on python3\.13 on arm64, and the"):
+        wheels.fetch(write_lock(tmp_path, "a==1.0"), tmp_path / "out", ARM)
+
+
+def test_a_platform_of_the_user_is_not_taken(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wheel that only the user's own PIP_PLATFORM allows does not run on Lambda."""
+    monkeypatch.setenv("PIP_PLATFORM", "win_amd64")
+    build_wheel(index, "a", tag="cp313-cp313-win_amd64")
+    with pytest.raises(wheels.LockError, match="pip did not download what the file pins: a; check"):
+        wheels.fetch(write_lock(tmp_path, "a==1.0"), tmp_path / "out", ARM)
+
+
+def test_no_virtual_environment_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user's require-virtualenv does not stop a download, and other settings are passed on."""
+    monkeypatch.setenv("PIP_REQUIRE_VIRTUALENV", "1")
+    monkeypatch.setenv("PIP_TIMEOUT", "7")
+    code, lines = wheels.run_pip(["config", "list"])
+    assert code == 0
+    assert {":env:.require-virtualenv='0'", ":env:.timeout='7'"} <= set(lines)
+
+
 def test_a_prerelease_satisfies_a_need(tmp_path: Path) -> None:
     """A pinned pre-release counts as the version that it is."""
     build_wheel(tmp_path, "a", needs=["b>=1"])
     build_wheel(tmp_path, "b", "2.0rc1")
     _, pins = wheels.parse_lock("a==1.0\nb==2.0rc1", tmp_path)
-    wheels.check_complete(pins, wheels.name_wheels(pins, tmp_path), ARM)
+    wheels.check_complete(pins, wheels.name_wheels(pins, tmp_path, ARM), ARM)
 
 
 @pytest.mark.parametrize(
@@ -608,16 +639,21 @@ def test_bytes_of_wheels_stay(tmp_path: Path) -> None:
     assert pack.read_wheels([wheel], {})["shop.py"] == b"a = 1\r\n"
 
 
-def test_wheels_may_share_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wheels_may_share_files(index: Path, tmp_path: Path) -> None:
     """Of two different files with one path the first project's is packed, and a line says so."""
-    first = build_wheel(tmp_path, "Bread", files={"same.py": "1", "other.py": "bread"})
-    second = build_wheel(tmp_path, "cake", files={"same.py": "1", "other.py": "cake"})
-    files = pack.read_wheels(sorted([second, first], key=pack._read_project), {})
-    assert (files["same.py"], files["other.py"]) == (b"1", b"bread")
-    assert capsys.readouterr().out == (
-        "Bread-1.0-py3-none-any.whl and cake-1.0-py3-none-any.whl hold different files "
-        "'other.py'; the zip gets the one of the first\n"
+    build_wheel(index, "Zoo", files={"same.py": "1", "other.py": "zoo"})
+    build_wheel(index, "apple", files={"same.py": "1", "other.py": "apple"})
+    source = tree(tmp_path / "source", {"orders.py": ""})
+    lock = write_lock(tmp_path, "Zoo==1.0", "apple==1.0")
+    zipped = tmp_path / "out" / "function.zip"
+    done = run(make_request(source, zipped, requirements=str(lock)))
+    archive = zipfile.ZipFile(zipped)
+    assert (archive.read("same.py"), archive.read("other.py")) == (b"1", b"apple")
+    assert done.stdout.splitlines()[-1] == (
+        "apple-1.0-py3-none-any.whl and Zoo-1.0-py3-none-any.whl hold different files 'other.py'; "
+        "the zip gets the one of the first"
     )
+    assert "same.py" not in done.stdout
 
 
 def test_a_wheel_with_a_damaged_file_is_named(tmp_path: Path) -> None:
@@ -629,15 +665,38 @@ def test_a_wheel_with_a_damaged_file_is_named(tmp_path: Path) -> None:
         pack.read_wheels(sorted(tmp_path.glob("*.whl")), {})
 
 
+@pytest.mark.parametrize(("limit", "accepted"), [(1, True), (0, False)])
 def test_wheels_count_for_the_unpacked_limit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, accepted: bool
 ) -> None:
-    """The files of wheels count unpacked, before one of them is read."""
-    wheel = build_wheel(tmp_path, "shop", files={"shop.py": "x" * 1000})
-    monkeypatch.setattr(pack, "UNPACKED_LIMIT", 1000)
+    """The files of wheels and sources count unpacked, before a wheel's file is read."""
+    wheel = build_wheel(tmp_path, "shop")
+    size = sum(entry.file_size for entry in zipfile.ZipFile(wheel).infolist())
+    monkeypatch.setattr(pack, "UNPACKED_LIMIT", size + limit)
+    if accepted:
+        assert "shop.py" in pack.read_wheels([wheel], {"orders.py": b"1"})
+        return
     monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("read"))
     with pytest.raises(pack.PackError, match="use fewer dependencies, or build an image"):
         pack.read_wheels([wheel], {"orders.py": b"1"})
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("shop.py", "shop.py"),
+        ("shop.py", "shop/__init__.py"),
+        ("shop/__init__.py", "shop.py"),
+        ("data/a.txt", "data/a.txt"),
+    ],
+)
+def test_sources_and_wheels_hide_nothing(tmp_path: Path, ours: str, theirs: str) -> None:
+    """A wheel may not hold a file of the sources, or a module of the same name."""
+    wheel = build_wheel(tmp_path, "shop", files={theirs: ""})
+    said = f"holds {ours!r} and the wheel {wheel.name} holds {theirs!r}, and one would hide"
+    with pytest.raises(pack.PackError, match=re.escape(said)):
+        pack.read_wheels([wheel], {ours: b""})
+    assert pack.read_wheels([wheel], {"shop/other.py": b"", "data/b.txt": b""})
 
 
 def test_a_lock_gives_the_same_zip_twice(index: Path, tmp_path: Path) -> None:
