@@ -137,7 +137,7 @@ def copy_sources(destination: Path) -> Path:
     hidden = shutil.ignore_patterns(".terraform*", "*.tfstate*", "__pycache__")
     for file in ROOT.glob("*.tf"):
         shutil.copy(file, destination)
-    for part in ("examples", "handler"):
+    for part in ("examples", "handler", "scripts"):
         shutil.copytree(ROOT / part, destination / part, ignore=hidden)
     return destination
 

@@ -46,6 +46,7 @@ FUNCTION = (
     "aws_iam_role_policy.function[0]",
     "aws_iam_role_policy.processor[0]",
     "aws_lambda_function.consumer[0]",
+    "terraform_data.code[0]",
     "terraform_data.package[0]",
 )
 MADE_ANEW = {
