@@ -151,6 +151,13 @@ def test_what_is_packed_here(stack: Stack) -> None:
         FUNCTION: ["update"],
         ALIAS: ["update"],
     }
+    # Nothing is deployed that was not planned. Terraform's words are in docs/deployments.md.
+    planned = (stack.directory / "src" / "orders.py").read_text()
+    stack.edit("after the plan")
+    with pytest.raises(TerraformError, match="Provider produced inconsistent final plan"):
+        stack.terraform.run("apply", "-auto-approve", SAVED)
+    (stack.directory / "src" / "orders.py").write_text(planned)
+    stack.changes()
     stack.proxy.denied = CODE_CALLS
     with pytest.raises(TerraformError, match="UpdateFunctionCode"):
         stack.terraform.run("apply", "-auto-approve", SAVED)

@@ -7,7 +7,6 @@ from typing import Any
 
 import boto3
 from jinja2 import Environment, FileSystemLoader
-
 from shop.prices import total
 
 invoices = boto3.client("dynamodb")
