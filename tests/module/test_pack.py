@@ -289,7 +289,8 @@ def test_progress_is_printed_on_any_terminal(
     terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", terminal)
     assert run(monkeypatch, request) == 0
-    print("café", flush=True)
+    sys.stdout.write("café\n")
+    sys.stdout.flush()
     assert terminal.buffer.getvalue() == b"caf\\xe9\n"
 
 

@@ -242,6 +242,13 @@ def test_pip_takes_the_wheels_of_the_target_only(index: Path, tmp_path: Path) ->
     )
 
 
+def test_the_python_that_packs_decides_nothing() -> None:
+    """The implementation and its ABI are the target's, also where PyPy or python3.13t packs."""
+    arguments = wheels.list_pip_arguments(ARM, Path("folder"))
+    pairs = set(zip(arguments, arguments[1:], strict=False))
+    assert {("--implementation", "cp"), ("--abi", "cp313"), ("--python-version", "3.13")} <= pairs
+
+
 def test_the_old_runtime_has_the_old_glibc(index: Path, tmp_path: Path) -> None:
     """On python3.11 a wheel for glibc 2.26 is taken, and one for 2.27 never."""
     for number, glibc in enumerate((26, 27)):
