@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -245,7 +246,7 @@ def test_pip_takes_the_wheels_of_the_target_only(index: Path, tmp_path: Path) ->
 def test_the_python_that_packs_decides_nothing() -> None:
     """The implementation and its ABI are the target's, also where PyPy or python3.13t packs."""
     arguments = wheels.list_pip_arguments(ARM, Path("folder"))
-    pairs = set(zip(arguments, arguments[1:], strict=False))
+    pairs = set(pairwise(arguments))
     assert {("--implementation", "cp"), ("--abi", "cp313"), ("--python-version", "3.13")} <= pairs
 
 
