@@ -497,14 +497,8 @@ def list_pip_arguments(target: Target, folder: Path) -> list[str]:
     minor = parse_minor(target.runtime)
     arguments = ["download", "--no-input", "--no-color", "--disable-pip-version-check"]
     arguments += ["--progress-bar", "off", "--no-deps", "--only-binary", ":all:"]
-    arguments += [
-        "--implementation",
-        "cp",
-        "--abi",
-        f"cp3{minor}",
-        "--python-version",
-        f"3.{minor}",
-    ]
+    arguments += ["--implementation", "cp", "--abi", f"cp3{minor}"]
+    arguments += ["--python-version", f"3.{minor}"]
     for platform in list_platforms(target):
         arguments += ["--platform", platform]
     return [*arguments, "--dest", str(folder), "--requirement", str(folder / "requirements.txt")]

@@ -1,6 +1,7 @@
 """The packer: the same sources give the same zip everywhere; Terraform hashes the same files."""
 
 import ast
+import io
 import json
 import os
 import re
@@ -273,6 +274,20 @@ def test_a_refusal_is_one_line_and_leaves_nothing(
     assert line.endswith("; correct processor, or add the file.")
     assert printed.out == ""
     assert not destination.parent.exists()
+
+
+def test_progress_is_printed_on_any_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that the terminal cannot show is escaped and stops nothing."""
+    source = tree(tmp_path / "source", {"orders.py": ""})
+    request = make_request(source, tmp_path / "out" / "function.zip")
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    assert run(monkeypatch, request) == 0
+    sys.stdout.write("café\n")
+    sys.stdout.flush()
+    assert terminal.buffer.getvalue() == b"caf\\xe9\n"
 
 
 def test_the_processor_is_in_the_zip(tmp_path: Path) -> None:

@@ -5,9 +5,11 @@ import json
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +106,7 @@ def test_a_comment_ends_a_continued_line() -> None:
         ("-f './my wheels'", ["--find-links 'src/my wheels'"]),
         ("--find-links=/opt/wheels", ["--find-links /opt/wheels"]),
         ("--find-links https://example.com/x", ["--find-links https://example.com/x"]),
+        ("--find-links ~/x", [f"--find-links {Path('~/x').expanduser()}"]),
         ("--find-links ${WHEELS}/x", ["--find-links '${WHEELS}/x'"]),
         ("--no-index --trusted-host example.com", ["--no-index", "--trusted-host example.com"]),
         ("--pre", ["--pre"]),
@@ -238,6 +241,13 @@ def test_pip_takes_the_wheels_of_the_target_only(index: Path, tmp_path: Path) ->
             *(f"never{number}-1.0-py3-none-any.whl" for number in range(len(NEVER))),
         ]
     )
+
+
+def test_the_python_that_packs_decides_nothing() -> None:
+    """The implementation and its ABI are the target's, also where PyPy or python3.13t packs."""
+    arguments = wheels.list_pip_arguments(ARM, Path("folder"))
+    pairs = set(pairwise(arguments))
+    assert {("--implementation", "cp"), ("--abi", "cp313"), ("--python-version", "3.13")} <= pairs
 
 
 def test_the_old_runtime_has_the_old_glibc(index: Path, tmp_path: Path) -> None:
@@ -437,6 +447,28 @@ def test_damaged_wheels_are_downloaded_again(
     assert fetch(lock, tmp_path / "out") == [wheel.name]
     assert wheel.read_bytes() == good
     assert len(runs) == 1
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_another_packer_may_be_faster(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    """A folder that another packer has made meanwhile is used if it is whole."""
+    build_wheel(index, "shop")
+
+    def lose(folder: Path, cache: Path) -> None:
+        if whole:
+            shutil.copytree(folder, cache)
+        raise OSError(39, "Directory not empty", str(cache))
+
+    monkeypatch.setattr(Path, "rename", lose)
+    lock = write_lock(tmp_path, "shop==1.0")
+    if whole:
+        assert fetch(lock, tmp_path / "out") == ["shop-1.0-py3-none-any.whl"]
+    else:
+        with pytest.raises(OSError, match="Directory not empty"):
+            fetch(lock, tmp_path / "out")
+    assert not list((tmp_path / "out").glob("*.part"))
 
 
 def test_a_killed_download_is_never_used(index: Path, tmp_path: Path) -> None:
