@@ -63,18 +63,18 @@ output "function" {
   # S3 refuses a notification to a function that it may not invoke yet.
   depends_on = [aws_lambda_permission.invoker]
 
-  # Here, because a function that could not be created has no code to compare. While a deployment is planned, what
-  # has to run is unknown, and Terraform compares after the deployment. What is no SHA-256 is that of a mock.
+  # Here, because a function that could not be created has no code to compare. While a deployment is planned, the
+  # hashes are unknown, and Terraform compares them after the deployment. A mock has no SHA-256.
   precondition {
     condition     = local.code_sha256 == null ? true : local.running_sha256 == local.code_sha256 || !can(regex(local.sha256, local.running_sha256))
-    error_message = "The function ${local.function_name} does not run the code that was deployed here last: its code has the SHA-256 ${local.running_sha256}, not ${coalesce(local.code_sha256, "null")}. A deployment failed, or somebody changed the code elsewhere. Deploy again: terraform apply -replace='ADDRESS.${local.redeploys}', with the address of this module, such as module.orders, for ADDRESS."
+    error_message = "The function ${local.function_name} does not run the code that was deployed here last: its code has the SHA-256 ${local.running_sha256}, not ${coalesce(local.code_sha256, "null")}. A deployment failed, or somebody changed the code elsewhere${local.brings_object ? ", or code.s3.source_code_hash is not the hash of the object" : ""}. Deploy again: terraform apply -replace='ADDRESS.${local.redeploys}', with the address of this module, such as module.orders, for ADDRESS."
   }
 
-  # Lambda may refuse to publish a version after it has taken the code. The provider plans no further change then,
-  # and the alias would stay at the version before, or at none.
+  # Lambda may refuse to publish a version after it has taken the code or the settings. The provider plans no further
+  # change then, and the alias would stay at the version before, or at none.
   precondition {
-    condition     = local.code_sha256 == null || length(data.aws_lambda_function.published) == 0 ? true : local.published.version != "$LATEST" && (local.published.code_sha256 == local.code_sha256 || !can(regex(local.sha256, local.published.code_sha256)))
-    error_message = "function.alias = \"${coalesce(var.function.alias, "null")}\" invokes version ${try(local.published.version, "none")} of the function ${local.function_name}, which is not the code that was deployed here last: publishing a version failed. Deploy again: terraform apply -replace='ADDRESS.${local.redeploys}', with the address of this module, such as module.orders, for ADDRESS."
+    condition     = length(data.aws_lambda_function.published) == 0 ? true : local.published.version != "$LATEST" && (local.published_settings == local.function_settings || !can(regex(local.sha256, local.published.code_sha256)))
+    error_message = "function.alias = \"${coalesce(var.function.alias, "null")}\" invokes version ${try(local.published.version, "none")} of the function ${local.function_name}, which has other code or settings than were deployed here last: publishing a version failed. Deploy again: terraform apply -replace='ADDRESS.${local.redeploys}', with the address of this module, such as module.orders, for ADDRESS."
   }
 
   precondition {

@@ -37,37 +37,50 @@ locals {
 
   # 5. The hash of all that decides what is in the zip: one hash never means two zips.
   packers      = [for file in ["pack.py", "wheels.py"] : sha256(replace(file("${path.module}/scripts/${file}"), "\r\n", "\n"))]
-  dependencies = local.requirements == null ? null : [try(sha256(replace(file(local.requirements), "\r\n", "\n")), null), var.function.runtime, var.function.architecture]
+  dependencies = local.requirements == null ? null : [try(sha256(replace(file(local.requirements), "\r\n", "\n")), filesha256(local.requirements), null), var.function.runtime, var.function.architecture]
   package_hash = sha256(jsonencode([local.files_hash, local.packers, local.dependencies]))
 
   # 6. The zip. Its directory is this function's alone: the packer removes what it left there before. Its name
   # holds the hash, so that a fresh clone, which has no zip, plans no change; and it says what to do when the
   # provider needs the zip and this machine has none, because only the name is in the provider's message.
+  python    = var.code == null ? "python3" : var.code.python
   build_dir = local.builds_package ? coalesce(var.code.build_dir, "${path.root}/.terraform/idempotent-lambda") : ""
   zip_name  = "${substr(local.package_hash, 0, 16)}.if-missing.terraform-apply.-replace=module.NAME.terraform_data.package[0].zip"
   zip       = "${local.build_dir}/${local.here.account}-${local.here.region}-${local.function_name}/${local.zip_name}"
   filename  = local.builds_package ? local.zip : try(var.code.filename, null)
 
-  # What has to run, what runs, and what to replace so that it is deployed again.
+  # What has to run, what runs, and what to replace so that it is deployed again. While a change of the function is
+  # planned, last_modified is unknown, so what runs is unknown, too.
   sha256         = "^[A-Za-z0-9+/]{43}=$"
   code_sha256    = one(terraform_data.code[*].output)
-  running_sha256 = one(aws_lambda_function.consumer[*].code_sha256)
+  running_sha256 = one([for function in aws_lambda_function.consumer : function.code_sha256 if function.last_modified != ""])
   published      = one(data.aws_lambda_function.published)
   redeploys      = local.builds_package ? "terraform_data.package[0]" : "terraform_data.code[0]"
+
+  # What the alias has to invoke, and what it invokes.
+  function_settings = one([for function in aws_lambda_function.consumer : jsonencode([
+    local.running_sha256, function.handler, function.layers, function.memory_size, function.runtime, function.timeout,
+    function.environment[*].variables,
+  ])])
+  published_settings = one([for version in data.aws_lambda_function.published : jsonencode([
+    version.code_sha256, version.handler, version.layers, version.memory_size, version.runtime, version.timeout,
+    version.environment[*].variables,
+  ])])
 
   # 7. The files that could hold the processor's module.
   processor_module = var.processor == null ? "" : join("/", slice(split(".", var.processor), 0, length(split(".", var.processor)) - 1))
   processor_files  = local.processor_module == "" ? [] : ["${local.processor_module}.py", "${local.processor_module}/__init__.py"]
 
-  # 8. The modules at the top of the zip, which Python finds before its own and before those of the SDK.
+  # 8. The modules at the top of the zip. Python finds them before its own modules and before the SDK.
   top_modules = [
     for file in local.python_files : trimsuffix(trimsuffix(file, ".py"), "/__init__")
     if !strcontains(trimsuffix(file, "/__init__.py"), "/")
   ]
   shadowing_modules = sort(setintersection(local.top_modules, local.imported_modules))
 
-  # What boto3 and the package import, on Python 3.11 to 3.13 (a test compares): a module of the user's with
-  # such a name would be imported in its place.
+  # The names that boto3 and the package import (a test compares them). Python would import the user's module of
+  # such a name instead.
+  sdk_modules = ["boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"]
   imported_modules = [
     "abc", "array", "ast", "atexit", "base64", "binascii", "bisect", "boto3", "botocore", "builtins", "bz2",
     "calendar", "codecs", "collections", "concurrent", "configparser", "contextlib", "contextvars", "copy", "copyreg",
@@ -84,7 +97,7 @@ locals {
 
   # 9. Files that only Terraform reads, often with secrets; and what declares dependencies without being the
   # lock that is installed, with the command that makes one of it.
-  terraform_files = [for file in local.source_files : file if can(regex("\\.(tf|tf\\.json|tfvars|tfvars\\.json|tfstate|tfstate\\.backup|tfplan)$", file))]
+  terraform_files = [for file in local.source_files : file if can(regex("\\.(tf|tofu|tfvars)(\\.json)?$|\\.tfstate(\\.|$)|(^|/|\\.)tfplan$", file))]
   lock_commands = {
     "Pipfile.lock"   = "pipenv requirements --hash > requirements.txt"
     "poetry.lock"    = "poetry export -o requirements.txt"
@@ -105,21 +118,22 @@ resource "terraform_data" "package" {
 
   # Python runs the packer itself: there may be no shell. The command is what people see when it fails.
   provisioner "local-exec" {
-    interpreter = [try(var.code.python, "python3"), "-I", "${path.module}/scripts/pack.py"]
+    interpreter = [local.python, "-I", "${path.module}/scripts/pack.py"]
     quiet       = true
-    command     = "pack code.source_dir with ${try(var.code.python, "python3")} (Python 3.8 or newer on the machine that applies; code.python names another, code.filename takes a zip that is built elsewhere)"
+    command     = "pack code.source_dir with ${local.python} (Python 3.8 or newer on the machine that applies; code.python names another, code.filename takes a zip that is built elsewhere)"
 
     environment = {
       PACK = jsonencode({
-        source_dir      = local.source_dir
-        package_dir     = local.package_dir
-        zip             = local.zip
-        exclude         = local.exclude_pattern
-        files_hash      = local.files_hash
-        requirements    = local.requirements
-        runtime         = var.function.runtime
-        architecture    = var.function.architecture
-        processor_files = local.processor_files
+        source_dir       = local.source_dir
+        package_dir      = local.package_dir
+        zip              = local.zip
+        exclude          = local.exclude_pattern
+        files_hash       = local.files_hash
+        requirements     = local.requirements
+        runtime          = var.function.runtime
+        architecture     = var.function.architecture
+        processor_files  = local.processor_files
+        reserved_modules = sort(setsubtract(local.imported_modules, local.sdk_modules))
       })
 
       # Nobody reads it. With it, packing waits for all that the function's settings wait for.
@@ -176,7 +190,8 @@ resource "terraform_data" "package" {
 resource "terraform_data" "code" {
   count = var.code == null || local.image ? 0 : 1
 
-  input            = local.brings_object ? var.code.s3.source_code_hash : try(filebase64sha256(local.builds_package ? terraform_data.package[0].output : var.code.filename), null)
+  # A zip that another machine built cannot be hashed here: that is no reason to compare nothing.
+  input            = local.brings_object ? var.code.s3.source_code_hash : try(filebase64sha256(local.builds_package ? terraform_data.package[0].output : var.code.filename), "unknown, because this machine has no zip")
   triggers_replace = local.builds_package ? terraform_data.package[0].id : local.brings_object ? jsonencode(var.code.s3) : try(filebase64sha256(var.code.filename), null)
 
   # Only when it is replaced: another machine does not have the zip.

@@ -137,6 +137,11 @@ variable "code" {
   }
 
   validation {
+    condition     = var.code == null ? true : alltrue([for text in [var.code.build_dir, var.code.python, var.code.requirements, var.code.image == null ? "-" : try(coalesce(var.code.image.uri), "")] : text == null ? true : text != ""])
+    error_message = "code has an empty ${join(", ", [for name, text in try({ build_dir = var.code.build_dir, python = var.code.python, requirements = var.code.requirements, "image.uri" = var.code.image == null ? "-" : try(coalesce(var.code.image.uri), "") }, {}) : name if text == ""])}. Give it a value, or leave it out."
+  }
+
+  validation {
     condition     = var.code == null ? true : var.code.source_dir != null || var.code.requirements == null && var.code.build_dir == null
     error_message = "code.requirements or code.build_dir is set without code.source_dir, and nothing is built then. Remove it, or set code.source_dir."
   }

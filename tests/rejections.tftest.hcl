@@ -130,6 +130,16 @@ run "patterns_that_terraform_does_not_know" {
   }
 }
 
+# says: code has an empty build_dir, image.uri.
+run "empty_texts_about_code" {
+  command         = plan
+  expect_failures = [var.code]
+
+  variables {
+    code = { image = { uri = null }, build_dir = "" }
+  }
+}
+
 # says: code.requirements or code.build_dir is set without code.source_dir, and nothing is built then.
 run "requirements_of_a_zip" {
   command         = plan

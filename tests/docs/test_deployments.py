@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from scripts.lab.emulator import INTERPRETER
+from scripts.wheels import Target, list_platforms
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "deployments.md").read_text()
@@ -79,6 +80,16 @@ def test_every_message_is_one_of_ours_or_quoted() -> None:
     for message in ours:
         assert f"`{message}" in PAGE
         assert message in CODE + packer
+
+
+def test_the_platforms_are_those_that_the_runtime_takes() -> None:
+    """What the page lets pip install for a runtime, the packer would install, too."""
+    shown = set(re.findall(r"--platform (\w+)", PAGE))
+    assert shown <= set(list_platforms(Target("python3.13", "arm64")))
+    (left_out,) = re.findall(r"glibc 2.26: leave out\n(.*?) there", PAGE)
+    old = shown - set(re.findall(r"`(\w+)`", left_out))
+    assert old <= set(list_platforms(Target("python3.11", "arm64")))
+    assert len(old) == 1
 
 
 def test_every_wrapper_is_known() -> None:

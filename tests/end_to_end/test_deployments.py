@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from scripts.lab.emulator import ROOT, Emulator
+from scripts.lab.emulator import Emulator
 from scripts.lab.proxy import Proxy, serving
 from scripts.lab.terraform import Terraform, TerraformError, environment
 from tests.module.stacks import copy_module
@@ -135,8 +135,8 @@ def sha256(raw: bytes) -> str:
     return base64.b64encode(hashlib.sha256(raw).digest()).decode()
 
 
-def test_what_is_packed_here(stack: Stack) -> None:
-    """A failed deployment is noticed and mended; another machine builds the zip that it lacks."""
+def notice_stale_code(stack: Stack) -> None:
+    """Leave old code by refusing the new, then mend it."""
     stack.override('function = { alias = "live" }')
     stack.apply()
     before = stack.running()
@@ -169,13 +169,18 @@ def test_what_is_packed_here(stack: Stack) -> None:
         in said
     )
     assert "terraform apply -replace='ADDRESS.terraform_data.package[0]'" in said
+    stack.move_to_a_fresh_machine()
+    assert "no such file" in stack.fail(f"-replace={CODE}")  # not the remedy: there is no zip
+    assert "does not run the code that was deployed here last" in stack.fail(plan=True)
     stack.apply(f"-replace={PACKAGE}")
-    (second,) = stack.zips()  # the first is removed
+    (second,) = stack.zips()
     assert stack.running() == sha256(second.read_bytes()) != before
 
-    # Nor does an alias stay at the version before, when only publishing fails.
+
+def notice_a_stale_alias(stack: Stack) -> None:
+    """Leave an alias at its version by refusing the next one, then mend it."""
     stack.proxy.denied = "^POST .*/versions$"
-    stack.edit("second edit")
+    stack.override('function = { alias = "live", memory_mb = 512 }')
     assert "PublishVersion" in stack.fail()
     stack.proxy.denied = None
     assert 'function.alias = "live" invokes version 2 of the function orders' in stack.fail(
@@ -184,13 +189,16 @@ def test_what_is_packed_here(stack: Stack) -> None:
     stack.apply(f"-replace={PACKAGE}")
     assert stack.changes() == {}
 
+
+def build_on_a_fresh_machine(stack: Stack) -> None:
+    """Apply what needs no zip, what builds one, and what cannot know that it needs one."""
     # Another machine has no zip and needs none, also where the code was changed in the console.
     stack.move_to_a_fresh_machine()
     assert stack.changes() == {}
     stack.client("lambda").update_function_code(FunctionName="orders", ZipFile=own_zip("console"))
     assert "somebody changed the code elsewhere" in stack.fail(plan=True)
     assert stack.terraform.plan("-destroy")
-    stack.edit("third edit")  # as good as the remedy
+    stack.edit("second edit")  # as good as the remedy
     stack.apply()
     assert stack.changes() == {}
 
@@ -210,6 +218,13 @@ def test_what_is_packed_here(stack: Stack) -> None:
     assert "Invalid index" not in said
     stack.apply(f"-replace={PACKAGE}")
     stack.running()
+
+
+def test_what_is_packed_here(stack: Stack) -> None:
+    """A failed deployment is noticed and mended; another machine builds the zip that it lacks."""
+    notice_stale_code(stack)
+    notice_a_stale_alias(stack)
+    build_on_a_fresh_machine(stack)
 
 
 def test_what_is_built_elsewhere(stack: Stack) -> None:
@@ -265,9 +280,11 @@ def test_what_is_built_elsewhere(stack: Stack) -> None:
         assert stack.running() == sha256(own_zip(text))
 
 
-def test_packing_comes_last() -> None:
+def test_packing_comes_last(tmp_path: Path) -> None:
     """The package waits for all that the function waits for: a failure there builds nothing."""
-    edges = re.findall(r'"(.*?)" -> "(.*?)"', Terraform(directory=ROOT).run("graph", "-type=plan"))
+    module = Terraform(directory=copy_module(tmp_path / "checkout"))
+    module.init("-backend=false")
+    edges = re.findall(r'"(.*?)" -> "(.*?)"', module.run("graph", "-type=plan"))
     waits: dict[str, set[str]] = {}
     for waiting, awaited in edges:
         waits.setdefault(waiting, set()).add(awaited)

@@ -466,7 +466,7 @@ def test_an_old_python_is_one_line(
 
 def pack_by_terraform(checkout: Path, build_dir: Path, code: str, **variables: str) -> Path:
     """Have Terraform pack, with mocks for AWS; the zip."""
-    mocks, _, _ = (ROOT / "tests" / "deployments.tftest.hcl").read_text().partition("variables {")
+    mocks = 'mock_provider "aws" {\n  source = "./tests/mocks/applied"\n}\n'
     arguments = f'{code}, build_dir = "{build_dir}"'
     (checkout / "tests" / "packing.tftest.hcl").write_text(
         f'{mocks}run "packed" {{\n  variables {{\n    name = "orders"\n'
