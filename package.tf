@@ -4,14 +4,15 @@ locals {
   # 1. What kind of code there is. Whether an object or a path is null is known while terraform plans, whatever
   # is unknown in it; a kind that became known later would replace the function.
   builds_package = var.code == null ? false : var.code.source_dir != null
-  brings_object  = var.code == null ? false : var.code.s3 != null
+  uses_s3        = var.code == null ? false : var.code.s3 != null
   image          = var.code == null ? false : var.code.image != null
 
   # 2. What is left out, as one regular expression that scripts/pack.py gets from here: first the fixed rule,
   # then code.exclude. A pattern with a slash starts at source_dir; another one is for every name below it.
   hidden_pattern = "(^|/)(\\.|__pycache__/)|\\.pyc$"
+  exclude_globs  = [for glob in local.builds_package ? var.code.exclude : [] : trimprefix(glob, "./")]
   exclude_pattern = join("|", concat([local.hidden_pattern], [
-    for glob in local.builds_package ? var.code.exclude : [] : join("", [
+    for glob in local.exclude_globs : join("", [
       strcontains(trimsuffix(glob, "/"), "/") ? "^" : "(^|/)",
       # Repetitions are written {0,} here, so that the next step does not take them for a star of the pattern.
       replace(replace(replace(replace(replace(trim(glob, "/"), ".", "\\."), "**/", "(|.{0,}/)"), "**", ".{0,}"), "*", "[^/]{0,}"), "?", "[^/]"),
@@ -27,13 +28,13 @@ locals {
   package_dir    = "${path.module}/handler"
   package_files  = [for file in fileset(local.package_dir, "idempotent_lambda/**") : file if !can(regex(local.hidden_pattern, file))]
   deployed_files = merge({ for file in local.package_files : file => "${local.package_dir}/${file}" }, { for file in local.source_files : file => "${local.source_dir}/${file}" })
-  requirements   = !local.builds_package ? null : var.code.requirements != null ? var.code.requirements : contains(local.source_files, "requirements.txt") ? "${local.source_dir}/requirements.txt" : null
+  requirements   = !local.builds_package ? null : var.code.requirements != null ? var.code.requirements : fileexists("${local.source_dir}/requirements.txt") ? "${local.source_dir}/requirements.txt" : null
 
   # 4. Their hash, known at plan without building anything. Text is hashed with LF, so that a checkout
-  # with CRLF plans no change; what is no text fails file() and is hashed as it is.
-  files_hash = sha256(join("\n", [
-    for name, file in local.deployed_files : "${name} ${try(sha256(replace(file(file), "\r\n", "\n")), filesha256(file))}"
-  ]))
+  # with CRLF plans no change. A file that is not text fails file() and is hashed as it is.
+  file_hashes      = { for name, file in local.deployed_files : name => try(sha256(replace(file(file), "\r\n", "\n")), filesha256(file), "") }
+  files_hash       = sha256(join("\n", [for name, hash in local.file_hashes : "${name} ${hash}"]))
+  unreadable_files = [for name, hash in local.file_hashes : name if hash == ""]
 
   # 5. The hash of all that decides what is in the zip: one hash never means two zips.
   packers      = [for file in ["pack.py", "wheels.py"] : sha256(replace(file("${path.module}/scripts/${file}"), "\r\n", "\n"))]
@@ -67,9 +68,11 @@ locals {
     version.environment[*].variables,
   ])])
 
-  # 7. The files that could hold the processor's module.
-  processor_module = var.processor == null ? "" : join("/", slice(split(".", var.processor), 0, length(split(".", var.processor)) - 1))
+  # 7. The files that could hold the module of the processor, and of the wrapper.
+  processor_module = replace(try(regex("^(.*)[.]", var.processor)[0], ""), ".", "/")
   processor_files  = local.processor_module == "" ? [] : ["${local.processor_module}.py", "${local.processor_module}/__init__.py"]
+  wrapper_module   = replace(try(regex("^(.*)[.]", var.function.wrapper)[0], ""), ".", "/")
+  wrapper_files    = local.wrapper_module == "" ? [] : ["${local.wrapper_module}.py", "${local.wrapper_module}/__init__.py"]
 
   # 8. The modules at the top of the zip. Python finds them before its own modules and before the SDK.
   top_modules = [
@@ -99,12 +102,22 @@ locals {
   # lock that is installed, with the command that makes one of it.
   terraform_files = [for file in local.source_files : file if can(regex("\\.(tf|tofu|tfvars)(\\.json)?$|\\.tfstate(\\.|$)|(^|/|\\.)tfplan$", file))]
   lock_commands = {
-    "Pipfile.lock"   = "pipenv requirements --hash > requirements.txt"
-    "poetry.lock"    = "poetry export -o requirements.txt"
-    "pyproject.toml" = "uv pip compile pyproject.toml --universal --generate-hashes -o requirements.txt"
-    "uv.lock"        = "uv export --no-dev --no-emit-project -o requirements.txt"
+    "Pipfile"         = "pipenv lock && pipenv requirements --hash > requirements.txt"
+    "Pipfile.lock"    = "pipenv requirements --hash > requirements.txt"
+    "pdm.lock"        = "pdm export -o requirements.txt"
+    "poetry.lock"     = "poetry export -o requirements.txt"
+    "pyproject.toml"  = "uv pip compile pyproject.toml --universal --generate-hashes -o requirements.txt"
+    "requirements.in" = "uv pip compile requirements.in --universal --generate-hashes -o requirements.txt"
+    "uv.lock"         = "uv export --no-dev --no-emit-project -o requirements.txt"
   }
-  unread_locks = local.requirements != null ? [] : sort(setintersection(keys(local.lock_commands), local.source_files))
+  # Most of the tools keep their own settings in pyproject.toml, too.
+  declares_packages = can(regex("(?m)^dependencies\\s*=\\s*\\[\\s*[\"']|^\\[tool\\.poetry\\.dependencies\\]", try(file("${local.source_dir}/pyproject.toml"), "")))
+  unread_locks = local.requirements != null ? [] : [
+    for file in local.source_files : file
+    if contains(keys(local.lock_commands), file) && (file != "pyproject.toml" || local.declares_packages) || can(regex("^requirements[-_/][^/]+\\.txt$", file))
+  ]
+  unread_lock         = try(local.unread_locks[0], "")
+  unread_lock_command = lookup(local.lock_commands, local.unread_lock, "")
 }
 
 # Replaced, and so run again, when anything changes that decides what is in the zip, or that makes the provider
@@ -152,13 +165,23 @@ resource "terraform_data" "package" {
     }
 
     precondition {
+      condition     = length(local.unreadable_files) == 0
+      error_message = "code.source_dir = \"${var.code.source_dir}\" holds ${try(local.unreadable_files[0], "")}, which Terraform cannot read. Check its permissions; if they are right, rename it so that its name is in Unicode's form NFC."
+    }
+
+    precondition {
+      condition     = !startswith("${abspath(local.build_dir)}/", "${abspath(local.source_dir)}/") || var.code.build_dir == null
+      error_message = "code.build_dir = \"${coalesce(var.code.build_dir, "null")}\" lies in code.source_dir = \"${var.code.source_dir}\", so each zip would hold the one before. Set another directory."
+    }
+
+    precondition {
       condition     = length(local.terraform_files) == 0
       error_message = "code.source_dir = \"${var.code.source_dir}\" holds ${try(local.terraform_files[0], "")}, and state and variables of Terraform hold secrets: all files there are deployed. Give your code a directory of its own, such as \"$${path.module}/src\"."
     }
 
     precondition {
       condition     = length(local.unread_locks) == 0
-      error_message = "code.source_dir = \"${var.code.source_dir}\" holds ${try(local.unread_locks[0], "")} without a requirements.txt, which is what is installed. Build one there with `${try(local.lock_commands[local.unread_locks[0]], "")}`; if your code needs no packages, name ${try(local.unread_locks[0], "")} in code.exclude."
+      error_message = "code.source_dir = \"${var.code.source_dir}\" holds ${local.unread_lock} without a requirements.txt, and only that is installed. ${local.unread_lock_command == "" ? "Set code.requirements to the file of the packages to install" : "Build one there with `${local.unread_lock_command}`"}; if your code needs no packages, set code.exclude = ${jsonencode(concat(local.exclude_globs, [local.unread_lock]))}."
     }
 
     precondition {
@@ -177,6 +200,11 @@ resource "terraform_data" "package" {
     }
 
     precondition {
+      condition     = local.requirements != null || length(var.function.layers) > 0 || length(local.wrapper_files) == 0 || length(setintersection(local.wrapper_files, local.python_files)) > 0
+      error_message = "function.wrapper = \"${coalesce(var.function.wrapper, "null")}\" names a module that the function would not have: there is no layer, no requirements.txt, and no ${join(" or ", local.wrapper_files)} in code.source_dir. Name the layer of the monitoring service in function.layers, or correct the name."
+    }
+
+    precondition {
       condition     = local.requirements != null || length(local.python_files) == 0 || length(local.processor_files) == 0 || length(setintersection(local.processor_files, local.python_files)) > 0
       error_message = "processor = \"${coalesce(var.processor, "null")}\" names a module that code.source_dir = \"${var.code.source_dir}\" does not hold: there is no ${join(" or ", local.processor_files)}. Correct the name, or add the file."
     }
@@ -191,8 +219,8 @@ resource "terraform_data" "code" {
   count = var.code == null || local.image ? 0 : 1
 
   # A zip that another machine built cannot be hashed here: that is no reason to compare nothing.
-  input            = local.brings_object ? var.code.s3.source_code_hash : try(filebase64sha256(local.builds_package ? terraform_data.package[0].output : var.code.filename), "unknown, because this machine has no zip")
-  triggers_replace = local.builds_package ? terraform_data.package[0].id : local.brings_object ? jsonencode(var.code.s3) : try(filebase64sha256(var.code.filename), null)
+  input            = local.uses_s3 ? var.code.s3.source_code_hash : try(filebase64sha256(local.builds_package ? terraform_data.package[0].output : var.code.filename), "unknown, because this machine has no zip")
+  triggers_replace = local.builds_package ? terraform_data.package[0].id : local.uses_s3 ? jsonencode(var.code.s3) : try(filebase64sha256(var.code.filename), null)
 
   # Only when it is replaced: another machine does not have the zip.
   lifecycle {

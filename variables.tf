@@ -127,13 +127,18 @@ variable "code" {
   }
 
   validation {
+    condition     = !can(regex("[\\[\\]{}*?]", var.code.source_dir))
+    error_message = "code.source_dir = \"${try(coalesce(var.code.source_dir), "null")}\" has one of []{}*?, and Terraform would take it for a pattern of many paths. Rename the directory."
+  }
+
+  validation {
     condition     = endswith(try(coalesce(var.code.filename), ".zip"), ".zip")
     error_message = "code.filename = \"${try(coalesce(var.code.filename), "null")}\" does not end in .zip. Give the zip that holds your modules and the package idempotent_lambda, or set code.source_dir to have a directory packed."
   }
 
   validation {
-    condition     = var.code == null ? true : alltrue([for glob in var.code.exclude : can(regex("^[^\\[\\](){}|^$+\\\\!]*[^\\[\\](){}|^$+\\\\!/][^\\[\\](){}|^$+\\\\!]*$", glob))])
-    error_message = "code.exclude has ${jsonencode([for glob in try(var.code.exclude, []) : glob if !can(regex("^[^\\[\\](){}|^$+\\\\!]*[^\\[\\](){}|^$+\\\\!/][^\\[\\](){}|^$+\\\\!]*$", glob))])}; a pattern is a name or path with *, ** and ?, without brackets and other signs of regular expressions. Use ? for such a sign."
+    condition     = var.code == null ? true : alltrue([for glob in var.code.exclude : trimspace(glob) == glob && can(regex("^[^\\[\\](){}|^$+\\\\!]*[^\\[\\](){}|^$+\\\\!/][^\\[\\](){}|^$+\\\\!]*$", glob))])
+    error_message = "code.exclude has ${jsonencode([for glob in try(var.code.exclude, []) : glob if trimspace(glob) != glob || !can(regex("^[^\\[\\](){}|^$+\\\\!]*[^\\[\\](){}|^$+\\\\!/][^\\[\\](){}|^$+\\\\!]*$", glob))])}; a pattern is a name or path with *, ** and ?, without brackets, other signs of regular expressions, or blanks at its ends. Use ? for such a sign."
   }
 
   validation {

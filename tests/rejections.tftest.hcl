@@ -120,13 +120,13 @@ run "an_empty_source_dir_name" {
   }
 }
 
-# says: code.exclude has ["*.{md,txt}","/",""]; a pattern is a name or path with *, ** and ?
+# says: code.exclude has ["*.{md,txt}","/","","tests "]; a pattern is a name or path with *, ** and ?
 run "patterns_that_terraform_does_not_know" {
   command         = plan
   expect_failures = [var.code]
 
   variables {
-    code = { source_dir = "examples/quickstart/src", exclude = ["tests", "*.{md,txt}", "/", ""] }
+    code = { source_dir = "examples/quickstart/src", exclude = ["tests", "*.{md,txt}", "/", "", "tests "] }
   }
 }
 
@@ -171,7 +171,37 @@ run "a_source_dir_with_terraform_files" {
   }
 }
 
-# says: code.source_dir = "tests/module/sources/poetry" holds poetry.lock without a requirements.txt, which is what is installed. Build one there with `poetry export -o requirements.txt`
+# says: code.source_dir = "tests/module/sources/[a-z]*" has one of []{}*?, and Terraform would take it for a pattern of many paths.
+run "a_source_dir_that_is_a_pattern" {
+  command         = plan
+  expect_failures = [var.code]
+
+  variables {
+    code = { source_dir = "tests/module/sources/[a-z]*" }
+  }
+}
+
+# says: code.build_dir = "examples/quickstart/src/build" lies in code.source_dir = "examples/quickstart/src", so each zip would hold the one before.
+run "a_build_dir_that_is_packed" {
+  command         = plan
+  expect_failures = [terraform_data.package]
+
+  variables {
+    code = { source_dir = "examples/quickstart/src", build_dir = "examples/quickstart/src/build" }
+  }
+}
+
+# says: function.wrapper = "datadog_lambda.handler.handler" names a module that the function would not have: there is no layer, no requirements.txt, and no datadog_lambda/handler.py or datadog_lambda/handler/__init__.py
+run "a_wrapper_from_nowhere" {
+  command         = plan
+  expect_failures = [terraform_data.package]
+
+  variables {
+    function = { wrapper = "datadog_lambda.handler.handler" }
+  }
+}
+
+# says: code.source_dir = "tests/module/sources/poetry" holds poetry.lock without a requirements.txt, and only that is installed. Build one there with `poetry export -o requirements.txt`
 run "a_lock_that_is_not_installed" {
   command         = plan
   expect_failures = [terraform_data.package]

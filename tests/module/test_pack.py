@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from scripts import pack
-from scripts.lab.terraform import OFFLINE, Terraform, TerraformError, environment
+from scripts.lab.terraform import TerraformError
 from tests.module.packages import (
     EXCLUDE,
     PACKAGE_DIR,
@@ -24,7 +24,7 @@ from tests.module.packages import (
     pack_sources,
     tree,
 )
-from tests.module.stacks import ROOT, copy_module
+from tests.module.stacks import ROOT, copy_module, pack_by_terraform
 
 
 @pytest.fixture
@@ -462,21 +462,6 @@ def test_an_old_python_is_one_line(
         "Cannot pack code.source_dir: python3 is Python 3.7, and 3.8 or newer is needed; install "
         "one where terraform apply runs, or build the zip elsewhere and set code.filename.\n"
     )
-
-
-def pack_by_terraform(checkout: Path, build_dir: Path, code: str, **variables: str) -> Path:
-    """Have Terraform pack, with mocks for AWS; the zip."""
-    mocks = 'mock_provider "aws" {\n  source = "./tests/mocks/applied"\n}\n'
-    arguments = f'{code}, build_dir = "{build_dir}"'
-    (checkout / "tests" / "packing.tftest.hcl").write_text(
-        f'{mocks}run "packed" {{\n  variables {{\n    name = "orders"\n'
-        f'    code = {{ {arguments} }}\n    processor = "orders.process"\n  }}\n}}\n'
-    )
-    module = Terraform(directory=checkout, environment={**environment(OFFLINE), **variables})
-    module.init("-backend=false")
-    module.run("test", "-filter=tests/packing.tftest.hcl")
-    (zipped,) = build_dir.rglob("*.zip")
-    return zipped
 
 
 @pytest.mark.terraform

@@ -4,15 +4,19 @@ import json
 import re
 import subprocess
 import sys
+import zipfile
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 
 from scripts.lab.emulator import INTERPRETER
 from scripts.lab.terraform import Terraform, TerraformError
-from tests.module.stacks import ROOT, copy_module
+from tests.module.packages import build_wheel, tree
+from tests.module.stacks import ROOT, copy_module, pack_by_terraform
 
 PACKAGE = (ROOT / "package.tf").read_text(encoding="utf-8")
+VARIABLES = (ROOT / "variables.tf").read_text(encoding="utf-8")
 SETTINGS = {
     "AWS_ACCESS_KEY_ID": "123456789012",
     "AWS_SECRET_ACCESS_KEY": "offline",
@@ -66,6 +70,63 @@ def test_no_other_name_is_refused() -> None:
     """The names are of the standard library, or what boto3 brings."""
     sdk = {"boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"}
     assert imported_modules() - sys.stdlib_module_names == sdk
+
+
+@pytest.mark.terraform
+def test_what_is_left_out_by_default(tmp_path: Path) -> None:
+    """Hidden and compiled files, tests, and what tools and editors leave are not deployed."""
+    junk = [
+        *(".env", ".venv/lib/a.py", "shop/.hidden/a.py", "__pycache__/orders.pyc", "orders.pyc"),
+        *("tests/test_orders.py", "venv/lib/a.py", "orders.egg-info/PKG-INFO", "htmlcov/a.html"),
+        *("coverage.xml", "shop/a.py~", "a.swp", "a.py.bak", "a.py.orig", "shop.iml"),
+        *("Thumbs.db", "shop/desktop.ini"),
+    ]
+    wanted = {
+        "orders.py": "",
+        "shop/tests/prices.py": "",
+        "shop/venv.py": "",
+        "coverage/notes.md": "",
+        # It declares no packages, so nothing is missing.
+        "pyproject.toml": "[tool.ruff]\nline-length = 100\n\n[project]\ndependencies = []\n",
+    }
+    source = tree(tmp_path / "src", dict.fromkeys(junk, "") | wanted)
+    checkout = copy_module(tmp_path / "checkout")
+    zipped = pack_by_terraform(checkout, tmp_path / "build", f'source_dir = "{source}"')
+    names = zipfile.ZipFile(zipped).namelist()
+    assert {name for name in names if not name.startswith("idempotent_lambda/")} == set(wanted)
+    # Every pattern of the default has left out something.
+    (patterns,) = re.findall(r"exclude += optional\(list\(string\), (\[.*?\])\)", VARIABLES)
+    left_out = [name for name in junk if not re.search(r"(^|/)[.]|\.pyc$", name)]
+    for pattern in json.loads(patterns):
+        star = pattern.strip("/")
+        assert any(fnmatch(part, star) for name in left_out for part in name.split("/")), pattern
+
+
+@pytest.mark.terraform
+@pytest.mark.skipif(sys.platform != "linux", reason="Other systems read a name in any form.")
+def test_a_name_that_terraform_cannot_read(tmp_path: Path) -> None:
+    """A file whose name is not in Unicode's form NFC is refused with what to do."""
+    source = tree(tmp_path / "src", {"orders.py": "", "cafe\u0301.py": ""})
+    checkout = copy_module(tmp_path / "checkout")
+    with pytest.raises(TerraformError) as failure:
+        pack_by_terraform(checkout, tmp_path / "build", f'source_dir = "{source}"')
+    said = " ".join(failure.value.output.split())
+    assert "café.py, which Terraform cannot read" in said
+    assert "in Unicode's form NFC" in said
+
+
+@pytest.mark.terraform
+def test_an_excluded_lock_is_installed(tmp_path: Path) -> None:
+    """A pattern that leaves a requirements.txt out of the zip does not leave out its packages."""
+    build_wheel(tmp_path / "wheels", "prices")
+    source = tree(tmp_path / "src", {"orders.py": "", "requirements.txt": "prices==1.0\n"})
+    code = f'source_dir = "{source}", exclude = ["*.txt"]'
+    pip = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path / "wheels")}
+    checkout = copy_module(tmp_path / "checkout")
+    zipped = pack_by_terraform(checkout, tmp_path / "build", code, **pip)
+    names = set(zipfile.ZipFile(zipped).namelist())
+    assert "prices.py" in names
+    assert "requirements.txt" not in names
 
 
 @pytest.mark.proof
