@@ -67,7 +67,7 @@ output "function" {
   # hashes are unknown, and Terraform compares them after the deployment. A mock has no SHA-256.
   precondition {
     condition     = local.code_sha256 == null ? true : local.running_sha256 == local.code_sha256 || !can(regex(local.sha256, local.running_sha256))
-    error_message = "The function ${local.function_name} does not run the code that was deployed here last: its code has the SHA-256 ${local.running_sha256}, not ${coalesce(local.code_sha256, "null")}. A deployment failed, or somebody changed the code elsewhere${local.uses_s3 ? ", or code.s3.source_code_hash is not the hash of the object" : ""}. Deploy again: terraform apply -replace='ADDRESS.${local.redeploys}', with the address of this module, such as module.orders, for ADDRESS."
+    error_message = "The function ${local.function_name} does not run the code that was deployed here last: its code has the SHA-256 ${coalesce(local.running_sha256, "none")}, not ${coalesce(local.code_sha256, "null")}. A deployment failed, or somebody changed the code elsewhere${local.uses_s3 ? ", or code.s3.source_code_hash is not the hash of the object" : ""}. Deploy again: terraform apply -replace='ADDRESS.${local.redeploys}', with the address of this module, such as module.orders, for ADDRESS."
   }
 
   # Lambda may refuse to publish a version after it has taken the code or the settings. The provider plans no further

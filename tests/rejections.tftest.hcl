@@ -130,13 +130,23 @@ run "patterns_that_terraform_does_not_know" {
   }
 }
 
-# says: code has an empty build_dir, image.uri.
+# says: code has an empty python, requirements.
 run "empty_texts_about_code" {
   command         = plan
   expect_failures = [var.code]
 
   variables {
-    code = { image = { uri = null }, build_dir = "" }
+    code = { source_dir = "examples/quickstart/src", python = "", requirements = "" }
+  }
+}
+
+# says: code has an empty image.uri.
+run "an_image_of_no_uri" {
+  command         = plan
+  expect_failures = [var.code]
+
+  variables {
+    code = { image = { uri = null } }
   }
 }
 

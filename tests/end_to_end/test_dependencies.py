@@ -13,7 +13,7 @@ import pytest
 from scripts.lab.emulator import INTERPRETER, ROOT, Emulator
 from scripts.lab.terraform import Terraform, environment
 from tests.handler.events import event, record
-from tests.module.packages import pack_sources
+from tests.module.packages import pack_sources, tree
 from tests.module.stacks import copy_module
 
 WHEELS = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(ROOT / ".wheels")}
@@ -21,6 +21,14 @@ WHEELS = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(ROOT / ".wheels")}
 
 ORDER = {"order_id": "A&B", "lines": [{"name": "Tea", "quantity": 2, "price_cents": 450}]}
 PAGE = "<h1>Invoice of order A&amp;B</h1>\n<ul>\n  <li>2x Tea</li>\n</ul>\n<p>Total: 9.00 EUR</p>"
+WRAPPER = """
+import importlib, os
+module, _, name = os.environ["DD_LAMBDA_HANDLER"].rpartition(".")
+called = getattr(importlib.import_module(module), name)
+
+def handler(event, context):
+    return {**called(event, context), "seen": True}
+"""
 TARGETS = ("-target=module.invoices.aws_lambda_function.consumer",)
 
 
@@ -42,6 +50,13 @@ def emulated() -> dict[str, str]:
 def test_it_runs_with_its_dependencies(emulator: Emulator, account: str, tmp_path: Path) -> None:
     """A processor imports a compiled package, one of its own, and a template; built twice alike."""
     directory = copy_module(tmp_path / "checkout") / "examples" / "dependencies"
+    # A monitoring service comes between, as function.wrapper says.
+    tree(directory / "src", {"datadog_lambda/handler.py": WRAPPER})
+    main = (directory / "main.tf").read_text()
+    wrapper = 'wrapper = "datadog_lambda.handler.handler"'
+    (directory / "main.tf").write_text(
+        main.replace("  function = {", f"  function = {{\n{wrapper}")
+    )
     variables = environment(emulator.environment(account)) | WHEELS | emulated()
     stack = Terraform(directory=directory, environment=variables)
     stack.init("-backend=false")
@@ -55,7 +70,7 @@ def test_it_runs_with_its_dependencies(emulator: Emulator, account: str, tmp_pat
         answer = client.invoke(
             FunctionName="invoices", Payload=json.dumps(event(record(json.dumps(ORDER))))
         )
-        assert json.loads(answer["Payload"].read()) == {"batchItemFailures": []}
+        assert json.loads(answer["Payload"].read()) == {"batchItemFailures": [], "seen": True}
     (invoice,) = emulator.client("dynamodb", account).scan(TableName="invoices-invoices")["Items"]
     assert invoice["page"]["S"] == PAGE
 

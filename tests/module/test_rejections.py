@@ -26,7 +26,9 @@ CASE = re.compile(
 # Rules that compare after a deployment have cases in deployments and published.tftest.hcl.
 # A name that Terraform cannot read is not kept in this repository: test_package.py makes one.
 AFTER = r"local\.code_sha256|length\((data|local\.unreadable_files)\b"
-RULE = re.compile(rf"^ +(?:validation|precondition) {{\n +condition +=(?! {AFTER})", re.MULTILINE)
+RULE = re.compile(
+    rf"^ +(?:validation|precondition) {{\n +condition +=(?! (?:{AFTER}))", re.MULTILINE
+)
 CHECKED_AT = re.compile(r"This was checked by the validation rule at (\S+?):(\d+)")
 OWN_ZIP = "build/tests/own.zip"
 BASE = {
