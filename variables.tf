@@ -142,8 +142,8 @@ variable "code" {
   }
 
   validation {
-    condition     = var.code == null ? true : alltrue([for text in [var.code.build_dir, var.code.python, var.code.requirements, var.code.image == null ? "-" : try(coalesce(var.code.image.uri), "")] : text == null ? true : text != ""])
-    error_message = "code has an empty ${join(", ", [for name, text in try({ build_dir = var.code.build_dir, python = var.code.python, requirements = var.code.requirements, "image.uri" = var.code.image == null ? "-" : try(coalesce(var.code.image.uri), "") }, {}) : name if text == ""])}. Give it a value, or leave it out."
+    condition     = length(compact([try(var.code.build_dir == "", false) ? "build_dir" : "", try(coalesce(var.code.image.uri, "empty") == "empty", false) ? "image.uri" : "", try(var.code.python == "", false) ? "python" : "", try(var.code.requirements == "", false) ? "requirements" : ""])) == 0
+    error_message = "code has an empty ${join(", ", compact([try(var.code.build_dir == "", false) ? "build_dir" : "", try(coalesce(var.code.image.uri, "empty") == "empty", false) ? "image.uri" : "", try(var.code.python == "", false) ? "python" : "", try(var.code.requirements == "", false) ? "requirements" : ""]))}. Give it a value, or leave it out."
   }
 
   validation {

@@ -100,7 +100,7 @@ class Stack:
         return {
             each["address"]: each["change"]["actions"]
             for each in planned
-            if each["change"]["actions"] != ["no-op"]
+            if each["change"]["actions"] not in (["no-op"], ["read"])
         }
 
     def deliver(self, orders: Sequence[str]) -> None:
