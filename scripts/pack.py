@@ -437,27 +437,25 @@ def write_zip(contents: "dict[str, bytes]", destination: Path) -> None:
 
 @contextlib.contextmanager
 def lock_directory(directory: Path) -> "Iterator[None]":
-    """Make the directory, and keep other packers out of it; a failure leaves it only with files."""
+    """Make the directory, and keep other packers out of it.
+
+    Nobody removes the directory: a packer that waits for it would work in another one.
+    """
     directory.mkdir(parents=True, exist_ok=True)
-    descriptor = None
-    try:
-        if sys.platform != "win32":  # Windows removes no file that another process has open
-            descriptor = os.open(str(directory), os.O_RDONLY)
-            with contextlib.suppress(OSError):  # some network file systems have no locks
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    print(f"Waiting for another packer in {directory}.", flush=True)
-                    fcntl.flock(descriptor, fcntl.LOCK_EX)
-        directory.mkdir(parents=True, exist_ok=True)  # another packer may have failed meanwhile
+    if sys.platform == "win32":  # Windows removes no file that another process has open
         yield
-    except BaseException:
-        with contextlib.suppress(OSError):
-            directory.rmdir()
-        raise
+        return
+    descriptor = os.open(str(directory), os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # some network file systems have no locks
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                print(f"Waiting for another packer in {directory}.", flush=True)
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
     finally:
-        if descriptor is not None:
-            os.close(descriptor)
+        os.close(descriptor)
 
 
 def remove_old(directory: Path, kept: "set[Path]") -> None:

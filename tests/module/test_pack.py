@@ -1,6 +1,7 @@
 """The packer: the same sources give the same zip everywhere; Terraform hashes the same files."""
 
 import ast
+import contextlib
 import io
 import json
 import os
@@ -264,7 +265,7 @@ def test_a_file_that_cannot_be_read_is_one_line(
 def test_a_refusal_is_one_line_and_leaves_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """A refusal is one line on standard error with exit code 1, and no directory stays."""
+    """A refusal is one line on standard error with exit code 1, and no file stays."""
     source = tree(tmp_path / "source", {"orders.py": PROCESSOR})
     destination = tmp_path / "out" / "function.zip"
     assert run(monkeypatch, make_request(source, destination, processor_files=[name])) == 1
@@ -273,7 +274,7 @@ def test_a_refusal_is_one_line_and_leaves_nothing(
     assert line.startswith("Cannot pack code.source_dir: the zip holds no ")
     assert line.endswith("; correct processor, or add the file.")
     assert printed.out == ""
-    assert not destination.parent.exists()
+    assert not list(destination.parent.iterdir())
 
 
 def test_progress_is_printed_on_any_terminal(
@@ -312,7 +313,7 @@ def test_the_zip_fits_into_the_limits(
         said = rf"has {size:,} bytes \([\d,]+ unpacked\).* {size - 1:,} directly.*code\.s3"
         with pytest.raises(pack.PackError, match=said):
             pack_sources(source, destination)
-    assert destination.parent.exists() == accepted
+    assert [path.name for path in destination.parent.iterdir()] == ["function.zip"] * accepted
 
 
 @pytest.mark.parametrize(("limit", "accepted"), [(0, True), (-1, False)])
@@ -390,6 +391,16 @@ def test_packers_of_one_directory_take_turns(tmp_path: Path) -> None:
             assert zipfile.ZipFile(destination).testzip() is None
     assert [(process.communicate()[1], process.returncode) for process in running] == [(b"", 0)] * 8
     assert [path.name for path in destination.parent.iterdir()] == ["function.zip"]
+
+
+def test_a_failed_packer_leaves_its_directory_to_the_next(tmp_path: Path) -> None:
+    """After a failure, a packer that waits has the directory that a later packer locks."""
+    out = tmp_path / "out"
+    with contextlib.suppress(pack.PackError), pack.lock_directory(out):
+        waiting = os.open(out, os.O_RDONLY)
+        raise pack.PackError("a failure")
+    assert os.path.samestat(os.fstat(waiting), out.stat())
+    os.close(waiting)
 
 
 def test_a_waiting_packer_leaves_the_part_of_a_running_one(tmp_path: Path) -> None:

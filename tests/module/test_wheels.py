@@ -311,7 +311,7 @@ def test_a_failure_is_one_line(
     assert error.startswith(f"Cannot pack code.source_dir: {lock}: ")
     assert [each for each in says if each not in error] == []
     assert "(from -r" not in error
-    assert not (tmp_path / "out").exists()
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_no_network_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
