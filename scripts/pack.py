@@ -84,18 +84,11 @@ class WheelFile(NamedTuple):
     size: int
 
 
-def is_excluded(exclude: "re.Pattern[str]", name: str) -> bool:
-    """Whether a path is left out; a directory's path ends with a slash.
-
-    A directory is left out when all that it may hold is: a rule such as ``docs/$`` finds the
-    directory and none of its files, and Terraform asks for files only.
-    """
-    probes = [name, name + "a", name + "-"] if name.endswith("/") else [name]
-    return all(exclude.search(probe) for probe in probes)
-
-
 def list_files(directory: Path, exclude: "re.Pattern[str]") -> "dict[str, Path]":
     """List the files to pack below a directory: name in the zip, with slashes, to path.
+
+    A directory is left out when ``exclude`` finds its path with a slash at the end. Each pattern of
+    Terraform that does so finds all files below the directory, too.
 
     Raises:
         PackError: there is no such directory, a link leads out of it, or a name is not Unicode.
@@ -105,13 +98,12 @@ def list_files(directory: Path, exclude: "re.Pattern[str]") -> "dict[str, Path]"
         raise PackError(f"there is no directory {str(directory)!r}; check the path")
     files = {}
     for parent, folders, names in os.walk(str(root), onerror=_raise, followlinks=True):
-        inside = [f for f in folders if not is_excluded(exclude, _name(root, parent, f) + "/")]
-        folders[:] = inside
-        for folder in inside:
+        folders[:] = [f for f in folders if not exclude.search(_name(root, parent, f) + "/")]
+        for folder in folders:
             _refuse_escape(Path(parent, folder), root)
         for file in names:
             path, name = Path(parent, file), _name(root, parent, file)
-            if is_excluded(exclude, name):
+            if exclude.search(name):
                 continue
             _refuse_escape(path, root)
             if path.exists() and not path.is_file():
@@ -145,7 +137,7 @@ def _refuse_escape(path: Path, root: Path) -> None:
         return
     try:
         target = path.resolve()
-        holders = {holder for each in path.parents for holder in (each, each.resolve())}
+        holders = {*path.parents, *(parent.resolve() for parent in path.parents)}
     except (OSError, RuntimeError):  # a loop of links, by the version of Python
         target, holders = path, {path}
     if root not in target.parents or target in holders or target in path.parent.resolve().parents:

@@ -165,8 +165,8 @@ def describe_environment(target: Target) -> dict[str, str]:
     }
 
 
-def judge_marker(marker: Any, environment: Mapping[str, str], extra: str = "") -> bool:
-    """Whether a marker holds for the target.
+def is_marker_true(marker: Any, environment: Mapping[str, str], extra: str = "") -> bool:
+    """Whether a marker is true for the target.
 
     Raises:
         ValueError: it compares what cannot be compared, or depends on the kernel of the target.
@@ -281,13 +281,14 @@ def parse_pin(line: int, text: str) -> Pin:
 
 def _is_pinned(specifiers: Any) -> bool:
     """Whether specifiers are one exact version; old releases of packaging take any text for one."""
-    if [each.operator for each in specifiers] == ["=="]:
+    operators = [specifier.operator for specifier in specifiers]
+    if operators == ["=="]:
         try:
             Version(next(iter(specifiers)).version)
         except ValueError:
             return False
         return True
-    return [each.operator for each in specifiers] == ["==="]
+    return operators == ["==="]
 
 
 def _parse_hashes(line: int, text: str, words: list[str]) -> tuple[str, ...]:
@@ -329,7 +330,7 @@ def select_pins(pins: Iterable[Pin], target: Target) -> list[Pin]:
     for pin in pins:
         marker = pin.requirement.marker
         try:
-            holds = marker is None or judge_marker(marker, environment)
+            holds = marker is None or is_marker_true(marker, environment)
         except ValueError as error:
             raise LockError(
                 f"line {pin.line}, {pin.name}: the marker {str(marker)!r} cannot be judged for "
@@ -389,10 +390,10 @@ def list_needs(metadata: Any, extras: Iterable[str], environment: Mapping[str, s
         try:
             need = Requirement(text)
             holds = need.marker is None or any(
-                judge_marker(need.marker, environment, extra) for extra in ["", *asked, *provided]
+                is_marker_true(need.marker, environment, extra) for extra in ["", *asked, *provided]
             )
         except ValueError:
-            print(f"{metadata['Name']} says {text!r}, which is not judged.", flush=True)
+            print(f"{metadata['Name']} says {text!r}, and this is ignored.", flush=True)
             continue
         if holds:
             needs.append(need)
@@ -416,7 +417,7 @@ def check_complete(pins: Sequence[Pin], wheels: Mapping[str, Path], target: Targ
         for need in list_needs(metadata, extras[name], describe_environment(target)):
             needs.append((name, need))
             needed = canonicalize_name(need.name)
-            further = {canonicalize_name(each) for each in need.extras}
+            further = {canonicalize_name(extra) for extra in need.extras}
             if needed in extras and not further <= extras[needed]:
                 extras[needed] |= further
                 waiting.append(needed)

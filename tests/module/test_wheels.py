@@ -151,7 +151,7 @@ def test_the_options_of_the_index_are_passed_on(line: str, rendered: list[str]) 
     ],
 )
 @pytest.mark.filterwarnings("ignore:Creating a LegacyVersion:DeprecationWarning")
-def test_a_line_that_is_no_pin_is_refused(line: str, says: str) -> None:
+def test_a_line_that_is_not_a_pin_is_refused(line: str, says: str) -> None:
     """Each refusal names the line's number, the line, the rule and what to do."""
     with pytest.raises(wheels.LockError, match=r"^line 2, ") as refusal:
         parse(f"# first\n{line}\n")
@@ -309,7 +309,7 @@ def test_a_failure_is_one_line(
     (error,) = done.stderr.splitlines()
     assert done.returncode == 1
     assert error.startswith(f"Cannot pack code.source_dir: {lock}: ")
-    assert [each for each in says if each not in error] == []
+    assert [words for words in says if words not in error] == []
     assert "(from -r" not in error
     assert not list((tmp_path / "out").iterdir())
 
