@@ -251,7 +251,7 @@ def fetch_wheels(request: Request) -> "list[Path]":
             if line.startswith('{"'):
                 answer = json.loads(line)
             else:
-                print(line.rstrip(), flush=True)
+                print(hide_credentials(line.rstrip()), flush=True)
     if "error" in answer:
         raise PackError(answer["error"])
     if "wheels" not in answer:
@@ -479,6 +479,11 @@ def pack(request: Request) -> None:
         remove_old(destination.parent, {destination, *(wheel.parent for wheel in wheels)})
 
 
+def hide_credentials(text: str) -> str:
+    """Hide the text of a URL before its last @: a user's name and password, or a token."""
+    return re.sub(r"//\S*@", "//***@", text)
+
+
 def check_python(version: "tuple[int | str, ...]") -> None:
     """Check the version of this Python.
 
@@ -520,7 +525,8 @@ def main() -> int:
         problem = f"{error}; make it readable"
     else:
         return 0
-    print("Cannot pack code.source_dir: " + " ".join(problem.splitlines()) + ".", file=sys.stderr)
+    line = hide_credentials(" ".join(problem.splitlines()))
+    print(f"Cannot pack code.source_dir: {line}.", file=sys.stderr)
     return 1
 
 

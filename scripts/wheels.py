@@ -5,8 +5,9 @@ pack.py runs it as a process, with the Python that runs pack.py itself, from 3.8
     python3 -I wheels.py LOCK DIRECTORY RUNTIME ARCHITECTURE
 
 It prints lines of progress, and last a line of JSON: ``{"wheels": PATH}``, a directory below
-DIRECTORY that holds the wheels, or ``{"error": TEXT}``. It needs pip 21.3 or newer, which brings
-the rules for markers and versions (packaging) and the user's configuration of the package index.
+DIRECTORY that holds the wheels, or ``{"error": TEXT}``. Its lines may hold the credentials of a
+package index; pack.py hides them. It needs pip 21.3 or newer, which has the rules for markers and
+versions (packaging) and reads the user's configuration of the package index.
 
 The target decides what is installed, never this machine: Linux, CPython, the architecture, and the
 version of the runtime. Lambda keeps a runtime on its newest patch release, so a marker that asks
@@ -27,6 +28,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -532,8 +534,9 @@ def explain_failure(lines: Sequence[str], target: Target) -> str:
     """Explain in one line why pip failed, with pip's own words."""
     first = next((i for i, line in enumerate(lines) if line.startswith("ERROR:")), 0)
     words = " ".join(line for line in lines[first:] if not line.startswith("WARNING:"))
-    words = re.sub(r"\(from -r .*?\(line \d+\)\)|\[notice\].*|\s+(?=\s)", "", words).strip()
-    said = f"pip: {words[:WORDS_LIMIT]}"
+    words = re.sub(r"\(from -r .*?\(line \d+\)\)|\[notice\].*", "", words)
+    # Whole words only: pack.py would not find the credentials of a URL that is cut in the middle.
+    said = f"pip: {textwrap.shorten(words, WORDS_LIMIT, placeholder=' ...')}"
     found = NO_MATCH.search(words)
     if "DO NOT MATCH THE HASHES" in words:
         reason = "a downloaded wheel has none of the hashes in the file; make the file again"
@@ -647,9 +650,9 @@ def check_pip(version: str) -> None:
     if numbers < OLDEST_PIP:
         found = "has no usable pip" if version == "0" else f"has pip {version}"
         raise LockError(
-            f"{sys.executable} {found}, and dependencies need pip 21.3 or newer; install it for "
-            "this python3: `python3 -m pip install --upgrade pip`, or first "
-            "`python3 -m ensurepip`"
+            f"{sys.executable} {found}, and dependencies need pip 21.3 or newer; install it into "
+            "the environment of this python, or name the python of a virtual environment in "
+            "code.python"
         )
 
 

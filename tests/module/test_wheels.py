@@ -314,6 +314,36 @@ def test_a_failure_is_one_line(
     assert not list((tmp_path / "out").iterdir())
 
 
+SECRETS = "https://user:SECRET@example.com/a https://SECRET@example.com/b"
+
+
+def test_credentials_are_hidden_in_an_error(tmp_path: Path) -> None:
+    """A refused line of the lock is shown without the credentials in it."""
+    lock = write_lock(tmp_path, f"--proxy {SECRETS}")
+    source = tree(tmp_path / "source", {"orders.py": ""})
+    done = run(make_request(source, tmp_path / "out" / "function.zip", requirements=str(lock)))
+    assert "SECRET" not in done.stderr + done.stdout
+    assert "'--proxy https://***@example.com/a https://***@example.com/b'" in done.stderr
+
+
+@pytest.mark.parametrize("length", range(500, 620, 5))
+def test_credentials_are_hidden_in_progress_and_in_what_pip_says(
+    tmp_path: Path, length: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Credentials are hidden in lines of progress, and never cut before the sign that ends them."""
+    said = wheels.explain_failure([f"ERROR: {'x' * length} {SECRETS}"], ARM)
+    answer = f"print('Downloading {SECRETS}'); print({json.dumps({'error': said})!r})"
+    scripts = tree(tmp_path / "scripts", {"wheels.py": answer})
+    monkeypatch.setattr(pack, "__file__", str(scripts / "pack.py"))
+    source = tree(tmp_path / "source", {"orders.py": ""})
+    request = make_request(source, tmp_path / "out" / "function.zip", requirements="lock")
+    monkeypatch.setenv("PACK", json.dumps(request))
+    assert pack.main() == 1
+    printed = capsys.readouterr()
+    assert "SECRET" not in printed.out + printed.err
+    assert printed.out == "Downloading https://***@example.com/a https://***@example.com/b\n"
+
+
 def test_no_network_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An index that nobody reaches is not taken for a missing wheel."""
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
@@ -348,7 +378,12 @@ def test_a_python_without_pip_is_one_line(tmp_path: Path) -> None:
         check=False,
     )
     assert done.stderr == ""
-    assert f"{sys.executable} has no usable pip, and dependencies need pip 21.3" in done.stdout
+    said = (
+        f"{sys.executable} has no usable pip, and dependencies need pip 21.3 or newer; "
+        "install it into the environment of this python, or name the python of a virtual "
+        "environment in code.python"
+    )
+    assert said in done.stdout
 
 
 @pytest.mark.parametrize("version", ["21.3", "21.3.1", "22.0.4", "24.2", "26.3", "25.0.dev0"])
