@@ -13,11 +13,13 @@ earlier ones left there. ``wheels.py``, run as a process, downloads the dependen
 """
 
 import contextlib
+import copy
 import hashlib
 import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -43,6 +45,8 @@ EARLIEST = (1980, 1, 1, 0, 0, 0)  # the first date that a zip can hold
 # Terraform reads no modes, so all files get one: a script or a compiled binary must run.
 MODE = 0o100755 << 16
 UNIX = 3
+# zipfile unpacks any other at once, however long it is.
+COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 DATA_DIRECTORY = re.compile(r"[^/]+-[^/]+\.data")
 
 
@@ -77,11 +81,10 @@ class Request(NamedTuple):
 
 
 class WheelFile(NamedTuple):
-    """A file of a wheel: the wheel, its name there, and its size in bytes."""
+    """A file of a wheel, and how the wheel declares it."""
 
     wheel: Path
-    entry: str
-    size: int
+    info: zipfile.ZipInfo
 
 
 def list_files(directory: Path, exclude: "re.Pattern[str]") -> "dict[str, Path]":
@@ -284,7 +287,7 @@ def list_wheel(wheel: Path, archive: zipfile.ZipFile) -> "dict[str, WheelFile]":
     """List the files of a wheel by their names in the zip.
 
     Raises:
-        PackError: one leads out of the zip, or would replace the package.
+        PackError: one leads out of the zip, would replace the package, or cannot be unpacked.
     """
     files = {}
     for info in archive.infolist():
@@ -302,7 +305,12 @@ def list_wheel(wheel: Path, archive: zipfile.ZipFile) -> "dict[str, WheelFile]":
                 f"the wheel {wheel.name} holds {PACKAGE}, and the module adds that package for "
                 "you; remove its project from the lock"
             )
-        files[name] = WheelFile(wheel, info.filename, info.file_size)
+        if info.compress_type not in COMPRESSIONS:
+            raise PackError(
+                f"the wheel {wheel.name} holds {info.filename!r} in another compression than "
+                "deflate; choose another version in the lock"
+            )
+        files[name] = WheelFile(wheel, info)
     return files
 
 
@@ -339,7 +347,7 @@ def read_wheels(wheels: "list[Path]", sources: "dict[str, bytes]") -> "dict[str,
                     "wheel's project from the lock"
                 )
         check_unpacked_size(
-            [*map(len, sources.values()), *(files[0].size for files in holders.values())]
+            [*map(len, sources.values()), *(files[0].info.file_size for files in holders.values())]
         )
         return {name: _read_first(name, holders[name], archives) for name in holders}
 
@@ -350,7 +358,7 @@ def _read_first(
     first, *others = files
     raw = _read_entry(first, archives)
     for other in others:
-        if _read_entry(other, archives) != raw:
+        if other.info.file_size != len(raw) or _read_entry(other, archives) != raw:
             print(
                 f"{first.wheel.name} and {other.wheel.name} hold different files {name!r}; "
                 "the zip gets the one of the first",
@@ -360,8 +368,13 @@ def _read_first(
 
 
 def _read_entry(file: WheelFile, archives: "dict[Path, zipfile.ZipFile]") -> bytes:
-    with name_damaged(file.wheel):
-        return archives[file.wheel].read(file.entry)
+    size, info = file.info.file_size, copy.copy(file.info)
+    info.file_size = sys.maxsize  # zipfile hides what is longer than declared
+    with name_damaged(file.wheel), archives[file.wheel].open(info) as entry:
+        raw = entry.read(size + 1)
+        if len(raw) != size:
+            raise zipfile.BadZipFile(f"{info.filename!r} has another size than it declares")
+        return raw
 
 
 @contextlib.contextmanager
@@ -373,7 +386,14 @@ def name_damaged(wheel: Path) -> "Iterator[None]":
     """
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        struct.error,
+        EOFError,
+        RuntimeError,
+        ValueError,
+    ) as error:
         raise PackError(
             f"the wheel {wheel.name} is damaged ({error}); choose another version in the lock"
         ) from error

@@ -25,6 +25,7 @@ import os
 import re
 import shlex
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -76,6 +77,10 @@ NO_NETWORK = re.compile(
 )
 NO_MATCH = re.compile(r"No matching distribution found for ([^\s(]+)")
 WORDS_LIMIT = 600
+METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
+METADATA_LIMIT = 10_000_000
+COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+DAMAGES = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError)
 
 
 class LockError(Exception):
@@ -360,21 +365,31 @@ def read_metadata(wheel: Path) -> Any:
     """Read the METADATA of a wheel.
 
     Raises:
-        LockError: it has none, or the wheel is damaged.
+        LockError: it has none, or too much; or the wheel is damaged.
     """
     try:
         with zipfile.ZipFile(wheel) as archive:
-            (name, *_) = sorted(
-                name
-                for name in archive.namelist()
-                if re.fullmatch(r"[^/]+\.dist-info/METADATA", name)
-            )
-            return email.message_from_bytes(archive.read(name))
-    except (ValueError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+            (name, *_) = sorted(filter(METADATA.fullmatch, archive.namelist()))
+            info = archive.getinfo(name)
+            if info.compress_type not in COMPRESSIONS:
+                raise LockError(
+                    f"the wheel {wheel.name} holds {name!r} in another compression than deflate; "
+                    "choose another version of its project"
+                )
+            info.file_size = sys.maxsize  # zipfile hides what is longer than declared
+            with archive.open(info) as file:
+                raw = file.read(METADATA_LIMIT + 1)
+    except (*DAMAGES, ValueError) as error:
         raise LockError(
             f"the wheel {wheel.name} is damaged or has no METADATA ({error}); choose another "
             "version of its project"
         ) from error
+    if len(raw) > METADATA_LIMIT:
+        raise LockError(
+            f"the wheel {wheel.name} has METADATA of more than {METADATA_LIMIT:,} bytes; choose "
+            "another version of its project"
+        )
+    return email.message_from_bytes(raw)
 
 
 def list_needs(metadata: Any, extras: Iterable[str], environment: Mapping[str, str]) -> list[Any]:

@@ -8,7 +8,9 @@ import re
 import shutil
 import subprocess
 import sys
+import tracemalloc
 import zipfile
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ import pytest
 
 from scripts import pack, wheels
 from scripts.wheels import Target
-from tests.module.packages import build_wheel, make_request, pack_sources, tree
+from tests.module.packages import build_wheel, declare_size, make_request, pack_sources, tree
 from tests.module.stacks import ROOT
 
 ARM = Target("python3.13", "arm64")
@@ -732,6 +734,94 @@ def test_a_wheel_with_a_damaged_file_is_named(tmp_path: Path) -> None:
         pack.read_wheels(sorted(tmp_path.glob("*.whl")), {})
 
 
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("size", [0, 1, 999_999, 1_000_001])
+def test_a_wheel_with_another_size_than_it_declares_is_refused(
+    tmp_path: Path, compression: int, size: int
+) -> None:
+    """A file is never longer or shorter than the size that the limit was compared with."""
+    files = {"shop.py": "#" * 1_000_000}
+    wheel = build_wheel(tmp_path, "shop", files=files, compression=compression)
+    assert len(pack.read_wheels([wheel], {})["shop.py"]) == 1_000_000
+    declare_size(wheel, "shop.py", size)
+    with pytest.raises(pack.PackError, match=r"the wheel shop-1\.0-.+ is damaged"):
+        pack.read_wheels([wheel], {})
+
+
+def measure_memory(run: Callable[[], object]) -> int:
+    """Measure the most bytes of memory that a call takes at once."""
+    tracemalloc.start()
+    try:
+        run()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_wheel_takes_no_more_memory_than_it_declares(tmp_path: Path) -> None:
+    """The packer stops after the declared size, and does not unpack the rest."""
+    files = {"shop.py": "#" * 50_000_000}
+    wheel = build_wheel(tmp_path, "shop", files=files, compression=zipfile.ZIP_DEFLATED)
+    declare_size(wheel, "shop.py", 10)
+
+    def run() -> None:
+        with pytest.raises(pack.PackError, match="is damaged"):
+            pack.read_wheels([wheel], {})
+
+    assert measure_memory(run) < 5_000_000
+
+
+def test_different_files_of_wheels_are_not_unpacked_to_compare_them(tmp_path: Path) -> None:
+    """Two files of different sizes differ: the one that is not packed is not read."""
+    first = build_wheel(tmp_path, "apple", files={"same.py": ""})
+    files = {"same.py": "#" * 50_000_000}
+    other = build_wheel(tmp_path, "zoo", files=files, compression=zipfile.ZIP_DEFLATED)
+    assert measure_memory(lambda: pack.read_wheels([first, other], {})) < 5_000_000
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_wheel_with_another_compression_is_refused(
+    tmp_path: Path, compression: int, damaged: bool
+) -> None:
+    """Only the compressions that pip itself always has are unpacked."""
+    wheel = build_wheel(tmp_path, "shop", files={"shop.py": "#" * 500}, compression=compression)
+    if damaged:
+        wheel.write_bytes(wheel.read_bytes().replace(b"#", b"-").replace(b"]\x00", b"\xff\xff"))
+    said = r"the wheel shop-1\.0-.+ holds '.+' in another compression than deflate; choose another"
+    with pytest.raises(pack.PackError, match=said):
+        pack.read_wheels([wheel], {})
+    with pytest.raises(wheels.LockError, match=said):
+        wheels.read_metadata(wheel)
+
+
+@pytest.mark.parametrize(("size", "accepted"), [(10_000_000, True), (10_000_001, False)])
+def test_metadata_has_a_limit(tmp_path: Path, size: int, accepted: bool) -> None:
+    """METADATA of exactly the limit is read, and longer ones are not, whatever they declare."""
+    files = {"a-0.dist-info/METADATA": "#" * size}
+    wheel = build_wheel(tmp_path, "shop", files=files, compression=zipfile.ZIP_DEFLATED)
+    if accepted:
+        wheels.read_metadata(wheel)
+        return
+    with pytest.raises(
+        wheels.LockError, match=r"has METADATA of more than 10,000,000 bytes; choose"
+    ):
+        wheels.read_metadata(wheel)
+
+
+def test_metadata_takes_no_more_memory_than_the_limit(tmp_path: Path) -> None:
+    """METADATA is not unpacked beyond the limit, whatever it declares."""
+    files = {"a-0.dist-info/METADATA": "#" * 100_000_000}
+    wheel = build_wheel(tmp_path, "shop", files=files, compression=zipfile.ZIP_DEFLATED)
+    declare_size(wheel, "a-0.dist-info/METADATA", 10)
+
+    def run() -> None:
+        with pytest.raises(wheels.LockError, match="has METADATA of more than 10,000,000 bytes"):
+            wheels.read_metadata(wheel)
+
+    assert measure_memory(run) < 50_000_000
+
+
 @pytest.mark.parametrize(("limit", "accepted"), [(1, True), (0, False)])
 def test_wheels_count_for_the_unpacked_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, accepted: bool
@@ -743,7 +833,7 @@ def test_wheels_count_for_the_unpacked_limit(
     if accepted:
         assert "shop.py" in pack.read_wheels([wheel], {"orders.py": b"1"})
         return
-    monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("read"))
+    monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_: pytest.fail("read"))
     with pytest.raises(pack.PackError, match="use fewer dependencies, or build an image"):
         pack.read_wheels([wheel], {"orders.py": b"1"})
 
