@@ -47,6 +47,8 @@ MODE = 0o100755 << 16
 UNIX = 3
 # zipfile unpacks any other at once, however long it is.
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# A module has one of these suffixes on Linux.
+MODULE = re.compile(r"(.+?)(?:\.py|(?:\.abi3|\.cpython-[^./]+)?\.so)")
 DATA_DIRECTORY = re.compile(r"[^/]+-[^/]+\.data")
 
 
@@ -67,6 +69,8 @@ class Request(NamedTuple):
         runtime: Such as ``"python3.13"``.
         architecture: ``"arm64"`` or ``"x86_64"``.
         processor_files: Names, one of which the zip must hold; empty for no check.
+        reserved_modules: Python's own modules that no wheel may hold: boto3 or the package imports
+            them.
     """
 
     source_dir: str
@@ -78,6 +82,7 @@ class Request(NamedTuple):
     runtime: str
     architecture: str
     processor_files: "list[str]"
+    reserved_modules: "list[str]"
 
 
 class WheelFile(NamedTuple):
@@ -283,13 +288,17 @@ def place_in_zip(entry: str) -> "str | None":
     return "/".join(parts)
 
 
-def list_wheel(wheel: Path, archive: zipfile.ZipFile) -> "dict[str, WheelFile]":
+def list_wheel(
+    wheel: Path, archive: zipfile.ZipFile, reserved: "Iterable[str]"
+) -> "dict[str, WheelFile]":
     """List the files of a wheel by their names in the zip.
 
     Raises:
-        PackError: one leads out of the zip, would replace the package, or cannot be unpacked.
+        PackError: one leads out of the zip, would replace the package or a reserved module, or
+            cannot be unpacked.
     """
     files = {}
+    modules = {*reserved, *(module + "/__init__" for module in reserved)}
     for info in archive.infolist():
         parts = info.filename.rstrip("/").split("/")
         if {"", ".", ".."} & set(parts) or "\\" in info.filename or ":" in parts[0]:
@@ -300,10 +309,16 @@ def list_wheel(wheel: Path, archive: zipfile.ZipFile) -> "dict[str, WheelFile]":
         name = place_in_zip(info.filename)
         if name is None:
             continue
-        if name.split("/")[0] in (PACKAGE, PACKAGE + ".py"):
+        module = name_module(name)
+        if PACKAGE in (module, name.split("/")[0]):
             raise PackError(
                 f"the wheel {wheel.name} holds {PACKAGE}, and the module adds that package for "
                 "you; remove its project from the lock"
+            )
+        if module in modules:
+            raise PackError(
+                f"the wheel {wheel.name} holds {name!r}, which Python would import in place of its "
+                "own module; remove its project from the lock: a backport is not needed"
             )
         if info.compress_type not in COMPRESSIONS:
             raise PackError(
@@ -314,19 +329,81 @@ def list_wheel(wheel: Path, archive: zipfile.ZipFile) -> "dict[str, WheelFile]":
     return files
 
 
-def name_rival(name: str) -> str:
-    """Name the file that is imported under the same name: shop.py for shop/__init__.py."""
-    if name.endswith("/__init__.py"):
-        return name[: -len("/__init__.py")] + ".py"
-    return name[: -len(".py")] + "/__init__.py" if name.endswith(".py") else name
+def name_module(name: str) -> "str | None":
+    """Name the module that a file holds, as a path without the suffix; None where it holds none.
+
+    ``shop/orders`` for shop/orders.py, shop/orders.abi3.so and shop/orders.cpython-313-....so. A
+    package is the directory of its module ``__init__``.
+    """
+    found = MODULE.fullmatch(name)
+    return found and found[1]
 
 
-def read_wheels(wheels: "list[Path]", sources: "dict[str, bytes]") -> "dict[str, bytes]":
+def list_directories(name: str) -> "list[str]":
+    """List the directories above a file."""
+    parts = name.split("/")
+    return ["/".join(parts[:depth]) for depth in range(1, len(parts))]
+
+
+def refuse_rivals(holders: "dict[str, list[WheelFile]]", sources: "dict[str, bytes]") -> None:
+    """Refuse wheels that hide a file of the sources, or are hidden by one.
+
+    Python imports ``shop`` from shop/__init__.py, or from a module shop, or from the modules below
+    shop, and looks for them in this order.
+
+    Raises:
+        PackError: there is such a wheel.
+    """
+    modules, packages = {}, {}
+    for name in sorted(sources, reverse=True):
+        module = name_module(name)
+        if module is not None:
+            modules[module] = name
+            packages.update(dict.fromkeys(list_directories(module), name))
+    for name in sorted(holders):
+        module = name_module(name)
+        rivals = [name] if name in sources else []
+        if module is not None:
+            paths = [module, *list_directories(module)]
+            rivals += [modules[path] for path in paths if path in modules]
+            rivals += [packages[module]] if module in packages else []
+        for rival in rivals:
+            raise PackError(
+                f"code.source_dir holds {rival!r} and the wheel {holders[name][0].wheel.name} "
+                f"holds {name!r}, and one would hide the other; rename yours, or remove the "
+                "wheel's project from the lock"
+            )
+
+
+def refuse_files_as_directories(
+    holders: "dict[str, list[WheelFile]]", sources: "dict[str, bytes]"
+) -> None:
+    """Refuse a zip that cannot be unpacked.
+
+    Raises:
+        PackError: a file has the name of a directory.
+    """
+    names = {*holders, *sources}
+    for name in sorted(names):
+        for directory in list_directories(name):
+            if directory in names:
+                wheel = (holders.get(name) or holders[directory])[0].wheel
+                raise PackError(
+                    f"with the wheel {wheel.name} {directory!r} is a file and a directory in the "
+                    "zip, which then cannot be unpacked; remove the wheel's project from the lock, "
+                    "or rename yours"
+                )
+
+
+def read_wheels(
+    wheels: "list[Path]", sources: "dict[str, bytes]", reserved: "Iterable[str]" = ()
+) -> "dict[str, bytes]":
     """Read the files of all wheels, by name in the zip, as they are.
 
     Args:
         wheels: By project name: of two different files with one name, the first is packed.
-        sources: What is packed besides.
+        sources: The other files of the zip.
+        reserved: The names of modules that no wheel may hold.
 
     Raises:
         PackError: a wheel is refused or damaged, or all is too much.
@@ -337,15 +414,10 @@ def read_wheels(wheels: "list[Path]", sources: "dict[str, bytes]") -> "dict[str,
         for wheel in wheels:
             with name_damaged(wheel):
                 archives[wheel] = stack.enter_context(zipfile.ZipFile(wheel))
-            for name, file in list_wheel(wheel, archives[wheel]).items():
+            for name, file in list_wheel(wheel, archives[wheel], reserved).items():
                 holders.setdefault(name, []).append(file)
-        for name in sorted(holders):
-            for rival in sorted({name, name_rival(name)} & sources.keys()):
-                raise PackError(
-                    f"code.source_dir holds {rival!r} and the wheel {holders[name][0].wheel.name} "
-                    f"holds {name!r}, and one would hide the other; rename yours, or remove the "
-                    "wheel's project from the lock"
-                )
+        refuse_rivals(holders, sources)
+        refuse_files_as_directories(holders, sources)
         check_unpacked_size(
             [*map(len, sources.values()), *(files[0].info.file_size for files in holders.values())]
         )
@@ -493,7 +565,7 @@ def pack(request: Request) -> None:
     contents = read_sources(request)
     with lock_directory(destination.parent):
         wheels = fetch_wheels(request)
-        contents.update(read_wheels(wheels, contents))
+        contents.update(read_wheels(wheels, contents, request.reserved_modules))
         check_processor(contents, request.processor_files)
         write_zip(contents, destination)
         remove_old(destination.parent, {destination, *(wheel.parent for wheel in wheels)})

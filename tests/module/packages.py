@@ -13,6 +13,8 @@ from tests.module.stacks import ROOT
 
 PACKAGE_DIR = ROOT / "handler"
 PROCESSOR = 'def process(message):\n    print("charged é ☃")\n'
+# Some of the modules that Terraform sends.
+RESERVED = ["enum", "queue", "typing"]
 # As Terraform sends it when code.exclude is empty.
 EXCLUDE = r"(^|/)(\.|__pycache__/)|\.pyc$"
 WHEEL = "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\n"
@@ -39,6 +41,7 @@ def make_request(source: Path, destination: Path, **fields: Any) -> dict[str, An
         "runtime": "python3.13",
         "architecture": "arm64",
         "processor_files": [],
+        "reserved_modules": RESERVED,
         **fields,
     }
     if "files_hash" not in request:

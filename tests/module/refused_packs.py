@@ -104,7 +104,7 @@ def read_wheel(
         wheel = build_wheel(directory, "shop", files={} if isinstance(files, bytes) else files)
         if isinstance(files, bytes):
             wheel.write_bytes(files)
-        return modules.pack.read_wheels([wheel], {own: b""})
+        return modules.pack.read_wheels([wheel], {own: b""}, ["enum"])
 
     return run
 
@@ -216,6 +216,16 @@ CASES = {
             read_wheel({"orders.py": ""}),
         ),
         ("a_damaged_wheel", "shop-1.0-py3-none-any.whl is damaged", read_wheel(b"no zip")),
+        (
+            "a_wheel_with_a_module_of_python",
+            "holds 'enum.py', which Python would import in place of its own module; remove its",
+            read_wheel({"enum.py": ""}),
+        ),
+        (
+            "a_file_and_a_directory",
+            "'shop' is a file and a directory in the zip, which then cannot be unpacked; remove",
+            read_wheel({"shop": "", "shop/a.txt": ""}),
+        ),
         ("another_compression", "'shop.py' in another compression than deflate", compress),
         ("no_pip", "has no usable pip, and dependencies", lambda m, _: m.wheels.check_pip("0")),
         ("an_old_pip", "has pip 21.2.4, and", lambda m, _: m.wheels.check_pip("21.2.4")),

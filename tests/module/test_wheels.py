@@ -693,7 +693,10 @@ def test_a_wheel_that_leads_out_is_refused(tmp_path: Path, entry: str) -> None:
 
 @pytest.mark.parametrize(
     "entry",
-    ["idempotent_lambda.py", "idempotent_lambda/a.py", "a-1.data/purelib/idempotent_lambda/a.py"],
+    [
+        *("idempotent_lambda.py", "idempotent_lambda.abi3.so", "idempotent_lambda/a.py"),
+        "a-1.data/purelib/idempotent_lambda/a.py",
+    ],
 )
 def test_a_wheel_with_the_package_is_refused(tmp_path: Path, entry: str) -> None:
     """The package is the module's own version, wherever a wheel puts another one."""
@@ -838,12 +841,55 @@ def test_wheels_count_for_the_unpacked_limit(
         pack.read_wheels([wheel], {"orders.py": b"1"})
 
 
+COMPILED = "cpython-313-x86_64-linux-gnu.so"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        *("enum.py", "enum/__init__.py", f"queue.{COMPILED}", "queue.abi3.so", "queue.so"),
+        *("typing/__init__.so", "a-1.data/purelib/typing.py"),
+    ],
+)
+def test_a_wheel_with_a_module_of_python_is_refused(
+    index: Path, tmp_path: Path, entry: str
+) -> None:
+    """Python would import the wheel's module in place of its own."""
+    build_wheel(index, "shop", files={entry: ""})
+    source = tree(tmp_path / "source", {"orders.py": ""})
+    lock = write_lock(tmp_path, "shop==1.0")
+    said = rf"shop-1\.0-.+ holds '{pack.place_in_zip(entry)}', which Python would import in place"
+    with pytest.raises(pack.PackError, match=said):
+        pack_sources(source, tmp_path / "out" / "function.zip", requirements=str(lock))
+
+
+@pytest.mark.parametrize(
+    "entry",
+    ["shop/enum.py", "enum34.py", "enum.pyi", "enum.txt", "queue", "enum/a.py", "queue.libs/a.so"],
+)
+def test_a_wheel_without_a_module_of_python_is_accepted(tmp_path: Path, entry: str) -> None:
+    """Files below the top, and files that are not modules, hide nothing."""
+    wheel = build_wheel(tmp_path, "shop", files={entry: ""})
+    assert entry in pack.read_wheels([wheel], {}, ["enum", "queue"])
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs"),
     [
         ("shop.py", "shop.py"),
         ("shop.py", "shop/__init__.py"),
         ("shop/__init__.py", "shop.py"),
+        ("shop/__init__.py", "shop/__init__.abi3.so"),
+        ("shop.py", f"shop.{COMPILED}"),
+        ("shop.py", "shop.abi3.so"),
+        ("shop.so", "shop/__init__.py"),
+        ("shop/__init__.py", "shop.so"),
+        ("shop/orders.py", f"shop/orders.{COMPILED}"),
+        ("utils/a.py", "utils.py"),
+        ("utils/deep/a.py", f"utils.{COMPILED}"),
+        ("utils.py", "utils/a.py"),
+        ("utils.py", "utils/deep/a.abi3.so"),
+        ("shop/utils/a.py", "shop/utils.py"),
         ("data/a.txt", "data/a.txt"),
     ],
 )
@@ -853,7 +899,47 @@ def test_sources_and_wheels_hide_nothing(tmp_path: Path, ours: str, theirs: str)
     said = f"holds {ours!r} and the wheel {wheel.name} holds {theirs!r}, and one would hide"
     with pytest.raises(pack.PackError, match=re.escape(said)):
         pack.read_wheels([wheel], {ours: b""})
-    assert pack.read_wheels([wheel], {"shop/other.py": b"", "data/b.txt": b""})
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("shop/a.py", "shop/__init__.py"),
+        ("shop/__init__.py", "shop/a.py"),
+        ("shop/a.py", "shop/b.py"),
+        ("shop/a.py", "cart/a.py"),
+        ("data/a.txt", "data/b.txt"),
+        ("data/a.txt", "data.py"),
+        ("data.py", "data/a.txt"),
+        ("data.txt", "data.py"),
+        ("data", "data.py"),
+        ("shop.py", "shop.pyi"),
+    ],
+)
+def test_sources_and_wheels_may_share_a_directory(tmp_path: Path, ours: str, theirs: str) -> None:
+    """Files that Python finds under different names, or that are not modules, are both packed."""
+    wheel = build_wheel(tmp_path, "shop", files={theirs: ""})
+    assert theirs in pack.read_wheels([wheel], {ours: b""})
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (["orders"], ["orders/a.txt"]),
+        (["orders/deep/a.txt"], ["orders"]),
+        (["orders/deep/a.txt"], ["orders/deep"]),
+        ([], ["orders", "orders/a.py"]),
+    ],
+)
+def test_a_file_is_not_a_directory_too(tmp_path: Path, ours: list[str], theirs: list[str]) -> None:
+    """A zip with a file and a directory of one name cannot be unpacked, and is refused."""
+    for number, name in enumerate(theirs):
+        build_wheel(tmp_path, f"shop{number}", files={name: ""})
+    files = sorted(tmp_path.glob("*.whl"))
+    with pytest.raises(
+        pack.PackError, match=r"shop\d-1\.0-.+ 'orders.*' is a file and a directory"
+    ):
+        pack.read_wheels(files, dict.fromkeys(ours, b""))
 
 
 def test_a_lock_gives_the_same_zip_twice(index: Path, tmp_path: Path) -> None:
