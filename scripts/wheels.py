@@ -17,7 +17,6 @@ say which glibc it needs.
 
 from __future__ import annotations
 
-import contextlib
 import email
 import hashlib
 import json
@@ -43,7 +42,6 @@ try:
     from pip import __version__ as pip_version
     from pip._vendor.packaging.requirements import InvalidRequirement, Requirement
     from pip._vendor.packaging.utils import canonicalize_name, parse_wheel_filename
-    from pip._vendor.packaging.version import Version
 except ImportError:
     pip_version = "0"
 
@@ -70,6 +68,7 @@ REMEDIES = {
     "--no-binary": "remove it: a source distribution is never built here",
 }
 LONG_NAMES = {"--requirement": "-r", "--constraint": "-c", "--editable": "-e"}
+PINNED = re.compile(r"===?[^=,*]+")
 COMMENT = re.compile(r"(^|\s+)#.*$")
 NO_NETWORK = re.compile(
     r"Retrying \(|Max retries|Connection\w*Error|connection broken|Connection refused|"
@@ -227,7 +226,10 @@ def parse_options(line: int, text: str, folder: Path) -> list[str]:
     Raises:
         LockError: an option is not one that chooses the package index.
     """
-    words = _split(line, text)
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise LockError(f"line {line}, {text!r}: {error}; close the quotation") from error
     rendered = []
     while words:
         option, equals, value = words.pop(0).partition("=")
@@ -250,65 +252,37 @@ def parse_options(line: int, text: str, folder: Path) -> list[str]:
     return rendered
 
 
-def _split(line: int, text: str) -> list[str]:
-    try:
-        return shlex.split(text)
-    except ValueError as error:
-        raise LockError(f"line {line}, {text!r}: {error}; close the quotation") from error
-
-
 def parse_pin(line: int, text: str) -> Pin:
     """Parse a line that names a project.
 
     Raises:
         LockError: it does not pin one version.
     """
-    written, *options = re.split(r"\s+(?=--?[A-Za-z])", text, maxsplit=1)
+    written, *hashes = re.split(r"\s+--hash[\s=]+", text)
+    option = re.search(r"\s(--?[A-Za-z][\w-]*)", f"{written} {' '.join(hashes)}")
+    if option:
+        raise LockError(
+            f"line {line}, {text!r}: {option[1]} is not possible here; remove it: only "
+            "--hash=sha256:... may follow a requirement"
+        )
     try:
         requirement = Requirement(written)
-    except InvalidRequirement as error:
+    except InvalidRequirement:
+        requirement = None
+    if requirement is None or requirement.url:
         raise LockError(
-            f"line {line}, {written!r}: this is a URL, a path or not a requirement; name a "
-            "project and pin its version, NAME==VERSION"
-        ) from error
-    if requirement.url:
-        raise LockError(
-            f"line {line}, {written!r}: a URL is not possible here; build a wheel of it, name "
-            "its folder with --find-links, and pin its version, NAME==VERSION"
+            f"line {line}, {written!r}: this is a URL, a path or not a requirement; name a project "
+            "and pin its version, NAME==VERSION; build a wheel of a URL or a path, and name its "
+            "folder with --find-links"
         )
-    if not _is_pinned(requirement.specifier):
+    if not PINNED.fullmatch(str(requirement.specifier)):
         raise LockError(
             f"line {line}, {written!r}: this is not pinned to one version with ==; write "
             f"{requirement.name}==VERSION, or let `uv pip compile --generate-hashes` or "
             "`pip-compile --generate-hashes` write the file"
         )
-    hashes = _parse_hashes(line, text, _split(line, " ".join(options)))
-    return Pin(line, canonicalize_name(requirement.name), requirement, hashes)
-
-
-def _is_pinned(specifiers: Any) -> bool:
-    """Whether specifiers are one exact version; old releases of packaging take any text for one."""
-    operators = [specifier.operator for specifier in specifiers]
-    if operators == ["=="]:
-        try:
-            Version(next(iter(specifiers)).version)
-        except ValueError:
-            return False
-        return True
-    return operators == ["==="]
-
-
-def _parse_hashes(line: int, text: str, words: list[str]) -> tuple[str, ...]:
-    hashes = []
-    while words:
-        option, equals, value = words.pop(0).partition("=")
-        if option != "--hash":
-            raise LockError(
-                f"line {line}, {text!r}: {option} is not possible here; remove it: only "
-                "--hash=sha256:... may follow a requirement"
-            )
-        hashes.append(f"--hash={value if equals else words.pop(0) if words else ''}")
-    return tuple(hashes)
+    rendered = tuple(f"--hash={value}" for value in hashes)
+    return Pin(line, canonicalize_name(requirement.name), requirement, rendered)
 
 
 def parse_lock(text: str, folder: Path) -> tuple[list[str], list[Pin]]:
@@ -592,17 +566,6 @@ def name_cache(options: Sequence[str], pins: Sequence[Pin], target: Target) -> s
     return f"wheels-{digest[:16]}"
 
 
-@contextlib.contextmanager
-def make_temporary(directory: Path) -> Iterator[Path]:
-    """Make a folder that goes away, unless it was renamed; a killed run leaves NAME.part."""
-    directory.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=str(directory), suffix=".part"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(str(folder), ignore_errors=True)
-
-
 def download(options: Sequence[str], pins: Sequence[Pin], target: Target, folder: Path) -> None:
     """Download the wheels into a folder.
 
@@ -641,7 +604,10 @@ def fetch(lock: Path, directory: Path, target: Target) -> Path:
         check_complete(pins, name_wheels(pins, cache, target), target)
         return cache
     print(f"Downloading the wheels of {lock} for {target}: {len(pins)}.", flush=True)
-    with make_temporary(directory) as folder:
+    directory.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=str(directory), suffix=".part") as temporary:
+        folder = Path(temporary, "wheels")
+        folder.mkdir()
         download(options, pins, target, folder)
         check_complete(pins, name_wheels(pins, folder, target), target)
         (folder / INDEX).write_text(json.dumps(hash_files(folder)), encoding="utf-8")

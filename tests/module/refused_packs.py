@@ -234,7 +234,7 @@ CASES = {
         ("an_option", "line 1, '-e .': -e is not possible here; build", fetch("-e .")),
         ("a_quotation", "No closing quotation; close the quotation", fetch("-f 'x")),
         ("a_path", "line 2, './shop.whl': this is a URL, a path", fetch("\n./shop.whl")),
-        ("a_url", "a URL is not possible here; build", fetch("shop @ https://example.com/shop")),
+        ("a_url", "this is a URL, a path", fetch("shop @ https://example.com/shop")),
         ("no_pin", "line 1, 'shop>=1': this is not pinned to one version", fetch("shop>=1")),
         (
             "an_option_of_a_requirement",
