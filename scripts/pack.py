@@ -49,6 +49,16 @@ UNIX = 3
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # A module has one of these suffixes on Linux.
 MODULE = re.compile(r"(.+?)(?:\.py|(?:\.abi3|\.cpython-[^./]+)?\.so)")
+# zipfile raises any of these for a damaged file.
+DAMAGES = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 DATA_DIRECTORY = re.compile(r"[^/]+-[^/]+\.data")
 
 
@@ -458,14 +468,7 @@ def name_damaged(wheel: Path) -> "Iterator[None]":
     """
     try:
         yield
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        struct.error,
-        EOFError,
-        RuntimeError,
-        ValueError,
-    ) as error:
+    except DAMAGES as error:
         raise PackError(
             f"the wheel {wheel.name} is damaged ({error}); choose another version in the lock"
         ) from error

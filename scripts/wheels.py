@@ -79,7 +79,16 @@ WORDS_LIMIT = 600
 METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
 METADATA_LIMIT = 10_000_000
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-DAMAGES = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError)
+# zipfile raises any of these for a damaged file.
+DAMAGES = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 
 
 class LockError(Exception):
@@ -353,7 +362,7 @@ def read_metadata(wheel: Path) -> Any:
             info.file_size = sys.maxsize  # zipfile hides what is longer than declared
             with archive.open(info) as file:
                 raw = file.read(METADATA_LIMIT + 1)
-    except (*DAMAGES, ValueError) as error:
+    except DAMAGES as error:
         raise LockError(
             f"the wheel {wheel.name} is damaged or has no METADATA ({error}); choose another "
             "version of its project"

@@ -753,6 +753,18 @@ def test_a_wheel_with_another_size_than_it_declares_is_refused(
         pack.read_wheels([wheel], {})
 
 
+def test_a_wheel_with_a_wrong_directory_is_refused(tmp_path: Path) -> None:
+    """A file that would start before the wheel is damage of the wheel, which is named."""
+    wheel = build_wheel(tmp_path, "shop")
+    raw = bytearray(wheel.read_bytes())
+    raw[-6:-2] = b"\xff\xff\xff\x00"  # where the directory starts
+    wheel.write_bytes(raw)
+    with pytest.raises(pack.PackError, match=r"the wheel shop-1\.0-.+ is damaged"):
+        pack.read_wheels([wheel], {})
+    with pytest.raises(wheels.LockError, match=r"the wheel shop-1\.0-.+ is damaged"):
+        wheels.read_metadata(wheel)
+
+
 def measure_memory(run: Callable[[], object]) -> int:
     """Measure the most bytes of memory that a call takes at once."""
     tracemalloc.start()
