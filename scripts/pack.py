@@ -327,8 +327,9 @@ def list_wheel(
             )
         if module in modules:
             raise PackError(
-                f"the wheel {wheel.name} holds {name!r}, which Python would import in place of its "
-                "own module; remove its project from the lock: a backport is not needed"
+                f"the wheel {wheel.name} holds {name!r}, which Python would import instead of the "
+                "module in its standard library; remove its project from the lock: a backport is "
+                "not needed"
             )
         if info.compress_type not in COMPRESSIONS:
             raise PackError(
@@ -388,7 +389,7 @@ def refuse_rivals(holders: "dict[str, list[WheelFile]]", sources: "dict[str, byt
 def refuse_files_as_directories(
     holders: "dict[str, list[WheelFile]]", sources: "dict[str, bytes]"
 ) -> None:
-    """Refuse a zip that cannot be unpacked.
+    """Refuse wheels with which the zip cannot be unpacked.
 
     Raises:
         PackError: a file has the name of a directory.
@@ -396,7 +397,7 @@ def refuse_files_as_directories(
     names = {*holders, *sources}
     for name in sorted(names):
         for directory in list_directories(name):
-            if directory in names:
+            if directory in names and {name, directory} & holders.keys():
                 wheel = (holders.get(name) or holders[directory])[0].wheel
                 raise PackError(
                     f"with the wheel {wheel.name} {directory!r} is a file and a directory in the "

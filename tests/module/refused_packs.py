@@ -218,7 +218,7 @@ CASES = {
         ("a_damaged_wheel", "shop-1.0-py3-none-any.whl is damaged", read_wheel(b"no zip")),
         (
             "a_wheel_with_a_module_of_python",
-            "holds 'enum.py', which Python would import in place of its own module; remove its",
+            "holds 'enum.py', which Python would import instead of the module in its standard",
             read_wheel({"enum.py": ""}),
         ),
         (

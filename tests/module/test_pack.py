@@ -81,7 +81,7 @@ def test_two_checkouts_give_the_same_bytes(source: Path, tmp_path: Path) -> None
 def test_windows_gives_the_same_bytes(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The zip does not tell which system built it."""
+    """The zip does not show which system built it."""
     here = pack_sources(source, tmp_path / "here.zip").read_bytes()
     monkeypatch.setattr(sys, "platform", "win32")
     assert pack_sources(source, tmp_path / "there.zip").read_bytes() == here
@@ -241,7 +241,7 @@ def test_a_directory_that_cannot_be_read_is_an_error(
 def test_a_file_that_cannot_be_read_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An error of the operating system names the file and is no traceback."""
+    """An error of the operating system names the file and is not a traceback."""
     source = tree(tmp_path / "source", {"orders.py": PROCESSOR})
     request = make_request(source, tmp_path / "out.zip")
 

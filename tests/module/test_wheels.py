@@ -868,11 +868,11 @@ COMPILED = "cpython-313-x86_64-linux-gnu.so"
 def test_a_wheel_with_a_module_of_python_is_refused(
     index: Path, tmp_path: Path, entry: str
 ) -> None:
-    """Python would import the wheel's module in place of its own."""
+    """Python would import the wheel's module instead of the one in its standard library."""
     build_wheel(index, "shop", files={entry: ""})
     source = tree(tmp_path / "source", {"orders.py": ""})
     lock = write_lock(tmp_path, "shop==1.0")
-    said = rf"shop-1\.0-.+ holds '{pack.place_in_zip(entry)}', which Python would import in place"
+    said = rf"shop-1\.0-.+ holds '{pack.place_in_zip(entry)}', which Python would import instead"
     with pytest.raises(pack.PackError, match=said):
         pack_sources(source, tmp_path / "out" / "function.zip", requirements=str(lock))
 
