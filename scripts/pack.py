@@ -50,15 +50,7 @@ COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # A module has one of these suffixes on Linux.
 MODULE = re.compile(r"(.+?)(?:\.py|(?:\.abi3|\.cpython-[^./]+)?\.so)")
 # zipfile raises any of these for a damaged file.
-DAMAGES = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    OSError,
-    RuntimeError,
-    ValueError,
-)
+DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError)
 DATA_DIRECTORY = re.compile(r"[^/]+-[^/]+\.data")
 
 
@@ -469,7 +461,7 @@ def name_damaged(wheel: Path) -> "Iterator[None]":
     """
     try:
         yield
-    except DAMAGES as error:
+    except DAMAGE as error:
         raise PackError(
             f"the wheel {wheel.name} is damaged ({error}); choose another version in the lock"
         ) from error

@@ -80,15 +80,7 @@ METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
 METADATA_LIMIT = 10_000_000
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # zipfile raises any of these for a damaged file.
-DAMAGES = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    OSError,
-    RuntimeError,
-    ValueError,
-)
+DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError)
 
 
 class LockError(Exception):
@@ -362,7 +354,7 @@ def read_metadata(wheel: Path) -> Any:
             info.file_size = sys.maxsize  # zipfile hides what is longer than declared
             with archive.open(info) as file:
                 raw = file.read(METADATA_LIMIT + 1)
-    except DAMAGES as error:
+    except DAMAGE as error:
         raise LockError(
             f"the wheel {wheel.name} is damaged or has no METADATA ({error}); choose another "
             "version of its project"
