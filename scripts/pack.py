@@ -13,11 +13,13 @@ earlier ones left there. ``wheels.py``, run as a process, downloads the dependen
 """
 
 import contextlib
+import copy
 import hashlib
 import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -43,6 +45,12 @@ EARLIEST = (1980, 1, 1, 0, 0, 0)  # the first date that a zip can hold
 # Terraform reads no modes, so all files get one: a script or a compiled binary must run.
 MODE = 0o100755 << 16
 UNIX = 3
+# zipfile unpacks any other at once, however long it is.
+COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# A module has one of these suffixes on Linux.
+MODULE = re.compile(r"(.+?)(?:\.py|(?:\.abi3|\.cpython-[^./]+)?\.so)")
+# zipfile raises any of these for a damaged file.
+DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError)
 DATA_DIRECTORY = re.compile(r"[^/]+-[^/]+\.data")
 
 
@@ -63,6 +71,8 @@ class Request(NamedTuple):
         runtime: Such as ``"python3.13"``.
         architecture: ``"arm64"`` or ``"x86_64"``.
         processor_files: Names, one of which the zip must hold; empty for no check.
+        reserved_modules: Python's own modules that no wheel may hold: boto3 or the package imports
+            them.
     """
 
     source_dir: str
@@ -74,28 +84,21 @@ class Request(NamedTuple):
     runtime: str
     architecture: str
     processor_files: "list[str]"
+    reserved_modules: "list[str]"
 
 
 class WheelFile(NamedTuple):
-    """A file of a wheel: the wheel, its name there, and its size in bytes."""
+    """A file of a wheel, and how the wheel declares it."""
 
     wheel: Path
-    entry: str
-    size: int
-
-
-def is_excluded(exclude: "re.Pattern[str]", name: str) -> bool:
-    """Whether a path is left out; a directory's path ends with a slash.
-
-    A directory is left out when all that it may hold is: a rule such as ``docs/$`` finds the
-    directory and none of its files, and Terraform asks for files only.
-    """
-    probes = [name, name + "a", name + "-"] if name.endswith("/") else [name]
-    return all(exclude.search(probe) for probe in probes)
+    info: zipfile.ZipInfo
 
 
 def list_files(directory: Path, exclude: "re.Pattern[str]") -> "dict[str, Path]":
     """List the files to pack below a directory: name in the zip, with slashes, to path.
+
+    A directory is left out when ``exclude`` finds its path with a slash at the end. Each pattern of
+    Terraform that does so finds all files below the directory, too.
 
     Raises:
         PackError: there is no such directory, a link leads out of it, or a name is not Unicode.
@@ -105,13 +108,12 @@ def list_files(directory: Path, exclude: "re.Pattern[str]") -> "dict[str, Path]"
         raise PackError(f"there is no directory {str(directory)!r}; check the path")
     files = {}
     for parent, folders, names in os.walk(str(root), onerror=_raise, followlinks=True):
-        inside = [f for f in folders if not is_excluded(exclude, _name(root, parent, f) + "/")]
-        folders[:] = inside
-        for folder in inside:
+        folders[:] = [f for f in folders if not exclude.search(_name(root, parent, f) + "/")]
+        for folder in folders:
             _refuse_escape(Path(parent, folder), root)
         for file in names:
             path, name = Path(parent, file), _name(root, parent, file)
-            if is_excluded(exclude, name):
+            if exclude.search(name):
                 continue
             _refuse_escape(path, root)
             if path.exists() and not path.is_file():
@@ -145,7 +147,7 @@ def _refuse_escape(path: Path, root: Path) -> None:
         return
     try:
         target = path.resolve()
-        holders = {holder for each in path.parents for holder in (each, each.resolve())}
+        holders = {*path.parents, *(parent.resolve() for parent in path.parents)}
     except (OSError, RuntimeError):  # a loop of links, by the version of Python
         target, holders = path, {path}
     if root not in target.parents or target in holders or target in path.parent.resolve().parents:
@@ -259,7 +261,7 @@ def fetch_wheels(request: Request) -> "list[Path]":
             if line.startswith('{"'):
                 answer = json.loads(line)
             else:
-                print(line.rstrip(), flush=True)
+                print(hide_credentials(line.rstrip()), flush=True)
     if "error" in answer:
         raise PackError(answer["error"])
     if "wheels" not in answer:
@@ -288,13 +290,17 @@ def place_in_zip(entry: str) -> "str | None":
     return "/".join(parts)
 
 
-def list_wheel(wheel: Path, archive: zipfile.ZipFile) -> "dict[str, WheelFile]":
+def list_wheel(
+    wheel: Path, archive: zipfile.ZipFile, reserved: "Iterable[str]"
+) -> "dict[str, WheelFile]":
     """List the files of a wheel by their names in the zip.
 
     Raises:
-        PackError: one leads out of the zip, or would replace the package.
+        PackError: one leads out of the zip, would replace the package or a reserved module, or
+            cannot be unpacked.
     """
     files = {}
+    modules = {*reserved, *(module + "/__init__" for module in reserved)}
     for info in archive.infolist():
         parts = info.filename.rstrip("/").split("/")
         if {"", ".", ".."} & set(parts) or "\\" in info.filename or ":" in parts[0]:
@@ -305,28 +311,102 @@ def list_wheel(wheel: Path, archive: zipfile.ZipFile) -> "dict[str, WheelFile]":
         name = place_in_zip(info.filename)
         if name is None:
             continue
-        if name.split("/")[0] in (PACKAGE, PACKAGE + ".py"):
+        module = name_module(name)
+        if PACKAGE in (module, name.split("/")[0]):
             raise PackError(
                 f"the wheel {wheel.name} holds {PACKAGE}, and the module adds that package for "
                 "you; remove its project from the lock"
             )
-        files[name] = WheelFile(wheel, info.filename, info.file_size)
+        if module in modules:
+            raise PackError(
+                f"the wheel {wheel.name} holds {name!r}, which Python would import instead of the "
+                "module in its standard library; remove its project from the lock: a backport is "
+                "not needed"
+            )
+        if info.compress_type not in COMPRESSIONS:
+            raise PackError(
+                f"the wheel {wheel.name} holds {info.filename!r} in another compression than "
+                "deflate; choose another version in the lock"
+            )
+        files[name] = WheelFile(wheel, info)
     return files
 
 
-def name_rival(name: str) -> str:
-    """Name the file that is imported under the same name: shop.py for shop/__init__.py."""
-    if name.endswith("/__init__.py"):
-        return name[: -len("/__init__.py")] + ".py"
-    return name[: -len(".py")] + "/__init__.py" if name.endswith(".py") else name
+def name_module(name: str) -> "str | None":
+    """Name the module that a file holds, as a path without the suffix; None where it holds none.
+
+    ``shop/orders`` for shop/orders.py, shop/orders.abi3.so and shop/orders.cpython-313-....so. A
+    package is the directory of its module ``__init__``.
+    """
+    found = MODULE.fullmatch(name)
+    return found and found[1]
 
 
-def read_wheels(wheels: "list[Path]", sources: "dict[str, bytes]") -> "dict[str, bytes]":
+def list_directories(name: str) -> "list[str]":
+    """List the directories above a file."""
+    parts = name.split("/")
+    return ["/".join(parts[:depth]) for depth in range(1, len(parts))]
+
+
+def refuse_rivals(holders: "dict[str, list[WheelFile]]", sources: "dict[str, bytes]") -> None:
+    """Refuse wheels that hide a file of the sources, or are hidden by one.
+
+    Python imports ``shop`` from shop/__init__.py, or from a module shop, or from the modules below
+    shop, and looks for them in this order.
+
+    Raises:
+        PackError: there is such a wheel.
+    """
+    modules, packages = {}, {}
+    for name in sorted(sources, reverse=True):
+        module = name_module(name)
+        if module is not None:
+            modules[module] = name
+            packages.update(dict.fromkeys(list_directories(module), name))
+    for name in sorted(holders):
+        module = name_module(name)
+        rivals = [name] if name in sources else []
+        if module is not None:
+            paths = [module, *list_directories(module)]
+            rivals += [modules[path] for path in paths if path in modules]
+            rivals += [packages[module]] if module in packages else []
+        for rival in rivals:
+            raise PackError(
+                f"code.source_dir holds {rival!r} and the wheel {holders[name][0].wheel.name} "
+                f"holds {name!r}, and one would hide the other; rename yours, or remove the "
+                "wheel's project from the lock"
+            )
+
+
+def refuse_files_as_directories(
+    holders: "dict[str, list[WheelFile]]", sources: "dict[str, bytes]"
+) -> None:
+    """Refuse wheels with which the zip cannot be unpacked.
+
+    Raises:
+        PackError: a file has the name of a directory.
+    """
+    names = {*holders, *sources}
+    for name in sorted(names):
+        for directory in list_directories(name):
+            if directory in names and {name, directory} & holders.keys():
+                wheel = (holders.get(name) or holders[directory])[0].wheel
+                raise PackError(
+                    f"with the wheel {wheel.name} {directory!r} is a file and a directory in the "
+                    "zip, which then cannot be unpacked; remove the wheel's project from the lock, "
+                    "or rename yours"
+                )
+
+
+def read_wheels(
+    wheels: "list[Path]", sources: "dict[str, bytes]", reserved: "Iterable[str]" = ()
+) -> "dict[str, bytes]":
     """Read the files of all wheels, by name in the zip, as they are.
 
     Args:
         wheels: By project name: of two different files with one name, the first is packed.
-        sources: What is packed besides.
+        sources: The other files of the zip.
+        reserved: The names of modules that no wheel may hold.
 
     Raises:
         PackError: a wheel is refused or damaged, or all is too much.
@@ -337,17 +417,12 @@ def read_wheels(wheels: "list[Path]", sources: "dict[str, bytes]") -> "dict[str,
         for wheel in wheels:
             with name_damaged(wheel):
                 archives[wheel] = stack.enter_context(zipfile.ZipFile(wheel))
-            for name, file in list_wheel(wheel, archives[wheel]).items():
+            for name, file in list_wheel(wheel, archives[wheel], reserved).items():
                 holders.setdefault(name, []).append(file)
-        for name in sorted(holders):
-            for rival in sorted({name, name_rival(name)} & sources.keys()):
-                raise PackError(
-                    f"code.source_dir holds {rival!r} and the wheel {holders[name][0].wheel.name} "
-                    f"holds {name!r}, and one would hide the other; rename yours, or remove the "
-                    "wheel's project from the lock"
-                )
+        refuse_rivals(holders, sources)
+        refuse_files_as_directories(holders, sources)
         check_unpacked_size(
-            [*map(len, sources.values()), *(files[0].size for files in holders.values())]
+            [*map(len, sources.values()), *(files[0].info.file_size for files in holders.values())]
         )
         return {name: _read_first(name, holders[name], archives) for name in holders}
 
@@ -358,7 +433,7 @@ def _read_first(
     first, *others = files
     raw = _read_entry(first, archives)
     for other in others:
-        if _read_entry(other, archives) != raw:
+        if other.info.file_size != len(raw) or _read_entry(other, archives) != raw:
             print(
                 f"{first.wheel.name} and {other.wheel.name} hold different files {name!r}; "
                 "the zip gets the one of the first",
@@ -368,8 +443,13 @@ def _read_first(
 
 
 def _read_entry(file: WheelFile, archives: "dict[Path, zipfile.ZipFile]") -> bytes:
-    with name_damaged(file.wheel):
-        return archives[file.wheel].read(file.entry)
+    size, info = file.info.file_size, copy.copy(file.info)
+    info.file_size = sys.maxsize  # zipfile hides what is longer than declared
+    with name_damaged(file.wheel), archives[file.wheel].open(info) as entry:
+        raw = entry.read(size + 1)
+        if len(raw) != size:
+            raise zipfile.BadZipFile(f"{info.filename!r} has another size than it declares")
+        return raw
 
 
 @contextlib.contextmanager
@@ -381,7 +461,7 @@ def name_damaged(wheel: Path) -> "Iterator[None]":
     """
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+    except DAMAGE as error:
         raise PackError(
             f"the wheel {wheel.name} is damaged ({error}); choose another version in the lock"
         ) from error
@@ -437,27 +517,25 @@ def write_zip(contents: "dict[str, bytes]", destination: Path) -> None:
 
 @contextlib.contextmanager
 def lock_directory(directory: Path) -> "Iterator[None]":
-    """Make the directory, and keep other packers out of it; a failure leaves it only with files."""
+    """Make the directory, and keep other packers out of it.
+
+    Nobody removes the directory: a packer that waits for it would work in another one.
+    """
     directory.mkdir(parents=True, exist_ok=True)
-    descriptor = None
-    try:
-        if sys.platform != "win32":  # Windows removes no file that another process has open
-            descriptor = os.open(str(directory), os.O_RDONLY)
-            with contextlib.suppress(OSError):  # some network file systems have no locks
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    print(f"Waiting for another packer in {directory}.", flush=True)
-                    fcntl.flock(descriptor, fcntl.LOCK_EX)
-        directory.mkdir(parents=True, exist_ok=True)  # another packer may have failed meanwhile
+    if sys.platform == "win32":  # Windows removes no file that another process has open
         yield
-    except BaseException:
-        with contextlib.suppress(OSError):
-            directory.rmdir()
-        raise
+        return
+    descriptor = os.open(str(directory), os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # some network file systems have no locks
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                print(f"Waiting for another packer in {directory}.", flush=True)
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
     finally:
-        if descriptor is not None:
-            os.close(descriptor)
+        os.close(descriptor)
 
 
 def remove_old(directory: Path, kept: "set[Path]") -> None:
@@ -483,10 +561,15 @@ def pack(request: Request) -> None:
     contents = read_sources(request)
     with lock_directory(destination.parent):
         wheels = fetch_wheels(request)
-        contents.update(read_wheels(wheels, contents))
+        contents.update(read_wheels(wheels, contents, request.reserved_modules))
         check_processor(contents, request.processor_files)
         write_zip(contents, destination)
         remove_old(destination.parent, {destination, *(wheel.parent for wheel in wheels)})
+
+
+def hide_credentials(text: str) -> str:
+    """Hide the text of a URL before its last @: a user's name and password, or a token."""
+    return re.sub(r"//\S*@", "//***@", text)
 
 
 def check_python(version: "tuple[int | str, ...]") -> None:
@@ -530,7 +613,8 @@ def main() -> int:
         problem = f"{error}; make it readable"
     else:
         return 0
-    print("Cannot pack code.source_dir: " + " ".join(problem.splitlines()) + ".", file=sys.stderr)
+    line = hide_credentials(" ".join(problem.splitlines()))
+    print(f"Cannot pack code.source_dir: {line}.", file=sys.stderr)
     return 1
 
 

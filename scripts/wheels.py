@@ -5,8 +5,9 @@ pack.py runs it as a process, with the Python that runs pack.py itself, from 3.8
     python3 -I wheels.py LOCK DIRECTORY RUNTIME ARCHITECTURE
 
 It prints lines of progress, and last a line of JSON: ``{"wheels": PATH}``, a directory below
-DIRECTORY that holds the wheels, or ``{"error": TEXT}``. It needs pip 21.3 or newer, which brings
-the rules for markers and versions (packaging) and the user's configuration of the package index.
+DIRECTORY that holds the wheels, or ``{"error": TEXT}``. Its lines may hold the credentials of a
+package index; pack.py hides them. It needs pip 21.3 or newer, which has the rules for markers and
+versions (packaging) and reads the user's configuration of the package index.
 
 The target decides what is installed, never this machine: Linux, CPython, the architecture, and the
 version of the runtime. Lambda keeps a runtime on its newest patch release, so a marker that asks
@@ -16,7 +17,6 @@ say which glibc it needs.
 
 from __future__ import annotations
 
-import contextlib
 import email
 import hashlib
 import json
@@ -24,9 +24,11 @@ import os
 import re
 import shlex
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
+import textwrap
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -40,7 +42,6 @@ try:
     from pip import __version__ as pip_version
     from pip._vendor.packaging.requirements import InvalidRequirement, Requirement
     from pip._vendor.packaging.utils import canonicalize_name, parse_wheel_filename
-    from pip._vendor.packaging.version import Version
 except ImportError:
     pip_version = "0"
 
@@ -67,6 +68,7 @@ REMEDIES = {
     "--no-binary": "remove it: a source distribution is never built here",
 }
 LONG_NAMES = {"--requirement": "-r", "--constraint": "-c", "--editable": "-e"}
+PINNED = re.compile(r"===?[^=,*]+")
 COMMENT = re.compile(r"(^|\s+)#.*$")
 NO_NETWORK = re.compile(
     r"Retrying \(|Max retries|Connection\w*Error|connection broken|Connection refused|"
@@ -74,6 +76,11 @@ NO_NETWORK = re.compile(
 )
 NO_MATCH = re.compile(r"No matching distribution found for ([^\s(]+)")
 WORDS_LIMIT = 600
+METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
+METADATA_LIMIT = 10_000_000
+COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# zipfile raises any of these for a damaged file.
+DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError)
 
 
 class LockError(Exception):
@@ -165,8 +172,8 @@ def describe_environment(target: Target) -> dict[str, str]:
     }
 
 
-def judge_marker(marker: Any, environment: Mapping[str, str], extra: str = "") -> bool:
-    """Whether a marker holds for the target.
+def is_marker_true(marker: Any, environment: Mapping[str, str], extra: str = "") -> bool:
+    """Whether a marker is true for the target.
 
     Raises:
         ValueError: it compares what cannot be compared, or depends on the kernel of the target.
@@ -220,7 +227,10 @@ def parse_options(line: int, text: str, folder: Path) -> list[str]:
     Raises:
         LockError: an option is not one that chooses the package index.
     """
-    words = _split(line, text)
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise LockError(f"line {line}, {text!r}: {error}; close the quotation") from error
     rendered = []
     while words:
         option, equals, value = words.pop(0).partition("=")
@@ -243,64 +253,37 @@ def parse_options(line: int, text: str, folder: Path) -> list[str]:
     return rendered
 
 
-def _split(line: int, text: str) -> list[str]:
-    try:
-        return shlex.split(text)
-    except ValueError as error:
-        raise LockError(f"line {line}, {text!r}: {error}; close the quotation") from error
-
-
 def parse_pin(line: int, text: str) -> Pin:
     """Parse a line that names a project.
 
     Raises:
         LockError: it does not pin one version.
     """
-    written, *options = re.split(r"\s+(?=--?[A-Za-z])", text, maxsplit=1)
+    written, *hashes = re.split(r"\s+--hash[\s=]+", text)
+    option = re.search(r"\s(--?[A-Za-z][\w-]*)", f"{written} {' '.join(hashes)}")
+    if option:
+        raise LockError(
+            f"line {line}, {text!r}: {option[1]} is not possible here; remove it: only "
+            "--hash=sha256:... may follow a requirement"
+        )
     try:
         requirement = Requirement(written)
-    except InvalidRequirement as error:
+    except InvalidRequirement:
+        requirement = None
+    if requirement is None or requirement.url:
         raise LockError(
-            f"line {line}, {written!r}: this is a URL, a path or not a requirement; name a "
-            "project and pin its version, NAME==VERSION"
-        ) from error
-    if requirement.url:
-        raise LockError(
-            f"line {line}, {written!r}: a URL is not possible here; build a wheel of it, name "
-            "its folder with --find-links, and pin its version, NAME==VERSION"
+            f"line {line}, {written!r}: this is a URL, a path or not a requirement; name a project "
+            "and pin its version, NAME==VERSION; build a wheel of a URL or a path, and name its "
+            "folder with --find-links"
         )
-    if not _is_pinned(requirement.specifier):
+    if not PINNED.fullmatch(str(requirement.specifier)):
         raise LockError(
             f"line {line}, {written!r}: this is not pinned to one version with ==; write "
             f"{requirement.name}==VERSION, or let `uv pip compile --generate-hashes` or "
             "`pip-compile --generate-hashes` write the file"
         )
-    hashes = _parse_hashes(line, text, _split(line, " ".join(options)))
-    return Pin(line, canonicalize_name(requirement.name), requirement, hashes)
-
-
-def _is_pinned(specifiers: Any) -> bool:
-    """Whether specifiers are one exact version; old releases of packaging take any text for one."""
-    if [each.operator for each in specifiers] == ["=="]:
-        try:
-            Version(next(iter(specifiers)).version)
-        except ValueError:
-            return False
-        return True
-    return [each.operator for each in specifiers] == ["==="]
-
-
-def _parse_hashes(line: int, text: str, words: list[str]) -> tuple[str, ...]:
-    hashes = []
-    while words:
-        option, equals, value = words.pop(0).partition("=")
-        if option != "--hash":
-            raise LockError(
-                f"line {line}, {text!r}: {option} is not possible here; remove it: only "
-                "--hash=sha256:... may follow a requirement"
-            )
-        hashes.append(f"--hash={value if equals else words.pop(0) if words else ''}")
-    return tuple(hashes)
+    rendered = tuple(f"--hash={value}" for value in hashes)
+    return Pin(line, canonicalize_name(requirement.name), requirement, rendered)
 
 
 def parse_lock(text: str, folder: Path) -> tuple[list[str], list[Pin]]:
@@ -329,7 +312,7 @@ def select_pins(pins: Iterable[Pin], target: Target) -> list[Pin]:
     for pin in pins:
         marker = pin.requirement.marker
         try:
-            holds = marker is None or judge_marker(marker, environment)
+            holds = marker is None or is_marker_true(marker, environment)
         except ValueError as error:
             raise LockError(
                 f"line {pin.line}, {pin.name}: the marker {str(marker)!r} cannot be judged for "
@@ -357,21 +340,31 @@ def read_metadata(wheel: Path) -> Any:
     """Read the METADATA of a wheel.
 
     Raises:
-        LockError: it has none, or the wheel is damaged.
+        LockError: it has none, or too much; or the wheel is damaged.
     """
     try:
         with zipfile.ZipFile(wheel) as archive:
-            (name, *_) = sorted(
-                name
-                for name in archive.namelist()
-                if re.fullmatch(r"[^/]+\.dist-info/METADATA", name)
-            )
-            return email.message_from_bytes(archive.read(name))
-    except (ValueError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+            (name, *_) = sorted(filter(METADATA.fullmatch, archive.namelist()))
+            info = archive.getinfo(name)
+            if info.compress_type not in COMPRESSIONS:
+                raise LockError(
+                    f"the wheel {wheel.name} holds {name!r} in another compression than deflate; "
+                    "choose another version of its project"
+                )
+            info.file_size = sys.maxsize  # zipfile hides what is longer than declared
+            with archive.open(info) as file:
+                raw = file.read(METADATA_LIMIT + 1)
+    except DAMAGE as error:
         raise LockError(
             f"the wheel {wheel.name} is damaged or has no METADATA ({error}); choose another "
             "version of its project"
         ) from error
+    if len(raw) > METADATA_LIMIT:
+        raise LockError(
+            f"the wheel {wheel.name} has METADATA of more than {METADATA_LIMIT:,} bytes; choose "
+            "another version of its project"
+        )
+    return email.message_from_bytes(raw)
 
 
 def list_needs(metadata: Any, extras: Iterable[str], environment: Mapping[str, str]) -> list[Any]:
@@ -389,10 +382,10 @@ def list_needs(metadata: Any, extras: Iterable[str], environment: Mapping[str, s
         try:
             need = Requirement(text)
             holds = need.marker is None or any(
-                judge_marker(need.marker, environment, extra) for extra in ["", *asked, *provided]
+                is_marker_true(need.marker, environment, extra) for extra in ["", *asked, *provided]
             )
         except ValueError:
-            print(f"{metadata['Name']} says {text!r}, which is not judged.", flush=True)
+            print(f"{metadata['Name']} says {text!r}, and this is ignored.", flush=True)
             continue
         if holds:
             needs.append(need)
@@ -416,7 +409,7 @@ def check_complete(pins: Sequence[Pin], wheels: Mapping[str, Path], target: Targ
         for need in list_needs(metadata, extras[name], describe_environment(target)):
             needs.append((name, need))
             needed = canonicalize_name(need.name)
-            further = {canonicalize_name(each) for each in need.extras}
+            further = {canonicalize_name(extra) for extra in need.extras}
             if needed in extras and not further <= extras[needed]:
                 extras[needed] |= further
                 waiting.append(needed)
@@ -531,8 +524,9 @@ def explain_failure(lines: Sequence[str], target: Target) -> str:
     """Explain in one line why pip failed, with pip's own words."""
     first = next((i for i, line in enumerate(lines) if line.startswith("ERROR:")), 0)
     words = " ".join(line for line in lines[first:] if not line.startswith("WARNING:"))
-    words = re.sub(r"\(from -r .*?\(line \d+\)\)|\[notice\].*|\s+(?=\s)", "", words).strip()
-    said = f"pip: {words[:WORDS_LIMIT]}"
+    words = re.sub(r"\(from -r .*?\(line \d+\)\)|\[notice\].*", "", words)
+    # Whole words only: pack.py would not find the credentials of a URL that is cut in the middle.
+    said = f"pip: {textwrap.shorten(words, WORDS_LIMIT, placeholder=' ...')}"
     found = NO_MATCH.search(words)
     if "DO NOT MATCH THE HASHES" in words:
         reason = "a downloaded wheel has none of the hashes in the file; make the file again"
@@ -573,17 +567,6 @@ def name_cache(options: Sequence[str], pins: Sequence[Pin], target: Target) -> s
     return f"wheels-{digest[:16]}"
 
 
-@contextlib.contextmanager
-def make_temporary(directory: Path) -> Iterator[Path]:
-    """Make a folder that goes away, unless it was renamed; a killed run leaves NAME.part."""
-    directory.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=str(directory), suffix=".part"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(str(folder), ignore_errors=True)
-
-
 def download(options: Sequence[str], pins: Sequence[Pin], target: Target, folder: Path) -> None:
     """Download the wheels into a folder.
 
@@ -622,7 +605,10 @@ def fetch(lock: Path, directory: Path, target: Target) -> Path:
         check_complete(pins, name_wheels(pins, cache, target), target)
         return cache
     print(f"Downloading the wheels of {lock} for {target}: {len(pins)}.", flush=True)
-    with make_temporary(directory) as folder:
+    directory.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=str(directory), suffix=".part") as temporary:
+        folder = Path(temporary, "wheels")
+        folder.mkdir()
         download(options, pins, target, folder)
         check_complete(pins, name_wheels(pins, folder, target), target)
         (folder / INDEX).write_text(json.dumps(hash_files(folder)), encoding="utf-8")
@@ -646,9 +632,9 @@ def check_pip(version: str) -> None:
     if numbers < OLDEST_PIP:
         found = "has no usable pip" if version == "0" else f"has pip {version}"
         raise LockError(
-            f"{sys.executable} {found}, and dependencies need pip 21.3 or newer; install it for "
-            "this python3: `python3 -m pip install --upgrade pip`, or first "
-            "`python3 -m ensurepip`"
+            f"{sys.executable} {found}, and dependencies need pip 21.3 or newer; install it into "
+            "the environment of this python, or name the python of a virtual environment in "
+            "code.python"
         )
 
 

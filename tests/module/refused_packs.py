@@ -3,6 +3,7 @@
 Each case takes the two modules, so that the proof can run it with a rule that is neutralised.
 """
 
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,9 +104,15 @@ def read_wheel(
         wheel = build_wheel(directory, "shop", files={} if isinstance(files, bytes) else files)
         if isinstance(files, bytes):
             wheel.write_bytes(files)
-        return modules.pack.read_wheels([wheel], {own: b""})
+        return modules.pack.read_wheels([wheel], {own: b""}, ["enum"])
 
     return run
+
+
+def compress(modules: Modules, directory: Path) -> object:
+    """Read a wheel with another compression."""
+    wheel = build_wheel(directory, "shop", compression=zipfile.ZIP_LZMA)
+    return modules.pack.read_wheels([wheel], {})
 
 
 def fetch(
@@ -136,11 +143,11 @@ def fetch(
     return run
 
 
-def download(*needs: str, further: str = "") -> Callable[[Path], object]:
+def download(*needs: str, further: str = "", **fields: Any) -> Callable[[Path], object]:
     """Make the wheel of shop, which needs something, and maybe another one."""
 
     def run(folder: Path) -> None:
-        build_wheel(folder, "shop", needs=needs)
+        build_wheel(folder, "shop", needs=needs, **fields)
         if further:
             build_wheel(folder, further)
 
@@ -209,6 +216,17 @@ CASES = {
             read_wheel({"orders.py": ""}),
         ),
         ("a_damaged_wheel", "shop-1.0-py3-none-any.whl is damaged", read_wheel(b"no zip")),
+        (
+            "a_wheel_with_a_module_of_python",
+            "holds 'enum.py', which Python would import instead of the module in its standard",
+            read_wheel({"enum.py": ""}),
+        ),
+        (
+            "a_file_and_a_directory",
+            "'shop' is a file and a directory in the zip, which then cannot be unpacked; remove",
+            read_wheel({"shop": "", "shop/a.txt": ""}),
+        ),
+        ("another_compression", "'shop.py' in another compression than deflate", compress),
         ("no_pip", "has no usable pip, and dependencies", lambda m, _: m.wheels.check_pip("0")),
         ("an_old_pip", "has pip 21.2.4, and", lambda m, _: m.wheels.check_pip("21.2.4")),
         ("another_runtime", "not for 'nodejs22.x'", fetch("", "nodejs22.x")),
@@ -216,7 +234,7 @@ CASES = {
         ("an_option", "line 1, '-e .': -e is not possible here; build", fetch("-e .")),
         ("a_quotation", "No closing quotation; close the quotation", fetch("-f 'x")),
         ("a_path", "line 2, './shop.whl': this is a URL, a path", fetch("\n./shop.whl")),
-        ("a_url", "a URL is not possible here; build", fetch("shop @ https://example.com/shop")),
+        ("a_url", "this is a URL, a path", fetch("shop @ https://example.com/shop")),
         ("no_pin", "line 1, 'shop>=1': this is not pinned to one version", fetch("shop>=1")),
         (
             "an_option_of_a_requirement",
@@ -262,6 +280,16 @@ CASES = {
             fetch("shop==1.0", downloads=misname),
         ),
         ("no_metadata", "is damaged or has no METADATA", fetch("shop==1.0", downloads=spoil)),
+        (
+            "metadata_in_another_compression",
+            "shop-1.0.dist-info/METADATA' in another compression than deflate",
+            fetch("shop==1.0", downloads=download(compression=zipfile.ZIP_BZIP2)),
+        ),
+        (
+            "too_much_metadata",
+            "has METADATA of more than 10,000,000 bytes",
+            fetch("shop==1.0", downloads=download(description="x" * 10_000_000)),
+        ),
         (
             "an_incomplete_lock",
             "shop needs 'cart>=2' on python3.13 on arm64, and the file does not pin cart",

@@ -8,7 +8,9 @@ import re
 import shutil
 import subprocess
 import sys
+import tracemalloc
 import zipfile
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ import pytest
 
 from scripts import pack, wheels
 from scripts.wheels import Target
-from tests.module.packages import build_wheel, make_request, pack_sources, tree
+from tests.module.packages import build_wheel, declare_size, make_request, pack_sources, tree
 from tests.module.stacks import ROOT
 
 ARM = Target("python3.13", "arm64")
@@ -138,20 +140,22 @@ def test_the_options_of_the_index_are_passed_on(line: str, rendered: list[str]) 
         ("https://example.com/shop-1.0-py3-none-any.whl", "this is a URL, a path"),
         ("./shop-1.0-py3-none-any.whl", "this is a URL, a path"),
         ("../shop", "this is a URL, a path"),
-        ("shop @ file:///shop.whl", "a URL is not possible here"),
-        ("shop @ git+https://example.com/shop", "a URL is not possible here"),
+        ("shop @ file:///shop.whl", "this is a URL, a path"),
+        ("shop @ git+https://example.com/shop", "this is a URL, a path"),
         ("shop-1.0-py3-none-any.whl", "this is not pinned to one version"),
         ("shop", "this is not pinned to one version with ==; write shop==VERSION"),
         ("shop>=1", "this is not pinned"),
         ("shop~=1.0", "this is not pinned"),
         ("shop==1.*", "this is not pinned"),
         ("shop==1.0,<2", "this is not pinned"),
+        ("shop==1.0 --hash", "--hash is not possible here"),
+        ("shop==1.0 --hash=sha256:aa -e .", "-e is not possible here"),
         ("shop==1.0 --config-settings x=y", "--config-settings is not possible here"),
         ("shop==", "this is "),  # by the release of packaging one of two
     ],
 )
 @pytest.mark.filterwarnings("ignore:Creating a LegacyVersion:DeprecationWarning")
-def test_a_line_that_is_no_pin_is_refused(line: str, says: str) -> None:
+def test_a_line_that_is_not_a_pin_is_refused(line: str, says: str) -> None:
     """Each refusal names the line's number, the line, the rule and what to do."""
     with pytest.raises(wheels.LockError, match=r"^line 2, ") as refusal:
         parse(f"# first\n{line}\n")
@@ -309,9 +313,39 @@ def test_a_failure_is_one_line(
     (error,) = done.stderr.splitlines()
     assert done.returncode == 1
     assert error.startswith(f"Cannot pack code.source_dir: {lock}: ")
-    assert [each for each in says if each not in error] == []
+    assert [words for words in says if words not in error] == []
     assert "(from -r" not in error
-    assert not (tmp_path / "out").exists()
+    assert not list((tmp_path / "out").iterdir())
+
+
+SECRETS = "https://user:SECRET@example.com/a https://SECRET@example.com/b"
+
+
+def test_credentials_are_hidden_in_an_error(tmp_path: Path) -> None:
+    """A refused line of the lock is shown without the credentials in it."""
+    lock = write_lock(tmp_path, f"--proxy {SECRETS}")
+    source = tree(tmp_path / "source", {"orders.py": ""})
+    done = run(make_request(source, tmp_path / "out" / "function.zip", requirements=str(lock)))
+    assert "SECRET" not in done.stderr + done.stdout
+    assert "'--proxy https://***@example.com/a https://***@example.com/b'" in done.stderr
+
+
+@pytest.mark.parametrize("length", range(500, 620, 5))
+def test_credentials_are_hidden_in_progress_and_in_what_pip_says(
+    tmp_path: Path, length: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Credentials are hidden in lines of progress, and never cut before the sign that ends them."""
+    said = wheels.explain_failure([f"ERROR: {'x' * length} {SECRETS}"], ARM)
+    answer = f"print('Downloading {SECRETS}'); print({json.dumps({'error': said})!r})"
+    scripts = tree(tmp_path / "scripts", {"wheels.py": answer})
+    monkeypatch.setattr(pack, "__file__", str(scripts / "pack.py"))
+    source = tree(tmp_path / "source", {"orders.py": ""})
+    request = make_request(source, tmp_path / "out" / "function.zip", requirements="lock")
+    monkeypatch.setenv("PACK", json.dumps(request))
+    assert pack.main() == 1
+    printed = capsys.readouterr()
+    assert "SECRET" not in printed.out + printed.err
+    assert printed.out == "Downloading https://***@example.com/a https://***@example.com/b\n"
 
 
 def test_no_network_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -348,7 +382,12 @@ def test_a_python_without_pip_is_one_line(tmp_path: Path) -> None:
         check=False,
     )
     assert done.stderr == ""
-    assert f"{sys.executable} has no usable pip, and dependencies need pip 21.3" in done.stdout
+    said = (
+        f"{sys.executable} has no usable pip, and dependencies need pip 21.3 or newer; "
+        "install it into the environment of this python, or name the python of a virtual "
+        "environment in code.python"
+    )
+    assert said in done.stdout
 
 
 @pytest.mark.parametrize("version", ["21.3", "21.3.1", "22.0.4", "24.2", "26.3", "25.0.dev0"])
@@ -656,7 +695,10 @@ def test_a_wheel_that_leads_out_is_refused(tmp_path: Path, entry: str) -> None:
 
 @pytest.mark.parametrize(
     "entry",
-    ["idempotent_lambda.py", "idempotent_lambda/a.py", "a-1.data/purelib/idempotent_lambda/a.py"],
+    [
+        *("idempotent_lambda.py", "idempotent_lambda.abi3.so", "idempotent_lambda/a.py"),
+        "a-1.data/purelib/idempotent_lambda/a.py",
+    ],
 )
 def test_a_wheel_with_the_package_is_refused(tmp_path: Path, entry: str) -> None:
     """The package is the module's own version, wherever a wheel puts another one."""
@@ -697,6 +739,106 @@ def test_a_wheel_with_a_damaged_file_is_named(tmp_path: Path) -> None:
         pack.read_wheels(sorted(tmp_path.glob("*.whl")), {})
 
 
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("size", [0, 1, 999_999, 1_000_001])
+def test_a_wheel_with_another_size_than_it_declares_is_refused(
+    tmp_path: Path, compression: int, size: int
+) -> None:
+    """A file is never longer or shorter than the size that the limit was compared with."""
+    files = {"shop.py": "#" * 1_000_000}
+    wheel = build_wheel(tmp_path, "shop", files=files, compression=compression)
+    assert len(pack.read_wheels([wheel], {})["shop.py"]) == 1_000_000
+    declare_size(wheel, "shop.py", size)
+    with pytest.raises(pack.PackError, match=r"the wheel shop-1\.0-.+ is damaged"):
+        pack.read_wheels([wheel], {})
+
+
+def test_a_wheel_with_a_wrong_directory_is_refused(tmp_path: Path) -> None:
+    """A file that would start before the wheel is damage of the wheel, which is named."""
+    wheel = build_wheel(tmp_path, "shop")
+    raw = bytearray(wheel.read_bytes())
+    raw[-6:-2] = b"\xff\xff\xff\x00"  # where the directory starts
+    wheel.write_bytes(raw)
+    with pytest.raises(pack.PackError, match=r"the wheel shop-1\.0-.+ is damaged"):
+        pack.read_wheels([wheel], {})
+    with pytest.raises(wheels.LockError, match=r"the wheel shop-1\.0-.+ is damaged"):
+        wheels.read_metadata(wheel)
+
+
+def measure_memory(run: Callable[[], object]) -> int:
+    """Measure the most bytes of memory that a call takes at once."""
+    tracemalloc.start()
+    try:
+        run()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_wheel_takes_no_more_memory_than_it_declares(tmp_path: Path) -> None:
+    """The packer stops after the declared size, and does not unpack the rest."""
+    files = {"shop.py": "#" * 50_000_000}
+    wheel = build_wheel(tmp_path, "shop", files=files, compression=zipfile.ZIP_DEFLATED)
+    declare_size(wheel, "shop.py", 10)
+
+    def run() -> None:
+        with pytest.raises(pack.PackError, match="is damaged"):
+            pack.read_wheels([wheel], {})
+
+    assert measure_memory(run) < 5_000_000
+
+
+def test_different_files_of_wheels_are_not_unpacked_to_compare_them(tmp_path: Path) -> None:
+    """Two files of different sizes differ: the one that is not packed is not read."""
+    first = build_wheel(tmp_path, "apple", files={"same.py": ""})
+    files = {"same.py": "#" * 50_000_000}
+    other = build_wheel(tmp_path, "zoo", files=files, compression=zipfile.ZIP_DEFLATED)
+    assert measure_memory(lambda: pack.read_wheels([first, other], {})) < 5_000_000
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_wheel_with_another_compression_is_refused(
+    tmp_path: Path, compression: int, damaged: bool
+) -> None:
+    """Only the compressions that pip itself always has are unpacked."""
+    wheel = build_wheel(tmp_path, "shop", files={"shop.py": "#" * 500}, compression=compression)
+    if damaged:
+        wheel.write_bytes(wheel.read_bytes().replace(b"#", b"-").replace(b"]\x00", b"\xff\xff"))
+    said = r"the wheel shop-1\.0-.+ holds '.+' in another compression than deflate; choose another"
+    with pytest.raises(pack.PackError, match=said):
+        pack.read_wheels([wheel], {})
+    with pytest.raises(wheels.LockError, match=said):
+        wheels.read_metadata(wheel)
+
+
+@pytest.mark.parametrize(("size", "accepted"), [(10_000_000, True), (10_000_001, False)])
+def test_metadata_has_a_limit(tmp_path: Path, size: int, accepted: bool) -> None:
+    """METADATA of exactly the limit is read, and longer ones are not, whatever they declare."""
+    files = {"a-0.dist-info/METADATA": "#" * size}
+    wheel = build_wheel(tmp_path, "shop", files=files, compression=zipfile.ZIP_DEFLATED)
+    if accepted:
+        wheels.read_metadata(wheel)
+        return
+    with pytest.raises(
+        wheels.LockError, match=r"has METADATA of more than 10,000,000 bytes; choose"
+    ):
+        wheels.read_metadata(wheel)
+
+
+def test_metadata_takes_no_more_memory_than_the_limit(tmp_path: Path) -> None:
+    """METADATA is not unpacked beyond the limit, whatever it declares."""
+    files = {"a-0.dist-info/METADATA": "#" * 100_000_000}
+    wheel = build_wheel(tmp_path, "shop", files=files, compression=zipfile.ZIP_DEFLATED)
+    declare_size(wheel, "a-0.dist-info/METADATA", 10)
+
+    def run() -> None:
+        with pytest.raises(wheels.LockError, match="has METADATA of more than 10,000,000 bytes"):
+            wheels.read_metadata(wheel)
+
+    assert measure_memory(run) < 50_000_000
+
+
 @pytest.mark.parametrize(("limit", "accepted"), [(1, True), (0, False)])
 def test_wheels_count_for_the_unpacked_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, accepted: bool
@@ -708,9 +850,41 @@ def test_wheels_count_for_the_unpacked_limit(
     if accepted:
         assert "shop.py" in pack.read_wheels([wheel], {"orders.py": b"1"})
         return
-    monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("read"))
+    monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_: pytest.fail("read"))
     with pytest.raises(pack.PackError, match="use fewer dependencies, or build an image"):
         pack.read_wheels([wheel], {"orders.py": b"1"})
+
+
+COMPILED = "cpython-313-x86_64-linux-gnu.so"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        *("enum.py", "enum/__init__.py", f"queue.{COMPILED}", "queue.abi3.so", "queue.so"),
+        *("typing/__init__.so", "a-1.data/purelib/typing.py"),
+    ],
+)
+def test_a_wheel_with_a_module_of_python_is_refused(
+    index: Path, tmp_path: Path, entry: str
+) -> None:
+    """Python would import the wheel's module instead of the one in its standard library."""
+    build_wheel(index, "shop", files={entry: ""})
+    source = tree(tmp_path / "source", {"orders.py": ""})
+    lock = write_lock(tmp_path, "shop==1.0")
+    said = rf"shop-1\.0-.+ holds '{pack.place_in_zip(entry)}', which Python would import instead"
+    with pytest.raises(pack.PackError, match=said):
+        pack_sources(source, tmp_path / "out" / "function.zip", requirements=str(lock))
+
+
+@pytest.mark.parametrize(
+    "entry",
+    ["shop/enum.py", "enum34.py", "enum.pyi", "enum.txt", "queue", "enum/a.py", "queue.libs/a.so"],
+)
+def test_a_wheel_without_a_module_of_python_is_accepted(tmp_path: Path, entry: str) -> None:
+    """Files below the top, and files that are not modules, hide nothing."""
+    wheel = build_wheel(tmp_path, "shop", files={entry: ""})
+    assert entry in pack.read_wheels([wheel], {}, ["enum", "queue"])
 
 
 @pytest.mark.parametrize(
@@ -719,6 +893,17 @@ def test_wheels_count_for_the_unpacked_limit(
         ("shop.py", "shop.py"),
         ("shop.py", "shop/__init__.py"),
         ("shop/__init__.py", "shop.py"),
+        ("shop/__init__.py", "shop/__init__.abi3.so"),
+        ("shop.py", f"shop.{COMPILED}"),
+        ("shop.py", "shop.abi3.so"),
+        ("shop.so", "shop/__init__.py"),
+        ("shop/__init__.py", "shop.so"),
+        ("shop/orders.py", f"shop/orders.{COMPILED}"),
+        ("utils/a.py", "utils.py"),
+        ("utils/deep/a.py", f"utils.{COMPILED}"),
+        ("utils.py", "utils/a.py"),
+        ("utils.py", "utils/deep/a.abi3.so"),
+        ("shop/utils/a.py", "shop/utils.py"),
         ("data/a.txt", "data/a.txt"),
     ],
 )
@@ -728,7 +913,47 @@ def test_sources_and_wheels_hide_nothing(tmp_path: Path, ours: str, theirs: str)
     said = f"holds {ours!r} and the wheel {wheel.name} holds {theirs!r}, and one would hide"
     with pytest.raises(pack.PackError, match=re.escape(said)):
         pack.read_wheels([wheel], {ours: b""})
-    assert pack.read_wheels([wheel], {"shop/other.py": b"", "data/b.txt": b""})
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("shop/a.py", "shop/__init__.py"),
+        ("shop/__init__.py", "shop/a.py"),
+        ("shop/a.py", "shop/b.py"),
+        ("shop/a.py", "cart/a.py"),
+        ("data/a.txt", "data/b.txt"),
+        ("data/a.txt", "data.py"),
+        ("data.py", "data/a.txt"),
+        ("data.txt", "data.py"),
+        ("data", "data.py"),
+        ("shop.py", "shop.pyi"),
+    ],
+)
+def test_sources_and_wheels_may_share_a_directory(tmp_path: Path, ours: str, theirs: str) -> None:
+    """Files that Python finds under different names, or that are not modules, are both packed."""
+    wheel = build_wheel(tmp_path, "shop", files={theirs: ""})
+    assert theirs in pack.read_wheels([wheel], {ours: b""})
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (["orders"], ["orders/a.txt"]),
+        (["orders/deep/a.txt"], ["orders"]),
+        (["orders/deep/a.txt"], ["orders/deep"]),
+        ([], ["orders", "orders/a.py"]),
+    ],
+)
+def test_a_file_is_not_a_directory_too(tmp_path: Path, ours: list[str], theirs: list[str]) -> None:
+    """A zip with a file and a directory of one name cannot be unpacked, and is refused."""
+    for number, name in enumerate(theirs):
+        build_wheel(tmp_path, f"shop{number}", files={name: ""})
+    files = sorted(tmp_path.glob("*.whl"))
+    with pytest.raises(
+        pack.PackError, match=r"shop\d-1\.0-.+ 'orders.*' is a file and a directory"
+    ):
+        pack.read_wheels(files, dict.fromkeys(ours, b""))
 
 
 def test_a_lock_gives_the_same_zip_twice(index: Path, tmp_path: Path) -> None:
