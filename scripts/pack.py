@@ -610,7 +610,10 @@ def main() -> int:
     except PackError as error:
         problem = str(error)
     except OSError as error:
-        problem = f"{error}; make it readable"
+        problem = (
+            f"{error}; check the path, its permissions and the space; code.build_dir is where "
+            "files are built"
+        )
     else:
         return 0
     line = hide_credentials(" ".join(problem.splitlines()))

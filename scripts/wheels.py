@@ -64,7 +64,8 @@ FLAGS = {"--no-index", "--pre", "--prefer-binary", "--require-hashes"}
 REMEDIES = {
     "-r": "write that file's lines here",
     "-c": "write the versions here",
-    "-e": "build a wheel of it, and name its folder with --find-links",
+    "-e": "leave your own project out (uv export --no-emit-project), or build a wheel of it, and "
+    "name its folder with --find-links",
     "--no-binary": "remove it: a source distribution is never built here",
 }
 LONG_NAMES = {"--requirement": "-r", "--constraint": "-c", "--editable": "-e"}
@@ -75,6 +76,7 @@ NO_NETWORK = re.compile(
     r"ConnectTimeout|Read timed out|ReadTimeout|ProxyError|SSLError|Could not fetch URL"
 )
 NO_MATCH = re.compile(r"No matching distribution found for ([^\s(]+)")
+OS_REMEDY = "check the path, its permissions and the space; code.build_dir is where files are built"
 WORDS_LIMIT = 600
 METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
 METADATA_LIMIT = 10_000_000
@@ -488,7 +490,8 @@ def name_wheels(pins: Sequence[Pin], folder: Path, target: Target) -> dict[str, 
 def list_pip_arguments(target: Target, folder: Path) -> list[str]:
     """List pip's arguments: wheels for the target only, in a folder with the requirements."""
     minor = parse_minor(target.runtime)
-    arguments = ["download", "--no-input", "--no-color", "--disable-pip-version-check"]
+    # Not --no-input: with it, pip asks no keyring for a login. There is no input anyhow.
+    arguments = ["download", "--no-color", "--disable-pip-version-check"]
     arguments += ["--progress-bar", "off", "--no-deps", "--only-binary", ":all:"]
     arguments += ["--implementation", "cp", "--abi", f"cp3{minor}"]
     arguments += ["--python-version", f"3.{minor}"]
@@ -530,12 +533,15 @@ def explain_failure(lines: Sequence[str], target: Target) -> str:
     found = NO_MATCH.search(words)
     if "DO NOT MATCH THE HASHES" in words:
         reason = "a downloaded wheel has none of the hashes in the file; make the file again"
+    elif "EOFError" in words:
+        reason = "the package index asks for a login; give one in pip's configuration or a keyring"
     elif NO_NETWORK.search(" ".join(lines)):
         reason = "the package index could not be reached; check the network and pip's configuration"
     elif found:
         reason = (
-            f"pip's index has no wheel of {found[1]} for {target}, and a source distribution is "
-            "never built here; choose a version that has one, or check which index pip uses"
+            f"pip's index has no wheel of {found[1]} for {target}, or does not let you see it, and "
+            "a source distribution is never built here; choose a version that has a wheel, build "
+            "one and name its folder with --find-links, or check pip's index and your login"
         )
     else:
         reason = "pip could not download the wheels; correct what it says"
@@ -559,10 +565,16 @@ def is_intact(folder: Path) -> bool:
         return False
 
 
+def list_folders(options: Sequence[str]) -> list[Path]:
+    """List the folders here that the lock names; a wheel in them can be built again."""
+    values = [shlex.split(option)[1] for option in options if option.startswith("--find-links ")]
+    return [Path(value) for value in values if Path(value).is_dir()]
+
+
 def name_cache(options: Sequence[str], pins: Sequence[Pin], target: Target) -> str:
     """Name the folder of wheels by all that decides what is in it."""
     decisive = [CACHE_FORMAT, options, [pin.render() for pin in pins], str(target)]
-    decisive += [list_platforms(target)]
+    decisive += [list_platforms(target), [hash_files(folder) for folder in list_folders(options)]]
     digest = hashlib.sha256(json.dumps(decisive).encode("utf-8")).hexdigest()
     return f"wheels-{digest[:16]}"
 
@@ -648,7 +660,7 @@ def main(arguments: Sequence[str]) -> int:
     except LockError as error:
         answer = {"error": f"{lock}: {error}"}
     except OSError as error:
-        answer = {"error": f"{lock}: {error}; make it readable"}
+        answer = {"error": f"{lock}: {error}; {OS_REMEDY}"}
     else:
         answer = {"wheels": str(folder)}
     print(json.dumps(answer), flush=True)

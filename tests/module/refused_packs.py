@@ -231,7 +231,7 @@ CASES = {
         ("an_old_pip", "has pip 21.2.4, and", lambda m, _: m.wheels.check_pip("21.2.4")),
         ("another_runtime", "not for 'nodejs22.x'", fetch("", "nodejs22.x")),
         ("no_text", "it is not UTF-8; save it as UTF-8", fetch(b"\xff\x00")),
-        ("an_option", "line 1, '-e .': -e is not possible here; build", fetch("-e .")),
+        ("an_option", "line 1, '-e .': -e is not possible here; leave", fetch("-e .")),
         ("a_quotation", "No closing quotation; close the quotation", fetch("-f 'x")),
         ("a_path", "line 2, './shop.whl': this is a URL, a path", fetch("\n./shop.whl")),
         ("a_url", "this is a URL, a path", fetch("shop @ https://example.com/shop")),

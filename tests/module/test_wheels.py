@@ -8,9 +8,11 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import tracemalloc
 import zipfile
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -131,7 +133,7 @@ def test_the_options_of_the_index_are_passed_on(line: str, rendered: list[str]) 
         ("-rother.txt", "-r is not possible here"),
         ("-c other.txt", "-c is not possible here; write the versions here"),
         ("--constraint other.txt", "-c is not possible here"),
-        ("-e .", "-e is not possible here; build a wheel"),
+        ("-e .", "-e is not possible here; leave your own project out"),
         ("--editable=.", "-e is not possible here"),
         ("--no-binary :all:", "--no-binary is not possible here; remove it"),
         ("--no-binary=shop", "--no-binary is not possible here"),
@@ -358,6 +360,48 @@ def test_no_network_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(wheels.LockError, match="the package index could not be reached") as refusal:
         wheels.fetch(lock, tmp_path / "out", ARM)
     assert "pip: ERROR: Could not find a version" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(401, "the package index asks for a login"), (403, "or does not let you see it")],
+)
+def test_an_index_that_lets_nobody_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, said: str
+) -> None:
+    """Without a login, the message is about the login and not about the wheel alone."""
+
+    class Closed(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("WWW-Authenticate", 'Basic realm="wheels"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Closed) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+        monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+        monkeypatch.setenv("PIP_NO_INDEX", "0")
+        monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_port}/simple")
+        with pytest.raises(wheels.LockError, match=said):
+            fetch(write_lock(tmp_path, "shop==1.0"), tmp_path / "out")
+        server.shutdown()
+
+
+def test_a_wheel_of_a_folder_that_is_built_again_is_taken(tmp_path: Path) -> None:
+    """A folder of wheels that the lock names is read each time: no version tells a new build."""
+    folder = tmp_path / "built"
+    lock = write_lock(tmp_path, "--no-index", f"--find-links {folder}", "shop==1.0")
+    build_wheel(folder, "shop", files={"shop.py": "one"})
+    (before,) = wheels.fetch(lock, tmp_path / "out", ARM).glob("*.whl")
+    build_wheel(folder, "shop", files={"shop.py": "two"})
+    (after,) = wheels.fetch(lock, tmp_path / "out", ARM).glob("*.whl")
+    assert zipfile.ZipFile(before).read("shop.py") == b"one"
+    assert zipfile.ZipFile(after).read("shop.py") == b"two"
 
 
 def test_a_missing_lock_is_one_line(tmp_path: Path) -> None:
