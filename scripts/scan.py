@@ -137,8 +137,12 @@ def copy_sources(destination: Path) -> Path:
     hidden = shutil.ignore_patterns(".terraform*", "*.tfstate*", "__pycache__")
     for file in ROOT.glob("*.tf"):
         shutil.copy(file, destination)
-    for part in ("examples", "handler", "scripts"):
+    for part in ("examples", "handler"):
         shutil.copytree(ROOT / part, destination / part, ignore=hidden)
+    # A plan hashes the packers. Other scripts hold stacks of their own, which are not for users.
+    (destination / "scripts").mkdir()
+    for packer in ("pack.py", "wheels.py"):
+        shutil.copy(ROOT / "scripts" / packer, destination / "scripts")
     return destination
 
 

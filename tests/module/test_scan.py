@@ -53,6 +53,7 @@ OWNED_BY_AWS = (
     "customer managed key."
 )
 TABLES = {
+    "dependencies": {"invoices": [AWS_KEY]},
     "exactly-once": {"balances": [AWS_KEY]},
     "existing-handler": {"ledger": [AWS_KEY, NOT_RECOVERABLE]},
     "fifo": {"accounts": [AWS_KEY]},

@@ -1067,4 +1067,4 @@ def test_what_is_packed_runs(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True
     )
-    assert done.stdout == "3.0.2 &lt;\n"
+    assert done.stdout == "3.0.3 &lt;\n"
