@@ -80,7 +80,7 @@ resource "aws_lambda_function" "consumer" {
 
     precondition {
       condition     = try(coalesce(var.code.filename), null) == null ? true : fileexists(var.code.filename)
-      error_message = "code.filename = \"${try(coalesce(var.code.filename), "null")}\" does not exist; it must when terraform plans the function. Build the zip first, and check the path: a relative one starts where terraform runs."
+      error_message = "code.filename = \"${try(coalesce(var.code.filename), "null")}\" does not exist; it must exist when Terraform plans the function. Build the zip first, and check the path: a relative one starts where terraform runs."
     }
 
     precondition {
@@ -95,7 +95,7 @@ resource "aws_lambda_function" "consumer" {
 
     precondition {
       condition     = !local.image || length(var.function.layers) == 0
-      error_message = "function.layers has ${length(var.function.layers)} layers beside code.image; Lambda adds none to an image. Remove them, and put what they hold into the image."
+      error_message = "function.layers has ${length(var.function.layers)} layers, and code.image is set; Lambda adds none to an image. Remove them, and put what they hold into the image."
     }
 
     precondition {

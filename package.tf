@@ -10,7 +10,7 @@ locals {
   # 2. What is left out, as one regular expression that scripts/pack.py gets from here: first the fixed rule,
   # then code.exclude. A pattern with a slash starts at source_dir; another one is for every name below it.
   hidden_pattern = "(^|/)(\\.|__pycache__/)|\\.pyc$"
-  exclude_globs  = [for glob in local.builds_package ? var.code.exclude : [] : trimprefix(glob, "./")]
+  exclude_globs  = [for glob in local.builds_package ? var.code.exclude : [] : startswith(glob, "./") ? trimprefix(glob, ".") : glob]
   exclude_pattern = join("|", concat([local.hidden_pattern], [
     for glob in local.exclude_globs : join("", [
       strcontains(trimsuffix(glob, "/"), "/") ? "^" : "(^|/)",
@@ -104,10 +104,10 @@ locals {
   lock_commands = {
     "Pipfile"         = "pipenv lock && pipenv requirements --hash > requirements.txt"
     "Pipfile.lock"    = "pipenv requirements --hash > requirements.txt"
-    "pdm.lock"        = "pdm export -o requirements.txt"
+    "pdm.lock"        = "pdm export --prod -o requirements.txt"
     "poetry.lock"     = "poetry export -o requirements.txt"
-    "pyproject.toml"  = "uv pip compile pyproject.toml --universal --generate-hashes -o requirements.txt"
-    "requirements.in" = "uv pip compile requirements.in --universal --generate-hashes -o requirements.txt"
+    "pyproject.toml"  = "uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes -o requirements.txt"
+    "requirements.in" = "uv pip compile requirements.in --universal --python-version 3.11 --generate-hashes -o requirements.txt"
     "uv.lock"         = "uv export --no-dev --no-emit-project -o requirements.txt"
   }
   # Most of the tools keep their own settings in pyproject.toml, too.
@@ -166,22 +166,22 @@ resource "terraform_data" "package" {
 
     precondition {
       condition     = length(local.unreadable_files) == 0
-      error_message = "code.source_dir = \"${var.code.source_dir}\" holds ${try(local.unreadable_files[0], "")}, which Terraform cannot read. Check its permissions; if they are right, rename it so that its name is in Unicode's form NFC."
+      error_message = "code.source_dir = \"${var.code.source_dir}\" holds ${try(local.unreadable_files[0], "")}, which Terraform cannot read. Check its permissions. If they are right, rename it so that its name is in Unicode's form NFC; if it changed after the plan, plan again."
     }
 
     precondition {
       condition     = !startswith("${abspath(local.build_dir)}/", "${abspath(local.source_dir)}/") || var.code.build_dir == null
-      error_message = "code.build_dir = \"${coalesce(var.code.build_dir, "null")}\" lies in code.source_dir = \"${var.code.source_dir}\", so each zip would hold the one before. Set another directory."
+      error_message = "code.build_dir = \"${coalesce(var.code.build_dir, "null")}\" lies in code.source_dir = \"${var.code.source_dir}\", and it must lie outside. Set another directory."
     }
 
     precondition {
       condition     = length(local.terraform_files) == 0
-      error_message = "code.source_dir = \"${var.code.source_dir}\" holds ${try(local.terraform_files[0], "")}, and state and variables of Terraform hold secrets: all files there are deployed. Give your code a directory of its own, such as \"$${path.module}/src\"."
+      error_message = "code.source_dir = \"${var.code.source_dir}\" holds ${try(local.terraform_files[0], "")}, and Terraform files can hold secrets: everything there is deployed. Give your code a separate directory, such as \"$${path.module}/src\"."
     }
 
     precondition {
       condition     = length(local.unread_locks) == 0
-      error_message = "code.source_dir = \"${var.code.source_dir}\" holds ${local.unread_lock} without a requirements.txt, and only that is installed. ${local.unread_lock_command == "" ? "Set code.requirements to the file of the packages to install" : "Build one there with `${local.unread_lock_command}`"}; if your code needs no packages, set code.exclude = ${jsonencode(concat(local.exclude_globs, [local.unread_lock]))}."
+      error_message = "code.source_dir = \"${var.code.source_dir}\" holds ${local.unread_lock} but no requirements.txt, and only that is installed. ${local.unread_lock_command == "" ? "Set code.requirements to the file of the packages to install" : "Build one there with `${local.unread_lock_command}`"}; if your code needs no packages, set code.exclude = ${jsonencode(concat(local.exclude_globs, [local.unread_lock]))}."
     }
 
     precondition {
@@ -191,12 +191,12 @@ resource "terraform_data" "package" {
 
     precondition {
       condition     = !anytrue([for file in local.source_files : split("/", trimsuffix(file, ".py"))[0] == "idempotent_lambda"])
-      error_message = "code.source_dir = \"${var.code.source_dir}\" holds a module idempotent_lambda of its own, which would hide the deployed package of that name. Remove or rename it; the package is added for you."
+      error_message = "code.source_dir = \"${var.code.source_dir}\" holds its own module idempotent_lambda, which would hide the deployed package. Remove or rename it; the package is added for you."
     }
 
     precondition {
       condition     = length(local.shadowing_modules) == 0
-      error_message = "code.source_dir = \"${var.code.source_dir}\" holds a module ${join(", ", local.shadowing_modules)}, which Python would import in place of the one that boto3 or the package idempotent_lambda needs. Rename it, or put it into a package of yours."
+      error_message = "code.source_dir = \"${var.code.source_dir}\" holds modules that hide modules which boto3 or idempotent_lambda imports: ${join(", ", local.shadowing_modules)}. Rename them, or move them into a package."
     }
 
     precondition {

@@ -83,13 +83,13 @@ variable "code" {
       packed at apply, together with the package `idempotent_lambda` (needs `python3` 3.8 or newer on the
       machine that applies). Every file gets the mode 0755, and CRLF becomes LF in text. Hidden files,
       `__pycache__` and `*.pyc` are left out. Write `"$${path.module}/src"`.
-    - `exclude` (with `*`, `**` and `?`; not brackets): what else of `source_dir` is left out. A pattern
-      with a slash starts at `source_dir`; another one is for every name below it. Your list replaces the
-      default.
+    - `exclude` (with `*`, `**` and `?`; not brackets): further files and directories to leave out. A pattern
+      with a slash at its start or in its middle starts at `source_dir`; another one matches a name at any
+      depth. Your list replaces the default.
     - `requirements` (a complete lock: every package with `==`): the packages to install with `pip` for
       the function's runtime and architecture, from wheels only. When null, `requirements.txt` in
       `source_dir`, if there is one.
-    - `build_dir` (may be written to): where the zip is built; when null,
+    - `build_dir` (writable, outside `source_dir`): the directory for the zip; when null,
       `.terraform/idempotent-lambda` in the root module.
     - `python` (3.8 or newer): the program that packs, such as `python` on Windows.
     - `filename` (ends in `.zip`, exists when terraform plans the function): a zip that you built, with this
@@ -98,8 +98,8 @@ variable "code" {
     - `s3.key` (of the zip): its name there.
     - `s3.object_version` (of that key): which version; without it a new zip under the same key is not
       noticed.
-    - `s3.source_code_hash` (SHA-256 of the zip in base64, 44 characters): what the function has to run.
-      With it, a deployment that failed is noticed.
+    - `s3.source_code_hash` (SHA-256 of the zip in base64, 44 characters): the hash of that zip. With it, the
+      module notices a failed deployment.
     - `image.uri` (in ECR, in the function's Region): a container image that has an AWS base image for Python,
       your modules and the package `idempotent_lambda`.
   EOT
@@ -137,8 +137,8 @@ variable "code" {
   }
 
   validation {
-    condition     = var.code == null ? true : alltrue([for glob in var.code.exclude : trimspace(glob) == glob && can(regex("^[^\\[\\](){}|^$+\\\\!]*[^\\[\\](){}|^$+\\\\!/][^\\[\\](){}|^$+\\\\!]*$", glob))])
-    error_message = "code.exclude has ${jsonencode([for glob in try(var.code.exclude, []) : glob if trimspace(glob) != glob || !can(regex("^[^\\[\\](){}|^$+\\\\!]*[^\\[\\](){}|^$+\\\\!/][^\\[\\](){}|^$+\\\\!]*$", glob))])}; a pattern is a name or path with *, ** and ?, without brackets, other signs of regular expressions, or blanks at its ends. Use ? for such a sign."
+    condition     = var.code == null ? true : alltrue([for glob in var.code.exclude : trimspace(glob) == glob && glob != "./" && can(regex("^[^\\[\\](){}|^$+\\\\!]*[^\\[\\](){}|^$+\\\\!/][^\\[\\](){}|^$+\\\\!]*$", glob))])
+    error_message = "code.exclude has ${jsonencode([for glob in try(var.code.exclude, []) : glob if trimspace(glob) != glob || glob == "./" || !can(regex("^[^\\[\\](){}|^$+\\\\!]*[^\\[\\](){}|^$+\\\\!/][^\\[\\](){}|^$+\\\\!]*$", glob))])}; a pattern is a name or path with *, ** and ?, without brackets, other signs of regular expressions, or spaces at its ends. Use ? for such a sign."
   }
 
   validation {
@@ -153,7 +153,7 @@ variable "code" {
 
   validation {
     condition     = try(coalesce(var.code.s3.source_code_hash), null) == null ? true : can(regex(local.sha256, var.code.s3.source_code_hash))
-    error_message = "code.s3.source_code_hash = \"${try(coalesce(var.code.s3.source_code_hash), "null")}\" is not a SHA-256 in base64. Give what filebase64sha256() makes of the zip."
+    error_message = "code.s3.source_code_hash = \"${try(coalesce(var.code.s3.source_code_hash), "null")}\" is not a SHA-256 in base64. Use filebase64sha256() of the zip."
   }
 }
 
@@ -204,8 +204,8 @@ variable "function" {
       or a NAT gateway.
     - `vpc.subnet_ids` (1 to 16): the subnets to attach it to.
     - `wrapper` (`module.function`, up to 128 characters): the handler of a monitoring service, from a layer
-      or from your packages, which then calls the built-in entry point. The module sets the variable in
-      which Datadog, New Relic and Sentry read what to call; for another wrapper, set it in `environment`.
+      or from your packages, which then calls the built-in entry point. The module sets the variable that
+      tells Datadog, New Relic or Sentry which handler to call; for another wrapper, set it in `environment`.
   EOT
   nullable    = false
   default     = {}
@@ -370,7 +370,7 @@ variable "function" {
 
   validation {
     condition     = var.function.wrapper == null || var.function.handler == local.builtin_handler
-    error_message = "function.wrapper = \"${var.function.wrapper == null ? "null" : var.function.wrapper}\" stands with function.handler = \"${var.function.handler}\", and a wrapper calls the built-in entry point. Remove one of the two."
+    error_message = "function.wrapper = \"${var.function.wrapper == null ? "null" : var.function.wrapper}\" is set together with function.handler = \"${var.function.handler}\", and a wrapper calls the built-in entry point. Remove one of the two."
   }
 }
 

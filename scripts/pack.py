@@ -152,7 +152,7 @@ def _refuse_escape(path: Path, root: Path) -> None:
         target, holders = path, {path}
     if root not in target.parents or target in holders or target in path.parent.resolve().parents:
         raise PackError(
-            f"{str(path)!r} links to {str(target)!r}, outside of what is packed; "
+            f"{str(path)!r} links to {str(target)!r}, which is outside or contains the link; "
             "copy the file instead, or leave the link out with code.exclude"
         )
 
@@ -581,8 +581,8 @@ def check_python(version: "tuple[int | str, ...]") -> None:
     if version[:2] < OLDEST_PYTHON:
         found = ".".join(map(str, version[:2]))
         raise PackError(
-            f"python3 is Python {found}, and 3.8 or newer is needed; install one where "
-            "terraform apply runs, or build the zip elsewhere and set code.filename"
+            f"{sys.executable} is Python {found}, and packing needs 3.8 or newer; install one, set "
+            "code.python, or build the zip elsewhere and set code.filename"
         )
 
 
@@ -596,8 +596,8 @@ def read_request(environment: "Mapping[str, str]") -> Request:
         return Request(**json.loads(environment["PACK"]))
     except (KeyError, TypeError, ValueError) as error:
         raise PackError(
-            "the environment has no PACK, or not with the fields of this version of the module; "
-            "let terraform apply run this file"
+            "PACK is missing from the environment, or another version of the module wrote it; "
+            "run terraform apply"
         ) from error
 
 
@@ -611,8 +611,8 @@ def main() -> int:
         problem = str(error)
     except OSError as error:
         problem = (
-            f"{error}; check the path, its permissions and the space; code.build_dir is where "
-            "files are built"
+            f"{error}; check the path, its permissions and the free space; code.build_dir sets "
+            "where files are built"
         )
     else:
         return 0

@@ -76,7 +76,9 @@ NO_NETWORK = re.compile(
     r"ConnectTimeout|Read timed out|ReadTimeout|ProxyError|SSLError|Could not fetch URL"
 )
 NO_MATCH = re.compile(r"No matching distribution found for ([^\s(]+)")
-OS_REMEDY = "check the path, its permissions and the space; code.build_dir is where files are built"
+OS_REMEDY = (
+    "check the path, its permissions and the free space; code.build_dir sets where files are built"
+)
 WORDS_LIMIT = 600
 METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
 METADATA_LIMIT = 10_000_000
@@ -245,7 +247,7 @@ def parse_options(line: int, text: str, folder: Path) -> list[str]:
             continue
         if option not in VALUE_OPTIONS | {"--only-binary"}:
             remedy = REMEDIES.get(option, "remove it: a lock may only choose the package index")
-            raise LockError(f"line {line}, {text!r}: {option} is not possible here; {remedy}")
+            raise LockError(f"line {line}, {text!r}: {option} is not supported; {remedy}")
         if not equals:
             value = words.pop(0) if words else ""
         if option == "--find-links" and not value.startswith("${") and "://" not in value:
@@ -265,7 +267,7 @@ def parse_pin(line: int, text: str) -> Pin:
     option = re.search(r"\s(--?[A-Za-z][\w-]*)", f"{written} {' '.join(hashes)}")
     if option:
         raise LockError(
-            f"line {line}, {text!r}: {option[1]} is not possible here; remove it: only "
+            f"line {line}, {text!r}: {option[1]} is not supported; remove it: only "
             "--hash=sha256:... may follow a requirement"
         )
     try:
@@ -544,7 +546,7 @@ def explain_failure(lines: Sequence[str], target: Target) -> str:
             "one and name its folder with --find-links, or check pip's index and your login"
         )
     else:
-        reason = "pip could not download the wheels; correct what it says"
+        reason = "pip could not download the wheels; see its message"
     return f"{reason} ({said})"
 
 

@@ -80,7 +80,7 @@ run "a_filename_that_is_no_zip" {
   }
 }
 
-# says: code.filename = "missing.zip" does not exist; it must when terraform plans the function.
+# says: code.filename = "missing.zip" does not exist; it must exist when Terraform plans the function.
 run "a_zip_that_does_not_exist" {
   command         = plan
   expect_failures = [aws_lambda_function.consumer]
@@ -120,13 +120,13 @@ run "an_empty_source_dir_name" {
   }
 }
 
-# says: code.exclude has ["*.{md,txt}","/","","tests "]; a pattern is a name or path with *, ** and ?
+# says: code.exclude has ["*.{md,txt}","/","./","","tests "]; a pattern is a name or path with *, ** and ?
 run "patterns_that_terraform_does_not_know" {
   command         = plan
   expect_failures = [var.code]
 
   variables {
-    code = { source_dir = "examples/quickstart/src", exclude = ["tests", "*.{md,txt}", "/", "", "tests "] }
+    code = { source_dir = "examples/quickstart/src", exclude = ["tests", "*.{md,txt}", "/", "./", "", "tests "] }
   }
 }
 
@@ -170,7 +170,7 @@ run "a_hash_that_is_no_base64" {
   }
 }
 
-# says: code.source_dir = "examples/quickstart" holds main.tf, and state and variables of Terraform hold secrets
+# says: code.source_dir = "examples/quickstart" holds main.tf, and Terraform files can hold secrets
 run "a_source_dir_with_terraform_files" {
   command         = plan
   expect_failures = [terraform_data.package]
@@ -191,7 +191,7 @@ run "a_source_dir_that_is_a_pattern" {
   }
 }
 
-# says: code.build_dir = "examples/quickstart/src/build" lies in code.source_dir = "examples/quickstart/src", so each zip would hold the one before.
+# says: code.build_dir = "examples/quickstart/src/build" lies in code.source_dir = "examples/quickstart/src", and it must lie outside.
 run "a_build_dir_that_is_packed" {
   command         = plan
   expect_failures = [terraform_data.package]
@@ -211,7 +211,7 @@ run "a_wrapper_from_nowhere" {
   }
 }
 
-# says: code.source_dir = "tests/module/sources/poetry" holds poetry.lock without a requirements.txt, and only that is installed. Build one there with `poetry export -o requirements.txt`
+# says: code.source_dir = "tests/module/sources/poetry" holds poetry.lock but no requirements.txt, and only that is installed. Build one there with `poetry export -o requirements.txt`
 run "a_lock_that_is_not_installed" {
   command         = plan
   expect_failures = [terraform_data.package]
@@ -231,7 +231,7 @@ run "requirements_that_do_not_exist" {
   }
 }
 
-# says: code.source_dir = "tests/module/sources/shadows" holds a module email, queue, which Python would import in place of the one
+# says: code.source_dir = "tests/module/sources/shadows" holds modules that hide modules which boto3 or idempotent_lambda imports: email, queue.
 run "modules_that_hide_pythons" {
   command         = plan
   expect_failures = [terraform_data.package]
@@ -241,7 +241,7 @@ run "modules_that_hide_pythons" {
   }
 }
 
-# says: code.source_dir = "tests/module/sources/own_package" holds a module idempotent_lambda of its own
+# says: code.source_dir = "tests/module/sources/own_package" holds its own module idempotent_lambda
 run "a_package_that_hides_ours" {
   command         = plan
   expect_failures = [terraform_data.package]
@@ -251,7 +251,7 @@ run "a_package_that_hides_ours" {
   }
 }
 
-# says: code.source_dir = "tests/module/sources/own_module" holds a module idempotent_lambda of its own
+# says: code.source_dir = "tests/module/sources/own_module" holds its own module idempotent_lambda
 run "a_module_that_hides_ours" {
   command         = plan
   expect_failures = [terraform_data.package]
@@ -1371,7 +1371,7 @@ run "a_wrapper_without_a_function" {
   }
 }
 
-# says: function.wrapper = "datadog_lambda.handler.handler" stands with function.handler = "orders.handler", and a wrapper calls the built-in entry point.
+# says: function.wrapper = "datadog_lambda.handler.handler" is set together with function.handler = "orders.handler", and a wrapper calls the built-in entry point.
 run "a_wrapper_and_a_handler" {
   command         = plan
   expect_failures = [var.function]
@@ -1507,7 +1507,7 @@ run "a_layer_without_its_version" {
   }
 }
 
-# says: function.layers has 1 layers beside code.image; Lambda adds none to an image.
+# says: function.layers has 1 layers, and code.image is set; Lambda adds none to an image.
 run "layers_of_an_image" {
   command         = plan
   expect_failures = [aws_lambda_function.consumer]

@@ -75,7 +75,7 @@ def test_a_zip_is_built_by_hand(tmp_path: Path) -> None:
 
 def test_every_message_is_one_of_ours_or_quoted() -> None:
     """The messages of the last table that the module writes stand in its code."""
-    ours = ("does not run the code that was deployed here last", "Cannot pack code.source_dir: ")
+    ours = ("does not run the code that Terraform deployed last", "Cannot pack code.source_dir: ")
     packer = (ROOT / "scripts" / "pack.py").read_text()
     for message in ours:
         assert f"`{message}" in PAGE

@@ -164,14 +164,11 @@ def notice_stale_code(stack: Stack) -> None:
     stack.proxy.denied = None
     assert stack.running() == before
     said = stack.fail(plan=True)
-    assert (
-        f"does not run the code that was deployed here last: its code has the SHA-256 {before}"
-        in said
-    )
+    assert f"does not run the code that Terraform deployed last: its SHA-256 is {before}" in said
     assert "terraform apply -replace='ADDRESS.terraform_data.package[0]'" in said
     stack.move_to_a_fresh_machine()
     assert "no such file" in stack.fail(f"-replace={CODE}")  # not the remedy: there is no zip
-    assert "does not run the code that was deployed here last" in stack.fail(plan=True)
+    assert "does not run the code that Terraform deployed last" in stack.fail(plan=True)
     stack.apply(f"-replace={PACKAGE}")
     (second,) = stack.zips()
     assert stack.running() == sha256(second.read_bytes()) != before
@@ -183,9 +180,8 @@ def notice_a_stale_alias(stack: Stack) -> None:
     stack.override('function = { alias = "live", memory_mb = 512 }')
     assert "PublishVersion" in stack.fail()
     stack.proxy.denied = None
-    assert 'function.alias = "live" invokes version 2 of the function orders' in stack.fail(
-        plan=True
-    )
+    said = stack.fail(plan=True)
+    assert 'its version 2, which function.alias = "live" invokes, have different code or' in said
     stack.apply(f"-replace={PACKAGE}")
     assert stack.changes() == {}
 
@@ -196,7 +192,7 @@ def build_on_a_fresh_machine(stack: Stack) -> None:
     stack.move_to_a_fresh_machine()
     assert stack.changes() == {}
     stack.client("lambda").update_function_code(FunctionName="orders", ZipFile=own_zip("console"))
-    assert "somebody changed the code elsewhere" in stack.fail(plan=True)
+    assert "somebody changed the code outside Terraform" in stack.fail(plan=True)
     assert stack.terraform.plan("-destroy")
     stack.edit("second edit")  # as good as the remedy
     stack.apply()

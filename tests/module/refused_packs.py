@@ -169,21 +169,21 @@ CASES = {
     for name, says, run in [
         (
             "an_old_python",
-            "python3 is Python 3.7, and 3.8 or newer is needed; install one",
+            "is Python 3.7, and packing needs 3.8 or newer; install one",
             lambda modules, _: modules.pack.check_python((3, 7, 16)),
         ),
         (
             "no_request",
-            "the environment has no PACK, or not with the fields",
+            "PACK is missing from the environment, or another version of",
             lambda modules, _: modules.pack.read_request({}),
         ),
         (
             "an_unknown_field",
-            "the environment has no PACK, or not with the fields",
+            "PACK is missing from the environment, or another version of",
             lambda modules, _: modules.pack.read_request({"PACK": '{"other": 1}'}),
         ),
         ("no_directory", "there is no directory 'missing'", pack_with(source_dir="missing")),
-        ("a_link_out", "outside of what is packed; copy the file instead", link_out),
+        ("a_link_out", "which is outside or contains the link; copy the file instead", link_out),
         ("a_name_that_is_not_unicode", "is not Unicode; rename the file", name_badly),
         (
             "a_wrong_rule",
@@ -231,14 +231,14 @@ CASES = {
         ("an_old_pip", "has pip 21.2.4, and", lambda m, _: m.wheels.check_pip("21.2.4")),
         ("another_runtime", "not for 'nodejs22.x'", fetch("", "nodejs22.x")),
         ("no_text", "it is not UTF-8; save it as UTF-8", fetch(b"\xff\x00")),
-        ("an_option", "line 1, '-e .': -e is not possible here; leave", fetch("-e .")),
+        ("an_option", "line 1, '-e .': -e is not supported; leave", fetch("-e .")),
         ("a_quotation", "No closing quotation; close the quotation", fetch("-f 'x")),
         ("a_path", "line 2, './shop.whl': this is a URL, a path", fetch("\n./shop.whl")),
         ("a_url", "this is a URL, a path", fetch("shop @ https://example.com/shop")),
         ("no_pin", "line 1, 'shop>=1': this is not pinned to one version", fetch("shop>=1")),
         (
             "an_option_of_a_requirement",
-            "--global-option is not possible here; remove it",
+            "--global-option is not supported; remove it",
             fetch("shop==1.0 --global-option=x"),
         ),
         (

@@ -128,16 +128,16 @@ def test_the_options_of_the_index_are_passed_on(line: str, rendered: list[str]) 
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("-r other.txt", "-r is not possible here; write that file's lines here"),
-        ("--requirement=other.txt", "-r is not possible here"),
-        ("-rother.txt", "-r is not possible here"),
-        ("-c other.txt", "-c is not possible here; write the versions here"),
-        ("--constraint other.txt", "-c is not possible here"),
-        ("-e .", "-e is not possible here; leave your own project out"),
-        ("--editable=.", "-e is not possible here"),
-        ("--no-binary :all:", "--no-binary is not possible here; remove it"),
-        ("--no-binary=shop", "--no-binary is not possible here"),
-        ("--unknown", "--unknown is not possible here; remove it"),
+        ("-r other.txt", "-r is not supported; write that file's lines here"),
+        ("--requirement=other.txt", "-r is not supported"),
+        ("-rother.txt", "-r is not supported"),
+        ("-c other.txt", "-c is not supported; write the versions here"),
+        ("--constraint other.txt", "-c is not supported"),
+        ("-e .", "-e is not supported; leave your own project out"),
+        ("--editable=.", "-e is not supported"),
+        ("--no-binary :all:", "--no-binary is not supported; remove it"),
+        ("--no-binary=shop", "--no-binary is not supported"),
+        ("--unknown", "--unknown is not supported; remove it"),
         ("git+https://example.com/shop.git", "this is a URL, a path or not a requirement"),
         ("https://example.com/shop-1.0-py3-none-any.whl", "this is a URL, a path"),
         ("./shop-1.0-py3-none-any.whl", "this is a URL, a path"),
@@ -150,9 +150,9 @@ def test_the_options_of_the_index_are_passed_on(line: str, rendered: list[str]) 
         ("shop~=1.0", "this is not pinned"),
         ("shop==1.*", "this is not pinned"),
         ("shop==1.0,<2", "this is not pinned"),
-        ("shop==1.0 --hash", "--hash is not possible here"),
-        ("shop==1.0 --hash=sha256:aa -e .", "-e is not possible here"),
-        ("shop==1.0 --config-settings x=y", "--config-settings is not possible here"),
+        ("shop==1.0 --hash", "--hash is not supported"),
+        ("shop==1.0 --hash=sha256:aa -e .", "-e is not supported"),
+        ("shop==1.0 --config-settings x=y", "--config-settings is not supported"),
         ("shop==", "this is "),  # by the release of packaging one of two
     ],
 )
@@ -299,7 +299,7 @@ def run(request: dict[str, Any], directory: Path | None = None) -> subprocess.Co
             ["--no-index", "shop==1.0 --hash=sha1:1"],
             ["pip could not download the wheels", "--hash"],
         ),
-        (["shop==1.0", "-r other.txt"], ["line 2, '-r other.txt': -r is not possible here"]),
+        (["shop==1.0", "-r other.txt"], ["line 2, '-r other.txt': -r is not supported"]),
     ],
 )
 def test_a_failure_is_one_line(
