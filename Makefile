@@ -30,12 +30,12 @@ release-check: .venv/.ready .venv-emulator/.ready ## Build what is released, ins
 	@$(DEV)/python -m scripts.release
 
 test: ## Run every check and every test (about 12 minutes)
-	@$(MAKE) -j 4 .venv/.ready .venv-emulator/.ready .venv-peers/.ready .venv-checkov/.ready
+	@$(MAKE) -j 4 .venv/.ready .venv-emulator/.ready .venv-peers/.ready .venv-checkov/.ready .wheels/.ready
 	@$(MAKE) lint
 	@mkdir -p build
 	@$(DEV)/pytest -n $(WORKERS) --dist worksteal -m "not proof" --junitxml build/tests.xml $(TESTS)
 
-prove: .venv/.ready .venv-emulator/.ready ## Break the module, the claim, the rules and the protocol, and see the checks notice (about 6 minutes)
+prove: .venv/.ready .venv-emulator/.ready .wheels/.ready ## Break the module, the claim, the rules and the protocol, and see the checks notice (about 6 minutes)
 	@mkdir -p build
 	@$(DEV)/pytest -n 3 --dist worksteal -m proof --junitxml build/proof.xml $(TESTS)
 
@@ -54,7 +54,7 @@ soak: .venv/.ready .venv-emulator/.ready ## Send 5,000 messages through a stack 
 kill: .venv/.ready .venv-emulator/.ready ## Kill 900 workers at random moments, and count what is lost or repeats (about 8 minutes)
 	@PYTHONPATH=.:handler:toolkit $(DEV)/python -m scripts.kill
 
-test-fast: .venv/.ready .venv-emulator/.ready ## Run the tests that need neither terraform nor patience
+test-fast: .venv/.ready .venv-emulator/.ready .wheels/.ready ## Run the tests that need neither terraform nor patience
 	@mkdir -p build
 	@$(DEV)/pytest -n 2 -m "not slow and not terraform and not proof" --junitxml build/tests-fast.xml $(TESTS)
 
@@ -77,7 +77,7 @@ docs: .venv/.ready ## Write the generated pages and tables
 picture: .venv/.ready .venv-emulator/.ready ## Run the demo, and draw it as docs/pictures/demo.svg (about 3 minutes)
 	@$(DEV)/python -m scripts.picture
 
-scan: .venv/.ready .venv-checkov/.ready ## Scan the module and the complete example for insecure settings (seconds)
+scan: .venv/.ready .venv-checkov/.ready ## Scan the module and every example for insecure settings (half a minute)
 	@$(DEV)/python -m scripts.scan
 
 validate: .venv/.ready ## terraform init and validate in the root and every example
@@ -95,7 +95,7 @@ lock: ## Pin the newest allowed versions of the Python packages (needs uv)
 
 clean: ## Remove everything that is built
 	@rm -rf .venv .venv-emulator .venv-peers .venv-bench .venv-checkov build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	@rm -rf .import_linter_cache
+	@rm -rf .import_linter_cache .wheels
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 	@find . -name .terraform -prune -exec rm -rf {} +
 
@@ -113,4 +113,24 @@ clean: ## Remove everything that is built
 	@echo "setting up $(@D) from $< ..."
 	@$(PYTHON) -m venv --clear $(@D)
 	@$(@D)/bin/python -m pip install --quiet --require-hashes -r $<
+	@touch $@
+
+# The wheels of an example for two targets, by the packer's own download: for Lambda, and for the
+# emulator, which runs functions with its own Python. The tests use them without a network.
+define FETCH_WHEELS
+import platform, sys
+from pathlib import Path
+from scripts.wheels import Target, fetch
+here = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
+for target in (Target("python3.13", "arm64"), Target(f"python3.{sys.version_info.minor}", here)):
+    folder = fetch(Path("$<"), Path("$(@D)"), target)
+    for wheel in folder.glob("*.whl"):
+        wheel.replace(Path("$(@D)", wheel.name))
+endef
+export FETCH_WHEELS
+
+.wheels/.ready: examples/dependencies/src/requirements.txt .venv-emulator/.ready
+	@rm -rf $(@D)
+	@.venv-emulator/bin/python -c "$$FETCH_WHEELS"
+	@rm -rf $(@D)/wheels-*
 	@touch $@

@@ -1,77 +1,3 @@
-locals {
-  # 1. The files to deploy, by their name in the zip. scripts/pack.py lists by the same rule; it stops
-  # when its hash differs from ours.
-  left_out       = "(^|/)(\\.|__pycache__/)|\\.pyc$"
-  source_dir     = try(coalesce(var.code.source_dir), "-") # fileset("") would list the working directory
-  source_files   = [for file in fileset(local.source_dir, "**") : file if !can(regex(local.left_out, file))]
-  python_files   = [for file in local.source_files : file if endswith(file, ".py")]
-  package_dir    = "${path.module}/handler"
-  package_files  = [for file in fileset(local.package_dir, "idempotent_lambda/**") : file if !can(regex(local.left_out, file))]
-  deployed_files = merge({ for file in local.package_files : file => "${local.package_dir}/${file}" }, { for file in local.source_files : file => "${local.source_dir}/${file}" })
-
-  # 2. Their hash, known at plan without building anything. Text is hashed with LF, so that a checkout
-  # with CRLF plans no change; what is no text fails file() and is hashed as it is.
-  source_hash = sha256(join("\n", [
-    for name, file in local.deployed_files : "${name} ${try(sha256(replace(file(file), "\r\n", "\n")), filesha256(file))}"
-  ]))
-
-  # 3. The zip. Its name holds the hash, so a fresh clone, which has no zip, plans no change.
-  packed = try(var.code.source_dir, null) != null
-  zip    = local.packed ? "${path.root}/.terraform/idempotent-lambda/${local.function_name}-${local.source_hash}.zip" : try(var.code.filename, null)
-
-  # Not by the URI, which may be unknown while terraform plans: another kind of package is another function.
-  image = var.code == null ? false : local.zip == null && var.code.s3 == null
-
-  # 4. The files that could hold the processor's module.
-  processor_module = var.processor == null ? "" : join("/", slice(split(".", var.processor), 0, length(split(".", var.processor)) - 1))
-  processor_files  = local.processor_module == "" ? [] : ["${local.processor_module}.py", "${local.processor_module}/__init__.py"]
-}
-
-# Replaced, and so run again, when the code or the name changes: a renamed function is a new one and
-# needs its zip, which this machine may not have.
-resource "terraform_data" "package" {
-  count = local.packed ? 1 : 0
-
-  triggers_replace = [local.function_name, local.source_hash]
-
-  provisioner "local-exec" {
-    interpreter = ["sh", "-c"]
-    quiet       = true
-    command     = "python3 -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null || { echo \"$NO_PYTHON\" >&2; exit 1; }; exec python3 -I \"$PACKER\" \"$SOURCE_DIR\" \"$PACKAGE_DIR\" \"$ZIP\" \"$SOURCE_HASH\""
-
-    environment = {
-      NO_PYTHON   = "Cannot pack code.source_dir: no python3 of version 3.8 or newer on the PATH. Install one where terraform apply runs, or build the zip elsewhere and set code.filename."
-      PACKAGE_DIR = local.package_dir
-      PACKER      = "${path.module}/scripts/pack.py"
-      SOURCE_DIR  = local.source_dir
-      SOURCE_HASH = local.source_hash
-      ZIP         = local.zip
-    }
-  }
-
-  lifecycle {
-    precondition {
-      condition     = length(local.python_files) > 0
-      error_message = "code.source_dir = \"${var.code.source_dir}\" holds no .py file; at least one is needed. Check that it is a directory and exists: a relative path starts where terraform runs, so write \"$${path.module}/...\"."
-    }
-
-    precondition {
-      condition     = !contains(local.source_files, "requirements.txt")
-      error_message = "code.source_dir = \"${var.code.source_dir}\" holds a requirements.txt, and packing installs nothing. Build the zip yourself: `pip install --target build -r requirements.txt`, copy your modules and this module's handler/idempotent_lambda into build, zip what is in it, and set code.filename to the zip (README, Settings)."
-    }
-
-    precondition {
-      condition     = !anytrue([for file in local.source_files : split("/", trimsuffix(file, ".py"))[0] == "idempotent_lambda"])
-      error_message = "code.source_dir = \"${var.code.source_dir}\" holds a module idempotent_lambda of its own, which would hide the deployed package of that name. Remove or rename it; the package is added for you."
-    }
-
-    precondition {
-      condition     = length(local.python_files) == 0 || length(local.processor_files) == 0 || length(setintersection(local.processor_files, local.python_files)) > 0
-      error_message = "processor = \"${coalesce(var.processor, "null")}\" names a module that code.source_dir = \"${var.code.source_dir}\" does not hold: there is no ${join(" or ", local.processor_files)}. Correct the name, or add the file."
-    }
-  }
-}
-
 resource "aws_lambda_function" "consumer" {
   # checkov:skip=CKV_AWS_272:Packed where terraform applies, it has no signature. Bring a signed function with function.existing.
   count = local.creates_function ? 1 : 0
@@ -80,13 +6,13 @@ resource "aws_lambda_function" "consumer" {
   description                    = "Processes each message once per idempotency key."
   role                           = aws_iam_role.function[0].arn
   package_type                   = local.image ? "Image" : "Zip"
-  image_uri                      = try(var.code.image_uri, null)
-  filename                       = local.zip
+  image_uri                      = try(var.code.image.uri, null)
+  filename                       = local.filename
   s3_bucket                      = try(var.code.s3.bucket, null)
   s3_key                         = try(var.code.s3.key, null)
   s3_object_version              = try(var.code.s3.object_version, null)
-  source_code_hash               = local.packed ? local.source_hash : try(filebase64sha256(local.zip), null)
-  handler                        = local.image ? null : var.function.handler
+  source_code_hash               = one(terraform_data.code[*].id)
+  handler                        = local.image ? null : local.entry_point
   runtime                        = local.image ? null : var.function.runtime
   layers                         = var.function.layers
   architectures                  = [var.function.architecture]
@@ -97,7 +23,7 @@ resource "aws_lambda_function" "consumer" {
   kms_key_arn                    = var.kms_key_arn
 
   environment {
-    variables = merge(var.function.environment, local.environment)
+    variables = merge(var.function.environment, local.wrapper_environment, local.environment)
   }
 
   ephemeral_storage {
@@ -105,7 +31,7 @@ resource "aws_lambda_function" "consumer" {
   }
 
   dynamic "image_config" {
-    for_each = local.image ? [var.function.handler] : []
+    for_each = local.image ? [local.entry_point] : []
 
     content {
       command = [image_config.value]
@@ -144,12 +70,17 @@ resource "aws_lambda_function" "consumer" {
   tags = var.tags
 
   # No invocation without its permissions, from the first to the last.
-  depends_on = [aws_iam_role_policy.function, aws_iam_role_policy.processor, terraform_data.package]
+  depends_on = [aws_iam_role_policy.function, aws_iam_role_policy.processor]
 
   lifecycle {
     precondition {
       condition     = var.code != null
       error_message = "code is null, and a function that the module creates needs it. Set code = { source_dir = ... }, or function.existing to bring a function."
+    }
+
+    precondition {
+      condition     = try(coalesce(var.code.filename), null) == null ? true : fileexists(var.code.filename)
+      error_message = "code.filename = \"${try(coalesce(var.code.filename), "null")}\" does not exist; it must exist when Terraform plans the function. Build the zip first, and check the path: a relative one starts where terraform runs."
     }
 
     precondition {
@@ -164,7 +95,7 @@ resource "aws_lambda_function" "consumer" {
 
     precondition {
       condition     = !local.image || length(var.function.layers) == 0
-      error_message = "function.layers has ${length(var.function.layers)} layers beside code.image_uri; Lambda adds none to an image. Remove them, and put what they hold into the image."
+      error_message = "function.layers has ${length(var.function.layers)} layers, and code.image is set; Lambda adds none to an image. Remove them, and put what they hold into the image."
     }
 
     precondition {
@@ -172,6 +103,14 @@ resource "aws_lambda_function" "consumer" {
       error_message = "invokers is not empty (${join(", ", keys(var.invokers))}) and the queue is FIFO: events that Lambda gives up on go to the dead-letter queue, and Lambda sends them to a standard queue only, so they would be lost. Use a module of its own, without queue.fifo, for what invokes the function directly."
     }
   }
+}
+
+# The version that the alias points to; the output "function" compares its code.
+data "aws_lambda_function" "published" {
+  count = local.creates_function && var.function.alias != null && !local.image ? 1 : 0
+
+  function_name = aws_lambda_function.consumer[0].function_name
+  qualifier     = aws_lambda_function.consumer[0].version
 }
 
 resource "aws_lambda_alias" "consumer" {

@@ -90,6 +90,16 @@ locals {
   mapping_visibility_seconds = 6 * local.timeout_seconds + try(var.queue.batching_window_seconds, 0)
   visibility_timeout_seconds = local.brings_queue ? var.queue.existing.visibility_timeout_seconds : coalesce(try(var.queue.visibility_timeout_seconds, null), max(local.mapping_visibility_seconds, ceil(local.lease_seconds + 1)))
 
+  # What Lambda calls, and where a wrapper of a monitoring service reads what it has to call in turn.
+  entry_point         = coalesce(var.function.wrapper, var.function.handler)
+  wrapper_variable    = try(local.wrapper_variables[split(".", var.function.wrapper)[0]], null)
+  wrapper_environment = local.wrapper_variable == null ? {} : { (local.wrapper_variable) = var.function.handler }
+  wrapper_variables = {
+    datadog_lambda          = "DD_LAMBDA_HANDLER"
+    newrelic_lambda_wrapper = "NEW_RELIC_LAMBDA_HANDLER"
+    sentry_sdk              = "SENTRY_INITIAL_HANDLER"
+  }
+
   # How messages name what was said of function and queue, and where to change it.
   said_of_function = local.creates_function ? "function" : "function.existing"
   said_of_queue    = local.brings_queue ? "queue.existing" : "queue"
@@ -166,6 +176,7 @@ locals {
     timeout_seconds          = 30
     tracing                  = true
     vpc                      = null
+    wrapper                  = null
   }
   queue_defaults = {
     content_based_deduplication   = false

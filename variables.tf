@@ -77,36 +77,58 @@ variable "alarms" {
 
 variable "code" {
   description = <<-EOT
-    The function's code, from exactly one source. Null only with `function.existing`.
-    - `source_dir` (of Python files, without `requirements.txt`): a directory that is packed at apply,
-      together with the package `idempotent_lambda` (needs `python3` 3.8 or newer on the machine that
-      applies). Hidden files, `__pycache__` and `*.pyc` are left out; CRLF becomes LF in text. Write
-      `"$${path.module}/src"`.
-    - `filename` (ends in `.zip`, exists when terraform plans): a zip that you built, with this module's
-      `handler/idempotent_lambda` at its top.
+    The function's code, from exactly one source: `source_dir`, `filename`, `s3` or `image`. Null only with
+    `function.existing`.
+    - `source_dir` (known when terraform plans; no files of Terraform): a directory of Python files that is
+      packed at apply, together with the package `idempotent_lambda` (needs `python3` 3.8 or newer on the
+      machine that applies). Every file gets the mode 0755, and CRLF becomes LF in text. Hidden files,
+      `__pycache__` and `*.pyc` are left out. Write `"$${path.module}/src"`.
+    - `exclude` (with `*`, `**` and `?`; not brackets): further files and directories to leave out. A pattern
+      with a slash at its start or in its middle starts at `source_dir`; another one matches a name at any
+      depth. Your list replaces the default.
+    - `requirements` (a complete lock: every package with `==`): the packages to install with `pip` for
+      the function's runtime and architecture, from wheels only. When null, `requirements.txt` in
+      `source_dir`, if there is one.
+    - `build_dir` (writable, outside `source_dir`): the directory for the zip; when null,
+      `.terraform/idempotent-lambda` in the root module.
+    - `python` (3.8 or newer): the program that packs, such as `python` on Windows.
+    - `filename` (ends in `.zip`, exists when terraform plans the function): a zip that you built, with this
+      module's `handler/idempotent_lambda` at its top.
     - `s3.bucket` (in the function's Region): where such a zip lies.
     - `s3.key` (of the zip): its name there.
     - `s3.object_version` (of that key): which version; without it a new zip under the same key is not
       noticed.
-    - `image_uri` (in ECR, in the function's Region): a container image that has an AWS base image for Python,
+    - `s3.source_code_hash` (SHA-256 of the zip in base64, 44 characters): the hash of that zip. With it, the
+      module notices a failed deployment.
+    - `image.uri` (in ECR, in the function's Region): a container image that has an AWS base image for Python,
       your modules and the package `idempotent_lambda`.
   EOT
   default     = null
 
   type = object({
-    source_dir = optional(string)
-    filename   = optional(string)
+    build_dir    = optional(string)
+    exclude      = optional(list(string), ["/tests", "/venv", "*.egg-info", "/htmlcov", "/coverage.xml", "*~", "*.swp", "*.bak", "*.orig", "*.iml", "Thumbs.db", "desktop.ini"])
+    filename     = optional(string)
+    image        = optional(object({ uri = string }))
+    python       = optional(string, "python3")
+    requirements = optional(string)
     s3 = optional(object({
-      bucket         = string
-      key            = string
-      object_version = optional(string)
+      bucket           = string
+      key              = string
+      object_version   = optional(string)
+      source_code_hash = optional(string)
     }))
-    image_uri = optional(string)
+    source_dir = optional(string)
   })
 
   validation {
-    condition     = var.code == null ? true : length([for source in [var.code.source_dir, var.code.filename, var.code.s3, var.code.image_uri] : source if source != null]) == 1
-    error_message = "code names ${try(length([for source in [var.code.source_dir, var.code.filename, var.code.s3, var.code.image_uri] : source if source != null]), 0)} sources; it takes exactly one. Set source_dir to pack a directory, filename or s3 to use a zip of your own, or image_uri."
+    condition     = var.code == null ? true : length([for source in [var.code.source_dir, var.code.filename, var.code.s3, var.code.image] : source if source != null]) == 1
+    error_message = "code names ${try(length([for source in [var.code.source_dir, var.code.filename, var.code.s3, var.code.image] : source if source != null]), 0)} sources; it takes exactly one. Set source_dir to pack a directory, filename or s3 to use a zip of your own, or image."
+  }
+
+  validation {
+    condition     = !can(regex("[\\[\\]{}*?]", var.code.source_dir))
+    error_message = "code.source_dir = \"${try(coalesce(var.code.source_dir), "null")}\" has one of []{}*?, and Terraform would take it for a pattern of many paths. Rename the directory."
   }
 
   validation {
@@ -115,8 +137,23 @@ variable "code" {
   }
 
   validation {
-    condition     = try(coalesce(var.code.filename), null) == null ? true : fileexists(var.code.filename)
-    error_message = "code.filename = \"${try(coalesce(var.code.filename), "null")}\" does not exist; it must when terraform plans. Build the zip first, and check the path: a relative one starts where terraform runs."
+    condition     = var.code == null ? true : alltrue([for glob in var.code.exclude : trimspace(glob) == glob && glob != "./" && can(regex("^[^\\[\\](){}|^$+\\\\!]*[^\\[\\](){}|^$+\\\\!/][^\\[\\](){}|^$+\\\\!]*$", glob))])
+    error_message = "code.exclude has ${jsonencode([for glob in try(var.code.exclude, []) : glob if trimspace(glob) != glob || glob == "./" || !can(regex("^[^\\[\\](){}|^$+\\\\!]*[^\\[\\](){}|^$+\\\\!/][^\\[\\](){}|^$+\\\\!]*$", glob))])}; a pattern is a name or path with *, ** and ?, without brackets, other signs of regular expressions, or spaces at its ends. Use ? for such a sign."
+  }
+
+  validation {
+    condition     = length(compact([try(var.code.build_dir == "", false) ? "build_dir" : "", try(coalesce(var.code.image.uri, "empty") == "empty", false) ? "image.uri" : "", try(var.code.python == "", false) ? "python" : "", try(var.code.requirements == "", false) ? "requirements" : ""])) == 0
+    error_message = "code has an empty ${join(", ", compact([try(var.code.build_dir == "", false) ? "build_dir" : "", try(coalesce(var.code.image.uri, "empty") == "empty", false) ? "image.uri" : "", try(var.code.python == "", false) ? "python" : "", try(var.code.requirements == "", false) ? "requirements" : ""]))}. Give it a value, or leave it out."
+  }
+
+  validation {
+    condition     = var.code == null ? true : var.code.source_dir != null || var.code.requirements == null && var.code.build_dir == null
+    error_message = "code.requirements or code.build_dir is set without code.source_dir, and nothing is built then. Remove it, or set code.source_dir."
+  }
+
+  validation {
+    condition     = try(coalesce(var.code.s3.source_code_hash), null) == null ? true : can(regex(local.sha256, var.code.s3.source_code_hash))
+    error_message = "code.s3.source_code_hash = \"${try(coalesce(var.code.s3.source_code_hash), "null")}\" is not a SHA-256 in base64. Use filebase64sha256() of the zip."
   }
 }
 
@@ -166,6 +203,9 @@ variable "function" {
     - `vpc.security_group_ids` (1 to 5): the function's. It must reach DynamoDB and SQS: through VPC endpoints
       or a NAT gateway.
     - `vpc.subnet_ids` (1 to 16): the subnets to attach it to.
+    - `wrapper` (`module.function`, up to 128 characters): the handler of a monitoring service, from a layer
+      or from your packages, which then calls the built-in entry point. The module sets the variable that
+      tells Datadog, New Relic or Sentry which handler to call; for another wrapper, set it in `environment`.
   EOT
   nullable    = false
   default     = {}
@@ -199,6 +239,7 @@ variable "function" {
       security_group_ids = list(string)
       subnet_ids         = list(string)
     }))
+    wrapper = optional(string)
   })
 
   validation {
@@ -320,6 +361,16 @@ variable "function" {
   validation {
     condition     = try(length(var.function.vpc.subnet_ids) >= 1 && length(var.function.vpc.subnet_ids) <= 16, var.function.vpc == null)
     error_message = "function.vpc.subnet_ids has ${try(length(var.function.vpc.subnet_ids), 0)} subnets, not 1 to 16. Name two or more in different zones."
+  }
+
+  validation {
+    condition     = var.function.wrapper == null ? true : can(regex("^[^.\\s]\\S*\\.[A-Za-z_][A-Za-z0-9_]*$", var.function.wrapper)) && length(var.function.wrapper) <= 128
+    error_message = "function.wrapper = \"${var.function.wrapper == null ? "null" : var.function.wrapper}\" is not \"module.function\" of at most 128 characters. Give the handler that the monitoring service documents, such as \"datadog_lambda.handler.handler\"."
+  }
+
+  validation {
+    condition     = var.function.wrapper == null || var.function.handler == local.builtin_handler
+    error_message = "function.wrapper = \"${var.function.wrapper == null ? "null" : var.function.wrapper}\" is set together with function.handler = \"${var.function.handler}\", and a wrapper calls the built-in entry point. Remove one of the two."
   }
 }
 

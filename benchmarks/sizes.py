@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.fleet import INTERPRETER
-from scripts.pack import collected, content, write
+from scripts.pack import PACKAGE_EXCLUDE, collect_sources, read_content, write_zip
 
 PACKAGES: Final = {
     "powertools": ("aws-lambda-powertools",),
@@ -22,8 +22,8 @@ def zip_kb(handler: Path) -> float:
     with tempfile.TemporaryDirectory() as directory:
         sources, destination = Path(directory, "src"), Path(directory, "function.zip")
         sources.mkdir()
-        files = collected(sources, handler)
-        write({name: content(path) for name, path in files.items()}, destination)
+        files = collect_sources(sources, handler, PACKAGE_EXCLUDE)
+        write_zip({name: read_content(path) for name, path in files.items()}, destination)
         return round(destination.stat().st_size / 1024, 1)
 
 

@@ -3,10 +3,11 @@
     python -m scripts.emulator start    # make emulator: in the background, ready when this returns
     python -m scripts.emulator stop     # make emulator-stop: everything in it is gone
 
-``build/emulator/env`` is for a shell to read: endpoint, region and credentials of nobody, and the
-programs ``aws`` and ``idempotent-lambda``. ``serve``, which ``start`` runs, is the process that
-stays. It holds a lock for as long as it lives: neither a process id that another process has by now
-nor a file that was left behind is ever taken for a running emulator.
+``build/emulator/env`` is for a shell to read: endpoint, region and credentials of nobody, the
+programs ``aws`` and ``idempotent-lambda``, and the mirror of terraform's providers, if one is in
+use. ``serve``, which ``start`` runs, is the process that stays. It holds a lock for as long as it
+lives: neither a process id that another process has by now nor a file that was left behind is ever
+taken for a running emulator.
 """
 
 import argparse
@@ -32,6 +33,7 @@ from scripts.lab.emulator import (
     EmulatorError,
     running,
 )
+from scripts.lab.terraform import TerraformError, cli_config
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 ACCOUNT: Final = "123456789012"
@@ -115,14 +117,17 @@ class Kept:
 
         Raises:
             EmulatorError: It did not become ready, or another one runs.
+            TerraformError: TF_PLUGIN_MIRROR names no mirror.
         """
+        config = cli_config()
         signal.signal(signal.SIGTERM, _leave)
         with self._locked() as lock:
             lock.write(json.dumps({"pid": os.getpid()}))
             lock.flush()
             with running() as emulator:
                 programs = self._programs()
-                self.shell.write_text(_for_a_shell(emulator.environment(ACCOUNT), programs))
+                variables = emulator.environment(ACCOUNT)
+                self.shell.write_text(render_shell(variables, programs, config))
                 lock.seek(0)
                 lock.write(json.dumps({"pid": os.getpid(), "endpoint": emulator.endpoint}))
                 lock.flush()
@@ -188,10 +193,22 @@ class Kept:
         return programs
 
 
-def _for_a_shell(variables: Mapping[str, str], programs: Path) -> str:
+def render_shell(variables: Mapping[str, str], programs: Path, config: Path | None) -> str:
+    """The lines for a shell to read.
+
+    Args:
+        variables: What AWS clients need.
+        programs: The directory to find first on the PATH.
+        config: What `cli_config` of `scripts.lab.terraform` decided.
+    """
     exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     path = f'export PATH={shlex.quote(str(programs))}:"$PATH"'
-    return "\n".join([f"unset {' '.join(UNSET)}", *exports, path, ""])
+    # A configuration that the shell has already decides, as it does for `cli_config`. One that is
+    # missing would hide the user's own from terraform.
+    name = "TF_CLI_CONFIG_FILE"
+    otherwise = f"export {name}={shlex.quote(str(config))}" if config else f"unset {name}"
+    providers = f'[ -f "${{{name}-}}" ] || {otherwise}'
+    return "\n".join([f"unset {' '.join(UNSET)}", *exports, path, providers, ""])
 
 
 def _leave(_: int, __: FrameType | None) -> NoReturn:
@@ -214,7 +231,7 @@ def main(arguments: list[str]) -> int:
             print("The emulator has ended." if kept.stop() else "No emulator runs.")
         else:
             kept.serve()
-    except EmulatorError as error:
+    except (EmulatorError, TerraformError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -51,12 +51,12 @@ LIMITS: Final = {"wheel": 250 * KILOBYTE, "sdist": 250 * KILOBYTE, "source": 204
 # Without these an unpacked archive neither deploys nor tests itself.
 NEEDED: Final = (
     *("main.tf", "variables.tf", "outputs.tf", "versions.tf", "LICENSE", "CHANGELOG.md"),
-    *("handler/idempotent_lambda/entrypoint.py", "scripts/pack.py"),
+    *("handler/idempotent_lambda/entrypoint.py", "scripts/pack.py", "scripts/wheels.py"),
     *("examples/quickstart/main.tf", "examples/quickstart/src/orders.py"),
     *("Makefile", "pyproject.toml", "requirements/dev.lock", "tests/conftest.py"),
 )
 BUILT: Final = re.compile(
-    r"(^|/)(build|dist|\.venv[^/]*|__pycache__|\.terraform)(/|$)|\.tfstate|\.pyc$"
+    r"(^|/)(build|dist|\.venv[^/]*|\.wheels|__pycache__|\.terraform)(/|$)|\.tfstate|\.pyc$"
 )
 ORDER: Final = json.dumps({"order_id": "ORDER-1", "amount_cents": 1999, "currency": "EUR"})
 DRAIN_SECONDS: Final = 60.0

@@ -1,17 +1,22 @@
-"""Scans the module and `examples/complete` with checkov, without a network: ``make scan``.
+"""Scans the module and every example with checkov, without a network: ``make scan``.
 
     python -m scripts.scan
 
-Three times: the source of each, and the plan of the example. The reports go to ``build/scan``. A
-check that does not apply is skipped where it is broken, with the reason, and nowhere else.
+It scans the source of the module, the directory of each example as its user would, and the plan of
+`examples/complete`. The reports go to ``build/scan``. A check that does not apply is skipped where
+it is broken, with the reason, and nowhere else.
 """
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +26,9 @@ from scripts.lab.terraform import Terraform, TerraformError, interruptible
 ROOT: Final = Path(__file__).resolve().parents[1]
 CHECKOV: Final = ROOT / ".venv-checkov" / "bin" / "checkov"
 REPORTS: Final = ROOT / "build" / "scan"
-EXAMPLE: Final = Path("examples", "complete")
+PLANNED: Final = Path("examples", "complete")
+# Each takes one core for some seconds.
+PARALLEL: Final = 2
 
 # Checkov reads source without terraform, and does not know what an optional attribute is when
 # nobody sets it (a test compares).
@@ -48,6 +55,10 @@ provider "aws" {{
   skip_requesting_account_id  = true
 }}
 """
+
+
+Found = list[dict[str, Any]]
+"""What checkov prints as JSON: a report for each framework that found something to check."""
 
 
 class ScanError(Exception):
@@ -82,69 +93,89 @@ def main() -> int:
     """Scan and print what was found; return the exit code."""
     try:
         with interruptible(), tempfile.TemporaryDirectory() as directory:
-            checkout = copied(Path(directory) / "checkout")
-            reports = {
-                "module": scan_module(checkout),
-                "example": scan_example(checkout),
-                "plan": scan_plan(checkout, planned(checkout)),
-            }
+            found = scan_all(Path(directory))
     except (ScanError, TerraformError) as error:
         print(error, file=sys.stderr)
         return 1
     REPORTS.mkdir(parents=True, exist_ok=True)
-    failed = 0
-    for name, found in reports.items():
-        report = report_of(found)
-        (REPORTS / f"{name}.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
-        failed += len(report.failed)
-        print(f"{name}: {report.passed} passed, {len(report.failed)} failed")
-        for word, findings in (("skipped", report.skipped), ("FAILED", report.failed)):
-            for each in findings:
-                print(f"  {word} {each.check} {each.resource}: {each.why}")
-    return 1 if failed else 0
+    for target, reports in found.items():
+        file = REPORTS / f"{target.replace('/', '-').replace(' ', '-')}.json"
+        file.write_text(json.dumps(reports, indent=1), encoding="utf-8")
+    summaries = {target: summarize(reports) for target, reports in found.items()}
+    print_reports(summaries)
+    return 1 if any(each.failed for each in summaries.values()) else 0
 
 
-def copied(destination: Path) -> Path:
-    """A copy of what is scanned, with all that a plan of it needs."""
+def scan_all(directory: Path) -> dict[str, Found]:
+    """What checkov says of each target, by the target's name; copies go to the directory."""
+    sources = copy_sources(directory / "sources")
+    # What is written for a plan would be scanned as source.
+    planned = copy_sources(directory / "planned")
+    pool = ThreadPoolExecutor(PARALLEL)
+    try:
+        scans: dict[str, Future[Found]] = {"module": pool.submit(scan_module, sources)}
+        for example in list_examples(sources):
+            scans[example.as_posix()] = pool.submit(scan_example, sources, example)
+        plan = write_plan(planned)
+        scans[f"plan of {PLANNED.as_posix()}"] = pool.submit(scan_plan, planned, plan)
+        return {target: scan.result() for target, scan in scans.items()}
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in tuple(_running):
+            _kill(process)
+        pool.shutdown()
+
+
+def list_examples(checkout: Path) -> list[Path]:
+    """The directories of the examples, relative to the checkout."""
+    return sorted(path.parent.relative_to(checkout) for path in checkout.glob("examples/*/main.tf"))
+
+
+def copy_sources(destination: Path) -> Path:
+    """Copy what is scanned, and all that a plan of it needs."""
     destination.mkdir(parents=True)
     hidden = shutil.ignore_patterns(".terraform*", "*.tfstate*", "__pycache__")
     for file in ROOT.glob("*.tf"):
         shutil.copy(file, destination)
-    for part in (EXAMPLE, Path("handler")):
+    for part in ("examples", "handler"):
         shutil.copytree(ROOT / part, destination / part, ignore=hidden)
+    # A plan hashes the packers. Other scripts hold stacks of their own, which are not for users.
+    (destination / "scripts").mkdir()
+    for packer in ("pack.py", "wheels.py"):
+        shutil.copy(ROOT / "scripts" / packer, destination / "scripts")
     return destination
 
 
-def scan_module(checkout: Path) -> dict[str, Any]:
+def scan_module(checkout: Path) -> Found:
     """What checkov says of the module by itself, with its defaults."""
     defaults = checkout / "defaults.tfvars"
     defaults.write_text(DEFAULTS, encoding="utf-8")
     return _checkov(
         checkout,
-        "terraform",
+        *("--framework", "terraform"),
         *("--directory", ".", "--skip-path", "examples", "--var-file", str(defaults)),
     )
 
 
-def scan_example(checkout: Path) -> dict[str, Any]:
-    """What checkov says of the example, and of the module as it calls it."""
-    return _checkov(checkout, "terraform", "--directory", str(EXAMPLE))
+def scan_example(checkout: Path, example: Path) -> Found:
+    """What checkov says of an example by default, and of the module as the example calls it."""
+    return _checkov(checkout, "--directory", str(example))
 
 
-def scan_plan(checkout: Path, plan: Path) -> dict[str, Any]:
+def scan_plan(checkout: Path, plan: Path) -> Found:
     """What checkov says of a plan in terraform's JSON; it finds the skips in the source."""
     return _checkov(
         checkout,
-        "terraform_plan",
+        *("--framework", "terraform_plan"),
         *("--file", str(plan), "--repo-root-for-plan-enrichment", "."),
     )
 
 
-def planned(checkout: Path) -> Path:
-    """The file of the example's plan, in terraform's JSON."""
+def write_plan(checkout: Path) -> Path:
+    """Plan the example; the file of the plan, in terraform's JSON."""
     (checkout / "known_override.tf").write_text(KNOWN_IN_MODULE, encoding="utf-8")
-    (checkout / EXAMPLE / "known_override.tf").write_text(KNOWN_IN_EXAMPLE, encoding="utf-8")
-    example = Terraform(directory=checkout / EXAMPLE)
+    (checkout / PLANNED / "known_override.tf").write_text(KNOWN_IN_EXAMPLE, encoding="utf-8")
+    example = Terraform(directory=checkout / PLANNED)
     example.init("-backend=false")
     example.plan("-out=tfplan")
     plan = checkout / "plan.json"
@@ -152,46 +183,91 @@ def planned(checkout: Path) -> Path:
     return plan
 
 
-def report_of(found: dict[str, Any]) -> Report:
+def summarize(found: Found) -> Report:
     """What checkov's JSON says, in short."""
-    results = found["results"]
+    results = [each["results"] for each in found]
     failed = [
         Finding(each["check_id"], each["resource"], each["check_name"])
-        for each in results["failed_checks"]
+        for result in results
+        for each in result["failed_checks"]
     ]
     skipped = [
         Finding(each["check_id"], each["resource"], each["check_result"]["suppress_comment"])
-        for each in results["skipped_checks"]
+        for result in results
+        for each in result["skipped_checks"]
     ]
-    return Report(
-        passed=len(results["passed_checks"]), failed=sorted(failed), skipped=sorted(skipped)
-    )
+    passed = sum(len(result["passed_checks"]) for result in results)
+    return Report(passed=passed, failed=sorted(failed), skipped=sorted(skipped))
 
 
-def _checkov(checkout: Path, framework: str, *arguments: str) -> dict[str, Any]:
+def print_reports(reports: Mapping[str, Report]) -> None:
+    """Print a line per target, each reason to skip a check once, and what failed."""
+    skips: dict[tuple[str, str], dict[str, None]] = {}
+    for target, report in reports.items():
+        counts = f"{report.passed} passed, {len(report.failed)} failed"
+        print(f"{target}: {counts}, {len(report.skipped)} skipped")
+        for finding in report.skipped:
+            skips.setdefault((finding.check, finding.why), {})[target] = None
+    for (check, reason), targets in sorted(skips.items()):
+        print(f"skipped {check}: {reason}")
+        print(f"  {', '.join(targets)}")
+    for target, report in reports.items():
+        for finding in report.failed:
+            print(f"FAILED {finding.check} in {target}, {finding.resource}: {finding.why}")
+
+
+def _checkov(checkout: Path, *arguments: str) -> Found:
     if not CHECKOV.exists():
         raise ScanError(f"{CHECKOV.relative_to(ROOT)} is missing: run this through make")
     command = [
         str(CHECKOV),
-        *("--framework", framework, "--output", "json", "--skip-download", "--soft-fail"),
+        *("--output", "json", "--skip-download", "--soft-fail"),
         *arguments,
     ]
     # Nothing of the caller's: a configuration or a key of a platform would change what is checked.
     environment = {"PATH": os.environ["PATH"], "HOME": str(checkout), "LOG_LEVEL": "ERROR"}
     # And nothing goes out: nobody listens there.
     environment |= dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
-    done = subprocess.run(
-        command, cwd=checkout, env=environment, capture_output=True, text=True, check=False
-    )
+    with subprocess.Popen(
+        command,
+        cwd=checkout,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # It has workers, which end with it.
+        start_new_session=True,
+    ) as process:
+        _running.add(process)
+        try:
+            output, errors = process.communicate()
+        finally:
+            _kill(process)
+            _running.discard(process)
     try:
-        found = json.loads(done.stdout)
+        said = json.loads(output)
     except ValueError:
-        found = None
-    if done.returncode != 0 or not isinstance(found, dict) or "results" not in found:
-        raise ScanError(f"checkov did not finish:\n{done.stdout}{done.stderr}")
-    if found["summary"]["parsing_errors"]:
-        raise ScanError(f"checkov cannot read {found['results']['parsing_errors']}")
+        said = None
+    # One report, or one for each framework.
+    reports = said if isinstance(said, list) else [said]
+    complete = all(isinstance(each, dict) and "results" in each for each in reports)
+    if process.returncode != 0 or not complete:
+        raise ScanError(f"checkov did not finish:\n{output}{errors}")
+    found: Found = reports
+    for report in found:
+        if report["summary"]["parsing_errors"]:
+            raise ScanError(f"checkov cannot read {report['results']['parsing_errors']}")
     return found
+
+
+_running: set[subprocess.Popen[str]] = set()
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """End a checkov with its workers, if any of them runs."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -775,7 +775,7 @@ run "a_zip_of_ones_own_is_deployed_as_it_is" {
   }
 
   assert {
-    condition     = aws_lambda_function.consumer[0].filename == run.a_zip.filename && aws_lambda_function.consumer[0].source_code_hash == filebase64sha256(run.a_zip.filename)
+    condition     = aws_lambda_function.consumer[0].filename == run.a_zip.filename && terraform_data.code[0].triggers_replace == filebase64sha256(run.a_zip.filename)
     error_message = "The zip is deployed, and a new zip is a new hash."
   }
 

@@ -473,7 +473,7 @@ run "code_from_an_image" {
   command = plan
 
   variables {
-    code = { image_uri = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/orders@sha256:1" }
+    code = { image = { uri = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/orders@sha256:1" } }
   }
 
   assert {
@@ -489,6 +489,60 @@ run "code_from_an_image" {
   assert {
     condition     = aws_lambda_function.consumer[0].filename == null && aws_lambda_function.consumer[0].s3_bucket == null && length(terraform_data.package) == 0 && one(aws_lambda_function.consumer[0].architectures) == "arm64"
     error_message = "Nothing is packed; the image is built for arm64, too."
+  }
+}
+
+run "code_from_a_bucket_with_its_hash" {
+  command = plan
+
+  variables {
+    code = { s3 = { bucket = "artifacts", key = "orders.zip", source_code_hash = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" } }
+  }
+
+  assert {
+    condition     = terraform_data.code[0].input == "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" && terraform_data.code[0].triggers_replace == jsonencode(var.code.s3)
+    error_message = "The hash is what the function has to run, and any change of the object deploys it."
+  }
+}
+
+run "what_is_excluded_is_the_users_to_say" {
+  command = plan
+
+  variables {
+    code      = { source_dir = "tests/module/sources/junk", exclude = ["*.html", "./shop/tests/", "**/test_*", "shop/**/*~"] }
+    processor = "shop.orders.process"
+  }
+
+  assert {
+    condition     = join(" ", local.source_files) == "orders.py~ shop/orders.py"
+    error_message = "A name is left out anywhere, a path from the top: ${join(" ", local.source_files)}"
+  }
+}
+
+run "a_monitoring_service_wraps_the_entry_point" {
+  command = plan
+
+  variables {
+    function = { wrapper = "datadog_lambda.handler.handler", layers = ["arn:aws:lambda:eu-central-1:123456789012:layer:datadog:1"], environment = { DD_SITE = "datadoghq.eu", DD_LAMBDA_HANDLER = "orders.process" } }
+  }
+
+  assert {
+    condition     = aws_lambda_function.consumer[0].handler == "datadog_lambda.handler.handler" && one(aws_lambda_function.consumer[0].environment).variables["DD_LAMBDA_HANDLER"] == "idempotent_lambda.entrypoint.handler" && one(aws_lambda_function.consumer[0].environment).variables["DD_SITE"] == "datadoghq.eu"
+    error_message = "Lambda calls the wrapper, which calls the entry point, whatever else the environment says."
+  }
+}
+
+run "another_wrapper_wraps_it_in_an_image" {
+  command = plan
+
+  variables {
+    code     = { image = { uri = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/orders@sha256:1" } }
+    function = { wrapper = "company.traces.handler", environment = { TRACED_HANDLER = "idempotent_lambda.entrypoint.handler" } }
+  }
+
+  assert {
+    condition     = one(aws_lambda_function.consumer[0].image_config).command == tolist(["company.traces.handler"]) && one(aws_lambda_function.consumer[0].environment).variables["TRACED_HANDLER"] == "idempotent_lambda.entrypoint.handler"
+    error_message = "The wrapper is the command."
   }
 }
 

@@ -80,10 +80,10 @@ run "a_filename_that_is_no_zip" {
   }
 }
 
-# says: code.filename = "missing.zip" does not exist; it must when terraform plans.
+# says: code.filename = "missing.zip" does not exist; it must exist when Terraform plans the function.
 run "a_zip_that_does_not_exist" {
   command         = plan
-  expect_failures = [var.code]
+  expect_failures = [aws_lambda_function.consumer]
 
   variables {
     code = { filename = "missing.zip" }
@@ -120,17 +120,128 @@ run "an_empty_source_dir_name" {
   }
 }
 
-# says: code.source_dir = "tests/module/sources/requirements" holds a requirements.txt, and packing installs nothing.
-run "a_requirements_txt" {
+# says: code.exclude has ["*.{md,txt}","/","./","","tests "]; a pattern is a name or path with *, ** and ?
+run "patterns_that_terraform_does_not_know" {
+  command         = plan
+  expect_failures = [var.code]
+
+  variables {
+    code = { source_dir = "examples/quickstart/src", exclude = ["tests", "*.{md,txt}", "/", "./", "", "tests "] }
+  }
+}
+
+# says: code has an empty python, requirements.
+run "empty_texts_about_code" {
+  command         = plan
+  expect_failures = [var.code]
+
+  variables {
+    code = { source_dir = "examples/quickstart/src", python = "", requirements = "" }
+  }
+}
+
+# says: code has an empty image.uri.
+run "an_image_of_no_uri" {
+  command         = plan
+  expect_failures = [var.code]
+
+  variables {
+    code = { image = { uri = null } }
+  }
+}
+
+# says: code.requirements or code.build_dir is set without code.source_dir, and nothing is built then.
+run "requirements_of_a_zip" {
+  command         = plan
+  expect_failures = [var.code]
+
+  variables {
+    code = { filename = run.a_zip.filename, requirements = "requirements.txt" }
+  }
+}
+
+# says: code.s3.source_code_hash = "b3c028d63dcd0654" is not a SHA-256 in base64.
+run "a_hash_that_is_no_base64" {
+  command         = plan
+  expect_failures = [var.code]
+
+  variables {
+    code = { s3 = { bucket = "artefacts", key = "orders.zip", source_code_hash = "b3c028d63dcd0654" } }
+  }
+}
+
+# says: code.source_dir = "examples/quickstart" holds main.tf, and Terraform files can hold secrets
+run "a_source_dir_with_terraform_files" {
   command         = plan
   expect_failures = [terraform_data.package]
 
   variables {
-    code = { source_dir = "tests/module/sources/requirements" }
+    code      = { source_dir = "examples/quickstart" }
+    processor = "src.orders.process"
   }
 }
 
-# says: code.source_dir = "tests/module/sources/own_package" holds a module idempotent_lambda of its own
+# says: code.source_dir = "tests/module/sources/[a-z]*" has one of []{}*?, and Terraform would take it for a pattern of many paths.
+run "a_source_dir_that_is_a_pattern" {
+  command         = plan
+  expect_failures = [var.code]
+
+  variables {
+    code = { source_dir = "tests/module/sources/[a-z]*" }
+  }
+}
+
+# says: code.build_dir = "examples/quickstart/src/build" lies in code.source_dir = "examples/quickstart/src", and it must lie outside.
+run "a_build_dir_that_is_packed" {
+  command         = plan
+  expect_failures = [terraform_data.package]
+
+  variables {
+    code = { source_dir = "examples/quickstart/src", build_dir = "examples/quickstart/src/build" }
+  }
+}
+
+# says: function.wrapper = "datadog_lambda.handler.handler" names a module that the function would not have: there is no layer, no requirements.txt, and no datadog_lambda/handler.py or datadog_lambda/handler/__init__.py
+run "a_wrapper_from_nowhere" {
+  command         = plan
+  expect_failures = [terraform_data.package]
+
+  variables {
+    function = { wrapper = "datadog_lambda.handler.handler" }
+  }
+}
+
+# says: code.source_dir = "tests/module/sources/poetry" holds poetry.lock but no requirements.txt, and only that is installed. Build one there with `poetry export -o requirements.txt`
+run "a_lock_that_is_not_installed" {
+  command         = plan
+  expect_failures = [terraform_data.package]
+
+  variables {
+    code = { source_dir = "tests/module/sources/poetry" }
+  }
+}
+
+# says: code.requirements = "missing.txt" does not exist.
+run "requirements_that_do_not_exist" {
+  command         = plan
+  expect_failures = [terraform_data.package]
+
+  variables {
+    code = { source_dir = "examples/quickstart/src", requirements = "missing.txt" }
+  }
+}
+
+# says: code.source_dir = "tests/module/sources/shadows" holds modules that hide modules which boto3 or idempotent_lambda imports: email, queue.
+run "modules_that_hide_pythons" {
+  command         = plan
+  expect_failures = [terraform_data.package]
+
+  variables {
+    code = { source_dir = "tests/module/sources/shadows" }
+  }
+}
+
+# says: code.source_dir = "tests/module/sources/own_package" holds its own module idempotent_lambda
 run "a_package_that_hides_ours" {
   command         = plan
   expect_failures = [terraform_data.package]
@@ -140,7 +251,7 @@ run "a_package_that_hides_ours" {
   }
 }
 
-# says: code.source_dir = "tests/module/sources/own_module" holds a module idempotent_lambda of its own
+# says: code.source_dir = "tests/module/sources/own_module" holds its own module idempotent_lambda
 run "a_module_that_hides_ours" {
   command         = plan
   expect_failures = [terraform_data.package]
@@ -1250,6 +1361,27 @@ run "a_start_yesterday" {
   }
 }
 
+# says: function.wrapper = "datadog_lambda" is not "module.function" of at most 128 characters.
+run "a_wrapper_without_a_function" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    function = { wrapper = "datadog_lambda" }
+  }
+}
+
+# says: function.wrapper = "datadog_lambda.handler.handler" is set together with function.handler = "orders.handler", and a wrapper calls the built-in entry point.
+run "a_wrapper_and_a_handler" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    function  = { wrapper = "datadog_lambda.handler.handler", handler = "orders.handler" }
+    processor = null
+  }
+}
+
 # says: code is null, and a function that the module creates needs it.
 run "no_code" {
   command         = plan
@@ -1278,7 +1410,7 @@ run "an_image_beside_a_zip" {
   expect_failures = [var.code]
 
   variables {
-    code = { image_uri = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/orders:1", s3 = { bucket = "artefacts", key = "orders.zip" } }
+    code = { image = { uri = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/orders:1" }, s3 = { bucket = "artefacts", key = "orders.zip" } }
   }
 }
 
@@ -1375,13 +1507,13 @@ run "a_layer_without_its_version" {
   }
 }
 
-# says: function.layers has 1 layers beside code.image_uri; Lambda adds none to an image.
+# says: function.layers has 1 layers, and code.image is set; Lambda adds none to an image.
 run "layers_of_an_image" {
   command         = plan
   expect_failures = [aws_lambda_function.consumer]
 
   variables {
-    code     = { image_uri = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/orders:1" }
+    code     = { image = { uri = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/orders:1" } }
     function = { layers = ["arn:aws:lambda:eu-central-1:123456789012:layer:deps:1"] }
   }
 }

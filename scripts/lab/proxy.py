@@ -13,6 +13,7 @@ import http.client
 import json
 import os
 import random
+import re
 import socket
 import struct
 import sys
@@ -121,6 +122,12 @@ class Seen:
 Answer = tuple[int, list[tuple[str, str]], bytes]
 """Status, headers and body."""
 
+DENIAL: Final[Answer] = (
+    403,
+    [("Content-Type", "application/json"), ("X-Amzn-ErrorType", "AccessDeniedException")],
+    b'{"Message": "denied by the test"}',
+)
+
 Plan = Callable[[Call], Fault | None]
 """Chooses what happens to a call. Threads ask at the same time."""
 
@@ -184,12 +191,15 @@ class Proxy:
     Attributes:
         endpoint: its base URL, for ``AWS_ENDPOINT_URL``.
         plan: what happens to the next calls; may be replaced at any time.
+        denied: a regular expression; a call to another service is denied when it finds the method
+            and the path of the call, such as ``PUT /2015-03-31/functions/orders/code``.
         seen: every call to DynamoDB, in the order of arrival.
         failures: why calls could not be passed on: faults that nobody injected.
     """
 
     endpoint: str
     plan: Plan = peace
+    denied: str | None = None
     seen: list[Seen] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
@@ -265,7 +275,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         service, _, operation = (self.headers.get("X-Amz-Target") or "").partition(".")
         if not service.startswith("DynamoDB_"):
-            self._answer(*self._passed_on(body))
+            denied = self.server.proxy.denied
+            deny = denied is not None and re.search(denied, f"{self.command} {self.path}")
+            self._answer(*(DENIAL if deny else self._passed_on(body)))
             return
         call = Call(operation, json.loads(body))
         fault = self.server.proxy.plan(call)

@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from scripts.lab.emulator import Emulator
-from scripts.pack import collected, content, source_hash, write
+from scripts.pack import (
+    PACKAGE_EXCLUDE,
+    collect_sources,
+    hash_contents,
+    read_content,
+    write_zip,
+)
 
 ROOT = Path(__file__).parents[2]
 PACKAGE_MODULES = [
@@ -51,11 +57,12 @@ for _ in range(2):
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The zip of the quickstart."""
-    files = collected(ROOT / "examples" / "quickstart" / "src", ROOT / "handler")
-    contents = {name: content(path) for name, path in files.items()}
-    assert len(source_hash(contents)) == 64
+    sources = ROOT / "examples" / "quickstart" / "src"
+    files = collect_sources(sources, ROOT / "handler", PACKAGE_EXCLUDE)
+    contents = {name: read_content(path) for name, path in files.items()}
+    assert len(hash_contents(contents)) == 64
     destination = tmp_path_factory.mktemp("zip") / "function.zip"
-    write(contents, destination)
+    write_zip(contents, destination)
     return destination
 
 

@@ -256,9 +256,9 @@ def test_the_run_of_the_demo() -> None:
 
 
 def test_every_example() -> None:
-    """Every example but `complete` is a scenario of the demo, and the README leads to all."""
+    """Every example but two is a scenario of the demo, and the README leads to all."""
     examples = {path.parent.name for path in (ROOT / "examples").glob("*/main.tf")}
-    assert set(SCENARIOS) == examples - {"complete"}
+    assert set(SCENARIOS) == examples - {"complete", "dependencies"}
     scenarios = [re.findall(r"`([\w-]+)`", row[0])[0] for row in table("`SCENARIO`")]
     assert scenarios == list(SCENARIOS)
     assert set(re.findall(r"\(examples/([\w-]+)/\)", README)) == examples
@@ -267,7 +267,7 @@ def test_every_example() -> None:
 @pytest.mark.terraform
 @pytest.mark.emulator
 def test_stack(tmp_path: Path, emulator: Emulator, account: str) -> None:
-    """The README's module block plans 9 resources, and as many without the line for the key."""
+    """The README's module block plans 10 resources, and as many without the line for the key."""
     beside = tmp_path / "terraform-aws-idempotent-lambda"
     shutil.copytree(ROOT, beside, ignore=shutil.ignore_patterns(".*", "build", "tests"))
     stack = tmp_path / "stack"
@@ -282,11 +282,11 @@ def test_stack(tmp_path: Path, emulator: Emulator, account: str) -> None:
     (stack / "main.tf").write_text(least)
     terraform = Terraform(directory=stack, environment=environment(emulator.environment(account)))
     terraform.init()
-    assert "Plan: 9 to add" in terraform.run("plan", "-input=false")
+    assert "Plan: 10 to add" in terraform.run("plan", "-input=false")
     (stack / "main.tf").write_text(block)
     (stack / "shown.tf").write_text('output "shown" {\n  value = module.orders.environment\n}\n')
     planned = terraform.run("plan", "-input=false", "-no-color")
-    assert "Plan: 9 to add" in planned
+    assert "Plan: 10 to add" in planned
     assert re.search(r'\+ IDEMPOTENCY_KEY += "body.order_id"', planned)
 
 

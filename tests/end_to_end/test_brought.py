@@ -46,6 +46,7 @@ FUNCTION = (
     "aws_iam_role_policy.function[0]",
     "aws_iam_role_policy.processor[0]",
     "aws_lambda_function.consumer[0]",
+    "terraform_data.code[0]",
     "terraform_data.package[0]",
 )
 MADE_ANEW = {
@@ -99,7 +100,7 @@ class Stack:
         return {
             each["address"]: each["change"]["actions"]
             for each in planned
-            if each["change"]["actions"] != ["no-op"]
+            if each["change"]["actions"] not in (["no-op"], ["read"])
         }
 
     def deliver(self, orders: Sequence[str]) -> None:
@@ -165,8 +166,8 @@ def due_of(orders: Sequence[str]) -> dict[str, list[str]]:
 
 def build_zip(sources: Path, destination: Path) -> None:
     """Build what a stack deploys itself: its sources beside the package."""
-    files = pack.collected(sources, ROOT / "handler")
-    pack.write({name: pack.content(path) for name, path in files.items()}, destination)
+    files = pack.collect_sources(sources, ROOT / "handler", pack.PACKAGE_EXCLUDE)
+    pack.write_zip({name: pack.read_content(path) for name, path in files.items()}, destination)
 
 
 def test_brought_parts_and_new_names(tmp_path: Path, emulator: Emulator, account: str) -> None:

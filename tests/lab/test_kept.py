@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts.emulator import Kept, main
+from scripts.emulator import Kept, main, render_shell
 from scripts.lab.emulator import EmulatorError
+from scripts.lab.terraform import binary
+from tests.module.stacks import copy_module
 
 pytestmark = [pytest.mark.emulator, pytest.mark.slow]
 
@@ -33,10 +35,10 @@ def server(kept: Kept) -> int:
     return pid
 
 
-def shell(kept: Kept, command: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in a shell that has read what is to be read."""
+def shell(file: Kept | Path, command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a shell that has read what is to be read, and stops at what fails."""
     return subprocess.run(
-        ["sh", "-c", f'. "$0" && {command}', str(kept.shell)],
+        ["sh", "-euc", f'. "$0" && {command}', str(file.shell if isinstance(file, Kept) else file)],
         env={"PATH": "/usr/bin:/bin", **variables},
         capture_output=True,
         text=True,
@@ -59,6 +61,44 @@ def test_the_operators_command_is_there(kept: Kept) -> None:
     done = shell(kept, "cd / && idempotent-lambda --help")
     assert done.returncode == 0, done.stderr
     assert "Usage: idempotent-lambda" in done.stdout
+
+
+@pytest.mark.terraform
+@pytest.mark.parametrize("named", [{}, {"TF_CLI_CONFIG_FILE": "/nowhere/terraformrc"}])
+def test_terraform_finds_its_provider(kept: Kept, tmp_path: Path, named: dict[str, str]) -> None:
+    """A shell that reads the file initialises an example, whatever configuration was missing."""
+    assert kept.start()
+    quickstart = copy_module(tmp_path / "checkout") / "examples" / "quickstart"
+    home = tmp_path / "home"
+    home.mkdir()
+    path = f"{Path(binary()).parent}:/usr/bin:/bin"
+    done = shell(
+        kept,
+        f"cd '{quickstart}' && terraform init -backend=false -no-color 2>&1",
+        **{"PATH": path, "HOME": str(home), **named},
+    )
+    assert done.returncode == 0, done.stdout
+    assert "Terraform has been successfully initialized!" in done.stdout
+    assert "Unable to open CLI configuration file" not in done.stdout
+
+
+@pytest.mark.parametrize("mirrored", [True, False])
+def test_the_users_configuration_of_terraform_is_left(tmp_path: Path, mirrored: bool) -> None:
+    """One that exists is kept; one that is missing gives way to the mirror's, if there is one."""
+    mirror, existing = tmp_path / "it's a mirror.tfrc", tmp_path / "mine.tfrc"
+    existing.touch()
+    written = tmp_path / "env"
+    written.write_text(render_shell({}, tmp_path / "bin", mirror if mirrored else None))
+
+    def read(**variables: str) -> str:
+        done = shell(written, 'echo "${TF_CLI_CONFIG_FILE-unset}"', **variables)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    ours = str(mirror) if mirrored else "unset"
+    assert read() == ours
+    assert read(TF_CLI_CONFIG_FILE=str(tmp_path / "missing.tfrc")) == ours
+    assert read(TF_CLI_CONFIG_FILE=str(existing)) == str(existing)
 
 
 def test_a_second_start_finds_the_first(kept: Kept) -> None:
@@ -111,5 +151,14 @@ def test_what_prevents_a_start_is_said(kept: Kept, monkeypatch: pytest.MonkeyPat
     # Whoever starts has another idea of Python's options than the server can have.
     monkeypatch.setenv("PYTHONHOME", str(kept.directory))
     with pytest.raises(EmulatorError, match="did not start; it said"):
+        kept.start()
+    assert not kept.stop()
+
+
+def test_a_mirror_without_the_provider_is_said(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A TF_PLUGIN_MIRROR that is no mirror prevents the start, and the error names it."""
+    monkeypatch.delenv("TF_CLI_CONFIG_FILE", raising=False)
+    monkeypatch.setenv("TF_PLUGIN_MIRROR", str(kept.directory))
+    with pytest.raises(EmulatorError, match=r"it said:\nTF_PLUGIN_MIRROR=.* holds no registry"):
         kept.start()
     assert not kept.stop()

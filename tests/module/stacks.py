@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from scripts.lab.terraform import OFFLINE, Terraform, environment
+
 ROOT = Path(__file__).resolve().parents[2]
 
 OFFLINE_PROVIDER = """\
@@ -35,6 +37,21 @@ def offline_quickstart(checkout: Path) -> Path:
     directory = checkout / "examples" / "quickstart"
     (directory / "offline_override.tf").write_text(OFFLINE_PROVIDER)
     return directory
+
+
+def pack_by_terraform(checkout: Path, build_dir: Path, code: str, **variables: str) -> Path:
+    """Have Terraform pack, with mocks for AWS; the zip."""
+    mocks = 'mock_provider "aws" {\n  source = "./tests/mocks/applied"\n}\n'
+    arguments = f'{code}, build_dir = "{build_dir}"'
+    (checkout / "tests" / "packing.tftest.hcl").write_text(
+        f'{mocks}run "packed" {{\n  variables {{\n    name = "orders"\n'
+        f'    code = {{ {arguments} }}\n    processor = "orders.process"\n  }}\n}}\n'
+    )
+    module = Terraform(directory=checkout, environment={**environment(OFFLINE), **variables})
+    module.init("-backend=false")
+    module.run("test", "-filter=tests/packing.tftest.hcl")
+    (zipped,) = build_dir.rglob("*.zip")
+    return zipped
 
 
 def diagnostics(output: str) -> Iterable[dict[str, Any]]:

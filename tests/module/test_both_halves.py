@@ -228,11 +228,15 @@ def test_the_services_that_wrap() -> None:
 
 
 def test_the_only_provider_is_aws() -> None:
-    """Nothing but the AWS provider and what is built into Terraform."""
+    """Nothing but the AWS provider and what is built into Terraform, and no look-up at first."""
     assert re.findall(r'source += "([\w-]+/[\w-]+)"', TERRAFORM) == ["hashicorp/aws"]
     types = set(re.findall(r'^resource "(\w+)"', TERRAFORM, re.MULTILINE))
     assert {name.split("_")[0] for name in types} == {"aws", "terraform"}
-    assert not re.findall(r"^(?:data|provider) ", TERRAFORM, re.MULTILINE)
+    assert not re.findall(r"^provider ", TERRAFORM, re.MULTILINE)
+    # Read only after an alias's function exists.
+    assert re.findall(r"^data (.*) {$", TERRAFORM, re.MULTILINE) == [
+        '"aws_lambda_function" "published"'
+    ]
 
 
 HOW_A_QUEUE_IS_READ = {

@@ -58,6 +58,7 @@ def test_an_upgrade_replaces_nothing(changes: Any) -> None:
         <= {
             "module.orders.aws_iam_role_policy.function[0]": ["update"],
             FUNCTION: ["update"],
+            "module.orders.terraform_data.code[0]": ["delete", "create"],
             "module.orders.terraform_data.package[0]": ["delete", "create"],
         }.items()
     )

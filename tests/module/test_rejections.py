@@ -23,7 +23,12 @@ CASE = re.compile(
     r"  variables {\n(?P<variables>(?:    .+\n)+)  }\n}\n",
     re.MULTILINE,
 )
-RULE = re.compile(r"^ +(?:validation|precondition) {\n +condition +=", re.MULTILINE)
+# Rules that compare after a deployment have cases in deployments and published.tftest.hcl.
+# A name that Terraform cannot read is not kept in this repository: test_package.py makes one.
+AFTER = r"local\.code_sha256|length\((data|local\.unreadable_files)\b"
+RULE = re.compile(
+    rf"^ +(?:validation|precondition) {{\n +condition +=(?! (?:{AFTER}))", re.MULTILINE
+)
 CHECKED_AT = re.compile(r"This was checked by the validation rule at (\S+?):(\d+)")
 OWN_ZIP = "build/tests/own.zip"
 BASE = {
@@ -142,7 +147,8 @@ def _module(source: Path, destination: Path, neutralised: str | None) -> None:
             named = max(re.findall(r"(?:var|local)\.\w+", lines[int(line)]))
             lines[int(line)] = f"condition = {named} == {named}"
         (destination / file.name).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (destination / "handler").symlink_to(source / "handler")
+    for part in ("handler", "scripts"):
+        (destination / part).symlink_to(source / part)
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +212,7 @@ def test_a_neutralised_rule_fails_its_own_case(
     said: dict[str, list[Refusal]], tmp_path: Path
 ) -> None:
     """Without its rule, a case no longer gets its message: no other rule stands in for it."""
-    control = {"an_empty_key", "a_requirements_txt"}
+    control = {"an_empty_key", "a_lock_that_is_not_installed"}
     rules = {name: found[0].rule for name, found in said.items() if name not in control}
     unprotected = refusals(tmp_path, rules)
     still = {

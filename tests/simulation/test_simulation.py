@@ -19,6 +19,10 @@ MUTANTS = dict(mutants())
 
 
 LONGEST = {
+    "a copy is given up again",
+    "a liar comes before a copy, and parks",
+    "a liar comes with a copy",
+    "two batches, two crashes",
     "three in one batch",
     "a batch that is delivered twice",
     "two batches, a late owner",

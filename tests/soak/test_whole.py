@@ -27,6 +27,7 @@ def soak(output: Path, messages: int) -> "subprocess.CompletedProcess[str]":
 @pytest.mark.terraform
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+@pytest.mark.proof  # make soak does the same, longer
 def test_a_short_soak(tmp_path: Path) -> None:
     """Whatever strikes a few hundred messages, none is lost and none repeats outside P5."""
     run = soak(tmp_path, 300)

@@ -22,6 +22,7 @@ BODY = {
     "place": "Hamburg",
     "amount_cents": 1999,
     "currency": "EUR",
+    "lines": [{"name": "Tea", "quantity": 2, "price_cents": 450}],
 }
 ROW = {"order_id": "ORDER-1", "parcel_id": "PARCEL-1", "state": "sent", "amount_cents": 1999}
 SQS, PLACED = events.sqs(BODY), events.eventbridge(BODY)
@@ -30,6 +31,12 @@ SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), 
 
 EXAMPLES: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
     "quickstart": ("quickstart/src/orders.py", "ledger.put_item", SQS, {"key": "body.order_id"}),
+    "dependencies": (
+        "dependencies/src/invoices.py",
+        "invoices.put_item",
+        SQS,
+        {"key": "body.order_id"},
+    ),
     "fifo": (
         "fifo/src/accounts.py",
         "accounts.update_item",
@@ -90,6 +97,8 @@ def loaded(path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     monkeypatch.syspath_prepend(path.parent)
     monkeypatch.syspath_prepend(path.parents[1] / "layer" / "python")
+    for wheel in (ROOT / ".wheels").glob("*.whl"):
+        monkeypatch.syspath_prepend(wheel)
     for name in ("work", "receipts"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     spec = importlib.util.spec_from_file_location(f"example_{path.stem}", path)

@@ -1,0 +1,301 @@
+"""What runs is what was deployed, whatever fails on the way, and on whatever machine."""
+
+import base64
+import hashlib
+import io
+import json
+import re
+import shutil
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.lab.emulator import Emulator
+from scripts.lab.proxy import Proxy, serving
+from scripts.lab.terraform import Terraform, TerraformError, environment
+from tests.module.stacks import copy_module
+
+pytestmark = [
+    pytest.mark.emulator,
+    pytest.mark.terraform,
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+]
+
+FUNCTION = "module.orders.aws_lambda_function.consumer[0]"
+ALIAS = "module.orders.aws_lambda_alias.consumer[0]"
+PACKAGE = "module.orders.terraform_data.package[0]"
+CODE = "module.orders.terraform_data.code[0]"
+CODE_CALLS = "^PUT .*/code$"
+SAVED = "saved.tfplan"
+BUILT_AT_APPLY = """\
+resource "terraform_data" "build" {
+  input = "own.zip"
+}
+"""
+BUCKET = "artefacts"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The quickstart, which calls AWS through a proxy.
+
+    Attributes:
+        directory: where its root module lies.
+        terraform: runs in it.
+        proxy: where calls can be denied.
+        emulator: what answers as AWS.
+        account: the account in it.
+    """
+
+    directory: Path
+    terraform: Terraform
+    proxy: Proxy
+    emulator: Emulator
+    account: str
+
+    @property
+    def built(self) -> Path:
+        """Where the zips are built."""
+        return self.directory / ".terraform" / "idempotent-lambda"
+
+    def client(self, service: str) -> Any:
+        """A client that no call is denied to."""
+        return self.emulator.client(service, self.account)
+
+    def apply(self, *arguments: str) -> None:
+        """Apply it all."""
+        self.terraform.apply(*arguments)
+
+    def fail(self, *arguments: str, plan: bool = False) -> str:
+        """Apply (or plan) in vain; what terraform says, in one line."""
+        with pytest.raises(TerraformError) as failure:
+            (self.terraform.plan if plan else self.terraform.apply)(*arguments)
+        return " ".join(failure.value.output.split())
+
+    def changes(self, *arguments: str) -> dict[str, list[str]]:
+        """What a plan would do, by address; the plan stays in `SAVED`."""
+        self.terraform.plan(f"-out={SAVED}", *arguments)
+        return {
+            each["address"]: each["change"]["actions"]
+            for each in self.terraform.show(SAVED).get("resource_changes", ())
+            if each["change"]["actions"] not in (["no-op"], ["read"])
+        }
+
+    def edit(self, text: str) -> None:
+        """Add a line to the source."""
+        with (self.directory / "src" / "orders.py").open("a") as source:
+            source.write(f"# {text}\n")
+
+    def override(self, code: str) -> None:
+        """Have the function run other code than that of the quickstart."""
+        (self.directory / "code_override.tf").write_text(f'module "orders" {{\n  {code}\n}}\n')
+
+    def move_to_a_fresh_machine(self) -> None:
+        """Lose what is not in the repository, nor in the state."""
+        shutil.rmtree(self.built)
+
+    def running(self) -> str:
+        """The SHA-256 of the code that the function runs, in base64."""
+        found = self.client("lambda").get_function_configuration(FunctionName="orders")
+        return str(found["CodeSha256"])
+
+    def zips(self) -> list[Path]:
+        """Every file where zips are built."""
+        return [path for path in self.built.rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def stack(emulator: Emulator, account: str, tmp_path: Path) -> Iterator[Stack]:
+    """A stack that is not applied yet."""
+    directory = copy_module(tmp_path / "checkout") / "examples" / "quickstart"
+    with serving(emulator.endpoint) as proxy:
+        variables = emulator.environment(account) | {
+            "AWS_ENDPOINT_URL_LAMBDA": proxy.endpoint,
+        }
+        terraform = Terraform(directory=directory, environment=environment(variables))
+        terraform.init("-backend=false")
+        yield Stack(directory, terraform, proxy, emulator, account)
+
+
+def own_zip(text: str) -> bytes:
+    """A zip that a user built."""
+    raw = io.BytesIO()
+    with zipfile.ZipFile(raw, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("orders.py"), f"# {text}\n")
+    return raw.getvalue()
+
+
+def sha256(raw: bytes) -> str:
+    """Its SHA-256 in base64."""
+    return base64.b64encode(hashlib.sha256(raw).digest()).decode()
+
+
+def notice_stale_code(stack: Stack) -> None:
+    """Leave old code by refusing the new, then mend it."""
+    stack.override('function = { alias = "live" }')
+    stack.apply()
+    before = stack.running()
+    (first,) = stack.zips()
+    assert before == sha256(first.read_bytes())
+
+    # Old code under "No changes", until now: the provider keeps the hash that was planned.
+    stack.edit("first edit")
+    assert stack.changes() == {
+        PACKAGE: ["delete", "create"],
+        CODE: ["delete", "create"],
+        FUNCTION: ["update"],
+        ALIAS: ["update"],
+    }
+    # Nothing is deployed that was not planned. Terraform's words are in docs/deployments.md.
+    planned = (stack.directory / "src" / "orders.py").read_text()
+    stack.edit("after the plan")
+    with pytest.raises(TerraformError, match="Provider produced inconsistent final plan"):
+        stack.terraform.run("apply", "-auto-approve", SAVED)
+    (stack.directory / "src" / "orders.py").write_text(planned)
+    stack.changes()
+    stack.proxy.denied = CODE_CALLS
+    with pytest.raises(TerraformError, match="UpdateFunctionCode"):
+        stack.terraform.run("apply", "-auto-approve", SAVED)
+    stack.proxy.denied = None
+    assert stack.running() == before
+    said = stack.fail(plan=True)
+    assert f"does not run the code that Terraform deployed last: its SHA-256 is {before}" in said
+    assert "terraform apply -replace='ADDRESS.terraform_data.package[0]'" in said
+    stack.move_to_a_fresh_machine()
+    assert "no such file" in stack.fail(f"-replace={CODE}")  # not the remedy: there is no zip
+    assert "does not run the code that Terraform deployed last" in stack.fail(plan=True)
+    stack.apply(f"-replace={PACKAGE}")
+    (second,) = stack.zips()
+    assert stack.running() == sha256(second.read_bytes()) != before
+
+
+def notice_a_stale_alias(stack: Stack) -> None:
+    """Leave an alias at its version by refusing the next one, then mend it."""
+    stack.proxy.denied = "^POST .*/versions$"
+    stack.override('function = { alias = "live", memory_mb = 512 }')
+    assert "PublishVersion" in stack.fail()
+    stack.proxy.denied = None
+    said = stack.fail(plan=True)
+    assert 'its version 2, which function.alias = "live" invokes, have different code or' in said
+    stack.apply(f"-replace={PACKAGE}")
+    assert not stack.terraform.plan()
+
+
+def build_on_a_fresh_machine(stack: Stack) -> None:
+    """Apply what needs no zip, what builds one, and what cannot know that it needs one."""
+    # Another machine has no zip and needs none, also where the code was changed in the console.
+    stack.move_to_a_fresh_machine()
+    assert not stack.terraform.plan()
+    stack.client("lambda").update_function_code(FunctionName="orders", ZipFile=own_zip("console"))
+    assert "somebody changed the code outside Terraform" in stack.fail(plan=True)
+    assert stack.terraform.plan("-destroy")
+    stack.edit("second edit")  # as good as the remedy
+    stack.apply()
+    assert not stack.terraform.plan()
+
+    # The provider sends the code when the architecture changes, too.
+    stack.move_to_a_fresh_machine()
+    stack.override('function = { alias = "live", architecture = "x86_64" }')
+    stack.apply()
+    found = stack.client("lambda").get_function_configuration(FunctionName="orders")
+    assert found["Architectures"] == ["x86_64"]
+
+    # Nobody can know that the function has to be created, so the file's name says what builds it.
+    stack.move_to_a_fresh_machine()
+    stack.client("lambda").delete_function(FunctionName="orders")
+    said = stack.fail()
+    assert "no such file or directory" in said
+    assert "if-missing.terraform-apply.-replace=module.NAME.terraform_data.package[0].zip" in said
+    assert "Invalid index" not in said
+    stack.apply(f"-replace={PACKAGE}")
+    stack.running()
+
+
+def test_what_is_packed_here(stack: Stack) -> None:
+    """A failed deployment is noticed and mended; another machine builds the zip that it lacks."""
+    notice_stale_code(stack)
+    notice_a_stale_alias(stack)
+    build_on_a_fresh_machine(stack)
+
+
+def test_what_is_built_elsewhere(stack: Stack) -> None:
+    """A failed deployment of a zip or an object is noticed; a zip may be missing for all else."""
+    zipped = stack.directory / "own.zip"
+    zipped.write_bytes(own_zip("one"))
+    stack.override('code = { source_dir = null, filename = "${path.module}/own.zip" }')
+    stack.apply()
+    assert stack.running() == sha256(own_zip("one"))
+
+    zipped.write_bytes(own_zip("two"))
+    stack.proxy.denied = CODE_CALLS
+    assert "UpdateFunctionCode" in stack.fail()
+    stack.proxy.denied = None
+    assert "-replace='ADDRESS.terraform_data.code[0]'" in stack.fail(plan=True)
+    stack.apply(f"-replace={CODE}")
+    assert stack.running() == sha256(own_zip("two"))
+    assert not stack.terraform.plan()
+
+    # Without the zip, all but the function is planned, and drift is found.
+    zipped.unlink()
+    assert 'code.filename = "./own.zip" does not exist' in stack.fail(plan=True)
+    assert stack.terraform.plan("-target=module.orders.aws_sqs_queue.source") is False
+    stack.terraform.plan("-refresh-only")
+    assert stack.terraform.plan("-destroy")
+
+    # A zip whose path is not known yet does not replace the function.
+    zipped.write_bytes(own_zip("two"))
+    (stack.directory / "built.tf").write_text(BUILT_AT_APPLY)
+    stack.override(
+        'code = { source_dir = null, filename = "${path.module}/${terraform_data.build.output}" }'
+    )
+    assert stack.changes()[FUNCTION] == ["update"]
+
+    # An object is noticed by its hash; without, it can at least be deployed again.
+    s3 = stack.client("s3")
+    s3.create_bucket(
+        Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+    )
+    for text, hashed in (("three", True), ("four", False)):
+        s3.put_object(Bucket=BUCKET, Key=f"{text}.zip", Body=own_zip(text))
+        given = {"bucket": BUCKET, "key": f"{text}.zip"}
+        given |= {"source_code_hash": sha256(own_zip(text))} if hashed else {}
+        stack.override(f"code = {{ source_dir = null, s3 = {json.dumps(given)} }}")
+        stack.proxy.denied = CODE_CALLS
+        assert "UpdateFunctionCode" in stack.fail()
+        stack.proxy.denied = None
+        if hashed:
+            assert "-replace='ADDRESS.terraform_data.code[0]'" in stack.fail(plan=True)
+        else:
+            assert not stack.terraform.plan(), "as docs/deployments.md says"
+        stack.apply(f"-replace={CODE}")
+        assert stack.running() == sha256(own_zip(text))
+
+
+def test_packing_comes_last(tmp_path: Path) -> None:
+    """The package waits for all that the function waits for: a failure there builds nothing."""
+    module = Terraform(directory=copy_module(tmp_path / "checkout"))
+    module.init("-backend=false")
+    edges = re.findall(r'"(.*?)" -> "(.*?)"', module.run("graph", "-type=plan"))
+    waits: dict[str, set[str]] = {}
+    for waiting, awaited in edges:
+        waits.setdefault(waiting, set()).add(awaited)
+
+    def all_awaited(name: str) -> set[str]:
+        found: set[str] = set()
+        new = waits.get(name, set())
+        while new:
+            found |= new
+            new = set().union(*(waits.get(each, set()) for each in new)) - found
+        return {each for each in found if " aws_" in each or " var." in each}
+
+    function, package = (
+        all_awaited("[root] aws_lambda_function.consumer (expand)"),
+        all_awaited("[root] terraform_data.package (expand)"),
+    )
+    assert len(function) > 10
+    assert function - package == set()

@@ -1,1 +1,0 @@
-"""A processor whose directory also lists dependencies."""
