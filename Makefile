@@ -29,7 +29,7 @@ emulator-stop: .venv/.ready ## Stop it, and lose what is in it
 release-check: .venv/.ready .venv-emulator/.ready ## Build what is released, install it on every Python that is here, run the quickstart from it (about 3 minutes)
 	@$(DEV)/python -m scripts.release
 
-test: ## Run every check and every test (about 12 minutes)
+test: ## Run every check and every test (about 15 minutes)
 	@$(MAKE) -j 4 .venv/.ready .venv-emulator/.ready .venv-peers/.ready .venv-checkov/.ready .wheels/.ready
 	@$(MAKE) lint
 	@mkdir -p build
