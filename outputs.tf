@@ -67,14 +67,14 @@ output "function" {
   # hashes are unknown, and Terraform compares them after the deployment. A mock has no SHA-256.
   precondition {
     condition     = local.code_sha256 == null ? true : local.running_sha256 == local.code_sha256 || !can(regex(local.sha256, local.running_sha256))
-    error_message = "The function ${local.function_name} does not run the code that Terraform deployed last: its SHA-256 is ${coalesce(local.running_sha256, "none")}, expected ${coalesce(local.code_sha256, "null")}. A deployment failed, or somebody changed the code outside Terraform${local.uses_s3 ? ", or code.s3.source_code_hash is not the hash of the object" : ""}. Deploy again: terraform apply -replace='ADDRESS.${local.redeploys}', and replace ADDRESS with the address of this module, such as module.orders."
+    error_message = "The function ${local.function_name} does not run the code that Terraform deployed last: its SHA-256 is ${coalesce(local.running_sha256, "none")}, expected ${coalesce(local.code_sha256, "null")}. A deployment failed, or somebody changed the code outside Terraform${local.uses_s3 ? ", or code.s3.source_code_hash is not the hash of the object" : ""}. ${local.redeploy_remedy}"
   }
 
   # Lambda may refuse to publish a version after it has taken the code or the settings. The provider plans no further
   # change then, and the alias would stay at the version before, or at none.
   precondition {
     condition     = length(data.aws_lambda_function.published) == 0 ? true : local.published.version != "$LATEST" && (local.published_settings == local.function_settings || !can(regex(local.sha256, local.published.code_sha256)))
-    error_message = "The function ${local.function_name} and its version ${try(local.published.version, "none")}, which function.alias = \"${coalesce(var.function.alias, "null")}\" invokes, have different code or settings. Publishing a version failed, or somebody changed the function outside Terraform. Deploy again: terraform apply -replace='ADDRESS.${local.redeploys}', and replace ADDRESS with the address of this module, such as module.orders."
+    error_message = "The function ${local.function_name} and its version ${try(local.published.version, "none")}, which function.alias = \"${coalesce(var.function.alias, "null")}\" invokes, have different code or settings. Publishing a version failed, or somebody changed the function outside Terraform. ${local.redeploy_remedy}"
   }
 
   precondition {

@@ -8,7 +8,7 @@ locals {
   image          = var.code == null ? false : var.code.image != null
 
   # 2. What is left out, as one regular expression that scripts/pack.py gets from here: first the fixed rule,
-  # then code.exclude. A pattern with a slash starts at source_dir; another one is for every name below it.
+  # then code.exclude. A pattern with a slash inside starts at source_dir; any other matches a name at any depth.
   hidden_pattern = "(^|/)(\\.|__pycache__/)|\\.pyc$"
   exclude_globs  = [for glob in local.builds_package ? var.code.exclude : [] : startswith(glob, "./") ? trimprefix(glob, ".") : glob]
   exclude_pattern = join("|", concat([local.hidden_pattern], [
@@ -52,11 +52,11 @@ locals {
 
   # What has to run, what runs, and what to replace so that it is deployed again. While a change of the function is
   # planned, last_modified is unknown, so what runs is unknown, too.
-  sha256         = "^[A-Za-z0-9+/]{43}=$"
-  code_sha256    = one(terraform_data.code[*].output)
-  running_sha256 = one([for function in aws_lambda_function.consumer : function.code_sha256 if function.last_modified != ""])
-  published      = one(data.aws_lambda_function.published)
-  redeploys      = local.builds_package ? "terraform_data.package[0]" : "terraform_data.code[0]"
+  sha256          = "^[A-Za-z0-9+/]{43}=$"
+  code_sha256     = one(terraform_data.code[*].output)
+  running_sha256  = one([for function in aws_lambda_function.consumer : function.code_sha256 if function.last_modified != ""])
+  published       = one(data.aws_lambda_function.published)
+  redeploy_remedy = "Deploy again: terraform apply -replace='ADDRESS.${local.builds_package ? "terraform_data.package[0]" : "terraform_data.code[0]"}', and replace ADDRESS with the address of this module, such as module.orders."
 
   # What the alias has to invoke, and what it invokes.
   function_settings = one([for function in aws_lambda_function.consumer : jsonencode([
