@@ -21,7 +21,7 @@ from typing import Any, Final, cast
 from idempotent_lambda import claims, lifecycle
 from idempotent_lambda.claims import ClaimRequest, Owner, Record, Request, Status
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds
-from idempotent_lambda.conditions import holds
+from idempotent_lambda.conditions import evaluate
 from idempotent_lambda.errors import PermanentFailure, StoreError, StoreUnavailableError
 from idempotent_lambda.lifecycle import (
     Claim,
@@ -78,9 +78,9 @@ class Scene:
     def state(self) -> State:  # noqa: PLR0911  # a row each
         """By the conditions of claims themselves."""
         asked = Request(record_id=ID, owner=Owner(""), now=self.now, retention=RETENTION).operands
-        if holds(claims.EXPIRED, self.record, asked):
+        if evaluate(claims.EXPIRED, self.record, asked):
             return State.EXPIRED
-        if holds(claims.LAPSED, self.record, asked):
+        if evaluate(claims.LAPSED, self.record, asked):
             return State.LAPSED
         match self.record:
             case None:

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, NewType, Protocol, cast
 
 from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Seconds, seconds_after
-from idempotent_lambda.conditions import Compare, Contains, Either, Every, Missing, holds
+from idempotent_lambda.conditions import And, Compare, Contains, Missing, Or, evaluate
 from idempotent_lambda.errors import StoreError, StoreRefusedError
 
 Owner = NewType("Owner", str)
@@ -30,7 +30,7 @@ class Record:
     """The item of one key.
 
     A record that is read from a table may lack any attribute, and holds one that cannot be read
-    as a value of another type: no comparison with it is true, see `conditions.holds`.
+    as a value of another type: no comparison with it is true, see `conditions.evaluate`.
 
     Attributes:
         id: namespace and key.
@@ -64,38 +64,38 @@ class Record:
     copy_tokens: frozenset[str] | None = None
 
 
-EXPIRED = Every((Compare("status", "=", "completed"), Compare("expires_at", "<=", "now_seconds")))
+EXPIRED = And((Compare("status", "=", "completed"), Compare("expires_at", "<=", "now_seconds")))
 """Completed, and the retention is over. Until TTL deletes it the record is still there."""
 
 _OVER = (Compare("status", "=", "in_progress"), Compare("lease_expires_at", "<=", "now_millis"))
 
-LAPSED = Every((*_OVER, Missing("unlocked_by")))
+LAPSED = And((*_OVER, Missing("unlocked_by")))
 """Its owner was interrupted, or could not confirm its completion."""
 
-REDRIVEN = Every((Compare("status", "=", "parked"), Compare("owner", "=", "token")))
+REDRIVEN = And((Compare("status", "=", "parked"), Compare("owner", "=", "token")))
 """Parked, and the claimant has the copy that was sent away then: each copy unlocks once."""
 
 KNOWN_COPY = Contains("copy_tokens", "token")
 """It was parked, and a copy with the claimant's token has unlocked it since."""
 
-RESOLVED = Every((Compare("status", "=", "completed"), Compare("owner", "=", "token")))
+RESOLVED = And((Compare("status", "=", "completed"), Compare("owner", "=", "token")))
 """An operator has completed it while it was parked. A copy may be left over."""
 
-OVER_FOR_COPY = Every(
-    (*_OVER, Either((Missing("unlocked_by"), Compare("unlocked_by", "=", "token")))),
+OVER_FOR_COPY = And(
+    (*_OVER, Or((Missing("unlocked_by"), Compare("unlocked_by", "=", "token")))),
 )
 """The same for a copy that states its key: not while it belongs to a newer one, which was sent when
 it was parked again."""
 
-SAME_PAYLOAD = Either((Missing("payload_hash"), Compare("payload_hash", "=", "payload_hash")))
+SAME_PAYLOAD = Or((Missing("payload_hash"), Compare("payload_hash", "=", "payload_hash")))
 """Nothing says that the key stood for something else before."""
 
-FREE = Either((Missing("id"), EXPIRED))
+FREE = Or((Missing("id"), EXPIRED))
 """Nobody's: may be claimed at once."""
 
 
 @cache
-def claimable(*, takeover: bool, redriven: bool, checked: bool, stated: bool = False) -> Either:
+def claimable(*, takeover: bool, redriven: bool, checked: bool, stated: bool = False) -> Or:
     """What must hold of a record to be claimed: it is free, or as one of these allows.
 
     Args:
@@ -105,19 +105,19 @@ def claimable(*, takeover: bool, redriven: bool, checked: bool, stated: bool = F
         stated: only that token says that this is the key, so the record must belong to the copy.
     """
     if stated:
-        again = Either((EXPIRED, *[OVER_FOR_COPY] * takeover))
-        return Either((REDRIVEN, Every((KNOWN_COPY, again))))
-    lapsed = Every((LAPSED, SAME_PAYLOAD)) if checked else LAPSED
-    return Either((*FREE.parts, *[lapsed] * takeover, *[REDRIVEN] * redriven))
+        again = Or((EXPIRED, *[OVER_FOR_COPY] * takeover))
+        return Or((REDRIVEN, And((KNOWN_COPY, again))))
+    lapsed = And((LAPSED, SAME_PAYLOAD)) if checked else LAPSED
+    return Or((*FREE.parts, *[lapsed] * takeover, *[REDRIVEN] * redriven))
 
 
 UNREADABLE = Owner("unreadable")
 """The owner of a record whose owner cannot be read: a condition on it holds for no record."""
 
-OWNED = Every((Compare("owner", "=", "owner"), Compare("status", "=", "in_progress")))
+OWNED = And((Compare("owner", "=", "owner"), Compare("status", "=", "in_progress")))
 """Still the owner's: may be completed, released or parked."""
 
-PARKED = Every((Compare("owner", "=", "owner"), Compare("status", "=", "parked")))
+PARKED = And((Compare("owner", "=", "owner"), Compare("status", "=", "parked")))
 """Parked when it was this owner's."""
 
 
@@ -204,7 +204,7 @@ class ClaimRequest(Request):
         return EpochSeconds(max(lease_end, seconds_after(self.now) + self.retention))
 
     @property
-    def condition(self) -> Either:
+    def condition(self) -> Or:
         """What must hold of the record."""
         return claimable(**self.kind)
 
@@ -387,7 +387,7 @@ def seen_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome | No
     Raises:
         StoreRefusedError: see `refused_claim`.
     """
-    if holds(request.condition, found, request.operands):
+    if evaluate(request.condition, found, request.operands):
         claimed_record(found, request)  # raises what would keep the claim from being written
         return None
     return refused_claim(found, request)
@@ -437,7 +437,7 @@ def _is_of_copy(found: Record | None, request: ClaimRequest) -> bool:
     """Whether the record is the one of the copy that states its key."""
     if found and not isinstance(found.copy_tokens, frozenset | None):
         raise _damaged("copy_tokens", "a set of texts")
-    holding = [holds(each, found, request.operands) for each in (KNOWN_COPY, RESOLVED, EXPIRED)]
+    holding = [evaluate(each, found, request.operands) for each in (KNOWN_COPY, RESOLVED, EXPIRED)]
     known, resolved, expired = holding
     if found and not (known or expired) and found.status in (Status.PARKED, Status.COMPLETED):
         _owner(found)  # raises where nobody can say whose copy it is
@@ -469,7 +469,7 @@ def refused_completion(found: Record | None, request: Request) -> CompleteOutcom
 
 def refused_release(found: Record | None, request: Request) -> ReleaseOutcome:
     """What a release means whose condition failed on the record that was found."""
-    given_back = request.stated and holds(REDRIVEN, found, request.operands)
+    given_back = request.stated and evaluate(REDRIVEN, found, request.operands)
     if found is None or given_back:
         return Released()
     return LostLease(found.status == Status.COMPLETED)

@@ -1,12 +1,12 @@
 """Conditions as data: each is written once and rendered for every engine that must keep it.
 
-`rendered` writes one in a language of DynamoDB's, `holds` decides it in Python for the in-memory
-store and the simulation. Operands are names; their values come with each call.
+`render` writes a condition in one of DynamoDB's languages, `evaluate` decides it in Python for the
+in-memory store and the simulation. Operands are names; their values come with each call.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, assert_never
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +34,23 @@ class Contains:
 
 
 @dataclass(frozen=True, slots=True)
-class Every:
+class And:
     """All parts hold."""
 
     parts: tuple["Condition", ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Either:
+class Or:
     """At least one part holds."""
 
     parts: tuple["Condition", ...]
 
 
-Condition = Missing | Compare | Contains | Every | Either
+Condition = Missing | Compare | Contains | And | Or
 
 
-def holds(condition: Condition, record: Any | None, operands: Mapping[str, Any]) -> bool:
+def evaluate(condition: Condition, record: object | None, operands: Mapping[str, Any]) -> bool:
     """Whether the condition holds for a record: an object whose attributes may be None.
 
     As in DynamoDB, a comparison is false if the attribute is missing or of another type.
@@ -67,10 +67,12 @@ def holds(condition: Condition, record: Any | None, operands: Mapping[str, Any])
         case Contains(attribute, operand):
             members = getattr(record, attribute, None)
             return isinstance(members, frozenset) and operands[operand] in members
-        case Every(parts):
-            return all(holds(part, record, operands) for part in parts)
-        case Either(parts):
-            return any(holds(part, record, operands) for part in parts)
+        case And(parts):
+            return all(evaluate(part, record, operands) for part in parts)
+        case Or(parts):
+            return any(evaluate(part, record, operands) for part in parts)
+        case _:
+            assert_never(condition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,22 +96,45 @@ EXPRESSION = Dialect("attribute_not_exists(#{})", "contains({}, {})", "#{}", ":{
 """Condition expressions, with every name and value aliased."""
 
 PARTIQL = Dialect('"{}" IS MISSING', "contains({}, {})", '"{}"', "?")
-"""PartiQL; the operands follow in the order in which an expression names them."""
+"""PartiQL, whose operands have no names: their values follow in the order of the marks."""
 
 
-def rendered(condition: Condition, dialect: Dialect) -> str:
-    """The condition in a dialect."""
+class RenderedCondition(NamedTuple):
+    """A condition in a dialect.
+
+    Attributes:
+        text: the condition as DynamoDB reads it.
+        attributes: the names of the attributes in the text, in its order, repeated as there.
+        operands: the names of the operands, in the same way.
+    """
+
+    text: str
+    attributes: tuple[str, ...]
+    operands: tuple[str, ...]
+
+
+def render(condition: Condition, dialect: Dialect) -> RenderedCondition:
+    """Write a condition in a dialect."""
     match condition:
         case Missing(attribute):
-            return dialect.missing.format(attribute)
+            return RenderedCondition(dialect.missing.format(attribute), (attribute,), ())
         case Compare(attribute, comparator, operand):
             left, right = dialect.attribute.format(attribute), dialect.operand.format(operand)
-            return f"{left} {comparator} {right}"
+            return RenderedCondition(f"{left} {comparator} {right}", (attribute,), (operand,))
         case Contains(attribute, operand):
-            return dialect.contains.format(
-                dialect.attribute.format(attribute), dialect.operand.format(operand)
-            )
-        case Every(parts):
-            return "(" + " AND ".join(rendered(part, dialect) for part in parts) + ")"
-        case Either(parts):
-            return "(" + " OR ".join(rendered(part, dialect) for part in parts) + ")"
+            left, right = dialect.attribute.format(attribute), dialect.operand.format(operand)
+            return RenderedCondition(dialect.contains.format(left, right), (attribute,), (operand,))
+        case And(parts):
+            return _join(" AND ", [render(part, dialect) for part in parts])
+        case Or(parts):
+            return _join(" OR ", [render(part, dialect) for part in parts])
+        case _:
+            assert_never(condition)
+
+
+def _join(conjunction: str, parts: list[RenderedCondition]) -> RenderedCondition:
+    return RenderedCondition(
+        "(" + conjunction.join(part.text for part in parts) + ")",
+        tuple(name for part in parts for name in part.attributes),
+        tuple(name for part in parts for name in part.operands),
+    )

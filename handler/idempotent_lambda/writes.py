@@ -14,7 +14,7 @@ from typing import Any
 
 from idempotent_lambda import claims
 from idempotent_lambda.claims import ClaimRequest, Record, Request
-from idempotent_lambda.conditions import EXPRESSION, PARTIQL, Condition, rendered
+from idempotent_lambda.conditions import EXPRESSION, PARTIQL, Condition, render
 
 ATTEMPTS = 3
 """Of a claim or a release, at most; a completion insists until the deadline."""
@@ -25,8 +25,8 @@ _CLAIMED = (
 )  # fmt: skip
 _VALUES = ", ".join(f"'{name}': ?" for name in _CLAIMED)
 _CHANGES = " ".join(f'SET "{name}" = ?' for name in _COMPLETED)
-_OWNED = f'"id" = ? AND {rendered(claims.OWNED, PARTIQL)}'
-_OWNED_OPERANDS = re.findall(r":(\w+)", rendered(claims.OWNED, EXPRESSION))
+_OWNED = f'"id" = ? AND {render(claims.OWNED, PARTIQL).text}'
+_OWNED_OPERANDS = render(claims.OWNED, PARTIQL).operands
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Write:
 
     @cached_property
     def _rendered(self) -> tuple[dict[str, Any], set[str]]:
-        condition = rendered(self.condition, EXPRESSION)
+        condition = render(self.condition, EXPRESSION).text
         update = {"UpdateExpression": self.update, "ReturnValues": "UPDATED_NEW"}
         # DynamoDB refuses aliases that no expression uses.
         names, operands = (

@@ -26,8 +26,8 @@ BEFORE: Final = re.compile(r"^(?=FREE = )", re.MULTILINE)
 SABOTAGE: Final = """\
 # Sabotaged by the demo: of "completed and expired" only "completed" is left, of "in progress and
 # lapsed" only "in progress". Any record may be claimed again.
-EXPIRED = Every(EXPIRED.parts[:1])
-LAPSED = Every(LAPSED.parts[:1])
+EXPIRED = And(EXPIRED.parts[:1])
+LAPSED = And(LAPSED.parts[:1])
 
 """
 

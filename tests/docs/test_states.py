@@ -9,7 +9,7 @@ import pytest
 
 from idempotent_lambda import claims, lifecycle
 from idempotent_lambda.claims import Owner, Status
-from idempotent_lambda.conditions import Compare, Either, Missing
+from idempotent_lambda.conditions import Compare, Missing, Or
 from scripts import states
 from scripts.states import Arrow, State
 
@@ -94,7 +94,7 @@ def advancing(step: Any, follows: Any) -> Any:
 @pytest.mark.parametrize(
     ("name", "broken", "arrow"),
     [
-        ("FREE", Either((Missing("id"),)), (State.EXPIRED, State.IN_PROGRESS)),
+        ("FREE", Or((Missing("id"),)), (State.EXPIRED, State.IN_PROGRESS)),
         ("REDRIVEN", NEVER, (State.PARKED, State.IN_PROGRESS)),
         ("OWNED", NEVER, (State.LAPSED, State.COMPLETED)),
         ("PARKED", NEVER, (State.PARKED, State.DEAD_LETTERED)),

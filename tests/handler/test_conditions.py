@@ -24,13 +24,13 @@ from idempotent_lambda.clock import EpochMillis, EpochSeconds, Seconds
 from idempotent_lambda.conditions import (
     EXPRESSION,
     PARTIQL,
+    And,
     Compare,
     Condition,
-    Either,
-    Every,
     Missing,
-    holds,
-    rendered,
+    Or,
+    evaluate,
+    render,
 )
 
 from .conftest import Lab
@@ -64,8 +64,8 @@ COPIED = "(#status = :parked AND #owner = :token)"
         (Missing("name"), "attribute_not_exists(#name)"),
         (SMALL, "#size <= :limit"),
         (CALLED, "#name = :name"),
-        (Every((SMALL, CALLED)), "(#size <= :limit AND #name = :name)"),
-        (Either((Missing("name"), SMALL)), "(attribute_not_exists(#name) OR #size <= :limit)"),
+        (And((SMALL, CALLED)), "(#size <= :limit AND #name = :name)"),
+        (Or((Missing("name"), SMALL)), "(attribute_not_exists(#name) OR #size <= :limit)"),
         (OWNED, "(#owner = :owner AND #status = :in_progress)"),
         (PARKED, "(#owner = :owner AND #status = :parked)"),
         (FREE, f"({UNCLAIMED})"),
@@ -96,12 +96,10 @@ COPIED = "(#status = :parked AND #owner = :token)"
 )
 def test_expression(condition: Condition, text: str) -> None:
     """Each condition reads to DynamoDB as docs/protocol.md writes it, every name aliased."""
-    assert rendered(condition, EXPRESSION) == text
-
-
-def operands_of(condition: Condition) -> tuple[str, ...]:
-    """The operands in the order in which an expression names them."""
-    return tuple(re.findall(r":(\w+)", rendered(condition, EXPRESSION)))
+    rendered = render(condition, EXPRESSION)
+    assert rendered.text == text
+    assert rendered.attributes == tuple(re.findall(r"#(\w+)", text))
+    assert rendered.operands == tuple(re.findall(r":(\w+)", text))
 
 
 @pytest.mark.parametrize(
@@ -110,7 +108,7 @@ def operands_of(condition: Condition) -> tuple[str, ...]:
         (Missing("name"), '"name" IS MISSING', ()),
         (SMALL, '"size" <= ?', ("limit",)),
         (
-            Either((Every((SMALL, CALLED)), SMALL)),
+            Or((And((SMALL, CALLED)), SMALL)),
             '(("size" <= ? AND "name" = ?) OR "size" <= ?)',
             ("limit", "name", "limit"),
         ),
@@ -119,8 +117,10 @@ def operands_of(condition: Condition) -> tuple[str, ...]:
 )
 def test_partiql(condition: Condition, text: str, operands: tuple[str, ...]) -> None:
     """In PartiQL each name is quoted, and the operands follow in the order of their marks."""
-    assert rendered(condition, PARTIQL) == text
-    assert operands_of(condition) == operands
+    rendered = render(condition, PARTIQL)
+    assert rendered.text == text
+    assert rendered.operands == operands
+    assert rendered.attributes == tuple(re.findall(r'"(\w+)"', text))
 
 
 @pytest.mark.parametrize(
@@ -136,24 +136,24 @@ def test_partiql(condition: Condition, text: str, operands: tuple[str, ...]) -> 
         (SMALL, Thing(size=0), True),
         (CALLED, Thing(name="x"), True),
         (CALLED, Thing(name="y"), False),
-        (Every((SMALL, CALLED)), Thing(size=1, name="x"), True),
-        (Every((SMALL, CALLED)), Thing(size=1, name="y"), False),
-        (Every((SMALL, CALLED)), Thing(size=11, name="x"), False),
-        (Either((SMALL, CALLED)), Thing(size=1, name="y"), True),
-        (Either((SMALL, CALLED)), Thing(size=11, name="y"), False),
-        (Either((Missing("name"), Every((SMALL, CALLED)))), None, True),
+        (And((SMALL, CALLED)), Thing(size=1, name="x"), True),
+        (And((SMALL, CALLED)), Thing(size=1, name="y"), False),
+        (And((SMALL, CALLED)), Thing(size=11, name="x"), False),
+        (Or((SMALL, CALLED)), Thing(size=1, name="y"), True),
+        (Or((SMALL, CALLED)), Thing(size=11, name="y"), False),
+        (Or((Missing("name"), And((SMALL, CALLED)))), None, True),
     ],
 )
-def test_holds(condition: Condition, thing: Thing | None, outcome: bool) -> None:
+def test_evaluate(condition: Condition, thing: Thing | None, outcome: bool) -> None:
     """The same condition, decided in Python."""
-    assert holds(condition, thing, OPERANDS) is outcome
+    assert evaluate(condition, thing, OPERANDS) is outcome
 
 
-@pytest.mark.parametrize("condition", [SMALL, CALLED, Every((SMALL,)), Either((SMALL, CALLED))])
+@pytest.mark.parametrize("condition", [SMALL, CALLED, And((SMALL,)), Or((SMALL, CALLED))])
 @pytest.mark.parametrize("thing", [None, Thing()])
 def test_a_missing_attribute_compares_as_false(condition: Condition, thing: Thing | None) -> None:
     """As in DynamoDB, no comparison holds for an attribute that is not there."""
-    assert holds(condition, thing, OPERANDS) is False
+    assert evaluate(condition, thing, OPERANDS) is False
 
 
 NOW = EpochMillis(5_000)
@@ -191,7 +191,7 @@ RECORDS = [
     )
 ]
 CLAIMABLE = {
-    "claimable " + " ".join(name for name, holds_so in kind.items() if holds_so): claimable(**kind)
+    "claimable " + " ".join(name for name, is_set in kind.items() if is_set): claimable(**kind)
     for takeover, redriven, checked in product((False, True), repeat=3)
     for kind in [{"takeover": takeover, "redriven": redriven, "checked": checked}]
 }
@@ -211,21 +211,20 @@ def written(value: Any) -> dict[str, str]:
 )
 def test_every_rendering_decides_alike(lab: Lab, condition: Condition) -> None:
     """On every kind of record the engine decides as Python does, in either language."""
-    operands = operands_of(condition)
-    expression = rendered(condition, EXPRESSION)
-    names = set(re.findall(r"#(\w+)", expression))
+    expression = render(condition, EXPRESSION)
     check = {
         "TableName": lab.table,
         "Key": {"id": {"S": "x"}},
-        "ConditionExpression": expression,
-        "ExpressionAttributeNames": {f"#{each}": each for each in names},
+        "ConditionExpression": expression.text,
+        "ExpressionAttributeNames": {f"#{name}": name for name in expression.attributes},
         "ExpressionAttributeValues": {
-            f":{each}": written(REQUEST.operands[each]) for each in operands
+            f":{name}": written(REQUEST.operands[name]) for name in expression.operands
         },
     }
-    where = f'"id" = ? AND {rendered(condition, PARTIQL)}'
+    rendered = render(condition, PARTIQL)
+    where = f'"id" = ? AND {rendered.text}'
     statement = f'SELECT * FROM "{lab.table}" WHERE {where}'  # noqa: S608  # values are parameters
-    values = ["x", *(REQUEST.operands[each] for each in operands)]
+    values = ["x", *(REQUEST.operands[name] for name in rendered.operands)]
 
     def by_expression() -> bool:
         try:
@@ -240,10 +239,10 @@ def test_every_rendering_decides_alike(lab: Lab, condition: Condition) -> None:
         return bool(found["Items"])
 
     # A statement finds no record where there is none, so only the expression can be asked.
-    assert by_expression() is holds(condition, None, REQUEST.operands)
+    assert by_expression() is evaluate(condition, None, REQUEST.operands)
     for record in RECORDS:
         item = {name: getattr(record, name) for name in Record.__slots__}
         item = {name: written(value) for name, value in item.items() if value is not None}
         lab.client.put_item(TableName=lab.table, Item=item)
-        decided = holds(condition, record, REQUEST.operands)
+        decided = evaluate(condition, record, REQUEST.operands)
         assert (by_expression(), by_partiql()) == (decided, decided), record

@@ -10,7 +10,7 @@ from typing import Any
 
 from idempotent_lambda import claims, lifecycle
 from idempotent_lambda.clock import EpochSeconds
-from idempotent_lambda.conditions import Compare, Condition, Contains, Either, Every, Missing
+from idempotent_lambda.conditions import And, Compare, Condition, Contains, Missing, Or
 from idempotent_lambda.lifecycle import Claim, Outcome, Run, Settled
 
 from .world import DEADLINE, MARGIN, NOW, Protocol
@@ -28,7 +28,7 @@ from .wrong_replies import (
 )
 from .wrong_shells import shells
 
-ALWAYS = Every(())
+ALWAYS = And(())
 
 
 def mutants() -> Iterator[tuple[str, Protocol]]:
@@ -50,7 +50,7 @@ def mutants() -> Iterator[tuple[str, Protocol]]:
 
 def _without(condition: Condition, told: str = "") -> Iterator[tuple[str, Condition]]:
     """The condition less one clause, for each of its clauses."""
-    if not isinstance(condition, Every | Either):
+    if not isinstance(condition, And | Or):
         return
     for at, part in enumerate(condition.parts):
         rest = (*condition.parts[:at], *condition.parts[at + 1 :])
@@ -79,9 +79,9 @@ def _named(condition: Condition) -> str:
             return f"'{attribute} {comparator} {operand}'"
         case Contains(attribute, operand):
             return f"'{operand} in {attribute}'"
-        case Every((claims.KNOWN_COPY, _)):
+        case And((claims.KNOWN_COPY, _)):
             return "'claimed before'"
-        case Either((claims.EXPIRED, _)):
+        case Or((claims.EXPIRED, _)):
             return "'expired or lapsed'"
         case _:
             return f"'{_NAMES.get(condition, condition)}'"
@@ -101,10 +101,8 @@ def _conditions() -> Iterator[tuple[str, Protocol]]:
         mutated = [] if redriven else _without(condition)
         if redriven:
             free = claims.FREE.parts
-            mutated = [("without 'redriven'", Either(free))]
-            mutated += [
-                (told, Either((*free, mutant))) for told, mutant in _without(claims.REDRIVEN)
-            ]
+            mutated = [("without 'redriven'", Or(free))]
+            mutated += [(told, Or((*free, mutant))) for told, mutant in _without(claims.REDRIVEN)]
         for told, mutant in (*mutated, ("always", ALWAYS)):
             if (name, told) not in REDUNDANT:
                 changed = {(takeover, redriven): mutant}

@@ -15,7 +15,7 @@ from idempotent_lambda.claims import (
     Request,
     Status,
 )
-from idempotent_lambda.conditions import holds
+from idempotent_lambda.conditions import evaluate
 from idempotent_lambda.errors import StoreRefusedError, StoreUnavailableError
 from idempotent_lambda.lifecycle import Claim, Complete, Mark, Park, Release, Reply, Unanswered
 from idempotent_lambda_toolkit.testing.stores import (
@@ -104,7 +104,7 @@ class Table:
         if kind in (Park, Mark):
             return self._parked(world, index, found, (kind, stage, request), seen=seen)
         assert kind is Release
-        if found is None or not holds(self.protocol.to_release, found, request.operands):
+        if found is None or not evaluate(self.protocol.to_release, found, request.operands):
             return world, claims.refused_release(found, request)
         promises.check_own("releases", found, request)
         promises.check_given_back(held)
@@ -136,12 +136,12 @@ class Table:
                     self._judged(world, self.protocol.seen_claim, found, request) or otherwise
                 )
             case Stage.INSERT:
-                if holds(self.protocol.insert, found, request.operands):
+                if evaluate(self.protocol.insert, found, request.operands):
                     promises.check_claimable(found, request)
                     return self._taken(world, index, None, request, shown)
                 return world, Stage.CHECK if self.protocol.checks_inserts else claims.Duplicate()
             case Stage.WRITE:
-                if holds(self.protocol.condition(request), found, request.operands):
+                if evaluate(self.protocol.condition(request), found, request.operands):
                     promises.check_claimable(found, request)
                     return self._taken(world, index, found, request, shown)
                 judged = self._judged(world, self.protocol.refused_claim, found, request)
@@ -199,7 +199,7 @@ class Table:
     ) -> tuple[World, Reply]:
         if request.actions and self.protocol.commits == "at any rate":
             world = committed(world, index)
-        if not holds(self.protocol.to_complete, found, request.operands):
+        if not evaluate(self.protocol.to_complete, found, request.operands):
             reply = self.protocol.refused_completion(found, request)
             mine = found is not None and found.owner == request.owner
             mine = mine and found.status == Status.COMPLETED
@@ -228,7 +228,7 @@ class Table:
         kind, _, request = asked
         parks = kind is Park
         condition = self.protocol.to_park if parks else self.protocol.to_mark
-        if found is None or not holds(condition, found, request.operands):
+        if found is None or not evaluate(condition, found, request.operands):
             reply = self.protocol.refused_parking(found, request)
             mine = found is not None and found.owner == request.owner
             if parks and mine and found.status == Status.PARKED and not isinstance(reply, Parked):

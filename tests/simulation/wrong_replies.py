@@ -6,7 +6,7 @@ from typing import Any
 
 from idempotent_lambda import claims, lifecycle
 from idempotent_lambda.claims import ClaimRequest, Record
-from idempotent_lambda.conditions import Condition, Either, Every, Missing, holds
+from idempotent_lambda.conditions import And, Condition, Missing, Or, evaluate
 from idempotent_lambda.errors import PermanentFailure
 from idempotent_lambda.lifecycle import (
     Claim,
@@ -33,7 +33,7 @@ def protocol_with(**changes: Any) -> Protocol:
     protocol = replace(Protocol(), **changes)
 
     def seen_claim(found: Record | None, request: ClaimRequest) -> Any:
-        if holds(protocol.condition(request), found, request.operands):
+        if evaluate(protocol.condition(request), found, request.operands):
             return None
         return protocol.refused_claim(found, request)
 
@@ -209,15 +209,15 @@ def parkings() -> Iterator[tuple[str, Protocol]]:
     yield "a claim does not show its token", Protocol(shows_token=False)
 
 
-OF_COPY = Either((claims.KNOWN_COPY, claims.RESOLVED))
+OF_COPY = Or((claims.KNOWN_COPY, claims.RESOLVED))
 
 
 def _claims_also(condition: Condition) -> Protocol:
     """Production, with one more way to claim what is stated."""
 
-    def claimable(*, takeover: bool) -> Either:
+    def claimable(*, takeover: bool) -> Or:
         allowed = claims.claimable(takeover=takeover, redriven=True, checked=False, stated=True)
-        return Either((condition, *allowed.parts))
+        return Or((condition, *allowed.parts))
 
     kinds = {(takeover, True, True): claimable(takeover=takeover) for takeover in (True, False)}
     return protocol_with(conditions=kinds)
@@ -245,8 +245,8 @@ def _forgets(**attributes: Any) -> Protocol:
 
 def _takes_over_from_copies() -> Protocol:
     """Production, with ordinary claims that do not care who has unlocked a record."""
-    lapsed = Every(claims.LAPSED.parts[:-1])
-    condition = Either((*claims.FREE.parts, lapsed))
+    lapsed = And(claims.LAPSED.parts[:-1])
+    condition = Or((*claims.FREE.parts, lapsed))
 
     def refused_claim(found: Record | None, request: ClaimRequest) -> Any:
         if found is not None and not request.stated:
@@ -268,7 +268,7 @@ def copies() -> Iterator[tuple[str, Protocol]]:
     yield "a stated key counts though another was at it", _claims_also(claims.OVER_FOR_COPY)
     yield (
         "an older copy unlocks what is parked again",
-        _claims_also(Every((parked, claims.KNOWN_COPY))),
+        _claims_also(And((parked, claims.KNOWN_COPY))),
     )
     yield "the tokens of copies are not kept", _forgets(copy_tokens=None)
     yield "nobody notes who has unlocked a record", _forgets(unlocked_by=None)
@@ -282,7 +282,7 @@ def copies() -> Iterator[tuple[str, Protocol]]:
     )
     yield (
         "what a newer version has written is no copy's",
-        _knows(lambda found, request: holds(OF_COPY, found, request.operands)),
+        _knows(lambda found, request: evaluate(OF_COPY, found, request.operands)),
     )
     yield "what is no copy is a duplicate", protocol_with(refused_claim=_acknowledges_strays)
     yield "an ordinary claim takes over what belongs to a copy", _takes_over_from_copies()
@@ -384,6 +384,6 @@ def looks() -> Iterator[tuple[str, Protocol]]:
     )
     yield "a look takes any record for a duplicate", Protocol(seen_claim=any_is_duplicate)
     yield "a look takes a lapsed record for busy", Protocol(seen_claim=lapsed_is_busy)
-    yield "an insert overwrites", Protocol(insert=Every(()))
+    yield "an insert overwrites", Protocol(insert=And(()))
     yield "an insert that finds a record is a duplicate", Protocol(checks_inserts=False)
     yield "a claim given up forgets its insert", Protocol(remembers_inserts=False)

@@ -12,14 +12,14 @@ from botocore.exceptions import ClientError
 from idempotent_lambda import claims
 from idempotent_lambda.claims import Record, Request, Status
 from idempotent_lambda.clock import EpochMillis, Seconds
-from idempotent_lambda.conditions import EXPRESSION, Compare, Every, holds, rendered
+from idempotent_lambda.conditions import EXPRESSION, And, Compare, evaluate, render
 from idempotent_lambda.errors import MessageError
 from idempotent_lambda.keys import SEPARATOR, KeyRule, namespaced
 from idempotent_lambda_toolkit.cli import times
 from idempotent_lambda_toolkit.cli.exits import NotFoundError, RefusedError, UsageProblemError
 from idempotent_lambda_toolkit.cli.place import Place
 
-AS_SEEN = Every((Compare("owner", "=", "owner"), Compare("status", "=", "status")))
+AS_SEEN = And((Compare("owner", "=", "owner"), Compare("status", "=", "status")))
 """The record is as it was shown: every change gives it another owner or status."""
 
 _NAMES = tuple(each.name for each in fields(Record))
@@ -68,9 +68,9 @@ def state(record: Record, now: EpochMillis) -> str:
         "now_millis": now,
         "token": record.unlocked_by,
     }
-    if holds(claims.EXPIRED, record, operands):
+    if evaluate(claims.EXPIRED, record, operands):
         return "expired"
-    if holds(claims.OVER_FOR_COPY, record, operands):
+    if evaluate(claims.OVER_FOR_COPY, record, operands):
         return "lapsed"
     return record.status.lower().replace("_", " ")
 
@@ -342,7 +342,7 @@ def unchanged(place: Place, record: Record) -> None:
         RefusedError: it is not.
     """
     found = _get(place, record.id)
-    if not holds(AS_SEEN, found, {"owner": record.owner, "status": record.status}):
+    if not evaluate(AS_SEEN, found, {"owner": record.owner, "status": record.status}):
         raise _changed(found)
 
 
@@ -358,7 +358,7 @@ def _write(
         method(
             TableName=place.table,
             Key={"id": {"S": record.id}},
-            ConditionExpression=rendered(AS_SEEN, EXPRESSION),
+            ConditionExpression=render(AS_SEEN, EXPRESSION).text,
             ExpressionAttributeNames={"#owner": "owner", "#status": "status"},
             ExpressionAttributeValues={**as_seen, **(values or {})},
             ReturnValuesOnConditionCheckFailure="ALL_OLD",

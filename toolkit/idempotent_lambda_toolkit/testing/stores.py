@@ -21,7 +21,7 @@ from idempotent_lambda.claims import (
     Request,
 )
 from idempotent_lambda.clock import Deadline
-from idempotent_lambda.conditions import Condition, holds
+from idempotent_lambda.conditions import Condition, evaluate
 from idempotent_lambda.errors import StoreError, StoreRefusedError
 from idempotent_lambda.messages import Delivery, write_mark
 
@@ -98,7 +98,7 @@ class InMemoryClaimStore:
     ) -> ParkAnswer:
         with self._lock:
             found = self.records.get(request.record_id)
-            if found and holds(condition, found, request.operands):
+            if found and evaluate(condition, found, request.operands):
                 record = self.records[found.id] = change(found, request)
                 return claims.Parked(request.owner, record.dead_lettered_at is not None)
             try:
@@ -110,7 +110,7 @@ class InMemoryClaimStore:
         with self._lock:
             found = self.records.get(request.record_id)
             try:
-                if holds(request.condition, found, request.operands):
+                if evaluate(request.condition, found, request.operands):
                     record = claims.claimed_record(found, request)
                     self.records[record.id] = record
                     return claims.Claimed(request.owner, record.attempts or 1)
@@ -121,7 +121,7 @@ class InMemoryClaimStore:
     def _complete(self, request: Request) -> CompleteAnswer:
         with self._lock:
             found = self.records.get(request.record_id)
-            if found and holds(claims.OWNED, found, request.operands):
+            if found and evaluate(claims.OWNED, found, request.operands):
                 if request.actions:
                     try:
                         self._committed(request.actions)
@@ -140,7 +140,7 @@ class InMemoryClaimStore:
     def _release(self, request: Request) -> claims.ReleaseOutcome:
         with self._lock:
             found = self.records.get(request.record_id)
-            if found and holds(claims.OWNED, found, request.operands):
+            if found and evaluate(claims.OWNED, found, request.operands):
                 if request.stated:
                     back = marked_record(parked_record(found, request), request)
                     self.records[found.id] = replace(back, owner=Owner(str(request.token)))
