@@ -35,7 +35,7 @@ def new_client(service: str = "dynamodb") -> Any:
     client = botocore.session.get_session().create_client(service, config=config)
     made_in = os.getpid()
 
-    def notice_fork(**_: Any) -> None:
+    def notice_fork(**_: object) -> None:
         # A forked child would share its parent's connections, and each read the other's answers.
         nonlocal made_in
         if os.getpid() != made_in:

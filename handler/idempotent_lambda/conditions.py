@@ -99,11 +99,11 @@ PARTIQL = Dialect('"{}" IS MISSING', "contains({}, {})", '"{}"', "?")
 """PartiQL, whose operands have no names: their values follow in the order of the marks."""
 
 
-class RenderedCondition(NamedTuple):
-    """A condition in a dialect.
+class RenderedExpression(NamedTuple):
+    """A condition in a dialect, or another expression.
 
     Attributes:
-        text: the condition as DynamoDB reads it.
+        text: the expression as DynamoDB reads it.
         attributes: the names of the attributes in the text, in its order, repeated as there.
         operands: the names of the operands, in the same way.
     """
@@ -113,17 +113,19 @@ class RenderedCondition(NamedTuple):
     operands: tuple[str, ...]
 
 
-def render(condition: Condition, dialect: Dialect) -> RenderedCondition:
+def render(condition: Condition, dialect: Dialect) -> RenderedExpression:
     """Write a condition in a dialect."""
     match condition:
         case Missing(attribute):
-            return RenderedCondition(dialect.missing.format(attribute), (attribute,), ())
+            return RenderedExpression(dialect.missing.format(attribute), (attribute,), ())
         case Compare(attribute, comparator, operand):
             left, right = dialect.attribute.format(attribute), dialect.operand.format(operand)
-            return RenderedCondition(f"{left} {comparator} {right}", (attribute,), (operand,))
+            return RenderedExpression(f"{left} {comparator} {right}", (attribute,), (operand,))
         case Contains(attribute, operand):
             left, right = dialect.attribute.format(attribute), dialect.operand.format(operand)
-            return RenderedCondition(dialect.contains.format(left, right), (attribute,), (operand,))
+            return RenderedExpression(
+                dialect.contains.format(left, right), (attribute,), (operand,)
+            )
         case And(parts):
             return _join(" AND ", [render(part, dialect) for part in parts])
         case Or(parts):
@@ -132,8 +134,8 @@ def render(condition: Condition, dialect: Dialect) -> RenderedCondition:
             assert_never(condition)
 
 
-def _join(conjunction: str, parts: list[RenderedCondition]) -> RenderedCondition:
-    return RenderedCondition(
+def _join(conjunction: str, parts: list[RenderedExpression]) -> RenderedExpression:
+    return RenderedExpression(
         "(" + conjunction.join(part.text for part in parts) + ")",
         tuple(name for part in parts for name in part.attributes),
         tuple(name for part in parts for name in part.operands),

@@ -34,7 +34,7 @@ from idempotent_lambda.errors import (
     StoreRefusedError,
     UnsupportedKeyError,
 )  # fmt: skip
-from idempotent_lambda.writes import value
+from idempotent_lambda.items import encode_value
 
 __all__ = ["Done", "HandWrittenRecords", "PowertoolsRecords"]
 
@@ -212,7 +212,7 @@ class HandWrittenRecords(_Records):
         Raises:
             KeyError, ValueError: the item has no such expiry.
         """
-        item = self._found({self.key: value(key)})
+        item = self._found({self.key: encode_value(key)})
         if item is None or self.expiry is None:
             return item is not None
         return self.clock.now() < (int(item[self.expiry]["N"]) + 1) * 1000

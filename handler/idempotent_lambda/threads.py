@@ -2,12 +2,15 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
+from typing import TypeVar
 
 from idempotent_lambda.clock import Millis
+
+PartT = TypeVar("PartT")
+ResultT = TypeVar("ResultT")
 
 MAX_THREADS = 512
 """Half of what Lambda allows a function:
@@ -34,30 +37,32 @@ class Threads:
         self._looks: set[Callable[[], bool]] = set()
         self._polling = False
 
-    def start(self, work: Callable[[], Any]) -> Future[Any]:
+    def start(self, work: Callable[[], ResultT]) -> Future[ResultT]:
         """Have one thread do the work."""
         self._notice_fork()
         return self._executor.submit(work)
 
-    def map(self, work: Callable[[Any], Any], parts: Sequence[Any], most: int) -> Iterable[Any]:
-        """Return what the work makes of each part, at most so many at the same time."""
-        results: list[Any] = [None] * len(parts)
-        left = iter(range(len(parts)))
+    def map(
+        self, work: Callable[[PartT], ResultT], parts: Sequence[PartT], max_parallel: int
+    ) -> list[ResultT]:
+        """Return what the work makes of each part, with at most so many at the same time."""
+        results: dict[int, ResultT] = {}
+        numbers = iter(range(len(parts)))
 
-        def do() -> None:
+        def work_on_parts() -> None:
             # Drawing the next number is one step of the interpreter, so none is drawn twice.
-            for at in left:
-                results[at] = work(parts[at])
+            for number in numbers:
+                results[number] = work(parts[number])
 
         jobs = []
         with suppress(RuntimeError):  # no thread can be started: the others do its part
-            for _ in range(min(most, len(parts)) - 1):
-                jobs.append(self.start(do))  # noqa: PERF401  # what was started before is kept
-        do()
+            for _ in range(min(max_parallel, len(parts)) - 1):
+                jobs.append(self.start(work_on_parts))  # noqa: PERF401  # keeps what was started
+        work_on_parts()
         for job in jobs:
             if not job.cancel():
                 job.result()
-        return results
+        return [results[number] for number in range(len(parts))]
 
     def poll(self, look: Callable[[], bool]) -> None:
         """Have one thread, which all share, call this every `POLL_MILLIS` until it returns False.

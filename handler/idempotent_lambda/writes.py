@@ -1,198 +1,239 @@
-"""The conditional writes as data: each once, rendered for a call of its own and as PartiQL.
+"""The conditional writes as data: each once, for a call of its own and as PartiQL.
 
 Relied on: a failed condition returns the item when ReturnValuesOnConditionCheckFailure asks for
 it: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
 """
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from functools import cache, cached_property
-from math import ceil
-from typing import Any
+from typing import Generic, Literal
 
 from idempotent_lambda import claims
+from idempotent_lambda.api_types import AttributeValue, Statement, WriteAnswer
 from idempotent_lambda.claims import ClaimRequest, Record, Request
 from idempotent_lambda.conditions import EXPRESSION, PARTIQL, Condition, render
-
-ATTEMPTS = 3
-"""Of a claim or a release, at most; a completion insists until the deadline."""
-
-_COMPLETED = {"status": "completed", "completed_at": "now_millis", "expires_at": "expires_at"}
-_CLAIMED = (
-    "id", "status", "owner", "created_at", "expires_at", "lease_expires_at", "attempts",
-)  # fmt: skip
-_VALUES = ", ".join(f"'{name}': ?" for name in _CLAIMED)
-_CHANGES = " ".join(f'SET "{name}" = ?' for name in _COMPLETED)
-_OWNED = f'"id" = ? AND {render(claims.OWNED, PARTIQL).text}'
-_OWNED_OPERANDS = render(claims.OWNED, PARTIQL).operands
+from idempotent_lambda.items import OutcomeT, RequestT, decode_number, encode_value
+from idempotent_lambda.retries import FEW_ATTEMPTS, UNTIL_DEADLINE, RetryPolicy
+from idempotent_lambda.updates import Update, assign, assign_if_missing, increment, render_update
 
 
-@dataclass(frozen=True)
-class Write:
+@dataclass(frozen=True, kw_only=True)
+class Write(Generic[RequestT, OutcomeT]):
     """One kind of conditional write.
 
     Attributes:
-        operation: for one alone, by its name in the API.
-        method: the same by its name in the SDK.
-        condition: on which it is done.
-        update: what it changes.
-        done: the outcome, from the request and the answer; a statement's is empty.
-        refused: the outcome, from the record that was found and the request.
-        statement: the same as PartiQL, for one of many; `claims.FREE` is only the absence there.
-            None for what is always done alone.
-        attempts: how often it is tried; None until the deadline.
-        certain: tried once as long as any time is left. A settlement cut short costs a
-            redelivery, one not tried costs a repetition or blocks the key.
+        operation: of one alone, by its name in the API.
+        condition: what must hold of the record.
+        update: what it changes; None where it deletes the record.
+        read_success: the outcome of a request that was carried out, from the answer, which is
+            empty for a statement.
+        explain_refusal: the outcome of a request whose condition failed on the record found.
+        build_statement: the same write as PartiQL, for one of many, from the table's name and the
+            request. Of `claims.FREE` it keeps only the absence of the record. None for what is
+            always done alone.
+        policy: how often it is tried.
+        for_copies: what is done in its place for a request that states its key.
     """
 
-    operation: str
-    method: str
+    operation: Literal["UpdateItem", "DeleteItem"] = "UpdateItem"
     condition: Condition
-    update: str
-    done: Callable[[Any, Mapping[str, Any]], Any]
-    refused: Callable[[Record | None, Any], Any]
-    statement: Callable[[str, Any], dict[str, Any]] | None = None
-    attempts: int | None = ATTEMPTS
-    certain: bool = False
+    update: Update | None
+    read_success: Callable[[RequestT, WriteAnswer], OutcomeT]
+    explain_refusal: Callable[[Record | None, RequestT], OutcomeT]
+    build_statement: Callable[[str, RequestT], Statement] | None = None
+    policy: RetryPolicy = FEW_ATTEMPTS
+    for_copies: "Write[RequestT, OutcomeT] | None" = None
 
-    def call(self, table_name: str, request: Request) -> dict[str, Any]:
+    def build_call(self, table_name: str, request: RequestT) -> dict[str, object]:
         """The parameters of the operation for one record."""
-        constant, names = self._rendered
-        operands = request.operands
-        return constant | {
+        values = request.operands
+        return self._constant_parameters | {
             "TableName": table_name,
             "Key": {"id": {"S": request.record_id}},
-            "ExpressionAttributeValues": {f":{name}": value(operands[name]) for name in names},
+            "ExpressionAttributeValues": {
+                alias: encode_value(values[operand]) for alias, operand in self._aliases
+            },
         }
-
-    @staticmethod
-    def commit(call: dict[str, Any], request: Request) -> dict[str, Any]:
-        """The parameters of the transaction that does such a call and the request's actions.
-
-        https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
-        """
-        own = {name: of for name, of in call.items() if name != "ReturnValues"}
-        items = [{"Update": own}, *request.actions]
-        return {"TransactItems": items, "ClientRequestToken": request.owner}
 
     @cached_property
-    def _rendered(self) -> tuple[dict[str, Any], set[str]]:
-        condition = render(self.condition, EXPRESSION).text
-        update = {"UpdateExpression": self.update, "ReturnValues": "UPDATED_NEW"}
-        # DynamoDB refuses aliases that no expression uses.
-        names, operands = (
-            set(re.findall(mark + r"(\w+)", f"{self.update} {condition}")) for mark in "#:"
-        )
-        constant = (update if self.update else {}) | {
-            "ConditionExpression": condition,
-            "ExpressionAttributeNames": {f"#{name}": name for name in names},
+    def _constant_parameters(self) -> dict[str, object]:
+        condition = render(self.condition, EXPRESSION)
+        attributes = set(condition.attributes)
+        parameters: dict[str, object] = {}
+        if self.update is not None:
+            update = render_update(self.update)
+            attributes.update(update.attributes)
+            parameters = {"UpdateExpression": update.text, "ReturnValues": "UPDATED_NEW"}
+        return parameters | {
+            "ConditionExpression": condition.text,
+            # DynamoDB refuses aliases that no expression uses.
+            "ExpressionAttributeNames": {f"#{name}": name for name in attributes},
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
-        return constant, operands
+
+    @cached_property
+    def _aliases(self) -> tuple[tuple[str, str], ...]:
+        operands = set(render(self.condition, EXPRESSION).operands)
+        if self.update is not None:
+            operands.update(render_update(self.update).operands)
+        return tuple((f":{operand}", operand) for operand in operands)
 
 
-def value(of: Any) -> dict[str, Any]:
-    """A text, a whole number or a set of texts as DynamoDB writes it."""
-    if isinstance(of, frozenset):
-        return {"SS": sorted(of)}
-    return {"S": of} if isinstance(of, str) else {"N": str(of)}
+# The writes as PartiQL statements
+
+_INSERTED = (
+    "id", "status", "owner", "created_at", "expires_at", "lease_expires_at", "attempts",
+)  # fmt: skip
+_INSERTED_VALUES = ", ".join(f"'{name}': ?" for name in _INSERTED)
+
+_COMPLETE_CHANGES = (
+    assign("status", "completed"),
+    assign("completed_at", "now_millis"),
+    assign("expires_at", "expires_at"),
+)
+_COMPLETE_REMOVES = ("lease_expires_at", "attempts")
+_COMPLETE_CLAUSES = " ".join(
+    [f'SET "{change.attribute}" = ?' for change in _COMPLETE_CHANGES]
+    + [f'REMOVE "{name}"' for name in _COMPLETE_REMOVES]
+)
+_COMPLETE_OPERANDS = tuple(name for change in _COMPLETE_CHANGES for name in change.operands)
+
+_OWNED_CONDITION = render(claims.OWNED, PARTIQL)
+_WHERE_OWNED = f'WHERE "id" = ? AND {_OWNED_CONDITION.text}'
 
 
-def number(written: str) -> int:
-    """A number as DynamoDB writes it, rounded up, which changes no comparison with whole ones."""
-    return ceil(Decimal(written))
-
-
-def _claimed(request: Request, answer: Mapping[str, Any]) -> claims.Claimed:
-    attempts = number(answer["Attributes"]["attempts"]["N"]) if answer else 1
-    return claims.Claimed(request.owner, attempts)
-
-
-def _insert(table_name: str, request: ClaimRequest) -> dict[str, Any]:
+def build_insert(table_name: str, request: ClaimRequest) -> Statement:
+    """The claim of a record that is not there."""
     record = claims.claimed_record(None, request)
-    values = [getattr(record, name) for name in _CLAIMED]
-    return _statement(f'INSERT INTO "{table_name}" VALUE {{{_VALUES}}}', values)
+    values = [getattr(record, name) for name in _INSERTED]
+    return _build_statement(f'INSERT INTO "{table_name}" VALUE {{{_INSERTED_VALUES}}}', values)
 
 
-def _update(table_name: str, request: Request) -> dict[str, Any]:
-    text = f'UPDATE "{table_name}" {_CHANGES} REMOVE "lease_expires_at" REMOVE "attempts" '
-    return _statement(f"{text}WHERE {_OWNED}", _owned(request, *_COMPLETED.values()))
-
-
-def _delete(table_name: str, request: Request) -> dict[str, Any]:
-    # Without a record it succeeds.
-    return _statement(f'DELETE FROM "{table_name}" WHERE {_OWNED}', _owned(request))  # noqa: S608  # values are parameters
-
-
-def _owned(request: Request, *changes: str) -> list[Any]:
+def _build_completion(table_name: str, request: Request) -> Statement:
     operands = request.operands
-    owned = (operands[name] for name in _OWNED_OPERANDS)
-    return [*(operands[name] for name in changes), request.record_id, *owned]
+    changes = [operands[name] for name in _COMPLETE_OPERANDS]
+    owned = [operands[name] for name in _OWNED_CONDITION.operands]
+    text = f'UPDATE "{table_name}" {_COMPLETE_CLAUSES} {_WHERE_OWNED}'
+    return _build_statement(text, [*changes, request.record_id, *owned])
 
 
-def _statement(text: str, values: list[Any]) -> dict[str, Any]:
-    # As `value` does it, without ten calls for each message.
-    parameters = [{"S": of} if isinstance(of, str) else {"N": str(of)} for of in values]
+def _build_deletion(table_name: str, request: Request) -> Statement:
+    # Without a record it succeeds.
+    operands = request.operands
+    owned = [operands[name] for name in _OWNED_CONDITION.operands]
+    text = f'DELETE FROM "{table_name}" {_WHERE_OWNED}'  # noqa: S608  # values are parameters
+    return _build_statement(text, [request.record_id, *owned])
+
+
+def _build_statement(text: str, values: list[object]) -> Statement:
+    # As `encode_value` does it, without ten calls for each message.
+    parameters: list[AttributeValue] = [
+        {"S": value} if isinstance(value, str) else {"N": str(value)} for value in values
+    ]
     return {"Statement": text, "Parameters": parameters}
 
 
-_COMPLETE = (
-    f"SET {', '.join(f'#{name} = :{operand}' for name, operand in _COMPLETED.items())} "
-    "REMOVE #lease_expires_at, #attempts"
-)
+# Claims
+
+
+def _read_claim(request: ClaimRequest, answer: WriteAnswer) -> claims.ClaimOutcome:
+    attempts = decode_number(answer["Attributes"]["attempts"]["N"]) if answer else 1
+    return claims.Claimed(request.owner, attempts)
 
 
 @cache
-def claim(*, takeover: bool, redriven: bool, checked: bool, stated: bool = False) -> Write:
+def build_claim_write(
+    *, takeover: bool, redriven: bool, checked: bool, stated: bool = False
+) -> Write[ClaimRequest, claims.ClaimOutcome]:
     """The claim of such a request; see `claims.claimable`."""
-    update = (
-        "SET #status = :in_progress, #owner = :owner, #lease_expires_at = :lease_expires_at, "
-        "#expires_at = :expires_at, #created_at = if_not_exists(#created_at, :now_millis), "
-        "#attempts = if_not_exists(#attempts, :zero) + :one"
-        f"{', #payload_hash = :payload_hash' if checked else ''}"
-        f"{', #unlocked_by = :token' if stated else ''} "
-        f"REMOVE #completed_at, #result, #reason, #dead_lettered_at"
-        f"{'' if checked else ', #payload_hash'}"
-        f"{' ADD #copy_tokens :tokens' if stated else ', #unlocked_by'}"
+    changes = [
+        assign("status", "in_progress"),
+        assign("owner", "owner"),
+        assign("lease_expires_at", "lease_expires_at"),
+        assign("expires_at", "expires_at"),
+        assign_if_missing("created_at", "now_millis"),
+        increment("attempts"),
+    ]
+    remove = ["completed_at", "result", "reason", "dead_lettered_at"]
+    if checked:
+        changes.append(assign("payload_hash", "payload_hash"))
+    else:
+        remove.append("payload_hash")
+    add = []
+    if stated:
+        changes.append(assign("unlocked_by", "token"))
+        add.append(("copy_tokens", "tokens"))
+    else:
+        remove.append("unlocked_by")
+    return Write(
+        condition=claims.claimable(
+            takeover=takeover, redriven=redriven, checked=checked, stated=stated
+        ),
+        update=Update(tuple(changes), tuple(remove), tuple(add)),
+        read_success=_read_claim,
+        explain_refusal=claims.refused_claim,
+        build_statement=build_insert,
     )
-    condition = claims.claimable(
-        takeover=takeover, redriven=redriven, checked=checked, stated=stated
-    )
-    taken = (update, _claimed, claims.refused_claim, _insert)
-    return Write("UpdateItem", "update_item", condition, *taken)
 
 
-TOGETHER = claim(takeover=False, redriven=False, checked=False)
+NEW_CLAIM_WRITE = build_claim_write(takeover=False, redriven=False, checked=False)
 """The claim of one of many."""
 
-COMPLETE = Write(
-    "UpdateItem", "update_item", claims.OWNED, _COMPLETE,
-    lambda *_: claims.Completed(), claims.refused_completion, _update, attempts=None, certain=True,
-)  # fmt: skip
-COMPLETE_WITH_RESULT = replace(
-    COMPLETE, update=_COMPLETE.replace(" REMOVE", ", #result = :result REMOVE"), statement=None
+# Settlements
+
+COMPLETE_WRITE: Write[Request, claims.CompleteOutcome] = Write(
+    condition=claims.OWNED,
+    update=Update(_COMPLETE_CHANGES, _COMPLETE_REMOVES),
+    read_success=lambda *_: claims.Completed(),
+    explain_refusal=claims.refused_completion,
+    build_statement=_build_completion,
+    policy=UNTIL_DEADLINE,
 )
-RELEASE = Write(
-    "DeleteItem", "delete_item", claims.OWNED, "",
-    lambda *_: claims.Released(), claims.refused_release, _delete, certain=True,
-)  # fmt: skip
-GIVE_BACK = Write(
-    "UpdateItem", "update_item", claims.OWNED,
-    "SET #status = :parked, #owner = :token, #reason = :reason, #dead_lettered_at = :now_millis "
-    "REMOVE #lease_expires_at, #expires_at, #attempts",
-    lambda *_: claims.Released(), claims.refused_release, certain=True,
-)  # fmt: skip
+COMPLETE_WITH_RESULT_WRITE = replace(
+    COMPLETE_WRITE,
+    update=Update((*_COMPLETE_CHANGES, assign("result", "result")), _COMPLETE_REMOVES),
+    build_statement=None,
+)
+GIVE_BACK_WRITE: Write[Request, claims.ReleaseOutcome] = Write(
+    condition=claims.OWNED,
+    update=Update(
+        (
+            assign("status", "parked"),
+            assign("owner", "token"),
+            assign("reason", "reason"),
+            assign("dead_lettered_at", "now_millis"),
+        ),
+        ("lease_expires_at", "expires_at", "attempts"),
+    ),
+    read_success=lambda *_: claims.Released(),
+    explain_refusal=claims.refused_release,
+    policy=RetryPolicy(ignores_reserve=True),
+)
 """The release of what belongs to a redriven copy, which is delivered again."""
 
-PARK = Write(
-    "UpdateItem", "update_item", claims.OWNED,
-    "SET #status = :parked, #reason = :reason "
-    "REMOVE #lease_expires_at, #expires_at, #attempts, #dead_lettered_at",
-    lambda request, _: claims.Parked(request.owner), claims.refused_parking,
-)  # fmt: skip
-MARK = Write(
-    "UpdateItem", "update_item", claims.PARKED, "SET #dead_lettered_at = :now_millis",
-    lambda request, _: claims.Parked(request.owner, dead_lettered=True), claims.refused_parking,
-)  # fmt: skip
+RELEASE_WRITE: Write[Request, claims.ReleaseOutcome] = Write(
+    operation="DeleteItem",
+    condition=claims.OWNED,
+    update=None,
+    read_success=lambda *_: claims.Released(),
+    explain_refusal=claims.refused_release,
+    build_statement=_build_deletion,
+    policy=RetryPolicy(ignores_reserve=True),
+    for_copies=GIVE_BACK_WRITE,
+)
+PARK_WRITE: Write[Request, claims.ParkOutcome] = Write(
+    condition=claims.OWNED,
+    update=Update(
+        (assign("status", "parked"), assign("reason", "reason")),
+        ("lease_expires_at", "expires_at", "attempts", "dead_lettered_at"),
+    ),
+    read_success=lambda request, _: claims.Parked(request.owner),
+    explain_refusal=claims.refused_parking,
+)
+MARK_WRITE: Write[Request, claims.ParkOutcome] = Write(
+    condition=claims.PARKED,
+    update=Update((assign("dead_lettered_at", "now_millis"),)),
+    read_success=lambda request, _: claims.Parked(request.owner, dead_lettered=True),
+    explain_refusal=claims.refused_parking,
+)

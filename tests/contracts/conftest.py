@@ -30,8 +30,8 @@ from idempotent_lambda.claims import (
 from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import Clock, Deadline
 from idempotent_lambda.dynamodb import DynamoDBClaimStore
-from idempotent_lambda.dynamodb import _record as read_record
 from idempotent_lambda.errors import StoreError, StoreRefusedError
+from idempotent_lambda.items import decode_record
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
 from scripts.lab.emulator import Emulator, new_account
 from tests.clients import patient_client
@@ -99,7 +99,7 @@ class InMemory:
 
     def lay(self, items: Items) -> None:
         for name, item in items.items():
-            record = read_record(item)
+            record = decode_record(item)
             assert record is not None
             self.store.records[name] = record
 

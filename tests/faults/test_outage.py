@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from idempotent_lambda.batch import UNCONFIRMED_MILLIS
+from idempotent_lambda.batch_calls import MAX_STATEMENTS
 from idempotent_lambda.clients import CONNECT_TIMEOUT_MILLIS
 from idempotent_lambda.clock import Millis
-from idempotent_lambda.dynamodb import MOST_STATEMENTS
 from idempotent_lambda.errors import StoreError
 from idempotent_lambda.messages import Message
 from scripts.lab.proxy import Call, Fault
@@ -181,8 +181,8 @@ def test_a_table_that_answers_one_of_two_calls(
     arena: Arena, worker: Worker, fault: Fault, receive_count: int
 ) -> None:
     """Of a large batch, which takes two calls, one call's messages run; the others are reported."""
-    large = [f"m-{number}" for number in range(1, MOST_STATEMENTS + 6)]
-    part = {f"orders#{each}" for each in large[:MOST_STATEMENTS]}
+    large = [f"m-{number}" for number in range(1, MAX_STATEMENTS + 6)]
+    part = {f"orders#{each}" for each in large[:MAX_STATEMENTS]}
 
     def plan(call: Call) -> Fault | None:
         text = json.dumps(call.body.get("Statements", ()))
@@ -190,8 +190,8 @@ def test_a_table_that_answers_one_of_two_calls(
 
     arena.plans[worker.table] = plan
     failed, seconds = worker.deliver(30, large, receive_count)
-    assert failed == large[:MOST_STATEMENTS]
-    assert worker.ran == large[MOST_STATEMENTS:]
+    assert failed == large[:MAX_STATEMENTS]
+    assert worker.ran == large[MAX_STATEMENTS:]
     assert {worker.outcomes[each] for each in failed} == {"unavailable"}
     assert seconds < 5
     redeliver(arena, worker, failed)
