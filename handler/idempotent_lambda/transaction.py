@@ -12,24 +12,22 @@ import threading
 from base64 import b64encode
 from collections.abc import Mapping
 from copy import deepcopy
-from typing import Any
+from typing import Any, NamedTuple
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from idempotent_lambda.errors import TransactionError
 
-MOST_ACTIONS = 99
+MAX_ACTIONS = 99
 """One of the 100 is the record's."""
 
-MOST_BYTES = (4096 - 8) * 1024
+MAX_BYTES = (4096 - 8) * 1024
 """The record, whose key has at most 2 KB, needs less than is left. DynamoDB's units are binary:
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
 
-_Values = Mapping[str, Any]
-
 _OPTIONS = {"ConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues"}
 
-_serialized, _deserialized = TypeSerializer().serialize, TypeDeserializer().deserialize
+_serialize, _deserialize = TypeSerializer().serialize, TypeDeserializer().deserialize
 
 
 class Transaction:
@@ -53,38 +51,38 @@ class Transaction:
     """
 
     def __init__(self) -> None:
-        self._actions: list[tuple[str, _Values, _Values]] = []
+        self._actions: list[_Action] = []
         self._bytes, self._closed, self._lock = 0, False, threading.Lock()
 
-    def put(self, table: str, item: Mapping[str, Any], **options: Any) -> None:
+    def put(self, table: str, item: Mapping[str, object], **options: object) -> None:
         """Write the whole item, in place of one that has its key.
 
         https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Put.html
         """
         self._add("Put", table, options, Item=item)
 
-    def update(self, table: str, key: Mapping[str, Any], **options: Any) -> None:
+    def update(self, table: str, key: Mapping[str, object], **options: object) -> None:
         """Change the item, or create it; takes and requires ``UpdateExpression`` as well.
 
         https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Update.html
         """
         self._add("Update", table, options, "UpdateExpression", Key=key)
 
-    def delete(self, table: str, key: Mapping[str, Any], **options: Any) -> None:
+    def delete(self, table: str, key: Mapping[str, object], **options: object) -> None:
         """Delete the item; that there is none is no error.
 
         https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Delete.html
         """
         self._add("Delete", table, options, Key=key)
 
-    def check(self, table: str, key: Mapping[str, Any], **options: Any) -> None:
+    def check(self, table: str, key: Mapping[str, object], **options: object) -> None:
         """Let the others be done only if the item meets the ``ConditionExpression``, required here.
 
         https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ConditionCheck.html
         """
         self._add("ConditionCheck", table, options, "ConditionExpression", Key=key)
 
-    def close(self) -> tuple[Mapping[str, Any], ...]:
+    def close(self) -> tuple[Mapping[str, Mapping[str, object]], ...]:
         """The actions in the order of the calls; from now on none is taken.
 
         Returns:
@@ -94,32 +92,57 @@ class Transaction:
         """
         with self._lock:
             self._closed = True
-            return tuple(entry for _, _, entry in self._actions)
+            return tuple(action.entry for action in self._actions)
 
-    def _add(self, kind: str, table: str, options: _Values, *required: str, **target: Any) -> None:
+    def _add(
+        self, kind: str, table: str, options: Mapping[str, object], *required: str, **target: object
+    ) -> None:
         try:
-            self._join(kind, _body({"TableName": table, **target}, options, {*required}))
+            body = _build_body({"TableName": table, **target}, options, {*required})
+            item = _deserialize({"M": body.get("Key") or body["Item"]})
+            self._append(_Action(table.rpartition("/")[2], item, {kind: body}), len(_encode(body)))
         except (TypeError, ValueError) as error:
             raise TransactionError(f"{kind} on table {table!r}: {error}") from None
 
-    def _join(self, kind: str, body: _Values) -> None:
-        table = body["TableName"].rpartition("/")[2]
-        item = _deserialized({"M": body.get("Key") or body["Item"]})
+    def _append(self, action: "_Action", size: int) -> None:
         with self._lock:
-            size = self._bytes + len(_json(body))
             if self._closed:
                 raise ValueError("the processor has returned, so this would be lost: do it before")
-            if len(self._actions) == MOST_ACTIONS:
-                raise ValueError(f"over {MOST_ACTIONS} actions: write fewer items per message")
-            if size > MOST_BYTES:
-                raise ValueError(f"over {MOST_BYTES} bytes in all: keep large values elsewhere")
-            if any(table == other and _is_same(item, each) for other, each, _ in self._actions):
+            if len(self._actions) == MAX_ACTIONS:
+                raise ValueError(f"over {MAX_ACTIONS} actions: write fewer items per message")
+            if self._bytes + size > MAX_BYTES:
+                raise ValueError(f"over {MAX_BYTES} bytes in all: keep large values elsewhere")
+            if any(action.is_for_item_of(other) for other in self._actions):
                 raise ValueError("an earlier action is for this item, one is allowed: merge them")
-            self._actions.append((table, item, {kind: body}))
-            self._bytes = size
+            self._actions.append(action)
+            self._bytes += size
 
 
-def _body(target: _Values, options: _Values, required: set[str]) -> _Values:
+class _Action(NamedTuple):
+    """One action of a transaction.
+
+    Attributes:
+        table: the table's name, also where its ARN was given.
+        item: the item or its key, as plain values.
+        entry: the action as TransactItems takes it.
+    """
+
+    table: str
+    item: Mapping[str, object]
+    entry: Mapping[str, Mapping[str, object]]
+
+    def is_for_item_of(self, other: "_Action") -> bool:
+        """Whether both are for the same item, as far as it shows."""
+        if self.table != other.table:
+            return False
+        # Keys and items alike have all attributes of the table's key, so the shared ones have them.
+        shared = self.item.keys() & other.item.keys()
+        return bool(shared) and all(self.item[name] == other.item[name] for name in shared)
+
+
+def _build_body(
+    target: Mapping[str, object], options: Mapping[str, object], required: set[str]
+) -> dict[str, Any]:
     """The parameters of an action as DynamoDB takes them.
 
     Raises:
@@ -129,34 +152,35 @@ def _body(target: _Values, options: _Values, required: set[str]) -> _Values:
     for name in sorted((options.keys() - allowed) | (required - options.keys())):
         problem = "required" if name in required else "not an option"
         raise ValueError(f"{name} is {problem}: the options are {', '.join(sorted(allowed))}")
-    return {part: _written(part, value) for part, value in {**target, **options}.items()}
+    return {part: _write_parameter(part, value) for part, value in {**target, **options}.items()}
 
 
-def _written(part: str, value: Any) -> Any:
+def _write_parameter(part: str, value: object) -> object:
     """One parameter, copied: what is changed after the call must not reach the request."""
-    kind: Any = str if part.endswith(("Expression", "TableName")) else Mapping
-    if not value or not isinstance(value, kind):
-        raise ValueError(f"{part} must be a {kind.__name__} and not empty: correct or omit it")
-    if kind is str or part == "ExpressionAttributeNames":
-        return value if kind is str else dict(value)
-    written = {}
-    for name, each in value.items():
-        try:
-            written[name] = deepcopy(_serialized(each))  # which keeps a bytearray as it is
-            _json(written[name])
-        except (ArithmeticError, TypeError, ValueError) as error:
-            # Without the value, which is a part of the message.
-            reason = str(error).partition(" for value")[0]
-            remedy = "give int or Decimal of up to 38 digits, valid Unicode, and times as text"
-            raise ValueError(f"{part} {name!r} cannot be written ({reason}): {remedy}") from None
+    if part.endswith(("Expression", "TableName")):
+        if not value or not isinstance(value, str):
+            raise ValueError(f"{part} must be a str and not empty: correct or omit it")
+        return value
+    if not value or not isinstance(value, Mapping):
+        raise ValueError(f"{part} must be a Mapping and not empty: correct or omit it")
+    if part == "ExpressionAttributeNames":
+        return dict(value)
+    return {name: _write_value(part, name, content) for name, content in value.items()}
+
+
+def _write_value(part: str, name: object, value: object) -> object:
+    """One value as DynamoDB writes it, with its type."""
+    try:
+        written: object = deepcopy(_serialize(value))  # which keeps a bytearray as it is
+        _encode(written)
+    except (ArithmeticError, TypeError, ValueError) as error:
+        # Without the value, which is a part of the message.
+        reason = str(error).partition(" for value")[0]
+        remedy = "give int or Decimal of up to 38 digits, valid Unicode, and times as text"
+        raise ValueError(f"{part} {name!r} cannot be written ({reason}): {remedy}") from None
     return written
 
 
-def _json(value: Any) -> bytes:
-    """What is sent, for its size; fails where that cannot be sent."""
+def _encode(value: object) -> bytes:
+    """The JSON that is sent, for its size; fails where that cannot be sent."""
     return json.dumps(value, ensure_ascii=False, default=lambda b: b64encode(b).decode()).encode()
-
-
-def _is_same(one: _Values, other: _Values) -> bool:
-    # Keys and items alike have all attributes of the table's key, so these are among the shared.
-    return bool(shared := one.keys() & other.keys()) and all(one[n] == other[n] for n in shared)

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idempotent_lambda.errors import IdempotencyError, TransactionError
-from idempotent_lambda.transaction import MOST_ACTIONS, MOST_BYTES, Transaction
+from idempotent_lambda.transaction import MAX_ACTIONS, MAX_BYTES, Transaction
 from tests.waiting import SECONDS
 
 from .conftest import Lab
@@ -174,10 +174,10 @@ class TestEngine:
     def test_the_most_actions(self, lab: Lab) -> None:
         """As many actions as a transaction takes still leave room for the record's own."""
         record = {"Put": {"TableName": lab.table, "Item": {"id": {"S": "record"}}}}
-        calls = (put({"id": str(number)}, lab.table) for number in range(MOST_ACTIONS))
+        calls = (put({"id": str(number)}, lab.table) for number in range(MAX_ACTIONS))
         lab.client.transact_write_items(TransactItems=[record, *entries(*calls)])
         assert lab.item("record") is not None
-        assert lab.item(str(MOST_ACTIONS - 1)) is not None
+        assert lab.item(str(MAX_ACTIONS - 1)) is not None
 
 
 class TestOptions:
@@ -347,8 +347,8 @@ class TestLimits:
 
     def test_the_hundredth_action(self) -> None:
         """One action more than the most is refused, and the others stay."""
-        calls = [put({"id": number}) for number in range(MOST_ACTIONS + 1)]
-        assert MOST_ACTIONS == 99
+        calls = [put({"id": number}) for number in range(MAX_ACTIONS + 1)]
+        assert MAX_ACTIONS == 99
         assert "over 99 actions" in refused(*calls)
 
     @pytest.mark.parametrize(
@@ -356,21 +356,21 @@ class TestLimits:
     )
     def test_over_four_megabytes(self, unit: Any, size: int) -> None:
         """All actions together are refused once they are over the limit, and not long before."""
-        each = MOST_BYTES // 4 // size
+        each = MAX_BYTES // 4 // size
         calls = [put({"id": number, "text": unit * each}) for number in range(4)]
-        assert f"over {MOST_BYTES} bytes" in refused(*calls)
+        assert f"over {MAX_BYTES} bytes" in refused(*calls)
         less = (each * size - 1000) // size
         assert len(entries(*(put({"id": n, "text": unit * less}) for n in range(4)))) == 4
 
     def test_the_records_share(self) -> None:
         """The limit leaves the record more than its key can take."""
-        assert 4 * 1024 * 1024 - MOST_BYTES > 2 * 2048
+        assert 4 * 1024 * 1024 - MAX_BYTES > 2 * 2048
 
     def test_what_is_refused_takes_no_room(self) -> None:
         """A processor may go on with something smaller after an action that was too large."""
         transaction = Transaction()
         with pytest.raises(TransactionError):
-            transaction.put("orders", {"id": "a", "text": "x" * MOST_BYTES})
+            transaction.put("orders", {"id": "a", "text": "x" * MAX_BYTES})
         transaction.put("orders", {"id": "a"})
         assert len(transaction.close()) == 1
 
