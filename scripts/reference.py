@@ -26,7 +26,7 @@ SOURCES: Final = (ROOT / "handler", ROOT / "toolkit")
 MODULES: Final = (
     "idempotent_lambda",
     "idempotent_lambda.errors",
-    "idempotent_lambda.predecessors",
+    "idempotent_lambda.migration",
     "idempotent_lambda_toolkit.testing",
     "idempotent_lambda_toolkit.testing.events",
 )

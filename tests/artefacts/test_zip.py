@@ -40,7 +40,7 @@ PACKAGE_MODULES = [
     "keys",
     "lifecycle",
     "messages",
-    "predecessors",
+    "migration",
     "retries",
     "settings",
     "single_call",

@@ -88,7 +88,7 @@ class NewCode:
     """This package's consumer and decorator, on a table of their own.
 
     Attributes:
-        clock: theirs, which starts at the machine's time; `predecessors` get it too.
+        clock: theirs, which starts at the machine's time; `migration` gets it too.
         charged: what was charged here, in that order.
     """
 

@@ -10,7 +10,7 @@ from idempotent_lambda.clock import Millis
 from idempotent_lambda.decorator import idempotent
 from idempotent_lambda.errors import Busy, PayloadMismatchError
 from idempotent_lambda.messages import Message
-from idempotent_lambda.predecessors import PowertoolsRecords
+from idempotent_lambda.migration import PowertoolsRecords
 
 from .conftest import NewCode, OldCode, Processor, order, sqs
 

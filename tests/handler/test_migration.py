@@ -16,7 +16,7 @@ from idempotent_lambda.errors import (
     StoreRefusedError,
     UnsupportedKeyError,
 )
-from idempotent_lambda.predecessors import HandWrittenRecords, PowertoolsRecords
+from idempotent_lambda.migration import CustomTableRecords, PowertoolsRecords
 from idempotent_lambda_toolkit.testing import ManualClock
 
 from .bench import START
@@ -32,9 +32,9 @@ def powertools(table: str, clock: ManualClock, **more: Any) -> PowertoolsRecords
     return PowertoolsRecords(table=table, prefix=PREFIX, clock=clock, **more)
 
 
-def hand_written(table: str, clock: ManualClock, **more: Any) -> HandWrittenRecords:
-    """Items of a check of one's own, in a table whose partition key is ``id``."""
-    return HandWrittenRecords(table=table, key="id", clock=clock, **more)
+def custom_table(table: str, clock: ManualClock, **more: Any) -> CustomTableRecords:
+    """Items of a custom check, in a table whose partition key is ``id``."""
+    return CustomTableRecords(table=table, key="id", clock=clock, **more)
 
 
 @functools.cache
@@ -200,7 +200,7 @@ def test_options_that_find_nothing(
         powertools("none", clock, **options)
 
 
-@pytest.mark.parametrize("kind", [powertools, hand_written])
+@pytest.mark.parametrize("kind", [powertools, custom_table])
 def test_a_table_that_cannot_be_asked(moto_table: str, clock: ManualClock, kind: Any) -> None:
     """Where the table does not answer nothing is guessed: its error is raised."""
     del moto_table
@@ -214,7 +214,7 @@ def test_reads_are_consistent(moto_table: str, clock: ManualClock) -> None:
     """Each question is one read, and a consistent one: what was just written counts."""
     for records, ask in (
         (before := powertools(moto_table, clock), before.completed),
-        (check := hand_written(moto_table, clock), check.seen),
+        (check := custom_table(moto_table, clock), check.seen),
     ):
         asked: list[tuple[str, bool]] = []
 
@@ -232,22 +232,22 @@ def test_reads_are_consistent(moto_table: str, clock: ManualClock) -> None:
     (6_000, "ttl", False),
     (6_000, None, True),
 ])  # fmt: skip
-def test_a_hand_written_record(
+def test_a_record_in_a_custom_table(
     moto_table: str, clock: ManualClock, millis: int, expiry: str | None, is_seen: bool
 ) -> None:
     """An item counts while it is there, or until its expiry where the check compared that."""
     put(moto_table, id="m-1", ttl=NOW + 5, creationTime=NOW)
     clock.advance(Millis(millis))
-    check = hand_written(moto_table, clock, expiry=expiry)
+    check = custom_table(moto_table, clock, expiry=expiry)
     assert check.seen("m-1") is is_seen
     assert check.seen("m-2") is False
 
 
-def test_a_hand_written_record_without_its_expiry(moto_table: str, clock: ManualClock) -> None:
+def test_a_record_in_a_custom_table_without_its_expiry(moto_table: str, clock: ManualClock) -> None:
     """An item without the attribute that is compared is an error, not a guess."""
     put(moto_table, id="m-1")
     with pytest.raises(KeyError, match="ttl"):
-        hand_written(moto_table, clock, expiry="ttl").seen("m-1")
+        custom_table(moto_table, clock, expiry="ttl").seen("m-1")
 
 
 def test_the_time_is_that_of_the_machine(moto_table: str) -> None:

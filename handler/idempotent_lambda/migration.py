@@ -1,6 +1,6 @@
 """The records of what guarded the work before this package, read during the change-over.
 
-    from idempotent_lambda.predecessors import PowertoolsRecords
+    from idempotent_lambda.migration import PowertoolsRecords
 
     before = PowertoolsRecords(table="old-table", prefix="orders.app.charge")
 
@@ -10,14 +10,14 @@
             return
         ...
 
-To be asked in a claimed run, at its beginning: so of this package's instances one asks at a time.
-Nothing is written. A question is one consistent GetItem; what keeps it from an answer is raised,
-botocore's errors included, so that the claim is given back and the message comes again.
+Ask at the beginning of a processor: its message is claimed then, so of this package's instances
+one asks at a time. Nothing is written. A question is one consistent GetItem. Whatever prevents an
+answer is raised, botocore's errors included, so that the claim is given back and the message comes
+again.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -25,6 +25,7 @@ from typing import Any
 import botocore.session
 from botocore.config import Config
 
+from idempotent_lambda.api_types import AttributeValue, DynamoDBClient, Item
 from idempotent_lambda.clients import CONNECT_TIMEOUT_MILLIS, READ_TIMEOUT_MILLIS
 from idempotent_lambda.clock import Clock, SystemClock
 from idempotent_lambda.errors import (
@@ -36,13 +37,14 @@ from idempotent_lambda.errors import (
 )  # fmt: skip
 from idempotent_lambda.items import encode_value
 
-__all__ = ["Done", "HandWrittenRecords", "PowertoolsRecords"]
+__all__ = ["CustomTableRecords", "PastCompletion", "PowertoolsRecords"]
 
-MARGIN_MILLIS = 5000
-"""Added to when Powertools has a run end: clocks differ, and Lambda's kill takes time."""
+POWERTOOLS_LEASE_MARGIN_MILLIS = 5000
+"""Added to the time at which Powertools lets a run end: clocks differ, and Lambda's kill takes
+time."""
 
-ATTEMPTS = 3
-"""Of one question: at most 4.5 s, and 3 s between them."""
+QUESTION_ATTEMPTS = 3
+"""How often one question is sent: at most 4.5 s, and 3 s between the attempts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,45 +60,46 @@ class _Records:
     clock: Clock = field(default_factory=SystemClock, repr=False)
 
     @cached_property
-    def _client(self) -> Any:
+    def _client(self) -> DynamoDBClient:
         config = Config(
             connect_timeout=CONNECT_TIMEOUT_MILLIS / 1000,
             read_timeout=READ_TIMEOUT_MILLIS / 1000,
-            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            retries={"mode": "standard", "total_max_attempts": QUESTION_ATTEMPTS},
         )
-        return botocore.session.get_session().create_client("dynamodb", config=config)
+        session: Any = botocore.session.get_session()
+        client: DynamoDBClient = session.create_client("dynamodb", config=config)
+        return client
 
-    def _found(self, key: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    def _read_item(self, key: Item) -> Item | None:
         answer = self._client.get_item(TableName=self.table, Key=key, ConsistentRead=True)
-        found: Mapping[str, Any] | None = answer.get("Item")
-        return found
+        return answer.get("Item")
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class PastCompletion:
     """The work was completed before the change-over."""
 
     _data: str | None = field(default=None, repr=False)
 
     @property
     def result(self) -> Any:
-        """What was returned then, as JSON brings it back; None if nothing was stored.
+        """The stored result, as JSON brings it back; None if nothing was stored.
 
         Raises:
-            ValueError: what is stored is no JSON.
+            ValueError: the stored text is not JSON.
         """
         return None if self._data is None else json.loads(self._data)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PowertoolsRecords(_Records):
-    """What Powertools for AWS Lambda (Python) keeps in DynamoDB of an idempotent function.
+    """The records that Powertools for AWS Lambda (Python) keeps of an idempotent function.
 
     All but ``prefix`` have the names and defaults of its ``DynamoDBPersistenceLayer`` and
     ``IdempotencyConfig``: copy what was set there.
 
     Attributes:
-        prefix: what its ids begin with, before ``#``: the ``key_prefix`` that was set, or the
+        prefix: the beginning of its ids, before ``#``: the ``key_prefix`` that was set, or the
             Lambda function's name, the module and the function, with dots between.
         static_pk_value: the partition key where there is a sort key, always the same.
     """
@@ -126,15 +129,15 @@ class PowertoolsRecords(_Records):
         if self.hash_function not in hashlib.algorithms_available:
             raise ConfigurationError(f"{self.hash_function!r} is no hash function: copy its name")
 
-    def id_of(self, data: Any) -> str:
-        """The id of the record: to be compared with the table's, before the change-over.
+    def id_of(self, data: object) -> str:
+        """The id of the record. Compare it with those in the table before the change-over.
 
         Args:
             data: see `completed`.
 
         Raises:
-            UnsupportedKeyError: it is nothing, of which Powertools keeps no record.
-            TypeError: it is no JSON.
+            UnsupportedKeyError: the data is empty or null; Powertools keeps no record of it.
+            TypeError: the data is not JSON.
         """
         parts = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
         if data in (None, "", [], {}) or (parts and all(part is None for part in parts)):
@@ -144,75 +147,75 @@ class PowertoolsRecords(_Records):
             )
         return f"{self.prefix}#{self._hash(data)}"
 
-    def completed(self, data: Any, *, payload: Any = None) -> Done | None:
-        """What is done by its record; None without one, or if that is over: then it is to be run.
+    def completed(self, data: object, *, payload: object = None) -> PastCompletion | None:
+        """The earlier completion; None without a record, or with an expired one: then run the work.
 
         Args:
-            data: what ``event_key_jmespath`` found, or the whole event where there was none, as
-                JSON has it.
-            payload: what ``payload_validation_jmespath`` found, where that was set.
+            data: the value that ``event_key_jmespath`` found, or the whole event where there was
+                none, as JSON has it.
+            payload: the value that ``payload_validation_jmespath`` found, where that was set.
 
         Raises:
-            Busy: it is being worked on, or was interrupted and is not yet given up.
-            PayloadMismatchError: the key stood for another payload.
+            Busy: a run is in progress, or was interrupted and is not over yet.
+            PayloadMismatchError: the key was used for another payload.
             StoreRefusedError: the record is not one of Powertools with these attributes.
             UnsupportedKeyError, TypeError: see `id_of`.
         """
-        found = {"S": self.id_of(data)}
+        found: AttributeValue = {"S": self.id_of(data)}
         key = {self.key_attr: found}
         if self.sort_key_attr is not None:
             key = {self.key_attr: {"S": str(self.static_pk_value)}, self.sort_key_attr: found}
-        item = self._found(key)
+        item = self._read_item(key)
         if item is None:
             return None
         try:
-            return self._judged(item, payload)
+            return self._judge_item(item, payload)
         except (KeyError, ValueError) as error:
             text = f"the record {found['S']!r} is not as Powertools writes it, mend it: {error!r}"
             raise StoreRefusedError("UnknownRecord", text, maybe_written=False) from error
 
-    def _judged(self, item: Mapping[str, Any], payload: Any) -> Done | None:
+    def _judge_item(self, item: Item, payload: object) -> PastCompletion | None:
         status, now = item[self.status_attr]["S"], self.clock.now()
         # In whole seconds, the last of which still counts.
         ends_at = (int(item[self.expiry_attr]["N"]) + 1) * 1000
         if status == "INPROGRESS" and self.in_progress_expiry_attr in item:
-            ends_at = int(item[self.in_progress_expiry_attr]["N"]) + MARGIN_MILLIS
+            ends_at = int(item[self.in_progress_expiry_attr]["N"]) + POWERTOOLS_LEASE_MARGIN_MILLIS
         if ends_at <= now:
             return None
-        theirs = item.get(self.validation_key_attr)
-        if payload is not None and theirs and theirs["S"] != self._hash(payload):
+        validation = item.get(self.validation_key_attr)
+        if payload is not None and validation and validation["S"] != self._hash(payload):
             raise PayloadMismatchError(f"{item[self.key_attr]['S']!r} stood for another payload")
         if status == "INPROGRESS":
             raise Busy(ends_at)
         if status != "COMPLETED":
             raise ValueError(status)
-        return Done(item.get(self.data_attr, {}).get("S"))
+        return PastCompletion(item.get(self.data_attr, {}).get("S"))
 
-    def _hash(self, data: Any) -> str:
+    def _hash(self, data: object) -> str:
         text = json.dumps(data, sort_keys=True).encode()
         return hashlib.new(self.hash_function, text, usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
-class HandWrittenRecords(_Records):
-    """Items that a check of one's own has put down: what has one was begun, and perhaps not done.
+class CustomTableRecords(_Records):
+    """Items of a check that you wrote yourself: they say begun, and perhaps not done.
 
     Attributes:
         key: the attribute that is the partition key.
-        expiry: the attribute, in epoch seconds, with which that check compared the time itself.
-            None where an item counted until it was deleted.
+        expiry: the attribute, in epoch seconds, that your check compared with the time. None
+            where an item counted until it was deleted.
     """
 
     key: str
     expiry: str | None = None
 
     def seen(self, key: str | int) -> bool:
-        """Whether it has an item that counts.
+        """Whether the key has an item that counts.
 
         Raises:
             KeyError, ValueError: the item has no such expiry.
         """
-        item = self._found({self.key: encode_value(key)})
+        item = self._read_item({self.key: encode_value(key)})
         if item is None or self.expiry is None:
             return item is not None
         return self.clock.now() < (int(item[self.expiry]["N"]) + 1) * 1000
