@@ -77,8 +77,10 @@ class Wiring:
         Raises:
             InvalidSettingsError: names every variable that is missing or wrong.
         """
-        settings, clock = Settings.from_environment(built_in=False), SystemClock()
-        observer = JsonLines(clock, hash_keys=settings.hash_keys, function=settings.metrics_of)
+        settings, clock = Settings.from_environment(require_processor=False), SystemClock()
+        observer = JsonLines(
+            clock, hash_keys=settings.hash_keys, function=settings.metrics_function_name
+        )
         store = DynamoDBClaimStore(new_client(), settings.table, clock, observer)
         return cls(settings, store, clock, observer)
 
@@ -246,7 +248,7 @@ class _Call:
             minimum = wiring.settings.minimum_remaining
             least = max(minimum, REQUEST_MILLIS) + RESERVE_MILLIS
             # One of exactly that would be too short once a millisecond has passed.
-            if remaining <= least and not wiring.settings.observes:
+            if remaining <= least and not wiring.settings.observe_only:
                 problem = f"lease_seconds is {rule.lease_seconds}, and a call needs more than "
                 problem += f"{least} ms to start: raise lease_seconds"
                 if minimum > REQUEST_MILLIS:
@@ -260,7 +262,7 @@ class _Call:
         self._trace = Trace(getattr(timed[0], "aws_request_id", "") if timed else "")
         self._key = self._payload_hash = self._value = cast("Any", None)
         self._failure = self._unstored = cast("BaseException | None", None)
-        self.step: Any = self._settings.claim(waits=False)
+        self.step: Any = self._settings.claim(wait_for_lease=False)
         try:
             namespace = keys.namespaced(self._settings.key_rule.namespace, rule.name)
             found, text = _found("key", rule.key, bound)
@@ -270,14 +272,14 @@ class _Call:
         except errors.MessageError as error:
             self._trace.errors.append(self._hide(error))
             rejected, observed = Settled(Outcome.REJECTED), Run(lifecycle.NOBODY, observed=True)
-            self.step = observed if self._settings.observes else rejected
-            self._failure = None if self._settings.observes else error
+            self.step = observed if self._settings.observe_only else rejected
+            self._failure = None if self._settings.observe_only else error
 
     def claim(self) -> None:
         """Make the claim; given back if no time is left to run."""
         self._go_on()
         least = self._settings.minimum_remaining
-        late = not (self._settings.observes or self._deadline.allows(least))
+        late = not (self._settings.observe_only or self._deadline.allows(least))
         if late and isinstance(self.step, Run):
             text = f"less than {least + RESERVE_MILLIS} ms are left, so it has not started: "
             text += "give the call more"
@@ -312,7 +314,7 @@ class _Call:
         """The result, or what kept it from being one."""
         if self._failure is not None:
             raise self._failure
-        if self._unstored is not None and not self._settings.observes:
+        if self._unstored is not None and not self._settings.observe_only:
             raise self._unstored
         return self._value
 
@@ -337,7 +339,10 @@ class _Call:
         about: Any = {"record_id": self._key.record_id, "now": now, "retention": settings.retention}
         request: claims.Request
         if isinstance(step, Claim):
-            about |= {"owner": claims.Owner(os.urandom(16).hex()), "takeover": not step.parks}
+            about |= {
+                "owner": claims.Owner(os.urandom(16).hex()),
+                "takeover": not step.park_interrupted,
+            }
             about |= {"lease_expires_at": self._deadline.lease_end(settings.lease_margin)}
             request = claims.ClaimRequest(**about, payload_hash=self._payload_hash)
         else:
@@ -360,10 +365,10 @@ class _Call:
         match reply:
             case lifecycle.Raised(error) | lifecycle.Interrupted(error):
                 self._failure = error
-            case _ if self._failure is not None or self._settings.observes:
+            case _ if self._failure is not None or self._settings.observe_only:
                 pass
             case claims.LostLease() if isinstance(step, lifecycle.Park):
-                self.step = self._settings.claim(waits=False)  # it has changed: see how
+                self.step = self._settings.claim(wait_for_lease=False)  # it has changed: see how
             case lifecycle.Unanswered(_, error):
                 self._failure = self._hide(error)
             case claims.Busy(lease_end):

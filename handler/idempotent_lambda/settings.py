@@ -53,19 +53,23 @@ class Settings:
     max_receive_count: int = 3
     concurrency: int = 1
     hash_keys: bool = False
-    metrics_of: str | None = None
-    parks: bool = False
-    observes: bool = False
+    metrics_function_name: str | None = None
+    park_interrupted: bool = False
+    observe_only: bool = False
     dead_letter_queue_url: str | None = None
     unwrap: frozenset[str] = frozenset()
 
-    def claim(self, *, waits: bool) -> Claim:
+    def claim(self, *, wait_for_lease: bool) -> Claim:
         """How claims are made; ``waits`` for a source that does not deliver again by itself."""
-        return Claim(parks=self.parks, waits=waits, observes=self.observes)
+        return Claim(
+            park_interrupted=self.park_interrupted,
+            wait_for_lease=wait_for_lease,
+            observe_only=self.observe_only,
+        )
 
     @classmethod
     def from_environment(
-        cls, environment: Mapping[str, str] = os.environ, *, built_in: bool = True
+        cls, environment: Mapping[str, str] = os.environ, *, require_processor: bool = True
     ) -> "Settings":
         """The settings of this function.
 
@@ -80,7 +84,7 @@ class Settings:
         key_rule = reader.key_rule()
         settings = cls(
             table=reader.text("IDEMPOTENCY_TABLE"),
-            processor=reader.text("IDEMPOTENCY_PROCESSOR") if built_in else "",
+            processor=reader.text("IDEMPOTENCY_PROCESSOR") if require_processor else "",
             key_rule=key_rule,
             retention=Seconds(reader.number("IDEMPOTENCY_RETENTION_SECONDS", minimum=60)),
             lease_margin=Millis(reader.number("IDEMPOTENCY_LEASE_MARGIN_MILLIS", default=5000)),
@@ -90,17 +94,17 @@ class Settings:
             max_receive_count=reader.number("IDEMPOTENCY_MAX_RECEIVE_COUNT", default=3),
             concurrency=reader.number("IDEMPOTENCY_CONCURRENCY", default=1),
             hash_keys=reader.choice("IDEMPOTENCY_LOG_KEYS", LOG_KEYS) == "hashed",
-            metrics_of=(
+            metrics_function_name=(
                 environment.get("AWS_LAMBDA_FUNCTION_NAME") or "unnamed"
                 if reader.choice("IDEMPOTENCY_METRICS", METRICS) == "on"
                 else None
             ),
-            parks=reader.choice("IDEMPOTENCY_ON_INTERRUPTED", ON_INTERRUPTED) == "park",
-            observes=reader.choice("IDEMPOTENCY_MODE", MODES) == "observe",
+            park_interrupted=reader.choice("IDEMPOTENCY_ON_INTERRUPTED", ON_INTERRUPTED) == "park",
+            observe_only=reader.choice("IDEMPOTENCY_MODE", MODES) == "observe",
             dead_letter_queue_url=environment.get("IDEMPOTENCY_DEAD_LETTER_QUEUE_URL"),
             unwrap=reader.names("IDEMPOTENCY_UNWRAP", UNWRAP),
         )
-        if built_in and settings.parks and not settings.dead_letter_queue_url:
+        if require_processor and settings.park_interrupted and not settings.dead_letter_queue_url:
             text = "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL is not set, and what is parked is sent there"
             reader.problems.append(f"{text}: {REMEDY}")
         if reader.problems:

@@ -170,7 +170,7 @@ def records(emulator: Emulator) -> Iterator[tuple[str, Kind]]:
     yield "in-progress", writer.message("ORDER-1", CRASH)
     yield "in-progress-taken-over", writer.message("ORDER-1", CRASH, CRASH)
     yield "parked", writer.message("ORDER-1", never)
-    yield "parked-interrupted", writer.message("ORDER-1", CRASH, CRASH, parks=True)
+    yield "parked-interrupted", writer.message("ORDER-1", CRASH, CRASH, park_interrupted=True)
     yield "parked-unsent", writer.message("ORDER-1", never, unsent=True)
     yield "key-list", writer.message(["acme", 7, "ORDER-1"])
     yield "key-long", writer.message("x" * 3000)

@@ -177,7 +177,7 @@ def _existence(facts: Facts) -> Said:
 
 def _settings(facts: Facts) -> Said:
     try:
-        Settings.from_environment(facts.environment, built_in=facts.built_in)
+        Settings.from_environment(facts.environment, require_processor=facts.built_in)
     except InvalidSettingsError as error:
         for problem in error.problems:
             if not problem.startswith("IDEMPOTENCY_DEAD_LETTER_QUEUE_URL"):  # has its own check

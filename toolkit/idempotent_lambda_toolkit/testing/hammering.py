@@ -203,7 +203,7 @@ def _subject(function: Callable[..., Any], key: str | None, timeout_seconds: int
         function=function,
         handler=handler,
         transactional="transaction" in parameters,
-        settings=Settings.from_environment(environment, built_in=False),
+        settings=Settings.from_environment(environment, require_processor=False),
         timeout=Millis(timeout_seconds * 1000),
     )
 
