@@ -57,7 +57,8 @@ class Claim:
     Attributes:
         takeover: a lapsed one too.
         park_interrupted: a lapsed one is set aside instead.
-        wait_for_lease: a live claim of another is waited for, because its source would not deliver again.
+        wait_for_lease: a live claim of another is waited for, because its source would not
+            deliver again.
         observe_only: whatever the answer, the processor runs.
     """
 

@@ -23,7 +23,7 @@ from idempotent_lambda.clock import Millis
 from idempotent_lambda.decorator import Wiring
 from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.messages import deliveries_of
-from idempotent_lambda.settings import UNWRAP, Settings
+from idempotent_lambda.settings import UNWRAP_CHOICES, Settings
 from idempotent_lambda_toolkit.testing import ManualClock
 from scripts.lab.emulator import Emulator, EmulatorError, new_account, running
 from tests.clients import patient_client
@@ -192,7 +192,7 @@ def ids(event: Any, expression: str | None) -> list[str]:
     """The record ids of an event's messages; the name of the error of one that has none."""
     rule = key_rule(expression=expression)
     found = []
-    for delivery in deliveries_of(event, UNWRAP):
+    for delivery in deliveries_of(event, UNWRAP_CHOICES):
         try:
             found.append(rule.key_of(delivery).record_id)
         except errors.MessageError as error:

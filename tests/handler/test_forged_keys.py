@@ -11,7 +11,7 @@ from idempotent_lambda.claims import Owner, Record
 from idempotent_lambda.clock import EpochSeconds, Millis
 from idempotent_lambda.errors import MessageError, UnconfirmedCopyError
 from idempotent_lambda.messages import Mark
-from idempotent_lambda.settings import UNWRAP
+from idempotent_lambda.settings import UNWRAP_CHOICES
 
 from .bench import Bench, FaultyStore, raising
 from .events import (
@@ -29,7 +29,7 @@ from .events import (
 )
 
 NEVER = raising(PermanentFailure("no such account"))
-EVERYTHING = frozenset(UNWRAP)
+EVERYTHING = frozenset(UNWRAP_CHOICES)
 
 LIE = {"attributes": {"SenderId": "VICTIM"}, "messageId": "m-victim", "eventSourceARN": "arn:x"}
 """What the record says of others, in a body."""
@@ -383,21 +383,21 @@ class TestOtherSettings:
     @pytest.mark.parametrize("name", SEVERAL)
     def test_unwrapped_no_more(self, name: str) -> None:
         """Nobody gets the whole in the place of a part: the copies are rejected."""
-        bench, reported = self.copied(SEVERAL[name], UNWRAP, ())
+        bench, reported = self.copied(SEVERAL[name], UNWRAP_CHOICES, ())
         assert len(reported) == 3
         assert bench.ran == []
 
     @pytest.mark.parametrize("name", ["shard", "topic"])
     def test_unwrapped_since(self, name: str) -> None:
         """Nobody gets the wrapper of another source."""
-        bench, reported = self.copied(SEVERAL[name], (), UNWRAP)
+        bench, reported = self.copied(SEVERAL[name], (), UNWRAP_CHOICES)
         assert len(reported) == 1
         assert bench.ran == []
 
     def test_a_test_event(self) -> None:
         """What was a message when it was parked is not acknowledged as a test of S3."""
         whole = event(record('{"Service": "Amazon S3", "Event": "s3:TestEvent"}'))
-        bench, reported = self.copied(whole, (), UNWRAP)
+        bench, reported = self.copied(whole, (), UNWRAP_CHOICES)
         assert (reported, bench.ran) == (["m-copy-0"], [])
 
 
