@@ -143,7 +143,9 @@ class Writer:
             return function(order)
 
         asked = {"id": key, "cents": 1999}
-        tokens = patch("idempotent_lambda.decorator.os", SimpleNamespace(urandom=self.new_owner))
+        tokens = patch(
+            "idempotent_lambda.decorated_call.os", SimpleNamespace(urandom=self.new_owner)
+        )
         ends = (errors.InvalidResultError, PermanentFailure, SystemExit)
         with tokens, contextlib.suppress(*ends):
             charge(asked)
