@@ -107,8 +107,10 @@ class Arrow:
 
 
 CLAIMS: Final = [
-    Claim(parks=parks, waits=waits, observes=observes)
-    for parks, waits, observes in product([False, True], repeat=3)
+    Claim(
+        park_interrupted=park_interrupted, wait_for_lease=wait_for_lease, observe_only=observe_only
+    )
+    for park_interrupted, wait_for_lease, observe_only in product([False, True], repeat=3)
 ]
 RUNS: Final[list[lifecycle.Reply]] = [
     Returned(),
@@ -333,9 +335,9 @@ def answers(scenes: dict[State, Scene]) -> str:
     """What a message comes to that meets a record in each state, as a table."""
     kinds = {
         "usually": Claim(),
-        '`on_interrupted = "park"`': Claim(parks=True),
-        "no visibility timeout": Claim(waits=True),
-        "observe mode": Claim(observes=True),
+        '`on_interrupted = "park"`': Claim(park_interrupted=True),
+        "no visibility timeout": Claim(wait_for_lease=True),
+        "observe mode": Claim(observe_only=True),
     }
     newer = replace(cast("Record", scenes[State.IN_PROGRESS].record), status="NEWER")
     met = {**scenes, State.UNKNOWN: Scene(newer, START)}

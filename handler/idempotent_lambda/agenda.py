@@ -168,7 +168,7 @@ class Agenda(NamedTuple):
         later, alone = None, len(by_rank) == 1
         for work in by_rank:
             if work.repeats:
-                takeover = alone and not claim.parks
+                takeover = alone and not claim.park_interrupted
                 later = heap.push(later, _errand(work, replace(claim, takeover=takeover)))
         first = tuple(work for work in by_rank if not work.repeats)
         return cls(first, later=later, claim=claim, alone=alone, window=window, together=together)
@@ -185,7 +185,7 @@ class Agenda(NamedTuple):
         What is claimed and never started must not look interrupted where that takes a person; and
         where nothing is coalesced equal keys must not meet in one call.
         """
-        return self.claim.parks or self.claim.observes
+        return self.claim.park_interrupted or self.claim.observe_only
 
     @property
     def full(self) -> bool:
@@ -281,14 +281,14 @@ class Agenda(NamedTuple):
         first = (
             Settled(self.stopped)
             if self.stopped
-            else self._claim(alone=self.alone or self.claim.observes)
+            else self._claim(alone=self.alone or self.claim.observe_only)
         )
         asking = self.asking + len(window)
         agenda = self._replace(taken=taken, undone=undone, later=later, asking=asking)
         return agenda, tuple((work, first) for work in window)
 
     def _claim(self, *, alone: bool) -> Claim:
-        return replace(self.claim, takeover=alone and not self.claim.parks)
+        return replace(self.claim, takeover=alone and not self.claim.park_interrupted)
 
     def _decide(self, later: Later) -> Step | Settled:
         """What is done with a work that was left for later."""
@@ -404,11 +404,11 @@ class Agenda(NamedTuple):
             patient: the table may be asked for more claims.
         """
         agenda = self
-        if not (patient or self.ready or self.claim.observes):
+        if not (patient or self.ready or self.claim.observe_only):
             agenda = self.stopping(Outcome.UNAVAILABLE)
         elif not in_time:
             agenda = self.stopping(Outcome.NOT_STARTED)
-        if late and not (agenda.stopped or agenda.claim.observes):
+        if late and not (agenda.stopped or agenda.claim.observe_only):
             return agenda, Decision.WAIT
         return agenda, Decision.FLUSH if overdue else Decision.GO
 

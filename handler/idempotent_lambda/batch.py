@@ -116,7 +116,7 @@ class Consumer:
         Raises:
             ConfigurationError: what runs without a claim has nothing to commit a transaction with.
         """
-        if self.transactional and self.settings.observes:
+        if self.transactional and self.settings.observe_only:
             raise ConfigurationError(
                 "the processor takes a transaction, which observe mode cannot commit for what "
                 "it would suppress: set idempotency.mode to enforce"
@@ -184,7 +184,7 @@ class _Batch:
         waits = bool(works) and works[0].deliveries[0].source is not Source.SQS
         one_by_one = consumer.transactional or not getattr(consumer.store, "together", True)
         together = PARALLEL_CALLS if one_by_one else WINDOW
-        claim = consumer.settings.claim(waits=waits)
+        claim = consumer.settings.claim(wait_for_lease=waits)
         self._agenda = Agenda.of(works, claim, together=together)
         self._traces = [Trace(request_id) for _ in works]
         self._open = {work.place: work for work in works}

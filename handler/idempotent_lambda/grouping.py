@@ -159,7 +159,7 @@ def group_by_key(
     A delivery without a key is refused, and what follows it in its group is reported. When only
     observing, each delivery is a work, and none is refused.
     """
-    rule, observes = settings.key_rule, settings.observes
+    rule, observes = settings.key_rule, settings.observe_only
     drafts = _Drafts()
     ended: list[Ended] = []
     broken: set[str] = set()

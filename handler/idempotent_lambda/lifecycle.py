@@ -56,15 +56,16 @@ class Claim:
 
     Attributes:
         takeover: a lapsed one too.
-        parks: a lapsed one is set aside instead.
-        waits: a live claim of another is waited for, because its source would not deliver again.
-        observes: whatever the answer, the processor runs.
+        park_interrupted: a lapsed one is set aside instead.
+        wait_for_lease: a live claim of another is waited for, because its source would not
+            deliver again.
+        observe_only: whatever the answer, the processor runs.
     """
 
     takeover: bool = False
-    parks: bool = False
-    waits: bool = False
-    observes: bool = False
+    park_interrupted: bool = False
+    wait_for_lease: bool = False
+    observe_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,20 +275,20 @@ def advance(step: Step, reply: Reply) -> Step | End:  # noqa: C901, PLR0911, PLR
     match step, reply:
         # First what nearly every message goes through.
         case Claim(), Claimed():
-            return Run(reply, step.observes)
+            return Run(reply, step.observe_only)
         case Run(claim, observed), Returned(result, actions) if claim is not NOBODY:
             return Complete(claim.owner, result, actions, observed)
         case Complete(), claims.Completed():
             return Settled(Outcome.COMPLETED, acknowledged=True)
-        case Claim(observes=True), _:
+        case Claim(observe_only=True), _:
             return Run(NOBODY, observed=True)
         case Claim(), claims.Duplicate():
             return Settled(Outcome.DUPLICATE, acknowledged=True)
-        case Claim(waits=True), claims.Busy(lease_end):
+        case Claim(wait_for_lease=True), claims.Busy(lease_end):
             return Wait(step, lease_end)
         case Claim(), claims.Busy(lease_end):
             return Settled(Outcome.BUSY, busy_until=lease_end)
-        case Claim(parks=True), claims.Lapsed(_, owner):
+        case Claim(park_interrupted=True), claims.Lapsed(_, owner):
             return Park(owner, INTERRUPTED)
         case Claim(), claims.Lapsed(attempts):
             return PutOff(attempts)
@@ -301,7 +302,7 @@ def advance(step: Step, reply: Reply) -> Step | End:  # noqa: C901, PLR0911, PLR
             return Settled(Outcome.UNAVAILABLE)
         case Wait(claim, lease_end), Waited(in_time):
             if in_time:
-                return replace(claim, takeover=not claim.parks)
+                return replace(claim, takeover=not claim.park_interrupted)
             return Settled(Outcome.BUSY, busy_until=lease_end)
         case Run(), Interrupted():
             return Settled(Outcome.INTERRUPTED)

@@ -190,5 +190,5 @@ def make_settings(batch: Batch) -> Settings:
         minimum_remaining=Millis(1_000),
         max_receive_count=MAX_RECEIVE_COUNT,
         concurrency=batch.concurrency,
-        parks=batch.mode is Mode.PARK,
+        park_interrupted=batch.mode is Mode.PARK,
     )

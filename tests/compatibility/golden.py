@@ -23,7 +23,7 @@ from idempotent_lambda.clock import Millis
 from idempotent_lambda.decorator import Wiring
 from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.messages import deliveries_of
-from idempotent_lambda.settings import UNWRAP, Settings
+from idempotent_lambda.settings import UNWRAP_CHOICES, Settings
 from idempotent_lambda_toolkit.testing import ManualClock
 from scripts.lab.emulator import Emulator, EmulatorError, new_account, running
 from tests.clients import patient_client
@@ -143,7 +143,9 @@ class Writer:
             return function(order)
 
         asked = {"id": key, "cents": 1999}
-        tokens = patch("idempotent_lambda.decorator.os", SimpleNamespace(urandom=self.new_owner))
+        tokens = patch(
+            "idempotent_lambda.decorated_call.os", SimpleNamespace(urandom=self.new_owner)
+        )
         ends = (errors.InvalidResultError, PermanentFailure, SystemExit)
         with tokens, contextlib.suppress(*ends):
             charge(asked)
@@ -170,7 +172,7 @@ def records(emulator: Emulator) -> Iterator[tuple[str, Kind]]:
     yield "in-progress", writer.message("ORDER-1", CRASH)
     yield "in-progress-taken-over", writer.message("ORDER-1", CRASH, CRASH)
     yield "parked", writer.message("ORDER-1", never)
-    yield "parked-interrupted", writer.message("ORDER-1", CRASH, CRASH, parks=True)
+    yield "parked-interrupted", writer.message("ORDER-1", CRASH, CRASH, park_interrupted=True)
     yield "parked-unsent", writer.message("ORDER-1", never, unsent=True)
     yield "key-list", writer.message(["acme", 7, "ORDER-1"])
     yield "key-long", writer.message("x" * 3000)
@@ -192,7 +194,7 @@ def ids(event: Any, expression: str | None) -> list[str]:
     """The record ids of an event's messages; the name of the error of one that has none."""
     rule = key_rule(expression=expression)
     found = []
-    for delivery in deliveries_of(event, UNWRAP):
+    for delivery in deliveries_of(event, UNWRAP_CHOICES):
         try:
             found.append(rule.key_of(delivery).record_id)
         except errors.MessageError as error:

@@ -145,7 +145,7 @@ class TestMessages:
     def test_interrupted_and_parked(self, reader: Reader) -> None:
         """Where interruptions are for a person, a lapsed record is parked, and a copy is sent."""
         reader.set_clock(reader.number("lease_expires_at"))
-        assert reader.deliver(parks=True) == ("parked", 0)
+        assert reader.deliver(park_interrupted=True) == ("parked", 0)
         owner = reader.kind["item"]["owner"]["S"]
         assert [token.split()[0] for _, token in reader.bench.queues.dead_letters] == [owner]
         assert reader.found()["status"] == {"S": "PARKED"}

@@ -304,7 +304,9 @@ KILLS = {
 
 def effects_of(kind: str, point: int) -> int:
     """How often the effect happens whose process is killed there, and delivered again after."""
-    bench = Bench(key="body.id", parks=kind == "parked", transactional=kind == "transaction")
+    bench = Bench(
+        key="body.id", park_interrupted=kind == "parked", transactional=kind == "transaction"
+    )
     effects: list[str] = []
     bench.memory.commit = lambda actions: effects.extend(str(each) for each in actions)
 

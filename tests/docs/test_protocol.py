@@ -35,7 +35,10 @@ ME, LEASE_END = Owner("me"), EpochMillis(1)
 CLAIM, MINE = Claim(), Claimed(ME, 1)
 ACTIONS = ({"Delete": {"TableName": "orders", "Key": {"id": {"S": "a"}}}},)
 STEPS: list[lifecycle.Step] = [
-    *(Claim(parks=p, waits=w, observes=o) for p, w, o in product([True, False], repeat=3)),
+    *(
+        Claim(park_interrupted=p, wait_for_lease=w, observe_only=o)
+        for p, w, o in product([True, False], repeat=3)
+    ),
     Wait(CLAIM, LEASE_END),
     Run(MINE),
     Run(lifecycle.NOBODY, observed=True),

@@ -16,7 +16,7 @@ from moto import mock_aws
 from idempotent_lambda.decorator import Wiring
 from idempotent_lambda.errors import NotDoneError
 from idempotent_lambda.messages import Delivery, Source, deliveries_of, response_of
-from idempotent_lambda.settings import UNWRAP
+from idempotent_lambda.settings import UNWRAP_CHOICES
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
 from scripts.demo.__main__ import SCENARIOS
 from scripts.lab.emulator import Emulator
@@ -220,7 +220,7 @@ def order_of(deliveries: tuple[Delivery, ...]) -> str:
 def test_source(source: str) -> None:
     """Each row of the table of sources says what the code does with such an event."""
     whole, (setting, key, response, order_rule, example) = ARRIVALS[source], SOURCES[source]
-    deliveries = deliveries_of(whole, UNWRAP)
+    deliveries = deliveries_of(whole, UNWRAP_CHOICES)
     values = [found(whole, field) for field in re.findall(r"`([\w.]+)`", key)]
     preset = deliveries[0].preset
     assert values == (preset if isinstance(preset, list) else [preset] if preset else [])
@@ -237,7 +237,9 @@ def test_source(source: str) -> None:
 def test_every_source() -> None:
     """The table has every way in which messages come, and every source of the code."""
     assert list(SOURCES) == list(ARRIVALS)
-    arrived = {each.source for whole in ARRIVALS.values() for each in deliveries_of(whole, UNWRAP)}
+    arrived = {
+        each.source for whole in ARRIVALS.values() for each in deliveries_of(whole, UNWRAP_CHOICES)
+    }
     assert arrived == set(Source)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.messages import Source
-from idempotent_lambda.settings import UNWRAP
+from idempotent_lambda.settings import UNWRAP_CHOICES
 from tests.handler.bench import Bench
 from tests.handler.events import (
     FIFO_ARN,
@@ -84,7 +84,7 @@ def sent(source: str, body: Any) -> dict[str, Any]:
     return made[source]()
 
 
-def keys(whole: Any, expression: str | None, unwrap: Collection[str] = UNWRAP) -> list[str]:
+def keys(whole: Any, expression: str | None, unwrap: Collection[str] = UNWRAP_CHOICES) -> list[str]:
     """The keys of an event's messages, as people read them."""
     bench = Bench(key=expression, unwrap=frozenset(unwrap))
     bench.consumer.consume(whole, Millis(30_000))
@@ -181,7 +181,7 @@ def test_row(row: tuple[str, str, str]) -> None:
             chosen = [keys(SENT[label](value), expression) for value in ("one", "two")]
             assert chosen == [["one"], ["two"]]
             continue
-        unwrap = () if "nothing unwrapped" in what else UNWRAP
+        unwrap = () if "nothing unwrapped" in what else UNWRAP_CHOICES
         honest = keys(sent(source, {"id": "a"}), expression, unwrap)
         for body in bodies(sent(source, {"id": "a"})):
             whole = sent(source, body)

@@ -499,7 +499,7 @@ class Ours:
             queues=queues,
             transactional=batch.manner.commits,
         )
-        settings = replace(consumer.settings, parks=batch.manner.parks)
+        settings = replace(consumer.settings, park_interrupted=batch.manner.parks)
         consumer = replace(consumer, settings=settings)
         before = effects.counts() if batch.manner.commits else Counter[str]()
         records = [

@@ -10,7 +10,7 @@ from typing import Any
 
 from idempotent_lambda.keys import KeyRule, checked_namespace, compiled
 from idempotent_lambda.messages import Delivery, deliveries_of
-from idempotent_lambda.settings import UNWRAP
+from idempotent_lambda.settings import UNWRAP_CHOICES
 
 QUEUE_ARN = "arn:aws:sqs:eu-central-1:123456789012:orders"
 FIFO_ARN = f"{QUEUE_ARN}.fifo"
@@ -40,7 +40,7 @@ def key_rule(namespace: str = "orders", expression: str | None = None) -> KeyRul
 
 def unwrapped(whole: object) -> tuple[Delivery, ...]:
     """The deliveries of an event where the wrappers of all services are taken off."""
-    return deliveries_of(whole, UNWRAP)
+    return deliveries_of(whole, UNWRAP_CHOICES)
 
 
 def marked(token: str, **changes: Any) -> dict[str, Any]:

@@ -366,7 +366,7 @@ FATES = {
     "new": Fate(),
     "in progress": Fate(_BUSY),
     "lapsed": Fate(_LAPSED),
-    "lapsed, to be parked": Fate(_LAPSED, settings={"parks": True}),
+    "lapsed, to be parked": Fate(_LAPSED, settings={"park_interrupted": True}),
     "completed": Fate({"status": "COMPLETED", "expires_at": EpochSeconds(START)}),
     "parked": Fate(_SENT),
     "parked, no copy": Fate({"status": "PARKED"}),
@@ -383,8 +383,8 @@ FATES = {
     "not released": Fate(act=raises(ValueError), silent="release"),
     "not parked": Fate(act=raises(PermanentFailure), silent="park"),
     "not marked": Fate(act=raises(PermanentFailure), silent="mark"),
-    "observed": Fate(settings={"observes": True}),
-    "observed failure": Fate(act=raises(ValueError), settings={"observes": True}),
+    "observed": Fate(settings={"observe_only": True}),
+    "observed failure": Fate(act=raises(ValueError), settings={"observe_only": True}),
 }
 
 
@@ -564,7 +564,7 @@ class Batch:
         if self.kind.is_stream and failures:
             ids = [self.kind.id_of(each) for each in self.event_of(odd)["Records"]]
             failures = ids[ids.index(failures[0]) :]
-        observes = "observes" in fate.settings
+        observe_only = "observe_only" in fate.settings
         gone = odd is MISSING
         odd_done = gone or (error is None and odd_id not in failures)
         counts = Counter(self.started)
@@ -576,13 +576,13 @@ class Batch:
             behind = at in self._behind and not odd_done
             if max(runs) > 1:
                 yield f"ran good-{at} more than once"
-            if acknowledged and not (done or (observes and runs == {1})):
+            if acknowledged and not (done or (observe_only and runs == {1})):
                 yield f"acknowledged good-{at} unrun"
             if not (fate.stops or behind) and (runs != {1} or not (acknowledged or error)):
                 yield f"did not run and acknowledge good-{at}"
             if behind and runs != {0} and self._keeps_group(odd):
                 yield f"ran good-{at} before what it follows"
-        if odd_done and not gone and not observes:
+        if odd_done and not gone and not observe_only:
             yield from self._unproven(odd)
 
     def _keeps_group(self, odd: Any) -> bool:

@@ -216,7 +216,7 @@ class TestChanged:
     def test_interrupted_and_parked(self, name: str, how: str) -> None:
         """A message that is parked because its processor was interrupted has its own copy."""
         copies = []
-        for bench, whole in both(name, how, SystemExit(), parks=True):
+        for bench, whole in both(name, how, SystemExit(), park_interrupted=True):
             deliver(bench, whole)
             bench.clock.advance(Millis(60_000))
             deliver(bench, whole)

@@ -200,4 +200,4 @@ def test_in_order() -> None:
 def test_observed() -> None:
     """Observe mode and a transaction exclude each other: without a claim nothing could commit."""
     with pytest.raises(ConfigurationError, match=r"observe.*set idempotency\.mode to enforce"):
-        counting("a", observes=True)
+        counting("a", observe_only=True)

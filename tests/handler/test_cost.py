@@ -191,9 +191,9 @@ REPORTED = {"busy", "failing"}
 RAISING: dict[str, Exception] = {"failing": ValueError(), "hopeless": PermanentFailure("why")}
 
 WAYS: dict[str, dict[str, Any]] = {
-    "park mode": {"parks": True},
+    "park mode": {"park_interrupted": True},
     "in transactions": {"transactional": True},
-    "observed": {"observes": True},
+    "observed": {"observe_only": True},
 }
 """How a consumer may be set up."""
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -21,7 +22,7 @@ from tests.clients import PATIENCE_MILLIS, TIMEOUTS
 from tests.waiting import SECONDS
 
 from .conftest import create_table
-from .events import order, record
+from .events import event, order, record
 from .function import MODULE, REQUIRED, TABLE, Package, deliver
 
 HANDLER = Path(idempotent_lambda.__file__).parents[1]
@@ -235,6 +236,21 @@ def test_handler_on_moto(
         "orders#b": "COMPLETED",
         "orders#c": "COMPLETED",
     }
+
+
+@pytest.mark.parametrize(("about", "request_id"), [({"aws_request_id": "r-1"}, "r-1"), ({}, "")])
+def test_the_id_of_the_invocation(
+    package: Package,
+    capsys: pytest.CaptureFixture[str],
+    about: dict[str, str],
+    request_id: str,
+) -> None:
+    """Log lines have the context's request id; a context of a test may lack it."""
+    module = package.cold_start()
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: 30_000, **about)
+    assert module.handler(event(record("{}")), context)["batchItemFailures"]
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["request_id"] == request_id
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from idempotent_lambda.claims import Owner, Record
 from idempotent_lambda.clock import EpochSeconds, Millis
 from idempotent_lambda.errors import MessageError, UnconfirmedCopyError
 from idempotent_lambda.messages import Mark
-from idempotent_lambda.settings import UNWRAP
+from idempotent_lambda.settings import UNWRAP_CHOICES
 
 from .bench import Bench, FaultyStore, raising
 from .events import (
@@ -29,7 +29,7 @@ from .events import (
 )
 
 NEVER = raising(PermanentFailure("no such account"))
-EVERYTHING = frozenset(UNWRAP)
+EVERYTHING = frozenset(UNWRAP_CHOICES)
 
 LIE = {"attributes": {"SenderId": "VICTIM"}, "messageId": "m-victim", "eventSourceARN": "arn:x"}
 """What the record says of others, in a body."""
@@ -182,7 +182,7 @@ class TestDefaultKey:
         assert not {each["messageId"] for each in honest} & set(reported)
         assert bench.ran[:150] == [f"v-{n}" for n in range(150)]
 
-    @pytest.mark.parametrize("changes", [{}, {"concurrency": 3}, {"parks": True}])
+    @pytest.mark.parametrize("changes", [{}, {"concurrency": 3}, {"park_interrupted": True}])
     def test_a_liar_in_front_of_its_own_key(self, changes: Any) -> None:
         """A group goes on behind what only says that it is a copy, and repeats it."""
         bench = Bench(**changes)
@@ -201,7 +201,7 @@ class TestDefaultKey:
 
     def test_one_of_several_when_observing(self) -> None:
         """A part is not acknowledged for the whole: what nothing confirms is reported."""
-        bench = Bench(key=None, observes=True, unwrap=EVERYTHING)
+        bench = Bench(key=None, observe_only=True, unwrap=EVERYTHING)
         body = json.dumps(event(s3_record("k1"), s3_record("k2")))
         assert bench.deliver(record(body, **marked("x //id/2 k"))) == ["m-1"]
         assert bench.ran == []
@@ -295,10 +295,10 @@ class TestCopy:
         assert bench.deliver(copy, twin) == []
         assert len(bench.ran) == 1
 
-    @pytest.mark.parametrize("parks", [True, False])
-    def test_interrupted(self, name: str, parks: bool) -> None:
+    @pytest.mark.parametrize("park_interrupted", [True, False])
+    def test_interrupted(self, name: str, park_interrupted: bool) -> None:
         """Its takeover needs the copy; in park mode another decision, and another copy."""
-        bench, copy, record_id = self.parked(name, parks=parks)
+        bench, copy, record_id = self.parked(name, park_interrupted=park_interrupted)
         bench.consumer.__dict__["processor"] = raising(SystemExit())
         assert bench.deliver(copy) == ["m-copy"]
         bench.consumer.__dict__["processor"] = bench.process
@@ -306,7 +306,7 @@ class TestCopy:
         assert not bench.ran
         bench.clock.advance(Millis(60_000))
         assert bench.deliver(copy) == []
-        if parks:
+        if park_interrupted:
             assert not bench.ran
             assert bench.deliver(copy) == []
             assert not bench.ran
@@ -383,21 +383,21 @@ class TestOtherSettings:
     @pytest.mark.parametrize("name", SEVERAL)
     def test_unwrapped_no_more(self, name: str) -> None:
         """Nobody gets the whole in the place of a part: the copies are rejected."""
-        bench, reported = self.copied(SEVERAL[name], UNWRAP, ())
+        bench, reported = self.copied(SEVERAL[name], UNWRAP_CHOICES, ())
         assert len(reported) == 3
         assert bench.ran == []
 
     @pytest.mark.parametrize("name", ["shard", "topic"])
     def test_unwrapped_since(self, name: str) -> None:
         """Nobody gets the wrapper of another source."""
-        bench, reported = self.copied(SEVERAL[name], (), UNWRAP)
+        bench, reported = self.copied(SEVERAL[name], (), UNWRAP_CHOICES)
         assert len(reported) == 1
         assert bench.ran == []
 
     def test_a_test_event(self) -> None:
         """What was a message when it was parked is not acknowledged as a test of S3."""
         whole = event(record('{"Service": "Amazon S3", "Event": "s3:TestEvent"}'))
-        bench, reported = self.copied(whole, (), UNWRAP)
+        bench, reported = self.copied(whole, (), UNWRAP_CHOICES)
         assert (reported, bench.ran) == (["m-copy-0"], [])
 
 

@@ -193,7 +193,7 @@ def parked(key: Any, **changes: Any) -> None:
 
 def observed(key: Any, **changes: Any) -> None:
     """It is busy, and runs."""
-    bench = Lines(key, observes=True, **changes)
+    bench = Lines(key, observe_only=True, **changes)
     bench.seed(lease=10_000)
     bench.send()
 

@@ -355,8 +355,8 @@ KINDS = {
 }  # fmt: skip
 MODES: dict[str, dict[str, Any]] = {
     "retry": {},
-    "park": {"parks": True},
-    "observe": {"observes": True},
+    "park": {"park_interrupted": True},
+    "observe": {"observe_only": True},
 }
 CASES = [("retry", kind, 1000) for kind in KINDS] + [
     (mode, kind, 100) for kind in KINDS for mode in MODES if mode != "retry"

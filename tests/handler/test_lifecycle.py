@@ -86,12 +86,12 @@ def test_after_claim(takeover: bool, reply: Reply, following: Step | End) -> Non
 
 def test_what_lapsed_is_parked_where_that_is_asked_for() -> None:
     """Interrupted work is set aside by the owner that was seen, and not put off."""
-    assert advance(Claim(parks=True), Lapsed(2, THEM)) == Park(THEM, INTERRUPTED)
+    assert advance(Claim(park_interrupted=True), Lapsed(2, THEM)) == Park(THEM, INTERRUPTED)
 
 
 def test_a_live_claim_is_waited_for_where_nothing_delivers_again() -> None:
     """A source without a visibility timeout waits for the lease; then it claims as before."""
-    claim = Claim(waits=True, parks=True)
+    claim = Claim(wait_for_lease=True, park_interrupted=True)
     waiting = advance(claim, Busy(LEASE_END))
     assert waiting == Wait(claim, LEASE_END)
     assert advance(waiting, Waited(in_time=True)) == claim
@@ -103,7 +103,9 @@ def test_a_live_claim_is_waited_for_where_nothing_delivers_again() -> None:
     "reply",
     [Duplicate(), Busy(LEASE_END), Lapsed(1, THEM), Parked(THEM), Mismatch(), UNWRITTEN, REFUSED],
 )
-@pytest.mark.parametrize("claim", [Claim(observes=True), Claim(observes=True, parks=True)])
+@pytest.mark.parametrize(
+    "claim", [Claim(observe_only=True), Claim(observe_only=True, park_interrupted=True)]
+)
 def test_observed(claim: Claim, reply: Reply) -> None:
     """Observe mode suppresses nothing: what would not have run runs, without a claim."""
     run = advance(claim, reply)
@@ -117,7 +119,7 @@ def test_observed(claim: Claim, reply: Reply) -> None:
 
 def test_observe_mode_claims_what_is_free() -> None:
     """What would have run anyway is claimed and completed, so that the next one is known."""
-    run = advance(Claim(observes=True), MINE)
+    run = advance(Claim(observe_only=True), MINE)
     assert run == Run(MINE, observed=True)
     assert advance(Run(MINE, observed=True), Returned()) == Complete(ME, observed=True)
     assert advance(Run(MINE, observed=True), Raised(ValueError())) == Release(ME, Outcome.FAILED)
@@ -238,7 +240,7 @@ def test_a_copy_that_is_not_sent(reply: Reply) -> None:
 
 STEPS: dict[str, Step] = {
     "claim": Claim(takeover=True),
-    "wait": Wait(Claim(waits=True), LEASE_END),
+    "wait": Wait(Claim(wait_for_lease=True), LEASE_END),
     "run": Run(MINE),
     "complete": Complete(ME),
     "commit": Complete(ME, actions=ACTIONS),

@@ -23,7 +23,7 @@ from idempotent_lambda.messages import (
     response_of,
     write_mark,
 )
-from idempotent_lambda.settings import UNWRAP
+from idempotent_lambda.settings import UNWRAP_CHOICES
 from idempotent_lambda_toolkit.testing import ManualClock
 
 from .bench import Bench, raising
@@ -291,7 +291,7 @@ class TestGolden:
 
     def test_parked_copy(self, name: str) -> None:
         """A copy in a queue has the same body, and states the key, whatever is to be unwrapped."""
-        for services in (UNWRAP, ()):
+        for services in (UNWRAP_CHOICES, ()):
             deliveries = deliveries_of(golden(name), services)
             for delivery in deliveries:
                 if delivery.preset is None:
@@ -876,7 +876,7 @@ def damaged(draw: st.DrawFn) -> Any:
 
 def answer(whole: Any, key: str | None) -> list[str] | None:
     """The ids reported for an event; None where the event is refused as a whole."""
-    bench = Bench(key=key, unwrap=frozenset(UNWRAP))
+    bench = Bench(key=key, unwrap=frozenset(UNWRAP_CHOICES))
     try:
         deliveries = unwrapped(whole)
         reported = told_by(bench, whole)

@@ -161,7 +161,7 @@ def _parked_without_a_copy(log: Log) -> None:
 
 
 def _parked_when_interrupted(log: Log) -> None:
-    bench = log.bench(parks=True)
+    bench = log.bench(park_interrupted=True)
     bench.lay("a")
     bench.deliver("a")
     bench.deliver("a")
@@ -182,7 +182,7 @@ def _parked_by_a_decorated_function(log: Log) -> None:
 
 
 def _observed(log: Log) -> None:
-    bench = log.bench(observes=True)
+    bench = log.bench(observe_only=True)
     bench.deliver("a")
     bench.deliver("a")
     bench.lay("b", lease=1000)
@@ -245,7 +245,8 @@ SCENARIOS = {
         _observed, [PROCESSED, PROCESSED | DUPLICATE, PROCESSED | DUPLICATE, PROCESSED]
     ),
     "observed, without a key": Scenario(
-        lambda log: log.bench(observes=True).deliver(record("{}")), [PROCESSED | {"rejected": 1}]
+        lambda log: log.bench(observe_only=True).deliver(record("{}")),
+        [PROCESSED | {"rejected": 1}],
     ),
     "interrupted": Scenario(_interrupted, [AGAIN | {"interrupted": 1}]),
     "its own claim, known again": Scenario(_recovered, [PROCESSED | {"recoveries": 1}]),

@@ -8,7 +8,7 @@ from .events import fifo_order, order, record
 
 def observing() -> Bench:
     """A bench that only observes."""
-    return Bench(observes=True)
+    return Bench(observe_only=True)
 
 
 def test_duplicates_run() -> None:

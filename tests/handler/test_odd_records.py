@@ -142,7 +142,7 @@ def assert_refused(source: Any) -> None:
 @pytest.mark.parametrize("expressed", [True, False])
 def test_an_observed_id_that_is_no_text(expressed: bool) -> None:
     """An id that cannot be a key runs in observe mode without one."""
-    bench = Bench(key="body.no" if expressed else None, observes=True)
+    bench = Bench(key="body.no" if expressed else None, observe_only=True)
     assert bench.deliver("a", order("b", "\ud800"), "c") == []
     assert len(bench.ran) == 3
 

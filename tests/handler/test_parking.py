@@ -68,7 +68,7 @@ CRASH = raising(SystemExit())
 def faulty(**changes: Any) -> tuple[Bench, FaultyStore]:
     """A bench in park mode whose store can be made faulty."""
     clock = ManualClock()
-    bench = Bench(clock=clock, parks=True, **changes)
+    bench = Bench(clock=clock, park_interrupted=True, **changes)
     store = FaultyStore(clock, bench.memory)
     object.__setattr__(bench.consumer, "store", store)
     return bench, store
@@ -87,7 +87,7 @@ class TestPermanentFailure:
     @pytest.mark.parametrize("parks", [True, False])
     def test_parked(self, parks: bool) -> None:
         """It is parked with its reason, its copy is sent with the token, and it is acknowledged."""
-        bench = Bench(parks=parks)
+        bench = Bench(park_interrupted=parks)
         bench.behaviour["a"] = NEVER
         assert bench.deliver("a", "b") == []
         assert bench.outcomes == {"m-b": "completed", "m-a": "parked"}
@@ -169,7 +169,7 @@ class TestInterrupted:
 
     def test_parked_instead_of_run(self) -> None:
         """Interrupted work does not run again by itself."""
-        bench = Bench(parks=True)
+        bench = Bench(park_interrupted=True)
         bench.lay("a")
         assert bench.deliver("a", "b") == []
         assert bench.ran == ["b"]
@@ -179,14 +179,14 @@ class TestInterrupted:
 
     def test_live_claim(self) -> None:
         """Whose lease is live is busy, not interrupted."""
-        bench = Bench(parks=True)
+        bench = Bench(park_interrupted=True)
         bench.lay("a", lease=1)
         assert bench.deliver("a") == ["m-a"]
         assert bench.outcomes == {"m-a": "busy"}
 
     def test_side_by_side(self) -> None:
         """With concurrency several are claimed and run at the same time, each just in time."""
-        bench = Bench(parks=True, concurrency=3)
+        bench = Bench(park_interrupted=True, concurrency=3)
         together = threading.Barrier(3, timeout=SECONDS)
         bench.behaviour = dict.fromkeys("abc", lambda _: together.wait())
         assert bench.deliver("a", "b", "c") == []
@@ -219,11 +219,11 @@ class TestInterrupted:
 
     def test_stale_owner_cannot_complete(self) -> None:
         """Once parked, the interrupted owner can neither complete nor release."""
-        bench = Bench(parks=True)
+        bench = Bench(park_interrupted=True)
 
         def late(_: Any) -> None:
             bench.clock.advance(Millis(60_000))
-            other = Bench(bench.memory, bench.clock, parks=True)
+            other = Bench(bench.memory, bench.clock, park_interrupted=True)
             other.owners = 100
             other.deliver(order("a", message_id="m-2"))
             outcomes.update(other.outcomes)
@@ -240,7 +240,7 @@ class TestCrashes:
     """A worker may die at each step of parking."""
 
     def parked(self) -> Bench:
-        bench = Bench(parks=True)
+        bench = Bench(park_interrupted=True)
         bench.lay("a")
         return bench
 
@@ -301,7 +301,7 @@ class TestRedrive:
     """An operator sends the copy back to the queue."""
 
     def parked(self, **changes: Any) -> Bench:
-        bench = Bench(**{"parks": True} | changes)
+        bench = Bench(**{"park_interrupted": True} | changes)
         bench.lay("a")
         bench.deliver("a")
         return bench
@@ -316,7 +316,7 @@ class TestRedrive:
 
     def test_keyed_by_message_id(self) -> None:
         """A redrive gives a copy another message id; its key stays that of the first."""
-        bench = Bench(parks=True, key=None)
+        bench = Bench(park_interrupted=True, key=None)
         bench.behaviour["m-a"] = CRASH
         bench.deliver("a")
         bench.clock.advance(Millis(60_000))

@@ -207,7 +207,7 @@ def test_waiting(bench: Bench) -> None:
 @pytest.mark.parametrize("observes", [True, False])
 def test_what_the_claim_came_upon(laid: dict[str, Any] | None, met: str, observes: bool) -> None:
     """Whatever becomes of a message, in observe mode too, its line says what stood in its way."""
-    bench = Bench(observes=observes)
+    bench = Bench(observe_only=observes)
     if laid:
         bench.lay("a")
         found = bench.memory.records["orders#a"]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.errors import PermanentFailure
 from idempotent_lambda.messages import Message
-from idempotent_lambda.settings import UNWRAP
+from idempotent_lambda.settings import UNWRAP_CHOICES
 from tests.handler.bench import Bench
 from tests.handler.events import (
     QUEUE_ARN,
@@ -51,7 +51,7 @@ RULES: list[Rule] = [
             "[eventSourceARN, attributes.SenderId, messageId]",
             "attributes.SenderId",
         )
-        for unwrap in (frozenset[str](), frozenset({"sns"}), frozenset(UNWRAP))
+        for unwrap in (frozenset[str](), frozenset({"sns"}), frozenset(UNWRAP_CHOICES))
     ),
 ]
 """Each has something in the key that only SQS says."""
@@ -263,13 +263,13 @@ def test_liars_change_nothing(rule: Rule, drawn: list[Genuine], lies: list[Lie])
 
 
 @settings(deadline=None, max_examples=100)
-@given(BODIES, ATTRIBUTES, st.sampled_from(UNWRAP), st.booleans())
+@given(BODIES, ATTRIBUTES, st.sampled_from(UNWRAP_CHOICES), st.booleans())
 def test_no_body_overlays_the_record(
     body: str, attributes: dict[str, Any], service: str, everything: bool
 ) -> None:
     """What a key takes from the record is what SQS says, whatever is in the body."""
     fields = "[messageId, attributes.SenderId, eventSourceARN]"
-    bench = Bench(key=fields, unwrap=frozenset(UNWRAP if everything else {service}))
+    bench = Bench(key=fields, unwrap=frozenset(UNWRAP_CHOICES if everything else {service}))
     whole = record(body, message_id="m-true", messageAttributes=attributes)
     bench.deliver(sent_by("AIDATRUE", whole))
     assert set(bench.ran) <= {json.dumps(["m-true", "AIDATRUE", QUEUE_ARN], separators=(",", ":"))}
@@ -331,7 +331,7 @@ class Vandal:
 def _consumed(name: str, ends: Sequence[str], *, ruins: bool) -> list[Any]:
     """What comes of an event that is delivered three times, to a vandal or to another one."""
     key, make = EVENTS[name]
-    bench = Bench(key=key, unwrap=frozenset(UNWRAP))
+    bench = Bench(key=key, unwrap=frozenset(UNWRAP_CHOICES))
     vandal = bench.consumer.__dict__["processor"] = Vandal(bench, ends, ruins=ruins)
     whole = make()
     before, answers = deepcopy(whole), []

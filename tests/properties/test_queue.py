@@ -128,7 +128,7 @@ class Queue(RuleBasedStateMachine):
     @initialize(parks=st.booleans())
     def begin(self, parks: bool) -> None:
         self.store = MoodyStore(InMemoryClaimStore())
-        self.bench = Bench(self.store, minimum_remaining=MINIMUM_REMAINING, parks=parks)
+        self.bench = Bench(self.store, minimum_remaining=MINIMUM_REMAINING, park_interrupted=parks)
         self.bench.memory = self.store.inner
         self.queues = MoodyQueues(lambda: self.store.whims.next(self.store.whims.store))
         self.bench.consumer = replace(self.bench.consumer, queues=self.queues)

@@ -315,7 +315,7 @@ class Process:
         self.dead = False
         self.consumer = Consumer(
             processor=self.processed,
-            settings=settings_of(world.rule, parks=world.parks, max_receive_count=1_000),
+            settings=settings_of(world.rule, park_interrupted=world.parks, max_receive_count=1_000),
             store=self,
             queues=self,
             clock=world.clock,

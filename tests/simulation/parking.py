@@ -54,7 +54,7 @@ def superseded(world: World, index: int, token: str | None = None, *, kept: bool
         token: the new name of `SEEN`, if it is the token by which a copy claims the record.
         kept: the record still has the tokens that it kept.
     """
-    if not (world.copies or world.terms.claim.parks or world.budget.permanent):
+    if not (world.copies or world.terms.claim.park_interrupted or world.budget.permanent):
         # Nobody has read an owner.
         return world
     key, record = KEYS[index], world.records[index]

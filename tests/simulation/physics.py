@@ -264,7 +264,7 @@ class Physics:
             self.doing = f"{who} {told}"
             moved = spent(world, fault) if fault else world
             moved = put(moved, slot, holding(worker, work.place, held))
-            if reply is RAISED and moved.terms.claim.parks:
+            if reply is RAISED and moved.terms.claim.park_interrupted:
                 moved = stated(moved, index, moved.facts[index]._replace(begun=False))
             replied = self.shell.replied(moved, slot, line, 0, reply)
             return Move(self.doing, replied, calm=not fault)
@@ -305,7 +305,7 @@ class Physics:
             # Settled, whether or not the worker hears of it.
             worker = worker_at(applied, slot)
             applied = put(applied, slot, holding(worker, place, held._replace(lease=0)))
-        if isinstance(outcome, Busy) and world.terms.claim.waits:
+        if isinstance(outcome, Busy) and world.terms.claim.wait_for_lease:
             record, worker = applied.records[index], worker_at(applied, slot)
             until = max(0, ((record and record.lease_expires_at) or NOW) - NOW)
             applied = put(applied, slot, holding(worker, place, held._replace(until=until)))

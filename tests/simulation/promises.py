@@ -69,14 +69,14 @@ def _check_claimed(
         raise ViolationError(f"order: {key} is claimed though what is before it is not done")
     if step.takeover:
         _check_turn(worker, work)
-    if world.terms.claim.parks and (together or worker.agenda.ready):
+    if world.terms.claim.park_interrupted and (together or worker.agenda.ready):
         raise ViolationError(
             "park: what is not about to start is claimed, and may look interrupted"
         )
     if len(together) >= world.terms.window:
         raise ViolationError("window: more is claimed together than a window has")
     by_itself = step.takeover or work.repeats or work.place in worker.batch.strays
-    if not (by_itself or world.terms.claim.parks or step.waits):
+    if not (by_itself or world.terms.claim.park_interrupted or step.wait_for_lease):
         _check_border(worker)
 
 
@@ -223,7 +223,7 @@ def check_end(world: World, slot: int, worker: Worker, work: Work, end: Settled)
         raise ViolationError(f"P1: {KEYS[index]} is acknowledged, and its copy is not noted")
     if held.hopeless and end.outcome not in (Outcome.PARKED, Outcome.LOST_LEASE):
         raise ViolationError(f"park: {KEYS[index]} is hopeless, and not parked")
-    waits = world.terms.claim.waits and not worker.short and held.until < worker.deadline
+    waits = world.terms.claim.wait_for_lease and not worker.short and held.until < worker.deadline
     if end.outcome is Outcome.BUSY and waits:
         raise ViolationError(f"wait: {KEYS[index]} is busy for less time than is left")
     if end.outcome in UNDONE and mine and not held.released:

@@ -12,8 +12,8 @@ from .world import Budget, Terms
 
 SHORT = Terms(retention=Seconds(1))
 BESIDE = Terms(concurrency=2)
-PARK = Terms(claim=Claim(parks=True))
-WAIT = Terms(claim=Claim(waits=True))
+PARK = Terms(claim=Claim(park_interrupted=True))
+WAIT = Terms(claim=Claim(wait_for_lease=True))
 COMMIT = Terms(transactional=True)
 ONE, TWO = Terms(window=1), Terms(window=2)
 QUICK = Terms(quick=True)
@@ -94,7 +94,7 @@ FULL = (
     Scenario("waits, every fault", ("A", "A"),
              Budget(crash=1, lost=1, exception=1, late=1, short=1), WAIT),
     Scenario("waits, then parks", ("A", "A"), Budget(crash=1, lost=1, late=1, redrive=1),
-             Terms(claim=Claim(parks=True, waits=True))),
+             Terms(claim=Claim(park_interrupted=True, wait_for_lease=True))),
     Scenario("two windows, every fault", ("ABC",),
              Budget(crash=1, lost=1, delayed=1, exception=1, short=1, slow=1, tick=1), TWO),
     Scenario("three windows, every fault", ("ABC",),

@@ -119,7 +119,7 @@ class Shell:
                 if calls:
                     raise ViolationError("order: one thread is to run two at once")
                 world = put(world, slot, worker)
-                if world.terms.claim.parks:
+                if world.terms.claim.park_interrupted:
                     index = find_key(work)
                     world = stated(world, index, world.facts[index]._replace(begun=True))
                 calls.append(Call(work, step))

@@ -181,7 +181,7 @@ class Table:
         except StoreRefusedError:
             return Unanswered(request.owner, _UNKNOWN)
         promises.check_judged(found, request, judged)
-        parks = world.terms.claim.parks
+        parks = world.terms.claim.park_interrupted
         match judged:
             case Busy():
                 return Busy(NOW)

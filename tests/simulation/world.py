@@ -356,7 +356,7 @@ def beginning(deliveries: tuple[str, ...], budget: Budget, terms: Terms) -> Worl
     """The world before anything has happened."""
     keys = sorted(set("".join((*deliveries, terms.parked)).upper()) & set(KEYS))
     parked = [key in terms.parked for key in keys]
-    begun = terms.claim.parks
+    begun = terms.claim.park_interrupted
     return World(
         unstarted=tuple(sorted(deliveries)),
         workers=(None,) * (len(deliveries) + terms.spare),

@@ -144,7 +144,7 @@ def parkings() -> Iterator[tuple[str, Protocol]]:
     acknowledge, on = _acknowledge(Outcome.PARKED), _on
 
     def lapsed(step: Any, reply: Any) -> bool:
-        return _on(Claim, claims.Lapsed)(step, reply) and step.parks
+        return _on(Claim, claims.Lapsed)(step, reply) and step.park_interrupted
 
     def unsent(_: Any, reply: Any) -> bool:
         return isinstance(reply, claims.Parked) and not reply.dead_lettered
@@ -301,7 +301,7 @@ def waits() -> Iterator[tuple[str, Protocol]]:
     )
 
     def busy(step: Any, reply: Any) -> bool:
-        return _on(Claim, claims.Busy)(step, reply) and step.waits
+        return _on(Claim, claims.Busy)(step, reply) and step.wait_for_lease
 
     yield "what is busy is not waited for", _changed(busy, _report(Outcome.BUSY))
     yield (

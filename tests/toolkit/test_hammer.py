@@ -14,7 +14,7 @@ import pytest
 from idempotent_lambda import PermanentFailure, idempotent
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.errors import InvalidSettingsError
-from idempotent_lambda.settings import UNWRAP
+from idempotent_lambda.settings import UNWRAP_CHOICES
 from idempotent_lambda_toolkit.testing import (
     EffectFailed,
     Effects,
@@ -176,7 +176,7 @@ WRITTEN = {"s3", "s3 in sqs", "dynamodb"}
 def test_every_wrapper_comes_off() -> None:
     """The events of this package may be wrapped by any service that the consumer unwraps."""
     subject = hammering._subject(lambda message: message, KEY, 30)
-    assert subject.settings.unwrap == set(UNWRAP)
+    assert subject.settings.unwrap == set(UNWRAP_CHOICES)
 
 
 @pytest.mark.parametrize("source", SOURCES)

@@ -42,7 +42,7 @@ class Held:
 
 
 @pytest.mark.parametrize("times", [1, 3])
-@pytest.mark.parametrize("changes", [{}, {"parks": True}, {"observes": True}])
+@pytest.mark.parametrize("changes", [{}, {"park_interrupted": True}, {"observe_only": True}])
 def test_cancelled_at_the_claim(
     engine: Engine, clock: ManualClock, times: int, changes: dict[str, Any]
 ) -> None:

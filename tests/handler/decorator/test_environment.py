@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda import decorator, errors, idempotent
+from idempotent_lambda import errors, idempotent, wiring
 from idempotent_lambda.decorator import Wiring
 from tests.handler.conftest import Lab
 from tests.handler.function import REQUIRED
@@ -63,7 +63,7 @@ def test_environment(
 ) -> None:
     """With the module's environment a decorated function works, and logs one line per call."""
     set_up(environment, lab.table)
-    environment.setattr(decorator, "new_client", lambda: lab.deployed)
+    environment.setattr(wiring, "new_client", lambda: lab.deployed)
     charge = idempotent(name="charge", key="x")(capitals)
     assert [charge("a", Context()), charge("a", Context())] == ["A", "A"]
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -87,7 +87,7 @@ def test_one_client(environment: pytest.MonkeyPatch) -> None:
         made.append(1)
         return object()
 
-    environment.setattr(decorator, "new_client", new_client)
+    environment.setattr(wiring, "new_client", new_client)
     charge = idempotent(name="charge", key="x", lease_seconds=30)(echoed)
 
     def call(_: int) -> None:
@@ -117,7 +117,8 @@ def test_cold_start_of_the_entry_point() -> None:
     """The built-in entry point imports nothing of the decorator, nor what only that needs."""
     found = modules_after("import idempotent_lambda.entrypoint")
     assert "idempotent_lambda.batch" in found
-    unused = {"idempotent_lambda.decorator", "idempotent_lambda.transaction", "asyncio", "boto3"}
+    own = {"decorator", "decorated_call", "call_arguments", "call_end", "stored_results", "wiring"}
+    unused = {f"idempotent_lambda.{name}" for name in (*own, "transaction")} | {"asyncio", "boto3"}
     assert found & unused == set()
 
 

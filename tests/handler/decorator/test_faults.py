@@ -127,9 +127,9 @@ def test_parking_that_fails(shop: Shop) -> None:
 
 def test_interrupted_is_parked(shop: Shop) -> None:
     """Where interrupted work is parked, the key waits for a person for all calls, and then runs."""
-    charge = shop.function("done", parks=True)
+    charge = shop.function("done", park_interrupted=True)
     with pytest.raises(SystemExit):
-        shop.function(SystemExit(), parks=True)("a")
+        shop.function(SystemExit(), park_interrupted=True)("a")
     with pytest.raises(errors.Busy):
         charge("a")
     shop.clock.advance(Millis(60_000))
@@ -159,7 +159,7 @@ def test_late_owner_is_not_parked(shop: Shop) -> None:
             shop.engine.put(replace(record, **done, result='"late"'))
 
     shop.store.before = complete
-    assert shop.function("done", parks=True)("a") == "late"
+    assert shop.function("done", park_interrupted=True)("a") == "late"
     assert shop.ran == []
     assert shop.outcomes() == ["duplicate"]
 
@@ -169,7 +169,7 @@ def test_store_fails_to_park(shop: Shop) -> None:
     shop.lay(lease=0)
     shop.store.faults["park"] = unavailable()
     with pytest.raises(errors.StoreUnavailableError):
-        shop.function(parks=True)("a")
+        shop.function(park_interrupted=True)("a")
     assert shop.ran == []
 
 
@@ -275,5 +275,5 @@ class TestCompletedByAnother:
 
     def test_observed(self, shop: Shop) -> None:
         """In observe mode nothing is replaced."""
-        charge = self.function(shop, options={"observes": True}, result='"theirs"')
+        charge = self.function(shop, options={"observe_only": True}, result='"theirs"')
         assert charge("a") == "mine"

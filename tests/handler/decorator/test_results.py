@@ -9,7 +9,7 @@ import pytest
 
 from idempotent_lambda import errors
 from idempotent_lambda.clock import Millis
-from idempotent_lambda.decorator import MAXIMUM_RESULT_BYTES
+from idempotent_lambda.stored_results import MAX_RESULT_BYTES
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.contracts.conftest import InMemory
 from tests.handler.test_telemetry import UnspeakableError
@@ -45,7 +45,7 @@ class Pair(NamedTuple):
 FAITHFUL: list[Any] = [
     None, False, True, 0, "", [], {}, -0.0, 0.0, 1, 1.0, 0.1, 1e300, 2**200, -(2**63), "a",
     "Grüße 🎈 \u2028 \x00", "\ud800", {"a": [None, {"b": [[], {}, "", 0, False]}], "": 1},
-    [[[[[1]]]]], {"ß": "名"}, "x" * (MAXIMUM_RESULT_BYTES - 2),
+    [[[[[1]]]]], {"ß": "名"}, "x" * (MAX_RESULT_BYTES - 2),
 ]  # fmt: skip
 
 
@@ -79,7 +79,7 @@ UNFAITHFUL: list[Any] = [
     {"c": Currency.EUR}, {Currency.EUR: 1}, Text("a"), [Text("a")], Pair(1, 2), b"a",
     bytearray(b"a"), object(), "\ud83d\ude00", {"\ud83d\ude00": 1}, deep(100_000), 10**5000, 1j,
     functools.partial(print),
-    "x" * (MAXIMUM_RESULT_BYTES - 1), "é" * (MAXIMUM_RESULT_BYTES // 6 + 1),
+    "x" * (MAX_RESULT_BYTES - 1), "é" * (MAX_RESULT_BYTES // 6 + 1),
 ]  # fmt: skip
 
 

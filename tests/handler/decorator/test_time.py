@@ -86,7 +86,7 @@ def test_lease_that_lets_nothing_start(shop: Shop, lease: float, least: int, wor
 
 def test_observed_lease(shop: Shop) -> None:
     """In observe mode everything starts, so no lease is refused."""
-    assert shop.function("x", observes=True, lease_seconds=0.001)("a") == "x"
+    assert shop.function("x", observe_only=True, lease_seconds=0.001)("a") == "x"
 
 
 def test_time_spent_on_the_claim(shop: Shop) -> None:

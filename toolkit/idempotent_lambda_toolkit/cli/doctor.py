@@ -11,7 +11,12 @@ from typing import Any
 
 from idempotent_lambda.clock import RESERVE_MILLIS
 from idempotent_lambda.errors import InvalidSettingsError
-from idempotent_lambda.settings import Settings
+from idempotent_lambda.settings import (
+    DEFAULT_LEASE_MARGIN_MILLIS,
+    DEFAULT_MAX_RECEIVE_COUNT,
+    DEFAULT_MINIMUM_REMAINING_MILLIS,
+    Settings,
+)
 
 ENTRY_POINT = "idempotent_lambda.entrypoint.handler"
 TTL_ATTRIBUTE = "expires_at"
@@ -117,7 +122,8 @@ class Facts:
     @property
     def margin_millis(self) -> int | None:
         """The lease margin; None if it is not valid."""
-        return _whole(self.environment.get("IDEMPOTENCY_LEASE_MARGIN_MILLIS", "5000"))
+        default = str(DEFAULT_LEASE_MARGIN_MILLIS)
+        return _whole(self.environment.get("IDEMPOTENCY_LEASE_MARGIN_MILLIS", default))
 
     @property
     def record_seconds(self) -> int | None:
@@ -177,7 +183,7 @@ def _existence(facts: Facts) -> Said:
 
 def _settings(facts: Facts) -> Said:
     try:
-        Settings.from_environment(facts.environment, built_in=facts.built_in)
+        Settings.from_environment(facts.environment, require_processor=facts.built_in)
     except InvalidSettingsError as error:
         for problem in error.problems:
             if not problem.startswith("IDEMPOTENCY_DEAD_LETTER_QUEUE_URL"):  # has its own check
@@ -298,7 +304,8 @@ def _max_receive_count(facts: Facts) -> Said:
     if facts.queue is None or facts.queue.max_receive_count is None:
         return
     found = facts.queue.max_receive_count
-    said = _whole(facts.environment.get("IDEMPOTENCY_MAX_RECEIVE_COUNT", "3"))
+    default = str(DEFAULT_MAX_RECEIVE_COUNT)
+    said = _whole(facts.environment.get("IDEMPOTENCY_MAX_RECEIVE_COUNT", default))
     if found < LEAST_RECEIVES:
         remedy = "raise maxReceiveCount in the redrive policy"
         rule = f"at least {LEAST_RECEIVES}: meeting a live claim costs a receive, too"
@@ -358,12 +365,14 @@ def _lease_margin(facts: Facts) -> Said:
     margin = facts.margin_millis
     if margin is not None and margin < LEAST_MARGIN_MILLIS:
         rule = f"at least {LEAST_MARGIN_MILLIS} ms: clocks differ, and Lambda kills late"
-        remedy = "raise idempotency.lease_margin_seconds; 5 is the default"
+        default = f"{DEFAULT_LEASE_MARGIN_MILLIS / 1000:g} is the default"
+        remedy = f"raise idempotency.lease_margin_seconds; {default}"
         yield _warning(f"the lease margin is {margin} ms", rule, remedy)
 
 
 def _time_to_start(facts: Facts) -> Said:
-    least = _whole(facts.environment.get("IDEMPOTENCY_MINIMUM_REMAINING_MILLIS", "1000"))
+    default = str(DEFAULT_MINIMUM_REMAINING_MILLIS)
+    least = _whole(facts.environment.get("IDEMPOTENCY_MINIMUM_REMAINING_MILLIS", default))
     if least is not None and least + RESERVE_MILLIS >= facts.timeout_seconds * 1000:
         value = f"{least} ms must remain for a start, of {facts.timeout_seconds} s"
         rule = f"that and {RESERVE_MILLIS} ms of reserve fit into the timeout: nothing starts"

@@ -19,7 +19,7 @@ from idempotent_lambda.errors import (
 )
 from idempotent_lambda.lifecycle import Outcome
 from idempotent_lambda.messages import Source, deliveries_of
-from idempotent_lambda.settings import UNWRAP, Settings
+from idempotent_lambda.settings import UNWRAP_CHOICES, Settings
 from idempotent_lambda_toolkit.testing.effects import EffectFailed, Effects
 from idempotent_lambda_toolkit.testing.events import Event, resent
 from idempotent_lambda_toolkit.testing.reasons import Reason
@@ -195,7 +195,7 @@ def _subject(function: Callable[..., Any], key: str | None, timeout_seconds: int
         "IDEMPOTENCY_TABLE": NAMESPACE,
         "IDEMPOTENCY_NAMESPACE": NAMESPACE,
         "IDEMPOTENCY_RETENTION_SECONDS": str(_RETENTION_SECONDS),
-        "IDEMPOTENCY_UNWRAP": ",".join(UNWRAP),
+        "IDEMPOTENCY_UNWRAP": ",".join(UNWRAP_CHOICES),
     }
     if key is not None:
         environment["IDEMPOTENCY_KEY"] = key
@@ -203,7 +203,7 @@ def _subject(function: Callable[..., Any], key: str | None, timeout_seconds: int
         function=function,
         handler=handler,
         transactional="transaction" in parameters,
-        settings=Settings.from_environment(environment, built_in=False),
+        settings=Settings.from_environment(environment, require_processor=False),
         timeout=Millis(timeout_seconds * 1000),
     )
 
@@ -211,7 +211,7 @@ def _subject(function: Callable[..., Any], key: str | None, timeout_seconds: int
 def _resendable(event: Event) -> bool:
     """Whether a producer's retry makes other ids of the same operation."""
     try:
-        deliveries = deliveries_of(event, UNWRAP)
+        deliveries = deliveries_of(event, UNWRAP_CHOICES)
     except UnsupportedEventError:
         return False
     written = any(

@@ -1,0 +1,243 @@
+"""The life of one call of a decorated function: its claim, its settlement and its log line.
+
+It is the life of a message (`lifecycle.advance`). Only the end differs: see `call_end`.
+"""
+
+import os
+from inspect import BoundArguments
+from typing import TYPE_CHECKING, TypeVar, assert_never, cast
+
+from idempotent_lambda import claims, errors, lifecycle
+from idempotent_lambda.batch import CLAIM_PATIENCE_MILLIS, refuse_unrun
+from idempotent_lambda.call_arguments import FunctionRule, find_invocation, find_key, hash_payload
+from idempotent_lambda.call_end import CallEnd, CallFacts, Raise, Return, decide_end
+from idempotent_lambda.clock import RESERVE_MILLIS, Deadline, Millis
+from idempotent_lambda.lifecycle import Claim, Complete, Outcome, Park, Release, Run, Settled
+from idempotent_lambda.messages import Delivery, Source
+from idempotent_lambda.stored_results import encode_result
+from idempotent_lambda.telemetry import Effort, Trace
+from idempotent_lambda.wiring import Wiring
+
+if TYPE_CHECKING:
+    from idempotent_lambda.keys import Key
+
+E = TypeVar("E", bound=BaseException)
+Answer = claims.ClaimAnswer | claims.CompleteAnswer | claims.ReleaseAnswer | claims.ParkAnswer
+
+REQUEST_BUDGET_MILLIS = Millis(CLAIM_PATIENCE_MILLIS + RESERVE_MILLIS)
+"""How much of a call one request to the store may take, except for a completion."""
+
+
+class DecoratedCall:
+    """One call.
+
+    Whoever makes it claims; runs the function if `should_run`, and settles its result or error;
+    then ends the call.
+    """
+
+    def __init__(self, rule: FunctionRule, wiring: Wiring, bound: BoundArguments) -> None:
+        """Find the call's time and key; ask nothing of the store.
+
+        Raises:
+            ConfigurationError: see `find_invocation`.
+        """
+        settings = wiring.settings
+        self._rule, self._wiring, self._settings = rule, wiring, settings
+        invocation = find_invocation(rule, bound, settings)
+        self._deadline = Deadline.after(wiring.clock, invocation.remaining)
+        self._began = self._since = wiring.clock.elapsed()
+        self._trace = Trace(invocation.request_id)
+        self._key: Key | None = None
+        self._payload_hash: str | None = None
+        self._owner = claims.Owner("")
+        self._value: object = None
+        self._unstored: errors.InvalidResultError | None = None
+        self._replies: list[lifecycle.Reply] = []
+        self._end: CallEnd | None = None
+        claim = settings.claim(wait_for_lease=False)
+        self._step: lifecycle.Step | Settled = claim
+        try:
+            self._key = find_key(rule, bound, settings.key_rule.namespace)
+            self._payload_hash = hash_payload(rule, bound)
+        except errors.MessageError as error:
+            self._trace.errors.append(self._hide_key(error))
+            self._go_on(claim, lifecycle.Unkeyed(error))
+
+    @property
+    def should_run(self) -> bool:
+        """Whether the function is to run now."""
+        return isinstance(self._step, Run)
+
+    def claim(self) -> None:
+        """Make the claim; give it back if no time is left to run."""
+        self._ask_until_run_or_end()
+        needed = self._settings.minimum_remaining
+        is_late = not (self._settings.observe_only or self._deadline.allows(needed))
+        if is_late and self.should_run:
+            text = f"less than {needed + RESERVE_MILLIS} ms are left, so it has not started: "
+            text += "give the call more"
+            self.stop(errors.StoreUnavailableError(errors.NO_TIME, text, maybe_written=False))
+
+    def stop(self, error: BaseException) -> None:
+        """Give the claim back without running the function; the call raises the error."""
+        # Nothing has run, so even a cancellation leaves no doubt.
+        self._note(lifecycle.Raised(cast("Exception", error)))
+        if isinstance(self._step, Release):
+            self._step = Release(self._step.owner, Outcome.NOT_STARTED)
+        self._ask_until_run_or_end()
+
+    def take_result(self, value: object) -> lifecycle.Returned:
+        """Return the reply of a run that has returned a value.
+
+        A value that cannot be stored is completed all the same; the call raises an error then.
+
+        Raises:
+            InvalidResultError: the value is an awaitable or an iterator, whose work has not run.
+        """
+        refuse_unrun(value)
+        self._value = value
+        try:
+            return lifecycle.Returned(encode_result(value) if self._rule.stores_results else None)
+        except Exception as error:  # noqa: BLE001  # a result may be anything, and its effect is done
+            text = f"the result cannot be stored ({errors.text_of(error)}), so that duplicates get "
+            text += 'none: return what JSON holds as it is, or set results="discard"'
+            self._unstored = self._hide_key(errors.InvalidResultError(text))
+            self._trace.errors.append(self._unstored)
+            return lifecycle.Returned()
+
+    def settle(self, reply: lifecycle.Returned | lifecycle.Raised | lifecycle.Interrupted) -> None:
+        """Record in the table how the run ended."""
+        self._note(reply)
+        self._ask_until_run_or_end()
+
+    def end(self) -> object:
+        """Return the result of the call, or raise its error."""
+        match self._end:
+            case Return(value):
+                return value
+            case Raise(error):
+                raise error
+            case None:
+                raise TypeError("the call has not ended")
+            case _:
+                assert_never(self._end)
+
+    def _ask_until_run_or_end(self) -> None:
+        while not isinstance(self._step, Run | Settled):
+            self._note(self._ask(self._step))
+        if isinstance(self._step, Settled):
+            self._end = self._find_end()
+            self._report(self._step)
+
+    def _ask(self, step: lifecycle.Step) -> lifecycle.Reply:
+        """Return what the store replies to a step."""
+        request = self._make_request(step)
+        is_completion = isinstance(step, Complete)
+        deadline = self._deadline if is_completion else self._deadline.sooner(REQUEST_BUDGET_MILLIS)
+        answer = _ask_store(self._wiring.store, step, request, deadline)
+        if isinstance(answer, errors.StoreError):
+            return lifecycle.Unanswered(request.owner, answer)
+        return answer
+
+    def _make_request(self, step: lifecycle.Step) -> claims.Request:
+        now, retention = self._wiring.clock.now(), self._settings.retention
+        record_id = self._key.record_id if self._key else ""
+        match step:
+            case Claim(park_interrupted=parks):
+                self._owner = claims.Owner(os.urandom(16).hex())
+                return claims.ClaimRequest(
+                    record_id=record_id,
+                    owner=self._owner,
+                    now=now,
+                    retention=retention,
+                    lease_expires_at=self._deadline.lease_end(self._settings.lease_margin),
+                    takeover=not parks,
+                    payload_hash=self._payload_hash,
+                )
+            case Complete() | Release() | Park():
+                return lifecycle.settlement(step, record_id=record_id, now=now, retention=retention)
+            case _:
+                raise TypeError(f"a call never takes the step {step!r}")
+
+    def _note(self, reply: lifecycle.Reply) -> None:
+        """Take down the reply to the current step, and go on."""
+        step, now = self._step, self._wiring.clock.elapsed()
+        if isinstance(step, Settled):
+            raise TypeError(f"{reply!r} comes after the end of the call")
+        self._trace.note(step, reply, Millis(now - self._since))
+        self._since = now
+        self._go_on(step, reply)
+
+    def _go_on(self, step: lifecycle.Step, reply: lifecycle.Reply) -> None:
+        """Set the step that follows a reply."""
+        if (
+            isinstance(reply, claims.LostLease)
+            and isinstance(step, Park)
+            and step.owner != self._owner
+        ):
+            # The interrupted owner's record has changed meanwhile: the call begins again.
+            self._replies.clear()
+            self._step = self._settings.claim(wait_for_lease=False)
+            return
+        self._replies.append(reply)
+        match lifecycle.advance(step, reply):
+            case lifecycle.DeadLetter():  # there is no message that could be sent
+                self._step = Settled(Outcome.PARKED)
+            case lifecycle.PutOff() as following:
+                raise TypeError(f"a call never takes the step {following!r}")
+            case following:
+                self._step = following
+
+    def _find_end(self) -> CallEnd:
+        facts = CallFacts(
+            self._rule.name,
+            self._key,
+            self._payload_hash,
+            stores_results=self._rule.stores_results,
+            hash_keys=self._settings.hash_keys,
+            observe_only=self._settings.observe_only,
+            value=self._value,
+            unstored=self._unstored,
+        )
+        end = decide_end(self._replies, facts)
+        if isinstance(end, Raise) and end.may_quote_key:
+            self._hide_key(end.error)
+        return end
+
+    def _report(self, settled: Settled) -> None:
+        """Log the call."""
+        delivery = Delivery(
+            id=self._rule.name, source=Source.DIRECT, raw={}, body=None, body_problem=None
+        )
+        observer, trace = self._wiring.observer, self._trace
+        observer.settled(delivery, self._key, settled, trace, follows=False)
+        spent = dict(trace.durations)
+        overhead = self._wiring.clock.elapsed() - self._began - spent.pop("run_ms", 0)
+        observer.ended(Effort(trace.request_id, 1, Millis(overhead), list(spent.values())))
+
+    def _hide_key(self, error: E) -> E:
+        """Return the error; where keys are hashed, without the key and without its causes."""
+        if self._settings.hash_keys:
+            error.__cause__ = error.__context__ = None  # they may quote the key too
+            if self._key:
+                error.args = (self._key.hide_in(errors.text_of(error)),)
+        return error
+
+
+def _ask_store(
+    store: claims.ClaimStore, step: lifecycle.Step, request: claims.Request, deadline: Deadline
+) -> Answer:
+    """Return what the store answers to one step of one key."""
+    answer: Answer
+    match step, request:
+        case Claim(), claims.ClaimRequest():
+            (answer,) = store.claim([request], deadline)
+        case Complete(), _:
+            (answer,) = store.complete([request], deadline)
+        case Release(), _:
+            (answer,) = store.release([request], deadline)
+        case Park(), _:
+            (answer,) = store.park([request], deadline)
+        case _:
+            raise TypeError(f"the store is not asked for the step {step!r}")
+    return answer
