@@ -36,7 +36,7 @@ class BatchWrite(Generic[RequestT, OutcomeT]):
         self._write, self._build_statement = write, build_statement
 
     def send(self, requests: Sequence[RequestT]) -> list[OutcomeT | Refusal | StoreError]:
-        """See `Call.send`."""
+        """See `StoreCall.send`."""
         statements = [self._build_statement(self._table_name, request) for request in requests]
         answers = self._client.batch_execute_statement(Statements=statements)["Responses"]
         return [
@@ -45,7 +45,7 @@ class BatchWrite(Generic[RequestT, OutcomeT]):
         ]
 
     def translate(self, failure: Exception) -> Refusal | StoreError:
-        """See `Call.translate`."""
+        """See `StoreCall.translate`."""
         return self.errors.translate_write(failure)
 
     def _read_answer(
@@ -65,7 +65,7 @@ class BatchRead:
         self._client, self._table_name = client, table_name
 
     def send(self, requests: Sequence[ClaimRequest]) -> list[Item | StoreError | None]:
-        """See `Call.send`."""
+        """See `StoreCall.send`."""
         keys = [{"id": {"S": request.record_id}} for request in requests]
         tables = {self._table_name: {"Keys": keys, "ConsistentRead": True}}
         answer = self._client.batch_get_item(RequestItems=tables)
@@ -79,5 +79,5 @@ class BatchRead:
         return [found.get(request.record_id) for request in requests]
 
     def translate(self, failure: Exception) -> StoreError:
-        """See `Call.translate`."""
+        """See `StoreCall.translate`."""
         return self.errors.translate(failure)

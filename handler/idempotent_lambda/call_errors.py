@@ -20,7 +20,7 @@ _TRANSIENT = re.compile(
 )
 """Nothing was written, and the same request may succeed later."""
 
-_UNSUPPORTED = re.compile("AccessDenied|NotImplemented|UnknownOperation|UnsupportedOperation")
+_MISSING_OPERATION = re.compile("AccessDenied|NotImplemented|UnknownOperation|UnsupportedOperation")
 """The role or the engine lacks the operation."""
 
 _CONDITION_FAILED = re.compile("ConditionalCheckFailed|DuplicateItem")
@@ -128,7 +128,7 @@ class CallErrors:
 
 def is_unsupported(answer: object) -> TypeGuard[StoreError]:
     """Whether the answer says that this operation cannot be had at all."""
-    return isinstance(answer, StoreError) and _UNSUPPORTED.match(answer.code) is not None
+    return isinstance(answer, StoreError) and _MISSING_OPERATION.match(answer.code) is not None
 
 
 def keep_doubt(answer: object, earlier: object) -> None:

@@ -26,7 +26,7 @@ from idempotent_lambda.claims import (
 from idempotent_lambda.clock import Clock, Deadline
 from idempotent_lambda.errors import StoreError
 from idempotent_lambda.items import OutcomeT, RequestT, judge_item
-from idempotent_lambda.retries import AnswerT, Call, RetryPolicy, call_with_retries
+from idempotent_lambda.retries import AnswerT, RetryPolicy, StoreCall, call_with_retries
 from idempotent_lambda.single_call import choose_call, has_common_item
 from idempotent_lambda.telemetry import Observer
 from idempotent_lambda.threads import Threads
@@ -206,7 +206,7 @@ class DynamoDBClaimStore:
         deadline: Deadline,
     ) -> list[OutcomeT | Refusal | StoreError]:
         batch_write = BatchWrite(self.client, self.table_name, write, build_statement)
-        call: Call[RequestT, OutcomeT | Refusal] = batch_write
+        call: StoreCall[RequestT, OutcomeT | Refusal] = batch_write
         return self._call_in_parts(call, MAX_STATEMENTS, requests, write.policy, deadline)
 
     def _read_many(
@@ -230,7 +230,7 @@ class DynamoDBClaimStore:
 
     def _call_in_parts(
         self,
-        call: Call[RequestT, AnswerT],
+        call: StoreCall[RequestT, AnswerT],
         max_requests: int,
         requests: Sequence[RequestT],
         policy: RetryPolicy,

@@ -41,7 +41,7 @@ FEW_ATTEMPTS = RetryPolicy()
 UNTIL_DEADLINE = RetryPolicy(max_attempts=None, ignores_reserve=True)
 
 
-class Call(Protocol[_AskedT_contra, _AnswerT_co]):
+class StoreCall(Protocol[_AskedT_contra, _AnswerT_co]):
     """One kind of call to DynamoDB, for one request or several."""
 
     @property
@@ -60,7 +60,7 @@ class Call(Protocol[_AskedT_contra, _AnswerT_co]):
 
 
 def call_with_retries(
-    call: Call[AskedT, AnswerT],
+    call: StoreCall[AskedT, AnswerT],
     requests: Sequence[AskedT],
     policy: RetryPolicy,
     deadline: Deadline,
@@ -98,7 +98,7 @@ def call_with_retries(
 
 
 def _send(
-    call: Call[AskedT, AnswerT], requests: Sequence[AskedT]
+    call: StoreCall[AskedT, AnswerT], requests: Sequence[AskedT]
 ) -> Sequence[AnswerT | StoreError]:
     try:
         return call.send(requests)

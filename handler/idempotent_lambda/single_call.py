@@ -11,13 +11,13 @@ from idempotent_lambda.call_errors import CallErrors, Refusal
 from idempotent_lambda.claims import Request
 from idempotent_lambda.errors import StoreError
 from idempotent_lambda.items import OutcomeT, RequestT
-from idempotent_lambda.retries import Call
+from idempotent_lambda.retries import StoreCall
 from idempotent_lambda.writes import Write
 
 
 def choose_call(
     client: DynamoDBClient, table_name: str, write: Write[RequestT, OutcomeT], request: RequestT
-) -> Call[RequestT, OutcomeT | Refusal]:
+) -> StoreCall[RequestT, OutcomeT | Refusal]:
     """The call that carries out one request: a transaction if the request has actions."""
     parameters = write.build_call(table_name, request)
     if not request.actions:
@@ -51,7 +51,7 @@ class SingleWrite(Generic[RequestT, OutcomeT]):
     """One conditional write that answers with the record when it is refused.
 
     Attributes:
-        errors: see `Call.errors`.
+        errors: see `StoreCall.errors`.
     """
 
     def __init__(
@@ -65,12 +65,12 @@ class SingleWrite(Generic[RequestT, OutcomeT]):
         self._client, self._write, self._parameters = client, write, parameters
 
     def send(self, requests: Sequence[RequestT]) -> list[OutcomeT]:
-        """See `Call.send`; for one request."""
+        """See `StoreCall.send`; for one request."""
         (request,) = requests
         return [self._write.read_success(request, self._call())]
 
     def translate(self, failure: Exception) -> Refusal | StoreError:
-        """See `Call.translate`."""
+        """See `StoreCall.translate`."""
         return self.errors.translate_write(failure)
 
     def _call(self) -> WriteAnswer:
