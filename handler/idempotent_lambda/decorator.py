@@ -30,8 +30,8 @@ from idempotent_lambda.clock import (
 )  # fmt: skip
 from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.lifecycle import Claim, Outcome, Release, Run, Settled
-from idempotent_lambda.messages import Delivery, Source
 from idempotent_lambda.settings import Settings
+from idempotent_lambda.sources.direct import build_call_delivery
 from idempotent_lambda.telemetry import Effort, JsonLines, Observer, Trace
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -321,9 +321,8 @@ class _Call:
         while not isinstance(self.step, Run | Settled):
             self._note(self._asked(self.step))
         if isinstance(self.step, Settled):
-            about: Any = {"id": self._rule.name, "source": Source.DIRECT, "raw": {}}
-            told = Delivery(**about, body=None, body_problem=None, receive_count=1), self._key
-            self._wiring.observer.settled(*told, self.step, self._trace, follows=False)
+            call, key = build_call_delivery(self._rule.name), self._key
+            self._wiring.observer.settled(call, key, self.step, self._trace, follows=False)
             self._wiring.observer.ended(self._effort())
 
     def _effort(self) -> Effort:

@@ -9,6 +9,7 @@ from idempotent_lambda.clock import Millis, Seconds
 from idempotent_lambda.errors import InvalidSettingsError
 from idempotent_lambda.keys import KeyRule, checked_namespace, compiled
 from idempotent_lambda.lifecycle import Claim
+from idempotent_lambda.sources.registry import SERVICES
 
 T = TypeVar("T")
 
@@ -18,7 +19,7 @@ LOG_KEYS = ("plain", "hashed")
 METRICS = ("off", "on")
 MODES = ("enforce", "observe")
 ON_INTERRUPTED = ("retry", "park")
-UNWRAP = ("events", "pipes", "s3", "sns")
+UNWRAP = SERVICES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
