@@ -30,7 +30,7 @@ MODULES: Final = (
     "idempotent_lambda_toolkit.testing",
     "idempotent_lambda_toolkit.testing.events",
 )
-INTERNAL: Final = {"Message.of", "Transaction.close", "text_of"}
+INTERNAL: Final = {"Message.from_delivery", "Transaction.close", "text_of"}
 """Functions, and methods of public classes, that the package calls itself."""
 
 WIDTH: Final = 92

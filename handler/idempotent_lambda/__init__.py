@@ -6,7 +6,8 @@ The names below are the public API, with the errors of `idempotent_lambda.errors
 from typing import TYPE_CHECKING, Any
 
 from idempotent_lambda.errors import Busy, IdempotencyError, PermanentFailure, ResultUnavailable
-from idempotent_lambda.messages import Message, Source
+from idempotent_lambda.sources.message import Message
+from idempotent_lambda.sources.source import Source
 
 if TYPE_CHECKING:
     from idempotent_lambda.decorator import idempotent

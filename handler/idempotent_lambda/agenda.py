@@ -27,7 +27,7 @@ from idempotent_lambda.lifecycle import (
     Step,
     Wait,
 )  # fmt: skip
-from idempotent_lambda.messages import Delivery
+from idempotent_lambda.sources.delivery import Delivery
 
 WINDOW = 200
 """How many are claimed at once, which takes eight calls side by side; and how many may have

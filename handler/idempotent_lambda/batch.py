@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial, reduce
 from typing import Any, cast
 
-from idempotent_lambda import lifecycle, messages
+from idempotent_lambda import lifecycle
 from idempotent_lambda.agenda import WINDOW, Agenda, Decision, Done, Task, Work
 from idempotent_lambda.claims import PARALLEL_CALLS, ClaimRequest, ClaimStore, Owner, Stray
 from idempotent_lambda.clock import (
@@ -48,9 +48,11 @@ from idempotent_lambda.lifecycle import (
     Waited,
     settlement,
 )  # fmt: skip
-from idempotent_lambda.messages import Delivery, Message, PartialBatchResponse, Source
 from idempotent_lambda.settings import Settings
-from idempotent_lambda.sqs import Queues
+from idempotent_lambda.sources.event import read_event
+from idempotent_lambda.sources.message import Message
+from idempotent_lambda.sources.response import PartialBatchResponse, build_response
+from idempotent_lambda.sqs import BusyDelivery, Queues
 from idempotent_lambda.telemetry import Effort, Observer, Trace
 from idempotent_lambda.threads import Threads
 
@@ -133,11 +135,11 @@ class Consumer:
             request_id: Lambda's id of this invocation, for the log.
 
         Raises:
-            UnsupportedEventError: see `messages.deliveries_of`.
-            NotDoneError: see `messages.response_of`.
+            UnsupportedEventError: see `read_event`.
+            NotDoneError: see `build_response`.
         """
         deadline, began = Deadline.after(self.clock, remaining), self.clock.elapsed()
-        deliveries = messages.deliveries_of(event, self.settings.unwrap)
+        deliveries = read_event(event, self.settings.unwrap)
         works, ended = group_by_key(deliveries, self.settings)
         for delivery, end, error in ended:
             trace = Trace(request_id, errors=[error] if error else [])
@@ -150,7 +152,7 @@ class Consumer:
         if deliveries:
             overhead = Millis(self.clock.elapsed() - began - covered(batch.runs))
             self.observer.ended(Effort(request_id, len(deliveries), overhead, batch.store_steps))
-        return messages.response_of(deliveries, failed)
+        return build_response(deliveries, failed)
 
     def run(self, message: Message) -> tuple[Mapping[str, Any], ...]:
         """Run the processor; the writes of its transaction."""
@@ -181,7 +183,7 @@ class _Batch:
         self._consumer = consumer
         self._clock = consumer.clock
         self._deadline = deadline
-        waits = bool(works) and works[0].deliveries[0].source is not Source.SQS
+        waits = bool(works) and not works[0].deliveries[0].redelivers_by_itself
         one_by_one = consumer.transactional or not getattr(consumer.store, "together", True)
         together = PARALLEL_CALLS if one_by_one else WINDOW
         claim = consumer.settings.claim(wait_for_lease=waits)
@@ -189,7 +191,7 @@ class _Batch:
         self._traces = [Trace(request_id) for _ in works]
         self._open = {work.place: work for work in works}
         self._acknowledged: list[Work] = []
-        self.busy: list[tuple[Delivery, EpochMillis]] = []
+        self.busy: list[BusyDelivery] = []
         self.runs: list[tuple[Millis, Millis]] = []
         self.store_steps: list[Millis] = []
         self._lock = threading.RLock()
@@ -490,7 +492,7 @@ class _Batch:
     def _run(self, work: Work, owner: Owner) -> lifecycle.Reply:
         about: Any = {"key": work.key.text, "owner": owner, "deadline": self._deadline}
         try:
-            message = Message.of(work.deliveries[0], **about)
+            message = Message.from_delivery(work.deliveries[0], **about)
             return lifecycle.Returned(actions=self._consumer.run(message))
         except BaseException as error:  # noqa: BLE001  # the rest of the batch still gets its answer
             return lifecycle.raised(error)

@@ -13,7 +13,7 @@ from idempotent_lambda.call_arguments import FunctionRule, find_invocation, find
 from idempotent_lambda.call_end import CallEnd, CallFacts, Raise, Return, decide_end
 from idempotent_lambda.clock import RESERVE_MILLIS, Deadline, Millis
 from idempotent_lambda.lifecycle import Claim, Complete, Outcome, Park, Release, Run, Settled
-from idempotent_lambda.messages import Delivery, Source
+from idempotent_lambda.sources.direct import build_call_delivery
 from idempotent_lambda.stored_results import encode_result
 from idempotent_lambda.telemetry import Effort, Trace
 from idempotent_lambda.wiring import Wiring
@@ -206,9 +206,7 @@ class DecoratedCall:
 
     def _report(self, settled: Settled) -> None:
         """Log the call."""
-        delivery = Delivery(
-            id=self._rule.name, source=Source.DIRECT, raw={}, body=None, body_problem=None
-        )
+        delivery = build_call_delivery(self._rule.name)
         observer, trace = self._wiring.observer, self._trace
         observer.settled(delivery, self._key, settled, trace, follows=False)
         spent = dict(trace.durations)

@@ -16,8 +16,8 @@ from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import Millis, SystemClock
 from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.errors import InvalidProcessorError
-from idempotent_lambda.messages import PartialBatchResponse
 from idempotent_lambda.settings import Settings
+from idempotent_lambda.sources.response import PartialBatchResponse
 from idempotent_lambda.sqs import SqsQueues
 from idempotent_lambda.telemetry import JsonLines
 

@@ -9,14 +9,20 @@ of its own, which is claimed in its turn and finds the key done.
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from idempotent_lambda.agenda import Work
-from idempotent_lambda.errors import MessageError, UnconfirmedCopyError
-from idempotent_lambda.keys import Key, record_id
+from idempotent_lambda.errors import (
+    MessageError,
+    MissingKeyError,
+    UnconfirmedCopyError,
+    UnreadableRecordError,
+)
+from idempotent_lambda.keys import Key, KeyRule, record_id
 from idempotent_lambda.lifecycle import Outcome, Settled
-from idempotent_lambda.messages import Delivery
 from idempotent_lambda.settings import Settings
+from idempotent_lambda.sources.copy_mark import read_stated_key
+from idempotent_lambda.sources.delivery import Delivery
+from idempotent_lambda.sources.unwrapping import find_wrapper
 
 Ended = tuple[Delivery, Settled, MessageError | None]
 """A delivery that becomes no work, its end and the reason."""
@@ -70,7 +76,7 @@ class _Draft:
         self.token = self.token or delivery.token
 
 
-def _canonical(body: Any) -> str:
+def _canonical(body: object) -> str:
     """What is the same of equal JSON, in which 1 is not true; empty for what cannot be written."""
     try:
         return json.dumps(body, sort_keys=True, default=repr)
@@ -151,6 +157,37 @@ class _Drafts:
             leader.rank = max(leader.rank, before.rank + 1)
 
 
+def find_key(rule: KeyRule, delivery: Delivery) -> Key:
+    """Return the key of a delivery, whatever it states itself.
+
+    Raises:
+        UnreadableRecordError: the record is not as its source documents it.
+        MissingKeyError, UndecodableBodyError, UnsupportedKeyError: see `KeyRule.key_for`.
+    """
+    if delivery.unreadable:
+        raise UnreadableRecordError(delivery.unreadable)
+    if rule.search is None:
+        return rule.key_for(delivery.default_key)
+    try:
+        return rule.key_in(delivery.build_document(), delivery.body_problem)
+    except MissingKeyError:
+        service = find_wrapper(delivery)
+        if service is None:
+            raise
+        found = f'nothing (if {service} wrapped this body, set queue.unwrap = ["{service}"])'
+        raise MissingKeyError(rule.expression, found) from None
+
+
+def find_stated_key(rule: KeyRule, delivery: Delivery) -> Key | None:
+    """Return the key that the copy of a parked message states; None if it states none."""
+    if delivery.mark is None or not delivery.mark.stated:
+        return None
+    try:
+        return rule.key_for(read_stated_key(delivery.mark.stated))
+    except MessageError:
+        return None
+
+
 def group_by_key(
     deliveries: Iterable[Delivery], settings: Settings
 ) -> tuple[list[Work], list[Ended]]:
@@ -167,9 +204,9 @@ def group_by_key(
         if delivery.group in broken:
             ended.append((delivery, Settled(Outcome.BLOCKED), None))
             continue
-        stated, own_key = None if observes else rule.stated_key(delivery), None
+        stated, own_key = None if observes else find_stated_key(rule, delivery), None
         try:
-            key = rule.key_of(delivery)
+            key = find_key(rule, delivery)
             if delivery.unconfirmed:
                 stated = stated or key
                 raise UnconfirmedCopyError

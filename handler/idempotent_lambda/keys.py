@@ -1,4 +1,4 @@
-"""From a delivery to its idempotency key, and from key to record id.
+"""From a value or a document to an idempotency key, and from key to record id.
 
 The record id is injective: two different keys never share a record, and one key has one id.
 """
@@ -7,72 +7,39 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import jmespath
 import jmespath.exceptions
 
 from idempotent_lambda.errors import (
-    MessageError,
     MissingKeyError,
     UndecodableBodyError,
-    UnreadableRecordError,
     UnsupportedKeyError,
 )
-from idempotent_lambda.messages import Delivery, find_wrapper, read_stated
+from idempotent_lambda.redaction import MIN_HIDDEN_CHARACTERS, hide_secrets
 
 if TYPE_CHECKING:
     from jmespath.parser import ParsedResult
 
-MAXIMUM_ID_BYTES = 2048
+MAX_ID_BYTES = 2048
 """DynamoDB's limit of a partition key, in UTF-8 bytes.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 """
 
-MAXIMUM_NAMESPACE_BYTES = 255
+MAX_NAMESPACE_BYTES = 255
 """Leaves room for the key."""
 
-MAXIMUM_SHOWN_CHARACTERS = 500
+MAX_SHOWN_CHARACTERS = 500
 """Of a key, in a log line or an error."""
-
-MINIMUM_HIDDEN_CHARACTERS = 4
-"""Of a part of a key that is hidden by itself: a shorter one is in many words."""
-
-MAXIMUM_SOUGHT_CHARACTERS = 1500
-"""Of a key and its parts in one text: a pattern of more would take a batch's time."""
-
-ESCAPED_WEIGHT = 15
-"""For how many of these one counts that a text with backslashes may hold in other notations."""
 
 SEPARATOR = "#"
 """Ends the namespace, which must not hold one. A second one right behind it opens the reserved
 domain of keys that are no plain text."""
 
-_PLAIN = re.compile(r"[ !#-&(-\[\]-~]+")
-"""What is the same in JSON, in Python and by itself."""
-
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
-
-
-def _pattern(text: str) -> str:
-    """A pattern of a text, however often JSON or Python has quoted it."""
-    pattern = "".join(map(_pattern_of, re.findall(r"\\+|.", text, re.DOTALL)))
-    # Backslashes in a row are tried once.
-    return r"(?<!\\)" * pattern.startswith((r"\\*+", r"\\++")) + pattern
-
-
-def _pattern_of(char: str) -> str:
-    """The same of one character, or of backslashes in a row."""
-    if char[0] == "\\":
-        return r"\\++"
-    if _PLAIN.fullmatch(char):
-        return re.escape(char)
-    names = {char, json.dumps(char)[1:-1], ascii(char)[1:-1], repr(char.encode())[2:-1]}
-    parts = [map(re.escape, re.findall(r"[^\\]+", name)) for name in names]
-    return r"\\*+(?i:" + "|".join(map(r"\\++".join, parts)) + ")"
 
 
 class Key(NamedTuple):
@@ -90,13 +57,12 @@ class Key(NamedTuple):
         """The key as log lines and errors show it."""
         if hashed:
             return f"sha256:{hashlib.sha256(self.record_id.encode()).hexdigest()}"
-        return self.text[:MAXIMUM_SHOWN_CHARACTERS]
+        return self.text[:MAX_SHOWN_CHARACTERS]
 
     def hide_in(self, text: str) -> str:
-        """The text with the hash in the place of the key, its record id and its longer parts.
+        """Return the text with the hash in the place of the key, its record id and longer parts.
 
-        Each is found as it is, and as JSON and Python quote it; not a piece of it, and not what
-        else can be made of it. A text in which too much would have to be looked for is not shown.
+        A text in which too much would have to be looked for is not shown, see `hide_secrets`.
         """
         try:
             parts = json.loads(self.text)
@@ -104,21 +70,8 @@ class Key(NamedTuple):
             parts = ()
         parts = parts if isinstance(parts, list) else ()
         secrets = {str(part) for part in parts if type(part) in (str, int)}
-        secrets = {part for part in secrets if len(part) >= MINIMUM_HIDDEN_CHARACTERS}
-        secrets |= {self.text, self.record_id}
-        quotes = "\\" in text
-        found = [
-            each
-            for each in secrets
-            if each in text or (quotes and len(each) <= len(text) and not _PLAIN.fullmatch(each))
-        ]
-        sought = "".join(found)
-        escaped = len(_PLAIN.sub("", sought)) if quotes else 0
-        if len(sought) + escaped * ESCAPED_WEIGHT > MAXIMUM_SOUGHT_CHARACTERS:
-            return f"not shown, as it may quote {self.shown(hashed=True)}"
-        longest_first = sorted(found, key=len, reverse=True)
-        pattern = "|".join(_pattern(each) if quotes else re.escape(each) for each in longest_first)
-        return re.sub(pattern, self.shown(hashed=True), text) if found else text
+        secrets = {part for part in secrets if len(part) >= MIN_HIDDEN_CHARACTERS}
+        return hide_secrets(text, secrets | {self.text, self.record_id}, self.shown(hashed=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +80,7 @@ class KeyRule:
 
     Attributes:
         namespace: of the consumer, or what `namespaced` makes of it for a function.
-        expression: the key expression as it was written; None: messages have their preset keys.
+        expression: the key expression as it was written; None: messages have their default keys.
         search: the expression, compiled; None if keys are not searched for.
     """
 
@@ -135,35 +88,7 @@ class KeyRule:
     expression: str | None = None
     search: "ParsedResult | None" = None
 
-    def key_of(self, delivery: Delivery) -> Key:
-        """The key of a delivery, whatever it states itself.
-
-        Raises:
-            UnreadableRecordError: the record is not as its source documents it.
-            MissingKeyError, UndecodableBodyError, UnsupportedKeyError: see `key_for`.
-        """
-        if delivery.unreadable:
-            raise UnreadableRecordError(delivery.unreadable)
-        if self.search is None:
-            return self.key_for(delivery.preset)
-        try:
-            return self.key_in(delivery.document(), delivery.body_problem)
-        except MissingKeyError:
-            service = find_wrapper(delivery)
-            if service is None:
-                raise
-            found = f'nothing (if {service} wrapped this body, set queue.unwrap = ["{service}"])'
-            raise MissingKeyError(self.expression, found) from None
-
-    def stated_key(self, delivery: Delivery) -> Key | None:
-        """The key that the copy of a parked message states; None if it states none."""
-        if delivery.mark is None or not delivery.mark.stated:
-            return None
-        with suppress(MessageError):
-            return self.key_for(read_stated(delivery.mark.stated))
-        return None
-
-    def key_in(self, document: Mapping[str, Any], body_problem: str | None = None) -> Key:
+    def key_in(self, document: Mapping[str, object], body_problem: str | None = None) -> Key:
         """The key that the expression finds in a document.
 
         Raises:
@@ -176,7 +101,7 @@ class KeyRule:
             raise MissingKeyError(self.expression, type(error).__name__) from None
         return self.key_for(value, body_problem)
 
-    def key_for(self, value: Any, body_problem: str | None = None) -> Key:
+    def key_for(self, value: object, body_problem: str | None = None) -> Key:
         """The key that ``value`` makes.
 
         Args:
@@ -216,9 +141,9 @@ def checked_namespace(namespace: str) -> str:
         ValueError: it is not 1 to 255 bytes without ``#``.
     """
     size = len(namespace.encode(errors="surrogatepass"))
-    if not 0 < size <= MAXIMUM_NAMESPACE_BYTES or SEPARATOR in namespace:
+    if not 0 < size <= MAX_NAMESPACE_BYTES or SEPARATOR in namespace:
         raise ValueError(
-            f"{namespace!r} is no namespace: it must be 1 to {MAXIMUM_NAMESPACE_BYTES} bytes "
+            f"{namespace!r} is no namespace: it must be 1 to {MAX_NAMESPACE_BYTES} bytes "
             f"of text without {SEPARATOR!r}"
         )
     return namespace
@@ -264,7 +189,7 @@ def compiled(expression: str) -> "ParsedResult":
     return parsed
 
 
-def record_id(namespace: str, value: Any) -> str:
+def record_id(namespace: str, value: object) -> str:
     """The partition key of ``value``: ``namespace#value`` for ordinary text.
 
     Everything else lies behind ``##``: canonical JSON for what is no text (so 1 is not "1"),
@@ -275,8 +200,10 @@ def record_id(namespace: str, value: Any) -> str:
         UnsupportedKeyError: the value holds a lone surrogate, or what is no text, whole number,
             true or false.
     """
-    plain = isinstance(value, str) and not value.startswith(SEPARATOR)
-    domain = value if plain else SEPARATOR + _canonical_json(value)
+    if isinstance(value, str) and not value.startswith(SEPARATOR):
+        domain = value
+    else:
+        domain = SEPARATOR + _canonical_json(value)
     try:
         # Added, not formatted: a text that is an enumeration's member formats as its name.
         whole = (namespace + SEPARATOR + domain).encode()
@@ -285,12 +212,12 @@ def record_id(namespace: str, value: Any) -> str:
             f"the key holds a lone surrogate at character {error.start - len(namespace) - 1}, "
             "which is no Unicode text: correct the producer"
         ) from None
-    if len(whole) <= MAXIMUM_ID_BYTES:
+    if len(whole) <= MAX_ID_BYTES:
         return whole.decode()
     return f"{namespace}{SEPARATOR * 2}sha256:{hashlib.sha256(domain.encode()).hexdigest()}"
 
 
-def _canonical_json(value: Any) -> str:
+def _canonical_json(value: object) -> str:
     for part in value if isinstance(value, list) else [value]:
         if not isinstance(part, str | int):
             # Different numbers of a message become one float, and one number has many spellings.
@@ -307,17 +234,17 @@ def _canonical_json(value: Any) -> str:
         raise UnsupportedKeyError("the key holds a number of too many digits") from None
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value if isinstance(value, str) else _canonical_json(value)
 
 
-def _is_missing(value: Any) -> bool:
+def _is_missing(value: object) -> bool:
     if isinstance(value, list):
         return not value or any(isinstance(part, list) or _is_missing(part) for part in value)
     return value is None or isinstance(value, dict) or (isinstance(value, str) and not value)
 
 
-def _described(value: Any) -> str:
+def _described(value: object) -> str:
     # Never the value itself: an object or an array is a part of the body.
     if value is None:
         return "nothing"

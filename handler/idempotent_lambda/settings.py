@@ -12,6 +12,7 @@ from idempotent_lambda.clock import Millis, Seconds
 from idempotent_lambda.errors import InvalidSettingsError
 from idempotent_lambda.keys import KeyRule, checked_namespace, compiled
 from idempotent_lambda.lifecycle import Claim
+from idempotent_lambda.sources.registry import SERVICES
 
 T = TypeVar("T")
 
@@ -23,7 +24,7 @@ MODE_CHOICES = ("enforce", "observe")
 ON_INTERRUPTED_CHOICES = ("retry", "park")
 # Where a choice is not set, the first one holds.
 
-UNWRAP_CHOICES = ("events", "pipes", "s3", "sns")
+UNWRAP_CHOICES = SERVICES
 
 DEFAULT_LEASE_MARGIN_MILLIS: Final = Millis(5000)
 DEFAULT_MINIMUM_REMAINING_MILLIS: Final = Millis(1000)

@@ -3,7 +3,6 @@
 Its client is made when it is first needed, which in most processes is never.
 """
 
-import base64
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -20,35 +19,38 @@ from idempotent_lambda.errors import (
     StoreRefusedError,
     StoreUnavailableError,
 )  # fmt: skip
-from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Delivery, Source, write_mark
+from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE, write_mark
+from idempotent_lambda.sources.delivery import Delivery
 from idempotent_lambda.telemetry import Observer
 
-AFTER_LEASE_MILLIS = 2000
+POSTPONED_AFTER_LEASE_MILLIS = 2000
 """How long after a live lease its message may be received again."""
 
-MAXIMUM_VISIBILITY_SECONDS = 43_200
-MOST_ENTRIES = 10
+MAX_VISIBILITY_SECONDS = 43_200
+MAX_ENTRIES = 10
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html"""
 
-MOST_ATTRIBUTES = 10
+MAX_ATTRIBUTES = 10
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html"""
 
 
-Met = Sequence[tuple[Delivery, EpochMillis]]
-"""Messages that met a live lease, with its end."""
+BusyDelivery = tuple[Delivery, EpochMillis]
+"""A message whose key has a live lease, and the end of the lease."""
 
 
 class Queues(Protocol):
     """What a batch asks of the queues."""
 
-    def postpone(self, failed: Iterable[Delivery], met: Met, deadline: Deadline) -> None:
-        """Have what is busy, and the failed rest of its group, delivered when its lease is over.
+    def postpone(
+        self, failed: Iterable[Delivery], busy: Sequence[BusyDelivery], deadline: Deadline
+    ) -> None:
+        """Have busy messages, and the failed rest of their groups, delivered after their leases.
 
-        As best one can: otherwise it comes after the queue's visibility timeout.
+        This may fail. Then they come after the queue's visibility timeout.
         """
 
     def dead_letter(self, leader: Delivery, record_id: str, owner: Owner, by: Deadline) -> None:
-        """Send a copy that bears the owner token to the dead-letter queue.
+        """Send a copy that carries the owner token to the dead-letter queue.
 
         Raises:
             StoreError: it is not sent, or not known to be.
@@ -66,97 +68,100 @@ class SqsQueues:
     def _client(self) -> Any:
         return new_client("sqs")
 
-    def postpone(self, failed: Iterable[Delivery], met: Met, deadline: Deadline) -> None:
+    def postpone(
+        self, failed: Iterable[Delivery], busy: Sequence[BusyDelivery], deadline: Deadline
+    ) -> None:
         """See `Queues.postpone`."""
-        names = ("Id", "ReceiptHandle", "VisibilityTimeout")
-        found = postponements(failed, met, deadline.clock.now())
-        left = [
-            dict(zip(names, (str(place), each.raw["receiptHandle"], seconds), strict=True))
-            for place, (each, seconds) in enumerate(found)
-            if isinstance(each.raw.get("receiptHandle"), str)
-        ]
+        entries: list[dict[str, object]] = []
+        for place, (delivery, seconds) in enumerate(
+            compute_postponements(failed, busy, deadline.clock.now())
+        ):
+            receipt = delivery.raw.get("receiptHandle")
+            if isinstance(receipt, str):
+                entry = {"Id": str(place), "ReceiptHandle": receipt, "VisibilityTimeout": seconds}
+                entries.append(entry)
         try:
-            while left and deadline.allows(REQUEST_MILLIS):
-                part, left = left[:MOST_ENTRIES], left[MOST_ENTRIES:]
-                arns = (each.raw.get("eventSourceARN") for each, _ in met)
-                # All come from one queue, whatever a damaged record says of itself.
-                ((arn, _),) = Counter(arn for arn in arns if isinstance(arn, str)).most_common(1)
-                url = self._url(arn)
-                answer = self._client.change_message_visibility_batch(QueueUrl=url, Entries=part)
-                for each in answer.get("Failed", ()):
-                    self._observer.not_postponed(_refused("ChangeMessageVisibility", each))
+            for start in range(0, len(entries), MAX_ENTRIES):
+                if not deadline.allows(REQUEST_MILLIS):
+                    break
+                self._change_visibility(busy, entries[start : start + MAX_ENTRIES])
         except Exception as error:  # noqa: BLE001  # whatever it is, the batch has its answer to give
-            self._observer.not_postponed(_refused("ChangeMessageVisibility", error))
+            self._observer.not_postponed(_build_error("ChangeMessageVisibility", error))
+
+    def _change_visibility(
+        self, busy: Sequence[BusyDelivery], entries: list[dict[str, object]]
+    ) -> None:
+        arns = (delivery.raw.get("eventSourceARN") for delivery, _ in busy)
+        # All come from one queue, whatever a damaged record says of itself.
+        ((arn, _),) = Counter(arn for arn in arns if isinstance(arn, str)).most_common(1)
+        url = self._build_url(arn)
+        answer = self._client.change_message_visibility_batch(QueueUrl=url, Entries=entries)
+        for refusal in answer.get("Failed", ()):
+            self._observer.not_postponed(_build_error("ChangeMessageVisibility", refusal))
 
     def dead_letter(self, leader: Delivery, record_id: str, owner: Owner, by: Deadline) -> None:
         """See `Queues.dead_letter`."""
         url = self._dead_letter_queue_url
         if not url:
-            raise _refused("SendMessage", "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL is not set")
-        attributes = _attributes(leader, write_mark(owner, record_id, leader))
-        if len(attributes) > MOST_ATTRIBUTES:
-            raise _refused("SendMessage", f"{MOST_ATTRIBUTES} attributes leave no room for a token")
+            raise _build_error("SendMessage", "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL is not set")
+        try:
+            attributes = leader.copy_attributes()
+        except ValueError as error:
+            raise _build_error("SendMessage", error) from None
+        mark = write_mark(owner, record_id, leader)
+        attributes[TOKEN_ATTRIBUTE] = {"DataType": "String", "StringValue": mark}
+        if len(attributes) > MAX_ATTRIBUTES:
+            problem = f"{MAX_ATTRIBUTES} attributes leave no room for a token"
+            raise _build_error("SendMessage", problem)
         if not by.allows(REQUEST_MILLIS):
             problem = "no time is left to send a copy to the dead-letter queue"
             raise StoreUnavailableError(NO_TIME, problem, maybe_written=False)
-        call = {"QueueUrl": url, "MessageBody": leader.copy_body()}
+        call: dict[str, object] = {
+            "QueueUrl": url,
+            "MessageBody": leader.copy_body(),
+            "MessageAttributes": attributes,
+        }
         if url.endswith(".fifo"):
+            call["MessageGroupId"] = leader.find_message_group() or _hash_text(record_id)
             # The same copy sent twice within five minutes arrives once.
-            once, key = (
-                hashlib.sha256(each.encode()).hexdigest()
-                for each in (f"{owner} {record_id}", record_id)
-            )
-            group = (leader.group or "").rpartition(" ")[2] if leader.source is Source.SQS else ""
-            call |= {"MessageGroupId": group or key, "MessageDeduplicationId": once}
+            call["MessageDeduplicationId"] = _hash_text(f"{owner} {record_id}")
         try:
-            # Without its id the answer is none that SQS gives.
-            self._client.send_message(**call, MessageAttributes=attributes)["MessageId"]
+            # SQS gives no answer without an id.
+            self._client.send_message(**call)["MessageId"]
         except Exception as error:  # noqa: BLE001  # what the SDK makes of strange answers too
-            raise _refused("SendMessage", error) from None
+            raise _build_error("SendMessage", error) from None
 
-    def _url(self, arn: str) -> str:
+    def _build_url(self, arn: str) -> str:
         account, name = arn.split(":")[-2:]
         return f"{self._client.meta.endpoint_url}/{account}/{name}"
 
 
-def postponements(
-    failed: Iterable[Delivery], met: Met, now: EpochMillis
+def compute_postponements(
+    failed: Iterable[Delivery], busy: Sequence[BusyDelivery], now: EpochMillis
 ) -> list[tuple[Delivery, int]]:
-    """What to postpone by how many seconds: what met a live lease, and the rest of its group."""
-    # The last lease counts, where several were met.
-    ends = {each.group or each.id: end for each, end in sorted(met, key=itemgetter(1))}
+    """Return what to postpone, by how many seconds: busy messages, and the rest of their groups."""
+    lease_ends: dict[str, EpochMillis] = {}
+    # Where several leases are live, the last one counts.
+    for delivery, lease_end in sorted(busy, key=itemgetter(1)):
+        lease_ends[delivery.group or delivery.id] = lease_end
     # Messages that came in one record share its id.
-    found = {
-        each.id: (each, -(-(ends[each.group or each.id] - now + AFTER_LEASE_MILLIS) // 1000))
-        for each in failed
-        if each.source is Source.SQS and (each.group or each.id) in ends
-    }
-    return [
-        (each, max(0, min(MAXIMUM_VISIBILITY_SECONDS, after))) for each, after in found.values()
-    ]
+    postponed: dict[str, tuple[Delivery, int]] = {}
+    for delivery in failed:
+        end = lease_ends.get(delivery.group or delivery.id)
+        if end is not None and delivery.can_be_postponed:
+            seconds = _ceil_seconds(end - now + POSTPONED_AFTER_LEASE_MILLIS)
+            postponed[delivery.id] = delivery, max(0, min(MAX_VISIBILITY_SECONDS, seconds))
+    return list(postponed.values())
 
 
-def _refused(operation: str, problem: object) -> StoreError:
+def _ceil_seconds(millis: int) -> int:
+    return -(-millis // 1000)
+
+
+def _hash_text(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _build_error(operation: str, problem: object) -> StoreError:
     text = f"{operation}: {problem}; check the queue's URL, the role's permissions and the message"
     return StoreRefusedError(operation, text, maybe_written=False)
-
-
-def _attributes(delivery: Delivery, marked: str) -> dict[str, dict[str, Any]]:
-    """The attributes of a copy, as SendMessage takes them.
-
-    Raises:
-        StoreRefusedError: those of the message are not as SQS documents them.
-    """
-    attributes: dict[str, dict[str, Any]] = {}
-    try:
-        if delivery.source is Source.SQS:
-            for name, of in (delivery.raw.get("messageAttributes") or {}).items():
-                attributes[name] = {"DataType": of["dataType"]}
-                if of.get("binaryValue") is not None:
-                    attributes[name]["BinaryValue"] = base64.b64decode(of["binaryValue"])
-                else:
-                    attributes[name]["StringValue"] = of.get("stringValue")
-    except (AttributeError, KeyError, TypeError, ValueError):
-        problem = "the message has attributes that are not as SQS documents them"
-        raise _refused("SendMessage", problem) from None
-    return attributes | {TOKEN_ATTRIBUTE: {"DataType": "String", "StringValue": marked}}

@@ -21,7 +21,7 @@ from idempotent_lambda.clock import Clock, EpochMillis, Millis
 from idempotent_lambda.errors import StoreError, text_of
 from idempotent_lambda.keys import Key
 from idempotent_lambda.lifecycle import Outcome, Settled
-from idempotent_lambda.messages import Delivery
+from idempotent_lambda.sources.delivery import Delivery
 
 MAXIMUM_ERROR_CHARACTERS = 1000
 MAXIMUM_FRAMES = 10

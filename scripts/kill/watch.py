@@ -15,8 +15,8 @@ from idempotent_lambda.claims import (
     Request,
 )
 from idempotent_lambda.clock import Deadline
-from idempotent_lambda.messages import Delivery
-from idempotent_lambda.sqs import Met, Queues
+from idempotent_lambda.sources.delivery import Delivery
+from idempotent_lambda.sqs import BusyDelivery, Queues
 from scripts.kill.plan import Event, Moment
 
 
@@ -74,9 +74,11 @@ class WatchedQueues:
     inner: Queues
     watch: Watch
 
-    def postpone(self, failed: Iterable[Delivery], met: Met, deadline: Deadline) -> None:
+    def postpone(
+        self, failed: Iterable[Delivery], busy: Sequence[BusyDelivery], deadline: Deadline
+    ) -> None:
         """See `Queues.postpone`."""
-        self.inner.postpone(failed, met, deadline)
+        self.inner.postpone(failed, busy, deadline)
 
     def dead_letter(self, leader: Delivery, record_id: str, owner: Owner, by: Deadline) -> None:
         """See `Queues.dead_letter`."""

@@ -15,8 +15,10 @@ from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.errors import PermanentFailure, StoreError
 from idempotent_lambda.keys import Key, KeyRule, compiled
 from idempotent_lambda.lifecycle import Outcome, Settled
-from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Delivery, Message
 from idempotent_lambda.settings import Settings
+from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE
+from idempotent_lambda.sources.delivery import Delivery
+from idempotent_lambda.sources.message import Message
 from idempotent_lambda.sqs import Queues, SqsQueues
 from idempotent_lambda.telemetry import Effort, Trace
 from idempotent_lambda.transaction import Transaction

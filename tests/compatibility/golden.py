@@ -22,8 +22,9 @@ from idempotent_lambda.claims import Owner
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.decorator import Wiring
 from idempotent_lambda.dynamodb import DynamoDBClaimStore
-from idempotent_lambda.messages import deliveries_of
+from idempotent_lambda.grouping import find_key
 from idempotent_lambda.settings import UNWRAP_CHOICES, Settings
+from idempotent_lambda.sources.event import read_event
 from idempotent_lambda_toolkit.testing import ManualClock
 from scripts.lab.emulator import Emulator, EmulatorError, new_account, running
 from tests.clients import patient_client
@@ -41,7 +42,7 @@ Kind = dict[str, Any]
 ``message`` with this key, or a ``call``; and the ``item``."""
 
 EXPRESSIONS: Final = (None, "body && to_string(body)", "body && sort(keys(@))")
-"""Of message keys: preset; what the body is; and where else a key may come from."""
+"""Of message keys: the default; what the body is; and where else a key may come from."""
 
 ENVIRONMENTS: Final = {
     "the least": {
@@ -154,8 +155,8 @@ class Writer:
 
 def deliveries_key(key: object) -> str:
     """The key of an order as people read it."""
-    (delivery,) = deliveries_of({"Records": [order(key, message_id="m-1")]})
-    return key_rule(expression="body.id").key_of(delivery).text
+    (delivery,) = read_event({"Records": [order(key, message_id="m-1")]})
+    return find_key(key_rule(expression="body.id"), delivery).text
 
 
 def _committed(_: object, transaction: Any) -> None:
@@ -194,9 +195,9 @@ def ids(event: Any, expression: str | None) -> list[str]:
     """The record ids of an event's messages; the name of the error of one that has none."""
     rule = key_rule(expression=expression)
     found = []
-    for delivery in deliveries_of(event, UNWRAP_CHOICES):
+    for delivery in read_event(event, UNWRAP_CHOICES):
         try:
-            found.append(rule.key_of(delivery).record_id)
+            found.append(find_key(rule, delivery).record_id)
         except errors.MessageError as error:
             found.append(type(error).__name__)
     return found

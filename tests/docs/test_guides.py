@@ -17,7 +17,8 @@ from idempotent_lambda import Busy
 from idempotent_lambda.claims import Record, Status
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.decorator import Wiring
-from idempotent_lambda.messages import deliveries_of
+from idempotent_lambda.grouping import find_key
+from idempotent_lambda.sources.event import read_event
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
 from scripts.inputs import Variable, variables
 from tests.handler.bench import Bench
@@ -84,16 +85,16 @@ def test_each_expression_finds_the_key(what: str, key: str, record_id: str) -> N
     """Of the example message each expression makes the record that the guide shows."""
     assert what.startswith("each ")
     rule = key_rule(expression=None if key == "none" else key.strip("`"))
-    (delivery,) = deliveries_of(event(message(BODY)))
-    assert rule.key_of(delivery).record_id == record_id.strip("`")
+    (delivery,) = read_event(event(message(BODY)))
+    assert find_key(rule, delivery).record_id == record_id.strip("`")
 
 
 def test_what_older_producers_say_is_found_too() -> None:
     """The expression with two names takes either."""
     (key,) = (each.strip("`") for _, each, _ in CHOICES if "orderId" in each)
     older = {"orderId": "ORDER-1"}
-    (delivery,) = deliveries_of(event(message(older)))
-    assert key_rule(expression=key).key_of(delivery).text == "ORDER-1"
+    (delivery,) = read_event(event(message(older)))
+    assert find_key(key_rule(expression=key), delivery).text == "ORDER-1"
 
 
 def test_an_expression_is_tried(capsys: pytest.CaptureFixture[str]) -> None:

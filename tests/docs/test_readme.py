@@ -15,8 +15,11 @@ from moto import mock_aws
 
 from idempotent_lambda.decorator import Wiring
 from idempotent_lambda.errors import NotDoneError
-from idempotent_lambda.messages import Delivery, Source, deliveries_of, response_of
 from idempotent_lambda.settings import UNWRAP_CHOICES
+from idempotent_lambda.sources.delivery import Delivery
+from idempotent_lambda.sources.event import read_event
+from idempotent_lambda.sources.response import build_response
+from idempotent_lambda.sources.source import Source
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
 from scripts.demo.__main__ import SCENARIOS
 from scripts.lab.emulator import Emulator
@@ -200,7 +203,7 @@ def found(whole: Any, field: str) -> Any:
 def told(deliveries: tuple[Delivery, ...]) -> str:
     """What Lambda is told when all fail, as the README says it."""
     try:
-        response: Any = response_of(deliveries, deliveries)
+        response: Any = build_response(deliveries, deliveries)
     except NotDoneError:
         return "an error"
     named = [each["itemIdentifier"] for each in response["batchItemFailures"]]
@@ -220,10 +223,11 @@ def order_of(deliveries: tuple[Delivery, ...]) -> str:
 def test_source(source: str) -> None:
     """Each row of the table of sources says what the code does with such an event."""
     whole, (setting, key, response, order_rule, example) = ARRIVALS[source], SOURCES[source]
-    deliveries = deliveries_of(whole, UNWRAP_CHOICES)
+    deliveries = read_event(whole, UNWRAP_CHOICES)
     values = [found(whole, field) for field in re.findall(r"`([\w.]+)`", key)]
-    preset = deliveries[0].preset
-    assert values == (preset if isinstance(preset, list) else [preset] if preset else [])
+    key_found = deliveries[0].default_key
+    parts = key_found if isinstance(key_found, list) else [key_found]
+    assert values == [part for part in parts if key_found]
     assert told(deliveries) == response
     assert order_of(deliveries) == order_rule
     for variable, attribute in re.findall(r"`(\w+)\.?(\w*)`", setting):
@@ -238,7 +242,7 @@ def test_every_source() -> None:
     """The table has every way in which messages come, and every source of the code."""
     assert list(SOURCES) == list(ARRIVALS)
     arrived = {
-        each.source for whole in ARRIVALS.values() for each in deliveries_of(whole, UNWRAP_CHOICES)
+        each.source for whole in ARRIVALS.values() for each in read_event(whole, UNWRAP_CHOICES)
     }
     assert arrived == set(Source)
 

@@ -10,8 +10,8 @@ import jmespath
 import pytest
 
 from idempotent_lambda.clock import Millis
-from idempotent_lambda.messages import Source
 from idempotent_lambda.settings import UNWRAP_CHOICES
+from idempotent_lambda.sources.source import Source
 from tests.handler.bench import Bench
 from tests.handler.events import (
     FIFO_ARN,

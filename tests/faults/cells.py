@@ -35,7 +35,8 @@ from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.errors import PermanentFailure, StoreError
 from idempotent_lambda.keys import Key, KeyRule
 from idempotent_lambda.lifecycle import Settled
-from idempotent_lambda.messages import Delivery, Message
+from idempotent_lambda.sources.delivery import Delivery
+from idempotent_lambda.sources.message import Message
 from idempotent_lambda.telemetry import Effort, Trace
 from idempotent_lambda.transaction import Transaction
 from idempotent_lambda_toolkit.testing import InMemoryQueues

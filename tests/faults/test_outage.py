@@ -16,7 +16,7 @@ from idempotent_lambda.batch_calls import MAX_STATEMENTS
 from idempotent_lambda.clients import CONNECT_TIMEOUT_MILLIS
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.errors import StoreError
-from idempotent_lambda.messages import Message
+from idempotent_lambda.sources.message import Message
 from scripts.lab.proxy import Call, Fault
 from tests.waiting import eventually
 

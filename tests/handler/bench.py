@@ -14,7 +14,8 @@ from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Millis
 from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavailableError
 from idempotent_lambda.keys import Key
 from idempotent_lambda.lifecycle import Settled
-from idempotent_lambda.messages import Delivery, Message
+from idempotent_lambda.sources.delivery import Delivery
+from idempotent_lambda.sources.message import Message
 from idempotent_lambda.telemetry import Effort, Trace
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, InMemoryQueues, ManualClock
 from tests.requests import settings_of

@@ -18,7 +18,8 @@ from idempotent_lambda.claims import ClaimRequest, Owner, Record, Request
 from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Millis
 from idempotent_lambda.errors import NotDoneError, UnsupportedEventError
-from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Mark, Message
+from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE, CopyMark
+from idempotent_lambda.sources.message import Message
 from idempotent_lambda.sqs import SqsQueues
 from idempotent_lambda.telemetry import JsonLines
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, InMemoryQueues, ManualClock
@@ -597,11 +598,11 @@ class Batch:
 
     def _unproven(self, odd: Any) -> Iterator[str]:
         """What of an acknowledged odd record is not done."""
-        sent = {Mark.read(mark).token: body for body, mark in self.memory.dead_letters}
+        sent = {CopyMark.parse(mark).token: body for body, mark in self.memory.dead_letters}
         for call in self.sqs.wire.bodies if self.sqs else ():
             if "MessageBody" in call:
                 mark = call["MessageAttributes"][TOKEN_ATTRIBUTE]["StringValue"]
-                sent[Mark.read(mark).token] = call["MessageBody"]
+                sent[CopyMark.parse(mark).token] = call["MessageBody"]
         proven = 0
         for each in self.store.records.values():
             if each.id in self.store.good:

@@ -14,7 +14,7 @@ from idempotent_lambda.claims import Owner
 from idempotent_lambda.clock import EpochMillis, Millis
 from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.errors import InvalidResultError, StoreUnavailableError
-from idempotent_lambda.messages import Message
+from idempotent_lambda.sources.message import Message
 from idempotent_lambda_toolkit.testing import ManualClock
 
 from .bench import (

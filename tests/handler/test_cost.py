@@ -18,7 +18,8 @@ from idempotent_lambda.claims import Owner
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.decorator import Wiring, idempotent
 from idempotent_lambda.errors import PermanentFailure
-from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Message
+from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE
+from idempotent_lambda.sources.message import Message
 from idempotent_lambda.transaction import Transaction
 from tests.requests import settings_of
 from tests.waiting import SECONDS

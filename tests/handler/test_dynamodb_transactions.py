@@ -21,7 +21,7 @@ from idempotent_lambda.claims import Completed, LostLease, Owner, Released, Requ
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds
 from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavailableError
-from idempotent_lambda.messages import Message
+from idempotent_lambda.sources.message import Message
 from idempotent_lambda.transaction import Transaction
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.requests import claim_of

@@ -10,8 +10,8 @@ from idempotent_lambda import PermanentFailure
 from idempotent_lambda.claims import Owner, Record
 from idempotent_lambda.clock import EpochSeconds, Millis
 from idempotent_lambda.errors import MessageError, UnconfirmedCopyError
-from idempotent_lambda.messages import Mark
 from idempotent_lambda.settings import UNWRAP_CHOICES
+from idempotent_lambda.sources.copy_mark import CopyMark
 
 from .bench import Bench, FaultyStore, raising
 from .events import (
@@ -280,7 +280,7 @@ class TestCopy:
         assert bench.deliver(copy) == []
         bench.consumer.__dict__["processor"] = bench.process
         body, token = bench.queues.dead_letters[-1]
-        first, second = (Mark.read(each) for _, each in bench.queues.dead_letters)
+        first, second = (CopyMark.parse(each) for _, each in bench.queues.dead_letters)
         assert second == first._replace(token=second.token)
         assert bench.deliver(record(body, message_id="m-again", **marked(token))) == []
         plain = Bench(key=COPIED[name][0])

@@ -14,7 +14,7 @@ import pytest
 from idempotent_lambda.agenda import Agenda, Decision
 from idempotent_lambda.claims import Record, Request
 from idempotent_lambda.clock import Deadline, Millis
-from idempotent_lambda.messages import Message
+from idempotent_lambda.sources.message import Message
 from idempotent_lambda.threads import Threads
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
 from tests.waiting import SECONDS

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda import errors, idempotent, keys
+from idempotent_lambda import errors, idempotent, redaction
 from idempotent_lambda.claims import Owner, Record
 from idempotent_lambda.clock import EpochMillis, EpochSeconds, Millis
 from idempotent_lambda.decorator import Wiring
 from idempotent_lambda.keys import Key
 from idempotent_lambda.lifecycle import Outcome
-from idempotent_lambda.messages import Message
+from idempotent_lambda.sources.message import Message
 from idempotent_lambda.telemetry import JsonLines
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.contracts.conftest import InMemory
@@ -496,13 +496,13 @@ def test_one_form(output: Output, call: Callable[[Till], None]) -> None:
 def patterns(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The lengths of the patterns that are made of keys."""
     lengths: list[int] = []
-    sub = keys.re.sub
+    sub = redaction.re.sub
 
     def counting(pattern: str, *others: Any) -> str:
         lengths.append(len(pattern))
         return sub(pattern, *others)
 
-    monkeypatch.setattr(keys.re, "sub", counting)
+    monkeypatch.setattr(redaction.re, "sub", counting)
     return lengths
 
 

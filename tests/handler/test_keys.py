@@ -14,8 +14,9 @@ from idempotent_lambda.errors import (
     UndecodableBodyError,
     UnsupportedKeyError,
 )
+from idempotent_lambda.grouping import find_key
 from idempotent_lambda.keys import Key, KeyRule, namespaced, record_id
-from idempotent_lambda.messages import deliveries_of
+from idempotent_lambda.sources.event import read_event
 
 from .bench import Bench
 from .events import (
@@ -38,8 +39,8 @@ from .events import (
 def key(expression: str, body: Any, **changes: Any) -> Key:
     """The key of a message with this body: text as it is, anything else as JSON."""
     text = body if isinstance(body, str) else json.dumps(body)
-    (delivery,) = deliveries_of(event(record(text, **changes)))
-    return key_rule(expression=expression).key_of(delivery)
+    (delivery,) = read_event(event(record(text, **changes)))
+    return find_key(key_rule(expression=expression), delivery)
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
@@ -244,10 +245,10 @@ def test_hash_is_sha256() -> None:
 UPLOAD = ["orders", "orders/a.json", "null", "0A", "ObjectCreated:Put"]
 
 
-def preset(whole: Any) -> Key:
+def default_key(whole: Any) -> Key:
     """The key of an event's only message, without an expression."""
     (delivery,) = unwrapped(whole)
-    return key_rule().key_of(delivery)
+    return find_key(key_rule(), delivery)
 
 
 def versioned(version: str | None) -> dict[str, Any]:
@@ -280,12 +281,14 @@ class TestPreset:
     )
     def test_sources(self, whole: Any, value: Any) -> None:
         """Each source has its own, and a body that is not JSON is no hindrance."""
-        assert preset(whole).record_id == record_id("orders", value)
+        assert default_key(whole).record_id == record_id("orders", value)
 
     def test_a_new_delivery_of_the_same_thing(self) -> None:
         """A notification that SNS sends to the queue again is a new message with the same key."""
         body = json.dumps(notification("x"))
-        assert preset(event(record(body))) == preset(event(record(body, message_id="m-2")))
+        assert default_key(event(record(body))) == default_key(
+            event(record(body, message_id="m-2"))
+        )
 
     @pytest.mark.parametrize(
         "other",
@@ -299,12 +302,12 @@ class TestPreset:
     )
     def test_different_uploads(self, other: dict[str, Any]) -> None:
         """Two events of a bucket that differ in object, version, time or kind have two keys."""
-        assert preset(event(s3_record())) != preset(event(other))
+        assert default_key(event(s3_record())) != default_key(event(other))
 
     def test_one_stream_beside_another(self) -> None:
         """Kinesis counts in each stream, so the same number in another one is another key."""
         arn = f"{STREAM_ARN}-2"
-        assert preset(event(kinesis_record("a"))) != preset(
+        assert default_key(event(kinesis_record("a"))) != default_key(
             event(kinesis_record("a", eventSourceARN=arn))
         )
 
@@ -322,7 +325,7 @@ class TestPreset:
     def test_none(self, whole: Any) -> None:
         """An event that no repetition can be told by needs an expression, and the error says so."""
         with pytest.raises(MissingKeyError) as caught:
-            preset(whole)
+            default_key(whole)
         assert str(caught.value) == (
             "this event has no id that its repetitions share: set idempotency.key (a field of a "
             "JSON body is body.name)"
@@ -343,7 +346,7 @@ class TestPreset:
     def test_an_expression_comes_first(self, whole: Any) -> None:
         """One expression over the body has the same key from every source."""
         (delivery,) = unwrapped(whole)
-        assert key_rule(expression="body.id").key_of(delivery) == Key("o-1", "orders#o-1")
+        assert find_key(key_rule(expression="body.id"), delivery) == Key("o-1", "orders#o-1")
 
     @pytest.mark.parametrize(
         "whole", [bus_event("o-1"), event(record(json.dumps(bus_event("o-1"))))]
@@ -351,7 +354,7 @@ class TestPreset:
     def test_an_expression_over_the_bus(self, whole: Any) -> None:
         """The body of an EventBridge event is all of it, on both ways."""
         (delivery,) = unwrapped(whole)
-        assert key_rule(expression="body.detail.id").key_of(delivery).text == "o-1"
+        assert find_key(key_rule(expression="body.detail.id"), delivery).text == "o-1"
 
 
 MISSING = [None, "", [], {}, {"a": 1}, ["a", None], ["a", ""], ["a", []], ["a", ["b"]], ["a", {}]]
@@ -423,9 +426,9 @@ class TestValues:
     @pytest.mark.parametrize("expression", ["body", "[body, eventID]", "length(body)", "body.id"])
     def test_bytes(self, expression: str) -> None:
         """Kinesis data that is no text is no key, and rejects its message alone."""
-        (delivery,) = deliveries_of(event(kinesis_record(b"\xff\xfe")))
+        (delivery,) = read_event(event(kinesis_record(b"\xff\xfe")))
         with pytest.raises(MessageError):
-            key_rule(expression=expression).key_of(delivery)
+            find_key(key_rule(expression=expression), delivery)
 
 
 class TestFound:
@@ -605,8 +608,8 @@ def test_a_missing_body_is_not_blamed_on_the_key() -> None:
     """The key of a message is its id, whether or not it has a body."""
     broken = order("a")
     del broken["body"]
-    (delivery,) = deliveries_of(event(broken))
-    assert key_rule(expression="messageId").key_of(delivery).text == "m-a"
+    (delivery,) = read_event(event(broken))
+    assert find_key(key_rule(expression="messageId"), delivery).text == "m-a"
 
 
 class TestCompile:

@@ -16,7 +16,7 @@ from idempotent_lambda.batch import UNCONFIRMED_MILLIS
 from idempotent_lambda.claims import Record, Request
 from idempotent_lambda.clock import Deadline, Millis
 from idempotent_lambda.errors import PermanentFailure, StoreRefusedError, StoreUnavailableError
-from idempotent_lambda.messages import Message
+from idempotent_lambda.sources.message import Message
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
 from tests.waiting import SECONDS
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda import PermanentFailure, messages
+from idempotent_lambda import PermanentFailure
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis
 from idempotent_lambda.errors import NotDoneError, UnsupportedEventError
-from idempotent_lambda.messages import deliveries_of
+from idempotent_lambda.sources.event import read_event
 from idempotent_lambda.sqs import SqsQueues
 from idempotent_lambda_toolkit.testing import ManualClock
 
@@ -151,7 +151,7 @@ def test_an_observed_id_that_is_no_text(expressed: bool) -> None:
 def test_a_mark_without_a_token(value: str) -> None:
     """An attribute that names no owner does not make a copy, so no request holds an empty token."""
     mark = {"IdempotencyOwner": {"stringValue": value, "dataType": "String"}}
-    (found,) = deliveries_of(event(order("a", messageAttributes=mark)))
+    (found,) = read_event(event(order("a", messageAttributes=mark)))
     assert found.mark is None
 
 
@@ -168,7 +168,7 @@ def test_others_are_postponed(sqs: Sqs, field: str) -> None:
         first = order("odd", **{field: odd})
         if odd is MISSING:
             del first[field]
-        found = deliveries_of(event(first, *(order(each, receiptHandle=each) for each in "ab")))
+        found = read_event(event(first, *(order(each, receiptHandle=each) for each in "ab")))
         met = [(each, EpochMillis(clock.now())) for each in found]
         queues.postpone(found, met, Deadline.after(clock, Millis(30_000)))
         (body,) = sqs.wire.bodies
@@ -241,5 +241,7 @@ def test_odd_errors(monkeypatch: pytest.MonkeyPatch, name: str, kind: str) -> No
 
 def test_the_cases_find_faults(sqs: Sqs, monkeypatch: pytest.MonkeyPatch) -> None:
     """A consumer that acknowledges all, or refuses all, is found out."""
-    monkeypatch.setattr(messages, "response_of", lambda *_: {"batchItemFailures": []})
+    monkeypatch.setattr(
+        "idempotent_lambda.batch.build_response", lambda *_: {"batchItemFailures": []}
+    )
     assert {said for _, said in problems(sqs, "copy")[1]} >= {"acknowledged unrun"}

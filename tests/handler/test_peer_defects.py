@@ -12,7 +12,7 @@ import pytest
 from idempotent_lambda.clock import Millis, Seconds
 from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.errors import InvalidProcessorError
-from idempotent_lambda.messages import Message
+from idempotent_lambda.sources.message import Message
 from idempotent_lambda_toolkit.testing import ManualClock
 
 from .bench import READ_TIMEOUT, Bench, Wire, answered, lost, raising, taking

@@ -67,7 +67,7 @@ def test_complete() -> None:
 
 
 def test_defaults() -> None:
-    """Without the others keys are preset and plain, times are the module's, work is done again."""
+    """Without the others keys are default and plain, times are the module's, work is done again."""
     settings = Settings.from_environment(REQUIRED)
     assert (settings.key_rule.expression, settings.key_rule.search) == (None, None)
     assert settings.lease_margin == 5000

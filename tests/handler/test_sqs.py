@@ -17,8 +17,9 @@ from moto import mock_aws
 from idempotent_lambda.claims import Owner
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis
 from idempotent_lambda.errors import StoreRefusedError, StoreUnavailableError
-from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Delivery, Mark
-from idempotent_lambda.sqs import SqsQueues, postponements
+from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE, CopyMark
+from idempotent_lambda.sources.delivery import Delivery
+from idempotent_lambda.sqs import SqsQueues, compute_postponements
 from idempotent_lambda_toolkit.testing import ManualClock
 
 from .bench import NO_CONNECTION, READ_TIMEOUT, START, Fault, Listener, Wire, answered, broken
@@ -61,7 +62,7 @@ class TestPostponements:
     def test_when_the_lease_is_over(self, lease: int, seconds: int) -> None:
         """A busy message is received again two seconds after the lease, rounded up."""
         (busy,) = deliveries(order("a"))
-        assert postponements([busy], [(busy, after(lease))], NOW) == [(busy, seconds)]
+        assert compute_postponements([busy], [(busy, after(lease))], NOW) == [(busy, seconds)]
 
     @pytest.mark.parametrize(
         ("lease", "seconds"), [(43_198_000, 43_200), (10**12, 43_200), (-(10**6), 0)]
@@ -69,12 +70,12 @@ class TestPostponements:
     def test_within_limits(self, lease: int, seconds: int) -> None:
         """SQS takes no more than twelve hours, and no less than nothing."""
         (busy,) = deliveries(order("a"))
-        assert postponements([busy], [(busy, after(lease))], NOW) == [(busy, seconds)]
+        assert compute_postponements([busy], [(busy, after(lease))], NOW) == [(busy, seconds)]
 
     def test_nobody_else(self) -> None:
         """Failed neighbours on a standard queue come back as the queue says."""
         busy, failed = deliveries(order("a"), order("b"))
-        assert postponements([busy, failed], [(busy, after(0))], NOW) == [(busy, 2)]
+        assert compute_postponements([busy, failed], [(busy, after(0))], NOW) == [(busy, 2)]
 
     def test_the_rest_of_a_group(self) -> None:
         """On a FIFO queue what follows in the group is postponed with it, other groups are not."""
@@ -82,25 +83,25 @@ class TestPostponements:
             fifo_order("a", "g"), fifo_order("b", "g"), fifo_order("c", "h")
         )
         failed = [first, second, other]
-        assert postponements(failed, [(first, after(0))], NOW) == [(first, 2), (second, 2)]
+        assert compute_postponements(failed, [(first, after(0))], NOW) == [(first, 2), (second, 2)]
 
     def test_a_group_of_a_standard_queue_is_none(self) -> None:
         """Groups of a standard queue order nothing, so nothing follows in them."""
         grouped = {"ApproximateReceiveCount": "1", "MessageGroupId": "g"}
         busy, failed = deliveries(order("a", attributes=grouped), order("b", attributes=grouped))
-        assert postponements([busy, failed], [(busy, after(0))], NOW) == [(busy, 2)]
+        assert compute_postponements([busy, failed], [(busy, after(0))], NOW) == [(busy, 2)]
 
     def test_what_is_done_is_left_alone(self) -> None:
         """Only what is reported is postponed: the others will be deleted."""
         busy, done = deliveries(fifo_order("a"), fifo_order("b"))
-        assert postponements([busy], [(busy, after(0))], NOW) == [(busy, 2)]
-        assert postponements([done], [], NOW) == []
+        assert compute_postponements([busy], [(busy, after(0))], NOW) == [(busy, 2)]
+        assert compute_postponements([done], [], NOW) == []
 
     def test_many_messages_of_one_record(self) -> None:
         """A record that wraps several messages is postponed once."""
         wrapped = record(json.dumps(event(s3_record("a"), s3_record("b"))), message_id="m-1")
         first, second = deliveries(wrapped)
-        found = postponements([first, second], [(second, after(0))], NOW)
+        found = compute_postponements([first, second], [(second, after(0))], NOW)
         assert [(each.id, seconds) for each, seconds in found] == [("m-1", 2)]
 
     @pytest.mark.parametrize("ends", [(0, 60_000), (60_000, 0)])
@@ -108,14 +109,14 @@ class TestPostponements:
         """Of several leases that a record has met the last one counts: it would be busy again."""
         wrapped = record(json.dumps(event(s3_record("a"), s3_record("b"))), message_id="m-1")
         busy = list(zip(deliveries(wrapped), map(after, ends), strict=True))
-        found = postponements([each for each, _ in busy], busy, NOW)
+        found = compute_postponements([each for each, _ in busy], busy, NOW)
         assert [seconds for _, seconds in found] == [62]
 
     @pytest.mark.parametrize("other", [kinesis_record("a"), sns_record("{}"), s3_record("a")])
     def test_only_queues(self, other: dict[str, Any]) -> None:
         """What no queue has delivered has no visibility."""
         (busy,) = deliveries(other)
-        assert postponements([busy], [(busy, after(0))], NOW) == []
+        assert compute_postponements([busy], [(busy, after(0))], NOW) == []
 
 
 def succeeded(content: dict[str, Any] | None = None) -> Fault:
@@ -265,7 +266,7 @@ class TestDeadLetter:
         assert parked.token == "old"
         sent = desk.send(parked)["MessageAttributes"]
         assert list(sent) == [TOKEN_ATTRIBUTE]
-        assert Mark.read(sent[TOKEN_ATTRIBUTE]["StringValue"]).token == ME
+        assert CopyMark.parse(sent[TOKEN_ATTRIBUTE]["StringValue"]).token == ME
 
     @pytest.mark.parametrize(("own", "fits"), [(9, True), (10, False)])
     def test_room_for_the_token(self, desk: Desk, own: int, fits: bool) -> None:

@@ -13,7 +13,8 @@ from idempotent_lambda.clock import EpochMillis, Millis
 from idempotent_lambda.errors import PermanentFailure, StoreRefusedError
 from idempotent_lambda.keys import Key
 from idempotent_lambda.lifecycle import Outcome, Settled
-from idempotent_lambda.messages import Message, deliveries_of
+from idempotent_lambda.sources.event import read_event
+from idempotent_lambda.sources.message import Message
 from idempotent_lambda.telemetry import JsonLines, Trace
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.requests import settings_of
@@ -250,7 +251,7 @@ def test_takeover(bench: Bench) -> None:
 def test_level(outcome: str, level: str) -> None:
     """What needs nobody's attention is INFO, everything else ERROR."""
     stream = io.StringIO()
-    (delivery,) = deliveries_of(event(record()))
+    (delivery,) = read_event(event(record()))
     JsonLines(ManualClock(), hash_keys=False, stream=stream).settled(
         delivery, None, Settled(Outcome(outcome)), Trace(), follows=False
     )
@@ -446,7 +447,7 @@ def test_not_postponed() -> None:
 
 def test_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     """Lines go to the standard output of the moment, as Lambda collects it."""
-    (delivery,) = deliveries_of(event(record()))
+    (delivery,) = read_event(event(record()))
     key = Key("a", "orders#a")
     JsonLines(ManualClock(), hash_keys=False).settled(
         delivery, key, Settled(Outcome.COMPLETED), Trace(), follows=False

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from idempotent_lambda.clock import Millis
-from idempotent_lambda.messages import Message
+from idempotent_lambda.sources.message import Message
 from idempotent_lambda.threads import Threads
 from tests.forking import SECONDS, in_child
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda.messages import Source, deliveries_of
+from idempotent_lambda.sources.event import read_event
+from idempotent_lambda.sources.source import Source
 from scripts.lab import shards
 from scripts.lab.emulator import Emulator
 from scripts.lab.observation import Aws
@@ -122,8 +123,8 @@ def test_records_have_the_shape_of_lambdas_events(emulator: Emulator, account: s
 
     (scans,) = kinesis_shards(aws, "scans")
     (changes,) = table_shards(aws, "parcels")
-    kinesis = deliveries_of({"Records": json.loads(json.dumps(scans))})
-    tables = deliveries_of({"Records": json.loads(json.dumps(changes))})
+    kinesis = read_event({"Records": json.loads(json.dumps(scans))})
+    tables = read_event({"Records": json.loads(json.dumps(changes))})
     assert [each.body for each in kinesis] == [{"number": 1}, {"number": 2}]
     images = [each.body["dynamodb"]["NewImage"] for each in tables]
     assert images == [{"id": {"S": "1"}}, {"id": {"S": "2"}}]

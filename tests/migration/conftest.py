@@ -17,7 +17,7 @@ from idempotent_lambda.batch import Consumer
 from idempotent_lambda.clock import EpochMillis, Millis
 from idempotent_lambda.decorator import Wiring
 from idempotent_lambda.dynamodb import DynamoDBClaimStore
-from idempotent_lambda.messages import Message
+from idempotent_lambda.sources.message import Message
 from idempotent_lambda_toolkit.testing import InMemoryQueues, ManualClock
 from scripts.lab.emulator import ROOT, Emulator, new_account
 from tests.clients import patient_client

@@ -9,8 +9,8 @@ import pytest
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.decorator import idempotent
 from idempotent_lambda.errors import Busy, PayloadMismatchError
-from idempotent_lambda.messages import Message
 from idempotent_lambda.migration import PowertoolsRecords
+from idempotent_lambda.sources.message import Message
 
 from .conftest import NewCode, OldCode, Processor, order, sqs
 

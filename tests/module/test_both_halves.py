@@ -14,7 +14,7 @@ from idempotent_lambda import clock, keys, settings, sqs
 from idempotent_lambda.claims import Owner, Request
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds, SystemClock
 from idempotent_lambda.dynamodb import DynamoDBClaimStore
-from idempotent_lambda.messages import deliveries_of
+from idempotent_lambda.sources.event import read_event
 from idempotent_lambda_toolkit.cli import doctor
 from scripts.inputs import variables
 from tests.handler.bench import Listener
@@ -136,7 +136,7 @@ def test_the_iam_actions_on_queues(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqs, "new_client", lambda _: client)
     listener: Any = Listener()
     own, dead = f"{client.meta.endpoint_url}/123456789012/orders", "https://the-dead-letters"
-    (delivery,) = deliveries_of(event(order("1")))
+    (delivery,) = read_event(event(order("1")))
     deadline = Deadline.after(SystemClock(), Millis(60_000))
     queues = sqs.SqsQueues(dead, listener)
     queues.postpone([delivery], [(delivery, EpochMillis(1))], deadline)
@@ -208,7 +208,7 @@ def test_the_built_in_handler() -> None:
 
 def test_the_limits_of_settings() -> None:
     """What the module accepts, the package accepts too."""
-    assert f"length(var.idempotency.namespace) <= {keys.MAXIMUM_NAMESPACE_BYTES}" in TERRAFORM
+    assert f"length(var.idempotency.namespace) <= {keys.MAX_NAMESPACE_BYTES}" in TERRAFORM
     for name, choices in (
         ("log_keys", settings.LOG_KEYS_CHOICES),
         ("mode", settings.MODE_CHOICES),

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.errors import PermanentFailure
-from idempotent_lambda.messages import Message
 from idempotent_lambda.settings import UNWRAP_CHOICES
+from idempotent_lambda.sources.message import Message
 from tests.handler.bench import Bench
 from tests.handler.events import (
     QUEUE_ARN,

@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from idempotent_lambda.claims import ClaimRequest, Request
 from idempotent_lambda.clock import Deadline, Millis
 from idempotent_lambda.errors import PermanentFailure, StoreUnavailableError
-from idempotent_lambda.messages import Delivery, Message
+from idempotent_lambda.sources.delivery import Delivery
+from idempotent_lambda.sources.message import Message
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, InMemoryQueues
 from tests.handler.bench import Bench
 from tests.handler.events import order, record

@@ -14,7 +14,9 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from idempotent_lambda.agenda import Work
-from idempotent_lambda.messages import Delivery, Mark, Source
+from idempotent_lambda.sources import sqs
+from idempotent_lambda.sources.copy_mark import CopyMark
+from idempotent_lambda.sources.delivery import Delivery
 from tests.handler.events import key_rule
 from tests.requests import settings_of
 
@@ -89,17 +91,17 @@ def batch_of(kind: str, group_by_key: Grouping) -> Batch:
     for parts in _MESSAGE.findall(kind):
         letter, group, _, lie, mark = parts
         names.append(_name_of(*parts))
-        copied = Mark("copied", stated=letter.upper()) if mark == "!" else None
+        copied = CopyMark("copied", stated=letter.upper()) if mark == "!" else None
         deliveries.append(
             Delivery(
                 id=names[-1],
-                source=Source.SQS,
+                adapter=sqs.ADAPTER,
                 body=None,
                 receive_count=2 if letter.islower() else 1,
                 raw={},
                 group=group or None,
-                preset=f"own {names[-1]}" if copied else letter.upper(),
-                mark=Mark("lie", stated=lie.upper()) if lie else copied,
+                default_key=f"own {names[-1]}" if copied else letter.upper(),
+                mark=CopyMark("lie", stated=lie.upper()) if lie else copied,
             )
         )
     made, _ = group_by_key(deliveries, _SETTINGS)

@@ -29,9 +29,13 @@ from idempotent_lambda.errors import (
     StoreRefusedError,
     StoreUnavailableError,
 )
+from idempotent_lambda.grouping import find_key
 from idempotent_lambda.keys import KeyRule
 from idempotent_lambda.lifecycle import Settled
-from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Delivery, Message, deliveries_of, write_mark
+from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE, write_mark
+from idempotent_lambda.sources.delivery import Delivery
+from idempotent_lambda.sources.event import read_event
+from idempotent_lambda.sources.message import Message
 from idempotent_lambda.transaction import Transaction
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, InMemoryQueues, ManualClock
 from tests.handler.events import event, key_rule, order
@@ -210,8 +214,8 @@ class World:
         token = self.chances.choice((*TRIES, *sorted(self._stale_tokens())))
         record = order(victim)
         record["attributes"]["SenderId"] = SHOP
-        (delivery,) = deliveries_of(event(record))
-        stated = write_mark(token, self.rule.key_of(delivery).record_id, delivery)
+        (delivery,) = read_event(event(record))
+        stated = write_mark(token, find_key(self.rule, delivery).record_id, delivery)
         self.order_ids.append(f"lie-{self.tally['lies']}")
         self.queue.append(self.letter(self.order_ids[-1], stated, LIAR))
 

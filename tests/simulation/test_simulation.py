@@ -6,7 +6,7 @@ import pytest
 
 from idempotent_lambda.claims import Owner
 from idempotent_lambda.lifecycle import Complete, Run
-from idempotent_lambda.messages import Message
+from idempotent_lambda.sources.message import Message
 from idempotent_lambda.transaction import Transaction
 
 from . import counter, promises

@@ -11,7 +11,7 @@ from idempotent_lambda.claims import Claimed, ClaimStore, Completed, Owner, Requ
 from idempotent_lambda.clock import Clock, Deadline, EpochMillis, Millis, Seconds
 from idempotent_lambda.errors import PermanentFailure, StoreRefusedError, StoreUnavailableError
 from idempotent_lambda.keys import KeyRule, compiled
-from idempotent_lambda.messages import Message
+from idempotent_lambda.sources.message import Message
 from idempotent_lambda.telemetry import JsonLines
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, InMemoryQueues, ManualClock
 from tests.requests import claim_of, settings_of

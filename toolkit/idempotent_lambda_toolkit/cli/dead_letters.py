@@ -17,8 +17,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from idempotent_lambda.claims import Record, Status
 from idempotent_lambda.clock import EpochMillis, SystemClock
 from idempotent_lambda.errors import MessageError, UnsupportedEventError
+from idempotent_lambda.grouping import find_key, find_stated_key
 from idempotent_lambda.keys import KeyRule
-from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Mark, deliveries_of
+from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE, CopyMark
+from idempotent_lambda.sources.event import read_event
 from idempotent_lambda_toolkit.cli import times
 from idempotent_lambda_toolkit.cli.exits import PartlyDoneError
 from idempotent_lambda_toolkit.cli.place import Place
@@ -245,7 +247,7 @@ class Held:
 
     def _understood(self, raw: Mapping[str, Any]) -> DeadLetter:
         text = raw.get("MessageAttributes", {}).get(TOKEN_ATTRIBUTE, {}).get("StringValue")
-        mark = Mark.read(text or "")
+        mark = CopyMark.parse(text or "")
         source = raw["Attributes"].get("DeadLetterQueueSourceArn")
         foreign = bool(source and self._sources and source not in self._sources)
         # A foreign message may have the same key, and means something else.
@@ -275,8 +277,8 @@ def keyed(
         return frozenset(), None
     found = set()
     try:
-        for delivery in deliveries_of({"Records": [_as_delivered(message, arn)]}, unwrap):
-            key = rule.stated_key(delivery) or rule.key_of(delivery)
+        for delivery in read_event({"Records": [_as_delivered(message, arn)]}, unwrap):
+            key = find_stated_key(rule, delivery) or find_key(rule, delivery)
             found.add(key.record_id)
     except (MessageError, UnsupportedEventError) as error:
         return frozenset(found), str(error)  # that may be why it is here

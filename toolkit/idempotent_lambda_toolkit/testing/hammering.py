@@ -18,8 +18,9 @@ from idempotent_lambda.errors import (
     UnsupportedEventError,
 )
 from idempotent_lambda.lifecycle import Outcome
-from idempotent_lambda.messages import Source, deliveries_of
 from idempotent_lambda.settings import UNWRAP_CHOICES, Settings
+from idempotent_lambda.sources.event import read_event
+from idempotent_lambda.sources.source import Source
 from idempotent_lambda_toolkit.testing.effects import EffectFailed, Effects
 from idempotent_lambda_toolkit.testing.events import Event, resent
 from idempotent_lambda_toolkit.testing.reasons import Reason
@@ -211,7 +212,7 @@ def _subject(function: Callable[..., Any], key: str | None, timeout_seconds: int
 def _resendable(event: Event) -> bool:
     """Whether a producer's retry makes other ids of the same operation."""
     try:
-        deliveries = deliveries_of(event, UNWRAP_CHOICES)
+        deliveries = read_event(event, UNWRAP_CHOICES)
     except UnsupportedEventError:
         return False
     written = any(

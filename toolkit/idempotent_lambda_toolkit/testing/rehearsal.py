@@ -24,8 +24,9 @@ from idempotent_lambda.decorator import Wiring
 from idempotent_lambda.errors import StoreRefusedError, StoreUnavailableError
 from idempotent_lambda.keys import Key
 from idempotent_lambda.lifecycle import Outcome, Settled
-from idempotent_lambda.messages import Delivery, Message
 from idempotent_lambda.settings import Settings
+from idempotent_lambda.sources.delivery import Delivery
+from idempotent_lambda.sources.message import Message
 from idempotent_lambda.telemetry import Trace
 from idempotent_lambda.threads import Threads
 from idempotent_lambda_toolkit.testing.clock import ManualClock

@@ -23,7 +23,8 @@ from idempotent_lambda.claims import (
 from idempotent_lambda.clock import Deadline
 from idempotent_lambda.conditions import Condition, evaluate
 from idempotent_lambda.errors import StoreError, StoreRefusedError
-from idempotent_lambda.messages import Delivery, write_mark
+from idempotent_lambda.sources.copy_mark import write_mark
+from idempotent_lambda.sources.delivery import Delivery
 
 
 class InMemoryQueues:
@@ -40,9 +41,11 @@ class InMemoryQueues:
         self.dead_letters: list[tuple[str, str]] = []
         self.failure: StoreError | None = None
 
-    def postpone(self, failed: Iterable[Delivery], met: sqs.Met, deadline: Deadline) -> None:
+    def postpone(
+        self, failed: Iterable[Delivery], busy: Sequence[sqs.BusyDelivery], deadline: Deadline
+    ) -> None:
         """See `Queues.postpone`."""
-        found = sqs.postponements(failed, met, deadline.clock.now())
+        found = sqs.compute_postponements(failed, busy, deadline.clock.now())
         self.postponed |= {each.id: seconds for each, seconds in found}
 
     def dead_letter(self, leader: Delivery, record_id: str, owner: Owner, by: Deadline) -> None:

@@ -1,0 +1,32 @@
+"""Invocations with any JSON object, and calls of decorated functions."""
+
+from idempotent_lambda.sources.delivery import Delivery
+from idempotent_lambda.sources.source import JsonObject, Source, SourceAdapter
+
+
+class DirectAdapter(SourceAdapter):
+    """Invocations by anybody else; the event is the body.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html
+    """
+
+    source = Source.DIRECT
+    title = "with a JSON object"
+    has_records = False
+    opens_body = True
+
+    def is_event(self, event: JsonObject) -> bool:
+        """Whether it is not the event of an event source mapping."""
+        return "eventSource" not in event
+
+    def read_record(self, record: JsonObject, identifier: str) -> Delivery:
+        """Return the delivery of the whole event."""
+        return Delivery(id=identifier, adapter=self, body=record, raw=record)
+
+
+ADAPTER = DirectAdapter()
+
+
+def build_call_delivery(name: str) -> Delivery:
+    """Return the delivery by which the log shows a call of a decorated function."""
+    return Delivery(id=name, adapter=ADAPTER, body=None, raw={})

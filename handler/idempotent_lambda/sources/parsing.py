@@ -1,0 +1,71 @@
+"""Reading of values in which anything may be missing or of another type."""
+
+import json
+from typing import Any, NoReturn, TypeGuard
+
+MAX_COUNT_DIGITS = 9
+"""Python refuses to read numbers of thousands of digits."""
+
+MAX_NAME_CHARACTERS = 100
+"""Of a source's name in an error: an event may have anything in its place."""
+
+
+def decode_payload(payload: object) -> tuple[object, str | None]:
+    """Return what a text or bytes hold: decoded JSON, and None.
+
+    Otherwise return the payload as text, or as bytes if it is not UTF-8, and why it is not JSON.
+    """
+    if isinstance(payload, bytes):
+        try:
+            payload = payload.decode()
+        except UnicodeDecodeError:
+            return payload, "the data is no UTF-8 text"
+    if not isinstance(payload, str):
+        return None, "the record has no body"
+    try:
+        return _DECODER.decode(payload), None
+    except json.JSONDecodeError as error:
+        return payload, f"{error.msg} at character {error.pos}"
+    except (ValueError, RecursionError) as error:
+        return payload, f"{type(error).__name__}: no JSON that can be read safely"
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    # Python reads NaN and Infinity, which are not JSON and equal nothing, not even themselves.
+    raise ValueError(name)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def find_path(value: object, *path: str) -> object:
+    """Return the value at a path of objects; None if there is none."""
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def is_count(value: object) -> TypeGuard[str]:
+    """Whether a value is the text of a whole number that is not too long to be read."""
+    return isinstance(value, str) and value.isdecimal() and len(value) <= MAX_COUNT_DIGITS
+
+
+def describe_name(value: object) -> str:
+    """Return a field of a record as an error shows it."""
+    if isinstance(value, str | None):
+        return repr(value)[:MAX_NAME_CHARACTERS]
+    return f"a {type(value).__name__}"
+
+
+def copy_json(value: object) -> Any:
+    """Return the same JSON once more, so that changes to the copy do not reach the original."""
+    holder = [value]
+    pending: list[Any] = [holder]
+    while pending:
+        container = pending.pop()
+        parts = container.items() if isinstance(container, dict) else enumerate(container)
+        for place, part in parts:
+            if isinstance(part, dict | list):
+                container[place] = part.copy()
+                pending.append(container[place])
+    return holder[0]

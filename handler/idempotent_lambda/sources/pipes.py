@@ -1,0 +1,29 @@
+"""EventBridge Pipes: it puts the record of a stream into a queue as it is.
+
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-event-source.html
+"""
+
+from collections.abc import Sequence
+
+from idempotent_lambda.sources import dynamodb_streams, kinesis
+from idempotent_lambda.sources.source import Content, JsonObject, Wrapper
+
+
+class PipesWrapper(Wrapper):
+    """Records in a body, which have no list around them."""
+
+    service = "pipes"
+    marking_fields = frozenset({"eventSource"})
+
+    def open_body(self, body: JsonObject) -> Sequence[Content] | None:
+        """Return the message of a record of Kinesis or DynamoDB Streams."""
+        name = body.get("eventSource")
+        if name == kinesis.ADAPTER.source and "data" in body:
+            # A pipe puts the fields of the object ``kinesis`` beside the others.
+            return (kinesis.ADAPTER.open_record({**body, "kinesis": body}),)
+        if name == dynamodb_streams.ADAPTER.source:
+            return (dynamodb_streams.ADAPTER.open_record(body),)
+        return None
+
+
+ADAPTER = PipesWrapper()
