@@ -135,7 +135,7 @@ class Mark(NamedTuple):
         return f"{self.token} {origin or '/'} {self.stated}".rstrip()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Delivery:
     """One message as the event holds it, before it has a key or a claim.
 
