@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 from idempotent_lambda import claims, errors, keys, lifecycle
-from idempotent_lambda.batch import CLAIM_PATIENCE_MILLIS, refuse_unrun
+from idempotent_lambda.asking import CLAIM_BUDGET_MILLIS
 from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import (
     REQUEST_MILLIS,
@@ -31,6 +31,7 @@ from idempotent_lambda.clock import (
 from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.lifecycle import Claim, Outcome, Release, Run, Settled
 from idempotent_lambda.messages import Delivery, Source
+from idempotent_lambda.processor import refuse_unrun
 from idempotent_lambda.settings import Settings
 from idempotent_lambda.telemetry import Effort, JsonLines, Observer, Trace
 
@@ -46,7 +47,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.htm
 MAXIMUM_LEASE_SECONDS = 366 * 24 * 3600
 """An interrupted call blocks its key for that long."""
 
-PATIENCE_MILLIS = Millis(CLAIM_PATIENCE_MILLIS + RESERVE_MILLIS)
+PATIENCE_MILLIS = Millis(CLAIM_BUDGET_MILLIS + RESERVE_MILLIS)
 """How much of a call one request to the table may take, except for a completion."""
 
 FUNCTIONS: dict[str, str] = {}

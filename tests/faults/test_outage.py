@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda.batch import UNCONFIRMED_MILLIS
 from idempotent_lambda.clients import CONNECT_TIMEOUT_MILLIS
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.dynamodb import MOST_STATEMENTS
 from idempotent_lambda.errors import StoreError
 from idempotent_lambda.messages import Message
+from idempotent_lambda.shared_plan import UNCONFIRMED_MILLIS
 from scripts.lab.proxy import Call, Fault
 from tests.waiting import eventually
 

@@ -116,7 +116,7 @@ def modules_after(statement: str) -> set[str]:
 def test_cold_start_of_the_entry_point() -> None:
     """The built-in entry point imports nothing of the decorator, nor what only that needs."""
     found = modules_after("import idempotent_lambda.entrypoint")
-    assert "idempotent_lambda.batch" in found
+    assert "idempotent_lambda.consumer" in found
     unused = {"idempotent_lambda.decorator", "idempotent_lambda.transaction", "asyncio", "boto3"}
     assert found & unused == set()
 
