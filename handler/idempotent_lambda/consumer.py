@@ -15,6 +15,8 @@ is in `Consumer.consume`, goes round once for each step of the item.
 10. `messages.response_of` names the messages that are to be delivered again.
 """
 
+from dataclasses import dataclass
+
 from idempotent_lambda import messages
 from idempotent_lambda.clock import Deadline, Millis
 from idempotent_lambda.errors import ConfigurationError
@@ -25,6 +27,7 @@ from idempotent_lambda.resources import Resources
 from idempotent_lambda.telemetry import Effort, Trace
 
 
+@dataclass(frozen=True, kw_only=True)
 class Consumer(Resources):
     """Makes a processor idempotent. One instance serves all invocations of a function."""
 
