@@ -1,5 +1,6 @@
 """Time: its units, where it comes from, and what still fits before the deadline."""
 
+import threading
 import time
 from dataclasses import dataclass
 from typing import NewType, Protocol
@@ -36,6 +37,12 @@ class Clock(Protocol):
     def sleep(self, duration: Millis) -> None:
         """Wait."""
 
+    def wait(self, condition: threading.Condition, duration: Millis) -> bool:
+        """Wait until the condition is notified, at most for so long; whether it was notified.
+
+        The caller holds the condition's lock, which is released meanwhile.
+        """
+
 
 class SystemClock:
     """The machine's own clocks."""
@@ -51,6 +58,10 @@ class SystemClock:
     def sleep(self, duration: Millis) -> None:
         """See `Clock.sleep`."""
         time.sleep(duration / 1000)
+
+    def wait(self, condition: threading.Condition, duration: Millis) -> bool:
+        """See `Clock.wait`."""
+        return condition.wait(duration / 1000)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,24 @@
 It is the life of a message (`lifecycle.advance`). Only the end differs: see `call_end`.
 """
 
-import os
+from dataclasses import replace
 from inspect import BoundArguments
 from typing import TYPE_CHECKING, TypeVar, assert_never, cast
 
 from idempotent_lambda import claims, errors, lifecycle
-from idempotent_lambda.batch import CLAIM_PATIENCE_MILLIS, refuse_unrun
+from idempotent_lambda.asking import (
+    CLAIM_BUDGET_MILLIS,
+    STORE_STEPS,
+    RecordRef,
+    StoreStep,
+    ask_store,
+    make_owner,
+)
 from idempotent_lambda.call_arguments import FunctionRule, find_invocation, find_key, hash_payload
 from idempotent_lambda.call_end import CallEnd, CallFacts, Raise, Return, decide_end
 from idempotent_lambda.clock import RESERVE_MILLIS, Deadline, Millis
 from idempotent_lambda.lifecycle import Claim, Complete, Outcome, Park, Release, Run, Settled
+from idempotent_lambda.processor import refuse_unrun
 from idempotent_lambda.sources.direct import build_call_delivery
 from idempotent_lambda.stored_results import encode_result
 from idempotent_lambda.telemetry import Effort, Trace
@@ -22,9 +30,8 @@ if TYPE_CHECKING:
     from idempotent_lambda.keys import Key
 
 E = TypeVar("E", bound=BaseException)
-Answer = claims.ClaimAnswer | claims.CompleteAnswer | claims.ReleaseAnswer | claims.ParkAnswer
 
-REQUEST_BUDGET_MILLIS = Millis(CLAIM_PATIENCE_MILLIS + RESERVE_MILLIS)
+REQUEST_BUDGET_MILLIS = Millis(CLAIM_BUDGET_MILLIS + RESERVE_MILLIS)
 """How much of a call one request to the store may take, except for a completion."""
 
 
@@ -54,7 +61,7 @@ class DecoratedCall:
         self._unstored: errors.InvalidResultError | None = None
         self._replies: list[lifecycle.Reply] = []
         self._end: CallEnd | None = None
-        claim = settings.claim(wait_for_lease=False)
+        claim = self._build_claim()
         self._step: lifecycle.Step | Settled = claim
         try:
             self._key = find_key(rule, bound, settings.key_rule.namespace)
@@ -62,6 +69,11 @@ class DecoratedCall:
         except errors.MessageError as error:
             self._trace.errors.append(self._hide_key(error))
             self._go_on(claim, lifecycle.Unkeyed(error))
+
+    def _build_claim(self) -> Claim:
+        # Nothing is gained by a look: a call has one key. So it takes a stale record over at once.
+        claim = self._settings.claim(wait_for_lease=False)
+        return replace(claim, takeover=not claim.park_interrupted)
 
     @property
     def should_run(self) -> bool:
@@ -123,41 +135,30 @@ class DecoratedCall:
                 assert_never(self._end)
 
     def _ask_until_run_or_end(self) -> None:
-        while not isinstance(self._step, Run | Settled):
+        while isinstance(self._step, STORE_STEPS):
             self._note(self._ask(self._step))
         if isinstance(self._step, Settled):
             self._end = self._find_end()
             self._report(self._step)
 
-    def _ask(self, step: lifecycle.Step) -> lifecycle.Reply:
+    def _ask(self, step: StoreStep) -> lifecycle.Reply:
         """Return what the store replies to a step."""
-        request = self._make_request(step)
         is_completion = isinstance(step, Complete)
-        deadline = self._deadline if is_completion else self._deadline.sooner(REQUEST_BUDGET_MILLIS)
-        answer = _ask_store(self._wiring.store, step, request, deadline)
-        if isinstance(answer, errors.StoreError):
-            return lifecycle.Unanswered(request.owner, answer)
-        return answer
-
-    def _make_request(self, step: lifecycle.Step) -> claims.Request:
-        now, retention = self._wiring.clock.now(), self._settings.retention
+        limit = self._deadline if is_completion else self._deadline.sooner(REQUEST_BUDGET_MILLIS)
         record_id = self._key.record_id if self._key else ""
-        match step:
-            case Claim(park_interrupted=parks):
-                self._owner = claims.Owner(os.urandom(16).hex())
-                return claims.ClaimRequest(
-                    record_id=record_id,
-                    owner=self._owner,
-                    now=now,
-                    retention=retention,
-                    lease_expires_at=self._deadline.lease_end(self._settings.lease_margin),
-                    takeover=not parks,
-                    payload_hash=self._payload_hash,
-                )
-            case Complete() | Release() | Park():
-                return lifecycle.settlement(step, record_id=record_id, now=now, retention=retention)
-            case _:
-                raise TypeError(f"a call never takes the step {step!r}")
+        (reply,) = ask_store(
+            self._wiring.store,
+            [(RecordRef(record_id, payload_hash=self._payload_hash), step)],
+            limit=limit,
+            ends=self._deadline,
+            settings=self._settings,
+            new_owner=self._make_owner,
+        )
+        return reply
+
+    def _make_owner(self) -> claims.Owner:
+        self._owner = make_owner()
+        return self._owner
 
     def _note(self, reply: lifecycle.Reply) -> None:
         """Take down the reply to the current step, and go on."""
@@ -177,7 +178,7 @@ class DecoratedCall:
         ):
             # The interrupted owner's record has changed meanwhile: the call begins again.
             self._replies.clear()
-            self._step = self._settings.claim(wait_for_lease=False)
+            self._step = self._build_claim()
             return
         self._replies.append(reply)
         match lifecycle.advance(step, reply):
@@ -220,22 +221,3 @@ class DecoratedCall:
             if self._key:
                 error.args = (self._key.hide_in(errors.text_of(error)),)
         return error
-
-
-def _ask_store(
-    store: claims.ClaimStore, step: lifecycle.Step, request: claims.Request, deadline: Deadline
-) -> Answer:
-    """Return what the store answers to one step of one key."""
-    answer: Answer
-    match step, request:
-        case Claim(), claims.ClaimRequest():
-            (answer,) = store.claim([request], deadline)
-        case Complete(), _:
-            (answer,) = store.complete([request], deadline)
-        case Release(), _:
-            (answer,) = store.release([request], deadline)
-        case Park(), _:
-            (answer,) = store.park([request], deadline)
-        case _:
-            raise TypeError(f"the store is not asked for the step {step!r}")
-    return answer

@@ -11,11 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from idempotent_lambda.batch import Consumer, Processor
 from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import Millis, SystemClock
+from idempotent_lambda.consumer import Consumer
 from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.errors import InvalidProcessorError
+from idempotent_lambda.processor import Processor
 from idempotent_lambda.settings import Settings
 from idempotent_lambda.sources.response import PartialBatchResponse
 from idempotent_lambda.sqs import SqsQueues

@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from idempotent_lambda.agenda import Work
 from idempotent_lambda.errors import (
     MessageError,
     MissingKeyError,
@@ -23,6 +22,7 @@ from idempotent_lambda.settings import Settings
 from idempotent_lambda.sources.copy_mark import read_stated_key
 from idempotent_lambda.sources.delivery import Delivery
 from idempotent_lambda.sources.unwrapping import find_wrapper
+from idempotent_lambda.work_item import WorkItem
 
 Ended = tuple[Delivery, Settled, MessageError | None]
 """A delivery that becomes no work, its end and the reason."""
@@ -34,12 +34,12 @@ class _Draft:
 
     Attributes:
         group: the order that all of its deliveries are part of; None for none.
-        follows: the works that it follows, see `Work.after`.
+        follows: the works that it follows, see `WorkItem.after`.
         repeats: an earlier work has the same key.
         repeated: a later work has the same key.
         token: the one owner token that its deliveries carry; None if none of them does.
-        own_key: see `Work.own_key`.
-        differing: see `Work.differing`.
+        own_key: see `WorkItem.own_key`.
+        differing: see `WorkItem.differing`.
         canonical: its leader's body as `_canonical` writes it; None until it is compared.
     """
 
@@ -190,7 +190,7 @@ def find_stated_key(rule: KeyRule, delivery: Delivery) -> Key | None:
 
 def group_by_key(
     deliveries: Iterable[Delivery], settings: Settings
-) -> tuple[list[Work], list[Ended]]:
+) -> tuple[list[WorkItem], list[Ended]]:
     """Return the works of a batch, and the deliveries that have ended already.
 
     A delivery without a key is refused, and what follows it in its group is reported. When only
@@ -229,14 +229,14 @@ def group_by_key(
     return [_work_of(draft, settings.max_receive_count - 1) for draft in drafts.all], ended
 
 
-def _work_of(draft: _Draft, nearly_spent: int) -> Work:
+def _work_of(draft: _Draft, nearly_spent: int) -> WorkItem:
     spent = any(each.receive_count >= nearly_spent for each in draft.deliveries)
-    return Work(
+    return WorkItem(
         draft.key,
         tuple(draft.deliveries),
-        nearly_spent=spent,
+        near_receive_limit=spent,
         place=draft.place,
-        rank=draft.rank,
+        stage=draft.rank,
         after=tuple(each.place for each in draft.follows),
         repeats=draft.repeats,
         own_key=draft.own_key,

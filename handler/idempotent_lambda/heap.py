@@ -3,10 +3,13 @@
 It is a leftist heap: both operations touch a path of at most ``log n`` nodes.
 """
 
-from typing import Any, NamedTuple, Optional
+from typing import Generic, NamedTuple, Optional, TypeVar
+
+EntryT = TypeVar("EntryT", bound=tuple[object, ...])
+"""Entries are tuples, and compared as such."""
 
 
-class Heap(NamedTuple):
+class Heap(NamedTuple, Generic[EntryT]):
     """A queue that is not empty; None is the empty one.
 
     Attributes:
@@ -14,13 +17,13 @@ class Heap(NamedTuple):
         height: nodes on the shortest way to an empty place.
     """
 
-    top: Any
+    top: EntryT
     height: int = 1
-    left: Optional["Heap"] = None
-    right: Optional["Heap"] = None
+    left: Optional["Heap[EntryT]"] = None
+    right: Optional["Heap[EntryT]"] = None
 
 
-def merge(one: Heap | None, other: Heap | None) -> Heap | None:
+def merge(one: Heap[EntryT] | None, other: Heap[EntryT] | None) -> Heap[EntryT] | None:
     """Return the queue that holds the entries of both."""
     if one is None or other is None:
         return one or other
@@ -32,11 +35,11 @@ def merge(one: Heap | None, other: Heap | None) -> Heap | None:
     return Heap(one.top, 1 + (short.height if short else 0), tall, short)
 
 
-def push(heap: Heap | None, entry: Any) -> Heap | None:
+def push(heap: Heap[EntryT] | None, entry: EntryT) -> Heap[EntryT] | None:
     """Return the queue with one entry more."""
     return merge(heap, Heap(entry))
 
 
-def pop(heap: Heap) -> Heap | None:
+def pop(heap: Heap[EntryT]) -> Heap[EntryT] | None:
     """Return the queue without its smallest entry."""
     return merge(heap.left, heap.right)

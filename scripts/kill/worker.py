@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from idempotent_lambda.batch import Consumer
 from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import Clock, EpochMillis, Millis, Seconds, SystemClock
+from idempotent_lambda.consumer import Consumer
 from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.errors import PermanentFailure, StoreError
 from idempotent_lambda.keys import Key, KeyRule, compiled

@@ -6,8 +6,8 @@ from typing import Any, Self
 
 import pytest
 
-from idempotent_lambda.batch import Consumer
 from idempotent_lambda.clock import Millis, SystemClock
+from idempotent_lambda.consumer import Consumer
 from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import InMemoryQueues
 from tests.handler.bench import Listener

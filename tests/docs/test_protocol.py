@@ -90,7 +90,7 @@ def place(state: Any) -> str:
 
 
 def arrows() -> set[tuple[str, str]]:
-    """Every arrow that the code draws; what is put off is the agenda's."""
+    """Every arrow that the code draws; what is put off is the plan's."""
     found = set()
     for step, reply in product(STEPS, REPLIES):
         try:
@@ -103,10 +103,10 @@ def arrows() -> set[tuple[str, str]]:
 
 
 def test_diagram() -> None:
-    """The diagram of one key has exactly the arrows that the code draws, and the agenda's."""
+    """The diagram of one key has exactly the arrows that the code draws, and the plan's."""
     (diagram,) = re.findall(r"```mermaid\nstateDiagram-v2\n(.*?)```", PROTOCOL, re.DOTALL)
     drawn = re.findall(r"^ +(\w+) --> (\w+)(.*)$", diagram, re.MULTILINE)
-    assert {(one, other) for one, other, text in drawn if "(agenda)" not in text} == arrows()
+    assert {(one, other) for one, other, text in drawn if "(plan)" not in text} == arrows()
 
 
 def test_every_step_is_tried() -> None:

@@ -27,10 +27,10 @@ from pathlib import Path
 from typing import Any, Protocol
 from unittest.mock import patch
 
-from idempotent_lambda.batch import Consumer
 from idempotent_lambda.claims import Status
 from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import Clock, Millis, Seconds, SystemClock
+from idempotent_lambda.consumer import Consumer
 from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.errors import PermanentFailure, StoreError
 from idempotent_lambda.keys import Key, KeyRule

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda.batch import UNCONFIRMED_MILLIS
 from idempotent_lambda.batch_calls import MAX_STATEMENTS
 from idempotent_lambda.clients import CONNECT_TIMEOUT_MILLIS
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.errors import StoreError
+from idempotent_lambda.shared_plan import UNCONFIRMED_MILLIS
 from idempotent_lambda.sources.message import Message
 from scripts.lab.proxy import Call, Fault
 from tests.waiting import eventually

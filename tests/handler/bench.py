@@ -8,9 +8,9 @@ from botocore import exceptions
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
-from idempotent_lambda.batch import Consumer
 from idempotent_lambda.claims import ClaimRequest, ClaimStore, Owner, Record, Request
 from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Millis
+from idempotent_lambda.consumer import Consumer
 from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavailableError
 from idempotent_lambda.keys import Key
 from idempotent_lambda.lifecycle import Settled
@@ -72,7 +72,7 @@ class Bench:
             new_owner=self.new_owner,
         )
         # As if a processor had taken its time before: so there is a flusher.
-        self.consumer.unhurried.set()
+        self.consumer.saw_slow_processor.set()
 
     def new_owner(self) -> Owner:
         self.owners += 1

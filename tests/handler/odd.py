@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from idempotent_lambda import PermanentFailure
-from idempotent_lambda.batch import Consumer
 from idempotent_lambda.claims import ClaimRequest, Owner, Record, Request
 from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Millis
+from idempotent_lambda.consumer import Consumer
 from idempotent_lambda.errors import NotDoneError, UnsupportedEventError
 from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE, CopyMark
 from idempotent_lambda.sources.message import Message

@@ -9,9 +9,9 @@ from typing import Any, Self
 
 import pytest
 
-from idempotent_lambda.batch import Consumer
 from idempotent_lambda.claims import Owner
 from idempotent_lambda.clock import EpochMillis, Millis
+from idempotent_lambda.consumer import Consumer
 from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.errors import InvalidResultError, StoreUnavailableError
 from idempotent_lambda.sources.message import Message

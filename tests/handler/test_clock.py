@@ -1,6 +1,8 @@
 """Time: units, the deadline's arithmetic, and what a clock correction must not move."""
 
+import threading
 import time
+from unittest import mock
 
 import pytest
 
@@ -40,6 +42,14 @@ class TestSystemClock:
         monkeypatch.setattr(time, "sleep", slept.append)
         SystemClock().sleep(Millis(250))
         assert slept == [0.25]
+
+    def test_wait_is_in_milliseconds(self) -> None:
+        """Waiting for 250 ms waits for a quarter of a second, and says whether it was notified."""
+        condition = mock.Mock(spec=threading.Condition)
+        condition.wait.side_effect = [True, False]
+        assert SystemClock().wait(condition, Millis(250))
+        assert not SystemClock().wait(condition, Millis(250))
+        assert condition.wait.call_args_list == [mock.call(0.25)] * 2
 
 
 class TestDeadline:

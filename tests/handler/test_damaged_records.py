@@ -58,7 +58,7 @@ RECORDS = {
 def delivered(found: Record, *batch: str, parks: bool) -> tuple[object, ...]:
     """What a delivery of key a does: its outcome, whether it ran, was reported, and its record."""
     bench = Bench(park_interrupted=parks)
-    bench.consumer.unhurried.clear()  # no thread is needed
+    bench.consumer.saw_slow_processor.clear()  # no thread is needed
     bench.memory.records["orders#a"] = found
     reported = bench.deliver("a", *batch)
     if batch:

@@ -11,17 +11,21 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda.agenda import Agenda, Decision
 from idempotent_lambda.claims import Record, Request
 from idempotent_lambda.clock import Deadline, Millis
+from idempotent_lambda.plan import BatchPlan
+from idempotent_lambda.plan_entries import Decision
+from idempotent_lambda.shared_plan import MAX_LINGER_MILLIS
 from idempotent_lambda.sources.message import Message
 from idempotent_lambda.threads import Threads
+from idempotent_lambda.work_item import WorkItem
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
 from tests.waiting import SECONDS
 
 from .bench import Bench, FaultyStore, faulty, raising, unavailable
 
 NAMES = "abcdef"
+Plan = BatchPlan[WorkItem]
 
 
 class GatedStore(FaultyStore):
@@ -48,9 +52,28 @@ class GatedStore(FaultyStore):
         return super().complete(requests, deadline)
 
 
-def gated() -> tuple[Bench, GatedStore]:
+class LingeringClock(ManualClock):
+    """A clock on which a linger passes at once.
+
+    Attributes:
+        lingered: how long each was to be.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lingered: list[Millis] = []
+
+    def wait(self, condition: threading.Condition, duration: Millis) -> bool:
+        if duration > MAX_LINGER_MILLIS:
+            return super().wait(condition, duration)
+        self.lingered.append(duration)
+        self.advance(duration)
+        return False
+
+
+def gated(clock: ManualClock | None = None) -> tuple[Bench, GatedStore]:
     """A bench whose completions wait at a gate."""
-    clock = ManualClock()
+    clock = clock or ManualClock()
     store = GatedStore(clock)
     bench = Bench(store, clock)
     bench.memory = store.inner
@@ -123,10 +146,21 @@ class TestCommit:
         bench.behaviour["b"] = process
         assert bench.deliver("a", "b") == []
 
+    @pytest.mark.parametrize(("millis", "linger"), [(30, 30), (500, 100)])
+    def test_the_linger_follows_the_clock(self, millis: int, linger: int) -> None:
+        """On the clock that is given, a completion lingers as long as a call takes, or 100 ms."""
+        clock = LingeringClock()
+        bench, store = gated(clock)
+        store.gate.set()
+        store.millis = millis
+        bench.behaviour["b"] = lambda _: store.arrived.wait(SECONDS)
+        assert bench.deliver("a", "b") == []
+        assert clock.lingered[0] == linger
+
     def test_no_flusher_for_haste(self) -> None:
         """Until a processor takes more than a millisecond, no other thread is started."""
         bench, store = faulty()
-        bench.consumer.unhurried.clear()
+        bench.consumer.saw_slow_processor.clear()
         threads = CountedThreads()
         bench.consumer = replace(bench.consumer, threads=threads)
         bench.deliver(*NAMES)
@@ -139,7 +173,7 @@ class TestCommit:
     def test_the_first_slow_run_of_a_process_stops_nothing(self) -> None:
         """What quick ones left unsent before it is sent after it, and the batch goes on."""
         bench, store = faulty()
-        bench.consumer.unhurried.clear()
+        bench.consumer.saw_slow_processor.clear()
         bench.behaviour["b"] = lambda _: bench.clock.advance(Millis(1500))
         assert bench.deliver("a", "b", "c", "d") == []
         assert bench.ran == ["a", "b", "c", "d"]
@@ -250,16 +284,16 @@ class TestDoubt:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """What runs may keep the interpreter, so that nobody hears an answer that is there."""
-        monkeypatch.setattr("idempotent_lambda.batch.UNCONFIRMED_MILLIS", Millis(20))
+        monkeypatch.setattr("idempotent_lambda.shared_plan.UNCONFIRMED_MILLIS", Millis(20))
         waits: list[Decision] = []
-        decide = Agenda.decide
+        decide = Plan.decide
 
-        def counted(agenda: Agenda, **given: bool) -> tuple[Agenda, Decision]:
-            agenda, decision = decide(agenda, **given)
-            waits.extend([decision] * (decision is Decision.WAIT))
-            return agenda, decision
+        def counted(plan: Plan, **given: bool) -> tuple[Plan, Decision]:
+            plan, decision = decide(plan, **given)
+            waits.extend([decision] if decision is Decision.WAIT else [])
+            return plan, decision
 
-        monkeypatch.setattr(Agenda, "decide", counted)
+        monkeypatch.setattr(BatchPlan, "decide", counted)
         bench, store = gated()
         store.patient = 100
         began = threading.Event()

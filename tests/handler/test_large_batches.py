@@ -11,12 +11,14 @@ from unittest import mock
 
 import pytest
 
-from idempotent_lambda.agenda import WINDOW, Agenda
-from idempotent_lambda.batch import UNCONFIRMED_MILLIS
 from idempotent_lambda.claims import Record, Request
 from idempotent_lambda.clock import Deadline, Millis
 from idempotent_lambda.errors import PermanentFailure, StoreRefusedError, StoreUnavailableError
+from idempotent_lambda.plan import BatchPlan
+from idempotent_lambda.plan_state import WINDOW
+from idempotent_lambda.shared_plan import UNCONFIRMED_MILLIS
 from idempotent_lambda.sources.message import Message
+from idempotent_lambda.work_item import WorkItem
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
 from tests.waiting import SECONDS
 
@@ -63,7 +65,7 @@ class QuickBench(Bench):
         self.counting = CountingStore(clock)
         super().__init__(self.counting, clock, **changes)
         self.memory = self.counting
-        self.consumer.unhurried.clear()
+        self.consumer.saw_slow_processor.clear()
         self.doubt = 0
         self.every = every
 
@@ -368,22 +370,20 @@ class Steps:
 
     Attributes:
         made: how many there were.
-        copied: the most entries that the agenda copied in one step.
+        copied: the most entries that the plan copied in one step.
     """
 
     def __init__(self) -> None:
         self.made = self.copied = 0
 
     def __enter__(self) -> Self:
-        self._after = Agenda.after
+        self._record = BatchPlan.record_finished
 
-        def after(agenda: Agenda, done: Any) -> Agenda:
-            self.copied = max(
-                self.copied, len(agenda.ready), len(agenda.returned), len(agenda.given_up)
-            )
-            return self._after(agenda, done)
+        def record(plan: BatchPlan[WorkItem], done: Any) -> BatchPlan[WorkItem]:
+            self.copied = max(self.copied, len(plan.ready), len(plan.returned), len(plan.given_up))
+            return self._record(plan, done)
 
-        self._patch = mock.patch.object(Agenda, "after", after)
+        self._patch = mock.patch.object(BatchPlan, "record_finished", record)
         self._patch.start()
         sys.setprofile(self._count)
         return self
@@ -400,7 +400,7 @@ class Steps:
 def steps_of(mode: str, kind: str, size: int) -> Steps:
     """The steps of one delivery of so many messages."""
     bench = Bench(**MODES[mode])
-    bench.consumer.unhurried.clear()  # no threads, whose steps nobody would count
+    bench.consumer.saw_slow_processor.clear()  # no threads, whose steps nobody would count
     records = KINDS[kind](bench, size)
     records = [order(each) if isinstance(each, str) else each for each in records]
     bench.clock.advance(Millis(1))

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from idempotent_lambda import PermanentFailure, idempotent
-from idempotent_lambda.batch import covered
 from idempotent_lambda.claims import Owner
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.decorator import Wiring
+from idempotent_lambda.invocation import measure_covered
 from idempotent_lambda.telemetry import MAXIMUM_VALUES, METRICS, Effort, JsonLines
 from idempotent_lambda_toolkit.testing import ManualClock
 
@@ -364,4 +364,4 @@ def test_none() -> None:
 )
 def test_covered(spans: list[tuple[Millis, Millis]], expected: int) -> None:
     """Time in which several run counts once."""
-    assert covered(spans) == expected
+    assert measure_covered(spans) == expected

@@ -242,6 +242,6 @@ def test_odd_errors(monkeypatch: pytest.MonkeyPatch, name: str, kind: str) -> No
 def test_the_cases_find_faults(sqs: Sqs, monkeypatch: pytest.MonkeyPatch) -> None:
     """A consumer that acknowledges all, or refuses all, is found out."""
     monkeypatch.setattr(
-        "idempotent_lambda.batch.build_response", lambda *_: {"batchItemFailures": []}
+        "idempotent_lambda.consumer.build_response", lambda *_: {"batchItemFailures": []}
     )
     assert {said for _, said in problems(sqs, "copy")[1]} >= {"acknowledged unrun"}

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda.batch import Consumer
 from idempotent_lambda.clock import EpochMillis, Millis
+from idempotent_lambda.consumer import Consumer
 from idempotent_lambda.decorator import Wiring
 from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.sources.message import Message

@@ -20,9 +20,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
-from idempotent_lambda.batch import Consumer
 from idempotent_lambda.claims import ClaimRequest, Owner, Request
 from idempotent_lambda.clock import Deadline, Millis
+from idempotent_lambda.consumer import Consumer
 from idempotent_lambda.errors import (
     PermanentFailure,
     StoreError,

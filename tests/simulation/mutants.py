@@ -14,8 +14,8 @@ from idempotent_lambda.conditions import And, Compare, Condition, Contains, Miss
 from idempotent_lambda.lifecycle import Claim, Outcome, Run, Settled
 
 from .world import DEADLINE, MARGIN, NOW, Protocol
-from .wrong_agendas import AGENDAS
 from .wrong_groupings import groupings
+from .wrong_plans import PLANS
 from .wrong_replies import (
     copies,
     judgements,
@@ -41,8 +41,8 @@ def mutants() -> Iterator[tuple[str, Protocol]]:
     yield from transactions()
     yield from judgements()
     yield from looks()
-    for name, agenda in AGENDAS.items():
-        yield name, Protocol(agenda=agenda)
+    for name, plan in PLANS.items():
+        yield name, Protocol(plan=plan)
     yield from groupings()
     yield from shells()
     yield from _times()

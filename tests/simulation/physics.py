@@ -1,6 +1,6 @@
 """Every move that leads from one world to the next.
 
-What a worker does is decided by production code alone: `Agenda` (what next), `lifecycle.advance`
+What a worker does is decided by production code alone: `BatchPlan` (what next), `lifecycle.advance`
 (what follows a reply) and the conditions and records of `claims`. This plays what lies around it:
 the threads of the shell, the network, the processor, Lambda's kill and the queue.
 """
@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from idempotent_lambda.agenda import Decision
 from idempotent_lambda.claims import Busy, Completed, Owner, Parked, Status
 from idempotent_lambda.errors import PermanentFailure
 from idempotent_lambda.lifecycle import (
@@ -27,6 +26,7 @@ from idempotent_lambda.lifecycle import (
     Wait,
     Waited,
 )
+from idempotent_lambda.plan_entries import Decision
 
 from . import promises, refusals
 from .batches import KEYS, batch_of
@@ -127,10 +127,10 @@ class Physics:
     def _received(self, world: World, kind: str) -> Worker:
         batch, terms = batch_of(kind, self.protocol.group), world.terms
         return Worker(
-            agenda=self.protocol.agenda.of(batch.works, terms.claim, terms.window),
+            plan=self.protocol.plan.create(batch.items, terms.claim, terms.window),
             batch=batch,
-            held=(Held(),) * len(batch.works),
-            unhurried=not terms.quick,
+            held=(Held(),) * len(batch.items),
+            saw_slow_processor=not terms.quick,
         )
 
     # Workers
@@ -167,23 +167,23 @@ class Physics:
         """What the other threads take in hand: the flusher, and one that runs beside."""
         turns = []
         if is_flusher_there(worker):
-            turns.append(("flight", "flushes", worker.agenda.flush()))
+            turns.append(("flight", "flushes", worker.plan.take_completions()))
         free = world.terms.concurrency > 1 and not worker.beside
-        if free and worker.agenda.helpable and not worker.short:
-            agenda, decision = self.shell.decide(worker)
+        if free and worker.plan.has_runnable and not worker.short:
+            plan, decision = self.shell.decide(worker)
             if decision is not Decision.WAIT:
-                turn = agenda.next(overdue=decision is Decision.FLUSH)
+                turn = plan.take_tasks(overdue=decision is Decision.FLUSH)
                 turns.append(("beside", "starts another one,", turn))
-        for line, told, (agenda, tasks) in turns:
-            keys = "".join(work.key.text for work, _ in tasks)
+        for line, told, (plan, tasks) in turns:
+            keys = "".join(item.key.text for item, _ in tasks)
             self.doing = f"worker {slot} {told} {keys}"
-            took = worker._replace(agenda=agenda)
+            took = worker._replace(plan=plan)
             moved, calls, done = self.shell.handed(world, slot, took, tasks)
-            took = worker_at(moved, slot)._replace(agenda=agenda.after(done), **{line: calls})
+            took = worker_at(moved, slot)._replace(plan=plan.record_finished(done), **{line: calls})
             yield Move(self.doing, put(moved, slot, took), calm=True)
 
     def _progress(self, world: World, slot: int, worker: Worker) -> Iterator[Move]:
-        if not worker.main and not worker.agenda.underway:
+        if not worker.main and not worker.plan.is_underway:
             self.doing = f"worker {slot} answers"
             promises.check_answer(worker)
             refusals.check_open(worker)
@@ -209,24 +209,24 @@ class Physics:
 
     def _stops(self, world: World, slot: int, worker: Worker) -> Iterator[Move]:
         """The shell finds a reason to start nothing more, while there is something to start."""
-        agenda = worker.agenda
+        plan = worker.plan
         late = wait_long(worker)
         if world.budget.tick and late.due != worker.due:
             self.doing = told = f"a second passes for worker {slot}"
             yield Move(told, self.shell.passed(spent(world, "tick"), slot, worker), calm=False)
-        if agenda.stopped:
+        if plan.stopped:
             return
         claiming = any(isinstance(call.step, Claim) for call in worker.main)
-        more = agenda.waiting or agenda.ready or agenda.later
+        more = plan.has_unclaimed or plan.ready or plan.follow_ups
         if world.budget.short and not worker.short and (claiming or more):
             short = put(spent(world, "short"), slot, _hurried(worker))
             yield Move(f"worker {slot} is short of time", short, calm=False)
         if not world.budget.slow or not more:
             return
-        if agenda.completing or not (agenda.ready or claiming):
-            why = Outcome.NOT_STARTED if agenda.completing else Outcome.UNAVAILABLE
-            slow = late if agenda.completing else worker
-            slow = slow._replace(agenda=agenda.stopping(why), halted=True)
+        if plan.completing or not (plan.ready or claiming):
+            why = Outcome.NOT_STARTED if plan.completing else Outcome.UNAVAILABLE
+            slow = late if plan.completing else worker
+            slow = slow._replace(plan=plan.stop(why), halted=True)
             moved = put(spent(world, "slow"), slot, slow)
             self.doing = told = f"worker {slot} finds the table slow"
             if not slow.main:
@@ -247,15 +247,15 @@ class Physics:
         for begun, story in worlds:
             moved = begun
             for call in worker.flight:
-                moved = self.shell.ended(moved, slot, call.work, unproven)
+                moved = self.shell.ended(moved, slot, call.item, unproven)
             yield Move(story, self.shell.answered(moved, slot), calm=False)
 
     # The processor
 
     def _runs(self, world: World, slot: int, worker: Worker, line: str) -> Iterator[Move]:
-        work = getattr(worker, line)[0].work
-        index, key, who = find_key(work), work.key.text, f"worker {slot}"
-        before = worker.held[work.place]
+        item = getattr(worker, line)[0].item
+        index, key, who = find_key(item), item.key.text, f"worker {slot}"
+        before = worker.held[item.place]
         assert before is not None
         transactional = world.terms.transactional
         after = before._replace(effected=not transactional)
@@ -263,7 +263,7 @@ class Physics:
         def move(told: str, held: Held, fault: str, reply: Reply) -> Move:
             self.doing = f"{who} {told}"
             moved = spent(world, fault) if fault else world
-            moved = put(moved, slot, holding(worker, work.place, held))
+            moved = put(moved, slot, holding(worker, item.place, held))
             if reply is RAISED and moved.terms.claim.park_interrupted:
                 moved = stated(moved, index, moved.facts[index]._replace(begun=False))
             replied = self.shell.replied(moved, slot, line, 0, reply)
@@ -287,7 +287,7 @@ class Physics:
         if world.budget.crash:
             for when, held in moments:
                 yield move(f"exits {when} the effect of {key}", held, "crash", STOPPED)
-            cut = put(spent(world, "crash"), slot, holding(worker, work.place, after))
+            cut = put(spent(world, "crash"), slot, holding(worker, item.place, after))
             self.doing = f"{who} is killed after the effect of {key}"
             yield Move(self.doing, self.shell.killed(cut, slot), calm=False)
 
@@ -295,7 +295,7 @@ class Physics:
 
     def _calls(self, world: World, slot: int, worker: Worker, line: str, at: int) -> Iterator[Move]:
         call = getattr(worker, line)[at]
-        index, place = find_key(call.work), call.work.place
+        index, place = find_key(call.item), call.item.place
         held = worker.held[place]
         assert held is not None
         what = f"the {name_request(call)} {KEYS[index]}"
@@ -322,7 +322,7 @@ class Physics:
         to what changed nothing: it is the same as a lost request.
         """
         call = getattr(worker_at(world, slot), line)[at]
-        what = f"worker {slot}: the {name_request(call)} {call.work.key.text}"
+        what = f"worker {slot}: the {name_request(call)} {call.item.key.text}"
         writes = call.stage not in (Stage.LOOK, Stage.CHECK)
         checks = call.stage is Stage.CHECK and self.protocol.remembers_inserts
         given_up = silence(maybe_written=writes or checks)
@@ -346,7 +346,7 @@ class Physics:
     def _sends(self, world: World, slot: int, call: Call) -> Iterator[Move]:
         """The copy is sent, or it or the answer is lost."""
         assert isinstance(call.step, DeadLetter)
-        index = find_key(call.work)
+        index = find_key(call.item)
         promises.check_sent(world, index, call.step.owner)
         owner = call.step.owner if self.protocol.sends_token else STALE
         there = sent(world, slot, index, owner)
@@ -365,7 +365,7 @@ class Physics:
 
     def _waits(self, world: World, slot: int, worker: Worker, call: Call) -> Iterator[Move]:
         """The lease that was met ends, or it ends too late."""
-        held = worker.held[call.work.place]
+        held = worker.held[call.item.place]
         assert held is not None
         in_time = held.until < worker.deadline and not worker.short
         if in_time and held.until:

@@ -76,7 +76,7 @@ class Table:
         self, world: World, slot: int, call: Call, held: Held
     ) -> tuple[World, Reply | Stage]:
         """The world once a worker's request is carried out, and the answer, or the next stage."""
-        index = find_key(call.work)
+        index = find_key(call.item)
         found = _renamed(world.records[index], f"w{slot}", ME)
         assert call.request is not None
         changed, outcome = self._stored(

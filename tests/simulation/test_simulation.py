@@ -48,7 +48,7 @@ PROMISES = {
     "what is given up is forgotten at a window's border": "window",
     "nothing bounds what has returned": "window",
     "a window claims more than it may": "window",
-    "blocked works of the next window are claimed": "order",
+    "blocked items of the next window are claimed": "order",
     "a repeated key is claimed together with its first": "P4",
     "a failure stops the batch": "P9",
     "what follows a done message is blocked": "P9",
@@ -56,7 +56,7 @@ PROMISES = {
     "equal keys share an end whatever lies between": "order",
     "a repeated key follows only its first": "order",
     "a message does not follow its group": "order",
-    "all messages of a group have one rank": "order",
+    "all messages of a group have one stage": "order",
     "a key that repeats keeps the order of one group": "order",
     "a key that is found done passes a failure": "order",
     "what is overdue stops the batch": "P9",
@@ -195,7 +195,7 @@ def test_all_that_may_be_in_doubt_at_once_occurs() -> None:
     """What a crash can put in doubt is in some state in flight, gathered and running at once."""
     worlds = _worlds("one batch of three")
     assert any(
-        worker.flight and worker.agenda.returned and isinstance(worker.main[0].step, Run)
+        worker.flight and worker.plan.returned and isinstance(worker.main[0].step, Run)
         for world in worlds
         for worker in world.workers
         if worker and worker.main
@@ -216,7 +216,7 @@ def test_both_threads_complete_at_once_in_some_state() -> None:
 def test_a_full_window_occurs_before_the_end() -> None:
     """In some state as much has returned as may, and more is to be claimed."""
     assert any(
-        worker.agenda.full and worker.agenda.waiting
+        worker.plan.is_full and worker.plan.has_unclaimed
         for world in _worlds("two windows")
         for worker in world.workers
         if worker
@@ -226,7 +226,7 @@ def test_a_full_window_occurs_before_the_end() -> None:
 def test_a_completion_in_flight_is_overdue_in_some_state() -> None:
     """The main thread waits for the flusher, which has its second."""
     assert any(
-        worker.due and worker.flight and worker.agenda.ready and not worker.main
+        worker.due and worker.flight and worker.plan.ready and not worker.main
         for world in _worlds("one window, time passes")
         for worker in world.workers
         if worker
@@ -234,7 +234,7 @@ def test_a_completion_in_flight_is_overdue_in_some_state() -> None:
 
 
 def test_a_repeated_key_is_found_done_in_its_turn() -> None:
-    """In some state the second work of a key is acknowledged because the first has done it."""
+    """In some state the second item of a key is acknowledged because the first has done it."""
     assert any(
         worker.acknowledged >= {0, 2}
         for world in _worlds("a key in two groups")

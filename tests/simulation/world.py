@@ -9,12 +9,15 @@ from enum import StrEnum
 from typing import Any, NamedTuple, cast
 
 from idempotent_lambda import claims, lifecycle
-from idempotent_lambda.agenda import WINDOW, Agenda, Decision, Work
 from idempotent_lambda.claims import ClaimRequest, Owner, Record, Request
 from idempotent_lambda.clock import EpochMillis, EpochSeconds, Seconds
 from idempotent_lambda.conditions import Condition, Missing
 from idempotent_lambda.grouping import group_by_key
 from idempotent_lambda.lifecycle import Claim
+from idempotent_lambda.plan import BatchPlan
+from idempotent_lambda.plan_entries import Decision
+from idempotent_lambda.plan_state import WINDOW
+from idempotent_lambda.work_item import WorkItem
 
 from .batches import KEYS, Batch, Grouping, unacknowledged_at
 
@@ -168,7 +171,7 @@ class Call(NamedTuple):
         reply: the answer, kept until all that was begun together is answered.
     """
 
-    work: Work
+    item: WorkItem
     step: lifecycle.Step
     request: Request | None = None
     stage: Stage = Stage.NONE
@@ -176,7 +179,7 @@ class Call(NamedTuple):
 
 
 class Held(NamedTuple):
-    """The truth about one work that is not settled yet.
+    """The truth about one item that is not settled yet.
 
     Attributes:
         put_off: the attempts of its lapsed record, if that is what it waits for.
@@ -208,13 +211,13 @@ class Worker(NamedTuple):
 
     Attributes:
         batch: what it has received.
-        held: what it has in hand of each work of its batch; None: settled.
+        held: what it has in hand of each item of its batch; None: settled.
         main: what its main thread does now, together; nothing while it waits, or at the end.
         flight: the completions that the flusher has in the air.
         beside: what another thread runs, where several may at the same time.
-        acknowledged: the places of the works that its answer will acknowledge.
+        acknowledged: the places of the items that its answer will acknowledge.
         due: a bit for each place whose completion is overdue.
-        unhurried: a flusher may be there.
+        saw_slow_processor: a flusher may be there.
         copies: those among its messages, in their order.
         skew: milliseconds by which its clock is ahead; negative if it is behind.
         deadline: milliseconds until Lambda ends it.
@@ -223,7 +226,7 @@ class Worker(NamedTuple):
         late: it has outlived its deadline.
     """
 
-    agenda: Agenda
+    plan: BatchPlan[WorkItem]
     batch: Batch
     held: tuple[Held | None, ...]
     main: tuple[Call, ...] = ()
@@ -231,7 +234,7 @@ class Worker(NamedTuple):
     beside: tuple[Call, ...] = ()
     acknowledged: frozenset[int] = frozenset()
     due: int = 0
-    unhurried: bool = True
+    saw_slow_processor: bool = True
     copies: tuple[Copy, ...] = ()
     skew: int = 0
     deadline: int = DEADLINE
@@ -245,7 +248,7 @@ class Worker(NamedTuple):
         return self.main + self.flight + self.beside
 
     def copy_at(self, place: int) -> Copy | None:
-        """The copy whose token the work in this place shows; None if it has none."""
+        """The copy whose token the item in this place shows; None if it has none."""
         found = zip(self.batch.copies, self.copies, strict=True)
         return next((copy for at, copy in found if at == place), None)
 
@@ -301,13 +304,13 @@ class Protocol:
         decide: how a thread goes on that has nothing in hand.
         hires: a flusher comes for what has waited, however quick the processor is.
         wakes: a main thread that waits looks every second whether a completion is overdue.
-        group: how a batch becomes works.
+        group: how a batch becomes items.
         commits: when the writes of a transaction take effect: "together" with the completion, "at
             any rate" when that is tried, or "before" it.
         sends_token: copies bear the owner token.
         shows_token: claims show the token of their copy.
         claimed_record: the record after a claim.
-        restate: the work of what is no copy, with the key that it has by itself.
+        restate: the item of what is no copy, with the key that it has by itself.
         gives_back: what belongs to a copy is parked again when it is released.
         checks_inserts: an insert that finds a record looks what it is.
         remembers_inserts: a claim given up after an insert says that it may have been made.
@@ -315,8 +318,8 @@ class Protocol:
     """
 
     advance: Callable[..., Any] = lifecycle.advance
-    agenda: type[Agenda] = Agenda
-    decide: Callable[..., tuple[Agenda, Decision]] = Agenda.decide
+    plan: type[BatchPlan[WorkItem]] = BatchPlan
+    decide: Callable[..., tuple[BatchPlan[WorkItem], Decision]] = BatchPlan.decide
     hires: bool = True
     wakes: bool = True
     group: Grouping = group_by_key
@@ -341,8 +344,8 @@ class Protocol:
     sends_token: bool = True
     shows_token: bool = True
     claimed_record: Callable[..., Record] = claims.claimed_record
-    restate: Callable[[Work], Work] = lambda work: replace(
-        work, key=cast("Any", work.own_key), own_key=None
+    restate: Callable[[WorkItem], WorkItem] = lambda item: replace(
+        item, key=cast("Any", item.own_key), own_key=None
     )
     gives_back: bool = True
 
@@ -380,9 +383,9 @@ def _parked_record(key: str) -> Record:
     return Record(id=f"sim#{key}", owner=GONE, **about)
 
 
-def find_key(work: Work) -> int:
-    """Return which of the world's keys a work is about."""
-    return KEYS.index(work.key.text)
+def find_key(item: WorkItem) -> int:
+    """Return which of the world's keys an item is about."""
+    return KEYS.index(item.key.text)
 
 
 def put(world: World, slot: int, worker: Worker | None) -> World:
@@ -413,7 +416,7 @@ def stated(world: World, index: int, facts: Facts) -> World:
 
 
 def holding(worker: Worker, place: int, held: Held | None) -> Worker:
-    """The worker with another truth about the work in this place."""
+    """The worker with another truth about the item in this place."""
     return worker._replace(held=(*worker.held[:place], held, *worker.held[place + 1 :]))
 
 

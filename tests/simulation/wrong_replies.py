@@ -289,7 +289,7 @@ def copies() -> Iterator[tuple[str, Protocol]]:
     yield "what belongs to a copy is deleted when it is released", Protocol(gives_back=False)
     yield (
         "what is no copy keeps the key that it states",
-        Protocol(restate=lambda work: replace(work, own_key=None)),
+        Protocol(restate=lambda item: replace(item, own_key=None)),
     )
 
 

@@ -1,20 +1,22 @@
 """The test kit: doubles that users hold their own code against."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from idempotent_lambda.batch import Consumer
 from idempotent_lambda.claims import Claimed, ClaimStore, Completed, Owner, Request
 from idempotent_lambda.clock import Clock, Deadline, EpochMillis, Millis, Seconds
+from idempotent_lambda.consumer import Consumer
 from idempotent_lambda.errors import PermanentFailure, StoreRefusedError, StoreUnavailableError
 from idempotent_lambda.keys import KeyRule, compiled
 from idempotent_lambda.sources.message import Message
 from idempotent_lambda.telemetry import JsonLines
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, InMemoryQueues, ManualClock
 from tests.requests import claim_of, settings_of
+from tests.waiting import SECONDS
 
 
 class TestManualClock:
@@ -31,6 +33,20 @@ class TestManualClock:
         clock = ManualClock(EpochMillis(5000))
         getattr(clock, how)(Millis(250))
         assert (clock.now(), clock.elapsed()) == (5250, 250)
+
+    def test_wait(self) -> None:
+        """Waiting for another thread takes real time, and the clock stands still meanwhile."""
+        clock, condition = ManualClock(EpochMillis(5000)), threading.Condition()
+
+        def notify() -> None:
+            with condition:
+                condition.notify_all()
+
+        with condition:
+            assert not clock.wait(condition, Millis(1))
+            threading.Thread(target=notify).start()
+            assert clock.wait(condition, Millis(int(1000 * SECONDS)))
+        assert (clock.now(), clock.elapsed()) == (5000, 0)
 
     def test_step(self) -> None:
         """A correction moves the wall clock alone."""

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from idempotent_lambda.sources.source import SentAttributes, Source, SourceAdapter
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Delivery:
     """One message as the event holds it, before it has a key or a claim.
 

@@ -116,7 +116,7 @@ def modules_after(statement: str) -> set[str]:
 def test_cold_start_of_the_entry_point() -> None:
     """The built-in entry point imports nothing of the decorator, nor what only that needs."""
     found = modules_after("import idempotent_lambda.entrypoint")
-    assert "idempotent_lambda.batch" in found
+    assert "idempotent_lambda.consumer" in found
     own = {"decorator", "decorated_call", "call_arguments", "call_end", "stored_results", "wiring"}
     unused = {f"idempotent_lambda.{name}" for name in (*own, "transaction")} | {"asyncio", "boto3"}
     assert found & unused == set()

@@ -266,7 +266,7 @@ class _Hammering:
             patch(mock.patch.object(Wiring, "from_environment", self._wiring))
             patch(mock.patch("time.sleep", self._sleep))
             # There is no other thread that would confirm in the meantime: waiting for it is vain.
-            patch(mock.patch("idempotent_lambda.batch.UNCONFIRMED_MILLIS", NEVER_MILLIS))
+            patch(mock.patch("idempotent_lambda.shared_plan.UNCONFIRMED_MILLIS", NEVER_MILLIS))
             patch(mock.patch("threading.excepthook", ended))
             yield
 

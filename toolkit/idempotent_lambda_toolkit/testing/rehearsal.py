@@ -17,9 +17,9 @@ from enum import Enum, auto
 from typing import Any, NamedTuple, NoReturn
 
 from idempotent_lambda import claims
-from idempotent_lambda.batch import Consumer
 from idempotent_lambda.claims import ClaimAnswer, ClaimRequest, Request
 from idempotent_lambda.clock import Deadline, Millis
+from idempotent_lambda.consumer import Consumer
 from idempotent_lambda.decorator import Wiring
 from idempotent_lambda.errors import StoreRefusedError, StoreUnavailableError
 from idempotent_lambda.keys import Key
@@ -291,7 +291,7 @@ class Rehearsal:
             clock=self.clock,
             observer=observer,
             transactional=subject.transactional,
-            unhurried=_Never(),
+            saw_slow_processor=_Never(),
             threads=_NoPolls(),
         )
 
