@@ -4,8 +4,9 @@
 
 Nothing is drawn by hand: every kind of claim is made on every record that can come about, and
 `lifecycle.advance` says what follows each answer, until no new record comes about. The store is the
-one in memory, which decides by the conditions of `idempotent_lambda.claims`. With ``--check``
-nothing is written: it says what differs.
+one in memory, which decides by the conditions of `idempotent_lambda.protocol.record`.
+
+With ``--check`` nothing is written: it says what differs.
 """
 
 import argparse
@@ -18,25 +19,31 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Final, cast
 
-from idempotent_lambda import claims, lifecycle
-from idempotent_lambda.claims import ClaimRequest, Owner, Record, Request, Status
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds
-from idempotent_lambda.conditions import evaluate
 from idempotent_lambda.errors import PermanentFailure, StoreError, StoreUnavailableError
-from idempotent_lambda.lifecycle import (
+from idempotent_lambda.protocol import claims, lifecycle
+from idempotent_lambda.protocol.conditions import evaluate
+from idempotent_lambda.protocol.record import IS_EXPIRED, IS_STALE, Owner, Record, Status
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.protocol.steps import (
+    NOBODY,
     Claim,
     Complete,
     DeadLetter,
     DeadLettered,
+    End,
     Interrupted,
-    Mark,
+    MarkDeadLettered,
     Park,
-    PutOff,
     Raised,
     Release,
+    Reply,
     Returned,
     Run,
     Settled,
+    Settlement,
+    Step,
+    TakeOverLater,
     Unanswered,
     Wait,
     Waited,
@@ -59,7 +66,7 @@ class State(StrEnum):
 
     ABSENT = "no record"
     IN_PROGRESS = "in progress"
-    LAPSED = "lapsed"
+    STALE = "stale"
     COMPLETED = "completed"
     EXPIRED = "expired"
     PARKED = "parked"
@@ -78,10 +85,10 @@ class Scene:
     def state(self) -> State:  # noqa: PLR0911  # a row each
         """By the conditions of claims themselves."""
         asked = Request(record_id=ID, owner=Owner(""), now=self.now, retention=RETENTION).operands
-        if evaluate(claims.EXPIRED, self.record, asked):
+        if evaluate(IS_EXPIRED, self.record, asked):
             return State.EXPIRED
-        if evaluate(claims.LAPSED, self.record, asked):
-            return State.LAPSED
+        if evaluate(IS_STALE, self.record, asked):
+            return State.STALE
         match self.record:
             case None:
                 return State.ABSENT
@@ -112,7 +119,7 @@ CLAIMS: Final = [
     )
     for park_interrupted, wait_for_lease, observe_only in product([False, True], repeat=3)
 ]
-RUNS: Final[list[lifecycle.Reply]] = [
+RUNS: Final[list[Reply]] = [
     Returned(),
     Returned(actions=ACTIONS),
     Raised(ValueError()),
@@ -193,13 +200,13 @@ def _between(one: Scene, other: Scene, cause: str) -> Iterator[tuple[Arrow, Scen
 
 
 def _followed(
-    step: lifecycle.Step | lifecycle.End, scene: Scene, *, token: str | None, why: str
+    step: Step | End, scene: Scene, *, token: str | None, why: str
 ) -> Iterator[tuple[Arrow, Scene]]:
     """Every arrow from a step on, through whatever may be answered."""
     match step:
         case Settled():
             return
-        case PutOff():
+        case TakeOverLater():
             yield from _followed(Claim(takeover=True), scene, token=token, why=why)
         case Run() | DeadLetter() | Wait():
             for answer, later in _replies(step, scene):
@@ -217,9 +224,7 @@ def _followed(
                 yield from _followed(following, later, token=token, why=told)
 
 
-def _replies(
-    step: Run | DeadLetter | Wait, scene: Scene
-) -> Iterator[tuple[lifecycle.Reply, Scene]]:
+def _replies(step: Run | DeadLetter | Wait, scene: Scene) -> Iterator[tuple[Reply, Scene]]:
     """What may come of a step that asks nothing of the table, and the scene then."""
     match step:
         case Run():
@@ -235,8 +240,8 @@ def _replies(
 
 
 def asked(
-    step: Claim | lifecycle.Settlement, scene: Scene, *, token: str | None = None
-) -> tuple[lifecycle.Reply, Scene]:
+    step: Claim | Settlement, scene: Scene, *, token: str | None = None
+) -> tuple[Reply, Scene]:
     """What the table answers to a step, and the scene then."""
     store = InMemoryClaimStore()
     store.commit = lambda _: None
@@ -250,20 +255,20 @@ def asked(
         about |= {"owner": owner, "lease_expires_at": lease_end, "takeover": step.takeover}
         request = ClaimRequest(**about, token=token)
     else:
-        request = lifecycle.settlement(step, **about)
+        request = lifecycle.build_settlement_request(step, **about)
     (answer,) = getattr(store, type(step).__name__.lower())([request], AT_ONCE)
     reply = Unanswered(owner, answer) if isinstance(answer, StoreError) else answer
-    return cast("lifecycle.Reply", reply), Scene(store.records.get(ID), scene.now)
+    return cast("Reply", reply), Scene(store.records.get(ID), scene.now)
 
 
-def _owner(step: Claim | lifecycle.Settlement, scene: Scene) -> Owner:
+def _owner(step: Claim | Settlement, scene: Scene) -> Owner:
     """Who asks: of a claim, somebody new."""
     if isinstance(step, Claim):
         return Owner(f"next to {scene.record.owner}" if scene.record else "first")
     return step.owner
 
 
-def _told(step: lifecycle.Step, reply: lifecycle.Reply) -> str:
+def _told(step: Step, reply: Reply) -> str:
     """A reply as the reason of what follows; empty where what was before stays the reason."""
     match step, reply:
         case _, Returned():
@@ -274,22 +279,22 @@ def _told(step: lifecycle.Step, reply: lifecycle.Reply) -> str:
             return "raised"
         case _, Unanswered():
             return "no answer"
-        case _, claims.Lapsed():
+        case _, claims.Stale():
             return "park mode"
         case _:
             return ""
 
 
-def _cause(step: Claim | lifecycle.Settlement, scene: Scene, why: str) -> str:
+def _cause(step: Claim | Settlement, scene: Scene, why: str) -> str:
     """What a step does, as the label of its arrow."""
     match step:
-        case Claim() if scene.state == State.LAPSED:
+        case Claim() if scene.state == State.STALE:
             return "takeover"
         case Claim() if scene.state in (State.PARKED, State.DEAD_LETTERED):
             return "claim with the copy's token"
         case Claim():
             return "claim"
-        case Mark():
+        case MarkDeadLettered():
             return "copy sent"
         case Complete() | Release() | Park():
             return f"{type(step).__name__.lower()} ({why})"
@@ -353,11 +358,11 @@ def answers(scenes: dict[State, Scene]) -> str:
 
 
 def _end(  # noqa: PLR0911  # a row each
-    step: lifecycle.Step | lifecycle.End, scene: Scene, *, token: str | None = None
+    step: Step | End, scene: Scene, *, token: str | None = None
 ) -> str:
     """What comes of a claim, up to where something is done or the message is settled."""
     match step:
-        case PutOff():
+        case TakeOverLater():
             return f"later: {_end(Claim(takeover=True), scene, token=token)}"
         case Claim():
             reply, _ = asked(step, scene, token=token)
@@ -365,7 +370,7 @@ def _end(  # noqa: PLR0911  # a row each
         case Settled(outcome, acknowledged):
             return f"{'acknowledged' if acknowledged else 'reported'}: `{outcome.value}`"
         case Run(claim):
-            return "runs unclaimed" if claim is lifecycle.NOBODY else "runs"
+            return "runs unclaimed" if claim is NOBODY else "runs"
         case Wait():
             return "waits for the lease"
         case DeadLetter():

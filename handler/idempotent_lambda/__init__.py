@@ -5,29 +5,34 @@ The names below are the public API, with the errors of `idempotent_lambda.errors
 
 from typing import TYPE_CHECKING, Any
 
-from idempotent_lambda.errors import Busy, IdempotencyError, PermanentFailure, ResultUnavailable
+from idempotent_lambda.errors import (
+    AlreadyInProgressError,
+    IdempotencyError,
+    PermanentFailure,
+    ResultUnavailableError,
+)
 from idempotent_lambda.sources.message import Message
 from idempotent_lambda.sources.source import Source
 
 if TYPE_CHECKING:
     from idempotent_lambda.decorator import idempotent
-    from idempotent_lambda.transaction import Transaction
+    from idempotent_lambda.store.transaction import Transaction
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Busy",
+    "AlreadyInProgressError",
     "IdempotencyError",
     "Message",
     "PermanentFailure",
-    "ResultUnavailable",
+    "ResultUnavailableError",
     "Source",
     "Transaction",
     "__version__",
     "idempotent",
 ]
 
-_LATE = {"idempotent": "decorator", "Transaction": "transaction"}
+_LATE = {"idempotent": "decorator", "Transaction": "store.transaction"}
 
 
 def __getattr__(name: str) -> Any:

@@ -11,10 +11,12 @@ from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from typing import Literal, TypeVar, cast
 
-from idempotent_lambda import keys, lifecycle
-from idempotent_lambda.call_arguments import FunctionRule, Selector, misuse_error
-from idempotent_lambda.decorated_call import DecoratedCall
-from idempotent_lambda.wiring import Wiring
+from idempotent_lambda import keys
+from idempotent_lambda.calls.arguments import FunctionRule, Selector, misuse_error
+from idempotent_lambda.calls.decorated_call import DecoratedCall
+from idempotent_lambda.calls.wiring import Wiring
+from idempotent_lambda.protocol import lifecycle
+from idempotent_lambda.protocol.steps import Interrupted, Raised, Returned
 
 __all__ = ["FUNCTIONS", "MAX_LEASE_SECONDS", "Wiring", "idempotent"]
 
@@ -43,8 +45,8 @@ def idempotent(
 
     What it raises is raised, and the next call runs it again. Other than that a call may raise
 
-    - `Busy`: another call with this key is running, or was interrupted and its lease goes on;
-    - `ResultUnavailable`: it is done, but its result could not be stored;
+    - `AlreadyInProgressError`: another call with this key is running, or was interrupted and its lease goes on;
+    - `ResultUnavailableError`: it is done, but its result could not be stored;
     - `MissingKeyError`, `UnsupportedKeyError`, `PayloadMismatchError`: it has not run;
     - `ParkedError`: the key waits for a person (a `PermanentFailure` was raised, or the call was
       interrupted and the setting is to park). Nothing is sent anywhere, so that the record is all
@@ -103,11 +105,11 @@ def _wrap_sync(function: Function, begin: Callable[..., DecoratedCall]) -> Funct
         current = begin(*args, **kwargs)
         current.claim()
         if current.should_run:
-            reply: lifecycle.Returned | lifecycle.Raised | lifecycle.Interrupted
+            reply: Returned | Raised | Interrupted
             try:
                 reply = current.take_result(function(*args, **kwargs))
             except BaseException as error:  # noqa: BLE001  # raised again at the end
-                reply = lifecycle.raised(error)
+                reply = lifecycle.classify_exception(error)
             current.settle(reply)
         return current.end()
 
@@ -122,12 +124,12 @@ def _wrap_async(function: Function, begin: Callable[..., DecoratedCall]) -> Func
         current = begin(*args, **kwargs)
         await _run_in_thread(current, current.claim)
         if current.should_run:
-            reply: lifecycle.Returned | lifecycle.Raised | lifecycle.Interrupted
+            reply: Returned | Raised | Interrupted
             try:
                 reply = current.take_result(await start(*args, **kwargs))
             except BaseException as error:  # noqa: BLE001  # raised again at the end
-                reply = lifecycle.raised(error)
-            if isinstance(reply, lifecycle.Interrupted):
+                reply = lifecycle.classify_exception(error)
+            if isinstance(reply, Interrupted):
                 current.settle(reply)  # asks for nothing, and a closed coroutine cannot wait
             else:
                 await _run_in_thread(current, functools.partial(current.settle, reply))

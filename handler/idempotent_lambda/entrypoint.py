@@ -13,14 +13,14 @@ from typing import Protocol
 
 from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import Millis, SystemClock
-from idempotent_lambda.consumer import Consumer
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.errors import InvalidProcessorError
-from idempotent_lambda.processor import Processor
+from idempotent_lambda.log import JsonLines
+from idempotent_lambda.pipeline.consumer import Consumer
+from idempotent_lambda.pipeline.processor import Processor
+from idempotent_lambda.queues import SqsQueues
 from idempotent_lambda.settings import Settings
 from idempotent_lambda.sources.response import PartialBatchResponse
-from idempotent_lambda.sqs import SqsQueues
-from idempotent_lambda.telemetry import JsonLines
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 
 
 class LambdaContext(Protocol):

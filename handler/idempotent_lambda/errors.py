@@ -7,7 +7,7 @@
     │   ├── InvalidSettingsError    environment variables (all problems in one error)
     │   └── InvalidProcessorError   the processor cannot be imported or called
     ├── UnsupportedEventError       the invocation is not one this version understands
-    ├── NotDoneError                an invocation that Lambda repeats only if it fails
+    ├── BatchFailedError            an invocation that Lambda repeats only if it fails
     ├── MessageError                one message: rejected, its processor never runs
     │   ├── MissingKeyError         the key expression finds nothing in it
     │   ├── UndecodableBodyError    the key needs a JSON body and this one is not
@@ -17,8 +17,8 @@
     ├── InvalidResultError          what was returned has not run, or cannot be stored as it is
     ├── TransactionError            a write cannot be part of the transaction
     ├── PermanentFailure            raised by a processor: a retry is of no use, park the message
-    ├── Busy                        a decorated function: another call with this key is running
-    ├── ResultUnavailable           a decorated function: done before, its result is not stored
+    ├── AlreadyInProgressError      a decorated function: another call with this key is running
+    ├── ResultUnavailableError      a decorated function: done before, its result is not stored
     ├── PayloadMismatchError        a decorated function: the key was used for something else
     ├── ParkedError                 a decorated function: this key waits for a person
     ├── LostLeaseError              a decorated function: ended too late, and is not recorded
@@ -85,7 +85,7 @@ class UnsupportedEventError(IdempotencyError):
     """
 
 
-class NotDoneError(IdempotencyError):
+class BatchFailedError(IdempotencyError):
     """Some of an invocation is not done, and its source knows no partial response.
 
     Raised out of the handler on purpose: Lambda then repeats an asynchronous invocation, and what
@@ -184,7 +184,7 @@ class PermanentFailure(IdempotencyError):  # noqa: N818  # raised by users, who 
         return text_of(self)
 
 
-class Busy(IdempotencyError):  # noqa: N818  # an ordinary outcome, no fault
+class AlreadyInProgressError(IdempotencyError):
     """Another call with this key is running, or was interrupted and its lease goes on.
 
     Attributes:
@@ -199,7 +199,7 @@ class Busy(IdempotencyError):  # noqa: N818  # an ordinary outcome, no fault
         self.lease_expires_at = lease_expires_at
 
 
-class ResultUnavailable(IdempotencyError):  # noqa: N818  # an ordinary outcome, no fault
+class ResultUnavailableError(IdempotencyError):
     """The call was completed before, and its result could not be stored then."""
 
 

@@ -88,7 +88,7 @@ class KeyRule:
     expression: str | None = None
     search: "ParsedResult | None" = None
 
-    def key_in(self, document: Mapping[str, object], body_problem: str | None = None) -> Key:
+    def for_document(self, document: Mapping[str, object], body_problem: str | None = None) -> Key:
         """The key that the expression finds in a document.
 
         Raises:
@@ -99,9 +99,9 @@ class KeyRule:
         except Exception as error:  # noqa: BLE001  # jmespath lets Python's own errors through
             # A function got a value that it does not take, such as length(null).
             raise MissingKeyError(self.expression, type(error).__name__) from None
-        return self.key_for(value, body_problem)
+        return self.for_value(value, body_problem)
 
-    def key_for(self, value: object, body_problem: str | None = None) -> Key:
+    def for_value(self, value: object, body_problem: str | None = None) -> Key:
         """The key that ``value`` makes.
 
         Args:

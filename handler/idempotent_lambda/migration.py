@@ -25,17 +25,17 @@ from typing import Any
 import botocore.session
 from botocore.config import Config
 
-from idempotent_lambda.api_types import AttributeValue, DynamoDBClient, Item
 from idempotent_lambda.clients import CONNECT_TIMEOUT_MILLIS, READ_TIMEOUT_MILLIS
 from idempotent_lambda.clock import Clock, SystemClock
 from idempotent_lambda.errors import (
-    Busy,
+    AlreadyInProgressError,
     ConfigurationError,
     PayloadMismatchError,
     StoreRefusedError,
     UnsupportedKeyError,
 )  # fmt: skip
-from idempotent_lambda.items import encode_value
+from idempotent_lambda.store.api_types import AttributeValue, DynamoDBClient, Item
+from idempotent_lambda.store.items import encode_value
 
 __all__ = ["CustomTableRecords", "PastCompletion", "PowertoolsRecords"]
 
@@ -156,7 +156,7 @@ class PowertoolsRecords(_Records):
             payload: the value that ``payload_validation_jmespath`` found, where that was set.
 
         Raises:
-            Busy: a run is in progress, or was interrupted and is not over yet.
+            AlreadyInProgressError: a run is in progress, or was interrupted and is not over yet.
             PayloadMismatchError: the key was used for another payload.
             StoreRefusedError: the record is not one of Powertools with these attributes.
             UnsupportedKeyError, TypeError: see `id_of`.
@@ -186,7 +186,7 @@ class PowertoolsRecords(_Records):
         if payload is not None and validation and validation["S"] != self._hash(payload):
             raise PayloadMismatchError(f"{item[self.key_attr]['S']!r} stood for another payload")
         if status == "INPROGRESS":
-            raise Busy(ends_at)
+            raise AlreadyInProgressError(ends_at)
         if status != "COMPLETED":
             raise ValueError(status)
         return PastCompletion(item.get(self.data_attr, {}).get("S"))

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from idempotent_lambda.clock import Millis, Seconds
 from idempotent_lambda.errors import InvalidSettingsError
 from idempotent_lambda.keys import KeyRule, checked_namespace, compiled
-from idempotent_lambda.lifecycle import Claim
+from idempotent_lambda.protocol.steps import Claim
 from idempotent_lambda.sources.registry import SERVICES
 
 T = TypeVar("T")

@@ -30,7 +30,7 @@ Stack = Literal["ours", "naive"]
 STACKS: Final[tuple[Stack, ...]] = ("ours", "naive")
 SENT: Final = "sent.jsonl"
 LEDGERS: Final[Mapping[Stack, str]] = {"ours": "ledger.jsonl", "naive": "naive_ledger.jsonl"}
-SUPPRESSING: Final = frozenset({"busy", "coalesced", "duplicate"})
+SUPPRESSING: Final = frozenset({"in_progress", "coalesced", "duplicate"})
 """Outcomes of deliveries that left an order to another one, which had run it or was running it."""
 
 

@@ -25,9 +25,9 @@ CLAIMS: Final = Path("handler", "idempotent_lambda", "claims.py")
 BEFORE: Final = re.compile(r"^(?=FREE = )", re.MULTILINE)
 SABOTAGE: Final = """\
 # Sabotaged by the demo: of "completed and expired" only "completed" is left, of "in progress and
-# lapsed" only "in progress". Any record may be claimed again.
+# stale" only "in progress". Any record may be claimed again.
 EXPIRED = And(EXPIRED.parts[:1])
-LAPSED = And(LAPSED.parts[:1])
+STALE = And(STALE.parts[:1])
 
 """
 
@@ -35,7 +35,7 @@ LAPSED = And(LAPSED.parts[:1])
 # a claim that is refused because there is a record, as one of a batch is, and then reads it.
 PROOF: Final = """
 import sys
-from idempotent_lambda.claims import ClaimRequest, Record, Status, seen_claim
+from idempotent_lambda.protocol.claims import ClaimRequest, Record, Status, seen_claim
 record = Record(id="1", status=Status.COMPLETED, owner="a", expires_at=2**40, created_at=0)
 claim = ClaimRequest(
     record_id="1", owner="b", now=1, retention=1, lease_expires_at=2, takeover=False

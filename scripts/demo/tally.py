@@ -182,7 +182,7 @@ class Tally:
         ]
 
 
-SUPPRESSING: Final = frozenset({"busy", "coalesced", "duplicate"})
+SUPPRESSING: Final = frozenset({"in_progress", "coalesced", "duplicate"})
 """Outcomes of deliveries that left an operation to another one, which had run it or was running."""
 
 

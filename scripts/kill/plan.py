@@ -8,7 +8,7 @@ from enum import StrEnum
 from itertools import count
 from typing import Final
 
-from idempotent_lambda.plan_state import WINDOW
+from idempotent_lambda.protocol.plan_state import WINDOW
 
 LARGEST: Final = 1000
 """The most messages of a batch. A mapping allows ten times as many; they take ten times as long."""

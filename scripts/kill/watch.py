@@ -4,19 +4,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from idempotent_lambda.claims import (
+from idempotent_lambda.clock import Deadline
+from idempotent_lambda.protocol.claims import (
     ClaimAnswer,
-    ClaimRequest,
     ClaimStore,
     CompleteAnswer,
-    Owner,
     ParkAnswer,
     ReleaseAnswer,
-    Request,
 )
-from idempotent_lambda.clock import Deadline
+from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.queues import BusyDelivery, Queues
 from idempotent_lambda.sources.delivery import Delivery
-from idempotent_lambda.sqs import BusyDelivery, Queues
 from scripts.kill.plan import Event, Moment
 
 

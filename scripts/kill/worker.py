@@ -10,18 +10,18 @@ from typing import Any, Final
 
 from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import Clock, EpochMillis, Millis, Seconds, SystemClock
-from idempotent_lambda.consumer import Consumer
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.errors import PermanentFailure, StoreError
 from idempotent_lambda.keys import Key, KeyRule, compiled
-from idempotent_lambda.lifecycle import Outcome, Settled
+from idempotent_lambda.observer import BatchStats, ClaimHistory
+from idempotent_lambda.pipeline.consumer import Consumer
+from idempotent_lambda.protocol.steps import Outcome, Settled
+from idempotent_lambda.queues import Queues, SqsQueues
 from idempotent_lambda.settings import Settings
 from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE
 from idempotent_lambda.sources.delivery import Delivery
 from idempotent_lambda.sources.message import Message
-from idempotent_lambda.sqs import Queues, SqsQueues
-from idempotent_lambda.telemetry import Effort, Trace
-from idempotent_lambda.transaction import Transaction
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
+from idempotent_lambda.store.transaction import Transaction
 from scripts.kill.ledger import Ledger
 from scripts.kill.plan import Behaviour, Event, Mode, Task
 from scripts.kill.watch import Watch, WatchedQueues, WatchedStore
@@ -55,22 +55,28 @@ class Observer:
     def __init__(self, unconfirmed: Callable[[str], None]) -> None:
         self._unconfirmed = unconfirmed
 
-    def settled(
-        self, delivery: Delivery, key: Key | None, settled: Settled, trace: Trace, *, follows: bool
+    def report_message(
+        self,
+        delivery: Delivery,
+        key: Key | None,
+        settled: Settled,
+        history: ClaimHistory,
+        *,
+        follows: bool,
     ) -> None:
-        """See `telemetry.Observer.settled`."""
-        del delivery, trace
+        """See `observer.Observer.report_message`."""
+        del delivery, history
         if key and settled.outcome is Outcome.UNCONFIRMED and not follows:
             self._unconfirmed(key.text)
 
-    def ended(self, effort: Effort) -> None:
-        """See `telemetry.Observer.ended`."""
+    def report_batch(self, stats: BatchStats) -> None:
+        """See `observer.Observer.report_batch`."""
 
-    def fell_back(self, error: StoreError) -> None:
-        """See `telemetry.Observer.fell_back`."""
+    def report_batch_calls_unavailable(self, error: StoreError) -> None:
+        """See `observer.Observer.report_batch_calls_unavailable`."""
         raise error
 
-    not_postponed = fell_back
+    report_visibility_change_failed = report_batch_calls_unavailable
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,13 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from idempotent_lambda import PermanentFailure, __version__, errors, idempotent
-from idempotent_lambda.claims import Owner
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.decorator import Wiring
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
-from idempotent_lambda.grouping import find_key
+from idempotent_lambda.pipeline.grouping import find_key
+from idempotent_lambda.protocol.record import Owner
 from idempotent_lambda.settings import UNWRAP_CHOICES, Settings
 from idempotent_lambda.sources.event import read_event
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import ManualClock
 from scripts.lab.emulator import Emulator, EmulatorError, new_account, running
 from tests.clients import patient_client
@@ -145,7 +145,7 @@ class Writer:
 
         asked = {"id": key, "cents": 1999}
         tokens = patch(
-            "idempotent_lambda.decorated_call.os", SimpleNamespace(urandom=self.new_owner)
+            "idempotent_lambda.calls.decorated_call.os", SimpleNamespace(urandom=self.new_owner)
         )
         ends = (errors.InvalidResultError, PermanentFailure, SystemExit)
         with tokens, contextlib.suppress(*ends):

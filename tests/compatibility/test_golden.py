@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import idempotent_lambda
-from idempotent_lambda import Busy, ResultUnavailable, idempotent
+from idempotent_lambda import AlreadyInProgressError, ResultUnavailableError, idempotent
 from idempotent_lambda.clock import EpochMillis, Millis
 from idempotent_lambda.decorator import Wiring
 from idempotent_lambda.errors import ParkedError, PayloadMismatchError
@@ -134,7 +134,7 @@ class TestMessages:
         seen: list[Any] = []
         reader.bench.behaviour[str(reader.kind["message"])] = lambda _: seen.append(reader.found())
         reader.set_clock(lease_end - 1)
-        assert reader.deliver() == ("busy", 0)
+        assert reader.deliver() == ("in_progress", 0)
         assert reader.found() == reader.kind["item"]
         reader.set_clock(lease_end)
         assert reader.deliver() == ("completed", 1)
@@ -143,7 +143,7 @@ class TestMessages:
 
     @pytest.mark.parametrize("kind", named("IN_PROGRESS", of="message"))
     def test_interrupted_and_parked(self, reader: Reader) -> None:
-        """Where interruptions are for a person, a lapsed record is parked, and a copy is sent."""
+        """Where interruptions are for a person, a stale record is parked, and a copy is sent."""
         reader.set_clock(reader.number("lease_expires_at"))
         assert reader.deliver(park_interrupted=True) == ("parked", 0)
         owner = reader.kind["item"]["owner"]["S"]
@@ -182,7 +182,7 @@ class TestCalls:
         elif options.get("results") == "discard":
             assert reader.call() is None
         else:
-            with pytest.raises(ResultUnavailable):
+            with pytest.raises(ResultUnavailableError):
                 reader.call()
         assert reader.ran == 0
         reader.set_clock(reader.number("expires_at") * 1000)
@@ -202,7 +202,7 @@ class TestCalls:
     @pytest.mark.parametrize("kind", named("IN_PROGRESS", of="call"))
     def test_in_progress(self, reader: Reader) -> None:
         """A call beside another is busy, and runs when that one's lease is over."""
-        with pytest.raises(Busy) as caught:
+        with pytest.raises(AlreadyInProgressError) as caught:
             reader.call()
         assert caught.value.lease_expires_at == reader.number("lease_expires_at")
         reader.set_clock(reader.number("lease_expires_at"))

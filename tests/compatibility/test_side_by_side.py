@@ -331,7 +331,7 @@ def test_calls_at_the_same_time(street: Street) -> None:
     """A call that the other is working on is busy."""
     order = {"order_id": f"{street.prefix}A", "cents": 1999}
     assert street.one.ask(call=order | {"then": "hold"}) == {"holding": True}
-    assert street.other.ask(call=order) == {"error": "Busy"}
+    assert street.other.ask(call=order) == {"error": "AlreadyInProgressError"}
     street.one.send("return")
     assert street.one.answer() == street.other.ask(call=order)
     assert street.charged() == {"A": 1}

@@ -12,26 +12,24 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from idempotent_lambda.claims import (
+from idempotent_lambda.clients import new_client
+from idempotent_lambda.clock import Clock, Deadline
+from idempotent_lambda.errors import StoreError, StoreRefusedError
+from idempotent_lambda.protocol.claims import (
     Claimed,
     ClaimOutcome,
-    ClaimRequest,
     ClaimStore,
     Completed,
     CompleteOutcome,
-    Owner,
     Parked,
     ParkOutcome,
-    Record,
     Released,
     ReleaseOutcome,
-    Request,
 )
-from idempotent_lambda.clients import new_client
-from idempotent_lambda.clock import Clock, Deadline
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
-from idempotent_lambda.errors import StoreError, StoreRefusedError
-from idempotent_lambda.items import decode_record
+from idempotent_lambda.protocol.record import Owner, Record
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
+from idempotent_lambda.store.items import decode_record
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
 from scripts.lab.emulator import Emulator, new_account
 from tests.clients import patient_client

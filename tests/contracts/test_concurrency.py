@@ -12,16 +12,11 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda.claims import (
-    Claimed,
-    ClaimRequest,
-    ClaimStore,
-    Completed,
-    Owner,
-    Request,
-)
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds, SystemClock
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
+from idempotent_lambda.protocol.claims import Claimed, ClaimStore, Completed
+from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore
 from scripts.lab.emulator import Emulator
 from tests.handler.bench import Listener
@@ -176,7 +171,7 @@ def test_groups_in_memory() -> None:
         assert won == Counter(asked)
 
 
-def lay_nothing_or_lapsed(client: Any, left: str) -> Callable[[str], None]:
+def lay_nothing_or_stale(client: Any, left: str) -> Callable[[str], None]:
     """Make the table, and what lays down in it what was left of each key."""
     client.create_table(
         TableName=TABLE,
@@ -199,21 +194,21 @@ def lay_nothing_or_lapsed(client: Any, left: str) -> Callable[[str], None]:
 
 @pytest.mark.emulator
 @pytest.mark.slow
-@pytest.mark.parametrize("left", ["nothing", "a lapsed record"])
+@pytest.mark.parametrize("left", ["nothing", "a stale record"])
 class TestEmulator:
     """The same on conditional writes of an engine."""
 
     def test_one_key(self, emulator: Emulator, account: str, left: str) -> None:
         """Fifty threads claim, or take over, one key: one winner in each of 200 rounds."""
         client = emulator.client("dynamodb", account)
-        prepare = lay_nothing_or_lapsed(client, left)
+        prepare = lay_nothing_or_stale(client, left)
         store = DynamoDBClaimStore(client, TABLE, SystemClock(), Listener())
         assert winners(store, prepare) == [1] * ROUNDS
 
     def test_groups(self, emulator: Emulator, account: str, left: str) -> None:
         """Fifty threads claim, or take over, groups that overlap: each key has one winner."""
         client = emulator.client("dynamodb", account)
-        prepare = lay_nothing_or_lapsed(client, left)
+        prepare = lay_nothing_or_stale(client, left)
         listener = Listener()
         store = DynamoDBClaimStore(client, TABLE, SystemClock(), listener)
         for asked, won in group_winners(store, prepare):

@@ -12,18 +12,11 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda.claims import (
-    Claimed,
-    ClaimRequest,
-    Completed,
-    Owner,
-    Parked,
-    Record,
-    Released,
-    Request,
-)
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds
 from idempotent_lambda.errors import StoreError
+from idempotent_lambda.protocol.claims import Claimed, Completed, Parked, Released
+from idempotent_lambda.protocol.record import Owner, Record
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.requests import claim_of
 
@@ -76,7 +69,7 @@ PARKED = {
 RECORDS: dict[str, Item] = {
     "live": IN_PROGRESS,
     "mine": IN_PROGRESS | {"owner": text(MINE)},
-    "lapsed": IN_PROGRESS | {"lease_expires_at": number(NOW)},
+    "stale": IN_PROGRESS | {"lease_expires_at": number(NOW)},
     "completed": COMPLETED | {"result": text("1"), "payload_hash": text("v1:a")},
     "expired": COMPLETED | {"expires_at": number(NOW // 1000)},
     "parked": PARKED,

@@ -7,22 +7,20 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda.claims import (
-    Busy,
-    Claimed,
-    ClaimRequest,
-    Completed,
-    Duplicate,
-    Lapsed,
-    LostLease,
-    Owner,
-    Parked,
-    Record,
-    Released,
-    Request,
-)
 from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Millis, Seconds
 from idempotent_lambda.errors import StoreError
+from idempotent_lambda.protocol.claims import (
+    Claimed,
+    Completed,
+    Duplicate,
+    InProgress,
+    LostLease,
+    Parked,
+    Released,
+    Stale,
+)
+from idempotent_lambda.protocol.record import Owner, Record
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.requests import claim_of
 
@@ -63,10 +61,10 @@ COMPLETION = Record(
 CLAIMS: list[tuple[Record | None, object, object]] = [
     (None, Claimed(MINE, attempts=1), Claimed(MINE, attempts=1)),
     (COMPLETION, Duplicate(), Duplicate()),
-    (CLAIM, Busy(LEASE_END), Busy(LEASE_END)),
+    (CLAIM, InProgress(LEASE_END), InProgress(LEASE_END)),
     (
         replace(CLAIM, lease_expires_at=NOW),
-        Lapsed(attempts=3, owner=Owner("theirs")),
+        Stale(attempts=3, owner=Owner("theirs")),
         Claimed(MINE, attempts=4),
     ),
     (

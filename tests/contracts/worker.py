@@ -3,8 +3,9 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from idempotent_lambda.claims import Owner, Record, Request, Status
 from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Millis, Seconds
+from idempotent_lambda.protocol.record import Owner, Record, Status
+from idempotent_lambda.protocol.requests import Request
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.requests import claim_of
 

@@ -124,7 +124,7 @@ def test_retries_are_messages_of_the_same_order(tmp_path: Path) -> None:
 
 def test_suppressed_deliveries_are_added_up(tmp_path: Path) -> None:
     """Deliveries that left the order to another one are counted; what ran or failed is not."""
-    outcomes = ["busy", "completed", "duplicate", "failed", "coalesced", "rejected"]
+    outcomes = ["in_progress", "completed", "duplicate", "failed", "coalesced", "rejected"]
     fate = {"message_id": "m", "dead_lettered": False, "outcomes": outcomes}
     ours, naive = accounts(tmp_path, [message("a", ours=fate), message("b", ours=fate)], [])
     assert ours.duplicates_suppressed == 6

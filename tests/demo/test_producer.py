@@ -35,7 +35,10 @@ def aws(service: Service) -> Aws:
     return Aws(**clients)
 
 
-REFUSED = {"FunctionError": "Unhandled", "Payload": {"errorType": "Busy", "errorMessage": "busy"}}
+REFUSED = {
+    "FunctionError": "Unhandled",
+    "Payload": {"errorType": "AlreadyInProgressError", "errorMessage": "in_progress"},
+}
 DONE = {"Payload": {"done": True}}
 
 

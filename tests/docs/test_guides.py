@@ -13,11 +13,11 @@ import hcl2
 import pytest
 
 from benchmarks.headline import TARGETS
-from idempotent_lambda import Busy
-from idempotent_lambda.claims import Record, Status
+from idempotent_lambda import AlreadyInProgressError
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.decorator import Wiring
-from idempotent_lambda.grouping import find_key
+from idempotent_lambda.pipeline.grouping import find_key
+from idempotent_lambda.protocol.record import Record, Status
 from idempotent_lambda.sources.event import read_event
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
 from scripts.inputs import Variable, variables
@@ -267,7 +267,7 @@ def test_what_callers_see(wiring: Wiring) -> None:
         raise error
 
     def busy() -> str:
-        with pytest.raises(Busy):
+        with pytest.raises(AlreadyInProgressError):
             call("a")
         return "met"
 
@@ -288,7 +288,7 @@ def test_what_callers_see(wiring: Wiring) -> None:
     what[:] = [lambda: fail(SystemExit()), "after the lease"]
     with pytest.raises(SystemExit):
         call("c")
-    with pytest.raises(Busy):
+    with pytest.raises(AlreadyInProgressError):
         call("c")
     wiring.clock.sleep(GRACE)
     assert call("c") == {"charge_id": "after the lease"}

@@ -8,23 +8,34 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda import claims, errors, lifecycle
-from idempotent_lambda.claims import Claimed, Owner, Record, Status
+from idempotent_lambda import errors
 from idempotent_lambda.clock import EpochMillis
-from idempotent_lambda.lifecycle import (
+from idempotent_lambda.protocol import claims
+from idempotent_lambda.protocol.claims import Claimed
+from idempotent_lambda.protocol.lifecycle import advance
+from idempotent_lambda.protocol.record import Owner, Record, Status
+from idempotent_lambda.protocol.steps import (
+    NOBODY,
     Claim,
     Complete,
     DeadLetter,
-    Mark,
+    DeadLettered,
+    Interrupted,
+    MarkDeadLettered,
     Outcome,
     Park,
-    PutOff,
+    Raised,
     Release,
+    Reply,
+    Returned,
     Run,
     Settled,
+    Step,
+    TakeOverLater,
     Unanswered,
+    Unkeyed,
     Wait,
-    advance,
+    Waited,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -34,31 +45,31 @@ RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 ME, LEASE_END = Owner("me"), EpochMillis(1)
 CLAIM, MINE = Claim(), Claimed(ME, 1)
 ACTIONS = ({"Delete": {"TableName": "orders", "Key": {"id": {"S": "a"}}}},)
-STEPS: list[lifecycle.Step] = [
+STEPS: list[Step] = [
     *(
         Claim(park_interrupted=p, wait_for_lease=w, observe_only=o)
         for p, w, o in product([True, False], repeat=3)
     ),
     Wait(CLAIM, LEASE_END),
     Run(MINE),
-    Run(lifecycle.NOBODY, observed=True),
+    Run(NOBODY, observed=True),
     Complete(ME),
     Complete(ME, observed=True),
     Complete(ME, actions=ACTIONS),
     Release(ME, Outcome.FAILED),
     Park(ME, "why"),
     DeadLetter(ME),
-    Mark(ME),
+    MarkDeadLettered(ME),
 ]
 UNWRITTEN, PERHAPS = (
     Unanswered(ME, errors.StoreUnavailableError("Test", "on purpose", maybe_written=maybe))
     for maybe in (False, True)
 )
-REPLIES: list[lifecycle.Reply] = [
+REPLIES: list[Reply] = [
     MINE,
     claims.Duplicate(),
-    claims.Busy(LEASE_END),
-    claims.Lapsed(1, ME),
+    claims.InProgress(LEASE_END),
+    claims.Stale(1, ME),
     claims.Parked(ME),
     claims.Parked(ME, dead_lettered=True),
     claims.Mismatch(),
@@ -67,14 +78,14 @@ REPLIES: list[lifecycle.Reply] = [
     claims.Released(),
     claims.LostLease(completed=False),
     claims.LostLease(completed=True),
-    lifecycle.Unkeyed(errors.MissingKeyError(None, "nothing")),
-    lifecycle.Returned(),
-    lifecycle.Raised(ValueError()),
-    lifecycle.Raised(errors.PermanentFailure()),
-    lifecycle.Interrupted(SystemExit()),
-    lifecycle.DeadLettered(),
-    lifecycle.Waited(in_time=True),
-    lifecycle.Waited(in_time=False),
+    Unkeyed(errors.MissingKeyError(None, "nothing")),
+    Returned(),
+    Raised(ValueError()),
+    Raised(errors.PermanentFailure()),
+    Interrupted(SystemExit()),
+    DeadLettered(),
+    Waited(in_time=True),
+    Waited(in_time=False),
     UNWRITTEN,
     PERHAPS,
 ]
@@ -97,7 +108,7 @@ def arrows() -> set[tuple[str, str]]:
             following = advance(step, reply)
         except TypeError:
             continue
-        if not isinstance(following, PutOff):
+        if not isinstance(following, TakeOverLater):
             found.add((place(step), place(following)))
     return found
 
@@ -111,8 +122,8 @@ def test_diagram() -> None:
 
 def test_every_step_is_tried() -> None:
     """No step or reply of the code is left out when arrows are drawn."""
-    assert {type(each) for each in STEPS} == set(lifecycle.Step.__args__)
-    every = {*lifecycle.Reply.__args__, *claims.ClaimOutcome.__args__}
+    assert {type(each) for each in STEPS} == set(Step.__args__)
+    every = {*Reply.__args__, *claims.ClaimOutcome.__args__}
     assert {type(each) for each in REPLIES} == every
 
 
@@ -147,8 +158,9 @@ def test_outcomes() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "Busy", "InvalidResultError", "LostLeaseError", "ParkedError", "PayloadMismatchError",
-        "PermanentFailure", "ResultUnavailable", "StoreError", "MissingKeyError",
+        "AlreadyInProgressError", "InvalidResultError", "LostLeaseError", "ParkedError",
+        "PayloadMismatchError", "PermanentFailure", "ResultUnavailableError", "StoreError",
+        "MissingKeyError",
     ],
 )  # fmt: skip
 def test_errors_of_a_decorated_function(name: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 from moto import mock_aws
 
 from idempotent_lambda.decorator import Wiring
-from idempotent_lambda.errors import NotDoneError
+from idempotent_lambda.errors import BatchFailedError
 from idempotent_lambda.settings import UNWRAP_CHOICES
 from idempotent_lambda.sources.delivery import Delivery
 from idempotent_lambda.sources.event import read_event
@@ -80,10 +80,10 @@ def test_processor(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
 class Unheard:
     """An observer that nobody asks."""
 
-    def settled(self, *_: object, **__: object) -> None:
+    def report_message(self, *_: object, **__: object) -> None:
         pass
 
-    ended = fell_back = not_postponed = settled
+    report_batch = report_batch_calls_unavailable = report_visibility_change_failed = report_message
 
 
 class Context:
@@ -204,7 +204,7 @@ def told(deliveries: tuple[Delivery, ...]) -> str:
     """What Lambda is told when all fail, as the README says it."""
     try:
         response: Any = build_response(deliveries, deliveries)
-    except NotDoneError:
+    except BatchFailedError:
         return "an error"
     named = [each["itemIdentifier"] for each in response["batchItemFailures"]]
     assert named[0] == deliveries[0].id

@@ -7,9 +7,20 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda import claims, lifecycle
-from idempotent_lambda.claims import Owner, Status
-from idempotent_lambda.conditions import Compare, Missing, Or
+from idempotent_lambda.protocol import claims, lifecycle
+from idempotent_lambda.protocol.conditions import Compare, Missing, Or
+from idempotent_lambda.protocol.record import Owner, Status, build_claim_condition
+from idempotent_lambda.protocol.steps import (
+    Claim,
+    Complete,
+    DeadLetter,
+    MarkDeadLettered,
+    Outcome,
+    Park,
+    Release,
+    Run,
+    Settled,
+)
 from scripts import states
 from scripts.states import Arrow, State
 
@@ -38,13 +49,13 @@ def test_the_arrows() -> None:
     assert drawn(PAGE) == {
         ("[*]", "in_progress"),
         ("in_progress", "[*]"),
-        ("in_progress", "lapsed"),
+        ("in_progress", "stale"),
         ("in_progress", "completed"),
         ("in_progress", "parked"),
-        ("lapsed", "[*]"),
-        ("lapsed", "in_progress"),
-        ("lapsed", "completed"),
-        ("lapsed", "parked"),
+        ("stale", "[*]"),
+        ("stale", "in_progress"),
+        ("stale", "completed"),
+        ("stale", "parked"),
         ("completed", "expired"),
         ("expired", "[*]"),
         ("expired", "in_progress"),
@@ -65,10 +76,10 @@ def changed_by_strangers() -> set[tuple[str, State]]:
     """The settlements, and the states of records, that change for somebody who is no owner."""
     stranger = Owner("stranger")
     steps = (
-        lifecycle.Complete(stranger),
-        lifecycle.Release(stranger, lifecycle.Outcome.FAILED),
-        lifecycle.Park(stranger, "why"),
-        lifecycle.Mark(stranger),
+        Complete(stranger),
+        Release(stranger, Outcome.FAILED),
+        Park(stranger, "why"),
+        MarkDeadLettered(stranger),
     )
     scenes, _ = states.explored()
     return {
@@ -96,7 +107,7 @@ def advancing(step: Any, follows: Any) -> Any:
     [
         ("FREE", Or((Missing("id"),)), (State.EXPIRED, State.IN_PROGRESS)),
         ("REDRIVEN", NEVER, (State.PARKED, State.IN_PROGRESS)),
-        ("OWNED", NEVER, (State.LAPSED, State.COMPLETED)),
+        ("OWNED", NEVER, (State.STALE, State.COMPLETED)),
         ("PARKED", NEVER, (State.PARKED, State.DEAD_LETTERED)),
     ],
 )
@@ -106,23 +117,23 @@ def test_another_condition_is_another_diagram(
     """A condition that is changed takes its arrow away, and so the page is stale."""
     _, before = states.explored()
     assert arrow in {(each.source, each.target) for each in before}
-    claims.claimable.cache_clear()
+    build_claim_condition.cache_clear()
     monkeypatch.setattr(claims, name, broken)
     try:
         _, after = states.explored()
         assert arrow not in {(each.source, each.target) for each in after}
         assert states.diagram(after) != states.diagram(before)
     finally:
-        claims.claimable.cache_clear()
+        build_claim_condition.cache_clear()
 
 
 @pytest.mark.parametrize(
     ("step", "follows", "gone"),
     [
-        (lifecycle.Claim, lifecycle.Settled(lifecycle.Outcome.BUSY), "takeover"),
-        (lifecycle.Run, lifecycle.Complete(Owner("first")), "park (PermanentFailure"),
-        (lifecycle.Run, lifecycle.Settled(lifecycle.Outcome.COMPLETED), "complete (returned"),
-        (lifecycle.DeadLetter, lifecycle.Settled(lifecycle.Outcome.PARKED), "copy sent"),
+        (Claim, Settled(Outcome.IN_PROGRESS), "takeover"),
+        (Run, Complete(Owner("first")), "park (PermanentFailure"),
+        (Run, Settled(Outcome.COMPLETED), "complete (returned"),
+        (DeadLetter, Settled(Outcome.PARKED), "copy sent"),
     ],
 )
 def test_another_transition_is_another_diagram(
@@ -154,14 +165,14 @@ def test_a_stale_page_is_told_and_put_right(
 def test_labels() -> None:
     """Causes of one arrow share a label, and those of one verb its brackets."""
     arrows = {
-        Arrow(State.LAPSED, State.ABSENT, "TTL"),
-        Arrow(State.LAPSED, State.ABSENT, "release (raised)"),
-        Arrow(State.LAPSED, State.ABSENT, "release (no answer)"),
+        Arrow(State.STALE, State.ABSENT, "TTL"),
+        Arrow(State.STALE, State.ABSENT, "release (raised)"),
+        Arrow(State.STALE, State.ABSENT, "release (no answer)"),
     }
     assert states.diagram(arrows) == (
         "```mermaid\n"
         "stateDiagram-v2\n"
-        '    state "lapsed" as lapsed\n'
-        "    lapsed --> [*]: TTL<br>release (no answer, raised)\n"
+        '    state "stale" as stale\n'
+        "    stale --> [*]: TTL<br>release (no answer, raised)\n"
         "```"
     )

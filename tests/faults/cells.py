@@ -27,18 +27,18 @@ from pathlib import Path
 from typing import Any, Protocol
 from unittest.mock import patch
 
-from idempotent_lambda.claims import Status
 from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import Clock, Millis, Seconds, SystemClock
-from idempotent_lambda.consumer import Consumer
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.errors import PermanentFailure, StoreError
 from idempotent_lambda.keys import Key, KeyRule
-from idempotent_lambda.lifecycle import Settled
+from idempotent_lambda.observer import BatchStats, ClaimHistory
+from idempotent_lambda.pipeline.consumer import Consumer
+from idempotent_lambda.protocol.record import Status
+from idempotent_lambda.protocol.steps import Settled
 from idempotent_lambda.sources.delivery import Delivery
 from idempotent_lambda.sources.message import Message
-from idempotent_lambda.telemetry import Effort, Trace
-from idempotent_lambda.transaction import Transaction
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
+from idempotent_lambda.store.transaction import Transaction
 from idempotent_lambda_toolkit.testing import InMemoryQueues
 from scripts.lab import proxy
 from scripts.lab.emulator import ROOT, Emulator, new_account
@@ -236,7 +236,7 @@ class Answer:
     copies: int = 0
     killed: bool = False
     outcome: str | None = None
-    fell_back: int = 0
+    report_batch_calls_unavailable: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -524,7 +524,7 @@ class Ours:
                 seconds=seconds,
                 copies=len(queues.dead_letters) if name == MESSAGE else 0,
                 outcome=told.outcomes[name],
-                fell_back=len(told.fallen_back),
+                report_batch_calls_unavailable=len(told.fallen_back),
             )
             for name in batch.names
         }
@@ -580,8 +580,8 @@ def done_to(call: Call, record_id: str) -> str | None:
         return None
     if call.operation == "DeleteItem":
         return "release"
-    lapsed = "#lease_expires_at <=" in call.body["ConditionExpression"]
-    claim = "takeover" if lapsed else "claim"
+    stale = "#lease_expires_at <=" in call.body["ConditionExpression"]
+    claim = "takeover" if stale else "claim"
     update = call.body["UpdateExpression"]
     return next((done for name, done in CHANGES.items() if f"#{name} =" in update), claim)
 
@@ -642,19 +642,25 @@ class _Told:
         self.outcomes: dict[str, str] = {}
         self.fallen_back: list[StoreError] = []
 
-    def settled(
-        self, delivery: Delivery, key: Key | None, settled: Settled, trace: Trace, *, follows: bool
+    def report_message(
+        self,
+        delivery: Delivery,
+        key: Key | None,
+        settled: Settled,
+        history: ClaimHistory,
+        *,
+        follows: bool,
     ) -> None:
-        del key, trace, follows
+        del key, history, follows
         self.outcomes[delivery.id] = settled.outcome.value
 
-    def ended(self, effort: Effort) -> None:
-        del effort
+    def report_batch(self, stats: BatchStats) -> None:
+        del stats
 
-    def fell_back(self, error: StoreError) -> None:
+    def report_batch_calls_unavailable(self, error: StoreError) -> None:
         self.fallen_back.append(error)
 
-    not_postponed = fell_back
+    report_visibility_change_failed = report_batch_calls_unavailable
 
 
 class Peer:

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda.batch_calls import MAX_STATEMENTS
 from idempotent_lambda.clients import CONNECT_TIMEOUT_MILLIS
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.errors import StoreError
-from idempotent_lambda.shared_plan import UNCONFIRMED_MILLIS
+from idempotent_lambda.pipeline.shared_plan import UNCONFIRMED_MILLIS
 from idempotent_lambda.sources.message import Message
+from idempotent_lambda.store.batch_calls import MAX_STATEMENTS
 from scripts.lab.proxy import Call, Fault
 from tests.waiting import eventually
 
@@ -47,14 +47,16 @@ class Worker:
         if self.after:
             self.after(message)
 
-    def settled(self, delivery: Any, key: Any, settled: Any, trace: Any, *, follows: bool) -> None:
-        del key, trace, follows
+    def report_message(
+        self, delivery: Any, key: Any, settled: Any, history: Any, *, follows: bool
+    ) -> None:
+        del key, history, follows
         self.outcomes[delivery.id] = settled.outcome.value
 
-    def ended(self, effort: Any) -> None:
-        del effort
+    def report_batch(self, stats: Any) -> None:
+        del stats
 
-    def fell_back(self, error: StoreError) -> None:
+    def report_batch_calls_unavailable(self, error: StoreError) -> None:
         raise error
 
     def deliver(
@@ -132,7 +134,7 @@ def test_a_batch_of_10_comes_back_in_5_seconds(worker: Worker) -> None:
     failed, seconds = worker.deliver(30, BATCH)
     assert failed == BATCH
     assert worker.ran == []
-    assert set(worker.outcomes.values()) == {"unavailable"}
+    assert set(worker.outcomes.values()) == {"table_unavailable"}
     assert seconds < 5
 
 
@@ -192,7 +194,7 @@ def test_a_table_that_answers_one_of_two_calls(
     failed, seconds = worker.deliver(30, large, receive_count)
     assert failed == large[:MAX_STATEMENTS]
     assert worker.ran == large[MAX_STATEMENTS:]
-    assert {worker.outcomes[each] for each in failed} == {"unavailable"}
+    assert {worker.outcomes[each] for each in failed} == {"table_unavailable"}
     assert seconds < 5
     redeliver(arena, worker, failed)
     assert sorted(worker.ran) == sorted(large)

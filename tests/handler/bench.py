@@ -8,15 +8,17 @@ from botocore import exceptions
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
-from idempotent_lambda.claims import ClaimRequest, ClaimStore, Owner, Record, Request
 from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Millis
-from idempotent_lambda.consumer import Consumer
 from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavailableError
 from idempotent_lambda.keys import Key
-from idempotent_lambda.lifecycle import Settled
+from idempotent_lambda.observer import BatchStats, ClaimHistory
+from idempotent_lambda.pipeline.consumer import Consumer
+from idempotent_lambda.protocol.claims import ClaimStore
+from idempotent_lambda.protocol.record import Owner, Record
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.protocol.steps import Settled
 from idempotent_lambda.sources.delivery import Delivery
 from idempotent_lambda.sources.message import Message
-from idempotent_lambda.telemetry import Effort, Trace
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, InMemoryQueues, ManualClock
 from tests.requests import settings_of
 
@@ -56,10 +58,10 @@ class Bench:
         self.ran: list[str] = []
         self.messages: list[Message] = []
         self.outcomes: dict[str, str] = {}
-        self.traces: dict[str, Trace] = {}
+        self.histories: dict[str, ClaimHistory] = {}
         self.followers: list[str] = []
         self.keys: list[Key | None] = []
-        self.efforts: list[Effort] = []
+        self.all_stats: list[BatchStats] = []
         self.owners = 0
         self.consumer = Consumer(
             processor=self.process,
@@ -83,22 +85,28 @@ class Bench:
         self.messages.append(message)
         return self.behaviour.get(message.key, lambda _, **__: None)(message, **more)
 
-    def settled(
-        self, delivery: Delivery, key: Key | None, settled: Settled, trace: Trace, *, follows: bool
+    def report_message(
+        self,
+        delivery: Delivery,
+        key: Key | None,
+        settled: Settled,
+        history: ClaimHistory,
+        *,
+        follows: bool,
     ) -> None:
         self.keys.append(key)
         self.outcomes[delivery.id] = settled.outcome.value
-        self.traces[delivery.id] = trace
+        self.histories[delivery.id] = history
         if follows:
             self.followers.append(delivery.id)
 
-    def ended(self, effort: Effort) -> None:
-        self.efforts.append(effort)
+    def report_batch(self, stats: BatchStats) -> None:
+        self.all_stats.append(stats)
 
-    def fell_back(self, error: StoreError) -> None:
+    def report_batch_calls_unavailable(self, error: StoreError) -> None:
         raise error
 
-    not_postponed = fell_back
+    report_visibility_change_failed = report_batch_calls_unavailable
 
     def deliver(self, *batch: str | dict[str, Any], remaining: int = 30_000) -> list[str]:
         """Deliver orders, or whole records; the ids that are reported as failed."""
@@ -136,16 +144,16 @@ class Listener:
     def __init__(self) -> None:
         self.fallen_back: list[StoreError] = []
 
-    def settled(self, *_: object, **__: object) -> None:
+    def report_message(self, *_: object, **__: object) -> None:
         raise AssertionError
 
-    def ended(self, _: object) -> None:
+    def report_batch(self, _: object) -> None:
         """Nobody looks at it."""
 
-    def fell_back(self, error: StoreError) -> None:
+    def report_batch_calls_unavailable(self, error: StoreError) -> None:
         self.fallen_back.append(error)
 
-    not_postponed = fell_back
+    report_visibility_change_failed = report_batch_calls_unavailable
 
 
 def raising(error: BaseException) -> Callable[[Message], Any]:

@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import Deadline, Millis
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import ManualClock
 from scripts.lab.emulator import Emulator, new_account
 from tests.clients import patient_client

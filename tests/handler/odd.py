@@ -13,15 +13,16 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from idempotent_lambda import PermanentFailure
-from idempotent_lambda.claims import ClaimRequest, Owner, Record, Request
 from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Millis
-from idempotent_lambda.consumer import Consumer
-from idempotent_lambda.errors import NotDoneError, UnsupportedEventError
+from idempotent_lambda.errors import BatchFailedError, UnsupportedEventError
+from idempotent_lambda.log import JsonLines
+from idempotent_lambda.pipeline.consumer import Consumer
+from idempotent_lambda.protocol.record import Owner, Record
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.queues import SqsQueues
 from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE, CopyMark
 from idempotent_lambda.sources.message import Message
-from idempotent_lambda.sqs import SqsQueues
-from idempotent_lambda.telemetry import JsonLines
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, InMemoryQueues, ManualClock
 from tests.requests import settings_of
 
@@ -360,14 +361,14 @@ def raises(error: type[BaseException] | BaseException) -> Callable[[], Any]:
 DLQ = "https://sqs.eu-central-1.amazonaws.com/123456789012/orders-dlq"
 _CLAIMED = {"status": "IN_PROGRESS", "attempts": 1, "expires_at": EpochSeconds(START)}
 _BUSY = _CLAIMED | {"lease_expires_at": EpochMillis(START + 10_000)}
-_LAPSED = _CLAIMED | {"lease_expires_at": EpochMillis(START - 1)}
+_STALE = _CLAIMED | {"lease_expires_at": EpochMillis(START - 1)}
 _SENT = {"status": "PARKED", "dead_lettered_at": EpochMillis(START)}
 
 FATES = {
     "new": Fate(),
     "in progress": Fate(_BUSY),
-    "lapsed": Fate(_LAPSED),
-    "lapsed, to be parked": Fate(_LAPSED, settings={"park_interrupted": True}),
+    "stale": Fate(_STALE),
+    "stale, to be parked": Fate(_STALE, settings={"park_interrupted": True}),
     "completed": Fate({"status": "COMPLETED", "expires_at": EpochSeconds(START)}),
     "parked": Fate(_SENT),
     "parked, no copy": Fate({"status": "PARKED"}),
@@ -556,7 +557,7 @@ class Batch:
             if self.started:
                 yield "ran a part of a refused batch"
             return
-        if error and (self.kind.partial or not isinstance(error, NotDoneError)):
+        if error and (self.kind.partial or not isinstance(error, BatchFailedError)):
             yield f"raised {type(error).__name__}: {_text(error)}"
             return
         failures = [

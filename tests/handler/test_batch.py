@@ -9,12 +9,12 @@ from typing import Any, Self
 
 import pytest
 
-from idempotent_lambda.claims import Owner
 from idempotent_lambda.clock import EpochMillis, Millis
-from idempotent_lambda.consumer import Consumer
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.errors import InvalidResultError, StoreUnavailableError
+from idempotent_lambda.pipeline.consumer import Consumer
+from idempotent_lambda.protocol.record import Owner
 from idempotent_lambda.sources.message import Message
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import ManualClock
 
 from .bench import (
@@ -168,7 +168,7 @@ class TestFailing:
         assert bench.deliver("a", record("{}", message_id="m-x"), "c") == ["m-x"]
         assert bench.ran == ["a", "c"]
         assert bench.outcomes["m-x"] == "rejected"
-        assert "finds nothing" in str(bench.traces["m-x"].errors[0])
+        assert "finds nothing" in str(bench.histories["m-x"].errors[0])
 
     def test_key_that_breaks_its_expression_beside_good(self) -> None:
         """A value that breaks the key expression rejects its message, not its neighbours."""
@@ -183,7 +183,7 @@ class TestFailing:
         error = ValueError("no")
         bench.behaviour["a"] = raising(error)
         bench.deliver("a")
-        assert bench.traces["m-a"].errors == [error]
+        assert bench.histories["m-a"].errors == [error]
 
     def test_release_fails(self) -> None:
         """A claim that cannot be given back stays; the message is reported all the same."""
@@ -192,7 +192,7 @@ class TestFailing:
         store.faults["release"] = unavailable()
         assert bench.deliver("a", "b") == ["m-a"]
         assert bench.status("a") == "IN_PROGRESS"
-        assert [type(each) for each in bench.traces["m-a"].errors] == [
+        assert [type(each) for each in bench.histories["m-a"].errors] == [
             ValueError,
             StoreUnavailableError,
         ]
@@ -237,12 +237,12 @@ class TestInterrupted:
         bench.deliver("a", remaining=9000)
         bench.clock.advance(Millis(13_999))
         assert bench.deliver("a") == ["m-a"]
-        assert bench.outcomes == {"m-a": "busy"}
+        assert bench.outcomes == {"m-a": "in_progress"}
         bench.clock.advance(Millis(1))
         del bench.behaviour["a"]
         assert bench.deliver("a") == []
         assert bench.ran == ["a", "a"]
-        assert bench.traces["m-a"].attempts == 2
+        assert bench.histories["m-a"].attempts == 2
 
     def test_out_of_memory(self, bench: Bench) -> None:
         """MemoryError is an interruption: nobody knows what is done, and the batch stops."""
@@ -288,7 +288,7 @@ class TestResults:
         bench.behaviour["a"] = lambda _: work()
         assert bench.deliver("a", "b") == ["m-a"]
         assert bench.status("a") is None
-        (error,) = bench.traces["m-a"].errors
+        (error,) = bench.histories["m-a"].errors
         assert isinstance(error, InvalidResultError)
         assert "whose work has not run" in str(error)
 
@@ -367,7 +367,7 @@ def received(order_id: str, count: int, body: str | None = None) -> dict[str, An
     return whole if body is None else whole | {"body": body}
 
 
-class TestLapsed:
+class TestStale:
     """Messages whose owner was interrupted before."""
 
     def test_alone(self) -> None:
@@ -376,7 +376,7 @@ class TestLapsed:
         bench.lay("a", attempts=5)
         assert bench.deliver("a") == []
         assert store.calls == ["claim orders#a", "complete orders#a"]
-        assert bench.traces["m-a"].attempts == 6
+        assert bench.histories["m-a"].attempts == 6
 
     def test_alone_with_followers_and_rejects(self) -> None:
         """Messages of one key, and such as have none, are still a single piece of work."""
@@ -387,13 +387,13 @@ class TestLapsed:
         assert store.calls == ["claim orders#a", "complete orders#a"]
 
     def test_last(self, bench: Bench) -> None:
-        """A lapsed message runs after all others."""
+        """A stale message runs after all others."""
         bench.lay("a")
         assert bench.deliver("a", "b", "c") == []
         assert bench.ran == ["b", "c", "a"]
 
     def test_fewest_attempts_first(self, bench: Bench) -> None:
-        """Among lapsed messages the most suspect comes last, of equals the first of the batch."""
+        """Among stale messages the most suspect comes last, of equals the first of the batch."""
         for order_id, attempts in [("a", 3), ("b", 1), ("c", 2), ("d", 1)]:
             bench.lay(order_id, attempts=attempts)
         for each in "abcd":
@@ -428,15 +428,15 @@ class TestLapsed:
         assert bench.deliver("a", received("b", receives)) == ["m-a"]
         assert bench.ran == ["b"]
         assert bench.outcomes["m-a"] == "deferred"
-        trace = bench.traces["m-a"]
-        assert (trace.attempts, trace.takeover) == (2, False)
+        history = bench.histories["m-a"]
+        assert (history.attempts, history.takeover) == (2, False)
         assert bench.memory.records["orders#a"].owner == "dead"
 
-    @pytest.mark.parametrize("why", ["failed", "busy", "rejected"])
+    @pytest.mark.parametrize("why", ["failed", "in_progress", "rejected"])
     def test_not_deferred_where_nothing_is_at_stake(self, bench: Bench, why: str) -> None:
         """If nothing of the batch will be acknowledged anyway, it runs."""
         bench.lay("a", attempts=2)
-        if why == "busy":
+        if why == "in_progress":
             bench.lay("b", lease=1)
         bench.behaviour["b"] = raising(ValueError())
         body = "{}" if why == "rejected" else None
@@ -469,7 +469,7 @@ class TestLapsed:
         assert left == ["a"]
 
     def test_completed_in_between(self) -> None:
-        """A late owner that completes while the others run makes the lapsed one a duplicate."""
+        """A late owner that completes while the others run makes the stale one a duplicate."""
         bench, _ = faulty()
         bench.lay("a")
         late = bench.memory.records["orders#a"]
@@ -489,7 +489,7 @@ class TestLapsed:
         bench.lay("a", lease=1)
         before = dict(bench.memory.records)
         assert bench.deliver("a") == ["m-a"]
-        assert bench.outcomes == {"m-a": "busy"}
+        assert bench.outcomes == {"m-a": "in_progress"}
         assert bench.memory.records == before
 
 
@@ -506,7 +506,7 @@ class TestLostLease:
         assert bench.deliver("a", "b") == ["m-a"]
         assert bench.outcomes == {"m-a": "lost_lease", "m-b": "completed"}
         assert bench.memory.records["orders#a"].owner == "dead"
-        assert bench.traces["m-a"].lease_lost
+        assert bench.histories["m-a"].lease_lost
 
     def test_completed_by_the_next_owner(self, bench: Bench) -> None:
         """If the next owner has completed, the message is acknowledged: its key is proven."""
@@ -530,7 +530,7 @@ class TestLostLease:
         bench.behaviour["a"] = fail_late
         assert bench.deliver("a") == ["m-a"]
         assert bench.memory.records["orders#a"].owner == "dead"
-        assert bench.traces["m-a"].lease_lost
+        assert bench.histories["m-a"].lease_lost
 
 
 class TestStoreFails:
@@ -542,7 +542,7 @@ class TestStoreFails:
         store.faults["claim orders#b"] = refused()
         assert bench.deliver("a", "b", "c") == ["m-b"]
         assert bench.ran == ["a", "c"]
-        assert bench.outcomes["m-b"] == "unavailable"
+        assert bench.outcomes["m-b"] == "table_unavailable"
 
     def test_claim_lost(self) -> None:
         """A claim that may have been written is given back and not run."""
@@ -602,7 +602,7 @@ class TestPatience:
 
     @pytest.mark.parametrize(("millis", "claims"), [(1901, 1), (1900, 2), (600, 4)])
     def test_gives_up(self, millis: int, claims: int) -> None:
-        """When 3.4 s leave no room for one more request, lapsed ones are reported unasked."""
+        """When 3.4 s leave no room for one more request, stale ones are reported unasked."""
         bench, store = faulty()
         store.millis = millis
         store.faults["takeover"] = unavailable()
@@ -611,7 +611,7 @@ class TestPatience:
             bench.lay(each, attempts=1)
         assert bench.deliver(*batch) == [f"m-{each}" for each in batch]
         assert store.trips == ["claim 10", *["claim 1"] * claims]
-        assert set(bench.outcomes.values()) == {"unavailable"}
+        assert set(bench.outcomes.values()) == {"table_unavailable"}
 
     def test_releases_count(self) -> None:
         """Time that releases spend in vain counts too."""
@@ -699,22 +699,22 @@ class TestObserver:
         ends: list[str] = []
 
         class Counting:
-            def settled(self, delivery: Any, *_: Any, **__: Any) -> None:
+            def report_message(self, delivery: Any, *_: Any, **__: Any) -> None:
                 ends.append(delivery.id)
 
-            def ended(self, _: Any) -> None:
+            def report_batch(self, _: Any) -> None:
                 ends.append("the batch")
 
         bench.lay("l", attempts=1)
-        bench.lay("busy", lease=1)
+        bench.lay("in_progress", lease=1)
         bench.behaviour["bad"] = raising(ValueError())
         bench.behaviour["l"] = raising(SystemExit())
         consumer = replace(bench.consumer, observer=Counting())
-        batch = [order(each) for each in ("l", "a", "busy", "bad", "z")]
+        batch = [order(each) for each in ("l", "a", "in_progress", "bad", "z")]
         batch += [record("{}", message_id="m-x"), order("a", "m-a2")]
         consumer.consume(event(*batch), Millis(30_000))
         assert ends.pop() == "the batch"
-        assert sorted(ends) == ["m-a", "m-a2", "m-bad", "m-busy", "m-l", "m-x", "m-z"]
+        assert sorted(ends) == ["m-a", "m-a2", "m-bad", "m-in_progress", "m-l", "m-x", "m-z"]
 
     def test_durations(self) -> None:
         """Claim, run and settlement are measured on the monotonic clock."""
@@ -722,7 +722,7 @@ class TestObserver:
         store.millis = 40
         bench.behaviour["a"] = lambda _: bench.clock.advance(Millis(200))
         bench.deliver("a")
-        assert bench.traces["m-a"].durations == {"claim_ms": 40, "run_ms": 200, "settle_ms": 40}
+        assert bench.histories["m-a"].durations == {"claim_ms": 40, "run_ms": 200, "settle_ms": 40}
 
     def test_recovered(self, bench: Bench) -> None:
         """A claim that met its own record is marked as recovered."""
@@ -730,7 +730,7 @@ class TestObserver:
         own = replace(bench.memory.records["orders#a"], owner=Owner("owner-1"))
         bench.memory.records["orders#a"] = own
         assert bench.deliver("a") == []
-        assert bench.traces["m-a"].recovered
+        assert bench.histories["m-a"].recovered
         assert bench.memory.records["orders#a"].completed_at == EpochMillis(START)
 
 

@@ -12,10 +12,10 @@ import pytest
 from boto3.dynamodb.types import Binary
 
 from idempotent_lambda import Message, PermanentFailure
-from idempotent_lambda.claims import Record
 from idempotent_lambda.clock import Millis
-from idempotent_lambda.errors import NotDoneError
-from idempotent_lambda.sqs import SqsQueues
+from idempotent_lambda.errors import BatchFailedError
+from idempotent_lambda.protocol.record import Record
+from idempotent_lambda.queues import SqsQueues
 from idempotent_lambda_toolkit.testing import InMemoryQueues
 
 from .bench import Bench, Listener
@@ -135,7 +135,7 @@ def bench_for(name: str, process: Callable[[Message], Any], **changes: Any) -> B
 
 def deliver(bench: Bench, whole: Any) -> Any:
     """Deliver an event; whatever is not done comes again."""
-    with suppress(NotDoneError):
+    with suppress(BatchFailedError):
         return bench.consumer.consume(whole, Millis(30_000))
 
 

@@ -121,7 +121,7 @@ def test_wrong_use() -> None:
 
     bench.behaviour["a"] = twice
     assert bench.deliver("a") == ["m-a"]
-    assert [type(each).__name__ for each in bench.traces["m-a"].errors] == ["TransactionError"]
+    assert [type(each).__name__ for each in bench.histories["m-a"].errors] == ["TransactionError"]
     assert balance.amounts == {}
 
 

@@ -7,21 +7,8 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda.claims import (
-    EXPIRED,
-    FREE,
-    LAPSED,
-    OWNED,
-    PARKED,
-    REDRIVEN,
-    SAME_PAYLOAD,
-    ClaimRequest,
-    Owner,
-    Record,
-    claimable,
-)
 from idempotent_lambda.clock import EpochMillis, EpochSeconds, Seconds
-from idempotent_lambda.conditions import (
+from idempotent_lambda.protocol.conditions import (
     EXPRESSION,
     PARTIQL,
     And,
@@ -32,6 +19,19 @@ from idempotent_lambda.conditions import (
     evaluate,
     render,
 )
+from idempotent_lambda.protocol.record import (
+    HAS_SAME_PAYLOAD,
+    IS_EXPIRED,
+    IS_FREE,
+    IS_OWNED,
+    IS_PARKED_BY_OWNER,
+    IS_REDRIVEN,
+    IS_STALE,
+    Owner,
+    Record,
+    build_claim_condition,
+)
+from idempotent_lambda.protocol.requests import ClaimRequest
 
 from .conftest import Lab
 
@@ -66,30 +66,36 @@ COPIED = "(#status = :parked AND #owner = :token)"
         (CALLED, "#name = :name"),
         (And((SMALL, CALLED)), "(#size <= :limit AND #name = :name)"),
         (Or((Missing("name"), SMALL)), "(attribute_not_exists(#name) OR #size <= :limit)"),
-        (OWNED, "(#owner = :owner AND #status = :in_progress)"),
-        (PARKED, "(#owner = :owner AND #status = :parked)"),
-        (FREE, f"({UNCLAIMED})"),
-        (claimable(takeover=False, redriven=False, checked=False), f"({UNCLAIMED})"),
-        (claimable(takeover=True, redriven=False, checked=False), f"({UNCLAIMED} OR {OVER})"),
+        (IS_OWNED, "(#owner = :owner AND #status = :in_progress)"),
+        (IS_PARKED_BY_OWNER, "(#owner = :owner AND #status = :parked)"),
+        (IS_FREE, f"({UNCLAIMED})"),
+        (build_claim_condition(takeover=False, redriven=False, checked=False), f"({UNCLAIMED})"),
         (
-            claimable(takeover=True, redriven=False, checked=True),
+            build_claim_condition(takeover=True, redriven=False, checked=False),
+            f"({UNCLAIMED} OR {OVER})",
+        ),
+        (
+            build_claim_condition(takeover=True, redriven=False, checked=True),
             (
                 f"({UNCLAIMED} OR ({OVER} AND"
                 " (attribute_not_exists(#payload_hash) OR #payload_hash = :payload_hash)))"
             ),
         ),
-        (claimable(takeover=False, redriven=False, checked=True), f"({UNCLAIMED})"),
-        (claimable(takeover=False, redriven=True, checked=False), f"({UNCLAIMED} OR {COPIED})"),
+        (build_claim_condition(takeover=False, redriven=False, checked=True), f"({UNCLAIMED})"),
         (
-            claimable(takeover=True, redriven=True, checked=False),
+            build_claim_condition(takeover=False, redriven=True, checked=False),
+            f"({UNCLAIMED} OR {COPIED})",
+        ),
+        (
+            build_claim_condition(takeover=True, redriven=True, checked=False),
             f"({UNCLAIMED} OR {OVER} OR {COPIED})",
         ),
         (
-            claimable(takeover=True, redriven=True, checked=False, stated=True),
+            build_claim_condition(takeover=True, redriven=True, checked=False, stated=True),
             f"({COPIED} OR ({KNOWN} AND ({EXPIRY} OR {MY_OVER})))",
         ),
         (
-            claimable(takeover=False, redriven=True, checked=False, stated=True),
+            build_claim_condition(takeover=False, redriven=True, checked=False, stated=True),
             f"({COPIED} OR ({KNOWN} AND ({EXPIRY})))",
         ),
     ],
@@ -112,7 +118,7 @@ def test_expression(condition: Condition, text: str) -> None:
             '(("size" <= ? AND "name" = ?) OR "size" <= ?)',
             ("limit", "name", "limit"),
         ),
-        (OWNED, '("owner" = ? AND "status" = ?)', ("owner", "in_progress")),
+        (IS_OWNED, '("owner" = ? AND "status" = ?)', ("owner", "in_progress")),
     ],
 )
 def test_partiql(condition: Condition, text: str, operands: tuple[str, ...]) -> None:
@@ -191,7 +197,9 @@ RECORDS = [
     )
 ]
 CLAIMABLE = {
-    "claimable " + " ".join(name for name, is_set in kind.items() if is_set): claimable(**kind)
+    "claimable " + " ".join(name for name, is_set in kind.items() if is_set): build_claim_condition(
+        **kind
+    )
     for takeover, redriven, checked in product((False, True), repeat=3)
     for kind in [{"takeover": takeover, "redriven": redriven, "checked": checked}]
 }
@@ -206,8 +214,17 @@ def written(value: Any) -> dict[str, str]:
 @pytest.mark.emulator
 @pytest.mark.parametrize(
     "condition",
-    [EXPIRED, LAPSED, REDRIVEN, SAME_PAYLOAD, FREE, OWNED, PARKED, *CLAIMABLE.values()],
-    ids=["expired", "lapsed", "redriven", "same payload", "free", "owned", "parked", *CLAIMABLE],
+    [
+        IS_EXPIRED,
+        IS_STALE,
+        IS_REDRIVEN,
+        HAS_SAME_PAYLOAD,
+        IS_FREE,
+        IS_OWNED,
+        IS_PARKED_BY_OWNER,
+        *CLAIMABLE.values(),
+    ],
+    ids=["expired", "stale", "redriven", "same payload", "free", "owned", "parked", *CLAIMABLE],
 )
 def test_every_rendering_decides_alike(lab: Lab, condition: Condition) -> None:
     """On every kind of record the engine decides as Python does, in either language."""

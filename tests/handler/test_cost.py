@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda.claims import Owner
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.decorator import Wiring, idempotent
 from idempotent_lambda.errors import PermanentFailure
+from idempotent_lambda.protocol.record import Owner
 from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE
 from idempotent_lambda.sources.message import Message
-from idempotent_lambda.transaction import Transaction
+from idempotent_lambda.store.transaction import Transaction
 from tests.requests import settings_of
 from tests.waiting import SECONDS
 
@@ -64,19 +64,19 @@ COSTS = [
     ("half duplicate, redelivered", 10, "R W W", 10, 10, 3),
     ("half duplicate, redelivered", 25, "R W W", 24, 25, 3),
     ("half duplicate, redelivered", 100, "R 2W 2W", 100, 100, 3),
-    ("busy", 1, "U", 1, 0, 1),
-    ("busy", 10, "W R", 10, 10, 2),
-    ("busy", 25, "W R", 25, 25, 2),
-    ("busy", 100, "4W R", 100, 100, 2),
-    ("busy, redelivered", 1, "U", 1, 0, 1),
-    ("busy, redelivered", 10, "R", 0, 10, 1),
-    ("busy, redelivered", 100, "R", 0, 100, 1),
-    ("lapsed", 1, "U U", 2, 0, 2),
-    ("lapsed", 10, "W R (U U)*10", 30, 10, 22),
-    ("lapsed, redelivered", 1, "U U", 2, 0, 2),
-    ("lapsed, redelivered", 10, "R (U U)*10", 20, 10, 21),
-    ("lapsed, redelivered", 25, "R (U U)*25", 50, 25, 51),
-    ("lapsed, redelivered", 100, "R (U U)*100", 200, 100, 201),
+    ("in_progress", 1, "U", 1, 0, 1),
+    ("in_progress", 10, "W R", 10, 10, 2),
+    ("in_progress", 25, "W R", 25, 25, 2),
+    ("in_progress", 100, "4W R", 100, 100, 2),
+    ("in_progress, redelivered", 1, "U", 1, 0, 1),
+    ("in_progress, redelivered", 10, "R", 0, 10, 1),
+    ("in_progress, redelivered", 100, "R", 0, 100, 1),
+    ("stale", 1, "U U", 2, 0, 2),
+    ("stale", 10, "W R (U U)*10", 30, 10, 22),
+    ("stale, redelivered", 1, "U U", 2, 0, 2),
+    ("stale, redelivered", 10, "R (U U)*10", 20, 10, 21),
+    ("stale, redelivered", 25, "R (U U)*25", 50, 25, 51),
+    ("stale, redelivered", 100, "R (U U)*100", 200, 100, 201),
     ("expired", 1, "U U", 2, 0, 2),
     ("expired", 10, "W R 8U 2U W", 30, 10, 5),
     ("failing", 1, "U D", 2, 0, 2),
@@ -95,8 +95,8 @@ COSTS = [
     ("first, park mode", 10, "(U)*10 W", 20, 0, 11),
     ("duplicate, park mode", 10, "(U)*10", 10, 0, 10),
     ("failing, park mode", 10, "(U)*10 W", 20, 0, 11),
-    ("lapsed, park mode", 1, "U U U", 3, 0, 3),
-    ("lapsed, park mode", 10, "(U)*10 (U U)*10", 30, 0, 30),
+    ("stale, park mode", 1, "U U U", 3, 0, 3),
+    ("stale, park mode", 10, "(U)*10 (U U)*10", 30, 0, 30),
     # What is parked and whose copy is sent is a duplicate; otherwise the copy is sent again.
     ("parked", 1, "U", 1, 0, 1),
     ("parked", 10, "W R", 10, 10, 2),
@@ -180,14 +180,14 @@ LATER = {"expires_at": {"N": str(START // 1000 + 60)}}
 LEFT: dict[str, dict[str, dict[str, str]]] = {
     "duplicate": COMPLETION | LATER,
     "expired": COMPLETION | {"expires_at": {"N": str(START // 1000)}},
-    "busy": CLAIM | LATER | {"lease_expires_at": {"N": str(START + 60_000)}},
-    "lapsed": CLAIM | LATER | {"lease_expires_at": {"N": str(START)}},
+    "in_progress": CLAIM | LATER | {"lease_expires_at": {"N": str(START + 60_000)}},
+    "stale": CLAIM | LATER | {"lease_expires_at": {"N": str(START)}},
     "parked unsent": {"status": {"S": "PARKED"}, "reason": {"S": "why"}},
     "parked": {"status": {"S": "PARKED"}, "dead_lettered_at": {"N": str(START)}},
 }
 """What an earlier delivery has left."""
 
-REPORTED = {"busy", "failing"}
+REPORTED = {"in_progress", "failing"}
 
 RAISING: dict[str, Exception] = {"failing": ValueError(), "hopeless": PermanentFailure("why")}
 
@@ -324,12 +324,12 @@ def test_decorated(lab: Lab, kind: str, calls: list[str]) -> None:
 class Silent:
     """An observer that keeps nothing."""
 
-    def settled(self, *_: object, **__: object) -> None:
+    def report_message(self, *_: object, **__: object) -> None:
         pass
 
-    ended = settled
+    report_batch = report_message
 
-    def fell_back(self, error: Exception) -> None:
+    def report_batch_calls_unavailable(self, error: Exception) -> None:
         raise error
 
-    not_postponed = fell_back
+    report_visibility_change_failed = report_batch_calls_unavailable

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda.claims import Owner, Record
 from idempotent_lambda.clock import EpochMillis, EpochSeconds
+from idempotent_lambda.protocol.record import Owner, Record
 
 from .bench import START, Bench
 

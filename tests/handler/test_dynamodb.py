@@ -13,23 +13,22 @@ from typing import Any
 import pytest
 from botocore import exceptions
 
-from idempotent_lambda.claims import (
-    Busy,
-    Claimed,
-    ClaimRequest,
-    Completed,
-    Duplicate,
-    Lapsed,
-    LostLease,
-    Owner,
-    Parked,
-    Released,
-    Request,
-)
 from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavailableError
+from idempotent_lambda.protocol.claims import (
+    Claimed,
+    Completed,
+    Duplicate,
+    InProgress,
+    LostLease,
+    Parked,
+    Released,
+    Stale,
+)
+from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.requests import claim_of
 
@@ -124,15 +123,15 @@ class TestRoundTrips:
     def test_busy(self, lab: Lab, deadline: Deadline) -> None:
         """So does a busy key."""
         alone(lab.store.claim, claim("theirs"), deadline)
-        assert alone(lab.store.claim, claim(), deadline) == Busy(EpochMillis(START + 60_000))
+        assert alone(lab.store.claim, claim(), deadline) == InProgress(EpochMillis(START + 60_000))
         assert lab.wire.sent == ["UpdateItem", "UpdateItem"]
 
-    def test_lapsed_and_takeover(self, lab: Lab, deadline: Deadline) -> None:
-        """A lapsed record is seen by one update and taken over by one."""
+    def test_stale_and_takeover(self, lab: Lab, deadline: Deadline) -> None:
+        """A stale record is seen by one update and taken over by one."""
         alone(lab.store.claim, claim("dead"), deadline)
         lab.wire.sent.clear()
         later = START + 60_000
-        assert alone(lab.store.claim, claim(now=later), deadline) == Lapsed(1, Owner("dead"))
+        assert alone(lab.store.claim, claim(now=later), deadline) == Stale(1, Owner("dead"))
         taken = alone(lab.store.claim, claim(takeover=True, now=later), deadline)
         assert taken == Claimed(Owner("mine"), 2)
         assert lab.wire.sent == ["UpdateItem", "UpdateItem"]
@@ -296,7 +295,7 @@ class TestLostAnswers:
         lab.wire.faults = [lost(READ_TIMEOUT)] * 3
         assert bench.deliver("1") == ["m-1"]
         assert bench.ran == []
-        assert bench.outcomes == {"m-1": "unavailable"}
+        assert bench.outcomes == {"m-1": "table_unavailable"}
         assert lab.wire.sent == ["UpdateItem"] * 3 + ["DeleteItem"]
         assert lab.item("orders#1") is None
 

@@ -16,21 +16,20 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
-from idempotent_lambda.claims import (
-    Busy,
+from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds
+from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavailableError
+from idempotent_lambda.protocol.claims import (
     Claimed,
-    ClaimRequest,
     Completed,
     Duplicate,
-    Lapsed,
+    InProgress,
     LostLease,
-    Owner,
     Released,
-    Request,
+    Stale,
 )
-from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
-from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavailableError
+from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.requests import claim_of
 from tests.waiting import SECONDS
@@ -312,7 +311,7 @@ class TestLostAnswers:
         lab.wire.faults = [lost(READ_TIMEOUT)]
         first, second, third = lab.store.claim(claims(), deadline)
         assert [first, third] == claimed((TRIO[0], TRIO[2]), recovered=True)
-        assert second == Busy(EpochMillis(START + 60_000))
+        assert second == InProgress(EpochMillis(START + 60_000))
 
     def test_claims_answered_with_an_internal_error(self, lab: Lab, deadline: Deadline) -> None:
         """An internal error may have written: the next attempt finds out."""
@@ -366,7 +365,7 @@ class TestLostAnswers:
         lab.wire.faults = [lost(READ_TIMEOUT)] * 3
         assert bench.deliver("1", "2", "3") == ["m-1", "m-2", "m-3"]
         assert bench.ran == []
-        assert set(bench.outcomes.values()) == {"unavailable"}
+        assert set(bench.outcomes.values()) == {"table_unavailable"}
         assert lab.wire.sent == [STATEMENTS] * 4
         assert [lab.item(each) for each in TRIO] == [None] * 3
 
@@ -672,15 +671,15 @@ class TestLook:
         outcomes = lab.store.claim(claims(redelivered=redelivered), deadline)
         assert outcomes == [Duplicate(), *claimed(TRIO[1:2]), Duplicate()]
 
-    def test_lapsed_and_expired(self, lab: Lab, deadline: Deadline) -> None:
-        """A lapsed record is told apart without a write; an expired one is claimed alone."""
+    def test_stale_and_expired(self, lab: Lab, deadline: Deadline) -> None:
+        """A stale record is told apart without a write; an expired one is claimed alone."""
         lab.store.claim(claims(["orders#4"], "dead"), deadline)
         clear(lab.wire)
         late = START + 3_600_000
         again = claims([TRIO[0], "orders#4"], now=late, redelivered=True)
         assert lab.store.claim(again, deadline) == [
             *claimed(TRIO[:1]),
-            Lapsed(1, owner_of("orders#4", "dead")),
+            Stale(1, owner_of("orders#4", "dead")),
         ]
         assert traffic(lab.wire) == [(READ, [TRIO[0], "orders#4"]), (UPDATE, [TRIO[0]])]
 

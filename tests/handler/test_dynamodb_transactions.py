@@ -17,12 +17,14 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
-from idempotent_lambda.claims import Completed, LostLease, Owner, Released, Request
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavailableError
+from idempotent_lambda.protocol.claims import Completed, LostLease, Released
+from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.protocol.requests import Request
 from idempotent_lambda.sources.message import Message
-from idempotent_lambda.transaction import Transaction
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
+from idempotent_lambda.store.transaction import Transaction
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.requests import claim_of
 from tests.waiting import SECONDS
@@ -393,7 +395,7 @@ class TestExactlyOnce:
         ledger.counting("1")
         ledger.lab.wire.faults = [None, lost(READ_TIMEOUT), CONFLICT]
         assert ledger.bench.deliver("1") == []
-        assert ledger.bench.traces["m-1"].recovered
+        assert ledger.bench.histories["m-1"].recovered
         assert ledger.counts() == {"1": 1}
 
     def test_every_answer_lost(self, ledger: Ledger) -> None:
@@ -431,7 +433,7 @@ class TestExactlyOnce:
         ledger.bench.behaviour["1"] = check  # type: ignore[assignment]
         assert ledger.bench.deliver("1", "2") == ["m-1"]
         assert ledger.bench.outcomes == {"m-1": "failed", "m-2": "completed"}
-        (error,) = ledger.bench.traces["m-1"].errors
+        (error,) = ledger.bench.histories["m-1"].errors
         assert "action 1 of the processor: ConditionalCheckFailed" in str(error)
         assert ledger.lab.item("orders#1") is None
         assert ledger.counts() == {"2": 1}
@@ -443,8 +445,8 @@ class TestExactlyOnce:
             ledger.count(message, transaction)
             ledger.counting("1")
             item = ledger.lab.item("orders#1") or {}
-            lapsed = item | {"lease_expires_at": {"N": str(START - 1)}}
-            ledger.lab.client.put_item(TableName=ledger.lab.table, Item=lapsed)
+            stale = item | {"lease_expires_at": {"N": str(START - 1)}}
+            ledger.lab.client.put_item(TableName=ledger.lab.table, Item=stale)
             assert ledger.bench.deliver("1") == []
 
         ledger.bench.behaviour["1"] = run_late  # type: ignore[assignment]

@@ -345,7 +345,7 @@ def test_unreachable_table(package: Package, capsys: pytest.CaptureFixture[str])
         batch = [order(str(number)) for number in range(10)]
         assert deliver(module, *batch) == [f"m-{number}" for number in range(10)]
         assert time.monotonic() - began < EARLY_SECONDS
-    assert set(outcomes(capsys).values()) == {"unavailable"}
+    assert set(outcomes(capsys).values()) == {"table_unavailable"}
     assert sys.modules["orders"].charged == []
 
 
@@ -363,7 +363,7 @@ def test_silent_table(package: Package, capsys: pytest.CaptureFixture[str]) -> N
         assert len(deliver(module, *batch)) == 10
         assert time.monotonic() - began < EARLY_SECONDS
         assert 1 <= connections(silent) <= 3
-    assert set(outcomes(capsys).values()) == {"unavailable"}
+    assert set(outcomes(capsys).values()) == {"table_unavailable"}
     assert sys.modules["orders"].charged == []
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from idempotent_lambda import PermanentFailure
-from idempotent_lambda.claims import Owner, Record
 from idempotent_lambda.clock import EpochSeconds, Millis
 from idempotent_lambda.errors import MessageError, UnconfirmedCopyError
+from idempotent_lambda.protocol.record import Owner, Record
 from idempotent_lambda.settings import UNWRAP_CHOICES
 from idempotent_lambda.sources.copy_mark import CopyMark
 
@@ -157,7 +157,7 @@ class TestDefaultKey:
         """The line of what is no copy says so, and never names the key that it states."""
         bench = Bench(key=None)
         assert bench.deliver(record(**marked("x m-victim"))) == []
-        (error,) = bench.traces["m-1"].errors
+        (error,) = bench.histories["m-1"].errors
         assert isinstance(error, UnconfirmedCopyError)
         assert [key and key.text for key in bench.keys] == ["m-1"]
         assert bench.deliver(record(**marked("x m-victim")), remaining=1200) == ["m-1"]
@@ -212,7 +212,7 @@ class TestDefaultKey:
         liar = record('{"no": "id"}', **marked("x a"))
         assert bench.deliver(liar, "a", "b") == ["m-1"]
         assert bench.outcomes == {"m-1": "rejected", "m-a": "completed", "m-b": "completed"}
-        assert "body.id" in str(bench.traces["m-1"].errors[0])
+        assert "body.id" in str(bench.histories["m-1"].errors[0])
 
 
 COPIED = {
@@ -417,7 +417,7 @@ def test_a_forged_source_unwraps_nothing(source: str, key: str) -> None:
     liar = record(json.dumps(event(inside[source])), **marked(f"x /{source}/id victim"))
     assert bench.deliver(liar, "a") == ["m-1", *(["m-a"] if key.startswith("message") else [])]
     assert len(bench.ran) == (0 if key.startswith("message") else 1)
-    assert isinstance(bench.traces["m-1"].errors[0], MessageError)
+    assert isinstance(bench.histories["m-1"].errors[0], MessageError)
 
 
 def parked_by(record_id: str, owner: str) -> Record:
@@ -476,7 +476,7 @@ class TestHistory:
         newer = {"status": "ARCHIVED", "owner": Owner("newer")}
         bench.memory.records[found.id] = replace(found, **newer)
         assert bench.deliver(copy) == ["m-copy"]
-        assert bench.outcomes["m-copy"] == "unavailable"
+        assert bench.outcomes["m-copy"] == "table_unavailable"
         assert bench.ran == ["m-a"]
 
     def test_an_older_copy(self) -> None:

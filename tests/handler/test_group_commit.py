@@ -7,22 +7,25 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from idempotent_lambda.claims import Record, Request
 from idempotent_lambda.clock import Deadline, Millis
-from idempotent_lambda.plan import BatchPlan
-from idempotent_lambda.plan_entries import Decision
-from idempotent_lambda.shared_plan import MAX_LINGER_MILLIS
+from idempotent_lambda.pipeline.shared_plan import MAX_LINGER_MILLIS
+from idempotent_lambda.pipeline.work_item import WorkItem
+from idempotent_lambda.protocol.plan import BatchPlan
+from idempotent_lambda.protocol.plan_entries import Decision
+from idempotent_lambda.protocol.requests import Request
 from idempotent_lambda.sources.message import Message
 from idempotent_lambda.threads import Threads
-from idempotent_lambda.work_item import WorkItem
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
 from tests.waiting import SECONDS
 
 from .bench import Bench, FaultyStore, faulty, raising, unavailable
+
+if TYPE_CHECKING:
+    from idempotent_lambda.protocol.record import Record
 
 NAMES = "abcdef"
 Plan = BatchPlan[WorkItem]
@@ -284,7 +287,7 @@ class TestDoubt:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """What runs may keep the interpreter, so that nobody hears an answer that is there."""
-        monkeypatch.setattr("idempotent_lambda.shared_plan.UNCONFIRMED_MILLIS", Millis(20))
+        monkeypatch.setattr("idempotent_lambda.pipeline.shared_plan.UNCONFIRMED_MILLIS", Millis(20))
         waits: list[Decision] = []
         decide = Plan.decide
 
@@ -338,7 +341,7 @@ class TestDoubt:
         assert bench.deliver("a") == []
 
     def test_what_waits_for_the_flusher_has_an_end_too(self) -> None:
-        """Where the deadline ends the wait, lapsed messages that were to come last are told."""
+        """Where the deadline ends the wait, stale messages that were to come last are told."""
         bench, store = gated()
         bench.lay("a")
         wait = after_a_flush(bench, store, by=29_800)
@@ -424,7 +427,7 @@ class TestBroken:
         met = threading.Barrier(2)
         main = threading.current_thread()
 
-        def settled(*_: Any, **__: Any) -> None:
+        def report_message(*_: Any, **__: Any) -> None:
             if threading.current_thread() is not main:
                 raise BrokenPipeError
 
@@ -432,7 +435,7 @@ class TestBroken:
             met.wait(SECONDS)
             raise SystemExit
 
-        bench.settled = settled  # type: ignore[method-assign]
+        bench.report_message = report_message  # type: ignore[method-assign]
         bench.behaviour = dict.fromkeys("ab", process)
         with pytest.raises(BrokenPipeError):
             bench.deliver(*"abc")
@@ -552,7 +555,7 @@ class TestConcurrency:
         assert bench.outcomes["m-a"] == "completed"
         assert bench.status("b") == "IN_PROGRESS"
 
-    def test_lapsed_ones_stay_alone(self, bench: Bench) -> None:
+    def test_stale_ones_stay_alone(self, bench: Bench) -> None:
         """What was interrupted before runs by itself, after all others."""
         for each in "ab":
             bench.lay(each)

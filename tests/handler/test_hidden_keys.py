@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from idempotent_lambda import errors, idempotent, redaction
-from idempotent_lambda.claims import Owner, Record
 from idempotent_lambda.clock import EpochMillis, EpochSeconds, Millis
 from idempotent_lambda.decorator import Wiring
 from idempotent_lambda.keys import Key
-from idempotent_lambda.lifecycle import Outcome
+from idempotent_lambda.log import JsonLines
+from idempotent_lambda.protocol.record import Owner, Record
+from idempotent_lambda.protocol.steps import Outcome
 from idempotent_lambda.sources.message import Message
-from idempotent_lambda.telemetry import JsonLines
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.contracts.conftest import InMemory
 from tests.requests import settings_of
@@ -37,7 +37,9 @@ KEYS: dict[str, tuple[Any, tuple[str, ...]]] = {
 
 def quoting(key: Any, prefix: str = "orders") -> str:
     """What a service or SDK says that quotes a request in every way."""
-    made = key_rule(prefix).key_for(key) if prefix == "orders" else Key(str(key), f"{prefix}{key}")
+    made = (
+        key_rule(prefix).for_value(key) if prefix == "orders" else Key(str(key), f"{prefix}{key}")
+    )
     body = json.dumps({"id": {"S": made.record_id}, "key": key})
     plain = json.dumps({"key": made.text}, ensure_ascii=False)
     both = f"{key} \"'"
@@ -63,7 +65,7 @@ class Lines(Bench):
         self.faulty = FaultyStore(clock, None)  # type: ignore[arg-type]
         super().__init__(self.faulty, clock, hash_keys=hash_keys, **changes)
         self.faulty.inner = self.memory
-        self.secret, self.made = secret, key_rule().key_for(secret)
+        self.secret, self.made = secret, key_rule().for_value(secret)
         observer = JsonLines(clock, hash_keys=hash_keys, function="orders")
         object.__setattr__(self.consumer, "observer", observer)
 
@@ -112,19 +114,21 @@ def duplicate(key: Any, **changes: Any) -> None:
     bench.send()
 
 
-def busy(key: Any, **changes: Any) -> None:
+def in_progress(key: Any, **changes: Any) -> None:
     """Another has it."""
     bench = Lines(key, **changes)
     bench.seed(lease=10_000)
     bench.send()
-    bench.consumer.observer.not_postponed(errors.StoreRefusedError("x", "y", maybe_written=False))
+    bench.consumer.observer.report_visibility_change_failed(
+        errors.StoreRefusedError("x", "y", maybe_written=False)
+    )
 
 
 def failed(key: Any, **changes: Any) -> None:
     """Its processor raises, and so does an invocation that cannot be answered in part."""
     Lines(key, **changes).raises(ValueError(quoting(key))).send()
     bench = Lines(key, key="body.detail.id", **changes).raises(KeyError(key))
-    with pytest.raises(errors.NotDoneError) as caught:
+    with pytest.raises(errors.BatchFailedError) as caught:
         bench.consumer.consume(bus_event(key), Millis(30_000))
     logging.getLogger().error("", exc_info=caught.value)
 
@@ -147,12 +151,12 @@ def lost_lease(key: Any, **changes: Any) -> None:
     bench.does(lambda _: bench.seed(lease=10_000)).send()
 
 
-def unavailable(key: Any, **changes: Any) -> None:
+def table_unavailable(key: Any, **changes: Any) -> None:
     """Its claim is refused."""
     bench = Lines(key, **changes)
     bench.faulty.faults["claim"] = answer(key)
     bench.send(order("b"))
-    bench.consumer.observer.fell_back(answer(key))
+    bench.consumer.observer.report_batch_calls_unavailable(answer(key))
 
 
 def not_started(key: Any, **changes: Any) -> None:
@@ -192,7 +196,7 @@ def parked(key: Any, **changes: Any) -> None:
 
 
 def observed(key: Any, **changes: Any) -> None:
-    """It is busy, and runs."""
+    """Another owner has it, and it runs."""
     bench = Lines(key, observe_only=True, **changes)
     bench.seed(lease=10_000)
     bench.send()
@@ -201,8 +205,8 @@ def observed(key: Any, **changes: Any) -> None:
 CONSUMED = {
     Outcome(each.__name__): each
     for each in (
-        completed, duplicate, busy, failed, interrupted, unconfirmed, lost_lease, unavailable,
-        not_started, deferred, rejected, blocked, parked, observed,
+        completed, duplicate, in_progress, failed, interrupted, unconfirmed, lost_lease,
+        table_unavailable, not_started, deferred, rejected, blocked, parked, observed,
     )
 }  # fmt: skip
 
@@ -216,7 +220,7 @@ class Till(Shop):
     def __init__(self, key: Any, colour: str, *, hash_keys: bool) -> None:
         super().__init__(InMemory(), colour, ManualClock())
         self.key, self.hash_keys = key, hash_keys
-        self.made = key_rule("orders").key_for(key)
+        self.made = key_rule("orders").for_value(key)
 
     def wiring(self, **changes: Any) -> Wiring:
         settings = settings_of(key_rule(), **changes, hash_keys=self.hash_keys)
@@ -242,7 +246,7 @@ class Quoting:
         raise ValueError(quoting(object.__getattribute__(self, "key"), "orders##@charge#"))
 
 
-def call_busy(till: Till) -> None:
+def call_in_progress(till: Till) -> None:
     """Another call has it."""
     till.seed(lease=10_000)
     till.function()(till.key)
@@ -342,9 +346,9 @@ class Case:
 
 
 CALLED = [
-    Case(call_busy, errors.Busy),
+    Case(call_in_progress, errors.AlreadyInProgressError),
     Case(call_parked, errors.ParkedError),
-    Case(call_without_result, errors.ResultUnavailable),
+    Case(call_without_result, errors.ResultUnavailableError),
     Case(call_mismatch, errors.PayloadMismatchError),
     Case(call_lost, errors.LostLeaseError),
     Case(call_lost_to_another, errors.LostLeaseError),
@@ -415,7 +419,7 @@ def test_messages(output: Output, outcome: Outcome, kind: str) -> None:
     assert outcome in outcomes_in(text)
     assert shown_in(text, fragments) == []
     if outcome is not Outcome.REJECTED:
-        assert key_rule().key_for(key).shown(hashed=True) in text
+        assert key_rule().for_value(key).shown(hashed=True) in text
 
 
 def test_every_outcome(output: Output) -> None:
@@ -425,7 +429,7 @@ def test_every_outcome(output: Output) -> None:
     text = output.of()
     assert outcomes_in(text) == {*Outcome} == {*CONSUMED}
     events = set(re.findall(r'"event":"(\w+)"', text))
-    assert events == {"message", "batch", "fall_back", "not_postponed"}
+    assert events == {"message", "batch", "batch_calls_unavailable", "visibility_change_failed"}
 
 
 @pytest.mark.parametrize("kind", KEYS)
@@ -480,7 +484,8 @@ def test_every_error() -> None:
 
 
 @pytest.mark.parametrize(
-    "call", [call_busy, call_parked, call_without_result, call_mismatch, call_lost, call_refused]
+    "call",
+    [call_in_progress, call_parked, call_without_result, call_mismatch, call_lost, call_refused],
 )
 def test_one_form(output: Output, call: Callable[[Till], None]) -> None:
     """The error shows the key in the form of the log line, so that the two can be joined."""
@@ -539,7 +544,7 @@ class TestHideIn:
 
     def test_composite(self) -> None:
         """Of an array its longer texts and numbers are replaced too, and nothing else."""
-        key = key_rule().key_for(["acme", 12345, "eu", 7, True])
+        key = key_rule().for_value(["acme", 12345, "eu", 7, True])
         shown = key.shown(hashed=True)
         assert key.hide_in("acmes, 123456 in eu; True 7") == f"{shown}s, {shown}6 in eu; True 7"
         assert key.hide_in(f"<{key.text}>") == f"<{shown}>"
@@ -547,13 +552,13 @@ class TestHideIn:
     def test_text_that_looks_like_an_array(self) -> None:
         """A text that only begins as an array, or is a deep one, is hidden as it is."""
         for text in ("[acme", "[" * 500, '["acme"]'):
-            key = key_rule().key_for(text)
+            key = key_rule().for_value(text)
             assert key.hide_in(f"<{text}>") == f"<{key.shown(hashed=True)}>"
 
     @pytest.mark.parametrize("text", ["\\jane", "\\", '"', "\n", "\\\n", "ü\\", "\0", "\u2028"])
     def test_quoted_again_and_again(self, text: str) -> None:
         """A text is found however often it was quoted, behind a backslash too."""
-        key = key_rule().key_for(text + "jane")
+        key = key_rule().for_value(text + "jane")
         written = key.text
         for quote in (str, json.dumps, repr, ascii, json.dumps, repr):
             written = quote(written)
@@ -561,7 +566,7 @@ class TestHideIn:
 
     def test_case_of_an_escape(self) -> None:
         """Services may write hexadecimal digits in upper case."""
-        assert "rg" not in key_rule().key_for("J\u00f6rg").hide_in(r"J\u00F6rg")
+        assert "rg" not in key_rule().for_value("J\u00f6rg").hide_in(r"J\u00F6rg")
 
     @pytest.mark.parametrize(
         "key",
@@ -569,7 +574,7 @@ class TestHideIn:
     )
     def test_costly_keys(self, key: Any, patterns: list[int]) -> None:
         """Where a key with many escaped characters could be quoted, no pattern is made of it."""
-        made = key_rule().key_for(key)
+        made = key_rule().for_value(key)
         hidden = f"not shown, as it may quote {made.shown(hashed=True)}"
         parts = key if isinstance(key, list) else [made.text]
         texts = ["x" * 2000 + "\\", "\\" + json.dumps(parts), "x" * 600, "\\"]
@@ -582,7 +587,7 @@ class TestHideIn:
     def test_long_keys(self, patterns: list[int]) -> None:
         """A plain key is replaced up to 700 characters, and a text with a longer one not shown."""
         for length in (700, 1600, 2000, 9000):
-            key = key_rule().key_for("x" * length)
+            key = key_rule().for_value("x" * length)
             shown = key.shown(hashed=True)
             for text in (f"<{key.text}>", f"<\\{key.text}>", f"<{key.record_id}>"):
                 shows = length == 700 or (length > 2000 and "x" not in text)
@@ -594,7 +599,7 @@ class TestHideIn:
 
     def test_a_key_of_ordinary_length(self) -> None:
         """A name in another script is replaced, and the rest of the text is shown."""
-        key = key_rule().key_for("Ольга Петрова, Санкт-Петербург")
+        key = key_rule().for_value("Ольга Петрова, Санкт-Петербург")
         shown = key.shown(hashed=True)
         assert key.hide_in(f"no {key.text!a}") == f"no '{shown}'"
         assert key.hide_in(f"no {key.text}") == f"no {shown}"

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda.claims import Owner, Record
 from idempotent_lambda.clock import EpochMillis
-from idempotent_lambda.items import decode_number, decode_record, encode_value
+from idempotent_lambda.protocol.record import Owner, Record
+from idempotent_lambda.store.items import decode_number, decode_record, encode_value
 
 
 @pytest.mark.parametrize(

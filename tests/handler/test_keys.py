@@ -14,8 +14,8 @@ from idempotent_lambda.errors import (
     UndecodableBodyError,
     UnsupportedKeyError,
 )
-from idempotent_lambda.grouping import find_key
 from idempotent_lambda.keys import Key, KeyRule, namespaced, record_id
+from idempotent_lambda.pipeline.grouping import find_key
 from idempotent_lambda.sources.event import read_event
 
 from .bench import Bench
@@ -378,12 +378,14 @@ class TestValues:
     def test_arguments(self) -> None:
         """An expression finds the key in a function's arguments."""
         rule = key_rule("orders", "event.order.id")
-        assert rule.key_in({"event": {"order": {"id": 7}}, "n": object()}) == Key("7", "orders##7")
+        assert rule.for_document({"event": {"order": {"id": 7}}, "n": object()}) == Key(
+            "7", "orders##7"
+        )
 
     def test_nothing_in_arguments(self) -> None:
         """Arguments without it have no key."""
         with pytest.raises(MissingKeyError, match=r"'event\.id' finds nothing"):
-            key_rule("orders", "event.id").key_in({"event": {}})
+            key_rule("orders", "event.id").for_document({"event": {}})
 
     @pytest.mark.parametrize(
         ("value", "whole"),
@@ -398,13 +400,13 @@ class TestValues:
     )
     def test_given(self, value: Any, whole: str) -> None:
         """A value makes the key that a message with this value would have, name or no name."""
-        assert KeyRule("orders", "the function").key_for(value).record_id == whole
+        assert KeyRule("orders", "the function").for_value(value).record_id == whole
 
     @pytest.mark.parametrize("value", MISSING)
     def test_missing(self, value: object) -> None:
         """What is no key in a message is none here."""
         with pytest.raises(MissingKeyError, match="'the function' finds"):
-            KeyRule("orders", "the function").key_for(value)
+            KeyRule("orders", "the function").for_value(value)
 
     @pytest.mark.parametrize(
         ("value", "found"),
@@ -421,7 +423,7 @@ class TestValues:
     def test_unsupported(self, value: object, found: str) -> None:
         """Anything else in Python is refused by its type, without its value."""
         with pytest.raises(UnsupportedKeyError, match=f"the key holds {found}: send it as text"):
-            KeyRule("orders", "the function").key_for(value)
+            KeyRule("orders", "the function").for_value(value)
 
     @pytest.mark.parametrize("expression", ["body", "[body, eventID]", "length(body)", "body.id"])
     def test_bytes(self, expression: str) -> None:
@@ -660,6 +662,6 @@ def test_number_beyond_what_python_writes() -> None:
     plain = record(json.dumps({"xs": [1, 2]}), message_id="m-plain")
     assert bench.deliver(wide, plain) == ["m-wide"]
     assert bench.outcomes == {"m-wide": "rejected", "m-plain": "completed"}
-    (error,) = bench.traces["m-wide"].errors
+    (error,) = bench.histories["m-wide"].errors
     assert isinstance(error, UnsupportedKeyError)
     assert "key expression 'sum(body.xs)'" in str(error)

@@ -6,25 +6,28 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from itertools import count
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from unittest import mock
 
 import pytest
 
-from idempotent_lambda.claims import Record, Request
 from idempotent_lambda.clock import Deadline, Millis
 from idempotent_lambda.errors import PermanentFailure, StoreRefusedError, StoreUnavailableError
-from idempotent_lambda.plan import BatchPlan
-from idempotent_lambda.plan_state import WINDOW
-from idempotent_lambda.shared_plan import UNCONFIRMED_MILLIS
+from idempotent_lambda.pipeline.shared_plan import UNCONFIRMED_MILLIS
+from idempotent_lambda.pipeline.work_item import WorkItem
+from idempotent_lambda.protocol.plan import BatchPlan
+from idempotent_lambda.protocol.plan_state import WINDOW
+from idempotent_lambda.protocol.requests import Request
 from idempotent_lambda.sources.message import Message
-from idempotent_lambda.work_item import WorkItem
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
 from tests.waiting import SECONDS
 
 from .bench import Bench, faulty, raising
 from .events import fifo_order, kinesis_record, order
 from .test_group_commit import wait_until
+
+if TYPE_CHECKING:
+    from idempotent_lambda.protocol.record import Record
 
 LARGE = 10_000
 """The largest batch that an SQS queue gives:
@@ -187,7 +190,7 @@ class TestQuick:
         bench.counting.claim = throttled  # type: ignore[method-assign]
         reported = bench.deliver(*numbers(10 * WINDOW), remaining=200_000)
         assert reported == [f"m-{number}" for number in range(0, 10 * WINDOW, WINDOW)]
-        assert {bench.outcomes[each] for each in reported} == {"unavailable"}
+        assert {bench.outcomes[each] for each in reported} == {"table_unavailable"}
         assert next(calls) == 10
 
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from idempotent_lambda import PermanentFailure
 from idempotent_lambda.clock import Deadline, Millis
-from idempotent_lambda.errors import NotDoneError, UnsupportedEventError
-from idempotent_lambda.grouping import find_stated_key
+from idempotent_lambda.errors import BatchFailedError, UnsupportedEventError
 from idempotent_lambda.keys import record_id
+from idempotent_lambda.pipeline.grouping import find_stated_key
 from idempotent_lambda.settings import UNWRAP_CHOICES
 from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE, CopyMark, write_mark
 from idempotent_lambda.sources.delivery import Delivery
@@ -252,7 +252,7 @@ def told(deliveries: tuple[Delivery, ...], *failed: Delivery) -> tuple[str, ...]
     """What Lambda is told of failures: names in a response, or in an error; None is null."""
     try:
         response = build_response(deliveries, failed)
-    except NotDoneError as error:
+    except BatchFailedError as error:
         return error.ids
     if response is None:
         return None
@@ -282,7 +282,7 @@ class TestGolden:
         if mapped or not deliveries:
             assert build_response(deliveries, deliveries[-1:]) is not None
         else:
-            with pytest.raises(NotDoneError, match=wanted.told[0]):
+            with pytest.raises(BatchFailedError, match=wanted.told[0]):
                 build_response(deliveries, deliveries[-1:])
 
     def test_all_is_well(self, name: str) -> None:
@@ -588,7 +588,7 @@ class TestParked:
         (delivery,) = read_event(event(record(**marked(written))))
         assert delivery.token == "owner-1"
         found = find_stated_key(key_rule(), delivery)
-        assert found == (key_rule().key_for(value) if value else None)
+        assert found == (key_rule().for_value(value) if value else None)
 
     def test_mark_of_a_hash(self) -> None:
         """A key that is known by its hash is not stated."""
@@ -727,7 +727,7 @@ class TestUnsupported:
             good = read_event(event(broken))[0].source
             assert told_by(bench, event(broken)) != []
             assert (bench.ran, list(bench.outcomes.values())) == ([], ["rejected"])
-            (error,) = next(iter(bench.traces.values())).errors
+            (error,) = next(iter(bench.histories.values())).errors
             assert "not as" in str(error)
             assert good in ("aws:kinesis", "aws:sns", "aws:s3")
 
@@ -790,7 +790,7 @@ class TestResponse:
     def test_error(self) -> None:
         """Without a partial response the error names what is not done."""
         deliveries = read_event(event(sns_record("x", "n-7")))
-        with pytest.raises(NotDoneError, match="not done: n-7; the invocation fails so that"):
+        with pytest.raises(BatchFailedError, match="not done: n-7; the invocation fails so that"):
             build_response(deliveries, deliveries)
 
     def test_error_of_several(self) -> None:
@@ -903,7 +903,7 @@ def told_by(bench: Bench, whole: Any) -> list[str]:
     """What a consumer reports of an event, in its response or its error."""
     try:
         response: Any = bench.consumer.consume(whole, Millis(30_000))
-    except NotDoneError as error:
+    except BatchFailedError as error:
         return list(error.ids)
     if response is None:
         return []

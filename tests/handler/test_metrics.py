@@ -12,11 +12,13 @@ from typing import Any, NamedTuple
 import pytest
 
 from idempotent_lambda import PermanentFailure, idempotent
-from idempotent_lambda.claims import Owner
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.decorator import Wiring
-from idempotent_lambda.invocation import measure_covered
-from idempotent_lambda.telemetry import MAXIMUM_VALUES, METRICS, Effort, JsonLines
+from idempotent_lambda.log import JsonLines
+from idempotent_lambda.metrics import MAX_VALUES, METRICS
+from idempotent_lambda.observer import BatchStats
+from idempotent_lambda.pipeline.invocation import measure_covered
+from idempotent_lambda.protocol.record import Owner
 from idempotent_lambda_toolkit.testing import ManualClock
 
 from .bench import Bench, FaultyStore, faulty, raising, refused, unavailable
@@ -44,7 +46,7 @@ def extracted(line: str) -> dict[str, list[float]]:
         assert metric["Unit"] == METRICS[metric["Name"]]
         value = found[metric["Name"]]
         values[metric["Name"]] = value if isinstance(value, list) else [value]
-        assert 0 < len(values[metric["Name"]]) <= MAXIMUM_VALUES
+        assert 0 < len(values[metric["Name"]]) <= MAX_VALUES
         assert all(type(each) in {int, float} for each in values[metric["Name"]])
     assert len(values) == len(directive["Metrics"])
     return values
@@ -208,7 +210,9 @@ def _unconfirmed(log: Log) -> None:
 
 def _fallen_back(log: Log) -> None:
     bench = log.bench()
-    bench.behaviour["a"] = lambda _: bench.consumer.observer.fell_back(refused())
+    bench.behaviour["a"] = lambda _: bench.consumer.observer.report_batch_calls_unavailable(
+        refused()
+    )
     bench.deliver("a")
     bench.deliver("b")
 
@@ -224,7 +228,7 @@ PARKED, DUPLICATE = {"parked": 1}, {"duplicates": 1}
 SCENARIOS = {
     "processed, with a follower, and again": Scenario(_again, [PROCESSED | DUPLICATE, DUPLICATE]),
     "failed, with a follower": Scenario(_failed, [{"failures": 1, "unacknowledged": 2}]),
-    "busy": Scenario(_busy, [AGAIN | {"busy": 1}]),
+    "in_progress": Scenario(_busy, [AGAIN | {"in_progress": 1}]),
     "rejected": Scenario(lambda log: log.bench().deliver(record("{}")), [AGAIN | {"rejected": 1}]),
     "taken over, with a follower": Scenario(
         _taken_over, [PROCESSED | DUPLICATE | {"takeovers": 1}]
@@ -233,7 +237,7 @@ SCENARIOS = {
     "late, with a follower": Scenario(_late, [{"unacknowledged": 2, "lost_leases": 1}]),
     "late, completed by the next": Scenario(_late_and_completed, [{"lost_leases": 1}]),
     "a claim that is lost to another": Scenario(
-        _never_had_the_lease, [PROCESSED, AGAIN | {"unavailable": 1}]
+        _never_had_the_lease, [PROCESSED, AGAIN | {"table_unavailable": 1}]
     ),
     "parked, with a follower, and again": Scenario(_parked, [PARKED, {}]),
     "parked, its copy sent later": Scenario(_parked_without_a_copy, [PARKED | AGAIN, {}, {}]),
@@ -251,7 +255,7 @@ SCENARIOS = {
     "interrupted": Scenario(_interrupted, [AGAIN | {"interrupted": 1}]),
     "its own claim, known again": Scenario(_recovered, [PROCESSED | {"recoveries": 1}]),
     "unconfirmed": Scenario(_unconfirmed, [AGAIN | {"unconfirmed": 1}]),
-    "fallen back": Scenario(_fallen_back, [PROCESSED | {"fall_backs": 1}, PROCESSED]),
+    "fallen back": Scenario(_fallen_back, [PROCESSED | {"batch_call_fallbacks": 1}, PROCESSED]),
 }
 
 
@@ -332,10 +336,10 @@ def test_many_values() -> None:
     """Of more values than a line may have, the first are told."""
     log = Log()
     observer = log.bench().consumer.observer
-    many = [Millis(each) for each in range(MAXIMUM_VALUES + 1)]
-    observer.ended(Effort(request_id="", messages=1, overhead=Millis(0), store=many))
+    many = [Millis(each) for each in range(MAX_VALUES + 1)]
+    observer.report_batch(BatchStats(request_id="", messages=1, overhead=Millis(0), store=many))
     (batch,) = log.batches()
-    assert batch["store_ms"] == many[:MAXIMUM_VALUES]
+    assert batch["store_ms"] == many[:MAX_VALUES]
 
 
 def test_none() -> None:

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.errors import (
-    Busy,
+    AlreadyInProgressError,
     ConfigurationError,
     PayloadMismatchError,
     StoreRefusedError,
@@ -120,7 +120,7 @@ def test_work_in_progress_is_given_back_until_it_ends(
     put_record(moto_table, "INPROGRESS", **attributes)
     before = powertools(moto_table, clock)
     clock.advance(Millis(ends_in - 1))
-    with pytest.raises(Busy) as caught:
+    with pytest.raises(AlreadyInProgressError) as caught:
         before.completed("ORDER-1")
     assert caught.value.lease_expires_at == START + ends_in
     clock.advance(Millis(1))

@@ -18,7 +18,10 @@ def test_duplicates_run() -> None:
     assert bench.deliver(order("a", message_id="m-2")) == []
     assert bench.ran == ["a", "a"]
     assert bench.outcomes == {"m-a": "completed", "m-2": "observed"}
-    assert (bench.traces["m-a"].met, bench.traces["m-2"].met) == ("claimed", "duplicate")
+    assert (bench.histories["m-a"].claim_result, bench.histories["m-2"].claim_result) == (
+        "claimed",
+        "duplicate",
+    )
 
 
 def test_within_a_batch() -> None:
@@ -35,7 +38,7 @@ def test_busy_runs() -> None:
     bench.lay("a", lease=9000)
     before = bench.memory.records["orders#a"]
     assert bench.deliver("a") == []
-    assert bench.traces["m-a"].met == "busy"
+    assert bench.histories["m-a"].claim_result == "in_progress"
     assert bench.memory.records["orders#a"] is before
 
 

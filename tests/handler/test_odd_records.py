@@ -15,9 +15,9 @@ import pytest
 
 from idempotent_lambda import PermanentFailure
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis
-from idempotent_lambda.errors import NotDoneError, UnsupportedEventError
+from idempotent_lambda.errors import BatchFailedError, UnsupportedEventError
+from idempotent_lambda.queues import SqsQueues
 from idempotent_lambda.sources.event import read_event
-from idempotent_lambda.sqs import SqsQueues
 from idempotent_lambda_toolkit.testing import ManualClock
 
 from .bench import Bench, Listener
@@ -118,7 +118,7 @@ def test_every_event(name: str) -> None:
         if given == {"Records": []}:
             assert bench.consumer.consume(given, Millis(30_000)) == {"batchItemFailures": []}
             continue
-        with pytest.raises((UnsupportedEventError, NotDoneError)) as caught:
+        with pytest.raises((UnsupportedEventError, BatchFailedError)) as caught:
             bench.consumer.consume(given, Millis(30_000))
         assert isinstance(caught.value, UnsupportedEventError) or isinstance(given, dict)
         assert len(str(caught.value)) < 1000
@@ -242,6 +242,6 @@ def test_odd_errors(monkeypatch: pytest.MonkeyPatch, name: str, kind: str) -> No
 def test_the_cases_find_faults(sqs: Sqs, monkeypatch: pytest.MonkeyPatch) -> None:
     """A consumer that acknowledges all, or refuses all, is found out."""
     monkeypatch.setattr(
-        "idempotent_lambda.consumer.build_response", lambda *_: {"batchItemFailures": []}
+        "idempotent_lambda.pipeline.consumer.build_response", lambda *_: {"batchItemFailures": []}
     )
     assert {said for _, said in problems(sqs, "copy")[1]} >= {"acknowledged unrun"}

@@ -105,14 +105,14 @@ class TestGroups:
         assert bench.ran == ["a"]
         assert bench.outcomes == {"m-b": "rejected", "m-c": "blocked", "m-a": "completed"}
 
-    def test_lapsed_head_runs_first(self) -> None:
+    def test_stale_head_runs_first(self) -> None:
         """In a group interrupted work keeps its place, however often it was interrupted."""
         bench, _ = faulty()
         bench.lay("a", attempts=3)
         assert bench.deliver(*(fifo_order(each) for each in "abc")) == []
         assert bench.ran == ["a", "b", "c"]
 
-    def test_all_lapsed(self) -> None:
+    def test_all_stale(self) -> None:
         """After a crash the whole group is taken over in its order."""
         bench, _ = faulty()
         for each in "abc":
@@ -120,7 +120,7 @@ class TestGroups:
         assert bench.deliver(*(fifo_order(each) for each in "abc")) == []
         assert bench.ran == ["a", "b", "c"]
 
-    def test_lapsed_in_the_middle(self) -> None:
+    def test_stale_in_the_middle(self) -> None:
         """What is behind interrupted work waits for it, though it was claimed earlier."""
         bench, _ = faulty()
         bench.lay("b")
@@ -275,7 +275,7 @@ def test_busy_record_is_waited_for() -> None:
     assert bench.deliver(*shard("a", "b")) == []
     assert bench.ran == ["a", "b"]
     assert bench.clock.now() - began == 5000
-    assert bench.traces["1"].attempts == 2
+    assert bench.histories["1"].attempts == 2
 
 
 def test_busy_record_without_time() -> None:
@@ -285,7 +285,7 @@ def test_busy_record_without_time() -> None:
     began = bench.clock.now()
     assert bench.deliver(*shard("a", "b")) == ["1"]
     assert bench.clock.now() - began == 29_000
-    assert bench.outcomes == {"1": "busy", "2": "blocked"}
+    assert bench.outcomes == {"1": "in_progress", "2": "blocked"}
     assert bench.queues.postponed == {}
 
 
@@ -303,13 +303,13 @@ class Released:
         bench.clock.sleep = released  # type: ignore[method-assign]
 
 
-@pytest.mark.parametrize("busy", ["b", "c", "bc", "abc"])
-def test_wait_keeps_its_place(busy: str) -> None:
+@pytest.mark.parametrize("in_progress", ["b", "c", "bc", "abc"])
+def test_wait_keeps_its_place(in_progress: str) -> None:
     """What was waited for runs in its place, and what is before it does not wait with it."""
     bench = Bench()
-    for each in busy:
+    for each in in_progress:
         bench.lay(each, lease=4000)
-    Released(bench, *busy)
+    Released(bench, *in_progress)
     assert bench.deliver(*shard("a", "b", "c")) == []
     assert bench.ran == ["a", "b", "c"]
 

@@ -182,7 +182,7 @@ class TestInterrupted:
         bench = Bench(park_interrupted=True)
         bench.lay("a", lease=1)
         assert bench.deliver("a") == ["m-a"]
-        assert bench.outcomes == {"m-a": "busy"}
+        assert bench.outcomes == {"m-a": "in_progress"}
 
     def test_side_by_side(self) -> None:
         """With concurrency several are claimed and run at the same time, each just in time."""

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from idempotent_lambda.clock import Millis, Seconds
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.errors import InvalidProcessorError
 from idempotent_lambda.sources.message import Message
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import ManualClock
 
 from .bench import READ_TIMEOUT, Bench, Wire, answered, lost, raising, taking

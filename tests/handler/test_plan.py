@@ -2,23 +2,24 @@
 
 import pytest
 
-from idempotent_lambda.claims import Claimed, Owner
 from idempotent_lambda.keys import Key
-from idempotent_lambda.lifecycle import (
+from idempotent_lambda.pipeline.work_item import WorkItem
+from idempotent_lambda.protocol.claims import Claimed
+from idempotent_lambda.protocol.plan import BatchPlan
+from idempotent_lambda.protocol.plan_entries import FinishedTask, Task
+from idempotent_lambda.protocol.plan_state import WINDOW
+from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.protocol.steps import (
     Claim,
     Complete,
     End,
     Outcome,
-    PutOff,
     Release,
     Run,
     Settled,
     Step,
+    TakeOverLater,
 )
-from idempotent_lambda.plan import BatchPlan
-from idempotent_lambda.plan_entries import FinishedTask, Task
-from idempotent_lambda.plan_state import WINDOW
-from idempotent_lambda.work_item import WorkItem
 
 MINE = Owner("mine")
 RUN = Run(Claimed(MINE, attempts=1))
@@ -68,7 +69,9 @@ def test_a_large_batch_is_claimed_in_windows() -> None:
     items = tuple(make_item(f"{number}") for number in range(WINDOW + 1))
     plan, tasks = BatchPlan.create(items).take_tasks()
     assert len(tasks) == WINDOW == 8 * 25
-    plan = plan.record_finished([(each, step, Settled(Outcome.BUSY)) for each, step in tasks[1:]])
+    plan = plan.record_finished(
+        [(each, step, Settled(Outcome.IN_PROGRESS)) for each, step in tasks[1:]]
+    )
     plan = plan.record_finished([(*tasks[0], RUN)])
     plan, running = plan.take_tasks()
     assert running == ((items[0], RUN),)
@@ -87,13 +90,13 @@ def test_a_stopped_batch_claims_no_more() -> None:
 
 
 def test_alone() -> None:
-    """A single key is claimed whether free or lapsed."""
+    """A single key is claimed whether free or stale."""
     assert next_of(BatchPlan.create((A,))) == ((A, Claim(takeover=True)),)
 
 
 def test_runs_come_one_by_one_in_order() -> None:
     """What is claimed runs in the batch's order, before anything is settled."""
-    plan = followed(BatchPlan.create((A, B, C)), RUN, Settled(Outcome.BUSY), RUN)
+    plan = followed(BatchPlan.create((A, B, C)), RUN, Settled(Outcome.IN_PROGRESS), RUN)
     assert next_of(plan) == ((A, RUN),)
     plan = followed(plan, Complete(MINE))
     assert next_of(plan) == ((C, RUN),)
@@ -124,9 +127,9 @@ def test_flush() -> None:
     assert plan.record_finished([(*flushed[0], DONE), (*rest[0], DONE)]).is_underway is False
 
 
-def test_lapsed_items_come_when_all_is_settled() -> None:
+def test_stale_items_come_when_all_is_settled() -> None:
     """An item that was put off comes back with a takeover once the others are confirmed."""
-    plan = followed(BatchPlan.create((A, B)), PutOff(1), RUN)
+    plan = followed(BatchPlan.create((A, B)), TakeOverLater(1), RUN)
     plan = followed(plan, Complete(MINE))
     plan, ((_, complete),) = plan.take_tasks()
     assert next_of(plan) == ()
@@ -134,9 +137,9 @@ def test_lapsed_items_come_when_all_is_settled() -> None:
     assert next_of(plan) == ((A, Claim(takeover=True)),)
 
 
-def test_lapsed_items_come_one_by_one() -> None:
-    """The next lapsed item is not claimed before the last one is settled."""
-    plan = followed(BatchPlan.create((A, B)), PutOff(2), PutOff(1))
+def test_stale_items_come_one_by_one() -> None:
+    """The next stale item is not claimed before the last one is settled."""
+    plan = followed(BatchPlan.create((A, B)), TakeOverLater(2), TakeOverLater(1))
     plan = followed(plan, RUN)
     assert next_of(plan) == ((B, RUN),)
     plan = followed(plan, Complete(MINE))
@@ -146,8 +149,8 @@ def test_lapsed_items_come_one_by_one() -> None:
 
 @pytest.mark.parametrize("outcome", [Outcome.INTERRUPTED, Outcome.UNCONFIRMED])
 def test_stops(outcome: Outcome) -> None:
-    """After an interruption or a doubt the unstarted are released together, lapsed ones left."""
-    plan = followed(BatchPlan.create((A, B, C, make_item("d"))), RUN, RUN, RUN, PutOff(1))
+    """After an interruption or a doubt the unstarted are released together, stale ones left."""
+    plan = followed(BatchPlan.create((A, B, C, make_item("d"))), RUN, RUN, RUN, TakeOverLater(1))
     plan = followed(plan, Settled(outcome))
     release = Release(MINE, Outcome.NOT_STARTED)
     assert next_of(plan) == ((B, release), (C, release))
@@ -157,12 +160,12 @@ def test_stops(outcome: Outcome) -> None:
 
 def test_the_first_reason_stands() -> None:
     """A plan that is stopped twice keeps its first reason."""
-    plan = BatchPlan.create((A,)).stop(Outcome.UNAVAILABLE).stop(Outcome.NOT_STARTED)
-    assert next_of(plan) == ((A, Settled(Outcome.UNAVAILABLE)),)
+    plan = BatchPlan.create((A,)).stop(Outcome.TABLE_UNAVAILABLE).stop(Outcome.NOT_STARTED)
+    assert next_of(plan) == ((A, Settled(Outcome.TABLE_UNAVAILABLE)),)
 
 
 def test_changes_make_new_plans() -> None:
     """A plan is a value: what was decided before stays decided."""
     plan = BatchPlan.create((A, B))
-    followed(plan, PutOff(1), RUN)
+    followed(plan, TakeOverLater(1), RUN)
     assert plan == BatchPlan.create((A, B))

@@ -19,11 +19,11 @@ MAXIMUM_CODE_LINES = 3971
 def test_package() -> None:
     """The package offers these names and no others."""
     assert idempotent_lambda.__all__ == [
-        "Busy",
+        "AlreadyInProgressError",
         "IdempotencyError",
         "Message",
         "PermanentFailure",
-        "ResultUnavailable",
+        "ResultUnavailableError",
         "Source",
         "Transaction",
         "__version__",

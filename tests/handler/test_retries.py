@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from idempotent_lambda.call_errors import CallErrors
 from idempotent_lambda.clock import Deadline, Millis
 from idempotent_lambda.errors import NO_TIME, StoreError, StoreUnavailableError
-from idempotent_lambda.retries import (
+from idempotent_lambda.store.call_errors import CallErrors
+from idempotent_lambda.store.retries import (
     FEW_ATTEMPTS,
     UNTIL_DEADLINE,
     RetryPolicy,

@@ -5,7 +5,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from idempotent_lambda.errors import InvalidSettingsError
-from idempotent_lambda.lifecycle import Claim
+from idempotent_lambda.protocol.steps import Claim
 from idempotent_lambda.settings import Settings
 
 COMPLETE = {

@@ -14,12 +14,12 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from moto import mock_aws
 
-from idempotent_lambda.claims import Owner
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis
 from idempotent_lambda.errors import StoreRefusedError, StoreUnavailableError
+from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.queues import SqsQueues, compute_postponements
 from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE, CopyMark
 from idempotent_lambda.sources.delivery import Delivery
-from idempotent_lambda.sqs import SqsQueues, compute_postponements
 from idempotent_lambda_toolkit.testing import ManualClock
 
 from .bench import NO_CONNECTION, READ_TIMEOUT, START, Fault, Listener, Wire, answered, broken
@@ -424,6 +424,6 @@ def test_a_copy_comes_back_as_what_it_was(raw: dict[str, Any], dead_letters: Any
 
 def test_a_client_only_where_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Queues that are never asked make no client: it would cost every cold start."""
-    monkeypatch.setattr("idempotent_lambda.sqs.new_client", None)
+    monkeypatch.setattr("idempotent_lambda.queues.new_client", None)
     queues = SqsQueues(DLQ, Listener())
     queues.postpone([], [], Deadline.after(ManualClock(), Millis(30_000)))

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idempotent_lambda.errors import IdempotencyError, TransactionError
-from idempotent_lambda.transaction import MAX_ACTIONS, MAX_BYTES, Transaction
+from idempotent_lambda.store.transaction import MAX_ACTIONS, MAX_BYTES, Transaction
 from tests.waiting import SECONDS
 
 from .conftest import Lab

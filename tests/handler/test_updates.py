@@ -1,6 +1,12 @@
 """Update expressions as data: how they read to DynamoDB, and which names they use."""
 
-from idempotent_lambda.updates import Update, assign, assign_if_missing, increment, render_update
+from idempotent_lambda.store.updates import (
+    Update,
+    assign,
+    assign_if_missing,
+    increment,
+    render_update,
+)
 
 
 def test_every_clause() -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda import writes
-from idempotent_lambda.claims import ClaimRequest, Owner, Request
 from idempotent_lambda.clock import Deadline, EpochMillis, Seconds
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
+from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.store import writes
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from tests.requests import claim_of
 
 from .bench import START, Wire, answered

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from idempotent_lambda.clock import EpochMillis, Millis
-from idempotent_lambda.consumer import Consumer
 from idempotent_lambda.decorator import Wiring
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
+from idempotent_lambda.pipeline.consumer import Consumer
 from idempotent_lambda.sources.message import Message
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import InMemoryQueues, ManualClock
 from scripts.lab.emulator import ROOT, Emulator, new_account
 from tests.clients import patient_client
@@ -132,7 +132,7 @@ class Told(Listener):
         super().__init__()
         self.outcomes: list[str] = []
 
-    def settled(self, *told: Any, **_: Any) -> None:
+    def report_message(self, *told: Any, **_: Any) -> None:
         self.outcomes.append(told[2].outcome.value)
 
 

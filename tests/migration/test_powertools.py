@@ -8,7 +8,7 @@ import pytest
 
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.decorator import idempotent
-from idempotent_lambda.errors import Busy, PayloadMismatchError
+from idempotent_lambda.errors import AlreadyInProgressError, PayloadMismatchError
 from idempotent_lambda.migration import PowertoolsRecords
 from idempotent_lambda.sources.message import Message
 
@@ -335,7 +335,7 @@ def test_a_decorated_function_is_busy_beside_the_old_one(
         return done.result if done else new.charge(event)
 
     old.call(HANDLER, "handler", order("A"), options=options(old_table), behaviour="hold")
-    with pytest.raises(Busy) as caught:
+    with pytest.raises(AlreadyInProgressError) as caught:
         handler(order("A"))
     assert 30_000 < caught.value.lease_expires_at - new.clock.now() < 60_000
     answer = old.go_on("return")["answer"]

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda import clock, keys, settings, sqs
-from idempotent_lambda.claims import Owner, Request
+from idempotent_lambda import clock, keys, queues, settings
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds, SystemClock
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
+from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.protocol.requests import Request
 from idempotent_lambda.sources.event import read_event
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.cli import doctor
 from scripts.inputs import variables
 from tests.handler.bench import Listener
@@ -133,14 +134,14 @@ def test_the_iam_actions(calls: list[tuple[str, dict[str, Any]]]) -> None:
 def test_the_iam_actions_on_queues(monkeypatch: pytest.MonkeyPatch) -> None:
     """The role may make exactly the SQS calls that the package makes, each on its own queue."""
     client = RecordedClient()
-    monkeypatch.setattr(sqs, "new_client", lambda _: client)
+    monkeypatch.setattr(queues, "new_client", lambda _: client)
     listener: Any = Listener()
     own, dead = f"{client.meta.endpoint_url}/123456789012/orders", "https://the-dead-letters"
     (delivery,) = read_event(event(order("1")))
     deadline = Deadline.after(SystemClock(), Millis(60_000))
-    queues = sqs.SqsQueues(dead, listener)
-    queues.postpone([delivery], [(delivery, EpochMillis(1))], deadline)
-    queues.dead_letter(delivery, "orders#1", Owner("me"), deadline)
+    both = queues.SqsQueues(dead, listener)
+    both.postpone([delivery], [(delivery, EpochMillis(1))], deadline)
+    both.dead_letter(delivery, "orders#1", Owner("me"), deadline)
     # A call for many needs the permission of the call for one:
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
     made = {

@@ -13,10 +13,10 @@ from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any, NamedTuple
 
+from idempotent_lambda.pipeline.work_item import WorkItem
 from idempotent_lambda.sources import sqs
 from idempotent_lambda.sources.copy_mark import CopyMark
 from idempotent_lambda.sources.delivery import Delivery
-from idempotent_lambda.work_item import WorkItem
 from tests.handler.events import key_rule
 from tests.requests import settings_of
 

@@ -20,23 +20,24 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
-from idempotent_lambda.claims import ClaimRequest, Owner, Request
 from idempotent_lambda.clock import Deadline, Millis
-from idempotent_lambda.consumer import Consumer
 from idempotent_lambda.errors import (
     PermanentFailure,
     StoreError,
     StoreRefusedError,
     StoreUnavailableError,
 )
-from idempotent_lambda.grouping import find_key
 from idempotent_lambda.keys import KeyRule
-from idempotent_lambda.lifecycle import Settled
+from idempotent_lambda.pipeline.consumer import Consumer
+from idempotent_lambda.pipeline.grouping import find_key
+from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.protocol.steps import Settled
 from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE, write_mark
 from idempotent_lambda.sources.delivery import Delivery
 from idempotent_lambda.sources.event import read_event
 from idempotent_lambda.sources.message import Message
-from idempotent_lambda.transaction import Transaction
+from idempotent_lambda.store.transaction import Transaction
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, InMemoryQueues, ManualClock
 from tests.handler.events import event, key_rule, order
 from tests.requests import settings_of
@@ -426,16 +427,18 @@ class Process:
 
     # The log
 
-    def settled(self, _delivery: Delivery, _key: object, end: Settled, *_: Any, **__: Any) -> None:
+    def report_message(
+        self, _delivery: Delivery, _key: object, end: Settled, *_: Any, **__: Any
+    ) -> None:
         self.world.tally[f"outcome {end.outcome}"] += 1
 
-    def ended(self, _effort: object) -> None:
+    def report_batch(self, _stats: object) -> None:
         """Nobody looks at it."""
 
-    def fell_back(self, error: StoreError) -> None:
+    def report_batch_calls_unavailable(self, error: StoreError) -> None:
         raise error
 
-    not_postponed = fell_back
+    report_visibility_change_failed = report_batch_calls_unavailable
 
 
 def run(seed: int, effect: Effect = through_transaction) -> Counter[str]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from idempotent_lambda.claims import Status
+from idempotent_lambda.protocol.record import Status
 
 from .batches import KEYS
 from .packing import Packed, Packing

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from idempotent_lambda.claims import Owner
+from idempotent_lambda.protocol.record import Owner
 
 from .world import World
 

@@ -12,10 +12,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from idempotent_lambda.claims import Owner, Record, Request, Status
-from idempotent_lambda.heap import Heap
-from idempotent_lambda.plan_entries import FollowUp
-from idempotent_lambda.work_item import WorkItem
+from idempotent_lambda.pipeline.work_item import WorkItem
+from idempotent_lambda.protocol.heap import Heap
+from idempotent_lambda.protocol.plan_entries import FollowUp
+from idempotent_lambda.protocol.record import Owner, Record, Status
+from idempotent_lambda.protocol.requests import Request
 
 from .batches import KEYS
 from .world import (
@@ -181,7 +182,7 @@ def is_kept(world: World, index: int) -> bool:
     tokens = {copy.token for copy in world.copies if copy.index == index}
     if record is not None and record.dead_lettered_at is not None:
         return bool(tokens & {SEEN, record.owner})
-    # What has lapsed is gone on with by the copy that has unlocked it, and by nobody else.
+    # What is stale is gone on with by the copy that has unlocked it, and by nobody else.
     mine = record and record.status == Status.IN_PROGRESS and record.unlocked_by
     return mine in tokens if mine else bool(tokens)
 

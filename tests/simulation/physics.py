@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from idempotent_lambda.claims import Busy, Completed, Owner, Parked, Status
 from idempotent_lambda.errors import PermanentFailure
-from idempotent_lambda.lifecycle import (
+from idempotent_lambda.protocol.claims import Completed, InProgress, Parked
+from idempotent_lambda.protocol.plan_entries import Decision
+from idempotent_lambda.protocol.record import Owner, Status
+from idempotent_lambda.protocol.steps import (
     Claim,
     DeadLetter,
     DeadLettered,
@@ -26,7 +28,6 @@ from idempotent_lambda.lifecycle import (
     Wait,
     Waited,
 )
-from idempotent_lambda.plan_entries import Decision
 
 from . import promises, refusals
 from .batches import KEYS, batch_of
@@ -224,7 +225,7 @@ class Physics:
         if not world.budget.slow or not more:
             return
         if plan.completing or not (plan.ready or claiming):
-            why = Outcome.NOT_STARTED if plan.completing else Outcome.UNAVAILABLE
+            why = Outcome.NOT_STARTED if plan.completing else Outcome.TABLE_UNAVAILABLE
             slow = late if plan.completing else worker
             slow = slow._replace(plan=plan.stop(why), halted=True)
             moved = put(spent(world, "slow"), slot, slow)
@@ -305,7 +306,7 @@ class Physics:
             # Settled, whether or not the worker hears of it.
             worker = worker_at(applied, slot)
             applied = put(applied, slot, holding(worker, place, held._replace(lease=0)))
-        if isinstance(outcome, Busy) and world.terms.claim.wait_for_lease:
+        if isinstance(outcome, InProgress) and world.terms.claim.wait_for_lease:
             record, worker = applied.records[index], worker_at(applied, slot)
             until = max(0, ((record and record.lease_expires_at) or NOW) - NOW)
             applied = put(applied, slot, holding(worker, place, held._replace(until=until)))

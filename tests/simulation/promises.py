@@ -1,20 +1,10 @@
 """The promises, as checks of the truth at the moments that can break them."""
 
-from idempotent_lambda import lifecycle
-from idempotent_lambda.claims import (
-    Busy,
-    Claimed,
-    ClaimOutcome,
-    ClaimRequest,
-    Duplicate,
-    Owner,
-    Record,
-    Request,
-    Status,
-    Stray,
-)
-from idempotent_lambda.lifecycle import Claim, Complete, Outcome, Release, Run, Settled
-from idempotent_lambda.work_item import WorkItem
+from idempotent_lambda.pipeline.work_item import WorkItem
+from idempotent_lambda.protocol.claims import Claimed, ClaimOutcome, Duplicate, InProgress, Stray
+from idempotent_lambda.protocol.record import Owner, Record, Status
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.protocol.steps import Claim, Complete, Outcome, Release, Run, Settled, Step
 
 from .batches import KEYS, Batch
 from .parking import is_kept
@@ -23,7 +13,7 @@ from .world import ME, NOW, SEEN, Held, ViolationError, Worker, World, find_key
 UNDONE = (
     Outcome.FAILED,
     Outcome.NOT_STARTED,
-    Outcome.UNAVAILABLE,
+    Outcome.TABLE_UNAVAILABLE,
     Outcome.DEFERRED,
     Outcome.BLOCKED,
 )
@@ -43,7 +33,7 @@ def check_handed(
     world: World,
     worker: Worker,
     item: WorkItem,
-    step: lifecycle.Step | Settled,
+    step: Step | Settled,
     together: list[WorkItem],
 ) -> None:
     """What the plan hands out is one thing for each item, and never after its end."""
@@ -107,11 +97,11 @@ def _check_turn(worker: Worker, item: WorkItem) -> None:
         if held is None or other is item or other.stage > item.stage:
             continue
         if not held.put_off:
-            raise ViolationError("order: a lapsed record is taken over before others are settled")
+            raise ViolationError("order: a stale record is taken over before others are settled")
         if held.put_off < mine.put_off:
-            raise ViolationError("order: a lapsed record is taken over before a better one")
+            raise ViolationError("order: a stale record is taken over before a better one")
     if worker.flight:
-        raise ViolationError("order: a lapsed record is taken over while completions are in doubt")
+        raise ViolationError("order: a stale record is taken over while completions are in doubt")
 
 
 def check_start(world: World, slot: int, worker: Worker, run: Run, item: WorkItem) -> None:
@@ -228,7 +218,7 @@ def check_end(world: World, slot: int, worker: Worker, item: WorkItem, end: Sett
     if held.hopeless and end.outcome not in (Outcome.PARKED, Outcome.LOST_LEASE):
         raise ViolationError(f"park: {KEYS[index]} is hopeless, and not parked")
     waits = world.terms.claim.wait_for_lease and not worker.short and held.until < worker.deadline
-    if end.outcome is Outcome.BUSY and waits:
+    if end.outcome is Outcome.IN_PROGRESS and waits:
         raise ViolationError(f"wait: {KEYS[index]} is busy for less time than is left")
     if end.outcome in UNDONE and mine and not held.released:
         assert record is not None
@@ -310,7 +300,7 @@ def check_own(verb: str, found: Record | None, request: Request) -> Record:
 
 
 def check_parked(found: Record | None, request: Request, *, seen: bool) -> Record:
-    """The record, which must be the asker's, or lapsed when it was read and still the same."""
+    """The record, which must be the asker's, or stale when it was read and still the same."""
     own = check_own("parks", found, request)
     if seen and (own.lease_expires_at or NOW) > NOW:
         raise ViolationError("P2: a worker parks what another may be at")
@@ -351,7 +341,7 @@ def check_claimable(found: Record | None, request: ClaimRequest) -> None:
     if request.stated and found.lease_expires_at and found.unlocked_by not in (None, request.token):
         raise ViolationError("park: an older copy goes on with what a newer one has unlocked")
     if found.lease_expires_at and not request.takeover:
-        raise ViolationError("order: a lapsed record is taken over without a look")
+        raise ViolationError("order: a stale record is taken over without a look")
 
 
 def check_judged(found: Record | None, request: ClaimRequest, judged: ClaimOutcome | None) -> None:
@@ -364,7 +354,7 @@ def check_judged(found: Record | None, request: ClaimRequest, judged: ClaimOutco
     if mine and not isinstance(judged, Claimed | Stray):
         raise ViolationError("P4: a worker is a duplicate of itself")
     live = found.status == Status.IN_PROGRESS and (found.lease_expires_at or 0) > request.now
-    if isinstance(judged, Busy) and not live:
+    if isinstance(judged, InProgress) and not live:
         raise ViolationError("P9: a key is reported as in progress, and is not")
     expiry = found.expires_at
     if isinstance(judged, Duplicate) and expiry is not None and expiry * 1000 <= request.now:

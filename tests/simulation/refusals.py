@@ -5,9 +5,9 @@ The reason is read off what has happened, never off what the plan believes.
 
 from collections.abc import Callable
 
-from idempotent_lambda.claims import Busy, LostLease
-from idempotent_lambda.lifecycle import Interrupted, Outcome, Reply, Settled, Waited
-from idempotent_lambda.work_item import WorkItem
+from idempotent_lambda.pipeline.work_item import WorkItem
+from idempotent_lambda.protocol.claims import InProgress, LostLease
+from idempotent_lambda.protocol.steps import Interrupted, Outcome, Reply, Settled, Waited
 
 from .promises import is_at_stake, is_undone
 from .world import Held, ViolationError, Worker
@@ -18,9 +18,9 @@ REASONS: dict[Outcome, Reason] = {
     Outcome.FAILED: lambda _worker, _work, held, _reply: held.denied or held.silent,
     Outcome.INTERRUPTED: lambda *about: isinstance(about[-1], Interrupted),
     Outcome.UNCONFIRMED: lambda _worker, _work, held, _reply: held.silent,
-    Outcome.UNAVAILABLE: lambda worker, _work, held, _reply: held.silent or worker.halted,
+    Outcome.TABLE_UNAVAILABLE: lambda worker, _work, held, _reply: held.silent or worker.halted,
     Outcome.PARKED: lambda _worker, _work, held, _reply: held.silent,
-    Outcome.BUSY: lambda *about: isinstance(about[-1], Busy | Waited),
+    Outcome.IN_PROGRESS: lambda *about: isinstance(about[-1], InProgress | Waited),
     Outcome.LOST_LEASE: lambda *about: isinstance(about[-1], LostLease),
     Outcome.DEFERRED: lambda worker, _work, held, _reply: held.put_off > 1 and is_at_stake(worker),
     Outcome.BLOCKED: lambda worker, item, _held, _reply: _is_blocked(worker, item),

@@ -5,7 +5,7 @@ were delivered before. Messages with the same digit are of one group.
 """
 
 from idempotent_lambda.clock import Seconds
-from idempotent_lambda.lifecycle import Claim
+from idempotent_lambda.protocol.steps import Claim
 
 from .explorer import Scenario
 from .world import Budget, Terms
@@ -264,13 +264,13 @@ SOONEST = {
     "what cannot be waited for is claimed": "a group that waits",
     "a failed group goes on with what waits": "a group that waits",
     "what waits is claimed before its turn": "a group that waits",
-    "lapsed records come beside a run": "two at the same time",
+    "stale records come beside a run": "two at the same time",
     "nobody waits for what runs beside": "two at the same time",
     "free without 'expired'": "a batch again, the retention between",
     "a look takes an expired record for a duplicate": "a batch again, the retention between",
     "free without 'status = completed' of 'expired'": "a batch again, the retention between",
     "to_mark without 'owner = owner'": "given up again",
-    "lapsed records run beside what is near its limit": "a batch after a crash",
+    "stale records run beside what is near its limit": "a batch after a crash",
     "an unconfirmed completion stops nothing": "one batch of three",
     "a parking that comes late is acknowledged": "park mode, a late owner",
     "any record counts as parked": "park mode, a late owner",

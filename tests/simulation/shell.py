@@ -8,28 +8,30 @@ go on side by side: the main thread, the flusher, and a thread that runs beside.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from idempotent_lambda.claims import Claimed, Duplicate, Owner, Request, Stray
 from idempotent_lambda.clock import EpochMillis
-from idempotent_lambda.lifecycle import (
+from idempotent_lambda.pipeline.work_item import WorkItem
+from idempotent_lambda.protocol.claims import Claimed, Duplicate, Stray
+from idempotent_lambda.protocol.lifecycle import build_settlement_request
+from idempotent_lambda.protocol.plan import BatchPlan
+from idempotent_lambda.protocol.plan_entries import Decision, FinishedTask, Task
+from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.protocol.requests import Request
+from idempotent_lambda.protocol.steps import (
     Claim,
     Complete,
     DeadLetter,
     End,
     Outcome,
     Park,
-    PutOff,
     Release,
     Reply,
     Run,
     Settled,
     Step,
+    TakeOverLater,
     Unanswered,
     Wait,
-    settlement,
 )
-from idempotent_lambda.plan import BatchPlan
-from idempotent_lambda.plan_entries import Decision, FinishedTask, Task
-from idempotent_lambda.work_item import WorkItem
 from tests.requests import claim_of
 
 from . import promises, refusals
@@ -146,12 +148,12 @@ class Shell:
         copy, lies = worker.copy_at(item.place), worker.batch.lies[item.place]
         token = copy.token if copy else STALE if lies else None
         if not isinstance(step, Claim):
-            return settlement(
+            return build_settlement_request(
                 step,
                 record_id=item.key.record_id,
                 now=now,
                 retention=retention,
-                copy_of=token if item.own_key else None,
+                copy_token=token if item.own_key else None,
             )
         # Every claim has an owner of its own: what this worker has claimed is not the lie's.
         owner = LIAR if lies and item.own_key is not None else ME
@@ -232,7 +234,7 @@ class Shell:
         held = worker.held[item.place]
         if held is not None and isinstance(reply, Unanswered):
             held = held._replace(silent=True)
-        if held is not None and isinstance(following, PutOff):
+        if held is not None and isinstance(following, TakeOverLater):
             held = held._replace(put_off=following.attempts)
         worker = holding(worker, item.place, held)
         if not isinstance(following, Complete):

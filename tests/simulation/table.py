@@ -3,21 +3,22 @@
 from dataclasses import replace
 from typing import assert_never
 
-from idempotent_lambda import claims
-from idempotent_lambda.claims import (
-    Busy,
-    Claimed,
-    ClaimRequest,
-    Lapsed,
-    Owner,
-    Parked,
-    Record,
-    Request,
-    Status,
-)
-from idempotent_lambda.conditions import evaluate
 from idempotent_lambda.errors import StoreRefusedError, StoreUnavailableError
-from idempotent_lambda.lifecycle import Claim, Complete, Mark, Park, Release, Reply, Unanswered
+from idempotent_lambda.protocol import claims
+from idempotent_lambda.protocol.claims import Claimed, InProgress, Parked, Stale
+from idempotent_lambda.protocol.conditions import evaluate
+from idempotent_lambda.protocol.judgement import explain_failed_release
+from idempotent_lambda.protocol.record import Owner, Record, Status
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.protocol.steps import (
+    Claim,
+    Complete,
+    MarkDeadLettered,
+    Park,
+    Release,
+    Reply,
+    Unanswered,
+)
 from idempotent_lambda_toolkit.testing.stores import (
     completed_record,
     marked_record,
@@ -101,11 +102,11 @@ class Table:
             return self._claimed(world, index, found, (stage, request), shown)
         if kind is Complete:
             return self._completed(world, index, found, request, held)
-        if kind in (Park, Mark):
+        if kind in (Park, MarkDeadLettered):
             return self._parked(world, index, found, (kind, stage, request), seen=seen)
         assert kind is Release
         if found is None or not evaluate(self.protocol.to_release, found, request.operands):
-            return world, claims.refused_release(found, request)
+            return world, explain_failed_release(found, request)
         promises.check_own("releases", found, request)
         promises.check_given_back(held)
         facts = world.facts[index]._replace(begun=False)
@@ -183,12 +184,12 @@ class Table:
         promises.check_judged(found, request, judged)
         parks = world.terms.claim.park_interrupted
         match judged:
-            case Busy():
-                return Busy(NOW)
+            case InProgress():
+                return InProgress(NOW)
             case Claimed():
                 return replace(judged, recovered=False)
-            case Lapsed(attempts):
-                return Lapsed(attempts, SEEN if parks else GONE)
+            case Stale(attempts):
+                return Stale(attempts, SEEN if parks else GONE)
             case Parked():
                 return _read(judged)
             case _:

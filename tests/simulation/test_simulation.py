@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from idempotent_lambda.claims import Owner
-from idempotent_lambda.lifecycle import Complete, Run
+from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.protocol.steps import Complete, Run
 from idempotent_lambda.sources.message import Message
-from idempotent_lambda.transaction import Transaction
+from idempotent_lambda.store.transaction import Transaction
 
 from . import counter, promises
 from .explorer import Exploration, Scenario, explore
@@ -52,7 +52,7 @@ PROMISES = {
     "a repeated key is claimed together with its first": "P4",
     "a failure stops the batch": "P9",
     "what follows a done message is blocked": "P9",
-    "every lapsed record is deferred": "P9",
+    "every stale record is deferred": "P9",
     "equal keys share an end whatever lies between": "order",
     "a repeated key follows only its first": "order",
     "a message does not follow its group": "order",
@@ -75,7 +75,7 @@ PROMISES = {
     "what states a key ends the order of two groups": "order",
     "stated without 'owner = token' of 'redriven'": "park",
     "an older copy unlocks what is parked again": "park",
-    "stated without 'no newer copy's' of 'lapsed' of 'expired or lapsed' of 'claimed before'": (
+    "stated without 'no newer copy's' of 'stale' of 'expired or stale' of 'claimed before'": (
         "park"
     ),
     "the tokens of copies are not kept": "P5",

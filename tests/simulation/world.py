@@ -8,16 +8,24 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple, cast
 
-from idempotent_lambda import claims, lifecycle
-from idempotent_lambda.claims import ClaimRequest, Owner, Record, Request
 from idempotent_lambda.clock import EpochMillis, EpochSeconds, Seconds
-from idempotent_lambda.conditions import Condition, Missing
-from idempotent_lambda.grouping import group_by_key
-from idempotent_lambda.lifecycle import Claim
-from idempotent_lambda.plan import BatchPlan
-from idempotent_lambda.plan_entries import Decision
-from idempotent_lambda.plan_state import WINDOW
-from idempotent_lambda.work_item import WorkItem
+from idempotent_lambda.pipeline.grouping import group_by_key
+from idempotent_lambda.pipeline.work_item import WorkItem
+from idempotent_lambda.protocol import lifecycle
+from idempotent_lambda.protocol.conditions import Condition, Missing
+from idempotent_lambda.protocol.judgement import (
+    build_claimed_record,
+    explain_failed_claim,
+    explain_failed_completion,
+    explain_failed_parking,
+    judge_existing,
+)
+from idempotent_lambda.protocol.plan import BatchPlan
+from idempotent_lambda.protocol.plan_entries import Decision
+from idempotent_lambda.protocol.plan_state import WINDOW
+from idempotent_lambda.protocol.record import IS_OWNED, IS_PARKED_BY_OWNER, Owner, Record, Status
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.protocol.steps import Claim, Reply, Step
 
 from .batches import KEYS, Batch, Grouping, unacknowledged_at
 
@@ -172,17 +180,17 @@ class Call(NamedTuple):
     """
 
     item: WorkItem
-    step: lifecycle.Step
+    step: Step
     request: Request | None = None
     stage: Stage = Stage.NONE
-    reply: lifecycle.Reply | None = None
+    reply: Reply | None = None
 
 
 class Held(NamedTuple):
     """The truth about one item that is not settled yet.
 
     Attributes:
-        put_off: the attempts of its lapsed record, if that is what it waits for.
+        put_off: the attempts of its stale record, if that is what it waits for.
         lease: milliseconds left of its claim by its own clock; 0 without one, or once settled.
         claimed: its claim was confirmed.
         effected: its effect has happened.
@@ -298,7 +306,7 @@ class Protocol:
     """The decisions under test: production's own. Mutants and known-bad protocols replace some.
 
     Attributes:
-        conditions: those of claims that are not production's, by whether a lapsed record may be
+        conditions: those of claims that are not production's, by whether a stale record may be
             taken and whether the claimant bears a token; and True if it states its key.
         insert: what must hold of a record for an insert to be made.
         decide: how a thread goes on that has nothing in hand.
@@ -325,14 +333,14 @@ class Protocol:
     group: Grouping = group_by_key
     conditions: Mapping[tuple[bool, ...], Condition] = field(default_factory=dict)
     insert: Condition = ABSENT
-    to_complete: Condition = claims.OWNED
-    to_release: Condition = claims.OWNED
-    to_park: Condition = claims.OWNED
-    to_mark: Condition = claims.PARKED
-    seen_claim: Callable[..., Any] = claims.seen_claim
-    refused_claim: Callable[..., Any] = claims.refused_claim
-    refused_completion: Callable[..., Any] = claims.refused_completion
-    refused_parking: Callable[..., Any] = claims.refused_parking
+    to_complete: Condition = IS_OWNED
+    to_release: Condition = IS_OWNED
+    to_park: Condition = IS_OWNED
+    to_mark: Condition = IS_PARKED_BY_OWNER
+    judge_existing: Callable[..., Any] = judge_existing
+    explain_failed_claim: Callable[..., Any] = explain_failed_claim
+    explain_failed_completion: Callable[..., Any] = explain_failed_completion
+    explain_failed_parking: Callable[..., Any] = explain_failed_parking
     claim_expiry: Callable[[ClaimRequest], EpochSeconds] = lambda request: request.expires_at
     completion_expiry: Callable[[Request], EpochSeconds] = lambda request: request.expires_at
     lease: int = DEADLINE + MARGIN
@@ -343,7 +351,7 @@ class Protocol:
     commits: str = "together"
     sends_token: bool = True
     shows_token: bool = True
-    claimed_record: Callable[..., Record] = claims.claimed_record
+    build_claimed_record: Callable[..., Record] = build_claimed_record
     restate: Callable[[WorkItem], WorkItem] = lambda item: replace(
         item, key=cast("Any", item.own_key), own_key=None
     )
@@ -379,7 +387,7 @@ def beginning(deliveries: tuple[str, ...], budget: Budget, terms: Terms) -> Worl
 
 def _parked_record(key: str) -> Record:
     """A record that was parked long ago, and its copy sent."""
-    about: Any = {"status": claims.Status.PARKED, "created_at": NOW, "dead_lettered_at": NOW}
+    about: Any = {"status": Status.PARKED, "created_at": NOW, "dead_lettered_at": NOW}
     return Record(id=f"sim#{key}", owner=GONE, **about)
 
 
@@ -404,7 +412,7 @@ def recorded(world: World, index: int, record: Record | None) -> World:
     if record is not None and (record.created_at, record.completed_at) != (NOW, None):
         # When a record was made and completed decides nothing.
         record = replace(record, created_at=NOW, completed_at=None)
-    if record is not None and record.status == claims.Status.PARKED:
+    if record is not None and record.status == Status.PARKED:
         marked = None if record.dead_lettered_at is None else NOW
         record = replace(record, reason=None, dead_lettered_at=marked)
     return world._replace(records=(*world.records[:index], record, *world.records[index + 1 :]))

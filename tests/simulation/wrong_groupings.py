@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from idempotent_lambda.grouping import group_by_key
-from idempotent_lambda.work_item import WorkItem
+from idempotent_lambda.pipeline.grouping import group_by_key
+from idempotent_lambda.pipeline.work_item import WorkItem
 
 from .world import Protocol
 

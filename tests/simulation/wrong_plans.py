@@ -4,12 +4,20 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from idempotent_lambda import heap
-from idempotent_lambda.heap import Heap
-from idempotent_lambda.lifecycle import Claim, Complete, Outcome, PutOff, Release, Settled, Step
-from idempotent_lambda.plan import BatchPlan
-from idempotent_lambda.plan_entries import FinishedTask, FollowUp, Task
-from idempotent_lambda.work_item import WorkItem
+from idempotent_lambda.pipeline.work_item import WorkItem
+from idempotent_lambda.protocol import heap
+from idempotent_lambda.protocol.heap import Heap
+from idempotent_lambda.protocol.plan import BatchPlan
+from idempotent_lambda.protocol.plan_entries import FinishedTask, FollowUp, Task
+from idempotent_lambda.protocol.steps import (
+    Claim,
+    Complete,
+    Outcome,
+    Release,
+    Settled,
+    Step,
+    TakeOverLater,
+)
 
 Plan = BatchPlan[WorkItem]
 Turn = tuple[Plan, tuple[Task[WorkItem], ...]]
@@ -48,7 +56,7 @@ class _IgnoresInterruptions(Plan):
 
     def record_finished(self, done: Iterable[FinishedTask[WorkItem]]) -> Plan:
         def told(end: Any) -> Any:
-            return replace(end, outcome=Outcome.BUSY) if self._is_ignored(end) else end
+            return replace(end, outcome=Outcome.IN_PROGRESS) if self._is_ignored(end) else end
 
         return super().record_finished((item, step, told(end)) for item, step, end in done)
 
@@ -139,7 +147,7 @@ class _TakesOverBesideARun(Plan):
         return plan._replace(running=plan.running + self.running), tasks
 
 
-class _LapsedInAnotherOrder(Plan):
+class _StaleInAnotherOrder(Plan):
     @staticmethod
     def urgency(follow_up: FollowUp[WorkItem]) -> int:
         raise AssertionError(follow_up)
@@ -152,13 +160,13 @@ class _LapsedInAnotherOrder(Plan):
         return BatchPlan.take_tasks(self._replace(follow_ups=follow_ups), overdue=overdue)
 
 
-class _WorstFirst(_LapsedInAnotherOrder):
+class _WorstFirst(_StaleInAnotherOrder):
     @staticmethod
     def urgency(follow_up: FollowUp[WorkItem]) -> int:
         return follow_up.order[2]
 
 
-class _LastStageFirst(_LapsedInAnotherOrder):
+class _LastStageFirst(_StaleInAnotherOrder):
     @staticmethod
     def urgency(follow_up: FollowUp[WorkItem]) -> int:
         return follow_up.order[0]
@@ -169,11 +177,12 @@ class _TakesCompany(Plan):
         return super().record_finished(done)._replace(would_acknowledge_near_limit=False)
 
 
-class _ReportsLapsed(Plan):
+class _ReportsStale(Plan):
     def record_finished(self, done: Iterable[FinishedTask[WorkItem]]) -> Plan:
-        busy = Settled(Outcome.BUSY)
+        busy = Settled(Outcome.IN_PROGRESS)
         return super().record_finished(
-            (item, step, busy if isinstance(end, PutOff) else end) for item, step, end in done
+            (item, step, busy if isinstance(end, TakeOverLater) else end)
+            for item, step, end in done
         )
 
 
@@ -321,7 +330,7 @@ class _BlocksWhatFollowsADone(Plan):
         return plan._replace(undone=plan.undone | sum(1 << place for place in ended))
 
 
-class _DefersAllThatLapsed(Plan):
+class _DefersAllThatStale(Plan):
     def _choose_step(self, follow_up: FollowUp[WorkItem]) -> Step | Settled:
         if follow_up.step is None:
             return Settled(Outcome.DEFERRED)
@@ -359,14 +368,14 @@ PLANS: dict[str, type[Plan]] = {
     "a stopped batch gives back what has returned": _GivesBackWhatReturned,
     "what is given up is forgotten": _ForgetsWhatIsGivenUp,
     "all that is ready runs at once": _RunsAllAtOnce,
-    "lapsed records are taken over at once": _TakesOver,
-    "lapsed records are never taken over": _NeverTakesOver,
-    "lapsed records are taken over together": _TakesOverTogether,
-    "lapsed records come before completions are confirmed": _TakesOverInDoubt,
-    "lapsed records come beside a run": _TakesOverBesideARun,
-    "lapsed records come most attempts first": _WorstFirst,
-    "lapsed records run beside what is near its limit": _TakesCompany,
-    "lapsed records are reported": _ReportsLapsed,
+    "stale records are taken over at once": _TakesOver,
+    "stale records are never taken over": _NeverTakesOver,
+    "stale records are taken over together": _TakesOverTogether,
+    "stale records come before completions are confirmed": _TakesOverInDoubt,
+    "stale records come beside a run": _TakesOverBesideARun,
+    "stale records come most attempts first": _WorstFirst,
+    "stale records run beside what is near its limit": _TakesCompany,
+    "stale records are reported": _ReportsStale,
     "a flush acknowledges before its answer": _AcknowledgesTheFlush,
     "completions are handed out twice": _FlushesTwice,
     "only the last completion is kept": _ForgetsWhatReturned,
@@ -377,7 +386,7 @@ PLANS: dict[str, type[Plan]] = {
     "a failed group goes on": _BlocksNothing,
     "a failed group goes on with what waits": _BlocksNoFollowUp,
     "what waits is claimed before its turn": _RunsFollowUpsOfAnyStage,
-    "lapsed records of a group come last first": _LastStageFirst,
+    "stale records of a group come last first": _LastStageFirst,
     "a full window starts more": _StartsWhatIsFull,
     "completions in flight are not counted": _DoesNotCountCompletions,
     "the next window is claimed over what has returned": _ClaimsOverWhatReturned,
@@ -389,7 +398,7 @@ PLANS: dict[str, type[Plan]] = {
     "a repeated key is claimed together with its first": _ClaimsRepeatedKeys,
     "a failure stops the batch": _StopsAtAFailure,
     "what follows a done message is blocked": _BlocksWhatFollowsADone,
-    "every lapsed record is deferred": _DefersAllThatLapsed,
+    "every stale record is deferred": _DefersAllThatStale,
     "park mode takes over": _TakesOverWhatItParks,
     "park mode claims together": _ParksTogether,
 }

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from idempotent_lambda.lifecycle import Outcome
-from idempotent_lambda.plan import BatchPlan
-from idempotent_lambda.plan_entries import Decision
-from idempotent_lambda.work_item import WorkItem
+from idempotent_lambda.pipeline.work_item import WorkItem
+from idempotent_lambda.protocol.plan import BatchPlan
+from idempotent_lambda.protocol.plan_entries import Decision
+from idempotent_lambda.protocol.steps import Outcome
 
 from .world import Protocol
 from .wrong_plans import HasNoBound

@@ -356,8 +356,8 @@ def test_what_only_two_at_once_show(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("fault", "outcomes", "times"),
     [
-        (Fault.CLAIM_LOST, ["unavailable", "completed"], 1),
-        (Fault.CLAIM_UNANSWERED, ["unavailable", "completed"], 1),
+        (Fault.CLAIM_LOST, ["table_unavailable", "completed"], 1),
+        (Fault.CLAIM_UNANSWERED, ["table_unavailable", "completed"], 1),
         (Fault.COMPLETION_LOST, ["unconfirmed", "duplicate"], 1),
         (Fault.COMPLETION_UNANSWERED, ["unconfirmed", "completed"], 2),
     ],

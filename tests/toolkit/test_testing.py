@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda.claims import Claimed, ClaimStore, Completed, Owner, Request
 from idempotent_lambda.clock import Clock, Deadline, EpochMillis, Millis, Seconds
-from idempotent_lambda.consumer import Consumer
 from idempotent_lambda.errors import PermanentFailure, StoreRefusedError, StoreUnavailableError
 from idempotent_lambda.keys import KeyRule, compiled
+from idempotent_lambda.log import JsonLines
+from idempotent_lambda.pipeline.consumer import Consumer
+from idempotent_lambda.protocol.claims import Claimed, ClaimStore, Completed
+from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.protocol.requests import Request
 from idempotent_lambda.sources.message import Message
-from idempotent_lambda.telemetry import JsonLines
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, InMemoryQueues, ManualClock
 from tests.requests import claim_of, settings_of
 from tests.waiting import SECONDS

@@ -39,7 +39,7 @@ def build_response(
         after which Lambda repeats an asynchronous invocation; they get None if nothing failed.
 
     Raises:
-        NotDoneError: some failed, and the source takes no partial response.
+        BatchFailedError: some failed, and the source takes no partial response.
     """
     if not deliveries:
         return name_failures(())

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from idempotent_lambda.errors import NotDoneError, StoreRefusedError
+from idempotent_lambda.errors import BatchFailedError, StoreRefusedError
 from idempotent_lambda.sources.delivery import Delivery
 from idempotent_lambda.sources.parsing import find_path
 from idempotent_lambda.sources.response import PartialBatchResponse, name_failures
@@ -181,10 +181,10 @@ class SourceAdapter(Wrapper):
         """Return the response if the deliveries with these ids failed.
 
         Raises:
-            NotDoneError: there are any, and the source takes no partial response.
+            BatchFailedError: there are any, and the source takes no partial response.
         """
         if ids:
-            raise NotDoneError(ids)
+            raise BatchFailedError(ids)
         return None
 
     @property

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from idempotent_lambda import idempotent
-from idempotent_lambda.claims import Owner, Record
 from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds
 from idempotent_lambda.decorator import Wiring
-from idempotent_lambda.telemetry import JsonLines
+from idempotent_lambda.log import JsonLines
+from idempotent_lambda.protocol.record import Owner, Record
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.contracts.conftest import Engine
 from tests.handler.bench import FaultyStore

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda import claims, errors
-from idempotent_lambda.call_end import CallEnd, CallFacts, Raise, Return, decide_end
-from idempotent_lambda.claims import Owner
+from idempotent_lambda import errors
+from idempotent_lambda.calls.end import CallEnd, CallFacts, Raise, Return, decide_end
 from idempotent_lambda.clock import EpochMillis
 from idempotent_lambda.keys import Key
-from idempotent_lambda.lifecycle import (
+from idempotent_lambda.protocol import claims
+from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.protocol.steps import (
     DeadLettered,
     Interrupted,
     Raised,
@@ -56,16 +57,16 @@ ENDS: dict[str, tuple[Sequence[Reply], dict[str, Any], Any]] = {
     ),
     "duplicate": ([claims.Duplicate(STORED)], {}, "theirs"),
     "duplicate of null": ([claims.Duplicate("null")], {}, None),
-    "duplicate without a result": ([claims.Duplicate()], {}, errors.ResultUnavailable),
-    "duplicate, damaged": ([claims.Duplicate(GARBAGE)], {}, errors.ResultUnavailable),
+    "duplicate without a result": ([claims.Duplicate()], {}, errors.ResultUnavailableError),
+    "duplicate, damaged": ([claims.Duplicate(GARBAGE)], {}, errors.ResultUnavailableError),
     "duplicate, discarded": ([claims.Duplicate()], {"stores_results": False}, None),
     "duplicate, stored, discarded": ([claims.Duplicate(STORED)], {"stores_results": False}, None),
-    "busy": ([claims.Busy(EpochMillis(9))], {}, errors.Busy),
+    "in_progress": ([claims.InProgress(EpochMillis(9))], {}, errors.AlreadyInProgressError),
     "mismatch": ([claims.Mismatch()], {}, errors.PayloadMismatchError),
     "parked": ([PARKED], {}, errors.ParkedError),
-    "parked now": ([claims.Lapsed(2, THEM), PARKED], {}, errors.ParkedError),
+    "parked now": ([claims.Stale(2, THEM), PARKED], {}, errors.ParkedError),
     "not parked": (
-        [claims.Lapsed(2, THEM), unanswered(unavailable())], {}, errors.StoreUnavailableError,
+        [claims.Stale(2, THEM), unanswered(unavailable())], {}, errors.StoreUnavailableError,
     ),
     "without a key": (
         [Unkeyed(errors.MissingKeyError("x", "nothing"))], {}, errors.MissingKeyError,
@@ -172,7 +173,7 @@ def test_errors_of_the_store() -> None:
 @pytest.mark.parametrize("hash_keys", [False, True])
 @pytest.mark.parametrize(
     "reply",
-    [claims.Duplicate(), claims.Busy(EpochMillis(9)), claims.Mismatch(), PARKED, LOST],
+    [claims.Duplicate(), claims.InProgress(EpochMillis(9)), claims.Mismatch(), PARKED, LOST],
     ids=lambda reply: type(reply).__name__,
 )
 def test_errors_name_the_key(reply: Reply, hash_keys: bool) -> None:
@@ -196,7 +197,7 @@ def test_texts() -> None:
             "the key 'a' ran, but its lease was over before its completion could be recorded, so "
             "it may have run twice: raise lease_seconds or the function's timeout"
         ),
-        claims.Busy(EpochMillis(9)): (
+        claims.InProgress(EpochMillis(9)): (
             "another call with the key 'a' holds it until 9 (epoch milliseconds): let the event "
             "be delivered again after that"
         ),
@@ -211,7 +212,7 @@ def test_texts() -> None:
     "reply",
     [
         claims.Released(),
-        claims.Lapsed(2, THEM),
+        claims.Stale(2, THEM),
         claims.Stray(),
         DeadLettered(),
         Waited(in_time=True),

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda import errors, idempotent, wiring
+from idempotent_lambda import errors, idempotent
+from idempotent_lambda.calls import wiring
 from idempotent_lambda.decorator import Wiring
 from tests.handler.conftest import Lab
 from tests.handler.function import REQUIRED
@@ -116,7 +117,7 @@ def modules_after(statement: str) -> set[str]:
 def test_cold_start_of_the_entry_point() -> None:
     """The built-in entry point imports nothing of the decorator, nor what only that needs."""
     found = modules_after("import idempotent_lambda.entrypoint")
-    assert "idempotent_lambda.consumer" in found
+    assert "idempotent_lambda.pipeline.consumer" in found
     own = {"decorator", "decorated_call", "call_arguments", "call_end", "stored_results", "wiring"}
     unused = {f"idempotent_lambda.{name}" for name in (*own, "transaction")} | {"asyncio", "boto3"}
     assert found & unused == set()
@@ -126,5 +127,5 @@ def test_cold_start_of_the_decorator() -> None:
     """Decorating a sync function imports no asyncio, no transaction and no boto3."""
     found = modules_after("from idempotent_lambda import idempotent")
     assert "idempotent_lambda.decorator" in found
-    assert found & {"idempotent_lambda.transaction", "idempotent_lambda.entrypoint"} == set()
+    assert found & {"idempotent_lambda.store.transaction", "idempotent_lambda.entrypoint"} == set()
     assert found & {"asyncio", "boto3"} == set()

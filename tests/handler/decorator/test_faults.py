@@ -13,13 +13,15 @@ from idempotent_lambda.clock import Millis
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.contracts.conftest import DynamoDB, InMemory
 from tests.handler.bench import refused, unavailable
+from tests.handler.test_log import UnspeakableError
 from tests.handler.test_parking import HOSTILE_FAILURES
-from tests.handler.test_telemetry import UnspeakableError
 
 from .shop import Shop
 
 
-@pytest.mark.parametrize("error", [ValueError("no"), errors.Busy(1), KeyError(), RecursionError()])
+@pytest.mark.parametrize(
+    "error", [ValueError("no"), errors.AlreadyInProgressError(1), KeyError(), RecursionError()]
+)
 def test_raised(shop: Shop, error: Exception) -> None:
     """What the function raises comes out as it is, and its claim is given back."""
     with pytest.raises(type(error)) as caught:
@@ -57,17 +59,19 @@ def test_interrupted(shop: Shop, error: BaseException) -> None:
     with pytest.raises(type(error)):
         shop.function(error)("a")
     assert shop.status() == "IN_PROGRESS"
-    with pytest.raises(errors.Busy):
+    with pytest.raises(errors.AlreadyInProgressError):
         shop.function()("a")
-    assert shop.outcomes() == ["interrupted", "busy"]
+    assert shop.outcomes() == ["interrupted", "in_progress"]
     assert [each.split()[0] for each in shop.store.calls] == ["claim", "claim"]
 
 
 @pytest.mark.parametrize("hash_keys", [False, True])
 def test_busy_names_the_key(shop: Shop, hash_keys: bool) -> None:
-    """Busy says which key is held and until when, in the form in which the log shows the key."""
+    """The error says which key is held and until when, in the form in which the log shows the key."""
     shop.lay(lease=10_000)
-    with pytest.raises(errors.Busy, match=f"until {shop.clock.now() + 10_000} ") as caught:
+    with pytest.raises(
+        errors.AlreadyInProgressError, match=f"until {shop.clock.now() + 10_000} "
+    ) as caught:
         shop.function(hash_keys=hash_keys)("a")
     (line,) = shop.log()
     assert f"the key {line['key']!r}" in str(caught.value)
@@ -130,7 +134,7 @@ def test_interrupted_is_parked(shop: Shop) -> None:
     charge = shop.function("done", park_interrupted=True)
     with pytest.raises(SystemExit):
         shop.function(SystemExit(), park_interrupted=True)("a")
-    with pytest.raises(errors.Busy):
+    with pytest.raises(errors.AlreadyInProgressError):
         charge("a")
     shop.clock.advance(Millis(60_000))
     for _ in range(2):
@@ -181,7 +185,7 @@ def test_store_down_at_the_claim(shop: Shop, error: errors.StoreError) -> None:
         shop.function()("a")
     assert caught.value is error
     assert shop.ran == []
-    assert shop.outcomes() == ["unavailable"]
+    assert shop.outcomes() == ["table_unavailable"]
     released = [each for each in shop.store.calls if each.startswith("release")]
     assert len(released) == error.maybe_written
 
@@ -194,7 +198,7 @@ def test_store_down_at_the_completion(shop: Shop, result: object) -> None:
         shop.function(result)("a")
     assert (len(shop.ran), shop.status()) == (1, "IN_PROGRESS")
     assert shop.outcomes() == ["unconfirmed"]
-    with pytest.raises(errors.Busy):
+    with pytest.raises(errors.AlreadyInProgressError):
         shop.function()("a")
 
 
@@ -251,7 +255,7 @@ class TestCompletedByAnother:
         charge = self.function(shop, result=result)
         with pytest.raises(errors.LostLeaseError, match="'a'"):
             charge("a")
-        with pytest.raises(errors.ResultUnavailable, match="'a'"):
+        with pytest.raises(errors.ResultUnavailableError, match="'a'"):
             charge("a")
 
     @pytest.mark.parametrize("record", [{}, {"result": '"theirs"'}])

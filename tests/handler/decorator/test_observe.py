@@ -16,7 +16,7 @@ def test_observed_duplicates(shop: Shop) -> None:
     results = iter([1, 2, 3])
     charge = shop.function(lambda *_: next(results), observe_only=True)
     assert [charge("a"), charge("a"), charge("a")] == [1, 2, 3]
-    assert [(line["outcome"], line["met"]) for line in shop.log()] == [
+    assert [(line["outcome"], line["claim_result"]) for line in shop.log()] == [
         ("completed", "claimed"),
         ("observed", "duplicate"),
         ("observed", "duplicate"),
@@ -38,12 +38,12 @@ def test_observed_store_failures(shop: Shop, call: str, maybe_written: bool) -> 
 
 def test_observed_states(shop: Shop) -> None:
     """In observe mode what is busy, interrupted, parked, mismatched or late runs all the same."""
-    shop.lay("busy", lease=10_000)
-    shop.lay("lapsed", lease=0)
+    shop.lay("in_progress", lease=10_000)
+    shop.lay("stale", lease=0)
     shop.lay("parked", lease=0, status="PARKED", lease_expires_at=None)
     shop.lay("other", lease=0, status="COMPLETED", lease_expires_at=None, payload_hash="v1:x")
     charge = shop.function("own", observe_only=True, park_interrupted=True, payload="amount")
-    for key in ("busy", "lapsed", "parked", "other"):
+    for key in ("in_progress", "stale", "parked", "other"):
         assert charge(key) == "own"
     late = shop.function("late", observe_only=True, minimum_remaining=Millis(9_000_000))
     assert late("late") == "late"
@@ -53,8 +53,8 @@ def test_observed_states(shop: Shop) -> None:
         return "lost"
 
     assert shop.function(too_long, observe_only=True)("lost") == "lost"
-    assert [line["met"] for line in shop.log()] == [
-        "busy", "lapsed", "parked", "mismatch", "claimed", "claimed",
+    assert [line["claim_result"] for line in shop.log()] == [
+        "in_progress", "stale", "parked", "mismatch", "claimed", "claimed",
     ]  # fmt: skip
 
 

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from idempotent_lambda import errors
+from idempotent_lambda.calls.results import MAX_RESULT_BYTES
 from idempotent_lambda.clock import Millis
-from idempotent_lambda.stored_results import MAX_RESULT_BYTES
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.contracts.conftest import InMemory
-from tests.handler.test_telemetry import UnspeakableError
+from tests.handler.test_log import UnspeakableError
 
 from .shop import Shop
 
@@ -89,7 +89,7 @@ def test_unfaithful_results(shop: Shop) -> None:
         charge = shop.function(lambda *_, value=value: value)
         with pytest.raises(errors.InvalidResultError, match='results="discard"'):
             charge(number)
-        with pytest.raises(errors.ResultUnavailable, match=f"'{number}'"):
+        with pytest.raises(errors.ResultUnavailableError, match=f"'{number}'"):
             charge(number)
     assert len(shop.ran) == len(UNFAITHFUL)
     assert shop.outcomes() == ["completed", "duplicate"] * len(UNFAITHFUL)
@@ -188,7 +188,7 @@ def test_results_changed_their_mind(shop: Shop) -> None:
     discarding = shop.function("x", results="discard")
     storing = shop.function("x")
     discarding("a")
-    with pytest.raises(errors.ResultUnavailable):
+    with pytest.raises(errors.ResultUnavailableError):
         storing("a")
     storing("b")
     assert discarding("b") is None
@@ -236,7 +236,7 @@ def test_no_payload_to_compare(shop: Shop) -> None:
     assert plain("b", 6) == "checked"
 
 
-def test_payload_of_lapsed(shop: Shop) -> None:
+def test_payload_of_stale(shop: Shop) -> None:
     """An interrupted call is taken over with its own payload only."""
     charge = shop.function("ok", payload="amount")
     with pytest.raises(SystemExit):

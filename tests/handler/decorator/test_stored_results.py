@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from idempotent_lambda.stored_results import (
+from idempotent_lambda.calls.results import (
     MAX_NESTED_LEVELS,
     MAX_RESULT_BYTES,
     decode_result,

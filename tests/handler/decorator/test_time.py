@@ -6,7 +6,7 @@ import pytest
 
 from idempotent_lambda import errors
 from idempotent_lambda.clock import Millis
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.contracts.conftest import InMemory
 from tests.handler.bench import START, Wire

@@ -16,7 +16,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from idempotent_lambda.items import encode_value
+from idempotent_lambda.store.items import encode_value
 from idempotent_lambda_toolkit.cli import dead_letters, main
 
 REGION = "eu-central-1"

@@ -30,7 +30,7 @@ class TestInspect:
             (("COMPLETED", {"expires_at": 1}), "expired", "its retention ended"),
             (("PARKED", {}), "parked", "the card is stolen"),
             (("IN_PROGRESS", {}), "in progress", "its lease ends"),
-            (("IN_PROGRESS", {"lease_expires_at": 1}), "lapsed", "interrupted in attempt 1"),
+            (("IN_PROGRESS", {"lease_expires_at": 1}), "stale", "interrupted in attempt 1"),
             (("PAUSED", {}), "paused", "never claimed"),
         ],
     )
@@ -198,10 +198,10 @@ def test_stats(consumer: Consumer, run: Run) -> None:
     consumer.put("others#6", "PARKED")
     consumer.dead_letter({"order_id": "3"})
     answer = run("stats", "--json").answer
-    assert answer["records"] == {"completed": 1, "expired": 1, "parked": 2, "lapsed": 1}
+    assert answer["records"] == {"completed": 1, "expired": 1, "parked": 2, "stale": 1}
     assert {state: each["key"] for state, each in answer["oldest"].items()} == {
         "parked": "3",
-        "lapsed": "5",
+        "stale": "5",
     }
     assert answer["dead_letter_queue"]["waiting"] == 1
     assert answer["queue"]["waiting"] == 0
@@ -225,7 +225,7 @@ class TestForget:
 
     @pytest.mark.parametrize("more", [{}, {"lease_expires_at": 1}])
     def test_a_claim_is_never_deleted(self, consumer: Consumer, run: Run, more: Any) -> None:
-        """A claim stays, live or lapsed, and the operator is told to wait."""
+        """A claim stays, live or stale, and the operator is told to wait."""
         consumer.put("orders#ORDER-1", "IN_PROGRESS", **more)
         ended = run("forget", "ORDER-1", "--yes", "--json")
         assert ended.code == Exit.REFUSED

@@ -14,7 +14,7 @@ import pytest
 
 from idempotent_lambda import PermanentFailure
 from idempotent_lambda.errors import StoreRefusedError
-from idempotent_lambda.telemetry import JsonLines
+from idempotent_lambda.log import JsonLines
 from tests.handler.bench import Bench, raising
 
 from .conftest import OWNER, Consumer, Ended, Run
@@ -143,8 +143,12 @@ def lines() -> list[dict[str, Any]]:
     bench.behaviour["a"] = raising(ValueError("no"))
     bench.behaviour["b"] = raising(PermanentFailure("never"))
     bench.deliver("a", "b", "c")
-    observer.fell_back(StoreRefusedError("AccessDenied", "denied", maybe_written=False))
-    observer.not_postponed(StoreRefusedError("AccessDenied", "denied", maybe_written=False))
+    observer.report_batch_calls_unavailable(
+        StoreRefusedError("AccessDenied", "denied", maybe_written=False)
+    )
+    observer.report_visibility_change_failed(
+        StoreRefusedError("AccessDenied", "denied", maybe_written=False)
+    )
     report = {"requestId": "r", "status": "timeout", "errorType": "Sandbox.Timedout"}
     # https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html#platform-report
     of_lambda = {"@timestamp": 1, "type": "platform.report", "record": report}

@@ -12,7 +12,7 @@ COPY, NEWER = "c" * 32, "d" * 32
 RECORD = "orders#ORDER-1"
 UNLOCKED: dict[str, Any] = {"unlocked_by": COPY, "copy_tokens": frozenset({COPY})}
 RUNNING = {"status": "IN_PROGRESS", **UNLOCKED}
-LAPSED = {**RUNNING, "lease_expires_at": 1}
+STALE = {**RUNNING, "lease_expires_at": 1}
 GIVEN_BACK = {"status": "PARKED", "owner": COPY, **UNLOCKED}
 PARKED_AGAIN = {"status": "PARKED", "owner": NEWER, **UNLOCKED}
 COMPLETED = {"status": "COMPLETED", **UNLOCKED}
@@ -26,7 +26,7 @@ class TestInspect:
         ("stored", "state", "said"),
         [
             (RUNNING, "in progress", "a redriven copy has unlocked it"),
-            (LAPSED, "lapsed", "only the redriven copy that has unlocked it"),
+            (STALE, "stale", "only the redriven copy that has unlocked it"),
             (GIVEN_BACK, "parked", "a redriven copy of it did not succeed"),
             (PARKED_AGAIN, "parked", "its copy was sent to the dead-letter queue"),
             (COMPLETED, "completed", "a redriven copy has unlocked it"),
@@ -45,11 +45,11 @@ class TestInspect:
         assert (record["state"], record["unlocked_by"]) == (state, COPY)
         assert record["copy_tokens"] == [COPY]
 
-    def test_a_lapsed_one_is_not_taken_over_by_any_delivery(
+    def test_a_stale_one_is_not_taken_over_by_any_delivery(
         self, consumer: Consumer, run: Run
     ) -> None:
         """Nobody is promised that the next delivery goes on with what belongs to a copy."""
-        consumer.put(RECORD, **LAPSED)
+        consumer.put(RECORD, **STALE)
         assert "the next delivery takes it over" not in run("inspect", "ORDER-1").out
 
     @pytest.mark.parametrize(
@@ -71,12 +71,12 @@ class TestInspect:
         assert ("unlocks nothing here" not in run("inspect", "ORDER-1").out) is unlocks
 
 
-def test_a_lapsed_one_is_listed_as_such(consumer: Consumer, run: Run) -> None:
-    """What a copy has unlocked is lapsed too when its lease is over, in the list and counted."""
-    consumer.put(RECORD, **LAPSED)
+def test_a_stale_one_is_listed_as_such(consumer: Consumer, run: Run) -> None:
+    """What a copy has unlocked is stale too when its lease is over, in the list and counted."""
+    consumer.put(RECORD, **STALE)
     (record,) = run("list", "--json").answer["records"]
-    assert record["state"] == "lapsed"
-    assert run("stats", "--json").answer["records"] == {"lapsed": 1}
+    assert record["state"] == "stale"
+    assert run("stats", "--json").answer["records"] == {"stale": 1}
 
 
 class TestRetry:
@@ -143,7 +143,7 @@ def test_completed_while_the_copy_is_in_the_queue(consumer: Consumer, run: Run) 
     assert record["copy_tokens"] == [COPY]
 
 
-@pytest.mark.parametrize("stored", [RUNNING, LAPSED])
+@pytest.mark.parametrize("stored", [RUNNING, STALE])
 @pytest.mark.parametrize(
     "command", [["forget"], ["resolve", "--completed"], ["resolve", "--retry"]]
 )
@@ -174,7 +174,7 @@ def test_forget_warns_of_the_copy(consumer: Consumer, run: Run, dry_run: bool) -
 
 def test_redrive_finds_the_copy_of_a_run(consumer: Consumer, run: Run) -> None:
     """By the key of an interrupted run its copy is found, whatever its own key is."""
-    consumer.put(RECORD, **LAPSED)
+    consumer.put(RECORD, **STALE)
     copy = consumer.dead_letter("no key", token=COPY)
     answer = run("redrive", "--key", "ORDER-1", "--yes", "--json").answer
     assert [each["message_id"] for each in answer["moved"]] == [copy]

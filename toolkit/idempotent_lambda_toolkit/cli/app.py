@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from idempotent_lambda.claims import Record, Status
 from idempotent_lambda.clock import EpochMillis, Seconds
+from idempotent_lambda.protocol.record import Record, Status
 from idempotent_lambda_toolkit.cli import (
     dead_letters,
     decisions,
@@ -224,7 +224,7 @@ def stats(context: typer.Context) -> None:
         for record in records.scan(place, None, seen):
             state = records.state(record, now)
             counts[state] = counts.get(state, 0) + 1
-            if state in {"in progress", "lapsed", "parked"}:
+            if state in {"in progress", "stale", "parked"}:
                 first = oldest.setdefault(state, record)
                 if records.since(record) < records.since(first):
                     oldest[state] = record

@@ -14,11 +14,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from idempotent_lambda.claims import Record, Status
 from idempotent_lambda.clock import EpochMillis, SystemClock
 from idempotent_lambda.errors import MessageError, UnsupportedEventError
-from idempotent_lambda.grouping import find_key, find_stated_key
 from idempotent_lambda.keys import KeyRule
+from idempotent_lambda.pipeline.grouping import find_key, find_stated_key
+from idempotent_lambda.protocol.record import Record, Status
 from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE, CopyMark
 from idempotent_lambda.sources.event import read_event
 from idempotent_lambda_toolkit.cli import times

@@ -10,8 +10,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from idempotent_lambda.claims import Record
 from idempotent_lambda.clock import Seconds
+from idempotent_lambda.protocol.record import Record
 from idempotent_lambda_toolkit.cli import dead_letters, records
 from idempotent_lambda_toolkit.cli.dead_letters import DeadLetter, Held, Look
 from idempotent_lambda_toolkit.cli.exits import PartlyDoneError, RefusedError

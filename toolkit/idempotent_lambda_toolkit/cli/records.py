@@ -9,12 +9,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from idempotent_lambda import claims
-from idempotent_lambda.claims import Record, Request, Status
 from idempotent_lambda.clock import EpochMillis, Seconds
-from idempotent_lambda.conditions import EXPRESSION, And, Compare, evaluate, render
 from idempotent_lambda.errors import MessageError
 from idempotent_lambda.keys import SEPARATOR, KeyRule, namespaced
+from idempotent_lambda.protocol.conditions import EXPRESSION, And, Compare, evaluate, render
+from idempotent_lambda.protocol.record import IS_EXPIRED, IS_OVER_FOR_COPY, Record, Status
+from idempotent_lambda.protocol.requests import Request
 from idempotent_lambda_toolkit.cli import times
 from idempotent_lambda_toolkit.cli.exits import NotFoundError, RefusedError, UsageProblemError
 from idempotent_lambda_toolkit.cli.place import Place
@@ -60,7 +60,7 @@ def key_of(record_id: str) -> str:
 
 
 def state(record: Record, now: EpochMillis) -> str:
-    """What the record means now: completed, expired, parked, in progress, lapsed, or its status."""
+    """What the record means now: completed, expired, parked, in progress, stale, or its status."""
     operands = {
         "completed": Status.COMPLETED.value,
         "in_progress": Status.IN_PROGRESS.value,
@@ -68,10 +68,10 @@ def state(record: Record, now: EpochMillis) -> str:
         "now_millis": now,
         "token": record.unlocked_by,
     }
-    if evaluate(claims.EXPIRED, record, operands):
+    if evaluate(IS_EXPIRED, record, operands):
         return "expired"
-    if evaluate(claims.OVER_FOR_COPY, record, operands):
-        return "lapsed"
+    if evaluate(IS_OVER_FOR_COPY, record, operands):
+        return "stale"
     return record.status.lower().replace("_", " ")
 
 
@@ -110,7 +110,7 @@ def described(record: Record, now: EpochMillis) -> list[str]:
         case "in progress":
             ends = times.moment(record.lease_expires_at or 0, now)
             lines = [f"in progress, attempt {record.attempts or 1}: its lease ends {ends}"]
-        case "lapsed":
+        case "stale":
             ended = times.moment(record.lease_expires_at or 0, now)
             text = "the next delivery takes it over, or parks it"
             if record.unlocked_by:
@@ -200,7 +200,7 @@ def ids(namespace: str, key: str, decorated: str | None = None) -> list[str]:
         found = []
         for value in values:
             try:
-                found.append(rule.key_for(value).record_id)
+                found.append(rule.for_value(value).record_id)
             except MessageError:
                 if value is key:
                     raise

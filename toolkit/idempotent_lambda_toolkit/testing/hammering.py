@@ -17,7 +17,7 @@ from idempotent_lambda.errors import (
     MessageError,
     UnsupportedEventError,
 )
-from idempotent_lambda.lifecycle import Outcome
+from idempotent_lambda.protocol.steps import Outcome
 from idempotent_lambda.settings import UNWRAP_CHOICES, Settings
 from idempotent_lambda.sources.event import read_event
 from idempotent_lambda.sources.source import Source
@@ -266,7 +266,11 @@ class _Hammering:
             patch(mock.patch.object(Wiring, "from_environment", self._wiring))
             patch(mock.patch("time.sleep", self._sleep))
             # There is no other thread that would confirm in the meantime: waiting for it is vain.
-            patch(mock.patch("idempotent_lambda.shared_plan.UNCONFIRMED_MILLIS", NEVER_MILLIS))
+            patch(
+                mock.patch(
+                    "idempotent_lambda.pipeline.shared_plan.UNCONFIRMED_MILLIS", NEVER_MILLIS
+                )
+            )
             patch(mock.patch("threading.excepthook", ended))
             yield
 
@@ -478,7 +482,7 @@ class _Hammering:
         step = blamed.step
         if any(_same(each, identity) for each in blamed.failed):
             return Reason.SWALLOWED
-        if {Outcome.BUSY, Outcome.UNAVAILABLE}.intersection(blamed.outcomes):
+        if {Outcome.IN_PROGRESS, Outcome.TABLE_UNAVAILABLE}.intersection(blamed.outcomes):
             return Reason.NOT_NOW_SWALLOWED
         if step.strike is Strike.EXITS:
             return Reason.EXIT_SWALLOWED

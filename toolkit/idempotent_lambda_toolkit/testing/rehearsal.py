@@ -16,18 +16,19 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, NamedTuple, NoReturn
 
-from idempotent_lambda import claims
-from idempotent_lambda.claims import ClaimAnswer, ClaimRequest, Request
 from idempotent_lambda.clock import Deadline, Millis
-from idempotent_lambda.consumer import Consumer
 from idempotent_lambda.decorator import Wiring
 from idempotent_lambda.errors import StoreRefusedError, StoreUnavailableError
 from idempotent_lambda.keys import Key
-from idempotent_lambda.lifecycle import Outcome, Settled
+from idempotent_lambda.observer import ClaimHistory
+from idempotent_lambda.pipeline.consumer import Consumer
+from idempotent_lambda.protocol import claims
+from idempotent_lambda.protocol.claims import ClaimAnswer
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.protocol.steps import Outcome, Settled
 from idempotent_lambda.settings import Settings
 from idempotent_lambda.sources.delivery import Delivery
 from idempotent_lambda.sources.message import Message
-from idempotent_lambda.telemetry import Trace
 from idempotent_lambda.threads import Threads
 from idempotent_lambda_toolkit.testing.clock import ManualClock
 from idempotent_lambda_toolkit.testing.effects import Call
@@ -538,14 +539,20 @@ class _Ear:
     def __init__(self, rehearsal: Rehearsal) -> None:
         self._rehearsal = rehearsal
 
-    def settled(
-        self, delivery: Delivery, key: Key | None, settled: Settled, trace: Trace, *, follows: bool
+    def report_message(
+        self,
+        delivery: Delivery,
+        key: Key | None,
+        settled: Settled,
+        history: ClaimHistory,
+        *,
+        follows: bool,
     ) -> None:
-        """See `Observer.settled`."""
+        """See `Observer.report_message`."""
         del delivery, key, follows
         if invocation := self._rehearsal.current():
             invocation.outcomes.append(settled.outcome)
-            invocation.errors += trace.errors
+            invocation.errors += history.errors
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         """Turn a deaf ear."""

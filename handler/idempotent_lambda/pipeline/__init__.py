@@ -1,0 +1,1 @@
+"""A batch on its way: keys, groups, claims, runs, settlements, response."""

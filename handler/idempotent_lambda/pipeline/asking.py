@@ -1,0 +1,120 @@
+"""What is asked of the store for the steps of some tasks, and what its answers mean."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from idempotent_lambda.clock import Deadline, Millis
+from idempotent_lambda.errors import StoreError
+from idempotent_lambda.protocol.claims import ClaimStore
+from idempotent_lambda.protocol.lifecycle import build_settlement_request
+from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.protocol.steps import (
+    Claim,
+    Complete,
+    MarkDeadLettered,
+    Park,
+    Release,
+    Reply,
+    Settlement,
+    Unanswered,
+)
+from idempotent_lambda.settings import Settings
+
+CLAIM_BUDGET_MILLIS = Millis(3000)
+"""How much of an invocation one claim may take."""
+
+StoreStep = Claim | Settlement
+"""A step that is a request to the store."""
+
+STORE_STEPS: Final = (Claim, Complete, Release, Park, MarkDeadLettered)
+
+Answers = Sequence[Reply | StoreError]
+
+
+class RecordRef(NamedTuple):
+    """The record that a step is about, and what its claim shows of the message.
+
+    Attributes:
+        id: the record's.
+        redelivered: the source has handed the message out before.
+        token: the owner token that a copy carries; None for all other messages.
+        states_key: the record is only the one that a copy states.
+        payload_hash: see `ClaimRequest`.
+    """
+
+    id: str
+    redelivered: bool = False
+    token: str | None = None
+    states_key: bool = False
+    payload_hash: str | None = None
+
+
+_SETTLE: Mapping[type[Settlement], Callable[[ClaimStore, Sequence[Request], Deadline], Answers]] = {
+    Complete: lambda store, requests, limit: store.complete(requests, limit),
+    Release: lambda store, requests, limit: store.release(requests, limit),
+    Park: lambda store, requests, limit: store.park(requests, limit),
+    MarkDeadLettered: lambda store, requests, limit: store.mark(requests, limit),
+}
+"""The method of the store that makes each settlement."""
+
+
+def make_owner() -> Owner:
+    """Return an owner token that nobody else has."""
+    return Owner(os.urandom(16).hex())
+
+
+def ask_store(
+    store: ClaimStore,
+    steps: Sequence[tuple[RecordRef, StoreStep]],
+    *,
+    limit: Deadline,
+    ends: Deadline,
+    settings: Settings,
+    new_owner: Callable[[], Owner],
+) -> list[Reply]:
+    """Make one call to the store; return its reply to each step.
+
+    Args:
+        store: the table of records.
+        steps: what is asked for which record; all are steps of one class.
+        limit: until when the call may take.
+        ends: when the invocation ends. The lease of a claim ends a margin later.
+        settings: retention and lease margin.
+        new_owner: makes the owner token of each claim.
+    """
+    now = limit.clock.now()
+    first = steps[0][1]
+    requests: Sequence[Request]
+    answers: Answers
+    if isinstance(first, Claim):
+        lease_end = ends.lease_end(settings.lease_margin)
+        requests = claims = [
+            ClaimRequest(
+                record_id=record.id, owner=new_owner(), now=now,
+                retention=settings.retention, lease_expires_at=lease_end,
+                takeover=step.takeover, redelivered=record.redelivered, token=record.token,
+                stated=record.states_key, payload_hash=record.payload_hash,
+            )
+            for record, step in steps
+            if isinstance(step, Claim)
+        ]  # fmt: skip
+        answers = store.claim(claims, limit)
+    else:
+        requests = [
+            build_settlement_request(
+                step,
+                record_id=record.id,
+                now=now,
+                retention=settings.retention,
+                copy_token=record.token if record.states_key else None,
+            )
+            for record, step in steps
+            if not isinstance(step, Claim)
+        ]
+        answers = _SETTLE[type(first)](store, requests, limit)
+    return [
+        Unanswered(request.owner, answer) if isinstance(answer, StoreError) else answer
+        for request, answer in zip(requests, answers, strict=True)
+    ]

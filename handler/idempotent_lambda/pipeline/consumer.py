@@ -1,0 +1,80 @@
+"""The pipeline: from the event to the response, for each message of a batch.
+
+One message goes this way. Its key makes it part of an item, and from step 4 on the main loop, which
+is in `Consumer.consume`, goes round once for each step of the item.
+
+ 1. `read_event` parses the event.
+ 2. `grouping.group_by_key` finds the key, and the item that the message is part of.
+ 3. `Invocation.wait_for_tasks` takes the next tasks of the plan; `BatchPlan.take_tasks` chooses.
+ 4. `Performer.perform` claims the key, together with those of other items (`ask_store`).
+ 5. `lifecycle.advance` says what follows the answer: a run. `BatchPlan.record_finished` keeps it.
+ 6. `Performer.perform` runs the processor (`call_processor`), and the item is to be completed.
+ 7. `Flusher` takes the completion while the next processor runs; or the loop does, after the last.
+ 8. `Performer.perform` completes the key, together with others that have returned (`ask_store`).
+ 9. `lifecycle.advance` says that the item has ended, and `Reports.report` logs it.
+10. `build_response` names the messages that are to be delivered again.
+"""
+
+from dataclasses import dataclass
+
+from idempotent_lambda.clock import Deadline, Millis
+from idempotent_lambda.errors import ConfigurationError
+from idempotent_lambda.observer import BatchStats, ClaimHistory
+from idempotent_lambda.pipeline.grouping import group_by_key
+from idempotent_lambda.pipeline.invocation import Invocation
+from idempotent_lambda.pipeline.resources import Resources
+from idempotent_lambda.sources.event import read_event
+from idempotent_lambda.sources.response import PartialBatchResponse, build_response
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consumer(Resources):
+    """Makes a processor idempotent. One instance serves all invocations of a function."""
+
+    def __post_init__(self) -> None:
+        """Refuse what would lose effects.
+
+        Raises:
+            ConfigurationError: what runs without a claim has nothing to commit a transaction with.
+        """
+        if self.transactional and self.settings.observe_only:
+            raise ConfigurationError(
+                "the processor takes a transaction, which observe mode cannot commit for what "
+                "it would suppress: set idempotency.mode to enforce"
+            )
+
+    def consume(
+        self, event: object, remaining: Millis, request_id: str = ""
+    ) -> PartialBatchResponse | None:
+        """Process a batch; the answer names what is to be delivered again.
+
+        Args:
+            event: the event as Lambda delivers it.
+            remaining: how long this invocation may still take.
+            request_id: Lambda's id of this invocation, for the log.
+
+        Raises:
+            UnsupportedEventError: see `read_event`.
+            BatchFailedError: see `build_response`.
+        """
+        deadline, began = Deadline.after(self.clock, remaining), self.clock.elapsed()
+        deliveries = read_event(event, self.settings.unwrap)
+        items, ended = group_by_key(deliveries, self.settings)
+        for delivery, end, error in ended:
+            history = ClaimHistory(request_id, errors=[error] if error else [])
+            self.observer.report_message(delivery, None, end, history, follows=False)
+        invocation = Invocation(self, items, deadline, request_id)
+        try:
+            while tasks := invocation.wait_for_tasks():
+                invocation.do_tasks(tasks)
+        finally:
+            invocation.close()
+        invocation.report_unfinished()
+        failed = invocation.find_failed(deliveries)
+        if invocation.busy:
+            self.queues.postpone(failed, invocation.busy, deadline)
+        if deliveries:
+            overhead = Millis(self.clock.elapsed() - began - invocation.measure_runs())
+            stats = BatchStats(request_id, len(deliveries), overhead, invocation.store_times)
+            self.observer.report_batch(stats)
+        return build_response(deliveries, failed)

@@ -1,0 +1,230 @@
+"""One invocation: its tasks are taken and done here, and what follows is recorded.
+
+The main thread does what the plan says. While it runs a processor, the flusher confirms what has
+returned. With more concurrency, workers run processors too. All of them do their tasks by
+`Invocation.do_tasks`.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from contextvars import copy_context
+from functools import partial
+
+from idempotent_lambda.clock import Deadline, Millis
+from idempotent_lambda.errors import NO_TIME
+from idempotent_lambda.pipeline.asking import STORE_STEPS
+from idempotent_lambda.pipeline.flusher import Flusher
+from idempotent_lambda.pipeline.performer import Performer, Replies, Tasks
+from idempotent_lambda.pipeline.reports import BusyDeliveries, Reports
+from idempotent_lambda.pipeline.resources import Resources
+from idempotent_lambda.pipeline.shared_plan import SharedPlan
+from idempotent_lambda.pipeline.work_item import WorkItem
+from idempotent_lambda.pipeline.workers import Workers
+from idempotent_lambda.protocol import lifecycle
+from idempotent_lambda.protocol.claims import PARALLEL_CALLS
+from idempotent_lambda.protocol.plan import BatchPlan
+from idempotent_lambda.protocol.plan_entries import FinishedTask
+from idempotent_lambda.protocol.plan_state import WINDOW
+from idempotent_lambda.protocol.steps import (
+    Claim,
+    Complete,
+    End,
+    Release,
+    Reply,
+    Run,
+    Settled,
+    Step,
+    Unanswered,
+)
+from idempotent_lambda.sources.delivery import Delivery
+
+FAST_PROCESSOR_MILLIS = Millis(1)
+"""As long as no processor of this process has taken longer, and no completion has waited for
+`MAX_LINGER_MILLIS`, there is no flusher: see there."""
+
+_SHARING_STEPS = (Claim, Complete, Release)
+"""Many of these share one round trip."""
+
+FinishedTasks = list[FinishedTask[WorkItem]]
+
+
+class Invocation:
+    """Carries out the plan of one batch."""
+
+    def __init__(
+        self,
+        resources: Resources,
+        items: Sequence[WorkItem],
+        deadline: Deadline,
+        request_id: str,
+    ) -> None:
+        settings = resources.settings
+        self._resources = resources
+        self._clock = resources.clock
+        wait_for_lease = bool(items) and not items[0].deliveries[0].redelivers_by_itself
+        plan = BatchPlan.create(
+            items,
+            settings.claim(wait_for_lease=wait_for_lease),
+            max_completions=_max_completions(resources),
+        )
+        self._shared = SharedPlan(plan, deadline, settings.minimum_remaining)
+        self._reports = Reports(items, resources.observer, request_id)
+        self._performer = Performer(resources, self._shared, self._reports)
+        self._flusher = Flusher(
+            self._shared,
+            resources.threads,
+            resources.saw_slow_processor,
+            self._start_thread,
+            self.do_tasks,
+        )
+        self._workers = Workers(
+            self._shared, settings.concurrency - 1, self._start_thread, self.do_tasks
+        )
+        self._runs: list[tuple[Millis, Millis]] = []
+        self.store_times: list[Millis] = []
+
+    @property
+    def busy(self) -> BusyDeliveries:
+        """Each delivery whose key another owner holds, and the end of that lease."""
+        return self._reports.busy
+
+    def wait_for_tasks(self) -> Tasks:
+        """Wait until there are tasks for the main thread, and take them; none at the end.
+
+        Raises:
+            BaseException: another thread has raised it.
+        """
+        shared = self._shared
+        with shared.lock:
+            while True:
+                tasks = shared.take_tasks()
+                if shared.failure and not (tasks or self._workers.active):
+                    raise shared.failure
+                if tasks or not shared.plan.is_underway:
+                    self._workers.spawn_worker()
+                    return tasks
+                if not shared.wait_for_change():
+                    return ()
+
+    def do_tasks(self, tasks: Tasks) -> None:
+        """Do tasks together and record what follows; unless the invocation is over by then."""
+        began = self._clock.elapsed()
+        tasks, replies = self._performer.perform(tasks)
+        spent = Millis(self._clock.elapsed() - began)
+        first = tasks[0][1]
+        if spent > FAST_PROCESSOR_MILLIS and isinstance(first, Run):
+            self._resources.saw_slow_processor.set()
+        with self._shared.lock:
+            if self._shared.closed:
+                return
+            self._record(tasks, replies, began, spent)
+            if isinstance(first, Run):
+                self._runs.append((began, Millis(began + spent)))
+            elif isinstance(first, STORE_STEPS):
+                self.store_times.append(spent)
+
+    def close(self) -> None:
+        """End the invocation: nothing that other threads still do counts any more."""
+        shared = self._shared
+        with shared.lock:
+            shared.closed = True
+            shared.changed.notify_all()
+            self._flusher.end_poll()
+
+    def report_unfinished(self) -> None:
+        """Report the items that have no end when the invocation must answer."""
+        self._reports.report_unfinished()
+
+    def find_failed(self, deliveries: Iterable[Delivery]) -> list[Delivery]:
+        """Return the deliveries that are not acknowledged: not proven completed or parked."""
+        return self._reports.find_failed(deliveries)
+
+    def measure_runs(self) -> Millis:
+        """Return how long at least one processor ran."""
+        return measure_covered(self._runs)
+
+    def _record(self, tasks: Tasks, replies: Replies, began: Millis, spent: Millis) -> None:
+        """Report the items that have ended, update the plan and start the threads of use then."""
+        shared, first = self._shared, tasks[0][1]
+        asked = isinstance(first, STORE_STEPS)
+        silent = asked and all(isinstance(reply, Unanswered) for reply in replies)
+        finished: FinishedTasks = []
+        for (item, step), reply in zip(tasks, replies, strict=True):
+            following = self._advance(item, step, reply, spent, silent=silent)
+            if isinstance(following, Complete):
+                shared.due[item.place] = Millis(began + spent)
+            if isinstance(step, Complete):
+                del shared.sent[item.place]
+            finished.append((item, step, following))
+            early = item.after and shared.plan.should_hold_back(item, step, following)
+            if isinstance(following, Settled) and not early:
+                self._reports.report(item, following)
+        if asked:
+            shared.note_answer(spent, silent=silent)
+        if isinstance(first, _SHARING_STEPS) and not any(
+            isinstance(reply, Unanswered) for reply in replies
+        ):
+            shared.note_round_trip(spent)
+        shared.plan = shared.plan.record_finished(finished)
+        self._start_threads(first)
+
+    def _advance(
+        self,
+        item: WorkItem,
+        step: Step | Settled,
+        reply: Reply | None,
+        spent: Millis,
+        *,
+        silent: bool,
+    ) -> Step | End:
+        """Return what follows a step, and note it in the item's trace."""
+        if isinstance(step, Settled) or reply is None:
+            self._reports.replace_item(item)
+            return step
+        self._reports.histories[item.place].note(step, reply, spent)
+        following = lifecycle.advance(step, reply)
+        if isinstance(reply, Unanswered) and not silent and isinstance(step, Claim):
+            # The others may have taken all the time of the call.
+            return step if reply.error.code == NO_TIME else following
+        return following
+
+    def _start_threads(self, step: Step | Settled) -> None:
+        """Start the threads that are of use after such a step, and wake those that wait for it."""
+        self._flusher.start_if_useful()
+        if isinstance(step, (Complete, Release)):
+            self._workers.spawn_worker()  # one that has left if too much was in doubt
+        if not isinstance(step, Run) or self._resources.settings.concurrency > 1:
+            self._shared.changed.notify_all()
+
+    def _start_thread(self, work: Callable[[], None]) -> None:
+        """Have work done by another thread; what it raises is raised by the main thread.
+
+        Where no thread can be started the main thread does it all.
+        """
+        # The processor may rely on context variables that were set around the handler.
+        with suppress(RuntimeError):
+            job = self._resources.threads.start(partial(copy_context().run, work))
+            job.add_done_callback(self._note_failure)
+
+    def _note_failure(self, job: Future[None]) -> None:
+        shared = self._shared
+        with shared.lock:
+            shared.failure = shared.failure or job.exception()
+            shared.changed.notify_all()
+
+
+def _max_completions(resources: Resources) -> int:
+    """How many completions go in one call of the store, or in calls at the same time."""
+    # A store that makes only calls for one record says so; others do not have the attribute.
+    can_share = getattr(resources.store, "together", True)
+    return WINDOW if can_share and not resources.transactional else PARALLEL_CALLS
+
+
+def measure_covered(spans: Iterable[tuple[Millis, Millis]]) -> Millis:
+    """Return how long at least one of some spans of time lasted, each from its begin to its end."""
+    total = reached = 0
+    for begin, end in sorted(spans):
+        total += max(0, end - max(begin, reached))
+        reached = max(reached, end)
+    return Millis(total)

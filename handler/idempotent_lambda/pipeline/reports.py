@@ -1,0 +1,67 @@
+"""How the items of one invocation end: what is logged, acknowledged and postponed."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from idempotent_lambda.clock import EpochMillis
+from idempotent_lambda.errors import MessageError
+from idempotent_lambda.observer import ClaimHistory, Observer
+from idempotent_lambda.pipeline.work_item import WorkItem
+from idempotent_lambda.protocol.steps import Outcome, Settled
+from idempotent_lambda.sources.delivery import Delivery
+
+_UNCONFIRMING = (None, "unanswered", "unkeyed")
+"""Results of a claim that do not show whether a copy's stated key counts."""
+
+
+BusyDeliveries = list[tuple[Delivery, EpochMillis]]
+
+
+class Reports:
+    """Reports each item once, and keeps what the invocation's answer depends on.
+
+    Attributes:
+        traces: what has happened to each item, by place.
+        busy: each delivery whose key another owner holds, and the end of that lease.
+    """
+
+    def __init__(self, items: Sequence[WorkItem], observer: Observer, request_id: str) -> None:
+        self.histories = [ClaimHistory(request_id) for _ in items]
+        self.busy: BusyDeliveries = []
+        self._observer = observer
+        self._open = {item.place: item for item in items}
+        self._acknowledged: set[Delivery] = set()
+
+    def replace_item(self, item: WorkItem) -> None:
+        """Report this item, which has another key, in the place of the one before."""
+        self._open[item.place] = item
+
+    def report(self, item: WorkItem, end: Settled) -> None:
+        """Log the end of each of the item's messages; note it for the answer."""
+        del self._open[item.place]
+        if end.acknowledged:
+            self._acknowledged.update(item.deliveries)
+        if end.busy_until:
+            self.busy += [(delivery, end.busy_until) for delivery in item.deliveries]
+        history = self.histories[item.place]
+        leader, *followers = item.deliveries
+        # Of a key that is only stated, nobody but the sender says that it is this message's.
+        unconfirmed = item.own_key is not None and history.claim_result in _UNCONFIRMING
+        key = item.own_key if unconfirmed else item.key
+        key = None if isinstance(key, MessageError) else key
+        self._observer.report_message(leader, key, end, history, follows=False)
+        if end.outcome is Outcome.COMPLETED:
+            end = Settled(Outcome.DUPLICATE, acknowledged=True)
+        for position, follower in enumerate(followers, 1):
+            seen = replace(history, payload_differs=True) if position in item.differing else history
+            self._observer.report_message(follower, key, end, seen, follows=True)
+
+    def report_unfinished(self) -> None:
+        """Report the items that have no end: nobody knows what became of them, or none started."""
+        for item in tuple(self._open.values()):
+            ran = "run_ms" in self.histories[item.place].durations
+            self.report(item, Settled(Outcome.UNCONFIRMED if ran else Outcome.NOT_STARTED))
+
+    def find_failed(self, deliveries: Iterable[Delivery]) -> list[Delivery]:
+        """Return the deliveries that are not acknowledged: not proven completed or parked."""
+        return [delivery for delivery in deliveries if delivery not in self._acknowledged]

@@ -1,0 +1,171 @@
+"""The only module that talks to SQS: postpones what is busy, sends copies of what is parked away.
+
+Its client is made when it is first needed, which in most processes is never.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from operator import itemgetter
+from typing import Any, Protocol
+
+from idempotent_lambda.clients import new_client
+from idempotent_lambda.clock import REQUEST_MILLIS, Deadline, EpochMillis
+from idempotent_lambda.errors import (
+    NO_TIME,
+    StoreError,
+    StoreRefusedError,
+    StoreUnavailableError,
+)  # fmt: skip
+from idempotent_lambda.observer import Observer
+from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE, write_mark
+from idempotent_lambda.sources.delivery import Delivery
+
+POSTPONED_AFTER_LEASE_MILLIS = 2000
+"""How long after a live lease its message may be received again."""
+
+MAX_VISIBILITY_SECONDS = 43_200
+MAX_ENTRIES = 10
+"""https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html"""
+
+MAX_ATTRIBUTES = 10
+"""https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html"""
+
+
+BusyDelivery = tuple[Delivery, EpochMillis]
+"""A message whose key has a live lease, and the end of the lease."""
+
+
+class Queues(Protocol):
+    """What a batch asks of the queues."""
+
+    def postpone(
+        self, failed: Iterable[Delivery], busy: Sequence[BusyDelivery], deadline: Deadline
+    ) -> None:
+        """Have busy messages, and the failed rest of their groups, delivered after their leases.
+
+        This may fail. Then they come after the queue's visibility timeout.
+        """
+
+    def dead_letter(self, leader: Delivery, record_id: str, owner: Owner, by: Deadline) -> None:
+        """Send a copy that carries the owner token to the dead-letter queue.
+
+        Raises:
+            StoreError: it is not sent, or not known to be.
+        """
+
+
+class SqsQueues:
+    """The queue that messages come from, and its dead-letter queue."""
+
+    def __init__(self, dead_letter_queue_url: str | None, observer: Observer) -> None:
+        self._dead_letter_queue_url = dead_letter_queue_url
+        self._observer = observer
+
+    @cached_property
+    def _client(self) -> Any:
+        return new_client("sqs")
+
+    def postpone(
+        self, failed: Iterable[Delivery], busy: Sequence[BusyDelivery], deadline: Deadline
+    ) -> None:
+        """See `Queues.postpone`."""
+        entries: list[dict[str, object]] = []
+        for place, (delivery, seconds) in enumerate(
+            compute_postponements(failed, busy, deadline.clock.now())
+        ):
+            receipt = delivery.raw.get("receiptHandle")
+            if isinstance(receipt, str):
+                entry = {"Id": str(place), "ReceiptHandle": receipt, "VisibilityTimeout": seconds}
+                entries.append(entry)
+        try:
+            for start in range(0, len(entries), MAX_ENTRIES):
+                if not deadline.allows(REQUEST_MILLIS):
+                    break
+                self._change_visibility(busy, entries[start : start + MAX_ENTRIES])
+        except Exception as error:  # noqa: BLE001  # whatever it is, the batch has its answer to give
+            self._observer.report_visibility_change_failed(
+                _build_error("ChangeMessageVisibility", error)
+            )
+
+    def _change_visibility(
+        self, busy: Sequence[BusyDelivery], entries: list[dict[str, object]]
+    ) -> None:
+        arns = (delivery.raw.get("eventSourceARN") for delivery, _ in busy)
+        # All come from one queue, whatever a damaged record says of itself.
+        ((arn, _),) = Counter(arn for arn in arns if isinstance(arn, str)).most_common(1)
+        url = self._build_url(arn)
+        answer = self._client.change_message_visibility_batch(QueueUrl=url, Entries=entries)
+        for refusal in answer.get("Failed", ()):
+            self._observer.report_visibility_change_failed(
+                _build_error("ChangeMessageVisibility", refusal)
+            )
+
+    def dead_letter(self, leader: Delivery, record_id: str, owner: Owner, by: Deadline) -> None:
+        """See `Queues.dead_letter`."""
+        url = self._dead_letter_queue_url
+        if not url:
+            raise _build_error("SendMessage", "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL is not set")
+        try:
+            attributes = leader.copy_attributes()
+        except ValueError as error:
+            raise _build_error("SendMessage", error) from None
+        mark = write_mark(owner, record_id, leader)
+        attributes[TOKEN_ATTRIBUTE] = {"DataType": "String", "StringValue": mark}
+        if len(attributes) > MAX_ATTRIBUTES:
+            problem = f"{MAX_ATTRIBUTES} attributes leave no room for a token"
+            raise _build_error("SendMessage", problem)
+        if not by.allows(REQUEST_MILLIS):
+            problem = "no time is left to send a copy to the dead-letter queue"
+            raise StoreUnavailableError(NO_TIME, problem, maybe_written=False)
+        call: dict[str, object] = {
+            "QueueUrl": url,
+            "MessageBody": leader.copy_body(),
+            "MessageAttributes": attributes,
+        }
+        if url.endswith(".fifo"):
+            call["MessageGroupId"] = leader.find_message_group() or _hash_text(record_id)
+            # The same copy sent twice within five minutes arrives once.
+            call["MessageDeduplicationId"] = _hash_text(f"{owner} {record_id}")
+        try:
+            # SQS gives no answer without an id.
+            self._client.send_message(**call)["MessageId"]
+        except Exception as error:  # noqa: BLE001  # what the SDK makes of strange answers too
+            raise _build_error("SendMessage", error) from None
+
+    def _build_url(self, arn: str) -> str:
+        account, name = arn.split(":")[-2:]
+        return f"{self._client.meta.endpoint_url}/{account}/{name}"
+
+
+def compute_postponements(
+    failed: Iterable[Delivery], busy: Sequence[BusyDelivery], now: EpochMillis
+) -> list[tuple[Delivery, int]]:
+    """Return what to postpone, by how many seconds: busy messages, and the rest of their groups."""
+    lease_ends: dict[str, EpochMillis] = {}
+    # Where several leases are live, the last one counts.
+    for delivery, lease_end in sorted(busy, key=itemgetter(1)):
+        lease_ends[delivery.group or delivery.id] = lease_end
+    # Messages that came in one record share its id.
+    postponed: dict[str, tuple[Delivery, int]] = {}
+    for delivery in failed:
+        end = lease_ends.get(delivery.group or delivery.id)
+        if end is not None and delivery.can_be_postponed:
+            seconds = _ceil_seconds(end - now + POSTPONED_AFTER_LEASE_MILLIS)
+            postponed[delivery.id] = delivery, max(0, min(MAX_VISIBILITY_SECONDS, seconds))
+    return list(postponed.values())
+
+
+def _ceil_seconds(millis: int) -> int:
+    return -(-millis // 1000)
+
+
+def _hash_text(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _build_error(operation: str, problem: object) -> StoreError:
+    text = f"{operation}: {problem}; check the queue's URL, the role's permissions and the message"
+    return StoreRefusedError(operation, text, maybe_written=False)

@@ -1,0 +1,69 @@
+"""Update expressions as data: what a conditional write changes.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.UpdateExpressions.html
+"""
+
+from typing import NamedTuple
+
+from idempotent_lambda.protocol.conditions import RenderedExpression
+
+
+class Change(NamedTuple):
+    """A new value of one attribute.
+
+    Attributes:
+        attribute: its name.
+        text: the change as DynamoDB reads it, with every name and value aliased.
+        operands: the names of the operands in the text.
+    """
+
+    attribute: str
+    text: str
+    operands: tuple[str, ...]
+
+
+def assign(attribute: str, operand: str) -> Change:
+    """The attribute gets the value of the operand."""
+    return Change(attribute, f"#{attribute} = :{operand}", (operand,))
+
+
+def assign_if_missing(attribute: str, operand: str) -> Change:
+    """The attribute gets the value of the operand, unless it has a value."""
+    text = f"#{attribute} = if_not_exists(#{attribute}, :{operand})"
+    return Change(attribute, text, (operand,))
+
+
+def increment(attribute: str) -> Change:
+    """The attribute becomes larger by one; a missing one counts as zero."""
+    text = f"#{attribute} = if_not_exists(#{attribute}, :zero) + :one"
+    return Change(attribute, text, ("zero", "one"))
+
+
+class Update(NamedTuple):
+    """All changes of one write.
+
+    Attributes:
+        changes: the attributes that get values; at least one.
+        remove: the attributes that are removed.
+        add: sets, each with the operand whose members it gets.
+    """
+
+    changes: tuple[Change, ...]
+    remove: tuple[str, ...] = ()
+    add: tuple[tuple[str, str], ...] = ()
+
+
+def render_update(update: Update) -> RenderedExpression:
+    """Write an update as an update expression, with every name and value aliased."""
+    text = f"SET {', '.join(change.text for change in update.changes)}"
+    if update.remove:
+        text += f" REMOVE {', '.join(f'#{name}' for name in update.remove)}"
+    if update.add:
+        text += f" ADD {', '.join(f'#{name} :{operand}' for name, operand in update.add)}"
+    changed = [change.attribute for change in update.changes]
+    operands = [name for change in update.changes for name in change.operands]
+    return RenderedExpression(
+        text,
+        (*changed, *update.remove, *(name for name, _ in update.add)),
+        (*operands, *(operand for _, operand in update.add)),
+    )
