@@ -10,6 +10,7 @@ import pytest
 
 import idempotent_lambda
 from idempotent_lambda import sources
+from idempotent_lambda.errors import UnsupportedEventError
 from idempotent_lambda.keys import record_id
 from idempotent_lambda.settings import UNWRAP
 from idempotent_lambda.sources.copy_mark import write_mark
@@ -59,6 +60,17 @@ def test_every_source_is_registered() -> None:
     ]
     found = {vars(module).get("ADAPTER") for module in modules} - {None}
     assert found == {*ADAPTERS, *WRAPPERS}
+
+
+def test_an_error_names_every_source() -> None:
+    """Who sends an unsupported event reads which ones are supported."""
+    with pytest.raises(UnsupportedEventError) as caught:
+        read_event([])
+    assert str(caught.value).endswith(
+        "supported are batches of SQS, Kinesis and DynamoDB Streams by an event source mapping, "
+        "and invocations by SNS, S3, EventBridge or with a JSON object"
+    )
+    assert all(each.title in str(caught.value) for each in ADAPTERS)
 
 
 def test_a_copy_of_one_of_several_messages_of_a_direct_invocation() -> None:
