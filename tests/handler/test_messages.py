@@ -648,7 +648,7 @@ class TestParked:
         assert delivery.copy_body().isprintable()
 
 
-SUPPORTED = "supported are batches of SQS, Kinesis and DynamoDB Streams"
+SUPPORTED = "supported are batches of SQS, "
 
 
 class TestUnsupported:

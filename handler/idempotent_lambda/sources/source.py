@@ -129,7 +129,10 @@ class SourceAdapter(Wrapper):
         return False
 
     def list_records(self, event: JsonObject) -> Sequence[JsonObject]:
-        """Return the records of such an event."""
+        """Return the records of such an event.
+
+        Each must have ``eventSource``: the copy of a parked message is a list of one record.
+        """
         return (event,)
 
     def find_id(self, record: JsonObject) -> str | None:
