@@ -29,8 +29,8 @@ from benchmarks.fleet import Place, serve, stub
 from benchmarks.headline import headline, judged
 from benchmarks.measurement import ROUNDS, cold_starts, measure_pairs, measured
 from benchmarks.page import DATA, PAGE, sections
-from scripts.lab.emulator import ROOT
 from scripts.pages import as_text, rendered
+from scripts.support.emulator import ROOT
 
 REPORT: Final = ROOT / "build" / "benchmark.json"
 COMPARISON: Final = ROOT / "build" / "comparison.json"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.cases import CONTENDERS, KEYS, Case
-from scripts.lab.emulator import ROOT, Emulator, new_account, running
+from scripts.support.emulator import ROOT, Emulator, new_account, running
 
 INTERPRETER: Final = ROOT / ".venv-peers" / "bin" / "python"
 STOP_SECONDS: Final = 10.0

@@ -92,7 +92,7 @@ def sections(sources: Sequence[Path], modules: Sequence[str]) -> dict[str, str]:
         module = cast("griffe.Module", loader.load(name))
         loader.resolve_aliases(implicit=True)
         texts = []
-        for public in names_of(module):
+        for public in list_names(module):
             member = _target(module[public])
             if member.path not in told:
                 told.add(member.path)
@@ -101,7 +101,7 @@ def sections(sources: Sequence[Path], modules: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def names_of(module: griffe.Module) -> list[str]:
+def list_names(module: griffe.Module) -> list[str]:
     """The public names of a module, in alphabetical order and its constants last."""
     names = [str(each) for each in module.exports or ()] or [
         name
@@ -130,7 +130,7 @@ def _entry(name: str, member: griffe.Object, told: set[str]) -> Iterator[str]:
     if isinstance(member, griffe.Class):
         yield from _members(name, member, told)
     elif isinstance(member, griffe.Module):
-        for public in names_of(member):
+        for public in list_names(member):
             function = _target(member[public])
             if isinstance(function, griffe.Function):
                 yield f"#### `{name}.{public}()`"
@@ -190,7 +190,7 @@ def _types(function: griffe.Function, told: set[str]) -> Iterator[str]:
             meant = _target(function.modules_collection[package][inner])
             if isinstance(meant, griffe.Attribute) and meant.docstring:
                 told.add(path)
-                yield f"- `{name}`: {_marked(' '.join(meant.docstring.value.split()))}"
+                yield f"- `{name}`: {_mark_up(' '.join(meant.docstring.value.split()))}"
 
 
 def _parameter(parameter: griffe.Parameter) -> str:
@@ -210,7 +210,7 @@ def _text(member: griffe.Object) -> Iterator[str]:
         raise LookupError(f"{member.path} has no docstring")
     for section in member.docstring.parsed:
         if section.kind == Kind.text:
-            yield _marked(section.value)
+            yield _mark_up(section.value)
         elif section.kind in TITLES:
             lines = [_item(section.kind, each) for each in section.value]
             yield "\n".join([f"{TITLES[section.kind]}:", "", *lines])
@@ -220,7 +220,7 @@ def _text(member: griffe.Object) -> Iterator[str]:
 
 def _item(kind: Kind, each: griffe.DocstringElement) -> str:
     """What is said of an argument, an attribute, an error or an answer, as a bullet."""
-    text = " ".join(_marked(each.description).split())
+    text = " ".join(_mark_up(each.description).split())
     if kind in (Kind.returns, Kind.yields):
         return f"- {text}"  # its type is in the signature
     # Several errors may share a line; griffe takes them for a tuple.
@@ -228,7 +228,7 @@ def _item(kind: Kind, each: griffe.DocstringElement) -> str:
     return f"- {', '.join(f'`{part.strip()}`' for part in name.split(','))}: {text}"
 
 
-def _marked(text: str) -> str:
+def _mark_up(text: str) -> str:
     """Code as Markdown has it, and addresses that can be followed."""
     text = re.sub(r"``([^`]+)``", r"`\1`", text)
     return re.sub(r"(?<![<(])(https://[^\s)]*[^\s).,:;])", r"<\1>", text)

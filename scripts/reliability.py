@@ -18,8 +18,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
 from scripts import pages
-from scripts.lab.emulator import ROOT, running
 from scripts.pages import as_text, table
+from scripts.support.emulator import ROOT, running
 from tests.faults.cells import (
     CELLS,
     COMMON,
@@ -107,7 +107,7 @@ def measured() -> dict[str, Any]:
     """
     with contextlib.ExitStack() as stack:
         arena = stack.enter_context(arena_on(stack.enter_context(running())))
-        played = {name: _played(name, arena, stack) for name in WORKERS}
+        played = {name: _play(name, arena, stack) for name in WORKERS}
         threading.Thread(target=_report, args=(played,), daemon=True).start()
         systems = {
             name: {
@@ -126,9 +126,7 @@ def measured() -> dict[str, Any]:
     }
 
 
-def _played(
-    name: str, arena: Arena, stack: contextlib.ExitStack
-) -> dict[Cell, Future[Observation]]:
+def _play(name: str, arena: Arena, stack: contextlib.ExitStack) -> dict[Cell, Future[Observation]]:
     idle: queue.SimpleQueue[System] = queue.SimpleQueue()
     for _ in range(WORKERS[name]):
         if name == OURS:

@@ -147,11 +147,11 @@ def main(arguments: Sequence[str] | None = None, *, page: Path = PAGE) -> int:
 
 def sections() -> dict[str, str]:
     """The page's generated sections, by name."""
-    scenes, arrows = explored()
+    scenes, arrows = explore()
     return {"states": diagram(arrows), "claims": answers(scenes)}
 
 
-def explored() -> tuple[dict[State, Scene], set[Arrow]]:
+def explore() -> tuple[dict[State, Scene], set[Arrow]]:
     """A scene of every state that can come about, and every arrow between them."""
     seen: dict[State, Scene] = {}
     arrows: set[Arrow] = set()
@@ -161,32 +161,32 @@ def explored() -> tuple[dict[State, Scene], set[Arrow]]:
         if scene.state in seen:
             continue
         seen[scene.state] = scene
-        for arrow, following in (*_by_time(scene), *_by_claims(scene)):
+        for arrow, following in (*_list_time_arrows(scene), *_list_claim_arrows(scene)):
             arrows.add(arrow)
             waiting.append(following)
     return {state: seen[state] for state in State if state in seen}, arrows
 
 
-def _by_time(scene: Scene) -> Iterator[tuple[Arrow, Scene]]:
+def _list_time_arrows(scene: Scene) -> Iterator[tuple[Arrow, Scene]]:
     """What becomes of a record that nobody touches."""
     record = scene.record
     if record is None:
         return
     if record.lease_expires_at is not None:
-        yield from _between(scene, Scene(record, record.lease_expires_at), "lease ends")
+        yield from _connect(scene, Scene(record, record.lease_expires_at), "lease ends")
     if record.expires_at is not None:
         over = Scene(record, EpochMillis(record.expires_at * 1000))
         if record.lease_expires_at is None:
-            yield from _between(scene, over, "retention ends")
+            yield from _connect(scene, over, "retention ends")
         # Where something else comes first, that is another scene's.
         if over.state == scene.state:
-            yield from _between(over, Scene(None, over.now), "TTL")
+            yield from _connect(over, Scene(None, over.now), "TTL")
 
 
-def _by_claims(scene: Scene) -> Iterator[tuple[Arrow, Scene]]:
+def _list_claim_arrows(scene: Scene) -> Iterator[tuple[Arrow, Scene]]:
     """What becomes of it by each kind of claim, with the token of a copy and without."""
     for claim, token in product(CLAIMS, (None, _token(scene))):
-        yield from _followed(claim, scene, token=token, why="")
+        yield from _follow(claim, scene, token=token, why="")
 
 
 def _token(scene: Scene) -> str | None:
@@ -194,12 +194,12 @@ def _token(scene: Scene) -> str | None:
     return scene.record.owner if scene.record else None
 
 
-def _between(one: Scene, other: Scene, cause: str) -> Iterator[tuple[Arrow, Scene]]:
+def _connect(one: Scene, other: Scene, cause: str) -> Iterator[tuple[Arrow, Scene]]:
     if one.state != other.state:
         yield Arrow(one.state, other.state, cause), other
 
 
-def _followed(
+def _follow(
     step: Step | End, scene: Scene, *, token: str | None, why: str
 ) -> Iterator[tuple[Arrow, Scene]]:
     """Every arrow from a step on, through whatever may be answered."""
@@ -207,21 +207,21 @@ def _followed(
         case Settled():
             return
         case TakeOverLater():
-            yield from _followed(Claim(takeover=True), scene, token=token, why=why)
+            yield from _follow(Claim(takeover=True), scene, token=token, why=why)
         case Run() | DeadLetter() | Wait():
             for answer, later in _replies(step, scene):
                 following = lifecycle.advance(step, answer)
-                told = _told(step, answer) or why
-                yield from _followed(following, later, token=token, why=told)
+                told = _describe_reply(step, answer) or why
+                yield from _follow(following, later, token=token, why=told)
         case _:
-            reply, then = asked(step, scene, token=token)
-            yield from _between(scene, then, _cause(step, scene, why))
+            reply, then = build_request(step, scene, token=token)
+            yield from _connect(scene, then, _cause(step, scene, why))
             lost = Unanswered(_owner(step, scene), SILENCE)
             # An answer is lost behind the write, or before it.
             for answer, later in ((reply, then), (lost, then), (lost, scene)):
                 following = lifecycle.advance(step, answer)
-                told = _told(step, answer) or why
-                yield from _followed(following, later, token=token, why=told)
+                told = _describe_reply(step, answer) or why
+                yield from _follow(following, later, token=token, why=told)
 
 
 def _replies(step: Run | DeadLetter | Wait, scene: Scene) -> Iterator[tuple[Reply, Scene]]:
@@ -239,7 +239,7 @@ def _replies(step: Run | DeadLetter | Wait, scene: Scene) -> Iterator[tuple[Repl
             yield Waited(in_time=True), replace(scene, now=step.lease_expires_at)
 
 
-def asked(
+def build_request(
     step: Claim | Settlement, scene: Scene, *, token: str | None = None
 ) -> tuple[Reply, Scene]:
     """What the table answers to a step, and the scene then."""
@@ -268,7 +268,7 @@ def _owner(step: Claim | Settlement, scene: Scene) -> Owner:
     return step.owner
 
 
-def _told(step: Step, reply: Reply) -> str:
+def _describe_reply(step: Step, reply: Reply) -> str:
     """A reply as the reason of what follows; empty where what was before stays the reason."""
     match step, reply:
         case _, Returned():
@@ -303,29 +303,29 @@ def _cause(step: Claim | Settlement, scene: Scene, why: str) -> str:
 def diagram(arrows: set[Arrow]) -> str:
     """The states and arrows, in Mermaid."""
     names = {state: state.name.lower() for state in State} | {State.ABSENT: "[*]"}
-    pairs = dict.fromkeys((one.source, one.target) for one in _in_order(arrows))
-    lines = [f'    state "{state.value}" as {names[state]}' for state in _drawn(arrows)]
+    pairs = dict.fromkeys((one.source, one.target) for one in _sort_arrows(arrows))
+    lines = [f'    state "{state.value}" as {names[state]}' for state in _draw(arrows)]
     for source, target in pairs:
         causes = sorted(
             each.cause for each in arrows if (each.source, each.target) == (source, target)
         )
-        lines.append(f"    {names[source]} --> {names[target]}: {_joined(causes)}")
+        lines.append(f"    {names[source]} --> {names[target]}: {_join_causes(causes)}")
     return "\n".join(["```mermaid", "stateDiagram-v2", *lines, "```"])
 
 
-def _in_order(arrows: set[Arrow]) -> list[Arrow]:
+def _sort_arrows(arrows: set[Arrow]) -> list[Arrow]:
     places = list(State)
     return sorted(
         arrows, key=lambda each: (places.index(each.source), places.index(each.target), each.cause)
     )
 
 
-def _drawn(arrows: set[Arrow]) -> list[State]:
+def _draw(arrows: set[Arrow]) -> list[State]:
     ends = {end for each in arrows for end in (each.source, each.target)}
     return [state for state in State if state in ends and state != State.ABSENT]
 
 
-def _joined(causes: Sequence[str]) -> str:
+def _join_causes(causes: Sequence[str]) -> str:
     """Several causes as one label; those of one verb share it."""
     verbs: dict[str, list[str]] = {}
     for cause in causes:
@@ -365,7 +365,7 @@ def _end(  # noqa: PLR0911  # a row each
         case TakeOverLater():
             return f"later: {_end(Claim(takeover=True), scene, token=token)}"
         case Claim():
-            reply, _ = asked(step, scene, token=token)
+            reply, _ = build_request(step, scene, token=token)
             return _end(lifecycle.advance(step, reply), scene, token=token)
         case Settled(outcome, acknowledged):
             return f"{'acknowledged' if acknowledged else 'reported'}: `{outcome.value}`"

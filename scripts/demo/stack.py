@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from scripts.demo.scenario import Scenario
-from scripts.lab.emulator import ROOT
-from scripts.lab.source import repository
+from scripts.support.emulator import ROOT
+from scripts.support.source import repository
 
 EXAMPLES: Final = ROOT / "examples"
 HERE: Final = Path(__file__).parent
@@ -57,7 +57,7 @@ def write(directory: Path, scenario: Scenario, *, break_claim: bool) -> Path:
     """
     source = repository(directory / "module.git")
     if break_claim:
-        source = _sabotaged(directory)
+        source = _sabotage(directory)
     stack = directory / "stack"
     shutil.copytree(
         EXAMPLES / scenario.name,
@@ -73,7 +73,7 @@ def write(directory: Path, scenario: Scenario, *, break_claim: bool) -> Path:
     return stack
 
 
-def _sabotaged(directory: Path) -> str:
+def _sabotage(directory: Path) -> str:
     copy = directory / "sabotaged"
     subprocess.run(["git", "clone", "--quiet", directory / "module.git", copy], check=True)
     claims = copy / CLAIMS

@@ -22,7 +22,7 @@ from idempotent_lambda.sources.delivery import Delivery
 from idempotent_lambda.sources.message import Message
 from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.store.transaction import Transaction
-from scripts.kill.ledger import Ledger
+from scripts.kill.journal import Journal
 from scripts.kill.plan import Behaviour, Event, Mode, Task
 from scripts.kill.watch import Watch, WatchedQueues, WatchedStore
 
@@ -88,13 +88,13 @@ class Processor:
     """
 
     tasks: Mapping[str, Task]
-    ledger: Ledger
+    journal: Journal
     watch: Watch
     counters: str
 
     def __call__(self, message: Message) -> None:
-        """Do the side effect in the ledger."""
-        self._work(message, lambda: self.ledger.write_effect(message.key, message.owner))
+        """Do the side effect in the journal."""
+        self._work(message, lambda: self.journal.write_effect(message.key, message.owner))
 
     def transact(self, message: Message, *, transaction: Transaction) -> None:
         """Count the side effect in a table, with the completion."""
@@ -119,7 +119,7 @@ class Processor:
         self.watch.note(Event.EFFECT)
         _pause(task.pause / 2)
         if task.behaviour is Behaviour.RAISE_AFTER and first:
-            self.ledger.write_raise(message.key, message.owner)
+            self.journal.write_raise(message.key, message.owner)
             raise ValueError("after the effect")
 
 
@@ -147,11 +147,11 @@ class Station:
         _ = queues._client  # noqa: SLF001  # made now, and not by every worker
         return cls(client=new_client(), queues=queues)
 
-    def consume(self, batch: "Batch", ledger: Ledger, watch: Watch) -> None:
-        """Process a batch, and write the answer into the ledger."""
+    def consume(self, batch: "Batch", journal: Journal, watch: Watch) -> None:
+        """Process a batch, and write the answer into the journal."""
         clock: Clock = LaterClock(batch.later)
-        observer = Observer(ledger.write_unconfirmed)
-        processor = Processor(batch.tasks, ledger, watch, batch.counters)
+        observer = Observer(journal.write_unconfirmed)
+        processor = Processor(batch.tasks, journal, watch, batch.counters)
         transactional = batch.mode is Mode.TRANSACTION
         consumer = Consumer(
             processor=processor.transact if transactional else processor,
@@ -167,7 +167,7 @@ class Station:
         watch.note(Event.BATCH)
         answer = consumer.consume(batch.event, REMAINING)
         failures = answer["batchItemFailures"] if answer else []
-        ledger.write_answer([failure["itemIdentifier"] for failure in failures])
+        journal.write_answer([failure["itemIdentifier"] for failure in failures])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from scripts import release
-from scripts.lab.source import repository
 from scripts.release import Artefacts, ReleaseError, build, unpack
+from scripts.support.source import repository
 
 ROOT = Path(__file__).parents[2]
 

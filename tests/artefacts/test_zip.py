@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from scripts.lab.emulator import Emulator
 from scripts.pack import (
     PACKAGE_EXCLUDE,
     collect_sources,
@@ -17,6 +16,7 @@ from scripts.pack import (
     read_content,
     write_zip,
 )
+from scripts.support.emulator import Emulator
 
 ROOT = Path(__file__).parents[2]
 PACKAGE_MODULES = [

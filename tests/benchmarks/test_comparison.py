@@ -19,7 +19,7 @@ from benchmarks.comparison import (
 )
 from benchmarks.fleet import ROOT, Place
 from benchmarks.measurement import Run, measure_pairs
-from scripts.lab.emulator import Emulator
+from scripts.support.emulator import Emulator
 
 EVEN = {"p50_ms": 10.0, "cpu_ms_per_message": 0.5, "round_trips": 2, "write_units": 20.0}
 

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from benchmarks.engine import Engine, Server
-from scripts.lab.emulator import Emulator, new_account
+from scripts.support.emulator import Emulator, new_account
 from tests.benchmarks.conftest import RecordingEngine
 from tests.waiting import connect_at_once
 

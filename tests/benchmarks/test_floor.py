@@ -12,7 +12,7 @@ import pytest
 from benchmarks import fleet
 from benchmarks.contenders import floor
 from benchmarks.fleet import ROOT, Place, answer, request
-from scripts.lab.emulator import Emulator
+from scripts.support.emulator import Emulator
 from tests.benchmarks.conftest import RecordingEngine
 from tests.handler import events
 

@@ -26,11 +26,11 @@ from idempotent_lambda.settings import UNWRAP_CHOICES, Settings
 from idempotent_lambda.sources.event import read_event
 from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import ManualClock
-from scripts.lab.emulator import Emulator, EmulatorError, new_account, running
+from scripts.support.emulator import Emulator, EmulatorError, new_account, running
 from tests.clients import patient_client
-from tests.handler.bench import Bench, raising, unavailable
 from tests.handler.conftest import create_table
 from tests.handler.events import GOLDEN_EVENTS, golden, key_rule, order
+from tests.handler.harness import ConsumerHarness, raising, unavailable
 
 GOLDEN: Final = Path(__file__).with_name("golden")
 
@@ -103,12 +103,12 @@ class Writer:
         self.owners += 1
         return self.owners.to_bytes(16)
 
-    def bench(self, clock: ManualClock, **changes: Any) -> Bench:
+    def make_harness(self, clock: ManualClock, **changes: Any) -> ConsumerHarness:
         """A consumer with the module's defaults."""
-        store = DynamoDBClaimStore(self.client, TABLE, clock, Bench())
-        bench = Bench(store, clock, **changes)
-        object.__setattr__(bench.consumer, "new_owner", lambda: Owner(self.new_owner().hex()))
-        return bench
+        store = DynamoDBClaimStore(self.client, TABLE, clock, ConsumerHarness())
+        harness = ConsumerHarness(store, clock, **changes)
+        object.__setattr__(harness.consumer, "new_owner", lambda: Owner(self.new_owner().hex()))
+        return harness
 
     def kept(self, clock: ManualClock, **what: Any) -> Kind:
         """The only record in the table, which is empty afterwards."""
@@ -127,17 +127,17 @@ class Writer:
         clock = ManualClock()
         for at, behaviour in enumerate(behaviours or (lambda _: None,)):
             clock.advance(LEASE if at else Millis(0))
-            bench = self.bench(clock, **changes)
-            bench.queues.failure = unavailable() if unsent else None
-            bench.behaviour = dict.fromkeys([deliveries_key(key)], behaviour)
-            bench.deliver(order(key, message_id="m-1"))
+            harness = self.make_harness(clock, **changes)
+            harness.queues.failure = unavailable() if unsent else None
+            harness.behaviour = dict.fromkeys([deliveries_key(key)], behaviour)
+            harness.deliver(order(key, message_id="m-1"))
         return self.kept(clock, message=key)
 
     def call(self, function: Callable[..., Any], key: object = "ORDER-1", **options: Any) -> Kind:
         """The record of a call."""
         clock = ManualClock()
-        bench = self.bench(clock)
-        wiring = Wiring(bench.consumer.settings, bench.consumer.store, clock, bench)
+        harness = self.make_harness(clock)
+        wiring = Wiring(harness.consumer.settings, harness.consumer.store, clock, harness)
 
         @idempotent(name="charge", key="order.id", lease_seconds=30, wiring=wiring, **options)
         def charge(order: Any) -> Any:

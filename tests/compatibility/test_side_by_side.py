@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from scripts.lab.emulator import ROOT, Emulator, new_account
+from scripts.support.emulator import ROOT, Emulator, new_account
 from tests.handler.conftest import create_table
 from tests.handler.events import event, record
 from tests.waiting import SECONDS

@@ -18,8 +18,8 @@ from idempotent_lambda.protocol.record import Owner
 from idempotent_lambda.protocol.requests import ClaimRequest, Request
 from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore
-from scripts.lab.emulator import Emulator
-from tests.handler.bench import Listener
+from scripts.support.emulator import Emulator
+from tests.handler.harness import Listener
 from tests.requests import claim_of
 
 from .conftest import Clients, DynamoDB, InMemory, counted

@@ -176,7 +176,7 @@ def by_damage(items: Iterable[str], answers: Iterable[object]) -> dict[str, obje
 def in_memory(items: Mapping[str, Item]) -> InMemory:
     """A store in memory with these items."""
     memory = InMemory()
-    memory.lay(items)
+    memory.seed_records(items)
     return memory
 
 
@@ -207,7 +207,7 @@ def test_claim(engine: Engine, deadline: Deadline, status: str, asked: str) -> N
         items = {name: items[name] for name in expected}
         claims = [each for each in claims if each.record_id in items]
 
-    engine.lay(items)
+    engine.seed_records(items)
     before = engine.items(items)
     alone = told(engine.store.claim([each], deadline)[0] for each in claims)
     assert by_damage(items, alone) == expected
@@ -216,7 +216,7 @@ def test_claim(engine: Engine, deadline: Deadline, status: str, asked: str) -> N
     assert changed == {name for name, outcome in expected.items() if is_written(outcome)}
 
     for redelivered in (False, True):
-        engine.lay(items)
+        engine.seed_records(items)
         requests = [replace(each, redelivered=redelivered) for each in mixed(claims)]
         answers = told(engine.store.claim(requests, deadline))
         assert by_damage(items, answers[::2]) == expected
@@ -247,12 +247,12 @@ def test_settle(engine: Engine, deadline: Deadline, status: str, call: str) -> N
     expected = by_damage(items, told(settle([each], deadline)[0] for each in requests))
 
     settle = getattr(engine.store, call)
-    engine.lay(items)
+    engine.seed_records(items)
     alone = told(settle([each], deadline)[0] for each in requests)
     assert by_damage(items, alone) == expected
     left = engine.items(items)
 
-    engine.lay(items)
+    engine.seed_records(items)
     others = neighbours(requests)
     engine.store.claim(neighbours([claim_as(each, {}) for each in items]), deadline)
     if call == "mark":

@@ -139,8 +139,10 @@ def laid(record: Record | None, record_id: str) -> Record | None:
     return replace(record, id=record_id, owner=owner)
 
 
-def lay(engine: Engine, record_ids: Sequence[str], records: Iterable[Record | None]) -> None:
-    """Lay down the records in turns."""
+def seed_records(
+    engine: Engine, record_ids: Sequence[str], records: Iterable[Record | None]
+) -> None:
+    """Seed the records in turns."""
     for record_id, each in zip(record_ids, cycle(records), strict=False):
         if record := laid(each, record_id):
             engine.put(record)
@@ -187,7 +189,7 @@ class TestClaim:
         """Each answer is that of its own record, however many calls of the engine it takes."""
         record_ids = ids(size)
         found, outcomes, takeovers = zip(*CLAIMS, strict=True)
-        lay(engine, record_ids, found)
+        seed_records(engine, record_ids, found)
         claims = claims_of(record_ids, redelivered, takeover=takeover)
         assert told(engine.store.claim(claims, deadline), record_ids) == in_turns(
             takeovers if takeover else outcomes, size
@@ -201,7 +203,7 @@ class TestClaim:
         """What is claimed has its claim's owner and lease; what is not is as it was."""
         record_ids = ids(len(CLAIMS))
         found = [record for record, _, _ in CLAIMS]
-        lay(engine, record_ids, found)
+        seed_records(engine, record_ids, found)
         claims = claims_of(record_ids, redelivered, takeover=takeover)
         outcomes = engine.store.claim(claims, deadline)
         for request, before, outcome in zip(claims, found, outcomes, strict=True):
@@ -238,7 +240,7 @@ class TestSettle:
         """Where a lease is lost its answer says so, and the others are completed."""
         record_ids = ids(size)
         found, outcomes, _ = zip(*SETTLEMENTS, strict=True)
-        lay(engine, record_ids, found)
+        seed_records(engine, record_ids, found)
         answers = engine.store.complete(requests_for(record_ids), deadline)
         assert list(answers) == in_turns(outcomes, size)
 
@@ -246,7 +248,7 @@ class TestSettle:
         """A completion changes its own claim as it would alone, and nothing else."""
         record_ids = ids(len(SETTLEMENTS))
         found = [record for record, _, _ in SETTLEMENTS]
-        lay(engine, record_ids, found)
+        seed_records(engine, record_ids, found)
         requests = requests_for(record_ids)
         engine.store.complete(requests, deadline)
         (own, *others) = [engine.get(each) for each in record_ids]
@@ -270,7 +272,7 @@ class TestSettle:
         """What is gone is released; what is another's or completed is not, and stays."""
         record_ids = ids(size)
         found, _, outcomes = zip(*SETTLEMENTS, strict=True)
-        lay(engine, record_ids, found)
+        seed_records(engine, record_ids, found)
         answers = engine.store.release(requests_for(record_ids), deadline)
         assert list(answers) == in_turns(outcomes, size)
         left = in_turns((None, *found[1:]), size)
@@ -286,7 +288,7 @@ class TestPark:
         """Where a record is another's, completed or gone, its answer says so; others are parked."""
         record_ids = ids(len(SETTLEMENTS))
         found = [record for record, _, _ in SETTLEMENTS]
-        lay(engine, record_ids, found)
+        seed_records(engine, record_ids, found)
         requests = [replace(each, reason="why") for each in requests_for(record_ids)]
         own, *others = engine.store.park(requests, deadline)
         assert own == Parked(owner_of(record_ids[0]))

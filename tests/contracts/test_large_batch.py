@@ -10,8 +10,8 @@ from idempotent_lambda.clock import Millis, SystemClock
 from idempotent_lambda.pipeline.consumer import Consumer
 from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import InMemoryQueues
-from tests.handler.bench import Listener
 from tests.handler.events import event, key_rule, order
+from tests.handler.harness import Listener
 from tests.requests import settings_of
 
 from .conftest import Clients, DynamoDB

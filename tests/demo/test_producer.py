@@ -8,7 +8,7 @@ import pytest
 
 from scripts.demo import producer
 from scripts.demo.producer import NotAcknowledgedError, enqueue, hand_over
-from scripts.lab.observation import Aws
+from scripts.support.observation import Aws
 
 
 class Service:

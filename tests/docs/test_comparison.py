@@ -174,7 +174,7 @@ def test_every_link_of_ours_is_true() -> None:
 
 def test_a_true_page_is_left_alone(sheet: Path) -> None:
     """Of a page whose links are all true, nothing is stale, lost or changed."""
-    assert comparison.renewed(SHEET, sheet.parent) == comparison.Renewal(
+    assert comparison.renew_page(SHEET, sheet.parent) == comparison.Renewal(
         page=SHEET, stale=[], lost=[]
     )
 

@@ -21,8 +21,8 @@ from idempotent_lambda.protocol.record import Record, Status
 from idempotent_lambda.sources.event import read_event
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
 from scripts.inputs import Variable, variables
-from tests.handler.bench import Bench
 from tests.handler.events import event, key_rule, record
+from tests.handler.harness import ConsumerHarness
 from tests.requests import settings_of
 
 ROOT = Path(__file__).parents[2]
@@ -110,9 +110,9 @@ CANCELLED = BODY | {"type": "cancelled"}
 
 def runs(key: str, first: dict[str, Any], second: dict[str, Any]) -> int:
     """How often the processor runs for two messages."""
-    bench = Bench(key=None if key == "none" else key.strip("`"))
-    assert bench.deliver(message(first, "m-1")) == bench.deliver(message(second, "m-2")) == []
-    return len(bench.ran)
+    harness = ConsumerHarness(key=None if key == "none" else key.strip("`"))
+    assert harness.deliver(message(first, "m-1")) == harness.deliver(message(second, "m-2")) == []
+    return len(harness.ran)
 
 
 PAIRS = {"tenant": ANOTHER, "sent_at": RETRY, "none": RETRY, "cancellations": CANCELLED}
@@ -147,10 +147,10 @@ def test_neither_too_wide_nor_too_narrow(
 def test_a_key_that_the_producer_makes() -> None:
     """Both attempts of the snippet are one operation."""
     attempts = run(snippet(KEY, "python", "uuid"))["attempts"]
-    bench = Bench(key="body.order_id")
+    harness = ConsumerHarness(key="body.order_id")
     for number, body in enumerate(attempts):
-        assert bench.deliver(record(body, message_id=f"m-{number}")) == []
-    assert len(bench.ran) == 1
+        assert harness.deliver(record(body, message_id=f"m-{number}")) == []
+    assert len(harness.ran) == 1
 
 
 def default(variable: str, attribute: str) -> int:
@@ -181,12 +181,12 @@ def size_of(item: Record) -> int:
 
 def test_the_cost_of_keeping() -> None:
     """The guide's figures follow from the size of a record and the prices of its snippet."""
-    bench = Bench(key="body.id")
+    harness = ConsumerHarness(key="body.id")
     key = "8d2b8d4e-2f1b-4a30-9d3c-6d6a1c0b7a11"
-    assert bench.deliver(record(json.dumps({"id": key}))) == []
-    completed = bench.memory.records[f"orders#{key}"]
+    assert harness.deliver(record(json.dumps({"id": key}))) == []
+    completed = harness.memory.records[f"orders#{key}"]
     assert completed.status == Status.COMPLETED
-    # Owner tokens of the bench are shorter than real ones, of 16 bytes in hexadecimal.
+    # Owner tokens of the harness are shorter than real ones, of 16 bytes in hexadecimal.
     size = size_of(completed) + 32 - len(completed.owner)
     assert 240 < size < int(re.findall(r"under (\d+) bytes", RETENTION)[0]) == 260
     per_day = run(snippet(RETENTION, "python"))["dollars_per_day"]
@@ -305,11 +305,11 @@ KILLS = {
 
 def effects_of(kind: str, point: int) -> int:
     """How often the effect happens whose process is killed there, and delivered again after."""
-    bench = Bench(
+    harness = ConsumerHarness(
         key="body.id", park_interrupted=kind == "parked", transactional=kind == "transaction"
     )
     effects: list[str] = []
-    bench.memory.commit = lambda actions: effects.extend(str(each) for each in actions)
+    harness.memory.commit = lambda actions: effects.extend(str(each) for each in actions)
 
     def effect(given: Any, transaction: Any) -> None:
         if transaction is not None:
@@ -318,18 +318,18 @@ def effects_of(kind: str, point: int) -> int:
             effects.append(given.key)
 
     def process(given: Any, transaction: Any = None) -> None:
-        first = len(bench.ran) == 1
+        first = len(harness.ran) == 1
         if first and point == 1:
             raise SystemExit
         effect(given, transaction)
         if first and point == 2:
             raise SystemExit
 
-    bench.behaviour["a"] = process
+    harness.behaviour["a"] = process
     for _ in range(3):
         with contextlib.suppress(SystemExit):
-            bench.deliver("a")
-        bench.clock.advance(GRACE)
+            harness.deliver("a")
+        harness.clock.advance(GRACE)
     return len(effects)
 
 
@@ -356,22 +356,24 @@ def test_the_token_is_the_key() -> None:
         raise ConnectionError
 
     payments = SimpleNamespace(charge=charge)
-    bench = Bench(key="body.id")
-    bench.behaviour["a"] = run(snippet(EXACTLY, "python", "payments"), payments=payments)["process"]
+    harness = ConsumerHarness(key="body.id")
+    harness.behaviour["a"] = run(snippet(EXACTLY, "python", "payments"), payments=payments)[
+        "process"
+    ]
     for _ in range(2):
-        bench.deliver(record(json.dumps({"id": "a", "amount_cents": 5})))
+        harness.deliver(record(json.dumps({"id": "a", "amount_cents": 5})))
     assert charges == [{"amount_cents": 5, "idempotency_key": "a"}] * 2
-    assert len({each.owner for each in bench.messages}) == 2
+    assert len({each.owner for each in harness.messages}) == 2
 
 
 def test_the_transaction_is_committed_once() -> None:
     """The processor of the guide adds a deposit with its completion, and once."""
     committed: list[Any] = []
-    bench = Bench(key="body.id", transactional=True)
-    bench.memory.commit = committed.extend
-    bench.behaviour["a"] = run(snippet(EXACTLY, "python", "transaction"))["process"]
+    harness = ConsumerHarness(key="body.id", transactional=True)
+    harness.memory.commit = committed.extend
+    harness.behaviour["a"] = run(snippet(EXACTLY, "python", "transaction"))["process"]
     deposit = json.dumps({"id": "a", "account_id": "x", "amount_cents": 5})
-    assert bench.deliver(record(deposit)) == bench.deliver(record(deposit)) == []
+    assert harness.deliver(record(deposit)) == harness.deliver(record(deposit)) == []
     (action,) = committed
     assert action["Update"]["TableName"] == "balances"
     assert action["Update"]["ExpressionAttributeValues"] == {":amount": {"N": "5"}}

@@ -12,8 +12,8 @@ from benchmarks.cases import BASE, CASES, CONTENDERS
 from benchmarks.headline import TARGETS, headline, judged
 from benchmarks.page import DATA, PAGE, PICTURES, PLOTS, THEMES, sections
 from benchmarks.sizes import PACKAGES
-from scripts.lab.emulator import ROOT
 from scripts.pages import as_text, rendered
+from scripts.support.emulator import ROOT
 
 REPORT = json.loads(DATA.read_text())
 

@@ -22,9 +22,8 @@ from idempotent_lambda.sources.response import build_response
 from idempotent_lambda.sources.source import Source
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
 from scripts.demo.__main__ import SCENARIOS
-from scripts.lab.emulator import Emulator
-from scripts.lab.terraform import Terraform, environment
-from tests.handler.bench import Bench
+from scripts.support.emulator import Emulator
+from scripts.support.terraform import Terraform, environment
 from tests.handler.events import (
     bus_event,
     event,
@@ -38,6 +37,7 @@ from tests.handler.events import (
     sns_record,
     stream_record,
 )
+from tests.handler.harness import ConsumerHarness
 from tests.handler.test_cost import COSTS
 from tests.requests import settings_of
 
@@ -123,12 +123,12 @@ def test_transaction(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         KeySchema=[key | {"KeyType": "HASH"}],
         BillingMode="PAY_PER_REQUEST",
     )
-    bench = Bench(key="body.deposit_id", transactional=True)
-    bench.memory.commit = lambda actions: client.transact_write_items(TransactItems=list(actions))
+    harness = ConsumerHarness(key="body.deposit_id", transactional=True)
+    harness.memory.commit = lambda actions: client.transact_write_items(TransactItems=list(actions))
     for deposit_id in ("d-1", "d-1", "d-2"):
-        bench.behaviour[deposit_id] = run(TRANSACTIONAL)["process"]
+        harness.behaviour[deposit_id] = run(TRANSACTIONAL)["process"]
         body = {"deposit_id": deposit_id, "account_id": "a", "amount_cents": 5}
-        assert bench.deliver(record(json.dumps(body), message_id=f"m-{len(bench.ran)}")) == []
+        assert harness.deliver(record(json.dumps(body), message_id=f"m-{len(harness.ran)}")) == []
     assert client.scan(TableName="balances")["Items"] == [
         {"account_id": {"S": "a"}, "balance_cents": {"N": "10"}}
     ]

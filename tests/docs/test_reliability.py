@@ -9,8 +9,8 @@ import pytest
 
 import idempotent_lambda
 from scripts import reliability
-from scripts.lab.proxy import Fault
 from scripts.soak.plan import plan
+from scripts.support.proxy import Fault
 from tests.faults.cells import CELLS, Answer, Cell, Observation, Operation, Verdict
 from tests.faults.expected import expected
 

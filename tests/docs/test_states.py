@@ -67,7 +67,7 @@ def test_the_arrows() -> None:
 
 def test_every_status_is_met() -> None:
     """Every status of the code comes about, and so does every state but that of a newer version."""
-    scenes, _ = states.explored()
+    scenes, _ = states.explore()
     assert set(scenes) == set(State) - {State.UNKNOWN}
     assert {scene.record.status for scene in scenes.values() if scene.record} == set(Status)
 
@@ -81,11 +81,11 @@ def changed_by_strangers() -> set[tuple[str, State]]:
         Park(stranger, "why"),
         MarkDeadLettered(stranger),
     )
-    scenes, _ = states.explored()
+    scenes, _ = states.explore()
     return {
         (type(step).__name__, scene.state)
         for step, scene in product(steps, scenes.values())
-        if states.asked(step, scene)[1] != scene
+        if states.build_request(step, scene)[1] != scene
     }
 
 
@@ -115,12 +115,12 @@ def test_another_condition_is_another_diagram(
     monkeypatch: pytest.MonkeyPatch, name: str, broken: Any, arrow: tuple[State, State]
 ) -> None:
     """A condition that is changed takes its arrow away, and so the page is stale."""
-    _, before = states.explored()
+    _, before = states.explore()
     assert arrow in {(each.source, each.target) for each in before}
     build_claim_condition.cache_clear()
     monkeypatch.setattr(claims, name, broken)
     try:
-        _, after = states.explored()
+        _, after = states.explore()
         assert arrow not in {(each.source, each.target) for each in after}
         assert states.diagram(after) != states.diagram(before)
     finally:
@@ -142,7 +142,7 @@ def test_another_transition_is_another_diagram(
     """A transition that is changed changes the page, which is told and left as it is."""
     assert gone in PAGE
     monkeypatch.setattr(lifecycle, "advance", advancing(step, follows))
-    _, arrows = states.explored()
+    _, arrows = states.explore()
     assert gone not in states.diagram(arrows)
 
 

@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda_toolkit.cli.exits import MEANING, Exit
-from scripts.lab import observation
-from scripts.lab.emulator import ROOT, Emulator
-from scripts.lab.observation import Aws
-from scripts.lab.source import repository
-from scripts.lab.terraform import Terraform, environment
+from idempotent_lambda_toolkit.cli.exit_codes import MEANING, ExitCode
+from scripts.support import observation
+from scripts.support.emulator import ROOT, Emulator
+from scripts.support.observation import Aws
+from scripts.support.source import repository
+from scripts.support.terraform import Terraform, environment
 from tests.waiting import SECONDS, eventually
 
 DOCUMENT = (ROOT / "docs" / "cli.md").read_text()
@@ -153,7 +153,7 @@ class Stack:
         assert line in documented_commands()
         self.shown.add(line)
         ended = self.run(*shlex.split(line)[1:])
-        assert ended.code == Exit.OK, ended
+        assert ended.code == ExitCode.OK, ended
         return ended
 
     def send(self, url: str, *bodies: dict[str, Any]) -> None:
@@ -271,7 +271,7 @@ def never_beside_a_live_claim(stack: Stack) -> None:
     stack.becomes("SLOW", "IN_PROGRESS")
     for command in (["forget"], ["resolve", "--completed"], ["resolve", "--retry"]):
         ended = stack.run("--function", "orders", *command, "SLOW", "--yes", "--json")
-        assert (ended.code, ended.answer["record"]["status"]) == (Exit.REFUSED, "IN_PROGRESS")
+        assert (ended.code, ended.answer["record"]["status"]) == (ExitCode.REFUSED, "IN_PROGRESS")
     assert stack.status("SLOW") == "IN_PROGRESS"
     stack.permit("SLOW")
     stack.becomes("SLOW", "COMPLETED")
@@ -336,9 +336,9 @@ def each_fault_is_found(stack: Stack) -> None:
             ended = stack.run("--function", "orders", "doctor", "--json")
             found = [each["name"] for each in ended.answer["findings"]]
             expected = re.sub(r" .*", "", name)
-            assert (ended.code, found) == (Exit.FOUND, [expected]), (name, ended)
+            assert (ended.code, found) == (ExitCode.FOUND, [expected]), (name, ended)
     ended = stack.run("--function", "orders", "doctor", "--json")
-    assert (ended.code, ended.answer["findings"], ended.answer["unknown"]) == (Exit.OK, [], {})
+    assert (ended.code, ended.answer["findings"], ended.answer["unknown"]) == (ExitCode.OK, [], {})
 
 
 def faults(stack: Stack) -> dict[str, Any]:

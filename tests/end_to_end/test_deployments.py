@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from scripts.lab.emulator import Emulator
-from scripts.lab.proxy import Proxy, serving
-from scripts.lab.terraform import Terraform, TerraformError, environment
+from scripts.support.emulator import Emulator
+from scripts.support.proxy import Proxy, serving
+from scripts.support.terraform import Terraform, TerraformError, environment
 from tests.module.stacks import copy_module
 
 pytestmark = [

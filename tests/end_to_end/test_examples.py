@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scripts.lab.emulator import ROOT
+from scripts.support.emulator import ROOT
 
 pytestmark = [
     pytest.mark.emulator,

@@ -40,9 +40,9 @@ from idempotent_lambda.sources.message import Message
 from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.store.transaction import Transaction
 from idempotent_lambda_toolkit.testing import InMemoryQueues
-from scripts.lab import proxy
-from scripts.lab.emulator import ROOT, Emulator, new_account
-from scripts.lab.proxy import Call, Fault, Plan, Proxy, first, serving
+from scripts.support import proxy
+from scripts.support.emulator import ROOT, Emulator, new_account
+from scripts.support.proxy import Call, Fault, Plan, Proxy, first, serving
 from tests.requests import settings_of
 
 TIMEOUT_SECONDS = 30

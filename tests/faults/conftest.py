@@ -10,8 +10,8 @@ import pytest
 from idempotent_lambda.clients import READ_TIMEOUT_MILLIS
 from idempotent_lambda.clock import EpochMillis, Millis
 from idempotent_lambda_toolkit.testing import ManualClock
-from scripts.lab.emulator import Emulator
-from scripts.lab.proxy import DRIP_PIECES, DRIP_SECONDS, SLOW_SECONDS, Fault
+from scripts.support.emulator import Emulator
+from scripts.support.proxy import DRIP_PIECES, DRIP_SECONDS, SLOW_SECONDS, Fault
 from tests.clients import patient_client
 
 from .cells import Arena, arena_on

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from scripts.lab.proxy import Fault
+from scripts.support.proxy import Fault
 
 from .cells import ALONE, LOOKS, MESSAGE, PARKS, Cell, Operation, Verdict
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts.lab.proxy import Fault
+from scripts.support.proxy import Fault
 
 from .cells import (
     CELLS,

@@ -17,7 +17,7 @@ from idempotent_lambda.errors import StoreError
 from idempotent_lambda.pipeline.shared_plan import UNCONFIRMED_MILLIS
 from idempotent_lambda.sources.message import Message
 from idempotent_lambda.store.batch_calls import MAX_STATEMENTS
-from scripts.lab.proxy import Call, Fault
+from scripts.support.proxy import Call, Fault
 from tests.waiting import eventually
 
 from .cells import TIMEOUT_SECONDS, Arena, Ours, client_in

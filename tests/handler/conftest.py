@@ -15,11 +15,11 @@ from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import Deadline, Millis
 from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import ManualClock
-from scripts.lab.emulator import Emulator, new_account
+from scripts.support.emulator import Emulator, new_account
 from tests.clients import patient_client
 
-from .bench import Bench, Listener, Wire
 from .function import MODULE, TABLE, Package
+from .harness import ConsumerHarness, Listener, Wire
 
 # The same examples in every run: a failure here is a defect, never bad luck.
 settings.register_profile("handler", derandomize=True, database=None, deadline=None)
@@ -33,9 +33,9 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def bench() -> Bench:
+def harness() -> ConsumerHarness:
     """A consumer on a store in memory."""
-    return Bench()
+    return ConsumerHarness()
 
 
 @pytest.fixture

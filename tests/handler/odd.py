@@ -26,8 +26,8 @@ from idempotent_lambda.sources.message import Message
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, InMemoryQueues, ManualClock
 from tests.requests import settings_of
 
-from .bench import START, Wire, refused, unavailable
 from .events import event, golden, key_rule, record
+from .harness import START, Wire, refused, unavailable
 from .test_sqs import succeeded
 
 GOOD = 9

@@ -16,7 +16,7 @@ from idempotent_lambda.clock import (
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.waiting import SECONDS
 
-from .bench import START
+from .harness import START
 
 
 class TestSystemClock:

@@ -24,9 +24,9 @@ from idempotent_lambda.store.transaction import Transaction
 from tests.requests import settings_of
 from tests.waiting import SECONDS
 
-from .bench import START, Bench, raising
 from .conftest import Lab, create_table
 from .events import fifo_order, key_rule, order
+from .harness import START, ConsumerHarness, raising
 
 pytestmark = [pytest.mark.emulator, pytest.mark.slow]
 
@@ -234,23 +234,23 @@ def test_cost(lab: Lab, row: tuple[str, int, str, int, int, int]) -> None:
     what, _, way = delivered.partition(", ")
     kind = what.removeprefix("half ")
     numbers = range(0, batch, 2 if what.startswith("half ") else 1)
-    bench = Bench(lab.store, lab.clock, **WAYS.get(way, {}))
+    harness = ConsumerHarness(lab.store, lab.clock, **WAYS.get(way, {}))
     if way == "in transactions":
         # The emulator remembers tokens of all tests together.
-        object.__setattr__(bench.consumer, "new_owner", lambda: Owner(secrets.token_hex(16)))
+        object.__setattr__(harness.consumer, "new_owner", lambda: Owner(secrets.token_hex(16)))
         process = counting_in(lab)
-        bench.behaviour = {str(number): process for number in range(batch)}
+        harness.behaviour = {str(number): process for number in range(batch)}
     for number in numbers:
         if kind in LEFT:
             texts = {"id": {"S": f"orders#{number}"}, "owner": {"S": "theirs"}}
             item = LEFT[kind] | texts | {"created_at": {"N": str(START - 2)}}
             lab.client.put_item(TableName=lab.table, Item=item)
         if kind in RAISING:
-            bench.behaviour[str(number)] = raising(RAISING[kind])
+            harness.behaviour[str(number)] = raising(RAISING[kind])
     expected = stages(calls)
     passing = Stages(expected)
     lab.wire.always = passing
-    failed = bench.deliver(*(delivered_in(way, number) for number in range(batch)))
+    failed = harness.deliver(*(delivered_in(way, number) for number in range(batch)))
 
     assert len(failed) == (len(numbers) if kind in REPORTED else 0)
     assert not passing.left
@@ -261,7 +261,7 @@ def test_cost(lab: Lab, row: tuple[str, int, str, int, int, int]) -> None:
 
 def test_slow_processors(lab: Lab) -> None:
     """Where each processor outlasts a round trip, completions go out singly beside the next run."""
-    bench = Bench(lab.store, lab.clock)
+    harness = ConsumerHarness(lab.store, lab.clock)
     gone = threading.Semaphore(0)
 
     def counted(request: Any, through: Callable[[Any], Any]) -> Any:
@@ -274,8 +274,8 @@ def test_slow_processors(lab: Lab) -> None:
         assert gone.acquire(timeout=SECONDS), f"nothing was confirmed before {message.key}"
 
     lab.wire.always = counted
-    bench.behaviour = {str(number): process for number in range(10)}
-    assert bench.deliver(*(str(number) for number in range(10))) == []
+    harness.behaviour = {str(number): process for number in range(10)}
+    assert harness.deliver(*(str(number) for number in range(10))) == []
     assert lab.wire.sent == ["BatchExecuteStatement", *["UpdateItem"] * 10]
     assert write_units(lab.wire.bodies) == 20
 

@@ -8,7 +8,7 @@ import pytest
 from idempotent_lambda.clock import EpochMillis, EpochSeconds
 from idempotent_lambda.protocol.record import Owner, Record
 
-from .bench import START, Bench
+from .harness import START, ConsumerHarness
 
 WRONG: Any = {"NULL": True}
 """What is read of an attribute that cannot be read."""
@@ -57,17 +57,17 @@ RECORDS = {
 
 def delivered(found: Record, *batch: str, parks: bool) -> tuple[object, ...]:
     """What a delivery of key a does: its outcome, whether it ran, was reported, and its record."""
-    bench = Bench(park_interrupted=parks)
-    bench.consumer.saw_slow_processor.clear()  # no thread is needed
-    bench.memory.records["orders#a"] = found
-    reported = bench.deliver("a", *batch)
+    harness = ConsumerHarness(park_interrupted=parks)
+    harness.consumer.saw_slow_processor.clear()  # no thread is needed
+    harness.memory.records["orders#a"] = found
+    reported = harness.deliver("a", *batch)
     if batch:
-        assert bench.ran.count("b") == 1
-        assert bench.status("b") == "COMPLETED"
+        assert harness.ran.count("b") == 1
+        assert harness.status("b") == "COMPLETED"
         assert not any(name.endswith("b") for name in reported)
-    (outcome,) = (each for name, each in bench.outcomes.items() if name.endswith("a"))
-    record = bench.memory.records["orders#a"]
-    return outcome, "a" in bench.ran, bool(reported), replace(record, owner=Owner("any"))
+    (outcome,) = (each for name, each in harness.outcomes.items() if name.endswith("a"))
+    record = harness.memory.records["orders#a"]
+    return outcome, "a" in harness.ran, bool(reported), replace(record, owner=Owner("any"))
 
 
 @pytest.mark.parametrize("parks", [False, True], ids=["retry", "park"])

@@ -32,13 +32,15 @@ from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.requests import claim_of
 
-from .bench import (
+from .conftest import Lab
+from .function import TABLE
+from .harness import (
     CONNECT_TIMEOUT,
     CONNECTION_CLOSED,
     NO_CONNECTION,
     READ_TIMEOUT,
     START,
-    Bench,
+    ConsumerHarness,
     Fault,
     Listener,
     Wire,
@@ -49,8 +51,6 @@ from .bench import (
     raising,
     taking,
 )
-from .conftest import Lab
-from .function import TABLE
 
 Dead = tuple[DynamoDBClaimStore, Wire]
 
@@ -146,13 +146,13 @@ class TestRoundTrips:
 
     def test_pipeline(self, lab: Lab) -> None:
         """An order is two requests; delivered again, one."""
-        bench = Bench(lab.store, lab.clock)
-        assert bench.deliver("a") == []
+        harness = ConsumerHarness(lab.store, lab.clock)
+        assert harness.deliver("a") == []
         assert lab.wire.sent == ["UpdateItem"] * 2
         lab.wire.sent.clear()
-        assert bench.deliver("a") == []
+        assert harness.deliver("a") == []
         assert lab.wire.sent == ["UpdateItem"]
-        assert bench.ran == ["a"]
+        assert harness.ran == ["a"]
 
 
 class TestRequest:
@@ -291,41 +291,41 @@ class TestLostAnswers:
 
     def test_every_claim_answer_lost(self, lab: Lab) -> None:
         """A claim that never gets an answer runs nothing, and is given back."""
-        bench = Bench(lab.store, lab.clock)
+        harness = ConsumerHarness(lab.store, lab.clock)
         lab.wire.faults = [lost(READ_TIMEOUT)] * 3
-        assert bench.deliver("1") == ["m-1"]
-        assert bench.ran == []
-        assert bench.outcomes == {"m-1": "table_unavailable"}
+        assert harness.deliver("1") == ["m-1"]
+        assert harness.ran == []
+        assert harness.outcomes == {"m-1": "table_unavailable"}
         assert lab.wire.sent == ["UpdateItem"] * 3 + ["DeleteItem"]
         assert lab.item("orders#1") is None
 
     def test_every_claim_answer_lost_by_timeouts(self, lab: Lab) -> None:
         """The same where every lost answer costs its second: the claim is still given back."""
-        bench = Bench(lab.store, lab.clock)
+        harness = ConsumerHarness(lab.store, lab.clock)
         lose = taking(lab.clock, 1000, lost(READ_TIMEOUT))
 
         def lose_claims(sent: Any, through: Any) -> Any:
             return through(sent) if lab.wire.sent[-1] == "DeleteItem" else lose(sent, through)
 
         lab.wire.always = lose_claims
-        assert bench.deliver("1") == ["m-1"]
-        assert bench.ran == []
+        assert harness.deliver("1") == ["m-1"]
+        assert harness.ran == []
         assert lab.wire.sent[-1] == "DeleteItem"
         assert lab.item("orders#1") is None
         assert lab.clock.elapsed() < 5000
 
     def test_every_completion_answer_lost(self, lab: Lab) -> None:
         """A completion that never gets an answer acknowledges nothing; redelivered, a duplicate."""
-        bench = Bench(lab.store, lab.clock)
-        bench.behaviour["1"] = lambda _: setattr(
+        harness = ConsumerHarness(lab.store, lab.clock)
+        harness.behaviour["1"] = lambda _: setattr(
             lab.wire, "always", taking(lab.clock, 1000, lost(READ_TIMEOUT))
         )
-        assert bench.deliver("1") == ["m-1"]
-        assert bench.outcomes == {"m-1": "unconfirmed"}
+        assert harness.deliver("1") == ["m-1"]
+        assert harness.outcomes == {"m-1": "unconfirmed"}
         assert "DeleteItem" not in lab.wire.sent
         lab.wire.always = None
-        assert bench.deliver("1") == []
-        assert bench.ran == ["1"]
+        assert harness.deliver("1") == []
+        assert harness.ran == ["1"]
 
 
 class TestRetries:
@@ -574,14 +574,14 @@ class TestPipelineUnderFaults:
     )
     def test_a_short_outage_after_the_effect(self, lab: Lab, fault: Fault) -> None:
         """An outage of three attempts after the effect is ridden out: one run, acknowledged."""
-        bench = Bench(lab.store, lab.clock)
-        bench.behaviour["1"] = lambda _: lab.wire.faults.extend([fault] * 3)
-        assert bench.deliver("1", "2") == []
-        assert bench.ran == ["1", "2"]
+        harness = ConsumerHarness(lab.store, lab.clock)
+        harness.behaviour["1"] = lambda _: lab.wire.faults.extend([fault] * 3)
+        assert harness.deliver("1", "2") == []
+        assert harness.ran == ["1", "2"]
 
     def test_failing_message(self, lab: Lab) -> None:
         """A failing message leaves no record behind."""
-        bench = Bench(lab.store, lab.clock)
-        bench.behaviour["1"] = raising(ValueError())
-        assert bench.deliver("1", "2") == ["m-1"]
+        harness = ConsumerHarness(lab.store, lab.clock)
+        harness.behaviour["1"] = raising(ValueError())
+        assert harness.deliver("1", "2") == ["m-1"]
         assert lab.item("orders#1") is None

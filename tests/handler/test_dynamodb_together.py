@@ -34,13 +34,15 @@ from idempotent_lambda_toolkit.testing import ManualClock
 from tests.requests import claim_of
 from tests.waiting import SECONDS
 
-from .bench import (
+from .conftest import Lab
+from .events import order
+from .harness import (
     CONNECT_TIMEOUT,
     CONNECTION_CLOSED,
     NO_CONNECTION,
     READ_TIMEOUT,
     START,
-    Bench,
+    ConsumerHarness,
     Fault,
     Wire,
     answered,
@@ -49,8 +51,6 @@ from .bench import (
     raising,
     taking,
 )
-from .conftest import Lab
-from .events import order
 
 pytestmark = pytest.mark.emulator
 
@@ -361,25 +361,25 @@ class TestLostAnswers:
 
     def test_every_claim_answer_lost(self, lab: Lab) -> None:
         """Claims that never get an answer run nothing, and are given back in one call."""
-        bench = Bench(lab.store, lab.clock)
+        harness = ConsumerHarness(lab.store, lab.clock)
         lab.wire.faults = [lost(READ_TIMEOUT)] * 3
-        assert bench.deliver("1", "2", "3") == ["m-1", "m-2", "m-3"]
-        assert bench.ran == []
-        assert set(bench.outcomes.values()) == {"table_unavailable"}
+        assert harness.deliver("1", "2", "3") == ["m-1", "m-2", "m-3"]
+        assert harness.ran == []
+        assert set(harness.outcomes.values()) == {"table_unavailable"}
         assert lab.wire.sent == [STATEMENTS] * 4
         assert [lab.item(each) for each in TRIO] == [None] * 3
 
     def test_every_completion_answer_lost(self, lab: Lab) -> None:
         """Completions that never get an answer acknowledge nothing; redelivered, duplicates."""
-        bench = Bench(lab.store, lab.clock)
+        harness = ConsumerHarness(lab.store, lab.clock)
         lose = taking(lab.clock, 1000, lost(READ_TIMEOUT))
-        bench.behaviour["3"] = lambda _: setattr(lab.wire, "always", lose)
-        assert bench.deliver("1", "2", "3") == ["m-1", "m-2", "m-3"]
-        assert set(bench.outcomes.values()) == {"unconfirmed"}
+        harness.behaviour["3"] = lambda _: setattr(lab.wire, "always", lose)
+        assert harness.deliver("1", "2", "3") == ["m-1", "m-2", "m-3"]
+        assert set(harness.outcomes.values()) == {"unconfirmed"}
         lab.wire.always = None
         again = {"ApproximateReceiveCount": "2"}
-        assert bench.deliver(*(order(each, attributes=again) for each in "123")) == []
-        assert bench.ran == ["1", "2", "3"]
+        assert harness.deliver(*(order(each, attributes=again) for each in "123")) == []
+        assert harness.ran == ["1", "2", "3"]
 
 
 class TestStatements:
@@ -625,11 +625,11 @@ class TestLook:
 
     def test_given_back(self, lab: Lab) -> None:
         """A claim whose answer is lost, and that cannot be read then, leaves no record behind."""
-        bench = Bench(lab.store, lab.clock)
+        harness = ConsumerHarness(lab.store, lab.clock)
         lab.wire.faults = [lost(READ_TIMEOUT)]
         lab.wire.always = only(READ, broken(NO_CONNECTION))
-        assert bench.deliver("1", "7", "8") == ["m-1", "m-7", "m-8"]
-        assert bench.ran == []
+        assert harness.deliver("1", "7", "8") == ["m-1", "m-7", "m-8"]
+        assert harness.ran == []
         assert [lab.item(f"orders#{each}") for each in "78"] == [None, None]
         theirs = lab.item(TRIO[0])
         assert theirs is not None
@@ -903,23 +903,23 @@ class TestPipelineUnderFaults:
     )
     def test_a_short_outage_after_the_effects(self, lab: Lab, fault: Fault) -> None:
         """An outage of three attempts after the effects is ridden out: one run each."""
-        bench = Bench(lab.store, lab.clock)
-        bench.behaviour["3"] = lambda _: lab.wire.faults.extend([fault] * 3)
-        assert bench.deliver("1", "2", "3") == []
-        assert bench.ran == ["1", "2", "3"]
+        harness = ConsumerHarness(lab.store, lab.clock)
+        harness.behaviour["3"] = lambda _: lab.wire.faults.extend([fault] * 3)
+        assert harness.deliver("1", "2", "3") == []
+        assert harness.ran == ["1", "2", "3"]
 
     def test_one_throttled_claim(self, lab: Lab) -> None:
         """A claim that is throttled for good is reported; its neighbours run."""
-        bench = Bench(lab.store, lab.clock)
+        harness = ConsumerHarness(lab.store, lab.clock)
         lab.wire.faults = [sparing({TRIO[1]: "ThrottlingError"})] * 3
-        assert bench.deliver("1", "2", "3") == ["m-2"]
-        assert bench.ran == ["1", "3"]
+        assert harness.deliver("1", "2", "3") == ["m-2"]
+        assert harness.ran == ["1", "3"]
 
     def test_failing_messages(self, lab: Lab) -> None:
         """Failing messages leave no record behind, and are given back in one call."""
-        bench = Bench(lab.store, lab.clock)
-        bench.behaviour = {"1": raising(ValueError()), "3": raising(ValueError())}
-        assert bench.deliver("1", "2", "3") == ["m-1", "m-3"]
+        harness = ConsumerHarness(lab.store, lab.clock)
+        harness.behaviour = {"1": raising(ValueError()), "3": raising(ValueError())}
+        assert harness.deliver("1", "2", "3") == ["m-1", "m-3"]
         assert [lab.item(each) is None for each in TRIO] == [True, False, True]
         assert traffic(lab.wire) == [
             (STATEMENTS, list(TRIO)),
@@ -930,12 +930,12 @@ class TestPipelineUnderFaults:
     @pytest.mark.parametrize("receives", [["1"] * 10, ["2"] * 10, ["1", "2"] * 5])
     def test_dead_table(self, lab: Lab, receives: list[str]) -> None:
         """A batch of ten against a table that never answers comes back failed in five seconds."""
-        bench = Bench(lab.store, lab.clock)
+        harness = ConsumerHarness(lab.store, lab.clock)
         lab.wire.always = taking(lab.clock, 1000, broken(READ_TIMEOUT))
         batch = [
             order(number, attributes={"ApproximateReceiveCount": receive})
             for number, receive in enumerate(receives)
         ]
-        assert len(bench.deliver(*batch)) == 10
-        assert bench.ran == []
+        assert len(harness.deliver(*batch)) == 10
+        assert harness.ran == []
         assert lab.clock.elapsed() < 5000

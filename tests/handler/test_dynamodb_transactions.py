@@ -29,12 +29,14 @@ from idempotent_lambda_toolkit.testing import ManualClock
 from tests.requests import claim_of
 from tests.waiting import SECONDS
 
-from .bench import (
+from .conftest import Lab, create_table
+from .function import TABLE
+from .harness import (
     CONNECTION_CLOSED,
     NO_CONNECTION,
     READ_TIMEOUT,
     START,
-    Bench,
+    ConsumerHarness,
     Fault,
     Wire,
     answered,
@@ -43,8 +45,6 @@ from .bench import (
     lost,
     taking,
 )
-from .conftest import Lab, create_table
-from .function import TABLE
 
 pytestmark = pytest.mark.emulator
 
@@ -318,20 +318,20 @@ class TestToken:
         assert lab.listener.fallen_back == []
 
 
-class Ledger:
+class EffectsTable:
     """A transactional consumer on the emulator, whose processor counts one effect by message."""
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
         self.table = f"{lab.table}-effects"
         create_table(lab.client, self.table)
-        self.bench = Bench(lab.store, lab.clock, transactional=True)
+        self.harness = ConsumerHarness(lab.store, lab.clock, transactional=True)
         # The emulator remembers tokens of all tests together.
-        object.__setattr__(self.bench.consumer, "new_owner", lambda: Owner(secrets.token_hex(16)))
+        object.__setattr__(self.harness.consumer, "new_owner", lambda: Owner(secrets.token_hex(16)))
 
     def counting(self, *keys: str) -> None:
         """Let the processor count for these keys."""
-        self.bench.behaviour |= dict.fromkeys(keys, self.count)  # type: ignore[arg-type]
+        self.harness.behaviour |= dict.fromkeys(keys, self.count)  # type: ignore[arg-type]
 
     def count(self, message: Message, transaction: Transaction) -> None:
         transaction.update(
@@ -350,13 +350,13 @@ class Ledger:
         """Deliver again in peace, after all leases; what is reported."""
         self.lab.wire.always = None
         self.lab.clock.advance(Millis(60_000))
-        return self.bench.deliver(*keys)
+        return self.harness.deliver(*keys)
 
 
 @pytest.fixture
-def ledger(lab: Lab) -> Ledger:
+def effects_table(lab: Lab) -> EffectsTable:
     """A transactional consumer on the emulator."""
-    return Ledger(lab)
+    return EffectsTable(lab)
 
 
 def commits(fault: Fault) -> Fault:
@@ -372,115 +372,117 @@ def commits(fault: Fault) -> Fault:
 class TestExactlyOnce:
     """The pipeline and the store together: whatever happens, the counter says one."""
 
-    def test_in_peace(self, ledger: Ledger) -> None:
+    def test_in_peace(self, effects_table: EffectsTable) -> None:
         """One claim for all, one commit for each; a duplicate has no effect."""
-        ledger.counting("1", "2", "3")
-        assert ledger.bench.deliver("1", "2", "3") == []
-        assert ledger.lab.wire.sent == ["BatchExecuteStatement", *[COMMIT] * 3]
-        assert ledger.redeliver("1", "2", "3") == []
-        assert ledger.counts() == {"1": 1, "2": 1, "3": 1}
+        effects_table.counting("1", "2", "3")
+        assert effects_table.harness.deliver("1", "2", "3") == []
+        assert effects_table.lab.wire.sent == ["BatchExecuteStatement", *[COMMIT] * 3]
+        assert effects_table.redeliver("1", "2", "3") == []
+        assert effects_table.counts() == {"1": 1, "2": 1, "3": 1}
 
     @pytest.mark.parametrize("times", [1, 2])
     @pytest.mark.parametrize("loss", [READ_TIMEOUT, CONNECTION_CLOSED])
-    def test_lost_answers(self, ledger: Ledger, loss: Exception, times: int) -> None:
+    def test_lost_answers(self, effects_table: EffectsTable, loss: Exception, times: int) -> None:
         """An attempt that is repeated under its token is done once, and known to be done."""
-        ledger.counting("1")
-        ledger.lab.wire.faults = [None, *[lost(loss)] * times]
-        assert ledger.bench.deliver("1") == []
-        assert ledger.bench.outcomes == {"m-1": "completed"}
-        assert ledger.counts() == {"1": 1}
+        effects_table.counting("1")
+        effects_table.lab.wire.faults = [None, *[lost(loss)] * times]
+        assert effects_table.harness.deliver("1") == []
+        assert effects_table.harness.outcomes == {"m-1": "completed"}
+        assert effects_table.counts() == {"1": 1}
 
-    def test_a_lost_answer_and_a_conflict(self, ledger: Ledger) -> None:
+    def test_a_lost_answer_and_a_conflict(self, effects_table: EffectsTable) -> None:
         """Under the fresh token that follows, the record says who has committed."""
-        ledger.counting("1")
-        ledger.lab.wire.faults = [None, lost(READ_TIMEOUT), CONFLICT]
-        assert ledger.bench.deliver("1") == []
-        assert ledger.bench.histories["m-1"].recovered
-        assert ledger.counts() == {"1": 1}
+        effects_table.counting("1")
+        effects_table.lab.wire.faults = [None, lost(READ_TIMEOUT), CONFLICT]
+        assert effects_table.harness.deliver("1") == []
+        assert effects_table.harness.histories["m-1"].recovered
+        assert effects_table.counts() == {"1": 1}
 
-    def test_every_answer_lost(self, ledger: Ledger) -> None:
+    def test_every_answer_lost(self, effects_table: EffectsTable) -> None:
         """A commit that nobody confirms acknowledges nothing; redelivered, it is a duplicate."""
-        ledger.counting("1")
-        lose = taking(ledger.lab.clock, 1000, lost(READ_TIMEOUT))
-        ledger.lab.wire.always = commits(lose)
-        assert ledger.bench.deliver("1") == ["m-1"]
-        assert ledger.bench.outcomes == {"m-1": "unconfirmed"}
-        assert ledger.redeliver("1") == []
-        assert ledger.bench.outcomes == {"m-1": "duplicate"}
-        assert (ledger.counts(), ledger.bench.ran) == ({"1": 1}, ["1"])
+        effects_table.counting("1")
+        lose = taking(effects_table.lab.clock, 1000, lost(READ_TIMEOUT))
+        effects_table.lab.wire.always = commits(lose)
+        assert effects_table.harness.deliver("1") == ["m-1"]
+        assert effects_table.harness.outcomes == {"m-1": "unconfirmed"}
+        assert effects_table.redeliver("1") == []
+        assert effects_table.harness.outcomes == {"m-1": "duplicate"}
+        assert (effects_table.counts(), effects_table.harness.ran) == ({"1": 1}, ["1"])
 
     @pytest.mark.parametrize("fault", [broken(NO_CONNECTION), broken(READ_TIMEOUT), THROTTLED])
-    def test_no_attempt_gets_through(self, ledger: Ledger, fault: Fault) -> None:
+    def test_no_attempt_gets_through(self, effects_table: EffectsTable, fault: Fault) -> None:
         """What is not committed is given back, and runs again without having counted."""
-        ledger.counting("1")
-        ledger.lab.wire.always = commits(taking(ledger.lab.clock, 1000, fault))
-        assert ledger.bench.deliver("1") == ["m-1"]
-        assert ledger.lab.item("orders#1") is None
-        assert ledger.counts() == {}
-        assert ledger.redeliver("1") == []
-        assert (ledger.counts(), ledger.bench.ran) == ({"1": 1}, ["1", "1"])
+        effects_table.counting("1")
+        effects_table.lab.wire.always = commits(taking(effects_table.lab.clock, 1000, fault))
+        assert effects_table.harness.deliver("1") == ["m-1"]
+        assert effects_table.lab.item("orders#1") is None
+        assert effects_table.counts() == {}
+        assert effects_table.redeliver("1") == []
+        assert (effects_table.counts(), effects_table.harness.ran) == ({"1": 1}, ["1", "1"])
 
-    def test_a_condition_of_the_processor(self, ledger: Ledger) -> None:
+    def test_a_condition_of_the_processor(self, effects_table: EffectsTable) -> None:
         """A message whose own condition fails has failed like one that raised: given back."""
-        ledger.counting("2")
+        effects_table.counting("2")
 
         def check(message: Message, transaction: Transaction) -> None:
             transaction.check(
-                ledger.table, {"id": "balance"}, ConditionExpression="attribute_exists(id)"
+                effects_table.table, {"id": "balance"}, ConditionExpression="attribute_exists(id)"
             )
-            ledger.count(message, transaction)
+            effects_table.count(message, transaction)
 
-        ledger.bench.behaviour["1"] = check  # type: ignore[assignment]
-        assert ledger.bench.deliver("1", "2") == ["m-1"]
-        assert ledger.bench.outcomes == {"m-1": "failed", "m-2": "completed"}
-        (error,) = ledger.bench.histories["m-1"].errors
+        effects_table.harness.behaviour["1"] = check  # type: ignore[assignment]
+        assert effects_table.harness.deliver("1", "2") == ["m-1"]
+        assert effects_table.harness.outcomes == {"m-1": "failed", "m-2": "completed"}
+        (error,) = effects_table.harness.histories["m-1"].errors
         assert "action 1 of the processor: ConditionalCheckFailed" in str(error)
-        assert ledger.lab.item("orders#1") is None
-        assert ledger.counts() == {"2": 1}
+        assert effects_table.lab.item("orders#1") is None
+        assert effects_table.counts() == {"2": 1}
 
-    def test_a_late_owner(self, ledger: Ledger) -> None:
+    def test_a_late_owner(self, effects_table: EffectsTable) -> None:
         """An owner that ends after a takeover commits nothing, and learns that it is done."""
 
         def run_late(message: Message, transaction: Transaction) -> None:
-            ledger.count(message, transaction)
-            ledger.counting("1")
-            item = ledger.lab.item("orders#1") or {}
+            effects_table.count(message, transaction)
+            effects_table.counting("1")
+            item = effects_table.lab.item("orders#1") or {}
             stale = item | {"lease_expires_at": {"N": str(START - 1)}}
-            ledger.lab.client.put_item(TableName=ledger.lab.table, Item=stale)
-            assert ledger.bench.deliver("1") == []
+            effects_table.lab.client.put_item(TableName=effects_table.lab.table, Item=stale)
+            assert effects_table.harness.deliver("1") == []
 
-        ledger.bench.behaviour["1"] = run_late  # type: ignore[assignment]
-        assert ledger.bench.deliver("1") == []
-        assert ledger.bench.ran == ["1", "1"]
-        assert ledger.bench.outcomes == {"m-1": "lost_lease"}
-        assert ledger.counts() == {"1": 1}
+        effects_table.harness.behaviour["1"] = run_late  # type: ignore[assignment]
+        assert effects_table.harness.deliver("1") == []
+        assert effects_table.harness.ran == ["1", "1"]
+        assert effects_table.harness.outcomes == {"m-1": "lost_lease"}
+        assert effects_table.counts() == {"1": 1}
 
-    def test_raising(self, ledger: Ledger) -> None:
+    def test_raising(self, effects_table: EffectsTable) -> None:
         """What a processor that raises has asked for is forgotten."""
 
         def fail(message: Message, transaction: Transaction) -> None:
-            ledger.count(message, transaction)
+            effects_table.count(message, transaction)
             raise ValueError
 
-        ledger.bench.behaviour["1"] = fail  # type: ignore[assignment]
-        assert ledger.bench.deliver("1") == ["m-1"]
-        assert ledger.lab.wire.sent == ["UpdateItem", "DeleteItem"]
-        assert ledger.counts() == {}
+        effects_table.harness.behaviour["1"] = fail  # type: ignore[assignment]
+        assert effects_table.harness.deliver("1") == ["m-1"]
+        assert effects_table.lab.wire.sent == ["UpdateItem", "DeleteItem"]
+        assert effects_table.counts() == {}
 
-    def test_pauses_grow(self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_pauses_grow(
+        self, effects_table: EffectsTable, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Transactions that met each other do not meet again at once."""
         monkeypatch.setattr("random.randrange", lambda limit: limit - 1)
         moments: list[int] = []
 
         def conflicting(sent: Any, through: Any) -> Any:
-            moments.append(ledger.lab.clock.elapsed())
+            moments.append(effects_table.lab.clock.elapsed())
             return CONFLICT(sent, through)
 
-        ledger.counting("1")
-        ledger.lab.wire.faults = [None, *[conflicting] * 4]
-        assert ledger.bench.deliver("1") == []
+        effects_table.counting("1")
+        effects_table.lab.wire.faults = [None, *[conflicting] * 4]
+        assert effects_table.harness.deliver("1") == []
         assert [late - early for early, late in pairwise(moments)] == [199, 399, 799]
-        assert ledger.counts() == {"1": 1}
+        assert effects_table.counts() == {"1": 1}
 
 
 def test_release_after_a_commit(lab: Lab, deadline: Deadline) -> None:

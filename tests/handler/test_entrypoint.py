@@ -17,7 +17,7 @@ import pytest
 import idempotent_lambda
 from idempotent_lambda import clients
 from idempotent_lambda.errors import InvalidProcessorError, InvalidSettingsError
-from scripts.lab.emulator import Emulator
+from scripts.support.emulator import Emulator
 from tests.clients import PATIENCE_MILLIS, TIMEOUTS
 from tests.waiting import SECONDS
 

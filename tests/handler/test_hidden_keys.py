@@ -22,9 +22,9 @@ from idempotent_lambda_toolkit.testing import ManualClock
 from tests.contracts.conftest import InMemory
 from tests.requests import settings_of
 
-from .bench import Bench, FaultyStore
 from .decorator.shop import Context, Shop
 from .events import bus_event, fifo_order, key_rule, order, record
+from .harness import ConsumerHarness, FaultyStore
 
 KEYS: dict[str, tuple[Any, tuple[str, ...]]] = {
     "plain": ("jane.doe@example.org", ("jane.doe",)),
@@ -57,7 +57,7 @@ def answer(key: Any, kind: type[errors.StoreError] = errors.StoreRefusedError) -
 # Messages
 
 
-class Lines(Bench):
+class Lines(ConsumerHarness):
     """A consumer that writes its log to the standard output."""
 
     def __init__(self, secret: Any, *, hash_keys: bool, **changes: Any) -> None:
@@ -109,17 +109,17 @@ def completed(key: Any, **changes: Any) -> None:
 
 def duplicate(key: Any, **changes: Any) -> None:
     """It ran before."""
-    bench = Lines(key, **changes)
-    bench.send()
-    bench.send()
+    harness = Lines(key, **changes)
+    harness.send()
+    harness.send()
 
 
 def in_progress(key: Any, **changes: Any) -> None:
     """Another has it."""
-    bench = Lines(key, **changes)
-    bench.seed(lease=10_000)
-    bench.send()
-    bench.consumer.observer.report_visibility_change_failed(
+    harness = Lines(key, **changes)
+    harness.seed(lease=10_000)
+    harness.send()
+    harness.consumer.observer.report_visibility_change_failed(
         errors.StoreRefusedError("x", "y", maybe_written=False)
     )
 
@@ -127,9 +127,9 @@ def in_progress(key: Any, **changes: Any) -> None:
 def failed(key: Any, **changes: Any) -> None:
     """Its processor raises, and so does an invocation that cannot be answered in part."""
     Lines(key, **changes).raises(ValueError(quoting(key))).send()
-    bench = Lines(key, key="body.detail.id", **changes).raises(KeyError(key))
+    harness = Lines(key, key="body.detail.id", **changes).raises(KeyError(key))
     with pytest.raises(errors.BatchFailedError) as caught:
-        bench.consumer.consume(bus_event(key), Millis(30_000))
+        harness.consumer.consume(bus_event(key), Millis(30_000))
     logging.getLogger().error("", exc_info=caught.value)
 
 
@@ -140,23 +140,23 @@ def interrupted(key: Any, **changes: Any) -> None:
 
 def unconfirmed(key: Any, **changes: Any) -> None:
     """The completion is not answered."""
-    bench = Lines(key, **changes)
-    bench.faulty.faults["complete"] = answer(key, errors.StoreUnavailableError)
-    bench.send(order("b"))
+    harness = Lines(key, **changes)
+    harness.faulty.faults["complete"] = answer(key, errors.StoreUnavailableError)
+    harness.send(order("b"))
 
 
 def lost_lease(key: Any, **changes: Any) -> None:
     """It outlives its lease."""
-    bench = Lines(key, **changes)
-    bench.does(lambda _: bench.seed(lease=10_000)).send()
+    harness = Lines(key, **changes)
+    harness.does(lambda _: harness.seed(lease=10_000)).send()
 
 
 def table_unavailable(key: Any, **changes: Any) -> None:
     """Its claim is refused."""
-    bench = Lines(key, **changes)
-    bench.faulty.faults["claim"] = answer(key)
-    bench.send(order("b"))
-    bench.consumer.observer.report_batch_calls_unavailable(answer(key))
+    harness = Lines(key, **changes)
+    harness.faulty.faults["claim"] = answer(key)
+    harness.send(order("b"))
+    harness.consumer.observer.report_batch_calls_unavailable(answer(key))
 
 
 def not_started(key: Any, **changes: Any) -> None:
@@ -166,9 +166,9 @@ def not_started(key: Any, **changes: Any) -> None:
 
 def deferred(key: Any, **changes: Any) -> None:
     """It was interrupted twice."""
-    bench = Lines(key, **changes)
-    bench.seed(attempts=2)
-    bench.send(order("b", attributes={"ApproximateReceiveCount": "3"}))
+    harness = Lines(key, **changes)
+    harness.seed(attempts=2)
+    harness.send(order("b", attributes={"ApproximateReceiveCount": "3"}))
 
 
 def rejected(key: Any, **changes: Any) -> None:
@@ -182,24 +182,24 @@ def rejected(key: Any, **changes: Any) -> None:
 
 def blocked(key: Any, **changes: Any) -> None:
     """What is before it in its group fails."""
-    bench = Lines(key, **changes).raises(ValueError(quoting(key)))
+    harness = Lines(key, **changes).raises(ValueError(quoting(key)))
     first = {**fifo_order("x"), "body": json.dumps({"id": key}), "messageId": "m-1"}
-    bench.deliver(first, fifo_order("b"), {**first, "messageId": "m-2"})
+    harness.deliver(first, fifo_order("b"), {**first, "messageId": "m-2"})
 
 
 def parked(key: Any, **changes: Any) -> None:
     """A retry is of no use; and its copy cannot be sent."""
     Lines(key, **changes).raises(errors.PermanentFailure(quoting(key))).send()
-    bench = Lines(key, **changes).raises(errors.PermanentFailure("no"))
-    bench.queues.failure = answer(key)
-    bench.send()
+    harness = Lines(key, **changes).raises(errors.PermanentFailure("no"))
+    harness.queues.failure = answer(key)
+    harness.send()
 
 
 def observed(key: Any, **changes: Any) -> None:
     """Another owner has it, and it runs."""
-    bench = Lines(key, observe_only=True, **changes)
-    bench.seed(lease=10_000)
-    bench.send()
+    harness = Lines(key, observe_only=True, **changes)
+    harness.seed(lease=10_000)
+    harness.send()
 
 
 CONSUMED = {
@@ -232,7 +232,7 @@ class Till(Shop):
         changes = {"lease": 0, "lease_expires_at": None} | changes
         if changes["lease"]:
             del changes["lease_expires_at"]
-        self.lay(self.made.text if plain else f"#{self.made.text}", **changes)
+        self.seed_record(self.made.text if plain else f"#{self.made.text}", **changes)
 
 
 class Quoting:
@@ -522,14 +522,14 @@ class TestCalls:
         monkeypatch.setattr(
             Key, "hide_in", lambda key, text: [searched.append(text), hide_in(key, text)][1]
         )
-        bench = Lines("jane-0", hash_keys=True)
+        harness = Lines("jane-0", hash_keys=True)
         every = " ".join(f"jane-{n}" for n in range(200))
         answers = [
             errors.StoreRefusedError("Code", f"{n % texts} {every}", maybe_written=False)
             for n in range(200)
         ]
-        monkeypatch.setattr(bench.faulty, "claim", lambda *_: answers)
-        bench.deliver(*(order(f"jane-{n}", f"m-{n}") for n in range(200)))
+        monkeypatch.setattr(harness.faulty, "claim", lambda *_: answers)
+        harness.deliver(*(order(f"jane-{n}", f"m-{n}") for n in range(200)))
         lines = [json.loads(line) for line in output.of().splitlines() if "message_id" in line]
         said = {each["text"] for line in lines for each in line["errors"]}
         assert len(lines) == 200

@@ -18,7 +18,6 @@ from idempotent_lambda.keys import Key, KeyRule, namespaced, record_id
 from idempotent_lambda.pipeline.grouping import find_key
 from idempotent_lambda.sources.event import read_event
 
-from .bench import Bench
 from .events import (
     STREAM_ARN,
     bus_event,
@@ -34,6 +33,7 @@ from .events import (
     stream_record,
     unwrapped,
 )
+from .harness import ConsumerHarness
 
 
 def key(expression: str, body: Any, **changes: Any) -> Key:
@@ -160,12 +160,12 @@ class TestInjective:
     )
     def test_numbers_that_a_float_cannot_tell_apart(self, one: str, other: str) -> None:
         """Two numbers that differ in the body never share a record: one would be swallowed."""
-        bench = Bench()
+        harness = ConsumerHarness()
         first = record(f'{{"id": {one}}}', message_id="m-1")
         second = record(f'{{"id": {other}}}', message_id="m-2")
-        bench.deliver(first)
-        reported = bench.deliver(second)
-        assert len(bench.ran) == 2 or reported == ["m-2"]
+        harness.deliver(first)
+        reported = harness.deliver(second)
+        assert len(harness.ran) == 2 or reported == ["m-2"]
 
 
 @pytest.mark.parametrize(
@@ -656,12 +656,12 @@ class TestCompile:
 
 def test_number_beyond_what_python_writes() -> None:
     """A number of more digits than Python turns into text has no key, and costs no neighbour."""
-    bench = Bench(key="sum(body.xs)")
+    harness = ConsumerHarness(key="sum(body.xs)")
     digits = int("9" * 4300)
     wide = record(json.dumps({"xs": [digits, digits]}), message_id="m-wide")
     plain = record(json.dumps({"xs": [1, 2]}), message_id="m-plain")
-    assert bench.deliver(wide, plain) == ["m-wide"]
-    assert bench.outcomes == {"m-wide": "rejected", "m-plain": "completed"}
-    (error,) = bench.histories["m-wide"].errors
+    assert harness.deliver(wide, plain) == ["m-wide"]
+    assert harness.outcomes == {"m-wide": "rejected", "m-plain": "completed"}
+    (error,) = harness.histories["m-wide"].errors
     assert isinstance(error, UnsupportedKeyError)
     assert "key expression 'sum(body.xs)'" in str(error)

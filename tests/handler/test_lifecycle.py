@@ -50,7 +50,7 @@ from idempotent_lambda.protocol.steps import (
     Waited,
 )
 
-from .bench import refused, unavailable
+from .harness import refused, unavailable
 
 ME, THEM = Owner("me"), Owner("them")
 MINE = Claimed(ME, 1)

@@ -20,27 +20,27 @@ from idempotent_lambda.sources.message import Message
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.requests import settings_of
 
-from .bench import START, Bench, faulty, raising
 from .events import event, fifo_order, key_rule, kinesis_record, order, record
+from .harness import START, ConsumerHarness, faulty, raising
 
 
-def logged(bench: Bench, *batch: Any, hash_keys: bool = False) -> list[dict[str, Any]]:
+def logged(harness: ConsumerHarness, *batch: Any, hash_keys: bool = False) -> list[dict[str, Any]]:
     """The lines that a delivery logs."""
     stream = io.StringIO()
     object.__setattr__(
-        bench.consumer, "observer", JsonLines(bench.clock, hash_keys=hash_keys, stream=stream)
+        harness.consumer, "observer", JsonLines(harness.clock, hash_keys=hash_keys, stream=stream)
     )
-    bench.deliver(*batch)
+    harness.deliver(*batch)
     text = stream.getvalue()
     assert text.isascii()
     assert text.endswith("\n")
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_line(bench: Bench) -> None:
+def test_line(harness: ConsumerHarness) -> None:
     """A completed message is this line."""
     raw = order("7", attributes={"ApproximateReceiveCount": "2"})
-    (line,) = logged(bench, raw)
+    (line,) = logged(harness, raw)
     line.pop("timestamp", None)
     assert line == {
         "level": "INFO",
@@ -66,10 +66,12 @@ def test_line(bench: Bench) -> None:
     }
 
 
-def test_one_line_per_message(bench: Bench) -> None:
+def test_one_line_per_message(harness: ConsumerHarness) -> None:
     """Every message of a batch has a line of its own, followers and rejects too."""
-    bench.behaviour["b"] = raising(ValueError("no"))
-    lines = logged(bench, "a", "b", order("a", "m-a2"), record("{}", message_id="m-x"), order("c"))
+    harness.behaviour["b"] = raising(ValueError("no"))
+    lines = logged(
+        harness, "a", "b", order("a", "m-a2"), record("{}", message_id="m-x"), order("c")
+    )
     assert {each["message_id"]: each["outcome"] for each in lines} == {
         "m-x": "rejected",
         "m-a": "completed",
@@ -101,7 +103,7 @@ def test_payload_differs(
     monkeypatch: pytest.MonkeyPatch, leader: str, follower: str, differs: bool, outcome: str
 ) -> None:
     """A coalesced message whose body is not its leader's says so, whatever becomes of them."""
-    bench, count = Bench(), 0
+    harness, count = ConsumerHarness(), 0
 
     def process(message: Message) -> None:
         nonlocal count
@@ -110,7 +112,7 @@ def test_payload_differs(
         if outcome != "completed":
             raise (ValueError if outcome == "failed" else PermanentFailure)("no")
 
-    bench.behaviour["a"] = process
+    harness.behaviour["a"] = process
     dumps = grouping.json.dumps
 
     def shallow(value: Any, **options: Any) -> str:
@@ -120,7 +122,7 @@ def test_payload_differs(
 
     monkeypatch.setattr(grouping.json, "dumps", shallow)
     again = [record(leader, message_id="m-3"), record(follower, message_id="m-2"), "b"]
-    lines = logged(bench, record(leader, message_id="m-1"), *again)
+    lines = logged(harness, record(leader, message_id="m-1"), *again)
     told = {line["message_id"]: (line["coalesced"], line["payload_differs"]) for line in lines}
     assert told == {
         "m-1": (False, False),
@@ -134,14 +136,14 @@ def test_payload_differs(
 def test_single_messages_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing is coalesced no body is looked at."""
     monkeypatch.setattr(grouping, "_canonical", None)
-    bench = Bench()
-    assert bench.deliver("a", "b", fifo_order("a"), fifo_order("c")) == []
-    assert bench.followers == []
+    harness = ConsumerHarness()
+    assert harness.deliver("a", "b", fifo_order("a"), fifo_order("c")) == []
+    assert harness.followers == []
 
 
 @pytest.mark.parametrize("unreadable", [False, True])
 def test_each_body_is_compared_once(
-    monkeypatch: pytest.MonkeyPatch, bench: Bench, unreadable: bool
+    monkeypatch: pytest.MonkeyPatch, harness: ConsumerHarness, unreadable: bool
 ) -> None:
     """A leader's body is written out once, however many messages share its end."""
     written: list[Any] = []
@@ -156,40 +158,42 @@ def test_each_body_is_compared_once(
     events = [record(f'{{"id": "a", "n": {n}}}', message_id=f"m-{n}") for n in range(20)]
     with monkeypatch.context() as patched:
         patched.setattr(grouping.json, "dumps", counting)
-        lines = logged(bench, *events)
+        lines = logged(harness, *events)
     assert written.count({"id": "a", "n": 0}) == 1
     assert len(written) <= len(events)
     assert [line["payload_differs"] for line in lines] == [False, *[True] * 19]
 
 
-def test_bytes_are_compared(bench: Bench) -> None:
+def test_bytes_are_compared(harness: ConsumerHarness) -> None:
     """Bodies that are no text differ where their bytes do."""
-    object.__setattr__(bench.consumer, "settings", settings_of(key_rule(expression="eventSource")))
+    object.__setattr__(
+        harness.consumer, "settings", settings_of(key_rule(expression="eventSource"))
+    )
     lines = logged(
-        bench, *(kinesis_record(each, str(each)) for each in (b"\xff", b"\xff", b"\xfe"))
+        harness, *(kinesis_record(each, str(each)) for each in (b"\xff", b"\xff", b"\xfe"))
     )
     assert [line["payload_differs"] for line in lines] == [False, False, True]
 
 
 def test_durations() -> None:
     """Durations are in milliseconds; a step that was not taken has none."""
-    bench, store = faulty()
+    harness, store = faulty()
     store.millis = 30
-    bench.behaviour["a"] = lambda _: bench.clock.sleep(200)
-    first, second = logged(bench, "a", "b")
+    harness.behaviour["a"] = lambda _: harness.clock.sleep(200)
+    first, second = logged(harness, "a", "b")
     assert (first["claim_ms"], first["run_ms"], first["settle_ms"]) == (30, 200, 30)
-    (third,) = logged(bench, "a")
+    (third,) = logged(harness, "a")
     assert (third["claim_ms"], third["run_ms"], third["settle_ms"]) == (30, None, None)
     assert second["run_ms"] == 0
 
 
-def test_waiting(bench: Bench) -> None:
+def test_waiting(harness: ConsumerHarness) -> None:
     """Where a live claim was waited for, the line says for how long, and what was met first."""
-    bench.lay("a", lease=3000)
+    harness.seed_record("a", lease=3000)
     stream = io.StringIO()
-    observer = JsonLines(bench.clock, hash_keys=False, stream=stream)
-    object.__setattr__(bench.consumer, "observer", observer)
-    bench.consumer.consume({"id": "a"}, Millis(30_000))
+    observer = JsonLines(harness.clock, hash_keys=False, stream=stream)
+    object.__setattr__(harness.consumer, "observer", observer)
+    harness.consumer.consume({"id": "a"}, Millis(30_000))
     line = json.loads(stream.getvalue())
     assert (line["outcome"], line["claim_result"]) == ("completed", "in_progress")
     assert (line["wait_ms"], line["takeover"]) == (4000, True)
@@ -211,12 +215,12 @@ def test_what_the_claim_came_upon(
     laid: dict[str, Any] | None, claim_result: str, observes: bool
 ) -> None:
     """Whatever becomes of a message, in observe mode too, its line says what stood in its way."""
-    bench = Bench(observe_only=observes)
+    harness = ConsumerHarness(observe_only=observes)
     if laid:
-        bench.lay("a")
-        found = bench.memory.records["orders#a"]
-        bench.memory.records["orders#a"] = replace(found, **laid)
-    lines = {each["message_id"]: each for each in logged(bench, "a", "b")}
+        harness.seed_record("a")
+        found = harness.memory.records["orders#a"]
+        harness.memory.records["orders#a"] = replace(found, **laid)
+    lines = {each["message_id"]: each for each in logged(harness, "a", "b")}
     if claim_result == "stale":
         assert lines["m-a"]["takeover"]
         # Each is claimed by itself in observe mode, which takes over without a look before.
@@ -225,10 +229,10 @@ def test_what_the_claim_came_upon(
     assert lines["m-b"]["claim_result"] == "claimed"
 
 
-def test_takeover(bench: Bench) -> None:
+def test_takeover(harness: ConsumerHarness) -> None:
     """A takeover says so, and how many claims the key has had."""
-    bench.lay("a", attempts=2)
-    (line,) = logged(bench, "a")
+    harness.seed_record("a", attempts=2)
+    (line,) = logged(harness, "a")
     assert (line["takeover"], line["attempts"]) == (True, 3)
 
 
@@ -261,10 +265,10 @@ def test_level(outcome: str, level: str) -> None:
     assert json.loads(stream.getvalue())["level"] == level
 
 
-def test_lambda_can_read_the_level(bench: Bench) -> None:
+def test_lambda_can_read_the_level(harness: ConsumerHarness) -> None:
     """A line has an RFC 3339 timestamp: without one Lambda's JSON format calls every line INFO."""
     # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
-    (line,) = logged(bench, "a")
+    (line,) = logged(harness, "a")
     stamp = line.pop("timestamp", "none")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", stamp)
 
@@ -272,32 +276,32 @@ def test_lambda_can_read_the_level(bench: Bench) -> None:
 class TestKeys:
     """How keys are shown."""
 
-    def test_plain(self, bench: Bench) -> None:
+    def test_plain(self, harness: ConsumerHarness) -> None:
         """By default a key is shown as people know it, without its namespace."""
-        (line,) = logged(bench, "7")
+        (line,) = logged(harness, "7")
         assert line["key"] == "7"
 
-    def test_hashed(self, bench: Bench) -> None:
+    def test_hashed(self, harness: ConsumerHarness) -> None:
         """Hashed, the key is the same SHA-256 in every line and its text is nowhere."""
-        bench.behaviour["card-4111"] = lambda _: None
-        first = logged(bench, order("card-4111", "m-1"), hash_keys=True)
-        second = logged(bench, order("card-4111", "m-2"), hash_keys=True)
+        harness.behaviour["card-4111"] = lambda _: None
+        first = logged(harness, order("card-4111", "m-1"), hash_keys=True)
+        second = logged(harness, order("card-4111", "m-2"), hash_keys=True)
         assert first[0]["key"] == second[0]["key"]
         assert first[0]["key"] == (
             "sha256:ed47f9ae312d5a6db37324cc86e7dfd397a7779149793c3cad822ed725d6ee00"
         )
         assert "4111" not in json.dumps(first)
 
-    def test_without_a_key(self, bench: Bench) -> None:
+    def test_without_a_key(self, harness: ConsumerHarness) -> None:
         """A message without a key has none in its line, and the reason among its errors."""
-        (line,) = logged(bench, record("{}"))
+        (line,) = logged(harness, record("{}"))
         assert line["key"] is None
         assert line["attempts"] is None
         assert line["errors"][0]["type"] == "MissingKeyError"
 
-    def test_a_long_key_does_not_flood_the_log(self, bench: Bench) -> None:
+    def test_a_long_key_does_not_flood_the_log(self, harness: ConsumerHarness) -> None:
         """A key of 200 KB makes no line of 200 KB, which CloudWatch would cut and bill."""
-        (line,) = logged(bench, order("x" * 200_000, "m-1"))
+        (line,) = logged(harness, order("x" * 200_000, "m-1"))
         assert len(json.dumps(line)) < 10_000
 
 
@@ -318,22 +322,22 @@ class TestNeverTheBody:
         ],
     )
     @pytest.mark.parametrize("hash_keys", [True, False])
-    def test_body(self, bench: Bench, body: str, hash_keys: bool) -> None:
+    def test_body(self, harness: ConsumerHarness, body: str, hash_keys: bool) -> None:
         """No line shows the body, whether its message runs, fails or has no key."""
-        bench.behaviour["a"] = raising(ValueError("declined"))
-        lines = logged(bench, record(body), hash_keys=hash_keys)
+        harness.behaviour["a"] = raising(ValueError("declined"))
+        lines = logged(harness, record(body), hash_keys=hash_keys)
         assert len(lines) == 1
         assert SECRET not in json.dumps(lines)
 
-    def test_traceback_shows_places_only(self, bench: Bench) -> None:
+    def test_traceback_shows_places_only(self, harness: ConsumerHarness) -> None:
         """A traceback has files, lines and functions, without source lines or values."""
 
         def charge(_: object) -> None:
             card = SECRET
             raise ValueError(len(card))
 
-        bench.behaviour["a"] = charge
-        (line,) = logged(bench, "a")
+        harness.behaviour["a"] = charge
+        (line,) = logged(harness, "a")
         (error,) = line["errors"]
         assert (error["type"], error["text"]) == ("ValueError", "9")
         assert error["at"][-1].endswith(" charge")
@@ -368,31 +372,31 @@ class OddError(Exception):
 class TestErrors:
     """What processors throw."""
 
-    def test_line_breaks_and_quotes(self, bench: Bench) -> None:
+    def test_line_breaks_and_quotes(self, harness: ConsumerHarness) -> None:
         """An error cannot forge a line: breaks, quotes and separators are escaped."""
         forged = 'x\n{"level":"INFO"}\r\u2028\u0085"'
-        bench.behaviour["a"] = raising(ValueError(forged))
-        (line,) = logged(bench, "a")
+        harness.behaviour["a"] = raising(ValueError(forged))
+        (line,) = logged(harness, "a")
         assert line["errors"][0]["text"] == forged
 
-    def test_forged_key_and_id(self, bench: Bench) -> None:
+    def test_forged_key_and_id(self, harness: ConsumerHarness) -> None:
         """Nor can a key or an id."""
-        (line,) = logged(bench, order("a\n{}", "m\n{}"))
+        (line,) = logged(harness, order("a\n{}", "m\n{}"))
         assert (line["key"], line["message_id"]) == ("a\n{}", "m\n{}")
 
-    def test_lone_surrogate(self, bench: Bench) -> None:
+    def test_lone_surrogate(self, harness: ConsumerHarness) -> None:
         """Text that is no Unicode is escaped, and does not break the log."""
-        bench.behaviour["a"] = raising(ValueError("\ud800"))
-        (line,) = logged(bench, "a")
+        harness.behaviour["a"] = raising(ValueError("\ud800"))
+        (line,) = logged(harness, "a")
         assert line["errors"][0]["text"] == "\ud800"
 
-    def test_long_text_is_cut(self, bench: Bench) -> None:
+    def test_long_text_is_cut(self, harness: ConsumerHarness) -> None:
         """An error's text is cut at 1,000 characters."""
-        bench.behaviour["a"] = raising(ValueError("x" * 5000))
-        (line,) = logged(bench, "a")
+        harness.behaviour["a"] = raising(ValueError("x" * 5000))
+        (line,) = logged(harness, "a")
         assert line["errors"][0]["text"] == "x" * 1000
 
-    def test_deep_traceback_is_cut(self, bench: Bench) -> None:
+    def test_deep_traceback_is_cut(self, harness: ConsumerHarness) -> None:
         """Of a deep traceback the last ten places are shown."""
 
         def down(depth: int) -> None:
@@ -400,8 +404,8 @@ class TestErrors:
                 raise ValueError
             down(depth - 1)
 
-        bench.behaviour["a"] = lambda _: down(50)
-        (line,) = logged(bench, "a")
+        harness.behaviour["a"] = lambda _: down(50)
+        (line,) = logged(harness, "a")
         assert len(line["errors"][0]["at"]) == 10
 
     @pytest.mark.parametrize(
@@ -414,10 +418,12 @@ class TestErrors:
         ],
         ids=["raises", "exits", "none", "sly"],
     )
-    def test_an_error_without_a_text(self, bench: Bench, hostile: Exception, text: str) -> None:
+    def test_an_error_without_a_text(
+        self, harness: ConsumerHarness, hostile: Exception, text: str
+    ) -> None:
         """An error that cannot even be printed costs its neighbours nothing."""
-        bench.behaviour["a"] = raising(hostile)
-        lines = logged(bench, "a", "b")
+        harness.behaviour["a"] = raising(hostile)
+        lines = logged(harness, "a", "b")
         outcomes = {each["key"]: each["outcome"] for each in lines}
         assert outcomes == {"a": "failed", "b": "completed"}
         (error,) = [error for each in lines for error in each["errors"]]

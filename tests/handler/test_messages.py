@@ -23,7 +23,6 @@ from idempotent_lambda.sources.response import build_response
 from idempotent_lambda.sources.source import Source
 from idempotent_lambda_toolkit.testing import ManualClock
 
-from .bench import Bench, raising
 from .events import (
     FIFO_ARN,
     GOLDEN_EVENTS,
@@ -43,6 +42,7 @@ from .events import (
     stream_record,
     unwrapped,
 )
+from .harness import ConsumerHarness, raising
 
 LAMBDA = "https://docs.aws.amazon.com/lambda/latest/dg"
 SNS = "https://docs.aws.amazon.com/sns/latest/dg"
@@ -631,15 +631,15 @@ class TestParked:
     @pytest.mark.parametrize("expression", ["kinesis.partitionKey", "eventID", "body.id"])
     def test_expressions_over_the_record(self, expression: str) -> None:
         """A key that was taken from the record is the copy's too."""
-        bench = Bench(key=expression)
+        harness = ConsumerHarness(key=expression)
         key = {"kinesis.partitionKey": "p", "eventID": "shardId-000000000000:9", "body.id": "a"}
-        bench.behaviour[key[expression]] = raising(PermanentFailure())
-        bench.consumer.consume(event(kinesis_record("a", "9")), Millis(30_000))
-        bench.behaviour.clear()
-        ((body, token),) = bench.queues.dead_letters
-        bench.deliver(record(body, message_id="copy", **marked(token)))
-        assert bench.outcomes == {"9": "parked", "copy": "completed"}
-        assert bench.ran == [key[expression]] * 2
+        harness.behaviour[key[expression]] = raising(PermanentFailure())
+        harness.consumer.consume(event(kinesis_record("a", "9")), Millis(30_000))
+        harness.behaviour.clear()
+        ((body, token),) = harness.queues.dead_letters
+        harness.deliver(record(body, message_id="copy", **marked(token)))
+        assert harness.outcomes == {"9": "parked", "copy": "completed"}
+        assert harness.ran == [key[expression]] * 2
 
     def test_every_character_is_fit_for_sqs(self) -> None:
         """A copy is plain ASCII, as SQS refuses characters that JSON may hold."""
@@ -723,11 +723,11 @@ class TestUnsupported:
     def test_not_as_documented(self, broken: dict[str, Any]) -> None:
         """A record without the part that is its message is rejected alone, not guessed at."""
         for key in (None, "eventSource"):
-            bench = Bench(key=key)
+            harness = ConsumerHarness(key=key)
             good = read_event(event(broken))[0].source
-            assert told_by(bench, event(broken)) != []
-            assert (bench.ran, list(bench.outcomes.values())) == ([], ["rejected"])
-            (error,) = next(iter(bench.histories.values())).errors
+            assert told_by(harness, event(broken)) != []
+            assert (harness.ran, list(harness.outcomes.values())) == ([], ["rejected"])
+            (error,) = next(iter(harness.histories.values())).errors
             assert "not as" in str(error)
             assert good in ("aws:kinesis", "aws:sns", "aws:s3")
 
@@ -742,12 +742,12 @@ class TestUnsupported:
             read_event(event(record("secret", message_id="", receiptHandle="secret")))
         assert "secret" not in str(caught.value)
 
-    def test_nothing_runs_before_the_whole_event_is_read(self, bench: Bench) -> None:
+    def test_nothing_runs_before_the_whole_event_is_read(self, harness: ConsumerHarness) -> None:
         """A bad last record stops the batch before the first effect."""
         with pytest.raises(UnsupportedEventError):
-            bench.deliver("a", "b", record(message_id=""))
-        assert bench.ran == []
-        assert bench.memory.records == {}
+            harness.deliver("a", "b", record(message_id=""))
+        assert harness.ran == []
+        assert harness.memory.records == {}
 
 
 class TestResponse:
@@ -881,28 +881,28 @@ def damaged(draw: st.DrawFn) -> Any:
 
 def answer(whole: Any, key: str | None) -> list[str] | None:
     """The ids reported for an event; None where the event is refused as a whole."""
-    bench = Bench(key=key, unwrap=frozenset(UNWRAP_CHOICES))
+    harness = ConsumerHarness(key=key, unwrap=frozenset(UNWRAP_CHOICES))
     try:
         deliveries = unwrapped(whole)
-        reported = told_by(bench, whole)
+        reported = told_by(harness, whole)
     except UnsupportedEventError:
-        assert bench.ran == []
+        assert harness.ran == []
         return None
     delivered = [each.id for each in deliveries]
     assert set(reported) <= set(delivered)
     assert len(reported) == len(set(reported))
     # Every message has an end, and what has not run to completion is reported.
-    assert set(bench.outcomes) == set(delivered)
-    rejected = {each for each, outcome in bench.outcomes.items() if outcome == "rejected"}
+    assert set(harness.outcomes) == set(delivered)
+    rejected = {each for each, outcome in harness.outcomes.items() if outcome == "rejected"}
     if not (deliveries and deliveries[0].source in (Source.KINESIS, Source.DYNAMODB)):
         assert rejected <= set(reported)
     return reported
 
 
-def told_by(bench: Bench, whole: Any) -> list[str]:
+def told_by(harness: ConsumerHarness, whole: Any) -> list[str]:
     """What a consumer reports of an event, in its response or its error."""
     try:
-        response: Any = bench.consumer.consume(whole, Millis(30_000))
+        response: Any = harness.consumer.consume(whole, Millis(30_000))
     except BatchFailedError as error:
         return list(error.ids)
     if response is None:

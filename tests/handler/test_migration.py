@@ -19,7 +19,7 @@ from idempotent_lambda.errors import (
 from idempotent_lambda.migration import CustomTableRecords, PowertoolsRecords
 from idempotent_lambda_toolkit.testing import ManualClock
 
-from .bench import START
+from .harness import START
 
 PREFIX = "orders.app.charge"
 NOW = START // 1000

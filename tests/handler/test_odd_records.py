@@ -20,9 +20,9 @@ from idempotent_lambda.queues import SqsQueues
 from idempotent_lambda.sources.event import read_event
 from idempotent_lambda_toolkit.testing import ManualClock
 
-from .bench import Bench, Listener
 from .conftest import pretend
 from .events import event, order
+from .harness import ConsumerHarness, Listener
 from .odd import (
     EXPRESSIONS,
     FATES,
@@ -113,16 +113,16 @@ def test_every_field_meets_every_fate() -> None:
 @pytest.mark.parametrize("name", ODD)
 def test_every_event(name: str) -> None:
     """An odd event, or one with odd records, is refused as a whole, or it is a direct one."""
-    bench, whole = Bench(), ODD[name]
+    harness, whole = ConsumerHarness(), ODD[name]
     for given in (whole, {"Records": whole}, {"Records": [whole]}, event(order("a"), whole)):
         if given == {"Records": []}:
-            assert bench.consumer.consume(given, Millis(30_000)) == {"batchItemFailures": []}
+            assert harness.consumer.consume(given, Millis(30_000)) == {"batchItemFailures": []}
             continue
         with pytest.raises((UnsupportedEventError, BatchFailedError)) as caught:
-            bench.consumer.consume(given, Millis(30_000))
+            harness.consumer.consume(given, Millis(30_000))
         assert isinstance(caught.value, UnsupportedEventError) or isinstance(given, dict)
         assert len(str(caught.value)) < 1000
-    assert bench.ran == []
+    assert harness.ran == []
 
 
 def test_an_odd_source() -> None:
@@ -135,16 +135,16 @@ def assert_refused(source: Any) -> None:
     """Events from there are refused in a few words."""
     for given in (event(order("a", eventSource=source)), {"eventSource": source}):
         with pytest.raises(UnsupportedEventError, match="from ") as caught:
-            Bench().consumer.consume(given, Millis(30_000))
+            ConsumerHarness().consumer.consume(given, Millis(30_000))
         assert len(str(caught.value).encode()) < 1000
 
 
 @pytest.mark.parametrize("expressed", [True, False])
 def test_an_observed_id_that_is_no_text(expressed: bool) -> None:
     """An id that cannot be a key runs in observe mode without one."""
-    bench = Bench(key="body.no" if expressed else None, observe_only=True)
-    assert bench.deliver("a", order("b", "\ud800"), "c") == []
-    assert len(bench.ran) == 3
+    harness = ConsumerHarness(key="body.no" if expressed else None, observe_only=True)
+    assert harness.deliver("a", order("b", "\ud800"), "c") == []
+    assert len(harness.ran) == 3
 
 
 @pytest.mark.parametrize("value", ["", " ", " x", "  x y"])

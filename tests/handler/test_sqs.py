@@ -22,7 +22,6 @@ from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE, CopyMark
 from idempotent_lambda.sources.delivery import Delivery
 from idempotent_lambda_toolkit.testing import ManualClock
 
-from .bench import NO_CONNECTION, READ_TIMEOUT, START, Fault, Listener, Wire, answered, broken
 from .events import (
     event,
     fifo_order,
@@ -34,6 +33,7 @@ from .events import (
     sns_record,
     unwrapped,
 )
+from .harness import NO_CONNECTION, READ_TIMEOUT, START, Fault, Listener, Wire, answered, broken
 
 NOW = EpochMillis(START)
 DLQ = "https://sqs.eu-central-1.amazonaws.com/123456789012/orders-dlq"

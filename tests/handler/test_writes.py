@@ -14,8 +14,8 @@ from idempotent_lambda.store import writes
 from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from tests.requests import claim_of
 
-from .bench import START, Wire, answered
 from .function import TABLE
+from .harness import START, Wire, answered
 
 CLAIM = (
     "SET #status = :in_progress, #owner = :owner, #lease_expires_at = :lease_expires_at, "

@@ -19,11 +19,11 @@ from idempotent_lambda.pipeline.consumer import Consumer
 from idempotent_lambda.sources.message import Message
 from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import InMemoryQueues, ManualClock
-from scripts.lab.emulator import ROOT, Emulator, new_account
+from scripts.support.emulator import ROOT, Emulator, new_account
 from tests.clients import patient_client
-from tests.handler.bench import Listener
 from tests.handler.conftest import create_table
 from tests.handler.events import event, key_rule, record
+from tests.handler.harness import Listener
 from tests.requests import settings_of
 from tests.waiting import SECONDS
 

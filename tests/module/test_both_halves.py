@@ -18,8 +18,8 @@ from idempotent_lambda.sources.event import read_event
 from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.cli import doctor
 from scripts.inputs import variables
-from tests.handler.bench import Listener
 from tests.handler.events import event, order
+from tests.handler.harness import Listener
 from tests.module.stacks import ROOT
 from tests.requests import claim_of
 

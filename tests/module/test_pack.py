@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from scripts import pack
-from scripts.lab.terraform import TerraformError
+from scripts.support.terraform import TerraformError
 from tests.module.packages import (
     EXCLUDE,
     PACKAGE_DIR,

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.lab.emulator import INTERPRETER
-from scripts.lab.terraform import Terraform, TerraformError
+from scripts.support.emulator import INTERPRETER
+from scripts.support.terraform import Terraform, TerraformError
 from tests.module.packages import build_wheel, tree
 from tests.module.stacks import ROOT, copy_module, pack_by_terraform
 

@@ -11,7 +11,6 @@ import pytest
 
 from scripts import scan
 from scripts.inputs import variables
-from scripts.lab.terraform import TerraformError
 from scripts.scan import (
     DEFAULTS,
     PARALLEL,
@@ -26,6 +25,7 @@ from scripts.scan import (
     summarize,
     write_plan,
 )
+from scripts.support.terraform import TerraformError
 from tests.module.stacks import ROOT
 from tests.waiting import eventually
 

@@ -154,7 +154,7 @@ class World:
     """The queue, the tables, and the chances of one run.
 
     Attributes:
-        tally: what happened, by name.
+        counts: what happened, by name.
         trouble: whether things go wrong.
         depth: how many processes are in the middle of something.
         delayed: requests that arrive later.
@@ -172,7 +172,7 @@ class World:
     counters: Counter[str] = field(default_factory=Counter)
     queue: list[Letter] = field(default_factory=list)
     dead_letters: list[Letter] = field(default_factory=list)
-    tally: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
     trouble: bool = True
     depth: int = 0
     delayed: list[tuple[str, Request]] = field(default_factory=list)
@@ -189,7 +189,7 @@ class World:
         """Whether something goes wrong now."""
         if not (self.trouble and self.chances.random() < CHANCES[name]):
             return False
-        self.tally[name] += 1
+        self.counts[name] += 1
         return True
 
     def committed(self, actions: Sequence[Mapping[str, Any]]) -> None:
@@ -205,26 +205,26 @@ class World:
 
     def letter(self, order_id: str, mark: str | None = None, sender: str = SHOP) -> Letter:
         """A message with an id that no other has."""
-        self.tally["messages"] += 1
-        return Letter(f"m-{self.tally['messages']}", order_id, mark, sender)
+        self.counts["messages"] += 1
+        return Letter(f"m-{self.counts['messages']}", order_id, mark, sender)
 
     def lie(self) -> None:
         """A liar sends an order of its own, and says that it is the copy of another one."""
-        self.tally["lies"] += 1
+        self.counts["lies"] += 1
         victim = self.chances.choice(self.order_ids)
         token = self.chances.choice((*TRIES, *sorted(self._stale_tokens())))
         record = order(victim)
         record["attributes"]["SenderId"] = SHOP
         (delivery,) = read_event(event(record))
         stated = write_mark(token, find_key(self.rule, delivery).record_id, delivery)
-        self.order_ids.append(f"lie-{self.tally['lies']}")
+        self.order_ids.append(f"lie-{self.counts['lies']}")
         self.queue.append(self.letter(self.order_ids[-1], stated, LIAR))
 
     def _stale_tokens(self) -> set[str]:
         """The tokens of claims that are over, and that no copy bears."""
         if self.depth or self.delayed:
             return set()
-        used = {f"owner-{number + 1}" for number in range(self.tally["claims"])}
+        used = {f"owner-{number + 1}" for number in range(self.counts["claims"])}
         owners = {each.owner for each in self.store.records.values()}
         return used - owners - {each.split(" ")[0] for each in self.sent}
 
@@ -266,7 +266,7 @@ class World:
 
     def deliver(self, batch: Sequence[Letter]) -> None:
         """One invocation of a new process."""
-        self.tally["deliveries"] += 1
+        self.counts["deliveries"] += 1
         self.depth += 1
         process = Process(self)
         records = [letter.record() for letter in batch]
@@ -332,8 +332,8 @@ class Process:
         self.queues = InMemoryQueues()
 
     def owner(self) -> Owner:
-        self.world.tally["claims"] += 1
-        return Owner(f"owner-{self.world.tally['claims']}")
+        self.world.counts["claims"] += 1
+        return Owner(f"owner-{self.world.counts['claims']}")
 
     def processed(self, message: Message, *, transaction: Transaction) -> None:
         world = self.world
@@ -419,7 +419,7 @@ class Process:
         marked = write_mark(owner, record_id, delivery)
         world.sent.add(marked)
         world.dead_letters.append(world.letter(order_id, marked, FUNCTION))
-        world.tally["copies"] += 1
+        world.counts["copies"] += 1
         world.elsewhere()
         self._dies("killed after a copy")
         if world.happens("copy unanswered"):
@@ -430,7 +430,7 @@ class Process:
     def report_message(
         self, _delivery: Delivery, _key: object, end: Settled, *_: Any, **__: Any
     ) -> None:
-        self.world.tally[f"outcome {end.outcome}"] += 1
+        self.world.counts[f"outcome {end.outcome}"] += 1
 
     def report_batch(self, _stats: object) -> None:
         """Nobody looks at it."""
@@ -465,18 +465,18 @@ def run(seed: int, effect: Effect = through_transaction) -> Counter[str]:
         world.wrong.append(f"P6: {dict(world.counters)} instead of {dict(expected)}")
     if world.wrong:
         raise WrongError("; ".join(world.wrong))
-    return world.tally
+    return world.counts
 
 
 def runs(
     seeds: Sequence[int], effect: Effect = through_transaction
 ) -> tuple[Counter[str], list[str]]:
     """Many runs: what happened in all of them, and the stories of those that went wrong."""
-    tally: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     wrong = []
     for seed in seeds:
         try:
-            tally += run(seed, effect)
+            counts += run(seed, effect)
         except Exception as error:  # noqa: BLE001  # whatever it is, this seed shows it again
             wrong.append(f"seed {seed}: {error!r}")
-    return tally, wrong
+    return counts, wrong

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from idempotent_lambda.protocol.record import Status
 
 from .batches import KEYS
-from .packing import Packed, Packing
-from .physics import Physics
+from .encoding import Encoded, Encoding
+from .transitions import Transitions
 from .world import PLAIN, Budget, Protocol, Terms, ViolationError, World, beginning
 
 
@@ -54,10 +54,10 @@ class Exploration:
     """The states of a scenario under a protocol."""
 
     def __init__(self, scenario: Scenario, protocol: Protocol) -> None:
-        self.physics = Physics(protocol)
+        self.transitions = Transitions(protocol)
         self.first = beginning(scenario.deliveries, scenario.budget, scenario.terms)
-        self.packing = Packing(self.first)
-        self.worlds: list[Packed] = [self.packing.packed(self.first)]
+        self.encoding = Encoding(self.first)
+        self.worlds: list[Encoded] = [self.encoding.encode(self.first)]
         self.numbers = {self.worlds[0]: 0}
         self.parents = [-1]
         self.calm: list[int] = []
@@ -83,11 +83,11 @@ class Exploration:
 
     def _expand(self, at: int) -> None:
         calm = -1
-        for move in self.physics.moves(self.packing.unpacked(self.worlds[at])):
-            packed = self.packing.packed(move.world)
-            number = self.numbers.setdefault(packed, len(self.worlds))
+        for move in self.transitions.moves(self.encoding.decode(self.worlds[at])):
+            encoded = self.encoding.encode(move.world)
+            number = self.numbers.setdefault(encoded, len(self.worlds))
             if number == len(self.worlds):
-                self.worlds.append(packed)
+                self.worlds.append(encoded)
                 self.parents.append(at)
             if calm < 0 and move.calm:
                 calm = number
@@ -106,7 +106,7 @@ class Exploration:
                 fates[at] = (at, "liveness: the workers go in a circle")
                 path.append(at)
                 if self.calm[at] < 0:
-                    told[at], problem = self._redelivered(self.packing.unpacked(self.worlds[at]))
+                    told[at], problem = self._redelivered(self.encoding.decode(self.worlds[at]))
                     fates[at] = (at, problem)
                     break
                 at = self.calm[at]
@@ -127,18 +127,18 @@ class Exploration:
                 return told, "liveness: without further faults it is never completed"
             seen.add(world)
             try:
-                calm = next((each for each in self.physics.moves(world) if each.calm), None)
+                calm = next((each for each in self.transitions.moves(world) if each.calm), None)
             except ViolationError as violation:
-                return [*told, self.physics.doing], str(violation)
+                return [*told, self.transitions.doing], str(violation)
             if calm is not None:
                 told.append(calm.story)
                 world = calm.world
                 continue
-            delivered = self.physics.redelivery(world)
+            delivered = self.transitions.redelivery(world)
             if delivered is None:
                 return told, "liveness: without further faults it is never completed"
             again = "the queue delivers again what is not acknowledged"
-            told.append(again if delivered.unstarted else self.physics.doing)
+            told.append(again if delivered.unstarted else self.transitions.doing)
             world = delivered
         return told, None
 
@@ -152,19 +152,19 @@ class Exploration:
             path.append(self.worlds[at])
             at = self.parents[at]
         told, world = [], self.first
-        for packed in reversed(path):
+        for encoded in reversed(path):
             move = next(
                 each
-                for each in self.physics.moves(world)
-                if self.packing.packed(each.world) == packed
+                for each in self.transitions.moves(world)
+                if self.encoding.encode(each.world) == encoded
             )
             told.append(move.story)
             world = move.world
         try:
-            for _ in self.physics.moves(world):
+            for _ in self.transitions.moves(world):
                 pass
         except ViolationError as again:
-            told.append(self.physics.doing)
+            told.append(self.transitions.doing)
             violation = str(again)
         return (*told, violation), violation
 

@@ -246,18 +246,18 @@ def test_a_repeated_key_is_found_done_in_its_turn() -> None:
 def test_workers_are_interchangeable() -> None:
     """Worlds that differ only in who is in which place are one state, and come back as it."""
     exploration = _explored("two deliveries")
-    packing = exploration.packing
-    for packed in exploration.worlds:
-        world = packing.unpacked(packed)
-        assert packing.packed(world) == packed
-        assert packing.packed(_swapped(world)) == packed
+    encoding = exploration.encoding
+    for encoded in exploration.worlds:
+        world = encoding.decode(encoded)
+        assert encoding.encode(world) == encoded
+        assert encoding.encode(_swapped(world)) == encoded
 
 
 def test_a_counter_is_exact_at_random() -> None:
     """Whatever strikes, a counter written through the transaction equals the number of messages."""
-    tally, wrong = counter.runs(range(500))
+    counts, wrong = counter.runs(range(500))
     assert wrong == []
-    rare = {name: tally[name] for name in counter.CHANCES if tally[name] < 5}
+    rare = {name: counts[name] for name in counter.CHANCES if counts[name] < 5}
     assert rare == {}
 
 
@@ -284,7 +284,7 @@ def _explored(name: str) -> Exploration:
 
 def _worlds(name: str) -> list[World]:
     exploration = _explored(name)
-    return [exploration.packing.unpacked(packed) for packed in exploration.worlds]
+    return [exploration.encoding.decode(encoded) for encoded in exploration.worlds]
 
 
 def _swapped(world: World) -> World:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from scripts.lab.proxy import Call, Fault
 from scripts.soak.silence import ODDS, Silence
+from scripts.support.proxy import Call, Fault
 
 
 def call(record_id: str, owner: str, status: str = "completed") -> Call:

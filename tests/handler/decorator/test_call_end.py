@@ -21,7 +21,7 @@ from idempotent_lambda.protocol.steps import (
     Unkeyed,
     Waited,
 )
-from tests.handler.bench import refused, unavailable
+from tests.handler.harness import refused, unavailable
 
 ME, THEM = Owner("me"), Owner("them")
 KEY = Key("a", "orders##@charge#a")

@@ -12,7 +12,7 @@ from idempotent_lambda import errors
 from idempotent_lambda.clock import Millis
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.contracts.conftest import DynamoDB, InMemory
-from tests.handler.bench import refused, unavailable
+from tests.handler.harness import refused, unavailable
 from tests.handler.test_log import UnspeakableError
 from tests.handler.test_parking import HOSTILE_FAILURES
 
@@ -68,7 +68,7 @@ def test_interrupted(shop: Shop, error: BaseException) -> None:
 @pytest.mark.parametrize("hash_keys", [False, True])
 def test_busy_names_the_key(shop: Shop, hash_keys: bool) -> None:
     """The error says which key is held and until when, in the form in which the log shows the key."""
-    shop.lay(lease=10_000)
+    shop.seed_record(lease=10_000)
     with pytest.raises(
         errors.AlreadyInProgressError, match=f"until {shop.clock.now() + 10_000} "
     ) as caught:
@@ -153,7 +153,7 @@ def test_interrupted_is_parked(shop: Shop) -> None:
 
 def test_late_owner_is_not_parked(shop: Shop) -> None:
     """An owner that completes just before it is parked is replayed."""
-    shop.lay(lease=0)
+    shop.seed_record(lease=0)
 
     def complete(name: str) -> None:
         if name == "park":
@@ -170,7 +170,7 @@ def test_late_owner_is_not_parked(shop: Shop) -> None:
 
 def test_store_fails_to_park(shop: Shop) -> None:
     """Interrupted work that cannot be parked is the table's error, and does not run."""
-    shop.lay(lease=0)
+    shop.seed_record(lease=0)
     shop.store.faults["park"] = unavailable()
     with pytest.raises(errors.StoreUnavailableError):
         shop.function(park_interrupted=True)("a")
@@ -207,7 +207,7 @@ def test_lost_lease(shop: Shop, result: object) -> None:
     """A call that ends after its lease, when the key is another's, is no success."""
 
     def too_long(*_: Any) -> object:
-        shop.lay(lease=10_000)
+        shop.seed_record(lease=10_000)
         return result
 
     with pytest.raises(errors.LostLeaseError) as caught:
@@ -228,7 +228,7 @@ class TestCompletedByAnother:
         """A function that returns a value once the record of its key is another's, completed."""
 
         def too_long(*_: Any) -> object:
-            shop.lay(lease=0, status="COMPLETED", lease_expires_at=None, **record)
+            shop.seed_record(lease=0, status="COMPLETED", lease_expires_at=None, **record)
             return value
 
         return shop.function(too_long, **dict(options))

@@ -10,8 +10,8 @@ import pytest
 from idempotent_lambda import errors
 from idempotent_lambda.clock import EpochMillis, EpochSeconds
 from idempotent_lambda.protocol.record import Owner, Record
-from tests.handler.bench import START
 from tests.handler.events import key_rule
+from tests.handler.harness import START
 from tests.handler.test_log import UnspeakableError
 
 from .shop import Shop

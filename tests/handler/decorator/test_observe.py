@@ -6,7 +6,7 @@ import pytest
 
 from idempotent_lambda import errors
 from idempotent_lambda.clock import Millis
-from tests.handler.bench import unavailable
+from tests.handler.harness import unavailable
 
 from .shop import Shop
 
@@ -38,10 +38,12 @@ def test_observed_store_failures(shop: Shop, call: str, maybe_written: bool) -> 
 
 def test_observed_states(shop: Shop) -> None:
     """In observe mode what is busy, interrupted, parked, mismatched or late runs all the same."""
-    shop.lay("in_progress", lease=10_000)
-    shop.lay("stale", lease=0)
-    shop.lay("parked", lease=0, status="PARKED", lease_expires_at=None)
-    shop.lay("other", lease=0, status="COMPLETED", lease_expires_at=None, payload_hash="v1:x")
+    shop.seed_record("in_progress", lease=10_000)
+    shop.seed_record("stale", lease=0)
+    shop.seed_record("parked", lease=0, status="PARKED", lease_expires_at=None)
+    shop.seed_record(
+        "other", lease=0, status="COMPLETED", lease_expires_at=None, payload_hash="v1:x"
+    )
     charge = shop.function("own", observe_only=True, park_interrupted=True, payload="amount")
     for key in ("in_progress", "stale", "parked", "other"):
         assert charge(key) == "own"
@@ -49,7 +51,7 @@ def test_observed_states(shop: Shop) -> None:
     assert late("late") == "late"
 
     def too_long(*_: Any) -> str:
-        shop.lay("lost", lease=10_000)
+        shop.seed_record("lost", lease=10_000)
         return "lost"
 
     assert shop.function(too_long, observe_only=True)("lost") == "lost"

@@ -10,7 +10,7 @@ import pytest
 from idempotent_lambda import errors, idempotent
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.contracts.conftest import Engine
-from tests.handler.bench import START
+from tests.handler.harness import START
 from tests.waiting import SECONDS
 
 from .shop import Shop
@@ -18,7 +18,7 @@ from .shop import Shop
 
 def test_busy(shop: Shop) -> None:
     """While a call runs, another with its key is told until when, and does not run."""
-    shop.lay(lease=10_000)
+    shop.seed_record(lease=10_000)
     with pytest.raises(errors.AlreadyInProgressError) as caught:
         shop.function()("a")
     assert caught.value.lease_expires_at == START + 10_000
@@ -28,7 +28,7 @@ def test_busy(shop: Shop) -> None:
 
 def test_takeover(shop: Shop) -> None:
     """Once the lease is over, the next call takes an interrupted one over."""
-    shop.lay(lease=0)
+    shop.seed_record(lease=0)
     assert shop.function("done")("a") == "done"
     (line,) = shop.log()
     assert (line["takeover"], line["attempts"]) == (True, 2)

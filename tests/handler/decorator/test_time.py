@@ -9,7 +9,7 @@ from idempotent_lambda.clock import Millis
 from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.contracts.conftest import InMemory
-from tests.handler.bench import START, Wire
+from tests.handler.harness import START, Wire
 
 from .shop import Context, Shop
 

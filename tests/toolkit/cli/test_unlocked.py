@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda_toolkit.cli.exits import Exit
+from idempotent_lambda_toolkit.cli.exit_codes import ExitCode
 
 from .conftest import Consumer, Run
 
@@ -38,7 +38,7 @@ class TestInspect:
         """The record can be read, and the token of its copy is told in words and as JSON."""
         consumer.put(RECORD, **stored)
         told = run("inspect", "ORDER-1")
-        assert told.code == Exit.OK
+        assert told.code == ExitCode.OK
         assert said in told.out
         assert COPY in told.out
         record = run("inspect", "ORDER-1", "--json").answer["record"]
@@ -92,7 +92,7 @@ class TestRetry:
         planned = run("resolve", "ORDER-1", "--retry", "--dry-run")
         assert "to do: nothing" in planned.out
         ended = run("resolve", "ORDER-1", "--retry", "--yes", "--json")
-        assert ended.code == Exit.REFUSED
+        assert ended.code == ExitCode.REFUSED
         assert "wait until it is done or dead-lettered" in ended.answer["error"]
         assert consumer.record(RECORD) == before
         assert consumer.messages(consumer.queue_url) == []
@@ -107,10 +107,10 @@ class TestRetry:
         consumer.dead_letter({"order_id": "ORDER-1"}, token=OF_COPY)
         for _ in more:
             consumer.dead_letter({"order_id": "ORDER-1"})
-        assert run("resolve", "ORDER-1", "--retry", "--yes").code == Exit.OK
+        assert run("resolve", "ORDER-1", "--retry", "--yes").code == ExitCode.OK
         before = consumer.record(RECORD)
         ended = run("resolve", "ORDER-1", "--retry", "--yes", "--json")
-        assert ended.code == Exit.REFUSED
+        assert ended.code == ExitCode.REFUSED
         assert "wait until it is done or dead-lettered" in ended.answer["error"]
         assert consumer.record(RECORD) == before
         assert len(consumer.messages(consumer.queue_url)) == 1
@@ -120,7 +120,7 @@ class TestRetry:
         consumer.put(RECORD, **GIVEN_BACK)
         where = ["--table", "orders-idempotency", "--namespace", "orders"]
         ended = run("resolve", "ORDER-1", "--retry", "--yes", *where, function=None)
-        assert ended.code == Exit.REFUSED
+        assert ended.code == ExitCode.REFUSED
         assert consumer.record(RECORD) is not None
 
     def test_a_copy_that_is_dead_lettered(self, consumer: Consumer, run: Run) -> None:
@@ -136,7 +136,7 @@ def test_completed_while_the_copy_is_in_the_queue(consumer: Consumer, run: Run) 
     """The record keeps what makes the copy a duplicate, and the operator reads of that."""
     consumer.put(RECORD, **GIVEN_BACK)
     ended = run("resolve", "ORDER-1", "--completed", "--yes")
-    assert ended.code == Exit.OK
+    assert ended.code == ExitCode.OK
     assert "the copy in the queue is then a duplicate" in ended.out
     record: Any = consumer.record(RECORD)
     assert (record["status"], record["owner"]) == ("COMPLETED", COPY)
@@ -155,7 +155,7 @@ def test_in_progress_it_is_left_to_its_copy(
     before = consumer.record(RECORD)
     name, *options = command
     ended = run(name, "ORDER-1", *options, "--yes", "--json")
-    assert ended.code == Exit.REFUSED
+    assert ended.code == ExitCode.REFUSED
     assert "only its redriven copy" in ended.answer["error"]
     assert "redrive --key" in ended.answer["error"]
     assert "the next delivery takes it over" not in ended.answer["error"]
@@ -167,7 +167,7 @@ def test_forget_warns_of_the_copy(consumer: Consumer, run: Run, dry_run: bool) -
     """To forget is the way out if the copy is gone, and what happens if it is not is said first."""
     consumer.put(RECORD, **GIVEN_BACK)
     ended = run("forget", "ORDER-1", "--dry-run" if dry_run else "--yes")
-    assert ended.code == Exit.OK
+    assert ended.code == ExitCode.OK
     assert "the effect may happen twice" in ended.out
     assert (consumer.record(RECORD) is None) is not dry_run
 

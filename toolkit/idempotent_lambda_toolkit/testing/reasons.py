@@ -93,7 +93,8 @@ _TEXTS = {
         "let all but Exception through; of SystemExit make an Exception",
     ),
     Reason.NOT_NOW_SWALLOWED: (
-        "the decorated call refused to run, such as with AlreadyInProgressError, and the message was acknowledged",
+        "the decorated call refused to run, such as with AlreadyInProgressError, and the "
+        "message was acknowledged",
         "let the errors of the decorated call through, so that the message is delivered again",
     ),
     Reason.GIVES_UP: (

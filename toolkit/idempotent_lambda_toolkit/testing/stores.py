@@ -90,14 +90,14 @@ class InMemoryClaimStore:
     def park(self, requests: Sequence[Request], deadline: Deadline) -> list[ParkAnswer]:
         """See `ClaimStore.park`."""
         del deadline
-        return [self._parking(IS_OWNED, parked_record, request) for request in requests]
+        return [self._park(IS_OWNED, parked_record, request) for request in requests]
 
     def mark(self, requests: Sequence[Request], deadline: Deadline) -> list[ParkAnswer]:
         """See `ClaimStore.mark`."""
         del deadline
-        return [self._parking(IS_PARKED_BY_OWNER, marked_record, request) for request in requests]
+        return [self._park(IS_PARKED_BY_OWNER, marked_record, request) for request in requests]
 
-    def _parking(
+    def _park(
         self, condition: Condition, change: Callable[[Record, Request], Record], request: Request
     ) -> ParkAnswer:
         with self._lock:
@@ -128,14 +128,14 @@ class InMemoryClaimStore:
             if found and evaluate(IS_OWNED, found, request.operands):
                 if request.actions:
                     try:
-                        self._committed(request.actions)
+                        self._commit_actions(request.actions)
                     except StoreRefusedError as error:
                         return error
                 self.records[found.id] = completed_record(found, request)
                 return claims.Completed()
             return explain_failed_completion(found, request)
 
-    def _committed(self, actions: Sequence[Mapping[str, Any]]) -> None:
+    def _commit_actions(self, actions: Sequence[Mapping[str, Any]]) -> None:
         if self.commit is None:
             problem = "this store in memory has no tables: set its commit to a function of the test"
             raise StoreRefusedError("NoCommit", problem, maybe_written=False)
