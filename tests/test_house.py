@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from scripts.house import naming, old_names
-from scripts.house.__main__ import main
-from scripts.house.files import list_files, parse_tree
+from scripts.house.__main__ import ROOT, main
+from scripts.house.files import list_files, parse_tree, read_tree
 from scripts.house.rules import RULES, Rule, check_rules
 
 A = "handler/idempotent_lambda/a.py"
@@ -333,6 +333,12 @@ def test_words_contradict_nothing() -> None:
     """No word is in two lists."""
     lists = [set(words) for words in naming.WORDS.values()]
     assert sum(map(len, lists)) == len(set().union(*lists))
+
+
+def test_this_repository_keeps_the_rules() -> None:
+    """No file of this repository breaks a rule."""
+    _, lines = check_rules(read_tree(ROOT))
+    assert lines == []
 
 
 def write(root: Path, files: dict[str, str]) -> None:
