@@ -58,10 +58,11 @@ test-fast: .venv/.ready .venv-emulator/.ready .wheels/.ready ## Run the tests th
 	@mkdir -p build
 	@$(DEV)/pytest -n 2 -m "not slow and not terraform and not proof" --junitxml build/tests-fast.xml $(TESTS)
 
-lint: .venv/.ready ## Check style, types, module order and Terraform formatting
+lint: .venv/.ready ## Check style, types, names, module order and Terraform formatting
 	@$(DEV)/ruff format --check --quiet . && $(DEV)/ruff check --quiet .
 	@$(DEV)/mypy
 	@PYTHONPATH=handler:toolkit $(DEV)/lint-imports --no-logo
+	@$(DEV)/python -m scripts.house
 	@$(DEV)/python -m scripts.support.terraform fmt
 
 format: .venv/.ready ## Format Python and Terraform

@@ -45,7 +45,8 @@ def idempotent(
 
     What it raises is raised, and the next call runs it again. Other than that a call may raise
 
-    - `AlreadyInProgressError`: another call with this key is running, or was interrupted and its lease goes on;
+    - `AlreadyInProgressError`: another call with this key is running, or was interrupted
+      and its lease goes on;
     - `ResultUnavailableError`: it is done, but its result could not be stored;
     - `MissingKeyError`, `UnsupportedKeyError`, `PayloadMismatchError`: it has not run;
     - `ParkedError`: the key waits for a person (a `PermanentFailure` was raised, or the call was

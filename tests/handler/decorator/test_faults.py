@@ -67,7 +67,7 @@ def test_interrupted(shop: Shop, error: BaseException) -> None:
 
 @pytest.mark.parametrize("hash_keys", [False, True])
 def test_busy_names_the_key(shop: Shop, hash_keys: bool) -> None:
-    """The error says which key is held and until when, in the form in which the log shows the key."""
+    """The error says which key is held and until when, and shows the key as the log does."""
     shop.seed_record(lease=10_000)
     with pytest.raises(
         errors.AlreadyInProgressError, match=f"until {shop.clock.now() + 10_000} "
