@@ -71,7 +71,7 @@ def answer(process: Any) -> dict[str, Any]:
     return found
 
 
-class Place:
+class Location:
     """Where batches are delivered: an endpoint with the contenders' tables, and their workers.
 
     Attributes:
@@ -103,7 +103,7 @@ class Place:
         return started([INTERPRETER, "-m", "benchmarks.worker", name], self._environment)
 
     @contextlib.contextmanager
-    def working(self, names: Sequence[str] = CONTENDERS) -> Iterator["Place"]:
+    def working(self, names: Sequence[str] = CONTENDERS) -> Iterator["Location"]:
         """This place, with a fresh worker for each of these contenders while the block lasts."""
         with contextlib.ExitStack() as stack:
             for name in names:

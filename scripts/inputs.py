@@ -32,7 +32,7 @@ from hcl2.query import (
 )
 from hcl2.rules.expressions import ExprTermRule
 
-from scripts.pages import rendered, table
+from scripts.pages import render, table
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 COLLECTIONS: Final = ("list", "map", "set")
@@ -116,7 +116,7 @@ def main(arguments: Sequence[str] | None = None, *, root: Path = ROOT) -> int:
         return 1
     readme = root / "README.md"
     old = readme.read_text(encoding="utf-8")
-    new = rendered(old, {"inputs": inputs_section(inputs), "outputs": outputs_section(results)})
+    new = render(old, {"inputs": inputs_section(inputs), "outputs": outputs_section(results)})
     if check and old != new:
         before, after = old.splitlines(), new.splitlines()
         lines = difflib.unified_diff(before, after, "README.md", "make docs", n=0, lineterm="")

@@ -18,7 +18,7 @@ from typing import Final, cast
 import griffe
 from griffe import DocstringSectionKind as Kind
 
-from scripts.pages import rendered
+from scripts.pages import render
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PAGE: Final = ROOT / "docs" / "api.md"
@@ -64,7 +64,7 @@ def main(
     parser.add_argument("--check", action="store_true", help="write nothing, say what differs")
     check = parser.parse_args(arguments).check
     try:
-        new = rendered(page.read_text(encoding="utf-8"), sections(sources, modules))
+        new = render(page.read_text(encoding="utf-8"), sections(sources, modules))
     except LookupError as error:
         print(error, file=sys.stderr)
         return 1
@@ -86,7 +86,7 @@ def sections(sources: Sequence[Path], modules: Sequence[str]) -> dict[str, str]:
         LookupError: a public name, or a method or argument of one, is not documented.
     """
     loader = griffe.GriffeLoader(search_paths=sources, docstring_parser="google")
-    told: set[str] = set()
+    reported: set[str] = set()
     found = {}
     for name in modules:
         module = cast("griffe.Module", loader.load(name))
@@ -94,9 +94,9 @@ def sections(sources: Sequence[Path], modules: Sequence[str]) -> dict[str, str]:
         texts = []
         for public in list_names(module):
             member = _target(module[public])
-            if member.path not in told:
-                told.add(member.path)
-                texts.append("\n\n".join(_entry(public, member, told)))
+            if member.path not in reported:
+                reported.add(member.path)
+                texts.append("\n\n".join(_entry(public, member, reported)))
         found[name] = "\n\n".join(texts)
     return found
 
@@ -115,11 +115,11 @@ def _target(member: griffe.Object | griffe.Alias) -> griffe.Object:
     return member.final_target if isinstance(member, griffe.Alias) else member
 
 
-def _entry(name: str, member: griffe.Object, told: set[str]) -> Iterator[str]:
+def _entry(name: str, member: griffe.Object, reported: set[str]) -> Iterator[str]:
     """The paragraphs of a public name; ``told`` has the types that are explained already."""
     yield f"### `{name}`"
     if isinstance(member, griffe.Function):
-        yield _signature(name, member, told)
+        yield _signature(name, member, reported)
     elif isinstance(member, griffe.Class):
         if bases := [str(base) for base in member.bases]:
             yield f"A subclass of {' and '.join(f'`{base}`' for base in bases)}."
@@ -128,17 +128,17 @@ def _entry(name: str, member: griffe.Object, told: set[str]) -> Iterator[str]:
         return
     yield from _text(member)
     if isinstance(member, griffe.Class):
-        yield from _members(name, member, told)
+        yield from _members(name, member, reported)
     elif isinstance(member, griffe.Module):
         for public in list_names(member):
             function = _target(member[public])
             if isinstance(function, griffe.Function):
                 yield f"#### `{name}.{public}()`"
-                yield _signature(public, function, told)
+                yield _signature(public, function, reported)
                 yield from _text(function)
 
 
-def _members(name: str, member: griffe.Class, told: set[str]) -> Iterator[str]:
+def _members(name: str, member: griffe.Class, reported: set[str]) -> Iterator[str]:
     """The paragraphs of what is public in a class, beside the attributes of its docstring."""
     if "StrEnum" in map(str, member.bases):
         yield "\n".join(f"- `{each.name}`: `{each.value}`" for each in member.attributes.values())
@@ -151,13 +151,13 @@ def _members(name: str, member: griffe.Class, told: set[str]) -> Iterator[str]:
             elsewhere.setdefault(see["where"], []).append(method.name)
             continue
         yield f"#### `{name}.{method.name}()`"
-        yield _signature(method.name, method, told)
+        yield _signature(method.name, method, reported)
         yield from texts
     for where, methods in elsewhere.items():
         yield f"The methods of `{where}`: {', '.join(f'`{each}`' for each in methods)}."
 
 
-def _signature(name: str, function: griffe.Function, told: set[str]) -> str:
+def _signature(name: str, function: griffe.Function, reported: set[str]) -> str:
     """A call of it in Python, with types and defaults, as a block of code."""
     parts = [_parameter(each) for each in function.parameters if each.name not in ("self", "cls")]
     kinds = [each.kind for each in function.parameters]
@@ -170,11 +170,11 @@ def _signature(name: str, function: griffe.Function, told: set[str]) -> str:
     line = f"{name}({', '.join(parts)}){answer}"
     if len(line) > WIDTH:
         line = "\n".join([f"{name}(", *(f"    {part}," for part in parts), f"){answer}"])
-    types = list(_types(function, told))
+    types = list(_types(function, reported))
     return "\n".join([f"```python\n{line}\n```", *([""] * bool(types)), *types])
 
 
-def _types(function: griffe.Function, told: set[str]) -> Iterator[str]:
+def _types(function: griffe.Function, reported: set[str]) -> Iterator[str]:
     """What the names of types in its signature stand for, where they say so."""
     annotations = [*(each.annotation for each in function.parameters), function.returns]
     names = [
@@ -186,10 +186,10 @@ def _types(function: griffe.Function, told: set[str]) -> Iterator[str]:
     ]
     for path, name in {each.canonical_path: each.name for each in names}.items():
         package, *inner = path.split(".")
-        if path not in told and package in function.modules_collection and inner:
+        if path not in reported and package in function.modules_collection and inner:
             meant = _target(function.modules_collection[package][inner])
             if isinstance(meant, griffe.Attribute) and meant.docstring:
-                told.add(path)
+                reported.add(path)
                 yield f"- `{name}`: {_mark_up(' '.join(meant.docstring.value.split()))}"
 
 

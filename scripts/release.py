@@ -410,8 +410,8 @@ def _try(file: Path, python: Path, version: str, directory: Path) -> tuple[str, 
         return [each for each in listed if each.partition("==")[0] not in {"pip", "setuptools"}]
 
     _run([*pip, "install", str(file)])
-    if (alone := installed()) != [f"{NAME}=={version}"]:
-        raise ReleaseError(f"without extras, installs {', '.join(alone)}")
+    if (single := installed()) != [f"{NAME}=={version}"]:
+        raise ReleaseError(f"without extras, installs {', '.join(single)}")
     _run([*pip, "install", f"{file}[{','.join(EXTRAS)}]"])
     full = _run(
         [str(programs / "python"), "-I", "-c", "import platform as p; print(p.python_version())"]
@@ -552,10 +552,10 @@ def check(git: Path, left_out: int | None) -> int:
     unchecked = [version for version, python in found.items() if python is None]
     for version in unchecked:
         print(f"  Python {version}: not checked, it is not on this machine")
-    told = report(artefacts, trials, unchecked, quickstart_seconds=seconds, problems=problems)
+    reported = report(artefacts, trials, unchecked, quickstart_seconds=seconds, problems=problems)
     if left_out is None:
-        told["commit"] = None
-    (RELEASE / "report.json").write_text(json.dumps(told, indent=2) + "\n")
+        reported["commit"] = None
+    (RELEASE / "report.json").write_text(json.dumps(reported, indent=2) + "\n")
     for problem in problems:
         print(f"PROBLEM: {problem}", file=sys.stderr)
     print("Not ready." if problems else f"Ready: {RELEASE}")

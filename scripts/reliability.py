@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if figures["messages"] >= SOAK_MESSAGES:
             data["soak"] = figures
     DATA.write_text(as_text(data))
-    PAGE.write_text(rendered(PAGE.read_text(), data))
+    PAGE.write_text(render(PAGE.read_text(), data))
     print(f"wrote {PAGE.relative_to(ROOT)} and {DATA.relative_to(ROOT)}")
 
 
@@ -187,13 +187,13 @@ def version(name: str) -> str:
     return found.stdout.strip()
 
 
-def rendered(page: str, data: Mapping[str, Any]) -> str:
+def render(page: str, data: Mapping[str, Any]) -> str:
     """The page, with each generated section made from the data.
 
     A section without data stays as it is.
     """
     sections = {name: make(data[name]) for name, make in SECTIONS.items() if name in data}
-    return pages.rendered(page, sections)
+    return pages.render(page, sections)
 
 
 def simulation_section(figures: Mapping[str, Any]) -> str:

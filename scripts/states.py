@@ -49,14 +49,14 @@ from idempotent_lambda.protocol.steps import (
     Waited,
 )
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
-from scripts.pages import rendered, table
+from scripts.pages import render, table
 
 PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "states.md"
 START: Final = EpochMillis(1_000_000)
 LEASE: Final = Millis(30_000)
 RETENTION: Final = Seconds(3600)
 ID: Final = "orders#a"
-AT_ONCE: Final = Deadline.after(ManualClock(), LEASE)
+AT_ONCE: Final = Deadline.from_remaining(ManualClock(), LEASE)
 SILENCE: Final = StoreUnavailableError("Timeout", "no answer", maybe_written=True)
 ACTIONS: Final = ({"Delete": {"TableName": "orders", "Key": {"id": {"S": "a"}}}},)
 
@@ -134,7 +134,7 @@ def main(arguments: Sequence[str] | None = None, *, page: Path = PAGE) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, say what differs")
     check = parser.parse_args(arguments).check
     old = page.read_text(encoding="utf-8")
-    new = rendered(old, sections())
+    new = render(old, sections())
     if check and old != new:
         before, after = old.splitlines(), new.splitlines()
         print(*difflib.unified_diff(before, after, page.name, "make docs", lineterm=""), sep="\n")
@@ -211,8 +211,8 @@ def _follow(
         case Run() | DeadLetter() | Wait():
             for answer, later in _replies(step, scene):
                 following = lifecycle.advance(step, answer)
-                told = _describe_reply(step, answer) or why
-                yield from _follow(following, later, token=token, why=told)
+                reported = _describe_reply(step, answer) or why
+                yield from _follow(following, later, token=token, why=reported)
         case _:
             reply, then = build_request(step, scene, token=token)
             yield from _connect(scene, then, _cause(step, scene, why))
@@ -220,8 +220,8 @@ def _follow(
             # An answer is lost behind the write, or before it.
             for answer, later in ((reply, then), (lost, then), (lost, scene)):
                 following = lifecycle.advance(step, answer)
-                told = _describe_reply(step, answer) or why
-                yield from _follow(following, later, token=token, why=told)
+                reported = _describe_reply(step, answer) or why
+                yield from _follow(following, later, token=token, why=reported)
 
 
 def _replies(step: Run | DeadLetter | Wait, scene: Scene) -> Iterator[tuple[Reply, Scene]]:
@@ -256,7 +256,14 @@ def build_request(
         request = ClaimRequest(**about, token=token)
     else:
         request = lifecycle.build_settlement_request(step, **about)
-    (answer,) = getattr(store, type(step).__name__.lower())([request], AT_ONCE)
+    methods: dict[type, Any] = {
+        Claim: store.claim,
+        Complete: store.complete,
+        Release: store.release,
+        Park: store.park,
+        MarkDeadLettered: store.mark,
+    }
+    (answer,) = methods[type(step)]([request], AT_ONCE)
     reply = Unanswered(owner, answer) if isinstance(answer, StoreError) else answer
     return cast("Reply", reply), Scene(store.records.get(ID), scene.now)
 
@@ -345,14 +352,14 @@ def answers(scenes: dict[State, Scene]) -> str:
         "observe mode": Claim(observe_only=True),
     }
     newer = replace(cast("Record", scenes[State.IN_PROGRESS].record), status="NEWER")
-    met = {**scenes, State.UNKNOWN: Scene(newer, START)}
+    found = {**scenes, State.UNKNOWN: Scene(newer, START)}
     rows = [
         [
             state.value,
             *(_end(claim, scene) for claim in kinds.values()),
             _end(Claim(), scene, token=_token(scene)),
         ]
-        for state, scene in met.items()
+        for state, scene in found.items()
     ]
     return table(["the record is", *kinds, "redriven copy"], rows)
 

@@ -32,13 +32,13 @@ __all__ = [
     "idempotent",
 ]
 
-_LATE = {"idempotent": "decorator", "Transaction": "store.transaction"}
+_LAZY = {"idempotent": "decorator", "Transaction": "store.transaction"}
 
 
 def __getattr__(name: str) -> Any:
     # What most functions do not use costs them no time to start.
-    if name not in _LATE:
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415
 
-    return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)

@@ -31,7 +31,7 @@ class Clock(Protocol):
     def now(self) -> EpochMillis:
         """The wall clock, comparable between machines: for leases and expiry only."""
 
-    def elapsed(self) -> Millis:
+    def monotonic(self) -> Millis:
         """A monotonic count that no clock correction moves: for deadlines and durations."""
 
     def sleep(self, duration: Millis) -> None:
@@ -51,7 +51,7 @@ class SystemClock:
         """See `Clock.now`."""
         return EpochMillis(time.time_ns() // 1_000_000)
 
-    def elapsed(self) -> Millis:
+    def monotonic(self) -> Millis:
         """See `Clock.elapsed`."""
         return Millis(time.monotonic_ns() // 1_000_000)
 
@@ -76,13 +76,13 @@ class Deadline:
     ends_at: Millis
 
     @classmethod
-    def after(cls, clock: Clock, remaining: Millis) -> "Deadline":
+    def from_remaining(cls, clock: Clock, remaining: Millis) -> "Deadline":
         """The deadline that lies ``remaining`` ahead."""
-        return cls(clock, Millis(clock.elapsed() + remaining))
+        return cls(clock, Millis(clock.monotonic() + remaining))
 
     def remaining(self) -> Millis:
         """What is left of the invocation; never negative."""
-        return Millis(max(0, self.ends_at - self.clock.elapsed()))
+        return Millis(max(0, self.ends_at - self.clock.monotonic()))
 
     def allows(self, duration: Millis) -> bool:
         """Whether something that takes at most ``duration`` ends before the reserve."""
@@ -90,7 +90,7 @@ class Deadline:
 
     def sooner(self, remaining: Millis) -> "Deadline":
         """The same deadline, or the one that lies ``remaining`` ahead if that comes first."""
-        return Deadline(self.clock, Millis(min(self.ends_at, self.clock.elapsed() + remaining)))
+        return Deadline(self.clock, Millis(min(self.ends_at, self.clock.monotonic() + remaining)))
 
     def lease_end(self, margin: Millis) -> EpochMillis:
         """Until when a claim made now excludes others: the deadline plus the margin."""

@@ -147,10 +147,10 @@ def _check_arguments(
 ) -> None:
     """Refuse arguments of `idempotent` that cannot be used, whatever types they have."""
     try:
-        keys.namespaced("", name)
+        keys.build_function_namespace("", name)
         for selector in selectors:
             if isinstance(selector, str):
-                keys.compiled(selector)
+                keys.compile_expression(selector)
     except ValueError as error:
         raise misuse_error(name, error) from None
     if results not in ("store", "discard"):

@@ -53,7 +53,7 @@ class Key(NamedTuple):
     text: str
     record_id: str
 
-    def shown(self, *, hashed: bool) -> str:
+    def show(self, *, hashed: bool) -> str:
         """The key as log lines and errors show it."""
         if hashed:
             return f"sha256:{hashlib.sha256(self.record_id.encode()).hexdigest()}"
@@ -71,7 +71,7 @@ class Key(NamedTuple):
         parts = parts if isinstance(parts, list) else ()
         secrets = {str(part) for part in parts if type(part) in (str, int)}
         secrets = {part for part in secrets if len(part) >= MIN_HIDDEN_CHARACTERS}
-        return hide_secrets(text, secrets | {self.text, self.record_id}, self.shown(hashed=True))
+        return hide_secrets(text, secrets | {self.text, self.record_id}, self.show(hashed=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class KeyRule:
         try:
             if issubclass(type(value), str):
                 value = str.__str__(value)  # that of a subclass could raise
-            missing = _described(value) if _is_missing(value) else None
+            missing = _describe_value(value) if _is_missing(value) else None
             key = None if missing else Key(_text(value), record_id(self.namespace, value))
         except Exception as error:  # noqa: BLE001  # a function's value may raise what it likes
             problem: object = (
@@ -134,7 +134,7 @@ class KeyRule:
         raise MissingKeyError(self.expression, str(missing), argument)
 
 
-def checked_namespace(namespace: str) -> str:
+def check_namespace(namespace: str) -> str:
     """The namespace itself.
 
     Raises:
@@ -149,7 +149,7 @@ def checked_namespace(namespace: str) -> str:
     return namespace
 
 
-def namespaced(namespace: str, name: str) -> str:
+def build_function_namespace(namespace: str, name: str) -> str:
     """The namespace of a decorated function: a domain of its own within the consumer's.
 
     Its record ids begin with ``namespace##@name#``. No message's does: what follows ``##`` there
@@ -167,7 +167,7 @@ def namespaced(namespace: str, name: str) -> str:
     return f"{namespace}{SEPARATOR * 2}@{name}"
 
 
-def compiled(expression: str) -> "ParsedResult":
+def compile_expression(expression: str) -> "ParsedResult":
     """The key expression, ready to search a message.
 
     Raises:
@@ -244,7 +244,7 @@ def _is_missing(value: object) -> bool:
     return value is None or isinstance(value, dict) or (isinstance(value, str) and not value)
 
 
-def _described(value: object) -> str:
+def _describe_value(value: object) -> str:
     # Never the value itself: an object or an array is a part of the body.
     if value is None:
         return "nothing"

@@ -80,7 +80,7 @@ class JsonLines:
             {
                 "outcome": settled.outcome,
                 "acknowledged": settled.acknowledged,
-                "key": key and key.shown(hashed=self._hash_keys),
+                "key": key and key.show(hashed=self._hash_keys),
                 "message_id": delivery.id,
                 "request_id": history.request_id,
                 "receive_count": delivery.receive_count,

@@ -6,7 +6,7 @@
 
 
     def process(message):
-        if before.completed(message.body["order_id"]):
+        if before.find_completion(message.body["order_id"]):
             return
         ...
 
@@ -34,7 +34,7 @@ from idempotent_lambda.errors import (
     StoreRefusedError,
     UnsupportedKeyError,
 )  # fmt: skip
-from idempotent_lambda.store.api_types import AttributeValue, DynamoDBClient, Item
+from idempotent_lambda.store.api_types import AttributeValue, DynamoDBClient, StoredItem
 from idempotent_lambda.store.items import encode_value
 
 __all__ = ["CustomTableRecords", "PastCompletion", "PowertoolsRecords"]
@@ -70,7 +70,7 @@ class _Records:
         client: DynamoDBClient = session.create_client("dynamodb", config=config)
         return client
 
-    def _read_item(self, key: Item) -> Item | None:
+    def _read_item(self, key: StoredItem) -> StoredItem | None:
         answer = self._client.get_item(TableName=self.table, Key=key, ConsistentRead=True)
         return answer.get("Item")
 
@@ -147,7 +147,7 @@ class PowertoolsRecords(_Records):
             )
         return f"{self.prefix}#{self._hash(data)}"
 
-    def completed(self, data: object, *, payload: object = None) -> PastCompletion | None:
+    def find_completion(self, data: object, *, payload: object = None) -> PastCompletion | None:
         """The earlier completion; None without a record, or with an expired one: then run the work.
 
         Args:
@@ -174,7 +174,7 @@ class PowertoolsRecords(_Records):
             text = f"the record {found['S']!r} is not as Powertools writes it, mend it: {error!r}"
             raise StoreRefusedError("UnknownRecord", text, maybe_written=False) from error
 
-    def _judge_item(self, item: Item, payload: object) -> PastCompletion | None:
+    def _judge_item(self, item: StoredItem, payload: object) -> PastCompletion | None:
         status, now = item[self.status_attr]["S"], self.clock.now()
         # In whole seconds, the last of which still counts.
         ends_at = (int(item[self.expiry_attr]["N"]) + 1) * 1000
@@ -209,7 +209,7 @@ class CustomTableRecords(_Records):
     key: str
     expiry: str | None = None
 
-    def seen(self, key: str | int) -> bool:
+    def has_item(self, key: str | int) -> bool:
         """Whether the key has an item that counts.
 
         Raises:

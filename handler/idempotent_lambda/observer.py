@@ -17,9 +17,9 @@ _DURATIONS: Final[dict[type, str]] = {
 }
 """The log field of each step's duration; all other steps settle the claim."""
 
-_SETTLE: Final = "settle_ms"
+_SETTLE_FIELD: Final = "settle_ms"
 
-DURATION_FIELDS: Final = (*_DURATIONS.values(), _SETTLE)
+DURATION_FIELDS: Final = (*_DURATIONS.values(), _SETTLE_FIELD)
 
 CLAIM_RESULTS: Final[dict[type, str]] = {
     claims.Claimed: "claimed",
@@ -66,7 +66,7 @@ class ClaimHistory:
 
     def note(self, step: steps.Step, reply: steps.Reply, spent: Millis) -> None:
         """Take down one step, its reply and how long it took."""
-        self.durations[_DURATIONS.get(type(step), _SETTLE)] = spent
+        self.durations[_DURATIONS.get(type(step), _SETTLE_FIELD)] = spent
         if self.claim_result is None:
             self.claim_result = CLAIM_RESULTS.get(type(reply))
         match reply:

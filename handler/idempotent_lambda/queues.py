@@ -42,7 +42,7 @@ class Queues(Protocol):
     """What a batch asks of the queues."""
 
     def postpone(
-        self, failed: Iterable[Delivery], busy: Sequence[BusyDelivery], deadline: Deadline
+        self, failed: Iterable[Delivery], in_progress: Sequence[BusyDelivery], deadline: Deadline
     ) -> None:
         """Have busy messages, and the failed rest of their groups, delivered after their leases.
 
@@ -69,12 +69,12 @@ class SqsQueues:
         return new_client("sqs")
 
     def postpone(
-        self, failed: Iterable[Delivery], busy: Sequence[BusyDelivery], deadline: Deadline
+        self, failed: Iterable[Delivery], in_progress: Sequence[BusyDelivery], deadline: Deadline
     ) -> None:
         """See `Queues.postpone`."""
         entries: list[dict[str, object]] = []
         for place, (delivery, seconds) in enumerate(
-            compute_postponements(failed, busy, deadline.clock.now())
+            compute_postponements(failed, in_progress, deadline.clock.now())
         ):
             receipt = delivery.raw.get("receiptHandle")
             if isinstance(receipt, str):
@@ -84,16 +84,16 @@ class SqsQueues:
             for start in range(0, len(entries), MAX_ENTRIES):
                 if not deadline.allows(REQUEST_MILLIS):
                     break
-                self._change_visibility(busy, entries[start : start + MAX_ENTRIES])
+                self._change_visibility(in_progress, entries[start : start + MAX_ENTRIES])
         except Exception as error:  # noqa: BLE001  # whatever it is, the batch has its answer to give
             self._observer.report_visibility_change_failed(
                 _build_error("ChangeMessageVisibility", error)
             )
 
     def _change_visibility(
-        self, busy: Sequence[BusyDelivery], entries: list[dict[str, object]]
+        self, in_progress: Sequence[BusyDelivery], entries: list[dict[str, object]]
     ) -> None:
-        arns = (delivery.raw.get("eventSourceARN") for delivery, _ in busy)
+        arns = (delivery.raw.get("eventSourceARN") for delivery, _ in in_progress)
         # All come from one queue, whatever a damaged record says of itself.
         ((arn, _),) = Counter(arn for arn in arns if isinstance(arn, str)).most_common(1)
         url = self._build_url(arn)
@@ -141,12 +141,12 @@ class SqsQueues:
 
 
 def compute_postponements(
-    failed: Iterable[Delivery], busy: Sequence[BusyDelivery], now: EpochMillis
+    failed: Iterable[Delivery], in_progress: Sequence[BusyDelivery], now: EpochMillis
 ) -> list[tuple[Delivery, int]]:
     """Return what to postpone, by how many seconds: busy messages, and the rest of their groups."""
     lease_ends: dict[str, EpochMillis] = {}
     # Where several leases are live, the last one counts.
-    for delivery, lease_end in sorted(busy, key=itemgetter(1)):
+    for delivery, lease_end in sorted(in_progress, key=itemgetter(1)):
         lease_ends[delivery.group or delivery.id] = lease_end
     # Messages that came in one record share its id.
     postponed: dict[str, tuple[Delivery, int]] = {}

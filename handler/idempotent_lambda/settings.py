@@ -10,11 +10,11 @@ from typing import Final, TypeVar
 
 from idempotent_lambda.clock import Millis, Seconds
 from idempotent_lambda.errors import InvalidSettingsError
-from idempotent_lambda.keys import KeyRule, checked_namespace, compiled
+from idempotent_lambda.keys import KeyRule, check_namespace, compile_expression
 from idempotent_lambda.protocol.steps import Claim
 from idempotent_lambda.sources.registry import SERVICES
 
-T = TypeVar("T")
+ValueT = TypeVar("ValueT")
 
 REMEDY = "the Terraform module sets it; without the module, set it on the function"
 
@@ -196,16 +196,18 @@ class _Reader:
         namespace = self._check(
             "IDEMPOTENCY_NAMESPACE",
             self.read_text("IDEMPOTENCY_NAMESPACE"),
-            checked_namespace,
+            check_namespace,
             valid="invalid",
         )
         expression = self._environment.get("IDEMPOTENCY_KEY")
         if not expression:
             return KeyRule(namespace)
-        search = self._check("IDEMPOTENCY_KEY", expression, compiled, valid="messageId")
+        search = self._check("IDEMPOTENCY_KEY", expression, compile_expression, valid="messageId")
         return KeyRule(namespace, expression, search)
 
-    def _check(self, name: str, value: str, parse: Callable[[str], T], *, valid: str) -> T:
+    def _check(
+        self, name: str, value: str, parse: Callable[[str], ValueT], *, valid: str
+    ) -> ValueT:
         """Parse a value, or a valid one in its place."""
         try:
             return parse(value)

@@ -79,10 +79,10 @@ def attack(site: Site) -> Judge:
             lambda: _is_settled(site),
             SETTLED_SECONDS,
         )
-    ledger = observation.rows(site.aws, site.outputs["ledger_table_name"])
+    accounts = observation.rows(site.aws, site.outputs["ledger_table_name"])
     dead = list(observation.drain(site.aws, site.outputs["dead_letter_queue_url"]).values())
     kinds, missing = count_faults(site, planned)
-    different = different_answers(answers, ledger)
+    different = different_answers(answers, accounts)
     outcomes = read_outcomes(site, site.outputs["log_group_name"])
 
     def judge(closing: Closing) -> Report:
@@ -90,7 +90,7 @@ def attack(site: Site) -> Judge:
             scenario=SCENARIO.name,
             sent=sent,
             expected={"charges": [each for way in WAYS for each in order_ids(way)]},
-            effects={"charges": [str(row["order_id"]) for row in ledger]},
+            effects={"charges": [str(row["order_id"]) for row in accounts]},
             ordered=False,
             dead_lettered=dead,
             faults=kinds,
@@ -107,10 +107,10 @@ def attack(site: Site) -> Judge:
 
 
 def different_answers(
-    answers: Mapping[str, Sequence[Any]], ledger: Sequence[Mapping[str, Any]]
+    answers: Mapping[str, Sequence[Any]], accounts: Sequence[Mapping[str, Any]]
 ) -> list[str]:
     """One line for each order that was answered with anything but the one charge in the ledger."""
-    charges = {str(row["order_id"]): str(row["charge_id"]) for row in ledger}
+    charges = {str(row["order_id"]): str(row["charge_id"]) for row in accounts}
     return [
         f"{order_id} was answered {Counter(map(str, given))}, not with {charges.get(order_id)}"
         for order_id, given in answers.items()

@@ -91,7 +91,9 @@ def attack(site: Site) -> Judge:
     watch = Watch(
         site,
         effects_table=accounts_table,
-        predecessors={after: before for of in expected.values() for before, after in pairwise(of)},
+        records_before={
+            after: before for of in expected.values() for before, after in pairwise(of)
+        },
         seed=SEED,
     )
     site.proxy.plan = watch

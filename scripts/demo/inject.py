@@ -72,20 +72,20 @@ class Watch:
     """
 
     def __init__(
-        self, site: Site, *, effects_table: str, predecessors: Mapping[str, str], seed: int
+        self, site: Site, *, effects_table: str, records_before: Mapping[str, str], seed: int
     ) -> None:
         """Watch a site.
 
         Args:
             site: what is watched.
             effects_table: a write to it is an effect.
-            predecessors: by operation, a text that the id of the record before it holds.
+            records_before: by operation, a text that the id of the record before it holds.
             seed: of what is refused.
         """
         self.early: list[str] = []
         self.throttled: set[str] = set()
         self._site, self._effects_table = site, effects_table
-        self._predecessors = predecessors
+        self._records_before = records_before
         self._records_table = str(site.outputs["records_table_name"])
         self._random = random.Random(seed)  # noqa: S311  (guards nothing)
         self._lock = threading.Lock()
@@ -107,7 +107,7 @@ class Watch:
 
     def _look(self, call: Call) -> None:
         text = repr(call.body)
-        for operation, record in self._predecessors.items():
+        for operation, record in self._records_before.items():
             if repr(operation) in text and not self._is_completed(record):
                 with self._lock:
                     self.early.append(operation)

@@ -157,7 +157,7 @@ def read_entry(record: Record) -> str:
     return entry
 
 
-def predecessors(shards: Sequence[Sequence[Record]]) -> dict[str, str]:
+def records_before(shards: Sequence[Sequence[Record]]) -> dict[str, str]:
     """By entry: the id of the record before it in its shard; poison is no predecessor."""
     return {
         read_entry(after): str(before["eventID"])
@@ -184,7 +184,7 @@ def attack(site: Site) -> Judge:
         watch = Watch(
             site,
             effects_table=site.outputs["timelines_table_name"],
-            predecessors=predecessors(shards),
+            records_before=records_before(shards),
             seed=SEED,
         )
         site.proxy.plan = watch

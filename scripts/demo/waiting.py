@@ -40,10 +40,10 @@ def wait_until_empty(site: Site, queues: Mapping[str, str]) -> list[str]:
     ]
 
 
-def wait_until(what: str, holds: Callable[[], bool], seconds: float) -> list[str]:
+def wait_until(what: str, contains: Callable[[], bool], seconds: float) -> list[str]:
     """Wait until something holds; one line if it does not when the time is up."""
     deadline = time.monotonic() + seconds
-    while not holds():
+    while not contains():
         if time.monotonic() > deadline:
             return [f"not within {seconds:g} s: {what}"]
         time.sleep(0.5)

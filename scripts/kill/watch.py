@@ -74,10 +74,10 @@ class WatchedQueues:
     watch: Watch
 
     def postpone(
-        self, failed: Iterable[Delivery], busy: Sequence[BusyDelivery], deadline: Deadline
+        self, failed: Iterable[Delivery], in_progress: Sequence[BusyDelivery], deadline: Deadline
     ) -> None:
         """See `Queues.postpone`."""
-        self.inner.postpone(failed, busy, deadline)
+        self.inner.postpone(failed, in_progress, deadline)
 
     def dead_letter(self, leader: Delivery, record_id: str, owner: Owner, by: Deadline) -> None:
         """See `Queues.dead_letter`."""

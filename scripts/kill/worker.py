@@ -11,7 +11,7 @@ from typing import Any, Final
 from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import Clock, EpochMillis, Millis, Seconds, SystemClock
 from idempotent_lambda.errors import PermanentFailure, StoreError
-from idempotent_lambda.keys import Key, KeyRule, compiled
+from idempotent_lambda.keys import Key, KeyRule, compile_expression
 from idempotent_lambda.observer import BatchStats, ClaimHistory
 from idempotent_lambda.pipeline.consumer import Consumer
 from idempotent_lambda.protocol.steps import Outcome, Settled
@@ -192,7 +192,7 @@ def make_settings(batch: Batch) -> Settings:
     return Settings(
         table=batch.table,
         processor="",
-        key_rule=KeyRule(NAMESPACE, KEY, compiled(KEY)),
+        key_rule=KeyRule(NAMESPACE, KEY, compile_expression(KEY)),
         retention=RETENTION,
         lease_margin=MARGIN,
         minimum_remaining=Millis(1_000),

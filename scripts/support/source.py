@@ -28,9 +28,9 @@ def repository(destination: Path, root: Path = ROOT) -> str:
     """
     destination = destination.resolve()
     _git("init", "--quiet", "--bare", str(destination))
-    beside = ("--git-dir", str(destination), "--work-tree", str(root))
-    _git(*beside, "add", "--", str(root))
-    _git(*beside, "commit", "--quiet", "--message", "The working tree as it is", cwd=root)
+    concurrent = ("--git-dir", str(destination), "--work-tree", str(root))
+    _git(*concurrent, "add", "--", str(root))
+    _git(*concurrent, "commit", "--quiet", "--message", "The working tree as it is", cwd=root)
     return f"git::file://{destination}//?ref=HEAD"
 
 

@@ -30,7 +30,7 @@ from scripts.support.emulator import Emulator, EmulatorError, new_account, runni
 from tests.clients import patient_client
 from tests.handler.conftest import create_table
 from tests.handler.events import GOLDEN_EVENTS, golden, key_rule, order
-from tests.handler.harness import ConsumerHarness, raising, unavailable
+from tests.handler.harness import ConsumerHarness, raising, table_unavailable
 
 GOLDEN: Final = Path(__file__).with_name("golden")
 
@@ -128,7 +128,7 @@ class Writer:
         for at, behaviour in enumerate(behaviours or (lambda _: None,)):
             clock.advance(LEASE if at else Millis(0))
             harness = self.make_harness(clock, **changes)
-            harness.queues.failure = unavailable() if unsent else None
+            harness.queues.failure = table_unavailable() if unsent else None
             harness.behaviour = dict.fromkeys([deliveries_key(key)], behaviour)
             harness.deliver(order(key, message_id="m-1"))
         return self.kept(clock, message=key)

@@ -49,7 +49,7 @@ def winners(store: ClaimStore, before_each_round: Callable[[str], None]) -> list
             )
             lease_end = EpochMillis(clock.now() + 600_000)
             claim = claim_of(request, lease_expires_at=lease_end, takeover=True)
-            (outcome,) = store.claim([claim], Deadline.after(clock, Millis(120_000)))
+            (outcome,) = store.claim([claim], Deadline.from_remaining(clock, Millis(120_000)))
             won.append(isinstance(outcome, Claimed))
         return won
 
@@ -89,7 +89,7 @@ def group_winners(
                 )
                 for key, redelivered in zip(group, turns, strict=True)
             ]
-            outcomes = store.claim(claims, Deadline.after(clock, Millis(120_000)))
+            outcomes = store.claim(claims, Deadline.from_remaining(clock, Millis(120_000)))
             won = [
                 key
                 for key, outcome in zip(group, outcomes, strict=True)
@@ -121,7 +121,7 @@ def committed(
         for key in keys:
             barrier.wait()
             for _ in range(3):
-                deadline = Deadline.after(clock, Millis(120_000))
+                deadline = Deadline.from_remaining(clock, Millis(120_000))
                 request = Request(
                     record_id=key,
                     owner=Owner(secrets.token_hex(16)),

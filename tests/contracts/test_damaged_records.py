@@ -152,7 +152,7 @@ def mixed(requests: Sequence[Any]) -> list[Any]:
     return [one for pair in zip(requests, neighbours(requests), strict=True) for one in pair]
 
 
-def told(outcomes: Iterable[object]) -> list[object]:
+def reported(outcomes: Iterable[object]) -> list[object]:
     """The outcomes, with errors that can be compared."""
     return [
         (type(each).__name__, each.code, str(each), each.maybe_written)
@@ -165,7 +165,7 @@ def told(outcomes: Iterable[object]) -> list[object]:
 @pytest.fixture
 def deadline(clock: ManualClock) -> Deadline:
     """A minute from now."""
-    return Deadline.after(clock, Millis(60_000))
+    return Deadline.from_remaining(clock, Millis(60_000))
 
 
 def by_damage(items: Iterable[str], answers: Iterable[object]) -> dict[str, object]:
@@ -197,7 +197,7 @@ def test_claim(engine: Engine, deadline: Deadline, status: str, asked: str) -> N
     items = damaged_items(RECORDS[status], engine, status, asked)
     claims = [claim_as(each, CLAIMS[asked]) for each in items]
     store = in_memory(items).store
-    expected = by_damage(items, told(store.claim([each], deadline)[0] for each in claims))
+    expected = by_damage(items, reported(store.claim([each], deadline)[0] for each in claims))
     if not isinstance(engine, InMemory):
         # The emulator adds one to any attribute. What AWS answers is played to
         # tests/handler/test_dynamodb.py.
@@ -209,8 +209,8 @@ def test_claim(engine: Engine, deadline: Deadline, status: str, asked: str) -> N
 
     engine.seed_records(items)
     before = engine.items(items)
-    alone = told(engine.store.claim([each], deadline)[0] for each in claims)
-    assert by_damage(items, alone) == expected
+    single = reported(engine.store.claim([each], deadline)[0] for each in claims)
+    assert by_damage(items, single) == expected
     left = engine.items(items)
     changed = {name for name in items if left[name] != before[name]}
     assert changed == {name for name, outcome in expected.items() if is_written(outcome)}
@@ -218,7 +218,7 @@ def test_claim(engine: Engine, deadline: Deadline, status: str, asked: str) -> N
     for redelivered in (False, True):
         engine.seed_records(items)
         requests = [replace(each, redelivered=redelivered) for each in mixed(claims)]
-        answers = told(engine.store.claim(requests, deadline))
+        answers = reported(engine.store.claim(requests, deadline))
         assert by_damage(items, answers[::2]) == expected
         assert answers[1::2] == [Claimed(NEIGHBOUR, 1)] * len(claims)
         assert engine.items(items) == left
@@ -244,12 +244,12 @@ def test_settle(engine: Engine, deadline: Deadline, status: str, call: str) -> N
     items = damaged_items((RECORDS | MORE)[status], engine, status, call)
     requests = [request_of(each) for each in items]
     settle = getattr(in_memory(items).store, call)
-    expected = by_damage(items, told(settle([each], deadline)[0] for each in requests))
+    expected = by_damage(items, reported(settle([each], deadline)[0] for each in requests))
 
     settle = getattr(engine.store, call)
     engine.seed_records(items)
-    alone = told(settle([each], deadline)[0] for each in requests)
-    assert by_damage(items, alone) == expected
+    single = reported(settle([each], deadline)[0] for each in requests)
+    assert by_damage(items, single) == expected
     left = engine.items(items)
 
     engine.seed_records(items)
@@ -257,7 +257,7 @@ def test_settle(engine: Engine, deadline: Deadline, status: str, call: str) -> N
     engine.store.claim(neighbours([claim_as(each, {}) for each in items]), deadline)
     if call == "mark":
         engine.store.park(others, deadline)
-    answers = told(settle(mixed(requests), deadline))
+    answers = reported(settle(mixed(requests), deadline))
     assert by_damage(items, answers[::2]) == expected
     assert answers[1::2] == [WRITTEN[call]] * len(others)
     assert engine.items(items) == left

@@ -99,7 +99,7 @@ SETTLEMENTS: list[tuple[Record | None, object, object]] = [
 @pytest.fixture
 def deadline(clock: ManualClock) -> Deadline:
     """A minute from now."""
-    return Deadline.after(clock, Millis(60_000))
+    return Deadline.from_remaining(clock, Millis(60_000))
 
 
 def owner_of(record_id: str) -> Owner:
@@ -148,7 +148,7 @@ def seed_records(
             engine.put(record)
 
 
-def told(outcomes: Iterable[object], record_ids: Iterable[str]) -> list[object]:
+def reported(outcomes: Iterable[object], record_ids: Iterable[str]) -> list[object]:
     """The outcomes as the tables write them: errors by their code, the own owner as mine."""
     result = []
     for outcome, record_id in zip(outcomes, record_ids, strict=True):
@@ -191,7 +191,7 @@ class TestClaim:
         found, outcomes, takeovers = zip(*CLAIMS, strict=True)
         seed_records(engine, record_ids, found)
         claims = claims_of(record_ids, redelivered, takeover=takeover)
-        assert told(engine.store.claim(claims, deadline), record_ids) == in_turns(
+        assert reported(engine.store.claim(claims, deadline), record_ids) == in_turns(
             takeovers if takeover else outcomes, size
         )
 
@@ -229,7 +229,7 @@ class TestClaim:
         engine.store.claim(claims, deadline)
         again = engine.store.claim(claims, deadline)
         recovered = Claimed(MINE, attempts=1, recovered=True)
-        assert told(again, record_ids) == [recovered] * 30
+        assert reported(again, record_ids) == [recovered] * 30
 
 
 class TestSettle:

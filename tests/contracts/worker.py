@@ -26,7 +26,7 @@ class Worker:
         self, engine: "Engine", clock: ManualClock, owner: Owner, record_id: str = ID
     ) -> None:
         self.engine, self.clock, self.owner, self.record_id = engine, clock, owner, record_id
-        self.deadline = Deadline.after(clock, Millis(60_000))
+        self.deadline = Deadline.from_remaining(clock, Millis(60_000))
 
     def request(self, **more: Any) -> Request:
         return Request(

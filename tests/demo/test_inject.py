@@ -54,7 +54,7 @@ def watch(*items: dict[str, Any]) -> Watch:
     return Watch(
         site(Table(list(items))),
         effects_table="effects",
-        predecessors={"operation-2": "operation-1"},
+        records_before={"operation-2": "operation-1"},
         seed=1,
     )
 

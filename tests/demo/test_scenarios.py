@@ -130,11 +130,11 @@ def test_all_deposits_once_make_a_balance_of_ones() -> None:
 
 def test_other_answers_than_the_ledgers_are_noticed() -> None:
     """An answer is right only if it names the charge that the ledger has."""
-    ledger = [{"order_id": "a", "charge_id": "1"}, {"order_id": "b", "charge_id": "2"}]
+    accounts = [{"order_id": "a", "charge_id": "1"}, {"order_id": "b", "charge_id": "2"}]
     right = {"charge_id": "1", "order_id": "a"}
-    assert existing_handler.different_answers({"a": [right, right]}, ledger) == []
+    assert existing_handler.different_answers({"a": [right, right]}, accounts) == []
     wrong = {"a": [right, {**right, "charge_id": "9"}], "b": [None], "c": [right]}
-    assert len(existing_handler.different_answers(wrong, ledger)) == 3
+    assert len(existing_handler.different_answers(wrong, accounts)) == 3
 
 
 def test_predecessors_are_those_of_the_shard() -> None:
@@ -145,4 +145,4 @@ def test_predecessors_are_those_of_the_shard() -> None:
         return {"eventID": f"of {state}", "dynamodb": change}
 
     shards = [[record("x"), record(streams.POISON), record("y")], [record("z")]]
-    assert streams.predecessors(shards) == {"y": "of x"}
+    assert streams.records_before(shards) == {"y": "of x"}

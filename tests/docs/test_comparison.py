@@ -190,9 +190,9 @@ def test_a_stale_number_is_found_and_put_right(
     sheet.write_text(stale)
     assert comparison.main(["--check"], sheet) == 1
     assert sheet.read_text() == stale
-    told = capsys.readouterr().err
-    assert f"sheet.md:3: {planted} is {true} now" in told
-    assert "make docs" in told
+    reported = capsys.readouterr().err
+    assert f"sheet.md:3: {planted} is {true} now" in reported
+    assert "make docs" in reported
     assert comparison.main([], sheet) == 0
     assert sheet.read_text() == SHEET
 
@@ -216,9 +216,9 @@ def test_what_is_lost_is_an_error(
     for arguments in [[], ["--check"]]:
         assert comparison.main(arguments, sheet) == 1
         assert sheet.read_text() == lost
-        told = capsys.readouterr().err
-        assert f"sheet.md:3: {planted}: " in told
-        assert reason in told
+        reported = capsys.readouterr().err
+        assert f"sheet.md:3: {planted}: " in reported
+        assert reason in reported
 
 
 def test_every_option_has_a_row() -> None:

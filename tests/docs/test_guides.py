@@ -266,10 +266,10 @@ def test_what_callers_see(wiring: Wiring) -> None:
     def fail(error: BaseException) -> Any:
         raise error
 
-    def busy() -> str:
+    def in_progress() -> str:
         with pytest.raises(AlreadyInProgressError):
             call("a")
-        return "met"
+        return "known"
 
     assert [row[0] for row in rows(HANDLER, "call")] == [
         "the first",
@@ -279,8 +279,8 @@ def test_what_callers_see(wiring: Wiring) -> None:
         "one after a kill",
     ]
     handler = run(snippet(HANDLER, "python", "@idempotent"), charge=charge)["handler"]
-    what[:] = [busy]
-    assert call("a") == call("a") == {"charge_id": "met"}
+    what[:] = [in_progress]
+    assert call("a") == call("a") == {"charge_id": "known"}
     what[:] = [lambda: fail(ConnectionError()), "again"]
     with pytest.raises(ConnectionError):
         call("b")

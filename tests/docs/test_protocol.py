@@ -136,23 +136,23 @@ def rows(page: str, heading: str) -> list[list[str]]:
 
 def test_record() -> None:
     """The table of the record names every attribute with its type, and every status."""
-    told = {
+    reported = {
         name: kind
         for names, kind, _ in rows(PROTOCOL, "## Record")
         for name in re.findall(r"`(\w+)`", names)
     }
     texts = {"id", "status", "owner", "payload_hash", "result", "reason", "unlocked_by"}
     kinds = dict.fromkeys(texts, "S") | {"copy_tokens": "SS"}
-    told["id"] = told["id"][0]
-    assert told == {each.name: kinds.get(each.name, "N") for each in fields(Record)}
+    reported["id"] = reported["id"][0]
+    assert reported == {each.name: kinds.get(each.name, "N") for each in fields(Record)}
     (status,) = (text for names, _, text in rows(PROTOCOL, "## Record") if names == "`status`")
     assert set(re.findall(r"`(\w+)`", status)) == {each.value for each in Status}
 
 
 def test_outcomes() -> None:
     """The runbook says of every outcome what to do, and of no other."""
-    told = [row[0].strip("`") for row in rows(RUNBOOK, "## The log")]
-    assert sorted(told) == sorted(each.value for each in Outcome)
+    reported = [row[0].strip("`") for row in rows(RUNBOOK, "## The log")]
+    assert sorted(reported) == sorted(each.value for each in Outcome)
 
 
 @pytest.mark.parametrize(
@@ -166,5 +166,5 @@ def test_outcomes() -> None:
 def test_errors_of_a_decorated_function(name: str) -> None:
     """The runbook says what to do about each error that only a decorated function raises."""
     assert issubclass(getattr(errors, name), errors.IdempotencyError)
-    told = [row[0] for row in rows(RUNBOOK, "## Errors of a decorated function")]
-    assert any(f"`{name}`" in each for each in told)
+    reported = [row[0] for row in rows(RUNBOOK, "## Errors of a decorated function")]
+    assert any(f"`{name}`" in each for each in reported)

@@ -200,7 +200,7 @@ def found(whole: Any, field: str) -> Any:
     return next(each for place, each in fields_of(whole) if place[-len(parts) :] == parts)
 
 
-def told(deliveries: tuple[Delivery, ...]) -> str:
+def reported(deliveries: tuple[Delivery, ...]) -> str:
     """What Lambda is told when all fail, as the README says it."""
     try:
         response: Any = build_response(deliveries, deliveries)
@@ -228,7 +228,7 @@ def test_source(source: str) -> None:
     key_found = deliveries[0].default_key
     parts = key_found if isinstance(key_found, list) else [key_found]
     assert values == [part for part in parts if key_found]
-    assert told(deliveries) == response
+    assert reported(deliveries) == response
     assert order_of(deliveries) == order_rule
     for variable, attribute in re.findall(r"`(\w+)\.?(\w*)`", setting):
         declared = (ROOT / "variables.tf").read_text().partition(f'variable "{variable}" {{')[2]
@@ -253,10 +253,10 @@ def test_the_run_of_the_demo() -> None:
     ours, naive = run["ours"], run["naive"]
     assert ours["interrupted_repeats"] == naive["interrupted_repeats"]
     figures = (ours["unique"], naive["charged_twice"], ours["interrupted_repeats"])
-    told = (
+    reported = (
         r"Of (\d+) orders in the run below, (\d+) were charged twice.* none with\s+it; (\d+) more"
     )
-    (found,) = re.findall(told, README, re.DOTALL)
+    (found,) = re.findall(reported, README, re.DOTALL)
     assert tuple(map(int, found)) == figures
     assert ours["charged_twice"] == 0
 
@@ -274,8 +274,8 @@ def test_every_example() -> None:
 @pytest.mark.emulator
 def test_stack(tmp_path: Path, emulator: Emulator, account: str) -> None:
     """The README's module block plans 10 resources, and as many without the line for the key."""
-    beside = tmp_path / "terraform-aws-idempotent-lambda"
-    shutil.copytree(ROOT, beside, ignore=shutil.ignore_patterns(".*", "build", "tests"))
+    concurrent = tmp_path / "terraform-aws-idempotent-lambda"
+    shutil.copytree(ROOT, concurrent, ignore=shutil.ignore_patterns(".*", "build", "tests"))
     stack = tmp_path / "stack"
     (stack / "src").mkdir(parents=True)
     (stack / "src" / "orders.py").write_text(snippet("python", PROCESSOR))

@@ -194,7 +194,7 @@ class Stack:
         """Wait until an order's record has a status."""
         eventually(lambda: self.status(order_id) == status, f"{order_id} is {status}")
 
-    def parks(self, order_id: str) -> None:
+    def park_interrupted(self, order_id: str) -> None:
         """Have an order parked, its copy in the dead-letter queue."""
         before = self.buried()
         self.order({"order_id": order_id, "refused": True})
@@ -246,15 +246,15 @@ def test_the_operators_day(stack: Stack) -> None:
 
 def look(stack: Stack) -> None:
     """See what is parked and what is done."""
-    stack.parks("ORDER-1")
+    stack.park_interrupted("ORDER-1")
     stack.order({"order_id": "ORDER-2"})
     stack.becomes("ORDER-2", "COMPLETED")
-    told = stack.documented("inspect ORDER-1").out
-    assert "parked: the card is stolen" in told
-    assert "copy of a parked message" in told
+    reported = stack.documented("inspect ORDER-1").out
+    assert "parked: the card is stolen" in reported
+    assert "copy of a parked message" in reported
     assert "0 records" in stack.documented("list --status parked --older-than 15m").out
-    told = stack.documented("stats").out
-    assert "dead letter queue: about 1 waiting" in told
+    reported = stack.documented("stats").out
+    assert "dead letter queue: about 1 waiting" in reported
     answer = stack.run("--function", "orders", "stats", "--json").answer
     assert answer["records"] == {"parked": 1, "completed": 1}
     # By the message's id, which the log knows.
@@ -283,19 +283,19 @@ def decide(stack: Stack) -> None:
     stack.documented("resolve ORDER-1 --retry --dry-run")
     assert (stack.status("ORDER-1"), stack.buried()) == ("PARKED", 1)
     stack.permit("ORDER-1")
-    told = stack.documented("resolve ORDER-1 --retry --yes").out
-    assert "sent back to the queue" in told
+    reported = stack.documented("resolve ORDER-1 --retry --yes").out
+    assert "sent back to the queue" in reported
     stack.becomes("ORDER-1", "COMPLETED")
     assert (stack.runs()["ORDER-1"], stack.buried()) == (2, 0)
 
-    told = stack.documented("forget ORDER-1 --yes").out
-    assert "orders#ORDER-1: COMPLETED → deleted" in told
+    reported = stack.documented("forget ORDER-1 --yes").out
+    assert "orders#ORDER-1: COMPLETED → deleted" in reported
     stack.aws.dynamodb.delete_item(TableName="notes", Key={"note_id": {"S": "permit ORDER-1"}})
-    stack.parks("ORDER-1")
+    stack.park_interrupted("ORDER-1")
     assert stack.runs()["ORDER-1"] == 3
 
-    told = stack.documented("resolve ORDER-1 --completed --yes").out
-    assert "orders#ORDER-1: PARKED → COMPLETED" in told
+    reported = stack.documented("resolve ORDER-1 --completed --yes").out
+    assert "orders#ORDER-1: PARKED → COMPLETED" in reported
     assert stack.buried() == 0
     stack.order({"order_id": "ORDER-1"}, {"order_id": "AFTER"})
     stack.becomes("AFTER", "COMPLETED")
@@ -317,8 +317,8 @@ def send_back(stack: Stack) -> None:
 
     fresh = [{"order_id": f"fresh-{number}", "seconds": 0.2} for number in range(10)]
     stack.order(*fresh)
-    told = stack.documented("redrive --limit 100 --yes").out
-    assert "13 sent back to" in told
+    reported = stack.documented("redrive --limit 100 --yes").out
+    assert "13 sent back to" in reported
     names = [each["order_id"] for each in (*late, *fresh)]
     eventually(lambda: set(names) <= set(stack.runs()), "all of them ran")
     eventually(

@@ -195,8 +195,8 @@ def three_ways(shop: Shop) -> None:
     eventually(lambda: shop.waiting() == 0, "the queue is empty")
     orders.add("last")
     assert shop.charges() == dict.fromkeys(orders, 1)
-    ledger = observation.rows(shop.aws, shop.outputs["ledger_table_name"])
-    assert all(row["receipt"] for row in ledger), "the layer is not there"
+    accounts = observation.rows(shop.aws, shop.outputs["ledger_table_name"])
+    assert all(row["receipt"] for row in accounts), "the layer is not there"
     # The last one is charged before it is completed.
     completed = {f"charge#{order}": "COMPLETED" for order in orders}
     eventually(lambda: shop.records() == completed, "each record is completed")

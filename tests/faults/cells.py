@@ -158,7 +158,7 @@ class Cell:
     def manner(self) -> "Manner":
         """In which way the messages are processed, however often they are delivered."""
         return Manner(
-            parks=self.operation is Operation.PARK_INTERRUPTED,
+            is_parking=self.operation is Operation.PARK_INTERRUPTED,
             commits=self.operation is Operation.COMMIT,
             hopeless=(MESSAGE,) if self.operation in HOPELESS else (),
         )
@@ -174,7 +174,7 @@ class Manner:
         hopeless: for which messages the processor says that no retry will help.
     """
 
-    parks: bool = False
+    is_parking: bool = False
     commits: bool = False
     hopeless: tuple[str, ...] = ()
 
@@ -487,7 +487,7 @@ class Ours:
         return MADE[operation] == done_to(call, f"orders#{MESSAGE}")
 
     def deliver(self, table: str, batch: Batch) -> dict[str, Answer]:
-        told = _Told()
+        reported = _Told()
         ran: list[str] = []
         queues = InMemoryQueues()
         effects = Effects(self.client, f"{table}-effects")
@@ -496,11 +496,11 @@ class Ours:
             effects.prepare()
             processor = partial(_process_and_commit, ran, batch, effects)
         consumer = replace(
-            self.consumer(table, processor, told),
+            self.consumer(table, processor, reported),
             queues=queues,
             transactional=batch.manner.commits,
         )
-        settings = replace(consumer.settings, park_interrupted=batch.manner.parks)
+        settings = replace(consumer.settings, park_interrupted=batch.manner.is_parking)
         consumer = replace(consumer, settings=settings)
         before = effects.counts() if batch.manner.commits else Counter[str]()
         records = [
@@ -512,9 +512,9 @@ class Ours:
             }
             for name in batch.names
         ]
-        began = self.clock.elapsed()
+        began = self.clock.monotonic()
         response: Any = consumer.consume({"Records": records}, self.remaining)
-        seconds = (self.clock.elapsed() - began) / 1000
+        seconds = (self.clock.monotonic() - began) / 1000
         failed = [each["itemIdentifier"] for each in response["batchItemFailures"]]
         took = effects.counts() - before if batch.manner.commits else Counter(ran)
         return {
@@ -523,8 +523,8 @@ class Ours:
                 effects=took[name],
                 seconds=seconds,
                 copies=len(queues.dead_letters) if name == MESSAGE else 0,
-                outcome=told.outcomes[name],
-                report_batch_calls_unavailable=len(told.fallen_back),
+                outcome=reported.outcomes[name],
+                report_batch_calls_unavailable=len(reported.fallen_back),
             )
             for name in batch.names
         }

@@ -23,7 +23,7 @@ COSTS = {
 }
 """The time in milliseconds that the deployed client loses to one fault; to others it loses none."""
 
-HANG_PATIENCE_MILLIS = 2500
+HANG_BUDGET_MILLIS = 2500
 """After so long a client takes a call for a hanging one; an answer in pieces takes longer."""
 
 
@@ -69,4 +69,4 @@ def client(arena: Arena) -> Any:
 @pytest.fixture(scope="session")
 def hasty_client(arena: Arena) -> Any:
     """One for calls that hang, with less patience."""
-    return patient_client(arena.environment, HANG_PATIENCE_MILLIS)
+    return patient_client(arena.environment, HANG_BUDGET_MILLIS)

@@ -70,9 +70,9 @@ class Worker:
             {"messageId": each, "body": "{}", "eventSource": "aws:sqs", "attributes": attributes}
             for each in ids
         ]
-        began = clock.elapsed()
+        began = clock.monotonic()
         response = consumer.consume({"Records": records}, Millis(int(1000 * remaining_seconds)))
-        seconds = (clock.elapsed() - began) / 1000
+        seconds = (clock.monotonic() - began) / 1000
         return [each["itemIdentifier"] for each in response["batchItemFailures"]], seconds
 
 

@@ -41,7 +41,7 @@ def harness() -> ConsumerHarness:
 @pytest.fixture
 def deadline(clock: ManualClock) -> Deadline:
     """A minute from now."""
-    return Deadline.after(clock, Millis(60_000))
+    return Deadline.from_remaining(clock, Millis(60_000))
 
 
 def pretend(patch: pytest.MonkeyPatch) -> None:
@@ -114,7 +114,7 @@ def clients(emulator: Emulator) -> tuple[Any, Any]:
 
 
 @pytest.fixture
-def lab(clients: tuple[Any, Any], clock: ManualClock) -> Iterator[Lab]:
+def backend(clients: tuple[Any, Any], clock: ManualClock) -> Iterator[Lab]:
     """An empty table on the emulator."""
     deployed, client = clients
     table = f"table-{secrets.token_hex(4)}"

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from idempotent_lambda.keys import KeyRule, checked_namespace, compiled
+from idempotent_lambda.keys import KeyRule, check_namespace, compile_expression
 from idempotent_lambda.settings import UNWRAP_CHOICES
 from idempotent_lambda.sources.delivery import Delivery
 from idempotent_lambda.sources.event import read_event
@@ -35,8 +35,8 @@ def key_rule(namespace: str = "orders", expression: str | None = None) -> KeyRul
     Raises:
         ValueError: see `checked_namespace` and `compiled`.
     """
-    search = None if expression is None else compiled(expression)
-    return KeyRule(checked_namespace(namespace), expression, search)
+    search = None if expression is None else compile_expression(expression)
+    return KeyRule(check_namespace(namespace), expression, search)
 
 
 def unwrapped(whole: object) -> tuple[Delivery, ...]:

@@ -166,7 +166,7 @@ def raising(error: BaseException) -> Callable[[Message], Any]:
     return raise_it
 
 
-def unavailable(*, maybe_written: bool = False) -> StoreUnavailableError:
+def table_unavailable(*, maybe_written: bool = False) -> StoreUnavailableError:
     """No answer from the table."""
     return StoreUnavailableError("Test", "on purpose", maybe_written=maybe_written)
 

@@ -27,7 +27,7 @@ from idempotent_lambda_toolkit.testing import InMemoryClaimStore, InMemoryQueues
 from tests.requests import settings_of
 
 from .events import event, golden, key_rule, record
-from .harness import START, Wire, refused, unavailable
+from .harness import START, Wire, refused, table_unavailable
 from .test_sqs import succeeded
 
 GOOD = 9
@@ -155,7 +155,7 @@ class Kind:
     expression: str
     id: Path | None
     partial: bool = True
-    alone: bool = False
+    single: bool = False
     within: frozenset[str] = frozenset()
     stated: str | None = None
     source: str = ""
@@ -315,9 +315,9 @@ KINDS = {
     ),
     "S3": Kind(_first("s3"), (("s3", "object", "key"),), "body.s3.object.key", None, partial=False),
     "EventBridge": Kind(
-        golden("eventbridge"), (), "body.detail.order_id", None, partial=False, alone=True
+        golden("eventbridge"), (), "body.detail.order_id", None, partial=False, single=True
     ),
-    "direct": Kind(golden("direct"), (), "body.order_id", None, partial=False, alone=True),
+    "direct": Kind(golden("direct"), (), "body.order_id", None, partial=False, single=True),
 }
 
 BEFORE = Owner("before")
@@ -443,7 +443,7 @@ class FatedStore(InMemoryClaimStore):
         ]
         names = [each.record_id for each in heard]
         answers = dict(zip(names, ask(heard, deadline), strict=True))
-        error = unavailable(maybe_written=self.fate.lost)
+        error = table_unavailable(maybe_written=self.fate.lost)
         return [answers.get(each.record_id, error) for each in requests]
 
 
@@ -467,7 +467,9 @@ class Batch:
         group_of = [(at + (at >= PLACE)) % GROUPS for at in range(GOOD)]
         # What is inside a copy counts only with its record, so its neighbours are none.
         alike = KINDS["SQS"] if kind.source == "aws:kinesis" else kind
-        self.neighbours = [] if kind.alone else [alike.good(at, group_of[at]) for at in range(GOOD)]
+        self.neighbours = (
+            [] if kind.single else [alike.good(at, group_of[at]) for at in range(GOOD)]
+        )
         self._behind = {
             at
             for at in range(PLACE, GOOD)
@@ -521,7 +523,7 @@ class Batch:
 
     def event_of(self, odd: Any) -> Any:
         """The batch with the odd record in it."""
-        if self.kind.alone:
+        if self.kind.single:
             return odd
         middle = [] if odd is MISSING else [odd]
         return {"Records": [*self.neighbours[:PLACE], *middle, *self.neighbours[PLACE:]]}
@@ -552,7 +554,7 @@ class Batch:
     ) -> Iterator[str]:
         fate, odd_id = FATES[name], self.kind.id_of(odd)
         if isinstance(error, UnsupportedEventError):
-            if odd_id is not None and not self.kind.alone:
+            if odd_id is not None and not self.kind.single:
                 yield f"refused the batch: {str(error)[:100]}"
             if self.started:
                 yield "ran a part of a refused batch"
@@ -617,7 +619,7 @@ class Batch:
                 yield f"acknowledged {each.status}"
         if not proven:
             yield "acknowledged unrun"
-        body = odd.get("body") if isinstance(odd, dict) and not self.kind.alone else None
+        body = odd.get("body") if isinstance(odd, dict) and not self.kind.single else None
         if isinstance(body, str) and any(each != body for each in sent.values()):
             yield "sent another body"
 

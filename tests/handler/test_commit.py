@@ -11,7 +11,7 @@ from idempotent_lambda.errors import ConfigurationError, StoreRefusedError
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
 
 from .events import fifo_order, order
-from .harness import ConsumerHarness, FaultyStore, refused, unavailable
+from .harness import ConsumerHarness, FaultyStore, refused, table_unavailable
 
 
 class Balance:
@@ -135,7 +135,7 @@ def test_kept_too_long() -> None:
         kept[0].delete("balances", {"id": "a"})
 
 
-@pytest.mark.parametrize("error", [refused(), unavailable()])
+@pytest.mark.parametrize("error", [refused(), table_unavailable()])
 def test_not_committed(error: Any) -> None:
     """A commit that was refused for certain is not done: the claim is given back at once."""
     harness, store, balance = counting("a")
@@ -151,7 +151,7 @@ def test_not_committed(error: Any) -> None:
 def test_answer_lost() -> None:
     """A commit whose answer is lost counts once: the redelivery finds it completed."""
     harness, store, balance = counting("a", "b")
-    store.after["complete orders#a"] = unavailable(maybe_written=True)
+    store.after["complete orders#a"] = table_unavailable(maybe_written=True)
     assert harness.deliver("a", "b") == ["m-a"]
     assert harness.outcomes["m-a"] == "unconfirmed"
     assert harness.deliver("a") == []
@@ -162,7 +162,7 @@ def test_answer_lost() -> None:
 def test_unknown_commit_that_was_none() -> None:
     """If it was not carried out, giving the claim back makes sure that it never will be."""
     harness, store, balance = counting("a")
-    store.faults["complete"] = unavailable(maybe_written=True)
+    store.faults["complete"] = table_unavailable(maybe_written=True)
     assert harness.deliver("a") == ["m-a"]
     assert harness.status("a") is None
     store.faults.clear()

@@ -102,10 +102,10 @@ COPIED = "(#status = :parked AND #owner = :token)"
 )
 def test_expression(condition: Condition, text: str) -> None:
     """Each condition reads to DynamoDB as docs/protocol.md writes it, every name aliased."""
-    rendered = render(condition, EXPRESSION)
-    assert rendered.text == text
-    assert rendered.attributes == tuple(re.findall(r"#(\w+)", text))
-    assert rendered.operands == tuple(re.findall(r":(\w+)", text))
+    rendered_text = render(condition, EXPRESSION)
+    assert rendered_text.text == text
+    assert rendered_text.attributes == tuple(re.findall(r"#(\w+)", text))
+    assert rendered_text.operands == tuple(re.findall(r":(\w+)", text))
 
 
 @pytest.mark.parametrize(
@@ -123,10 +123,10 @@ def test_expression(condition: Condition, text: str) -> None:
 )
 def test_partiql(condition: Condition, text: str, operands: tuple[str, ...]) -> None:
     """In PartiQL each name is quoted, and the operands follow in the order of their marks."""
-    rendered = render(condition, PARTIQL)
-    assert rendered.text == text
-    assert rendered.operands == operands
-    assert rendered.attributes == tuple(re.findall(r'"(\w+)"', text))
+    rendered_text = render(condition, PARTIQL)
+    assert rendered_text.text == text
+    assert rendered_text.operands == operands
+    assert rendered_text.attributes == tuple(re.findall(r'"(\w+)"', text))
 
 
 @pytest.mark.parametrize(
@@ -226,11 +226,11 @@ def written(value: Any) -> dict[str, str]:
     ],
     ids=["expired", "stale", "redriven", "same payload", "free", "owned", "parked", *CLAIMABLE],
 )
-def test_every_rendering_decides_alike(lab: Lab, condition: Condition) -> None:
+def test_every_rendering_decides_alike(backend: Lab, condition: Condition) -> None:
     """On every kind of record the engine decides as Python does, in either language."""
     expression = render(condition, EXPRESSION)
     check = {
-        "TableName": lab.table,
+        "TableName": backend.table,
         "Key": {"id": {"S": "x"}},
         "ConditionExpression": expression.text,
         "ExpressionAttributeNames": {f"#{name}": name for name in expression.attributes},
@@ -238,21 +238,21 @@ def test_every_rendering_decides_alike(lab: Lab, condition: Condition) -> None:
             f":{name}": written(REQUEST.operands[name]) for name in expression.operands
         },
     }
-    rendered = render(condition, PARTIQL)
-    where = f'"id" = ? AND {rendered.text}'
-    statement = f'SELECT * FROM "{lab.table}" WHERE {where}'  # noqa: S608  # values are parameters
-    values = ["x", *(REQUEST.operands[name] for name in rendered.operands)]
+    rendered_text = render(condition, PARTIQL)
+    where = f'"id" = ? AND {rendered_text.text}'
+    statement = f'SELECT * FROM "{backend.table}" WHERE {where}'  # noqa: S608  # values are parameters
+    values = ["x", *(REQUEST.operands[name] for name in rendered_text.operands)]
 
     def by_expression() -> bool:
         try:
-            lab.client.transact_write_items(TransactItems=[{"ConditionCheck": check}])
-        except lab.client.exceptions.TransactionCanceledException:
+            backend.client.transact_write_items(TransactItems=[{"ConditionCheck": check}])
+        except backend.client.exceptions.TransactionCanceledException:
             return False
         return True
 
     def by_partiql() -> bool:
         parameters = [written(each) for each in values]
-        found = lab.client.execute_statement(Statement=statement, Parameters=parameters)
+        found = backend.client.execute_statement(Statement=statement, Parameters=parameters)
         return bool(found["Items"])
 
     # A statement finds no record where there is none, so only the expression can be asked.
@@ -260,6 +260,6 @@ def test_every_rendering_decides_alike(lab: Lab, condition: Condition) -> None:
     for record in RECORDS:
         item = {name: getattr(record, name) for name in Record.__slots__}
         item = {name: written(value) for name, value in item.items() if value is not None}
-        lab.client.put_item(TableName=lab.table, Item=item)
+        backend.client.put_item(TableName=backend.table, Item=item)
         decided = evaluate(condition, record, REQUEST.operands)
         assert (by_expression(), by_partiql()) == (decided, decided), record

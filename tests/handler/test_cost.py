@@ -216,10 +216,10 @@ def delivered_in(way: str, number: int) -> dict[str, Any]:
             return order(name)
 
 
-def counting_in(lab: Lab) -> Callable[..., None]:
+def counting_in(backend: Lab) -> Callable[..., None]:
     """A processor with one effect, in a table of its own."""
-    table = f"{lab.table}-effects"
-    create_table(lab.client, table)
+    table = f"{backend.table}-effects"
+    create_table(backend.client, table)
 
     def process(message: Message, transaction: Transaction) -> None:
         transaction.put(table, {"id": message.key})
@@ -228,40 +228,40 @@ def counting_in(lab: Lab) -> Callable[..., None]:
 
 
 @pytest.mark.parametrize("row", COSTS, ids=lambda row: f"{row[1]} {row[0]}")
-def test_cost(lab: Lab, row: tuple[str, int, str, int, int, int]) -> None:
+def test_cost(backend: Lab, row: tuple[str, int, str, int, int, int]) -> None:
     """A batch makes these calls and no others, for so many units, in so many round trips."""
     delivered, batch, calls, writes, reads, round_trips = row
     what, _, way = delivered.partition(", ")
     kind = what.removeprefix("half ")
     numbers = range(0, batch, 2 if what.startswith("half ") else 1)
-    harness = ConsumerHarness(lab.store, lab.clock, **WAYS.get(way, {}))
+    harness = ConsumerHarness(backend.store, backend.clock, **WAYS.get(way, {}))
     if way == "in transactions":
         # The emulator remembers tokens of all tests together.
         object.__setattr__(harness.consumer, "new_owner", lambda: Owner(secrets.token_hex(16)))
-        process = counting_in(lab)
+        process = counting_in(backend)
         harness.behaviour = {str(number): process for number in range(batch)}
     for number in numbers:
         if kind in LEFT:
             texts = {"id": {"S": f"orders#{number}"}, "owner": {"S": "theirs"}}
             item = LEFT[kind] | texts | {"created_at": {"N": str(START - 2)}}
-            lab.client.put_item(TableName=lab.table, Item=item)
+            backend.client.put_item(TableName=backend.table, Item=item)
         if kind in RAISING:
             harness.behaviour[str(number)] = raising(RAISING[kind])
     expected = stages(calls)
-    passing = Stages(expected)
-    lab.wire.always = passing
+    passes = Stages(expected)
+    backend.wire.always = passes
     failed = harness.deliver(*(delivered_in(way, number) for number in range(batch)))
 
     assert len(failed) == (len(numbers) if kind in REPORTED else 0)
-    assert not passing.left
+    assert not passes.left
     assert len(expected) == round_trips
-    assert write_units(lab.wire.bodies) == writes
-    assert read_units(lab.wire.bodies) == reads
+    assert write_units(backend.wire.bodies) == writes
+    assert read_units(backend.wire.bodies) == reads
 
 
-def test_slow_processors(lab: Lab) -> None:
+def test_slow_processors(backend: Lab) -> None:
     """Where each processor outlasts a round trip, completions go out singly beside the next run."""
-    harness = ConsumerHarness(lab.store, lab.clock)
+    harness = ConsumerHarness(backend.store, backend.clock)
     gone = threading.Semaphore(0)
 
     def counted(request: Any, through: Callable[[Any], Any]) -> Any:
@@ -269,15 +269,15 @@ def test_slow_processors(lab: Lab) -> None:
         return through(request)
 
     def process(message: Any) -> None:
-        lab.clock.advance(Millis(200))
+        backend.clock.advance(Millis(200))
         # The claims went out before the first message ran, a completion does while the next runs.
         assert gone.acquire(timeout=SECONDS), f"nothing was confirmed before {message.key}"
 
-    lab.wire.always = counted
+    backend.wire.always = counted
     harness.behaviour = {str(number): process for number in range(10)}
     assert harness.deliver(*(str(number) for number in range(10))) == []
-    assert lab.wire.sent == ["BatchExecuteStatement", *["UpdateItem"] * 10]
-    assert write_units(lab.wire.bodies) == 20
+    assert backend.wire.sent == ["BatchExecuteStatement", *["UpdateItem"] * 10]
+    assert write_units(backend.wire.bodies) == 20
 
 
 @pytest.mark.parametrize(
@@ -290,10 +290,13 @@ def test_slow_processors(lab: Lab) -> None:
         ("first, with a result and a payload", ["UpdateItem"] * 2),
     ],
 )
-def test_decorated(lab: Lab, kind: str, calls: list[str]) -> None:
+def test_decorated(backend: Lab, kind: str, calls: list[str]) -> None:
     """A decorated call is a claim and a completion; a duplicate is the claim alone."""
     wiring = Wiring(
-        settings=settings_of(key_rule()), store=lab.store, clock=lab.clock, observer=Silent()
+        settings=settings_of(key_rule()),
+        store=backend.store,
+        clock=backend.clock,
+        observer=Silent(),
     )
     stores = "with" in kind
 
@@ -312,13 +315,13 @@ def test_decorated(lab: Lab, kind: str, calls: list[str]) -> None:
 
     if kind == "duplicate":
         charge("a")
-        lab.wire.sent.clear()
+        backend.wire.sent.clear()
     if kind in RAISING:
         with pytest.raises(type(RAISING[kind])):
             charge("a")
     else:
         charge("a")
-    assert lab.wire.sent == calls
+    assert backend.wire.sent == calls
 
 
 class Silent:

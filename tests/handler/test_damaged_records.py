@@ -55,9 +55,9 @@ RECORDS = {
 }
 
 
-def delivered(found: Record, *batch: str, parks: bool) -> tuple[object, ...]:
+def delivered(found: Record, *batch: str, is_parking: bool) -> tuple[object, ...]:
     """What a delivery of key a does: its outcome, whether it ran, was reported, and its record."""
-    harness = ConsumerHarness(park_interrupted=parks)
+    harness = ConsumerHarness(park_interrupted=is_parking)
     harness.consumer.saw_slow_processor.clear()  # no thread is needed
     harness.memory.records["orders#a"] = found
     reported = harness.deliver("a", *batch)
@@ -70,15 +70,15 @@ def delivered(found: Record, *batch: str, parks: bool) -> tuple[object, ...]:
     return outcome, "a" in harness.ran, bool(reported), replace(record, owner=Owner("any"))
 
 
-@pytest.mark.parametrize("parks", [False, True], ids=["retry", "park"])
+@pytest.mark.parametrize("is_parking", [False, True], ids=["retry", "park"])
 @pytest.mark.parametrize("status", RECORDS)
 @pytest.mark.parametrize(("name", "damage"), DAMAGES)
-def test_alone_and_in_a_batch(name: str, damage: Any, status: str, parks: bool) -> None:
+def test_alone_and_in_a_batch(name: str, damage: Any, status: str, is_parking: bool) -> None:
     """A damaged record has the same end alone and in a batch, and a neighbour always runs."""
     found = replace(RECORDS[status], **{name: damage})
-    alone = delivered(found, parks=parks)
-    assert alone == delivered(found, "b", parks=parks)
-    outcome, ran, reported, _ = alone
+    single = delivered(found, is_parking=is_parking)
+    assert single == delivered(found, "b", is_parking=is_parking)
+    outcome, ran, reported, _ = single
     assert reported or outcome in ("completed", "duplicate", "parked")
     if outcome == "duplicate":
         assert found.status == "COMPLETED"

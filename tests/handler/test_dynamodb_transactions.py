@@ -143,24 +143,24 @@ class TestRequest:
         update = wire.bodies[0]["TransactItems"][0]["Update"]
         assert update["ExpressionAttributeValues"][":result"] == {"S": "[1]"}
 
-    def test_in_company(self, lab: Lab, deadline: Deadline) -> None:
+    def test_in_company(self, backend: Lab, deadline: Deadline) -> None:
         """Of many completions those with effects go out by themselves, the others together."""
         ids = [f"orders#{number}" for number in range(4)]
         asked = [replace(request(), record_id=each, actions=()) for each in ids]
         end = EpochMillis(START + 60_000)
-        lab.store.claim(
+        backend.store.claim(
             [claim_of(each, lease_expires_at=end, takeover=False) for each in asked], deadline
         )
-        lab.wire.sent.clear()
+        backend.wire.sent.clear()
         check = {
-            "TableName": lab.table,
+            "TableName": backend.table,
             "Key": {"id": {"S": "elsewhere"}},
             "ConditionExpression": "attribute_not_exists(id)",
         }
         action = {"ConditionCheck": check}
         asked[1] = replace(asked[1], actions=(action,), owner=asked[1].owner)
-        assert lab.store.complete(asked, deadline) == [Completed()] * 4
-        assert lab.wire.sent == ["BatchExecuteStatement", COMMIT]
+        assert backend.store.complete(asked, deadline) == [Completed()] * 4
+        assert backend.wire.sent == ["BatchExecuteStatement", COMMIT]
 
 
 class TestCancelled:
@@ -306,26 +306,26 @@ class TestToken:
     @pytest.mark.parametrize(
         "code", ["ValidationException", "ResourceNotFoundException", "AccessDeniedException"]
     )
-    def test_refused(self, lab: Lab, deadline: Deadline, code: str) -> None:
+    def test_refused(self, backend: Lab, deadline: Deadline, code: str) -> None:
         """What is refused as a whole is asked once, and nothing is concluded for other calls."""
-        lab.wire.always = answered(400, code, "what it said")
-        refusal = complete(lab.store, request(), deadline)
+        backend.wire.always = answered(400, code, "what it said")
+        refusal = complete(backend.store, request(), deadline)
         assert isinstance(refusal, StoreRefusedError)
         assert (refusal.code, refusal.maybe_written) == (code, False)
         assert str(refusal).startswith(COMMIT)
         assert "what it said" in str(refusal)
-        assert lab.wire.sent == [COMMIT]
-        assert lab.listener.fallen_back == []
+        assert backend.wire.sent == [COMMIT]
+        assert backend.listener.fallen_back == []
 
 
 class EffectsTable:
     """A transactional consumer on the emulator, whose processor counts one effect by message."""
 
-    def __init__(self, lab: Lab) -> None:
-        self.lab = lab
-        self.table = f"{lab.table}-effects"
-        create_table(lab.client, self.table)
-        self.harness = ConsumerHarness(lab.store, lab.clock, transactional=True)
+    def __init__(self, backend: Lab) -> None:
+        self.backend = backend
+        self.table = f"{backend.table}-effects"
+        create_table(backend.client, self.table)
+        self.harness = ConsumerHarness(backend.store, backend.clock, transactional=True)
         # The emulator remembers tokens of all tests together.
         object.__setattr__(self.harness.consumer, "new_owner", lambda: Owner(secrets.token_hex(16)))
 
@@ -343,20 +343,20 @@ class EffectsTable:
 
     def counts(self) -> dict[str, int]:
         """How often each key was counted."""
-        items = self.lab.client.scan(TableName=self.table, ConsistentRead=True)["Items"]
+        items = self.backend.client.scan(TableName=self.table, ConsistentRead=True)["Items"]
         return {each["id"]["S"]: int(each["n"]["N"]) for each in items}
 
     def redeliver(self, *keys: str) -> list[str]:
         """Deliver again in peace, after all leases; what is reported."""
-        self.lab.wire.always = None
-        self.lab.clock.advance(Millis(60_000))
+        self.backend.wire.always = None
+        self.backend.clock.advance(Millis(60_000))
         return self.harness.deliver(*keys)
 
 
 @pytest.fixture
-def effects_table(lab: Lab) -> EffectsTable:
+def effects_table(backend: Lab) -> EffectsTable:
     """A transactional consumer on the emulator."""
-    return EffectsTable(lab)
+    return EffectsTable(backend)
 
 
 def commits(fault: Fault) -> Fault:
@@ -376,7 +376,7 @@ class TestExactlyOnce:
         """One claim for all, one commit for each; a duplicate has no effect."""
         effects_table.counting("1", "2", "3")
         assert effects_table.harness.deliver("1", "2", "3") == []
-        assert effects_table.lab.wire.sent == ["BatchExecuteStatement", *[COMMIT] * 3]
+        assert effects_table.backend.wire.sent == ["BatchExecuteStatement", *[COMMIT] * 3]
         assert effects_table.redeliver("1", "2", "3") == []
         assert effects_table.counts() == {"1": 1, "2": 1, "3": 1}
 
@@ -385,7 +385,7 @@ class TestExactlyOnce:
     def test_lost_answers(self, effects_table: EffectsTable, loss: Exception, times: int) -> None:
         """An attempt that is repeated under its token is done once, and known to be done."""
         effects_table.counting("1")
-        effects_table.lab.wire.faults = [None, *[lost(loss)] * times]
+        effects_table.backend.wire.faults = [None, *[lost(loss)] * times]
         assert effects_table.harness.deliver("1") == []
         assert effects_table.harness.outcomes == {"m-1": "completed"}
         assert effects_table.counts() == {"1": 1}
@@ -393,7 +393,7 @@ class TestExactlyOnce:
     def test_a_lost_answer_and_a_conflict(self, effects_table: EffectsTable) -> None:
         """Under the fresh token that follows, the record says who has committed."""
         effects_table.counting("1")
-        effects_table.lab.wire.faults = [None, lost(READ_TIMEOUT), CONFLICT]
+        effects_table.backend.wire.faults = [None, lost(READ_TIMEOUT), CONFLICT]
         assert effects_table.harness.deliver("1") == []
         assert effects_table.harness.histories["m-1"].recovered
         assert effects_table.counts() == {"1": 1}
@@ -401,8 +401,8 @@ class TestExactlyOnce:
     def test_every_answer_lost(self, effects_table: EffectsTable) -> None:
         """A commit that nobody confirms acknowledges nothing; redelivered, it is a duplicate."""
         effects_table.counting("1")
-        lose = taking(effects_table.lab.clock, 1000, lost(READ_TIMEOUT))
-        effects_table.lab.wire.always = commits(lose)
+        lose = taking(effects_table.backend.clock, 1000, lost(READ_TIMEOUT))
+        effects_table.backend.wire.always = commits(lose)
         assert effects_table.harness.deliver("1") == ["m-1"]
         assert effects_table.harness.outcomes == {"m-1": "unconfirmed"}
         assert effects_table.redeliver("1") == []
@@ -413,9 +413,11 @@ class TestExactlyOnce:
     def test_no_attempt_gets_through(self, effects_table: EffectsTable, fault: Fault) -> None:
         """What is not committed is given back, and runs again without having counted."""
         effects_table.counting("1")
-        effects_table.lab.wire.always = commits(taking(effects_table.lab.clock, 1000, fault))
+        effects_table.backend.wire.always = commits(
+            taking(effects_table.backend.clock, 1000, fault)
+        )
         assert effects_table.harness.deliver("1") == ["m-1"]
-        assert effects_table.lab.item("orders#1") is None
+        assert effects_table.backend.item("orders#1") is None
         assert effects_table.counts() == {}
         assert effects_table.redeliver("1") == []
         assert (effects_table.counts(), effects_table.harness.ran) == ({"1": 1}, ["1", "1"])
@@ -435,7 +437,7 @@ class TestExactlyOnce:
         assert effects_table.harness.outcomes == {"m-1": "failed", "m-2": "completed"}
         (error,) = effects_table.harness.histories["m-1"].errors
         assert "action 1 of the processor: ConditionalCheckFailed" in str(error)
-        assert effects_table.lab.item("orders#1") is None
+        assert effects_table.backend.item("orders#1") is None
         assert effects_table.counts() == {"2": 1}
 
     def test_a_late_owner(self, effects_table: EffectsTable) -> None:
@@ -444,9 +446,9 @@ class TestExactlyOnce:
         def run_late(message: Message, transaction: Transaction) -> None:
             effects_table.count(message, transaction)
             effects_table.counting("1")
-            item = effects_table.lab.item("orders#1") or {}
+            item = effects_table.backend.item("orders#1") or {}
             stale = item | {"lease_expires_at": {"N": str(START - 1)}}
-            effects_table.lab.client.put_item(TableName=effects_table.lab.table, Item=stale)
+            effects_table.backend.client.put_item(TableName=effects_table.backend.table, Item=stale)
             assert effects_table.harness.deliver("1") == []
 
         effects_table.harness.behaviour["1"] = run_late  # type: ignore[assignment]
@@ -464,7 +466,7 @@ class TestExactlyOnce:
 
         effects_table.harness.behaviour["1"] = fail  # type: ignore[assignment]
         assert effects_table.harness.deliver("1") == ["m-1"]
-        assert effects_table.lab.wire.sent == ["UpdateItem", "DeleteItem"]
+        assert effects_table.backend.wire.sent == ["UpdateItem", "DeleteItem"]
         assert effects_table.counts() == {}
 
     def test_pauses_grow(
@@ -475,24 +477,24 @@ class TestExactlyOnce:
         moments: list[int] = []
 
         def conflicting(sent: Any, through: Any) -> Any:
-            moments.append(effects_table.lab.clock.elapsed())
+            moments.append(effects_table.backend.clock.monotonic())
             return CONFLICT(sent, through)
 
         effects_table.counting("1")
-        effects_table.lab.wire.faults = [None, *[conflicting] * 4]
+        effects_table.backend.wire.faults = [None, *[conflicting] * 4]
         assert effects_table.harness.deliver("1") == []
         assert [late - early for early, late in pairwise(moments)] == [199, 399, 799]
         assert effects_table.counts() == {"1": 1}
 
 
-def test_release_after_a_commit(lab: Lab, deadline: Deadline) -> None:
+def test_release_after_a_commit(backend: Lab, deadline: Deadline) -> None:
     """What was committed after all is not given back: the record stays, and says so."""
     mine = replace(request(owner=secrets.token_hex(16)), actions=())
     claim = claim_of(mine, lease_expires_at=EpochMillis(START + 60_000), takeover=False)
-    lab.store.claim([claim], deadline)
-    assert lab.store.complete([mine], deadline) == [Completed()]
-    assert lab.store.release([mine], deadline) == [LostLease(completed=True)]
-    assert lab.store.release([replace(mine, record_id="orders#2")], deadline) == [Released()]
+    backend.store.claim([claim], deadline)
+    assert backend.store.complete([mine], deadline) == [Completed()]
+    assert backend.store.release([mine], deadline) == [LostLease(completed=True)]
+    assert backend.store.release([replace(mine, record_id="orders#2")], deadline) == [Released()]
 
 
 @pytest.mark.parametrize(("others", "at_once"), [(("a", "a", "a"), 1), (("a", "b", "c"), 3)])

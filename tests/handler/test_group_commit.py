@@ -22,7 +22,7 @@ from idempotent_lambda.threads import Threads
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
 from tests.waiting import SECONDS
 
-from .harness import ConsumerHarness, FaultyStore, faulty, raising, unavailable
+from .harness import ConsumerHarness, FaultyStore, faulty, raising, table_unavailable
 
 if TYPE_CHECKING:
     from idempotent_lambda.protocol.record import Record
@@ -186,18 +186,18 @@ class TestCommit:
 
     def test_redelivered(self) -> None:
         """The store is told which messages were delivered before, followers included."""
-        told: dict[str, bool] = {}
+        reported: dict[str, bool] = {}
 
         class Store(InMemoryClaimStore):
             def claim(self, requests: Any, deadline: Deadline) -> Any:
-                told.update({each.record_id: each.redelivered for each in requests})
+                reported.update({each.record_id: each.redelivered for each in requests})
                 return super().claim(requests, deadline)
 
         harness = ConsumerHarness(Store())
         again = {"attributes": {"ApproximateReceiveCount": "2"}}
         record = {"messageId": "m", "body": '{"id": "b"}', "eventSource": "aws:sqs"}
         harness.deliver("a", "b", record | again)
-        assert told == {"orders#a": False, "orders#b": True}
+        assert reported == {"orders#a": False, "orders#b": True}
 
 
 class TestCrash:
@@ -247,7 +247,7 @@ class TestDoubt:
         """After a flush without an answer the unstarted are given back in one call."""
         harness, store = gated()
         store.gate.set()
-        store.faults["complete orders#a"] = unavailable(maybe_written=True)
+        store.faults["complete orders#a"] = table_unavailable(maybe_written=True)
 
         def process(_: Message) -> None:
             harness.clock.advance(Millis(1))
@@ -290,12 +290,12 @@ class TestDoubt:
     ) -> None:
         """What runs may keep the interpreter, so that nobody hears an answer that is there."""
         monkeypatch.setattr("idempotent_lambda.pipeline.shared_plan.UNCONFIRMED_MILLIS", Millis(20))
-        waits: list[Decision] = []
+        wait_list: list[Decision] = []
         decide = Plan.decide
 
         def counted(plan: Plan, **given: bool) -> tuple[Plan, Decision]:
             plan, decision = decide(plan, **given)
-            waits.extend([decision] if decision is Decision.WAIT else [])
+            wait_list.extend([decision] if decision is Decision.WAIT else [])
             return plan, decision
 
         monkeypatch.setattr(BatchPlan, "decide", counted)
@@ -311,7 +311,7 @@ class TestDoubt:
 
         def run_long(_: Message) -> None:
             began.set()
-            wait_until(lambda: len(waits) > 3)
+            wait_until(lambda: len(wait_list) > 3)
             store.gate.set()
             wait_until(lambda: harness.status("a") == "COMPLETED")
 
@@ -426,7 +426,7 @@ class TestBroken:
         """A bug of ours after a run beside the main thread fails the invocation, at once."""
         harness, _ = faulty()
         concurrent(harness, 2)
-        met = threading.Barrier(2)
+        found = threading.Barrier(2)
         main = threading.current_thread()
 
         def report_message(*_: Any, **__: Any) -> None:
@@ -434,7 +434,7 @@ class TestBroken:
                 raise BrokenPipeError
 
         def process(_: Message) -> None:
-            met.wait(SECONDS)
+            found.wait(SECONDS)
             raise SystemExit
 
         harness.report_message = report_message  # type: ignore[method-assign]
@@ -562,10 +562,10 @@ class TestConcurrency:
         for each in "ab":
             harness.seed_record(each)
         running: list[str] = []
-        beside: dict[str, list[str]] = {}
+        neighbours: dict[str, list[str]] = {}
 
         def process(message: Message) -> None:
-            beside[message.key] = list(running)
+            neighbours[message.key] = list(running)
             running.append(message.key)
             time.sleep(0.005)
             running.remove(message.key)
@@ -573,4 +573,4 @@ class TestConcurrency:
         harness.behaviour = dict.fromkeys(NAMES, process)
         assert concurrent(harness, 3).deliver(*NAMES) == []
         assert harness.ran[-2:] == ["b", "a"]
-        assert beside["a"] == beside["b"] == []
+        assert neighbours["a"] == neighbours["b"] == []

@@ -419,7 +419,7 @@ def test_messages(output: Output, outcome: Outcome, kind: str) -> None:
     assert outcome in outcomes_in(text)
     assert shown_in(text, fragments) == []
     if outcome is not Outcome.REJECTED:
-        assert key_rule().for_value(key).shown(hashed=True) in text
+        assert key_rule().for_value(key).show(hashed=True) in text
 
 
 def test_every_outcome(output: Output) -> None:
@@ -545,7 +545,7 @@ class TestHideIn:
     def test_composite(self) -> None:
         """Of an array its longer texts and numbers are replaced too, and nothing else."""
         key = key_rule().for_value(["acme", 12345, "eu", 7, True])
-        shown = key.shown(hashed=True)
+        shown = key.show(hashed=True)
         assert key.hide_in("acmes, 123456 in eu; True 7") == f"{shown}s, {shown}6 in eu; True 7"
         assert key.hide_in(f"<{key.text}>") == f"<{shown}>"
 
@@ -553,7 +553,7 @@ class TestHideIn:
         """A text that only begins as an array, or is a deep one, is hidden as it is."""
         for text in ("[acme", "[" * 500, '["acme"]'):
             key = key_rule().for_value(text)
-            assert key.hide_in(f"<{text}>") == f"<{key.shown(hashed=True)}>"
+            assert key.hide_in(f"<{text}>") == f"<{key.show(hashed=True)}>"
 
     @pytest.mark.parametrize("text", ["\\jane", "\\", '"', "\n", "\\\n", "ü\\", "\0", "\u2028"])
     def test_quoted_again_and_again(self, text: str) -> None:
@@ -575,7 +575,7 @@ class TestHideIn:
     def test_costly_keys(self, key: Any, patterns: list[int]) -> None:
         """Where a key with many escaped characters could be quoted, no pattern is made of it."""
         made = key_rule().for_value(key)
-        hidden = f"not shown, as it may quote {made.shown(hashed=True)}"
+        hidden = f"not shown, as it may quote {made.show(hashed=True)}"
         parts = key if isinstance(key, list) else [made.text]
         texts = ["x" * 2000 + "\\", "\\" + json.dumps(parts), "x" * 600, "\\"]
         assert [made.hide_in(each) for each in texts] == [hidden, hidden, *texts[2:]]
@@ -588,7 +588,7 @@ class TestHideIn:
         """A plain key is replaced up to 700 characters, and a text with a longer one not shown."""
         for length in (700, 1600, 2000, 9000):
             key = key_rule().for_value("x" * length)
-            shown = key.shown(hashed=True)
+            shown = key.show(hashed=True)
             for text in (f"<{key.text}>", f"<\\{key.text}>", f"<{key.record_id}>"):
                 shows = length == 700 or (length > 2000 and "x" not in text)
                 expected = text.replace(key.record_id, shown).replace(key.text, shown)
@@ -600,7 +600,7 @@ class TestHideIn:
     def test_a_key_of_ordinary_length(self) -> None:
         """A name in another script is replaced, and the rest of the text is shown."""
         key = key_rule().for_value("Ольга Петрова, Санкт-Петербург")
-        shown = key.shown(hashed=True)
+        shown = key.show(hashed=True)
         assert key.hide_in(f"no {key.text!a}") == f"no '{shown}'"
         assert key.hide_in(f"no {key.text}") == f"no {shown}"
 

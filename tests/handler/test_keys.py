@@ -14,7 +14,7 @@ from idempotent_lambda.errors import (
     UndecodableBodyError,
     UnsupportedKeyError,
 )
-from idempotent_lambda.keys import Key, KeyRule, namespaced, record_id
+from idempotent_lambda.keys import Key, KeyRule, build_function_namespace, record_id
 from idempotent_lambda.pipeline.grouping import find_key
 from idempotent_lambda.sources.event import read_event
 
@@ -122,7 +122,7 @@ class TestInjective:
     def test_functions_and_messages(self, name: str, consumer: str, one: Any, other: Any) -> None:
         """No call of a function shares a record with a message, of its consumer or another."""
         assume("#" not in consumer and len(consumer.encode()) <= 255)
-        call = record_id(namespaced("orders", name), one)
+        call = record_id(build_function_namespace("orders", name), one)
         assert call != record_id("orders", other)
         assert call != record_id(consumer, other)
 
@@ -132,7 +132,9 @@ class TestInjective:
     def test_functions(self, one: str, other: str, value: Any, second: Any) -> None:
         """Calls of functions with different names, or of different values, share no record."""
         assume(one != other or typed(value) != typed(second))
-        assert record_id(namespaced("n", one), value) != record_id(namespaced("n", other), second)
+        assert record_id(build_function_namespace("n", one), value) != record_id(
+            build_function_namespace("n", other), second
+        )
 
     @given(TEXTS, TEXTS, NAMES, VALUES, VALUES)
     def test_functions_of_consumers(
@@ -140,7 +142,9 @@ class TestInjective:
     ) -> None:
         """Functions of one name in different consumers share no record."""
         assume(one != other and "#" not in one + other)
-        assert record_id(namespaced(one, name), value) != record_id(namespaced(other, name), second)
+        assert record_id(build_function_namespace(one, name), value) != record_id(
+            build_function_namespace(other, name), second
+        )
 
     @given(VALUES)
     def test_one_value_has_one_id_that_fits(self, value: Any) -> None:
@@ -200,13 +204,13 @@ def test_record_id(value: Any, whole: str) -> None:
 )
 def test_record_id_of_a_call(value: Any, whole: str) -> None:
     """Ids of decorated functions are these, for ever."""
-    assert record_id(namespaced("orders", "charge"), value) == whole
+    assert record_id(build_function_namespace("orders", "charge"), value) == whole
 
 
 @pytest.mark.parametrize("value", ["x" * 3000, ["é" * 3000]])
 def test_byte_limit_of_a_call(value: Any) -> None:
     """The longest namespace and name still leave room for a long key's hash."""
-    whole = record_id(namespaced("n" * 255, "f" * 100), value)
+    whole = record_id(build_function_namespace("n" * 255, "f" * 100), value)
     assert whole.startswith(f"{'n' * 255}##@{'f' * 100}##sha256:")
     assert len(whole.encode()) <= 2048
 
@@ -214,14 +218,14 @@ def test_byte_limit_of_a_call(value: Any) -> None:
 @pytest.mark.parametrize("name", ["charge", "a", "x" * 100, "Orders.charge-2_b", "7"])
 def test_name(name: str) -> None:
     """A function's name is 1 to 100 letters, digits, dots, underscores and hyphens."""
-    assert namespaced("orders", name) == f"orders##@{name}"
+    assert build_function_namespace("orders", name) == f"orders##@{name}"
 
 
 @pytest.mark.parametrize("name", ["", "x" * 101, "a#b", "#", "a b", "é", "a\n", "a/b", "@a", "٣"])
 def test_no_name(name: str) -> None:
     """Anything else is refused, with the rule."""
     with pytest.raises(ValueError, match="must be 1 to 100 characters of A-Z a-z 0-9") as caught:
-        namespaced("orders", name)
+        build_function_namespace("orders", name)
     assert repr(name) in str(caught.value)
 
 

@@ -50,14 +50,14 @@ from idempotent_lambda.protocol.steps import (
     Waited,
 )
 
-from .harness import refused, unavailable
+from .harness import refused, table_unavailable
 
 ME, THEM = Owner("me"), Owner("them")
 MINE = Claimed(ME, 1)
 LEASE_END = EpochMillis(1)
 ACTIONS = ({"Delete": {"TableName": "orders", "Key": {"id": {"S": "a"}}}},)
-UNWRITTEN = Unanswered(ME, unavailable())
-MAYBE_WRITTEN = Unanswered(ME, unavailable(maybe_written=True))
+UNWRITTEN = Unanswered(ME, table_unavailable())
+MAYBE_WRITTEN = Unanswered(ME, table_unavailable(maybe_written=True))
 REFUSED = Unanswered(ME, refused())
 PARKED_UNSENT = Settled(Outcome.PARKED, acknowledged=False)
 PARKED = Settled(Outcome.PARKED, acknowledged=True)
@@ -100,8 +100,8 @@ def test_a_live_claim_is_waited_for_where_nothing_delivers_again() -> None:
     waiting = advance(claim, InProgress(LEASE_END))
     assert waiting == Wait(claim, LEASE_END)
     assert advance(waiting, Waited(in_time=True)) == claim
-    busy = Settled(Outcome.IN_PROGRESS, acknowledged=False, busy_until=LEASE_END)
-    assert advance(waiting, Waited(in_time=False)) == busy
+    in_progress = Settled(Outcome.IN_PROGRESS, acknowledged=False, busy_until=LEASE_END)
+    assert advance(waiting, Waited(in_time=False)) == in_progress
 
 
 @pytest.mark.parametrize(

@@ -123,8 +123,8 @@ def test_payload_differs(
     monkeypatch.setattr(grouping.json, "dumps", shallow)
     again = [record(leader, message_id="m-3"), record(follower, message_id="m-2"), "b"]
     lines = logged(harness, record(leader, message_id="m-1"), *again)
-    told = {line["message_id"]: (line["coalesced"], line["payload_differs"]) for line in lines}
-    assert told == {
+    reported = {line["message_id"]: (line["coalesced"], line["payload_differs"]) for line in lines}
+    assert reported == {
         "m-1": (False, False),
         "m-3": (True, leader is DEEP),
         "m-2": (True, differs),
@@ -210,12 +210,12 @@ def test_waiting(harness: ConsumerHarness) -> None:
         ({"status": "later"}, "unanswered"),
     ],
 )
-@pytest.mark.parametrize("observes", [True, False])
+@pytest.mark.parametrize("is_observing", [True, False])
 def test_what_the_claim_came_upon(
-    laid: dict[str, Any] | None, claim_result: str, observes: bool
+    laid: dict[str, Any] | None, claim_result: str, is_observing: bool
 ) -> None:
     """Whatever becomes of a message, in observe mode too, its line says what stood in its way."""
-    harness = ConsumerHarness(observe_only=observes)
+    harness = ConsumerHarness(observe_only=is_observing)
     if laid:
         harness.seed_record("a")
         found = harness.memory.records["orders#a"]
@@ -224,7 +224,7 @@ def test_what_the_claim_came_upon(
     if claim_result == "stale":
         assert lines["m-a"]["takeover"]
         # Each is claimed by itself in observe mode, which takes over without a look before.
-        claim_result = "claimed" if observes else claim_result
+        claim_result = "claimed" if is_observing else claim_result
     assert lines["m-a"]["claim_result"] == claim_result
     assert lines["m-b"]["claim_result"] == "claimed"
 

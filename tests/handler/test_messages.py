@@ -92,7 +92,7 @@ class Golden:
     found: tuple[Any, ...]
     default_keys: tuple[Any, ...]
     groups: tuple[str | None, ...]
-    told: tuple[str, ...]
+    reported_text: tuple[str, ...]
 
 
 ORDER = {"order_id": "o-1", "amount": 12}
@@ -105,7 +105,7 @@ GOLDEN = {
         found=(ORDER, "call me back"),
         default_keys=(A, B),
         groups=(None, None),
-        told=(B,),
+        reported_text=(B,),
     ),
     "sqs_fifo": Golden(
         url=f"{LAMBDA}/with-sqs.html",
@@ -115,7 +115,7 @@ GOLDEN = {
         found=("o-1", "o-2", "o-3"),
         default_keys=(A, B, C),
         groups=(f"{FIFO} customer-1", f"{FIFO} customer-2", f"{FIFO} customer-1"),
-        told=(C,),
+        reported_text=(C,),
     ),
     "sns_queued": Golden(
         url=f"{SNS}/http-notification-json.html",
@@ -124,7 +124,7 @@ GOLDEN = {
         found=(ORDER,),
         default_keys=(NOTIFIED,),
         groups=(None,),
-        told=(A,),
+        reported_text=(A,),
     ),
     "sns_queued_raw": Golden(
         url=f"{SNS}/sns-large-payload-raw-message-delivery.html",
@@ -133,7 +133,7 @@ GOLDEN = {
         found=(ORDER,),
         default_keys=(A,),
         groups=(None,),
-        told=(A,),
+        reported_text=(A,),
     ),
     "eventbridge_queued": Golden(
         url=EVENTBRIDGE,
@@ -143,7 +143,7 @@ GOLDEN = {
         found=("o-1",),
         default_keys=(ON_THE_BUS,),
         groups=(None,),
-        told=(A,),
+        reported_text=(A,),
     ),
     "s3_queued": Golden(
         url=S3,
@@ -163,10 +163,10 @@ GOLDEN = {
             ["shop-uploads", "in/o-3.json", "null", "C3D13FE58DE4C810", "ObjectTagging:Put"],
         ),
         groups=(None, None, None),
-        told=(B,),
+        reported_text=(B,),
     ),
     "s3_test": Golden(
-        url=S3, source=Source.SQS, ids=(), found=(), default_keys=(), groups=(), told=()
+        url=S3, source=Source.SQS, ids=(), found=(), default_keys=(), groups=(), reported_text=()
     ),
     "s3_notified_queued": Golden(
         url=S3,
@@ -176,7 +176,7 @@ GOLDEN = {
         found=("in/o-1.json",),
         default_keys=(UPLOAD,),
         groups=(None,),
-        told=(A,),
+        reported_text=(A,),
     ),
     "kinesis": Golden(
         url=f"{LAMBDA}/with-kinesis.html",
@@ -188,7 +188,7 @@ GOLDEN = {
             [STREAM, f"shardId-000000000003:{TWO}"],
         ),
         groups=(STREAM, STREAM),
-        told=(TWO,),
+        reported_text=(TWO,),
     ),
     "dynamodb": Golden(
         url=f"{LAMBDA}/with-ddb.html",
@@ -198,7 +198,7 @@ GOLDEN = {
         found=("new", "paid"),
         default_keys=("c4ca4238a0b923820dcc509a6f75849b", "c81e728d9d4c2f636f067f89cc14862c"),
         groups=(TABLE, TABLE),
-        told=("222",),
+        reported_text=("222",),
     ),
     "sns": Golden(
         url=f"{LAMBDA}/with-sns.html",
@@ -207,7 +207,7 @@ GOLDEN = {
         found=(ORDER,),
         default_keys=(NOTIFIED,),
         groups=(None,),
-        told=(NOTIFIED,),
+        reported_text=(NOTIFIED,),
     ),
     "s3": Golden(
         url=f"{LAMBDA}/with-s3.html",
@@ -217,7 +217,7 @@ GOLDEN = {
         found=("in/o-1.json",),
         default_keys=(UPLOAD,),
         groups=(None,),
-        told=("event",),
+        reported_text=("event",),
     ),
     "eventbridge": Golden(
         url=EVENTBRIDGE,
@@ -227,7 +227,7 @@ GOLDEN = {
         found=("o-1",),
         default_keys=(ON_THE_BUS,),
         groups=(None,),
-        told=(ON_THE_BUS,),
+        reported_text=(ON_THE_BUS,),
     ),
     "direct": Golden(
         url=f"{LAMBDA}/invocation-async.html",
@@ -236,7 +236,7 @@ GOLDEN = {
         found=(ORDER,),
         default_keys=(None,),
         groups=(None,),
-        told=("event",),
+        reported_text=("event",),
     ),
 }
 
@@ -248,7 +248,7 @@ def probed(body: Any, probe: tuple[str, ...]) -> Any:
     return body
 
 
-def told(deliveries: tuple[Delivery, ...], *failed: Delivery) -> tuple[str, ...] | None:
+def reported_text(deliveries: tuple[Delivery, ...], *failed: Delivery) -> tuple[str, ...] | None:
     """What Lambda is told of failures: names in a response, or in an error; None is null."""
     try:
         response = build_response(deliveries, failed)
@@ -277,19 +277,19 @@ class TestGolden:
     def test_the_last_fails(self, name: str) -> None:
         """If the last message fails, its source is told of it in the way that it understands."""
         wanted, deliveries = GOLDEN[name], unwrapped(golden(name))
-        assert told(deliveries, *deliveries[-1:]) == wanted.told
+        assert reported_text(deliveries, *deliveries[-1:]) == wanted.reported_text
         mapped = wanted.source in (Source.SQS, Source.KINESIS, Source.DYNAMODB)
         if mapped or not deliveries:
             assert build_response(deliveries, deliveries[-1:]) is not None
         else:
-            with pytest.raises(BatchFailedError, match=wanted.told[0]):
+            with pytest.raises(BatchFailedError, match=wanted.reported_text[0]):
                 build_response(deliveries, deliveries[-1:])
 
     def test_all_is_well(self, name: str) -> None:
         """If all is done, batches get an empty list, and invocations null."""
         deliveries = unwrapped(golden(name))
         mapped = GOLDEN[name].source in (Source.SQS, Source.KINESIS, Source.DYNAMODB)
-        assert told(deliveries) == (() if mapped else None)
+        assert reported_text(deliveries) == (() if mapped else None)
 
     def test_parked_copy(self, name: str) -> None:
         """A copy in a queue has the same body, and states the key, whatever is to be unwrapped."""
@@ -443,11 +443,11 @@ class TestWrapped:
 
     def test_several_ways_of_one_event(self) -> None:
         """An S3 event has one key, straight, through SNS, through SQS, or through both."""
-        alone = event(s3_record())
-        text = json.dumps(alone)
+        single = event(s3_record())
+        text = json.dumps(single)
         noted = notification(text)
         ways = [
-            alone,
+            single,
             event(sns_record(text)),
             event(record(text)),
             event(record(json.dumps(noted))),
@@ -767,25 +767,25 @@ class TestResponse:
     def test_order(self) -> None:
         """Failures are named in the order of the batch, in whatever order they happened."""
         deliveries = read_event(event(order("a"), order("b"), order("c")))
-        assert told(deliveries, deliveries[2], deliveries[0]) == ("m-a", "m-c")
+        assert reported_text(deliveries, deliveries[2], deliveries[0]) == ("m-a", "m-c")
 
     def test_each_id_once(self) -> None:
         """An id that the event holds twice is reported once."""
         deliveries = read_event(event(order("a"), order("b", "m-a")))
-        assert told(deliveries, *deliveries) == ("m-a",)
+        assert reported_text(deliveries, *deliveries) == ("m-a",)
 
     def test_one_of_several_in_a_record(self) -> None:
         """A record is delivered again unless every message in it is done."""
         body = json.dumps(event(s3_record("a"), s3_record("b")))
         deliveries = unwrapped(event(record(body), order("c")))
         assert len(deliveries) == 3
-        assert told(deliveries, deliveries[1]) == ("m-1",)
+        assert reported_text(deliveries, deliveries[1]) == ("m-1",)
 
     @pytest.mark.parametrize("build", [kinesis_record, stream_record])
     def test_streams_are_told_the_first(self, build: Any) -> None:
         """A stream is told the first failure of the batch, from which it goes on."""
         deliveries = read_event(event(*(build(each, str(each)) for each in "5678")))
-        assert told(deliveries, deliveries[3], deliveries[1], deliveries[2]) == ("6",)
+        assert reported_text(deliveries, deliveries[3], deliveries[1], deliveries[2]) == ("6",)
 
     def test_error(self) -> None:
         """Without a partial response the error names what is not done."""
@@ -797,7 +797,10 @@ class TestResponse:
         """It names each of them once, in the order of the event."""
         records = (sns_record("x", each) for each in ("n-1", "n-2", "n-3", "n-1"))
         deliveries = read_event(event(*records))
-        assert told(deliveries, deliveries[2], deliveries[0], deliveries[3]) == ("n-1", "n-3")
+        assert reported_text(deliveries, deliveries[2], deliveries[0], deliveries[3]) == (
+            "n-1",
+            "n-3",
+        )
 
 
 class TestMessage:
@@ -808,7 +811,7 @@ class TestMessage:
         attributes = {"trace": {"stringValue": "t", "dataType": "String"}}
         raw = record('{"id": 1}', messageAttributes=attributes)
         (delivery,) = read_event(event(raw))
-        deadline = Deadline.after(clock, Millis(9000))
+        deadline = Deadline.from_remaining(clock, Millis(9000))
         message = Message.from_delivery(delivery, key="1", owner="owner-1", deadline=deadline)
         assert (message.id, message.key, message.owner) == ("m-1", "1", "owner-1")
         assert message.body == {"id": 1}
@@ -822,7 +825,7 @@ class TestMessage:
     def test_frozen(self, clock: ManualClock) -> None:
         """A message cannot be changed."""
         (delivery,) = read_event(event(record()))
-        deadline = Deadline.after(clock, Millis(1))
+        deadline = Deadline.from_remaining(clock, Millis(1))
         message = Message.from_delivery(delivery, key="a", owner="o", deadline=deadline)
         with pytest.raises(FrozenInstanceError):
             message.key = "b"  # type: ignore[misc]
@@ -830,7 +833,7 @@ class TestMessage:
     def test_without_attributes(self, clock: ManualClock) -> None:
         """A record without attributes gives empty ones, not None."""
         (delivery,) = read_event(event(record(attributes=None, messageAttributes=None)))
-        deadline = Deadline.after(clock, Millis(1))
+        deadline = Deadline.from_remaining(clock, Millis(1))
         message = Message.from_delivery(delivery, key="a", owner="o", deadline=deadline)
         assert (message.attributes, message.message_attributes) == ({}, {})
 
@@ -838,7 +841,7 @@ class TestMessage:
         """An event that is its own body has no attributes, whatever it names so."""
         (delivery,) = read_event({"attributes": "mine", "messageAttributes": "mine"})
         message = Message.from_delivery(
-            delivery, key="a", owner="o", deadline=Deadline.after(clock, Millis(1))
+            delivery, key="a", owner="o", deadline=Deadline.from_remaining(clock, Millis(1))
         )
         assert (message.attributes, message.message_attributes) == ({}, {})
         assert (message.id, message.source, message.receive_count) == ("event", Source.DIRECT, 1)

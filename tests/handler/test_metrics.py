@@ -22,7 +22,7 @@ from idempotent_lambda.protocol.record import Owner
 from idempotent_lambda_toolkit.testing import ManualClock
 
 from .events import event, order, record
-from .harness import ConsumerHarness, FaultyStore, faulty, raising, refused, unavailable
+from .harness import ConsumerHarness, FaultyStore, faulty, raising, refused, table_unavailable
 
 NEVER = raising(PermanentFailure("no such account"))
 COUNTED = {name for name, unit in METRICS.items() if unit == "Count"} - {"batch_size"}
@@ -100,7 +100,7 @@ def _failed(log: Log) -> None:
     harness.deliver("a", order("a", "m-2"))
 
 
-def _busy(log: Log) -> None:
+def _in_progress(log: Log) -> None:
     harness = log.harness()
     harness.seed_record("a", lease=1000)
     harness.deliver("a")
@@ -140,7 +140,7 @@ def _late_and_completed(log: Log) -> None:
 def _never_had_the_lease(log: Log) -> None:
     harness, store = log.faulty()
     harness.deliver("a")
-    store.after["claim orders#a"] = unavailable(maybe_written=True)
+    store.after["claim orders#a"] = table_unavailable(maybe_written=True)
     harness.deliver("a")
     assert json.loads(log.stream.getvalue().splitlines()[-2])["lease_lost"]
 
@@ -206,7 +206,7 @@ def _recovered(log: Log) -> None:
 
 def _unconfirmed(log: Log) -> None:
     harness, store = log.faulty()
-    store.after["complete orders#a"] = unavailable(maybe_written=True)
+    store.after["complete orders#a"] = table_unavailable(maybe_written=True)
     harness.deliver("a")
 
 
@@ -230,7 +230,7 @@ PARKED, DUPLICATE = {"parked": 1}, {"duplicates": 1}
 SCENARIOS = {
     "processed, with a follower, and again": Scenario(_again, [PROCESSED | DUPLICATE, DUPLICATE]),
     "failed, with a follower": Scenario(_failed, [{"failures": 1, "unacknowledged": 2}]),
-    "in_progress": Scenario(_busy, [AGAIN | {"in_progress": 1}]),
+    "in_progress": Scenario(_in_progress, [AGAIN | {"in_progress": 1}]),
     "rejected": Scenario(
         lambda log: log.harness().deliver(record("{}")), [AGAIN | {"rejected": 1}]
     ),

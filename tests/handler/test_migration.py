@@ -60,7 +60,7 @@ def put_record(table: str, status: str, *, expires_in: int = 60, **more: Any) ->
 def test_nothing_is_known_of_a_new_key(moto_table: str, clock: ManualClock) -> None:
     """Without a record the work is to be run."""
     put_record(moto_table, "COMPLETED")
-    assert powertools(moto_table, clock).completed("ORDER-2") is None
+    assert powertools(moto_table, clock).find_completion("ORDER-2") is None
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_completed_record(
 ) -> None:
     """What is completed counts as done, whatever its result, which is given back as it was."""
     put_record(moto_table, "COMPLETED", **stored)
-    done = powertools(moto_table, clock).completed("ORDER-1")
+    done = powertools(moto_table, clock).find_completion("ORDER-1")
     assert done
     assert done.result == result
     assert type(done.result) is type(result)
@@ -89,7 +89,7 @@ def test_a_result_that_is_no_json_hinders_only_who_asks(
 ) -> None:
     """A result that was stored in another way matters only where it is read."""
     put_record(moto_table, "COMPLETED", data="<done/>")
-    done = powertools(moto_table, clock).completed("ORDER-1")
+    done = powertools(moto_table, clock).find_completion("ORDER-1")
     assert done
     with pytest.raises(ValueError, match="Expecting value"):
         _ = done.result
@@ -102,7 +102,7 @@ def test_a_completed_record_expires(
     """It counts through the whole second of its expiry, as in Powertools, and not after it."""
     put_record(moto_table, "COMPLETED")
     clock.advance(Millis(millis))
-    assert bool(powertools(moto_table, clock).completed("ORDER-1")) is is_done
+    assert bool(powertools(moto_table, clock).find_completion("ORDER-1")) is is_done
 
 
 @pytest.mark.parametrize(
@@ -121,10 +121,10 @@ def test_work_in_progress_is_given_back_until_it_ends(
     before = powertools(moto_table, clock)
     clock.advance(Millis(ends_in - 1))
     with pytest.raises(AlreadyInProgressError) as caught:
-        before.completed("ORDER-1")
+        before.find_completion("ORDER-1")
     assert caught.value.lease_expires_at == START + ends_in
     clock.advance(Millis(1))
-    assert before.completed("ORDER-1") is None
+    assert before.find_completion("ORDER-1") is None
 
 
 @pytest.mark.parametrize("status", ["COMPLETED", "INPROGRESS"])
@@ -133,18 +133,18 @@ def test_another_payload(moto_table: str, clock: ManualClock, status: str) -> No
     put_record(moto_table, status, validation=OTHER_HASH)
     before = powertools(moto_table, clock)
     with pytest.raises(PayloadMismatchError, match=HASH):
-        before.completed("ORDER-1", payload="mine")
+        before.find_completion("ORDER-1", payload="mine")
     if status == "COMPLETED":
-        assert before.completed("ORDER-1", payload="other")
-        assert before.completed("ORDER-1")
+        assert before.find_completion("ORDER-1", payload="other")
+        assert before.find_completion("ORDER-1")
     clock.advance(Millis(61_000))
-    assert before.completed("ORDER-1", payload="mine") is None
+    assert before.find_completion("ORDER-1", payload="mine") is None
 
 
 def test_a_record_without_a_payload_is_no_mismatch(moto_table: str, clock: ManualClock) -> None:
     """A record from before the payload was validated counts for any payload."""
     put_record(moto_table, "COMPLETED")
-    assert powertools(moto_table, clock).completed("ORDER-1", payload="mine")
+    assert powertools(moto_table, clock).find_completion("ORDER-1", payload="mine")
 
 
 @pytest.mark.parametrize(
@@ -162,20 +162,20 @@ def test_a_strange_record_is_refused(
     """What Powertools does not write is an error that names the record, never a guess."""
     put(moto_table, id=f"{PREFIX}#{HASH}", **attributes)
     with pytest.raises(StoreRefusedError, match=f"{PREFIX}#{HASH}"):
-        powertools(moto_table, clock).completed("ORDER-1")
+        powertools(moto_table, clock).find_completion("ORDER-1")
 
 
 @pytest.mark.parametrize("data", [None, "", [], {}, [None, None], {"a": None}])
 def test_nothing_has_no_record(clock: ManualClock, data: object) -> None:
     """What Powertools calls no key, and runs unprotected, is an error and not an unknown key."""
     with pytest.raises(UnsupportedKeyError, match="event_key_jmespath"):
-        powertools("none", clock).completed(data)
+        powertools("none", clock).find_completion(data)
 
 
 def test_data_is_not_quoted(clock: ManualClock) -> None:
     """The error about data without a record says of which kind it is, and quotes nothing of it."""
     with pytest.raises(UnsupportedKeyError, match="of a dict that is empty or null") as caught:
-        powertools("none", clock).completed({"jane.doe@example.org": None})
+        powertools("none", clock).find_completion({"jane.doe@example.org": None})
     assert "jane" not in str(caught.value)
 
 
@@ -218,8 +218,10 @@ def test_reads_are_consistent(moto_table: str, clock: ManualClock) -> None:
     ):
         asked: list[tuple[str, bool]] = []
 
-        def note(params: Any, model: Any, told: list[tuple[str, bool]] = asked, **_: Any) -> None:
-            told.append((model.name, params["ConsistentRead"]))
+        def note(
+            params: Any, model: Any, reported: list[tuple[str, bool]] = asked, **_: Any
+        ) -> None:
+            reported.append((model.name, params["ConsistentRead"]))
 
         records._client.meta.events.register("before-parameter-build", note)
         ask("ORDER-1")
@@ -239,20 +241,20 @@ def test_a_record_in_a_custom_table(
     put(moto_table, id="m-1", ttl=NOW + 5, creationTime=NOW)
     clock.advance(Millis(millis))
     check = custom_table(moto_table, clock, expiry=expiry)
-    assert check.seen("m-1") is is_seen
-    assert check.seen("m-2") is False
+    assert check.has_item("m-1") is is_seen
+    assert check.has_item("m-2") is False
 
 
 def test_a_record_in_a_custom_table_without_its_expiry(moto_table: str, clock: ManualClock) -> None:
     """An item without the attribute that is compared is an error, not a guess."""
     put(moto_table, id="m-1")
     with pytest.raises(KeyError, match="ttl"):
-        custom_table(moto_table, clock, expiry="ttl").seen("m-1")
+        custom_table(moto_table, clock, expiry="ttl").has_item("m-1")
 
 
 def test_the_time_is_that_of_the_machine(moto_table: str) -> None:
     """Without a clock of a test's own the machine's counts: what expired years ago is over."""
     put_record(moto_table, "COMPLETED")
-    assert PowertoolsRecords(table=moto_table, prefix=PREFIX).completed("ORDER-1") is None
+    assert PowertoolsRecords(table=moto_table, prefix=PREFIX).find_completion("ORDER-1") is None
     put_record(moto_table, "COMPLETED", expires_in=100 * 365 * 86400)
-    assert PowertoolsRecords(table=moto_table, prefix=PREFIX).completed("ORDER-1")
+    assert PowertoolsRecords(table=moto_table, prefix=PREFIX).find_completion("ORDER-1")

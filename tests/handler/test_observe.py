@@ -3,7 +3,7 @@
 from idempotent_lambda import PermanentFailure
 
 from .events import fifo_order, order, record
-from .harness import ConsumerHarness, FaultyStore, raising, unavailable
+from .harness import ConsumerHarness, FaultyStore, raising, table_unavailable
 
 
 def observing() -> ConsumerHarness:
@@ -66,7 +66,7 @@ def test_table_is_down() -> None:
     """A table that does not answer keeps nothing from running."""
     harness = observing()
     store = FaultyStore(harness.clock, harness.memory)
-    store.faults["claim"] = unavailable()
+    store.faults["claim"] = table_unavailable()
     object.__setattr__(harness.consumer, "store", store)
     assert harness.deliver("a", "b") == []
     assert harness.ran == ["a", "b"]
@@ -77,7 +77,7 @@ def test_table_hangs() -> None:
     """Nor does one that costs all patience."""
     harness = observing()
     store = FaultyStore(harness.clock, harness.memory)
-    store.faults["claim"], store.millis = unavailable(), 3000
+    store.faults["claim"], store.millis = table_unavailable(), 3000
     object.__setattr__(harness.consumer, "store", store)
     assert harness.deliver("a", "b", "c") == []
     assert harness.ran == ["a", "b", "c"]
@@ -87,7 +87,7 @@ def test_completion_fails() -> None:
     """A completion that cannot be confirmed has nothing delivered again."""
     harness = observing()
     store = FaultyStore(harness.clock, harness.memory)
-    store.faults["complete"] = unavailable(maybe_written=True)
+    store.faults["complete"] = table_unavailable(maybe_written=True)
     object.__setattr__(harness.consumer, "store", store)
     assert harness.deliver("a", "b") == []
     assert harness.ran == ["a", "b"]

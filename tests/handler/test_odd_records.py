@@ -103,9 +103,11 @@ def test_every_field_meets_every_fate() -> None:
     """Each value comes into each field, and each fate to each field."""
     cases = [*cases_of("SQS")]
     paths = {(), *fields_of(KINDS["SQS"].odd())}
-    met = Counter((case.path, case.value) for case in cases)
-    assert {path for path, _ in met} == paths
-    assert len(met) == len(paths) * len(ODD) - 2  # neither record nor body is missing twice over
+    found_state = Counter((case.path, case.value) for case in cases)
+    assert {path for path, _ in found_state} == paths
+    assert (
+        len(found_state) == len(paths) * len(ODD) - 2
+    )  # neither record nor body is missing twice over
     for path in paths:
         assert {case.fate for case in cases if case.path == path} >= {*FATES} - {"new"}
 
@@ -169,8 +171,8 @@ def test_others_are_postponed(sqs: Sqs, field: str) -> None:
         if odd is MISSING:
             del first[field]
         found = read_event(event(first, *(order(each, receiptHandle=each) for each in "ab")))
-        met = [(each, EpochMillis(clock.now())) for each in found]
-        queues.postpone(found, met, Deadline.after(clock, Millis(30_000)))
+        found_state = [(each, EpochMillis(clock.now())) for each in found]
+        queues.postpone(found, found_state, Deadline.from_remaining(clock, Millis(30_000)))
         (body,) = sqs.wire.bodies
         assert body["QueueUrl"].endswith("/123456789012/orders")
         assert {"a", "b"} <= {each["ReceiptHandle"] for each in body["Entries"]}

@@ -8,7 +8,7 @@ import pytest
 from idempotent_lambda.clock import Millis
 
 from .events import event, fifo_order, kinesis_record, order, stream_record
-from .harness import ConsumerHarness, faulty, raising, unavailable
+from .harness import ConsumerHarness, faulty, raising, table_unavailable
 
 FAILURE = raising(ValueError("on purpose"))
 
@@ -70,7 +70,7 @@ class TestGroups:
         assert harness.deliver(*batch) == []
         assert harness.ran == ["a", "b", "b", "c"]
 
-    @pytest.mark.parametrize("error", [unavailable(), unavailable(maybe_written=True)])
+    @pytest.mark.parametrize("error", [table_unavailable(), table_unavailable(maybe_written=True)])
     def test_unconfirmed_completion(self, error: Any) -> None:
         """While a completion cannot be confirmed, the next of the group does not start."""
         harness, store = faulty()
@@ -92,7 +92,7 @@ class TestGroups:
         """What cannot be claimed holds up what is behind it, and nothing before it."""
         harness, store = faulty()
         harness.seed_record("c", lease=7000)
-        store.faults["claim orders#d"] = unavailable()
+        store.faults["claim orders#d"] = table_unavailable()
         batch = [fifo_order(each) for each in "abcde"]
         assert harness.deliver(*batch) == ["m-c", "m-d", "m-e"]
         assert harness.ran == ["a", "b"]

@@ -13,7 +13,7 @@ from idempotent_lambda_toolkit.testing import ManualClock
 from tests.waiting import SECONDS
 
 from .events import bus_event, fifo_order, kinesis_record, order, record
-from .harness import ConsumerHarness, FaultyStore, raising, refused, unavailable
+from .harness import ConsumerHarness, FaultyStore, raising, refused, table_unavailable
 
 
 class SilentFailure(PermanentFailure):
@@ -84,10 +84,10 @@ def redriven(harness: ConsumerHarness, order_id: str, token: str | None = None) 
 class TestPermanentFailure:
     """Raised by a processor, in either mode."""
 
-    @pytest.mark.parametrize("parks", [True, False])
-    def test_parked(self, parks: bool) -> None:
+    @pytest.mark.parametrize("is_parking", [True, False])
+    def test_parked(self, is_parking: bool) -> None:
         """It is parked with its reason, its copy is sent with the token, and it is acknowledged."""
-        harness = ConsumerHarness(park_interrupted=parks)
+        harness = ConsumerHarness(park_interrupted=is_parking)
         harness.behaviour["a"] = NEVER
         assert harness.deliver("a", "b") == []
         assert harness.outcomes == {"m-b": "completed", "m-a": "parked"}
@@ -144,7 +144,7 @@ class TestPermanentFailure:
         assert harness.ran == ["a", "b"]
 
     @pytest.mark.parametrize("step", ["park", "mark"])
-    @pytest.mark.parametrize("error", [unavailable(), refused()])
+    @pytest.mark.parametrize("error", [table_unavailable(), refused()])
     def test_table_fails(self, step: str, error: StoreError) -> None:
         """Where the table does not confirm each step the message is not acknowledged."""
         harness, store = faulty()
@@ -248,7 +248,7 @@ class TestCrashes:
         """Parked and not sent: the next delivery sends the copy, with the token of the record."""
         harness, store = faulty()
         harness.seed_record("a")
-        harness.queues.failure = unavailable()
+        harness.queues.failure = table_unavailable()
         harness.deliver("a")
         harness.queues.failure = None
         store.trips.clear()
@@ -260,7 +260,7 @@ class TestCrashes:
         """Sent and not marked: a second copy is sent, and both bear one token."""
         harness, store = faulty()
         harness.seed_record("a")
-        store.faults["mark"] = unavailable()
+        store.faults["mark"] = table_unavailable()
         assert harness.deliver("a") == ["m-a"]
         store.faults.clear()
         assert harness.deliver("a") == []
@@ -273,7 +273,7 @@ class TestCrashes:
         """Of two copies the first to come unlocks, the other is a duplicate."""
         harness, store = faulty()
         harness.seed_record("a")
-        store.faults["mark"] = unavailable()
+        store.faults["mark"] = table_unavailable()
         harness.deliver("a")
         store.faults.clear()
         harness.deliver("a")
@@ -293,7 +293,7 @@ class TestCrashes:
         """A parking that was carried out without an answer is recognised by its owner's token."""
         harness, store = faulty()
         harness.seed_record("a")
-        store.after["park orders#a"] = unavailable(maybe_written=True)
+        store.after["park orders#a"] = table_unavailable(maybe_written=True)
         assert harness.deliver("a") == ["m-a"]
         store.after.clear()
         assert harness.deliver("a") == []

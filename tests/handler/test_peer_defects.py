@@ -24,34 +24,34 @@ THROTTLED = answered(400, "ProvisionedThroughputExceededException")
 
 
 @pytest.mark.emulator
-def test_a_lost_claim_answer_does_not_refuse_its_own_worker(lab: Lab) -> None:
+def test_a_lost_claim_answer_does_not_refuse_its_own_worker(backend: Lab) -> None:
     """A claim whose answer was lost runs its effect: nobody is refused by their own record."""
-    harness = ConsumerHarness(lab.store, lab.clock)
-    lab.wire.faults = [lost(READ_TIMEOUT)]
+    harness = ConsumerHarness(backend.store, backend.clock)
+    backend.wire.faults = [lost(READ_TIMEOUT)]
     assert harness.deliver("a") == []
     assert harness.ran == ["a"]
 
 
 @pytest.mark.emulator
-def test_a_lost_release_answer_does_not_delete_the_next_claim(lab: Lab) -> None:
+def test_a_lost_release_answer_does_not_delete_the_next_claim(backend: Lab) -> None:
     """A release that is sent twice leaves the claim that came in between."""
-    harness = ConsumerHarness(lab.store, lab.clock)
+    harness = ConsumerHarness(backend.store, backend.clock)
     harness.behaviour["a"] = raising(ValueError())
 
     def release_claim_and_lose(sent: Any, through: Callable[[Any], Any]) -> Any:
         through(sent)
         item = {"id": "orders#a", "owner": "next", "status": "IN_PROGRESS"}
-        lab.client.put_item(
-            TableName=lab.table,
+        backend.client.put_item(
+            TableName=backend.table,
             Item={name: {"S": value} for name, value in item.items()}
             | {name: {"N": "9999999999999"} for name in ("expires_at", "lease_expires_at")}
             | {name: {"N": "1"} for name in ("created_at", "attempts")},
         )
         raise READ_TIMEOUT
 
-    lab.wire.faults = [None, release_claim_and_lose]
+    backend.wire.faults = [None, release_claim_and_lose]
     assert harness.deliver("a") == ["m-a"]
-    item = lab.item("orders#a") or {}
+    item = backend.item("orders#a") or {}
     assert item["owner"] == {"S": "next"}
 
 
@@ -74,12 +74,12 @@ def test_expiry_shorter_than_the_run_does_not_override_a_live_claim(
 
 
 @pytest.mark.emulator
-def test_a_throttled_completion_is_ridden_out(lab: Lab) -> None:
+def test_a_throttled_completion_is_ridden_out(backend: Lab) -> None:
     """Throttling right after the effect delays its completion and repeats nothing."""
-    harness = ConsumerHarness(lab.store, lab.clock)
-    harness.behaviour["a"] = lambda _: lab.wire.faults.extend([THROTTLED] * 8)
+    harness = ConsumerHarness(backend.store, backend.clock)
+    harness.behaviour["a"] = lambda _: backend.wire.faults.extend([THROTTLED] * 8)
     assert harness.deliver("a") == []
-    lab.clock.advance(Millis(60_000))
+    backend.clock.advance(Millis(60_000))
     assert harness.deliver("a") == []
     assert harness.ran == ["a"]
 
@@ -126,7 +126,7 @@ def test_a_throttled_table_costs_seconds(
     harness = ConsumerHarness(store, clock)
     wire.always = taking(clock, 10, THROTTLED)
     assert harness.deliver("a") == ["m-a"]
-    assert clock.elapsed() < 2000
+    assert clock.monotonic() < 2000
     assert harness.ran == []
 
 

@@ -49,7 +49,7 @@ class Script:
 
 def ask(call: Script, policy: RetryPolicy, clock: ManualClock, left: int = 30_000) -> list[object]:
     """What the requests of the script are answered with."""
-    deadline = Deadline.after(clock, Millis(left))
+    deadline = Deadline.from_remaining(clock, Millis(left))
     return list(call_with_retries(call, list(call.answers), policy, deadline, clock))
 
 
@@ -108,7 +108,7 @@ def test_time_that_is_left(
 def test_a_call_that_raises(clock: ManualClock) -> None:
     """An answer that nobody understands is an unknown outcome of every request."""
     call = Script({})
-    deadline = Deadline.after(clock, Millis(30_000))
+    deadline = Deadline.from_remaining(clock, Millis(30_000))
     answers = call_with_retries(call, ["a", "b"], FEW_ATTEMPTS, deadline, clock)
     assert [isinstance(answer, StoreError) and answer.code for answer in answers] == [
         "BadAnswer"

@@ -139,21 +139,21 @@ class TestEntries:
 class TestEngine:
     """A real engine takes the entries as they are."""
 
-    def test_all_are_done(self, lab: Lab) -> None:
+    def test_all_are_done(self, backend: Lab) -> None:
         """Every kind of action takes effect in one call."""
         for name in ("changed", "gone", "there"):
-            lab.client.put_item(TableName=lab.table, Item={"id": {"S": name}})
+            backend.client.put_item(TableName=backend.table, Item={"id": {"S": name}})
         taken = entries(
             put(
                 {"id": "new", "tags": {"x", "y"}, "raw": b"\x00\xff", "deep": {"n": [1, None]}},
-                lab.table,
+                backend.table,
             ),
-            update({"id": "changed"}, lab.table),
-            delete({"id": "gone"}, lab.table, **EXISTS),
-            check({"id": "there"}, lab.table),
+            update({"id": "changed"}, backend.table),
+            delete({"id": "gone"}, backend.table, **EXISTS),
+            check({"id": "there"}, backend.table),
         )
-        lab.client.transact_write_items(TransactItems=list(taken))
-        new = lab.item("new")
+        backend.client.transact_write_items(TransactItems=list(taken))
+        new = backend.item("new")
         assert new is not None
         assert sorted(new.pop("tags")["SS"]) == ["x", "y"]
         assert new == {
@@ -161,23 +161,23 @@ class TestEngine:
             "raw": {"B": b"\x00\xff"},
             "deep": {"M": {"n": {"L": [{"N": "1"}, {"NULL": True}]}}},
         }
-        assert lab.item("changed") == {"id": {"S": "changed"}, "a": {"N": "1"}}
-        assert lab.item("gone") is None
+        assert backend.item("changed") == {"id": {"S": "changed"}, "a": {"N": "1"}}
+        assert backend.item("gone") is None
 
-    def test_none_is_done(self, lab: Lab) -> None:
+    def test_none_is_done(self, backend: Lab) -> None:
         """A check that fails undoes every other action."""
-        taken = entries(put({"id": "new"}, lab.table), check({"id": "there"}, lab.table))
-        with pytest.raises(lab.client.exceptions.TransactionCanceledException):
-            lab.client.transact_write_items(TransactItems=list(taken))
-        assert lab.item("new") is None
+        taken = entries(put({"id": "new"}, backend.table), check({"id": "there"}, backend.table))
+        with pytest.raises(backend.client.exceptions.TransactionCanceledException):
+            backend.client.transact_write_items(TransactItems=list(taken))
+        assert backend.item("new") is None
 
-    def test_the_most_actions(self, lab: Lab) -> None:
+    def test_the_most_actions(self, backend: Lab) -> None:
         """As many actions as a transaction takes still leave room for the record's own."""
-        record = {"Put": {"TableName": lab.table, "Item": {"id": {"S": "record"}}}}
-        calls = (put({"id": str(number)}, lab.table) for number in range(MAX_ACTIONS))
-        lab.client.transact_write_items(TransactItems=[record, *entries(*calls)])
-        assert lab.item("record") is not None
-        assert lab.item(str(MAX_ACTIONS - 1)) is not None
+        record = {"Put": {"TableName": backend.table, "Item": {"id": {"S": "record"}}}}
+        calls = (put({"id": str(number)}, backend.table) for number in range(MAX_ACTIONS))
+        backend.client.transact_write_items(TransactItems=[record, *entries(*calls)])
+        assert backend.item("record") is not None
+        assert backend.item(str(MAX_ACTIONS - 1)) is not None
 
 
 class TestOptions:

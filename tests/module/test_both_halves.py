@@ -78,7 +78,7 @@ def calls() -> list[tuple[str, dict[str, Any]]]:
     client: Any = RecordedClient()
     system = SystemClock()
     store = DynamoDBClaimStore(client, "records", system, Listener())
-    deadline = Deadline.after(system, Millis(60_000))
+    deadline = Deadline.from_remaining(system, Millis(60_000))
     requests = [
         Request(record_id=each, owner=Owner("me"), now=EpochMillis(0), retention=Seconds(60))
         for each in RECORDS
@@ -138,7 +138,7 @@ def test_the_iam_actions_on_queues(monkeypatch: pytest.MonkeyPatch) -> None:
     listener: Any = Listener()
     own, dead = f"{client.meta.endpoint_url}/123456789012/orders", "https://the-dead-letters"
     (delivery,) = read_event(event(order("1")))
-    deadline = Deadline.after(SystemClock(), Millis(60_000))
+    deadline = Deadline.from_remaining(SystemClock(), Millis(60_000))
     both = queues.SqsQueues(dead, listener)
     both.postpone([delivery], [(delivery, EpochMillis(1))], deadline)
     both.dead_letter(delivery, "orders#1", Owner("me"), deadline)

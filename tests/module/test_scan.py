@@ -265,11 +265,11 @@ def test_the_defaults() -> None:
     defaults = {
         f"{each.name}.{one.path}": one.default for each in inputs for one in each.attributes
     }
-    told = {
+    reported = {
         f"{name}.{attribute}": json.dumps(value)
         for name, values in hcl2.loads(DEFAULTS).items()
         if isinstance(values, dict)
         for attribute, value in values.items()
     }
-    assert len(told) == DEFAULTS.count(" true ")
-    assert told.items() <= defaults.items()
+    assert len(reported) == DEFAULTS.count(" true ")
+    assert reported.items() <= defaults.items()

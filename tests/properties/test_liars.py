@@ -177,9 +177,9 @@ class World:
         self.genuine, self.lies = genuine, lies
         self.ends: dict[str, str] = {}
         self.ran: list[tuple[str, str]] = []
-        self.keys = [self._key_of(each) for each in genuine]
+        self.keys = [self._find_key(each) for each in genuine]
 
-    def _key_of(self, message: Genuine) -> str:
+    def _find_key(self, message: Genuine) -> str:
         harness = ConsumerHarness(key=self.harness.consumer.settings.key_rule.expression)
         harness.deliver(message.record())
         (record_id,) = harness.memory.records
@@ -210,7 +210,7 @@ class World:
         attributes = {"messageAttributes": {**lie.attributes, **mark}}
         return sent_by(LIAR, record(lie.body, message_id=message_id, **attributes))
 
-    def told(self) -> list[Any]:
+    def reported(self) -> list[Any]:
         """The ends of genuine messages, what ran of them under which key, and what is parked."""
         genuine = [each for each in self.harness.outcomes.items() if not each[0].startswith("l")]
         ran = [each for each in self.ran if not each[0].startswith("l")]
@@ -244,7 +244,7 @@ class World:
             batch.append(sent_by(FUNCTION, copy))
         second = self.delivered(batch, "l-second")
         third = self.delivered(batch, "l-third")
-        return [first, second, third, *self.told()]
+        return [first, second, third, *self.reported()]
 
 
 @settings(deadline=None, max_examples=150)

@@ -126,11 +126,11 @@ PROCESSOR = st.sampled_from(
 class Queue(RuleBasedStateMachine):
     """Messages are sent, delivered in any batches, redelivered, and acknowledged."""
 
-    @initialize(parks=st.booleans())
-    def begin(self, parks: bool) -> None:
+    @initialize(is_parking=st.booleans())
+    def begin(self, is_parking: bool) -> None:
         self.store = MoodyStore(InMemoryClaimStore())
         self.harness = ConsumerHarness(
-            self.store, minimum_remaining=MINIMUM_REMAINING, park_interrupted=parks
+            self.store, minimum_remaining=MINIMUM_REMAINING, park_interrupted=is_parking
         )
         self.harness.memory = self.store.inner
         self.queues = MoodyQueues(lambda: self.store.whims.next(self.store.whims.store))

@@ -95,7 +95,7 @@ def batch_of(kind: str, group_by_key: Grouping) -> Batch:
         deliveries.append(
             Delivery(
                 id=names[-1],
-                adapter=sqs.ADAPTER,
+                adapter=sqs.SQS,
                 body=None,
                 receive_count=2 if letter.islower() else 1,
                 raw={},

@@ -165,7 +165,7 @@ class World:
     """
 
     chances: random.Random
-    parks: bool
+    is_parking: bool
     effect: Effect = through_transaction
     clock: ManualClock = field(default_factory=ManualClock)
     store: InMemoryClaimStore = field(default_factory=InMemoryClaimStore)
@@ -320,7 +320,9 @@ class Process:
         self.dead = False
         self.consumer = Consumer(
             processor=self.processed,
-            settings=settings_of(world.rule, park_interrupted=world.parks, max_receive_count=1_000),
+            settings=settings_of(
+                world.rule, park_interrupted=world.is_parking, max_receive_count=1_000
+            ),
             store=self,
             queues=self,
             clock=world.clock,
@@ -394,8 +396,8 @@ class Process:
             return StoreUnavailableError("Timeout", "on purpose", maybe_written=True)
         return outcome
 
-    def _dies(self, told: str) -> None:
-        self.dead |= self.world.happens(told)
+    def _dies(self, reported_text: str) -> None:
+        self.dead |= self.world.happens(reported_text)
         if self.dead:
             raise KilledError
 
@@ -449,7 +451,7 @@ def run(seed: int, effect: Effect = through_transaction) -> Counter[str]:
     """
     chances = random.Random(seed)  # noqa: S311  # guards nothing
     rule = RULES["of the sender" if seed % 4 > 1 else "in the body"]
-    world = World(chances, parks=seed % 2 == 1, effect=effect, rule=rule)
+    world = World(chances, is_parking=seed % 2 == 1, effect=effect, rule=rule)
     order_ids = world.order_ids
     order_ids += [f"order-{number}" for number in range(chances.randint(1, 4))]
     for order_id in tuple(order_ids):

@@ -35,7 +35,7 @@ from .wrong_replies import (
     protocol_with,
     transactions,
     transitions,
-    waits,
+    waiting,
 )
 from .wrong_shells import shells
 
@@ -48,7 +48,7 @@ def mutants() -> Iterator[tuple[str, Protocol]]:
     yield from transitions()
     yield from parkings()
     yield from copies()
-    yield from waits()
+    yield from waiting()
     yield from transactions()
     yield from judgements()
     yield from looks()
@@ -59,14 +59,14 @@ def mutants() -> Iterator[tuple[str, Protocol]]:
     yield from _times()
 
 
-def _without(condition: Condition, told: str = "") -> Iterator[tuple[str, Condition]]:
+def _without(condition: Condition, reported: str = "") -> Iterator[tuple[str, Condition]]:
     """The condition less one clause, for each of its clauses."""
     if not isinstance(condition, And | Or):
         return
     for at, part in enumerate(condition.parts):
         rest = (*condition.parts[:at], *condition.parts[at + 1 :])
-        yield f"{told}without {_named(part)}", type(condition)(rest)
-        for name, mutant in _without(part, told):
+        yield f"{reported}without {_named(part)}", type(condition)(rest)
+        for name, mutant in _without(part, reported):
             parts = (*condition.parts[:at], mutant, *condition.parts[at + 1 :])
             yield f"{name} of {_named(part)}", type(condition)(parts)
 
@@ -113,24 +113,26 @@ def _conditions() -> Iterator[tuple[str, Protocol]]:
         if redriven:
             free = IS_FREE.parts
             mutated = [("without 'redriven'", Or(free))]
-            mutated += [(told, Or((*free, mutant))) for told, mutant in _without(IS_REDRIVEN)]
-        for told, mutant in (*mutated, ("always", ALWAYS)):
-            if (name, told) not in REDUNDANT:
+            mutated += [
+                (reported, Or((*free, mutant))) for reported, mutant in _without(IS_REDRIVEN)
+            ]
+        for reported, mutant in (*mutated, ("always", ALWAYS)):
+            if (name, reported) not in REDUNDANT:
                 changed = {(takeover, redriven): mutant}
-                yield f"{name} {told}", protocol_with(conditions=changed)
+                yield f"{name} {reported}", protocol_with(conditions=changed)
     condition = build_claim_condition(takeover=True, redriven=True, checked=False, stated=True)
-    for told, mutant in (*_without(condition), ("always", ALWAYS)):
-        if ("stated", told) not in REDUNDANT:
-            yield f"stated {told}", protocol_with(conditions={STATED: mutant})
+    for reported, mutant in (*_without(condition), ("always", ALWAYS)):
+        if ("stated", reported) not in REDUNDANT:
+            yield f"stated {reported}", protocol_with(conditions={STATED: mutant})
     for name, condition in (
         ("to_complete", IS_OWNED),
         ("to_release", IS_OWNED),
         ("to_park", IS_OWNED),
         ("to_mark", IS_PARKED_BY_OWNER),
     ):
-        for told, mutant in (*_without(condition), ("always", ALWAYS)):
-            if (name, told) not in REDUNDANT:
-                yield f"{name} {told}", protocol_with(**{name: mutant})
+        for reported, mutant in (*_without(condition), ("always", ALWAYS)):
+            if (name, reported) not in REDUNDANT:
+                yield f"{name} {reported}", protocol_with(**{name: mutant})
 
 
 REDUNDANT = {

@@ -8,7 +8,7 @@ from idempotent_lambda.protocol.steps import Claim, Complete, Outcome, Release, 
 
 from .batches import KEYS, Batch
 from .parking import is_kept
-from .world import ME, NOW, SEEN, Held, ViolationError, Worker, World, find_key
+from .world import ME, NOW, SEEN, Holding, ViolationError, Worker, World, find_key
 
 UNDONE = (
     Outcome.FAILED,
@@ -51,12 +51,12 @@ def _check_claimed(
 ) -> None:
     """What must hold of a worker that is to claim an item."""
     key = item.key.text
-    busy = {each.place for each in (*together, *(call.item for call in worker.calls))}
+    in_progress = {each.place for each in (*together, *(call.item for call in worker.calls))}
     for place in worker.batch.same[item.place]:
         held = worker.held[place]
         # A lie that is not found out yet gets nothing of a record, whoever holds it.
         lies = worker.batch.lies[item.place] and item.own_key is not None
-        if not lies and (place in busy or (held is not None and held.claimed)):
+        if not lies and (place in in_progress or (held is not None and held.claimed)):
             raise ViolationError(f"P4: {key} is claimed by a worker that has claimed it")
     previous = worker.batch.previous[item.place]
     if previous != item.place and is_undone(worker, previous):
@@ -79,10 +79,16 @@ def _check_border(worker: Worker) -> None:
 
     What returned while completions were in flight may wait for them: they are counted together.
     """
-    busy = {call.item.place for call in worker.calls}
+    in_progress = {call.item.place for call in worker.calls}
     flying = any(isinstance(call.step, Complete) for call in worker.calls)
     for place, held in enumerate(worker.held):
-        if held is None or place in busy or not held.claimed or held.put_off or held.hopeless:
+        if (
+            held is None
+            or place in in_progress
+            or not held.claimed
+            or held.put_off
+            or held.hopeless
+        ):
             continue
         if not (held.returned and flying):
             what = "returned" if held.returned else "not started"
@@ -217,8 +223,8 @@ def check_end(world: World, slot: int, worker: Worker, item: WorkItem, end: Sett
         raise ViolationError(f"P1: {KEYS[index]} is acknowledged, and its copy is not noted")
     if held.hopeless and end.outcome not in (Outcome.PARKED, Outcome.LOST_LEASE):
         raise ViolationError(f"park: {KEYS[index]} is hopeless, and not parked")
-    waits = world.terms.claim.wait_for_lease and not worker.short and held.until < worker.deadline
-    if end.outcome is Outcome.IN_PROGRESS and waits:
+    waiting = world.terms.claim.wait_for_lease and not worker.short and held.until < worker.deadline
+    if end.outcome is Outcome.IN_PROGRESS and waiting:
         raise ViolationError(f"wait: {KEYS[index]} is busy for less time than is left")
     if end.outcome in UNDONE and mine and not held.released:
         assert record is not None
@@ -278,13 +284,13 @@ def check_idle(worker: Worker) -> None:
         raise ViolationError("bound: an overdue completion waits, though the main thread is idle")
 
 
-def check_given_back(held: Held | None) -> None:
+def check_given_back(held: Holding | None) -> None:
     """Only what was not done is given back; a delayed request has nobody to ask."""
     if held is not None and held.effected and not held.denied:
         raise ViolationError("P5: a claim is given back although its effect has happened")
 
 
-def check_returned(held: Held | None) -> None:
+def check_returned(held: Holding | None) -> None:
     """Only what returned is completed."""
     if held is not None and not held.returned:
         raise ViolationError("P1: a key is completed though its processor did not return")

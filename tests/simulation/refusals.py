@@ -10,9 +10,9 @@ from idempotent_lambda.protocol.claims import InProgress, LostLease
 from idempotent_lambda.protocol.steps import Interrupted, Outcome, Reply, Settled, Waited
 
 from .promises import is_at_stake, is_undone
-from .world import Held, ViolationError, Worker
+from .world import Holding, ViolationError, Worker
 
-Reason = Callable[[Worker, WorkItem, Held, Reply | None], bool]
+Reason = Callable[[Worker, WorkItem, Holding, Reply | None], bool]
 
 REASONS: dict[Outcome, Reason] = {
     Outcome.FAILED: lambda _worker, _work, held, _reply: held.denied or held.silent,

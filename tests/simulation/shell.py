@@ -82,8 +82,8 @@ class Shell:
                 worker = worker._replace(plan=worker.plan.record_finished(done))
             if calls or not tasks:
                 break
-        waits = not calls and (decision is Decision.WAIT or worker.plan.is_underway)
-        if waits and not (worker.flight or worker.beside or is_flusher_there(worker)):
+        waiting = not calls and (decision is Decision.WAIT or worker.plan.is_underway)
+        if waiting and not (worker.flight or worker.concurrent or is_flusher_there(worker)):
             raise ViolationError("liveness: a worker waits for nobody")
         return put(world, slot, worker._replace(main=calls))
 

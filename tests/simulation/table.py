@@ -35,7 +35,7 @@ from .world import (
     NOW,
     SEEN,
     Call,
-    Held,
+    Holding,
     Protocol,
     Stage,
     ViolationError,
@@ -74,7 +74,7 @@ class Table:
         self.protocol = protocol
 
     def carried_out(
-        self, world: World, slot: int, call: Call, held: Held
+        self, world: World, slot: int, call: Call, held: Holding
     ) -> tuple[World, Reply | Stage]:
         """The world once a worker's request is carried out, and the answer, or the next stage."""
         index = find_key(call.item)
@@ -93,7 +93,7 @@ class Table:
         return self._stored(world, index, world.records[index], zombie, None)[0]
 
     def _stored(
-        self, world: World, index: int, found: Record | None, asked: Zombie, held: Held | None
+        self, world: World, index: int, found: Record | None, asked: Zombie, held: Holding | None
     ) -> tuple[World, Reply | Stage]:
         kind, stage, request = asked
         seen, shown, request = request.owner == SEEN, request.token, addressed(found, request)
@@ -134,7 +134,7 @@ class Table:
                 absent = found is None and stage is Stage.LOOK and not request.stated
                 otherwise = Stage.INSERT if absent else Stage.WRITE
                 return world, (
-                    self._judged(world, self.protocol.seen_claim, found, request) or otherwise
+                    self._judged(world, self.protocol.judge_existing, found, request) or otherwise
                 )
             case Stage.INSERT:
                 if evaluate(self.protocol.insert, found, request.operands):
@@ -145,7 +145,7 @@ class Table:
                 if evaluate(self.protocol.condition(request), found, request.operands):
                     promises.check_claimable(found, request)
                     return self._taken(world, index, found, request, shown)
-                judged = self._judged(world, self.protocol.refused_claim, found, request)
+                judged = self._judged(world, self.protocol.explain_failed_claim, found, request)
                 assert judged is not None
                 return world, judged
             case Stage.NONE:
@@ -182,26 +182,26 @@ class Table:
         except StoreRefusedError:
             return Unanswered(request.owner, _UNKNOWN)
         promises.check_judged(found, request, judged)
-        parks = world.terms.claim.park_interrupted
+        is_parking = world.terms.claim.park_interrupted
         match judged:
             case InProgress():
                 return InProgress(NOW)
             case Claimed():
                 return replace(judged, recovered=False)
             case Stale(attempts):
-                return Stale(attempts, SEEN if parks else GONE)
+                return Stale(attempts, SEEN if is_parking else GONE)
             case Parked():
                 return _read(judged)
             case _:
                 return judged
 
     def _completed(
-        self, world: World, index: int, found: Record | None, request: Request, held: Held | None
+        self, world: World, index: int, found: Record | None, request: Request, held: Holding | None
     ) -> tuple[World, Reply]:
         if request.actions and self.protocol.commits == "at any rate":
             world = committed(world, index)
         if not evaluate(self.protocol.to_complete, found, request.operands):
-            reply = self.protocol.refused_completion(found, request)
+            reply = self.protocol.explain_failed_completion(found, request)
             mine = found is not None and found.owner == request.owner
             mine = mine and found.status == Status.COMPLETED
             if mine and not isinstance(reply, claims.Completed):
@@ -227,15 +227,20 @@ class Table:
     ) -> tuple[World, Reply]:
         """The world once a record is set aside, another's if that was `seen`, or its copy noted."""
         kind, _, request = asked
-        parks = kind is Park
-        condition = self.protocol.to_park if parks else self.protocol.to_mark
+        is_parking = kind is Park
+        condition = self.protocol.to_park if is_parking else self.protocol.to_mark
         if found is None or not evaluate(condition, found, request.operands):
-            reply = self.protocol.refused_parking(found, request)
+            reply = self.protocol.explain_failed_parking(found, request)
             mine = found is not None and found.owner == request.owner
-            if parks and mine and found.status == Status.PARKED and not isinstance(reply, Parked):
+            if (
+                is_parking
+                and mine
+                and found.status == Status.PARKED
+                and not isinstance(reply, Parked)
+            ):
                 raise ViolationError("P4: a worker does not know its own parking")
             return world, _read(reply) if isinstance(reply, Parked) else reply
-        if parks:
+        if is_parking:
             record = parked_record(promises.check_parked(found, request, seen=seen), request)
         else:
             record = marked_record(promises.check_marked(world, index, found, request), request)

@@ -264,11 +264,11 @@ def test_a_counter_is_exact_at_random() -> None:
 def test_a_counter_of_its_own_is_found_wrong() -> None:
     """A counter that is written beside the transaction counts some messages twice."""
 
-    def beside(world: counter.World, _: Transaction, message: Message) -> None:
+    def concurrent(world: counter.World, _: Transaction, message: Message) -> None:
         for name in (message.body["id"], counter.TOTAL):
             world.counted(name)
 
-    _, wrong = counter.runs(range(20), beside)
+    _, wrong = counter.runs(range(20), concurrent)
     assert any("is counted twice" in story for story in wrong)
 
 

@@ -39,14 +39,14 @@ def next_pause(world: World) -> int | None:
         and record.expires_at is not None
         and NOW < record.expires_at * 1000 < NOW + DEADLINE
     ]
-    waits = [
+    waiting = [
         held.until
         for worker in world.workers
         if worker
         for held in worker.held
         if held and held.until
     ]
-    return min([*deadlines, *leases, *expiries, *waits], default=None)
+    return min([*deadlines, *leases, *expiries, *waiting], default=None)
 
 
 def _may_differ(world: World, fault: str) -> bool:

@@ -41,7 +41,7 @@ from .world import (
     STALE,
     Call,
     Copy,
-    Held,
+    Holding,
     Move,
     Protocol,
     Stage,
@@ -89,7 +89,7 @@ class Transitions:
             yield from self._starts(world, kind)
         for slot, worker in enumerate(world.workers):
             if worker is not None:
-                yield from self._works(world, slot, worker)
+                yield from self._items(world, slot, worker)
         if world.budget.redrive and None in world.workers:
             for copy in dict.fromkeys(world.copies):
                 moved = self.redriven(spent(world, "redrive"), copy, world.terms.company)
@@ -102,8 +102,8 @@ class Transitions:
 
     def redelivery(self, world: World) -> World | None:
         """After everything has come to rest: the queue delivers again what is not acknowledged."""
-        busy = any(world.workers) or world.unstarted or world.zombies
-        if busy:
+        in_progress = any(world.workers) or world.unstarted or world.zombies
+        if in_progress:
             return None
         if world.unacknowledged:
             return world._replace(unstarted=("".join(world.unacknowledged).lower(),))
@@ -130,7 +130,7 @@ class Transitions:
         return Worker(
             plan=self.protocol.plan.create(batch.items, terms.claim, terms.window),
             batch=batch,
-            held=(Held(),) * len(batch.items),
+            held=(Holding(),) * len(batch.items),
             saw_slow_processor=not terms.quick,
         )
 
@@ -144,19 +144,19 @@ class Transitions:
         unstarted.remove(kind)
         moved = world._replace(unstarted=tuple(unstarted))
         fresh = self._received(world, kind)
-        told = self.doing = f"worker {slot} receives {kind}"
-        yield Move(told, self.shell.turned(moved, slot, fresh), calm=True)
+        reported = self.doing = f"worker {slot} receives {kind}"
+        yield Move(reported, self.shell.turned(moved, slot, fresh), calm=True)
         for fault, skew in (("fast", MARGIN), ("behind", -MARGIN)):
             if getattr(world.budget, fault):
                 skewed = fresh._replace(skew=skew)
                 turned = self.shell.turned(spent(moved, fault), slot, skewed)
                 clock = "a fast clock" if skew > 0 else "a clock that is behind"
-                yield Move(f"{told} with {clock}", turned, calm=False)
+                yield Move(f"{reported} with {clock}", turned, calm=False)
         if world.budget.short:
             short = self.shell.turned(spent(moved, "short"), slot, _hurried(fresh))
-            yield Move(f"{told} too late", short, calm=False)
+            yield Move(f"{reported} too late", short, calm=False)
 
-    def _works(self, world: World, slot: int, worker: Worker) -> Iterator[Move]:
+    def _items(self, world: World, slot: int, worker: Worker) -> Iterator[Move]:
         yield from self._progress(world, slot, worker)
         yield from self._threads(world, slot, worker)
         if world.budget.crash:
@@ -169,15 +169,15 @@ class Transitions:
         turns = []
         if is_flusher_there(worker):
             turns.append(("flight", "flushes", worker.plan.take_completions()))
-        free = world.terms.concurrency > 1 and not worker.beside
+        free = world.terms.concurrency > 1 and not worker.concurrent
         if free and worker.plan.has_runnable and not worker.short:
             plan, decision = self.shell.decide(worker)
             if decision is not Decision.WAIT:
                 turn = plan.take_tasks(overdue=decision is Decision.FLUSH)
                 turns.append(("beside", "starts another one,", turn))
-        for line, told, (plan, tasks) in turns:
+        for line, reported, (plan, tasks) in turns:
             keys = "".join(item.key.text for item, _ in tasks)
-            self.doing = f"worker {slot} {told} {keys}"
+            self.doing = f"worker {slot} {reported} {keys}"
             took = worker._replace(plan=plan)
             moved, calls, done = self.shell.handed(world, slot, took, tasks)
             took = worker_at(moved, slot)._replace(plan=plan.record_finished(done), **{line: calls})
@@ -189,8 +189,8 @@ class Transitions:
             promises.check_answer(worker)
             refusals.check_open(worker)
             yield Move(self.doing, self.shell.answered(world, slot), calm=True)
-        waits = worker.flight and not (worker.main or worker.beside)
-        if waits and (worker.short or world.budget.short):
+        waiting = worker.flight and not (worker.main or worker.concurrent)
+        if waiting and (worker.short or world.budget.short):
             over = put(world, slot, worker._replace(short=True))
             yield from self._answers_early(
                 over if worker.short else spent(over, "short"), slot, worker
@@ -202,7 +202,7 @@ class Transitions:
                 if isinstance(call.step, Run):
                     yield from self._runs(world, slot, worker, line)
                 elif isinstance(call.step, Wait):
-                    yield from self._waits(world, slot, worker, call)
+                    yield from self._waiting(world, slot, worker, call)
                 elif isinstance(call.step, DeadLetter):
                     yield from self._sends(world, slot, call)
                 else:
@@ -213,8 +213,8 @@ class Transitions:
         plan = worker.plan
         late = wait_long(worker)
         if world.budget.tick and late.due != worker.due:
-            self.doing = told = f"a second passes for worker {slot}"
-            yield Move(told, self.shell.passed(spent(world, "tick"), slot, worker), calm=False)
+            self.doing = reported = f"a second passes for worker {slot}"
+            yield Move(reported, self.shell.passed(spent(world, "tick"), slot, worker), calm=False)
         if plan.stopped:
             return
         claiming = any(isinstance(call.step, Claim) for call in worker.main)
@@ -229,22 +229,22 @@ class Transitions:
             slow = late if plan.completing else worker
             slow = slow._replace(plan=plan.stop(why), halted=True)
             moved = put(spent(world, "slow"), slot, slow)
-            self.doing = told = f"worker {slot} finds the table slow"
+            self.doing = reported = f"worker {slot} finds the table slow"
             if not slow.main:
                 # It has waited for a completion, and goes on.
                 moved = self.shell.turned(moved, slot, slow)
-            yield Move(told, moved, calm=False)
+            yield Move(reported, moved, calm=False)
 
     def _answers_early(self, world: World, slot: int, worker: Worker) -> Iterator[Move]:
         """The time is over, and the flusher still waits: what it has in the air is unproven."""
-        told = f"worker {slot} answers without its flusher"
+        reported = f"worker {slot} answers without its flusher"
         unanswered = [call for call in worker.flight if call.reply is None]
         unproven = Settled(Outcome.UNCONFIRMED)
-        worlds = [(world, told)]
+        worlds = [(world, reported)]
         if world.budget.delayed:
             delayed = spent(world, "delayed")
             zombies = (*world.zombies, make_zombie(slot, unanswered[0]))
-            worlds.append((delayed._replace(zombies=zombies), f"{told}, which is heard later"))
+            worlds.append((delayed._replace(zombies=zombies), f"{reported}, which is heard later"))
         for begun, story in worlds:
             moved = begun
             for call in worker.flight:
@@ -261,8 +261,8 @@ class Transitions:
         transactional = world.terms.transactional
         after = before._replace(effected=not transactional)
 
-        def move(told: str, held: Held, fault: str, reply: Reply) -> Move:
-            self.doing = f"{who} {told}"
+        def move(reported: str, held: Holding, fault: str, reply: Reply) -> Move:
+            self.doing = f"{who} {reported}"
             moved = spent(world, fault) if fault else world
             moved = put(moved, slot, holding(worker, item.place, held))
             if reply is RAISED and moved.terms.claim.park_interrupted:
@@ -353,8 +353,8 @@ class Transitions:
         there = sent(world, slot, index, owner)
         what = f"worker {slot}: the copy of {KEYS[index]}"
 
-        def move(told: str, moved: World, reply: Reply) -> Move:
-            self.doing = f"{what} {told}"
+        def move(reported: str, moved: World, reply: Reply) -> Move:
+            self.doing = f"{what} {reported}"
             replied = self.shell.replied(moved, slot, "main", 0, reply)
             return Move(self.doing, replied, calm=isinstance(reply, DeadLettered))
 
@@ -364,7 +364,7 @@ class Transitions:
             yield move("is lost", spent(world, "lost"), silent)
             yield move("is sent, but nobody knows", spent(there, "lost"), silent)
 
-    def _waits(self, world: World, slot: int, worker: Worker, call: Call) -> Iterator[Move]:
+    def _waiting(self, world: World, slot: int, worker: Worker, call: Call) -> Iterator[Move]:
         """The lease that was met ends, or it ends too late."""
         held = worker.held[call.item.place]
         assert held is not None
@@ -424,16 +424,16 @@ class Transitions:
     def _overdue(self, world: World, due: list[int]) -> Iterator[Move]:
         """Lambda ends those whose deadline has come; of one it may fail to."""
         for spared in (None, *(due if world.budget.late else ())):
-            moved, told = world, "Lambda ends what is overdue"
+            moved, reported = world, "Lambda ends what is overdue"
             if spared is not None:
                 late = worker_at(world, spared)._replace(late=True)
                 moved = put(spent(world, "late"), spared, late)
-                told = f"worker {spared} outlives its deadline"
+                reported = f"worker {spared} outlives its deadline"
             for slot in due:
                 if slot != spared:
                     moved = self.shell.killed(moved, slot)
             if due:
-                yield Move(told, moved, calm=spared is None)
+                yield Move(reported, moved, calm=spared is None)
 
 
 def _hurried(worker: Worker) -> Worker:

@@ -186,7 +186,7 @@ class Call(NamedTuple):
     reply: Reply | None = None
 
 
-class Held(NamedTuple):
+class Holding(NamedTuple):
     """The truth about one item that is not settled yet.
 
     Attributes:
@@ -236,10 +236,10 @@ class Worker(NamedTuple):
 
     plan: BatchPlan[WorkItem]
     batch: Batch
-    held: tuple[Held | None, ...]
+    held: tuple[Holding | None, ...]
     main: tuple[Call, ...] = ()
     flight: tuple[Call, ...] = ()
-    beside: tuple[Call, ...] = ()
+    concurrent: tuple[Call, ...] = ()
     acknowledged: frozenset[int] = frozenset()
     due: int = 0
     saw_slow_processor: bool = True
@@ -253,7 +253,7 @@ class Worker(NamedTuple):
     @property
     def calls(self) -> tuple[Call, ...]:
         """All that it has in hand."""
-        return self.main + self.flight + self.beside
+        return self.main + self.flight + self.concurrent
 
     def copy_at(self, place: int) -> Copy | None:
         """The copy whose token the item in this place shows; None if it has none."""
@@ -423,7 +423,7 @@ def stated(world: World, index: int, facts: Facts) -> World:
     return world._replace(facts=(*world.facts[:index], facts, *world.facts[index + 1 :]))
 
 
-def holding(worker: Worker, place: int, held: Held | None) -> Worker:
+def holding(worker: Worker, place: int, held: Holding | None) -> Worker:
     """The worker with another truth about the item in this place."""
     return worker._replace(held=(*worker.held[:place], held, *worker.held[place + 1 :]))
 

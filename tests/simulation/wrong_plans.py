@@ -55,10 +55,10 @@ class _IgnoresInterruptions(Plan):
     ignored = Outcome.INTERRUPTED
 
     def record_finished(self, done: Iterable[FinishedTask[WorkItem]]) -> Plan:
-        def told(end: Any) -> Any:
+        def reported(end: Any) -> Any:
             return replace(end, outcome=Outcome.IN_PROGRESS) if self._is_ignored(end) else end
 
-        return super().record_finished((item, step, told(end)) for item, step, end in done)
+        return super().record_finished((item, step, reported(end)) for item, step, end in done)
 
     def _is_ignored(self, end: Any) -> bool:
         return isinstance(end, Settled) and end.outcome is self.ignored
@@ -179,9 +179,9 @@ class _TakesCompany(Plan):
 
 class _ReportsStale(Plan):
     def record_finished(self, done: Iterable[FinishedTask[WorkItem]]) -> Plan:
-        busy = Settled(Outcome.IN_PROGRESS)
+        in_progress = Settled(Outcome.IN_PROGRESS)
         return super().record_finished(
-            (item, step, busy if isinstance(end, TakeOverLater) else end)
+            (item, step, in_progress if isinstance(end, TakeOverLater) else end)
             for item, step, end in done
         )
 
@@ -238,11 +238,11 @@ class _BlocksNoFollowUp(Plan):
 
 class _RunsFollowUpsOfAnyStage(Plan):
     def take_tasks(self, *, overdue: bool = False) -> Turn:
-        busy = (
+        in_progress = (
             self.has_unclaimed or self.can_start or self.running or self.returned or self.given_up
         )
         has_step = self.follow_ups is not None and self.follow_ups.top.step is not None
-        if busy or self.asking or self.stopped or self.follow_ups is None or not has_step:
+        if in_progress or self.asking or self.stopped or self.follow_ups is None or not has_step:
             return super().take_tasks(overdue=overdue)
         task = (self.follow_ups.top.item, self.follow_ups.top.step)
         return _taking(self, [task], follow_ups=heap.pop(self.follow_ups))

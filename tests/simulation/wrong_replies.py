@@ -52,9 +52,9 @@ def protocol_with(**changes: Any) -> Protocol:
     def judge_existing(found: Record | None, request: ClaimRequest) -> Any:
         if evaluate(protocol.condition(request), found, request.operands):
             return None
-        return protocol.refused_claim(found, request)
+        return protocol.explain_failed_claim(found, request)
 
-    return replace(protocol, seen_claim=judge_existing)
+    return replace(protocol, judge_existing=judge_existing)
 
 
 def _changed(matches: Callable[[Any, Any], bool], change: Callable[[Any, Any], Any]) -> Protocol:
@@ -222,11 +222,11 @@ def parkings() -> Iterator[tuple[str, Protocol]]:
     yield "a hopeless message is acknowledged", _changed(hopeless, acknowledge)
     yield (
         "an own parking is not recognised",
-        Protocol(refused_parking=lambda *_: claims.LostLease(completed=False)),
+        Protocol(explain_failed_parking=lambda *_: claims.LostLease(completed=False)),
     )
     yield (
         "any record counts as parked",
-        Protocol(refused_parking=lambda _, request: claims.Parked(request.owner)),
+        Protocol(explain_failed_parking=lambda _, request: claims.Parked(request.owner)),
     )
     yield "a copy bears no token", Protocol(sends_token=False)
     yield "a claim does not show its token", Protocol(shows_token=False)
@@ -259,7 +259,7 @@ def _knows(is_known: Callable[[Record, ClaimRequest], bool]) -> Protocol:
             return claims.Stray()
         return explain_failed_claim(found, request)
 
-    return protocol_with(refused_claim=explain_failed_claim)
+    return protocol_with(explain_failed_claim=explain_failed_claim)
 
 
 def _forgets(**attributes: Any) -> Protocol:
@@ -281,7 +281,9 @@ def _takes_over_from_copies() -> Protocol:
             found = replace(found, unlocked_by=None)
         return explain_failed_claim(found, request)
 
-    return protocol_with(conditions={(True, False): condition}, refused_claim=explain_failed_claim)
+    return protocol_with(
+        conditions={(True, False): condition}, explain_failed_claim=explain_failed_claim
+    )
 
 
 def _acknowledges_strays(found: Record | None, request: ClaimRequest) -> Any:
@@ -312,7 +314,7 @@ def copies() -> Iterator[tuple[str, Protocol]]:
         "what a newer version has written is no copy's",
         _knows(lambda found, request: evaluate(OF_COPY, found, request.operands)),
     )
-    yield "what is no copy is a duplicate", protocol_with(refused_claim=_acknowledges_strays)
+    yield "what is no copy is a duplicate", protocol_with(explain_failed_claim=_acknowledges_strays)
     yield "an ordinary claim takes over what belongs to a copy", _takes_over_from_copies()
     yield "what belongs to a copy is deleted when it is released", Protocol(gives_back=False)
     yield (
@@ -321,17 +323,17 @@ def copies() -> Iterator[tuple[str, Protocol]]:
     )
 
 
-def waits() -> Iterator[tuple[str, Protocol]]:
+def waiting() -> Iterator[tuple[str, Protocol]]:
     """Each transition around a wait, replaced."""
     can, cannot = (
         lambda step, reply: isinstance(step, Wait) and reply == Waited(in_time=True),
         lambda step, reply: isinstance(step, Wait) and reply == Waited(in_time=False),
     )
 
-    def busy(step: Any, reply: Any) -> bool:
+    def in_progress(step: Any, reply: Any) -> bool:
         return _on(Claim, claims.InProgress)(step, reply) and step.wait_for_lease
 
-    yield "what is busy is not waited for", _changed(busy, _report(Outcome.IN_PROGRESS))
+    yield "what is busy is not waited for", _changed(in_progress, _report(Outcome.IN_PROGRESS))
     yield (
         "what was waited for runs without a claim",
         _changed(can, lambda *_: Run(claims.Claimed(ME, attempts=1))),
@@ -365,20 +367,22 @@ def judgements() -> Iterator[tuple[str, Protocol]]:
     def any_status(found: Record | None, request: ClaimRequest) -> Any:
         return claims.Duplicate() if found is not None else explain_failed_claim(found, request)
 
-    def busy(found: Record | None, request: ClaimRequest) -> Any:
+    def in_progress(found: Record | None, request: ClaimRequest) -> Any:
         judged = explain_failed_claim(found, request)
         return claims.InProgress(request.now) if isinstance(judged, claims.Duplicate) else judged
 
-    yield "an own claim is not recognised", protocol_with(refused_claim=forgetful)
-    yield "every record is a duplicate", protocol_with(refused_claim=any_status)
-    yield "a completed record is busy", protocol_with(refused_claim=busy)
+    yield "an own claim is not recognised", protocol_with(explain_failed_claim=forgetful)
+    yield "every record is a duplicate", protocol_with(explain_failed_claim=any_status)
+    yield "a completed record is busy", protocol_with(explain_failed_claim=in_progress)
     yield (
         "an own completion is not recognised",
-        Protocol(refused_completion=lambda found, _: claims.LostLease(completed=found is not None)),
+        Protocol(
+            explain_failed_completion=lambda found, _: claims.LostLease(completed=found is not None)
+        ),
     )
     yield (
         "any record counts as completed",
-        Protocol(refused_completion=lambda _found, _request: claims.Completed()),
+        Protocol(explain_failed_completion=lambda _found, _request: claims.Completed()),
     )
     yield "every attempt has an owner of its own", Protocol(owner_per_attempt=True)
 
@@ -407,14 +411,14 @@ def looks() -> Iterator[tuple[str, Protocol]]:
         judged = judge_existing(found, request)
         return claims.InProgress(request.now) if isinstance(judged, claims.Stale) else judged
 
-    yield "a look that finds nothing is a claim", Protocol(seen_claim=nothing_is_mine)
-    yield "a look does not know its own claim", Protocol(seen_claim=own_is_busy)
+    yield "a look that finds nothing is a claim", Protocol(judge_existing=nothing_is_mine)
+    yield "a look does not know its own claim", Protocol(judge_existing=own_is_busy)
     yield (
         "a look takes an expired record for a duplicate",
-        Protocol(seen_claim=expired_is_duplicate),
+        Protocol(judge_existing=expired_is_duplicate),
     )
-    yield "a look takes any record for a duplicate", Protocol(seen_claim=any_is_duplicate)
-    yield "a look takes a stale record for busy", Protocol(seen_claim=stale_is_busy)
+    yield "a look takes any record for a duplicate", Protocol(judge_existing=any_is_duplicate)
+    yield "a look takes a stale record for busy", Protocol(judge_existing=stale_is_busy)
     yield "an insert overwrites", Protocol(insert=And(()))
     yield "an insert that finds a record is a duplicate", Protocol(checks_inserts=False)
     yield "a claim given up forgets its insert", Protocol(remembers_inserts=False)

@@ -38,8 +38,8 @@ def _ignore_returned(plan: Plan, **given: bool) -> Decided:
 
 def _wait_for_flusher(plan: Plan, *, overdue: bool, **given: bool) -> Decided:
     plan, decision = plan.decide(overdue=overdue, **given)
-    waits = overdue and plan.returned and not plan.stopped
-    return plan, Decision.WAIT if waits else decision
+    waiting = overdue and plan.returned and not plan.stopped
+    return plan, Decision.WAIT if waiting else decision
 
 
 def shells() -> Iterator[tuple[str, Protocol]]:

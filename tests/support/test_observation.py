@@ -56,9 +56,9 @@ def test_only_the_unknown_twin_is_removed(aws: Aws) -> None:
 
 def test_a_mapping_without_a_twin_stays(aws: Aws) -> None:
     """What terraform does not know but AWS could hold is left to be noticed."""
-    alone = mapping(aws, "one")
+    single = mapping(aws, "one")
     assert observation.remove_twins(aws, known="") == []
-    assert ids(aws) == {alone}
+    assert ids(aws) == {single}
 
 
 def test_everything_is_listed(aws: Aws) -> None:

@@ -543,13 +543,13 @@ def test_one_thread(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     assert max(slept, default=0) < 1
 
 
-@pytest.mark.parametrize(("told", "lost"), [(slice(-1, None), 1), (slice(1), 2)])
-def test_whose_failure_is_lost(shop: Shop, told: slice, lost: int) -> None:
+@pytest.mark.parametrize(("reported", "lost"), [(slice(-1, None), 1), (slice(1), 2)])
+def test_whose_failure_is_lost(shop: Shop, reported: slice, lost: int) -> None:
     """Of two failures in one batch the one that Lambda is not told of is named."""
 
     def handler(event: Any, context: Any) -> Any:
         failed = Handlers(shop).loop(event, context)["batchItemFailures"]
-        return {"batchItemFailures": failed[told]}
+        return {"batchItemFailures": failed[reported]}
 
     (finding,) = shop.hammer(handler, events.sqs(BODY, {"order_id": "ORDER-2"}), None).findings
     assert finding.reason is Reason.SWALLOWED

@@ -13,7 +13,7 @@ from idempotent_lambda.errors import (
     UnsupportedKeyError,
     text_of,
 )
-from idempotent_lambda.keys import Key, KeyRule, compiled, namespaced
+from idempotent_lambda.keys import Key, KeyRule, build_function_namespace, compile_expression
 from idempotent_lambda.settings import Settings
 
 Selector = str | Callable[..., object]
@@ -30,7 +30,7 @@ class FunctionRule(NamedTuple):
     lease_seconds: float | None
 
 
-class Invocation(NamedTuple):
+class CallContext(NamedTuple):
     """The time of a call.
 
     Attributes:
@@ -47,7 +47,7 @@ def misuse_error(name: str, problem: object) -> ConfigurationError:
     return ConfigurationError(f"@idempotent of {name!r}: {problem}")
 
 
-def find_invocation(rule: FunctionRule, bound: BoundArguments, settings: Settings) -> Invocation:
+def find_context(rule: FunctionRule, bound: BoundArguments, settings: Settings) -> CallContext:
     """Return the time of a call: a Lambda context's, or the function's lease without one.
 
     Raises:
@@ -58,7 +58,7 @@ def find_invocation(rule: FunctionRule, bound: BoundArguments, settings: Setting
     if contexts:
         remaining = Millis(contexts[0].get_remaining_time_in_millis())
         # A context that a test makes may lack it.
-        return Invocation(remaining, getattr(contexts[0], "aws_request_id", ""))
+        return CallContext(remaining, getattr(contexts[0], "aws_request_id", ""))
     if rule.lease_seconds is None:
         problem = "no argument is a Lambda context: pass it on, or set lease_seconds"
         raise misuse_error(rule.name, problem)
@@ -71,10 +71,10 @@ def find_invocation(rule: FunctionRule, bound: BoundArguments, settings: Setting
         if settings.minimum_remaining > REQUEST_MILLIS:
             problem += ", or lower IDEMPOTENCY_MINIMUM_REMAINING_MILLIS"
         raise misuse_error(rule.name, problem)
-    return Invocation(remaining, "")
+    return CallContext(remaining, "")
 
 
-def find_key(rule: FunctionRule, bound: BoundArguments, namespace: str) -> Key:
+def find_call_key(rule: FunctionRule, bound: BoundArguments, namespace: str) -> Key:
     """Return the key of a call.
 
     Args:
@@ -86,7 +86,9 @@ def find_key(rule: FunctionRule, bound: BoundArguments, namespace: str) -> Key:
         MissingKeyError, UnsupportedKeyError: there is none; see `KeyRule.key_for`.
     """
     value = _select("key", rule.key, bound)
-    return KeyRule(namespaced(namespace, rule.name), describe(rule.key)).for_value(value)
+    return KeyRule(build_function_namespace(namespace, rule.name), describe(rule.key)).for_value(
+        value
+    )
 
 
 def hash_payload(rule: FunctionRule, bound: BoundArguments) -> str | None:
@@ -121,7 +123,7 @@ def _select(argument: str, selector: Selector, bound: BoundArguments) -> object:
     """
     try:
         if not callable(selector):
-            return compiled(selector).search(bound.arguments)
+            return compile_expression(selector).search(bound.arguments)
         found: Any = selector(*bound.args, **bound.kwargs)
         # Its type is asked: a value may raise whatever it is asked itself.
         return [*found] if issubclass(type(found), tuple | list) else found

@@ -8,7 +8,12 @@ from inspect import BoundArguments
 from typing import TYPE_CHECKING, TypeVar, assert_never, cast
 
 from idempotent_lambda import errors
-from idempotent_lambda.calls.arguments import FunctionRule, find_invocation, find_key, hash_payload
+from idempotent_lambda.calls.arguments import (
+    FunctionRule,
+    find_call_key,
+    find_context,
+    hash_payload,
+)
 from idempotent_lambda.calls.end import CallEnd, CallFacts, Raise, Return, decide_end
 from idempotent_lambda.calls.results import encode_result
 from idempotent_lambda.calls.wiring import Wiring
@@ -68,9 +73,9 @@ class DecoratedCall:
         """
         settings = wiring.settings
         self._rule, self._wiring, self._settings = rule, wiring, settings
-        invocation = find_invocation(rule, bound, settings)
-        self._deadline = Deadline.after(wiring.clock, invocation.remaining)
-        self._began = self._since = wiring.clock.elapsed()
+        invocation = find_context(rule, bound, settings)
+        self._deadline = Deadline.from_remaining(wiring.clock, invocation.remaining)
+        self._began = self._since = wiring.clock.monotonic()
         self._history = ClaimHistory(invocation.request_id)
         self._key: Key | None = None
         self._payload_hash: str | None = None
@@ -82,7 +87,7 @@ class DecoratedCall:
         claim = self._build_claim()
         self._step: Step | Settled = claim
         try:
-            self._key = find_key(rule, bound, settings.key_rule.namespace)
+            self._key = find_call_key(rule, bound, settings.key_rule.namespace)
             self._payload_hash = hash_payload(rule, bound)
         except errors.MessageError as error:
             self._history.errors.append(self._hide_key(error))
@@ -180,7 +185,7 @@ class DecoratedCall:
 
     def _note(self, reply: Reply) -> None:
         """Take down the reply to the current step, and go on."""
-        step, now = self._step, self._wiring.clock.elapsed()
+        step, now = self._step, self._wiring.clock.monotonic()
         if isinstance(step, Settled):
             raise TypeError(f"{reply!r} comes after the end of the call")
         self._history.note(step, reply, Millis(now - self._since))
@@ -229,7 +234,7 @@ class DecoratedCall:
         observer, history = self._wiring.observer, self._history
         observer.report_message(delivery, self._key, settled, history, follows=False)
         spent = dict(history.durations)
-        overhead = self._wiring.clock.elapsed() - self._began - spent.pop("run_ms", 0)
+        overhead = self._wiring.clock.monotonic() - self._began - spent.pop("run_ms", 0)
         observer.report_batch(
             BatchStats(history.request_id, 1, Millis(overhead), list(spent.values()))
         )

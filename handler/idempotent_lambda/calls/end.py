@@ -18,9 +18,13 @@ from idempotent_lambda.protocol.steps import (
     Waited,
 )
 
-_PARKED = "is parked: `idempotent-lambda --function FUNCTION forget --decorated {} {}` lets it run"
-_LATE = "ran, but its lease was over before its completion could be recorded, so it may have run "
-_LATE += "twice: raise lease_seconds or the function's timeout"
+_PARKED_TEXT = (
+    "is parked: `idempotent-lambda --function FUNCTION forget --decorated {} {}` lets it run"
+)
+_LATE_TEXT = (
+    "ran, but its lease was over before its completion could be recorded, so it may have run "
+)
+_LATE_TEXT += "twice: raise lease_seconds or the function's timeout"
 
 
 class Return(NamedTuple):
@@ -103,12 +107,12 @@ def _read_reply(reply: Reply, facts: CallFacts) -> CallEnd | None:  # noqa: C901
             known = None not in (payload_hash, facts.payload_hash)
             is_other_payload = known and payload_hash != facts.payload_hash
             stored = _replay(result, facts) if completed and not is_other_payload else None
-            return stored or Raise(errors.LostLeaseError(f"{_show_key(facts)} {_LATE}"))
+            return stored or Raise(errors.LostLeaseError(f"{_show_key(facts)} {_LATE_TEXT}"))
         case claims.Mismatch():
             problem = f"{_show_key(facts)} has another payload: correct the producer"
             return Raise(errors.PayloadMismatchError(problem))
         case claims.Parked():
-            remedy = _PARKED.format(facts.name, _quote_key(facts))
+            remedy = _PARKED_TEXT.format(facts.name, _quote_key(facts))
             return Raise(errors.ParkedError(f"{_show_key(facts)} {remedy}"))
         case Unkeyed(message_error):
             return Raise(message_error)
@@ -137,4 +141,4 @@ def _show_key(facts: CallFacts) -> str:
 
 
 def _quote_key(facts: CallFacts) -> str:
-    return repr(facts.key and facts.key.shown(hashed=facts.hash_keys))
+    return repr(facts.key and facts.key.show(hashed=facts.hash_keys))

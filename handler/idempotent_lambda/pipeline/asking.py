@@ -51,7 +51,9 @@ class RecordRef(NamedTuple):
     payload_hash: str | None = None
 
 
-_SETTLE: Mapping[type[Settlement], Callable[[ClaimStore, Sequence[Request], Deadline], Answers]] = {
+_SETTLE_METHODS: Mapping[
+    type[Settlement], Callable[[ClaimStore, Sequence[Request], Deadline], Answers]
+] = {
     Complete: lambda store, requests, limit: store.complete(requests, limit),
     Release: lambda store, requests, limit: store.release(requests, limit),
     Park: lambda store, requests, limit: store.park(requests, limit),
@@ -113,7 +115,7 @@ def ask_store(
             for record, step in steps
             if not isinstance(step, Claim)
         ]
-        answers = _SETTLE[type(first)](store, requests, limit)
+        answers = _SETTLE_METHODS[type(first)](store, requests, limit)
     return [
         Unanswered(request.owner, answer) if isinstance(answer, StoreError) else answer
         for request, answer in zip(requests, answers, strict=True)

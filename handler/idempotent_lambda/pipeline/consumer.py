@@ -57,7 +57,7 @@ class Consumer(Resources):
             UnsupportedEventError: see `read_event`.
             BatchFailedError: see `build_response`.
         """
-        deadline, began = Deadline.after(self.clock, remaining), self.clock.elapsed()
+        deadline, began = Deadline.from_remaining(self.clock, remaining), self.clock.monotonic()
         deliveries = read_event(event, self.settings.unwrap)
         items, ended = group_by_key(deliveries, self.settings)
         for delivery, end, error in ended:
@@ -71,10 +71,10 @@ class Consumer(Resources):
             invocation.close()
         invocation.report_unfinished()
         failed = invocation.find_failed(deliveries)
-        if invocation.busy:
-            self.queues.postpone(failed, invocation.busy, deadline)
+        if invocation.in_progress:
+            self.queues.postpone(failed, invocation.in_progress, deadline)
         if deliveries:
-            overhead = Millis(self.clock.elapsed() - began - invocation.measure_runs())
+            overhead = Millis(self.clock.monotonic() - began - invocation.measure_runs())
             stats = BatchStats(request_id, len(deliveries), overhead, invocation.store_times)
             self.observer.report_batch(stats)
         return build_response(deliveries, failed)

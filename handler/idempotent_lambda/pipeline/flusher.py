@@ -100,4 +100,4 @@ class Flusher:
 
     def _measure_wait(self, item: WorkItem) -> Millis:
         """How long the completion of an item has been due."""
-        return Millis(self._clock.elapsed() - self._shared.due[item.place])
+        return Millis(self._clock.monotonic() - self._shared.due[item.place])

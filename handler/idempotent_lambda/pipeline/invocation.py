@@ -85,9 +85,9 @@ class Invocation:
         self.store_times: list[Millis] = []
 
     @property
-    def busy(self) -> BusyDeliveries:
+    def in_progress(self) -> BusyDeliveries:
         """Each delivery whose key another owner holds, and the end of that lease."""
-        return self._reports.busy
+        return self._reports.in_progress
 
     def wait_for_tasks(self) -> Tasks:
         """Wait until there are tasks for the main thread, and take them; none at the end.
@@ -109,9 +109,9 @@ class Invocation:
 
     def do_tasks(self, tasks: Tasks) -> None:
         """Do tasks together and record what follows; unless the invocation is over by then."""
-        began = self._clock.elapsed()
+        began = self._clock.monotonic()
         tasks, replies = self._performer.perform(tasks)
-        spent = Millis(self._clock.elapsed() - began)
+        spent = Millis(self._clock.monotonic() - began)
         first = tasks[0][1]
         if spent > FAST_PROCESSOR_MILLIS and isinstance(first, Run):
             self._resources.saw_slow_processor.set()

@@ -27,7 +27,7 @@ class Reports:
 
     def __init__(self, items: Sequence[WorkItem], observer: Observer, request_id: str) -> None:
         self.histories = [ClaimHistory(request_id) for _ in items]
-        self.busy: BusyDeliveries = []
+        self.in_progress: BusyDeliveries = []
         self._observer = observer
         self._open = {item.place: item for item in items}
         self._acknowledged: set[Delivery] = set()
@@ -42,7 +42,7 @@ class Reports:
         if end.acknowledged:
             self._acknowledged.update(item.deliveries)
         if end.busy_until:
-            self.busy += [(delivery, end.busy_until) for delivery in item.deliveries]
+            self.in_progress += [(delivery, end.busy_until) for delivery in item.deliveries]
         history = self.histories[item.place]
         leader, *followers = item.deliveries
         # Of a key that is only stated, nobody but the sender says that it is this message's.

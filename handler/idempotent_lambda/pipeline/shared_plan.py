@@ -126,9 +126,9 @@ class SharedPlan:
 
     def _wait_for_flight(self) -> None:
         """Wait for at most a second, until no completion in flight is overdue."""
-        until = self._clock.elapsed() + UNCONFIRMED_MILLIS
+        until = self._clock.monotonic() + UNCONFIRMED_MILLIS
         while self._is_overdue(self.sent):
-            left = Millis(until - self._clock.elapsed())
+            left = Millis(until - self._clock.monotonic())
             if left <= 0 or not self._clock.wait(self.changed, left):
                 return
 
@@ -136,12 +136,12 @@ class SharedPlan:
         """Whether the oldest of some completions has waited for too long."""
         if not completions:
             return False
-        return self._clock.elapsed() - next(iter(completions.values())) > UNCONFIRMED_MILLIS
+        return self._clock.monotonic() - next(iter(completions.values())) > UNCONFIRMED_MILLIS
 
     def _note_sent(self, tasks: tuple[Task[WorkItem], ...]) -> None:
         """Note since when completions are in flight."""
         if tasks and isinstance(tasks[0][1], Complete):
-            now = self._clock.elapsed()
+            now = self._clock.monotonic()
             for item, _ in tasks:
                 del self.due[item.place]
                 self.sent[item.place] = now

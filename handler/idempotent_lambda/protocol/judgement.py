@@ -33,7 +33,7 @@ from idempotent_lambda.protocol.record import (
 )
 from idempotent_lambda.protocol.requests import ClaimRequest, Request
 
-T = TypeVar("T")
+KindT = TypeVar("KindT")
 
 
 def build_claimed_record(found: Record | None, request: ClaimRequest) -> Record:
@@ -178,7 +178,7 @@ def explain_failed_parking(found: Record | None, request: Request) -> ParkOutcom
     return LostLease(completed=False)
 
 
-def _read_as(kind: type[T], value: object) -> T | None:
+def _read_as(kind: type[KindT], value: object) -> KindT | None:
     """Return the value of an attribute; None if it has another type, as if it were missing."""
     return value if isinstance(value, kind) else None
 

@@ -24,9 +24,9 @@ class DirectAdapter(SourceAdapter):
         return Delivery(id=identifier, adapter=self, body=record, raw=record)
 
 
-ADAPTER = DirectAdapter()
+DIRECT = DirectAdapter()
 
 
 def build_call_delivery(name: str) -> Delivery:
     """Return the delivery by which the log shows a call of a decorated function."""
-    return Delivery(id=name, adapter=ADAPTER, body=None, raw={})
+    return Delivery(id=name, adapter=DIRECT, body=None, raw={})

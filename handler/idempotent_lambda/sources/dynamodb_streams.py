@@ -28,4 +28,4 @@ class DynamoDBStreamsAdapter(StreamAdapter):
         return Content(record, body=record, default_key=record.get("eventID"))
 
 
-ADAPTER = DynamoDBStreamsAdapter()
+DYNAMODB_STREAMS = DynamoDBStreamsAdapter()

@@ -57,4 +57,4 @@ def _find_event_id(event: JsonObject) -> str | None:
     return identifier if isinstance(identifier, str) and identifier else None
 
 
-ADAPTER = EventBridgeAdapter()
+EVENTBRIDGE = EventBridgeAdapter()

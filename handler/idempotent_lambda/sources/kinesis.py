@@ -37,4 +37,4 @@ class KinesisAdapter(StreamAdapter):
         return Content(record, body, problem, default_key=key, is_payload=True)
 
 
-ADAPTER = KinesisAdapter()
+KINESIS = KinesisAdapter()

@@ -18,12 +18,12 @@ class PipesWrapper(Wrapper):
     def open_body(self, body: JsonObject) -> Sequence[Content] | None:
         """Return the message of a record of Kinesis or DynamoDB Streams."""
         name = body.get("eventSource")
-        if name == kinesis.ADAPTER.source and "data" in body:
+        if name == kinesis.KINESIS.source and "data" in body:
             # A pipe puts the fields of the object ``kinesis`` beside the others.
-            return (kinesis.ADAPTER.open_record({**body, "kinesis": body}),)
-        if name == dynamodb_streams.ADAPTER.source:
-            return (dynamodb_streams.ADAPTER.open_record(body),)
+            return (kinesis.KINESIS.open_record({**body, "kinesis": body}),)
+        if name == dynamodb_streams.DYNAMODB_STREAMS.source:
+            return (dynamodb_streams.DYNAMODB_STREAMS.open_record(body),)
         return None
 
 
-ADAPTER = PipesWrapper()
+PIPES = PipesWrapper()

@@ -18,19 +18,19 @@ from idempotent_lambda.sources.parsing import describe_name
 from idempotent_lambda.sources.source import JsonObject, SourceAdapter, Wrapper
 
 ADAPTERS: tuple[SourceAdapter, ...] = (
-    sqs.ADAPTER,
-    kinesis.ADAPTER,
-    dynamodb_streams.ADAPTER,
-    sns.ADAPTER,
-    s3.ADAPTER,
-    eventbridge.ADAPTER,
-    direct.ADAPTER,
+    sqs.SQS,
+    kinesis.KINESIS,
+    dynamodb_streams.DYNAMODB_STREAMS,
+    sns.SNS,
+    s3.S3,
+    eventbridge.EVENTBRIDGE,
+    direct.DIRECT,
 )
 """The first one that takes an event without ``Records`` reads it, so ``direct`` comes last."""
 
 WRAPPERS: tuple[Wrapper, ...] = (
     *(adapter for adapter in ADAPTERS if adapter.service),
-    pipes.ADAPTER,
+    pipes.PIPES,
 )
 """The services whose events may be in bodies."""
 

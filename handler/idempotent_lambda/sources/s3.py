@@ -51,4 +51,4 @@ class S3Adapter(SourceAdapter):
         return () if is_test else None
 
 
-ADAPTER = S3Adapter()
+S3 = S3Adapter()

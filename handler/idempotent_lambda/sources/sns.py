@@ -57,4 +57,4 @@ def _open_notification(notification: JsonObject) -> Content:
             raise MalformedRecordError("a notification that is not as SNS documents it")
 
 
-ADAPTER = SnsAdapter()
+SNS = SnsAdapter()

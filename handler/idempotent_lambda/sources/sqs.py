@@ -103,4 +103,4 @@ def _copy_attribute(attribute: Mapping[str, Any]) -> dict[str, object]:
     return {"DataType": attribute["dataType"], "BinaryValue": base64.b64decode(binary)}
 
 
-ADAPTER = SqsAdapter()
+SQS = SqsAdapter()

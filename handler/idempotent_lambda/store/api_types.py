@@ -15,33 +15,33 @@ class AttributeValue(TypedDict, total=False):
     SS: Sequence[str]
 
 
-Item = Mapping[str, AttributeValue]
+StoredItem = Mapping[str, AttributeValue]
 """An item, or its key, by the names of its attributes."""
 
 
 class WriteAnswer(TypedDict, total=False):
     """The answer to a write; ``Attributes`` if it asked for the values that it changed."""
 
-    Attributes: Item
+    Attributes: StoredItem
 
 
 class ItemAnswer(TypedDict):
     """The answer to a GetItem; without ``Item`` if there is none."""
 
-    Item: NotRequired[Item]
+    Item: NotRequired[StoredItem]
 
 
 class ItemsAnswer(TypedDict):
     """The answer to a BatchGetItem, by table: the items found, and the keys that were not read."""
 
-    Responses: Mapping[str, Sequence[Item]]
+    Responses: Mapping[str, Sequence[StoredItem]]
     UnprocessedKeys: NotRequired[Mapping[str, "Keys"]]
 
 
 class Keys(TypedDict):
     """Keys to read of one table."""
 
-    Keys: Sequence[Item]
+    Keys: Sequence[StoredItem]
 
 
 class Statement(TypedDict):
@@ -59,7 +59,7 @@ class Reason(TypedDict, total=False):
 
     Code: str
     Message: str
-    Item: Item
+    Item: StoredItem
 
 
 class StatementAnswer(TypedDict, total=False):

@@ -11,7 +11,7 @@ from typing import Generic
 
 from idempotent_lambda.errors import StoreError
 from idempotent_lambda.protocol.requests import ClaimRequest
-from idempotent_lambda.store.api_types import DynamoDBClient, Item, Statement, StatementAnswer
+from idempotent_lambda.store.api_types import DynamoDBClient, Statement, StatementAnswer, StoredItem
 from idempotent_lambda.store.call_errors import CallErrors, Refusal
 from idempotent_lambda.store.items import OutcomeT, RequestT
 from idempotent_lambda.store.writes import Write
@@ -64,12 +64,12 @@ class BatchRead:
         self.errors = CallErrors("BatchGetItem", table_name)
         self._client, self._table_name = client, table_name
 
-    def send(self, requests: Sequence[ClaimRequest]) -> list[Item | StoreError | None]:
+    def send(self, requests: Sequence[ClaimRequest]) -> list[StoredItem | StoreError | None]:
         """See `StoreCall.send`."""
         keys = [{"id": {"S": request.record_id}} for request in requests]
         tables = {self._table_name: {"Keys": keys, "ConsistentRead": True}}
         answer = self._client.batch_get_item(RequestItems=tables)
-        found: dict[str, Item | StoreError] = {}
+        found: dict[str, StoredItem | StoreError] = {}
         if unread := answer.get("UnprocessedKeys", {}).get(self._table_name):
             text = "the table had no capacity left for it"
             for key in unread["Keys"]:

@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 from botocore import exceptions
 
 from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavailableError
-from idempotent_lambda.store.api_types import Item, Reason
+from idempotent_lambda.store.api_types import Reason, StoredItem
 
 _TRANSIENT = re.compile(
     "LimitExceeded|ProvisionedThroughputExceeded|ReplicatedWriteConflict|RequestLimitExceeded|"
@@ -35,7 +35,7 @@ class Refusal:
         item: the record as it is; also None if the answer does not show it.
     """
 
-    item: Item | None = None
+    item: StoredItem | None = None
 
 
 @dataclass(frozen=True, slots=True)

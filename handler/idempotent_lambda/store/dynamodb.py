@@ -23,7 +23,7 @@ from idempotent_lambda.protocol.claims import (
 from idempotent_lambda.protocol.judgement import judge_existing
 from idempotent_lambda.protocol.requests import ClaimRequest, Request
 from idempotent_lambda.store import writes
-from idempotent_lambda.store.api_types import DynamoDBClient, Item, Statement
+from idempotent_lambda.store.api_types import DynamoDBClient, Statement, StoredItem
 from idempotent_lambda.store.batch_calls import MAX_KEYS, MAX_STATEMENTS, BatchRead, BatchWrite
 from idempotent_lambda.store.call_errors import Refusal, is_unsupported, keep_doubt
 from idempotent_lambda.store.items import OutcomeT, RequestT, judge_item
@@ -211,7 +211,7 @@ class DynamoDBClaimStore:
 
     def _read_many(
         self, requests: Sequence[ClaimRequest], deadline: Deadline, *, maybe_written: bool = False
-    ) -> list[Item | StoreError | None]:
+    ) -> list[StoredItem | StoreError | None]:
         """The record of each request.
 
         Args:
@@ -250,7 +250,7 @@ class DynamoDBClaimStore:
 
 
 def _add_judgement(
-    answers: dict[str, ClaimAnswer], request: ClaimRequest, item: Item | StoreError | None
+    answers: dict[str, ClaimAnswer], request: ClaimRequest, item: StoredItem | StoreError | None
 ) -> None:
     """Answer a claim by the record that was read, unless the claim may go on."""
     answer = item if isinstance(item, StoreError) else judge_item(judge_existing, item, request)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from idempotent_lambda.errors import StoreRefusedError
 from idempotent_lambda.protocol.record import Record
 from idempotent_lambda.protocol.requests import Request
-from idempotent_lambda.store.api_types import AttributeValue, Item
+from idempotent_lambda.store.api_types import AttributeValue, StoredItem
 
 RequestT = TypeVar("RequestT", bound=Request)
 OutcomeT = TypeVar("OutcomeT")
@@ -30,7 +30,7 @@ def decode_number(written: str) -> int:
     return ceil(Decimal(written))
 
 
-def decode_record(item: Item | None) -> Record | None:
+def decode_record(item: StoredItem | None) -> Record | None:
     """The record that an item holds; None without an item.
 
     Attributes that this version does not know are left out: a newer version wrote them.
@@ -41,7 +41,7 @@ def decode_record(item: Item | None) -> Record | None:
 
 
 def judge_item(
-    judge: Callable[[Record | None, RequestT], OutcomeT], item: Item | None, request: RequestT
+    judge: Callable[[Record | None, RequestT], OutcomeT], item: StoredItem | None, request: RequestT
 ) -> OutcomeT | StoreRefusedError:
     """What a record means to a request, or the error of a record that cannot be judged."""
     try:

@@ -51,7 +51,7 @@ class Transaction:
     """
 
     def __init__(self) -> None:
-        self._actions: list[_Action] = []
+        self._actions: list[_ItemAction] = []
         self._bytes, self._closed, self._lock = 0, False, threading.Lock()
 
     def put(self, table: str, item: Mapping[str, object], **options: object) -> None:
@@ -100,11 +100,13 @@ class Transaction:
         try:
             body = _build_body({"TableName": table, **target}, options, {*required})
             item = _deserialize({"M": body.get("Key") or body["Item"]})
-            self._append(_Action(table.rpartition("/")[2], item, {kind: body}), len(_encode(body)))
+            self._append(
+                _ItemAction(table.rpartition("/")[2], item, {kind: body}), len(_encode(body))
+            )
         except (TypeError, ValueError) as error:
             raise TransactionError(f"{kind} on table {table!r}: {error}") from None
 
-    def _append(self, action: "_Action", size: int) -> None:
+    def _append(self, action: "_ItemAction", size: int) -> None:
         with self._lock:
             if self._closed:
                 raise ValueError("the processor has returned, so this would be lost: do it before")
@@ -118,7 +120,7 @@ class Transaction:
             self._bytes += size
 
 
-class _Action(NamedTuple):
+class _ItemAction(NamedTuple):
     """One action of a transaction.
 
     Attributes:
@@ -131,7 +133,7 @@ class _Action(NamedTuple):
     item: Mapping[str, object]
     entry: Mapping[str, Mapping[str, object]]
 
-    def is_for_item_of(self, other: "_Action") -> bool:
+    def is_for_item_of(self, other: "_ItemAction") -> bool:
         """Whether both are for the same item, as far as it shows."""
         if self.table != other.table:
             return False

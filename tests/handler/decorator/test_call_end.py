@@ -21,7 +21,7 @@ from idempotent_lambda.protocol.steps import (
     Unkeyed,
     Waited,
 )
-from tests.handler.harness import refused, unavailable
+from tests.handler.harness import refused, table_unavailable
 
 ME, THEM = Owner("me"), Owner("them")
 KEY = Key("a", "orders##@charge#a")
@@ -31,7 +31,7 @@ MINE = claims.Claimed(ME, attempts=1)
 FACTS = CallFacts("charge", KEY, value=VALUE)
 STORED, GARBAGE = '"theirs"', "no JSON"
 DONE, LOST = claims.Completed(), claims.LostLease(completed=False)
-OWN = [ValueError("no"), SystemExit(), errors.PermanentFailure("no"), unavailable()]
+OWN = [ValueError("no"), SystemExit(), errors.PermanentFailure("no"), table_unavailable()]
 
 
 def lost(result: str | None = None, payload_hash: str | None = None) -> claims.LostLease:
@@ -66,25 +66,25 @@ ENDS: dict[str, tuple[Sequence[Reply], dict[str, Any], Any]] = {
     "parked": ([PARKED], {}, errors.ParkedError),
     "parked now": ([claims.Stale(2, THEM), PARKED], {}, errors.ParkedError),
     "not parked": (
-        [claims.Stale(2, THEM), unanswered(unavailable())], {}, errors.StoreUnavailableError,
+        [claims.Stale(2, THEM), unanswered(table_unavailable())], {}, errors.StoreUnavailableError,
     ),
     "without a key": (
         [Unkeyed(errors.MissingKeyError("x", "nothing"))], {}, errors.MissingKeyError,
     ),
     "claim refused": ([unanswered(refused())], {}, errors.StoreRefusedError),
     "claim unanswered": (
-        [unanswered(unavailable(maybe_written=True)), claims.Released()], {},
+        [unanswered(table_unavailable(maybe_written=True)), claims.Released()], {},
         errors.StoreUnavailableError,
     ),
     "claim and release unanswered": (
-        [unanswered(refused()), unanswered(unavailable())], {}, errors.StoreRefusedError,
+        [unanswered(refused()), unanswered(table_unavailable())], {}, errors.StoreRefusedError,
     ),
     "claim unanswered, release too late": (
-        [unanswered(unavailable()), LOST], {}, errors.StoreUnavailableError,
+        [unanswered(table_unavailable()), LOST], {}, errors.StoreUnavailableError,
     ),
     "raised": ([MINE, Raised(ValueError()), claims.Released()], {}, ValueError),
     "raised, not released": (
-        [MINE, Raised(ValueError()), unanswered(unavailable())], {}, ValueError,
+        [MINE, Raised(ValueError()), unanswered(table_unavailable())], {}, ValueError,
     ),
     "raised, too late": ([MINE, Raised(ValueError()), lost(STORED)], {}, ValueError),
     "raised, parked": (
@@ -92,10 +92,10 @@ ENDS: dict[str, tuple[Sequence[Reply], dict[str, Any], Any]] = {
     ),
     "interrupted": ([MINE, Interrupted(SystemExit())], {}, SystemExit),
     "unconfirmed": (
-        [MINE, Returned("1"), unanswered(unavailable())], {}, errors.StoreUnavailableError,
+        [MINE, Returned("1"), unanswered(table_unavailable())], {}, errors.StoreUnavailableError,
     ),
     "unconfirmed, unstored": (
-        [MINE, Returned(), unanswered(unavailable())], {"unstored": UNSTORED},
+        [MINE, Returned(), unanswered(table_unavailable())], {"unstored": UNSTORED},
         errors.StoreUnavailableError,
     ),
     "lost lease": ([MINE, Returned("1"), LOST], {}, errors.LostLeaseError),
@@ -158,7 +158,7 @@ def test_observed_end(name: str) -> None:
 def test_own_errors(error: BaseException) -> None:
     """An error of the function is raised as it is: whatever it quotes is the function's."""
     reply = Raised(error) if isinstance(error, Exception) else Interrupted(error)
-    end = decide_end([MINE, reply, unanswered(unavailable())], FACTS)
+    end = decide_end([MINE, reply, unanswered(table_unavailable())], FACTS)
     assert isinstance(end, Raise)
     assert end.error is error
     assert not end.may_quote_key
@@ -166,7 +166,7 @@ def test_own_errors(error: BaseException) -> None:
 
 def test_errors_of_the_store() -> None:
     """An error of the store is raised itself, and may quote the key."""
-    error = unavailable()
+    error = table_unavailable()
     assert decide_end([unanswered(error)], FACTS) == Raise(error, may_quote_key=True)
 
 
@@ -180,7 +180,7 @@ def test_errors_name_the_key(reply: Reply, hash_keys: bool) -> None:
     """An error of the call names its key, hashed where keys are."""
     end = decide_end([reply], FACTS._replace(hash_keys=hash_keys))
     assert isinstance(end, Raise)
-    assert f"the key {KEY.shown(hashed=hash_keys)!r} " in str(end.error)
+    assert f"the key {KEY.show(hashed=hash_keys)!r} " in str(end.error)
     assert ("'a'" in str(end.error)) is not hash_keys
 
 

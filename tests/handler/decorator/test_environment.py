@@ -59,17 +59,17 @@ def set_up(environment: pytest.MonkeyPatch, table: str) -> None:
 @pytest.mark.emulator
 def test_environment(
     environment: pytest.MonkeyPatch,
-    lab: Lab,
+    backend: Lab,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """With the module's environment a decorated function works, and logs one line per call."""
-    set_up(environment, lab.table)
-    environment.setattr(wiring, "new_client", lambda: lab.deployed)
+    set_up(environment, backend.table)
+    environment.setattr(wiring, "new_client", lambda: backend.deployed)
     charge = idempotent(name="charge", key="x")(capitals)
     assert [charge("a", Context()), charge("a", Context())] == ["A", "A"]
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [each["outcome"] for each in lines] == ["completed", "duplicate"]
-    assert lab.item(PREFIX + "a") is not None
+    assert backend.item(PREFIX + "a") is not None
 
 
 def capitals(x: str, context: Context) -> str:

@@ -12,7 +12,7 @@ from idempotent_lambda import errors
 from idempotent_lambda.clock import Millis
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.contracts.conftest import DynamoDB, InMemory
-from tests.handler.harness import refused, unavailable
+from tests.handler.harness import refused, table_unavailable
 from tests.handler.test_log import UnspeakableError
 from tests.handler.test_parking import HOSTILE_FAILURES
 
@@ -81,7 +81,7 @@ def test_busy_names_the_key(shop: Shop, hash_keys: bool) -> None:
 
 def test_failed_release(shop: Shop) -> None:
     """A claim that cannot be given back does not hide the error of the function."""
-    shop.store.faults["release"] = unavailable()
+    shop.store.faults["release"] = table_unavailable()
     error = ValueError("no")
     with pytest.raises(ValueError, match="no") as caught:
         shop.function(error)("a")
@@ -171,13 +171,15 @@ def test_late_owner_is_not_parked(shop: Shop) -> None:
 def test_store_fails_to_park(shop: Shop) -> None:
     """Interrupted work that cannot be parked is the table's error, and does not run."""
     shop.seed_record(lease=0)
-    shop.store.faults["park"] = unavailable()
+    shop.store.faults["park"] = table_unavailable()
     with pytest.raises(errors.StoreUnavailableError):
         shop.function(park_interrupted=True)("a")
     assert shop.ran == []
 
 
-@pytest.mark.parametrize("error", [unavailable(), unavailable(maybe_written=True), refused()])
+@pytest.mark.parametrize(
+    "error", [table_unavailable(), table_unavailable(maybe_written=True), refused()]
+)
 def test_store_down_at_the_claim(shop: Shop, error: errors.StoreError) -> None:
     """If the table does not answer the claim, its error comes out and the function does not run."""
     shop.store.faults["claim"] = shop.store.faults["takeover"] = error
@@ -193,7 +195,7 @@ def test_store_down_at_the_claim(shop: Shop, error: errors.StoreError) -> None:
 @pytest.mark.parametrize("result", ["done", object()])
 def test_store_down_at_the_completion(shop: Shop, result: object) -> None:
     """If the completion is not confirmed, that is the error, and the claim stays for its lease."""
-    shop.store.faults["complete"] = unavailable()
+    shop.store.faults["complete"] = table_unavailable()
     with pytest.raises(errors.StoreUnavailableError):
         shop.function(result)("a")
     assert (len(shop.ran), shop.status()) == (1, "IN_PROGRESS")

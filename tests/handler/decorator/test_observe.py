@@ -6,7 +6,7 @@ import pytest
 
 from idempotent_lambda import errors
 from idempotent_lambda.clock import Millis
-from tests.handler.harness import unavailable
+from tests.handler.harness import table_unavailable
 
 from .shop import Shop
 
@@ -27,7 +27,7 @@ def test_observed_duplicates(shop: Shop) -> None:
 @pytest.mark.parametrize("maybe_written", [False, True])
 def test_observed_store_failures(shop: Shop, call: str, maybe_written: bool) -> None:
     """In observe mode nothing that the table does reaches the caller."""
-    shop.store.faults[call] = unavailable(maybe_written=maybe_written)
+    shop.store.faults[call] = table_unavailable(maybe_written=maybe_written)
     assert shop.function("own", observe_only=True)("a") == "own"
     for number, error in enumerate([ValueError("no"), errors.PermanentFailure("no")]):
         with pytest.raises(type(error)) as caught:

@@ -40,10 +40,10 @@ class TestInspect:
         """A record of every state is told in words and as JSON, by the clock and not by status."""
         status, more = stored
         consumer.put("orders#ORDER-1", status, **more)
-        told = run("inspect", "ORDER-1")
-        assert told.code == ExitCode.OK
-        assert "orders#ORDER-1" in told.out
-        assert said in told.out
+        reported = run("inspect", "ORDER-1")
+        assert reported.code == ExitCode.OK
+        assert "orders#ORDER-1" in reported.out
+        assert said in reported.out
         record = run("inspect", "ORDER-1", "--json").answer["record"]
         assert (record["key"], record["state"], record["owner"]) == ("ORDER-1", state, OWNER)
 
@@ -205,9 +205,9 @@ def test_stats(consumer: Consumer, run: Run) -> None:
     }
     assert answer["dead_letter_queue"]["waiting"] == 1
     assert answer["queue"]["waiting"] == 0
-    told = run("stats").out
-    assert "orders#3, " in told
-    assert "2 h ago" in told
+    reported = run("stats").out
+    assert "orders#3, " in reported
+    assert "2 h ago" in reported
 
 
 class TestForget:
@@ -357,9 +357,9 @@ class TestResolve:
         )
         both = {"Records": [s3_record("b 1"), s3_record("b 2")]}
         wrapping = consumer.dead_letter(both)
-        alone = consumer.dead_letter({"Records": [s3_record("b 1")]})
+        single = consumer.dead_letter({"Records": [s3_record("b 1")]})
         answer = run("resolve", "b 1", "--completed", "--yes", "--json").answer
-        assert [each["message_id"] for each in answer["deleted"]] == [alone]
+        assert [each["message_id"] for each in answer["deleted"]] == [single]
         left = consumer.messages(consumer.dead_letter_queue_url)
         assert [each["MessageId"] for each in left] == [wrapping]
 
@@ -570,8 +570,8 @@ class TestDocumentation:
 
     def test_help_has_the_exit_codes(self, run: Run) -> None:
         """The exit codes are told by --help, too."""
-        told = " ".join(run("--help", function=None).out.split())
-        assert all(f"{code.value}: {meaning.split(';')[0]}" in told for code, meaning in CODES)
+        reported = " ".join(run("--help", function=None).out.split())
+        assert all(f"{code.value}: {meaning.split(';')[0]}" in reported for code, meaning in CODES)
 
     def test_progress_is_for_terminals(
         self, consumer: Consumer, run: Run, monkeypatch: pytest.MonkeyPatch

@@ -207,8 +207,8 @@ class TestFacts:
     def test_healthy(self, consumer: Consumer, run: Run) -> None:
         """A consumer as the module makes it is healthy, in words and as JSON."""
         enable(consumer)
-        told = run("doctor")
-        assert (told.code, "orders: healthy" in told.out) == (ExitCode.OK, True)
+        reported = run("doctor")
+        assert (reported.code, "orders: healthy" in reported.out) == (ExitCode.OK, True)
         answer = run("doctor", "--json").answer
         assert answer["healthy"] is True
         assert answer["findings"] == []
@@ -257,9 +257,9 @@ class TestFacts:
         assert ended.answer["findings"] == []
         assert {"table", "permissions", "reserved concurrency"} <= ended.answer["unknown"].keys()
         assert ended.answer["healthy"] is None
-        told = run("doctor").out
-        assert "not you" in told
-        assert "healthy" not in told
+        reported = run("doctor").out
+        assert "not you" in reported
+        assert "healthy" not in reported
 
     @pytest.mark.parametrize("part", ["table", "queue", "dead-letter queue"])
     def test_what_is_gone_is_a_failure(self, consumer: Consumer, run: Run, part: str) -> None:

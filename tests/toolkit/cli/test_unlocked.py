@@ -37,10 +37,10 @@ class TestInspect:
     ) -> None:
         """The record can be read, and the token of its copy is told in words and as JSON."""
         consumer.put(RECORD, **stored)
-        told = run("inspect", "ORDER-1")
-        assert told.code == ExitCode.OK
-        assert said in told.out
-        assert COPY in told.out
+        reported = run("inspect", "ORDER-1")
+        assert reported.code == ExitCode.OK
+        assert said in reported.out
+        assert COPY in reported.out
         record = run("inspect", "ORDER-1", "--json").answer["record"]
         assert (record["state"], record["unlocked_by"]) == (state, COPY)
         assert record["copy_tokens"] == [COPY]

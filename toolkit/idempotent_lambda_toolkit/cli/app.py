@@ -240,8 +240,8 @@ def stats(context: typer.Context) -> None:
         ],
     )
     for name, found in depths.items():
-        told = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in found.items())
-        output.print_lines(f"{name.replace('_', ' ')}: about {told}")
+        reported = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in found.items())
+        output.print_lines(f"{name.replace('_', ' ')}: about {reported}")
     output.print_json(
         records=counts,
         oldest={state: records.plain(each, now) for state, each in oldest.items()},
@@ -508,11 +508,15 @@ def _find_logged_key(deployment: Deployment, log_group: str, message_id: str) ->
     )
     for line in (each["message"] for page in asked for each in page["events"]):
         try:
-            told = json.loads(line)
+            reported = json.loads(line)
         except ValueError:
             continue
-        if isinstance(told, dict) and told.get("message_id") == message_id and told.get("key"):
-            return str(told["key"])
+        if (
+            isinstance(reported, dict)
+            and reported.get("message_id") == message_id
+            and reported.get("key")
+        ):
+            return str(reported["key"])
     return None
 
 

@@ -152,7 +152,7 @@ class ReceivedMessages:
         self._others_hold = int(answer["Attributes"].get(_HIDDEN, 0)) > 0
         date = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
         started = int(parsedate_to_datetime(date).timestamp() * 1000) if date else times.now()
-        self.started, self._began = EpochMillis(started), self._clock.elapsed()
+        self.started, self._began = EpochMillis(started), self._clock.monotonic()
 
     def look(self) -> QueueSnapshot:
         """All messages, as far as they can be received within a minute."""
@@ -245,7 +245,7 @@ class ReceivedMessages:
         return message.sent_at >= self.started + margin
 
     def _count_elapsed(self) -> int:
-        return self._clock.elapsed() - self._began
+        return self._clock.monotonic() - self._began
 
     def _read_message(self, raw: Mapping[str, Any]) -> DeadLetterMessage:
         text = raw.get("MessageAttributes", {}).get(TOKEN_ATTRIBUTE, {}).get("StringValue")

@@ -100,8 +100,8 @@ def complete(
     try:
         with dead_letters.hold_messages(deployment) as queue:
             copies = Copies.from_snapshot(record, queue.look())
-            alone = [each for each in copies.others if each.record_ids == {record.id}]
-            for message in (*copies.unlocking, *alone):
+            single = [each for each in copies.others if each.record_ids == {record.id}]
+            for message in (*copies.unlocking, *single):
                 queue.delete(message)
                 deleted.append(message)
     except (BotoCoreError, ClientError) as error:

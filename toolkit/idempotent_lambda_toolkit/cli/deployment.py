@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from idempotent_lambda import __version__
 from idempotent_lambda.clock import Seconds
-from idempotent_lambda.keys import KeyRule, checked_namespace, compiled
+from idempotent_lambda.keys import KeyRule, check_namespace, compile_expression
 from idempotent_lambda_toolkit.cli.exit_codes import (
     AwsRefusedError,
     CommandError,
@@ -117,7 +117,7 @@ class Deployment:
         """The namespace of the consumer's keys."""
         text = self._require(self.options.namespace, "IDEMPOTENCY_NAMESPACE", "--namespace")
         try:
-            return checked_namespace(text)
+            return check_namespace(text)
         except ValueError as error:
             raise UsageError(str(error)) from None
 
@@ -128,7 +128,9 @@ class Deployment:
             return None
         expression = self.environment.get("IDEMPOTENCY_KEY") or None
         try:
-            return KeyRule(self.namespace, expression, expression and compiled(expression))
+            return KeyRule(
+                self.namespace, expression, expression and compile_expression(expression)
+            )
         except ValueError:
             return None  # doctor says what is wrong with it
 

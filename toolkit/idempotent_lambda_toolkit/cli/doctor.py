@@ -115,7 +115,7 @@ class Inventory:
     missing: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def built_in(self) -> bool:
+    def uses_entry_point(self) -> bool:
         """Whether the package's own entry point runs."""
         return self.handler == ENTRY_POINT
 
@@ -183,7 +183,9 @@ def _existence(inventory: Inventory) -> Said:
 
 def _settings(inventory: Inventory) -> Said:
     try:
-        Settings.from_environment(inventory.environment, require_processor=inventory.built_in)
+        Settings.from_environment(
+            inventory.environment, require_processor=inventory.uses_entry_point
+        )
     except InvalidSettingsError as error:
         for problem in error.problems:
             if not problem.startswith("IDEMPOTENCY_DEAD_LETTER_QUEUE_URL"):  # has its own check
@@ -330,9 +332,9 @@ def _dead_letter_retention(inventory: Inventory) -> Said:
 def _dead_letter_url(inventory: Inventory) -> Said:
     url = inventory.environment.get("IDEMPOTENCY_DEAD_LETTER_QUEUE_URL")
     if not url:
-        parks = inventory.environment.get("IDEMPOTENCY_ON_INTERRUPTED") == "park"
-        kind = _failure if parks else _warning
-        if inventory.built_in:
+        park_interrupted = inventory.environment.get("IDEMPOTENCY_ON_INTERRUPTED") == "park"
+        kind = _failure if park_interrupted else _warning
+        if inventory.uses_entry_point:
             rule = "copies of parked messages are sent there"
             remedy = "set IDEMPOTENCY_DEAD_LETTER_QUEUE_URL, or apply the module again"
             yield kind("IDEMPOTENCY_DEAD_LETTER_QUEUE_URL is not set", rule, remedy)

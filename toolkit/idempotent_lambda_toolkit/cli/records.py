@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from idempotent_lambda.clock import EpochMillis, Seconds
 from idempotent_lambda.errors import MessageError
-from idempotent_lambda.keys import SEPARATOR, KeyRule, namespaced
+from idempotent_lambda.keys import SEPARATOR, KeyRule, build_function_namespace
 from idempotent_lambda.protocol.conditions import EXPRESSION, And, Compare, evaluate, render
 from idempotent_lambda.protocol.record import IS_EXPIRED, IS_OVER_FOR_COPY, Record, Status
 from idempotent_lambda.protocol.requests import Request
@@ -195,7 +195,7 @@ def ids(namespace: str, key: str, decorated: str | None = None) -> list[str]:
         UsageError: it cannot be a key, or ``decorated`` no name.
     """
     try:
-        rule = KeyRule(namespaced(namespace, decorated) if decorated else namespace)
+        rule = KeyRule(build_function_namespace(namespace, decorated) if decorated else namespace)
         values: list[Any] = [key]
         parsed = _parse_json(key)
         if isinstance(parsed, list | int):

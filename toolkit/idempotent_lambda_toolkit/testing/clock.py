@@ -16,7 +16,7 @@ class ManualClock(Clock):
         """The wall clock."""
         return self._now
 
-    def elapsed(self) -> Millis:
+    def monotonic(self) -> Millis:
         """The monotonic clock."""
         return self._elapsed
 

@@ -307,10 +307,10 @@ class _Hammering:
                 return
         for other in different:
             self._events[2:] = [other]
-            alone = self._run_scenario((DeliveryStep(event_index=2),), settle=False)
-            self._require(alone)
+            single = self._run_scenario((DeliveryStep(event_index=2),), settle=False)
+            self._require(single)
             steps = (DeliveryStep(), DeliveryStep(event_index=2))
-            self._judge(steps, self._run_scenario(steps), alone)
+            self._judge(steps, self._run_scenario(steps), single)
 
     def _plan_scenarios(self, *, retries: bool) -> Iterator[tuple[DeliveryStep, ...]]:
         yield (DeliveryStep(), DeliveryStep())
@@ -432,12 +432,12 @@ class _Hammering:
             )
 
     def _judge(
-        self, steps: tuple[DeliveryStep, ...], scenario: Scenario, alone: Scenario | None = None
+        self, steps: tuple[DeliveryStep, ...], scenario: Scenario, single: Scenario | None = None
     ) -> None:
         """Compare what a scenario did with what it should have done."""
         expected, keys = self._expected, self._keys
-        if alone:
-            expected, keys = expected + alone.counts(), keys | alone.keys
+        if single:
+            expected, keys = expected + single.counts(), keys | single.keys
         counts, strange = scenario.counts(), scenario.keys - keys
         parked = any(Outcome.PARKED in each.outcomes for each in scenario.invocations)
         for identity in dict.fromkeys([*expected, *counts]):
@@ -454,7 +454,7 @@ class _Hammering:
                 continue
             else:
                 reason = (
-                    Reason.KEY_TOO_WIDE if alone else self._explain_loss(identity, steps, scenario)
+                    Reason.KEY_TOO_WIDE if single else self._explain_loss(identity, steps, scenario)
                 )
                 what = f"ran {_times(times, 'time')}" if times else "never ran"
             if reason in (Reason.EXIT_SWALLOWED, Reason.NOT_NOW_SWALLOWED):
@@ -527,11 +527,11 @@ class _Hammering:
         """Take down a finding, unless a shorter reproduction of it is known."""
         taken = tuple(_describe_delivery(each) for each in scenario.invocations) + more
         faults = sum(step != DeliveryStep(event_index=step.event_index) for step in steps)
-        rank = len(taken) + sum(step.concurrent for step in steps), faults
+        position = len(taken) + sum(step.concurrent for step in steps), faults
         known = self.found.get((reason, effect))
-        if known is None or rank < known[0]:
+        if known is None or position < known[0]:
             finding = Finding(reason=reason, effect=effect, text=text, steps=taken)
-            self.found[reason, effect] = rank, finding
+            self.found[reason, effect] = position, finding
 
 
 def _is_same(one: Identity, other: Identity) -> bool:

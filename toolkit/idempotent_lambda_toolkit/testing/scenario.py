@@ -276,7 +276,7 @@ class Scenario:
         self.memory.commit = lambda _: None
         self.owners: dict[str, str] = {}
         self._subject, self._events = subject, events
-        self._known, self._holds, self._counted = known, known is not None, counted
+        self._known, self._contains, self._counted = known, known is not None, counted
         self._deliveries: Counter[int] = Counter()
         self._outstanding: dict[int, set[int]] = {}
         self._under_way: list[Invocation] = []
@@ -348,7 +348,7 @@ class Scenario:
             event = redelivered(event)
         self._deliveries[step.event_index] += 1
         remaining = SHORT_MILLIS if step.short else self._subject.timeout
-        invocation = Invocation(step, Deadline.after(self.clock, remaining))
+        invocation = Invocation(step, Deadline.from_remaining(self.clock, remaining))
         if step.again:
             invocation.failing = self.invocations[-1].failing
         if not concurrent:
@@ -500,8 +500,8 @@ class Scenario:
 
     def _hold(self, run: ClaimedRun | None) -> None:
         """Let another thread go on when its run has returned, if that does not wait for it."""
-        if self._holds and run is not None and not run.returned.wait(PATIENCE_SECONDS):
-            self._holds = False
+        if self._contains and run is not None and not run.returned.wait(PATIENCE_SECONDS):
+            self._contains = False
 
     def _inject_fault(self, invocation: Invocation) -> None:
         remaining = invocation.deadline.remaining()

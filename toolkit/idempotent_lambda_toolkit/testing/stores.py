@@ -43,10 +43,13 @@ class InMemoryQueues:
         self.failure: StoreError | None = None
 
     def postpone(
-        self, failed: Iterable[Delivery], busy: Sequence[queues.BusyDelivery], deadline: Deadline
+        self,
+        failed: Iterable[Delivery],
+        in_progress: Sequence[queues.BusyDelivery],
+        deadline: Deadline,
     ) -> None:
         """See `Queues.postpone`."""
-        found = queues.compute_postponements(failed, busy, deadline.clock.now())
+        found = queues.compute_postponements(failed, in_progress, deadline.clock.now())
         self.postponed |= {each.id: seconds for each, seconds in found}
 
     def dead_letter(self, leader: Delivery, record_id: str, owner: Owner, by: Deadline) -> None:
