@@ -1,5 +1,6 @@
 """The zip that is deployed is built from the quickstart and run as Lambda runs it."""
 
+import ast
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 from scripts.pack import (
     PACKAGE_EXCLUDE,
     collect_sources,
+    drop_docstrings,
     hash_contents,
     read_content,
     write_zip,
@@ -116,6 +118,50 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     destination = tmp_path_factory.mktemp("zip") / "function.zip"
     write_zip(contents, destination)
     return destination
+
+
+def parse_without_docstrings(source: str) -> str:
+    """The syntax tree of a module, with an empty text for each statement that is only a text."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            node.value.value = "" if isinstance(node.value.value, str) else node.value.value
+    return ast.dump(tree)
+
+
+def list_lines(source: str) -> list[int]:
+    """The line of each statement."""
+    return [node.lineno for node in ast.walk(ast.parse(source)) if isinstance(node, ast.stmt)]
+
+
+def test_the_code_is_the_repositorys(deployed: Path) -> None:
+    """The package in the zip has no docstrings; its code and its line numbers are the same."""
+    with zipfile.ZipFile(deployed) as archive:
+        for name in PACKAGE_MODULES:
+            packed = archive.read(f"idempotent_lambda/{name}.py").decode()
+            source = (ROOT / "handler" / "idempotent_lambda" / f"{name}.py").read_text()
+            assert parse_without_docstrings(packed) == parse_without_docstrings(source)
+            assert list_lines(packed) == list_lines(source)
+            assert len(packed.splitlines()) == len(source.splitlines())
+            assert '"""' not in packed
+        user = (ROOT / "examples" / "quickstart" / "src" / "orders.py").read_bytes()
+        assert archive.read("orders.py") == user
+
+
+@pytest.mark.parametrize(
+    ("source", "packed"),
+    [
+        ('"""One."""\nx = """two"""\n', '""\nx = """two"""\n'),
+        ('def f():\n    r"""a\n\n    b"""\n', 'def f():\n    ""\n\n\n'),
+        ('x = 1\n"""About x."""  # why\n', 'x = 1\n""  # why\n'),
+        ('call(\n    "a"\n)\n', 'call(\n    "a"\n)\n'),
+        ("class A(B):\n    # why\n    'one'\n", 'class A(B):\n    # why\n    ""\n'),
+        ('return_ = f"{1}"\n"a" "b"\n', 'return_ = f"{1}"\n"a" "b"\n'),
+    ],
+)  # fmt: skip
+def test_only_docstrings_are_dropped(source: str, packed: str) -> None:
+    """A statement that is only a text becomes an empty one in its first line; all else stays."""
+    assert drop_docstrings(source) == packed
 
 
 def test_contents(deployed: Path) -> None:
