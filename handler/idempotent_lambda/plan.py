@@ -138,7 +138,7 @@ class BatchPlan(PlanState[ItemT]):
         return plan, tuple((item, step) for item in window)
 
     def _make_claim(self, *, unseen: bool) -> Claim:
-        """A claim; ``unseen`` if it takes a lapsed record over without a look at it before."""
+        """A claim; ``unseen`` if it takes a stale record over without a look at it before."""
         return replace(self.claim, takeover=unseen and not self.claim.parks)
 
     def _take_follow_up(
@@ -195,7 +195,7 @@ class BatchPlan(PlanState[ItemT]):
     def take_completions(self) -> tuple["BatchPlan[ItemT]", tuple[Task[ItemT], ...]]:
         """Return the completions that have gathered, and the plan that knows of it.
 
-        May be done while something runs: a crash of the run then puts fewer effects in doubt.
+        May be done while something runs: a crash of the run then puts fewer side effects in doubt.
         """
         sent = self.returned[: self.max_completions]
         rest = self.returned[self.max_completions :]
