@@ -14,7 +14,7 @@ from scripts.house.rules import RULES, Rule, check_rules
 
 A = "handler/idempotent_lambda/a.py"
 B = "handler/idempotent_lambda/b.py"
-CONSUMER = "handler/idempotent_lambda/consumer.py"
+CONSUMER = "handler/idempotent_lambda/pipeline/consumer.py"
 SOURCES = "handler/idempotent_lambda/sources/source.py"
 ENUM = 'class Source(StrEnum):\n    SQS = "aws:sqs"\n    DIRECT = "direct"\n'
 
@@ -148,7 +148,7 @@ CAUGHT = [
     ),
     (
         "old_names",
-        {A: 'x = "busy"\ny = "idempotent_lambda.predecessors"\n'},
+        {A: 'x = "busy"\ny = "idempotent_lambda.migration"\n'},
         ["a.py:1 busy", "a.py:2 predecessors"],
     ),
     ("old_names", {A: '"""See `Busy`."""\n'}, ["a.py:1 Busy"]),

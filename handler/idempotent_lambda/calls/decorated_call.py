@@ -5,7 +5,7 @@ It is the life of a message (`lifecycle.advance`). Only the end differs: see `ca
 
 from dataclasses import replace
 from inspect import BoundArguments
-from typing import TYPE_CHECKING, TypeVar, assert_never, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, assert_never, cast
 
 from idempotent_lambda import errors
 from idempotent_lambda.calls.arguments import (
@@ -22,7 +22,6 @@ from idempotent_lambda.observer import BatchStats, ClaimHistory
 from idempotent_lambda.pipeline.asking import (
     CLAIM_BUDGET_MILLIS,
     STORE_STEPS,
-    RecordRef,
     StoreStep,
     ask_store,
     make_owner,
@@ -56,6 +55,16 @@ E = TypeVar("E", bound=BaseException)
 
 REQUEST_BUDGET_MILLIS = Millis(CLAIM_BUDGET_MILLIS + RESERVE_MILLIS)
 """How much of a call one request to the store may take, except for a completion."""
+
+
+class CallSubject(NamedTuple):
+    """The record that a call asks about, see `asking.Subject`."""
+
+    record_id: str
+    payload_hash: str | None
+    redelivered: bool = False
+    token: str | None = None
+    states_key: bool = False
 
 
 class DecoratedCall:
@@ -171,7 +180,7 @@ class DecoratedCall:
         record_id = self._key.record_id if self._key else ""
         (reply,) = ask_store(
             self._wiring.store,
-            [(RecordRef(record_id, payload_hash=self._payload_hash), step)],
+            [(CallSubject(record_id, self._payload_hash), step)],
             limit=limit,
             ends=self._deadline,
             settings=self._settings,

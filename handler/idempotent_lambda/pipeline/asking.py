@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final, Protocol
 
 from idempotent_lambda.clock import Deadline, Millis
 from idempotent_lambda.errors import StoreError
@@ -33,22 +33,28 @@ STORE_STEPS: Final = (Claim, Complete, Release, Park, MarkDeadLettered)
 Answers = Sequence[Reply | StoreError]
 
 
-class RecordRef(NamedTuple):
-    """The record that a step is about, and what its claim shows of the message.
+class Subject(Protocol):
+    """What a step is about: a record, and what a claim shows of the message."""
 
-    Attributes:
-        id: the record's.
-        redelivered: the source has handed the message out before.
-        token: the owner token that a copy carries; None for all other messages.
-        states_key: the record is only the one that a copy states.
-        payload_hash: see `ClaimRequest`.
-    """
+    @property
+    def record_id(self) -> str:
+        """The id of the record."""
 
-    id: str
-    redelivered: bool = False
-    token: str | None = None
-    states_key: bool = False
-    payload_hash: str | None = None
+    @property
+    def redelivered(self) -> bool:
+        """Whether the source has handed the message out before."""
+
+    @property
+    def token(self) -> str | None:
+        """The owner token that a copy carries; None for all other messages."""
+
+    @property
+    def states_key(self) -> bool:
+        """Whether the record is only the one that a copy states."""
+
+    @property
+    def payload_hash(self) -> str | None:
+        """See `ClaimRequest`."""
 
 
 _SETTLE_METHODS: Mapping[
@@ -69,7 +75,7 @@ def make_owner() -> Owner:
 
 def ask_store(
     store: ClaimStore,
-    steps: Sequence[tuple[RecordRef, StoreStep]],
+    steps: Sequence[tuple[Subject, StoreStep]],
     *,
     limit: Deadline,
     ends: Deadline,
@@ -80,7 +86,7 @@ def ask_store(
 
     Args:
         store: the table of records.
-        steps: what is asked for which record; all are steps of one class.
+        steps: what is asked about which record; all are steps of one class.
         limit: until when the call may take.
         ends: when the invocation ends. The lease of a claim ends a margin later.
         settings: retention and lease margin.
@@ -94,12 +100,12 @@ def ask_store(
         lease_end = ends.lease_end(settings.lease_margin)
         requests = claims = [
             ClaimRequest(
-                record_id=record.id, owner=new_owner(), now=now,
+                record_id=subject.record_id, owner=new_owner(), now=now,
                 retention=settings.retention, lease_expires_at=lease_end,
-                takeover=step.takeover, redelivered=record.redelivered, token=record.token,
-                stated=record.states_key, payload_hash=record.payload_hash,
+                takeover=step.takeover, redelivered=subject.redelivered, token=subject.token,
+                stated=subject.states_key, payload_hash=subject.payload_hash,
             )
-            for record, step in steps
+            for subject, step in steps
             if isinstance(step, Claim)
         ]  # fmt: skip
         answers = store.claim(claims, limit)
@@ -107,12 +113,12 @@ def ask_store(
         requests = [
             build_settlement_request(
                 step,
-                record_id=record.id,
+                record_id=subject.record_id,
                 now=now,
                 retention=settings.retention,
-                copy_token=record.token if record.states_key else None,
+                copy_token=subject.token if subject.states_key else None,
             )
-            for record, step in steps
+            for subject, step in steps
             if not isinstance(step, Claim)
         ]
         answers = _SETTLE_METHODS[type(first)](store, requests, limit)

@@ -32,7 +32,7 @@ class Consumer(Resources):
     """Makes a processor idempotent. One instance serves all invocations of a function."""
 
     def __post_init__(self) -> None:
-        """Refuse what would lose effects.
+        """Refuse what would lose side effects.
 
         Raises:
             ConfigurationError: what runs without a claim has nothing to commit a transaction with.

@@ -162,10 +162,9 @@ class Invocation:
                 self._reports.report(item, following)
         if asked:
             shared.note_answer(spent, silent=silent)
-        if isinstance(first, _SHARING_STEPS) and not any(
-            isinstance(reply, Unanswered) for reply in replies
-        ):
-            shared.note_round_trip(spent)
+            answered = not any(isinstance(reply, Unanswered) for reply in replies)
+            if answered and isinstance(first, _SHARING_STEPS):
+                shared.note_round_trip(spent)
         shared.plan = shared.plan.record_finished(finished)
         self._start_threads(first)
 

@@ -10,7 +10,6 @@ from idempotent_lambda.errors import MessageError, StoreError, UnconfirmedCopyEr
 from idempotent_lambda.pipeline.asking import (
     CLAIM_BUDGET_MILLIS,
     STORE_STEPS,
-    RecordRef,
     StoreStep,
     ask_store,
 )
@@ -102,11 +101,7 @@ class Performer:
         resources = self._resources
         return ask_store(
             resources.store,
-            [
-                (_refer_to_record(item, step), step)
-                for item, step in tasks
-                if isinstance(step, STORE_STEPS)
-            ],
+            [(item, step) for item, step in tasks if isinstance(step, STORE_STEPS)],
             limit=limit,
             ends=self._deadline,
             settings=resources.settings,
@@ -155,14 +150,6 @@ class Performer:
                     answers[index] = None
                     self._reports.histories[item.place].errors.append(UnconfirmedCopyError())
         return tuple(restated), answers
-
-
-def _refer_to_record(item: WorkItem, step: StoreStep) -> RecordRef:
-    if isinstance(step, Claim):
-        return RecordRef(item.key.record_id, item.redelivered, item.token, item.states_key)
-    if item.states_key:
-        return RecordRef(item.key.record_id, token=item.token, states_key=True)
-    return RecordRef(item.key.record_id)
 
 
 def _hide_keys(tasks: Tasks, replies: Replies) -> None:

@@ -19,7 +19,7 @@ batch is reported at once: with a last release, a dead table costs less than fiv
 
 UNCONFIRMED_MILLIS = Millis(1000)
 """How long a completion may take before nothing new is started: until it is confirmed, a crash
-would repeat its effect."""
+would repeat its side effect."""
 
 MAX_LINGER_MILLIS = Millis(100)
 """How long a completion waits for others to share its round trip, at most."""

@@ -1,6 +1,7 @@
 """One key of a batch and its deliveries."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from idempotent_lambda.errors import MessageError
 from idempotent_lambda.keys import Key
@@ -33,6 +34,14 @@ class WorkItem:
     repeats: bool = False
     own_key: Key | MessageError | None = None
     differing: frozenset[int] = frozenset()
+
+    payload_hash: ClassVar[None] = None
+    """Nothing but the key decides whether two messages are the same."""
+
+    @property
+    def record_id(self) -> str:
+        """The id of the key's record."""
+        return self.key.record_id
 
     @property
     def redelivered(self) -> bool:

@@ -195,7 +195,7 @@ class BatchPlan(PlanState[ItemT]):
     def take_completions(self) -> tuple["BatchPlan[ItemT]", tuple[Task[ItemT], ...]]:
         """Return the completions that have gathered, and the plan that knows of it.
 
-        May be done while something runs: a crash of the run then puts fewer effects in doubt.
+        May be done while something runs: a crash of the run then puts fewer side effects in doubt.
         """
         sent = self.returned[: self.max_completions]
         rest = self.returned[self.max_completions :]

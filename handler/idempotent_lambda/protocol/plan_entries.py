@@ -72,7 +72,7 @@ def follow_up_with_step(item: ItemT, step: Step | Settled) -> FollowUp[ItemT]:
 
 
 def follow_up_with_takeover(item: ItemT, attempts: int) -> FollowUp[ItemT]:
-    """Return the follow-up that takes over a key of an owner that is stale."""
+    """Return the follow-up that takes over a key whose claim is stale."""
     return FollowUp((item.stage, 1, attempts, -item.place), item, None, attempts)
 
 
