@@ -1,4 +1,4 @@
-"""The only module that talks to SQS: postpones what is busy, sends copies of what is parked away.
+"""The only module that talks to SQS. It postpones messages and sends copies of parked ones.
 
 Its client is made when it is first needed, which in most processes is never.
 """
@@ -44,7 +44,7 @@ class Queues(Protocol):
     def postpone(
         self, failed: Iterable[Delivery], in_progress: Sequence[BusyDelivery], deadline: Deadline
     ) -> None:
-        """Have busy messages, and the failed rest of their groups, delivered after their leases.
+        """Have messages in progress delivered after their leases, with the failed rest of their groups.
 
         This may fail. Then they come after the queue's visibility timeout.
         """
@@ -143,7 +143,7 @@ class SqsQueues:
 def compute_postponements(
     failed: Iterable[Delivery], in_progress: Sequence[BusyDelivery], now: EpochMillis
 ) -> list[tuple[Delivery, int]]:
-    """Return what to postpone, by how many seconds: busy messages, and the rest of their groups."""
+    """Return what to postpone, by how many seconds: messages in progress and their groups."""
     lease_ends: dict[str, EpochMillis] = {}
     # Where several leases are live, the last one counts.
     for delivery, lease_end in sorted(in_progress, key=itemgetter(1)):

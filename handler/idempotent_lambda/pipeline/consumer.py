@@ -1,18 +1,18 @@
 """The pipeline: from the event to the response, for each message of a batch.
 
-One message goes this way. Its key makes it part of an item, and from step 4 on the main loop, which
-is in `Consumer.consume`, goes round once for each step of the item.
+One message takes these ten steps. From step 3 on, the loop in `Consumer.consume` goes round once
+for each of them.
 
- 1. `read_event` parses the event.
- 2. `grouping.group_by_key` finds the key, and the item that the message is part of.
- 3. `Invocation.wait_for_tasks` takes the next tasks of the plan; `BatchPlan.take_tasks` chooses.
- 4. `Performer.perform` claims the key, together with those of other items (`ask_store`).
- 5. `lifecycle.advance` says what follows the answer: a run. `BatchPlan.record_finished` keeps it.
- 6. `Performer.perform` runs the processor (`call_processor`), and the item is to be completed.
- 7. `Flusher` takes the completion while the next processor runs; or the loop does, after the last.
- 8. `Performer.perform` completes the key, together with others that have returned (`ask_store`).
- 9. `lifecycle.advance` says that the item has ended, and `Reports.report` logs it.
-10. `build_response` names the messages that are to be delivered again.
+ 1. `read_event` parses the event into deliveries.
+ 2. `group_by_key` finds the key of each delivery, and the work item that the delivery is part of.
+ 3. `Invocation.wait_for_tasks` takes the next tasks of the plan (`BatchPlan.take_tasks`).
+ 4. `Performer.perform` claims the key, together with the keys of other items (`ask_store`).
+ 5. `advance` says what follows the answer: a run. `BatchPlan.record_finished` keeps it.
+ 6. `Performer.perform` runs the processor (`call_processor`).
+ 7. `Flusher` takes the completion while the next processor runs. After the last run, the loop does.
+ 8. `Performer.perform` completes the key, together with other keys (`ask_store`).
+ 9. `advance` says that the item has ended, and `Reports.report` logs it.
+10. `build_response` names the messages that Lambda delivers again.
 """
 
 from dataclasses import dataclass

@@ -21,7 +21,7 @@ class Resources:
 
     Attributes:
         processor: the user's code; run by one owner at a time for each key.
-        queues: where busy messages are postponed and parked ones are sent.
+        queues: where messages in progress are postponed and parked ones are sent.
         transactional: whether the processor takes a transaction.
         new_owner: makes a fresh owner token.
         saw_slow_processor: set once a processor has taken its time.

@@ -62,14 +62,16 @@ def test_too_little_time(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lease", "least", "works"),
+    ("lease", "least", "is_enough"),
     [(3.5, 3000, False), (3.501, 3000, True), (2.301, 1800, True), (2.3, 1800, False),
      (0.001, 1, False), (0.501, 1, False), (2, 1, False), (2.001, 1, True)],
 )  # fmt: skip
-def test_lease_that_lets_nothing_start(shop: Shop, lease: float, least: int, items: bool) -> None:
+def test_lease_that_lets_nothing_start(
+    shop: Shop, lease: float, least: int, is_enough: bool
+) -> None:
     """A lease in which no call could start is refused by the first one, before its claim."""
     charge = shop.function("x", minimum_remaining=Millis(least), lease_seconds=lease)
-    if items:
+    if is_enough:
         assert charge("a") == "x"
         return
     with pytest.raises(errors.ConfigurationError) as caught:
