@@ -44,7 +44,7 @@ class Queues(Protocol):
     def postpone(
         self, failed: Iterable[Delivery], in_progress: Sequence[BusyDelivery], deadline: Deadline
     ) -> None:
-        """Have messages in progress delivered after their leases, with the failed rest of their groups.
+        """Have messages in progress delivered after their leases, and the rest of their groups.
 
         This may fail. Then they come after the queue's visibility timeout.
         """

@@ -405,7 +405,7 @@ WITHOUT: Mapping[str, str] = {
     "dynamodb:PartiQLInsert": _ONE_BY_ONE,
     "dynamodb:PartiQLUpdate": _ONE_BY_ONE,
     "dynamodb:PartiQLDelete": _ONE_BY_ONE,
-    "sqs:ChangeMessageVisibility": "without it, messages in progress wait for the visibility timeout",
+    "sqs:ChangeMessageVisibility": "without it, these messages wait for the visibility timeout",
 }
 """Actions that a role may lack, and what that costs."""
 
