@@ -148,7 +148,7 @@ CAUGHT = [
     ),
     (
         "old_names",
-        {A: 'x = "busy"\ny = "idempotent_lambda.migration"\n'},
+        {A: 'x = "busy"\ny = "idempotent_lambda.predecessors"\n'},
         ["a.py:1 busy", "a.py:2 predecessors"],
     ),
     ("old_names", {A: '"""See `Busy`."""\n'}, ["a.py:1 Busy"]),

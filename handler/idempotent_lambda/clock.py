@@ -52,7 +52,7 @@ class SystemClock:
         return EpochMillis(time.time_ns() // 1_000_000)
 
     def monotonic(self) -> Millis:
-        """See `Clock.elapsed`."""
+        """See `Clock.monotonic`."""
         return Millis(time.monotonic_ns() // 1_000_000)
 
     def sleep(self, duration: Millis) -> None:

@@ -79,7 +79,7 @@ class KeyRule:
     """How a consumer's messages, or a function's calls, get their keys.
 
     Attributes:
-        namespace: of the consumer, or what `namespaced` makes of it for a function.
+        namespace: of the consumer, or what `build_function_namespace` makes of it for a function.
         expression: the key expression as it was written; None: messages have their default keys.
         search: the expression, compiled; None if keys are not searched for.
     """
@@ -92,7 +92,7 @@ class KeyRule:
         """The key that the expression finds in a document.
 
         Raises:
-            MissingKeyError, UndecodableBodyError, UnsupportedKeyError: see `key_for`.
+            MissingKeyError, UndecodableBodyError, UnsupportedKeyError: see `for_value`.
         """
         try:
             value = self.search.search(document) if self.search else None

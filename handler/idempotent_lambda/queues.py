@@ -34,7 +34,7 @@ MAX_ATTRIBUTES = 10
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html"""
 
 
-BusyDelivery = tuple[Delivery, EpochMillis]
+HeldDelivery = tuple[Delivery, EpochMillis]
 """A message whose key has a live lease, and the end of the lease."""
 
 
@@ -42,7 +42,7 @@ class Queues(Protocol):
     """What a batch asks of the queues."""
 
     def postpone(
-        self, failed: Iterable[Delivery], in_progress: Sequence[BusyDelivery], deadline: Deadline
+        self, failed: Iterable[Delivery], in_progress: Sequence[HeldDelivery], deadline: Deadline
     ) -> None:
         """Have messages in progress delivered after their leases, and the rest of their groups.
 
@@ -69,7 +69,7 @@ class SqsQueues:
         return new_client("sqs")
 
     def postpone(
-        self, failed: Iterable[Delivery], in_progress: Sequence[BusyDelivery], deadline: Deadline
+        self, failed: Iterable[Delivery], in_progress: Sequence[HeldDelivery], deadline: Deadline
     ) -> None:
         """See `Queues.postpone`."""
         entries: list[dict[str, object]] = []
@@ -91,7 +91,7 @@ class SqsQueues:
             )
 
     def _change_visibility(
-        self, in_progress: Sequence[BusyDelivery], entries: list[dict[str, object]]
+        self, in_progress: Sequence[HeldDelivery], entries: list[dict[str, object]]
     ) -> None:
         arns = (delivery.raw.get("eventSourceARN") for delivery, _ in in_progress)
         # All come from one queue, whatever a damaged record says of itself.
@@ -141,7 +141,7 @@ class SqsQueues:
 
 
 def compute_postponements(
-    failed: Iterable[Delivery], in_progress: Sequence[BusyDelivery], now: EpochMillis
+    failed: Iterable[Delivery], in_progress: Sequence[HeldDelivery], now: EpochMillis
 ) -> list[tuple[Delivery, int]]:
     """Return what to postpone, by how many seconds: messages in progress and their groups."""
     lease_ends: dict[str, EpochMillis] = {}

@@ -14,7 +14,7 @@ from idempotent_lambda.protocol.claims import (
 )
 from idempotent_lambda.protocol.record import Owner
 from idempotent_lambda.protocol.requests import ClaimRequest, Request
-from idempotent_lambda.queues import BusyDelivery, Queues
+from idempotent_lambda.queues import HeldDelivery, Queues
 from idempotent_lambda.sources.delivery import Delivery
 from scripts.kill.plan import Event, Moment
 
@@ -74,7 +74,7 @@ class WatchedQueues:
     watch: Watch
 
     def postpone(
-        self, failed: Iterable[Delivery], in_progress: Sequence[BusyDelivery], deadline: Deadline
+        self, failed: Iterable[Delivery], in_progress: Sequence[HeldDelivery], deadline: Deadline
     ) -> None:
         """See `Queues.postpone`."""
         self.inner.postpone(failed, in_progress, deadline)

@@ -151,17 +151,46 @@ def test_the_code_is_the_repositorys(deployed: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "packed"),
     [
-        ('"""One."""\nx = """two"""\n', '""\nx = """two"""\n'),
-        ('def f():\n    r"""a\n\n    b"""\n', 'def f():\n    ""\n\n\n'),
-        ('x = 1\n"""About x."""  # why\n', 'x = 1\n""  # why\n'),
+        ('"""One."""\nx = """two"""\n', '" "\nx = """two"""\n'),
+        ('def f():\n    r"""a\n\n    b"""\n', 'def f():\n    " "\n\n\n'),
+        ('x = 1\n"""About x."""  # why\n', 'x = 1\n" "  # why\n'),
         ('call(\n    "a"\n)\n', 'call(\n    "a"\n)\n'),
-        ("class A(B):\n    # why\n    'one'\n", 'class A(B):\n    # why\n    ""\n'),
+        ('x = 1\n\x0c\n"""a\nb"""\ny = 2\n', 'x = 1\n\x0c\n" "\n\ny = 2\n'),
+        ('x = "a\u2028b"\n"""doc"""\n', 'x = "a\u2028b"\n" "\n'),
+        ('f"{call()}"\nb"x"\n', 'f"{call()}"\nb"x"\n'),
+        ("class A(B):\n    # why\n    'one'\n", 'class A(B):\n    # why\n    " "\n'),
         ('return_ = f"{1}"\n"a" "b"\n', 'return_ = f"{1}"\n"a" "b"\n'),
     ],
 )  # fmt: skip
 def test_only_docstrings_are_dropped(source: str, packed: str) -> None:
-    """A statement that is only a text becomes an empty one in its first line; all else stays."""
+    """A statement that is only a text becomes a blank one in its first line; all else stays."""
     assert drop_docstrings(source) == packed
+
+
+IMPORT = """
+import inspect, pkgutil, sys
+made = []
+signature = inspect.signature
+inspect.signature = lambda *given, **named: made.append(given) or signature(*given, **named)
+import idempotent_lambda
+for module in pkgutil.walk_packages(idempotent_lambda.__path__, "idempotent_lambda."):
+    if module.name != "idempotent_lambda.entrypoint":
+        __import__(module.name)
+print(len(made), len([name for name in sys.modules if name.startswith("idempotent_lambda.")]))
+"""
+
+
+def test_no_docstring_is_made_at_import(deployed: Path) -> None:
+    """A dataclass with an empty docstring would make one at each cold start; none does."""
+    run = subprocess.run(
+        [sys.executable, "-c", IMPORT],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(deployed)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    made, modules = map(int, run.stdout.split())
+    assert (made, modules) == (0, len(PACKAGE_MODULES) - 2)
 
 
 def test_contents(deployed: Path) -> None:

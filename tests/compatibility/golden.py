@@ -145,7 +145,7 @@ class Writer:
 
         asked = {"id": key, "cents": 1999}
         tokens = patch(
-            "idempotent_lambda.calls.decorated_call.os", SimpleNamespace(urandom=self.new_owner)
+            "idempotent_lambda.pipeline.asking.os", SimpleNamespace(urandom=self.new_owner)
         )
         ends = (errors.InvalidResultError, PermanentFailure, SystemExit)
         with tokens, contextlib.suppress(*ends):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda.protocol import claims, lifecycle
+from idempotent_lambda.protocol import lifecycle, record
 from idempotent_lambda.protocol.conditions import Compare, Missing, Or
 from idempotent_lambda.protocol.record import Owner, Status, build_claim_condition
 from idempotent_lambda.protocol.steps import (
@@ -21,6 +21,7 @@ from idempotent_lambda.protocol.steps import (
     Run,
     Settled,
 )
+from idempotent_lambda_toolkit.testing import stores
 from scripts import states
 from scripts.states import Arrow, State
 
@@ -92,7 +93,7 @@ def changed_by_strangers() -> set[tuple[str, State]]:
 def test_nobody_writes_another_owners_record(monkeypatch: pytest.MonkeyPatch) -> None:
     """Settlements by anyone but the owner leave every record as it is, by that condition alone."""
     assert changed_by_strangers() == set()
-    monkeypatch.setattr(claims, "OWNED", ANYBODY)
+    monkeypatch.setattr(stores, "IS_OWNED", ANYBODY)
     assert {"Complete", "Release", "Park"} == {step for step, _ in changed_by_strangers()}
 
 
@@ -103,22 +104,22 @@ def advancing(step: Any, follows: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("name", "broken", "arrow"),
+    ("user", "name", "broken", "arrow"),
     [
-        ("FREE", Or((Missing("id"),)), (State.EXPIRED, State.IN_PROGRESS)),
-        ("REDRIVEN", NEVER, (State.PARKED, State.IN_PROGRESS)),
-        ("OWNED", NEVER, (State.STALE, State.COMPLETED)),
-        ("PARKED", NEVER, (State.PARKED, State.DEAD_LETTERED)),
+        (record, "IS_FREE", Or((Missing("id"),)), (State.EXPIRED, State.IN_PROGRESS)),
+        (record, "IS_REDRIVEN", NEVER, (State.PARKED, State.IN_PROGRESS)),
+        (stores, "IS_OWNED", NEVER, (State.STALE, State.COMPLETED)),
+        (stores, "IS_PARKED_BY_OWNER", NEVER, (State.PARKED, State.DEAD_LETTERED)),
     ],
 )
 def test_another_condition_is_another_diagram(
-    monkeypatch: pytest.MonkeyPatch, name: str, broken: Any, arrow: tuple[State, State]
+    monkeypatch: pytest.MonkeyPatch, user: Any, name: str, broken: Any, arrow: tuple[State, State]
 ) -> None:
     """A condition that is changed takes its arrow away, and so the page is stale."""
     _, before = states.explore()
     assert arrow in {(each.source, each.target) for each in before}
     build_claim_condition.cache_clear()
-    monkeypatch.setattr(claims, name, broken)
+    monkeypatch.setattr(user, name, broken)
     try:
         _, after = states.explore()
         assert arrow not in {(each.source, each.target) for each in after}

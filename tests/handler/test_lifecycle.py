@@ -73,7 +73,7 @@ PARKED = Settled(Outcome.PARKED, acknowledged=True)
         (Duplicate("1"), Settled(Outcome.DUPLICATE, acknowledged=True)),
         (
             InProgress(LEASE_END),
-            Settled(Outcome.IN_PROGRESS, acknowledged=False, busy_until=LEASE_END),
+            Settled(Outcome.IN_PROGRESS, acknowledged=False, held_until=LEASE_END),
         ),
         (Stale(2, THEM), TakeOverLater(2)),
         (Parked(THEM, dead_lettered=True), PARKED),
@@ -100,7 +100,7 @@ def test_a_live_claim_is_waited_for_where_nothing_delivers_again() -> None:
     waiting = advance(claim, InProgress(LEASE_END))
     assert waiting == Wait(claim, LEASE_END)
     assert advance(waiting, Waited(in_time=True)) == claim
-    in_progress = Settled(Outcome.IN_PROGRESS, acknowledged=False, busy_until=LEASE_END)
+    in_progress = Settled(Outcome.IN_PROGRESS, acknowledged=False, held_until=LEASE_END)
     assert advance(waiting, Waited(in_time=False)) == in_progress
 
 

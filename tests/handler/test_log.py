@@ -135,7 +135,7 @@ def test_payload_differs(
 
 def test_single_messages_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing is coalesced no body is looked at."""
-    monkeypatch.setattr(grouping, "_canonical", None)
+    monkeypatch.setattr(grouping, "_canonicalize", None)
     harness = ConsumerHarness()
     assert harness.deliver("a", "b", fifo_order("a"), fifo_order("c")) == []
     assert harness.followers == []

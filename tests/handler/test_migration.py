@@ -205,7 +205,7 @@ def test_a_table_that_cannot_be_asked(moto_table: str, clock: ManualClock, kind:
     """Where the table does not answer nothing is guessed: its error is raised."""
     del moto_table
     records = kind("not-there", clock)
-    ask = records.completed if kind is powertools else records.seen
+    ask = records.find_completion if kind is powertools else records.has_item
     with pytest.raises(ClientError, match="ResourceNotFound"):
         ask("ORDER-1")
 
@@ -213,8 +213,8 @@ def test_a_table_that_cannot_be_asked(moto_table: str, clock: ManualClock, kind:
 def test_reads_are_consistent(moto_table: str, clock: ManualClock) -> None:
     """Each question is one read, and a consistent one: what was just written counts."""
     for records, ask in (
-        (before := powertools(moto_table, clock), before.completed),
-        (check := custom_table(moto_table, clock), check.seen),
+        (before := powertools(moto_table, clock), before.find_completion),
+        (check := custom_table(moto_table, clock), check.has_item),
     ):
         asked: list[tuple[str, bool]] = []
 

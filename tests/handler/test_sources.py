@@ -12,12 +12,12 @@ import idempotent_lambda
 from idempotent_lambda import sources
 from idempotent_lambda.errors import UnsupportedEventError
 from idempotent_lambda.keys import record_id
-from idempotent_lambda.settings import UNWRAP
+from idempotent_lambda.settings import UNWRAP_CHOICES
 from idempotent_lambda.sources.copy_mark import write_mark
 from idempotent_lambda.sources.event import read_event
 from idempotent_lambda.sources.parsing import copy_json
 from idempotent_lambda.sources.registry import ADAPTERS, WRAPPERS
-from idempotent_lambda.sources.source import Source
+from idempotent_lambda.sources.source import Source, SourceAdapter, Wrapper
 
 from .events import event, marked, notification, record, s3_record, unwrapped
 
@@ -58,7 +58,10 @@ def test_every_source_is_registered() -> None:
         import_module(f"{sources.__name__}.{each.name}")
         for each in pkgutil.iter_modules(sources.__path__)
     ]
-    found = {vars(module).get("ADAPTER") for module in modules} - {None}
+    kinds = (SourceAdapter, Wrapper)
+    found = {
+        each for module in modules for each in vars(module).values() if isinstance(each, kinds)
+    }
     assert found == {*ADAPTERS, *WRAPPERS}
 
 
@@ -78,7 +81,7 @@ def test_a_copy_of_one_of_several_messages_of_a_direct_invocation() -> None:
     whole = notification(json.dumps(event(s3_record("a"), s3_record("b"))))
     second = unwrapped(whole)[1]
     mark = write_mark("owner-1", record_id("orders", second.default_key), second)
-    (found,) = read_event(event(record(second.copy_body(), **marked(mark))), UNWRAP)
+    (found,) = read_event(event(record(second.copy_body(), **marked(mark))), UNWRAP_CHOICES)
     assert (found.body, found.token, found.unreadable) == (second.body, "owner-1", None)
 
 

@@ -133,7 +133,7 @@ def test_an_excluded_lock_is_installed(tmp_path: Path) -> None:
 @pytest.mark.terraform
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("begins", "failing", "passing"),
+    ("begins", "failing", "passes"),
     [
         ("local.code_sha256 == null", "deployments", "published"),
         ("length(data.aws_lambda_function.published)", "published", "deployments"),

@@ -60,7 +60,7 @@ TRIES = ("", "owner-0", "unknown", "é", "a b")
 
 CHANCES = {
     "stall": 0.04,
-    "beside": 0.04,
+    "concurrent": 0.04,
     "late arrival": 0.3,
     "redrive": 0.5,
     "delivered again": 0.1,
@@ -242,7 +242,7 @@ class World:
         if self.depth < 3 and self.happens("stall"):
             self.clock.advance(Millis(LEASE + 1))
             self.happenings()
-        elif self.depth < 3 and self.happens("beside"):
+        elif self.depth < 3 and self.happens("concurrent"):
             self.happenings()
         if self.delayed and self.happens("late arrival"):
             name, request = self.delayed.pop()

@@ -94,7 +94,7 @@ def _aged_worker(worker: Worker, key: str, named: Names) -> Worker:
             _call(call, named) if call.item.key.text == key else call
             for call in getattr(worker, line)
         )
-        for line in ("main", "flight", "beside")
+        for line in ("main", "flight", "concurrent")
     }
     return worker._replace(
         plan=plan._replace(follow_ups=_age_follow_ups(plan.follow_ups, key, named)),

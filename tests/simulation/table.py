@@ -165,7 +165,7 @@ class Table:
         if request.stated and shown == SEEN:
             token = new_token(world, index)
             request = replace(request, token=token)
-        record = self.protocol.claimed_record(found, request)
+        record = self.protocol.build_claimed_record(found, request)
         world = superseded(world, index, token, kept=record.copy_tokens is not None)
         record = replace(record, expires_at=self.protocol.claim_expiry(request))
         if found is not None and found.status == Status.PARKED:

@@ -174,7 +174,7 @@ class Transitions:
             plan, decision = self.shell.decide(worker)
             if decision is not Decision.WAIT:
                 turn = plan.take_tasks(overdue=decision is Decision.FLUSH)
-                turns.append(("beside", "starts another one,", turn))
+                turns.append(("concurrent", "starts another one,", turn))
         for line, reported, (plan, tasks) in turns:
             keys = "".join(item.key.text for item, _ in tasks)
             self.doing = f"worker {slot} {reported} {keys}"
@@ -195,7 +195,7 @@ class Transitions:
             yield from self._answers_early(
                 over if worker.short else spent(over, "short"), slot, worker
             )
-        for line in ("main", "flight", "beside"):
+        for line in ("main", "flight", "concurrent"):
             for at, call in enumerate(getattr(worker, line)):
                 if call.reply is not None:
                     continue

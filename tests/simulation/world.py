@@ -317,7 +317,7 @@ class Protocol:
             any rate" when that is tried, or "before" it.
         sends_token: copies bear the owner token.
         shows_token: claims show the token of their copy.
-        claimed_record: the record after a claim.
+        build_claimed_record: the record after a claim.
         restate: the item of what is no copy, with the key that it has by itself.
         gives_back: what belongs to a copy is parked again when it is released.
         checks_inserts: an insert that finds a record looks what it is.

@@ -8,6 +8,7 @@ from idempotent_lambda.errors import PermanentFailure
 from idempotent_lambda.protocol import claims, lifecycle
 from idempotent_lambda.protocol.conditions import And, Condition, Missing, Or, evaluate
 from idempotent_lambda.protocol.judgement import (
+    build_claimed_record,
     explain_failed_claim,
     judge_existing,
 )
@@ -21,6 +22,7 @@ from idempotent_lambda.protocol.record import (
     Owner,
     Record,
     Status,
+    build_claim_condition,
 )
 from idempotent_lambda.protocol.requests import ClaimRequest
 from idempotent_lambda.protocol.steps import (
@@ -49,12 +51,12 @@ def protocol_with(**changes: Any) -> Protocol:
     """Production with changes, which reach what is judged by a look too."""
     protocol = replace(Protocol(), **changes)
 
-    def judge_existing(found: Record | None, request: ClaimRequest) -> Any:
+    def judge(found: Record | None, request: ClaimRequest) -> Any:
         if evaluate(protocol.condition(request), found, request.operands):
             return None
         return protocol.explain_failed_claim(found, request)
 
-    return replace(protocol, judge_existing=judge_existing)
+    return replace(protocol, judge_existing=judge)
 
 
 def _changed(matches: Callable[[Any, Any], bool], change: Callable[[Any, Any], Any]) -> Protocol:
@@ -238,37 +240,34 @@ OF_COPY = Or((IS_KNOWN_COPY, IS_RESOLVED))
 def _claims_also(condition: Condition) -> Protocol:
     """Production, with one more way to claim what is stated."""
 
-    def build_claim_condition(*, takeover: bool) -> Or:
+    def build_wider(*, takeover: bool) -> Or:
         allowed = build_claim_condition(
             takeover=takeover, redriven=True, checked=False, stated=True
         )
         return Or((condition, *allowed.parts))
 
-    kinds = {
-        (takeover, True, True): build_claim_condition(takeover=takeover)
-        for takeover in (True, False)
-    }
+    kinds = {(takeover, True, True): build_wider(takeover=takeover) for takeover in (True, False)}
     return protocol_with(conditions=kinds)
 
 
 def _knows(is_known: Callable[[Record, ClaimRequest], bool]) -> Protocol:
     """Production, with another rule by which a copy is known whose claim has failed."""
 
-    def explain_failed_claim(found: Record | None, request: ClaimRequest) -> Any:
+    def explain(found: Record | None, request: ClaimRequest) -> Any:
         if request.stated and not (found is not None and is_known(found, request)):
             return claims.Stray()
         return explain_failed_claim(found, request)
 
-    return protocol_with(explain_failed_claim=explain_failed_claim)
+    return protocol_with(explain_failed_claim=explain)
 
 
 def _forgets(**attributes: Any) -> Protocol:
     """Production, with claims that do not write some attributes."""
 
-    def build_claimed_record(found: Record | None, request: ClaimRequest) -> Record:
+    def forget(found: Record | None, request: ClaimRequest) -> Record:
         return replace(build_claimed_record(found, request), **attributes)
 
-    return Protocol(claimed_record=build_claimed_record)
+    return Protocol(build_claimed_record=forget)
 
 
 def _takes_over_from_copies() -> Protocol:
@@ -276,14 +275,12 @@ def _takes_over_from_copies() -> Protocol:
     stale = And(IS_STALE.parts[:-1])
     condition = Or((*IS_FREE.parts, stale))
 
-    def explain_failed_claim(found: Record | None, request: ClaimRequest) -> Any:
+    def explain(found: Record | None, request: ClaimRequest) -> Any:
         if found is not None and not request.stated:
             found = replace(found, unlocked_by=None)
         return explain_failed_claim(found, request)
 
-    return protocol_with(
-        conditions={(True, False): condition}, explain_failed_claim=explain_failed_claim
-    )
+    return protocol_with(conditions={(True, False): condition}, explain_failed_claim=explain)
 
 
 def _acknowledges_strays(found: Record | None, request: ClaimRequest) -> Any:

@@ -9,7 +9,7 @@ from receipts import receipt
 
 from idempotent_lambda import Source
 
-accounts = boto3.client("dynamodb")
+ledger = boto3.client("dynamodb")
 
 
 def process(message: Any) -> None:
@@ -21,7 +21,7 @@ def process(message: Any) -> None:
 
 
 def charge(order_id: str, amount_cents: int) -> None:
-    accounts.put_item(
+    ledger.put_item(
         TableName=os.environ["LEDGER_TABLE"],
         Item={
             "charge_id": {"S": str(uuid.uuid4())},

@@ -8,14 +8,14 @@ import boto3
 
 from idempotent_lambda import idempotent
 
-accounts = boto3.client("dynamodb")
+ledger = boto3.client("dynamodb")
 
 
 @idempotent(name="charge", key="event.detail.order_id")
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001
     order = event["detail"]
     charge_id = str(uuid.uuid4())
-    accounts.put_item(
+    ledger.put_item(
         TableName=os.environ["LEDGER_TABLE"],
         Item={
             "charge_id": {"S": charge_id},

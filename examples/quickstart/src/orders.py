@@ -7,7 +7,7 @@ from typing import Any
 
 import boto3
 
-accounts = boto3.client("dynamodb")
+ledger = boto3.client("dynamodb")
 
 
 def process(message: Any) -> None:
@@ -16,7 +16,7 @@ def process(message: Any) -> None:
 
 
 def charge(order_id: str, amount_cents: int, currency: str) -> None:
-    accounts.put_item(
+    ledger.put_item(
         TableName=os.environ["LEDGER_TABLE"],
         Item={
             "charge_id": {"S": str(uuid.uuid4())},

@@ -83,7 +83,7 @@ def find_call_key(rule: FunctionRule, bound: BoundArguments, namespace: str) -> 
         namespace: the consumer's.
 
     Raises:
-        MissingKeyError, UnsupportedKeyError: there is none; see `KeyRule.key_for`.
+        MissingKeyError, UnsupportedKeyError: there is none; see `KeyRule.for_value`.
     """
     value = _select("key", rule.key, bound)
     return KeyRule(build_function_namespace(namespace, rule.name), describe(rule.key)).for_value(

@@ -1,6 +1,6 @@
 """The life of one call of a decorated function: its claim, its settlement and its log line.
 
-It is the life of a message (`lifecycle.advance`). Only the end differs: see `call_end`.
+It is the life of a message (`lifecycle.advance`). Only the end differs: see `calls.end`.
 """
 
 from dataclasses import replace
@@ -78,14 +78,14 @@ class DecoratedCall:
         """Find the call's time and key; ask nothing of the store.
 
         Raises:
-            ConfigurationError: see `find_invocation`.
+            ConfigurationError: see `find_context`.
         """
         settings = wiring.settings
         self._rule, self._wiring, self._settings = rule, wiring, settings
-        invocation = find_context(rule, bound, settings)
-        self._deadline = Deadline.from_remaining(wiring.clock, invocation.remaining)
+        context = find_context(rule, bound, settings)
+        self._deadline = Deadline.from_remaining(wiring.clock, context.remaining)
         self._began = self._since = wiring.clock.monotonic()
-        self._history = ClaimHistory(invocation.request_id)
+        self._history = ClaimHistory(context.request_id)
         self._key: Key | None = None
         self._payload_hash: str | None = None
         self._owner = Owner("")

@@ -16,7 +16,7 @@ from idempotent_lambda.errors import NO_TIME
 from idempotent_lambda.pipeline.asking import STORE_STEPS
 from idempotent_lambda.pipeline.flusher import Flusher
 from idempotent_lambda.pipeline.performer import Performer, Replies, Tasks
-from idempotent_lambda.pipeline.reports import BusyDeliveries, Reports
+from idempotent_lambda.pipeline.reports import HeldDeliveries, Reports
 from idempotent_lambda.pipeline.resources import Resources
 from idempotent_lambda.pipeline.shared_plan import SharedPlan
 from idempotent_lambda.pipeline.work_item import WorkItem
@@ -41,7 +41,7 @@ from idempotent_lambda.sources.delivery import Delivery
 
 FAST_PROCESSOR_MILLIS = Millis(1)
 """As long as no processor of this process has taken longer, and no completion has waited for
-`MAX_LINGER_MILLIS`, there is no flusher: see there."""
+`MAX_LINGER_MILLIS`, there is no flusher: to start its thread would cost more than it saves."""
 
 _SHARING_STEPS = (Claim, Complete, Release)
 """Many of these share one round trip."""
@@ -85,7 +85,7 @@ class Invocation:
         self.store_times: list[Millis] = []
 
     @property
-    def in_progress(self) -> BusyDeliveries:
+    def in_progress(self) -> HeldDeliveries:
         """Each delivery whose key another owner holds, and the end of that lease."""
         return self._reports.in_progress
 
@@ -131,6 +131,8 @@ class Invocation:
             shared.closed = True
             shared.changed.notify_all()
             self._flusher.end_poll()
+            # They hold methods of this object. Without the cycle the batch is freed at once.
+            del self._flusher, self._workers
 
     def report_unfinished(self) -> None:
         """Report the items that have no end when the invocation must answer."""
@@ -177,7 +179,7 @@ class Invocation:
         *,
         silent: bool,
     ) -> Step | End:
-        """Return what follows a step, and note it in the item's trace."""
+        """Return what follows a step, and note it in the item's history."""
         if isinstance(step, Settled) or reply is None:
             self._reports.replace_item(item)
             return step

@@ -14,7 +14,7 @@ _UNCONFIRMING = (None, "unanswered", "unkeyed")
 """Results of a claim that do not show whether a copy's stated key counts."""
 
 
-BusyDeliveries = list[tuple[Delivery, EpochMillis]]
+HeldDeliveries = list[tuple[Delivery, EpochMillis]]
 
 
 class Reports:
@@ -27,7 +27,7 @@ class Reports:
 
     def __init__(self, items: Sequence[WorkItem], observer: Observer, request_id: str) -> None:
         self.histories = [ClaimHistory(request_id) for _ in items]
-        self.in_progress: BusyDeliveries = []
+        self.in_progress: HeldDeliveries = []
         self._observer = observer
         self._open = {item.place: item for item in items}
         self._acknowledged: set[Delivery] = set()
@@ -41,8 +41,8 @@ class Reports:
         del self._open[item.place]
         if end.acknowledged:
             self._acknowledged.update(item.deliveries)
-        if end.busy_until:
-            self.in_progress += [(delivery, end.busy_until) for delivery in item.deliveries]
+        if end.held_until:
+            self.in_progress += [(delivery, end.held_until) for delivery in item.deliveries]
         history = self.histories[item.place]
         leader, *followers = item.deliveries
         # Of a key that is only stated, nobody but the sender says that it is this message's.

@@ -129,7 +129,7 @@ def advance(step: Step, reply: Reply) -> Step | End:  # noqa: C901, PLR0911, PLR
         case Claim(wait_for_lease=True), claims.InProgress(lease_end):
             return Wait(step, lease_end)
         case Claim(), claims.InProgress(lease_end):
-            return Settled(Outcome.IN_PROGRESS, busy_until=lease_end)
+            return Settled(Outcome.IN_PROGRESS, held_until=lease_end)
         case Claim(park_interrupted=True), claims.Stale(_, owner):
             return Park(owner, INTERRUPTED_REASON)
         case Claim(), claims.Stale(attempts):
@@ -145,7 +145,7 @@ def advance(step: Step, reply: Reply) -> Step | End:  # noqa: C901, PLR0911, PLR
         case Wait(claim, lease_end), Waited(in_time):
             if in_time:
                 return replace(claim, takeover=not claim.park_interrupted)
-            return Settled(Outcome.IN_PROGRESS, busy_until=lease_end)
+            return Settled(Outcome.IN_PROGRESS, held_until=lease_end)
         case Run(), Interrupted():
             return Settled(Outcome.INTERRUPTED)
         case Run(), Returned():

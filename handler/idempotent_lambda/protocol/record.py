@@ -28,7 +28,7 @@ class Record:
     """The item of one key.
 
     A record that is read from a table may lack any attribute, and holds one that cannot be read
-    as a value of another type: no comparison with it is true, see `conditions.holds`.
+    as a value of another type: no comparison with it is true, see `conditions.evaluate`.
 
     Attributes:
         id: namespace and key.

@@ -134,12 +134,12 @@ class Settled:
     """The end. What is not acknowledged is reported, and delivered again.
 
     Attributes:
-        busy_until: the end of the lease that was met.
+        held_until: the end of the lease that was met.
     """
 
     outcome: Outcome
     acknowledged: bool = False
-    busy_until: EpochMillis | None = None
+    held_until: EpochMillis | None = None
 
 
 Step = Claim | Wait | Run | Complete | Release | Park | DeadLetter | MarkDeadLettered

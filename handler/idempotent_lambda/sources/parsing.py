@@ -1,6 +1,7 @@
 """Reading of values in which anything may be missing or of another type."""
 
 import json
+from copy import deepcopy
 from typing import Any, NoReturn, TypeGuard
 
 MAX_COUNT_DIGITS = 9
@@ -8,6 +9,9 @@ MAX_COUNT_DIGITS = 9
 
 MAX_NAME_CHARACTERS = 100
 """Of a source's name in an error: an event may have anything in its place."""
+
+
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 def decode_payload(payload: object) -> tuple[object, str | None]:
@@ -58,14 +62,20 @@ def describe_name(value: object) -> str:
 
 
 def copy_json(value: object) -> Any:
-    """Return the same JSON once more, so that changes to the copy do not reach the original."""
+    """Return the same JSON once more, so that changes to the copy do not reach the original.
+
+    Only a test can put other containers into an event; these are copied too.
+    """
     holder = [value]
     pending: list[Any] = [holder]
     while pending:
         container = pending.pop()
         parts = container.items() if isinstance(container, dict) else enumerate(container)
         for place, part in parts:
-            if isinstance(part, dict | list):
+            kind = type(part)
+            if kind is dict or kind is list:
                 container[place] = part.copy()
                 pending.append(container[place])
+            elif kind not in _SCALARS:
+                container[place] = deepcopy(part)
     return holder[0]

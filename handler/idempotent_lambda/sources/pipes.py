@@ -17,9 +17,11 @@ class PipesWrapper(Wrapper):
 
     def open_body(self, body: JsonObject) -> Sequence[Content] | None:
         """Return the message of a record of Kinesis or DynamoDB Streams."""
+        if "Records" in body:
+            return None
         name = body.get("eventSource")
         if name == kinesis.KINESIS.source and "data" in body:
-            # A pipe puts the fields of the object ``kinesis`` beside the others.
+            # A pipe puts the fields of the object ``kinesis`` among the others.
             return (kinesis.KINESIS.open_record({**body, "kinesis": body}),)
         if name == dynamodb_streams.DYNAMODB_STREAMS.source:
             return (dynamodb_streams.DYNAMODB_STREAMS.open_record(body),)

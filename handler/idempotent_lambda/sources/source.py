@@ -1,8 +1,8 @@
 """The names of the sources, and the interface behind which each source is one module.
 
-A module of a source has a subclass of `SourceAdapter` and the only instance of it, ``ADAPTER``,
-which `registry` lists. The base classes have what is true of most sources; a subclass overrides
-what is different for its source.
+The module of a source has a subclass of `SourceAdapter` and its only instance, named like the
+service; `registry` lists the instances. The base classes have what is true of most sources. A
+subclass overrides what is different for its source.
 """
 
 import json

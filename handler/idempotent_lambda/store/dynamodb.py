@@ -137,7 +137,10 @@ class DynamoDBClaimStore:
             shared = [request for request in requests if not (request.actions or request.stated)]
             outcomes = self._write_many(write, write.build_statement, shared, deadline)
             for request, outcome in zip(shared, outcomes, strict=True):
-                if not isinstance(outcome, Refusal):
+                if isinstance(outcome, Refusal):
+                    # In observe mode two requests may be for one record.
+                    answers.pop(request.record_id, None)
+                else:
                     answers[request.record_id] = outcome
         return self._answer_rest(
             requests, answers, lambda request: self._write_one(write, request, deadline)

@@ -49,7 +49,7 @@ class Write(Generic[RequestT, OutcomeT]):
             empty for a statement.
         explain_refusal: the outcome of a request whose condition failed on the record found.
         build_statement: the same write as PartiQL, for one of many, from the table's name and the
-            request. Of `claims.FREE` it keeps only the absence of the record. None for what is
+            request. Of `record.IS_FREE` it keeps only the absence of the record. None for what is
             always done alone.
         policy: how often it is tried.
         for_copies: what is done in its place for a request that states its key.
@@ -165,7 +165,7 @@ def _read_claim(request: ClaimRequest, answer: WriteAnswer) -> claims.ClaimOutco
 def build_claim_write(
     *, takeover: bool, redriven: bool, checked: bool, stated: bool = False
 ) -> Write[ClaimRequest, claims.ClaimOutcome]:
-    """The claim of such a request; see `claims.claimable`."""
+    """The claim of such a request; see `record.build_claim_condition`."""
     changes = [
         assign("status", "in_progress"),
         assign("owner", "owner"),
