@@ -35,8 +35,7 @@ class Consumer(Resources):
         """Refuse a transactional processor in observe mode: side effects would be lost.
 
         Raises:
-            ConfigurationError: a run without a claim has no completion to commit a transaction
-                with.
+            ConfigurationError: a run without a claim has no completion for a transaction.
         """
         if self.transactional and self.settings.observe_only:
             raise ConfigurationError(

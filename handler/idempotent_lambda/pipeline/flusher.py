@@ -98,5 +98,4 @@ class Flusher:
             return ()
 
     def _measure_wait(self, item: WorkItem) -> Millis:
-        """Return how long the completion of an item has been due."""
         return Millis(self._clock.monotonic() - self._shared.due[item.place])

@@ -1,4 +1,4 @@
-"""The ends of the items of one invocation: what is logged, acknowledged and postponed."""
+"""The ends of the items of one invocation, for the log, the response and the queue."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
