@@ -18,8 +18,7 @@ from idempotent_lambda.store.writes import Write
 
 MAX_STATEMENTS = 25
 MAX_KEYS = 100
-"""The limit of one read:
-https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html"""
+"""The limit per read: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html"""
 
 
 class BatchWrite(Generic[RequestT, OutcomeT]):

@@ -235,7 +235,6 @@ class DynamoDBClaimStore:
         policy: RetryPolicy,
         deadline: Deadline,
     ) -> list[AnswerT | StoreError]:
-        """Return the answer to each request, from as many calls as are needed."""
         parts = [
             requests[start : start + max_requests]
             for start in range(0, len(requests), max_requests)

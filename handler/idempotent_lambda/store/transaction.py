@@ -22,8 +22,7 @@ MAX_ACTIONS = 99
 """The record's own action is one of the 100."""
 
 MAX_BYTES = (4096 - 8) * 1024
-"""The limit of all actions. The record, whose key has at most 2 KB, needs less than the rest.
-DynamoDB's units are binary:
+"""The record, whose key has at most 2 KB, needs less than the rest. DynamoDB's units are binary:
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
 
 _OPTIONS = {"ConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues"}
@@ -34,9 +33,8 @@ _serialize, _deserialize = TypeSerializer().serialize, TypeDeserializer().deseri
 class Transaction:
     """The DynamoDB writes that take effect together with the message's completion, or not at all.
 
-    A processor with a parameter named ``transaction`` gets a transaction for each message. Nothing
-    is written before the processor returns, and nothing at all if it raises. Threads may share a
-    transaction.
+    A processor with a parameter named ``transaction`` gets a new one for each message. Nothing is
+    written before the processor returns, and nothing at all if it raises. Threads may share it.
 
     Every method takes a table's name or ARN, and an item or a key as plain Python values (numbers
     as int or Decimal). The options are DynamoDB's own parameters ``ConditionExpression``,
@@ -88,9 +86,8 @@ class Transaction:
         """Return the actions in the order of the calls, and take no more actions.
 
         Returns:
-            Entries of TransactItems, such as
-            ``{"Delete": {"TableName": "orders", "Key": {"id": {"S": "a"}}}}``. If there are none, only
-            the completion is written.
+            Entries of TransactItems; only the completion is written if there are none. For example:
+            ``{"Delete": {"TableName": "orders", "Key": {"id": {"S": "a"}}}}``
         """
         with self._lock:
             self._closed = True

@@ -1,4 +1,4 @@
-"""Update expressions as data: what a conditional write changes.
+"""Update expressions as data: the changes of a conditional write.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.UpdateExpressions.html
 """
