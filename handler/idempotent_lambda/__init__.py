@@ -36,7 +36,7 @@ _LAZY = {"idempotent": "decorator", "Transaction": "store.transaction"}
 
 
 def __getattr__(name: str) -> Any:
-    # What most functions do not use costs them no time to start.
+    # Most functions do not use these names, so importing them must not slow down a cold start.
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415

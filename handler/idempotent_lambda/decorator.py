@@ -1,7 +1,7 @@
-"""Functions and handlers that exist, made idempotent by one decorator, sync or async.
+"""The decorator that makes an existing function or handler idempotent, sync or async.
 
-This module wraps the function; `decorated_call` holds the steps of a call: find its key, claim it,
-complete it, decide how the call ends.
+This module wraps the function. `calls.decorated_call` has the steps of a call: find the key, claim
+it, complete it, decide how the call ends.
 """
 
 import functools
@@ -24,10 +24,10 @@ Function = Callable[..., object]
 F = TypeVar("F", bound=Function)
 
 MAX_LEASE_SECONDS = 366 * 24 * 3600
-"""An interrupted call blocks its key for that long."""
+"""The longest lease: an interrupted call blocks its key for that long."""
 
 FUNCTIONS: dict[str, str] = {}
-"""The decorated functions without a wiring, which share the environment's, by name."""
+"""The decorated functions that use the wiring of the environment, by name."""
 
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -41,41 +41,41 @@ def idempotent(
     lease_seconds: float | None = None,
     wiring: Wiring | None = None,
 ) -> Callable[[F], F]:
-    """Make a function idempotent: it runs once per key, later calls get its result.
+    """Make a function idempotent: it runs once per key, and later calls get its result.
 
-    What it raises is raised, and the next call runs it again. Other than that a call may raise
+    A call raises the function's errors; then the next call runs it again. A call may also raise
 
-    - `AlreadyInProgressError`: another call with this key is running, or was interrupted
-      and its lease goes on;
-    - `ResultUnavailableError`: it is done, but its result could not be stored;
-    - `MissingKeyError`, `UnsupportedKeyError`, `PayloadMismatchError`: it has not run;
-    - `ParkedError`: the key waits for a person (a `PermanentFailure` was raised, or the call was
-      interrupted and the setting is to park). Nothing is sent anywhere, so that the record is all
-      there is: deleting it lets the key run again;
-    - `InvalidResultError`: it returned what JSON cannot hold as it is, or over 256 KB. The call is
-      completed all the same. An awaitable or iterator, whose work has not run, is not;
-    - `LostLeaseError`, or a `StoreError` of the completion: it has run, and may run again. If
-      another call completed the key after this call's lease, this call returns that call's stored
-      result. If there is none, it raises `LostLeaseError`;
-    - any other `StoreError`: it has not run.
+    - `AlreadyInProgressError`: another call with this key is running, or was interrupted and its
+      lease is still live;
+    - `ResultUnavailableError`: the function has run, but its result could not be stored;
+    - `MissingKeyError`, `UnsupportedKeyError`, `PayloadMismatchError`: the function has not run;
+    - `ParkedError`: the key waits for an operator (a `PermanentFailure` was raised, or the call was
+      interrupted and the settings park interrupted calls). Nothing is sent anywhere, so only the
+      record exists: if you delete it, the key can run again;
+    - `InvalidResultError`: JSON cannot hold the result as it is, or the result has over 256 KB. The
+      call is completed, unless the result is an awaitable or iterator, whose work has not run;
+    - `LostLeaseError`, or a `StoreError` of the completion: the function has run, and may run
+      again. If another call completed the key after this call's lease, this call returns that
+      call's stored result. If there is none, it raises `LostLeaseError`;
+    - any other `StoreError`: the function has not run.
 
     Args:
-        name: names the function in its keys, alone in the namespace. Keep it when the function is
-            renamed or moved. A second function of that name in the process is refused.
-        key: what makes two calls the same operation, such as ``"event.detail.order_id"``.
-        payload: what must be equal in them besides, compared as JSON.
-        results: whether to store what the function returns. Duplicates get None without.
-        lease_seconds: the time a call has, where no argument is a Lambda context, which tells it.
-            Others are excluded for that and the lease margin, which must be at least the
-            difference between two callers' clocks. It must be over 2 s, and over 0.5 s more than
-            the least remaining time that the settings ask for. Outside Lambda nothing ends a
-            call then: see to it that it takes no longer.
-        wiring: table, clock and log of a test; by default those of the environment, which is
-            read when a function is first called.
+        name: name of the function in its keys, unique in the namespace. Keep it when you rename or
+            move the function. A second function of this name in the process is refused.
+        key: value that makes two calls the same operation, such as ``"event.detail.order_id"``.
+        payload: value that must also be equal in both calls, compared as JSON.
+        results: whether to store the returned value. With ``"discard"``, duplicates get None.
+        lease_seconds: maximum duration of a call; required if no argument is a Lambda context.
+            Other calls are excluded for this time and the lease margin, which must be at least the
+            difference between two callers' clocks. The lease must be over 2 s, and over 0.5 s more
+            than the minimum remaining time in the settings. Outside Lambda, nothing ends a call:
+            make sure that it takes no longer.
+        wiring: table, clock and log of a test; by default from the environment, which the first
+            call of a function reads.
 
     Raises:
-        ConfigurationError: an argument or the function is not usable; at the first call too, if
-            there is no Lambda context and no lease, or one in which nothing could start, or the
+        ConfigurationError: an argument or the function is not usable; at the first call also if
+            there is neither a Lambda context nor a lease, the lease is too short to start, or the
             environment is wrong.
     """
     _check_arguments(name, (key, payload), results, lease_seconds)
@@ -131,7 +131,7 @@ def _wrap_async(function: Function, begin: Callable[..., DecoratedCall]) -> Func
             except BaseException as error:  # noqa: BLE001  # raised again at the end
                 reply = lifecycle.classify_exception(error)
             if isinstance(reply, Interrupted):
-                current.settle(reply)  # asks for nothing, and a closed coroutine cannot wait
+                current.settle(reply)  # asks the store nothing, and a closed coroutine cannot wait
             else:
                 await _run_in_thread(current, functools.partial(current.settle, reply))
         return current.end()
@@ -145,7 +145,6 @@ def _check_arguments(
     results: str,
     lease_seconds: float | None,
 ) -> None:
-    """Refuse arguments of `idempotent` that cannot be used, whatever types they have."""
     try:
         keys.build_function_namespace("", name)
         for selector in selectors:
@@ -164,7 +163,7 @@ def _check_arguments(
 
 
 def _check_name(name: str, function: Function, functions: dict[str, str]) -> None:
-    """Refuse a second function of a name; a module that is loaded again has the same one."""
+    """Refuse a second function with a name; a module that is loaded again has the same function."""
     inner = getattr(function, "func", function)  # a partial has no name
     place = f"{inner.__module__}.{getattr(inner, '__qualname__', type(inner).__qualname__)}"
     if (first := functions.setdefault(name, place)) != place:
@@ -173,11 +172,11 @@ def _check_name(name: str, function: Function, functions: dict[str, str]) -> Non
 
 
 async def _run_in_thread(call: DecoratedCall, work: Callable[[], None]) -> None:
-    """Have a thread do what waits for the store; a cancellation meanwhile counts once it is done.
+    """Run work that waits for the store in a thread; a cancellation takes effect after the work.
 
-    Otherwise it would leave a claim behind, of which nobody knows that its function never started.
+    Otherwise it would leave a claim behind, and nobody would know that the function never started.
     """
-    import asyncio  # noqa: PLC0415  # costs a cold start more than all of us
+    import asyncio  # noqa: PLC0415  # costs a cold start more than this whole package
 
     cancelled = None
     loop, context = asyncio.get_running_loop(), copy_context()

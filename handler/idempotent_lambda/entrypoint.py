@@ -1,7 +1,7 @@
-"""The Lambda handler: wires the consumer once per cold start.
+"""The Lambda handler, which wires the consumer once per cold start.
 
-Importing this module reads the environment, imports the processor and makes the client, so that
-a wrong setting stops the function before it has received anything.
+Importing this module reads the environment, imports the processor and creates the client. So a
+wrong setting stops the function before it has received anything.
 """
 
 import importlib
@@ -31,18 +31,18 @@ class LambdaContext(Protocol):
 
     @property
     def aws_request_id(self) -> str:
-        """The id of the invocation, for log lines; empty if a context of a test lacks it."""
+        """The id of the invocation, for log lines; empty if the context of a test lacks it."""
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return the milliseconds until Lambda ends the invocation; the lease follows from it."""
+        """Return the milliseconds until Lambda ends the invocation, which determine the lease."""
 
 
 def load_processor(name: str) -> Processor:
     """Return the function that ``module.function`` names.
 
     Raises:
-        InvalidProcessorError: there is no such function, its module fails to import, or it is
-            a coroutine or generator function. Says what exists instead.
+        InvalidProcessorError: there is no such function, its module fails to import, or it is a
+            coroutine or generator function. The error lists the existing functions or modules.
     """
     module_name, _, function_name = name.rpartition(".")
     if not module_name or not function_name:
@@ -91,9 +91,9 @@ def _takes_transaction(processor: Processor) -> bool:
 
 
 def _is_part_of(module_name: str, missing: str | None) -> bool:
-    """Return whether the missing module is the named one, or a package that should hold it.
+    """Whether the missing module is the named module, or a package that should contain it.
 
-    If it is not, the named module exists, and a module that it imports does not.
+    Otherwise the named module exists, but a module that it imports is missing.
     """
     return missing is not None and f"{module_name}.".startswith(f"{missing}.")
 
@@ -103,7 +103,7 @@ def _join_names(names: list[str]) -> str:
 
 
 def wire(settings: Settings) -> Callable[[object, LambdaContext], PartialBatchResponse | None]:
-    """Return the Lambda handler for some settings.
+    """Build the Lambda handler for some settings.
 
     Raises:
         InvalidProcessorError: see `load_processor`.

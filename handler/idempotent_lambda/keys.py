@@ -1,4 +1,4 @@
-"""From a value or a document to an idempotency key, and from key to record id.
+"""From a value or a document to an idempotency key, and from the key to the record id.
 
 The record id is injective: two different keys never share a record, and one key has one id.
 """
@@ -24,20 +24,19 @@ if TYPE_CHECKING:
     from jmespath.parser import ParsedResult
 
 MAX_ID_BYTES = 2048
-"""DynamoDB's limit of a partition key, in UTF-8 bytes.
+"""The limit of a DynamoDB partition key, in UTF-8 bytes.
 
-https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
-"""
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
 
 MAX_NAMESPACE_BYTES = 255
-"""Leaves room for the key."""
+"""The limit of a namespace, which leaves room for the key."""
 
 MAX_SHOWN_CHARACTERS = 500
-"""Of a key, in a log line or an error."""
+"""The limit of a key in a log line or an error."""
 
 SEPARATOR = "#"
-"""Ends the namespace, which must not hold one. A second one right behind it opens the reserved
-domain of keys that are no plain text."""
+"""The end of the namespace, which must not contain it. A second separator right after it begins the
+reserved domain of keys that are not plain text."""
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
@@ -46,23 +45,23 @@ class Key(NamedTuple):
     """One idempotency key.
 
     Attributes:
-        text: the key as people read it.
-        record_id: the record's partition key, namespace included.
+        text: key in readable form.
+        record_id: partition key of the record, with the namespace.
     """
 
     text: str
     record_id: str
 
     def show(self, *, hashed: bool) -> str:
-        """The key as log lines and errors show it."""
+        """Return the key as log lines and errors show it."""
         if hashed:
             return f"sha256:{hashlib.sha256(self.record_id.encode()).hexdigest()}"
         return self.text[:MAX_SHOWN_CHARACTERS]
 
     def hide_in(self, text: str) -> str:
-        """Return the text with the hash in the place of the key, its record id and longer parts.
+        """Return the text with a hash in place of the key, its record id and its longer parts.
 
-        A text in which too much would have to be looked for is not shown, see `hide_secrets`.
+        If the search would be too long, the text is not shown, see `hide_secrets`.
         """
         try:
             parts = json.loads(self.text)
@@ -76,12 +75,12 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class KeyRule:
-    """How a consumer's messages, or a function's calls, get their keys.
+    """The rule by which a consumer's messages, or a function's calls, get their keys.
 
     Attributes:
-        namespace: of the consumer, or what `build_function_namespace` makes of it for a function.
-        expression: the key expression as it was written; None: messages have their default keys.
-        search: the expression, compiled; None if keys are not searched for.
+        namespace: namespace of the consumer, or of a function (`build_function_namespace`).
+        expression: key expression as written; None if messages have their default keys.
+        search: compiled expression; None if keys are not searched for.
     """
 
     namespace: str
@@ -89,7 +88,7 @@ class KeyRule:
     search: "ParsedResult | None" = None
 
     def for_document(self, document: Mapping[str, object], body_problem: str | None = None) -> Key:
-        """The key that the expression finds in a document.
+        """Return the key that the expression finds in a document.
 
         Raises:
             MissingKeyError, UndecodableBodyError, UnsupportedKeyError: see `for_value`.
@@ -97,30 +96,31 @@ class KeyRule:
         try:
             value = self.search.search(document) if self.search else None
         except Exception as error:  # noqa: BLE001  # jmespath lets Python's own errors through
-            # A function got a value that it does not take, such as length(null).
+            # A JMESPath function got a value that it does not accept, such as length(null).
             raise MissingKeyError(self.expression, type(error).__name__) from None
         return self.for_value(value, body_problem)
 
     def for_value(self, value: object, body_problem: str | None = None) -> Key:
-        """The key that ``value`` makes.
+        """Return the key for ``value``.
 
         Args:
-            value: what an expression or a user's function found.
-            body_problem: why it may have found nothing: the body is not JSON.
+            value: result of an expression or of a user's function.
+            body_problem: reason why the expression may have found nothing: the body is not JSON.
 
         Raises:
-            MissingKeyError: it is null, an empty text, an object, or an array that is empty or
-                holds such a part or another array.
-            UndecodableBodyError: it is that, the body is not JSON, and the expression names it.
-            UnsupportedKeyError: it holds a lone surrogate, or what is no text, whole number, true
-                or false.
+            MissingKeyError: the value is null, an empty text, an object, or an array that is empty
+                or contains such a part or another array.
+            UndecodableBodyError: the value is one of these, the body is not JSON, and the
+                expression names the body.
+            UnsupportedKeyError: the value contains a lone surrogate, or a part that is not text, a
+                whole number, true or false.
         """
         try:
             if issubclass(type(value), str):
-                value = str.__str__(value)  # that of a subclass could raise
+                value = str.__str__(value)  # the method of a subclass could raise
             missing = _describe_value(value) if _is_missing(value) else None
             key = None if missing else Key(_text(value), record_id(self.namespace, value))
-        except Exception as error:  # noqa: BLE001  # a function's value may raise what it likes
+        except Exception as error:  # noqa: BLE001  # a function's value may raise anything
             problem: object = (
                 f"the key, of type {type(value).__name__}, raises {type(error).__name__}"
             )
@@ -135,10 +135,10 @@ class KeyRule:
 
 
 def check_namespace(namespace: str) -> str:
-    """The namespace itself.
+    """Return the namespace itself.
 
     Raises:
-        ValueError: it is not 1 to 255 bytes without ``#``.
+        ValueError: the namespace is not 1 to 255 bytes without ``#``.
     """
     size = len(namespace.encode(errors="surrogatepass"))
     if not 0 < size <= MAX_NAMESPACE_BYTES or SEPARATOR in namespace:
@@ -150,11 +150,11 @@ def check_namespace(namespace: str) -> str:
 
 
 def build_function_namespace(namespace: str, name: str) -> str:
-    """The namespace of a decorated function: a domain of its own within the consumer's.
+    """Build the namespace of a decorated function: a separate domain within the consumer's.
 
-    Its record ids begin with ``namespace##@name#``. No message's does: what follows ``##`` there
-    is JSON or ``sha256:``, and neither begins with ``@``. Names hold no ``#``, so that no two
-    functions meet either.
+    Its record ids begin with ``namespace##@name#``. No message's record id does: there, JSON or
+    ``sha256:`` follows ``##``, and neither begins with ``@``. Names contain no ``#``, so two
+    functions never share an id either.
 
     Raises:
         ValueError: the name is not 1 to 100 of A-Z a-z 0-9 _ . -
@@ -168,16 +168,16 @@ def build_function_namespace(namespace: str, name: str) -> str:
 
 
 def compile_expression(expression: str) -> "ParsedResult":
-    """The key expression, ready to search a message.
+    """Compile a key expression.
 
     Raises:
-        ValueError: it is not JMESPath, or finds a key in an empty message.
+        ValueError: the expression is not JMESPath, or finds a key in an empty message.
     """
     try:
         parsed = jmespath.compile(expression)
         found = parsed.search({})
     except jmespath.exceptions.JMESPathTypeError:
-        return parsed  # a function that does not take null: no key, as it should be
+        return parsed  # a JMESPath function refuses null: correctly, there is no key
     except jmespath.exceptions.JMESPathError as error:
         problem = str(error).splitlines()[0]
         raise ValueError(f"{expression!r} is no JMESPath expression: {problem}") from None
@@ -190,22 +190,22 @@ def compile_expression(expression: str) -> "ParsedResult":
 
 
 def record_id(namespace: str, value: object) -> str:
-    """The partition key of ``value``: ``namespace#value`` for ordinary text.
+    """Return the partition key of ``value``: ``namespace#value`` for ordinary text.
 
-    Everything else lies behind ``##``: canonical JSON for what is no text (so 1 is not "1"),
-    and for text that itself begins with ``#``; a SHA-256 for what is over the byte limit. JSON
-    never begins with the letter s, so the three cannot meet.
+    Everything else comes after ``##``: canonical JSON for values that are not text (so 1 is not
+    "1"), and for text that itself begins with ``#``; a SHA-256 for values over the byte limit. JSON
+    never begins with the letter s, so the three forms never collide.
 
     Raises:
-        UnsupportedKeyError: the value holds a lone surrogate, or what is no text, whole number,
-            true or false.
+        UnsupportedKeyError: the value contains a lone surrogate, or a part that is not text, a
+            whole number, true or false.
     """
     if isinstance(value, str) and not value.startswith(SEPARATOR):
         domain = value
     else:
         domain = SEPARATOR + _canonical_json(value)
     try:
-        # Added, not formatted: a text that is an enumeration's member formats as its name.
+        # Concatenate, do not format: a text that is an enum member would format as its name.
         whole = (namespace + SEPARATOR + domain).encode()
     except UnicodeEncodeError as error:
         raise UnsupportedKeyError(
@@ -220,7 +220,7 @@ def record_id(namespace: str, value: object) -> str:
 def _canonical_json(value: object) -> str:
     for part in value if isinstance(value, list) else [value]:
         if not isinstance(part, str | int):
-            # Different numbers of a message become one float, and one number has many spellings.
+            # Different numbers become one float, and one number has many spellings.
             whole = not isinstance(part, float)
             found = (
                 f"a value of type {type(part).__name__}" if whole else "a number that is not whole"
@@ -245,7 +245,7 @@ def _is_missing(value: object) -> bool:
 
 
 def _describe_value(value: object) -> str:
-    # Never the value itself: an object or an array is a part of the body.
+    # Never quote the value itself: an object or an array is part of the body.
     if value is None:
         return "nothing"
     if isinstance(value, dict):

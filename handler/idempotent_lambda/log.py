@@ -1,8 +1,8 @@
-"""What an operator sees: one JSON line per message, and metrics in one line per batch.
+"""The log: one JSON line per message, and the metrics in one line per batch.
 
-A line never holds the body. The key is plain or hashed, by setting. An error's text is logged as it
-was raised, so the processor decides what its exceptions say. Where keys are hashed, the hash
-replaces the key of the message in that text too.
+A line never holds the body. The key is plain or hashed, as set. An error's text is logged as it was
+raised, so the processor decides what its exceptions say. If keys are hashed, the hash also replaces
+the key of the message in that text.
 """
 
 import json
@@ -42,19 +42,19 @@ class JsonLines:
         function: str | None = None,
         stream: TextIO | None = None,
     ) -> None:
-        """Write to a stream.
+        """Create an observer that writes to a stream.
 
         Args:
-            clock: the time of the lines.
+            clock: clock for the times of the lines.
             hash_keys: whether keys are shown hashed.
-            function: whose metrics are written; None for no metrics.
-            stream: by default, what standard output is when a line is written.
+            function: function name for metrics; None for no metrics.
+            stream: output of the lines; by default the standard output at the time of each line.
         """
         self._clock = clock
         self._hash_keys = hash_keys
         self._function = function
         self._stream = stream
-        # Since the last batch of this process. Calls of decorated functions may end at one time.
+        # Counts since the last batch. Calls of decorated functions may end at the same time.
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
         self._oldest_parked: EpochMillis | None = None
@@ -97,7 +97,7 @@ class JsonLines:
         )
 
     def report_batch(self, stats: BatchStats) -> None:
-        """See `Observer.report_batch`. A metric costs where it has data, so zeros are left out."""
+        """See `Observer.report_batch`. Zeros are left out: a metric with data costs money."""
         with self._lock:
             values: dict[str, object] = dict(self._counts)
             oldest = self._oldest_parked
@@ -124,7 +124,7 @@ class JsonLines:
         """See `Observer.report_batch_calls_unavailable`."""
         with self._lock:
             self._counts["batch_call_fallbacks"] += 1
-        if self._hash_keys:  # its text may quote a request for many keys
+        if self._hash_keys:  # the text may quote a request for many keys
             error = type(error)(error.code, error.code, maybe_written=error.maybe_written)
         self._write_line("batch_calls_unavailable", "WARN", {"errors": [_describe_error(error)]})
 
@@ -155,12 +155,12 @@ def _format_time(moment: EpochMillis) -> str:
 
 
 def _describe_error(error: BaseException, hidden: Key | None = None) -> dict[str, object]:
-    """Return what is logged of an error, without the key that is to be hidden."""
+    """Return the logged form of an error, without the hidden key."""
     text = text_of(error)
     frames = traceback.extract_tb(error.__traceback__)[-MAX_FRAMES:]
     return {
         "type": type(error).__name__,
         "text": (hidden.hide_in(text) if hidden else text)[:MAX_ERROR_CHARACTERS],
-        # Places only: a line shows no source code and no values.
+        # Only locations: a line shows no source code and no values.
         "at": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
     }

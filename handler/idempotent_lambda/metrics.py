@@ -1,6 +1,6 @@
-"""The metrics: their names and units, and which of them count a message.
+"""The metrics: their names and units, and the metrics that count a message.
 
-docs/metrics.md says what each counts and what to do about it.
+docs/metrics.md says what each metric counts and what to do about it.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from idempotent_lambda.protocol.steps import Outcome, Settled
 NAMESPACE: Final = "IdempotentLambda"
 DIMENSION: Final = "FunctionName"
 MAX_VALUES = 100
-"""Of one metric in one line:
+"""The most values of one metric in one line:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html"""
 
 METRICS: Final = {
@@ -53,8 +53,8 @@ _METRIC_OF_OUTCOME: Final = {
 def count_message(settled: Settled, history: ClaimHistory, *, follows: bool) -> Iterator[str]:
     """Yield the metrics that count a message.
 
-    A message that shares its leader's end does not count as another event of its key. It counts as
-    one more duplicate, or as one more message that is delivered again.
+    A message that shares its leader's end is not another event of its key. It counts only as one
+    more duplicate, or as one more message that is delivered again.
     """
     observed = settled.outcome is Outcome.OBSERVED and history.claim_result in {
         "duplicate",

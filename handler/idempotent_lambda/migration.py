@@ -1,4 +1,4 @@
-"""The records of what guarded the work before this package, read during the change-over.
+"""The records of an earlier idempotency check, which you read while you change to this package.
 
     from idempotent_lambda.migration import PowertoolsRecords
 
@@ -10,10 +10,10 @@
             return
         ...
 
-Ask at the beginning of a processor: its message is claimed then, so of this package's instances
-one asks at a time. Nothing is written. A question is one consistent GetItem. Whatever prevents an
-answer is raised, botocore's errors included, so that the claim is given back and the message comes
-again.
+Ask at the beginning of a processor: its message is claimed then, so only one instance of this
+package asks at a time. Nothing is written. Each question is one consistent GetItem. Any error that
+prevents an answer is raised, botocore's errors included, so that the claim is released and the
+message comes again.
 """
 
 import hashlib
@@ -40,11 +40,11 @@ from idempotent_lambda.store.items import encode_value
 __all__ = ["CustomTableRecords", "PastCompletion", "PowertoolsRecords"]
 
 POWERTOOLS_LEASE_MARGIN_MILLIS = 5000
-"""Added to the time at which Powertools lets a run end: clocks differ, and Lambda's kill takes
-time."""
+"""The time added to the end of a Powertools run: clocks differ, and Lambda takes time to kill
+it."""
 
 QUESTION_ATTEMPTS = 3
-"""How often one question is sent: at most 4.5 s, and 3 s between the attempts."""
+"""The number of attempts for one question: at most 4.5 s, and 3 s between the attempts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +52,8 @@ class _Records:
     """A table with a record for each key.
 
     Attributes:
-        table: its name; region and credentials are the function's.
-        clock: what their times are compared with.
+        table: name of the table, in the function's region and with its credentials.
+        clock: clock that record times are compared with.
     """
 
     table: str
@@ -83,7 +83,7 @@ class PastCompletion:
 
     @property
     def result(self) -> Any:
-        """The stored result, as JSON brings it back; None if nothing was stored.
+        """The stored result, decoded from JSON; None if nothing was stored.
 
         Raises:
             ValueError: the stored text is not JSON.
@@ -93,15 +93,15 @@ class PastCompletion:
 
 @dataclass(frozen=True, kw_only=True)
 class PowertoolsRecords(_Records):
-    """The records that Powertools for AWS Lambda (Python) keeps of an idempotent function.
+    """The records of a function that Powertools for AWS Lambda (Python) made idempotent.
 
-    All but ``prefix`` have the names and defaults of its ``DynamoDBPersistenceLayer`` and
-    ``IdempotencyConfig``: copy what was set there.
+    All attributes but ``prefix`` have the names and defaults of Powertools'
+    ``DynamoDBPersistenceLayer`` and ``IdempotencyConfig``: copy your values from there.
 
     Attributes:
-        prefix: the beginning of its ids, before ``#``: the ``key_prefix`` that was set, or the
-            Lambda function's name, the module and the function, with dots between.
-        static_pk_value: the partition key where there is a sort key, always the same.
+        prefix: beginning of the record ids, before ``#``: your ``key_prefix``, or the Lambda
+            function's name, the module and the function, separated by dots.
+        static_pk_value: the constant partition key of a table with a sort key.
     """
 
     prefix: str
@@ -116,10 +116,10 @@ class PowertoolsRecords(_Records):
     hash_function: str = "md5"
 
     def __post_init__(self) -> None:
-        """Refuse what could find nothing.
+        """Refuse settings that could find no record.
 
         Raises:
-            ConfigurationError: a sort key without its partition key, or an unknown hash function.
+            ConfigurationError: a sort key has no partition key, or the hash function is unknown.
         """
         if self.sort_key_attr is not None and not self.static_pk_value:
             raise ConfigurationError(
@@ -130,13 +130,13 @@ class PowertoolsRecords(_Records):
             raise ConfigurationError(f"{self.hash_function!r} is no hash function: copy its name")
 
     def id_of(self, data: object) -> str:
-        """The id of the record. Compare it with those in the table before the change-over.
+        """Return the id of the record. Compare it with ids in the table before you change over.
 
         Args:
-            data: see `completed`.
+            data: see `find_completion`.
 
         Raises:
-            UnsupportedKeyError: the data is empty or null; Powertools keeps no record of it.
+            UnsupportedKeyError: the data is empty or null, so Powertools keeps no record of it.
             TypeError: the data is not JSON.
         """
         parts = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
@@ -148,17 +148,17 @@ class PowertoolsRecords(_Records):
         return f"{self.prefix}#{self._hash(data)}"
 
     def find_completion(self, data: object, *, payload: object = None) -> PastCompletion | None:
-        """The earlier completion; None without a record, or with an expired one: then run the work.
+        """Return the earlier completion; None without a record, or if it has expired: run the work.
 
         Args:
-            data: the value that ``event_key_jmespath`` found, or the whole event where there was
-                none, as JSON has it.
-            payload: the value that ``payload_validation_jmespath`` found, where that was set.
+            data: value that ``event_key_jmespath`` found, as JSON; without such an expression, the
+                whole event.
+            payload: value that ``payload_validation_jmespath`` found, if it was set.
 
         Raises:
             AlreadyInProgressError: a run is in progress, or was interrupted and is not over yet.
             PayloadMismatchError: the key was used for another payload.
-            StoreRefusedError: the record is not one of Powertools with these attributes.
+            StoreRefusedError: the record is not a Powertools record with these attributes.
             UnsupportedKeyError, TypeError: see `id_of`.
         """
         found: AttributeValue = {"S": self.id_of(data)}
@@ -176,7 +176,7 @@ class PowertoolsRecords(_Records):
 
     def _judge_item(self, item: StoredItem, payload: object) -> PastCompletion | None:
         status, now = item[self.status_attr]["S"], self.clock.now()
-        # In whole seconds, the last of which still counts.
+        # The expiry is in whole seconds, the last of which still counts.
         ends_at = (int(item[self.expiry_attr]["N"]) + 1) * 1000
         if status == "INPROGRESS" and self.in_progress_expiry_attr in item:
             ends_at = int(item[self.in_progress_expiry_attr]["N"]) + POWERTOOLS_LEASE_MARGIN_MILLIS
@@ -198,12 +198,12 @@ class PowertoolsRecords(_Records):
 
 @dataclass(frozen=True, kw_only=True)
 class CustomTableRecords(_Records):
-    """Items of a check that you wrote yourself: they say begun, and perhaps not done.
+    """The items of a check that you wrote yourself: work has begun, and is perhaps not done.
 
     Attributes:
-        key: the attribute that is the partition key.
-        expiry: the attribute, in epoch seconds, that your check compared with the time. None
-            where an item counted until it was deleted.
+        key: name of the partition key attribute.
+        expiry: name of the attribute, in epoch seconds, that your check compared with the time.
+            None if an item counted until it was deleted.
     """
 
     key: str
@@ -213,7 +213,7 @@ class CustomTableRecords(_Records):
         """Whether the key has an item that counts.
 
         Raises:
-            KeyError, ValueError: the item has no such expiry.
+            KeyError, ValueError: the item's expiry is missing or not a whole number.
         """
         item = self._read_item({self.key: encode_value(key)})
         if item is None or self.expiry is None:

@@ -1,4 +1,4 @@
-"""What the pipeline reports of each message and batch, and to whom."""
+"""The reports of the pipeline about each message and batch, and their receiver."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ _DURATIONS: Final[dict[type, str]] = {
     steps.Wait: "wait_ms",
     steps.Run: "run_ms",
 }
-"""The log field of each step's duration; all other steps settle the claim."""
+"""The log field for the duration of each step; all other steps settle the claim."""
 
 _SETTLE_FIELD: Final = "settle_ms"
 
@@ -31,25 +31,25 @@ CLAIM_RESULTS: Final[dict[type, str]] = {
     steps.Unanswered: "unanswered",
     steps.Unkeyed: "unkeyed",
 }
-"""What the log calls the first reply to a claim."""
+"""The name of the first reply to a claim in the log."""
 
 
 @dataclass(slots=True)
 class ClaimHistory:
-    """What happened to one key in this invocation.
+    """The history of one key in this invocation.
 
     Attributes:
         request_id: Lambda's id of the invocation.
-        attempts: claims since the last release; None if none is known.
+        attempts: number of claims since the last release; None if unknown.
         takeover: an interrupted owner held the record before.
         recovered: an answer of the table was lost, and the owner recognized its own write.
-        lease_lost: the record had another owner when it was to be settled.
-        claim_result: how the first claim ended, a value of `CLAIM_RESULTS`; None without a claim.
+        lease_lost: the record had another owner at settlement.
+        claim_result: result of the first claim, a value of `CLAIM_RESULTS`; None without a claim.
         parked: this run parked the record.
-        parked_since: when the key of a record that was found parked was first claimed.
-        payload_differs: the message is coalesced, and its body is not its leader's.
+        parked_since: time of the first claim of a key whose record was found parked.
+        payload_differs: the message is coalesced, and its body differs from its leader's body.
         durations: milliseconds spent, by log field.
-        errors: in the order they occurred.
+        errors: errors in the order in which they occurred.
     """
 
     request_id: str = ""
@@ -65,7 +65,7 @@ class ClaimHistory:
     errors: list[BaseException] = field(default_factory=list)
 
     def note(self, step: steps.Step, reply: steps.Reply, spent: Millis) -> None:
-        """Take down one step, its reply and how long it took."""
+        """Note a step, its reply and its duration."""
         self.durations[_DURATIONS.get(type(step), _SETTLE_FIELD)] = spent
         if self.claim_result is None:
             self.claim_result = CLAIM_RESULTS.get(type(reply))
@@ -93,13 +93,13 @@ class ClaimHistory:
 
 @dataclass(frozen=True, slots=True)
 class BatchStats:
-    """What a batch took.
+    """The costs of a batch.
 
     Attributes:
         request_id: Lambda's id of the invocation.
-        messages: how many messages the batch had, at least one.
+        messages: number of messages in the batch, at least one.
         overhead: milliseconds in which no processor ran.
-        store: milliseconds of each step with the table, its retries included.
+        store: milliseconds of each step with the table, including retries.
     """
 
     request_id: str
@@ -109,9 +109,9 @@ class BatchStats:
 
 
 class Observer(Protocol):
-    """Receives a report of every message, of every batch, and of what works only in part.
+    """Receives a report for every message, for every batch, and for every partial failure.
 
-    Threads may call it at the same time.
+    Threads may call an observer at the same time.
     """
 
     def report_message(
@@ -123,22 +123,22 @@ class Observer(Protocol):
         *,
         follows: bool,
     ) -> None:
-        """Report a message that is settled; called once for each.
+        """Report a settled message; called once per message.
 
         Args:
-            delivery: the message.
-            key: its key; None if it has none.
-            settled: how it ended.
-            history: what happened to its key.
-            follows: another message of the batch with the same key is its leader, and this
-                one shares that one's end.
+            delivery: delivery of the message.
+            key: key of the message; None if there is none.
+            settled: end of the message.
+            history: history of its key.
+            follows: whether the message shares the end of its leader, another message with the same
+                key.
         """
 
     def report_batch(self, stats: BatchStats) -> None:
-        """Report a batch, or a call of a decorated function, whose messages are all settled."""
+        """Report a batch, or a call of a decorated function, with all messages settled."""
 
     def report_batch_calls_unavailable(self, error: StoreError) -> None:
-        """Report that every claim and settlement is a call of its own from now on, and why."""
+        """Report that every claim and settlement is a separate call from now on, and why."""
 
     def report_visibility_change_failed(self, error: StoreError) -> None:
         """Report that messages in progress come back only after the visibility timeout, and why."""

@@ -1,6 +1,6 @@
 """The only module that talks to SQS. It postpones messages and sends copies of parked ones.
 
-Its client is made when it is first needed, which in most processes is never.
+The client is created at the first use, which never comes in most processes.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE, write_mark
 from idempotent_lambda.sources.delivery import Delivery
 
 POSTPONED_AFTER_LEASE_MILLIS = 2000
-"""How long after a live lease its message may be received again."""
+"""The time after the end of a live lease until its message may be received again."""
 
 MAX_VISIBILITY_SECONDS = 43_200
 MAX_ENTRIES = 10
@@ -35,30 +35,30 @@ MAX_ATTRIBUTES = 10
 
 
 HeldDelivery = tuple[Delivery, EpochMillis]
-"""A message whose key has a live lease, and the end of the lease."""
+"""A message whose key has a live lease, and the end of that lease."""
 
 
 class Queues(Protocol):
-    """What a batch asks of the queues."""
+    """The requests of a batch to the queues."""
 
     def postpone(
         self, failed: Iterable[Delivery], in_progress: Sequence[HeldDelivery], deadline: Deadline
     ) -> None:
-        """Have messages in progress delivered after their leases, and the rest of their groups.
+        """Postpone messages in progress, and the rest of their groups, until their leases end.
 
-        This may fail. Then they come after the queue's visibility timeout.
+        If this fails, the messages come after the queue's visibility timeout.
         """
 
     def dead_letter(self, leader: Delivery, record_id: str, owner: Owner, by: Deadline) -> None:
         """Send a copy that carries the owner token to the dead-letter queue.
 
         Raises:
-            StoreError: it is not sent, or not known to be.
+            StoreError: the copy is not sent, or it is not known to be sent.
         """
 
 
 class SqsQueues:
-    """The queue that messages come from, and its dead-letter queue."""
+    """The queue that messages come from, and the dead-letter queue."""
 
     def __init__(self, dead_letter_queue_url: str | None, observer: Observer) -> None:
         self._dead_letter_queue_url = dead_letter_queue_url
@@ -85,7 +85,7 @@ class SqsQueues:
                 if not deadline.allows(REQUEST_MILLIS):
                     break
                 self._change_visibility(in_progress, entries[start : start + MAX_ENTRIES])
-        except Exception as error:  # noqa: BLE001  # whatever it is, the batch has its answer to give
+        except Exception as error:  # noqa: BLE001  # the batch needs its response, whatever the error
             self._observer.report_visibility_change_failed(
                 _build_error("ChangeMessageVisibility", error)
             )
@@ -94,7 +94,7 @@ class SqsQueues:
         self, in_progress: Sequence[HeldDelivery], entries: list[dict[str, object]]
     ) -> None:
         arns = (delivery.raw.get("eventSourceARN") for delivery, _ in in_progress)
-        # All come from one queue, whatever a damaged record says of itself.
+        # All messages come from one queue, even if a damaged record names another.
         ((arn, _),) = Counter(arn for arn in arns if isinstance(arn, str)).most_common(1)
         url = self._build_url(arn)
         answer = self._client.change_message_visibility_batch(QueueUrl=url, Entries=entries)
@@ -127,12 +127,12 @@ class SqsQueues:
         }
         if url.endswith(".fifo"):
             call["MessageGroupId"] = leader.find_message_group() or _hash_text(record_id)
-            # The same copy sent twice within five minutes arrives once.
+            # If the same copy is sent twice within five minutes, it arrives once.
             call["MessageDeduplicationId"] = _hash_text(f"{owner} {record_id}")
         try:
-            # SQS gives no answer without an id.
+            # SQS never answers without an id.
             self._client.send_message(**call)["MessageId"]
-        except Exception as error:  # noqa: BLE001  # what the SDK makes of strange answers too
+        except Exception as error:  # noqa: BLE001  # strange answers make the SDK raise anything
             raise _build_error("SendMessage", error) from None
 
     def _build_url(self, arn: str) -> str:
@@ -143,12 +143,12 @@ class SqsQueues:
 def compute_postponements(
     failed: Iterable[Delivery], in_progress: Sequence[HeldDelivery], now: EpochMillis
 ) -> list[tuple[Delivery, int]]:
-    """Return what to postpone, by how many seconds: messages in progress and their groups."""
+    """Return messages in progress and their groups, each with the seconds to postpone it."""
     lease_ends: dict[str, EpochMillis] = {}
-    # Where several leases are live, the last one counts.
+    # If several leases are live, the last one counts.
     for delivery, lease_end in sorted(in_progress, key=itemgetter(1)):
         lease_ends[delivery.group or delivery.id] = lease_end
-    # Messages that came in one record share its id.
+    # Messages from one record share its id.
     postponed: dict[str, tuple[Delivery, int]] = {}
     for delivery in failed:
         end = lease_ends.get(delivery.group or delivery.id)

@@ -1,6 +1,6 @@
 """The settings of a function. This module is the only reader of the environment.
 
-It is also the home of each default; a test compares them with those of the Terraform module.
+It also defines each default; a test compares the defaults with those of the Terraform module.
 """
 
 import os
@@ -22,7 +22,7 @@ LOG_KEYS_CHOICES = ("plain", "hashed")
 METRICS_CHOICES = ("off", "on")
 MODE_CHOICES = ("enforce", "observe")
 ON_INTERRUPTED_CHOICES = ("retry", "park")
-# Where a choice is not set, the first one holds.
+# If a choice is not set, the first one is the default.
 
 UNWRAP_CHOICES = SERVICES
 
@@ -30,35 +30,35 @@ DEFAULT_LEASE_MARGIN_MILLIS: Final = Millis(5000)
 DEFAULT_MINIMUM_REMAINING_MILLIS: Final = Millis(1000)
 DEFAULT_CONCURRENCY: Final = 1
 DEFAULT_MAX_RECEIVE_COUNT: Final = 3
-"""The lowest count that the Terraform module accepts: with it, care begins at the first receive."""
+"""The lowest count that the Terraform module accepts: a message is near it from receive 2 on."""
 
 MIN_RETENTION_SECONDS: Final = Seconds(60)
 
 UNNAMED_FUNCTION = "unnamed"
-"""The metrics' function name outside Lambda."""
+"""The function name in metrics outside Lambda."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The settings that the environment gives a function.
+    """The settings of a function, from its environment.
 
     Attributes:
         table: name of the DynamoDB table.
         processor: ``module.function`` of the user's code; empty for a handler of the user.
-        key_rule: namespace and key expression, compiled.
-        retention: how long a completed record suppresses duplicates, in seconds.
-        lease_margin: added to the deadline: at least the difference between two workers' clocks,
-            whichever is wrong, plus the delay of Lambda's kill.
-        minimum_remaining: no processor starts with less time left.
-        max_receive_count: how often the queue delivers a message before it dead-letters it.
-        concurrency: how many messages of a batch run at the same time.
+        key_rule: namespace and compiled key expression.
+        retention: time for which a completed record suppresses duplicates, in seconds.
+        lease_margin: time added to the deadline: at least the difference between two workers'
+            clocks, in either direction, plus the delay of Lambda's kill.
+        minimum_remaining: least remaining time with which a processor may start.
+        max_receive_count: number of deliveries after which the queue dead-letters a message.
+        concurrency: number of messages of a batch that run at the same time.
         hash_keys: whether log lines and errors show keys hashed.
-        metrics_function_name: the function that metrics name; None for no metrics.
-        park_interrupted: whether interrupted work is parked for a person, or runs again.
-        observe_only: whether duplicates are only logged, and run all the same.
-        dead_letter_queue_url: where copies of parked messages are sent.
+        metrics_function_name: name of the function in metrics; None for no metrics.
+        park_interrupted: whether interrupted work is parked for an operator, or runs again.
+        observe_only: whether duplicates are only logged, and still run.
+        dead_letter_queue_url: URL of the queue for copies of parked messages.
         unwrap: services of `UNWRAP_CHOICES` that may have wrapped a message of the queue. The
-            default key of an unwrapped message is in its body, and so its sender chooses it.
+            default key of an unwrapped message is in its body, so its sender chooses the key.
     """
 
     table: str
@@ -80,8 +80,8 @@ class Settings:
         """Return the step that claims a record.
 
         Args:
-            wait_for_lease: whether the claim waits for another's lease to end, because the
-                source does not deliver again by itself.
+            wait_for_lease: whether the claim waits for the end of another owner's lease, because
+                the source does not deliver again by itself.
         """
         return Claim(
             park_interrupted=self.park_interrupted,
@@ -96,11 +96,11 @@ class Settings:
         """Read the settings of this function.
 
         Args:
-            environment: the variables.
-            require_processor: whether a processor must be set, as the built-in entry point needs.
+            environment: environment variables.
+            require_processor: whether a processor must be set, as for the built-in entry point.
 
         Raises:
-            InvalidSettingsError: names every variable that is missing or wrong.
+            InvalidSettingsError: variables are missing or wrong; the error names each.
         """
         reader = _Reader(environment)
         key_rule = reader.read_key_rule()
@@ -145,8 +145,8 @@ class Settings:
 class _Reader:
     """Reads variables and collects the problems of all of them.
 
-    A method that finds a problem returns a valid value nevertheless, so that reading goes on. An
-    empty variable counts as one that is not set.
+    If a method finds a problem, it still returns a valid value, so that reading continues. An empty
+    variable counts as not set.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -208,10 +208,10 @@ class _Reader:
     def _check(
         self, name: str, value: str, parse: Callable[[str], ValueT], *, valid: str
     ) -> ValueT:
-        """Parse a value, or a valid one in its place."""
+        """Parse a value; if it is invalid, note the problem and parse ``valid`` instead."""
         try:
             return parse(value)
         except ValueError as error:
-            if value:  # that it is not set is a problem already
+            if value:  # a missing value is already a problem
                 self.problems.append(f"{name}: {error}")
             return parse(valid)

@@ -54,11 +54,11 @@ if TYPE_CHECKING:
 E = TypeVar("E", bound=BaseException)
 
 REQUEST_BUDGET_MILLIS = Millis(CLAIM_BUDGET_MILLIS + RESERVE_MILLIS)
-"""How much of a call one request to the store may take, except for a completion."""
+"""The most time of a call that one request to the store may take, except for a completion."""
 
 
 class CallSubject(NamedTuple):
-    """The record that a call asks about, see `asking.Subject`."""
+    """The record that a call asks about; see `asking.Subject`."""
 
     record_id: str
     payload_hash: str | None
@@ -70,12 +70,12 @@ class CallSubject(NamedTuple):
 class DecoratedCall:
     """One call.
 
-    Whoever makes it claims; runs the function if `should_run`, and settles its result or error;
-    then ends the call.
+    The caller claims, runs the function if `should_run`, settles the result or error, and ends the
+    call.
     """
 
     def __init__(self, rule: FunctionRule, wiring: Wiring, bound: BoundArguments) -> None:
-        """Find the call's time and key; ask nothing of the store.
+        """Find the time and the key of the call, without a request to the store.
 
         Raises:
             ConfigurationError: see `find_context`.
@@ -103,17 +103,17 @@ class DecoratedCall:
             self._go_on(claim, Unkeyed(error))
 
     def _build_claim(self) -> Claim:
-        # Nothing is gained by a look: a call has one key. So it takes a stale record over at once.
+        # A call has one key, so reading first gains nothing: take over a stale record at once.
         claim = self._settings.claim(wait_for_lease=False)
         return replace(claim, takeover=not claim.park_interrupted)
 
     @property
     def should_run(self) -> bool:
-        """Whether the function is to run now."""
+        """Whether the function must run now."""
         return isinstance(self._step, Run)
 
     def claim(self) -> None:
-        """Make the claim; give it back if no time is left to run."""
+        """Claim the key; release the claim if no time is left to run."""
         self._ask_until_run_or_end()
         needed = self._settings.minimum_remaining
         is_late = not (self._settings.observe_only or self._deadline.allows(needed))
@@ -123,17 +123,17 @@ class DecoratedCall:
             self.stop(errors.StoreUnavailableError(errors.NO_TIME, text, maybe_written=False))
 
     def stop(self, error: BaseException) -> None:
-        """Give the claim back without running the function; the call raises the error."""
-        # Nothing has run, so even a cancellation leaves no doubt.
+        """Release the claim without running the function; the call raises the error."""
+        # Nothing has run, so even a cancellation leaves the result certain.
         self._note(Raised(cast("Exception", error)))
         if isinstance(self._step, Release):
             self._step = Release(self._step.owner, Outcome.NOT_STARTED)
         self._ask_until_run_or_end()
 
     def take_result(self, value: object) -> Returned:
-        """Return the reply of a run that has returned a value.
+        """Return the reply for a run that has returned a value.
 
-        A value that cannot be stored is completed all the same; the call raises an error then.
+        If the value cannot be stored, the call is completed and then raises an error.
 
         Raises:
             InvalidResultError: the value is an awaitable or an iterator, whose work has not run.
@@ -142,7 +142,7 @@ class DecoratedCall:
         self._value = value
         try:
             return Returned(encode_result(value) if self._rule.stores_results else None)
-        except Exception as error:  # noqa: BLE001  # a result may be anything, and its effect is done
+        except Exception as error:  # noqa: BLE001  # a result may be anything, and its side effect is done
             text = f"the result cannot be stored ({errors.text_of(error)}), so that duplicates get "
             text += 'none: return what JSON holds as it is, or set results="discard"'
             self._unstored = self._hide_key(errors.InvalidResultError(text))
@@ -150,7 +150,7 @@ class DecoratedCall:
             return Returned()
 
     def settle(self, reply: Returned | Raised | Interrupted) -> None:
-        """Record in the table how the run ended."""
+        """Record the end of the run in the table."""
         self._note(reply)
         self._ask_until_run_or_end()
 
@@ -174,7 +174,6 @@ class DecoratedCall:
             self._report(self._step)
 
     def _ask(self, step: StoreStep) -> Reply:
-        """Return what the store replies to a step."""
         is_completion = isinstance(step, Complete)
         limit = self._deadline if is_completion else self._deadline.sooner(REQUEST_BUDGET_MILLIS)
         record_id = self._key.record_id if self._key else ""
@@ -193,7 +192,6 @@ class DecoratedCall:
         return self._owner
 
     def _note(self, reply: Reply) -> None:
-        """Take down the reply to the current step, and go on."""
         step, now = self._step, self._wiring.clock.monotonic()
         if isinstance(step, Settled):
             raise TypeError(f"{reply!r} comes after the end of the call")
@@ -208,13 +206,13 @@ class DecoratedCall:
             and isinstance(step, Park)
             and step.owner != self._owner
         ):
-            # The interrupted owner's record has changed meanwhile: the call begins again.
+            # The record of the interrupted owner has changed meanwhile: the call begins again.
             self._replies.clear()
             self._step = self._build_claim()
             return
         self._replies.append(reply)
         match lifecycle.advance(step, reply):
-            case DeadLetter():  # there is no message that could be sent
+            case DeadLetter():  # a call has no message to send
                 self._step = Settled(Outcome.PARKED)
             case TakeOverLater() as following:
                 raise TypeError(f"a call never takes the step {following!r}")
@@ -238,7 +236,6 @@ class DecoratedCall:
         return end
 
     def _report(self, settled: Settled) -> None:
-        """Log the call."""
         delivery = build_call_delivery(self._rule.name)
         observer, history = self._wiring.observer, self._history
         observer.report_message(delivery, self._key, settled, history, follows=False)
@@ -249,9 +246,9 @@ class DecoratedCall:
         )
 
     def _hide_key(self, error: E) -> E:
-        """Return the error; where keys are hashed, without the key and without its causes."""
+        """Return the error; if keys are hashed, without the key and without the error's causes."""
         if self._settings.hash_keys:
-            error.__cause__ = error.__context__ = None  # they may quote the key too
+            error.__cause__ = error.__context__ = None  # these may quote the key too
             if self._key:
                 error.args = (self._key.hide_in(errors.text_of(error)),)
         return error

@@ -1,4 +1,4 @@
-"""How a call of a decorated function ends, as a pure function of the replies to its steps."""
+"""The end of a call of a decorated function, as a pure function of the replies to its steps."""
 
 from collections.abc import Iterable
 from typing import NamedTuple, assert_never
@@ -37,7 +37,7 @@ class Raise(NamedTuple):
     """The call raises the error.
 
     Attributes:
-        may_quote_key: its text comes from the store, and may quote a key that must be hidden.
+        may_quote_key: the text comes from the store, and may quote a key that must be hidden.
     """
 
     error: BaseException
@@ -48,17 +48,17 @@ CallEnd = Return | Raise
 
 
 class CallFacts(NamedTuple):
-    """The facts that the end depends on, besides the replies.
+    """The facts, besides the replies, that the end depends on.
 
     Attributes:
-        name: of the function.
-        key: None if none is found.
-        payload_hash: None without a payload check.
+        name: name of the function.
+        key: key of the call; None if there is none.
+        payload_hash: hash of the payload; None without a payload check.
         stores_results: whether the function's results are stored.
         hash_keys: whether errors show the key hashed.
-        observe_only: whether the function runs whatever the store replies.
-        value: what the function has returned.
-        unstored: why that cannot be stored.
+        observe_only: whether the function runs regardless of the store's replies.
+        value: returned value of the function.
+        unstored: reason why that value cannot be stored.
     """
 
     name: str
@@ -72,12 +72,12 @@ class CallFacts(NamedTuple):
 
 
 def decide_end(replies: Iterable[Reply], facts: CallFacts) -> CallEnd:
-    """Return how a call ends.
+    """Return the end of a call.
 
     Args:
-        replies: to its steps, in their order. The first one that says how the call ends counts:
-            the steps after it only give the claim back.
-        facts: about the call.
+        replies: replies to the steps, in order. The first that decides the end counts: the steps
+            after it only release the claim.
+        facts: facts about the call.
     """
     for reply in replies:
         end = _read_reply(reply, facts)
@@ -88,8 +88,8 @@ def decide_end(replies: Iterable[Reply], facts: CallFacts) -> CallEnd:
     return Return(facts.value)
 
 
-def _read_reply(reply: Reply, facts: CallFacts) -> CallEnd | None:  # noqa: C901, PLR0911, PLR0912  # a row each
-    """Return the end that a reply says; None if it says none."""
+def _read_reply(reply: Reply, facts: CallFacts) -> CallEnd | None:  # noqa: C901, PLR0911, PLR0912  # one case each
+    """Return the end that a reply decides; None if it decides none."""
     match reply:
         # First the replies of nearly every call.
         case claims.Claimed() | Returned() | claims.Completed():
@@ -127,7 +127,7 @@ def _read_reply(reply: Reply, facts: CallFacts) -> CallEnd | None:  # noqa: C901
 
 
 def _replay(result: str | None, facts: CallFacts) -> Return | None:
-    """Return what every duplicate gets; None if the stored result cannot be read."""
+    """Return the value that every duplicate gets; None if the stored result cannot be read."""
     if not facts.stores_results:
         return Return(None)
     try:

@@ -1,4 +1,4 @@
-"""The table, clock and log that decorated functions work with."""
+"""The table, clock and log of decorated functions."""
 
 import functools
 from dataclasses import dataclass, field
@@ -14,10 +14,10 @@ from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 
 @dataclass(frozen=True)
 class Wiring:
-    """What decorated functions work with; a test gives one of its own.
+    """The resources of decorated functions; a test can pass another instance.
 
     Attributes:
-        functions: where the decorated functions are, by the names of their keys.
+        functions: places of the decorated functions, by the names in their keys.
     """
 
     settings: Settings
@@ -29,10 +29,10 @@ class Wiring:
     @classmethod
     @functools.cache
     def from_environment(cls) -> "Wiring":
-        """Return the wiring of this process, which the first call of a function makes.
+        """Return the wiring of this process; the first call of a function makes it.
 
         Raises:
-            InvalidSettingsError: names every variable that is missing or wrong.
+            InvalidSettingsError: variables are missing or wrong; the error names each.
         """
         settings, clock = Settings.from_environment(require_processor=False), SystemClock()
         observer = JsonLines(

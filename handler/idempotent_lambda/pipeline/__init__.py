@@ -1,1 +1,1 @@
-"""A batch on its way: keys, groups, claims, runs, settlements, response."""
+"""The pipeline of a batch: keys, groups, claims, runs, settlements, response."""

@@ -1,4 +1,4 @@
-"""What is asked of the store for the steps of some tasks, and what its answers mean."""
+"""The requests to the store for the steps of tasks, and the replies to these steps."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +23,7 @@ from idempotent_lambda.protocol.steps import (
 from idempotent_lambda.settings import Settings
 
 CLAIM_BUDGET_MILLIS = Millis(3000)
-"""How much of an invocation one claim may take."""
+"""The most time of an invocation that one claim may take."""
 
 StoreStep = Claim | Settlement
 """A step that is a request to the store."""
@@ -34,7 +34,7 @@ Answers = Sequence[Reply | StoreError]
 
 
 class Subject(Protocol):
-    """What a step is about: a record, and what a claim shows of the message."""
+    """The record that a step is about, and the facts about the message that a claim shows."""
 
     @property
     def record_id(self) -> str:
@@ -42,7 +42,7 @@ class Subject(Protocol):
 
     @property
     def redelivered(self) -> bool:
-        """Whether the source has handed the message out before."""
+        """Whether the source has delivered the message before."""
 
     @property
     def token(self) -> str | None:
@@ -50,7 +50,7 @@ class Subject(Protocol):
 
     @property
     def states_key(self) -> bool:
-        """Whether the record is only the one that a copy states."""
+        """Whether only a copy states that this is its record."""
 
     @property
     def payload_hash(self) -> str | None:
@@ -65,11 +65,11 @@ _SETTLE_METHODS: Mapping[
     Park: lambda store, requests, limit: store.park(requests, limit),
     MarkDeadLettered: lambda store, requests, limit: store.mark(requests, limit),
 }
-"""The method of the store that makes each settlement."""
+"""The store method for each settlement."""
 
 
 def make_owner() -> Owner:
-    """Return an owner token that nobody else has."""
+    """Return a new, unique owner token."""
     return Owner(os.urandom(16).hex())
 
 
@@ -85,12 +85,12 @@ def ask_store(
     """Make one call to the store; return its reply to each step.
 
     Args:
-        store: the table of records.
-        steps: what is asked about which record; all are steps of one class.
-        limit: until when the call may take.
-        ends: when the invocation ends. The lease of a claim ends a margin later.
+        store: table of records.
+        steps: steps of one class, each with its record.
+        limit: deadline of the call.
+        ends: end of the invocation. The lease of a claim ends a margin later.
         settings: retention and lease margin.
-        new_owner: makes the owner token of each claim.
+        new_owner: factory for the owner token of each claim.
     """
     now = limit.clock.now()
     first = steps[0][1]

@@ -1,7 +1,7 @@
 """The pipeline: from the event to the response, for each message of a batch.
 
-One message takes these ten steps. From step 3 on, the loop in `Consumer.consume` goes round once
-for each of them.
+One message takes these ten steps. The loop in `Consumer.consume` does the claim (steps 3 to 5), the
+run (step 6) and the completion (steps 7 to 9).
 
  1. `read_event` parses the event into deliveries.
  2. `group_by_key` finds the key of each delivery, and the work item that the delivery is part of.
@@ -32,10 +32,10 @@ class Consumer(Resources):
     """Makes a processor idempotent. One instance serves all invocations of a function."""
 
     def __post_init__(self) -> None:
-        """Refuse what would lose side effects.
+        """Refuse a transactional processor in observe mode: side effects would be lost.
 
         Raises:
-            ConfigurationError: what runs without a claim has nothing to commit a transaction with.
+            ConfigurationError: a run without a claim has no completion for a transaction.
         """
         if self.transactional and self.settings.observe_only:
             raise ConfigurationError(
@@ -46,11 +46,11 @@ class Consumer(Resources):
     def consume(
         self, event: object, remaining: Millis, request_id: str = ""
     ) -> PartialBatchResponse | None:
-        """Process a batch; the answer names what is to be delivered again.
+        """Process a batch; return the response, which names the messages to deliver again.
 
         Args:
-            event: the event as Lambda delivers it.
-            remaining: how long this invocation may still take.
+            event: event as Lambda delivers it.
+            remaining: remaining time of this invocation, in milliseconds.
             request_id: Lambda's id of this invocation, for the log.
 
         Raises:

@@ -1,9 +1,9 @@
-"""The flusher: the second thread, which confirms what has returned while the next processor runs.
+"""The flusher: the second thread, which confirms completions while the next processor runs.
 
-It is started once something has returned and more is to come. As long as all processors of this
-process have been quick, it is not: to start a thread would be a good part of the cost of a quick
-batch, and the main thread confirms a window before it claims the next one. A poll, which all
-batches share, starts it when a run takes long after all.
+The flusher starts once a processor has returned and more work follows. It does not start while all
+processors of this process have been fast: starting a thread would be a large part of the cost of a
+fast batch, and the main thread confirms a window before it claims the next one. If a run then takes
+long after all, a poll that all batches share starts the flusher.
 """
 
 import threading
@@ -27,14 +27,14 @@ class Flusher:
         start_thread: Callable[[Callable[[], None]], None],
         do_tasks: Callable[[tuple[Task[WorkItem], ...]], None],
     ) -> None:
-        """Make a flusher, which is not started yet.
+        """Create a flusher that is not started yet.
 
         Args:
-            shared: the plan whose completions it sends.
-            threads: where to poll.
-            saw_slow_processor: set once a processor of this process has taken its time.
-            start_thread: has another thread do some work.
-            do_tasks: does tasks together and records what follows.
+            shared: plan whose completions the flusher sends.
+            threads: threads for the poll.
+            saw_slow_processor: set once a processor of this process was slow.
+            start_thread: function that runs work in another thread.
+            do_tasks: function that does tasks together and records what follows.
         """
         self._shared = shared
         self._clock: Clock = shared.deadline.clock
@@ -45,7 +45,7 @@ class Flusher:
         self._is_started = self._is_polling = False
 
     def start_if_useful(self) -> None:
-        """Start the thread, or the poll that may start it later. The caller holds the lock."""
+        """Start the thread, or the poll that may start it later. The caller must hold the lock."""
         plan = self._shared.plan
         if not plan.returned or self._is_started or self._is_polling:
             return
@@ -53,12 +53,12 @@ class Flusher:
             if self._saw_slow_processor.is_set():
                 self._start()
             else:
-                # The next run may be a long one.
+                # The next run may take long.
                 self._is_polling = True
                 self._threads.poll(self._start_if_late)
 
     def end_poll(self) -> None:
-        """Start nothing any more. The caller holds the lock."""
+        """End the poll. The caller must hold the lock."""
         if self._is_polling:
             self._threads.end_poll(self._start_if_late)
 
@@ -67,7 +67,7 @@ class Flusher:
         self._start_thread(self._confirm_all)
 
     def _start_if_late(self) -> bool:
-        """Start the thread if a run takes long; whether to ask again later."""
+        """Start the thread if a run takes long; return whether to poll again."""
         shared = self._shared
         with shared.lock:
             returned = () if shared.closed else shared.plan.returned
@@ -79,14 +79,13 @@ class Flusher:
             return self._is_polling
 
     def _confirm_all(self) -> None:
-        """Confirm what has returned, as long as there is any."""
         while completions := self._wait_for_completions():
             self._do_tasks(completions)
 
     def _wait_for_completions(self) -> tuple[Task[WorkItem], ...]:
-        """Take the completions once the first has lingered for others; none if there are none.
+        """Take the completions once the first has lingered for others; return none if none is due.
 
-        The linger is a wait on the injected clock. It releases the lock meanwhile.
+        The linger waits on the injected clock and releases the lock meanwhile.
         """
         shared = self._shared
         with shared.lock:
@@ -99,5 +98,4 @@ class Flusher:
             return ()
 
     def _measure_wait(self, item: WorkItem) -> Millis:
-        """How long the completion of an item has been due."""
         return Millis(self._clock.monotonic() - self._shared.due[item.place])

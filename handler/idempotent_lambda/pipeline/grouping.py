@@ -1,9 +1,9 @@
-"""From deliveries to work items: each delivery gets a key, and each item its place in the order.
+"""From deliveries to work items: each delivery gets a key, and each item a place in the order.
 
-The items answer for their deliveries as if each group were consumed one message at a time: a
-delivery is acknowledged only if its key is done and everything before it in its group is. So a key
-that comes again is coalesced only if nothing of its group lies in between. Otherwise it becomes
-another item, which is claimed in its turn and finds the key done.
+A delivery is acknowledged as if its group were consumed one message at a time: only if its key is
+done, and so is everything before it in the group. So deliveries of one key are coalesced only if no
+other message of the group lies between them. Otherwise the second delivery becomes another item,
+which is claimed in its turn and finds the key done.
 """
 
 import json
@@ -26,11 +26,11 @@ from idempotent_lambda.sources.delivery import Delivery
 from idempotent_lambda.sources.unwrapping import find_wrapper
 
 EndedDelivery = tuple[Delivery, Settled, MessageError | None]
-"""A delivery that becomes part of no item, how it ends, and the reason."""
+"""A delivery that joins no item, its end, and the error if there is one."""
 
 
 class Identity(NamedTuple):
-    """The key of a delivery; ``own_key`` as `WorkItem` has it."""
+    """The key of a delivery; see `WorkItem` for ``own_key``."""
 
     key: Key
     own_key: Key | MessageError | None = None
@@ -39,10 +39,10 @@ class Identity(NamedTuple):
 def group_by_key(
     deliveries: Iterable[Delivery], settings: Settings
 ) -> tuple[list[WorkItem], list[EndedDelivery]]:
-    """Return the items of a batch, and the deliveries that have ended already.
+    """Return the items of a batch, and the deliveries that have already ended.
 
-    A delivery without a key is rejected, and what follows it in its group is reported. In observe
-    mode each delivery is an item, and runs without a key too.
+    A delivery without a key is rejected, and later deliveries of its group are reported. In observe
+    mode, each delivery is an item and runs even without a key.
     """
     drafts = _Drafts(coalesces=not settings.observe_only)
     ended: list[EndedDelivery] = []
@@ -54,7 +54,7 @@ def group_by_key(
         try:
             identity = identify_delivery(delivery, settings)
         except MessageError as error:
-            # Of a copy that nothing confirms, nobody knows what else its record holds.
+            # An unconfirmed copy never runs: nobody knows what else its record holds.
             runs_anyway = settings.observe_only and not delivery.unconfirmed
             ended.append((delivery, Settled(Outcome.REJECTED, acknowledged=runs_anyway), error))
             if not runs_anyway:
@@ -63,7 +63,7 @@ def group_by_key(
                 continue
             identity = Identity(_make_unique_key(settings.key_rule, delivery))
         drafts.place(delivery, identity)
-    # After the last receive, and the one before it, the dead-letter queue may get the message.
+    # After the last receive or the one before, the dead-letter queue may get the message.
     near_limit = settings.max_receive_count - 1
     return [draft.finish(near_limit) for draft in drafts.in_order], ended
 
@@ -72,13 +72,12 @@ def group_by_key(
 
 
 def identify_delivery(delivery: Delivery, settings: Settings) -> Identity:
-    """Return the key that a delivery is claimed by.
+    """Return the key for the claim of a delivery.
 
-    The copy of a parked message is claimed by the key that it states, except in observe mode.
+    The copy of a parked message is claimed by its stated key, except in observe mode.
 
     Raises:
-        MessageError: there is no such key; see `find_key`. Or only the copy says which of its
-            messages is meant, and it states no key.
+        MessageError: there is no key, see `find_key`; or the copy is unconfirmed in observe mode.
     """
     rule = settings.key_rule
     if settings.observe_only:
@@ -101,10 +100,10 @@ def identify_delivery(delivery: Delivery, settings: Settings) -> Identity:
 
 
 def find_key(rule: KeyRule, delivery: Delivery) -> Key:
-    """Return the key of a delivery, whatever it states itself.
+    """Return the key of a delivery, without regard to a stated key.
 
     Raises:
-        UnreadableRecordError: the record is not as its source documents it.
+        UnreadableRecordError: the record does not match the documentation of its source.
         MissingKeyError, UndecodableBodyError, UnsupportedKeyError: see `KeyRule.for_value`.
     """
     if delivery.unreadable:
@@ -122,7 +121,7 @@ def find_key(rule: KeyRule, delivery: Delivery) -> Key:
 
 
 def find_stated_key(rule: KeyRule, delivery: Delivery) -> Key | None:
-    """Return the key that the copy of a parked message states; None if it states none."""
+    """Return the key that the copy of a parked message states; None if there is none."""
     if delivery.mark is None or not delivery.mark.stated:
         return None
     try:
@@ -132,7 +131,7 @@ def find_stated_key(rule: KeyRule, delivery: Delivery) -> Key | None:
 
 
 def _make_unique_key(rule: KeyRule, delivery: Delivery) -> Key:
-    """Return a key that equals no other, for what observe mode runs without one."""
+    """Return a key that equals no other, for a message without a key in observe mode."""
     name = delivery.id.encode(errors="replace").decode()
     return Key(name, record_id(rule.namespace, ["", name]))
 
@@ -146,11 +145,11 @@ class _Draft:
 
     Attributes:
         key, own_key, place, stage, repeats, differing: see `WorkItem`.
-        group: the order that all of its deliveries are part of; None for none.
-        follows: the items that it comes after.
-        is_repeated: a later item has the same key.
-        token: the one owner token that its deliveries carry; None if none of them does.
-        first_body: its first body as `_canonicalize` writes it; None until it is compared.
+        group: group of all deliveries of the item; None if they have no order.
+        follows: items that this item comes after.
+        is_repeated: whether a later item has the same key.
+        token: owner token that the deliveries carry; None if no delivery carries one.
+        first_body: first body as `_canonicalize` writes it; None until the first comparison.
     """
 
     key: Key
@@ -167,14 +166,14 @@ class _Draft:
     first_body: str | None = None
 
     def can_take(self, delivery: Delivery, identity: Identity) -> bool:
-        """Whether a delivery may share the end of this item, which is the last one before it."""
-        # One claim shows one token: another copy has its turn later. What a copy states is not
-        # known to be its key yet.
+        """Whether a delivery may share the end of this item, the last item before the delivery."""
+        # A claim carries one token: a copy with another token comes later. A stated key is not
+        # confirmed yet, so it does not count as equal to an own key.
         is_same = identity.key == self.key and identity.own_key == self.own_key
         return is_same and (delivery.token is None or self.token in (None, delivery.token))
 
     def add(self, delivery: Delivery) -> None:
-        """Have the delivery share the end of this item."""
+        """Add a delivery that shares the end of this item."""
         if self.deliveries:
             if self.first_body is None:
                 self.first_body = _canonicalize(self.deliveries[0].body)
@@ -184,7 +183,7 @@ class _Draft:
         self.token = self.token or delivery.token
 
     def finish(self, near_limit: int) -> WorkItem:
-        """Return the item; from ``near_limit`` receives on it is near the limit."""
+        """Build the item; at least ``near_limit`` receives of a delivery put it near the limit."""
         return WorkItem(
             self.key,
             tuple(self.deliveries),
@@ -201,7 +200,7 @@ class _Draft:
 
 
 def _canonicalize(body: object) -> str:
-    """Return one text for all equal JSON, in which 1 is not true; empty if there is none."""
+    """Return one text for all equal JSON, in which 1 is not true; empty if JSON cannot hold it."""
     try:
         return json.dumps(body, sort_keys=True, default=repr)
     except (ValueError, RecursionError):
@@ -209,18 +208,18 @@ def _canonicalize(body: object) -> str:
 
 
 class _Drafts:
-    """The items of a batch in the making, in the order of their first deliveries."""
+    """The unfinished items of a batch, in the order of their first deliveries."""
 
     def __init__(self, *, coalesces: bool) -> None:
         self.in_order: list[_Draft] = []
         self._coalesces = coalesces
-        # The first item that has a key by itself, whatever others state.
+        # The first item whose own key this is, whatever key others state.
         self._leaders: dict[Key, _Draft] = {}
-        # The last item of a group; where there is no group, of the items that may become one.
+        # The last item of a group; without a group, the last of the items that may be coalesced.
         self._tails: dict[str | tuple[Key, bool], _Draft] = {}
 
     def place(self, delivery: Delivery, identity: Identity) -> None:
-        """Have the delivery join an item, or become one."""
+        """Add a delivery to an item, or make it a new item."""
         chain = delivery.group or (identity.key, identity.own_key is None)
         tail = self._tails.get(chain)
         if tail is None or not (self._coalesces and tail.can_take(delivery, identity)):
@@ -229,7 +228,6 @@ class _Drafts:
         tail.add(delivery)
 
     def _append(self, delivery: Delivery, identity: Identity, before: _Draft | None) -> _Draft:
-        """Add an item that comes after another one of its group."""
         draft = _Draft(identity.key, identity.own_key, delivery.group, place=len(self.in_order))
         self.in_order.append(draft)
         if before:
@@ -243,10 +241,10 @@ class _Drafts:
         return draft
 
     def _order_stated(self, draft: _Draft) -> None:
-        """Have an item with a stated key come after all others that have this key.
+        """Place an item with a stated key after all other items that have this key.
 
-        It may turn out to have another key. So it is claimed by itself when all others have been,
-        and holds up nothing but its own group, where that other key is next.
+        The item may turn out to have another key. So it is claimed alone after all others, and
+        delays only its group, where that other key is next.
         """
         draft.repeats = True
         if leader := self._leaders.get(draft.key):
@@ -255,7 +253,7 @@ class _Drafts:
             self._leaders.setdefault(draft.own_key, draft)
 
     def _order_repetition(self, draft: _Draft, delivery: Delivery, before: _Draft | None) -> None:
-        """Have a key that comes again come after its first item."""
+        """Place an item with a repeated key after the first item of that key."""
         leader = self._leaders.setdefault(draft.key, draft)
         if leader is draft:
             return
@@ -263,14 +261,14 @@ class _Drafts:
             self._delay(leader, draft, before)
         leader.is_repeated = draft.repeats = True
         draft.stage = max(draft.stage, leader.stage + 1)
-        # How a stated key ends says nothing about this item.
+        # The end of an item with a stated key says nothing about this item.
         if delivery.token in (None, leader.token) and leader.own_key is None:
             draft.follows += (leader,)
 
     def _delay(self, leader: _Draft, again: _Draft, before: _Draft) -> None:
-        """Have a key's first item come after what precedes its second one in another group.
+        """Place the first item of a key after the items that precede its second in another group.
 
-        So both orders are kept. Where its own group has gone on meanwhile, its own order decides.
+        This keeps both orders. If the first item's group has gone on meanwhile, that group decides.
         """
         if leader.group != again.group and self._tails.get(leader.group or "") is leader:
             leader.stage = max(leader.stage, before.stage + 1)

@@ -1,7 +1,7 @@
 """One invocation: its tasks are taken and done here, and what follows is recorded.
 
-The main thread does what the plan says. While it runs a processor, the flusher confirms what has
-returned. With more concurrency, workers run processors too. All of them do their tasks by
+The main thread does the tasks of the plan. While it runs a processor, the flusher confirms
+completions. If the concurrency is above 1, workers run processors too. All threads call
 `Invocation.do_tasks`.
 """
 
@@ -40,11 +40,11 @@ from idempotent_lambda.protocol.steps import (
 from idempotent_lambda.sources.delivery import Delivery
 
 FAST_PROCESSOR_MILLIS = Millis(1)
-"""As long as no processor of this process has taken longer, and no completion has waited for
-`MAX_LINGER_MILLIS`, there is no flusher: to start its thread would cost more than it saves."""
+"""The flusher does not start until a processor of this process takes longer than this, or a
+completion waits longer than `MAX_LINGER_MILLIS`; see `flusher`."""
 
 _SHARING_STEPS = (Claim, Complete, Release)
-"""Many of these share one round trip."""
+"""The steps that share one round trip with many others."""
 
 FinishedTasks = list[FinishedTask[WorkItem]]
 
@@ -86,14 +86,14 @@ class Invocation:
 
     @property
     def in_progress(self) -> HeldDeliveries:
-        """Each delivery whose key another owner holds, and the end of that lease."""
+        """Each delivery whose key another owner holds, with the end of that owner's lease."""
         return self._reports.in_progress
 
     def wait_for_tasks(self) -> Tasks:
-        """Wait until there are tasks for the main thread, and take them; none at the end.
+        """Wait for tasks for the main thread and take them; return none at the end.
 
         Raises:
-            BaseException: another thread has raised it.
+            BaseException: another thread raised this error.
         """
         shared = self._shared
         with shared.lock:
@@ -108,7 +108,7 @@ class Invocation:
                     return ()
 
     def do_tasks(self, tasks: Tasks) -> None:
-        """Do tasks together and record what follows; unless the invocation is over by then."""
+        """Do tasks together and record what follows, unless the invocation is over by then."""
         began = self._clock.monotonic()
         tasks, replies = self._performer.perform(tasks)
         spent = Millis(self._clock.monotonic() - began)
@@ -125,7 +125,7 @@ class Invocation:
                 self.store_times.append(spent)
 
     def close(self) -> None:
-        """End the invocation: nothing that other threads still do counts any more."""
+        """End the invocation: whatever other threads still do no longer counts."""
         shared = self._shared
         with shared.lock:
             shared.closed = True
@@ -147,7 +147,7 @@ class Invocation:
         return measure_covered(self._runs)
 
     def _record(self, tasks: Tasks, replies: Replies, began: Millis, spent: Millis) -> None:
-        """Report the items that have ended, update the plan and start the threads of use then."""
+        """Report the items that have ended, update the plan, and start useful threads."""
         shared, first = self._shared, tasks[0][1]
         asked = isinstance(first, STORE_STEPS)
         silent = asked and all(isinstance(reply, Unanswered) for reply in replies)
@@ -179,29 +179,29 @@ class Invocation:
         *,
         silent: bool,
     ) -> Step | End:
-        """Return what follows a step, and note it in the item's history."""
+        """Return what follows a step, and note the reply in the item's history."""
         if isinstance(step, Settled) or reply is None:
             self._reports.replace_item(item)
             return step
         self._reports.histories[item.place].note(step, reply, spent)
         following = lifecycle.advance(step, reply)
         if isinstance(reply, Unanswered) and not silent and isinstance(step, Claim):
-            # The others may have taken all the time of the call.
+            # Other requests may have used up the time of the call.
             return step if reply.error.code == NO_TIME else following
         return following
 
     def _start_threads(self, step: Step | Settled) -> None:
-        """Start the threads that are of use after such a step, and wake those that wait for it."""
+        """Start the threads that are useful after this step, and wake waiting threads."""
         self._flusher.start_if_useful()
         if isinstance(step, (Complete, Release)):
-            self._workers.spawn_worker()  # one that has left if too much was in doubt
+            self._workers.spawn_worker()  # one may have left while too much was unconfirmed
         if not isinstance(step, Run) or self._resources.settings.concurrency > 1:
             self._shared.changed.notify_all()
 
     def _start_thread(self, work: Callable[[], None]) -> None:
-        """Have work done by another thread; what it raises is raised by the main thread.
+        """Run work in another thread; the main thread raises its errors.
 
-        Where no thread can be started the main thread does it all.
+        If no thread can be started, the main thread does all the work.
         """
         # The processor may rely on context variables that were set around the handler.
         with suppress(RuntimeError):
@@ -216,14 +216,14 @@ class Invocation:
 
 
 def _max_completions(resources: Resources) -> int:
-    """How many completions go in one call of the store, or in calls at the same time."""
-    # A store that makes only calls for one record says so; others do not have the attribute.
+    """Return how many completions go into one call to the store, or into parallel calls."""
+    # A store that makes only single-record calls says so; some stores lack the attribute.
     can_share = getattr(resources.store, "together", True)
     return WINDOW if can_share and not resources.transactional else PARALLEL_CALLS
 
 
 def measure_covered(spans: Iterable[tuple[Millis, Millis]]) -> Millis:
-    """Return how long at least one of some spans of time lasted, each from its begin to its end."""
+    """Return the total time that spans cover; each span is a begin and an end."""
     total = reached = 0
     for begin, end in sorted(spans):
         total += max(0, end - max(begin, reached))

@@ -1,4 +1,4 @@
-"""How tasks are performed: each kind of step has a function here, which returns its reply."""
+"""The functions that perform each kind of step and return its reply."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -42,14 +42,14 @@ from idempotent_lambda.protocol.steps import (
 from idempotent_lambda.sources.message import Message
 
 RECLAIM_DELAY_MILLIS = Millis(1000)
-"""How long after the end of a lease that was waited for the next claim is made."""
+"""The delay between the end of an awaited lease and the next claim."""
 
 Tasks = tuple[Task[WorkItem], ...]
 Replies = Sequence[Reply | None]
 
 
 class Performer:
-    """Performs the tasks of one invocation, in whatever thread. It holds no lock."""
+    """Performs the tasks of one invocation, in any thread. It holds no lock."""
 
     def __init__(self, resources: Resources, shared: SharedPlan, reports: Reports) -> None:
         self._resources = resources
@@ -59,9 +59,9 @@ class Performer:
         self._reports = reports
 
     def perform(self, tasks: Tasks) -> tuple[Tasks, Replies]:
-        """Do tasks, which all have steps of one class; return them with their replies.
+        """Do tasks whose steps have one class; return them with their replies.
 
-        A reply is None for an end, and for an item that has another key from now on.
+        The reply is None for an end, and for an item that gets another key.
         """
         tasks, replies = self._restate_strays(tasks, self._perform_steps(tasks))
         if self._resources.settings.hash_keys:
@@ -109,7 +109,7 @@ class Performer:
         )
 
     def _limit_call(self, step: StoreStep) -> Deadline:
-        """Until when a call may take; a completion insists until the invocation ends."""
+        """Return the deadline of a call; a completion may retry until the invocation ends."""
         if isinstance(step, Complete) and not step.observed:
             return self._deadline
         budget = CLAIM_BUDGET_MILLIS if isinstance(step, Claim) else STORE_BUDGET_MILLIS
@@ -117,11 +117,11 @@ class Performer:
         return self._deadline.sooner(Millis(left + RESERVE_MILLIS))
 
     def _wait_for_lease(self, lease_end: EpochMillis) -> Waited:
-        """Wait until a lease has ended, if time remains then to claim and to run."""
+        """Wait for a lease to end; reply whether enough time is left to claim and run."""
         pause = Millis(lease_end - self._clock.now() + RECLAIM_DELAY_MILLIS)
         least = REQUEST_MILLIS + self._resources.settings.minimum_remaining
         in_time = self._deadline.allows(Millis(pause + least))
-        # A source that delivers again at once would otherwise soon be out of retries.
+        # Wait in any case: a source that delivers again at once would soon run out of retries.
         self._clock.sleep(Millis(max(0, min(pause, self._deadline.remaining() - RESERVE_MILLIS))))
         return Waited(in_time)
 
@@ -134,9 +134,9 @@ class Performer:
         return DeadLettered()
 
     def _restate_strays(self, tasks: Tasks, replies: Replies) -> tuple[Tasks, Replies]:
-        """Return the same, where copies whose stated key does not count have their own key.
+        """Return the same, but give copies whose stated key does not count their own key.
 
-        They are claimed once nothing else is to be done: one sender must not hold up the others.
+        These copies are claimed after all other work: one sender must not delay the others.
         """
         if not any(isinstance(reply, Stray) for reply in replies):
             return tasks, replies
@@ -153,9 +153,9 @@ class Performer:
 
 
 def _hide_keys(tasks: Tasks, replies: Replies) -> None:
-    """Take the keys out of the errors of a call: it may quote what was asked for others.
+    """Remove the keys from the errors of a call, which may quote the keys of other requests.
 
-    Where their texts differ only their codes are left, as each may quote each key.
+    If the error texts differ, only their codes remain, because each text may quote each key.
     """
     errors = [reply.error for reply in replies if isinstance(reply, Unanswered)]
     texts = {text_of(error) for error in errors}

@@ -1,4 +1,4 @@
-"""The user's code: how it is called, and which results say that its work has not run."""
+"""The call of the user's processor, and the results which show that its work has not run."""
 
 from collections import abc
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from idempotent_lambda.protocol.requests import Action
 from idempotent_lambda.sources.message import Message
 
 Processor = Callable[..., object]
-"""Takes a message; and a ``transaction``, if it has a parameter of that name."""
+"""Takes a message, and a ``transaction`` if it has a parameter of that name."""
 
 
 def call_processor(
@@ -18,7 +18,7 @@ def call_processor(
     """Run the processor; return the writes of its transaction, if it takes one.
 
     Raises:
-        InvalidResultError: see `refuse_unrun`. Whatever the processor raises is raised, too.
+        InvalidResultError: see `refuse_unrun`. Errors of the processor are raised as they are.
     """
     if not transactional:
         refuse_unrun(processor(message))
@@ -39,10 +39,10 @@ def refuse_unrun(result: object) -> None:
     Raises:
         InvalidResultError: the result is an awaitable or an iterator, whose work has not run.
     """
-    # Its type is asked: a value may raise whatever it is asked itself.
+    # Check the type only: the value's own code may raise anything.
     if issubclass(type(result), abc.Awaitable | abc.Iterator | abc.AsyncIterator):
         if isinstance(result, abc.Coroutine | abc.Generator):
-            with suppress(RuntimeError):  # it goes on or refuses to end
+            with suppress(RuntimeError):  # the generator or coroutine refuses to end
                 result.close()
         raise InvalidResultError(
             f"the processor returned a {type(result).__name__}, whose work has not run: do the "

@@ -1,4 +1,4 @@
-"""How the items of one invocation end: what is logged, acknowledged and postponed."""
+"""The ends of the items of one invocation, for the log, the response and the queue."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -11,18 +11,18 @@ from idempotent_lambda.protocol.steps import Outcome, Settled
 from idempotent_lambda.sources.delivery import Delivery
 
 _UNCONFIRMING = (None, "unanswered", "unkeyed")
-"""Results of a claim that do not show whether a copy's stated key counts."""
+"""The results of a claim that do not show whether a copy's stated key counts."""
 
 
 HeldDeliveries = list[tuple[Delivery, EpochMillis]]
 
 
 class Reports:
-    """Reports each item once, and keeps what the invocation's answer depends on.
+    """Reports each item once, and keeps the facts for the invocation's response.
 
     Attributes:
-        traces: what has happened to each item, by place.
-        busy: each delivery whose key another owner holds, and the end of that lease.
+        histories: history of each item, by place.
+        in_progress: deliveries whose key another owner holds, with the end of that owner's lease.
     """
 
     def __init__(self, items: Sequence[WorkItem], observer: Observer, request_id: str) -> None:
@@ -33,11 +33,11 @@ class Reports:
         self._acknowledged: set[Delivery] = set()
 
     def replace_item(self, item: WorkItem) -> None:
-        """Report this item, which has another key, in the place of the one before."""
+        """Replace the item at this place by this item, which has another key."""
         self._open[item.place] = item
 
     def report(self, item: WorkItem, end: Settled) -> None:
-        """Log the end of each of the item's messages; note it for the answer."""
+        """Log the end of each message of the item, and note it for the response."""
         del self._open[item.place]
         if end.acknowledged:
             self._acknowledged.update(item.deliveries)
@@ -45,7 +45,7 @@ class Reports:
             self.in_progress += [(delivery, end.held_until) for delivery in item.deliveries]
         history = self.histories[item.place]
         leader, *followers = item.deliveries
-        # Of a key that is only stated, nobody but the sender says that it is this message's.
+        # Only the sender says that a stated key is the key of this message.
         unconfirmed = item.own_key is not None and history.claim_result in _UNCONFIRMING
         key = item.own_key if unconfirmed else item.key
         key = None if isinstance(key, MessageError) else key
@@ -57,7 +57,7 @@ class Reports:
             self._observer.report_message(follower, key, end, seen, follows=True)
 
     def report_unfinished(self) -> None:
-        """Report the items that have no end: nobody knows what became of them, or none started."""
+        """Report the items that have no end: their result is unknown, or they did not start."""
         for item in tuple(self._open.values()):
             ran = "run_ms" in self.histories[item.place].durations
             self.report(item, Settled(Outcome.UNCONFIRMED if ran else Outcome.NOT_STARTED))

@@ -1,4 +1,4 @@
-"""What a consumer works with: one set for all invocations of a function."""
+"""The resources of a consumer: one set for all invocations of a function."""
 
 import threading
 from collections.abc import Callable
@@ -20,12 +20,12 @@ class Resources:
     """The parts of a consumer.
 
     Attributes:
-        processor: the user's code; run by one owner at a time for each key.
-        queues: where messages in progress are postponed and parked ones are sent.
+        processor: user's code; run by one owner at a time for each key.
+        queues: queues that postpone messages in progress and receive copies of parked messages.
         transactional: whether the processor takes a transaction.
-        new_owner: makes a fresh owner token.
-        saw_slow_processor: set once a processor has taken its time.
-        threads: run processors while the main thread does, and confirm what has returned.
+        new_owner: factory for owner tokens.
+        saw_slow_processor: set once a processor was slow.
+        threads: threads that run processors in parallel with the main thread, and the flusher.
     """
 
     processor: Processor

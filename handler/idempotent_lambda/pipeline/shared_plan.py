@@ -1,7 +1,7 @@
-"""The batch plan that the threads of one invocation share, and when it must be stopped.
+"""The batch plan that the threads of one invocation share, and the rules for stopping it.
 
-Whoever reads or changes it holds its lock. Nobody holds the lock during a call to the table, to a
-queue or to the processor.
+A thread holds the lock while it reads or changes the plan. No thread holds the lock during a call
+to the table, to a queue or to the processor.
 """
 
 import threading
@@ -14,33 +14,33 @@ from idempotent_lambda.protocol.plan_entries import Decision, Task
 from idempotent_lambda.protocol.steps import Complete, Outcome
 
 STORE_BUDGET_MILLIS = Millis(3400)
-"""How much of an invocation may be lost to a table that does not answer. Then the rest of the
+"""The time of an invocation that a table without answers may cost. After that, the rest of the
 batch is reported at once: with a last release, a dead table costs less than five seconds."""
 
 UNCONFIRMED_MILLIS = Millis(1000)
-"""How long a completion may take before nothing new is started: until it is confirmed, a crash
-would repeat its side effect."""
+"""The time that a completion may take before nothing new starts: until the completion is confirmed,
+a crash would repeat its side effect."""
 
 MAX_LINGER_MILLIS = Millis(100)
-"""How long a completion waits for others to share its round trip, at most."""
+"""The longest time that a completion waits for others to share its round trip."""
 
 ANSWER_MILLIS = Millis(100)
-"""Kept free to answer when a completion still has not been answered."""
+"""The time kept free for the response if a completion is still unanswered."""
 
 
 class SharedPlan:
-    """A plan, its lock, and what the threads must know of each other.
+    """A plan, its lock, and the state that threads share. Callers of methods must hold the lock.
 
     Attributes:
-        plan: what is still to be done. Every method is called by a thread that holds the lock.
-        changed: notified when there may be something to do for a thread that waits.
-        deadline: when the invocation ends.
-        closed: the invocation is over, so nothing that a thread still does counts.
-        failure: what another thread has raised, which fails the invocation.
-        store_budget: how much more of the invocation may be lost to a silent table.
-        linger: how long a completion waits for others: as long as the fastest call has taken.
-        due: since when each completion is to be sent, by place; the oldest first.
-        sent: since when each completion is in flight, by place; the oldest first.
+        plan: open work of the batch.
+        changed: condition that is notified when a waiting thread may have something to do.
+        deadline: end of the invocation.
+        closed: whether the invocation is over, so that nothing that a thread still does counts.
+        failure: error of another thread, which fails the invocation.
+        store_budget: remaining time of the invocation that a silent table may cost.
+        linger: time that a completion waits for others: the duration of the fastest call.
+        due: time since which each completion waits to be sent, by place; the oldest first.
+        sent: time since which each completion is in flight, by place; the oldest first.
     """
 
     def __init__(
@@ -60,9 +60,9 @@ class SharedPlan:
         self._minimum_remaining = minimum_remaining
 
     def take_tasks(self) -> tuple[Task[WorkItem], ...]:
-        """Take the next tasks, to be done together; none if nothing is to be done now.
+        """Take the next tasks, to be done together; none if there is nothing to do now.
 
-        Waits for at most a second, see `stop_or_wait`.
+        This waits for at most a second, see `stop_or_wait`.
         """
         decision = self.stop_or_wait()
         self.plan, tasks = self.plan.take_tasks(overdue=decision is Decision.FLUSH)
@@ -76,14 +76,14 @@ class SharedPlan:
         return tasks
 
     def stop_or_wait(self) -> Decision:
-        """Stop the plan if time or the store's budget is used up.
+        """Stop the plan if the time or the store's budget is used up.
 
-        While a completion in flight is overdue, this waits for its answer, for at most a second. It
+        While a completion in flight is overdue, this waits for its answer for at most a second, and
         releases the lock meanwhile.
         """
         decision = self._stop_or_decide()
         while decision is Decision.WAIT:
-            # A run may keep the flusher from hearing its answer: it gets a second after that.
+            # A run may delay the flusher's answer, so the flusher gets a second after the run.
             was_idle = not self.plan.running
             self._wait_for_flight()
             decision = self._stop_or_decide()
@@ -93,22 +93,22 @@ class SharedPlan:
         return decision
 
     def wait_for_change(self) -> bool:
-        """Wait until another thread has changed the plan; False if the answer must be given now."""
+        """Wait until another thread changes the plan; return False if the response is due now."""
         patience = Millis(self.deadline.remaining() - ANSWER_MILLIS)
-        # An answer must not leave a processor behind: Lambda would freeze it, and it would go on
-        # when its lease is over.
+        # A response must not leave a running processor: Lambda would freeze it, and the processor
+        # would continue after its lease.
         must_answer = not self.plan.running and patience <= UNCONFIRMED_MILLIS
-        # A completion may become overdue meanwhile, of which nobody would hear.
+        # Wake in time to notice that a completion has become overdue.
         pause = Millis(max(0, patience)) if must_answer else UNCONFIRMED_MILLIS
         return self._clock.wait(self.changed, pause) or not must_answer
 
     def note_answer(self, spent: Millis, *, silent: bool) -> None:
-        """Note how long a call to the table took, and whether all of it was left unanswered."""
-        # A table that answers a part of a call, or the next one, is not silent.
+        """Note how long a call to the table took, and whether it was left wholly unanswered."""
+        # A table that answers part of a call, or the next call, is not silent.
         self.store_budget = Millis(self.store_budget - spent) if silent else STORE_BUDGET_MILLIS
 
     def note_round_trip(self, spent: Millis) -> None:
-        """Linger no longer than this answered call took."""
+        """Limit the linger to the duration of this answered call."""
         self.linger = Millis(max(1, min(self.linger, spent)))
 
     def _stop_or_decide(self) -> Decision:
@@ -125,7 +125,7 @@ class SharedPlan:
         return decision
 
     def _wait_for_flight(self) -> None:
-        """Wait for at most a second, until no completion in flight is overdue."""
+        """Wait for at most a second until no completion in flight is overdue."""
         until = self._clock.monotonic() + UNCONFIRMED_MILLIS
         while self._is_overdue(self.sent):
             left = Millis(until - self._clock.monotonic())
@@ -133,13 +133,12 @@ class SharedPlan:
                 return
 
     def _is_overdue(self, completions: Mapping[int, Millis]) -> bool:
-        """Whether the oldest of some completions has waited for too long."""
+        """Whether the oldest of some completions has waited too long."""
         if not completions:
             return False
         return self._clock.monotonic() - next(iter(completions.values())) > UNCONFIRMED_MILLIS
 
     def _note_sent(self, tasks: tuple[Task[WorkItem], ...]) -> None:
-        """Note since when completions are in flight."""
         if tasks and isinstance(tasks[0][1], Complete):
             now = self._clock.monotonic()
             for item, _ in tasks:

@@ -10,19 +10,19 @@ from idempotent_lambda.sources.delivery import Delivery
 
 @dataclass(frozen=True, slots=True)
 class WorkItem:
-    """One key of the batch and its deliveries: the first leads, the others share its end.
+    """One key of a batch and its deliveries: the first delivery leads, the others share its end.
 
     Attributes:
-        near_receive_limit: one of the deliveries is on its last receive, or the one before: after
-            that the dead-letter queue has it.
-        place: its number in the batch.
-        stage: more than that of the item before it in its group; 0 without groups.
-        after: the places of the items that it follows: the one before it in its group, and the one
-            whose key it repeats. If one of them is not acknowledged, this one must not start.
-        repeats: an earlier item has the same key, so this one is claimed when that one is settled.
-        own_key: of a redriven copy whose ``key`` is only what it states: the key that it has as any
-            message, or why it has none. None for all others.
-        differing: the positions of the deliveries whose bodies differ from that of the first.
+        near_receive_limit: one of the deliveries is on its last receive, or the one before; after
+            that, the dead-letter queue gets the delivery.
+        place: number in the batch.
+        stage: higher than the stage of the item before in the group; 0 without groups.
+        after: places of the items that come first: the item before in the group, and the item with
+            the same key. If one of them is not acknowledged, this item must not start.
+        repeats: an earlier item has the same key; this item is claimed once that item is settled.
+        own_key: key of a redriven copy as an ordinary message, or the error if it has none; None
+            unless ``key`` is just stated by the copy.
+        differing: positions of the deliveries whose bodies differ from the first body.
     """
 
     key: Key
@@ -36,7 +36,7 @@ class WorkItem:
     differing: frozenset[int] = frozenset()
 
     payload_hash: ClassVar[None] = None
-    """Nothing but the key decides whether two messages are the same."""
+    """Only the key decides whether two messages are the same."""
 
     @property
     def record_id(self) -> str:
@@ -45,15 +45,15 @@ class WorkItem:
 
     @property
     def redelivered(self) -> bool:
-        """Whether the source has handed one of the deliveries out before."""
+        """Whether the source has delivered one of the deliveries before."""
         return any(delivery.receive_count > 1 for delivery in self.deliveries)
 
     @property
     def token(self) -> str | None:
-        """The owner token that a copy from the dead-letter queue carries, if one of them is one."""
+        """The owner token of a copy from the dead-letter queue; None if there is no such copy."""
         return next((delivery.token for delivery in self.deliveries if delivery.token), None)
 
     @property
     def states_key(self) -> bool:
-        """Whether ``key`` is only what a redriven copy states."""
+        """Whether ``key`` is just the stated key of a redriven copy."""
         return self.own_key is not None

@@ -1,4 +1,4 @@
-"""Further threads that run processors while the main thread does, up to the concurrency."""
+"""The threads that run processors in parallel with the main thread, up to the concurrency."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ class Workers:
     """The workers of one invocation.
 
     Attributes:
-        active: how many have begun and not ended.
+        active: number of workers that are running.
     """
 
     def __init__(
@@ -21,13 +21,13 @@ class Workers:
         start_thread: Callable[[Callable[[], None]], None],
         do_tasks: Callable[[tuple[Task[WorkItem], ...]], None],
     ) -> None:
-        """Make the workers, of which none is started yet.
+        """Create the workers; none is started yet.
 
         Args:
-            shared: the plan whose tasks they do.
-            limit: how many there may be at the same time.
-            start_thread: has another thread do some work.
-            do_tasks: does tasks together and records what follows.
+            shared: plan whose tasks the workers do.
+            limit: maximum number of workers at the same time.
+            start_thread: function that runs work in another thread.
+            do_tasks: function that does tasks together and records what follows.
         """
         self.active = 0
         self._shared = shared
@@ -37,13 +37,12 @@ class Workers:
         self._spawned = 0
 
     def spawn_worker(self) -> None:
-        """Start one more worker, if there is work for it. The caller holds the lock."""
+        """Start one more worker if there is work for it. The caller must hold the lock."""
         if self._spawned < self._limit and self._shared.plan.has_runnable:
             self._spawned += 1
             self._start_thread(self._work)
 
     def _work(self) -> None:
-        """Do tasks as long as there are any to start."""
         with self._shared.lock:
             self.active += 1
         try:
@@ -55,7 +54,6 @@ class Workers:
                 self._spawned -= 1
 
     def _take_tasks(self) -> tuple[Task[WorkItem], ...]:
-        """Take a worker's next tasks; none if there is nothing to start."""
         shared = self._shared
         with shared.lock:
             shared.stop_or_wait()

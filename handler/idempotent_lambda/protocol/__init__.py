@@ -1,1 +1,1 @@
-"""What may happen to a record and what follows, as pure values and functions. No I/O."""
+"""The protocol of a record, as pure values and functions. No I/O."""

@@ -1,4 +1,4 @@
-"""What the store answers, and the store itself as the rest of the package sees it."""
+"""The answers of a claim store, and the interface of the store."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,11 +12,11 @@ from idempotent_lambda.protocol.requests import ClaimRequest, Request
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """The record is the caller's.
+    """The claim succeeded: the caller owns the record.
 
     Attributes:
-        attempts: claims since the last release; more than one means a takeover.
-        recovered: the caller's own earlier request had been carried out, its answer lost.
+        attempts: number of claims since the last release; more than one means a takeover.
+        recovered: an earlier attempt of the same request succeeded, but its answer was lost.
     """
 
     owner: Owner
@@ -26,7 +26,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """The key is completed, and the retention is not over."""
+    """The key is completed, and its retention is not over."""
 
     result: str | None = None
 
@@ -40,7 +40,7 @@ class InProgress:
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """The owner's lease is over, and a takeover was not asked for."""
+    """The owner's lease is over, and the request did not ask for a takeover."""
 
     attempts: int
     owner: Owner
@@ -48,10 +48,10 @@ class Stale:
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """The record is set aside for a person; ``dead_lettered`` once its copy is known to be sent.
+    """The record is parked for an operator; ``dead_lettered`` once its copy is known to be sent.
 
     Attributes:
-        since: when the key was first claimed, if the record was there before.
+        since: time of the first claim of the key, if the record existed before.
     """
 
     owner: Owner
@@ -61,34 +61,34 @@ class Parked:
 
 @dataclass(frozen=True, slots=True)
 class Stray:
-    """The record does not belong to the copy that states its key."""
+    """The record does not belong to the copy that states the key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """The key stands for another payload."""
+    """The key was used for another payload."""
 
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The completion is written; ``recovered`` as in `Claimed`."""
+    """The completion is written; see `Claimed` for ``recovered``."""
 
     recovered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """The record is gone: the key may be claimed."""
+    """The claim is released: the record is deleted, or parked again for its copy."""
 
 
 @dataclass(frozen=True, slots=True)
 class LostLease:
-    """The record is not the caller's any more, and nothing was written.
+    """The caller no longer owns the record, and nothing was written.
 
     Attributes:
-        completed: another owner has completed the key.
-        result: what that owner stored with a completion, as JSON.
-        payload_hash: of what the key stands for then.
+        completed: whether another owner has completed the key.
+        result: stored result of that completion, as JSON.
+        payload_hash: payload hash of that completion.
     """
 
     completed: bool
@@ -108,32 +108,32 @@ ParkAnswer = ParkOutcome | StoreError
 
 
 PARALLEL_CALLS = 8
-"""How many calls a store makes at the same time for one request of its user."""
+"""The number of parallel calls that a store makes for one method call."""
 
 
 class ClaimStore(Protocol):
-    """A table of records. One suite (tests/contracts) holds every implementation to this.
+    """A table of records. The test suite in tests/contracts checks every implementation.
 
-    Every method takes requests for different records and answers each in its place: with its
-    outcome, or with the `StoreRefusedError` or `StoreUnavailableError` that kept it from one. It
-    makes no call whose worst case would not end before the deadline's reserve, except the first
-    of a completion or release. Threads may call it at the same time.
+    Every method takes requests for different records and returns one answer for each, in order: an
+    outcome, or the `StoreRefusedError` or `StoreUnavailableError` that prevented an outcome. A
+    method makes no call that could last into the deadline's reserve, except the first call of a
+    completion or release. Threads may call a method at the same time.
     """
 
     def claim(self, requests: Sequence[ClaimRequest], deadline: Deadline) -> Sequence[ClaimAnswer]:
-        """Take each record if its condition holds."""
+        """Claim each record for which the condition of its request holds."""
 
     def complete(self, requests: Sequence[Request], deadline: Deadline) -> Sequence[CompleteAnswer]:
-        """Complete each record if it is still the owner's; insists until the deadline.
+        """Complete each record that the caller still owns; retry until the deadline.
 
-        The actions of a request take effect with it or not at all.
+        The actions of a request take effect together with its completion, or not at all.
         """
 
     def release(self, requests: Sequence[Request], deadline: Deadline) -> Sequence[ReleaseAnswer]:
-        """Delete each record if it is still the owner's; park it again if it belongs to a copy."""
+        """Delete each record that the caller still owns; park it again if it belongs to a copy."""
 
     def park(self, requests: Sequence[Request], deadline: Deadline) -> Sequence[ParkAnswer]:
-        """Set each record aside if it is still the owner's."""
+        """Park each record that the caller still owns."""
 
     def mark(self, requests: Sequence[Request], deadline: Deadline) -> Sequence[ParkAnswer]:
-        """Note of each parked record of this owner that its copy is dead-lettered."""
+        """Mark each record that was parked for this owner as dead-lettered."""

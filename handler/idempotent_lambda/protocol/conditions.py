@@ -1,6 +1,6 @@
-"""Conditions as data: each is written once and rendered for every engine that must keep it.
+"""Conditions as data: each condition is written once and rendered for every backend.
 
-`render` writes a condition in one of DynamoDB's languages, `evaluate` decides it in Python for the
+`render` writes a condition in one of DynamoDB's languages. `evaluate` decides it in Python for the
 in-memory store and the simulation. Operands are names; their values come with each call.
 """
 
@@ -11,14 +11,14 @@ from typing import Any, Literal, NamedTuple, assert_never
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """There is no such attribute; where there is no record, there is none at all."""
+    """The attribute is missing. If there is no record, every attribute is missing."""
 
     attribute: str
 
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """The attribute exists, and compares so with the operand."""
+    """The attribute exists, and its comparison with the operand is true."""
 
     attribute: str
     comparator: Literal["=", "<="]
@@ -27,7 +27,7 @@ class Compare:
 
 @dataclass(frozen=True, slots=True)
 class Contains:
-    """The attribute exists, and is a set that the operand is in."""
+    """The attribute exists, and is a set that contains the operand."""
 
     attribute: str
     operand: str
@@ -51,9 +51,9 @@ Condition = Missing | Compare | Contains | And | Or
 
 
 def evaluate(condition: Condition, record: object | None, operands: Mapping[str, Any]) -> bool:
-    """Whether the condition holds for a record: an object whose attributes may be None.
+    """Whether the condition holds for a record, an object whose attributes may be None.
 
-    As in DynamoDB, a comparison is false if the attribute is missing or of another type.
+    As in DynamoDB, a comparison is false if the attribute is missing or has another type.
     """
     match condition:
         case Missing(attribute):
@@ -77,13 +77,13 @@ def evaluate(condition: Condition, record: object | None, operands: Mapping[str,
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a language writes the parts of a condition; the braces take a name.
+    """The syntax of a language, as templates for the parts of a condition; braces take a name.
 
     Attributes:
-        missing: that there is no attribute of this name.
-        contains: that an attribute, which is a set, has an operand in it.
-        attribute: the value of an attribute.
-        operand: the value that comes with the call.
+        missing: test that an attribute is missing.
+        contains: test that a set attribute contains an operand.
+        attribute: value of an attribute.
+        operand: value that comes with the call.
     """
 
     missing: str
@@ -93,19 +93,19 @@ class Dialect:
 
 
 EXPRESSION = Dialect("attribute_not_exists(#{})", "contains({}, {})", "#{}", ":{}")
-"""Condition expressions, with every name and value aliased."""
+"""Condition expressions, with an alias for every name and value."""
 
 PARTIQL = Dialect('"{}" IS MISSING', "contains({}, {})", '"{}"', "?")
-"""PartiQL, whose operands have no names: their values follow in the order of the marks."""
+"""PartiQL. Operands have no names: their values follow in the order of the placeholders."""
 
 
 class RenderedExpression(NamedTuple):
-    """A condition in a dialect, or another expression.
+    """A condition or another expression, as text.
 
     Attributes:
-        text: the expression as DynamoDB reads it.
-        attributes: the names of the attributes in the text, in its order, repeated as there.
-        operands: the names of the operands, in the same way.
+        text: expression in DynamoDB's syntax.
+        attributes: attribute names in the text, in order and with repetitions.
+        operands: operand names in the text, in order and with repetitions.
     """
 
     text: str
@@ -114,7 +114,7 @@ class RenderedExpression(NamedTuple):
 
 
 def render(condition: Condition, dialect: Dialect) -> RenderedExpression:
-    """Write a condition in a dialect."""
+    """Render a condition in a dialect."""
     match condition:
         case Missing(attribute):
             return RenderedExpression(dialect.missing.format(attribute), (attribute,), ())

@@ -1,20 +1,20 @@
-"""A priority queue as a value: adding to it or taking from it makes a new one and keeps the old.
+"""A priority queue as a value: each change returns a new queue and keeps the old one.
 
-It is a leftist heap: both operations touch a path of at most ``log n`` nodes.
+The queue is a leftist heap: adding and removing touch a path of at most ``log n`` nodes.
 """
 
 from typing import Generic, NamedTuple, Optional, TypeVar
 
 EntryT = TypeVar("EntryT", bound=tuple[object, ...])
-"""Entries are tuples, and compared as such."""
+"""Entries are tuples and are compared as tuples."""
 
 
 class Heap(NamedTuple, Generic[EntryT]):
-    """A queue that is not empty; None is the empty one.
+    """A queue that is not empty; None is the empty queue.
 
     Attributes:
-        top: its smallest entry.
-        height: nodes on the shortest way to an empty place.
+        top: smallest entry.
+        height: number of nodes on the shortest path to an empty child.
     """
 
     top: EntryT
@@ -24,7 +24,7 @@ class Heap(NamedTuple, Generic[EntryT]):
 
 
 def merge(one: Heap[EntryT] | None, other: Heap[EntryT] | None) -> Heap[EntryT] | None:
-    """Return the queue that holds the entries of both."""
+    """Return a queue with the entries of both."""
     if one is None or other is None:
         return one or other
     if other.top < one.top:
@@ -36,7 +36,7 @@ def merge(one: Heap[EntryT] | None, other: Heap[EntryT] | None) -> Heap[EntryT] 
 
 
 def push(heap: Heap[EntryT] | None, entry: EntryT) -> Heap[EntryT] | None:
-    """Return the queue with one entry more."""
+    """Return the queue with one more entry."""
     return merge(heap, Heap(entry))
 
 

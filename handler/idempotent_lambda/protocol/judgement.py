@@ -1,4 +1,4 @@
-"""What a claim or a settlement means, by the record that made its condition fail."""
+"""The outcome of a claim or settlement, given the record that made its condition fail."""
 
 from typing import TypeVar
 
@@ -37,10 +37,10 @@ KindT = TypeVar("KindT")
 
 
 def build_claimed_record(found: Record | None, request: ClaimRequest) -> Record:
-    """Return the record after a successful claim of the one that was found.
+    """Return the record that a successful claim makes of the record found.
 
     Raises:
-        StoreRefusedError: a claim cannot be added to the attempts of the record.
+        StoreRefusedError: ``attempts`` or ``copy_tokens`` of the record found cannot be read.
     """
     attempts: object = found and found.attempts
     if not isinstance(attempts, int | None):
@@ -70,25 +70,25 @@ def _add_copy_token(found: Record | None, request: ClaimRequest) -> frozenset[st
 
 
 def judge_existing(found: Record | None, request: ClaimRequest) -> ClaimOutcome | None:
-    """Return what a claim means that has only read its record; None if it may be claimed.
+    """Return the outcome of a claim, given the record just read; None if the claim may go on.
 
     Raises:
-        StoreRefusedError: see `explain_failed_claim`.
+        StoreRefusedError: see `build_claimed_record` and `explain_failed_claim`.
     """
     if evaluate(request.condition, found, request.operands):
-        build_claimed_record(found, request)  # raises what would keep the claim from being written
+        build_claimed_record(found, request)  # raises if the claim could not be written
         return None
     return explain_failed_claim(found, request)
 
 
-def explain_failed_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome:  # a row each
-    """Return what a claim means whose condition failed on the record that was found.
+def explain_failed_claim(found: Record | None, request: ClaimRequest) -> ClaimOutcome:
+    """Return the outcome of a claim, given the record that made its condition fail.
 
-    An attribute that cannot be read counts as missing. If the decision needs it, the key is
+    An unreadable attribute counts as missing. If the decision needs the attribute, the claim is
     refused.
 
     Raises:
-        StoreRefusedError: this version cannot judge the record; the record stays as it is.
+        StoreRefusedError: this version cannot judge the record; the record stays unchanged.
     """
     same = (None, request.payload_hash)
     match found:
@@ -123,7 +123,7 @@ def explain_failed_claim(found: Record | None, request: ClaimRequest) -> ClaimOu
 
 
 def _is_of_copy(found: Record | None, request: ClaimRequest) -> bool:
-    """Whether the record is the one of the copy that states its key."""
+    """Whether the record belongs to the copy that states the key."""
     if found and not isinstance(found.copy_tokens, frozenset | None):
         raise _describe_damage("copy_tokens", "a set of texts")
     known, resolved, expired = (
@@ -131,7 +131,7 @@ def _is_of_copy(found: Record | None, request: ClaimRequest) -> bool:
         for condition in (IS_KNOWN_COPY, IS_RESOLVED, IS_EXPIRED)
     )
     if found and not (known or expired) and found.status in (Status.PARKED, Status.COMPLETED):
-        _read_owner(found)  # raises where nobody can say whose copy it is
+        _read_owner(found)  # raises if the owner is unreadable, so that no copy can be matched
     return known or (resolved and not expired)
 
 
@@ -142,14 +142,14 @@ def _judge_unfinished(found: Record, lease_end: EpochMillis, request: ClaimReque
     if unlocked_by is not None and not (isinstance(unlocked_by, str) and unlocked_by):
         raise _describe_damage("unlocked_by", "a text that is not empty")
     if unlocked_by and not (request.stated and unlocked_by == request.token):
-        # The copy that has unlocked it is delivered again, and goes on with it.
+        # The copy that unlocked the record is delivered again and continues with it.
         return Parked(_read_owner(found), dead_lettered=True, since=_read_creation(found))
     owner = _read_as(str, found.owner)
     return Stale(_read_as(int, found.attempts) or 1, Owner(owner) if owner else UNREADABLE)
 
 
 def explain_failed_completion(found: Record | None, request: Request) -> CompleteOutcome:
-    """Return what a completion means whose condition failed on the record that was found."""
+    """Return the outcome of a completion, given the record that made its condition fail."""
     if found is None or found.status != Status.COMPLETED:
         return LostLease(completed=False)
     if found.owner == request.owner:
@@ -158,7 +158,7 @@ def explain_failed_completion(found: Record | None, request: Request) -> Complet
 
 
 def explain_failed_release(found: Record | None, request: Request) -> ReleaseOutcome:
-    """Return what a release means whose condition failed on the record that was found."""
+    """Return the outcome of a release, given the record that made its condition fail."""
     given_back = request.stated and evaluate(IS_REDRIVEN, found, request.operands)
     if found is None or given_back:
         return Released()
@@ -166,7 +166,7 @@ def explain_failed_release(found: Record | None, request: Request) -> ReleaseOut
 
 
 def explain_failed_parking(found: Record | None, request: Request) -> ParkOutcome:
-    """Return what a parking, or its mark, means whose condition failed on the record found.
+    """Return the outcome of a parking or a mark, given the record that made its condition fail.
 
     Raises:
         StoreRefusedError: the record's owner cannot be read.
@@ -179,7 +179,7 @@ def explain_failed_parking(found: Record | None, request: Request) -> ParkOutcom
 
 
 def _read_as(kind: type[KindT], value: object) -> KindT | None:
-    """Return the value of an attribute; None if it has another type, as if it were missing."""
+    """Return the value; None if it has another type, as if the attribute were missing."""
     return value if isinstance(value, kind) else None
 
 

@@ -1,8 +1,8 @@
 """The life of one claim as a pure state machine: which step follows which reply.
 
-A step is what the worker does next, and at the same time the state it is in. `advance` is the
-whole protocol of one key; it does no I/O, reads no clock and keeps nothing, so that the same
-code runs in production and under a test that tries every order of events.
+A step is the worker's next action and at the same time its state. `advance` is the whole protocol
+of one key. It does no I/O, reads no clock and keeps no state, so the same code runs in production
+and in a test that tries every order of events.
 """
 
 from dataclasses import replace
@@ -41,16 +41,16 @@ from idempotent_lambda.protocol.steps import (
 )
 
 INTERRUPTED_REASON = "its owner was interrupted, or could not confirm its completion"
-"""The reason of a parked record whose processor did not give one."""
+"""The reason in a parked record whose processor did not give one."""
 
 GIVEN_BACK_REASON = "its copy was redriven and not processed; the copy is delivered again"
-"""The reason of a record that is parked again."""
+"""The reason in a record that is parked again."""
 
 
 def classify_exception(error: BaseException) -> Raised | Interrupted:
-    """Return what it means that the user's code raised.
+    """Return the reply for an exception of the user's code.
 
-    It means "not done" if the code can raise it on purpose.
+    The exception means "not done" if the code can raise it on purpose.
     """
     if isinstance(error, Exception) and not isinstance(error, MemoryError):
         return Raised(error)
@@ -65,14 +65,14 @@ def build_settlement_request(
     retention: Seconds,
     copy_token: str | None = None,
 ) -> Request:
-    """Return what a step asks of the store.
+    """Build the store request of a settlement.
 
     Args:
-        step: what is asked for.
-        record_id: the record of the key.
-        now: the time of the request.
-        retention: how long a completed record is kept, in seconds.
-        copy_token: the token of a copy whose key is only what it states; None for all others.
+        step: settlement.
+        record_id: record of the key.
+        now: time of the request.
+        retention: retention of a completed record, in seconds.
+        copy_token: owner token of a copy whose key is only stated; None for all others.
     """
     match step:
         case Complete(owner, result, actions):
@@ -104,18 +104,18 @@ def build_settlement_request(
             assert_never(step)
 
 
-def advance(step: Step, reply: Reply) -> Step | End:  # noqa: C901, PLR0911, PLR0912  # a row each
-    """Return what follows a step and its reply.
+def advance(step: Step, reply: Reply) -> Step | End:  # noqa: C901, PLR0911, PLR0912  # one case each
+    """Return the step or end that follows a step and its reply.
 
     Args:
-        step: what was done.
-        reply: how it ended.
+        step: step that was done.
+        reply: result of the step.
 
     Raises:
-        TypeError: such a reply never follows such a step.
+        TypeError: this reply never follows this step.
     """
     match step, reply:
-        # First what nearly every message goes through.
+        # First the cases of nearly every message.
         case Claim(), Claimed():
             return Run(reply, step.observe_only)
         case Run(claim, observed), Returned(result, actions) if claim is not NOBODY:
@@ -137,8 +137,8 @@ def advance(step: Step, reply: Reply) -> Step | End:  # noqa: C901, PLR0911, PLR
         case Claim(), claims.Mismatch() | Unkeyed():
             return Settled(Outcome.REJECTED)
         case Claim(), Unanswered(owner, error):
-            # Fail closed: the effect must not run. If the claim did get through, giving it back
-            # spares the next delivery a wait for the lease.
+            # Fail closed: the side effect must not run. If the claim was written after all, its
+            # release spares the next delivery a wait for the lease.
             if error.maybe_written:
                 return Release(owner, Outcome.TABLE_UNAVAILABLE)
             return Settled(Outcome.TABLE_UNAVAILABLE)
@@ -153,7 +153,7 @@ def advance(step: Step, reply: Reply) -> Step | End:  # noqa: C901, PLR0911, PLR
         case Run(claim), Raised() if claim is NOBODY:
             return Settled(Outcome.FAILED)
         case Run(claim, observed=False), Raised(PermanentFailure() as error):
-            # As a record can hold it.
+            # Fit the reason into a record.
             reason = text_of(error, attrgetter("reason"))[:1000]
             return Park(claim.owner, reason.encode(errors="replace").decode())
         case Run(claim), Raised():
@@ -163,15 +163,15 @@ def advance(step: Step, reply: Reply) -> Step | End:  # noqa: C901, PLR0911, PLR
         case Complete(), claims.LostLease(completed):
             return Settled(Outcome.LOST_LEASE, acknowledged=completed)
         case Complete(owner, actions=(_, *_)), Unanswered(_, error):
-            # Without its record the commit cannot come late, so nothing is done that is given back.
+            # A commit needs its record and cannot follow the release: released work is not done.
             unsure = error.maybe_written
             return Release(owner, Outcome.UNCONFIRMED if unsure else Outcome.FAILED)
         case Complete(), Unanswered():
-            # The effect is done, so the claim is never given back here.
+            # The side effect is done, so the claim is never released here.
             return Settled(Outcome.UNCONFIRMED)
         case Release(_, outcome), claims.Released() | claims.LostLease() | Unanswered():
             return Settled(outcome)
-        # A copy is sent at least once: an owner that dies in between leaves that to the next.
+        # A copy is sent at least once: if a worker dies in between, the next one sends it.
         case ((Claim() | Park()), claims.Parked(owner, dead_lettered=False)):
             return DeadLetter(owner)
         case DeadLetter(owner), DeadLettered():

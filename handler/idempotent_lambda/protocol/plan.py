@@ -1,9 +1,9 @@
-"""What of a batch is to be done next: a pure value, so that every order of events can be tried.
+"""The next tasks of a batch, as a pure value, so that tests can try every order of events.
 
-Items go through it as their steps do: claims together, a window at a time; then runs in order; then
-settlements together, as many as have gathered. Interrupted items come last, one by one. Items of
-one group have different stages, and no stage begins before all of the one before is settled. The
-cost of a step does not depend on the size of the batch.
+Items pass through the plan as their steps do: claims together, a window at a time; then runs in
+order; then settlements together, as many as have gathered. Interrupted items come last, one by one.
+Items of one group have different stages. A stage begins once the stage before is settled. The cost
+of a step does not depend on the size of the batch.
 """
 
 from collections.abc import Iterable
@@ -40,12 +40,12 @@ from idempotent_lambda.protocol.steps import (
 )
 
 MAX_INTERRUPTIONS_NEAR_LIMIT = 1
-"""How many interruptions a key may have behind it and still run beside messages near their receive
-limit: one can happen to anybody."""
+"""The most interruptions after which a key still runs in a batch with messages near their receive
+limit: one interruption can happen to any key."""
 
 
 class BatchPlan(PlanState[ItemT]):
-    """What of a batch is still to be done, and what comes next. Every change makes a new plan."""
+    """The open work of a batch and its next tasks. Every change returns a new plan."""
 
     __slots__ = ()
 
@@ -57,7 +57,7 @@ class BatchPlan(PlanState[ItemT]):
         window: int = WINDOW,
         max_completions: int = WINDOW,
     ) -> "BatchPlan[ItemT]":
-        """Return the plan of a batch of which nothing is done yet."""
+        """Return the plan of a batch in which nothing is done yet."""
         by_stage = sorted(items, key=lambda item: item.stage)
         is_single = len(by_stage) == 1
         again = replace(claim, takeover=is_single and not claim.park_interrupted)
@@ -75,18 +75,18 @@ class BatchPlan(PlanState[ItemT]):
             max_completions=max_completions,
         )
 
-    def take_tasks(  # noqa: C901, PLR0911  # one per place
+    def take_tasks(  # noqa: C901, PLR0911  # one branch for each kind of task
         self, *, overdue: bool = False
     ) -> tuple["BatchPlan[ItemT]", tuple[Task[ItemT], ...]]:
-        """Return the tasks to be done now, together, and the plan that knows of it.
+        """Return the plan without the next tasks, and these tasks, to be done together.
 
-        No tasks: if the plan is underway, those come first; otherwise this is the end.
+        If there are no tasks, the batch is finished, unless the plan is underway.
 
         Args:
-            overdue: what has returned has waited long enough; it comes before anything else.
+            overdue: a completion has waited long enough; completions come before anything else.
         """
         can_claim = self._can_claim()
-        # Before the next window is claimed, all of the one before is settled or on its way.
+        # Before the next window is claimed, the window before is settled or in flight.
         at_border = can_claim and not (self.one_at_a_time or self.stopped)
         if self.returned and not self.completing and (overdue or at_border or self.is_full):
             return self.take_completions()
@@ -113,7 +113,7 @@ class BatchPlan(PlanState[ItemT]):
         return self._begin_next_stage()
 
     def _take_claims(self) -> tuple["BatchPlan[ItemT]", tuple[Task[ItemT], ...]]:
-        """The claims of the next window, without what is blocked by now; their ends, if stopped."""
+        """Take the claims of the next window, without blocked items; their ends, if stopped."""
         taken, undone, follow_ups = self.taken, self.undone, self.follow_ups
         size = 1 if self.one_at_a_time and not self.stopped else self.window
         window: list[ItemT] = []
@@ -138,7 +138,7 @@ class BatchPlan(PlanState[ItemT]):
         return plan, tuple((item, step) for item in window)
 
     def _make_claim(self, *, unseen: bool) -> Claim:
-        """A claim; ``unseen`` if it takes a stale record over without a look at it before."""
+        """Return a claim; ``unseen`` if it takes over a stale record without a read before."""
         return replace(self.claim, takeover=unseen and not self.claim.park_interrupted)
 
     def _take_follow_up(
@@ -149,7 +149,7 @@ class BatchPlan(PlanState[ItemT]):
         return self._replace(follow_ups=heap.pop(follow_ups), asking=self.asking + 1), (task,)
 
     def _choose_step(self, follow_up: FollowUp[ItemT]) -> Step | Settled:
-        """The step of a follow-up, or its end if it must not start any more."""
+        """Return the step of a follow-up, or its end if it must no longer start."""
         step = follow_up.step
         is_unstarted = step is None or isinstance(step, Claim | Wait)
         ends_well = isinstance(step, Settled) and step.acknowledged
@@ -165,14 +165,14 @@ class BatchPlan(PlanState[ItemT]):
         return self._make_claim(unseen=True)
 
     def _begin_next_stage(self) -> tuple["BatchPlan[ItemT]", tuple[Task[ItemT], ...]]:
-        """The first tasks of the lowest stage that is left; none at the end."""
+        """Take the first tasks of the lowest stage that is left; none at the end."""
         stages = [self.ready[0][0].stage] if self.ready else []
         stages += [self.items[self.taken].stage] if self.has_unclaimed else []
         stages += [self.follow_ups.top.order[0]] if self.follow_ups else []
         return self._replace(stage=min(stages)).take_tasks() if stages else (self, ())
 
     def _give_up_ready(self) -> "BatchPlan[ItemT]":
-        """The plan without what is ready and blocked; without all that is ready, if stopped."""
+        """Return the plan without blocked ready items; without all ready items, if stopped."""
         undone = self.undone
         kept: list[tuple[ItemT, Run]] = []
         given_up: list[tuple[ItemT, Release]] = []
@@ -187,15 +187,14 @@ class BatchPlan(PlanState[ItemT]):
         return self._replace(ready=tuple(kept), given_up=(*self.given_up, *given_up), undone=undone)
 
     def _take_releases(self) -> tuple["BatchPlan[ItemT]", tuple[Task[ItemT], ...]]:
-        """The releases that have gathered, and the plan that knows of it."""
-        plan = self._give_up_ready()  # what is blocked by now goes with them
+        plan = self._give_up_ready()  # also releases the items that are blocked by now
         asking = plan.asking + len(plan.given_up)
         return plan._replace(given_up=(), asking=asking), plan.given_up
 
     def take_completions(self) -> tuple["BatchPlan[ItemT]", tuple[Task[ItemT], ...]]:
-        """Return the completions that have gathered, and the plan that knows of it.
+        """Return the plan without the completions that have gathered, and these completions.
 
-        May be done while something runs: a crash of the run then puts fewer side effects in doubt.
+        You may call this while a processor runs: its crash then puts fewer side effects in doubt.
         """
         sent = self.returned[: self.max_completions]
         rest = self.returned[self.max_completions :]
@@ -204,8 +203,8 @@ class BatchPlan(PlanState[ItemT]):
         )
         return plan, sent
 
-    def record_finished(self, finished: Iterable[FinishedTask[ItemT]]) -> "BatchPlan[ItemT]":  # noqa: C901, PLR0912  # one per place
-        """Return the plan once tasks are done: each item goes where its next step is taken from."""
+    def record_finished(self, finished: Iterable[FinishedTask[ItemT]]) -> "BatchPlan[ItemT]":  # noqa: C901, PLR0912  # one branch for each kind of task
+        """Return the plan after tasks are done, each item where its next step is taken from."""
         running, asking, completing = self.running, self.asking, self.completing
         acknowledged, undone, follow_ups = self.acknowledged, self.undone, self.follow_ups
         near_limit, stopped = self.would_acknowledge_near_limit, self.stopped
@@ -256,9 +255,9 @@ class BatchPlan(PlanState[ItemT]):
         )
 
     def should_hold_back(self, item: ItemT, step: Step | Settled, following: Step | End) -> bool:
-        """Whether an item that would be acknowledged waits for the items that it comes after.
+        """Whether an item that would be acknowledged must wait for the items before it.
 
-        A claim may find a key done before its predecessors in its group have run. If one of those
+        A claim may find a key done before earlier items of its group have run. If one of those
         fails, the item is reported with the rest of its group.
         """
         if isinstance(step, Settled):
@@ -269,13 +268,13 @@ class BatchPlan(PlanState[ItemT]):
     def decide(
         self, *, overdue: bool, late: bool, in_time: bool = True, patient: bool = True
     ) -> tuple["BatchPlan[ItemT]", Decision]:
-        """Return how a thread goes on, and the plan, which is stopped if that must be.
+        """Return the plan, stopped if necessary, and the next action of a thread.
 
         Args:
-            overdue: a completion has waited for too long to be sent.
-            late: a completion in flight has waited for too long for its answer.
-            in_time: there is time to start something.
-            patient: the table may be asked for more claims.
+            overdue: a completion has waited too long to be sent.
+            late: a completion in flight has waited too long for its answer.
+            in_time: enough time is left to start another task.
+            patient: the table may still receive claims.
         """
         plan = self
         if not (patient or self.ready or self.claim.observe_only):
@@ -287,5 +286,5 @@ class BatchPlan(PlanState[ItemT]):
         return plan, Decision.FLUSH if overdue else Decision.GO
 
     def stop(self, outcome: Outcome) -> "BatchPlan[ItemT]":
-        """Return the plan when nothing more is to be started; ``outcome`` says why."""
+        """Return the plan with no further starts; ``outcome`` is the reason."""
         return self if self.stopped else self._replace(stopped=outcome)

@@ -1,4 +1,4 @@
-"""The state of a batch plan, and what can be read off it."""
+"""The state of a batch plan, and its properties."""
 
 from typing import Generic, NamedTuple
 
@@ -7,34 +7,34 @@ from idempotent_lambda.protocol.plan_entries import FollowUp, ItemT
 from idempotent_lambda.protocol.steps import Claim, Complete, Outcome, Release, Run
 
 WINDOW = 200
-"""How many are claimed at once, which takes eight calls side by side; and how many may have
-returned without a confirmed completion. A batch may have thousands: their claims would not fit into
-the time that a claim may take, and a crash would repeat them all."""
+"""The most items that are claimed at once, which takes eight parallel calls, and the most items
+that may have returned without a confirmed completion. A batch may have thousands of items: their
+claims would not fit into the time of a claim, and a crash would repeat them all."""
 
 
 class PlanState(NamedTuple, Generic[ItemT]):
-    """What of a batch is still to be done. Every change makes a new state.
+    """The open work of a batch. Every change returns a new state.
 
     Attributes:
-        items: those that are claimed together, by stage; the first ``taken`` of them have been.
-        ready: claimed and not started, in the batch's order.
-        returned: run, to be completed.
-        given_up: to be released.
-        running: how many are being run.
-        asking: how many wait for an answer of the table.
-        completing: how many of these wait for the answer to their completion.
-        follow_ups: items that are done one by one once nothing else of their stage is to be done.
-        acknowledged: a bit for the place of each item that is acknowledged.
-        undone: the same for those that are not, or will not be.
-        claim: how claims are made.
-        stage: the one that is worked on.
-        is_single_key: the batch has one key, so nothing is gained by looking before a takeover.
-        would_acknowledge_near_limit: this batch will acknowledge, if it lives to answer, a message
-            that is near its receive limit.
-        stopped: why nothing more is started; None while work goes on.
-        window: see `WINDOW`; the simulation has a smaller one.
-        max_completions: how many completions are sent at once, so that their answers do not wait
-            for each other.
+        items: items that are claimed together, by stage; the first ``taken`` items have been taken.
+        ready: claimed items that have not started, in the batch's order.
+        returned: items that have run and must be completed.
+        given_up: items that must be released.
+        running: number of items that are running.
+        asking: number of items whose current task is not a run.
+        completing: number of those items that wait for the answer to their completion.
+        follow_ups: items that are handled one by one after all other work of their stage.
+        acknowledged: bit mask of the places of acknowledged items.
+        undone: bit mask of the places of items that are not, or will not be, acknowledged.
+        claim: template for claims.
+        stage: current stage.
+        is_single_key: the batch has one key, so that reading before a takeover gains nothing.
+        would_acknowledge_near_limit: if this batch lives to answer, it acknowledges a message that
+            is near its receive limit.
+        stopped: reason why nothing more starts; None while work goes on.
+        window: see `WINDOW`; the simulation has a smaller window.
+        max_completions: number of completions sent at once, so that their answers do not wait for
+            each other.
     """
 
     items: tuple[ItemT, ...]
@@ -58,32 +58,32 @@ class PlanState(NamedTuple, Generic[ItemT]):
 
     @property
     def has_unclaimed(self) -> bool:
-        """Whether some are not claimed yet."""
+        """Whether some items are not claimed yet."""
         return self.taken < len(self.items)
 
     @property
     def one_at_a_time(self) -> bool:
-        """Whether each is claimed just before it starts.
+        """Whether each item is claimed just before it starts.
 
-        In park mode a claim that never starts must not look interrupted. In observe mode nothing is
-        coalesced, and equal keys must not meet in one call.
+        In park mode, a claim that never starts must not look interrupted. In observe mode, nothing
+        is coalesced, and equal keys must not meet in one call.
         """
         return self.claim.park_interrupted or self.claim.observe_only
 
     @property
     def is_full(self) -> bool:
-        """Whether as much has returned without a confirmed completion as may be lost to a crash."""
+        """Whether the limit of items without a confirmed completion is reached."""
         return len(self.returned) + self.completing >= self.window
 
     @property
     def can_start(self) -> bool:
-        """Whether something can be run now."""
+        """Whether an item can run now."""
         at_turn = bool(self.ready) and self.ready[0][0].stage == self.stage
         return at_turn and not (self.stopped or self.is_full)
 
     @property
     def has_runnable(self) -> bool:
-        """Whether another thread would find something to do, so that more is started."""
+        """Whether another thread would find a task, so that more items start."""
         if self.stopped:
             return False
         if self.is_full:
@@ -93,16 +93,16 @@ class PlanState(NamedTuple, Generic[ItemT]):
 
     @property
     def is_held_up(self) -> bool:
-        """Whether only the answers to completions in flight allow more to be started."""
+        """Whether nothing more can start before completions in flight are answered."""
         return bool(self.is_full and self.completing and not self.stopped)
 
     @property
     def is_underway(self) -> bool:
-        """Whether somebody is at work, so that more may come."""
+        """Whether a thread is at work, so that more tasks may follow."""
         return self.running + self.asking > 0
 
     def _can_claim(self) -> bool:
-        """Whether claims may be made; of one at a time only at its stage, as it starts at once."""
+        """Whether a claim can be made; one at a time only in the current stage, to start then."""
         if self.ready or not self.has_unclaimed:
             return False
         if self.one_at_a_time:

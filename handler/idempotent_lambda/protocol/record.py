@@ -1,6 +1,6 @@
-"""The record of one key, and who may change it when.
+"""The record of one key, and the conditions under which it may change.
 
-Each condition is written here once and nowhere else; docs/protocol.md says why each is there.
+Each condition is written only here; docs/protocol.md gives the reason for each.
 """
 
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from idempotent_lambda.clock import EpochMillis, EpochSeconds
 from idempotent_lambda.protocol.conditions import And, Compare, Condition, Contains, Missing, Or
 
 Owner = NewType("Owner", str)
-"""The random id of one claim, constant over every retry of that claim."""
+"""The random id of one claim, the same for every retry of that claim."""
 
 
 class Status(StrEnum):
-    """What a record says of its key. Anything else is from a newer version: never claimed."""
+    """The status of a record. Any other status is from a newer version, and is never claimed."""
 
     IN_PROGRESS = "IN_PROGRESS"
     COMPLETED = "COMPLETED"
@@ -25,25 +25,24 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """The item of one key.
+    """The record of one key.
 
-    A record that is read from a table may lack any attribute, and holds one that cannot be read
-    as a value of another type: no comparison with it is true, see `conditions.evaluate`.
+    A record from a table may lack any attribute. An unreadable attribute keeps a value of another
+    type: no comparison with that value is true, see `conditions.evaluate`.
 
     Attributes:
         id: namespace and key.
-        lease_expires_at: until when the claim excludes others; none once completed.
-        expires_at: the TTL attribute. DynamoDB deletes days late, so nothing trusts it alone.
-            None while parked: a person decides when that is over.
-        attempts: claims since the last release; removed on completion.
-        payload_hash: of what the key stands for, with its version; only with a payload check.
-        result: what duplicates get, as JSON; only where results are stored.
-        reason: why it is parked, for people.
-        dead_lettered_at: since when its copy is in the dead-letter queue.
-        unlocked_by: the owner token of the redriven copy that has claimed it by what it states.
-            That copy is delivered again until it is settled, and no other message goes on with it.
-        copy_tokens: the owner tokens of all copies that have claimed it so. Whoever shows one is a
-            copy, of now or of before.
+        lease_expires_at: end of the lease, which excludes others; None once completed or parked.
+        expires_at: TTL attribute. DynamoDB deletes days late, so nothing trusts it alone. None
+            while parked: an operator decides when the parking ends.
+        attempts: number of claims since the last release; removed on completion and parking.
+        payload_hash: versioned hash of the key's payload; only with a payload check.
+        result: result for duplicates, as JSON; only where results are stored.
+        reason: reason of the parking, for operators.
+        dead_lettered_at: time since which the copy is in the dead-letter queue.
+        unlocked_by: owner token of the redriven copy that claimed the record by the stated key.
+            That copy is delivered again until it is settled; no other message continues its work.
+        copy_tokens: owner tokens of all copies, past and present, that claimed the record this way.
     """
 
     id: str
@@ -63,46 +62,47 @@ class Record:
 
 
 IS_EXPIRED = And((Compare("status", "=", "completed"), Compare("expires_at", "<=", "now_seconds")))
-"""Completed, and the retention is over. Until TTL deletes it the record is still there."""
+"""The record is completed and its retention is over. It exists until TTL deletes it."""
 
 _OVER = (Compare("status", "=", "in_progress"), Compare("lease_expires_at", "<=", "now_millis"))
 
 IS_STALE = And((*_OVER, Missing("unlocked_by")))
-"""Its owner was interrupted, or could not confirm its completion."""
+"""The owner was interrupted, or could not confirm its completion."""
 
 IS_REDRIVEN = And((Compare("status", "=", "parked"), Compare("owner", "=", "token")))
-"""Parked, and the claimant has the copy that was sent away then: each copy unlocks once."""
+"""The record is parked, and the claimant is the copy that was sent then. Each copy unlocks once."""
 
 IS_KNOWN_COPY = Contains("copy_tokens", "token")
-"""It was parked, and a copy with the claimant's token has unlocked it since."""
+"""The record was parked, and a copy with the claimant's token has unlocked it since."""
 
 IS_RESOLVED = And((Compare("status", "=", "completed"), Compare("owner", "=", "token")))
-"""An operator has completed it while it was parked. A copy may be left over."""
+"""An operator completed the record while it was parked. A copy may be left."""
 
 IS_OVER_FOR_COPY = And(
     (*_OVER, Or((Missing("unlocked_by"), Compare("unlocked_by", "=", "token")))),
 )
-"""The same for a copy that states its key: not while it belongs to a newer one, which was sent when
-it was parked again."""
+"""The claim is stale for a copy that states the key: the record does not belong to a newer copy,
+which was sent when the record was parked again."""
 
 HAS_SAME_PAYLOAD = Or((Missing("payload_hash"), Compare("payload_hash", "=", "payload_hash")))
-"""Nothing says that the key stood for something else before."""
+"""Nothing shows that the key was used for another payload before."""
 
 IS_FREE = Or((Missing("id"), IS_EXPIRED))
-"""Nobody's: may be claimed at once."""
+"""No owner holds the record: it may be claimed at once."""
 
 
 @cache
 def build_claim_condition(
     *, takeover: bool, redriven: bool, checked: bool, stated: bool = False
 ) -> Or:
-    """Return what must hold of a record to be claimed: it is free, or as one of these allows.
+    """Return the condition of a claim: the record is free, or one of the arguments allows it.
 
     Args:
         takeover: the record may be stale.
-        redriven: the claimant carries a token.
+        redriven: the claimant carries an owner token.
         checked: the claimant has a payload hash.
-        stated: only that token says that this is the key, so the record must belong to the copy.
+        stated: only that token connects the claimant to the key: the record must belong to the
+            copy.
     """
     if stated:
         again: list[Condition] = [IS_EXPIRED]
@@ -118,10 +118,10 @@ def build_claim_condition(
 
 
 UNREADABLE = Owner("unreadable")
-"""The owner of a record whose owner cannot be read: a condition on it holds for no record."""
+"""The owner of a record whose owner cannot be read: no record meets a condition on it."""
 
 IS_OWNED = And((Compare("owner", "=", "owner"), Compare("status", "=", "in_progress")))
-"""Still the owner's: may be completed, released or parked."""
+"""The owner still holds the record, and may complete, release or park it."""
 
 IS_PARKED_BY_OWNER = And((Compare("owner", "=", "owner"), Compare("status", "=", "parked")))
-"""Parked when it was this owner's."""
+"""The record was parked while this owner held it."""

@@ -1,4 +1,4 @@
-"""What an owner asks of a record: one value for every attempt to ask it."""
+"""The requests of an owner to the store: one value for every attempt."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,23 +8,22 @@ from idempotent_lambda.protocol.conditions import Or
 from idempotent_lambda.protocol.record import Owner, Status, build_claim_condition
 
 Action = Mapping[str, Mapping[str, object]]
-"""One of DynamoDB's TransactItems: ``{"Delete": {"TableName": "orders", "Key": {...}}}``."""
+"""An entry of DynamoDB's TransactItems: ``{"Delete": {"TableName": "orders", "Key": {...}}}``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What one owner asks of one record; the same value is sent again when an answer is lost.
+    """The request of one owner for one record; the same value is sent again when an answer is lost.
 
     Attributes:
-        now: the wall clock that conditions compare with.
-        retention: how long the record is kept, in seconds.
-        result: to be stored with a completion, as JSON.
-        actions: writes that take effect with a completion or not at all, as DynamoDB's
-            TransactItems.
-        reason: of a parking, for people.
-        token: the owner token that a redriven copy carries.
-        stated: nothing but that token says that this is the key of the copy. If such a claim is
-            released, the record is parked for that token again: it still belongs to the copy.
+        now: wall-clock time that conditions compare with.
+        retention: retention of the record, in seconds.
+        result: result to store with a completion, as JSON.
+        actions: writes that take effect with a completion or not at all (DynamoDB's TransactItems).
+        reason: reason of a parking, for operators.
+        token: owner token that a redriven copy carries.
+        stated: only that token connects the copy to this key. The release of such a claim parks the
+            record for that token again, because the record still belongs to the copy.
     """
 
     record_id: str
@@ -39,7 +38,7 @@ class Request:
 
     @property
     def expires_at(self) -> EpochSeconds:
-        """The record's TTL, rounded up: expiry must never come early."""
+        """The record's TTL, rounded up: the record must never expire early."""
         return EpochSeconds(seconds_after(self.now) + self.retention)
 
     @property
@@ -56,19 +55,19 @@ class Request:
             "tokens": frozenset({self.token}) if self.stated else None,
             "expires_at": self.expires_at,
             "now_millis": self.now,
-            # Rounded down: what expires is compared with a clock that does not run ahead.
+            # Rounded down: expiry is compared with a clock that does not run ahead.
             "now_seconds": self.now // 1000,
         }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimRequest(Request):
-    """One claim.
+    """A request to claim a record.
 
     Attributes:
         takeover: whether a stale record may be claimed.
-        redelivered: the source has handed the message out before, so it probably has a record.
-        payload_hash: what the key stands for, if that is to be checked.
+        redelivered: the source has delivered the message before, so a record probably exists.
+        payload_hash: hash of the key's payload, if the payload is to be checked.
     """
 
     lease_expires_at: EpochMillis
@@ -89,18 +88,18 @@ class ClaimRequest(Request):
 
     @property
     def expires_at(self) -> EpochSeconds:
-        """Outlives the lease too: TTL must not erase the evidence of interrupted work."""
+        """The record's TTL, never before the lease ends: interrupted work must leave a trace."""
         lease_end = seconds_after(self.lease_expires_at)
         return EpochSeconds(max(lease_end, seconds_after(self.now) + self.retention))
 
     @property
     def condition(self) -> Or:
-        """What must hold of the record."""
+        """The condition of this claim."""
         return build_claim_condition(**self.kind)
 
     @property
     def kind(self) -> dict[str, bool]:
-        """What the condition depends on."""
+        """The arguments of `build_claim_condition`."""
         return {
             "takeover": self.takeover,
             "redriven": bool(self.token),

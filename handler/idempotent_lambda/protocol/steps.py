@@ -1,7 +1,7 @@
-"""The words of one claim's life: how a message ends, what is done next, what came of it.
+"""The vocabulary of one claim: its steps, their replies, and the outcomes of a message.
 
-A step is what the worker does next, and at the same time the state of the claim. A reply is what
-came of the step. `lifecycle.advance` says which step follows which reply.
+A step is the worker's next action and at the same time the state of the claim. A reply is the
+result of a step. `lifecycle.advance` says which step follows which reply.
 """
 
 from dataclasses import dataclass
@@ -16,47 +16,47 @@ from idempotent_lambda.protocol.requests import Action
 
 
 class Outcome(StrEnum):
-    """How a message ended; the ``outcome`` of its log line."""
+    """The outcome of a message: ``outcome`` in its log line."""
 
     COMPLETED = "completed"
-    """The effect ran and its completion is confirmed."""
+    """The side effect ran, and its completion is confirmed."""
     DUPLICATE = "duplicate"
     """The key was completed before."""
     IN_PROGRESS = "in_progress"
     """Another owner's lease is live."""
     FAILED = "failed"
-    """The processor raised: not done, the claim was given back."""
+    """The processor raised: the work is not done, and the claim was released."""
     INTERRUPTED = "interrupted"
     """SystemExit, MemoryError or the like stopped the processor; the claim stays for its lease."""
     UNCONFIRMED = "unconfirmed"
-    """The effect ran, its completion could not be confirmed; the claim stays."""
+    """The side effect ran, but its completion could not be confirmed; the claim stays."""
     LOST_LEASE = "lost_lease"
-    """The effect ended after its lease; the record is another owner's, or gone."""
+    """The side effect ended after its lease; another owner has the record, or it is gone."""
     TABLE_UNAVAILABLE = "table_unavailable"
     """The table refused or did not answer this claim or earlier ones; the processor did not run."""
     NOT_STARTED = "not_started"
     """Too little time was left, or the batch was stopped; the processor did not run."""
     DEFERRED = "deferred"
-    """Stale twice or more, and not run beside what the dead-letter queue could get next."""
+    """Stale at least twice: the processor did not run with messages near their receive limit."""
     REJECTED = "rejected"
-    """No key, or one that stands for another payload: the processor did not run."""
+    """The message has no key, or its key has another payload: the processor did not run."""
     BLOCKED = "blocked"
-    """A message before it in its group is not done; not run, to keep the order."""
+    """An earlier message of the group is not done; the processor did not run, to keep the order."""
     PARKED = "parked"
-    """Set aside for a person; acknowledged once a copy is in the dead-letter queue."""
+    """The record is parked for an operator; acknowledged once a copy is dead-lettered."""
     OBSERVED = "observed"
-    """Ran in observe mode without a claim or a confirmed completion."""
+    """The processor ran in observe mode without a claim or a confirmed completion."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Take the record.
+    """Claim the record.
 
     Attributes:
         takeover: a stale record is claimed too.
         park_interrupted: a stale record is parked instead.
-        wait_for_lease: if another owner's lease is live, the worker waits for its end, because the
-            source does not deliver again by itself.
+        wait_for_lease: the worker waits for another owner's lease to end, because the source does
+            not deliver again by itself.
         observe_only: the processor runs, whatever the answer.
     """
 
@@ -68,7 +68,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Wait for a lease to end, then claim again; if there is time for both."""
+    """Wait for a lease to end, then claim again, if there is time for both."""
 
     claim: Claim
     lease_expires_at: EpochMillis
@@ -76,7 +76,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Run the processor; ``observed`` in observe mode, where the claim may be none."""
+    """Run the processor; ``observed`` in observe mode, where the claim may be `NOBODY`."""
 
     claim: Claimed
     observed: bool = False
@@ -84,7 +84,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """Write the completion with what belongs to it, until it is confirmed or the time is over."""
+    """Write the completion with its result and actions, until it is confirmed or time is up."""
 
     owner: Owner
     result: str | None = None
@@ -94,7 +94,7 @@ class Complete:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Give the claim back, as best one can; ``outcome`` stands whatever the reply."""
+    """Try to release the claim; the message ends with ``outcome``, whatever the reply."""
 
     owner: Owner
     outcome: Outcome
@@ -102,7 +102,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Park:
-    """Set the record of this owner aside, for a person."""
+    """Park the record of this owner for an operator."""
 
     owner: Owner
     reason: str
@@ -110,14 +110,14 @@ class Park:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """Send a copy, which bears this token, to the dead-letter queue."""
+    """Send a copy with this owner token to the dead-letter queue."""
 
     owner: Owner
 
 
 @dataclass(frozen=True, slots=True)
 class MarkDeadLettered:
-    """Note in the parked record that its copy is sent."""
+    """Mark in the parked record that its copy is sent."""
 
     owner: Owner
 
@@ -131,10 +131,10 @@ class TakeOverLater:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The end. What is not acknowledged is reported, and delivered again.
+    """The end of a message. An unacknowledged message is reported and delivered again.
 
     Attributes:
-        held_until: the end of the lease that was met.
+        held_until: end of another owner's lease.
     """
 
     outcome: Outcome
@@ -149,11 +149,11 @@ End = Settled | TakeOverLater
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """The processor returned: the effect is done, or ready to be committed.
+    """The processor returned: the side effect is done, or ready to be committed.
 
     Attributes:
-        result: what it returned, as JSON; None where that is not stored.
-        actions: what is to be committed.
+        result: returned value, as JSON; None where results are not stored.
+        actions: writes to commit.
     """
 
     result: str | None = None
@@ -162,7 +162,7 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """The processor raised an Exception, by which it says: not done."""
+    """The processor raised an Exception: the work is not done."""
 
     error: Exception
 
@@ -181,17 +181,17 @@ class DeadLettered:
 
 @dataclass(frozen=True, slots=True)
 class Waited:
-    """The lease has ended; or it ends too late for this invocation."""
+    """The lease has ended, or ends too late for this invocation."""
 
     in_time: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """The store, or the dead-letter queue, refused or did not answer.
+    """The store or the dead-letter queue refused the request or did not answer.
 
     Attributes:
-        owner: the owner token of the request.
+        owner: owner token of the request.
     """
 
     owner: Owner
@@ -200,7 +200,7 @@ class Unanswered:
 
 @dataclass(frozen=True, slots=True)
 class Unkeyed:
-    """The message only claims to be a copy, and it has no key by itself."""
+    """The message only claims to be a copy, and has no other key."""
 
     error: MessageError
 
@@ -220,4 +220,4 @@ Reply = (
 )
 
 NOBODY = Claimed(Owner(""), 0)
-"""What runs in observe mode without a claim."""
+"""The claim of a run in observe mode that has no claim."""

@@ -1,4 +1,4 @@
-"""What the copy of a parked message says of the message, in one message attribute of SQS."""
+"""The mark of a copy of a parked message: one SQS message attribute."""
 
 import json
 import re
@@ -9,12 +9,11 @@ from idempotent_lambda.sources.parsing import decode_payload, find_path
 if TYPE_CHECKING:
     from idempotent_lambda.sources.delivery import Delivery
 
-TOKEN_ATTRIBUTE = "IdempotencyOwner"  # noqa: S105  # its name, not a secret
+TOKEN_ATTRIBUTE = "IdempotencyOwner"  # noqa: S105  # a name, not a secret
 """The SQS message attribute by which the copy of a parked message names the owner of its record.
 
 The key of the message follows, see `write_mark`: a copy has another message id, another sender and
-perhaps another wrapper, so by itself it may have another key.
-"""
+perhaps another wrapper, so its default key may be another one."""
 
 _ID = re.compile(r"[A-Za-z0-9:-]{1,100}")
 
@@ -23,11 +22,11 @@ class CopyMark(NamedTuple):
     """The contents of the attribute `TOKEN_ATTRIBUTE` of a copy.
 
     Attributes:
-        token: the owner of the parked record.
-        source: who delivered the message; empty for SQS.
-        first_id: the id of the message, for operators: its log line has it.
-        position: which of the messages it was that its record held, from 1; empty if it was alone.
-        stated: its key; empty if only the hash of the key is known.
+        token: owner token of the parked record.
+        source: source that delivered the message; empty for SQS.
+        first_id: id of the message, for operators: its log line has the id.
+        position: number of the message among those in its record, from 1; empty if there was one.
+        stated: key of the message; empty if only the hash of the key is known.
     """
 
     token: str
@@ -38,7 +37,7 @@ class CopyMark(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "CopyMark":
-        """Read an attribute: ``TOKEN KEY``, or ``TOKEN /SOURCE/ID/POSITION KEY``."""
+        """Parse an attribute: ``TOKEN KEY``, or ``TOKEN /SOURCE/ID/POSITION KEY``."""
         token, _, rest = text.partition(" ")
         if not rest.startswith("/"):
             return cls(token, first_id=rest, stated=rest)
@@ -48,7 +47,7 @@ class CopyMark(NamedTuple):
         return cls(token, source, first_id or stated, position, stated)
 
     def render(self) -> str:
-        """Return the attribute. Parts that are unknown, or equal to the key, are left out."""
+        """Return the attribute, without parts that are unknown or equal to the key."""
         first_id = "" if self.first_id == self.stated else self.first_id
         origin = f"/{self.source}/{first_id}/{self.position}".rstrip("/")
         if not origin and not self.stated.startswith("/"):
@@ -57,9 +56,9 @@ class CopyMark(NamedTuple):
 
 
 def write_mark(owner: str, record_id: str, delivery: "Delivery") -> str:
-    """Return the value of the attribute `TOKEN_ATTRIBUTE` of the copy of a delivery.
+    """Return the attribute `TOKEN_ATTRIBUTE` for the copy of a delivery.
 
-    A key that is a printable ASCII text is written as it is, any other one as ``#`` and JSON.
+    A printable ASCII key is written unchanged. Any other key is written as ``#`` and JSON.
     """
     position = str(delivery.position or "")
     mark = delivery.mark
@@ -71,7 +70,7 @@ def write_mark(owner: str, record_id: str, delivery: "Delivery") -> str:
 
 
 def _write_key(key: str) -> str:
-    """Return the key as a copy states it; ``key`` is what follows the namespace in a record id."""
+    """Return the key in the form of the mark; ``key`` is the record id without its namespace."""
     if key.startswith("#sha256:"):
         return ""
     if key.startswith("#"):
@@ -81,16 +80,16 @@ def _write_key(key: str) -> str:
 
 
 def read_mark(attributes: object) -> CopyMark | None:
-    """Return the mark among the message attributes of a record of SQS; None if it has no token."""
+    """Return the mark in the message attributes of an SQS record; None if there is no token."""
     text = find_path(attributes, TOKEN_ATTRIBUTE, "stringValue")
     mark = CopyMark.parse(text) if isinstance(text, str) else None
     return mark if mark and mark.token else None
 
 
 def read_attributes(attributes: object) -> dict[str, str]:
-    """Return the values of a producer's message attributes by name; binary ones are in Base64.
+    """Return a producer's message attributes as values by name; binary values are in Base64.
 
-    SQS and SNS name their parts differently. The mark is not an attribute of the producer.
+    SQS and SNS use different field names. The mark is not an attribute of the producer.
     """
     values: dict[str, str] = {}
     for name, attribute in attributes.items() if isinstance(attributes, dict) else ():
@@ -104,7 +103,7 @@ def read_attributes(attributes: object) -> dict[str, str]:
 
 
 def read_stated_key(stated: str) -> object:
-    """Return the value of the key that a copy states; None if `write_mark` does not write it so."""
+    """Return the value of a stated key; None if `write_mark` does not write keys this way."""
     if not stated.startswith("#"):
         return stated
     value, problem = decode_payload(stated[1:])

@@ -5,7 +5,7 @@ from idempotent_lambda.sources.source import JsonObject, Source, SourceAdapter
 
 
 class DirectAdapter(SourceAdapter):
-    """Invocations by anybody else; the event is the body.
+    """Invocations by any other caller; the event is the body.
 
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html
     """
@@ -16,7 +16,7 @@ class DirectAdapter(SourceAdapter):
     opens_body = True
 
     def is_event(self, event: JsonObject) -> bool:
-        """Whether it is not the event of an event source mapping."""
+        """Whether the event is not from an event source mapping."""
         return "eventSource" not in event
 
     def read_record(self, record: JsonObject, identifier: str) -> Delivery:
@@ -28,5 +28,5 @@ DIRECT = DirectAdapter()
 
 
 def build_call_delivery(name: str) -> Delivery:
-    """Return the delivery by which the log shows a call of a decorated function."""
+    """Return the delivery that stands for a call of a decorated function in the log."""
     return Delivery(id=name, adapter=DIRECT, body=None, raw={})

@@ -13,7 +13,7 @@ from idempotent_lambda.sources.source import (
 
 
 class DynamoDBStreamsAdapter(StreamAdapter):
-    """Streams of the changes of a table."""
+    """Streams of the changes to a table."""
 
     source = Source.DYNAMODB
     title = "DynamoDB Streams"

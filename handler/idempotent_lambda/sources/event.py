@@ -18,19 +18,19 @@ from idempotent_lambda.sources.unwrapping import unwrap_body, unwrap_contents
 
 
 def read_event(event: object, unwrap: Collection[str] = ()) -> tuple[Delivery, ...]:
-    """Return the deliveries of an event, in its order.
+    """Return the deliveries of an event, in order.
 
-    A record gives one delivery. If it wraps an event, it gives as many as that event has records,
-    and none if that is the test event by which S3 tries a new notification.
+    A record is one delivery. If it wraps an event, it is as many deliveries as that event has
+    records, and none for the test event that S3 sends for a new notification.
 
     Args:
-        event: as Lambda delivers it.
-        unwrap: the services whose events are taken out of bodies, see `Settings.unwrap`.
+        event: event as Lambda delivers it.
+        unwrap: services whose events are taken out of bodies; see `Settings.unwrap`.
 
     Raises:
-        UnsupportedEventError: the event is from a source that is not supported, or mixes sources,
-            or holds a record without its id. Such a record could not be reported, and what is not
-            reported is deleted: only if the whole batch fails nothing is lost.
+        UnsupportedEventError: the source is not supported, or the event mixes sources or holds a
+            record without its id. Such a record cannot be reported, and a record that is not
+            reported is deleted: nothing is lost only if the whole batch fails.
     """
     if not isinstance(event, dict):
         raise refuse_event(f"the event is {type(event).__name__}, no object")
@@ -82,20 +82,19 @@ def _reject_record(
 
 
 def _number_messages(found: list[Delivery]) -> list[Delivery]:
-    """Return the messages of one record, each with its position."""
     return [replace(delivery, position=place) for place, delivery in enumerate(found, 1)]
 
 
 def _read_copy(
     copy: Delivery, mark: CopyMark, found: list[Delivery], services: frozenset[str]
 ) -> list[Delivery]:
-    """Return the delivery of a message that says that it is the copy of a parked message.
+    """Return the delivery of a message that claims to be the copy of a parked message.
 
     Args:
-        copy: the message as its source delivered it.
-        mark: what it says.
-        found: the messages in its body, with the wrappers of ``services`` taken off.
-        services: see `read_event`.
+        copy: message as its source delivered it.
+        mark: mark of the message.
+        found: messages in the body, without the wrappers of ``services``.
+        services: services to unwrap.
     """
     is_plain = len(found) == 1 and found[0] is copy
     record_inside = _open_copied_record(copy, services) if mark.source and is_plain else None
@@ -103,7 +102,7 @@ def _read_copy(
     if len(inside) == 1 and not mark.position:
         return [replace(inside[0], unconfirmed=record_inside is not None)]
     if len(inside) > 1 and record_inside is None and not (mark.position or mark.source):
-        # Nothing says which of them was parked.
+        # Nothing says which of the messages was parked.
         token = CopyMark(mark.token)
         return _number_messages([replace(delivery, mark=token) for delivery in found])
     place = int(mark.position) if is_count(mark.position) else 0
@@ -115,9 +114,9 @@ def _read_copy(
 
 
 def _open_copied_record(copy: Delivery, services: frozenset[str]) -> list[Delivery] | None:
-    """Return the messages in the record that Lambda delivered; None if the body is no such one.
+    """Return the messages in a copied record; None if the body does not hold such a record.
 
-    The copy of a message of another source than SQS has that source's record as its body.
+    The copy of a message from a source other than SQS has that source's record as its body.
     """
     match copy.body:
         case {"Records": [dict() as record]}:

@@ -1,4 +1,4 @@
-"""EventBridge: events to a function, or in a body.
+"""EventBridge: events to a function or in a body.
 
 https://docs.aws.amazon.com/eventbridge/latest/ref/events-structure.html
 """
@@ -16,7 +16,7 @@ from idempotent_lambda.sources.source import (
 
 
 class EventBridgeAdapter(SourceAdapter):
-    """Events of a bus, each of which is an invocation."""
+    """Events of a bus; each event is one invocation."""
 
     source = Source.EVENTBRIDGE
     title = "EventBridge"
@@ -25,7 +25,7 @@ class EventBridgeAdapter(SourceAdapter):
     marking_fields = frozenset({"detail-type"})
 
     def is_event(self, event: JsonObject) -> bool:
-        """Whether it has a detail type."""
+        """Whether the event has a detail type."""
         return "detail-type" in event and "eventSource" not in event
 
     def find_id(self, record: JsonObject) -> str:
@@ -44,7 +44,7 @@ class EventBridgeAdapter(SourceAdapter):
         )
 
     def open_body(self, body: JsonObject) -> Sequence[Content] | None:
-        """Return the body itself, if it is an event of a bus."""
+        """Return the body itself if it is an event of a bus."""
         match body:
             case {"detail-type": str(), "source": str(), "id": str(identifier), "detail": _}:
                 return (Content(body, body, default_key=identifier),)

@@ -16,7 +16,7 @@ from idempotent_lambda.sources.source import (
 
 
 class KinesisAdapter(StreamAdapter):
-    """Streams of data that producers encode as they like."""
+    """Streams of data in any encoding that producers choose."""
 
     source = Source.KINESIS
     title = "Kinesis"
@@ -24,7 +24,7 @@ class KinesisAdapter(StreamAdapter):
     opens_body = True
 
     def open_record(self, record: JsonObject) -> Content:
-        """Return the decoded data; its key is its place in the stream."""
+        """Return the decoded data, with its place in the stream as the key."""
         data = find_path(record, "kinesis", "data")
         if record.get("eventSource") != Source.KINESIS or not isinstance(data, str):
             raise MalformedRecordError

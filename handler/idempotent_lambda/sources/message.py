@@ -1,4 +1,4 @@
-"""What a processor gets."""
+"""The message that a processor gets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,17 +12,17 @@ from idempotent_lambda.sources.source import Source
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What a processor gets: one claimed message.
+    """One claimed message, as a processor gets it.
 
     Attributes:
-        id: the source's own id of the message; a producer's retry has another one.
-        key: the idempotency key, without the namespace.
-        body: what the producer sent, see `Delivery`.
-        attributes: those that SQS gives, such as ``SentTimestamp``; otherwise none.
-        message_attributes: the producer's attributes, as values by name, whatever carried them.
-        source: who delivered it.
-        receive_count: how often the source has handed it out, this time included.
-        owner: the owner token of this claim: new for every claim, to fence writes downstream.
+        id: the source's own id of the message; a producer's retry has another id.
+        key: idempotency key, without the namespace.
+        body: body that the producer sent, see `Delivery`.
+        attributes: SQS attributes such as ``SentTimestamp``; empty for other sources.
+        message_attributes: producer's attributes as values by name, whatever carried them.
+        source: source that delivered the message.
+        receive_count: number of deliveries by the source, this one included.
+        owner: owner token of this claim: new for every claim, to fence writes downstream.
     """
 
     id: str
@@ -40,10 +40,10 @@ class Message:
     def from_delivery(
         cls, delivery: Delivery, *, key: str, owner: str, deadline: Deadline
     ) -> "Message":
-        """Return the message of a claimed delivery.
+        """Build the message of a claimed delivery.
 
-        A processor may change what it gets. So nothing in it is needed again: a copy for the
-        dead-letter queue is made of what arrived.
+        A processor may change its message, so nothing in the message is used again: a copy for the
+        dead-letter queue is made from the raw record.
         """
         return cls(
             id=delivery.id,
@@ -60,7 +60,7 @@ class Message:
 
     @property
     def raw(self) -> Mapping[str, Any]:
-        """The record as Lambda delivered it; the event where there are no records.
+        """The record as Lambda delivered it; the event if there are no records.
 
         Each access makes a new copy.
         """
@@ -68,5 +68,5 @@ class Message:
         return copy
 
     def remaining_millis(self) -> Millis:
-        """What is left of the invocation, in milliseconds, at the time of the call."""
+        """Return the remaining time of the invocation, in milliseconds, at the time of the call."""
         return self.deadline.remaining()

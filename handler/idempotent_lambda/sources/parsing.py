@@ -1,23 +1,23 @@
-"""Reading of values in which anything may be missing or of another type."""
+"""Functions that read values in which anything may be missing or have another type."""
 
 import json
 from copy import deepcopy
 from typing import Any, NoReturn, TypeGuard
 
 MAX_COUNT_DIGITS = 9
-"""Python refuses to read numbers of thousands of digits."""
+"""The most digits of a count: Python refuses to read numbers of thousands of digits."""
 
 MAX_NAME_CHARACTERS = 100
-"""Of a source's name in an error: an event may have anything in its place."""
+"""The most characters of a source's name in an error: an event may have any value there."""
 
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 def decode_payload(payload: object) -> tuple[object, str | None]:
-    """Return what a text or bytes hold: decoded JSON, and None.
+    """Return the decoded JSON of a text or of bytes, and None.
 
-    Otherwise return the payload as text, or as bytes if it is not UTF-8, and why it is not JSON.
+    If it is not JSON, return the text, or the bytes if they are not UTF-8, and the reason.
     """
     if isinstance(payload, bytes):
         try:
@@ -35,7 +35,7 @@ def decode_payload(payload: object) -> tuple[object, str | None]:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    # Python reads NaN and Infinity, which are not JSON and equal nothing, not even themselves.
+    # Python reads NaN and Infinity, which are not JSON. NaN does not even equal itself.
     raise ValueError(name)
 
 
@@ -43,19 +43,19 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def find_path(value: object, *path: str) -> object:
-    """Return the value at a path of objects; None if there is none."""
+    """Return the value at a path through objects; None if there is none."""
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
     return value
 
 
 def is_count(value: object) -> TypeGuard[str]:
-    """Whether a value is the text of a whole number that is not too long to be read."""
+    """Whether a value is the text of a whole number that is short enough to be read."""
     return isinstance(value, str) and value.isdecimal() and len(value) <= MAX_COUNT_DIGITS
 
 
 def describe_name(value: object) -> str:
-    """Return a field of a record as an error shows it."""
+    """Return a field of a record in the form that an error shows."""
     if isinstance(value, str | None):
         return repr(value)[:MAX_NAME_CHARACTERS]
     return f"a {type(value).__name__}"

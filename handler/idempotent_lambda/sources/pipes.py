@@ -1,4 +1,4 @@
-"""EventBridge Pipes: it puts the record of a stream into a queue as it is.
+"""EventBridge Pipes, which put the record of a stream into a queue unchanged.
 
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-event-source.html
 """
@@ -10,7 +10,7 @@ from idempotent_lambda.sources.source import Content, JsonObject, Wrapper
 
 
 class PipesWrapper(Wrapper):
-    """Records in a body, which have no list around them."""
+    """Records in a body without a list around them."""
 
     service = "pipes"
     marking_fields = frozenset({"eventSource"})
@@ -21,7 +21,7 @@ class PipesWrapper(Wrapper):
             return None
         name = body.get("eventSource")
         if name == kinesis.KINESIS.source and "data" in body:
-            # A pipe puts the fields of the object ``kinesis`` among the others.
+            # A pipe puts the fields of the object ``kinesis`` at the top level of the record.
             return (kinesis.KINESIS.open_record({**body, "kinesis": body}),)
         if name == dynamodb_streams.DYNAMODB_STREAMS.source:
             return (dynamodb_streams.DYNAMODB_STREAMS.open_record(body),)

@@ -26,7 +26,7 @@ ADAPTERS: tuple[SourceAdapter, ...] = (
     eventbridge.EVENTBRIDGE,
     direct.DIRECT,
 )
-"""The first one that takes an event without ``Records`` reads it, so ``direct`` comes last."""
+"""The first adapter that accepts an event without ``Records`` reads it, so ``direct`` is last."""
 
 WRAPPERS: tuple[Wrapper, ...] = (
     *(adapter for adapter in ADAPTERS if adapter.service),
@@ -35,10 +35,10 @@ WRAPPERS: tuple[Wrapper, ...] = (
 """The services whose events may be in bodies."""
 
 SERVICES = tuple(sorted(wrapper.service for wrapper in WRAPPERS))
-"""Their names in the setting ``unwrap``."""
+"""The names of these services in the setting ``unwrap``."""
 
 MARKING_FIELDS = frozenset(chain(["Records"], *(wrapper.marking_fields for wrapper in WRAPPERS)))
-"""A body without any of these is not an event."""
+"""A body without any of these fields is not an event."""
 
 _RECORD_ADAPTERS: Mapping[object, SourceAdapter] = {
     adapter.source: adapter for adapter in ADAPTERS if adapter.has_records
@@ -57,14 +57,14 @@ def find_event_adapter(event: JsonObject) -> SourceAdapter | None:
 
 
 def list_services(unwrap: Collection[str]) -> frozenset[str]:
-    """Return the services to unwrap: those that the settings name, and what they carry."""
+    """Return the services to unwrap: the services in the settings, and the services they carry."""
     services = frozenset(unwrap)
     carried = (wrapper.carried_services for wrapper in WRAPPERS if wrapper.service in services)
     return services.union(*carried)
 
 
 def refuse_record(record: object) -> UnsupportedEventError:
-    """Return the error of an event with a record of which the source is not known."""
+    """Return the error for an event with a record from an unknown source."""
     if not isinstance(record, dict):
         return refuse_event(f"the event has a record that is {type(record).__name__}")
     name = describe_name(_find_source_name(record))
@@ -72,12 +72,12 @@ def refuse_record(record: object) -> UnsupportedEventError:
 
 
 def refuse_event(problem: str) -> UnsupportedEventError:
-    """Return the error of an event that cannot be read."""
+    """Return the error for an event that cannot be read."""
     return UnsupportedEventError(f"{problem}; {_describe_supported()}")
 
 
 def _find_source_name(record: JsonObject) -> object:
-    return record.get("eventSource") or record.get("EventSource")  # SNS alone writes it so
+    return record.get("eventSource") or record.get("EventSource")  # only SNS uses the capital E
 
 
 def _describe_supported() -> str:

@@ -1,4 +1,4 @@
-"""From the deliveries that failed to the response that Lambda expects."""
+"""From the failed deliveries to the response that Lambda expects."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, TypedDict
@@ -14,7 +14,7 @@ class BatchItemFailure(TypedDict):
 
 
 class PartialBatchResponse(TypedDict):
-    """The answer of a consumer: whatever is not named in it is acknowledged."""
+    """The response of a consumer: every message that it does not name is acknowledged."""
 
     batchItemFailures: list[BatchItemFailure]
 
@@ -27,19 +27,19 @@ def name_failures(ids: Iterable[str]) -> PartialBatchResponse:
 def build_response(
     deliveries: "Sequence[Delivery]", failed: "Iterable[Delivery]"
 ) -> PartialBatchResponse | None:
-    """Return the response that has exactly ``failed``, of an event's deliveries, delivered again.
+    """Build the response after which exactly the ``failed`` deliveries are delivered again.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
     https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 
     Returns:
-        For SQS it names every failed message. For a stream it names the first one, because Lambda
-        retries from the lowest sequence number on. Other sources take no response but an error,
-        after which Lambda repeats an asynchronous invocation; they get None if nothing failed.
+        For SQS, the response names every failed message. For a stream, it names the first, because
+        Lambda retries from the lowest sequence number on. Other sources take no response but an
+        error, after which Lambda repeats an asynchronous invocation; None if nothing failed.
 
     Raises:
-        BatchFailedError: some failed, and the source takes no partial response.
+        BatchFailedError: some deliveries failed, and the source takes no partial response.
     """
     if not deliveries:
         return name_failures(())

@@ -1,4 +1,4 @@
-"""S3: event notifications to a function, or in a body.
+"""S3: event notifications to a function or in a body.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 """
@@ -26,7 +26,7 @@ class S3Adapter(SourceAdapter):
     marking_fields = frozenset({"Event"})
 
     def open_record(self, record: JsonObject) -> Content:
-        """Return the record itself; its key is the version of the object and what happened."""
+        """Return the record itself; its key is the version of the object and the kind of event."""
         match record:
             case {
                 "eventSource": Source.S3,
@@ -37,12 +37,12 @@ class S3Adapter(SourceAdapter):
                 raise MalformedRecordError
         # Only events that create or delete an object have a sequencer.
         once = details.get("sequencer") or find_path(record, "responseElements", "x-amz-request-id")
-        version = details.get("versionId") or "null"  # S3's own name of the only version
+        version = details.get("versionId") or "null"  # S3's own name for the only version
         key = [bucket, name, version, once, record.get("eventName")]
         return Content(record, body=record, default_key=key)
 
     def open_body(self, body: JsonObject) -> Sequence[Content] | None:
-        """Return no message for the test event by which S3 tries a new notification."""
+        """Return no message for the test event that S3 sends for a new notification."""
         is_test = (
             body.get("Service") == "Amazon S3"
             and body.get("Event") == "s3:TestEvent"

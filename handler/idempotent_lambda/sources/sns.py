@@ -1,4 +1,4 @@
-"""SNS: notifications to a function, or in a body.
+"""SNS: notifications to a function or in a body.
 
 https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html
 https://docs.aws.amazon.com/sns/latest/dg/http-notification-json.html
@@ -30,7 +30,7 @@ class SnsAdapter(SourceAdapter):
     marking_fields = frozenset({"Type"})
 
     def open_record(self, record: JsonObject) -> Content:
-        """Return what was published; SNS alone writes ``EventSource`` with a capital letter."""
+        """Return the published message; only SNS writes ``EventSource`` with a capital letter."""
         notification = record.get("Sns")
         if record.get("EventSource") != Source.SNS or not isinstance(notification, dict):
             raise MalformedRecordError
@@ -38,7 +38,7 @@ class SnsAdapter(SourceAdapter):
         return content._replace(fields={**notification, **record})
 
     def open_body(self, body: JsonObject) -> Sequence[Content] | None:
-        """Return what was published, if the body is a notification."""
+        """Return the published message if the body is a notification."""
         return (_open_notification(body),) if body.get("Type") == "Notification" else None
 
 

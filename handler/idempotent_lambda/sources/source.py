@@ -1,8 +1,7 @@
-"""The names of the sources, and the interface behind which each source is one module.
+"""The names of the sources, and the interface that each source implements in one module.
 
-The module of a source has a subclass of `SourceAdapter` and its only instance, named like the
-service; `registry` lists the instances. The base classes have what is true of most sources. A
-subclass overrides what is different for its source.
+The module of a source has a subclass of `SourceAdapter` and its only instance, which `registry`
+lists. The base classes define what is true of most sources; a subclass overrides the differences.
 """
 
 import json
@@ -16,7 +15,7 @@ from idempotent_lambda.sources.parsing import find_path
 from idempotent_lambda.sources.response import PartialBatchResponse, name_failures
 
 WHOLE_EVENT = "event"
-"""The id of a delivery whose source gives none: the invocation is delivered again as a whole."""
+"""The id of a delivery whose source gives none: the whole invocation is delivered again."""
 
 JsonObject = Mapping[str, object]
 """A record, an event, or a part of one."""
@@ -26,9 +25,9 @@ SentAttributes = dict[str, dict[str, object]]
 
 
 class Source(StrEnum):
-    """Who invoked Lambda, delivers again and gets the response.
+    """The service that invoked Lambda, delivers again and gets the response.
 
-    The names of records are those of their ``eventSource``.
+    If a source has records, its value is the ``eventSource`` of these records.
     """
 
     SQS = "aws:sqs"
@@ -41,7 +40,7 @@ class Source(StrEnum):
 
 
 class MalformedRecordError(Exception):
-    """A record, or an event in a body, is not as its source documents it."""
+    """A record, or an event in a body, does not match the documentation of its source."""
 
     def __init__(self, problem: str = "a record that is not as its source documents it") -> None:
         super().__init__(f"the event has {problem}")
@@ -51,12 +50,13 @@ class Content(NamedTuple):
     """One message, taken out of a record or of an event in a body.
 
     Attributes:
-        fields: what was around it, see `Delivery.wrapped`.
+        fields: fields around the message, see `Delivery.wrapped`.
         body: see `Delivery.body`.
         body_problem: see `Delivery.body_problem`.
         default_key: see `Delivery.default_key`.
-        message_attributes: the producer's; None if this event has none of its own.
-        is_payload: the body is what a producer sent, so it may be the event of another service.
+        message_attributes: attributes of the producer; None if this kind of event has none.
+        is_payload: whether a producer sent the body, so that it may be the event of another
+            service.
     """
 
     fields: JsonObject
@@ -71,9 +71,9 @@ class Wrapper:
     """A service whose event may be the body of another source's message.
 
     Attributes:
-        service: its name in the setting ``unwrap``; empty if its events are never in a body.
-        carried_services: services whose events it may carry itself. They are unwrapped with it.
-        marking_fields: a body without any of these fields is not its event.
+        service: name in the setting ``unwrap``; empty if its events are never in a body.
+        carried_services: services whose events may be inside; they are unwrapped too.
+        marking_fields: a body without any of these fields is not an event of the service.
     """
 
     service = ""
@@ -83,7 +83,7 @@ class Wrapper:
     def open_body(self, body: JsonObject) -> Sequence[Content] | None:
         """Return the messages in a body; None if the body is not an event of this service.
 
-        Records of a service in a body are opened by `SourceAdapter.open_record`.
+        `SourceAdapter.open_record` opens records of a service in a body.
 
         Raises:
             MalformedRecordError: the body only looks like such an event.
@@ -93,16 +93,16 @@ class Wrapper:
 
 
 class SourceAdapter(Wrapper):
-    """All that the package knows of one source.
+    """Everything that the package knows about one source.
 
     Attributes:
-        source: its name.
-        title: its name in the error about an event of another source.
-        id_path: the place of a record's id; empty if records have none.
+        source: name of the source.
+        title: name of the source in the error about an event of another source.
+        id_path: path to the id of a record; empty if records have no id.
         has_records: Lambda delivers records; otherwise the event is the only message.
-        is_polled: an event source mapping reads the source, so that the response names failures.
-        redelivers_by_itself: a failed message comes again later without using up retries. For
-            other sources a live lease is waited for.
+        is_polled: an event source mapping reads the source, so the response names failures.
+        redelivers_by_itself: a failed message comes again later without using up retries. For other
+            sources, the worker waits for a live lease.
         can_be_postponed: a message can be hidden until its lease is over.
         opens_body: the body may be the event of another service.
         has_unwrap_setting: the settings name the services whose events are in bodies.
@@ -131,12 +131,12 @@ class SourceAdapter(Wrapper):
     def list_records(self, event: JsonObject) -> Sequence[JsonObject]:
         """Return the records of such an event.
 
-        Each must have ``eventSource``: the copy of a parked message is a list of one record.
+        Each record must have ``eventSource``: the copy of a parked message is a list of one record.
         """
         return (event,)
 
     def find_id(self, record: JsonObject) -> str | None:
-        """Return the id that the response names; None if a record lacks it."""
+        """Return the id that the response names; None if a record has no id."""
         identifier = find_path(record, *self.id_path) if self.id_path else WHOLE_EVENT
         return identifier if isinstance(identifier, str) else None
 
@@ -149,7 +149,7 @@ class SourceAdapter(Wrapper):
         """Return the delivery of a record.
 
         Raises:
-            MalformedRecordError: the record is not as the source documents it.
+            MalformedRecordError: the record does not match the documentation of its source.
         """
         content = self.open_record(record)
         return Delivery(
@@ -165,10 +165,10 @@ class SourceAdapter(Wrapper):
         )
 
     def open_record(self, record: JsonObject) -> Content:
-        """Return the message in a record that came by itself, or in the body of another source.
+        """Return the message in a record, whether delivered directly or in another source's body.
 
         Raises:
-            MalformedRecordError: the record is not as the source documents it.
+            MalformedRecordError: the record does not match the documentation of its source.
         """
         del record
         raise MalformedRecordError
@@ -176,7 +176,7 @@ class SourceAdapter(Wrapper):
     # From delivery to processor, response and copy
 
     def read_attributes(self, record: JsonObject) -> dict[str, str]:
-        """Return the attributes that the source itself gives to a message."""
+        """Return the attributes that the source itself gives a message."""
         del record
         return {}
 
@@ -184,7 +184,7 @@ class SourceAdapter(Wrapper):
         """Return the response if the deliveries with these ids failed.
 
         Raises:
-            BatchFailedError: there are any, and the source takes no partial response.
+            BatchFailedError: there are failures, and the source takes no partial response.
         """
         if ids:
             raise BatchFailedError(ids)
@@ -198,7 +198,7 @@ class SourceAdapter(Wrapper):
     def copy_body(self, record: JsonObject) -> str:
         """See `Delivery.copy_body`.
 
-        All but ASCII is escaped: SQS refuses some characters that JSON allows,
+        The text is escaped to ASCII, because SQS refuses some characters that JSON allows:
         https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
         """
         try:
@@ -213,13 +213,13 @@ class SourceAdapter(Wrapper):
         return {}
 
     def find_message_group(self, group: str | None) -> str:
-        """See `Delivery.find_message_group`; ``group`` is what `find_group` has returned."""
+        """See `Delivery.find_message_group`; ``group`` is the result of `find_group`."""
         del group
         return ""
 
 
 class StreamAdapter(SourceAdapter):
-    """A stream: Lambda reads each shard in order; a batch is of one shard.
+    """A stream: Lambda reads each shard in order, and a batch comes from one shard.
 
     A failed batch is retried from a sequence number on.
 
@@ -234,11 +234,11 @@ class StreamAdapter(SourceAdapter):
         return arn if isinstance(arn, str) else "unknown"
 
     def build_response(self, ids: tuple[str, ...]) -> PartialBatchResponse:
-        """Name the first failure, from which Lambda reads again."""
+        """Name the first failure; Lambda reads again from there."""
         return name_failures(ids[:1])
 
 
 def refuse_copy(problem: str) -> StoreRefusedError:
-    """Return the error of a message of which no copy can be sent."""
+    """Return the error for a message of which no copy can be sent."""
     text = f"{problem}, so no copy of it can be sent to the dead-letter queue: correct its sender"
     return StoreRefusedError("SendMessage", text, maybe_written=False)

@@ -21,7 +21,7 @@ from idempotent_lambda.sources.source import (
 
 
 class SqsAdapter(SourceAdapter):
-    """Queues, standard and FIFO."""
+    """Standard and FIFO queues."""
 
     source = Source.SQS
     title = "SQS"
@@ -31,13 +31,13 @@ class SqsAdapter(SourceAdapter):
     can_be_postponed = True
     opens_body = True
     has_unwrap_setting = True
-    # A copy looks like the message itself.
+    # A copy from SQS looks like the message itself.
     name_in_mark = ""
 
     def find_group(self, record: JsonObject) -> str | None:
-        """Return queue and message group on a FIFO queue.
+        """Return the queue and the message group on a FIFO queue.
 
-        A standard queue may have message groups too, but they have no order.
+        A standard queue may also have message groups, but without an order.
         """
         arn = record.get("eventSourceARN")
         if not (isinstance(arn, str) and arn.endswith(".fifo")):
@@ -76,7 +76,7 @@ class SqsAdapter(SourceAdapter):
         return name_failures(ids)
 
     def copy_body(self, record: JsonObject) -> str:
-        """Return the body as it is."""
+        """Return the body unchanged."""
         body = record.get("body")
         if not isinstance(body, str):
             raise refuse_copy("the record has no body")

@@ -1,4 +1,4 @@
-"""From a body that is the event of another service to the messages in it."""
+"""From a body that holds the event of another service to the messages in that event."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ def unwrap_body(delivery: Delivery, services: frozenset[str]) -> list[Delivery]:
 def unwrap_contents(
     outer: Delivery, contents: Iterable[Content], services: frozenset[str]
 ) -> list[Delivery]:
-    """Return the messages in the body of a delivery, down to what the producers sent."""
+    """Return the messages in the body of a delivery, down to those that the producers sent."""
     found: list[Delivery] = []
     for content in contents:
         attributes = content.message_attributes
@@ -38,7 +38,7 @@ def unwrap_contents(
 
 
 def find_wrapper(delivery: Delivery) -> str | None:
-    """Return the service, by its name in the settings, whose event a plain body looks like."""
+    """Return the name of the service whose event a body looks like; None if there is none."""
     if not delivery.adapter.has_unwrap_setting or delivery.wrapped:
         return None
     for wrapper in WRAPPERS:
@@ -48,7 +48,7 @@ def find_wrapper(delivery: Delivery) -> str | None:
 
 
 def _find_contents(body: object, services: frozenset[str]) -> Sequence[Content] | None:
-    """Return what the event in a body holds; None if the body is no event of these services."""
+    """Return the messages in a body; None if the body is not an event of these services."""
     if not isinstance(body, dict) or MARKING_FIELDS.isdisjoint(body):
         return None
     try:
@@ -59,11 +59,11 @@ def _find_contents(body: object, services: frozenset[str]) -> Sequence[Content] 
                     return contents
         return _open_records(body.get("Records"), services)
     except MalformedRecordError:
-        return None  # it only looks like an event
+        return None  # the body only looks like an event
 
 
 def _open_records(records: object, services: frozenset[str]) -> Sequence[Content] | None:
-    """Return the messages in a list of records; None if it is not one of these services alone."""
+    """Return the messages in a list of records; None unless all are from these services."""
     if not isinstance(records, list) or not records:
         return None
     contents = []

@@ -8,7 +8,7 @@ from typing import NotRequired, Protocol, TypedDict
 
 
 class AttributeValue(TypedDict, total=False):
-    """The value of an attribute: one of these, by the name of its type."""
+    """The value of an attribute, with the name of its type as the only key."""
 
     S: str
     N: str
@@ -16,17 +16,17 @@ class AttributeValue(TypedDict, total=False):
 
 
 StoredItem = Mapping[str, AttributeValue]
-"""An item, or its key, by the names of its attributes."""
+"""An item, or the key of an item, by attribute name."""
 
 
 class WriteAnswer(TypedDict, total=False):
-    """The answer to a write; ``Attributes`` if it asked for the values that it changed."""
+    """The answer to a write; with ``Attributes`` if the write asked for the changed values."""
 
     Attributes: StoredItem
 
 
 class ItemAnswer(TypedDict):
-    """The answer to a GetItem; without ``Item`` if there is none."""
+    """The answer to a GetItem; without ``Item`` if there is no such item."""
 
     Item: NotRequired[StoredItem]
 
@@ -39,13 +39,13 @@ class ItemsAnswer(TypedDict):
 
 
 class Keys(TypedDict):
-    """Keys to read of one table."""
+    """The keys to read from one table."""
 
     Keys: Sequence[StoredItem]
 
 
 class Statement(TypedDict):
-    """A PartiQL statement, with the values of its marks in their order."""
+    """A PartiQL statement, with the values of its placeholders in order."""
 
     Statement: str
     Parameters: Sequence[AttributeValue]
@@ -54,7 +54,7 @@ class Statement(TypedDict):
 class Reason(TypedDict, total=False):
     """Why a statement failed, or why an action cancelled its transaction.
 
-    ``Code`` is ``"None"`` for an action that is not the reason.
+    ``Code`` is ``"None"`` for an action that did not cancel the transaction.
     """
 
     Code: str
@@ -63,13 +63,13 @@ class Reason(TypedDict, total=False):
 
 
 class StatementAnswer(TypedDict, total=False):
-    """The answer to one statement; without ``Error`` if it was carried out."""
+    """The answer to one statement; without ``Error`` if the statement was carried out."""
 
     Error: Reason
 
 
 class StatementsAnswer(TypedDict):
-    """The answers to the statements of one call, in their order."""
+    """The answers to the statements of one call, in order."""
 
     Responses: Sequence[StatementAnswer]
 
@@ -87,7 +87,7 @@ class DynamoDBClient(Protocol):
         """Carry out all of several actions, or none."""
 
     def batch_execute_statement(self, **parameters: object) -> StatementsAnswer:
-        """Carry out several PartiQL statements, each for itself."""
+        """Carry out several PartiQL statements independently."""
 
     def batch_get_item(self, **parameters: object) -> ItemsAnswer:
         """Read several items."""

@@ -1,9 +1,9 @@
 """Calls for many records at once: statements that write, and reads.
 
-Relied on, from
+This module relies on
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html:
-at most 25 statements, each for another item, no reads among writes, and an answer for each, errors
-included, inside a call that succeeded.
+at most 25 statements, each for another item, no reads among writes, and an answer for each
+statement, errors included, inside a call that succeeded.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,11 +18,11 @@ from idempotent_lambda.store.writes import Write
 
 MAX_STATEMENTS = 25
 MAX_KEYS = 100
-"""In one read: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html"""
+"""The limit per read: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html"""
 
 
 class BatchWrite(Generic[RequestT, OutcomeT]):
-    """The same write of many records, each a statement that can fail by itself."""
+    """The same write to many records, each in a statement that can fail alone."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class BatchWrite(Generic[RequestT, OutcomeT]):
 
 
 class BatchRead:
-    """A consistent read of the records of many claims; None for one that is not there."""
+    """A consistent read of the records of many claims; None for a missing record."""
 
     def __init__(self, client: DynamoDBClient, table_name: str) -> None:
         self.errors = CallErrors("BatchGetItem", table_name)

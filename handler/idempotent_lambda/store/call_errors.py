@@ -1,7 +1,7 @@
-"""What the failure of a call means: the one place that knows botocore's errors.
+"""The errors of failed calls. Only this module knows botocore's errors.
 
-The codes of calls end in ``Exception``, those of statements do not, so only beginnings are
-compared.
+Error codes of calls end in ``Exception`` and those of statements do not, so only the beginnings of
+codes are compared.
 """
 
 import re
@@ -18,10 +18,10 @@ _TRANSIENT = re.compile(
     "LimitExceeded|ProvisionedThroughputExceeded|ReplicatedWriteConflict|RequestLimitExceeded|"
     "Throttling|TransactionConflict|TransactionInProgress|UnprocessedKeys"
 )
-"""Nothing was written, and the same request may succeed later."""
+"""The codes after which nothing was written, and the same request may succeed later."""
 
 _MISSING_OPERATION = re.compile("AccessDenied|NotImplemented|UnknownOperation|UnsupportedOperation")
-"""The role or the engine lacks the operation."""
+"""The codes of a role or a backend that lacks the operation."""
 
 _CONDITION_FAILED = re.compile("ConditionalCheckFailed|DuplicateItem")
 _SERVER_ERROR = 500
@@ -32,7 +32,7 @@ class Refusal:
     """The condition of a write did not hold.
 
     Attributes:
-        item: the record as it is; also None if the answer does not show it.
+        item: current record; None if there is no record, or if the answer does not show the record.
     """
 
     item: StoredItem | None = None
@@ -40,11 +40,11 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class CallErrors:
-    """Makes the errors of one operation on one table.
+    """Builds the errors of one operation on one table.
 
     Attributes:
-        operation: its name in the API.
-        table_name: the table's name.
+        operation: name of the operation in the API.
+        table_name: name of the table.
     """
 
     operation: str
@@ -53,13 +53,13 @@ class CallErrors:
     def build(
         self, code: str, text: str, *, maybe_written: bool = False, is_transient: bool = False
     ) -> StoreError:
-        """The error with this code; `StoreUnavailableError` if a later attempt may succeed.
+        """Build the error for a code: `StoreUnavailableError` if a later attempt may succeed.
 
         Args:
-            code: the code of the service, or the name of the client's error.
-            text: what the service or the client says.
-            maybe_written: the request was sent, and may have been carried out.
-            is_transient: a later attempt may succeed, whatever the code says.
+            code: code of the service, or name of the client's error.
+            text: text of the service or the client.
+            maybe_written: whether the request was sent and may have been carried out.
+            is_transient: whether a later attempt may succeed, whatever the code says.
         """
         kind: type[StoreError] = StoreRefusedError
         remedy = "name, region and the role's permissions"
@@ -71,7 +71,7 @@ class CallErrors:
         return kind(code, f"{problem} {remedy}", maybe_written=maybe_written)
 
     def translate_write(self, failure: Exception) -> Refusal | StoreError:
-        """What it means that the call of a write has raised this."""
+        """Return the answer for an exception of a write."""
         if isinstance(failure, exceptions.ClientError):
             response: Mapping[str, Any] = failure.response
             if "CancellationReasons" in response:
@@ -81,7 +81,7 @@ class CallErrors:
         return self.translate(failure)
 
     def translate(self, failure: Exception) -> StoreError:
-        """What it means that any other call has raised this."""
+        """Return the error for an exception of any other call."""
         if isinstance(failure, exceptions.ClientError):
             error = failure.response["Error"]
             status = failure.response["ResponseMetadata"]["HTTPStatusCode"]
@@ -98,7 +98,7 @@ class CallErrors:
         return self.build("BadAnswer", text, maybe_written=True)
 
     def translate_statement(self, reason: Reason) -> Refusal | StoreError:
-        """What it means that a statement has failed inside a call that succeeded."""
+        """Return the answer for a statement that failed inside a call that succeeded."""
         code = reason["Code"]
         if _CONDITION_FAILED.match(code):
             return Refusal()
@@ -106,10 +106,10 @@ class CallErrors:
         return self.build(code, reason.get("Message", ""), maybe_written=maybe_written)
 
     def _translate_cancellation(self, reasons: Sequence[Reason]) -> Refusal | StoreError:
-        """What it means that a transaction was cancelled.
+        """Return the answer for a cancelled transaction.
 
-        The record comes first. If it belongs to another owner, it says nothing that the
-        processor's own conditions fail too.
+        The record's reason comes first. If the record belongs to another owner, it does not matter
+        that conditions of the processor fail too.
         """
         own, *others = [reason.get("Code", "None") for reason in reasons] or ["None"]
         if _CONDITION_FAILED.match(own):
@@ -127,7 +127,7 @@ class CallErrors:
 
 
 def is_unsupported(answer: object) -> TypeGuard[StoreError]:
-    """Whether the answer says that this operation cannot be had at all."""
+    """Whether the answer says that this operation is not available at all."""
     return isinstance(answer, StoreError) and _MISSING_OPERATION.match(answer.code) is not None
 
 

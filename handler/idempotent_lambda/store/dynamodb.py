@@ -1,8 +1,8 @@
-"""The claim store on DynamoDB: one record in a call of its own, many together in one round trip.
+"""The claim store on DynamoDB: one call for one record, one round trip for many records.
 
-One alone is a conditional write, which answers with the record when it is refused. Many are
-PartiQL statements in one call. The records of refused claims are read together then, and every
-request that has no answer yet gets a call of its own.
+One record takes a conditional write, which returns the record if it is refused. Many records take
+PartiQL statements in one call. Then the records of refused claims are read together, and every
+request that is still unanswered gets a separate call.
 """
 
 import threading
@@ -35,13 +35,13 @@ from idempotent_lambda.threads import Threads
 
 @dataclass
 class DynamoDBClaimStore:
-    """Claims in a DynamoDB table: many together in one round trip, one alone in one.
+    """Claims in a DynamoDB table: many together in one round trip, or one alone in one call.
 
     Attributes:
-        client: as `clients.new_client` makes it.
-        table_name: the table of records.
-        clock: for the pauses between attempts.
-        observer: hears when batch calls cannot be had.
+        client: client from `clients.new_client`.
+        table_name: table of records.
+        clock: clock for the pauses between attempts.
+        observer: receiver of the report that batch calls are unavailable.
         together: whether to try batch calls.
     """
 
@@ -87,7 +87,7 @@ class DynamoDBClaimStore:
     def _claim_one(self, request: ClaimRequest, deadline: Deadline) -> ClaimAnswer:
         answer = self._write_one(writes.build_claim_write(**request.kind), request, deadline)
         if isinstance(answer, StoreError) and answer.code == "ValidationException":
-            # Perhaps DynamoDB could not add to the attempts. Then the record says so.
+            # Perhaps DynamoDB could not add to the attempts. The record shows whether that is so.
             (item,) = self._read_many([request], deadline)
             if not isinstance(item, StoreError):
                 return judge_item(judge_existing, item, request) or answer
@@ -96,11 +96,10 @@ class DynamoDBClaimStore:
     def _claim_many(
         self, requests: Sequence[ClaimRequest], deadline: Deadline
     ) -> dict[str, ClaimAnswer]:
-        """Answers by record; without those that only a call of their own can claim.
+        """Return the answers by record, without the records that only a separate call can claim.
 
         A message that was delivered before probably has a record, and so has the key that a copy
-        states. To read first costs a fifth of a write that is refused, after which the record has
-        to be read anyway.
+        states. A read costs a fifth of a refused write, after which the record must be read anyway.
         """
         answers: dict[str, ClaimAnswer] = {}
         known: list[ClaimRequest] = []
@@ -119,7 +118,7 @@ class DynamoDBClaimStore:
                 existing.append(request)
             else:
                 answers[request.record_id] = outcome
-        # What exists may be the own record, made by an attempt whose answer was lost.
+        # An existing record may be our own, made by an attempt whose answer was lost.
         items = self._read_many(existing, deadline, maybe_written=True)
         for request, item in zip(existing, items, strict=True):
             _add_judgement(answers, request, item)
@@ -154,9 +153,9 @@ class DynamoDBClaimStore:
         answers: dict[str, AnswerT],
         answer_one: Callable[[RequestT], AnswerT],
     ) -> list[AnswerT]:
-        """All answers, in the order of the requests.
+        """Return all answers, in the order of the requests.
 
-        Requests that batch calls have not answered, or cannot answer, get calls of their own.
+        Each request that batch calls have not answered, or cannot answer, gets a separate call.
         """
         open_requests: list[RequestT] = []
         for request in requests:
@@ -184,7 +183,7 @@ class DynamoDBClaimStore:
         return self._threads.map(answer_one, requests, PARALLEL_CALLS)
 
     def _give_up_batch_calls(self, error: StoreError) -> None:
-        """Make no batch call from now on; the observer hears of it once."""
+        """Make no batch call from now on; report that to the observer once."""
         with self._lock:
             is_first, self.together = self.together, False
         if is_first:
@@ -215,11 +214,11 @@ class DynamoDBClaimStore:
     def _read_many(
         self, requests: Sequence[ClaimRequest], deadline: Deadline, *, maybe_written: bool = False
     ) -> list[StoredItem | StoreError | None]:
-        """The record of each request.
+        """Return the record of each request.
 
         Args:
-            requests: the claims.
-            deadline: of the invocation.
+            requests: claims.
+            deadline: deadline of the calls.
             maybe_written: whether an earlier call may have made the records.
         """
         call = BatchRead(self.client, self.table_name)
@@ -239,7 +238,6 @@ class DynamoDBClaimStore:
         policy: RetryPolicy,
         deadline: Deadline,
     ) -> list[AnswerT | StoreError]:
-        """The answer to each request, by as many calls as it takes."""
         parts = [
             requests[start : start + max_requests]
             for start in range(0, len(requests), max_requests)
@@ -255,7 +253,7 @@ class DynamoDBClaimStore:
 def _add_judgement(
     answers: dict[str, ClaimAnswer], request: ClaimRequest, item: StoredItem | StoreError | None
 ) -> None:
-    """Answer a claim by the record that was read, unless the claim may go on."""
+    """Answer a claim from the record that was read, unless the claim may go on."""
     answer = item if isinstance(item, StoreError) else judge_item(judge_existing, item, request)
     if answer is not None:
         answers[request.record_id] = answer

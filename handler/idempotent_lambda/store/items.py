@@ -1,4 +1,4 @@
-"""The record of a key as the item that DynamoDB stores, and back."""
+"""The conversion between the record of a key and the item that DynamoDB stores."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -19,19 +19,19 @@ _TEXTS = ("id", "status", "owner", "payload_hash", "result", "reason", "unlocked
 
 
 def encode_value(value: object) -> AttributeValue:
-    """A text, a whole number or a set of texts as DynamoDB writes it."""
+    """Return a text, a whole number or a set of texts as DynamoDB writes it."""
     if isinstance(value, frozenset):
         return {"SS": sorted(value)}
     return {"S": value} if isinstance(value, str) else {"N": str(value)}
 
 
 def decode_number(written: str) -> int:
-    """A number as DynamoDB writes it, rounded up, which changes no comparison with whole ones."""
+    """Return a number of DynamoDB, rounded up: no comparison with whole numbers changes."""
     return ceil(Decimal(written))
 
 
 def decode_record(item: StoredItem | None) -> Record | None:
-    """The record that an item holds; None without an item.
+    """Return the record in an item; None without an item.
 
     Attributes that this version does not know are left out: a newer version wrote them.
     """
@@ -43,7 +43,7 @@ def decode_record(item: StoredItem | None) -> Record | None:
 def judge_item(
     judge: Callable[[Record | None, RequestT], OutcomeT], item: StoredItem | None, request: RequestT
 ) -> OutcomeT | StoreRefusedError:
-    """What a record means to a request, or the error of a record that cannot be judged."""
+    """Return the outcome of a request for a record, or the error if the record cannot be judged."""
     try:
         return judge(decode_record(item), request)
     except StoreRefusedError as error:
@@ -51,7 +51,7 @@ def judge_item(
 
 
 def _decode_attribute(name: str, item: Mapping[str, Any]) -> Any:
-    """The value of an attribute; None if it is missing, and as it is if it cannot be read."""
+    """Return the value of an attribute; None if missing, and unchanged if unreadable."""
     written = item.get(name)
     if written is None:
         return None

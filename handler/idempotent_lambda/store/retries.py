@@ -1,6 +1,6 @@
-"""Calls are repeated here, within the deadline; the SDK repeats none.
+"""The retries of calls, within the deadline. The SDK repeats no call.
 
-It could not: statements that are throttled have their errors inside a call that succeeded.
+The SDK could not: throttled statements have their errors inside a call that succeeded.
 https://github.com/boto/boto3/issues/3834
 """
 
@@ -28,9 +28,9 @@ class RetryPolicy:
     """How often a request is sent.
 
     Attributes:
-        max_attempts: with the first one; None for as often as the deadline allows.
-        ignores_reserve: the first attempt is made as long as any time is left. A settlement cut
-            short costs a redelivery, one not tried costs a repetition or blocks the key.
+        max_attempts: number of attempts with the first; None for as many as the deadline allows.
+        ignores_reserve: the first attempt is made while any time is left. A settlement cut short
+            costs a redelivery; a settlement not tried costs a repetition or blocks the key.
     """
 
     max_attempts: int | None = MAX_ATTEMPTS
@@ -42,21 +42,21 @@ UNTIL_DEADLINE = RetryPolicy(max_attempts=None, ignores_reserve=True)
 
 
 class StoreCall(Protocol[_AskedT_contra, _AnswerT_co]):
-    """One kind of call to DynamoDB, for one request or several."""
+    """One kind of call to DynamoDB, for one or several requests."""
 
     @property
     def errors(self) -> CallErrors:
-        """Makes the errors of its operation."""
+        """The builder of the operation's errors."""
 
     def send(self, requests: Sequence[_AskedT_contra]) -> Sequence[_AnswerT_co | StoreError]:
-        """Make the call once; answer each request in its place.
+        """Make the call once; return an answer for each request, in order.
 
         Raises:
-            Exception: the call as a whole failed.
+            Exception: the call failed as a whole.
         """
 
     def translate(self, failure: Exception) -> _AnswerT_co | StoreError:
-        """The answer to each request of a call that raised this."""
+        """Return the answer to each request of a call that raised this exception."""
 
 
 def call_with_retries(
@@ -68,8 +68,8 @@ def call_with_retries(
 ) -> list[AnswerT | StoreError]:
     """Make a call, and repeat it for the requests whose answer is a `StoreUnavailableError`.
 
-    Every attempt sends the same requests, so an owner that meets its own token knows that an
-    earlier attempt got through.
+    Every attempt sends the same requests, so an owner that finds its token in a record knows that
+    an earlier attempt succeeded.
     """
     is_tried_anyway = policy.ignores_reserve and deadline.remaining() > 0
     if not (is_tried_anyway or deadline.allows(REQUEST_MILLIS)):
@@ -102,7 +102,7 @@ def _send(
 ) -> Sequence[AnswerT | StoreError]:
     try:
         return call.send(requests)
-    except Exception as error:  # noqa: BLE001  # what the SDK makes of strange answers too
+    except Exception as error:  # noqa: BLE001  # strange answers make the SDK raise anything
         return [call.translate(error) for _ in requests]
 
 

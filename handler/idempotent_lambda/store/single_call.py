@@ -18,11 +18,11 @@ from idempotent_lambda.store.writes import Write
 def choose_call(
     client: DynamoDBClient, table_name: str, write: Write[RequestT, OutcomeT], request: RequestT
 ) -> StoreCall[RequestT, OutcomeT | Refusal]:
-    """The call that carries out one request: a transaction if the request has actions."""
+    """Return the call for one request: a transaction if the request has actions."""
     parameters = write.build_call(table_name, request)
     if not request.actions:
         return SingleWrite(client, CallErrors(write.operation, table_name), write, parameters)
-    # An update that returns values cannot be a part of a transaction.
+    # An update that returns values cannot be part of a transaction.
     update = {name: value for name, value in parameters.items() if name != "ReturnValues"}
     transaction: dict[str, object] = {
         "TransactItems": [{"Update": update}, *request.actions],
@@ -36,7 +36,7 @@ def choose_call(
 def has_common_item(requests: Sequence[Request]) -> bool:
     """Whether the actions of the requests write to one item more than once.
 
-    Side by side such transactions would cancel each other.
+    Parallel transactions on one item would cancel each other.
     """
     items = [
         repr((body["TableName"], body.get("Key") or body["Item"]))
@@ -48,7 +48,7 @@ def has_common_item(requests: Sequence[Request]) -> bool:
 
 
 class SingleWrite(Generic[RequestT, OutcomeT]):
-    """One conditional write that answers with the record when it is refused.
+    """One conditional write, which returns the record if it is refused.
 
     Attributes:
         errors: see `StoreCall.errors`.
@@ -84,7 +84,7 @@ class SingleWrite(Generic[RequestT, OutcomeT]):
 
 
 class TransactionWrite(SingleWrite[RequestT, OutcomeT]):
-    """One conditional write with the actions of its request, all or none.
+    """One conditional write together with the actions of its request: all or none take effect.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
     """
@@ -94,6 +94,6 @@ class TransactionWrite(SingleWrite[RequestT, OutcomeT]):
             return self._client.transact_write_items(**self._parameters)
         except ClientError as error:
             if "CancellationReasons" in error.response:
-                # An attempt whose end is unknown keeps its token, a cancelled one is over.
+                # An attempt with an unknown result keeps its token; a cancelled attempt is over.
                 self._parameters["ClientRequestToken"] = os.urandom(16).hex()
             raise

@@ -1,10 +1,10 @@
 """The DynamoDB writes of a processor that take effect together with its message's completion.
 
-Imported only for a processor that asks for a transaction: boto3's types cost a cold start.
+Only a processor with a transaction imports this module: boto3's types slow down a cold start.
 
-Relied on, from
+The module relies on
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html:
-at most 100 actions, no two of them for one item, 4 MB in all, and all are done or none.
+at most 100 actions, no two of them for one item, 4 MB in all, and all or none are carried out.
 """
 
 import json
@@ -19,10 +19,10 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from idempotent_lambda.errors import TransactionError
 
 MAX_ACTIONS = 99
-"""One of the 100 is the record's."""
+"""The record's own action is one of the 100."""
 
 MAX_BYTES = (4096 - 8) * 1024
-"""The record, whose key has at most 2 KB, needs less than is left. DynamoDB's units are binary:
+"""The record, whose key has at most 2 KB, needs less than the rest. DynamoDB's units are binary:
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
 
 _OPTIONS = {"ConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues"}
@@ -33,21 +33,21 @@ _serialize, _deserialize = TypeSerializer().serialize, TypeDeserializer().deseri
 class Transaction:
     """The DynamoDB writes that take effect together with the message's completion, or not at all.
 
-    A processor with a parameter named ``transaction`` is given one for each message. Nothing is
+    A processor with a parameter named ``transaction`` gets a new one for each message. Nothing is
     written before the processor returns, and nothing at all if it raises. Threads may share it.
 
-    Every method takes a table's name or ARN, an item or a key as plain Python values (numbers as
-    int or Decimal), and as options DynamoDB's own parameters: ``ConditionExpression``,
-    ``ExpressionAttributeNames`` and ``ExpressionAttributeValues``, these as plain values too.
+    Every method takes a table's name or ARN, and an item or a key as plain Python values (numbers
+    as int or Decimal). The options are DynamoDB's own parameters ``ConditionExpression``,
+    ``ExpressionAttributeNames`` and ``ExpressionAttributeValues``, also with plain values.
 
     Every method raises `TransactionError` for
 
-    - an option that is none of these, or one that is required and missing;
-    - a value that DynamoDB has no type for;
-    - a second action for one item, as far as it shows: only DynamoDB knows that two puts which
-      differ have the same key, and then refuses the whole;
+    - an option that is not one of these, or a required option that is missing;
+    - a value for which DynamoDB has no type;
+    - a second action for one item, as far as the arguments show: only DynamoDB knows that two
+      different puts have the same key, and then refuses the whole transaction;
     - more than 99 actions, or more than 4 MB, counted as the JSON that is sent;
-    - a call after the processor has returned, whose effect would be lost.
+    - a call after the processor has returned, whose write would be lost.
     """
 
     def __init__(self) -> None:
@@ -55,40 +55,39 @@ class Transaction:
         self._bytes, self._closed, self._lock = 0, False, threading.Lock()
 
     def put(self, table: str, item: Mapping[str, object], **options: object) -> None:
-        """Write the whole item, in place of one that has its key.
+        """Write the whole item, and replace an item with the same key.
 
         https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Put.html
         """
         self._add("Put", table, options, Item=item)
 
     def update(self, table: str, key: Mapping[str, object], **options: object) -> None:
-        """Change the item, or create it; takes and requires ``UpdateExpression`` as well.
+        """Change the item, or create it. You must also pass ``UpdateExpression``.
 
         https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Update.html
         """
         self._add("Update", table, options, "UpdateExpression", Key=key)
 
     def delete(self, table: str, key: Mapping[str, object], **options: object) -> None:
-        """Delete the item; that there is none is no error.
+        """Delete the item. A missing item is not an error.
 
         https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Delete.html
         """
         self._add("Delete", table, options, Key=key)
 
     def check(self, table: str, key: Mapping[str, object], **options: object) -> None:
-        """Let the others be done only if the item meets the ``ConditionExpression``, required here.
+        """Cancel the whole transaction unless the item meets the required ``ConditionExpression``.
 
         https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ConditionCheck.html
         """
         self._add("ConditionCheck", table, options, "ConditionExpression", Key=key)
 
     def close(self) -> tuple[Mapping[str, Mapping[str, object]], ...]:
-        """The actions in the order of the calls; from now on none is taken.
+        """Return the actions in the order of the calls, and take no more actions.
 
         Returns:
-            What TransactItems has of them, such as
-            ``{"Delete": {"TableName": "orders", "Key": {"id": {"S": "a"}}}}``. It may be empty:
-            then there is nothing but the completion to write.
+            Entries of TransactItems; only the completion is written if there are none. For example:
+            ``{"Delete": {"TableName": "orders", "Key": {"id": {"S": "a"}}}}``
         """
         with self._lock:
             self._closed = True
@@ -124,9 +123,9 @@ class _ItemAction(NamedTuple):
     """One action of a transaction.
 
     Attributes:
-        table: the table's name, also where its ARN was given.
-        item: the item or its key, as plain values.
-        entry: the action as TransactItems takes it.
+        table: name of the table, even if its ARN was passed.
+        item: item or key, as plain values.
+        entry: entry of TransactItems.
     """
 
     table: str
@@ -134,10 +133,10 @@ class _ItemAction(NamedTuple):
     entry: Mapping[str, Mapping[str, object]]
 
     def is_for_item_of(self, other: "_ItemAction") -> bool:
-        """Whether both are for the same item, as far as it shows."""
+        """Whether both actions are for the same item, as far as the arguments show."""
         if self.table != other.table:
             return False
-        # Keys and items alike have all attributes of the table's key, so the shared ones have them.
+        # Keys and items have all attributes of the table's key, so these are among the shared ones.
         shared = self.item.keys() & other.item.keys()
         return bool(shared) and all(self.item[name] == other.item[name] for name in shared)
 
@@ -145,7 +144,7 @@ class _ItemAction(NamedTuple):
 def _build_body(
     target: Mapping[str, object], options: Mapping[str, object], required: set[str]
 ) -> dict[str, Any]:
-    """The parameters of an action as DynamoDB takes them.
+    """Build the parameters of an action as DynamoDB takes them.
 
     Raises:
         ValueError: an option is not allowed or missing, or a value cannot be written.
@@ -158,7 +157,7 @@ def _build_body(
 
 
 def _write_parameter(part: str, value: object) -> object:
-    """One parameter, copied: what is changed after the call must not reach the request."""
+    """Return a copy of one parameter, so that later changes do not reach the request."""
     if part.endswith(("Expression", "TableName")):
         if not value or not isinstance(value, str):
             raise ValueError(f"{part} must be a str and not empty: correct or omit it")
@@ -171,12 +170,12 @@ def _write_parameter(part: str, value: object) -> object:
 
 
 def _write_value(part: str, name: object, value: object) -> object:
-    """One value as DynamoDB writes it, with its type."""
+    """Return one value as DynamoDB writes it, with its type."""
     try:
-        written: object = deepcopy(_serialize(value))  # which keeps a bytearray as it is
+        written: object = deepcopy(_serialize(value))  # serializing does not copy a bytearray
         _encode(written)
     except (ArithmeticError, TypeError, ValueError) as error:
-        # Without the value, which is a part of the message.
+        # The error does not quote the value, which is part of the message.
         reason = str(error).partition(" for value")[0]
         remedy = "give int or Decimal of up to 38 digits, valid Unicode, and times as text"
         raise ValueError(f"{part} {name!r} cannot be written ({reason}): {remedy}") from None
@@ -184,5 +183,5 @@ def _write_value(part: str, name: object, value: object) -> object:
 
 
 def _encode(value: object) -> bytes:
-    """The JSON that is sent, for its size; fails where that cannot be sent."""
+    """Return the JSON that is sent, to measure its size; raise if the value cannot be sent."""
     return json.dumps(value, ensure_ascii=False, default=lambda b: b64encode(b).decode()).encode()

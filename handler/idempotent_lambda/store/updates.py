@@ -1,4 +1,4 @@
-"""Update expressions as data: what a conditional write changes.
+"""Update expressions as data: the changes of a conditional write.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.UpdateExpressions.html
 """
@@ -12,9 +12,9 @@ class Change(NamedTuple):
     """A new value of one attribute.
 
     Attributes:
-        attribute: its name.
-        text: the change as DynamoDB reads it, with every name and value aliased.
-        operands: the names of the operands in the text.
+        attribute: name of the attribute.
+        text: change in DynamoDB's syntax, with an alias for every name and value.
+        operands: names of the operands in the text.
     """
 
     attribute: str
@@ -23,18 +23,18 @@ class Change(NamedTuple):
 
 
 def assign(attribute: str, operand: str) -> Change:
-    """The attribute gets the value of the operand."""
+    """Assign the value of the operand to the attribute."""
     return Change(attribute, f"#{attribute} = :{operand}", (operand,))
 
 
 def assign_if_missing(attribute: str, operand: str) -> Change:
-    """The attribute gets the value of the operand, unless it has a value."""
+    """Assign the value of the operand to the attribute, unless the attribute has a value."""
     text = f"#{attribute} = if_not_exists(#{attribute}, :{operand})"
     return Change(attribute, text, (operand,))
 
 
 def increment(attribute: str) -> Change:
-    """The attribute becomes larger by one; a missing one counts as zero."""
+    """Increase the attribute by one; a missing attribute counts as zero."""
     text = f"#{attribute} = if_not_exists(#{attribute}, :zero) + :one"
     return Change(attribute, text, ("zero", "one"))
 
@@ -43,9 +43,9 @@ class Update(NamedTuple):
     """All changes of one write.
 
     Attributes:
-        changes: the attributes that get values; at least one.
-        remove: the attributes that are removed.
-        add: sets, each with the operand whose members it gets.
+        changes: attributes that get values; at least one.
+        remove: attributes to remove.
+        add: sets, each with the operand whose members are added.
     """
 
     changes: tuple[Change, ...]
@@ -54,7 +54,7 @@ class Update(NamedTuple):
 
 
 def render_update(update: Update) -> RenderedExpression:
-    """Write an update as an update expression, with every name and value aliased."""
+    """Render an update expression, with an alias for every name and value."""
     text = f"SET {', '.join(change.text for change in update.changes)}"
     if update.remove:
         text += f" REMOVE {', '.join(f'#{name}' for name in update.remove)}"

@@ -1,7 +1,7 @@
-"""The conditional writes as data: each once, for a call of its own and as PartiQL.
+"""The conditional writes as data: each is defined once, for a single call and as PartiQL.
 
-Relied on: a failed condition returns the item when ReturnValuesOnConditionCheckFailure asks for
-it: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
+A failed condition returns the item, because ReturnValuesOnConditionCheckFailure asks for it:
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
 """
 
 from collections.abc import Callable
@@ -42,17 +42,17 @@ class Write(Generic[RequestT, OutcomeT]):
     """One kind of conditional write.
 
     Attributes:
-        operation: of one alone, by its name in the API.
-        condition: what must hold of the record.
-        update: what it changes; None where it deletes the record.
-        read_success: the outcome of a request that was carried out, from the answer, which is
-            empty for a statement.
-        explain_refusal: the outcome of a request whose condition failed on the record found.
-        build_statement: the same write as PartiQL, for one of many, from the table's name and the
-            request. Of `record.IS_FREE` it keeps only the absence of the record. None for what is
-            always done alone.
-        policy: how often it is tried.
-        for_copies: what is done in its place for a request that states its key.
+        operation: API operation of a single call.
+        condition: condition on the record.
+        update: changes to the record; None to delete the record.
+        read_success: outcome of a request that was carried out, from the answer, which is empty for
+            a statement.
+        explain_refusal: outcome of a request whose condition failed, from the record found.
+        build_statement: PartiQL statement for one of many requests, from the table's name and the
+            request. Of `IS_FREE` it keeps only the absence of the record. None for writes that are
+            always single calls.
+        policy: retry policy.
+        for_copies: replacement for a request that states its key.
     """
 
     operation: Literal["UpdateItem", "DeleteItem"] = "UpdateItem"
@@ -65,7 +65,7 @@ class Write(Generic[RequestT, OutcomeT]):
     for_copies: "Write[RequestT, OutcomeT] | None" = None
 
     def build_call(self, table_name: str, request: RequestT) -> dict[str, object]:
-        """The parameters of the operation for one record."""
+        """Build the parameters of the operation for one record."""
         values = request.operands
         return self._constant_parameters | {
             "TableName": table_name,
@@ -123,7 +123,7 @@ _WHERE_OWNED = f'WHERE "id" = ? AND {_OWNED_CONDITION.text}'
 
 
 def build_insert(table_name: str, request: ClaimRequest) -> Statement:
-    """The claim of a record that is not there."""
+    """Build the claim of a record that does not exist."""
     record = build_claimed_record(None, request)
     values = [getattr(record, name) for name in _INSERTED]
     return _build_statement(f'INSERT INTO "{table_name}" VALUE {{{_INSERTED_VALUES}}}', values)
@@ -138,7 +138,7 @@ def _build_completion(table_name: str, request: Request) -> Statement:
 
 
 def _build_deletion(table_name: str, request: Request) -> Statement:
-    # Without a record it succeeds.
+    # Without a record, the statement succeeds.
     operands = request.operands
     owned = [operands[name] for name in _OWNED_CONDITION.operands]
     text = f'DELETE FROM "{table_name}" {_WHERE_OWNED}'  # noqa: S608  # values are parameters
@@ -146,7 +146,7 @@ def _build_deletion(table_name: str, request: Request) -> Statement:
 
 
 def _build_statement(text: str, values: list[object]) -> Statement:
-    # As `encode_value` does it, without ten calls for each message.
+    # The same as `encode_value`, without ten calls for each message.
     parameters: list[AttributeValue] = [
         {"S": value} if isinstance(value, str) else {"N": str(value)} for value in values
     ]
@@ -165,7 +165,7 @@ def _read_claim(request: ClaimRequest, answer: WriteAnswer) -> claims.ClaimOutco
 def build_claim_write(
     *, takeover: bool, redriven: bool, checked: bool, stated: bool = False
 ) -> Write[ClaimRequest, claims.ClaimOutcome]:
-    """The claim of such a request; see `record.build_claim_condition`."""
+    """Build the claim for a kind of request; see `build_claim_condition`."""
     changes = [
         assign("status", "in_progress"),
         assign("owner", "owner"),
@@ -197,7 +197,7 @@ def build_claim_write(
 
 
 NEW_CLAIM_WRITE = build_claim_write(takeover=False, redriven=False, checked=False)
-"""The claim of one of many."""
+"""The claim of one record among many."""
 
 # Settlements
 
@@ -229,7 +229,7 @@ GIVE_BACK_WRITE: Write[Request, claims.ReleaseOutcome] = Write(
     explain_refusal=explain_failed_release,
     policy=RetryPolicy(ignores_reserve=True),
 )
-"""The release of what belongs to a redriven copy, which is delivered again."""
+"""The release of a record that belongs to a redriven copy, which is delivered again."""
 
 RELEASE_WRITE: Write[Request, claims.ReleaseOutcome] = Write(
     operation="DeleteItem",
