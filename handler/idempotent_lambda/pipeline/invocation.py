@@ -16,7 +16,7 @@ from idempotent_lambda.errors import NO_TIME
 from idempotent_lambda.pipeline.asking import STORE_STEPS
 from idempotent_lambda.pipeline.flusher import Flusher
 from idempotent_lambda.pipeline.performer import Performer, Replies, Tasks
-from idempotent_lambda.pipeline.reports import HeldDeliveries, Reports
+from idempotent_lambda.pipeline.reports import Reports
 from idempotent_lambda.pipeline.resources import Resources
 from idempotent_lambda.pipeline.shared_plan import SharedPlan
 from idempotent_lambda.pipeline.work_item import WorkItem
@@ -37,6 +37,7 @@ from idempotent_lambda.protocol.steps import (
     Step,
     Unanswered,
 )
+from idempotent_lambda.queues import HeldDelivery
 from idempotent_lambda.sources.delivery import Delivery
 
 FAST_PROCESSOR_MILLIS = Millis(1)
@@ -85,7 +86,7 @@ class Invocation:
         self.store_times: list[Millis] = []
 
     @property
-    def in_progress(self) -> HeldDeliveries:
+    def in_progress(self) -> list[HeldDelivery]:
         """Each delivery whose key another owner holds, with the end of that owner's lease."""
         return self._reports.in_progress
 

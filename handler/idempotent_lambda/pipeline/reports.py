@@ -3,18 +3,15 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from idempotent_lambda.clock import EpochMillis
 from idempotent_lambda.errors import MessageError
 from idempotent_lambda.observer import ClaimHistory, Observer
 from idempotent_lambda.pipeline.work_item import WorkItem
 from idempotent_lambda.protocol.steps import Outcome, Settled
+from idempotent_lambda.queues import HeldDelivery
 from idempotent_lambda.sources.delivery import Delivery
 
 _UNCONFIRMING = (None, "unanswered", "unkeyed")
 """The results of a claim that do not show whether a copy's stated key counts."""
-
-
-HeldDeliveries = list[tuple[Delivery, EpochMillis]]
 
 
 class Reports:
@@ -27,7 +24,7 @@ class Reports:
 
     def __init__(self, items: Sequence[WorkItem], observer: Observer, request_id: str) -> None:
         self.histories = [ClaimHistory(request_id) for _ in items]
-        self.in_progress: HeldDeliveries = []
+        self.in_progress: list[HeldDelivery] = []
         self._observer = observer
         self._open = {item.place: item for item in items}
         self._acknowledged: set[Delivery] = set()

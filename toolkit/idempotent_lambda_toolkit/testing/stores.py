@@ -45,7 +45,7 @@ class InMemoryQueues:
     def postpone(
         self,
         failed: Iterable[Delivery],
-        in_progress: Sequence[queues.BusyDelivery],
+        in_progress: Sequence[queues.HeldDelivery],
         deadline: Deadline,
     ) -> None:
         """See `Queues.postpone`."""
