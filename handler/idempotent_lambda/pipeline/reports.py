@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from idempotent_lambda.errors import MessageError
 from idempotent_lambda.observer import ClaimHistory, Observer
 from idempotent_lambda.pipeline.work_item import WorkItem
 from idempotent_lambda.protocol.steps import Outcome, Settled
-from idempotent_lambda.queues import HeldDelivery
 from idempotent_lambda.sources.delivery import Delivery
+
+if TYPE_CHECKING:
+    from idempotent_lambda.queues import HeldDelivery
 
 _UNCONFIRMING = (None, "unanswered", "unkeyed")
 """The results of a claim that do not show whether a copy's stated key counts."""
