@@ -58,15 +58,16 @@ test-fast: .venv/.ready .venv-emulator/.ready .wheels/.ready ## Run the tests th
 	@mkdir -p build
 	@$(DEV)/pytest -n 2 -m "not slow and not terraform and not proof" --junitxml build/tests-fast.xml $(TESTS)
 
-lint: .venv/.ready ## Check style, types, module order and Terraform formatting
+lint: .venv/.ready ## Check style, types, names, module order and Terraform formatting
 	@$(DEV)/ruff format --check --quiet . && $(DEV)/ruff check --quiet .
 	@$(DEV)/mypy
 	@PYTHONPATH=handler:toolkit $(DEV)/lint-imports --no-logo
-	@$(DEV)/python -m scripts.lab.terraform fmt
+	@$(DEV)/python -m scripts.house
+	@$(DEV)/python -m scripts.support.terraform fmt
 
 format: .venv/.ready ## Format Python and Terraform
 	@$(DEV)/ruff check --quiet --fix-only . && $(DEV)/ruff format --quiet .
-	@$(DEV)/python -m scripts.lab.terraform format
+	@$(DEV)/python -m scripts.support.terraform format
 
 docs: .venv/.ready ## Write the generated pages and tables
 	@PYTHONPATH=.:handler:toolkit $(DEV)/python -m scripts.states
@@ -81,8 +82,8 @@ scan: .venv/.ready .venv-checkov/.ready ## Scan the module and every example for
 	@$(DEV)/python -m scripts.scan
 
 validate: .venv/.ready ## terraform init and validate in the root and every example
-	@$(DEV)/python -m scripts.lab.terraform init
-	@$(DEV)/python -m scripts.lab.terraform validate
+	@$(DEV)/python -m scripts.support.terraform init
+	@$(DEV)/python -m scripts.support.terraform validate
 
 golden: .venv/.ready .venv-emulator/.ready ## Make this version's state for upgrade tests anew (on the emulator)
 	@$(DEV)/python -m scripts.golden

@@ -96,7 +96,7 @@ locals {
       period      = 300
       threshold   = try(var.alarms.table_throttles, null)
       description = "DynamoDB throttles ${local.monitored.table_name}. Messages without a claim are not run and come again; one whose completion is not confirmed in time may take effect twice. Look for a hot key and at the account's limits."
-      runbook     = ["unavailable"]
+      runbook     = ["table_unavailable"]
     }
     takeovers = {
       namespace   = local.metric_namespace
@@ -147,7 +147,7 @@ locals {
       lines = [
         { namespace = local.metric_namespace, metric = "processed", stat = "Sum", label = "processed" },
         { namespace = local.metric_namespace, metric = "duplicates", stat = "Sum", label = "duplicates" },
-        { namespace = local.metric_namespace, metric = "busy", stat = "Sum", label = "busy" },
+        { namespace = local.metric_namespace, metric = "in_progress", stat = "Sum", label = "in_progress" },
         { namespace = local.metric_namespace, metric = "unacknowledged", stat = "Sum", label = "to be delivered again" },
         { namespace = local.metric_namespace, metric = "batch_size", stat = "Average", label = "in a batch, on average", right = true },
       ]
@@ -159,7 +159,7 @@ locals {
       lines = [
         { namespace = local.metric_namespace, metric = "failures", stat = "Sum", label = "failed" },
         { namespace = local.metric_namespace, metric = "rejected", stat = "Sum", label = "rejected" },
-        { namespace = local.metric_namespace, metric = "unavailable", stat = "Sum", label = "without an answer of the table" },
+        { namespace = local.metric_namespace, metric = "table_unavailable", stat = "Sum", label = "without an answer of the table" },
         { namespace = local.metric_namespace, metric = "unconfirmed", stat = "Sum", label = "done, not confirmed" },
         { namespace = local.metric_namespace, metric = "interrupted", stat = "Sum", label = "interrupted" },
       ]
@@ -185,7 +185,7 @@ locals {
         { namespace = local.metric_namespace, metric = "store_ms", stat = "p50", label = "round trip to the table, median" },
         { namespace = local.metric_namespace, metric = "store_ms", stat = "p99", label = "round trip to the table, 99 %" },
         { namespace = local.metric_namespace, metric = "recoveries", stat = "Sum", label = "lost answers that did no harm", right = true },
-        { namespace = local.metric_namespace, metric = "fall_backs", stat = "Sum", label = "processes without batch calls", right = true },
+        { namespace = local.metric_namespace, metric = "batch_call_fallbacks", stat = "Sum", label = "processes without batch calls", right = true },
       ]
     },
     {

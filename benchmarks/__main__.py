@@ -25,12 +25,12 @@ from typing import Any, Final
 from benchmarks import comparison, prices, sizes
 from benchmarks.baseline import PACKAGE, UnknownBaseError, unpack_package
 from benchmarks.cases import BASE, CASES, CONTENDERS, Case, UnknownCaseError, choose_cases
-from benchmarks.fleet import Place, serve, stub
+from benchmarks.fleet import Location, serve, stub
 from benchmarks.headline import headline, judged
 from benchmarks.measurement import ROUNDS, cold_starts, measure_pairs, measured
 from benchmarks.page import DATA, PAGE, sections
-from scripts.lab.emulator import ROOT
-from scripts.pages import as_text, rendered
+from scripts.pages import as_text, render
+from scripts.support.emulator import ROOT
 
 REPORT: Final = ROOT / "build" / "benchmark.json"
 COMPARISON: Final = ROOT / "build" / "comparison.json"
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _write(REPORT, report)
     if not options.quick:
         DATA.write_text(as_text(report))
-        PAGE.write_text(rendered(PAGE.read_text(), sections(report)))
+        PAGE.write_text(render(PAGE.read_text(), sections(report)))
         subprocess.run([PLOTTER, "-m", "benchmarks.plots"], cwd=ROOT, check=True)
     for name, target in report["targets"].items():
         verdict = "holds" if target["holds"] else "MISSED"
@@ -89,7 +89,7 @@ def run(handler: Path, *, quick: bool) -> dict[str, Any]:
     report: dict[str, Any] = {}
     cases = _measure_cases(handler, CASES, quick=quick)
     with stub() as endpoint:
-        place = Place(endpoint, handler)
+        place = Location(endpoint, handler)
         place.ask("SetDelay", milliseconds=BASE.engine_ms)
         print("cold starts ...", file=sys.stderr)
         report["cold_starts"] = cold_starts(place, QUICK_STARTS if quick else STARTS)
@@ -136,7 +136,7 @@ def _compare(handler: Path, base: str, cases: Sequence[Case], rounds: int, *, qu
         endpoints = stack.enter_context(serve(cases))
         for case in cases:
             endpoint = endpoints[case.is_counted]
-            places = {side: Place(endpoint, package) for side, package in packages.items()}
+            places = {side: Location(endpoint, package) for side, package in packages.items()}
             pairs = []
             enough = _shorten(case) if quick else _lengthen(case, rounds)
             for pair in measure_pairs(enough, places, rounds):
@@ -158,7 +158,7 @@ def _measure_cases(handler: Path, cases: Sequence[Case], *, quick: bool) -> dict
     names = [name for name in CONTENDERS if any(name in case.contenders for case in cases)]
     with contextlib.ExitStack() as stack:
         places = {
-            counted: stack.enter_context(Place(endpoint, handler).working(names))
+            counted: stack.enter_context(Location(endpoint, handler).working(names))
             for counted, endpoint in stack.enter_context(serve(cases)).items()
         }
         for case in map(_shorten, cases) if quick else cases:

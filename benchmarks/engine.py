@@ -146,7 +146,7 @@ class Engine:
         values = request.get("ExpressionAttributeValues", {})
         scope = Scope(table.items.get(table.id_of(key), {}), names, values)
         text = request.get("ConditionExpression")
-        if text and not expressions.holds(text, scope):
+        if text and not expressions.contains(text, scope):
             asked = request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
             raise ConditionFailedError(scope.item if asked else None)
         return scope
@@ -172,7 +172,7 @@ class Engine:
         code = ""
         if statement.verb == "INSERT":
             code = "DuplicateItem" if scope.item else ""
-        elif not expressions.holds(statement.condition, scope):
+        elif not expressions.contains(statement.condition, scope):
             code = "ConditionalCheckFailed"
         if code:
             return {**answer, "Error": {"Code": code, "Message": str(ConditionFailedError())}}

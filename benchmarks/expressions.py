@@ -107,7 +107,7 @@ def statement(text: str) -> Statement:
     raise ValueError(f"not understood: {text}")
 
 
-def holds(condition: str, scope: Scope) -> bool:
+def contains(condition: str, scope: Scope) -> bool:
     """Whether a condition holds."""
     return bool(_evaluated(condition, scope))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.cases import CONTENDERS, KEYS, Case
-from scripts.lab.emulator import ROOT, Emulator, new_account, running
+from scripts.support.emulator import ROOT, Emulator, new_account, running
 
 INTERPRETER: Final = ROOT / ".venv-peers" / "bin" / "python"
 STOP_SECONDS: Final = 10.0
@@ -71,7 +71,7 @@ def answer(process: Any) -> dict[str, Any]:
     return found
 
 
-class Place:
+class Location:
     """Where batches are delivered: an endpoint with the contenders' tables, and their workers.
 
     Attributes:
@@ -103,7 +103,7 @@ class Place:
         return started([INTERPRETER, "-m", "benchmarks.worker", name], self._environment)
 
     @contextlib.contextmanager
-    def working(self, names: Sequence[str] = CONTENDERS) -> Iterator["Place"]:
+    def working(self, names: Sequence[str] = CONTENDERS) -> Iterator["Location"]:
         """This place, with a fresh worker for each of these contenders while the block lasts."""
         with contextlib.ExitStack() as stack:
             for name in names:

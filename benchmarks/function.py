@@ -10,7 +10,7 @@ VISIBILITY_SECONDS: Final = 6 * TIMEOUT_MILLIS // 1000
 """What AWS advises for a queue that feeds a function."""
 
 
-class Work:
+class Workload:
     """What the user's code does.
 
     Attributes:
@@ -25,9 +25,9 @@ class Work:
 def process(message: Any) -> None:
     """Take the time that the case asks for; instantly where it asks for none."""
     del message
-    Work.runs += 1
-    if Work.seconds:
-        time.sleep(Work.seconds)
+    Workload.runs += 1
+    if Workload.seconds:
+        time.sleep(Workload.seconds)
 
 
 class Context:

@@ -21,7 +21,7 @@ class Target(NamedTuple):
 
     meaning: str
     limit: float
-    holds: Callable[[float, float], bool] = operator.le
+    contains: Callable[[float, float], bool] = operator.le
     counts: bool = False
 
 
@@ -74,7 +74,7 @@ def judged(figures: Mapping[str, float]) -> dict[str, dict[str, Any]]:
     return {
         name: {
             "limit": round(target.limit, 3),
-            "holds": target.holds(figures[name], target.limit),
+            "holds": target.contains(figures[name], target.limit),
             "counts": target.counts,
         }
         for name, target in TARGETS.items()

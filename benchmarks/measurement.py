@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from benchmarks.cases import CONTENDERS, Case
 from benchmarks.comparison import order_sides
-from benchmarks.fleet import Place, answer, request
+from benchmarks.fleet import Location, answer, request
 from benchmarks.samples import summary
 from tests.handler import events
 
@@ -49,7 +49,7 @@ class Run:
         answers: what its worker answered, with what the stub counted meanwhile.
     """
 
-    def __init__(self, name: str, case: Case, place: Place, rounds: int) -> None:
+    def __init__(self, name: str, case: Case, place: Location, rounds: int) -> None:
         self.name, self._case, self._place = name, case, place
         self._old = _ids(case.batch * case.duplicates // 100)
         self.answers: list[dict[str, Any]] = []
@@ -103,7 +103,7 @@ class Run:
         }
 
 
-def measured(case: Case, place: Place, rounds: int = ROUNDS) -> dict[str, dict[str, Any]]:
+def measured(case: Case, place: Location, rounds: int = ROUNDS) -> dict[str, dict[str, Any]]:
     """The figures of every contender in a case.
 
     Returns:
@@ -122,7 +122,7 @@ def measured(case: Case, place: Place, rounds: int = ROUNDS) -> dict[str, dict[s
 
 
 def measure_pairs(
-    case: Case, places: Mapping[str, Place], rounds: int
+    case: Case, places: Mapping[str, Location], rounds: int
 ) -> Iterator[dict[str, dict[str, Any]]]:
     """The figures of two versions of this package in a case, round by round.
 
@@ -171,7 +171,7 @@ def _units(counted: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def cold_starts(place: Place, samples: int) -> dict[str, dict[str, Any]]:
+def cold_starts(place: Location, samples: int) -> dict[str, dict[str, Any]]:
     """What a fresh process needs, in CPU and wall time, until it is ready and has answered.
 
     Returns:

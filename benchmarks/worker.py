@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.function import Work
+from benchmarks.function import Workload
 
 STATUS = Path("/proc/self/status")
 
@@ -41,14 +41,14 @@ def main(name: str) -> None:
     for line in sys.stdin:
         request = json.loads(line)
         event = request["event"]
-        Work.seconds, Work.runs = request["processor_ms"] / 1000, 0
+        Workload.seconds, Workload.runs = request["processor_ms"] / 1000, 0
         cpu, wall = time.process_time(), time.perf_counter()
         response = handle(event)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         answer = {
             "wall_ms": 1000 * wall,
             "cpu_ms": 1000 * cpu,
-            "runs": Work.runs,
+            "runs": Workload.runs,
             "failures": len((response or {}).get("batchItemFailures", ())),
             "at": time.monotonic(),
             "peak_mb": peak_mb(),

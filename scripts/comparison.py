@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None, page: Path = PAGE) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, say what is stale")
     check = parser.parse_args(arguments).check
     written = page.read_text(encoding="utf-8")
-    renewal = renewed(written, page.parent)
+    renewal = renew_page(written, page.parent)
     if not check and renewal.page != written:
         page.write_text(renewal.page, encoding="utf-8")
     problems = [*renewal.lost, *(renewal.stale if check else ())]
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None, page: Path = PAGE) -> int:
     return 1 if problems else 0
 
 
-def renewed(page: str, folder: Path) -> Renewal:
+def renew_page(page: str, folder: Path) -> Renewal:
     """The page, which lies in a folder, with the line numbers and counts of now."""
     stale: list[str] = []
     lost: list[str] = []
@@ -62,7 +62,7 @@ def renewed(page: str, folder: Path) -> Renewal:
     def link(found: re.Match[str]) -> str:
         place = f"{page.count(chr(10), 0, found.start()) + 1}: {found[0]}"
         try:
-            new = _renewed(found["text"], found["target"], folder)
+            new = _renew_links(found["text"], found["target"], folder)
         except LookupError as error:
             lost.append(f"{place}: {error}")
             return found[0]
@@ -73,7 +73,7 @@ def renewed(page: str, folder: Path) -> Renewal:
     return Renewal(page=LINK.sub(link, page), stale=stale, lost=lost)
 
 
-def _renewed(text: str, target: str, folder: Path) -> str:
+def _renew_links(text: str, target: str, folder: Path) -> str:
     """A link with the number of now.
 
     Raises:

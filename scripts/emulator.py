@@ -26,14 +26,14 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Final, NoReturn
 
-from scripts.lab.emulator import (
+from scripts.support.emulator import (
     ATTEMPTS,
     READY_SECONDS,
     STOP_SECONDS,
     EmulatorError,
     running,
 )
-from scripts.lab.terraform import TerraformError, cli_config
+from scripts.support.terraform import TerraformError, cli_config
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 ACCOUNT: Final = "123456789012"
@@ -101,11 +101,11 @@ class Kept:
         """
         if not self._is_running():
             return False
-        os.kill(int(self._said()["pid"]), signal.SIGTERM)
+        os.kill(int(self._read_output()["pid"]), signal.SIGTERM)
         deadline = time.monotonic() + 2 * STOP_SECONDS
         while self._is_running():
             if time.monotonic() > deadline:
-                raise EmulatorError(f"process {self._said()['pid']} does not end")
+                raise EmulatorError(f"process {self._read_output()['pid']} does not end")
             time.sleep(0.05)
         if self._server:
             self._server.wait()
@@ -121,7 +121,7 @@ class Kept:
         """
         config = cli_config()
         signal.signal(signal.SIGTERM, _leave)
-        with self._locked() as lock:
+        with self._hold_lock() as lock:
             lock.write(json.dumps({"pid": os.getpid()}))
             lock.flush()
             with running() as emulator:
@@ -135,7 +135,7 @@ class Kept:
                     signal.pause()
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[IO[str]]:
+    def _hold_lock(self) -> Iterator[IO[str]]:
         with self._lock.open("r+") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -156,14 +156,14 @@ class Kept:
                 return True
         return False
 
-    def _said(self) -> dict[str, str]:
+    def _read_output(self) -> dict[str, str]:
         with contextlib.suppress(ValueError, FileNotFoundError):
             said: dict[str, str] = json.loads(self._lock.read_text())
             return said
         return {}
 
     def _answers(self) -> bool:
-        endpoint = self._said().get("endpoint")
+        endpoint = self._read_output().get("endpoint")
         if endpoint is None or not self._is_running():
             return False
         # Not through a proxy that the environment names: it is on this machine.
@@ -199,7 +199,7 @@ def render_shell(variables: Mapping[str, str], programs: Path, config: Path | No
     Args:
         variables: What AWS clients need.
         programs: The directory to find first on the PATH.
-        config: What `cli_config` of `scripts.lab.terraform` decided.
+        config: What `cli_config` of `scripts.support.terraform` decided.
     """
     exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     path = f'export PATH={shlex.quote(str(programs))}:"$PATH"'

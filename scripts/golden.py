@@ -13,9 +13,9 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from scripts.lab.emulator import REGION, EmulatorError, running
-from scripts.lab.source import SourceError, repository
-from scripts.lab.terraform import Terraform, TerraformError, environment, interruptible
+from scripts.support.emulator import REGION, EmulatorError, running
+from scripts.support.source import SourceError, repository
+from scripts.support.terraform import Terraform, TerraformError, environment, interruptible
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 ACCOUNT: Final = "123456789012"

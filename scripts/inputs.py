@@ -32,7 +32,7 @@ from hcl2.query import (
 )
 from hcl2.rules.expressions import ExprTermRule
 
-from scripts.pages import rendered, table
+from scripts.pages import render, table
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 COLLECTIONS: Final = ("list", "map", "set")
@@ -116,7 +116,7 @@ def main(arguments: Sequence[str] | None = None, *, root: Path = ROOT) -> int:
         return 1
     readme = root / "README.md"
     old = readme.read_text(encoding="utf-8")
-    new = rendered(old, {"inputs": inputs_section(inputs), "outputs": outputs_section(results)})
+    new = render(old, {"inputs": inputs_section(inputs), "outputs": outputs_section(results)})
     if check and old != new:
         before, after = old.splitlines(), new.splitlines()
         lines = difflib.unified_diff(before, after, "README.md", "make docs", n=0, lineterm="")
@@ -141,7 +141,7 @@ def _variable(block: BlockView) -> Variable:
     return Variable(
         name=block.name_labels[0],
         type=_short(kind) if kind else "any",
-        default=_written(_value(default)) if default else "",
+        default=_write_type(_value(default)) if default else "",
         intro=intro,
         attributes=tuple(_attributes(kind)) if kind else (),
         bullets=bullets,
@@ -158,7 +158,7 @@ def _attributes(kind: NodeView, prefix: str = "") -> Iterator[Attribute]:
         of, default = value, ""
         if isinstance(value, FunctionCallView) and value.name == "optional":
             of, *rest = map(_bare, value.args)
-            default = _written(rest[0]) if rest else "null"
+            default = _write_type(rest[0]) if rest else "null"
         inner = tuple(_attributes(of, f"{prefix}{key}."))
         yield Attribute(path=prefix + key, type=_short(of), default=default, is_object=bool(inner))
         yield from inner
@@ -171,7 +171,7 @@ def _short(kind: NodeView) -> str:
         return "object" if kind.name == "object" else f"{kind.name}({inside})"
     if isinstance(kind, TupleView):
         return f"[{', '.join(_short(_bare(each)) for each in kind.elements)}]"
-    return _written(kind)
+    return _write_type(kind)
 
 
 def _parts(description: str) -> tuple[str, tuple[Bullet, ...]]:
@@ -188,7 +188,7 @@ def _parts(description: str) -> tuple[str, tuple[Bullet, ...]]:
             items[-1].append(line)
         else:
             intro.append(line)
-    return _joined(intro), tuple(_bullet(_joined(item)) for item in items)
+    return _join_lines(intro), tuple(_bullet(_join_lines(item)) for item in items)
 
 
 def _bullet(text: str) -> Bullet:
@@ -197,14 +197,14 @@ def _bullet(text: str) -> Bullet:
     if not text.startswith("`"):
         return Bullet(path="", limit="", description=text)
     rest = rest.lstrip()
-    end = _closing(rest)
+    end = _find_closing(rest)
     limit, rest = (rest[1:end], rest[end + 1 :]) if end else ("", rest)
     # Without a colon the rest is no description: the limit may have been closed too early.
     description = rest[1:] if rest.startswith(":") else ""
     return Bullet(path=path, limit=limit.strip(), description=description.strip())
 
 
-def _closing(text: str) -> int:
+def _find_closing(text: str) -> int:
     """Where the parenthesis that opens a text is closed; 0 where none is.
 
     Those in code count no more than other characters.
@@ -226,7 +226,7 @@ def outputs(text: str) -> tuple[Output, ...]:
         found.append(
             Output(
                 name=block.name_labels[0],
-                description=_joined(_text(block, "description").splitlines()),
+                description=_join_lines(_text(block, "description").splitlines()),
                 # Both branches of a condition may give the same ones.
                 attributes=tuple(dict.fromkeys(_keys(_value(value)))) if value else (),
             )
@@ -395,12 +395,12 @@ def _entries(node: NodeView) -> list[tuple[str, NodeView]]:
     return [(key.strip('"'), _bare(value)) for key, value in entries]
 
 
-def _written(node: NodeView) -> str:
+def _write_type(node: NodeView) -> str:
     """A node as it is written, on one line."""
     return " ".join(node.to_hcl().split())
 
 
-def _joined(lines: Iterable[str]) -> str:
+def _join_lines(lines: Iterable[str]) -> str:
     return " ".join(" ".join(lines).split())
 
 

@@ -18,7 +18,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def rendered(page: str, sections: Mapping[str, str]) -> str:
+def render(page: str, sections: Mapping[str, str]) -> str:
     """The page with its generated sections replaced.
 
     Raises:

@@ -22,8 +22,8 @@ from rich.text import Text
 from scripts.demo.__main__ import BUILD, REPORT
 from scripts.demo.quickstart import SCENARIO
 from scripts.demo.runner import run
-from scripts.lab.emulator import ROOT
-from scripts.lab.terraform import interruptible
+from scripts.support.emulator import ROOT
+from scripts.support.terraform import interruptible
 
 PICTURES: Final = ROOT / "docs" / "pictures"
 DATA: Final = "demo.json"
@@ -72,21 +72,21 @@ def main(arguments: Sequence[str] | None = None, *, pictures: Path = PICTURES) -
         if code:
             return code
         report = json.loads((output / REPORT).read_text(encoding="utf-8"))
-        seen = {"report": report, "lines": kept(shown)}
+        seen = {"report": report, "lines": keep_shown(shown)}
         text = json.dumps(seen, ensure_ascii=False, indent=1) + "\n"
         (pictures / DATA).write_text(text, encoding="utf-8")
     seen = json.loads((pictures / DATA).read_text(encoding="utf-8"))
-    (pictures / PICTURE).write_text(drawn(seen), encoding="utf-8")
+    (pictures / PICTURE).write_text(draw(seen), encoding="utf-8")
     return 0
 
 
-def kept(shown: Console) -> list[str]:
+def keep_shown(shown: Console) -> list[str]:
     """The lines that a terminal shows when the run is over, as rich's markup."""
     lines = Text.from_ansi(shown.export_text(styles=True)).split("\n")
     return [line.markup for line in lines if not NOTE.match(line.plain)]
 
 
-def drawn(seen: dict[str, Any]) -> str:
+def draw(seen: dict[str, Any]) -> str:
     """The picture of a run, as SVG.
 
     Args:

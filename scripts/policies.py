@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from scripts.lab.terraform import Terraform, TerraformError, interruptible
+from scripts.support.terraform import Terraform, TerraformError, interruptible
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 GOLDEN: Final = Path("tests/module/golden/policies")

@@ -18,7 +18,7 @@ from typing import Final, cast
 import griffe
 from griffe import DocstringSectionKind as Kind
 
-from scripts.pages import rendered
+from scripts.pages import render
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PAGE: Final = ROOT / "docs" / "api.md"
@@ -26,11 +26,11 @@ SOURCES: Final = (ROOT / "handler", ROOT / "toolkit")
 MODULES: Final = (
     "idempotent_lambda",
     "idempotent_lambda.errors",
-    "idempotent_lambda.predecessors",
+    "idempotent_lambda.migration",
     "idempotent_lambda_toolkit.testing",
     "idempotent_lambda_toolkit.testing.events",
 )
-INTERNAL: Final = {"Message.of", "Transaction.close", "text_of"}
+INTERNAL: Final = {"Message.from_delivery", "Transaction.close", "text_of"}
 """Functions, and methods of public classes, that the package calls itself."""
 
 WIDTH: Final = 92
@@ -64,7 +64,7 @@ def main(
     parser.add_argument("--check", action="store_true", help="write nothing, say what differs")
     check = parser.parse_args(arguments).check
     try:
-        new = rendered(page.read_text(encoding="utf-8"), sections(sources, modules))
+        new = render(page.read_text(encoding="utf-8"), sections(sources, modules))
     except LookupError as error:
         print(error, file=sys.stderr)
         return 1
@@ -86,22 +86,22 @@ def sections(sources: Sequence[Path], modules: Sequence[str]) -> dict[str, str]:
         LookupError: a public name, or a method or argument of one, is not documented.
     """
     loader = griffe.GriffeLoader(search_paths=sources, docstring_parser="google")
-    told: set[str] = set()
+    reported: set[str] = set()
     found = {}
     for name in modules:
         module = cast("griffe.Module", loader.load(name))
         loader.resolve_aliases(implicit=True)
         texts = []
-        for public in names_of(module):
+        for public in list_names(module):
             member = _target(module[public])
-            if member.path not in told:
-                told.add(member.path)
-                texts.append("\n\n".join(_entry(public, member, told)))
+            if member.path not in reported:
+                reported.add(member.path)
+                texts.append("\n\n".join(_entry(public, member, reported)))
         found[name] = "\n\n".join(texts)
     return found
 
 
-def names_of(module: griffe.Module) -> list[str]:
+def list_names(module: griffe.Module) -> list[str]:
     """The public names of a module, in alphabetical order and its constants last."""
     names = [str(each) for each in module.exports or ()] or [
         name
@@ -115,11 +115,11 @@ def _target(member: griffe.Object | griffe.Alias) -> griffe.Object:
     return member.final_target if isinstance(member, griffe.Alias) else member
 
 
-def _entry(name: str, member: griffe.Object, told: set[str]) -> Iterator[str]:
+def _entry(name: str, member: griffe.Object, reported: set[str]) -> Iterator[str]:
     """The paragraphs of a public name; ``told`` has the types that are explained already."""
     yield f"### `{name}`"
     if isinstance(member, griffe.Function):
-        yield _signature(name, member, told)
+        yield _signature(name, member, reported)
     elif isinstance(member, griffe.Class):
         if bases := [str(base) for base in member.bases]:
             yield f"A subclass of {' and '.join(f'`{base}`' for base in bases)}."
@@ -128,17 +128,17 @@ def _entry(name: str, member: griffe.Object, told: set[str]) -> Iterator[str]:
         return
     yield from _text(member)
     if isinstance(member, griffe.Class):
-        yield from _members(name, member, told)
+        yield from _members(name, member, reported)
     elif isinstance(member, griffe.Module):
-        for public in names_of(member):
+        for public in list_names(member):
             function = _target(member[public])
             if isinstance(function, griffe.Function):
                 yield f"#### `{name}.{public}()`"
-                yield _signature(public, function, told)
+                yield _signature(public, function, reported)
                 yield from _text(function)
 
 
-def _members(name: str, member: griffe.Class, told: set[str]) -> Iterator[str]:
+def _members(name: str, member: griffe.Class, reported: set[str]) -> Iterator[str]:
     """The paragraphs of what is public in a class, beside the attributes of its docstring."""
     if "StrEnum" in map(str, member.bases):
         yield "\n".join(f"- `{each.name}`: `{each.value}`" for each in member.attributes.values())
@@ -151,13 +151,13 @@ def _members(name: str, member: griffe.Class, told: set[str]) -> Iterator[str]:
             elsewhere.setdefault(see["where"], []).append(method.name)
             continue
         yield f"#### `{name}.{method.name}()`"
-        yield _signature(method.name, method, told)
+        yield _signature(method.name, method, reported)
         yield from texts
     for where, methods in elsewhere.items():
         yield f"The methods of `{where}`: {', '.join(f'`{each}`' for each in methods)}."
 
 
-def _signature(name: str, function: griffe.Function, told: set[str]) -> str:
+def _signature(name: str, function: griffe.Function, reported: set[str]) -> str:
     """A call of it in Python, with types and defaults, as a block of code."""
     parts = [_parameter(each) for each in function.parameters if each.name not in ("self", "cls")]
     kinds = [each.kind for each in function.parameters]
@@ -170,11 +170,11 @@ def _signature(name: str, function: griffe.Function, told: set[str]) -> str:
     line = f"{name}({', '.join(parts)}){answer}"
     if len(line) > WIDTH:
         line = "\n".join([f"{name}(", *(f"    {part}," for part in parts), f"){answer}"])
-    types = list(_types(function, told))
+    types = list(_types(function, reported))
     return "\n".join([f"```python\n{line}\n```", *([""] * bool(types)), *types])
 
 
-def _types(function: griffe.Function, told: set[str]) -> Iterator[str]:
+def _types(function: griffe.Function, reported: set[str]) -> Iterator[str]:
     """What the names of types in its signature stand for, where they say so."""
     annotations = [*(each.annotation for each in function.parameters), function.returns]
     names = [
@@ -186,11 +186,11 @@ def _types(function: griffe.Function, told: set[str]) -> Iterator[str]:
     ]
     for path, name in {each.canonical_path: each.name for each in names}.items():
         package, *inner = path.split(".")
-        if path not in told and package in function.modules_collection and inner:
+        if path not in reported and package in function.modules_collection and inner:
             meant = _target(function.modules_collection[package][inner])
             if isinstance(meant, griffe.Attribute) and meant.docstring:
-                told.add(path)
-                yield f"- `{name}`: {_marked(' '.join(meant.docstring.value.split()))}"
+                reported.add(path)
+                yield f"- `{name}`: {_mark_up(' '.join(meant.docstring.value.split()))}"
 
 
 def _parameter(parameter: griffe.Parameter) -> str:
@@ -210,7 +210,7 @@ def _text(member: griffe.Object) -> Iterator[str]:
         raise LookupError(f"{member.path} has no docstring")
     for section in member.docstring.parsed:
         if section.kind == Kind.text:
-            yield _marked(section.value)
+            yield _mark_up(section.value)
         elif section.kind in TITLES:
             lines = [_item(section.kind, each) for each in section.value]
             yield "\n".join([f"{TITLES[section.kind]}:", "", *lines])
@@ -220,7 +220,7 @@ def _text(member: griffe.Object) -> Iterator[str]:
 
 def _item(kind: Kind, each: griffe.DocstringElement) -> str:
     """What is said of an argument, an attribute, an error or an answer, as a bullet."""
-    text = " ".join(_marked(each.description).split())
+    text = " ".join(_mark_up(each.description).split())
     if kind in (Kind.returns, Kind.yields):
         return f"- {text}"  # its type is in the signature
     # Several errors may share a line; griffe takes them for a tuple.
@@ -228,7 +228,7 @@ def _item(kind: Kind, each: griffe.DocstringElement) -> str:
     return f"- {', '.join(f'`{part.strip()}`' for part in name.split(','))}: {text}"
 
 
-def _marked(text: str) -> str:
+def _mark_up(text: str) -> str:
     """Code as Markdown has it, and addresses that can be followed."""
     text = re.sub(r"``([^`]+)``", r"`\1`", text)
     return re.sub(r"(?<![<(])(https://[^\s)]*[^\s).,:;])", r"<\1>", text)

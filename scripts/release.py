@@ -34,11 +34,11 @@ from email.message import Message
 from pathlib import Path
 from typing import Any, Final
 
-from scripts.lab import observation
-from scripts.lab.emulator import EmulatorError, new_account, running
-from scripts.lab.observation import Aws
-from scripts.lab.source import SourceError, repository
-from scripts.lab.terraform import Terraform, TerraformError, environment, interruptible
+from scripts.support import observation
+from scripts.support.emulator import EmulatorError, new_account, running
+from scripts.support.observation import Aws
+from scripts.support.source import SourceError, repository
+from scripts.support.terraform import Terraform, TerraformError, environment, interruptible
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 RELEASE: Final = ROOT / "build" / "release"
@@ -166,7 +166,7 @@ def build(git: Path, destination: Path, ref: str = "HEAD") -> Artefacts:
     shutil.rmtree(destination, ignore_errors=True)
     destination.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as directory:
-        once, again = (_built(git, ref, Path(directory, each)) for each in ("once", "again"))
+        once, again = (_build_tree(git, ref, Path(directory, each)) for each in ("once", "again"))
         first, second = _digests(once), _digests(again)
         if first != second:
             raise ReleaseError(f"not reproducible: {first}, and the second time {second}")
@@ -174,7 +174,7 @@ def build(git: Path, destination: Path, ref: str = "HEAD") -> Artefacts:
     return Artefacts(version=once.version, commit=once.commit, **kept)
 
 
-def _built(git: Path, ref: str, directory: Path) -> Artefacts:
+def _build_tree(git: Path, ref: str, directory: Path) -> Artefacts:
     directory.mkdir()
     commit = _run(["git", "--git-dir", str(git), "rev-parse", "--verify", f"{ref}^{{commit}}"])
     tree = directory / "tree.tar"
@@ -253,7 +253,10 @@ def metadata_problems(artefacts: Artefacts, tree: Path) -> list[str]:
     """What the metadata of wheel and sdist lack, or say differently from the files of a tree."""
     readme = (tree / "README.md").read_text(encoding="utf-8")
     problems = []
-    for what, metadata in (("wheel", _of_wheel(artefacts)), ("sdist", _of_sdist(artefacts))):
+    for what, metadata in (
+        ("wheel", _read_wheel_metadata(artefacts)),
+        ("sdist", _read_sdist_metadata(artefacts)),
+    ):
         expected = {
             "Name": NAME,
             "Version": artefacts.version,
@@ -277,13 +280,13 @@ def metadata_problems(artefacts: Artefacts, tree: Path) -> list[str]:
     return problems
 
 
-def _of_wheel(artefacts: Artefacts) -> Message:
+def _read_wheel_metadata(artefacts: Artefacts) -> Message:
     with zipfile.ZipFile(artefacts.wheel) as archive:
         (name,) = (each for each in archive.namelist() if each.endswith(".dist-info/METADATA"))
         return email.message_from_string(archive.read(name).decode("utf-8"))
 
 
-def _of_sdist(artefacts: Artefacts) -> Message:
+def _read_sdist_metadata(artefacts: Artefacts) -> Message:
     return email.message_from_string(_members(artefacts.sdist)["PKG-INFO"].decode("utf-8"))
 
 
@@ -352,10 +355,10 @@ def _members(archive: Path) -> dict[str, bytes]:
 
 def interpreters() -> dict[str, Path | None]:
     """The Pythons of Lambda that start here, by version; None for those that do not."""
-    return {version: next(_starting(version), None) for version in PYTHONS}
+    return {version: next(_can_start(version), None) for version in PYTHONS}
 
 
-def _starting(version: str) -> Iterator[Path]:
+def _can_start(version: str) -> Iterator[Path]:
     # What is on the PATH may be a version manager's shim, which starts nothing.
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     on_path = [Path(each) / f"python{version}" for each in os.environ["PATH"].split(os.pathsep)]
@@ -407,8 +410,8 @@ def _try(file: Path, python: Path, version: str, directory: Path) -> tuple[str, 
         return [each for each in listed if each.partition("==")[0] not in {"pip", "setuptools"}]
 
     _run([*pip, "install", str(file)])
-    if (alone := installed()) != [f"{NAME}=={version}"]:
-        raise ReleaseError(f"without extras, installs {', '.join(alone)}")
+    if (single := installed()) != [f"{NAME}=={version}"]:
+        raise ReleaseError(f"without extras, installs {', '.join(single)}")
     _run([*pip, "install", f"{file}[{','.join(EXTRAS)}]"])
     full = _run(
         [str(programs / "python"), "-I", "-c", "import platform as p; print(p.python_version())"]
@@ -549,10 +552,10 @@ def check(git: Path, left_out: int | None) -> int:
     unchecked = [version for version, python in found.items() if python is None]
     for version in unchecked:
         print(f"  Python {version}: not checked, it is not on this machine")
-    told = report(artefacts, trials, unchecked, quickstart_seconds=seconds, problems=problems)
+    reported = report(artefacts, trials, unchecked, quickstart_seconds=seconds, problems=problems)
     if left_out is None:
-        told["commit"] = None
-    (RELEASE / "report.json").write_text(json.dumps(told, indent=2) + "\n")
+        reported["commit"] = None
+    (RELEASE / "report.json").write_text(json.dumps(reported, indent=2) + "\n")
     for problem in problems:
         print(f"PROBLEM: {problem}", file=sys.stderr)
     print("Not ready." if problems else f"Ready: {RELEASE}")

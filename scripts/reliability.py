@@ -18,8 +18,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
 from scripts import pages
-from scripts.lab.emulator import ROOT, running
 from scripts.pages import as_text, table
+from scripts.support.emulator import ROOT, running
 from tests.faults.cells import (
     CELLS,
     COMMON,
@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if figures["messages"] >= SOAK_MESSAGES:
             data["soak"] = figures
     DATA.write_text(as_text(data))
-    PAGE.write_text(rendered(PAGE.read_text(), data))
+    PAGE.write_text(render(PAGE.read_text(), data))
     print(f"wrote {PAGE.relative_to(ROOT)} and {DATA.relative_to(ROOT)}")
 
 
@@ -107,7 +107,7 @@ def measured() -> dict[str, Any]:
     """
     with contextlib.ExitStack() as stack:
         arena = stack.enter_context(arena_on(stack.enter_context(running())))
-        played = {name: _played(name, arena, stack) for name in WORKERS}
+        played = {name: _play(name, arena, stack) for name in WORKERS}
         threading.Thread(target=_report, args=(played,), daemon=True).start()
         systems = {
             name: {
@@ -126,9 +126,7 @@ def measured() -> dict[str, Any]:
     }
 
 
-def _played(
-    name: str, arena: Arena, stack: contextlib.ExitStack
-) -> dict[Cell, Future[Observation]]:
+def _play(name: str, arena: Arena, stack: contextlib.ExitStack) -> dict[Cell, Future[Observation]]:
     idle: queue.SimpleQueue[System] = queue.SimpleQueue()
     for _ in range(WORKERS[name]):
         if name == OURS:
@@ -189,13 +187,13 @@ def version(name: str) -> str:
     return found.stdout.strip()
 
 
-def rendered(page: str, data: Mapping[str, Any]) -> str:
+def render(page: str, data: Mapping[str, Any]) -> str:
     """The page, with each generated section made from the data.
 
     A section without data stays as it is.
     """
     sections = {name: make(data[name]) for name, make in SECTIONS.items() if name in data}
-    return pages.rendered(page, sections)
+    return pages.render(page, sections)
 
 
 def simulation_section(figures: Mapping[str, Any]) -> str:

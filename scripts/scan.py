@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from scripts.lab.terraform import Terraform, TerraformError, interruptible
+from scripts.support.terraform import Terraform, TerraformError, interruptible
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 CHECKOV: Final = ROOT / ".venv-checkov" / "bin" / "checkov"

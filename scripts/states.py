@@ -4,8 +4,9 @@
 
 Nothing is drawn by hand: every kind of claim is made on every record that can come about, and
 `lifecycle.advance` says what follows each answer, until no new record comes about. The store is the
-one in memory, which decides by the conditions of `idempotent_lambda.claims`. With ``--check``
-nothing is written: it says what differs.
+one in memory, which decides by the conditions of `idempotent_lambda.protocol.record`.
+
+With ``--check`` nothing is written: it says what differs.
 """
 
 import argparse
@@ -18,38 +19,44 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Final, cast
 
-from idempotent_lambda import claims, lifecycle
-from idempotent_lambda.claims import ClaimRequest, Owner, Record, Request, Status
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds
-from idempotent_lambda.conditions import holds
 from idempotent_lambda.errors import PermanentFailure, StoreError, StoreUnavailableError
-from idempotent_lambda.lifecycle import (
+from idempotent_lambda.protocol import claims, lifecycle
+from idempotent_lambda.protocol.conditions import evaluate
+from idempotent_lambda.protocol.record import IS_EXPIRED, IS_STALE, Owner, Record, Status
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.protocol.steps import (
+    NOBODY,
     Claim,
     Complete,
     DeadLetter,
     DeadLettered,
+    End,
     Interrupted,
-    Mark,
+    MarkDeadLettered,
     Park,
-    PutOff,
     Raised,
     Release,
+    Reply,
     Returned,
     Run,
     Settled,
+    Settlement,
+    Step,
+    TakeOverLater,
     Unanswered,
     Wait,
     Waited,
 )
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
-from scripts.pages import rendered, table
+from scripts.pages import render, table
 
 PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "states.md"
 START: Final = EpochMillis(1_000_000)
 LEASE: Final = Millis(30_000)
 RETENTION: Final = Seconds(3600)
 ID: Final = "orders#a"
-AT_ONCE: Final = Deadline.after(ManualClock(), LEASE)
+AT_ONCE: Final = Deadline.from_remaining(ManualClock(), LEASE)
 SILENCE: Final = StoreUnavailableError("Timeout", "no answer", maybe_written=True)
 ACTIONS: Final = ({"Delete": {"TableName": "orders", "Key": {"id": {"S": "a"}}}},)
 
@@ -59,7 +66,7 @@ class State(StrEnum):
 
     ABSENT = "no record"
     IN_PROGRESS = "in progress"
-    LAPSED = "lapsed"
+    STALE = "stale"
     COMPLETED = "completed"
     EXPIRED = "expired"
     PARKED = "parked"
@@ -78,10 +85,10 @@ class Scene:
     def state(self) -> State:  # noqa: PLR0911  # a row each
         """By the conditions of claims themselves."""
         asked = Request(record_id=ID, owner=Owner(""), now=self.now, retention=RETENTION).operands
-        if holds(claims.EXPIRED, self.record, asked):
+        if evaluate(IS_EXPIRED, self.record, asked):
             return State.EXPIRED
-        if holds(claims.LAPSED, self.record, asked):
-            return State.LAPSED
+        if evaluate(IS_STALE, self.record, asked):
+            return State.STALE
         match self.record:
             case None:
                 return State.ABSENT
@@ -107,10 +114,12 @@ class Arrow:
 
 
 CLAIMS: Final = [
-    Claim(parks=parks, waits=waits, observes=observes)
-    for parks, waits, observes in product([False, True], repeat=3)
+    Claim(
+        park_interrupted=park_interrupted, wait_for_lease=wait_for_lease, observe_only=observe_only
+    )
+    for park_interrupted, wait_for_lease, observe_only in product([False, True], repeat=3)
 ]
-RUNS: Final[list[lifecycle.Reply]] = [
+RUNS: Final[list[Reply]] = [
     Returned(),
     Returned(actions=ACTIONS),
     Raised(ValueError()),
@@ -125,7 +134,7 @@ def main(arguments: Sequence[str] | None = None, *, page: Path = PAGE) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, say what differs")
     check = parser.parse_args(arguments).check
     old = page.read_text(encoding="utf-8")
-    new = rendered(old, sections())
+    new = render(old, sections())
     if check and old != new:
         before, after = old.splitlines(), new.splitlines()
         print(*difflib.unified_diff(before, after, page.name, "make docs", lineterm=""), sep="\n")
@@ -138,11 +147,11 @@ def main(arguments: Sequence[str] | None = None, *, page: Path = PAGE) -> int:
 
 def sections() -> dict[str, str]:
     """The page's generated sections, by name."""
-    scenes, arrows = explored()
+    scenes, arrows = explore()
     return {"states": diagram(arrows), "claims": answers(scenes)}
 
 
-def explored() -> tuple[dict[State, Scene], set[Arrow]]:
+def explore() -> tuple[dict[State, Scene], set[Arrow]]:
     """A scene of every state that can come about, and every arrow between them."""
     seen: dict[State, Scene] = {}
     arrows: set[Arrow] = set()
@@ -152,32 +161,32 @@ def explored() -> tuple[dict[State, Scene], set[Arrow]]:
         if scene.state in seen:
             continue
         seen[scene.state] = scene
-        for arrow, following in (*_by_time(scene), *_by_claims(scene)):
+        for arrow, following in (*_list_time_arrows(scene), *_list_claim_arrows(scene)):
             arrows.add(arrow)
             waiting.append(following)
     return {state: seen[state] for state in State if state in seen}, arrows
 
 
-def _by_time(scene: Scene) -> Iterator[tuple[Arrow, Scene]]:
+def _list_time_arrows(scene: Scene) -> Iterator[tuple[Arrow, Scene]]:
     """What becomes of a record that nobody touches."""
     record = scene.record
     if record is None:
         return
     if record.lease_expires_at is not None:
-        yield from _between(scene, Scene(record, record.lease_expires_at), "lease ends")
+        yield from _connect(scene, Scene(record, record.lease_expires_at), "lease ends")
     if record.expires_at is not None:
         over = Scene(record, EpochMillis(record.expires_at * 1000))
         if record.lease_expires_at is None:
-            yield from _between(scene, over, "retention ends")
+            yield from _connect(scene, over, "retention ends")
         # Where something else comes first, that is another scene's.
         if over.state == scene.state:
-            yield from _between(over, Scene(None, over.now), "TTL")
+            yield from _connect(over, Scene(None, over.now), "TTL")
 
 
-def _by_claims(scene: Scene) -> Iterator[tuple[Arrow, Scene]]:
+def _list_claim_arrows(scene: Scene) -> Iterator[tuple[Arrow, Scene]]:
     """What becomes of it by each kind of claim, with the token of a copy and without."""
     for claim, token in product(CLAIMS, (None, _token(scene))):
-        yield from _followed(claim, scene, token=token, why="")
+        yield from _follow(claim, scene, token=token, why="")
 
 
 def _token(scene: Scene) -> str | None:
@@ -185,39 +194,37 @@ def _token(scene: Scene) -> str | None:
     return scene.record.owner if scene.record else None
 
 
-def _between(one: Scene, other: Scene, cause: str) -> Iterator[tuple[Arrow, Scene]]:
+def _connect(one: Scene, other: Scene, cause: str) -> Iterator[tuple[Arrow, Scene]]:
     if one.state != other.state:
         yield Arrow(one.state, other.state, cause), other
 
 
-def _followed(
-    step: lifecycle.Step | lifecycle.End, scene: Scene, *, token: str | None, why: str
+def _follow(
+    step: Step | End, scene: Scene, *, token: str | None, why: str
 ) -> Iterator[tuple[Arrow, Scene]]:
     """Every arrow from a step on, through whatever may be answered."""
     match step:
         case Settled():
             return
-        case PutOff():
-            yield from _followed(Claim(takeover=True), scene, token=token, why=why)
+        case TakeOverLater():
+            yield from _follow(Claim(takeover=True), scene, token=token, why=why)
         case Run() | DeadLetter() | Wait():
             for answer, later in _replies(step, scene):
                 following = lifecycle.advance(step, answer)
-                told = _told(step, answer) or why
-                yield from _followed(following, later, token=token, why=told)
+                reported = _describe_reply(step, answer) or why
+                yield from _follow(following, later, token=token, why=reported)
         case _:
-            reply, then = asked(step, scene, token=token)
-            yield from _between(scene, then, _cause(step, scene, why))
+            reply, then = build_request(step, scene, token=token)
+            yield from _connect(scene, then, _cause(step, scene, why))
             lost = Unanswered(_owner(step, scene), SILENCE)
             # An answer is lost behind the write, or before it.
             for answer, later in ((reply, then), (lost, then), (lost, scene)):
                 following = lifecycle.advance(step, answer)
-                told = _told(step, answer) or why
-                yield from _followed(following, later, token=token, why=told)
+                reported = _describe_reply(step, answer) or why
+                yield from _follow(following, later, token=token, why=reported)
 
 
-def _replies(
-    step: Run | DeadLetter | Wait, scene: Scene
-) -> Iterator[tuple[lifecycle.Reply, Scene]]:
+def _replies(step: Run | DeadLetter | Wait, scene: Scene) -> Iterator[tuple[Reply, Scene]]:
     """What may come of a step that asks nothing of the table, and the scene then."""
     match step:
         case Run():
@@ -232,9 +239,9 @@ def _replies(
             yield Waited(in_time=True), replace(scene, now=step.lease_expires_at)
 
 
-def asked(
-    step: Claim | lifecycle.Settlement, scene: Scene, *, token: str | None = None
-) -> tuple[lifecycle.Reply, Scene]:
+def build_request(
+    step: Claim | Settlement, scene: Scene, *, token: str | None = None
+) -> tuple[Reply, Scene]:
     """What the table answers to a step, and the scene then."""
     store = InMemoryClaimStore()
     store.commit = lambda _: None
@@ -248,20 +255,27 @@ def asked(
         about |= {"owner": owner, "lease_expires_at": lease_end, "takeover": step.takeover}
         request = ClaimRequest(**about, token=token)
     else:
-        request = lifecycle.settlement(step, **about)
-    (answer,) = getattr(store, type(step).__name__.lower())([request], AT_ONCE)
+        request = lifecycle.build_settlement_request(step, **about)
+    methods: dict[type, Any] = {
+        Claim: store.claim,
+        Complete: store.complete,
+        Release: store.release,
+        Park: store.park,
+        MarkDeadLettered: store.mark,
+    }
+    (answer,) = methods[type(step)]([request], AT_ONCE)
     reply = Unanswered(owner, answer) if isinstance(answer, StoreError) else answer
-    return cast("lifecycle.Reply", reply), Scene(store.records.get(ID), scene.now)
+    return cast("Reply", reply), Scene(store.records.get(ID), scene.now)
 
 
-def _owner(step: Claim | lifecycle.Settlement, scene: Scene) -> Owner:
+def _owner(step: Claim | Settlement, scene: Scene) -> Owner:
     """Who asks: of a claim, somebody new."""
     if isinstance(step, Claim):
         return Owner(f"next to {scene.record.owner}" if scene.record else "first")
     return step.owner
 
 
-def _told(step: lifecycle.Step, reply: lifecycle.Reply) -> str:
+def _describe_reply(step: Step, reply: Reply) -> str:
     """A reply as the reason of what follows; empty where what was before stays the reason."""
     match step, reply:
         case _, Returned():
@@ -272,22 +286,22 @@ def _told(step: lifecycle.Step, reply: lifecycle.Reply) -> str:
             return "raised"
         case _, Unanswered():
             return "no answer"
-        case _, claims.Lapsed():
+        case _, claims.Stale():
             return "park mode"
         case _:
             return ""
 
 
-def _cause(step: Claim | lifecycle.Settlement, scene: Scene, why: str) -> str:
+def _cause(step: Claim | Settlement, scene: Scene, why: str) -> str:
     """What a step does, as the label of its arrow."""
     match step:
-        case Claim() if scene.state == State.LAPSED:
+        case Claim() if scene.state == State.STALE:
             return "takeover"
         case Claim() if scene.state in (State.PARKED, State.DEAD_LETTERED):
             return "claim with the copy's token"
         case Claim():
             return "claim"
-        case Mark():
+        case MarkDeadLettered():
             return "copy sent"
         case Complete() | Release() | Park():
             return f"{type(step).__name__.lower()} ({why})"
@@ -296,29 +310,29 @@ def _cause(step: Claim | lifecycle.Settlement, scene: Scene, why: str) -> str:
 def diagram(arrows: set[Arrow]) -> str:
     """The states and arrows, in Mermaid."""
     names = {state: state.name.lower() for state in State} | {State.ABSENT: "[*]"}
-    pairs = dict.fromkeys((one.source, one.target) for one in _in_order(arrows))
-    lines = [f'    state "{state.value}" as {names[state]}' for state in _drawn(arrows)]
+    pairs = dict.fromkeys((one.source, one.target) for one in _sort_arrows(arrows))
+    lines = [f'    state "{state.value}" as {names[state]}' for state in _draw(arrows)]
     for source, target in pairs:
         causes = sorted(
             each.cause for each in arrows if (each.source, each.target) == (source, target)
         )
-        lines.append(f"    {names[source]} --> {names[target]}: {_joined(causes)}")
+        lines.append(f"    {names[source]} --> {names[target]}: {_join_causes(causes)}")
     return "\n".join(["```mermaid", "stateDiagram-v2", *lines, "```"])
 
 
-def _in_order(arrows: set[Arrow]) -> list[Arrow]:
+def _sort_arrows(arrows: set[Arrow]) -> list[Arrow]:
     places = list(State)
     return sorted(
         arrows, key=lambda each: (places.index(each.source), places.index(each.target), each.cause)
     )
 
 
-def _drawn(arrows: set[Arrow]) -> list[State]:
+def _draw(arrows: set[Arrow]) -> list[State]:
     ends = {end for each in arrows for end in (each.source, each.target)}
     return [state for state in State if state in ends and state != State.ABSENT]
 
 
-def _joined(causes: Sequence[str]) -> str:
+def _join_causes(causes: Sequence[str]) -> str:
     """Several causes as one label; those of one verb share it."""
     verbs: dict[str, list[str]] = {}
     for cause in causes:
@@ -333,37 +347,37 @@ def answers(scenes: dict[State, Scene]) -> str:
     """What a message comes to that meets a record in each state, as a table."""
     kinds = {
         "usually": Claim(),
-        '`on_interrupted = "park"`': Claim(parks=True),
-        "no visibility timeout": Claim(waits=True),
-        "observe mode": Claim(observes=True),
+        '`on_interrupted = "park"`': Claim(park_interrupted=True),
+        "no visibility timeout": Claim(wait_for_lease=True),
+        "observe mode": Claim(observe_only=True),
     }
     newer = replace(cast("Record", scenes[State.IN_PROGRESS].record), status="NEWER")
-    met = {**scenes, State.UNKNOWN: Scene(newer, START)}
+    found = {**scenes, State.UNKNOWN: Scene(newer, START)}
     rows = [
         [
             state.value,
             *(_end(claim, scene) for claim in kinds.values()),
             _end(Claim(), scene, token=_token(scene)),
         ]
-        for state, scene in met.items()
+        for state, scene in found.items()
     ]
     return table(["the record is", *kinds, "redriven copy"], rows)
 
 
 def _end(  # noqa: PLR0911  # a row each
-    step: lifecycle.Step | lifecycle.End, scene: Scene, *, token: str | None = None
+    step: Step | End, scene: Scene, *, token: str | None = None
 ) -> str:
     """What comes of a claim, up to where something is done or the message is settled."""
     match step:
-        case PutOff():
+        case TakeOverLater():
             return f"later: {_end(Claim(takeover=True), scene, token=token)}"
         case Claim():
-            reply, _ = asked(step, scene, token=token)
+            reply, _ = build_request(step, scene, token=token)
             return _end(lifecycle.advance(step, reply), scene, token=token)
         case Settled(outcome, acknowledged):
             return f"{'acknowledged' if acknowledged else 'reported'}: `{outcome.value}`"
         case Run(claim):
-            return "runs unclaimed" if claim is lifecycle.NOBODY else "runs"
+            return "runs unclaimed" if claim is NOBODY else "runs"
         case Wait():
             return "waits for the lease"
         case DeadLetter():

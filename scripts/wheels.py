@@ -235,7 +235,7 @@ def parse_options(line: int, text: str, folder: Path) -> list[str]:
         words = shlex.split(text)
     except ValueError as error:
         raise LockError(f"line {line}, {text!r}: {error}; close the quotation") from error
-    rendered = []
+    rendered_text = []
     while words:
         option, equals, value = words.pop(0).partition("=")
         if option[:2] in SHORT_OPTIONS or option[:2] in REMEDIES:
@@ -243,7 +243,7 @@ def parse_options(line: int, text: str, folder: Path) -> list[str]:
             option, equals, value = option[:2], attached, attached
         option = SHORT_OPTIONS.get(option, LONG_NAMES.get(option, option))
         if option in FLAGS:
-            rendered.append(option)
+            rendered_text.append(option)
             continue
         if option not in VALUE_OPTIONS | {"--only-binary"}:
             remedy = REMEDIES.get(option, "remove it: a lock may only choose the package index")
@@ -253,8 +253,8 @@ def parse_options(line: int, text: str, folder: Path) -> list[str]:
         if option == "--find-links" and not value.startswith("${") and "://" not in value:
             value = str(folder / Path(value).expanduser())
         if option != "--only-binary":  # holds for all projects anyhow
-            rendered.append(f"{option} {shlex.quote(value)}")
-    return rendered
+            rendered_text.append(f"{option} {shlex.quote(value)}")
+    return rendered_text
 
 
 def parse_pin(line: int, text: str) -> Pin:
@@ -286,8 +286,8 @@ def parse_pin(line: int, text: str) -> Pin:
             f"{requirement.name}==VERSION, or let `uv pip compile --generate-hashes` or "
             "`pip-compile --generate-hashes` write the file"
         )
-    rendered = tuple(f"--hash={value}" for value in hashes)
-    return Pin(line, canonicalize_name(requirement.name), requirement, rendered)
+    rendered_text = tuple(f"--hash={value}" for value in hashes)
+    return Pin(line, canonicalize_name(requirement.name), requirement, rendered_text)
 
 
 def parse_lock(text: str, folder: Path) -> tuple[list[str], list[Pin]]:
@@ -316,13 +316,13 @@ def select_pins(pins: Iterable[Pin], target: Target) -> list[Pin]:
     for pin in pins:
         marker = pin.requirement.marker
         try:
-            holds = marker is None or is_marker_true(marker, environment)
+            has_part = marker is None or is_marker_true(marker, environment)
         except ValueError as error:
             raise LockError(
                 f"line {pin.line}, {pin.name}: the marker {str(marker)!r} cannot be judged for "
                 f"{target} ({error}); remove it"
             ) from error
-        if not holds:
+        if not has_part:
             continue
         if pin.name in chosen:
             raise LockError(
@@ -385,13 +385,13 @@ def list_needs(metadata: Any, extras: Iterable[str], environment: Mapping[str, s
     for text in metadata.get_all("Requires-Dist", []):
         try:
             need = Requirement(text)
-            holds = need.marker is None or any(
+            has_part = need.marker is None or any(
                 is_marker_true(need.marker, environment, extra) for extra in ["", *asked, *provided]
             )
         except ValueError:
             print(f"{metadata['Name']} says {text!r}, and this is ignored.", flush=True)
             continue
-        if holds:
+        if has_part:
             needs.append(need)
     return needs
 

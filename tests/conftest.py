@@ -7,7 +7,7 @@ from itertools import islice
 import pytest
 
 from idempotent_lambda import decorator
-from scripts.lab.emulator import Emulator, new_account, running
+from scripts.support.emulator import Emulator, new_account, running
 
 WAITING_WORKERS = 4
 """So many of several workers begin with scenarios, which mostly wait; the others compute."""

@@ -169,14 +169,14 @@ run "the_dashboard_shows_every_part" {
       ["Messages", [
         "IdempotentLambda processed FunctionName orders Sum left",
         "IdempotentLambda duplicates FunctionName orders Sum left",
-        "IdempotentLambda busy FunctionName orders Sum left",
+        "IdempotentLambda in_progress FunctionName orders Sum left",
         "IdempotentLambda unacknowledged FunctionName orders Sum left",
         "IdempotentLambda batch_size FunctionName orders Average right",
       ]],
       ["Not done", [
         "IdempotentLambda failures FunctionName orders Sum left",
         "IdempotentLambda rejected FunctionName orders Sum left",
-        "IdempotentLambda unavailable FunctionName orders Sum left",
+        "IdempotentLambda table_unavailable FunctionName orders Sum left",
         "IdempotentLambda unconfirmed FunctionName orders Sum left",
         "IdempotentLambda interrupted FunctionName orders Sum left",
       ]],
@@ -192,7 +192,7 @@ run "the_dashboard_shows_every_part" {
         "IdempotentLambda store_ms FunctionName orders p50 left",
         "IdempotentLambda store_ms FunctionName orders p99 left",
         "IdempotentLambda recoveries FunctionName orders Sum right",
-        "IdempotentLambda fall_backs FunctionName orders Sum right",
+        "IdempotentLambda batch_call_fallbacks FunctionName orders Sum right",
       ]],
       ["Function orders", [
         "AWS/Lambda Invocations FunctionName orders Sum left",

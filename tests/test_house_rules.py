@@ -2,10 +2,11 @@
 
 import ast
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
+
+from scripts.house.files import list_files
 
 ROOT = Path(__file__).resolve().parents[1]
 # Put together here, so that this file does not break the rules it states.
@@ -13,33 +14,10 @@ UNFINISHED = ("TO" + "DO", "FIX" + "ME", "X" * 3, "NotImplemented" + "Error")
 MACHINE_PATH = re.compile(r"(?<![\w.$}/-])/(?:home|root|Users|work|mnt)/\w")
 
 
-def tracked() -> list[Path]:
-    """Every file that is, or is about to be, part of the repository."""
-    if (ROOT / ".git").exists():
-        listing = subprocess.run(
-            ["git", "ls-files", "-co", "--exclude-standard", "-z"],  # a developer's git
-            cwd=ROOT,
-            capture_output=True,
-            check=True,
-            text=True,
-        )
-        names = [name for name in listing.stdout.split("\0") if name]
-        return [path for name in names if (path := ROOT / name).is_file()]
-    skipped = {"build", "dist", "__pycache__"}
-    return [
-        path
-        for path in ROOT.rglob("*")
-        if path.is_file()
-        and not any(
-            part in skipped or part.startswith(".") for part in path.relative_to(ROOT).parts[:-1]
-        )
-    ]
-
-
 def texts() -> dict[str, str]:
     """The text of every tracked file that holds text."""
     found = {}
-    for path in tracked():
+    for path in list_files(ROOT):
         raw = path.read_bytes()
         if b"\0" not in raw:
             found[path.relative_to(ROOT).as_posix()] = raw.decode(errors="replace")
@@ -65,7 +43,9 @@ def is_a_sentence(text: str | None) -> bool:
 
 def test_every_test_says_what_it_proves() -> None:
     """Each test function has a docstring of exactly one sentence."""
-    files = [path for path in tracked() if path.match("tests/**/*.py") or path.match("tests/*.py")]
+    files = [
+        path for path in list_files(ROOT) if path.match("tests/**/*.py") or path.match("tests/*.py")
+    ]
     tests = [test for path in files for test in functions_in(path)]
     assert len(tests) > 200
     assert [name for name, text in tests if not is_a_sentence(text)] == []

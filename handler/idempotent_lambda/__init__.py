@@ -5,34 +5,40 @@ The names below are the public API, with the errors of `idempotent_lambda.errors
 
 from typing import TYPE_CHECKING, Any
 
-from idempotent_lambda.errors import Busy, IdempotencyError, PermanentFailure, ResultUnavailable
-from idempotent_lambda.messages import Message, Source
+from idempotent_lambda.errors import (
+    AlreadyInProgressError,
+    IdempotencyError,
+    PermanentFailure,
+    ResultUnavailableError,
+)
+from idempotent_lambda.sources.message import Message
+from idempotent_lambda.sources.source import Source
 
 if TYPE_CHECKING:
     from idempotent_lambda.decorator import idempotent
-    from idempotent_lambda.transaction import Transaction
+    from idempotent_lambda.store.transaction import Transaction
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Busy",
+    "AlreadyInProgressError",
     "IdempotencyError",
     "Message",
     "PermanentFailure",
-    "ResultUnavailable",
+    "ResultUnavailableError",
     "Source",
     "Transaction",
     "__version__",
     "idempotent",
 ]
 
-_LATE = {"idempotent": "decorator", "Transaction": "transaction"}
+_LAZY = {"idempotent": "decorator", "Transaction": "store.transaction"}
 
 
 def __getattr__(name: str) -> Any:
-    # What most functions do not use costs them no time to start.
-    if name not in _LATE:
+    # Most functions do not use these names, so importing them must not slow down a cold start.
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415
 
-    return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)

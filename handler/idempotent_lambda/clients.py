@@ -1,4 +1,4 @@
-"""How clients of AWS are made: quick to start, quick to give up."""
+"""The creation of AWS clients that start quickly and give up quickly."""
 
 import os
 from typing import Any
@@ -13,14 +13,14 @@ CONNECT_TIMEOUT_MILLIS = 500
 READ_TIMEOUT_MILLIS = REQUEST_MILLIS - CONNECT_TIMEOUT_MILLIS
 
 CONNECTIONS = 10
-"""Eight calls side by side, while the two threads of a batch may ask too."""
+"""Eight parallel calls, and the calls of the two threads of a batch."""
 
 
 def new_client(service: str = "dynamodb") -> Any:
-    """A client with static short timeouts and no retries: those are ours, inside the deadline.
+    """Create a client with short, fixed timeouts and without retries.
 
-    Made from botocore's session, which starts faster than boto3's. Region, credentials and
-    endpoint come from the environment, as Lambda sets it.
+    The package itself retries within the deadline. botocore's session, which makes the client,
+    starts faster than boto3's. Region, credentials and endpoint come from Lambda's environment.
     """
     config = Config(
         connect_timeout=CONNECT_TIMEOUT_MILLIS / 1000,
@@ -28,15 +28,15 @@ def new_client(service: str = "dynamodb") -> Any:
         retries={"mode": "standard", "total_max_attempts": 1},
         parameter_validation=False,
         max_pool_connections=CONNECTIONS,
-        # Otherwise the SDK composes its own for every call, a fifth of what a call costs.
+        # Otherwise the SDK composes a user agent for every call, a fifth of the cost of a call.
         user_agent=f"idempotent-lambda/{__version__}",
         tcp_keepalive=True,
     )
     client = botocore.session.get_session().create_client(service, config=config)
     made_in = os.getpid()
 
-    def notice_fork(**_: Any) -> None:
-        # A forked child would share its parent's connections, and each read the other's answers.
+    def notice_fork(**_: object) -> None:
+        # A forked child and its parent would share connections and read each other's answers.
         nonlocal made_in
         if os.getpid() != made_in:
             made_in = os.getpid()

@@ -1,5 +1,6 @@
-"""Time: its units, where it comes from, and what still fits before the deadline."""
+"""Time: its units, the clocks, and the deadline of an invocation."""
 
+import threading
 import time
 from dataclasses import dataclass
 from typing import NewType, Protocol
@@ -11,81 +12,90 @@ Seconds = NewType("Seconds", int)
 """A duration in seconds."""
 
 EpochMillis = NewType("EpochMillis", int)
-"""A moment, in milliseconds since 1970: leases."""
+"""A moment, in milliseconds since 1970, for leases."""
 
 EpochSeconds = NewType("EpochSeconds", int)
-"""A moment, in seconds since 1970: the TTL attribute, which DynamoDB reads in seconds."""
+"""A moment, in seconds since 1970, for the TTL attribute, which DynamoDB reads in seconds."""
 
 RESERVE_MILLIS = Millis(500)
-"""Kept free at the end of every invocation, to answer before Lambda's own kill."""
+"""The time kept free at the end of every invocation, to respond before Lambda ends it."""
 
 
 REQUEST_MILLIS = Millis(1500)
-"""The worst case of one request to the table."""
+"""The longest time that one request to the table can take."""
 
 
 class Clock(Protocol):
-    """Where the time comes from; tests use a manual one."""
+    """The source of time; tests use a manual clock."""
 
     def now(self) -> EpochMillis:
-        """The wall clock, comparable between machines: for leases and expiry only."""
+        """Return the wall-clock time, comparable between machines; only for leases and expiry."""
 
-    def elapsed(self) -> Millis:
-        """A monotonic count that no clock correction moves: for deadlines and durations."""
+    def monotonic(self) -> Millis:
+        """Return a count that no clock correction changes; for deadlines and durations."""
 
     def sleep(self, duration: Millis) -> None:
-        """Wait."""
+        """Wait for this duration."""
+
+    def wait(self, condition: threading.Condition, duration: Millis) -> bool:
+        """Wait for this duration or until notified; return whether the condition was notified.
+
+        The caller must hold the condition's lock, which is released meanwhile.
+        """
 
 
 class SystemClock:
-    """The machine's own clocks."""
+    """The clocks of the machine."""
 
     def now(self) -> EpochMillis:
         """See `Clock.now`."""
         return EpochMillis(time.time_ns() // 1_000_000)
 
-    def elapsed(self) -> Millis:
-        """See `Clock.elapsed`."""
+    def monotonic(self) -> Millis:
+        """See `Clock.monotonic`."""
         return Millis(time.monotonic_ns() // 1_000_000)
 
     def sleep(self, duration: Millis) -> None:
         """See `Clock.sleep`."""
         time.sleep(duration / 1000)
 
+    def wait(self, condition: threading.Condition, duration: Millis) -> bool:
+        """See `Clock.wait`."""
+        return condition.wait(duration / 1000)
+
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """When Lambda will end this invocation, on the monotonic clock.
+    """The time at which Lambda ends this invocation, on the monotonic clock.
 
-    Kept apart from the wall clock, so that a clock correction in the middle of a run neither
-    shortens nor stretches it.
+    A correction of the wall clock during a run neither shortens nor extends the deadline.
     """
 
     clock: Clock
     ends_at: Millis
 
     @classmethod
-    def after(cls, clock: Clock, remaining: Millis) -> "Deadline":
-        """The deadline that lies ``remaining`` ahead."""
-        return cls(clock, Millis(clock.elapsed() + remaining))
+    def from_remaining(cls, clock: Clock, remaining: Millis) -> "Deadline":
+        """Return the deadline that is ``remaining`` ahead."""
+        return cls(clock, Millis(clock.monotonic() + remaining))
 
     def remaining(self) -> Millis:
-        """What is left of the invocation; never negative."""
-        return Millis(max(0, self.ends_at - self.clock.elapsed()))
+        """Return the remaining time of the invocation; never negative."""
+        return Millis(max(0, self.ends_at - self.clock.monotonic()))
 
     def allows(self, duration: Millis) -> bool:
-        """Whether something that takes at most ``duration`` ends before the reserve."""
+        """Whether an action that takes at most ``duration`` ends before the reserve."""
         return self.remaining() - RESERVE_MILLIS >= duration
 
     def sooner(self, remaining: Millis) -> "Deadline":
-        """The same deadline, or the one that lies ``remaining`` ahead if that comes first."""
-        return Deadline(self.clock, Millis(min(self.ends_at, self.clock.elapsed() + remaining)))
+        """Return this deadline, or the deadline that is ``remaining`` ahead if that comes first."""
+        return Deadline(self.clock, Millis(min(self.ends_at, self.clock.monotonic() + remaining)))
 
     def lease_end(self, margin: Millis) -> EpochMillis:
-        """Until when a claim made now excludes others: the deadline plus the margin."""
+        """Return the end of the lease of a claim made now: the deadline plus the margin."""
         return EpochMillis(self.clock.now() + self.remaining() + margin)
 
 
 def seconds_after(moment: EpochMillis) -> EpochSeconds:
-    """The first whole second at or after ``moment``."""
+    """Return the first whole second at or after ``moment``."""
     return EpochSeconds(-(-moment // 1000))

@@ -1,7 +1,7 @@
-"""The Lambda handler: wires the consumer once per cold start.
+"""The Lambda handler, which wires the consumer once per cold start.
 
-Importing this module reads the environment, imports the processor and makes the client, so that
-a wrong setting stops the function before it has received anything.
+Importing this module reads the environment, imports the processor and creates the client. So a
+wrong setting stops the function before it has received anything.
 """
 
 import importlib
@@ -9,35 +9,40 @@ import inspect
 import pkgutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from idempotent_lambda.batch import Consumer, Processor
 from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import Millis, SystemClock
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.errors import InvalidProcessorError
-from idempotent_lambda.messages import PartialBatchResponse
+from idempotent_lambda.log import JsonLines
+from idempotent_lambda.pipeline.consumer import Consumer
+from idempotent_lambda.pipeline.processor import Processor
+from idempotent_lambda.queues import SqsQueues
 from idempotent_lambda.settings import Settings
-from idempotent_lambda.sqs import SqsQueues
-from idempotent_lambda.telemetry import JsonLines
+from idempotent_lambda.sources.response import PartialBatchResponse
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 
 
 class LambdaContext(Protocol):
-    """The part of Lambda's context that is used; from its deadline the lease follows.
+    """The part of Lambda's context that the handler uses.
 
     https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
     """
 
+    @property
+    def aws_request_id(self) -> str:
+        """The id of the invocation, for log lines; empty if the context of a test lacks it."""
+
     def get_remaining_time_in_millis(self) -> int:
-        """What is left of the invocation."""
+        """Return the milliseconds until Lambda ends the invocation, which determine the lease."""
 
 
 def load_processor(name: str) -> Processor:
-    """The function that ``module.function`` names.
+    """Return the function that ``module.function`` names.
 
     Raises:
-        InvalidProcessorError: there is no such function, its module fails to import, or it is
-            a coroutine or generator function. Says what exists instead.
+        InvalidProcessorError: there is no such function, its module fails to import, or it is a
+            coroutine or generator function. The error lists the existing functions or modules.
     """
     module_name, _, function_name = name.rpartition(".")
     if not module_name or not function_name:
@@ -45,17 +50,17 @@ def load_processor(name: str) -> Processor:
     try:
         module = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:
-        if isinstance(error, ModuleNotFoundError) and _leads_to(module_name, error.name):
-            found = [each.name for each in pkgutil.iter_modules([str(Path.cwd())])]
-            problem = f"there is no module {error.name!r}; the package has {_listed(found)}"
+        if isinstance(error, ModuleNotFoundError) and _is_part_of(module_name, error.name):
+            found = [module.name for module in pkgutil.iter_modules([str(Path.cwd())])]
+            problem = f"there is no module {error.name!r}; the package has {_join_names(found)}"
             raise InvalidProcessorError(name, problem) from None
         problem = f"importing its module failed: {type(error).__name__}: {error}"
         raise InvalidProcessorError(name, problem) from error
     processor: Processor | None = getattr(module, function_name, None)
     if not callable(processor):
         functions = inspect.getmembers(module, inspect.isfunction)
-        found = [each for each, value in functions if value.__module__ == module_name]
-        problem = f"{module_name!r} has no such function; it has {_listed(found)}"
+        found = [name for name, function in functions if function.__module__ == module_name]
+        problem = f"{module_name!r} has no such function; it has {_join_names(found)}"
         raise InvalidProcessorError(name, problem)
     kinds = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
     if any(kind(processor) for kind in kinds):
@@ -64,9 +69,9 @@ def load_processor(name: str) -> Processor:
             "function (asyncio.run(...) runs a coroutine inside one)"
         )
         raise InvalidProcessorError(name, problem)
+    arguments = {"transaction": None} if _takes_transaction(processor) else {}
     try:
-        asked = dict.fromkeys({"transaction"} & _parameters(processor))
-        inspect.signature(processor).bind(None, **asked)
+        inspect.signature(processor).bind(None, **arguments)
     except TypeError as error:
         problem = (
             f"it cannot be called with one message ({error}): write def process(message), or "
@@ -74,38 +79,43 @@ def load_processor(name: str) -> Processor:
         )
         raise InvalidProcessorError(name, problem) from None
     except ValueError:
-        pass  # written in C: it cannot be asked
+        pass  # written in C: it has no signature
     return processor
 
 
-def _parameters(processor: Processor) -> set[str]:
+def _takes_transaction(processor: Processor) -> bool:
     try:
-        return set(inspect.signature(processor).parameters)
-    except (TypeError, ValueError):
-        return set()
+        return "transaction" in inspect.signature(processor).parameters
+    except (TypeError, ValueError):  # written in C: it has no signature
+        return False
 
 
-def _leads_to(module_name: str, missing: str | None) -> bool:
-    # Otherwise the module is there, and something that it imports is not.
+def _is_part_of(module_name: str, missing: str | None) -> bool:
+    """Whether the missing module is the named module, or a package that should contain it.
+
+    Otherwise the named module exists, but a module that it imports is missing.
+    """
     return missing is not None and f"{module_name}.".startswith(f"{missing}.")
 
 
-def _listed(names: list[str]) -> str:
+def _join_names(names: list[str]) -> str:
     return ", ".join(sorted(names)) or "none"
 
 
 def wire(settings: Settings) -> Callable[[object, LambdaContext], PartialBatchResponse | None]:
-    """The Lambda handler for some settings.
+    """Build the Lambda handler for some settings.
 
     Raises:
         InvalidProcessorError: see `load_processor`.
     """
     clock = SystemClock()
-    observer = JsonLines(clock, hash_keys=settings.hash_keys, function=settings.metrics_of)
+    observer = JsonLines(
+        clock, hash_keys=settings.hash_keys, function=settings.metrics_function_name
+    )
     processor = load_processor(settings.processor)
     consumer = Consumer(
         processor=processor,
-        transactional="transaction" in _parameters(processor),
+        transactional=_takes_transaction(processor),
         settings=settings,
         store=DynamoDBClaimStore(new_client(), settings.table, clock, observer),
         queues=SqsQueues(settings.dead_letter_queue_url, observer),
@@ -115,10 +125,11 @@ def wire(settings: Settings) -> Callable[[object, LambdaContext], PartialBatchRe
 
     def handle(event: object, context: LambdaContext) -> PartialBatchResponse | None:
         remaining = Millis(context.get_remaining_time_in_millis())
-        return consumer.consume(event, remaining, getattr(context, "aws_request_id", ""))
+        request_id = getattr(context, "aws_request_id", "")
+        return consumer.consume(event, remaining, request_id)
 
     return handle
 
 
-handler: Callable[[Any, Any], PartialBatchResponse | None] = wire(Settings.from_environment())
-"""What Lambda calls."""
+handler = wire(Settings.from_environment())
+"""The function that Lambda calls."""

@@ -1,4 +1,4 @@
-"""Every error this package raises. Each text names the input, the rule and the remedy.
+"""Every error that this package raises. Each text names the input, the rule and the remedy.
 
 ::
 
@@ -6,24 +6,24 @@
     ├── ConfigurationError          at cold start: no message is touched
     │   ├── InvalidSettingsError    environment variables (all problems in one error)
     │   └── InvalidProcessorError   the processor cannot be imported or called
-    ├── UnsupportedEventError       the invocation is not one this version understands
-    ├── NotDoneError                an invocation that Lambda repeats only if it fails
+    ├── UnsupportedEventError       this version does not understand the event
+    ├── BatchFailedError            an invocation that Lambda repeats only if it fails
     ├── MessageError                one message: rejected, its processor never runs
-    │   ├── MissingKeyError         the key expression finds nothing in it
-    │   ├── UndecodableBodyError    the key needs a JSON body and this one is not
-    │   ├── UnreadableRecordError   it is not as its source documents it
-    │   ├── UnconfirmedCopyError    it only says that it is the copy of a parked message
-    │   └── UnsupportedKeyError     what it finds cannot be a key
-    ├── InvalidResultError          what was returned has not run, or cannot be stored as it is
+    │   ├── MissingKeyError         the key expression finds nothing in the message
+    │   ├── UndecodableBodyError    the key needs a JSON body, but the body is not JSON
+    │   ├── UnreadableRecordError   the record does not match its source's documentation
+    │   ├── UnconfirmedCopyError    the message only claims to be the copy of a parked message
+    │   └── UnsupportedKeyError     the value found cannot be a key
+    ├── InvalidResultError          the returned work has not run, or the result cannot be stored
     ├── TransactionError            a write cannot be part of the transaction
-    ├── PermanentFailure            raised by a processor: a retry is of no use, park the message
-    ├── Busy                        a decorated function: another call with this key is running
-    ├── ResultUnavailable           a decorated function: done before, its result is not stored
-    ├── PayloadMismatchError        a decorated function: the key was used for something else
-    ├── ParkedError                 a decorated function: this key waits for a person
+    ├── PermanentFailure            raised by a processor: a retry is useless, park the message
+    ├── AlreadyInProgressError      a decorated function: another call with this key is running
+    ├── ResultUnavailableError      a decorated function: completed before, but without a result
+    ├── PayloadMismatchError        a decorated function: the key was used for another payload
+    ├── ParkedError                 a decorated function: the key waits for an operator
     ├── LostLeaseError              a decorated function: ended too late, and is not recorded
-    └── StoreError                  the table, or the dead-letter queue, did not do what was asked
-        ├── StoreRefusedError       it answered no: permissions, missing table, bad record
+    └── StoreError                  the table or the dead-letter queue failed to do its work
+        ├── StoreRefusedError       a refusal: permissions, missing table, bad record
         └── StoreUnavailableError   no answer in time, or throttled; perhaps written
 """
 
@@ -34,23 +34,23 @@ if TYPE_CHECKING:
     from typing import Any
 
 NO_TIME = "NoTime"
-"""The code of a call that was not made, as it might not have ended in time."""
+"""The code of a call that was not made, because it might not have ended in time."""
 
 
 def text_of(error: BaseException, ask: "Callable[[Any], str]" = str) -> str:
-    """The text of an error, whatever class a user has made it of; its type where it has none."""
+    """Return the text of any error; name the error's type if the text cannot be read."""
     try:
-        return str.__str__(ask(error))  # a plain text, also of a subclass
-    except BaseException as raised:  # noqa: BLE001  # it must not cost a batch
+        return str.__str__(ask(error))  # a plain str, even from a subclass
+    except BaseException as raised:  # noqa: BLE001  # a bad error class must not fail a batch
         return f"{type(error).__name__}, whose text raises {type(raised).__name__}"
 
 
 class IdempotencyError(Exception):
-    """Base of every error of this package."""
+    """The base of every error of this package."""
 
 
 class ConfigurationError(IdempotencyError):
-    """The function is set up wrongly; raised at cold start, so nothing is received and lost."""
+    """The function is set up wrongly; raised at cold start, before a message could be lost."""
 
 
 class InvalidSettingsError(ConfigurationError):
@@ -69,7 +69,7 @@ class InvalidProcessorError(ConfigurationError):
     """The processor's name does not lead to a plain function.
 
     Attributes:
-        name: the name as it was configured.
+        name: name of the processor as configured.
     """
 
     def __init__(self, name: str, problem: str) -> None:
@@ -78,21 +78,20 @@ class InvalidProcessorError(ConfigurationError):
 
 
 class UnsupportedEventError(IdempotencyError):
-    """The event is from a source, or of a shape, that cannot be answered message by message.
+    """The event has a source or a form that cannot be answered message by message.
 
-    Raised out of the handler on purpose: Lambda then delivers the whole batch again, so nothing
-    is lost.
+    The handler raises it on purpose: Lambda then delivers the whole batch again. Nothing is lost.
     """
 
 
-class NotDoneError(IdempotencyError):
-    """Some of an invocation is not done, and its source knows no partial response.
+class BatchFailedError(IdempotencyError):
+    """Some messages of an invocation are not done, and its source takes no partial response.
 
-    Raised out of the handler on purpose: Lambda then repeats an asynchronous invocation, and what
-    is completed is not repeated with it.
+    The handler raises it on purpose: Lambda then repeats an asynchronous invocation, but completed
+    messages are not processed again.
 
     Attributes:
-        ids: what is not done, in the order of the event.
+        ids: ids of the messages that are not done, in the order of the event.
     """
 
     def __init__(self, ids: tuple[str, ...]) -> None:
@@ -104,14 +103,14 @@ class NotDoneError(IdempotencyError):
 
 
 class MessageError(IdempotencyError):
-    """A message that cannot be protected; it is rejected and never processed."""
+    """A message cannot be protected: it is rejected and never processed."""
 
 
 class MissingKeyError(MessageError):
-    """The key expression finds nothing usable, or there is none and the event has no id.
+    """The key expression finds nothing usable, or there is no expression and the event has no id.
 
     Attributes:
-        expression: the key expression; None without one.
+        expression: key expression; None without one.
     """
 
     def __init__(self, expression: str | None, found: str, argument: str | None = None) -> None:
@@ -131,11 +130,11 @@ class MissingKeyError(MessageError):
 
 
 class UndecodableBodyError(MessageError):
-    """The key expression finds nothing, and the body is not the JSON it would have to be.
+    """The key expression finds nothing, and the body is not JSON, as the expression requires.
 
     Attributes:
-        expression: the key expression.
-        problem: why the body is not JSON; never quotes the body.
+        expression: key expression.
+        problem: reason why the body is not JSON; never quotes the body.
     """
 
     def __init__(self, expression: str, problem: str) -> None:
@@ -148,7 +147,7 @@ class UndecodableBodyError(MessageError):
 
 
 class UnconfirmedCopyError(MessageError):
-    """The message says that it is the copy of a parked one; its record does not confirm that."""
+    """The message claims to be the copy of a parked one, but its record does not confirm that."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -160,7 +159,7 @@ class UnconfirmedCopyError(MessageError):
 
 
 class UnreadableRecordError(MessageError):
-    """The record has its id, and not the rest of what its source documents."""
+    """The record has an id, but not the rest of what its source documents."""
 
 
 class UnsupportedKeyError(MessageError):
@@ -168,27 +167,27 @@ class UnsupportedKeyError(MessageError):
 
 
 class InvalidResultError(IdempotencyError):
-    """What was returned is a generator or an awaitable, whose work has not run, or no JSON."""
+    """The result is a generator or an awaitable, whose work has not run, or it is not JSON."""
 
 
 class TransactionError(IdempotencyError):
-    """An action that a transaction cannot take. The transaction is as it was before."""
+    """A transaction cannot take an action. The transaction stays as it was before."""
 
 
-class PermanentFailure(IdempotencyError):  # noqa: N818  # raised by users, who read it as it is
-    """To be raised by a processor when no retry will help: the message is parked at once."""
+class PermanentFailure(IdempotencyError):  # noqa: N818  # users raise it as a signal
+    """Raise this in a processor when no retry will help: the message is parked at once."""
 
     @property
     def reason(self) -> str:
-        """The text that people will read."""
+        """The text for operators."""
         return text_of(self)
 
 
-class Busy(IdempotencyError):  # noqa: N818  # an ordinary outcome, no fault
-    """Another call with this key is running, or was interrupted and its lease goes on.
+class AlreadyInProgressError(IdempotencyError):
+    """Another call with this key is running, or was interrupted and its lease is still live.
 
     Attributes:
-        lease_expires_at: until when it excludes others, in epoch milliseconds.
+        lease_expires_at: end of that call's lease, in epoch milliseconds.
     """
 
     def __init__(self, lease_expires_at: int, key: str = "this key") -> None:
@@ -199,8 +198,8 @@ class Busy(IdempotencyError):  # noqa: N818  # an ordinary outcome, no fault
         self.lease_expires_at = lease_expires_at
 
 
-class ResultUnavailable(IdempotencyError):  # noqa: N818  # an ordinary outcome, no fault
-    """The call was completed before, and its result could not be stored then."""
+class ResultUnavailableError(IdempotencyError):
+    """The call was completed before, but its result could not be stored."""
 
 
 class PayloadMismatchError(IdempotencyError):
@@ -208,19 +207,19 @@ class PayloadMismatchError(IdempotencyError):
 
 
 class ParkedError(IdempotencyError):
-    """The key is parked: it waits for a person."""
+    """The key is parked: it waits for an operator."""
 
 
 class LostLeaseError(IdempotencyError):
-    """The function returned after its lease, and no call's stored result replaces its own."""
+    """The function returned after its lease, and no other call's stored result replaces its own."""
 
 
 class StoreError(IdempotencyError):
-    """The table, or the dead-letter queue, did not do what was asked.
+    """The table or the dead-letter queue did not carry out a request.
 
     Attributes:
-        code: the service's error code, or the name of the client's error.
-        maybe_written: one of the attempts may have been carried out all the same.
+        code: service's error code, or the name of the client's error.
+        maybe_written: whether an attempt may have been carried out nevertheless.
     """
 
     def __init__(self, code: str, problem: str, *, maybe_written: bool) -> None:
@@ -230,8 +229,8 @@ class StoreError(IdempotencyError):
 
 
 class StoreRefusedError(StoreError):
-    """The table answered no. A retry will not help; a person will."""
+    """The request was refused. A retry will not help; an operator must act."""
 
 
 class StoreUnavailableError(StoreError):
-    """No answer in time, or throttled: worth another try, later."""
+    """The request got no answer in time or was throttled: a later retry may succeed."""

@@ -1,47 +1,64 @@
-"""The only reader of the environment. All that is wrong with it is said in one error."""
+"""The settings of a function. This module is the only reader of the environment.
+
+It also defines each default; a test compares the defaults with those of the Terraform module.
+"""
 
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from idempotent_lambda.clock import Millis, Seconds
 from idempotent_lambda.errors import InvalidSettingsError
-from idempotent_lambda.keys import KeyRule, checked_namespace, compiled
-from idempotent_lambda.lifecycle import Claim
+from idempotent_lambda.keys import KeyRule, check_namespace, compile_expression
+from idempotent_lambda.protocol.steps import Claim
+from idempotent_lambda.sources.registry import SERVICES
 
-T = TypeVar("T")
+ValueT = TypeVar("ValueT")
 
 REMEDY = "the Terraform module sets it; without the module, set it on the function"
 
-LOG_KEYS = ("plain", "hashed")
-METRICS = ("off", "on")
-MODES = ("enforce", "observe")
-ON_INTERRUPTED = ("retry", "park")
-UNWRAP = ("events", "pipes", "s3", "sns")
+LOG_KEYS_CHOICES = ("plain", "hashed")
+METRICS_CHOICES = ("off", "on")
+MODE_CHOICES = ("enforce", "observe")
+ON_INTERRUPTED_CHOICES = ("retry", "park")
+# If a choice is not set, the first one is the default.
+
+UNWRAP_CHOICES = SERVICES
+
+DEFAULT_LEASE_MARGIN_MILLIS: Final = Millis(5000)
+DEFAULT_MINIMUM_REMAINING_MILLIS: Final = Millis(1000)
+DEFAULT_CONCURRENCY: Final = 1
+DEFAULT_MAX_RECEIVE_COUNT: Final = 3
+"""The lowest count that the Terraform module accepts: a message is near it from receive 2 on."""
+
+MIN_RETENTION_SECONDS: Final = Seconds(60)
+
+UNNAMED_FUNCTION = "unnamed"
+"""The function name in metrics outside Lambda."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a consumer is told by its environment.
+    """The settings of a function, from its environment.
 
     Attributes:
         table: name of the DynamoDB table.
-        processor: ``module.function`` of the user's code; empty for a handler of the user's own.
-        key_rule: namespace and key expression, compiled.
-        retention: how long a completed record suppresses duplicates, in seconds.
-        lease_margin: added to the deadline: at least the difference between two workers' clocks,
-            whichever is wrong, plus the delay of Lambda's kill.
-        minimum_remaining: no processor starts with less time left.
-        max_receive_count: how often the queue delivers a message before it dead-letters it.
-        concurrency: how many messages of a batch run at the same time.
+        processor: ``module.function`` of the user's code; empty for a handler of the user.
+        key_rule: namespace and compiled key expression.
+        retention: time for which a completed record suppresses duplicates, in seconds.
+        lease_margin: time added to the deadline: at least the difference between two workers'
+            clocks, in either direction, plus the delay of Lambda's kill.
+        minimum_remaining: least remaining time with which a processor may start.
+        max_receive_count: number of deliveries after which the queue dead-letters a message.
+        concurrency: number of messages of a batch that run at the same time.
         hash_keys: whether log lines and errors show keys hashed.
-        metrics_of: name of the function that metrics are written about; None for no metrics.
-        parks: whether interrupted work is set aside for a person, or done again.
-        observes: whether duplicates are only told, and run all the same.
-        dead_letter_queue_url: where copies of what is parked are sent.
-        unwrap: services of `UNWRAP` that may have wrapped a message of the queue. The default key
-            of an unwrapped message is in its body, and so its sender chooses it.
+        metrics_function_name: name of the function in metrics; None for no metrics.
+        park_interrupted: whether interrupted work is parked for an operator, or runs again.
+        observe_only: whether duplicates are only logged, and still run.
+        dead_letter_queue_url: URL of the queue for copies of parked messages.
+        unwrap: services of `UNWRAP_CHOICES` that may have wrapped a message of the queue. The
+            default key of an unwrapped message is in its body, so its sender chooses the key.
     """
 
     table: str
@@ -50,57 +67,74 @@ class Settings:
     retention: Seconds
     lease_margin: Millis
     minimum_remaining: Millis
-    max_receive_count: int = 3
-    concurrency: int = 1
+    max_receive_count: int = DEFAULT_MAX_RECEIVE_COUNT
+    concurrency: int = DEFAULT_CONCURRENCY
     hash_keys: bool = False
-    metrics_of: str | None = None
-    parks: bool = False
-    observes: bool = False
+    metrics_function_name: str | None = None
+    park_interrupted: bool = False
+    observe_only: bool = False
     dead_letter_queue_url: str | None = None
     unwrap: frozenset[str] = frozenset()
 
-    def claim(self, *, waits: bool) -> Claim:
-        """How claims are made; ``waits`` for a source that does not deliver again by itself."""
-        return Claim(parks=self.parks, waits=waits, observes=self.observes)
+    def claim(self, *, wait_for_lease: bool) -> Claim:
+        """Return the step that claims a record.
+
+        Args:
+            wait_for_lease: whether the claim waits for the end of another owner's lease, because
+                the source does not deliver again by itself.
+        """
+        return Claim(
+            park_interrupted=self.park_interrupted,
+            wait_for_lease=wait_for_lease,
+            observe_only=self.observe_only,
+        )
 
     @classmethod
     def from_environment(
-        cls, environment: Mapping[str, str] = os.environ, *, built_in: bool = True
+        cls, environment: Mapping[str, str] = os.environ, *, require_processor: bool = True
     ) -> "Settings":
-        """The settings of this function.
+        """Read the settings of this function.
 
         Args:
-            environment: the variables.
-            built_in: whether the built-in entry point asks, which needs a processor.
+            environment: environment variables.
+            require_processor: whether a processor must be set, as for the built-in entry point.
 
         Raises:
-            InvalidSettingsError: names every variable that is missing or wrong.
+            InvalidSettingsError: variables are missing or wrong; the error names each.
         """
         reader = _Reader(environment)
-        key_rule = reader.key_rule()
+        key_rule = reader.read_key_rule()
         settings = cls(
-            table=reader.text("IDEMPOTENCY_TABLE"),
-            processor=reader.text("IDEMPOTENCY_PROCESSOR") if built_in else "",
+            table=reader.read_text("IDEMPOTENCY_TABLE"),
+            processor=reader.read_text("IDEMPOTENCY_PROCESSOR") if require_processor else "",
             key_rule=key_rule,
-            retention=Seconds(reader.number("IDEMPOTENCY_RETENTION_SECONDS", minimum=60)),
-            lease_margin=Millis(reader.number("IDEMPOTENCY_LEASE_MARGIN_MILLIS", default=5000)),
+            retention=Seconds(
+                reader.read_number("IDEMPOTENCY_RETENTION_SECONDS", minimum=MIN_RETENTION_SECONDS)
+            ),
+            lease_margin=Millis(
+                reader.read_number(
+                    "IDEMPOTENCY_LEASE_MARGIN_MILLIS", default=DEFAULT_LEASE_MARGIN_MILLIS
+                )
+            ),
             minimum_remaining=Millis(
-                reader.number("IDEMPOTENCY_MINIMUM_REMAINING_MILLIS", default=1000)
+                reader.read_number(
+                    "IDEMPOTENCY_MINIMUM_REMAINING_MILLIS", default=DEFAULT_MINIMUM_REMAINING_MILLIS
+                )
             ),
-            max_receive_count=reader.number("IDEMPOTENCY_MAX_RECEIVE_COUNT", default=3),
-            concurrency=reader.number("IDEMPOTENCY_CONCURRENCY", default=1),
-            hash_keys=reader.choice("IDEMPOTENCY_LOG_KEYS", LOG_KEYS) == "hashed",
-            metrics_of=(
-                environment.get("AWS_LAMBDA_FUNCTION_NAME") or "unnamed"
-                if reader.choice("IDEMPOTENCY_METRICS", METRICS) == "on"
-                else None
+            max_receive_count=reader.read_number(
+                "IDEMPOTENCY_MAX_RECEIVE_COUNT", default=DEFAULT_MAX_RECEIVE_COUNT
             ),
-            parks=reader.choice("IDEMPOTENCY_ON_INTERRUPTED", ON_INTERRUPTED) == "park",
-            observes=reader.choice("IDEMPOTENCY_MODE", MODES) == "observe",
+            concurrency=reader.read_number("IDEMPOTENCY_CONCURRENCY", default=DEFAULT_CONCURRENCY),
+            hash_keys=reader.read_choice("IDEMPOTENCY_LOG_KEYS", LOG_KEYS_CHOICES) == "hashed",
+            metrics_function_name=reader.read_metrics_function_name(),
+            park_interrupted=(
+                reader.read_choice("IDEMPOTENCY_ON_INTERRUPTED", ON_INTERRUPTED_CHOICES) == "park"
+            ),
+            observe_only=reader.read_choice("IDEMPOTENCY_MODE", MODE_CHOICES) == "observe",
             dead_letter_queue_url=environment.get("IDEMPOTENCY_DEAD_LETTER_QUEUE_URL"),
-            unwrap=reader.names("IDEMPOTENCY_UNWRAP", UNWRAP),
+            unwrap=reader.read_names("IDEMPOTENCY_UNWRAP", UNWRAP_CHOICES),
         )
-        if built_in and settings.parks and not settings.dead_letter_queue_url:
+        if require_processor and settings.park_interrupted and not settings.dead_letter_queue_url:
             text = "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL is not set, and what is parked is sent there"
             reader.problems.append(f"{text}: {REMEDY}")
         if reader.problems:
@@ -109,55 +143,75 @@ class Settings:
 
 
 class _Reader:
-    """Reads one variable at a time and gathers what is wrong."""
+    """Reads variables and collects the problems of all of them.
+
+    If a method finds a problem, it still returns a valid value, so that reading continues. An empty
+    variable counts as not set.
+    """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
         self.problems: list[str] = []
 
-    def text(self, name: str, default: str = "") -> str:
-        value = self._environment.get(name) or default
+    def read_text(self, name: str) -> str:
+        value = self._environment.get(name, "")
         if not value:
             self.problems.append(f"{name} is not set: {REMEDY}")
         return value
 
-    def number(self, name: str, *, minimum: int = 1, default: int | None = None) -> int:
-        value = self._environment.get(name) or ("" if default is None else str(default))
+    def read_number(self, name: str, *, minimum: int = 1, default: int | None = None) -> int:
+        value = self._environment.get(name)
+        if not value and default is not None:
+            return default
         if not value:
             self.problems.append(f"{name} is not set: {REMEDY}")
-        elif not (value.isascii() and value.isdecimal() and int(value) >= minimum):
-            self.problems.append(f"{name} is {value!r}: set a whole number of at least {minimum}")
-        else:
+            return minimum
+        if value.isascii() and value.isdecimal() and int(value) >= minimum:
             return int(value)
+        self.problems.append(f"{name} is {value!r}: set a whole number of at least {minimum}")
         return minimum
 
-    def choice(self, name: str, choices: tuple[str, ...]) -> str:
+    def read_choice(self, name: str, choices: tuple[str, ...]) -> str:
         value = self._environment.get(name) or choices[0]
         if value not in choices:
             self.problems.append(f"{name} is {value!r}: set one of {', '.join(choices)}")
         return value
 
-    def names(self, name: str, choices: tuple[str, ...]) -> frozenset[str]:
-        parts = (part.strip() for part in self._environment.get(name, "").split(","))
+    def read_names(self, name: str, choices: tuple[str, ...]) -> frozenset[str]:
+        parts = [part.strip() for part in self._environment.get(name, "").split(",")]
         values = [part for part in dict.fromkeys(parts) if part]
-        if wrong := ", ".join(repr(value) for value in values if value not in choices):
+        wrong = [value for value in values if value not in choices]
+        if wrong:
+            found = ", ".join(repr(value) for value in wrong)
             rule = f"set names from {', '.join(choices)}, separated by commas"
-            self.problems.append(f"{name} has {wrong}: {rule}")
+            self.problems.append(f"{name} has {found}: {rule}")
         return frozenset(values)
 
-    def key_rule(self) -> KeyRule:
-        namespace = self.text("IDEMPOTENCY_NAMESPACE")
-        expression = self._environment.get("IDEMPOTENCY_KEY") or None
-        return KeyRule(
-            self.checked("IDEMPOTENCY_NAMESPACE", namespace, checked_namespace, "invalid"),
-            expression,
-            expression and self.checked("IDEMPOTENCY_KEY", expression, compiled, "messageId"),
-        )
+    def read_metrics_function_name(self) -> str | None:
+        if self.read_choice("IDEMPOTENCY_METRICS", METRICS_CHOICES) != "on":
+            return None
+        return self._environment.get("AWS_LAMBDA_FUNCTION_NAME") or UNNAMED_FUNCTION
 
-    def checked(self, name: str, value: str, check: Callable[[str], T], valid: str) -> T:
+    def read_key_rule(self) -> KeyRule:
+        namespace = self._check(
+            "IDEMPOTENCY_NAMESPACE",
+            self.read_text("IDEMPOTENCY_NAMESPACE"),
+            check_namespace,
+            valid="invalid",
+        )
+        expression = self._environment.get("IDEMPOTENCY_KEY")
+        if not expression:
+            return KeyRule(namespace)
+        search = self._check("IDEMPOTENCY_KEY", expression, compile_expression, valid="messageId")
+        return KeyRule(namespace, expression, search)
+
+    def _check(
+        self, name: str, value: str, parse: Callable[[str], ValueT], *, valid: str
+    ) -> ValueT:
+        """Parse a value; if it is invalid, note the problem and parse ``valid`` instead."""
         try:
-            return check(value)
+            return parse(value)
         except ValueError as error:
-            if value:  # otherwise it is told as not set
+            if value:  # a missing value is already a problem
                 self.problems.append(f"{name}: {error}")
-            return check(valid)
+            return parse(valid)

@@ -1,30 +1,33 @@
-"""Threads that live on between invocations: to start one takes longer than most of their work."""
+"""Threads that survive between invocations: starting one takes longer than most of their work."""
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
+from typing import TypeVar
 
 from idempotent_lambda.clock import Millis
 
+PartT = TypeVar("PartT")
+ResultT = TypeVar("ResultT")
+
 MAX_THREADS = 512
-"""Half of what Lambda allows a function:
+"""Half of Lambda's limit for a function:
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 POLL_MILLIS = Millis(50)
-"""How often `Threads.poll` asks."""
+"""The interval of `Threads.poll`."""
 
 IDLE_POLLS = 20
-"""After so many in vain its thread ends; the next batch starts another one."""
+"""The number of idle polls after which the polling thread ends; the next batch starts another."""
 
 
 class Threads:
-    """Has work done by other threads; idle ones are used again, and more come as they are needed.
+    """Runs work in other threads. Idle threads are used again, and more start when needed.
 
-    Invocations at the same time never wait for each other's threads. A forked child, which has
-    none of its parent's, gets threads of its own.
+    Concurrent invocations never wait for each other's threads. A forked child has none of its
+    parent's threads and starts new ones.
     """
 
     def __init__(self) -> None:
@@ -34,35 +37,37 @@ class Threads:
         self._looks: set[Callable[[], bool]] = set()
         self._polling = False
 
-    def start(self, work: Callable[[], Any]) -> Future[Any]:
-        """Have one thread do the work."""
+    def start(self, work: Callable[[], ResultT]) -> Future[ResultT]:
+        """Run the work in one thread."""
         self._notice_fork()
         return self._executor.submit(work)
 
-    def map(self, work: Callable[[Any], Any], parts: Sequence[Any], most: int) -> Iterable[Any]:
-        """Return what the work makes of each part, at most so many at the same time."""
-        results: list[Any] = [None] * len(parts)
-        left = iter(range(len(parts)))
+    def map(
+        self, work: Callable[[PartT], ResultT], parts: Sequence[PartT], max_parallel: int
+    ) -> list[ResultT]:
+        """Return the result of the work for each part, with at most ``max_parallel`` at a time."""
+        results: dict[int, ResultT] = {}
+        numbers = iter(range(len(parts)))
 
-        def do() -> None:
-            # Drawing the next number is one step of the interpreter, so none is drawn twice.
-            for at in left:
-                results[at] = work(parts[at])
+        def work_on_parts() -> None:
+            # Drawing the next number is one step of the interpreter, so no number is drawn twice.
+            for number in numbers:
+                results[number] = work(parts[number])
 
         jobs = []
-        with suppress(RuntimeError):  # no thread can be started: the others do its part
-            for _ in range(min(most, len(parts)) - 1):
-                jobs.append(self.start(do))  # noqa: PERF401  # what was started before is kept
-        do()
+        with suppress(RuntimeError):  # if no thread can start, the others do its part
+            for _ in range(min(max_parallel, len(parts)) - 1):
+                jobs.append(self.start(work_on_parts))  # noqa: PERF401  # keeps the jobs that were started
+        work_on_parts()
         for job in jobs:
             if not job.cancel():
                 job.result()
-        return results
+        return [results[number] for number in range(len(parts))]
 
     def poll(self, look: Callable[[], bool]) -> None:
-        """Have one thread, which all share, call this every `POLL_MILLIS` until it returns False.
+        """Call this every `POLL_MILLIS` in a shared thread until it returns False.
 
-        It costs a batch next to nothing: no thread is started or woken for it.
+        This costs a batch next to nothing: no thread is started or woken for it.
         """
         self._notice_fork()
         with self._lock:
@@ -71,11 +76,11 @@ class Threads:
         if starts:
             try:
                 threading.Thread(target=self._poll, daemon=True).start()
-            except RuntimeError:  # nobody asks, then
+            except RuntimeError:  # without a thread, nobody polls
                 self._polling = False
 
     def end_poll(self, look: Callable[[], bool]) -> None:
-        """Have this called no more, so that nothing of its batch is kept until the next time."""
+        """Stop calling this, so that nothing of its batch is kept until the next time."""
         self._looks.discard(look)
 
     def _poll(self) -> None:

@@ -20,9 +20,9 @@ from scripts.demo import exactly_once, existing_handler, fifo, quickstart, sns_f
 from scripts.demo.producer import NotAcknowledgedError
 from scripts.demo.runner import run
 from scripts.demo.stack import SabotageError
-from scripts.lab.emulator import ROOT, EmulatorError
-from scripts.lab.source import SourceError
-from scripts.lab.terraform import TerraformError, interruptible
+from scripts.support.emulator import ROOT, EmulatorError
+from scripts.support.source import SourceError
+from scripts.support.terraform import TerraformError, interruptible
 
 BUILD: Final = ROOT / "build" / "demo"
 REPORT: Final = "report.json"

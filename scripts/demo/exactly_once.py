@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Final, get_args
 
 from scripts.demo import waiting
-from scripts.demo.arming import Mishap, What, When, arm, happened
-from scripts.demo.outcomes import outcomes_of
+from scripts.demo.inject import PlannedFault, What, When, count_faults, inject_faults
+from scripts.demo.outcomes import read_outcomes
 from scripts.demo.producer import enqueue
+from scripts.demo.report import Report
 from scripts.demo.scenario import Closing, Judge, Scenario, Site
-from scripts.demo.tally import Tally
-from scripts.lab import observation
-from scripts.lab.proxy import Chance, Fault
+from scripts.support import observation
+from scripts.support.proxy import Chance, Fault
 
 ACCOUNTS: Final = 8
 DEPOSITS: Final = 25
@@ -70,7 +70,7 @@ def deposits() -> list[Deposit]:
     ]
 
 
-def counted(account_id: str, balance: int) -> list[str]:
+def count_deposits(account_id: str, balance: int) -> list[str]:
     """The deposits that a balance holds, each as often as it was counted."""
     number = account_id.rpartition("-")[2]
     return [
@@ -88,14 +88,14 @@ def messages(source: random.Random) -> list[Deposit]:
     return sent
 
 
-def mishaps(source: random.Random) -> list[Mishap]:
+def faults(source: random.Random) -> list[PlannedFault]:
     """Kills at random moments, and others; each of a deposit of its own."""
     kinds: list[What] = ["kill"] * KILLS
     for what, number in OTHERS.items():
         kinds += [what] * number
     struck = source.sample(deposits(), len(kinds))
     return [
-        Mishap(operation=each.deposit_id, what=what, when=_moment(what, source))
+        PlannedFault(operation=each.deposit_id, what=what, when=_moment(what, source))
         for each, what in zip(struck, kinds, strict=True)
     ]
 
@@ -110,37 +110,37 @@ def attack(site: Site) -> Judge:
     """Send, kill, lose answers; wait; read the balances."""
     seed = random.randrange(10**6)  # noqa: S311  (guards nothing)
     source = random.Random(seed)  # noqa: S311
-    sent, planned = messages(source), mishaps(source)
-    site.progress.say(f"{len(planned)} mishaps at random, seed {seed}")
+    sent, planned = messages(source), faults(source)
+    site.progress.say(f"{len(planned)} faults at random, seed {seed}")
     site.proxy.plan = Chance(LOSSES, seed)
     queue_url = site.outputs["queue_url"]
-    with waiting.hurried(site, queue_url):
+    with waiting.stop_waiting_early(site, queue_url):
         with site.progress.phase(f"send {len(sent)} deposits to {ACCOUNTS} accounts"):
-            arm(site, planned)
+            inject_faults(site, planned)
             list(enqueue(site.aws, queue_url, [each.body for each in sent]))
         with site.progress.phase("wait for redeliveries, until the queue is empty"):
-            incidents = waiting.until_empty(site, {"deposits": queue_url})
-    kinds, missing = happened(site, planned)
+            incidents = waiting.wait_until_empty(site, {"deposits": queue_url})
+    kinds, missing = count_faults(site, planned)
     injected = site.proxy.injected()
     balances = {
         str(row["account_id"]): int(row["balance_cents"])
         for row in observation.rows(site.aws, site.outputs["balances_table_name"])
     }
     dead = list(observation.drain(site.aws, site.outputs["dead_letter_queue_url"]).values())
-    outcomes = outcomes_of(site, site.outputs["log_group_name"])
+    outcomes = read_outcomes(site, site.outputs["log_group_name"])
     expected: dict[str, list[str]] = {}
     for each in deposits():
         expected.setdefault(each.account_id, []).append(each.deposit_id)
 
-    def judge(closing: Closing) -> Tally:
-        return Tally(
+    def judge(closing: Closing) -> Report:
+        return Report(
             scenario=SCENARIO.name,
             sent=len(sent),
             expected=expected,
-            effects={account: counted(account, of) for account, of in balances.items()},
+            effects={account: count_deposits(account, of) for account, of in balances.items()},
             ordered=False,
             dead_lettered=dead,
-            mishaps=kinds,
+            faults=kinds,
             outcomes=outcomes,
             incidents=[*incidents, *missing],
             extras={

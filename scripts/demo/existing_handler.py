@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from scripts.demo import waiting
-from scripts.demo.arming import Mishap, arm, happened
-from scripts.demo.outcomes import outcomes_of
+from scripts.demo.inject import PlannedFault, count_faults, inject_faults
+from scripts.demo.outcomes import read_outcomes
 from scripts.demo.producer import hand_over, invoke_later
+from scripts.demo.report import Report
 from scripts.demo.scenario import Closing, Judge, Scenario, Site
-from scripts.demo.tally import Tally
-from scripts.lab import observation
+from scripts.support import observation
 
 ORDERS: Final = 10
 """Of each way."""
@@ -30,18 +30,18 @@ def order_ids(way: str) -> list[str]:
     return [f"{way}-{number:02}" for number in range(1, ORDERS + 1)]
 
 
-def mishaps() -> list[Mishap]:
+def faults() -> list[PlannedFault]:
     """What happens; the emulator repeats an asynchronous event soon, EventBridge's never."""
     return [
-        Mishap(operation="direct-02", what="slow", when="before"),
-        Mishap(operation="direct-04", what="raise", when="before", times=2),
-        Mishap(operation="direct-06", what="kill", when="before"),
-        Mishap(operation="direct-08", what="timeout", when="before"),
-        Mishap(operation="direct-10", what="slow", when="after"),
-        Mishap(operation="later-03", what="raise", when="before"),
-        Mishap(operation="later-05", what="slow", when="before"),
-        Mishap(operation="later-07", what="raise", when="before"),
-        Mishap(operation="bus-05", what="slow", when="before"),
+        PlannedFault(operation="direct-02", what="slow", when="before"),
+        PlannedFault(operation="direct-04", what="raise", when="before", times=2),
+        PlannedFault(operation="direct-06", what="kill", when="before"),
+        PlannedFault(operation="direct-08", what="timeout", when="before"),
+        PlannedFault(operation="direct-10", what="slow", when="after"),
+        PlannedFault(operation="later-03", what="raise", when="before"),
+        PlannedFault(operation="later-05", what="slow", when="before"),
+        PlannedFault(operation="later-07", what="raise", when="before"),
+        PlannedFault(operation="bus-05", what="slow", when="before"),
     ]
 
 
@@ -56,8 +56,8 @@ def event(order_id: str) -> dict[str, Any]:
 
 def attack(site: Site) -> Judge:
     """Send the orders every way; ask again; compare the answers with the ledger."""
-    planned = mishaps()
-    arm(site, planned)
+    planned = faults()
+    inject_faults(site, planned)
     sent = 0
     with site.progress.phase(f"hand over {ORDERS} orders to two invocations each, then once more"):
         answers: dict[str, list[Any]] = {}
@@ -74,26 +74,26 @@ def attack(site: Site) -> Judge:
             sent += 2
             # Each that finds no idle worker starts one: too many at once take all their time.
             time.sleep(PAUSE_SECONDS)
-        incidents = waiting.until(
+        incidents = waiting.wait_until(
             "every order takes effect, and the calls end",
             lambda: _is_settled(site),
             SETTLED_SECONDS,
         )
-    ledger = observation.rows(site.aws, site.outputs["ledger_table_name"])
+    accounts = observation.rows(site.aws, site.outputs["ledger_table_name"])
     dead = list(observation.drain(site.aws, site.outputs["dead_letter_queue_url"]).values())
-    kinds, missing = happened(site, planned)
-    different = different_answers(answers, ledger)
-    outcomes = outcomes_of(site, site.outputs["log_group_name"])
+    kinds, missing = count_faults(site, planned)
+    different = different_answers(answers, accounts)
+    outcomes = read_outcomes(site, site.outputs["log_group_name"])
 
-    def judge(closing: Closing) -> Tally:
-        return Tally(
+    def judge(closing: Closing) -> Report:
+        return Report(
             scenario=SCENARIO.name,
             sent=sent,
             expected={"charges": [each for way in WAYS for each in order_ids(way)]},
-            effects={"charges": [str(row["order_id"]) for row in ledger]},
+            effects={"charges": [str(row["order_id"]) for row in accounts]},
             ordered=False,
             dead_lettered=dead,
-            mishaps=kinds,
+            faults=kinds,
             outcomes=outcomes,
             incidents=[*incidents, *missing, *different],
             extras={
@@ -107,10 +107,10 @@ def attack(site: Site) -> Judge:
 
 
 def different_answers(
-    answers: Mapping[str, Sequence[Any]], ledger: Sequence[Mapping[str, Any]]
+    answers: Mapping[str, Sequence[Any]], accounts: Sequence[Mapping[str, Any]]
 ) -> list[str]:
     """One line for each order that was answered with anything but the one charge in the ledger."""
-    charges = {str(row["order_id"]): str(row["charge_id"]) for row in ledger}
+    charges = {str(row["order_id"]): str(row["charge_id"]) for row in accounts}
     return [
         f"{order_id} was answered {Counter(map(str, given))}, not with {charges.get(order_id)}"
         for order_id, given in answers.items()
@@ -140,9 +140,9 @@ def _is_settled(site: Site) -> bool:
     """Whether every order is completed and nothing runs any more."""
     records = observation.rows(site.aws, site.outputs["records_table_name"])
     done = [record for record in records if record["status"] == "COMPLETED"]
-    lines = outcomes_of(site, site.outputs["log_group_name"]).total()
+    lines = read_outcomes(site, site.outputs["log_group_name"]).total()
     time.sleep(2)
-    still = outcomes_of(site, site.outputs["log_group_name"]).total() == lines
+    still = read_outcomes(site, site.outputs["log_group_name"]).total() == lines
     return len(done) == len(records) == len(WAYS) * ORDERS and still
 
 

@@ -11,12 +11,12 @@ from itertools import pairwise
 from typing import Any, Final
 
 from scripts.demo import waiting
-from scripts.demo.arming import Mishap, Watch, arm, happened
-from scripts.demo.outcomes import outcomes_of
+from scripts.demo.inject import PlannedFault, Watch, count_faults, inject_faults
+from scripts.demo.outcomes import read_outcomes
 from scripts.demo.producer import enqueue
+from scripts.demo.report import Report
 from scripts.demo.scenario import Closing, Judge, Scenario, Site
-from scripts.demo.tally import Tally
-from scripts.lab import observation
+from scripts.support import observation
 
 ACCOUNTS: Final = 8
 MOVEMENTS: Final = 8
@@ -58,10 +58,10 @@ def movements() -> dict[str, list[Movement]]:
 
 def messages() -> list[Movement]:
     """What is sent, in this order: the accounts take turns, and producers repeat themselves."""
-    return [*_in_turns(), *(of[1] for of in movements().values())]
+    return [*_take_turns(), *(of[1] for of in movements().values())]
 
 
-def _in_turns() -> Iterator[Movement]:
+def _take_turns() -> Iterator[Movement]:
     for number in range(MOVEMENTS):
         for account, of in enumerate(movements().values()):
             yield of[number]
@@ -70,15 +70,15 @@ def _in_turns() -> Iterator[Movement]:
                 yield of[number if account % 2 else number // 2]
 
 
-def mishaps() -> list[Mishap]:
+def faults() -> list[PlannedFault]:
     """What happens, each in an account of its own: some at its first movement, some amid others."""
     return [
-        Mishap(operation="movement-1-03", what="raise", when="before", times=2),
-        Mishap(operation="movement-2-01", what="raise", when="before", times=2),
-        Mishap(operation="movement-3-04", what="timeout", when="before"),
-        Mishap(operation="movement-4-05", what="late kill", when="before"),
-        Mishap(operation="movement-5-02", what="slow", when="before"),
-        Mishap(operation="movement-6-06", what="raise", when="before"),
+        PlannedFault(operation="movement-1-03", what="raise", when="before", times=2),
+        PlannedFault(operation="movement-2-01", what="raise", when="before", times=2),
+        PlannedFault(operation="movement-3-04", what="timeout", when="before"),
+        PlannedFault(operation="movement-4-05", what="late kill", when="before"),
+        PlannedFault(operation="movement-5-02", what="slow", when="before"),
+        PlannedFault(operation="movement-6-06", what="raise", when="before"),
     ]
 
 
@@ -86,30 +86,32 @@ def attack(site: Site) -> Judge:
     """Send, break, throttle; wait; read what was booked."""
     expected = {account: [each.movement_id for each in of] for account, of in movements().items()}
     sent = messages()
-    planned = mishaps()
+    planned = faults()
     accounts_table = site.outputs["accounts_table_name"]
     watch = Watch(
         site,
         effects_table=accounts_table,
-        predecessors={after: before for of in expected.values() for before, after in pairwise(of)},
+        records_before={
+            after: before for of in expected.values() for before, after in pairwise(of)
+        },
         seed=SEED,
     )
     site.proxy.plan = watch
-    with waiting.hurried(site, site.outputs["queue_url"]):
+    with waiting.stop_waiting_early(site, site.outputs["queue_url"]):
         with site.progress.phase(f"send {len(sent)} movements on {ACCOUNTS} accounts"):
-            arm(site, planned)
+            inject_faults(site, planned)
             bodies = [each.body for each in sent]
             list(enqueue(site.aws, site.outputs["queue_url"], bodies, _groups(sent)))
         with site.progress.phase("wait for redeliveries, until the queue is empty"):
-            incidents = waiting.until_empty(site, {"movements": site.outputs["queue_url"]})
-    kinds, missing = happened(site, planned)
+            incidents = waiting.wait_until_empty(site, {"movements": site.outputs["queue_url"]})
+    kinds, missing = count_faults(site, planned)
     accounts: list[dict[str, Any]] = observation.rows(site.aws, accounts_table)
     effects = {str(row["account_id"]): list(row["movements"]) for row in accounts}
     dead = list(observation.drain(site.aws, site.outputs["dead_letter_queue_url"]).values())
-    outcomes = outcomes_of(site, site.outputs["log_group_name"])
+    outcomes = read_outcomes(site, site.outputs["log_group_name"])
 
-    def judge(closing: Closing) -> Tally:
-        return Tally(
+    def judge(closing: Closing) -> Report:
+        return Report(
             scenario=SCENARIO.name,
             sent=len(sent),
             expected=expected,
@@ -117,7 +119,7 @@ def attack(site: Site) -> Judge:
             ordered=True,
             early_starts=watch.early,
             dead_lettered=dead,
-            mishaps=kinds,
+            faults=kinds,
             throttled=len(watch.throttled),
             outcomes=outcomes,
             incidents=[*incidents, *missing, *watch.idle()],

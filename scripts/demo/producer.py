@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
-from scripts.lab.observation import Aws
+from scripts.support.observation import Aws
 
 BATCH: Final = 10
 ANSWER_SECONDS: Final = 60.0

@@ -5,15 +5,15 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from scripts.demo import ledger, traffic, waiting
-from scripts.demo.ledger import LEDGERS, SENT, STACKS, Stack
-from scripts.demo.outcomes import outcome_of
-from scripts.demo.report import Report
+from scripts.demo import effects_table, traffic, waiting
+from scripts.demo.effects_table import LEDGERS, SENT, STACKS, Stack
+from scripts.demo.outcomes import read_outcome
+from scripts.demo.quickstart_report import QuickstartReport
 from scripts.demo.scenario import Closing, Judge, Scenario, Site
 from scripts.demo.stack import WRAPPERS
 from scripts.demo.traffic import Consumer
-from scripts.lab import observation
-from scripts.lab.observation import Aws
+from scripts.support import observation
+from scripts.support.observation import Aws
 
 
 def prepare(stack: Path) -> None:
@@ -29,25 +29,27 @@ def attack(site: Site) -> Judge:
     messages = traffic.plan()
     with site.progress.phase(f"send {len(messages)} messages to each stack"):
         for consumer in consumers.values():
-            traffic.arm(site.aws, consumer, messages)
+            traffic.inject_faults(site.aws, consumer, messages)
         sent = []
         for each in traffic.send(site.aws, consumers, messages):
             sent.append(each)
-            site.progress.note(f"{len(sent)} sent; {_queued(site.aws, consumers)} in the queues")
+            site.progress.note(
+                f"{len(sent)} sent; {_list_queues(site.aws, consumers)} in the queues"
+            )
     with site.progress.phase("wait for redeliveries, until both queues are empty"):
         queues = {str(stack): consumer.queue_url for stack, consumer in consumers.items()}
-        incidents = waiting.until_empty(site, queues)
+        incidents = waiting.wait_until_empty(site, queues)
     with site.progress.phase("count"):
         incidents += [
             f"{stack}: a fault never happened: {fault}"
             for stack, consumer in consumers.items()
-            for fault in traffic.still_armed(site.aws, consumer)
+            for fault in traffic.list_untaken_faults(site.aws, consumer)
         ]
         _collect(site.aws, consumers, sent, site.evidence)
-    accounts = ledger.read(site.evidence)
+    accounts = effects_table.read(site.evidence)
 
-    def judge(closing: Closing) -> Report:
-        return Report(accounts=accounts, closing=closing, incidents=incidents)
+    def judge(closing: Closing) -> QuickstartReport:
+        return QuickstartReport(accounts=accounts, closing=closing, incidents=incidents)
 
     return judge
 
@@ -62,7 +64,7 @@ SCENARIO = Scenario(
 )
 
 
-def _queued(aws: Aws, consumers: Mapping[Stack, Consumer]) -> int:
+def _list_queues(aws: Aws, consumers: Mapping[Stack, Consumer]) -> int:
     return sum(observation.backlog(aws, consumer.queue_url) for consumer in consumers.values())
 
 
@@ -75,7 +77,7 @@ def _collect(
         for stack, consumer in consumers.items()
     }
     outcomes = {stack: _outcomes(aws, consumer) for stack, consumer in consumers.items()}
-    ledger.write(
+    effects_table.write(
         output / SENT,
         (
             {
@@ -96,12 +98,12 @@ def _collect(
         ),
     )
     for stack, consumer in consumers.items():
-        ledger.write(output / LEDGERS[stack], observation.rows(aws, consumer.ledger_table))
+        effects_table.write(output / LEDGERS[stack], observation.rows(aws, consumer.ledger_table))
 
 
 def _outcomes(aws: Aws, consumer: Consumer) -> defaultdict[str, list[str]]:
     """By message id: what the log says of each delivery."""
     found = defaultdict(list)
     for line in observation.log_lines(aws, consumer.log_group_name):
-        found[line["message_id"]].append(outcome_of(line))
+        found[line["message_id"]].append(read_outcome(line))
     return found

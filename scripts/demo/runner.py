@@ -11,11 +11,11 @@ from rich.markup import escape
 from scripts.demo.progress import Progress
 from scripts.demo.scenario import Closing, Scenario, Site, Verdict
 from scripts.demo.stack import write
-from scripts.lab import observation
-from scripts.lab.emulator import ROOT, new_account, running
-from scripts.lab.observation import Aws
-from scripts.lab.proxy import serving
-from scripts.lab.terraform import Terraform, environment
+from scripts.support import observation
+from scripts.support.emulator import ROOT, new_account, running
+from scripts.support.observation import Aws
+from scripts.support.proxy import serving
+from scripts.support.terraform import Terraform, environment
 
 
 def run(console: Console, scenario: Scenario, output: Path, *, break_claim: bool) -> int:

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 from rich.table import Table
 
 from scripts.demo.progress import Progress
-from scripts.lab.observation import Aws
-from scripts.lab.proxy import Proxy
+from scripts.support.observation import Aws
+from scripts.support.proxy import Proxy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,5 +88,5 @@ class Scenario:
     opening: str
     success: str
     attack: Callable[[Site], Judge]
-    wrapper: str = "mishaps"
+    wrapper: str = "call_faults"
     prepare: Callable[[Path], None] = nothing

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from scripts.demo import waiting
-from scripts.demo.arming import Mishap, arm, happened
-from scripts.demo.outcomes import outcomes_of
+from scripts.demo.inject import PlannedFault, count_faults, inject_faults
+from scripts.demo.outcomes import read_outcomes
+from scripts.demo.report import Report
 from scripts.demo.scenario import Closing, Judge, Scenario, Site
-from scripts.demo.tally import Tally
-from scripts.lab import observation
+from scripts.support import observation
 
 ORDERS: Final = 40
 REPEATED_EVERY: Final = 4
@@ -27,33 +27,33 @@ def publications() -> list[str]:
     return [*published, *ORDER_IDS[::REPEATED_LATER_EVERY]]
 
 
-def mishaps() -> list[Mishap]:
+def faults() -> list[PlannedFault]:
     """What happens; to whichever consumer comes first, if it happens once."""
     return [
-        Mishap(operation="order-003", what="raise", when="before", times=2),
-        Mishap(operation="order-008", what="slow", when="before", times=2),
-        Mishap(operation="order-013", what="timeout", when="before"),
-        Mishap(operation="order-020", what="slow", when="before", times=2),
-        Mishap(operation="order-023", what="late kill", when="before"),
-        Mishap(operation="order-033", what="raise", when="before", times=3),
+        PlannedFault(operation="order-003", what="raise", when="before", times=2),
+        PlannedFault(operation="order-008", what="slow", when="before", times=2),
+        PlannedFault(operation="order-013", what="timeout", when="before"),
+        PlannedFault(operation="order-020", what="slow", when="before", times=2),
+        PlannedFault(operation="order-023", what="late kill", when="before"),
+        PlannedFault(operation="order-033", what="raise", when="before", times=3),
     ]
 
 
 def attack(site: Site) -> Judge:
     """Publish, break; wait; read the work done."""
     published = publications()
-    planned = mishaps()
+    planned = faults()
     queues = site.outputs["queue_urls"]
-    with waiting.hurried(site, *queues.values()):
+    with waiting.stop_waiting_early(site, *queues.values()):
         with site.progress.phase(f"publish {len(published)} orders"):
-            arm(site, planned)
+            inject_faults(site, planned)
             for order_id in published:
                 site.aws.sns.publish(
                     TopicArn=site.outputs["topic_arn"], Message=json.dumps({"order_id": order_id})
                 )
         with site.progress.phase("wait for redeliveries, until both queues are empty"):
-            incidents = waiting.until_empty(site, queues)
-    kinds, missing = happened(site, planned)
+            incidents = waiting.wait_until_empty(site, queues)
+    kinds, missing = count_faults(site, planned)
     effects = work(observation.rows(site.aws, site.outputs["work_table_name"]))
     dead = [
         f"{name}: {body}"
@@ -63,17 +63,17 @@ def attack(site: Site) -> Judge:
         ).values()
     ]
     groups = [site.outputs[f"{name}_log_group_name"] for name in CONSUMERS]
-    outcomes = outcomes_of(site, *groups)
+    outcomes = read_outcomes(site, *groups)
 
-    def judge(closing: Closing) -> Tally:
-        return Tally(
+    def judge(closing: Closing) -> Report:
+        return Report(
             scenario=SCENARIO.name,
             sent=len(published),
             expected=dict.fromkeys(CONSUMERS, ORDER_IDS),
             effects=effects,
             ordered=False,
             dead_lettered=dead,
-            mishaps=kinds,
+            faults=kinds,
             outcomes=outcomes,
             incidents=[*incidents, *missing],
             closing=closing,

@@ -13,21 +13,21 @@ from pathlib import Path
 from typing import Final
 
 from scripts.demo.scenario import Scenario
-from scripts.lab.emulator import ROOT
-from scripts.lab.source import repository
+from scripts.support.emulator import ROOT
+from scripts.support.source import repository
 
 EXAMPLES: Final = ROOT / "examples"
 HERE: Final = Path(__file__).parent
 WRAPPERS: Final = HERE / "wrapper"
 CONFIGURATION: Final = HERE / "terraform"
 
-CLAIMS: Final = Path("handler", "idempotent_lambda", "claims.py")
-BEFORE: Final = re.compile(r"^(?=FREE = )", re.MULTILINE)
+RECORD: Final = Path("handler", "idempotent_lambda", "protocol", "record.py")
+BEFORE: Final = re.compile(r"^(?=IS_FREE = )", re.MULTILINE)
 SABOTAGE: Final = """\
 # Sabotaged by the demo: of "completed and expired" only "completed" is left, of "in progress and
-# lapsed" only "in progress". Any record may be claimed again.
-EXPIRED = Every(EXPIRED.parts[:1])
-LAPSED = Every(LAPSED.parts[:1])
+# stale" only "in progress". Any record may be claimed again.
+IS_EXPIRED = And(IS_EXPIRED.parts[:1])
+IS_STALE = And(IS_STALE.parts[:1])
 
 """
 
@@ -35,12 +35,14 @@ LAPSED = Every(LAPSED.parts[:1])
 # a claim that is refused because there is a record, as one of a batch is, and then reads it.
 PROOF: Final = """
 import sys
-from idempotent_lambda.claims import ClaimRequest, Record, Status, seen_claim
+from idempotent_lambda.protocol.judgement import judge_existing
+from idempotent_lambda.protocol.record import Record, Status
+from idempotent_lambda.protocol.requests import ClaimRequest
 record = Record(id="1", status=Status.COMPLETED, owner="a", expires_at=2**40, created_at=0)
 claim = ClaimRequest(
     record_id="1", owner="b", now=1, retention=1, lease_expires_at=2, takeover=False
 )
-sys.exit(seen_claim(record, claim) is not None)
+sys.exit(judge_existing(record, claim) is not None)
 """
 
 
@@ -57,7 +59,7 @@ def write(directory: Path, scenario: Scenario, *, break_claim: bool) -> Path:
     """
     source = repository(directory / "module.git")
     if break_claim:
-        source = _sabotaged(directory)
+        source = _sabotage(directory)
     stack = directory / "stack"
     shutil.copytree(
         EXAMPLES / scenario.name,
@@ -73,10 +75,10 @@ def write(directory: Path, scenario: Scenario, *, break_claim: bool) -> Path:
     return stack
 
 
-def _sabotaged(directory: Path) -> str:
+def _sabotage(directory: Path) -> str:
     copy = directory / "sabotaged"
     subprocess.run(["git", "clone", "--quiet", directory / "module.git", copy], check=True)
-    claims = copy / CLAIMS
+    claims = copy / RECORD
     text = claims.read_text(encoding="utf-8")
     claims.write_text(BEFORE.sub(SABOTAGE, text), encoding="utf-8")
     proof = subprocess.run(
@@ -89,7 +91,7 @@ def _sabotaged(directory: Path) -> str:
     if proof.returncode != 0:
         said = (proof.stderr.strip().splitlines() or ["a completed record is still not free"])[-1]
         raise SabotageError(
-            f"DEMO_BREAK=claim did not break {CLAIMS} ({said}): "
+            f"DEMO_BREAK=claim did not break {RECORD} ({said}): "
             f"adapt scripts/demo/{Path(__file__).name} to the condition as it is now"
         )
     return repository(directory / "sabotaged.git", copy)

@@ -17,13 +17,13 @@ from itertools import count, pairwise
 from typing import Any, Final
 
 from scripts.demo import waiting
-from scripts.demo.arming import Mishap, Watch, arm, happened
-from scripts.demo.outcomes import outcomes_of
+from scripts.demo.inject import PlannedFault, Watch, count_faults, inject_faults
+from scripts.demo.outcomes import read_outcomes
 from scripts.demo.producer import invoke
+from scripts.demo.report import Report
 from scripts.demo.scenario import Closing, Judge, Scenario, Site
-from scripts.demo.tally import Tally
-from scripts.lab import observation
-from scripts.lab.shards import Record, ShardReader, kinesis_shards, table_shards
+from scripts.support import observation
+from scripts.support.shards import Record, ShardReader, kinesis_shards, table_shards
 
 PARCELS: Final = tuple(f"parcel-{number}" for number in range(1, 6))
 ENTRIES: Final = 10
@@ -53,17 +53,17 @@ def entries() -> Entries:
     }
 
 
-def mishaps() -> list[Mishap]:
+def faults() -> list[PlannedFault]:
     """What happens in the second half."""
     return [
-        Mishap(operation="scan-1-07", what="raise", when="before", times=3),
-        Mishap(operation=POISON, what="raise", when="before", times=1000),
-        Mishap(operation="scan-3-08", what="timeout", when="before"),
-        Mishap(operation="scan-4-06", what="late kill", when="before"),
-        Mishap(operation="scan-5-10", what="slow", when="before"),
-        Mishap(operation="state-1-06", what="raise", when="before", times=2),
-        Mishap(operation="state-3-07", what="late kill", when="before"),
-        Mishap(operation="state-4-09", what="timeout", when="before"),
+        PlannedFault(operation="scan-1-07", what="raise", when="before", times=3),
+        PlannedFault(operation=POISON, what="raise", when="before", times=1000),
+        PlannedFault(operation="scan-3-08", what="timeout", when="before"),
+        PlannedFault(operation="scan-4-06", what="late kill", when="before"),
+        PlannedFault(operation="scan-5-10", what="slow", when="before"),
+        PlannedFault(operation="state-1-06", what="raise", when="before", times=2),
+        PlannedFault(operation="state-3-07", what="late kill", when="before"),
+        PlannedFault(operation="state-4-09", what="timeout", when="before"),
     ]
 
 
@@ -114,7 +114,7 @@ class _Attack:
 
     def deliveries(self) -> int:
         """How many have been settled so far."""
-        return outcomes_of(self.site, self.site.outputs["log_group_name"]).total()
+        return read_outcomes(self.site, self.site.outputs["log_group_name"]).total()
 
     def shards(self) -> list[list[Record]]:
         """All records of all shards of both streams."""
@@ -144,10 +144,10 @@ class _Attack:
         return None if answers[0].error else answers[0].payload
 
     def _discard(self, batch: Sequence[Record]) -> None:
-        self.discarded += [entry_of(record) for record in batch]
+        self.discarded += [read_entry(record) for record in batch]
 
 
-def entry_of(record: Record) -> str:
+def read_entry(record: Record) -> str:
     """The scan or change that a stream's record tells of."""
     entry: str = (
         json.loads(base64.b64decode(record["kinesis"]["data"]))["place"]
@@ -157,34 +157,34 @@ def entry_of(record: Record) -> str:
     return entry
 
 
-def predecessors(shards: Sequence[Sequence[Record]]) -> dict[str, str]:
+def records_before(shards: Sequence[Sequence[Record]]) -> dict[str, str]:
     """By entry: the id of the record before it in its shard; poison is no predecessor."""
     return {
-        entry_of(after): str(before["eventID"])
+        read_entry(after): str(before["eventID"])
         for shard in shards
-        for before, after in pairwise(each for each in shard if entry_of(each) != POISON)
+        for before, after in pairwise(each for each in shard if read_entry(each) != POISON)
     }
 
 
 def attack(site: Site) -> Judge:
     """Put a half and let Lambda read it; put the other half and read it as Lambda would."""
-    run, planned = _Attack(site), mishaps()
+    run, planned = _Attack(site), faults()
     with site.progress.phase("put the first half, for the mappings to read"):
         first = run.put(slice(ENTRIES // 2))
-        incidents = waiting.until(
+        incidents = waiting.wait_until(
             "the first half takes effect",
             lambda: sum(map(len, run.effects().values())) >= first,
             SECONDS,
         )
     with site.progress.phase("put the second half; read all again, and break it"):
         run.switch(on=False)
-        arm(site, planned)
+        inject_faults(site, planned)
         second = run.put(slice(ENTRIES // 2, None))
         shards = run.shards()
         watch = Watch(
             site,
             effects_table=site.outputs["timelines_table_name"],
-            predecessors=predecessors(shards),
+            records_before=records_before(shards),
             seed=SEED,
         )
         site.proxy.plan = watch
@@ -192,7 +192,7 @@ def attack(site: Site) -> Judge:
     with site.progress.phase("switch the mappings on again, which deliver the second half again"):
         before = run.deliveries()
         run.switch(on=True)
-        incidents += waiting.until(
+        incidents += waiting.wait_until(
             "the mappings deliver the second half",
             lambda: run.deliveries() >= before + second,
             SECONDS,
@@ -200,11 +200,11 @@ def attack(site: Site) -> Judge:
     given_up = Counter(run.discarded)
     if not given_up.pop(POISON, 0):
         incidents.append(f"{POISON} can never succeed, and was not given up on")
-    kinds, missing = happened(site, [each for each in planned if each.operation != POISON])
-    effects, outcomes = run.effects(), outcomes_of(site, site.outputs["log_group_name"])
+    kinds, missing = count_faults(site, [each for each in planned if each.operation != POISON])
+    effects, outcomes = run.effects(), read_outcomes(site, site.outputs["log_group_name"])
 
-    def judge(closing: Closing) -> Tally:
-        return Tally(
+    def judge(closing: Closing) -> Report:
+        return Report(
             scenario=SCENARIO.name,
             sent=first + second,
             expected=expected(),
@@ -212,7 +212,7 @@ def attack(site: Site) -> Judge:
             ordered=True,
             early_starts=watch.early,
             dead_lettered=list(given_up),
-            mishaps=kinds,
+            faults=kinds,
             throttled=len(watch.throttled),
             outcomes=outcomes,
             incidents=[*incidents, *missing, *watch.idle()],

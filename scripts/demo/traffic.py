@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from scripts.demo.ledger import Stack
+from scripts.demo.effects_table import Stack
 from scripts.demo.producer import BATCH, enqueue, hand_over
-from scripts.lab.observation import Aws
+from scripts.support.observation import Aws
 
 ORDERS: Final = 200
 PAUSE_SECONDS: Final = 0.25
@@ -133,7 +133,7 @@ def _orders() -> Iterator[Message]:
             yield Message(order_id=order_id, body=body, sent_as="order", fault=armed.get(number))
 
 
-def arm(aws: Aws, consumer: Consumer, messages: Sequence[Message]) -> None:
+def inject_faults(aws: Aws, consumer: Consumer, messages: Sequence[Message]) -> None:
     """Put every fault where the wrapper of this stack takes it from."""
     for order_id, fault in faults(messages).items():
         aws.dynamodb.put_item(
@@ -142,7 +142,7 @@ def arm(aws: Aws, consumer: Consumer, messages: Sequence[Message]) -> None:
         )
 
 
-def still_armed(aws: Aws, consumer: Consumer) -> list[str]:
+def list_untaken_faults(aws: Aws, consumer: Consumer) -> list[str]:
     """The faults that never happened, as "fault of order"."""
     items = aws.dynamodb.scan(TableName=consumer.faults_table)["Items"]
     return sorted(f"{item['fault']['S']} of {item['order_id']['S']}" for item in items)

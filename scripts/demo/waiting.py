@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from scripts.demo.scenario import Site
-from scripts.lab import observation
+from scripts.support import observation
 
 DRAIN_SECONDS: Final = 180.0
 STILL_POLLS: Final = 3
@@ -15,7 +15,7 @@ STILL_POLLS: Final = 3
 HURRY_SECONDS: Final = 7
 
 
-def until_empty(site: Site, queues: Mapping[str, str]) -> list[str]:
+def wait_until_empty(site: Site, queues: Mapping[str, str]) -> list[str]:
     """Wait until no queue holds a message; one line for each that does when the time is up.
 
     Args:
@@ -40,10 +40,10 @@ def until_empty(site: Site, queues: Mapping[str, str]) -> list[str]:
     ]
 
 
-def until(what: str, holds: Callable[[], bool], seconds: float) -> list[str]:
+def wait_until(what: str, contains: Callable[[], bool], seconds: float) -> list[str]:
     """Wait until something holds; one line if it does not when the time is up."""
     deadline = time.monotonic() + seconds
-    while not holds():
+    while not contains():
         if time.monotonic() > deadline:
             return [f"not within {seconds:g} s: {what}"]
         time.sleep(0.5)
@@ -51,7 +51,7 @@ def until(what: str, holds: Callable[[], bool], seconds: float) -> list[str]:
 
 
 @contextlib.contextmanager
-def hurried(site: Site, *queue_urls: str) -> Iterator[None]:
+def stop_waiting_early(site: Site, *queue_urls: str) -> Iterator[None]:
     """Have redeliveries come sooner; the queues are as they were when the block is left."""
     name = "VisibilityTimeout"
     before = {

@@ -27,8 +27,8 @@ from scripts.kill.process import WorkerError
 from scripts.kill.report import Played, Report
 from scripts.kill.tables import RestlessError, Tables
 from scripts.kill.worker import Station
-from scripts.lab.emulator import ROOT, EmulatorError, new_account, running
-from scripts.lab.terraform import interruptible
+from scripts.support.emulator import ROOT, EmulatorError, new_account, running
+from scripts.support.terraform import interruptible
 
 KILLS: Final = 300
 LIMIT_SECONDS: Final = 870.0

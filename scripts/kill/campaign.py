@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from idempotent_lambda.clock import Millis
-from scripts.kill import ledger
+from scripts.kill import journal
 from scripts.kill.account import Delivery, History
-from scripts.kill.ledger import Ledger, Page
+from scripts.kill.journal import Journal, Page
 from scripts.kill.messages import Message, identify_copy, make_event, make_messages, redrive
 from scripts.kill.plan import Mode, Pace, Round
 from scripts.kill.process import Say, run
@@ -95,7 +95,7 @@ class Stage:
     """Where rounds are played.
 
     Attributes:
-        directory: for ledgers.
+        directory: for journals.
     """
 
     station: Station
@@ -134,12 +134,12 @@ class Stage:
         return play.history()
 
     def _deliver(self, planned: Round, work: Batch, number: int) -> tuple[bool, Page]:
-        """Have a worker process the batch; return whether it was killed, and its ledger."""
+        """Have a worker process the batch; return whether it was killed, and its journal."""
         moment, first = planned.moments.get(number), number == 0
         messages = len(work.event["Records"])
         expected = self.durations.expect(planned, messages, first=first)
-        path = self.directory / "ledger"
-        book = Ledger(path)
+        path = self.directory / "journal"
+        book = Journal(path)
 
         def consume(say: Say) -> None:
             self.station.consume(work, book, Watch(moment, say))
@@ -148,7 +148,7 @@ class Stage:
         try:
             killed = run(consume, delay=expected * moment.share if moment else 0.0)
             took = time.monotonic() - began
-            page = ledger.read_page(path)
+            page = journal.read_page(path)
         finally:
             book.close()
             path.unlink()

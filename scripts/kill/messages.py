@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Mark
+from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE, CopyMark
 from scripts.kill.account import Copy
 from scripts.kill.plan import Round
 
@@ -80,4 +80,4 @@ def redrive(found: Sequence[Mapping[str, Any]], after: int) -> list[Message]:
 def identify_copy(message: Message) -> Copy:
     """Read the key and the owner token of a copy."""
     token: str = message.attributes[TOKEN_ATTRIBUTE]["stringValue"]
-    return message.key, Mark.read(token).token
+    return message.key, CopyMark.parse(token).token

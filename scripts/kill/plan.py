@@ -8,7 +8,7 @@ from enum import StrEnum
 from itertools import count
 from typing import Final
 
-from idempotent_lambda.agenda import WINDOW
+from idempotent_lambda.protocol.plan_state import WINDOW
 
 LARGEST: Final = 1000
 """The most messages of a batch. A mapping allows ten times as many; they take ten times as long."""
@@ -157,7 +157,7 @@ def plan_round(mode: Mode, number: int, seed: int) -> Round:
     chance.shuffle(keys)
     pace = Pace.QUICK if full else chance.choice(list(Pace))
     clean = full or chance.random() < SHARES["clean"]
-    alone = full or chance.random() >= SHARES["concurrent"]
+    single = full or chance.random() >= SHARES["concurrent"]
     moments = {
         delivery: _choose_moment(chance, mode, size, first=delivery == 0)
         for delivery in range(DELIVERIES)
@@ -169,7 +169,7 @@ def plan_round(mode: Mode, number: int, seed: int) -> Round:
     return Round(
         number=number,
         mode=mode,
-        concurrency=1 if alone else chance.randint(2, 4),
+        concurrency=1 if single else chance.randint(2, 4),
         pace=pace,
         tasks={name: _choose_task(chance, pace, clean=clean) for name in names},
         keys=keys,

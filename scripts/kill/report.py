@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from idempotent_lambda.agenda import WINDOW
+from idempotent_lambda.protocol.plan_state import WINDOW
 from scripts.kill.account import Account, Cause
 from scripts.kill.plan import Mode, Round
 

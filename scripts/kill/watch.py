@@ -4,19 +4,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from idempotent_lambda.claims import (
+from idempotent_lambda.clock import Deadline
+from idempotent_lambda.protocol.claims import (
     ClaimAnswer,
-    ClaimRequest,
     ClaimStore,
     CompleteAnswer,
-    Owner,
     ParkAnswer,
     ReleaseAnswer,
-    Request,
 )
-from idempotent_lambda.clock import Deadline
-from idempotent_lambda.messages import Delivery
-from idempotent_lambda.sqs import Met, Queues
+from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.queues import HeldDelivery, Queues
+from idempotent_lambda.sources.delivery import Delivery
 from scripts.kill.plan import Event, Moment
 
 
@@ -74,9 +73,11 @@ class WatchedQueues:
     inner: Queues
     watch: Watch
 
-    def postpone(self, failed: Iterable[Delivery], met: Met, deadline: Deadline) -> None:
+    def postpone(
+        self, failed: Iterable[Delivery], in_progress: Sequence[HeldDelivery], deadline: Deadline
+    ) -> None:
         """See `Queues.postpone`."""
-        self.inner.postpone(failed, met, deadline)
+        self.inner.postpone(failed, in_progress, deadline)
 
     def dead_letter(self, leader: Delivery, record_id: str, owner: Owner, by: Deadline) -> None:
         """See `Queues.dead_letter`."""

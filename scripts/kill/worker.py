@@ -8,19 +8,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from idempotent_lambda.batch import Consumer
 from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import Clock, EpochMillis, Millis, Seconds, SystemClock
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.errors import PermanentFailure, StoreError
-from idempotent_lambda.keys import Key, KeyRule, compiled
-from idempotent_lambda.lifecycle import Outcome, Settled
-from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Delivery, Message
+from idempotent_lambda.keys import Key, KeyRule, compile_expression
+from idempotent_lambda.observer import BatchStats, ClaimHistory
+from idempotent_lambda.pipeline.consumer import Consumer
+from idempotent_lambda.protocol.steps import Outcome, Settled
+from idempotent_lambda.queues import Queues, SqsQueues
 from idempotent_lambda.settings import Settings
-from idempotent_lambda.sqs import Queues, SqsQueues
-from idempotent_lambda.telemetry import Effort, Trace
-from idempotent_lambda.transaction import Transaction
-from scripts.kill.ledger import Ledger
+from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE
+from idempotent_lambda.sources.delivery import Delivery
+from idempotent_lambda.sources.message import Message
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
+from idempotent_lambda.store.transaction import Transaction
+from scripts.kill.journal import Journal
 from scripts.kill.plan import Behaviour, Event, Mode, Task
 from scripts.kill.watch import Watch, WatchedQueues, WatchedStore
 
@@ -53,22 +55,28 @@ class Observer:
     def __init__(self, unconfirmed: Callable[[str], None]) -> None:
         self._unconfirmed = unconfirmed
 
-    def settled(
-        self, delivery: Delivery, key: Key | None, settled: Settled, trace: Trace, *, follows: bool
+    def report_message(
+        self,
+        delivery: Delivery,
+        key: Key | None,
+        settled: Settled,
+        history: ClaimHistory,
+        *,
+        follows: bool,
     ) -> None:
-        """See `telemetry.Observer.settled`."""
-        del delivery, trace
+        """See `observer.Observer.report_message`."""
+        del delivery, history
         if key and settled.outcome is Outcome.UNCONFIRMED and not follows:
             self._unconfirmed(key.text)
 
-    def ended(self, effort: Effort) -> None:
-        """See `telemetry.Observer.ended`."""
+    def report_batch(self, stats: BatchStats) -> None:
+        """See `observer.Observer.report_batch`."""
 
-    def fell_back(self, error: StoreError) -> None:
-        """See `telemetry.Observer.fell_back`."""
+    def report_batch_calls_unavailable(self, error: StoreError) -> None:
+        """See `observer.Observer.report_batch_calls_unavailable`."""
         raise error
 
-    not_postponed = fell_back
+    report_visibility_change_failed = report_batch_calls_unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +88,13 @@ class Processor:
     """
 
     tasks: Mapping[str, Task]
-    ledger: Ledger
+    journal: Journal
     watch: Watch
     counters: str
 
     def __call__(self, message: Message) -> None:
-        """Do the side effect in the ledger."""
-        self._work(message, lambda: self.ledger.write_effect(message.key, message.owner))
+        """Do the side effect in the journal."""
+        self._work(message, lambda: self.journal.write_effect(message.key, message.owner))
 
     def transact(self, message: Message, *, transaction: Transaction) -> None:
         """Count the side effect in a table, with the completion."""
@@ -111,7 +119,7 @@ class Processor:
         self.watch.note(Event.EFFECT)
         _pause(task.pause / 2)
         if task.behaviour is Behaviour.RAISE_AFTER and first:
-            self.ledger.write_raise(message.key, message.owner)
+            self.journal.write_raise(message.key, message.owner)
             raise ValueError("after the effect")
 
 
@@ -139,11 +147,11 @@ class Station:
         _ = queues._client  # noqa: SLF001  # made now, and not by every worker
         return cls(client=new_client(), queues=queues)
 
-    def consume(self, batch: "Batch", ledger: Ledger, watch: Watch) -> None:
-        """Process a batch, and write the answer into the ledger."""
+    def consume(self, batch: "Batch", journal: Journal, watch: Watch) -> None:
+        """Process a batch, and write the answer into the journal."""
         clock: Clock = LaterClock(batch.later)
-        observer = Observer(ledger.write_unconfirmed)
-        processor = Processor(batch.tasks, ledger, watch, batch.counters)
+        observer = Observer(journal.write_unconfirmed)
+        processor = Processor(batch.tasks, journal, watch, batch.counters)
         transactional = batch.mode is Mode.TRANSACTION
         consumer = Consumer(
             processor=processor.transact if transactional else processor,
@@ -159,7 +167,7 @@ class Station:
         watch.note(Event.BATCH)
         answer = consumer.consume(batch.event, REMAINING)
         failures = answer["batchItemFailures"] if answer else []
-        ledger.write_answer([failure["itemIdentifier"] for failure in failures])
+        journal.write_answer([failure["itemIdentifier"] for failure in failures])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,11 +192,11 @@ def make_settings(batch: Batch) -> Settings:
     return Settings(
         table=batch.table,
         processor="",
-        key_rule=KeyRule(NAMESPACE, KEY, compiled(KEY)),
+        key_rule=KeyRule(NAMESPACE, KEY, compile_expression(KEY)),
         retention=RETENTION,
         lease_margin=MARGIN,
         minimum_remaining=Millis(1_000),
         max_receive_count=MAX_RECEIVE_COUNT,
         concurrency=batch.concurrency,
-        parks=batch.mode is Mode.PARK,
+        park_interrupted=batch.mode is Mode.PARK,
     )

@@ -21,16 +21,16 @@ from rich.console import Console
 from rich.markup import escape
 
 from scripts.demo.progress import Progress
-from scripts.lab import observation
-from scripts.lab.emulator import ROOT, Emulator, EmulatorError, new_account, running
-from scripts.lab.observation import Aws
-from scripts.lab.proxy import Proxy, serving
-from scripts.lab.source import SourceError, repository
-from scripts.lab.terraform import Terraform, TerraformError, environment, interruptible
 from scripts.soak.account import Evidence
 from scripts.soak.plan import LEAST, ArmedFault, Message, Plan, PlanError, plan
 from scripts.soak.report import Report
 from scripts.soak.silence import Silence
+from scripts.support import observation
+from scripts.support.emulator import ROOT, Emulator, EmulatorError, new_account, running
+from scripts.support.observation import Aws
+from scripts.support.proxy import Proxy, serving
+from scripts.support.source import SourceError, repository
+from scripts.support.terraform import Terraform, TerraformError, environment, interruptible
 
 HERE: Final = Path(__file__).parent
 NAMESPACE: Final = "soak"
@@ -151,7 +151,7 @@ def soak(progress: Progress, planned: Plan, output: Path) -> int:
     ):
         account_id = new_account()
         terraform = Terraform(
-            directory=_written(Path(directory), emulator, proxy),
+            directory=_write_stack(Path(directory), emulator, proxy),
             environment=environment(emulator.environment(account_id)),
             report=progress.note,
         )
@@ -189,7 +189,7 @@ def soak(progress: Progress, planned: Plan, output: Path) -> int:
     return 1 if problems else 0
 
 
-def _written(directory: Path, emulator: Emulator, proxy: Proxy) -> Path:
+def _write_stack(directory: Path, emulator: Emulator, proxy: Proxy) -> Path:
     """Write the root module, its module source beside it; where it is."""
     source = repository(directory / "module.git")
     stack = directory / "stack"

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from scripts.demo import ledger
+from scripts.demo import effects_table
 
 Row = Mapping[str, Any]
 
@@ -42,7 +42,7 @@ class Evidence:
     def write(self, directory: Path) -> None:
         """Write one file of JSON lines for each kind of row."""
         for kind in fields(self):
-            ledger.write(directory / f"{kind.name}.jsonl", getattr(self, kind.name))
+            effects_table.write(directory / f"{kind.name}.jsonl", getattr(self, kind.name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

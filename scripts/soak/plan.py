@@ -91,8 +91,8 @@ def plan(number: int, seed: int) -> Plan:
     poison = _poison()
     duplicates = math.ceil(number * DUPLICATES_PER_THOUSAND / 1000)
     orders = [f"order-{n:05d}" for n in range(1, number - duplicates - len(poison) + 1)]
-    kinds = [kind for kind, share in PER_THOUSAND.items() for _ in range(_scaled(share, number))]
-    denied = _scaled(DENIED_PER_THOUSAND, number) + 1
+    kinds = [kind for kind, share in PER_THOUSAND.items() for _ in range(_scale(share, number))]
+    denied = _scale(DENIED_PER_THOUSAND, number) + 1
     struck = chance.sample(orders, len(kinds) + denied)
     faults = [
         ArmedFault(order_id=order_id, fault=kind, delay_millis=chance.randrange(SOON_MILLIS))
@@ -104,14 +104,14 @@ def plan(number: int, seed: int) -> Plan:
     messages = [*poison, *(_order(order_id, armed=order_id in armed) for order_id in orders)]
     return Plan(
         seed=seed,
-        messages=_with_duplicates(messages, duplicates, chance),
+        messages=_add_duplicates(messages, duplicates, chance),
         faults=faults,
         lost=frozenset(silenced[::2]),
         unanswered=frozenset(silenced[1::2]),
     )
 
 
-def _scaled(share: float, number: int) -> int:
+def _scale(share: float, number: int) -> int:
     return math.ceil(share * number / 1000)
 
 
@@ -135,7 +135,7 @@ def _poison() -> list[Message]:
     return [Message(order_id=name, body=body, poison=True) for name, body in bodies.items()]
 
 
-def _with_duplicates(
+def _add_duplicates(
     messages: Sequence[Message], number: int, chance: random.Random
 ) -> list[Message]:
     """The messages, some sent again: half of them right after the first, half any time later."""

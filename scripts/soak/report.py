@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from scripts.lab.proxy import Fault
 from scripts.soak.account import Account, Evidence, account
+from scripts.support.proxy import Fault
 
 NAME: Final = "soak.json"
 SHOWN: Final = 5
@@ -91,9 +91,9 @@ class Report:
 
     def problems(self) -> list[str]:
         """Every broken promise, and whatever makes the soak prove less, one line each."""
-        return [*_broken(account(self.evidence)), *self._unfinished()]
+        return [*_list_broken(account(self.evidence)), *self._list_unfinished()]
 
-    def _unfinished(self) -> Iterator[str]:
+    def _list_unfinished(self) -> Iterator[str]:
         if self.backlog:
             yield f"{self.backlog} messages were still in the queue"
         for row in self.evidence.faults:
@@ -104,7 +104,7 @@ class Report:
                 yield f"no {name} were injected"
 
 
-def _broken(account: Account) -> Iterator[str]:
+def _list_broken(account: Account) -> Iterator[str]:
     found: Mapping[str, Collection[str]] = {
         "lost": account.lost,
         "repeated for no reason that P5 knows": account.repeated,

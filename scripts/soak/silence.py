@@ -5,7 +5,7 @@ import threading
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-from scripts.lab.proxy import Call, Chance, Fault
+from scripts.support.proxy import Call, Chance, Fault
 
 ONE: Final = {
     Fault.LOST_RESPONSE: 0.02,
@@ -63,8 +63,8 @@ class Silence:
         self._lock = threading.Lock()
 
     def __call__(self, call: Call) -> Fault | None:
-        """See `scripts.lab.proxy.Plan`."""
-        if (denied := self._denied(call)) is not None:
+        """See `scripts.support.proxy.Plan`."""
+        if (denied := self._deny(call)) is not None:
             return denied
         return self._chance(call)
 
@@ -72,7 +72,7 @@ class Silence:
         """How many owners were."""
         return len(self._owners)
 
-    def _denied(self, call: Call) -> Fault | None:
+    def _deny(self, call: Call) -> Fault | None:
         # Who completes together with a silenced owner shares its fate.
         for record_id, owner in completions(call):
             if record_id not in self.lost | self.unanswered:

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from scripts import release
-from scripts.lab.source import repository
 from scripts.release import Artefacts, ReleaseError, build, unpack
+from scripts.support.source import repository
 
 ROOT = Path(__file__).parents[2]
 
@@ -238,11 +238,11 @@ def test_pythons() -> None:
 
 def test_report(artefacts: Artefacts) -> None:
     """The report names every file with size and hash, and the Pythons that were not checked."""
-    told = release.report(artefacts, [], ["3.14"], problems=[])
-    assert json.loads(json.dumps(told)) == told
-    assert set(told["files"]) == {"wheel", "sdist", "source"}
-    assert all(len(each["sha256"]) == 64 and each["bytes"] for each in told["files"].values())
-    assert told["pythons_not_checked"] == ["3.14"]
+    reported = release.report(artefacts, [], ["3.14"], problems=[])
+    assert json.loads(json.dumps(reported)) == reported
+    assert set(reported["files"]) == {"wheel", "sdist", "source"}
+    assert all(len(each["sha256"]) == 64 and each["bytes"] for each in reported["files"].values())
+    assert reported["pythons_not_checked"] == ["3.14"]
 
 
 @pytest.mark.parametrize("fails", ["", "trial", "quickstart"])
@@ -271,9 +271,9 @@ def test_what_fails_is_not_ready(
     monkeypatch.setattr(release, "quickstart", deploy)
     expected = {"": [], "trial": ["wheel on 3.13.0"], "quickstart": ["charged twice"]}[fails]
     assert release.check(git, 0) == bool(fails)
-    told = json.loads((tmp_path / "release" / "report.json").read_text())
-    assert told["problems"] == expected
-    assert told["pythons_not_checked"] == ["3.14"]
+    reported = json.loads((tmp_path / "release" / "report.json").read_text())
+    assert reported["problems"] == expected
+    assert reported["pythons_not_checked"] == ["3.14"]
     said = capsys.readouterr()
     assert "Python 3.14: not checked" in said.out
     assert said.out.splitlines()[-1].startswith("Not ready" if fails else "Ready")

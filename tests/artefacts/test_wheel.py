@@ -64,9 +64,9 @@ def test_installed(wheel: Path, tmp_path: Path) -> None:
     )
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
-        "import idempotent_lambda.batch, idempotent_lambda.dynamodb\n"
+        "import idempotent_lambda.pipeline.consumer, idempotent_lambda.store.dynamodb\n"
         "import idempotent_lambda_toolkit.testing as testing\n"
-        "print(idempotent_lambda.batch.__file__, testing.__file__, sep='\\n')"
+        "print(idempotent_lambda.pipeline.consumer.__file__, testing.__file__, sep='\\n')"
     )
     shown = subprocess.run(
         [sys.executable, "-I", "-c", code], check=True, capture_output=True, text=True

@@ -1,5 +1,6 @@
 """The zip that is deployed is built from the quickstart and run as Lambda runs it."""
 
+import ast
 import json
 import os
 import subprocess
@@ -9,40 +10,93 @@ from pathlib import Path
 
 import pytest
 
-from scripts.lab.emulator import Emulator
 from scripts.pack import (
     PACKAGE_EXCLUDE,
     collect_sources,
+    drop_docstrings,
     hash_contents,
     read_content,
     write_zip,
 )
+from scripts.support.emulator import Emulator
 
 ROOT = Path(__file__).parents[2]
 PACKAGE_MODULES = [
     "__init__",
-    "agenda",
-    "batch",
-    "claims",
+    "calls/__init__",
+    "calls/arguments",
+    "calls/decorated_call",
+    "calls/end",
+    "calls/results",
+    "calls/wiring",
     "clients",
     "clock",
-    "conditions",
     "decorator",
-    "dynamodb",
     "entrypoint",
     "errors",
-    "grouping",
-    "heap",
     "keys",
-    "lifecycle",
-    "messages",
-    "predecessors",
+    "log",
+    "metrics",
+    "migration",
+    "observer",
+    "pipeline/__init__",
+    "pipeline/asking",
+    "pipeline/consumer",
+    "pipeline/flusher",
+    "pipeline/grouping",
+    "pipeline/invocation",
+    "pipeline/performer",
+    "pipeline/processor",
+    "pipeline/reports",
+    "pipeline/resources",
+    "pipeline/shared_plan",
+    "pipeline/work_item",
+    "pipeline/workers",
+    "protocol/__init__",
+    "protocol/claims",
+    "protocol/conditions",
+    "protocol/heap",
+    "protocol/judgement",
+    "protocol/lifecycle",
+    "protocol/plan",
+    "protocol/plan_entries",
+    "protocol/plan_state",
+    "protocol/record",
+    "protocol/requests",
+    "protocol/steps",
+    "queues",
+    "redaction",
     "settings",
-    "sqs",
-    "telemetry",
+    "sources/__init__",
+    "sources/copy_mark",
+    "sources/delivery",
+    "sources/direct",
+    "sources/dynamodb_streams",
+    "sources/event",
+    "sources/eventbridge",
+    "sources/kinesis",
+    "sources/message",
+    "sources/parsing",
+    "sources/pipes",
+    "sources/registry",
+    "sources/response",
+    "sources/s3",
+    "sources/sns",
+    "sources/source",
+    "sources/sqs",
+    "sources/unwrapping",
+    "store/__init__",
+    "store/api_types",
+    "store/batch_calls",
+    "store/call_errors",
+    "store/dynamodb",
+    "store/items",
+    "store/retries",
+    "store/single_call",
+    "store/transaction",
+    "store/updates",
+    "store/writes",
     "threads",
-    "transaction",
-    "writes",
 ]
 
 INVOKE = """
@@ -64,6 +118,79 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     destination = tmp_path_factory.mktemp("zip") / "function.zip"
     write_zip(contents, destination)
     return destination
+
+
+def parse_without_docstrings(source: str) -> str:
+    """The syntax tree of a module, with an empty text for each statement that is only a text."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            node.value.value = "" if isinstance(node.value.value, str) else node.value.value
+    return ast.dump(tree)
+
+
+def list_lines(source: str) -> list[int]:
+    """The line of each statement."""
+    return [node.lineno for node in ast.walk(ast.parse(source)) if isinstance(node, ast.stmt)]
+
+
+def test_the_code_is_the_repositorys(deployed: Path) -> None:
+    """The package in the zip has no docstrings; its code and its line numbers are the same."""
+    with zipfile.ZipFile(deployed) as archive:
+        for name in PACKAGE_MODULES:
+            packed = archive.read(f"idempotent_lambda/{name}.py").decode()
+            source = (ROOT / "handler" / "idempotent_lambda" / f"{name}.py").read_text()
+            assert parse_without_docstrings(packed) == parse_without_docstrings(source)
+            assert list_lines(packed) == list_lines(source)
+            assert len(packed.splitlines()) == len(source.splitlines())
+            assert '"""' not in packed
+        user = (ROOT / "examples" / "quickstart" / "src" / "orders.py").read_bytes()
+        assert archive.read("orders.py") == user
+
+
+@pytest.mark.parametrize(
+    ("source", "packed"),
+    [
+        ('"""One."""\nx = """two"""\n', '" "\nx = """two"""\n'),
+        ('def f():\n    r"""a\n\n    b"""\n', 'def f():\n    " "\n\n\n'),
+        ('x = 1\n"""About x."""  # why\n', 'x = 1\n" "  # why\n'),
+        ('call(\n    "a"\n)\n', 'call(\n    "a"\n)\n'),
+        ('x = 1\n\x0c\n"""a\nb"""\ny = 2\n', 'x = 1\n\x0c\n" "\n\ny = 2\n'),
+        ('x = "a\u2028b"\n"""doc"""\n', 'x = "a\u2028b"\n" "\n'),
+        ('f"{call()}"\nb"x"\n', 'f"{call()}"\nb"x"\n'),
+        ("class A(B):\n    # why\n    'one'\n", 'class A(B):\n    # why\n    " "\n'),
+        ('return_ = f"{1}"\n"a" "b"\n', 'return_ = f"{1}"\n"a" "b"\n'),
+    ],
+)  # fmt: skip
+def test_only_docstrings_are_dropped(source: str, packed: str) -> None:
+    """A statement that is only a text becomes a blank one in its first line; all else stays."""
+    assert drop_docstrings(source) == packed
+
+
+IMPORT = """
+import inspect, pkgutil, sys
+made = []
+signature = inspect.signature
+inspect.signature = lambda *given, **named: made.append(given) or signature(*given, **named)
+import idempotent_lambda
+for module in pkgutil.walk_packages(idempotent_lambda.__path__, "idempotent_lambda."):
+    if module.name != "idempotent_lambda.entrypoint":
+        __import__(module.name)
+print(len(made), len([name for name in sys.modules if name.startswith("idempotent_lambda.")]))
+"""
+
+
+def test_no_docstring_is_made_at_import(deployed: Path) -> None:
+    """A dataclass with an empty docstring would make one at each cold start; none does."""
+    run = subprocess.run(
+        [sys.executable, "-c", IMPORT],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(deployed)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    made, modules = map(int, run.stdout.split())
+    assert (made, modules) == (0, len(PACKAGE_MODULES) - 2)
 
 
 def test_contents(deployed: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks.engine import Engine, Server
-from scripts.lab.emulator import Emulator
+from scripts.support.emulator import Emulator
 
 
 class RecordingEngine(Engine):

@@ -17,9 +17,9 @@ from benchmarks.comparison import (
     list_changed,
     order_sides,
 )
-from benchmarks.fleet import ROOT, Place
+from benchmarks.fleet import ROOT, Location
 from benchmarks.measurement import Run, measure_pairs
-from scripts.lab.emulator import Emulator
+from scripts.support.emulator import Emulator
 
 EVEN = {"p50_ms": 10.0, "cpu_ms_per_message": 0.5, "round_trips": 2, "write_units": 20.0}
 
@@ -126,17 +126,17 @@ def test_tables() -> None:
     table = format_comparison("base", figures).splitlines()
     assert table[1].split()[-6:] == ["10", "11.5", "1.150", "1.100", "-", "1.200"]
     floor = {**EVEN, "p50_ms": 9.0, "write_units": 19_520.3}
-    alone = format_figures("base", {"ours": EVEN, "floor": floor}).splitlines()
-    assert alone[0].split() == ["base", "ours", "floor"]
-    assert alone[1].split()[-2:] == ["10", "9"]
-    assert alone[4].split()[-2:] == ["20", "19520"]
-    assert len(alone) == 1 + len(EVEN)
+    single = format_figures("base", {"ours": EVEN, "floor": floor}).splitlines()
+    assert single[0].split() == ["base", "ours", "floor"]
+    assert single[1].split()[-2:] == ["10", "9"]
+    assert single[4].split()[-2:] == ["20", "19520"]
+    assert len(single) == 1 + len(EVEN)
 
 
 def test_equal_versions_count_alike(stub: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Measured in pairs on one stub, a version makes as many calls as itself."""
     monkeypatch.setattr(fleet, "INTERPRETER", sys.executable)
-    places = {side: Place(stub, ROOT / "handler") for side in ("base", "current")}
+    places = {side: Location(stub, ROOT / "handler") for side in ("base", "current")}
     pairs = list(measure_pairs(Case(engine_ms=0, samples=4), places, 2))
     figures = compare(pairs)
     assert [each[side]["n"] for each in pairs for side in each] == [2] * 4

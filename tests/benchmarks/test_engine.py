@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from benchmarks.engine import Engine, Server
-from scripts.lab.emulator import Emulator, new_account
+from scripts.support.emulator import Emulator, new_account
 from tests.benchmarks.conftest import RecordingEngine
 from tests.waiting import connect_at_once
 
@@ -62,8 +62,8 @@ CONDITIONS = [
 ]
 
 
-@pytest.mark.parametrize(("condition", "holds"), CONDITIONS)
-def test_conditions(client: Client, condition: str, holds: bool) -> None:
+@pytest.mark.parametrize(("condition", "contains"), CONDITIONS)
+def test_conditions(client: Client, condition: str, contains: bool) -> None:
     """A write goes through if its condition holds, and is refused with the item if not."""
     client.put_item(TableName=TABLE, Item=ITEM)
     values = {":held": {"S": "IN_PROGRESS"}, ":other": {"S": "x"}, ":three": {"N": "3"}}
@@ -78,7 +78,7 @@ def test_conditions(client: Client, condition: str, holds: bool) -> None:
     given = {name: each for name, each in values.items() if name in condition}
     request |= {"ExpressionAttributeNames": used} if used else {}
     request |= {"ExpressionAttributeValues": given} if given else {}
-    if holds:
+    if contains:
         client.delete_item(**request)
         assert found(client) is None
     else:

@@ -11,8 +11,8 @@ import pytest
 
 from benchmarks import fleet
 from benchmarks.contenders import floor
-from benchmarks.fleet import ROOT, Place, answer, request
-from scripts.lab.emulator import Emulator
+from benchmarks.fleet import ROOT, Location, answer, request
+from scripts.support.emulator import Emulator
 from tests.benchmarks.conftest import RecordingEngine
 from tests.handler import events
 
@@ -38,7 +38,9 @@ def test_it_is_short() -> None:
     assert lines_of_code(Path(floor.__file__)) <= LINES
 
 
-def told(place: Place, engine: RecordingEngine, name: str, event: Any) -> list[tuple[str, Any]]:
+def reported(
+    place: Location, engine: RecordingEngine, name: str, event: Any
+) -> list[tuple[str, Any]]:
     """What a contender asks of the engine for one batch, without what differs between runs."""
     engine.requests.clear()
     with place.started(name) as process:
@@ -68,8 +70,8 @@ def test_it_says_what_the_package_says(
     monkeypatch.setattr(fleet, "INTERPRETER", sys.executable)
     # Completions wait a round trip for each other: a slow one, or a busy machine parts them.
     engine.answer("SetDelay", {"milliseconds": 100})
-    place = Place(stub, ROOT / "handler")
+    place = Location(stub, ROOT / "handler")
     event = events.event(*(events.order(number) for number in range(batch)))
-    ours, floors = (told(place, engine, name, event) for name in ("ours", "floor"))
+    ours, floors = (reported(place, engine, name, event) for name in ("ours", "floor"))
     assert len(ours) == 2
     assert ours == floors

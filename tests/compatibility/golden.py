@@ -18,18 +18,19 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from idempotent_lambda import PermanentFailure, __version__, errors, idempotent
-from idempotent_lambda.claims import Owner
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.decorator import Wiring
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
-from idempotent_lambda.messages import deliveries_of
-from idempotent_lambda.settings import UNWRAP, Settings
+from idempotent_lambda.pipeline.grouping import find_key
+from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.settings import UNWRAP_CHOICES, Settings
+from idempotent_lambda.sources.event import read_event
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import ManualClock
-from scripts.lab.emulator import Emulator, EmulatorError, new_account, running
+from scripts.support.emulator import Emulator, EmulatorError, new_account, running
 from tests.clients import patient_client
-from tests.handler.bench import Bench, raising, unavailable
 from tests.handler.conftest import create_table
 from tests.handler.events import GOLDEN_EVENTS, golden, key_rule, order
+from tests.handler.harness import ConsumerHarness, raising, table_unavailable
 
 GOLDEN: Final = Path(__file__).with_name("golden")
 
@@ -41,7 +42,7 @@ Kind = dict[str, Any]
 ``message`` with this key, or a ``call``; and the ``item``."""
 
 EXPRESSIONS: Final = (None, "body && to_string(body)", "body && sort(keys(@))")
-"""Of message keys: preset; what the body is; and where else a key may come from."""
+"""Of message keys: the default; what the body is; and where else a key may come from."""
 
 ENVIRONMENTS: Final = {
     "the least": {
@@ -102,12 +103,12 @@ class Writer:
         self.owners += 1
         return self.owners.to_bytes(16)
 
-    def bench(self, clock: ManualClock, **changes: Any) -> Bench:
+    def make_harness(self, clock: ManualClock, **changes: Any) -> ConsumerHarness:
         """A consumer with the module's defaults."""
-        store = DynamoDBClaimStore(self.client, TABLE, clock, Bench())
-        bench = Bench(store, clock, **changes)
-        object.__setattr__(bench.consumer, "new_owner", lambda: Owner(self.new_owner().hex()))
-        return bench
+        store = DynamoDBClaimStore(self.client, TABLE, clock, ConsumerHarness())
+        harness = ConsumerHarness(store, clock, **changes)
+        object.__setattr__(harness.consumer, "new_owner", lambda: Owner(self.new_owner().hex()))
+        return harness
 
     def kept(self, clock: ManualClock, **what: Any) -> Kind:
         """The only record in the table, which is empty afterwards."""
@@ -126,24 +127,26 @@ class Writer:
         clock = ManualClock()
         for at, behaviour in enumerate(behaviours or (lambda _: None,)):
             clock.advance(LEASE if at else Millis(0))
-            bench = self.bench(clock, **changes)
-            bench.queues.failure = unavailable() if unsent else None
-            bench.behaviour = dict.fromkeys([deliveries_key(key)], behaviour)
-            bench.deliver(order(key, message_id="m-1"))
+            harness = self.make_harness(clock, **changes)
+            harness.queues.failure = table_unavailable() if unsent else None
+            harness.behaviour = dict.fromkeys([deliveries_key(key)], behaviour)
+            harness.deliver(order(key, message_id="m-1"))
         return self.kept(clock, message=key)
 
     def call(self, function: Callable[..., Any], key: object = "ORDER-1", **options: Any) -> Kind:
         """The record of a call."""
         clock = ManualClock()
-        bench = self.bench(clock)
-        wiring = Wiring(bench.consumer.settings, bench.consumer.store, clock, bench)
+        harness = self.make_harness(clock)
+        wiring = Wiring(harness.consumer.settings, harness.consumer.store, clock, harness)
 
         @idempotent(name="charge", key="order.id", lease_seconds=30, wiring=wiring, **options)
         def charge(order: Any) -> Any:
             return function(order)
 
         asked = {"id": key, "cents": 1999}
-        tokens = patch("idempotent_lambda.decorator.os", SimpleNamespace(urandom=self.new_owner))
+        tokens = patch(
+            "idempotent_lambda.pipeline.asking.os", SimpleNamespace(urandom=self.new_owner)
+        )
         ends = (errors.InvalidResultError, PermanentFailure, SystemExit)
         with tokens, contextlib.suppress(*ends):
             charge(asked)
@@ -152,8 +155,8 @@ class Writer:
 
 def deliveries_key(key: object) -> str:
     """The key of an order as people read it."""
-    (delivery,) = deliveries_of({"Records": [order(key, message_id="m-1")]})
-    return key_rule(expression="body.id").key_of(delivery).text
+    (delivery,) = read_event({"Records": [order(key, message_id="m-1")]})
+    return find_key(key_rule(expression="body.id"), delivery).text
 
 
 def _committed(_: object, transaction: Any) -> None:
@@ -170,7 +173,7 @@ def records(emulator: Emulator) -> Iterator[tuple[str, Kind]]:
     yield "in-progress", writer.message("ORDER-1", CRASH)
     yield "in-progress-taken-over", writer.message("ORDER-1", CRASH, CRASH)
     yield "parked", writer.message("ORDER-1", never)
-    yield "parked-interrupted", writer.message("ORDER-1", CRASH, CRASH, parks=True)
+    yield "parked-interrupted", writer.message("ORDER-1", CRASH, CRASH, park_interrupted=True)
     yield "parked-unsent", writer.message("ORDER-1", never, unsent=True)
     yield "key-list", writer.message(["acme", 7, "ORDER-1"])
     yield "key-long", writer.message("x" * 3000)
@@ -192,9 +195,9 @@ def ids(event: Any, expression: str | None) -> list[str]:
     """The record ids of an event's messages; the name of the error of one that has none."""
     rule = key_rule(expression=expression)
     found = []
-    for delivery in deliveries_of(event, UNWRAP):
+    for delivery in read_event(event, UNWRAP_CHOICES):
         try:
-            found.append(rule.key_of(delivery).record_id)
+            found.append(find_key(rule, delivery).record_id)
         except errors.MessageError as error:
             found.append(type(error).__name__)
     return found

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 import idempotent_lambda
-from idempotent_lambda import Busy, ResultUnavailable, idempotent
+from idempotent_lambda import AlreadyInProgressError, ResultUnavailableError, idempotent
 from idempotent_lambda.clock import EpochMillis, Millis
 from idempotent_lambda.decorator import Wiring
 from idempotent_lambda.errors import ParkedError, PayloadMismatchError
 from idempotent_lambda_toolkit.testing import ManualClock
-from scripts.lab.emulator import ROOT, Emulator
+from scripts.support.emulator import ROOT, Emulator
 from tests.handler.events import order
 
 from .golden import ENVIRONMENTS, GOLDEN, TABLE, Writer, files, ids, meaning, text
@@ -54,7 +54,7 @@ class Reader:
         self.clock = ManualClock(EpochMillis(kind["at"]))
         self.ran = 0
         writer.admin.put_item(TableName=TABLE, Item=kind["item"])
-        self.bench = writer.bench(self.clock)
+        self.harness = writer.make_harness(self.clock)
 
     def number(self, attribute: str) -> int:
         """A number of the record."""
@@ -75,16 +75,16 @@ class Reader:
     def deliver(self, token: str | None = None, **changes: Any) -> tuple[str, int]:
         """Deliver the message; its outcome, and how often it has run by now."""
         if changes:
-            self.bench = self.writer.bench(self.clock, **changes)
+            self.harness = self.writer.make_harness(self.clock, **changes)
         attributes = {"IdempotencyOwner": {"stringValue": token, "dataType": "String"}}
         more = {"messageAttributes": attributes} if token else {}
-        self.bench.deliver(order(self.kind["message"], message_id="m-2", **more))
-        return self.bench.outcomes["m-2"], len(self.bench.ran)
+        self.harness.deliver(order(self.kind["message"], message_id="m-2", **more))
+        return self.harness.outcomes["m-2"], len(self.harness.ran)
 
     def call(self, **changes: Any) -> Any:
         """Call the function."""
-        settings, store = self.bench.consumer.settings, self.bench.consumer.store
-        wiring = Wiring(settings, store, self.clock, self.bench)
+        settings, store = self.harness.consumer.settings, self.harness.consumer.store
+        wiring = Wiring(settings, store, self.clock, self.harness)
 
         @idempotent(
             name="charge",
@@ -132,9 +132,11 @@ class TestMessages:
         """A lease excludes to its end; then it is taken over, and its attempts are counted on."""
         lease_end = reader.number("lease_expires_at")
         seen: list[Any] = []
-        reader.bench.behaviour[str(reader.kind["message"])] = lambda _: seen.append(reader.found())
+        reader.harness.behaviour[str(reader.kind["message"])] = lambda _: seen.append(
+            reader.found()
+        )
         reader.set_clock(lease_end - 1)
-        assert reader.deliver() == ("busy", 0)
+        assert reader.deliver() == ("in_progress", 0)
         assert reader.found() == reader.kind["item"]
         reader.set_clock(lease_end)
         assert reader.deliver() == ("completed", 1)
@@ -143,11 +145,11 @@ class TestMessages:
 
     @pytest.mark.parametrize("kind", named("IN_PROGRESS", of="message"))
     def test_interrupted_and_parked(self, reader: Reader) -> None:
-        """Where interruptions are for a person, a lapsed record is parked, and a copy is sent."""
+        """Where interruptions are for a person, a stale record is parked, and a copy is sent."""
         reader.set_clock(reader.number("lease_expires_at"))
-        assert reader.deliver(parks=True) == ("parked", 0)
+        assert reader.deliver(park_interrupted=True) == ("parked", 0)
         owner = reader.kind["item"]["owner"]["S"]
-        assert [token.split()[0] for _, token in reader.bench.queues.dead_letters] == [owner]
+        assert [token.split()[0] for _, token in reader.harness.queues.dead_letters] == [owner]
         assert reader.found()["status"] == {"S": "PARKED"}
 
     @pytest.mark.parametrize("kind", named("PARKED", of="message"))
@@ -155,7 +157,7 @@ class TestMessages:
         """What is parked never runs by itself, and its copy is sent if that is not known."""
         reader.set_clock(reader.kind["at"] + 400 * 86_400_000)
         assert reader.deliver() == ("parked", 0)
-        sent = [token.split()[0] for _, token in reader.bench.queues.dead_letters]
+        sent = [token.split()[0] for _, token in reader.harness.queues.dead_letters]
         owner = reader.kind["item"]["owner"]["S"]
         assert sent == ([] if "dead_lettered_at" in reader.kind["item"] else [owner])
 
@@ -182,7 +184,7 @@ class TestCalls:
         elif options.get("results") == "discard":
             assert reader.call() is None
         else:
-            with pytest.raises(ResultUnavailable):
+            with pytest.raises(ResultUnavailableError):
                 reader.call()
         assert reader.ran == 0
         reader.set_clock(reader.number("expires_at") * 1000)
@@ -202,7 +204,7 @@ class TestCalls:
     @pytest.mark.parametrize("kind", named("IN_PROGRESS", of="call"))
     def test_in_progress(self, reader: Reader) -> None:
         """A call beside another is busy, and runs when that one's lease is over."""
-        with pytest.raises(Busy) as caught:
+        with pytest.raises(AlreadyInProgressError) as caught:
             reader.call()
         assert caught.value.lease_expires_at == reader.number("lease_expires_at")
         reader.set_clock(reader.number("lease_expires_at"))

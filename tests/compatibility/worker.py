@@ -92,16 +92,18 @@ def main() -> None:
     # Not `for line in sys.stdin`, which reads ahead of who holds.
     while line := sys.stdin.readline():
         request = json.loads(line)
-        told: dict[str, Any]
+        reported: dict[str, Any]
         if "call" in request:
             try:
-                told = {"result": calls(shop)(request["call"], Context())}
+                reported = {"result": calls(shop)(request["call"], Context())}
             except Exception as error:  # noqa: BLE001  # told, whatever it is
-                told = {"error": type(error).__name__}
+                reported = {"error": type(error).__name__}
         else:
             failures: Any = entrypoint.handler(request["event"], Context())
-            told = {"failed": [each["itemIdentifier"] for each in failures["batchItemFailures"]]}
-        print(json.dumps(told), file=answers, flush=True)
+            reported = {
+                "failed": [each["itemIdentifier"] for each in failures["batchItemFailures"]]
+            }
+        print(json.dumps(reported), file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -12,30 +12,28 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from idempotent_lambda.claims import (
+from idempotent_lambda.clients import new_client
+from idempotent_lambda.clock import Clock, Deadline
+from idempotent_lambda.errors import StoreError, StoreRefusedError
+from idempotent_lambda.protocol.claims import (
     Claimed,
     ClaimOutcome,
-    ClaimRequest,
     ClaimStore,
     Completed,
     CompleteOutcome,
-    Owner,
     Parked,
     ParkOutcome,
-    Record,
     Released,
     ReleaseOutcome,
-    Request,
 )
-from idempotent_lambda.clients import new_client
-from idempotent_lambda.clock import Clock, Deadline
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
-from idempotent_lambda.dynamodb import _record as read_record
-from idempotent_lambda.errors import StoreError, StoreRefusedError
+from idempotent_lambda.protocol.record import Owner, Record
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
+from idempotent_lambda.store.items import decode_record
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
-from scripts.lab.emulator import Emulator, new_account
+from scripts.support.emulator import Emulator, new_account
 from tests.clients import patient_client
-from tests.handler.bench import Listener
+from tests.handler.harness import Listener
 from tests.requests import claim_of
 
 from .worker import MINE, THEIRS, Worker
@@ -55,7 +53,7 @@ Clients = tuple[Any, Any]
 
 
 class Engine(Protocol):
-    """A store, and a way behind it: to lay down records and to look at them."""
+    """A store, and a way behind it: to seed records and to look at them."""
 
     @property
     def store(self) -> ClaimStore:
@@ -71,7 +69,7 @@ class Engine(Protocol):
     def get(self, record_id: str) -> Record | None:
         """Read a record as it is."""
 
-    def lay(self, items: Items) -> None:
+    def seed_records(self, items: Items) -> None:
         """Write items as they are, by their ids, in the place of all others with these ids."""
 
     def items(self, record_ids: Iterable[str]) -> Items:
@@ -97,9 +95,9 @@ class InMemory:
     def get(self, record_id: str) -> Record | None:
         return self.store.records.get(record_id)
 
-    def lay(self, items: Items) -> None:
+    def seed_records(self, items: Items) -> None:
         for name, item in items.items():
-            record = read_record(item)
+            record = decode_record(item)
             assert record is not None
             self.store.records[name] = record
 
@@ -311,7 +309,7 @@ class DynamoDB:
         # Everything that lies in the table must be an attribute of the record, and no more.
         return Record(**{name: read(value) for name, value in item.items()})
 
-    def lay(self, items: Items) -> None:
+    def seed_records(self, items: Items) -> None:
         for part in batched([{"PutRequest": {"Item": item}} for item in items.values()], 25):
             left: Any = {self.table: part}
             while left:

@@ -2,18 +2,18 @@
 
 import pytest
 
-from idempotent_lambda.claims import (
-    Busy,
+from idempotent_lambda.clock import EpochMillis, EpochSeconds, Millis
+from idempotent_lambda.errors import StoreRefusedError
+from idempotent_lambda.protocol.claims import (
     Claimed,
     Completed,
     Duplicate,
-    Lapsed,
+    InProgress,
     LostLease,
-    Record,
     Released,
+    Stale,
 )
-from idempotent_lambda.clock import EpochMillis, EpochSeconds, Millis
-from idempotent_lambda.errors import StoreRefusedError
+from idempotent_lambda.protocol.record import Record
 from idempotent_lambda_toolkit.testing import ManualClock
 
 from .conftest import Engine
@@ -51,7 +51,7 @@ class TestClaim:
         theirs.claim()
         end = EpochMillis(clock.now() + LEASE)
         clock.advance(Millis(LEASE - 1))
-        assert mine.claim(takeover=takeover) == Busy(end)
+        assert mine.claim(takeover=takeover) == InProgress(end)
 
     @pytest.mark.parametrize("takeover", [True, False])
     def test_own_claim(self, engine: Engine, mine: Worker, takeover: bool) -> None:
@@ -83,10 +83,10 @@ class TestClaim:
         assert record is not None
         assert (record.status, record.completed_at) == ("IN_PROGRESS", None)
 
-    def test_lapsed_is_told_apart(self, engine: Engine, mine: Worker, clock: ManualClock) -> None:
-        """Without takeover a lapsed record is left alone and its attempts are told."""
+    def test_stale_is_told_apart(self, engine: Engine, mine: Worker, clock: ManualClock) -> None:
+        """Without takeover a stale record is left alone and its attempts are told."""
         engine.put(in_progress(clock, attempts=3))
-        assert mine.claim(takeover=False) == Lapsed(attempts=3, owner=THEIRS)
+        assert mine.claim(takeover=False) == Stale(attempts=3, owner=THEIRS)
         assert engine.get(ID) == in_progress(clock, attempts=3)
 
     def test_takeover(self, engine: Engine, mine: Worker, clock: ManualClock) -> None:
@@ -110,7 +110,7 @@ class TestClaim:
         """An expiry in the past never overrides a lease that is live."""
         end = EpochMillis(clock.now() + 1)
         engine.put(in_progress(clock, lease_expires_at=end, expires_at=EpochSeconds(1)))
-        assert mine.claim() == Busy(end)
+        assert mine.claim() == InProgress(end)
 
     @pytest.mark.parametrize(
         ("changes", "code"),

@@ -12,19 +12,14 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda.claims import (
-    Claimed,
-    ClaimRequest,
-    ClaimStore,
-    Completed,
-    Owner,
-    Request,
-)
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds, SystemClock
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
+from idempotent_lambda.protocol.claims import Claimed, ClaimStore, Completed
+from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore
-from scripts.lab.emulator import Emulator
-from tests.handler.bench import Listener
+from scripts.support.emulator import Emulator
+from tests.handler.harness import Listener
 from tests.requests import claim_of
 
 from .conftest import Clients, DynamoDB, InMemory, counted
@@ -54,7 +49,7 @@ def winners(store: ClaimStore, before_each_round: Callable[[str], None]) -> list
             )
             lease_end = EpochMillis(clock.now() + 600_000)
             claim = claim_of(request, lease_expires_at=lease_end, takeover=True)
-            (outcome,) = store.claim([claim], Deadline.after(clock, Millis(120_000)))
+            (outcome,) = store.claim([claim], Deadline.from_remaining(clock, Millis(120_000)))
             won.append(isinstance(outcome, Claimed))
         return won
 
@@ -94,7 +89,7 @@ def group_winners(
                 )
                 for key, redelivered in zip(group, turns, strict=True)
             ]
-            outcomes = store.claim(claims, Deadline.after(clock, Millis(120_000)))
+            outcomes = store.claim(claims, Deadline.from_remaining(clock, Millis(120_000)))
             won = [
                 key
                 for key, outcome in zip(group, outcomes, strict=True)
@@ -126,7 +121,7 @@ def committed(
         for key in keys:
             barrier.wait()
             for _ in range(3):
-                deadline = Deadline.after(clock, Millis(120_000))
+                deadline = Deadline.from_remaining(clock, Millis(120_000))
                 request = Request(
                     record_id=key,
                     owner=Owner(secrets.token_hex(16)),
@@ -176,7 +171,7 @@ def test_groups_in_memory() -> None:
         assert won == Counter(asked)
 
 
-def lay_nothing_or_lapsed(client: Any, left: str) -> Callable[[str], None]:
+def lay_nothing_or_stale(client: Any, left: str) -> Callable[[str], None]:
     """Make the table, and what lays down in it what was left of each key."""
     client.create_table(
         TableName=TABLE,
@@ -199,21 +194,21 @@ def lay_nothing_or_lapsed(client: Any, left: str) -> Callable[[str], None]:
 
 @pytest.mark.emulator
 @pytest.mark.slow
-@pytest.mark.parametrize("left", ["nothing", "a lapsed record"])
+@pytest.mark.parametrize("left", ["nothing", "a stale record"])
 class TestEmulator:
     """The same on conditional writes of an engine."""
 
     def test_one_key(self, emulator: Emulator, account: str, left: str) -> None:
         """Fifty threads claim, or take over, one key: one winner in each of 200 rounds."""
         client = emulator.client("dynamodb", account)
-        prepare = lay_nothing_or_lapsed(client, left)
+        prepare = lay_nothing_or_stale(client, left)
         store = DynamoDBClaimStore(client, TABLE, SystemClock(), Listener())
         assert winners(store, prepare) == [1] * ROUNDS
 
     def test_groups(self, emulator: Emulator, account: str, left: str) -> None:
         """Fifty threads claim, or take over, groups that overlap: each key has one winner."""
         client = emulator.client("dynamodb", account)
-        prepare = lay_nothing_or_lapsed(client, left)
+        prepare = lay_nothing_or_stale(client, left)
         listener = Listener()
         store = DynamoDBClaimStore(client, TABLE, SystemClock(), listener)
         for asked, won in group_winners(store, prepare):

@@ -12,18 +12,11 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda.claims import (
-    Claimed,
-    ClaimRequest,
-    Completed,
-    Owner,
-    Parked,
-    Record,
-    Released,
-    Request,
-)
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds
 from idempotent_lambda.errors import StoreError
+from idempotent_lambda.protocol.claims import Claimed, Completed, Parked, Released
+from idempotent_lambda.protocol.record import Owner, Record
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.requests import claim_of
 
@@ -76,7 +69,7 @@ PARKED = {
 RECORDS: dict[str, Item] = {
     "live": IN_PROGRESS,
     "mine": IN_PROGRESS | {"owner": text(MINE)},
-    "lapsed": IN_PROGRESS | {"lease_expires_at": number(NOW)},
+    "stale": IN_PROGRESS | {"lease_expires_at": number(NOW)},
     "completed": COMPLETED | {"result": text("1"), "payload_hash": text("v1:a")},
     "expired": COMPLETED | {"expires_at": number(NOW // 1000)},
     "parked": PARKED,
@@ -159,7 +152,7 @@ def mixed(requests: Sequence[Any]) -> list[Any]:
     return [one for pair in zip(requests, neighbours(requests), strict=True) for one in pair]
 
 
-def told(outcomes: Iterable[object]) -> list[object]:
+def reported(outcomes: Iterable[object]) -> list[object]:
     """The outcomes, with errors that can be compared."""
     return [
         (type(each).__name__, each.code, str(each), each.maybe_written)
@@ -172,7 +165,7 @@ def told(outcomes: Iterable[object]) -> list[object]:
 @pytest.fixture
 def deadline(clock: ManualClock) -> Deadline:
     """A minute from now."""
-    return Deadline.after(clock, Millis(60_000))
+    return Deadline.from_remaining(clock, Millis(60_000))
 
 
 def by_damage(items: Iterable[str], answers: Iterable[object]) -> dict[str, object]:
@@ -183,7 +176,7 @@ def by_damage(items: Iterable[str], answers: Iterable[object]) -> dict[str, obje
 def in_memory(items: Mapping[str, Item]) -> InMemory:
     """A store in memory with these items."""
     memory = InMemory()
-    memory.lay(items)
+    memory.seed_records(items)
     return memory
 
 
@@ -204,7 +197,7 @@ def test_claim(engine: Engine, deadline: Deadline, status: str, asked: str) -> N
     items = damaged_items(RECORDS[status], engine, status, asked)
     claims = [claim_as(each, CLAIMS[asked]) for each in items]
     store = in_memory(items).store
-    expected = by_damage(items, told(store.claim([each], deadline)[0] for each in claims))
+    expected = by_damage(items, reported(store.claim([each], deadline)[0] for each in claims))
     if not isinstance(engine, InMemory):
         # The emulator adds one to any attribute. What AWS answers is played to
         # tests/handler/test_dynamodb.py.
@@ -214,18 +207,18 @@ def test_claim(engine: Engine, deadline: Deadline, status: str, asked: str) -> N
         items = {name: items[name] for name in expected}
         claims = [each for each in claims if each.record_id in items]
 
-    engine.lay(items)
+    engine.seed_records(items)
     before = engine.items(items)
-    alone = told(engine.store.claim([each], deadline)[0] for each in claims)
-    assert by_damage(items, alone) == expected
+    single = reported(engine.store.claim([each], deadline)[0] for each in claims)
+    assert by_damage(items, single) == expected
     left = engine.items(items)
     changed = {name for name in items if left[name] != before[name]}
     assert changed == {name for name, outcome in expected.items() if is_written(outcome)}
 
     for redelivered in (False, True):
-        engine.lay(items)
+        engine.seed_records(items)
         requests = [replace(each, redelivered=redelivered) for each in mixed(claims)]
-        answers = told(engine.store.claim(requests, deadline))
+        answers = reported(engine.store.claim(requests, deadline))
         assert by_damage(items, answers[::2]) == expected
         assert answers[1::2] == [Claimed(NEIGHBOUR, 1)] * len(claims)
         assert engine.items(items) == left
@@ -251,20 +244,20 @@ def test_settle(engine: Engine, deadline: Deadline, status: str, call: str) -> N
     items = damaged_items((RECORDS | MORE)[status], engine, status, call)
     requests = [request_of(each) for each in items]
     settle = getattr(in_memory(items).store, call)
-    expected = by_damage(items, told(settle([each], deadline)[0] for each in requests))
+    expected = by_damage(items, reported(settle([each], deadline)[0] for each in requests))
 
     settle = getattr(engine.store, call)
-    engine.lay(items)
-    alone = told(settle([each], deadline)[0] for each in requests)
-    assert by_damage(items, alone) == expected
+    engine.seed_records(items)
+    single = reported(settle([each], deadline)[0] for each in requests)
+    assert by_damage(items, single) == expected
     left = engine.items(items)
 
-    engine.lay(items)
+    engine.seed_records(items)
     others = neighbours(requests)
     engine.store.claim(neighbours([claim_as(each, {}) for each in items]), deadline)
     if call == "mark":
         engine.store.park(others, deadline)
-    answers = told(settle(mixed(requests), deadline))
+    answers = reported(settle(mixed(requests), deadline))
     assert by_damage(items, answers[::2]) == expected
     assert answers[1::2] == [WRITTEN[call]] * len(others)
     assert engine.items(items) == left

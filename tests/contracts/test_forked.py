@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda.batch import Consumer
 from idempotent_lambda.clock import Millis, SystemClock
+from idempotent_lambda.pipeline.consumer import Consumer
 from idempotent_lambda_toolkit.testing import InMemoryQueues
 from tests.forking import in_child
 from tests.handler.events import event, key_rule, order

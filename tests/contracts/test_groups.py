@@ -7,22 +7,20 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda.claims import (
-    Busy,
-    Claimed,
-    ClaimRequest,
-    Completed,
-    Duplicate,
-    Lapsed,
-    LostLease,
-    Owner,
-    Parked,
-    Record,
-    Released,
-    Request,
-)
 from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Millis, Seconds
 from idempotent_lambda.errors import StoreError
+from idempotent_lambda.protocol.claims import (
+    Claimed,
+    Completed,
+    Duplicate,
+    InProgress,
+    LostLease,
+    Parked,
+    Released,
+    Stale,
+)
+from idempotent_lambda.protocol.record import Owner, Record
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.requests import claim_of
 
@@ -63,10 +61,10 @@ COMPLETION = Record(
 CLAIMS: list[tuple[Record | None, object, object]] = [
     (None, Claimed(MINE, attempts=1), Claimed(MINE, attempts=1)),
     (COMPLETION, Duplicate(), Duplicate()),
-    (CLAIM, Busy(LEASE_END), Busy(LEASE_END)),
+    (CLAIM, InProgress(LEASE_END), InProgress(LEASE_END)),
     (
         replace(CLAIM, lease_expires_at=NOW),
-        Lapsed(attempts=3, owner=Owner("theirs")),
+        Stale(attempts=3, owner=Owner("theirs")),
         Claimed(MINE, attempts=4),
     ),
     (
@@ -101,7 +99,7 @@ SETTLEMENTS: list[tuple[Record | None, object, object]] = [
 @pytest.fixture
 def deadline(clock: ManualClock) -> Deadline:
     """A minute from now."""
-    return Deadline.after(clock, Millis(60_000))
+    return Deadline.from_remaining(clock, Millis(60_000))
 
 
 def owner_of(record_id: str) -> Owner:
@@ -141,14 +139,16 @@ def laid(record: Record | None, record_id: str) -> Record | None:
     return replace(record, id=record_id, owner=owner)
 
 
-def lay(engine: Engine, record_ids: Sequence[str], records: Iterable[Record | None]) -> None:
-    """Lay down the records in turns."""
+def seed_records(
+    engine: Engine, record_ids: Sequence[str], records: Iterable[Record | None]
+) -> None:
+    """Seed the records in turns."""
     for record_id, each in zip(record_ids, cycle(records), strict=False):
         if record := laid(each, record_id):
             engine.put(record)
 
 
-def told(outcomes: Iterable[object], record_ids: Iterable[str]) -> list[object]:
+def reported(outcomes: Iterable[object], record_ids: Iterable[str]) -> list[object]:
     """The outcomes as the tables write them: errors by their code, the own owner as mine."""
     result = []
     for outcome, record_id in zip(outcomes, record_ids, strict=True):
@@ -189,9 +189,9 @@ class TestClaim:
         """Each answer is that of its own record, however many calls of the engine it takes."""
         record_ids = ids(size)
         found, outcomes, takeovers = zip(*CLAIMS, strict=True)
-        lay(engine, record_ids, found)
+        seed_records(engine, record_ids, found)
         claims = claims_of(record_ids, redelivered, takeover=takeover)
-        assert told(engine.store.claim(claims, deadline), record_ids) == in_turns(
+        assert reported(engine.store.claim(claims, deadline), record_ids) == in_turns(
             takeovers if takeover else outcomes, size
         )
 
@@ -203,7 +203,7 @@ class TestClaim:
         """What is claimed has its claim's owner and lease; what is not is as it was."""
         record_ids = ids(len(CLAIMS))
         found = [record for record, _, _ in CLAIMS]
-        lay(engine, record_ids, found)
+        seed_records(engine, record_ids, found)
         claims = claims_of(record_ids, redelivered, takeover=takeover)
         outcomes = engine.store.claim(claims, deadline)
         for request, before, outcome in zip(claims, found, outcomes, strict=True):
@@ -229,7 +229,7 @@ class TestClaim:
         engine.store.claim(claims, deadline)
         again = engine.store.claim(claims, deadline)
         recovered = Claimed(MINE, attempts=1, recovered=True)
-        assert told(again, record_ids) == [recovered] * 30
+        assert reported(again, record_ids) == [recovered] * 30
 
 
 class TestSettle:
@@ -240,7 +240,7 @@ class TestSettle:
         """Where a lease is lost its answer says so, and the others are completed."""
         record_ids = ids(size)
         found, outcomes, _ = zip(*SETTLEMENTS, strict=True)
-        lay(engine, record_ids, found)
+        seed_records(engine, record_ids, found)
         answers = engine.store.complete(requests_for(record_ids), deadline)
         assert list(answers) == in_turns(outcomes, size)
 
@@ -248,7 +248,7 @@ class TestSettle:
         """A completion changes its own claim as it would alone, and nothing else."""
         record_ids = ids(len(SETTLEMENTS))
         found = [record for record, _, _ in SETTLEMENTS]
-        lay(engine, record_ids, found)
+        seed_records(engine, record_ids, found)
         requests = requests_for(record_ids)
         engine.store.complete(requests, deadline)
         (own, *others) = [engine.get(each) for each in record_ids]
@@ -272,7 +272,7 @@ class TestSettle:
         """What is gone is released; what is another's or completed is not, and stays."""
         record_ids = ids(size)
         found, _, outcomes = zip(*SETTLEMENTS, strict=True)
-        lay(engine, record_ids, found)
+        seed_records(engine, record_ids, found)
         answers = engine.store.release(requests_for(record_ids), deadline)
         assert list(answers) == in_turns(outcomes, size)
         left = in_turns((None, *found[1:]), size)
@@ -288,7 +288,7 @@ class TestPark:
         """Where a record is another's, completed or gone, its answer says so; others are parked."""
         record_ids = ids(len(SETTLEMENTS))
         found = [record for record, _, _ in SETTLEMENTS]
-        lay(engine, record_ids, found)
+        seed_records(engine, record_ids, found)
         requests = [replace(each, reason="why") for each in requests_for(record_ids)]
         own, *others = engine.store.park(requests, deadline)
         assert own == Parked(owner_of(record_ids[0]))

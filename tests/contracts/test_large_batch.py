@@ -6,12 +6,12 @@ from typing import Any, Self
 
 import pytest
 
-from idempotent_lambda.batch import Consumer
 from idempotent_lambda.clock import Millis, SystemClock
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
+from idempotent_lambda.pipeline.consumer import Consumer
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import InMemoryQueues
-from tests.handler.bench import Listener
 from tests.handler.events import event, key_rule, order
+from tests.handler.harness import Listener
 from tests.requests import settings_of
 
 from .conftest import Clients, DynamoDB
@@ -30,7 +30,9 @@ class Ended(Listener):
         super().__init__()
         self.outcomes: dict[str, int] = {}
 
-    def settled(self, _delivery: object, _key: object, settled: Any, *_: Any, **__: Any) -> None:
+    def report_message(
+        self, _delivery: object, _key: object, settled: Any, *_: Any, **__: Any
+    ) -> None:
         self.outcomes[settled.outcome] = self.outcomes.get(settled.outcome, 0) + 1
 
 

@@ -4,20 +4,19 @@ from dataclasses import replace
 
 import pytest
 
-from idempotent_lambda.claims import (
-    Busy,
+from idempotent_lambda.clock import EpochMillis, EpochSeconds, Millis
+from idempotent_lambda.protocol.claims import (
     Claimed,
     Completed,
     Duplicate,
-    Lapsed,
+    InProgress,
     LostLease,
-    Owner,
     Parked,
-    Record,
     Released,
+    Stale,
     Stray,
 )
-from idempotent_lambda.clock import EpochMillis, EpochSeconds, Millis
+from idempotent_lambda.protocol.record import Owner, Record
 from idempotent_lambda_toolkit.testing import ManualClock
 
 from .conftest import Engine
@@ -40,10 +39,10 @@ class TestPark:
         )
 
     def test_interrupted(self, engine: Engine, mine: Worker, clock: ManualClock) -> None:
-        """What lapsed is parked by the name of the owner that was seen."""
+        """What is stale is parked by the name of the owner that was seen."""
         engine.put(in_progress(clock, attempts=3))
         seen = mine.claim(takeover=False)
-        assert seen == Lapsed(3, THEIRS)
+        assert seen == Stale(3, THEIRS)
         finder = Worker(engine, clock, seen.owner)
         assert finder.park() == Parked(THEIRS)
         record = engine.get(ID)
@@ -203,7 +202,7 @@ class TestClaim:
         engine.put(parked(clock))
         second = Worker(engine, clock, Owner("second"))
         mine.claim(token=THEIRS)
-        assert second.claim(token=THEIRS) == Busy(EpochMillis(clock.now() + LEASE))
+        assert second.claim(token=THEIRS) == InProgress(EpochMillis(clock.now() + LEASE))
         mine.park()
         assert second.claim(token=THEIRS) == Parked(MINE)
         assert second.claim(token=MINE) == Claimed(Owner("second"), attempts=1)
@@ -214,7 +213,7 @@ class TestClaim:
         """A live claim or a completion of the token's own owner is no parking."""
         end = EpochMillis(clock.now() + 1)
         engine.put(in_progress(clock, lease_expires_at=end))
-        assert mine.claim(token=THEIRS) == Busy(end)
+        assert mine.claim(token=THEIRS) == InProgress(end)
 
     def test_absent(self, mine: Worker) -> None:
         """A copy whose record is gone is claimed like any message."""
@@ -238,14 +237,14 @@ class TestStated:
         assert (record.status, record.dead_lettered_at) == ("IN_PROGRESS", None)
         assert mine.claim(token=THEIRS, stated=True) == Claimed(MINE, attempts=1, recovered=True)
 
-    @pytest.mark.parametrize("status", ["absent", "parked", "in progress", "lapsed", "completed"])
+    @pytest.mark.parametrize("status", ["absent", "parked", "in progress", "stale", "completed"])
     def test_stray(self, engine: Engine, mine: Worker, clock: ManualClock, status: str) -> None:
         """Whatever another record is, the copy gets nothing of it."""
         found = {
             "absent": None,
             "parked": parked(clock, owner=Owner("other")),
             "in progress": in_progress(clock, lease_expires_at=EpochMillis(clock.now() + 1)),
-            "lapsed": in_progress(clock),
+            "stale": in_progress(clock),
             "completed": completed(clock, owner=Owner("other")),
         }[status]
         if found:
@@ -255,13 +254,13 @@ class TestStated:
             assert engine.get(ID) == found
 
     def test_delivered_again(self, engine: Engine, mine: Worker, clock: ManualClock) -> None:
-        """The same copy meets its own claim, takes it over when that has lapsed, and its end."""
+        """The same copy meets its own claim, takes it over when that is stale, and its end."""
         self.unlocked(engine, mine, clock)
         again = Worker(engine, clock, Owner("again"))
         end = EpochMillis(clock.now() + LEASE)
-        assert again.claim(token=THEIRS, stated=True) == Busy(end)
+        assert again.claim(token=THEIRS, stated=True) == InProgress(end)
         clock.advance(LEASE)
-        assert again.claim(token=THEIRS, stated=True, takeover=False) == Lapsed(1, MINE)
+        assert again.claim(token=THEIRS, stated=True, takeover=False) == Stale(1, MINE)
         assert again.claim(token=THEIRS, stated=True) == Claimed(Owner("again"), attempts=2)
         assert again.complete() == Completed()
         assert mine.claim(token=THEIRS, stated=True) == Duplicate()

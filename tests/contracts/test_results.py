@@ -8,18 +8,18 @@ from dataclasses import replace
 
 import pytest
 
-from idempotent_lambda.claims import (
-    Busy,
+from idempotent_lambda.clock import EpochMillis, EpochSeconds, Millis
+from idempotent_lambda.protocol.claims import (
     Claimed,
     Completed,
     Duplicate,
-    Lapsed,
+    InProgress,
     LostLease,
     Mismatch,
     Parked,
-    Record,
+    Stale,
 )
-from idempotent_lambda.clock import EpochMillis, EpochSeconds, Millis
+from idempotent_lambda.protocol.record import Record
 from idempotent_lambda_toolkit.testing import ManualClock
 
 from .conftest import ALONE, Engine, engines
@@ -112,10 +112,10 @@ class TestPayload:
         self, engine: Engine, mine: Worker, clock: ManualClock, takeover: bool
     ) -> None:
         """A key that stands for another payload is not claimed, taken over or replayed."""
-        lapsed = in_progress(clock, payload_hash="v1:b")
+        stale = in_progress(clock, payload_hash="v1:b")
         for record in (
-            lapsed,
-            replace(lapsed, lease_expires_at=EpochMillis(clock.now() + 1)),
+            stale,
+            replace(stale, lease_expires_at=EpochMillis(clock.now() + 1)),
             completed(clock, expires_at=LATER, payload_hash="v1:b", result="1"),
             parked(clock, payload_hash="v1:b"),
         ):
@@ -125,15 +125,15 @@ class TestPayload:
 
     def test_same(self, engine: Engine, mine: Worker, clock: ManualClock) -> None:
         """With the same payload everything is as it is without a check."""
-        lapsed = in_progress(clock, payload_hash="v1:a", attempts=2)
-        engine.put(replace(lapsed, lease_expires_at=EpochMillis(clock.now() + 1)))
-        assert mine.claim(payload="v1:a") == Busy(EpochMillis(clock.now() + 1))
+        stale = in_progress(clock, payload_hash="v1:a", attempts=2)
+        engine.put(replace(stale, lease_expires_at=EpochMillis(clock.now() + 1)))
+        assert mine.claim(payload="v1:a") == InProgress(EpochMillis(clock.now() + 1))
         engine.put(completed(clock, expires_at=LATER, payload_hash="v1:a", result="1"))
         assert mine.claim(payload="v1:a") == Duplicate("1")
         engine.put(parked(clock, payload_hash="v1:a"))
         assert mine.claim(payload="v1:a") == Parked(THEIRS)
-        engine.put(lapsed)
-        assert mine.claim(takeover=False, payload="v1:a") == Lapsed(2, THEIRS)
+        engine.put(stale)
+        assert mine.claim(takeover=False, payload="v1:a") == Stale(2, THEIRS)
         assert mine.claim(payload="v1:a") == Claimed(MINE, attempts=3)
 
     @pytest.mark.parametrize(

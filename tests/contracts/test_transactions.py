@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda.claims import Claimed, Completed, LostLease, Owner, Record, Released
 from idempotent_lambda.clock import EpochMillis
 from idempotent_lambda.errors import StoreRefusedError
+from idempotent_lambda.protocol.claims import Claimed, Completed, LostLease, Released
+from idempotent_lambda.protocol.record import Owner, Record
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.requests import claim_of
 

@@ -3,8 +3,9 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from idempotent_lambda.claims import Owner, Record, Request, Status
 from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Millis, Seconds
+from idempotent_lambda.protocol.record import Owner, Record, Status
+from idempotent_lambda.protocol.requests import Request
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.requests import claim_of
 
@@ -25,7 +26,7 @@ class Worker:
         self, engine: "Engine", clock: ManualClock, owner: Owner, record_id: str = ID
     ) -> None:
         self.engine, self.clock, self.owner, self.record_id = engine, clock, owner, record_id
-        self.deadline = Deadline.after(clock, Millis(60_000))
+        self.deadline = Deadline.from_remaining(clock, Millis(60_000))
 
     def request(self, **more: Any) -> Request:
         return Request(

@@ -8,7 +8,7 @@ import pytest
 
 from scripts.demo import producer
 from scripts.demo.producer import NotAcknowledgedError, enqueue, hand_over
-from scripts.lab.observation import Aws
+from scripts.support.observation import Aws
 
 
 class Service:
@@ -35,7 +35,10 @@ def aws(service: Service) -> Aws:
     return Aws(**clients)
 
 
-REFUSED = {"FunctionError": "Unhandled", "Payload": {"errorType": "Busy", "errorMessage": "busy"}}
+REFUSED = {
+    "FunctionError": "Unhandled",
+    "Payload": {"errorType": "AlreadyInProgressError", "errorMessage": "in_progress"},
+}
 DONE = {"Payload": {"done": True}}
 
 

@@ -17,7 +17,7 @@ def test_the_sabotage_breaks_the_claim(tmp_path: Path) -> None:
     source = (root / "demo_override.tf").read_text()
     assert f"git::file://{tmp_path}/sabotaged.git//?ref=HEAD" in source
     deployed = subprocess.run(
-        ["git", "--git-dir", tmp_path / "sabotaged.git", "show", f"HEAD:{stack.CLAIMS}"],
+        ["git", "--git-dir", tmp_path / "sabotaged.git", "show", f"HEAD:{stack.RECORD}"],
         capture_output=True,
         text=True,
         check=True,
@@ -36,7 +36,11 @@ def test_nothing_is_broken_unasked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("sabotage", "before"),
-    [("", "^(?=FREE = )"), (stack.SABOTAGE, "^(?=NOWHERE = )"), ("FREE = FREE.\n", "^(?=FREE = )")],
+    [
+        ("", "^(?=IS_FREE = )"),
+        (stack.SABOTAGE, "^(?=NOWHERE = )"),
+        ("IS_FREE = IS_FREE.\n", "^(?=IS_FREE = )"),
+    ],
     ids=["without effect", "no such condition", "no Python"],
 )
 def test_a_sabotage_that_breaks_nothing_is_an_error(

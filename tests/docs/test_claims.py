@@ -115,7 +115,7 @@ def test_each_claim_stands_once() -> None:
         ("../tests/handler/test_cost.py", "../tests/handler/cost.py", "no such file: handler/"),
         ("[`faults/test_outage.py::", "[`faults/outage.py::", "no such file: faults/outage.py"),
         ("::test_fifo`](../tests/end_to_end/test_examples.py) |", "` |", "no tests, or something"),
-        ("test_batch.py::TestLapsed::test_last", "test_batch.py::TestLapsed::last", "no such test"),
+        ("test_batch.py::TestStale::test_last", "test_batch.py::TestStale::last", "no such test"),
         ("properties/test_queue.py::TestQueue", "properties/test_queue.py::MoodyStore", "no such"),
     ],
 )

@@ -174,7 +174,7 @@ def test_every_link_of_ours_is_true() -> None:
 
 def test_a_true_page_is_left_alone(sheet: Path) -> None:
     """Of a page whose links are all true, nothing is stale, lost or changed."""
-    assert comparison.renewed(SHEET, sheet.parent) == comparison.Renewal(
+    assert comparison.renew_page(SHEET, sheet.parent) == comparison.Renewal(
         page=SHEET, stale=[], lost=[]
     )
 
@@ -190,9 +190,9 @@ def test_a_stale_number_is_found_and_put_right(
     sheet.write_text(stale)
     assert comparison.main(["--check"], sheet) == 1
     assert sheet.read_text() == stale
-    told = capsys.readouterr().err
-    assert f"sheet.md:3: {planted} is {true} now" in told
-    assert "make docs" in told
+    reported = capsys.readouterr().err
+    assert f"sheet.md:3: {planted} is {true} now" in reported
+    assert "make docs" in reported
     assert comparison.main([], sheet) == 0
     assert sheet.read_text() == SHEET
 
@@ -216,9 +216,9 @@ def test_what_is_lost_is_an_error(
     for arguments in [[], ["--check"]]:
         assert comparison.main(arguments, sheet) == 1
         assert sheet.read_text() == lost
-        told = capsys.readouterr().err
-        assert f"sheet.md:3: {planted}: " in told
-        assert reason in told
+        reported = capsys.readouterr().err
+        assert f"sheet.md:3: {planted}: " in reported
+        assert reason in reported
 
 
 def test_every_option_has_a_row() -> None:

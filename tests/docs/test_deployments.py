@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.lab.emulator import INTERPRETER
+from scripts.support.emulator import INTERPRETER
 from scripts.wheels import Target, list_platforms
 
 ROOT = Path(__file__).parents[2]

@@ -13,15 +13,16 @@ import hcl2
 import pytest
 
 from benchmarks.headline import TARGETS
-from idempotent_lambda import Busy
-from idempotent_lambda.claims import Record, Status
+from idempotent_lambda import AlreadyInProgressError
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.decorator import Wiring
-from idempotent_lambda.messages import deliveries_of
+from idempotent_lambda.pipeline.grouping import find_key
+from idempotent_lambda.protocol.record import Record, Status
+from idempotent_lambda.sources.event import read_event
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
 from scripts.inputs import Variable, variables
-from tests.handler.bench import Bench
 from tests.handler.events import event, key_rule, record
+from tests.handler.harness import ConsumerHarness
 from tests.requests import settings_of
 
 ROOT = Path(__file__).parents[2]
@@ -84,16 +85,16 @@ def test_each_expression_finds_the_key(what: str, key: str, record_id: str) -> N
     """Of the example message each expression makes the record that the guide shows."""
     assert what.startswith("each ")
     rule = key_rule(expression=None if key == "none" else key.strip("`"))
-    (delivery,) = deliveries_of(event(message(BODY)))
-    assert rule.key_of(delivery).record_id == record_id.strip("`")
+    (delivery,) = read_event(event(message(BODY)))
+    assert find_key(rule, delivery).record_id == record_id.strip("`")
 
 
 def test_what_older_producers_say_is_found_too() -> None:
     """The expression with two names takes either."""
     (key,) = (each.strip("`") for _, each, _ in CHOICES if "orderId" in each)
     older = {"orderId": "ORDER-1"}
-    (delivery,) = deliveries_of(event(message(older)))
-    assert key_rule(expression=key).key_of(delivery).text == "ORDER-1"
+    (delivery,) = read_event(event(message(older)))
+    assert find_key(key_rule(expression=key), delivery).text == "ORDER-1"
 
 
 def test_an_expression_is_tried(capsys: pytest.CaptureFixture[str]) -> None:
@@ -109,9 +110,9 @@ CANCELLED = BODY | {"type": "cancelled"}
 
 def runs(key: str, first: dict[str, Any], second: dict[str, Any]) -> int:
     """How often the processor runs for two messages."""
-    bench = Bench(key=None if key == "none" else key.strip("`"))
-    assert bench.deliver(message(first, "m-1")) == bench.deliver(message(second, "m-2")) == []
-    return len(bench.ran)
+    harness = ConsumerHarness(key=None if key == "none" else key.strip("`"))
+    assert harness.deliver(message(first, "m-1")) == harness.deliver(message(second, "m-2")) == []
+    return len(harness.ran)
 
 
 PAIRS = {"tenant": ANOTHER, "sent_at": RETRY, "none": RETRY, "cancellations": CANCELLED}
@@ -146,10 +147,10 @@ def test_neither_too_wide_nor_too_narrow(
 def test_a_key_that_the_producer_makes() -> None:
     """Both attempts of the snippet are one operation."""
     attempts = run(snippet(KEY, "python", "uuid"))["attempts"]
-    bench = Bench(key="body.order_id")
+    harness = ConsumerHarness(key="body.order_id")
     for number, body in enumerate(attempts):
-        assert bench.deliver(record(body, message_id=f"m-{number}")) == []
-    assert len(bench.ran) == 1
+        assert harness.deliver(record(body, message_id=f"m-{number}")) == []
+    assert len(harness.ran) == 1
 
 
 def default(variable: str, attribute: str) -> int:
@@ -180,12 +181,12 @@ def size_of(item: Record) -> int:
 
 def test_the_cost_of_keeping() -> None:
     """The guide's figures follow from the size of a record and the prices of its snippet."""
-    bench = Bench(key="body.id")
+    harness = ConsumerHarness(key="body.id")
     key = "8d2b8d4e-2f1b-4a30-9d3c-6d6a1c0b7a11"
-    assert bench.deliver(record(json.dumps({"id": key}))) == []
-    completed = bench.memory.records[f"orders#{key}"]
+    assert harness.deliver(record(json.dumps({"id": key}))) == []
+    completed = harness.memory.records[f"orders#{key}"]
     assert completed.status == Status.COMPLETED
-    # Owner tokens of the bench are shorter than real ones, of 16 bytes in hexadecimal.
+    # Owner tokens of the harness are shorter than real ones, of 16 bytes in hexadecimal.
     size = size_of(completed) + 32 - len(completed.owner)
     assert 240 < size < int(re.findall(r"under (\d+) bytes", RETENTION)[0]) == 260
     per_day = run(snippet(RETENTION, "python"))["dollars_per_day"]
@@ -265,10 +266,10 @@ def test_what_callers_see(wiring: Wiring) -> None:
     def fail(error: BaseException) -> Any:
         raise error
 
-    def busy() -> str:
-        with pytest.raises(Busy):
+    def in_progress() -> str:
+        with pytest.raises(AlreadyInProgressError):
             call("a")
-        return "met"
+        return "known"
 
     assert [row[0] for row in rows(HANDLER, "call")] == [
         "the first",
@@ -278,8 +279,8 @@ def test_what_callers_see(wiring: Wiring) -> None:
         "one after a kill",
     ]
     handler = run(snippet(HANDLER, "python", "@idempotent"), charge=charge)["handler"]
-    what[:] = [busy]
-    assert call("a") == call("a") == {"charge_id": "met"}
+    what[:] = [in_progress]
+    assert call("a") == call("a") == {"charge_id": "known"}
     what[:] = [lambda: fail(ConnectionError()), "again"]
     with pytest.raises(ConnectionError):
         call("b")
@@ -287,7 +288,7 @@ def test_what_callers_see(wiring: Wiring) -> None:
     what[:] = [lambda: fail(SystemExit()), "after the lease"]
     with pytest.raises(SystemExit):
         call("c")
-    with pytest.raises(Busy):
+    with pytest.raises(AlreadyInProgressError):
         call("c")
     wiring.clock.sleep(GRACE)
     assert call("c") == {"charge_id": "after the lease"}
@@ -304,9 +305,11 @@ KILLS = {
 
 def effects_of(kind: str, point: int) -> int:
     """How often the effect happens whose process is killed there, and delivered again after."""
-    bench = Bench(key="body.id", parks=kind == "parked", transactional=kind == "transaction")
+    harness = ConsumerHarness(
+        key="body.id", park_interrupted=kind == "parked", transactional=kind == "transaction"
+    )
     effects: list[str] = []
-    bench.memory.commit = lambda actions: effects.extend(str(each) for each in actions)
+    harness.memory.commit = lambda actions: effects.extend(str(each) for each in actions)
 
     def effect(given: Any, transaction: Any) -> None:
         if transaction is not None:
@@ -315,18 +318,18 @@ def effects_of(kind: str, point: int) -> int:
             effects.append(given.key)
 
     def process(given: Any, transaction: Any = None) -> None:
-        first = len(bench.ran) == 1
+        first = len(harness.ran) == 1
         if first and point == 1:
             raise SystemExit
         effect(given, transaction)
         if first and point == 2:
             raise SystemExit
 
-    bench.behaviour["a"] = process
+    harness.behaviour["a"] = process
     for _ in range(3):
         with contextlib.suppress(SystemExit):
-            bench.deliver("a")
-        bench.clock.advance(GRACE)
+            harness.deliver("a")
+        harness.clock.advance(GRACE)
     return len(effects)
 
 
@@ -353,22 +356,24 @@ def test_the_token_is_the_key() -> None:
         raise ConnectionError
 
     payments = SimpleNamespace(charge=charge)
-    bench = Bench(key="body.id")
-    bench.behaviour["a"] = run(snippet(EXACTLY, "python", "payments"), payments=payments)["process"]
+    harness = ConsumerHarness(key="body.id")
+    harness.behaviour["a"] = run(snippet(EXACTLY, "python", "payments"), payments=payments)[
+        "process"
+    ]
     for _ in range(2):
-        bench.deliver(record(json.dumps({"id": "a", "amount_cents": 5})))
+        harness.deliver(record(json.dumps({"id": "a", "amount_cents": 5})))
     assert charges == [{"amount_cents": 5, "idempotency_key": "a"}] * 2
-    assert len({each.owner for each in bench.messages}) == 2
+    assert len({each.owner for each in harness.messages}) == 2
 
 
 def test_the_transaction_is_committed_once() -> None:
     """The processor of the guide adds a deposit with its completion, and once."""
     committed: list[Any] = []
-    bench = Bench(key="body.id", transactional=True)
-    bench.memory.commit = committed.extend
-    bench.behaviour["a"] = run(snippet(EXACTLY, "python", "transaction"))["process"]
+    harness = ConsumerHarness(key="body.id", transactional=True)
+    harness.memory.commit = committed.extend
+    harness.behaviour["a"] = run(snippet(EXACTLY, "python", "transaction"))["process"]
     deposit = json.dumps({"id": "a", "account_id": "x", "amount_cents": 5})
-    assert bench.deliver(record(deposit)) == bench.deliver(record(deposit)) == []
+    assert harness.deliver(record(deposit)) == harness.deliver(record(deposit)) == []
     (action,) = committed
     assert action["Update"]["TableName"] == "balances"
     assert action["Update"]["ExpressionAttributeValues"] == {":amount": {"N": "5"}}

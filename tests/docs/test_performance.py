@@ -12,15 +12,15 @@ from benchmarks.cases import BASE, CASES, CONTENDERS
 from benchmarks.headline import TARGETS, headline, judged
 from benchmarks.page import DATA, PAGE, PICTURES, PLOTS, THEMES, sections
 from benchmarks.sizes import PACKAGES
-from scripts.lab.emulator import ROOT
-from scripts.pages import as_text, rendered
+from scripts.pages import as_text, render
+from scripts.support.emulator import ROOT
 
 REPORT = json.loads(DATA.read_text())
 
 
 def test_the_page_is_what_its_data_make_it() -> None:
     """Rendered again from docs/performance.json, the page stays as it is."""
-    assert rendered(PAGE.read_text(), sections(REPORT)) == PAGE.read_text()
+    assert render(PAGE.read_text(), sections(REPORT)) == PAGE.read_text()
 
 
 def test_the_data_are_as_they_are_written() -> None:

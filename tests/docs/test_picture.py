@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from scripts import picture
-from scripts.demo.report import MEANINGS
+from scripts.demo.quickstart_report import MEANINGS
 from tests.test_house_rules import MACHINE_PATH
 
 SVG = (picture.PICTURES / picture.PICTURE).read_text()
@@ -28,7 +28,7 @@ def shown(svg: str) -> str:
 
 def test_the_picture_is_what_its_data_make_it() -> None:
     """Drawn again from docs/pictures/demo.json, the picture stays as it is."""
-    assert picture.drawn(SEEN) == SVG
+    assert picture.draw(SEEN) == SVG
 
 
 def test_the_picture_shows_the_report() -> None:
@@ -76,4 +76,4 @@ def test_notes_are_left_out(line: str, remains: bool) -> None:
     with Path("/dev/null").open("w") as nowhere:
         console = Console(record=True, width=80, file=nowhere)
         console.print(line, highlight=False)
-    assert bool([each for each in picture.kept(console) if each]) is remains
+    assert bool([each for each in picture.keep_shown(console) if each]) is remains

@@ -8,23 +8,34 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda import claims, errors, lifecycle
-from idempotent_lambda.claims import Claimed, Owner, Record, Status
+from idempotent_lambda import errors
 from idempotent_lambda.clock import EpochMillis
-from idempotent_lambda.lifecycle import (
+from idempotent_lambda.protocol import claims
+from idempotent_lambda.protocol.claims import Claimed
+from idempotent_lambda.protocol.lifecycle import advance
+from idempotent_lambda.protocol.record import Owner, Record, Status
+from idempotent_lambda.protocol.steps import (
+    NOBODY,
     Claim,
     Complete,
     DeadLetter,
-    Mark,
+    DeadLettered,
+    Interrupted,
+    MarkDeadLettered,
     Outcome,
     Park,
-    PutOff,
+    Raised,
     Release,
+    Reply,
+    Returned,
     Run,
     Settled,
+    Step,
+    TakeOverLater,
     Unanswered,
+    Unkeyed,
     Wait,
-    advance,
+    Waited,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -34,28 +45,31 @@ RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 ME, LEASE_END = Owner("me"), EpochMillis(1)
 CLAIM, MINE = Claim(), Claimed(ME, 1)
 ACTIONS = ({"Delete": {"TableName": "orders", "Key": {"id": {"S": "a"}}}},)
-STEPS: list[lifecycle.Step] = [
-    *(Claim(parks=p, waits=w, observes=o) for p, w, o in product([True, False], repeat=3)),
+STEPS: list[Step] = [
+    *(
+        Claim(park_interrupted=p, wait_for_lease=w, observe_only=o)
+        for p, w, o in product([True, False], repeat=3)
+    ),
     Wait(CLAIM, LEASE_END),
     Run(MINE),
-    Run(lifecycle.NOBODY, observed=True),
+    Run(NOBODY, observed=True),
     Complete(ME),
     Complete(ME, observed=True),
     Complete(ME, actions=ACTIONS),
     Release(ME, Outcome.FAILED),
     Park(ME, "why"),
     DeadLetter(ME),
-    Mark(ME),
+    MarkDeadLettered(ME),
 ]
 UNWRITTEN, PERHAPS = (
     Unanswered(ME, errors.StoreUnavailableError("Test", "on purpose", maybe_written=maybe))
     for maybe in (False, True)
 )
-REPLIES: list[lifecycle.Reply] = [
+REPLIES: list[Reply] = [
     MINE,
     claims.Duplicate(),
-    claims.Busy(LEASE_END),
-    claims.Lapsed(1, ME),
+    claims.InProgress(LEASE_END),
+    claims.Stale(1, ME),
     claims.Parked(ME),
     claims.Parked(ME, dead_lettered=True),
     claims.Mismatch(),
@@ -64,14 +78,14 @@ REPLIES: list[lifecycle.Reply] = [
     claims.Released(),
     claims.LostLease(completed=False),
     claims.LostLease(completed=True),
-    lifecycle.Unkeyed(errors.MissingKeyError(None, "nothing")),
-    lifecycle.Returned(),
-    lifecycle.Raised(ValueError()),
-    lifecycle.Raised(errors.PermanentFailure()),
-    lifecycle.Interrupted(SystemExit()),
-    lifecycle.DeadLettered(),
-    lifecycle.Waited(in_time=True),
-    lifecycle.Waited(in_time=False),
+    Unkeyed(errors.MissingKeyError(None, "nothing")),
+    Returned(),
+    Raised(ValueError()),
+    Raised(errors.PermanentFailure()),
+    Interrupted(SystemExit()),
+    DeadLettered(),
+    Waited(in_time=True),
+    Waited(in_time=False),
     UNWRITTEN,
     PERHAPS,
 ]
@@ -87,29 +101,29 @@ def place(state: Any) -> str:
 
 
 def arrows() -> set[tuple[str, str]]:
-    """Every arrow that the code draws; what is put off is the agenda's."""
+    """Every arrow that the code draws; what is put off is the plan's."""
     found = set()
     for step, reply in product(STEPS, REPLIES):
         try:
             following = advance(step, reply)
         except TypeError:
             continue
-        if not isinstance(following, PutOff):
+        if not isinstance(following, TakeOverLater):
             found.add((place(step), place(following)))
     return found
 
 
 def test_diagram() -> None:
-    """The diagram of one key has exactly the arrows that the code draws, and the agenda's."""
+    """The diagram of one key has exactly the arrows that the code draws, and the plan's."""
     (diagram,) = re.findall(r"```mermaid\nstateDiagram-v2\n(.*?)```", PROTOCOL, re.DOTALL)
     drawn = re.findall(r"^ +(\w+) --> (\w+)(.*)$", diagram, re.MULTILINE)
-    assert {(one, other) for one, other, text in drawn if "(agenda)" not in text} == arrows()
+    assert {(one, other) for one, other, text in drawn if "(plan)" not in text} == arrows()
 
 
 def test_every_step_is_tried() -> None:
     """No step or reply of the code is left out when arrows are drawn."""
-    assert {type(each) for each in STEPS} == set(lifecycle.Step.__args__)
-    every = {*lifecycle.Reply.__args__, *claims.ClaimOutcome.__args__}
+    assert {type(each) for each in STEPS} == set(Step.__args__)
+    every = {*Reply.__args__, *claims.ClaimOutcome.__args__}
     assert {type(each) for each in REPLIES} == every
 
 
@@ -122,34 +136,35 @@ def rows(page: str, heading: str) -> list[list[str]]:
 
 def test_record() -> None:
     """The table of the record names every attribute with its type, and every status."""
-    told = {
+    reported = {
         name: kind
         for names, kind, _ in rows(PROTOCOL, "## Record")
         for name in re.findall(r"`(\w+)`", names)
     }
     texts = {"id", "status", "owner", "payload_hash", "result", "reason", "unlocked_by"}
     kinds = dict.fromkeys(texts, "S") | {"copy_tokens": "SS"}
-    told["id"] = told["id"][0]
-    assert told == {each.name: kinds.get(each.name, "N") for each in fields(Record)}
+    reported["id"] = reported["id"][0]
+    assert reported == {each.name: kinds.get(each.name, "N") for each in fields(Record)}
     (status,) = (text for names, _, text in rows(PROTOCOL, "## Record") if names == "`status`")
     assert set(re.findall(r"`(\w+)`", status)) == {each.value for each in Status}
 
 
 def test_outcomes() -> None:
     """The runbook says of every outcome what to do, and of no other."""
-    told = [row[0].strip("`") for row in rows(RUNBOOK, "## The log")]
-    assert sorted(told) == sorted(each.value for each in Outcome)
+    reported = [row[0].strip("`") for row in rows(RUNBOOK, "## The log")]
+    assert sorted(reported) == sorted(each.value for each in Outcome)
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        "Busy", "InvalidResultError", "LostLeaseError", "ParkedError", "PayloadMismatchError",
-        "PermanentFailure", "ResultUnavailable", "StoreError", "MissingKeyError",
+        "AlreadyInProgressError", "InvalidResultError", "LostLeaseError", "ParkedError",
+        "PayloadMismatchError", "PermanentFailure", "ResultUnavailableError", "StoreError",
+        "MissingKeyError",
     ],
 )  # fmt: skip
 def test_errors_of_a_decorated_function(name: str) -> None:
     """The runbook says what to do about each error that only a decorated function raises."""
     assert issubclass(getattr(errors, name), errors.IdempotencyError)
-    told = [row[0] for row in rows(RUNBOOK, "## Errors of a decorated function")]
-    assert any(f"`{name}`" in each for each in told)
+    reported = [row[0] for row in rows(RUNBOOK, "## Errors of a decorated function")]
+    assert any(f"`{name}`" in each for each in reported)

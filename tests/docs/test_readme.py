@@ -14,14 +14,16 @@ import pytest
 from moto import mock_aws
 
 from idempotent_lambda.decorator import Wiring
-from idempotent_lambda.errors import NotDoneError
-from idempotent_lambda.messages import Delivery, Source, deliveries_of, response_of
-from idempotent_lambda.settings import UNWRAP
+from idempotent_lambda.errors import BatchFailedError
+from idempotent_lambda.settings import UNWRAP_CHOICES
+from idempotent_lambda.sources.delivery import Delivery
+from idempotent_lambda.sources.event import read_event
+from idempotent_lambda.sources.response import build_response
+from idempotent_lambda.sources.source import Source
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
 from scripts.demo.__main__ import SCENARIOS
-from scripts.lab.emulator import Emulator
-from scripts.lab.terraform import Terraform, environment
-from tests.handler.bench import Bench
+from scripts.support.emulator import Emulator
+from scripts.support.terraform import Terraform, environment
 from tests.handler.events import (
     bus_event,
     event,
@@ -35,6 +37,7 @@ from tests.handler.events import (
     sns_record,
     stream_record,
 )
+from tests.handler.harness import ConsumerHarness
 from tests.handler.test_cost import COSTS
 from tests.requests import settings_of
 
@@ -77,10 +80,10 @@ def test_processor(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
 class Unheard:
     """An observer that nobody asks."""
 
-    def settled(self, *_: object, **__: object) -> None:
+    def report_message(self, *_: object, **__: object) -> None:
         pass
 
-    ended = fell_back = not_postponed = settled
+    report_batch = report_batch_calls_unavailable = report_visibility_change_failed = report_message
 
 
 class Context:
@@ -120,12 +123,12 @@ def test_transaction(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         KeySchema=[key | {"KeyType": "HASH"}],
         BillingMode="PAY_PER_REQUEST",
     )
-    bench = Bench(key="body.deposit_id", transactional=True)
-    bench.memory.commit = lambda actions: client.transact_write_items(TransactItems=list(actions))
+    harness = ConsumerHarness(key="body.deposit_id", transactional=True)
+    harness.memory.commit = lambda actions: client.transact_write_items(TransactItems=list(actions))
     for deposit_id in ("d-1", "d-1", "d-2"):
-        bench.behaviour[deposit_id] = run(TRANSACTIONAL)["process"]
+        harness.behaviour[deposit_id] = run(TRANSACTIONAL)["process"]
         body = {"deposit_id": deposit_id, "account_id": "a", "amount_cents": 5}
-        assert bench.deliver(record(json.dumps(body), message_id=f"m-{len(bench.ran)}")) == []
+        assert harness.deliver(record(json.dumps(body), message_id=f"m-{len(harness.ran)}")) == []
     assert client.scan(TableName="balances")["Items"] == [
         {"account_id": {"S": "a"}, "balance_cents": {"N": "10"}}
     ]
@@ -197,11 +200,11 @@ def found(whole: Any, field: str) -> Any:
     return next(each for place, each in fields_of(whole) if place[-len(parts) :] == parts)
 
 
-def told(deliveries: tuple[Delivery, ...]) -> str:
+def reported(deliveries: tuple[Delivery, ...]) -> str:
     """What Lambda is told when all fail, as the README says it."""
     try:
-        response: Any = response_of(deliveries, deliveries)
-    except NotDoneError:
+        response: Any = build_response(deliveries, deliveries)
+    except BatchFailedError:
         return "an error"
     named = [each["itemIdentifier"] for each in response["batchItemFailures"]]
     assert named[0] == deliveries[0].id
@@ -220,11 +223,12 @@ def order_of(deliveries: tuple[Delivery, ...]) -> str:
 def test_source(source: str) -> None:
     """Each row of the table of sources says what the code does with such an event."""
     whole, (setting, key, response, order_rule, example) = ARRIVALS[source], SOURCES[source]
-    deliveries = deliveries_of(whole, UNWRAP)
+    deliveries = read_event(whole, UNWRAP_CHOICES)
     values = [found(whole, field) for field in re.findall(r"`([\w.]+)`", key)]
-    preset = deliveries[0].preset
-    assert values == (preset if isinstance(preset, list) else [preset] if preset else [])
-    assert told(deliveries) == response
+    key_found = deliveries[0].default_key
+    parts = key_found if isinstance(key_found, list) else [key_found]
+    assert values == [part for part in parts if key_found]
+    assert reported(deliveries) == response
     assert order_of(deliveries) == order_rule
     for variable, attribute in re.findall(r"`(\w+)\.?(\w*)`", setting):
         declared = (ROOT / "variables.tf").read_text().partition(f'variable "{variable}" {{')[2]
@@ -237,7 +241,9 @@ def test_source(source: str) -> None:
 def test_every_source() -> None:
     """The table has every way in which messages come, and every source of the code."""
     assert list(SOURCES) == list(ARRIVALS)
-    arrived = {each.source for whole in ARRIVALS.values() for each in deliveries_of(whole, UNWRAP)}
+    arrived = {
+        each.source for whole in ARRIVALS.values() for each in read_event(whole, UNWRAP_CHOICES)
+    }
     assert arrived == set(Source)
 
 
@@ -247,10 +253,10 @@ def test_the_run_of_the_demo() -> None:
     ours, naive = run["ours"], run["naive"]
     assert ours["interrupted_repeats"] == naive["interrupted_repeats"]
     figures = (ours["unique"], naive["charged_twice"], ours["interrupted_repeats"])
-    told = (
+    reported = (
         r"Of (\d+) orders in the run below, (\d+) were charged twice.* none with\s+it; (\d+) more"
     )
-    (found,) = re.findall(told, README, re.DOTALL)
+    (found,) = re.findall(reported, README, re.DOTALL)
     assert tuple(map(int, found)) == figures
     assert ours["charged_twice"] == 0
 
@@ -268,8 +274,8 @@ def test_every_example() -> None:
 @pytest.mark.emulator
 def test_stack(tmp_path: Path, emulator: Emulator, account: str) -> None:
     """The README's module block plans 10 resources, and as many without the line for the key."""
-    beside = tmp_path / "terraform-aws-idempotent-lambda"
-    shutil.copytree(ROOT, beside, ignore=shutil.ignore_patterns(".*", "build", "tests"))
+    concurrent = tmp_path / "terraform-aws-idempotent-lambda"
+    shutil.copytree(ROOT, concurrent, ignore=shutil.ignore_patterns(".*", "build", "tests"))
     stack = tmp_path / "stack"
     (stack / "src").mkdir(parents=True)
     (stack / "src" / "orders.py").write_text(snippet("python", PROCESSOR))

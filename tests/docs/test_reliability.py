@@ -9,8 +9,8 @@ import pytest
 
 import idempotent_lambda
 from scripts import reliability
-from scripts.lab.proxy import Fault
 from scripts.soak.plan import plan
+from scripts.support.proxy import Fault
 from tests.faults.cells import CELLS, Answer, Cell, Observation, Operation, Verdict
 from tests.faults.expected import expected
 
@@ -32,7 +32,7 @@ SOAK = {
 
 def test_the_page_is_what_its_data_make_it() -> None:
     """Rendered again from docs/reliability.json, the page stays as it is."""
-    assert reliability.rendered(PAGE, DATA) == PAGE
+    assert reliability.render(PAGE, DATA) == PAGE
 
 
 def test_the_data_are_as_they_are_written() -> None:
@@ -93,7 +93,7 @@ def test_other_figures_make_another_page() -> None:
         {"soak": SOAK | {"messages": 7654}},
         {"matrix": _changed("complete, hang, all", verdict="lost")},
     ):
-        assert reliability.rendered(PAGE, DATA | change) != PAGE
+        assert reliability.render(PAGE, DATA | change) != PAGE
 
 
 def _changed(cell: str, **figures: Any) -> dict[str, Any]:
@@ -104,13 +104,13 @@ def _changed(cell: str, **figures: Any) -> dict[str, Any]:
 
 def test_a_section_without_data_stays() -> None:
     """Where nothing was measured the page keeps what it says."""
-    assert reliability.rendered(PAGE, {}) == PAGE
+    assert reliability.render(PAGE, {}) == PAGE
 
 
 def test_a_page_without_a_section_is_refused() -> None:
     """A marker that somebody deleted is an error, and no silent loss of figures."""
     with pytest.raises(ValueError, match="generated: matrix"):
-        reliability.rendered(PAGE.replace("<!-- end generated: matrix -->", ""), DATA)
+        reliability.render(PAGE.replace("<!-- end generated: matrix -->", ""), DATA)
 
 
 @pytest.mark.parametrize(("messages", "taken"), [(4999, False), (5000, True)])

@@ -10,9 +10,8 @@ import jmespath
 import pytest
 
 from idempotent_lambda.clock import Millis
-from idempotent_lambda.messages import Source
-from idempotent_lambda.settings import UNWRAP
-from tests.handler.bench import Bench
+from idempotent_lambda.settings import UNWRAP_CHOICES
+from idempotent_lambda.sources.source import Source
 from tests.handler.events import (
     FIFO_ARN,
     bus_event,
@@ -25,6 +24,7 @@ from tests.handler.events import (
     sns_record,
     stream_record,
 )
+from tests.handler.harness import ConsumerHarness
 
 PAGE = (Path(__file__).parents[2] / "docs" / "security.md").read_text()
 SECTION = PAGE.partition("## Who can forge what\n")[2].partition("\n## ")[0]
@@ -84,11 +84,11 @@ def sent(source: str, body: Any) -> dict[str, Any]:
     return made[source]()
 
 
-def keys(whole: Any, expression: str | None, unwrap: Collection[str] = UNWRAP) -> list[str]:
+def keys(whole: Any, expression: str | None, unwrap: Collection[str] = UNWRAP_CHOICES) -> list[str]:
     """The keys of an event's messages, as people read them."""
-    bench = Bench(key=expression, unwrap=frozenset(unwrap))
-    bench.consumer.consume(whole, Millis(30_000))
-    return bench.ran
+    harness = ConsumerHarness(key=expression, unwrap=frozenset(unwrap))
+    harness.consumer.consume(whole, Millis(30_000))
+    return harness.ran
 
 
 def attested(source: str, whole: Any, expression: str) -> str:
@@ -181,7 +181,7 @@ def test_row(row: tuple[str, str, str]) -> None:
             chosen = [keys(SENT[label](value), expression) for value in ("one", "two")]
             assert chosen == [["one"], ["two"]]
             continue
-        unwrap = () if "nothing unwrapped" in what else UNWRAP
+        unwrap = () if "nothing unwrapped" in what else UNWRAP_CHOICES
         honest = keys(sent(source, {"id": "a"}), expression, unwrap)
         for body in bodies(sent(source, {"id": "a"})):
             whole = sent(source, body)

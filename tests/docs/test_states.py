@@ -7,9 +7,21 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda import claims, lifecycle
-from idempotent_lambda.claims import Owner, Status
-from idempotent_lambda.conditions import Compare, Either, Missing
+from idempotent_lambda.protocol import lifecycle, record
+from idempotent_lambda.protocol.conditions import Compare, Missing, Or
+from idempotent_lambda.protocol.record import Owner, Status, build_claim_condition
+from idempotent_lambda.protocol.steps import (
+    Claim,
+    Complete,
+    DeadLetter,
+    MarkDeadLettered,
+    Outcome,
+    Park,
+    Release,
+    Run,
+    Settled,
+)
+from idempotent_lambda_toolkit.testing import stores
 from scripts import states
 from scripts.states import Arrow, State
 
@@ -38,13 +50,13 @@ def test_the_arrows() -> None:
     assert drawn(PAGE) == {
         ("[*]", "in_progress"),
         ("in_progress", "[*]"),
-        ("in_progress", "lapsed"),
+        ("in_progress", "stale"),
         ("in_progress", "completed"),
         ("in_progress", "parked"),
-        ("lapsed", "[*]"),
-        ("lapsed", "in_progress"),
-        ("lapsed", "completed"),
-        ("lapsed", "parked"),
+        ("stale", "[*]"),
+        ("stale", "in_progress"),
+        ("stale", "completed"),
+        ("stale", "parked"),
         ("completed", "expired"),
         ("expired", "[*]"),
         ("expired", "in_progress"),
@@ -56,7 +68,7 @@ def test_the_arrows() -> None:
 
 def test_every_status_is_met() -> None:
     """Every status of the code comes about, and so does every state but that of a newer version."""
-    scenes, _ = states.explored()
+    scenes, _ = states.explore()
     assert set(scenes) == set(State) - {State.UNKNOWN}
     assert {scene.record.status for scene in scenes.values() if scene.record} == set(Status)
 
@@ -65,23 +77,23 @@ def changed_by_strangers() -> set[tuple[str, State]]:
     """The settlements, and the states of records, that change for somebody who is no owner."""
     stranger = Owner("stranger")
     steps = (
-        lifecycle.Complete(stranger),
-        lifecycle.Release(stranger, lifecycle.Outcome.FAILED),
-        lifecycle.Park(stranger, "why"),
-        lifecycle.Mark(stranger),
+        Complete(stranger),
+        Release(stranger, Outcome.FAILED),
+        Park(stranger, "why"),
+        MarkDeadLettered(stranger),
     )
-    scenes, _ = states.explored()
+    scenes, _ = states.explore()
     return {
         (type(step).__name__, scene.state)
         for step, scene in product(steps, scenes.values())
-        if states.asked(step, scene)[1] != scene
+        if states.build_request(step, scene)[1] != scene
     }
 
 
 def test_nobody_writes_another_owners_record(monkeypatch: pytest.MonkeyPatch) -> None:
     """Settlements by anyone but the owner leave every record as it is, by that condition alone."""
     assert changed_by_strangers() == set()
-    monkeypatch.setattr(claims, "OWNED", ANYBODY)
+    monkeypatch.setattr(stores, "IS_OWNED", ANYBODY)
     assert {"Complete", "Release", "Park"} == {step for step, _ in changed_by_strangers()}
 
 
@@ -92,37 +104,37 @@ def advancing(step: Any, follows: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("name", "broken", "arrow"),
+    ("user", "name", "broken", "arrow"),
     [
-        ("FREE", Either((Missing("id"),)), (State.EXPIRED, State.IN_PROGRESS)),
-        ("REDRIVEN", NEVER, (State.PARKED, State.IN_PROGRESS)),
-        ("OWNED", NEVER, (State.LAPSED, State.COMPLETED)),
-        ("PARKED", NEVER, (State.PARKED, State.DEAD_LETTERED)),
+        (record, "IS_FREE", Or((Missing("id"),)), (State.EXPIRED, State.IN_PROGRESS)),
+        (record, "IS_REDRIVEN", NEVER, (State.PARKED, State.IN_PROGRESS)),
+        (stores, "IS_OWNED", NEVER, (State.STALE, State.COMPLETED)),
+        (stores, "IS_PARKED_BY_OWNER", NEVER, (State.PARKED, State.DEAD_LETTERED)),
     ],
 )
 def test_another_condition_is_another_diagram(
-    monkeypatch: pytest.MonkeyPatch, name: str, broken: Any, arrow: tuple[State, State]
+    monkeypatch: pytest.MonkeyPatch, user: Any, name: str, broken: Any, arrow: tuple[State, State]
 ) -> None:
     """A condition that is changed takes its arrow away, and so the page is stale."""
-    _, before = states.explored()
+    _, before = states.explore()
     assert arrow in {(each.source, each.target) for each in before}
-    claims.claimable.cache_clear()
-    monkeypatch.setattr(claims, name, broken)
+    build_claim_condition.cache_clear()
+    monkeypatch.setattr(user, name, broken)
     try:
-        _, after = states.explored()
+        _, after = states.explore()
         assert arrow not in {(each.source, each.target) for each in after}
         assert states.diagram(after) != states.diagram(before)
     finally:
-        claims.claimable.cache_clear()
+        build_claim_condition.cache_clear()
 
 
 @pytest.mark.parametrize(
     ("step", "follows", "gone"),
     [
-        (lifecycle.Claim, lifecycle.Settled(lifecycle.Outcome.BUSY), "takeover"),
-        (lifecycle.Run, lifecycle.Complete(Owner("first")), "park (PermanentFailure"),
-        (lifecycle.Run, lifecycle.Settled(lifecycle.Outcome.COMPLETED), "complete (returned"),
-        (lifecycle.DeadLetter, lifecycle.Settled(lifecycle.Outcome.PARKED), "copy sent"),
+        (Claim, Settled(Outcome.IN_PROGRESS), "takeover"),
+        (Run, Complete(Owner("first")), "park (PermanentFailure"),
+        (Run, Settled(Outcome.COMPLETED), "complete (returned"),
+        (DeadLetter, Settled(Outcome.PARKED), "copy sent"),
     ],
 )
 def test_another_transition_is_another_diagram(
@@ -131,7 +143,7 @@ def test_another_transition_is_another_diagram(
     """A transition that is changed changes the page, which is told and left as it is."""
     assert gone in PAGE
     monkeypatch.setattr(lifecycle, "advance", advancing(step, follows))
-    _, arrows = states.explored()
+    _, arrows = states.explore()
     assert gone not in states.diagram(arrows)
 
 
@@ -154,14 +166,14 @@ def test_a_stale_page_is_told_and_put_right(
 def test_labels() -> None:
     """Causes of one arrow share a label, and those of one verb its brackets."""
     arrows = {
-        Arrow(State.LAPSED, State.ABSENT, "TTL"),
-        Arrow(State.LAPSED, State.ABSENT, "release (raised)"),
-        Arrow(State.LAPSED, State.ABSENT, "release (no answer)"),
+        Arrow(State.STALE, State.ABSENT, "TTL"),
+        Arrow(State.STALE, State.ABSENT, "release (raised)"),
+        Arrow(State.STALE, State.ABSENT, "release (no answer)"),
     }
     assert states.diagram(arrows) == (
         "```mermaid\n"
         "stateDiagram-v2\n"
-        '    state "lapsed" as lapsed\n'
-        "    lapsed --> [*]: TTL<br>release (no answer, raised)\n"
+        '    state "stale" as stale\n'
+        "    stale --> [*]: TTL<br>release (no answer, raised)\n"
         "```"
     )

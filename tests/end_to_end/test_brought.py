@@ -12,11 +12,11 @@ import pytest
 
 from scripts import pack
 from scripts.demo.producer import enqueue, hand_over, invoke_later
-from scripts.lab import observation
-from scripts.lab.emulator import ROOT, Emulator
-from scripts.lab.observation import Aws
-from scripts.lab.source import repository
-from scripts.lab.terraform import Terraform, environment
+from scripts.support import observation
+from scripts.support.emulator import ROOT, Emulator
+from scripts.support.observation import Aws
+from scripts.support.source import repository
+from scripts.support.terraform import Terraform, environment
 from tests.waiting import eventually
 
 pytestmark = [

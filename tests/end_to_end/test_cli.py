@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda_toolkit.cli.exits import MEANING, Exit
-from scripts.lab import observation
-from scripts.lab.emulator import ROOT, Emulator
-from scripts.lab.observation import Aws
-from scripts.lab.source import repository
-from scripts.lab.terraform import Terraform, environment
+from idempotent_lambda_toolkit.cli.exit_codes import MEANING, ExitCode
+from scripts.support import observation
+from scripts.support.emulator import ROOT, Emulator
+from scripts.support.observation import Aws
+from scripts.support.source import repository
+from scripts.support.terraform import Terraform, environment
 from tests.waiting import SECONDS, eventually
 
 DOCUMENT = (ROOT / "docs" / "cli.md").read_text()
@@ -153,7 +153,7 @@ class Stack:
         assert line in documented_commands()
         self.shown.add(line)
         ended = self.run(*shlex.split(line)[1:])
-        assert ended.code == Exit.OK, ended
+        assert ended.code == ExitCode.OK, ended
         return ended
 
     def send(self, url: str, *bodies: dict[str, Any]) -> None:
@@ -194,7 +194,7 @@ class Stack:
         """Wait until an order's record has a status."""
         eventually(lambda: self.status(order_id) == status, f"{order_id} is {status}")
 
-    def parks(self, order_id: str) -> None:
+    def park_interrupted(self, order_id: str) -> None:
         """Have an order parked, its copy in the dead-letter queue."""
         before = self.buried()
         self.order({"order_id": order_id, "refused": True})
@@ -246,15 +246,15 @@ def test_the_operators_day(stack: Stack) -> None:
 
 def look(stack: Stack) -> None:
     """See what is parked and what is done."""
-    stack.parks("ORDER-1")
+    stack.park_interrupted("ORDER-1")
     stack.order({"order_id": "ORDER-2"})
     stack.becomes("ORDER-2", "COMPLETED")
-    told = stack.documented("inspect ORDER-1").out
-    assert "parked: the card is stolen" in told
-    assert "copy of a parked message" in told
+    reported = stack.documented("inspect ORDER-1").out
+    assert "parked: the card is stolen" in reported
+    assert "copy of a parked message" in reported
     assert "0 records" in stack.documented("list --status parked --older-than 15m").out
-    told = stack.documented("stats").out
-    assert "dead letter queue: about 1 waiting" in told
+    reported = stack.documented("stats").out
+    assert "dead letter queue: about 1 waiting" in reported
     answer = stack.run("--function", "orders", "stats", "--json").answer
     assert answer["records"] == {"parked": 1, "completed": 1}
     # By the message's id, which the log knows.
@@ -271,7 +271,7 @@ def never_beside_a_live_claim(stack: Stack) -> None:
     stack.becomes("SLOW", "IN_PROGRESS")
     for command in (["forget"], ["resolve", "--completed"], ["resolve", "--retry"]):
         ended = stack.run("--function", "orders", *command, "SLOW", "--yes", "--json")
-        assert (ended.code, ended.answer["record"]["status"]) == (Exit.REFUSED, "IN_PROGRESS")
+        assert (ended.code, ended.answer["record"]["status"]) == (ExitCode.REFUSED, "IN_PROGRESS")
     assert stack.status("SLOW") == "IN_PROGRESS"
     stack.permit("SLOW")
     stack.becomes("SLOW", "COMPLETED")
@@ -283,19 +283,19 @@ def decide(stack: Stack) -> None:
     stack.documented("resolve ORDER-1 --retry --dry-run")
     assert (stack.status("ORDER-1"), stack.buried()) == ("PARKED", 1)
     stack.permit("ORDER-1")
-    told = stack.documented("resolve ORDER-1 --retry --yes").out
-    assert "sent back to the queue" in told
+    reported = stack.documented("resolve ORDER-1 --retry --yes").out
+    assert "sent back to the queue" in reported
     stack.becomes("ORDER-1", "COMPLETED")
     assert (stack.runs()["ORDER-1"], stack.buried()) == (2, 0)
 
-    told = stack.documented("forget ORDER-1 --yes").out
-    assert "orders#ORDER-1: COMPLETED → deleted" in told
+    reported = stack.documented("forget ORDER-1 --yes").out
+    assert "orders#ORDER-1: COMPLETED → deleted" in reported
     stack.aws.dynamodb.delete_item(TableName="notes", Key={"note_id": {"S": "permit ORDER-1"}})
-    stack.parks("ORDER-1")
+    stack.park_interrupted("ORDER-1")
     assert stack.runs()["ORDER-1"] == 3
 
-    told = stack.documented("resolve ORDER-1 --completed --yes").out
-    assert "orders#ORDER-1: PARKED → COMPLETED" in told
+    reported = stack.documented("resolve ORDER-1 --completed --yes").out
+    assert "orders#ORDER-1: PARKED → COMPLETED" in reported
     assert stack.buried() == 0
     stack.order({"order_id": "ORDER-1"}, {"order_id": "AFTER"})
     stack.becomes("AFTER", "COMPLETED")
@@ -317,8 +317,8 @@ def send_back(stack: Stack) -> None:
 
     fresh = [{"order_id": f"fresh-{number}", "seconds": 0.2} for number in range(10)]
     stack.order(*fresh)
-    told = stack.documented("redrive --limit 100 --yes").out
-    assert "13 sent back to" in told
+    reported = stack.documented("redrive --limit 100 --yes").out
+    assert "13 sent back to" in reported
     names = [each["order_id"] for each in (*late, *fresh)]
     eventually(lambda: set(names) <= set(stack.runs()), "all of them ran")
     eventually(
@@ -336,9 +336,9 @@ def each_fault_is_found(stack: Stack) -> None:
             ended = stack.run("--function", "orders", "doctor", "--json")
             found = [each["name"] for each in ended.answer["findings"]]
             expected = re.sub(r" .*", "", name)
-            assert (ended.code, found) == (Exit.FOUND, [expected]), (name, ended)
+            assert (ended.code, found) == (ExitCode.FOUND, [expected]), (name, ended)
     ended = stack.run("--function", "orders", "doctor", "--json")
-    assert (ended.code, ended.answer["findings"], ended.answer["unknown"]) == (Exit.OK, [], {})
+    assert (ended.code, ended.answer["findings"], ended.answer["unknown"]) == (ExitCode.OK, [], {})
 
 
 def faults(stack: Stack) -> dict[str, Any]:

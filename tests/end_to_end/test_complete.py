@@ -11,11 +11,11 @@ from typing import Any, Final
 import pytest
 
 from scripts.demo.producer import hand_over
-from scripts.lab import observation
-from scripts.lab.emulator import ROOT, Emulator
-from scripts.lab.observation import Aws
-from scripts.lab.source import repository
-from scripts.lab.terraform import Terraform, environment
+from scripts.support import observation
+from scripts.support.emulator import ROOT, Emulator
+from scripts.support.observation import Aws
+from scripts.support.source import repository
+from scripts.support.terraform import Terraform, environment
 from tests.waiting import eventually
 
 pytestmark = [
@@ -195,8 +195,8 @@ def three_ways(shop: Shop) -> None:
     eventually(lambda: shop.waiting() == 0, "the queue is empty")
     orders.add("last")
     assert shop.charges() == dict.fromkeys(orders, 1)
-    ledger = observation.rows(shop.aws, shop.outputs["ledger_table_name"])
-    assert all(row["receipt"] for row in ledger), "the layer is not there"
+    accounts = observation.rows(shop.aws, shop.outputs["ledger_table_name"])
+    assert all(row["receipt"] for row in accounts), "the layer is not there"
     # The last one is charged before it is completed.
     completed = {f"charge#{order}": "COMPLETED" for order in orders}
     eventually(lambda: shop.records() == completed, "each record is completed")

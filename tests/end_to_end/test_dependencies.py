@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.lab.emulator import INTERPRETER, ROOT, Emulator
-from scripts.lab.terraform import Terraform, environment
+from scripts.support.emulator import INTERPRETER, ROOT, Emulator
+from scripts.support.terraform import Terraform, environment
 from tests.handler.events import event, record
 from tests.module.packages import pack_sources, tree
 from tests.module.stacks import copy_module

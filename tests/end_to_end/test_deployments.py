@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from scripts.lab.emulator import Emulator
-from scripts.lab.proxy import Proxy, serving
-from scripts.lab.terraform import Terraform, TerraformError, environment
+from scripts.support.emulator import Emulator
+from scripts.support.proxy import Proxy, serving
+from scripts.support.terraform import Terraform, TerraformError, environment
 from tests.module.stacks import copy_module
 
 pytestmark = [
@@ -281,16 +281,16 @@ def test_packing_comes_last(tmp_path: Path) -> None:
     module = Terraform(directory=copy_module(tmp_path / "checkout"))
     module.init("-backend=false")
     edges = re.findall(r'"(.*?)" -> "(.*?)"', module.run("graph", "-type=plan"))
-    waits: dict[str, set[str]] = {}
+    wait_list: dict[str, set[str]] = {}
     for waiting, awaited in edges:
-        waits.setdefault(waiting, set()).add(awaited)
+        wait_list.setdefault(waiting, set()).add(awaited)
 
     def all_awaited(name: str) -> set[str]:
         found: set[str] = set()
-        new = waits.get(name, set())
+        new = wait_list.get(name, set())
         while new:
             found |= new
-            new = set().union(*(waits.get(each, set()) for each in new)) - found
+            new = set().union(*(wait_list.get(each, set()) for each in new)) - found
         return {each for each in found if " aws_" in each or " var." in each}
 
     function, package = (

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scripts.lab.emulator import ROOT
+from scripts.support.emulator import ROOT
 
 pytestmark = [
     pytest.mark.emulator,
@@ -42,9 +42,9 @@ def demo(scenario: str, output: Path) -> dict[str, Any]:
 
 def in_order(report: dict[str, Any]) -> bool:
     """Whether order was kept, under failures and throttled completions."""
-    assert report["mishaps_by_kind"]["raise before"] > 0
-    assert report["mishaps_by_kind"]["late kill before"] > 0
-    assert report["mishaps_by_kind"]["timeout before"] > 0
+    assert report["faults_by_kind"]["raise before"] > 0
+    assert report["faults_by_kind"]["late kill before"] > 0
+    assert report["faults_by_kind"]["timeout before"] > 0
     assert report["throttled"] > 0
     kept: bool = report["order_violations"] == report["early_starts"] == 0
     return kept
@@ -76,7 +76,7 @@ def test_existing_handler(tmp_path: Path) -> None:
 def test_exactly_once(tmp_path: Path) -> None:
     """Killed before, in and after the commit, it leaves balances that count each deposit once."""
     report = demo("exactly-once", tmp_path / "exactly-once")
-    kinds = report["mishaps_by_kind"]
+    kinds = report["faults_by_kind"]
     assert min(kinds[f"kill {when}"] for when in ("before", "during", "after")) > 0
     assert report["interruptions"] >= 30
     assert report["calls_broken"] > 0

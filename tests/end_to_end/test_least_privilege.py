@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from scripts.lab import observation
-from scripts.lab.emulator import ROOT, Emulator, running
-from scripts.lab.observation import Aws
-from scripts.lab.source import repository
-from scripts.lab.terraform import Terraform, environment
+from scripts.support import observation
+from scripts.support.emulator import ROOT, Emulator, running
+from scripts.support.observation import Aws
+from scripts.support.source import repository
+from scripts.support.terraform import Terraform, environment
 from tests.waiting import eventually
 
 OVERRIDE = """
@@ -134,7 +134,7 @@ class Stack:
 
     def fallen_back(self) -> list[str]:
         """Why functions fell back to single calls: the texts of their log lines."""
-        lines = observation.log_lines(self.aws, self.group, "fall_back")
+        lines = observation.log_lines(self.aws, self.group, "batch_calls_unavailable")
         return [str(line["errors"][0]["text"]) for line in lines]
 
     def logged(self) -> set[str]:
@@ -408,10 +408,10 @@ def falls_back_and_forth(stack: Stack) -> None:
     # Statements are denied here whatever is granted.
     assert set(stack.granted()) >= PARTIQL
     assert EMULATED not in stack.granted()
-    fell_back(stack, "statements", named="BatchExecuteStatement")
+    report_batch_calls_unavailable(stack, "statements", named="BatchExecuteStatement")
     # A batch that was delivered before is read first.
     with stack.without("dynamodb:BatchGetItem"):
-        fell_back(stack, "reads", named="BatchGetItem", receive_count=2)
+        report_batch_calls_unavailable(stack, "reads", named="BatchGetItem", receive_count=2)
     # Nothing else is missing: with the emulator's own action everything is done together.
     with stack.with_partiql():
         stack.start_cold()
@@ -426,7 +426,9 @@ def falls_back_and_forth(stack: Stack) -> None:
     assert stack.status("together-2") is None
 
 
-def fell_back(stack: Stack, name: str, *, named: str, receive_count: int = 1) -> None:
+def report_batch_calls_unavailable(
+    stack: Stack, name: str, *, named: str, receive_count: int = 1
+) -> None:
     """A new process is denied a call for many, says so once, and charges every order once."""
     stack.start_cold()
     before = stack.fallen_back()

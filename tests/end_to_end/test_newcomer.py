@@ -22,9 +22,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts.lab.emulator import ROOT
-from scripts.lab.source import repository
-from scripts.lab.terraform import binary, environment
+from scripts.support.emulator import ROOT
+from scripts.support.source import repository
+from scripts.support.terraform import binary, environment
 from tests.waiting import SECONDS
 
 pytestmark = [

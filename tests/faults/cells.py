@@ -27,21 +27,22 @@ from pathlib import Path
 from typing import Any, Protocol
 from unittest.mock import patch
 
-from idempotent_lambda.batch import Consumer
-from idempotent_lambda.claims import Status
 from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import Clock, Millis, Seconds, SystemClock
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.errors import PermanentFailure, StoreError
 from idempotent_lambda.keys import Key, KeyRule
-from idempotent_lambda.lifecycle import Settled
-from idempotent_lambda.messages import Delivery, Message
-from idempotent_lambda.telemetry import Effort, Trace
-from idempotent_lambda.transaction import Transaction
+from idempotent_lambda.observer import BatchStats, ClaimHistory
+from idempotent_lambda.pipeline.consumer import Consumer
+from idempotent_lambda.protocol.record import Status
+from idempotent_lambda.protocol.steps import Settled
+from idempotent_lambda.sources.delivery import Delivery
+from idempotent_lambda.sources.message import Message
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
+from idempotent_lambda.store.transaction import Transaction
 from idempotent_lambda_toolkit.testing import InMemoryQueues
-from scripts.lab import proxy
-from scripts.lab.emulator import ROOT, Emulator, new_account
-from scripts.lab.proxy import Call, Fault, Plan, Proxy, first, serving
+from scripts.support import proxy
+from scripts.support.emulator import ROOT, Emulator, new_account
+from scripts.support.proxy import Call, Fault, Plan, Proxy, first, serving
 from tests.requests import settings_of
 
 TIMEOUT_SECONDS = 30
@@ -157,7 +158,7 @@ class Cell:
     def manner(self) -> "Manner":
         """In which way the messages are processed, however often they are delivered."""
         return Manner(
-            parks=self.operation is Operation.PARK_INTERRUPTED,
+            is_parking=self.operation is Operation.PARK_INTERRUPTED,
             commits=self.operation is Operation.COMMIT,
             hopeless=(MESSAGE,) if self.operation in HOPELESS else (),
         )
@@ -173,7 +174,7 @@ class Manner:
         hopeless: for which messages the processor says that no retry will help.
     """
 
-    parks: bool = False
+    is_parking: bool = False
     commits: bool = False
     hopeless: tuple[str, ...] = ()
 
@@ -235,7 +236,7 @@ class Answer:
     copies: int = 0
     killed: bool = False
     outcome: str | None = None
-    fell_back: int = 0
+    report_batch_calls_unavailable: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -486,7 +487,7 @@ class Ours:
         return MADE[operation] == done_to(call, f"orders#{MESSAGE}")
 
     def deliver(self, table: str, batch: Batch) -> dict[str, Answer]:
-        told = _Told()
+        reported = _Told()
         ran: list[str] = []
         queues = InMemoryQueues()
         effects = Effects(self.client, f"{table}-effects")
@@ -495,11 +496,11 @@ class Ours:
             effects.prepare()
             processor = partial(_process_and_commit, ran, batch, effects)
         consumer = replace(
-            self.consumer(table, processor, told),
+            self.consumer(table, processor, reported),
             queues=queues,
             transactional=batch.manner.commits,
         )
-        settings = replace(consumer.settings, parks=batch.manner.parks)
+        settings = replace(consumer.settings, park_interrupted=batch.manner.is_parking)
         consumer = replace(consumer, settings=settings)
         before = effects.counts() if batch.manner.commits else Counter[str]()
         records = [
@@ -511,9 +512,9 @@ class Ours:
             }
             for name in batch.names
         ]
-        began = self.clock.elapsed()
+        began = self.clock.monotonic()
         response: Any = consumer.consume({"Records": records}, self.remaining)
-        seconds = (self.clock.elapsed() - began) / 1000
+        seconds = (self.clock.monotonic() - began) / 1000
         failed = [each["itemIdentifier"] for each in response["batchItemFailures"]]
         took = effects.counts() - before if batch.manner.commits else Counter(ran)
         return {
@@ -522,8 +523,8 @@ class Ours:
                 effects=took[name],
                 seconds=seconds,
                 copies=len(queues.dead_letters) if name == MESSAGE else 0,
-                outcome=told.outcomes[name],
-                fell_back=len(told.fallen_back),
+                outcome=reported.outcomes[name],
+                report_batch_calls_unavailable=len(reported.fallen_back),
             )
             for name in batch.names
         }
@@ -579,8 +580,8 @@ def done_to(call: Call, record_id: str) -> str | None:
         return None
     if call.operation == "DeleteItem":
         return "release"
-    lapsed = "#lease_expires_at <=" in call.body["ConditionExpression"]
-    claim = "takeover" if lapsed else "claim"
+    stale = "#lease_expires_at <=" in call.body["ConditionExpression"]
+    claim = "takeover" if stale else "claim"
     update = call.body["UpdateExpression"]
     return next((done for name, done in CHANGES.items() if f"#{name} =" in update), claim)
 
@@ -641,19 +642,25 @@ class _Told:
         self.outcomes: dict[str, str] = {}
         self.fallen_back: list[StoreError] = []
 
-    def settled(
-        self, delivery: Delivery, key: Key | None, settled: Settled, trace: Trace, *, follows: bool
+    def report_message(
+        self,
+        delivery: Delivery,
+        key: Key | None,
+        settled: Settled,
+        history: ClaimHistory,
+        *,
+        follows: bool,
     ) -> None:
-        del key, trace, follows
+        del key, history, follows
         self.outcomes[delivery.id] = settled.outcome.value
 
-    def ended(self, effort: Effort) -> None:
-        del effort
+    def report_batch(self, stats: BatchStats) -> None:
+        del stats
 
-    def fell_back(self, error: StoreError) -> None:
+    def report_batch_calls_unavailable(self, error: StoreError) -> None:
         self.fallen_back.append(error)
 
-    not_postponed = fell_back
+    report_visibility_change_failed = report_batch_calls_unavailable
 
 
 class Peer:

@@ -10,8 +10,8 @@ import pytest
 from idempotent_lambda.clients import READ_TIMEOUT_MILLIS
 from idempotent_lambda.clock import EpochMillis, Millis
 from idempotent_lambda_toolkit.testing import ManualClock
-from scripts.lab.emulator import Emulator
-from scripts.lab.proxy import DRIP_PIECES, DRIP_SECONDS, SLOW_SECONDS, Fault
+from scripts.support.emulator import Emulator
+from scripts.support.proxy import DRIP_PIECES, DRIP_SECONDS, SLOW_SECONDS, Fault
 from tests.clients import patient_client
 
 from .cells import Arena, arena_on
@@ -23,7 +23,7 @@ COSTS = {
 }
 """The time in milliseconds that the deployed client loses to one fault; to others it loses none."""
 
-HANG_PATIENCE_MILLIS = 2500
+HANG_BUDGET_MILLIS = 2500
 """After so long a client takes a call for a hanging one; an answer in pieces takes longer."""
 
 
@@ -69,4 +69,4 @@ def client(arena: Arena) -> Any:
 @pytest.fixture(scope="session")
 def hasty_client(arena: Arena) -> Any:
     """One for calls that hang, with less patience."""
-    return patient_client(arena.environment, HANG_PATIENCE_MILLIS)
+    return patient_client(arena.environment, HANG_BUDGET_MILLIS)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from scripts.lab.proxy import Fault
+from scripts.support.proxy import Fault
 
 from .cells import ALONE, LOOKS, MESSAGE, PARKS, Cell, Operation, Verdict
 
@@ -79,7 +79,7 @@ def _claim(cell: Cell) -> Expected:
         return DONE
     # Fail closed. A claim that did get through is given back; a dead owner's stays as it is.
     taken_over = cell.operation is Operation.TAKEOVER and cell.fault not in WRITTEN
-    return Expected("unavailable", 0, "IN_PROGRESS" if taken_over else None, Verdict.LATE)
+    return Expected("table_unavailable", 0, "IN_PROGRESS" if taken_over else None, Verdict.LATE)
 
 
 def _complete(cell: Cell) -> Expected:
@@ -104,8 +104,8 @@ def _look(cell: Cell, name: str) -> Expected:
         # Completed before, so its effect never runs here.
         if seen:
             return Expected("duplicate", 0, "COMPLETED", Verdict.DONE, acknowledged=True)
-        return Expected("unavailable", 0, "COMPLETED", Verdict.LATE)
-    return DONE if seen else Expected("unavailable", 0, None, Verdict.LATE)
+        return Expected("table_unavailable", 0, "COMPLETED", Verdict.LATE)
+    return DONE if seen else Expected("table_unavailable", 0, None, Verdict.LATE)
 
 
 def _commit(cell: Cell) -> Expected:

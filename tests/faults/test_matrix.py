@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts.lab.proxy import Fault
+from scripts.support.proxy import Fault
 
 from .cells import (
     CELLS,
@@ -51,7 +51,7 @@ def test_cell(
         assert struck.acknowledged == rule.acknowledged
         assert each.copies == rule.copies
         assert struck.seconds < struck_seconds
-        assert struck.fell_back == (cell.fault is Fault.PART_DENIED)
+        assert struck.report_batch_calls_unavailable == (cell.fault is Fault.PART_DENIED)
         assert each.verdict(cell.operation) == rule.verdict
         assert each.records[-1] == ("PARKED" if rule.verdict == Verdict.PARKED else "COMPLETED")
         if cell.operation is Operation.COMMIT:

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda.batch import UNCONFIRMED_MILLIS
 from idempotent_lambda.clients import CONNECT_TIMEOUT_MILLIS
 from idempotent_lambda.clock import Millis
-from idempotent_lambda.dynamodb import MOST_STATEMENTS
 from idempotent_lambda.errors import StoreError
-from idempotent_lambda.messages import Message
-from scripts.lab.proxy import Call, Fault
+from idempotent_lambda.pipeline.shared_plan import UNCONFIRMED_MILLIS
+from idempotent_lambda.sources.message import Message
+from idempotent_lambda.store.batch_calls import MAX_STATEMENTS
+from scripts.support.proxy import Call, Fault
 from tests.waiting import eventually
 
 from .cells import TIMEOUT_SECONDS, Arena, Ours, client_in
@@ -47,14 +47,16 @@ class Worker:
         if self.after:
             self.after(message)
 
-    def settled(self, delivery: Any, key: Any, settled: Any, trace: Any, *, follows: bool) -> None:
-        del key, trace, follows
+    def report_message(
+        self, delivery: Any, key: Any, settled: Any, history: Any, *, follows: bool
+    ) -> None:
+        del key, history, follows
         self.outcomes[delivery.id] = settled.outcome.value
 
-    def ended(self, effort: Any) -> None:
-        del effort
+    def report_batch(self, stats: Any) -> None:
+        del stats
 
-    def fell_back(self, error: StoreError) -> None:
+    def report_batch_calls_unavailable(self, error: StoreError) -> None:
         raise error
 
     def deliver(
@@ -68,9 +70,9 @@ class Worker:
             {"messageId": each, "body": "{}", "eventSource": "aws:sqs", "attributes": attributes}
             for each in ids
         ]
-        began = clock.elapsed()
+        began = clock.monotonic()
         response = consumer.consume({"Records": records}, Millis(int(1000 * remaining_seconds)))
-        seconds = (clock.elapsed() - began) / 1000
+        seconds = (clock.monotonic() - began) / 1000
         return [each["itemIdentifier"] for each in response["batchItemFailures"]], seconds
 
 
@@ -132,7 +134,7 @@ def test_a_batch_of_10_comes_back_in_5_seconds(worker: Worker) -> None:
     failed, seconds = worker.deliver(30, BATCH)
     assert failed == BATCH
     assert worker.ran == []
-    assert set(worker.outcomes.values()) == {"unavailable"}
+    assert set(worker.outcomes.values()) == {"table_unavailable"}
     assert seconds < 5
 
 
@@ -181,8 +183,8 @@ def test_a_table_that_answers_one_of_two_calls(
     arena: Arena, worker: Worker, fault: Fault, receive_count: int
 ) -> None:
     """Of a large batch, which takes two calls, one call's messages run; the others are reported."""
-    large = [f"m-{number}" for number in range(1, MOST_STATEMENTS + 6)]
-    part = {f"orders#{each}" for each in large[:MOST_STATEMENTS]}
+    large = [f"m-{number}" for number in range(1, MAX_STATEMENTS + 6)]
+    part = {f"orders#{each}" for each in large[:MAX_STATEMENTS]}
 
     def plan(call: Call) -> Fault | None:
         text = json.dumps(call.body.get("Statements", ()))
@@ -190,9 +192,9 @@ def test_a_table_that_answers_one_of_two_calls(
 
     arena.plans[worker.table] = plan
     failed, seconds = worker.deliver(30, large, receive_count)
-    assert failed == large[:MOST_STATEMENTS]
-    assert worker.ran == large[MOST_STATEMENTS:]
-    assert {worker.outcomes[each] for each in failed} == {"unavailable"}
+    assert failed == large[:MAX_STATEMENTS]
+    assert worker.ran == large[MAX_STATEMENTS:]
+    assert {worker.outcomes[each] for each in failed} == {"table_unavailable"}
     assert seconds < 5
     redeliver(arena, worker, failed)
     assert sorted(worker.ran) == sorted(large)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from scripts.lab.proxy import Fault
+from scripts.support.proxy import Fault
 
 from .cells import (
     MESSAGE,

@@ -13,13 +13,13 @@ from moto import mock_aws
 
 from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import Deadline, Millis
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import ManualClock
-from scripts.lab.emulator import Emulator, new_account
+from scripts.support.emulator import Emulator, new_account
 from tests.clients import patient_client
 
-from .bench import Bench, Listener, Wire
 from .function import MODULE, TABLE, Package
+from .harness import ConsumerHarness, Listener, Wire
 
 # The same examples in every run: a failure here is a defect, never bad luck.
 settings.register_profile("handler", derandomize=True, database=None, deadline=None)
@@ -33,15 +33,15 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def bench() -> Bench:
+def harness() -> ConsumerHarness:
     """A consumer on a store in memory."""
-    return Bench()
+    return ConsumerHarness()
 
 
 @pytest.fixture
 def deadline(clock: ManualClock) -> Deadline:
     """A minute from now."""
-    return Deadline.after(clock, Millis(60_000))
+    return Deadline.from_remaining(clock, Millis(60_000))
 
 
 def pretend(patch: pytest.MonkeyPatch) -> None:
@@ -114,7 +114,7 @@ def clients(emulator: Emulator) -> tuple[Any, Any]:
 
 
 @pytest.fixture
-def lab(clients: tuple[Any, Any], clock: ManualClock) -> Iterator[Lab]:
+def backend(clients: tuple[Any, Any], clock: ManualClock) -> Iterator[Lab]:
     """An empty table on the emulator."""
     deployed, client = clients
     table = f"table-{secrets.token_hex(4)}"

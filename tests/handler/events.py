@@ -8,9 +8,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from idempotent_lambda.keys import KeyRule, checked_namespace, compiled
-from idempotent_lambda.messages import Delivery, deliveries_of
-from idempotent_lambda.settings import UNWRAP
+from idempotent_lambda.keys import KeyRule, check_namespace, compile_expression
+from idempotent_lambda.settings import UNWRAP_CHOICES
+from idempotent_lambda.sources.delivery import Delivery
+from idempotent_lambda.sources.event import read_event
 
 QUEUE_ARN = "arn:aws:sqs:eu-central-1:123456789012:orders"
 FIFO_ARN = f"{QUEUE_ARN}.fifo"
@@ -29,18 +30,18 @@ def golden(name: str) -> dict[str, Any]:
 
 
 def key_rule(namespace: str = "orders", expression: str | None = None) -> KeyRule:
-    """The rule for a namespace and a key expression, or for preset keys, as the settings make it.
+    """The rule for a namespace and a key expression, or for default keys, as the settings make it.
 
     Raises:
         ValueError: see `checked_namespace` and `compiled`.
     """
-    search = None if expression is None else compiled(expression)
-    return KeyRule(checked_namespace(namespace), expression, search)
+    search = None if expression is None else compile_expression(expression)
+    return KeyRule(check_namespace(namespace), expression, search)
 
 
 def unwrapped(whole: object) -> tuple[Delivery, ...]:
     """The deliveries of an event where the wrappers of all services are taken off."""
-    return deliveries_of(whole, UNWRAP)
+    return read_event(whole, UNWRAP_CHOICES)
 
 
 def marked(token: str, **changes: Any) -> dict[str, Any]:

@@ -13,19 +13,21 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from idempotent_lambda import PermanentFailure
-from idempotent_lambda.batch import Consumer
-from idempotent_lambda.claims import ClaimRequest, Owner, Record, Request
 from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Millis
-from idempotent_lambda.errors import NotDoneError, UnsupportedEventError
-from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Mark, Message
-from idempotent_lambda.sqs import SqsQueues
-from idempotent_lambda.telemetry import JsonLines
+from idempotent_lambda.errors import BatchFailedError, UnsupportedEventError
+from idempotent_lambda.log import JsonLines
+from idempotent_lambda.pipeline.consumer import Consumer
+from idempotent_lambda.protocol.record import Owner, Record
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.queues import SqsQueues
+from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE, CopyMark
+from idempotent_lambda.sources.message import Message
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, InMemoryQueues, ManualClock
 from tests.requests import settings_of
 
-from .bench import START, Wire, refused, unavailable
 from .events import event, golden, key_rule, record
+from .harness import START, Wire, refused, table_unavailable
 from .test_sqs import succeeded
 
 GOOD = 9
@@ -153,7 +155,7 @@ class Kind:
     expression: str
     id: Path | None
     partial: bool = True
-    alone: bool = False
+    single: bool = False
     within: frozenset[str] = frozenset()
     stated: str | None = None
     source: str = ""
@@ -313,9 +315,9 @@ KINDS = {
     ),
     "S3": Kind(_first("s3"), (("s3", "object", "key"),), "body.s3.object.key", None, partial=False),
     "EventBridge": Kind(
-        golden("eventbridge"), (), "body.detail.order_id", None, partial=False, alone=True
+        golden("eventbridge"), (), "body.detail.order_id", None, partial=False, single=True
     ),
-    "direct": Kind(golden("direct"), (), "body.order_id", None, partial=False, alone=True),
+    "direct": Kind(golden("direct"), (), "body.order_id", None, partial=False, single=True),
 }
 
 BEFORE = Owner("before")
@@ -359,14 +361,14 @@ def raises(error: type[BaseException] | BaseException) -> Callable[[], Any]:
 DLQ = "https://sqs.eu-central-1.amazonaws.com/123456789012/orders-dlq"
 _CLAIMED = {"status": "IN_PROGRESS", "attempts": 1, "expires_at": EpochSeconds(START)}
 _BUSY = _CLAIMED | {"lease_expires_at": EpochMillis(START + 10_000)}
-_LAPSED = _CLAIMED | {"lease_expires_at": EpochMillis(START - 1)}
+_STALE = _CLAIMED | {"lease_expires_at": EpochMillis(START - 1)}
 _SENT = {"status": "PARKED", "dead_lettered_at": EpochMillis(START)}
 
 FATES = {
     "new": Fate(),
     "in progress": Fate(_BUSY),
-    "lapsed": Fate(_LAPSED),
-    "lapsed, to be parked": Fate(_LAPSED, settings={"parks": True}),
+    "stale": Fate(_STALE),
+    "stale, to be parked": Fate(_STALE, settings={"park_interrupted": True}),
     "completed": Fate({"status": "COMPLETED", "expires_at": EpochSeconds(START)}),
     "parked": Fate(_SENT),
     "parked, no copy": Fate({"status": "PARKED"}),
@@ -383,8 +385,8 @@ FATES = {
     "not released": Fate(act=raises(ValueError), silent="release"),
     "not parked": Fate(act=raises(PermanentFailure), silent="park"),
     "not marked": Fate(act=raises(PermanentFailure), silent="mark"),
-    "observed": Fate(settings={"observes": True}),
-    "observed failure": Fate(act=raises(ValueError), settings={"observes": True}),
+    "observed": Fate(settings={"observe_only": True}),
+    "observed failure": Fate(act=raises(ValueError), settings={"observe_only": True}),
 }
 
 
@@ -441,7 +443,7 @@ class FatedStore(InMemoryClaimStore):
         ]
         names = [each.record_id for each in heard]
         answers = dict(zip(names, ask(heard, deadline), strict=True))
-        error = unavailable(maybe_written=self.fate.lost)
+        error = table_unavailable(maybe_written=self.fate.lost)
         return [answers.get(each.record_id, error) for each in requests]
 
 
@@ -465,7 +467,9 @@ class Batch:
         group_of = [(at + (at >= PLACE)) % GROUPS for at in range(GOOD)]
         # What is inside a copy counts only with its record, so its neighbours are none.
         alike = KINDS["SQS"] if kind.source == "aws:kinesis" else kind
-        self.neighbours = [] if kind.alone else [alike.good(at, group_of[at]) for at in range(GOOD)]
+        self.neighbours = (
+            [] if kind.single else [alike.good(at, group_of[at]) for at in range(GOOD)]
+        )
         self._behind = {
             at
             for at in range(PLACE, GOOD)
@@ -519,7 +523,7 @@ class Batch:
 
     def event_of(self, odd: Any) -> Any:
         """The batch with the odd record in it."""
-        if self.kind.alone:
+        if self.kind.single:
             return odd
         middle = [] if odd is MISSING else [odd]
         return {"Records": [*self.neighbours[:PLACE], *middle, *self.neighbours[PLACE:]]}
@@ -550,12 +554,12 @@ class Batch:
     ) -> Iterator[str]:
         fate, odd_id = FATES[name], self.kind.id_of(odd)
         if isinstance(error, UnsupportedEventError):
-            if odd_id is not None and not self.kind.alone:
+            if odd_id is not None and not self.kind.single:
                 yield f"refused the batch: {str(error)[:100]}"
             if self.started:
                 yield "ran a part of a refused batch"
             return
-        if error and (self.kind.partial or not isinstance(error, NotDoneError)):
+        if error and (self.kind.partial or not isinstance(error, BatchFailedError)):
             yield f"raised {type(error).__name__}: {_text(error)}"
             return
         failures = [
@@ -564,7 +568,7 @@ class Batch:
         if self.kind.is_stream and failures:
             ids = [self.kind.id_of(each) for each in self.event_of(odd)["Records"]]
             failures = ids[ids.index(failures[0]) :]
-        observes = "observes" in fate.settings
+        observe_only = "observe_only" in fate.settings
         gone = odd is MISSING
         odd_done = gone or (error is None and odd_id not in failures)
         counts = Counter(self.started)
@@ -576,13 +580,13 @@ class Batch:
             behind = at in self._behind and not odd_done
             if max(runs) > 1:
                 yield f"ran good-{at} more than once"
-            if acknowledged and not (done or (observes and runs == {1})):
+            if acknowledged and not (done or (observe_only and runs == {1})):
                 yield f"acknowledged good-{at} unrun"
             if not (fate.stops or behind) and (runs != {1} or not (acknowledged or error)):
                 yield f"did not run and acknowledge good-{at}"
             if behind and runs != {0} and self._keeps_group(odd):
                 yield f"ran good-{at} before what it follows"
-        if odd_done and not gone and not observes:
+        if odd_done and not gone and not observe_only:
             yield from self._unproven(odd)
 
     def _keeps_group(self, odd: Any) -> bool:
@@ -597,11 +601,11 @@ class Batch:
 
     def _unproven(self, odd: Any) -> Iterator[str]:
         """What of an acknowledged odd record is not done."""
-        sent = {Mark.read(mark).token: body for body, mark in self.memory.dead_letters}
+        sent = {CopyMark.parse(mark).token: body for body, mark in self.memory.dead_letters}
         for call in self.sqs.wire.bodies if self.sqs else ():
             if "MessageBody" in call:
                 mark = call["MessageAttributes"][TOKEN_ATTRIBUTE]["StringValue"]
-                sent[Mark.read(mark).token] = call["MessageBody"]
+                sent[CopyMark.parse(mark).token] = call["MessageBody"]
         proven = 0
         for each in self.store.records.values():
             if each.id in self.store.good:
@@ -615,7 +619,7 @@ class Batch:
                 yield f"acknowledged {each.status}"
         if not proven:
             yield "acknowledged unrun"
-        body = odd.get("body") if isinstance(odd, dict) and not self.kind.alone else None
+        body = odd.get("body") if isinstance(odd, dict) and not self.kind.single else None
         if isinstance(body, str) and any(each != body for each in sent.values()):
             yield "sent another body"
 

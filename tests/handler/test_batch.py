@@ -9,20 +9,21 @@ from typing import Any, Self
 
 import pytest
 
-from idempotent_lambda.batch import Consumer
-from idempotent_lambda.claims import Owner
 from idempotent_lambda.clock import EpochMillis, Millis
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.errors import InvalidResultError, StoreUnavailableError
-from idempotent_lambda.messages import Message
+from idempotent_lambda.pipeline.consumer import Consumer
+from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.sources.message import Message
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import ManualClock
 
-from .bench import (
+from .events import event, order, record
+from .harness import (
     CONNECT_TIMEOUT,
     NO_CONNECTION,
     READ_TIMEOUT,
     START,
-    Bench,
+    ConsumerHarness,
     Fault,
     Wire,
     answered,
@@ -31,70 +32,69 @@ from .bench import (
     faulty,
     raising,
     refused,
+    table_unavailable,
     taking,
-    unavailable,
 )
-from .events import event, order, record
 
 
 class TestOrdinary:
     """Nothing goes wrong."""
 
-    def test_first_delivery(self, bench: Bench) -> None:
+    def test_first_delivery(self, harness: ConsumerHarness) -> None:
         """Every message runs once, in order, and is acknowledged."""
-        assert bench.deliver("b", "a", "c") == []
-        assert bench.ran == ["b", "a", "c"]
-        assert set(bench.outcomes.values()) == {"completed"}
-        assert [bench.status(each) for each in "abc"] == ["COMPLETED"] * 3
+        assert harness.deliver("b", "a", "c") == []
+        assert harness.ran == ["b", "a", "c"]
+        assert set(harness.outcomes.values()) == {"completed"}
+        assert [harness.status(each) for each in "abc"] == ["COMPLETED"] * 3
 
-    def test_second_delivery(self, bench: Bench) -> None:
+    def test_second_delivery(self, harness: ConsumerHarness) -> None:
         """A message delivered again is acknowledged unrun."""
-        bench.deliver("a")
-        assert bench.deliver("a") == []
-        assert bench.ran == ["a"]
-        assert bench.outcomes == {"m-a": "duplicate"}
+        harness.deliver("a")
+        assert harness.deliver("a") == []
+        assert harness.ran == ["a"]
+        assert harness.outcomes == {"m-a": "duplicate"}
 
-    def test_a_producers_retry(self, bench: Bench) -> None:
+    def test_a_producers_retry(self, harness: ConsumerHarness) -> None:
         """A new message with the same key is a duplicate."""
-        bench.deliver(order("a", "m-1"))
-        assert bench.deliver(order("a", "m-2")) == []
-        assert bench.ran == ["a"]
+        harness.deliver(order("a", "m-1"))
+        assert harness.deliver(order("a", "m-2")) == []
+        assert harness.ran == ["a"]
 
-    def test_after_the_retention(self, bench: Bench) -> None:
+    def test_after_the_retention(self, harness: ConsumerHarness) -> None:
         """Once the retention is over the key is new, though its record still lies there."""
-        bench.deliver("a")
-        bench.clock.advance(Millis(3_600_000))
-        bench.deliver("a")
-        assert bench.ran == ["a", "a"]
+        harness.deliver("a")
+        harness.clock.advance(Millis(3_600_000))
+        harness.deliver("a")
+        assert harness.ran == ["a", "a"]
 
-    def test_empty_batch(self, bench: Bench) -> None:
+    def test_empty_batch(self, harness: ConsumerHarness) -> None:
         """No messages, no failures."""
-        assert bench.deliver() == []
+        assert harness.deliver() == []
 
-    def test_message(self, bench: Bench) -> None:
+    def test_message(self, harness: ConsumerHarness) -> None:
         """The processor gets key, owner, body and the time that is left."""
-        bench.clock.advance(Millis(1))
-        bench.deliver("a", remaining=9000)
-        (message,) = bench.messages
+        harness.clock.advance(Millis(1))
+        harness.deliver("a", remaining=9000)
+        (message,) = harness.messages
         assert (message.id, message.key, message.owner) == ("m-a", "a", "owner-1")
         assert message.body == {"id": "a"}
         assert message.remaining_millis() == 9000
 
-    def test_the_claim_is_there_while_it_runs(self, bench: Bench) -> None:
+    def test_the_claim_is_there_while_it_runs(self, harness: ConsumerHarness) -> None:
         """While the processor runs, the record is its owner's until deadline and margin."""
         seen = {}
-        bench.behaviour["a"] = lambda _: seen.update(bench.memory.records)
-        bench.deliver("a", remaining=9000)
+        harness.behaviour["a"] = lambda _: seen.update(harness.memory.records)
+        harness.deliver("a", remaining=9000)
         assert seen["orders#a"].status == "IN_PROGRESS"
         assert seen["orders#a"].owner == "owner-1"
         assert seen["orders#a"].lease_expires_at == START + 9000 + 5000
 
-    def test_each_claim_has_an_owner_of_its_own(self, bench: Bench) -> None:
+    def test_each_claim_has_an_owner_of_its_own(self, harness: ConsumerHarness) -> None:
         """No two claims share a token, neither in a batch nor over time."""
-        bench.behaviour["a"] = raising(ValueError())
-        bench.deliver("a", "b")
-        bench.deliver("a")
-        assert len({message.owner for message in bench.messages}) == 3
+        harness.behaviour["a"] = raising(ValueError())
+        harness.deliver("a", "b")
+        harness.deliver("a")
+        assert len({message.owner for message in harness.messages}) == 3
 
     def test_owner_tokens_are_random(self) -> None:
         """By default a token is 128 random bits as text."""
@@ -108,100 +108,100 @@ class TestOrdinary:
 class TestCoalescing:
     """Several messages of a batch with one key."""
 
-    def test_runs_once(self, bench: Bench) -> None:
+    def test_runs_once(self, harness: ConsumerHarness) -> None:
         """The first runs, the others share its completion."""
-        assert bench.deliver(order("a", "m-1"), order("b"), order("a", "m-2")) == []
-        assert bench.ran == ["a", "b"]
-        assert bench.messages[0].id == "m-1"
-        assert bench.outcomes["m-2"] == "duplicate"
-        assert bench.followers == ["m-2"]
+        assert harness.deliver(order("a", "m-1"), order("b"), order("a", "m-2")) == []
+        assert harness.ran == ["a", "b"]
+        assert harness.messages[0].id == "m-1"
+        assert harness.outcomes["m-2"] == "duplicate"
+        assert harness.followers == ["m-2"]
 
-    def test_failure_is_shared(self, bench: Bench) -> None:
+    def test_failure_is_shared(self, harness: ConsumerHarness) -> None:
         """If the first fails, the others are reported and not tried."""
-        bench.behaviour["a"] = raising(ValueError())
-        assert bench.deliver(order("a", "m-1"), order("a", "m-2")) == ["m-1", "m-2"]
-        assert bench.ran == ["a"]
+        harness.behaviour["a"] = raising(ValueError())
+        assert harness.deliver(order("a", "m-1"), order("a", "m-2")) == ["m-1", "m-2"]
+        assert harness.ran == ["a"]
 
-    def test_busy_is_shared(self, bench: Bench) -> None:
+    def test_busy_is_shared(self, harness: ConsumerHarness) -> None:
         """If the key is busy, all are reported."""
-        bench.lay("a", lease=1)
-        assert bench.deliver(order("a", "m-1"), order("a", "m-2")) == ["m-1", "m-2"]
+        harness.seed_record("a", lease=1)
+        assert harness.deliver(order("a", "m-1"), order("a", "m-2")) == ["m-1", "m-2"]
 
     def test_unconfirmed_is_shared(self) -> None:
         """An effect that could not be confirmed acknowledges none of its messages."""
-        bench, store = faulty()
-        store.faults["complete"] = unavailable()
-        assert bench.deliver(order("a", "m-1"), order("a", "m-2")) == ["m-1", "m-2"]
+        harness, store = faulty()
+        store.faults["complete"] = table_unavailable()
+        assert harness.deliver(order("a", "m-1"), order("a", "m-2")) == ["m-1", "m-2"]
 
-    def test_one_message_id_with_two_ends(self, bench: Bench) -> None:
+    def test_one_message_id_with_two_ends(self, harness: ConsumerHarness) -> None:
         """An id that both fails and completes is reported: unreported means deleted."""
-        bench.behaviour["a"] = raising(ValueError())
-        assert bench.deliver(order("a", "m-1"), order("b", "m-1")) == ["m-1"]
+        harness.behaviour["a"] = raising(ValueError())
+        assert harness.deliver(order("a", "m-1"), order("b", "m-1")) == ["m-1"]
 
-    def test_only_equal_keys(self, bench: Bench) -> None:
+    def test_only_equal_keys(self, harness: ConsumerHarness) -> None:
         """1, "1" and true are three keys."""
-        bench.deliver(order(1, "m-1"), order("1", "m-2"), order(order_id=True, message_id="m-3"))
-        assert len(bench.ran) == 3
+        harness.deliver(order(1, "m-1"), order("1", "m-2"), order(order_id=True, message_id="m-3"))
+        assert len(harness.ran) == 3
 
 
 class TestFailing:
     """A processor that raises says: not done."""
 
-    def test_reported_and_released(self, bench: Bench) -> None:
+    def test_reported_and_released(self, harness: ConsumerHarness) -> None:
         """Its message is reported, its claim given back at once, and the next delivery runs."""
-        bench.behaviour["a"] = raising(ValueError("no"))
-        assert bench.deliver("a") == ["m-a"]
-        assert bench.outcomes == {"m-a": "failed"}
-        assert bench.status("a") is None
-        del bench.behaviour["a"]
-        assert bench.deliver("a") == []
-        assert bench.ran == ["a", "a"]
+        harness.behaviour["a"] = raising(ValueError("no"))
+        assert harness.deliver("a") == ["m-a"]
+        assert harness.outcomes == {"m-a": "failed"}
+        assert harness.status("a") is None
+        del harness.behaviour["a"]
+        assert harness.deliver("a") == []
+        assert harness.ran == ["a", "a"]
 
-    def test_poison_beside_good(self, bench: Bench) -> None:
+    def test_poison_beside_good(self, harness: ConsumerHarness) -> None:
         """The others of the batch run and are acknowledged."""
-        bench.behaviour["b"] = raising(ValueError())
-        assert bench.deliver("a", "b", "c") == ["m-b"]
-        assert bench.ran == ["a", "b", "c"]
+        harness.behaviour["b"] = raising(ValueError())
+        assert harness.deliver("a", "b", "c") == ["m-b"]
+        assert harness.ran == ["a", "b", "c"]
 
-    def test_no_key_beside_good(self, bench: Bench) -> None:
+    def test_no_key_beside_good(self, harness: ConsumerHarness) -> None:
         """A message without a key never runs, is reported, and costs the others nothing."""
-        assert bench.deliver("a", record("{}", message_id="m-x"), "c") == ["m-x"]
-        assert bench.ran == ["a", "c"]
-        assert bench.outcomes["m-x"] == "rejected"
-        assert "finds nothing" in str(bench.traces["m-x"].errors[0])
+        assert harness.deliver("a", record("{}", message_id="m-x"), "c") == ["m-x"]
+        assert harness.ran == ["a", "c"]
+        assert harness.outcomes["m-x"] == "rejected"
+        assert "finds nothing" in str(harness.histories["m-x"].errors[0])
 
     def test_key_that_breaks_its_expression_beside_good(self) -> None:
         """A value that breaks the key expression rejects its message, not its neighbours."""
-        bench = Bench(key="floor(to_number(body.n))")
+        harness = ConsumerHarness(key="floor(to_number(body.n))")
         good = record('{"n": "7"}', message_id="m-good")
         poison = record('{"n": "nan"}', message_id="m-poison")
-        assert bench.deliver(good, poison) == ["m-poison"]
-        assert bench.ran == ["7"]
+        assert harness.deliver(good, poison) == ["m-poison"]
+        assert harness.ran == ["7"]
 
-    def test_the_error_is_kept(self, bench: Bench) -> None:
+    def test_the_error_is_kept(self, harness: ConsumerHarness) -> None:
         """The observer sees the error as it was raised."""
         error = ValueError("no")
-        bench.behaviour["a"] = raising(error)
-        bench.deliver("a")
-        assert bench.traces["m-a"].errors == [error]
+        harness.behaviour["a"] = raising(error)
+        harness.deliver("a")
+        assert harness.histories["m-a"].errors == [error]
 
     def test_release_fails(self) -> None:
         """A claim that cannot be given back stays; the message is reported all the same."""
-        bench, store = faulty()
-        bench.behaviour["a"] = raising(ValueError())
-        store.faults["release"] = unavailable()
-        assert bench.deliver("a", "b") == ["m-a"]
-        assert bench.status("a") == "IN_PROGRESS"
-        assert [type(each) for each in bench.traces["m-a"].errors] == [
+        harness, store = faulty()
+        harness.behaviour["a"] = raising(ValueError())
+        store.faults["release"] = table_unavailable()
+        assert harness.deliver("a", "b") == ["m-a"]
+        assert harness.status("a") == "IN_PROGRESS"
+        assert [type(each) for each in harness.histories["m-a"].errors] == [
             ValueError,
             StoreUnavailableError,
         ]
 
-    def test_a_group_of_errors(self, bench: Bench) -> None:
+    def test_a_group_of_errors(self, harness: ConsumerHarness) -> None:
         """A group of ordinary errors is an ordinary error."""
-        bench.behaviour["a"] = raising(ExceptionGroup("several", [ValueError(), OSError()]))
-        assert bench.deliver("a", "b") == ["m-a"]
-        assert bench.status("a") is None
+        harness.behaviour["a"] = raising(ExceptionGroup("several", [ValueError(), OSError()]))
+        assert harness.deliver("a", "b") == ["m-a"]
+        assert harness.status("a") is None
 
 
 STOPS = [
@@ -217,45 +217,47 @@ class TestInterrupted:
     """A processor that is stopped: nobody knows what is done."""
 
     @pytest.mark.parametrize("error", STOPS, ids=lambda each: type(each).__name__)
-    def test_claim_stays_and_batch_stops(self, bench: Bench, error: BaseException) -> None:
+    def test_claim_stays_and_batch_stops(
+        self, harness: ConsumerHarness, error: BaseException
+    ) -> None:
         """The claim stays until its lease ends, the rest is not started, the answer comes."""
-        bench.behaviour["b"] = raising(error)
-        assert bench.deliver("a", "b", "c", "d") == ["m-b", "m-c", "m-d"]
-        assert bench.ran == ["a", "b"]
-        assert bench.outcomes == {
+        harness.behaviour["b"] = raising(error)
+        assert harness.deliver("a", "b", "c", "d") == ["m-b", "m-c", "m-d"]
+        assert harness.ran == ["a", "b"]
+        assert harness.outcomes == {
             "m-a": "completed",
             "m-b": "interrupted",
             "m-c": "not_started",
             "m-d": "not_started",
         }
-        assert bench.status("b") == "IN_PROGRESS"
-        assert bench.status("c") is None
+        assert harness.status("b") == "IN_PROGRESS"
+        assert harness.status("c") is None
 
-    def test_nobody_else_starts_it_before_its_lease_ends(self, bench: Bench) -> None:
+    def test_nobody_else_starts_it_before_its_lease_ends(self, harness: ConsumerHarness) -> None:
         """Until deadline and margin are over the key is busy; then it is taken over."""
-        bench.behaviour["a"] = raising(SystemExit())
-        bench.deliver("a", remaining=9000)
-        bench.clock.advance(Millis(13_999))
-        assert bench.deliver("a") == ["m-a"]
-        assert bench.outcomes == {"m-a": "busy"}
-        bench.clock.advance(Millis(1))
-        del bench.behaviour["a"]
-        assert bench.deliver("a") == []
-        assert bench.ran == ["a", "a"]
-        assert bench.traces["m-a"].attempts == 2
+        harness.behaviour["a"] = raising(SystemExit())
+        harness.deliver("a", remaining=9000)
+        harness.clock.advance(Millis(13_999))
+        assert harness.deliver("a") == ["m-a"]
+        assert harness.outcomes == {"m-a": "in_progress"}
+        harness.clock.advance(Millis(1))
+        del harness.behaviour["a"]
+        assert harness.deliver("a") == []
+        assert harness.ran == ["a", "a"]
+        assert harness.histories["m-a"].attempts == 2
 
-    def test_out_of_memory(self, bench: Bench) -> None:
+    def test_out_of_memory(self, harness: ConsumerHarness) -> None:
         """MemoryError is an interruption: nobody knows what is done, and the batch stops."""
-        bench.behaviour["b"] = raising(MemoryError())
-        assert bench.deliver("a", "b", "c") == ["m-b", "m-c"]
-        assert bench.outcomes == {"m-a": "completed", "m-b": "interrupted", "m-c": "not_started"}
-        assert bench.status("b") == "IN_PROGRESS"
+        harness.behaviour["b"] = raising(MemoryError())
+        assert harness.deliver("a", "b", "c") == ["m-b", "m-c"]
+        assert harness.outcomes == {"m-a": "completed", "m-b": "interrupted", "m-c": "not_started"}
+        assert harness.status("b") == "IN_PROGRESS"
 
-    def test_out_of_memory_ends_with_the_invocation(self, bench: Bench) -> None:
+    def test_out_of_memory_ends_with_the_invocation(self, harness: ConsumerHarness) -> None:
         """The next invocation works again."""
-        bench.behaviour["a"] = raising(MemoryError())
-        bench.deliver("a")
-        assert bench.deliver("b") == []
+        harness.behaviour["a"] = raising(MemoryError())
+        harness.deliver("a")
+        assert harness.deliver("b") == []
 
 
 def generator() -> Generator[int]:
@@ -283,81 +285,85 @@ class TestResults:
     """What a processor must not return."""
 
     @pytest.mark.parametrize("work", [generator, coroutine, async_generator, Awaitable])
-    def test_work_that_has_not_run(self, bench: Bench, work: Callable[[], Any]) -> None:
+    def test_work_that_has_not_run(self, harness: ConsumerHarness, work: Callable[[], Any]) -> None:
         """A generator or awaitable fails its message before anything is completed."""
-        bench.behaviour["a"] = lambda _: work()
-        assert bench.deliver("a", "b") == ["m-a"]
-        assert bench.status("a") is None
-        (error,) = bench.traces["m-a"].errors
+        harness.behaviour["a"] = lambda _: work()
+        assert harness.deliver("a", "b") == ["m-a"]
+        assert harness.status("a") is None
+        (error,) = harness.histories["m-a"].errors
         assert isinstance(error, InvalidResultError)
         assert "whose work has not run" in str(error)
 
     @pytest.mark.parametrize("wrap", [functools.partial, lambda inner: lambda _: inner(None)])
     def test_a_hidden_coroutine_function(
-        self, bench: Bench, wrap: Callable[[Any], Callable[[Message], Any]]
+        self, harness: ConsumerHarness, wrap: Callable[[Any], Callable[[Message], Any]]
     ) -> None:
         """A coroutine function behind a partial or a lambda is caught by its result."""
 
         async def charge(_: object) -> None:
             raise AssertionError
 
-        bench.behaviour["a"] = wrap(charge)
-        assert bench.deliver("a") == ["m-a"]
-        assert bench.outcomes == {"m-a": "failed"}
+        harness.behaviour["a"] = wrap(charge)
+        assert harness.deliver("a") == ["m-a"]
+        assert harness.outcomes == {"m-a": "failed"}
 
     @pytest.mark.parametrize("result", [None, 0, "", [], {}, False, object(), range(3)])
-    def test_other_results(self, bench: Bench, result: object) -> None:
+    def test_other_results(self, harness: ConsumerHarness, result: object) -> None:
         """Any other result is ignored."""
-        bench.behaviour["a"] = lambda _: result
-        assert bench.deliver("a") == []
+        harness.behaviour["a"] = lambda _: result
+        assert harness.deliver("a") == []
 
 
 class TestTime:
     """Nothing starts that cannot end."""
 
     @pytest.mark.parametrize(("remaining", "ran"), [(2000, ["a"]), (1999, [])])
-    def test_minimum_remaining(self, bench: Bench, remaining: int, ran: list[str]) -> None:
+    def test_minimum_remaining(
+        self, harness: ConsumerHarness, remaining: int, ran: list[str]
+    ) -> None:
         """Nothing starts below 2 s: a claim may take 1.5 s, and half a second is the answer's."""
-        bench.deliver("a", remaining=remaining)
-        assert bench.ran == ran
+        harness.deliver("a", remaining=remaining)
+        assert harness.ran == ran
 
-    def test_not_started_for_lack_of_time(self, bench: Bench) -> None:
+    def test_not_started_for_lack_of_time(self, harness: ConsumerHarness) -> None:
         """The rest of a slow batch is reported and not claimed."""
-        bench.behaviour["a"] = lambda _: bench.clock.advance(Millis(29_000))
-        assert bench.deliver("a", "b", "c") == ["m-b", "m-c"]
-        assert bench.outcomes["m-b"] == "not_started"
-        assert bench.status("b") is None
+        harness.behaviour["a"] = lambda _: harness.clock.advance(Millis(29_000))
+        assert harness.deliver("a", "b", "c") == ["m-b", "m-c"]
+        assert harness.outcomes["m-b"] == "not_started"
+        assert harness.status("b") is None
 
     def test_a_slow_claim_is_given_back(self) -> None:
         """A claim that took the time its processor needed is released, not run."""
-        bench, store = faulty()
+        harness, store = faulty()
         store.millis = 1200
-        assert bench.deliver("a", remaining=2500) == ["m-a"]
-        assert bench.outcomes == {"m-a": "not_started"}
+        assert harness.deliver("a", remaining=2500) == ["m-a"]
+        assert harness.outcomes == {"m-a": "not_started"}
         assert store.calls == ["claim orders#a", "release orders#a"]
-        assert bench.status("a") is None
-        assert bench.ran == []
+        assert harness.status("a") is None
+        assert harness.ran == []
 
     def test_a_slow_claim_is_given_back_by_the_deployed_store_too(
         self, dead: tuple[DynamoDBClaimStore, Wire], clock: ManualClock
     ) -> None:
         """A message that is not started leaves no claim: it is given back, or never claimed."""
         store, wire = dead
-        bench = Bench(store, clock)
+        harness = ConsumerHarness(store, clock)
         wire.faults = [taking(clock, 900, done({"attempts": {"N": "1"}})), done()]
-        assert bench.deliver("a", remaining=2300) == ["m-a"]
-        assert bench.outcomes == {"m-a": "not_started"}
+        assert harness.deliver("a", remaining=2300) == ["m-a"]
+        assert harness.outcomes == {"m-a": "not_started"}
         assert wire.sent in ([], ["UpdateItem", "DeleteItem"])
 
     @pytest.mark.parametrize("correction", [-60_000, 60_000])
-    def test_clock_correction_while_running(self, bench: Bench, correction: int) -> None:
+    def test_clock_correction_while_running(
+        self, harness: ConsumerHarness, correction: int
+    ) -> None:
         """A correction of the wall clock in the middle of a run changes neither run nor answer."""
-        bench.behaviour["a"] = lambda _: bench.clock.step(Millis(correction))
-        assert bench.deliver("a", "b") == []
-        assert bench.ran == ["a", "b"]
-        bench.clock.step(Millis(-correction))
-        bench.deliver("a")
-        assert bench.ran == ["a", "b"]
+        harness.behaviour["a"] = lambda _: harness.clock.step(Millis(correction))
+        assert harness.deliver("a", "b") == []
+        assert harness.ran == ["a", "b"]
+        harness.clock.step(Millis(-correction))
+        harness.deliver("a")
+        assert harness.ran == ["a", "b"]
 
 
 def received(order_id: str, count: int, body: str | None = None) -> dict[str, Any]:
@@ -367,170 +373,172 @@ def received(order_id: str, count: int, body: str | None = None) -> dict[str, An
     return whole if body is None else whole | {"body": body}
 
 
-class TestLapsed:
+class TestStale:
     """Messages whose owner was interrupted before."""
 
     def test_alone(self) -> None:
         """A batch of one takes over at once: one claim, nothing looked at before."""
-        bench, store = faulty()
-        bench.lay("a", attempts=5)
-        assert bench.deliver("a") == []
+        harness, store = faulty()
+        harness.seed_record("a", attempts=5)
+        assert harness.deliver("a") == []
         assert store.calls == ["claim orders#a", "complete orders#a"]
-        assert bench.traces["m-a"].attempts == 6
+        assert harness.histories["m-a"].attempts == 6
 
     def test_alone_with_followers_and_rejects(self) -> None:
         """Messages of one key, and such as have none, are still a single piece of work."""
-        bench, store = faulty()
-        bench.lay("a", attempts=5)
+        harness, store = faulty()
+        harness.seed_record("a", attempts=5)
         keyless = record("{}", message_id="m-x")
-        assert bench.deliver(order("a", "m-1"), keyless, order("a", "m-2")) == ["m-x"]
+        assert harness.deliver(order("a", "m-1"), keyless, order("a", "m-2")) == ["m-x"]
         assert store.calls == ["claim orders#a", "complete orders#a"]
 
-    def test_last(self, bench: Bench) -> None:
-        """A lapsed message runs after all others."""
-        bench.lay("a")
-        assert bench.deliver("a", "b", "c") == []
-        assert bench.ran == ["b", "c", "a"]
+    def test_last(self, harness: ConsumerHarness) -> None:
+        """A stale message runs after all others."""
+        harness.seed_record("a")
+        assert harness.deliver("a", "b", "c") == []
+        assert harness.ran == ["b", "c", "a"]
 
-    def test_fewest_attempts_first(self, bench: Bench) -> None:
-        """Among lapsed messages the most suspect comes last, of equals the first of the batch."""
+    def test_fewest_attempts_first(self, harness: ConsumerHarness) -> None:
+        """Among stale messages the most suspect comes last, of equals the first of the batch."""
         for order_id, attempts in [("a", 3), ("b", 1), ("c", 2), ("d", 1)]:
-            bench.lay(order_id, attempts=attempts)
+            harness.seed_record(order_id, attempts=attempts)
         for each in "abcd":
-            bench.behaviour[each] = raising(ValueError())
-        bench.deliver("a", "b", "c", "d")
-        assert bench.ran == ["d", "b", "c", "a"]
+            harness.behaviour[each] = raising(ValueError())
+        harness.deliver("a", "b", "c", "d")
+        assert harness.ran == ["d", "b", "c", "a"]
 
     @pytest.mark.parametrize("attempts", [1, 2, 9])
-    def test_runs_in_company(self, bench: Bench, attempts: int) -> None:
+    def test_runs_in_company(self, harness: ConsumerHarness, attempts: int) -> None:
         """While every neighbour has receives to spare, it runs, last."""
-        bench.lay("a", attempts=attempts)
-        assert bench.deliver("a", received("b", 2)) == []
-        assert bench.ran == ["b", "a"]
+        harness.seed_record("a", attempts=attempts)
+        assert harness.deliver("a", received("b", 2)) == []
+        assert harness.ran == ["b", "a"]
 
-    def test_suspects_alone(self, bench: Bench) -> None:
+    def test_suspects_alone(self, harness: ConsumerHarness) -> None:
         """After a redrive a batch of nothing but interrupted messages runs whole."""
         for each in "abc":
-            bench.lay(each, attempts=4)
-        assert bench.deliver("a", "b", "c") == []
-        assert bench.ran == ["c", "b", "a"]
+            harness.seed_record(each, attempts=4)
+        assert harness.deliver("a", "b", "c") == []
+        assert harness.ran == ["c", "b", "a"]
 
-    def test_interrupted_once(self, bench: Bench) -> None:
+    def test_interrupted_once(self, harness: ConsumerHarness) -> None:
         """One interruption can happen to anybody: it runs whatever is at stake."""
-        bench.lay("a", attempts=1)
-        assert bench.deliver("a", received("b", 4)) == []
-        assert bench.ran == ["b", "a"]
+        harness.seed_record("a", attempts=1)
+        assert harness.deliver("a", received("b", 4)) == []
+        assert harness.ran == ["b", "a"]
 
     @pytest.mark.parametrize("receives", [3, 4])
-    def test_deferred(self, bench: Bench, receives: int) -> None:
+    def test_deferred(self, harness: ConsumerHarness, receives: int) -> None:
         """Interrupted twice, it does not run beside one on its last receive, or the one before."""
-        bench.lay("a", attempts=2)
-        assert bench.deliver("a", received("b", receives)) == ["m-a"]
-        assert bench.ran == ["b"]
-        assert bench.outcomes["m-a"] == "deferred"
-        trace = bench.traces["m-a"]
-        assert (trace.attempts, trace.takeover) == (2, False)
-        assert bench.memory.records["orders#a"].owner == "dead"
+        harness.seed_record("a", attempts=2)
+        assert harness.deliver("a", received("b", receives)) == ["m-a"]
+        assert harness.ran == ["b"]
+        assert harness.outcomes["m-a"] == "deferred"
+        history = harness.histories["m-a"]
+        assert (history.attempts, history.takeover) == (2, False)
+        assert harness.memory.records["orders#a"].owner == "dead"
 
-    @pytest.mark.parametrize("why", ["failed", "busy", "rejected"])
-    def test_not_deferred_where_nothing_is_at_stake(self, bench: Bench, why: str) -> None:
+    @pytest.mark.parametrize("why", ["failed", "in_progress", "rejected"])
+    def test_not_deferred_where_nothing_is_at_stake(
+        self, harness: ConsumerHarness, why: str
+    ) -> None:
         """If nothing of the batch will be acknowledged anyway, it runs."""
-        bench.lay("a", attempts=2)
-        if why == "busy":
-            bench.lay("b", lease=1)
-        bench.behaviour["b"] = raising(ValueError())
+        harness.seed_record("a", attempts=2)
+        if why == "in_progress":
+            harness.seed_record("b", lease=1)
+        harness.behaviour["b"] = raising(ValueError())
         body = "{}" if why == "rejected" else None
-        assert bench.deliver("a", received("b", 4, body)) == ["m-b"]
-        assert bench.outcomes == {"m-a": "completed", "m-b": why}
+        assert harness.deliver("a", received("b", 4, body)) == ["m-b"]
+        assert harness.outcomes == {"m-a": "completed", "m-b": why}
 
-    def test_deferred_for_any_acknowledgement_before(self, bench: Bench) -> None:
+    def test_deferred_for_any_acknowledgement_before(self, harness: ConsumerHarness) -> None:
         """What was completed first is still at stake after a later message has failed."""
-        bench.lay("a", attempts=2)
-        bench.behaviour["c"] = raising(ValueError())
-        assert bench.deliver("a", received("b", 4), "c") == ["m-a", "m-c"]
-        assert bench.outcomes["m-a"] == "deferred"
+        harness.seed_record("a", attempts=2)
+        harness.behaviour["c"] = raising(ValueError())
+        assert harness.deliver("a", received("b", 4), "c") == ["m-a", "m-c"]
+        assert harness.outcomes["m-a"] == "deferred"
 
-    def test_deferred_beside_a_duplicate(self, bench: Bench) -> None:
+    def test_deferred_beside_a_duplicate(self, harness: ConsumerHarness) -> None:
         """A duplicate's acknowledgement is at stake too, and a follower's."""
-        bench.deliver("b")
-        bench.lay("a", attempts=2)
+        harness.deliver("b")
+        harness.seed_record("a", attempts=2)
         follower = received("b", 4) | {"messageId": "m-b2"}
-        assert bench.deliver("a", "b", follower) == ["m-a"]
-        assert bench.outcomes["m-a"] == "deferred"
+        assert harness.deliver("a", "b", follower) == ["m-a"]
+        assert harness.outcomes["m-a"] == "deferred"
 
-    def test_a_memory_hog_does_not_starve_its_neighbours(self, bench: Bench) -> None:
+    def test_a_memory_hog_does_not_starve_its_neighbours(self, harness: ConsumerHarness) -> None:
         """A message that always runs out of memory does not take its neighbours to the DLQ."""
-        bench.behaviour["a"] = raising(MemoryError())
+        harness.behaviour["a"] = raising(MemoryError())
         left = ["a", "b", "c", "d"]
         for _ in range(4):
-            reported = bench.deliver(*left)
+            reported = harness.deliver(*left)
             left = [each.removeprefix("m-") for each in reported]
-            bench.clock.advance(Millis(60_000))
+            harness.clock.advance(Millis(60_000))
         assert left == ["a"]
 
     def test_completed_in_between(self) -> None:
-        """A late owner that completes while the others run makes the lapsed one a duplicate."""
-        bench, _ = faulty()
-        bench.lay("a")
-        late = bench.memory.records["orders#a"]
+        """A late owner that completes while the others run makes the stale one a duplicate."""
+        harness, _ = faulty()
+        harness.seed_record("a")
+        late = harness.memory.records["orders#a"]
 
         def complete_late(_: Message) -> None:
-            bench.memory.records["orders#a"] = replace(
+            harness.memory.records["orders#a"] = replace(
                 late, status="COMPLETED", lease_expires_at=None
             )
 
-        bench.behaviour["b"] = complete_late
-        assert bench.deliver("a", "b") == []
-        assert bench.ran == ["b"]
-        assert bench.outcomes["m-a"] == "duplicate"
+        harness.behaviour["b"] = complete_late
+        assert harness.deliver("a", "b") == []
+        assert harness.ran == ["b"]
+        assert harness.outcomes["m-a"] == "duplicate"
 
-    def test_busy(self, bench: Bench) -> None:
+    def test_busy(self, harness: ConsumerHarness) -> None:
         """A live lease is not touched, not even alone, and is reported."""
-        bench.lay("a", lease=1)
-        before = dict(bench.memory.records)
-        assert bench.deliver("a") == ["m-a"]
-        assert bench.outcomes == {"m-a": "busy"}
-        assert bench.memory.records == before
+        harness.seed_record("a", lease=1)
+        before = dict(harness.memory.records)
+        assert harness.deliver("a") == ["m-a"]
+        assert harness.outcomes == {"m-a": "in_progress"}
+        assert harness.memory.records == before
 
 
 class TestLostLease:
     """An owner that ends after its lease."""
 
-    def test_taken_over(self, bench: Bench) -> None:
+    def test_taken_over(self, harness: ConsumerHarness) -> None:
         """It is not acknowledged, and the next owner's record stays as it is."""
 
         def take_over(_: Message) -> None:
-            bench.lay("a", lease=60_000, attempts=2)
+            harness.seed_record("a", lease=60_000, attempts=2)
 
-        bench.behaviour["a"] = take_over
-        assert bench.deliver("a", "b") == ["m-a"]
-        assert bench.outcomes == {"m-a": "lost_lease", "m-b": "completed"}
-        assert bench.memory.records["orders#a"].owner == "dead"
-        assert bench.traces["m-a"].lease_lost
+        harness.behaviour["a"] = take_over
+        assert harness.deliver("a", "b") == ["m-a"]
+        assert harness.outcomes == {"m-a": "lost_lease", "m-b": "completed"}
+        assert harness.memory.records["orders#a"].owner == "dead"
+        assert harness.histories["m-a"].lease_lost
 
-    def test_completed_by_the_next_owner(self, bench: Bench) -> None:
+    def test_completed_by_the_next_owner(self, harness: ConsumerHarness) -> None:
         """If the next owner has completed, the message is acknowledged: its key is proven."""
 
         def take_over_and_complete(_: Message) -> None:
-            bench.lay("a")
-            record = bench.memory.records["orders#a"]
-            bench.memory.records["orders#a"] = replace(record, status="COMPLETED")
+            harness.seed_record("a")
+            record = harness.memory.records["orders#a"]
+            harness.memory.records["orders#a"] = replace(record, status="COMPLETED")
 
-        bench.behaviour["a"] = take_over_and_complete
-        assert bench.deliver("a") == []
-        assert bench.outcomes == {"m-a": "lost_lease"}
+        harness.behaviour["a"] = take_over_and_complete
+        assert harness.deliver("a") == []
+        assert harness.outcomes == {"m-a": "lost_lease"}
 
-    def test_late_failure_releases_nothing(self, bench: Bench) -> None:
+    def test_late_failure_releases_nothing(self, harness: ConsumerHarness) -> None:
         """An owner that fails late does not release the next owner's record."""
 
         def fail_late(_: Message) -> None:
-            bench.lay("a", lease=60_000, attempts=2)
+            harness.seed_record("a", lease=60_000, attempts=2)
             raise ValueError
 
-        bench.behaviour["a"] = fail_late
-        assert bench.deliver("a") == ["m-a"]
-        assert bench.memory.records["orders#a"].owner == "dead"
-        assert bench.traces["m-a"].lease_lost
+        harness.behaviour["a"] = fail_late
+        assert harness.deliver("a") == ["m-a"]
+        assert harness.memory.records["orders#a"].owner == "dead"
+        assert harness.histories["m-a"].lease_lost
 
 
 class TestStoreFails:
@@ -538,63 +546,65 @@ class TestStoreFails:
 
     def test_claim_refused(self) -> None:
         """A claim that is refused runs nothing and is reported; the others are still tried."""
-        bench, store = faulty()
+        harness, store = faulty()
         store.faults["claim orders#b"] = refused()
-        assert bench.deliver("a", "b", "c") == ["m-b"]
-        assert bench.ran == ["a", "c"]
-        assert bench.outcomes["m-b"] == "unavailable"
+        assert harness.deliver("a", "b", "c") == ["m-b"]
+        assert harness.ran == ["a", "c"]
+        assert harness.outcomes["m-b"] == "table_unavailable"
 
     def test_claim_lost(self) -> None:
         """A claim that may have been written is given back and not run."""
-        bench, store = faulty()
-        store.after["claim orders#a"] = unavailable(maybe_written=True)
-        assert bench.deliver("a") == ["m-a"]
-        assert bench.ran == []
+        harness, store = faulty()
+        store.after["claim orders#a"] = table_unavailable(maybe_written=True)
+        assert harness.deliver("a") == ["m-a"]
+        assert harness.ran == []
         assert store.calls == ["claim orders#a", "release orders#a"]
-        assert bench.status("a") is None
+        assert harness.status("a") is None
 
     def test_claim_not_written(self) -> None:
         """A claim that was certainly not written costs no release."""
-        bench, store = faulty()
-        store.faults["claim"] = unavailable(maybe_written=False)
-        bench.deliver("a")
+        harness, store = faulty()
+        store.faults["claim"] = table_unavailable(maybe_written=False)
+        harness.deliver("a")
         assert store.calls == ["claim orders#a"]
 
-    @pytest.mark.parametrize("error", [unavailable(maybe_written=True), unavailable(), refused()])
+    @pytest.mark.parametrize(
+        "error", [table_unavailable(maybe_written=True), table_unavailable(), refused()]
+    )
     def test_unconfirmed(self, error: Exception) -> None:
         """An effect without a proven completion keeps its claim and is reported."""
-        bench, store = faulty()
+        harness, store = faulty()
         store.faults["complete orders#b"] = error
-        assert bench.deliver("a", "b", "c") == ["m-b"]
-        assert bench.outcomes == {"m-a": "completed", "m-b": "unconfirmed", "m-c": "completed"}
-        assert bench.status("b") == "IN_PROGRESS"
+        assert harness.deliver("a", "b", "c") == ["m-b"]
+        assert harness.outcomes == {"m-a": "completed", "m-b": "unconfirmed", "m-c": "completed"}
+        assert harness.status("b") == "IN_PROGRESS"
         assert "release orders#b" not in store.calls
 
     def test_completion_lost(self) -> None:
         """A completion whose answer never came acknowledges nothing; redelivered, a duplicate."""
-        bench, store = faulty()
-        store.after["complete orders#a"] = unavailable(maybe_written=True)
-        assert bench.deliver("a") == ["m-a"]
-        assert bench.deliver("a") == []
-        assert bench.outcomes == {"m-a": "duplicate"}
-        assert bench.ran == ["a"]
+        harness, store = faulty()
+        store.after["complete orders#a"] = table_unavailable(maybe_written=True)
+        assert harness.deliver("a") == ["m-a"]
+        assert harness.deliver("a") == []
+        assert harness.outcomes == {"m-a": "duplicate"}
+        assert harness.ran == ["a"]
 
     @pytest.mark.parametrize("step", ["claim", "complete", "release"])
     def test_never_acknowledges_on_unknown(self, step: str) -> None:
         """Whichever call has no answer, before or after it was carried out, nothing is lost."""
         for place in ("faults", "after"):
-            bench, store = faulty()
+            harness, store = faulty()
             if step == "release":
-                bench.behaviour["a"] = raising(ValueError())
-            getattr(store, place)[f"{step} orders#a"] = unavailable(maybe_written=True)
-            assert bench.deliver("a") == ["m-a"]
+                harness.behaviour["a"] = raising(ValueError())
+            getattr(store, place)[f"{step} orders#a"] = table_unavailable(maybe_written=True)
+            assert harness.deliver("a") == ["m-a"]
 
     def test_a_bug_in_the_store_acknowledges_nothing(self) -> None:
         """An error that no store should raise fails the whole invocation."""
-        bench, store = faulty()
+        harness, store = faulty()
         store.faults["complete orders#a"] = ZeroDivisionError()
         with pytest.raises(ZeroDivisionError):
-            bench.deliver("a")
+            harness.deliver("a")
 
 
 class TestPatience:
@@ -602,39 +612,42 @@ class TestPatience:
 
     @pytest.mark.parametrize(("millis", "claims"), [(1901, 1), (1900, 2), (600, 4)])
     def test_gives_up(self, millis: int, claims: int) -> None:
-        """When 3.4 s leave no room for one more request, lapsed ones are reported unasked."""
-        bench, store = faulty()
+        """When 3.4 s leave no room for one more request, stale ones are reported unasked."""
+        harness, store = faulty()
         store.millis = millis
-        store.faults["takeover"] = unavailable()
+        store.faults["takeover"] = table_unavailable()
         batch = [f"{number}" for number in range(10)]
         for each in batch:
-            bench.lay(each, attempts=1)
-        assert bench.deliver(*batch) == [f"m-{each}" for each in batch]
+            harness.seed_record(each, attempts=1)
+        assert harness.deliver(*batch) == [f"m-{each}" for each in batch]
         assert store.trips == ["claim 10", *["claim 1"] * claims]
-        assert set(bench.outcomes.values()) == {"unavailable"}
+        assert set(harness.outcomes.values()) == {"table_unavailable"}
 
     def test_releases_count(self) -> None:
         """Time that releases spend in vain counts too."""
-        bench, store = faulty()
+        harness, store = faulty()
         store.millis = 1500
-        store.faults = {"claim": unavailable(maybe_written=True), "release": unavailable()}
-        bench.deliver("a", "b", "c")
+        store.faults = {
+            "claim": table_unavailable(maybe_written=True),
+            "release": table_unavailable(),
+        }
+        harness.deliver("a", "b", "c")
         assert store.trips == ["claim 3", "release 3"]
 
     def test_answers_are_not_held_against_the_table(self) -> None:
         """A slow table that answers keeps being asked."""
-        bench, store = faulty()
+        harness, store = faulty()
         store.millis = 1400
-        assert bench.deliver("a", "b", "c", "d") == []
+        assert harness.deliver("a", "b", "c", "d") == []
 
     def test_each_invocation_has_its_own(self) -> None:
         """The next invocation asks again."""
-        bench, store = faulty()
+        harness, store = faulty()
         store.millis = 3000
-        store.faults["claim"] = unavailable()
-        bench.deliver("a", "b")
+        store.faults["claim"] = table_unavailable()
+        harness.deliver("a", "b")
         store.faults.clear()
-        assert bench.deliver("a", "b") == []
+        assert harness.deliver("a", "b") == []
 
     @pytest.mark.parametrize(
         ("millis", "fault"),
@@ -662,76 +675,80 @@ class TestPatience:
         # The longest pauses that the backoff can draw.
         monkeypatch.setattr("random.randrange", lambda limit: limit - 1)
         store, wire = dead
-        bench = Bench(store, clock)
+        harness = ConsumerHarness(store, clock)
         wire.always = taking(clock, millis, fault)
         batch = [f"{number}" for number in range(10)]
-        assert len(bench.deliver(*batch)) == 10
-        assert clock.elapsed() < 5000
-        assert bench.ran == []
+        assert len(harness.deliver(*batch)) == 10
+        assert clock.monotonic() < 5000
+        assert harness.ran == []
 
     def test_a_failure_is_released_while_claims_are_still_answered(
         self, dead: tuple[DynamoDBClaimStore, Wire], clock: ManualClock
     ) -> None:
         """While claims are still made after a short outage, failures are still given back."""
         store, wire = dead
-        bench = Bench(store, clock)
-        bench.behaviour["b"] = raising(ValueError())
+        harness = ConsumerHarness(store, clock)
+        harness.behaviour["b"] = raising(ValueError())
         outage = taking(clock, 700, answered(400, "ThrottlingException"))
         wire.faults = [outage, outage, outage, done({"attempts": {"N": "1"}}), done()]
-        assert bench.deliver("a", "b") == ["m-a", "m-b"]
-        assert bench.ran == [] or wire.sent[-1] == "DeleteItem"
+        assert harness.deliver("a", "b") == ["m-a", "m-b"]
+        assert harness.ran == [] or wire.sent[-1] == "DeleteItem"
 
     def test_lack_of_time_is_not_blamed_on_the_table(
         self, dead: tuple[DynamoDBClaimStore, Wire], clock: ManualClock
     ) -> None:
         """Where no claim fits before the deadline any more, the message was not started."""
         store, _ = dead
-        bench = Bench(store, clock)
-        assert bench.deliver("a", remaining=1900) == ["m-a"]
-        assert bench.outcomes == {"m-a": "not_started"}
+        harness = ConsumerHarness(store, clock)
+        assert harness.deliver("a", remaining=1900) == ["m-a"]
+        assert harness.outcomes == {"m-a": "not_started"}
 
 
 class TestObserver:
     """What the log is told."""
 
-    def test_every_message_once(self, bench: Bench) -> None:
+    def test_every_message_once(self, harness: ConsumerHarness) -> None:
         """Each message of a batch has exactly one end, whatever it is."""
         ends: list[str] = []
 
         class Counting:
-            def settled(self, delivery: Any, *_: Any, **__: Any) -> None:
+            def report_message(self, delivery: Any, *_: Any, **__: Any) -> None:
                 ends.append(delivery.id)
 
-            def ended(self, _: Any) -> None:
+            def report_batch(self, _: Any) -> None:
                 ends.append("the batch")
 
-        bench.lay("l", attempts=1)
-        bench.lay("busy", lease=1)
-        bench.behaviour["bad"] = raising(ValueError())
-        bench.behaviour["l"] = raising(SystemExit())
-        consumer = replace(bench.consumer, observer=Counting())
-        batch = [order(each) for each in ("l", "a", "busy", "bad", "z")]
+        harness.seed_record("l", attempts=1)
+        harness.seed_record("in_progress", lease=1)
+        harness.behaviour["bad"] = raising(ValueError())
+        harness.behaviour["l"] = raising(SystemExit())
+        consumer = replace(harness.consumer, observer=Counting())
+        batch = [order(each) for each in ("l", "a", "in_progress", "bad", "z")]
         batch += [record("{}", message_id="m-x"), order("a", "m-a2")]
         consumer.consume(event(*batch), Millis(30_000))
         assert ends.pop() == "the batch"
-        assert sorted(ends) == ["m-a", "m-a2", "m-bad", "m-busy", "m-l", "m-x", "m-z"]
+        assert sorted(ends) == ["m-a", "m-a2", "m-bad", "m-in_progress", "m-l", "m-x", "m-z"]
 
     def test_durations(self) -> None:
         """Claim, run and settlement are measured on the monotonic clock."""
-        bench, store = faulty()
+        harness, store = faulty()
         store.millis = 40
-        bench.behaviour["a"] = lambda _: bench.clock.advance(Millis(200))
-        bench.deliver("a")
-        assert bench.traces["m-a"].durations == {"claim_ms": 40, "run_ms": 200, "settle_ms": 40}
+        harness.behaviour["a"] = lambda _: harness.clock.advance(Millis(200))
+        harness.deliver("a")
+        assert harness.histories["m-a"].durations == {
+            "claim_ms": 40,
+            "run_ms": 200,
+            "settle_ms": 40,
+        }
 
-    def test_recovered(self, bench: Bench) -> None:
+    def test_recovered(self, harness: ConsumerHarness) -> None:
         """A claim that met its own record is marked as recovered."""
-        bench.lay("a", lease=10_000)
-        own = replace(bench.memory.records["orders#a"], owner=Owner("owner-1"))
-        bench.memory.records["orders#a"] = own
-        assert bench.deliver("a") == []
-        assert bench.traces["m-a"].recovered
-        assert bench.memory.records["orders#a"].completed_at == EpochMillis(START)
+        harness.seed_record("a", lease=10_000)
+        own = replace(harness.memory.records["orders#a"], owner=Owner("owner-1"))
+        harness.memory.records["orders#a"] = own
+        assert harness.deliver("a") == []
+        assert harness.histories["m-a"].recovered
+        assert harness.memory.records["orders#a"].completed_at == EpochMillis(START)
 
 
 class Touchy:
@@ -742,8 +759,8 @@ class Touchy:
         raise RuntimeError
 
 
-def test_a_result_that_raises(bench: Bench) -> None:
+def test_a_result_that_raises(harness: ConsumerHarness) -> None:
     """What a processor returns is not asked what it is: the message is done."""
-    bench.behaviour["a"] = lambda _: Touchy()
-    assert bench.deliver("a") == []
-    assert bench.outcomes == {"m-a": "completed"}
+    harness.behaviour["a"] = lambda _: Touchy()
+    assert harness.deliver("a") == []
+    assert harness.outcomes == {"m-a": "completed"}

@@ -12,13 +12,12 @@ import pytest
 from boto3.dynamodb.types import Binary
 
 from idempotent_lambda import Message, PermanentFailure
-from idempotent_lambda.claims import Record
 from idempotent_lambda.clock import Millis
-from idempotent_lambda.errors import NotDoneError
-from idempotent_lambda.sqs import SqsQueues
+from idempotent_lambda.errors import BatchFailedError
+from idempotent_lambda.protocol.record import Record
+from idempotent_lambda.queues import SqsQueues
 from idempotent_lambda_toolkit.testing import InMemoryQueues
 
-from .bench import Bench, Listener
 from .conftest import pretend
 from .events import (
     bus_event,
@@ -32,6 +31,7 @@ from .events import (
     sns_record,
     stream_record,
 )
+from .harness import ConsumerHarness, Listener
 from .odd import DLQ, Sqs, nested
 
 pytestmark = pytest.mark.slow
@@ -123,25 +123,27 @@ def seen(message: Message) -> Any:
     return copy.deepcopy(held)
 
 
-def bench_for(name: str, process: Callable[[Message], Any], **changes: Any) -> Bench:
+def bench_for(name: str, process: Callable[[Message], Any], **changes: Any) -> ConsumerHarness:
     """A consumer of a source."""
-    bench = Bench(key="body.id" if name == "direct" else None, unwrap=EVERYTHING, **changes)
+    harness = ConsumerHarness(
+        key="body.id" if name == "direct" else None, unwrap=EVERYTHING, **changes
+    )
     if name == "copy of shard":  # without the record that it was parked with, it is none
         about: Any = {"id": "orders#o-1", "owner": "before", "created_at": 0}
-        bench.memory.records["orders#o-1"] = Record(**about, status="PARKED", dead_lettered_at=0)
-    bench.consumer.__dict__["processor"] = process
-    return bench
+        harness.memory.records["orders#o-1"] = Record(**about, status="PARKED", dead_lettered_at=0)
+    harness.consumer.__dict__["processor"] = process
+    return harness
 
 
-def deliver(bench: Bench, whole: Any) -> Any:
+def deliver(harness: ConsumerHarness, whole: Any) -> Any:
     """Deliver an event; whatever is not done comes again."""
-    with suppress(NotDoneError):
-        return bench.consumer.consume(whole, Millis(30_000))
+    with suppress(BatchFailedError):
+        return harness.consumer.consume(whole, Millis(30_000))
 
 
 def both(
     name: str, how: str, error: BaseException | None, **changes: Any
-) -> Iterator[tuple[Bench, Any]]:
+) -> Iterator[tuple[ConsumerHarness, Any]]:
     """Consumers with their events: the processor of the second one changes its message."""
     for changing in (False, True):
 
@@ -171,12 +173,12 @@ class TestChanged:
     def test_the_copy_is_what_arrived(self, sqs: Sqs, name: str, how: str, url: str) -> None:
         """The copy of a failure for good has the body and the attributes that were delivered."""
         sent = []
-        for bench, whole in both(name, how, PermanentFailure("no")):
+        for harness, whole in both(name, how, PermanentFailure("no")):
             sqs.wire.bodies.clear()
             queues = SqsQueues(url, Listener())
             queues.__dict__["_client"] = sqs.client
-            bench.consumer.__dict__["queues"] = queues
-            response = deliver(bench, whole)
+            harness.consumer.__dict__["queues"] = queues
+            response = deliver(harness, whole)
             assert response in (None, {"batchItemFailures": []})
             sent.append([*sqs.wire.bodies])
         assert sent[0] == sent[1]
@@ -191,13 +193,13 @@ class TestChanged:
     def test_the_retry_has_all_of_it(self, name: str, how: str) -> None:
         """A message that failed is the same when it is delivered again to the same process."""
         found = []
-        for bench, whole in both(name, how, ValueError()):
-            deliver(bench, whole)
+        for harness, whole in both(name, how, ValueError()):
+            deliver(harness, whole)
             again: list[Any] = []
-            bench.consumer.__dict__["processor"] = lambda message, again=again: again.append(
+            harness.consumer.__dict__["processor"] = lambda message, again=again: again.append(
                 seen(message)
             )
-            deliver(bench, whole)
+            deliver(harness, whole)
             assert whole == SOURCES[name]
             found.append(again)
         assert len(found[0]) == 1
@@ -206,21 +208,21 @@ class TestChanged:
     def test_it_is_done(self, name: str, how: str) -> None:
         """A message whose processor returns is completed under its own key."""
         records = []
-        for bench, whole in both(name, how, None):
-            assert deliver(bench, whole) in (None, {"batchItemFailures": []})
+        for harness, whole in both(name, how, None):
+            assert deliver(harness, whole) in (None, {"batchItemFailures": []})
             assert whole == SOURCES[name]
-            records.append(bench.memory.records)
+            records.append(harness.memory.records)
         assert records[0] == records[1]
         assert {each.status for each in records[0].values()} == {"COMPLETED"}
 
     def test_interrupted_and_parked(self, name: str, how: str) -> None:
         """A message that is parked because its processor was interrupted has its own copy."""
         copies = []
-        for bench, whole in both(name, how, SystemExit(), parks=True):
-            deliver(bench, whole)
-            bench.clock.advance(Millis(60_000))
-            deliver(bench, whole)
-            copies.append(bench.queues.dead_letters)
+        for harness, whole in both(name, how, SystemExit(), park_interrupted=True):
+            deliver(harness, whole)
+            harness.clock.advance(Millis(60_000))
+            deliver(harness, whole)
+            copies.append(harness.queues.dead_letters)
         assert len(copies[0]) == 1
         assert copies[0] == copies[1]
 
@@ -264,9 +266,9 @@ class TestChanged:
                 kept.extend([message] if keeps else [])
                 raise PermanentFailure("no")
 
-            bench = bench_for(name, process)
-            queues = bench.consumer.__dict__["queues"] = LateQueues()
-            deliver(bench, copy.deepcopy(SOURCES[name]))
+            harness = bench_for(name, process)
+            queues = harness.consumer.__dict__["queues"] = LateQueues()
+            deliver(harness, copy.deepcopy(SOURCES[name]))
             copies.append(queues.dead_letters)
         assert len(copies[0]) == 1
         assert copies[0] == copies[1]
@@ -285,9 +287,9 @@ class TestChanged:
             kept.append(message)
             raise ValueError
 
-        bench = bench_for(name, process)
+        harness = bench_for(name, process)
         for _ in range(3):
-            deliver(bench, whole)
+            deliver(harness, whole)
         assert len(found) == 6
         assert found == found[:1] * 6
         assert whole == SOURCES[name]
@@ -338,10 +340,10 @@ def test_followers_see_nothing_of_it(make: Callable[..., Any], how: str) -> None
                 change(message, how)
             raise ValueError
 
-        bench = bench_for("", process)
-        deliver(bench, whole)
-        bench.consumer.__dict__["processor"] = lambda message: found.append(seen(message))
-        deliver(bench, event(second))
+        harness = bench_for("", process)
+        deliver(harness, whole)
+        harness.consumer.__dict__["processor"] = lambda message: found.append(seen(message))
+        deliver(harness, event(second))
     assert len(found) == 2
     assert found[0] == found[1]
 
@@ -365,12 +367,12 @@ def test_odd_attributes() -> None:
 def actions_of(*, changing: bool) -> list[Any]:
     """What is committed of a transaction whose processor changes all that it has put there."""
     committed: list[Any] = []
-    bench = Bench(transactional=True)
+    harness = ConsumerHarness(transactional=True)
 
     def commit(actions: Sequence[Mapping[str, Any]]) -> None:
         committed.extend(copy.deepcopy([*actions]))
 
-    bench.memory.commit = commit
+    harness.memory.commit = commit
 
     def process(message: Message, *, transaction: Any) -> None:
         del message
@@ -395,8 +397,8 @@ def actions_of(*, changing: bool) -> list[Any]:
             for container in (deep["list"], deep, texts, item, key, names, values[":n"], values):
                 container.clear()
 
-    bench.consumer.__dict__["processor"] = process
-    assert bench.deliver("a") == []
+    harness.consumer.__dict__["processor"] = process
+    assert harness.deliver("a") == []
     return committed
 
 

@@ -5,31 +5,29 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda.claims import (
-    UNREADABLE,
-    Busy,
-    Claimed,
-    ClaimRequest,
-    Completed,
-    Duplicate,
-    Lapsed,
-    LostLease,
-    Mismatch,
-    Owner,
-    Parked,
-    Record,
-    Released,
-    Request,
-    Status,
-    claimed_record,
-    refused_claim,
-    refused_completion,
-    refused_parking,
-    refused_release,
-    seen_claim,
-)
 from idempotent_lambda.clock import EpochMillis, EpochSeconds, Seconds
 from idempotent_lambda.errors import StoreRefusedError
+from idempotent_lambda.protocol.claims import (
+    Claimed,
+    Completed,
+    Duplicate,
+    InProgress,
+    LostLease,
+    Mismatch,
+    Parked,
+    Released,
+    Stale,
+)
+from idempotent_lambda.protocol.judgement import (
+    build_claimed_record,
+    explain_failed_claim,
+    explain_failed_completion,
+    explain_failed_parking,
+    explain_failed_release,
+    judge_existing,
+)
+from idempotent_lambda.protocol.record import UNREADABLE, Owner, Record, Status
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
 from tests.requests import claim_of
 
 REQUEST = Request(
@@ -90,26 +88,26 @@ class TestRefusedClaim:
 
     def test_busy_until_the_last_millisecond(self) -> None:
         """A lease that ends one millisecond from now is live."""
-        assert refused_claim(THEIRS, claim()) == Busy(EpochMillis(6_000))
+        assert explain_failed_claim(THEIRS, claim()) == InProgress(EpochMillis(6_000))
 
-    def test_lapsed_at_its_end(self) -> None:
+    def test_stale_at_its_end(self) -> None:
         """A lease that ends now is over."""
         ended = replace(THEIRS, lease_expires_at=EpochMillis(5_999))
-        assert refused_claim(ended, claim(takeover=False)) == Lapsed(2, Owner("theirs"))
+        assert explain_failed_claim(ended, claim(takeover=False)) == Stale(2, Owner("theirs"))
 
-    def test_mine_even_if_lapsed(self) -> None:
+    def test_mine_even_if_stale(self) -> None:
         """An owner's own record is its own, whatever its lease says."""
         own = replace(THEIRS, owner=Owner("mine"), lease_expires_at=EpochMillis(1))
-        assert refused_claim(own, claim()) == Claimed(Owner("mine"), 2, recovered=True)
+        assert explain_failed_claim(own, claim()) == Claimed(Owner("mine"), 2, recovered=True)
 
     def test_completed(self) -> None:
         """A completed record is a duplicate, even with a lease left in it."""
-        assert refused_claim(replace(THEIRS, status="COMPLETED"), claim()) == Duplicate()
+        assert explain_failed_claim(replace(THEIRS, status="COMPLETED"), claim()) == Duplicate()
 
     def test_result(self) -> None:
         """A duplicate gets what was stored, as it was stored."""
         done = replace(THEIRS, status="COMPLETED", result='{"a":[]}')
-        assert refused_claim(done, claim()) == Duplicate('{"a":[]}')
+        assert explain_failed_claim(done, claim()) == Duplicate('{"a":[]}')
 
     @pytest.mark.parametrize(("marked", "dead_lettered"), [(None, False), (EpochMillis(7), True)])
     @pytest.mark.parametrize("owner", ["mine", "theirs"])
@@ -119,7 +117,9 @@ class TestRefusedClaim:
     ) -> None:
         """A parked record is told with its owner, and whether its copy is known to be sent."""
         parked = replace(THEIRS, status="PARKED", owner=Owner(owner), dead_lettered_at=marked)
-        assert refused_claim(parked, claim(token=token)) == Parked(Owner(owner), dead_lettered)
+        assert explain_failed_claim(parked, claim(token=token)) == Parked(
+            Owner(owner), dead_lettered
+        )
 
     @pytest.mark.parametrize("status", ["IN_PROGRESS", "COMPLETED", "PARKED"])
     @pytest.mark.parametrize("lease_end", [5_999, 6_000])
@@ -131,37 +131,39 @@ class TestRefusedClaim:
             payload_hash="v1:b",
             lease_expires_at=EpochMillis(lease_end),
         )
-        assert refused_claim(other, claim(of="v1:a")) == Mismatch()
-        assert refused_claim(other, claim(of="v1:b")) != Mismatch()
-        assert refused_claim(other, claim()) != Mismatch()
+        assert explain_failed_claim(other, claim(of="v1:a")) == Mismatch()
+        assert explain_failed_claim(other, claim(of="v1:b")) != Mismatch()
+        assert explain_failed_claim(other, claim()) != Mismatch()
 
     def test_a_record_without_a_payload_hash(self) -> None:
         """What was claimed without the check, or before it was asked for, is no mismatch."""
-        assert refused_claim(THEIRS, claim(of="v1:a")) == Busy(EpochMillis(6_000))
+        assert explain_failed_claim(THEIRS, claim(of="v1:a")) == InProgress(EpochMillis(6_000))
 
     def test_own_claim_before_its_payload(self) -> None:
         """An owner that meets its own token has its claim, whatever else the record says."""
         own = replace(THEIRS, owner=Owner("mine"), payload_hash="v1:b")
-        assert refused_claim(own, claim(of="v1:a")) == Claimed(Owner("mine"), 2, recovered=True)
+        assert explain_failed_claim(own, claim(of="v1:a")) == Claimed(
+            Owner("mine"), 2, recovered=True
+        )
 
     @pytest.mark.parametrize("owner", ["mine", "theirs"])
     def test_attempts_left_out(self, owner: str) -> None:
         """A record without a count was claimed once."""
         found = replace(THEIRS, owner=Owner(owner), attempts=None, lease_expires_at=EpochMillis(1))
-        outcome = refused_claim(found, claim(takeover=False))
-        assert isinstance(outcome, Claimed | Lapsed)
+        outcome = explain_failed_claim(found, claim(takeover=False))
+        assert isinstance(outcome, Claimed | Stale)
         assert outcome.attempts == 1
 
     def test_refused_without_a_record(self) -> None:
         """An engine that refuses and shows nothing is not trusted either way."""
         with pytest.raises(StoreRefusedError):
-            refused_claim(None, claim())
+            explain_failed_claim(None, claim())
 
     @pytest.mark.parametrize("status", ["", "completed", "in_progress", "parked", "later"])
     def test_unknown_status(self, status: str) -> None:
         """A status of another version, or in another spelling, is neither free nor a duplicate."""
         with pytest.raises(StoreRefusedError, match=repr(status)):
-            refused_claim(replace(THEIRS, status=status, owner=Owner("mine")), claim())
+            explain_failed_claim(replace(THEIRS, status=status, owner=Owner("mine")), claim())
 
 
 DONE = replace(THEIRS, status="COMPLETED", lease_expires_at=None)
@@ -185,10 +187,10 @@ class TestDamagedRecord:
             (replace(DONE, expires_at=WRONG), Duplicate()),
             (replace(KEPT, owner=WRONG, created_at=WRONG, completed_at=WRONG), Duplicate()),
             (replace(KEPT, payload_hash=WRONG), Duplicate()),
-            (replace(THEIRS, owner=WRONG, attempts=WRONG), Busy(EpochMillis(6_000))),
-            (replace(ENDED, owner=WRONG), Lapsed(2, UNREADABLE)),
-            (replace(ENDED, owner=Owner("")), Lapsed(2, UNREADABLE)),
-            (replace(ENDED, attempts=WRONG), Lapsed(1, Owner("theirs"))),
+            (replace(THEIRS, owner=WRONG, attempts=WRONG), InProgress(EpochMillis(6_000))),
+            (replace(ENDED, owner=WRONG), Stale(2, UNREADABLE)),
+            (replace(ENDED, owner=Owner("")), Stale(2, UNREADABLE)),
+            (replace(ENDED, attempts=WRONG), Stale(1, Owner("theirs"))),
             (replace(SET_ASIDE, dead_lettered_at=WRONG), Parked(Owner("theirs"))),
             (replace(SET_ASIDE, created_at=WRONG), Parked(Owner("theirs"))),
             (
@@ -199,7 +201,7 @@ class TestDamagedRecord:
     )
     def test_judged_without_it(self, found: Record, outcome: object) -> None:
         """What the decision does not need may be anything."""
-        assert seen_claim(found, claim(takeover=False, token="")) == outcome
+        assert judge_existing(found, claim(takeover=False, token="")) == outcome
 
     @pytest.mark.parametrize(
         ("found", "needed"),
@@ -221,7 +223,7 @@ class TestDamagedRecord:
     def test_refused(self, found: Record, needed: str) -> None:
         """The error names the attribute, its rule and the remedy."""
         with pytest.raises(StoreRefusedError, match=f"its {needed}. .* or delete") as refusal:
-            seen_claim(found, claim(token="", of="v1:a"))
+            judge_existing(found, claim(token="", of="v1:a"))
         assert (refusal.value.code, refusal.value.maybe_written) == ("DamagedRecord", False)
 
     def test_an_empty_token_unlocks_nothing(self) -> None:
@@ -231,7 +233,7 @@ class TestDamagedRecord:
     def test_claimed_afresh(self) -> None:
         """A claim that finds no first moment has its own."""
         found: Record = replace(ENDED, created_at=None)  # type: ignore[arg-type]  # damaged
-        assert claimed_record(found, claim()).created_at == REQUEST.now
+        assert build_claimed_record(found, claim()).created_at == REQUEST.now
 
     @pytest.mark.parametrize("owner", [WRONG, None, Owner("")])
     @pytest.mark.parametrize("found", [THEIRS, SET_ASIDE])
@@ -239,16 +241,20 @@ class TestDamagedRecord:
         """What was seen without an owner is not parked, and no copy of it is noted."""
         damaged = replace(found, owner=owner)
         with pytest.raises(StoreRefusedError, match="its owner must be a text"):
-            refused_parking(damaged, replace(REQUEST, owner=UNREADABLE))
-        assert refused_completion(damaged, REQUEST) == LostLease(completed=False)
-        assert refused_release(damaged, REQUEST) == LostLease(completed=False)
+            explain_failed_parking(damaged, replace(REQUEST, owner=UNREADABLE))
+        assert explain_failed_completion(damaged, REQUEST) == LostLease(completed=False)
+        assert explain_failed_release(damaged, REQUEST) == LostLease(completed=False)
 
     def test_completed_is_completed(self) -> None:
         """Whoever has completed a record, it is proven that it is completed."""
         found = replace(DONE, owner=WRONG)
         proven = LostLease(completed=True)
-        assert refused_completion(found, REQUEST) == proven
-        assert refused_parking(found, REQUEST) == refused_release(found, REQUEST) == proven
+        assert explain_failed_completion(found, REQUEST) == proven
+        assert (
+            explain_failed_parking(found, REQUEST)
+            == explain_failed_release(found, REQUEST)
+            == proven
+        )
 
 
 class TestSeenClaim:
@@ -259,32 +265,32 @@ class TestSeenClaim:
         [(None, False), (None, True), (DONE, False), (DONE, True), (ENDED, True)],
     )
     def test_may_be_claimed(self, found: Record | None, takeover: bool) -> None:
-        """Of an absent, an expired or, with takeover, a lapsed record nothing is decided by it."""
-        assert seen_claim(found, claim(takeover=takeover)) is None
+        """Of an absent, an expired or, with takeover, a stale record nothing is decided by it."""
+        assert judge_existing(found, claim(takeover=takeover)) is None
 
     @pytest.mark.parametrize(
         ("found", "outcome"),
         [
             (replace(DONE, expires_at=EpochSeconds(6)), Duplicate()),
-            (THEIRS, Busy(EpochMillis(6_000))),
-            (ENDED, Lapsed(2, Owner("theirs"))),
+            (THEIRS, InProgress(EpochMillis(6_000))),
+            (ENDED, Stale(2, Owner("theirs"))),
             (replace(THEIRS, owner=Owner("mine")), Claimed(Owner("mine"), 2, recovered=True)),
             (SET_ASIDE, Parked(Owner("theirs"))),
         ],
     )
     def test_may_not(self, found: Record, outcome: object) -> None:
         """Of any other it tells what a claim that was refused by it would mean."""
-        assert seen_claim(found, claim(takeover=False)) == outcome
+        assert judge_existing(found, claim(takeover=False)) == outcome
 
     @pytest.mark.parametrize(("token", "unlocks"), [("theirs", True), ("mine", False)])
     def test_redriven(self, token: str, unlocks: bool) -> None:
         """The copy of a parked message may claim it; one of an earlier parking may not."""
-        outcome = seen_claim(SET_ASIDE, claim(takeover=False, token=token))
+        outcome = judge_existing(SET_ASIDE, claim(takeover=False, token=token))
         assert outcome == (None if unlocks else Parked(Owner("theirs")))
 
     def test_a_token_is_for_parked_records(self) -> None:
         """A copy that was redriven already does not break the claim that came of it."""
-        assert seen_claim(THEIRS, claim(token="theirs")) == Busy(EpochMillis(6_000))
+        assert judge_existing(THEIRS, claim(token="theirs")) == InProgress(EpochMillis(6_000))
 
     @pytest.mark.parametrize(
         ("stored", "asked", "outcome"),
@@ -298,17 +304,17 @@ class TestSeenClaim:
     def test_takeover_of_a_payload(
         self, stored: str | None, asked: str | None, outcome: object
     ) -> None:
-        """What lapsed is taken over for the payload that it was claimed for, or unchecked."""
-        assert seen_claim(replace(ENDED, payload_hash=stored), claim(of=asked)) == outcome
+        """What is stale is taken over for the payload that it was claimed for, or unchecked."""
+        assert judge_existing(replace(ENDED, payload_hash=stored), claim(of=asked)) == outcome
 
     def test_expired_frees_the_key_for_another_payload(self) -> None:
         """Once the retention is over the key may stand for something else."""
-        assert seen_claim(replace(DONE, payload_hash="v1:b"), claim(of="v1:a")) is None
+        assert judge_existing(replace(DONE, payload_hash="v1:b"), claim(of="v1:a")) is None
 
     def test_unknown_status(self) -> None:
         """A status of another version is neither free nor a duplicate here either."""
         with pytest.raises(StoreRefusedError):
-            seen_claim(replace(THEIRS, status="later"), claim())
+            judge_existing(replace(THEIRS, status="later"), claim())
 
 
 @pytest.mark.parametrize(
@@ -326,7 +332,7 @@ class TestSeenClaim:
 )
 def test_refused_completion(found: Record | None, outcome: object) -> None:
     """A refused completion is proven only by a completed record, and is mine by my token alone."""
-    assert refused_completion(found, REQUEST) == outcome
+    assert explain_failed_completion(found, REQUEST) == outcome
 
 
 @pytest.mark.parametrize(
@@ -339,7 +345,7 @@ def test_refused_completion(found: Record | None, outcome: object) -> None:
 )
 def test_refused_release(found: Record | None, outcome: object) -> None:
     """Absent is released; anything else is not the caller's."""
-    assert refused_release(found, REQUEST) == outcome
+    assert explain_failed_release(found, REQUEST) == outcome
 
 
 @pytest.mark.parametrize(
@@ -359,7 +365,7 @@ def test_refused_release(found: Record | None, outcome: object) -> None:
 )
 def test_refused_parking(found: Record | None, outcome: object) -> None:
     """A parking that was done before is done; a record that is another's, or gone, is lost."""
-    assert refused_parking(found, REQUEST) == outcome
+    assert explain_failed_parking(found, REQUEST) == outcome
 
 
 def test_statuses_are_the_documented_words() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import REQUEST_MILLIS
-from idempotent_lambda.dynamodb import PARALLEL_CALLS
+from idempotent_lambda.store.dynamodb import PARALLEL_CALLS
 from tests.clients import PATIENCE_MILLIS, patient_client
 
 

@@ -10,8 +10,8 @@ from idempotent_lambda.clock import Millis
 from idempotent_lambda.errors import ConfigurationError, StoreRefusedError
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
 
-from .bench import Bench, FaultyStore, refused, unavailable
 from .events import fifo_order, order
+from .harness import ConsumerHarness, FaultyStore, refused, table_unavailable
 
 
 class Balance:
@@ -44,15 +44,15 @@ def add(message: Any, transaction: Transaction) -> None:
     )
 
 
-def counting(*order_ids: str, **changes: Any) -> tuple[Bench, FaultyStore, Balance]:
-    """A bench whose processor counts some orders in a table."""
+def counting(*order_ids: str, **changes: Any) -> tuple[ConsumerHarness, FaultyStore, Balance]:
+    """A harness whose processor counts some orders in a table."""
     clock, memory, balance = ManualClock(), InMemoryClaimStore(), Balance()
     memory.commit = balance.commit
     store = FaultyStore(clock, memory)
-    bench = Bench(store, clock, transactional=True, **changes)
-    store.inner = bench.memory = memory
-    bench.behaviour = dict.fromkeys(order_ids, add)
-    return bench, store, balance
+    harness = ConsumerHarness(store, clock, transactional=True, **changes)
+    store.inner = harness.memory = memory
+    harness.behaviour = dict.fromkeys(order_ids, add)
+    return harness, store, balance
 
 
 def after_adding(error: BaseException) -> Callable[..., None]:
@@ -67,18 +67,18 @@ def after_adding(error: BaseException) -> Callable[..., None]:
 
 def test_commits_with_the_completion() -> None:
     """Each message's write takes effect with its completion; duplicates add nothing."""
-    bench, store, balance = counting("a", "b")
-    assert bench.deliver("a", "b") == []
-    assert bench.deliver(order("a", message_id="m-2")) == []
+    harness, store, balance = counting("a", "b")
+    assert harness.deliver("a", "b") == []
+    assert harness.deliver(order("a", message_id="m-2")) == []
     assert balance.amounts == {"a": 1, "b": 1}
     assert store.trips == ["claim 2", "complete 2", "claim 1"]
 
 
 def test_nothing_to_write() -> None:
     """A processor may leave its transaction empty: the message is completed as any other."""
-    bench, _, balance = counting()
-    assert bench.deliver("a") == []
-    assert bench.outcomes == {"m-a": "completed"}
+    harness, _, balance = counting()
+    assert harness.deliver("a") == []
+    assert harness.outcomes == {"m-a": "completed"}
     assert balance.amounts == {}
 
 
@@ -92,112 +92,112 @@ def test_nothing_to_write() -> None:
 )
 def test_raised(error: BaseException, outcome: str, reported: list[str]) -> None:
     """A processor that raises has written nothing, whatever it had asked for."""
-    bench, _, balance = counting()
-    bench.behaviour["a"] = after_adding(error)
-    assert bench.deliver("a") == reported
-    assert bench.outcomes == {"m-a": outcome}
+    harness, _, balance = counting()
+    harness.behaviour["a"] = after_adding(error)
+    assert harness.deliver("a") == reported
+    assert harness.outcomes == {"m-a": outcome}
     assert balance.amounts == {}
 
 
 def test_own_condition_fails() -> None:
     """If a condition of the processor's fails, nothing is written and the claim is given back."""
-    bench, _, balance = counting("a", "b")
+    harness, _, balance = counting("a", "b")
     balance.refuses = {"a"}
-    assert bench.deliver("a", "b") == ["m-a"]
-    assert bench.outcomes == {"m-a": "failed", "m-b": "completed"}
-    assert bench.status("a") is None
+    assert harness.deliver("a", "b") == ["m-a"]
+    assert harness.outcomes == {"m-a": "failed", "m-b": "completed"}
+    assert harness.status("a") is None
     balance.refuses.clear()
-    assert bench.deliver("a") == []
+    assert harness.deliver("a") == []
     assert balance.amounts == {"a": 1, "b": 1}
 
 
 def test_wrong_use() -> None:
     """What a transaction cannot take fails its message by name."""
-    bench, _, balance = counting()
+    harness, _, balance = counting()
 
     def twice(message: Any, transaction: Transaction) -> None:
         add(message, transaction)
         add(message, transaction)
 
-    bench.behaviour["a"] = twice
-    assert bench.deliver("a") == ["m-a"]
-    assert [type(each).__name__ for each in bench.traces["m-a"].errors] == ["TransactionError"]
+    harness.behaviour["a"] = twice
+    assert harness.deliver("a") == ["m-a"]
+    assert [type(each).__name__ for each in harness.histories["m-a"].errors] == ["TransactionError"]
     assert balance.amounts == {}
 
 
 def test_kept_too_long() -> None:
     """A transaction that is kept past the processor's return takes nothing any more."""
-    bench, _, _ = counting()
+    harness, _, _ = counting()
     kept: list[Transaction] = []
-    bench.behaviour["a"] = lambda _, transaction: kept.append(transaction)
-    bench.deliver("a")
+    harness.behaviour["a"] = lambda _, transaction: kept.append(transaction)
+    harness.deliver("a")
     with pytest.raises(Exception, match="has returned"):
         kept[0].delete("balances", {"id": "a"})
 
 
-@pytest.mark.parametrize("error", [refused(), unavailable()])
+@pytest.mark.parametrize("error", [refused(), table_unavailable()])
 def test_not_committed(error: Any) -> None:
     """A commit that was refused for certain is not done: the claim is given back at once."""
-    bench, store, balance = counting("a")
+    harness, store, balance = counting("a")
     store.faults["complete"] = error
-    assert bench.deliver("a") == ["m-a"]
-    assert bench.outcomes == {"m-a": "failed"}
-    assert bench.status("a") is None
+    assert harness.deliver("a") == ["m-a"]
+    assert harness.outcomes == {"m-a": "failed"}
+    assert harness.status("a") is None
     store.faults.clear()
-    assert bench.deliver("a") == []
+    assert harness.deliver("a") == []
     assert balance.amounts == {"a": 1}
 
 
 def test_answer_lost() -> None:
     """A commit whose answer is lost counts once: the redelivery finds it completed."""
-    bench, store, balance = counting("a", "b")
-    store.after["complete orders#a"] = unavailable(maybe_written=True)
-    assert bench.deliver("a", "b") == ["m-a"]
-    assert bench.outcomes["m-a"] == "unconfirmed"
-    assert bench.deliver("a") == []
-    assert bench.outcomes["m-a"] == "duplicate"
+    harness, store, balance = counting("a", "b")
+    store.after["complete orders#a"] = table_unavailable(maybe_written=True)
+    assert harness.deliver("a", "b") == ["m-a"]
+    assert harness.outcomes["m-a"] == "unconfirmed"
+    assert harness.deliver("a") == []
+    assert harness.outcomes["m-a"] == "duplicate"
     assert balance.amounts == {"a": 1, "b": 1}
 
 
 def test_unknown_commit_that_was_none() -> None:
     """If it was not carried out, giving the claim back makes sure that it never will be."""
-    bench, store, balance = counting("a")
-    store.faults["complete"] = unavailable(maybe_written=True)
-    assert bench.deliver("a") == ["m-a"]
-    assert bench.status("a") is None
+    harness, store, balance = counting("a")
+    store.faults["complete"] = table_unavailable(maybe_written=True)
+    assert harness.deliver("a") == ["m-a"]
+    assert harness.status("a") is None
     store.faults.clear()
-    assert bench.deliver("a") == []
+    assert harness.deliver("a") == []
     assert balance.amounts == {"a": 1}
 
 
 def test_late_owner() -> None:
     """A worker that goes on after its lease commits nothing, once another has taken over."""
-    bench, _, balance = counting("a")
+    harness, _, balance = counting("a")
     other, _, _ = counting("a")
 
     def stalled(message: Any, transaction: Transaction) -> None:
         add(message, transaction)
-        bench.clock.advance(Millis(60_000))
-        other.consumer.__dict__.update(store=bench.memory, clock=bench.clock)
+        harness.clock.advance(Millis(60_000))
+        other.consumer.__dict__.update(store=harness.memory, clock=harness.clock)
         other.owners = 100
         assert other.deliver(order("a", message_id="m-2")) == []
 
-    bench.behaviour["a"] = stalled
-    assert bench.deliver("a") == []
-    assert bench.outcomes == {"m-a": "lost_lease"}
+    harness.behaviour["a"] = stalled
+    assert harness.deliver("a") == []
+    assert harness.outcomes == {"m-a": "lost_lease"}
     assert other.outcomes == {"m-2": "completed"}
     assert balance.amounts == {"a": 1}
 
 
 def test_in_order() -> None:
     """In a group a commit that fails holds up what follows."""
-    bench, _, balance = counting("a", "b", "c")
+    harness, _, balance = counting("a", "b", "c")
     balance.refuses = {"b"}
-    assert bench.deliver(*(fifo_order(each) for each in "abc")) == ["m-b", "m-c"]
+    assert harness.deliver(*(fifo_order(each) for each in "abc")) == ["m-b", "m-c"]
     assert balance.amounts == {"a": 1}
 
 
 def test_observed() -> None:
     """Observe mode and a transaction exclude each other: without a claim nothing could commit."""
     with pytest.raises(ConfigurationError, match=r"observe.*set idempotency\.mode to enforce"):
-        counting("a", observes=True)
+        counting("a", observe_only=True)

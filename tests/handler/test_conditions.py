@@ -7,31 +7,31 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda.claims import (
-    EXPIRED,
-    FREE,
-    LAPSED,
-    OWNED,
-    PARKED,
-    REDRIVEN,
-    SAME_PAYLOAD,
-    ClaimRequest,
-    Owner,
-    Record,
-    claimable,
-)
 from idempotent_lambda.clock import EpochMillis, EpochSeconds, Seconds
-from idempotent_lambda.conditions import (
+from idempotent_lambda.protocol.conditions import (
     EXPRESSION,
     PARTIQL,
+    And,
     Compare,
     Condition,
-    Either,
-    Every,
     Missing,
-    holds,
-    rendered,
+    Or,
+    evaluate,
+    render,
 )
+from idempotent_lambda.protocol.record import (
+    HAS_SAME_PAYLOAD,
+    IS_EXPIRED,
+    IS_FREE,
+    IS_OWNED,
+    IS_PARKED_BY_OWNER,
+    IS_REDRIVEN,
+    IS_STALE,
+    Owner,
+    Record,
+    build_claim_condition,
+)
+from idempotent_lambda.protocol.requests import ClaimRequest
 
 from .conftest import Lab
 
@@ -64,44 +64,48 @@ COPIED = "(#status = :parked AND #owner = :token)"
         (Missing("name"), "attribute_not_exists(#name)"),
         (SMALL, "#size <= :limit"),
         (CALLED, "#name = :name"),
-        (Every((SMALL, CALLED)), "(#size <= :limit AND #name = :name)"),
-        (Either((Missing("name"), SMALL)), "(attribute_not_exists(#name) OR #size <= :limit)"),
-        (OWNED, "(#owner = :owner AND #status = :in_progress)"),
-        (PARKED, "(#owner = :owner AND #status = :parked)"),
-        (FREE, f"({UNCLAIMED})"),
-        (claimable(takeover=False, redriven=False, checked=False), f"({UNCLAIMED})"),
-        (claimable(takeover=True, redriven=False, checked=False), f"({UNCLAIMED} OR {OVER})"),
+        (And((SMALL, CALLED)), "(#size <= :limit AND #name = :name)"),
+        (Or((Missing("name"), SMALL)), "(attribute_not_exists(#name) OR #size <= :limit)"),
+        (IS_OWNED, "(#owner = :owner AND #status = :in_progress)"),
+        (IS_PARKED_BY_OWNER, "(#owner = :owner AND #status = :parked)"),
+        (IS_FREE, f"({UNCLAIMED})"),
+        (build_claim_condition(takeover=False, redriven=False, checked=False), f"({UNCLAIMED})"),
         (
-            claimable(takeover=True, redriven=False, checked=True),
+            build_claim_condition(takeover=True, redriven=False, checked=False),
+            f"({UNCLAIMED} OR {OVER})",
+        ),
+        (
+            build_claim_condition(takeover=True, redriven=False, checked=True),
             (
                 f"({UNCLAIMED} OR ({OVER} AND"
                 " (attribute_not_exists(#payload_hash) OR #payload_hash = :payload_hash)))"
             ),
         ),
-        (claimable(takeover=False, redriven=False, checked=True), f"({UNCLAIMED})"),
-        (claimable(takeover=False, redriven=True, checked=False), f"({UNCLAIMED} OR {COPIED})"),
+        (build_claim_condition(takeover=False, redriven=False, checked=True), f"({UNCLAIMED})"),
         (
-            claimable(takeover=True, redriven=True, checked=False),
+            build_claim_condition(takeover=False, redriven=True, checked=False),
+            f"({UNCLAIMED} OR {COPIED})",
+        ),
+        (
+            build_claim_condition(takeover=True, redriven=True, checked=False),
             f"({UNCLAIMED} OR {OVER} OR {COPIED})",
         ),
         (
-            claimable(takeover=True, redriven=True, checked=False, stated=True),
+            build_claim_condition(takeover=True, redriven=True, checked=False, stated=True),
             f"({COPIED} OR ({KNOWN} AND ({EXPIRY} OR {MY_OVER})))",
         ),
         (
-            claimable(takeover=False, redriven=True, checked=False, stated=True),
+            build_claim_condition(takeover=False, redriven=True, checked=False, stated=True),
             f"({COPIED} OR ({KNOWN} AND ({EXPIRY})))",
         ),
     ],
 )
 def test_expression(condition: Condition, text: str) -> None:
     """Each condition reads to DynamoDB as docs/protocol.md writes it, every name aliased."""
-    assert rendered(condition, EXPRESSION) == text
-
-
-def operands_of(condition: Condition) -> tuple[str, ...]:
-    """The operands in the order in which an expression names them."""
-    return tuple(re.findall(r":(\w+)", rendered(condition, EXPRESSION)))
+    rendered_text = render(condition, EXPRESSION)
+    assert rendered_text.text == text
+    assert rendered_text.attributes == tuple(re.findall(r"#(\w+)", text))
+    assert rendered_text.operands == tuple(re.findall(r":(\w+)", text))
 
 
 @pytest.mark.parametrize(
@@ -110,17 +114,19 @@ def operands_of(condition: Condition) -> tuple[str, ...]:
         (Missing("name"), '"name" IS MISSING', ()),
         (SMALL, '"size" <= ?', ("limit",)),
         (
-            Either((Every((SMALL, CALLED)), SMALL)),
+            Or((And((SMALL, CALLED)), SMALL)),
             '(("size" <= ? AND "name" = ?) OR "size" <= ?)',
             ("limit", "name", "limit"),
         ),
-        (OWNED, '("owner" = ? AND "status" = ?)', ("owner", "in_progress")),
+        (IS_OWNED, '("owner" = ? AND "status" = ?)', ("owner", "in_progress")),
     ],
 )
 def test_partiql(condition: Condition, text: str, operands: tuple[str, ...]) -> None:
     """In PartiQL each name is quoted, and the operands follow in the order of their marks."""
-    assert rendered(condition, PARTIQL) == text
-    assert operands_of(condition) == operands
+    rendered_text = render(condition, PARTIQL)
+    assert rendered_text.text == text
+    assert rendered_text.operands == operands
+    assert rendered_text.attributes == tuple(re.findall(r'"(\w+)"', text))
 
 
 @pytest.mark.parametrize(
@@ -136,24 +142,24 @@ def test_partiql(condition: Condition, text: str, operands: tuple[str, ...]) -> 
         (SMALL, Thing(size=0), True),
         (CALLED, Thing(name="x"), True),
         (CALLED, Thing(name="y"), False),
-        (Every((SMALL, CALLED)), Thing(size=1, name="x"), True),
-        (Every((SMALL, CALLED)), Thing(size=1, name="y"), False),
-        (Every((SMALL, CALLED)), Thing(size=11, name="x"), False),
-        (Either((SMALL, CALLED)), Thing(size=1, name="y"), True),
-        (Either((SMALL, CALLED)), Thing(size=11, name="y"), False),
-        (Either((Missing("name"), Every((SMALL, CALLED)))), None, True),
+        (And((SMALL, CALLED)), Thing(size=1, name="x"), True),
+        (And((SMALL, CALLED)), Thing(size=1, name="y"), False),
+        (And((SMALL, CALLED)), Thing(size=11, name="x"), False),
+        (Or((SMALL, CALLED)), Thing(size=1, name="y"), True),
+        (Or((SMALL, CALLED)), Thing(size=11, name="y"), False),
+        (Or((Missing("name"), And((SMALL, CALLED)))), None, True),
     ],
 )
-def test_holds(condition: Condition, thing: Thing | None, outcome: bool) -> None:
+def test_evaluate(condition: Condition, thing: Thing | None, outcome: bool) -> None:
     """The same condition, decided in Python."""
-    assert holds(condition, thing, OPERANDS) is outcome
+    assert evaluate(condition, thing, OPERANDS) is outcome
 
 
-@pytest.mark.parametrize("condition", [SMALL, CALLED, Every((SMALL,)), Either((SMALL, CALLED))])
+@pytest.mark.parametrize("condition", [SMALL, CALLED, And((SMALL,)), Or((SMALL, CALLED))])
 @pytest.mark.parametrize("thing", [None, Thing()])
 def test_a_missing_attribute_compares_as_false(condition: Condition, thing: Thing | None) -> None:
     """As in DynamoDB, no comparison holds for an attribute that is not there."""
-    assert holds(condition, thing, OPERANDS) is False
+    assert evaluate(condition, thing, OPERANDS) is False
 
 
 NOW = EpochMillis(5_000)
@@ -191,7 +197,9 @@ RECORDS = [
     )
 ]
 CLAIMABLE = {
-    "claimable " + " ".join(name for name, holds_so in kind.items() if holds_so): claimable(**kind)
+    "claimable " + " ".join(name for name, is_set in kind.items() if is_set): build_claim_condition(
+        **kind
+    )
     for takeover, redriven, checked in product((False, True), repeat=3)
     for kind in [{"takeover": takeover, "redriven": redriven, "checked": checked}]
 }
@@ -206,44 +214,52 @@ def written(value: Any) -> dict[str, str]:
 @pytest.mark.emulator
 @pytest.mark.parametrize(
     "condition",
-    [EXPIRED, LAPSED, REDRIVEN, SAME_PAYLOAD, FREE, OWNED, PARKED, *CLAIMABLE.values()],
-    ids=["expired", "lapsed", "redriven", "same payload", "free", "owned", "parked", *CLAIMABLE],
+    [
+        IS_EXPIRED,
+        IS_STALE,
+        IS_REDRIVEN,
+        HAS_SAME_PAYLOAD,
+        IS_FREE,
+        IS_OWNED,
+        IS_PARKED_BY_OWNER,
+        *CLAIMABLE.values(),
+    ],
+    ids=["expired", "stale", "redriven", "same payload", "free", "owned", "parked", *CLAIMABLE],
 )
-def test_every_rendering_decides_alike(lab: Lab, condition: Condition) -> None:
+def test_every_rendering_decides_alike(backend: Lab, condition: Condition) -> None:
     """On every kind of record the engine decides as Python does, in either language."""
-    operands = operands_of(condition)
-    expression = rendered(condition, EXPRESSION)
-    names = set(re.findall(r"#(\w+)", expression))
+    expression = render(condition, EXPRESSION)
     check = {
-        "TableName": lab.table,
+        "TableName": backend.table,
         "Key": {"id": {"S": "x"}},
-        "ConditionExpression": expression,
-        "ExpressionAttributeNames": {f"#{each}": each for each in names},
+        "ConditionExpression": expression.text,
+        "ExpressionAttributeNames": {f"#{name}": name for name in expression.attributes},
         "ExpressionAttributeValues": {
-            f":{each}": written(REQUEST.operands[each]) for each in operands
+            f":{name}": written(REQUEST.operands[name]) for name in expression.operands
         },
     }
-    where = f'"id" = ? AND {rendered(condition, PARTIQL)}'
-    statement = f'SELECT * FROM "{lab.table}" WHERE {where}'  # noqa: S608  # values are parameters
-    values = ["x", *(REQUEST.operands[each] for each in operands)]
+    rendered_text = render(condition, PARTIQL)
+    where = f'"id" = ? AND {rendered_text.text}'
+    statement = f'SELECT * FROM "{backend.table}" WHERE {where}'  # noqa: S608  # values are parameters
+    values = ["x", *(REQUEST.operands[name] for name in rendered_text.operands)]
 
     def by_expression() -> bool:
         try:
-            lab.client.transact_write_items(TransactItems=[{"ConditionCheck": check}])
-        except lab.client.exceptions.TransactionCanceledException:
+            backend.client.transact_write_items(TransactItems=[{"ConditionCheck": check}])
+        except backend.client.exceptions.TransactionCanceledException:
             return False
         return True
 
     def by_partiql() -> bool:
         parameters = [written(each) for each in values]
-        found = lab.client.execute_statement(Statement=statement, Parameters=parameters)
+        found = backend.client.execute_statement(Statement=statement, Parameters=parameters)
         return bool(found["Items"])
 
     # A statement finds no record where there is none, so only the expression can be asked.
-    assert by_expression() is holds(condition, None, REQUEST.operands)
+    assert by_expression() is evaluate(condition, None, REQUEST.operands)
     for record in RECORDS:
         item = {name: getattr(record, name) for name in Record.__slots__}
         item = {name: written(value) for name, value in item.items() if value is not None}
-        lab.client.put_item(TableName=lab.table, Item=item)
-        decided = holds(condition, record, REQUEST.operands)
+        backend.client.put_item(TableName=backend.table, Item=item)
+        decided = evaluate(condition, record, REQUEST.operands)
         assert (by_expression(), by_partiql()) == (decided, decided), record

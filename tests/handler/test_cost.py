@@ -14,18 +14,19 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda.claims import Owner
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.decorator import Wiring, idempotent
 from idempotent_lambda.errors import PermanentFailure
-from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Message
-from idempotent_lambda.transaction import Transaction
+from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE
+from idempotent_lambda.sources.message import Message
+from idempotent_lambda.store.transaction import Transaction
 from tests.requests import settings_of
 from tests.waiting import SECONDS
 
-from .bench import START, Bench, raising
 from .conftest import Lab, create_table
 from .events import fifo_order, key_rule, order
+from .harness import START, ConsumerHarness, raising
 
 pytestmark = [pytest.mark.emulator, pytest.mark.slow]
 
@@ -63,19 +64,19 @@ COSTS = [
     ("half duplicate, redelivered", 10, "R W W", 10, 10, 3),
     ("half duplicate, redelivered", 25, "R W W", 24, 25, 3),
     ("half duplicate, redelivered", 100, "R 2W 2W", 100, 100, 3),
-    ("busy", 1, "U", 1, 0, 1),
-    ("busy", 10, "W R", 10, 10, 2),
-    ("busy", 25, "W R", 25, 25, 2),
-    ("busy", 100, "4W R", 100, 100, 2),
-    ("busy, redelivered", 1, "U", 1, 0, 1),
-    ("busy, redelivered", 10, "R", 0, 10, 1),
-    ("busy, redelivered", 100, "R", 0, 100, 1),
-    ("lapsed", 1, "U U", 2, 0, 2),
-    ("lapsed", 10, "W R (U U)*10", 30, 10, 22),
-    ("lapsed, redelivered", 1, "U U", 2, 0, 2),
-    ("lapsed, redelivered", 10, "R (U U)*10", 20, 10, 21),
-    ("lapsed, redelivered", 25, "R (U U)*25", 50, 25, 51),
-    ("lapsed, redelivered", 100, "R (U U)*100", 200, 100, 201),
+    ("in_progress", 1, "U", 1, 0, 1),
+    ("in_progress", 10, "W R", 10, 10, 2),
+    ("in_progress", 25, "W R", 25, 25, 2),
+    ("in_progress", 100, "4W R", 100, 100, 2),
+    ("in_progress, redelivered", 1, "U", 1, 0, 1),
+    ("in_progress, redelivered", 10, "R", 0, 10, 1),
+    ("in_progress, redelivered", 100, "R", 0, 100, 1),
+    ("stale", 1, "U U", 2, 0, 2),
+    ("stale", 10, "W R (U U)*10", 30, 10, 22),
+    ("stale, redelivered", 1, "U U", 2, 0, 2),
+    ("stale, redelivered", 10, "R (U U)*10", 20, 10, 21),
+    ("stale, redelivered", 25, "R (U U)*25", 50, 25, 51),
+    ("stale, redelivered", 100, "R (U U)*100", 200, 100, 201),
     ("expired", 1, "U U", 2, 0, 2),
     ("expired", 10, "W R 8U 2U W", 30, 10, 5),
     ("failing", 1, "U D", 2, 0, 2),
@@ -94,8 +95,8 @@ COSTS = [
     ("first, park mode", 10, "(U)*10 W", 20, 0, 11),
     ("duplicate, park mode", 10, "(U)*10", 10, 0, 10),
     ("failing, park mode", 10, "(U)*10 W", 20, 0, 11),
-    ("lapsed, park mode", 1, "U U U", 3, 0, 3),
-    ("lapsed, park mode", 10, "(U)*10 (U U)*10", 30, 0, 30),
+    ("stale, park mode", 1, "U U U", 3, 0, 3),
+    ("stale, park mode", 10, "(U)*10 (U U)*10", 30, 0, 30),
     # What is parked and whose copy is sent is a duplicate; otherwise the copy is sent again.
     ("parked", 1, "U", 1, 0, 1),
     ("parked", 10, "W R", 10, 10, 2),
@@ -179,21 +180,21 @@ LATER = {"expires_at": {"N": str(START // 1000 + 60)}}
 LEFT: dict[str, dict[str, dict[str, str]]] = {
     "duplicate": COMPLETION | LATER,
     "expired": COMPLETION | {"expires_at": {"N": str(START // 1000)}},
-    "busy": CLAIM | LATER | {"lease_expires_at": {"N": str(START + 60_000)}},
-    "lapsed": CLAIM | LATER | {"lease_expires_at": {"N": str(START)}},
+    "in_progress": CLAIM | LATER | {"lease_expires_at": {"N": str(START + 60_000)}},
+    "stale": CLAIM | LATER | {"lease_expires_at": {"N": str(START)}},
     "parked unsent": {"status": {"S": "PARKED"}, "reason": {"S": "why"}},
     "parked": {"status": {"S": "PARKED"}, "dead_lettered_at": {"N": str(START)}},
 }
 """What an earlier delivery has left."""
 
-REPORTED = {"busy", "failing"}
+REPORTED = {"in_progress", "failing"}
 
 RAISING: dict[str, Exception] = {"failing": ValueError(), "hopeless": PermanentFailure("why")}
 
 WAYS: dict[str, dict[str, Any]] = {
-    "park mode": {"parks": True},
+    "park mode": {"park_interrupted": True},
     "in transactions": {"transactional": True},
-    "observed": {"observes": True},
+    "observed": {"observe_only": True},
 }
 """How a consumer may be set up."""
 
@@ -215,10 +216,10 @@ def delivered_in(way: str, number: int) -> dict[str, Any]:
             return order(name)
 
 
-def counting_in(lab: Lab) -> Callable[..., None]:
+def counting_in(backend: Lab) -> Callable[..., None]:
     """A processor with one effect, in a table of its own."""
-    table = f"{lab.table}-effects"
-    create_table(lab.client, table)
+    table = f"{backend.table}-effects"
+    create_table(backend.client, table)
 
     def process(message: Message, transaction: Transaction) -> None:
         transaction.put(table, {"id": message.key})
@@ -227,40 +228,40 @@ def counting_in(lab: Lab) -> Callable[..., None]:
 
 
 @pytest.mark.parametrize("row", COSTS, ids=lambda row: f"{row[1]} {row[0]}")
-def test_cost(lab: Lab, row: tuple[str, int, str, int, int, int]) -> None:
+def test_cost(backend: Lab, row: tuple[str, int, str, int, int, int]) -> None:
     """A batch makes these calls and no others, for so many units, in so many round trips."""
     delivered, batch, calls, writes, reads, round_trips = row
     what, _, way = delivered.partition(", ")
     kind = what.removeprefix("half ")
     numbers = range(0, batch, 2 if what.startswith("half ") else 1)
-    bench = Bench(lab.store, lab.clock, **WAYS.get(way, {}))
+    harness = ConsumerHarness(backend.store, backend.clock, **WAYS.get(way, {}))
     if way == "in transactions":
         # The emulator remembers tokens of all tests together.
-        object.__setattr__(bench.consumer, "new_owner", lambda: Owner(secrets.token_hex(16)))
-        process = counting_in(lab)
-        bench.behaviour = {str(number): process for number in range(batch)}
+        object.__setattr__(harness.consumer, "new_owner", lambda: Owner(secrets.token_hex(16)))
+        process = counting_in(backend)
+        harness.behaviour = {str(number): process for number in range(batch)}
     for number in numbers:
         if kind in LEFT:
             texts = {"id": {"S": f"orders#{number}"}, "owner": {"S": "theirs"}}
             item = LEFT[kind] | texts | {"created_at": {"N": str(START - 2)}}
-            lab.client.put_item(TableName=lab.table, Item=item)
+            backend.client.put_item(TableName=backend.table, Item=item)
         if kind in RAISING:
-            bench.behaviour[str(number)] = raising(RAISING[kind])
+            harness.behaviour[str(number)] = raising(RAISING[kind])
     expected = stages(calls)
-    passing = Stages(expected)
-    lab.wire.always = passing
-    failed = bench.deliver(*(delivered_in(way, number) for number in range(batch)))
+    passes = Stages(expected)
+    backend.wire.always = passes
+    failed = harness.deliver(*(delivered_in(way, number) for number in range(batch)))
 
     assert len(failed) == (len(numbers) if kind in REPORTED else 0)
-    assert not passing.left
+    assert not passes.left
     assert len(expected) == round_trips
-    assert write_units(lab.wire.bodies) == writes
-    assert read_units(lab.wire.bodies) == reads
+    assert write_units(backend.wire.bodies) == writes
+    assert read_units(backend.wire.bodies) == reads
 
 
-def test_slow_processors(lab: Lab) -> None:
+def test_slow_processors(backend: Lab) -> None:
     """Where each processor outlasts a round trip, completions go out singly beside the next run."""
-    bench = Bench(lab.store, lab.clock)
+    harness = ConsumerHarness(backend.store, backend.clock)
     gone = threading.Semaphore(0)
 
     def counted(request: Any, through: Callable[[Any], Any]) -> Any:
@@ -268,15 +269,15 @@ def test_slow_processors(lab: Lab) -> None:
         return through(request)
 
     def process(message: Any) -> None:
-        lab.clock.advance(Millis(200))
+        backend.clock.advance(Millis(200))
         # The claims went out before the first message ran, a completion does while the next runs.
         assert gone.acquire(timeout=SECONDS), f"nothing was confirmed before {message.key}"
 
-    lab.wire.always = counted
-    bench.behaviour = {str(number): process for number in range(10)}
-    assert bench.deliver(*(str(number) for number in range(10))) == []
-    assert lab.wire.sent == ["BatchExecuteStatement", *["UpdateItem"] * 10]
-    assert write_units(lab.wire.bodies) == 20
+    backend.wire.always = counted
+    harness.behaviour = {str(number): process for number in range(10)}
+    assert harness.deliver(*(str(number) for number in range(10))) == []
+    assert backend.wire.sent == ["BatchExecuteStatement", *["UpdateItem"] * 10]
+    assert write_units(backend.wire.bodies) == 20
 
 
 @pytest.mark.parametrize(
@@ -289,10 +290,13 @@ def test_slow_processors(lab: Lab) -> None:
         ("first, with a result and a payload", ["UpdateItem"] * 2),
     ],
 )
-def test_decorated(lab: Lab, kind: str, calls: list[str]) -> None:
+def test_decorated(backend: Lab, kind: str, calls: list[str]) -> None:
     """A decorated call is a claim and a completion; a duplicate is the claim alone."""
     wiring = Wiring(
-        settings=settings_of(key_rule()), store=lab.store, clock=lab.clock, observer=Silent()
+        settings=settings_of(key_rule()),
+        store=backend.store,
+        clock=backend.clock,
+        observer=Silent(),
     )
     stores = "with" in kind
 
@@ -311,24 +315,24 @@ def test_decorated(lab: Lab, kind: str, calls: list[str]) -> None:
 
     if kind == "duplicate":
         charge("a")
-        lab.wire.sent.clear()
+        backend.wire.sent.clear()
     if kind in RAISING:
         with pytest.raises(type(RAISING[kind])):
             charge("a")
     else:
         charge("a")
-    assert lab.wire.sent == calls
+    assert backend.wire.sent == calls
 
 
 class Silent:
     """An observer that keeps nothing."""
 
-    def settled(self, *_: object, **__: object) -> None:
+    def report_message(self, *_: object, **__: object) -> None:
         pass
 
-    ended = settled
+    report_batch = report_message
 
-    def fell_back(self, error: Exception) -> None:
+    def report_batch_calls_unavailable(self, error: Exception) -> None:
         raise error
 
-    not_postponed = fell_back
+    report_visibility_change_failed = report_batch_calls_unavailable

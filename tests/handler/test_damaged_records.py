@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda.claims import Owner, Record
 from idempotent_lambda.clock import EpochMillis, EpochSeconds
+from idempotent_lambda.protocol.record import Owner, Record
 
-from .bench import START, Bench
+from .harness import START, ConsumerHarness
 
 WRONG: Any = {"NULL": True}
 """What is read of an attribute that cannot be read."""
@@ -55,30 +55,30 @@ RECORDS = {
 }
 
 
-def delivered(found: Record, *batch: str, parks: bool) -> tuple[object, ...]:
+def delivered(found: Record, *batch: str, is_parking: bool) -> tuple[object, ...]:
     """What a delivery of key a does: its outcome, whether it ran, was reported, and its record."""
-    bench = Bench(parks=parks)
-    bench.consumer.unhurried.clear()  # no thread is needed
-    bench.memory.records["orders#a"] = found
-    reported = bench.deliver("a", *batch)
+    harness = ConsumerHarness(park_interrupted=is_parking)
+    harness.consumer.saw_slow_processor.clear()  # no thread is needed
+    harness.memory.records["orders#a"] = found
+    reported = harness.deliver("a", *batch)
     if batch:
-        assert bench.ran.count("b") == 1
-        assert bench.status("b") == "COMPLETED"
+        assert harness.ran.count("b") == 1
+        assert harness.status("b") == "COMPLETED"
         assert not any(name.endswith("b") for name in reported)
-    (outcome,) = (each for name, each in bench.outcomes.items() if name.endswith("a"))
-    record = bench.memory.records["orders#a"]
-    return outcome, "a" in bench.ran, bool(reported), replace(record, owner=Owner("any"))
+    (outcome,) = (each for name, each in harness.outcomes.items() if name.endswith("a"))
+    record = harness.memory.records["orders#a"]
+    return outcome, "a" in harness.ran, bool(reported), replace(record, owner=Owner("any"))
 
 
-@pytest.mark.parametrize("parks", [False, True], ids=["retry", "park"])
+@pytest.mark.parametrize("is_parking", [False, True], ids=["retry", "park"])
 @pytest.mark.parametrize("status", RECORDS)
 @pytest.mark.parametrize(("name", "damage"), DAMAGES)
-def test_alone_and_in_a_batch(name: str, damage: Any, status: str, parks: bool) -> None:
+def test_alone_and_in_a_batch(name: str, damage: Any, status: str, is_parking: bool) -> None:
     """A damaged record has the same end alone and in a batch, and a neighbour always runs."""
     found = replace(RECORDS[status], **{name: damage})
-    alone = delivered(found, parks=parks)
-    assert alone == delivered(found, "b", parks=parks)
-    outcome, ran, reported, _ = alone
+    single = delivered(found, is_parking=is_parking)
+    assert single == delivered(found, "b", is_parking=is_parking)
+    outcome, ran, reported, _ = single
     assert reported or outcome in ("completed", "duplicate", "parked")
     if outcome == "duplicate":
         assert found.status == "COMPLETED"

@@ -13,33 +13,34 @@ from typing import Any
 import pytest
 from botocore import exceptions
 
-from idempotent_lambda.claims import (
-    Busy,
-    Claimed,
-    ClaimRequest,
-    Completed,
-    Duplicate,
-    Lapsed,
-    LostLease,
-    Owner,
-    Parked,
-    Released,
-    Request,
-)
 from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavailableError
+from idempotent_lambda.protocol.claims import (
+    Claimed,
+    Completed,
+    Duplicate,
+    InProgress,
+    LostLease,
+    Parked,
+    Released,
+    Stale,
+)
+from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.requests import claim_of
 
-from .bench import (
+from .conftest import Lab
+from .function import TABLE
+from .harness import (
     CONNECT_TIMEOUT,
     CONNECTION_CLOSED,
     NO_CONNECTION,
     READ_TIMEOUT,
     START,
-    Bench,
+    ConsumerHarness,
     Fault,
     Listener,
     Wire,
@@ -50,19 +51,17 @@ from .bench import (
     raising,
     taking,
 )
-from .conftest import Lab
-from .function import TABLE
 
 Dead = tuple[DynamoDBClaimStore, Wire]
 
 
-def alone(call: Callable[..., list[Any]], asked: Request, deadline: Deadline) -> Any:
+def single(call: Callable[..., list[Any]], asked: Request, deadline: Deadline) -> Any:
     """The answer to one request that goes out alone."""
     (answer,) = call([asked], deadline)
     return answer
 
 
-def unavailable(outcome: object) -> StoreUnavailableError:
+def table_unavailable(outcome: object) -> StoreUnavailableError:
     """The error that is the outcome, of the kind that passes."""
     assert isinstance(outcome, StoreUnavailableError)
     return outcome
@@ -101,59 +100,61 @@ pytestmark = pytest.mark.emulator
 class TestRoundTrips:
     """One request per decision."""
 
-    def test_claim_and_complete(self, lab: Lab, deadline: Deadline) -> None:
+    def test_claim_and_complete(self, backend: Lab, deadline: Deadline) -> None:
         """A first delivery is two conditional updates and nothing more."""
-        assert alone(lab.store.claim, claim(), deadline) == Claimed(Owner("mine"), 1)
-        assert alone(lab.store.complete, request(), deadline) == Completed()
-        assert lab.wire.sent == ["UpdateItem", "UpdateItem"]
+        assert single(backend.store.claim, claim(), deadline) == Claimed(Owner("mine"), 1)
+        assert single(backend.store.complete, request(), deadline) == Completed()
+        assert backend.wire.sent == ["UpdateItem", "UpdateItem"]
 
-    def test_release(self, lab: Lab, deadline: Deadline) -> None:
+    def test_release(self, backend: Lab, deadline: Deadline) -> None:
         """Giving back is one conditional delete."""
-        alone(lab.store.claim, claim(), deadline)
-        assert alone(lab.store.release, request(), deadline) == Released()
-        assert lab.wire.sent == ["UpdateItem", "DeleteItem"]
+        single(backend.store.claim, claim(), deadline)
+        assert single(backend.store.release, request(), deadline) == Released()
+        assert backend.wire.sent == ["UpdateItem", "DeleteItem"]
 
-    def test_duplicate(self, lab: Lab, deadline: Deadline) -> None:
+    def test_duplicate(self, backend: Lab, deadline: Deadline) -> None:
         """A duplicate costs one failed update and no read."""
-        alone(lab.store.claim, claim("theirs"), deadline)
-        alone(lab.store.complete, request("theirs"), deadline)
-        lab.wire.sent.clear()
-        assert alone(lab.store.claim, claim(), deadline) == Duplicate()
-        assert lab.wire.sent == ["UpdateItem"]
+        single(backend.store.claim, claim("theirs"), deadline)
+        single(backend.store.complete, request("theirs"), deadline)
+        backend.wire.sent.clear()
+        assert single(backend.store.claim, claim(), deadline) == Duplicate()
+        assert backend.wire.sent == ["UpdateItem"]
 
-    def test_busy(self, lab: Lab, deadline: Deadline) -> None:
+    def test_busy(self, backend: Lab, deadline: Deadline) -> None:
         """So does a busy key."""
-        alone(lab.store.claim, claim("theirs"), deadline)
-        assert alone(lab.store.claim, claim(), deadline) == Busy(EpochMillis(START + 60_000))
-        assert lab.wire.sent == ["UpdateItem", "UpdateItem"]
+        single(backend.store.claim, claim("theirs"), deadline)
+        assert single(backend.store.claim, claim(), deadline) == InProgress(
+            EpochMillis(START + 60_000)
+        )
+        assert backend.wire.sent == ["UpdateItem", "UpdateItem"]
 
-    def test_lapsed_and_takeover(self, lab: Lab, deadline: Deadline) -> None:
-        """A lapsed record is seen by one update and taken over by one."""
-        alone(lab.store.claim, claim("dead"), deadline)
-        lab.wire.sent.clear()
+    def test_stale_and_takeover(self, backend: Lab, deadline: Deadline) -> None:
+        """A stale record is seen by one update and taken over by one."""
+        single(backend.store.claim, claim("dead"), deadline)
+        backend.wire.sent.clear()
         later = START + 60_000
-        assert alone(lab.store.claim, claim(now=later), deadline) == Lapsed(1, Owner("dead"))
-        taken = alone(lab.store.claim, claim(takeover=True, now=later), deadline)
+        assert single(backend.store.claim, claim(now=later), deadline) == Stale(1, Owner("dead"))
+        taken = single(backend.store.claim, claim(takeover=True, now=later), deadline)
         assert taken == Claimed(Owner("mine"), 2)
-        assert lab.wire.sent == ["UpdateItem", "UpdateItem"]
+        assert backend.wire.sent == ["UpdateItem", "UpdateItem"]
 
-    def test_refused_settlements(self, lab: Lab, deadline: Deadline) -> None:
+    def test_refused_settlements(self, backend: Lab, deadline: Deadline) -> None:
         """Learning that a record is somebody else's takes no read either."""
-        alone(lab.store.claim, claim("theirs"), deadline)
-        lab.wire.sent.clear()
-        assert alone(lab.store.complete, request(), deadline) == LostLease(completed=False)
-        assert alone(lab.store.release, request(), deadline) == LostLease(completed=False)
-        assert lab.wire.sent == ["UpdateItem", "DeleteItem"]
+        single(backend.store.claim, claim("theirs"), deadline)
+        backend.wire.sent.clear()
+        assert single(backend.store.complete, request(), deadline) == LostLease(completed=False)
+        assert single(backend.store.release, request(), deadline) == LostLease(completed=False)
+        assert backend.wire.sent == ["UpdateItem", "DeleteItem"]
 
-    def test_pipeline(self, lab: Lab) -> None:
+    def test_pipeline(self, backend: Lab) -> None:
         """An order is two requests; delivered again, one."""
-        bench = Bench(lab.store, lab.clock)
-        assert bench.deliver("a") == []
-        assert lab.wire.sent == ["UpdateItem"] * 2
-        lab.wire.sent.clear()
-        assert bench.deliver("a") == []
-        assert lab.wire.sent == ["UpdateItem"]
-        assert bench.ran == ["a"]
+        harness = ConsumerHarness(backend.store, backend.clock)
+        assert harness.deliver("a") == []
+        assert backend.wire.sent == ["UpdateItem"] * 2
+        backend.wire.sent.clear()
+        assert harness.deliver("a") == []
+        assert backend.wire.sent == ["UpdateItem"]
+        assert harness.ran == ["a"]
 
 
 class TestRequest:
@@ -163,7 +164,7 @@ class TestRequest:
         """A claim names its table, record and condition, and asks for the record in the way."""
         store, wire = dead
         wire.always = ONE_ATTEMPT
-        alone(store.claim, claim(), deadline)
+        single(store.claim, claim(), deadline)
         (body,) = wire.bodies
         assert body["TableName"] == TABLE
         assert body["Key"] == {"id": {"S": "orders#1"}}
@@ -183,14 +184,14 @@ class TestRequest:
         wire.always = ONE_ATTEMPT
         match kind:
             case "complete" | "release" | "park" | "mark":
-                alone(getattr(store, kind), replace(request(), reason="why"), deadline)
+                single(getattr(store, kind), replace(request(), reason="why"), deadline)
             case "result":
-                alone(store.complete, replace(request(), result="[]"), deadline)
+                single(store.complete, replace(request(), result="[]"), deadline)
             case "redriven":
                 asked = replace(claim(takeover=True), token="a", payload_hash="v1:b")
-                alone(store.claim, asked, deadline)
+                single(store.claim, asked, deadline)
             case _:
-                alone(store.claim, claim(takeover=kind == "takeover"), deadline)
+                single(store.claim, claim(takeover=kind == "takeover"), deadline)
         (body,) = wire.bodies
         text = body.get("UpdateExpression", "") + " " + body["ConditionExpression"]
         assert set(re.findall(r"#\w+", text)) == set(body["ExpressionAttributeNames"])
@@ -200,7 +201,7 @@ class TestRequest:
         """Owner, lease and time do not change between attempts, though the clock does."""
         store, wire = dead
         wire.faults = [THROTTLED, INTERNAL, ONE_ATTEMPT]
-        alone(store.claim, claim(), deadline)
+        single(store.claim, claim(), deadline)
         assert len(wire.bodies) == 3
         assert wire.bodies[0] == wire.bodies[1] == wire.bodies[2]
 
@@ -212,121 +213,123 @@ class TestLostAnswers:
 
     @pytest.mark.parametrize("takeover", [False, True])
     @pytest.mark.parametrize("loss", LOSSES)
-    def test_claim(self, lab: Lab, deadline: Deadline, loss: Exception, takeover: bool) -> None:
+    def test_claim(self, backend: Lab, deadline: Deadline, loss: Exception, takeover: bool) -> None:
         """An owner that meets its own claim has it, and is no duplicate of itself."""
-        lab.wire.faults = [lost(loss)]
-        outcome = alone(lab.store.claim, claim(takeover=takeover), deadline)
+        backend.wire.faults = [lost(loss)]
+        outcome = single(backend.store.claim, claim(takeover=takeover), deadline)
         assert outcome == Claimed(Owner("mine"), 1, recovered=True)
-        assert lab.wire.sent == ["UpdateItem", "UpdateItem"]
+        assert backend.wire.sent == ["UpdateItem", "UpdateItem"]
 
-    def test_takeover(self, lab: Lab, deadline: Deadline) -> None:
+    def test_takeover(self, backend: Lab, deadline: Deadline) -> None:
         """A takeover whose answer was lost counts one attempt, not two."""
-        alone(lab.store.claim, claim("dead"), deadline)
-        lab.wire.faults = [lost(READ_TIMEOUT)]
-        outcome = alone(lab.store.claim, claim(takeover=True, now=START + 60_000), deadline)
+        single(backend.store.claim, claim("dead"), deadline)
+        backend.wire.faults = [lost(READ_TIMEOUT)]
+        outcome = single(backend.store.claim, claim(takeover=True, now=START + 60_000), deadline)
         assert outcome == Claimed(Owner("mine"), 2, recovered=True)
 
-    def test_claim_answered_with_an_internal_error(self, lab: Lab, deadline: Deadline) -> None:
+    def test_claim_answered_with_an_internal_error(self, backend: Lab, deadline: Deadline) -> None:
         """An internal error may have written: the next attempt finds out."""
-        applied = lab.wire.through
+        applied = backend.wire.through
 
         def write_and_fail(sent: Any, through: Any) -> Any:
             applied(sent)
             return INTERNAL(sent, through)
 
-        lab.wire.faults = [write_and_fail]
-        assert alone(lab.store.claim, claim(), deadline) == Claimed(
+        backend.wire.faults = [write_and_fail]
+        assert single(backend.store.claim, claim(), deadline) == Claimed(
             Owner("mine"), 1, recovered=True
         )
 
     @pytest.mark.parametrize("loss", LOSSES)
-    def test_completion(self, lab: Lab, deadline: Deadline, loss: Exception) -> None:
+    def test_completion(self, backend: Lab, deadline: Deadline, loss: Exception) -> None:
         """A completion that meets its own work is confirmed."""
-        alone(lab.store.claim, claim(), deadline)
-        lab.wire.faults = [lost(loss)]
-        assert alone(lab.store.complete, request(), deadline) == Completed(recovered=True)
+        single(backend.store.claim, claim(), deadline)
+        backend.wire.faults = [lost(loss)]
+        assert single(backend.store.complete, request(), deadline) == Completed(recovered=True)
 
     @pytest.mark.parametrize("loss", LOSSES)
-    def test_parking_and_its_mark(self, lab: Lab, deadline: Deadline, loss: Exception) -> None:
+    def test_parking_and_its_mark(self, backend: Lab, deadline: Deadline, loss: Exception) -> None:
         """A parking that meets its own work is done, and so is the note of its copy."""
-        alone(lab.store.claim, claim(), deadline)
+        single(backend.store.claim, claim(), deadline)
         asked = replace(request(), reason="why")
-        lab.wire.faults = [lost(loss)]
-        assert alone(lab.store.park, asked, deadline) == Parked(Owner("mine"))
-        lab.wire.faults = [lost(loss)]
+        backend.wire.faults = [lost(loss)]
+        assert single(backend.store.park, asked, deadline) == Parked(Owner("mine"))
+        backend.wire.faults = [lost(loss)]
         marked = Parked(Owner("mine"), dead_lettered=True)
-        assert alone(lab.store.mark, asked, deadline) == marked
-        assert lab.wire.sent == ["UpdateItem"] * 5
+        assert single(backend.store.mark, asked, deadline) == marked
+        assert backend.wire.sent == ["UpdateItem"] * 5
 
     @pytest.mark.parametrize("loss", LOSSES)
-    def test_unlocking(self, lab: Lab, deadline: Deadline, loss: Exception) -> None:
+    def test_unlocking(self, backend: Lab, deadline: Deadline, loss: Exception) -> None:
         """A copy that unlocked its record and did not hear of it has the claim."""
-        alone(lab.store.claim, claim("theirs"), deadline)
-        alone(lab.store.park, replace(request("theirs"), reason="why"), deadline)
-        lab.wire.faults = [lost(loss)]
-        outcome = alone(lab.store.claim, replace(claim(), token="theirs"), deadline)
+        single(backend.store.claim, claim("theirs"), deadline)
+        single(backend.store.park, replace(request("theirs"), reason="why"), deadline)
+        backend.wire.faults = [lost(loss)]
+        outcome = single(backend.store.claim, replace(claim(), token="theirs"), deadline)
         assert outcome == Claimed(Owner("mine"), 1, recovered=True)
 
     @pytest.mark.parametrize("loss", LOSSES)
-    def test_release(self, lab: Lab, deadline: Deadline, loss: Exception) -> None:
+    def test_release(self, backend: Lab, deadline: Deadline, loss: Exception) -> None:
         """A release that finds nothing has done its work."""
-        alone(lab.store.claim, claim(), deadline)
-        lab.wire.faults = [lost(loss)]
-        assert alone(lab.store.release, request(), deadline) == Released()
+        single(backend.store.claim, claim(), deadline)
+        backend.wire.faults = [lost(loss)]
+        assert single(backend.store.release, request(), deadline) == Released()
 
-    def test_release_and_another_claim(self, lab: Lab, deadline: Deadline) -> None:
+    def test_release_and_another_claim(self, backend: Lab, deadline: Deadline) -> None:
         """The second attempt of a lost release leaves the next owner's claim alone."""
-        alone(lab.store.claim, claim(), deadline)
+        single(backend.store.claim, claim(), deadline)
 
         def release_then_theirs(sent: Any, through: Any) -> Any:
             through(sent)
-            theirs = DynamoDBClaimStore(lab.client, lab.table, lab.clock, lab.listener)
+            theirs = DynamoDBClaimStore(
+                backend.client, backend.table, backend.clock, backend.listener
+            )
             theirs.claim([claim("theirs")], deadline)
             raise READ_TIMEOUT
 
-        lab.wire.faults = [release_then_theirs]
-        assert alone(lab.store.release, request(), deadline) == LostLease(completed=False)
-        item = lab.item("orders#1")
+        backend.wire.faults = [release_then_theirs]
+        assert single(backend.store.release, request(), deadline) == LostLease(completed=False)
+        item = backend.item("orders#1")
         assert item is not None
         assert item["owner"] == {"S": "theirs"}
 
-    def test_every_claim_answer_lost(self, lab: Lab) -> None:
+    def test_every_claim_answer_lost(self, backend: Lab) -> None:
         """A claim that never gets an answer runs nothing, and is given back."""
-        bench = Bench(lab.store, lab.clock)
-        lab.wire.faults = [lost(READ_TIMEOUT)] * 3
-        assert bench.deliver("1") == ["m-1"]
-        assert bench.ran == []
-        assert bench.outcomes == {"m-1": "unavailable"}
-        assert lab.wire.sent == ["UpdateItem"] * 3 + ["DeleteItem"]
-        assert lab.item("orders#1") is None
+        harness = ConsumerHarness(backend.store, backend.clock)
+        backend.wire.faults = [lost(READ_TIMEOUT)] * 3
+        assert harness.deliver("1") == ["m-1"]
+        assert harness.ran == []
+        assert harness.outcomes == {"m-1": "table_unavailable"}
+        assert backend.wire.sent == ["UpdateItem"] * 3 + ["DeleteItem"]
+        assert backend.item("orders#1") is None
 
-    def test_every_claim_answer_lost_by_timeouts(self, lab: Lab) -> None:
+    def test_every_claim_answer_lost_by_timeouts(self, backend: Lab) -> None:
         """The same where every lost answer costs its second: the claim is still given back."""
-        bench = Bench(lab.store, lab.clock)
-        lose = taking(lab.clock, 1000, lost(READ_TIMEOUT))
+        harness = ConsumerHarness(backend.store, backend.clock)
+        lose = taking(backend.clock, 1000, lost(READ_TIMEOUT))
 
         def lose_claims(sent: Any, through: Any) -> Any:
-            return through(sent) if lab.wire.sent[-1] == "DeleteItem" else lose(sent, through)
+            return through(sent) if backend.wire.sent[-1] == "DeleteItem" else lose(sent, through)
 
-        lab.wire.always = lose_claims
-        assert bench.deliver("1") == ["m-1"]
-        assert bench.ran == []
-        assert lab.wire.sent[-1] == "DeleteItem"
-        assert lab.item("orders#1") is None
-        assert lab.clock.elapsed() < 5000
+        backend.wire.always = lose_claims
+        assert harness.deliver("1") == ["m-1"]
+        assert harness.ran == []
+        assert backend.wire.sent[-1] == "DeleteItem"
+        assert backend.item("orders#1") is None
+        assert backend.clock.monotonic() < 5000
 
-    def test_every_completion_answer_lost(self, lab: Lab) -> None:
+    def test_every_completion_answer_lost(self, backend: Lab) -> None:
         """A completion that never gets an answer acknowledges nothing; redelivered, a duplicate."""
-        bench = Bench(lab.store, lab.clock)
-        bench.behaviour["1"] = lambda _: setattr(
-            lab.wire, "always", taking(lab.clock, 1000, lost(READ_TIMEOUT))
+        harness = ConsumerHarness(backend.store, backend.clock)
+        harness.behaviour["1"] = lambda _: setattr(
+            backend.wire, "always", taking(backend.clock, 1000, lost(READ_TIMEOUT))
         )
-        assert bench.deliver("1") == ["m-1"]
-        assert bench.outcomes == {"m-1": "unconfirmed"}
-        assert "DeleteItem" not in lab.wire.sent
-        lab.wire.always = None
-        assert bench.deliver("1") == []
-        assert bench.ran == ["1"]
+        assert harness.deliver("1") == ["m-1"]
+        assert harness.outcomes == {"m-1": "unconfirmed"}
+        assert "DeleteItem" not in backend.wire.sent
+        backend.wire.always = None
+        assert harness.deliver("1") == []
+        assert harness.ran == ["1"]
 
 
 class TestRetries:
@@ -353,7 +356,7 @@ class TestRetries:
         store, wire = dead
         wire.always = fault
         asked = claim() if kind == "claim" else replace(request(), reason="why")
-        assert unavailable(alone(getattr(store, kind), asked, deadline))
+        assert table_unavailable(single(getattr(store, kind), asked, deadline))
         assert len(wire.sent) == 3
 
     @pytest.mark.parametrize(
@@ -373,7 +376,7 @@ class TestRetries:
         """A completion is tried until it is confirmed, however the table fails (P7)."""
         store, wire = dead
         wire.faults = [taking(clock, 500, fault)] * 20 + [done()]
-        assert alone(store.complete, request(), deadline) == Completed()
+        assert single(store.complete, request(), deadline) == Completed()
         assert len(wire.sent) == 21
 
     def test_completion_ends_with_the_deadline(
@@ -382,7 +385,7 @@ class TestRetries:
         """It gives up only when no further attempt fits, and leaves the reserve free."""
         store, wire = dead
         wire.always = taking(clock, 1000, broken(READ_TIMEOUT))
-        assert unavailable(alone(store.complete, request(), deadline))
+        assert table_unavailable(single(store.complete, request(), deadline))
         assert 500 <= deadline.remaining() < 500 + 1500 + 1000
         assert len(wire.sent) >= 35
 
@@ -395,11 +398,11 @@ class TestRetries:
         moments: list[int] = []
 
         def throttled(sent: Any, through: Any) -> Any:
-            moments.append(clock.elapsed())
+            moments.append(clock.monotonic())
             return THROTTLED(sent, through)
 
         wire.faults = [throttled] * 7 + [done()]
-        alone(store.complete, request(), deadline)
+        single(store.complete, request(), deadline)
         assert [moments[0], *(late - early for early, late in pairwise(moments))] == [
             *(0, 199, 399, 799),
             *(999, 999, 999),
@@ -421,20 +424,20 @@ class TestRetries:
         wire.always = answered(status, code, "what it said")
         for call in (store.complete, store.release, store.park, store.mark):
             wire.sent.clear()
-            error = refused(alone(call, replace(request(), reason="why"), deadline))
+            error = refused(single(call, replace(request(), reason="why"), deadline))
             assert len(wire.sent) == 1
             assert error.code == code
             assert "what it said" in str(error)
             assert not error.maybe_written
 
     def test_a_table_that_is_not_there(
-        self, lab: Lab, clock: ManualClock, deadline: Deadline
+        self, backend: Lab, clock: ManualClock, deadline: Deadline
     ) -> None:
         """A missing table is a refusal of one request, with the operation in its text."""
-        store = DynamoDBClaimStore(lab.deployed, "nowhere", clock, lab.listener)
-        error = refused(alone(store.claim, claim(), deadline))
+        store = DynamoDBClaimStore(backend.deployed, "nowhere", clock, backend.listener)
+        error = refused(single(store.claim, claim(), deadline))
         assert str(error).startswith("UpdateItem on table 'nowhere': Resource")
-        assert lab.wire.sent == ["UpdateItem"]
+        assert backend.wire.sent == ["UpdateItem"]
 
     @pytest.mark.parametrize(
         ("faults", "maybe_written"),
@@ -454,7 +457,7 @@ class TestRetries:
         """One attempt whose end is unknown makes the whole claim's end unknown."""
         store, wire = dead
         wire.faults = faults
-        error = alone(store.claim, claim(), deadline)
+        error = single(store.claim, claim(), deadline)
         assert isinstance(error, StoreError)
         assert error.maybe_written is maybe_written
 
@@ -462,7 +465,7 @@ class TestRetries:
         """A claim that is answered without its attributes is an unknown outcome, not a crash."""
         store, wire = dead
         wire.always = done()
-        assert unavailable(alone(store.claim, claim(), deadline)).maybe_written
+        assert table_unavailable(single(store.claim, claim(), deadline)).maybe_written
 
 
 class TestDeadline:
@@ -473,8 +476,8 @@ class TestDeadline:
         """A request takes 1.5 s at worst, and half a second is reserved: below 2 s none is made."""
         store, wire = dead
         wire.always = broken(CONNECTION_CLOSED)
-        deadline = Deadline.after(clock, Millis(left))
-        error = unavailable(alone(store.claim, claim(), deadline))
+        deadline = Deadline.from_remaining(clock, Millis(left))
+        error = table_unavailable(single(store.claim, claim(), deadline))
         assert len(wire.sent) == sent
         assert error.maybe_written is (sent == 1)
 
@@ -482,7 +485,9 @@ class TestDeadline:
         """An attempt that no longer fits is not made."""
         store, wire = dead
         wire.always = taking(clock, 1000, broken(READ_TIMEOUT))
-        assert unavailable(alone(store.claim, claim(), Deadline.after(clock, Millis(2999))))
+        assert table_unavailable(
+            single(store.claim, claim(), Deadline.from_remaining(clock, Millis(2999)))
+        )
         assert len(wire.sent) == 1
 
     @pytest.mark.parametrize("left", [1, 400, 1999])
@@ -490,9 +495,9 @@ class TestDeadline:
         """A settlement is tried once as long as any time is left: not trying repeats."""
         store, wire = dead
         wire.always = done()
-        deadline = Deadline.after(clock, Millis(left))
-        assert alone(store.complete, request(), deadline) == Completed()
-        assert alone(store.release, request(), deadline) == Released()
+        deadline = Deadline.from_remaining(clock, Millis(left))
+        assert single(store.complete, request(), deadline) == Completed()
+        assert single(store.release, request(), deadline) == Released()
         assert wire.sent == ["UpdateItem", "DeleteItem"]
 
     def test_the_wait_is_part_of_it(
@@ -502,9 +507,11 @@ class TestDeadline:
         monkeypatch.setattr("random.randrange", lambda limit: limit - 1)
         store, wire = dead
         wire.always = THROTTLED
-        assert unavailable(alone(store.claim, claim(), Deadline.after(clock, Millis(2100))))
+        assert table_unavailable(
+            single(store.claim, claim(), Deadline.from_remaining(clock, Millis(2100)))
+        )
         assert len(wire.sent) == 1
-        assert clock.elapsed() == 0
+        assert clock.monotonic() == 0
 
 
 class TestDamage:
@@ -512,25 +519,28 @@ class TestDamage:
 
     @pytest.mark.parametrize("looks", [True, False])
     def test_attempts_that_cannot_be_counted(
-        self, lab: Lab, deadline: Deadline, looks: bool
+        self, backend: Lab, deadline: Deadline, looks: bool
     ) -> None:
         """DynamoDB refuses to add to a text, and the record that is read then says why."""
-        alone(lab.store.claim, claim("theirs", now=START - 60_000), deadline)
-        item = {**(lab.item("orders#1") or {}), "attempts": {"S": "many"}}
-        lab.client.put_item(TableName=lab.table, Item=item)
-        lab.wire.faults = [UNCOUNTABLE, None if looks else answered(400, "AccessDeniedException")]
-        error = refused(alone(lab.store.claim, claim(takeover=True), deadline))
+        single(backend.store.claim, claim("theirs", now=START - 60_000), deadline)
+        item = {**(backend.item("orders#1") or {}), "attempts": {"S": "many"}}
+        backend.client.put_item(TableName=backend.table, Item=item)
+        backend.wire.faults = [
+            UNCOUNTABLE,
+            None if looks else answered(400, "AccessDeniedException"),
+        ]
+        error = refused(single(backend.store.claim, claim(takeover=True), deadline))
         assert error.code == ("DamagedRecord" if looks else "ValidationException")
         assert ("its attempts must be a number" in str(error)) is looks
         assert not error.maybe_written
-        assert lab.item("orders#1") == item
+        assert backend.item("orders#1") == item
 
     @pytest.mark.parametrize("call", ["claim", "complete", "release"])
-    def test_another_refusal(self, lab: Lab, deadline: Deadline, call: str) -> None:
+    def test_another_refusal(self, backend: Lab, deadline: Deadline, call: str) -> None:
         """What DynamoDB refuses for another reason is reported as it was refused."""
-        lab.wire.faults = [UNCOUNTABLE]
+        backend.wire.faults = [UNCOUNTABLE]
         asked = claim() if call == "claim" else request()
-        error = refused(alone(getattr(lab.store, call), asked, deadline))
+        error = refused(single(getattr(backend.store, call), asked, deadline))
         assert error.code == "ValidationException"
 
 
@@ -548,7 +558,7 @@ class TestClient:
         wire = Wire(client)
         wire.always = THROTTLED
         store = DynamoDBClaimStore(client, TABLE, clock, Listener())
-        assert unavailable(alone(store.claim, claim(), deadline))
+        assert table_unavailable(single(store.claim, claim(), deadline))
         assert len(wire.sent) == 3
 
     def test_without_credentials(
@@ -562,7 +572,7 @@ class TestClient:
         monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
         monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
         store = DynamoDBClaimStore(new_client(), TABLE, clock, Listener())
-        error = refused(alone(store.claim, claim(), deadline))
+        error = refused(single(store.claim, claim(), deadline))
         assert error.code == exceptions.NoCredentialsError.__name__
         assert "credentials" in str(error)
 
@@ -573,16 +583,16 @@ class TestPipelineUnderFaults:
     @pytest.mark.parametrize(
         "fault", [THROTTLED, INTERNAL, broken(NO_CONNECTION), broken(CONNECT_TIMEOUT)]
     )
-    def test_a_short_outage_after_the_effect(self, lab: Lab, fault: Fault) -> None:
+    def test_a_short_outage_after_the_effect(self, backend: Lab, fault: Fault) -> None:
         """An outage of three attempts after the effect is ridden out: one run, acknowledged."""
-        bench = Bench(lab.store, lab.clock)
-        bench.behaviour["1"] = lambda _: lab.wire.faults.extend([fault] * 3)
-        assert bench.deliver("1", "2") == []
-        assert bench.ran == ["1", "2"]
+        harness = ConsumerHarness(backend.store, backend.clock)
+        harness.behaviour["1"] = lambda _: backend.wire.faults.extend([fault] * 3)
+        assert harness.deliver("1", "2") == []
+        assert harness.ran == ["1", "2"]
 
-    def test_failing_message(self, lab: Lab) -> None:
+    def test_failing_message(self, backend: Lab) -> None:
         """A failing message leaves no record behind."""
-        bench = Bench(lab.store, lab.clock)
-        bench.behaviour["1"] = raising(ValueError())
-        assert bench.deliver("1", "2") == ["m-1"]
-        assert lab.item("orders#1") is None
+        harness = ConsumerHarness(backend.store, backend.clock)
+        harness.behaviour["1"] = raising(ValueError())
+        assert harness.deliver("1", "2") == ["m-1"]
+        assert backend.item("orders#1") is None

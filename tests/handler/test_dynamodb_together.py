@@ -16,32 +16,33 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
-from idempotent_lambda.claims import (
-    Busy,
+from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds
+from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavailableError
+from idempotent_lambda.protocol.claims import (
     Claimed,
-    ClaimRequest,
     Completed,
     Duplicate,
-    Lapsed,
+    InProgress,
     LostLease,
-    Owner,
     Released,
-    Request,
+    Stale,
 )
-from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
-from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavailableError
+from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.requests import claim_of
 from tests.waiting import SECONDS
 
-from .bench import (
+from .conftest import Lab
+from .events import order
+from .harness import (
     CONNECT_TIMEOUT,
     CONNECTION_CLOSED,
     NO_CONNECTION,
     READ_TIMEOUT,
     START,
-    Bench,
+    ConsumerHarness,
     Fault,
     Wire,
     answered,
@@ -50,8 +51,6 @@ from .bench import (
     raising,
     taking,
 )
-from .conftest import Lab
-from .events import order
 
 pytestmark = pytest.mark.emulator
 
@@ -276,13 +275,13 @@ class TestRequest:
         reads = [len(keys) for name, keys in traffic(wire) if name == READ]
         assert sorted(reads) == [30, 100]
 
-    def test_a_read_is_consistent(self, lab: Lab, deadline: Deadline) -> None:
+    def test_a_read_is_consistent(self, backend: Lab, deadline: Deadline) -> None:
         """What was refused is read as it is now, and nothing else is read."""
-        lab.store.claim(claims(TRIO[:2], "theirs"), deadline)
-        clear(lab.wire)
-        lab.store.claim(claims(), deadline)
-        assert traffic(lab.wire) == [(STATEMENTS, list(TRIO)), (READ, list(TRIO[:2]))]
-        ((_, read),) = lab.wire.bodies[1]["RequestItems"].items()
+        backend.store.claim(claims(TRIO[:2], "theirs"), deadline)
+        clear(backend.wire)
+        backend.store.claim(claims(), deadline)
+        assert traffic(backend.wire) == [(STATEMENTS, list(TRIO)), (READ, list(TRIO[:2]))]
+        ((_, read),) = backend.wire.bodies[1]["RequestItems"].items()
         assert read["ConsistentRead"] is True
 
     def test_every_attempt_is_the_same(
@@ -300,87 +299,89 @@ class TestLostAnswers:
     """The call was carried out, and nobody said so (P4)."""
 
     @pytest.mark.parametrize("loss", LOSSES)
-    def test_claims(self, lab: Lab, deadline: Deadline, loss: Exception) -> None:
+    def test_claims(self, backend: Lab, deadline: Deadline, loss: Exception) -> None:
         """Owners that meet their own claims have them, and none is a duplicate of itself."""
-        lab.wire.faults = [lost(loss)]
-        assert lab.store.claim(claims(), deadline) == claimed(recovered=True)
-        assert lab.wire.sent == [STATEMENTS, STATEMENTS, READ]
+        backend.wire.faults = [lost(loss)]
+        assert backend.store.claim(claims(), deadline) == claimed(recovered=True)
+        assert backend.wire.sent == [STATEMENTS, STATEMENTS, READ]
 
-    def test_claims_among_others(self, lab: Lab, deadline: Deadline) -> None:
+    def test_claims_among_others(self, backend: Lab, deadline: Deadline) -> None:
         """What another owner has is not mine for that."""
-        lab.store.claim(claims(TRIO[1:2], "theirs"), deadline)
-        lab.wire.faults = [lost(READ_TIMEOUT)]
-        first, second, third = lab.store.claim(claims(), deadline)
+        backend.store.claim(claims(TRIO[1:2], "theirs"), deadline)
+        backend.wire.faults = [lost(READ_TIMEOUT)]
+        first, second, third = backend.store.claim(claims(), deadline)
         assert [first, third] == claimed((TRIO[0], TRIO[2]), recovered=True)
-        assert second == Busy(EpochMillis(START + 60_000))
+        assert second == InProgress(EpochMillis(START + 60_000))
 
-    def test_claims_answered_with_an_internal_error(self, lab: Lab, deadline: Deadline) -> None:
+    def test_claims_answered_with_an_internal_error(self, backend: Lab, deadline: Deadline) -> None:
         """An internal error may have written: the next attempt finds out."""
-        lab.wire.faults = [written_and(INTERNAL)]
-        assert lab.store.claim(claims(), deadline) == claimed(recovered=True)
+        backend.wire.faults = [written_and(INTERNAL)]
+        assert backend.store.claim(claims(), deadline) == claimed(recovered=True)
 
-    def test_one_call_of_many(self, lab: Lab, deadline: Deadline) -> None:
+    def test_one_call_of_many(self, backend: Lab, deadline: Deadline) -> None:
         """Where many calls are needed, a lost one is repeated and the others are not."""
         ids = [f"orders#{number}" for number in range(30)]
-        lab.wire.faults = [lost(READ_TIMEOUT)]
-        outcomes = lab.store.claim(claims(ids), deadline)
+        backend.wire.faults = [lost(READ_TIMEOUT)]
+        outcomes = backend.store.claim(claims(ids), deadline)
         assert [each.owner for each in outcomes if isinstance(each, Claimed)] == [
             owner_of(each) for each in ids
         ]
-        assert Counter(lab.wire.sent) == {STATEMENTS: 3, READ: 1}
+        assert Counter(backend.wire.sent) == {STATEMENTS: 3, READ: 1}
 
     @pytest.mark.parametrize("loss", LOSSES)
-    def test_completions(self, lab: Lab, deadline: Deadline, loss: Exception) -> None:
+    def test_completions(self, backend: Lab, deadline: Deadline, loss: Exception) -> None:
         """Completions that meet their own work are confirmed."""
-        lab.store.claim(claims(), deadline)
-        lab.wire.faults = [lost(loss)]
-        assert lab.store.complete(requests(), deadline) == [Completed(recovered=True)] * 3
+        backend.store.claim(claims(), deadline)
+        backend.wire.faults = [lost(loss)]
+        assert backend.store.complete(requests(), deadline) == [Completed(recovered=True)] * 3
 
     @pytest.mark.parametrize("loss", LOSSES)
-    def test_releases(self, lab: Lab, deadline: Deadline, loss: Exception) -> None:
+    def test_releases(self, backend: Lab, deadline: Deadline, loss: Exception) -> None:
         """Releases that find nothing have done their work."""
-        lab.store.claim(claims(), deadline)
-        lab.wire.faults = [lost(loss)]
-        assert lab.store.release(requests(), deadline) == [Released()] * 3
+        backend.store.claim(claims(), deadline)
+        backend.wire.faults = [lost(loss)]
+        assert backend.store.release(requests(), deadline) == [Released()] * 3
 
-    def test_releases_and_another_claim(self, lab: Lab, deadline: Deadline) -> None:
+    def test_releases_and_another_claim(self, backend: Lab, deadline: Deadline) -> None:
         """The second attempt of lost releases leaves the next owner's claim alone."""
-        lab.store.claim(claims(), deadline)
+        backend.store.claim(claims(), deadline)
 
         def release_then_theirs(sent: Any, through: Any) -> Any:
             through(sent)
-            theirs = DynamoDBClaimStore(lab.client, lab.table, lab.clock, lab.listener)
+            theirs = DynamoDBClaimStore(
+                backend.client, backend.table, backend.clock, backend.listener
+            )
             theirs.claim(claims(TRIO[1:2], "theirs"), deadline)
             raise READ_TIMEOUT
 
-        lab.wire.faults = [release_then_theirs]
-        outcomes = lab.store.release(requests(), deadline)
+        backend.wire.faults = [release_then_theirs]
+        outcomes = backend.store.release(requests(), deadline)
         assert outcomes == [Released(), LostLease(completed=False), Released()]
-        item = lab.item(TRIO[1])
+        item = backend.item(TRIO[1])
         assert item is not None
         assert item["owner"] == {"S": owner_of(TRIO[1], "theirs")}
 
-    def test_every_claim_answer_lost(self, lab: Lab) -> None:
+    def test_every_claim_answer_lost(self, backend: Lab) -> None:
         """Claims that never get an answer run nothing, and are given back in one call."""
-        bench = Bench(lab.store, lab.clock)
-        lab.wire.faults = [lost(READ_TIMEOUT)] * 3
-        assert bench.deliver("1", "2", "3") == ["m-1", "m-2", "m-3"]
-        assert bench.ran == []
-        assert set(bench.outcomes.values()) == {"unavailable"}
-        assert lab.wire.sent == [STATEMENTS] * 4
-        assert [lab.item(each) for each in TRIO] == [None] * 3
+        harness = ConsumerHarness(backend.store, backend.clock)
+        backend.wire.faults = [lost(READ_TIMEOUT)] * 3
+        assert harness.deliver("1", "2", "3") == ["m-1", "m-2", "m-3"]
+        assert harness.ran == []
+        assert set(harness.outcomes.values()) == {"table_unavailable"}
+        assert backend.wire.sent == [STATEMENTS] * 4
+        assert [backend.item(each) for each in TRIO] == [None] * 3
 
-    def test_every_completion_answer_lost(self, lab: Lab) -> None:
+    def test_every_completion_answer_lost(self, backend: Lab) -> None:
         """Completions that never get an answer acknowledge nothing; redelivered, duplicates."""
-        bench = Bench(lab.store, lab.clock)
-        lose = taking(lab.clock, 1000, lost(READ_TIMEOUT))
-        bench.behaviour["3"] = lambda _: setattr(lab.wire, "always", lose)
-        assert bench.deliver("1", "2", "3") == ["m-1", "m-2", "m-3"]
-        assert set(bench.outcomes.values()) == {"unconfirmed"}
-        lab.wire.always = None
+        harness = ConsumerHarness(backend.store, backend.clock)
+        lose = taking(backend.clock, 1000, lost(READ_TIMEOUT))
+        harness.behaviour["3"] = lambda _: setattr(backend.wire, "always", lose)
+        assert harness.deliver("1", "2", "3") == ["m-1", "m-2", "m-3"]
+        assert set(harness.outcomes.values()) == {"unconfirmed"}
+        backend.wire.always = None
         again = {"ApproximateReceiveCount": "2"}
-        assert bench.deliver(*(order(each, attributes=again) for each in "123")) == []
-        assert bench.ran == ["1", "2", "3"]
+        assert harness.deliver(*(order(each, attributes=again) for each in "123")) == []
+        assert harness.ran == ["1", "2", "3"]
 
 
 class TestStatements:
@@ -395,12 +396,14 @@ class TestStatements:
             "TransactionConflict",
         ],
     )
-    def test_throttled(self, lab: Lab, deadline: Deadline, code: str, pauses: list[int]) -> None:
+    def test_throttled(
+        self, backend: Lab, deadline: Deadline, code: str, pauses: list[int]
+    ) -> None:
         """Only what was throttled is sent again, after a pause of its own, twice at most."""
-        lab.wire.always = sparing({TRIO[1]: code})
-        first, second, third = lab.store.claim(claims(), deadline)
+        backend.wire.always = sparing({TRIO[1]: code})
+        first, second, third = backend.store.claim(claims(), deadline)
         assert [first, third] == claimed((TRIO[0], TRIO[2]))
-        assert traffic(lab.wire) == [
+        assert traffic(backend.wire) == [
             (STATEMENTS, list(TRIO)),
             (STATEMENTS, [TRIO[1]]),
             (STATEMENTS, [TRIO[1]]),
@@ -409,93 +412,93 @@ class TestStatements:
         assert isinstance(second, StoreUnavailableError)
         assert (second.code, second.maybe_written) == (code, False)
 
-    def test_throttled_once(self, lab: Lab, deadline: Deadline) -> None:
+    def test_throttled_once(self, backend: Lab, deadline: Deadline) -> None:
         """What was throttled once and then done is a claim like any other."""
-        lab.wire.faults = [sparing({TRIO[1]: "ThrottlingError"})]
-        assert lab.store.claim(claims(), deadline) == claimed()
+        backend.wire.faults = [sparing({TRIO[1]: "ThrottlingError"})]
+        assert backend.store.claim(claims(), deadline) == claimed()
 
-    def test_throttled_and_then_a_duplicate(self, lab: Lab, deadline: Deadline) -> None:
+    def test_throttled_and_then_a_duplicate(self, backend: Lab, deadline: Deadline) -> None:
         """What was throttled and then refused is read with what was refused at once."""
         for each in TRIO[:2]:
-            lab.store.claim(claims([each], "theirs"), deadline)
-            lab.store.complete(requests([each], "theirs"), deadline)
-        clear(lab.wire)
-        lab.wire.faults = [sparing({TRIO[1]: "ThrottlingError"})]
-        outcomes = lab.store.claim(claims(), deadline)
+            backend.store.claim(claims([each], "theirs"), deadline)
+            backend.store.complete(requests([each], "theirs"), deadline)
+        clear(backend.wire)
+        backend.wire.faults = [sparing({TRIO[1]: "ThrottlingError"})]
+        outcomes = backend.store.claim(claims(), deadline)
         assert outcomes == [Duplicate(), Duplicate(), *claimed(TRIO[2:])]
-        assert traffic(lab.wire) == [
+        assert traffic(backend.wire) == [
             (STATEMENTS, list(TRIO)),
             (STATEMENTS, [TRIO[1]]),
             (READ, list(TRIO[:2])),
         ]
 
-    def test_completion_insists(self, lab: Lab, deadline: Deadline) -> None:
+    def test_completion_insists(self, backend: Lab, deadline: Deadline) -> None:
         """A throttled completion is tried until it is confirmed, by itself (P7)."""
-        lab.store.claim(claims(), deadline)
-        clear(lab.wire)
-        throttle = taking(lab.clock, 500, sparing({TRIO[1]: "ThrottlingError"}))
-        lab.wire.faults = [throttle] * 20
-        assert lab.store.complete(requests(), deadline) == [Completed()] * 3
-        assert traffic(lab.wire) == [(STATEMENTS, list(TRIO)), *[(STATEMENTS, [TRIO[1]])] * 20]
+        backend.store.claim(claims(), deadline)
+        clear(backend.wire)
+        throttle = taking(backend.clock, 500, sparing({TRIO[1]: "ThrottlingError"}))
+        backend.wire.faults = [throttle] * 20
+        assert backend.store.complete(requests(), deadline) == [Completed()] * 3
+        assert traffic(backend.wire) == [(STATEMENTS, list(TRIO)), *[(STATEMENTS, [TRIO[1]])] * 20]
 
-    def test_completion_ends_with_the_deadline(self, lab: Lab, deadline: Deadline) -> None:
+    def test_completion_ends_with_the_deadline(self, backend: Lab, deadline: Deadline) -> None:
         """It gives up only when no further attempt fits, and leaves the reserve free."""
-        lab.store.claim(claims(), deadline)
-        clear(lab.wire)
-        lab.wire.always = taking(lab.clock, 1000, sparing({TRIO[1]: "ThrottlingError"}))
-        outcomes = lab.store.complete(requests(), deadline)
+        backend.store.claim(claims(), deadline)
+        clear(backend.wire)
+        backend.wire.always = taking(backend.clock, 1000, sparing({TRIO[1]: "ThrottlingError"}))
+        outcomes = backend.store.complete(requests(), deadline)
         assert codes(outcomes) == [Completed(), "ThrottlingError", Completed()]
         assert 500 <= deadline.remaining() < 500 + 1500 + 1000
-        assert len(lab.wire.sent) >= 35
+        assert len(backend.wire.sent) >= 35
 
-    def test_throttled_release(self, lab: Lab, deadline: Deadline) -> None:
+    def test_throttled_release(self, backend: Lab, deadline: Deadline) -> None:
         """A throttled release is tried three times in all."""
-        lab.store.claim(claims(), deadline)
-        clear(lab.wire)
-        lab.wire.always = sparing({TRIO[1]: "ThrottlingError"})
-        outcomes = lab.store.release(requests(), deadline)
+        backend.store.claim(claims(), deadline)
+        clear(backend.wire)
+        backend.wire.always = sparing({TRIO[1]: "ThrottlingError"})
+        outcomes = backend.store.release(requests(), deadline)
         assert codes(outcomes) == [Released(), "ThrottlingError", Released()]
-        assert len(lab.wire.sent) == 3
+        assert len(backend.wire.sent) == 3
 
     @pytest.mark.parametrize("last", ["InternalServerError", "ThrottlingError", "ValidationError"])
-    def test_internal_error(self, lab: Lab, deadline: Deadline, last: str) -> None:
+    def test_internal_error(self, backend: Lab, deadline: Deadline, last: str) -> None:
         """A statement's internal error may have written, whatever comes after it."""
-        lab.wire.faults = [sparing({TRIO[1]: "InternalServerError"})]
-        lab.wire.always = sparing({TRIO[1]: last})
-        first, second, third = lab.store.claim(claims(), deadline)
+        backend.wire.faults = [sparing({TRIO[1]: "InternalServerError"})]
+        backend.wire.always = sparing({TRIO[1]: last})
+        first, second, third = backend.store.claim(claims(), deadline)
         assert [first, third] == claimed((TRIO[0], TRIO[2]))
         assert error(second).code == last
         assert error(second).maybe_written
 
-    def test_internal_error_that_has_written(self, lab: Lab, deadline: Deadline) -> None:
+    def test_internal_error_that_has_written(self, backend: Lab, deadline: Deadline) -> None:
         """A statement that was carried out despite its internal error is known again."""
         codes_of_all = dict.fromkeys(TRIO, "InternalServerError")
-        lab.wire.faults = [written_and(sparing(codes_of_all))]
-        assert lab.store.claim(claims(), deadline) == claimed(recovered=True)
+        backend.wire.faults = [written_and(sparing(codes_of_all))]
+        assert backend.store.claim(claims(), deadline) == claimed(recovered=True)
 
     @pytest.mark.parametrize(
         "code", ["ValidationError", "ResourceNotFound", "ItemCollectionSizeLimitExceeded", "New"]
     )
     @pytest.mark.parametrize("call", ["claim", "complete", "release"])
-    def test_refused(self, lab: Lab, deadline: Deadline, code: str, call: str) -> None:
+    def test_refused(self, backend: Lab, deadline: Deadline, code: str, call: str) -> None:
         """What is refused is asked once, and costs its neighbours nothing."""
         if call != "claim":
-            lab.store.claim(claims(), deadline)
-            clear(lab.wire)
-        lab.wire.always = sparing({TRIO[1]: code})
+            backend.store.claim(claims(), deadline)
+            clear(backend.wire)
+        backend.wire.always = sparing({TRIO[1]: code})
         asking: Any = claims() if call == "claim" else requests()
-        first, second, third = getattr(lab.store, call)(asking, deadline)
-        assert lab.wire.sent == [STATEMENTS]
+        first, second, third = getattr(backend.store, call)(asking, deadline)
+        assert backend.wire.sent == [STATEMENTS]
         assert not isinstance(first, StoreError)
         assert not isinstance(third, StoreError)
         assert isinstance(second, StoreRefusedError)
         assert (second.code, second.maybe_written) == (code, False)
         assert "on purpose" in str(second)
-        assert lab.listener.fallen_back == []
+        assert backend.listener.fallen_back == []
 
     @pytest.mark.parametrize("answers", [None, 0, 2, 4])
     def test_not_an_answer_for_each(
-        self, lab: Lab, deadline: Deadline, answers: int | None
+        self, backend: Lab, deadline: Deadline, answers: int | None
     ) -> None:
         """Without an answer for each statement nobody knows which is whose: all are asked again."""
 
@@ -503,8 +506,8 @@ class TestStatements:
             through(sent)
             return answer(sent, {} if answers is None else {"Responses": [{}] * answers})
 
-        lab.wire.faults = [miscounting]
-        assert lab.store.claim(claims(), deadline) == claimed(recovered=True)
+        backend.wire.faults = [miscounting]
+        assert backend.store.claim(claims(), deadline) == claimed(recovered=True)
 
     def test_never_an_answer_for_each(self, dead: Dead, deadline: Deadline) -> None:
         """Where the answers never add up, the claims may have been made."""
@@ -557,32 +560,32 @@ class TestWholeCall:
 
     @pytest.mark.parametrize("fault", [THROTTLED, INTERNAL, broken(READ_TIMEOUT)])
     def test_completion_insists(
-        self, lab: Lab, clock: ManualClock, deadline: Deadline, fault: Fault
+        self, backend: Lab, clock: ManualClock, deadline: Deadline, fault: Fault
     ) -> None:
         """Completions are tried until they are confirmed, however the table fails (P7)."""
-        lab.store.claim(claims(), deadline)
-        clear(lab.wire)
-        lab.wire.faults = [taking(clock, 500, fault)] * 20
-        assert lab.store.complete(requests(), deadline) == [Completed()] * 3
-        assert lab.wire.sent == [STATEMENTS] * 21
+        backend.store.claim(claims(), deadline)
+        clear(backend.wire)
+        backend.wire.faults = [taking(clock, 500, fault)] * 20
+        assert backend.store.complete(requests(), deadline) == [Completed()] * 3
+        assert backend.wire.sent == [STATEMENTS] * 21
 
 
 class TestLook:
     """Reading what stands in the way."""
 
     @pytest.fixture(autouse=True)
-    def _theirs(self, lab: Lab, deadline: Deadline) -> None:
-        lab.store.claim(claims(TRIO, "theirs"), deadline)
-        lab.store.complete(requests(TRIO, "theirs"), deadline)
-        clear(lab.wire)
+    def _theirs(self, backend: Lab, deadline: Deadline) -> None:
+        backend.store.claim(claims(TRIO, "theirs"), deadline)
+        backend.store.complete(requests(TRIO, "theirs"), deadline)
+        clear(backend.wire)
 
     def test_what_was_not_read_is_read_again(
-        self, lab: Lab, deadline: Deadline, pauses: list[int]
+        self, backend: Lab, deadline: Deadline, pauses: list[int]
     ) -> None:
         """Keys for which no capacity was left are read again, they alone, after a pause."""
-        lab.wire.faults = [None, leaving_unread(TRIO[0], TRIO[2]), leaving_unread(TRIO[2])]
-        assert lab.store.claim(claims(), deadline) == [Duplicate()] * 3
-        assert traffic(lab.wire) == [
+        backend.wire.faults = [None, leaving_unread(TRIO[0], TRIO[2]), leaving_unread(TRIO[2])]
+        assert backend.store.claim(claims(), deadline) == [Duplicate()] * 3
+        assert traffic(backend.wire) == [
             (STATEMENTS, list(TRIO)),
             (READ, list(TRIO)),
             (READ, [TRIO[0], TRIO[2]]),
@@ -590,21 +593,23 @@ class TestLook:
         ]
         assert pauses == [199, 399]
 
-    def test_never_read(self, lab: Lab, deadline: Deadline) -> None:
+    def test_never_read(self, backend: Lab, deadline: Deadline) -> None:
         """A key that is never read is not decided, and its neighbours are."""
-        lab.wire.always = only(READ, leaving_unread(TRIO[1]))
-        first, second, third = lab.store.claim(claims(), deadline)
+        backend.wire.always = only(READ, leaving_unread(TRIO[1]))
+        first, second, third = backend.store.claim(claims(), deadline)
         assert first == third == Duplicate()
         assert isinstance(second, StoreUnavailableError)
-        assert lab.wire.sent == [STATEMENTS, READ, READ, READ]
+        assert backend.wire.sent == [STATEMENTS, READ, READ, READ]
 
     @pytest.mark.parametrize(
         "fault", [THROTTLED, broken(NO_CONNECTION), answered(400, "ValidationException")]
     )
-    def test_failed_after_the_statement(self, lab: Lab, deadline: Deadline, fault: Fault) -> None:
+    def test_failed_after_the_statement(
+        self, backend: Lab, deadline: Deadline, fault: Fault
+    ) -> None:
         """A claim refused by a record that nobody could read may be its own: to be given back."""
-        lab.wire.always = only(READ, fault)
-        outcomes = lab.store.claim(claims(), deadline)
+        backend.wire.always = only(READ, fault)
+        outcomes = backend.store.claim(claims(), deadline)
         assert [error(each).maybe_written for each in outcomes] == [True] * 3
 
     @pytest.mark.parametrize(
@@ -617,22 +622,24 @@ class TestLook:
             answered(400, "ValidationException"),
         ],
     )
-    def test_failed_before_the_statement(self, lab: Lab, deadline: Deadline, fault: Fault) -> None:
+    def test_failed_before_the_statement(
+        self, backend: Lab, deadline: Deadline, fault: Fault
+    ) -> None:
         """A look that comes first has written nothing that would have to be given back."""
-        lab.wire.always = only(READ, fault)
-        outcomes = lab.store.claim(claims(redelivered=True), deadline)
+        backend.wire.always = only(READ, fault)
+        outcomes = backend.store.claim(claims(redelivered=True), deadline)
         assert [error(each).maybe_written for each in outcomes] == [False] * 3
-        assert set(lab.wire.sent) == {READ}
+        assert set(backend.wire.sent) == {READ}
 
-    def test_given_back(self, lab: Lab) -> None:
+    def test_given_back(self, backend: Lab) -> None:
         """A claim whose answer is lost, and that cannot be read then, leaves no record behind."""
-        bench = Bench(lab.store, lab.clock)
-        lab.wire.faults = [lost(READ_TIMEOUT)]
-        lab.wire.always = only(READ, broken(NO_CONNECTION))
-        assert bench.deliver("1", "7", "8") == ["m-1", "m-7", "m-8"]
-        assert bench.ran == []
-        assert [lab.item(f"orders#{each}") for each in "78"] == [None, None]
-        theirs = lab.item(TRIO[0])
+        harness = ConsumerHarness(backend.store, backend.clock)
+        backend.wire.faults = [lost(READ_TIMEOUT)]
+        backend.wire.always = only(READ, broken(NO_CONNECTION))
+        assert harness.deliver("1", "7", "8") == ["m-1", "m-7", "m-8"]
+        assert harness.ran == []
+        assert [backend.item(f"orders#{each}") for each in "78"] == [None, None]
+        theirs = backend.item(TRIO[0])
         assert theirs is not None
         assert theirs["status"] == {"S": "COMPLETED"}
 
@@ -642,47 +649,47 @@ class TestLook:
     @pytest.mark.parametrize("redelivered", [True, False])
     def test_damaged_record(
         self,
-        lab: Lab,
+        backend: Lab,
         deadline: Deadline,
         name: str,
         value: dict[str, Any] | None,
         redelivered: bool,
     ) -> None:
         """A damaged record is refused and left as it is; its neighbours do not notice."""
-        item = lab.item(TRIO[1])
+        item = backend.item(TRIO[1])
         assert item is not None
         item.pop(name, None)
         item |= {name: value} if value else {}
-        lab.client.put_item(TableName=lab.table, Item=item)
-        first, second, third = lab.store.claim(claims(redelivered=redelivered), deadline)
+        backend.client.put_item(TableName=backend.table, Item=item)
+        first, second, third = backend.store.claim(claims(redelivered=redelivered), deadline)
         assert first == third == Duplicate()
         assert isinstance(second, StoreRefusedError)
         assert (second.code, second.maybe_written) == ("DamagedRecord", False)
-        assert lab.item(TRIO[1]) == item
+        assert backend.item(TRIO[1]) == item
 
     @pytest.mark.parametrize("redelivered", [True, False])
-    def test_gone_meanwhile(self, lab: Lab, deadline: Deadline, redelivered: bool) -> None:
+    def test_gone_meanwhile(self, backend: Lab, deadline: Deadline, redelivered: bool) -> None:
         """A record that was deleted before it was read stands in nobody's way."""
 
         def deleting(sent: Any, through: Any) -> Any:
-            lab.client.delete_item(TableName=lab.table, Key={"id": {"S": TRIO[1]}})
+            backend.client.delete_item(TableName=backend.table, Key={"id": {"S": TRIO[1]}})
             return through(sent)
 
-        lab.wire.always = only(READ, deleting)
-        outcomes = lab.store.claim(claims(redelivered=redelivered), deadline)
+        backend.wire.always = only(READ, deleting)
+        outcomes = backend.store.claim(claims(redelivered=redelivered), deadline)
         assert outcomes == [Duplicate(), *claimed(TRIO[1:2]), Duplicate()]
 
-    def test_lapsed_and_expired(self, lab: Lab, deadline: Deadline) -> None:
-        """A lapsed record is told apart without a write; an expired one is claimed alone."""
-        lab.store.claim(claims(["orders#4"], "dead"), deadline)
-        clear(lab.wire)
+    def test_stale_and_expired(self, backend: Lab, deadline: Deadline) -> None:
+        """A stale record is told apart without a write; an expired one is claimed alone."""
+        backend.store.claim(claims(["orders#4"], "dead"), deadline)
+        clear(backend.wire)
         late = START + 3_600_000
         again = claims([TRIO[0], "orders#4"], now=late, redelivered=True)
-        assert lab.store.claim(again, deadline) == [
+        assert backend.store.claim(again, deadline) == [
             *claimed(TRIO[:1]),
-            Lapsed(1, owner_of("orders#4", "dead")),
+            Stale(1, owner_of("orders#4", "dead")),
         ]
-        assert traffic(lab.wire) == [(READ, [TRIO[0], "orders#4"]), (UPDATE, [TRIO[0]])]
+        assert traffic(backend.wire) == [(READ, [TRIO[0], "orders#4"]), (UPDATE, [TRIO[0]])]
 
 
 DENIED = answered(400, "AccessDeniedException")
@@ -699,64 +706,64 @@ class TestFallBack:
     """A role or an engine that has no calls for many."""
 
     @pytest.mark.parametrize("fault", NOT_ALLOWED.values(), ids=NOT_ALLOWED)
-    def test_claim(self, lab: Lab, deadline: Deadline, fault: Fault) -> None:
+    def test_claim(self, backend: Lab, deadline: Deadline, fault: Fault) -> None:
         """Every claim is decided rightly by a call of its own, and why is told once."""
-        lab.store.claim(claims(TRIO[1:2], "theirs"), deadline)
-        lab.store.complete(requests(TRIO[1:2], "theirs"), deadline)
-        clear(lab.wire)
-        lab.wire.always = fault
-        first, second, third = lab.store.claim(claims(), deadline)
+        backend.store.claim(claims(TRIO[1:2], "theirs"), deadline)
+        backend.store.complete(requests(TRIO[1:2], "theirs"), deadline)
+        clear(backend.wire)
+        backend.wire.always = fault
+        first, second, third = backend.store.claim(claims(), deadline)
         assert [first, third] == claimed((TRIO[0], TRIO[2]))
         assert second == Duplicate()
-        assert len(lab.listener.fallen_back) == 1
+        assert len(backend.listener.fallen_back) == 1
 
     @pytest.mark.parametrize("fault", NOT_ALLOWED.values(), ids=NOT_ALLOWED)
-    def test_once(self, lab: Lab, deadline: Deadline, fault: Fault) -> None:
+    def test_once(self, backend: Lab, deadline: Deadline, fault: Fault) -> None:
         """From then on nothing is tried together any more, be it a claim or a settlement."""
-        lab.store.claim(claims(TRIO, "theirs"), deadline)
-        lab.wire.always = fault
-        lab.store.claim(claims(), deadline)
-        clear(lab.wire)
+        backend.store.claim(claims(TRIO, "theirs"), deadline)
+        backend.wire.always = fault
+        backend.store.claim(claims(), deadline)
+        clear(backend.wire)
         ids = ("orders#7", "orders#8")
-        assert lab.store.claim(claims(ids, redelivered=True), deadline) == claimed(ids)
-        assert lab.store.complete(requests(ids[:1]), deadline) == [Completed()]
-        outcomes = lab.store.release(requests([*ids, "orders#9"]), deadline)
+        assert backend.store.claim(claims(ids, redelivered=True), deadline) == claimed(ids)
+        assert backend.store.complete(requests(ids[:1]), deadline) == [Completed()]
+        outcomes = backend.store.release(requests([*ids, "orders#9"]), deadline)
         assert outcomes == [LostLease(completed=True), Released(), Released()]
-        assert Counter(lab.wire.sent) == {UPDATE: 3, DELETE: 3}
-        assert len(lab.listener.fallen_back) == 1
+        assert Counter(backend.wire.sent) == {UPDATE: 3, DELETE: 3}
+        assert len(backend.listener.fallen_back) == 1
 
     @pytest.mark.parametrize(
         "fault", [only(STATEMENTS, DENIED), NOT_ALLOWED["one statement denied"]]
     )
     @pytest.mark.parametrize("call", ["complete", "release"])
-    def test_settlement(self, lab: Lab, deadline: Deadline, fault: Fault, call: str) -> None:
+    def test_settlement(self, backend: Lab, deadline: Deadline, fault: Fault, call: str) -> None:
         """A settlement may be the first to learn of it: what it leaves open is settled singly."""
-        lab.store.claim(claims(), deadline)
-        lab.wire.always = fault
-        outcomes = getattr(lab.store, call)(requests(), deadline)
+        backend.store.claim(claims(), deadline)
+        backend.wire.always = fault
+        outcomes = getattr(backend.store, call)(requests(), deadline)
         assert outcomes == [Completed() if call == "complete" else Released()] * 3
-        assert len(lab.listener.fallen_back) == 1
+        assert len(backend.listener.fallen_back) == 1
 
-    def test_what_is_told(self, lab: Lab, deadline: Deadline) -> None:
+    def test_what_is_told(self, backend: Lab, deadline: Deadline) -> None:
         """The error that is told names the operation and what the service said."""
-        lab.wire.always = only(STATEMENTS, answered(400, "AccessDeniedException", "no PartiQL"))
-        lab.store.claim(claims(), deadline)
-        (told,) = lab.listener.fallen_back
-        assert told.code == "AccessDeniedException"
-        assert STATEMENTS in str(told)
-        assert "no PartiQL" in str(told)
+        backend.wire.always = only(STATEMENTS, answered(400, "AccessDeniedException", "no PartiQL"))
+        backend.store.claim(claims(), deadline)
+        (reported,) = backend.listener.fallen_back
+        assert reported.code == "AccessDeniedException"
+        assert STATEMENTS in str(reported)
+        assert "no PartiQL" in str(reported)
 
-    def test_after_a_lost_answer(self, lab: Lab, deadline: Deadline) -> None:
+    def test_after_a_lost_answer(self, backend: Lab, deadline: Deadline) -> None:
         """Claims that got through before the calls were denied are known again."""
-        lab.wire.faults = [lost(READ_TIMEOUT)]
-        lab.wire.always = only(STATEMENTS, DENIED)
-        assert lab.store.claim(claims(), deadline) == claimed(recovered=True)
+        backend.wire.faults = [lost(READ_TIMEOUT)]
+        backend.wire.always = only(STATEMENTS, DENIED)
+        assert backend.store.claim(claims(), deadline) == claimed(recovered=True)
 
-    def test_after_a_lost_answer_and_singly_denied(self, lab: Lab, deadline: Deadline) -> None:
+    def test_after_a_lost_answer_and_singly_denied(self, backend: Lab, deadline: Deadline) -> None:
         """Claims that may have got through before are to be given back when nobody can tell."""
-        lab.wire.faults = [lost(READ_TIMEOUT)]
-        lab.wire.always = DENIED
-        outcomes = lab.store.claim(claims(), deadline)
+        backend.wire.faults = [lost(READ_TIMEOUT)]
+        backend.wire.always = DENIED
+        outcomes = backend.store.claim(claims(), deadline)
         assert [error(each).maybe_written for each in outcomes] == [True] * 3
 
     def test_nothing_is_allowed(self, dead: Dead, deadline: Deadline) -> None:
@@ -769,15 +776,15 @@ class TestFallBack:
         assert all(UPDATE in str(each) for each in outcomes)
         assert Counter(wire.sent) == {STATEMENTS: 1, UPDATE: 3}
 
-    def test_one_alone_tells_nothing(self, lab: Lab, deadline: Deadline) -> None:
+    def test_one_alone_tells_nothing(self, backend: Lab, deadline: Deadline) -> None:
         """A single claim that is denied says nothing of calls for many."""
-        lab.wire.faults = [DENIED]
-        lab.store.claim(claims(TRIO[:1]), deadline)
-        assert lab.listener.fallen_back == []
-        lab.store.claim(claims(), deadline)
-        assert lab.wire.sent[1:] == [STATEMENTS]
+        backend.wire.faults = [DENIED]
+        backend.store.claim(claims(TRIO[:1]), deadline)
+        assert backend.listener.fallen_back == []
+        backend.store.claim(claims(), deadline)
+        assert backend.wire.sent[1:] == [STATEMENTS]
 
-    def test_two_threads(self, lab: Lab, deadline: Deadline) -> None:
+    def test_two_threads(self, backend: Lab, deadline: Deadline) -> None:
         """Two threads that learn of it at the same time tell it once."""
         both = threading.Barrier(2)
 
@@ -785,19 +792,23 @@ class TestFallBack:
             both.wait(SECONDS)
             return DENIED(sent, through)
 
-        lab.wire.always = only(STATEMENTS, denied_together)
+        backend.wire.always = only(STATEMENTS, denied_together)
         groups = [("orders#1", "orders#2"), ("orders#3", "orders#4")]
         with ThreadPoolExecutor(2) as pool:
-            outcomes = list(pool.map(lambda ids: lab.store.claim(claims(ids), deadline), groups))
+            outcomes = list(
+                pool.map(lambda ids: backend.store.claim(claims(ids), deadline), groups)
+            )
         assert outcomes == [claimed(ids) for ids in groups]
-        assert len(lab.listener.fallen_back) == 1
+        assert len(backend.listener.fallen_back) == 1
 
-    def test_not_wanted(self, lab: Lab, deadline: Deadline) -> None:
+    def test_not_wanted(self, backend: Lab, deadline: Deadline) -> None:
         """A store that is told to make single calls makes no others, and tells nothing."""
-        store = DynamoDBClaimStore(lab.deployed, lab.table, lab.clock, lab.listener, together=False)
+        store = DynamoDBClaimStore(
+            backend.deployed, backend.table, backend.clock, backend.listener, together=False
+        )
         assert store.claim(claims(), deadline) == claimed()
-        assert lab.wire.sent == [UPDATE] * 3
-        assert lab.listener.fallen_back == []
+        assert backend.wire.sent == [UPDATE] * 3
+        assert backend.listener.fallen_back == []
 
 
 class TestDeadline:
@@ -811,7 +822,7 @@ class TestDeadline:
         """A call takes 1.5 s at worst, and half a second is reserved: below 2 s none is made."""
         store, wire = dead
         wire.always = taking(clock, 1, broken(NO_CONNECTION))
-        deadline = Deadline.after(clock, Millis(left))
+        deadline = Deadline.from_remaining(clock, Millis(left))
         outcomes = store.claim(claims(redelivered=redelivered), deadline)
         assert len(wire.sent) == sent
         assert all(isinstance(each, StoreUnavailableError) for each in outcomes)
@@ -821,7 +832,7 @@ class TestDeadline:
         """An attempt that no longer fits is not made."""
         store, wire = dead
         wire.always = taking(clock, 1000, broken(READ_TIMEOUT))
-        store.claim(claims(), Deadline.after(clock, Millis(2999)))
+        store.claim(claims(), Deadline.from_remaining(clock, Millis(2999)))
         assert len(wire.sent) == 1
 
     def test_the_wait_is_part_of_it(
@@ -831,22 +842,22 @@ class TestDeadline:
         monkeypatch.setattr("random.randrange", lambda limit: limit - 1)
         store, wire = dead
         wire.always = sparing(dict.fromkeys(TRIO, "ThrottlingError"))
-        store.claim(claims(), Deadline.after(clock, Millis(2100)))
+        store.claim(claims(), Deadline.from_remaining(clock, Millis(2100)))
         assert len(wire.sent) == 1
-        assert clock.elapsed() == 0
+        assert clock.monotonic() == 0
 
-    def test_no_time_to_look(self, lab: Lab, clock: ManualClock, deadline: Deadline) -> None:
+    def test_no_time_to_look(self, backend: Lab, clock: ManualClock, deadline: Deadline) -> None:
         """Claims are made and the others cannot be read any more: those may be their own."""
-        lab.store.claim(claims(TRIO[:1], "theirs"), deadline)
-        clear(lab.wire)
+        backend.store.claim(claims(TRIO[:1], "theirs"), deadline)
+        clear(backend.wire)
 
         def slowly(sent: Any, through: Any) -> Any:
             clock.advance(Millis(1000))
             return through(sent)
 
-        lab.wire.always = slowly
-        first, *others = lab.store.claim(claims(), Deadline.after(clock, Millis(2999)))
-        assert lab.wire.sent == [STATEMENTS]
+        backend.wire.always = slowly
+        first, *others = backend.store.claim(claims(), Deadline.from_remaining(clock, Millis(2999)))
+        assert backend.wire.sent == [STATEMENTS]
         assert others == claimed(TRIO[1:])
         assert isinstance(first, StoreUnavailableError)
         assert first.maybe_written
@@ -857,7 +868,7 @@ class TestDeadline:
         """A settlement is tried once as long as any time is left: not trying repeats."""
         store, wire = dead
         wire.always = granting
-        outcomes = getattr(store, call)(requests(), Deadline.after(clock, Millis(left)))
+        outcomes = getattr(store, call)(requests(), Deadline.from_remaining(clock, Millis(left)))
         assert outcomes == [Completed() if call == "complete" else Released()] * 3
         assert wire.sent == [STATEMENTS]
 
@@ -867,7 +878,7 @@ class TestDeadline:
         store, wire = dead
         wire.always = granting
         many = requests([f"orders#{number}" for number in range(60)])
-        outcomes = getattr(store, call)(many, Deadline.after(clock, Millis(1)))
+        outcomes = getattr(store, call)(many, Deadline.from_remaining(clock, Millis(1)))
         assert not any(isinstance(each, StoreError) for each in outcomes)
         assert wire.sent == [STATEMENTS] * 3
 
@@ -875,7 +886,7 @@ class TestDeadline:
     def test_after_the_deadline(self, dead: Dead, clock: ManualClock, call: str) -> None:
         """When the time is over nothing is sent: it would be the next invocation that sends it."""
         store, wire = dead
-        outcomes = getattr(store, call)(requests(), Deadline.after(clock, Millis(0)))
+        outcomes = getattr(store, call)(requests(), Deadline.from_remaining(clock, Millis(0)))
         assert all(isinstance(each, StoreUnavailableError) for each in outcomes)
         assert not any(each.maybe_written for each in outcomes)
         assert wire.sent == []
@@ -884,7 +895,7 @@ class TestDeadline:
         """Tried once, and not again without the time."""
         store, wire = dead
         wire.always = broken(READ_TIMEOUT)
-        outcomes = store.complete(requests(), Deadline.after(clock, Millis(1999)))
+        outcomes = store.complete(requests(), Deadline.from_remaining(clock, Millis(1999)))
         assert all(isinstance(each, StoreUnavailableError) for each in outcomes)
         assert wire.sent == [STATEMENTS]
 
@@ -902,41 +913,41 @@ class TestPipelineUnderFaults:
             sparing({TRIO[0]: "ThrottlingError", TRIO[2]: "InternalServerError"}),
         ],
     )
-    def test_a_short_outage_after_the_effects(self, lab: Lab, fault: Fault) -> None:
+    def test_a_short_outage_after_the_effects(self, backend: Lab, fault: Fault) -> None:
         """An outage of three attempts after the effects is ridden out: one run each."""
-        bench = Bench(lab.store, lab.clock)
-        bench.behaviour["3"] = lambda _: lab.wire.faults.extend([fault] * 3)
-        assert bench.deliver("1", "2", "3") == []
-        assert bench.ran == ["1", "2", "3"]
+        harness = ConsumerHarness(backend.store, backend.clock)
+        harness.behaviour["3"] = lambda _: backend.wire.faults.extend([fault] * 3)
+        assert harness.deliver("1", "2", "3") == []
+        assert harness.ran == ["1", "2", "3"]
 
-    def test_one_throttled_claim(self, lab: Lab) -> None:
+    def test_one_throttled_claim(self, backend: Lab) -> None:
         """A claim that is throttled for good is reported; its neighbours run."""
-        bench = Bench(lab.store, lab.clock)
-        lab.wire.faults = [sparing({TRIO[1]: "ThrottlingError"})] * 3
-        assert bench.deliver("1", "2", "3") == ["m-2"]
-        assert bench.ran == ["1", "3"]
+        harness = ConsumerHarness(backend.store, backend.clock)
+        backend.wire.faults = [sparing({TRIO[1]: "ThrottlingError"})] * 3
+        assert harness.deliver("1", "2", "3") == ["m-2"]
+        assert harness.ran == ["1", "3"]
 
-    def test_failing_messages(self, lab: Lab) -> None:
+    def test_failing_messages(self, backend: Lab) -> None:
         """Failing messages leave no record behind, and are given back in one call."""
-        bench = Bench(lab.store, lab.clock)
-        bench.behaviour = {"1": raising(ValueError()), "3": raising(ValueError())}
-        assert bench.deliver("1", "2", "3") == ["m-1", "m-3"]
-        assert [lab.item(each) is None for each in TRIO] == [True, False, True]
-        assert traffic(lab.wire) == [
+        harness = ConsumerHarness(backend.store, backend.clock)
+        harness.behaviour = {"1": raising(ValueError()), "3": raising(ValueError())}
+        assert harness.deliver("1", "2", "3") == ["m-1", "m-3"]
+        assert [backend.item(each) is None for each in TRIO] == [True, False, True]
+        assert traffic(backend.wire) == [
             (STATEMENTS, list(TRIO)),
             (UPDATE, [TRIO[1]]),
             (STATEMENTS, [TRIO[0], TRIO[2]]),
         ]
 
     @pytest.mark.parametrize("receives", [["1"] * 10, ["2"] * 10, ["1", "2"] * 5])
-    def test_dead_table(self, lab: Lab, receives: list[str]) -> None:
+    def test_dead_table(self, backend: Lab, receives: list[str]) -> None:
         """A batch of ten against a table that never answers comes back failed in five seconds."""
-        bench = Bench(lab.store, lab.clock)
-        lab.wire.always = taking(lab.clock, 1000, broken(READ_TIMEOUT))
+        harness = ConsumerHarness(backend.store, backend.clock)
+        backend.wire.always = taking(backend.clock, 1000, broken(READ_TIMEOUT))
         batch = [
             order(number, attributes={"ApproximateReceiveCount": receive})
             for number, receive in enumerate(receives)
         ]
-        assert len(bench.deliver(*batch)) == 10
-        assert bench.ran == []
-        assert lab.clock.elapsed() < 5000
+        assert len(harness.deliver(*batch)) == 10
+        assert harness.ran == []
+        assert backend.clock.monotonic() < 5000

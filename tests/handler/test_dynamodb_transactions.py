@@ -17,22 +17,26 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
-from idempotent_lambda.claims import Completed, LostLease, Owner, Released, Request
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavailableError
-from idempotent_lambda.messages import Message
-from idempotent_lambda.transaction import Transaction
+from idempotent_lambda.protocol.claims import Completed, LostLease, Released
+from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.protocol.requests import Request
+from idempotent_lambda.sources.message import Message
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
+from idempotent_lambda.store.transaction import Transaction
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.requests import claim_of
 from tests.waiting import SECONDS
 
-from .bench import (
+from .conftest import Lab, create_table
+from .function import TABLE
+from .harness import (
     CONNECTION_CLOSED,
     NO_CONNECTION,
     READ_TIMEOUT,
     START,
-    Bench,
+    ConsumerHarness,
     Fault,
     Wire,
     answered,
@@ -41,8 +45,6 @@ from .bench import (
     lost,
     taking,
 )
-from .conftest import Lab, create_table
-from .function import TABLE
 
 pytestmark = pytest.mark.emulator
 
@@ -141,24 +143,24 @@ class TestRequest:
         update = wire.bodies[0]["TransactItems"][0]["Update"]
         assert update["ExpressionAttributeValues"][":result"] == {"S": "[1]"}
 
-    def test_in_company(self, lab: Lab, deadline: Deadline) -> None:
+    def test_in_company(self, backend: Lab, deadline: Deadline) -> None:
         """Of many completions those with effects go out by themselves, the others together."""
         ids = [f"orders#{number}" for number in range(4)]
         asked = [replace(request(), record_id=each, actions=()) for each in ids]
         end = EpochMillis(START + 60_000)
-        lab.store.claim(
+        backend.store.claim(
             [claim_of(each, lease_expires_at=end, takeover=False) for each in asked], deadline
         )
-        lab.wire.sent.clear()
+        backend.wire.sent.clear()
         check = {
-            "TableName": lab.table,
+            "TableName": backend.table,
             "Key": {"id": {"S": "elsewhere"}},
             "ConditionExpression": "attribute_not_exists(id)",
         }
         action = {"ConditionCheck": check}
         asked[1] = replace(asked[1], actions=(action,), owner=asked[1].owner)
-        assert lab.store.complete(asked, deadline) == [Completed()] * 4
-        assert lab.wire.sent == ["BatchExecuteStatement", COMMIT]
+        assert backend.store.complete(asked, deadline) == [Completed()] * 4
+        assert backend.wire.sent == ["BatchExecuteStatement", COMMIT]
 
 
 class TestCancelled:
@@ -304,32 +306,32 @@ class TestToken:
     @pytest.mark.parametrize(
         "code", ["ValidationException", "ResourceNotFoundException", "AccessDeniedException"]
     )
-    def test_refused(self, lab: Lab, deadline: Deadline, code: str) -> None:
+    def test_refused(self, backend: Lab, deadline: Deadline, code: str) -> None:
         """What is refused as a whole is asked once, and nothing is concluded for other calls."""
-        lab.wire.always = answered(400, code, "what it said")
-        refusal = complete(lab.store, request(), deadline)
+        backend.wire.always = answered(400, code, "what it said")
+        refusal = complete(backend.store, request(), deadline)
         assert isinstance(refusal, StoreRefusedError)
         assert (refusal.code, refusal.maybe_written) == (code, False)
         assert str(refusal).startswith(COMMIT)
         assert "what it said" in str(refusal)
-        assert lab.wire.sent == [COMMIT]
-        assert lab.listener.fallen_back == []
+        assert backend.wire.sent == [COMMIT]
+        assert backend.listener.fallen_back == []
 
 
-class Ledger:
+class EffectsTable:
     """A transactional consumer on the emulator, whose processor counts one effect by message."""
 
-    def __init__(self, lab: Lab) -> None:
-        self.lab = lab
-        self.table = f"{lab.table}-effects"
-        create_table(lab.client, self.table)
-        self.bench = Bench(lab.store, lab.clock, transactional=True)
+    def __init__(self, backend: Lab) -> None:
+        self.backend = backend
+        self.table = f"{backend.table}-effects"
+        create_table(backend.client, self.table)
+        self.harness = ConsumerHarness(backend.store, backend.clock, transactional=True)
         # The emulator remembers tokens of all tests together.
-        object.__setattr__(self.bench.consumer, "new_owner", lambda: Owner(secrets.token_hex(16)))
+        object.__setattr__(self.harness.consumer, "new_owner", lambda: Owner(secrets.token_hex(16)))
 
     def counting(self, *keys: str) -> None:
         """Let the processor count for these keys."""
-        self.bench.behaviour |= dict.fromkeys(keys, self.count)  # type: ignore[arg-type]
+        self.harness.behaviour |= dict.fromkeys(keys, self.count)  # type: ignore[arg-type]
 
     def count(self, message: Message, transaction: Transaction) -> None:
         transaction.update(
@@ -341,20 +343,20 @@ class Ledger:
 
     def counts(self) -> dict[str, int]:
         """How often each key was counted."""
-        items = self.lab.client.scan(TableName=self.table, ConsistentRead=True)["Items"]
+        items = self.backend.client.scan(TableName=self.table, ConsistentRead=True)["Items"]
         return {each["id"]["S"]: int(each["n"]["N"]) for each in items}
 
     def redeliver(self, *keys: str) -> list[str]:
         """Deliver again in peace, after all leases; what is reported."""
-        self.lab.wire.always = None
-        self.lab.clock.advance(Millis(60_000))
-        return self.bench.deliver(*keys)
+        self.backend.wire.always = None
+        self.backend.clock.advance(Millis(60_000))
+        return self.harness.deliver(*keys)
 
 
 @pytest.fixture
-def ledger(lab: Lab) -> Ledger:
+def effects_table(backend: Lab) -> EffectsTable:
     """A transactional consumer on the emulator."""
-    return Ledger(lab)
+    return EffectsTable(backend)
 
 
 def commits(fault: Fault) -> Fault:
@@ -370,125 +372,129 @@ def commits(fault: Fault) -> Fault:
 class TestExactlyOnce:
     """The pipeline and the store together: whatever happens, the counter says one."""
 
-    def test_in_peace(self, ledger: Ledger) -> None:
+    def test_in_peace(self, effects_table: EffectsTable) -> None:
         """One claim for all, one commit for each; a duplicate has no effect."""
-        ledger.counting("1", "2", "3")
-        assert ledger.bench.deliver("1", "2", "3") == []
-        assert ledger.lab.wire.sent == ["BatchExecuteStatement", *[COMMIT] * 3]
-        assert ledger.redeliver("1", "2", "3") == []
-        assert ledger.counts() == {"1": 1, "2": 1, "3": 1}
+        effects_table.counting("1", "2", "3")
+        assert effects_table.harness.deliver("1", "2", "3") == []
+        assert effects_table.backend.wire.sent == ["BatchExecuteStatement", *[COMMIT] * 3]
+        assert effects_table.redeliver("1", "2", "3") == []
+        assert effects_table.counts() == {"1": 1, "2": 1, "3": 1}
 
     @pytest.mark.parametrize("times", [1, 2])
     @pytest.mark.parametrize("loss", [READ_TIMEOUT, CONNECTION_CLOSED])
-    def test_lost_answers(self, ledger: Ledger, loss: Exception, times: int) -> None:
+    def test_lost_answers(self, effects_table: EffectsTable, loss: Exception, times: int) -> None:
         """An attempt that is repeated under its token is done once, and known to be done."""
-        ledger.counting("1")
-        ledger.lab.wire.faults = [None, *[lost(loss)] * times]
-        assert ledger.bench.deliver("1") == []
-        assert ledger.bench.outcomes == {"m-1": "completed"}
-        assert ledger.counts() == {"1": 1}
+        effects_table.counting("1")
+        effects_table.backend.wire.faults = [None, *[lost(loss)] * times]
+        assert effects_table.harness.deliver("1") == []
+        assert effects_table.harness.outcomes == {"m-1": "completed"}
+        assert effects_table.counts() == {"1": 1}
 
-    def test_a_lost_answer_and_a_conflict(self, ledger: Ledger) -> None:
+    def test_a_lost_answer_and_a_conflict(self, effects_table: EffectsTable) -> None:
         """Under the fresh token that follows, the record says who has committed."""
-        ledger.counting("1")
-        ledger.lab.wire.faults = [None, lost(READ_TIMEOUT), CONFLICT]
-        assert ledger.bench.deliver("1") == []
-        assert ledger.bench.traces["m-1"].recovered
-        assert ledger.counts() == {"1": 1}
+        effects_table.counting("1")
+        effects_table.backend.wire.faults = [None, lost(READ_TIMEOUT), CONFLICT]
+        assert effects_table.harness.deliver("1") == []
+        assert effects_table.harness.histories["m-1"].recovered
+        assert effects_table.counts() == {"1": 1}
 
-    def test_every_answer_lost(self, ledger: Ledger) -> None:
+    def test_every_answer_lost(self, effects_table: EffectsTable) -> None:
         """A commit that nobody confirms acknowledges nothing; redelivered, it is a duplicate."""
-        ledger.counting("1")
-        lose = taking(ledger.lab.clock, 1000, lost(READ_TIMEOUT))
-        ledger.lab.wire.always = commits(lose)
-        assert ledger.bench.deliver("1") == ["m-1"]
-        assert ledger.bench.outcomes == {"m-1": "unconfirmed"}
-        assert ledger.redeliver("1") == []
-        assert ledger.bench.outcomes == {"m-1": "duplicate"}
-        assert (ledger.counts(), ledger.bench.ran) == ({"1": 1}, ["1"])
+        effects_table.counting("1")
+        lose = taking(effects_table.backend.clock, 1000, lost(READ_TIMEOUT))
+        effects_table.backend.wire.always = commits(lose)
+        assert effects_table.harness.deliver("1") == ["m-1"]
+        assert effects_table.harness.outcomes == {"m-1": "unconfirmed"}
+        assert effects_table.redeliver("1") == []
+        assert effects_table.harness.outcomes == {"m-1": "duplicate"}
+        assert (effects_table.counts(), effects_table.harness.ran) == ({"1": 1}, ["1"])
 
     @pytest.mark.parametrize("fault", [broken(NO_CONNECTION), broken(READ_TIMEOUT), THROTTLED])
-    def test_no_attempt_gets_through(self, ledger: Ledger, fault: Fault) -> None:
+    def test_no_attempt_gets_through(self, effects_table: EffectsTable, fault: Fault) -> None:
         """What is not committed is given back, and runs again without having counted."""
-        ledger.counting("1")
-        ledger.lab.wire.always = commits(taking(ledger.lab.clock, 1000, fault))
-        assert ledger.bench.deliver("1") == ["m-1"]
-        assert ledger.lab.item("orders#1") is None
-        assert ledger.counts() == {}
-        assert ledger.redeliver("1") == []
-        assert (ledger.counts(), ledger.bench.ran) == ({"1": 1}, ["1", "1"])
+        effects_table.counting("1")
+        effects_table.backend.wire.always = commits(
+            taking(effects_table.backend.clock, 1000, fault)
+        )
+        assert effects_table.harness.deliver("1") == ["m-1"]
+        assert effects_table.backend.item("orders#1") is None
+        assert effects_table.counts() == {}
+        assert effects_table.redeliver("1") == []
+        assert (effects_table.counts(), effects_table.harness.ran) == ({"1": 1}, ["1", "1"])
 
-    def test_a_condition_of_the_processor(self, ledger: Ledger) -> None:
+    def test_a_condition_of_the_processor(self, effects_table: EffectsTable) -> None:
         """A message whose own condition fails has failed like one that raised: given back."""
-        ledger.counting("2")
+        effects_table.counting("2")
 
         def check(message: Message, transaction: Transaction) -> None:
             transaction.check(
-                ledger.table, {"id": "balance"}, ConditionExpression="attribute_exists(id)"
+                effects_table.table, {"id": "balance"}, ConditionExpression="attribute_exists(id)"
             )
-            ledger.count(message, transaction)
+            effects_table.count(message, transaction)
 
-        ledger.bench.behaviour["1"] = check  # type: ignore[assignment]
-        assert ledger.bench.deliver("1", "2") == ["m-1"]
-        assert ledger.bench.outcomes == {"m-1": "failed", "m-2": "completed"}
-        (error,) = ledger.bench.traces["m-1"].errors
+        effects_table.harness.behaviour["1"] = check  # type: ignore[assignment]
+        assert effects_table.harness.deliver("1", "2") == ["m-1"]
+        assert effects_table.harness.outcomes == {"m-1": "failed", "m-2": "completed"}
+        (error,) = effects_table.harness.histories["m-1"].errors
         assert "action 1 of the processor: ConditionalCheckFailed" in str(error)
-        assert ledger.lab.item("orders#1") is None
-        assert ledger.counts() == {"2": 1}
+        assert effects_table.backend.item("orders#1") is None
+        assert effects_table.counts() == {"2": 1}
 
-    def test_a_late_owner(self, ledger: Ledger) -> None:
+    def test_a_late_owner(self, effects_table: EffectsTable) -> None:
         """An owner that ends after a takeover commits nothing, and learns that it is done."""
 
         def run_late(message: Message, transaction: Transaction) -> None:
-            ledger.count(message, transaction)
-            ledger.counting("1")
-            item = ledger.lab.item("orders#1") or {}
-            lapsed = item | {"lease_expires_at": {"N": str(START - 1)}}
-            ledger.lab.client.put_item(TableName=ledger.lab.table, Item=lapsed)
-            assert ledger.bench.deliver("1") == []
+            effects_table.count(message, transaction)
+            effects_table.counting("1")
+            item = effects_table.backend.item("orders#1") or {}
+            stale = item | {"lease_expires_at": {"N": str(START - 1)}}
+            effects_table.backend.client.put_item(TableName=effects_table.backend.table, Item=stale)
+            assert effects_table.harness.deliver("1") == []
 
-        ledger.bench.behaviour["1"] = run_late  # type: ignore[assignment]
-        assert ledger.bench.deliver("1") == []
-        assert ledger.bench.ran == ["1", "1"]
-        assert ledger.bench.outcomes == {"m-1": "lost_lease"}
-        assert ledger.counts() == {"1": 1}
+        effects_table.harness.behaviour["1"] = run_late  # type: ignore[assignment]
+        assert effects_table.harness.deliver("1") == []
+        assert effects_table.harness.ran == ["1", "1"]
+        assert effects_table.harness.outcomes == {"m-1": "lost_lease"}
+        assert effects_table.counts() == {"1": 1}
 
-    def test_raising(self, ledger: Ledger) -> None:
+    def test_raising(self, effects_table: EffectsTable) -> None:
         """What a processor that raises has asked for is forgotten."""
 
         def fail(message: Message, transaction: Transaction) -> None:
-            ledger.count(message, transaction)
+            effects_table.count(message, transaction)
             raise ValueError
 
-        ledger.bench.behaviour["1"] = fail  # type: ignore[assignment]
-        assert ledger.bench.deliver("1") == ["m-1"]
-        assert ledger.lab.wire.sent == ["UpdateItem", "DeleteItem"]
-        assert ledger.counts() == {}
+        effects_table.harness.behaviour["1"] = fail  # type: ignore[assignment]
+        assert effects_table.harness.deliver("1") == ["m-1"]
+        assert effects_table.backend.wire.sent == ["UpdateItem", "DeleteItem"]
+        assert effects_table.counts() == {}
 
-    def test_pauses_grow(self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_pauses_grow(
+        self, effects_table: EffectsTable, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Transactions that met each other do not meet again at once."""
         monkeypatch.setattr("random.randrange", lambda limit: limit - 1)
         moments: list[int] = []
 
         def conflicting(sent: Any, through: Any) -> Any:
-            moments.append(ledger.lab.clock.elapsed())
+            moments.append(effects_table.backend.clock.monotonic())
             return CONFLICT(sent, through)
 
-        ledger.counting("1")
-        ledger.lab.wire.faults = [None, *[conflicting] * 4]
-        assert ledger.bench.deliver("1") == []
+        effects_table.counting("1")
+        effects_table.backend.wire.faults = [None, *[conflicting] * 4]
+        assert effects_table.harness.deliver("1") == []
         assert [late - early for early, late in pairwise(moments)] == [199, 399, 799]
-        assert ledger.counts() == {"1": 1}
+        assert effects_table.counts() == {"1": 1}
 
 
-def test_release_after_a_commit(lab: Lab, deadline: Deadline) -> None:
+def test_release_after_a_commit(backend: Lab, deadline: Deadline) -> None:
     """What was committed after all is not given back: the record stays, and says so."""
     mine = replace(request(owner=secrets.token_hex(16)), actions=())
     claim = claim_of(mine, lease_expires_at=EpochMillis(START + 60_000), takeover=False)
-    lab.store.claim([claim], deadline)
-    assert lab.store.complete([mine], deadline) == [Completed()]
-    assert lab.store.release([mine], deadline) == [LostLease(completed=True)]
-    assert lab.store.release([replace(mine, record_id="orders#2")], deadline) == [Released()]
+    backend.store.claim([claim], deadline)
+    assert backend.store.complete([mine], deadline) == [Completed()]
+    assert backend.store.release([mine], deadline) == [LostLease(completed=True)]
+    assert backend.store.release([replace(mine, record_id="orders#2")], deadline) == [Released()]
 
 
 @pytest.mark.parametrize(("others", "at_once"), [(("a", "a", "a"), 1), (("a", "b", "c"), 3)])

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -16,12 +17,12 @@ import pytest
 import idempotent_lambda
 from idempotent_lambda import clients
 from idempotent_lambda.errors import InvalidProcessorError, InvalidSettingsError
-from scripts.lab.emulator import Emulator
+from scripts.support.emulator import Emulator
 from tests.clients import PATIENCE_MILLIS, TIMEOUTS
 from tests.waiting import SECONDS
 
 from .conftest import create_table
-from .events import order, record
+from .events import event, order, record
 from .function import MODULE, REQUIRED, TABLE, Package, deliver
 
 HANDLER = Path(idempotent_lambda.__file__).parents[1]
@@ -237,6 +238,21 @@ def test_handler_on_moto(
     }
 
 
+@pytest.mark.parametrize(("about", "request_id"), [({"aws_request_id": "r-1"}, "r-1"), ({}, "")])
+def test_the_id_of_the_invocation(
+    package: Package,
+    capsys: pytest.CaptureFixture[str],
+    about: dict[str, str],
+    request_id: str,
+) -> None:
+    """Log lines have the context's request id; a context of a test may lack it."""
+    module = package.cold_start()
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: 30_000, **about)
+    assert module.handler(event(record("{}")), context)["batchItemFailures"]
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["request_id"] == request_id
+
+
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """The function waits for an answer as long as a busy emulator needs."""
@@ -329,7 +345,7 @@ def test_unreachable_table(package: Package, capsys: pytest.CaptureFixture[str])
         batch = [order(str(number)) for number in range(10)]
         assert deliver(module, *batch) == [f"m-{number}" for number in range(10)]
         assert time.monotonic() - began < EARLY_SECONDS
-    assert set(outcomes(capsys).values()) == {"unavailable"}
+    assert set(outcomes(capsys).values()) == {"table_unavailable"}
     assert sys.modules["orders"].charged == []
 
 
@@ -347,7 +363,7 @@ def test_silent_table(package: Package, capsys: pytest.CaptureFixture[str]) -> N
         assert len(deliver(module, *batch)) == 10
         assert time.monotonic() - began < EARLY_SECONDS
         assert 1 <= connections(silent) <= 3
-    assert set(outcomes(capsys).values()) == {"unavailable"}
+    assert set(outcomes(capsys).values()) == {"table_unavailable"}
     assert sys.modules["orders"].charged == []
 
 

@@ -7,13 +7,12 @@ from typing import Any
 import pytest
 
 from idempotent_lambda import PermanentFailure
-from idempotent_lambda.claims import Owner, Record
 from idempotent_lambda.clock import EpochSeconds, Millis
 from idempotent_lambda.errors import MessageError, UnconfirmedCopyError
-from idempotent_lambda.messages import Mark
-from idempotent_lambda.settings import UNWRAP
+from idempotent_lambda.protocol.record import Owner, Record
+from idempotent_lambda.settings import UNWRAP_CHOICES
+from idempotent_lambda.sources.copy_mark import CopyMark
 
-from .bench import Bench, FaultyStore, raising
 from .events import (
     bus_event,
     event,
@@ -27,9 +26,10 @@ from .events import (
     sns_record,
     stream_record,
 )
+from .harness import ConsumerHarness, FaultyStore, raising
 
 NEVER = raising(PermanentFailure("no such account"))
-EVERYTHING = frozenset(UNWRAP)
+EVERYTHING = frozenset(UNWRAP_CHOICES)
 
 LIE = {"attributes": {"SenderId": "VICTIM"}, "messageId": "m-victim", "eventSourceARN": "arn:x"}
 """What the record says of others, in a body."""
@@ -56,40 +56,42 @@ class TestEnvelope:
     @pytest.mark.parametrize("field", ["attributes.SenderId", "messageId", "eventSourceARN"])
     def test_no_body_chooses_them(self, field: str, unwrap: frozenset[str], wrapper: str) -> None:
         """A body that looks like an event does not overlay what SQS says of its message."""
-        bench = Bench(key=field, unwrap=unwrap)
+        harness = ConsumerHarness(key=field, unwrap=unwrap)
         truth = record(json.dumps(WRAPPERS[wrapper]))
-        bench.deliver(truth)
+        harness.deliver(truth)
         found: Any = truth
         for name in field.split("."):
             found = found[name]
-        assert bench.ran == [found]
+        assert harness.ran == [found]
 
     @pytest.mark.parametrize("unwrap", [frozenset(), EVERYTHING])
     def test_another_senders_order_runs(self, unwrap: frozenset[str]) -> None:
         """With the sender in the key, nobody suppresses the order of somebody else."""
-        bench = Bench(key="[attributes.SenderId, body.order_id]", unwrap=unwrap)
+        harness = ConsumerHarness(key="[attributes.SenderId, body.order_id]", unwrap=unwrap)
         body = {"order_id": "1"}
         liar = record(json.dumps({**notification(json.dumps(body)), **LIE}), message_id="m-liar")
         sender = {"SenderId": "VICTIM", "ApproximateReceiveCount": "1"}
-        assert bench.deliver(liar) in ([], ["m-liar"])
-        assert bench.deliver(record(json.dumps(body), attributes=sender)) == []
-        assert bench.ran[-1] == '["VICTIM","1"]'
+        assert harness.deliver(liar) in ([], ["m-liar"])
+        assert harness.deliver(record(json.dumps(body), attributes=sender)) == []
+        assert harness.ran[-1] == '["VICTIM","1"]'
 
     def test_the_processor_reads_them(self) -> None:
         """The attributes of a message are those that SQS gives, whatever its body says."""
-        bench = Bench(key="messageId", unwrap=EVERYTHING)
-        bench.deliver(
+        harness = ConsumerHarness(key="messageId", unwrap=EVERYTHING)
+        harness.deliver(
             *(record(json.dumps(each), message_id=name) for name, each in WRAPPERS.items())
         )
-        assert len(bench.messages) == len(WRAPPERS)
-        assert {each.attributes["SenderId"] for each in bench.messages} == {"AIDAIENQZJOLO23YVJ4VO"}
+        assert len(harness.messages) == len(WRAPPERS)
+        assert {each.attributes["SenderId"] for each in harness.messages} == {
+            "AIDAIENQZJOLO23YVJ4VO"
+        }
 
     def test_inner_wrappers_do_not_overlay_outer_ones(self) -> None:
         """What SNS says of its topic is not what an event in the notification says."""
-        bench = Bench(key="wrapped.TopicArn", unwrap=EVERYTHING)
+        harness = ConsumerHarness(key="wrapped.TopicArn", unwrap=EVERYTHING)
         inner = json.dumps(bus_event("a", TopicArn="arn:forged"))
-        bench.deliver(record(json.dumps(notification(inner))))
-        assert bench.ran == [notification("")["TopicArn"]]
+        harness.deliver(record(json.dumps(notification(inner))))
+        assert harness.ran == [notification("")["TopicArn"]]
 
 
 class TestDefaultKey:
@@ -98,41 +100,41 @@ class TestDefaultKey:
     @pytest.mark.parametrize("wrapper", WRAPPERS)
     def test_no_body_chooses_it(self, wrapper: str) -> None:
         """Where nothing is to be unwrapped, the key is the id that SQS gave."""
-        bench = Bench(key=None)
-        bench.deliver(record(json.dumps(WRAPPERS[wrapper])))
-        assert bench.ran == ["m-1"]
-        assert bench.messages[0].body == WRAPPERS[wrapper]
+        harness = ConsumerHarness(key=None)
+        harness.deliver(record(json.dumps(WRAPPERS[wrapper])))
+        assert harness.ran == ["m-1"]
+        assert harness.messages[0].body == WRAPPERS[wrapper]
 
     def test_a_test_event_is_a_message(self) -> None:
         """So is what looks like the test event of S3."""
-        bench = Bench(key=None)
-        bench.deliver(record('{"Service": "Amazon S3", "Event": "s3:TestEvent"}'))
-        assert bench.ran == ["m-1"]
+        harness = ConsumerHarness(key=None)
+        harness.deliver(record('{"Service": "Amazon S3", "Event": "s3:TestEvent"}'))
+        assert harness.ran == ["m-1"]
 
     @pytest.mark.parametrize("stated", ["m-victim", '#["m-victim"]', "#7", "#no JSON", "#", ""])
     def test_no_attribute_chooses_it(self, stated: str) -> None:
         """What only says that it is a copy has its own key, and the other message runs."""
-        bench = Bench(key=None)
-        assert bench.deliver(record(**marked(f"x {stated}"))) == []
-        assert bench.deliver(record(message_id="m-victim")) == []
-        assert bench.ran == ["m-1", "m-victim"]
+        harness = ConsumerHarness(key=None)
+        assert harness.deliver(record(**marked(f"x {stated}"))) == []
+        assert harness.deliver(record(message_id="m-victim")) == []
+        assert harness.ran == ["m-1", "m-victim"]
 
     @pytest.mark.parametrize("liar_first", [True, False])
     def test_not_in_one_batch_either(self, *, liar_first: bool) -> None:
         """Both run, whichever comes first."""
-        bench = Bench(key=None)
+        harness = ConsumerHarness(key=None)
         pair = [record(**marked("x m-victim")), record(message_id="m-victim")]
-        assert bench.deliver(*(pair if liar_first else reversed(pair))) == []
-        assert sorted(bench.ran) == ["m-1", "m-victim"]
+        assert harness.deliver(*(pair if liar_first else reversed(pair))) == []
+        assert sorted(harness.ran) == ["m-1", "m-victim"]
 
     def test_not_of_a_parked_record(self) -> None:
         """Without its token, a parked record stays parked and the liar's message runs."""
-        bench = Bench(key=None)
-        bench.behaviour["m-a"] = NEVER
-        bench.deliver("a")
-        assert bench.deliver(record(**marked("x m-a"))) == []
-        assert bench.ran == ["m-a", "m-1"]
-        assert bench.memory.records["orders#m-a"].status == "PARKED"
+        harness = ConsumerHarness(key=None)
+        harness.behaviour["m-a"] = NEVER
+        harness.deliver("a")
+        assert harness.deliver(record(**marked("x m-a"))) == []
+        assert harness.ran == ["m-a", "m-1"]
+        assert harness.memory.records["orders#m-a"].status == "PARKED"
 
     @pytest.mark.parametrize("lies", [(0,), (1,), (0, 2)])
     def test_not_the_order_of_groups(self, lies: tuple[int, ...]) -> None:
@@ -140,79 +142,79 @@ class TestDefaultKey:
         batch = [fifo_order("a", "2"), fifo_order("c", "3"), fifo_order("a", "3", messageId="m-2")]
         for at in reversed(lies):
             batch.insert(at, fifo_order(f"lie-{at}", "1", **marked("x a")))
-        bench = Bench()
-        assert bench.deliver(*batch) == []
-        assert [key for key in bench.ran if key in "ac"] == ["c", "a"]
+        harness = ConsumerHarness()
+        assert harness.deliver(*batch) == []
+        assert [key for key in harness.ran if key in "ac"] == ["c", "a"]
 
     def test_not_who_shares_an_end(self) -> None:
         """Messages with one key are one work, whoever states that key in between."""
-        bench = Bench()
-        bench.behaviour["a"] = raising(ValueError())
+        harness = ConsumerHarness()
+        harness.behaviour["a"] = raising(ValueError())
         liar = order("lie", **marked("x a"))
         twin = order("a", "m-2")
-        assert bench.deliver(liar, "a", liar | {"messageId": "m-3"}, twin) == ["m-a", "m-2"]
-        assert bench.ran.count("a") == 1
+        assert harness.deliver(liar, "a", liar | {"messageId": "m-3"}, twin) == ["m-a", "m-2"]
+        assert harness.ran.count("a") == 1
 
     def test_an_unconfirmed_copy_is_logged(self) -> None:
         """The line of what is no copy says so, and never names the key that it states."""
-        bench = Bench(key=None)
-        assert bench.deliver(record(**marked("x m-victim"))) == []
-        (error,) = bench.traces["m-1"].errors
+        harness = ConsumerHarness(key=None)
+        assert harness.deliver(record(**marked("x m-victim"))) == []
+        (error,) = harness.histories["m-1"].errors
         assert isinstance(error, UnconfirmedCopyError)
-        assert [key and key.text for key in bench.keys] == ["m-1"]
-        assert bench.deliver(record(**marked("x m-victim")), remaining=1200) == ["m-1"]
-        assert [key and key.text for key in bench.keys] == ["m-1", "m-1"]
+        assert [key and key.text for key in harness.keys] == ["m-1"]
+        assert harness.deliver(record(**marked("x m-victim")), remaining=1200) == ["m-1"]
+        assert [key and key.text for key in harness.keys] == ["m-1", "m-1"]
 
     def test_many_liars(self) -> None:
         """They are claimed after all others, one by one, and hold up nobody."""
-        bench = Bench()
+        harness = ConsumerHarness()
         batch = [order(f"o-{n % 3}", f"m-{n}", **marked(f"x v-{n}")) for n in range(30)]
-        assert bench.deliver(*batch, "good") == []
-        assert bench.ran == ["good", "o-0", "o-1", "o-2"]
+        assert harness.deliver(*batch, "good") == []
+        assert harness.ran == ["good", "o-0", "o-1", "o-2"]
 
     def test_liars_hold_up_nobody(self) -> None:
         """Honest messages are claimed first, even if liars before them state all their keys."""
-        bench = Bench()
-        store = FaultyStore(bench.clock, bench.memory)
+        harness = ConsumerHarness()
+        store = FaultyStore(harness.clock, harness.memory)
         store.millis = 100
-        bench.consumer.__dict__["store"] = store
+        harness.consumer.__dict__["store"] = store
         liars = [order(f"l-{n}", **marked(f"x v-{n}")) for n in range(150)]
         honest = [order(f"v-{n}") for n in range(150)]
-        reported = bench.deliver(*liars, *honest)
+        reported = harness.deliver(*liars, *honest)
         assert not {each["messageId"] for each in honest} & set(reported)
-        assert bench.ran[:150] == [f"v-{n}" for n in range(150)]
+        assert harness.ran[:150] == [f"v-{n}" for n in range(150)]
 
-    @pytest.mark.parametrize("changes", [{}, {"concurrency": 3}, {"parks": True}])
+    @pytest.mark.parametrize("changes", [{}, {"concurrency": 3}, {"park_interrupted": True}])
     def test_a_liar_in_front_of_its_own_key(self, changes: Any) -> None:
         """A group goes on behind what only says that it is a copy, and repeats it."""
-        bench = Bench(**changes)
+        harness = ConsumerHarness(**changes)
         liar = fifo_order("a", **marked("x zzz"))
         batch = [liar, fifo_order("a", messageId="m-2"), fifo_order("c")]
-        assert bench.deliver(*batch) == []
-        assert bench.ran == ["a", "c"]
+        assert harness.deliver(*batch) == []
+        assert harness.ran == ["a", "c"]
 
     @pytest.mark.parametrize("position", ["/1", "/2", "/x", "/-1", "/9999999999"])
     def test_a_place_that_is_not_there(self, position: str) -> None:
         """A copy of one of several that holds one only is rejected."""
-        bench = Bench(key=None)
-        bench.memory.records["orders#k"] = parked_by("orders#k", "t")
-        assert bench.deliver(record(**marked(f"t //id{position} k"))) == ["m-1"]
-        assert bench.ran == []
+        harness = ConsumerHarness(key=None)
+        harness.memory.records["orders#k"] = parked_by("orders#k", "t")
+        assert harness.deliver(record(**marked(f"t //id{position} k"))) == ["m-1"]
+        assert harness.ran == []
 
     def test_one_of_several_when_observing(self) -> None:
         """A part is not acknowledged for the whole: what nothing confirms is reported."""
-        bench = Bench(key=None, observes=True, unwrap=EVERYTHING)
+        harness = ConsumerHarness(key=None, observe_only=True, unwrap=EVERYTHING)
         body = json.dumps(event(s3_record("k1"), s3_record("k2")))
-        assert bench.deliver(record(body, **marked("x //id/2 k"))) == ["m-1"]
-        assert bench.ran == []
+        assert harness.deliver(record(body, **marked("x //id/2 k"))) == ["m-1"]
+        assert harness.ran == []
 
     def test_a_liar_without_a_key(self) -> None:
         """What is no copy and has no key is rejected alone."""
-        bench = Bench()
+        harness = ConsumerHarness()
         liar = record('{"no": "id"}', **marked("x a"))
-        assert bench.deliver(liar, "a", "b") == ["m-1"]
-        assert bench.outcomes == {"m-1": "rejected", "m-a": "completed", "m-b": "completed"}
-        assert "body.id" in str(bench.traces["m-1"].errors[0])
+        assert harness.deliver(liar, "a", "b") == ["m-1"]
+        assert harness.outcomes == {"m-1": "rejected", "m-a": "completed", "m-b": "completed"}
+        assert "body.id" in str(harness.histories["m-1"].errors[0])
 
 
 COPIED = {
@@ -238,83 +240,83 @@ COPIED = {
 class TestCopy:
     """The copy of a parked message, redriven: nothing but its token says what it is."""
 
-    def parked(self, name: str, **changes: Any) -> tuple[Bench, dict[str, Any], str]:
-        """A bench on which the message was parked, its copy and its record id."""
+    def parked(self, name: str, **changes: Any) -> tuple[ConsumerHarness, dict[str, Any], str]:
+        """A harness on which the message was parked, its copy and its record id."""
         key, whole = COPIED[name]
-        bench = Bench(key=key, **changes)
-        bench.consumer.__dict__["processor"] = NEVER
-        bench.consumer.consume(whole, Millis(30_000))
-        bench.consumer.__dict__["processor"] = bench.process
-        ((body, token),) = bench.queues.dead_letters
-        (record_id,) = bench.memory.records
-        return bench, record(body, message_id="m-copy", **marked(token)), record_id
+        harness = ConsumerHarness(key=key, **changes)
+        harness.consumer.__dict__["processor"] = NEVER
+        harness.consumer.consume(whole, Millis(30_000))
+        harness.consumer.__dict__["processor"] = harness.process
+        ((body, token),) = harness.queues.dead_letters
+        (record_id,) = harness.memory.records
+        return harness, record(body, message_id="m-copy", **marked(token)), record_id
 
     def test_it_has_the_key_and_the_body(self, name: str) -> None:
         """It runs under the key that was parked, once, with what the message had."""
-        bench, copy, record_id = self.parked(name)
+        harness, copy, record_id = self.parked(name)
         whole = COPIED[name][1]
-        plain = Bench(key=COPIED[name][0])
+        plain = ConsumerHarness(key=COPIED[name][0])
         plain.consumer.consume(whole, Millis(30_000))
-        assert bench.deliver(copy) == []
-        assert bench.deliver(copy) == []
-        assert (bench.ran, bench.messages[0].body) == (plain.ran, plain.messages[0].body)
-        assert bench.messages[0].message_attributes == plain.messages[0].message_attributes
+        assert harness.deliver(copy) == []
+        assert harness.deliver(copy) == []
+        assert (harness.ran, harness.messages[0].body) == (plain.ran, plain.messages[0].body)
+        assert harness.messages[0].message_attributes == plain.messages[0].message_attributes
         assert {record_id: "COMPLETED"} == {
-            each.id: each.status for each in bench.memory.records.values()
+            each.id: each.status for each in harness.memory.records.values()
         }
 
     def test_it_fails_again(self, name: str) -> None:
         """Raised means not done: the copy keeps its key, and what has that key waits for it."""
-        bench, copy, record_id = self.parked(name)
-        bench.consumer.__dict__["processor"] = raising(ValueError())
-        assert bench.deliver(copy) == ["m-copy"]
-        bench.consumer.__dict__["processor"] = bench.process
-        assert bench.deliver(copy) == []
-        assert len(bench.ran) == 1
-        assert bench.memory.records[record_id].status == "COMPLETED"
+        harness, copy, record_id = self.parked(name)
+        harness.consumer.__dict__["processor"] = raising(ValueError())
+        assert harness.deliver(copy) == ["m-copy"]
+        harness.consumer.__dict__["processor"] = harness.process
+        assert harness.deliver(copy) == []
+        assert len(harness.ran) == 1
+        assert harness.memory.records[record_id].status == "COMPLETED"
 
     def test_parked_twice(self, name: str) -> None:
         """The copy of a copy has the same key and body too, and the id that the message had."""
-        bench, copy, record_id = self.parked(name)
-        bench.consumer.__dict__["processor"] = NEVER
-        assert bench.deliver(copy) == []
-        bench.consumer.__dict__["processor"] = bench.process
-        body, token = bench.queues.dead_letters[-1]
-        first, second = (Mark.read(each) for _, each in bench.queues.dead_letters)
+        harness, copy, record_id = self.parked(name)
+        harness.consumer.__dict__["processor"] = NEVER
+        assert harness.deliver(copy) == []
+        harness.consumer.__dict__["processor"] = harness.process
+        body, token = harness.queues.dead_letters[-1]
+        first, second = (CopyMark.parse(each) for _, each in harness.queues.dead_letters)
         assert second == first._replace(token=second.token)
-        assert bench.deliver(record(body, message_id="m-again", **marked(token))) == []
-        plain = Bench(key=COPIED[name][0])
+        assert harness.deliver(record(body, message_id="m-again", **marked(token))) == []
+        plain = ConsumerHarness(key=COPIED[name][0])
         plain.consumer.consume(COPIED[name][1], Millis(30_000))
-        assert (bench.ran, bench.messages[0].body) == (plain.ran, plain.messages[0].body)
-        assert bench.memory.records[record_id].status == "COMPLETED"
+        assert (harness.ran, harness.messages[0].body) == (plain.ran, plain.messages[0].body)
+        assert harness.memory.records[record_id].status == "COMPLETED"
 
     def test_two_copies(self, name: str) -> None:
         """A copy that was sent twice runs once, also in one batch."""
-        bench, copy, _ = self.parked(name)
+        harness, copy, _ = self.parked(name)
         twin = copy | {"messageId": "m-twin"}
-        assert bench.deliver(copy, twin) == []
-        assert len(bench.ran) == 1
+        assert harness.deliver(copy, twin) == []
+        assert len(harness.ran) == 1
 
-    @pytest.mark.parametrize("parks", [True, False])
-    def test_interrupted(self, name: str, parks: bool) -> None:
+    @pytest.mark.parametrize("park_interrupted", [True, False])
+    def test_interrupted(self, name: str, park_interrupted: bool) -> None:
         """Its takeover needs the copy; in park mode another decision, and another copy."""
-        bench, copy, record_id = self.parked(name, parks=parks)
-        bench.consumer.__dict__["processor"] = raising(SystemExit())
-        assert bench.deliver(copy) == ["m-copy"]
-        bench.consumer.__dict__["processor"] = bench.process
-        assert bench.deliver(copy) == ["m-copy"]
-        assert not bench.ran
-        bench.clock.advance(Millis(60_000))
-        assert bench.deliver(copy) == []
-        if parks:
-            assert not bench.ran
-            assert bench.deliver(copy) == []
-            assert not bench.ran
-            _, token = bench.queues.dead_letters[-1]
+        harness, copy, record_id = self.parked(name, park_interrupted=park_interrupted)
+        harness.consumer.__dict__["processor"] = raising(SystemExit())
+        assert harness.deliver(copy) == ["m-copy"]
+        harness.consumer.__dict__["processor"] = harness.process
+        assert harness.deliver(copy) == ["m-copy"]
+        assert not harness.ran
+        harness.clock.advance(Millis(60_000))
+        assert harness.deliver(copy) == []
+        if park_interrupted:
+            assert not harness.ran
+            assert harness.deliver(copy) == []
+            assert not harness.ran
+            _, token = harness.queues.dead_letters[-1]
             newest = copy | marked(token, messageId="m-newest")
-            assert bench.deliver(newest) == []
-        assert len(bench.ran) == 1
-        assert bench.memory.records[record_id].status == "COMPLETED"
+            assert harness.deliver(newest) == []
+        assert len(harness.ran) == 1
+        assert harness.memory.records[record_id].status == "COMPLETED"
 
 
 UPLOADS = event(s3_record("k1"), s3_record("k2"), s3_record("k3"))
@@ -336,7 +338,7 @@ class TestOneOfSeveral:
 
     def test_its_copy_is_of_it_alone(self, name: str, key: str | None) -> None:
         """Only what was parked runs again, with its key and body, and nothing beside it."""
-        bench = Bench(key=key, unwrap=EVERYTHING)
+        harness = ConsumerHarness(key=key, unwrap=EVERYTHING)
         runs: list[tuple[str, str]] = []
 
         def process(message: Any) -> None:
@@ -344,61 +346,61 @@ class TestOneOfSeveral:
             if runs[-1][1] != "k1" and len(runs) <= 3:
                 raise PermanentFailure
 
-        bench.consumer.__dict__["processor"] = process
-        bench.consumer.consume(SEVERAL[name], Millis(30_000))
+        harness.consumer.__dict__["processor"] = process
+        harness.consumer.consume(SEVERAL[name], Millis(30_000))
         first = list(runs)
-        assert len(bench.queues.dead_letters) == 2
-        for number, (body, token) in enumerate(bench.queues.dead_letters):
-            assert bench.deliver(record(body, message_id=f"m-{number}", **marked(token))) == []
+        assert len(harness.queues.dead_letters) == 2
+        for number, (body, token) in enumerate(harness.queues.dead_letters):
+            assert harness.deliver(record(body, message_id=f"m-{number}", **marked(token))) == []
         assert runs == [*first, *first[1:]]
-        assert {each.status for each in bench.memory.records.values()} == {"COMPLETED"}
+        assert {each.status for each in harness.memory.records.values()} == {"COMPLETED"}
 
     def test_forged(self, name: str, key: str | None) -> None:
         """What nothing confirms is rejected as a whole, and runs nothing."""
-        bench = Bench(key=key, unwrap=EVERYTHING)
+        harness = ConsumerHarness(key=key, unwrap=EVERYTHING)
         source = {"shard": "aws:kinesis", "topic": "aws:sns"}.get(name, "")
         text = json.dumps(SEVERAL[name]) if source else SEVERAL[name]["Records"][0]["body"]
         for position in ("1", "3", "4", "x", ""):
             liar = record(text, message_id="m-9", **marked(f"x /{source}/id/{position} k2"))
-            reported = bench.deliver(liar)
+            reported = harness.deliver(liar)
             if position:
-                assert (reported, bench.ran) == (["m-9"], [])
+                assert (reported, harness.ran) == (["m-9"], [])
 
 
 class TestOtherSettings:
     """Copies whose settings have changed between their parking and their redrive."""
 
-    def copied(self, whole: Any, before: Any, after: Any) -> tuple[Bench, list[str]]:
+    def copied(self, whole: Any, before: Any, after: Any) -> tuple[ConsumerHarness, list[str]]:
         """The consumer after a redrive of all copies, and what is reported."""
-        first = Bench(key=None, unwrap=frozenset(before))
+        first = ConsumerHarness(key=None, unwrap=frozenset(before))
         first.consumer.__dict__["processor"] = NEVER
         first.consumer.consume(whole, Millis(30_000))
-        bench = Bench(first.memory, first.clock, key=None, unwrap=frozenset(after))
+        harness = ConsumerHarness(first.memory, first.clock, key=None, unwrap=frozenset(after))
         copies = [
             record(body, message_id=f"m-copy-{at}", **marked(token))
             for at, (body, token) in enumerate(first.queues.dead_letters)
         ]
-        return bench, bench.deliver(*copies)
+        return harness, harness.deliver(*copies)
 
     @pytest.mark.parametrize("name", SEVERAL)
     def test_unwrapped_no_more(self, name: str) -> None:
         """Nobody gets the whole in the place of a part: the copies are rejected."""
-        bench, reported = self.copied(SEVERAL[name], UNWRAP, ())
+        harness, reported = self.copied(SEVERAL[name], UNWRAP_CHOICES, ())
         assert len(reported) == 3
-        assert bench.ran == []
+        assert harness.ran == []
 
     @pytest.mark.parametrize("name", ["shard", "topic"])
     def test_unwrapped_since(self, name: str) -> None:
         """Nobody gets the wrapper of another source."""
-        bench, reported = self.copied(SEVERAL[name], (), UNWRAP)
+        harness, reported = self.copied(SEVERAL[name], (), UNWRAP_CHOICES)
         assert len(reported) == 1
-        assert bench.ran == []
+        assert harness.ran == []
 
     def test_a_test_event(self) -> None:
         """What was a message when it was parked is not acknowledged as a test of S3."""
         whole = event(record('{"Service": "Amazon S3", "Event": "s3:TestEvent"}'))
-        bench, reported = self.copied(whole, (), UNWRAP)
-        assert (reported, bench.ran) == (["m-copy-0"], [])
+        harness, reported = self.copied(whole, (), UNWRAP_CHOICES)
+        assert (reported, harness.ran) == (["m-copy-0"], [])
 
 
 @pytest.mark.parametrize("source", ["aws:kinesis", "aws:sns", "aws:s3", "aws:dynamodb"])
@@ -413,11 +415,11 @@ def test_a_forged_source_unwraps_nothing(source: str, key: str) -> None:
         "aws:s3": s3_record(),
         "aws:dynamodb": stream_record("victim"),
     }
-    bench = Bench(key=key)
+    harness = ConsumerHarness(key=key)
     liar = record(json.dumps(event(inside[source])), **marked(f"x /{source}/id victim"))
-    assert bench.deliver(liar, "a") == ["m-1", *(["m-a"] if key.startswith("message") else [])]
-    assert len(bench.ran) == (0 if key.startswith("message") else 1)
-    assert isinstance(bench.traces["m-1"].errors[0], MessageError)
+    assert harness.deliver(liar, "a") == ["m-1", *(["m-a"] if key.startswith("message") else [])]
+    assert len(harness.ran) == (0 if key.startswith("message") else 1)
+    assert isinstance(harness.histories["m-1"].errors[0], MessageError)
 
 
 def parked_by(record_id: str, owner: str) -> Record:
@@ -433,82 +435,82 @@ class TestHistory:
     @pytest.mark.parametrize("status", ["PARKED", "COMPLETED"])
     def test_of_an_unreadable_owner(self, status: str, owner: Any) -> None:
         """Where nobody can say whose copy it is, the message is reported and not run."""
-        bench, copy = self.parked()
-        found = bench.memory.records["orders#m-a"]
-        later = EpochSeconds(bench.clock.now() // 1000 + 3600)
-        bench.memory.records[found.id] = replace(
+        harness, copy = self.parked()
+        found = harness.memory.records["orders#m-a"]
+        later = EpochSeconds(harness.clock.now() // 1000 + 3600)
+        harness.memory.records[found.id] = replace(
             found, status=status, owner=owner, expires_at=later
         )
-        assert bench.deliver(copy, "b") == ["m-copy"]
-        assert bench.ran == ["m-a", "m-b"]
+        assert harness.deliver(copy, "b") == ["m-copy"]
+        assert harness.ran == ["m-a", "m-b"]
 
-    def parked(self, **changes: Any) -> tuple[Bench, dict[str, Any]]:
-        """A bench on which m-a was parked, and its copy."""
-        bench = Bench(key=None, **changes)
-        bench.behaviour["m-a"] = NEVER
-        bench.deliver("a")
-        bench.behaviour.clear()
-        ((body, token),) = bench.queues.dead_letters
-        return bench, record(body, message_id="m-copy", **marked(token))
+    def parked(self, **changes: Any) -> tuple[ConsumerHarness, dict[str, Any]]:
+        """A harness on which m-a was parked, and its copy."""
+        harness = ConsumerHarness(key=None, **changes)
+        harness.behaviour["m-a"] = NEVER
+        harness.deliver("a")
+        harness.behaviour.clear()
+        ((body, token),) = harness.queues.dead_letters
+        return harness, record(body, message_id="m-copy", **marked(token))
 
     def test_completed_by_an_operator(self) -> None:
         """A copy that is left over then is a duplicate, though no copy has claimed the record."""
-        bench, copy = self.parked()
-        found = bench.memory.records["orders#m-a"]
-        expires_at = EpochSeconds(bench.clock.now() // 1000 + 3600)
-        bench.memory.records[found.id] = replace(found, status="COMPLETED", expires_at=expires_at)
-        assert bench.deliver(copy) == []
-        assert bench.ran == ["m-a"]
+        harness, copy = self.parked()
+        found = harness.memory.records["orders#m-a"]
+        expires_at = EpochSeconds(harness.clock.now() // 1000 + 3600)
+        harness.memory.records[found.id] = replace(found, status="COMPLETED", expires_at=expires_at)
+        assert harness.deliver(copy) == []
+        assert harness.ran == ["m-a"]
 
     @pytest.mark.parametrize("lease", [0, 5_000])
     def test_of_a_claim(self, *, lease: int) -> None:
         """The token of a claim, which a processor may have passed on, proves no copy."""
-        bench = Bench(key=None)
-        bench.lay("m-a", lease=lease)
-        assert bench.deliver(record(**marked("dead m-a"))) == []
-        assert bench.ran == ["m-1"]
-        assert bench.memory.records["orders#m-a"].owner == "dead"
+        harness = ConsumerHarness(key=None)
+        harness.seed_record("m-a", lease=lease)
+        assert harness.deliver(record(**marked("dead m-a"))) == []
+        assert harness.ran == ["m-1"]
+        assert harness.memory.records["orders#m-a"].owner == "dead"
 
     def test_of_a_newer_version(self) -> None:
         """Nobody knows whether such a record is the copy's, so it is reported and not run."""
-        bench, copy = self.parked()
-        found = bench.memory.records["orders#m-a"]
+        harness, copy = self.parked()
+        found = harness.memory.records["orders#m-a"]
         newer = {"status": "ARCHIVED", "owner": Owner("newer")}
-        bench.memory.records[found.id] = replace(found, **newer)
-        assert bench.deliver(copy) == ["m-copy"]
-        assert bench.outcomes["m-copy"] == "unavailable"
-        assert bench.ran == ["m-a"]
+        harness.memory.records[found.id] = replace(found, **newer)
+        assert harness.deliver(copy) == ["m-copy"]
+        assert harness.outcomes["m-copy"] == "table_unavailable"
+        assert harness.ran == ["m-a"]
 
     def test_an_older_copy(self) -> None:
         """What a newer copy has unlocked is not for the older one, which would give it back."""
-        bench, older = self.parked()
-        bench.behaviour["m-a"] = NEVER
-        assert bench.deliver(older) == []
-        body, token = bench.queues.dead_letters[-1]
+        harness, older = self.parked()
+        harness.behaviour["m-a"] = NEVER
+        assert harness.deliver(older) == []
+        body, token = harness.queues.dead_letters[-1]
         newer = record(body, message_id="m-newer", **marked(token))
-        bench.behaviour["m-a"] = raising(SystemExit())
-        assert bench.deliver(newer) == ["m-newer"]
-        bench.behaviour["m-a"] = raising(ValueError())
-        bench.clock.advance(Millis(60_000))
-        assert bench.deliver(older | {"messageId": "m-twin"}, "a") == []
-        assert bench.outcomes["m-twin"] == bench.outcomes["m-a"] == "parked"
-        bench.behaviour.clear()
-        assert bench.deliver(newer) == []
-        assert bench.ran == ["m-a"] * 4
+        harness.behaviour["m-a"] = raising(SystemExit())
+        assert harness.deliver(newer) == ["m-newer"]
+        harness.behaviour["m-a"] = raising(ValueError())
+        harness.clock.advance(Millis(60_000))
+        assert harness.deliver(older | {"messageId": "m-twin"}, "a") == []
+        assert harness.outcomes["m-twin"] == harness.outcomes["m-a"] == "parked"
+        harness.behaviour.clear()
+        assert harness.deliver(newer) == []
+        assert harness.ran == ["m-a"] * 4
 
     @pytest.mark.parametrize("completes", [True, False])
     def test_after_the_retention(self, completes: bool) -> None:
         """What runs again then has the copies of before for duplicates."""
-        bench, copy = self.parked()
-        assert bench.deliver(copy) == []
-        bench.clock.advance(Millis(3_602_000))
+        harness, copy = self.parked()
+        assert harness.deliver(copy) == []
+        harness.clock.advance(Millis(3_602_000))
         if not completes:
-            bench.behaviour["m-a"] = raising(SystemExit())
-        bench.deliver("a")
-        assert bench.ran == ["m-a"] * 3
-        bench.behaviour.clear()
-        bench.clock.advance(Millis(60_000))
-        assert bench.deliver(copy) == []
-        assert bench.ran == ["m-a"] * (3 if completes else 4)
-        assert bench.deliver("a", copy) == []
-        assert bench.status("m-a") == "COMPLETED"
+            harness.behaviour["m-a"] = raising(SystemExit())
+        harness.deliver("a")
+        assert harness.ran == ["m-a"] * 3
+        harness.behaviour.clear()
+        harness.clock.advance(Millis(60_000))
+        assert harness.deliver(copy) == []
+        assert harness.ran == ["m-a"] * (3 if completes else 4)
+        assert harness.deliver("a", copy) == []
+        assert harness.status("m-a") == "COMPLETED"

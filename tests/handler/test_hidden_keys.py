@@ -10,21 +10,21 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda import errors, idempotent, keys
-from idempotent_lambda.claims import Owner, Record
+from idempotent_lambda import errors, idempotent, redaction
 from idempotent_lambda.clock import EpochMillis, EpochSeconds, Millis
 from idempotent_lambda.decorator import Wiring
 from idempotent_lambda.keys import Key
-from idempotent_lambda.lifecycle import Outcome
-from idempotent_lambda.messages import Message
-from idempotent_lambda.telemetry import JsonLines
+from idempotent_lambda.log import JsonLines
+from idempotent_lambda.protocol.record import Owner, Record
+from idempotent_lambda.protocol.steps import Outcome
+from idempotent_lambda.sources.message import Message
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.contracts.conftest import InMemory
 from tests.requests import settings_of
 
-from .bench import Bench, FaultyStore
 from .decorator.shop import Context, Shop
 from .events import bus_event, fifo_order, key_rule, order, record
+from .harness import ConsumerHarness, FaultyStore
 
 KEYS: dict[str, tuple[Any, tuple[str, ...]]] = {
     "plain": ("jane.doe@example.org", ("jane.doe",)),
@@ -37,7 +37,9 @@ KEYS: dict[str, tuple[Any, tuple[str, ...]]] = {
 
 def quoting(key: Any, prefix: str = "orders") -> str:
     """What a service or SDK says that quotes a request in every way."""
-    made = key_rule(prefix).key_for(key) if prefix == "orders" else Key(str(key), f"{prefix}{key}")
+    made = (
+        key_rule(prefix).for_value(key) if prefix == "orders" else Key(str(key), f"{prefix}{key}")
+    )
     body = json.dumps({"id": {"S": made.record_id}, "key": key})
     plain = json.dumps({"key": made.text}, ensure_ascii=False)
     both = f"{key} \"'"
@@ -55,7 +57,7 @@ def answer(key: Any, kind: type[errors.StoreError] = errors.StoreRefusedError) -
 # Messages
 
 
-class Lines(Bench):
+class Lines(ConsumerHarness):
     """A consumer that writes its log to the standard output."""
 
     def __init__(self, secret: Any, *, hash_keys: bool, **changes: Any) -> None:
@@ -63,7 +65,7 @@ class Lines(Bench):
         self.faulty = FaultyStore(clock, None)  # type: ignore[arg-type]
         super().__init__(self.faulty, clock, hash_keys=hash_keys, **changes)
         self.faulty.inner = self.memory
-        self.secret, self.made = secret, key_rule().key_for(secret)
+        self.secret, self.made = secret, key_rule().for_value(secret)
         observer = JsonLines(clock, hash_keys=hash_keys, function="orders")
         object.__setattr__(self.consumer, "observer", observer)
 
@@ -107,25 +109,27 @@ def completed(key: Any, **changes: Any) -> None:
 
 def duplicate(key: Any, **changes: Any) -> None:
     """It ran before."""
-    bench = Lines(key, **changes)
-    bench.send()
-    bench.send()
+    harness = Lines(key, **changes)
+    harness.send()
+    harness.send()
 
 
-def busy(key: Any, **changes: Any) -> None:
+def in_progress(key: Any, **changes: Any) -> None:
     """Another has it."""
-    bench = Lines(key, **changes)
-    bench.seed(lease=10_000)
-    bench.send()
-    bench.consumer.observer.not_postponed(errors.StoreRefusedError("x", "y", maybe_written=False))
+    harness = Lines(key, **changes)
+    harness.seed(lease=10_000)
+    harness.send()
+    harness.consumer.observer.report_visibility_change_failed(
+        errors.StoreRefusedError("x", "y", maybe_written=False)
+    )
 
 
 def failed(key: Any, **changes: Any) -> None:
     """Its processor raises, and so does an invocation that cannot be answered in part."""
     Lines(key, **changes).raises(ValueError(quoting(key))).send()
-    bench = Lines(key, key="body.detail.id", **changes).raises(KeyError(key))
-    with pytest.raises(errors.NotDoneError) as caught:
-        bench.consumer.consume(bus_event(key), Millis(30_000))
+    harness = Lines(key, key="body.detail.id", **changes).raises(KeyError(key))
+    with pytest.raises(errors.BatchFailedError) as caught:
+        harness.consumer.consume(bus_event(key), Millis(30_000))
     logging.getLogger().error("", exc_info=caught.value)
 
 
@@ -136,23 +140,23 @@ def interrupted(key: Any, **changes: Any) -> None:
 
 def unconfirmed(key: Any, **changes: Any) -> None:
     """The completion is not answered."""
-    bench = Lines(key, **changes)
-    bench.faulty.faults["complete"] = answer(key, errors.StoreUnavailableError)
-    bench.send(order("b"))
+    harness = Lines(key, **changes)
+    harness.faulty.faults["complete"] = answer(key, errors.StoreUnavailableError)
+    harness.send(order("b"))
 
 
 def lost_lease(key: Any, **changes: Any) -> None:
     """It outlives its lease."""
-    bench = Lines(key, **changes)
-    bench.does(lambda _: bench.seed(lease=10_000)).send()
+    harness = Lines(key, **changes)
+    harness.does(lambda _: harness.seed(lease=10_000)).send()
 
 
-def unavailable(key: Any, **changes: Any) -> None:
+def table_unavailable(key: Any, **changes: Any) -> None:
     """Its claim is refused."""
-    bench = Lines(key, **changes)
-    bench.faulty.faults["claim"] = answer(key)
-    bench.send(order("b"))
-    bench.consumer.observer.fell_back(answer(key))
+    harness = Lines(key, **changes)
+    harness.faulty.faults["claim"] = answer(key)
+    harness.send(order("b"))
+    harness.consumer.observer.report_batch_calls_unavailable(answer(key))
 
 
 def not_started(key: Any, **changes: Any) -> None:
@@ -162,9 +166,9 @@ def not_started(key: Any, **changes: Any) -> None:
 
 def deferred(key: Any, **changes: Any) -> None:
     """It was interrupted twice."""
-    bench = Lines(key, **changes)
-    bench.seed(attempts=2)
-    bench.send(order("b", attributes={"ApproximateReceiveCount": "3"}))
+    harness = Lines(key, **changes)
+    harness.seed(attempts=2)
+    harness.send(order("b", attributes={"ApproximateReceiveCount": "3"}))
 
 
 def rejected(key: Any, **changes: Any) -> None:
@@ -178,31 +182,31 @@ def rejected(key: Any, **changes: Any) -> None:
 
 def blocked(key: Any, **changes: Any) -> None:
     """What is before it in its group fails."""
-    bench = Lines(key, **changes).raises(ValueError(quoting(key)))
+    harness = Lines(key, **changes).raises(ValueError(quoting(key)))
     first = {**fifo_order("x"), "body": json.dumps({"id": key}), "messageId": "m-1"}
-    bench.deliver(first, fifo_order("b"), {**first, "messageId": "m-2"})
+    harness.deliver(first, fifo_order("b"), {**first, "messageId": "m-2"})
 
 
 def parked(key: Any, **changes: Any) -> None:
     """A retry is of no use; and its copy cannot be sent."""
     Lines(key, **changes).raises(errors.PermanentFailure(quoting(key))).send()
-    bench = Lines(key, **changes).raises(errors.PermanentFailure("no"))
-    bench.queues.failure = answer(key)
-    bench.send()
+    harness = Lines(key, **changes).raises(errors.PermanentFailure("no"))
+    harness.queues.failure = answer(key)
+    harness.send()
 
 
 def observed(key: Any, **changes: Any) -> None:
-    """It is busy, and runs."""
-    bench = Lines(key, observes=True, **changes)
-    bench.seed(lease=10_000)
-    bench.send()
+    """Another owner has it, and it runs."""
+    harness = Lines(key, observe_only=True, **changes)
+    harness.seed(lease=10_000)
+    harness.send()
 
 
 CONSUMED = {
     Outcome(each.__name__): each
     for each in (
-        completed, duplicate, busy, failed, interrupted, unconfirmed, lost_lease, unavailable,
-        not_started, deferred, rejected, blocked, parked, observed,
+        completed, duplicate, in_progress, failed, interrupted, unconfirmed, lost_lease,
+        table_unavailable, not_started, deferred, rejected, blocked, parked, observed,
     )
 }  # fmt: skip
 
@@ -216,7 +220,7 @@ class Till(Shop):
     def __init__(self, key: Any, colour: str, *, hash_keys: bool) -> None:
         super().__init__(InMemory(), colour, ManualClock())
         self.key, self.hash_keys = key, hash_keys
-        self.made = key_rule("orders").key_for(key)
+        self.made = key_rule("orders").for_value(key)
 
     def wiring(self, **changes: Any) -> Wiring:
         settings = settings_of(key_rule(), **changes, hash_keys=self.hash_keys)
@@ -228,7 +232,7 @@ class Till(Shop):
         changes = {"lease": 0, "lease_expires_at": None} | changes
         if changes["lease"]:
             del changes["lease_expires_at"]
-        self.lay(self.made.text if plain else f"#{self.made.text}", **changes)
+        self.seed_record(self.made.text if plain else f"#{self.made.text}", **changes)
 
 
 class Quoting:
@@ -242,7 +246,7 @@ class Quoting:
         raise ValueError(quoting(object.__getattribute__(self, "key"), "orders##@charge#"))
 
 
-def call_busy(till: Till) -> None:
+def call_in_progress(till: Till) -> None:
     """Another call has it."""
     till.seed(lease=10_000)
     till.function()(till.key)
@@ -342,9 +346,9 @@ class Case:
 
 
 CALLED = [
-    Case(call_busy, errors.Busy),
+    Case(call_in_progress, errors.AlreadyInProgressError),
     Case(call_parked, errors.ParkedError),
-    Case(call_without_result, errors.ResultUnavailable),
+    Case(call_without_result, errors.ResultUnavailableError),
     Case(call_mismatch, errors.PayloadMismatchError),
     Case(call_lost, errors.LostLeaseError),
     Case(call_lost_to_another, errors.LostLeaseError),
@@ -415,7 +419,7 @@ def test_messages(output: Output, outcome: Outcome, kind: str) -> None:
     assert outcome in outcomes_in(text)
     assert shown_in(text, fragments) == []
     if outcome is not Outcome.REJECTED:
-        assert key_rule().key_for(key).shown(hashed=True) in text
+        assert key_rule().for_value(key).show(hashed=True) in text
 
 
 def test_every_outcome(output: Output) -> None:
@@ -425,7 +429,7 @@ def test_every_outcome(output: Output) -> None:
     text = output.of()
     assert outcomes_in(text) == {*Outcome} == {*CONSUMED}
     events = set(re.findall(r'"event":"(\w+)"', text))
-    assert events == {"message", "batch", "fall_back", "not_postponed"}
+    assert events == {"message", "batch", "batch_calls_unavailable", "visibility_change_failed"}
 
 
 @pytest.mark.parametrize("kind", KEYS)
@@ -480,7 +484,8 @@ def test_every_error() -> None:
 
 
 @pytest.mark.parametrize(
-    "call", [call_busy, call_parked, call_without_result, call_mismatch, call_lost, call_refused]
+    "call",
+    [call_in_progress, call_parked, call_without_result, call_mismatch, call_lost, call_refused],
 )
 def test_one_form(output: Output, call: Callable[[Till], None]) -> None:
     """The error shows the key in the form of the log line, so that the two can be joined."""
@@ -496,13 +501,13 @@ def test_one_form(output: Output, call: Callable[[Till], None]) -> None:
 def patterns(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The lengths of the patterns that are made of keys."""
     lengths: list[int] = []
-    sub = keys.re.sub
+    sub = redaction.re.sub
 
     def counting(pattern: str, *others: Any) -> str:
         lengths.append(len(pattern))
         return sub(pattern, *others)
 
-    monkeypatch.setattr(keys.re, "sub", counting)
+    monkeypatch.setattr(redaction.re, "sub", counting)
     return lengths
 
 
@@ -517,14 +522,14 @@ class TestCalls:
         monkeypatch.setattr(
             Key, "hide_in", lambda key, text: [searched.append(text), hide_in(key, text)][1]
         )
-        bench = Lines("jane-0", hash_keys=True)
+        harness = Lines("jane-0", hash_keys=True)
         every = " ".join(f"jane-{n}" for n in range(200))
         answers = [
             errors.StoreRefusedError("Code", f"{n % texts} {every}", maybe_written=False)
             for n in range(200)
         ]
-        monkeypatch.setattr(bench.faulty, "claim", lambda *_: answers)
-        bench.deliver(*(order(f"jane-{n}", f"m-{n}") for n in range(200)))
+        monkeypatch.setattr(harness.faulty, "claim", lambda *_: answers)
+        harness.deliver(*(order(f"jane-{n}", f"m-{n}") for n in range(200)))
         lines = [json.loads(line) for line in output.of().splitlines() if "message_id" in line]
         said = {each["text"] for line in lines for each in line["errors"]}
         assert len(lines) == 200
@@ -539,21 +544,21 @@ class TestHideIn:
 
     def test_composite(self) -> None:
         """Of an array its longer texts and numbers are replaced too, and nothing else."""
-        key = key_rule().key_for(["acme", 12345, "eu", 7, True])
-        shown = key.shown(hashed=True)
+        key = key_rule().for_value(["acme", 12345, "eu", 7, True])
+        shown = key.show(hashed=True)
         assert key.hide_in("acmes, 123456 in eu; True 7") == f"{shown}s, {shown}6 in eu; True 7"
         assert key.hide_in(f"<{key.text}>") == f"<{shown}>"
 
     def test_text_that_looks_like_an_array(self) -> None:
         """A text that only begins as an array, or is a deep one, is hidden as it is."""
         for text in ("[acme", "[" * 500, '["acme"]'):
-            key = key_rule().key_for(text)
-            assert key.hide_in(f"<{text}>") == f"<{key.shown(hashed=True)}>"
+            key = key_rule().for_value(text)
+            assert key.hide_in(f"<{text}>") == f"<{key.show(hashed=True)}>"
 
     @pytest.mark.parametrize("text", ["\\jane", "\\", '"', "\n", "\\\n", "ü\\", "\0", "\u2028"])
     def test_quoted_again_and_again(self, text: str) -> None:
         """A text is found however often it was quoted, behind a backslash too."""
-        key = key_rule().key_for(text + "jane")
+        key = key_rule().for_value(text + "jane")
         written = key.text
         for quote in (str, json.dumps, repr, ascii, json.dumps, repr):
             written = quote(written)
@@ -561,7 +566,7 @@ class TestHideIn:
 
     def test_case_of_an_escape(self) -> None:
         """Services may write hexadecimal digits in upper case."""
-        assert "rg" not in key_rule().key_for("J\u00f6rg").hide_in(r"J\u00F6rg")
+        assert "rg" not in key_rule().for_value("J\u00f6rg").hide_in(r"J\u00F6rg")
 
     @pytest.mark.parametrize(
         "key",
@@ -569,8 +574,8 @@ class TestHideIn:
     )
     def test_costly_keys(self, key: Any, patterns: list[int]) -> None:
         """Where a key with many escaped characters could be quoted, no pattern is made of it."""
-        made = key_rule().key_for(key)
-        hidden = f"not shown, as it may quote {made.shown(hashed=True)}"
+        made = key_rule().for_value(key)
+        hidden = f"not shown, as it may quote {made.show(hashed=True)}"
         parts = key if isinstance(key, list) else [made.text]
         texts = ["x" * 2000 + "\\", "\\" + json.dumps(parts), "x" * 600, "\\"]
         assert [made.hide_in(each) for each in texts] == [hidden, hidden, *texts[2:]]
@@ -582,8 +587,8 @@ class TestHideIn:
     def test_long_keys(self, patterns: list[int]) -> None:
         """A plain key is replaced up to 700 characters, and a text with a longer one not shown."""
         for length in (700, 1600, 2000, 9000):
-            key = key_rule().key_for("x" * length)
-            shown = key.shown(hashed=True)
+            key = key_rule().for_value("x" * length)
+            shown = key.show(hashed=True)
             for text in (f"<{key.text}>", f"<\\{key.text}>", f"<{key.record_id}>"):
                 shows = length == 700 or (length > 2000 and "x" not in text)
                 expected = text.replace(key.record_id, shown).replace(key.text, shown)
@@ -594,8 +599,8 @@ class TestHideIn:
 
     def test_a_key_of_ordinary_length(self) -> None:
         """A name in another script is replaced, and the rest of the text is shown."""
-        key = key_rule().key_for("Ольга Петрова, Санкт-Петербург")
-        shown = key.shown(hashed=True)
+        key = key_rule().for_value("Ольга Петрова, Санкт-Петербург")
+        shown = key.show(hashed=True)
         assert key.hide_in(f"no {key.text!a}") == f"no '{shown}'"
         assert key.hide_in(f"no {key.text}") == f"no {shown}"
 

@@ -14,10 +14,10 @@ from idempotent_lambda.errors import (
     UndecodableBodyError,
     UnsupportedKeyError,
 )
-from idempotent_lambda.keys import Key, KeyRule, namespaced, record_id
-from idempotent_lambda.messages import deliveries_of
+from idempotent_lambda.keys import Key, KeyRule, build_function_namespace, record_id
+from idempotent_lambda.pipeline.grouping import find_key
+from idempotent_lambda.sources.event import read_event
 
-from .bench import Bench
 from .events import (
     STREAM_ARN,
     bus_event,
@@ -33,13 +33,14 @@ from .events import (
     stream_record,
     unwrapped,
 )
+from .harness import ConsumerHarness
 
 
 def key(expression: str, body: Any, **changes: Any) -> Key:
     """The key of a message with this body: text as it is, anything else as JSON."""
     text = body if isinstance(body, str) else json.dumps(body)
-    (delivery,) = deliveries_of(event(record(text, **changes)))
-    return key_rule(expression=expression).key_of(delivery)
+    (delivery,) = read_event(event(record(text, **changes)))
+    return find_key(key_rule(expression=expression), delivery)
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
@@ -121,7 +122,7 @@ class TestInjective:
     def test_functions_and_messages(self, name: str, consumer: str, one: Any, other: Any) -> None:
         """No call of a function shares a record with a message, of its consumer or another."""
         assume("#" not in consumer and len(consumer.encode()) <= 255)
-        call = record_id(namespaced("orders", name), one)
+        call = record_id(build_function_namespace("orders", name), one)
         assert call != record_id("orders", other)
         assert call != record_id(consumer, other)
 
@@ -131,7 +132,9 @@ class TestInjective:
     def test_functions(self, one: str, other: str, value: Any, second: Any) -> None:
         """Calls of functions with different names, or of different values, share no record."""
         assume(one != other or typed(value) != typed(second))
-        assert record_id(namespaced("n", one), value) != record_id(namespaced("n", other), second)
+        assert record_id(build_function_namespace("n", one), value) != record_id(
+            build_function_namespace("n", other), second
+        )
 
     @given(TEXTS, TEXTS, NAMES, VALUES, VALUES)
     def test_functions_of_consumers(
@@ -139,7 +142,9 @@ class TestInjective:
     ) -> None:
         """Functions of one name in different consumers share no record."""
         assume(one != other and "#" not in one + other)
-        assert record_id(namespaced(one, name), value) != record_id(namespaced(other, name), second)
+        assert record_id(build_function_namespace(one, name), value) != record_id(
+            build_function_namespace(other, name), second
+        )
 
     @given(VALUES)
     def test_one_value_has_one_id_that_fits(self, value: Any) -> None:
@@ -159,12 +164,12 @@ class TestInjective:
     )
     def test_numbers_that_a_float_cannot_tell_apart(self, one: str, other: str) -> None:
         """Two numbers that differ in the body never share a record: one would be swallowed."""
-        bench = Bench()
+        harness = ConsumerHarness()
         first = record(f'{{"id": {one}}}', message_id="m-1")
         second = record(f'{{"id": {other}}}', message_id="m-2")
-        bench.deliver(first)
-        reported = bench.deliver(second)
-        assert len(bench.ran) == 2 or reported == ["m-2"]
+        harness.deliver(first)
+        reported = harness.deliver(second)
+        assert len(harness.ran) == 2 or reported == ["m-2"]
 
 
 @pytest.mark.parametrize(
@@ -199,13 +204,13 @@ def test_record_id(value: Any, whole: str) -> None:
 )
 def test_record_id_of_a_call(value: Any, whole: str) -> None:
     """Ids of decorated functions are these, for ever."""
-    assert record_id(namespaced("orders", "charge"), value) == whole
+    assert record_id(build_function_namespace("orders", "charge"), value) == whole
 
 
 @pytest.mark.parametrize("value", ["x" * 3000, ["é" * 3000]])
 def test_byte_limit_of_a_call(value: Any) -> None:
     """The longest namespace and name still leave room for a long key's hash."""
-    whole = record_id(namespaced("n" * 255, "f" * 100), value)
+    whole = record_id(build_function_namespace("n" * 255, "f" * 100), value)
     assert whole.startswith(f"{'n' * 255}##@{'f' * 100}##sha256:")
     assert len(whole.encode()) <= 2048
 
@@ -213,14 +218,14 @@ def test_byte_limit_of_a_call(value: Any) -> None:
 @pytest.mark.parametrize("name", ["charge", "a", "x" * 100, "Orders.charge-2_b", "7"])
 def test_name(name: str) -> None:
     """A function's name is 1 to 100 letters, digits, dots, underscores and hyphens."""
-    assert namespaced("orders", name) == f"orders##@{name}"
+    assert build_function_namespace("orders", name) == f"orders##@{name}"
 
 
 @pytest.mark.parametrize("name", ["", "x" * 101, "a#b", "#", "a b", "é", "a\n", "a/b", "@a", "٣"])
 def test_no_name(name: str) -> None:
     """Anything else is refused, with the rule."""
     with pytest.raises(ValueError, match="must be 1 to 100 characters of A-Z a-z 0-9") as caught:
-        namespaced("orders", name)
+        build_function_namespace("orders", name)
     assert repr(name) in str(caught.value)
 
 
@@ -244,10 +249,10 @@ def test_hash_is_sha256() -> None:
 UPLOAD = ["orders", "orders/a.json", "null", "0A", "ObjectCreated:Put"]
 
 
-def preset(whole: Any) -> Key:
+def default_key(whole: Any) -> Key:
     """The key of an event's only message, without an expression."""
     (delivery,) = unwrapped(whole)
-    return key_rule().key_of(delivery)
+    return find_key(key_rule(), delivery)
 
 
 def versioned(version: str | None) -> dict[str, Any]:
@@ -280,12 +285,14 @@ class TestPreset:
     )
     def test_sources(self, whole: Any, value: Any) -> None:
         """Each source has its own, and a body that is not JSON is no hindrance."""
-        assert preset(whole).record_id == record_id("orders", value)
+        assert default_key(whole).record_id == record_id("orders", value)
 
     def test_a_new_delivery_of_the_same_thing(self) -> None:
         """A notification that SNS sends to the queue again is a new message with the same key."""
         body = json.dumps(notification("x"))
-        assert preset(event(record(body))) == preset(event(record(body, message_id="m-2")))
+        assert default_key(event(record(body))) == default_key(
+            event(record(body, message_id="m-2"))
+        )
 
     @pytest.mark.parametrize(
         "other",
@@ -299,12 +306,12 @@ class TestPreset:
     )
     def test_different_uploads(self, other: dict[str, Any]) -> None:
         """Two events of a bucket that differ in object, version, time or kind have two keys."""
-        assert preset(event(s3_record())) != preset(event(other))
+        assert default_key(event(s3_record())) != default_key(event(other))
 
     def test_one_stream_beside_another(self) -> None:
         """Kinesis counts in each stream, so the same number in another one is another key."""
         arn = f"{STREAM_ARN}-2"
-        assert preset(event(kinesis_record("a"))) != preset(
+        assert default_key(event(kinesis_record("a"))) != default_key(
             event(kinesis_record("a", eventSourceARN=arn))
         )
 
@@ -322,7 +329,7 @@ class TestPreset:
     def test_none(self, whole: Any) -> None:
         """An event that no repetition can be told by needs an expression, and the error says so."""
         with pytest.raises(MissingKeyError) as caught:
-            preset(whole)
+            default_key(whole)
         assert str(caught.value) == (
             "this event has no id that its repetitions share: set idempotency.key (a field of a "
             "JSON body is body.name)"
@@ -343,7 +350,7 @@ class TestPreset:
     def test_an_expression_comes_first(self, whole: Any) -> None:
         """One expression over the body has the same key from every source."""
         (delivery,) = unwrapped(whole)
-        assert key_rule(expression="body.id").key_of(delivery) == Key("o-1", "orders#o-1")
+        assert find_key(key_rule(expression="body.id"), delivery) == Key("o-1", "orders#o-1")
 
     @pytest.mark.parametrize(
         "whole", [bus_event("o-1"), event(record(json.dumps(bus_event("o-1"))))]
@@ -351,7 +358,7 @@ class TestPreset:
     def test_an_expression_over_the_bus(self, whole: Any) -> None:
         """The body of an EventBridge event is all of it, on both ways."""
         (delivery,) = unwrapped(whole)
-        assert key_rule(expression="body.detail.id").key_of(delivery).text == "o-1"
+        assert find_key(key_rule(expression="body.detail.id"), delivery).text == "o-1"
 
 
 MISSING = [None, "", [], {}, {"a": 1}, ["a", None], ["a", ""], ["a", []], ["a", ["b"]], ["a", {}]]
@@ -375,12 +382,14 @@ class TestValues:
     def test_arguments(self) -> None:
         """An expression finds the key in a function's arguments."""
         rule = key_rule("orders", "event.order.id")
-        assert rule.key_in({"event": {"order": {"id": 7}}, "n": object()}) == Key("7", "orders##7")
+        assert rule.for_document({"event": {"order": {"id": 7}}, "n": object()}) == Key(
+            "7", "orders##7"
+        )
 
     def test_nothing_in_arguments(self) -> None:
         """Arguments without it have no key."""
         with pytest.raises(MissingKeyError, match=r"'event\.id' finds nothing"):
-            key_rule("orders", "event.id").key_in({"event": {}})
+            key_rule("orders", "event.id").for_document({"event": {}})
 
     @pytest.mark.parametrize(
         ("value", "whole"),
@@ -395,13 +404,13 @@ class TestValues:
     )
     def test_given(self, value: Any, whole: str) -> None:
         """A value makes the key that a message with this value would have, name or no name."""
-        assert KeyRule("orders", "the function").key_for(value).record_id == whole
+        assert KeyRule("orders", "the function").for_value(value).record_id == whole
 
     @pytest.mark.parametrize("value", MISSING)
     def test_missing(self, value: object) -> None:
         """What is no key in a message is none here."""
         with pytest.raises(MissingKeyError, match="'the function' finds"):
-            KeyRule("orders", "the function").key_for(value)
+            KeyRule("orders", "the function").for_value(value)
 
     @pytest.mark.parametrize(
         ("value", "found"),
@@ -418,14 +427,14 @@ class TestValues:
     def test_unsupported(self, value: object, found: str) -> None:
         """Anything else in Python is refused by its type, without its value."""
         with pytest.raises(UnsupportedKeyError, match=f"the key holds {found}: send it as text"):
-            KeyRule("orders", "the function").key_for(value)
+            KeyRule("orders", "the function").for_value(value)
 
     @pytest.mark.parametrize("expression", ["body", "[body, eventID]", "length(body)", "body.id"])
     def test_bytes(self, expression: str) -> None:
         """Kinesis data that is no text is no key, and rejects its message alone."""
-        (delivery,) = deliveries_of(event(kinesis_record(b"\xff\xfe")))
+        (delivery,) = read_event(event(kinesis_record(b"\xff\xfe")))
         with pytest.raises(MessageError):
-            key_rule(expression=expression).key_of(delivery)
+            find_key(key_rule(expression=expression), delivery)
 
 
 class TestFound:
@@ -605,8 +614,8 @@ def test_a_missing_body_is_not_blamed_on_the_key() -> None:
     """The key of a message is its id, whether or not it has a body."""
     broken = order("a")
     del broken["body"]
-    (delivery,) = deliveries_of(event(broken))
-    assert key_rule(expression="messageId").key_of(delivery).text == "m-a"
+    (delivery,) = read_event(event(broken))
+    assert find_key(key_rule(expression="messageId"), delivery).text == "m-a"
 
 
 class TestCompile:
@@ -651,12 +660,12 @@ class TestCompile:
 
 def test_number_beyond_what_python_writes() -> None:
     """A number of more digits than Python turns into text has no key, and costs no neighbour."""
-    bench = Bench(key="sum(body.xs)")
+    harness = ConsumerHarness(key="sum(body.xs)")
     digits = int("9" * 4300)
     wide = record(json.dumps({"xs": [digits, digits]}), message_id="m-wide")
     plain = record(json.dumps({"xs": [1, 2]}), message_id="m-plain")
-    assert bench.deliver(wide, plain) == ["m-wide"]
-    assert bench.outcomes == {"m-wide": "rejected", "m-plain": "completed"}
-    (error,) = bench.traces["m-wide"].errors
+    assert harness.deliver(wide, plain) == ["m-wide"]
+    assert harness.outcomes == {"m-wide": "rejected", "m-plain": "completed"}
+    (error,) = harness.histories["m-wide"].errors
     assert isinstance(error, UnsupportedKeyError)
     assert "key expression 'sum(body.xs)'" in str(error)

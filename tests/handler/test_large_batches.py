@@ -6,23 +6,28 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from itertools import count
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from unittest import mock
 
 import pytest
 
-from idempotent_lambda.agenda import WINDOW, Agenda
-from idempotent_lambda.batch import UNCONFIRMED_MILLIS
-from idempotent_lambda.claims import Record, Request
 from idempotent_lambda.clock import Deadline, Millis
 from idempotent_lambda.errors import PermanentFailure, StoreRefusedError, StoreUnavailableError
-from idempotent_lambda.messages import Message
+from idempotent_lambda.pipeline.shared_plan import UNCONFIRMED_MILLIS
+from idempotent_lambda.pipeline.work_item import WorkItem
+from idempotent_lambda.protocol.plan import BatchPlan
+from idempotent_lambda.protocol.plan_state import WINDOW
+from idempotent_lambda.protocol.requests import Request
+from idempotent_lambda.sources.message import Message
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
 from tests.waiting import SECONDS
 
-from .bench import Bench, faulty, raising
 from .events import fifo_order, kinesis_record, order
+from .harness import ConsumerHarness, faulty, raising
 from .test_group_commit import wait_until
+
+if TYPE_CHECKING:
+    from idempotent_lambda.protocol.record import Record
 
 LARGE = 10_000
 """The largest batch that an SQS queue gives:
@@ -51,8 +56,8 @@ class CountingStore(InMemoryClaimStore):
         return answers
 
 
-class QuickBench(Bench):
-    """A bench whose processor returns at once, or nearly; the clock moves on all the same.
+class QuickBench(ConsumerHarness):
+    """A harness whose processor returns at once, or nearly; the clock moves on all the same.
 
     Attributes:
         doubt: the most that had returned without a confirmed completion when a run started.
@@ -63,7 +68,7 @@ class QuickBench(Bench):
         self.counting = CountingStore(clock)
         super().__init__(self.counting, clock, **changes)
         self.memory = self.counting
-        self.consumer.unhurried.clear()
+        self.consumer.saw_slow_processor.clear()
         self.doubt = 0
         self.every = every
 
@@ -84,48 +89,48 @@ class TestQuick:
 
     def test_all_of_it_in_one_delivery(self) -> None:
         """While the table answers and time lasts, a batch of any size is done."""
-        bench = QuickBench()
-        assert bench.deliver(*numbers(LARGE), remaining=200_000) == []
-        assert len(bench.ran) == LARGE
+        harness = QuickBench()
+        assert harness.deliver(*numbers(LARGE), remaining=200_000) == []
+        assert len(harness.ran) == LARGE
 
     @pytest.mark.parametrize("concurrency", [1, 3])
     def test_what_is_in_doubt_is_bounded(self, concurrency: int) -> None:
         """No run starts while a window's worth has returned and is not confirmed."""
-        bench = QuickBench(concurrency=concurrency)
-        assert bench.deliver(*numbers(5 * WINDOW), remaining=200_000) == []
-        assert WINDOW / 2 < bench.doubt < WINDOW + concurrency
+        harness = QuickBench(concurrency=concurrency)
+        assert harness.deliver(*numbers(5 * WINDOW), remaining=200_000) == []
+        assert WINDOW / 2 < harness.doubt < WINDOW + concurrency
 
     @pytest.mark.parametrize("last", [1, WINDOW, WINDOW + 1, 5 * WINDOW - 1, 5 * WINDOW])
     def test_a_kill_repeats_a_window(self, last: int) -> None:
         """What a kill at any window leaves in doubt is at most that window and what runs."""
-        bench = QuickBench()
+        harness = QuickBench()
         left: dict[str, Record] = {}
 
         def die(_: Message) -> None:
-            left.update(deepcopy(bench.memory.records))
+            left.update(deepcopy(harness.memory.records))
 
-        bench.behaviour[str(last - 1)] = die
-        bench.deliver(*numbers(1000), remaining=200_000)
-        survivor = Bench()
+        harness.behaviour[str(last - 1)] = die
+        harness.deliver(*numbers(1000), remaining=200_000)
+        survivor = ConsumerHarness()
         survivor.memory.records.update(left)
         survivor.clock.advance(Millis(300_000))
         assert survivor.deliver(*numbers(1000), remaining=200_000) == []
-        repeated = set(survivor.ran) & set(bench.ran[: bench.ran.index(str(last - 1)) + 1])
+        repeated = set(survivor.ran) & set(harness.ran[: harness.ran.index(str(last - 1)) + 1])
         assert 1 <= len(repeated) <= WINDOW + 1
 
     def test_the_main_thread_is_the_flusher_where_there_is_none(self) -> None:
         """A completion that is due for a second is sent by whoever is there, and nothing stops."""
-        bench = QuickBench(every=1)
+        harness = QuickBench(every=1)
         threads = mock.Mock(spec=["start", "poll", "end_poll"])
-        bench.consumer = replace(bench.consumer, threads=threads)
+        harness.consumer = replace(harness.consumer, threads=threads)
         confirmed_at: list[tuple[int, int]] = []
 
         def process(_: Message) -> None:
-            bench.clock.advance(Millis(99))
-            confirmed_at.append((bench.clock.elapsed(), bench.counting.confirmed))
+            harness.clock.advance(Millis(99))
+            confirmed_at.append((harness.clock.monotonic(), harness.counting.confirmed))
 
-        bench.behaviour = dict.fromkeys(numbers(40), process)
-        assert bench.deliver(*numbers(40), remaining=200_000) == []
+        harness.behaviour = dict.fromkeys(numbers(40), process)
+        assert harness.deliver(*numbers(40), remaining=200_000) == []
         assert threads.start.call_count == 1  # it is asked for, and never comes
         for ran, (now, confirmed) in enumerate(confirmed_at):
             oldest, _ = confirmed_at[min(confirmed, ran)]
@@ -133,59 +138,59 @@ class TestQuick:
 
     def test_a_first_slow_run_leaves_nothing_in_doubt(self) -> None:
         """What quick runs have done is confirmed while a long one goes on, the first of all."""
-        bench = QuickBench()
+        harness = QuickBench()
 
         def process(_: Message) -> None:
-            bench.clock.advance(Millis(150))
-            wait_until(lambda: bench.status("0") == "COMPLETED")
+            harness.clock.advance(Millis(150))
+            wait_until(lambda: harness.status("0") == "COMPLETED")
 
-        bench.behaviour["1"] = process
-        assert bench.deliver("0", "1") == []
+        harness.behaviour["1"] = process
+        assert harness.deliver("0", "1") == []
 
     def test_an_idle_main_thread_confirms_while_another_runs(self) -> None:
         """What quick processors have done does not wait until a slow one ends beside them."""
-        bench = QuickBench(concurrency=2)
+        harness = QuickBench(concurrency=2)
         confirmed = threading.Event()
         started = threading.Barrier(2)
 
         def wait(_: Message) -> None:
             started.wait(SECONDS)
-            bench.clock.advance(Millis(UNCONFIRMED_MILLIS + 1))
+            harness.clock.advance(Millis(UNCONFIRMED_MILLIS + 1))
             assert confirmed.wait(SECONDS)
 
         def follow(_: Message) -> None:
             started.wait(SECONDS)
 
-        complete = bench.counting.complete
+        complete = harness.counting.complete
 
         def heard(requests: Sequence[Request], deadline: Deadline) -> Any:
             answers = complete(requests, deadline)
             confirmed.set()
             return answers
 
-        bench.counting.complete = heard  # type: ignore[method-assign]
-        bench.behaviour = {"0": wait, "1": follow}
-        assert bench.deliver("0", "1") == []
+        harness.counting.complete = heard  # type: ignore[method-assign]
+        harness.behaviour = {"0": wait, "1": follow}
+        assert harness.deliver("0", "1") == []
 
     def test_a_slow_claim_now_and_then_stops_nothing(self) -> None:
         """The patience with the table is for a table that is silent, not for a part of a call."""
-        bench = QuickBench()
-        claim = bench.counting.claim
+        harness = QuickBench()
+        claim = harness.counting.claim
         calls = count()
 
         def throttled(requests: Sequence[Any], deadline: Deadline) -> Any:
             answers = list(claim(requests, deadline))
-            bench.clock.advance(Millis(1200))
+            harness.clock.advance(Millis(1200))
             key = requests[0].record_id
-            bench.counting.records.pop(key)
+            harness.counting.records.pop(key)
             answers[0] = StoreRefusedError("Throttling", "on purpose", maybe_written=False)
             next(calls)
             return answers
 
-        bench.counting.claim = throttled  # type: ignore[method-assign]
-        reported = bench.deliver(*numbers(10 * WINDOW), remaining=200_000)
+        harness.counting.claim = throttled  # type: ignore[method-assign]
+        reported = harness.deliver(*numbers(10 * WINDOW), remaining=200_000)
         assert reported == [f"m-{number}" for number in range(0, 10 * WINDOW, WINDOW)]
-        assert {bench.outcomes[each] for each in reported} == {"unavailable"}
+        assert {harness.outcomes[each] for each in reported} == {"table_unavailable"}
         assert next(calls) == 10
 
 
@@ -195,19 +200,19 @@ class TestSlowAnswers:
     @pytest.mark.parametrize("kind", ["transactions", "calls for one only"])
     def test_completions_that_go_one_by_one(self, kind: str) -> None:
         """As many are sent at once as calls go side by side: none waits for another's answer."""
-        bench, store = faulty()
+        harness, store = faulty()
         if kind == "transactions":
-            bench.consumer = replace(bench.consumer, transactional=True)
+            harness.consumer = replace(harness.consumer, transactional=True)
         else:
             store.together = False  # type: ignore[attr-defined]
-        assert bench.deliver(*numbers(20)) == []
+        assert harness.deliver(*numbers(20)) == []
         assert [each for each in store.trips if "complete" in each] == [
             "complete 8", "complete 8", "complete 4",
         ]  # fmt: skip
 
     def test_claims_that_were_not_sent_in_time(self) -> None:
         """What a call had no time for is claimed by itself, while the table answers the others."""
-        bench, store = faulty()
+        harness, store = faulty()
         claim = store.claim
 
         def some(requests: Sequence[Any], deadline: Deadline) -> Any:
@@ -216,14 +221,14 @@ class TestSlowAnswers:
             return answers + [late] * len(requests[8:])
 
         store.claim = some  # type: ignore[method-assign]
-        assert bench.deliver(*numbers(20)) == []
-        assert bench.ran == numbers(20)
+        assert harness.deliver(*numbers(20)) == []
+        assert harness.ran == numbers(20)
 
     def test_helpers_claim_the_next_window(self) -> None:
         """A slow message holds up nothing but itself, whichever thread has it."""
-        bench = QuickBench(concurrency=2)
-        bench.behaviour["0"] = lambda _: wait_until(lambda: len(bench.ran) == 2 * WINDOW + 1)
-        assert bench.deliver(*numbers(2 * WINDOW + 1), remaining=200_000) == []
+        harness = QuickBench(concurrency=2)
+        harness.behaviour["0"] = lambda _: wait_until(lambda: len(harness.ran) == 2 * WINDOW + 1)
+        assert harness.deliver(*numbers(2 * WINDOW + 1), remaining=200_000) == []
 
 
 FAILURE = raising(ValueError())
@@ -231,115 +236,115 @@ HOPELESS = raising(PermanentFailure("no retry will help"))
 Records = list[Any]
 
 
-def parked(bench: Bench, **more: Any) -> Callable[[str], None]:
-    """Lay down a parked record for an order."""
+def parked(harness: ConsumerHarness, **more: Any) -> Callable[[str], None]:
+    """Seed a parked record for an order."""
 
-    def lay(order_id: str) -> None:
-        bench.lay(order_id)
-        found = bench.memory.records[f"orders#{order_id}"]
+    def seed_record(order_id: str) -> None:
+        harness.seed_record(order_id)
+        found = harness.memory.records[f"orders#{order_id}"]
         record = replace(found, status="PARKED", expires_at=None, lease_expires_at=None, **more)
-        bench.memory.records[f"orders#{order_id}"] = record
+        harness.memory.records[f"orders#{order_id}"] = record
 
-    return lay
+    return seed_record
 
 
-def _all_succeed(bench: Bench, size: int) -> Records:
-    del bench
+def _all_succeed(harness: ConsumerHarness, size: int) -> Records:
+    del harness
     return list(numbers(size))
 
 
-def _all_fail(bench: Bench, size: int) -> Records:
-    bench.behaviour = dict.fromkeys(numbers(size), FAILURE)
+def _all_fail(harness: ConsumerHarness, size: int) -> Records:
+    harness.behaviour = dict.fromkeys(numbers(size), FAILURE)
     return list(numbers(size))
 
 
-def _every_other_fails(bench: Bench, size: int) -> Records:
-    bench.behaviour = dict.fromkeys(numbers(size)[::2], FAILURE)
+def _every_other_fails(harness: ConsumerHarness, size: int) -> Records:
+    harness.behaviour = dict.fromkeys(numbers(size)[::2], FAILURE)
     return list(numbers(size))
 
 
-def _all_are_permanent_failures(bench: Bench, size: int) -> Records:
-    bench.behaviour = dict.fromkeys(numbers(size), HOPELESS)
+def _all_are_permanent_failures(harness: ConsumerHarness, size: int) -> Records:
+    harness.behaviour = dict.fromkeys(numbers(size), HOPELESS)
     return list(numbers(size))
 
 
-def _copies_cannot_be_sent(bench: Bench, size: int) -> Records:
-    bench.queues.failure = StoreRefusedError("SendMessage", "on purpose", maybe_written=False)
-    return _all_are_permanent_failures(bench, size)
+def _copies_cannot_be_sent(harness: ConsumerHarness, size: int) -> Records:
+    harness.queues.failure = StoreRefusedError("SendMessage", "on purpose", maybe_written=False)
+    return _all_are_permanent_failures(harness, size)
 
 
-def _copies_are_missing(bench: Bench, size: int) -> Records:
-    lay = parked(bench)
+def _copies_are_missing(harness: ConsumerHarness, size: int) -> Records:
+    seed_record = parked(harness)
     for each in numbers(size):
-        lay(each)
+        seed_record(each)
     return list(numbers(size))
 
 
-def _all_are_done(bench: Bench, size: int) -> Records:
-    bench.deliver(*numbers(size), remaining=10**7)
+def _all_are_done(harness: ConsumerHarness, size: int) -> Records:
+    harness.deliver(*numbers(size), remaining=10**7)
     return list(numbers(size))
 
 
-def _all_are_in_progress(bench: Bench, size: int) -> Records:
+def _all_are_in_progress(harness: ConsumerHarness, size: int) -> Records:
     for each in numbers(size):
-        bench.lay(each, lease=10**8)
+        harness.seed_record(each, lease=10**8)
     return list(numbers(size))
 
 
-def _all_are_stale(bench: Bench, size: int) -> Records:
+def _all_are_stale(harness: ConsumerHarness, size: int) -> Records:
     for number, each in enumerate(numbers(size)):
-        bench.lay(each, attempts=1 + number % 3)
+        harness.seed_record(each, attempts=1 + number % 3)
     return list(numbers(size))
 
 
-def _one_key(bench: Bench, size: int) -> Records:
-    del bench
+def _one_key(harness: ConsumerHarness, size: int) -> Records:
+    del harness
     return [order("same", f"m-{number}") for number in range(size)]
 
 
-def _no_keys(bench: Bench, size: int) -> Records:
-    del bench
+def _no_keys(harness: ConsumerHarness, size: int) -> Records:
+    del harness
     return [order(None, f"m-{number}") for number in range(size)]
 
 
-def _one_group(bench: Bench, size: int) -> Records:
-    del bench
+def _one_group(harness: ConsumerHarness, size: int) -> Records:
+    del harness
     return [fifo_order(each, "g") for each in numbers(size)]
 
 
-def _first_of_a_group_fails(bench: Bench, size: int) -> Records:
-    bench.behaviour["0"] = FAILURE
-    return _one_group(bench, size)
+def _first_of_a_group_fails(harness: ConsumerHarness, size: int) -> Records:
+    harness.behaviour["0"] = FAILURE
+    return _one_group(harness, size)
 
 
-def _first_of_a_shard_fails(bench: Bench, size: int) -> Records:
-    bench.behaviour["0"] = FAILURE
+def _first_of_a_shard_fails(harness: ConsumerHarness, size: int) -> Records:
+    harness.behaviour["0"] = FAILURE
     return [kinesis_record(each, str(int(each) + 1)) for each in numbers(size)]
 
 
-def _every_groups_head_fails(bench: Bench, size: int) -> Records:
-    bench.behaviour = dict.fromkeys(numbers(size)[::2], FAILURE)
+def _every_groups_head_fails(harness: ConsumerHarness, size: int) -> Records:
+    harness.behaviour = dict.fromkeys(numbers(size)[::2], FAILURE)
     return [fifo_order(each, f"g{int(each) // 2}") for each in numbers(size)]
 
 
-def _every_groups_head_is_in_progress(bench: Bench, size: int) -> Records:
+def _every_groups_head_is_in_progress(harness: ConsumerHarness, size: int) -> Records:
     for each in numbers(size)[::2]:
-        bench.lay(each, lease=10**8)
+        harness.seed_record(each, lease=10**8)
     return [fifo_order(each, f"g{int(each) // 2}") for each in numbers(size)]
 
 
-def _one_key_in_every_group(bench: Bench, size: int) -> Records:
-    del bench
+def _one_key_in_every_group(harness: ConsumerHarness, size: int) -> Records:
+    del harness
     return [fifo_order("same", f"g{n}", messageId=f"m-{n}") for n in range(size)]
 
 
-def _keys_that_come_again_in_their_group(bench: Bench, size: int) -> Records:
-    del bench
+def _keys_that_come_again_in_their_group(harness: ConsumerHarness, size: int) -> Records:
+    del harness
     return [fifo_order(str(n % (size // 2)), "g", messageId=f"m-{n}") for n in range(size)]
 
 
-def _interrupted_at_once(bench: Bench, size: int) -> Records:
-    bench.behaviour["0"] = raising(SystemExit())
+def _interrupted_at_once(harness: ConsumerHarness, size: int) -> Records:
+    harness.behaviour["0"] = raising(SystemExit())
     return list(numbers(size))
 
 
@@ -355,8 +360,8 @@ KINDS = {
 }  # fmt: skip
 MODES: dict[str, dict[str, Any]] = {
     "retry": {},
-    "park": {"parks": True},
-    "observe": {"observes": True},
+    "park": {"park_interrupted": True},
+    "observe": {"observe_only": True},
 }
 CASES = [("retry", kind, 1000) for kind in KINDS] + [
     (mode, kind, 100) for kind in KINDS for mode in MODES if mode != "retry"
@@ -368,22 +373,20 @@ class Steps:
 
     Attributes:
         made: how many there were.
-        copied: the most entries that the agenda copied in one step.
+        copied: the most entries that the plan copied in one step.
     """
 
     def __init__(self) -> None:
         self.made = self.copied = 0
 
     def __enter__(self) -> Self:
-        self._after = Agenda.after
+        self._record = BatchPlan.record_finished
 
-        def after(agenda: Agenda, done: Any) -> Agenda:
-            self.copied = max(
-                self.copied, len(agenda.ready), len(agenda.returned), len(agenda.given_up)
-            )
-            return self._after(agenda, done)
+        def record(plan: BatchPlan[WorkItem], done: Any) -> BatchPlan[WorkItem]:
+            self.copied = max(self.copied, len(plan.ready), len(plan.returned), len(plan.given_up))
+            return self._record(plan, done)
 
-        self._patch = mock.patch.object(Agenda, "after", after)
+        self._patch = mock.patch.object(BatchPlan, "record_finished", record)
         self._patch.start()
         sys.setprofile(self._count)
         return self
@@ -399,13 +402,13 @@ class Steps:
 
 def steps_of(mode: str, kind: str, size: int) -> Steps:
     """The steps of one delivery of so many messages."""
-    bench = Bench(**MODES[mode])
-    bench.consumer.unhurried.clear()  # no threads, whose steps nobody would count
-    records = KINDS[kind](bench, size)
+    harness = ConsumerHarness(**MODES[mode])
+    harness.consumer.saw_slow_processor.clear()  # no threads, whose steps nobody would count
+    records = KINDS[kind](harness, size)
     records = [order(each) if isinstance(each, str) else each for each in records]
-    bench.clock.advance(Millis(1))
+    harness.clock.advance(Millis(1))
     with Steps() as steps:
-        bench.consumer.consume({"Records": records}, Millis(10**7))
+        harness.consumer.consume({"Records": records}, Millis(10**7))
     return steps
 
 

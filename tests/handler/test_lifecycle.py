@@ -5,22 +5,27 @@ from dataclasses import replace
 
 import pytest
 
-from idempotent_lambda.claims import (
-    Busy,
+from idempotent_lambda.clock import EpochMillis, Seconds
+from idempotent_lambda.errors import PermanentFailure
+from idempotent_lambda.protocol.claims import (
     Claimed,
     Completed,
     Duplicate,
-    Lapsed,
+    InProgress,
     LostLease,
     Mismatch,
-    Owner,
     Parked,
     Released,
+    Stale,
 )
-from idempotent_lambda.clock import EpochMillis, Seconds
-from idempotent_lambda.errors import PermanentFailure
-from idempotent_lambda.lifecycle import (
-    INTERRUPTED,
+from idempotent_lambda.protocol.lifecycle import (
+    INTERRUPTED_REASON,
+    advance,
+    build_settlement_request,
+    classify_exception,
+)
+from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.protocol.steps import (
     NOBODY,
     Claim,
     Complete,
@@ -28,10 +33,9 @@ from idempotent_lambda.lifecycle import (
     DeadLettered,
     End,
     Interrupted,
-    Mark,
+    MarkDeadLettered,
     Outcome,
     Park,
-    PutOff,
     Raised,
     Release,
     Reply,
@@ -40,22 +44,20 @@ from idempotent_lambda.lifecycle import (
     Settled,
     Settlement,
     Step,
+    TakeOverLater,
     Unanswered,
     Wait,
     Waited,
-    advance,
-    raised,
-    settlement,
 )
 
-from .bench import refused, unavailable
+from .harness import refused, table_unavailable
 
 ME, THEM = Owner("me"), Owner("them")
 MINE = Claimed(ME, 1)
 LEASE_END = EpochMillis(1)
 ACTIONS = ({"Delete": {"TableName": "orders", "Key": {"id": {"S": "a"}}}},)
-UNWRITTEN = Unanswered(ME, unavailable())
-MAYBE_WRITTEN = Unanswered(ME, unavailable(maybe_written=True))
+UNWRITTEN = Unanswered(ME, table_unavailable())
+MAYBE_WRITTEN = Unanswered(ME, table_unavailable(maybe_written=True))
 REFUSED = Unanswered(ME, refused())
 PARKED_UNSENT = Settled(Outcome.PARKED, acknowledged=False)
 PARKED = Settled(Outcome.PARKED, acknowledged=True)
@@ -69,14 +71,17 @@ PARKED = Settled(Outcome.PARKED, acknowledged=True)
         (Claimed(ME, 3, recovered=True), Run(Claimed(ME, 3, recovered=True))),
         (Duplicate(), Settled(Outcome.DUPLICATE, acknowledged=True)),
         (Duplicate("1"), Settled(Outcome.DUPLICATE, acknowledged=True)),
-        (Busy(LEASE_END), Settled(Outcome.BUSY, acknowledged=False, busy_until=LEASE_END)),
-        (Lapsed(2, THEM), PutOff(2)),
+        (
+            InProgress(LEASE_END),
+            Settled(Outcome.IN_PROGRESS, acknowledged=False, held_until=LEASE_END),
+        ),
+        (Stale(2, THEM), TakeOverLater(2)),
         (Parked(THEM, dead_lettered=True), PARKED),
         (Parked(THEM, dead_lettered=False), DeadLetter(THEM)),
         (Mismatch(), Settled(Outcome.REJECTED, acknowledged=False)),
-        (UNWRITTEN, Settled(Outcome.UNAVAILABLE, acknowledged=False)),
-        (REFUSED, Settled(Outcome.UNAVAILABLE, acknowledged=False)),
-        (MAYBE_WRITTEN, Release(ME, Outcome.UNAVAILABLE)),
+        (UNWRITTEN, Settled(Outcome.TABLE_UNAVAILABLE, acknowledged=False)),
+        (REFUSED, Settled(Outcome.TABLE_UNAVAILABLE, acknowledged=False)),
+        (MAYBE_WRITTEN, Release(ME, Outcome.TABLE_UNAVAILABLE)),
     ],
 )
 def test_after_claim(takeover: bool, reply: Reply, following: Step | End) -> None:
@@ -84,26 +89,36 @@ def test_after_claim(takeover: bool, reply: Reply, following: Step | End) -> Non
     assert advance(Claim(takeover), reply) == following
 
 
-def test_what_lapsed_is_parked_where_that_is_asked_for() -> None:
+def test_what_stale_is_parked_where_that_is_asked_for() -> None:
     """Interrupted work is set aside by the owner that was seen, and not put off."""
-    assert advance(Claim(parks=True), Lapsed(2, THEM)) == Park(THEM, INTERRUPTED)
+    assert advance(Claim(park_interrupted=True), Stale(2, THEM)) == Park(THEM, INTERRUPTED_REASON)
 
 
 def test_a_live_claim_is_waited_for_where_nothing_delivers_again() -> None:
     """A source without a visibility timeout waits for the lease; then it claims as before."""
-    claim = Claim(waits=True, parks=True)
-    waiting = advance(claim, Busy(LEASE_END))
+    claim = Claim(wait_for_lease=True, park_interrupted=True)
+    waiting = advance(claim, InProgress(LEASE_END))
     assert waiting == Wait(claim, LEASE_END)
     assert advance(waiting, Waited(in_time=True)) == claim
-    busy = Settled(Outcome.BUSY, acknowledged=False, busy_until=LEASE_END)
-    assert advance(waiting, Waited(in_time=False)) == busy
+    in_progress = Settled(Outcome.IN_PROGRESS, acknowledged=False, held_until=LEASE_END)
+    assert advance(waiting, Waited(in_time=False)) == in_progress
 
 
 @pytest.mark.parametrize(
     "reply",
-    [Duplicate(), Busy(LEASE_END), Lapsed(1, THEM), Parked(THEM), Mismatch(), UNWRITTEN, REFUSED],
+    [
+        Duplicate(),
+        InProgress(LEASE_END),
+        Stale(1, THEM),
+        Parked(THEM),
+        Mismatch(),
+        UNWRITTEN,
+        REFUSED,
+    ],
 )
-@pytest.mark.parametrize("claim", [Claim(observes=True), Claim(observes=True, parks=True)])
+@pytest.mark.parametrize(
+    "claim", [Claim(observe_only=True), Claim(observe_only=True, park_interrupted=True)]
+)
 def test_observed(claim: Claim, reply: Reply) -> None:
     """Observe mode suppresses nothing: what would not have run runs, without a claim."""
     run = advance(claim, reply)
@@ -117,7 +132,7 @@ def test_observed(claim: Claim, reply: Reply) -> None:
 
 def test_observe_mode_claims_what_is_free() -> None:
     """What would have run anyway is claimed and completed, so that the next one is known."""
-    run = advance(Claim(observes=True), MINE)
+    run = advance(Claim(observe_only=True), MINE)
     assert run == Run(MINE, observed=True)
     assert advance(Run(MINE, observed=True), Returned()) == Complete(ME, observed=True)
     assert advance(Run(MINE, observed=True), Raised(ValueError())) == Release(ME, Outcome.FAILED)
@@ -158,8 +173,8 @@ def test_after_run(reply: Reply, following: Step | End) -> None:
 )
 def test_what_raising_means(error: BaseException, own: bool) -> None:
     """Only what the code raises of its own accord says: not done."""
-    assert isinstance(raised(error), Raised if own else Interrupted)
-    assert raised(error).error is error
+    assert isinstance(classify_exception(error), Raised if own else Interrupted)
+    assert classify_exception(error).error is error
 
 
 @pytest.mark.parametrize(
@@ -196,7 +211,9 @@ def test_after_commit(reply: Reply, following: Step | End) -> None:
     assert advance(Complete(ME, actions=ACTIONS), reply) == following
 
 
-@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.NOT_STARTED, Outcome.UNAVAILABLE])
+@pytest.mark.parametrize(
+    "outcome", [Outcome.FAILED, Outcome.NOT_STARTED, Outcome.TABLE_UNAVAILABLE]
+)
 @pytest.mark.parametrize(
     "reply", [Released(), LostLease(completed=True), LostLease(completed=False), UNWRITTEN, REFUSED]
 )
@@ -206,7 +223,7 @@ def test_after_release(outcome: Outcome, reply: Reply) -> None:
     assert following == Settled(outcome, acknowledged=False)
 
 
-@pytest.mark.parametrize("step", [Park(ME, "why"), Mark(ME)])
+@pytest.mark.parametrize("step", [Park(ME, "why"), MarkDeadLettered(ME)])
 @pytest.mark.parametrize(
     ("reply", "following"),
     [
@@ -226,8 +243,8 @@ def test_after_park_and_mark(step: Step, reply: Reply, following: Step | End) ->
 def test_a_copy_is_sent_before_it_is_noted() -> None:
     """Parked, then the copy, then the note of it, then acknowledged."""
     assert advance(Park(ME, "why"), Parked(ME)) == DeadLetter(ME)
-    assert advance(DeadLetter(ME), DeadLettered()) == Mark(ME)
-    assert advance(Mark(ME), Parked(ME, dead_lettered=True)) == PARKED
+    assert advance(DeadLetter(ME), DeadLettered()) == MarkDeadLettered(ME)
+    assert advance(MarkDeadLettered(ME), Parked(ME, dead_lettered=True)) == PARKED
 
 
 @pytest.mark.parametrize("reply", [UNWRITTEN, MAYBE_WRITTEN, REFUSED])
@@ -238,20 +255,20 @@ def test_a_copy_that_is_not_sent(reply: Reply) -> None:
 
 STEPS: dict[str, Step] = {
     "claim": Claim(takeover=True),
-    "wait": Wait(Claim(waits=True), LEASE_END),
+    "wait": Wait(Claim(wait_for_lease=True), LEASE_END),
     "run": Run(MINE),
     "complete": Complete(ME),
     "commit": Complete(ME, actions=ACTIONS),
     "release": Release(ME, Outcome.FAILED),
     "park": Park(ME, "why"),
     "dead-letter": DeadLetter(ME),
-    "mark": Mark(ME),
+    "mark": MarkDeadLettered(ME),
 }
 REPLIES: dict[str, Reply] = {
     "claimed": MINE,
     "duplicate": Duplicate(),
-    "busy": Busy(LEASE_END),
-    "lapsed": Lapsed(1, THEM),
+    "in_progress": InProgress(LEASE_END),
+    "stale": Stale(1, THEM),
     "parked": Parked(ME, dead_lettered=True),
     "mismatch": Mismatch(),
     "completed": Completed(),
@@ -265,7 +282,7 @@ REPLIES: dict[str, Reply] = {
     "unanswered": UNWRITTEN,
 }
 LEGAL = {
-    "claim": {"claimed", "duplicate", "busy", "lapsed", "parked", "mismatch", "unanswered"},
+    "claim": {"claimed", "duplicate", "in_progress", "stale", "parked", "mismatch", "unanswered"},
     "wait": {"waited"},
     "run": {"returned", "raised", "interrupted"},
     "complete": {"completed", "lost", "unanswered"},
@@ -315,13 +332,17 @@ def test_what_is_acknowledged() -> None:
         (Complete(ME, "[1]", ACTIONS), {"result": "[1]", "actions": ACTIONS}),
         (Release(ME, Outcome.FAILED), {}),
         (Park(ME, "why"), {"reason": "why"}),
-        (Mark(ME), {}),
+        (MarkDeadLettered(ME), {}),
     ],
 )
 def test_settlement(step: Settlement, more: dict[str, object]) -> None:
     """A settlement asks for its owner's record, with what the step has to say and no more."""
-    asked = settlement(step, record_id="orders#1", now=EpochMillis(7), retention=Seconds(60))
-    plain = settlement(Mark(ME), record_id="orders#1", now=EpochMillis(7), retention=Seconds(60))
+    asked = build_settlement_request(
+        step, record_id="orders#1", now=EpochMillis(7), retention=Seconds(60)
+    )
+    plain = build_settlement_request(
+        MarkDeadLettered(ME), record_id="orders#1", now=EpochMillis(7), retention=Seconds(60)
+    )
     assert (plain.record_id, plain.owner, plain.now, plain.retention) == ("orders#1", ME, 7, 60)
     assert asked == replace(plain, **more)
 
@@ -331,12 +352,12 @@ def test_outcomes_are_the_words_of_the_log() -> None:
     assert {each.value for each in Outcome} == {
         "completed",
         "duplicate",
-        "busy",
+        "in_progress",
         "failed",
         "interrupted",
         "unconfirmed",
         "lost_lease",
-        "unavailable",
+        "table_unavailable",
         "not_started",
         "deferred",
         "rejected",

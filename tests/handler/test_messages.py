@@ -11,22 +11,18 @@ from hypothesis import strategies as st
 
 from idempotent_lambda import PermanentFailure
 from idempotent_lambda.clock import Deadline, Millis
-from idempotent_lambda.errors import NotDoneError, UnsupportedEventError
+from idempotent_lambda.errors import BatchFailedError, UnsupportedEventError
 from idempotent_lambda.keys import record_id
-from idempotent_lambda.messages import (
-    TOKEN_ATTRIBUTE,
-    Delivery,
-    Mark,
-    Message,
-    Source,
-    deliveries_of,
-    response_of,
-    write_mark,
-)
-from idempotent_lambda.settings import UNWRAP
+from idempotent_lambda.pipeline.grouping import find_stated_key
+from idempotent_lambda.settings import UNWRAP_CHOICES
+from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE, CopyMark, write_mark
+from idempotent_lambda.sources.delivery import Delivery
+from idempotent_lambda.sources.event import read_event
+from idempotent_lambda.sources.message import Message
+from idempotent_lambda.sources.response import build_response
+from idempotent_lambda.sources.source import Source
 from idempotent_lambda_toolkit.testing import ManualClock
 
-from .bench import Bench, raising
 from .events import (
     FIFO_ARN,
     GOLDEN_EVENTS,
@@ -46,6 +42,7 @@ from .events import (
     stream_record,
     unwrapped,
 )
+from .harness import ConsumerHarness, raising
 
 LAMBDA = "https://docs.aws.amazon.com/lambda/latest/dg"
 SNS = "https://docs.aws.amazon.com/sns/latest/dg"
@@ -83,7 +80,7 @@ class Golden:
         ids: of the deliveries, as the response names them.
         probe: a place in each body, as names and positions.
         found: what stands there, in each; the whole body where there is no probe.
-        presets: the key of each, without an expression.
+        default_keys: the key of each, without an expression.
         groups: what each is to be kept in order with.
         told: what the response names if the last delivery fails, or the error, for the others.
     """
@@ -93,9 +90,9 @@ class Golden:
     ids: tuple[str, ...]
     probe: tuple[str, ...] = ()
     found: tuple[Any, ...]
-    presets: tuple[Any, ...]
+    default_keys: tuple[Any, ...]
     groups: tuple[str | None, ...]
-    told: tuple[str, ...]
+    reported_text: tuple[str, ...]
 
 
 ORDER = {"order_id": "o-1", "amount": 12}
@@ -106,9 +103,9 @@ GOLDEN = {
         source=Source.SQS,
         ids=(A, B),
         found=(ORDER, "call me back"),
-        presets=(A, B),
+        default_keys=(A, B),
         groups=(None, None),
-        told=(B,),
+        reported_text=(B,),
     ),
     "sqs_fifo": Golden(
         url=f"{LAMBDA}/with-sqs.html",
@@ -116,27 +113,27 @@ GOLDEN = {
         ids=(A, B, C),
         probe=("order_id",),
         found=("o-1", "o-2", "o-3"),
-        presets=(A, B, C),
+        default_keys=(A, B, C),
         groups=(f"{FIFO} customer-1", f"{FIFO} customer-2", f"{FIFO} customer-1"),
-        told=(C,),
+        reported_text=(C,),
     ),
     "sns_queued": Golden(
         url=f"{SNS}/http-notification-json.html",
         source=Source.SQS,
         ids=(A,),
         found=(ORDER,),
-        presets=(NOTIFIED,),
+        default_keys=(NOTIFIED,),
         groups=(None,),
-        told=(A,),
+        reported_text=(A,),
     ),
     "sns_queued_raw": Golden(
         url=f"{SNS}/sns-large-payload-raw-message-delivery.html",
         source=Source.SQS,
         ids=(A,),
         found=(ORDER,),
-        presets=(A,),
+        default_keys=(A,),
         groups=(None,),
-        told=(A,),
+        reported_text=(A,),
     ),
     "eventbridge_queued": Golden(
         url=EVENTBRIDGE,
@@ -144,9 +141,9 @@ GOLDEN = {
         ids=(A,),
         probe=("detail", "order_id"),
         found=("o-1",),
-        presets=(ON_THE_BUS,),
+        default_keys=(ON_THE_BUS,),
         groups=(None,),
-        told=(A,),
+        reported_text=(A,),
     ),
     "s3_queued": Golden(
         url=S3,
@@ -154,7 +151,7 @@ GOLDEN = {
         ids=(A, A, B),
         probe=("s3", "object", "key"),
         found=("in/o-1.json", "in/o+2.json", "in/o-3.json"),
-        presets=(
+        default_keys=(
             UPLOAD,
             [
                 "shop-uploads",
@@ -166,27 +163,32 @@ GOLDEN = {
             ["shop-uploads", "in/o-3.json", "null", "C3D13FE58DE4C810", "ObjectTagging:Put"],
         ),
         groups=(None, None, None),
-        told=(B,),
+        reported_text=(B,),
     ),
-    "s3_test": Golden(url=S3, source=Source.SQS, ids=(), found=(), presets=(), groups=(), told=()),
+    "s3_test": Golden(
+        url=S3, source=Source.SQS, ids=(), found=(), default_keys=(), groups=(), reported_text=()
+    ),
     "s3_notified_queued": Golden(
         url=S3,
         source=Source.SQS,
         ids=(A,),
         probe=("s3", "object", "key"),
         found=("in/o-1.json",),
-        presets=(UPLOAD,),
+        default_keys=(UPLOAD,),
         groups=(None,),
-        told=(A,),
+        reported_text=(A,),
     ),
     "kinesis": Golden(
         url=f"{LAMBDA}/with-kinesis.html",
         source=Source.KINESIS,
         ids=(ONE, TWO),
         found=(ORDER, b"\x1f\x8b\x08\xff"),
-        presets=([STREAM, f"shardId-000000000003:{ONE}"], [STREAM, f"shardId-000000000003:{TWO}"]),
+        default_keys=(
+            [STREAM, f"shardId-000000000003:{ONE}"],
+            [STREAM, f"shardId-000000000003:{TWO}"],
+        ),
         groups=(STREAM, STREAM),
-        told=(TWO,),
+        reported_text=(TWO,),
     ),
     "dynamodb": Golden(
         url=f"{LAMBDA}/with-ddb.html",
@@ -194,18 +196,18 @@ GOLDEN = {
         ids=("111", "222"),
         probe=("dynamodb", "NewImage", "state", "S"),
         found=("new", "paid"),
-        presets=("c4ca4238a0b923820dcc509a6f75849b", "c81e728d9d4c2f636f067f89cc14862c"),
+        default_keys=("c4ca4238a0b923820dcc509a6f75849b", "c81e728d9d4c2f636f067f89cc14862c"),
         groups=(TABLE, TABLE),
-        told=("222",),
+        reported_text=("222",),
     ),
     "sns": Golden(
         url=f"{LAMBDA}/with-sns.html",
         source=Source.SNS,
         ids=(NOTIFIED,),
         found=(ORDER,),
-        presets=(NOTIFIED,),
+        default_keys=(NOTIFIED,),
         groups=(None,),
-        told=(NOTIFIED,),
+        reported_text=(NOTIFIED,),
     ),
     "s3": Golden(
         url=f"{LAMBDA}/with-s3.html",
@@ -213,9 +215,9 @@ GOLDEN = {
         ids=("event",),
         probe=("s3", "object", "key"),
         found=("in/o-1.json",),
-        presets=(UPLOAD,),
+        default_keys=(UPLOAD,),
         groups=(None,),
-        told=("event",),
+        reported_text=("event",),
     ),
     "eventbridge": Golden(
         url=EVENTBRIDGE,
@@ -223,18 +225,18 @@ GOLDEN = {
         ids=(ON_THE_BUS,),
         probe=("detail", "order_id"),
         found=("o-1",),
-        presets=(ON_THE_BUS,),
+        default_keys=(ON_THE_BUS,),
         groups=(None,),
-        told=(ON_THE_BUS,),
+        reported_text=(ON_THE_BUS,),
     ),
     "direct": Golden(
         url=f"{LAMBDA}/invocation-async.html",
         source=Source.DIRECT,
         ids=("event",),
         found=(ORDER,),
-        presets=(None,),
+        default_keys=(None,),
         groups=(None,),
-        told=("event",),
+        reported_text=("event",),
     ),
 }
 
@@ -246,11 +248,11 @@ def probed(body: Any, probe: tuple[str, ...]) -> Any:
     return body
 
 
-def told(deliveries: tuple[Delivery, ...], *failed: Delivery) -> tuple[str, ...] | None:
+def reported_text(deliveries: tuple[Delivery, ...], *failed: Delivery) -> tuple[str, ...] | None:
     """What Lambda is told of failures: names in a response, or in an error; None is null."""
     try:
-        response = response_of(deliveries, failed)
-    except NotDoneError as error:
+        response = build_response(deliveries, failed)
+    except BatchFailedError as error:
         return error.ids
     if response is None:
         return None
@@ -264,47 +266,47 @@ class TestGolden:
     """Every source, by an event of the shape that AWS documents."""
 
     def test_deliveries(self, name: str) -> None:
-        """Each message has its id, source, body, preset key and order group."""
+        """Each message has its id, source, body, default key and order group."""
         wanted, deliveries = GOLDEN[name], unwrapped(golden(name))
         assert tuple(each.id for each in deliveries) == wanted.ids
         assert {each.source for each in deliveries} <= {wanted.source}
         assert tuple(probed(each.body, wanted.probe) for each in deliveries) == wanted.found
-        assert tuple(each.preset for each in deliveries) == wanted.presets
+        assert tuple(each.default_key for each in deliveries) == wanted.default_keys
         assert tuple(each.group for each in deliveries) == wanted.groups
 
     def test_the_last_fails(self, name: str) -> None:
         """If the last message fails, its source is told of it in the way that it understands."""
         wanted, deliveries = GOLDEN[name], unwrapped(golden(name))
-        assert told(deliveries, *deliveries[-1:]) == wanted.told
+        assert reported_text(deliveries, *deliveries[-1:]) == wanted.reported_text
         mapped = wanted.source in (Source.SQS, Source.KINESIS, Source.DYNAMODB)
         if mapped or not deliveries:
-            assert response_of(deliveries, deliveries[-1:]) is not None
+            assert build_response(deliveries, deliveries[-1:]) is not None
         else:
-            with pytest.raises(NotDoneError, match=wanted.told[0]):
-                response_of(deliveries, deliveries[-1:])
+            with pytest.raises(BatchFailedError, match=wanted.reported_text[0]):
+                build_response(deliveries, deliveries[-1:])
 
     def test_all_is_well(self, name: str) -> None:
         """If all is done, batches get an empty list, and invocations null."""
         deliveries = unwrapped(golden(name))
         mapped = GOLDEN[name].source in (Source.SQS, Source.KINESIS, Source.DYNAMODB)
-        assert told(deliveries) == (() if mapped else None)
+        assert reported_text(deliveries) == (() if mapped else None)
 
     def test_parked_copy(self, name: str) -> None:
         """A copy in a queue has the same body, and states the key, whatever is to be unwrapped."""
-        for services in (UNWRAP, ()):
-            deliveries = deliveries_of(golden(name), services)
+        for services in (UNWRAP_CHOICES, ()):
+            deliveries = read_event(golden(name), services)
             for delivery in deliveries:
-                if delivery.preset is None:
+                if delivery.default_key is None:
                     continue
-                token = write_mark("owner-1", record_id("orders", delivery.preset), delivery)
+                token = write_mark("owner-1", record_id("orders", delivery.default_key), delivery)
                 copied = record(delivery.copy_body(), message_id="copy", **marked(token))
-                copies = deliveries_of(event(copied), services)
+                copies = read_event(event(copied), services)
                 (match,) = copies
                 assert (match.id, match.source, match.token) == ("copy", Source.SQS, "owner-1")
                 assert match.body == delivery.body
-                key = key_rule().stated_key(match)
+                key = find_stated_key(key_rule(), match)
                 assert key is not None
-                assert key.record_id == record_id("orders", delivery.preset)
+                assert key.record_id == record_id("orders", delivery.default_key)
 
     def test_raw(self, name: str) -> None:
         """The raw record is the one that Lambda delivered, in whatever it was wrapped."""
@@ -324,7 +326,7 @@ class TestDeliveries:
     def test_one_record(self) -> None:
         """A record becomes a delivery with its id, source, decoded body and receive count."""
         raw = record('{"id": 7}', message_id="m-9", attributes={"ApproximateReceiveCount": "3"})
-        (delivery,) = deliveries_of(event(raw))
+        (delivery,) = read_event(event(raw))
         assert delivery.id == "m-9"
         assert delivery.source is Source.SQS
         assert delivery.body == {"id": 7}
@@ -334,12 +336,12 @@ class TestDeliveries:
 
     def test_order_is_kept(self) -> None:
         """Deliveries come in the order of the event."""
-        deliveries = deliveries_of(event(order("b"), order("a"), order("c")))
+        deliveries = read_event(event(order("b"), order("a"), order("c")))
         assert [each.id for each in deliveries] == ["m-b", "m-a", "m-c"]
 
     def test_empty_batch(self) -> None:
         """No records, no deliveries."""
-        assert deliveries_of({"Records": []}) == ()
+        assert read_event({"Records": []}) == ()
 
     @pytest.mark.parametrize(
         ("text", "body", "decoded"),
@@ -357,13 +359,13 @@ class TestDeliveries:
     )
     def test_body(self, text: str, body: object, decoded: bool) -> None:
         """A JSON body is decoded; any other is its text, and the delivery knows why."""
-        (delivery,) = deliveries_of(event(record(text)))
+        (delivery,) = read_event(event(record(text)))
         assert delivery.body == body
         assert (delivery.body_problem is None) is decoded
 
     def test_body_problem_never_quotes(self) -> None:
         """What is wrong with a body is told by place, without its text."""
-        (delivery,) = deliveries_of(event(record('{"card": 4111, secret}')))
+        (delivery,) = read_event(event(record('{"card": 4111, secret}')))
         assert delivery.body_problem is not None
         assert "at character 15" in delivery.body_problem
         assert "4111" not in delivery.body_problem
@@ -371,13 +373,13 @@ class TestDeliveries:
 
     def test_repr_shows_no_body(self) -> None:
         """A delivery that ends up in a log by accident shows no body."""
-        (delivery,) = deliveries_of(event(record('{"card": "4111"}')))
+        (delivery,) = read_event(event(record('{"card": "4111"}')))
         assert "4111" not in repr(delivery)
 
     @pytest.mark.parametrize("count", [None, "", "x", "-1", "1.5", 3, ["2"]])
     def test_receive_count_unknown(self, count: object) -> None:
         """A receive count that cannot be read is 1: it is shown, nothing depends on it."""
-        (delivery,) = deliveries_of(event(record(attributes={"ApproximateReceiveCount": count})))
+        (delivery,) = read_event(event(record(attributes={"ApproximateReceiveCount": count})))
         assert delivery.receive_count == 1
 
 
@@ -387,20 +389,20 @@ class TestWrapped:
     def test_message_attributes(self) -> None:
         """The producer's attributes are values by name, whatever carried them."""
         raw = {"tenant": {"stringValue": "acme", "dataType": "String"}}
-        (plain,) = deliveries_of(event(record("x", messageAttributes=raw)))
+        (plain,) = read_event(event(record("x", messageAttributes=raw)))
         (queued,) = unwrapped(event(record(json.dumps(notification("x")))))
         (straight,) = unwrapped(event(sns_record("x")))
         assert plain.message_attributes == {"tenant": "acme"}
         assert queued.message_attributes == {"tenant": "acme"}
         assert straight.message_attributes == {"tenant": "acme"}
-        assert queued.document()["message_attributes"] == {"tenant": "acme"}
+        assert queued.build_document()["message_attributes"] == {"tenant": "acme"}
 
     def test_binary_attributes(self) -> None:
         """A binary attribute is the Base64 that its transport delivers."""
         raw = {"photo": {"binaryValue": "iVBORw==", "dataType": "Binary"}}
         noted = {"photo": {"Type": "Binary", "Value": "iVBORw=="}}
         body = json.dumps(notification("x", MessageAttributes=noted))
-        (plain,) = deliveries_of(event(record("x", messageAttributes=raw)))
+        (plain,) = read_event(event(record("x", messageAttributes=raw)))
         (queued,) = unwrapped(event(record(body)))
         assert plain.message_attributes == queued.message_attributes == {"photo": "iVBORw=="}
 
@@ -416,7 +418,7 @@ class TestWrapped:
         inside = s3_record(awsRegion="us-east-1")
         body = json.dumps(notification(json.dumps(event(inside))))
         (delivery,) = unwrapped(event(record(body)))
-        document = delivery.document()
+        document = delivery.build_document()
         assert document["messageId"] == "m-1"
         assert document["awsRegion"] == "eu-central-1"
         assert "Subject" not in document
@@ -429,30 +431,30 @@ class TestWrapped:
         """A field of a direct event is found in the body alone, as it is in a parked copy of it."""
         (delivery,) = unwrapped({"order_id": "o-1", "body": "mine"})
         own = {"order_id": "o-1", "body": "mine"}
-        assert delivery.document() == {"body": own, "wrapped": {}, "message_attributes": {}}
+        assert delivery.build_document() == {"body": own, "wrapped": {}, "message_attributes": {}}
 
     @pytest.mark.parametrize("straight", [bus_event("a"), event(sns_record("{}"))])
     def test_wrapped_is_the_same_straight_and_queued(self, straight: Any) -> None:
         """What Lambda delivers, and brings back through a queue, has one ``wrapped`` and body."""
-        (first,) = deliveries_of(straight)
+        (first,) = read_event(straight)
         (again,) = unwrapped(event(record(json.dumps(straight))))
         assert again.wrapped == first.wrapped
-        assert (again.body, again.preset) == (first.body, first.preset)
+        assert (again.body, again.default_key) == (first.body, first.default_key)
 
     def test_several_ways_of_one_event(self) -> None:
         """An S3 event has one key, straight, through SNS, through SQS, or through both."""
-        alone = event(s3_record())
-        text = json.dumps(alone)
+        single = event(s3_record())
+        text = json.dumps(single)
         noted = notification(text)
         ways = [
-            alone,
+            single,
             event(sns_record(text)),
             event(record(text)),
             event(record(json.dumps(noted))),
         ]
-        presets = [each.preset for way in ways for each in unwrapped(way)]
-        assert len(presets) == 4
-        assert presets.count(presets[0]) == 4
+        default_keys = [each.default_key for way in ways for each in unwrapped(way)]
+        assert len(default_keys) == 4
+        assert default_keys.count(default_keys[0]) == 4
 
     def test_order_of_a_fifo_queue(self) -> None:
         """What a FIFO message wraps is in the message's group, with the order of the records."""
@@ -465,7 +467,7 @@ class TestWrapped:
         """No service puts records of a stream into a queue like that, so it is a plain body."""
         inside = event(kinesis_record("a"), stream_record("b"), sns_record('{"id": "c"}'))
         (delivery,) = unwrapped(event(record(json.dumps(inside))))
-        assert (delivery.body, delivery.preset, delivery.wrapped) == (inside, "m-1", {})
+        assert (delivery.body, delivery.default_key, delivery.wrapped) == (inside, "m-1", {})
 
     def test_pipes(self) -> None:
         """EventBridge Pipes puts the record of a stream into a queue as it is."""
@@ -473,9 +475,12 @@ class TestWrapped:
         flat = {**shard.pop("kinesis"), **shard}
         bodies = (stream_record("a", "9"), flat)
         table, stream = unwrapped(event(*(record(json.dumps(each)) for each in bodies)))
-        assert (table.preset, table.body["dynamodb"]["Keys"]) == ("e-9", {"id": {"S": "a"}})
-        assert (stream.preset, stream.body) == ([STREAM_ARN, "shardId-000000000000:9"], {"id": "a"})
-        assert [each.preset for each in deliveries_of(event(record(json.dumps(flat))))] == ["m-1"]
+        assert (table.default_key, table.body["dynamodb"]["Keys"]) == ("e-9", {"id": {"S": "a"}})
+        assert (stream.default_key, stream.body) == (
+            [STREAM_ARN, "shardId-000000000000:9"],
+            {"id": "a"},
+        )
+        assert [each.default_key for each in read_event(event(record(json.dumps(flat))))] == ["m-1"]
 
     @pytest.mark.parametrize(
         ("services", "unwraps"),
@@ -496,17 +501,17 @@ class TestWrapped:
             "p": stream_record("a"),
         }
         found = {
-            name: deliveries_of(event(record(json.dumps(body))), services)[0]
+            name: read_event(event(record(json.dumps(body))), services)[0]
             for name, body in bodies.items()
         }
         assert {name for name, each in found.items() if each.wrapped} == set(unwraps)
-        assert {name for name, each in found.items() if each.preset != "m-1"} == set(unwraps)
+        assert {name for name, each in found.items() if each.default_key != "m-1"} == set(unwraps)
 
     def test_an_event_on_a_stream(self) -> None:
         """An EventBridge event that came through Kinesis has its own id as its key."""
         data = json.dumps(bus_event("o-1", "b-7")).encode()
         (delivery,) = unwrapped(event(kinesis_record(data)))
-        assert (delivery.id, delivery.preset, delivery.body["id"]) == ("1", "b-7", "b-7")
+        assert (delivery.id, delivery.default_key, delivery.body["id"]) == ("1", "b-7", "b-7")
 
     def test_a_test_event_in_a_notification(self) -> None:
         """The test event of S3 is no message through SNS either."""
@@ -544,7 +549,7 @@ class TestWrapped:
     def test_lookalikes(self, body: object) -> None:
         """What only resembles an event is a plain body, keyed by its message."""
         (delivery,) = unwrapped(event(record(json.dumps(body))))
-        assert (delivery.body, delivery.preset) == (body, "m-1")
+        assert (delivery.body, delivery.default_key) == (body, "m-1")
 
     @pytest.mark.parametrize("text", ["plain", "\ufeff{}", ""])
     def test_kinesis_text(self, text: str) -> None:
@@ -576,18 +581,18 @@ class TestParked:
     )
     def test_mark(self, value: Any) -> None:
         """A copy states any key in printable ASCII, and it is read as it was."""
-        (parked,) = deliveries_of(event(record()))
+        (parked,) = read_event(event(record()))
         written = write_mark("owner-1", record_id("orders", value), parked)
         assert written.isascii()
         assert written.isprintable()
-        (delivery,) = deliveries_of(event(record(**marked(written))))
+        (delivery,) = read_event(event(record(**marked(written))))
         assert delivery.token == "owner-1"
-        found = key_rule().stated_key(delivery)
-        assert found == (key_rule().key_for(value) if value else None)
+        found = find_stated_key(key_rule(), delivery)
+        assert found == (key_rule().for_value(value) if value else None)
 
     def test_mark_of_a_hash(self) -> None:
         """A key that is known by its hash is not stated."""
-        (parked,) = deliveries_of(event(record()))
+        (parked,) = read_event(event(record()))
         assert write_mark("owner-1", record_id("orders", "x" * 3000), parked) == "owner-1 //m-1"
 
     @pytest.mark.parametrize(
@@ -604,46 +609,46 @@ class TestParked:
     )
     def test_mark_says_where_it_is_from(self, whole: Any, key: str, written: str) -> None:
         """A copy says who delivered its message and with which id, for the next reader."""
-        (parked,) = deliveries_of(whole)
+        (parked,) = read_event(whole)
         assert write_mark("o", record_id("orders", key), parked) == written
-        read = Mark.read(written)
+        read = CopyMark.parse(written)
         assert (read.token, read.stated) == ("o", key)
         assert read.source == ("" if parked.source is Source.SQS else parked.source)
         assert read.first_id == (parked.id if parked.id.isascii() else key)
-        assert read._replace(token="o").write() == written
+        assert read._replace(token="o").render() == written
 
     def test_the_attribute_is_nobodys(self) -> None:
         """What this package adds to a copy is none of the producer's attributes."""
-        (delivery,) = deliveries_of(event(record(**marked("owner-1 a"))))
+        (delivery,) = read_event(event(record(**marked("owner-1 a"))))
         assert delivery.message_attributes == {}
 
     @pytest.mark.parametrize("value", [None, 7, [], {"stringValue": 7}, {"binaryValue": "eA=="}])
     def test_token_of_another_shape(self, value: object) -> None:
         """An attribute of that name that holds no text is no token."""
-        (delivery,) = deliveries_of(event(record(messageAttributes={TOKEN_ATTRIBUTE: value})))
+        (delivery,) = read_event(event(record(messageAttributes={TOKEN_ATTRIBUTE: value})))
         assert delivery.token is None
 
     @pytest.mark.parametrize("expression", ["kinesis.partitionKey", "eventID", "body.id"])
     def test_expressions_over_the_record(self, expression: str) -> None:
         """A key that was taken from the record is the copy's too."""
-        bench = Bench(key=expression)
+        harness = ConsumerHarness(key=expression)
         key = {"kinesis.partitionKey": "p", "eventID": "shardId-000000000000:9", "body.id": "a"}
-        bench.behaviour[key[expression]] = raising(PermanentFailure())
-        bench.consumer.consume(event(kinesis_record("a", "9")), Millis(30_000))
-        bench.behaviour.clear()
-        ((body, token),) = bench.queues.dead_letters
-        bench.deliver(record(body, message_id="copy", **marked(token)))
-        assert bench.outcomes == {"9": "parked", "copy": "completed"}
-        assert bench.ran == [key[expression]] * 2
+        harness.behaviour[key[expression]] = raising(PermanentFailure())
+        harness.consumer.consume(event(kinesis_record("a", "9")), Millis(30_000))
+        harness.behaviour.clear()
+        ((body, token),) = harness.queues.dead_letters
+        harness.deliver(record(body, message_id="copy", **marked(token)))
+        assert harness.outcomes == {"9": "parked", "copy": "completed"}
+        assert harness.ran == [key[expression]] * 2
 
     def test_every_character_is_fit_for_sqs(self) -> None:
         """A copy is plain ASCII, as SQS refuses characters that JSON may hold."""
-        (delivery,) = deliveries_of({"note": "\u0001 \ud800 é \uffff"})
+        (delivery,) = read_event({"note": "\u0001 \ud800 é \uffff"})
         assert delivery.copy_body().isascii()
         assert delivery.copy_body().isprintable()
 
 
-SUPPORTED = "supported are batches of SQS, Kinesis and DynamoDB Streams"
+SUPPORTED = "supported are batches of SQS, "
 
 
 class TestUnsupported:
@@ -666,14 +671,14 @@ class TestUnsupported:
     def test_event(self, whole: object, found: str) -> None:
         """An event of an unknown source or type is named, beside what is supported."""
         with pytest.raises(UnsupportedEventError, match=SUPPORTED) as caught:
-            deliveries_of(whole)
+            read_event(whole)
         assert found in str(caught.value)
 
     @pytest.mark.parametrize("broken", [None, 7, "text", []])
     def test_record_is_no_object(self, broken: Any) -> None:
         """A record that is no object fails the batch."""
         with pytest.raises(UnsupportedEventError, match=f"record that is {type(broken).__name__}"):
-            deliveries_of(event(order("a"), broken))
+            read_event(event(order("a"), broken))
 
     @pytest.mark.parametrize(
         "source",
@@ -682,7 +687,7 @@ class TestUnsupported:
     def test_other_source(self, source: object) -> None:
         """A record of another source fails the batch and is named."""
         with pytest.raises(UnsupportedEventError, match=SUPPORTED) as caught:
-            deliveries_of(event(order("a"), record(eventSource=source)))
+            read_event(event(order("a"), record(eventSource=source)))
         named = "a list" if isinstance(source, list) else repr(source)
         assert f"a record from {named}" in str(caught.value)
 
@@ -690,7 +695,7 @@ class TestUnsupported:
     def test_without_an_id(self, message_id: Any) -> None:
         """A record that could not be reported fails the batch: unreported means deleted."""
         with pytest.raises(UnsupportedEventError, match="aws:sqs without a messageId"):
-            deliveries_of(event(order("a"), record(message_id=message_id)))
+            read_event(event(order("a"), record(message_id=message_id)))
 
     @pytest.mark.parametrize(
         ("broken", "place"),
@@ -704,7 +709,7 @@ class TestUnsupported:
     def test_without_an_id_elsewhere(self, broken: dict[str, Any], place: str) -> None:
         """So does a record of another source, and the error says where the id should be."""
         with pytest.raises(UnsupportedEventError, match=place):
-            deliveries_of(event(broken))
+            read_event(event(broken))
 
     @pytest.mark.parametrize(
         "broken",
@@ -718,31 +723,31 @@ class TestUnsupported:
     def test_not_as_documented(self, broken: dict[str, Any]) -> None:
         """A record without the part that is its message is rejected alone, not guessed at."""
         for key in (None, "eventSource"):
-            bench = Bench(key=key)
-            good = deliveries_of(event(broken))[0].source
-            assert told_by(bench, event(broken)) != []
-            assert (bench.ran, list(bench.outcomes.values())) == ([], ["rejected"])
-            (error,) = next(iter(bench.traces.values())).errors
+            harness = ConsumerHarness(key=key)
+            good = read_event(event(broken))[0].source
+            assert told_by(harness, event(broken)) != []
+            assert (harness.ran, list(harness.outcomes.values())) == ([], ["rejected"])
+            (error,) = next(iter(harness.histories.values())).errors
             assert "not as" in str(error)
             assert good in ("aws:kinesis", "aws:sns", "aws:s3")
 
     def test_mixed(self) -> None:
         """Records of several sources cannot be answered together."""
         with pytest.raises(UnsupportedEventError, match="records of several sources"):
-            deliveries_of(event(order("a"), kinesis_record("b")))
+            read_event(event(order("a"), kinesis_record("b")))
 
     def test_shows_no_values(self) -> None:
         """The error shows nothing of a message but its source."""
         with pytest.raises(UnsupportedEventError) as caught:
-            deliveries_of(event(record("secret", message_id="", receiptHandle="secret")))
+            read_event(event(record("secret", message_id="", receiptHandle="secret")))
         assert "secret" not in str(caught.value)
 
-    def test_nothing_runs_before_the_whole_event_is_read(self, bench: Bench) -> None:
+    def test_nothing_runs_before_the_whole_event_is_read(self, harness: ConsumerHarness) -> None:
         """A bad last record stops the batch before the first effect."""
         with pytest.raises(UnsupportedEventError):
-            bench.deliver("a", "b", record(message_id=""))
-        assert bench.ran == []
-        assert bench.memory.records == {}
+            harness.deliver("a", "b", record(message_id=""))
+        assert harness.ran == []
+        assert harness.memory.records == {}
 
 
 class TestResponse:
@@ -750,49 +755,52 @@ class TestResponse:
 
     def test_shape(self) -> None:
         """The response is the documented object, and JSON says it as Lambda reads it."""
-        deliveries = deliveries_of(event(order("a"), order("b")))
-        assert json.dumps(response_of(deliveries, deliveries)) == (
+        deliveries = read_event(event(order("a"), order("b")))
+        assert json.dumps(build_response(deliveries, deliveries)) == (
             '{"batchItemFailures": [{"itemIdentifier": "m-a"}, {"itemIdentifier": "m-b"}]}'
         )
 
     def test_nothing_delivered(self) -> None:
         """An empty batch is answered with an empty list."""
-        assert response_of((), ()) == {"batchItemFailures": []}
+        assert build_response((), ()) == {"batchItemFailures": []}
 
     def test_order(self) -> None:
         """Failures are named in the order of the batch, in whatever order they happened."""
-        deliveries = deliveries_of(event(order("a"), order("b"), order("c")))
-        assert told(deliveries, deliveries[2], deliveries[0]) == ("m-a", "m-c")
+        deliveries = read_event(event(order("a"), order("b"), order("c")))
+        assert reported_text(deliveries, deliveries[2], deliveries[0]) == ("m-a", "m-c")
 
     def test_each_id_once(self) -> None:
         """An id that the event holds twice is reported once."""
-        deliveries = deliveries_of(event(order("a"), order("b", "m-a")))
-        assert told(deliveries, *deliveries) == ("m-a",)
+        deliveries = read_event(event(order("a"), order("b", "m-a")))
+        assert reported_text(deliveries, *deliveries) == ("m-a",)
 
     def test_one_of_several_in_a_record(self) -> None:
         """A record is delivered again unless every message in it is done."""
         body = json.dumps(event(s3_record("a"), s3_record("b")))
         deliveries = unwrapped(event(record(body), order("c")))
         assert len(deliveries) == 3
-        assert told(deliveries, deliveries[1]) == ("m-1",)
+        assert reported_text(deliveries, deliveries[1]) == ("m-1",)
 
     @pytest.mark.parametrize("build", [kinesis_record, stream_record])
     def test_streams_are_told_the_first(self, build: Any) -> None:
         """A stream is told the first failure of the batch, from which it goes on."""
-        deliveries = deliveries_of(event(*(build(each, str(each)) for each in "5678")))
-        assert told(deliveries, deliveries[3], deliveries[1], deliveries[2]) == ("6",)
+        deliveries = read_event(event(*(build(each, str(each)) for each in "5678")))
+        assert reported_text(deliveries, deliveries[3], deliveries[1], deliveries[2]) == ("6",)
 
     def test_error(self) -> None:
         """Without a partial response the error names what is not done."""
-        deliveries = deliveries_of(event(sns_record("x", "n-7")))
-        with pytest.raises(NotDoneError, match="not done: n-7; the invocation fails so that"):
-            response_of(deliveries, deliveries)
+        deliveries = read_event(event(sns_record("x", "n-7")))
+        with pytest.raises(BatchFailedError, match="not done: n-7; the invocation fails so that"):
+            build_response(deliveries, deliveries)
 
     def test_error_of_several(self) -> None:
         """It names each of them once, in the order of the event."""
         records = (sns_record("x", each) for each in ("n-1", "n-2", "n-3", "n-1"))
-        deliveries = deliveries_of(event(*records))
-        assert told(deliveries, deliveries[2], deliveries[0], deliveries[3]) == ("n-1", "n-3")
+        deliveries = read_event(event(*records))
+        assert reported_text(deliveries, deliveries[2], deliveries[0], deliveries[3]) == (
+            "n-1",
+            "n-3",
+        )
 
 
 class TestMessage:
@@ -802,9 +810,9 @@ class TestMessage:
         """A message shows its delivery, key, owner and time, under these names."""
         attributes = {"trace": {"stringValue": "t", "dataType": "String"}}
         raw = record('{"id": 1}', messageAttributes=attributes)
-        (delivery,) = deliveries_of(event(raw))
-        deadline = Deadline.after(clock, Millis(9000))
-        message = Message.of(delivery, key="1", owner="owner-1", deadline=deadline)
+        (delivery,) = read_event(event(raw))
+        deadline = Deadline.from_remaining(clock, Millis(9000))
+        message = Message.from_delivery(delivery, key="1", owner="owner-1", deadline=deadline)
         assert (message.id, message.key, message.owner) == ("m-1", "1", "owner-1")
         assert message.body == {"id": 1}
         assert message.attributes["SentTimestamp"] == "1545082649183"
@@ -816,24 +824,24 @@ class TestMessage:
 
     def test_frozen(self, clock: ManualClock) -> None:
         """A message cannot be changed."""
-        (delivery,) = deliveries_of(event(record()))
-        deadline = Deadline.after(clock, Millis(1))
-        message = Message.of(delivery, key="a", owner="o", deadline=deadline)
+        (delivery,) = read_event(event(record()))
+        deadline = Deadline.from_remaining(clock, Millis(1))
+        message = Message.from_delivery(delivery, key="a", owner="o", deadline=deadline)
         with pytest.raises(FrozenInstanceError):
             message.key = "b"  # type: ignore[misc]
 
     def test_without_attributes(self, clock: ManualClock) -> None:
         """A record without attributes gives empty ones, not None."""
-        (delivery,) = deliveries_of(event(record(attributes=None, messageAttributes=None)))
-        deadline = Deadline.after(clock, Millis(1))
-        message = Message.of(delivery, key="a", owner="o", deadline=deadline)
+        (delivery,) = read_event(event(record(attributes=None, messageAttributes=None)))
+        deadline = Deadline.from_remaining(clock, Millis(1))
+        message = Message.from_delivery(delivery, key="a", owner="o", deadline=deadline)
         assert (message.attributes, message.message_attributes) == ({}, {})
 
     def test_direct(self, clock: ManualClock) -> None:
         """An event that is its own body has no attributes, whatever it names so."""
-        (delivery,) = deliveries_of({"attributes": "mine", "messageAttributes": "mine"})
-        message = Message.of(
-            delivery, key="a", owner="o", deadline=Deadline.after(clock, Millis(1))
+        (delivery,) = read_event({"attributes": "mine", "messageAttributes": "mine"})
+        message = Message.from_delivery(
+            delivery, key="a", owner="o", deadline=Deadline.from_remaining(clock, Millis(1))
         )
         assert (message.attributes, message.message_attributes) == ({}, {})
         assert (message.id, message.source, message.receive_count) == ("event", Source.DIRECT, 1)
@@ -876,29 +884,29 @@ def damaged(draw: st.DrawFn) -> Any:
 
 def answer(whole: Any, key: str | None) -> list[str] | None:
     """The ids reported for an event; None where the event is refused as a whole."""
-    bench = Bench(key=key, unwrap=frozenset(UNWRAP))
+    harness = ConsumerHarness(key=key, unwrap=frozenset(UNWRAP_CHOICES))
     try:
         deliveries = unwrapped(whole)
-        reported = told_by(bench, whole)
+        reported = told_by(harness, whole)
     except UnsupportedEventError:
-        assert bench.ran == []
+        assert harness.ran == []
         return None
     delivered = [each.id for each in deliveries]
     assert set(reported) <= set(delivered)
     assert len(reported) == len(set(reported))
     # Every message has an end, and what has not run to completion is reported.
-    assert set(bench.outcomes) == set(delivered)
-    rejected = {each for each, outcome in bench.outcomes.items() if outcome == "rejected"}
+    assert set(harness.outcomes) == set(delivered)
+    rejected = {each for each, outcome in harness.outcomes.items() if outcome == "rejected"}
     if not (deliveries and deliveries[0].source in (Source.KINESIS, Source.DYNAMODB)):
         assert rejected <= set(reported)
     return reported
 
 
-def told_by(bench: Bench, whole: Any) -> list[str]:
+def told_by(harness: ConsumerHarness, whole: Any) -> list[str]:
     """What a consumer reports of an event, in its response or its error."""
     try:
-        response: Any = bench.consumer.consume(whole, Millis(30_000))
-    except NotDoneError as error:
+        response: Any = harness.consumer.consume(whole, Millis(30_000))
+    except BatchFailedError as error:
         return list(error.ids)
     if response is None:
         return []

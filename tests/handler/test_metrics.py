@@ -12,15 +12,17 @@ from typing import Any, NamedTuple
 import pytest
 
 from idempotent_lambda import PermanentFailure, idempotent
-from idempotent_lambda.batch import covered
-from idempotent_lambda.claims import Owner
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.decorator import Wiring
-from idempotent_lambda.telemetry import MAXIMUM_VALUES, METRICS, Effort, JsonLines
+from idempotent_lambda.log import JsonLines
+from idempotent_lambda.metrics import MAX_VALUES, METRICS
+from idempotent_lambda.observer import BatchStats
+from idempotent_lambda.pipeline.invocation import measure_covered
+from idempotent_lambda.protocol.record import Owner
 from idempotent_lambda_toolkit.testing import ManualClock
 
-from .bench import Bench, FaultyStore, faulty, raising, refused, unavailable
 from .events import event, order, record
+from .harness import ConsumerHarness, FaultyStore, faulty, raising, refused, table_unavailable
 
 NEVER = raising(PermanentFailure("no such account"))
 COUNTED = {name for name, unit in METRICS.items() if unit == "Count"} - {"batch_size"}
@@ -44,7 +46,7 @@ def extracted(line: str) -> dict[str, list[float]]:
         assert metric["Unit"] == METRICS[metric["Name"]]
         value = found[metric["Name"]]
         values[metric["Name"]] = value if isinstance(value, list) else [value]
-        assert 0 < len(values[metric["Name"]]) <= MAXIMUM_VALUES
+        assert 0 < len(values[metric["Name"]]) <= MAX_VALUES
         assert all(type(each) in {int, float} for each in values[metric["Name"]])
     assert len(values) == len(directive["Metrics"])
     return values
@@ -60,17 +62,17 @@ class Log:
     def __init__(self) -> None:
         self.stream = io.StringIO()
 
-    def bench(self, bench: Bench | None = None, **changes: Any) -> Bench:
-        """A bench that writes here."""
-        made = bench or Bench(**changes)
+    def harness(self, harness: ConsumerHarness | None = None, **changes: Any) -> ConsumerHarness:
+        """A harness that writes here."""
+        made = harness or ConsumerHarness(**changes)
         observer = JsonLines(made.clock, hash_keys=False, function="orders", stream=self.stream)
         object.__setattr__(made.consumer, "observer", observer)
         return made
 
-    def faulty(self) -> tuple[Bench, FaultyStore]:
+    def faulty(self) -> tuple[ConsumerHarness, FaultyStore]:
         """One whose store can be made faulty."""
-        bench, store = faulty()
-        return self.bench(bench), store
+        harness, store = faulty()
+        return self.harness(harness), store
 
     def batches(self) -> list[dict[str, list[float]]]:
         """What each batch's line has for CloudWatch, in their order."""
@@ -87,90 +89,90 @@ class Scenario(NamedTuple):
 
 
 def _again(log: Log) -> None:
-    bench = log.bench()
-    bench.deliver("a", order("a", "m-2"))
-    bench.deliver(order("a", "m-3"))
+    harness = log.harness()
+    harness.deliver("a", order("a", "m-2"))
+    harness.deliver(order("a", "m-3"))
 
 
 def _failed(log: Log) -> None:
-    bench = log.bench()
-    bench.behaviour["a"] = raising(ValueError("no"))
-    bench.deliver("a", order("a", "m-2"))
+    harness = log.harness()
+    harness.behaviour["a"] = raising(ValueError("no"))
+    harness.deliver("a", order("a", "m-2"))
 
 
-def _busy(log: Log) -> None:
-    bench = log.bench()
-    bench.lay("a", lease=1000)
-    bench.deliver("a")
+def _in_progress(log: Log) -> None:
+    harness = log.harness()
+    harness.seed_record("a", lease=1000)
+    harness.deliver("a")
 
 
 def _taken_over(log: Log) -> None:
-    bench = log.bench()
-    bench.lay("a")
-    bench.deliver("a", order("a", "m-2"))
+    harness = log.harness()
+    harness.seed_record("a")
+    harness.deliver("a", order("a", "m-2"))
 
 
 def _taken_over_in_vain(log: Log) -> None:
-    bench = log.bench()
-    bench.lay("a", attempts=2)
-    bench.behaviour["a"] = raising(ValueError("no"))
-    bench.deliver("a")
+    harness = log.harness()
+    harness.seed_record("a", attempts=2)
+    harness.behaviour["a"] = raising(ValueError("no"))
+    harness.deliver("a")
 
 
 def _late(log: Log) -> None:
-    bench = log.bench()
-    bench.behaviour["a"] = lambda _: bench.lay("a", lease=60_000)
-    bench.deliver("a", order("a", "m-2"))
+    harness = log.harness()
+    harness.behaviour["a"] = lambda _: harness.seed_record("a", lease=60_000)
+    harness.deliver("a", order("a", "m-2"))
 
 
 def _late_and_completed(log: Log) -> None:
-    bench = log.bench()
+    harness = log.harness()
 
     def complete(_: object) -> None:
-        bench.lay("a")
-        found = bench.memory.records["orders#a"]
-        bench.memory.records["orders#a"] = replace(found, status="COMPLETED")
+        harness.seed_record("a")
+        found = harness.memory.records["orders#a"]
+        harness.memory.records["orders#a"] = replace(found, status="COMPLETED")
 
-    bench.behaviour["a"] = complete
-    bench.deliver("a")
+    harness.behaviour["a"] = complete
+    harness.deliver("a")
 
 
 def _never_had_the_lease(log: Log) -> None:
-    bench, store = log.faulty()
-    bench.deliver("a")
-    store.after["claim orders#a"] = unavailable(maybe_written=True)
-    bench.deliver("a")
+    harness, store = log.faulty()
+    harness.deliver("a")
+    store.after["claim orders#a"] = table_unavailable(maybe_written=True)
+    harness.deliver("a")
     assert json.loads(log.stream.getvalue().splitlines()[-2])["lease_lost"]
 
 
 def _parked(log: Log) -> None:
-    bench = log.bench()
-    bench.behaviour["a"] = NEVER
-    bench.deliver("a", order("a", "m-2"))
-    bench.deliver(order("a", "m-3"))
+    harness = log.harness()
+    harness.behaviour["a"] = NEVER
+    harness.deliver("a", order("a", "m-2"))
+    harness.deliver(order("a", "m-3"))
 
 
 def _parked_without_a_copy(log: Log) -> None:
-    bench = log.bench()
-    bench.behaviour["a"] = NEVER
-    bench.queues.failure = refused()
-    bench.deliver("a")
-    bench.queues.failure = None
-    bench.deliver("a")
-    bench.deliver("a")
+    harness = log.harness()
+    harness.behaviour["a"] = NEVER
+    harness.queues.failure = refused()
+    harness.deliver("a")
+    harness.queues.failure = None
+    harness.deliver("a")
+    harness.deliver("a")
 
 
 def _parked_when_interrupted(log: Log) -> None:
-    bench = log.bench(parks=True)
-    bench.lay("a")
-    bench.deliver("a")
-    bench.deliver("a")
+    harness = log.harness(park_interrupted=True)
+    harness.seed_record("a")
+    harness.deliver("a")
+    harness.deliver("a")
 
 
 def _parked_by_a_decorated_function(log: Log) -> None:
-    bench = log.bench()
-    consumer = bench.consumer
-    wiring = Wiring(consumer.settings, consumer.store, bench.clock, consumer.observer)
+    harness = log.harness()
+    consumer = harness.consumer
+    wiring = Wiring(consumer.settings, consumer.store, harness.clock, consumer.observer)
 
     @idempotent(name="charge", key="order_id", lease_seconds=30, wiring=wiring)
     def charge(order_id: str) -> None:
@@ -182,41 +184,45 @@ def _parked_by_a_decorated_function(log: Log) -> None:
 
 
 def _observed(log: Log) -> None:
-    bench = log.bench(observes=True)
-    bench.deliver("a")
-    bench.deliver("a")
-    bench.lay("b", lease=1000)
-    bench.deliver("b")
-    bench.lay("c")
-    bench.memory.records["orders#c"] = replace(bench.memory.records["orders#c"], status="PARKED")
-    bench.deliver("c")
+    harness = log.harness(observe_only=True)
+    harness.deliver("a")
+    harness.deliver("a")
+    harness.seed_record("b", lease=1000)
+    harness.deliver("b")
+    harness.seed_record("c")
+    harness.memory.records["orders#c"] = replace(
+        harness.memory.records["orders#c"], status="PARKED"
+    )
+    harness.deliver("c")
 
 
 def _recovered(log: Log) -> None:
-    bench = log.bench()
-    bench.lay("a", lease=30_000)
-    mine = replace(bench.memory.records["orders#a"], owner=Owner("owner-1"))
-    bench.memory.records["orders#a"] = mine
-    bench.deliver("a")
+    harness = log.harness()
+    harness.seed_record("a", lease=30_000)
+    mine = replace(harness.memory.records["orders#a"], owner=Owner("owner-1"))
+    harness.memory.records["orders#a"] = mine
+    harness.deliver("a")
 
 
 def _unconfirmed(log: Log) -> None:
-    bench, store = log.faulty()
-    store.after["complete orders#a"] = unavailable(maybe_written=True)
-    bench.deliver("a")
+    harness, store = log.faulty()
+    store.after["complete orders#a"] = table_unavailable(maybe_written=True)
+    harness.deliver("a")
 
 
 def _fallen_back(log: Log) -> None:
-    bench = log.bench()
-    bench.behaviour["a"] = lambda _: bench.consumer.observer.fell_back(refused())
-    bench.deliver("a")
-    bench.deliver("b")
+    harness = log.harness()
+    harness.behaviour["a"] = lambda _: harness.consumer.observer.report_batch_calls_unavailable(
+        refused()
+    )
+    harness.deliver("a")
+    harness.deliver("b")
 
 
 def _interrupted(log: Log) -> None:
-    bench = log.bench()
-    bench.behaviour["a"] = raising(SystemExit())
-    bench.deliver("a")
+    harness = log.harness()
+    harness.behaviour["a"] = raising(SystemExit())
+    harness.deliver("a")
 
 
 PROCESSED, AGAIN = {"processed": 1}, {"unacknowledged": 1}
@@ -224,8 +230,10 @@ PARKED, DUPLICATE = {"parked": 1}, {"duplicates": 1}
 SCENARIOS = {
     "processed, with a follower, and again": Scenario(_again, [PROCESSED | DUPLICATE, DUPLICATE]),
     "failed, with a follower": Scenario(_failed, [{"failures": 1, "unacknowledged": 2}]),
-    "busy": Scenario(_busy, [AGAIN | {"busy": 1}]),
-    "rejected": Scenario(lambda log: log.bench().deliver(record("{}")), [AGAIN | {"rejected": 1}]),
+    "in_progress": Scenario(_in_progress, [AGAIN | {"in_progress": 1}]),
+    "rejected": Scenario(
+        lambda log: log.harness().deliver(record("{}")), [AGAIN | {"rejected": 1}]
+    ),
     "taken over, with a follower": Scenario(
         _taken_over, [PROCESSED | DUPLICATE | {"takeovers": 1}]
     ),
@@ -233,7 +241,7 @@ SCENARIOS = {
     "late, with a follower": Scenario(_late, [{"unacknowledged": 2, "lost_leases": 1}]),
     "late, completed by the next": Scenario(_late_and_completed, [{"lost_leases": 1}]),
     "a claim that is lost to another": Scenario(
-        _never_had_the_lease, [PROCESSED, AGAIN | {"unavailable": 1}]
+        _never_had_the_lease, [PROCESSED, AGAIN | {"table_unavailable": 1}]
     ),
     "parked, with a follower, and again": Scenario(_parked, [PARKED, {}]),
     "parked, its copy sent later": Scenario(_parked_without_a_copy, [PARKED | AGAIN, {}, {}]),
@@ -245,12 +253,13 @@ SCENARIOS = {
         _observed, [PROCESSED, PROCESSED | DUPLICATE, PROCESSED | DUPLICATE, PROCESSED]
     ),
     "observed, without a key": Scenario(
-        lambda log: log.bench(observes=True).deliver(record("{}")), [PROCESSED | {"rejected": 1}]
+        lambda log: log.harness(observe_only=True).deliver(record("{}")),
+        [PROCESSED | {"rejected": 1}],
     ),
     "interrupted": Scenario(_interrupted, [AGAIN | {"interrupted": 1}]),
     "its own claim, known again": Scenario(_recovered, [PROCESSED | {"recoveries": 1}]),
     "unconfirmed": Scenario(_unconfirmed, [AGAIN | {"unconfirmed": 1}]),
-    "fallen back": Scenario(_fallen_back, [PROCESSED | {"fall_backs": 1}, PROCESSED]),
+    "fallen back": Scenario(_fallen_back, [PROCESSED | {"batch_call_fallbacks": 1}, PROCESSED]),
 }
 
 
@@ -279,10 +288,10 @@ def test_each_metric_is_provoked() -> None:
 def test_what_a_batch_takes() -> None:
     """A batch tells its size, its round trips, and the time in which nothing of the user's ran."""
     log = Log()
-    bench, store = log.faulty()
+    harness, store = log.faulty()
     store.millis = 7
-    bench.behaviour["a"] = bench.behaviour["b"] = lambda _: bench.clock.advance(Millis(50))
-    bench.deliver("a", "b", order("a", "m-2"))
+    harness.behaviour["a"] = harness.behaviour["b"] = lambda _: harness.clock.advance(Millis(50))
+    harness.deliver("a", "b", order("a", "m-2"))
     (batch,) = log.batches()
     assert batch["batch_size"] == [3]
     # The claims of both; then their completions, together or each by itself.
@@ -294,15 +303,15 @@ def test_what_a_batch_takes() -> None:
 def test_what_a_call_takes() -> None:
     """A decorated function tells the same of each call."""
     log = Log()
-    bench, store = log.faulty()
+    harness, store = log.faulty()
     store.millis = 7
-    consumer = bench.consumer
-    wiring = Wiring(consumer.settings, store, bench.clock, consumer.observer)
+    consumer = harness.consumer
+    wiring = Wiring(consumer.settings, store, harness.clock, consumer.observer)
 
     @idempotent(name="charge", key="order_id", lease_seconds=30, wiring=wiring)
     def charge(order_id: str) -> None:
         del order_id
-        bench.clock.advance(Millis(50))
+        harness.clock.advance(Millis(50))
 
     charge("a")
     charge("a")
@@ -315,14 +324,14 @@ def test_what_a_call_takes() -> None:
 def test_oldest_parked() -> None:
     """Who meets what is parked tells since when the oldest of them has waited; once."""
     log = Log()
-    bench = log.bench()
-    bench.behaviour["a"] = bench.behaviour["b"] = NEVER
-    bench.deliver("a")
-    bench.clock.advance(Millis(60_000))
-    bench.deliver("b")
-    bench.clock.advance(Millis(3_000))
-    bench.deliver("b", "a")
-    bench.deliver("c")
+    harness = log.harness()
+    harness.behaviour["a"] = harness.behaviour["b"] = NEVER
+    harness.deliver("a")
+    harness.clock.advance(Millis(60_000))
+    harness.deliver("b")
+    harness.clock.advance(Millis(3_000))
+    harness.deliver("b", "a")
+    harness.deliver("c")
     parked = [batch.get("oldest_parked_seconds") for batch in log.batches()]
     assert parked == [None, None, [63], None]
 
@@ -330,23 +339,23 @@ def test_oldest_parked() -> None:
 def test_many_values() -> None:
     """Of more values than a line may have, the first are told."""
     log = Log()
-    observer = log.bench().consumer.observer
-    many = [Millis(each) for each in range(MAXIMUM_VALUES + 1)]
-    observer.ended(Effort(request_id="", messages=1, overhead=Millis(0), store=many))
+    observer = log.harness().consumer.observer
+    many = [Millis(each) for each in range(MAX_VALUES + 1)]
+    observer.report_batch(BatchStats(request_id="", messages=1, overhead=Millis(0), store=many))
     (batch,) = log.batches()
-    assert batch["store_ms"] == many[:MAXIMUM_VALUES]
+    assert batch["store_ms"] == many[:MAX_VALUES]
 
 
 def test_none() -> None:
     """Without a function's name there are no metrics; and an empty batch has none."""
     stream = io.StringIO()
-    bench = Bench()
+    harness = ConsumerHarness()
     observer = JsonLines(ManualClock(), hash_keys=False, stream=stream)
-    object.__setattr__(bench.consumer, "observer", observer)
-    bench.deliver("a")
+    object.__setattr__(harness.consumer, "observer", observer)
+    harness.deliver("a")
     assert [json.loads(each)["event"] for each in stream.getvalue().splitlines()] == ["message"]
     log = Log()
-    log.bench().consumer.consume(event(), Millis(30_000))
+    log.harness().consumer.consume(event(), Millis(30_000))
     assert log.batches() == []
 
 
@@ -363,4 +372,4 @@ def test_none() -> None:
 )
 def test_covered(spans: list[tuple[Millis, Millis]], expected: int) -> None:
     """Time in which several run counts once."""
-    assert covered(spans) == expected
+    assert measure_covered(spans) == expected

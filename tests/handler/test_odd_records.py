@@ -13,16 +13,16 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda import PermanentFailure, messages
+from idempotent_lambda import PermanentFailure
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis
-from idempotent_lambda.errors import NotDoneError, UnsupportedEventError
-from idempotent_lambda.messages import deliveries_of
-from idempotent_lambda.sqs import SqsQueues
+from idempotent_lambda.errors import BatchFailedError, UnsupportedEventError
+from idempotent_lambda.queues import SqsQueues
+from idempotent_lambda.sources.event import read_event
 from idempotent_lambda_toolkit.testing import ManualClock
 
-from .bench import Bench, Listener
 from .conftest import pretend
 from .events import event, order
+from .harness import ConsumerHarness, Listener
 from .odd import (
     EXPRESSIONS,
     FATES,
@@ -103,9 +103,11 @@ def test_every_field_meets_every_fate() -> None:
     """Each value comes into each field, and each fate to each field."""
     cases = [*cases_of("SQS")]
     paths = {(), *fields_of(KINDS["SQS"].odd())}
-    met = Counter((case.path, case.value) for case in cases)
-    assert {path for path, _ in met} == paths
-    assert len(met) == len(paths) * len(ODD) - 2  # neither record nor body is missing twice over
+    found_state = Counter((case.path, case.value) for case in cases)
+    assert {path for path, _ in found_state} == paths
+    assert (
+        len(found_state) == len(paths) * len(ODD) - 2
+    )  # neither record nor body is missing twice over
     for path in paths:
         assert {case.fate for case in cases if case.path == path} >= {*FATES} - {"new"}
 
@@ -113,16 +115,16 @@ def test_every_field_meets_every_fate() -> None:
 @pytest.mark.parametrize("name", ODD)
 def test_every_event(name: str) -> None:
     """An odd event, or one with odd records, is refused as a whole, or it is a direct one."""
-    bench, whole = Bench(), ODD[name]
+    harness, whole = ConsumerHarness(), ODD[name]
     for given in (whole, {"Records": whole}, {"Records": [whole]}, event(order("a"), whole)):
         if given == {"Records": []}:
-            assert bench.consumer.consume(given, Millis(30_000)) == {"batchItemFailures": []}
+            assert harness.consumer.consume(given, Millis(30_000)) == {"batchItemFailures": []}
             continue
-        with pytest.raises((UnsupportedEventError, NotDoneError)) as caught:
-            bench.consumer.consume(given, Millis(30_000))
+        with pytest.raises((UnsupportedEventError, BatchFailedError)) as caught:
+            harness.consumer.consume(given, Millis(30_000))
         assert isinstance(caught.value, UnsupportedEventError) or isinstance(given, dict)
         assert len(str(caught.value)) < 1000
-    assert bench.ran == []
+    assert harness.ran == []
 
 
 def test_an_odd_source() -> None:
@@ -135,23 +137,23 @@ def assert_refused(source: Any) -> None:
     """Events from there are refused in a few words."""
     for given in (event(order("a", eventSource=source)), {"eventSource": source}):
         with pytest.raises(UnsupportedEventError, match="from ") as caught:
-            Bench().consumer.consume(given, Millis(30_000))
+            ConsumerHarness().consumer.consume(given, Millis(30_000))
         assert len(str(caught.value).encode()) < 1000
 
 
 @pytest.mark.parametrize("expressed", [True, False])
 def test_an_observed_id_that_is_no_text(expressed: bool) -> None:
     """An id that cannot be a key runs in observe mode without one."""
-    bench = Bench(key="body.no" if expressed else None, observes=True)
-    assert bench.deliver("a", order("b", "\ud800"), "c") == []
-    assert len(bench.ran) == 3
+    harness = ConsumerHarness(key="body.no" if expressed else None, observe_only=True)
+    assert harness.deliver("a", order("b", "\ud800"), "c") == []
+    assert len(harness.ran) == 3
 
 
 @pytest.mark.parametrize("value", ["", " ", " x", "  x y"])
 def test_a_mark_without_a_token(value: str) -> None:
     """An attribute that names no owner does not make a copy, so no request holds an empty token."""
     mark = {"IdempotencyOwner": {"stringValue": value, "dataType": "String"}}
-    (found,) = deliveries_of(event(order("a", messageAttributes=mark)))
+    (found,) = read_event(event(order("a", messageAttributes=mark)))
     assert found.mark is None
 
 
@@ -168,9 +170,9 @@ def test_others_are_postponed(sqs: Sqs, field: str) -> None:
         first = order("odd", **{field: odd})
         if odd is MISSING:
             del first[field]
-        found = deliveries_of(event(first, *(order(each, receiptHandle=each) for each in "ab")))
-        met = [(each, EpochMillis(clock.now())) for each in found]
-        queues.postpone(found, met, Deadline.after(clock, Millis(30_000)))
+        found = read_event(event(first, *(order(each, receiptHandle=each) for each in "ab")))
+        found_state = [(each, EpochMillis(clock.now())) for each in found]
+        queues.postpone(found, found_state, Deadline.from_remaining(clock, Millis(30_000)))
         (body,) = sqs.wire.bodies
         assert body["QueueUrl"].endswith("/123456789012/orders")
         assert {"a", "b"} <= {each["ReceiptHandle"] for each in body["Entries"]}
@@ -241,5 +243,7 @@ def test_odd_errors(monkeypatch: pytest.MonkeyPatch, name: str, kind: str) -> No
 
 def test_the_cases_find_faults(sqs: Sqs, monkeypatch: pytest.MonkeyPatch) -> None:
     """A consumer that acknowledges all, or refuses all, is found out."""
-    monkeypatch.setattr(messages, "response_of", lambda *_: {"batchItemFailures": []})
+    monkeypatch.setattr(
+        "idempotent_lambda.pipeline.consumer.build_response", lambda *_: {"batchItemFailures": []}
+    )
     assert {said for _, said in problems(sqs, "copy")[1]} >= {"acknowledged unrun"}

@@ -7,8 +7,8 @@ import pytest
 
 from idempotent_lambda.clock import Millis
 
-from .bench import Bench, faulty, raising, unavailable
 from .events import event, fifo_order, kinesis_record, order, stream_record
+from .harness import ConsumerHarness, faulty, raising, table_unavailable
 
 FAILURE = raising(ValueError("on purpose"))
 
@@ -28,121 +28,121 @@ class TestGroups:
 
     def test_one_after_the_other(self) -> None:
         """Each message of a group is confirmed before the next one starts; claims are shared."""
-        bench, store = faulty()
-        assert bench.deliver(*(fifo_order(each) for each in "abc")) == []
-        assert bench.ran == ["a", "b", "c"]
+        harness, store = faulty()
+        assert harness.deliver(*(fifo_order(each) for each in "abc")) == []
+        assert harness.ran == ["a", "b", "c"]
         assert store.trips == ["claim 3", "complete 1", "complete 1", "complete 1"]
 
     def test_across_groups(self) -> None:
         """Group commit spans groups: the first of each run, then they are confirmed together."""
-        bench, store = faulty()
+        harness, store = faulty()
         batch = [fifo_order(f"{group}{n}", group) for n in "12" for group in "xyz"]
-        assert bench.deliver(*batch) == []
-        assert bench.ran == ["x1", "y1", "z1", "x2", "y2", "z2"]
+        assert harness.deliver(*batch) == []
+        assert harness.ran == ["x1", "y1", "z1", "x2", "y2", "z2"]
         assert store.trips == ["claim 6", "complete 3", "complete 3"]
 
     def test_the_batchs_order_is_no_matter(self) -> None:
         """A group that lies in one piece is run in its order all the same."""
-        bench, _ = faulty()
-        bench.deliver(*(fifo_order(f"{group}{n}", group) for group in "xy" for n in "123"))
-        assert bench.ran == ["x1", "y1", "x2", "y2", "x3", "y3"]
+        harness, _ = faulty()
+        harness.deliver(*(fifo_order(f"{group}{n}", group) for group in "xy" for n in "123"))
+        assert harness.ran == ["x1", "y1", "x2", "y2", "x3", "y3"]
 
     def test_failure_blocks_its_group_only(self) -> None:
         """After a failure the rest of the group is given back unrun; other groups go on."""
-        bench, store = faulty()
-        bench.behaviour["x2"] = FAILURE
+        harness, store = faulty()
+        harness.behaviour["x2"] = FAILURE
         batch = [fifo_order(f"{group}{n}", group) for group in "xy" for n in "1234"]
-        assert bench.deliver(*batch) == ["m-x2", "m-x3", "m-x4"]
-        assert bench.ran == ["x1", "y1", "x2", "y2", "y3", "y4"]
-        assert [bench.outcomes[f"m-x{n}"] for n in "1234"] == [
+        assert harness.deliver(*batch) == ["m-x2", "m-x3", "m-x4"]
+        assert harness.ran == ["x1", "y1", "x2", "y2", "y3", "y4"]
+        assert [harness.outcomes[f"m-x{n}"] for n in "1234"] == [
             "completed", "failed", "blocked", "blocked",
         ]  # fmt: skip
-        assert bench.status("x3") is None
+        assert harness.status("x3") is None
         assert "release 3" in store.trips
 
     def test_retry_goes_on_where_it_failed(self) -> None:
         """The redelivery of the group runs what is left, in order."""
-        bench, _ = faulty()
-        bench.behaviour["b"] = FAILURE
+        harness, _ = faulty()
+        harness.behaviour["b"] = FAILURE
         batch = [fifo_order(each) for each in "abc"]
-        bench.deliver(*batch)
-        bench.behaviour.clear()
-        assert bench.deliver(*batch) == []
-        assert bench.ran == ["a", "b", "b", "c"]
+        harness.deliver(*batch)
+        harness.behaviour.clear()
+        assert harness.deliver(*batch) == []
+        assert harness.ran == ["a", "b", "b", "c"]
 
-    @pytest.mark.parametrize("error", [unavailable(), unavailable(maybe_written=True)])
+    @pytest.mark.parametrize("error", [table_unavailable(), table_unavailable(maybe_written=True)])
     def test_unconfirmed_completion(self, error: Any) -> None:
         """While a completion cannot be confirmed, the next of the group does not start."""
-        bench, store = faulty()
+        harness, store = faulty()
         store.faults["complete orders#a"] = error
-        assert bench.deliver(fifo_order("a"), fifo_order("b")) == ["m-a", "m-b"]
-        assert bench.ran == ["a"]
+        assert harness.deliver(fifo_order("a"), fifo_order("b")) == ["m-a", "m-b"]
+        assert harness.ran == ["a"]
 
     def test_busy_head(self) -> None:
         """What follows a message that is busy elsewhere waits for it too."""
-        bench, _ = faulty()
-        bench.lay("a", lease=7000)
-        assert bench.deliver(fifo_order("a"), fifo_order("b"), fifo_order("c", "other")) == [
+        harness, _ = faulty()
+        harness.seed_record("a", lease=7000)
+        assert harness.deliver(fifo_order("a"), fifo_order("b"), fifo_order("c", "other")) == [
             "m-a", "m-b",
         ]  # fmt: skip
-        assert bench.ran == ["c"]
-        assert bench.queues.postponed == {"m-a": 9, "m-b": 9}
+        assert harness.ran == ["c"]
+        assert harness.queues.postponed == {"m-a": 9, "m-b": 9}
 
     def test_busy_tail(self) -> None:
         """What cannot be claimed holds up what is behind it, and nothing before it."""
-        bench, store = faulty()
-        bench.lay("c", lease=7000)
-        store.faults["claim orders#d"] = unavailable()
+        harness, store = faulty()
+        harness.seed_record("c", lease=7000)
+        store.faults["claim orders#d"] = table_unavailable()
         batch = [fifo_order(each) for each in "abcde"]
-        assert bench.deliver(*batch) == ["m-c", "m-d", "m-e"]
-        assert bench.ran == ["a", "b"]
+        assert harness.deliver(*batch) == ["m-c", "m-d", "m-e"]
+        assert harness.ran == ["a", "b"]
 
     def test_no_key(self) -> None:
         """A message without a key holds up what follows it in its group, not what is before it."""
-        bench, _ = faulty()
+        harness, _ = faulty()
         lost = fifo_order("b", body="{}")
-        assert bench.deliver(fifo_order("a"), lost, fifo_order("c")) == ["m-b", "m-c"]
-        assert bench.ran == ["a"]
-        assert bench.outcomes == {"m-b": "rejected", "m-c": "blocked", "m-a": "completed"}
+        assert harness.deliver(fifo_order("a"), lost, fifo_order("c")) == ["m-b", "m-c"]
+        assert harness.ran == ["a"]
+        assert harness.outcomes == {"m-b": "rejected", "m-c": "blocked", "m-a": "completed"}
 
-    def test_lapsed_head_runs_first(self) -> None:
+    def test_stale_head_runs_first(self) -> None:
         """In a group interrupted work keeps its place, however often it was interrupted."""
-        bench, _ = faulty()
-        bench.lay("a", attempts=3)
-        assert bench.deliver(*(fifo_order(each) for each in "abc")) == []
-        assert bench.ran == ["a", "b", "c"]
+        harness, _ = faulty()
+        harness.seed_record("a", attempts=3)
+        assert harness.deliver(*(fifo_order(each) for each in "abc")) == []
+        assert harness.ran == ["a", "b", "c"]
 
-    def test_all_lapsed(self) -> None:
+    def test_all_stale(self) -> None:
         """After a crash the whole group is taken over in its order."""
-        bench, _ = faulty()
+        harness, _ = faulty()
         for each in "abc":
-            bench.lay(each)
-        assert bench.deliver(*(fifo_order(each) for each in "abc")) == []
-        assert bench.ran == ["a", "b", "c"]
+            harness.seed_record(each)
+        assert harness.deliver(*(fifo_order(each) for each in "abc")) == []
+        assert harness.ran == ["a", "b", "c"]
 
-    def test_lapsed_in_the_middle(self) -> None:
+    def test_stale_in_the_middle(self) -> None:
         """What is behind interrupted work waits for it, though it was claimed earlier."""
-        bench, _ = faulty()
-        bench.lay("b")
-        bench.behaviour["b"] = FAILURE
-        assert bench.deliver(*(fifo_order(each) for each in "abc")) == ["m-b", "m-c"]
-        assert bench.ran == ["a", "b"]
+        harness, _ = faulty()
+        harness.seed_record("b")
+        harness.behaviour["b"] = FAILURE
+        assert harness.deliver(*(fifo_order(each) for each in "abc")) == ["m-b", "m-c"]
+        assert harness.ran == ["a", "b"]
 
     def test_duplicate_within_the_group(self) -> None:
         """A second message with the same key shares the end of the first."""
-        bench, _ = faulty()
+        harness, _ = faulty()
         twice = fifo_order("a", messageId="m-again")
-        assert bench.deliver(fifo_order("a"), fifo_order("b"), twice) == []
-        assert bench.ran == ["a", "b"]
+        assert harness.deliver(fifo_order("a"), fifo_order("b"), twice) == []
+        assert harness.ran == ["a", "b"]
 
     def test_one_key_in_two_groups(self) -> None:
         """Its failure holds up both groups, because its message was part of both orders."""
-        bench, _ = faulty()
-        bench.behaviour["k"] = FAILURE
+        harness, _ = faulty()
+        harness.behaviour["k"] = FAILURE
         twin = fifo_order("k", "y", messageId="m-twin")
         batch = [fifo_order("k", "x"), twin, fifo_order("x2", "x"), fifo_order("y2", "y")]
-        assert bench.deliver(*batch) == ["m-k", "m-twin", "m-x2", "m-y2"]
-        assert bench.ran == ["k"]
+        assert harness.deliver(*batch) == ["m-k", "m-twin", "m-x2", "m-y2"]
+        assert harness.ran == ["k"]
 
     def twice(self) -> list[Any]:
         """K is in the first group, and behind M in the second."""
@@ -151,91 +151,91 @@ class TestGroups:
 
     def test_one_key_in_two_orders(self) -> None:
         """Both orders are kept: the key runs once, after what precedes it in either group."""
-        bench, _ = faulty()
-        assert bench.deliver(*self.twice()) == []
-        assert bench.ran == ["m", "k", "z"]
-        assert bench.outcomes["m-again"] == "duplicate"
+        harness, _ = faulty()
+        assert harness.deliver(*self.twice()) == []
+        assert harness.ran == ["m", "k", "z"]
+        assert harness.outcomes["m-again"] == "duplicate"
 
     def test_one_key_in_two_orders_of_which_one_fails(self) -> None:
         """What is behind a failure is reported, though its key is done for the other group."""
-        bench, _ = faulty()
-        bench.behaviour["m"] = FAILURE
-        assert bench.deliver(*self.twice()) == ["m-m", "m-again", "m-z"]
-        assert bench.ran == ["m", "k"]
-        assert bench.outcomes == {
+        harness, _ = faulty()
+        harness.behaviour["m"] = FAILURE
+        assert harness.deliver(*self.twice()) == ["m-m", "m-again", "m-z"]
+        assert harness.ran == ["m", "k"]
+        assert harness.outcomes == {
             "m-k": "completed", "m-m": "failed", "m-again": "blocked", "m-z": "blocked",
         }  # fmt: skip
 
     def test_two_keys_in_opposite_orders(self) -> None:
         """Where no order satisfies both groups, each key runs once, in the batch's order."""
-        bench, _ = faulty()
+        harness, _ = faulty()
         other = [fifo_order(each, "y", messageId=f"m-{each}-y") for each in "ba"]
-        assert bench.deliver(fifo_order("a", "x"), *other, fifo_order("b", "x")) == []
-        assert sorted(bench.ran) == ["a", "b"]
+        assert harness.deliver(fifo_order("a", "x"), *other, fifo_order("b", "x")) == []
+        assert sorted(harness.ran) == ["a", "b"]
 
     def test_again_behind_a_failure(self) -> None:
         """A key that comes again behind a failure of its group is not acknowledged."""
-        bench, _ = faulty()
-        bench.behaviour["b"] = FAILURE
+        harness, _ = faulty()
+        harness.behaviour["b"] = FAILURE
         again = fifo_order("a", messageId="m-again")
-        assert bench.deliver(fifo_order("a"), fifo_order("b"), again) == ["m-b", "m-again"]
-        assert bench.ran == ["a", "b"]
+        assert harness.deliver(fifo_order("a"), fifo_order("b"), again) == ["m-b", "m-again"]
+        assert harness.ran == ["a", "b"]
 
     @pytest.mark.parametrize("head", ["fails", "is in progress"])
     @pytest.mark.parametrize("middle", ["COMPLETED", "PARKED"])
     def test_done_before_in_the_middle(self, middle: str, head: str) -> None:
         """A message whose key is done already does not let those behind it pass a failure."""
-        bench, _ = faulty()
-        assert bench.deliver("b") == []
-        done = bench.memory.records["orders#b"]
+        harness, _ = faulty()
+        assert harness.deliver("b") == []
+        done = harness.memory.records["orders#b"]
         if middle == "PARKED":
             done = replace(done, status=middle, expires_at=None, dead_lettered_at=done.created_at)
-        bench.memory.records["orders#b"] = done
-        bench.ran.clear()
-        bench.behaviour["a"] = FAILURE
+        harness.memory.records["orders#b"] = done
+        harness.ran.clear()
+        harness.behaviour["a"] = FAILURE
         if head == "is in progress":
-            bench.lay("a", lease=7000)
+            harness.seed_record("a", lease=7000)
         batch = [fifo_order(each) for each in "abcd"]
-        assert bench.deliver(*batch) == ["m-a", "m-b", "m-c", "m-d"]
-        assert bench.ran == (["a"] if head == "fails" else [])
-        assert [bench.outcomes[f"m-{each}"] for each in "bcd"] == ["blocked"] * 3
+        assert harness.deliver(*batch) == ["m-a", "m-b", "m-c", "m-d"]
+        assert harness.ran == (["a"] if head == "fails" else [])
+        assert [harness.outcomes[f"m-{each}"] for each in "bcd"] == ["blocked"] * 3
 
     @pytest.mark.parametrize("copy_first", [True, False])
     @pytest.mark.parametrize("make", [order, fifo_order])
     def test_redriven_copy_and_its_duplicate(self, make: Any, *, copy_first: bool) -> None:
         """A redriven copy and a plain duplicate share one end, in either order."""
-        bench, _ = faulty()
+        harness, _ = faulty()
         token = {"IdempotencyOwner": {"stringValue": "dead", "dataType": "String"}}
         copy = make("a", messageId="m-copy", messageAttributes=token)
         pair = [copy, make("a")] if copy_first else [make("a"), copy]
-        assert bench.deliver(*pair, make("b")) == []
-        assert bench.ran == ["a", "b"]
+        assert harness.deliver(*pair, make("b")) == []
+        assert harness.ran == ["a", "b"]
 
     def test_interruption_stops_all(self) -> None:
         """SystemExit in one group keeps everything from starting, as in a standard queue."""
-        bench, _ = faulty()
-        bench.behaviour["a"] = raising(SystemExit())
-        assert bench.deliver(fifo_order("a"), fifo_order("b"), fifo_order("c", "y")) == [
+        harness, _ = faulty()
+        harness.behaviour["a"] = raising(SystemExit())
+        assert harness.deliver(fifo_order("a"), fifo_order("b"), fifo_order("c", "y")) == [
             "m-a", "m-b", "m-c",
         ]  # fmt: skip
-        assert bench.ran == ["a"]
+        assert harness.ran == ["a"]
 
     def test_threads_keep_the_order(self) -> None:
         """With concurrency groups run side by side, and each in its order."""
-        bench = Bench(concurrency=3)
+        harness = ConsumerHarness(concurrency=3)
         batch = [fifo_order(f"{group}{n}", group) for group in "wxyz" for n in range(5)]
-        assert bench.deliver(*batch) == []
+        assert harness.deliver(*batch) == []
         for group in "wxyz":
-            mine = [each for each in bench.ran if each.startswith(group)]
+            mine = [each for each in harness.ran if each.startswith(group)]
             assert mine == [f"{group}{n}" for n in range(5)]
 
     def test_standard_queue_has_no_groups(self) -> None:
         """A group id on a standard queue is for fairness and orders nothing."""
-        bench, _ = faulty()
-        bench.behaviour["a"] = FAILURE
+        harness, _ = faulty()
+        harness.behaviour["a"] = FAILURE
         fair = order("a", attributes={"MessageGroupId": "g", "ApproximateReceiveCount": "1"})
         later = order("b", attributes={"MessageGroupId": "g", "ApproximateReceiveCount": "1"})
-        assert bench.deliver(fair, later) == ["m-a"]
+        assert harness.deliver(fair, later) == ["m-a"]
 
 
 @pytest.mark.parametrize(
@@ -246,95 +246,95 @@ class TestShards:
 
     def test_in_order(self, records: Any, key: str) -> None:
         """A shard's records run one after the other."""
-        bench = Bench(key=key)
-        assert bench.deliver(*records("a", "b", "c")) == []
-        assert bench.ran == ["a", "b", "c"]
+        harness = ConsumerHarness(key=key)
+        assert harness.deliver(*records("a", "b", "c")) == []
+        assert harness.ran == ["a", "b", "c"]
 
     def test_failure(self, records: Any, key: str) -> None:
         """The first failure is named, nothing behind it runs, and the retry starts with it."""
-        bench = Bench(key=key)
-        bench.behaviour["b"] = FAILURE
-        assert bench.deliver(*records("a", "b", "c")) == ["2"]
-        assert bench.ran == ["a", "b"]
-        bench.behaviour.clear()
-        assert bench.deliver(*records("a", "b", "c")) == []
-        assert bench.ran == ["a", "b", "b", "c"]
+        harness = ConsumerHarness(key=key)
+        harness.behaviour["b"] = FAILURE
+        assert harness.deliver(*records("a", "b", "c")) == ["2"]
+        assert harness.ran == ["a", "b"]
+        harness.behaviour.clear()
+        assert harness.deliver(*records("a", "b", "c")) == []
+        assert harness.ran == ["a", "b", "b", "c"]
 
     def test_no_key(self, records: Any, key: str) -> None:
         """A record without a key is where the shard is retried from, and what is before it ran."""
-        bench = Bench(key=f"{key} && missing || {key} == 'a' && 'a' || missing")
-        assert bench.deliver(*records("a", "b", "c")) == ["2"]
-        assert bench.ran == ["a"]
+        harness = ConsumerHarness(key=f"{key} && missing || {key} == 'a' && 'a' || missing")
+        assert harness.deliver(*records("a", "b", "c")) == ["2"]
+        assert harness.ran == ["a"]
 
 
 def test_busy_record_is_waited_for() -> None:
     """A stream delivers again at once, so a live claim is waited out inside the invocation."""
-    bench = Bench()
-    bench.lay("a", lease=4000)
-    began = bench.clock.now()
-    assert bench.deliver(*shard("a", "b")) == []
-    assert bench.ran == ["a", "b"]
-    assert bench.clock.now() - began == 5000
-    assert bench.traces["1"].attempts == 2
+    harness = ConsumerHarness()
+    harness.seed_record("a", lease=4000)
+    began = harness.clock.now()
+    assert harness.deliver(*shard("a", "b")) == []
+    assert harness.ran == ["a", "b"]
+    assert harness.clock.now() - began == 5000
+    assert harness.histories["1"].attempts == 2
 
 
 def test_busy_record_without_time() -> None:
     """A lease that ends too late is waited for all the same: a stream would retry at once."""
-    bench = Bench()
-    bench.lay("a", lease=28_000)
-    began = bench.clock.now()
-    assert bench.deliver(*shard("a", "b")) == ["1"]
-    assert bench.clock.now() - began == 29_000
-    assert bench.outcomes == {"1": "busy", "2": "blocked"}
-    assert bench.queues.postponed == {}
+    harness = ConsumerHarness()
+    harness.seed_record("a", lease=28_000)
+    began = harness.clock.now()
+    assert harness.deliver(*shard("a", "b")) == ["1"]
+    assert harness.clock.now() - began == 29_000
+    assert harness.outcomes == {"1": "in_progress", "2": "blocked"}
+    assert harness.queues.postponed == {}
 
 
 class Released:
     """A clock at whose first pause the other owners give their claims back."""
 
-    def __init__(self, bench: Bench, *order_ids: str) -> None:
-        sleep = bench.clock.sleep
+    def __init__(self, harness: ConsumerHarness, *order_ids: str) -> None:
+        sleep = harness.clock.sleep
 
         def released(duration: Millis) -> None:
             for each in order_ids:
-                bench.memory.records.pop(f"orders#{each}", None)
+                harness.memory.records.pop(f"orders#{each}", None)
             sleep(duration)
 
-        bench.clock.sleep = released  # type: ignore[method-assign]
+        harness.clock.sleep = released  # type: ignore[method-assign]
 
 
-@pytest.mark.parametrize("busy", ["b", "c", "bc", "abc"])
-def test_wait_keeps_its_place(busy: str) -> None:
+@pytest.mark.parametrize("in_progress", ["b", "c", "bc", "abc"])
+def test_wait_keeps_its_place(in_progress: str) -> None:
     """What was waited for runs in its place, and what is before it does not wait with it."""
-    bench = Bench()
-    for each in busy:
-        bench.lay(each, lease=4000)
-    Released(bench, *busy)
-    assert bench.deliver(*shard("a", "b", "c")) == []
-    assert bench.ran == ["a", "b", "c"]
+    harness = ConsumerHarness()
+    for each in in_progress:
+        harness.seed_record(each, lease=4000)
+    Released(harness, *in_progress)
+    assert harness.deliver(*shard("a", "b", "c")) == []
+    assert harness.ran == ["a", "b", "c"]
 
 
 def test_wait_behind_a_failure() -> None:
     """What waits in a group that has failed is not run, and not waited for."""
-    bench = Bench()
-    bench.lay("b", lease=4000)
-    bench.behaviour["a"] = FAILURE
-    began = bench.clock.now()
-    assert bench.deliver(*shard("a", "b")) == ["1"]
-    assert bench.outcomes == {"1": "failed", "2": "blocked"}
-    assert bench.clock.now() == began
+    harness = ConsumerHarness()
+    harness.seed_record("b", lease=4000)
+    harness.behaviour["a"] = FAILURE
+    began = harness.clock.now()
+    assert harness.deliver(*shard("a", "b")) == ["1"]
+    assert harness.outcomes == {"1": "failed", "2": "blocked"}
+    assert harness.clock.now() == began
 
 
 def test_busy_event_is_waited_for() -> None:
     """So is that of an event which was sent straight to the function."""
-    bench = Bench(key="body.id")
-    bench.lay("a", lease=4000)
-    assert bench.consumer.consume({"id": "a"}, Millis(30_000)) is None
-    assert bench.ran == ["a"]
+    harness = ConsumerHarness(key="body.id")
+    harness.seed_record("a", lease=4000)
+    assert harness.consumer.consume({"id": "a"}, Millis(30_000)) is None
+    assert harness.ran == ["a"]
 
 
 def test_two_sources_are_refused() -> None:
     """A batch is from one source."""
-    bench = Bench()
+    harness = ConsumerHarness()
     with pytest.raises(Exception, match="several sources"):
-        bench.consumer.consume(event(order("a"), *shard("b")), Millis(30_000))
+        harness.consumer.consume(event(order("a"), *shard("b")), Millis(30_000))

@@ -13,17 +13,17 @@ import idempotent_lambda_toolkit.testing
 from idempotent_lambda import errors
 
 SOURCES = sorted(Path(idempotent_lambda.__file__).parent.rglob("*.py"))
-MAXIMUM_CODE_LINES = 3640
+MAXIMUM_CODE_LINES = 5300
 
 
 def test_package() -> None:
     """The package offers these names and no others."""
     assert idempotent_lambda.__all__ == [
-        "Busy",
+        "AlreadyInProgressError",
         "IdempotencyError",
         "Message",
         "PermanentFailure",
-        "ResultUnavailable",
+        "ResultUnavailableError",
         "Source",
         "Transaction",
         "__version__",
@@ -110,8 +110,9 @@ def imported(tree: ast.AST) -> set[str]:
 
 def test_imports() -> None:
     """Nothing is imported but what Lambda ships, and boto3 itself only for transactions."""
-    found = {path.stem: imported(ast.parse(path.read_text())) for path in SOURCES}
-    assert [name for name, names in found.items() if "boto3" in names] == ["transaction"]
+    found = {str(path): imported(ast.parse(path.read_text())) for path in SOURCES}
+    asking = [Path(name).stem for name, names in found.items() if "boto3" in names]
+    assert asking == ["transaction"]
     others = set().union(*found.values()) - sys.stdlib_module_names - {"boto3"}
     assert others == {"botocore", "jmespath", "idempotent_lambda"}
 

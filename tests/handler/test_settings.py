@@ -5,7 +5,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from idempotent_lambda.errors import InvalidSettingsError
-from idempotent_lambda.lifecycle import Claim
+from idempotent_lambda.protocol.steps import Claim
 from idempotent_lambda.settings import Settings
 
 COMPLETE = {
@@ -59,15 +59,15 @@ def test_complete() -> None:
     assert settings.max_receive_count == 5
     assert settings.concurrency == 4
     assert settings.hash_keys is True
-    assert settings.metrics_of == "unnamed"
-    assert settings.parks is True
-    assert settings.observes is True
+    assert settings.metrics_function_name == "unnamed"
+    assert settings.park_interrupted is True
+    assert settings.observe_only is True
     assert settings.dead_letter_queue_url == "https://sqs.example/orders-dlq"
     assert settings.unwrap == {"events", "sns"}
 
 
 def test_defaults() -> None:
-    """Without the others keys are preset and plain, times are the module's, work is done again."""
+    """Without the others keys are default and plain, times are the module's, work is done again."""
     settings = Settings.from_environment(REQUIRED)
     assert (settings.key_rule.expression, settings.key_rule.search) == (None, None)
     assert settings.lease_margin == 5000
@@ -75,9 +75,9 @@ def test_defaults() -> None:
     assert settings.max_receive_count == 3
     assert settings.concurrency == 1
     assert settings.hash_keys is False
-    assert settings.metrics_of is None
-    assert settings.parks is False
-    assert settings.observes is False
+    assert settings.metrics_function_name is None
+    assert settings.park_interrupted is False
+    assert settings.observe_only is False
     assert settings.dead_letter_queue_url is None
     assert settings.unwrap == frozenset()
 
@@ -85,9 +85,9 @@ def test_defaults() -> None:
 def test_a_handler_of_the_users_own() -> None:
     """A decorated function needs no processor, and everything else all the same."""
     environment = {name: COMPLETE[name] for name in REQUIRED if name != "IDEMPOTENCY_PROCESSOR"}
-    assert Settings.from_environment(environment, built_in=False).processor == ""
+    assert Settings.from_environment(environment, require_processor=False).processor == ""
     with pytest.raises(InvalidSettingsError) as caught:
-        Settings.from_environment({}, built_in=False)
+        Settings.from_environment({}, require_processor=False)
     assert names(caught.value.problems) == set(REQUIRED) - {"IDEMPOTENCY_PROCESSOR"}
 
 
@@ -99,12 +99,12 @@ def test_parking_needs_a_queue() -> None:
     parking = REQUIRED | {"IDEMPOTENCY_ON_INTERRUPTED": "park"}
     with pytest.raises(InvalidSettingsError, match=f"{DLQ} is not set, and what is parked"):
         Settings.from_environment(parking)
-    assert Settings.from_environment(parking, built_in=False).parks
+    assert Settings.from_environment(parking, require_processor=False).park_interrupted
 
 
-@pytest.mark.parametrize("waits", [True, False])
+@pytest.mark.parametrize("wait_for_lease", [True, False])
 @pytest.mark.parametrize(
-    ("changes", "parks", "observes"),
+    ("changes", "park_interrupted", "observe_only"),
     [
         ({}, False, False),
         ({"IDEMPOTENCY_ON_INTERRUPTED": "retry", "IDEMPOTENCY_MODE": "enforce"}, False, False),
@@ -113,11 +113,16 @@ def test_parking_needs_a_queue() -> None:
     ],
 )
 def test_how_claims_are_made(
-    waits: bool, changes: dict[str, str], parks: bool, observes: bool
+    wait_for_lease: bool, changes: dict[str, str], park_interrupted: bool, observe_only: bool
 ) -> None:
     """The modes arrive in every claim, and none takes over before its time."""
-    claim = Settings.from_environment(REQUIRED | changes).claim(waits=waits)
-    assert claim == Claim(takeover=False, parks=parks, waits=waits, observes=observes)
+    claim = Settings.from_environment(REQUIRED | changes).claim(wait_for_lease=wait_for_lease)
+    assert claim == Claim(
+        takeover=False,
+        park_interrupted=park_interrupted,
+        wait_for_lease=wait_for_lease,
+        observe_only=observe_only,
+    )
 
 
 def test_reads_the_process_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,7 +178,7 @@ def test_whose_metrics(metrics: str) -> None:
     """Metrics are about the function that Lambda names, if there are to be any."""
     about = {"IDEMPOTENCY_METRICS": metrics, "AWS_LAMBDA_FUNCTION_NAME": "charge"}
     expected = "charge" if metrics == "on" else None
-    assert Settings.from_environment(REQUIRED | about).metrics_of == expected
+    assert Settings.from_environment(REQUIRED | about).metrics_function_name == expected
 
 
 @pytest.mark.parametrize(("value", "fits"), [("60", True), ("59", False)])

@@ -14,14 +14,14 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from moto import mock_aws
 
-from idempotent_lambda.claims import Owner
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis
 from idempotent_lambda.errors import StoreRefusedError, StoreUnavailableError
-from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Delivery, Mark
-from idempotent_lambda.sqs import SqsQueues, postponements
+from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.queues import SqsQueues, compute_postponements
+from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE, CopyMark
+from idempotent_lambda.sources.delivery import Delivery
 from idempotent_lambda_toolkit.testing import ManualClock
 
-from .bench import NO_CONNECTION, READ_TIMEOUT, START, Fault, Listener, Wire, answered, broken
 from .events import (
     event,
     fifo_order,
@@ -33,6 +33,7 @@ from .events import (
     sns_record,
     unwrapped,
 )
+from .harness import NO_CONNECTION, READ_TIMEOUT, START, Fault, Listener, Wire, answered, broken
 
 NOW = EpochMillis(START)
 DLQ = "https://sqs.eu-central-1.amazonaws.com/123456789012/orders-dlq"
@@ -60,21 +61,27 @@ class TestPostponements:
     )
     def test_when_the_lease_is_over(self, lease: int, seconds: int) -> None:
         """A busy message is received again two seconds after the lease, rounded up."""
-        (busy,) = deliveries(order("a"))
-        assert postponements([busy], [(busy, after(lease))], NOW) == [(busy, seconds)]
+        (in_progress,) = deliveries(order("a"))
+        assert compute_postponements([in_progress], [(in_progress, after(lease))], NOW) == [
+            (in_progress, seconds)
+        ]
 
     @pytest.mark.parametrize(
         ("lease", "seconds"), [(43_198_000, 43_200), (10**12, 43_200), (-(10**6), 0)]
     )
     def test_within_limits(self, lease: int, seconds: int) -> None:
         """SQS takes no more than twelve hours, and no less than nothing."""
-        (busy,) = deliveries(order("a"))
-        assert postponements([busy], [(busy, after(lease))], NOW) == [(busy, seconds)]
+        (in_progress,) = deliveries(order("a"))
+        assert compute_postponements([in_progress], [(in_progress, after(lease))], NOW) == [
+            (in_progress, seconds)
+        ]
 
     def test_nobody_else(self) -> None:
         """Failed neighbours on a standard queue come back as the queue says."""
-        busy, failed = deliveries(order("a"), order("b"))
-        assert postponements([busy, failed], [(busy, after(0))], NOW) == [(busy, 2)]
+        in_progress, failed = deliveries(order("a"), order("b"))
+        assert compute_postponements([in_progress, failed], [(in_progress, after(0))], NOW) == [
+            (in_progress, 2)
+        ]
 
     def test_the_rest_of_a_group(self) -> None:
         """On a FIFO queue what follows in the group is postponed with it, other groups are not."""
@@ -82,40 +89,46 @@ class TestPostponements:
             fifo_order("a", "g"), fifo_order("b", "g"), fifo_order("c", "h")
         )
         failed = [first, second, other]
-        assert postponements(failed, [(first, after(0))], NOW) == [(first, 2), (second, 2)]
+        assert compute_postponements(failed, [(first, after(0))], NOW) == [(first, 2), (second, 2)]
 
     def test_a_group_of_a_standard_queue_is_none(self) -> None:
         """Groups of a standard queue order nothing, so nothing follows in them."""
         grouped = {"ApproximateReceiveCount": "1", "MessageGroupId": "g"}
-        busy, failed = deliveries(order("a", attributes=grouped), order("b", attributes=grouped))
-        assert postponements([busy, failed], [(busy, after(0))], NOW) == [(busy, 2)]
+        in_progress, failed = deliveries(
+            order("a", attributes=grouped), order("b", attributes=grouped)
+        )
+        assert compute_postponements([in_progress, failed], [(in_progress, after(0))], NOW) == [
+            (in_progress, 2)
+        ]
 
     def test_what_is_done_is_left_alone(self) -> None:
         """Only what is reported is postponed: the others will be deleted."""
-        busy, done = deliveries(fifo_order("a"), fifo_order("b"))
-        assert postponements([busy], [(busy, after(0))], NOW) == [(busy, 2)]
-        assert postponements([done], [], NOW) == []
+        in_progress, done = deliveries(fifo_order("a"), fifo_order("b"))
+        assert compute_postponements([in_progress], [(in_progress, after(0))], NOW) == [
+            (in_progress, 2)
+        ]
+        assert compute_postponements([done], [], NOW) == []
 
     def test_many_messages_of_one_record(self) -> None:
         """A record that wraps several messages is postponed once."""
         wrapped = record(json.dumps(event(s3_record("a"), s3_record("b"))), message_id="m-1")
         first, second = deliveries(wrapped)
-        found = postponements([first, second], [(second, after(0))], NOW)
+        found = compute_postponements([first, second], [(second, after(0))], NOW)
         assert [(each.id, seconds) for each, seconds in found] == [("m-1", 2)]
 
     @pytest.mark.parametrize("ends", [(0, 60_000), (60_000, 0)])
     def test_several_leases_in_one_record(self, ends: tuple[int, int]) -> None:
         """Of several leases that a record has met the last one counts: it would be busy again."""
         wrapped = record(json.dumps(event(s3_record("a"), s3_record("b"))), message_id="m-1")
-        busy = list(zip(deliveries(wrapped), map(after, ends), strict=True))
-        found = postponements([each for each, _ in busy], busy, NOW)
+        in_progress = list(zip(deliveries(wrapped), map(after, ends), strict=True))
+        found = compute_postponements([each for each, _ in in_progress], in_progress, NOW)
         assert [seconds for _, seconds in found] == [62]
 
     @pytest.mark.parametrize("other", [kinesis_record("a"), sns_record("{}"), s3_record("a")])
     def test_only_queues(self, other: dict[str, Any]) -> None:
         """What no queue has delivered has no visibility."""
-        (busy,) = deliveries(other)
-        assert postponements([busy], [(busy, after(0))], NOW) == []
+        (in_progress,) = deliveries(other)
+        assert compute_postponements([in_progress], [(in_progress, after(0))], NOW) == []
 
 
 def succeeded(content: dict[str, Any] | None = None) -> Fault:
@@ -141,9 +154,9 @@ class Desk:
         self.wire = Wire(self.queues._client)
         self.wire.always = succeeded()
 
-    def postpone(self, *busy: Delivery, remaining: int = 30_000) -> None:
+    def postpone(self, *in_progress: Delivery, remaining: int = 30_000) -> None:
         self.queues.postpone(
-            busy, [(each, after(30_000)) for each in busy], self.deadline(remaining)
+            in_progress, [(each, after(30_000)) for each in in_progress], self.deadline(remaining)
         )
 
     def send(self, delivery: Delivery, *, remaining: int = 30_000) -> dict[str, Any]:
@@ -153,7 +166,7 @@ class Desk:
         return self.wire.bodies[0]
 
     def deadline(self, remaining: int) -> Deadline:
-        return Deadline.after(self.clock, Millis(remaining))
+        return Deadline.from_remaining(self.clock, Millis(remaining))
 
 
 @pytest.fixture
@@ -213,9 +226,9 @@ class TestPostpone:
         """That it did not work is told once, and costs the batch nothing else."""
         desk.wire.always = fault
         desk.postpone(*deliveries(*(order(number) for number in range(15))))
-        (told,) = desk.listener.fallen_back
-        assert "ChangeMessageVisibility" in str(told)
-        assert "check the queue's URL, the role's permissions" in str(told)
+        (reported,) = desk.listener.fallen_back
+        assert "ChangeMessageVisibility" in str(reported)
+        assert "check the queue's URL, the role's permissions" in str(reported)
         assert desk.wire.sent == [VISIBILITY]
 
     def test_failed_entries(self, desk: Desk) -> None:
@@ -223,8 +236,8 @@ class TestPostpone:
         entry = {"Id": "0", "Code": "ReceiptHandleIsInvalid", "SenderFault": True}
         desk.wire.always = succeeded({"Successful": [], "Failed": [entry]})
         desk.postpone(*deliveries(order("a")))
-        (told,) = desk.listener.fallen_back
-        assert "ReceiptHandleIsInvalid" in str(told)
+        (reported,) = desk.listener.fallen_back
+        assert "ReceiptHandleIsInvalid" in str(reported)
 
 
 TENANT = {"stringValue": "acme", "dataType": "String", "stringListValues": []}
@@ -265,7 +278,7 @@ class TestDeadLetter:
         assert parked.token == "old"
         sent = desk.send(parked)["MessageAttributes"]
         assert list(sent) == [TOKEN_ATTRIBUTE]
-        assert Mark.read(sent[TOKEN_ATTRIBUTE]["StringValue"]).token == ME
+        assert CopyMark.parse(sent[TOKEN_ATTRIBUTE]["StringValue"]).token == ME
 
     @pytest.mark.parametrize(("own", "fits"), [(9, True), (10, False)])
     def test_room_for_the_token(self, desk: Desk, own: int, fits: bool) -> None:
@@ -413,7 +426,9 @@ def test_a_copy_comes_back_as_what_it_was(raw: dict[str, Any], dead_letters: Any
     """A redriven copy bears the token, and has the body, attributes and key of its original."""
     (parked,) = deliveries(raw)
     queues = SqsQueues(dead_letters.url, Listener())
-    queues.dead_letter(parked, "orders#a", ME, Deadline.after(ManualClock(), Millis(30_000)))
+    queues.dead_letter(
+        parked, "orders#a", ME, Deadline.from_remaining(ManualClock(), Millis(30_000))
+    )
     (copy,) = deliveries(dead_letters())
     assert (copy.body, copy.body_problem) == (parked.body, parked.body_problem)
     assert copy.mark is not None
@@ -423,6 +438,6 @@ def test_a_copy_comes_back_as_what_it_was(raw: dict[str, Any], dead_letters: Any
 
 def test_a_client_only_where_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Queues that are never asked make no client: it would cost every cold start."""
-    monkeypatch.setattr("idempotent_lambda.sqs.new_client", None)
+    monkeypatch.setattr("idempotent_lambda.queues.new_client", None)
     queues = SqsQueues(DLQ, Listener())
-    queues.postpone([], [], Deadline.after(ManualClock(), Millis(30_000)))
+    queues.postpone([], [], Deadline.from_remaining(ManualClock(), Millis(30_000)))

@@ -5,11 +5,11 @@ import threading
 import pytest
 
 from idempotent_lambda.clock import Millis
-from idempotent_lambda.messages import Message
+from idempotent_lambda.sources.message import Message
 from idempotent_lambda.threads import Threads
 from tests.forking import SECONDS, in_child
 
-from .bench import Bench
+from .harness import ConsumerHarness
 from .test_group_commit import concurrent, wait_until
 
 
@@ -103,13 +103,13 @@ class TestShared:
 
     def test_no_invocation_waits_for_anothers_threads(self) -> None:
         """All processors of several invocations with concurrency run at the same time."""
-        bench = concurrent(Bench(), 3)
+        harness = concurrent(ConsumerHarness(), 3)
         barrier = threading.Barrier(12)
-        bench.behaviour = dict.fromkeys(map(str, range(12)), lambda _: barrier.wait(SECONDS))
+        harness.behaviour = dict.fromkeys(map(str, range(12)), lambda _: barrier.wait(SECONDS))
         reported: list[list[str]] = []
 
         def invoke(first: int) -> None:
-            reported.append(bench.deliver(*map(str, range(first, first + 3))))
+            reported.append(harness.deliver(*map(str, range(first, first + 3))))
 
         callers = [threading.Thread(target=invoke, args=(first,)) for first in (0, 3, 6, 9)]
         for each in callers:
@@ -132,12 +132,12 @@ class TestForked:
     @pytest.mark.parametrize("concurrency", [1, 3])
     def test_batch(self, concurrency: int) -> None:
         """A consumer that has had batches before a fork consumes one in the child."""
-        bench = concurrent(Bench(), concurrency)
+        harness = concurrent(ConsumerHarness(), concurrency)
 
         def process(_: Message) -> None:
-            bench.clock.advance(Millis(2))
+            harness.clock.advance(Millis(2))
 
-        bench.behaviour = dict.fromkeys("abcdef", process)
-        assert bench.deliver(*"abc") == []
-        assert in_child(lambda: bench.deliver(*"def") == [] and bench.ran[3:] != [])
-        assert bench.deliver(*"def") == []
+        harness.behaviour = dict.fromkeys("abcdef", process)
+        assert harness.deliver(*"abc") == []
+        assert in_child(lambda: harness.deliver(*"def") == [] and harness.ran[3:] != [])
+        assert harness.deliver(*"def") == []

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idempotent_lambda.errors import IdempotencyError, TransactionError
-from idempotent_lambda.transaction import MOST_ACTIONS, MOST_BYTES, Transaction
+from idempotent_lambda.store.transaction import MAX_ACTIONS, MAX_BYTES, Transaction
 from tests.waiting import SECONDS
 
 from .conftest import Lab
@@ -139,21 +139,21 @@ class TestEntries:
 class TestEngine:
     """A real engine takes the entries as they are."""
 
-    def test_all_are_done(self, lab: Lab) -> None:
+    def test_all_are_done(self, backend: Lab) -> None:
         """Every kind of action takes effect in one call."""
         for name in ("changed", "gone", "there"):
-            lab.client.put_item(TableName=lab.table, Item={"id": {"S": name}})
+            backend.client.put_item(TableName=backend.table, Item={"id": {"S": name}})
         taken = entries(
             put(
                 {"id": "new", "tags": {"x", "y"}, "raw": b"\x00\xff", "deep": {"n": [1, None]}},
-                lab.table,
+                backend.table,
             ),
-            update({"id": "changed"}, lab.table),
-            delete({"id": "gone"}, lab.table, **EXISTS),
-            check({"id": "there"}, lab.table),
+            update({"id": "changed"}, backend.table),
+            delete({"id": "gone"}, backend.table, **EXISTS),
+            check({"id": "there"}, backend.table),
         )
-        lab.client.transact_write_items(TransactItems=list(taken))
-        new = lab.item("new")
+        backend.client.transact_write_items(TransactItems=list(taken))
+        new = backend.item("new")
         assert new is not None
         assert sorted(new.pop("tags")["SS"]) == ["x", "y"]
         assert new == {
@@ -161,23 +161,23 @@ class TestEngine:
             "raw": {"B": b"\x00\xff"},
             "deep": {"M": {"n": {"L": [{"N": "1"}, {"NULL": True}]}}},
         }
-        assert lab.item("changed") == {"id": {"S": "changed"}, "a": {"N": "1"}}
-        assert lab.item("gone") is None
+        assert backend.item("changed") == {"id": {"S": "changed"}, "a": {"N": "1"}}
+        assert backend.item("gone") is None
 
-    def test_none_is_done(self, lab: Lab) -> None:
+    def test_none_is_done(self, backend: Lab) -> None:
         """A check that fails undoes every other action."""
-        taken = entries(put({"id": "new"}, lab.table), check({"id": "there"}, lab.table))
-        with pytest.raises(lab.client.exceptions.TransactionCanceledException):
-            lab.client.transact_write_items(TransactItems=list(taken))
-        assert lab.item("new") is None
+        taken = entries(put({"id": "new"}, backend.table), check({"id": "there"}, backend.table))
+        with pytest.raises(backend.client.exceptions.TransactionCanceledException):
+            backend.client.transact_write_items(TransactItems=list(taken))
+        assert backend.item("new") is None
 
-    def test_the_most_actions(self, lab: Lab) -> None:
+    def test_the_most_actions(self, backend: Lab) -> None:
         """As many actions as a transaction takes still leave room for the record's own."""
-        record = {"Put": {"TableName": lab.table, "Item": {"id": {"S": "record"}}}}
-        calls = (put({"id": str(number)}, lab.table) for number in range(MOST_ACTIONS))
-        lab.client.transact_write_items(TransactItems=[record, *entries(*calls)])
-        assert lab.item("record") is not None
-        assert lab.item(str(MOST_ACTIONS - 1)) is not None
+        record = {"Put": {"TableName": backend.table, "Item": {"id": {"S": "record"}}}}
+        calls = (put({"id": str(number)}, backend.table) for number in range(MAX_ACTIONS))
+        backend.client.transact_write_items(TransactItems=[record, *entries(*calls)])
+        assert backend.item("record") is not None
+        assert backend.item(str(MAX_ACTIONS - 1)) is not None
 
 
 class TestOptions:
@@ -347,8 +347,8 @@ class TestLimits:
 
     def test_the_hundredth_action(self) -> None:
         """One action more than the most is refused, and the others stay."""
-        calls = [put({"id": number}) for number in range(MOST_ACTIONS + 1)]
-        assert MOST_ACTIONS == 99
+        calls = [put({"id": number}) for number in range(MAX_ACTIONS + 1)]
+        assert MAX_ACTIONS == 99
         assert "over 99 actions" in refused(*calls)
 
     @pytest.mark.parametrize(
@@ -356,21 +356,21 @@ class TestLimits:
     )
     def test_over_four_megabytes(self, unit: Any, size: int) -> None:
         """All actions together are refused once they are over the limit, and not long before."""
-        each = MOST_BYTES // 4 // size
+        each = MAX_BYTES // 4 // size
         calls = [put({"id": number, "text": unit * each}) for number in range(4)]
-        assert f"over {MOST_BYTES} bytes" in refused(*calls)
+        assert f"over {MAX_BYTES} bytes" in refused(*calls)
         less = (each * size - 1000) // size
         assert len(entries(*(put({"id": n, "text": unit * less}) for n in range(4)))) == 4
 
     def test_the_records_share(self) -> None:
         """The limit leaves the record more than its key can take."""
-        assert 4 * 1024 * 1024 - MOST_BYTES > 2 * 2048
+        assert 4 * 1024 * 1024 - MAX_BYTES > 2 * 2048
 
     def test_what_is_refused_takes_no_room(self) -> None:
         """A processor may go on with something smaller after an action that was too large."""
         transaction = Transaction()
         with pytest.raises(TransactionError):
-            transaction.put("orders", {"id": "a", "text": "x" * MOST_BYTES})
+            transaction.put("orders", {"id": "a", "text": "x" * MAX_BYTES})
         transaction.put("orders", {"id": "a"})
         assert len(transaction.close()) == 1
 

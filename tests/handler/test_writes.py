@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda import writes
-from idempotent_lambda.claims import ClaimRequest, Owner, Request
 from idempotent_lambda.clock import Deadline, EpochMillis, Seconds
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
+from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.store import writes
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from tests.requests import claim_of
 
-from .bench import START, Wire, answered
 from .function import TABLE
+from .harness import START, Wire, answered
 
 CLAIM = (
     "SET #status = :in_progress, #owner = :owner, #lease_expires_at = :lease_expires_at, "
@@ -23,9 +24,9 @@ CLAIM = (
 )
 COMPLETE = "SET #status = :completed, #completed_at = :now_millis, #expires_at = :expires_at"
 OWNED = "(#owner = :owner AND #status = :in_progress)"
-ALONE: dict[str, tuple[writes.Write, str, str | None]] = {
+ALONE: dict[str, tuple[writes.Write[Any, Any], str, str | None]] = {
     "claim": (
-        writes.claim(takeover=True, redriven=True, checked=False),
+        writes.build_claim_write(takeover=True, redriven=True, checked=False),
         (
             f"{CLAIM} REMOVE #completed_at, #result, #reason, #dead_lettered_at, #payload_hash, "
             "#unlocked_by"
@@ -33,7 +34,7 @@ ALONE: dict[str, tuple[writes.Write, str, str | None]] = {
         None,
     ),
     "checked claim": (
-        writes.claim(takeover=False, redriven=False, checked=True),
+        writes.build_claim_write(takeover=False, redriven=False, checked=True),
         (
             f"{CLAIM}, #payload_hash = :payload_hash "
             "REMOVE #completed_at, #result, #reason, #dead_lettered_at, #unlocked_by"
@@ -41,7 +42,7 @@ ALONE: dict[str, tuple[writes.Write, str, str | None]] = {
         None,
     ),
     "claim of a copy": (
-        writes.claim(takeover=True, redriven=True, checked=False, stated=True),
+        writes.build_claim_write(takeover=True, redriven=True, checked=False, stated=True),
         (
             f"{CLAIM}, #unlocked_by = :token "
             "REMOVE #completed_at, #result, #reason, #dead_lettered_at, #payload_hash "
@@ -49,15 +50,15 @@ ALONE: dict[str, tuple[writes.Write, str, str | None]] = {
         ),
         None,
     ),
-    "complete": (writes.COMPLETE, f"{COMPLETE} REMOVE #lease_expires_at, #attempts", OWNED),
+    "complete": (writes.COMPLETE_WRITE, f"{COMPLETE} REMOVE #lease_expires_at, #attempts", OWNED),
     "complete with a result": (
-        writes.COMPLETE_WITH_RESULT,
+        writes.COMPLETE_WITH_RESULT_WRITE,
         f"{COMPLETE}, #result = :result REMOVE #lease_expires_at, #attempts",
         OWNED,
     ),
-    "release": (writes.RELEASE, "", OWNED),
+    "release": (writes.RELEASE_WRITE, "", OWNED),
     "release of a copy": (
-        writes.GIVE_BACK,
+        writes.GIVE_BACK_WRITE,
         (
             "SET #status = :parked, #owner = :token, #reason = :reason, "
             "#dead_lettered_at = :now_millis REMOVE #lease_expires_at, #expires_at, #attempts"
@@ -65,7 +66,7 @@ ALONE: dict[str, tuple[writes.Write, str, str | None]] = {
         OWNED,
     ),
     "park": (
-        writes.PARK,
+        writes.PARK_WRITE,
         (
             "SET #status = :parked, #reason = :reason "
             "REMOVE #lease_expires_at, #expires_at, #attempts, #dead_lettered_at"
@@ -73,7 +74,7 @@ ALONE: dict[str, tuple[writes.Write, str, str | None]] = {
         OWNED,
     ),
     "mark": (
-        writes.MARK,
+        writes.MARK_WRITE,
         "SET #dead_lettered_at = :now_millis",
         "(#owner = :owner AND #status = :parked)",
     ),
@@ -147,7 +148,7 @@ def whole() -> ClaimRequest:
 def test_alone(kind: str) -> None:
     """A write changes what docs/protocol.md says, on its condition, and asks for what it met."""
     write, update, condition = ALONE[kind]
-    call = write.call(TABLE, whole())
+    call = write.build_call(TABLE, whole())
     assert call.get("UpdateExpression", "") == update
     if condition:
         assert call["ConditionExpression"] == condition
@@ -158,7 +159,7 @@ def test_alone(kind: str) -> None:
 @pytest.mark.parametrize("kind", ALONE)
 def test_every_alias_is_used(kind: str) -> None:
     """Names and values are those of the expressions exactly: DynamoDB refuses others."""
-    call = ALONE[kind][0].call(TABLE, whole())
+    call = ALONE[kind][0].build_call(TABLE, whole())
     text = call.get("UpdateExpression", "") + " " + call["ConditionExpression"]
     assert set(re.findall(r"#\w+", text)) == set(call["ExpressionAttributeNames"])
     assert set(re.findall(r":\w+", text)) == set(call["ExpressionAttributeValues"])
@@ -167,47 +168,30 @@ def test_every_alias_is_used(kind: str) -> None:
 
 def test_values() -> None:
     """Texts are texts and numbers numbers, each in the unit of its attribute."""
-    call = ALONE["park"][0].call(TABLE, whole())
+    call = ALONE["park"][0].build_call(TABLE, whole())
     assert call["ExpressionAttributeValues"] == {
         ":parked": {"S": "PARKED"},
         ":reason": {"S": "why"},
         ":owner": {"S": "mine"},
         ":in_progress": {"S": "IN_PROGRESS"},
     }
-    call = ALONE["mark"][0].call(TABLE, whole())
+    call = ALONE["mark"][0].build_call(TABLE, whole())
     assert call["ExpressionAttributeValues"][":now_millis"] == {"N": str(START)}
 
 
 def test_which_are_statements_too() -> None:
     """What is never one of many has no statement, and goes out alone."""
-    without = {kind for kind, (write, *_) in ALONE.items() if write.statement is None}
+    without = {kind for kind, (write, *_) in ALONE.items() if write.build_statement is None}
     assert without == {"complete with a result", "release of a copy", "park", "mark"}
 
 
 def test_which_are_certain() -> None:
     """Settlements that end a claim are tried as long as any time is left; only one insists."""
-    assert {kind for kind, (write, *_) in ALONE.items() if write.certain} == {
+    assert {kind for kind, (write, *_) in ALONE.items() if write.policy.ignores_reserve} == {
         "complete",
         "complete with a result",
         "release",
         "release of a copy",
     }
-    insisting = {kind for kind, (write, *_) in ALONE.items() if write.attempts is None}
+    insisting = {kind for kind, (write, *_) in ALONE.items() if write.policy.max_attempts is None}
     assert insisting == {"complete", "complete with a result"}
-
-
-@pytest.mark.parametrize(
-    ("written", "read"),
-    [
-        ("7", 7),
-        ("1.5", 2),
-        ("-1.5", -1),
-        ("1E+3", 1_000),
-        ("9" * 38, 10**38 - 1),
-        ("1e125", 10**125),
-        ("1e400", 10**400),
-    ],
-)
-def test_a_number_is_rounded_up(written: str, read: int) -> None:
-    """Every number that DynamoDB may write is read, and none becomes smaller."""
-    assert writes.number(written) == read

@@ -4,7 +4,7 @@ from itertools import islice
 
 import pytest
 
-from idempotent_lambda.agenda import WINDOW
+from idempotent_lambda.protocol.plan_state import WINDOW
 from scripts.kill.plan import (
     FULL_EVERY,
     FULL_FIRST,

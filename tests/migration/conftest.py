@@ -13,17 +13,17 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda.batch import Consumer
 from idempotent_lambda.clock import EpochMillis, Millis
 from idempotent_lambda.decorator import Wiring
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
-from idempotent_lambda.messages import Message
+from idempotent_lambda.pipeline.consumer import Consumer
+from idempotent_lambda.sources.message import Message
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import InMemoryQueues, ManualClock
-from scripts.lab.emulator import ROOT, Emulator, new_account
+from scripts.support.emulator import ROOT, Emulator, new_account
 from tests.clients import patient_client
-from tests.handler.bench import Listener
 from tests.handler.conftest import create_table
 from tests.handler.events import event, key_rule, record
+from tests.handler.harness import Listener
 from tests.requests import settings_of
 from tests.waiting import SECONDS
 
@@ -41,7 +41,7 @@ class OldCode:
     """
 
     def __init__(self, environment: dict[str, str], charges: Path) -> None:
-        self.charges, self.holds = charges, False
+        self.charges, self.contains = charges, False
         self._worker = subprocess.Popen(
             [PEERS_INTERPRETER, Path(__file__).with_name("worker.py")],
             env={"PATH": os.environ["PATH"], "AWS_LAMBDA_FUNCTION_NAME": "orders-function"}
@@ -66,7 +66,7 @@ class OldCode:
         self._worker.stdin.flush()
         assert select.select([self._worker.stdout], [], [], SECONDS)[0], "no answer"
         answer = json.loads(self._worker.stdout.readline())
-        self.holds = answer == {"holding": True}
+        self.contains = answer == {"holding": True}
         return answer
 
     def charged(self) -> list[Any]:
@@ -88,7 +88,7 @@ class NewCode:
     """This package's consumer and decorator, on a table of their own.
 
     Attributes:
-        clock: theirs, which starts at the machine's time; `predecessors` get it too.
+        clock: theirs, which starts at the machine's time; `migration` gets it too.
         charged: what was charged here, in that order.
     """
 
@@ -106,17 +106,17 @@ class NewCode:
 
     def deliver(self, processor: Processor, *orders: Any) -> list[str]:
         """Deliver orders as a queue does; the ids of the messages that are to come again."""
-        told = Told()
+        reported = Told()
         consumer = Consumer(
             processor=processor,
             store=self.store,
             settings=self.settings,
             queues=InMemoryQueues(),
             clock=self.clock,
-            observer=told,
+            observer=reported,
         )
         response: Any = consumer.consume(sqs(*orders), Millis(30_000))
-        assert len(told.outcomes) == len(orders)
+        assert len(reported.outcomes) == len(orders)
         return [each["itemIdentifier"] for each in response["batchItemFailures"]]
 
     @property
@@ -132,8 +132,8 @@ class Told(Listener):
         super().__init__()
         self.outcomes: list[str] = []
 
-    def settled(self, *told: Any, **_: Any) -> None:
-        self.outcomes.append(told[2].outcome.value)
+    def report_message(self, *reported: Any, **_: Any) -> None:
+        self.outcomes.append(reported[2].outcome.value)
 
 
 def sqs(*orders: Any) -> dict[str, Any]:
@@ -178,7 +178,7 @@ def old(
     (worker,) = workers
     worker.charges = tmp_path / "charges"
     yield worker
-    if worker.holds:
+    if worker.contains:
         worker.kill()
         workers.clear()
 

@@ -17,9 +17,9 @@ import pytest
 from idempotent_lambda import idempotent
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.decorator import Wiring
-from scripts.lab.emulator import ROOT
-from scripts.lab.terraform import Terraform
 from scripts.policies import GOLDEN, documents, plans
+from scripts.support.emulator import ROOT
+from scripts.support.terraform import Terraform
 from tests.handler.function import Context
 from tests.module.stacks import copy_module
 from tests.waiting import SECONDS

@@ -8,9 +8,9 @@ import pytest
 
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.decorator import idempotent
-from idempotent_lambda.errors import Busy, PayloadMismatchError
-from idempotent_lambda.messages import Message
-from idempotent_lambda.predecessors import PowertoolsRecords
+from idempotent_lambda.errors import AlreadyInProgressError, PayloadMismatchError
+from idempotent_lambda.migration import PowertoolsRecords
+from idempotent_lambda.sources.message import Message
 
 from .conftest import NewCode, OldCode, Processor, order, sqs
 
@@ -86,7 +86,7 @@ def guarded(new: NewCode, before: PowertoolsRecords, select: Select) -> Processo
     """A processor that asks first."""
 
     def process(message: Message) -> None:
-        if before.completed(select(message)):
+        if before.find_completion(select(message)):
             return
         new.charge(message.body)
 
@@ -223,10 +223,10 @@ def test_ids_are_those_of_the_library(old: OldCode, old_table: str, hash_functio
 
     values = [0, False, 0.1, -0.0, [None, 1], *(value() for _ in range(300))]
     given = options(old_table, key="", config={"hash_function": hash_function}) | {"PREFIX": "p"}
-    told = old.call(HANDLER, "ids", values, options=given)["answer"]
+    reported = old.call(HANDLER, "ids", values, options=given)["answer"]
     before = PowertoolsRecords(table=old_table, prefix="p", hash_function=hash_function)
-    assert [before.id_of(each) for each in values] == told
-    assert len(set(told)) > 200
+    assert [before.id_of(each) for each in values] == reported
+    assert len(set(reported)) > 200
 
 
 @pytest.mark.parametrize("end", ["return", "raise", "kill"])
@@ -300,9 +300,9 @@ def test_another_payload_is_an_error(old: OldCode, new: NewCode, old_table: str)
     given = options(old_table, config={"payload_validation_jmespath": "[amount_cents]"})
     old.call(HANDLER, "handler", order("A"), options=given)
     before = PowertoolsRecords(table=old_table, prefix=HANDLED, clock=new.clock)
-    assert before.completed("A", payload=[1999])
+    assert before.find_completion("A", payload=[1999])
     with pytest.raises(PayloadMismatchError):
-        before.completed("A", payload=[2999])
+        before.find_completion("A", payload=[2999])
 
 
 def test_who_asks_again_gets_the_first_answer(old: OldCode, new: NewCode, old_table: str) -> None:
@@ -312,13 +312,13 @@ def test_who_asks_again_gets_the_first_answer(old: OldCode, new: NewCode, old_ta
 
     @idempotent(name="charge", key="event.order_id", lease_seconds=30, wiring=new.wiring)
     def handler(event: Any) -> Any:
-        if done := before.completed(event["order_id"]):
+        if done := before.find_completion(event["order_id"]):
             return done.result
         return new.charge(event)
 
     assert handler(order("A")) == answer == {"charged": order("A")}
     new.clock.advance(Millis(4000_000))
-    assert before.completed("A") is None
+    assert before.find_completion("A") is None
     assert handler(order("B"))["by"] == "the new code"
     assert new.charged == [order("B")]
 
@@ -331,11 +331,11 @@ def test_a_decorated_function_is_busy_beside_the_old_one(
 
     @idempotent(name="charge", key="event.order_id", lease_seconds=30, wiring=new.wiring)
     def handler(event: Any) -> Any:
-        done = before.completed(event["order_id"])
+        done = before.find_completion(event["order_id"])
         return done.result if done else new.charge(event)
 
     old.call(HANDLER, "handler", order("A"), options=options(old_table), behaviour="hold")
-    with pytest.raises(Busy) as caught:
+    with pytest.raises(AlreadyInProgressError) as caught:
         handler(order("A"))
     assert 30_000 < caught.value.lease_expires_at - new.clock.now() < 60_000
     answer = old.go_on("return")["answer"]

@@ -101,10 +101,10 @@ def main() -> None:
                 answer = made(module, request["event"], context)
             else:
                 answer = getattr(module, request["call"])(request["event"], context)
-            told = {"answer": answer}
+            reported = {"answer": answer}
         except Exception as error:  # noqa: BLE001  # Lambda tells it, whatever was raised
-            told = {"error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(told), file=answers, flush=True)
+            reported = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(reported), file=answers, flush=True)
 
 
 if __name__ == "__main__":

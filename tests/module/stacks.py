@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from scripts.lab.terraform import OFFLINE, Terraform, environment
+from scripts.support.terraform import OFFLINE, Terraform, environment
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda import clock, keys, settings, sqs
-from idempotent_lambda.claims import Owner, Request
+from idempotent_lambda import clock, keys, queues, settings
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds, SystemClock
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
-from idempotent_lambda.messages import deliveries_of
+from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.protocol.requests import Request
+from idempotent_lambda.sources.event import read_event
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
+from idempotent_lambda_toolkit.cli import doctor
 from scripts.inputs import variables
-from tests.handler.bench import Listener
 from tests.handler.events import event, order
+from tests.handler.harness import Listener
 from tests.module.stacks import ROOT
 from tests.requests import claim_of
 
@@ -76,7 +78,7 @@ def calls() -> list[tuple[str, dict[str, Any]]]:
     client: Any = RecordedClient()
     system = SystemClock()
     store = DynamoDBClaimStore(client, "records", system, Listener())
-    deadline = Deadline.after(system, Millis(60_000))
+    deadline = Deadline.from_remaining(system, Millis(60_000))
     requests = [
         Request(record_id=each, owner=Owner("me"), now=EpochMillis(0), retention=Seconds(60))
         for each in RECORDS
@@ -132,14 +134,14 @@ def test_the_iam_actions(calls: list[tuple[str, dict[str, Any]]]) -> None:
 def test_the_iam_actions_on_queues(monkeypatch: pytest.MonkeyPatch) -> None:
     """The role may make exactly the SQS calls that the package makes, each on its own queue."""
     client = RecordedClient()
-    monkeypatch.setattr(sqs, "new_client", lambda _: client)
+    monkeypatch.setattr(queues, "new_client", lambda _: client)
     listener: Any = Listener()
     own, dead = f"{client.meta.endpoint_url}/123456789012/orders", "https://the-dead-letters"
-    (delivery,) = deliveries_of(event(order("1")))
-    deadline = Deadline.after(SystemClock(), Millis(60_000))
-    queues = sqs.SqsQueues(dead, listener)
-    queues.postpone([delivery], [(delivery, EpochMillis(1))], deadline)
-    queues.dead_letter(delivery, "orders#1", Owner("me"), deadline)
+    (delivery,) = read_event(event(order("1")))
+    deadline = Deadline.from_remaining(SystemClock(), Millis(60_000))
+    both = queues.SqsQueues(dead, listener)
+    both.postpone([delivery], [(delivery, EpochMillis(1))], deadline)
+    both.dead_letter(delivery, "orders#1", Owner("me"), deadline)
     # A call for many needs the permission of the call for one:
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
     made = {
@@ -207,21 +209,58 @@ def test_the_built_in_handler() -> None:
 
 def test_the_limits_of_settings() -> None:
     """What the module accepts, the package accepts too."""
-    assert f"length(var.idempotency.namespace) <= {keys.MAXIMUM_NAMESPACE_BYTES}" in TERRAFORM
+    assert f"length(var.idempotency.namespace) <= {keys.MAX_NAMESPACE_BYTES}" in TERRAFORM
     for name, choices in (
-        ("log_keys", settings.LOG_KEYS),
-        ("mode", settings.MODES),
-        ("on_interrupted", settings.ON_INTERRUPTED),
+        ("log_keys", settings.LOG_KEYS_CHOICES),
+        ("mode", settings.MODE_CHOICES),
+        ("on_interrupted", settings.ON_INTERRUPTED_CHOICES),
     ):
         assert f"contains({json.dumps(choices)}, var.idempotency.{name})" in TERRAFORM
         # Without the module, the package takes the same one.
         assert found(rf'^    {name} += optional\(string, "(\w+)"\)') == choices[0]
 
 
+def test_the_defaults_of_settings() -> None:
+    """Each default of the package is the module's, and the one in the README's table."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name, default in (
+        ("concurrency", settings.DEFAULT_CONCURRENCY),
+        ("lease_margin_seconds", settings.DEFAULT_LEASE_MARGIN_MILLIS / 1000),
+        ("minimum_remaining_seconds", settings.DEFAULT_MINIMUM_REMAINING_MILLIS / 1000),
+    ):
+        assert float(found(rf"^    {name} += optional\(number, ([\d.]+)\)")) == default
+        (shown,) = re.findall(rf"^\| `{name}` \| `number` \| `([\d.]+)` \|", readme, re.MULTILINE)
+        assert float(shown) == default
+    for name, choices in (
+        ("log_keys", settings.LOG_KEYS_CHOICES),
+        ("mode", settings.MODE_CHOICES),
+        ("on_interrupted", settings.ON_INTERRUPTED_CHOICES),
+    ):
+        assert f'| `{name}` | `string` | `"{choices[0]}"` |' in readme
+    assert settings.METRICS_CHOICES == ("off", "on")
+    assert '= local.writes_metrics ? "on" : "off"' in TERRAFORM
+
+
+def test_the_least_of_settings() -> None:
+    """Without a count the package assumes the lowest that the module accepts."""
+    least = found(r"&& var\.queue\.max_receive_count >= (\d+)")
+    assert int(least) == settings.DEFAULT_MAX_RECEIVE_COUNT == doctor.LEAST_RECEIVES
+    least = found(r"var\.idempotency\.retention_seconds && .+retention_seconds >= (\d+)$")
+    assert int(least) == settings.MIN_RETENTION_SECONDS
+
+
+def test_the_defaults_have_one_home() -> None:
+    """No other file of the package or the toolkit repeats a default of a variable."""
+    variable = r"""["']IDEMPOTENCY_\w+["'],\s*(?:default=)?["']?\d"""
+    for part in ("handler", "toolkit"):
+        for path in (ROOT / part).rglob("*.py"):
+            assert not re.findall(variable, path.read_text(encoding="utf-8")), path
+
+
 def test_the_services_that_wrap() -> None:
     """The module accepts exactly the names that the package accepts."""
     names = json.loads(found(r"^  wrappers += (\[.+\])$"))
-    assert tuple(names) == settings.UNWRAP
+    assert tuple(names) == settings.UNWRAP_CHOICES
     services = json.loads(found(r"^  services += (\[.+\])$"))
     assert set(names) - set(services) == {"pipes"}
     assert set(services) <= set(names)

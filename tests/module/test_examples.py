@@ -12,7 +12,7 @@ import pytest
 import tftest
 
 from scripts.inputs import variables
-from scripts.lab.terraform import OFFLINE, binary, environment
+from scripts.support.terraform import OFFLINE, binary, environment
 from tests.module.stacks import OFFLINE_PROVIDER, ROOT, copy_module
 
 EXAMPLES = ROOT / "examples"

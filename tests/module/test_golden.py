@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scripts.lab.terraform import Terraform
+from scripts.support.terraform import Terraform
 from tests.module.stacks import copy_module, offline_quickstart
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -3,7 +3,7 @@
 import json
 import re
 
-from idempotent_lambda.telemetry import DIMENSION, METRICS, NAMESPACE
+from idempotent_lambda.metrics import DIMENSION, METRICS, NAMESPACE
 from tests.module.stacks import ROOT
 
 MODULE = (ROOT / "observability.tf").read_text(encoding="utf-8")

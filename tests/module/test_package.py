@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.lab.emulator import INTERPRETER
-from scripts.lab.terraform import Terraform, TerraformError
+from scripts.support.emulator import INTERPRETER
+from scripts.support.terraform import Terraform, TerraformError
 from tests.module.packages import build_wheel, tree
 from tests.module.stacks import ROOT, copy_module, pack_by_terraform
 
@@ -133,14 +133,14 @@ def test_an_excluded_lock_is_installed(tmp_path: Path) -> None:
 @pytest.mark.terraform
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("begins", "failing", "passing"),
+    ("begins", "failing", "passes"),
     [
         ("local.code_sha256 == null", "deployments", "published"),
         ("length(data.aws_lambda_function.published)", "published", "deployments"),
     ],
 )
 def test_without_its_comparison_other_code_passes(
-    tmp_path: Path, begins: str, failing: str, passing: str
+    tmp_path: Path, begins: str, failing: str, passes: str
 ) -> None:
     """Without a comparison, its own case fails and no other."""
     checkout = copy_module(tmp_path / "checkout")
@@ -152,7 +152,7 @@ def test_without_its_comparison_other_code_passes(
     outputs.write_text(neutral, encoding="utf-8")
     module = Terraform(directory=checkout)
     module.init("-backend=false")
-    module.run("test", f"-filter=tests/{passing}.tftest.hcl")
+    module.run("test", f"-filter=tests/{passes}.tftest.hcl")
     with pytest.raises(TerraformError, match="Missing expected failure") as failure:
         module.run("test", f"-filter=tests/{failing}.tftest.hcl")
     assert "1 passed, 1 failed" in failure.value.output

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from scripts.lab.terraform import Terraform
 from scripts.policies import GOLDEN, documents, plans, text
+from scripts.support.terraform import Terraform
 from tests.module.stacks import ROOT, copy_module
 
 NAMES = sorted(path.stem for path in (ROOT / GOLDEN).glob("*.json"))

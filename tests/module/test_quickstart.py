@@ -22,9 +22,9 @@ def test_no_output_tells_a_hash_of_the_code() -> None:
     ]
     for file in (ROOT / "outputs.tf", SOURCES / "outputs.tf"):
         for output in hcl2.loads(file.read_text())["output"]:
-            (told,) = output.values()
-            assert "hash" not in str(told["value"])
-            assert "sha256" not in str(told["value"])
+            (reported,) = output.values()
+            assert "hash" not in str(reported["value"])
+            assert "sha256" not in str(reported["value"])
 
 
 def test_the_module_block_is_short() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.lab.terraform import OFFLINE, Terraform, TerraformError, environment
+from scripts.support.terraform import OFFLINE, Terraform, TerraformError, environment
 from tests.module.stacks import OFFLINE_PROVIDER, ROOT, copy_module, diagnostics
 
 pytestmark = pytest.mark.terraform

@@ -11,7 +11,6 @@ import pytest
 
 from scripts import scan
 from scripts.inputs import variables
-from scripts.lab.terraform import TerraformError
 from scripts.scan import (
     DEFAULTS,
     PARALLEL,
@@ -26,6 +25,7 @@ from scripts.scan import (
     summarize,
     write_plan,
 )
+from scripts.support.terraform import TerraformError
 from tests.module.stacks import ROOT
 from tests.waiting import eventually
 
@@ -265,11 +265,11 @@ def test_the_defaults() -> None:
     defaults = {
         f"{each.name}.{one.path}": one.default for each in inputs for one in each.attributes
     }
-    told = {
+    reported = {
         f"{name}.{attribute}": json.dumps(value)
         for name, values in hcl2.loads(DEFAULTS).items()
         if isinstance(values, dict)
         for attribute, value in values.items()
     }
-    assert len(told) == DEFAULTS.count(" true ")
-    assert told.items() <= defaults.items()
+    assert len(reported) == DEFAULTS.count(" true ")
+    assert reported.items() <= defaults.items()

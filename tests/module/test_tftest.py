@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.lab.terraform import Terraform
+from scripts.support.terraform import Terraform
 from tests.module.stacks import ROOT, copy_module
 
 FILES = sorted(path.name for path in (ROOT / "tests").glob("*.tftest.hcl"))

@@ -100,7 +100,7 @@ def test_a_comment_ends_a_continued_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "rendered"),
+    ("line", "rendered_text"),
     [
         ("--index-url https://example.com/simple", ["--index-url https://example.com/simple"]),
         ("-i https://example.com/simple", ["--index-url https://example.com/simple"]),
@@ -120,9 +120,9 @@ def test_a_comment_ends_a_continued_line() -> None:
         ("--only-binary=:all:", []),
     ],
 )  # fmt: skip
-def test_the_options_of_the_index_are_passed_on(line: str, rendered: list[str]) -> None:
+def test_the_options_of_the_index_are_passed_on(line: str, rendered_text: list[str]) -> None:
     """The user chooses the index, and cannot choose to build a source distribution."""
-    assert parse(line) == rendered
+    assert parse(line) == rendered_text
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_a_line_that_is_not_a_pin_is_refused(line: str, says: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("marker", "holds"),
+    ("marker", "contains"),
     [
         ("sys_platform == 'linux'", True),
         ("sys_platform == 'win32' or os_name == 'nt'", False),
@@ -187,9 +187,9 @@ def test_a_line_that_is_not_a_pin_is_refused(line: str, says: str) -> None:
         ("platform_release >= '20.0' or sys_platform == 'linux'", True),
     ],
 )
-def test_markers_are_judged_for_the_target(marker: str, holds: bool) -> None:
+def test_markers_are_judged_for_the_target(marker: str, contains: bool) -> None:
     """A marker holds as on Lambda, wherever terraform runs, with the newest patch release."""
-    assert parse(f"shop==1.0 ; {marker}") == (["shop==1.0"] if holds else [])
+    assert parse(f"shop==1.0 ; {marker}") == (["shop==1.0"] if contains else [])
 
 
 def test_a_project_may_be_pinned_twice_for_different_targets() -> None:

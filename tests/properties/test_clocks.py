@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idempotent_lambda.clock import EpochMillis, Millis
-from idempotent_lambda.messages import Message
+from idempotent_lambda.sources.message import Message
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
-from tests.handler.bench import START, Bench
+from tests.handler.harness import START, ConsumerHarness
 
 TIMEOUT = 10_000
-MARGIN = 5_000  # the bench's
+MARGIN = 5_000  # the harness's
 
 
 def overlap(behind: int, ahead: int, late: int) -> bool:
@@ -27,8 +27,8 @@ def overlap(behind: int, ahead: int, late: int) -> bool:
             on, Lambda kills the first too late.
     """
     store = InMemoryClaimStore()
-    first = Bench(store, ManualClock(EpochMillis(START - behind)))
-    second = Bench(store, ManualClock(EpochMillis(START + ahead)))
+    first = ConsumerHarness(store, ManualClock(EpochMillis(START - behind)))
+    second = ConsumerHarness(store, ManualClock(EpochMillis(START + ahead)))
     second.owners = 100  # so that no two claims share a token
 
     def process(message: Message) -> None:

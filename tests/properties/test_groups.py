@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from idempotent_lambda.clock import Millis
-from tests.handler.bench import Bench, raising
 from tests.handler.events import fifo_order
+from tests.handler.harness import ConsumerHarness, raising
 
 Sent = tuple[str, str]
 """A message: its key and its group."""
@@ -36,20 +36,20 @@ def reported_of(batch: Sequence[Sent], failing: str) -> list[int]:
 
 def consume(
     batch: Sequence[Sent], failing: str, stale: str, done: str, **changes: Any
-) -> tuple[list[int], Bench]:
+) -> tuple[list[int], ConsumerHarness]:
     """What a consumer reports of the batch; some keys are stale claims at first, some are done."""
-    bench = Bench(**changes)
-    bench.deliver(*done)
-    bench.messages.clear()
-    bench.ran.clear()
-    bench.behaviour = dict.fromkeys(failing, raising(ValueError()))
+    harness = ConsumerHarness(**changes)
+    harness.deliver(*done)
+    harness.messages.clear()
+    harness.ran.clear()
+    harness.behaviour = dict.fromkeys(failing, raising(ValueError()))
     for each in stale:
-        bench.lay(each)
+        harness.seed_record(each)
     records = [
         fifo_order(key, group, messageId=str(place)) for place, (key, group) in enumerate(batch)
     ]
-    response: Any = bench.consumer.consume({"Records": records}, Millis(600_000))
-    return [int(each["itemIdentifier"]) for each in response["batchItemFailures"]], bench
+    response: Any = harness.consumer.consume({"Records": records}, Millis(600_000))
+    return [int(each["itemIdentifier"]) for each in response["batchItemFailures"]], harness
 
 
 def orders_of(batch: Sequence[Sent]) -> dict[str, list[int]]:
@@ -70,13 +70,13 @@ def test_groups_are_consumed_one_message_at_a_time(
     batch: list[Sent], failing: str, stale: str, done: str, concurrency: int
 ) -> None:
     """Whatever the groups and failures, the same is reported, and each group runs in its order."""
-    reported, bench = consume(batch, failing, stale, done, concurrency=concurrency)
+    reported, harness = consume(batch, failing, stale, done, concurrency=concurrency)
     assert reported == reported_of(batch, failing)
-    assert len(bench.ran) == len(set(bench.ran))
-    ran = [int(message.id) for message in bench.messages]
+    assert len(harness.ran) == len(set(harness.ran))
+    ran = [int(message.id) for message in harness.messages]
     for places in orders_of(batch).values():
         mine = [place for place in ran if place in places]
         assert mine == sorted(mine)
     acknowledged = {batch[place][0] for place in range(len(batch)) if place not in reported}
-    completed = {key for key in "abcde" if bench.status(key) == "COMPLETED"}
+    completed = {key for key in "abcde" if harness.status(key) == "COMPLETED"}
     assert completed == acknowledged | set(done)

@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.errors import PermanentFailure
-from idempotent_lambda.messages import Message
-from idempotent_lambda.settings import UNWRAP
-from tests.handler.bench import Bench
+from idempotent_lambda.settings import UNWRAP_CHOICES
+from idempotent_lambda.sources.message import Message
 from tests.handler.events import (
     QUEUE_ARN,
     bus_event,
@@ -32,6 +31,7 @@ from tests.handler.events import (
     sns_record,
     stream_record,
 )
+from tests.handler.harness import ConsumerHarness
 
 TOKEN = "IdempotencyOwner"  # its name, not a secret
 FUNCTION = "AROAFUNCTION"
@@ -51,7 +51,7 @@ RULES: list[Rule] = [
             "[eventSourceARN, attributes.SenderId, messageId]",
             "attributes.SenderId",
         )
-        for unwrap in (frozenset[str](), frozenset({"sns"}), frozenset(UNWRAP))
+        for unwrap in (frozenset[str](), frozenset({"sns"}), frozenset(UNWRAP_CHOICES))
     ),
 ]
 """Each has something in the key that only SQS says."""
@@ -172,17 +172,17 @@ class World:
 
     def __init__(self, rule: Rule, genuine: Sequence[Genuine], lies: Sequence[Lie]) -> None:
         key, unwrap = rule
-        self.bench = Bench(key=key, unwrap=unwrap)
-        self.bench.consumer.__dict__["processor"] = self.process
+        self.harness = ConsumerHarness(key=key, unwrap=unwrap)
+        self.harness.consumer.__dict__["processor"] = self.process
         self.genuine, self.lies = genuine, lies
         self.ends: dict[str, str] = {}
         self.ran: list[tuple[str, str]] = []
-        self.keys = [self._key_of(each) for each in genuine]
+        self.keys = [self._find_key(each) for each in genuine]
 
-    def _key_of(self, message: Genuine) -> str:
-        bench = Bench(key=self.bench.consumer.settings.key_rule.expression)
-        bench.deliver(message.record())
-        (record_id,) = bench.memory.records
+    def _find_key(self, message: Genuine) -> str:
+        harness = ConsumerHarness(key=self.harness.consumer.settings.key_rule.expression)
+        harness.deliver(message.record())
+        (record_id,) = harness.memory.records
         return record_id.partition("#")[2]
 
     def process(self, message: Message) -> None:
@@ -201,7 +201,7 @@ class World:
             lied = self._record(lie, f"{called}-{at}")
             self.ends[lied["messageId"]] = lie.end
             batch.insert(min(lie.place, len(batch)), lied)
-        return {each for each in self.bench.deliver(*batch) if not each.startswith("l")}
+        return {each for each in self.harness.deliver(*batch) if not each.startswith("l")}
 
     def _record(self, lie: Lie, message_id: str) -> dict[str, Any]:
         named = self.keys[lie.stated % len(self.keys)] if isinstance(lie.stated, int) else None
@@ -210,9 +210,9 @@ class World:
         attributes = {"messageAttributes": {**lie.attributes, **mark}}
         return sent_by(LIAR, record(lie.body, message_id=message_id, **attributes))
 
-    def told(self) -> list[Any]:
+    def reported(self) -> list[Any]:
         """The ends of genuine messages, what ran of them under which key, and what is parked."""
-        genuine = [each for each in self.bench.outcomes.items() if not each[0].startswith("l")]
+        genuine = [each for each in self.harness.outcomes.items() if not each[0].startswith("l")]
         ran = [each for each in self.ran if not each[0].startswith("l")]
         parked = [body for body, mark in self.copies()]
         return [sorted(genuine), Counter(ran), parked]
@@ -220,11 +220,11 @@ class World:
     def copies(self) -> list[tuple[str, str]]:
         """The copies of genuine messages."""
         mine = {each.record()["body"] for each in self.genuine}
-        own = {self.bench.consumer.settings.key_rule.namespace + "#" + key for key in self.keys}
-        parked = {each.owner for each in self.bench.memory.records.values() if each.id in own}
+        own = {self.harness.consumer.settings.key_rule.namespace + "#" + key for key in self.keys}
+        parked = {each.owner for each in self.harness.memory.records.values() if each.id in own}
         found = (
             each
-            for each in self.bench.queues.dead_letters
+            for each in self.harness.queues.dead_letters
             if each[0] in mine and each[1].split(" ")[0] in parked
         )
         # In which order messages are parked that have none is nobody's concern.
@@ -244,7 +244,7 @@ class World:
             batch.append(sent_by(FUNCTION, copy))
         second = self.delivered(batch, "l-second")
         third = self.delivered(batch, "l-third")
-        return [first, second, third, *self.told()]
+        return [first, second, third, *self.reported()]
 
 
 @settings(deadline=None, max_examples=150)
@@ -263,17 +263,21 @@ def test_liars_change_nothing(rule: Rule, drawn: list[Genuine], lies: list[Lie])
 
 
 @settings(deadline=None, max_examples=100)
-@given(BODIES, ATTRIBUTES, st.sampled_from(UNWRAP), st.booleans())
+@given(BODIES, ATTRIBUTES, st.sampled_from(UNWRAP_CHOICES), st.booleans())
 def test_no_body_overlays_the_record(
     body: str, attributes: dict[str, Any], service: str, everything: bool
 ) -> None:
     """What a key takes from the record is what SQS says, whatever is in the body."""
     fields = "[messageId, attributes.SenderId, eventSourceARN]"
-    bench = Bench(key=fields, unwrap=frozenset(UNWRAP if everything else {service}))
+    harness = ConsumerHarness(
+        key=fields, unwrap=frozenset(UNWRAP_CHOICES if everything else {service})
+    )
     whole = record(body, message_id="m-true", messageAttributes=attributes)
-    bench.deliver(sent_by("AIDATRUE", whole))
-    assert set(bench.ran) <= {json.dumps(["m-true", "AIDATRUE", QUEUE_ARN], separators=(",", ":"))}
-    assert {each.attributes["SenderId"] for each in bench.messages} <= {"AIDATRUE"}
+    harness.deliver(sent_by("AIDATRUE", whole))
+    assert set(harness.ran) <= {
+        json.dumps(["m-true", "AIDATRUE", QUEUE_ARN], separators=(",", ":"))
+    }
+    assert {each.attributes["SenderId"] for each in harness.messages} <= {"AIDATRUE"}
 
 
 EVENTS: dict[str, tuple[str | None, Callable[[], Any]]] = {
@@ -305,12 +309,12 @@ def _ruin(value: Any) -> None:
 class Vandal:
     """A processor that changes what it gets, if it is one, and what it got before."""
 
-    def __init__(self, bench: Bench, ends: Sequence[str], *, ruins: bool) -> None:
-        self.bench, self.ends, self.ruins = bench, list(ends), ruins
+    def __init__(self, harness: ConsumerHarness, ends: Sequence[str], *, ruins: bool) -> None:
+        self.harness, self.ends, self.ruins = harness, list(ends), ruins
         self.kept: list[Message] = []
 
     def __call__(self, message: Message) -> None:
-        self.bench.ran.append(message.key)
+        self.harness.ran.append(message.key)
         self.kept.append(message)
         self.ruin()
         end = self.ends.pop(0) if self.ends else "returns"
@@ -331,19 +335,19 @@ class Vandal:
 def _consumed(name: str, ends: Sequence[str], *, ruins: bool) -> list[Any]:
     """What comes of an event that is delivered three times, to a vandal or to another one."""
     key, make = EVENTS[name]
-    bench = Bench(key=key, unwrap=frozenset(UNWRAP))
-    vandal = bench.consumer.__dict__["processor"] = Vandal(bench, ends, ruins=ruins)
+    harness = ConsumerHarness(key=key, unwrap=frozenset(UNWRAP_CHOICES))
+    vandal = harness.consumer.__dict__["processor"] = Vandal(harness, ends, ruins=ruins)
     whole = make()
     before, answers = deepcopy(whole), []
     for _ in range(3):
         try:
-            answers.append(bench.consumer.consume(whole, Millis(30_000)))
+            answers.append(harness.consumer.consume(whole, Millis(30_000)))
         except Exception as error:  # noqa: BLE001  # a source without partial answers
             answers.append(repr(error))
         vandal.ruin()
         assert whole == before
-    records = {each.id: each.status for each in bench.memory.records.values()}
-    return [answers, bench.ran, bench.outcomes, bench.queues.dead_letters, records]
+    records = {each.id: each.status for each in harness.memory.records.values()}
+    return [answers, harness.ran, harness.outcomes, harness.queues.dead_letters, records]
 
 
 @settings(deadline=None, max_examples=100)

@@ -10,13 +10,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from idempotent_lambda.claims import ClaimRequest, Request
 from idempotent_lambda.clock import Deadline, Millis
 from idempotent_lambda.errors import PermanentFailure, StoreUnavailableError
-from idempotent_lambda.messages import Delivery, Message
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.sources.delivery import Delivery
+from idempotent_lambda.sources.message import Message
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, InMemoryQueues
-from tests.handler.bench import Bench
 from tests.handler.events import order, record
+from tests.handler.harness import ConsumerHarness
 
 MINIMUM_REMAINING = 1_000
 LONGEST_LEASE = 30_000 + 5_000
@@ -125,17 +126,19 @@ PROCESSOR = st.sampled_from(
 class Queue(RuleBasedStateMachine):
     """Messages are sent, delivered in any batches, redelivered, and acknowledged."""
 
-    @initialize(parks=st.booleans())
-    def begin(self, parks: bool) -> None:
+    @initialize(is_parking=st.booleans())
+    def begin(self, is_parking: bool) -> None:
         self.store = MoodyStore(InMemoryClaimStore())
-        self.bench = Bench(self.store, minimum_remaining=MINIMUM_REMAINING, parks=parks)
-        self.bench.memory = self.store.inner
+        self.harness = ConsumerHarness(
+            self.store, minimum_remaining=MINIMUM_REMAINING, park_interrupted=is_parking
+        )
+        self.harness.memory = self.store.inner
         self.queues = MoodyQueues(lambda: self.store.whims.next(self.store.whims.store))
-        self.bench.consumer = replace(self.bench.consumer, queues=self.queues)
+        self.harness.consumer = replace(self.harness.consumer, queues=self.queues)
         threads: Any = NoThreads()
-        self.bench.consumer = replace(self.bench.consumer, threads=threads)
+        self.harness.consumer = replace(self.harness.consumer, threads=threads)
         for each in "abc":
-            self.bench.behaviour[each] = self.process
+            self.harness.behaviour[each] = self.process
         self.messages: dict[str, str | None] = {}
         self.effects: Counter[str] = Counter()
         self.confirmed: set[str] = set()
@@ -146,7 +149,7 @@ class Queue(RuleBasedStateMachine):
         assert message.key not in self.confirmed, f"{message.key} repeats though it is confirmed"
         whim = self.store.whims.next(self.store.whims.processor)
         if whim == "slow":
-            self.bench.clock.advance(Millis(message.remaining_millis() - 600))
+            self.harness.clock.advance(Millis(message.remaining_millis() - 600))
         if whim == "raises first":
             raise RuntimeError(whim)
         if whim == "gives up":
@@ -175,7 +178,7 @@ class Queue(RuleBasedStateMachine):
     @rule(millis=st.sampled_from([0, 100, 5_000, LONGEST_LEASE]))
     def wait(self, millis: int) -> None:
         """Time passes."""
-        self.bench.clock.advance(Millis(millis))
+        self.harness.clock.advance(Millis(millis))
 
     @precondition(lambda self: self.messages)
     @rule(
@@ -200,7 +203,7 @@ class Queue(RuleBasedStateMachine):
             for each in batch
         ]
         try:
-            reported = self.bench.deliver(*records, remaining=remaining)
+            reported = self.harness.deliver(*records, remaining=remaining)
         except KilledError:
             return None
         finally:
@@ -234,7 +237,7 @@ class Queue(RuleBasedStateMachine):
         """When the trouble ends, redelivery settles every message that has a key."""
         waiting = [each for each, order_id in getattr(self, "messages", {}).items() if order_id]
         for _ in range(len(waiting) + 2):
-            self.bench.clock.advance(Millis(LONGEST_LEASE))
+            self.harness.clock.advance(Millis(LONGEST_LEASE))
             done = self.receive(waiting, Whims(), 30_000) if waiting else []
             assert done is not None
             waiting = [each for each in waiting if each not in done]

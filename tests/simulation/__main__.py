@@ -48,7 +48,7 @@ def main() -> int:
             for asked, found in zip((FULL, names, KNOWN_BAD), results, strict=True)
         )
         tallies, stories = zip(*counted, strict=True)
-    tally, wrong = sum(tallies, Counter()), [story for each in stories for story in each]
+    counts, wrong = sum(tallies, Counter()), [story for each in stories for story in each]
     for scenario, findings in verified.items():
         print(f"{findings.states:>8} states  {scenario.name}: {findings.violation or 'holds'}")
         for line in findings.story:
@@ -68,14 +68,14 @@ def main() -> int:
         "mutants": len(hunted),
         "killed": len(hunted) - len(survivors),
         "bad_protocols_flagged": sum(each is not None for each in bad.values()),
-        "counter": {"runs": RUNS, "wrong": len(wrong), "happened": dict(sorted(tally.items()))},
+        "counter": {"runs": RUNS, "wrong": len(wrong), "happened": dict(sorted(counts.items()))},
         "bounds": {
             scenario.name: {
                 "deliveries": scenario.deliveries,
                 "retention_seconds": scenario.terms.retention,
                 "concurrency": scenario.terms.concurrency,
-                "parks": scenario.terms.claim.parks,
-                "waits": scenario.terms.claim.waits,
+                "parks": scenario.terms.claim.park_interrupted,
+                "waits": scenario.terms.claim.wait_for_lease,
                 "transactional": scenario.terms.transactional,
                 "window": scenario.terms.window,
                 "quick": scenario.terms.quick,

@@ -13,8 +13,10 @@ from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any, NamedTuple
 
-from idempotent_lambda.agenda import Work
-from idempotent_lambda.messages import Delivery, Mark, Source
+from idempotent_lambda.pipeline.work_item import WorkItem
+from idempotent_lambda.sources import sqs
+from idempotent_lambda.sources.copy_mark import CopyMark
+from idempotent_lambda.sources.delivery import Delivery
 from tests.handler.events import key_rule
 from tests.requests import settings_of
 
@@ -24,11 +26,11 @@ _LETTER = f"([{KEYS}{KEYS.lower()}])"
 _MESSAGE = re.compile(f"{_LETTER}([0-9]?)('?)(?:~{_LETTER})?([*!]?)")
 _SETTINGS = settings_of(key_rule("sim"))
 
-Grouping = Callable[..., tuple[list[Work], list[Any]]]
+Grouping = Callable[..., tuple[list[WorkItem], list[Any]]]
 
 
-class _Work(Work):
-    """A batch is made once, so identity tells works apart, and quickly."""
+class _Item(WorkItem):
+    """A batch is made once, so identity tells items apart, and quickly."""
 
     __slots__ = ()
     __hash__ = object.__hash__
@@ -43,7 +45,7 @@ class Message(NamedTuple):
     Attributes:
         name: its key, its group and its prime; a liar's with the key that it states, a copy's with
             its mark.
-        place: the work that it is part of.
+        place: the item that it is part of.
     """
 
     name: str
@@ -53,23 +55,23 @@ class Message(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """One batch, and the order that its works must keep, as its messages alone say it.
+    """One batch, and the order that its items must keep, as its messages alone say it.
 
     Attributes:
-        earlier: for each work the places of the works that must be acknowledged before it starts:
+        earlier: for each item the places of the items that must be acknowledged before it starts:
             those with a message before its first in its group.
-        previous: for each work the place of the last of these; the work's own if there are none.
-        tried: for each work the places of the works that must have ended before it starts: those
+        previous: for each item the place of the last of these; the item's own if there are none.
+        tried: for each item the places of the items that must have ended before it starts: those
             before its key's second message in that one's group.
-        same: for each work the places of the other works with its key.
-        letters: for each work the key of its messages, whatever they state.
-        lies: for each work whether it is a liar's.
+        same: for each item the places of the other items with its key.
+        letters: for each item the key of its messages, whatever they state.
+        lies: for each item whether it is a liar's.
         copies: the place of each message that is a copy.
-        strays: the places of the works whose stated key has turned out not to count.
+        strays: the places of the items whose stated key has turned out not to count.
         root: the batch before that.
     """
 
-    works: tuple[Work, ...]
+    items: tuple[WorkItem, ...]
     messages: tuple[Message, ...]
     earlier: tuple[frozenset[int], ...]
     previous: tuple[int, ...]
@@ -84,58 +86,58 @@ class Batch:
 
 @cache
 def batch_of(kind: str, group_by_key: Grouping) -> Batch:
-    """Return the batch of these letters; B is nearly spent, the others are not."""
+    """Return the batch of these letters; B is near its limit, the others are not."""
     deliveries, names = [], []
     for parts in _MESSAGE.findall(kind):
         letter, group, _, lie, mark = parts
         names.append(_name_of(*parts))
-        copied = Mark("copied", stated=letter.upper()) if mark == "!" else None
+        copied = CopyMark("copied", stated=letter.upper()) if mark == "!" else None
         deliveries.append(
             Delivery(
                 id=names[-1],
-                source=Source.SQS,
+                adapter=sqs.SQS,
                 body=None,
                 receive_count=2 if letter.islower() else 1,
                 raw={},
                 group=group or None,
-                preset=f"own {names[-1]}" if copied else letter.upper(),
-                mark=Mark("lie", stated=lie.upper()) if lie else copied,
+                default_key=f"own {names[-1]}" if copied else letter.upper(),
+                mark=CopyMark("lie", stated=lie.upper()) if lie else copied,
             )
         )
     made, _ = group_by_key(deliveries, _SETTINGS)
-    works = tuple(_copy(work) for work in made)
-    place_of = {id(each): work.place for work in works for each in work.deliveries}
+    items = tuple(_copy(item) for item in made)
+    place_of = {id(each): item.place for item in items for each in item.deliveries}
     messages = tuple(
         Message(name, each.group, place_of[id(each)])
         for name, each in zip(names, deliveries, strict=True)
     )
-    first = [names[_first(messages, work.place)] for work in works]
+    first = [names[_first(messages, item.place)] for item in items]
     letters = tuple(name[0] for name in first)
     lies = tuple("~" in name for name in first)
     copies = tuple(each.place for each in messages if each.name[-1] in "*!")
     alike = _equal(letters)
-    earlier = tuple(_before(messages, _first(messages, work.place)) for work in works)
-    previous = tuple(_previous(messages, work.place) for work in works)
-    tried = tuple(_tried(messages, work.place, alike[work.place]) for work in works)
-    same = _equal(work.key for work in works)
-    return Batch(works, messages, earlier, previous, tried, same, letters, lies, copies)
+    earlier = tuple(_before(messages, _first(messages, item.place)) for item in items)
+    previous = tuple(_previous(messages, item.place) for item in items)
+    tried = tuple(_tried(messages, item.place, alike[item.place]) for item in items)
+    same = _equal(item.key for item in items)
+    return Batch(items, messages, earlier, previous, tried, same, letters, lies, copies)
 
 
-def strayed(batch: Batch, place: int, restate: Callable[[Work], Work]) -> Batch:
-    """Return the batch once the key that a work states has turned out not to count."""
+def strayed(batch: Batch, place: int, restate: Callable[[WorkItem], WorkItem]) -> Batch:
+    """Return the batch once the key that an item states has turned out not to count."""
     return _strayed(batch.root or batch, batch.strays | {place}, restate)
 
 
 @cache
-def _strayed(root: Batch, strays: frozenset[int], restate: Callable[[Work], Work]) -> Batch:
-    works = tuple(_restated(work, restate) if work.place in strays else work for work in root.works)
-    same = _equal(work.key for work in works)
-    return replace(root, works=works, same=same, strays=strays, root=root)
+def _strayed(root: Batch, strays: frozenset[int], restate: Callable[[WorkItem], WorkItem]) -> Batch:
+    items = tuple(_restated(item, restate) if item.place in strays else item for item in root.items)
+    same = _equal(item.key for item in items)
+    return replace(root, items=items, same=same, strays=strays, root=root)
 
 
 @cache
-def _restated(work: Work, restate: Callable[[Work], Work]) -> Work:
-    return _copy(restate(work))
+def _restated(item: WorkItem, restate: Callable[[WorkItem], WorkItem]) -> WorkItem:
+    return _copy(restate(item))
 
 
 def _equal(values: Iterable[object]) -> tuple[frozenset[int], ...]:
@@ -157,9 +159,9 @@ def _name_of(letter: str, group: str, prime: str, lie: str, mark: str) -> str:
     return f"{letter}{group}{prime}{'~' if lie else ''}{lie}{mark}".upper()
 
 
-def _copy(work: Work) -> Work:
-    values = {each.name: getattr(work, each.name) for each in fields(Work)}
-    return _Work(**values | {"nearly_spent": work.key.text == "B"})
+def _copy(item: WorkItem) -> WorkItem:
+    values = {each.name: getattr(item, each.name) for each in fields(WorkItem)}
+    return _Item(**values | {"near_receive_limit": item.key.text == "B"})
 
 
 def _first(messages: tuple[Message, ...], place: int) -> int:
@@ -167,7 +169,7 @@ def _first(messages: tuple[Message, ...], place: int) -> int:
 
 
 def _before(messages: tuple[Message, ...], at: int) -> frozenset[int]:
-    """The works with a message before this one in its group."""
+    """The items with a message before this one in its group."""
     group, mine = messages[at].group, messages[at].place
     if group is None:
         return frozenset()
@@ -183,7 +185,7 @@ def _previous(messages: tuple[Message, ...], place: int) -> int:
 
 
 def _tried(messages: tuple[Message, ...], place: int, same: frozenset[int]) -> frozenset[int]:
-    """The works before the key's second message, in another group, if the first's is at its end."""
+    """The items before the key's second message, in another group, if the first's is at its end."""
     at = _first(messages, place)
     group, name = messages[at].group, messages[at].name
     if any(each.name[0] == name[0] for each in messages[:at]) or not same:

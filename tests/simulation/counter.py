@@ -20,8 +20,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
-from idempotent_lambda.batch import Consumer
-from idempotent_lambda.claims import ClaimRequest, Owner, Request
 from idempotent_lambda.clock import Deadline, Millis
 from idempotent_lambda.errors import (
     PermanentFailure,
@@ -30,9 +28,16 @@ from idempotent_lambda.errors import (
     StoreUnavailableError,
 )
 from idempotent_lambda.keys import KeyRule
-from idempotent_lambda.lifecycle import Settled
-from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Delivery, Message, deliveries_of, write_mark
-from idempotent_lambda.transaction import Transaction
+from idempotent_lambda.pipeline.consumer import Consumer
+from idempotent_lambda.pipeline.grouping import find_key
+from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.protocol.steps import Settled
+from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE, write_mark
+from idempotent_lambda.sources.delivery import Delivery
+from idempotent_lambda.sources.event import read_event
+from idempotent_lambda.sources.message import Message
+from idempotent_lambda.store.transaction import Transaction
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, InMemoryQueues, ManualClock
 from tests.handler.events import event, key_rule, order
 from tests.requests import settings_of
@@ -55,7 +60,7 @@ TRIES = ("", "owner-0", "unknown", "é", "a b")
 
 CHANCES = {
     "stall": 0.04,
-    "beside": 0.04,
+    "concurrent": 0.04,
     "late arrival": 0.3,
     "redrive": 0.5,
     "delivered again": 0.1,
@@ -149,7 +154,7 @@ class World:
     """The queue, the tables, and the chances of one run.
 
     Attributes:
-        tally: what happened, by name.
+        counts: what happened, by name.
         trouble: whether things go wrong.
         depth: how many processes are in the middle of something.
         delayed: requests that arrive later.
@@ -160,14 +165,14 @@ class World:
     """
 
     chances: random.Random
-    parks: bool
+    is_parking: bool
     effect: Effect = through_transaction
     clock: ManualClock = field(default_factory=ManualClock)
     store: InMemoryClaimStore = field(default_factory=InMemoryClaimStore)
     counters: Counter[str] = field(default_factory=Counter)
     queue: list[Letter] = field(default_factory=list)
     dead_letters: list[Letter] = field(default_factory=list)
-    tally: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
     trouble: bool = True
     depth: int = 0
     delayed: list[tuple[str, Request]] = field(default_factory=list)
@@ -184,7 +189,7 @@ class World:
         """Whether something goes wrong now."""
         if not (self.trouble and self.chances.random() < CHANCES[name]):
             return False
-        self.tally[name] += 1
+        self.counts[name] += 1
         return True
 
     def committed(self, actions: Sequence[Mapping[str, Any]]) -> None:
@@ -200,26 +205,26 @@ class World:
 
     def letter(self, order_id: str, mark: str | None = None, sender: str = SHOP) -> Letter:
         """A message with an id that no other has."""
-        self.tally["messages"] += 1
-        return Letter(f"m-{self.tally['messages']}", order_id, mark, sender)
+        self.counts["messages"] += 1
+        return Letter(f"m-{self.counts['messages']}", order_id, mark, sender)
 
     def lie(self) -> None:
         """A liar sends an order of its own, and says that it is the copy of another one."""
-        self.tally["lies"] += 1
+        self.counts["lies"] += 1
         victim = self.chances.choice(self.order_ids)
         token = self.chances.choice((*TRIES, *sorted(self._stale_tokens())))
         record = order(victim)
         record["attributes"]["SenderId"] = SHOP
-        (delivery,) = deliveries_of(event(record))
-        stated = write_mark(token, self.rule.key_of(delivery).record_id, delivery)
-        self.order_ids.append(f"lie-{self.tally['lies']}")
+        (delivery,) = read_event(event(record))
+        stated = write_mark(token, find_key(self.rule, delivery).record_id, delivery)
+        self.order_ids.append(f"lie-{self.counts['lies']}")
         self.queue.append(self.letter(self.order_ids[-1], stated, LIAR))
 
     def _stale_tokens(self) -> set[str]:
         """The tokens of claims that are over, and that no copy bears."""
         if self.depth or self.delayed:
             return set()
-        used = {f"owner-{number + 1}" for number in range(self.tally["claims"])}
+        used = {f"owner-{number + 1}" for number in range(self.counts["claims"])}
         owners = {each.owner for each in self.store.records.values()}
         return used - owners - {each.split(" ")[0] for each in self.sent}
 
@@ -237,7 +242,7 @@ class World:
         if self.depth < 3 and self.happens("stall"):
             self.clock.advance(Millis(LEASE + 1))
             self.happenings()
-        elif self.depth < 3 and self.happens("beside"):
+        elif self.depth < 3 and self.happens("concurrent"):
             self.happenings()
         if self.delayed and self.happens("late arrival"):
             name, request = self.delayed.pop()
@@ -261,7 +266,7 @@ class World:
 
     def deliver(self, batch: Sequence[Letter]) -> None:
         """One invocation of a new process."""
-        self.tally["deliveries"] += 1
+        self.counts["deliveries"] += 1
         self.depth += 1
         process = Process(self)
         records = [letter.record() for letter in batch]
@@ -315,7 +320,9 @@ class Process:
         self.dead = False
         self.consumer = Consumer(
             processor=self.processed,
-            settings=settings_of(world.rule, parks=world.parks, max_receive_count=1_000),
+            settings=settings_of(
+                world.rule, park_interrupted=world.is_parking, max_receive_count=1_000
+            ),
             store=self,
             queues=self,
             clock=world.clock,
@@ -327,8 +334,8 @@ class Process:
         self.queues = InMemoryQueues()
 
     def owner(self) -> Owner:
-        self.world.tally["claims"] += 1
-        return Owner(f"owner-{self.world.tally['claims']}")
+        self.world.counts["claims"] += 1
+        return Owner(f"owner-{self.world.counts['claims']}")
 
     def processed(self, message: Message, *, transaction: Transaction) -> None:
         world = self.world
@@ -389,8 +396,8 @@ class Process:
             return StoreUnavailableError("Timeout", "on purpose", maybe_written=True)
         return outcome
 
-    def _dies(self, told: str) -> None:
-        self.dead |= self.world.happens(told)
+    def _dies(self, reported_text: str) -> None:
+        self.dead |= self.world.happens(reported_text)
         if self.dead:
             raise KilledError
 
@@ -414,7 +421,7 @@ class Process:
         marked = write_mark(owner, record_id, delivery)
         world.sent.add(marked)
         world.dead_letters.append(world.letter(order_id, marked, FUNCTION))
-        world.tally["copies"] += 1
+        world.counts["copies"] += 1
         world.elsewhere()
         self._dies("killed after a copy")
         if world.happens("copy unanswered"):
@@ -422,16 +429,18 @@ class Process:
 
     # The log
 
-    def settled(self, _delivery: Delivery, _key: object, end: Settled, *_: Any, **__: Any) -> None:
-        self.world.tally[f"outcome {end.outcome}"] += 1
+    def report_message(
+        self, _delivery: Delivery, _key: object, end: Settled, *_: Any, **__: Any
+    ) -> None:
+        self.world.counts[f"outcome {end.outcome}"] += 1
 
-    def ended(self, _effort: object) -> None:
+    def report_batch(self, _stats: object) -> None:
         """Nobody looks at it."""
 
-    def fell_back(self, error: StoreError) -> None:
+    def report_batch_calls_unavailable(self, error: StoreError) -> None:
         raise error
 
-    not_postponed = fell_back
+    report_visibility_change_failed = report_batch_calls_unavailable
 
 
 def run(seed: int, effect: Effect = through_transaction) -> Counter[str]:
@@ -442,7 +451,7 @@ def run(seed: int, effect: Effect = through_transaction) -> Counter[str]:
     """
     chances = random.Random(seed)  # noqa: S311  # guards nothing
     rule = RULES["of the sender" if seed % 4 > 1 else "in the body"]
-    world = World(chances, parks=seed % 2 == 1, effect=effect, rule=rule)
+    world = World(chances, is_parking=seed % 2 == 1, effect=effect, rule=rule)
     order_ids = world.order_ids
     order_ids += [f"order-{number}" for number in range(chances.randint(1, 4))]
     for order_id in tuple(order_ids):
@@ -458,18 +467,18 @@ def run(seed: int, effect: Effect = through_transaction) -> Counter[str]:
         world.wrong.append(f"P6: {dict(world.counters)} instead of {dict(expected)}")
     if world.wrong:
         raise WrongError("; ".join(world.wrong))
-    return world.tally
+    return world.counts
 
 
 def runs(
     seeds: Sequence[int], effect: Effect = through_transaction
 ) -> tuple[Counter[str], list[str]]:
     """Many runs: what happened in all of them, and the stories of those that went wrong."""
-    tally: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     wrong = []
     for seed in seeds:
         try:
-            tally += run(seed, effect)
+            counts += run(seed, effect)
         except Exception as error:  # noqa: BLE001  # whatever it is, this seed shows it again
             wrong.append(f"seed {seed}: {error!r}")
-    return tally, wrong
+    return counts, wrong

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from idempotent_lambda.claims import Status
+from idempotent_lambda.protocol.record import Status
 
 from .batches import KEYS
-from .packing import Packed, Packing
-from .physics import Physics
+from .encoding import Encoded, Encoding
+from .transitions import Transitions
 from .world import PLAIN, Budget, Protocol, Terms, ViolationError, World, beginning
 
 
@@ -54,10 +54,10 @@ class Exploration:
     """The states of a scenario under a protocol."""
 
     def __init__(self, scenario: Scenario, protocol: Protocol) -> None:
-        self.physics = Physics(protocol)
+        self.transitions = Transitions(protocol)
         self.first = beginning(scenario.deliveries, scenario.budget, scenario.terms)
-        self.packing = Packing(self.first)
-        self.worlds: list[Packed] = [self.packing.packed(self.first)]
+        self.encoding = Encoding(self.first)
+        self.worlds: list[Encoded] = [self.encoding.encode(self.first)]
         self.numbers = {self.worlds[0]: 0}
         self.parents = [-1]
         self.calm: list[int] = []
@@ -76,18 +76,18 @@ class Exploration:
         frontier = len(self.worlds) - at
         problem = self._stranded()
         if problem:
-            number, told, text = problem
+            number, reported, text = problem
             story, _ = self._story(number, "")
-            return Findings(len(self.worlds), frontier, text, (*story[:-1], *told, text))
+            return Findings(len(self.worlds), frontier, text, (*story[:-1], *reported, text))
         return Findings(len(self.worlds), frontier, None)
 
     def _expand(self, at: int) -> None:
         calm = -1
-        for move in self.physics.moves(self.packing.unpacked(self.worlds[at])):
-            packed = self.packing.packed(move.world)
-            number = self.numbers.setdefault(packed, len(self.worlds))
+        for move in self.transitions.moves(self.encoding.decode(self.worlds[at])):
+            encoded = self.encoding.encode(move.world)
+            number = self.numbers.setdefault(encoded, len(self.worlds))
             if number == len(self.worlds):
-                self.worlds.append(packed)
+                self.worlds.append(encoded)
                 self.parents.append(at)
             if calm < 0 and move.calm:
                 calm = number
@@ -99,14 +99,14 @@ class Exploration:
         Until everything rests the states are known; from there on the queue delivers again.
         """
         fates: dict[int, tuple[int, str | None]] = {}
-        told: dict[int, list[str]] = {}
+        reported: dict[int, list[str]] = {}
         for number in range(len(self.calm)):
             path, at = [], number
             while at not in fates:
                 fates[at] = (at, "liveness: the workers go in a circle")
                 path.append(at)
                 if self.calm[at] < 0:
-                    told[at], problem = self._redelivered(self.packing.unpacked(self.worlds[at]))
+                    reported[at], problem = self._redelivered(self.encoding.decode(self.worlds[at]))
                     fates[at] = (at, problem)
                     break
                 at = self.calm[at]
@@ -114,33 +114,33 @@ class Exploration:
                 fates[each] = fates[at]
             end, problem = fates[number]
             if problem:
-                return end, told.get(end, []), problem
+                return end, reported.get(end, []), problem
         return None
 
     def _redelivered(self, world: World) -> tuple[list[str], str | None]:
         """What happens to a world at rest, and what goes wrong; None if all ends well."""
-        told: list[str] = []
+        reported: list[str] = []
         seen = set()
         world = world._replace(budget=Budget())
         while not _settled(world):
             if world in seen:
-                return told, "liveness: without further faults it is never completed"
+                return reported, "liveness: without further faults it is never completed"
             seen.add(world)
             try:
-                calm = next((each for each in self.physics.moves(world) if each.calm), None)
+                calm = next((each for each in self.transitions.moves(world) if each.calm), None)
             except ViolationError as violation:
-                return [*told, self.physics.doing], str(violation)
+                return [*reported, self.transitions.doing], str(violation)
             if calm is not None:
-                told.append(calm.story)
+                reported.append(calm.story)
                 world = calm.world
                 continue
-            delivered = self.physics.redelivery(world)
+            delivered = self.transitions.redelivery(world)
             if delivered is None:
-                return told, "liveness: without further faults it is never completed"
+                return reported, "liveness: without further faults it is never completed"
             again = "the queue delivers again what is not acknowledged"
-            told.append(again if delivered.unstarted else self.physics.doing)
+            reported.append(again if delivered.unstarted else self.transitions.doing)
             world = delivered
-        return told, None
+        return reported, None
 
     def _story(self, at: int, violation: str) -> tuple[tuple[str, ...], str]:
         """What happens until a state, told with every worker in one place, and what breaks then.
@@ -151,22 +151,22 @@ class Exploration:
         while at > 0:
             path.append(self.worlds[at])
             at = self.parents[at]
-        told, world = [], self.first
-        for packed in reversed(path):
+        reported, world = [], self.first
+        for encoded in reversed(path):
             move = next(
                 each
-                for each in self.physics.moves(world)
-                if self.packing.packed(each.world) == packed
+                for each in self.transitions.moves(world)
+                if self.encoding.encode(each.world) == encoded
             )
-            told.append(move.story)
+            reported.append(move.story)
             world = move.world
         try:
-            for _ in self.physics.moves(world):
+            for _ in self.transitions.moves(world):
                 pass
         except ViolationError as again:
-            told.append(self.physics.doing)
+            reported.append(self.transitions.doing)
             violation = str(again)
-        return (*told, violation), violation
+        return (*reported, violation), violation
 
 
 def _settled(world: World) -> bool:

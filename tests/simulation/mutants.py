@@ -8,14 +8,25 @@ from the field.
 from collections.abc import Iterator
 from typing import Any
 
-from idempotent_lambda import claims, lifecycle
 from idempotent_lambda.clock import EpochSeconds
-from idempotent_lambda.conditions import Compare, Condition, Contains, Either, Every, Missing
-from idempotent_lambda.lifecycle import Claim, Outcome, Run, Settled
+from idempotent_lambda.protocol import claims
+from idempotent_lambda.protocol.conditions import And, Compare, Condition, Contains, Missing, Or
+from idempotent_lambda.protocol.record import (
+    IS_EXPIRED,
+    IS_FREE,
+    IS_KNOWN_COPY,
+    IS_OVER_FOR_COPY,
+    IS_OWNED,
+    IS_PARKED_BY_OWNER,
+    IS_REDRIVEN,
+    IS_STALE,
+    build_claim_condition,
+)
+from idempotent_lambda.protocol.steps import Claim, Outcome, Returned, Run, Settled
 
 from .world import DEADLINE, MARGIN, NOW, Protocol
-from .wrong_agendas import AGENDAS
 from .wrong_groupings import groupings
+from .wrong_plans import PLANS
 from .wrong_replies import (
     copies,
     judgements,
@@ -24,11 +35,11 @@ from .wrong_replies import (
     protocol_with,
     transactions,
     transitions,
-    waits,
+    waiting,
 )
 from .wrong_shells import shells
 
-ALWAYS = Every(())
+ALWAYS = And(())
 
 
 def mutants() -> Iterator[tuple[str, Protocol]]:
@@ -37,25 +48,25 @@ def mutants() -> Iterator[tuple[str, Protocol]]:
     yield from transitions()
     yield from parkings()
     yield from copies()
-    yield from waits()
+    yield from waiting()
     yield from transactions()
     yield from judgements()
     yield from looks()
-    for name, agenda in AGENDAS.items():
-        yield name, Protocol(agenda=agenda)
+    for name, plan in PLANS.items():
+        yield name, Protocol(plan=plan)
     yield from groupings()
     yield from shells()
     yield from _times()
 
 
-def _without(condition: Condition, told: str = "") -> Iterator[tuple[str, Condition]]:
+def _without(condition: Condition, reported: str = "") -> Iterator[tuple[str, Condition]]:
     """The condition less one clause, for each of its clauses."""
-    if not isinstance(condition, Every | Either):
+    if not isinstance(condition, And | Or):
         return
     for at, part in enumerate(condition.parts):
         rest = (*condition.parts[:at], *condition.parts[at + 1 :])
-        yield f"{told}without {_named(part)}", type(condition)(rest)
-        for name, mutant in _without(part, told):
+        yield f"{reported}without {_named(part)}", type(condition)(rest)
+        for name, mutant in _without(part, reported):
             parts = (*condition.parts[:at], mutant, *condition.parts[at + 1 :])
             yield f"{name} of {_named(part)}", type(condition)(parts)
 
@@ -63,12 +74,12 @@ def _without(condition: Condition, told: str = "") -> Iterator[tuple[str, Condit
 _NAMES: dict[Condition, str] = {
     Missing("id"): "absent",
     Missing("unlocked_by"): "nobody's",
-    claims.EXPIRED: "expired",
-    claims.LAPSED: "lapsed",
-    claims.OVER_FOR_COPY: "lapsed",
-    claims.OVER_FOR_COPY.parts[-1]: "no newer copy's",
-    claims.REDRIVEN: "redriven",
-    claims.KNOWN_COPY: "known copy",
+    IS_EXPIRED: "expired",
+    IS_STALE: "stale",
+    IS_OVER_FOR_COPY: "stale",
+    IS_OVER_FOR_COPY.parts[-1]: "no newer copy's",
+    IS_REDRIVEN: "redriven",
+    IS_KNOWN_COPY: "known copy",
 }
 """What the stories of mutants call a condition."""
 
@@ -79,53 +90,53 @@ def _named(condition: Condition) -> str:
             return f"'{attribute} {comparator} {operand}'"
         case Contains(attribute, operand):
             return f"'{operand} in {attribute}'"
-        case Every((claims.KNOWN_COPY, _)):
+        case And((first, _)) if first == IS_KNOWN_COPY:
             return "'claimed before'"
-        case Either((claims.EXPIRED, _)):
-            return "'expired or lapsed'"
+        case Or((first, _)) if first == IS_EXPIRED:
+            return "'expired or stale'"
         case _:
             return f"'{_NAMES.get(condition, condition)}'"
 
 
 CLAIMS = {"free": (False, False), "claimable": (True, False), "redriven": (False, True)}
-"""The conditions of claims, each with its name here: whether a lapsed record may be taken, and
+"""The conditions of claims, each with its name here: whether a stale record may be taken, and
 whether the claimant bears a token. One with both has no clause that these have not."""
 
 STATED = (True, True, True)
-"""A lapsed record may be taken, the claimant bears a token, and only states its key."""
+"""A stale record may be taken, the claimant bears a token, and only states its key."""
 
 
 def _conditions() -> Iterator[tuple[str, Protocol]]:
     for name, (takeover, redriven) in CLAIMS.items():
-        condition = claims.claimable(takeover=takeover, redriven=redriven, checked=False)
+        condition = build_claim_condition(takeover=takeover, redriven=redriven, checked=False)
         mutated = [] if redriven else _without(condition)
         if redriven:
-            free = claims.FREE.parts
-            mutated = [("without 'redriven'", Either(free))]
+            free = IS_FREE.parts
+            mutated = [("without 'redriven'", Or(free))]
             mutated += [
-                (told, Either((*free, mutant))) for told, mutant in _without(claims.REDRIVEN)
+                (reported, Or((*free, mutant))) for reported, mutant in _without(IS_REDRIVEN)
             ]
-        for told, mutant in (*mutated, ("always", ALWAYS)):
-            if (name, told) not in REDUNDANT:
+        for reported, mutant in (*mutated, ("always", ALWAYS)):
+            if (name, reported) not in REDUNDANT:
                 changed = {(takeover, redriven): mutant}
-                yield f"{name} {told}", protocol_with(conditions=changed)
-    condition = claims.claimable(takeover=True, redriven=True, checked=False, stated=True)
-    for told, mutant in (*_without(condition), ("always", ALWAYS)):
-        if ("stated", told) not in REDUNDANT:
-            yield f"stated {told}", protocol_with(conditions={STATED: mutant})
+                yield f"{name} {reported}", protocol_with(conditions=changed)
+    condition = build_claim_condition(takeover=True, redriven=True, checked=False, stated=True)
+    for reported, mutant in (*_without(condition), ("always", ALWAYS)):
+        if ("stated", reported) not in REDUNDANT:
+            yield f"stated {reported}", protocol_with(conditions={STATED: mutant})
     for name, condition in (
-        ("to_complete", claims.OWNED),
-        ("to_release", claims.OWNED),
-        ("to_park", claims.OWNED),
-        ("to_mark", claims.PARKED),
+        ("to_complete", IS_OWNED),
+        ("to_release", IS_OWNED),
+        ("to_park", IS_OWNED),
+        ("to_mark", IS_PARKED_BY_OWNER),
     ):
-        for told, mutant in (*_without(condition), ("always", ALWAYS)):
-            if (name, told) not in REDUNDANT:
-                yield f"{name} {told}", protocol_with(**{name: mutant})
+        for reported, mutant in (*_without(condition), ("always", ALWAYS)):
+            if (name, reported) not in REDUNDANT:
+                yield f"{name} {reported}", protocol_with(**{name: mutant})
 
 
 REDUNDANT = {
-    # A record in progress expires no sooner than its lease, so where lapsed ones may be taken over
+    # A record in progress expires no sooner than its lease, so where stale ones may be taken over
     # the status adds nothing. In `free`, which is the same clause, it does.
     ("claimable", "without 'status = completed' of 'expired'"),
     # An owner that gives back never completes. The condition is that of the completion, though,
@@ -137,7 +148,7 @@ REDUNDANT = {
     # The same as of `claimable`.
     (
         "stated",
-        "without 'status = completed' of 'expired' of 'expired or lapsed' of 'claimed before'",
+        "without 'status = completed' of 'expired' of 'expired or stale' of 'claimed before'",
     ),
     ("to_mark", "without 'status = parked'"),
 }
@@ -169,7 +180,7 @@ def _seed(step: Any, reply: Any) -> Any:
                 return Run(reply)
             return Settled(Outcome.DUPLICATE, acknowledged=True)
         case _:
-            done = isinstance(reply, lifecycle.Returned)
+            done = isinstance(reply, Returned)
             return Settled(Outcome.COMPLETED if done else Outcome.FAILED, acknowledged=done)
 
 

@@ -12,8 +12,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from idempotent_lambda.claims import Owner, Record, Request, Status
-from idempotent_lambda.heap import Heap
+from idempotent_lambda.pipeline.work_item import WorkItem
+from idempotent_lambda.protocol.heap import Heap
+from idempotent_lambda.protocol.plan_entries import FollowUp
+from idempotent_lambda.protocol.record import Owner, Record, Status
+from idempotent_lambda.protocol.requests import Request
 
 from .batches import KEYS
 from .world import (
@@ -31,6 +34,7 @@ from .world import (
     stated,
 )
 
+FollowUps = Heap[FollowUp[WorkItem]] | None
 Names = Callable[[Any], Any]
 """The new name of an owner."""
 
@@ -54,7 +58,7 @@ def superseded(world: World, index: int, token: str | None = None, *, kept: bool
         token: the new name of `SEEN`, if it is the token by which a copy claims the record.
         kept: the record still has the tokens that it kept.
     """
-    if not (world.copies or world.terms.claim.parks or world.budget.permanent):
+    if not (world.copies or world.terms.claim.park_interrupted or world.budget.permanent):
         # Nobody has read an owner.
         return world
     key, record = KEYS[index], world.records[index]
@@ -84,16 +88,16 @@ def superseded(world: World, index: int, token: str | None = None, *, kept: bool
 
 
 def _aged_worker(worker: Worker, key: str, named: Names) -> Worker:
-    agenda = worker.agenda
+    plan = worker.plan
     lines = {
         line: tuple(
-            _call(call, named) if call.work.key.text == key else call
+            _call(call, named) if call.item.key.text == key else call
             for call in getattr(worker, line)
         )
-        for line in ("main", "flight", "beside")
+        for line in ("main", "flight", "concurrent")
     }
     return worker._replace(
-        agenda=agenda._replace(later=_age_later(agenda.later, key, named)),
+        plan=plan._replace(follow_ups=_age_follow_ups(plan.follow_ups, key, named)),
         copies=tuple(_copy(copy, key, named) for copy in worker.copies),
         **lines,
     )
@@ -103,14 +107,16 @@ def _copy(copy: Copy, key: str, named: Names) -> Copy:
     return copy._replace(token=named(copy.token)) if KEYS[copy.index] == key else copy
 
 
-def _age_later(later: Heap | None, key: str, named: Names) -> Heap | None:
-    if later is None:
+def _age_follow_ups(follow_ups: FollowUps, key: str, named: Names) -> FollowUps:
+    if follow_ups is None:
         return None
-    top = later.top
-    if top.work.key.text == key:
+    top = follow_ups.top
+    if top.item.key.text == key:
         top = top._replace(step=_step(top.step, named))
-    left, right = (_age_later(each, key, named) for each in (later.left, later.right))
-    return Heap(top, later.height, left, right)
+    left, right = (
+        _age_follow_ups(each, key, named) for each in (follow_ups.left, follow_ups.right)
+    )
+    return Heap(top, follow_ups.height, left, right)
 
 
 def _call(call: Call, named: Names) -> Call:
@@ -176,7 +182,7 @@ def is_kept(world: World, index: int) -> bool:
     tokens = {copy.token for copy in world.copies if copy.index == index}
     if record is not None and record.dead_lettered_at is not None:
         return bool(tokens & {SEEN, record.owner})
-    # What has lapsed is gone on with by the copy that has unlocked it, and by nobody else.
+    # What is stale is gone on with by the copy that has unlocked it, and by nobody else.
     mine = record and record.status == Status.IN_PROGRESS and record.unlocked_by
     return mine in tokens if mine else bool(tokens)
 

@@ -1,29 +1,19 @@
 """The promises, as checks of the truth at the moments that can break them."""
 
-from idempotent_lambda import lifecycle
-from idempotent_lambda.agenda import Work
-from idempotent_lambda.claims import (
-    Busy,
-    Claimed,
-    ClaimOutcome,
-    ClaimRequest,
-    Duplicate,
-    Owner,
-    Record,
-    Request,
-    Status,
-    Stray,
-)
-from idempotent_lambda.lifecycle import Claim, Complete, Outcome, Release, Run, Settled
+from idempotent_lambda.pipeline.work_item import WorkItem
+from idempotent_lambda.protocol.claims import Claimed, ClaimOutcome, Duplicate, InProgress, Stray
+from idempotent_lambda.protocol.record import Owner, Record, Status
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.protocol.steps import Claim, Complete, Outcome, Release, Run, Settled, Step
 
 from .batches import KEYS, Batch
 from .parking import is_kept
-from .world import ME, NOW, SEEN, Held, ViolationError, Worker, World, find_key
+from .world import ME, NOW, SEEN, Holding, ViolationError, Worker, World, find_key
 
 UNDONE = (
     Outcome.FAILED,
     Outcome.NOT_STARTED,
-    Outcome.UNAVAILABLE,
+    Outcome.TABLE_UNAVAILABLE,
     Outcome.DEFERRED,
     Outcome.BLOCKED,
 )
@@ -40,43 +30,47 @@ CAUSES = {
 
 
 def check_handed(
-    world: World, worker: Worker, work: Work, step: lifecycle.Step | Settled, together: list[Work]
+    world: World,
+    worker: Worker,
+    item: WorkItem,
+    step: Step | Settled,
+    together: list[WorkItem],
 ) -> None:
-    """What the agenda hands out is one thing for each work, and never after its end."""
-    key = work.key.text
-    if work in together or any(call.work is work for call in worker.calls):
+    """What the plan hands out is one thing for each item, and never after its end."""
+    key = item.key.text
+    if item in together or any(call.item is item for call in worker.calls):
         raise ViolationError(f"twice: {key} is worked on twice at once")
-    if worker.held[work.place] is None:
+    if worker.held[item.place] is None:
         raise ViolationError(f"twice: {key} is worked on after its end")
     if isinstance(step, Claim):
-        _check_claimed(world, worker, work, step, together)
+        _check_claimed(world, worker, item, step, together)
 
 
 def _check_claimed(
-    world: World, worker: Worker, work: Work, step: Claim, together: list[Work]
+    world: World, worker: Worker, item: WorkItem, step: Claim, together: list[WorkItem]
 ) -> None:
-    """What must hold of a worker that is to claim a work."""
-    key = work.key.text
-    busy = {each.place for each in (*together, *(call.work for call in worker.calls))}
-    for place in worker.batch.same[work.place]:
+    """What must hold of a worker that is to claim an item."""
+    key = item.key.text
+    in_progress = {each.place for each in (*together, *(call.item for call in worker.calls))}
+    for place in worker.batch.same[item.place]:
         held = worker.held[place]
         # A lie that is not found out yet gets nothing of a record, whoever holds it.
-        lies = worker.batch.lies[work.place] and work.own_key is not None
-        if not lies and (place in busy or (held is not None and held.claimed)):
+        lies = worker.batch.lies[item.place] and item.own_key is not None
+        if not lies and (place in in_progress or (held is not None and held.claimed)):
             raise ViolationError(f"P4: {key} is claimed by a worker that has claimed it")
-    previous = worker.batch.previous[work.place]
-    if previous != work.place and is_undone(worker, previous):
+    previous = worker.batch.previous[item.place]
+    if previous != item.place and is_undone(worker, previous):
         raise ViolationError(f"order: {key} is claimed though what is before it is not done")
     if step.takeover:
-        _check_turn(worker, work)
-    if world.terms.claim.parks and (together or worker.agenda.ready):
+        _check_turn(worker, item)
+    if world.terms.claim.park_interrupted and (together or worker.plan.ready):
         raise ViolationError(
             "park: what is not about to start is claimed, and may look interrupted"
         )
     if len(together) >= world.terms.window:
         raise ViolationError("window: more is claimed together than a window has")
-    by_itself = step.takeover or work.repeats or work.place in worker.batch.strays
-    if not (by_itself or world.terms.claim.parks or step.waits):
+    by_itself = step.takeover or item.repeats or item.place in worker.batch.strays
+    if not (by_itself or world.terms.claim.park_interrupted or step.wait_for_lease):
         _check_border(worker)
 
 
@@ -85,34 +79,40 @@ def _check_border(worker: Worker) -> None:
 
     What returned while completions were in flight may wait for them: they are counted together.
     """
-    busy = {call.work.place for call in worker.calls}
+    in_progress = {call.item.place for call in worker.calls}
     flying = any(isinstance(call.step, Complete) for call in worker.calls)
     for place, held in enumerate(worker.held):
-        if held is None or place in busy or not held.claimed or held.put_off or held.hopeless:
+        if (
+            held is None
+            or place in in_progress
+            or not held.claimed
+            or held.put_off
+            or held.hopeless
+        ):
             continue
         if not (held.returned and flying):
             what = "returned" if held.returned else "not started"
             raise ViolationError(f"window: the next is claimed while what has {what} is in hand")
 
 
-def _check_turn(worker: Worker, work: Work) -> None:
-    """Takeovers come after everything else of their rank, fewest attempts first."""
-    mine = worker.held[work.place]
+def _check_turn(worker: Worker, item: WorkItem) -> None:
+    """Takeovers come after everything else of their stage, fewest attempts first."""
+    mine = worker.held[item.place]
     assert mine is not None
-    for other, held in zip(worker.batch.works, worker.held, strict=True):
-        if held is None or other is work or other.rank > work.rank:
+    for other, held in zip(worker.batch.items, worker.held, strict=True):
+        if held is None or other is item or other.stage > item.stage:
             continue
         if not held.put_off:
-            raise ViolationError("order: a lapsed record is taken over before others are settled")
+            raise ViolationError("order: a stale record is taken over before others are settled")
         if held.put_off < mine.put_off:
-            raise ViolationError("order: a lapsed record is taken over before a better one")
+            raise ViolationError("order: a stale record is taken over before a better one")
     if worker.flight:
-        raise ViolationError("order: a lapsed record is taken over while completions are in doubt")
+        raise ViolationError("order: a stale record is taken over while completions are in doubt")
 
 
-def check_start(world: World, slot: int, worker: Worker, run: Run, work: Work) -> None:
+def check_start(world: World, slot: int, worker: Worker, run: Run, item: WorkItem) -> None:
     """What must hold when a processor starts."""
-    index, held = find_key(work), worker.held[work.place]
+    index, held = find_key(item), worker.held[item.place]
     assert held is not None
     if not held.claimed:
         raise ViolationError("P7: a processor starts without a confirmed claim")
@@ -122,18 +122,18 @@ def check_start(world: World, slot: int, worker: Worker, run: Run, work: Work) -
         raise ViolationError("stop: a processor starts after the batch was to stop")
     interrupted = run.claim.attempts - 1
     if interrupted:
-        _check_turn(worker, work)
+        _check_turn(worker, item)
     if interrupted > 1 and is_at_stake(worker):
-        raise ViolationError("order: a suspect risks a message that is nearly spent")
+        raise ViolationError("order: a suspect risks a message that is near its limit")
     if world.facts[index].confirmed:
         raise ViolationError(
             f"P5: worker {slot} repeats the effect of {KEYS[index]}, which is confirmed"
         )
     if world.facts[index].begun:
         raise ViolationError(f"park: {KEYS[index]} is run again without a redrive")
-    _check_order(worker, work)
+    _check_order(worker, item)
     _check_alone(world, slot, index)
-    if is_late(worker) or (is_overdue(worker) and not worker.agenda.completing):
+    if is_late(worker) or (is_overdue(worker) and not worker.plan.completing):
         raise ViolationError("bound: a processor starts while a completion is overdue")
     # With what another thread runs at most, and with the effect that is to come.
     if count_unproven(world, worker) >= _most_unproven(world):
@@ -142,26 +142,26 @@ def check_start(world: World, slot: int, worker: Worker, run: Run, work: Work) -
 
 def is_overdue(worker: Worker) -> bool:
     """Whether a completion has waited for too long to be sent."""
-    return any(worker.due >> work.place & 1 for work, _ in worker.agenda.returned)
+    return any(worker.due >> item.place & 1 for item, _ in worker.plan.returned)
 
 
 def is_late(worker: Worker) -> bool:
     """Whether a completion in flight has waited for too long for its answer."""
-    flying = (call.work.place for call in worker.calls if isinstance(call.step, Complete))
+    flying = (call.item.place for call in worker.calls if isinstance(call.step, Complete))
     return any(worker.due >> place & 1 for place in flying)
 
 
 def is_at_stake(worker: Worker) -> bool:
-    """Whether a message that the worker will acknowledge is nearly spent."""
-    return any(worker.batch.works[place].nearly_spent for place in worker.acknowledged)
+    """Whether a message that the worker will acknowledge is near its limit."""
+    return any(worker.batch.items[place].near_receive_limit for place in worker.acknowledged)
 
 
 def count_unproven(world: World, worker: Worker) -> int:
     """Return how many effects have happened and are not confirmed."""
     return sum(
         bool(held and held.effected and not held.denied)
-        and not world.facts[find_key(work)].confirmed
-        for work, held in zip(worker.batch.works, worker.held, strict=True)
+        and not world.facts[find_key(item)].confirmed
+        for item, held in zip(worker.batch.items, worker.held, strict=True)
     )
 
 
@@ -170,12 +170,12 @@ def _most_unproven(world: World) -> int:
 
 
 def is_undone(worker: Worker, place: int) -> bool:
-    """Whether a work is not, or will not be, acknowledged: it ended so, or is given up."""
+    """Whether an item is not, or will not be, acknowledged: it ended so, or is given up."""
     held = worker.held[place]
     if held is None:
         return place not in worker.acknowledged
-    given_up = [work.place for work, _ in worker.agenda.given_up]
-    given_up += [call.work.place for call in worker.calls if isinstance(call.step, Release)]
+    given_up = [item.place for item, _ in worker.plan.given_up]
+    given_up += [call.item.place for call in worker.calls if isinstance(call.step, Release)]
     return place in given_up or (held.denied and not held.hopeless)
 
 
@@ -186,8 +186,8 @@ def _check_alone(world: World, slot: int, index: int) -> None:
             continue
         leases = (
             held.lease
-            for work, held in zip(rival.batch.works, rival.held, strict=True)
-            if held is not None and find_key(work) == index
+            for item, held in zip(rival.batch.items, rival.held, strict=True)
+            if held is not None and find_key(item) == index
         )
         if any(lease > 0 for lease in leases):
             raise ViolationError(
@@ -195,24 +195,24 @@ def _check_alone(world: World, slot: int, index: int) -> None:
             )
 
 
-def _check_order(worker: Worker, work: Work) -> None:
+def _check_order(worker: Worker, item: WorkItem) -> None:
     """In a group nothing starts before what precedes it is confirmed."""
-    key, works = work.key.text, worker.batch.works
-    for place in worker.batch.earlier[work.place]:
-        before = works[place].key.text
+    key, items = item.key.text, worker.batch.items
+    for place in worker.batch.earlier[item.place]:
+        before = items[place].key.text
         if worker.held[place] is not None:
             raise ViolationError(f"order: {key} starts before {before} is confirmed")
         if place not in worker.acknowledged:
             raise ViolationError(f"order: {key} starts though {before} is not done")
-    for place in worker.batch.tried[work.place]:
+    for place in worker.batch.tried[item.place]:
         if worker.held[place] is not None:
-            before = works[place].key.text
+            before = items[place].key.text
             raise ViolationError(f"order: {key} starts before {before}, which leads another group")
 
 
-def check_end(world: World, slot: int, worker: Worker, work: Work, end: Settled) -> None:
-    """What must hold when a worker is done with a work."""
-    index, held = find_key(work), worker.held[work.place]
+def check_end(world: World, slot: int, worker: Worker, item: WorkItem, end: Settled) -> None:
+    """What must hold when a worker is done with an item."""
+    index, held = find_key(item), worker.held[item.place]
     facts, record = world.facts[index], world.records[index]
     assert held is not None
     if end.acknowledged and not facts.completed and end.outcome is not Outcome.PARKED:
@@ -223,8 +223,8 @@ def check_end(world: World, slot: int, worker: Worker, work: Work, end: Settled)
         raise ViolationError(f"P1: {KEYS[index]} is acknowledged, and its copy is not noted")
     if held.hopeless and end.outcome not in (Outcome.PARKED, Outcome.LOST_LEASE):
         raise ViolationError(f"park: {KEYS[index]} is hopeless, and not parked")
-    waits = world.terms.claim.waits and not worker.short and held.until < worker.deadline
-    if end.outcome is Outcome.BUSY and waits:
+    waiting = world.terms.claim.wait_for_lease and not worker.short and held.until < worker.deadline
+    if end.outcome is Outcome.IN_PROGRESS and waiting:
         raise ViolationError(f"wait: {KEYS[index]} is busy for less time than is left")
     if end.outcome in UNDONE and mine and not held.released:
         assert record is not None
@@ -267,12 +267,12 @@ def check_answer(worker: Worker) -> None:
 
 def check_doubt(world: World, worker: Worker) -> None:
     """At a crash: what is in doubt is in flight, has gathered since, or runs; no more."""
-    at_risk = {call.work.place for call in worker.calls}
-    at_risk |= {work.place for work, _ in worker.agenda.returned}
-    for work, held in zip(worker.batch.works, worker.held, strict=True):
-        index = find_key(work)
+    at_risk = {call.item.place for call in worker.calls}
+    at_risk |= {item.place for item, _ in worker.plan.returned}
+    for item, held in zip(worker.batch.items, worker.held, strict=True):
+        index = find_key(item)
         unproven = held and held.effected and not held.denied and not world.facts[index].confirmed
-        if unproven and work.place not in at_risk:
+        if unproven and item.place not in at_risk:
             raise ViolationError(f"P5: a crash puts the effect of {KEYS[index]} in doubt, too")
     if count_unproven(world, worker) > _most_unproven(world):
         raise ViolationError("bound: a crash puts more effects in doubt than may be")
@@ -280,17 +280,17 @@ def check_doubt(world: World, worker: Worker) -> None:
 
 def check_idle(worker: Worker) -> None:
     """What is overdue does not wait for a run while the main thread has nothing to do."""
-    if is_overdue(worker) and not (worker.main or worker.agenda.completing):
+    if is_overdue(worker) and not (worker.main or worker.plan.completing):
         raise ViolationError("bound: an overdue completion waits, though the main thread is idle")
 
 
-def check_given_back(held: Held | None) -> None:
+def check_given_back(held: Holding | None) -> None:
     """Only what was not done is given back; a delayed request has nobody to ask."""
     if held is not None and held.effected and not held.denied:
         raise ViolationError("P5: a claim is given back although its effect has happened")
 
 
-def check_returned(held: Held | None) -> None:
+def check_returned(held: Holding | None) -> None:
     """Only what returned is completed."""
     if held is not None and not held.returned:
         raise ViolationError("P1: a key is completed though its processor did not return")
@@ -306,7 +306,7 @@ def check_own(verb: str, found: Record | None, request: Request) -> Record:
 
 
 def check_parked(found: Record | None, request: Request, *, seen: bool) -> Record:
-    """The record, which must be the asker's, or lapsed when it was read and still the same."""
+    """The record, which must be the asker's, or stale when it was read and still the same."""
     own = check_own("parks", found, request)
     if seen and (own.lease_expires_at or NOW) > NOW:
         raise ViolationError("P2: a worker parks what another may be at")
@@ -323,10 +323,10 @@ def check_marked(world: World, index: int, found: Record | None, request: Reques
     return found
 
 
-def check_key(batch: Batch, work: Work) -> None:
+def check_key(batch: Batch, item: WorkItem) -> None:
     """Nothing is claimed by the key of another."""
-    if batch.lies[work.place] and work.key.text != batch.letters[work.place]:
-        raise ViolationError(f"P1: {work.key.text} is taken by what only states its key")
+    if batch.lies[item.place] and item.key.text != batch.letters[item.place]:
+        raise ViolationError(f"P1: {item.key.text} is taken by what only states its key")
 
 
 def check_stray(world: World, index: int) -> None:
@@ -347,7 +347,7 @@ def check_claimable(found: Record | None, request: ClaimRequest) -> None:
     if request.stated and found.lease_expires_at and found.unlocked_by not in (None, request.token):
         raise ViolationError("park: an older copy goes on with what a newer one has unlocked")
     if found.lease_expires_at and not request.takeover:
-        raise ViolationError("order: a lapsed record is taken over without a look")
+        raise ViolationError("order: a stale record is taken over without a look")
 
 
 def check_judged(found: Record | None, request: ClaimRequest, judged: ClaimOutcome | None) -> None:
@@ -360,7 +360,7 @@ def check_judged(found: Record | None, request: ClaimRequest, judged: ClaimOutco
     if mine and not isinstance(judged, Claimed | Stray):
         raise ViolationError("P4: a worker is a duplicate of itself")
     live = found.status == Status.IN_PROGRESS and (found.lease_expires_at or 0) > request.now
-    if isinstance(judged, Busy) and not live:
+    if isinstance(judged, InProgress) and not live:
         raise ViolationError("P9: a key is reported as in progress, and is not")
     expiry = found.expires_at
     if isinstance(judged, Duplicate) and expiry is not None and expiry * 1000 <= request.now:

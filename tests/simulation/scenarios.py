@@ -5,15 +5,15 @@ were delivered before. Messages with the same digit are of one group.
 """
 
 from idempotent_lambda.clock import Seconds
-from idempotent_lambda.lifecycle import Claim
+from idempotent_lambda.protocol.steps import Claim
 
 from .explorer import Scenario
 from .world import Budget, Terms
 
 SHORT = Terms(retention=Seconds(1))
 BESIDE = Terms(concurrency=2)
-PARK = Terms(claim=Claim(parks=True))
-WAIT = Terms(claim=Claim(waits=True))
+PARK = Terms(claim=Claim(park_interrupted=True))
+WAIT = Terms(claim=Claim(wait_for_lease=True))
 COMMIT = Terms(transactional=True)
 ONE, TWO = Terms(window=1), Terms(window=2)
 QUICK = Terms(quick=True)
@@ -94,7 +94,7 @@ FULL = (
     Scenario("waits, every fault", ("A", "A"),
              Budget(crash=1, lost=1, exception=1, late=1, short=1), WAIT),
     Scenario("waits, then parks", ("A", "A"), Budget(crash=1, lost=1, late=1, redrive=1),
-             Terms(claim=Claim(parks=True, waits=True))),
+             Terms(claim=Claim(park_interrupted=True, wait_for_lease=True))),
     Scenario("two windows, every fault", ("ABC",),
              Budget(crash=1, lost=1, delayed=1, exception=1, short=1, slow=1, tick=1), TWO),
     Scenario("three windows, every fault", ("ABC",),
@@ -248,7 +248,7 @@ SOONEST = {
     "what is given up is forgotten at a window's border": "two windows",
     "nothing bounds what has returned": "two windows",
     "a window claims more than it may": "two windows",
-    "blocked works of the next window are claimed": "a group in two windows",
+    "blocked items of the next window are claimed": "a group in two windows",
     "a repeated key is claimed together with its first": "a key in two groups",
     "equal keys share an end whatever lies between": "a key in two groups",
     "a key that is found done passes a failure": "a key of a group is done before",
@@ -264,13 +264,13 @@ SOONEST = {
     "what cannot be waited for is claimed": "a group that waits",
     "a failed group goes on with what waits": "a group that waits",
     "what waits is claimed before its turn": "a group that waits",
-    "lapsed records come beside a run": "two at the same time",
+    "stale records come beside a run": "two at the same time",
     "nobody waits for what runs beside": "two at the same time",
     "free without 'expired'": "a batch again, the retention between",
     "a look takes an expired record for a duplicate": "a batch again, the retention between",
     "free without 'status = completed' of 'expired'": "a batch again, the retention between",
     "to_mark without 'owner = owner'": "given up again",
-    "lapsed records run beside what is at stake": "a batch after a crash",
+    "stale records run beside what is near its limit": "a batch after a crash",
     "an unconfirmed completion stops nothing": "one batch of three",
     "a parking that comes late is acknowledged": "park mode, a late owner",
     "any record counts as parked": "park mode, a late owner",

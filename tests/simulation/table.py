@@ -3,21 +3,22 @@
 from dataclasses import replace
 from typing import assert_never
 
-from idempotent_lambda import claims
-from idempotent_lambda.claims import (
-    Busy,
-    Claimed,
-    ClaimRequest,
-    Lapsed,
-    Owner,
-    Parked,
-    Record,
-    Request,
-    Status,
-)
-from idempotent_lambda.conditions import holds
 from idempotent_lambda.errors import StoreRefusedError, StoreUnavailableError
-from idempotent_lambda.lifecycle import Claim, Complete, Mark, Park, Release, Reply, Unanswered
+from idempotent_lambda.protocol import claims
+from idempotent_lambda.protocol.claims import Claimed, InProgress, Parked, Stale
+from idempotent_lambda.protocol.conditions import evaluate
+from idempotent_lambda.protocol.judgement import explain_failed_release
+from idempotent_lambda.protocol.record import Owner, Record, Status
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.protocol.steps import (
+    Claim,
+    Complete,
+    MarkDeadLettered,
+    Park,
+    Release,
+    Reply,
+    Unanswered,
+)
 from idempotent_lambda_toolkit.testing.stores import (
     completed_record,
     marked_record,
@@ -34,7 +35,7 @@ from .world import (
     NOW,
     SEEN,
     Call,
-    Held,
+    Holding,
     Protocol,
     Stage,
     ViolationError,
@@ -73,10 +74,10 @@ class Table:
         self.protocol = protocol
 
     def carried_out(
-        self, world: World, slot: int, call: Call, held: Held
+        self, world: World, slot: int, call: Call, held: Holding
     ) -> tuple[World, Reply | Stage]:
         """The world once a worker's request is carried out, and the answer, or the next stage."""
-        index = find_key(call.work)
+        index = find_key(call.item)
         found = _renamed(world.records[index], f"w{slot}", ME)
         assert call.request is not None
         changed, outcome = self._stored(
@@ -92,7 +93,7 @@ class Table:
         return self._stored(world, index, world.records[index], zombie, None)[0]
 
     def _stored(
-        self, world: World, index: int, found: Record | None, asked: Zombie, held: Held | None
+        self, world: World, index: int, found: Record | None, asked: Zombie, held: Holding | None
     ) -> tuple[World, Reply | Stage]:
         kind, stage, request = asked
         seen, shown, request = request.owner == SEEN, request.token, addressed(found, request)
@@ -101,11 +102,11 @@ class Table:
             return self._claimed(world, index, found, (stage, request), shown)
         if kind is Complete:
             return self._completed(world, index, found, request, held)
-        if kind in (Park, Mark):
+        if kind in (Park, MarkDeadLettered):
             return self._parked(world, index, found, (kind, stage, request), seen=seen)
         assert kind is Release
-        if found is None or not holds(self.protocol.to_release, found, request.operands):
-            return world, claims.refused_release(found, request)
+        if found is None or not evaluate(self.protocol.to_release, found, request.operands):
+            return world, explain_failed_release(found, request)
         promises.check_own("releases", found, request)
         promises.check_given_back(held)
         facts = world.facts[index]._replace(begun=False)
@@ -133,18 +134,18 @@ class Table:
                 absent = found is None and stage is Stage.LOOK and not request.stated
                 otherwise = Stage.INSERT if absent else Stage.WRITE
                 return world, (
-                    self._judged(world, self.protocol.seen_claim, found, request) or otherwise
+                    self._judged(world, self.protocol.judge_existing, found, request) or otherwise
                 )
             case Stage.INSERT:
-                if holds(self.protocol.insert, found, request.operands):
+                if evaluate(self.protocol.insert, found, request.operands):
                     promises.check_claimable(found, request)
                     return self._taken(world, index, None, request, shown)
                 return world, Stage.CHECK if self.protocol.checks_inserts else claims.Duplicate()
             case Stage.WRITE:
-                if holds(self.protocol.condition(request), found, request.operands):
+                if evaluate(self.protocol.condition(request), found, request.operands):
                     promises.check_claimable(found, request)
                     return self._taken(world, index, found, request, shown)
-                judged = self._judged(world, self.protocol.refused_claim, found, request)
+                judged = self._judged(world, self.protocol.explain_failed_claim, found, request)
                 assert judged is not None
                 return world, judged
             case Stage.NONE:
@@ -164,7 +165,7 @@ class Table:
         if request.stated and shown == SEEN:
             token = new_token(world, index)
             request = replace(request, token=token)
-        record = self.protocol.claimed_record(found, request)
+        record = self.protocol.build_claimed_record(found, request)
         world = superseded(world, index, token, kept=record.copy_tokens is not None)
         record = replace(record, expires_at=self.protocol.claim_expiry(request))
         if found is not None and found.status == Status.PARKED:
@@ -181,26 +182,26 @@ class Table:
         except StoreRefusedError:
             return Unanswered(request.owner, _UNKNOWN)
         promises.check_judged(found, request, judged)
-        parks = world.terms.claim.parks
+        is_parking = world.terms.claim.park_interrupted
         match judged:
-            case Busy():
-                return Busy(NOW)
+            case InProgress():
+                return InProgress(NOW)
             case Claimed():
                 return replace(judged, recovered=False)
-            case Lapsed(attempts):
-                return Lapsed(attempts, SEEN if parks else GONE)
+            case Stale(attempts):
+                return Stale(attempts, SEEN if is_parking else GONE)
             case Parked():
                 return _read(judged)
             case _:
                 return judged
 
     def _completed(
-        self, world: World, index: int, found: Record | None, request: Request, held: Held | None
+        self, world: World, index: int, found: Record | None, request: Request, held: Holding | None
     ) -> tuple[World, Reply]:
         if request.actions and self.protocol.commits == "at any rate":
             world = committed(world, index)
-        if not holds(self.protocol.to_complete, found, request.operands):
-            reply = self.protocol.refused_completion(found, request)
+        if not evaluate(self.protocol.to_complete, found, request.operands):
+            reply = self.protocol.explain_failed_completion(found, request)
             mine = found is not None and found.owner == request.owner
             mine = mine and found.status == Status.COMPLETED
             if mine and not isinstance(reply, claims.Completed):
@@ -226,15 +227,20 @@ class Table:
     ) -> tuple[World, Reply]:
         """The world once a record is set aside, another's if that was `seen`, or its copy noted."""
         kind, _, request = asked
-        parks = kind is Park
-        condition = self.protocol.to_park if parks else self.protocol.to_mark
-        if found is None or not holds(condition, found, request.operands):
-            reply = self.protocol.refused_parking(found, request)
+        is_parking = kind is Park
+        condition = self.protocol.to_park if is_parking else self.protocol.to_mark
+        if found is None or not evaluate(condition, found, request.operands):
+            reply = self.protocol.explain_failed_parking(found, request)
             mine = found is not None and found.owner == request.owner
-            if parks and mine and found.status == Status.PARKED and not isinstance(reply, Parked):
+            if (
+                is_parking
+                and mine
+                and found.status == Status.PARKED
+                and not isinstance(reply, Parked)
+            ):
                 raise ViolationError("P4: a worker does not know its own parking")
             return world, _read(reply) if isinstance(reply, Parked) else reply
-        if parks:
+        if is_parking:
             record = parked_record(promises.check_parked(found, request, seen=seen), request)
         else:
             record = marked_record(promises.check_marked(world, index, found, request), request)

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from idempotent_lambda.claims import Owner
-from idempotent_lambda.lifecycle import Complete, Run
-from idempotent_lambda.messages import Message
-from idempotent_lambda.transaction import Transaction
+from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.protocol.steps import Complete, Run
+from idempotent_lambda.sources.message import Message
+from idempotent_lambda.store.transaction import Transaction
 
 from . import counter, promises
 from .explorer import Exploration, Scenario, explore
@@ -48,15 +48,15 @@ PROMISES = {
     "what is given up is forgotten at a window's border": "window",
     "nothing bounds what has returned": "window",
     "a window claims more than it may": "window",
-    "blocked works of the next window are claimed": "order",
+    "blocked items of the next window are claimed": "order",
     "a repeated key is claimed together with its first": "P4",
     "a failure stops the batch": "P9",
     "what follows a done message is blocked": "P9",
-    "every lapsed record is deferred": "P9",
+    "every stale record is deferred": "P9",
     "equal keys share an end whatever lies between": "order",
     "a repeated key follows only its first": "order",
     "a message does not follow its group": "order",
-    "all messages of a group have one rank": "order",
+    "all messages of a group have one stage": "order",
     "a key that repeats keeps the order of one group": "order",
     "a key that is found done passes a failure": "order",
     "what is overdue stops the batch": "P9",
@@ -75,7 +75,7 @@ PROMISES = {
     "what states a key ends the order of two groups": "order",
     "stated without 'owner = token' of 'redriven'": "park",
     "an older copy unlocks what is parked again": "park",
-    "stated without 'no newer copy's' of 'lapsed' of 'expired or lapsed' of 'claimed before'": (
+    "stated without 'no newer copy's' of 'stale' of 'expired or stale' of 'claimed before'": (
         "park"
     ),
     "the tokens of copies are not kept": "P5",
@@ -195,7 +195,7 @@ def test_all_that_may_be_in_doubt_at_once_occurs() -> None:
     """What a crash can put in doubt is in some state in flight, gathered and running at once."""
     worlds = _worlds("one batch of three")
     assert any(
-        worker.flight and worker.agenda.returned and isinstance(worker.main[0].step, Run)
+        worker.flight and worker.plan.returned and isinstance(worker.main[0].step, Run)
         for world in worlds
         for worker in world.workers
         if worker and worker.main
@@ -216,7 +216,7 @@ def test_both_threads_complete_at_once_in_some_state() -> None:
 def test_a_full_window_occurs_before_the_end() -> None:
     """In some state as much has returned as may, and more is to be claimed."""
     assert any(
-        worker.agenda.full and worker.agenda.waiting
+        worker.plan.is_full and worker.plan.has_unclaimed
         for world in _worlds("two windows")
         for worker in world.workers
         if worker
@@ -226,7 +226,7 @@ def test_a_full_window_occurs_before_the_end() -> None:
 def test_a_completion_in_flight_is_overdue_in_some_state() -> None:
     """The main thread waits for the flusher, which has its second."""
     assert any(
-        worker.due and worker.flight and worker.agenda.ready and not worker.main
+        worker.due and worker.flight and worker.plan.ready and not worker.main
         for world in _worlds("one window, time passes")
         for worker in world.workers
         if worker
@@ -234,7 +234,7 @@ def test_a_completion_in_flight_is_overdue_in_some_state() -> None:
 
 
 def test_a_repeated_key_is_found_done_in_its_turn() -> None:
-    """In some state the second work of a key is acknowledged because the first has done it."""
+    """In some state the second item of a key is acknowledged because the first has done it."""
     assert any(
         worker.acknowledged >= {0, 2}
         for world in _worlds("a key in two groups")
@@ -246,29 +246,29 @@ def test_a_repeated_key_is_found_done_in_its_turn() -> None:
 def test_workers_are_interchangeable() -> None:
     """Worlds that differ only in who is in which place are one state, and come back as it."""
     exploration = _explored("two deliveries")
-    packing = exploration.packing
-    for packed in exploration.worlds:
-        world = packing.unpacked(packed)
-        assert packing.packed(world) == packed
-        assert packing.packed(_swapped(world)) == packed
+    encoding = exploration.encoding
+    for encoded in exploration.worlds:
+        world = encoding.decode(encoded)
+        assert encoding.encode(world) == encoded
+        assert encoding.encode(_swapped(world)) == encoded
 
 
 def test_a_counter_is_exact_at_random() -> None:
     """Whatever strikes, a counter written through the transaction equals the number of messages."""
-    tally, wrong = counter.runs(range(500))
+    counts, wrong = counter.runs(range(500))
     assert wrong == []
-    rare = {name: tally[name] for name in counter.CHANCES if tally[name] < 5}
+    rare = {name: counts[name] for name in counter.CHANCES if counts[name] < 5}
     assert rare == {}
 
 
 def test_a_counter_of_its_own_is_found_wrong() -> None:
     """A counter that is written beside the transaction counts some messages twice."""
 
-    def beside(world: counter.World, _: Transaction, message: Message) -> None:
+    def concurrent(world: counter.World, _: Transaction, message: Message) -> None:
         for name in (message.body["id"], counter.TOTAL):
             world.counted(name)
 
-    _, wrong = counter.runs(range(20), beside)
+    _, wrong = counter.runs(range(20), concurrent)
     assert any("is counted twice" in story for story in wrong)
 
 
@@ -284,7 +284,7 @@ def _explored(name: str) -> Exploration:
 
 def _worlds(name: str) -> list[World]:
     exploration = _explored(name)
-    return [exploration.packing.unpacked(packed) for packed in exploration.worlds]
+    return [exploration.encoding.decode(encoded) for encoded in exploration.worlds]
 
 
 def _swapped(world: World) -> World:

@@ -8,13 +8,24 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple, cast
 
-from idempotent_lambda import claims, lifecycle
-from idempotent_lambda.agenda import WINDOW, Agenda, Decision, Work
-from idempotent_lambda.claims import ClaimRequest, Owner, Record, Request
 from idempotent_lambda.clock import EpochMillis, EpochSeconds, Seconds
-from idempotent_lambda.conditions import Condition, Missing
-from idempotent_lambda.grouping import group_by_key
-from idempotent_lambda.lifecycle import Claim
+from idempotent_lambda.pipeline.grouping import group_by_key
+from idempotent_lambda.pipeline.work_item import WorkItem
+from idempotent_lambda.protocol import lifecycle
+from idempotent_lambda.protocol.conditions import Condition, Missing
+from idempotent_lambda.protocol.judgement import (
+    build_claimed_record,
+    explain_failed_claim,
+    explain_failed_completion,
+    explain_failed_parking,
+    judge_existing,
+)
+from idempotent_lambda.protocol.plan import BatchPlan
+from idempotent_lambda.protocol.plan_entries import Decision
+from idempotent_lambda.protocol.plan_state import WINDOW
+from idempotent_lambda.protocol.record import IS_OWNED, IS_PARKED_BY_OWNER, Owner, Record, Status
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.protocol.steps import Claim, Reply, Step
 
 from .batches import KEYS, Batch, Grouping, unacknowledged_at
 
@@ -168,18 +179,18 @@ class Call(NamedTuple):
         reply: the answer, kept until all that was begun together is answered.
     """
 
-    work: Work
-    step: lifecycle.Step
+    item: WorkItem
+    step: Step
     request: Request | None = None
     stage: Stage = Stage.NONE
-    reply: lifecycle.Reply | None = None
+    reply: Reply | None = None
 
 
-class Held(NamedTuple):
-    """The truth about one work that is not settled yet.
+class Holding(NamedTuple):
+    """The truth about one item that is not settled yet.
 
     Attributes:
-        put_off: the attempts of its lapsed record, if that is what it waits for.
+        put_off: the attempts of its stale record, if that is what it waits for.
         lease: milliseconds left of its claim by its own clock; 0 without one, or once settled.
         claimed: its claim was confirmed.
         effected: its effect has happened.
@@ -208,13 +219,13 @@ class Worker(NamedTuple):
 
     Attributes:
         batch: what it has received.
-        held: what it has in hand of each work of its batch; None: settled.
+        held: what it has in hand of each item of its batch; None: settled.
         main: what its main thread does now, together; nothing while it waits, or at the end.
         flight: the completions that the flusher has in the air.
         beside: what another thread runs, where several may at the same time.
-        acknowledged: the places of the works that its answer will acknowledge.
+        acknowledged: the places of the items that its answer will acknowledge.
         due: a bit for each place whose completion is overdue.
-        unhurried: a flusher may be there.
+        saw_slow_processor: a flusher may be there.
         copies: those among its messages, in their order.
         skew: milliseconds by which its clock is ahead; negative if it is behind.
         deadline: milliseconds until Lambda ends it.
@@ -223,15 +234,15 @@ class Worker(NamedTuple):
         late: it has outlived its deadline.
     """
 
-    agenda: Agenda
+    plan: BatchPlan[WorkItem]
     batch: Batch
-    held: tuple[Held | None, ...]
+    held: tuple[Holding | None, ...]
     main: tuple[Call, ...] = ()
     flight: tuple[Call, ...] = ()
-    beside: tuple[Call, ...] = ()
+    concurrent: tuple[Call, ...] = ()
     acknowledged: frozenset[int] = frozenset()
     due: int = 0
-    unhurried: bool = True
+    saw_slow_processor: bool = True
     copies: tuple[Copy, ...] = ()
     skew: int = 0
     deadline: int = DEADLINE
@@ -242,10 +253,10 @@ class Worker(NamedTuple):
     @property
     def calls(self) -> tuple[Call, ...]:
         """All that it has in hand."""
-        return self.main + self.flight + self.beside
+        return self.main + self.flight + self.concurrent
 
     def copy_at(self, place: int) -> Copy | None:
-        """The copy whose token the work in this place shows; None if it has none."""
+        """The copy whose token the item in this place shows; None if it has none."""
         found = zip(self.batch.copies, self.copies, strict=True)
         return next((copy for at, copy in found if at == place), None)
 
@@ -295,19 +306,19 @@ class Protocol:
     """The decisions under test: production's own. Mutants and known-bad protocols replace some.
 
     Attributes:
-        conditions: those of claims that are not production's, by whether a lapsed record may be
+        conditions: those of claims that are not production's, by whether a stale record may be
             taken and whether the claimant bears a token; and True if it states its key.
         insert: what must hold of a record for an insert to be made.
         decide: how a thread goes on that has nothing in hand.
         hires: a flusher comes for what has waited, however quick the processor is.
         wakes: a main thread that waits looks every second whether a completion is overdue.
-        group: how a batch becomes works.
+        group: how a batch becomes items.
         commits: when the writes of a transaction take effect: "together" with the completion, "at
             any rate" when that is tried, or "before" it.
         sends_token: copies bear the owner token.
         shows_token: claims show the token of their copy.
-        claimed_record: the record after a claim.
-        restate: the work of what is no copy, with the key that it has by itself.
+        build_claimed_record: the record after a claim.
+        restate: the item of what is no copy, with the key that it has by itself.
         gives_back: what belongs to a copy is parked again when it is released.
         checks_inserts: an insert that finds a record looks what it is.
         remembers_inserts: a claim given up after an insert says that it may have been made.
@@ -315,21 +326,21 @@ class Protocol:
     """
 
     advance: Callable[..., Any] = lifecycle.advance
-    agenda: type[Agenda] = Agenda
-    decide: Callable[..., tuple[Agenda, Decision]] = Agenda.decide
+    plan: type[BatchPlan[WorkItem]] = BatchPlan
+    decide: Callable[..., tuple[BatchPlan[WorkItem], Decision]] = BatchPlan.decide
     hires: bool = True
     wakes: bool = True
     group: Grouping = group_by_key
     conditions: Mapping[tuple[bool, ...], Condition] = field(default_factory=dict)
     insert: Condition = ABSENT
-    to_complete: Condition = claims.OWNED
-    to_release: Condition = claims.OWNED
-    to_park: Condition = claims.OWNED
-    to_mark: Condition = claims.PARKED
-    seen_claim: Callable[..., Any] = claims.seen_claim
-    refused_claim: Callable[..., Any] = claims.refused_claim
-    refused_completion: Callable[..., Any] = claims.refused_completion
-    refused_parking: Callable[..., Any] = claims.refused_parking
+    to_complete: Condition = IS_OWNED
+    to_release: Condition = IS_OWNED
+    to_park: Condition = IS_OWNED
+    to_mark: Condition = IS_PARKED_BY_OWNER
+    judge_existing: Callable[..., Any] = judge_existing
+    explain_failed_claim: Callable[..., Any] = explain_failed_claim
+    explain_failed_completion: Callable[..., Any] = explain_failed_completion
+    explain_failed_parking: Callable[..., Any] = explain_failed_parking
     claim_expiry: Callable[[ClaimRequest], EpochSeconds] = lambda request: request.expires_at
     completion_expiry: Callable[[Request], EpochSeconds] = lambda request: request.expires_at
     lease: int = DEADLINE + MARGIN
@@ -340,9 +351,9 @@ class Protocol:
     commits: str = "together"
     sends_token: bool = True
     shows_token: bool = True
-    claimed_record: Callable[..., Record] = claims.claimed_record
-    restate: Callable[[Work], Work] = lambda work: replace(
-        work, key=cast("Any", work.own_key), own_key=None
+    build_claimed_record: Callable[..., Record] = build_claimed_record
+    restate: Callable[[WorkItem], WorkItem] = lambda item: replace(
+        item, key=cast("Any", item.own_key), own_key=None
     )
     gives_back: bool = True
 
@@ -356,7 +367,7 @@ def beginning(deliveries: tuple[str, ...], budget: Budget, terms: Terms) -> Worl
     """The world before anything has happened."""
     keys = sorted(set("".join((*deliveries, terms.parked)).upper()) & set(KEYS))
     parked = [key in terms.parked for key in keys]
-    begun = terms.claim.parks
+    begun = terms.claim.park_interrupted
     return World(
         unstarted=tuple(sorted(deliveries)),
         workers=(None,) * (len(deliveries) + terms.spare),
@@ -376,13 +387,13 @@ def beginning(deliveries: tuple[str, ...], budget: Budget, terms: Terms) -> Worl
 
 def _parked_record(key: str) -> Record:
     """A record that was parked long ago, and its copy sent."""
-    about: Any = {"status": claims.Status.PARKED, "created_at": NOW, "dead_lettered_at": NOW}
+    about: Any = {"status": Status.PARKED, "created_at": NOW, "dead_lettered_at": NOW}
     return Record(id=f"sim#{key}", owner=GONE, **about)
 
 
-def find_key(work: Work) -> int:
-    """Return which of the world's keys a work is about."""
-    return KEYS.index(work.key.text)
+def find_key(item: WorkItem) -> int:
+    """Return which of the world's keys an item is about."""
+    return KEYS.index(item.key.text)
 
 
 def put(world: World, slot: int, worker: Worker | None) -> World:
@@ -401,7 +412,7 @@ def recorded(world: World, index: int, record: Record | None) -> World:
     if record is not None and (record.created_at, record.completed_at) != (NOW, None):
         # When a record was made and completed decides nothing.
         record = replace(record, created_at=NOW, completed_at=None)
-    if record is not None and record.status == claims.Status.PARKED:
+    if record is not None and record.status == Status.PARKED:
         marked = None if record.dead_lettered_at is None else NOW
         record = replace(record, reason=None, dead_lettered_at=marked)
     return world._replace(records=(*world.records[:index], record, *world.records[index + 1 :]))
@@ -412,8 +423,8 @@ def stated(world: World, index: int, facts: Facts) -> World:
     return world._replace(facts=(*world.facts[:index], facts, *world.facts[index + 1 :]))
 
 
-def holding(worker: Worker, place: int, held: Held | None) -> Worker:
-    """The worker with another truth about the work in this place."""
+def holding(worker: Worker, place: int, held: Holding | None) -> Worker:
+    """The worker with another truth about the item in this place."""
     return worker._replace(held=(*worker.held[:place], held, *worker.held[place + 1 :]))
 
 

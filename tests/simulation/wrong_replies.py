@@ -4,18 +4,37 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from idempotent_lambda import claims, lifecycle
-from idempotent_lambda.claims import ClaimRequest, Record
-from idempotent_lambda.conditions import Condition, Either, Every, Missing, holds
 from idempotent_lambda.errors import PermanentFailure
-from idempotent_lambda.lifecycle import (
+from idempotent_lambda.protocol import claims, lifecycle
+from idempotent_lambda.protocol.conditions import And, Condition, Missing, Or, evaluate
+from idempotent_lambda.protocol.judgement import (
+    build_claimed_record,
+    explain_failed_claim,
+    judge_existing,
+)
+from idempotent_lambda.protocol.record import (
+    IS_FREE,
+    IS_KNOWN_COPY,
+    IS_OVER_FOR_COPY,
+    IS_REDRIVEN,
+    IS_RESOLVED,
+    IS_STALE,
+    Owner,
+    Record,
+    Status,
+    build_claim_condition,
+)
+from idempotent_lambda.protocol.requests import ClaimRequest
+from idempotent_lambda.protocol.steps import (
     Claim,
     Complete,
     DeadLetter,
     DeadLettered,
-    Mark,
+    Interrupted,
+    MarkDeadLettered,
     Outcome,
     Park,
+    Raised,
     Release,
     Returned,
     Run,
@@ -32,12 +51,12 @@ def protocol_with(**changes: Any) -> Protocol:
     """Production with changes, which reach what is judged by a look too."""
     protocol = replace(Protocol(), **changes)
 
-    def seen_claim(found: Record | None, request: ClaimRequest) -> Any:
-        if holds(protocol.condition(request), found, request.operands):
+    def judge(found: Record | None, request: ClaimRequest) -> Any:
+        if evaluate(protocol.condition(request), found, request.operands):
             return None
-        return protocol.refused_claim(found, request)
+        return protocol.explain_failed_claim(found, request)
 
-    return replace(protocol, seen_claim=seen_claim)
+    return replace(protocol, judge_existing=judge)
 
 
 def _changed(matches: Callable[[Any, Any], bool], change: Callable[[Any, Any], Any]) -> Protocol:
@@ -66,10 +85,13 @@ def _report(outcome: Outcome) -> Callable[[Any, Any], Any]:
 def transitions() -> Iterator[tuple[str, Protocol]]:
     """Each transition that keeps a promise, replaced."""
     acknowledge, report, on = _acknowledge, _report, _on
-    yield "busy is acknowledged", _changed(on(Claim, claims.Busy), acknowledge(Outcome.BUSY))
     yield (
-        "lapsed is acknowledged",
-        _changed(on(Claim, claims.Lapsed), acknowledge(Outcome.DUPLICATE)),
+        "busy is acknowledged",
+        _changed(on(Claim, claims.InProgress), acknowledge(Outcome.IN_PROGRESS)),
+    )
+    yield (
+        "stale is acknowledged",
+        _changed(on(Claim, claims.Stale), acknowledge(Outcome.DUPLICATE)),
     )
     yield (
         "an unanswered claim runs",
@@ -83,39 +105,39 @@ def transitions() -> Iterator[tuple[str, Protocol]]:
     )
     yield (
         "an unanswered claim is not given back",
-        _changed(on(Claim, Unanswered), report(Outcome.UNAVAILABLE)),
+        _changed(on(Claim, Unanswered), report(Outcome.TABLE_UNAVAILABLE)),
     )
     yield (
         "a failure is not given back",
-        _changed(on(Run, lifecycle.Raised), report(Outcome.FAILED)),
+        _changed(on(Run, Raised), report(Outcome.FAILED)),
     )
     yield (
         "a failure is completed",
-        _changed(on(Run, lifecycle.Raised), lambda step, _: Complete(step.claim.owner)),
+        _changed(on(Run, Raised), lambda step, _: Complete(step.claim.owner)),
     )
     yield (
         "a failure is acknowledged",
-        _changed(on(Run, lifecycle.Raised), acknowledge(Outcome.FAILED)),
+        _changed(on(Run, Raised), acknowledge(Outcome.FAILED)),
     )
     yield (
         "an interruption is given back",
         _changed(
-            on(Run, lifecycle.Interrupted),
+            on(Run, Interrupted),
             lambda step, _: Release(step.claim.owner, Outcome.INTERRUPTED),
         ),
     )
     yield (
         "an interruption is acknowledged",
-        _changed(on(Run, lifecycle.Interrupted), acknowledge(Outcome.INTERRUPTED)),
+        _changed(on(Run, Interrupted), acknowledge(Outcome.INTERRUPTED)),
     )
     yield (
         "a return is acknowledged before its completion",
-        _changed(on(Run, lifecycle.Returned), acknowledge(Outcome.COMPLETED)),
+        _changed(on(Run, Returned), acknowledge(Outcome.COMPLETED)),
     )
     yield (
         "a return is given back",
         _changed(
-            on(Run, lifecycle.Returned),
+            on(Run, Returned),
             lambda step, _: Release(step.claim.owner, Outcome.COMPLETED),
         ),
     )
@@ -143,30 +165,30 @@ def parkings() -> Iterator[tuple[str, Protocol]]:
     """Each transition and each token by which a message is parked and comes back, replaced."""
     acknowledge, on = _acknowledge(Outcome.PARKED), _on
 
-    def lapsed(step: Any, reply: Any) -> bool:
-        return _on(Claim, claims.Lapsed)(step, reply) and step.parks
+    def stale(step: Any, reply: Any) -> bool:
+        return _on(Claim, claims.Stale)(step, reply) and step.park_interrupted
 
     def unsent(_: Any, reply: Any) -> bool:
         return isinstance(reply, claims.Parked) and not reply.dead_lettered
 
     def hopeless(step: Any, reply: Any) -> bool:
-        return _on(Run, lifecycle.Raised)(step, reply) and isinstance(reply.error, PermanentFailure)
+        return _on(Run, Raised)(step, reply) and isinstance(reply.error, PermanentFailure)
 
     def marks_first(step: Any, reply: Any) -> Any:
         match step, reply:
             case ((Claim() | Park()), claims.Parked(owner, dead_lettered=False)):
-                return Mark(owner)
-            case Mark(owner), claims.Parked():
+                return MarkDeadLettered(owner)
+            case MarkDeadLettered(owner), claims.Parked():
                 return DeadLetter(owner)
             case DeadLetter(), DeadLettered():
                 return Settled(Outcome.PARKED, acknowledged=True)
             case _:
                 return lifecycle.advance(step, reply)
 
-    yield "interrupted work is acknowledged in park mode", _changed(lapsed, acknowledge)
+    yield "interrupted work is acknowledged in park mode", _changed(stale, acknowledge)
     yield (
         "a copy is sent before its record is parked",
-        _changed(lapsed, lambda _, reply: DeadLetter(reply.owner)),
+        _changed(stale, lambda _, reply: DeadLetter(reply.owner)),
     )
     yield "what is parked is acknowledged before its copy", _changed(unsent, acknowledge)
     yield "a copy is noted before it is sent", Protocol(advance=marks_first)
@@ -176,7 +198,7 @@ def parkings() -> Iterator[tuple[str, Protocol]]:
     )
     yield (
         "a copy that may be lost is noted",
-        _changed(on(DeadLetter, Unanswered), lambda step, _: Mark(step.owner)),
+        _changed(on(DeadLetter, Unanswered), lambda step, _: MarkDeadLettered(step.owner)),
     )
     yield (
         "a copy that may be lost is acknowledged",
@@ -187,7 +209,10 @@ def parkings() -> Iterator[tuple[str, Protocol]]:
         "an unanswered parking sends a copy",
         _changed(on(Park, Unanswered), lambda step, _: DeadLetter(step.owner)),
     )
-    yield "an unanswered note is acknowledged", _changed(on(Mark, Unanswered), acknowledge)
+    yield (
+        "an unanswered note is acknowledged",
+        _changed(on(MarkDeadLettered, Unanswered), acknowledge),
+    )
     yield (
         "a parking that comes late is acknowledged",
         _changed(on(Park, claims.LostLease), acknowledge),
@@ -199,76 +224,78 @@ def parkings() -> Iterator[tuple[str, Protocol]]:
     yield "a hopeless message is acknowledged", _changed(hopeless, acknowledge)
     yield (
         "an own parking is not recognised",
-        Protocol(refused_parking=lambda *_: claims.LostLease(completed=False)),
+        Protocol(explain_failed_parking=lambda *_: claims.LostLease(completed=False)),
     )
     yield (
         "any record counts as parked",
-        Protocol(refused_parking=lambda _, request: claims.Parked(request.owner)),
+        Protocol(explain_failed_parking=lambda _, request: claims.Parked(request.owner)),
     )
     yield "a copy bears no token", Protocol(sends_token=False)
     yield "a claim does not show its token", Protocol(shows_token=False)
 
 
-OF_COPY = Either((claims.KNOWN_COPY, claims.RESOLVED))
+OF_COPY = Or((IS_KNOWN_COPY, IS_RESOLVED))
 
 
 def _claims_also(condition: Condition) -> Protocol:
     """Production, with one more way to claim what is stated."""
 
-    def claimable(*, takeover: bool) -> Either:
-        allowed = claims.claimable(takeover=takeover, redriven=True, checked=False, stated=True)
-        return Either((condition, *allowed.parts))
+    def build_wider(*, takeover: bool) -> Or:
+        allowed = build_claim_condition(
+            takeover=takeover, redriven=True, checked=False, stated=True
+        )
+        return Or((condition, *allowed.parts))
 
-    kinds = {(takeover, True, True): claimable(takeover=takeover) for takeover in (True, False)}
+    kinds = {(takeover, True, True): build_wider(takeover=takeover) for takeover in (True, False)}
     return protocol_with(conditions=kinds)
 
 
 def _knows(is_known: Callable[[Record, ClaimRequest], bool]) -> Protocol:
     """Production, with another rule by which a copy is known whose claim has failed."""
 
-    def refused_claim(found: Record | None, request: ClaimRequest) -> Any:
+    def explain(found: Record | None, request: ClaimRequest) -> Any:
         if request.stated and not (found is not None and is_known(found, request)):
             return claims.Stray()
-        return claims.refused_claim(found, request)
+        return explain_failed_claim(found, request)
 
-    return protocol_with(refused_claim=refused_claim)
+    return protocol_with(explain_failed_claim=explain)
 
 
 def _forgets(**attributes: Any) -> Protocol:
     """Production, with claims that do not write some attributes."""
 
-    def claimed_record(found: Record | None, request: ClaimRequest) -> Record:
-        return replace(claims.claimed_record(found, request), **attributes)
+    def forget(found: Record | None, request: ClaimRequest) -> Record:
+        return replace(build_claimed_record(found, request), **attributes)
 
-    return Protocol(claimed_record=claimed_record)
+    return Protocol(build_claimed_record=forget)
 
 
 def _takes_over_from_copies() -> Protocol:
     """Production, with ordinary claims that do not care who has unlocked a record."""
-    lapsed = Every(claims.LAPSED.parts[:-1])
-    condition = Either((*claims.FREE.parts, lapsed))
+    stale = And(IS_STALE.parts[:-1])
+    condition = Or((*IS_FREE.parts, stale))
 
-    def refused_claim(found: Record | None, request: ClaimRequest) -> Any:
+    def explain(found: Record | None, request: ClaimRequest) -> Any:
         if found is not None and not request.stated:
             found = replace(found, unlocked_by=None)
-        return claims.refused_claim(found, request)
+        return explain_failed_claim(found, request)
 
-    return protocol_with(conditions={(True, False): condition}, refused_claim=refused_claim)
+    return protocol_with(conditions={(True, False): condition}, explain_failed_claim=explain)
 
 
 def _acknowledges_strays(found: Record | None, request: ClaimRequest) -> Any:
-    judged = claims.refused_claim(found, request)
+    judged = explain_failed_claim(found, request)
     return claims.Duplicate() if isinstance(judged, claims.Stray) else judged
 
 
 def copies() -> Iterator[tuple[str, Protocol]]:
     """Each rule by which a copy is known that only states its key, replaced."""
-    parked, _ = claims.REDRIVEN.parts
+    parked, _ = IS_REDRIVEN.parts
     yield "a stated key counts though there is no record", _claims_also(Missing("id"))
-    yield "a stated key counts though another was at it", _claims_also(claims.OVER_FOR_COPY)
+    yield "a stated key counts though another was at it", _claims_also(IS_OVER_FOR_COPY)
     yield (
         "an older copy unlocks what is parked again",
-        _claims_also(Every((parked, claims.KNOWN_COPY))),
+        _claims_also(And((parked, IS_KNOWN_COPY))),
     )
     yield "the tokens of copies are not kept", _forgets(copy_tokens=None)
     yield "nobody notes who has unlocked a record", _forgets(unlocked_by=None)
@@ -282,35 +309,38 @@ def copies() -> Iterator[tuple[str, Protocol]]:
     )
     yield (
         "what a newer version has written is no copy's",
-        _knows(lambda found, request: holds(OF_COPY, found, request.operands)),
+        _knows(lambda found, request: evaluate(OF_COPY, found, request.operands)),
     )
-    yield "what is no copy is a duplicate", protocol_with(refused_claim=_acknowledges_strays)
+    yield "what is no copy is a duplicate", protocol_with(explain_failed_claim=_acknowledges_strays)
     yield "an ordinary claim takes over what belongs to a copy", _takes_over_from_copies()
     yield "what belongs to a copy is deleted when it is released", Protocol(gives_back=False)
     yield (
         "what is no copy keeps the key that it states",
-        Protocol(restate=lambda work: replace(work, own_key=None)),
+        Protocol(restate=lambda item: replace(item, own_key=None)),
     )
 
 
-def waits() -> Iterator[tuple[str, Protocol]]:
+def waiting() -> Iterator[tuple[str, Protocol]]:
     """Each transition around a wait, replaced."""
     can, cannot = (
         lambda step, reply: isinstance(step, Wait) and reply == Waited(in_time=True),
         lambda step, reply: isinstance(step, Wait) and reply == Waited(in_time=False),
     )
 
-    def busy(step: Any, reply: Any) -> bool:
-        return _on(Claim, claims.Busy)(step, reply) and step.waits
+    def in_progress(step: Any, reply: Any) -> bool:
+        return _on(Claim, claims.InProgress)(step, reply) and step.wait_for_lease
 
-    yield "what is busy is not waited for", _changed(busy, _report(Outcome.BUSY))
+    yield "what is busy is not waited for", _changed(in_progress, _report(Outcome.IN_PROGRESS))
     yield (
         "what was waited for runs without a claim",
         _changed(can, lambda *_: Run(claims.Claimed(ME, attempts=1))),
     )
     yield "what was waited for is acknowledged", _changed(can, _acknowledge(Outcome.DUPLICATE))
     yield "what cannot be waited for is claimed", _changed(cannot, lambda step, _: step.claim)
-    yield "what cannot be waited for is acknowledged", _changed(cannot, _acknowledge(Outcome.BUSY))
+    yield (
+        "what cannot be waited for is acknowledged",
+        _changed(cannot, _acknowledge(Outcome.IN_PROGRESS)),
+    )
 
 
 def transactions() -> Iterator[tuple[str, Protocol]]:
@@ -328,26 +358,28 @@ def judgements() -> Iterator[tuple[str, Protocol]]:
 
     def forgetful(found: Record | None, request: ClaimRequest) -> Any:
         if found is not None and found.owner == request.owner:
-            found = replace(found, owner=claims.Owner("another"))
-        return claims.refused_claim(found, request)
+            found = replace(found, owner=Owner("another"))
+        return explain_failed_claim(found, request)
 
     def any_status(found: Record | None, request: ClaimRequest) -> Any:
-        return claims.Duplicate() if found is not None else claims.refused_claim(found, request)
+        return claims.Duplicate() if found is not None else explain_failed_claim(found, request)
 
-    def busy(found: Record | None, request: ClaimRequest) -> Any:
-        judged = claims.refused_claim(found, request)
-        return claims.Busy(request.now) if isinstance(judged, claims.Duplicate) else judged
+    def in_progress(found: Record | None, request: ClaimRequest) -> Any:
+        judged = explain_failed_claim(found, request)
+        return claims.InProgress(request.now) if isinstance(judged, claims.Duplicate) else judged
 
-    yield "an own claim is not recognised", protocol_with(refused_claim=forgetful)
-    yield "every record is a duplicate", protocol_with(refused_claim=any_status)
-    yield "a completed record is busy", protocol_with(refused_claim=busy)
+    yield "an own claim is not recognised", protocol_with(explain_failed_claim=forgetful)
+    yield "every record is a duplicate", protocol_with(explain_failed_claim=any_status)
+    yield "a completed record is busy", protocol_with(explain_failed_claim=in_progress)
     yield (
         "an own completion is not recognised",
-        Protocol(refused_completion=lambda found, _: claims.LostLease(completed=found is not None)),
+        Protocol(
+            explain_failed_completion=lambda found, _: claims.LostLease(completed=found is not None)
+        ),
     )
     yield (
         "any record counts as completed",
-        Protocol(refused_completion=lambda _found, _request: claims.Completed()),
+        Protocol(explain_failed_completion=lambda _found, _request: claims.Completed()),
     )
     yield "every attempt has an owner of its own", Protocol(owner_per_attempt=True)
 
@@ -358,32 +390,32 @@ def looks() -> Iterator[tuple[str, Protocol]]:
     def nothing_is_mine(found: Record | None, request: ClaimRequest) -> Any:
         if found is None:
             return claims.Claimed(request.owner, attempts=1)
-        return claims.seen_claim(found, request)
+        return judge_existing(found, request)
 
     def own_is_busy(found: Record | None, request: ClaimRequest) -> Any:
-        judged = claims.seen_claim(found, request)
-        return claims.Busy(request.now) if isinstance(judged, claims.Claimed) else judged
+        judged = judge_existing(found, request)
+        return claims.InProgress(request.now) if isinstance(judged, claims.Claimed) else judged
 
     def expired_is_duplicate(found: Record | None, request: ClaimRequest) -> Any:
-        if found is not None and found.status == claims.Status.COMPLETED:
+        if found is not None and found.status == Status.COMPLETED:
             return claims.Duplicate()
-        return claims.seen_claim(found, request)
+        return judge_existing(found, request)
 
     def any_is_duplicate(found: Record | None, request: ClaimRequest) -> Any:
-        return claims.Duplicate() if found is not None else claims.seen_claim(found, request)
+        return claims.Duplicate() if found is not None else judge_existing(found, request)
 
-    def lapsed_is_busy(found: Record | None, request: ClaimRequest) -> Any:
-        judged = claims.seen_claim(found, request)
-        return claims.Busy(request.now) if isinstance(judged, claims.Lapsed) else judged
+    def stale_is_busy(found: Record | None, request: ClaimRequest) -> Any:
+        judged = judge_existing(found, request)
+        return claims.InProgress(request.now) if isinstance(judged, claims.Stale) else judged
 
-    yield "a look that finds nothing is a claim", Protocol(seen_claim=nothing_is_mine)
-    yield "a look does not know its own claim", Protocol(seen_claim=own_is_busy)
+    yield "a look that finds nothing is a claim", Protocol(judge_existing=nothing_is_mine)
+    yield "a look does not know its own claim", Protocol(judge_existing=own_is_busy)
     yield (
         "a look takes an expired record for a duplicate",
-        Protocol(seen_claim=expired_is_duplicate),
+        Protocol(judge_existing=expired_is_duplicate),
     )
-    yield "a look takes any record for a duplicate", Protocol(seen_claim=any_is_duplicate)
-    yield "a look takes a lapsed record for busy", Protocol(seen_claim=lapsed_is_busy)
-    yield "an insert overwrites", Protocol(insert=Every(()))
+    yield "a look takes any record for a duplicate", Protocol(judge_existing=any_is_duplicate)
+    yield "a look takes a stale record for busy", Protocol(judge_existing=stale_is_busy)
+    yield "an insert overwrites", Protocol(insert=And(()))
     yield "an insert that finds a record is a duplicate", Protocol(checks_inserts=False)
     yield "a claim given up forgets its insert", Protocol(remembers_inserts=False)

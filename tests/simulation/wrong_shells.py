@@ -2,41 +2,44 @@
 
 from collections.abc import Iterator
 
-from idempotent_lambda.agenda import Agenda, Decision
-from idempotent_lambda.lifecycle import Outcome
+from idempotent_lambda.pipeline.work_item import WorkItem
+from idempotent_lambda.protocol.plan import BatchPlan
+from idempotent_lambda.protocol.plan_entries import Decision
+from idempotent_lambda.protocol.steps import Outcome
 
 from .world import Protocol
-from .wrong_agendas import HasNoBound
+from .wrong_plans import HasNoBound
 
-Decided = tuple[Agenda, Decision]
-
-
-def _stop(agenda: Agenda, *, overdue: bool, **given: bool) -> Decided:
-    agenda, _ = agenda.decide(overdue=False, **given)
-    return (agenda.stopping(Outcome.NOT_STARTED) if overdue else agenda), Decision.GO
+Plan = BatchPlan[WorkItem]
+Decided = tuple[Plan, Decision]
 
 
-def _stop_for_flight(agenda: Agenda, **given: bool) -> Decided:
-    agenda, decision = agenda.decide(**given)
+def _stop(plan: Plan, *, overdue: bool, **given: bool) -> Decided:
+    plan, _ = plan.decide(overdue=False, **given)
+    return (plan.stop(Outcome.NOT_STARTED) if overdue else plan), Decision.GO
+
+
+def _stop_for_flight(plan: Plan, **given: bool) -> Decided:
+    plan, decision = plan.decide(**given)
     if decision is Decision.WAIT:
-        return agenda.stopping(Outcome.NOT_STARTED), Decision.GO
-    return agenda, decision
+        return plan.stop(Outcome.NOT_STARTED), Decision.GO
+    return plan, decision
 
 
-def _ignore_flight(agenda: Agenda, **given: bool) -> Decided:
-    agenda, decision = agenda.decide(**given)
-    return agenda, Decision.GO if decision is Decision.WAIT else decision
+def _ignore_flight(plan: Plan, **given: bool) -> Decided:
+    plan, decision = plan.decide(**given)
+    return plan, Decision.GO if decision is Decision.WAIT else decision
 
 
-def _ignore_returned(agenda: Agenda, **given: bool) -> Decided:
-    agenda, decision = agenda.decide(**given)
-    return agenda, Decision.GO if decision is Decision.FLUSH else decision
+def _ignore_returned(plan: Plan, **given: bool) -> Decided:
+    plan, decision = plan.decide(**given)
+    return plan, Decision.GO if decision is Decision.FLUSH else decision
 
 
-def _wait_for_flusher(agenda: Agenda, *, overdue: bool, **given: bool) -> Decided:
-    agenda, decision = agenda.decide(overdue=overdue, **given)
-    waits = overdue and agenda.returned and not agenda.stopped
-    return agenda, Decision.WAIT if waits else decision
+def _wait_for_flusher(plan: Plan, *, overdue: bool, **given: bool) -> Decided:
+    plan, decision = plan.decide(overdue=overdue, **given)
+    waiting = overdue and plan.returned and not plan.stopped
+    return plan, Decision.WAIT if waiting else decision
 
 
 def shells() -> Iterator[tuple[str, Protocol]]:
@@ -49,5 +52,5 @@ def shells() -> Iterator[tuple[str, Protocol]]:
     yield "what is overdue waits for a run of another thread", Protocol(wakes=False)
     yield (
         "what is overdue stops the batch, and nobody flushes it",
-        Protocol(agenda=HasNoBound, decide=_stop, hires=False),
+        Protocol(plan=HasNoBound, decide=_stop, hires=False),
     )

@@ -96,7 +96,7 @@ def test_only_the_process_that_ended_is_an_excuse(faults: tuple[Any, ...]) -> No
     assert account(evidence(sent("a"), effects=effects, faults=faults)).repeated == {"a"}
 
 
-@pytest.mark.parametrize("outcome", ["completed", "failed", "lost_lease", "busy"])
+@pytest.mark.parametrize("outcome", ["completed", "failed", "lost_lease", "in_progress"])
 def test_what_was_settled_is_not_excused_by_the_end_of_its_process(outcome: str) -> None:
     """A kill after the log's line has nothing to do with the effect before it."""
     settled = account(

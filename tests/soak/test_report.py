@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from scripts.lab.proxy import Fault
 from scripts.soak.account import Evidence
 from scripts.soak.report import Report
+from scripts.support.proxy import Fault
 
 SENT = [
     {"order_id": "a", "message_id": "1", "duplicate": False},

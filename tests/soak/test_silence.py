@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from scripts.lab.proxy import Call, Fault
 from scripts.soak.silence import ODDS, Silence
+from scripts.support.proxy import Call, Fault
 
 
 def call(record_id: str, owner: str, status: str = "completed") -> Call:
@@ -68,8 +68,8 @@ def test_the_next_owner_completes() -> None:
 def test_any_call_can_be_struck_by_chance() -> None:
     """Calls for other orders meet every fault of the odds now and then."""
     plan = silence()
-    met = {plan(call("other", "first")) for _ in range(5000)}
-    assert met == {None, *ODDS["UpdateItem"]}
-    met = {plan(together(("other", "first"))) for _ in range(5000)}
-    assert met == {None, *ODDS["BatchExecuteStatement"]}
+    found = {plan(call("other", "first")) for _ in range(5000)}
+    assert found == {None, *ODDS["UpdateItem"]}
+    found = {plan(together(("other", "first"))) for _ in range(5000)}
+    assert found == {None, *ODDS["BatchExecuteStatement"]}
     assert plan.silenced() == 0

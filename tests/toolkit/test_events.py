@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda.messages import Source
+from idempotent_lambda.sources.source import Source
 from idempotent_lambda_toolkit.testing import events
 from tests.handler.events import golden, unwrapped
 
@@ -111,7 +111,7 @@ def test_several(make: Callable[..., dict[str, Any]]) -> None:
     """Each body is a message with ids of its own."""
     found = unwrapped(make(BODY, BODY, BODY))
     assert len({each.id for each in found}) == 3
-    assert len({str(each.preset) for each in found}) == 3
+    assert len({str(each.default_key) for each in found}) == 3
 
 
 def test_groups() -> None:
@@ -136,7 +136,7 @@ def test_redelivered(name: str) -> None:
     """A redelivery keeps ids, keys and bodies; SQS counts it and gives another receipt."""
     event = EVERY[name]()
     before, again = unwrapped(event)[0], unwrapped(events.redelivered(event))[0]
-    assert (again.id, again.preset, again.body) == (before.id, before.preset, before.body)
+    assert (again.id, again.default_key, again.body) == (before.id, before.default_key, before.body)
     queued = before.source is Source.SQS
     assert again.receive_count == before.receive_count + queued
     assert (again.raw.get("receiptHandle") != before.raw.get("receiptHandle")) is queued
@@ -148,7 +148,7 @@ def test_resent(name: str) -> None:
     """A producer's retry has another key by default, the same body, and is the same every time."""
     event = EVERY[name]()
     before, again = unwrapped(event)[0], unwrapped(events.resent(event))[0]
-    assert again.preset != before.preset
+    assert again.default_key != before.default_key
     if name in MADE:
         assert again.body == before.body
     else:

@@ -14,7 +14,7 @@ import pytest
 from idempotent_lambda import PermanentFailure, idempotent
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.errors import InvalidSettingsError
-from idempotent_lambda.settings import UNWRAP
+from idempotent_lambda.settings import UNWRAP_CHOICES
 from idempotent_lambda_toolkit.testing import (
     EffectFailed,
     Effects,
@@ -25,8 +25,14 @@ from idempotent_lambda_toolkit.testing import (
     hammer,
     hammering,
 )
-from idempotent_lambda_toolkit.testing import rehearsal as rehearsing
-from idempotent_lambda_toolkit.testing.rehearsal import NAMESPACE, Fault, Rehearsal, Step, Subject
+from idempotent_lambda_toolkit.testing import scenario as scenario_module
+from idempotent_lambda_toolkit.testing.scenario import (
+    NAMESPACE,
+    DeliveryStep,
+    Fault,
+    Scenario,
+    Subject,
+)
 from tests.handler.events import key_rule
 from tests.requests import settings_of
 
@@ -152,7 +158,7 @@ def test_good(shop: Shop, name: str) -> None:
     """A processor that keeps its side passes."""
     report = shop.hammer(getattr(Good(shop), name))
     assert report.passed, report
-    assert report.rehearsals > 10
+    assert report.scenarios > 10
 
 
 SOURCES = {
@@ -176,7 +182,7 @@ WRITTEN = {"s3", "s3 in sqs", "dynamodb"}
 def test_every_wrapper_comes_off() -> None:
     """The events of this package may be wrapped by any service that the consumer unwraps."""
     subject = hammering._subject(lambda message: message, KEY, 30)
-    assert subject.settings.unwrap == set(UNWRAP)
+    assert subject.settings.unwrap == set(UNWRAP_CHOICES)
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -277,7 +283,7 @@ def test_report(shop: Shop) -> None:
 
     report = shop.hammer(process)
     assert str(report) == (
-        "hammer: 1 finding in 31 rehearsals of "
+        "hammer: 1 finding in 31 scenarios of "
         f"{__name__}.test_report.<locals>.process (effects: charge, mail)\n\n"
         "repeats on retry: effect 'charge' for key 'ORDER-1' ran 2 times when this happened: "
         "'mail' fails\n"
@@ -356,8 +362,8 @@ def test_what_only_two_at_once_show(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("fault", "outcomes", "times"),
     [
-        (Fault.CLAIM_LOST, ["unavailable", "completed"], 1),
-        (Fault.CLAIM_UNANSWERED, ["unavailable", "completed"], 1),
+        (Fault.CLAIM_LOST, ["table_unavailable", "completed"], 1),
+        (Fault.CLAIM_UNANSWERED, ["table_unavailable", "completed"], 1),
         (Fault.COMPLETION_LOST, ["unconfirmed", "duplicate"], 1),
         (Fault.COMPLETION_UNANSWERED, ["unconfirmed", "completed"], 2),
     ],
@@ -371,10 +377,10 @@ def test_faults_of_the_table(shop: Shop, fault: Fault, outcomes: list[str], time
         settings=settings_of(key_rule(NAMESPACE, KEY)),
         timeout=Millis(30_000),
     )
-    shop.effects.stage = rehearsal = Rehearsal(subject, [ORDER])
-    rehearsal.run([Step(fault=fault)])
-    assert [each.outcomes for each in rehearsal.invocations] == [[each] for each in outcomes]
-    assert len(rehearsal.done) == times
+    shop.effects.stage = scenario = Scenario(subject, [ORDER])
+    scenario.run([DeliveryStep(fault=fault)])
+    assert [each.outcomes for each in scenario.invocations] == [[each] for each in outcomes]
+    assert len(scenario.done) == times
 
 
 def test_failure(shop: Shop) -> None:
@@ -487,7 +493,7 @@ def test_wrong_keys(shop: Shop) -> None:
 
 def test_a_handler_that_waits_for_itself(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lock that two processes would not share holds nothing up for ever."""
-    monkeypatch.setattr("idempotent_lambda_toolkit.testing.rehearsal.DEADLOCK_SECONDS", 0.05)
+    monkeypatch.setattr("idempotent_lambda_toolkit.testing.scenario.DEADLOCK_SECONDS", 0.05)
     lock = threading.Lock()
 
     @idempotent(name="locked", key="event.order_id")
@@ -515,7 +521,7 @@ def test_many_effects(shop: Shop) -> None:
         for effects in (19, 20, 40)
     ]
     assert all(each.passed for each in reports)
-    few, twenty, many = (each.rehearsals for each in reports)
+    few, twenty, many = (each.scenarios for each in reports)
     assert few < twenty == many
 
 
@@ -523,7 +529,7 @@ def test_one_thread(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long a processor takes, no other thread confirms what it has returned."""
     there, strange = {*threading.enumerate()}, set[threading.Thread]()
     slept: list[float] = []
-    monkeypatch.setattr(rehearsing, "real_sleep", slept.append)
+    monkeypatch.setattr(scenario_module, "real_sleep", slept.append)
 
     def process(message: Any) -> None:
         time.sleep(2)
@@ -537,13 +543,13 @@ def test_one_thread(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     assert max(slept, default=0) < 1
 
 
-@pytest.mark.parametrize(("told", "lost"), [(slice(-1, None), 1), (slice(1), 2)])
-def test_whose_failure_is_lost(shop: Shop, told: slice, lost: int) -> None:
+@pytest.mark.parametrize(("reported", "lost"), [(slice(-1, None), 1), (slice(1), 2)])
+def test_whose_failure_is_lost(shop: Shop, reported: slice, lost: int) -> None:
     """Of two failures in one batch the one that Lambda is not told of is named."""
 
     def handler(event: Any, context: Any) -> Any:
         failed = Handlers(shop).loop(event, context)["batchItemFailures"]
-        return {"batchItemFailures": failed[told]}
+        return {"batchItemFailures": failed[reported]}
 
     (finding,) = shop.hammer(handler, events.sqs(BODY, {"order_id": "ORDER-2"}), None).findings
     assert finding.reason is Reason.SWALLOWED

@@ -1,20 +1,24 @@
 """The test kit: doubles that users hold their own code against."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from idempotent_lambda.batch import Consumer
-from idempotent_lambda.claims import Claimed, ClaimStore, Completed, Owner, Request
 from idempotent_lambda.clock import Clock, Deadline, EpochMillis, Millis, Seconds
 from idempotent_lambda.errors import PermanentFailure, StoreRefusedError, StoreUnavailableError
-from idempotent_lambda.keys import KeyRule, compiled
-from idempotent_lambda.messages import Message
-from idempotent_lambda.telemetry import JsonLines
+from idempotent_lambda.keys import KeyRule, compile_expression
+from idempotent_lambda.log import JsonLines
+from idempotent_lambda.pipeline.consumer import Consumer
+from idempotent_lambda.protocol.claims import Claimed, ClaimStore, Completed
+from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.protocol.requests import Request
+from idempotent_lambda.sources.message import Message
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, InMemoryQueues, ManualClock
 from tests.requests import claim_of, settings_of
+from tests.waiting import SECONDS
 
 
 class TestManualClock:
@@ -23,20 +27,39 @@ class TestManualClock:
     def test_stands_still(self) -> None:
         """Reading it does not move it."""
         clock = ManualClock(EpochMillis(5000))
-        assert [clock.now(), clock.now(), clock.elapsed(), clock.elapsed()] == [5000, 5000, 0, 0]
+        assert [clock.now(), clock.now(), clock.monotonic(), clock.monotonic()] == [
+            5000,
+            5000,
+            0,
+            0,
+        ]
 
     @pytest.mark.parametrize("how", ["advance", "sleep"])
     def test_both_clocks_move_together(self, how: str) -> None:
         """Time that passes, slept or not, passes on both clocks."""
         clock = ManualClock(EpochMillis(5000))
         getattr(clock, how)(Millis(250))
-        assert (clock.now(), clock.elapsed()) == (5250, 250)
+        assert (clock.now(), clock.monotonic()) == (5250, 250)
+
+    def test_wait(self) -> None:
+        """Waiting for another thread takes real time, and the clock stands still meanwhile."""
+        clock, condition = ManualClock(EpochMillis(5000)), threading.Condition()
+
+        def notify() -> None:
+            with condition:
+                condition.notify_all()
+
+        with condition:
+            assert not clock.wait(condition, Millis(1))
+            threading.Thread(target=notify).start()
+            assert clock.wait(condition, Millis(int(1000 * SECONDS)))
+        assert (clock.now(), clock.monotonic()) == (5000, 0)
 
     def test_step(self) -> None:
         """A correction moves the wall clock alone."""
         clock = ManualClock(EpochMillis(5000))
         clock.step(Millis(-1000))
-        assert (clock.now(), clock.elapsed()) == (4000, 0)
+        assert (clock.now(), clock.monotonic()) == (4000, 0)
 
     def test_starts_at_a_time_of_this_age(self) -> None:
         """By default it shows a moment whose seconds and milliseconds cannot be confused."""
@@ -54,7 +77,7 @@ class TestInMemoryClaimStore:
             record_id="orders#1", owner=Owner("mine"), now=clock.now(), retention=Seconds(60)
         )
         claim = claim_of(request, lease_expires_at=EpochMillis(clock.now() + 1000), takeover=False)
-        deadline = Deadline.after(clock, Millis(10_000))
+        deadline = Deadline.from_remaining(clock, Millis(10_000))
         assert store.claim([claim], deadline) == [Claimed(Owner("mine"), 1)]
         assert store.records["orders#1"].owner == "mine"
         store.records.clear()
@@ -67,7 +90,7 @@ class TestInMemoryClaimStore:
         request = Request(
             record_id="orders#1", owner=Owner("mine"), now=clock.now(), retention=Seconds(60)
         )
-        deadline = Deadline.after(clock, Millis(10_000))
+        deadline = Deadline.from_remaining(clock, Millis(10_000))
         claim = claim_of(request, lease_expires_at=EpochMillis(clock.now() + 1000), takeover=False)
         store.claim([claim], deadline)
         acting = replace(request, actions=({"Delete": {}},))
@@ -150,7 +173,7 @@ def consumer(
     return Consumer(
         processor=processor,
         store=store or InMemoryClaimStore(),
-        settings=settings_of(KeyRule("orders", "body.id", compiled("body.id"))),
+        settings=settings_of(KeyRule("orders", "body.id", compile_expression("body.id"))),
         queues=queues or InMemoryQueues(),
         clock=clock,
         observer=JsonLines(clock, hash_keys=False),

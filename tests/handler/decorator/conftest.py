@@ -6,7 +6,7 @@ import pytest
 
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.contracts.conftest import DynamoDB, Engine, InMemory
-from tests.handler.bench import Listener
+from tests.handler.harness import Listener
 
 from .shop import Shop
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from idempotent_lambda import idempotent
-from idempotent_lambda.claims import Owner, Record
 from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds
 from idempotent_lambda.decorator import Wiring
-from idempotent_lambda.telemetry import JsonLines
+from idempotent_lambda.log import JsonLines
+from idempotent_lambda.protocol.record import Owner, Record
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.contracts.conftest import Engine
-from tests.handler.bench import FaultyStore
 from tests.handler.events import key_rule
+from tests.handler.harness import FaultyStore
 from tests.requests import settings_of
 from tests.waiting import SECONDS
 
@@ -122,8 +122,8 @@ class Shop:
         record = self.record(key)
         return record and record.status
 
-    def lay(self, key: str = "a", *, lease: int, **changes: Any) -> None:
-        """Lay down a claim of somebody else; its lease ends ``lease`` ms from now."""
+    def seed_record(self, key: str = "a", *, lease: int, **changes: Any) -> None:
+        """Seed a claim of somebody else; its lease ends ``lease`` ms from now."""
         now = self.clock.now()
         record = Record(
             id=PREFIX + key,

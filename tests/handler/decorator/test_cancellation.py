@@ -13,7 +13,7 @@ from tests.contracts.conftest import Engine
 from .shop import Shop
 
 
-class Held:
+class Holding:
     """A task of a decorated async function, held up in a call of the table."""
 
     def __init__(self, shop: Shop, name: str, **changes: Any) -> None:
@@ -42,12 +42,12 @@ class Held:
 
 
 @pytest.mark.parametrize("times", [1, 3])
-@pytest.mark.parametrize("changes", [{}, {"parks": True}, {"observes": True}])
+@pytest.mark.parametrize("changes", [{}, {"park_interrupted": True}, {"observe_only": True}])
 def test_cancelled_at_the_claim(
     engine: Engine, clock: ManualClock, times: int, changes: dict[str, Any]
 ) -> None:
     """A call that is cancelled while it claims does not run, and leaves no claim behind."""
-    held = Held(Shop(engine, "async", clock), "claim", **changes)
+    held = Holding(Shop(engine, "async", clock), "claim", **changes)
     asyncio.run(held.cancelled(times))
     assert held.ran == []
     assert held.shop.record() is None
@@ -58,7 +58,7 @@ def test_cancelled_at_a_duplicate(engine: Engine, clock: ManualClock) -> None:
     """A duplicate that is cancelled while it claims is cancelled, and the record stays."""
     shop = Shop(engine, "async", clock)
     shop.function("done")("a")
-    held = Held(shop, "claim")
+    held = Holding(shop, "claim")
     asyncio.run(held.cancelled())
     assert (held.ran, shop.status()) == ([], "COMPLETED")
     assert shop.outcomes() == ["completed", "duplicate"]
@@ -66,7 +66,7 @@ def test_cancelled_at_a_duplicate(engine: Engine, clock: ManualClock) -> None:
 
 def test_cancelled_at_the_completion(engine: Engine, clock: ManualClock) -> None:
     """A call that is cancelled while it completes is completed before it is cancelled."""
-    held = Held(Shop(engine, "async", clock), "complete")
+    held = Holding(Shop(engine, "async", clock), "complete")
     asyncio.run(held.cancelled())
     assert held.ran == ["a"]
     assert held.shop.outcomes() == ["completed"]
@@ -120,7 +120,7 @@ def test_closed_in_the_run(memory: Shop) -> None:
 
 def test_loop_goes_on(memory: Shop) -> None:
     """While the table is asked, other tasks of the loop go on."""
-    held = Held(memory, "claim")
+    held = Holding(memory, "claim")
 
     async def main() -> str:
         task = asyncio.create_task(held.charge("a"))  # type: ignore[arg-type]

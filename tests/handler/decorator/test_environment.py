@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda import decorator, errors, idempotent
+from idempotent_lambda import errors, idempotent
+from idempotent_lambda.calls import wiring
 from idempotent_lambda.decorator import Wiring
 from tests.handler.conftest import Lab
 from tests.handler.function import REQUIRED
@@ -58,17 +59,17 @@ def set_up(environment: pytest.MonkeyPatch, table: str) -> None:
 @pytest.mark.emulator
 def test_environment(
     environment: pytest.MonkeyPatch,
-    lab: Lab,
+    backend: Lab,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """With the module's environment a decorated function works, and logs one line per call."""
-    set_up(environment, lab.table)
-    environment.setattr(decorator, "new_client", lambda: lab.deployed)
+    set_up(environment, backend.table)
+    environment.setattr(wiring, "new_client", lambda: backend.deployed)
     charge = idempotent(name="charge", key="x")(capitals)
     assert [charge("a", Context()), charge("a", Context())] == ["A", "A"]
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [each["outcome"] for each in lines] == ["completed", "duplicate"]
-    assert lab.item(PREFIX + "a") is not None
+    assert backend.item(PREFIX + "a") is not None
 
 
 def capitals(x: str, context: Context) -> str:
@@ -87,7 +88,7 @@ def test_one_client(environment: pytest.MonkeyPatch) -> None:
         made.append(1)
         return object()
 
-    environment.setattr(decorator, "new_client", new_client)
+    environment.setattr(wiring, "new_client", new_client)
     charge = idempotent(name="charge", key="x", lease_seconds=30)(echoed)
 
     def call(_: int) -> None:
@@ -116,14 +117,19 @@ def modules_after(statement: str) -> set[str]:
 def test_cold_start_of_the_entry_point() -> None:
     """The built-in entry point imports nothing of the decorator, nor what only that needs."""
     found = modules_after("import idempotent_lambda.entrypoint")
-    assert "idempotent_lambda.batch" in found
-    unused = {"idempotent_lambda.decorator", "idempotent_lambda.transaction", "asyncio", "boto3"}
-    assert found & unused == set()
+    assert "idempotent_lambda.pipeline.consumer" in found
+    unused = ("calls", "decorator", "migration", "store.transaction")
+    assert not [
+        name
+        for name in found
+        if name.startswith(tuple(f"idempotent_lambda.{part}" for part in unused))
+    ]
+    assert found & {"asyncio", "boto3"} == set()
 
 
 def test_cold_start_of_the_decorator() -> None:
     """Decorating a sync function imports no asyncio, no transaction and no boto3."""
     found = modules_after("from idempotent_lambda import idempotent")
     assert "idempotent_lambda.decorator" in found
-    assert found & {"idempotent_lambda.transaction", "idempotent_lambda.entrypoint"} == set()
+    assert found & {"idempotent_lambda.store.transaction", "idempotent_lambda.entrypoint"} == set()
     assert found & {"asyncio", "boto3"} == set()

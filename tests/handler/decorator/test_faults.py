@@ -12,14 +12,16 @@ from idempotent_lambda import errors
 from idempotent_lambda.clock import Millis
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.contracts.conftest import DynamoDB, InMemory
-from tests.handler.bench import refused, unavailable
+from tests.handler.harness import refused, table_unavailable
+from tests.handler.test_log import UnspeakableError
 from tests.handler.test_parking import HOSTILE_FAILURES
-from tests.handler.test_telemetry import UnspeakableError
 
 from .shop import Shop
 
 
-@pytest.mark.parametrize("error", [ValueError("no"), errors.Busy(1), KeyError(), RecursionError()])
+@pytest.mark.parametrize(
+    "error", [ValueError("no"), errors.AlreadyInProgressError(1), KeyError(), RecursionError()]
+)
 def test_raised(shop: Shop, error: Exception) -> None:
     """What the function raises comes out as it is, and its claim is given back."""
     with pytest.raises(type(error)) as caught:
@@ -57,17 +59,19 @@ def test_interrupted(shop: Shop, error: BaseException) -> None:
     with pytest.raises(type(error)):
         shop.function(error)("a")
     assert shop.status() == "IN_PROGRESS"
-    with pytest.raises(errors.Busy):
+    with pytest.raises(errors.AlreadyInProgressError):
         shop.function()("a")
-    assert shop.outcomes() == ["interrupted", "busy"]
+    assert shop.outcomes() == ["interrupted", "in_progress"]
     assert [each.split()[0] for each in shop.store.calls] == ["claim", "claim"]
 
 
 @pytest.mark.parametrize("hash_keys", [False, True])
 def test_busy_names_the_key(shop: Shop, hash_keys: bool) -> None:
-    """Busy says which key is held and until when, in the form in which the log shows the key."""
-    shop.lay(lease=10_000)
-    with pytest.raises(errors.Busy, match=f"until {shop.clock.now() + 10_000} ") as caught:
+    """The error says which key is held and until when, and shows the key as the log does."""
+    shop.seed_record(lease=10_000)
+    with pytest.raises(
+        errors.AlreadyInProgressError, match=f"until {shop.clock.now() + 10_000} "
+    ) as caught:
         shop.function(hash_keys=hash_keys)("a")
     (line,) = shop.log()
     assert f"the key {line['key']!r}" in str(caught.value)
@@ -77,7 +81,7 @@ def test_busy_names_the_key(shop: Shop, hash_keys: bool) -> None:
 
 def test_failed_release(shop: Shop) -> None:
     """A claim that cannot be given back does not hide the error of the function."""
-    shop.store.faults["release"] = unavailable()
+    shop.store.faults["release"] = table_unavailable()
     error = ValueError("no")
     with pytest.raises(ValueError, match="no") as caught:
         shop.function(error)("a")
@@ -127,10 +131,10 @@ def test_parking_that_fails(shop: Shop) -> None:
 
 def test_interrupted_is_parked(shop: Shop) -> None:
     """Where interrupted work is parked, the key waits for a person for all calls, and then runs."""
-    charge = shop.function("done", parks=True)
+    charge = shop.function("done", park_interrupted=True)
     with pytest.raises(SystemExit):
-        shop.function(SystemExit(), parks=True)("a")
-    with pytest.raises(errors.Busy):
+        shop.function(SystemExit(), park_interrupted=True)("a")
+    with pytest.raises(errors.AlreadyInProgressError):
         charge("a")
     shop.clock.advance(Millis(60_000))
     for _ in range(2):
@@ -149,7 +153,7 @@ def test_interrupted_is_parked(shop: Shop) -> None:
 
 def test_late_owner_is_not_parked(shop: Shop) -> None:
     """An owner that completes just before it is parked is replayed."""
-    shop.lay(lease=0)
+    shop.seed_record(lease=0)
 
     def complete(name: str) -> None:
         if name == "park":
@@ -159,21 +163,23 @@ def test_late_owner_is_not_parked(shop: Shop) -> None:
             shop.engine.put(replace(record, **done, result='"late"'))
 
     shop.store.before = complete
-    assert shop.function("done", parks=True)("a") == "late"
+    assert shop.function("done", park_interrupted=True)("a") == "late"
     assert shop.ran == []
     assert shop.outcomes() == ["duplicate"]
 
 
 def test_store_fails_to_park(shop: Shop) -> None:
     """Interrupted work that cannot be parked is the table's error, and does not run."""
-    shop.lay(lease=0)
-    shop.store.faults["park"] = unavailable()
+    shop.seed_record(lease=0)
+    shop.store.faults["park"] = table_unavailable()
     with pytest.raises(errors.StoreUnavailableError):
-        shop.function(parks=True)("a")
+        shop.function(park_interrupted=True)("a")
     assert shop.ran == []
 
 
-@pytest.mark.parametrize("error", [unavailable(), unavailable(maybe_written=True), refused()])
+@pytest.mark.parametrize(
+    "error", [table_unavailable(), table_unavailable(maybe_written=True), refused()]
+)
 def test_store_down_at_the_claim(shop: Shop, error: errors.StoreError) -> None:
     """If the table does not answer the claim, its error comes out and the function does not run."""
     shop.store.faults["claim"] = shop.store.faults["takeover"] = error
@@ -181,7 +187,7 @@ def test_store_down_at_the_claim(shop: Shop, error: errors.StoreError) -> None:
         shop.function()("a")
     assert caught.value is error
     assert shop.ran == []
-    assert shop.outcomes() == ["unavailable"]
+    assert shop.outcomes() == ["table_unavailable"]
     released = [each for each in shop.store.calls if each.startswith("release")]
     assert len(released) == error.maybe_written
 
@@ -189,12 +195,12 @@ def test_store_down_at_the_claim(shop: Shop, error: errors.StoreError) -> None:
 @pytest.mark.parametrize("result", ["done", object()])
 def test_store_down_at_the_completion(shop: Shop, result: object) -> None:
     """If the completion is not confirmed, that is the error, and the claim stays for its lease."""
-    shop.store.faults["complete"] = unavailable()
+    shop.store.faults["complete"] = table_unavailable()
     with pytest.raises(errors.StoreUnavailableError):
         shop.function(result)("a")
     assert (len(shop.ran), shop.status()) == (1, "IN_PROGRESS")
     assert shop.outcomes() == ["unconfirmed"]
-    with pytest.raises(errors.Busy):
+    with pytest.raises(errors.AlreadyInProgressError):
         shop.function()("a")
 
 
@@ -203,7 +209,7 @@ def test_lost_lease(shop: Shop, result: object) -> None:
     """A call that ends after its lease, when the key is another's, is no success."""
 
     def too_long(*_: Any) -> object:
-        shop.lay(lease=10_000)
+        shop.seed_record(lease=10_000)
         return result
 
     with pytest.raises(errors.LostLeaseError) as caught:
@@ -224,7 +230,7 @@ class TestCompletedByAnother:
         """A function that returns a value once the record of its key is another's, completed."""
 
         def too_long(*_: Any) -> object:
-            shop.lay(lease=0, status="COMPLETED", lease_expires_at=None, **record)
+            shop.seed_record(lease=0, status="COMPLETED", lease_expires_at=None, **record)
             return value
 
         return shop.function(too_long, **dict(options))
@@ -251,7 +257,7 @@ class TestCompletedByAnother:
         charge = self.function(shop, result=result)
         with pytest.raises(errors.LostLeaseError, match="'a'"):
             charge("a")
-        with pytest.raises(errors.ResultUnavailable, match="'a'"):
+        with pytest.raises(errors.ResultUnavailableError, match="'a'"):
             charge("a")
 
     @pytest.mark.parametrize("record", [{}, {"result": '"theirs"'}])
@@ -275,5 +281,5 @@ class TestCompletedByAnother:
 
     def test_observed(self, shop: Shop) -> None:
         """In observe mode nothing is replaced."""
-        charge = self.function(shop, options={"observes": True}, result='"theirs"')
+        charge = self.function(shop, options={"observe_only": True}, result='"theirs"')
         assert charge("a") == "mine"

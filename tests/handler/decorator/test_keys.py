@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from idempotent_lambda import errors
-from idempotent_lambda.claims import Owner, Record
 from idempotent_lambda.clock import EpochMillis, EpochSeconds
-from tests.handler.bench import START
+from idempotent_lambda.protocol.record import Owner, Record
 from tests.handler.events import key_rule
-from tests.handler.test_telemetry import UnspeakableError
+from tests.handler.harness import START
+from tests.handler.test_log import UnspeakableError
 
 from .shop import Shop
 from .test_results import Monster
@@ -272,7 +272,7 @@ def test_itself(shop: Shop) -> None:
             return pool.submit(charge, order_id).result()
 
     charge = shop.function(again)
-    with pytest.raises(errors.Busy):
+    with pytest.raises(errors.AlreadyInProgressError):
         charge("a")
     assert len(shop.ran) == 1
     assert shop.record() is None

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from idempotent_lambda import errors
+from idempotent_lambda.calls.results import MAX_RESULT_BYTES
 from idempotent_lambda.clock import Millis
-from idempotent_lambda.decorator import MAXIMUM_RESULT_BYTES
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.contracts.conftest import InMemory
-from tests.handler.test_telemetry import UnspeakableError
+from tests.handler.test_log import UnspeakableError
 
 from .shop import Shop
 
@@ -45,7 +45,7 @@ class Pair(NamedTuple):
 FAITHFUL: list[Any] = [
     None, False, True, 0, "", [], {}, -0.0, 0.0, 1, 1.0, 0.1, 1e300, 2**200, -(2**63), "a",
     "Grüße 🎈 \u2028 \x00", "\ud800", {"a": [None, {"b": [[], {}, "", 0, False]}], "": 1},
-    [[[[[1]]]]], {"ß": "名"}, "x" * (MAXIMUM_RESULT_BYTES - 2),
+    [[[[[1]]]]], {"ß": "名"}, "x" * (MAX_RESULT_BYTES - 2),
 ]  # fmt: skip
 
 
@@ -79,7 +79,7 @@ UNFAITHFUL: list[Any] = [
     {"c": Currency.EUR}, {Currency.EUR: 1}, Text("a"), [Text("a")], Pair(1, 2), b"a",
     bytearray(b"a"), object(), "\ud83d\ude00", {"\ud83d\ude00": 1}, deep(100_000), 10**5000, 1j,
     functools.partial(print),
-    "x" * (MAXIMUM_RESULT_BYTES - 1), "é" * (MAXIMUM_RESULT_BYTES // 6 + 1),
+    "x" * (MAX_RESULT_BYTES - 1), "é" * (MAX_RESULT_BYTES // 6 + 1),
 ]  # fmt: skip
 
 
@@ -89,7 +89,7 @@ def test_unfaithful_results(shop: Shop) -> None:
         charge = shop.function(lambda *_, value=value: value)
         with pytest.raises(errors.InvalidResultError, match='results="discard"'):
             charge(number)
-        with pytest.raises(errors.ResultUnavailable, match=f"'{number}'"):
+        with pytest.raises(errors.ResultUnavailableError, match=f"'{number}'"):
             charge(number)
     assert len(shop.ran) == len(UNFAITHFUL)
     assert shop.outcomes() == ["completed", "duplicate"] * len(UNFAITHFUL)
@@ -188,7 +188,7 @@ def test_results_changed_their_mind(shop: Shop) -> None:
     discarding = shop.function("x", results="discard")
     storing = shop.function("x")
     discarding("a")
-    with pytest.raises(errors.ResultUnavailable):
+    with pytest.raises(errors.ResultUnavailableError):
         storing("a")
     storing("b")
     assert discarding("b") is None
@@ -236,7 +236,7 @@ def test_no_payload_to_compare(shop: Shop) -> None:
     assert plain("b", 6) == "checked"
 
 
-def test_payload_of_lapsed(shop: Shop) -> None:
+def test_payload_of_stale(shop: Shop) -> None:
     """An interrupted call is taken over with its own payload only."""
     charge = shop.function("ok", payload="amount")
     with pytest.raises(SystemExit):

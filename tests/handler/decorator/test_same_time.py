@@ -10,7 +10,7 @@ import pytest
 from idempotent_lambda import errors, idempotent
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.contracts.conftest import Engine
-from tests.handler.bench import START
+from tests.handler.harness import START
 from tests.waiting import SECONDS
 
 from .shop import Shop
@@ -18,17 +18,17 @@ from .shop import Shop
 
 def test_busy(shop: Shop) -> None:
     """While a call runs, another with its key is told until when, and does not run."""
-    shop.lay(lease=10_000)
-    with pytest.raises(errors.Busy) as caught:
+    shop.seed_record(lease=10_000)
+    with pytest.raises(errors.AlreadyInProgressError) as caught:
         shop.function()("a")
     assert caught.value.lease_expires_at == START + 10_000
     assert shop.ran == []
-    assert shop.outcomes() == ["busy"]
+    assert shop.outcomes() == ["in_progress"]
 
 
 def test_takeover(shop: Shop) -> None:
     """Once the lease is over, the next call takes an interrupted one over."""
-    shop.lay(lease=0)
+    shop.seed_record(lease=0)
     assert shop.function("done")("a") == "done"
     (line,) = shop.log()
     assert (line["takeover"], line["attempts"]) == (True, 2)
@@ -48,15 +48,15 @@ def test_one_of_many(shop: Shop) -> None:
         barrier.wait()
         try:
             return charge("a")
-        except errors.Busy:
-            return "busy"
+        except errors.AlreadyInProgressError:
+            return "in_progress"
         finally:
             started.set()  # by the first that is told
 
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(call, range(20)))
     assert len(shop.ran) == 1
-    assert set(answers) == {"busy", "done"}
+    assert set(answers) == {"in_progress", "done"}
     assert len(shop.log()) == 20
 
 

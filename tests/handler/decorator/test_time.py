@@ -6,10 +6,10 @@ import pytest
 
 from idempotent_lambda import errors
 from idempotent_lambda.clock import Millis
-from idempotent_lambda.dynamodb import DynamoDBClaimStore
+from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.contracts.conftest import InMemory
-from tests.handler.bench import START, Wire
+from tests.handler.harness import START, Wire
 
 from .shop import Context, Shop
 
@@ -62,14 +62,16 @@ def test_too_little_time(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lease", "least", "works"),
+    ("lease", "least", "is_enough"),
     [(3.5, 3000, False), (3.501, 3000, True), (2.301, 1800, True), (2.3, 1800, False),
      (0.001, 1, False), (0.501, 1, False), (2, 1, False), (2.001, 1, True)],
 )  # fmt: skip
-def test_lease_that_lets_nothing_start(shop: Shop, lease: float, least: int, works: bool) -> None:
+def test_lease_that_lets_nothing_start(
+    shop: Shop, lease: float, least: int, is_enough: bool
+) -> None:
     """A lease in which no call could start is refused by the first one, before its claim."""
     charge = shop.function("x", minimum_remaining=Millis(least), lease_seconds=lease)
-    if works:
+    if is_enough:
         assert charge("a") == "x"
         return
     with pytest.raises(errors.ConfigurationError) as caught:
@@ -86,7 +88,7 @@ def test_lease_that_lets_nothing_start(shop: Shop, lease: float, least: int, wor
 
 def test_observed_lease(shop: Shop) -> None:
     """In observe mode everything starts, so no lease is refused."""
-    assert shop.function("x", observes=True, lease_seconds=0.001)("a") == "x"
+    assert shop.function("x", observe_only=True, lease_seconds=0.001)("a") == "x"
 
 
 def test_time_spent_on_the_claim(shop: Shop) -> None:

@@ -16,7 +16,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from idempotent_lambda.writes import value
+from idempotent_lambda.store.items import encode_value
 from idempotent_lambda_toolkit.cli import dead_letters, main
 
 REGION = "eu-central-1"
@@ -72,7 +72,7 @@ class Consumer:
             values |= {"reason": "the card is stolen", "dead_lettered_at": now - 30_000}
         values |= more
         item = {"id": {"S": record_id}, "status": {"S": status}, "owner": {"S": owner}}
-        item |= {name: value(of) for name, of in values.items() if of is not None}
+        item |= {name: encode_value(of) for name, of in values.items() if of is not None}
         self.client("dynamodb").put_item(TableName=TABLE, Item=item)
 
     def record(self, record_id: str) -> dict[str, Any] | None:

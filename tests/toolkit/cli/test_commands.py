@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from idempotent_lambda_toolkit.cli import dead_letters, records
-from idempotent_lambda_toolkit.cli.exits import MEANING, Exit
+from idempotent_lambda_toolkit.cli.exit_codes import MEANING, ExitCode
 
 from .conftest import OWNER, Consumer, Run
 
@@ -30,7 +30,7 @@ class TestInspect:
             (("COMPLETED", {"expires_at": 1}), "expired", "its retention ended"),
             (("PARKED", {}), "parked", "the card is stolen"),
             (("IN_PROGRESS", {}), "in progress", "its lease ends"),
-            (("IN_PROGRESS", {"lease_expires_at": 1}), "lapsed", "interrupted in attempt 1"),
+            (("IN_PROGRESS", {"lease_expires_at": 1}), "stale", "interrupted in attempt 1"),
             (("PAUSED", {}), "paused", "never claimed"),
         ],
     )
@@ -40,10 +40,10 @@ class TestInspect:
         """A record of every state is told in words and as JSON, by the clock and not by status."""
         status, more = stored
         consumer.put("orders#ORDER-1", status, **more)
-        told = run("inspect", "ORDER-1")
-        assert told.code == Exit.OK
-        assert "orders#ORDER-1" in told.out
-        assert said in told.out
+        reported = run("inspect", "ORDER-1")
+        assert reported.code == ExitCode.OK
+        assert "orders#ORDER-1" in reported.out
+        assert said in reported.out
         record = run("inspect", "ORDER-1", "--json").answer["record"]
         assert (record["key"], record["state"], record["owner"]) == ("ORDER-1", state, OWNER)
 
@@ -75,9 +75,9 @@ class TestInspect:
         consumer.put("orders#7", "COMPLETED")
         consumer.put("orders##7", "COMPLETED")
         ended = run("inspect", "7")
-        assert ended.code == Exit.USAGE
+        assert ended.code == ExitCode.USAGE
         assert "--record-id" in ended.err
-        assert run("inspect", "--record-id", "orders##7").code == Exit.OK
+        assert run("inspect", "--record-id", "orders##7").code == ExitCode.OK
 
     def test_messages_in_the_dead_letter_queue(self, consumer: Consumer, run: Run) -> None:
         """Copies are found by their token, others by their key, and all are still there after."""
@@ -131,7 +131,7 @@ class TestInspect:
         consumer.put("orders#ORDER-1", "PARKED")
         gone = consumer.dead_letter_queue_url + "-gone"
         ended = run("inspect", "ORDER-1", "--dead-letter-queue-url", gone, "--json")
-        assert ended.code == Exit.OK
+        assert ended.code == ExitCode.OK
         assert "the dead-letter queue could not be read" in ended.err
         assert ended.answer["record"]["state"] == "parked"
         assert ended.answer["dead_letters_whole"] is False
@@ -142,7 +142,7 @@ class TestInspect:
         if logs:
             consumer.client("logs").create_log_group(logGroupName="/aws/lambda/orders")
         ended = run("inspect", "ORDER-1", "--json")
-        assert ended.code == Exit.NOT_FOUND
+        assert ended.code == ExitCode.NOT_FOUND
         assert ("could not be searched" in ended.err) is not logs
         assert ended.answer["exit"] == "not_found"
         assert "--decorated" in ended.err
@@ -183,7 +183,7 @@ class TestList:
     def test_a_duration_is_checked(self, run: Run) -> None:
         """What is no duration is named, with an example."""
         ended = run("list", "--older-than", "soon")
-        assert ended.code == Exit.USAGE
+        assert ended.code == ExitCode.USAGE
         assert "15m" in ended.err
 
 
@@ -198,16 +198,16 @@ def test_stats(consumer: Consumer, run: Run) -> None:
     consumer.put("others#6", "PARKED")
     consumer.dead_letter({"order_id": "3"})
     answer = run("stats", "--json").answer
-    assert answer["records"] == {"completed": 1, "expired": 1, "parked": 2, "lapsed": 1}
+    assert answer["records"] == {"completed": 1, "expired": 1, "parked": 2, "stale": 1}
     assert {state: each["key"] for state, each in answer["oldest"].items()} == {
         "parked": "3",
-        "lapsed": "5",
+        "stale": "5",
     }
     assert answer["dead_letter_queue"]["waiting"] == 1
     assert answer["queue"]["waiting"] == 0
-    told = run("stats").out
-    assert "orders#3, " in told
-    assert "2 h ago" in told
+    reported = run("stats").out
+    assert "orders#3, " in reported
+    assert "2 h ago" in reported
 
 
 class TestForget:
@@ -218,17 +218,17 @@ class TestForget:
         """A completed or parked record is shown and deleted."""
         consumer.put("orders#ORDER-1", status)
         ended = run("forget", "ORDER-1", "--yes")
-        assert ended.code == Exit.OK
+        assert ended.code == ExitCode.OK
         assert f"orders#ORDER-1: {status} → deleted" in ended.out
         assert consumer.record("orders#ORDER-1") is None
-        assert run("forget", "ORDER-1", "--yes").code == Exit.NOT_FOUND
+        assert run("forget", "ORDER-1", "--yes").code == ExitCode.NOT_FOUND
 
     @pytest.mark.parametrize("more", [{}, {"lease_expires_at": 1}])
     def test_a_claim_is_never_deleted(self, consumer: Consumer, run: Run, more: Any) -> None:
-        """A claim stays, live or lapsed, and the operator is told to wait."""
+        """A claim stays, live or stale, and the operator is told to wait."""
         consumer.put("orders#ORDER-1", "IN_PROGRESS", **more)
         ended = run("forget", "ORDER-1", "--yes", "--json")
-        assert ended.code == Exit.REFUSED
+        assert ended.code == ExitCode.REFUSED
         assert "wait" in ended.answer["error"]
         assert consumer.record("orders#ORDER-1") is not None
 
@@ -236,7 +236,7 @@ class TestForget:
         """A dry run shows the change and makes none, without asking."""
         consumer.put("orders#ORDER-1", "COMPLETED")
         ended = run("forget", "ORDER-1", "--dry-run")
-        assert ended.code == Exit.OK
+        assert ended.code == ExitCode.OK
         assert "would be" in ended.out
         assert consumer.record("orders#ORDER-1") is not None
 
@@ -244,18 +244,18 @@ class TestForget:
         """Where nobody can be asked nothing is done, and the remedy is told."""
         consumer.put("orders#ORDER-1", "COMPLETED")
         ended = run("forget", "ORDER-1")
-        assert ended.code == Exit.USAGE
+        assert ended.code == ExitCode.USAGE
         assert "--yes" in ended.err
         assert consumer.record("orders#ORDER-1") is not None
 
-    @pytest.mark.parametrize(("answer", "code"), [("y", Exit.OK), ("n", Exit.REFUSED)])
+    @pytest.mark.parametrize(("answer", "code"), [("y", ExitCode.OK), ("n", ExitCode.REFUSED)])
     def test_a_person_is_asked(
         self,
         consumer: Consumer,
         run: Run,
         monkeypatch: pytest.MonkeyPatch,
         answer: str,
-        code: Exit,
+        code: ExitCode,
     ) -> None:
         """At a terminal the answer decides."""
         consumer.put("orders#ORDER-1", "COMPLETED")
@@ -292,7 +292,7 @@ class TestRaces:
         consumer.put("orders#ORDER-1", "PARKED", **sent)
         for each in token:
             consumer.dead_letter({"order_id": "ORDER-1"}, token=each)
-        shown = records.described
+        shown = records.describe
 
         def changed_behind_it(*arguments: Any) -> list[str]:
             if change == "gone":
@@ -304,9 +304,9 @@ class TestRaces:
                 consumer.put("orders#ORDER-1", "IN_PROGRESS")
             return shown(*arguments)
 
-        monkeypatch.setattr(records, "described", changed_behind_it)
+        monkeypatch.setattr(records, "describe", changed_behind_it)
         ended = run(name, "ORDER-1", *options, "--yes", "--json")
-        assert ended.code == Exit.REFUSED
+        assert ended.code == ExitCode.REFUSED
         assert "meanwhile" in ended.answer["error"]
         left = consumer.record("orders#ORDER-1")
         if change == "gone":
@@ -329,7 +329,7 @@ class TestResolve:
         moved = consumer.dead_letter({"order_id": "ORDER-1"})
         other = consumer.dead_letter({"order_id": "ORDER-2"}, token="b" * 32)
         ended = run("resolve", "ORDER-1", "--completed", "--yes", "--json")
-        assert ended.code == Exit.OK
+        assert ended.code == ExitCode.OK
         assert {each["message_id"] for each in ended.answer["deleted"]} == {copy, moved}
         left = consumer.messages(consumer.dead_letter_queue_url)
         assert [each["MessageId"] for each in left] == [other]
@@ -357,9 +357,9 @@ class TestResolve:
         )
         both = {"Records": [s3_record("b 1"), s3_record("b 2")]}
         wrapping = consumer.dead_letter(both)
-        alone = consumer.dead_letter({"Records": [s3_record("b 1")]})
+        single = consumer.dead_letter({"Records": [s3_record("b 1")]})
         answer = run("resolve", "b 1", "--completed", "--yes", "--json").answer
-        assert [each["message_id"] for each in answer["deleted"]] == [alone]
+        assert [each["message_id"] for each in answer["deleted"]] == [single]
         left = consumer.messages(consumer.dead_letter_queue_url)
         assert [each["MessageId"] for each in left] == [wrapping]
 
@@ -369,7 +369,7 @@ class TestResolve:
         copy = consumer.dead_letter({"order_id": "ORDER-1"}, token=OWNER)
         stale = consumer.dead_letter({"order_id": "ORDER-1"}, token="b" * 32)
         ended = run("resolve", "ORDER-1", "--retry", "--yes", "--json")
-        assert ended.code == Exit.OK
+        assert ended.code == ExitCode.OK
         assert [each["message_id"] for each in ended.answer["moved"]] == [copy]
         (sent,) = consumer.messages(consumer.queue_url)
         assert sent["MessageAttributes"]["IdempotencyOwner"]["StringValue"] == OWNER
@@ -387,9 +387,11 @@ class TestResolve:
         moved = consumer.dead_letter({"order_id": "ORDER-1"})
         at_sending: list[Any] = []
         send_back = records_of_sending(consumer, at_sending)
-        monkeypatch.setattr("idempotent_lambda_toolkit.cli.dead_letters.Held.send_back", send_back)
+        monkeypatch.setattr(
+            "idempotent_lambda_toolkit.cli.dead_letters.ReceivedMessages.send_back", send_back
+        )
         ended = run("resolve", "ORDER-1", "--retry", "--yes", "--json")
-        assert ended.code == Exit.OK
+        assert ended.code == ExitCode.OK
         assert at_sending == [None]
         assert [each["message_id"] for each in ended.answer["moved"]] == [moved]
         assert len(consumer.messages(consumer.queue_url)) == 1
@@ -411,9 +413,9 @@ class TestResolve:
             raise ClientError(answer, fails)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(dead_letters.Held, fails, denied)
+            patch.setattr(dead_letters.ReceivedMessages, fails, denied)
             ended = run("resolve", "ORDER-1", how, "--yes")
-        assert ended.code == Exit.PARTLY
+        assert ended.code == ExitCode.PARTLY
         assert "not you" in ended.err
         record = consumer.record("orders#ORDER-1")
         assert (record or {"status": ""})["status"] == left
@@ -423,7 +425,7 @@ class TestResolve:
         """Where no message is found, as of a decorated function, the operator is told to call."""
         consumer.put("orders##@charge#ORDER-1", "PARKED", dead_lettered_at=None)
         ended = run("resolve", "ORDER-1", "--decorated", "charge", "--retry", "--yes")
-        assert ended.code == Exit.OK
+        assert ended.code == ExitCode.OK
         assert "send it, or call, again" in ended.out
         assert consumer.record("orders##@charge#ORDER-1") is None
 
@@ -433,7 +435,7 @@ class TestResolve:
         """There is nothing to decide on a record that is not parked."""
         consumer.put("orders#ORDER-1", status)
         before = consumer.record("orders#ORDER-1")
-        assert run("resolve", "ORDER-1", how, "--yes").code == Exit.REFUSED
+        assert run("resolve", "ORDER-1", how, "--yes").code == ExitCode.REFUSED
         assert consumer.record("orders#ORDER-1") == before
 
     @pytest.mark.parametrize("how", ["--completed", "--retry"])
@@ -443,7 +445,7 @@ class TestResolve:
         copy = consumer.dead_letter({"order_id": "ORDER-1"}, token=OWNER)
         before = consumer.record("orders#ORDER-1")
         ended = run("resolve", "ORDER-1", how, "--dry-run")
-        assert ended.code == Exit.OK
+        assert ended.code == ExitCode.OK
         assert copy in ended.out
         assert consumer.record("orders#ORDER-1") == before
         assert len(consumer.messages(consumer.dead_letter_queue_url)) == 1
@@ -453,7 +455,7 @@ class TestResolve:
     def test_one_choice(self, consumer: Consumer, run: Run, choice: list[str]) -> None:
         """Neither choice, or both, is an error of usage."""
         consumer.put("orders#ORDER-1", "PARKED")
-        assert run("resolve", "ORDER-1", "--yes", *choice).code == Exit.USAGE
+        assert run("resolve", "ORDER-1", "--yes", *choice).code == ExitCode.USAGE
 
     def test_without_a_function_the_retention_is_asked_for(
         self, consumer: Consumer, run: Run
@@ -462,8 +464,8 @@ class TestResolve:
         consumer.put("orders#ORDER-1", "PARKED")
         where = ["--table", "orders-idempotency", "--namespace", "orders"]
         asked = ["resolve", "ORDER-1", "--completed", "--yes", *where]
-        assert run(*asked, function=None).code == Exit.USAGE
-        assert run(*asked, "--retention", "1d", function=None).code == Exit.OK
+        assert run(*asked, function=None).code == ExitCode.USAGE
+        assert run(*asked, "--retention", "1d", function=None).code == ExitCode.OK
 
 
 class TestOptions:
@@ -480,39 +482,39 @@ class TestOptions:
         """Table and namespace are enough to look at records; without them the remedy is told."""
         consumer.put("orders#ORDER-1", "COMPLETED")
         ended = run("inspect", "ORDER-1", function=None)
-        assert ended.code == Exit.USAGE
+        assert ended.code == ExitCode.USAGE
         assert "--function" in ended.err
         where = ["--table", "orders-idempotency", "--namespace", "orders"]
-        assert run("inspect", "ORDER-1", *where, function=None).code == Exit.OK
+        assert run("inspect", "ORDER-1", *where, function=None).code == ExitCode.OK
 
     @pytest.mark.usefixtures("consumer")
     def test_no_such_function(self, run: Run) -> None:
         """A function that does not exist is not found, and AWS's own words are told."""
         ended = run("stats", function="nobody")
-        assert ended.code == Exit.NOT_FOUND
+        assert ended.code == ExitCode.NOT_FOUND
         assert "GetFunctionConfiguration" in ended.err
 
     def test_aws_does_not_answer(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         """A refusal of AWS and a dead endpoint have an exit code of their own."""
         monkeypatch.setattr(
-            "idempotent_lambda_toolkit.cli.place._CONFIG.retries", {"total_max_attempts": 1}
+            "idempotent_lambda_toolkit.cli.deployment._CONFIG.retries", {"total_max_attempts": 1}
         )
         ended = run("stats", "--endpoint-url", "http://127.0.0.1:9", "--json")
-        assert ended.code == Exit.AWS
+        assert ended.code == ExitCode.AWS
         assert ended.answer["exit"] == "aws"
 
     def test_another_namespace_is_refused(self, consumer: Consumer, run: Run) -> None:
         """On a shared table nobody's record is changed by a slip in --record-id."""
         consumer.put("others#ORDER-1", "COMPLETED")
         ended = run("forget", "--record-id", "others#ORDER-1", "--yes")
-        assert ended.code == Exit.USAGE
+        assert ended.code == ExitCode.USAGE
         assert consumer.record("others#ORDER-1") is not None
 
     def test_a_damaged_record(self, consumer: Consumer, run: Run) -> None:
         """A record that nobody could have written is named and left."""
         consumer.put("orders#ORDER-1", "COMPLETED", created_at="yesterday")
         ended = run("forget", "ORDER-1", "--yes")
-        assert ended.code == Exit.REFUSED
+        assert ended.code == ExitCode.REFUSED
         assert "damaged" in ended.err
         assert consumer.record("orders#ORDER-1") is not None
 
@@ -562,14 +564,14 @@ class TestDocumentation:
             text=True,
             check=False,
         )
-        assert done.returncode == Exit.USAGE
+        assert done.returncode == ExitCode.USAGE
         assert "pip install './terraform-aws-idempotent-lambda[cli]'" in done.stderr
         assert "Traceback" not in done.stderr
 
     def test_help_has_the_exit_codes(self, run: Run) -> None:
         """The exit codes are told by --help, too."""
-        told = " ".join(run("--help", function=None).out.split())
-        assert all(f"{code.value}: {meaning.split(';')[0]}" in told for code, meaning in CODES)
+        reported = " ".join(run("--help", function=None).out.split())
+        assert all(f"{code.value}: {meaning.split(';')[0]}" in reported for code, meaning in CODES)
 
     def test_progress_is_for_terminals(
         self, consumer: Consumer, run: Run, monkeypatch: pytest.MonkeyPatch
@@ -602,12 +604,12 @@ def s3_record(key: str) -> dict[str, Any]:
 
 
 def records_of_sending(consumer: Consumer, at_sending: list[Any]) -> Any:
-    """`Held.send_back`, which notes the record as it is then."""
-    from idempotent_lambda_toolkit.cli.dead_letters import Held  # noqa: PLC0415  # before the patch
+    """`ReceivedMessages.send_back`, which notes the record as it is then."""
+    from idempotent_lambda_toolkit.cli.dead_letters import ReceivedMessages  # noqa: PLC0415  # before the patch
 
-    send_back = Held.send_back
+    send_back = ReceivedMessages.send_back
 
-    def noting(self: Held, message: Any) -> str:
+    def noting(self: ReceivedMessages, message: Any) -> str:
         at_sending.append(consumer.record("orders#ORDER-1"))
         return send_back(self, message)
 

@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from idempotent_lambda_toolkit.cli import facts
+from idempotent_lambda_toolkit.cli import inventory
+from idempotent_lambda_toolkit.cli.deployment import Deployment, Options
 from idempotent_lambda_toolkit.cli.doctor import (
     CHECKS,
-    Facts,
+    Inventory,
     Queue,
     Severity,
     SourceMapping,
     Table,
     findings,
 )
-from idempotent_lambda_toolkit.cli.exits import Exit
-from idempotent_lambda_toolkit.cli.place import Options, Place
+from idempotent_lambda_toolkit.cli.exit_codes import ExitCode
 
 from .conftest import REGION, Consumer, Run, allowed
 
@@ -45,7 +45,7 @@ DEAD = Queue(
 )
 TABLE = Table(key=(("id", "S", "HASH"),), ttl_attribute="expires_at", point_in_time_recovery=True)
 MAPPING = SourceMapping(state="Enabled", partial_responses=True)
-HEALTHY = Facts(
+HEALTHY = Inventory(
     environment=ENVIRONMENT,
     handler="idempotent_lambda.entrypoint.handler",
     timeout_seconds=30,
@@ -60,13 +60,13 @@ HEALTHY = Facts(
 FAILURE, WARNING, NOTE = Severity
 
 
-def with_environment(**changes: str | None) -> Facts:
+def with_environment(**changes: str | None) -> Inventory:
     """Healthy facts, but for these variables of the environment."""
     whole = {**ENVIRONMENT, **changes}
     return replace(HEALTHY, environment={name: of for name, of in whole.items() if of is not None})
 
 
-PLANTED: dict[str, tuple[Facts, Severity]] = {
+PLANTED: dict[str, tuple[Inventory, Severity]] = {
     "existence": (
         replace(HEALTHY, table=None, missing={"table": "DescribeTable: not found"}),
         FAILURE,
@@ -163,7 +163,7 @@ def test_each_check_finds_its_fault_and_no_other(name: str) -> None:
         (replace(HEALTHY, skew_millis=5001), "clock", FAILURE),
     ],
 )
-def test_further_faults(planted: Facts, name: str, severity: Severity) -> None:
+def test_further_faults(planted: Inventory, name: str, severity: Severity) -> None:
     """The other side of a rule is found under the same name, as bad as it is."""
     (found,) = findings(planted)
     assert (found.name, found.severity) == (name, severity)
@@ -196,7 +196,7 @@ def test_further_faults(planted: Facts, name: str, severity: Severity) -> None:
         ),
     ],
 )
-def test_what_is_fine_or_unknown_is_not_told(fine: Facts) -> None:
+def test_what_is_fine_or_unknown_is_not_told(fine: Inventory) -> None:
     """At the edge of a rule, and where nothing is known, there is silence."""
     assert findings(fine) == []
 
@@ -207,8 +207,8 @@ class TestFacts:
     def test_healthy(self, consumer: Consumer, run: Run) -> None:
         """A consumer as the module makes it is healthy, in words and as JSON."""
         enable(consumer)
-        told = run("doctor")
-        assert (told.code, "orders: healthy" in told.out) == (Exit.OK, True)
+        reported = run("doctor")
+        assert (reported.code, "orders: healthy" in reported.out) == (ExitCode.OK, True)
         answer = run("doctor", "--json").answer
         assert answer["healthy"] is True
         assert answer["findings"] == []
@@ -217,7 +217,7 @@ class TestFacts:
     def test_findings_have_an_exit_code(self, run: Run) -> None:
         """Problems end the command with 1, and each is told with value, rule and remedy."""
         ended = run("doctor", "--json")
-        assert ended.code == Exit.FOUND
+        assert ended.code == ExitCode.FOUND
         (found,) = ended.answer["findings"]
         assert (found["name"], found["severity"]) == ("mapping", "warning")
         assert "remedy: " in run("doctor").out
@@ -250,16 +250,16 @@ class TestFacts:
             answer: Any = {"Error": {"Code": "AccessDenied", "Message": "not you"}}
             raise ClientError(answer, "Read")
 
-        for name in ("_table", "_denied", "_reserved"):
-            monkeypatch.setattr(facts, name, denied)
+        for name in ("_table", "_list_denied", "_read_reserved_concurrency"):
+            monkeypatch.setattr(inventory, name, denied)
         ended = run("doctor", "--json")
-        assert ended.code == Exit.OK
+        assert ended.code == ExitCode.OK
         assert ended.answer["findings"] == []
         assert {"table", "permissions", "reserved concurrency"} <= ended.answer["unknown"].keys()
         assert ended.answer["healthy"] is None
-        told = run("doctor").out
-        assert "not you" in told
-        assert "healthy" not in told
+        reported = run("doctor").out
+        assert "not you" in reported
+        assert "healthy" not in reported
 
     @pytest.mark.parametrize("part", ["table", "queue", "dead-letter queue"])
     def test_what_is_gone_is_a_failure(self, consumer: Consumer, run: Run, part: str) -> None:
@@ -274,7 +274,7 @@ class TestFacts:
             case _:
                 sqs.delete_queue(QueueUrl=consumer.dead_letter_queue_url)
         ended = run("doctor", "--json")
-        assert ended.code == Exit.FOUND
+        assert ended.code == ExitCode.FOUND
         first = ended.answer["findings"][0]
         assert (first["severity"], first["name"]) == ("failure", "existence")
         assert first["value"].startswith(f"there is no {part}: ")
@@ -284,7 +284,7 @@ class TestFacts:
         self, consumer: Consumer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """On a shared table the role may touch its own keys only, so one of these is tried."""
-        place = Place(Options(function="orders", region=REGION))
+        deployment = Deployment(Options(function="orders", region=REGION))
         asked: list[dict[str, Any]] = []
 
         class Simulated:
@@ -299,11 +299,11 @@ class TestFacts:
                 ]
                 return {"EvaluationResults": results}
 
-        client = place.client
+        client = deployment.client
         monkeypatch.setattr(
-            place, "client", lambda name: Simulated() if name == "iam" else client(name)
+            deployment, "client", lambda name: Simulated() if name == "iam" else client(name)
         )
-        denied = facts.gather(place).denied
+        denied = inventory.gather(deployment).denied
         assert {action for action, _ in denied or ()} == {
             "dynamodb:DeleteItem",
             "dynamodb:PartiQLDelete",
@@ -325,7 +325,7 @@ class TestFacts:
 
     def test_doctor_needs_a_function(self, run: Run) -> None:
         """There is nothing to check without a function, and that is said."""
-        assert run("doctor", function=None).code == Exit.USAGE
+        assert run("doctor", function=None).code == ExitCode.USAGE
 
 
 @pytest.mark.parametrize(
@@ -349,7 +349,7 @@ class TestFacts:
 )
 def test_allows(statements: list[dict[str, Any]], outcome: bool) -> None:
     """Policies are read as IAM reads them, as far as no condition matters."""
-    assert facts.allows(statements, "sqs:SendMessage", "arn:aws:sqs:orders") is outcome
+    assert inventory.allows(statements, "sqs:SendMessage", "arn:aws:sqs:orders") is outcome
 
 
 @pytest.mark.parametrize(
@@ -366,8 +366,8 @@ def test_skew(before: int, after: int, skew: int) -> None:
     """The skew is what one answer proves, whose Date has whole seconds and lies within the call."""
     date = "Thu, 01 Jan 1970 00:16:40 GMT"
     answer = {"ResponseMetadata": {"HTTPHeaders": {"date": date}}}
-    assert facts.skew_millis(answer, before, after) == skew
-    assert facts.skew_millis({}, before, after) is None
+    assert inventory.skew_millis(answer, before, after) == skew
+    assert inventory.skew_millis({}, before, after) is None
 
 
 def enable(consumer: Consumer) -> None:

@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from idempotent_lambda_toolkit.cli import dead_letters
-from idempotent_lambda_toolkit.cli.exits import Exit
+from idempotent_lambda_toolkit.cli.exit_codes import ExitCode
 
 from .conftest import OWNER, Consumer, Run, arn_of
 
@@ -26,7 +26,7 @@ def test_everything_goes_back_as_it_is(consumer: Consumer, run: Run) -> None:
     for number in range(11):
         consumer.dead_letter({"order_id": str(number)})
     ended = run("redrive", "--yes", "--json")
-    assert ended.code == Exit.OK
+    assert ended.code == ExitCode.OK
     assert len(ended.answer["moved"]) == 12
     assert first in {each["message_id"] for each in ended.answer["moved"]}
     sent = consumer.messages(consumer.queue_url)
@@ -75,10 +75,10 @@ def test_filters(consumer: Consumer, run: Run, by: str) -> None:
 
 def test_nothing_matches(consumer: Consumer, run: Run) -> None:
     """A filter that fits nothing is not found; an empty queue without a filter is fine."""
-    assert run("redrive", "--yes").code == Exit.OK
+    assert run("redrive", "--yes").code == ExitCode.OK
     consumer.dead_letter({"order_id": "ORDER-1"})
     ended = run("redrive", "--key", "ORDER-2", "--yes", "--json")
-    assert ended.code == Exit.NOT_FOUND
+    assert ended.code == ExitCode.NOT_FOUND
     assert ended.answer["left"]["not_matching"] == 1
 
 
@@ -95,7 +95,7 @@ def test_dry_run(consumer: Consumer, run: Run) -> None:
     """A dry run names what would go back, and moves nothing."""
     there = consumer.dead_letter({"order_id": "ORDER-1"})
     ended = run("redrive", "--dry-run")
-    assert ended.code == Exit.OK
+    assert ended.code == ExitCode.OK
     assert there in ended.out
     assert consumer.messages(consumer.queue_url) == []
     assert len(consumer.messages(consumer.dead_letter_queue_url)) == 1
@@ -106,17 +106,17 @@ def test_it_is_sent_before_it_is_deleted(
 ) -> None:
     """A message whose deletion fails is in both queues, and the operator is told what to do."""
     consumer.dead_letter({"order_id": "ORDER-1"})
-    delete = dead_letters.Held.delete
+    delete = dead_letters.ReceivedMessages.delete
 
     def fails(_self: Any, _message: Any) -> None:
         answer: Any = {"Error": {"Code": "AccessDenied", "Message": "no"}}
         raise ClientError(answer, "DeleteMessage")
 
-    monkeypatch.setattr(dead_letters.Held, "delete", fails)
+    monkeypatch.setattr(dead_letters.ReceivedMessages, "delete", fails)
     ended = run("redrive", "--yes", "--json")
-    assert ended.code == Exit.PARTLY
+    assert ended.code == ExitCode.PARTLY
     assert ended.answer["exit"] == "partly"
-    monkeypatch.setattr(dead_letters.Held, "delete", delete)
+    monkeypatch.setattr(dead_letters.ReceivedMessages, "delete", delete)
     assert len(consumer.messages(consumer.queue_url)) == 1
     assert len(run("redrive", "--yes", "--json").answer["moved"]) == 1
     assert len(consumer.messages(consumer.queue_url)) == 1
@@ -128,7 +128,7 @@ def test_what_was_moved_before_an_error_is_told(
     """If AWS refuses in the middle, what is sent is named, and the rest is still there."""
     for number in range(3):
         consumer.dead_letter({"order_id": str(number)})
-    send_back, sent = dead_letters.Held.send_back, list[str]()
+    send_back, sent = dead_letters.ReceivedMessages.send_back, list[str]()
 
     def throttled(held: Any, message: Any) -> str:
         if len(sent) == 2:
@@ -137,9 +137,9 @@ def test_what_was_moved_before_an_error_is_told(
         sent.append(send_back(held, message))
         return sent[-1]
 
-    monkeypatch.setattr(dead_letters.Held, "send_back", throttled)
+    monkeypatch.setattr(dead_letters.ReceivedMessages, "send_back", throttled)
     ended = run("redrive", "--yes", "--json")
-    assert ended.code == Exit.PARTLY
+    assert ended.code == ExitCode.PARTLY
     assert [each["new_message_id"] for each in ended.answer["moved"]] == sent
     assert "slow down" in ended.answer["error"]
     assert all(each in ended.answer["error"] for each in sent)
@@ -151,7 +151,7 @@ def test_what_cannot_be_sent_stays(consumer: Consumer, run: Run) -> None:
     consumer.dead_letter({"order_id": "ORDER-1"})
     gone = consumer.queue_url + "-gone"
     ended = run("redrive", "--yes", "--queue-url", gone)
-    assert ended.code == Exit.NOT_FOUND
+    assert ended.code == ExitCode.NOT_FOUND
     assert len(consumer.messages(consumer.dead_letter_queue_url)) == 1
 
 
@@ -160,7 +160,7 @@ def test_what_comes_back_is_not_moved_twice(
 ) -> None:
     """What was sent after the redrive began stays, or a failing message would go in circles."""
     consumer.dead_letter({"order_id": "ORDER-1"})
-    monkeypatch.setattr(dead_letters.Held, "came_later", lambda *_: True)
+    monkeypatch.setattr(dead_letters.ReceivedMessages, "has_come_back", lambda *_: True)
     ended = run("redrive", "--yes", "--json")
     assert (ended.answer["moved"], ended.answer["left"]["not_matching"]) == ([], 1)
 
@@ -177,18 +177,18 @@ def test_what_comes_back_is_not_moved_twice(
 )
 def test_came_later(consumer: Consumer, after: int, moved: str, later: bool) -> None:
     """AWS tells its time in whole seconds: in the first, only a key that was moved is later."""
-    place = dead_letters.Place(
+    deployment = dead_letters.Deployment(
         dead_letters_options(dead_letter_queue_url=consumer.dead_letter_queue_url)
     )
-    queue = dead_letters.Held(place)
+    queue = dead_letters.ReceivedMessages(deployment)
     raw = {"Attributes": {"SentTimestamp": str(queue.started + after)}}
-    message = dead_letters.DeadLetter(raw, frozenset({"orders#ORDER-1"}), None, None)
-    assert queue.came_later(message, frozenset({f"orders#{moved}"})) is later
+    message = dead_letters.DeadLetterMessage(raw, frozenset({"orders#ORDER-1"}), None, None)
+    assert queue.has_come_back(message, frozenset({f"orders#{moved}"})) is later
 
 
 def dead_letters_options(**given: Any) -> Any:
     """The options that are given."""
-    from idempotent_lambda_toolkit.cli.place import Options  # noqa: PLC0415  # used once
+    from idempotent_lambda_toolkit.cli.deployment import Options  # noqa: PLC0415  # used once
 
     return Options(**given)
 
@@ -215,7 +215,7 @@ class TestFifo:
         for command in (["resolve", "ORDER-1", "--retry"], ["redrive", "--key", "ORDER-1"]):
             fifo_consumer.put("orders#ORDER-1", "PARKED")
             there.append(fifo_consumer.dead_letter({"order_id": "ORDER-1"}, token=OWNER))
-            assert run(*command, "--yes").code == Exit.OK
+            assert run(*command, "--yes").code == ExitCode.OK
             (sent,) = fifo_consumer.messages(fifo_consumer.queue_url)
             ids.append(sent["Attributes"]["MessageDeduplicationId"])
             sqs.delete_message(
@@ -231,7 +231,7 @@ class TestFifo:
             FunctionName="orders", Environment={"Variables": variables}
         )
         fifo_consumer.dead_letter({"order_id": "ORDER-1"})
-        assert run("redrive", "--yes").code == Exit.REFUSED
+        assert run("redrive", "--yes").code == ExitCode.REFUSED
         assert fifo_consumer.messages(fifo_consumer.queue_url) == []
 
     def test_what_stands_behind_ten_is_not_called_missing(
@@ -252,13 +252,13 @@ def test_messages_of_other_queues_stay(
     """Neither redrive nor resolve touches what SQS moved from another queue, same key or not."""
     arn = arn_of(consumer.client("sqs"), consumer.queue_url)
     moved_from = f"{arn.rpartition(':')[0]}:{source}"
-    understood = dead_letters.Held._understood
+    translate_error = dead_letters.ReceivedMessages._read_message
 
     def as_moved(self: Any, raw: Any) -> Any:  # moto does not say whence
         attributes = {**raw["Attributes"], "DeadLetterQueueSourceArn": moved_from}
-        return understood(self, {**raw, "Attributes": attributes})
+        return translate_error(self, {**raw, "Attributes": attributes})
 
-    monkeypatch.setattr(dead_letters.Held, "_understood", as_moved)
+    monkeypatch.setattr(dead_letters.ReceivedMessages, "_read_message", as_moved)
     consumer.dead_letter({"order_id": "ORDER-1"})
     consumer.put("orders#ORDER-1", "PARKED")
     answer = run("redrive", "--dry-run", "--json").answer
@@ -281,5 +281,5 @@ def test_a_hidden_copy_is_not_taken_for_none(consumer: Consumer, run: Run, sent:
     consumer.dead_letter({"order_id": "ORDER-1"}, token=OWNER)
     assert consumer.messages(consumer.dead_letter_queue_url)
     ended = run("resolve", "ORDER-1", "--retry", "--yes")
-    assert ended.code == (Exit.REFUSED if sent else Exit.OK)
+    assert ended.code == (ExitCode.REFUSED if sent else ExitCode.OK)
     assert (consumer.record("orders#ORDER-1") is not None) is sent

@@ -14,8 +14,8 @@ import pytest
 
 from idempotent_lambda import PermanentFailure
 from idempotent_lambda.errors import StoreRefusedError
-from idempotent_lambda.telemetry import JsonLines
-from tests.handler.bench import Bench, raising
+from idempotent_lambda.log import JsonLines
+from tests.handler.harness import ConsumerHarness, raising
 
 from .conftest import OWNER, Consumer, Ended, Run
 
@@ -125,11 +125,11 @@ def test_hashed() -> None:
     (command,) = (each for each in COMMANDS if each.startswith("printf"))
     ran = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
     stream = io.StringIO()
-    bench = Bench()
+    harness = ConsumerHarness()
     object.__setattr__(
-        bench.consumer, "observer", JsonLines(bench.clock, hash_keys=True, stream=stream)
+        harness.consumer, "observer", JsonLines(harness.clock, hash_keys=True, stream=stream)
     )
-    bench.deliver("ORDER-1")
+    harness.deliver("ORDER-1")
     assert json.loads(stream.getvalue())["key"] == f"sha256:{ran.stdout.split()[0]}"
     assert ran.stdout.split()[0] == hashlib.sha256(b"orders#ORDER-1").hexdigest()
 
@@ -137,14 +137,18 @@ def test_hashed() -> None:
 def lines() -> list[dict[str, Any]]:
     """Lines of each kind, as the package and Lambda write them."""
     stream = io.StringIO()
-    bench = Bench()
-    observer = JsonLines(bench.clock, hash_keys=False, function="orders", stream=stream)
-    object.__setattr__(bench.consumer, "observer", observer)
-    bench.behaviour["a"] = raising(ValueError("no"))
-    bench.behaviour["b"] = raising(PermanentFailure("never"))
-    bench.deliver("a", "b", "c")
-    observer.fell_back(StoreRefusedError("AccessDenied", "denied", maybe_written=False))
-    observer.not_postponed(StoreRefusedError("AccessDenied", "denied", maybe_written=False))
+    harness = ConsumerHarness()
+    observer = JsonLines(harness.clock, hash_keys=False, function="orders", stream=stream)
+    object.__setattr__(harness.consumer, "observer", observer)
+    harness.behaviour["a"] = raising(ValueError("no"))
+    harness.behaviour["b"] = raising(PermanentFailure("never"))
+    harness.deliver("a", "b", "c")
+    observer.report_batch_calls_unavailable(
+        StoreRefusedError("AccessDenied", "denied", maybe_written=False)
+    )
+    observer.report_visibility_change_failed(
+        StoreRefusedError("AccessDenied", "denied", maybe_written=False)
+    )
     report = {"requestId": "r", "status": "timeout", "errorType": "Sandbox.Timedout"}
     # https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html#platform-report
     of_lambda = {"@timestamp": 1, "type": "platform.report", "record": report}

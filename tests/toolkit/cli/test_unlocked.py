@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda_toolkit.cli.exits import Exit
+from idempotent_lambda_toolkit.cli.exit_codes import ExitCode
 
 from .conftest import Consumer, Run
 
@@ -12,7 +12,7 @@ COPY, NEWER = "c" * 32, "d" * 32
 RECORD = "orders#ORDER-1"
 UNLOCKED: dict[str, Any] = {"unlocked_by": COPY, "copy_tokens": frozenset({COPY})}
 RUNNING = {"status": "IN_PROGRESS", **UNLOCKED}
-LAPSED = {**RUNNING, "lease_expires_at": 1}
+STALE = {**RUNNING, "lease_expires_at": 1}
 GIVEN_BACK = {"status": "PARKED", "owner": COPY, **UNLOCKED}
 PARKED_AGAIN = {"status": "PARKED", "owner": NEWER, **UNLOCKED}
 COMPLETED = {"status": "COMPLETED", **UNLOCKED}
@@ -26,7 +26,7 @@ class TestInspect:
         ("stored", "state", "said"),
         [
             (RUNNING, "in progress", "a redriven copy has unlocked it"),
-            (LAPSED, "lapsed", "only the redriven copy that has unlocked it"),
+            (STALE, "stale", "only the redriven copy that has unlocked it"),
             (GIVEN_BACK, "parked", "a redriven copy of it did not succeed"),
             (PARKED_AGAIN, "parked", "its copy was sent to the dead-letter queue"),
             (COMPLETED, "completed", "a redriven copy has unlocked it"),
@@ -37,19 +37,19 @@ class TestInspect:
     ) -> None:
         """The record can be read, and the token of its copy is told in words and as JSON."""
         consumer.put(RECORD, **stored)
-        told = run("inspect", "ORDER-1")
-        assert told.code == Exit.OK
-        assert said in told.out
-        assert COPY in told.out
+        reported = run("inspect", "ORDER-1")
+        assert reported.code == ExitCode.OK
+        assert said in reported.out
+        assert COPY in reported.out
         record = run("inspect", "ORDER-1", "--json").answer["record"]
         assert (record["state"], record["unlocked_by"]) == (state, COPY)
         assert record["copy_tokens"] == [COPY]
 
-    def test_a_lapsed_one_is_not_taken_over_by_any_delivery(
+    def test_a_stale_one_is_not_taken_over_by_any_delivery(
         self, consumer: Consumer, run: Run
     ) -> None:
         """Nobody is promised that the next delivery goes on with what belongs to a copy."""
-        consumer.put(RECORD, **LAPSED)
+        consumer.put(RECORD, **STALE)
         assert "the next delivery takes it over" not in run("inspect", "ORDER-1").out
 
     @pytest.mark.parametrize(
@@ -71,12 +71,12 @@ class TestInspect:
         assert ("unlocks nothing here" not in run("inspect", "ORDER-1").out) is unlocks
 
 
-def test_a_lapsed_one_is_listed_as_such(consumer: Consumer, run: Run) -> None:
-    """What a copy has unlocked is lapsed too when its lease is over, in the list and counted."""
-    consumer.put(RECORD, **LAPSED)
+def test_a_stale_one_is_listed_as_such(consumer: Consumer, run: Run) -> None:
+    """What a copy has unlocked is stale too when its lease is over, in the list and counted."""
+    consumer.put(RECORD, **STALE)
     (record,) = run("list", "--json").answer["records"]
-    assert record["state"] == "lapsed"
-    assert run("stats", "--json").answer["records"] == {"lapsed": 1}
+    assert record["state"] == "stale"
+    assert run("stats", "--json").answer["records"] == {"stale": 1}
 
 
 class TestRetry:
@@ -92,7 +92,7 @@ class TestRetry:
         planned = run("resolve", "ORDER-1", "--retry", "--dry-run")
         assert "to do: nothing" in planned.out
         ended = run("resolve", "ORDER-1", "--retry", "--yes", "--json")
-        assert ended.code == Exit.REFUSED
+        assert ended.code == ExitCode.REFUSED
         assert "wait until it is done or dead-lettered" in ended.answer["error"]
         assert consumer.record(RECORD) == before
         assert consumer.messages(consumer.queue_url) == []
@@ -107,10 +107,10 @@ class TestRetry:
         consumer.dead_letter({"order_id": "ORDER-1"}, token=OF_COPY)
         for _ in more:
             consumer.dead_letter({"order_id": "ORDER-1"})
-        assert run("resolve", "ORDER-1", "--retry", "--yes").code == Exit.OK
+        assert run("resolve", "ORDER-1", "--retry", "--yes").code == ExitCode.OK
         before = consumer.record(RECORD)
         ended = run("resolve", "ORDER-1", "--retry", "--yes", "--json")
-        assert ended.code == Exit.REFUSED
+        assert ended.code == ExitCode.REFUSED
         assert "wait until it is done or dead-lettered" in ended.answer["error"]
         assert consumer.record(RECORD) == before
         assert len(consumer.messages(consumer.queue_url)) == 1
@@ -120,7 +120,7 @@ class TestRetry:
         consumer.put(RECORD, **GIVEN_BACK)
         where = ["--table", "orders-idempotency", "--namespace", "orders"]
         ended = run("resolve", "ORDER-1", "--retry", "--yes", *where, function=None)
-        assert ended.code == Exit.REFUSED
+        assert ended.code == ExitCode.REFUSED
         assert consumer.record(RECORD) is not None
 
     def test_a_copy_that_is_dead_lettered(self, consumer: Consumer, run: Run) -> None:
@@ -136,14 +136,14 @@ def test_completed_while_the_copy_is_in_the_queue(consumer: Consumer, run: Run) 
     """The record keeps what makes the copy a duplicate, and the operator reads of that."""
     consumer.put(RECORD, **GIVEN_BACK)
     ended = run("resolve", "ORDER-1", "--completed", "--yes")
-    assert ended.code == Exit.OK
+    assert ended.code == ExitCode.OK
     assert "the copy in the queue is then a duplicate" in ended.out
     record: Any = consumer.record(RECORD)
     assert (record["status"], record["owner"]) == ("COMPLETED", COPY)
     assert record["copy_tokens"] == [COPY]
 
 
-@pytest.mark.parametrize("stored", [RUNNING, LAPSED])
+@pytest.mark.parametrize("stored", [RUNNING, STALE])
 @pytest.mark.parametrize(
     "command", [["forget"], ["resolve", "--completed"], ["resolve", "--retry"]]
 )
@@ -155,7 +155,7 @@ def test_in_progress_it_is_left_to_its_copy(
     before = consumer.record(RECORD)
     name, *options = command
     ended = run(name, "ORDER-1", *options, "--yes", "--json")
-    assert ended.code == Exit.REFUSED
+    assert ended.code == ExitCode.REFUSED
     assert "only its redriven copy" in ended.answer["error"]
     assert "redrive --key" in ended.answer["error"]
     assert "the next delivery takes it over" not in ended.answer["error"]
@@ -167,14 +167,14 @@ def test_forget_warns_of_the_copy(consumer: Consumer, run: Run, dry_run: bool) -
     """To forget is the way out if the copy is gone, and what happens if it is not is said first."""
     consumer.put(RECORD, **GIVEN_BACK)
     ended = run("forget", "ORDER-1", "--dry-run" if dry_run else "--yes")
-    assert ended.code == Exit.OK
+    assert ended.code == ExitCode.OK
     assert "the effect may happen twice" in ended.out
     assert (consumer.record(RECORD) is None) is not dry_run
 
 
 def test_redrive_finds_the_copy_of_a_run(consumer: Consumer, run: Run) -> None:
     """By the key of an interrupted run its copy is found, whatever its own key is."""
-    consumer.put(RECORD, **LAPSED)
+    consumer.put(RECORD, **STALE)
     copy = consumer.dead_letter("no key", token=COPY)
     answer = run("redrive", "--key", "ORDER-1", "--yes", "--json").answer
     assert [each["message_id"] for each in answer["moved"]] == [copy]

@@ -1,8 +1,8 @@
-"""Busy is taken for a duplicate."""
+"""The error is taken for a duplicate."""
 
 from typing import Any
 
-from idempotent_lambda import Busy, idempotent
+from idempotent_lambda import AlreadyInProgressError, idempotent
 from idempotent_lambda_toolkit.testing import Reason
 
 from . import PLACED, Case
@@ -20,7 +20,7 @@ def charged(order: Any) -> None:
 def bad(event: Any, context: Any) -> None:
     try:
         charged(event["detail"])
-    except Busy:
+    except AlreadyInProgressError:
         return
 
 

@@ -6,7 +6,7 @@ says what each command does. It needs the extra ``[cli]``.
 
 import sys
 
-from idempotent_lambda_toolkit.cli.exits import Exit
+from idempotent_lambda_toolkit.cli.exit_codes import ExitCode
 
 __all__ = ["main"]
 
@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> None:
         arguments: those of the command line; None for the process's own.
 
     Raises:
-        SystemExit: always; its code is one of `exits.Exit`.
+        SystemExit: always; its code is one of `exit_codes.ExitCode`.
     """
     try:
         from idempotent_lambda_toolkit.cli.app import run  # noqa: PLC0415  # the extra may be missing
@@ -27,5 +27,5 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         remedy = "install it from your clone: pip install './terraform-aws-idempotent-lambda[cli]'"
         sys.stderr.write(f"idempotent-lambda needs {error.name}; {remedy}\n")
-        raise SystemExit(Exit.USAGE) from None
+        raise SystemExit(ExitCode.USAGE) from None
     run(arguments)

@@ -9,28 +9,28 @@ from typing import Annotated, Any
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from idempotent_lambda.claims import Record, Status
 from idempotent_lambda.clock import EpochMillis, Seconds
+from idempotent_lambda.protocol.record import Record, Status
 from idempotent_lambda_toolkit.cli import (
     dead_letters,
     decisions,
     doctor,
-    facts,
+    inventory,
     records,
     times,
 )
 from idempotent_lambda_toolkit.cli.decisions import Copies
-from idempotent_lambda_toolkit.cli.exits import (
+from idempotent_lambda_toolkit.cli.deployment import Deployment, Options, translate_error
+from idempotent_lambda_toolkit.cli.exit_codes import (
     MEANING,
     CommandError,
-    Exit,
+    ExitCode,
     NotFoundError,
     RefusedError,
-    UsageProblemError,
+    UsageError,
 )
-from idempotent_lambda_toolkit.cli.place import Options, Place, understood
-from idempotent_lambda_toolkit.cli.records import Wanted
-from idempotent_lambda_toolkit.cli.screen import Screen
+from idempotent_lambda_toolkit.cli.output import Output
+from idempotent_lambda_toolkit.cli.records import RecordSelector
 
 WITH_VALUE = (
     "--function", "--table", "--namespace", "--queue-url", "--dead-letter-queue-url",
@@ -39,7 +39,7 @@ WITH_VALUE = (
 FLAGS = ("--json",)
 """The options of every command: like the AWS CLI's they may stand before or behind its name."""
 
-_CODES = "  ".join(f"{code.value}: {MEANING[code]}." for code in Exit)
+_CODES = "  ".join(f"{code.value}: {MEANING[code]}." for code in ExitCode)
 LINES_OF_LOG = 1000
 
 app = typer.Typer(
@@ -51,7 +51,7 @@ app = typer.Typer(
 )
 
 
-class Chosen(StrEnum):
+class StatusFilter(StrEnum):
     """The values of ``list --status``."""
 
     PARKED = "parked"
@@ -83,8 +83,8 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 class Command:
     """What every command works with: where the consumer is, and where to say things."""
 
-    def __init__(self, options: Options, screen: Screen) -> None:
-        self.place, self.screen = Place(options), screen
+    def __init__(self, options: Options, output: Output) -> None:
+        self.deployment, self.output = Deployment(options), output
 
 
 @app.callback(epilog=f"Exit codes: {_CODES}")
@@ -122,7 +122,7 @@ def every_command(
         region=region,
         endpoint_url=endpoint_url,
     )
-    context.obj = Command(options, Screen(as_json=as_json))
+    context.obj = Command(options, Output(as_json=as_json))
 
 
 @app.command()
@@ -136,14 +136,14 @@ def inspect(
     record_id: RecordId = None,
 ) -> None:
     """Say what the record of a key says, and what of it is in the dead-letter queue."""
-    place, screen = _parts(context)
-    wanted = Wanted(key, decorated, record_id)
-    record = records.find(place, wanted)
-    found = _looked(place, screen)
+    deployment, output = _get_parts(context)
+    selector = RecordSelector(key, decorated, record_id)
+    record = records.find(deployment, selector)
+    found = _look_into_queue(deployment, output)
     by_id = [each for each in found.found if key is not None and key in (each.id, each.first_id)]
     if record is None:
-        record = _by_message(place, screen, key, by_id)
-    named = {record.id} if record else set(_ids(place, wanted))
+        record = _find_by_message(deployment, output, key, by_id)
+    named = {record.id} if record else set(_ids(deployment, selector))
     messages = [
         each
         for each in found.found
@@ -152,19 +152,19 @@ def inspect(
         or (record is not None and each.is_copy_of(record))
     ]
     if record is None and not messages:
-        _missing(place, wanted)
+        _explain_missing(deployment, selector)
     now = times.now()
     if record is None:
         refused = bool(messages) and all(each.refusal for each in messages)
         runs = "" if refused else ": the next delivery runs"
-        screen.tell(f"no record of {str(wanted)!r}{runs}")
+        output.print_lines(f"no record of {str(selector)!r}{runs}")
     else:
-        screen.tell(*records.described(record, now))
+        output.print_lines(*records.describe(record, now))
     for message in messages:
-        screen.tell(f"in the dead-letter queue: {_said(message, record, now)}")
-    if not found.whole and place.dead_letter_queue_url is not None:
-        screen.tell("the dead-letter queue could not be seen as a whole")
-    screen.answer(
+        output.print_lines(f"in the dead-letter queue: {_describe_message(message, record, now)}")
+    if not found.whole and deployment.dead_letter_queue_url is not None:
+        output.print_lines("the dead-letter queue could not be seen as a whole")
+    output.print_json(
         record=records.plain(record, now),
         dead_letters=[each.plain() for each in messages],
         dead_letters_whole=found.whole,
@@ -175,7 +175,9 @@ def inspect(
 def list_(
     context: typer.Context,
     *,
-    status: Annotated[Chosen | None, typer.Option(help="Only records of this status.")] = None,
+    status: Annotated[
+        StatusFilter | None, typer.Option(help="Only records of this status.")
+    ] = None,
     older_than: Annotated[
         str | None,
         typer.Option(metavar="15m", help="Only what has been so for longer; s, m, h or d."),
@@ -183,26 +185,26 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 1000,
 ) -> None:
     """The records of the namespace; reads the whole table."""
-    place, screen = _parts(context)
+    deployment, output = _get_parts(context)
     least = _duration(older_than)
     found: list[Record] = []
     cut = False
-    with screen.progress("reading the table", records.size(place)) as seen:
-        for record in records.scan(place, status.status if status else None, seen):
-            if times.now() - records.since(record) < least:
+    with output.show_progress("reading the table", records.size(deployment)) as seen:
+        for record in records.scan(deployment, status.status if status else None, seen):
+            if times.now() - records.get_since(record) < least:
                 continue
             if len(found) == limit:
                 cut = True
                 break
             found.append(record)
-    found.sort(key=records.since)
+    found.sort(key=records.get_since)
     now = times.now()
-    screen.table(
+    output.print_table(
         ("state", "since", "record", "reason"),
         [
             (
                 records.state(each, now),
-                times.moment(records.since(each), now),
+                times.moment(records.get_since(each), now),
                 each.id,
                 each.reason or "",
             )
@@ -210,37 +212,37 @@ def list_(
         ],
     )
     more = ", and more: raise --limit" if cut else ""
-    screen.tell(f"{len(found)} record{'' if len(found) == 1 else 's'}{more}")
-    screen.answer(records=[records.plain(each, now) for each in found], more=cut)
+    output.print_lines(f"{len(found)} record{'' if len(found) == 1 else 's'}{more}")
+    output.print_json(records=[records.plain(each, now) for each in found], more=cut)
 
 
 @app.command()
 def stats(context: typer.Context) -> None:
     """Count the records by what they mean, and the messages in both queues; reads the table."""
-    place, screen = _parts(context)
+    deployment, output = _get_parts(context)
     now, counts = times.now(), dict[str, int]()
     oldest: dict[str, Record] = {}
-    with screen.progress("reading the table", records.size(place)) as seen:
-        for record in records.scan(place, None, seen):
+    with output.show_progress("reading the table", records.size(deployment)) as seen:
+        for record in records.scan(deployment, None, seen):
             state = records.state(record, now)
             counts[state] = counts.get(state, 0) + 1
-            if state in {"in progress", "lapsed", "parked"}:
+            if state in {"in progress", "stale", "parked"}:
                 first = oldest.setdefault(state, record)
-                if records.since(record) < records.since(first):
+                if records.get_since(record) < records.get_since(first):
                     oldest[state] = record
-    urls = {"queue": place.queue_url, "dead_letter_queue": place.dead_letter_queue_url}
-    depths = {name: dead_letters.depth(place, url) for name, url in urls.items() if url}
-    screen.table(
+    urls = {"queue": deployment.queue_url, "dead_letter_queue": deployment.dead_letter_queue_url}
+    depths = {name: dead_letters.depth(deployment, url) for name, url in urls.items() if url}
+    output.print_table(
         ("records", "count", "oldest"),
         [
-            (state, str(count), _oldest(oldest.get(state), now))
+            (state, str(count), _describe_oldest(oldest.get(state), now))
             for state, count in sorted(counts.items())
         ],
     )
     for name, found in depths.items():
-        told = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in found.items())
-        screen.tell(f"{name.replace('_', ' ')}: about {told}")
-    screen.answer(
+        reported = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in found.items())
+        output.print_lines(f"{name.replace('_', ' ')}: about {reported}")
+    output.print_json(
         records=counts,
         oldest={state: records.plain(each, now) for state, each in oldest.items()},
         **depths,
@@ -258,20 +260,20 @@ def forget(
     yes: Yes = False,
 ) -> None:
     """Delete the record of a key that is completed or parked: its next delivery runs."""
-    place, screen = _parts(context)
-    record = records.needed(place, Wanted(key, decorated, record_id))
+    deployment, output = _get_parts(context)
+    record = records.require(deployment, RecordSelector(key, decorated, record_id))
     if record.status not in (Status.COMPLETED, Status.PARKED):
-        records.forget(place, record)  # says why not
+        records.forget(deployment, record)  # says why not
     now = times.now()
-    screen.tell(*records.described(record, now))
-    if records.given_back(record):
+    output.print_lines(*records.describe(record, now))
+    if records.is_given_back(record):
         text = "that copy may then run with another key, so the effect may happen twice"
-        screen.tell(f"{text}: delete the record only if the copy is gone")
+        output.print_lines(f"{text}: delete the record only if the copy is gone")
     if not dry_run:
-        screen.confirm(f"Delete it, so that {records.key_of(record.id)} runs again?", yes=yes)
-        records.forget(place, record)
-    _tell_change(screen, record, None, dry_run=dry_run)
-    screen.answer(before=records.plain(record, now), after=None, dry_run=dry_run)
+        output.confirm(f"Delete it, so that {records.extract_key(record.id)} runs again?", yes=yes)
+        records.forget(deployment, record)
+    _report_change(output, record, None, dry_run=dry_run)
+    output.print_json(before=records.plain(record, now), after=None, dry_run=dry_run)
 
 
 @app.command()
@@ -293,37 +295,39 @@ def resolve(
     yes: Yes = False,
 ) -> None:
     """Decide on a parked key: --completed or --retry."""
-    place, screen = _parts(context)
+    deployment, output = _get_parts(context)
     if completed == retry:
-        raise UsageProblemError("choose one of --completed and --retry")
-    seconds = Seconds(_duration(retention) // 1000) or place.retention or Seconds(0)
+        raise UsageError("choose one of --completed and --retry")
+    seconds = Seconds(_duration(retention) // 1000) or deployment.retention or Seconds(0)
     if completed and not seconds:
-        raise UsageProblemError("the retention is not known: set --function, or --retention 22d")
-    record = records.needed(place, Wanted(key, decorated, record_id))
-    records.parked_only(record)
+        raise UsageError("the retention is not known: set --function, or --retention 22d")
+    record = records.require(deployment, RecordSelector(key, decorated, record_id))
+    records.require_parked(record)
     now = times.now()
-    screen.tell(*records.described(record, now))
-    copies = decisions.copies_of(place, record)
+    output.print_lines(*records.describe(record, now))
+    copies = decisions.find_copies(deployment, record)
     for message in (*copies.unlocking, *copies.others):
-        screen.tell(f"in the dead-letter queue: {_said(message, record, now)}")
+        output.print_lines(f"in the dead-letter queue: {_describe_message(message, record, now)}")
     if not copies.whole:
-        screen.tell("the dead-letter queue could not be seen as a whole")
-    screen.tell(f"to do: {_planned(record, copies, completed=completed)}")
+        output.print_lines("the dead-letter queue could not be seen as a whole")
+    output.print_lines(f"to do: {_describe_plan(record, copies, completed=completed)}")
     if dry_run:
-        screen.answer(before=records.plain(record, now), dead_letters=copies.plain(), dry_run=True)
+        output.print_json(
+            before=records.plain(record, now), dead_letters=copies.plain(), dry_run=True
+        )
         return
-    screen.confirm(f"Resolve {records.key_of(record.id)}?", yes=yes)
+    output.confirm(f"Resolve {records.extract_key(record.id)}?", yes=yes)
     after: Record | None
     if completed:
-        after, handled = decisions.complete(place, record, seconds)
+        after, handled = decisions.complete(deployment, record, seconds)
     else:
-        after, handled = decisions.retry(place, record)
-    _tell_change(screen, record, after)
+        after, handled = decisions.retry(deployment, record)
+    _report_change(output, record, after)
     what = "deleted from the dead-letter queue" if completed else "sent back to the queue"
-    screen.tell(*(f"message {each.id}: {what}" for each in handled))
+    output.print_lines(*(f"message {each.id}: {what}" for each in handled))
     if retry and not handled:
-        screen.tell("no message of it was found: send it, or call, again")
-    screen.answer(
+        output.print_lines("no message of it was found: send it, or call, again")
+    output.print_json(
         before=records.plain(record, now),
         after=records.plain(after, times.now()),
         **{"deleted" if completed else "moved": [each.plain() for each in handled]},
@@ -348,15 +352,15 @@ def redrive(
 
     Copies of parked messages stay, unless --parked, --key or --message-id asks for them.
     """
-    place, screen = _parts(context)
-    source, target = place.needed_dead_letter_queue_url, place.needed_queue_url
-    fits = _filter(place, key, message_id)
-    waiting = dead_letters.depth(place, source)["waiting"]
+    deployment, output = _get_parts(context)
+    source, target = deployment.needed_dead_letter_queue_url, deployment.needed_queue_url
+    fits = _filter(deployment, key, message_id)
+    waiting = dead_letters.depth(deployment, source)["waiting"]
     if not dry_run:
-        screen.confirm(f"Send messages (about {waiting}) from {source} to {target}?", yes=yes)
-    with screen.progress("sending back", waiting) as seen:
+        output.confirm(f"Send messages (about {waiting}) from {source} to {target}?", yes=yes)
+    with output.show_progress("sending back", waiting) as seen:
         done = decisions.redrive(
-            place,
+            deployment,
             fits,
             parked=parked or key is not None or message_id is not None,
             limit=limit,
@@ -365,13 +369,15 @@ def redrive(
         )
     now = times.now()
     for message, new in done.moved:
-        screen.tell(f"{_said(message, None, now)} → {new or 'would be sent back'}")
-    screen.tell(f"{len(done.moved)} {'to send' if dry_run else 'sent'} back to {target}")
+        output.print_lines(
+            f"{_describe_message(message, None, now)} → {new or 'would be sent back'}"
+        )
+    output.print_lines(f"{len(done.moved)} {'to send' if dry_run else 'sent'} back to {target}")
     if done.parked:
         text = "resolve them one by one, or add --parked"
-        screen.tell(f"copies of parked messages are left ({len(done.parked)}): {text}")
+        output.print_lines(f"copies of parked messages are left ({len(done.parked)}): {text}")
     if done.foreign:
-        screen.tell(f"messages of other queues are left ({len(done.foreign)})")
+        output.print_lines(f"messages of other queues are left ({len(done.foreign)})")
     unseen = (
         "" if done.whole else "; not all could be seen, as others hide them or their group does"
     )
@@ -379,53 +385,53 @@ def redrive(
         which = "matches" if done.whole else "that could be seen matches"
         raise NotFoundError(f"no message in {source} {which}{unseen}", **done.plain())
     if unseen:
-        screen.tell(unseen.removeprefix("; "))
-    screen.answer(**done.plain(), dry_run=dry_run)
+        output.print_lines(unseen.removeprefix("; "))
+    output.print_json(**done.plain(), dry_run=dry_run)
 
 
 @app.command(name="doctor")
 def doctor_(context: typer.Context) -> None:
     """Check the deployed stack: settings, table, queues, mapping, permissions, clock."""
-    place, screen = _parts(context)
-    if place.options.function is None:
-        raise UsageProblemError("doctor checks a function: set --function NAME")
-    known = facts.gather(place)
+    deployment, output = _get_parts(context)
+    if deployment.options.function is None:
+        raise UsageError("doctor checks a function: set --function NAME")
+    known = inventory.gather(deployment)
     findings = doctor.findings(known)
     for finding in findings:
-        screen.tell(
+        output.print_lines(
             f"{finding.severity}: {finding.name}: {finding.value}",
             f"    rule: {finding.rule}",
             f"    remedy: {finding.remedy}",
         )
     for what, why in known.unknown.items():
-        screen.tell(f"could not check: {what}: {why}")
+        output.print_lines(f"could not check: {what}: {why}")
     healthy = all(each.severity is doctor.Severity.NOTE for each in findings)
     if healthy:
         found = "no problem found in what could be checked" if known.unknown else "healthy"
-        screen.tell(f"{place.options.function}: {found}")
-    screen.answer(
+        output.print_lines(f"{deployment.options.function}: {found}")
+    output.print_json(
         healthy=None if healthy and known.unknown else healthy,
         findings=[each.plain() for each in findings],
         unknown=dict(known.unknown),
     )
     if not healthy:
-        raise typer.Exit(Exit.FOUND)
+        raise typer.Exit(ExitCode.FOUND)
 
 
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line; see `idempotent_lambda_toolkit.cli.main`."""
-    given = hoisted(sys.argv[1:] if arguments is None else arguments)
+    given = hoist_options(sys.argv[1:] if arguments is None else arguments)
     try:
         app(args=given, prog_name="idempotent-lambda")
     except Exception as error:
-        failure = error if isinstance(error, CommandError) else understood(error)
+        failure = error if isinstance(error, CommandError) else translate_error(error)
         if failure is None:
             raise
-        Screen(as_json="--json" in given).failed(failure)
+        Output(as_json="--json" in given).print_error(failure)
         raise SystemExit(failure.exit) from None
 
 
-def hoisted(arguments: list[str]) -> list[str]:
+def hoist_options(arguments: list[str]) -> list[str]:
     """The arguments with the options of every command in front, wherever they stood."""
     front: list[str] = []
     rest: list[str] = []
@@ -442,56 +448,59 @@ def hoisted(arguments: list[str]) -> list[str]:
     return front + rest
 
 
-def _parts(context: typer.Context) -> tuple[Place, Screen]:
+def _get_parts(context: typer.Context) -> tuple[Deployment, Output]:
     command: Command = context.obj
-    return command.place, command.screen
+    return command.deployment, command.output
 
 
 def _duration(text: str | None) -> int:
     try:
         return times.duration(text) if text else 0
     except ValueError as error:
-        raise UsageProblemError(str(error)) from None
+        raise UsageError(str(error)) from None
 
 
-def _ids(place: Place, wanted: Wanted) -> list[str]:
-    if wanted.record_id or not wanted.key:
-        return [wanted.record_id] if wanted.record_id else []
-    return records.ids(place.namespace, wanted.key, wanted.decorated)
+def _ids(deployment: Deployment, selector: RecordSelector) -> list[str]:
+    if selector.record_id or not selector.key:
+        return [selector.record_id] if selector.record_id else []
+    return records.ids(deployment.namespace, selector.key, selector.decorated)
 
 
-def _looked(place: Place, screen: Screen) -> dead_letters.Look:
+def _look_into_queue(deployment: Deployment, output: Output) -> dead_letters.QueueSnapshot:
     """What is in the dead-letter queue; nothing, and why, where that cannot be read."""
-    if place.dead_letter_queue_url is not None:
+    if deployment.dead_letter_queue_url is not None:
         try:
-            with dead_letters.held(place) as queue:
+            with dead_letters.hold_messages(deployment) as queue:
                 return queue.look()
         except (BotoCoreError, ClientError) as error:
-            screen.tell(f"the dead-letter queue could not be read: {understood(error)}")
-    return dead_letters.Look([], whole=False)
+            output.print_lines(f"the dead-letter queue could not be read: {translate_error(error)}")
+    return dead_letters.QueueSnapshot([], whole=False)
 
 
-def _by_message(
-    place: Place, screen: Screen, message_id: str | None, by_id: list[dead_letters.DeadLetter]
+def _find_by_message(
+    deployment: Deployment,
+    output: Output,
+    message_id: str | None,
+    by_id: list[dead_letters.DeadLetterMessage],
 ) -> Record | None:
     """The record of a message, by its copy in the dead-letter queue or its line in the log."""
     for record_id in sorted({each for message in by_id for each in message.record_ids}):
-        record = records.find(place, Wanted(record_id=record_id))
+        record = records.find(deployment, RecordSelector(record_id=record_id))
         if record is not None:
             return record
-    if message_id is None or place.log_group is None:
+    if message_id is None or deployment.log_group is None:
         return None
     try:
-        key = _logged(place, place.log_group, message_id)
+        key = _find_logged_key(deployment, deployment.log_group, message_id)
     except (BotoCoreError, ClientError) as error:
-        screen.tell(f"the log could not be searched: {understood(error)}")
+        output.print_lines(f"the log could not be searched: {translate_error(error)}")
         return None
-    return records.find(place, Wanted(key)) if key else None
+    return records.find(deployment, RecordSelector(key)) if key else None
 
 
-def _logged(place: Place, log_group: str, message_id: str) -> str | None:
+def _find_logged_key(deployment: Deployment, log_group: str, message_id: str) -> str | None:
     """The key of a message, by its line in the log; None if there is none."""
-    pages = place.client("logs").get_paginator("filter_log_events")
+    pages = deployment.client("logs").get_paginator("filter_log_events")
     asked = pages.paginate(
         logGroupName=log_group,
         filterPattern=f'"{message_id}"',
@@ -499,72 +508,80 @@ def _logged(place: Place, log_group: str, message_id: str) -> str | None:
     )
     for line in (each["message"] for page in asked for each in page["events"]):
         try:
-            told = json.loads(line)
+            reported = json.loads(line)
         except ValueError:
             continue
-        if isinstance(told, dict) and told.get("message_id") == message_id and told.get("key"):
-            return str(told["key"])
+        if (
+            isinstance(reported, dict)
+            and reported.get("message_id") == message_id
+            and reported.get("key")
+        ):
+            return str(reported["key"])
     return None
 
 
-def _missing(place: Place, wanted: Wanted) -> None:
-    records.needed(place, wanted)
+def _explain_missing(deployment: Deployment, selector: RecordSelector) -> None:
+    records.require(deployment, selector)
     raise RefusedError("the record was made just now: look again")
 
 
 def _filter(
-    place: Place, key: str | None, message_id: str | None
-) -> Callable[[dead_letters.DeadLetter], bool]:
+    deployment: Deployment, key: str | None, message_id: str | None
+) -> Callable[[dead_letters.DeadLetterMessage], bool]:
     if key is None:
         return lambda each: message_id is None or message_id in (each.id, each.first_id)
-    record = records.find(place, Wanted(key))
-    if place.key_rule is None and record is None:
+    record = records.find(deployment, RecordSelector(key))
+    if deployment.key_rule is None and record is None:
         text = "what key a message has is not known without --function"
-        raise UsageProblemError(f"{text}: set it, or use --message-id")
-    named = {record.id} if record else set(records.ids(place.namespace, key))
+        raise UsageError(f"{text}: set it, or use --message-id")
+    named = {record.id} if record else set(records.ids(deployment.namespace, key))
 
-    def fits(each: dead_letters.DeadLetter) -> bool:
+    def fits(each: dead_letters.DeadLetterMessage) -> bool:
         of_key = bool(named & each.record_ids) or (record is not None and each.is_copy_of(record))
         return of_key and (message_id is None or message_id in (each.id, each.first_id))
 
     return fits
 
 
-def _said(message: dead_letters.DeadLetter, record: Record | None, now: EpochMillis) -> str:
+def _describe_message(
+    message: dead_letters.DeadLetterMessage, record: Record | None, now: EpochMillis
+) -> str:
     kind = "message"
     if message.token is not None:
         kind = "copy of a parked message"
         if record is not None and not message.is_copy_of(record):
             kind += " (of an earlier parking, or another key: unlocks nothing here)"
-    keys = ", ".join(records.key_of(each) for each in sorted(message.record_ids))
+    keys = ", ".join(records.extract_key(each) for each in sorted(message.record_ids))
     of = f", key {keys}" if keys else ""
     refused = f"; each delivery is refused: {message.refusal}" if message.refusal else ""
     return f"{kind} {message.id}{of}, sent {times.moment(message.sent_at, now)}{refused}"
 
 
-def _oldest(record: Record | None, now: EpochMillis) -> str:
+def _describe_oldest(record: Record | None, now: EpochMillis) -> str:
     if record is None:
         return ""
-    return f"{record.id}, {times.moment(records.since(record), now)}"
+    return f"{record.id}, {times.moment(records.get_since(record), now)}"
 
 
-def _planned(record: Record, copies: Copies, *, completed: bool) -> str:
+def _describe_plan(record: Record, copies: Copies, *, completed: bool) -> str:
     if completed:
         text = "mark the record COMPLETED, then delete its messages from the dead-letter queue"
-        later = "; the copy in the queue is then a duplicate" if records.given_back(record) else ""
+        later = (
+            "; the copy in the queue is then a duplicate" if records.is_given_back(record) else ""
+        )
         return text + later
     if copies.unlocking:
         return "send the copy back to the queue; its token lets it claim the parked record"
-    if problem := decisions.kept(record, copies):
+    if problem := decisions.explain_kept(record, copies):
         return f"nothing: {problem}"
     if copies.others:
         return "delete the record, then send its messages back to the queue"
     return "delete the record; no message of it was found, so send it, or call, again"
 
 
-def _tell_change(
-    screen: Screen, before: Record, after: Record | None, *, dry_run: bool = False
+def _report_change(
+    output: Output, before: Record, after: Record | None, *, dry_run: bool = False
 ) -> None:
     left: Any = "deleted" if after is None else after.status
     would = "would be: " if dry_run else ""
-    screen.tell(f"{would}{before.id}: {before.status} → {left}")
+    output.print_lines(f"{would}{before.id}: {before.status} → {left}")

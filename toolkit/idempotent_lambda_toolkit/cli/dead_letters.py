@@ -14,16 +14,18 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from idempotent_lambda.claims import Record, Status
 from idempotent_lambda.clock import EpochMillis, SystemClock
 from idempotent_lambda.errors import MessageError, UnsupportedEventError
 from idempotent_lambda.keys import KeyRule
-from idempotent_lambda.messages import TOKEN_ATTRIBUTE, Mark, deliveries_of
+from idempotent_lambda.pipeline.grouping import find_key, find_stated_key
+from idempotent_lambda.protocol.record import Record, Status
+from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE, CopyMark
+from idempotent_lambda.sources.event import read_event
 from idempotent_lambda_toolkit.cli import times
-from idempotent_lambda_toolkit.cli.exits import PartlyDoneError
-from idempotent_lambda_toolkit.cli.place import Place
+from idempotent_lambda_toolkit.cli.deployment import Deployment
+from idempotent_lambda_toolkit.cli.exit_codes import PartlyDoneError
 
-HELD_SECONDS = 120
+HIDDEN_SECONDS = 120
 """How long received messages are hidden at most, should this process be killed."""
 
 WAIT_SECONDS = 1
@@ -46,7 +48,7 @@ _DEPTHS = {
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetter:
+class DeadLetterMessage:
     """A message in the dead-letter queue.
 
     Attributes:
@@ -100,7 +102,7 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class QueueSnapshot:
     """What a look into the dead-letter queue found.
 
     Attributes:
@@ -108,89 +110,89 @@ class Look:
         whole: whether these are all that could be received.
     """
 
-    found: list[DeadLetter]
+    found: list[DeadLetterMessage]
     whole: bool
 
 
-def depth(place: Place, url: str) -> dict[str, int]:
+def depth(deployment: Deployment, url: str) -> dict[str, int]:
     """About how many messages wait in a queue, are in flight, and delayed."""
     asked = list(_DEPTHS.values())
-    answer = place.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=asked)
+    answer = deployment.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=asked)
     return {name: int(answer["Attributes"].get(of, 0)) for name, of in _DEPTHS.items()}
 
 
 @contextmanager
-def held(place: Place) -> Iterator["Held"]:
+def hold_messages(deployment: Deployment) -> Iterator["ReceivedMessages"]:
     """The dead-letter queue; what it hands out is hidden from others until the block ends."""
-    messages = Held(place)
+    messages = ReceivedMessages(deployment)
     try:
         yield messages
     finally:
         messages.release()
 
 
-class Held:
+class ReceivedMessages:
     """What was received of the dead-letter queue and is still there.
 
     Args:
-        place: whose. Its dead-letter queue has to be known.
+        deployment: whose. Its dead-letter queue has to be known.
     """
 
-    def __init__(self, place: Place) -> None:
-        self._place, self._client = place, place.client("sqs")
-        self._url = place.needed_dead_letter_queue_url
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment, self._client = deployment, deployment.client("sqs")
+        self._url = deployment.needed_dead_letter_queue_url
         self._fifo, self._clock = self._url.endswith(".fifo"), SystemClock()
-        self._held: dict[str, str] = {}
+        self._receipts: dict[str, str] = {}
         answer = self._client.get_queue_attributes(
             QueueUrl=self._url, AttributeNames=["QueueArn", _HIDDEN]
         )
         self._arn = answer["Attributes"]["QueueArn"]
-        self._sources = place.source_arns
+        self._sources = deployment.source_arns
         # What somebody else has received, or a command that was killed, cannot be seen.
         self._others_hold = int(answer["Attributes"].get(_HIDDEN, 0)) > 0
         date = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
         started = int(parsedate_to_datetime(date).timestamp() * 1000) if date else times.now()
-        self.started, self._began = EpochMillis(started), self._clock.elapsed()
+        self.started, self._began = EpochMillis(started), self._clock.monotonic()
 
-    def look(self) -> Look:
+    def look(self) -> QueueSnapshot:
         """All messages, as far as they can be received within a minute."""
-        found: dict[str, DeadLetter] = {}
-        while len(found) < MOST_LOOKED_AT and self._spent() < LOOKING_SECONDS * 1000:
+        found: dict[str, DeadLetterMessage] = {}
+        while len(found) < MOST_LOOKED_AT and self._count_elapsed() < LOOKING_SECONDS * 1000:
             received = self.receive()
             new = {each.id: each for each in received if each.id not in found}
             found |= new
             if not new:
-                return Look(list(found.values()), self.whole)
-        return Look(list(found.values()), whole=False)
+                return QueueSnapshot(list(found.values()), self.whole)
+        return QueueSnapshot(list(found.values()), whole=False)
 
     @property
     def whole(self) -> bool:
         """Whether an empty answer meant that nothing else is there."""
         # Of a FIFO group nothing more comes while some of it are hidden.
-        stuck = self._fifo and len(self._held) >= MOST_RECEIVED
+        stuck = self._fifo and len(self._receipts) >= MOST_RECEIVED
         return not stuck and not self._others_hold
 
-    def receive(self) -> list[DeadLetter]:
+    def receive(self) -> list[DeadLetterMessage]:
         """The next messages, up to ten; none if nothing more can be received."""
         answer = self._client.receive_message(
             QueueUrl=self._url,
             MaxNumberOfMessages=MOST_RECEIVED,
-            VisibilityTimeout=HELD_SECONDS,
+            VisibilityTimeout=HIDDEN_SECONDS,
             WaitTimeSeconds=WAIT_SECONDS,
             AttributeNames=["All"],
             MessageAttributeNames=["All"],
         )
-        found = [self._understood(each) for each in answer.get("Messages", [])]
-        self._held |= {each.id: each.raw["ReceiptHandle"] for each in found}
+        found = [self._read_message(each) for each in answer.get("Messages", [])]
+        self._receipts |= {each.id: each.raw["ReceiptHandle"] for each in found}
         return found
 
-    def send_back(self, message: DeadLetter) -> str:
+    def send_back(self, message: DeadLetterMessage) -> str:
         """Send a message to the queue, then delete it here; the id of the new one.
 
         Raises:
             PartlyDoneError: it is sent and could not be deleted.
         """
-        url, attributes = self._place.needed_queue_url, message.raw["Attributes"]
+        url, attributes = self._deployment.needed_queue_url, message.raw["Attributes"]
         call: dict[str, Any] = {
             "QueueUrl": url,
             "MessageBody": message.raw["Body"],
@@ -217,22 +219,24 @@ class Held:
             raise PartlyDoneError(f"{text}: {remedy}", message_id=message.id) from None
         return sent
 
-    def delete(self, message: DeadLetter) -> None:
+    def delete(self, message: DeadLetterMessage) -> None:
         """Delete a message."""
-        self._client.delete_message(QueueUrl=self._url, ReceiptHandle=self._held.pop(message.id))
+        self._client.delete_message(
+            QueueUrl=self._url, ReceiptHandle=self._receipts.pop(message.id)
+        )
 
     def release(self) -> None:
         """Show again what is still there. Failing that it comes back by itself."""
-        left, self._held = list(self._held.values()), {}
+        left, self._receipts = list(self._receipts.values()), {}
         for start in range(0, len(left), MOST_RECEIVED):
             entries = [
-                {"Id": str(place), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
-                for place, receipt in enumerate(left[start : start + MOST_RECEIVED])
+                {"Id": str(position), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
+                for position, receipt in enumerate(left[start : start + MOST_RECEIVED])
             ]
             with suppress(BotoCoreError, ClientError):
                 self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
 
-    def came_later(self, message: DeadLetter, moved: frozenset[str]) -> bool:
+    def has_come_back(self, message: DeadLetterMessage, moved: frozenset[str]) -> bool:
         """Whether it was sent after this began, as what was moved and has come back.
 
         AWS's clock is known in whole seconds; within the first one the key of what was moved tells.
@@ -240,24 +244,26 @@ class Held:
         margin = 0 if moved & message.record_ids else 1000
         return message.sent_at >= self.started + margin
 
-    def _spent(self) -> int:
-        return self._clock.elapsed() - self._began
+    def _count_elapsed(self) -> int:
+        return self._clock.monotonic() - self._began
 
-    def _understood(self, raw: Mapping[str, Any]) -> DeadLetter:
+    def _read_message(self, raw: Mapping[str, Any]) -> DeadLetterMessage:
         text = raw.get("MessageAttributes", {}).get(TOKEN_ATTRIBUTE, {}).get("StringValue")
-        mark = Mark.read(text or "")
+        mark = CopyMark.parse(text or "")
         source = raw["Attributes"].get("DeadLetterQueueSourceArn")
         foreign = bool(source and self._sources and source not in self._sources)
         # A foreign message may have the same key, and means something else.
-        rule = None if foreign else self._place.key_rule
-        ids, refusal = keyed(raw, self._arn, rule, self._place.unwrap)
-        return DeadLetter(raw, ids, mark.token or None, mark.first_id or None, foreign, refusal)
+        rule = None if foreign else self._deployment.key_rule
+        ids, refusal = find_record_ids(raw, self._arn, rule, self._deployment.unwrap)
+        return DeadLetterMessage(
+            raw, ids, mark.token or None, mark.first_id or None, foreign, refusal
+        )
 
 
 _SENT = frozenset({"DataType", "StringValue", "BinaryValue"})
 
 
-def keyed(
+def find_record_ids(
     message: Mapping[str, Any], arn: str, rule: KeyRule | None, unwrap: frozenset[str] = frozenset()
 ) -> tuple[frozenset[str], str | None]:
     """The ids of the records of a received message, as the function would make them.
@@ -275,15 +281,15 @@ def keyed(
         return frozenset(), None
     found = set()
     try:
-        for delivery in deliveries_of({"Records": [_as_delivered(message, arn)]}, unwrap):
-            key = rule.stated_key(delivery) or rule.key_of(delivery)
+        for delivery in read_event({"Records": [_build_lambda_record(message, arn)]}, unwrap):
+            key = find_stated_key(rule, delivery) or find_key(rule, delivery)
             found.add(key.record_id)
     except (MessageError, UnsupportedEventError) as error:
         return frozenset(found), str(error)  # that may be why it is here
     return frozenset(found), None
 
 
-def _as_delivered(message: Mapping[str, Any], arn: str) -> dict[str, Any]:
+def _build_lambda_record(message: Mapping[str, Any], arn: str) -> dict[str, Any]:
     """The record that Lambda makes of a message.
 
     https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html

@@ -10,12 +10,16 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from idempotent_lambda.claims import Record
 from idempotent_lambda.clock import Seconds
+from idempotent_lambda.protocol.record import Record
 from idempotent_lambda_toolkit.cli import dead_letters, records
-from idempotent_lambda_toolkit.cli.dead_letters import DeadLetter, Held, Look
-from idempotent_lambda_toolkit.cli.exits import PartlyDoneError, RefusedError
-from idempotent_lambda_toolkit.cli.place import Place, understood
+from idempotent_lambda_toolkit.cli.dead_letters import (
+    DeadLetterMessage,
+    QueueSnapshot,
+    ReceivedMessages,
+)
+from idempotent_lambda_toolkit.cli.deployment import Deployment, translate_error
+from idempotent_lambda_toolkit.cli.exit_codes import PartlyDoneError, RefusedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +33,20 @@ class Copies:
         whole: whether the dead-letter queue was seen as a whole.
     """
 
-    unlocking: list[DeadLetter]
-    others: list[DeadLetter]
+    unlocking: list[DeadLetterMessage]
+    others: list[DeadLetterMessage]
     whole: bool
 
     @classmethod
-    def of(cls, record: Record, look: Look) -> "Copies":
+    def from_snapshot(cls, record: Record, snapshot: QueueSnapshot) -> "Copies":
         """Those among the messages that a look found."""
-        unlocking = [each for each in look.found if each.is_copy_of(record)]
+        unlocking = [each for each in snapshot.found if each.is_copy_of(record)]
         others = [
             each
-            for each in look.found
+            for each in snapshot.found
             if record.id in each.record_ids and not each.is_copy_of(record)
         ]
-        return cls(unlocking, others, look.whole)
+        return cls(unlocking, others, snapshot.whole)
 
     def plain(self) -> dict[str, Any]:
         """For ``--json``."""
@@ -53,23 +57,23 @@ class Copies:
         }
 
 
-def copies_of(place: Place, record: Record) -> Copies:
+def find_copies(deployment: Deployment, record: Record) -> Copies:
     """What concerns a record in the dead-letter queue; nothing where that is not known."""
-    if place.dead_letter_queue_url is None:
+    if deployment.dead_letter_queue_url is None:
         return Copies([], [], whole=False)
-    with dead_letters.held(place) as queue:
-        return Copies.of(record, queue.look())
+    with dead_letters.hold_messages(deployment) as queue:
+        return Copies.from_snapshot(record, queue.look())
 
 
-def kept(record: Record, copies: Copies) -> str | None:
+def explain_kept(record: Record, copies: Copies) -> str | None:
     """Why a parked record has to stay, although no copy of it was found; None if it need not.
 
     Without its record a copy gets the key that it has by itself, and runs beside what has this one.
     """
-    given_back = records.given_back(record)
-    if copies.unlocking or not (given_back or record.dead_lettered_at is not None):
+    is_given_back = records.is_given_back(record)
+    if copies.unlocking or not (is_given_back or record.dead_lettered_at is not None):
         return None
-    if not given_back and not copies.whole:
+    if not is_given_back and not copies.whole:
         text = "a copy was sent to the dead-letter queue, which could not be seen as a whole"
         return f"{text}: try again in two minutes; if the copy is gone, use forget and redrive"
     text = "its copy is in the queue (or was just redriven)"
@@ -77,7 +81,9 @@ def kept(record: Record, copies: Copies) -> str | None:
     return f"{text}: {remedy}"
 
 
-def complete(place: Place, record: Record, retention: Seconds) -> tuple[Record, list[DeadLetter]]:
+def complete(
+    deployment: Deployment, record: Record, retention: Seconds
+) -> tuple[Record, list[DeadLetterMessage]]:
     """Complete a parked record, then delete its copies; the record, and what was deleted.
 
     In this order: a copy that is left over is a duplicate, a record without its copy has lost its
@@ -87,15 +93,15 @@ def complete(place: Place, record: Record, retention: Seconds) -> tuple[Record, 
         RefusedError: the record is not as it was seen; nothing was done.
         PartlyDoneError: it is completed, and a copy could not be deleted.
     """
-    after = records.complete(place, record, retention)
-    if place.dead_letter_queue_url is None:
+    after = records.complete(deployment, record, retention)
+    if deployment.dead_letter_queue_url is None:
         return after, []
     deleted = []
     try:
-        with dead_letters.held(place) as queue:
-            copies = Copies.of(record, queue.look())
-            alone = [each for each in copies.others if each.record_ids == {record.id}]
-            for message in (*copies.unlocking, *alone):
+        with dead_letters.hold_messages(deployment) as queue:
+            copies = Copies.from_snapshot(record, queue.look())
+            single = [each for each in copies.others if each.record_ids == {record.id}]
+            for message in (*copies.unlocking, *single):
                 queue.delete(message)
                 deleted.append(message)
     except (BotoCoreError, ClientError) as error:
@@ -105,39 +111,39 @@ def complete(place: Place, record: Record, retention: Seconds) -> tuple[Record, 
     return after, deleted
 
 
-def retry(place: Place, record: Record) -> tuple[Record | None, list[DeadLetter]]:
+def retry(deployment: Deployment, record: Record) -> tuple[Record | None, list[DeadLetterMessage]]:
     """Let a parked key run; its record as it is then, and what was sent back to the queue.
 
     Copies with its token are sent back: they may claim it as it is. Where there is none, the record
     is deleted first, and then what has its key is sent back: in the other order it would be parked.
-    But see `kept`.
+    But see `explain_kept`.
 
     Raises:
         RefusedError: the record is not as it was seen, or its copy may be hidden or in the queue;
             nothing was done.
         PartlyDoneError: the record is deleted, and a message could not be sent back.
     """
-    records.parked_only(record)
-    if place.dead_letter_queue_url is None:
-        if problem := kept(record, Copies([], [], whole=False)):
+    records.require_parked(record)
+    if deployment.dead_letter_queue_url is None:
+        if problem := explain_kept(record, Copies([], [], whole=False)):
             raise RefusedError(problem)
-        records.forget(place, record)
+        records.forget(deployment, record)
         return None, []
-    with dead_letters.held(place) as queue:
-        copies = Copies.of(record, queue.look())
+    with dead_letters.hold_messages(deployment) as queue:
+        copies = Copies.from_snapshot(record, queue.look())
         if copies.unlocking or copies.others:
-            _ = place.needed_queue_url  # before anything is done
-            _sendable(place)
+            _ = deployment.needed_queue_url  # before anything is done
+            _require_sendable(deployment)
         if copies.unlocking:
-            records.unchanged(place, record)
+            records.require_unchanged(deployment, record)
             done = Redriven()
-            with _telling(done):
+            with _add_moved_to_errors(done):
                 for message in copies.unlocking:
                     done.moved.append((message, queue.send_back(message)))
             return record, copies.unlocking
-        if problem := kept(record, copies):
+        if problem := explain_kept(record, copies):
             raise RefusedError(problem, dead_letters=copies.plain())
-        records.forget(place, record)
+        records.forget(deployment, record)
         try:
             for message in copies.others:
                 queue.send_back(message)
@@ -147,8 +153,8 @@ def retry(place: Place, record: Record) -> tuple[Record | None, list[DeadLetter]
         return None, copies.others
 
 
-def _sendable(place: Place) -> None:
-    if place.by_deduplication_id:
+def _require_sendable(deployment: Deployment) -> None:
+    if deployment.uses_deduplication_ids:
         text = "keys are made of deduplication ids, and a message that is sent back gets a new one"
         remedy = "send it by hand with its id, five minutes after it was sent before"
         raise RefusedError(f"{text}: {remedy}")
@@ -166,10 +172,10 @@ class Redriven:
         whole: whether the dead-letter queue was seen as a whole.
     """
 
-    moved: list[tuple[DeadLetter, str]] = field(default_factory=list)
-    parked: list[DeadLetter] = field(default_factory=list)
-    others: list[DeadLetter] = field(default_factory=list)
-    foreign: list[DeadLetter] = field(default_factory=list)
+    moved: list[tuple[DeadLetterMessage, str]] = field(default_factory=list)
+    parked: list[DeadLetterMessage] = field(default_factory=list)
+    others: list[DeadLetterMessage] = field(default_factory=list)
+    foreign: list[DeadLetterMessage] = field(default_factory=list)
     whole: bool = True
 
     @property
@@ -191,8 +197,8 @@ class Redriven:
 
 
 def redrive(
-    place: Place,
-    fits: Callable[[DeadLetter], bool],
+    deployment: Deployment,
+    fits: Callable[[DeadLetterMessage], bool],
     *,
     parked: bool,
     limit: int | None,
@@ -202,7 +208,7 @@ def redrive(
     """Send messages of the dead-letter queue back: those that were there when it began.
 
     Args:
-        place: whose queues.
+        deployment: whose queues.
         fits: the filter.
         parked: whether copies of parked messages go too.
         limit: how many at most; None for all.
@@ -213,9 +219,9 @@ def redrive(
         RefusedError: keys are made of deduplication ids.
         PartlyDoneError: a message was sent and could not be deleted, or others were sent before.
     """
-    _sendable(place)
+    _require_sendable(deployment)
     done, known = Redriven(), set[str]()
-    with _telling(done), dead_letters.held(place) as queue:
+    with _add_moved_to_errors(done), dead_letters.hold_messages(deployment) as queue:
         while limit is None or len(done.moved) < limit:
             new = [each for each in queue.receive() if each.id not in known]
             if not new:
@@ -231,7 +237,7 @@ def redrive(
 
 
 @contextmanager
-def _telling(done: Redriven) -> Iterator[None]:
+def _add_moved_to_errors(done: Redriven) -> Iterator[None]:
     """Have an error say what was moved before it."""
     try:
         yield
@@ -241,13 +247,13 @@ def _telling(done: Redriven) -> Iterator[None]:
             raise
         text = f"sent back before: {', '.join(sent)}; run it again for the rest"
         details = {**getattr(error, "details", {}), **done.plain()}
-        raise PartlyDoneError(f"{understood(error) or error}; {text}", **details) from None
+        raise PartlyDoneError(f"{translate_error(error) or error}; {text}", **details) from None
 
 
 def _take(
-    queue: Held,
-    message: DeadLetter,
-    fits: Callable[[DeadLetter], bool],
+    queue: ReceivedMessages,
+    message: DeadLetterMessage,
+    fits: Callable[[DeadLetterMessage], bool],
     done: Redriven,
     *,
     parked: bool,
@@ -255,7 +261,7 @@ def _take(
 ) -> None:
     if message.foreign:
         done.foreign.append(message)
-    elif not fits(message) or queue.came_later(message, done.record_ids):
+    elif not fits(message) or queue.has_come_back(message, done.record_ids):
         done.others.append(message)
     elif message.token is not None and not parked:
         done.parked.append(message)

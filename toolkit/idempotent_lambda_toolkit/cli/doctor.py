@@ -11,7 +11,12 @@ from typing import Any
 
 from idempotent_lambda.clock import RESERVE_MILLIS
 from idempotent_lambda.errors import InvalidSettingsError
-from idempotent_lambda.settings import Settings
+from idempotent_lambda.settings import (
+    DEFAULT_LEASE_MARGIN_MILLIS,
+    DEFAULT_MAX_RECEIVE_COUNT,
+    DEFAULT_MINIMUM_REMAINING_MILLIS,
+    Settings,
+)
 
 ENTRY_POINT = "idempotent_lambda.entrypoint.handler"
 TTL_ATTRIBUTE = "expires_at"
@@ -80,7 +85,7 @@ class SourceMapping:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Inventory:
     """What is known of a stack; None where something does not exist or is not known.
 
     Attributes:
@@ -110,14 +115,15 @@ class Facts:
     missing: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def built_in(self) -> bool:
+    def uses_entry_point(self) -> bool:
         """Whether the package's own entry point runs."""
         return self.handler == ENTRY_POINT
 
     @property
     def margin_millis(self) -> int | None:
         """The lease margin; None if it is not valid."""
-        return _whole(self.environment.get("IDEMPOTENCY_LEASE_MARGIN_MILLIS", "5000"))
+        default = str(DEFAULT_LEASE_MARGIN_MILLIS)
+        return _whole(self.environment.get("IDEMPOTENCY_LEASE_MARGIN_MILLIS", default))
 
     @property
     def record_seconds(self) -> int | None:
@@ -126,7 +132,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckFinding:
     """Something that is not as it should be.
 
     Attributes:
@@ -159,25 +165,27 @@ _warning = partial(lambda kind, *said: (kind, *said), Severity.WARNING)
 _note = partial(lambda kind, *said: (kind, *said), Severity.NOTE)
 
 
-def findings(facts: Facts) -> list[Finding]:
+def findings(inventory: Inventory) -> list[CheckFinding]:
     """What the checks say, in their order."""
     return [
-        Finding(severity, name, value, rule, remedy)
+        CheckFinding(severity, name, value, rule, remedy)
         for name, check in CHECKS.items()
-        for severity, value, rule, remedy in check(facts)
+        for severity, value, rule, remedy in check(inventory)
     ]
 
 
-def _existence(facts: Facts) -> Said:
-    for part, said in facts.missing.items():
+def _existence(inventory: Inventory) -> Said:
+    for part, said in inventory.missing.items():
         rule = f"the {part} that the function is told of exists"
         remedy = "apply the module again; a table may come back from its point-in-time recovery"
         yield _failure(f"there is no {part}: {said}", rule, remedy)
 
 
-def _settings(facts: Facts) -> Said:
+def _settings(inventory: Inventory) -> Said:
     try:
-        Settings.from_environment(facts.environment, built_in=facts.built_in)
+        Settings.from_environment(
+            inventory.environment, require_processor=inventory.uses_entry_point
+        )
     except InvalidSettingsError as error:
         for problem in error.problems:
             if not problem.startswith("IDEMPOTENCY_DEAD_LETTER_QUEUE_URL"):  # has its own check
@@ -185,65 +193,65 @@ def _settings(facts: Facts) -> Said:
                 yield _failure(problem, rule, "apply the module again, or correct the variable")
 
 
-def _observing(facts: Facts) -> Said:
-    if facts.environment.get("IDEMPOTENCY_MODE") == "observe":
+def _observing(inventory: Inventory) -> Said:
+    if inventory.environment.get("IDEMPOTENCY_MODE") == "observe":
         remedy = 'set idempotency.mode = "enforce" when what it shows is right'
         yield _note("mode is observe", "nothing is suppressed in this mode", remedy)
 
 
-def _runtime(facts: Facts) -> Said:
-    if facts.runtime is None:
+def _runtime(inventory: Inventory) -> Said:
+    if inventory.runtime is None:
         return
-    parts = facts.runtime.removeprefix("python").split(".")
+    parts = inventory.runtime.removeprefix("python").split(".")
     numbers = tuple(int(each) for each in parts if each.isdecimal())
-    if not facts.runtime.startswith("python") or numbers < OLDEST_RUNTIME:
+    if not inventory.runtime.startswith("python") or numbers < OLDEST_RUNTIME:
         remedy = 'set function.runtime = "python3.13"'
-        yield _failure(f"runtime is {facts.runtime}", "python3.11 or newer", remedy)
+        yield _failure(f"runtime is {inventory.runtime}", "python3.11 or newer", remedy)
 
 
-def _table_key(facts: Facts) -> Said:
-    if facts.table and facts.table.key != (("id", "S", "HASH"),):
-        found = ", ".join(" ".join(part) for part in facts.table.key)
+def _table_key(inventory: Inventory) -> Said:
+    if inventory.table and inventory.table.key != (("id", "S", "HASH"),):
+        found = ", ".join(" ".join(part) for part in inventory.table.key)
         remedy = "make a table with this key, and bring that"
         yield _failure(f"the key is {found}", "a partition key id of type S, no sort key", remedy)
 
 
-def _ttl(facts: Facts) -> Said:
-    if facts.table and facts.table.ttl_attribute != TTL_ATTRIBUTE:
-        found = facts.table.ttl_attribute
+def _ttl(inventory: Inventory) -> Said:
+    if inventory.table and inventory.table.ttl_attribute != TTL_ATTRIBUTE:
+        found = inventory.table.ttl_attribute
         value = f"TTL is on {found!r}" if found else "TTL is off"
         rule = f"TTL on {TTL_ATTRIBUTE}, or expired records stay and are paid for"
         yield _failure(value, rule, "switch it on, or apply the module again")
 
 
-def _recovery(facts: Facts) -> Said:
-    if facts.table and facts.table.point_in_time_recovery is False:
+def _recovery(inventory: Inventory) -> Said:
+    if inventory.table and inventory.table.point_in_time_recovery is False:
         rule = "a table that is lost by mistake loses what was done"
         yield _note("point-in-time recovery is off", rule, "table.point_in_time_recovery = true")
 
 
-def _record_retention(facts: Facts) -> Said:
-    queue, kept = facts.queue, facts.record_seconds
+def _record_retention(inventory: Inventory) -> Said:
+    queue, kept = inventory.queue, inventory.record_seconds
     if queue is None or kept is None:
         return
     if kept < queue.retention_seconds:
         value = f"records are kept for {kept} s, messages for {queue.retention_seconds} s"
         rule = "a record lives at least as long as its message may come again"
         yield _failure(value, rule, "raise idempotency.retention_seconds, or set null")
-    elif facts.dead_letter_queue:
-        whole = 2 * queue.retention_seconds + facts.dead_letter_queue.retention_seconds
+    elif inventory.dead_letter_queue:
+        whole = 2 * queue.retention_seconds + inventory.dead_letter_queue.retention_seconds
         if kept < whole:
             value = f"records are kept for {kept} s, below {whole} s"
             rule = "a message may live in queue and dead-letter queue, and once more in the queue"
             yield _note(value, rule, "redrive sooner, or set idempotency.retention_seconds to null")
 
 
-def _visibility(facts: Facts) -> Said:
-    if facts.queue is None or facts.margin_millis is None:
+def _visibility(inventory: Inventory) -> Said:
+    if inventory.queue is None or inventory.margin_millis is None:
         return
-    found, timeout = facts.queue.visibility_seconds, facts.timeout_seconds
-    lease = timeout + facts.margin_millis / 1000
-    window = max((each.window_seconds for each in facts.mappings or ()), default=0)
+    found, timeout = inventory.queue.visibility_seconds, inventory.timeout_seconds
+    lease = timeout + inventory.margin_millis / 1000
+    window = max((each.window_seconds for each in inventory.mappings or ()), default=0)
     advised = VISIBILITY_FACTOR * timeout + window
     value = f"the visibility timeout is {found} s"
     if found <= lease:
@@ -254,8 +262,8 @@ def _visibility(facts: Facts) -> Said:
         yield _warning(value, rule, f"set it to {advised} s")
 
 
-def _retries_fit(facts: Facts) -> Said:
-    queue = facts.queue
+def _retries_fit(inventory: Inventory) -> Said:
+    queue = inventory.queue
     if queue is None or queue.max_receive_count is None:
         return
     least = queue.delay_seconds + queue.max_receive_count * queue.visibility_seconds
@@ -265,40 +273,41 @@ def _retries_fit(facts: Facts) -> Said:
         yield _failure(value, rule, "raise the queue's retention, or lower the receives")
 
 
-def _mapping(facts: Facts) -> Said:
-    if facts.queue is None or facts.mappings is None:
+def _mapping(inventory: Inventory) -> Said:
+    if inventory.queue is None or inventory.mappings is None:
         return
-    if not facts.mappings:
+    if not inventory.mappings:
         remedy = "if an alias has it, set --function name:alias; otherwise apply the module again"
         yield _failure("no mapping reads the queue", "the queue has a mapping", remedy)
-    for each in facts.mappings:
+    for each in inventory.mappings:
         if each.state not in {"Enabled", "Enabling", "Creating", "Updating"}:
             remedy = "set queue.enabled = true, or enable the mapping"
             yield _warning(f"the mapping is {each.state}", "it reads the queue", remedy)
 
 
-def _partial_responses(facts: Facts) -> Said:
-    if facts.mappings and not all(each.partial_responses for each in facts.mappings):
+def _partial_responses(inventory: Inventory) -> Said:
+    if inventory.mappings and not all(each.partial_responses for each in inventory.mappings):
         rule = "without it Lambda deletes what a batch reports as failed: messages are lost"
         remedy = "set FunctionResponseTypes of the mapping to ReportBatchItemFailures"
         yield _failure("ReportBatchItemFailures is off", rule, remedy)
 
 
-def _dead_letter_queue(facts: Facts) -> Said:
-    if facts.queue is None:
+def _dead_letter_queue(inventory: Inventory) -> Said:
+    if inventory.queue is None:
         return
-    if facts.queue.dead_letter_arn is None:
+    if inventory.queue.dead_letter_arn is None:
         rule = (
             "what fails every time goes to a dead-letter queue; otherwise it comes until it expires"
         )
         yield _failure("the queue has no redrive policy", rule, "apply the module again")
 
 
-def _max_receive_count(facts: Facts) -> Said:
-    if facts.queue is None or facts.queue.max_receive_count is None:
+def _max_receive_count(inventory: Inventory) -> Said:
+    if inventory.queue is None or inventory.queue.max_receive_count is None:
         return
-    found = facts.queue.max_receive_count
-    said = _whole(facts.environment.get("IDEMPOTENCY_MAX_RECEIVE_COUNT", "3"))
+    found = inventory.queue.max_receive_count
+    default = str(DEFAULT_MAX_RECEIVE_COUNT)
+    said = _whole(inventory.environment.get("IDEMPOTENCY_MAX_RECEIVE_COUNT", default))
     if found < LEAST_RECEIVES:
         remedy = "raise maxReceiveCount in the redrive policy"
         rule = f"at least {LEAST_RECEIVES}: meeting a live claim costs a receive, too"
@@ -309,8 +318,8 @@ def _max_receive_count(facts: Facts) -> Said:
         yield _warning(value, rule, "apply the module again, or correct queue.existing")
 
 
-def _dead_letter_retention(facts: Facts) -> Said:
-    queue, dead = facts.queue, facts.dead_letter_queue
+def _dead_letter_retention(inventory: Inventory) -> Said:
+    queue, dead = inventory.queue, inventory.dead_letter_queue
     if queue is None or dead is None or queue.arn.endswith(".fifo"):
         return
     if dead.retention_seconds <= queue.retention_seconds:
@@ -320,32 +329,32 @@ def _dead_letter_retention(facts: Facts) -> Said:
         yield _failure(value, rule, "raise the dead-letter queue's retention, 1209600 s at most")
 
 
-def _dead_letter_url(facts: Facts) -> Said:
-    url = facts.environment.get("IDEMPOTENCY_DEAD_LETTER_QUEUE_URL")
+def _dead_letter_url(inventory: Inventory) -> Said:
+    url = inventory.environment.get("IDEMPOTENCY_DEAD_LETTER_QUEUE_URL")
     if not url:
-        parks = facts.environment.get("IDEMPOTENCY_ON_INTERRUPTED") == "park"
-        kind = _failure if parks else _warning
-        if facts.built_in:
+        park_interrupted = inventory.environment.get("IDEMPOTENCY_ON_INTERRUPTED") == "park"
+        kind = _failure if park_interrupted else _warning
+        if inventory.uses_entry_point:
             rule = "copies of parked messages are sent there"
             remedy = "set IDEMPOTENCY_DEAD_LETTER_QUEUE_URL, or apply the module again"
             yield kind("IDEMPOTENCY_DEAD_LETTER_QUEUE_URL is not set", rule, remedy)
         return
-    target = facts.queue.dead_letter_arn if facts.queue else None
+    target = inventory.queue.dead_letter_arn if inventory.queue else None
     if target and target.split(":")[-1] != url.rsplit("/", 1)[-1]:
         value = f"copies go to {url}, the redrive policy names {target}"
         remedy = "apply the module again, or correct queue.existing.dead_letter_queue"
         yield _failure(value, "both go to one dead-letter queue", remedy)
 
 
-def _concurrency(facts: Facts) -> Said:
-    reserved = facts.reserved_concurrency
+def _concurrency(inventory: Inventory) -> Said:
+    reserved = inventory.reserved_concurrency
     if reserved is None:
         return
     if reserved == 0:
         rule = "with none, every invocation is throttled"
         yield _failure("reserved concurrency is 0", rule, "raise or remove it")
         return
-    for each in facts.mappings or ():
+    for each in inventory.mappings or ():
         most = each.maximum_concurrency
         if most is None or most > reserved:
             said = "no maximum concurrency" if most is None else f"maximum concurrency {most}"
@@ -354,24 +363,26 @@ def _concurrency(facts: Facts) -> Said:
             yield _warning(value, rule, f"set queue.maximum_concurrency to {reserved} at most")
 
 
-def _lease_margin(facts: Facts) -> Said:
-    margin = facts.margin_millis
+def _lease_margin(inventory: Inventory) -> Said:
+    margin = inventory.margin_millis
     if margin is not None and margin < LEAST_MARGIN_MILLIS:
         rule = f"at least {LEAST_MARGIN_MILLIS} ms: clocks differ, and Lambda kills late"
-        remedy = "raise idempotency.lease_margin_seconds; 5 is the default"
+        default = f"{DEFAULT_LEASE_MARGIN_MILLIS / 1000:g} is the default"
+        remedy = f"raise idempotency.lease_margin_seconds; {default}"
         yield _warning(f"the lease margin is {margin} ms", rule, remedy)
 
 
-def _time_to_start(facts: Facts) -> Said:
-    least = _whole(facts.environment.get("IDEMPOTENCY_MINIMUM_REMAINING_MILLIS", "1000"))
-    if least is not None and least + RESERVE_MILLIS >= facts.timeout_seconds * 1000:
-        value = f"{least} ms must remain for a start, of {facts.timeout_seconds} s"
+def _time_to_start(inventory: Inventory) -> Said:
+    default = str(DEFAULT_MINIMUM_REMAINING_MILLIS)
+    least = _whole(inventory.environment.get("IDEMPOTENCY_MINIMUM_REMAINING_MILLIS", default))
+    if least is not None and least + RESERVE_MILLIS >= inventory.timeout_seconds * 1000:
+        value = f"{least} ms must remain for a start, of {inventory.timeout_seconds} s"
         rule = f"that and {RESERVE_MILLIS} ms of reserve fit into the timeout: nothing starts"
         yield _failure(value, rule, "lower idempotency.minimum_remaining_seconds")
 
 
-def _permissions(facts: Facts) -> Said:
-    for action, resource in facts.denied or ():
+def _permissions(inventory: Inventory) -> Said:
+    for action, resource in inventory.denied or ():
         value = f"the role lacks {action} on {resource}"
         if action in WITHOUT:
             yield _warning(value, WITHOUT[action], "apply the module again, or add it")
@@ -380,8 +391,8 @@ def _permissions(facts: Facts) -> Said:
             yield _failure(value, rule, "apply the module again, or add it")
 
 
-def _clock(facts: Facts) -> Said:
-    skew, margin = facts.skew_millis, facts.margin_millis
+def _clock(inventory: Inventory) -> Said:
+    skew, margin = inventory.skew_millis, inventory.margin_millis
     if skew is not None and margin is not None and abs(skew) > margin:
         value = f"this machine's clock is at least {abs(skew)} ms {'fast' if skew > 0 else 'slow'}"
         rule = f"clocks differ by less than the lease margin, {margin} ms"
@@ -394,11 +405,11 @@ WITHOUT: Mapping[str, str] = {
     "dynamodb:PartiQLInsert": _ONE_BY_ONE,
     "dynamodb:PartiQLUpdate": _ONE_BY_ONE,
     "dynamodb:PartiQLDelete": _ONE_BY_ONE,
-    "sqs:ChangeMessageVisibility": "without it busy messages come after the visibility timeout",
+    "sqs:ChangeMessageVisibility": "without it, these messages wait for the visibility timeout",
 }
 """Actions that a role may lack, and what that costs."""
 
-CHECKS: Mapping[str, Callable[[Facts], Said]] = {
+CHECKS: Mapping[str, Callable[[Inventory], Said]] = {
     "existence": _existence,
     "settings": _settings,
     "observe-mode": _observing,

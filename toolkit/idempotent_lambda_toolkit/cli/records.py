@@ -9,17 +9,17 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from idempotent_lambda import claims
-from idempotent_lambda.claims import Record, Request, Status
 from idempotent_lambda.clock import EpochMillis, Seconds
-from idempotent_lambda.conditions import EXPRESSION, Compare, Every, holds, rendered
 from idempotent_lambda.errors import MessageError
-from idempotent_lambda.keys import SEPARATOR, KeyRule, namespaced
+from idempotent_lambda.keys import SEPARATOR, KeyRule, build_function_namespace
+from idempotent_lambda.protocol.conditions import EXPRESSION, And, Compare, evaluate, render
+from idempotent_lambda.protocol.record import IS_EXPIRED, IS_OVER_FOR_COPY, Record, Status
+from idempotent_lambda.protocol.requests import Request
 from idempotent_lambda_toolkit.cli import times
-from idempotent_lambda_toolkit.cli.exits import NotFoundError, RefusedError, UsageProblemError
-from idempotent_lambda_toolkit.cli.place import Place
+from idempotent_lambda_toolkit.cli.deployment import Deployment
+from idempotent_lambda_toolkit.cli.exit_codes import NotFoundError, RefusedError, UsageError
 
-AS_SEEN = Every((Compare("owner", "=", "owner"), Compare("status", "=", "status")))
+AS_SEEN = And((Compare("owner", "=", "owner"), Compare("status", "=", "status")))
 """The record is as it was shown: every change gives it another owner or status."""
 
 _NAMES = tuple(each.name for each in fields(Record))
@@ -31,7 +31,7 @@ _HASHED = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RecordSelector:
     """How an operator names a record.
 
     Attributes:
@@ -48,19 +48,19 @@ class Wanted:
         return self.record_id or self.key or ""
 
 
-def key_of(record_id: str) -> str:
+def extract_key(record_id: str) -> str:
     """The key in a record's id, as the log shows it; the hash of one that was too long."""
     key = record_id.split(SEPARATOR, 1)[1]
     if key.startswith(SEPARATOR + "@"):  # of a decorated function, whose name comes first
         key = key.split(SEPARATOR, 2)[2]
     if not key.startswith(SEPARATOR):
         return key
-    parsed = _parsed(key[1:])
+    parsed = _parse_json(key[1:])
     return parsed if isinstance(parsed, str) else key[1:]
 
 
 def state(record: Record, now: EpochMillis) -> str:
-    """What the record means now: completed, expired, parked, in progress, lapsed, or its status."""
+    """What the record means now: completed, expired, parked, in progress, stale, or its status."""
     operands = {
         "completed": Status.COMPLETED.value,
         "in_progress": Status.IN_PROGRESS.value,
@@ -68,28 +68,28 @@ def state(record: Record, now: EpochMillis) -> str:
         "now_millis": now,
         "token": record.unlocked_by,
     }
-    if holds(claims.EXPIRED, record, operands):
+    if evaluate(IS_EXPIRED, record, operands):
         return "expired"
-    if holds(claims.OVER_FOR_COPY, record, operands):
-        return "lapsed"
+    if evaluate(IS_OVER_FOR_COPY, record, operands):
+        return "stale"
     return record.status.lower().replace("_", " ")
 
 
-def given_back(record: Record) -> bool:
+def is_given_back(record: Record) -> bool:
     """Whether a redriven copy ran without success: it is delivered again, and claims the record."""
     return record.status == Status.PARKED and record.owner == record.unlocked_by
 
 
-def since(record: Record) -> EpochMillis:
+def get_since(record: Record) -> EpochMillis:
     """Since when the record is as it is, as far as it tells; epoch milliseconds."""
     if record.status == Status.COMPLETED:
         return record.completed_at or record.created_at
     return record.dead_lettered_at or record.created_at
 
 
-def described(record: Record, now: EpochMillis) -> list[str]:
+def describe(record: Record, now: EpochMillis) -> list[str]:
     """The record in words."""
-    at = times.moment(since(record), now)
+    at = times.moment(get_since(record), now)
     first = f"first claimed {times.moment(record.created_at, now)}"
     expires = times.moment((record.expires_at or 0) * 1000, now)
     match state(record, now):
@@ -97,7 +97,7 @@ def described(record: Record, now: EpochMillis) -> list[str]:
             lines = [f"completed {at}: duplicates are acknowledged until {expires}"]
         case "expired":
             lines = [f"completed {at}: its retention ended {expires}, the next delivery runs"]
-        case "parked" if given_back(record):
+        case "parked" if is_given_back(record):
             lines = [
                 f"parked again: {record.reason}",
                 "a redriven copy of it did not succeed, and is delivered again",
@@ -110,7 +110,7 @@ def described(record: Record, now: EpochMillis) -> list[str]:
         case "in progress":
             ends = times.moment(record.lease_expires_at or 0, now)
             lines = [f"in progress, attempt {record.attempts or 1}: its lease ends {ends}"]
-        case "lapsed":
+        case "stale":
             ended = times.moment(record.lease_expires_at or 0, now)
             text = "the next delivery takes it over, or parks it"
             if record.unlocked_by:
@@ -135,49 +135,52 @@ def plain(record: Record | None, now: EpochMillis) -> dict[str, Any] | None:
         for name, of in asdict(record).items()
         if of is not None
     }
-    return {"key": key_of(record.id), "state": state(record, now), **held}
+    return {"key": extract_key(record.id), "state": state(record, now), **held}
 
 
-def find(place: Place, wanted: Wanted) -> Record | None:
+def find(deployment: Deployment, selector: RecordSelector) -> Record | None:
     """The record that an operator named, read consistently; None if there is none.
 
     Raises:
-        UsageProblemError: nothing names a record, or two records fit.
+        UsageError: nothing names a record, or two records fit.
         RefusedError: the record is damaged.
     """
-    if wanted.record_id is not None:
-        if not wanted.record_id.startswith(place.namespace + SEPARATOR):
-            text = f"{wanted.record_id!r} is not in the namespace {place.namespace!r}"
-            raise UsageProblemError(f"{text}: set --namespace to the part before the first #")
-        return _get(place, wanted.record_id)
-    if not wanted.key:
-        raise UsageProblemError("say which: KEY, or --record-id ID")
-    if _HASHED.fullmatch(wanted.key):
-        digest = wanted.key.removeprefix("sha256:")
+    if selector.record_id is not None:
+        if not selector.record_id.startswith(deployment.namespace + SEPARATOR):
+            text = f"{selector.record_id!r} is not in the namespace {deployment.namespace!r}"
+            raise UsageError(f"{text}: set --namespace to the part before the first #")
+        return _get(deployment, selector.record_id)
+    if not selector.key:
+        raise UsageError("say which: KEY, or --record-id ID")
+    if _HASHED.fullmatch(selector.key):
+        digest = selector.key.removeprefix("sha256:")
         found = [
             each
-            for each in scan(place, None)
+            for each in scan(deployment, None)
             if hashlib.sha256(each.id.encode()).hexdigest() == digest
         ]
     else:
-        read = (_get(place, each) for each in ids(place.namespace, wanted.key, wanted.decorated))
+        read = (
+            _get(deployment, each)
+            for each in ids(deployment.namespace, selector.key, selector.decorated)
+        )
         found = [each for each in read if each is not None]
     if len(found) > 1:
         both = " and ".join(repr(each.id) for each in found)
-        raise UsageProblemError(f"two records fit: {both}; choose one with --record-id")
+        raise UsageError(f"two records fit: {both}; choose one with --record-id")
     return found[0] if found else None
 
 
-def needed(place: Place, wanted: Wanted) -> Record:
+def require(deployment: Deployment, selector: RecordSelector) -> Record:
     """The record that an operator named.
 
     Raises:
         NotFoundError: there is none.
-        UsageProblemError, RefusedError: see `find`.
+        UsageError, RefusedError: see `find`.
     """
-    record = find(place, wanted)
+    record = find(deployment, selector)
     if record is None:
-        text = f"no record of {str(wanted)!r} in table {place.table!r}"
+        text = f"no record of {str(selector)!r} in table {deployment.table!r}"
         names = "a key's namespace, --decorated NAME of a decorated function, or --record-id"
         raise NotFoundError(
             f"{text}, so the next delivery runs; if there should be one, check {names}"
@@ -189,35 +192,35 @@ def ids(namespace: str, key: str, decorated: str | None = None) -> list[str]:
     """The ids of the records that a log line's key may mean: a text, or what is no text as JSON.
 
     Raises:
-        UsageProblemError: it cannot be a key, or ``decorated`` no name.
+        UsageError: it cannot be a key, or ``decorated`` no name.
     """
     try:
-        rule = KeyRule(namespaced(namespace, decorated) if decorated else namespace)
+        rule = KeyRule(build_function_namespace(namespace, decorated) if decorated else namespace)
         values: list[Any] = [key]
-        parsed = _parsed(key)
+        parsed = _parse_json(key)
         if isinstance(parsed, list | int):
             values.append(parsed)
         found = []
         for value in values:
             try:
-                found.append(rule.key_for(value).record_id)
+                found.append(rule.for_value(value).record_id)
             except MessageError:
                 if value is key:
                     raise
     except (MessageError, ValueError) as error:
-        raise UsageProblemError(f"{key!r}: {error}") from None
+        raise UsageError(f"{key!r}: {error}") from None
     return found
 
 
 def scan(
-    place: Place,
+    deployment: Deployment,
     status: Status | None,
     seen: Callable[[int], None] = lambda _count: None,
 ) -> Iterator[Record]:
     """The records of the namespace, of one status or of all; without their results.
 
     Args:
-        place: which table and namespace.
+        deployment: which table and namespace.
         status: None for all.
         seen: told after each page how many items of the table were read.
 
@@ -225,16 +228,16 @@ def scan(
         RefusedError: a record is damaged.
     """
     names = {f"#{name}": name for name in _NAMES if name != "result"}
-    values = {":prefix": {"S": place.namespace + SEPARATOR}}
+    values = {":prefix": {"S": deployment.namespace + SEPARATOR}}
     condition = "begins_with(#id, :prefix)"
     if status is not None:
         condition += " AND #status = :status"
         values[":status"] = {"S": status.value}
     pages = (
-        place.client("dynamodb")
+        deployment.client("dynamodb")
         .get_paginator("scan")
         .paginate(
-            TableName=place.table,
+            TableName=deployment.table,
             FilterExpression=condition,
             ProjectionExpression=", ".join(names),
             ExpressionAttributeNames=names,
@@ -248,16 +251,18 @@ def scan(
         yield from map(_record, page["Items"])
 
 
-def size(place: Place) -> int | None:
+def size(deployment: Deployment) -> int | None:
     """About how many items the table has; None if the operator may not ask."""
     try:
-        described_table = place.client("dynamodb").describe_table(TableName=place.table)["Table"]
+        described_table = deployment.client("dynamodb").describe_table(TableName=deployment.table)[
+            "Table"
+        ]
     except ClientError:
         return None
     return int(described_table.get("ItemCount") or 0)
 
 
-def forget(place: Place, record: Record) -> None:
+def forget(deployment: Deployment, record: Record) -> None:
     """Delete a completed or parked record, if it still is as it was seen.
 
     Raises:
@@ -268,21 +273,21 @@ def forget(place: Place, record: Record) -> None:
         raise RefusedError(
             f"{text} ever deleted; {_wait(record)}", record=plain(record, times.now())
         )
-    _write(place.client("dynamodb").delete_item, place, record)
+    _write(deployment.client("dynamodb").delete_item, deployment, record)
 
 
-def complete(place: Place, record: Record, retention: Seconds) -> Record:
+def complete(deployment: Deployment, record: Record, retention: Seconds) -> Record:
     """Complete a parked record, if it still is as it was seen; the record as it is then.
 
     Args:
-        place: which table.
+        deployment: which table.
         record: as it was shown.
         retention: how long duplicates are suppressed from now on, in seconds.
 
     Raises:
         RefusedError: it is not parked, or not as it was seen.
     """
-    parked_only(record)
+    require_parked(record)
     now = times.now()
     expires_at = Request(
         record_id=record.id, owner=record.owner, now=now, retention=retention
@@ -296,8 +301,8 @@ def complete(place: Place, record: Record, retention: Seconds) -> Record:
         "SET #status = :completed, completed_at = :now, expires_at = :expires_at "
         "REMOVE reason, dead_lettered_at, lease_expires_at, attempts"
     )
-    client = place.client("dynamodb")
-    _write(client.update_item, place, record, changes, UpdateExpression=update)
+    client = deployment.client("dynamodb")
+    _write(client.update_item, deployment, record, changes, UpdateExpression=update)
     return replace(
         record,
         status=Status.COMPLETED,
@@ -310,7 +315,7 @@ def complete(place: Place, record: Record, retention: Seconds) -> Record:
     )
 
 
-def parked_only(record: Record) -> None:
+def require_parked(record: Record) -> None:
     """Go on only with a parked record.
 
     Raises:
@@ -335,20 +340,20 @@ def _wait(record: Record) -> str:
     )
 
 
-def unchanged(place: Place, record: Record) -> None:
+def require_unchanged(deployment: Deployment, record: Record) -> None:
     """Go on only if the record still is as it was seen, by a consistent read.
 
     Raises:
         RefusedError: it is not.
     """
-    found = _get(place, record.id)
-    if not holds(AS_SEEN, found, {"owner": record.owner, "status": record.status}):
-        raise _changed(found)
+    found = _get(deployment, record.id)
+    if not evaluate(AS_SEEN, found, {"owner": record.owner, "status": record.status}):
+        raise _build_changed_error(found)
 
 
 def _write(
     method: Callable[..., Any],
-    place: Place,
+    deployment: Deployment,
     record: Record,
     values: Mapping[str, Any] | None = None,
     **call: Any,
@@ -356,9 +361,9 @@ def _write(
     as_seen = {":owner": {"S": record.owner}, ":status": {"S": record.status}}
     try:
         method(
-            TableName=place.table,
+            TableName=deployment.table,
             Key={"id": {"S": record.id}},
-            ConditionExpression=rendered(AS_SEEN, EXPRESSION),
+            ConditionExpression=render(AS_SEEN, EXPRESSION).text,
             ExpressionAttributeNames={"#owner": "owner", "#status": "status"},
             ExpressionAttributeValues={**as_seen, **(values or {})},
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
@@ -368,19 +373,19 @@ def _write(
         if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
             raise
         item: Any = error.response.get("Item")
-        raise _changed(_record(item) if item else None) from None
+        raise _build_changed_error(_record(item) if item else None) from None
 
 
-def _changed(found: Record | None) -> RefusedError:
+def _build_changed_error(found: Record | None) -> RefusedError:
     now = times.now()
     is_now = "gone" if found is None else f"{state(found, now)}, owner {found.owner}"
     text = f"somebody has changed the record meanwhile (it is {is_now}), so it stays as it is"
     return RefusedError(f"{text}: look at it again", record=plain(found, now))
 
 
-def _get(place: Place, record_id: str) -> Record | None:
-    answer = place.client("dynamodb").get_item(
-        TableName=place.table, Key={"id": {"S": record_id}}, ConsistentRead=True
+def _get(deployment: Deployment, record_id: str) -> Record | None:
+    answer = deployment.client("dynamodb").get_item(
+        TableName=deployment.table, Key={"id": {"S": record_id}}, ConsistentRead=True
     )
     return _record(answer["Item"]) if "Item" in answer else None
 
@@ -400,7 +405,7 @@ def _value(name: str, written: Mapping[str, Any]) -> Any:
     return int(written["N"]) if name in _NUMBERS else written["S"]
 
 
-def _parsed(text: str) -> Any:
+def _parse_json(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

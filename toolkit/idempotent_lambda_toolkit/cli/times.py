@@ -26,7 +26,7 @@ def duration(text: str) -> Millis:
     return Millis(int(found[1]) * _UNITS[found[2]])
 
 
-def said(span: int) -> str:
+def describe_span(span: int) -> str:
     """A duration of so many milliseconds in words, by its largest unit: `14 min`."""
     for name, size in _NAMES:
         if span >= size:
@@ -40,4 +40,8 @@ def moment(at: int, since: int) -> str:
         text = datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     except (ValueError, OverflowError, OSError):
         text = f"{at} ms"  # a record that somebody has damaged
-    return f"{text} ({said(since - at)} ago)" if at <= since else f"{text} (in {said(at - since)})"
+    return (
+        f"{text} ({describe_span(since - at)} ago)"
+        if at <= since
+        else f"{text} (in {describe_span(at - since)})"
+    )

@@ -1,5 +1,7 @@
 """A clock that stands still."""
 
+import threading
+
 from idempotent_lambda.clock import Clock, EpochMillis, Millis
 
 
@@ -14,13 +16,17 @@ class ManualClock(Clock):
         """The wall clock."""
         return self._now
 
-    def elapsed(self) -> Millis:
+    def monotonic(self) -> Millis:
         """The monotonic clock."""
         return self._elapsed
 
     def sleep(self, duration: Millis) -> None:
         """Move on by ``duration`` at once."""
         self.advance(duration)
+
+    def wait(self, condition: threading.Condition, duration: Millis) -> bool:
+        """Wait in real time for another thread to notify the condition; the clock stands still."""
+        return condition.wait(duration / 1000)
 
     def advance(self, duration: Millis) -> None:
         """Move both clocks forward."""

@@ -83,10 +83,10 @@ class Effects:
             A function that takes what ``function`` takes, and returns what that returns.
         """
         error = failure or EffectFailed(f"hammer made {name!r} fail")
-        does: Callable[..., Any] = function or _nothing
+        does: Callable[..., Any] = function or _do_nothing
 
         def enter(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], None]:
-            found = None if token is None else _found(token, does, args, kwargs)
+            found = None if token is None else _find_token(token, does, args, kwargs)
             call = Call(name=name, args=args, kwargs=kwargs, token=found)
             after = self.stage.enter(call, error) if self.stage else None
 
@@ -113,11 +113,11 @@ class Effects:
         return call_async if inspect.iscoroutinefunction(does) else call
 
 
-def _nothing(*_: Any, **__: Any) -> None:
+def _do_nothing(*_: Any, **__: Any) -> None:
     """Does what no test needs done."""
 
 
-def _found(
+def _find_token(
     token: Token, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> str | None:
     """The token in the arguments as text; None if there is none."""

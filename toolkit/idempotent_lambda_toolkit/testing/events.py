@@ -227,11 +227,11 @@ def redelivered(event: Event) -> Event:
     deliver the very same.
     """
     again = copy.deepcopy(event)
-    for record in _of("eventSource", "aws:sqs", again):
+    for record in _select_records("eventSource", "aws:sqs", again):
         attributes = record.setdefault("attributes", {})
         receives = int(attributes.get("ApproximateReceiveCount", 1))
         attributes["ApproximateReceiveCount"] = str(receives + 1)
-        record["receiptHandle"] = _derived(record.get("receiptHandle"))
+        record["receiptHandle"] = _derive_id(record.get("receiptHandle"))
     return again
 
 
@@ -242,23 +242,23 @@ def resent(event: Event) -> Event:
     a payload of one's own, stays as it is. The same event gives the same new ids every time.
     """
     again = copy.deepcopy(event)
-    for record in _of("eventSource", "aws:sqs", again):
+    for record in _select_records("eventSource", "aws:sqs", again):
         _renew(record, "messageId", "receiptHandle")
         record.setdefault("attributes", {})["ApproximateReceiveCount"] = "1"
         if "SequenceNumber" in record["attributes"]:
-            _renew(record["attributes"], "SequenceNumber", new=_later)
+            _renew(record["attributes"], "SequenceNumber", new=_move_number_on)
         record["body"] = _resent_body(record.get("body"))
-    for record in _of("EventSource", "aws:sns", again):
+    for record in _select_records("EventSource", "aws:sns", again):
         _renew(record["Sns"], "MessageId")
-    for record in _of("eventSource", "aws:kinesis", again):
-        _renew(record["kinesis"], "sequenceNumber", new=_later)
+    for record in _select_records("eventSource", "aws:kinesis", again):
+        _renew(record["kinesis"], "sequenceNumber", new=_move_number_on)
         shard = record["eventID"].partition(":")[0]
         record["eventID"] = f"{shard}:{record['kinesis']['sequenceNumber']}"
-    for record in _of("eventSource", "aws:dynamodb", again):
+    for record in _select_records("eventSource", "aws:dynamodb", again):
         _renew(record, "eventID")
-        _renew(record["dynamodb"], "SequenceNumber", new=_later)
-    for record in _of("eventSource", "aws:s3", again):
-        _renew(record["s3"]["object"], "sequencer", new=_later)
+        _renew(record["dynamodb"], "SequenceNumber", new=_move_number_on)
+    for record in _select_records("eventSource", "aws:s3", again):
+        _renew(record["s3"]["object"], "sequencer", new=_move_number_on)
         _renew(record.setdefault("responseElements", {}), "x-amz-request-id")
     if "detail-type" in again:
         _renew(again, "id")
@@ -286,7 +286,7 @@ def _records(records: Any) -> Event:
     return {"Records": list(records)}
 
 
-def _of(name: str, source: str, event: Event) -> list[dict[str, Any]]:
+def _select_records(name: str, source: str, event: Event) -> list[dict[str, Any]]:
     """The records of a source."""
     records = event.get("Records")
     records = records if isinstance(records, list) else []
@@ -406,12 +406,12 @@ def _digits() -> str:
 _FAMILY = UUID("9d8f3a52-8d0e-4c39-9d52-0d8ce4b1a6f0")
 
 
-def _derived(old: object) -> str:
+def _derive_id(old: object) -> str:
     """Another id, the same for the same old one."""
     return str(uuid5(_FAMILY, str(old)))
 
 
-def _later(old: object) -> str:
+def _move_number_on(old: object) -> str:
     """A number far enough behind the old one to be no neighbour's, written as that is."""
     digits = str(old)
     if digits.isdecimal():
@@ -419,7 +419,7 @@ def _later(old: object) -> str:
     return f"{int(digits, 16) + 16**10:0{len(digits)}X}"
 
 
-def _renew(where: dict[str, Any], *names: str, new: Callable[[object], str] = _derived) -> None:
+def _renew(where: dict[str, Any], *names: str, new: Callable[[object], str] = _derive_id) -> None:
     for name in names:
         if name in where:
             where[name] = new(where[name])

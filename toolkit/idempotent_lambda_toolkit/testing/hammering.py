@@ -17,27 +17,28 @@ from idempotent_lambda.errors import (
     MessageError,
     UnsupportedEventError,
 )
-from idempotent_lambda.lifecycle import Outcome
-from idempotent_lambda.messages import Source, deliveries_of
-from idempotent_lambda.settings import UNWRAP, Settings
+from idempotent_lambda.protocol.steps import Outcome
+from idempotent_lambda.settings import UNWRAP_CHOICES, Settings
+from idempotent_lambda.sources.event import read_event
+from idempotent_lambda.sources.source import Source
 from idempotent_lambda_toolkit.testing.effects import EffectFailed, Effects
 from idempotent_lambda_toolkit.testing.events import Event, resent
 from idempotent_lambda_toolkit.testing.reasons import Reason
-from idempotent_lambda_toolkit.testing.rehearsal import (
+from idempotent_lambda_toolkit.testing.scenario import (
     FAILURES,
     NAMESPACE,
     SHORT_MILLIS,
-    Exit,
+    DeliveryStep,
     Fault,
+    FaultPoint,
     Identity,
+    InjectedExit,
     Invocation,
     Killed,
-    Rehearsal,
-    Step,
-    Strike,
+    Scenario,
     Subject,
-    idents,
-    records_of,
+    count_records,
+    list_thread_ids,
 )
 
 MOST_EFFECTS = 20
@@ -88,13 +89,13 @@ class Report:
     Attributes:
         subject: the name of the function.
         effects: the names of the effects that the event has, in their order.
-        rehearsals: in how many ways the event was delivered.
+        scenarios: in how many ways the event was delivered.
         findings: what is wrong, shortest reproduction first.
     """
 
     subject: str
     effects: tuple[str, ...]
-    rehearsals: int
+    scenarios: int
     findings: tuple[Finding, ...]
 
     @property
@@ -115,7 +116,7 @@ class Report:
     def __str__(self) -> str:
         effects = ", ".join(self.effects) or "none"
         found = "nothing wrong" if self.passed else _times(len(self.findings), "finding")
-        head = f"hammer: {found} in {self.rehearsals} rehearsals of {self.subject}"
+        head = f"hammer: {found} in {self.scenarios} scenarios of {self.subject}"
         return "\n\n".join([f"{head} (effects: {effects})", *map(str, self.findings)])
 
 
@@ -149,7 +150,7 @@ def hammer(
         retries: whether the producer may send the same again. Never tried with S3, DynamoDB
             Streams and payloads of one's own, where that is another operation.
         timeout_seconds: the function's.
-        fresh: called before every rehearsal, to clear what doubles of the test remember.
+        fresh: called before every scenario, to clear what doubles of the test remember.
 
     Raises:
         HammerError: nothing can be said.
@@ -159,8 +160,8 @@ def hammer(
     work = _Hammering(subject, event, effects, fresh, exactly_once=exactly_once)
     stage, calls = effects.stage, [*effects.calls]
     try:
-        with work.patched():
-            work.everything(different, retries=retries and _resendable(event))
+        with work.apply_patches():
+            work.try_everything(different, retries=retries and _is_resendable(event))
     finally:
         effects.stage, effects.calls[:] = stage, calls
     name = getattr(function, "__qualname__", type(function).__name__)
@@ -168,7 +169,7 @@ def hammer(
     return Report(
         subject=f"{getattr(function, '__module__', '')}.{name}".lstrip("."),
         effects=tuple(dict.fromkeys(work.names)),
-        rehearsals=work.rehearsals,
+        scenarios=work.scenarios,
         findings=tuple(finding for _, finding in findings),
     )
 
@@ -195,7 +196,7 @@ def _subject(function: Callable[..., Any], key: str | None, timeout_seconds: int
         "IDEMPOTENCY_TABLE": NAMESPACE,
         "IDEMPOTENCY_NAMESPACE": NAMESPACE,
         "IDEMPOTENCY_RETENTION_SECONDS": str(_RETENTION_SECONDS),
-        "IDEMPOTENCY_UNWRAP": ",".join(UNWRAP),
+        "IDEMPOTENCY_UNWRAP": ",".join(UNWRAP_CHOICES),
     }
     if key is not None:
         environment["IDEMPOTENCY_KEY"] = key
@@ -203,15 +204,15 @@ def _subject(function: Callable[..., Any], key: str | None, timeout_seconds: int
         function=function,
         handler=handler,
         transactional="transaction" in parameters,
-        settings=Settings.from_environment(environment, built_in=False),
+        settings=Settings.from_environment(environment, require_processor=False),
         timeout=Millis(timeout_seconds * 1000),
     )
 
 
-def _resendable(event: Event) -> bool:
+def _is_resendable(event: Event) -> bool:
     """Whether a producer's retry makes other ids of the same operation."""
     try:
-        deliveries = deliveries_of(event, UNWRAP)
+        deliveries = read_event(event, UNWRAP_CHOICES)
     except UnsupportedEventError:
         return False
     written = any(
@@ -227,7 +228,7 @@ class _Hammering:
     Attributes:
         found: what is wrong, by reason and effect, with the rank of its reproduction.
         names: the effects of a delivery without faults.
-        rehearsals: how many there were.
+        scenarios: how many there were.
     """
 
     def __init__(
@@ -241,23 +242,23 @@ class _Hammering:
     ) -> None:
         self.found: dict[tuple[Reason, str | None], tuple[tuple[int, int], Finding]] = {}
         self.names: list[str] = []
-        self.rehearsals = 0
+        self.scenarios = 0
         self._subject, self._effects, self._fresh = subject, effects, fresh
-        self._parcels = [event, resent(event)]
+        self._events = [event, resent(event)]
         self._exactly_once = exactly_once
         self._expected: Counter[Identity] = Counter()
         self._keys: set[str] = set()
         self._places: dict[str, int] = {}
-        self._tokens, self._threads = False, idents()
-        self._now = Rehearsal(subject, self._parcels)
+        self._tokens, self._threads = False, list_thread_ids()
+        self._now = Scenario(subject, self._events)
 
     @contextmanager
-    def patched(self) -> Iterator[None]:
+    def apply_patches(self) -> Iterator[None]:
         """Stand for the environment, for time, and for what reports a thread's end."""
         excepthook = threading.excepthook
 
         def ended(args: Any) -> None:
-            if not isinstance(args.exc_value, Killed | Exit | EffectFailed):
+            if not isinstance(args.exc_value, Killed | InjectedExit | EffectFailed):
                 excepthook(args)
 
         with ExitStack() as stack:
@@ -265,180 +266,196 @@ class _Hammering:
             patch(mock.patch.object(Wiring, "from_environment", self._wiring))
             patch(mock.patch("time.sleep", self._sleep))
             # There is no other thread that would confirm in the meantime: waiting for it is vain.
-            patch(mock.patch("idempotent_lambda.batch.UNCONFIRMED_MILLIS", NEVER_MILLIS))
+            patch(
+                mock.patch(
+                    "idempotent_lambda.pipeline.shared_plan.UNCONFIRMED_MILLIS", NEVER_MILLIS
+                )
+            )
             patch(mock.patch("threading.excepthook", ended))
             yield
 
     def _wiring(self) -> Wiring:
-        """That of the rehearsal that is under way."""
+        """That of the scenario that is under way."""
         return self._now.wiring
 
     def _sleep(self, seconds: float) -> None:
         self._now.sleep(seconds)
 
-    def everything(self, different: Sequence[Event], *, retries: bool) -> None:
+    def try_everything(self, different: Sequence[Event], *, retries: bool) -> None:
         """Try it all; what would make the rest say nothing ends it."""
         # At first, while the code has nothing to remember.
-        failing = (Step(strike=Strike.FAILS),)
-        first = self._rehearse(failing)
-        plain = self._rehearse((Step(),), settle=False, searches=True)
+        failing = (DeliveryStep(fault_point=FaultPoint.FAILS),)
+        first = self._run_scenario(failing)
+        plain = self._run_scenario((DeliveryStep(),), settle=False, searches=True)
         self.names = plain.invocations[0].names
-        if self._hopeless(first, plain):
+        if self._is_hopeless(first, plain):
             return
         self._expected, self._keys = plain.counts(), plain.keys
-        self._tokens = bool(plain.with_tokens)
+        self._tokens = bool(plain.identities_with_tokens)
         self._judge(failing, first)
-        for steps in self._scenarios(retries=retries):
-            rehearsal = self._rehearse(steps)
+        for steps in self._plan_scenarios(retries=retries):
+            scenario = self._run_scenario(steps)
             if steps[-1].only is not None:
                 self._places = {
                     key: each.step.only or 0
-                    for each in rehearsal.invocations[1:]
+                    for each in scenario.invocations[1:]
                     for key in each.asked
                 }
-            self._judge(steps, rehearsal)
+            self._judge(steps, scenario)
             unsteady = (Reason.KEY_CHANGES, Reason.KEY_OF_THE_BATCH)
             if any(reason in unsteady for reason, _ in self.found):
                 return
         for other in different:
-            self._parcels[2:] = [other]
-            alone = self._rehearse((Step(parcel=2),), settle=False)
-            self._require(alone)
-            steps = (Step(), Step(parcel=2))
-            self._judge(steps, self._rehearse(steps), alone)
+            self._events[2:] = [other]
+            single = self._run_scenario((DeliveryStep(event_index=2),), settle=False)
+            self._require(single)
+            steps = (DeliveryStep(), DeliveryStep(event_index=2))
+            self._judge(steps, self._run_scenario(steps), single)
 
-    def _scenarios(self, *, retries: bool) -> Iterator[tuple[Step, ...]]:
-        yield (Step(), Step())
-        records = range(records_of(self._parcels[0]))
+    def _plan_scenarios(self, *, retries: bool) -> Iterator[tuple[DeliveryStep, ...]]:
+        yield (DeliveryStep(), DeliveryStep())
+        records = range(count_records(self._events[0]))
         if len(records) > 1:
-            yield (Step(), *(Step(only=each) for each in records))
+            yield (DeliveryStep(), *(DeliveryStep(only=each) for each in records))
         if retries:
-            yield (Step(), Step(parcel=RESENT))
+            yield (DeliveryStep(), DeliveryStep(event_index=RESENT))
         places = range(min(len(self.names), MOST_EFFECTS))
-        yield from ((Step(strike=Strike.FAILS, at=at),) for at in places[1:])
-        again = (Step(again=True),) * (FAILURES - 1)
-        yield from ((Step(strike=Strike.FAILS, at=at), *again) for at in places)
+        yield from ((DeliveryStep(fault_point=FaultPoint.FAILS, at=at),) for at in places[1:])
+        again = (DeliveryStep(again=True),) * (FAILURES - 1)
+        yield from ((DeliveryStep(fault_point=FaultPoint.FAILS, at=at), *again) for at in places)
         if len(self.names) > 1:
-            yield (Step(strike=Strike.FAILS, every=True), *again)
-        yield from ((Step(beside=True, at=at),) for at in places)
-        yield from ((Step(fault=fault),) for fault in Fault)
-        yield (Step(short=True),)
-        yield from ((Step(strike=Strike.SLOW, at=at, after=True),) for at in places)
-        for strike in (Strike.EXITS, Strike.KILLED, Strike.TIMES_OUT):
+            yield (DeliveryStep(fault_point=FaultPoint.FAILS, every=True), *again)
+        yield from ((DeliveryStep(concurrent=True, at=at),) for at in places)
+        yield from ((DeliveryStep(fault=fault),) for fault in Fault)
+        yield (DeliveryStep(short=True),)
+        yield from (
+            (DeliveryStep(fault_point=FaultPoint.SLOW, at=at, after=True),) for at in places
+        )
+        for fault_point in (FaultPoint.EXITS, FaultPoint.KILLED, FaultPoint.TIMES_OUT):
             for at in places:
-                yield (Step(strike=strike, at=at),)
-                yield (Step(strike=strike, at=at, after=True),)
+                yield (DeliveryStep(fault_point=fault_point, at=at),)
+                yield (DeliveryStep(fault_point=fault_point, at=at, after=True),)
         for at in places:
-            killed = Step(strike=Strike.KILLED, at=at)
-            yield (killed, Step(at_once=True))
+            killed = DeliveryStep(fault_point=FaultPoint.KILLED, at=at)
+            yield (killed, DeliveryStep(at_once=True))
             if retries and self._tokens:
-                yield (replace(killed, after=True), Step(parcel=RESENT))
+                yield (replace(killed, after=True), DeliveryStep(event_index=RESENT))
 
-    def _rehearse(
+    def _run_scenario(
         self,
-        steps: Sequence[Step],
+        steps: Sequence[DeliveryStep],
         *,
         settle: bool = True,
         searches: bool = False,
         counted: bool = True,
-    ) -> Rehearsal:
+    ) -> Scenario:
         if self._fresh:
             self._fresh()
-        self.rehearsals += 1
+        self.scenarios += 1
         known = self._threads if searches else None
-        self._now = self._effects.stage = Rehearsal(
-            self._subject, self._parcels, known, counted=counted
+        self._now = self._effects.stage = Scenario(
+            self._subject, self._events, known, counted=counted
         )
         self._now.run(steps, settle=settle)
         return self._now
 
     # Judgement
 
-    def _hopeless(self, first: Rehearsal, plain: Rehearsal) -> bool:
+    def _is_hopeless(self, first: Scenario, plain: Scenario) -> bool:
         """Whether a plain delivery already goes wrong, or cannot be told from the one before."""
         late = next((each for each in plain.done if each.late), None)
         errors, outcomes = plain.invocations[0].errors, plain.invocations[0].outcomes
         unrun = [each for each in errors if isinstance(each, InvalidResultError)]
         rejected = [each for each in errors if isinstance(each, MessageError)]
         if late:
-            text = f"{_named(late.identity)} ran after what it belongs to had returned"
-            self._find(Reason.AFTER_RETURN, late.identity.name, text, (Step(),), plain)
+            text = f"{_describe_effect(late.identity)} ran after what it belongs to had returned"
+            self._add_finding(
+                Reason.AFTER_RETURN, late.identity.name, text, (DeliveryStep(),), plain
+            )
         elif rejected:
-            self._find(Reason.NO_KEY, None, str(rejected[0]), (Step(),), plain)
+            self._add_finding(Reason.NO_KEY, None, str(rejected[0]), (DeliveryStep(),), plain)
         elif unrun:
             done = Outcome.COMPLETED in outcomes
             reason = Reason.UNSTORABLE_RESULT if done else Reason.NOT_RUN
-            self._find(reason, None, str(unrun[0]), (Step(),), plain)
+            self._add_finding(reason, None, str(unrun[0]), (DeliveryStep(),), plain)
         elif plain.exited:
             text = "the code raised SystemExit by itself"
-            self._find(Reason.EXITS, None, text, (Step(),), plain)
+            self._add_finding(Reason.EXITS, None, text, (DeliveryStep(),), plain)
         elif plain.overslept:
             text = f"the code slept until its {self._subject.timeout / 1000:g} s were over"
-            self._find(Reason.SLEEPS_TOO_LONG, None, text, (Step(),), plain)
-        elif gone := self._gone(first, plain):
-            self._forgotten(first, min(gone))
+            self._add_finding(Reason.SLEEPS_TOO_LONG, None, text, (DeliveryStep(),), plain)
+        elif gone := self._find_gone(first, plain):
+            self._report_forgotten(first, min(gone))
         else:
             self._require(plain)
         return bool(self.found)
 
-    def _gone(self, first: Rehearsal, plain: Rehearsal) -> set[str]:
+    def _find_gone(self, first: Scenario, plain: Scenario) -> set[str]:
         """The effects that are not tried any more, not even after the same beginning."""
-        gone = _tried(first) - {*plain.invocations[0].names}
-        return gone - _tried(self._rehearse((Step(strike=Strike.FAILS),))) if gone else gone
+        gone = _list_tried(first) - {*plain.invocations[0].names}
+        return (
+            gone - _list_tried(self._run_scenario((DeliveryStep(fault_point=FaultPoint.FAILS),)))
+            if gone
+            else gone
+        )
 
-    def _forgotten(self, first: Rehearsal, name: str) -> None:
-        """An effect of the first rehearsal is not tried any more."""
-        failing = (Step(strike=Strike.FAILS),)
+    def _report_forgotten(self, first: Scenario, name: str) -> None:
+        """An effect of the first scenario is not tried any more."""
+        failing = (DeliveryStep(fault_point=FaultPoint.FAILS),)
         if name in {each.identity.name for each in first.done}:
             text = f"effect {name!r} ran no more in this process, for a key that has no record"
-            self._find(Reason.REMEMBERS, name, text, failing, first, "deliver with another table")
+            self._add_finding(
+                Reason.REMEMBERS, name, text, failing, first, "deliver with another table"
+            )
         else:
-            text = f"effect {name!r} never ran {_when(failing, first)}"
-            reason = self._loss(Identity(name, None), failing, first)
-            self._find(reason, name, text, failing, first)
+            text = f"effect {name!r} never ran {_say_when(failing, first)}"
+            reason = self._explain_loss(Identity(name, None), failing, first)
+            self._add_finding(reason, name, text, failing, first)
 
-    def _require(self, rehearsal: Rehearsal) -> None:
+    def _require(self, scenario: Scenario) -> None:
         """Raise if a delivery without faults does not do everything.
 
         Raises:
             HammerError: it is not acknowledged, parked, or has no effect.
         """
-        invocation = rehearsal.invocations[0]
+        invocation = scenario.invocations[0]
         errors = [*invocation.errors, *([invocation.error] if invocation.error else [])]
-        if not rehearsal.settled or Outcome.PARKED in invocation.outcomes:
+        if not scenario.is_settled or Outcome.PARKED in invocation.outcomes:
             error = next((each for each in errors if not isinstance(each, IdempotencyError)), None)
             error = error or (errors[0] if errors else None)
             what = f"{type(error).__name__}: {error}" if error else "it was not acknowledged"
             text = f"without any fault the event is not done ({what}): give an event that is"
             raise HammerError(text) from error
-        if not rehearsal.done:
+        if not scenario.done:
             raise HammerError(
                 "no effect was seen: put effects.of(...) in the place of what the code does"
             )
 
     def _judge(
-        self, steps: tuple[Step, ...], rehearsal: Rehearsal, alone: Rehearsal | None = None
+        self, steps: tuple[DeliveryStep, ...], scenario: Scenario, single: Scenario | None = None
     ) -> None:
-        """Compare what a rehearsal did with what it should have done."""
+        """Compare what a scenario did with what it should have done."""
         expected, keys = self._expected, self._keys
-        if alone:
-            expected, keys = expected + alone.counts(), keys | alone.keys
-        counts, strange = rehearsal.counts(), rehearsal.keys - keys
-        parked = any(Outcome.PARKED in each.outcomes for each in rehearsal.invocations)
+        if single:
+            expected, keys = expected + single.counts(), keys | single.keys
+        counts, strange = scenario.counts(), scenario.keys - keys
+        parked = any(Outcome.PARKED in each.outcomes for each in scenario.invocations)
         for identity in dict.fromkeys([*expected, *counts]):
             times, least, what = counts[identity], expected[identity], ""
             unclaimed = Identity(identity.name, None)
-            if identity.name not in self.names and steps[0] != Step():
+            if identity.name not in self.names and steps[0] != DeliveryStep():
                 continue  # done because of the fault, such as an alert
             if times > least:
-                reason = self._repetition(identity, steps, rehearsal, strange=bool(strange))
+                reason = self._explain_repetition(identity, steps, scenario, strange=bool(strange))
                 if strange:
                     times, least = _total(counts, identity), _total(expected, identity)
                 what = f"ran {_times(times, 'time')}"
             elif times == least or strange or parked or counts[unclaimed] > expected[unclaimed]:
                 continue
             else:
-                reason = Reason.KEY_TOO_WIDE if alone else self._loss(identity, steps, rehearsal)
+                reason = (
+                    Reason.KEY_TOO_WIDE if single else self._explain_loss(identity, steps, scenario)
+                )
                 what = f"ran {_times(times, 'time')}" if times else "never ran"
             if reason in (Reason.EXIT_SWALLOWED, Reason.NOT_NOW_SWALLOWED):
                 # What lets nothing through is one fault.
@@ -446,80 +463,87 @@ class _Hammering:
                 reason = None if swallows else reason
             if reason:
                 instead = f" instead of {least}" if least > 1 else ""
-                text = f"{_named(identity)} {what}{instead} {_when(steps, rehearsal)}"
-                self._find(reason, identity.name, text, steps, rehearsal)
+                text = f"{_describe_effect(identity)} {what}{instead} {_say_when(steps, scenario)}"
+                self._add_finding(reason, identity.name, text, steps, scenario)
 
-    def _repetition(
-        self, identity: Identity, steps: Iterable[Step], rehearsal: Rehearsal, *, strange: bool
+    def _explain_repetition(
+        self,
+        identity: Identity,
+        steps: Iterable[DeliveryStep],
+        scenario: Scenario,
+        *,
+        strange: bool,
     ) -> Reason | None:
         """Why an effect was done more often than it should; None if that is allowed."""
-        again = any(step.parcel == RESENT for step in steps)
+        again = any(step.event_index == RESENT for step in steps)
         if identity.key is None:
             return Reason.OUTSIDE
         if strange:
             apart = any(step.only is not None for step in steps)
             changes = Reason.KEY_OF_THE_BATCH if apart else Reason.KEY_CHANGES
             return Reason.KEY_TOO_NARROW if again else changes
-        if identity in rehearsal.with_tokens:
+        if identity in scenario.identities_with_tokens:
             if again and (Reason.TOKEN_CHANGES, identity.name) in self.found:
                 return None
             return Reason.TOKEN_OF_THE_ENVELOPE if again else Reason.TOKEN_CHANGES
-        ended = not all(each.alive for each in rehearsal.invocations)
+        ended = not all(each.alive for each in scenario.invocations)
         if ended or any(step.interrupts for step in steps):
             return Reason.REPEATS_AFTER_CRASH if self._exactly_once else None
         return Reason.REPEATS_ON_RETRY
 
-    def _loss(self, identity: Identity, steps: Sequence[Step], rehearsal: Rehearsal) -> Reason:
+    def _explain_loss(
+        self, identity: Identity, steps: Sequence[DeliveryStep], scenario: Scenario
+    ) -> Reason:
         """Why an effect was done less often than it should."""
         place = self._places.get(identity.key or "", 0)
-        acknowledging = (each for each in rehearsal.invocations if place in each.acknowledged)
-        blamed = next(acknowledging, rehearsal.invocations[-1])
+        acknowledging = (each for each in scenario.invocations if place in each.acknowledged)
+        blamed = next(acknowledging, scenario.invocations[-1])
         step = blamed.step
-        if any(_same(each, identity) for each in blamed.failed):
+        if any(_is_same(each, identity) for each in blamed.failed):
             return Reason.SWALLOWED
-        if {Outcome.BUSY, Outcome.UNAVAILABLE}.intersection(blamed.outcomes):
+        if {Outcome.IN_PROGRESS, Outcome.TABLE_UNAVAILABLE}.intersection(blamed.outcomes):
             return Reason.NOT_NOW_SWALLOWED
-        if step.strike is Strike.EXITS:
+        if step.fault_point is FaultPoint.EXITS:
             return Reason.EXIT_SWALLOWED
-        if step.short or step.strike is Strike.SLOW:
+        if step.short or step.fault_point is FaultPoint.SLOW:
             return Reason.GIVES_UP
-        return self._omission(identity, steps)
+        return self._explain_omission(identity, steps)
 
-    def _omission(self, identity: Identity, steps: Sequence[Step]) -> Reason:
+    def _explain_omission(self, identity: Identity, steps: Sequence[DeliveryStep]) -> Reason:
         """Why a later delivery left an effect out: because of its count, or of a memory."""
-        uncounted = self._rehearse(steps, counted=False)
-        done = any(_same(each, identity) for each in uncounted.counts())
+        uncounted = self._run_scenario(steps, counted=False)
+        done = any(_is_same(each, identity) for each in uncounted.counts())
         return Reason.SKIPS_REDELIVERIES if done else Reason.REMEMBERS
 
-    def _find(
+    def _add_finding(
         self,
         reason: Reason,
         effect: str | None,
         text: str,
-        steps: Sequence[Step],
-        rehearsal: Rehearsal,
+        steps: Sequence[DeliveryStep],
+        scenario: Scenario,
         *more: str,
     ) -> None:
         """Take down a finding, unless a shorter reproduction of it is known."""
-        taken = tuple(_told(each) for each in rehearsal.invocations) + more
-        faults = sum(step != Step(parcel=step.parcel) for step in steps)
-        rank = len(taken) + sum(step.beside for step in steps), faults
+        taken = tuple(_describe_delivery(each) for each in scenario.invocations) + more
+        faults = sum(step != DeliveryStep(event_index=step.event_index) for step in steps)
+        position = len(taken) + sum(step.concurrent for step in steps), faults
         known = self.found.get((reason, effect))
-        if known is None or rank < known[0]:
+        if known is None or position < known[0]:
             finding = Finding(reason=reason, effect=effect, text=text, steps=taken)
-            self.found[reason, effect] = rank, finding
+            self.found[reason, effect] = position, finding
 
 
-def _same(one: Identity, other: Identity) -> bool:
+def _is_same(one: Identity, other: Identity) -> bool:
     """Whether both are the same effect, as far as the other's key is known."""
     return one.name == other.name and other.key in (None, one.key)
 
 
-def _tried(first: Rehearsal) -> set[str]:
+def _list_tried(first: Scenario) -> set[str]:
     """The effect that failed, and what was done afterwards, when nothing failed any more."""
     failing, *others = first.invocations
     later = {each.identity.name for each in first.done if each.invocation in others}
-    return later | ({failing.struck} if failing.struck else set())
+    return later | ({failing.faulted} if failing.faulted else set())
 
 
 def _times(number: int, what: str) -> str:
@@ -531,7 +555,7 @@ def _total(counts: Counter[Identity], identity: Identity) -> int:
     return sum(times for each, times in counts.items() if each.name == identity.name)
 
 
-def _named(identity: Identity) -> str:
+def _describe_effect(identity: Identity) -> str:
     """The effect and its key, as people read them."""
     if identity.key is None:
         return f"effect {identity.name!r}, with no key claimed,"
@@ -539,11 +563,11 @@ def _named(identity: Identity) -> str:
     return f"effect {identity.name!r} for key {text!r}"
 
 
-def _told(invocation: Invocation) -> str:
+def _describe_delivery(invocation: Invocation) -> str:
     """A delivery as a step of a reproduction."""
     step = invocation.step
     begin = {0: "deliver", RESENT: "deliver the producer's retry"}.get(
-        step.parcel, "deliver another message"
+        step.event_index, "deliver another message"
     )
     if step.only is not None:
         begin += f" record {step.only + 1} alone"
@@ -551,28 +575,28 @@ def _told(invocation: Invocation) -> str:
         begin += " again at once"
     if step.short:
         begin += f" with {SHORT_MILLIS / 1000:g} s left"
-    happened = _happened(invocation)
+    happened = _describe_fault(invocation)
     return f"{begin} ({happened})" if happened else begin
 
 
-def _happened(invocation: Invocation) -> str:
+def _describe_fault(invocation: Invocation) -> str:
     """What befell a delivery, as part of a sentence."""
-    step, name = invocation.step, repr(invocation.struck)
+    step, name = invocation.step, repr(invocation.faulted)
     place = f"{'after' if step.after else 'before'} {name}"
-    if step.beside:
+    if step.concurrent:
         return f"and again while it is in {name}"
     if step.every and invocation.failed:
         return "every effect fails"
     if step.again and invocation.failed:
         return f"{name} fails again"
-    if step.strike is not None:
+    if step.fault_point is not None:
         return {
-            Strike.FAILS: f"{name} fails",
-            Strike.EXITS: f"SystemExit {place}",
-            Strike.KILLED: f"killed {place}",
-            Strike.TIMES_OUT: f"timed out {place}",
-            Strike.SLOW: f"{name} takes nearly all the time",
-        }[step.strike]
+            FaultPoint.FAILS: f"{name} fails",
+            FaultPoint.EXITS: f"SystemExit {place}",
+            FaultPoint.KILLED: f"killed {place}",
+            FaultPoint.TIMES_OUT: f"timed out {place}",
+            FaultPoint.SLOW: f"{name} takes nearly all the time",
+        }[step.fault_point]
     if step.fault is not None:
         return {
             Fault.CLAIM_LOST: "the answer to the claim is lost",
@@ -583,19 +607,19 @@ def _happened(invocation: Invocation) -> str:
     return ""
 
 
-def _when(steps: Sequence[Step], rehearsal: Rehearsal) -> str:
+def _say_when(steps: Sequence[DeliveryStep], scenario: Scenario) -> str:
     """The circumstances, as the end of a sentence."""
-    first, last = rehearsal.invocations[0], steps[-1]
-    if steps == (Step(), Step()):
+    first, last = scenario.invocations[0], steps[-1]
+    if steps == (DeliveryStep(), DeliveryStep()):
         return "when the same event was delivered twice"
     if first.step.short:
         return "when it was delivered with little time left"
-    if first.step.beside:
-        return f"when it was delivered again while it was in {first.struck!r}"
-    parts = [f"this happened: {_happened(first)}"] if _happened(first) else []
-    if last.parcel > RESENT:
+    if first.step.concurrent:
+        return f"when it was delivered again while it was in {first.faulted!r}"
+    parts = [f"this happened: {_describe_fault(first)}"] if _describe_fault(first) else []
+    if last.event_index > RESENT:
         parts.append("another message was delivered as well")
-    elif last.parcel == RESENT:
+    elif last.event_index == RESENT:
         parts.append("the producer sent the same again")
     elif last.only is not None:
         return "when each of its records was delivered again alone"

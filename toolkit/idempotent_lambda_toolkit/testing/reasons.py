@@ -93,7 +93,7 @@ _TEXTS = {
         "let all but Exception through; of SystemExit make an Exception",
     ),
     Reason.NOT_NOW_SWALLOWED: (
-        "the decorated call refused to run, such as with Busy, and the message was acknowledged",
+        "the decorated call refused to run, as by AlreadyInProgressError, and the message passed",
         "let the errors of the decorated call through, so that the message is delivered again",
     ),
     Reason.GIVES_UP: (

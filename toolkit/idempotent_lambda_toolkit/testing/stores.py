@@ -1,6 +1,6 @@
 """Doubles of table and queues that keep the real rules.
 
-`InMemoryClaimStore` decides by the conditions of `idempotent_lambda.claims` themselves and
+`InMemoryClaimStore` decides by the conditions of `idempotent_lambda.protocol.claims` themselves and
 passes the same contract suite as the DynamoDB store.
 """
 
@@ -9,21 +9,23 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from idempotent_lambda import claims, sqs
-from idempotent_lambda.claims import (
-    ClaimAnswer,
-    ClaimRequest,
-    CompleteAnswer,
-    Owner,
-    ParkAnswer,
-    Record,
-    ReleaseAnswer,
-    Request,
-)
+from idempotent_lambda import queues
 from idempotent_lambda.clock import Deadline
-from idempotent_lambda.conditions import Condition, holds
 from idempotent_lambda.errors import StoreError, StoreRefusedError
-from idempotent_lambda.messages import Delivery, write_mark
+from idempotent_lambda.protocol import claims
+from idempotent_lambda.protocol.claims import ClaimAnswer, CompleteAnswer, ParkAnswer, ReleaseAnswer
+from idempotent_lambda.protocol.conditions import Condition, evaluate
+from idempotent_lambda.protocol.judgement import (
+    build_claimed_record,
+    explain_failed_claim,
+    explain_failed_completion,
+    explain_failed_parking,
+    explain_failed_release,
+)
+from idempotent_lambda.protocol.record import IS_OWNED, IS_PARKED_BY_OWNER, Owner, Record, Status
+from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.sources.copy_mark import write_mark
+from idempotent_lambda.sources.delivery import Delivery
 
 
 class InMemoryQueues:
@@ -40,9 +42,14 @@ class InMemoryQueues:
         self.dead_letters: list[tuple[str, str]] = []
         self.failure: StoreError | None = None
 
-    def postpone(self, failed: Iterable[Delivery], met: sqs.Met, deadline: Deadline) -> None:
+    def postpone(
+        self,
+        failed: Iterable[Delivery],
+        in_progress: Sequence[queues.HeldDelivery],
+        deadline: Deadline,
+    ) -> None:
         """See `Queues.postpone`."""
-        found = sqs.postponements(failed, met, deadline.clock.now())
+        found = queues.compute_postponements(failed, in_progress, deadline.clock.now())
         self.postponed |= {each.id: seconds for each, seconds in found}
 
     def dead_letter(self, leader: Delivery, record_id: str, owner: Owner, by: Deadline) -> None:
@@ -86,23 +93,23 @@ class InMemoryClaimStore:
     def park(self, requests: Sequence[Request], deadline: Deadline) -> list[ParkAnswer]:
         """See `ClaimStore.park`."""
         del deadline
-        return [self._parking(claims.OWNED, parked_record, request) for request in requests]
+        return [self._park(IS_OWNED, parked_record, request) for request in requests]
 
     def mark(self, requests: Sequence[Request], deadline: Deadline) -> list[ParkAnswer]:
         """See `ClaimStore.mark`."""
         del deadline
-        return [self._parking(claims.PARKED, marked_record, request) for request in requests]
+        return [self._park(IS_PARKED_BY_OWNER, marked_record, request) for request in requests]
 
-    def _parking(
+    def _park(
         self, condition: Condition, change: Callable[[Record, Request], Record], request: Request
     ) -> ParkAnswer:
         with self._lock:
             found = self.records.get(request.record_id)
-            if found and holds(condition, found, request.operands):
+            if found and evaluate(condition, found, request.operands):
                 record = self.records[found.id] = change(found, request)
                 return claims.Parked(request.owner, record.dead_lettered_at is not None)
             try:
-                return claims.refused_parking(found, request)
+                return explain_failed_parking(found, request)
             except StoreRefusedError as error:
                 return error
 
@@ -110,28 +117,28 @@ class InMemoryClaimStore:
         with self._lock:
             found = self.records.get(request.record_id)
             try:
-                if holds(request.condition, found, request.operands):
-                    record = claims.claimed_record(found, request)
+                if evaluate(request.condition, found, request.operands):
+                    record = build_claimed_record(found, request)
                     self.records[record.id] = record
                     return claims.Claimed(request.owner, record.attempts or 1)
-                return claims.refused_claim(found, request)
+                return explain_failed_claim(found, request)
             except StoreRefusedError as error:
                 return error
 
     def _complete(self, request: Request) -> CompleteAnswer:
         with self._lock:
             found = self.records.get(request.record_id)
-            if found and holds(claims.OWNED, found, request.operands):
+            if found and evaluate(IS_OWNED, found, request.operands):
                 if request.actions:
                     try:
-                        self._committed(request.actions)
+                        self._commit_actions(request.actions)
                     except StoreRefusedError as error:
                         return error
                 self.records[found.id] = completed_record(found, request)
                 return claims.Completed()
-            return claims.refused_completion(found, request)
+            return explain_failed_completion(found, request)
 
-    def _committed(self, actions: Sequence[Mapping[str, Any]]) -> None:
+    def _commit_actions(self, actions: Sequence[Mapping[str, Any]]) -> None:
         if self.commit is None:
             problem = "this store in memory has no tables: set its commit to a function of the test"
             raise StoreRefusedError("NoCommit", problem, maybe_written=False)
@@ -140,21 +147,21 @@ class InMemoryClaimStore:
     def _release(self, request: Request) -> claims.ReleaseOutcome:
         with self._lock:
             found = self.records.get(request.record_id)
-            if found and holds(claims.OWNED, found, request.operands):
+            if found and evaluate(IS_OWNED, found, request.operands):
                 if request.stated:
                     back = marked_record(parked_record(found, request), request)
                     self.records[found.id] = replace(back, owner=Owner(str(request.token)))
                 else:
                     del self.records[found.id]
                 return claims.Released()
-            return claims.refused_release(found, request)
+            return explain_failed_release(found, request)
 
 
 def completed_record(found: Record, request: Request) -> Record:
     """The record after a successful completion."""
     return Record(
         id=found.id,
-        status=claims.Status.COMPLETED,
+        status=Status.COMPLETED,
         owner=found.owner,
         expires_at=request.expires_at,
         created_at=found.created_at,
@@ -170,7 +177,7 @@ def parked_record(found: Record, request: Request) -> Record:
     """The record after a successful parking."""
     return replace(
         found,
-        status=claims.Status.PARKED,
+        status=Status.PARKED,
         lease_expires_at=None,
         expires_at=None,
         attempts=None,

@@ -4,7 +4,7 @@
 module "deposits" {
   source = "MODULE_SOURCE"
 
-  processor   = "mishaps.armed"
+  processor   = "call_faults.target"
   idempotency = { key = "body.deposit_id", lease_margin_seconds = 1 }
   queue       = { batch_size = 5, maximum_concurrency = 3, max_receive_count = 20 }
 
@@ -12,15 +12,15 @@ module "deposits" {
     timeout_seconds = 5
 
     environment = {
-      ARMED                     = "balances.process"
+      TARGET                    = "balances.process"
       AWS_ENDPOINT_URL_DYNAMODB = var.dynamodb_url
-      MISHAPS_TABLE             = aws_dynamodb_table.mishaps.name
+      FAULTS_TABLE              = aws_dynamodb_table.faults.name
       BALANCES_TABLE            = aws_dynamodb_table.balances.name
     }
 
     policy_statements = [
       { actions = ["dynamodb:UpdateItem"], resources = [aws_dynamodb_table.balances.arn] },
-      { actions = ["dynamodb:Scan", "dynamodb:UpdateItem"], resources = [aws_dynamodb_table.mishaps.arn] },
+      { actions = ["dynamodb:Scan", "dynamodb:UpdateItem"], resources = [aws_dynamodb_table.faults.arn] },
     ]
   }
 }

@@ -8,18 +8,18 @@ module "charges" {
 
   function = {
     timeout_seconds = 16
-    handler         = "mishaps.armed"
+    handler         = "call_faults.target"
 
     environment = {
-      ARMED                     = "orders.handler"
+      TARGET                    = "orders.handler"
       AWS_ENDPOINT_URL_DYNAMODB = var.dynamodb_url
-      MISHAPS_TABLE             = aws_dynamodb_table.mishaps.name
+      FAULTS_TABLE              = aws_dynamodb_table.faults.name
       LEDGER_TABLE              = aws_dynamodb_table.ledger.name
     }
 
     policy_statements = [
       { actions = ["dynamodb:PutItem"], resources = [aws_dynamodb_table.ledger.arn] },
-      { actions = ["dynamodb:Scan", "dynamodb:UpdateItem"], resources = [aws_dynamodb_table.mishaps.arn] },
+      { actions = ["dynamodb:Scan", "dynamodb:UpdateItem"], resources = [aws_dynamodb_table.faults.arn] },
     ]
   }
 }

@@ -4,7 +4,7 @@
 module "movements" {
   source = "MODULE_SOURCE"
 
-  processor   = "mishaps.armed"
+  processor   = "call_faults.target"
   idempotency = { key = "body.movement_id", lease_margin_seconds = 1 }
   queue       = { fifo = true, max_receive_count = 12 }
 
@@ -12,15 +12,15 @@ module "movements" {
     timeout_seconds = 5
 
     environment = {
-      ARMED                     = "accounts.process"
+      TARGET                    = "accounts.process"
       AWS_ENDPOINT_URL_DYNAMODB = var.dynamodb_url
-      MISHAPS_TABLE             = aws_dynamodb_table.mishaps.name
+      FAULTS_TABLE              = aws_dynamodb_table.faults.name
       ACCOUNTS_TABLE            = aws_dynamodb_table.accounts.name
     }
 
     policy_statements = [
       { actions = ["dynamodb:UpdateItem"], resources = [aws_dynamodb_table.accounts.arn] },
-      { actions = ["dynamodb:Scan", "dynamodb:UpdateItem"], resources = [aws_dynamodb_table.mishaps.arn] },
+      { actions = ["dynamodb:Scan", "dynamodb:UpdateItem"], resources = [aws_dynamodb_table.faults.arn] },
     ]
   }
 }

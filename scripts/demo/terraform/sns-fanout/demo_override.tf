@@ -4,7 +4,7 @@
 module "billing" {
   source = "MODULE_SOURCE"
 
-  processor   = "mishaps.armed"
+  processor   = "call_faults.target"
   idempotency = { key = "body.order_id", lease_margin_seconds = 1 }
   queue       = { max_receive_count = 10, senders = [{ service = "sns", source_arn = aws_sns_topic.orders.arn }] }
 
@@ -12,15 +12,15 @@ module "billing" {
     timeout_seconds = 5
 
     environment = {
-      ARMED                     = "billing.process"
+      TARGET                    = "billing.process"
       AWS_ENDPOINT_URL_DYNAMODB = var.dynamodb_url
-      MISHAPS_TABLE             = aws_dynamodb_table.mishaps.name
+      FAULTS_TABLE              = aws_dynamodb_table.faults.name
       WORK_TABLE                = aws_dynamodb_table.work.name
     }
 
     policy_statements = [
       { actions = ["dynamodb:PutItem"], resources = [aws_dynamodb_table.work.arn] },
-      { actions = ["dynamodb:Scan", "dynamodb:UpdateItem"], resources = [aws_dynamodb_table.mishaps.arn] },
+      { actions = ["dynamodb:Scan", "dynamodb:UpdateItem"], resources = [aws_dynamodb_table.faults.arn] },
     ]
   }
 }
@@ -28,7 +28,7 @@ module "billing" {
 module "shipping" {
   source = "MODULE_SOURCE"
 
-  processor   = "mishaps.armed"
+  processor   = "call_faults.target"
   idempotency = { key = "body.order_id", lease_margin_seconds = 1 }
   queue       = { max_receive_count = 10, senders = [{ service = "sns", source_arn = aws_sns_topic.orders.arn }] }
 
@@ -36,15 +36,15 @@ module "shipping" {
     timeout_seconds = 5
 
     environment = {
-      ARMED                     = "shipping.process"
+      TARGET                    = "shipping.process"
       AWS_ENDPOINT_URL_DYNAMODB = var.dynamodb_url
-      MISHAPS_TABLE             = aws_dynamodb_table.mishaps.name
+      FAULTS_TABLE              = aws_dynamodb_table.faults.name
       WORK_TABLE                = aws_dynamodb_table.work.name
     }
 
     policy_statements = [
       { actions = ["dynamodb:PutItem"], resources = [aws_dynamodb_table.work.arn] },
-      { actions = ["dynamodb:Scan", "dynamodb:UpdateItem"], resources = [aws_dynamodb_table.mishaps.arn] },
+      { actions = ["dynamodb:Scan", "dynamodb:UpdateItem"], resources = [aws_dynamodb_table.faults.arn] },
     ]
   }
 }

@@ -4,22 +4,22 @@
 module "timelines" {
   source = "MODULE_SOURCE"
 
-  processor   = "mishaps.armed"
+  processor   = "call_faults.target"
   idempotency = { lease_margin_seconds = 1 }
 
   function = {
     timeout_seconds = 5
 
     environment = {
-      ARMED                     = "timelines.process"
+      TARGET                    = "timelines.process"
       AWS_ENDPOINT_URL_DYNAMODB = var.dynamodb_url
-      MISHAPS_TABLE             = aws_dynamodb_table.mishaps.name
+      FAULTS_TABLE              = aws_dynamodb_table.faults.name
       TIMELINES_TABLE           = aws_dynamodb_table.timelines.name
     }
 
     policy_statements = [
       { actions = ["dynamodb:UpdateItem"], resources = [aws_dynamodb_table.timelines.arn] },
-      { actions = ["dynamodb:Scan", "dynamodb:UpdateItem"], resources = [aws_dynamodb_table.mishaps.arn] },
+      { actions = ["dynamodb:Scan", "dynamodb:UpdateItem"], resources = [aws_dynamodb_table.faults.arn] },
     ]
   }
 }

@@ -1,0 +1,131 @@
+"""The key, the payload and the time of a call, from the arguments of a decorated function."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from inspect import BoundArguments
+from typing import Any, NamedTuple
+
+from idempotent_lambda.clock import REQUEST_MILLIS, RESERVE_MILLIS, Millis
+from idempotent_lambda.errors import (
+    ConfigurationError,
+    MissingKeyError,
+    UnsupportedKeyError,
+    text_of,
+)
+from idempotent_lambda.keys import Key, KeyRule, build_function_namespace, compile_expression
+from idempotent_lambda.settings import Settings
+
+Selector = str | Callable[..., object]
+"""A JMESPath expression over the arguments by name, or a callable that takes the arguments."""
+
+
+class FunctionRule(NamedTuple):
+    """The options that all calls of a decorated function share; see `decorator.idempotent`."""
+
+    name: str
+    key: Selector
+    payload: Selector | None
+    stores_results: bool
+    lease_seconds: float | None
+
+
+class CallContext(NamedTuple):
+    """The time and the request id of a call.
+
+    Attributes:
+        remaining: remaining time of the call, in milliseconds.
+        request_id: Lambda's id of the invocation; empty without a Lambda context.
+    """
+
+    remaining: Millis
+    request_id: str
+
+
+def misuse_error(name: str, problem: object) -> ConfigurationError:
+    """Return the error for a function that is decorated or called in a wrong way."""
+    return ConfigurationError(f"@idempotent of {name!r}: {problem}")
+
+
+def find_context(rule: FunctionRule, bound: BoundArguments, settings: Settings) -> CallContext:
+    """Return the time of a call, from its Lambda context or else from the function's lease.
+
+    Raises:
+        ConfigurationError: there is neither, or the lease is too short for a call to start.
+    """
+    arguments = (*bound.args, *bound.kwargs.values())
+    contexts = [part for part in arguments if hasattr(part, "get_remaining_time_in_millis")]
+    if contexts:
+        remaining = Millis(contexts[0].get_remaining_time_in_millis())
+        # A context from a test may lack the id.
+        return CallContext(remaining, getattr(contexts[0], "aws_request_id", ""))
+    if rule.lease_seconds is None:
+        problem = "no argument is a Lambda context: pass it on, or set lease_seconds"
+        raise misuse_error(rule.name, problem)
+    remaining = Millis(round(rule.lease_seconds * 1000))
+    needed = max(settings.minimum_remaining, REQUEST_MILLIS) + RESERVE_MILLIS
+    # A lease of exactly this length would be too short after one millisecond.
+    if remaining <= needed and not settings.observe_only:
+        problem = f"lease_seconds is {rule.lease_seconds}, and a call needs more than "
+        problem += f"{needed} ms to start: raise lease_seconds"
+        if settings.minimum_remaining > REQUEST_MILLIS:
+            problem += ", or lower IDEMPOTENCY_MINIMUM_REMAINING_MILLIS"
+        raise misuse_error(rule.name, problem)
+    return CallContext(remaining, "")
+
+
+def find_call_key(rule: FunctionRule, bound: BoundArguments, namespace: str) -> Key:
+    """Return the key of a call.
+
+    Args:
+        rule: options of the function.
+        bound: arguments of the call.
+        namespace: namespace of the consumer.
+
+    Raises:
+        MissingKeyError, UnsupportedKeyError: there is no usable key; see `KeyRule.for_value`.
+    """
+    value = _select("key", rule.key, bound)
+    return KeyRule(build_function_namespace(namespace, rule.name), describe(rule.key)).for_value(
+        value
+    )
+
+
+def hash_payload(rule: FunctionRule, bound: BoundArguments) -> str | None:
+    """Return the hash of a call's payload, with its version; None without a payload check.
+
+    Raises:
+        MissingKeyError, UnsupportedKeyError: the selector finds nothing, or finds no JSON.
+    """
+    if rule.payload is None:
+        return None
+    payload = _select("payload", rule.payload, bound)
+    if payload is None:
+        raise UnsupportedKeyError("the payload selector finds nothing: correct it")
+    try:
+        text = json.dumps(payload, sort_keys=True, separators=(",", ":"))
+    except Exception as error:  # noqa: BLE001  # the value's own code may raise anything
+        text = f"the payload is no JSON: {text_of(error)}"
+        raise UnsupportedKeyError(text) from None
+    return f"v1:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def describe(selector: Selector) -> str:
+    """Return a selector in readable form."""
+    return selector if isinstance(selector, str) else "(a function)"
+
+
+def _select(argument: str, selector: Selector, bound: BoundArguments) -> object:
+    """Return the value that a selector finds in the arguments.
+
+    Raises:
+        MissingKeyError: the selector raises, as JMESPath does if a function gets a wrong argument.
+    """
+    try:
+        if not callable(selector):
+            return compile_expression(selector).search(bound.arguments)
+        found: Any = selector(*bound.args, **bound.kwargs)
+        # Check the type only: the value's own code may raise anything.
+        return [*found] if issubclass(type(found), tuple | list) else found
+    except Exception as error:
+        raise MissingKeyError(describe(selector), type(error).__name__, argument) from error

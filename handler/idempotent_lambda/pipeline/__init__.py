@@ -1,0 +1,1 @@
+"""The pipeline of a batch: keys, groups, claims, runs, settlements, response."""

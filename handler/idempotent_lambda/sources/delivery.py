@@ -1,0 +1,103 @@
+"""One message in the form in which an event holds it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from idempotent_lambda.sources.copy_mark import CopyMark
+    from idempotent_lambda.sources.source import SentAttributes, Source, SourceAdapter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Delivery:
+    """One message as the event holds it, before it has a key or a claim.
+
+    Attributes:
+        id: id in the response: SQS ``messageId``, a stream's sequence number, the id of an SNS
+            notification or EventBridge event, otherwise `WHOLE_EVENT`. Messages from one SQS record
+            share their id.
+        adapter: adapter of the source that delivered the message, whatever wrapped it.
+        body: body that the producer sent: decoded if it is JSON, otherwise text, or bytes if
+            Kinesis data is not UTF-8; the record of S3 and of DynamoDB Streams; the whole event of
+            EventBridge and of a direct invocation. None without a body.
+        body_problem: reason why ``body`` is not decoded JSON; None if it is.
+        unreadable: reason why the record does not match its source's documentation and is rejected.
+        receive_count: deliveries by the source, this one included; 1 if the source does not count.
+        raw: record as delivered; the event if there are no records.
+        wrapped: fields of the removed records and notifications. If two of them have a field with
+            the same name, the outer one counts.
+        message_attributes: producer's attributes as values by name, whatever carried them; binary
+            values are in Base64.
+        group: deliveries of one group are processed in order; None for any order.
+        default_key: value of the key without a key expression; None if there is none.
+        position: number of the message within its record, from 1; 0 if the record has only one.
+        mark: mark of a copy of a parked message; None for all others.
+        unconfirmed: only the mark says which part of the message is the body. So the mark counts
+            only if the record of its key belongs to this copy.
+    """
+
+    id: str
+    adapter: "SourceAdapter"
+    body: object = field(repr=False)
+    body_problem: str | None = None
+    unreadable: str | None = None
+    receive_count: int = 1
+    raw: Mapping[str, object] = field(repr=False)
+    wrapped: Mapping[str, object] = field(default_factory=dict, repr=False)
+    message_attributes: Mapping[str, str] = field(default_factory=dict, repr=False)
+    group: str | None = None
+    default_key: object = field(default=None, repr=False)
+    position: int = 0
+    mark: "CopyMark | None" = field(default=None, repr=False)
+    unconfirmed: bool = False
+
+    @property
+    def source(self) -> "Source":
+        """The source that delivered the message, whatever wrapped it."""
+        return self.adapter.source
+
+    @property
+    def token(self) -> str | None:
+        """The owner token in the copy of a parked message; None for all others."""
+        return self.mark.token if self.mark else None
+
+    @property
+    def redelivers_by_itself(self) -> bool:
+        """Whether the source redelivers the message later; if not, claims wait for a live lease."""
+        return self.adapter.redelivers_by_itself
+
+    @property
+    def can_be_postponed(self) -> bool:
+        """Whether the source can be asked to deliver the message again at a certain time."""
+        return self.adapter.can_be_postponed
+
+    def build_document(self) -> dict[str, object]:
+        """Build the document that a key expression searches.
+
+        The document has the fields of the record as Lambda delivered it, and ``body``, ``wrapped``
+        and ``message_attributes``. For an event without records, it has only these three.
+        """
+        record = self.raw if self.adapter.has_records else {}
+        added = {"wrapped": self.wrapped, "message_attributes": self.message_attributes}
+        return {**record, **added, "body": self.body}
+
+    def copy_body(self) -> str:
+        """Return the body of an SQS message that, when consumed, has the same body as this message.
+
+        Raises:
+            StoreRefusedError: there is no body, or the event cannot be written as JSON.
+        """
+        return self.adapter.copy_body(self.raw)
+
+    def copy_attributes(self) -> "SentAttributes":
+        """Return the message attributes of that SQS message, without the mark.
+
+        Raises:
+            ValueError: the attributes do not match the documentation of their source.
+        """
+        return self.adapter.copy_attributes(self.raw)
+
+    def find_message_group(self) -> str:
+        """Return the message group on a FIFO queue; otherwise an empty text."""
+        return self.adapter.find_message_group(self.group)

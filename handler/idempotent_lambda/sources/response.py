@@ -1,0 +1,48 @@
+"""From the failed deliveries to the response that Lambda expects."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    from idempotent_lambda.sources.delivery import Delivery
+
+
+class BatchItemFailure(TypedDict):
+    """One message to deliver again."""
+
+    itemIdentifier: str
+
+
+class PartialBatchResponse(TypedDict):
+    """The response of a consumer: every message that it does not name is acknowledged."""
+
+    batchItemFailures: list[BatchItemFailure]
+
+
+def name_failures(ids: Iterable[str]) -> PartialBatchResponse:
+    """Return the response that names these ids."""
+    return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in ids]}
+
+
+def build_response(
+    deliveries: "Sequence[Delivery]", failed: "Iterable[Delivery]"
+) -> PartialBatchResponse | None:
+    """Build the response after which exactly the ``failed`` deliveries are delivered again.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+    https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+
+    Returns:
+        For SQS, the response names every failed message. For a stream, it names the first, because
+        Lambda retries from the lowest sequence number on. Other sources take no response but an
+        error, after which Lambda repeats an asynchronous invocation; None if nothing failed.
+
+    Raises:
+        BatchFailedError: some deliveries failed, and the source takes no partial response.
+    """
+    if not deliveries:
+        return name_failures(())
+    failed_ids = {delivery.id for delivery in failed}
+    ids = dict.fromkeys(delivery.id for delivery in deliveries if delivery.id in failed_ids)
+    return deliveries[0].adapter.build_response(tuple(ids))

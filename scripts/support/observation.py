@@ -1,0 +1,149 @@
+"""What can be seen of a deployed stack from outside: its queues, tables and logs."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer
+
+from scripts.support.emulator import Emulator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aws:
+    """One account's clients."""
+
+    buckets: Any
+    dynamodb: Any
+    events: Any
+    functions: Any
+    iam: Any
+    kinesis: Any
+    logs: Any
+    sns: Any
+    sqs: Any
+    table_streams: Any
+
+    @classmethod
+    def of(cls, emulator: Emulator, account: str) -> "Aws":
+        """The clients of an account in the emulator."""
+        return cls(
+            buckets=emulator.client("s3", account),
+            dynamodb=emulator.client("dynamodb", account),
+            events=emulator.client("events", account),
+            functions=emulator.client("lambda", account),
+            iam=emulator.client("iam", account),
+            kinesis=emulator.client("kinesis", account),
+            logs=emulator.client("logs", account),
+            sns=emulator.client("sns", account),
+            sqs=emulator.client("sqs", account),
+            table_streams=emulator.client("dynamodbstreams", account),
+        )
+
+
+def backlog(aws: Aws, queue_url: str) -> int:
+    """Messages that wait in the queue or are being processed."""
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    answer = aws.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)
+    return sum(int(answer["Attributes"][name]) for name in names)
+
+
+def drain(aws: Aws, queue_url: str) -> dict[str, str]:
+    """Empty a queue that nobody else reads; the bodies by message id."""
+    found: dict[str, str] = {}
+    while messages := aws.sqs.receive_message(
+        QueueUrl=queue_url, MaxNumberOfMessages=10, VisibilityTimeout=60
+    ).get("Messages"):
+        for message in messages:
+            found[message["MessageId"]] = message["Body"]
+            aws.sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+    return found
+
+
+def log_lines(aws: Aws, log_group_name: str, event: str = "message") -> Iterator[dict[str, Any]]:
+    """The lines that the package wrote about an event: a message has one for each delivery."""
+    pages = aws.logs.get_paginator("filter_log_events").paginate(logGroupName=log_group_name)
+    for page in pages:
+        for each in page["events"]:
+            try:
+                line = json.loads(each["message"])
+            except ValueError:
+                continue  # the platform's own lines
+            if isinstance(line, dict) and line.get("event") == event:
+                yield line
+
+
+def rows(aws: Aws, table: str) -> list[dict[str, Any]]:
+    """A whole table, as plain values."""
+    plain = TypeDeserializer().deserialize
+    pages = aws.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    return [
+        {name: _plain(plain(value)) for name, value in item.items()}
+        for page in pages
+        for item in page["Items"]
+    ]
+
+
+def resources(aws: Aws) -> list[str]:
+    """Everything in the account that a stack of ours could have made."""
+    functions = aws.functions.list_functions()["Functions"]
+    return [
+        *(f"table {name}" for name in aws.dynamodb.list_tables()["TableNames"]),
+        *(f"queue {url}" for url in aws.sqs.list_queues().get("QueueUrls", [])),
+        *(f"function {each['FunctionName']}" for each in functions),
+        *(f"mapping {each['UUID']}" for each in _mappings(aws)),
+        *(
+            f"log group {each['logGroupName']}"
+            for each in aws.logs.describe_log_groups()["logGroups"]
+        ),
+        *(f"role {each['RoleName']}" for each in aws.iam.list_roles()["Roles"]),
+        *(f"policy {each['Arn']}" for each in aws.iam.list_policies(Scope="Local")["Policies"]),
+        *(f"topic {each['TopicArn']}" for each in aws.sns.list_topics()["Topics"]),
+        *(
+            f"subscription {each['SubscriptionArn']}"
+            for each in aws.sns.list_subscriptions()["Subscriptions"]
+        ),
+        *(f"stream {name}" for name in aws.kinesis.list_streams()["StreamNames"]),
+        *(f"rule {each['Name']}" for each in aws.events.list_rules()["Rules"]),
+        *(f"bucket {each['Name']}" for each in aws.buckets.list_buckets()["Buckets"]),
+    ]
+
+
+def remove_twins(aws: Aws, known: str) -> list[str]:
+    """Delete the mappings that no AWS account could hold, and that terraform does not know.
+
+    When the answer to a creation is lost, the provider's SDK asks for it again. AWS refuses the
+    second mapping of the same source and function ("The resource already exists",
+    https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html); the emulator
+    makes it. Whatever is no twin is left alone, known or not.
+
+    Args:
+        aws: of the account.
+        known: terraform's state, as text: the mapping whose id stands in it is the one to keep.
+
+    Returns:
+        The ids of those that were deleted.
+    """
+    mappings = _mappings(aws)
+    joined = Counter((each["EventSourceArn"], each["FunctionArn"]) for each in mappings)
+    twins: list[str] = [
+        each["UUID"]
+        for each in mappings
+        if joined[each["EventSourceArn"], each["FunctionArn"]] > 1 and each["UUID"] not in known
+    ]
+    for twin in twins:
+        aws.functions.delete_event_source_mapping(UUID=twin)
+    return twins
+
+
+def _mappings(aws: Aws) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = aws.functions.list_event_source_mappings()["EventSourceMappings"]
+    return found
+
+
+def _plain(value: Any) -> Any:
+    # JSON does not know Decimal, as which every number comes.
+    return int(value) if isinstance(value, Decimal) and value == int(value) else value

@@ -1,0 +1,400 @@
+"""A proxy that breaks calls to DynamoDB on purpose, between an AWS SDK and the emulator.
+
+    with serving(emulator.endpoint) as proxy:
+        client = boto3.client("dynamodb", endpoint_url=proxy.endpoint)
+        proxy.plan = first(Fault.LOST_RESPONSE, 1, lambda call: call.operation == "PutItem")
+
+A plan looks at one call and names its fault. `Chance` is the plan for long runs: it draws the fault
+by chance, by operation. The proxy itself writes down what it injected, in ``seen``.
+"""
+
+import contextlib
+import http.client
+import json
+import os
+import random
+import re
+import socket
+import struct
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+SLOW_SECONDS: Final = 0.7
+HANG_SECONDS: Final = 120.0
+DRIP_PIECES: Final = 6
+DRIP_SECONDS: Final = 0.5
+UPSTREAM_SECONDS: Final = 30.0
+OK: Final = 200
+JSON: Final = [("Content-Type", "application/x-amz-json-1.0")]
+# They concern one connection only, and a proxy has two.
+HOP_BY_HOP: Final = {"connection", "keep-alive", "transfer-encoding", "content-length"}
+
+
+class Fault(StrEnum):
+    """What can happen to a call."""
+
+    THROTTLE = "throttle"
+    """The table refuses it for lack of capacity; nothing is done."""
+    ERROR = "500"
+    """The service answers with an internal error; nothing is done."""
+    RESET = "reset"
+    """The connection is reset (RST); nothing is done."""
+    LOST_REQUEST = "lost request"
+    """The connection is closed; nothing is done."""
+    LOST_RESPONSE = "lost response"
+    """It is carried out, then the connection is closed without an answer."""
+    SLOW = "slow"
+    """It is carried out and answered, `SLOW_SECONDS` late."""
+    HANG = "hang"
+    """The connection stays open without an answer; nothing is done."""
+    DRIP = "drip"
+    """It is carried out; the answer comes in `DRIP_PIECES`, each `DRIP_SECONDS` after the last."""
+
+    # These strike inside a call for many that succeeds: its last statement, or last key to read.
+    PART_THROTTLED = "throttled part"
+    """The last is refused for lack of capacity, the others are carried out."""
+    PART_ERROR = "500 part"
+    """The last meets an internal error, the others are carried out."""
+    PART_LOST = "lost part"
+    """All are carried out, but the last is answered with an internal error."""
+    PART_DENIED = "denied part"
+    """The last is forbidden, the others are carried out."""
+    SHORT = "short answer"
+    """All are carried out, but for the last there is no answer."""
+    ALL_THROTTLED = "throttled parts"
+    """Each is refused for lack of capacity; nothing is done, and the call succeeds."""
+
+
+PARTS: Final = {
+    Fault.PART_THROTTLED: "ThrottlingError",
+    Fault.PART_ERROR: "InternalServerError",
+    Fault.PART_LOST: "InternalServerError",
+    Fault.PART_DENIED: "AccessDenied",
+    Fault.SHORT: "",
+    Fault.ALL_THROTTLED: "ThrottlingError",
+}
+"""Faults inside calls for many, with the code of the answer; no others can have them."""
+
+ERRORS: Final = {
+    Fault.THROTTLE: (400, "ProvisionedThroughputExceededException"),
+    Fault.ERROR: (500, "InternalServerError"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request of a client.
+
+    Attributes:
+        operation: such as ``UpdateItem``.
+        body: its parameters.
+    """
+
+    operation: str
+    body: Mapping[str, Any]
+
+    @property
+    def table(self) -> str | None:
+        """The table it is for; of calls for many, and of transactions, that of the first."""
+        for item in self.body.get("TransactItems", ()):
+            return str(next(iter(item.values()))["TableName"])
+        for statement in self.body.get("Statements", ()):
+            # Names stand in double quotes: of the table, and after it of attributes.
+            return str(statement["Statement"].split('"')[1])
+        return next(iter(self.body.get("RequestItems", ())), self.body.get("TableName"))
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A call, and what was done to it: None is nothing, it was passed on."""
+
+    call: Call
+    fault: Fault | None
+
+
+Answer = tuple[int, list[tuple[str, str]], bytes]
+"""Status, headers and body."""
+
+DENIAL: Final[Answer] = (
+    403,
+    [("Content-Type", "application/json"), ("X-Amzn-ErrorType", "AccessDeniedException")],
+    b'{"Message": "denied by the test"}',
+)
+
+Plan = Callable[[Call], Fault | None]
+"""Chooses what happens to a call. Threads ask at the same time."""
+
+
+def peace(call: Call) -> Fault | None:
+    """Nothing happens to any call."""
+    del call
+    return None
+
+
+def first(fault: Fault, times: int | None, which: Callable[[Call], bool]) -> Plan:
+    """The plan that strikes the first ``times`` calls of a kind; None strikes all of them."""
+    lock, left = threading.Lock(), [times]
+
+    def plan(call: Call) -> Fault | None:
+        with lock:
+            if not which(call) or left[0] == 0:
+                return None
+            left[0] = None if left[0] is None else left[0] - 1
+        return fault
+
+    return plan
+
+
+class Chance:
+    """Draws the faults of a long run: the same seed and the same order give the same faults.
+
+    Attributes:
+        odds: the probability of each fault, by operation, such as
+            ``{"UpdateItem": {Fault.THROTTLE: 0.02}}``.
+        table: strikes calls on this table only; None strikes any.
+    """
+
+    def __init__(
+        self, odds: Mapping[str, Mapping[Fault, float]], seed: int, table: str | None = None
+    ) -> None:
+        if any(sum(each.values()) > 1 for each in odds.values()):
+            raise ValueError("the odds of one operation are more than 1 together")
+        self.odds, self.table = odds, table
+        self._random = random.Random(seed)  # noqa: S311  (guards nothing)
+        self._lock = threading.Lock()
+
+    def __call__(self, call: Call) -> Fault | None:
+        """See `Plan`."""
+        odds = self.odds.get(call.operation)
+        if not odds or self.table not in (None, call.table):
+            return None
+        with self._lock:
+            draw = self._random.random()
+        for fault, probability in odds.items():
+            draw -= probability
+            if draw < 0:
+                return fault
+        return None
+
+
+@dataclass(slots=True)
+class Proxy:
+    """A running proxy.
+
+    Attributes:
+        endpoint: its base URL, for ``AWS_ENDPOINT_URL``.
+        plan: what happens to the next calls; may be replaced at any time.
+        denied: a regular expression; a call to another service is denied when it finds the method
+            and the path of the call, such as ``PUT /2015-03-31/functions/orders/code``.
+        seen: every call to DynamoDB, in the order of arrival.
+        failures: why calls could not be passed on: faults that nobody injected.
+    """
+
+    endpoint: str
+    plan: Plan = peace
+    denied: str | None = None
+    seen: list[Seen] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    def injected(self) -> Counter[Fault]:
+        """How many faults of each kind have struck so far."""
+        return Counter(each.fault for each in tuple(self.seen) if each.fault)
+
+
+@contextlib.contextmanager
+def serving(upstream: str, plan: Plan = peace) -> Iterator[Proxy]:
+    """Serve on a free port of the loopback interface until the block is left.
+
+    Args:
+        upstream: where calls are passed on to, such as ``http://127.0.0.1:4566``.
+        plan: see `Proxy`.
+    """
+    with _Server(upstream) as server:
+        server.proxy.plan = plan
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        try:
+            yield server.proxy
+        finally:
+            server.shutdown()
+            thread.join()
+            server.cut()
+
+
+class _Server(ThreadingHTTPServer):
+    # Bursts of new connections must not be refused: that would be a fault nobody counted.
+    request_queue_size = 256
+    # A hanging call must not keep its proxy from ending.
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, upstream: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        parts = urlsplit(upstream)
+        self.upstream = (parts.hostname or "", parts.port or 80)
+        self.proxy = Proxy(endpoint=f"http://127.0.0.1:{self.server_address[1]}")
+        self._open: set[socket.socket] = set()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def close_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().close_request(request)
+
+    def cut(self) -> None:
+        """End the connections that are still open, and with them their threads."""
+        for connection in tuple(self._open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  (the base's)
+        """Say nothing of clients that gave up, which is what many faults are about."""
+        error = sys.exception()
+        if not isinstance(error, OSError | http.client.HTTPException):
+            self.proxy.failures.append(f"a defect of the plan: {error!r}")
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the base's name)
+        """Write no access log."""
+
+    def _exchange(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        service, _, operation = (self.headers.get("X-Amz-Target") or "").partition(".")
+        if not service.startswith("DynamoDB_"):
+            denied = self.server.proxy.denied
+            deny = denied is not None and re.search(denied, f"{self.command} {self.path}")
+            self._answer(*(DENIAL if deny else self._pass_on(body)))
+            return
+        call = Call(operation, json.loads(body))
+        fault = self.server.proxy.plan(call)
+        answer = self._prepare(call, body, fault)
+        # Written down before the client can see what happened: its owner may look right after.
+        self.server.proxy.seen.append(Seen(call, fault))
+        match fault:
+            case None:
+                self._answer(*self._pass_on(body))
+            case Fault.THROTTLE | Fault.ERROR:
+                self._answer(*_error(*ERRORS[fault]))
+            case Fault.SLOW:
+                threading.Event().wait(SLOW_SECONDS)
+                self._answer(*self._pass_on(body))
+            case Fault.DRIP:
+                self._answer(*answer, pause=DRIP_SECONDS)
+            case Fault.HANG:
+                self._wait_for_the_client_to_leave()
+            case Fault.RESET:
+                self._reset()
+            case Fault.LOST_REQUEST | Fault.LOST_RESPONSE:
+                self.close_connection = True
+            case _:
+                self._answer(*answer)
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _exchange  # noqa: N815  (the base's names)
+
+    def _pass_on(self, body: bytes) -> Answer:
+        # A connection per call: one kept open may be closed by the emulator just now, and whether
+        # the call was carried out would be a guess.
+        connection = http.client.HTTPConnection(*self.server.upstream, timeout=UPSTREAM_SECONDS)
+        with contextlib.closing(connection):
+            headers = {
+                name: value
+                for name, value in self.headers.items()
+                if name.lower() not in HOP_BY_HOP
+            }
+            try:
+                connection.request(self.command, self.path, body, headers)
+                answer = connection.getresponse()
+                return answer.status, answer.getheaders(), answer.read()
+            except (OSError, http.client.HTTPException) as error:
+                self.server.proxy.failures.append(f"{self.command} {self.path}: {error!r}")
+                raise
+
+    def _prepare(self, call: Call, body: bytes, fault: Fault | None) -> Answer:
+        """What was carried out before anything is seen of the fault, and what comes of it."""
+        if fault in (Fault.LOST_RESPONSE, Fault.DRIP):
+            return self._pass_on(body)
+        return self._fail_partly(call, fault) if fault in PARTS else (OK, [], b"")
+
+    def _fail_partly(self, call: Call, fault: Fault) -> Answer:
+        """The answer to a call for many when a fault strikes inside it."""
+        if call.operation == "BatchGetItem":
+            return self._read_partly(call, fault)
+        statements = call.body["Statements"]
+        struck = len(statements) if fault is Fault.ALL_THROTTLED else 1
+        carried_out = fault in (Fault.PART_LOST, Fault.SHORT)
+        passed = statements if carried_out else statements[:-struck]
+        status, answer = (
+            self._list_asked({**call.body, "Statements": passed}) if passed else (OK, {})
+        )
+        if status == OK:
+            error = {"Error": {"Code": PARTS[fault], "Message": "injected"}}
+            answers = answer.get("Responses", [])[: len(statements) - struck]
+            answers += [] if fault is Fault.SHORT else [error] * struck
+            answer = {"Responses": answers}
+        return status, JSON, json.dumps(answer).encode()
+
+    def _read_partly(self, call: Call, fault: Fault) -> Answer:
+        if fault not in (Fault.PART_THROTTLED, Fault.ALL_THROTTLED):
+            raise ValueError(f"no read has a {fault}")
+        ((table, asked),) = call.body["RequestItems"].items()
+        keys = asked["Keys"]
+        struck = len(keys) if fault is Fault.ALL_THROTTLED else 1
+        passed = {"RequestItems": {table: {**asked, "Keys": keys[:-struck]}}}
+        status, answer = self._list_asked(passed) if keys[:-struck] else (OK, {"Responses": {}})
+        if status == OK:
+            answer["UnprocessedKeys"] = {table: {**asked, "Keys": keys[-struck:]}}
+        return status, JSON, json.dumps(answer).encode()
+
+    def _list_asked(self, parameters: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+        status, _, body = self._pass_on(json.dumps(parameters).encode())
+        answer: dict[str, Any] = json.loads(body)
+        return status, answer
+
+    def _answer(
+        self, status: int, headers: list[tuple[str, str]], body: bytes, pause: float = 0
+    ) -> None:
+        self.send_response_only(status)
+        for name, value in headers:
+            if name.lower() not in HOP_BY_HOP:
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command == "HEAD":
+            return
+        size = -(-len(body) // DRIP_PIECES) if pause else len(body)
+        for begin in range(0, len(body), size or 1):
+            threading.Event().wait(pause)
+            self.wfile.write(body[begin : begin + size])
+
+    def _wait_for_the_client_to_leave(self) -> None:
+        self.close_connection = True
+        self.connection.settimeout(HANG_SECONDS)
+        with contextlib.suppress(OSError):
+            self.connection.recv(1)
+
+    def _reset(self) -> None:
+        self.close_connection = True
+        # Closing with no time to linger is what sends a reset instead of an orderly end.
+        no_time = struct.pack("ii", 1, 0)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_time)
+        os.close(self.connection.detach())
+
+
+def _error(status: int, code: str) -> Answer:
+    kind = f"com.amazonaws.dynamodb.v20120810#{code}"
+    body = json.dumps({"__type": kind, "message": "injected"}).encode()
+    return status, JSON, body

@@ -1,0 +1,62 @@
+"""The repository as another one would use it: as the source of a module.
+
+source = repository(temporary_directory)   # "git::file:///...//?ref=HEAD"
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+
+
+class SourceError(Exception):
+    """The copy can't be made; the text says why."""
+
+
+def repository(destination: Path, root: Path = ROOT) -> str:
+    """Commit the files of ``root`` as they are to a new repository; its URL as a module source.
+
+    ``?ref=HEAD`` of the repository itself would miss uncommitted work, and an unpacked archive is
+    none. So a git directory of its own makes the commit: it sees every file there that
+    .gitignore does not leave out.
+
+    Raises:
+        SourceError: git is missing or failed.
+    """
+    destination = destination.resolve()
+    _git("init", "--quiet", "--bare", str(destination))
+    concurrent = ("--git-dir", str(destination), "--work-tree", str(root))
+    _git(*concurrent, "add", "--", str(root))
+    _git(*concurrent, "commit", "--quiet", "--message", "The working tree as it is", cwd=root)
+    return f"git::file://{destination}//?ref=HEAD"
+
+
+def _git(*arguments: str, cwd: Path | None = None) -> None:
+    if shutil.which("git") is None:
+        raise SourceError("git is not on the PATH; install it: the module is fetched through it")
+    # Not the developer's git settings: no hooks, no signing, no GIT_DIR of a calling hook.
+    names = {"PATH", "HOME", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT"}
+    identity = {
+        f"GIT_{role}_{what}": value
+        for role in ("AUTHOR", "COMMITTER")
+        for what, value in (("NAME", "lab"), ("EMAIL", "lab@localhost"))
+    }
+    done = subprocess.run(
+        ["git", *arguments],
+        cwd=cwd,
+        env={
+            **{name: value for name, value in os.environ.items() if name in names},
+            **identity,
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_NOSYSTEM": "1",
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise SourceError(f"git {arguments[0]} failed: {done.stdout.strip()}")

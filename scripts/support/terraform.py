@@ -1,0 +1,394 @@
+"""Runs terraform for the demo, the tests and make, wherever the provider comes from.
+
+    with interruptible():
+        stack = Terraform(directory=path, environment=environment(emulator.environment(account)))
+        stack.init()
+        stack.apply()
+
+From a shell: ``python -m scripts.support.terraform init | validate | fmt | format | test``.
+
+A company without access to the public registry keeps a mirror of providers on disk. It is found, in
+this order: what TF_CLI_CONFIG_FILE says, when that file exists; the directory named by
+TF_PLUGIN_MIRROR; the user's own CLI configuration, when it says where providers come from; the
+directories where terraform plugins usually lie. Without any, the registry is used.
+"""
+
+import argparse
+import contextlib
+import functools
+import hashlib
+import json
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final, NoReturn
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+BUILD: Final = ROOT / "build" / "terraform"
+PROVIDER: Final = "registry.terraform.io/hashicorp/aws"
+LEAST_VERSION: Final = (1, 9)
+LEAST_TEST_VERSION: Final = (1, 11)
+GRACE_SECONDS: Final = 10.0
+CHANGES: Final = 2
+"""The exit code of ``plan -detailed-exitcode`` when something would change."""
+
+# Everything else of the caller's environment stays out, above all AWS_* and TF_*: a run must not
+# depend on, or touch, an account that happens to be configured.
+PASSED_ON: Final = frozenset(
+    {
+        *("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT"),
+        *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
+        *("SSL_CERT_FILE", "SSL_CERT_DIR", "TF_PLUGIN_CACHE_DIR"),
+    }
+)
+
+OFFLINE: Final = {
+    "AWS_ACCESS_KEY_ID": "123456789012",
+    "AWS_SECRET_ACCESS_KEY": "offline",
+    "AWS_REGION": "eu-central-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+"""Credentials of nobody, for plans and tests that call nothing."""
+
+
+class TerraformError(Exception):
+    """Terraform is missing, too old, or failed; the text says which, with what it printed.
+
+    Attributes:
+        output: what the command printed, standard output first.
+    """
+
+    def __init__(self, message: str, output: str = "") -> None:
+        super().__init__(f"{message}\n{output}" if output else message)
+        self.output = output
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terraform:
+    """A root module in a directory.
+
+    Every command runs in a process session of its own and is stopped, with the providers and
+    provisioners it started, when an exception interrupts it.
+
+    Attributes:
+        directory: where the root module lies.
+        environment: all that terraform gets, from `environment`.
+        report: called with each line it prints.
+    """
+
+    directory: Path
+    environment: Mapping[str, str] = field(default_factory=lambda: environment(OFFLINE))
+    report: Callable[[str], None] | None = None
+
+    def init(self, *arguments: str) -> None:
+        """Install modules and providers; writes a lock file beside the root module."""
+        self.run("init", "-input=false", *arguments)
+
+    def validate(self) -> None:
+        """Check the configuration without values."""
+        self.run("validate")
+
+    def plan(self, *arguments: str) -> bool:
+        """Plan; whether anything would change."""
+        code, _ = self._execute("plan", "-input=false", "-detailed-exitcode", *arguments)
+        return code == CHANGES
+
+    def apply(self, *arguments: str) -> None:
+        """Apply without asking."""
+        self.run("apply", "-input=false", "-auto-approve", *arguments)
+
+    def destroy(self, *arguments: str) -> None:
+        """Destroy everything without asking."""
+        self.run("destroy", "-input=false", "-auto-approve", *arguments)
+
+    def output(self) -> dict[str, Any]:
+        """The values of the outputs."""
+        outputs = json.loads(self.run("output", "-json"))
+        return {name: output["value"] for name, output in outputs.items()}
+
+    def show(self, *arguments: str) -> dict[str, Any]:
+        """The state, or a saved plan, in terraform's JSON."""
+        shown: dict[str, Any] = json.loads(self.run("show", "-json", *arguments))
+        return shown
+
+    def resources(self) -> list[str]:
+        """The addresses of everything in the state."""
+        return self.run("state", "list").split()
+
+    def run(self, *arguments: str) -> str:
+        """Run any command; what it printed on standard output.
+
+        Raises:
+            TerraformError: it failed.
+        """
+        _, output = self._execute(*arguments)
+        return output
+
+    def _execute(self, *arguments: str) -> tuple[int, str]:
+        command = [binary(), *arguments]
+        if arguments[0] in {"init", "validate", "plan", "apply", "destroy", "test"}:
+            command.append("-no-color")
+        with (
+            tempfile.TemporaryFile("w+", encoding="utf-8") as errors,
+            _session(command, self.directory, self.environment, errors.fileno()) as process,
+        ):
+            lines = []
+            for line in process.stdout or ():
+                lines.append(line)
+                if self.report:
+                    self.report(line.rstrip("\n"))
+            code = process.wait()
+            errors.seek(0)
+            said = errors.read()
+        output = "".join(lines)
+        planned_changes = "-detailed-exitcode" in arguments and code == CHANGES
+        if code != 0 and not planned_changes:
+            raise TerraformError(
+                f"terraform {arguments[0]} failed in {self.directory}", output + said
+            )
+        return code, output
+
+
+_running: set[subprocess.Popen[str]] = set()
+
+
+@contextlib.contextmanager
+def _session(
+    command: list[str], directory: Path, variables: Mapping[str, str], errors: int
+) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        command,
+        cwd=directory,
+        env=dict(variables),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        text=True,
+        encoding="utf-8",
+        # Ctrl-C must reach terraform once and from us: it treats a second one as "leave at once".
+        start_new_session=True,
+    )
+    _running.add(process)
+    try:
+        yield process
+    finally:
+        _stop(process)
+        _running.discard(process)
+        if process.stdout:
+            process.stdout.close()
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    """End a session: ask terraform first, so that it writes its state, then leave nothing of it."""
+    try:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(GRACE_SECONDS)
+    finally:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Make SIGINT, SIGTERM and SIGHUP raise; no terraform survives the block.
+
+    SIGINT too, because a shell has its background jobs ignore it. For the main thread; terraforms
+    that other threads run are stopped too, and fail there.
+    """
+
+    def leave(signum: int, _: FrameType | None) -> NoReturn:
+        sys.exit(128 + signum)
+
+    numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    handlers = (leave, leave, signal.default_int_handler)
+    before = [signal.signal(*each) for each in zip(numbers, handlers, strict=True)]
+    try:
+        yield
+    finally:
+        stoppers = [threading.Thread(target=_stop, args=(each,)) for each in tuple(_running)]
+        for stopper in stoppers:
+            stopper.start()
+        for stopper in stoppers:
+            stopper.join()
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+@functools.cache
+def binary() -> str:
+    """The path of terraform.
+
+    Raises:
+        TerraformError: there is none, or it is too old.
+    """
+    least = ".".join(map(str, LEAST_VERSION))
+    remedy = f"install {least} or newer: https://developer.hashicorp.com/terraform/install"
+    found = shutil.which("terraform")
+    if found is None:
+        raise TerraformError(f"terraform is not on the PATH; {remedy}")
+    if version() < LEAST_VERSION:
+        raise TerraformError(f"{found} is {'.'.join(map(str, version()))}; {remedy}")
+    return found
+
+
+@functools.cache
+def version() -> tuple[int, ...]:
+    """The version of the terraform on the PATH, as (major, minor)."""
+    said = subprocess.run(
+        ["terraform", "version", "-json"],
+        env={**_inherit_environment(), "CHECKPOINT_DISABLE": "1"},
+        stdout=subprocess.PIPE,
+        check=True,
+    ).stdout
+    return tuple(int(part) for part in json.loads(said)["terraform_version"].split(".")[:2])
+
+
+def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
+    """All that terraform gets: what any program needs, where providers come from, ``variables``."""
+    config = cli_config()
+    return {
+        **_inherit_environment(),
+        "CHECKPOINT_DISABLE": "1",
+        "TF_IN_AUTOMATION": "1",
+        **({"TF_CLI_CONFIG_FILE": str(config)} if config else {}),
+        **(variables or {}),
+    }
+
+
+def _inherit_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name in PASSED_ON}
+
+
+def cli_config() -> Path | None:
+    """The CLI configuration to use, written first if a mirror needs one; None for terraform's own.
+
+    Raises:
+        TerraformError: TF_PLUGIN_MIRROR names no mirror.
+    """
+    given = os.environ.get("TF_CLI_CONFIG_FILE")
+    if given and Path(given).is_file():
+        return Path(given).resolve()
+    named = os.environ.get("TF_PLUGIN_MIRROR")
+    if named and not _is_mirror(Path(named)):
+        raise TerraformError(
+            f"TF_PLUGIN_MIRROR={named} holds no {PROVIDER} for {_target()}; "
+            "name the directory above registry.terraform.io, or unset it"
+        )
+    if not named and _user_says_where():
+        return None
+    mirror = Path(named) if named else next(filter(_is_mirror, _usual_places()), None)
+    return None if mirror is None else _write_config(mirror.resolve())
+
+
+def _user_says_where() -> bool:
+    own = Path.home() / ".terraformrc"
+    return own.is_file() and "provider_installation" in own.read_text(encoding="utf-8")
+
+
+def _is_mirror(directory: Path) -> bool:
+    """Whether the provider lies there for this platform, unpacked or as a zip."""
+    provider = directory / PROVIDER
+    return any(provider.glob(f"*/{_target()}")) or any(provider.glob(f"*_{_target()}.zip"))
+
+
+def _target() -> str:
+    machine = platform.machine().lower()
+    architecture = {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
+    return f"{platform.system().lower()}_{architecture}"
+
+
+def _usual_places() -> Iterator[Path]:
+    home = Path.home()
+    shared = os.environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share"
+    yield home / ".terraform.d" / "plugins"
+    yield Path(os.environ.get("XDG_DATA_HOME") or home / ".local/share") / "terraform/plugins"
+    for directory in (*shared.split(":"), "/usr/local/share", "/usr/share"):
+        yield Path(directory) / "terraform" / "plugins"
+    yield home / "Library" / "Application Support" / "io.terraform" / "plugins"
+    yield Path("/Library/Application Support/io.terraform/plugins")
+    yield from sorted(Path("/opt").glob("*"))
+
+
+def _write_config(mirror: Path) -> Path:
+    text = f"""\
+provider_installation {{
+  filesystem_mirror {{
+    path    = {json.dumps(str(mirror))}
+    include = ["{PROVIDER}"]
+  }}
+  direct {{
+    exclude = ["{PROVIDER}"]
+  }}
+}}
+"""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    config = BUILD / f"mirror-{hashlib.sha256(text.encode()).hexdigest()[:12]}.tfrc"
+    # In one step: another run may be reading it.
+    with tempfile.NamedTemporaryFile("w", dir=BUILD, delete=False, encoding="utf-8") as file:
+        file.write(text)
+    Path(file.name).replace(config)
+    return config
+
+
+def root_modules() -> list[Path]:
+    """The module itself and every example."""
+    return [ROOT, *sorted(path.parent for path in ROOT.glob("examples/*/main.tf"))]
+
+
+def main(arguments: list[str]) -> int:
+    """Run a command in the module and its examples; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.support.terraform")
+    parser.add_argument("command", choices=["init", "validate", "fmt", "format", "test"])
+    command, rest = parser.parse_known_args(arguments)
+    try:
+        with interruptible():
+            _run_in_the_repository(command.command, rest)
+    except TerraformError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    return 0
+
+
+def _run_in_the_repository(command: str, rest: list[str]) -> None:
+    root = Terraform(directory=ROOT, report=print)
+    match command:
+        case "fmt":
+            root.run("fmt", "-check", "-diff", "-recursive", *rest)
+        case "format":
+            root.run("fmt", "-recursive", *rest)
+        case "test":
+            if version() < LEAST_TEST_VERSION:
+                least = ".".join(map(str, LEAST_TEST_VERSION))
+                raise TerraformError(f"the module's tests need terraform {least} or newer")
+            _init_quietly(ROOT).init("-backend=false")
+            root.run("test", *rest)
+        case _:
+            for directory in root_modules():
+                print(f"terraform {command}: {directory.relative_to(ROOT)}", flush=True)
+                _init_quietly(directory).init("-backend=false")
+                if command == "validate":
+                    _init_quietly(directory).validate()
+
+
+def _init_quietly(directory: Path) -> Terraform:
+    return Terraform(directory=directory)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,110 @@
+"""The demo's verdict: each broken promise is one line, and only broken ones are."""
+
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from scripts.demo.effects_table import account
+from scripts.demo.quickstart_report import QuickstartReport
+from scripts.demo.scenario import Closing
+from tests.demo.test_effects_table import charge, message
+
+DEAD = {"message_id": "m", "dead_lettered": True, "outcomes": []}
+SENT = [
+    message("a"),
+    message("b"),
+    message("p", poison=True, ours=DEAD, naive=DEAD),
+]
+CHARGES = [charge("a"), charge("b", 1, killed_owner="t"), charge("b", 2)]
+TWICE = [charge("a", 1), charge("a", 2), charge("b")]
+
+
+def report(
+    sent: list[dict[str, Any]] = SENT, charges: list[dict[str, Any]] = CHARGES, **different: Any
+) -> QuickstartReport:
+    """A report in which everything held, but for what is different."""
+    naive = different.pop("naive", TWICE)
+    facts: dict[str, Any] = {"second_plan_empty": True, "left_after_destroy": []}
+    closing = Closing(**{name: different.pop(name, fact) for name, fact in facts.items()})
+    return QuickstartReport(
+        accounts={"ours": account("ours", sent, charges), "naive": account("naive", sent, naive)},
+        closing=closing,
+        **different,
+    )
+
+
+def test_all_held() -> None:
+    """Without a broken promise there is no problem."""
+    assert report().problems() == []
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (report(charges=CHARGES[1:]), "1 order lost: never charged: a"),
+        (report(charges=[*CHARGES, charge("a", 9)]), "1 order charged twice although no owner"),
+        (report(charges=[*CHARGES, charge("p")]), "1 order poison, but charged: p"),
+        (report(charges=[*CHARGES, charge("x")]), "1 order charged without having been sent: x"),
+        (report([*SENT, message("q", poison=True)]), "poison, but not in the dead-letter queue: q"),
+        (
+            report([*SENT, message("a", ours=DEAD)]),
+            "1 order not poison, but in the dead-letter queue: a",
+        ),
+        (report(naive=CHARGES), "without the module nothing was charged twice"),
+        (report(second_plan_empty=False), "a second terraform plan was not empty"),
+        (report(left_after_destroy=["queue q"]), "terraform destroy left the queue q behind"),
+        (report(incidents=["a fault never happened"]), "a fault never happened"),
+    ],
+)
+def test_each_broken_promise_is_said(broken: QuickstartReport, said: str) -> None:
+    """Whatever is broken alone is named, with the orders concerned."""
+    assert any(said in problem for problem in broken.problems())
+
+
+def test_the_report_file(tmp_path: Path) -> None:
+    """report.json holds both stacks' figures and what concerns neither alone."""
+    report(left_after_destroy=["queue q"]).write(tmp_path)
+    written = json.loads((tmp_path / "report.json").read_text())
+    assert written == {
+        "ours": {
+            "sent": 3,
+            "unique": 3,
+            "poison": 1,
+            "charged_once": 1,
+            "charged_twice": 0,
+            "interrupted_repeats": 1,
+            "lost": 0,
+            "dead_lettered": 1,
+            "duplicates_suppressed": 0,
+        },
+        "naive": {
+            "sent": 3,
+            "unique": 3,
+            "poison": 1,
+            "charged_once": 1,
+            "charged_twice": 1,
+            "interrupted_repeats": 0,
+            "lost": 0,
+            "dead_lettered": 1,
+            "duplicates_suppressed": 0,
+        },
+        "kills_after_charge": 1,
+        "second_plan_empty": True,
+        "left_after_destroy": 1,
+    }
+
+
+def test_the_table_shows_both_stacks() -> None:
+    """Figures stand beside each other, in words that need no glossary."""
+    console = Console(width=120, file=(text := io.StringIO()))
+    console.print(report().table())
+    lines = text.getvalue().splitlines()
+    assert any("with the module" in line and "without" in line for line in lines)
+    for meaning, (ours, naive) in {"orders charged twice": (0, 1), "messages sent": (3, 3)}.items():
+        row = next(line for line in lines if meaning in line)
+        assert re.findall(r" (\d+) ", row) == [str(ours), str(naive)]

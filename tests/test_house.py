@@ -1,0 +1,392 @@
+"""The rules of `scripts.house`: what each of them finds, and what it accepts."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from scripts.house import naming, old_names
+from scripts.house.__main__ import ROOT, main
+from scripts.house.files import list_files, parse_tree, read_tree
+from scripts.house.rules import RULES, Rule, check_rules
+
+A = "handler/idempotent_lambda/a.py"
+B = "handler/idempotent_lambda/b.py"
+CONSUMER = "handler/idempotent_lambda/pipeline/consumer.py"
+SOURCES = "handler/idempotent_lambda/sources/source.py"
+ENUM = 'class Source(StrEnum):\n    SQS = "aws:sqs"\n    DIRECT = "direct"\n'
+
+HOUSE = {
+    CONSUMER: "def run_batch() -> None: ...\n",
+    SOURCES: ENUM,
+    "README.md": "A call may wait.\n",
+    "main.tf": 'locals { outcome = "completed" }\n',
+    "notes.txt": '"busy"\n',
+}
+"""A repository that keeps every rule."""
+
+
+def get_rule(key: str) -> Rule:
+    """Return the rule with a key."""
+    return next(rule for rule in RULES if rule.key == key)
+
+
+def find(key: str, files: dict[str, str]) -> list[str]:
+    """Return the place of each finding, and the first word in backticks of its text."""
+    found = sorted(get_rule(key).find(parse_tree({CONSUMER: "", SOURCES: ENUM} | files)))
+    words = [re.findall(r"`([^`]+)`", finding.problem)[:1] for finding in found]
+    places = [f"{Path(finding.path).name}:{finding.line}" for finding in found]
+    return [" ".join([place, *word]) for place, word in zip(places, words, strict=True)]
+
+
+CAUGHT = [
+    ("largest_module", {A: "x = 1\n" * 301}, ["a.py:301"]),
+    ("consumer_lines", {CONSUMER: "x = 1\n" * 251}, ["consumer.py:251"]),
+    ("any", {A: "def f(a: Any) -> typing.Any: ...\n"}, ["a.py:1 Any", "a.py:1 Any"]),
+    ("any", {A: 'def f(a: "list[Any]"): ...\n'}, ["a.py:1 Any"]),
+    ("any", {A: 'def f() -> "list[Any]": ...\n'}, ["a.py:1 Any"]),
+    ("any", {A: 'async def f() -> "list[Any]": ...\n'}, ["a.py:1 Any"]),
+    ("any", {A: 'x: "list[\'Any\']"\ny = cast("Any", x)\n'}, ["a.py:1 Any", "a.py:2 Any"]),
+    ("any", {A: 'T = TypeVar("T", bound="list[Any]")\n'}, ["a.py:1 Any"]),
+    (
+        "any",
+        {A: "Row = dict[str, Any]\nRows = list[Row]\ndef f(a: Rows): ...\n"},
+        [
+            "a.py:1 Any",
+            "a.py:2 Row",
+            "a.py:3 Rows",
+        ],
+    ),
+    (
+        "any",
+        {
+            A: 'if x:\n    Row: TypeAlias = "dict[str, Any]"\nOther = object\n',
+            B: "from idempotent_lambda.a import Other, Row as R\n"
+            "from idempotent_lambda import a\nx: R\ny: a.Row\nz: Other\n",
+        },
+        [
+            "a.py:2 Any",
+            "b.py:3 R",
+            "b.py:4 a.Row",
+        ],
+    ),
+    (
+        "any",
+        {
+            "handler/idempotent_lambda/__init__.py": "Row = list[Any]\n",
+            A: "from idempotent_lambda import Row\nx: Row\n",
+        },
+        ["__init__.py:1 Any", "a.py:2 Row"],
+    ),
+    ("casts", {A: "x = cast(int, y)\nz = typing.cast(int, y)\n"}, ["a.py:1 cast", "a.py:2 cast"]),
+    ("ignores", {A: "x = 1  # type: ignore[x]\n"}, ["a.py:1 # type: ignore[x]"]),
+    ("duplicate_names", {A: "_JSON = 1\n", B: "\n_JSON = 2\n"}, ["b.py:2 _JSON"]),
+    ("duplicate_names", {A: "class Mark: ...\nMARK: int = 1\n"}, ["a.py:2 MARK"]),
+    (
+        "duplicate_names",
+        {A: "a, late_end = 1, 2\ntry:\n    def _LateEnd(): ...\nfinally: ...\n"},
+        ["a.py:3 _LateEnd"],
+    ),
+    ("participle_functions", {A: "def _taken(): ...\n"}, ["a.py:1 _taken"]),
+    ("participle_functions", {A: "def checked_name(): ...\n"}, ["a.py:1 checked_name"]),
+    (
+        "participle_functions",
+        {A: "class A:\n    async def _within(self): ...\n"},
+        ["a.py:2 _within"],
+    ),
+    ("participle_functions", {A: "def f():\n    def of(): ...\n"}, ["a.py:2 of"]),
+    ("participle_functions", {A: "def __decided(): ...\n"}, ["a.py:1 __decided"]),
+    (
+        "participle_functions",
+        {A: "class A:\n    @classmethod\n    def of(cls): ...\n"},
+        ["a.py:3 of"],
+    ),
+    ("participle_functions", {A: "def from_text(): ...\n"}, ["a.py:1 from_text"]),
+    ("old_names", {A: "_tell = _rank\n"}, ["a.py:1 _rank", "a.py:1 _tell"]),
+    ("old_names", {A: "told = f(parks=1)\n"}, ["a.py:1 parks", "a.py:1 told"]),
+    (
+        "old_names",
+        {"tests/x.py": "class Place:\n    def _lay(self, alone): ...\n"},
+        ["x.py:1 Place", "x.py:2 alone", "x.py:2 _lay"],
+    ),
+    (
+        "old_names",
+        {"toolkit/x.py": "parcel\n", "tests/x.py": "ledger\n"},
+        ["x.py:1 ledger", "x.py:1 parcel"],
+    ),
+    ("old_names", {"scripts/lab/x.py": ""}, ["x.py:1 lab"]),
+    ("old_names", {"tests/test_tally.py": ""}, ["test_tally.py:1 tally"]),
+    (
+        "old_names",
+        {"benchmarks/x.py": "from scripts.lab import x as lay\n"},
+        ["x.py:1 lab", "x.py:1 lay"],
+    ),
+    (
+        "old_names",
+        {"examples/x.py": "async def tells(): nonlocal rank\n"},
+        ["x.py:1 tells", "x.py:1 rank"],
+    ),
+    (
+        "old_names",
+        {
+            A: "match x:\n    case X(lab=1) | {**told}: ...\n"
+            "    case [*lab]: ...\n    case lay: ...\n"
+        },
+        ["a.py:2 lab", "a.py:2 told", "a.py:3 lab", "a.py:4 lay"],
+    ),
+    (
+        "old_names",
+        {A: "try: ...\nexcept E as told:\n    global lay\n"},
+        ["a.py:2 told", "a.py:3 lay"],
+    ),
+    (
+        "old_names",
+        {A: 'def f(a: "Work"): return x.STORE_PATIENCE_MILLIS\n'},
+        ["a.py:1 STORE_PATIENCE_MILLIS", "a.py:1 Work"],
+    ),
+    (
+        "old_names",
+        {A: 'x = "busy"\ny = "idempotent_lambda.predecessors"\n'},
+        ["a.py:1 busy", "a.py:2 predecessors"],
+    ),
+    ("old_names", {A: '"""See `Busy`."""\n'}, ["a.py:1 Busy"]),
+    (
+        "old_names",
+        {"toolkit/cli/x.py": "from cli import facts\ndef understood(): ...\n"},
+        ["x.py:1 facts", "x.py:2 understood"],
+    ),
+    (
+        "old_names",
+        {"main.tf": '\nx = ["busy", "a.fall_backs"]\n'},
+        ["main.tf:2 busy", "main.tf:2 fall_backs"],
+    ),
+    ("old_names", {"tests/x.tftest.hcl": 'x = "met"\n'}, ["x.tftest.hcl:1 met"]),
+    (
+        "old_names",
+        {"docs/x.md": "Raises `errors.Busy`\n\n```python\nlapsed\n```\nor `met`.\n"},
+        ["x.md:1 Busy", "x.md:4 lapsed", "x.md:6 met"],
+    ),
+    (
+        "source_comparisons",
+        {A: "x = a.source == Source.SQS\ny = a is not messages.Source.SQS\n"},
+        ["a.py:1 Source", "a.py:2 Source"],
+    ),
+    ("source_comparisons", {A: "x = a in (Source.SQS, Source.DIRECT)\n"}, ["a.py:1 Source"]),
+    (
+        "source_comparisons",
+        {A: "match x:\n    case Delivery(source=Source.SQS): ...\n"},
+        ["a.py:2 Source"],
+    ),
+    ("source_literals", {A: 'x = "direct"\n'}, ["a.py:1 direct"]),
+    (
+        "source_literals",
+        {SOURCES: "class Source(StrEnum):\n    X = auto()\n"},
+        ["idempotent_lambda:1 Source"],
+    ),
+    ("class_name_values", {A: "x = type(a).__name__.lower()\n"}, ["a.py:1"]),
+    ("class_name_values", {A: "x = getattr(a, f'_{type(b).__qualname__}')\n"}, ["a.py:1"]),
+    (
+        "class_name_values",
+        {A: "x = T[b.__class__.__name__]\ny = T.get(type(b).__name__, 1)\n"},
+        ["a.py:1", "a.py:2"],
+    ),
+    (
+        "banned_constructs",
+        {A: "import marshal\nfrom marshal import loads\n"},
+        ["a.py:1 marshal", "a.py:2 marshal"],
+    ),
+    ("banned_constructs", {A: "x = re.findall('a', render(b))\n"}, ["a.py:1"]),
+    (
+        "banned_constructs",
+        {A: "x = conditions.render(b)\ny = PATTERN.sub('', f'{x}')\n"},
+        ["a.py:2"],
+    ),
+    ("banned_constructs", {A: "x = [a] * b\ny = c * [a]\n"}, ["a.py:1", "a.py:2"]),
+    (
+        "banned_constructs",
+        {A: "x = {id(a) for a in b}\ny = {id(a)}\n"},
+        ["a.py:1 id()", "a.py:2 id()"],
+    ),
+    (
+        "banned_constructs",
+        {A: "x = set(map(id, a))\ny = frozenset(id(b) for b in a)\n"},
+        ["a.py:1 id()", "a.py:2 id()"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("key", "files", "findings"), CAUGHT)
+def test_a_rule_finds(key: str, files: dict[str, str], findings: list[str]) -> None:
+    """A rule finds each place that breaks it, and says its line and what is there."""
+    assert find(key, files) == findings
+
+
+ACCEPTED = [
+    ("largest_module", {A: "x = 1\n" * 300, "toolkit/b.py": "x = 1\n" * 301}),
+    ("consumer_lines", {CONSUMER: "x = 1\n" * 250, A: "x = 1\n" * 251}),
+    ("any", {A: "from typing import Any\nx: 'object'\n", "toolkit/b.py": "x: Any\n"}),
+    ("any", {A: 'def f(a: Literal["Any"]): return "Any"\n'}),
+    ("any", {A: 'x: str = "Any"\ny = f("Any", bound="Any")\nz = TypeVar("Any", name="Any")\n'}),
+    ("any", {A: "from idempotent_lambda import b\nx: b.Row\ny: Row\n", B: "Row = object\n"}),
+    ("casts", {A: "x = forecast(y)\n", "scripts/b.py": "cast(int, y)\n"}),
+    ("ignores", {A: 'x = "# type: ignore"  # types: ignored\n'}),
+    ("duplicate_names", {A: "def f():\n    x = 1\n", B: "x = 1\n", "toolkit/b.py": "x = 1\n"}),
+    (
+        "duplicate_names",
+        {A: "from idempotent_lambda.b import x\nx_y = 1\n", B: "x = 1\nx.x_y = 2\n"},
+    ),
+    ("duplicate_names", {A: "if a:\n    x = 1\nelse:\n    x = 2\n"}),
+    ("duplicate_names", {A: "__all__ = ()\n", B: "__all__ = ()\n"}),
+    ("participle_functions", {A: "def proceed(): ...\ndef need_key(): ...\ndef put_copy(): ...\n"}),
+    (
+        "participle_functions",
+        {A: "class A:\n    def __reversed__(self): ...\n    def f_of(): ...\n"},
+    ),
+    ("participle_functions", {A: "class A:\n    @property\n    def elapsed(self): ...\n"}),
+    ("participle_functions", {A: "class A:\n    @cached_property\n    def _written(self): ...\n"}),
+    ("participle_functions", {A: "class A:\n    @classmethod\n    def from_text(cls): ...\n"}),
+    ("participle_functions", {A: "class A:\n    def for_delivery(self): ...\n"}),
+    ("participle_functions", {"toolkit/b.py": "def taken(): ...\n"}),
+    ("old_names", {A: "place = tell = held = agenda = 1\nfacts = 2\n", "scripts/exits.py": ""}),
+    ("old_names", {"toolkit/cli/x.py": "facts = 1\ndef f(exits): return x.understood\n"}),
+    ("old_names", {"examples/x.py": "ledger = parcel\n", "scripts/x.py": "parcel = 1\n"}),
+    ("old_names", {A: 'x = "a text.busy"\ny = "told"\n"""The word lapsed."""\n'}),
+    ("old_names", {"docs/x.md": "A queue is busy: `test_busy` and `told`.\n"}),
+    ("old_names", {"main.tf": '# busy\nx = "met again"\ny = "told"\n'}),
+    ("old_names", {"CHANGELOG.md": "`Busy`\n", "docs/upgrading.md": "`busy`\n"}),
+    ("source_comparisons", {A: "x = Source.SQS\ny = f(Source.SQS)\nz = a == b.SQS\n"}),
+    ("source_comparisons", {SOURCES: f"{ENUM}x = a is Source.SQS\n"}),
+    (
+        "source_literals",
+        {A: 'x = "directly"\n"""direct by itself"""\n', "toolkit/b.py": "'direct'"},
+    ),
+    ("source_literals", {A: 'class Other(StrEnum):\n    X = "x"\ny = "x"\n'}),
+    ("class_name_values", {A: "x = T[a.b]\ny = T.get(a.b)\nz = a.b.c\n"}),
+    ("class_name_values", {A: "x = f'{type(a).__name__}: {a}'\ny = {'type': type(a).__name__}\n"}),
+    ("class_name_values", {A: "x = getattr(a, '__name__', type(a).__name__)\ny = T[__name__]\n"}),
+    ("banned_constructs", {A: "x = [a] * 3\ny = [a] * len(b)\nz = a * b\n"}),
+    ("banned_constructs", {A: "x = f(b)\ny = re.findall('a', x)\nz = re.sub('a', '', f(x))\n"}),
+    ("banned_constructs", {A: "x = render(b).parts\ny.append(render(b))\nimport re\n"}),
+    ("banned_constructs", {A: "x = {a.id for a in b}\ny = {f(a)}\nz = {id(a): a}\n"}),
+    ("banned_constructs", {A: "x = set(map(str, a))\n"}),
+]
+
+
+@pytest.mark.parametrize(("key", "files"), ACCEPTED)
+def test_a_rule_accepts(key: str, files: dict[str, str]) -> None:
+    """A rule accepts what looks similar but does not break it."""
+    assert find(key, files) == []
+
+
+def test_every_rule_is_tried() -> None:
+    """Every rule has a snippet that it finds and one that it accepts."""
+    keys = {rule.key for rule in RULES}
+    assert {case[0] for case in CAUGHT} == {case[0] for case in ACCEPTED} == keys
+
+
+@pytest.mark.parametrize("key", ["largest_module", "consumer_lines"])
+def test_a_size_needs_what_it_measures(key: str) -> None:
+    """A size does not hold because there is nothing to measure."""
+    assert len(get_rule(key).find(parse_tree({}))) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "line", "limit"),
+    [
+        ("any", "x: Any\n", 60),
+        ("casts", "x = cast(int, y)\n", 8),
+        ("ignores", "x  # type: ignore\n", 1),
+    ],
+)
+def test_a_limit_allows_so_many(key: str, line: str, limit: int) -> None:
+    """A rule with a limit is kept by that many findings, and broken by one more."""
+    kept, broken = (parse_tree({A: line * count}) for count in (limit, limit + 1))
+    assert check_rules(kept, [get_rule(key)]) == ({key: limit}, [])
+    numbers, lines = check_rules(broken, [get_rule(key)])
+    assert numbers == {key: limit + 1}
+    assert len(lines) == limit + 1
+    assert f"({key}, at most {limit} of {limit + 1} may stay)" in lines[0]
+
+
+def test_sizes_are_reported() -> None:
+    """The report has the lines of the largest module and of the consumer."""
+    tree = parse_tree({A: "x = 1\n" * 7, CONSUMER: "x = 1\n" * 5, "toolkit/b.py": "x = 1\n" * 9})
+    numbers, _ = check_rules(tree, [get_rule("largest_module"), get_rule("consumer_lines")])
+    assert numbers == {"largest_module": 7, "consumer_lines": 5}
+
+
+def test_an_exempt_file_is_named_by_its_path() -> None:
+    """Only the exempt files may say an old name, not others that are called like them."""
+    assert find("old_names", {"docs/CHANGELOG.md": "`Busy`\n"}) == ["CHANGELOG.md:1 Busy"]
+
+
+def test_rows_lead_to_names_that_are_in_use() -> None:
+    """No successor of an old name is an old name itself."""
+    names, _ = old_names.read_list()
+    everywhere = {name for name, old in names.items() if not old.kinds}
+    assert {old.new for old in names.values()} & everywhere == set()
+
+
+def test_words_contradict_nothing() -> None:
+    """No word is in two lists."""
+    lists = [set(words) for words in naming.WORDS.values()]
+    assert sum(map(len, lists)) == len(set().union(*lists))
+
+
+def test_this_repository_keeps_the_rules() -> None:
+    """No file of this repository breaks a rule."""
+    _, lines = check_rules(read_tree(ROOT))
+    assert lines == []
+
+
+def write(root: Path, files: dict[str, str]) -> None:
+    """Write files below a folder."""
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def test_a_repository_that_keeps_the_rules(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A repository that keeps every rule passes, and its report has a number for each rule."""
+    write(tmp_path, HOUSE)
+    assert main(tmp_path) == 0
+    assert capsys.readouterr() == ("", "")
+    report = json.loads((tmp_path / "build/house.json").read_text())
+    assert list(report) == [rule.key for rule in RULES]
+    assert {key: number for key, number in report.items() if number} == {
+        "largest_module": 3,
+        "consumer_lines": 1,
+    }
+
+
+def test_a_repository_that_breaks_rules(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each finding is one line with its place, what is there, the rule and the remedy."""
+    write(tmp_path, HOUSE | {A: "def _taken(): ...\nseldom = 1\n", "docs/x.md": "`Busy`\n"})
+    assert main(tmp_path) == 1
+    output, errors = capsys.readouterr()
+    lines = output.splitlines()
+    assert lines[1] == (
+        "docs/x.md:1: the code word `Busy` (old_names): name it `AlreadyInProgressError`"
+    )
+    assert all(re.fullmatch(r"\S+:\d+: .+ \(\w+\): .+", line) for line in lines)
+    assert lines[2].endswith("a.py:2: the name `seldom` (old_names): remove it")
+    assert len(lines) == 3
+    assert errors == "3 findings; the numbers are in build/house.json\n"
+    report = json.loads((tmp_path / "build/house.json").read_text())
+    assert (report["old_names"], report["participle_functions"]) == (2, 1)
+
+
+@pytest.mark.parametrize("tracked", [True, False])
+def test_what_is_built_is_not_read(tmp_path: Path, *, tracked: bool) -> None:
+    """What git ignores is left out; without git, hidden and built folders are."""
+    files = {".venv/x.py": "", "build/x.py": "", "own/x.py": ""}
+    write(tmp_path, HOUSE | files | {".gitignore": ".venv/\nbuild/\nown/\n"})
+    if tracked:
+        subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    names = {path.relative_to(tmp_path).as_posix() for path in list_files(tmp_path)}
+    assert names == {*HOUSE, ".gitignore"} | (set() if tracked else {"own/x.py"})

@@ -1,0 +1,247 @@
+"""Where the parts of a consumer are: told by its function, or option by option."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from idempotent_lambda import __version__
+from idempotent_lambda.clock import Seconds
+from idempotent_lambda.keys import KeyRule, check_namespace, compile_expression
+from idempotent_lambda_toolkit.cli.exit_codes import (
+    AwsRefusedError,
+    CommandError,
+    NotFoundError,
+    UsageError,
+)
+
+_ABSENT = re.compile(
+    "ResourceNotFound|NonExistentQueue|QueueDoesNotExist|NoSuchEntity|ParameterNotFound"
+)
+_CONFIG = Config(
+    connect_timeout=5,
+    read_timeout=30,
+    retries={"mode": "standard", "total_max_attempts": 4},
+    user_agent_extra=f"idempotent-lambda-cli/{__version__}",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The options that every command has; None where one is not given."""
+
+    function: str | None = None
+    table: str | None = None
+    namespace: str | None = None
+    queue_url: str | None = None
+    dead_letter_queue_url: str | None = None
+    profile: str | None = None
+    region: str | None = None
+    endpoint_url: str | None = None
+
+
+def translate_error(error: Exception) -> CommandError | None:
+    """The error of a command that an error of the SDK is; None if it is none of the SDK's."""
+    if isinstance(error, ClientError):
+        found = error.response.get("Error", {})
+        text = f"{error.operation_name}: {found.get('Code')}: {found.get('Message')}"
+        if _ABSENT.search(str(found.get("Code"))):
+            return NotFoundError(f"{text}; check the name, --region and --profile")
+        return AwsRefusedError(f"{text}; docs/cli.md lists the permissions that each command needs")
+    if isinstance(error, BotoCoreError):
+        remedy = "check --region, --profile, --endpoint-url and the network"
+        return AwsRefusedError(f"{type(error).__name__}: {error}; {remedy}")
+    return None
+
+
+class Deployment:
+    """The parts of one consumer, each looked up when it is first needed.
+
+    Every property may raise `NotFoundError`, `AwsRefusedError` or the SDK's errors.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self._clients: dict[str, Any] = {}
+
+    @cached_property
+    def _session(self) -> Any:
+        profile, region = self.options.profile, self.options.region
+        return boto3.session.Session(profile_name=profile, region_name=region)
+
+    def client(self, service: str) -> Any:
+        """A client of the service, by the options of the AWS CLI."""
+        if service not in self._clients:
+            endpoint = self.options.endpoint_url
+            make: Any = self._session.client
+            self._clients[service] = make(service, endpoint_url=endpoint, config=_CONFIG)
+        return self._clients[service]
+
+    @cached_property
+    def function(self) -> Mapping[str, Any]:
+        """The configuration of the function, as Lambda gives it; empty without ``--function``."""
+        name = self.options.function
+        if name is None:
+            return {}
+        found: Mapping[str, Any] = self.client("lambda").get_function_configuration(
+            FunctionName=name
+        )
+        return found
+
+    @cached_property
+    def environment(self) -> Mapping[str, str]:
+        """The environment of the function; empty without ``--function``.
+
+        Raises:
+            AwsRefusedError: it is encrypted with a key that the operator may not use.
+        """
+        environment = self.function.get("Environment") or {}
+        if problem := environment.get("Error"):
+            text = f"the function's environment cannot be read: {problem.get('Message')}"
+            raise AwsRefusedError(f"{text}; ask for kms:Decrypt, or set --table and --namespace")
+        found: Mapping[str, str] = environment.get("Variables") or {}
+        return found
+
+    @cached_property
+    def table(self) -> str:
+        """The name of the table of records."""
+        return self._require(self.options.table, "IDEMPOTENCY_TABLE", "--table")
+
+    @cached_property
+    def namespace(self) -> str:
+        """The namespace of the consumer's keys."""
+        text = self._require(self.options.namespace, "IDEMPOTENCY_NAMESPACE", "--namespace")
+        try:
+            return check_namespace(text)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+
+    @cached_property
+    def key_rule(self) -> KeyRule | None:
+        """How messages get their keys; None where that is not known, without ``--function``."""
+        if not self.function:
+            return None
+        expression = self.environment.get("IDEMPOTENCY_KEY") or None
+        try:
+            return KeyRule(
+                self.namespace, expression, expression and compile_expression(expression)
+            )
+        except ValueError:
+            return None  # doctor says what is wrong with it
+
+    @cached_property
+    def unwrap(self) -> frozenset[str]:
+        """The services whose wrappers the function takes off; none without ``--function``."""
+        names = (name.strip() for name in self.environment.get("IDEMPOTENCY_UNWRAP", "").split(","))
+        return frozenset(filter(None, names))
+
+    @cached_property
+    def retention(self) -> Seconds | None:
+        """How long a completed record suppresses duplicates, in seconds; None if not known."""
+        text = self.environment.get("IDEMPOTENCY_RETENTION_SECONDS", "")
+        return Seconds(int(text)) if text.isdecimal() else None
+
+    @cached_property
+    def mappings(self) -> list[Mapping[str, Any]]:
+        """The event source mappings of the function, as Lambda gives them."""
+        if self.options.function is None:
+            return []
+        pages = self.client("lambda").get_paginator("list_event_source_mappings")
+        asked = pages.paginate(FunctionName=self.options.function)
+        return [mapping for page in asked for mapping in page["EventSourceMappings"]]
+
+    @cached_property
+    def queue_url(self) -> str | None:
+        """The URL of the queue; None if there is none, or it is not known.
+
+        Raises:
+            UsageError: the function reads from several.
+        """
+        if self.options.queue_url:
+            return self.options.queue_url
+        arns = [
+            each["EventSourceArn"]
+            for each in self.mappings
+            if each.get("EventSourceArn", "").split(":")[2:3] == ["sqs"]
+        ]
+        if len(set(arns)) > 1:
+            text = f"the function reads from several queues: {', '.join(sorted(set(arns)))}"
+            raise UsageError(f"{text}; choose one with --queue-url")
+        return self.find_url(arns[0]) if arns else None
+
+    @cached_property
+    def source_arns(self) -> frozenset[str]:
+        """The ARNs of the queues that are the consumer's; empty where they are not known."""
+        if self.options.queue_url:
+            answer = self.client("sqs").get_queue_attributes(
+                QueueUrl=self.options.queue_url, AttributeNames=["QueueArn"]
+            )
+            return frozenset({str(answer["Attributes"]["QueueArn"])})
+        return frozenset(
+            each["EventSourceArn"]
+            for each in self.mappings
+            if each.get("EventSourceArn", "").split(":")[2:3] == ["sqs"]
+        )
+
+    @property
+    def uses_deduplication_ids(self) -> bool:
+        """Whether keys are made of deduplication ids, which a message that is sent again loses."""
+        return "attributes.MessageDeduplicationId" in self.environment.get("IDEMPOTENCY_KEY", "")
+
+    @cached_property
+    def dead_letter_queue_url(self) -> str | None:
+        """The URL of the dead-letter queue; None if it is not known."""
+        given = self.options.dead_letter_queue_url
+        return given or self.environment.get("IDEMPOTENCY_DEAD_LETTER_QUEUE_URL") or None
+
+    @property
+    def needed_queue_url(self) -> str:
+        """The URL of the queue.
+
+        Raises:
+            UsageError: it is not known.
+        """
+        if self.queue_url is None:
+            remedy = "without one, receive the message and invoke the function with its body"
+            raise UsageError(f"no queue is known: set --function or --queue-url ({remedy})")
+        return self.queue_url
+
+    @property
+    def needed_dead_letter_queue_url(self) -> str:
+        """The URL of the dead-letter queue.
+
+        Raises:
+            UsageError: it is not known.
+        """
+        if self.dead_letter_queue_url is None:
+            remedy = "set --function or --dead-letter-queue-url"
+            raise UsageError(f"no dead-letter queue is known: {remedy}")
+        return self.dead_letter_queue_url
+
+    @property
+    def log_group(self) -> str | None:
+        """The name of the function's log group; None without ``--function``."""
+        if not self.function:
+            return None
+        chosen = (self.function.get("LoggingConfig") or {}).get("LogGroup")
+        return chosen or f"/aws/lambda/{self.function['FunctionName']}"
+
+    def _require(self, given: str | None, name: str, option: str) -> str:
+        found = given or self.environment.get(name)
+        if found:
+            return found
+        if self.function:
+            text = f"the function's environment has no {name}: is it a consumer? Otherwise set"
+            raise UsageError(f"{text} {option}")
+        raise UsageError(f"set --function, or {option}")
+
+    def find_url(self, arn: str) -> str:
+        """The URL of a queue by its ARN."""
+        account, name = arn.split(":")[-2:]
+        found = self.client("sqs").get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
+        return str(found["QueueUrl"])

@@ -1,0 +1,75 @@
+"""How a command ends: its exit codes, each written once, and the errors that lead to them."""
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Any, ClassVar
+
+
+class ExitCode(IntEnum):
+    """The exit codes; docs/cli.md has the same table."""
+
+    OK = 0
+    FOUND = 1
+    USAGE = 2
+    NOT_FOUND = 3
+    REFUSED = 4
+    AWS = 5
+    PARTLY = 6
+
+
+MEANING: Mapping[ExitCode, str] = {
+    ExitCode.OK: "done, or nothing to do",
+    ExitCode.FOUND: "doctor found problems",
+    ExitCode.USAGE: "wrong or missing arguments; nothing was done",
+    ExitCode.NOT_FOUND: "no such record, function, table or queue, or no message matches",
+    ExitCode.REFUSED: (
+        "nothing was done: the record's state forbids it, it has changed, or you said no"
+    ),
+    ExitCode.AWS: "AWS refused or did not answer",
+    ExitCode.PARTLY: "done in part; run it again",
+}
+
+
+class CommandError(Exception):
+    """A command cannot do what it was asked; the text says why and what to do.
+
+    Attributes:
+        exit: how the process ends.
+        details: for ``--json``, beside the text.
+    """
+
+    exit: ClassVar[ExitCode]
+
+    def __init__(self, text: str, **details: Any) -> None:
+        super().__init__(text)
+        self.details = details
+
+
+class UsageError(CommandError):
+    """Arguments are wrong, or one is missing."""
+
+    exit = ExitCode.USAGE
+
+
+class NotFoundError(CommandError):
+    """What was named does not exist."""
+
+    exit = ExitCode.NOT_FOUND
+
+
+class RefusedError(CommandError):
+    """The record is in no state for it, or is not as it was shown any more."""
+
+    exit = ExitCode.REFUSED
+
+
+class AwsRefusedError(CommandError):
+    """AWS denied a call, or did not answer."""
+
+    exit = ExitCode.AWS
+
+
+class PartlyDoneError(CommandError):
+    """The first steps are done, a later one is not; what is done can be done again."""
+
+    exit = ExitCode.PARTLY

@@ -1,0 +1,269 @@
+"""Gathers what `doctor` checks. What cannot be read is noted with the reason, and is no failure."""
+
+import fnmatch
+import json
+from collections.abc import Callable, Iterable, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from idempotent_lambda_toolkit.cli import times
+from idempotent_lambda_toolkit.cli.deployment import Deployment, translate_error
+from idempotent_lambda_toolkit.cli.doctor import Inventory, Queue, SourceMapping, Table
+from idempotent_lambda_toolkit.cli.exit_codes import CommandError, NotFoundError
+
+T = TypeVar("T")
+
+ON_TABLE = (
+    "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchGetItem",
+    "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate", "dynamodb:PartiQLDelete",
+)  # fmt: skip
+ON_QUEUE = (
+    "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes",
+    "sqs:ChangeMessageVisibility",
+)  # fmt: skip
+ON_DEAD_LETTER_QUEUE = ("sqs:SendMessage",)
+"""What the role needs; docs/permissions.md says why."""
+
+PARTS = frozenset({"table", "queue", "dead-letter queue"})
+"""What has to exist."""
+
+
+def gather(deployment: Deployment) -> Inventory:
+    """The facts of the stack of a function.
+
+    Raises:
+        NotFoundError, AwsRefusedError: the function itself cannot be read; or the SDK's errors.
+    """
+    before = times.now()
+    function = deployment.function
+    skew = skew_millis(function, before, times.now())
+    unknown: dict[str, str] = {}
+    missing: dict[str, str] = {}
+    if skew is None:
+        unknown["clock"] = "the answer has no Date"
+    read = _Reader(unknown, missing)
+    mappings = read("mappings", lambda: _mappings(deployment))
+    queue_url = read("queue", lambda: deployment.queue_url)
+    queue = read("queue", lambda: _queue(deployment, queue_url)) if queue_url else None
+    # The one that messages go to; where copies go is compared with it.
+    target = queue.dead_letter_arn if queue else None
+    dead_url = deployment.dead_letter_queue_url
+    if target:
+        dead_url = read("dead-letter queue", lambda: deployment.find_url(target))
+    dead = read("dead-letter queue", lambda: _queue(deployment, dead_url)) if dead_url else None
+    table_name = deployment.environment.get("IDEMPOTENCY_TABLE") or deployment.options.table
+    table = read("table", lambda: _table(deployment, table_name, read)) if table_name else None
+    needed = [
+        *((action, _table_arn(function, table_name)) for action in ON_TABLE if table_name),
+        *((action, queue.arn) for action in ON_QUEUE if queue and mappings),
+        *((action, dead.arn) for action in ON_DEAD_LETTER_QUEUE if dead),
+    ]
+    namespace = deployment.environment.get("IDEMPOTENCY_NAMESPACE", "")
+    denied = read(
+        "permissions", lambda: _list_denied(deployment, function["Role"], needed, namespace)
+    )
+    return Inventory(
+        environment=deployment.environment,
+        handler=_handler(function),
+        timeout_seconds=function["Timeout"],
+        runtime=function.get("Runtime"),
+        reserved_concurrency=read(
+            "reserved concurrency", lambda: _read_reserved_concurrency(deployment, function)
+        ),
+        table=table,
+        queue=queue,
+        dead_letter_queue=dead,
+        mappings=mappings,
+        denied=denied,
+        skew_millis=skew,
+        unknown=unknown,
+        missing=missing,
+    )
+
+
+def skew_millis(answer: Mapping[str, Any], before: int, after: int) -> int | None:
+    """How far this machine's clock is from AWS's, as far as one answer proves it.
+
+    Args:
+        answer: of any call; its Date is in whole seconds.
+        before: this machine's clock when the call began, in epoch milliseconds.
+        after: the same when it ended.
+
+    Returns:
+        Milliseconds, above zero if this clock is fast; 0 where it may be right; None without Date.
+    """
+    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    if not date:
+        return None
+    second = int(parsedate_to_datetime(date).timestamp() * 1000)
+    least, most = before - (second + 1000), after - second
+    return least if least > 0 else min(most, 0)
+
+
+class _Reader:
+    """Asks for one fact after another, and notes what could not be had, or does not exist."""
+
+    def __init__(self, unknown: dict[str, str], missing: dict[str, str]) -> None:
+        self._unknown, self._missing = unknown, missing
+
+    def __call__(self, what: str, ask: Callable[[], T]) -> T | None:
+        try:
+            return ask()
+        except (BotoCoreError, ClientError, CommandError) as error:
+            found = translate_error(error) or error
+            absent = isinstance(found, NotFoundError) and what in PARTS
+            (self._missing if absent else self._unknown)[what] = str(found)
+            return None
+
+
+def _handler(function: Mapping[str, Any]) -> str:
+    image = (function.get("ImageConfigResponse") or {}).get("ImageConfig") or {}
+    return str(function.get("Handler") or next(iter(image.get("Command") or ()), ""))
+
+
+def _mappings(deployment: Deployment) -> tuple[SourceMapping, ...]:
+    return tuple(
+        SourceMapping(
+            state=each.get("State", "Enabled"),
+            partial_responses="ReportBatchItemFailures"
+            in (each.get("FunctionResponseTypes") or ()),
+            window_seconds=each.get("MaximumBatchingWindowInSeconds") or 0,
+            maximum_concurrency=(each.get("ScalingConfig") or {}).get("MaximumConcurrency"),
+        )
+        for each in deployment.mappings
+        if each.get("EventSourceArn", "").split(":")[2:3] == ["sqs"]
+    )
+
+
+def _queue(deployment: Deployment, url: str | None) -> Queue:
+    answer = deployment.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+    found = answer["Attributes"]
+    policy = json.loads(found.get("RedrivePolicy") or "{}")
+    receives = policy.get("maxReceiveCount")
+    return Queue(
+        arn=found["QueueArn"],
+        visibility_seconds=int(found["VisibilityTimeout"]),
+        retention_seconds=int(found["MessageRetentionPeriod"]),
+        delay_seconds=int(found.get("DelaySeconds", 0)),
+        dead_letter_arn=policy.get("deadLetterTargetArn"),
+        max_receive_count=None if receives is None else int(receives),
+    )
+
+
+def _table(deployment: Deployment, name: str, read: _Reader) -> Table:
+    client = deployment.client("dynamodb")
+    found = client.describe_table(TableName=name)["Table"]
+    types = {each["AttributeName"]: each["AttributeType"] for each in found["AttributeDefinitions"]}
+    key = tuple(
+        (each["AttributeName"], types[each["AttributeName"]], each["KeyType"])
+        for each in found["KeySchema"]
+    )
+    ttl = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    is_on = ttl.get("TimeToLiveStatus") in {"ENABLED", "ENABLING"}
+    return Table(
+        key=key,
+        ttl_attribute=ttl.get("AttributeName") if is_on else None,
+        point_in_time_recovery=read("point-in-time recovery", lambda: _has_recovery(client, name)),
+    )
+
+
+def _has_recovery(client: Any, name: str) -> bool:
+    found = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+    recovery = found.get("PointInTimeRecoveryDescription") or {}
+    return bool(recovery.get("PointInTimeRecoveryStatus") == "ENABLED")
+
+
+def _read_reserved_concurrency(deployment: Deployment, function: Mapping[str, Any]) -> int | None:
+    answer = deployment.client("lambda").get_function_concurrency(
+        FunctionName=function["FunctionName"]
+    )
+    reserved: int | None = answer.get("ReservedConcurrentExecutions")
+    return reserved
+
+
+def _table_arn(function: Mapping[str, Any], name: str | None) -> str:
+    _, partition, _, region, account, *_ = function["FunctionArn"].split(":")
+    return f"arn:{partition}:dynamodb:{region}:{account}:table/{name}"
+
+
+def _list_denied(
+    deployment: Deployment, role: str, needed: Iterable[tuple[str, str]], namespace: str
+) -> tuple[tuple[str, str], ...]:
+    """What the role lacks, by IAM's simulation; where that may not be asked, by its policies."""
+    needed = list(needed)
+    try:
+        return _simulate_policy(deployment.client("iam"), role, needed, namespace)
+    except (BotoCoreError, ClientError):
+        statements = list(_statements(deployment.client("iam"), role.rsplit("/", 1)[-1]))
+        return tuple(each for each in needed if not allows(statements, *each))
+
+
+def _simulate_policy(
+    client: Any, role: str, needed: list[tuple[str, str]], namespace: str
+) -> tuple[tuple[str, str], ...]:
+    lacking = []
+    for resource in dict.fromkeys(resource for _, resource in needed):
+        # On shared tables the actions are allowed for keys of the namespace only.
+        keys = {
+            "ContextKeyName": "dynamodb:LeadingKeys",
+            "ContextKeyType": "stringList",
+            "ContextKeyValues": [f"{namespace}#doctor"],
+        }
+        answer = client.simulate_principal_policy(
+            PolicySourceArn=role,
+            ActionNames=[action for action, on in needed if on == resource],
+            ResourceArns=[resource],
+            ContextEntries=[keys],
+        )
+        lacking += [
+            (each["EvalActionName"], resource)
+            for each in answer["EvaluationResults"]
+            if each["EvalDecision"] != "allowed"
+        ]
+    return tuple(lacking)
+
+
+def _statements(client: Any, role: str) -> Iterable[Mapping[str, Any]]:
+    """The statements of a role's policies, its own and the attached ones."""
+    documents = [
+        client.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+        for page in client.get_paginator("list_role_policies").paginate(RoleName=role)
+        for name in page["PolicyNames"]
+    ]
+    for page in client.get_paginator("list_attached_role_policies").paginate(RoleName=role):
+        for each in page["AttachedPolicies"]:
+            arn = each["PolicyArn"]
+            version = client.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+            found = client.get_policy_version(PolicyArn=arn, VersionId=version)
+            documents.append(found["PolicyVersion"]["Document"])
+    for document in documents:
+        yield from _many(document["Statement"])
+
+
+def allows(statements: Iterable[Mapping[str, Any]], action: str, resource: str) -> bool:
+    """Whether policy statements allow an action on a resource; conditions are taken to hold.
+
+    A denial under a condition counts for nothing: whether it holds is not known here.
+    """
+    matching = [
+        each
+        for each in statements
+        if _fits(each.get("Action"), action.lower(), lower=True)
+        and _fits(each.get("Resource"), resource)
+    ]
+    denied = any(each["Effect"] == "Deny" and not each.get("Condition") for each in matching)
+    return not denied and any(each["Effect"] == "Allow" for each in matching)
+
+
+def _fits(patterns: Any, value: str, *, lower: bool = False) -> bool:
+    return any(
+        fnmatch.fnmatchcase(value, each.lower() if lower else each) for each in _many(patterns)
+    )
+
+
+def _many(one_or_many: Any) -> list[Any]:
+    if one_or_many is None:
+        return []
+    return one_or_many if isinstance(one_or_many, list) else [one_or_many]

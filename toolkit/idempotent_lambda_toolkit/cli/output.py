@@ -1,0 +1,90 @@
+"""What a command shows: words and tables for people, or one JSON object on standard output."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+from rich.text import Text
+
+from idempotent_lambda_toolkit.cli.exit_codes import CommandError, RefusedError, UsageError
+
+WIDTH = 160
+"""Columns where there is no terminal to ask: wide enough that lines stay whole."""
+
+
+class Output:
+    """Standard output and error of one command.
+
+    Args:
+        as_json: whether standard output is for a program.
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self._out = _console(stderr=False)
+        self._err = _console(stderr=True)
+
+    def print_lines(self, *lines: str) -> None:
+        """Show lines to people; with ``--json`` on standard error."""
+        for line in lines:
+            # Keys may hold what rich takes for its markup.
+            (self._err if self.as_json else self._out).print(Text(line), soft_wrap=True)
+
+    def print_table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Show a table to people; nothing with ``--json``."""
+        if self.as_json:
+            return
+        table = Table(box=None, pad_edge=False)
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        self._out.print(table)
+
+    def print_json(self, **values: Any) -> None:
+        """The JSON object of the command; nothing without ``--json``."""
+        if self.as_json:
+            sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
+
+    def print_error(self, error: CommandError) -> None:
+        """Say why the command ends, and with what code."""
+        self._err.print(Text(str(error)), soft_wrap=True)
+        self.print_json(error=str(error), exit=error.exit.name.lower(), **error.details)
+
+    def confirm(self, question: str, *, yes: bool) -> None:
+        """Go on only if a person agrees.
+
+        Raises:
+            UsageError: there is no terminal to ask on.
+            RefusedError: the person does not agree.
+        """
+        if yes:
+            return
+        if not sys.stdin.isatty():
+            remedy = "there is no terminal to ask on: add --yes, or --dry-run to only look"
+            raise UsageError(f"{question} Not confirmed; {remedy}")
+        if not typer.confirm(question, err=True):
+            raise RefusedError("not confirmed, so nothing was done")
+
+    @contextmanager
+    def show_progress(self, what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        """A bar on standard error where that is a terminal; call the value with what was done."""
+        if not self._err.is_terminal:
+            yield lambda _done: None
+            return
+        with Progress(console=self._err, transient=True) as bar:
+            task = bar.add_task(what, total=total or None)
+            yield lambda done: bar.update(task, completed=done)
+
+
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, markup=False, highlight=False)
+    if not console.is_terminal:
+        console = Console(stderr=stderr, markup=False, highlight=False, width=WIDTH)
+    return console
