@@ -513,7 +513,8 @@ def drop_docstrings(source: str) -> str:
             shorter = lines[first - 1][:start] + '" "' + lines[last - 1][end:]
             lines[first - 1 : last] = [shorter, *["\n"] * (last - first)]
         begins_statement = before in (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
-        is_text = token.type == tokenize.STRING and token.string[0] in "\"'rRuU"
+        # Not a formatted text, which may call something.
+        is_text = token.type == tokenize.STRING and re.match("[rRuU]?['\"]", token.string)
         text = token if begins_statement and is_text else None
         before = token.type
     return "".join(lines)

@@ -157,7 +157,7 @@ def test_the_code_is_the_repositorys(deployed: Path) -> None:
         ('call(\n    "a"\n)\n', 'call(\n    "a"\n)\n'),
         ('x = 1\n\x0c\n"""a\nb"""\ny = 2\n', 'x = 1\n\x0c\n" "\n\ny = 2\n'),
         ('x = "a\u2028b"\n"""doc"""\n', 'x = "a\u2028b"\n" "\n'),
-        ('f"{call()}"\nb"x"\n', 'f"{call()}"\nb"x"\n'),
+        ('f"{call()}"\nrf"{call()}"\nrb"x"\n', 'f"{call()}"\nrf"{call()}"\nrb"x"\n'),
         ("class A(B):\n    # why\n    'one'\n", 'class A(B):\n    # why\n    " "\n'),
         ('return_ = f"{1}"\n"a" "b"\n', 'return_ = f"{1}"\n"a" "b"\n'),
     ],
