@@ -1,5 +1,5 @@
 resource "aws_lambda_function" "consumer" {
-  # checkov:skip=CKV_AWS_272:Packed where terraform applies, it has no signature. Bring a signed function with function.existing.
+  # checkov:skip=CKV_AWS_272:Packed where terraform applies, it has no signature. Use a signed function with function.existing.
   count = local.creates_function ? 1 : 0
 
   function_name                  = local.function_name
@@ -16,7 +16,7 @@ resource "aws_lambda_function" "consumer" {
   runtime                        = local.image ? null : var.function.runtime
   layers                         = var.function.layers
   architectures                  = [var.function.architecture]
-  memory_size                    = var.function.memory_mb
+  memory_size                    = var.function.memory_size_mb
   timeout                        = var.function.timeout_seconds
   reserved_concurrent_executions = var.function.reserved_concurrency
   publish                        = var.function.alias != null
@@ -51,7 +51,7 @@ resource "aws_lambda_function" "consumer" {
   # came, so that a redrive through the queue runs it again; a destination would get a report about it.
   # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
   dynamic "dead_letter_config" {
-    for_each = length(var.invokers) > 0 ? [local.dead_letter_queue_arn] : []
+    for_each = length(var.allowed_triggers) > 0 ? [local.dead_letter_queue_arn] : []
 
     content {
       target_arn = dead_letter_config.value
@@ -75,7 +75,7 @@ resource "aws_lambda_function" "consumer" {
   lifecycle {
     precondition {
       condition     = var.code != null
-      error_message = "code is null, and a function that the module creates needs it. Set code = { source_dir = ... }, or function.existing to bring a function."
+      error_message = "code is null, and a function that the module creates needs it. Set code = { source_dir = ... }, or use an existing function with function.existing."
     }
 
     precondition {
@@ -99,8 +99,8 @@ resource "aws_lambda_function" "consumer" {
     }
 
     precondition {
-      condition     = length(var.invokers) == 0 || !local.fifo
-      error_message = "invokers is not empty (${join(", ", keys(var.invokers))}) and the queue is FIFO: events that Lambda gives up on go to the dead-letter queue, and Lambda sends them to a standard queue only, so they would be lost. Use a module of its own, without queue.fifo, for what invokes the function directly."
+      condition     = length(var.allowed_triggers) == 0 || !local.fifo
+      error_message = "allowed_triggers is not empty (${join(", ", keys(var.allowed_triggers))}) and the queue is FIFO: events that Lambda gives up on go to the dead-letter queue, and Lambda sends them to a standard queue only, so they would be lost. Use a module of its own, without queue.fifo, for what invokes the function directly."
     }
   }
 }
@@ -128,7 +128,7 @@ resource "aws_lambda_alias" "consumer" {
 }
 
 resource "aws_lambda_permission" "invoker" {
-  for_each = local.creates_function ? var.invokers : {}
+  for_each = local.creates_function ? var.allowed_triggers : {}
 
   statement_id  = each.key
   action        = "lambda:InvokeFunction"
@@ -138,7 +138,7 @@ resource "aws_lambda_permission" "invoker" {
   source_arn    = each.value.source_arn
 
   # A bucket's ARN names no account (queue.tf).
-  source_account = each.value.service == "s3" ? local.here.account : null
+  source_account = each.value.service == "s3" ? local.arn_parts.account : null
 
   depends_on = [aws_lambda_function.consumer]
 

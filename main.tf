@@ -1,59 +1,59 @@
 locals {
-  # 1. What is made here and what is brought. Whether an object is null is known when terraform plans,
+  # 1. What the module creates and what exists already. Whether an object is null is known when terraform plans,
   # even while the ARN in it is not. But try() of what holds something unknown is unknown: not here.
-  creates_function = var.function.existing == null
-  creates_table    = var.table.existing == null
-  has_queue        = var.queue != null
-  brings_queue     = var.queue == null ? false : var.queue.existing != null
-  creates_queue    = local.has_queue && !local.brings_queue
-  brings_role      = var.function.existing == null ? false : var.function.existing.role != null
+  creates_function    = var.function.existing == null
+  creates_table       = var.table.existing == null
+  has_queue           = var.queue != null
+  uses_existing_queue = var.queue == null ? false : var.queue.existing != null
+  creates_queue       = local.has_queue && !local.uses_existing_queue
+  uses_existing_role  = var.function.existing == null ? false : var.function.existing.role != null
 
-  # What the settings below depend on must not depend on var.function: a brought function gets them as its
+  # What the settings below depend on must not depend on var.function: an existing function gets them as its
   # environment, and so its ARN comes later.
 
   # 2. Where we are. A data lookup of account and region would make offline plans impossible; the table's ARN
   # holds all three, and every consumer has a table.
   table_arn  = local.creates_table ? aws_dynamodb_table.records[0].arn : var.table.existing.arn
   table_name = local.creates_table ? aws_dynamodb_table.records[0].name : split("/", var.table.existing.arn)[1]
-  here       = regex("^arn:(?P<partition>[^:]+):dynamodb:(?P<region>[^:]+):(?P<account>[^:]+):", local.table_arn)
+  arn_parts  = regex("^arn:(?P<partition>[^:]+):dynamodb:(?P<region>[^:]+):(?P<account>[^:]+):", local.table_arn)
 
   # 3. Names. ARNs of queues made here are built, not read: each queue's policy names itself, the two queues
   # name each other, and the role need not wait for them.
-  fifo                   = local.brings_queue ? endswith(var.queue.existing.arn, ".fifo") : try(var.queue.fifo, false)
+  fifo                   = local.uses_existing_queue ? endswith(var.queue.existing.arn, ".fifo") : try(var.queue.fifo, false)
   queue_suffix           = local.creates_queue && local.fifo ? ".fifo" : ""
-  queue_name             = local.brings_queue ? split(":", var.queue.existing.arn)[5] : "${var.name}${local.queue_suffix}"
-  dead_letter_queue_name = local.brings_queue ? split(":", var.queue.existing.dead_letter_queue.arn)[5] : "${var.name}-dead-letters${local.queue_suffix}"
-  queue_arn_prefix       = "arn:${local.here.partition}:sqs:${local.here.region}:${local.here.account}"
-  queue_arn              = local.brings_queue ? var.queue.existing.arn : "${local.queue_arn_prefix}:${local.queue_name}"
-  dead_letter_queue_arn  = local.brings_queue ? var.queue.existing.dead_letter_queue.arn : "${local.queue_arn_prefix}:${local.dead_letter_queue_name}"
-  dead_letter_queue_url  = local.brings_queue ? var.queue.existing.dead_letter_queue.url : aws_sqs_queue.dead_letter[0].url
+  queue_name             = local.uses_existing_queue ? split(":", var.queue.existing.arn)[5] : "${var.name}${local.queue_suffix}"
+  dead_letter_queue_name = local.uses_existing_queue ? split(":", var.queue.existing.dead_letter_queue.arn)[5] : "${var.name}-dead-letters${local.queue_suffix}"
+  queue_arn_prefix       = "arn:${local.arn_parts.partition}:sqs:${local.arn_parts.region}:${local.arn_parts.account}"
+  queue_arn              = local.uses_existing_queue ? var.queue.existing.arn : "${local.queue_arn_prefix}:${local.queue_name}"
+  dead_letter_queue_arn  = local.uses_existing_queue ? var.queue.existing.dead_letter_queue.arn : "${local.queue_arn_prefix}:${local.dead_letter_queue_name}"
+  dead_letter_queue_url  = local.uses_existing_queue ? var.queue.existing.dead_letter_queue.url : aws_sqs_queue.dead_letter[0].url
   namespace              = coalesce(var.idempotency.namespace, var.name)
 
   # 4. Times, in seconds. reserve_seconds is RESERVE_MILLIS of the package: what it keeps back of every
   # invocation to answer (a test compares them).
   reserve_seconds               = 0.5
-  retention_seconds             = local.brings_queue ? var.queue.existing.retention_seconds : try(var.queue.retention_seconds, 0)
-  dead_letter_retention_seconds = local.brings_queue ? var.queue.existing.dead_letter_queue.retention_seconds : try(var.queue.dead_letter_retention_seconds, local.most_retention_seconds)
-  most_retention_seconds        = 1209600
-  max_receive_count             = local.brings_queue ? var.queue.existing.max_receive_count : try(var.queue.max_receive_count, null)
+  retention_seconds             = local.uses_existing_queue ? var.queue.existing.message_retention_seconds : try(var.queue.message_retention_seconds, 0)
+  dead_letter_retention_seconds = local.uses_existing_queue ? var.queue.existing.dead_letter_queue.message_retention_seconds : try(var.queue.dead_letter_queue.message_retention_seconds, local.max_retention_seconds)
+  max_retention_seconds         = 1209600
+  max_receive_count             = local.uses_existing_queue ? var.queue.existing.max_receive_count : try(var.queue.max_receive_count, null)
 
   # How long each kind of source may deliver a message again. Lambda keeps an event of an asynchronous
   # invocation for up to 6 hours:
   # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
   stream_age_seconds       = max(0, [for stream in var.streams : stream.maximum_record_age_seconds]...)
-  invocation_age_seconds   = length(var.invokers) > 0 ? 21600 : 0
+  invocation_age_seconds   = length(var.allowed_triggers) > 0 ? 21600 : 0
   source_retention_seconds = max(local.retention_seconds, local.stream_age_seconds, local.invocation_age_seconds)
 
   # A message may spend its whole life at its source, then its retention in the dead-letter queue, and
   # after a redrive one more in the queue; its record must outlive all three.
   record_retention_seconds = coalesce(var.idempotency.retention_seconds, local.source_retention_seconds + local.dead_letter_retention_seconds + local.retention_seconds)
 
-  # Services that may have wrapped what a message of the queue holds. A service of invokers may, too: Lambda
+  # Services that may have wrapped what a message of the queue holds. A service of allowed_triggers may, too: Lambda
   # keeps an event that fails to the end of its retries in the dead-letter queue, and a redrive may bring it
   # into a queue that the function reads.
   named_services = concat(
-    [for sender in local.has_queue ? var.queue.senders : [] : sender.service],
-    [for invoker in var.invokers : invoker.service],
+    [for sender in local.has_queue ? var.queue.allowed_senders : [] : sender.service],
+    [for trigger in var.allowed_triggers : trigger.service],
   )
   unwrap = sort(distinct(coalesce(local.has_queue ? var.queue.unwrap : null, local.named_services)))
 
@@ -77,18 +77,18 @@ locals {
 
   # What may be unknown while terraform plans, apart from what may be null: whether a null that is unknown is
   # to be left out is unknown itself, and the plan would show none of the settings.
-  addresses = {
+  resource_environment = {
     IDEMPOTENCY_DEAD_LETTER_QUEUE_URL = local.dead_letter_queue_url
     IDEMPOTENCY_TABLE                 = local.table_name
   }
-  environment = merge({ for name, value in local.settings : name => tostring(value) if value != null }, local.addresses)
+  environment = merge({ for name, value in local.settings : name => tostring(value) if value != null }, local.resource_environment)
 
   # 6. From here on, what depends on the function.
   function_name              = local.creates_function ? coalesce(var.function.name, var.name) : split(":", var.function.existing.arn)[6]
   timeout_seconds            = local.creates_function ? var.function.timeout_seconds : var.function.existing.timeout_seconds
   lease_seconds              = local.timeout_seconds + var.idempotency.lease_margin_seconds
-  mapping_visibility_seconds = 6 * local.timeout_seconds + try(var.queue.batching_window_seconds, 0)
-  visibility_timeout_seconds = local.brings_queue ? var.queue.existing.visibility_timeout_seconds : coalesce(try(var.queue.visibility_timeout_seconds, null), max(local.mapping_visibility_seconds, ceil(local.lease_seconds + 1)))
+  mapping_visibility_seconds = 6 * local.timeout_seconds + try(var.queue.maximum_batching_window_in_seconds, 0)
+  visibility_timeout_seconds = local.uses_existing_queue ? var.queue.existing.visibility_timeout_seconds : coalesce(try(var.queue.visibility_timeout_seconds, null), max(local.mapping_visibility_seconds, ceil(local.lease_seconds + 1)))
 
   # What Lambda calls, and where a wrapper of a monitoring service reads what it has to call in turn.
   entry_point         = coalesce(var.function.wrapper, var.function.handler)
@@ -101,17 +101,17 @@ locals {
   }
 
   # How messages name what was said of function and queue, and where to change it.
-  said_of_function = local.creates_function ? "function" : "function.existing"
-  said_of_queue    = local.brings_queue ? "queue.existing" : "queue"
-  mend_queue       = local.brings_queue ? "where the queue is declared, and here" : "or set null to have it derived"
+  function_input = local.creates_function ? "function" : "function.existing"
+  queue_input    = local.uses_existing_queue ? "queue.existing" : "queue"
+  queue_remedy   = local.uses_existing_queue ? "where the queue is declared, and here" : "or set null to have it derived"
 
-  # Where the brought parts are, by Region and account.
-  brought_arns = concat(
+  # Where the existing parts are, by Region and account.
+  existing_arns = concat(
     local.creates_function ? [] : [var.function.existing.arn],
     local.creates_table ? [] : [var.table.existing.arn],
-    local.brings_queue ? [var.queue.existing.arn, var.queue.existing.dead_letter_queue.arn] : [],
+    local.uses_existing_queue ? [var.queue.existing.arn, var.queue.existing.dead_letter_queue.arn] : [],
   )
-  brought_places = distinct([for arn in local.brought_arns : join(" ", slice(split(":", arn), 3, 5))])
+  existing_locations = distinct([for arn in local.existing_arns : join(" ", slice(split(":", arn), 3, 5))])
 
   # What the mappings invoke.
   target_arn = try(aws_lambda_alias.consumer[0].arn, aws_lambda_function.consumer[0].arn, var.function.existing.arn)
@@ -159,7 +159,7 @@ locals {
   ]
 
   # What only a part takes that is created here, with the variables' defaults (a test compares them): a
-  # brought part takes no other values.
+  # existing part takes no other values.
   function_defaults = {
     alias                    = null
     architecture             = "arm64"
@@ -167,7 +167,7 @@ locals {
     ephemeral_storage_mb     = 512
     handler                  = local.builtin_handler
     layers                   = []
-    memory_mb                = 256
+    memory_size_mb           = 256
     name                     = null
     permissions_boundary_arn = null
     policy_statements        = []
@@ -179,50 +179,39 @@ locals {
     wrapper                  = null
   }
   queue_defaults = {
-    content_based_deduplication   = false
-    dead_letter_retention_seconds = 1209600
-    deduplication_scope           = null
-    delay_seconds                 = 0
-    fifo                          = false
-    fifo_throughput_limit         = null
-    max_receive_count             = 5
-    maximum_message_bytes         = 262144
-    policy_statements             = []
-    receive_wait_seconds          = 0
-    retention_seconds             = 345600
-    senders                       = []
-    visibility_timeout_seconds    = null
+    content_based_deduplication = false
+    dead_letter_queue           = { message_retention_seconds = 1209600 }
+    deduplication_scope         = null
+    delay_seconds               = 0
+    fifo                        = false
+    fifo_throughput_limit       = null
+    max_receive_count           = 5
+    max_message_size_bytes      = 262144
+    policy_statements           = []
+    receive_wait_time_seconds   = 0
+    message_retention_seconds   = 345600
+    allowed_senders             = []
+    visibility_timeout_seconds  = null
   }
   table_defaults = {
-    class                  = "STANDARD"
-    deletion_protection    = false
-    maximum_read_units     = null
-    maximum_write_units    = null
-    point_in_time_recovery = true
-    provisioned            = null
-    shared                 = false
-  }
-
-  # What observability.tf watches.
-  monitored = {
-    function_name          = local.function_name
-    timeout_seconds        = local.timeout_seconds
-    table_name             = local.table_name
-    queue_name             = local.queue_name
-    dead_letter_queue_name = local.dead_letter_queue_name
-    region                 = local.here.region
-    message_age_seconds    = try(local.max_receive_count * local.visibility_timeout_seconds, null)
+    class                   = "STANDARD"
+    deletion_protection     = false
+    max_read_request_units  = null
+    max_write_request_units = null
+    point_in_time_recovery  = true
+    provisioned             = null
+    shared                  = false
   }
 }
 
 resource "aws_lambda_event_source_mapping" "queue" {
   count = local.has_queue ? 1 : 0
 
-  event_source_arn                   = local.brings_queue ? local.queue_arn : aws_sqs_queue.source[0].arn
+  event_source_arn                   = local.uses_existing_queue ? local.queue_arn : aws_sqs_queue.source[0].arn
   function_name                      = local.target_arn
   enabled                            = var.queue.enabled
   batch_size                         = var.queue.batch_size
-  maximum_batching_window_in_seconds = var.queue.batching_window_seconds
+  maximum_batching_window_in_seconds = var.queue.maximum_batching_window_in_seconds
 
   # Always on: without it one failed message brings back its whole batch.
   function_response_types = ["ReportBatchItemFailures"]
@@ -268,17 +257,17 @@ resource "aws_lambda_event_source_mapping" "queue" {
   lifecycle {
     precondition {
       condition     = local.visibility_timeout_seconds >= local.mapping_visibility_seconds
-      error_message = "${local.said_of_queue}.visibility_timeout_seconds = ${local.visibility_timeout_seconds} is below 6 × ${local.said_of_function}.timeout_seconds + queue.batching_window_seconds = ${local.mapping_visibility_seconds} (seconds): while Lambda is throttled, messages would be received in vain until they are dead-lettered. Raise it, ${local.mend_queue}."
+      error_message = "${local.queue_input}.visibility_timeout_seconds = ${local.visibility_timeout_seconds} is below 6 × ${local.function_input}.timeout_seconds + queue.maximum_batching_window_in_seconds = ${local.mapping_visibility_seconds} (seconds): while Lambda is throttled, messages would be received in vain until they are dead-lettered. Raise it, ${local.queue_remedy}."
     }
 
     precondition {
       condition     = local.visibility_timeout_seconds > local.lease_seconds
-      error_message = "${local.said_of_queue}.visibility_timeout_seconds = ${local.visibility_timeout_seconds} is not above ${local.said_of_function}.timeout_seconds + idempotency.lease_margin_seconds = ${local.lease_seconds} (seconds), the longest lease: after a crash the redelivery would meet the dead worker's claim. Raise it, ${local.mend_queue}."
+      error_message = "${local.queue_input}.visibility_timeout_seconds = ${local.visibility_timeout_seconds} is not above ${local.function_input}.timeout_seconds + idempotency.lease_margin_seconds = ${local.lease_seconds} (seconds), the longest lease: after a crash the redelivery would meet the dead worker's claim. Raise it, ${local.queue_remedy}."
     }
 
     precondition {
       condition     = local.retention_seconds > var.queue.delay_seconds + local.max_receive_count * local.visibility_timeout_seconds
-      error_message = "${local.said_of_queue}.retention_seconds = ${local.retention_seconds} is not above delay + max_receive_count × visibility timeout = ${var.queue.delay_seconds} + ${local.max_receive_count} × ${local.visibility_timeout_seconds} (seconds): a failing message would expire before it reaches the dead-letter queue. Raise the retention, or lower one of the others."
+      error_message = "${local.queue_input}.message_retention_seconds = ${local.retention_seconds} is not above delay + max_receive_count × visibility timeout = ${var.queue.delay_seconds} + ${local.max_receive_count} × ${local.visibility_timeout_seconds} (seconds): a failing message would expire before it reaches the dead-letter queue. Raise the retention, or lower one of the others."
     }
 
     # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
@@ -298,12 +287,12 @@ resource "aws_lambda_event_source_mapping" "stream" {
   starting_position                  = each.value.starting_position
   starting_position_timestamp        = each.value.starting_position_timestamp
   batch_size                         = each.value.batch_size
-  maximum_batching_window_in_seconds = each.value.batching_window_seconds
+  maximum_batching_window_in_seconds = each.value.maximum_batching_window_in_seconds
   parallelization_factor             = each.value.parallelization_factor
 
   # Finite, and with a destination: one record that always fails would otherwise hold up its shard until
   # it expires, and then be gone without a trace.
-  bisect_batch_on_function_error = each.value.bisect_batch_on_error
+  bisect_batch_on_function_error = each.value.bisect_batch_on_function_error
   maximum_retry_attempts         = each.value.maximum_retry_attempts
   maximum_record_age_in_seconds  = each.value.maximum_record_age_seconds
 

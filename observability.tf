@@ -1,5 +1,5 @@
 locals {
-  # 1. What can be watched. `alarms.except` takes these names, and `alarms` has a threshold for each: of
+  # 1. What can be watched. `alarms.disabled` takes these names, and `alarms` has a threshold for each: of
   # its own name, or with its unit.
   alarm_names      = ["dead_letters", "duration", "errors", "lost_leases", "message_age", "parked", "table_throttles", "takeovers", "throttles"]
   alarm_thresholds = ["dead_letters", "duration_percent", "errors", "lost_leases", "message_age_seconds", "parked", "table_throttles", "takeovers", "throttles"]
@@ -8,20 +8,23 @@ locals {
   # each costs.
   message_alarms   = ["lost_leases", "parked", "takeovers"]
   metric_namespace = "IdempotentLambda"
-  needs_metrics    = var.dashboard || (var.alarms == null ? false : length(setsubtract(local.message_alarms, var.alarms.except)) > 0)
+  needs_metrics    = var.dashboard || (var.alarms == null ? false : length(setsubtract(local.message_alarms, var.alarms.disabled)) > 0)
   writes_metrics   = var.idempotency.metrics != null ? var.idempotency.metrics : local.needs_metrics
 
   # 3. What is wanted, of what there is to watch.
   wanted_alarms = toset([
     for name in local.alarm_names : name
-    if(var.alarms == null ? false : !contains(var.alarms.except, name)) && (local.has_queue || name != "message_age")
+    if(var.alarms == null ? false : !contains(var.alarms.disabled, name)) && (local.has_queue || name != "message_age")
   ])
 
   # 4. Where the metrics of each resource are.
-  of_dead_letters = { QueueName = local.monitored.dead_letter_queue_name }
-  of_function     = { FunctionName = local.monitored.function_name }
-  of_queue        = { QueueName = local.monitored.queue_name }
-  of_table        = { TableName = local.monitored.table_name }
+  dead_letter_dimensions = { QueueName = local.dead_letter_queue_name }
+  function_dimensions    = { FunctionName = local.function_name }
+  queue_dimensions       = { QueueName = local.queue_name }
+  table_dimensions       = { TableName = local.table_name }
+
+  # By then SQS has moved a message that always fails to the dead-letter queue.
+  dead_lettered_after_seconds = try(local.max_receive_count * local.visibility_timeout_seconds, null)
 
   # 5. The alarms, by name. What is counted is summed over five minutes; what is a level is looked at each
   # minute, so that its alarm ends when it has gone down.
@@ -29,61 +32,61 @@ locals {
     dead_letters = {
       namespace   = "AWS/SQS"
       metrics     = ["ApproximateNumberOfMessagesVisible"]
-      dimensions  = local.of_dead_letters
+      dimensions  = local.dead_letter_dimensions
       statistic   = "Maximum"
       period      = 60
       threshold   = try(var.alarms.dead_letters, null)
-      description = "${local.monitored.dead_letter_queue_name} holds messages. Each failed or was rejected to its last receive, is parked, or is an event that Lambda gave up on; none runs again by itself. They are lost when the queue's retention ends."
+      description = "${local.dead_letter_queue_name} holds messages. Each failed or was rejected to its last receive, is parked, or is an event that Lambda gave up on; none runs again by itself. They are lost when the queue's retention ends."
       runbook     = ["A message is in the dead-letter queue"]
     }
     duration = {
       namespace   = "AWS/Lambda"
       metrics     = ["Duration"]
-      dimensions  = local.of_function
+      dimensions  = local.function_dimensions
       statistic   = "Maximum"
       period      = 300
-      threshold   = try(local.monitored.timeout_seconds * 10 * var.alarms.duration_percent, null)
-      description = "An invocation of ${local.monitored.function_name} took nearly its timeout, or ran into it. What a timeout interrupts may take effect twice. Find what is slow; take fewer messages at a time, or raise the timeout."
+      threshold   = try(local.timeout_seconds * 10 * var.alarms.duration_percent, null)
+      description = "An invocation of ${local.function_name} took nearly its timeout, or ran into it. What a timeout interrupts may take effect twice. Find what is slow; take fewer messages at a time, or raise the timeout."
       runbook     = ["A run that left no line"]
     }
     errors = {
       namespace   = "AWS/Lambda"
       metrics     = ["Errors"]
-      dimensions  = local.of_function
+      dimensions  = local.function_dimensions
       statistic   = "Sum"
       period      = 300
       threshold   = try(var.alarms.errors, null)
-      description = "Invocations of ${local.monitored.function_name} ended in an error: killed, timed out, failed at the start, or, invoked directly, not done. A message that failed in a batch is none of these. What was interrupted may take effect twice."
+      description = "Invocations of ${local.function_name} ended in an error: killed, timed out, failed at the start, or, invoked directly, not done. A message that failed in a batch is none of these. What was interrupted may take effect twice."
       runbook     = ["A run that left no line"]
     }
     lost_leases = {
       namespace   = local.metric_namespace
       metrics     = ["lost_leases"]
-      dimensions  = local.of_function
+      dimensions  = local.function_dimensions
       statistic   = "Sum"
       period      = 300
       threshold   = try(var.alarms.lost_leases, null)
-      description = "A message of ${local.monitored.function_name} ended after its lease, and by then the record was another's, or gone. Its effect may have happened twice: compare what both did."
+      description = "A message of ${local.function_name} ended after its lease, and by then the record was another's, or gone. Its effect may have happened twice: compare what both did."
       runbook     = ["lost_lease"]
     }
     message_age = {
       namespace   = "AWS/SQS"
       metrics     = ["ApproximateAgeOfOldestMessage"]
-      dimensions  = local.of_queue
+      dimensions  = local.queue_dimensions
       statistic   = "Maximum"
       period      = 60
-      threshold   = try(var.alarms.message_age_seconds == null ? local.monitored.message_age_seconds : var.alarms.message_age_seconds, null)
-      description = "The oldest message of ${coalesce(local.monitored.queue_name, "the queue")} waits too long. The function does not keep up, is throttled, fails at its start, or does not read at all; in a FIFO queue a message may hold up its group."
+      threshold   = try(var.alarms.message_age_seconds == null ? local.dead_lettered_after_seconds : var.alarms.message_age_seconds, null)
+      description = "The oldest message of ${coalesce(local.queue_name, "the queue")} waits too long. The function does not keep up, is throttled, fails at its start, or does not read at all; in a FIFO queue a message may hold up its group."
       runbook     = ["A run that left no line", "A group is held up"]
     }
     parked = {
       namespace   = local.metric_namespace
       metrics     = ["parked"]
-      dimensions  = local.of_function
+      dimensions  = local.function_dimensions
       statistic   = "Sum"
       period      = 300
       threshold   = try(var.alarms.parked, null)
-      description = "${local.monitored.function_name} set a message aside: it was interrupted and its effect may have happened, or it can never happen. Nothing runs that key again until a person has decided."
+      description = "${local.function_name} set a message aside: it was interrupted and its effect may have happened, or it can never happen. Nothing runs that key again until a person has decided."
       runbook     = ["A message is parked"]
     }
     # Both of a table's metrics together. Not ThrottledRequests, which is kept per operation only:
@@ -91,31 +94,31 @@ locals {
     table_throttles = {
       namespace   = "AWS/DynamoDB"
       metrics     = ["ReadThrottleEvents", "WriteThrottleEvents"]
-      dimensions  = local.of_table
+      dimensions  = local.table_dimensions
       statistic   = "Sum"
       period      = 300
       threshold   = try(var.alarms.table_throttles, null)
-      description = "DynamoDB throttles ${local.monitored.table_name}. Messages without a claim are not run and come again; one whose completion is not confirmed in time may take effect twice. Look for a hot key and at the account's limits."
+      description = "DynamoDB throttles ${local.table_name}. Messages without a claim are not run and come again; one whose completion is not confirmed in time may take effect twice. Look for a hot key and at the account's limits."
       runbook     = ["table_unavailable"]
     }
     takeovers = {
       namespace   = local.metric_namespace
       metrics     = ["takeovers"]
-      dimensions  = local.of_function
+      dimensions  = local.function_dimensions
       statistic   = "Sum"
       period      = 300
       threshold   = try(var.alarms.takeovers, null)
-      description = "${local.monitored.function_name} claimed a message whose earlier run was interrupted: killed, timed out, or not confirmed. That run's effect may have happened, and this one's is a second."
+      description = "${local.function_name} claimed a message whose earlier run was interrupted: killed, timed out, or not confirmed. That run's effect may have happened, and this one's is a second."
       runbook     = ["A run that left no line"]
     }
     throttles = {
       namespace   = "AWS/Lambda"
       metrics     = ["Throttles"]
-      dimensions  = local.of_function
+      dimensions  = local.function_dimensions
       statistic   = "Sum"
       period      = 300
       threshold   = try(var.alarms.throttles, null)
-      description = "Lambda throttles ${local.monitored.function_name}: it has no concurrency left. Messages wait, and each receive in vain brings them nearer to the dead-letter queue. Raise the account's or the function's concurrency, or set queue.maximum_concurrency."
+      description = "Lambda throttles ${local.function_name}: it has no concurrency left. Messages wait, and each receive in vain brings them nearer to the dead-letter queue. Raise the account's or the function's concurrency, or set queue.maximum_concurrency."
       runbook     = ["A message is in the dead-letter queue"]
     }
   }
@@ -124,8 +127,8 @@ locals {
   widgets = [
     {
       shown  = local.has_queue
-      title  = "Queue ${coalesce(local.monitored.queue_name, "-")}"
-      places = local.of_queue
+      title  = "Queue ${coalesce(local.queue_name, "-")}"
+      places = local.queue_dimensions
       lines = [
         { namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", stat = "Maximum", label = "waiting" },
         { namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesNotVisible", stat = "Maximum", label = "in flight or hidden" },
@@ -134,8 +137,8 @@ locals {
     },
     {
       shown  = true
-      title  = "Dead-letter queue ${local.monitored.dead_letter_queue_name}"
-      places = local.of_dead_letters
+      title  = "Dead-letter queue ${local.dead_letter_queue_name}"
+      places = local.dead_letter_dimensions
       lines = [
         { namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", stat = "Maximum", label = "messages" },
       ]
@@ -143,7 +146,7 @@ locals {
     {
       shown  = local.writes_metrics
       title  = "Messages"
-      places = local.of_function
+      places = local.function_dimensions
       lines = [
         { namespace = local.metric_namespace, metric = "processed", stat = "Sum", label = "processed" },
         { namespace = local.metric_namespace, metric = "duplicates", stat = "Sum", label = "duplicates" },
@@ -155,7 +158,7 @@ locals {
     {
       shown  = local.writes_metrics
       title  = "Not done"
-      places = local.of_function
+      places = local.function_dimensions
       lines = [
         { namespace = local.metric_namespace, metric = "failures", stat = "Sum", label = "failed" },
         { namespace = local.metric_namespace, metric = "rejected", stat = "Sum", label = "rejected" },
@@ -167,7 +170,7 @@ locals {
     {
       shown  = local.writes_metrics
       title  = "For a person to look at"
-      places = local.of_function
+      places = local.function_dimensions
       lines = [
         { namespace = local.metric_namespace, metric = "parked", stat = "Sum", label = "parked" },
         { namespace = local.metric_namespace, metric = "lost_leases", stat = "Sum", label = "lost leases" },
@@ -178,7 +181,7 @@ locals {
     {
       shown  = local.writes_metrics
       title  = "What idempotency takes (ms)"
-      places = local.of_function
+      places = local.function_dimensions
       lines = [
         { namespace = local.metric_namespace, metric = "overhead_ms", stat = "p50", label = "per message, median" },
         { namespace = local.metric_namespace, metric = "overhead_ms", stat = "p99", label = "per message, 99 %" },
@@ -190,8 +193,8 @@ locals {
     },
     {
       shown  = true
-      title  = "Function ${local.monitored.function_name}"
-      places = local.of_function
+      title  = "Function ${local.function_name}"
+      places = local.function_dimensions
       lines = [
         { namespace = "AWS/Lambda", metric = "Invocations", stat = "Sum", label = "invocations" },
         { namespace = "AWS/Lambda", metric = "Errors", stat = "Sum", label = "errors" },
@@ -200,18 +203,18 @@ locals {
     },
     {
       shown  = true
-      title  = "Duration of ${local.monitored.function_name} (ms)"
-      places = local.of_function
+      title  = "Duration of ${local.function_name} (ms)"
+      places = local.function_dimensions
       lines = [
         { namespace = "AWS/Lambda", metric = "Duration", stat = "p50", label = "median" },
         { namespace = "AWS/Lambda", metric = "Duration", stat = "Maximum", label = "longest" },
       ]
-      limit = { label = "timeout", value = local.monitored.timeout_seconds * 1000 }
+      limit = { label = "timeout", value = local.timeout_seconds * 1000 }
     },
     {
       shown  = true
-      title  = "Table ${local.monitored.table_name}"
-      places = local.of_table
+      title  = "Table ${local.table_name}"
+      places = local.table_dimensions
       lines = [
         { namespace = "AWS/DynamoDB", metric = "ConsumedWriteCapacityUnits", stat = "Sum", label = "write units" },
         { namespace = "AWS/DynamoDB", metric = "ConsumedReadCapacityUnits", stat = "Sum", label = "read units" },
@@ -286,7 +289,7 @@ resource "aws_cloudwatch_dashboard" "dashboard" {
   count = var.dashboard ? 1 : 0
 
   # Dashboards are the account's, not the Region's: the same stack may stand in several.
-  dashboard_name = "${var.name}-${local.monitored.region}"
+  dashboard_name = "${var.name}-${local.arn_parts.region}"
 
   dashboard_body = jsonencode({
     widgets = [
@@ -296,7 +299,7 @@ resource "aws_cloudwatch_dashboard" "dashboard" {
         height = 6
         properties = {
           title   = widget.title
-          region  = local.monitored.region
+          region  = local.arn_parts.region
           view    = "timeSeries"
           stacked = false
           period  = 60

@@ -47,7 +47,7 @@ locals {
   python    = var.code == null ? "python3" : var.code.python
   build_dir = local.builds_package ? coalesce(var.code.build_dir, "${path.root}/.terraform/idempotent-lambda") : ""
   zip_name  = "${substr(local.package_hash, 0, 16)}.if-missing.terraform-apply.-replace=module.NAME.terraform_data.package[0].zip"
-  zip       = "${local.build_dir}/${local.here.account}-${local.here.region}-${local.function_name}/${local.zip_name}"
+  zip       = "${local.build_dir}/${local.arn_parts.account}-${local.arn_parts.region}-${local.function_name}/${local.zip_name}"
   filename  = local.builds_package ? local.zip : try(var.code.filename, null)
 
   # What has to run, what runs, and what to replace so that it is deployed again. While a change of the function is

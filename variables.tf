@@ -8,7 +8,7 @@ variable "alarms" {
     - `dead_letters` (more than 0): messages in the dead-letter queue.
     - `duration_percent` (1 to 100 %): the longest invocation in 5 minutes, of the function's timeout.
     - `errors` (more than 0): invocations in 5 minutes that were killed, timed out or raised.
-    - `except` (`dead_letters`, `duration`, `errors`, `lost_leases`, `message_age`, `parked`,
+    - `disabled` (`dead_letters`, `duration`, `errors`, `lost_leases`, `message_age`, `parked`,
       `table_throttles`, `takeovers`, `throttles`; not all): alarms that are not wanted.
     - `lost_leases` (more than 0): messages in 5 minutes whose run ended after its lease, when the record was
       another's.
@@ -28,7 +28,7 @@ variable "alarms" {
     dead_letters        = optional(number, 1)
     duration_percent    = optional(number, 80)
     errors              = optional(number, 1)
-    except              = optional(set(string), [])
+    disabled            = optional(set(string), [])
     lost_leases         = optional(number, 1)
     message_age_seconds = optional(number)
     ok_actions          = optional(list(string), [])
@@ -60,18 +60,18 @@ variable "alarms" {
   }
 
   validation {
-    condition     = var.alarms == null ? true : alltrue([for name in var.alarms.except : contains(local.alarm_names, coalesce(name, "null"))])
-    error_message = "alarms.except has ${jsonencode([for name in try(var.alarms.except, []) : name if !contains(local.alarm_names, coalesce(name, "null"))])}, not only ${join(", ", local.alarm_names)}. Correct or remove them."
+    condition     = var.alarms == null ? true : alltrue([for name in var.alarms.disabled : contains(local.alarm_names, coalesce(name, "null"))])
+    error_message = "alarms.disabled has ${jsonencode([for name in try(var.alarms.disabled, []) : name if !contains(local.alarm_names, coalesce(name, "null"))])}, not only ${join(", ", local.alarm_names)}. Correct or remove them."
   }
 
   validation {
-    condition     = var.alarms == null ? true : length(setsubtract(local.alarm_names, var.alarms.except)) > 0
-    error_message = "alarms.except names all ${length(local.alarm_names)} alarms, so none is left. Remove those that are wanted, or set alarms = null."
+    condition     = var.alarms == null ? true : length(setsubtract(local.alarm_names, var.alarms.disabled)) > 0
+    error_message = "alarms.disabled names all ${length(local.alarm_names)} alarms, so none is left. Remove those that are wanted, or set alarms = null."
   }
 
   validation {
     condition     = var.alarms == null ? true : alltrue([for name in local.alarm_thresholds : try(var.alarms[name] > 0, true)])
-    error_message = "${join(", ", [for name in local.alarm_thresholds : "alarms.${name} = ${var.alarms[name]}" if try(var.alarms[name] <= 0, false)])} is not more than 0: the alarm would ring without a cause. Set at least 1, or name the alarm in alarms.except."
+    error_message = "${join(", ", [for name in local.alarm_thresholds : "alarms.${name} = ${var.alarms[name]}" if try(var.alarms[name] <= 0, false)])} is not more than 0: the alarm would ring without a cause. Set at least 1, or name the alarm in alarms.disabled."
   }
 }
 
@@ -170,9 +170,9 @@ variable "dashboard" {
 
 variable "function" {
   description = <<-EOT
-    The Lambda function. It is invoked by the module's mappings, and by `invokers`.
+    The Lambda function. It is invoked by the module's mappings, and by `allowed_triggers`.
     - `alias` (1 to 128 letters, digits, - and _, not only digits): publishes a version at every change of the
-      function, and has an alias of this name point to the newest; mappings and invokers then use the alias.
+      function, and has an alias of this name point to the newest; mappings and allowed_triggers then use the alias.
     - `architecture` (`arm64` or `x86_64`): of the processor.
     - `environment` (names not of Lambda, nor starting with `IDEMPOTENCY_`; 4 KB in all): variables for your
       code.
@@ -186,7 +186,7 @@ variable "function" {
     - `handler` (`module.function`, up to 128 characters): the entry point; the default calls `processor` once
       per idempotency key. Another one is on its own: set `processor` to null.
     - `layers` (up to 5 ARNs of layer versions): not for an image.
-    - `memory_mb` (128 to 10240 MB): the CPU grows with it.
+    - `memory_size_mb` (128 to 10240 MB): the CPU grows with it.
     - `name` (1 to 64 letters, digits, - and _): `name` when null. Changing it creates the function anew, with
       its role and log group; queues and table stay.
     - `permissions_boundary_arn` (of an IAM policy): the boundary of the function's role.
@@ -222,7 +222,7 @@ variable "function" {
     }))
     handler                  = optional(string, "idempotent_lambda.entrypoint.handler")
     layers                   = optional(list(string), [])
-    memory_mb                = optional(number, 256)
+    memory_size_mb           = optional(number, 256)
     name                     = optional(string)
     permissions_boundary_arn = optional(string)
     policy_statements = optional(list(object({
@@ -303,8 +303,8 @@ variable "function" {
   }
 
   validation {
-    condition     = floor(var.function.memory_mb) == var.function.memory_mb && var.function.memory_mb >= 128 && var.function.memory_mb <= 10240
-    error_message = "function.memory_mb = ${var.function.memory_mb} is not a whole number from 128 to 10240 (MB). Set one in that range."
+    condition     = floor(var.function.memory_size_mb) == var.function.memory_size_mb && var.function.memory_size_mb >= 128 && var.function.memory_size_mb <= 10240
+    error_message = "function.memory_size_mb = ${var.function.memory_size_mb} is not a whole number from 128 to 10240 (MB). Set one in that range."
   }
 
   validation {
@@ -399,7 +399,7 @@ variable "idempotency" {
     - `on_interrupted` (`retry` or `park`): what becomes of a message whose processor was killed: run again,
       or set aside in the dead-letter queue for a person to decide.
     - `retention_seconds` (at least the retention of every source: the queue's, `maximum_record_age_seconds`
-      of a stream, 21600 s with `invokers`): how long a completed record suppresses duplicates. When null,
+      of a stream, 21600 s with `allowed_triggers`): how long a completed record suppresses duplicates. When null,
       that plus the retentions of the dead-letter queue and the queue: a redrive gives a message a new life.
   EOT
   nullable    = false
@@ -469,11 +469,11 @@ variable "idempotency" {
   }
 }
 
-variable "invokers" {
+variable "allowed_triggers" {
   description = <<-EOT
     What may invoke the function directly, without the queue, by a name of your choice (1 to 100 letters,
     digits, - and _). Events that fail to the end of Lambda's retries go to the dead-letter queue; so none
-    with a FIFO queue, and none with a brought function.
+    with a FIFO queue, and none with an existing function.
     - `service` (`events`, `s3` or `sns`): who invokes.
     - `source_arn` (of the EventBridge rule, S3 bucket or standard SNS topic): for what. A bucket must be of
       this account.
@@ -487,24 +487,24 @@ variable "invokers" {
   }))
 
   validation {
-    condition     = alltrue([for name in keys(var.invokers) : can(regex("^[A-Za-z0-9_-]{1,100}$", name))])
-    error_message = "invokers has the names ${jsonencode([for name in keys(var.invokers) : name if !can(regex("^[A-Za-z0-9_-]{1,100}$", name))])}; Lambda takes 1 to 100 letters, digits, - and _. Rename them."
+    condition     = alltrue([for name in keys(var.allowed_triggers) : can(regex("^[A-Za-z0-9_-]{1,100}$", name))])
+    error_message = "allowed_triggers has the names ${jsonencode([for name in keys(var.allowed_triggers) : name if !can(regex("^[A-Za-z0-9_-]{1,100}$", name))])}; Lambda takes 1 to 100 letters, digits, - and _. Rename them."
   }
 
   validation {
-    condition     = alltrue([for invoker in var.invokers : contains(local.services, coalesce(invoker.service, "null"))])
-    error_message = "invokers has the services ${jsonencode([for invoker in var.invokers : invoker.service if !contains(local.services, coalesce(invoker.service, "null"))])}, not ${join(", ", local.services)}. For others, add an aws_lambda_permission of your own."
+    condition     = alltrue([for trigger in var.allowed_triggers : contains(local.services, coalesce(trigger.service, "null"))])
+    error_message = "allowed_triggers has the services ${jsonencode([for trigger in var.allowed_triggers : trigger.service if !contains(local.services, coalesce(trigger.service, "null"))])}, not ${join(", ", local.services)}. For others, add an aws_lambda_permission of your own."
   }
 
   validation {
-    condition     = alltrue([for invoker in var.invokers : can(regex(local.source_arns[invoker.service], invoker.source_arn)) || !contains(local.services, coalesce(invoker.service, "null"))])
-    error_message = "invokers has the source_arns ${jsonencode([for invoker in var.invokers : invoker.source_arn if !can(regex(local.source_arns[invoker.service], invoker.source_arn))])}, which are not of their services. Give the ARN of the EventBridge rule, the S3 bucket or the SNS topic."
+    condition     = alltrue([for trigger in var.allowed_triggers : can(regex(local.source_arns[trigger.service], trigger.source_arn)) || !contains(local.services, coalesce(trigger.service, "null"))])
+    error_message = "allowed_triggers has the source_arns ${jsonencode([for trigger in var.allowed_triggers : trigger.source_arn if !can(regex(local.source_arns[trigger.service], trigger.source_arn))])}, which are not of their services. Give the ARN of the EventBridge rule, the S3 bucket or the SNS topic."
   }
 
   # https://docs.aws.amazon.com/sns/latest/dg/fifo-topic-message-delivery.html
   validation {
-    condition     = !anytrue([for invoker in var.invokers : coalesce(invoker.service, "null") == "sns" && endswith(coalesce(invoker.source_arn, "null"), ".fifo")])
-    error_message = "invokers has FIFO topics, ${jsonencode([for invoker in var.invokers : invoker.source_arn if endswith(coalesce(invoker.source_arn, "null"), ".fifo")])}, which deliver to queues only. Use queue.senders."
+    condition     = !anytrue([for trigger in var.allowed_triggers : coalesce(trigger.service, "null") == "sns" && endswith(coalesce(trigger.source_arn, "null"), ".fifo")])
+    error_message = "allowed_triggers has FIFO topics, ${jsonencode([for trigger in var.allowed_triggers : trigger.source_arn if endswith(coalesce(trigger.source_arn, "null"), ".fifo")])}, which deliver to queues only. Use queue.allowed_senders."
   }
 }
 
@@ -582,13 +582,13 @@ variable "processor" {
 variable "queue" {
   description = <<-EOT
     The queue, its dead-letter queue, and how the function reads from it. Null for no queue: then `streams`,
-    `invokers` or a mapping of your own deliver, and only the dead-letter queue is created.
+    `allowed_triggers` or a mapping of your own deliver, and only the dead-letter queue is created.
     - `batch_size` (1 to 10000; above 10 needs a batching window): messages per invocation.
-    - `batching_window_seconds` (0 to 300 s; 0 with FIFO): how long Lambda waits to fill a batch.
+    - `maximum_batching_window_in_seconds` (0 to 300 s; 0 with FIFO): how long Lambda waits to fill a batch.
     - `content_based_deduplication` (true or false; FIFO only): whether SQS drops a second message of the same
       body within 5 minutes when its producer gives no deduplication id. Off, such a producer gets an error.
       EventBridge needs it.
-    - `dead_letter_retention_seconds` (above `retention_seconds` unless FIFO, at most 1209600 s, 14 days): how
+    - `dead_letter_queue.message_retention_seconds` (above `message_retention_seconds` unless FIFO, at most 1209600 s, 14 days): how
       long a dead-lettered message is kept.
     - `deduplication_scope` (`queue` or `messageGroup`; FIFO only): within what SQS drops repeated messages.
     - `delay_seconds` (0 to 900 s): how long a new message waits before it is delivered.
@@ -597,13 +597,13 @@ variable "queue" {
       module creates. What is said of it below cannot be looked up; the module checks it.
     - `existing.dead_letter_queue.arn` (of a queue of the same kind): the dead-letter queue in its redrive
       policy.
-    - `existing.dead_letter_queue.retention_seconds` (above the queue's, at most 1209600 s): its message
+    - `existing.dead_letter_queue.message_retention_seconds` (above the queue's, at most 1209600 s): its message
       retention.
     - `existing.dead_letter_queue.url` (of the same): where copies of parked messages are sent.
     - `existing.kms_key_arn` (of a KMS key): the key of yours that encrypts both queues, if one does, for the
       role to use.
     - `existing.max_receive_count` (3 or more): `maxReceiveCount` in its redrive policy.
-    - `existing.retention_seconds` (60 to 1209600 s): its message retention.
+    - `existing.message_retention_seconds` (60 to 1209600 s): its message retention.
     - `existing.visibility_timeout_seconds` (see `visibility_timeout_seconds`): its visibility timeout.
     - `fifo` (true or false): whether both queues are FIFO: `.fifo` is added to their names, and `name` has at
       most 62 characters. Changing it creates both queues anew.
@@ -615,27 +615,27 @@ variable "queue" {
       dead-letter queue. A delivery that meets another's live claim costs one too.
     - `maximum_concurrency` (2 to 1000, at most `function.reserved_concurrency`): most concurrent invocations
       by this queue; null for no limit.
-    - `maximum_message_bytes` (1024 to 262144 bytes): larger messages are refused.
+    - `max_message_size_bytes` (1024 to 262144 bytes): larger messages are refused.
     - `metrics` (true or false): whether Lambda counts the events of this mapping in CloudWatch
       (`EventCount`), for a charge.
-    - `policy_statements.actions` (at least one, of SQS): what else the queue's policy says, beside `senders`:
+    - `policy_statements.actions` (at least one, of SQS): what else the queue's policy says, beside `allowed_senders`:
       which actions.
     - `policy_statements.conditions` (operators, then condition keys, then values): when, as in IAM.
     - `policy_statements.effect` (`Allow` or `Deny`): which of the two.
     - `policy_statements.principals` (at least one; not everyone without a condition): who, by type, such as
       `{ AWS = [...] }`.
-    - `policy_statements.sid` (letters and digits, each once; not `OnlyOverTls`, nor from `From`): a name for
+    - `policy_statements.sid` (letters and digits, each once; not `DenyInsecureTransport`, nor from `From`): a name for
       the statement.
-    - `receive_wait_seconds` (0 to 20 s): how long other readers wait for messages; Lambda's own waits by
+    - `receive_wait_time_seconds` (0 to 20 s): how long other readers wait for messages; Lambda's own waits by
       itself.
-    - `retention_seconds` (60 to 1209599 s; below `dead_letter_retention_seconds`, above `delay_seconds` and
+    - `message_retention_seconds` (60 to 1209599 s; below `dead_letter_queue.message_retention_seconds`, above `delay_seconds` and
       all receives together): how long an undelivered message is kept.
-    - `senders.service` (`events`, `s3`, not with FIFO, or `sns`): a service that may send to the queue.
+    - `allowed_senders.service` (`events`, `s3`, not with FIFO, or `sns`): a service that may send to the queue.
       Producers with a role of their own in this account need no entry.
-    - `senders.source_arn` (of the EventBridge rule, S3 bucket or SNS topic, FIFO as the queue): for what. A
+    - `allowed_senders.source_arn` (of the EventBridge rule, S3 bucket or SNS topic, FIFO as the queue): for what. A
       bucket must be of this account.
     - `unwrap` (`events`, `pipes`, `s3`, `sns`): services that may wrap what a producer sent, so that
-      `message.body` is without the wrapper. When null, the services in `senders` and `invokers`; `[]` unwraps
+      `message.body` is without the wrapper. When null, the services in `allowed_senders` and `allowed_triggers`; `[]` unwraps
       nothing. Set it for an existing queue, because the module does not know who sends to that, and for
       EventBridge Pipes (`pipes`). S3 and EventBridge may send their events to a topic, so `sns` unwraps these
       events too. With raw message delivery SNS adds no wrapper: leave `sns` out, and name `events` or `s3` if
@@ -647,32 +647,34 @@ variable "queue" {
   default     = {}
 
   type = object({
-    batch_size                    = optional(number, 10)
-    batching_window_seconds       = optional(number, 0)
-    content_based_deduplication   = optional(bool, false)
-    dead_letter_retention_seconds = optional(number, 1209600)
-    deduplication_scope           = optional(string)
-    delay_seconds                 = optional(number, 0)
-    enabled                       = optional(bool, true)
+    batch_size                         = optional(number, 10)
+    maximum_batching_window_in_seconds = optional(number, 0)
+    content_based_deduplication        = optional(bool, false)
+    dead_letter_queue = optional(object({
+      message_retention_seconds = optional(number, 1209600)
+    }), {})
+    deduplication_scope = optional(string)
+    delay_seconds       = optional(number, 0)
+    enabled             = optional(bool, true)
     existing = optional(object({
       arn = string
       dead_letter_queue = object({
-        arn               = string
-        retention_seconds = number
-        url               = string
+        arn                       = string
+        message_retention_seconds = number
+        url                       = string
       })
       kms_key_arn                = optional(string)
       max_receive_count          = number
-      retention_seconds          = number
+      message_retention_seconds  = number
       visibility_timeout_seconds = number
     }))
-    fifo                  = optional(bool, false)
-    fifo_throughput_limit = optional(string)
-    filters               = optional(list(string), [])
-    max_receive_count     = optional(number, 5)
-    maximum_concurrency   = optional(number)
-    maximum_message_bytes = optional(number, 262144)
-    metrics               = optional(bool, false)
+    fifo                   = optional(bool, false)
+    fifo_throughput_limit  = optional(string)
+    filters                = optional(list(string), [])
+    max_receive_count      = optional(number, 5)
+    maximum_concurrency    = optional(number)
+    max_message_size_bytes = optional(number, 262144)
+    metrics                = optional(bool, false)
     policy_statements = optional(list(object({
       sid        = optional(string)
       effect     = optional(string, "Allow")
@@ -680,9 +682,9 @@ variable "queue" {
       actions    = list(string)
       conditions = optional(map(map(list(string))), {})
     })), [])
-    receive_wait_seconds = optional(number, 0)
-    retention_seconds    = optional(number, 345600)
-    senders = optional(list(object({
+    receive_wait_time_seconds = optional(number, 0)
+    message_retention_seconds = optional(number, 345600)
+    allowed_senders = optional(list(object({
       service    = string
       source_arn = string
     })), [])
@@ -696,19 +698,19 @@ variable "queue" {
   }
 
   validation {
-    condition     = try(var.queue.batch_size <= 10 || var.queue.batching_window_seconds >= 1, var.queue == null)
-    error_message = "queue.batch_size = ${try(var.queue.batch_size, "null")} is above 10, which Lambda takes only with a batching window of at least 1 s. Set queue.batching_window_seconds, or lower the batch size."
+    condition     = try(var.queue.batch_size <= 10 || var.queue.maximum_batching_window_in_seconds >= 1, var.queue == null)
+    error_message = "queue.batch_size = ${try(var.queue.batch_size, "null")} is above 10, which Lambda takes only with a batching window of at least 1 s. Set queue.maximum_batching_window_in_seconds, or lower the batch size."
   }
 
   validation {
-    condition     = try(floor(var.queue.batching_window_seconds) == var.queue.batching_window_seconds && var.queue.batching_window_seconds >= 0 && var.queue.batching_window_seconds <= 300, var.queue == null)
-    error_message = "queue.batching_window_seconds = ${try(var.queue.batching_window_seconds, "null")} is not a whole number from 0 to 300 (seconds). Set one in that range; 0 does not wait."
+    condition     = try(floor(var.queue.maximum_batching_window_in_seconds) == var.queue.maximum_batching_window_in_seconds && var.queue.maximum_batching_window_in_seconds >= 0 && var.queue.maximum_batching_window_in_seconds <= 300, var.queue == null)
+    error_message = "queue.maximum_batching_window_in_seconds = ${try(var.queue.maximum_batching_window_in_seconds, "null")} is not a whole number from 0 to 300 (seconds). Set one in that range; 0 does not wait."
   }
 
   # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
   validation {
-    condition     = try(var.queue.batching_window_seconds <= 0 || !(var.queue.fifo || endswith(try(var.queue.existing.arn, ""), ".fifo")), var.queue == null)
-    error_message = "queue.batching_window_seconds = ${try(var.queue.batching_window_seconds, "null")} and a FIFO queue: Lambda takes no batching window for one, and so no batch above 10. Set it to 0."
+    condition     = try(var.queue.maximum_batching_window_in_seconds <= 0 || !(var.queue.fifo || endswith(try(var.queue.existing.arn, ""), ".fifo")), var.queue == null)
+    error_message = "queue.maximum_batching_window_in_seconds = ${try(var.queue.maximum_batching_window_in_seconds, "null")} and a FIFO queue: Lambda takes no batching window for one, and so no batch above 10. Set it to 0."
   }
 
   validation {
@@ -717,13 +719,13 @@ variable "queue" {
   }
 
   validation {
-    condition     = try(floor(var.queue.dead_letter_retention_seconds) == var.queue.dead_letter_retention_seconds && var.queue.dead_letter_retention_seconds <= 1209600, var.queue == null)
-    error_message = "queue.dead_letter_retention_seconds = ${try(var.queue.dead_letter_retention_seconds, "null")} is not a whole number of at most 1209600 (seconds, 14 days), which is SQS's limit. Lower it."
+    condition     = try(floor(var.queue.dead_letter_queue.message_retention_seconds) == var.queue.dead_letter_queue.message_retention_seconds && var.queue.dead_letter_queue.message_retention_seconds <= 1209600, var.queue == null)
+    error_message = "queue.dead_letter_queue.message_retention_seconds = ${try(var.queue.dead_letter_queue.message_retention_seconds, "null")} is not a whole number of at most 1209600 (seconds, 14 days), which is SQS's limit. Lower it."
   }
 
   validation {
-    condition     = try(var.queue.fifo || var.queue.dead_letter_retention_seconds > var.queue.retention_seconds, var.queue == null)
-    error_message = "queue.dead_letter_retention_seconds = ${try(var.queue.dead_letter_retention_seconds, "null")} is not above queue.retention_seconds = ${try(var.queue.retention_seconds, "null")}: a dead-lettered message keeps its age and could be gone soon after. Raise the first (at most 1209600) or lower the second."
+    condition     = try(var.queue.fifo || var.queue.dead_letter_queue.message_retention_seconds > var.queue.message_retention_seconds, var.queue == null)
+    error_message = "queue.dead_letter_queue.message_retention_seconds = ${try(var.queue.dead_letter_queue.message_retention_seconds, "null")} is not above queue.message_retention_seconds = ${try(var.queue.message_retention_seconds, "null")}: a dead-lettered message keeps its age and could be gone soon after. Raise the first (at most 1209600) or lower the second."
   }
 
   validation {
@@ -737,30 +739,30 @@ variable "queue" {
   }
 
   validation {
-    condition     = try(floor(var.queue.retention_seconds) == var.queue.retention_seconds && var.queue.retention_seconds >= 60 && var.queue.retention_seconds <= 1209600, var.queue == null)
-    error_message = "queue.retention_seconds = ${try(var.queue.retention_seconds, "null")} is not a whole number from 60 to 1209600 (seconds, 14 days). Set one in that range."
+    condition     = try(floor(var.queue.message_retention_seconds) == var.queue.message_retention_seconds && var.queue.message_retention_seconds >= 60 && var.queue.message_retention_seconds <= 1209600, var.queue == null)
+    error_message = "queue.message_retention_seconds = ${try(var.queue.message_retention_seconds, "null")} is not a whole number from 60 to 1209600 (seconds, 14 days). Set one in that range."
   }
 
   validation {
-    condition     = try(alltrue([for sender in var.queue.senders : contains(local.services, coalesce(sender.service, "null"))]), var.queue == null)
-    error_message = "queue.senders has the services ${try(jsonencode([for sender in var.queue.senders : sender.service if !contains(local.services, coalesce(sender.service, "null"))]), "null")}, not ${join(", ", local.services)}. For producers with a role, remove the entry and allow sqs:SendMessage in that role."
+    condition     = try(alltrue([for sender in var.queue.allowed_senders : contains(local.services, coalesce(sender.service, "null"))]), var.queue == null)
+    error_message = "queue.allowed_senders has the services ${try(jsonencode([for sender in var.queue.allowed_senders : sender.service if !contains(local.services, coalesce(sender.service, "null"))]), "null")}, not ${join(", ", local.services)}. For producers with a role, remove the entry and allow sqs:SendMessage in that role."
   }
 
   validation {
-    condition     = try(alltrue([for sender in var.queue.senders : can(regex(local.source_arns[sender.service], sender.source_arn)) || !contains(local.services, coalesce(sender.service, "null"))]), var.queue == null)
-    error_message = "queue.senders has the source_arns ${try(jsonencode([for sender in var.queue.senders : sender.source_arn if !can(regex(local.source_arns[sender.service], sender.source_arn))]), "null")}, which are not of their services. Give the ARN of the EventBridge rule, the S3 bucket or the SNS topic."
+    condition     = try(alltrue([for sender in var.queue.allowed_senders : can(regex(local.source_arns[sender.service], sender.source_arn)) || !contains(local.services, coalesce(sender.service, "null"))]), var.queue == null)
+    error_message = "queue.allowed_senders has the source_arns ${try(jsonencode([for sender in var.queue.allowed_senders : sender.source_arn if !can(regex(local.source_arns[sender.service], sender.source_arn))]), "null")}, which are not of their services. Give the ARN of the EventBridge rule, the S3 bucket or the SNS topic."
   }
 
   # https://docs.aws.amazon.com/sns/latest/dg/fifo-topic-message-delivery.html
   validation {
-    condition     = try(!var.queue.fifo || alltrue([for sender in var.queue.senders : sender.service != "sns" || endswith(sender.source_arn, ".fifo")]), var.queue == null)
-    error_message = "queue.senders has standard topics, ${try(jsonencode([for sender in var.queue.senders : sender.source_arn if sender.service == "sns" && !endswith(sender.source_arn, ".fifo")]), "null")}, and queue.fifo = true: only a FIFO topic delivers to a FIFO queue. Use a FIFO topic, or set queue.fifo = false."
+    condition     = try(!var.queue.fifo || alltrue([for sender in var.queue.allowed_senders : sender.service != "sns" || endswith(sender.source_arn, ".fifo")]), var.queue == null)
+    error_message = "queue.allowed_senders has standard topics, ${try(jsonencode([for sender in var.queue.allowed_senders : sender.source_arn if sender.service == "sns" && !endswith(sender.source_arn, ".fifo")]), "null")}, and queue.fifo = true: only a FIFO topic delivers to a FIFO queue. Use a FIFO topic, or set queue.fifo = false."
   }
 
   # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html
   validation {
-    condition     = try(!var.queue.fifo || alltrue([for sender in var.queue.senders : coalesce(sender.service, "null") != "s3"]), var.queue == null)
-    error_message = "queue.senders has s3 and queue.fifo = true, but S3 sends no notifications to FIFO queues. Remove the sender, or set queue.fifo = false."
+    condition     = try(!var.queue.fifo || alltrue([for sender in var.queue.allowed_senders : coalesce(sender.service, "null") != "s3"]), var.queue == null)
+    error_message = "queue.allowed_senders has s3 and queue.fifo = true, but S3 sends no notifications to FIFO queues. Remove the sender, or set queue.fifo = false."
   }
 
   validation {
@@ -795,7 +797,7 @@ variable "queue" {
 
   validation {
     condition     = try(var.queue.existing == null ? true : can(regex("^arn:[^:]+:sqs:[^:]+:[0-9]{12}:[A-Za-z0-9_.-]+$", var.queue.existing.dead_letter_queue.arn)), var.queue == null)
-    error_message = "queue.existing.dead_letter_queue.arn = \"${try(coalesce(var.queue.existing.dead_letter_queue.arn), "null")}\" is not the ARN of an SQS queue. Give the arn of the queue that the brought queue's redrive policy names."
+    error_message = "queue.existing.dead_letter_queue.arn = \"${try(coalesce(var.queue.existing.dead_letter_queue.arn), "null")}\" is not the ARN of an SQS queue. Give the arn of the queue that the queue's redrive policy names."
   }
 
   validation {
@@ -809,8 +811,8 @@ variable "queue" {
   }
 
   validation {
-    condition     = try(var.queue.existing == null ? true : (endswith(var.queue.existing.arn, ".fifo") || var.queue.existing.dead_letter_queue.retention_seconds > var.queue.existing.retention_seconds) && var.queue.existing.dead_letter_queue.retention_seconds <= 1209600, var.queue == null)
-    error_message = "queue.existing.dead_letter_queue.retention_seconds = ${try(coalesce(var.queue.existing.dead_letter_queue.retention_seconds), "null")} is not above queue.existing.retention_seconds = ${try(coalesce(var.queue.existing.retention_seconds), "null")} and at most 1209600 (14 days): a dead-lettered message keeps its age and could be gone soon after. Raise that queue's retention, or lower the other's."
+    condition     = try(var.queue.existing == null ? true : (endswith(var.queue.existing.arn, ".fifo") || var.queue.existing.dead_letter_queue.message_retention_seconds > var.queue.existing.message_retention_seconds) && var.queue.existing.dead_letter_queue.message_retention_seconds <= 1209600, var.queue == null)
+    error_message = "queue.existing.dead_letter_queue.message_retention_seconds = ${try(coalesce(var.queue.existing.dead_letter_queue.message_retention_seconds), "null")} is not above queue.existing.message_retention_seconds = ${try(coalesce(var.queue.existing.message_retention_seconds), "null")} and at most 1209600 (14 days): a dead-lettered message keeps its age and could be gone soon after. Raise that queue's retention, or lower the other's."
   }
 
   validation {
@@ -824,8 +826,8 @@ variable "queue" {
   }
 
   validation {
-    condition     = try(var.queue.existing == null ? true : floor(var.queue.existing.retention_seconds) == var.queue.existing.retention_seconds && var.queue.existing.retention_seconds >= 60, var.queue == null)
-    error_message = "queue.existing.retention_seconds = ${try(coalesce(var.queue.existing.retention_seconds), "null")} is not a whole number from 60 to 1209600 (seconds, 14 days). Give the queue's message_retention_seconds."
+    condition     = try(var.queue.existing == null ? true : floor(var.queue.existing.message_retention_seconds) == var.queue.existing.message_retention_seconds && var.queue.existing.message_retention_seconds >= 60, var.queue == null)
+    error_message = "queue.existing.message_retention_seconds = ${try(coalesce(var.queue.existing.message_retention_seconds), "null")} is not a whole number from 60 to 1209600 (seconds, 14 days). Give the queue's message_retention_seconds."
   }
 
   validation {
@@ -860,8 +862,8 @@ variable "queue" {
   }
 
   validation {
-    condition     = try(floor(var.queue.maximum_message_bytes) == var.queue.maximum_message_bytes && var.queue.maximum_message_bytes >= 1024 && var.queue.maximum_message_bytes <= 262144, var.queue == null)
-    error_message = "queue.maximum_message_bytes = ${try(var.queue.maximum_message_bytes, "null")} is not a whole number from 1024 to 262144 (bytes, 256 KiB). Set one in that range."
+    condition     = try(floor(var.queue.max_message_size_bytes) == var.queue.max_message_size_bytes && var.queue.max_message_size_bytes >= 1024 && var.queue.max_message_size_bytes <= 262144, var.queue == null)
+    error_message = "queue.max_message_size_bytes = ${try(var.queue.max_message_size_bytes, "null")} is not a whole number from 1024 to 262144 (bytes, 256 KiB). Set one in that range."
   }
 
   validation {
@@ -890,8 +892,8 @@ variable "queue" {
   }
 
   validation {
-    condition     = try(alltrue([for statement in var.queue.policy_statements : can(regex("^[A-Za-z0-9]+$", coalesce(statement.sid, "none"))) && !can(regex("^(OnlyOverTls$|From)", coalesce(statement.sid, "none")))]), var.queue == null)
-    error_message = "queue.policy_statements has the sids ${try(jsonencode([for statement in var.queue.policy_statements : statement.sid if statement.sid != null]), "null")}; they are letters and digits, and OnlyOverTls and what starts with From are the module's. Rename or remove them."
+    condition     = try(alltrue([for statement in var.queue.policy_statements : can(regex("^[A-Za-z0-9]+$", coalesce(statement.sid, "none"))) && !can(regex("^(DenyInsecureTransport$|From)", coalesce(statement.sid, "none")))]), var.queue == null)
+    error_message = "queue.policy_statements has the sids ${try(jsonencode([for statement in var.queue.policy_statements : statement.sid if statement.sid != null]), "null")}; they are letters and digits, and DenyInsecureTransport and what starts with From are the module's. Rename or remove them."
   }
 
   validation {
@@ -900,8 +902,8 @@ variable "queue" {
   }
 
   validation {
-    condition     = try(floor(var.queue.receive_wait_seconds) == var.queue.receive_wait_seconds && var.queue.receive_wait_seconds >= 0 && var.queue.receive_wait_seconds <= 20, var.queue == null)
-    error_message = "queue.receive_wait_seconds = ${try(var.queue.receive_wait_seconds, "null")} is not a whole number from 0 to 20 (seconds). Set one in that range."
+    condition     = try(floor(var.queue.receive_wait_time_seconds) == var.queue.receive_wait_time_seconds && var.queue.receive_wait_time_seconds >= 0 && var.queue.receive_wait_time_seconds <= 20, var.queue == null)
+    error_message = "queue.receive_wait_time_seconds = ${try(var.queue.receive_wait_time_seconds, "null")} is not a whole number from 0 to 20 (seconds). Set one in that range."
   }
 }
 
@@ -910,8 +912,8 @@ variable "streams" {
     Further sources beside the queue, by a name of your choice: Kinesis data streams and DynamoDB streams.
     - `arn` (of the stream, or of a registered consumer of a Kinesis stream): what is read.
     - `batch_size` (1 to 10000): records per invocation.
-    - `batching_window_seconds` (0 to 300 s): how long Lambda waits to fill a batch.
-    - `bisect_batch_on_error` (true or false): whether a batch whose invocation fails is split in two.
+    - `maximum_batching_window_in_seconds` (0 to 300 s): how long Lambda waits to fill a batch.
+    - `bisect_batch_on_function_error` (true or false): whether a batch whose invocation fails is split in two.
     - `enabled` (true or false): whether the stream is read.
     - `failure_destination_arn` (a standard queue or topic, not the module's own queues): is told of records
       which Lambda gives up on. It gets where they stand in the stream, not the records.
@@ -934,21 +936,21 @@ variable "streams" {
   default     = {}
 
   type = map(object({
-    arn                         = string
-    batch_size                  = optional(number, 100)
-    batching_window_seconds     = optional(number, 0)
-    bisect_batch_on_error       = optional(bool, true)
-    enabled                     = optional(bool, true)
-    failure_destination_arn     = string
-    filters                     = optional(list(string), [])
-    kms_key_arn                 = optional(string)
-    maximum_record_age_seconds  = optional(number, 86400)
-    maximum_retry_attempts      = optional(number, 10)
-    metrics                     = optional(bool, false)
-    parallelization_factor      = optional(number, 1)
-    source                      = string
-    starting_position           = optional(string, "TRIM_HORIZON")
-    starting_position_timestamp = optional(string)
+    arn                                = string
+    batch_size                         = optional(number, 100)
+    maximum_batching_window_in_seconds = optional(number, 0)
+    bisect_batch_on_function_error     = optional(bool, true)
+    enabled                            = optional(bool, true)
+    failure_destination_arn            = string
+    filters                            = optional(list(string), [])
+    kms_key_arn                        = optional(string)
+    maximum_record_age_seconds         = optional(number, 86400)
+    maximum_retry_attempts             = optional(number, 10)
+    metrics                            = optional(bool, false)
+    parallelization_factor             = optional(number, 1)
+    source                             = string
+    starting_position                  = optional(string, "TRIM_HORIZON")
+    starting_position_timestamp        = optional(string)
   }))
 
   validation {
@@ -970,8 +972,8 @@ variable "streams" {
   }
 
   validation {
-    condition     = alltrue([for stream in var.streams : floor(stream.batching_window_seconds) == stream.batching_window_seconds && stream.batching_window_seconds >= 0 && stream.batching_window_seconds <= 300])
-    error_message = "${join(", ", [for name, stream in var.streams : "streams.${name}.batching_window_seconds = ${stream.batching_window_seconds}" if floor(stream.batching_window_seconds) != stream.batching_window_seconds || stream.batching_window_seconds < 0 || stream.batching_window_seconds > 300])} is not a whole number from 0 to 300 (seconds). Set one in that range; 0 does not wait."
+    condition     = alltrue([for stream in var.streams : floor(stream.maximum_batching_window_in_seconds) == stream.maximum_batching_window_in_seconds && stream.maximum_batching_window_in_seconds >= 0 && stream.maximum_batching_window_in_seconds <= 300])
+    error_message = "${join(", ", [for name, stream in var.streams : "streams.${name}.maximum_batching_window_in_seconds = ${stream.maximum_batching_window_in_seconds}" if floor(stream.maximum_batching_window_in_seconds) != stream.maximum_batching_window_in_seconds || stream.maximum_batching_window_in_seconds < 0 || stream.maximum_batching_window_in_seconds > 300])} is not a whole number from 0 to 300 (seconds). Set one in that range; 0 does not wait."
   }
 
   validation {
@@ -1047,14 +1049,14 @@ variable "table" {
       consumers may share one; each has a namespace.
     - `existing.kms_key_arn` (of a KMS key): the key of yours that encrypts the table, if one does, for the
       role to use.
-    - `maximum_read_units` (1 or more, or -1; not if `provisioned`): throttles reads above; null for no limit.
+    - `max_read_request_units` (1 or more, or -1; not if `provisioned`): throttles reads above; null for no limit.
       To lift a limit that was set, apply -1 before null.
-    - `maximum_write_units` (1 or more, or -1; not if `provisioned`): the same of writes.
+    - `max_write_request_units` (1 or more, or -1; not if `provisioned`): the same of writes.
     - `point_in_time_recovery` (true or false): whether it can be restored to any second of the last 35 days.
     - `provisioned.read_units` (1 or more): read capacity, billed by the hour instead of per request.
     - `provisioned.write_units` (1 or more): write capacity; a message takes two.
-    - `shared` (true or false): whether other consumers bring this table. The role then reads and writes only
-      records of its own namespace, as that of a consumer with a brought table does.
+    - `shared` (true or false): whether other consumers use this table. The role then reads and writes only
+      records of its own namespace, as the role of a consumer with an existing table does.
   EOT
   nullable    = false
   default     = {}
@@ -1066,9 +1068,9 @@ variable "table" {
       arn         = string
       kms_key_arn = optional(string)
     }))
-    maximum_read_units     = optional(number)
-    maximum_write_units    = optional(number)
-    point_in_time_recovery = optional(bool, true)
+    max_read_request_units  = optional(number)
+    max_write_request_units = optional(number)
+    point_in_time_recovery  = optional(bool, true)
     provisioned = optional(object({
       read_units  = number
       write_units = number
@@ -1097,13 +1099,13 @@ variable "table" {
   }
 
   validation {
-    condition     = alltrue([for units in [var.table.maximum_read_units, var.table.maximum_write_units] : units == null ? true : floor(units) == units && (units >= 1 || units == -1)])
-    error_message = "table.maximum_read_units = ${coalesce(var.table.maximum_read_units, "null")} or table.maximum_write_units = ${coalesce(var.table.maximum_write_units, "null")} is not a whole number of at least 1, nor -1. Set one, or null for no limit."
+    condition     = alltrue([for units in [var.table.max_read_request_units, var.table.max_write_request_units] : units == null ? true : floor(units) == units && (units >= 1 || units == -1)])
+    error_message = "table.max_read_request_units = ${coalesce(var.table.max_read_request_units, "null")} or table.max_write_request_units = ${coalesce(var.table.max_write_request_units, "null")} is not a whole number of at least 1, nor -1. Set one, or null for no limit."
   }
 
   validation {
-    condition     = var.table.provisioned == null || (var.table.maximum_read_units == null && var.table.maximum_write_units == null)
-    error_message = "table.provisioned stands beside table.maximum_read_units or table.maximum_write_units, which limit only a table that is billed per request. Remove one or the other."
+    condition     = var.table.provisioned == null || (var.table.max_read_request_units == null && var.table.max_write_request_units == null)
+    error_message = "table.provisioned stands beside table.max_read_request_units or table.max_write_request_units, which limit only a table that is billed per request. Remove one or the other."
   }
 
   validation {

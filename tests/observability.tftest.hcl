@@ -97,7 +97,7 @@ run "alarms_as_they_are_wanted" {
       dead_letters        = 2
       duration_percent    = 50
       errors              = 3
-      except              = ["lost_leases", "takeovers", "throttles"]
+      disabled            = ["lost_leases", "takeovers", "throttles"]
       message_age_seconds = 60
       ok_actions          = ["arn:aws:sns:eu-central-1:123456789012:over"]
       parked              = 4
@@ -132,7 +132,7 @@ run "other_thresholds" {
   command = plan
 
   variables {
-    alarms = { except = ["dead_letters", "duration", "errors", "message_age", "parked", "table_throttles"], lost_leases = 6, takeovers = 7, throttles = 8 }
+    alarms = { disabled = ["dead_letters", "duration", "errors", "message_age", "parked", "table_throttles"], lost_leases = 6, takeovers = 7, throttles = 8 }
   }
 
   assert {
@@ -246,7 +246,7 @@ run "a_brought_function_without_a_queue" {
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.alarm["errors"].dimensions == tomap({ FunctionName = "legacy" }) && aws_cloudwatch_metric_alarm.alarm["parked"].dimensions == tomap({ FunctionName = "legacy" }) && output.environment["IDEMPOTENCY_METRICS"] == "on"
-    error_message = "They watch the function that was brought, which is told to write what they need."
+    error_message = "They watch the existing function, whose environment turns on the metrics that they need."
   }
 
   assert {
@@ -272,7 +272,7 @@ run "alarms_without_metrics" {
   command = plan
 
   variables {
-    alarms      = { except = ["lost_leases", "parked", "takeovers"] }
+    alarms      = { disabled = ["lost_leases", "parked", "takeovers"] }
     idempotency = { metrics = false }
   }
 

@@ -371,74 +371,74 @@ run "a_handler_of_129_characters" {
   }
 }
 
-# says: invokers has the names ["the topic"]; Lambda takes 1 to 100 letters, digits, - and _.
+# says: allowed_triggers has the names ["the topic"]; Lambda takes 1 to 100 letters, digits, - and _.
 run "an_invoker_name_with_a_space" {
   command         = plan
-  expect_failures = [var.invokers]
+  expect_failures = [var.allowed_triggers]
 
   variables {
-    invokers = { "the topic" = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } }
+    allowed_triggers = { "the topic" = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } }
   }
 }
 
-# says: invokers has the services ["apigateway"], not events, s3, sns.
+# says: allowed_triggers has the services ["apigateway"], not events, s3, sns.
 run "an_invoker_of_another_service" {
   command         = plan
-  expect_failures = [var.invokers]
+  expect_failures = [var.allowed_triggers]
 
   variables {
-    invokers = { api = { service = "apigateway", source_arn = "arn:aws:execute-api:eu-central-1:123456789012:api" } }
+    allowed_triggers = { api = { service = "apigateway", source_arn = "arn:aws:execute-api:eu-central-1:123456789012:api" } }
   }
 }
 
-# says: invokers has the source_arns ["arn:aws:events:eu-central-1:123456789012:event-bus/default"], which are not of their services.
+# says: allowed_triggers has the source_arns ["arn:aws:events:eu-central-1:123456789012:event-bus/default"], which are not of their services.
 run "an_invoker_that_is_a_bus_and_no_rule" {
   command         = plan
-  expect_failures = [var.invokers]
+  expect_failures = [var.allowed_triggers]
 
   variables {
-    invokers = { rule = { service = "events", source_arn = "arn:aws:events:eu-central-1:123456789012:event-bus/default" } }
+    allowed_triggers = { rule = { service = "events", source_arn = "arn:aws:events:eu-central-1:123456789012:event-bus/default" } }
   }
 }
 
-# says: invokers is not empty (topic) and the queue is FIFO
+# says: allowed_triggers is not empty (topic) and the queue is FIFO
 run "an_invoker_beside_a_fifo_queue" {
   command         = plan
   expect_failures = [aws_lambda_function.consumer]
 
   variables {
-    invokers = { topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } }
-    queue    = { fifo = true }
+    allowed_triggers = { topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } }
+    queue            = { fifo = true }
   }
 }
 
-# says: function.memory_mb = 127 is not a whole number from 128 to 10240 (MB).
+# says: function.memory_size_mb = 127 is not a whole number from 128 to 10240 (MB).
 run "too_little_memory" {
   command         = plan
   expect_failures = [var.function]
 
   variables {
-    function = { memory_mb = 127 }
+    function = { memory_size_mb = 127 }
   }
 }
 
-# says: function.memory_mb = 10241 is not a whole number from 128 to 10240 (MB).
+# says: function.memory_size_mb = 10241 is not a whole number from 128 to 10240 (MB).
 run "too_much_memory" {
   command         = plan
   expect_failures = [var.function]
 
   variables {
-    function = { memory_mb = 10241 }
+    function = { memory_size_mb = 10241 }
   }
 }
 
-# says: function.memory_mb = 256.5 is not a whole number from 128 to 10240 (MB).
+# says: function.memory_size_mb = 256.5 is not a whole number from 128 to 10240 (MB).
 run "a_fraction_of_memory" {
   command         = plan
   expect_failures = [var.function]
 
   variables {
-    function = { memory_mb = 256.5 }
+    function = { memory_size_mb = 256.5 }
   }
 }
 
@@ -589,7 +589,7 @@ run "alarms_without_the_metrics_they_need" {
   expect_failures = [output.environment]
 
   variables {
-    alarms      = { except = ["lost_leases", "takeovers"] }
+    alarms      = { disabled = ["lost_leases", "takeovers"] }
     idempotency = { metrics = false }
   }
 }
@@ -714,7 +714,7 @@ run "a_fraction_of_a_retention" {
   }
 }
 
-# says: idempotency.retention_seconds = 345599 is below queue.retention_seconds = 345600
+# says: idempotency.retention_seconds = 345599 is below queue.message_retention_seconds = 345600
 run "a_retention_below_the_queues" {
   command         = plan
   expect_failures = [output.environment]
@@ -731,20 +731,20 @@ run "a_retention_below_a_streams" {
 
   variables {
     idempotency = { retention_seconds = 86399 }
-    queue       = { retention_seconds = 3600 }
+    queue       = { message_retention_seconds = 3600 }
     streams     = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed" } }
   }
 }
 
-# says: idempotency.retention_seconds = 21599 is below 21600, and invokers is not empty
+# says: idempotency.retention_seconds = 21599 is below 21600, and allowed_triggers is not empty
 run "a_retention_below_lambdas_retries" {
   command         = plan
   expect_failures = [output.environment]
 
   variables {
-    invokers    = { topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } }
-    idempotency = { retention_seconds = 21599 }
-    queue       = { retention_seconds = 3600 }
+    allowed_triggers = { topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } }
+    idempotency      = { retention_seconds = 21599 }
+    queue            = { message_retention_seconds = 3600 }
   }
 }
 
@@ -786,7 +786,7 @@ run "too_large_a_batch" {
   expect_failures = [var.queue]
 
   variables {
-    queue = { batch_size = 10001, batching_window_seconds = 1 }
+    queue = { batch_size = 10001, maximum_batching_window_in_seconds = 1 }
   }
 }
 
@@ -810,43 +810,43 @@ run "a_batch_above_ten_without_a_window" {
   }
 }
 
-# says: queue.batching_window_seconds = -1 is not a whole number from 0 to 300 (seconds).
+# says: queue.maximum_batching_window_in_seconds = -1 is not a whole number from 0 to 300 (seconds).
 run "a_negative_batching_window" {
   command         = plan
   expect_failures = [var.queue]
 
   variables {
-    queue = { batching_window_seconds = -1 }
+    queue = { maximum_batching_window_in_seconds = -1 }
   }
 }
 
-# says: queue.batching_window_seconds = 301 is not a whole number from 0 to 300 (seconds).
+# says: queue.maximum_batching_window_in_seconds = 301 is not a whole number from 0 to 300 (seconds).
 run "too_long_a_batching_window" {
   command         = plan
   expect_failures = [var.queue]
 
   variables {
-    queue = { batching_window_seconds = 301 }
+    queue = { maximum_batching_window_in_seconds = 301 }
   }
 }
 
-# says: queue.batching_window_seconds = 0.5 is not a whole number from 0 to 300 (seconds).
+# says: queue.maximum_batching_window_in_seconds = 0.5 is not a whole number from 0 to 300 (seconds).
 run "a_fraction_of_a_batching_window" {
   command         = plan
   expect_failures = [var.queue]
 
   variables {
-    queue = { batching_window_seconds = 0.5 }
+    queue = { maximum_batching_window_in_seconds = 0.5 }
   }
 }
 
-# says: queue.batching_window_seconds = 1 and a FIFO queue: Lambda takes no batching window for one
+# says: queue.maximum_batching_window_in_seconds = 1 and a FIFO queue: Lambda takes no batching window for one
 run "a_fifo_queue_with_a_batching_window" {
   command         = plan
   expect_failures = [var.queue]
 
   variables {
-    queue = { fifo = true, batching_window_seconds = 1 }
+    queue = { fifo = true, maximum_batching_window_in_seconds = 1 }
   }
 }
 
@@ -881,33 +881,33 @@ run "a_fifo_queue_with_a_name_of_63_characters" {
   }
 }
 
-# says: queue.dead_letter_retention_seconds = 1209601 is not a whole number of at most 1209600 (seconds, 14 days)
+# says: queue.dead_letter_queue.message_retention_seconds = 1209601 is not a whole number of at most 1209600 (seconds, 14 days)
 run "too_long_a_dead_letter_retention" {
   command         = plan
   expect_failures = [var.queue]
 
   variables {
-    queue = { dead_letter_retention_seconds = 1209601 }
+    queue = { dead_letter_queue = { message_retention_seconds = 1209601 } }
   }
 }
 
-# says: queue.dead_letter_retention_seconds = 1000000.5 is not a whole number of at most 1209600 (seconds, 14 days)
+# says: queue.dead_letter_queue.message_retention_seconds = 1000000.5 is not a whole number of at most 1209600 (seconds, 14 days)
 run "a_fraction_of_a_dead_letter_retention" {
   command         = plan
   expect_failures = [var.queue]
 
   variables {
-    queue = { dead_letter_retention_seconds = 1000000.5 }
+    queue = { dead_letter_queue = { message_retention_seconds = 1000000.5 } }
   }
 }
 
-# says: queue.dead_letter_retention_seconds = 345600 is not above queue.retention_seconds = 345600
+# says: queue.dead_letter_queue.message_retention_seconds = 345600 is not above queue.message_retention_seconds = 345600
 run "a_dead_letter_queue_that_forgets_first" {
   command         = plan
   expect_failures = [var.queue]
 
   variables {
-    queue = { dead_letter_retention_seconds = 345600 }
+    queue = { dead_letter_queue = { message_retention_seconds = 345600 } }
   }
 }
 
@@ -971,63 +971,63 @@ run "a_fraction_of_a_concurrency" {
   }
 }
 
-# says: queue.retention_seconds = 59 is not a whole number from 60 to 1209600 (seconds, 14 days).
+# says: queue.message_retention_seconds = 59 is not a whole number from 60 to 1209600 (seconds, 14 days).
 run "too_short_a_queue_retention" {
   command         = plan
   expect_failures = [var.queue]
 
   variables {
-    queue = { retention_seconds = 59 }
+    queue = { message_retention_seconds = 59 }
   }
 }
 
-# says: queue.retention_seconds = 345600.5 is not a whole number from 60 to 1209600 (seconds, 14 days).
+# says: queue.message_retention_seconds = 345600.5 is not a whole number from 60 to 1209600 (seconds, 14 days).
 run "a_fraction_of_a_queue_retention" {
   command         = plan
   expect_failures = [var.queue]
 
   variables {
-    queue = { retention_seconds = 345600.5 }
+    queue = { message_retention_seconds = 345600.5 }
   }
 }
 
-# says: queue.retention_seconds = 900 is not above delay + max_receive_count × visibility timeout = 0 + 5 × 180 (seconds)
+# says: queue.message_retention_seconds = 900 is not above delay + max_receive_count × visibility timeout = 0 + 5 × 180 (seconds)
 run "a_retention_that_ends_before_the_last_receive" {
   command         = plan
   expect_failures = [aws_lambda_event_source_mapping.queue]
 
   variables {
-    queue = { retention_seconds = 900 }
+    queue = { message_retention_seconds = 900 }
   }
 }
 
-# says: queue.senders has the services ["sqs"], not events, s3, sns.
+# says: queue.allowed_senders has the services ["sqs"], not events, s3, sns.
 run "a_sender_of_another_service" {
   command         = plan
   expect_failures = [var.queue]
 
   variables {
-    queue = { senders = [{ service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" }, { service = "sqs", source_arn = "arn:aws:sqs:eu-central-1:123456789012:orders" }] }
+    queue = { allowed_senders = [{ service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" }, { service = "sqs", source_arn = "arn:aws:sqs:eu-central-1:123456789012:orders" }] }
   }
 }
 
-# says: queue.senders has the source_arns ["orders"], which are not of their services.
+# says: queue.allowed_senders has the source_arns ["orders"], which are not of their services.
 run "a_sender_without_an_arn" {
   command         = plan
   expect_failures = [var.queue]
 
   variables {
-    queue = { senders = [{ service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" }, { service = "s3", source_arn = "orders" }] }
+    queue = { allowed_senders = [{ service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" }, { service = "s3", source_arn = "orders" }] }
   }
 }
 
-# says: queue.senders has s3 and queue.fifo = true, but S3 sends no notifications to FIFO queues.
+# says: queue.allowed_senders has s3 and queue.fifo = true, but S3 sends no notifications to FIFO queues.
 run "a_bucket_that_sends_to_a_fifo_queue" {
   command         = plan
   expect_failures = [var.queue]
 
   variables {
-    queue = { fifo = true, senders = [{ service = "s3", source_arn = "arn:aws:s3:::orders" }] }
+    queue = { fifo = true, allowed_senders = [{ service = "s3", source_arn = "arn:aws:s3:::orders" }] }
   }
 }
 
@@ -1061,13 +1061,13 @@ run "a_fraction_of_a_visibility_timeout" {
   }
 }
 
-# says: queue.visibility_timeout_seconds = 189 is below 6 × function.timeout_seconds + queue.batching_window_seconds = 190 (seconds)
+# says: queue.visibility_timeout_seconds = 189 is below 6 × function.timeout_seconds + queue.maximum_batching_window_in_seconds = 190 (seconds)
 run "a_visibility_timeout_below_six_timeouts_and_the_window" {
   command         = plan
   expect_failures = [aws_lambda_event_source_mapping.queue]
 
   variables {
-    queue = { visibility_timeout_seconds = 189, batching_window_seconds = 10 }
+    queue = { visibility_timeout_seconds = 189, maximum_batching_window_in_seconds = 10 }
   }
 }
 
@@ -1131,33 +1131,33 @@ run "a_fraction_of_a_record" {
   }
 }
 
-# says: streams.clicks.batching_window_seconds = -1 is not a whole number from 0 to 300 (seconds).
+# says: streams.clicks.maximum_batching_window_in_seconds = -1 is not a whole number from 0 to 300 (seconds).
 run "a_negative_batching_window_of_a_stream" {
   command         = plan
   expect_failures = [var.streams]
 
   variables {
-    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", batching_window_seconds = -1 } }
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", maximum_batching_window_in_seconds = -1 } }
   }
 }
 
-# says: streams.clicks.batching_window_seconds = 301 is not a whole number from 0 to 300 (seconds).
+# says: streams.clicks.maximum_batching_window_in_seconds = 301 is not a whole number from 0 to 300 (seconds).
 run "too_long_a_batching_window_of_a_stream" {
   command         = plan
   expect_failures = [var.streams]
 
   variables {
-    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", batching_window_seconds = 301 } }
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", maximum_batching_window_in_seconds = 301 } }
   }
 }
 
-# says: streams.clicks.batching_window_seconds = 0.5 is not a whole number from 0 to 300 (seconds).
+# says: streams.clicks.maximum_batching_window_in_seconds = 0.5 is not a whole number from 0 to 300 (seconds).
 run "a_fraction_of_a_batching_window_of_a_stream" {
   command         = plan
   expect_failures = [var.streams]
 
   variables {
-    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", batching_window_seconds = 0.5 } }
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", maximum_batching_window_in_seconds = 0.5 } }
   }
 }
 
@@ -1476,14 +1476,14 @@ run "a_brought_function_of_2_seconds" {
   }
 }
 
-# says: function.existing stands beside function.environment, function.memory_mb, which only a function that the module creates takes.
+# says: function.existing stands beside function.environment, function.memory_size_mb, which only a function that the module creates takes.
 run "settings_beside_a_brought_function" {
   command         = plan
   expect_failures = [var.function]
 
   variables {
     code     = null
-    function = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:worker", timeout_seconds = 30 }, environment = { LEDGER = "x" }, memory_mb = 512 }
+    function = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:worker", timeout_seconds = 30 }, environment = { LEDGER = "x" }, memory_size_mb = 512 }
   }
 }
 
@@ -1568,35 +1568,35 @@ run "a_vpc_without_a_subnet" {
   }
 }
 
-# says: invokers is not empty (topic) beside function.existing: the module cannot set its dead-letter config
+# says: allowed_triggers is not empty (topic) beside function.existing: the module cannot set its dead-letter config
 run "invokers_of_a_brought_function" {
   command         = plan
   expect_failures = [output.function]
 
   variables {
-    code     = null
-    function = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:worker", timeout_seconds = 30 } }
-    invokers = { topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } }
+    code             = null
+    function         = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:worker", timeout_seconds = 30 } }
+    allowed_triggers = { topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } }
   }
 }
 
-# says: invokers has FIFO topics, ["arn:aws:sns:eu-central-1:123456789012:orders.fifo"], which deliver to queues only.
+# says: allowed_triggers has FIFO topics, ["arn:aws:sns:eu-central-1:123456789012:orders.fifo"], which deliver to queues only.
 run "a_fifo_topic_that_invokes" {
   command         = plan
-  expect_failures = [var.invokers]
+  expect_failures = [var.allowed_triggers]
 
   variables {
-    invokers = { topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders.fifo" } }
+    allowed_triggers = { topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders.fifo" } }
   }
 }
 
-# says: queue.senders has standard topics, ["arn:aws:sns:eu-central-1:123456789012:orders"], and queue.fifo = true
+# says: queue.allowed_senders has standard topics, ["arn:aws:sns:eu-central-1:123456789012:orders"], and queue.fifo = true
 run "a_standard_topic_for_a_fifo_queue" {
   command         = plan
   expect_failures = [var.queue]
 
   variables {
-    queue = { fifo = true, senders = [{ service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" }] }
+    queue = { fifo = true, allowed_senders = [{ service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" }] }
   }
 }
 
@@ -1646,7 +1646,7 @@ run "a_brought_queue_by_name" {
   expect_failures = [var.queue]
 
   variables {
-    queue = { existing = { arn = "jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", retention_seconds = 1209600 }, max_receive_count = 5, retention_seconds = 345600, visibility_timeout_seconds = 180 } }
+    queue = { existing = { arn = "jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", message_retention_seconds = 1209600 }, max_receive_count = 5, message_retention_seconds = 345600, visibility_timeout_seconds = 180 } }
   }
 }
 
@@ -1656,7 +1656,7 @@ run "a_brought_dead_letter_queue_by_name" {
   expect_failures = [var.queue]
 
   variables {
-    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", retention_seconds = 1209600 }, max_receive_count = 5, retention_seconds = 345600, visibility_timeout_seconds = 180 } }
+    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", message_retention_seconds = 1209600 }, max_receive_count = 5, message_retention_seconds = 345600, visibility_timeout_seconds = 180 } }
   }
 }
 
@@ -1666,7 +1666,7 @@ run "a_brought_fifo_queue_with_a_standard_dead_letter_queue" {
   expect_failures = [var.queue]
 
   variables {
-    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs.fifo", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", retention_seconds = 1209600 }, max_receive_count = 5, retention_seconds = 345600, visibility_timeout_seconds = 180 } }
+    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs.fifo", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", message_retention_seconds = 1209600 }, max_receive_count = 5, message_retention_seconds = 345600, visibility_timeout_seconds = 180 } }
   }
 }
 
@@ -1676,17 +1676,17 @@ run "an_arn_for_the_url" {
   expect_failures = [var.queue]
 
   variables {
-    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", retention_seconds = 1209600 }, max_receive_count = 5, retention_seconds = 345600, visibility_timeout_seconds = 180 } }
+    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", message_retention_seconds = 1209600 }, max_receive_count = 5, message_retention_seconds = 345600, visibility_timeout_seconds = 180 } }
   }
 }
 
-# says: queue.existing.dead_letter_queue.retention_seconds = 345600 is not above queue.existing.retention_seconds = 345600
+# says: queue.existing.dead_letter_queue.message_retention_seconds = 345600 is not above queue.existing.message_retention_seconds = 345600
 run "a_brought_dead_letter_queue_that_forgets_first" {
   command         = plan
   expect_failures = [var.queue]
 
   variables {
-    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", retention_seconds = 345600 }, max_receive_count = 5, retention_seconds = 345600, visibility_timeout_seconds = 180 } }
+    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", message_retention_seconds = 345600 }, max_receive_count = 5, message_retention_seconds = 345600, visibility_timeout_seconds = 180 } }
   }
 }
 
@@ -1696,7 +1696,7 @@ run "a_brought_queues_key_by_its_alias" {
   expect_failures = [var.queue]
 
   variables {
-    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", retention_seconds = 1209600 }, kms_key_arn = "alias/jobs", max_receive_count = 5, retention_seconds = 345600, visibility_timeout_seconds = 180 } }
+    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", message_retention_seconds = 1209600 }, kms_key_arn = "alias/jobs", max_receive_count = 5, message_retention_seconds = 345600, visibility_timeout_seconds = 180 } }
   }
 }
 
@@ -1706,17 +1706,17 @@ run "a_brought_queue_of_two_receives" {
   expect_failures = [var.queue]
 
   variables {
-    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", retention_seconds = 1209600 }, max_receive_count = 2, retention_seconds = 345600, visibility_timeout_seconds = 180 } }
+    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", message_retention_seconds = 1209600 }, max_receive_count = 2, message_retention_seconds = 345600, visibility_timeout_seconds = 180 } }
   }
 }
 
-# says: queue.existing.retention_seconds = 59 is not a whole number from 60 to 1209600 (seconds, 14 days).
+# says: queue.existing.message_retention_seconds = 59 is not a whole number from 60 to 1209600 (seconds, 14 days).
 run "a_brought_queue_that_keeps_59_seconds" {
   command         = plan
   expect_failures = [var.queue]
 
   variables {
-    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", retention_seconds = 1209600 }, max_receive_count = 5, retention_seconds = 59, visibility_timeout_seconds = 180 } }
+    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", message_retention_seconds = 1209600 }, max_receive_count = 5, message_retention_seconds = 59, visibility_timeout_seconds = 180 } }
   }
 }
 
@@ -1726,17 +1726,17 @@ run "a_brought_queue_that_hides_too_long" {
   expect_failures = [var.queue]
 
   variables {
-    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", retention_seconds = 1209600 }, max_receive_count = 5, retention_seconds = 345600, visibility_timeout_seconds = 43201 } }
+    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", message_retention_seconds = 1209600 }, max_receive_count = 5, message_retention_seconds = 345600, visibility_timeout_seconds = 43201 } }
   }
 }
 
-# says: queue.existing.visibility_timeout_seconds = 100 is below 6 × function.timeout_seconds + queue.batching_window_seconds = 180 (seconds)
+# says: queue.existing.visibility_timeout_seconds = 100 is below 6 × function.timeout_seconds + queue.maximum_batching_window_in_seconds = 180 (seconds)
 run "a_brought_queue_that_hides_too_short" {
   command         = plan
   expect_failures = [aws_lambda_event_source_mapping.queue]
 
   variables {
-    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", retention_seconds = 1209600 }, max_receive_count = 5, retention_seconds = 345600, visibility_timeout_seconds = 100 } }
+    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", message_retention_seconds = 1209600 }, max_receive_count = 5, message_retention_seconds = 345600, visibility_timeout_seconds = 100 } }
   }
 }
 
@@ -1746,17 +1746,17 @@ run "settings_beside_a_brought_queue" {
   expect_failures = [var.queue]
 
   variables {
-    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", retention_seconds = 1209600 }, max_receive_count = 5, retention_seconds = 345600, visibility_timeout_seconds = 180 }, delay_seconds = 1, fifo = true }
+    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", message_retention_seconds = 1209600 }, max_receive_count = 5, message_retention_seconds = 345600, visibility_timeout_seconds = 180 }, delay_seconds = 1, fifo = true }
   }
 }
 
-# says: queue.batching_window_seconds = 1 and a FIFO queue: Lambda takes no batching window for one
+# says: queue.maximum_batching_window_in_seconds = 1 and a FIFO queue: Lambda takes no batching window for one
 run "a_window_for_a_brought_fifo_queue" {
   command         = plan
   expect_failures = [var.queue]
 
   variables {
-    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs.fifo", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed.fifo", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed.fifo", retention_seconds = 1209600 }, max_receive_count = 5, retention_seconds = 345600, visibility_timeout_seconds = 300 }, batching_window_seconds = 1 }
+    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs.fifo", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed.fifo", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed.fifo", message_retention_seconds = 1209600 }, max_receive_count = 5, message_retention_seconds = 345600, visibility_timeout_seconds = 300 }, maximum_batching_window_in_seconds = 1 }
   }
 }
 
@@ -1800,13 +1800,13 @@ run "a_queue_filter_that_is_no_json" {
   }
 }
 
-# says: queue.maximum_message_bytes = 1048576 is not a whole number from 1024 to 262144 (bytes, 256 KiB).
+# says: queue.max_message_size_bytes = 1048576 is not a whole number from 1024 to 262144 (bytes, 256 KiB).
 run "messages_of_1_mib" {
   command         = plan
   expect_failures = [var.queue]
 
   variables {
-    queue = { maximum_message_bytes = 1048576 }
+    queue = { max_message_size_bytes = 1048576 }
   }
 }
 
@@ -1860,13 +1860,13 @@ run "nobody_may_send" {
   }
 }
 
-# says: queue.policy_statements has the sids ["OnlyOverTls"]; they are letters and digits, and OnlyOverTls and what starts with From are the module's.
+# says: queue.policy_statements has the sids ["DenyInsecureTransport"]; they are letters and digits, and DenyInsecureTransport and what starts with From are the module's.
 run "a_sid_of_the_modules" {
   command         = plan
   expect_failures = [var.queue]
 
   variables {
-    queue = { policy_statements = [{ sid = "OnlyOverTls", principals = { AWS = ["arn:aws:iam::123456789012:root"] }, actions = ["sqs:SendMessage"] }] }
+    queue = { policy_statements = [{ sid = "DenyInsecureTransport", principals = { AWS = ["arn:aws:iam::123456789012:root"] }, actions = ["sqs:SendMessage"] }] }
   }
 }
 
@@ -1880,13 +1880,13 @@ run "one_sid_for_two_senders" {
   }
 }
 
-# says: queue.receive_wait_seconds = 21 is not a whole number from 0 to 20 (seconds).
+# says: queue.receive_wait_time_seconds = 21 is not a whole number from 0 to 20 (seconds).
 run "a_wait_of_21_seconds" {
   command         = plan
   expect_failures = [var.queue]
 
   variables {
-    queue = { receive_wait_seconds = 21 }
+    queue = { receive_wait_time_seconds = 21 }
   }
 }
 
@@ -1901,13 +1901,13 @@ run "more_concurrency_than_is_reserved" {
   }
 }
 
-# says: queue.retention_seconds = 1500 is not above delay + max_receive_count × visibility timeout = 600 + 5 × 180 (seconds)
+# says: queue.message_retention_seconds = 1500 is not above delay + max_receive_count × visibility timeout = 600 + 5 × 180 (seconds)
 run "a_delay_that_outlasts_the_queue" {
   command         = plan
   expect_failures = [aws_lambda_event_source_mapping.queue]
 
   variables {
-    queue = { retention_seconds = 1500, delay_seconds = 600 }
+    queue = { message_retention_seconds = 1500, delay_seconds = 600 }
   }
 }
 
@@ -1968,7 +1968,7 @@ run "a_brought_queue_that_never_gives_up" {
   expect_failures = [var.queue]
 
   variables {
-    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", retention_seconds = 1209600 }, max_receive_count = null, retention_seconds = 345600, visibility_timeout_seconds = 180 } }
+    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", message_retention_seconds = 1209600 }, max_receive_count = null, message_retention_seconds = 345600, visibility_timeout_seconds = 180 } }
   }
 }
 
@@ -1978,22 +1978,22 @@ run "the_url_of_another_queue" {
   expect_failures = [var.queue]
 
   variables {
-    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs", retention_seconds = 1209600 }, max_receive_count = 5, retention_seconds = 345600, visibility_timeout_seconds = 180 } }
+    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs", message_retention_seconds = 1209600 }, max_receive_count = 5, message_retention_seconds = 345600, visibility_timeout_seconds = 180 } }
   }
 }
 
-# says: The brought parts are in several Regions or accounts: us-east-1 123456789012, eu-central-1 123456789012
+# says: The existing parts are in several Regions or accounts: us-east-1 123456789012, eu-central-1 123456789012
 run "brought_parts_in_two_regions" {
   command         = plan
   expect_failures = [output.function]
 
   variables {
-    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", retention_seconds = 1209600 }, max_receive_count = 5, retention_seconds = 345600, visibility_timeout_seconds = 180 } }
+    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", message_retention_seconds = 1209600 }, max_receive_count = 5, message_retention_seconds = 345600, visibility_timeout_seconds = 180 } }
     table = { existing = { arn = "arn:aws:dynamodb:us-east-1:123456789012:table/claims" } }
   }
 }
 
-# says: kms_key_arn is set, and every part is brought: it encrypts nothing.
+# says: kms_key_arn is set, and every part exists already: it encrypts nothing.
 run "a_key_for_nothing" {
   command         = plan
   expect_failures = [output.function]
@@ -2002,7 +2002,7 @@ run "a_key_for_nothing" {
     code        = null
     kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/7a1c1f2e-0000-4000-8000-000000000000"
     function    = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:worker", timeout_seconds = 30 } }
-    queue       = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", retention_seconds = 1209600 }, max_receive_count = 5, retention_seconds = 345600, visibility_timeout_seconds = 180 } }
+    queue       = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", message_retention_seconds = 1209600 }, max_receive_count = 5, message_retention_seconds = 345600, visibility_timeout_seconds = 180 } }
     table       = { existing = { arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/claims" } }
   }
 }
@@ -2118,23 +2118,23 @@ run "settings_beside_a_brought_table" {
   }
 }
 
-# says: table.maximum_read_units = 0.5 or table.maximum_write_units = null is not a whole number of at least 1, nor -1.
+# says: table.max_read_request_units = 0.5 or table.max_write_request_units = null is not a whole number of at least 1, nor -1.
 run "half_a_read_unit" {
   command         = plan
   expect_failures = [var.table]
 
   variables {
-    table = { maximum_read_units = 0.5 }
+    table = { max_read_request_units = 0.5 }
   }
 }
 
-# says: table.provisioned stands beside table.maximum_read_units or table.maximum_write_units
+# says: table.provisioned stands beside table.max_read_request_units or table.max_write_request_units
 run "a_limit_for_a_provisioned_table" {
   command         = plan
   expect_failures = [var.table]
 
   variables {
-    table = { provisioned = { read_units = 5, write_units = 5 }, maximum_write_units = 5 }
+    table = { provisioned = { read_units = 5, write_units = 5 }, max_write_request_units = 5 }
   }
 }
 
@@ -2188,23 +2188,23 @@ run "an_alarm_above_the_timeout" {
   }
 }
 
-# says: alarms.except has ["latency"], not only dead_letters, duration, errors,
+# says: alarms.disabled has ["latency"], not only dead_letters, duration, errors,
 run "an_unknown_alarm" {
   command         = plan
   expect_failures = [var.alarms]
 
   variables {
-    alarms = { except = ["errors", "latency"] }
+    alarms = { disabled = ["errors", "latency"] }
   }
 }
 
-# says: alarms.except names all 9 alarms, so none is left.
+# says: alarms.disabled names all 9 alarms, so none is left.
 run "alarms_without_an_alarm" {
   command         = plan
   expect_failures = [var.alarms]
 
   variables {
-    alarms = { except = ["dead_letters", "duration", "errors", "lost_leases", "message_age", "parked", "table_throttles", "takeovers", "throttles"] }
+    alarms = { disabled = ["dead_letters", "duration", "errors", "lost_leases", "message_age", "parked", "table_throttles", "takeovers", "throttles"] }
   }
 }
 

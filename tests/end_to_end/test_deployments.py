@@ -177,7 +177,7 @@ def notice_stale_code(stack: Stack) -> None:
 def notice_a_stale_alias(stack: Stack) -> None:
     """Leave an alias at its version by refusing the next one, then mend it."""
     stack.proxy.denied = "^POST .*/versions$"
-    stack.override('function = { alias = "live", memory_mb = 512 }')
+    stack.override('function = { alias = "live", memory_size_mb = 512 }')
     assert "PublishVersion" in stack.fail()
     stack.proxy.denied = None
     said = stack.fail(plan=True)

@@ -281,7 +281,7 @@ def test_the_only_provider_is_aws() -> None:
 HOW_A_QUEUE_IS_READ = {
     *(
         "batch_size",
-        "batching_window_seconds",
+        "maximum_batching_window_in_seconds",
         "enabled",
         "filters",
         "maximum_concurrency",
@@ -293,7 +293,7 @@ HOW_A_QUEUE_IS_READ = {
 
 
 @pytest.mark.parametrize("part", ["function", "queue", "table"])
-def test_what_a_brought_part_refuses(part: str) -> None:
+def test_what_an_existing_part_refuses(part: str) -> None:
     """Every attribute that only a created part takes is refused beside `existing`, if it is set."""
     text = (ROOT / "variables.tf").read_text(encoding="utf-8")
     (variable,) = (each for each in variables(text) if each.name == part)

@@ -171,14 +171,14 @@ UNUSED = {
     "alarms.takeovers",
     # It replaces the processor.
     "function.handler",
-    # A FIFO queue takes neither a batching window nor, beside it, invokers.
+    # A FIFO queue takes neither a batching window nor, beside it, allowed_triggers.
     *("queue.content_based_deduplication", "queue.deduplication_scope", "queue.fifo"),
     "queue.fifo_throughput_limit",
     # Of a time, which a DynamoDB stream does not take.
     "streams.starting_position_timestamp",
     # It is billed per request, up to its maximums.
     *("table.provisioned", "table.provisioned.read_units", "table.provisioned.write_units"),
-    # Nobody else brings the table.
+    # Nobody else uses the table.
     "table.shared",
 }
 """The attributes that do not go together with those that `examples/complete` sets."""
@@ -334,6 +334,6 @@ def test_the_complete_example_uses_every_attribute_that_fits(
 ) -> None:
     """It sets each attribute, but those that do not go together with another that it sets."""
     # The names in maps are the user's.
-    named = r"(streams|invokers)\.[^.]+"
+    named = r"(streams|allowed_triggers)\.[^.]+"
     used = {re.sub(f"^{named}", r"\1", path) for path in attributes_of(complete)}
     assert declared - used == UNUSED

@@ -70,9 +70,9 @@ def test_what_needs_metrics() -> None:
 
 def test_the_dimension() -> None:
     """Alarms and dashboard look for the package's metrics where Lambda's own are: by function."""
-    assert f"of_function     = {{ {DIMENSION} = local.monitored.function_name }}" in MODULE
+    assert f"function_dimensions     = {{ {DIMENSION} = local.function_name }}" in MODULE
     blocks = re.findall(r"namespace   = local.metric_namespace\n.+\n +dimensions  = (.+)\n", MODULE)
-    assert set(blocks) == {"local.of_function"}
+    assert set(blocks) == {"local.function_dimensions"}
 
 
 def test_the_page_has_every_metric() -> None:

@@ -32,7 +32,7 @@ from tests.waiting import eventually
 UNSIGNED, NOT_SCALED = "CKV_AWS_272", "CKV2_AWS_16"
 REASONS = {
     UNSIGNED: "Packed where terraform applies, it has no signature. "
-    "Bring a signed function with function.existing.",
+    "Use a signed function with function.existing.",
     NOT_SCALED: "Billed per request it scales by itself. "
     "With table.provisioned the units are fixed, as the user says.",
 }

@@ -6,7 +6,7 @@ module "billing" {
 
   processor   = "call_faults.target"
   idempotency = { key = "body.order_id", lease_margin_seconds = 1 }
-  queue       = { max_receive_count = 10, senders = [{ service = "sns", source_arn = aws_sns_topic.orders.arn }] }
+  queue       = { max_receive_count = 10, allowed_senders = [{ service = "sns", source_arn = aws_sns_topic.orders.arn }] }
 
   function = {
     timeout_seconds = 5
@@ -30,7 +30,7 @@ module "shipping" {
 
   processor   = "call_faults.target"
   idempotency = { key = "body.order_id", lease_margin_seconds = 1 }
-  queue       = { max_receive_count = 10, senders = [{ service = "sns", source_arn = aws_sns_topic.orders.arn }] }
+  queue       = { max_receive_count = 10, allowed_senders = [{ service = "sns", source_arn = aws_sns_topic.orders.arn }] }
 
   function = {
     timeout_seconds = 5

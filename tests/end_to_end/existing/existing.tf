@@ -1,4 +1,4 @@
-# What the consumers bring, in the stack that uses it.
+# The existing parts, in the stack that uses them.
 
 resource "aws_sqs_queue" "fed" {
   name                       = "orders-of-old"

@@ -38,7 +38,7 @@ run "a_table_that_exists" {
 
   assert {
     condition     = length(aws_dynamodb_table.records) == 0 && output.table == { arn = "arn:aws-us-gov:dynamodb:us-gov-west-1:210987654321:table/shared.records", name = "shared.records" }
-    error_message = "No table is made; the output is the one that was brought."
+    error_message = "No table is made; the output is the existing one."
   }
 
   assert {
@@ -101,13 +101,13 @@ run "a_queue_that_exists" {
 
   variables {
     queue = {
-      batch_size              = 100
-      batching_window_seconds = 5
+      batch_size                         = 100
+      maximum_batching_window_in_seconds = 5
       existing = {
         arn                        = "arn:aws:sqs:eu-central-1:123456789012:shop"
-        dead_letter_queue          = { arn = "arn:aws:sqs:eu-central-1:123456789012:shop-failed", retention_seconds = 1000000, url = "https://sqs.eu-central-1.amazonaws.com/123456789012/shop-failed" }
+        dead_letter_queue          = { arn = "arn:aws:sqs:eu-central-1:123456789012:shop-failed", message_retention_seconds = 1000000, url = "https://sqs.eu-central-1.amazonaws.com/123456789012/shop-failed" }
         max_receive_count          = 7
-        retention_seconds          = 86400
+        message_retention_seconds  = 86400
         visibility_timeout_seconds = 185
       }
       filters = ["{}"]
@@ -126,7 +126,7 @@ run "a_queue_that_exists" {
 
   assert {
     condition     = output.queue.arn == "arn:aws:sqs:eu-central-1:123456789012:shop" && output.queue.name == "shop" && output.queue.url == null && output.dead_letter_queue == { arn = "arn:aws:sqs:eu-central-1:123456789012:shop-failed", name = "shop-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/shop-failed" }
-    error_message = "The outputs are what was brought; the queue's URL was not."
+    error_message = "The outputs are the existing parts; the URL of the queue is unknown."
   }
 
   assert {
@@ -135,7 +135,7 @@ run "a_queue_that_exists" {
   }
 
   assert {
-    condition     = jsonencode([for statement in jsondecode(output.policy).Statement : [statement.Sid, statement.Resource] if strcontains(jsonencode(statement.Action), "sqs:")]) == jsonencode([["ReceiveMessages", "arn:aws:sqs:eu-central-1:123456789012:shop"], ["HideBusyMessages", "arn:aws:sqs:eu-central-1:123456789012:shop"], ["SetMessagesAside", "arn:aws:sqs:eu-central-1:123456789012:shop-failed"]])
+    condition     = jsonencode([for statement in jsondecode(output.policy).Statement : [statement.Sid, statement.Resource] if strcontains(jsonencode(statement.Action), "sqs:")]) == jsonencode([["ReceiveMessages", "arn:aws:sqs:eu-central-1:123456789012:shop"], ["ChangeMessageVisibility", "arn:aws:sqs:eu-central-1:123456789012:shop"], ["SendToDeadLetterQueue", "arn:aws:sqs:eu-central-1:123456789012:shop-failed"]])
     error_message = "The role may use these two queues."
   }
 
@@ -157,9 +157,9 @@ run "a_queue_that_exists_with_wrapped_messages" {
     queue = {
       existing = {
         arn                        = "arn:aws:sqs:eu-central-1:123456789012:shop"
-        dead_letter_queue          = { arn = "arn:aws:sqs:eu-central-1:123456789012:shop-failed", retention_seconds = 1000000, url = "https://sqs.eu-central-1.amazonaws.com/123456789012/shop-failed" }
+        dead_letter_queue          = { arn = "arn:aws:sqs:eu-central-1:123456789012:shop-failed", message_retention_seconds = 1000000, url = "https://sqs.eu-central-1.amazonaws.com/123456789012/shop-failed" }
         max_receive_count          = 7
-        retention_seconds          = 86400
+        message_retention_seconds  = 86400
         visibility_timeout_seconds = 185
       }
       unwrap = ["sns", "pipes"]
@@ -176,13 +176,13 @@ run "a_queue_that_exists_and_invokers" {
   command = plan
 
   variables {
-    invokers = { topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } }
+    allowed_triggers = { topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } }
     queue = {
       existing = {
         arn                        = "arn:aws:sqs:eu-central-1:123456789012:shop"
-        dead_letter_queue          = { arn = "arn:aws:sqs:eu-central-1:123456789012:shop-failed", retention_seconds = 1000000, url = "https://sqs.eu-central-1.amazonaws.com/123456789012/shop-failed" }
+        dead_letter_queue          = { arn = "arn:aws:sqs:eu-central-1:123456789012:shop-failed", message_retention_seconds = 1000000, url = "https://sqs.eu-central-1.amazonaws.com/123456789012/shop-failed" }
         max_receive_count          = 7
-        retention_seconds          = 86400
+        message_retention_seconds  = 86400
         visibility_timeout_seconds = 185
       }
     }
@@ -203,9 +203,9 @@ run "the_least_that_is_said_of_a_fifo_queue_is_accepted" {
     queue = {
       existing = {
         arn                        = "arn:aws:sqs:eu-central-1:123456789012:shop.fifo"
-        dead_letter_queue          = { arn = "arn:aws:sqs:eu-central-1:123456789012:shop-failed.fifo", retention_seconds = 61, url = "http://localhost:4566/123456789012/shop-failed.fifo" }
+        dead_letter_queue          = { arn = "arn:aws:sqs:eu-central-1:123456789012:shop-failed.fifo", message_retention_seconds = 61, url = "http://localhost:4566/123456789012/shop-failed.fifo" }
         max_receive_count          = 3
-        retention_seconds          = 60
+        message_retention_seconds  = 60
         visibility_timeout_seconds = 18
       }
     }
@@ -225,9 +225,9 @@ run "the_most_that_is_said_of_a_queue_is_accepted" {
     queue = {
       existing = {
         arn                        = "arn:aws:sqs:eu-central-1:123456789012:shop"
-        dead_letter_queue          = { arn = "arn:aws:sqs:eu-central-1:123456789012:shop-failed", retention_seconds = 1209600, url = "https://sqs.eu-central-1.amazonaws.com/123456789012/shop-failed" }
+        dead_letter_queue          = { arn = "arn:aws:sqs:eu-central-1:123456789012:shop-failed", message_retention_seconds = 1209600, url = "https://sqs.eu-central-1.amazonaws.com/123456789012/shop-failed" }
         max_receive_count          = 27
-        retention_seconds          = 1209599
+        message_retention_seconds  = 1209599
         visibility_timeout_seconds = 43200
       }
     }
@@ -284,7 +284,7 @@ run "a_function_that_exists" {
   }
 
   assert {
-    condition     = jsonencode([for statement in jsondecode(output.policy).Statement : statement.Sid]) == jsonencode(["ReceiveMessages", "HideBusyMessages", "SetMessagesAside", "ClaimAndSettle", "ClaimAndSettleTogether", "ReadKinesisStreams", "TellQueuesOfDiscardedRecords"])
+    condition     = jsonencode([for statement in jsondecode(output.policy).Statement : statement.Sid]) == jsonencode(["ReceiveMessages", "ChangeMessageVisibility", "SendToDeadLetterQueue", "ClaimAndSettle", "ClaimAndSettleTogether", "ReadKinesisStreams", "SendToFailureDestination"])
     error_message = "The policy for its role leaves out only what its own runtime needs."
   }
 }
@@ -309,7 +309,7 @@ run "a_function_that_exists_with_its_role" {
   }
 
   assert {
-    condition     = jsonencode([for statement in jsondecode(output.policy).Statement : statement.Sid]) == jsonencode(["ReceiveMessages", "HideBusyMessages", "SetMessagesAside", "ClaimAndSettle", "ClaimAndSettleTogether"]) && !strcontains(output.policy, "*")
+    condition     = jsonencode([for statement in jsondecode(output.policy).Statement : statement.Sid]) == jsonencode(["ReceiveMessages", "ChangeMessageVisibility", "SendToDeadLetterQueue", "ClaimAndSettle", "ClaimAndSettleTogether"]) && !strcontains(output.policy, "*")
     error_message = "It names what is used, and no pattern."
   }
 
@@ -335,10 +335,10 @@ run "everything_exists" {
     queue = {
       existing = {
         arn                        = "arn:aws:sqs:eu-central-1:123456789012:shop"
-        dead_letter_queue          = { arn = "arn:aws:sqs:eu-central-1:123456789012:shop-failed", retention_seconds = 1000000, url = "https://sqs.eu-central-1.amazonaws.com/123456789012/shop-failed" }
+        dead_letter_queue          = { arn = "arn:aws:sqs:eu-central-1:123456789012:shop-failed", message_retention_seconds = 1000000, url = "https://sqs.eu-central-1.amazonaws.com/123456789012/shop-failed" }
         kms_key_arn                = "arn:aws:kms:eu-central-1:123456789012:key/queue"
         max_receive_count          = 7
-        retention_seconds          = 86400
+        message_retention_seconds  = 86400
         visibility_timeout_seconds = 180
       }
       filters = ["{}"]
@@ -364,16 +364,16 @@ run "everything_exists" {
 
   assert {
     condition     = [for statement in jsondecode(output.policy).Statement : jsonencode([statement.Resource, statement.Condition]) if statement.Sid == "ReadWithKeys"] == [jsonencode([["arn:aws:kms:eu-central-1:123456789012:key/table", "arn:aws:kms:eu-central-1:123456789012:key/queue", "arn:aws:kms:eu-central-1:123456789012:key/stream"], { StringEquals = { "kms:ViaService" = ["dynamodb.eu-central-1.amazonaws.com", "sqs.eu-central-1.amazonaws.com"] } }])]
-    error_message = "The role uses the keys of the parts that were brought, and not the module's, which encrypts nothing that it reads."
+    error_message = "The role uses the keys of the existing parts, and not the module's, which encrypts nothing that it reads."
   }
 
   assert {
     condition     = output.table.name == "records" && output.queue.name == "shop" && output.dead_letter_queue.name == "shop-failed" && output.function.name == "charge" && output.environment.IDEMPOTENCY_TABLE == "records" && output.environment.IDEMPOTENCY_DEAD_LETTER_QUEUE_URL == "https://sqs.eu-central-1.amazonaws.com/123456789012/shop-failed"
-    error_message = "The outputs are what was brought."
+    error_message = "The outputs are the existing parts."
   }
 }
 
-run "the_keys_of_brought_parts_beside_the_modules" {
+run "the_keys_of_existing_parts_and_of_the_module" {
   command = plan
 
   variables {
@@ -381,10 +381,10 @@ run "the_keys_of_brought_parts_beside_the_modules" {
     queue = {
       existing = {
         arn                        = "arn:aws:sqs:eu-central-1:123456789012:shop"
-        dead_letter_queue          = { arn = "arn:aws:sqs:eu-central-1:123456789012:shop-failed", retention_seconds = 1000000, url = "https://sqs.eu-central-1.amazonaws.com/123456789012/shop-failed" }
+        dead_letter_queue          = { arn = "arn:aws:sqs:eu-central-1:123456789012:shop-failed", message_retention_seconds = 1000000, url = "https://sqs.eu-central-1.amazonaws.com/123456789012/shop-failed" }
         kms_key_arn                = "arn:aws:kms:eu-central-1:123456789012:key/queue"
         max_receive_count          = 7
-        retention_seconds          = 86400
+        message_retention_seconds  = 86400
         visibility_timeout_seconds = 180
       }
     }
@@ -419,9 +419,9 @@ run "without_keys_there_is_no_statement_of_keys" {
     queue = {
       existing = {
         arn                        = "arn:aws:sqs:eu-central-1:123456789012:shop"
-        dead_letter_queue          = { arn = "arn:aws:sqs:eu-central-1:123456789012:shop-failed", retention_seconds = 1000000, url = "https://sqs.eu-central-1.amazonaws.com/123456789012/shop-failed" }
+        dead_letter_queue          = { arn = "arn:aws:sqs:eu-central-1:123456789012:shop-failed", message_retention_seconds = 1000000, url = "https://sqs.eu-central-1.amazonaws.com/123456789012/shop-failed" }
         max_receive_count          = 7
-        retention_seconds          = 86400
+        message_retention_seconds  = 86400
         visibility_timeout_seconds = 180
       }
     }
@@ -475,7 +475,7 @@ run "no_queue_and_nothing_that_delivers" {
   }
 
   assert {
-    condition     = jsonencode([for statement in jsondecode(output.policy).Statement : statement.Sid]) == jsonencode(["SetMessagesAside", "ClaimAndSettle", "ClaimAndSettleTogether"])
+    condition     = jsonencode([for statement in jsondecode(output.policy).Statement : statement.Sid]) == jsonencode(["SendToDeadLetterQueue", "ClaimAndSettle", "ClaimAndSettleTogether"])
     error_message = "The role reads from no queue."
   }
 }
@@ -496,7 +496,7 @@ run "no_queue_but_streams" {
   }
 
   assert {
-    condition     = jsonencode([for statement in jsondecode(output.policy).Statement : statement.Sid]) == jsonencode(["SetMessagesAside", "ClaimAndSettle", "ClaimAndSettleTogether", "ReadWithKeys", "SetAsideWithKey", "ReadKinesisStreams", "TellQueuesOfDiscardedRecords"]) && one([for statement in jsondecode(output.policy).Statement : jsonencode(statement.Resource) if statement.Sid == "ReadWithKeys"]) == "[\"arn:aws:kms:eu-central-1:123456789012:key/module\"]"
+    condition     = jsonencode([for statement in jsondecode(output.policy).Statement : statement.Sid]) == jsonencode(["SendToDeadLetterQueue", "ClaimAndSettle", "ClaimAndSettleTogether", "ReadWithKeys", "EncryptDeadLetters", "ReadKinesisStreams", "SendToFailureDestination"]) && one([for statement in jsondecode(output.policy).Statement : jsonencode(statement.Resource) if statement.Sid == "ReadWithKeys"]) == "[\"arn:aws:kms:eu-central-1:123456789012:key/module\"]"
     error_message = "The role reads the stream, and uses the key of the dead-letter queue."
   }
 }
@@ -505,8 +505,8 @@ run "no_queue_but_invokers" {
   command = plan
 
   variables {
-    invokers = { rule = { service = "events", source_arn = "arn:aws:events:eu-central-1:123456789012:rule/orders" } }
-    queue    = null
+    allowed_triggers = { rule = { service = "events", source_arn = "arn:aws:events:eu-central-1:123456789012:rule/orders" } }
+    queue            = null
   }
 
   assert {

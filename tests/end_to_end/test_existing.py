@@ -1,4 +1,4 @@
-"""Consumers that bring a table, queues or a function of the same stack, and what new names cost."""
+"""Consumers that use an existing table, queues or a function of the same stack, and what new names cost."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.timeout(600),
 ]
 
-STACK = ROOT / "tests" / "end_to_end" / "brought"
+STACK = ROOT / "tests" / "end_to_end" / "existing"
 # Of terraform's operations. A queue takes 25 s, and keeps one of its usual 10 all the while.
 AT_ONCE = "-parallelism=30"
 
@@ -64,7 +64,7 @@ RENAMED = {
     'module.owner.aws_lambda_permission.invoker["topic"]': REPLACED,
     "module.owner.aws_lambda_event_source_mapping.queue[0]": ["update"],
     "aws_sns_topic_subscription.owner": REPLACED,
-    # All but the table, which it brings.
+    # All but the existing table.
     **{f"module.sharer.{each}": REPLACED for each in FUNCTION},
     "module.sharer.aws_lambda_event_source_mapping.queue[0]": REPLACED,
     "module.sharer.aws_sqs_queue.dead_letter[0]": REPLACED,
@@ -170,8 +170,8 @@ def build_zip(sources: Path, destination: Path) -> None:
     pack.write_zip({name: pack.read_content(path) for name, path in files.items()}, destination)
 
 
-def test_brought_parts_and_new_names(tmp_path: Path, emulator: Emulator, account: str) -> None:
-    """Whatever they bring, consumers do each order once, and a new name replaces what it has to."""
+def test_existing_parts_and_new_names(tmp_path: Path, emulator: Emulator, account: str) -> None:
+    """Whichever part exists, consumers do each order once, and a new name replaces what it has to."""
     root = tmp_path / "stack"
     shutil.copytree(STACK, root, ignore=shutil.ignore_patterns(".*", "__pycache__"))
     source = repository(tmp_path / "module.git")
@@ -185,7 +185,7 @@ def test_brought_parts_and_new_names(tmp_path: Path, emulator: Emulator, account
     stack.apply()
     once_each(stack)
     records_apart(stack)
-    roles_that_are_brought(stack)
+    attach_existing_roles(stack)
     dead_letters(stack)
 
     assert stack.changes("-replace=module.owner.aws_lambda_function.consumer[0]") == MADE_ANEW
@@ -217,7 +217,7 @@ def records_apart(stack: Stack) -> None:
     assert len(set(tables.values())) == len(CONSUMERS) - 1
 
 
-def roles_that_are_brought(stack: Stack) -> None:
+def attach_existing_roles(stack: Stack) -> None:
     """Look at two roles: the module adds a policy where it is told of the role, and only there."""
     worker = stack.policies("a-worker")
     unattached = stack.policies("an-unattached")
@@ -229,7 +229,7 @@ def roles_that_are_brought(stack: Stack) -> None:
 
 
 def dead_letters(stack: Stack) -> None:
-    """Find in a dead-letter queue what can't be done: a brought one, and that of no queue."""
+    """Find in a dead-letter queue what can't be done: an existing one, and one without a queue."""
     urls = stack.outputs["dead_letter_queues"]
     impossible = json.dumps({"order_id": "order-impossible", "impossible": True})
     list(enqueue(stack.aws, stack.outputs["queues"]["fed"], [impossible]))

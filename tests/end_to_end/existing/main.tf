@@ -1,4 +1,4 @@
-# Six consumers of the same orders, each with another part brought. What they bring is in brought.tf.
+# Six consumers of the same orders, each with another existing part. The parts are in existing.tf.
 terraform {
   required_version = ">= 1.9"
 
@@ -27,16 +27,16 @@ locals {
   notes       = [{ actions = ["dynamodb:PutItem"], resources = [aws_dynamodb_table.effects.arn] }]
 }
 
-# Brings nothing. Its function has all that a new name of it concerns: an alias, and who invokes that.
+# Uses no existing part. Its function has all that a new name of it concerns: an alias, and who invokes that.
 module "owner" {
   source = "MODULE_SOURCE"
 
-  name        = "owner"
-  code        = local.code
-  processor   = local.processor
-  idempotency = local.idempotency
-  table       = { shared = true }
-  invokers    = { topic = { service = "sns", source_arn = aws_sns_topic.orders.arn } }
+  name             = "owner"
+  code             = local.code
+  processor        = local.processor
+  idempotency      = local.idempotency
+  table            = { shared = true }
+  allowed_triggers = { topic = { service = "sns", source_arn = aws_sns_topic.orders.arn } }
 
   function = {
     name              = var.renamed ? "owner-2" : null
@@ -76,13 +76,13 @@ module "fed" {
     existing = {
       arn                        = aws_sqs_queue.fed.arn
       max_receive_count          = jsondecode(aws_sqs_queue.fed.redrive_policy).maxReceiveCount
-      retention_seconds          = aws_sqs_queue.fed.message_retention_seconds
+      message_retention_seconds  = aws_sqs_queue.fed.message_retention_seconds
       visibility_timeout_seconds = aws_sqs_queue.fed.visibility_timeout_seconds
 
       dead_letter_queue = {
-        arn               = aws_sqs_queue.fed_dead_letters.arn
-        retention_seconds = aws_sqs_queue.fed_dead_letters.message_retention_seconds
-        url               = aws_sqs_queue.fed_dead_letters.url
+        arn                       = aws_sqs_queue.fed_dead_letters.arn
+        message_retention_seconds = aws_sqs_queue.fed_dead_letters.message_retention_seconds
+        url                       = aws_sqs_queue.fed_dead_letters.url
       }
     }
   }
@@ -128,12 +128,12 @@ module "unattached" {
 module "queueless" {
   source = "MODULE_SOURCE"
 
-  name        = var.renamed ? "queueless-2" : "queueless"
-  code        = local.code
-  processor   = local.processor
-  idempotency = local.idempotency
-  queue       = null
-  invokers    = { topic = { service = "sns", source_arn = aws_sns_topic.orders.arn } }
+  name             = var.renamed ? "queueless-2" : "queueless"
+  code             = local.code
+  processor        = local.processor
+  idempotency      = local.idempotency
+  queue            = null
+  allowed_triggers = { topic = { service = "sns", source_arn = aws_sns_topic.orders.arn } }
 
   function = {
     timeout_seconds   = local.timeout
