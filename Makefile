@@ -70,10 +70,8 @@ format: .venv/.ready ## Format Python and Terraform
 	@$(DEV)/python -m scripts.support.terraform format
 
 docs: .venv/.ready ## Write the generated pages and tables
-	@PYTHONPATH=.:handler:toolkit $(DEV)/python -m scripts.states
 	@$(DEV)/python -m scripts.reference
 	@$(DEV)/python -m scripts.inputs
-	@$(DEV)/python -m scripts.comparison
 
 picture: .venv/.ready .venv-emulator/.ready ## Run the demo, and draw it as docs/pictures/demo.svg (about 3 minutes)
 	@$(DEV)/python -m scripts.picture

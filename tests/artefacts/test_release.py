@@ -229,7 +229,8 @@ def test_interpreters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_pythons() -> None:
     """The Pythons begin at the package's floor, and the module's default runtime is one."""
     floor = re.search(r'requires-python = ">=([\d.]+)"', (ROOT / "pyproject.toml").read_text())
-    runtime = re.search(r'"python(3[.]\d+)"\)', (ROOT / "variables.tf").read_text())
+    declared = "".join(path.read_text() for path in ROOT.glob("variables*.tf"))
+    runtime = re.search(r'"python(3[.]\d+)"\)', declared)
     assert floor
     assert runtime
     assert release.PYTHONS[0] == floor[1]

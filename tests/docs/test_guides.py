@@ -20,7 +20,7 @@ from idempotent_lambda.pipeline.grouping import find_key
 from idempotent_lambda.protocol.record import Record, Status
 from idempotent_lambda.sources.event import read_event
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
-from scripts.inputs import Variable, variables
+from scripts.inputs import Variable, read_variables
 from tests.handler.events import event, key_rule, record
 from tests.handler.harness import ConsumerHarness
 from tests.requests import settings_of
@@ -33,7 +33,7 @@ KEY, RETENTION, HANDLER, EXACTLY = (
 )
 FAQ = (ROOT / "docs" / "faq.md").read_text()
 PAGES = {"key": KEY, "retention": RETENTION, "handler": HANDLER, "exactly": EXACTLY, "faq": FAQ}
-INPUTS = {each.name: each for each in variables((ROOT / "variables.tf").read_text())}
+INPUTS = {each.name: each for each in read_variables()}
 
 
 def snippets(page: str, language: str) -> list[str]:

@@ -17,7 +17,7 @@ from idempotent_lambda.protocol.requests import Request
 from idempotent_lambda.sources.event import read_event
 from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.cli import doctor
-from scripts.inputs import variables
+from scripts.inputs import read_variables
 from tests.handler.events import event, order
 from tests.handler.harness import Listener
 from tests.module.stacks import ROOT
@@ -295,8 +295,7 @@ HOW_A_QUEUE_IS_READ = {
 @pytest.mark.parametrize("part", ["function", "queue", "table"])
 def test_what_an_existing_part_refuses(part: str) -> None:
     """Every attribute that only a created part takes is refused beside `existing`, if it is set."""
-    text = (ROOT / "variables.tf").read_text(encoding="utf-8")
-    (variable,) = (each for each in variables(text) if each.name == part)
+    (variable,) = (each for each in read_variables() if each.name == part)
     declared = {
         each.path: each.default
         for each in variable.attributes

@@ -11,7 +11,7 @@ import hcl2
 import pytest
 import tftest
 
-from scripts.inputs import variables
+from scripts.inputs import read_variables
 from scripts.support.terraform import OFFLINE, binary, environment
 from tests.module.stacks import OFFLINE_PROVIDER, ROOT, copy_module
 
@@ -286,7 +286,7 @@ def complete() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def declared() -> set[str]:
     """The variables of the module and their attributes, by path."""
-    inputs = variables((ROOT / "variables.tf").read_text(encoding="utf-8"))
+    inputs = read_variables()
     return {each.name for each in inputs} | {
         f"{each.name}.{attribute.path}" for each in inputs for attribute in each.attributes
     }

@@ -16,7 +16,7 @@ from tests.module.packages import build_wheel, tree
 from tests.module.stacks import ROOT, copy_module, pack_by_terraform
 
 PACKAGE = (ROOT / "package.tf").read_text(encoding="utf-8")
-VARIABLES = (ROOT / "variables.tf").read_text(encoding="utf-8")
+VARIABLES = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("variables*.tf"))
 SETTINGS = {
     "AWS_ACCESS_KEY_ID": "123456789012",
     "AWS_SECRET_ACCESS_KEY": "offline",

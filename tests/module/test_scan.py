@@ -10,7 +10,7 @@ import hcl2
 import pytest
 
 from scripts import scan
-from scripts.inputs import variables
+from scripts.inputs import read_variables
 from scripts.scan import (
     DEFAULTS,
     PARALLEL,
@@ -261,7 +261,7 @@ def test_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_defaults() -> None:
     """What the scan of the source is told of attributes are their defaults."""
-    inputs = variables((ROOT / "variables.tf").read_text(encoding="utf-8"))
+    inputs = read_variables()
     defaults = {
         f"{each.name}.{one.path}": one.default for each in inputs for one in each.attributes
     }
