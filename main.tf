@@ -157,51 +157,6 @@ locals {
     "LAMBDA_RUNTIME_DIR",
     "LAMBDA_TASK_ROOT",
   ]
-
-  # What only a part takes that is created here, with the variables' defaults (a test compares them): a
-  # existing part takes no other values.
-  function_defaults = {
-    alias                    = null
-    architecture             = "arm64"
-    environment              = {}
-    ephemeral_storage_mb     = 512
-    handler                  = local.builtin_handler
-    layers                   = []
-    memory_size_mb           = 256
-    name                     = null
-    permissions_boundary_arn = null
-    policy_statements        = []
-    reserved_concurrency     = null
-    runtime                  = "python3.13"
-    timeout_seconds          = 30
-    tracing                  = true
-    vpc                      = null
-    wrapper                  = null
-  }
-  queue_defaults = {
-    content_based_deduplication = false
-    dead_letter_queue           = { message_retention_seconds = 1209600 }
-    deduplication_scope         = null
-    delay_seconds               = 0
-    fifo                        = false
-    fifo_throughput_limit       = null
-    max_receive_count           = 5
-    max_message_size_bytes      = 262144
-    policy_statements           = []
-    receive_wait_time_seconds   = 0
-    message_retention_seconds   = 345600
-    allowed_senders             = []
-    visibility_timeout_seconds  = null
-  }
-  table_defaults = {
-    class                   = "STANDARD"
-    deletion_protection     = false
-    max_read_request_units  = null
-    max_write_request_units = null
-    point_in_time_recovery  = true
-    provisioned             = null
-    shared                  = false
-  }
 }
 
 resource "aws_lambda_event_source_mapping" "queue" {

@@ -274,7 +274,7 @@ run "only_the_named_senders_may_send" {
   }
 }
 
-run "the_invokers_may_invoke_and_their_failed_events_are_kept" {
+run "the_triggers_may_invoke_and_their_failed_events_are_kept" {
   command = plan
 
   variables {

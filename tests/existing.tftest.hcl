@@ -172,7 +172,7 @@ run "a_queue_that_exists_with_wrapped_messages" {
   }
 }
 
-run "a_queue_that_exists_and_invokers" {
+run "a_queue_that_exists_and_triggers" {
   command = plan
 
   variables {
@@ -501,7 +501,7 @@ run "no_queue_but_streams" {
   }
 }
 
-run "no_queue_but_invokers" {
+run "no_queue_but_triggers" {
   command = plan
 
   variables {

@@ -227,7 +227,7 @@ run "the_dashboard_shows_every_part" {
   }
 }
 
-run "a_brought_function_without_a_queue" {
+run "a_existing_function_without_a_queue" {
   command = plan
 
   variables {
