@@ -25,7 +25,15 @@ def copy_module(destination: Path) -> Path:
     for file in ROOT.glob("*.tf"):
         shutil.copy(file, destination)
     leave_out = shutil.ignore_patterns("__pycache__", ".terraform*", "*.tfstate*")
-    for part in ("handler", "examples", "scripts", "tests/mocks", "tests/module", "tests/zip"):
+    for part in (
+        "handler",
+        "examples",
+        "scripts",
+        "tests/mocks",
+        "tests/module",
+        "tests/rejections",
+        "tests/zip",
+    ):
         shutil.copytree(ROOT / part, destination / part, ignore=leave_out)
     for file in (ROOT / "tests").glob("*.tftest.hcl"):
         shutil.copy(file, destination / "tests")
