@@ -20,26 +20,22 @@ from typing import Any, Final
 from scripts import pages
 from scripts.pages import as_text, table
 from scripts.support.emulator import ROOT, running
+from tests.faults.arena import Arena, System, arena_on
 from tests.faults.cells import (
     CELLS,
     COMMON,
     EXTENTS,
     FAULTS,
     MESSAGE,
-    PEERS_INTERPRETER,
     RECEIVES,
     TIMEOUT_SECONDS,
     VISIBILITY_SECONDS,
-    Arena,
     Cell,
     Observation,
     Operation,
-    Ours,
-    Peer,
-    System,
     Verdict,
-    arena_on,
 )
+from tests.faults.systems import PEERS_INTERPRETER, Ours, Peer
 
 PAGE: Final = ROOT / "docs" / "reliability.md"
 DATA: Final = ROOT / "docs" / "reliability.json"

@@ -23,22 +23,9 @@ from idempotent_lambda_toolkit.testing import ManualClock
 from .conftest import pretend
 from .events import event, order
 from .harness import ConsumerHarness, Listener
-from .odd import (
-    EXPRESSIONS,
-    FATES,
-    KINDS,
-    MISSING,
-    ODD,
-    Batch,
-    Case,
-    Fate,
-    Numbered,
-    Sqs,
-    cases_of,
-    fields_of,
-    key_cases,
-    raises,
-)
+from .odd import KINDS, MISSING, ODD, fields_of
+from .odd_batches import FATES, Batch, Fate, Sqs, raises
+from .odd_cases import EXPRESSIONS, Case, Numbered, cases_of, key_cases
 
 pytestmark = pytest.mark.slow
 
