@@ -2,8 +2,6 @@
 
 PYTHON ?= python3
 TESTS ?= tests
-# quickstart, fifo, sns-fanout, streams, existing-handler or exactly-once.
-SCENARIO ?= quickstart
 # More workers than cores: the end-to-end scenarios mostly wait for queues.
 WORKERS ?= 6
 
@@ -17,8 +15,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: .venv/.ready .venv-emulator/.ready ## Deploy an example on the emulator and attack it: SCENARIO=quickstart, fifo, ... (about 4 minutes)
-	@$(DEV)/python -m scripts.demo --scenario $(SCENARIO)
+demo: .venv/.ready .venv-emulator/.ready ## Deploy the quickstart on the emulator and attack it (about 4 minutes)
+	@$(DEV)/python -m scripts.demo
 
 emulator: .venv/.ready .venv-emulator/.ready ## Start an emulator in the background, for stacks of your own
 	@$(DEV)/python -m scripts.emulator start

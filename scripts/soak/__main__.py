@@ -20,7 +20,6 @@ from typing import Final
 from rich.console import Console
 from rich.markup import escape
 
-from scripts.demo.progress import Progress
 from scripts.soak.account import Evidence
 from scripts.soak.plan import LEAST, ArmedFault, Message, Plan, PlanError, plan
 from scripts.soak.report import Report
@@ -28,6 +27,7 @@ from scripts.soak.silence import Silence
 from scripts.support import observation
 from scripts.support.emulator import ROOT, Emulator, EmulatorError, new_account, running
 from scripts.support.observation import Aws
+from scripts.support.progress import Progress
 from scripts.support.proxy import Proxy, serving
 from scripts.support.source import SourceError, repository
 from scripts.support.terraform import Terraform, TerraformError, environment, interruptible

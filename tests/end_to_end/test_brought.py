@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from scripts import pack
-from scripts.demo.producer import enqueue, hand_over, invoke_later
 from scripts.support import observation
 from scripts.support.emulator import ROOT, Emulator
 from scripts.support.observation import Aws
+from scripts.support.producer import enqueue, hand_over, invoke_later
 from scripts.support.source import repository
 from scripts.support.terraform import Terraform, environment
 from tests.waiting import eventually

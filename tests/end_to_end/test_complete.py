@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import pytest
 
-from scripts.demo.producer import hand_over
 from scripts.support import observation
 from scripts.support.emulator import ROOT, Emulator
 from scripts.support.observation import Aws
+from scripts.support.producer import hand_over
 from scripts.support.source import repository
 from scripts.support.terraform import Terraform, environment
 from tests.waiting import eventually

@@ -26,7 +26,7 @@ SOON_SECONDS = 0.03
 EXIT_CODE = 70
 
 dynamodb = boto3.client("dynamodb")
-unbroken: Any = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001
+unbroken: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
 
 
 def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
@@ -93,7 +93,7 @@ def _die() -> NoReturn:
     os._exit(EXIT_CODE)
 
 
-BaseClient._make_api_call = call  # type: ignore[attr-defined]  # noqa: SLF001
+BaseClient._make_api_call = call  # type: ignore[attr-defined]
 _module, _, _name = os.environ["TARGET"].rpartition(".")
 target = getattr(importlib.import_module(_module), _name)
 """The example's own function, of its own signature."""

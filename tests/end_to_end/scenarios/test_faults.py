@@ -1,58 +1,30 @@
 """The proxy's plan in a scenario: what it refuses, and what it takes for too early."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from rich.console import Console
 
-from scripts.demo.inject import PlannedFault, Watch, count_faults
-from scripts.demo.progress import Progress
-from scripts.demo.scenario import Site
-from scripts.support.proxy import Call, Fault, Proxy
+from scripts.support.proxy import Call, Fault
+from tests.end_to_end.scenarios.faults import Watch, list_untaken
 
 UPDATE = 'UPDATE "records" SET "status" = ? WHERE "id" = ?'
 
 
-@dataclass
-class Table:
-    """Answers scans with these items."""
+class Site:
+    """A site whose tables all have these rows."""
 
-    items: list[dict[str, Any]] = field(default_factory=list)
+    def __init__(self, *rows: dict[str, Any]) -> None:
+        self.rows = list(rows)
+        self.outputs = {"records_table_name": "records"}
 
-    def scan(self, **_: object) -> dict[str, Any]:
-        """All of them, whatever is asked."""
-        return {"Items": self.items}
-
-    def get_paginator(self, _: str) -> "Table":
-        """Itself, which has one page."""
-        return self
-
-    def paginate(self, **_: object) -> list[dict[str, Any]]:
-        """The page."""
-        return [self.scan()]
+    def read(self, _: str) -> list[dict[str, Any]]:
+        return self.rows
 
 
-def site(table: Table) -> Site:
-    """A site whose DynamoDB answers so."""
-
-    class Aws:
-        dynamodb = table
-
-    aws: Any = Aws()
-    return Site(
-        aws=aws,
-        evidence=None,  # type: ignore[arg-type]  # nothing is written
-        outputs={"records_table_name": "records", "faults_table_name": "faults"},
-        progress=Progress(Console()),
-        proxy=Proxy(endpoint=""),
-    )
-
-
-def watch(*items: dict[str, Any]) -> Watch:
+def watch(*rows: dict[str, Any]) -> Watch:
     """A watch over two operations, the second behind the first."""
     return Watch(
-        site(Table(list(items))),
+        Site(*rows),  # type: ignore[arg-type]
         effects_table="effects",
         records_before={"operation-2": "operation-1"},
         seed=1,
@@ -112,34 +84,28 @@ def test_claims_are_left_alone() -> None:
     """Only completions are refused, although a claim names their attribute, too."""
     watching = watch()
     assert {watching(claim(f"space#{number}")) for number in range(50)} == {None}
-    assert watching.idle() == ["no completion was throttled"]
+    assert watching.throttled == set()
 
 
 @pytest.mark.parametrize(
-    ("items", "early"),
+    ("record", "status", "early"),
     [
-        ([], ["operation-2"]),
-        ([{"status": {"S": "IN_PROGRESS"}}], ["operation-2"]),
-        ([{"status": {"S": "COMPLETED"}}], []),
+        ("space#other", "COMPLETED", ["operation-2"]),
+        ("space#operation-1", "IN_PROGRESS", ["operation-2"]),
+        ("space#operation-1", "COMPLETED", []),
     ],
     ids=["no record", "in progress", "completed"],
 )
 def test_an_effect_before_its_predecessors_completion_is_early(
-    items: list[dict[str, Any]], early: list[str]
+    record: str, status: str, early: list[str]
 ) -> None:
     """An effect may begin only when the record of the operation before it is completed."""
-    watching = watch(*items)
+    watching = watch({"id": record, "status": status})
     assert watching(EFFECT) is None
     assert watching.early == early
 
 
-def test_a_mishap_that_did_not_happen_is_said() -> None:
-    """What is left of a fault is named; what happened is counted by kind."""
-    faults = [
-        PlannedFault(operation="a", what="raise", when="before", times=3),
-        PlannedFault(operation="b", what="kill", when="after"),
-    ]
-    rows = [{"id": {"S": "a"}, "times": {"N": "1"}}, {"id": {"S": "b"}, "times": {"N": "0"}}]
-    kinds, missing = count_faults(site(Table(rows)), faults)
-    assert kinds == {"raise before": 2, "kill after": 1}
-    assert missing == ["a fault never happened: raise before the effect of a"]
+def test_a_fault_that_did_not_happen_is_named() -> None:
+    """A fault that is left, or that happened too rarely, is named."""
+    site = Site({"id": "rare", "times": 1}, {"id": "done", "times": 0})
+    assert list_untaken(site) == ["rare"]  # type: ignore[arg-type]

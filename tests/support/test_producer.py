@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from scripts.demo import producer
-from scripts.demo.producer import NotAcknowledgedError, enqueue, hand_over
+from scripts.support import producer
 from scripts.support.observation import Aws
+from scripts.support.producer import NotAcknowledgedError, enqueue, hand_over
 
 
 class Service:

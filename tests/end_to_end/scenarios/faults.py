@@ -1,15 +1,13 @@
-"""Puts faults where the wrapper takes them from, and looks on while things take effect."""
+"""Faults for the wrapper to take, and a proxy's plan that looks on while things take effect."""
 
 import random
 import threading
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from scripts.demo.scenario import Site
-from scripts.support import observation
 from scripts.support.proxy import Call, Fault
+from tests.end_to_end.scenarios.conftest import Site
 
 THROTTLED: Final = 0.5
 """The share of completions that are refused."""
@@ -18,7 +16,7 @@ What = Literal["raise", "kill", "late kill", "timeout", "slow"]
 When = Literal["before", "during", "after"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class PlannedFault:
     """What happens to an operation.
 
@@ -29,11 +27,11 @@ class PlannedFault:
 
     operation: str
     what: What
-    when: When
+    when: When = "before"
     times: int = 1
 
 
-def inject_faults(site: Site, faults: Sequence[PlannedFault]) -> None:
+def inject_faults(site: Site, faults: Iterable[PlannedFault]) -> None:
     """Put the faults into their table; one for each operation."""
     for fault in faults:
         site.aws.dynamodb.put_item(
@@ -47,18 +45,9 @@ def inject_faults(site: Site, faults: Sequence[PlannedFault]) -> None:
         )
 
 
-def count_faults(site: Site, faults: Sequence[PlannedFault]) -> tuple[Counter[str], list[str]]:
-    """How often each kind happened; and one line for each that did not as often as it should."""
-    rows = observation.rows(site.aws, site.outputs["faults_table_name"])
-    left = {str(row["id"]): int(row["times"]) for row in rows}
-    kinds: Counter[str] = Counter()
-    for fault in faults:
-        kinds[f"{fault.what} {fault.when}"] += fault.times - left[fault.operation]
-    return kinds, [
-        f"a fault never happened: {fault.what} {fault.when} the effect of {fault.operation}"
-        for fault in faults
-        if left[fault.operation]
-    ]
+def list_untaken(site: Site) -> list[str]:
+    """List the operations whose faults did not all happen."""
+    return [row["id"] for row in site.read("faults_table_name") if row["times"]]
 
 
 class Watch:
@@ -86,24 +75,20 @@ class Watch:
         self.throttled: set[str] = set()
         self._site, self._effects_table = site, effects_table
         self._records_before = records_before
-        self._records_table = str(site.outputs["records_table_name"])
-        self._random = random.Random(seed)  # noqa: S311  (guards nothing)
+        self._random = random.Random(seed)  # noqa: S311  # guards nothing
         self._lock = threading.Lock()
 
     def __call__(self, call: Call) -> Fault | None:
         """See `scripts.support.proxy.Plan`."""
         if call.table == self._effects_table:
             self._look(call)
-        record = _completed(call) if call.table == self._records_table else None
+        ours = call.table == self._site.outputs["records_table_name"]
+        record = _completed(call) if ours else None
         with self._lock:
-            if record in {None, *self.throttled} or self._random.random() > THROTTLED:
+            if record is None or record in self.throttled or self._random.random() > THROTTLED:
                 return None
-            self.throttled.add(str(record))
+            self.throttled.add(record)
         return Fault.PART_THROTTLED if "Statements" in call.body else Fault.THROTTLE
-
-    def idle(self) -> list[str]:
-        """One line if nothing was refused: then nothing was shown of refused completions."""
-        return [] if self.throttled else ["no completion was throttled"]
 
     def _look(self, call: Call) -> None:
         text = repr(call.body)
@@ -113,27 +98,21 @@ class Watch:
                     self.early.append(operation)
 
     def _is_completed(self, record: str) -> bool:
-        found = self._site.aws.dynamodb.scan(
-            TableName=self._records_table,
-            ConsistentRead=True,
-            FilterExpression="contains(id, :record)",
-            ExpressionAttributeValues={":record": {"S": record}},
-        )["Items"]
-        return bool(found) and all(item["status"]["S"] == "COMPLETED" for item in found)
+        rows = self._site.read("records_table_name")
+        found = [row["status"] for row in rows if record in row["id"]]
+        return bool(found) and set(found) == {"COMPLETED"}
 
 
 def _completed(call: Call) -> str | None:
     """The id of the last record that a call is to complete; None if it completes none."""
-    statements: Sequence[Mapping[str, Any]] = call.body.get("Statements", ())
+    statements = call.body.get("Statements", ())
     if statements:
-        last = statements[-1]
-        texts = [str(each["S"]) for each in last["Parameters"] if "S" in each]
+        last: Mapping[str, Any] = statements[-1]
+        texts = [str(value["S"]) for value in last["Parameters"] if "S" in value]
+        if not str(last["Statement"]).startswith("UPDATE"):
+            return None
         # Of all parameters only the id has the namespace's mark.
-        return next((each for each in texts if "#" in each), None) if _updates(last) else None
+        return next((text for text in texts if "#" in text), None)
     # A claim mentions the attribute, too, but only to remove it.
     completes = "completed_at =" in str(call.body.get("UpdateExpression", ""))
     return str(call.body["Key"]["id"]["S"]) if completes else None
-
-
-def _updates(statement: Mapping[str, Any]) -> bool:
-    return str(statement["Statement"]).startswith("UPDATE")
