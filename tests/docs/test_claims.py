@@ -114,7 +114,11 @@ def test_each_claim_stands_once() -> None:
         ("::nothing_is_watched_by_default`", "::all_is_well`", "no such test: observability."),
         ("../tests/handler/test_cost.py", "../tests/handler/cost.py", "no such file: handler/"),
         ("[`faults/test_outage.py::", "[`faults/outage.py::", "no such file: faults/outage.py"),
-        ("::test_fifo`](../tests/end_to_end/scenarios/test_fifo.py) |", "` |", "no tests, or something"),
+        (
+            "::test_fifo`](../tests/end_to_end/scenarios/test_fifo.py) |",
+            "` |",
+            "no tests, or something",
+        ),
         ("test_batch.py::TestStale::test_last", "test_batch.py::TestStale::last", "no such test"),
         ("properties/test_queue.py::TestQueue", "properties/test_queue.py::MoodyStore", "no such"),
     ],
