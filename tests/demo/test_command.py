@@ -52,7 +52,9 @@ def test_a_missing_tool_is_one_clear_line(tmp_path: Path, tool: str) -> None:
 @pytest.mark.terraform
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.extended)]
+)
 def test_stopping_it_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     """Ctrl-C or SIGTERM in the middle of an apply leaves no process and no temporary file."""
     with demo(tmp_path / "output", {"TMPDIR": str(tmp_path)}) as process:

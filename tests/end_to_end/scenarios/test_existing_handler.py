@@ -61,6 +61,7 @@ def is_settled(site: Site) -> bool:
 @pytest.mark.terraform
 @pytest.mark.slow
 @pytest.mark.timeout(900)
+@pytest.mark.extended
 def test_existing_handler(site: Site) -> None:
     """A decorated handler charges once, however it is invoked, and answers every time the same."""
     inject_faults(site, FAULTS)

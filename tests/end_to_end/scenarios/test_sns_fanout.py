@@ -36,6 +36,7 @@ def list_publications() -> list[str]:
 @pytest.mark.terraform
 @pytest.mark.slow
 @pytest.mark.timeout(900)
+@pytest.mark.extended
 def test_sns_fanout(site: Site) -> None:
     """An order published to two queues, wrapped and raw, takes effect once behind each of them."""
     topic = site.outputs["topic_arn"]
