@@ -5,8 +5,6 @@ TESTS ?= tests
 # The program, such as tofu, and the versions of the AWS provider that `make test-terraform` may use, such as '~> 5.80'.
 TERRAFORM ?= terraform
 PROVIDER_VERSION ?=
-# quickstart, fifo, sns-fanout, streams, existing-handler or exactly-once.
-SCENARIO ?= quickstart
 # More workers than cores: the end-to-end scenarios mostly wait for queues.
 WORKERS ?= 6
 
@@ -16,13 +14,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export TERRAFORM PROVIDER_VERSION
 
 .DEFAULT_GOAL := help
-.PHONY: help demo emulator emulator-stop release-check test prove test-fast simulate soak kill reliability bench lint format docs picture scan validate golden lock clean
+.PHONY: help demo emulator emulator-stop release-check test test-all prove test-fast simulate soak kill reliability bench lint format docs picture scan validate golden lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: .venv/.ready .venv-emulator/.ready ## Deploy an example on the emulator and attack it: SCENARIO=quickstart, fifo, ... (about 4 minutes)
-	@$(DEV)/python -m scripts.demo --scenario $(SCENARIO)
+demo: .venv/.ready .venv-emulator/.ready ## Deploy the quickstart on the emulator and attack it (about 4 minutes)
+	@$(DEV)/python -m scripts.demo
 
 emulator: .venv/.ready .venv-emulator/.ready ## Start an emulator in the background, for stacks of your own
 	@$(DEV)/python -m scripts.emulator start
@@ -37,7 +35,13 @@ test: ## Run every check and every test (about 15 minutes)
 	@$(MAKE) -j 4 .venv/.ready .venv-emulator/.ready .venv-peers/.ready .venv-checkov/.ready .wheels/.ready
 	@$(MAKE) lint
 	@mkdir -p build
-	@$(DEV)/pytest -n $(WORKERS) --dist worksteal -m "not proof" --junitxml build/tests.xml $(TESTS)
+	@$(DEV)/pytest -n $(WORKERS) --dist worksteal -m "not proof and not extended" --junitxml build/tests.xml $(TESTS)
+
+test-all: ## Run every test, also those that take long
+	@$(MAKE) -j 4 .venv/.ready .venv-emulator/.ready .venv-peers/.ready .venv-checkov/.ready .wheels/.ready
+	@$(MAKE) lint
+	@mkdir -p build
+	@$(DEV)/pytest -n $(WORKERS) --dist worksteal -m "not proof" --junitxml build/tests-all.xml $(TESTS)
 
 prove: .venv/.ready .venv-emulator/.ready .wheels/.ready ## Break the module, the claim, the rules and the protocol, and see the checks notice (about 6 minutes)
 	@mkdir -p build
@@ -53,7 +57,7 @@ bench: .venv/.ready .venv-emulator/.ready .venv-peers/.ready .venv-bench/.ready 
 	@PYTHONPATH=.:handler:toolkit $(DEV)/python -m benchmarks $(if $(CASE),--case "$(CASE)") $(if $(BASE),--base "$(BASE)")
 
 soak: .venv/.ready .venv-emulator/.ready ## Send 5,000 messages through a stack that breaks at random (about 4 minutes)
-	@$(DEV)/python -m scripts.soak
+	@SOAK_MESSAGES=5000 $(DEV)/pytest -q -s -m proof tests/end_to_end/scenarios/soak
 
 kill: .venv/.ready .venv-emulator/.ready ## Kill 900 workers at random moments, and count what is lost or repeats (about 8 minutes)
 	@PYTHONPATH=.:handler:toolkit $(DEV)/python -m scripts.kill

@@ -19,9 +19,9 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from scripts.demo.__main__ import BUILD, REPORT
-from scripts.demo.quickstart import SCENARIO
-from scripts.demo.runner import run
+from scripts.demo.__main__ import BUILD
+from scripts.demo.report import NAME as REPORT
+from scripts.demo.run import run
 from scripts.support.emulator import ROOT
 from scripts.support.terraform import interruptible
 
@@ -66,12 +66,11 @@ def main(arguments: Sequence[str] | None = None, *, pictures: Path = PICTURES) -
     parser.add_argument("--redraw", action="store_true", help="run nothing, draw the last run")
     if not parser.parse_args(arguments).redraw:
         shown = Console(record=True, width=WIDTH, force_terminal=False)
-        output = BUILD / SCENARIO.name
         with interruptible():
-            code = run(shown, SCENARIO, output, break_claim=False)
+            code = run(shown, BUILD, break_claim=False)
         if code:
             return code
-        report = json.loads((output / REPORT).read_text(encoding="utf-8"))
+        report = json.loads((BUILD / REPORT).read_text(encoding="utf-8"))
         seen = {"report": report, "lines": keep_shown(shown)}
         text = json.dumps(seen, ensure_ascii=False, indent=1) + "\n"
         (pictures / DATA).write_text(text, encoding="utf-8")

@@ -24,22 +24,22 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from scripts.support.observation import SUPPRESSING
+
 Row = Mapping[str, Any]
 Stack = Literal["ours", "naive"]
 
 STACKS: Final[tuple[Stack, ...]] = ("ours", "naive")
 SENT: Final = "sent.jsonl"
 LEDGERS: Final[Mapping[Stack, str]] = {"ours": "ledger.jsonl", "naive": "naive_ledger.jsonl"}
-SUPPRESSING: Final = frozenset({"in_progress", "coalesced", "duplicate"})
-"""Outcomes of deliveries that left an order to another one, which had run it or was running it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """What became of the orders in one stack; orders are counted, except where it says otherwise.
+class Account:
+    """The orders of one stack by what became of them; sets hold order ids.
 
     Attributes:
-        sent: Messages sent.
+        sent: Messages, not orders, that were sent.
         unique: Different orders among them.
         poison: Orders that can never be charged.
         charged_once: Orders with exactly one charge.
@@ -47,27 +47,9 @@ class Figures:
         interrupted_repeats: Orders charged again, each time because the owner before was killed.
         lost: Orders that are not poison and were never charged.
         dead_lettered: Orders with a message in the dead-letter queue.
-        duplicates_suppressed: Deliveries, not orders, that left the order to another one.
-    """
-
-    sent: int
-    unique: int
-    poison: int
-    charged_once: int
-    charged_twice: int
-    interrupted_repeats: int
-    lost: int
-    dead_lettered: int
-    duplicates_suppressed: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """The orders of one stack by what became of them; every set holds order ids.
-
-    Attributes:
         never_sent: Charged without having been sent.
         poison_charged: Poison, and charged all the same.
+        duplicates_suppressed: Deliveries, not orders, that left the order to another one.
         kills_after_charge: Charges, not orders, whose owner was killed after them.
     """
 
@@ -83,21 +65,6 @@ class Account:
     poison_charged: frozenset[str]
     duplicates_suppressed: int
     kills_after_charge: int
-
-    @property
-    def figures(self) -> Figures:
-        """The numbers of the report."""
-        return Figures(
-            sent=self.sent,
-            unique=len(self.unique),
-            poison=len(self.poison),
-            charged_once=len(self.charged_once),
-            charged_twice=len(self.charged_twice),
-            interrupted_repeats=len(self.interrupted_repeats),
-            lost=len(self.lost),
-            dead_lettered=len(self.dead_lettered),
-            duplicates_suppressed=self.duplicates_suppressed,
-        )
 
 
 def account(stack: Stack, sent: Sequence[Row], charges: Iterable[Row]) -> Account:

@@ -1,25 +1,23 @@
-"""What a scenario deploys: the example, with what the demo needs changed.
+"""What the demo deploys: the quickstart, changed by Terraform override files.
 
-The example's own files are copied and terraform's override files change what the demo needs
-changed: where the module comes from (a git repository, as in anybody's stack), short times, the
-wrapper that breaks things. They may add resources of their own, such as a table of faults.
+The example's own files are copied. The added files change the source of the module (a git
+repository, as in any stack) and the times, put a wrapper in front of the code that breaks things,
+and add the unprotected stack.
 """
 
 import re
-import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Final
 
-from scripts.demo.scenario import Scenario
-from scripts.support.emulator import ROOT
 from scripts.support.source import repository
+from scripts.support.stack import EXAMPLES, write_stack
 
-EXAMPLES: Final = ROOT / "examples"
 HERE: Final = Path(__file__).parent
-WRAPPERS: Final = HERE / "wrapper"
-CONFIGURATION: Final = HERE / "terraform"
+WRAPPER: Final = HERE / "wrapper" / "faults.py"
+UNPROTECTED: Final = HERE / "wrapper" / "naive.py"
 
 RECORD: Final = Path("handler", "idempotent_lambda", "protocol", "record.py")
 BEFORE: Final = re.compile(r"^(?=IS_FREE = )", re.MULTILINE)
@@ -50,8 +48,8 @@ class SabotageError(Exception):
     """What DEMO_BREAK should break was not found, so that the demo would prove nothing."""
 
 
-def write(directory: Path, scenario: Scenario, *, break_claim: bool) -> Path:
-    """Write the root module into ``directory``, its module source beside it; where it is.
+def write(directory: Path, *, break_claim: bool) -> Path:
+    """Write the root module into ``directory``, with its module source; return its path.
 
     Raises:
         SabotageError: The claim can't be broken as asked.
@@ -60,18 +58,12 @@ def write(directory: Path, scenario: Scenario, *, break_claim: bool) -> Path:
     source = repository(directory / "module.git")
     if break_claim:
         source = _sabotage(directory)
-    stack = directory / "stack"
-    shutil.copytree(
-        EXAMPLES / scenario.name,
-        stack,
-        ignore=shutil.ignore_patterns(".*", "__pycache__", "*.tfstate*"),
-    )
-    shutil.copy(WRAPPERS / f"{scenario.wrapper}.py", stack / "src")
-    of_the_wrapper = CONFIGURATION.glob(f"{scenario.wrapper}.tf")
-    for file in (*of_the_wrapper, *(CONFIGURATION / scenario.name).glob("*.tf")):
-        text = file.read_text(encoding="utf-8").replace("MODULE_SOURCE", source)
-        (stack / file.name).write_text(text, encoding="utf-8")
-    scenario.prepare(stack)
+    tf = (HERE / "terraform").glob("*.tf")
+    stack = write_stack(directory, EXAMPLES / "quickstart", source, code=[WRAPPER], tf=tf)
+    # The unprotected function: the same code and wrapper, without the package.
+    with zipfile.ZipFile(stack / "naive.zip", "w") as package:
+        for file in (*sorted((stack / "src").glob("*.py")), UNPROTECTED):
+            package.write(file, file.name)
     return stack
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from scripts.demo.effects_table import Stack
-from scripts.demo.producer import BATCH, enqueue, hand_over
 from scripts.support.observation import Aws
+from scripts.support.producer import BATCH, enqueue, hand_over
 
 ORDERS: Final = 200
 PAUSE_SECONDS: Final = 0.25

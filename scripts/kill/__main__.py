@@ -19,7 +19,6 @@ from typing import Final
 from rich.console import Console
 from rich.markup import escape
 
-from scripts.demo.progress import Progress
 from scripts.kill.account import account
 from scripts.kill.campaign import Stage, list_kills
 from scripts.kill.plan import Mode, plan_rounds
@@ -28,6 +27,7 @@ from scripts.kill.report import Played, Report
 from scripts.kill.tables import RestlessError, Tables
 from scripts.kill.worker import Station
 from scripts.support.emulator import ROOT, EmulatorError, new_account, running
+from scripts.support.progress import Progress
 from scripts.support.terraform import interruptible
 
 KILLS: Final = 300

@@ -5,15 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from scripts.demo import quickstart, stack
-from scripts.demo.__main__ import SCENARIOS
-from scripts.demo.scenario import Scenario
+from scripts.demo import stack
 from scripts.demo.stack import SabotageError, write
 
 
 def test_the_sabotage_breaks_the_claim(tmp_path: Path) -> None:
     """The module that would be deployed holds the sabotage, and the check of it passes."""
-    root = write(tmp_path, quickstart.SCENARIO, break_claim=True)
+    root = write(tmp_path, break_claim=True)
     source = (root / "demo_override.tf").read_text()
     assert f"git::file://{tmp_path}/sabotaged.git//?ref=HEAD" in source
     deployed = subprocess.run(
@@ -27,7 +25,7 @@ def test_the_sabotage_breaks_the_claim(tmp_path: Path) -> None:
 
 def test_nothing_is_broken_unasked(tmp_path: Path) -> None:
     """Without DEMO_BREAK the deployed claim is the working tree's."""
-    root = write(tmp_path, quickstart.SCENARIO, break_claim=False)
+    root = write(tmp_path, break_claim=False)
     assert (
         f"git::file://{tmp_path}/module.git//?ref=HEAD" in (root / "demo_override.tf").read_text()
     )
@@ -50,24 +48,21 @@ def test_a_sabotage_that_breaks_nothing_is_an_error(
     monkeypatch.setattr(stack, "SABOTAGE", sabotage)
     monkeypatch.setattr(stack, "BEFORE", stack.re.compile(before, stack.re.MULTILINE))
     with pytest.raises(SabotageError, match="DEMO_BREAK=claim did not break"):
-        write(tmp_path, quickstart.SCENARIO, break_claim=True)
+        write(tmp_path, break_claim=True)
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS.keys())
-def test_the_examples_own_code_is_deployed_untouched(tmp_path: Path, scenario: Scenario) -> None:
+def test_the_quickstarts_own_code_is_deployed_untouched(tmp_path: Path) -> None:
     """All faults are in the wrapper: the rest is byte for byte the example's."""
-    root = write(tmp_path, scenario, break_claim=False)
-    example = stack.EXAMPLES / scenario.name / "src"
+    root = write(tmp_path, break_claim=False)
+    example = stack.EXAMPLES / "quickstart" / "src"
     deployed = {file.name: file.read_bytes() for file in (root / "src").iterdir()}
-    assert deployed.pop(f"{scenario.wrapper}.py")
+    assert deployed.pop("faults.py")
     assert deployed == {file.name: file.read_bytes() for file in example.glob("*.py")}
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS.keys())
-def test_every_module_comes_from_the_repository(tmp_path: Path, scenario: Scenario) -> None:
-    """Each module block of the example is overridden to come through git, as in anybody's stack."""
-    root = write(tmp_path, scenario, break_claim=False)
-    modules = (root / "main.tf").read_text().count('source = "../.."')
+def test_the_module_comes_from_the_repository(tmp_path: Path) -> None:
+    """The example's module block is overridden to come through git, as in any stack."""
+    root = write(tmp_path, break_claim=False)
+    assert (root / "main.tf").read_text().count('source = "../.."') == 1
     overridden = (root / "demo_override.tf").read_text()
-    assert modules > 0
-    assert overridden.count(f'source = "git::file://{tmp_path}/module.git//?ref=HEAD"') == modules
+    assert overridden.count(f'source = "git::file://{tmp_path}/module.git//?ref=HEAD"') == 1

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from scripts import picture
-from scripts.demo.quickstart_report import MEANINGS
+from scripts.demo.report import MEANINGS
 from tests.test_house_rules import MACHINE_PATH
 
 SVG = (picture.PICTURES / picture.PICTURE).read_text()

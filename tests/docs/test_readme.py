@@ -21,7 +21,6 @@ from idempotent_lambda.sources.event import read_event
 from idempotent_lambda.sources.response import build_response
 from idempotent_lambda.sources.source import Source
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
-from scripts.demo.__main__ import SCENARIOS
 from scripts.inputs import read_variables
 from scripts.support.emulator import Emulator
 from scripts.support.terraform import Terraform, environment
@@ -264,11 +263,14 @@ def test_the_run_of_the_demo() -> None:
 
 
 def test_every_example() -> None:
-    """Every example but two is a scenario of the demo, and the README leads to all."""
+    """Every example but the first and two more is a scenario, and the README leads to all."""
     examples = {path.parent.name for path in (ROOT / "examples").glob("*/main.tf")}
-    assert set(SCENARIOS) == examples - {"complete", "dependencies"}
-    scenarios = [re.findall(r"`([\w-]+)`", row[0])[0] for row in table("`SCENARIO`")]
-    assert scenarios == list(SCENARIOS)
+    folder = ROOT / "tests" / "end_to_end" / "scenarios"
+    scenarios = {path.name for path in (folder / "terraform").iterdir() if path.is_dir()}
+    assert scenarios == examples - {"quickstart", "complete", "dependencies"}
+    attacked = [re.findall(r"`([\w-]+)`", row[0])[0] for row in table("example")]
+    assert set(attacked) == scenarios
+    assert all((folder / f"test_{name.replace('-', '_')}.py").exists() for name in attacked)
     assert set(re.findall(r"\(examples/([\w-]+)/\)", README)) == examples
 
 

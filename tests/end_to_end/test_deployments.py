@@ -216,6 +216,7 @@ def build_on_a_fresh_machine(stack: Stack) -> None:
     stack.running()
 
 
+@pytest.mark.extended
 def test_what_is_packed_here(stack: Stack) -> None:
     """A failed deployment is noticed and mended; another machine builds the zip that it lacks."""
     notice_stale_code(stack)
@@ -223,6 +224,7 @@ def test_what_is_packed_here(stack: Stack) -> None:
     build_on_a_fresh_machine(stack)
 
 
+@pytest.mark.extended
 def test_what_is_built_elsewhere(stack: Stack) -> None:
     """A failed deployment of a zip or an object is noticed; a zip may be missing for all else."""
     zipped = stack.directory / "own.zip"

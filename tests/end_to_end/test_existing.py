@@ -1,7 +1,6 @@
-"""Consumers that use an existing table, queues or a function of the same stack, and what new names cost."""
+"""Consumers of existing tables, queues and functions, and what new names cost."""
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,11 +10,12 @@ from typing import Any
 import pytest
 
 from scripts import pack
-from scripts.demo.producer import enqueue, hand_over, invoke_later
 from scripts.support import observation
 from scripts.support.emulator import ROOT, Emulator
 from scripts.support.observation import Aws
+from scripts.support.producer import enqueue, hand_over, invoke_later
 from scripts.support.source import repository
+from scripts.support.stack import apply_stack, write_stack
 from scripts.support.terraform import Terraform, environment
 from tests.waiting import eventually
 
@@ -24,6 +24,7 @@ pytestmark = [
     pytest.mark.terraform,
     pytest.mark.slow,
     pytest.mark.timeout(600),
+    pytest.mark.extended,
 ]
 
 STACK = ROOT / "tests" / "end_to_end" / "existing"
@@ -88,10 +89,8 @@ class Stack:
 
     def apply(self, *arguments: str) -> None:
         """Apply; there has to be nothing to do after that."""
-        self.terraform.apply(AT_ONCE, *arguments)
-        observation.remove_twins(self.aws, known=self.terraform.run("state", "pull"))
+        self.outputs = apply_stack(self.terraform, self.aws, AT_ONCE, *arguments)["stack"]
         assert not self.terraform.plan(), "the plan after an apply is not empty"
-        self.outputs = self.terraform.output()["stack"]
 
     def changes(self, *arguments: str) -> dict[str, list[str]]:
         """What a plan, left in tfplan, would do to which resource."""
@@ -171,12 +170,8 @@ def build_zip(sources: Path, destination: Path) -> None:
 
 
 def test_existing_parts_and_new_names(tmp_path: Path, emulator: Emulator, account: str) -> None:
-    """Whichever part exists, consumers do each order once, and a new name replaces what it has to."""
-    root = tmp_path / "stack"
-    shutil.copytree(STACK, root, ignore=shutil.ignore_patterns(".*", "__pycache__"))
-    source = repository(tmp_path / "module.git")
-    text = (root / "main.tf").read_text()
-    (root / "main.tf").write_text(text.replace("MODULE_SOURCE", source))
+    """Each consumer does each order once, and a new name replaces what it has to."""
+    root = write_stack(tmp_path, STACK, repository(tmp_path / "module.git"))
     build_zip(root / "src", root / "function.zip")
     terraform = Terraform(directory=root, environment=environment(emulator.environment(account)))
     stack = Stack(terraform, Aws.of(emulator, account))
