@@ -2,6 +2,9 @@
 
 PYTHON ?= python3
 TESTS ?= tests
+# The program, such as tofu, and the versions of the AWS provider that `make test-terraform` may use, such as '~> 5.80'.
+TERRAFORM ?= terraform
+PROVIDER_VERSION ?=
 # quickstart, fifo, sns-fanout, streams, existing-handler or exactly-once.
 SCENARIO ?= quickstart
 # More workers than cores: the end-to-end scenarios mostly wait for queues.
@@ -10,6 +13,7 @@ WORKERS ?= 6
 DEV := .venv/bin
 MAKEFLAGS += --no-print-directory
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export TERRAFORM PROVIDER_VERSION
 
 .DEFAULT_GOAL := help
 .PHONY: help demo emulator emulator-stop release-check test prove test-fast simulate soak kill reliability bench lint format docs picture scan validate golden lock clean
@@ -84,6 +88,10 @@ scan: .venv/.ready .venv-checkov/.ready ## Scan the module and every example for
 validate: .venv/.ready ## terraform init and validate in the root and every example
 	@$(DEV)/python -m scripts.support.terraform init
 	@$(DEV)/python -m scripts.support.terraform validate
+
+.PHONY: test-terraform
+test-terraform: .venv/.ready ## Validate, test and plan module and examples with other versions: TERRAFORM=tofu, PROVIDER_VERSION='~> 5.80'
+	@$(DEV)/pytest -m terraform tests/module/test_validate.py tests/module/test_tftest.py tests/module/test_examples.py
 
 golden: .venv/.ready .venv-emulator/.ready ## Make this version's state for upgrade tests anew (on the emulator)
 	@$(DEV)/python -m scripts.golden

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.support.terraform import Terraform
+from scripts.support.terraform import Terraform, can_mock_plans
 from tests.module.stacks import ROOT, copy_module
 
 FILES = sorted(path.name for path in (ROOT / "tests").glob("*.tftest.hcl"))
@@ -21,6 +21,8 @@ REJECTIONS = "rejections.tftest.hcl"
 )
 def test_the_file_passes(file: str, tmp_path: Path) -> None:
     """Every run of the file passes; mocks stand for AWS, so it needs no credentials."""
+    if not can_mock_plans():
+        pytest.skip("the mocks need Terraform 1.11 or newer")
     module = Terraform(directory=copy_module(tmp_path / "checkout"))
     module.init("-backend=false")
     said = module.run("test", f"-filter=tests/{file}")
