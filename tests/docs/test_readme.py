@@ -326,7 +326,8 @@ def test_costs() -> None:
 
 def test_links() -> None:
     """Every relative link of the documentation leads to a file."""
-    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    top = [ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY")]
+    pages = [*top, *(ROOT / "docs").rglob("*.md")]
     links = [
         (page, target)
         for page in pages
