@@ -58,6 +58,11 @@ class Tree:
     texts: Mapping[str, str]
 
     @property
+    def files(self) -> dict[str, str]:
+        """The text of every file, by path."""
+        return {module.path: module.text for module in self.python} | dict(self.texts)
+
+    @property
     def package(self) -> tuple[Module, ...]:
         """The modules of the deployed package."""
         return tuple(module for module in self.python if module.path.startswith(PACKAGE))

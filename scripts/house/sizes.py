@@ -5,42 +5,95 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator, Mapping
-from pathlib import PurePosixPath
-from typing import Final
+from typing import Final, NamedTuple
 
 from scripts.house.files import PACKAGE, Finding, Module, Tree, get_name
 
-MAX_MODULE_LINES: Final = 300
-MAX_CONSUMER_LINES: Final = 250
-CONSUMER: Final = "consumer"
+
+class Kind(NamedTuple):
+    """A kind of files.
+
+    Attributes:
+        paths: the pattern of their paths.
+        limit: the most lines of one of them.
+    """
+
+    paths: str
+    limit: int
+
+    def list_texts(self, tree: Tree) -> dict[str, str]:
+        """Return the files of this kind, by path."""
+        return {p: text for p, text in tree.files.items() if re.fullmatch(self.paths, p)}
+
+    def list_lengths(self, tree: Tree) -> dict[str, int]:
+        """Return the number of lines of each file, by path."""
+        return {path: len(text.splitlines()) for path, text in self.list_texts(tree).items()}
+
+
+_ROOT_MODULES: Final = r"(examples/.+/)?[^/]+\.tf"
+MODULES: Final = Kind(PACKAGE + r".+\.py", 300)
+CONSUMER: Final = Kind(PACKAGE + r"(.+/)?consumer\.py", 250)
+TESTS: Final = Kind(r"tests/.+\.(py|tftest\.hcl)", 600)
+TERRAFORM: Final = Kind(_ROOT_MODULES, 450)
+LARGE_TERRAFORM: Final = Kind(_ROOT_MODULES, 300)
+"""Files of this size are few."""
+
+SCRIPT_FOLDERS: Final = ("scripts/", "tests/end_to_end/scenarios/")
+"""The scripts, and what moved from there to the tests."""
+
+MAX_SCRIPT_LINES: Final = 6300
+MAX_TF_LINE: Final = 120
 
 _IGNORE: Final = re.compile(r"#\s*type:\s*ignore\b")
 
 
-def measure_largest_module(tree: Tree) -> int:
-    """Return the number of lines of the longest module of the package."""
-    return max((_count_lines(module) for module in tree.package), default=0)
+def measure_largest(tree: Tree, kind: Kind) -> int:
+    """Return the number of lines of the longest file; 0 if there is none."""
+    return max(kind.list_lengths(tree).values(), default=0)
 
 
-def find_large_modules(tree: Tree) -> list[Finding]:
-    """Find modules of the package that are too long."""
-    if not tree.package:
-        return [Finding(PACKAGE, 1, "no module", "correct `PACKAGE` in scripts/house/files.py")]
-    return _find_longer(tree.package, MAX_MODULE_LINES)
+def find_longer(tree: Tree, kind: Kind) -> list[Finding]:
+    """Find files that are too long, or report that there is no file of their kind."""
+    lengths = kind.list_lengths(tree)
+    if not lengths:
+        remedy = "correct the kind in scripts/house/sizes.py"
+        return [Finding(".", 1, f"no file `{kind.paths}`", remedy)]
+    limit = kind.limit
+    return [
+        Finding(path, limit + 1, f"{lines} lines, at most {limit}", "split the file")
+        for path, lines in lengths.items()
+        if lines > limit
+    ]
 
 
-def measure_consumer(tree: Tree) -> int:
-    """Return the number of lines of the consumer's module; 0 if there is none."""
-    return max(map(_count_lines, _list_consumers(tree)), default=0)
+def measure_longest_tf_line(tree: Tree) -> int:
+    """Return the number of characters of the longest line of Terraform."""
+    texts = TERRAFORM.list_texts(tree).values()
+    return max((len(line) for text in texts for line in text.splitlines()), default=0)
 
 
-def find_large_consumer(tree: Tree) -> list[Finding]:
-    """Find the consumer's module if it is too long, or report that it is missing."""
-    consumers = _list_consumers(tree)
-    if not consumers:
-        remedy = "name the module of the pipeline so, or correct scripts/house/sizes.py"
-        return [Finding(PACKAGE, 1, f"no module `{CONSUMER}`", remedy)]
-    return _find_longer(consumers, MAX_CONSUMER_LINES)
+def find_long_tf_lines(tree: Tree) -> list[Finding]:
+    """Find lines of Terraform that are too long."""
+    return [
+        Finding(path, number, f"{len(line)} characters, at most {MAX_TF_LINE}", "break the line")
+        for path, text in TERRAFORM.list_texts(tree).items()
+        for number, line in enumerate(text.splitlines(), 1)
+        if len(line) > MAX_TF_LINE
+    ]
+
+
+def measure_scripts(tree: Tree) -> int:
+    """Return the number of lines of all scripts together."""
+    paths = rf"({'|'.join(SCRIPT_FOLDERS)}).+\.py"
+    return sum(Kind(paths, MAX_SCRIPT_LINES).list_lengths(tree).values())
+
+
+def find_large_scripts(tree: Tree) -> list[Finding]:
+    """Report the scripts if they are too long together."""
+    lines = measure_scripts(tree)
+    problem = f"{lines} lines in all, at most {MAX_SCRIPT_LINES}"
+    remedy = "use a kept tool, or move tests to tests/"
+    return [Finding("scripts", 1, problem, remedy)] if lines > MAX_SCRIPT_LINES else []
 
 
 def find_any(tree: Tree) -> list[Finding]:
@@ -84,22 +137,6 @@ def find_ignores(tree: Tree) -> list[Finding]:
         for module in tree.package
         for token in tokenize.generate_tokens(io.StringIO(module.text).readline)
         if token.type == tokenize.COMMENT and _IGNORE.match(token.string)
-    ]
-
-
-def _count_lines(module: Module) -> int:
-    return len(module.text.splitlines())
-
-
-def _list_consumers(tree: Tree) -> list[Module]:
-    return [module for module in tree.package if PurePosixPath(module.path).stem == CONSUMER]
-
-
-def _find_longer(modules: tuple[Module, ...] | list[Module], limit: int) -> list[Finding]:
-    return [
-        Finding(module.path, limit + 1, f"{lines} lines, at most {limit}", "split the module")
-        for module in modules
-        if (lines := _count_lines(module)) > limit
     ]
 
 
