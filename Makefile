@@ -1,6 +1,8 @@
 # One runner for everything. Each target sets up what it needs, from pinned locks.
 
 PYTHON ?= python3
+# Those on which `make release-check` installs what is released.
+PYTHONS ?= $(PYTHON)
 TESTS ?= tests
 # The program, such as tofu, and the versions of the AWS provider that `make test-terraform` may use, such as '~> 5.80'.
 TERRAFORM ?= terraform
@@ -28,8 +30,9 @@ emulator: .venv/.ready .venv-emulator/.ready ## Start an emulator in the backgro
 emulator-stop: .venv/.ready ## Stop it, and lose what is in it
 	@$(DEV)/python -m scripts.emulator stop
 
-release-check: .venv/.ready .venv-emulator/.ready ## Build what is released, install it on every Python that is here, run the quickstart from it (about 3 minutes)
+release-check: .venv/.ready .venv-emulator/.ready ## Build what is released, install it on each of PYTHONS, run the quickstart from it (about 3 minutes)
 	@$(DEV)/python -m scripts.release
+	@PYTHONS="$(PYTHONS)" $(DEV)/pytest tests/artefacts
 
 test: ## Run every check and every test (about 15 minutes)
 	@$(MAKE) -j 4 .venv/.ready .venv-emulator/.ready .venv-peers/.ready .venv-checkov/.ready .wheels/.ready

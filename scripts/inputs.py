@@ -42,29 +42,21 @@ SAME_ATTRIBUTES: Final = ("coalesce", "merge", "one", "try")
 
 @dataclass(frozen=True, kw_only=True)
 class Attribute:
-    """An attribute of a variable's type, by its path."""
+    """An attribute of a variable's type; its default as written, empty if it is required."""
 
     path: str
     type: str
     default: str
-    """As it is written; empty where the attribute is required."""
-
-    is_object: bool
-    """It has attributes of its own, which need bullets; it may do without."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Variable:
-    """An input of the module."""
+    """An input of the module; its description is the intro before the bullets, and these."""
 
     name: str
     type: str
     default: str
-    """As it is written; empty where the variable is required."""
-
     intro: str
-    """What its description says before the bullets."""
-
     attributes: tuple[Attribute, ...]
     bullets: tuple[str, ...]
 
@@ -136,10 +128,8 @@ def _list_attributes(kind: NodeView, prefix: str = "") -> Iterator[Attribute]:
         if isinstance(value, FunctionCallView) and value.name == "optional":
             inner, *rest = map(_unwrap, value.args)
             default = _join_words(rest[0].to_hcl()) if rest else "null"
-        nested = tuple(_list_attributes(inner, f"{prefix}{key}."))
-        path, short = prefix + key, _shorten(inner)
-        yield Attribute(path=path, type=short, default=default, is_object=bool(nested))
-        yield from nested
+        yield Attribute(path=prefix + key, type=_shorten(inner), default=default)
+        yield from _list_attributes(inner, f"{prefix}{key}.")
 
 
 def _shorten(kind: NodeView) -> str:
@@ -200,10 +190,11 @@ def _find_defects(variable: Variable) -> Iterator[str]:
             named.append(match["path"])
         else:
             yield f"a bullet is not `name`: text, nor `name` (limit): text: {bullet}"
-    for attribute in variable.attributes:
-        if attribute.path not in named and not attribute.is_object:
-            yield f"no bullet says what {attribute.path} is"
     known = {attribute.path for attribute in variable.attributes}
+    parents = {path.rpartition(".")[0] for path in known}
+    for attribute in variable.attributes:
+        if attribute.path not in {*named, *parents}:
+            yield f"no bullet says what {attribute.path} is"
     for path in dict.fromkeys(named):
         if path not in known:
             yield f"a bullet is of {path}, which is no attribute"

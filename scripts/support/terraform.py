@@ -10,7 +10,7 @@ From a shell: ``python -m scripts.support.terraform init | validate | fmt | form
 A company without access to the public registry keeps a mirror of providers on disk. It is found, in
 this order: what TF_CLI_CONFIG_FILE says, when that file exists; the directory named by
 TF_PLUGIN_MIRROR; the user's own CLI configuration, when it says where providers come from; the
-directories where terraform plugins usually lie. Without any, the registry is used.
+user's plugins, and directories in /opt. Without any, terraform looks where it always does.
 
 TERRAFORM names another program than terraform, such as tofu.
 """
@@ -49,7 +49,7 @@ PASSED_ON: Final = frozenset(
     {
         *("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT"),
         *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
-        *("SSL_CERT_FILE", "SSL_CERT_DIR", "TF_PLUGIN_CACHE_DIR"),
+        *("SSL_CERT_FILE", "SSL_CERT_DIR", "TF_PLUGIN_CACHE_DIR", "XDG_DATA_HOME", "XDG_DATA_DIRS"),
     }
 )
 
@@ -141,57 +141,41 @@ class Terraform:
         return output
 
     def _execute(self, *arguments: str) -> tuple[int, str]:
-        command = [binary(), *arguments]
-        if arguments[0] in {"init", "validate", "plan", "apply", "destroy", "test"}:
-            command.append("-no-color")
-        with (
-            tempfile.TemporaryFile("w+", encoding="utf-8") as errors,
-            _session(command, self.directory, self.environment, errors.fileno()) as process,
-        ):
-            lines = []
-            for line in process.stdout or ():
-                lines.append(line)
-                if self.report:
-                    self.report(line.rstrip("\n"))
-            code = process.wait()
-            errors.seek(0)
-            said = errors.read()
-        output = "".join(lines)
-        planned_changes = "-detailed-exitcode" in arguments and code == CHANGES
-        if code != 0 and not planned_changes:
-            raise TerraformError(
-                f"terraform {arguments[0]} failed in {self.directory}", output + said
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
+            process = subprocess.Popen(
+                [binary(), *arguments],
+                cwd=self.directory,
+                # Without colours.
+                env={**self.environment, "TF_CLI_ARGS": "-no-color"},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                encoding="utf-8",
+                # Ctrl-C must reach terraform once and from us: it leaves at once at a second one.
+                start_new_session=True,
             )
+            _running.add(process)
+            lines = []
+            try:
+                for line in process.stdout or ():
+                    lines.append(line)
+                    if self.report:
+                        self.report(line.rstrip("\n"))
+                code = process.wait()
+            finally:
+                _stop(process)
+                _running.discard(process)
+                if process.stdout:
+                    process.stdout.close()
+            errors.seek(0)
+            output, complaints = "".join(lines), errors.read()
+        if code != 0 and not ("-detailed-exitcode" in arguments and code == CHANGES):
+            message = f"terraform {arguments[0]} failed in {self.directory}"
+            raise TerraformError(message, output + complaints)
         return code, output
 
 
 _running: set[subprocess.Popen[str]] = set()
-
-
-@contextlib.contextmanager
-def _session(
-    command: list[str], directory: Path, variables: Mapping[str, str], errors: int
-) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        command,
-        cwd=directory,
-        env=dict(variables),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=errors,
-        text=True,
-        encoding="utf-8",
-        # Ctrl-C must reach terraform once and from us: it treats a second one as "leave at once".
-        start_new_session=True,
-    )
-    _running.add(process)
-    try:
-        yield process
-    finally:
-        _stop(process)
-        _running.discard(process)
-        if process.stdout:
-            process.stdout.close()
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
@@ -327,16 +311,8 @@ def _target() -> str:
     return f"{platform.system().lower()}_{architecture}"
 
 
-def _usual_places() -> Iterator[Path]:
-    home = Path.home()
-    shared = os.environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share"
-    yield home / ".terraform.d" / "plugins"
-    yield Path(os.environ.get("XDG_DATA_HOME") or home / ".local/share") / "terraform/plugins"
-    for directory in (*shared.split(":"), "/usr/local/share", "/usr/share"):
-        yield Path(directory) / "terraform" / "plugins"
-    yield home / "Library" / "Application Support" / "io.terraform" / "plugins"
-    yield Path("/Library/Application Support/io.terraform/plugins")
-    yield from sorted(Path("/opt").glob("*"))
+def _usual_places() -> list[Path]:
+    return [Path.home() / ".terraform.d" / "plugins", *sorted(Path("/opt").glob("*"))]
 
 
 def _write_config(mirror: Path) -> Path:
@@ -358,11 +334,6 @@ provider_installation {{
         file.write(text)
     Path(file.name).replace(config)
     return config
-
-
-def root_modules() -> list[Path]:
-    """The module itself and every example."""
-    return [ROOT, *sorted(path.parent for path in ROOT.glob("examples/*/main.tf"))]
 
 
 def main(arguments: list[str]) -> int:
@@ -392,18 +363,15 @@ def _run_in_the_repository(command: str, rest: list[str]) -> None:
             if not can_mock_plans():
                 least = ".".join(map(str, LEAST_TEST_VERSION))
                 raise TerraformError(f"the module's tests need terraform {least} or newer")
-            _init_quietly(ROOT).init("-backend=false")
+            Terraform(directory=ROOT).init("-backend=false")
             root.run("test", *rest)
         case _:
-            for directory in root_modules():
+            examples = sorted(path.parent for path in ROOT.glob("examples/*/main.tf"))
+            for directory in (ROOT, *examples):
                 print(f"terraform {command}: {directory.relative_to(ROOT)}", flush=True)
-                _init_quietly(directory).init("-backend=false")
+                Terraform(directory=directory).init("-backend=false")
                 if command == "validate":
-                    _init_quietly(directory).validate()
-
-
-def _init_quietly(directory: Path) -> Terraform:
-    return Terraform(directory=directory)
+                    Terraform(directory=directory).validate()
 
 
 if __name__ == "__main__":
