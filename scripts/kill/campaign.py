@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from idempotent_lambda.clock import Millis
-from scripts.kill import journal
-from scripts.kill.account import Delivery, History
-from scripts.kill.journal import Journal, Page
-from scripts.kill.messages import Message, identify_copy, make_event, make_messages, redrive
+from scripts.kill.account import Account, Delivery, settle
+from scripts.kill.journal import Journal, Page, read_page
+from scripts.kill.messages import Message, make_event
 from scripts.kill.plan import Mode, Pace, Round
 from scripts.kill.process import Say, run
 from scripts.kill.tables import Tables
@@ -25,23 +24,24 @@ LEARNED: Final = 0.3
 """The weight of the newest batch in the expectation of the next one."""
 
 
-@dataclass(slots=True)
-class Durations:
-    """How long a batch is expected to take, learned from those that were not killed."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """A round and its result.
 
-    seconds: dict[tuple[Mode, Pace, bool], float] = field(default_factory=dict)
+    Attributes:
+        deliveries: how many it took.
+        kills: the event before each kill.
+    """
 
-    def expect(self, planned: Round, messages: int, *, first: bool) -> float:
-        """Estimate the seconds of a batch."""
-        kind = (planned.mode, planned.pace, first)
-        return BASE_SECONDS + messages * self.seconds.get(kind, FIRST_GUESS)
+    planned: Round
+    account: Account
+    deliveries: int
+    kills: Sequence[str]
 
-    def learn(self, planned: Round, messages: int, took: float, *, first: bool) -> None:
-        """Note how long a batch took."""
-        kind = (planned.mode, planned.pace, first)
-        seconds = max(0.0, took - BASE_SECONDS) / messages
-        before = self.seconds.get(kind, seconds)
-        self.seconds[kind] = (1 - LEARNED) * before + LEARNED * seconds
+    @property
+    def largest(self) -> int:
+        """The most side effects that one of its kills left unconfirmed."""
+        return max(self.account.in_doubt, default=0)
 
 
 @dataclass(slots=True)
@@ -54,40 +54,18 @@ class Play:
         parked: the copies that an operator has not redriven yet.
     """
 
-    planned: Round
     waiting: list[Message]
     deliveries: list[Delivery] = field(default_factory=list)
     copies: list[Message] = field(default_factory=list)
     parked: list[Message] = field(default_factory=list)
 
-    def receive(self, page: Page, *, killed: bool) -> frozenset[str]:
-        """React to an answer or a kill as the queue does; return the acknowledged keys."""
-        failed = page.failed
-        if killed or failed is None:
-            self.waiting = [message.again() for message in self.waiting]
-            return frozenset()
-        acknowledged = frozenset(
-            message.key for message in self.waiting if message.id not in failed
-        )
-        self.waiting = [message.again() for message in self.waiting if message.id in failed]
-        return acknowledged
-
-    def follow_up(self, chance: random.Random) -> None:
-        """Redrive the copies once nothing else waits, and shuffle the next delivery."""
-        if not self.waiting:
-            self.waiting, self.parked = self.parked, []
-        if self.planned.shuffled:
-            chance.shuffle(self.waiting)
-
-    def history(self) -> History:
-        """The round as it can be accounted for."""
-        return History(
-            mode=self.planned.mode,
-            keys=frozenset(self.planned.keys),
-            bound=self.planned.bound,
-            deliveries=self.deliveries,
-            finished=not self.waiting,
-        )
+    def receive(self, failed: frozenset[str] | None) -> frozenset[str]:
+        """React to an answer, or to a kill, as the queue does; return the acknowledged keys."""
+        done = [
+            message for message in self.waiting if failed is not None and message.id not in failed
+        ]
+        self.waiting = [message.receive_again() for message in self.waiting if message not in done]
+        return frozenset(message.key for message in done)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,26 +74,40 @@ class Stage:
 
     Attributes:
         directory: for journals.
+        seconds: how long a message takes, learned from batches that were not killed.
     """
 
     station: Station
     tables: Tables
     directory: Path
-    durations: Durations = field(default_factory=Durations)
+    seconds: dict[tuple[Mode, Pace, bool], float] = field(default_factory=dict)
 
-    def play(self, planned: Round) -> History:
+    def play(self, planned: Round) -> Played:
         """Play a round to its end."""
-        name = f"{planned.mode}-{planned.number}"
-        names = (f"records-{name}", f"counters-{name}")
+        names = (f"records-{planned.name}", f"counters-{planned.name}")
         self.tables.create_tables(*names)
         try:
-            return self._play(planned, *names)
+            play = self._play(planned, *names)
         finally:
             self.tables.delete_tables(*names)
+        left = {message.key for message in play.waiting}
+        return Played(
+            planned=planned,
+            account=settle(planned.mode, set(planned.keys), play.deliveries, left),
+            deliveries=len(play.deliveries),
+            kills=[
+                planned.moments[number].event
+                for number, delivery in enumerate(play.deliveries)
+                if delivery.killed
+            ],
+        )
 
-    def _play(self, planned: Round, table: str, counters: str) -> History:
-        chance = random.Random(f"{planned.mode} {planned.number}")  # noqa: S311  # guards nothing
-        play = Play(planned=planned, waiting=make_messages(planned))
+    def _play(self, planned: Round, table: str, counters: str) -> Play:
+        chance = random.Random(planned.name)  # noqa: S311  # guards nothing
+        messages = [
+            Message(id=f"message-{place}", key=key) for place, key in enumerate(planned.keys)
+        ]
+        play = Play(waiting=messages)
         for number in range(MOST_DELIVERIES):
             if not play.waiting:
                 break
@@ -130,14 +122,17 @@ class Stage:
             )
             killed, page = self._deliver(planned, work, number)
             play.deliveries.append(self._look(play, work, page, killed=killed))
-            play.follow_up(chance)
-        return play.history()
+            if not play.waiting:
+                play.waiting, play.parked = play.parked, []
+            if planned.shuffled:
+                chance.shuffle(play.waiting)
+        return play
 
     def _deliver(self, planned: Round, work: Batch, number: int) -> tuple[bool, Page]:
         """Have a worker process the batch; return whether it was killed, and its journal."""
-        moment, first = planned.moments.get(number), number == 0
+        moment, kind = planned.moments.get(number), (planned.mode, planned.pace, number == 0)
         messages = len(work.event["Records"])
-        expected = self.durations.expect(planned, messages, first=first)
+        expected = BASE_SECONDS + messages * self.seconds.get(kind, FIRST_GUESS)
         path = self.directory / "journal"
         book = Journal(path)
 
@@ -147,24 +142,25 @@ class Stage:
         began = time.monotonic()
         try:
             killed = run(consume, delay=expected * moment.share if moment else 0.0)
-            took = time.monotonic() - began
-            page = journal.read_page(path)
+            took = max(0.0, time.monotonic() - began - BASE_SECONDS) / messages
+            page = read_page(path)
         finally:
             book.close()
             path.unlink()
         if page.failed is not None:
-            self.durations.learn(planned, messages, took, first=first)
+            before = self.seconds.get(kind, took)
+            self.seconds[kind] = (1 - LEARNED) * before + LEARNED * took
         return killed and page.failed is None, page
 
     def _look(self, play: Play, work: Batch, page: Page, *, killed: bool) -> Delivery:
         """Read the tables and empty the dead-letter queue after a worker has ended."""
-        acknowledged = play.receive(page, killed=killed)
+        acknowledged = play.receive(page.failed)
         # The records come first: reading them waits for calls that were under way.
         records = self.tables.read_records(work.table, killed=killed)
-        transactional = work.mode is Mode.TRANSACTION
-        found = redrive(self.tables.take_copies(), after=len(play.copies))
+        found = self.tables.take_copies(len(play.copies))
         play.copies += found
         play.parked += found
+        transactional = work.mode is Mode.TRANSACTION
         return Delivery(
             killed=killed,
             acknowledged=acknowledged,
@@ -172,15 +168,6 @@ class Stage:
             raised=page.raised,
             unconfirmed=page.unconfirmed,
             records=records,
-            copies=frozenset(identify_copy(message) for message in play.copies),
+            copies=frozenset(message.identify_copy() for message in play.copies),
             counters=self.tables.read_counters(work.counters) if transactional else {},
         )
-
-
-def list_kills(planned: Round, deliveries: Sequence[Delivery]) -> list[str]:
-    """List the events after which the kills of a round came."""
-    return [
-        planned.moments[number].event
-        for number, delivery in enumerate(deliveries)
-        if delivery.killed
-    ]

@@ -33,6 +33,8 @@ SHARES: Final[Mapping[str, float]] = {
 raises, that run several messages at once, and that are large on purpose; of the keys that a
 processor raises for in the other rounds; and of the keys that come twice in a batch."""
 
+OFTEN: Final = 0.5
+
 
 class Mode(StrEnum):
     """The consumer's mode: how it treats interrupted work, or how it does the side effect."""
@@ -60,22 +62,22 @@ class Pace(StrEnum):
 
 
 class Behaviour(StrEnum):
-    """The behaviour of the processor for a key."""
+    """What the processor does for a key: it returns, or raises.
+
+    Before its side effect or after it, in the first delivery; or PermanentFailure until an operator
+    redrives the message.
+    """
 
     RETURN = "return"
     RAISE_BEFORE = "raise_before"
-    """It raises before its side effect, in the first delivery."""
     RAISE_AFTER = "raise_after"
-    """It raises after its side effect, in the first delivery."""
     PERMANENT = "permanent"
-    """It raises PermanentFailure until an operator redrives the message."""
 
 
 class Event(StrEnum):
-    """Events after which a process is killed."""
+    """Events after which a process is killed; the batch has begun, or a call of that name."""
 
     BATCH = "batch"
-    """The batch has begun."""
     EFFECT = "effect"
     CLAIM = "claim"
     COMPLETE = "complete"
@@ -86,6 +88,9 @@ class Event(StrEnum):
 
 STEPS: Final = (Event.PARK, Event.DEAD_LETTER, Event.MARK)
 """The steps of parking, each for one message."""
+
+CALLS: Final = frozenset({Event.CLAIM, Event.COMPLETE, *STEPS})
+"""Events that are calls of the method of that name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,11 +110,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """The work of the processor for one key.
-
-    Attributes:
-        pause: how long it takes, in seconds.
-    """
+    """The work of the processor for one key, and how many seconds it takes."""
 
     behaviour: Behaviour = Behaviour.RETURN
     pause: float = 0.0
@@ -126,7 +127,7 @@ class Round:
         shuffled: whether redeliveries come in another order.
     """
 
-    number: int
+    name: str
     mode: Mode
     concurrency: int
     pace: Pace
@@ -167,14 +168,14 @@ def plan_round(mode: Mode, number: int, seed: int) -> Round:
         late = chance.randint(LARGEST - WINDOW + 1, LARGEST)
         moments[0] = Moment(event=Event.EFFECT, number=late, share=0.0)
     return Round(
-        number=number,
+        name=f"{mode}-{number}",
         mode=mode,
         concurrency=1 if single else chance.randint(2, 4),
         pace=pace,
         tasks={name: _choose_task(chance, pace, clean=clean) for name in names},
         keys=keys,
         moments=moments,
-        shuffled=chance.random() < 0.5,  # noqa: PLR2004  # as often as not
+        shuffled=chance.random() < OFTEN,
     )
 
 
@@ -190,33 +191,30 @@ def _choose_size(chance: random.Random, mode: Mode) -> int:
 def _choose_task(chance: random.Random, pace: Pace, *, clean: bool) -> Task:
     slow = {Pace.QUICK: 0.0, Pace.SLOW: 1.0, Pace.MIXED: 0.5}[pace]
     pause = chance.uniform(0.0005, 0.0015) if chance.random() < slow else 0.0
-    behaviour = Behaviour.RETURN
-    if not clean:
-        kinds = [behaviour for behaviour in Behaviour if behaviour is not Behaviour.RETURN]
-        shares = [SHARES[behaviour] for behaviour in kinds]
-        (behaviour,) = chance.choices([*kinds, behaviour], [*shares, 1 - sum(shares)])
-    return Task(behaviour=behaviour, pause=pause)
+    shares = [0.0 if clean else SHARES.get(behaviour, 0.0) for behaviour in Behaviour]
+    shares[0] = 1 - sum(shares)  # of those that return
+    return Task(behaviour=chance.choices(list(Behaviour), shares)[0], pause=pause)
 
 
 def _choose_moment(chance: random.Random, mode: Mode, size: int, *, first: bool) -> Moment:
     """Choose any time, a window's border, a flush, or a place between two steps of a parking."""
-    share = chance.uniform(0, 0.1) if chance.random() < 0.5 else 0.0  # noqa: PLR2004
-    events = [Event.BATCH, Event.EFFECT, Event.CLAIM, Event.COMPLETE]
-    weights = [0.5, 0.2, 0.1, 0.2]
+    share = chance.uniform(0, 0.1) if chance.random() < OFTEN else 0.0
+    weights = {Event.BATCH: 0.5, Event.EFFECT: 0.2, Event.CLAIM: 0.1, Event.COMPLETE: 0.2}
     if mode is Mode.PARK and not first:
-        events, weights = [*events, *STEPS], [*weights, 0.3, 0.3, 0.3]
-    (event,) = chance.choices(events, weights)
+        weights |= dict.fromkeys(STEPS, 0.3)
+    (event,) = chance.choices(list(weights), list(weights.values()))
     windows = math.ceil(size / WINDOW)
+    number = chance.randint(1, 2)
     match event:
         case Event.BATCH:
-            return Moment(event=event, number=1, share=chance.random())
-        case Event.EFFECT if windows > 1 and chance.random() < 0.5:  # noqa: PLR2004
+            number, share = 1, chance.random()
+        case Event.EFFECT if windows > 1 and chance.random() < OFTEN:
             near = WINDOW * chance.randint(1, windows) + chance.randint(-2, 2)
-            return Moment(event=event, number=min(size, near), share=share)
+            number = min(size, near)
         case Event.EFFECT:
             number = chance.randint(1, size)
         case Event.CLAIM:
             number = chance.randint(1, size if mode is Mode.PARK else windows)
         case _:
-            number = chance.randint(1, 2)
+            pass
     return Moment(event=event, number=number, share=share)
