@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 from scripts.kill.plan import Mode
 
@@ -33,8 +33,7 @@ class Cause(StrEnum):
     UNCONFIRMED = "unconfirmed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Seen(NamedTuple):
     """A record as it is in the table."""
 
     status: str
@@ -42,8 +41,7 @@ class Seen:
     dead_lettered: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effect:
+class Effect(NamedTuple):
     """One side effect; each run of a key has another owner token."""
 
     key: str
@@ -99,23 +97,17 @@ class Delivery:
     def explain(self) -> Iterator[tuple[str, Cause | None]]:
         """Yield each side effect's key with the cause that allows it to repeat, if there is one."""
         in_doubt = self.in_doubt
-        for effect in self.effects:
-            cause = Cause.UNCONFIRMED if effect.key in self.unconfirmed else None
-            if effect.owner in self.raised:
-                cause = Cause.RAISED
-            elif effect.key in in_doubt:
-                cause = Cause.INTERRUPTED
-            yield effect.key, cause
+        for key, owner in self.effects:
+            cause = Cause.UNCONFIRMED if key in self.unconfirmed else None
+            cause = Cause.INTERRUPTED if key in in_doubt else cause
+            yield key, Cause.RAISED if owner in self.raised else cause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """The result of a round.
+    """The keys of a round that break each of the `PROMISES`, if any do.
 
-    Attributes:
-        wrong: the keys that break each of the `PROMISES`, if any do.
-        in_doubt: how many effects each kill left unconfirmed.
-        repeats: how many effects were repeated, by cause.
+    And how many effects each kill left in doubt, and how many were repeated, by cause.
     """
 
     wrong: Mapping[str, set[str]]
@@ -124,14 +116,7 @@ class Account:
 
 
 def settle(mode: Mode, keys: set[str], deliveries: Sequence[Delivery], left: set[str]) -> Account:
-    """Settle a round.
-
-    Args:
-        mode: of the consumer.
-        keys: of the round's messages.
-        deliveries: in their order.
-        left: the keys of the messages that nobody has acknowledged in the end.
-    """
+    """Settle a round of messages with these keys; some may be left unacknowledged in the end."""
     unexplained, repeats = _find_repeats(deliveries)
     counters, fewest = deliveries[-1].counters, 0 if left else 1
     in_transactions = keys if mode is Mode.TRANSACTION else set()

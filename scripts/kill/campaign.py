@@ -10,12 +10,12 @@ from typing import Final
 from idempotent_lambda.clock import Millis
 from scripts.kill.account import Account, Delivery, settle
 from scripts.kill.journal import Journal, Page, read_page
-from scripts.kill.messages import Message, make_event
-from scripts.kill.plan import Mode, Pace, Round
+from scripts.kill.plan import Mode, Round
 from scripts.kill.process import Say, run
+from scripts.kill.queue import Record, make_record, read_copy, read_key, receive_again
 from scripts.kill.tables import Tables
 from scripts.kill.watch import Watch
-from scripts.kill.worker import AFTER_LEASE, Batch, Station
+from scripts.kill.worker import AFTER_LEASE, Station
 
 MOST_DELIVERIES: Final = 40
 BASE_SECONDS: Final = 0.005
@@ -26,12 +26,7 @@ LEARNED: Final = 0.3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Played:
-    """A round and its result.
-
-    Attributes:
-        deliveries: how many it took.
-        kills: the event before each kill.
-    """
+    """A round and its result; ``kills`` are the events before each kill."""
 
     planned: Round
     account: Account
@@ -42,30 +37,6 @@ class Played:
     def largest(self) -> int:
         """The most side effects that one of its kills left unconfirmed."""
         return max(self.account.in_doubt, default=0)
-
-
-@dataclass(slots=True)
-class Play:
-    """One round in progress.
-
-    Attributes:
-        waiting: the messages that the queue still has to deliver.
-        copies: all messages that were in the dead-letter queue.
-        parked: the copies that an operator has not redriven yet.
-    """
-
-    waiting: list[Message]
-    deliveries: list[Delivery] = field(default_factory=list)
-    copies: list[Message] = field(default_factory=list)
-    parked: list[Message] = field(default_factory=list)
-
-    def receive(self, failed: frozenset[str] | None) -> frozenset[str]:
-        """React to an answer, or to a kill, as the queue does; return the acknowledged keys."""
-        done = [
-            message for message in self.waiting if failed is not None and message.id not in failed
-        ]
-        self.waiting = [message.receive_again() for message in self.waiting if message not in done]
-        return frozenset(message.key for message in done)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,69 +51,75 @@ class Stage:
     station: Station
     tables: Tables
     directory: Path
-    seconds: dict[tuple[Mode, Pace, bool], float] = field(default_factory=dict)
+    seconds: dict[tuple[Mode, float, bool], float] = field(default_factory=dict)
 
     def play(self, planned: Round) -> Played:
         """Play a round to its end."""
-        names = (f"records-{planned.name}", f"counters-{planned.name}")
-        self.tables.create_tables(*names)
+        self.tables.create_tables(planned.table, planned.counters)
         try:
-            play = self._play(planned, *names)
+            deliveries, left = self._play(planned)
         finally:
-            self.tables.delete_tables(*names)
-        left = {message.key for message in play.waiting}
+            self.tables.delete_tables(planned.table, planned.counters)
+        killed = [number for number, delivery in enumerate(deliveries) if delivery.killed]
         return Played(
             planned=planned,
-            account=settle(planned.mode, set(planned.keys), play.deliveries, left),
-            deliveries=len(play.deliveries),
-            kills=[
-                planned.moments[number].event
-                for number, delivery in enumerate(play.deliveries)
-                if delivery.killed
-            ],
+            account=settle(planned.mode, set(planned.keys), deliveries, left),
+            deliveries=len(deliveries),
+            kills=[planned.moments[number].event for number in killed],
         )
 
-    def _play(self, planned: Round, table: str, counters: str) -> Play:
-        chance = random.Random(planned.name)  # noqa: S311  # guards nothing
-        messages = [
-            Message(id=f"message-{place}", key=key) for place, key in enumerate(planned.keys)
-        ]
-        play = Play(waiting=messages)
-        for number in range(MOST_DELIVERIES):
-            if not play.waiting:
-                break
-            work = Batch(
-                mode=planned.mode,
-                concurrency=planned.concurrency,
-                tasks=planned.tasks,
-                table=table,
-                counters=counters,
-                event=make_event(play.waiting),
-                later=Millis(number * AFTER_LEASE),
+    def _play(self, planned: Round) -> tuple[list[Delivery], set[str]]:
+        """Deliver until nothing waits; return the deliveries, and the keys that still wait."""
+        chance = random.Random(planned.table)  # noqa: S311  # guards nothing
+        waiting = [make_record(f"message-{place}", key) for place, key in enumerate(planned.keys)]
+        copies: list[Record] = []
+        parked: list[Record] = []
+        deliveries: list[Delivery] = []
+        while waiting and len(deliveries) < MOST_DELIVERIES:
+            killed, page = self._deliver(planned, waiting, len(deliveries))
+            done = [record for record in waiting if not page.brings_back(record["messageId"])]
+            # The records come first: reading them waits for calls that were under way.
+            records = self.tables.read_records(planned.table, killed=killed)
+            found = self.tables.take_copies(len(copies))
+            copies += found
+            parked += found
+            deliveries.append(
+                Delivery(
+                    killed=killed,
+                    acknowledged=frozenset(map(read_key, done)),
+                    effects=page.effects,
+                    raised=page.raised,
+                    unconfirmed=page.unconfirmed,
+                    records=records,
+                    copies=frozenset(map(read_copy, copies)),
+                    counters=self.tables.read_counters(planned.counters),
+                )
             )
-            killed, page = self._deliver(planned, work, number)
-            play.deliveries.append(self._look(play, work, page, killed=killed))
-            if not play.waiting:
-                play.waiting, play.parked = play.parked, []
+            waiting = [
+                receive_again(record) for record in waiting if page.brings_back(record["messageId"])
+            ]
+            if not waiting:
+                # An operator redrives the copies once nothing else waits.
+                waiting, parked = parked, []
             if planned.shuffled:
-                chance.shuffle(play.waiting)
-        return play
+                chance.shuffle(waiting)
+        return deliveries, {read_key(record) for record in waiting}
 
-    def _deliver(self, planned: Round, work: Batch, number: int) -> tuple[bool, Page]:
+    def _deliver(self, planned: Round, records: Sequence[Record], number: int) -> tuple[bool, Page]:
         """Have a worker process the batch; return whether it was killed, and its journal."""
-        moment, kind = planned.moments.get(number), (planned.mode, planned.pace, number == 0)
-        messages = len(work.event["Records"])
-        expected = BASE_SECONDS + messages * self.seconds.get(kind, FIRST_GUESS)
+        moment, kind = planned.moments.get(number), (planned.mode, planned.slow, number == 0)
+        expected = BASE_SECONDS + len(records) * self.seconds.get(kind, FIRST_GUESS)
         path = self.directory / "journal"
         book = Journal(path)
 
         def consume(say: Say) -> None:
-            self.station.consume(work, book, Watch(moment, say))
+            later = Millis(number * AFTER_LEASE)
+            self.station.consume(planned, records, later, book, Watch(moment, say))
 
         began = time.monotonic()
         try:
             killed = run(consume, delay=expected * moment.share if moment else 0.0)
-            took = max(0.0, time.monotonic() - began - BASE_SECONDS) / messages
+            took = max(0.0, time.monotonic() - began - BASE_SECONDS) / len(records)
             page = read_page(path)
         finally:
             book.close()
@@ -151,23 +128,3 @@ class Stage:
             before = self.seconds.get(kind, took)
             self.seconds[kind] = (1 - LEARNED) * before + LEARNED * took
         return killed and page.failed is None, page
-
-    def _look(self, play: Play, work: Batch, page: Page, *, killed: bool) -> Delivery:
-        """Read the tables and empty the dead-letter queue after a worker has ended."""
-        acknowledged = play.receive(page.failed)
-        # The records come first: reading them waits for calls that were under way.
-        records = self.tables.read_records(work.table, killed=killed)
-        found = self.tables.take_copies(len(play.copies))
-        play.copies += found
-        play.parked += found
-        transactional = work.mode is Mode.TRANSACTION
-        return Delivery(
-            killed=killed,
-            acknowledged=acknowledged,
-            effects=page.effects,
-            raised=page.raised,
-            unconfirmed=page.unconfirmed,
-            records=records,
-            copies=frozenset(message.identify_copy() for message in play.copies),
-            counters=self.tables.read_counters(work.counters) if transactional else {},
-        )

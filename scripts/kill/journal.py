@@ -48,6 +48,10 @@ class Page:
     unconfirmed: frozenset[str]
     failed: frozenset[str] | None
 
+    def brings_back(self, message_id: str) -> bool:
+        """Whether the queue delivers the message again."""
+        return self.failed is None or message_id in self.failed
+
 
 def read_page(path: Path) -> Page:
     """Read the journal of a process that has ended."""

@@ -19,19 +19,23 @@ MANY: Final = 300
 DELIVERIES: Final = 6
 """Only the first deliveries of a round are killed, so that every round ends."""
 
-SHARES: Final[Mapping[str, float]] = {
-    "again": 0.35,
-    "clean": 0.5,
-    "concurrent": 0.2,
-    "large": 0.04,
-    "permanent": 0.02,
-    "raise_after": 0.02,
-    "raise_before": 0.02,
-    "twin": 0.05,
-}
-"""Of the deliveries after the first that are killed too; of the rounds whose processor never
-raises, that run several messages at once, and that are large on purpose; of the keys that a
-processor raises for in the other rounds; and of the keys that come twice in a batch."""
+AGAIN: Final = 0.35
+"""The share of the deliveries after the first that are killed too."""
+
+CLEAN: Final = 0.5
+"""The share of the rounds whose processor never raises."""
+
+RAISING: Final = 0.02
+"""The share of the keys for each kind of raising, in the other rounds."""
+
+CONCURRENT: Final = 0.2
+"""The share of the rounds that run several messages at once."""
+
+LARGE: Final = 0.04
+"""The share of the rounds that are large on purpose."""
+
+TWINS: Final = 0.05
+"""The share of the keys that come twice in a batch."""
 
 OFTEN: Final = 0.5
 
@@ -53,12 +57,9 @@ FULL_FIRST: Final = {Mode.RETRY: 2, Mode.PARK: 12, Mode.TRANSACTION: 12}
 has nearly finished the largest batch."""
 
 
-class Pace(StrEnum):
-    """How long the processor takes: it returns at once, takes about a millisecond, or either."""
-
-    QUICK = "quick"
-    SLOW = "slow"
-    MIXED = "mixed"
+QUICK: Final = 0.0
+SLOW: Final = (QUICK, 0.5, 1.0)
+"""The shares of the keys for which a processor takes about a millisecond."""
 
 
 class Behaviour(StrEnum):
@@ -95,12 +96,9 @@ CALLS: Final = frozenset({Event.CLAIM, Event.COMPLETE, *STEPS})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """The moment of a kill.
+    """The moment of a kill: after so many of an event; a call has only begun.
 
-    Attributes:
-        event: the last event before it; a call has only begun.
-        number: how often.
-        share: how much later, as a share of the batch's expected duration.
+    ``share`` is how much later it comes, as a share of the batch's expected duration.
     """
 
     event: Event
@@ -130,11 +128,21 @@ class Round:
     name: str
     mode: Mode
     concurrency: int
-    pace: Pace
+    slow: float
     tasks: Mapping[str, Task]
     keys: Sequence[str]
     moments: Mapping[int, Moment]
     shuffled: bool
+
+    @property
+    def table(self) -> str:
+        """The name of its table of records."""
+        return f"records-{self.name}"
+
+    @property
+    def counters(self) -> str:
+        """The name of the table that transactions write to."""
+        return f"counters-{self.name}"
 
     @property
     def bound(self) -> int:
@@ -152,17 +160,17 @@ def plan_round(mode: Mode, number: int, seed: int) -> Round:
     chance = random.Random(f"{seed} {mode} {number}")  # noqa: S311  # guards nothing
     full = number % FULL_EVERY == FULL_FIRST[mode]
     size = LARGEST if full else _choose_size(chance, mode)
-    twins = 0 if full else sum(chance.random() < SHARES["twin"] for _ in range(size // 2))
+    twins = 0 if full else sum(chance.random() < TWINS for _ in range(size // 2))
     names = [f"{mode}-{number}-{place}" for place in range(size - twins)]
     keys = [*names, *chance.sample(names, twins)]
     chance.shuffle(keys)
-    pace = Pace.QUICK if full else chance.choice(list(Pace))
-    clean = full or chance.random() < SHARES["clean"]
-    single = full or chance.random() >= SHARES["concurrent"]
+    slow = QUICK if full else chance.choice(SLOW)
+    clean = full or chance.random() < CLEAN
+    single = full or chance.random() >= CONCURRENT
     moments = {
         delivery: _choose_moment(chance, mode, size, first=delivery == 0)
         for delivery in range(DELIVERIES)
-        if delivery == 0 or chance.random() < SHARES["again"]
+        if delivery == 0 or chance.random() < AGAIN
     }
     if full:
         late = chance.randint(LARGEST - WINDOW + 1, LARGEST)
@@ -171,8 +179,8 @@ def plan_round(mode: Mode, number: int, seed: int) -> Round:
         name=f"{mode}-{number}",
         mode=mode,
         concurrency=1 if single else chance.randint(2, 4),
-        pace=pace,
-        tasks={name: _choose_task(chance, pace, clean=clean) for name in names},
+        slow=slow,
+        tasks={name: _choose_task(chance, slow, clean=clean) for name in names},
         keys=keys,
         moments=moments,
         shuffled=chance.random() < OFTEN,
@@ -182,18 +190,17 @@ def plan_round(mode: Mode, number: int, seed: int) -> Round:
 def _choose_size(chance: random.Random, mode: Mode) -> int:
     """Choose a size of any order of magnitude, more often a small one."""
     fewest, most = 1, MANY if mode is Mode.PARK else LARGEST
-    if chance.random() < SHARES["large"]:
+    if chance.random() < LARGE:
         fewest, most = MANY, LARGEST
     share = chance.random() ** SMALLER
     return round(math.exp(math.log(fewest) + share * math.log(most / fewest)))
 
 
-def _choose_task(chance: random.Random, pace: Pace, *, clean: bool) -> Task:
-    slow = {Pace.QUICK: 0.0, Pace.SLOW: 1.0, Pace.MIXED: 0.5}[pace]
+def _choose_task(chance: random.Random, slow: float, *, clean: bool) -> Task:
     pause = chance.uniform(0.0005, 0.0015) if chance.random() < slow else 0.0
-    shares = [0.0 if clean else SHARES.get(behaviour, 0.0) for behaviour in Behaviour]
-    shares[0] = 1 - sum(shares)  # of those that return
-    return Task(behaviour=chance.choices(list(Behaviour), shares)[0], pause=pause)
+    raising = 0.0 if clean else RAISING
+    weights = [1 - 3 * raising, raising, raising, raising]
+    return Task(behaviour=chance.choices(list(Behaviour), weights)[0], pause=pause)
 
 
 def _choose_moment(chance: random.Random, mode: Mode, size: int, *, first: bool) -> Moment:

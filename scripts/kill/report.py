@@ -75,9 +75,6 @@ class Report:
             "kills_after": dict(sorted(after.items())),
             "rounds": len(played),
             "deliveries": sum(game.deliveries for game in played),
-            "messages": sum(len(game.planned.keys) for game in played),
-            "largest_batch": max((len(game.planned.keys) for game in played), default=0),
-            "largest_repeat": max((game.largest for game in played), default=0),
             "repeats": {
                 cause: sum(game.account.repeats.get(cause, 0) for game in played) for cause in Cause
             },

@@ -1,12 +1,13 @@
 """The tables and the dead-letter queue, as the campaign itself sees them."""
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from scripts.kill.account import Seen
-from scripts.kill.messages import Message, read_copy
+from scripts.kill.queue import Record, make_record
 from scripts.kill.worker import NAMESPACE
 
 STILL_SECONDS: Final = 0.01
@@ -47,14 +48,12 @@ class Tables:
             RestlessError: the table still changes long after a kill.
         """
         items = self._scan(table)
-        for _ in range(MOST_READS if killed else 0):
+        before, reads = None, 0
+        while killed and items != before:
+            if reads == MOST_READS:
+                raise RestlessError(f"{table} still changes {reads} reads after a kill")
             time.sleep(STILL_SECONDS)
-            before, items = items, self._scan(table)
-            if items == before:
-                break
-        else:
-            if killed:
-                raise RestlessError(f"{table} still changes {MOST_READS} reads after a kill")
+            before, items, reads = items, self._scan(table), reads + 1
         return {
             item["id"]["S"].removeprefix(f"{NAMESPACE}#"): Seen(
                 status=item["status"]["S"],
@@ -68,7 +67,7 @@ class Tables:
         """Read how often each key's side effect was committed."""
         return {item["id"]["S"]: int(item["n"]["N"]) for item in self._scan(table)}
 
-    def take_copies(self, after: int) -> list[Message]:
+    def take_copies(self, after: int) -> list[Record]:
         """Empty the dead-letter queue, as an operator's redrive does.
 
         Args:
@@ -81,7 +80,12 @@ class Tables:
             for copy in found:
                 self.sqs.delete_message(QueueUrl=url, ReceiptHandle=copy["ReceiptHandle"])
             taken += found
-        return [read_copy(copy, f"copy-{after + place}") for place, copy in enumerate(taken)]
+        return [
+            make_record(
+                f"copy-{after + place}", json.loads(copy["Body"])["id"], copy["MessageAttributes"]
+            )
+            for place, copy in enumerate(taken)
+        ]
 
     def _scan(self, table: str) -> list[Mapping[str, Any]]:
         pages = self.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)

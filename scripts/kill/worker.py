@@ -4,7 +4,7 @@ All its parts are the package's own. Wrappers note the calls, and change nothing
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,7 +21,8 @@ from idempotent_lambda.sources.message import Message
 from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.store.transaction import Transaction
 from scripts.kill.journal import Journal
-from scripts.kill.plan import Behaviour, Event, Mode, Task
+from scripts.kill.plan import Behaviour, Event, Mode, Round
+from scripts.kill.queue import Record
 from scripts.kill.watch import Watch, Watched
 
 KEY: Final = "body.id"
@@ -66,30 +67,11 @@ class Observer:
     report_visibility_change_failed = report_batch_calls_unavailable
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """The work of one worker.
-
-    Attributes:
-        later: how much its wall clock is set forward.
-        table: of the records.
-        counters: the table that transactions write to.
-    """
-
-    mode: Mode
-    concurrency: int
-    tasks: Mapping[str, Task]
-    table: str
-    counters: str
-    event: Mapping[str, Any]
-    later: Millis
-
-
 @dataclass(frozen=True, slots=True)
 class Processor:
     """Does the side effect of a message, as its task says."""
 
-    batch: Batch
+    planned: Round
     journal: Journal
     watch: Watch
 
@@ -103,11 +85,11 @@ class Processor:
             "UpdateExpression": "ADD n :one",
             "ExpressionAttributeValues": {":one": 1},
         }
-        table, key = self.batch.counters, {"id": message.key}
+        table, key = self.planned.counters, {"id": message.key}
         self._work(message, lambda: transaction.update(table, key, **update))
 
     def _work(self, message: Message, effect: Callable[[], None]) -> None:
-        task = self.batch.tasks[message.key]
+        task = self.planned.tasks[message.key]
         redriven = TOKEN_ATTRIBUTE in message.raw["messageAttributes"]
         first = message.receive_count == 1 and not redriven
         if task.behaviour is Behaviour.PERMANENT and not redriven:
@@ -142,17 +124,36 @@ class Station:
         _ = queues._client  # noqa: SLF001  # made now, and not by every worker
         return cls(client=new_client(), queues=queues)
 
-    def consume(self, batch: Batch, journal: Journal, watch: Watch) -> None:
-        """Process a batch, and write the answer into the journal."""
-        clock: Clock = LaterClock(batch.later)
+    def consume(
+        self,
+        planned: Round,
+        records: Sequence[Record],
+        later: Millis,
+        journal: Journal,
+        watch: Watch,
+    ) -> None:
+        """Process a batch, with the wall clock set forward; write the answer to the journal."""
+        clock: Clock = LaterClock(later)
         observer = Observer(lambda key: journal.write("unconfirmed", key))
-        processor = Processor(batch, journal, watch)
-        store: Any = Watched(DynamoDBClaimStore(self.client, batch.table, clock, observer), watch)
+        processor = Processor(planned, journal, watch)
+        table = DynamoDBClaimStore(self.client, planned.table, clock, observer)
+        store: Any = Watched(table, watch)
         queues: Any = Watched(self.queues, watch)
-        transactional = batch.mode is Mode.TRANSACTION
+        transactional = planned.mode is Mode.TRANSACTION
+        settings = Settings(
+            table=planned.table,
+            processor="",
+            key_rule=KeyRule(NAMESPACE, KEY, compile_expression(KEY)),
+            retention=Seconds(86_400),
+            lease_margin=MARGIN,
+            minimum_remaining=Millis(1_000),
+            max_receive_count=1_000,  # takeovers near the last receive are deferred
+            concurrency=planned.concurrency,
+            park_interrupted=planned.mode is Mode.PARK,
+        )
         consumer = Consumer(
             processor=processor.transact if transactional else processor,
-            settings=make_settings(batch),
+            settings=settings,
             store=store,
             queues=queues,
             clock=clock,
@@ -160,21 +161,6 @@ class Station:
             transactional=transactional,
         )
         watch.note(Event.BATCH)
-        answer = consumer.consume(batch.event, REMAINING)
+        answer = consumer.consume({"Records": list(records)}, REMAINING)
         failures = answer["batchItemFailures"] if answer else []
         journal.write_answer([failure["itemIdentifier"] for failure in failures])
-
-
-def make_settings(batch: Batch) -> Settings:
-    """Make the settings of a worker's consumer."""
-    return Settings(
-        table=batch.table,
-        processor="",
-        key_rule=KeyRule(NAMESPACE, KEY, compile_expression(KEY)),
-        retention=Seconds(86_400),
-        lease_margin=MARGIN,
-        minimum_remaining=Millis(1_000),
-        max_receive_count=1_000,  # takeovers near the last receive are deferred
-        concurrency=batch.concurrency,
-        park_interrupted=batch.mode is Mode.PARK,
-    )

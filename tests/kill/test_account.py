@@ -12,7 +12,7 @@ from scripts.kill.plan import Mode
 DONE = Seen(status="COMPLETED", owner="first")
 BEGUN = Seen(status="IN_PROGRESS", owner="first")
 PARKED = Seen(status="PARKED", owner="first")
-SENT = replace(PARKED, dead_lettered=True)
+SENT = PARKED._replace(dead_lettered=True)
 COPY = ("a", "first")
 FIRST, SECOND = Effect(key="a", owner="first"), Effect(key="a", owner="second")
 
