@@ -44,25 +44,15 @@ def enqueue(
             id of its own, as from a producer that does not remember what it sent before.
     """
     for start in range(0, len(bodies), BATCH):
-        batch = range(start, min(start + BATCH, len(bodies)))
-        entries: list[dict[str, str]] = [
-            {
-                "Id": str(number),
-                "MessageBody": bodies[number],
-                **(
-                    {
-                        "MessageGroupId": groups[number],
-                        "MessageDeduplicationId": uuid.uuid4().hex,
-                    }
-                    if groups
-                    else {}
-                ),
-            }
-            for number in batch
+        entries = [
+            {"Id": str(number), "MessageBody": body}
+            for number, body in enumerate(bodies[start : start + BATCH])
         ]
+        for entry, group in zip(entries, groups[start:], strict=False):
+            entry |= {"MessageGroupId": group, "MessageDeduplicationId": uuid.uuid4().hex}
         answer = aws.sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)
         ids = {entry["Id"]: entry["MessageId"] for entry in answer["Successful"]}
-        yield from (ids[str(number)] for number in batch)
+        yield from (ids[entry["Id"]] for entry in entries)
 
 
 def invoke(aws: Aws, function_name: str, event: Any) -> Answer:
@@ -100,20 +90,12 @@ def hand_over(
     Raises:
         NotAcknowledgedError: none was, again and again.
     """
-
-    def attempt() -> Answer:
-        return invoke(aws, function_name, event)
-
     deadline = time.monotonic() + ANSWER_SECONDS
     with ThreadPoolExecutor(at_once) as threads:
-        answers = list(threads.map(lambda _: attempt(), range(at_once)))
+        answers = list(threads.map(lambda _: invoke(aws, function_name, event), range(at_once)))
     while True:
-        accepted = [
-            answer.payload
-            for answer in answers
-            if answer.error is None and (done is None or answer.payload == done)
-        ]
-        if accepted:
+        payloads = [answer.payload for answer in answers if answer.error is None]
+        if accepted := [payload for payload in payloads if done is None or payload == done]:
             return accepted
         if time.monotonic() > deadline:
             raise NotAcknowledgedError(
@@ -121,4 +103,4 @@ def hand_over(
                 f"it said {answers[-1].payload}"
             )
         time.sleep(1)
-        answers = [attempt()]
+        answers = [invoke(aws, function_name, event)]

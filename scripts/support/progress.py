@@ -1,4 +1,4 @@
-"""Tells whoever is watching what happens, with the seconds since the start.
+"""Prints what happens, with the seconds since the start.
 
 On a terminal the current line is redrawn; elsewhere (a log, a pipe) it is printed now and then.
 """
@@ -23,14 +23,14 @@ class Progress:
         self._start = time.monotonic()
         self._note = ""
 
-    @property
-    def seconds(self) -> float:
-        """Since the start."""
-        return time.monotonic() - self._start
-
     def note(self, text: str) -> None:
-        """What goes on now; replaces the note before."""
+        """Set what goes on now; replaces the note before."""
         self._note = text.strip()
+
+    def say(self, text: str) -> None:
+        """Print one line of rich markup."""
+        seconds = time.monotonic() - self._start
+        self._console.print(f"[dim]{seconds:4.0f} s[/]  {text}", highlight=False, soft_wrap=True)
 
     @contextlib.contextmanager
     def phase(self, title: str) -> Iterator[None]:
@@ -53,10 +53,5 @@ class Progress:
             return
         with self._console.status("") as status:
             while not done.wait(REDRAW_SECONDS):
-                status.update(f"[dim]{self.seconds:4.0f} s[/]  {escape(self._note)}")
-
-    def say(self, text: str) -> None:
-        """Print one line of rich markup."""
-        self._console.print(
-            f"[dim]{self.seconds:4.0f} s[/]  {text}", highlight=False, soft_wrap=True
-        )
+                seconds = time.monotonic() - self._start
+                status.update(f"[dim]{seconds:4.0f} s[/]  {escape(self._note)}")

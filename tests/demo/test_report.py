@@ -9,30 +9,31 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from scripts.demo.effects_table import account
+from scripts.demo.account import settle
 from scripts.demo.report import Report
-from tests.demo.test_effects_table import charge, message
+from tests.demo.test_account import Sent, charge, message
 
-DEAD = {"message_id": "m", "dead_lettered": True, "outcomes": []}
-SENT = [
-    message("a"),
-    message("b"),
-    message("p", poison=True, ours=DEAD, naive=DEAD),
-]
+SENT = [message("a"), message("b"), message("p", poison=True)]
 CHARGES = [charge("a"), charge("b", 1, killed_owner="t"), charge("b", 2)]
 TWICE = [charge("a", 1), charge("a", 2), charge("b")]
 
 
 def report(
-    sent: list[dict[str, Any]] = SENT, charges: list[dict[str, Any]] = CHARGES, **different: Any
+    sent: list[Sent] = SENT,
+    charges: list[dict[str, Any]] = CHARGES,
+    naive: list[dict[str, Any]] = TWICE,
+    *,
+    dead: tuple[str, ...] = ("p-1",),
+    untaken: tuple[str, ...] = (),
+    **different: Any,
 ) -> Report:
     """A report in which everything held, but for what is different."""
-    naive = different.pop("naive", TWICE)
     facts: dict[str, Any] = {"second_plan_empty": True, "left_after_destroy": []}
-    return Report(
-        accounts={"ours": account("ours", sent, charges), "naive": account("naive", sent, naive)},
-        **facts | different,
-    )
+    accounts = {
+        "ours": settle(sent, charges, dead=dead, untaken=untaken),
+        "naive": settle(sent, naive, dead=["p-1"]),
+    }
+    return Report(accounts=accounts, **{"left_in_queues": 0, **facts, **different})
 
 
 def test_all_held() -> None:
@@ -48,14 +49,12 @@ def test_all_held() -> None:
         (report(charges=[*CHARGES, charge("p")]), "1 order poison, but charged: p"),
         (report(charges=[*CHARGES, charge("x")]), "1 order charged without having been sent: x"),
         (report([*SENT, message("q", poison=True)]), "poison, but not in the dead-letter queue: q"),
-        (
-            report([*SENT, message("a", ours=DEAD)]),
-            "1 order not poison, but in the dead-letter queue: a",
-        ),
+        (report(dead=("p-1", "a-1")), "1 order not poison, but in the dead-letter queue: a"),
         (report(naive=CHARGES), "without the module nothing was charged twice"),
         (report(second_plan_empty=False), "a second terraform plan was not empty"),
         (report(left_after_destroy=["queue q"]), "terraform destroy left the queue q behind"),
-        (report(incidents=["a fault never happened"]), "a fault never happened"),
+        (report(left_in_queues=2), "2 messages are still in the queues"),
+        (report(untaken=("a",)), "ours: a fault never happened: a"),
     ],
 )
 def test_each_broken_promise_is_said(broken: Report, said: str) -> None:

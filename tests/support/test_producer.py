@@ -22,7 +22,11 @@ class Service:
         entries = batch["Entries"]
         self.batches.append(entries)
         # In no order, as the API allows.
-        return {"Successful": [{"Id": e["Id"], "MessageId": e["Id"]} for e in reversed(entries)]}
+        return {
+            "Successful": [
+                {"Id": e["Id"], "MessageId": f"of {e['MessageBody']}"} for e in reversed(entries)
+            ]
+        }
 
     def invoke(self, **_: object) -> dict[str, Any]:
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -53,7 +57,7 @@ def test_messages_are_sent_in_tens() -> None:
     service = Service()
     ids = list(enqueue(aws(service), "url", [f"body {number}" for number in range(23)]))
     assert [len(batch) for batch in service.batches] == [10, 10, 3]
-    assert ids == [str(number) for number in range(23)]
+    assert ids == [f"of body {number}" for number in range(23)]
     assert "MessageGroupId" not in service.batches[0][0]
 
 

@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -15,11 +14,15 @@ CLOCK_MILLIS = 20
 """How much later than the claim the processor may have computed when the lease ends."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """What was sent, and all that is known of what came of it. Rows are plain JSON objects.
+def settle(
+    sent: Sequence[Row],
+    effects: Sequence[Row] = (),
+    deliveries: Sequence[Row] = (),
+    faults: Sequence[Row] = (),
+) -> tuple[dict[str, set[str]], Counter[str]]:
+    """Settle the effects against what was sent. Rows are plain JSON objects.
 
-    Attributes:
+    Args:
         sent: every message of the producer: ``message_id``, ``order_id``, ``poison``,
             ``duplicate``, and whether it is in the dead-letter queue (``dead_lettered``).
         effects: what the processor wrote down: ``order_id``, ``message_id``, ``receive_count``,
@@ -29,34 +32,23 @@ class Evidence:
             ``outcome``, ...
         faults: what was armed: ``fault_id``, ``fault``, whether it ``struck``, and the process that
             it was ``struck_in``.
-    """
-
-    sent: Sequence[Row]
-    effects: Sequence[Row] = ()
-    deliveries: Sequence[Row] = ()
-    faults: Sequence[Row] = ()
-
-
-def settle(evidence: Evidence) -> tuple[dict[str, set[str]], Counter[str]]:
-    """Settle the effects against what was sent.
 
     Returns:
         The orders by the promise that they break, and how many effects repeated one before, by the
         cause that P5 allows: "interrupted", "raised", "unconfirmed".
     """
-    unique = {row["order_id"] for row in evidence.sent}
-    poison = {row["order_id"] for row in evidence.sent if row["poison"]}
+    unique = {row["order_id"] for row in sent}
+    poison = {row["order_id"] for row in sent if row["poison"]}
     outcomes = {
-        (row["message_id"], row["receive_count"]): str(row["outcome"])
-        for row in evidence.deliveries
+        (row["message_id"], row["receive_count"]): str(row["outcome"]) for row in deliveries
     }
     ended = {
         row["struck_in"]
-        for row in evidence.faults
+        for row in faults
         if row["struck"] and row["fault"].partition("_")[0] in ENDING
     }
     by_order = defaultdict(list)
-    for effect in sorted(evidence.effects, key=lambda row: row["began_at"]):
+    for effect in sorted(effects, key=lambda row: row["began_at"]):
         by_order[effect["order_id"]].append(effect)
     repeats: Counter[str] = Counter()
     repeated, early = set(), set()
@@ -75,10 +67,10 @@ def settle(evidence: Evidence) -> tuple[dict[str, set[str]], Counter[str]]:
         "repeated while an owner's lease was live": early,
         "poison, but took effect": poison & by_order.keys(),
         "poison, but not in the dead-letter queue": {
-            row["order_id"] for row in evidence.sent if row["poison"] and not row["dead_lettered"]
+            row["order_id"] for row in sent if row["poison"] and not row["dead_lettered"]
         },
         "not poison, but in the dead-letter queue": {
-            row["order_id"] for row in evidence.sent if row["dead_lettered"] and not row["poison"]
+            row["order_id"] for row in sent if row["dead_lettered"] and not row["poison"]
         },
         "took effect without having been sent": by_order.keys() - unique,
     }

@@ -4,7 +4,7 @@ import json
 import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 FAULTS_PER_THOUSAND: Mapping[str, float] = {
     "kill_before_effect": 4,
@@ -56,7 +56,7 @@ class Plan:
 
     Attributes:
         messages: in the order in which they are sent.
-        faults: what the processor takes from its table, by order: the kind and the delay in
+        faults: what the processor takes from its table, by order: the kind, and a delay in
             milliseconds.
         lost: orders whose first owner's completion never reaches the table.
         unanswered: orders whose first owner's completion is written, but never answered.
@@ -64,48 +64,41 @@ class Plan:
 
     messages: Sequence[Message]
     faults: Mapping[str, tuple[str, int]]
-    lost: frozenset[str]
-    unanswered: frozenset[str]
+    lost: Sequence[str]
+    unanswered: Sequence[str]
 
 
 def plan(number: int, seed: int) -> Plan:
     """Plan so many messages, at least 100; the same seed makes the same plan."""
+
+    def scale(share: float) -> int:
+        return math.ceil(share * number / 1000)
+
     chance = random.Random(seed)  # noqa: S311  # guards nothing
-    duplicates = _scale(DUPLICATES_PER_THOUSAND, number)
+    duplicates = scale(DUPLICATES_PER_THOUSAND)
     orders = [f"order-{n:05d}" for n in range(1, number - duplicates - len(POISON) + 1)]
-    kinds = [
-        kind for kind, share in FAULTS_PER_THOUSAND.items() for _ in range(_scale(share, number))
-    ]
-    struck = chance.sample(orders, len(kinds) + _scale(DENIED_PER_THOUSAND, number) + 1)
-    faults = {order: (kind, chance.randrange(SOON_MILLIS)) for order, kind in zip(struck, kinds)}  # noqa: B905
+    kinds = [kind for kind, share in FAULTS_PER_THOUSAND.items() for _ in range(scale(share))]
+    struck = chance.sample(orders, len(kinds) + scale(DENIED_PER_THOUSAND) + 1)
     silenced = struck[len(kinds) :]
+    faults = {
+        order: (kind, chance.randrange(SOON_MILLIS))
+        for order, kind in zip(struck, kinds, strict=False)
+    }
     # Poison first: it needs the longest, all its receives, a visibility timeout apart.
     messages = [Message(order_id=name, body=body, poison=True) for name, body in POISON.items()]
     for order in orders:
         # The flag only saves the processor a look into the table for all the others.
         body = {"order_id": order, **({"armed": True} if order in faults else {})}
         messages.append(Message(order_id=order, body=json.dumps(body)))
-    return Plan(
-        messages=_add_duplicates(messages, duplicates, chance),
-        faults=faults,
-        lost=frozenset(silenced[::2]),
-        unanswered=frozenset(silenced[1::2]),
-    )
-
-
-def _scale(share: float, number: int) -> int:
-    return math.ceil(share * number / 1000)
-
-
-def _add_duplicates(
-    messages: Sequence[Message], number: int, chance: random.Random
-) -> list[Message]:
-    """The messages, some sent again: half of them right after the first, half any time later."""
-    # Sorting by these keeps the order of everything else.
-    placed = [(float(place), message) for place, message in enumerate(messages)]
-    for n in range(number):
+    # Half of the duplicates come right after the first, half any time later.
+    placed = list(zip(map(float, range(len(messages))), messages, strict=True))
+    for n in range(duplicates):
         place = chance.randrange(len(POISON), len(messages))
-        first = messages[place]
-        again = Message(order_id=first.order_id, body=first.body, duplicate=True)
-        placed.append((place + 0.5 if n % 2 else chance.uniform(place, len(messages)), again))
-    return [message for _, message in sorted(placed, key=lambda pair: pair[0])]
+        later = place + 0.5 if n % 2 else chance.uniform(place, len(messages))
+        placed.append((later, replace(messages[place], duplicate=True)))
+    return Plan(
+        messages=[message for _, message in sorted(placed, key=lambda pair: pair[0])],
+        faults=faults,
+        lost=silenced[::2],
+        unanswered=silenced[1::2],
+    )

@@ -35,9 +35,9 @@ class Silence:
     """Faults by chance; and the first owner of some keys never gets its completion confirmed.
 
     Attributes:
-        lost: ids of records whose first completion never reaches the table.
-        unanswered: ids of records whose first completion is written, but never answered.
-        owners: the owner that is silenced, by record.
+        lost: keys whose first completion never reaches the table.
+        unanswered: keys whose first completion is written, but never answered.
+        owners: the owner that is silenced, by key.
     """
 
     def __init__(self, seed: int, *, lost: Collection[str], unanswered: Collection[str]) -> None:
@@ -50,11 +50,12 @@ class Silence:
         """See `scripts.support.proxy.Plan`."""
         # Who completes together with a silenced owner shares its fate.
         for record_id, owner in list_completions(call):
-            if record_id in self.lost | self.unanswered:
+            key = record_id.rpartition("#")[2]
+            if key in self.lost | self.unanswered:
                 with self._lock:
-                    silenced = self.owners.setdefault(record_id, owner) == owner
+                    silenced = self.owners.setdefault(key, owner) == owner
                 if silenced:
-                    return Fault.LOST_REQUEST if record_id in self.lost else Fault.LOST_RESPONSE
+                    return Fault.LOST_REQUEST if key in self.lost else Fault.LOST_RESPONSE
         return self._chance(call)
 
 

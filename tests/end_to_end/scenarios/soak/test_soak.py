@@ -9,8 +9,8 @@ import random
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,19 +22,19 @@ from scripts.support.proxy import Fault, serving
 from scripts.support.source import repository
 from scripts.support.stack import apply_stack, write_stack
 from scripts.support.terraform import Terraform, environment
-from tests.end_to_end.scenarios.soak.account import Evidence, settle
+from tests.end_to_end.scenarios.soak.account import settle
 from tests.end_to_end.scenarios.soak.plan import Plan, plan
 from tests.end_to_end.scenarios.soak.silence import Silence
 
 STACK = Path(__file__).with_name("stack")
 SHORT = 300
-NAMESPACE = "soak"
 # A kill costs all its batch-mates a receive, and two messages that kill come in the same batch.
 MAX_RECEIVE_COUNT = 12
 # Above the longest lease. On AWS the mapping needs six times the function's timeout for what is
 # throttled; nothing is here, and what is interrupted comes back sooner.
 VISIBILITY_SECONDS = 6
 DRAIN_SECONDS = 1200.0
+KINDS = {"kill": "kills", "timeout": "timeouts", "raise": "exceptions", "overlap": "overlaps"}
 FIGURES = {
     Fault.LOST_RESPONSE: "lost_responses",
     Fault.LOST_REQUEST: "lost_requests",
@@ -63,11 +63,7 @@ def test_soak(tmp_path: Path, emulator: Emulator, account: str) -> None:
     output = tmp_path if number == SHORT else ROOT / "build"
     seed = random.randrange(10**6)  # noqa: S311  # guards nothing
     planned = plan(number, seed)
-    lost, unanswered = (
-        [f"{NAMESPACE}#{order}" for order in orders]
-        for orders in (planned.lost, planned.unanswered)
-    )
-    silence = Silence(seed, lost=lost, unanswered=unanswered)
+    silence = Silence(seed, lost=planned.lost, unanswered=planned.unanswered)
     with serving(emulator.endpoint, silence) as proxy:
         variables = {
             "TF_VAR_emulator_url": emulator.endpoint,
@@ -82,45 +78,49 @@ def test_soak(tmp_path: Path, emulator: Emulator, account: str) -> None:
         aws = Aws.of(emulator, account)
         stack = apply_stack(terraform, aws)["stack"]
         began = time.monotonic()
-        evidence, backlog = attack(aws, stack, planned)
-    wrong, repeats = settle(evidence)
-    outcomes = Counter(map(observation.read_outcome, evidence.deliveries))
-    injected = count_injected(evidence, proxy.injected(), len(silence.owners))
-    poison = {row["order_id"] for row in evidence.sent if row["poison"]}
-    dead = {row["order_id"] for row in evidence.sent if row["dead_lettered"]}
+        sent, backlog = attack(aws, stack, planned)
+    faults = observation.rows(aws, stack["faults_table"])
+    deliveries = list(observation.log_lines(aws, stack["log_group_name"]))
+    wrong, repeats = settle(sent, observation.rows(aws, stack["effects_table"]), deliveries, faults)
+    struck = Counter(row["fault"].split("_")[0] for row in faults if row["struck"])
+    injected = {
+        **{name: struck[kind] for kind, name in KINDS.items()},
+        "producer_duplicates": sum(row["duplicate"] for row in sent),
+        "silenced_completions": len(silence.owners),
+        **{name: proxy.injected()[fault] for fault, name in FIGURES.items()},
+    }
     figures = {
         "seed": seed,
-        "messages": len(evidence.sent),
-        "unique": len({row["order_id"] for row in evidence.sent}),
-        "poison": len(poison),
+        "messages": len(sent),
+        "unique": len({row["order_id"] for row in sent}),
+        "poison": len({row["order_id"] for row in sent if row["poison"]}),
         "lost": len(wrong.get("lost", ())),
         "repeated": len(wrong.get("repeated for no reason that P5 knows", ())),
         **{
             f"{cause}_repeats": repeats[cause] for cause in ("interrupted", "unconfirmed", "raised")
         },
         "early_repeats": len(wrong.get("repeated while an owner's lease was live", ())),
-        "dead_lettered": len(dead),
+        "dead_lettered": len({row["order_id"] for row in sent if row["dead_lettered"]}),
         "backlog": backlog,
         "injected": injected,
-        "outcomes": dict(sorted(outcomes.items())),
+        "outcomes": dict(sorted(Counter(map(observation.read_outcome, deliveries)).items())),
         "seconds": round(time.monotonic() - began),
     }
     output.mkdir(exist_ok=True)
     (output / "soak.json").write_text(json.dumps(figures, indent=2) + "\n")
-    (output / "soak_evidence.json").write_text(json.dumps(asdict(evidence)))
     print(json.dumps(figures))  # noqa: T201  # make soak shows it
     assert wrong == {}
     assert backlog == 0
     assert figures["messages"] == number
-    assert [row["fault_id"] for row in evidence.faults if not row["struck"]] == []
+    assert [row["fault_id"] for row in faults if not row["struck"]] == []
     assert [name for name, times in injected.items() if not times and name not in RARE] == []
     assert repeats["interrupted"] >= 2
     assert repeats["unconfirmed"] >= 1
     assert repeats["raised"] >= 1
 
 
-def attack(aws: Aws, stack: Mapping[str, str], planned: Plan) -> tuple[Evidence, int]:
-    """Arm the faults and send; return all that can be seen of it, and what is left in the queue."""
+def attack(aws: Aws, stack: Mapping[str, str], planned: Plan) -> tuple[list[dict[str, Any]], int]:
+    """Arm the faults, send and wait; return what was sent, and how much is left in the queue."""
     queue_url = stack["queue_url"]
     aws.sqs.set_queue_attributes(
         QueueUrl=queue_url, Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)}
@@ -146,24 +146,4 @@ def attack(aws: Aws, stack: Mapping[str, str], planned: Plan) -> tuple[Evidence,
         }
         for message_id, message in zip(ids, planned.messages, strict=True)
     ]
-    evidence = Evidence(
-        sent=sent,
-        effects=observation.rows(aws, stack["effects_table"]),
-        deliveries=list(observation.log_lines(aws, stack["log_group_name"])),
-        faults=observation.rows(aws, stack["faults_table"]),
-    )
-    return evidence, backlog
-
-
-def count_injected(evidence: Evidence, proxy: Mapping[Fault, int], silenced: int) -> dict[str, int]:
-    """Count what each injector did, as it says itself."""
-    struck = Counter(row["fault"].split("_")[0] for row in evidence.faults if row["struck"])
-    return {
-        "kills": struck["kill"],
-        "timeouts": struck["timeout"],
-        "exceptions": struck["raise"],
-        "overlaps": struck["overlap"],
-        "producer_duplicates": sum(row["duplicate"] for row in evidence.sent),
-        "silenced_completions": silenced,
-        **{name: proxy.get(fault, 0) for fault, name in FIGURES.items()},
-    }
+    return sent, backlog

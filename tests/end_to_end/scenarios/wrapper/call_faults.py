@@ -30,24 +30,24 @@ unbroken: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
 
 
 def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
-    """Stands for the call of any operation of any service."""
+    """Replaces the call of any operation of any service."""
     others = parameters.get("TableName") in {FAULTS_TABLE, RECORDS_TABLE}
     if operation not in WRITES or others:
         return unbroken(client, operation, parameters)
-    what, when = _take(repr(parameters))
+    what, when = take_fault(repr(parameters))
     if when == "before":
-        _happen(what)
+        break_down(what)
     if when == "during":
-        killer = threading.Timer(random.uniform(0, SOON_SECONDS), _die)  # noqa: S311
+        killer = threading.Timer(random.uniform(0, SOON_SECONDS), die)  # noqa: S311
         killer.daemon = True
         killer.start()
     answer = unbroken(client, operation, parameters)
     if when == "after":
-        _happen(what)
+        break_down(what)
     return answer
 
 
-def _take(text: str) -> tuple[str, str]:
+def take_fault(text: str) -> tuple[str, str]:
     """What happens to a call, and when, for the one caller that takes it; or empty texts."""
     for row in dynamodb.scan(TableName=FAULTS_TABLE, ConsistentRead=True)["Items"]:
         if row["id"]["S"] not in text or row["times"]["N"] == "0":
@@ -68,16 +68,17 @@ def _take(text: str) -> tuple[str, str]:
     return "", ""
 
 
-def _happen(what: str) -> None:
+def break_down(what: str) -> None:
+    """Do what the fault says."""
     match what:
         case "raise":
             raise RuntimeError("this fails now and then")
         case "kill":
-            _die()
+            die()
         case "late kill":
             # What ran before in the same batch is confirmed meanwhile, and not interrupted.
             time.sleep(CONFIRMED_SECONDS)
-            _die()
+            die()
         case "timeout":
             while True:
                 time.sleep(1)
@@ -87,7 +88,8 @@ def _happen(what: str) -> None:
             raise LookupError(f"there is no fault {what!r}")
 
 
-def _die() -> NoReturn:
+def die() -> NoReturn:
+    """End the process as a crash does."""
     # What was printed so far would be lost with the process.
     sys.stdout.flush()
     os._exit(EXIT_CODE)
