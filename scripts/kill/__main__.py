@@ -73,7 +73,7 @@ def campaign(progress: Progress, seed: int, kills: int, seconds: float) -> Repor
     began = time.monotonic()
     played: list[Played] = []
     missing = dict.fromkeys(Mode, kills)
-    with running(prompt=True) as emulator, tempfile.TemporaryDirectory() as directory:
+    with running() as emulator, tempfile.TemporaryDirectory() as directory:
         account_id = new_account()
         os.environ |= emulator.environment(account_id)
         clients = [emulator.client(name, account_id) for name in ("dynamodb", "sqs")]
