@@ -21,7 +21,7 @@ FIRST_LINE_SECONDS = 0.25
 SILENCE_SECONDS = 0.05
 LONGEST_SECONDS = 5.0
 WRITING_SECONDS = 0.05
-# A client that names it is written in Python: it never reads too early, and makes most of the calls.
+# Its clients are written in Python, never read too early, and make most of the calls.
 PYTHON = b"Botocore"
 
 worker: Any = Worker
