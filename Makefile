@@ -33,7 +33,7 @@ test: ## Run every check and every test (about 15 minutes)
 	@$(MAKE) -j 4 .venv/.ready .venv-emulator/.ready .venv-peers/.ready .venv-checkov/.ready .wheels/.ready
 	@$(MAKE) lint
 	@mkdir -p build
-	@$(DEV)/pytest -n $(WORKERS) --dist worksteal -m "not proof" --junitxml build/tests.xml $(TESTS)
+	@$(DEV)/pytest -n $(WORKERS) --dist worksteal -m "not proof and not extended" --junitxml build/tests.xml $(TESTS)
 
 prove: .venv/.ready .venv-emulator/.ready .wheels/.ready ## Break the module, the claim, the rules and the protocol, and see the checks notice (about 6 minutes)
 	@mkdir -p build
@@ -56,7 +56,7 @@ kill: .venv/.ready .venv-emulator/.ready ## Kill 900 workers at random moments, 
 
 test-fast: .venv/.ready .venv-emulator/.ready .wheels/.ready ## Run the tests that need neither terraform nor patience
 	@mkdir -p build
-	@$(DEV)/pytest -n 2 -m "not slow and not terraform and not proof" --junitxml build/tests-fast.xml $(TESTS)
+	@$(DEV)/pytest -n 2 -m "not slow and not terraform and not proof and not extended" --junitxml build/tests-fast.xml $(TESTS)
 
 lint: .venv/.ready ## Check style, types, names, module order and Terraform formatting
 	@$(DEV)/ruff format --check --quiet . && $(DEV)/ruff check --quiet .
