@@ -259,7 +259,7 @@ def decide_by_expression(backend: Lab, condition: Condition, names: list[str]) -
             f":{name}": written(REQUEST.operands[name]) for name in expression.operands
         },
     }
-    holds = {}
+    decisions = {}
     for part in batched(names, 100):
         checks = [{"ConditionCheck": {**check, "Key": {"id": {"S": name}}}} for name in part]
         try:
@@ -269,8 +269,8 @@ def decide_by_expression(backend: Lab, condition: Condition, names: list[str]) -
         else:
             codes = ["None"] * len(part)
         assert {*codes} <= {"None", "ConditionalCheckFailed"}
-        holds |= {name: code == "None" for name, code in zip(part, codes, strict=True)}
-    return holds
+        decisions |= {name: code == "None" for name, code in zip(part, codes, strict=True)}
+    return decisions
 
 
 def decide_by_partiql(backend: Lab, condition: Condition, names: list[str]) -> dict[str, bool]:
