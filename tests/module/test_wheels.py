@@ -506,7 +506,16 @@ def test_the_same_lock_is_downloaded_once(
         assert len(runs) == times
 
 
-@pytest.mark.parametrize("damage", ["byte", "wheel", "further", "index", "text", "all"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *("byte", "index"),
+        *(
+            pytest.param(each, marks=pytest.mark.extended)
+            for each in ("wheel", "further", "text", "all")
+        ),
+    ],
+)
 def test_damaged_wheels_are_downloaded_again(
     index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
 ) -> None:
@@ -905,8 +914,11 @@ COMPILED = "cpython-313-x86_64-linux-gnu.so"
 @pytest.mark.parametrize(
     "entry",
     [
-        *("enum.py", "enum/__init__.py", f"queue.{COMPILED}", "queue.abi3.so", "queue.so"),
-        *("typing/__init__.so", "a-1.data/purelib/typing.py"),
+        *("enum.py", "queue.abi3.so", "a-1.data/purelib/typing.py"),
+        *(
+            pytest.param(each, marks=pytest.mark.extended)
+            for each in ("enum/__init__.py", f"queue.{COMPILED}", "queue.so", "typing/__init__.so")
+        ),
     ],
 )
 def test_a_wheel_with_a_module_of_python_is_refused(
