@@ -67,7 +67,7 @@ kill: .venv/.ready .venv-emulator/.ready ## Kill 900 workers at random moments, 
 
 test-fast: .venv/.ready .venv-emulator/.ready .wheels/.ready ## Run the tests that need neither terraform nor patience
 	@mkdir -p build
-	@$(DEV)/pytest -n 2 -m "not slow and not terraform and not proof" --junitxml build/tests-fast.xml $(TESTS)
+	@$(DEV)/pytest -n 2 -m "not slow and not terraform and not proof and not extended" --junitxml build/tests-fast.xml $(TESTS)
 
 lint: .venv/.ready ## Check style, types, names, module order and Terraform formatting
 	@$(DEV)/ruff format --check --quiet . && $(DEV)/ruff check --quiet .

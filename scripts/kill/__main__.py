@@ -65,7 +65,7 @@ def run_campaign(progress: Progress, seed: int, kills: int) -> Report:
     began = noted = time.monotonic()
     played: list[Played] = []
     missing = dict.fromkeys(Mode, kills)
-    with running(prompt=True) as emulator, tempfile.TemporaryDirectory() as directory:
+    with running() as emulator, tempfile.TemporaryDirectory() as directory:
         account_id = new_account()
         os.environ |= emulator.environment(account_id)
         dynamodb, sqs = (emulator.client(name, account_id) for name in ("dynamodb", "sqs"))

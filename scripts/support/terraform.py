@@ -262,6 +262,8 @@ def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
     return {
         **_inherit_environment(),
         "CHECKPOINT_DISABLE": "1",
+        # Terraform and its providers spend a third of their time on memory that they could keep.
+        "GOGC": "400",
         "TF_IN_AUTOMATION": "1",
         **LAZY_COLLECTION,
         **({"TF_CLI_CONFIG_FILE": str(config)} if config else {}),

@@ -301,7 +301,16 @@ def test_the_same_lock_is_downloaded_once(
         assert len(runs) == times
 
 
-@pytest.mark.parametrize("damage", ["byte", "wheel", "further", "index", "text", "all"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *("byte", "index"),
+        *(
+            pytest.param(each, marks=pytest.mark.extended)
+            for each in ("wheel", "further", "text", "all")
+        ),
+    ],
+)
 def test_damaged_wheels_are_downloaded_again(
     index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
 ) -> None:

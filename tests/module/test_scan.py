@@ -118,7 +118,7 @@ def test_the_module(tmp_path: Path) -> None:
 
 
 @pytest.mark.terraform
-@pytest.mark.slow
+@pytest.mark.extended
 def test_the_examples(tmp_path: Path) -> None:
     """Nothing fails in any example, each skip is known, and a new example without one fails."""
     checkout = copy_sources(tmp_path / "checkout")
@@ -153,7 +153,7 @@ def test_the_examples(tmp_path: Path) -> None:
 
 
 @pytest.mark.terraform
-@pytest.mark.slow
+@pytest.mark.extended
 def test_the_plan(tmp_path: Path) -> None:
     """Nothing fails, one check is skipped, and queues without encryption are found."""
     checkout = copy_sources(tmp_path / "checkout")

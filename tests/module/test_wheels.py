@@ -228,8 +228,11 @@ COMPILED = "cpython-313-x86_64-linux-gnu.so"
 @pytest.mark.parametrize(
     "entry",
     [
-        *("enum.py", "enum/__init__.py", f"queue.{COMPILED}", "queue.abi3.so", "queue.so"),
-        *("typing/__init__.so", "a-1.data/purelib/typing.py"),
+        *("enum.py", "queue.abi3.so", "a-1.data/purelib/typing.py"),
+        *(
+            pytest.param(each, marks=pytest.mark.extended)
+            for each in ("enum/__init__.py", f"queue.{COMPILED}", "queue.so", "typing/__init__.so")
+        ),
     ],
 )
 def test_a_wheel_with_a_module_of_python_is_refused(
