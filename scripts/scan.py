@@ -34,9 +34,9 @@ table    = { point_in_time_recovery = true }
 
 # A plan does not know what AWS will answer, and checkov takes what is unknown for missing. So we
 # say where we are and which key there will be; then the plan has all that is built of these.
-HERE: Final = '{ partition = "aws", region = "eu-central-1", account = "123456789012" }'
+PARTS: Final = '{ partition = "aws", region = "eu-central-1", account = "123456789012" }'
 KEY: Final = "arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-4000-8000-000000000000"
-KNOWN_IN_MODULE: Final = f"locals {{\n  here = {HERE}\n}}\n"
+KNOWN_IN_MODULE: Final = f"locals {{\n  arn_parts = {PARTS}\n}}\n"
 KNOWN_IN_EXAMPLE: Final = f"""\
 {KNOWN_IN_MODULE}
 module "orders" {{

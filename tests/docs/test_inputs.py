@@ -33,10 +33,10 @@ variable "queue" {
       at most.
     - `existing.arn` (of an SQS queue): a queue that exists.
     - `existing.dead_letter_queue.url` (a URL): where its dead letters go.
-    - `senders` (at most 10,
+    - `writers` (at most 10,
       by AWS's quota): who may send.
-    - `senders.service` (`s3` | `sns`): the service.
-    - `senders.labels`: what they are called.
+    - `writers.service` (`s3` | `sns`): the service.
+    - `writers.labels`: what they are called.
   EOT
   default     = {}
 
@@ -48,7 +48,7 @@ variable "queue" {
     }))
     # Two words, and a default of several lines.
     fifo = optional(bool, false)
-    senders = optional(list(object({
+    writers = optional(list(object({
       labels = optional(map(string), {
         a = "b|c"
       })
@@ -57,8 +57,8 @@ variable "queue" {
   })
 
   validation {
-    condition     = alltrue([for sender in var.queue.senders : sender.service != "s3"])
-    error_message = "queue.senders = ${jsonencode(var.queue.senders)}. Remove s3."
+    condition     = alltrue([for writer in var.queue.writers : writer.service != "s3"])
+    error_message = "queue.writers = ${jsonencode(var.queue.writers)}. Remove s3."
   }
 }
 
@@ -89,9 +89,9 @@ per invocation: at most. |
 | `existing.arn` | `string` | required | of an SQS queue | a queue that exists. |
 | `existing.dead_letter_queue` | `object` | required |  | the attributes below |
 | `existing.dead_letter_queue.url` | `string` | `null` | a URL | where its dead letters go. |
-| `senders` | `list(object)` | `[]` | at most 10, by AWS's quota | who may send. |
-| `senders.service` | `string` | required | `s3` \\| `sns` | the service. |
-| `senders.labels` | `map(string)` | `{ a = "b\\|c" }` |  | what they are called. |
+| `writers` | `list(object)` | `[]` | at most 10, by AWS's quota | who may send. |
+| `writers.service` | `string` | required | `s3` \\| `sns` | the service. |
+| `writers.labels` | `map(string)` | `{ a = "b\\|c" }` |  | what they are called. |
 
 **`streams`**: `map(object)`, default `{}`. Streams by name.
 
@@ -221,9 +221,9 @@ def changed(text: str, old: str, new: str) -> str:
             ],
         ),
         (
-            "- `senders.labels`: what",
+            "- `writers.labels`: what",
             "- `fifo` (any): what",
-            ["queue: no bullet says what senders.labels is", "queue: 2 bullets say what fifo is"],
+            ["queue: no bullet says what writers.labels is", "queue: 2 bullets say what fifo is"],
         ),
         (
             "    fifo = optional",
@@ -293,7 +293,7 @@ def test_written(module: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("name", "change", "line"),
     [
-        ("README.md", ("what they are called", "names"), "+| `senders.labels` | "),
+        ("README.md", ("what they are called", "names"), "+| `writers.labels` | "),
         ("README.md", (INPUTS, ""), "+| `arn` | `string` | required | "),
         ("variables.tf", ("(number, 10)", "(number, 11)"), "+| `batch_size` | `number` | `11` | "),
         ("variables.tf", ("bool, false", "number, 0"), "+| `fifo` | `number` | `0` | "),
