@@ -66,11 +66,11 @@ lint: .venv/.ready ## Check style, types, names, module order and Terraform form
 	@$(DEV)/mypy
 	@PYTHONPATH=handler:toolkit $(DEV)/lint-imports --no-logo
 	@$(DEV)/python -m scripts.house
-	@$(DEV)/python -m scripts.support.terraform fmt
+	@terraform fmt -check -diff -recursive
 
 format: .venv/.ready ## Format Python and Terraform
 	@$(DEV)/ruff check --quiet --fix-only . && $(DEV)/ruff format --quiet .
-	@$(DEV)/python -m scripts.support.terraform format
+	@terraform fmt -recursive
 
 docs: .venv/.ready ## Write the generated pages and tables
 	@$(DEV)/python -m scripts.reference
@@ -83,7 +83,6 @@ scan: .venv/.ready .venv-checkov/.ready ## Scan the module and every example for
 	@$(DEV)/python -m scripts.scan
 
 validate: .venv/.ready ## terraform init and validate in the root and every example
-	@$(DEV)/python -m scripts.support.terraform init
 	@$(DEV)/python -m scripts.support.terraform validate
 
 golden: .venv/.ready .venv-emulator/.ready ## Make this version's state for upgrade tests anew (on the emulator)
