@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export TERRAFORM PROVIDER_VERSION
 
 .DEFAULT_GOAL := help
-.PHONY: help demo emulator emulator-stop release-check test test-all prove test-fast simulate soak kill reliability bench lint format docs picture scan validate golden lock clean
+.PHONY: help demo emulator emulator-stop release-check test test-all prove test-fast simulate soak kill reliability bench lint types style format docs picture scan validate golden lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,15 +70,20 @@ test-fast: .venv/.ready .venv-emulator/.ready .wheels/.ready ## Run the tests th
 	@$(DEV)/pytest -n 2 -m "not slow and not terraform and not proof and not extended" --junitxml build/tests-fast.xml $(TESTS)
 
 lint: .venv/.ready ## Check style, types, names, module order and Terraform formatting
-	@$(DEV)/ruff format --check --quiet . && $(DEV)/ruff check --quiet .
+	@$(MAKE) -j 2 types style
+
+types: .venv/.ready
 	@$(DEV)/mypy
+
+style: .venv/.ready
+	@$(DEV)/ruff format --check --quiet . && $(DEV)/ruff check --quiet .
 	@PYTHONPATH=handler:toolkit $(DEV)/lint-imports --no-logo
 	@$(DEV)/python -m scripts.house
-	@$(DEV)/python -m scripts.support.terraform fmt
+	@terraform fmt -check -diff -recursive
 
 format: .venv/.ready ## Format Python and Terraform
 	@$(DEV)/ruff check --quiet --fix-only . && $(DEV)/ruff format --quiet .
-	@$(DEV)/python -m scripts.support.terraform format
+	@terraform fmt -recursive
 
 docs: .venv/.ready ## Write the generated pages and tables
 	@$(DEV)/python -m scripts.reference
@@ -91,7 +96,6 @@ scan: .venv/.ready .venv-checkov/.ready ## Scan the module and every example for
 	@$(DEV)/python -m scripts.scan
 
 validate: .venv/.ready ## terraform init and validate in the root and every example
-	@$(DEV)/python -m scripts.support.terraform init
 	@$(DEV)/python -m scripts.support.terraform validate
 
 .PHONY: test-terraform

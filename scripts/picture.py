@@ -33,8 +33,8 @@ def draw(lines: Iterable[Text]) -> str:
             console.print(line, soft_wrap=True)
     svg = console.export_svg(title="make demo", unique_id="demo")
     # A reader's browser would fetch the fonts. Lines end without spaces.
-    plain = re.sub(r"@font-face \{.*?\}|<!--.*?-->", "", svg, flags=re.DOTALL)
-    return re.sub(r"\s*\n\s*", "\n", plain)
+    fontless = re.sub(r"@font-face \{.*?\}|<!--.*?-->", "", svg, flags=re.DOTALL)
+    return re.sub(r"\s*\n\s*", "\n", fontless)
 
 
 def main() -> int:

@@ -5,7 +5,8 @@
         stack.init()
         stack.apply()
 
-From a shell: ``python -m scripts.support.terraform init | validate | fmt | format | test``.
+From a shell: ``python -m scripts.support.terraform validate``, or ``test -filter=…``
+(with terraform 1.11 or newer).
 
 A company without access to the public registry keeps a mirror of providers on disk. It is found, in
 this order: what TF_CLI_CONFIG_FILE says, when that file exists; the directory named by
@@ -15,7 +16,6 @@ user's plugins, and directories in /opt. Without any, terraform looks where it a
 TERRAFORM names another program than terraform, such as tofu.
 """
 
-import argparse
 import contextlib
 import functools
 import hashlib
@@ -38,7 +38,6 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 BUILD: Final = ROOT / "build" / "terraform"
 PROVIDER: Final = "registry.terraform.io/hashicorp/aws"
 LEAST_VERSION: Final = (1, 9)
-LEAST_TEST_VERSION: Final = (1, 11)
 GRACE_SECONDS: Final = 10.0
 CHANGES: Final = 2
 """The exit code of ``plan -detailed-exitcode`` when something would change."""
@@ -240,7 +239,7 @@ def version() -> tuple[int, ...]:
     """The version of the terraform on the PATH, as (major, minor)."""
     said = subprocess.run(
         [_name_program(), "version", "-json"],
-        env={**_inherit_environment(), "CHECKPOINT_DISABLE": "1"},
+        env=_inherit_environment(),
         stdout=subprocess.PIPE,
         check=True,
     ).stdout
@@ -261,9 +260,6 @@ def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
     config = cli_config()
     return {
         **_inherit_environment(),
-        "CHECKPOINT_DISABLE": "1",
-        # Terraform and its providers spend a third of their time on memory that they could keep.
-        "GOGC": "400",
         "TF_IN_AUTOMATION": "1",
         **LAZY_COLLECTION,
         **({"TF_CLI_CONFIG_FILE": str(config)} if config else {}),
@@ -272,7 +268,8 @@ def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def _inherit_environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name in PASSED_ON}
+    inherited = {name: value for name, value in os.environ.items() if name in PASSED_ON}
+    return inherited | {"CHECKPOINT_DISABLE": "1"}
 
 
 def cli_config() -> Path | None:
@@ -285,20 +282,16 @@ def cli_config() -> Path | None:
     if given and Path(given).is_file():
         return Path(given).resolve()
     named = os.environ.get("TF_PLUGIN_MIRROR")
+    own = Path.home() / ".terraformrc"
     if named and not _is_mirror(Path(named)):
         raise TerraformError(
             f"TF_PLUGIN_MIRROR={named} holds no {PROVIDER} for {_target()}; "
             "name the directory above registry.terraform.io, or unset it"
         )
-    if not named and _user_says_where():
+    if not named and own.is_file() and "provider_installation" in own.read_text(encoding="utf-8"):
         return None
     mirror = Path(named) if named else next(filter(_is_mirror, _usual_places()), None)
     return None if mirror is None else _write_config(mirror.resolve())
-
-
-def _user_says_where() -> bool:
-    own = Path.home() / ".terraformrc"
-    return own.is_file() and "provider_installation" in own.read_text(encoding="utf-8")
 
 
 def _is_mirror(directory: Path) -> bool:
@@ -339,41 +332,25 @@ provider_installation {{
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command in the module and its examples; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.support.terraform")
-    parser.add_argument("command", choices=["init", "validate", "fmt", "format", "test"])
-    command, rest = parser.parse_known_args(arguments)
+    """Validate the module and its examples, or run the module's tests; return the exit code."""
+    command, *rest = arguments
+    examples = sorted(path.parent for path in ROOT.glob("examples/*/main.tf"))
+    if command == "test" and not can_mock_plans():
+        least = ".".join(map(str, LEAST_TEST_VERSION))
+        print(f"the module's tests need terraform {least} or newer", file=sys.stderr)
+        return 1
     try:
         with interruptible():
-            _run_in_the_repository(command.command, rest)
+            for directory in (ROOT,) if command == "test" else (ROOT, *examples):
+                print(f"terraform {command}: {directory.relative_to(ROOT)}", flush=True)
+                Terraform(directory=directory).init("-backend=false")
+                Terraform(directory=directory, report=print).run(command, *rest)
     except TerraformError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     return 0
-
-
-def _run_in_the_repository(command: str, rest: list[str]) -> None:
-    root = Terraform(directory=ROOT, report=print)
-    match command:
-        case "fmt":
-            root.run("fmt", "-check", "-diff", "-recursive", *rest)
-        case "format":
-            root.run("fmt", "-recursive", *rest)
-        case "test":
-            if not can_mock_plans():
-                least = ".".join(map(str, LEAST_TEST_VERSION))
-                raise TerraformError(f"the module's tests need terraform {least} or newer")
-            Terraform(directory=ROOT).init("-backend=false")
-            root.run("test", *rest)
-        case _:
-            examples = sorted(path.parent for path in ROOT.glob("examples/*/main.tf"))
-            for directory in (ROOT, *examples):
-                print(f"terraform {command}: {directory.relative_to(ROOT)}", flush=True)
-                Terraform(directory=directory).init("-backend=false")
-                if command == "validate":
-                    Terraform(directory=directory).validate()
 
 
 if __name__ == "__main__":

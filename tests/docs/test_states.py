@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Millis, Seconds
-from idempotent_lambda.errors import StoreError
+from idempotent_lambda.errors import PermanentFailure, StoreError, StoreUnavailableError
 from idempotent_lambda.protocol import lifecycle, record
+from idempotent_lambda.protocol.claims import Claimed, Stale
 from idempotent_lambda.protocol.conditions import Compare, Missing, Or, evaluate
 from idempotent_lambda.protocol.record import IS_EXPIRED, IS_STALE, Owner, Record, Status
 from idempotent_lambda.protocol.requests import ClaimRequest, Request
@@ -22,7 +23,9 @@ from idempotent_lambda.protocol.steps import (
     MarkDeadLettered,
     Outcome,
     Park,
+    Raised,
     Release,
+    Returned,
     Run,
     Settled,
     TakeOverLater,
@@ -32,6 +35,7 @@ from idempotent_lambda.protocol.steps import (
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock, stores
 
 PAGE = (Path(__file__).parents[2] / "docs" / "states.md").read_text()
+DIAGRAM = PAGE.partition("```mermaid")[2].partition("```")[0]
 NOW = EpochMillis(10_000_000)
 LATER = EpochSeconds(20_000)
 ME, STRANGER = Owner("me"), Owner("stranger")
@@ -72,6 +76,18 @@ WRITES: dict[str, Any] = {
     "park": Park(ME, "why"),
     "copy sent": MarkDeadLettered(ME),
 }
+REASONS: dict[str, tuple[Any, Any]] = {
+    "returned": (Run(Claimed(ME, 1)), Returned()),
+    "raised": (Run(Claimed(ME, 1)), Raised(ValueError())),
+    "PermanentFailure": (Run(Claimed(ME, 1)), Raised(PermanentFailure())),
+    "no answer": (
+        Complete(ME, actions=({"Delete": {"TableName": "orders"}},)),
+        Unanswered(ME, StoreUnavailableError("Timeout", "no answer", maybe_written=True)),
+    ),
+    "park mode": (Claim(park_interrupted=True), Stale(1, ME)),
+}
+"""What leads to a write: a step and its reply."""
+
 NEVER = Compare("status", "=", "now_millis")
 """A condition that holds of no record."""
 
@@ -139,7 +155,9 @@ def read_diagram() -> set[tuple[str, str, str]]:
     names["[*]"] = "no record"
     return {
         (names[source], names[target], cause.partition(" (")[0])
-        for source, target, causes in re.findall(r"^ +(\S+) --> (\S+): (.*)$", PAGE, re.MULTILINE)
+        for source, target, causes in re.findall(
+            r"^ +(\S+) --> (\S+): (.*)$", DIAGRAM, re.MULTILINE
+        )
         for cause in causes.split("<br>")
     }
 
@@ -156,6 +174,19 @@ def test_the_states() -> None:
 def test_the_diagram() -> None:
     """A record goes the ways of the diagram and no others, by the writes and times it names."""
     assert read_diagram() == {*list_writes(), *list_ends()}
+
+
+def test_what_led_to_a_write() -> None:
+    """Each reason in brackets leads to the write before it, and no reason is missing."""
+    drawn = {
+        (verb, reason)
+        for verb, reasons in re.findall(r"(\w+) \(([^)]+)\)", DIAGRAM)
+        for reason in reasons.split(", ")
+    }
+    assert drawn == {
+        (type(lifecycle.advance(*case)).__name__.lower(), reason)
+        for reason, case in REASONS.items()
+    }
 
 
 @pytest.mark.parametrize(
