@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None, *, pictures: Path = PICTURES) -
     if not parser.parse_args(arguments).redraw:
         shown = Console(record=True, width=WIDTH, force_terminal=False)
         with interruptible():
-            code = run(shown, BUILD, break_claim=False)
+            code = run(shown, BUILD)
         if code:
             return code
         report = json.loads((BUILD / REPORT).read_text(encoding="utf-8"))
