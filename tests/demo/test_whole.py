@@ -81,7 +81,9 @@ def test_a_broken_claim_is_noticed(tmp_path: Path) -> None:
     repository(tmp_path / "module.git")
     copy = tmp_path / "copy"
     subprocess.run(["git", "clone", "--quiet", tmp_path / "module.git", copy], check=True)
-    (copy / ".venv-emulator").symlink_to(ROOT / ".venv-emulator")
+    environment = copy / ".venv-emulator"
+    environment.unlink(missing_ok=True)  # git copies it where it is a link
+    environment.symlink_to(ROOT / ".venv-emulator")
     text = (copy / RECORD).read_text()
     broken = re.sub(r"^(?=IS_FREE = )", SABOTAGE, text, flags=re.MULTILINE)
     (copy / RECORD).write_text(broken)
