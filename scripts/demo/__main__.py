@@ -1,11 +1,10 @@
 """The demo, ``make demo``: deploy the quickstart with and without the module, break both, count.
 
 Exits 0 if every promise held, 1 with one line per broken promise (or what stopped it), 128 + n when
-signal n ended it. ``DEMO_BREAK=claim`` breaks the deployed claim on purpose.
+signal n ended it.
 """
 
 import argparse
-import os
 import signal
 import sys
 from pathlib import Path
@@ -15,7 +14,6 @@ from rich.console import Console
 from rich.markup import escape
 
 from scripts.demo.run import run
-from scripts.demo.stack import SabotageError
 from scripts.support.emulator import ROOT, EmulatorError
 from scripts.support.producer import NotAcknowledgedError
 from scripts.support.source import SourceError
@@ -32,11 +30,10 @@ def main() -> int:
     console = Console()
     try:
         with interruptible():
-            return run(console, output, break_claim=_wants_sabotage())
+            return run(console, output)
     except (
         EmulatorError,
         NotAcknowledgedError,
-        SabotageError,
         SourceError,
         TerraformError,
     ) as error:
@@ -48,13 +45,6 @@ def main() -> int:
         code = 128 + signal.SIGTERM
     console.print("stopped; nothing is left running")
     return code
-
-
-def _wants_sabotage() -> bool:
-    wanted = os.environ.get("DEMO_BREAK", "")
-    if wanted not in {"", "claim"}:
-        raise SabotageError(f"DEMO_BREAK={wanted} is unknown; the demo can break: claim")
-    return wanted == "claim"
 
 
 if __name__ == "__main__":

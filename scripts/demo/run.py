@@ -22,21 +22,18 @@ from scripts.support.stack import apply_stack
 from scripts.support.terraform import Terraform, environment
 
 
-def run(console: Console, output: Path, *, break_claim: bool) -> int:
+def run(console: Console, output: Path) -> int:
     """Run the demo on an emulator of its own; return 0 if every promise held, otherwise 1.
 
     Raises:
         EmulatorError, SourceError, TerraformError: it could not be deployed.
         NotAcknowledgedError: a function refused an event again and again.
-        SabotageError: the claim can't be broken as asked.
     """
     progress = Progress(console)
     progress.say("the same orders go to two stacks, with and without the module (3 minutes)")
-    if break_claim:
-        progress.say("DEMO_BREAK=claim: the deployed claim is broken on purpose, this must fail")
     with tempfile.TemporaryDirectory(prefix="idempotent-lambda-demo-") as directory:
         with progress.phase("copy the working tree into a git repository, as a module source"):
-            stack = write(Path(directory), break_claim=break_claim)
+            stack = write(Path(directory))
         report = _run(progress, stack)
     report.write(output)
     console.print(report.table())

@@ -62,6 +62,7 @@ OFFLINE: Final = {
 }
 """Credentials of nobody, for plans and tests that call nothing."""
 
+LEAST_TEST_VERSION: Final = (1, 11)
 LAZY_COLLECTION: Final = {"GOGC": "400"}
 """Terraform and its provider end soon: freeing memory would be a quarter of their work."""
 

@@ -40,7 +40,9 @@ class Site:
         return observation.rows(self.aws, self.outputs[table])
 
     @contextmanager
-    def deliver(self, *queue_urls: str) -> Iterator[None]:
+    def deliver(
+        self, *queue_urls: str, seconds: float = observation.DRAIN_SECONDS
+    ) -> Iterator[None]:
         """Have failed messages come again soon; at the end wait until the queues are empty."""
         name = "VisibilityTimeout"
         before = {
@@ -51,7 +53,8 @@ class Site:
             soon = {name: str(VISIBILITY_SECONDS)}
             self.aws.sqs.set_queue_attributes(QueueUrl=url, Attributes=soon)
         yield
-        assert observation.wait_until_empty(self.aws, *queue_urls) == 0, "messages are left"
+        left = observation.wait_until_empty(self.aws, *queue_urls, seconds=seconds)
+        assert left == 0, "messages are left"
         for url, answer in before.items():
             self.aws.sqs.set_queue_attributes(QueueUrl=url, Attributes=answer["Attributes"])
 
@@ -69,18 +72,20 @@ class Site:
 def site(
     request: pytest.FixtureRequest, tmp_path: Path, emulator: Emulator, account: str
 ) -> Iterator[Site]:
-    """The module's EXAMPLE, applied; later nothing is to change, and destroy leaves nothing."""
-    example: str = request.module.EXAMPLE
-    overlay = HERE / "terraform"
-    stack = write_stack(
-        tmp_path,
-        EXAMPLES / example,
-        repository(tmp_path / "module.git"),
-        code=[HERE / "wrapper" / "call_faults.py"],
-        tf=[overlay / "call_faults.tf", *(overlay / example).glob("*.tf")],
-    )
+    """The module's EXAMPLE, or STACK, applied; later no plan changes it, destroy leaves nothing."""
+    source = repository(tmp_path / "module.git")
+    if base := getattr(request.module, "STACK", None):
+        stack = write_stack(tmp_path, base, source)
+    else:
+        example, overlay = request.module.EXAMPLE, HERE / "terraform"
+        code = [HERE / "wrapper" / "call_faults.py"]
+        tf = [overlay / "call_faults.tf", *(overlay / example).glob("*.tf")]
+        stack = write_stack(tmp_path, EXAMPLES / example, source, code=code, tf=tf)
     with serving(emulator.endpoint) as proxy:
-        variables = {**emulator.environment(account), "TF_VAR_dynamodb_url": proxy.endpoint}
+        variables = emulator.environment(account) | {
+            "TF_VAR_dynamodb_url": proxy.endpoint,
+            "TF_VAR_emulator_url": emulator.endpoint,
+        }
         terraform = Terraform(directory=stack, environment=environment(variables))
         terraform.init()
         aws = Aws.of(emulator, account)

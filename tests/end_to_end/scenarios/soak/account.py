@@ -5,47 +5,53 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from tests.end_to_end.scenarios.soak.plan import Message
+
 Row = Mapping[str, Any]
 
-ENDING = {"kill", "timeout"}
-"""Faults that end the process, by their first word."""
+LOST = "lost"
+REPEATED = "repeated for no reason that P5 knows"
+EARLY = "repeated while an owner's lease was live"
+POISON = "poison, but took effect"
+SPARED = "poison, but not in the dead-letter queue"
+CONDEMNED = "not poison, but in the dead-letter queue"
+NEVER_SENT = "took effect without having been sent"
 
 CLOCK_MILLIS = 20
 """How much later than the claim the processor may have computed when the lease ends."""
 
 
 def settle(
-    sent: Sequence[Row],
+    sent: Mapping[str, Message],
+    dead: Collection[str] = (),
     effects: Sequence[Row] = (),
     deliveries: Sequence[Row] = (),
     faults: Sequence[Row] = (),
 ) -> tuple[dict[str, set[str]], Counter[str]]:
-    """Settle the effects against what was sent. Rows are plain JSON objects.
+    """Settle the effects against what was sent.
 
     Args:
-        sent: every message of the producer: ``message_id``, ``order_id``, ``poison``,
-            ``duplicate``, and whether it is in the dead-letter queue (``dead_lettered``).
+        sent: every message of the producer, by its message id.
+        dead: the ids of those in the dead-letter queue.
         effects: what the processor wrote down: ``order_id``, ``message_id``, ``receive_count``,
             ``began_at`` and ``lease_ends_at`` (epoch milliseconds), its ``process``, and ``end``,
             by which the processor was about to end: "kill", "timeout", "raise" or "".
         deliveries: the log's line for each that was settled: ``message_id``, ``receive_count``,
             ``outcome``, ...
-        faults: what was armed: ``fault_id``, ``fault``, whether it ``struck``, and the process that
-            it was ``struck_in``.
+        faults: what was armed: ``fault``, whether it ``struck``, and the process that it was
+            ``struck_in``.
 
     Returns:
         The orders by the promise that they break, and how many effects repeated one before, by the
         cause that P5 allows: "interrupted", "raised", "unconfirmed".
     """
-    unique = {row["order_id"] for row in sent}
-    poison = {row["order_id"] for row in sent if row["poison"]}
-    outcomes = {
-        (row["message_id"], row["receive_count"]): str(row["outcome"]) for row in deliveries
-    }
+    unique = {message.order_id for message in sent.values()}
+    poison = {message.order_id for message in sent.values() if message.poison}
+    outcomes = {(row["message_id"], row["receive_count"]): row["outcome"] for row in deliveries}
     ended = {
         row["struck_in"]
         for row in faults
-        if row["struck"] and row["fault"].partition("_")[0] in ENDING
+        if row["struck"] and row["fault"].partition("_")[0] in {"kill", "timeout"}
     }
     by_order = defaultdict(list)
     for effect in sorted(effects, key=lambda row: row["began_at"]):
@@ -62,17 +68,13 @@ def settle(
             if cause != "raised" and after["began_at"] < before["lease_ends_at"] - CLOCK_MILLIS:
                 early.add(order_id)
     wrong = {
-        "lost": unique - poison - by_order.keys(),
-        "repeated for no reason that P5 knows": repeated,
-        "repeated while an owner's lease was live": early,
-        "poison, but took effect": poison & by_order.keys(),
-        "poison, but not in the dead-letter queue": {
-            row["order_id"] for row in sent if row["poison"] and not row["dead_lettered"]
-        },
-        "not poison, but in the dead-letter queue": {
-            row["order_id"] for row in sent if row["dead_lettered"] and not row["poison"]
-        },
-        "took effect without having been sent": by_order.keys() - unique,
+        LOST: unique - poison - by_order.keys(),
+        REPEATED: repeated,
+        EARLY: early,
+        POISON: poison & by_order.keys(),
+        SPARED: {sent[name].order_id for name in sent if sent[name].poison and name not in dead},
+        CONDEMNED: {sent[name].order_id for name in dead if not sent[name].poison},
+        NEVER_SENT: by_order.keys() - unique,
     }
     return {promise: orders for promise, orders in wrong.items() if orders}, repeats
 

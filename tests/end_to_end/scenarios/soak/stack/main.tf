@@ -14,13 +14,8 @@ variable "emulator_url" {
   type        = string
 }
 
-variable "max_receive_count" {
-  description = "So many receives that no injected fault uses them up for a good message."
-  type        = number
-}
-
-variable "proxy_url" {
-  description = "Where the package finds DynamoDB: behind a proxy that breaks its calls."
+variable "dynamodb_url" {
+  description = "Where the package finds AWS: behind a proxy that breaks its calls to DynamoDB."
   type        = string
 }
 
@@ -31,13 +26,14 @@ module "soak" {
   code        = { source_dir = "${path.module}/src" }
   processor   = "chaos.process"
   idempotency = { key = "body.order_id", lease_margin_seconds = 1 }
-  queue       = { max_receive_count = var.max_receive_count, maximum_concurrency = 3 }
+  # A kill costs all its batch-mates a receive, and two messages that kill come in the same batch.
+  queue = { max_receive_count = 12, maximum_concurrency = 3 }
 
   function = {
     timeout_seconds = 4
 
     environment = {
-      AWS_ENDPOINT_URL    = var.proxy_url
+      AWS_ENDPOINT_URL    = var.dynamodb_url
       DIRECT_ENDPOINT_URL = var.emulator_url
       EFFECTS_TABLE       = aws_dynamodb_table.effects.name
       FAULTS_TABLE        = aws_dynamodb_table.faults.name
@@ -76,13 +72,27 @@ resource "aws_dynamodb_table" "faults" {
   }
 }
 
-output "stack" {
-  description = "The names of its parts."
-  value = {
-    dead_letter_queue_url = module.soak.dead_letter_queue.url
-    effects_table         = aws_dynamodb_table.effects.name
-    faults_table          = aws_dynamodb_table.faults.name
-    log_group_name        = module.soak.function.log_group_name
-    queue_url             = module.soak.queue.url
-  }
+output "dead_letter_queue_url" {
+  description = "Holds what can never take effect."
+  value       = module.soak.dead_letter_queue.url
+}
+
+output "effects_table_name" {
+  description = "The table of effects."
+  value       = aws_dynamodb_table.effects.name
+}
+
+output "faults_table_name" {
+  description = "The table that says what happens to which order."
+  value       = aws_dynamodb_table.faults.name
+}
+
+output "log_group_name" {
+  description = "The function's log."
+  value       = module.soak.function.log_group_name
+}
+
+output "queue_url" {
+  description = "Takes the messages."
+  value       = module.soak.queue.url
 }
