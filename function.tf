@@ -105,7 +105,7 @@ resource "aws_lambda_function" "consumer" {
   }
 }
 
-# The version that the alias points to; the output "function" compares its code.
+# The version that the alias points to; checks.tf compares its code.
 data "aws_lambda_function" "published" {
   count = local.creates_function && var.function.alias != null && !local.image ? 1 : 0
 

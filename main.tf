@@ -116,9 +116,9 @@ locals {
   # What the mappings invoke.
   target_arn = try(aws_lambda_alias.consumer[0].arn, aws_lambda_function.consumer[0].arn, var.function.existing.arn)
 
-  # 7. What values are checked against. A rule about one variable is a validation of that variable; a
-  # rule that joins several is a precondition of the resource or output it concerns, because variables
-  # whose validations named each other would be a cycle.
+  # 7. The constants that rules need. A rule about one variable is a validation of that variable. Variables whose
+  # validations name each other would be a cycle, so a rule that joins several is a precondition: of the resource, if
+  # it concerns one that the module creates, and otherwise of terraform_data.checks (checks.tf).
   builtin_handler    = "idempotent_lambda.entrypoint.handler"
   services           = ["events", "s3", "sns"]
   wrappers           = ["events", "pipes", "s3", "sns"]

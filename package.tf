@@ -50,24 +50,6 @@ locals {
   zip       = "${local.build_dir}/${local.arn_parts.account}-${local.arn_parts.region}-${local.function_name}/${local.zip_name}"
   filename  = local.builds_package ? local.zip : try(var.code.filename, null)
 
-  # What has to run, what runs, and what to replace so that it is deployed again. While a change of the function is
-  # planned, last_modified is unknown, so what runs is unknown, too.
-  sha256          = "^[A-Za-z0-9+/]{43}=$"
-  code_sha256     = one(terraform_data.code[*].output)
-  running_sha256  = one([for function in aws_lambda_function.consumer : function.code_sha256 if function.last_modified != ""])
-  published       = one(data.aws_lambda_function.published)
-  redeploy_remedy = "Deploy again: terraform apply -replace='ADDRESS.${local.builds_package ? "terraform_data.package[0]" : "terraform_data.code[0]"}', and replace ADDRESS with the address of this module, such as module.orders."
-
-  # What the alias has to invoke, and what it invokes.
-  function_settings = one([for function in aws_lambda_function.consumer : jsonencode([
-    local.running_sha256, function.handler, function.layers, function.memory_size, function.runtime, function.timeout,
-    function.environment[*].variables,
-  ])])
-  published_settings = one([for version in data.aws_lambda_function.published : jsonencode([
-    version.code_sha256, version.handler, version.layers, version.memory_size, version.runtime, version.timeout,
-    version.environment[*].variables,
-  ])])
-
   # 7. The files that could hold the module of the processor, and of the wrapper.
   processor_module = replace(try(regex("^(.*)[.]", var.processor)[0], ""), ".", "/")
   processor_files  = local.processor_module == "" ? [] : ["${local.processor_module}.py", "${local.processor_module}/__init__.py"]
@@ -214,7 +196,7 @@ resource "terraform_data" "package" {
 # The SHA-256 of the code that the function has to run, in base64, as Lambda says it; null where nobody here can
 # know it. Its id is what has the provider send the code: when that call fails, the provider keeps the hash
 # that was planned, so a hash of the code would plan no further change, with the old code running
-# (https://github.com/hashicorp/terraform-provider-aws/issues/42826). The output "function" compares.
+# (https://github.com/hashicorp/terraform-provider-aws/issues/42826). checks.tf compares.
 resource "terraform_data" "code" {
   count = var.code == null || local.image ? 0 : 1
 

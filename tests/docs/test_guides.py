@@ -412,7 +412,9 @@ def declared(inputs: dict[str, Variable]) -> set[str]:
 def test_what_is_set_exists(name: str) -> None:
     """Every attribute that a page sets is one of the module's."""
     # The names in maps are the user's.
-    used = {re.sub(r"^(streams|allowed_triggers)\.[^.]+", r"\1", each) for each in set_in(PAGES[name])}
+    used = {
+        re.sub(r"^(streams|allowed_triggers)\.[^.]+", r"\1", each) for each in set_in(PAGES[name])
+    }
     assert used or name == "faq"
     assert used - declared(INPUTS) == set()
 
