@@ -4,10 +4,13 @@
 locals {
   # The code that has to run, the code that runs, and the remedy where they differ. While a change of the function
   # is planned, last_modified is unknown, so the running code is unknown, too.
-  sha256         = "^[A-Za-z0-9+/]{43}=$"
-  code_sha256    = one(terraform_data.code[*].output)
-  running_sha256 = one([for function in aws_lambda_function.consumer : function.code_sha256 if function.last_modified != ""])
-  published      = one(data.aws_lambda_function.published)
+  sha256      = "^[A-Za-z0-9+/]{43}=$"
+  code_sha256 = one(terraform_data.code[*].output)
+  running_sha256 = one([
+    for function in aws_lambda_function.consumer : function.code_sha256
+    if function.last_modified != ""
+  ])
+  published = one(data.aws_lambda_function.published)
   redeploy_remedy = join("", [
     "Deploy again: terraform apply -replace='ADDRESS.",
     local.builds_package ? "terraform_data.package[0]" : "terraform_data.code[0]",
@@ -63,7 +66,7 @@ resource "terraform_data" "checks" {
     precondition {
       condition = (
         var.kms_key_arn == null || local.creates_function || local.creates_table || !local.uses_existing_queue ||
-        length(concat(var.queue == null ? [] : var.queue.filters, flatten([for stream in var.streams : stream.filters]))) > 0
+        try(length(var.queue.filters), 0) + length(flatten([for stream in var.streams : stream.filters])) > 0
       )
       error_message = join(" ", [
         "kms_key_arn is set, and every part exists already: the key encrypts nothing. Remove it, and name the keys of",
