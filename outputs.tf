@@ -18,27 +18,6 @@ output "dead_letter_queue" {
 output "environment" {
   description = "What the package reads from the function's environment. A function that the module creates has it; merge it into the environment of an existing function."
   value       = local.environment
-
-  # Here, because an existing part has no resource to hold them.
-  precondition {
-    condition     = local.record_retention_seconds >= local.retention_seconds
-    error_message = "idempotency.retention_seconds = ${local.record_retention_seconds} is below ${local.queue_input}.message_retention_seconds = ${local.retention_seconds}: a record would be forgotten while its message can still be delivered. Raise it, or set null to have it derived."
-  }
-
-  precondition {
-    condition     = local.record_retention_seconds >= local.stream_age_seconds
-    error_message = "idempotency.retention_seconds = ${local.record_retention_seconds} is below the longest maximum_record_age_seconds of streams = ${local.stream_age_seconds}: a record would be forgotten while its stream can still deliver it again. Raise it, or set null to have it derived."
-  }
-
-  precondition {
-    condition     = local.record_retention_seconds >= local.invocation_age_seconds
-    error_message = "idempotency.retention_seconds = ${local.record_retention_seconds} is below ${local.invocation_age_seconds}, and allowed_triggers is not empty: Lambda keeps their events for up to 6 hours, so a record would be forgotten while its event can still come again. Raise it, or set null to have it derived."
-  }
-
-  precondition {
-    condition     = local.writes_metrics || !local.needs_metrics
-    error_message = "idempotency.metrics = ${local.writes_metrics}, and ${var.dashboard ? "the dashboard" : "one of the alarms ${join(", ", local.message_alarms)}"} has no data without. Leave it out, or do without: dashboard = false, and these alarms in alarms.disabled."
-  }
 }
 
 output "event_source_mapping" {
@@ -60,47 +39,9 @@ output "function" {
     target_arn     = local.target_arn
   }
 
-  # S3 refuses a notification to a function that it may not invoke yet.
-  depends_on = [aws_lambda_permission.invoker]
-
-  # Here, because a function that could not be created has no code to compare. While a deployment is planned, the
-  # hashes are unknown, and Terraform compares them after the deployment. A mock has no SHA-256.
-  precondition {
-    condition     = local.code_sha256 == null ? true : local.running_sha256 == local.code_sha256 || !can(regex(local.sha256, local.running_sha256))
-    error_message = "The function ${local.function_name} does not run the code that Terraform deployed last: its SHA-256 is ${coalesce(local.running_sha256, "none")}, expected ${coalesce(local.code_sha256, "null")}. A deployment failed, or somebody changed the code outside Terraform${local.uses_s3 ? ", or code.s3.source_code_hash is not the hash of the object" : ""}. ${local.redeploy_remedy}"
-  }
-
-  # Lambda may refuse to publish a version after it has taken the code or the settings. The provider plans no further
-  # change then, and the alias would stay at the version before, or at none.
-  precondition {
-    condition     = length(data.aws_lambda_function.published) == 0 ? true : local.published.version != "$LATEST" && (local.published_settings == local.function_settings || !can(regex(local.sha256, local.published.code_sha256)))
-    error_message = "The function ${local.function_name} and its version ${try(local.published.version, "none")}, which function.alias = \"${coalesce(var.function.alias, "null")}\" invokes, have different code or settings. Publishing a version failed, or somebody changed the function outside Terraform. ${local.redeploy_remedy}"
-  }
-
-  precondition {
-    condition     = local.creates_function || var.code == null
-    error_message = "code is set beside function.existing, whose code is its own. Remove code, or function.existing."
-  }
-
-  precondition {
-    condition     = local.creates_function || length(var.allowed_triggers) == 0
-    error_message = "allowed_triggers is not empty (${join(", ", keys(var.allowed_triggers))}) beside function.existing: the module cannot set its dead-letter config, and events that Lambda gives up on would be lost. Remove allowed_triggers, and declare aws_lambda_permission and dead_letter_config where the function is declared."
-  }
-
-  precondition {
-    condition     = length(local.existing_locations) <= 1
-    error_message = "The existing parts are in several Regions or accounts: ${join(", ", local.existing_locations)}; a function, its queue and its table have to be in one. Give ARNs of one place."
-  }
-
-  precondition {
-    condition     = var.kms_key_arn == null || local.creates_function || local.creates_table || !local.uses_existing_queue || length(concat(try(var.queue.filters, []), flatten([for stream in var.streams : stream.filters]))) > 0
-    error_message = "kms_key_arn is set, and every part exists already: it encrypts nothing. Remove it, and name the keys of existing parts in table.existing.kms_key_arn and queue.existing.kms_key_arn."
-  }
-
-  precondition {
-    condition     = var.idempotency.minimum_remaining_seconds + local.reserve_seconds < local.timeout_seconds
-    error_message = "idempotency.minimum_remaining_seconds = ${var.idempotency.minimum_remaining_seconds} plus the reserve of ${local.reserve_seconds} is not below ${local.function_input}.timeout_seconds = ${local.timeout_seconds} (seconds): no message could ever start. Lower the first, or raise the timeout."
-  }
+  # S3 refuses a notification to a function that it may not invoke yet; and a function that fails the checks is not
+  # passed on.
+  depends_on = [aws_lambda_permission.invoker, terraform_data.checks]
 }
 
 output "policy" {

@@ -41,7 +41,7 @@ def main() -> int:
     """Run the demo and draw it; return the exit code."""
     shown = Console(record=True, width=80)
     with interruptible():
-        code = run(shown, BUILD, break_claim=False)
+        code = run(shown, BUILD)
     if not code:
         report = json.loads((BUILD / REPORT).read_text(encoding="utf-8"))
         data = json.dumps({"report": report}, indent=1) + "\n"

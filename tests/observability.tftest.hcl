@@ -180,13 +180,13 @@ run "the_dashboard_shows_every_part" {
         "IdempotentLambda unconfirmed FunctionName orders Sum left",
         "IdempotentLambda interrupted FunctionName orders Sum left",
       ]],
-      ["For a person to look at", [
+      ["For an operator to look at", [
         "IdempotentLambda parked FunctionName orders Sum left",
         "IdempotentLambda lost_leases FunctionName orders Sum left",
         "IdempotentLambda takeovers FunctionName orders Sum left",
         "IdempotentLambda oldest_parked_seconds FunctionName orders Maximum right",
       ]],
-      ["What idempotency takes (ms)", [
+      ["Overhead of idempotency (ms)", [
         "IdempotentLambda overhead_ms FunctionName orders p50 left",
         "IdempotentLambda overhead_ms FunctionName orders p99 left",
         "IdempotentLambda store_ms FunctionName orders p50 left",
@@ -250,7 +250,7 @@ run "a_existing_function_without_a_queue" {
   }
 
   assert {
-    condition     = [for widget in jsondecode(aws_cloudwatch_dashboard.dashboard[0].dashboard_body).widgets : widget.properties.title] == ["Dead-letter queue orders-dead-letters", "Messages", "Not done", "For a person to look at", "What idempotency takes (ms)", "Function legacy", "Duration of legacy (ms)", "Table orders-idempotency"]
+    condition     = [for widget in jsondecode(aws_cloudwatch_dashboard.dashboard[0].dashboard_body).widgets : widget.properties.title] == ["Dead-letter queue orders-dead-letters", "Messages", "Not done", "For an operator to look at", "Overhead of idempotency (ms)", "Function legacy", "Duration of legacy (ms)", "Table orders-idempotency"]
     error_message = "So does the dashboard show."
   }
 }

@@ -277,7 +277,7 @@ def test_every_example() -> None:
 @pytest.mark.terraform
 @pytest.mark.emulator
 def test_stack(tmp_path: Path, emulator: Emulator, account: str) -> None:
-    """The README's module block plans 10 resources, and as many without the line for the key."""
+    """The README's module block plans 11 resources, and as many without the line for the key."""
     concurrent = tmp_path / "terraform-aws-idempotent-lambda"
     shutil.copytree(ROOT, concurrent, ignore=shutil.ignore_patterns(".*", "build", "tests"))
     stack = tmp_path / "stack"
@@ -292,11 +292,11 @@ def test_stack(tmp_path: Path, emulator: Emulator, account: str) -> None:
     (stack / "main.tf").write_text(least)
     terraform = Terraform(directory=stack, environment=environment(emulator.environment(account)))
     terraform.init()
-    assert "Plan: 10 to add" in terraform.run("plan", "-input=false")
+    assert "Plan: 11 to add" in terraform.run("plan", "-input=false")
     (stack / "main.tf").write_text(block)
     (stack / "shown.tf").write_text('output "shown" {\n  value = module.orders.environment\n}\n')
     planned = terraform.run("plan", "-input=false", "-no-color")
-    assert "Plan: 10 to add" in planned
+    assert "Plan: 11 to add" in planned
     assert re.search(r'\+ IDEMPOTENCY_KEY += "body.order_id"', planned)
 
 

@@ -27,7 +27,7 @@ CONSUMER = {
     "aws_lambda_event_source_mapping": 1,
     "aws_lambda_function": 1,
     "aws_sqs_queue": 2,
-    "terraform_data": 2,
+    "terraform_data": 3,
 }
 """What the module makes of its required arguments alone."""
 
@@ -119,6 +119,7 @@ PLANNED = {
         "aws_lambda_event_source_mapping": 1,
         "aws_lambda_function": 1,
         "aws_sqs_queue": 2,
+        "terraform_data": 1,
     },
 }
 """How many resources of each type."""
@@ -133,6 +134,7 @@ QUICKSTART = {
     "aws_lambda_function.consumer[0]",
     "aws_sqs_queue.dead_letter[0]",
     "aws_sqs_queue.source[0]",
+    "terraform_data.checks",
     "terraform_data.code[0]",
     "terraform_data.package[0]",
 }
@@ -163,8 +165,9 @@ UNUSED = {
     *(f"function.existing.{each}" for each in ("arn", "role", "timeout_seconds")),
     "function.existing.role.name",
     *(f"queue.existing.{each}" for each in ("arn", "dead_letter_queue", "kms_key_arn")),
-    *(f"queue.existing.dead_letter_queue.{each}" for each in ("arn", "retention_seconds", "url")),
-    *(f"queue.existing.{each}_seconds" for each in ("retention", "visibility_timeout")),
+    *(f"queue.existing.dead_letter_queue.{each}" for each in ("arn", "url")),
+    "queue.existing.dead_letter_queue.message_retention_seconds",
+    *(f"queue.existing.{each}_seconds" for each in ("message_retention", "visibility_timeout")),
     "queue.existing.max_receive_count",
     *("table.existing.arn", "table.existing.kms_key_arn"),
     # The alarm that is left out.

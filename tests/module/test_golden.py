@@ -60,6 +60,7 @@ def test_an_upgrade_replaces_nothing(changes: Any) -> None:
             FUNCTION: ["update"],
             "module.orders.aws_sqs_queue.dead_letter[0]": ["update"],
             "module.orders.aws_sqs_queue.source[0]": ["update"],
+            "module.orders.terraform_data.checks": ["create"],
             "module.orders.terraform_data.code[0]": ["delete", "create"],
             "module.orders.terraform_data.package[0]": ["delete", "create"],
         }.items()

@@ -136,7 +136,7 @@ def test_an_excluded_lock_is_installed(tmp_path: Path) -> None:
     ("begins", "failing", "passes"),
     [
         ("local.code_sha256 == null", "deployments", "published"),
-        ("length(data.aws_lambda_function.published)", "published", "deployments"),
+        ("length(data.aws_lambda_function.published) == 0", "published", "deployments"),
     ],
 )
 def test_without_its_comparison_other_code_passes(
@@ -144,12 +144,12 @@ def test_without_its_comparison_other_code_passes(
 ) -> None:
     """Without a comparison, its own case fails and no other."""
     checkout = copy_module(tmp_path / "checkout")
-    outputs = checkout / "outputs.tf"
-    text = outputs.read_text(encoding="utf-8")
-    rule = rf"(condition +=) {re.escape(begins)}.*"
-    neutral, changed = re.subn(rule, r"\1 var.name == var.name", text)
+    checks = checkout / "checks.tf"
+    text = checks.read_text(encoding="utf-8")
+    rule = rf"condition = \(\n +{re.escape(begins)}\n(?:.*\n)+?      error_message"
+    neutral, changed = re.subn(rule, "condition = var.name == var.name\n      error_message", text)
     assert changed == 1
-    outputs.write_text(neutral, encoding="utf-8")
+    checks.write_text(neutral, encoding="utf-8")
     module = Terraform(directory=checkout)
     module.init("-backend=false")
     module.run("test", f"-filter=tests/{passes}.tftest.hcl")

@@ -27,7 +27,7 @@ CASE = re.compile(
 # A name that Terraform cannot read is not kept in this repository: test_package.py makes one.
 AFTER = r"local\.code_sha256|length\((data|local\.unreadable_files)\b"
 RULE = re.compile(
-    rf"^ +(?:validation|precondition) {{\n +condition +=(?! (?:{AFTER}))", re.MULTILINE
+    rf"^ +(?:validation|precondition) {{\n +condition +=(?! (?:\(\n +)?(?:{AFTER}))", re.MULTILINE
 )
 CHECKED_AT = re.compile(r"This was checked by the validation rule at (\S+?):(\d+)")
 OWN_ZIP = "build/tests/own.zip"

@@ -233,10 +233,10 @@ run "no_code" {
   }
 }
 
-# says: code is set beside function.existing, whose code is its own.
+# says: code is set together with function.existing, and the module does not deploy code to an existing function.
 run "code_beside_a_existing_function" {
   command         = plan
-  expect_failures = [output.function]
+  expect_failures = [terraform_data.checks]
 
   variables {
     function = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:worker", timeout_seconds = 30 } }

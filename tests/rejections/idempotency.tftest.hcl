@@ -54,10 +54,10 @@ run "an_unknown_way_to_log_keys" {
   }
 }
 
-# says: idempotency.metrics = false, and the dashboard has no data without.
+# says: idempotency.metrics = false, and the dashboard has no data without metrics.
 run "a_dashboard_without_metrics" {
   command         = plan
-  expect_failures = [output.environment]
+  expect_failures = [terraform_data.checks]
 
   variables {
     dashboard   = true
@@ -65,10 +65,10 @@ run "a_dashboard_without_metrics" {
   }
 }
 
-# says: idempotency.metrics = false, and one of the alarms lost_leases, parked, takeovers has no data without.
+# says: idempotency.metrics = false, and one of the alarms lost_leases, parked, takeovers has no data without metrics.
 run "alarms_without_the_metrics_they_need" {
   command         = plan
-  expect_failures = [output.environment]
+  expect_failures = [terraform_data.checks]
 
   variables {
     alarms      = { disabled = ["lost_leases", "takeovers"] }
@@ -139,7 +139,7 @@ run "no_minimum_remaining" {
 # says: idempotency.minimum_remaining_seconds = 29.5 plus the reserve of 0.5 is not below function.timeout_seconds = 30 (seconds)
 run "a_minimum_remaining_that_leaves_no_time" {
   command         = plan
-  expect_failures = [output.function]
+  expect_failures = [terraform_data.checks]
 
   variables {
     idempotency = { minimum_remaining_seconds = 29.5 }
@@ -199,7 +199,7 @@ run "a_fraction_of_a_retention" {
 # says: idempotency.retention_seconds = 345599 is below queue.message_retention_seconds = 345600
 run "a_retention_below_the_queues" {
   command         = plan
-  expect_failures = [output.environment]
+  expect_failures = [terraform_data.checks]
 
   variables {
     idempotency = { retention_seconds = 345599 }
@@ -209,7 +209,7 @@ run "a_retention_below_the_queues" {
 # says: idempotency.retention_seconds = 86399 is below the longest maximum_record_age_seconds of streams = 86400
 run "a_retention_below_a_streams" {
   command         = plan
-  expect_failures = [output.environment]
+  expect_failures = [terraform_data.checks]
 
   variables {
     idempotency = { retention_seconds = 86399 }
@@ -221,7 +221,7 @@ run "a_retention_below_a_streams" {
 # says: idempotency.retention_seconds = 21599 is below 21600, and allowed_triggers is not empty
 run "a_retention_below_lambdas_retries" {
   command         = plan
-  expect_failures = [output.environment]
+  expect_failures = [terraform_data.checks]
 
   variables {
     allowed_triggers = { topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } }

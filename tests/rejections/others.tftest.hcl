@@ -114,10 +114,10 @@ run "an_empty_key_arn" {
   }
 }
 
-# says: kms_key_arn is set, and every part exists already: it encrypts nothing.
+# says: kms_key_arn is set, and every part exists already: the key encrypts nothing.
 run "a_key_for_nothing" {
   command         = plan
-  expect_failures = [output.function]
+  expect_failures = [terraform_data.checks]
 
   variables {
     code        = null

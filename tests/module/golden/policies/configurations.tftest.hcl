@@ -55,11 +55,11 @@ run "vpc_key_and_tracing" {
   command = plan
 
   variables {
-    alarms      = {}
-    dashboard   = true
-    function    = { alias = "live", vpc = { security_group_ids = ["sg-1"], subnet_ids = ["subnet-1", "subnet-2"] } }
-    allowed_triggers    = { rule = { service = "events", source_arn = "arn:aws:events:eu-central-1:123456789012:rule/orders" } }
-    kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/module"
+    alarms           = {}
+    dashboard        = true
+    function         = { alias = "live", vpc = { security_group_ids = ["sg-1"], subnet_ids = ["subnet-1", "subnet-2"] } }
+    allowed_triggers = { rule = { service = "events", source_arn = "arn:aws:events:eu-central-1:123456789012:rule/orders" } }
+    kms_key_arn      = "arn:aws:kms:eu-central-1:123456789012:key/module"
     queue = {
       allowed_senders = [
         { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" },
@@ -95,7 +95,7 @@ run "everything_existing" {
         dead_letter_queue          = { arn = "arn:aws:sqs:eu-central-1:123456789012:shop-failed", message_retention_seconds = 1000000, url = "https://sqs.eu-central-1.amazonaws.com/123456789012/shop-failed" }
         kms_key_arn                = "arn:aws:kms:eu-central-1:123456789012:key/queue"
         max_receive_count          = 7
-        message_retention_seconds          = 86400
+        message_retention_seconds  = 86400
         visibility_timeout_seconds = 180
       }
     }
