@@ -1,21 +1,23 @@
 variable "table" {
   description = <<-EOT
-    The table of idempotency records, encrypted, with TTL. Billed per request unless `provisioned`.
-    - `class` (`STANDARD` or `STANDARD_INFREQUENT_ACCESS`): the second stores for less and writes for more.
-    - `deletion_protection` (true or false): whether the table refuses to be deleted.
-    - `existing.arn` (of a table in this account and Region): a table that exists, instead of one that the
-      module creates: with the partition key `id`, a string, no sort key, and TTL on `expires_at`. Several
-      consumers may share one; each has a namespace.
-    - `existing.kms_key_arn` (of a KMS key): the key of yours that encrypts the table, if one does, for the
-      role to use.
-    - `max_read_request_units` (1 or more, or -1; not if `provisioned`): throttles reads above; null for no limit.
-      To lift a limit that was set, apply -1 before null.
-    - `max_write_request_units` (1 or more, or -1; not if `provisioned`): the same of writes.
-    - `point_in_time_recovery` (true or false): whether it can be restored to any second of the last 35 days.
-    - `provisioned.read_units` (1 or more): read capacity, billed by the hour instead of per request.
-    - `provisioned.write_units` (1 or more): write capacity; a message takes two.
-    - `shared` (true or false): whether other consumers use this table. The role then reads and writes only
-      records of its own namespace, as the role of a consumer with an existing table does.
+    The DynamoDB table of idempotency records. It is encrypted and has TTL. AWS bills it per request unless
+    `provisioned` is set.
+    - `class` (`STANDARD` or `STANDARD_INFREQUENT_ACCESS`): the table class. The second one costs less for storage
+      and more for writes.
+    - `deletion_protection`: whether the table refuses its deletion.
+    - `existing.arn` (ARN of a table in this account and Region): an existing table, which the module uses instead
+      of creating one. It needs the partition key `id`, a string, no sort key, and TTL on `expires_at`. Several
+      consumers may share it; each has a namespace.
+    - `existing.kms_key_arn` (ARN of a KMS key): your key that encrypts the table, if you use one. The role may
+      then use it.
+    - `max_read_request_units` (1 or more, or -1; not with `provisioned`): DynamoDB throttles reads above this.
+      With null, the table has no limit. To lift a limit, apply -1 before you set null.
+    - `max_write_request_units` (1 or more, or -1; not with `provisioned`): the same for writes.
+    - `point_in_time_recovery`: whether you can restore the table to any second of the last 35 days.
+    - `provisioned.read_units` (1 or more): the read capacity. AWS bills it by the hour instead of per request.
+    - `provisioned.write_units` (1 or more): the write capacity. A message takes two.
+    - `shared`: whether other consumers use this table. The role then reads and writes only records of its
+      namespace, as the role of a consumer with an existing table does.
   EOT
   nullable    = false
   default     = {}
@@ -38,43 +40,80 @@ variable "table" {
   })
 
   validation {
-    condition     = contains(["STANDARD", "STANDARD_INFREQUENT_ACCESS"], var.table.class)
-    error_message = "table.class = \"${var.table.class}\" is not one of STANDARD, STANDARD_INFREQUENT_ACCESS. Choose STANDARD unless storage costs more than requests."
+    condition = contains(["STANDARD", "STANDARD_INFREQUENT_ACCESS"], var.table.class)
+    error_message = join(" ", [
+      "table.class = \"${var.table.class}\" is not one of STANDARD, STANDARD_INFREQUENT_ACCESS.",
+      "Choose STANDARD unless storage costs more than requests.",
+    ])
   }
 
   validation {
-    condition     = var.table.existing == null ? true : can(regex("^arn:[^:]+:dynamodb:[^:]+:[0-9]{12}:table/[A-Za-z0-9_.-]+$", var.table.existing.arn))
-    error_message = "table.existing.arn = \"${try(coalesce(var.table.existing.arn), "null")}\" is not the ARN of a DynamoDB table. Give the table's arn."
+    condition = var.table.existing == null ? true : (
+      can(regex("^arn:[^:]+:dynamodb:[^:]+:[0-9]{12}:table/[A-Za-z0-9_.-]+$", var.table.existing.arn))
+    )
+    error_message = join(" ", [
+      "table.existing.arn = ${jsonencode(try(var.table.existing.arn, null))} is not the ARN of a DynamoDB table.",
+      "Give the table's arn.",
+    ])
+  }
+
+  # existing and its key may each be null.
+  validation {
+    condition = try(var.table.existing.kms_key_arn, null) == null ? true : (
+      can(regex(local.kms_key_arn, var.table.existing.kms_key_arn))
+    )
+    error_message = join(" ", [
+      "table.existing.kms_key_arn = ${jsonencode(try(var.table.existing.kms_key_arn, null))} is not the ARN",
+      "of a KMS key. Give the arn of the key that encrypts the table, or null.",
+    ])
   }
 
   validation {
-    condition     = try(var.table.existing.kms_key_arn == null ? true : can(regex(local.kms_key_arn, var.table.existing.kms_key_arn)), var.table.existing == null)
-    error_message = "table.existing.kms_key_arn = \"${try(coalesce(var.table.existing.kms_key_arn), "null")}\" is not the ARN of a KMS key. Give the arn of the key that encrypts the table, or null."
+    condition = var.table.existing == null ? true : alltrue([
+      for name, value in local.table_defaults : jsonencode(var.table[name]) == jsonencode(value)
+    ])
+    error_message = join(" ", [
+      "table.existing is set; then ${join(", ", keys(local.table_defaults))} of table must keep their",
+      "defaults, because only a table that the module creates takes them.",
+      "Set them where the table is declared, or remove table.existing.",
+    ])
   }
 
   validation {
-    condition     = var.table.existing == null ? true : alltrue([for name, value in local.table_defaults : jsonencode(var.table[name]) == jsonencode(value)])
-    error_message = "table.existing stands beside ${join(", ", [for name, value in local.table_defaults : "table.${name}" if jsonencode(var.table[name]) != jsonencode(value)])}, which only a table that the module creates takes. Set that where the table is declared, or remove table.existing."
+    condition = alltrue([
+      for units in [var.table.max_read_request_units, var.table.max_write_request_units] :
+      units == null ? true : floor(units) == units && (units >= 1 || units == -1)
+    ])
+    error_message = join(" ", [
+      "table.max_read_request_units = ${jsonencode(var.table.max_read_request_units)} and",
+      "table.max_write_request_units = ${jsonencode(var.table.max_write_request_units)};",
+      "each must be a whole number of at least 1, or -1. Set one, or null for no limit.",
+    ])
   }
 
   validation {
-    condition     = alltrue([for units in [var.table.max_read_request_units, var.table.max_write_request_units] : units == null ? true : floor(units) == units && (units >= 1 || units == -1)])
-    error_message = "table.max_read_request_units = ${coalesce(var.table.max_read_request_units, "null")} or table.max_write_request_units = ${coalesce(var.table.max_write_request_units, "null")} is not a whole number of at least 1, nor -1. Set one, or null for no limit."
+    condition = var.table.provisioned == null || (
+      var.table.max_read_request_units == null && var.table.max_write_request_units == null
+    )
+    error_message = join(" ", [
+      "table.provisioned is set, and so is table.max_read_request_units or table.max_write_request_units,",
+      "which limit only a table that AWS bills per request. Remove one or the other.",
+    ])
   }
 
   validation {
-    condition     = var.table.provisioned == null || (var.table.max_read_request_units == null && var.table.max_write_request_units == null)
-    error_message = "table.provisioned stands beside table.max_read_request_units or table.max_write_request_units, which limit only a table that is billed per request. Remove one or the other."
-  }
-
-  validation {
-    condition     = alltrue([for units in values(coalesce(var.table.provisioned, { read_units = 1, write_units = 1 })) : floor(units) == units && units >= 1])
-    error_message = "table.provisioned has ${jsonencode(var.table.provisioned)}, not whole numbers of at least 1. Set both in that range, or null to be billed per request."
+    condition = var.table.provisioned == null ? true : alltrue([
+      for units in values(var.table.provisioned) : floor(units) == units && units >= 1
+    ])
+    error_message = join(" ", [
+      "table.provisioned = ${jsonencode(var.table.provisioned)}; both must be whole numbers of at least 1.",
+      "Set both in that range, or null, and AWS bills the table per request.",
+    ])
   }
 }
 
-# What only a part takes that the module creates, with the defaults above (a test compares them): with
-# `table.existing`, these must keep their defaults.
+# Only a table that the module creates takes these attributes. With `table.existing`, they must keep the defaults
+# above (a test compares both).
 locals {
   table_defaults = {
     class                   = "STANDARD"

@@ -67,12 +67,13 @@ def parsed_cases() -> dict[str, Case]:
     text = read_files()
     cases = {}
     for match in CASE.finditer(text.replace("run.a_zip.filename", json.dumps(OWN_ZIP))):
-        lines = match["variables"].splitlines()
+        # An argument starts at this depth; its further lines are deeper, or close it.
+        arguments = re.split(r"\n(?=    \w)", match["variables"].rstrip())
         cases[match["name"]] = Case(
             name=match["name"],
             says=match["says"],
             target=match["target"],
-            variables={line.split("=")[0].strip(): line.strip() for line in lines},
+            variables={text.split("=")[0].strip(): text.strip() for text in arguments},
         )
     return cases
 

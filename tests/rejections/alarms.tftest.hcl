@@ -24,7 +24,7 @@ run "a_share_as_percentage" {
   }
 }
 
-# says: alarms.actions and alarms.ok_actions have ["pager",null], which are not ARNs.
+# says: alarms.actions = ["arn:aws:sns:eu-central-1:123456789012:alarms","pager"] and alarms.ok_actions = [null]; each
 run "an_alarm_action_that_is_no_arn" {
   command         = plan
   expect_failures = [var.alarms]
@@ -44,8 +44,8 @@ run "six_alarm_actions" {
   }
 }
 
-# says: alarms.ok_actions has 1 ARNs and alarms.actions none: nobody would be told that an alarm has begun
-run "alarms_that_only_tell_that_they_are_over" {
+# says: alarms.ok_actions has 1 ARNs and alarms.actions none: CloudWatch would notify
+run "alarms_that_only_notify_of_their_end" {
   command         = plan
   expect_failures = [var.alarms]
 
@@ -64,7 +64,7 @@ run "an_alarm_above_the_timeout" {
   }
 }
 
-# says: alarms.disabled has ["latency"], not only dead_letters, duration, errors,
+# says: alarms.disabled = ["errors","latency"]; it takes only dead_letters, duration, errors,
 run "an_unknown_alarm" {
   command         = plan
   expect_failures = [var.alarms]
@@ -74,18 +74,23 @@ run "an_unknown_alarm" {
   }
 }
 
-# says: alarms.disabled names all 9 alarms, so none is left.
-run "alarms_without_an_alarm" {
+# says: alarms.disabled names all 9 alarms.
+run "alarms_that_are_all_disabled" {
   command         = plan
   expect_failures = [var.alarms]
 
   variables {
-    alarms = { disabled = ["dead_letters", "duration", "errors", "lost_leases", "message_age", "parked", "table_throttles", "takeovers", "throttles"] }
+    alarms = {
+      disabled = [
+        "dead_letters", "duration", "errors", "lost_leases", "message_age", "parked", "table_throttles", "takeovers",
+        "throttles",
+      ]
+    }
   }
 }
 
-# says: alarms.errors = 0, alarms.message_age_seconds = -1 is not more than 0: the alarm would ring without a cause.
-run "alarms_that_always_ring" {
+# says: "errors":0,"lost_leases":1,"message_age_seconds":-1,"parked":1
+run "alarms_that_always_sound" {
   command         = plan
   expect_failures = [var.alarms]
 

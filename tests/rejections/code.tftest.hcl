@@ -20,7 +20,7 @@ run "a_zip" {
   }
 }
 
-# says: code names 0 sources; it takes exactly one.
+# says: code sets 0 of filename, image, s3, source_dir; it takes exactly one.
 run "code_from_nowhere" {
   command         = plan
   expect_failures = [var.code]
@@ -30,7 +30,7 @@ run "code_from_nowhere" {
   }
 }
 
-# says: code names 2 sources; it takes exactly one.
+# says: code sets 2 of filename, image, s3, source_dir; it takes exactly one.
 run "code_from_two_places" {
   command         = plan
   expect_failures = [var.code]
@@ -90,7 +90,7 @@ run "an_empty_source_dir_name" {
   }
 }
 
-# says: code.exclude has ["*.{md,txt}","/","./","","tests "]; a pattern is a name or path with *, ** and ?
+# says: code.exclude = ["tests","*.{md,txt}","/","./","","tests "]; a pattern is a name or path with *, ** and ?
 run "patterns_that_terraform_does_not_know" {
   command         = plan
   expect_failures = [var.code]
@@ -100,7 +100,7 @@ run "patterns_that_terraform_does_not_know" {
   }
 }
 
-# says: code has an empty python, requirements.
+# says: code.build_dir = null, code.python = "" or code.requirements = "" is empty.
 run "empty_texts_about_code" {
   command         = plan
   expect_failures = [var.code]
@@ -110,7 +110,7 @@ run "empty_texts_about_code" {
   }
 }
 
-# says: code has an empty image.uri.
+# says: code.image.uri = null is empty.
 run "an_image_of_no_uri" {
   command         = plan
   expect_failures = [var.code]
@@ -120,7 +120,7 @@ run "an_image_of_no_uri" {
   }
 }
 
-# says: code.requirements or code.build_dir is set without code.source_dir, and nothing is built then.
+# says: code.requirements = "requirements.txt" or code.build_dir = null is set, and code.source_dir is null
 run "requirements_of_a_zip" {
   command         = plan
   expect_failures = [var.code]
@@ -151,7 +151,7 @@ run "a_source_dir_with_terraform_files" {
   }
 }
 
-# says: code.source_dir = "tests/module/sources/[a-z]*" has one of []{}*?, and Terraform would take it for a pattern of many paths.
+# says: code.source_dir = "tests/module/sources/[a-z]*" has one of []{}*?, and Terraform
 run "a_source_dir_that_is_a_pattern" {
   command         = plan
   expect_failures = [var.code]
@@ -161,7 +161,7 @@ run "a_source_dir_that_is_a_pattern" {
   }
 }
 
-# says: code.build_dir = "examples/quickstart/src/build" lies in code.source_dir = "examples/quickstart/src", and it must lie outside.
+# says: code.build_dir = "examples/quickstart/src/build" lies in code.source_dir = "examples/quickstart/src"
 run "a_build_dir_that_is_packed" {
   command         = plan
   expect_failures = [terraform_data.package]
@@ -171,7 +171,7 @@ run "a_build_dir_that_is_packed" {
   }
 }
 
-# says: code.source_dir = "tests/module/sources/poetry" holds poetry.lock but no requirements.txt, and only that is installed. Build one there with `poetry export -o requirements.txt`
+# says: Build one there with `poetry export -o requirements.txt`
 run "a_lock_that_is_not_installed" {
   command         = plan
   expect_failures = [terraform_data.package]
@@ -191,7 +191,7 @@ run "requirements_that_do_not_exist" {
   }
 }
 
-# says: code.source_dir = "tests/module/sources/shadows" holds modules that hide modules which boto3 or idempotent_lambda imports: email, queue.
+# says: hide modules which boto3 or idempotent_lambda imports: email, queue.
 run "modules_that_hide_pythons" {
   command         = plan
   expect_failures = [terraform_data.package]
@@ -234,7 +234,7 @@ run "no_code" {
 }
 
 # says: code is set together with function.existing, and the module does not deploy code to an existing function.
-run "code_beside_a_existing_function" {
+run "code_with_an_existing_function" {
   command         = plan
   expect_failures = [terraform_data.checks]
 
@@ -243,12 +243,15 @@ run "code_beside_a_existing_function" {
   }
 }
 
-# says: code names 2 sources; it takes exactly one.
-run "an_image_beside_a_zip" {
+# says: code sets 2 of filename, image, s3, source_dir; it takes exactly one.
+run "an_image_and_a_zip" {
   command         = plan
   expect_failures = [var.code]
 
   variables {
-    code = { image = { uri = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/orders:1" }, s3 = { bucket = "artefacts", key = "orders.zip" } }
+    code = {
+      image = { uri = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/orders:1" }
+      s3    = { bucket = "artefacts", key = "orders.zip" }
+    }
   }
 }

@@ -14,7 +14,7 @@ variables {
   processor = "orders.process"
 }
 
-# says: function.wrapper = "datadog_lambda.handler.handler" names a module that the function would not have: there is no layer, no requirements.txt, and no datadog_lambda/handler.py or datadog_lambda/handler/__init__.py
+# says: and no datadog_lambda/handler.py or datadog_lambda/handler/__init__.py
 run "a_wrapper_from_nowhere" {
   command         = plan
   expect_failures = [terraform_data.package]
@@ -24,8 +24,8 @@ run "a_wrapper_from_nowhere" {
   }
 }
 
-# says: function.handler = "orders.handler" replaces the built-in entry point, so processor = "orders.process" would never be called
-run "a_processor_beside_a_handler_of_ones_own" {
+# says: function.handler = "orders.handler" replaces the built-in entry point
+run "a_processor_with_another_handler" {
   command         = plan
   expect_failures = [aws_lambda_function.consumer]
 
@@ -44,7 +44,7 @@ run "an_unknown_architecture" {
   }
 }
 
-# says: function.environment has the names ["LEDGER-TABLE"]; Lambda takes two or more letters, digits and _, a letter first.
+# says: function.environment has the names ["LEDGER-TABLE","OTHER"]; a name must have two or more letters
 run "an_environment_name_with_a_dash" {
   command         = plan
   expect_failures = [var.function]
@@ -54,7 +54,7 @@ run "an_environment_name_with_a_dash" {
   }
 }
 
-# says: function.environment sets IDEMPOTENCY_TABLE; names starting with IDEMPOTENCY_ are the module's.
+# says: function.environment has the names ["IDEMPOTENCY_TABLE","OTHER"]; the module sets those
 run "an_environment_name_of_the_module" {
   command         = plan
   expect_failures = [var.function]
@@ -64,7 +64,7 @@ run "an_environment_name_of_the_module" {
   }
 }
 
-# says: function.environment sets AWS_REGION, which Lambda reserves and sets itself.
+# says: function.environment has the names ["AWS_REGION","OTHER"]; Lambda reserves AWS_ACCESS_KEY,
 run "an_environment_name_that_lambda_reserves" {
   command         = plan
   expect_failures = [var.function]
@@ -124,43 +124,65 @@ run "a_fraction_of_memory" {
   }
 }
 
-# says: function.policy_statements has a statement without actions (number 2); each needs at least one.
+# says: function.policy_statements have 1, 0 actions; each statement needs at least one.
 run "a_statement_without_actions" {
   command         = plan
   expect_failures = [var.function]
 
   variables {
-    function = { policy_statements = [{ actions = ["s3:GetObject"], resources = ["*"] }, { actions = [], resources = ["*"] }] }
+    function = {
+      policy_statements = [
+        { actions = ["s3:GetObject"], resources = ["*"] },
+        { actions = [], resources = ["*"] },
+      ]
+    }
   }
 }
 
-# says: function.policy_statements has a statement without resources (number 2); each needs at least one.
+# says: function.policy_statements have 1, 0 resources; each statement needs at least one.
 run "a_statement_without_resources" {
   command         = plan
   expect_failures = [var.function]
 
   variables {
-    function = { policy_statements = [{ actions = ["s3:GetObject"], resources = ["*"] }, { actions = ["s3:PutObject"], resources = [] }] }
+    function = {
+      policy_statements = [
+        { actions = ["s3:GetObject"], resources = ["*"] },
+        { actions = ["s3:PutObject"], resources = [] },
+      ]
+    }
   }
 }
 
-# says: function.policy_statements has the sids ["Read all"]; IAM takes letters and digits only.
+# says: function.policy_statements has the sids ["Read all",null]; IAM takes letters and digits only.
 run "a_sid_with_a_space" {
   command         = plan
   expect_failures = [var.function]
 
   variables {
-    function = { policy_statements = [{ sid = "Read all", actions = ["s3:GetObject"], resources = ["*"] }, { sid = "Write", actions = ["s3:PutObject"], resources = ["*"] }] }
+    function = {
+      policy_statements = [
+        { sid = "Read all", actions = ["s3:GetObject"], resources = ["*"] },
+        { actions = ["s3:PutObject"], resources = ["*"] },
+      ]
+    }
   }
 }
 
-# says: function.policy_statements has the sids ["Read","Read"]; IAM takes each only once in a policy.
+# says: function.policy_statements has the sids ["Read","Read",null,null]; IAM takes each only once in a policy.
 run "a_sid_used_twice" {
   command         = plan
   expect_failures = [var.function]
 
   variables {
-    function = { policy_statements = [{ sid = "Read", actions = ["s3:GetObject"], resources = ["*"] }, { sid = "Read", actions = ["s3:PutObject"], resources = ["*"] }] }
+    function = {
+      policy_statements = [
+        { sid = "Read", actions = ["s3:GetObject"], resources = ["*"] },
+        { sid = "Read", actions = ["s3:PutObject"], resources = ["*"] },
+        { actions = ["s3:ListBucket"], resources = ["*"] },
+        { actions = ["s3:DeleteObject"], resources = ["*"] },
+      ]
+    }
   }
 }
 
@@ -184,7 +206,7 @@ run "a_runtime_that_is_not_python" {
   }
 }
 
-# says: function.timeout_seconds = 2 is not a whole number from 3 to 900 (seconds): less would not hold a slow claim
+# says: function.timeout_seconds = 2 is not a whole number from 3 to 900 (seconds): a slow claim needs 3
 run "too_short_a_timeout" {
   command         = plan
   expect_failures = [var.function]
@@ -194,7 +216,7 @@ run "too_short_a_timeout" {
   }
 }
 
-# says: function.timeout_seconds = 901 is not a whole number from 3 to 900 (seconds): less would not hold a slow claim
+# says: function.timeout_seconds = 901 is not a whole number from 3 to 900 (seconds): a slow claim needs 3
 run "too_long_a_timeout" {
   command         = plan
   expect_failures = [var.function]
@@ -204,7 +226,7 @@ run "too_long_a_timeout" {
   }
 }
 
-# says: function.timeout_seconds = 30.5 is not a whole number from 3 to 900 (seconds): less would not hold a slow claim
+# says: function.timeout_seconds = 30.5 is not a whole number from 3 to 900 (seconds): a slow claim needs 3
 run "a_fraction_of_a_timeout" {
   command         = plan
   expect_failures = [var.function]
@@ -224,7 +246,7 @@ run "a_wrapper_without_a_function" {
   }
 }
 
-# says: function.wrapper = "datadog_lambda.handler.handler" is set together with function.handler = "orders.handler", and a wrapper calls the built-in entry point.
+# says: function.wrapper = "datadog_lambda.handler.handler" is set, and so is function.handler = "orders.handler";
 run "a_wrapper_and_a_handler" {
   command         = plan
   expect_failures = [var.function]
@@ -276,7 +298,7 @@ run "too_much_storage" {
 }
 
 # says: function.existing.arn = "worker" is not the ARN of a function or of its alias.
-run "a_existing_function_by_name" {
+run "an_existing_function_by_name" {
   command         = plan
   expect_failures = [var.function]
 
@@ -287,7 +309,7 @@ run "a_existing_function_by_name" {
 }
 
 # says: function.existing.timeout_seconds = 2 is not a whole number from 3 to 900 (seconds).
-run "a_existing_function_of_2_seconds" {
+run "an_existing_function_of_2_seconds" {
   command         = plan
   expect_failures = [var.function]
 
@@ -297,14 +319,18 @@ run "a_existing_function_of_2_seconds" {
   }
 }
 
-# says: function.existing stands beside function.environment, function.memory_size_mb, which only a function that the module creates takes.
-run "settings_beside_a_existing_function" {
+# says: function.existing is set; then alias, architecture, environment,
+run "settings_with_an_existing_function" {
   command         = plan
   expect_failures = [var.function]
 
   variables {
-    code     = null
-    function = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:worker", timeout_seconds = 30 }, environment = { LEDGER = "x" }, memory_size_mb = 512 }
+    code = null
+    function = {
+      existing       = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:worker", timeout_seconds = 30 }
+      environment    = { LEDGER = "x" }
+      memory_size_mb = 512
+    }
   }
 }
 
@@ -318,7 +344,7 @@ run "six_layers" {
   }
 }
 
-# says: function.layers has ["arn:aws:lambda:eu-central-1:123456789012:layer:deps"], not ARNs of layer versions.
+# says: function.layers = ["arn:aws:lambda:eu-central-1:123456789012:layer:deps"]; each must be the ARN of a layer
 run "a_layer_without_its_version" {
   command         = plan
   expect_failures = [var.function]
@@ -399,8 +425,8 @@ run "an_empty_alias" {
   }
 }
 
-# says: function.existing.arn = "null" is not the ARN of a function or of its alias.
-run "a_existing_function_of_no_name" {
+# says: function.existing.arn = null is not the ARN of a function or of its alias.
+run "an_existing_function_without_an_arn" {
   command         = plan
   expect_failures = [var.function]
 

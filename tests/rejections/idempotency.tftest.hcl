@@ -136,7 +136,7 @@ run "no_minimum_remaining" {
   }
 }
 
-# says: idempotency.minimum_remaining_seconds = 29.5 plus the reserve of 0.5 is not below function.timeout_seconds = 30 (seconds)
+# says: idempotency.minimum_remaining_seconds = 29.5 plus the reserve of 0.5 is not below
 run "a_minimum_remaining_that_leaves_no_time" {
   command         = plan
   expect_failures = [terraform_data.checks]
@@ -146,7 +146,7 @@ run "a_minimum_remaining_that_leaves_no_time" {
   }
 }
 
-# says: idempotency.namespace has 0 characters, not 1 to 255.
+# says: idempotency.namespace = "" is not 1 to 255 characters.
 run "an_empty_namespace" {
   command         = plan
   expect_failures = [var.idempotency]
@@ -156,7 +156,7 @@ run "an_empty_namespace" {
   }
 }
 
-# says: idempotency.namespace has 256 characters, not 1 to 255.
+# says: 0000" is not 1 to 255 characters.
 run "a_namespace_of_256_characters" {
   command         = plan
   expect_failures = [var.idempotency]
@@ -214,7 +214,13 @@ run "a_retention_below_a_streams" {
   variables {
     idempotency = { retention_seconds = 86399 }
     queue       = { message_retention_seconds = 3600 }
-    streams     = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed" } }
+    streams = {
+      clicks = {
+        source                  = "kinesis"
+        arn                     = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks"
+        failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed"
+      }
+    }
   }
 }
 

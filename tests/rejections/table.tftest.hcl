@@ -14,8 +14,8 @@ variables {
   processor = "orders.process"
 }
 
-# says: table.existing.arn = "null" is not the ARN of a DynamoDB table.
-run "a_existing_table_of_no_name" {
+# says: table.existing.arn = null is not the ARN of a DynamoDB table.
+run "an_existing_table_without_an_arn" {
   command         = plan
   expect_failures = [var.table]
 
@@ -35,7 +35,7 @@ run "an_unknown_class" {
 }
 
 # says: table.existing.arn = "claims" is not the ARN of a DynamoDB table.
-run "a_existing_table_by_name" {
+run "an_existing_table_by_name" {
   command         = plan
   expect_failures = [var.table]
 
@@ -45,26 +45,32 @@ run "a_existing_table_by_name" {
 }
 
 # says: table.existing.kms_key_arn = "alias/claims" is not the ARN of a KMS key.
-run "a_existing_tables_key_by_its_alias" {
+run "an_existing_tables_key_by_its_alias" {
   command         = plan
   expect_failures = [var.table]
 
   variables {
-    table = { existing = { arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/claims", kms_key_arn = "alias/claims" } }
+    table = {
+      existing = { arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/claims", kms_key_arn = "alias/claims" }
+    }
   }
 }
 
-# says: table.existing stands beside table.deletion_protection, table.shared, which only a table that the module creates takes.
-run "settings_beside_a_existing_table" {
+# says: table.existing is set; then class, deletion_protection,
+run "settings_with_an_existing_table" {
   command         = plan
   expect_failures = [var.table]
 
   variables {
-    table = { existing = { arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/claims" }, deletion_protection = true, shared = true }
+    table = {
+      existing            = { arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/claims" }
+      deletion_protection = true
+      shared              = true
+    }
   }
 }
 
-# says: table.max_read_request_units = 0.5 or table.max_write_request_units = null is not a whole number of at least 1, nor -1.
+# says: table.max_read_request_units = 0.5 and table.max_write_request_units = null; each must be a whole number
 run "half_a_read_unit" {
   command         = plan
   expect_failures = [var.table]
@@ -74,7 +80,7 @@ run "half_a_read_unit" {
   }
 }
 
-# says: table.provisioned stands beside table.max_read_request_units or table.max_write_request_units
+# says: table.provisioned is set, and so is table.max_read_request_units or table.max_write_request_units
 run "a_limit_for_a_provisioned_table" {
   command         = plan
   expect_failures = [var.table]
@@ -84,7 +90,7 @@ run "a_limit_for_a_provisioned_table" {
   }
 }
 
-# says: table.provisioned has {"read_units":5,"write_units":0}, not whole numbers of at least 1.
+# says: table.provisioned = {"read_units":5,"write_units":0}; both must be whole numbers of at least 1.
 run "no_write_units" {
   command         = plan
   expect_failures = [var.table]
