@@ -23,8 +23,8 @@ variable "queue" {
     - `existing.max_receive_count` (3 or more): the queue's redrive policy has this `maxReceiveCount`.
     - `existing.message_retention_seconds` (60 to 1209600 s): the queue keeps a message this long.
     - `existing.visibility_timeout_seconds` (as `visibility_timeout_seconds`): the queue has this visibility timeout.
-    - `fifo`: whether both queues are FIFO. Their names then end in `.fifo`, and `name` has at most 62 characters. A change
-      replaces both queues.
+    - `fifo`: whether both queues are FIFO. Their names then end in `.fifo`, and `name` has at most 62 characters. A
+      change replaces both queues.
     - `fifo_throughput_limit` (`perQueue` or `perMessageGroupId`; FIFO only): SQS limits the throughput of the queue or
       of each message group. The second needs `deduplication_scope = "messageGroup"` and is high throughput.
     - `filters` (event patterns in JSON; 5 by AWS's quota): which messages are processed. Lambda **deletes** the others.
