@@ -4,8 +4,7 @@ variable "queue" {
     `allowed_triggers` or an event source mapping of yours deliver, and the module creates only the dead-letter queue.
     - `allowed_senders.service` (`events`, `s3`, not with FIFO, or `sns`): this service may send to the queue. A
       producer in this account with a role needs no entry.
-    - `allowed_senders.source_arn` (of the EventBridge rule, S3 bucket or SNS topic, FIFO as the queue): the service
-      sends for this source only. A bucket must be in this account.
+    - `allowed_senders.source_arn` (EventBridge rule, S3 bucket of this account, or SNS topic, FIFO as the queue): for what.
     - `batch_size` (1 to 10000; above 10 needs a batching window): an invocation gets at most this many messages.
     - `content_based_deduplication` (FIFO only): whether SQS drops a second message with the same body within 5 minutes
       when its producer gives no deduplication id; otherwise such a producer gets an error. EventBridge needs it.
@@ -99,35 +98,44 @@ variable "queue" {
     visibility_timeout_seconds = optional(number)
   })
 
-  # For a queue that is null, `var.queue[*]` is empty. Terraform evaluates a message even if its rule holds: `try` in it
-  # stands for such a queue.
+  # For a queue that is null, `var.queue[*]` is empty. Terraform evaluates a message even if its rule holds, so `try` in
+  # it is for such a queue. An ARN may be unknown while Terraform plans: rules and messages without it then still work.
   validation {
     condition = alltrue([
-      for sender in flatten(var.queue[*].allowed_senders) :
-      can(regex(local.source_arns[sender.service], sender.source_arn))
+      for sender in flatten(var.queue[*].allowed_senders) : contains(local.services, coalesce(sender.service, "null"))
     ])
     error_message = join(" ", [
-      "queue.allowed_senders is ${jsonencode(try(var.queue.allowed_senders, null))}; each needs a service of",
-      "${join(", ", local.services)}, and as source_arn the ARN of its EventBridge rule, S3 bucket or SNS topic.",
-      "Correct it. For a producer with a role, remove the entry and allow sqs:SendMessage in that role.",
+      "queue.allowed_senders has the services ${jsonencode(try(var.queue.allowed_senders[*].service, null))}; each",
+      "must be one of ${join(", ", local.services)}. For a producer with a role, allow sqs:SendMessage in that role.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for sender in flatten(var.queue[*].allowed_senders) : contains(local.services, coalesce(sender.service, "null")) ?
+      can(regex(local.source_arns[sender.service], sender.source_arn)) : true
+    ])
+    error_message = join(" ", [
+      "queue.allowed_senders has the source_arns ${jsonencode(try(var.queue.allowed_senders[*].source_arn, null))};",
+      "each must be of its service. Give the ARN of the EventBridge rule, the S3 bucket or the SNS topic.",
     ])
   }
 
   # https://docs.aws.amazon.com/sns/latest/dg/fifo-topic-message-delivery.html
   # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html
   validation {
-    condition = var.queue == null ? true : !var.queue.fifo || alltrue([
-      for sender in var.queue.allowed_senders : coalesce(sender.service, "null") != "s3" &&
-      (coalesce(sender.service, "null") != "sns" || endswith(coalesce(sender.source_arn, "null"), ".fifo"))
+    condition = var.queue == null ? true : !var.queue.fifo ? true : alltrue([
+      for sender in var.queue.allowed_senders : coalesce(sender.service, "null") == "sns" ?
+      endswith(coalesce(sender.source_arn, "null"), ".fifo") : coalesce(sender.service, "null") != "s3"
     ])
     error_message = join(" ", [
-      "queue.fifo = true and queue.allowed_senders is ${jsonencode(try(var.queue.allowed_senders, null))}:",
+      "queue.fifo = true and queue.allowed_senders has ${jsonencode(try(var.queue.allowed_senders[*].service, null))}:",
       "S3 and standard topics do not send to FIFO queues. Use a FIFO topic or EventBridge, or set queue.fifo = false.",
     ])
   }
 
   validation {
-    condition = alltrue([for size in var.queue[*].batch_size : floor(size) == size && size >= 1 && size <= 10000])
+    condition = alltrue([for n in var.queue[*].batch_size : n % 1 == 0 && n >= 1 && n <= 10000])
     error_message = join(" ", [
       "queue.batch_size = ${try(var.queue.batch_size, "null")} is not a whole number from 1 to 10000 (messages).",
       "Set one in that range; 10 suits most.",
@@ -135,9 +143,7 @@ variable "queue" {
   }
 
   validation {
-    condition = alltrue([
-      for queue in var.queue[*] : queue.batch_size <= 10 || queue.maximum_batching_window_in_seconds >= 1
-    ])
+    condition = alltrue([for q in var.queue[*] : q.batch_size <= 10 || q.maximum_batching_window_in_seconds >= 1])
     error_message = join(" ", [
       "queue.batch_size = ${try(var.queue.batch_size, "null")} is above 10, which Lambda takes only with a batching",
       "window of at least 1 s. Set queue.maximum_batching_window_in_seconds, or lower the batch size.",
@@ -152,8 +158,7 @@ variable "queue" {
     error_message = join(" ", [
       "queue.fifo = false with content_based_deduplication = ${try(var.queue.content_based_deduplication, "null")},",
       "deduplication_scope = ${jsonencode(try(var.queue.deduplication_scope, null))}, fifo_throughput_limit =",
-      "${jsonencode(try(var.queue.fifo_throughput_limit, null))}: only a FIFO queue takes these.",
-      "Remove them, or set queue.fifo.",
+      "${jsonencode(try(var.queue.fifo_throughput_limit, null))}: only a FIFO queue takes these. Remove them, or set fifo.",
     ])
   }
 
@@ -185,27 +190,30 @@ variable "queue" {
   }
 
   validation {
-    condition = alltrue([
-      for seconds in var.queue[*].delay_seconds : floor(seconds) == seconds && seconds >= 0 && seconds <= 900
-    ])
+    condition = alltrue([for n in var.queue[*].delay_seconds : n % 1 == 0 && n >= 0 && n <= 900])
     error_message = join(" ", [
-      "queue.delay_seconds = ${try(var.queue.delay_seconds, "null")} is not a whole number from 0 to 900 (seconds).",
-      "Set one in that range.",
+      "queue.delay_seconds = ${try(var.queue.delay_seconds, "null")} is not a whole number from 0 to 900 (s). Set one.",
     ])
   }
 
   # What queue.existing requires may be null, and a function that takes no null then fails: `try` makes that false.
   validation {
-    condition = alltrue([
-      for existing in one(var.queue[*].existing)[*] : try(
-        endswith(existing.arn, ".fifo") == endswith(existing.dead_letter_queue.arn, ".fifo") &&
-        alltrue([for arn in [existing.arn, existing.dead_letter_queue.arn] : can(regex(local.sqs_arn, arn))]), false
-      )
-    ])
+    condition = alltrue([for arn in one(var.queue[*].existing)[*].arn : can(regex(local.sqs_arn, arn))])
     error_message = join(" ", [
-      "queue.existing.arn = ${jsonencode(try(var.queue.existing.arn, null))} and dead_letter_queue.arn =",
-      "${jsonencode(try(var.queue.existing.dead_letter_queue.arn, null))} are not the ARNs of two queues of one kind.",
-      "Give the arn of the queue, FIFO or standard, and of the dead-letter queue that its redrive policy names.",
+      "queue.existing.arn = ${jsonencode(try(var.queue.existing.arn, null))} is not the ARN of an SQS queue. Give it.",
+    ])
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for existing in one(var.queue[*].existing)[*] : try([
+        can(regex(local.sqs_arn, existing.dead_letter_queue.arn)),
+        can(regex("\\.fifo$", existing.dead_letter_queue.arn)) == can(regex("\\.fifo$", existing.arn)),
+      ], false)
+    ]))
+    error_message = join(" ", [
+      "queue.existing.dead_letter_queue.arn = ${jsonencode(try(var.queue.existing.dead_letter_queue.arn, null))} is",
+      "not the ARN of an SQS queue that is FIFO, or standard, as the queue. Give the arn in its redrive policy.",
     ])
   }
 
@@ -223,14 +231,14 @@ variable "queue" {
   }
 
   validation {
-    condition = alltrue([
-      for existing in one(var.queue[*].existing)[*] : try(
-        floor(existing.message_retention_seconds) == existing.message_retention_seconds &&
-        existing.message_retention_seconds >= 60 && existing.dead_letter_queue.message_retention_seconds <= 1209600 && (
-          endswith(existing.arn, ".fifo") ||
-          existing.dead_letter_queue.message_retention_seconds > existing.message_retention_seconds
-      ), false)
-    ])
+    condition = alltrue(flatten([
+      for existing in one(var.queue[*].existing)[*] : try([
+        floor(existing.message_retention_seconds) == existing.message_retention_seconds,
+        existing.message_retention_seconds >= 60, existing.dead_letter_queue.message_retention_seconds <= 1209600,
+        existing.dead_letter_queue.message_retention_seconds > existing.message_retention_seconds ? true :
+        endswith(existing.arn, ".fifo"),
+      ], false)
+    ]))
     error_message = join(" ", [
       "queue.existing.message_retention_seconds =",
       "${jsonencode(try(var.queue.existing.message_retention_seconds, null))} is not a whole number from 60 and below",
@@ -251,20 +259,16 @@ variable "queue" {
   }
 
   validation {
-    condition = alltrue([
-      for count in one(var.queue[*].existing)[*].max_receive_count : try(floor(count) == count && count >= 3, false)
-    ])
+    condition = alltrue([for n in one(var.queue[*].existing)[*].max_receive_count : try(n % 1 == 0 && n >= 3, false)])
     error_message = join(" ", [
       "queue.existing.max_receive_count = ${jsonencode(try(var.queue.existing.max_receive_count, null))} is not a",
-      "whole number of at least 3: with fewer, a good message that meets a live claim would become a dead letter.",
-      "Raise maxReceiveCount in the queue's redrive policy, and give it here.",
+      "whole number of at least 3: fewer dead-letter good messages that meet a claim. Raise maxReceiveCount there.",
     ])
   }
 
   validation {
     condition = alltrue([
-      for seconds in one(var.queue[*].existing)[*].visibility_timeout_seconds :
-      try(floor(seconds) == seconds && seconds <= 43200, false)
+      for n in one(var.queue[*].existing)[*].visibility_timeout_seconds : try(n % 1 == 0 && n <= 43200, false)
     ])
     error_message = join(" ", [
       "queue.existing.visibility_timeout_seconds =",
@@ -287,15 +291,12 @@ variable "queue" {
   validation {
     condition = alltrue([for pattern in flatten(var.queue[*].filters) : can(keys(jsondecode(pattern)))])
     error_message = join(" ", [
-      "queue.filters is ${jsonencode(try(var.queue.filters, null))}; each must be a JSON object.",
-      "Use jsonencode({ body = ... }).",
+      "queue.filters is ${jsonencode(try(var.queue.filters, null))}, not all JSON objects. Use jsonencode({ ... }).",
     ])
   }
 
   validation {
-    condition = alltrue([
-      for bytes in var.queue[*].max_message_size_bytes : floor(bytes) == bytes && bytes >= 1024 && bytes <= 262144
-    ])
+    condition = alltrue([for n in var.queue[*].max_message_size_bytes : n % 1 == 0 && n >= 1024 && n <= 262144])
     error_message = join(" ", [
       "queue.max_message_size_bytes = ${try(var.queue.max_message_size_bytes, "null")} is not a whole number",
       "from 1024 to 262144 (bytes, 256 KiB). Set one in that range.",
@@ -303,9 +304,7 @@ variable "queue" {
   }
 
   validation {
-    condition = alltrue([
-      for count in var.queue[*].max_receive_count : floor(count) == count && count >= 3 && count <= 1000
-    ])
+    condition = alltrue([for n in var.queue[*].max_receive_count : n % 1 == 0 && n >= 3 && n <= 1000])
     error_message = join(" ", [
       "queue.max_receive_count = ${try(var.queue.max_receive_count, "null")} is not a whole number from 3 to 1000:",
       "with fewer, a good message that meets a live claim would become a dead letter. Set one in that range.",
@@ -313,10 +312,7 @@ variable "queue" {
   }
 
   validation {
-    condition = alltrue([
-      for seconds in var.queue[*].maximum_batching_window_in_seconds :
-      floor(seconds) == seconds && seconds >= 0 && seconds <= 300
-    ])
+    condition = alltrue([for n in var.queue[*].maximum_batching_window_in_seconds : n % 1 == 0 && n >= 0 && n <= 300])
     error_message = join(" ", [
       "queue.maximum_batching_window_in_seconds = ${try(var.queue.maximum_batching_window_in_seconds, "null")}",
       "is not a whole number from 0 to 300 (seconds). Set one in that range; 0 does not wait.",
@@ -337,8 +333,7 @@ variable "queue" {
 
   validation {
     condition = alltrue([
-      for limit in var.queue[*].maximum_concurrency :
-      limit == null ? true : floor(limit) == limit && limit >= 2 && limit <= 1000
+      for n in var.queue[*].maximum_concurrency : n == null ? true : n % 1 == 0 && n >= 2 && n <= 1000
     ])
     error_message = join(" ", [
       "queue.maximum_concurrency = ${jsonencode(try(var.queue.maximum_concurrency, null))} is not a whole number",
@@ -347,10 +342,7 @@ variable "queue" {
   }
 
   validation {
-    condition = alltrue([
-      for seconds in var.queue[*].message_retention_seconds :
-      floor(seconds) == seconds && seconds >= 60 && seconds <= 1209600
-    ])
+    condition = alltrue([for n in var.queue[*].message_retention_seconds : n % 1 == 0 && n >= 60 && n <= 1209600])
     error_message = join(" ", [
       "queue.message_retention_seconds = ${try(var.queue.message_retention_seconds, "null")} is not a whole number",
       "from 60 to 1209600 (seconds, 14 days). Set one in that range.",
@@ -363,24 +355,36 @@ variable "queue" {
       length(statement.conditions) > 0 || !contains(flatten(values(statement.principals)), "*"), false)
     ])
     error_message = join(" ", [
-      "queue.policy_statements is ${jsonencode(try(var.queue.policy_statements, null))}, which allows everyone (\"*\")",
-      "without a condition. Name the principals, or set conditions such as aws:PrincipalOrgID.",
+      "queue.policy_statements allows everyone (the principal \"*\") without a condition.",
+      "Name the principals, or set conditions such as aws:PrincipalOrgID.",
+    ])
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for statement in flatten(var.queue[*].policy_statements) : try([
+        contains(["Allow", "Deny"], statement.effect), length(statement.actions) > 0,
+        [for action in statement.actions : startswith(action, "sqs:")],
+      ], false)
+    ]))
+    error_message = join(" ", [
+      "queue.policy_statements has the effects ${jsonencode(try(var.queue.policy_statements[*].effect, null))} and the",
+      "actions ${jsonencode(try(var.queue.policy_statements[*].actions, null))}; an effect must be Allow or Deny, and",
+      "each statement needs actions, all of SQS. Name them, such as \"sqs:SendMessage\".",
     ])
   }
 
   validation {
     condition = alltrue([
       for statement in flatten(var.queue[*].policy_statements) : try(
-        contains(["Allow", "Deny"], statement.effect) && length(statement.actions) > 0 &&
-        alltrue([for action in statement.actions : startswith(action, "sqs:")]) &&
         length(flatten(values(statement.principals))) > 0 &&
         length(setsubtract(keys(statement.principals), ["AWS", "CanonicalUser", "Federated", "Service"])) == 0, false
       )
     ])
     error_message = join(" ", [
-      "queue.policy_statements is ${jsonencode(try(var.queue.policy_statements, null))}; the effect is Allow or Deny,",
-      "the actions are of SQS, the principals of the types AWS, CanonicalUser, Federated and Service.",
-      "Name at least one action and one principal; for everyone write { AWS = [\"*\"] }.",
+      "queue.policy_statements has principals of the types",
+      "${jsonencode(try([for statement in var.queue.policy_statements : keys(statement.principals)], null))}; each",
+      "needs a principal, of AWS, CanonicalUser, Federated or Service. Correct them; for everyone write { AWS = [\"*\"] }.",
     ])
   }
 
@@ -398,9 +402,7 @@ variable "queue" {
   }
 
   validation {
-    condition = alltrue([
-      for seconds in var.queue[*].receive_wait_time_seconds : floor(seconds) == seconds && seconds >= 0 && seconds <= 20
-    ])
+    condition = alltrue([for n in var.queue[*].receive_wait_time_seconds : n % 1 == 0 && n >= 0 && n <= 20])
     error_message = join(" ", [
       "queue.receive_wait_time_seconds = ${try(var.queue.receive_wait_time_seconds, "null")} is not a whole number",
       "from 0 to 20 (seconds). Set one in that range.",
@@ -419,8 +421,7 @@ variable "queue" {
 
   validation {
     condition = alltrue([
-      for seconds in var.queue[*].visibility_timeout_seconds :
-      seconds == null ? true : floor(seconds) == seconds && seconds <= 43200
+      for n in var.queue[*].visibility_timeout_seconds : n == null ? true : n % 1 == 0 && n <= 43200
     ])
     error_message = join(" ", [
       "queue.visibility_timeout_seconds = ${jsonencode(try(var.queue.visibility_timeout_seconds, null))} is not a",

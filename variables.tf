@@ -25,12 +25,23 @@ variable "allowed_triggers" {
 
   validation {
     condition = alltrue([
-      for trigger in var.allowed_triggers : can(regex(local.source_arns[trigger.service], trigger.source_arn))
+      for trigger in var.allowed_triggers : contains(local.services, coalesce(trigger.service, "null"))
     ])
     error_message = join(" ", [
-      "allowed_triggers is ${jsonencode(var.allowed_triggers)}; each needs a service of ${join(", ", local.services)},",
-      "and as source_arn the ARN of its EventBridge rule, S3 bucket or SNS topic.",
-      "Correct it. For other services, remove the entry and add an aws_lambda_permission.",
+      "allowed_triggers has the services ${jsonencode(values(var.allowed_triggers)[*].service)}; each must be one of",
+      "${join(", ", local.services)}. For another service, add an aws_lambda_permission instead.",
+    ])
+  }
+
+  # The rule above reports a service that is unknown here.
+  validation {
+    condition = alltrue([
+      for trigger in var.allowed_triggers : contains(local.services, coalesce(trigger.service, "null")) ?
+      can(regex(local.source_arns[trigger.service], trigger.source_arn)) : true
+    ])
+    error_message = join(" ", [
+      "allowed_triggers has the source_arns ${jsonencode(values(var.allowed_triggers)[*].source_arn)};",
+      "each must be of its service. Give the ARN of the EventBridge rule, the S3 bucket or the SNS topic.",
     ])
   }
 
@@ -41,8 +52,8 @@ variable "allowed_triggers" {
       coalesce(trigger.service, "null") != "sns" || !endswith(coalesce(trigger.source_arn, "null"), ".fifo")
     ])
     error_message = join(" ", [
-      "allowed_triggers is ${jsonencode(var.allowed_triggers)}; FIFO topics deliver to queues only.",
-      "Use queue.allowed_senders for them.",
+      "allowed_triggers has the source_arns ${jsonencode(values(var.allowed_triggers)[*].source_arn)};",
+      "a FIFO topic delivers to queues only. Use queue.allowed_senders for it.",
     ])
   }
 }

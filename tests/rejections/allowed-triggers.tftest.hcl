@@ -24,7 +24,7 @@ run "a_trigger_name_with_a_space" {
   }
 }
 
-# says: allowed_triggers is {"api":{"service":"apigateway","source_arn":"arn:aws:execute-api:eu-central-1:123456789012:api"}}; each needs a service of events, s3, sns, and
+# says: allowed_triggers has the services ["apigateway"]; each must be one of events, s3, sns.
 run "a_trigger_of_another_service" {
   command         = plan
   expect_failures = [var.allowed_triggers]
@@ -34,7 +34,7 @@ run "a_trigger_of_another_service" {
   }
 }
 
-# says: allowed_triggers is {"rule":{"service":"events","source_arn":"arn:aws:events:eu-central-1:123456789012:event-bus/default"}}; each needs a service of events, s3, sns, and as source_arn the ARN
+# says: allowed_triggers has the source_arns ["arn:aws:events:eu-central-1:123456789012:event-bus/default"]; each must be of its service.
 run "a_trigger_that_is_a_bus_and_no_rule" {
   command         = plan
   expect_failures = [var.allowed_triggers]
@@ -67,7 +67,7 @@ run "triggers_of_an_existing_function" {
   }
 }
 
-# says: allowed_triggers is {"topic":{"service":"sns","source_arn":"arn:aws:sns:eu-central-1:123456789012:orders.fifo"}}; FIFO topics deliver to queues only.
+# says: allowed_triggers has the source_arns ["arn:aws:sns:eu-central-1:123456789012:orders.fifo"]; a FIFO topic delivers to queues only.
 run "a_fifo_topic_that_invokes" {
   command         = plan
   expect_failures = [var.allowed_triggers]

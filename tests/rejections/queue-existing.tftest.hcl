@@ -14,7 +14,7 @@ variables {
   processor = "orders.process"
 }
 
-# says: queue.existing.arn = "jobs" and dead_letter_queue.arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed" are not the ARNs of two queues of one kind.
+# says: queue.existing.arn = "jobs" is not the ARN of an SQS queue.
 run "an_existing_queue_by_name" {
   command         = plan
   expect_failures = [var.queue]
@@ -24,7 +24,7 @@ run "an_existing_queue_by_name" {
   }
 }
 
-# says: queue.existing.arn = "arn:aws:sqs:eu-central-1:123456789012:jobs" and dead_letter_queue.arn = "jobs-failed" are not the ARNs of two queues of one kind.
+# says: queue.existing.dead_letter_queue.arn = "jobs-failed" is not the ARN of an SQS queue that is FIFO, or standard, as the queue.
 run "an_existing_dead_letter_queue_by_name" {
   command         = plan
   expect_failures = [var.queue]
@@ -34,7 +34,7 @@ run "an_existing_dead_letter_queue_by_name" {
   }
 }
 
-# says: queue.existing.arn = "arn:aws:sqs:eu-central-1:123456789012:jobs.fifo" and dead_letter_queue.arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed" are not the ARNs of two queues of one kind.
+# says: queue.existing.dead_letter_queue.arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed" is not the ARN of an SQS queue that is FIFO, or standard, as the queue.
 run "an_existing_fifo_queue_with_a_standard_dead_letter_queue" {
   command         = plan
   expect_failures = [var.queue]

@@ -257,7 +257,7 @@ run "a_retention_that_ends_before_the_last_receive" {
   }
 }
 
-# says: queue.allowed_senders is [{"service":"sns","source_arn":"arn:aws:sns:eu-central-1:123456789012:orders"},{"service":"sqs","source_arn":"arn:aws:sqs:eu-central-1:123456789012:orders"}]; each needs a service of events, s3, sns
+# says: queue.allowed_senders has the services ["sns","sqs"]; each must be one of events, s3, sns.
 run "a_sender_of_another_service" {
   command         = plan
   expect_failures = [var.queue]
@@ -267,7 +267,7 @@ run "a_sender_of_another_service" {
   }
 }
 
-# says: queue.allowed_senders is [{"service":"sns","source_arn":"arn:aws:sns:eu-central-1:123456789012:orders"},{"service":"s3","source_arn":"orders"}]; each needs a service of events, s3, sns, and as source_arn the ARN
+# says: queue.allowed_senders has the source_arns ["arn:aws:sns:eu-central-1:123456789012:orders","orders"]; each must be of its service.
 run "a_sender_without_an_arn" {
   command         = plan
   expect_failures = [var.queue]
@@ -277,7 +277,7 @@ run "a_sender_without_an_arn" {
   }
 }
 
-# says: queue.fifo = true and queue.allowed_senders is [{"service":"s3","source_arn":"arn:aws:s3:::orders"}]: S3 and standard topics do not send to FIFO queues.
+# says: queue.fifo = true and queue.allowed_senders has ["s3"]: S3 and standard topics do not send to FIFO queues.
 run "a_bucket_that_sends_to_a_fifo_queue" {
   command         = plan
   expect_failures = [var.queue]
@@ -327,7 +327,7 @@ run "a_visibility_timeout_below_six_timeouts_and_the_window" {
   }
 }
 
-# says: queue.fifo = true and queue.allowed_senders is [{"service":"sns","source_arn":"arn:aws:sns:eu-central-1:123456789012:orders"}]: S3 and standard topics do not send to FIFO queues.
+# says: queue.fifo = true and queue.allowed_senders has ["sns"]: S3 and standard topics do not send to FIFO queues.
 run "a_standard_topic_for_a_fifo_queue" {
   command         = plan
   expect_failures = [var.queue]
@@ -357,7 +357,7 @@ run "a_deduplication_scope_without_fifo" {
   }
 }
 
-# says: queue.delay_seconds = 901 is not a whole number from 0 to 900 (seconds).
+# says: queue.delay_seconds = 901 is not a whole number from 0 to 900 (s).
 run "a_delay_of_901_seconds" {
   command         = plan
   expect_failures = [var.queue]
@@ -397,7 +397,7 @@ run "high_throughput_with_the_queues_scope" {
   }
 }
 
-# says: queue.filters is ["body.kind"]; each must be a JSON object.
+# says: queue.filters is ["body.kind"], not all JSON objects.
 run "a_queue_filter_that_is_no_json" {
   command         = plan
   expect_failures = [var.queue]
@@ -417,7 +417,7 @@ run "messages_of_1_mib" {
   }
 }
 
-# says: queue.policy_statements is [{"actions":["sqs:SendMessage"],"conditions":{},"effect":"allow","principals":{"AWS":["arn:aws:iam::123456789012:root"]},"sid":null}]; the effect is Allow or Deny
+# says: queue.policy_statements has the effects ["allow"] and the actions [["sqs:SendMessage"]]; an effect must be Allow or Deny
 run "an_unknown_effect" {
   command         = plan
   expect_failures = [var.queue]
@@ -427,7 +427,7 @@ run "an_unknown_effect" {
   }
 }
 
-# says: queue.policy_statements is [{"actions":["sns:Publish"],"conditions":{},"effect":"Allow","principals":{"AWS":["arn:aws:iam::123456789012:root"]},"sid":null}]; the effect is Allow or Deny, the actions are of SQS
+# says: queue.policy_statements has the effects ["Allow"] and the actions [["sns:Publish"]]; an effect must be Allow or Deny, and each statement needs actions, all of SQS.
 run "an_action_of_another_service" {
   command         = plan
   expect_failures = [var.queue]
@@ -437,7 +437,7 @@ run "an_action_of_another_service" {
   }
 }
 
-# says: queue.policy_statements is [{"actions":["sqs:SendMessage"],"conditions":{},"effect":"Allow","principals":{"AWS":["*"]},"sid":null}], which allows everyone ("*") without a condition.
+# says: queue.policy_statements allows everyone (the principal "*") without a condition.
 run "everyone_may_send" {
   command         = plan
   expect_failures = [var.queue]
@@ -447,7 +447,7 @@ run "everyone_may_send" {
   }
 }
 
-# says: queue.policy_statements is [{"actions":["sqs:SendMessage"],"conditions":{},"effect":"Allow","principals":{"*":["arn:aws:iam::123456789012:root"]},"sid":null}]; the effect is Allow or Deny, the actions are of SQS, the principals of the types AWS, CanonicalUser, Federated and Service.
+# says: queue.policy_statements has principals of the types [["*"]]; each needs a principal, of AWS, CanonicalUser, Federated or Service.
 run "a_principal_of_no_type" {
   command         = plan
   expect_failures = [var.queue]
@@ -457,7 +457,7 @@ run "a_principal_of_no_type" {
   }
 }
 
-# says: queue.policy_statements is [{"actions":["sqs:SendMessage"],"conditions":{},"effect":"Allow","principals":{},"sid":null}]; the effect is Allow or Deny
+# says: queue.policy_statements has principals of the types [[]]; each needs a principal
 run "nobody_may_send" {
   command         = plan
   expect_failures = [var.queue]
