@@ -1,74 +1,64 @@
 variable "queue" {
   description = <<-EOT
-    The queue, its dead-letter queue, and how the function reads from it. Null for no queue: then `streams`,
-    `allowed_triggers` or a mapping of your own deliver, and only the dead-letter queue is created.
-    - `batch_size` (1 to 10000; above 10 needs a batching window): messages per invocation.
-    - `maximum_batching_window_in_seconds` (0 to 300 s; 0 with FIFO): how long Lambda waits to fill a batch.
-    - `content_based_deduplication` (true or false; FIFO only): whether SQS drops a second message of the same
-      body within 5 minutes when its producer gives no deduplication id. Off, such a producer gets an error.
-      EventBridge needs it.
-    - `dead_letter_queue.message_retention_seconds` (above `message_retention_seconds` unless FIFO, at most 1209600 s, 14 days): how
-      long a dead-lettered message is kept.
-    - `deduplication_scope` (`queue` or `messageGroup`; FIFO only): within what SQS drops repeated messages.
-    - `delay_seconds` (0 to 900 s): how long a new message waits before it is delivered.
-    - `enabled` (true or false): whether the function reads from the queue.
-    - `existing.arn` (of a queue in this account and Region): a queue that exists, instead of one that the
-      module creates. What is said of it below cannot be looked up; the module checks it.
-    - `existing.dead_letter_queue.arn` (of a queue of the same kind): the dead-letter queue in its redrive
-      policy.
-    - `existing.dead_letter_queue.message_retention_seconds` (above the queue's, at most 1209600 s): its message
-      retention.
-    - `existing.dead_letter_queue.url` (of the same): where copies of parked messages are sent.
-    - `existing.kms_key_arn` (of a KMS key): the key of yours that encrypts both queues, if one does, for the
-      role to use.
-    - `existing.max_receive_count` (3 or more): `maxReceiveCount` in its redrive policy.
-    - `existing.message_retention_seconds` (60 to 1209600 s): its message retention.
-    - `existing.visibility_timeout_seconds` (see `visibility_timeout_seconds`): its visibility timeout.
-    - `fifo` (true or false): whether both queues are FIFO: `.fifo` is added to their names, and `name` has at
-      most 62 characters. Changing it creates both queues anew.
-    - `fifo_throughput_limit` (`perQueue` or `perMessageGroupId`; FIFO only): the second, with
-      `deduplication_scope = "messageGroup"`, is high throughput.
-    - `filters` (event patterns in JSON; 5, by AWS's default quota): which messages are processed. Lambda
-      **deletes** the others.
-    - `max_receive_count` (3 to 1000; AWS advises at least 5): receives before a message goes to the
-      dead-letter queue. A delivery that meets another's live claim costs one too.
-    - `maximum_concurrency` (2 to 1000, at most `function.reserved_concurrency`): most concurrent invocations
-      by this queue; null for no limit.
-    - `max_message_size_bytes` (1024 to 262144 bytes): larger messages are refused.
-    - `metrics` (true or false): whether Lambda counts the events of this mapping in CloudWatch
-      (`EventCount`), for a charge.
-    - `policy_statements.actions` (at least one, of SQS): what else the queue's policy says, beside `allowed_senders`:
-      which actions.
-    - `policy_statements.conditions` (operators, then condition keys, then values): when, as in IAM.
-    - `policy_statements.effect` (`Allow` or `Deny`): which of the two.
-    - `policy_statements.principals` (at least one; not everyone without a condition): who, by type, such as
-      `{ AWS = [...] }`.
-    - `policy_statements.sid` (letters and digits, each once; not `DenyInsecureTransport`, nor from `From`): a name for
-      the statement.
-    - `receive_wait_time_seconds` (0 to 20 s): how long other readers wait for messages; Lambda's own waits by
-      itself.
-    - `message_retention_seconds` (60 to 1209599 s; below `dead_letter_queue.message_retention_seconds`, above `delay_seconds` and
-      all receives together): how long an undelivered message is kept.
-    - `allowed_senders.service` (`events`, `s3`, not with FIFO, or `sns`): a service that may send to the queue.
-      Producers with a role of their own in this account need no entry.
-    - `allowed_senders.source_arn` (of the EventBridge rule, S3 bucket or SNS topic, FIFO as the queue): for what. A
-      bucket must be of this account.
-    - `unwrap` (`events`, `pipes`, `s3`, `sns`): services that may wrap what a producer sent, so that
-      `message.body` is without the wrapper. When null, the services in `allowed_senders` and `allowed_triggers`; `[]` unwraps
-      nothing. Set it for an existing queue, because the module does not know who sends to that, and for
-      EventBridge Pipes (`pipes`). S3 and EventBridge may send their events to a topic, so `sns` unwraps these
-      events too. With raw message delivery SNS adds no wrapper: leave `sns` out, and name `events` or `s3` if
-      the topic carries their events. Whoever may send to the queue chooses the default key of a message that
-      is unwrapped: see `docs/security.md`.
-    - `visibility_timeout_seconds` (at least 6 × function timeout + batching window, longer than a lease, at
-      most 43200 s): how long a received message stays hidden. When null, the least that fits.
+    The queue, its dead-letter queue, and how the function reads from them. With null there is no queue: `streams`,
+    `allowed_triggers` or an event source mapping of yours deliver, and the module creates only the dead-letter queue.
+    - `allowed_senders.service` (`events`, `s3`, not with FIFO, or `sns`): this service may send to the queue. A
+      producer in this account with a role needs no entry.
+    - `allowed_senders.source_arn` (EventBridge rule, S3 bucket of this account, or SNS topic, FIFO as the queue): for what.
+    - `batch_size` (1 to 10000; above 10 needs a batching window): an invocation gets at most this many messages.
+    - `content_based_deduplication` (FIFO only): whether SQS drops a second message with the same body within 5 minutes
+      when its producer gives no deduplication id; otherwise such a producer gets an error. EventBridge needs it.
+    - `dead_letter_queue.message_retention_seconds` (above `message_retention_seconds` unless FIFO, at most 1209600 s,
+      14 days): the dead-letter queue keeps a message this long.
+    - `deduplication_scope` (`queue` or `messageGroup`; FIFO only): SQS drops a repeated message within this scope.
+    - `delay_seconds` (0 to 900 s): a new message waits this long before it is delivered.
+    - `enabled`: whether the function reads from the queue.
+    - `existing.arn` (in this account and Region): the module uses this queue. It cannot look up the rest.
+    - `existing.dead_letter_queue.arn` (FIFO as the queue): the queue's redrive policy names this dead-letter queue.
+    - `existing.dead_letter_queue.message_retention_seconds` (above the queue's unless FIFO, at most 1209600 s): the
+      dead-letter queue keeps a message this long.
+    - `existing.dead_letter_queue.url`: the function sends copies of parked messages to this URL.
+    - `existing.kms_key_arn`: the KMS key of yours that encrypts both queues, if one does. The role may then use it.
+    - `existing.max_receive_count` (3 or more): the queue's redrive policy has this `maxReceiveCount`.
+    - `existing.message_retention_seconds` (60 to 1209600 s): the queue keeps a message this long.
+    - `existing.visibility_timeout_seconds` (as `visibility_timeout_seconds`): the queue has this visibility timeout.
+    - `fifo`: whether both queues are FIFO. Their names then end in `.fifo`, and `name` has at most 62 characters. A
+      change replaces both queues.
+    - `fifo_throughput_limit` (`perQueue` or `perMessageGroupId`; FIFO only): SQS limits the throughput of the queue or
+      of each message group. The second needs `deduplication_scope = "messageGroup"` and is high throughput.
+    - `filters` (event patterns in JSON; 5 by AWS's quota): which messages are processed. Lambda **deletes** the others.
+    - `max_message_size_bytes` (1024 to 262144 bytes): SQS refuses larger messages.
+    - `max_receive_count` (3 to 1000; AWS advises at least 5): receives until a message goes to the dead-letter queue. A
+      delivery that meets another's live claim counts too.
+    - `maximum_batching_window_in_seconds` (0 to 300 s; 0 with FIFO): Lambda waits up to this long to fill a batch.
+    - `maximum_concurrency` (2 to 1000, at most `function.reserved_concurrency`): invocations at a time; null: any.
+    - `message_retention_seconds` (60 to 1209599 s; below `dead_letter_queue.message_retention_seconds`, above
+      `delay_seconds` and all receives together): the queue keeps an undelivered message this long.
+    - `metrics`: whether Lambda counts the events of this mapping in CloudWatch (`EventCount`), for a charge.
+    - `policy_statements.actions` (at least one, of SQS): a further statement of the queue's policy is about these.
+    - `policy_statements.conditions` (operators, then condition keys, then values): when it applies, as in IAM.
+    - `policy_statements.effect` (`Allow` or `Deny`): whether it allows or denies the actions.
+    - `policy_statements.principals` (at least one; not everyone without a condition): who, such as `{ AWS = [...] }`.
+    - `policy_statements.sid` (letters and digits, each once; not `DenyInsecureTransport` or `From…`): its name.
+    - `receive_wait_time_seconds` (0 to 20 s): other readers wait this long for messages; Lambda sets its wait itself.
+    - `unwrap` (`events`, `pipes`, `s3`, `sns`): services that may wrap what a producer sends; `message.body` is then
+      without the wrapper. When null, the services in `allowed_senders` and `allowed_triggers`; `[]` unwraps nothing.
+      Set it for an existing queue, because the module does not know who sends to that, and for EventBridge Pipes
+      (`pipes`). S3 and EventBridge may send their events to a topic, so `sns` unwraps these events too. With raw
+      message delivery SNS adds no wrapper: leave `sns` out, and name `events` or `s3` if the topic carries their
+      events. Whoever may send to the queue chooses the default key of an unwrapped message: see `docs/security.md`.
+    - `visibility_timeout_seconds` (at least 6 × function timeout + batching window, longer than a lease, at most
+      43200 s): a received message stays hidden this long. When null, the module sets the shortest that fits.
   EOT
   default     = {}
 
   type = object({
-    batch_size                         = optional(number, 10)
-    maximum_batching_window_in_seconds = optional(number, 0)
-    content_based_deduplication        = optional(bool, false)
+    allowed_senders = optional(list(object({
+      service    = string
+      source_arn = string
+    })), [])
+    batch_size                  = optional(number, 10)
+    content_based_deduplication = optional(bool, false)
     dead_letter_queue = optional(object({
       message_retention_seconds = optional(number, 1209600)
     }), {})
@@ -87,13 +77,15 @@ variable "queue" {
       message_retention_seconds  = number
       visibility_timeout_seconds = number
     }))
-    fifo                   = optional(bool, false)
-    fifo_throughput_limit  = optional(string)
-    filters                = optional(list(string), [])
-    max_receive_count      = optional(number, 5)
-    maximum_concurrency    = optional(number)
-    max_message_size_bytes = optional(number, 262144)
-    metrics                = optional(bool, false)
+    fifo                               = optional(bool, false)
+    fifo_throughput_limit              = optional(string)
+    filters                            = optional(list(string), [])
+    max_message_size_bytes             = optional(number, 262144)
+    max_receive_count                  = optional(number, 5)
+    maximum_batching_window_in_seconds = optional(number, 0)
+    maximum_concurrency                = optional(number)
+    message_retention_seconds          = optional(number, 345600)
+    metrics                            = optional(bool, false)
     policy_statements = optional(list(object({
       sid        = optional(string)
       effect     = optional(string, "Allow")
@@ -101,247 +93,359 @@ variable "queue" {
       actions    = list(string)
       conditions = optional(map(map(list(string))), {})
     })), [])
-    receive_wait_time_seconds = optional(number, 0)
-    message_retention_seconds = optional(number, 345600)
-    allowed_senders = optional(list(object({
-      service    = string
-      source_arn = string
-    })), [])
+    receive_wait_time_seconds  = optional(number, 0)
     unwrap                     = optional(list(string))
     visibility_timeout_seconds = optional(number)
   })
 
+  # For a queue that is null, `var.queue[*]` is empty. Terraform evaluates a message even if its rule holds, so `try` in
+  # it is for such a queue. An ARN may be unknown while Terraform plans: rules and messages without it then still work.
   validation {
-    condition     = try(floor(var.queue.batch_size) == var.queue.batch_size && var.queue.batch_size >= 1 && var.queue.batch_size <= 10000, var.queue == null)
-    error_message = "queue.batch_size = ${try(var.queue.batch_size, "null")} is not a whole number from 1 to 10000 (messages). Set one in that range; 10 suits most."
+    condition = alltrue([
+      for sender in flatten(var.queue[*].allowed_senders) : contains(local.services, coalesce(sender.service, "null"))
+    ])
+    error_message = join(" ", [
+      "queue.allowed_senders has the services ${jsonencode(try(var.queue.allowed_senders[*].service, null))}; each",
+      "must be one of ${join(", ", local.services)}. For a producer with a role, allow sqs:SendMessage in that role.",
+    ])
   }
 
   validation {
-    condition     = try(var.queue.batch_size <= 10 || var.queue.maximum_batching_window_in_seconds >= 1, var.queue == null)
-    error_message = "queue.batch_size = ${try(var.queue.batch_size, "null")} is above 10, which Lambda takes only with a batching window of at least 1 s. Set queue.maximum_batching_window_in_seconds, or lower the batch size."
-  }
-
-  validation {
-    condition     = try(floor(var.queue.maximum_batching_window_in_seconds) == var.queue.maximum_batching_window_in_seconds && var.queue.maximum_batching_window_in_seconds >= 0 && var.queue.maximum_batching_window_in_seconds <= 300, var.queue == null)
-    error_message = "queue.maximum_batching_window_in_seconds = ${try(var.queue.maximum_batching_window_in_seconds, "null")} is not a whole number from 0 to 300 (seconds). Set one in that range; 0 does not wait."
-  }
-
-  # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
-  validation {
-    condition     = try(var.queue.maximum_batching_window_in_seconds <= 0 || !(var.queue.fifo || endswith(try(var.queue.existing.arn, ""), ".fifo")), var.queue == null)
-    error_message = "queue.maximum_batching_window_in_seconds = ${try(var.queue.maximum_batching_window_in_seconds, "null")} and a FIFO queue: Lambda takes no batching window for one, and so no batch above 10. Set it to 0."
-  }
-
-  validation {
-    condition     = try(var.queue.fifo || !var.queue.content_based_deduplication, var.queue == null)
-    error_message = "queue.content_based_deduplication = true and queue.fifo = false: only a FIFO queue deduplicates. Remove the first, or set queue.fifo."
-  }
-
-  validation {
-    condition     = try(floor(var.queue.dead_letter_queue.message_retention_seconds) == var.queue.dead_letter_queue.message_retention_seconds && var.queue.dead_letter_queue.message_retention_seconds <= 1209600, var.queue == null)
-    error_message = "queue.dead_letter_queue.message_retention_seconds = ${try(var.queue.dead_letter_queue.message_retention_seconds, "null")} is not a whole number of at most 1209600 (seconds, 14 days), which is SQS's limit. Lower it."
-  }
-
-  validation {
-    condition     = try(var.queue.fifo || var.queue.dead_letter_queue.message_retention_seconds > var.queue.message_retention_seconds, var.queue == null)
-    error_message = "queue.dead_letter_queue.message_retention_seconds = ${try(var.queue.dead_letter_queue.message_retention_seconds, "null")} is not above queue.message_retention_seconds = ${try(var.queue.message_retention_seconds, "null")}: a dead-lettered message keeps its age and could be gone soon after. Raise the first (at most 1209600) or lower the second."
-  }
-
-  validation {
-    condition     = try(floor(var.queue.max_receive_count) == var.queue.max_receive_count && var.queue.max_receive_count >= 3 && var.queue.max_receive_count <= 1000, var.queue == null)
-    error_message = "queue.max_receive_count = ${try(var.queue.max_receive_count, "null")} is not a whole number from 3 to 1000: with fewer, deliveries that meet another's live claim would dead-letter a good message. Set one in that range."
-  }
-
-  validation {
-    condition     = try(var.queue.maximum_concurrency == null ? true : floor(var.queue.maximum_concurrency) == var.queue.maximum_concurrency && var.queue.maximum_concurrency >= 2 && var.queue.maximum_concurrency <= 1000, var.queue == null)
-    error_message = "queue.maximum_concurrency = ${try(coalesce(var.queue.maximum_concurrency, "null"), "null")} is not a whole number from 2 to 1000. Set one in that range, or null for no limit."
-  }
-
-  validation {
-    condition     = try(floor(var.queue.message_retention_seconds) == var.queue.message_retention_seconds && var.queue.message_retention_seconds >= 60 && var.queue.message_retention_seconds <= 1209600, var.queue == null)
-    error_message = "queue.message_retention_seconds = ${try(var.queue.message_retention_seconds, "null")} is not a whole number from 60 to 1209600 (seconds, 14 days). Set one in that range."
-  }
-
-  validation {
-    condition     = try(alltrue([for sender in var.queue.allowed_senders : contains(local.services, coalesce(sender.service, "null"))]), var.queue == null)
-    error_message = "queue.allowed_senders has the services ${try(jsonencode([for sender in var.queue.allowed_senders : sender.service if !contains(local.services, coalesce(sender.service, "null"))]), "null")}, not ${join(", ", local.services)}. For producers with a role, remove the entry and allow sqs:SendMessage in that role."
-  }
-
-  validation {
-    condition     = try(alltrue([for sender in var.queue.allowed_senders : can(regex(local.source_arns[sender.service], sender.source_arn)) || !contains(local.services, coalesce(sender.service, "null"))]), var.queue == null)
-    error_message = "queue.allowed_senders has the source_arns ${try(jsonencode([for sender in var.queue.allowed_senders : sender.source_arn if !can(regex(local.source_arns[sender.service], sender.source_arn))]), "null")}, which are not of their services. Give the ARN of the EventBridge rule, the S3 bucket or the SNS topic."
+    condition = alltrue([
+      for sender in flatten(var.queue[*].allowed_senders) : contains(local.services, coalesce(sender.service, "null")) ?
+      can(regex(local.source_arns[sender.service], sender.source_arn)) : true
+    ])
+    error_message = join(" ", [
+      "queue.allowed_senders has the source_arns ${jsonencode(try(var.queue.allowed_senders[*].source_arn, null))};",
+      "each must be of its service. Give the ARN of the EventBridge rule, the S3 bucket or the SNS topic.",
+    ])
   }
 
   # https://docs.aws.amazon.com/sns/latest/dg/fifo-topic-message-delivery.html
-  validation {
-    condition     = try(!var.queue.fifo || alltrue([for sender in var.queue.allowed_senders : sender.service != "sns" || endswith(sender.source_arn, ".fifo")]), var.queue == null)
-    error_message = "queue.allowed_senders has standard topics, ${try(jsonencode([for sender in var.queue.allowed_senders : sender.source_arn if sender.service == "sns" && !endswith(sender.source_arn, ".fifo")]), "null")}, and queue.fifo = true: only a FIFO topic delivers to a FIFO queue. Use a FIFO topic, or set queue.fifo = false."
-  }
-
   # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html
   validation {
-    condition     = try(!var.queue.fifo || alltrue([for sender in var.queue.allowed_senders : coalesce(sender.service, "null") != "s3"]), var.queue == null)
-    error_message = "queue.allowed_senders has s3 and queue.fifo = true, but S3 sends no notifications to FIFO queues. Remove the sender, or set queue.fifo = false."
+    condition = var.queue == null ? true : !var.queue.fifo ? true : alltrue([
+      for sender in var.queue.allowed_senders : coalesce(sender.service, "null") == "sns" ?
+      endswith(coalesce(sender.source_arn, "null"), ".fifo") : coalesce(sender.service, "null") != "s3"
+    ])
+    error_message = join(" ", [
+      "queue.fifo = true and queue.allowed_senders has ${jsonencode(try(var.queue.allowed_senders[*].service, null))}:",
+      "S3 and standard topics do not send to FIFO queues. Use a FIFO topic or EventBridge, or set queue.fifo = false.",
+    ])
   }
 
   validation {
-    condition     = try(alltrue([for service in coalesce(var.queue.unwrap, []) : contains(local.wrappers, coalesce(service, "null"))]), var.queue == null)
-    error_message = "queue.unwrap has ${try(jsonencode([for service in coalesce(var.queue.unwrap, []) : service if !contains(local.wrappers, coalesce(service, "null"))]), "null")}, not only ${join(", ", local.wrappers)}. Correct or remove them; messages from other services are never unwrapped."
+    condition = alltrue([for n in var.queue[*].batch_size : n % 1 == 0 && n >= 1 && n <= 10000])
+    error_message = join(" ", [
+      "queue.batch_size = ${try(var.queue.batch_size, "null")} is not a whole number from 1 to 10000 (messages).",
+      "Set one in that range; 10 suits most.",
+    ])
   }
 
   validation {
-    condition     = try(var.queue.visibility_timeout_seconds == null ? true : floor(var.queue.visibility_timeout_seconds) == var.queue.visibility_timeout_seconds && var.queue.visibility_timeout_seconds <= 43200, var.queue == null)
-    error_message = "queue.visibility_timeout_seconds = ${try(coalesce(var.queue.visibility_timeout_seconds, "null"), "null")} is not a whole number of at most 43200 (seconds, 12 hours), which is SQS's limit. Lower it, or set null to have it derived."
+    condition = alltrue([for q in var.queue[*] : q.batch_size <= 10 || q.maximum_batching_window_in_seconds >= 1])
+    error_message = join(" ", [
+      "queue.batch_size = ${try(var.queue.batch_size, "null")} is above 10, which Lambda takes only with a batching",
+      "window of at least 1 s. Set queue.maximum_batching_window_in_seconds, or lower the batch size.",
+    ])
   }
 
   validation {
-    condition     = try(contains(["queue", "messageGroup"], coalesce(var.queue.deduplication_scope, "queue")), var.queue == null)
-    error_message = "queue.deduplication_scope = \"${try(coalesce(var.queue.deduplication_scope, "null"), "null")}\" is not one of queue, messageGroup. Choose messageGroup for high throughput, or leave it unset."
+    condition = alltrue([
+      for queue in var.queue[*] : queue.fifo || !queue.content_based_deduplication &&
+      queue.deduplication_scope == null && queue.fifo_throughput_limit == null
+    ])
+    error_message = join(" ", [
+      "queue.fifo = false with content_based_deduplication = ${try(var.queue.content_based_deduplication, "null")},",
+      "deduplication_scope = ${jsonencode(try(var.queue.deduplication_scope, null))}, fifo_throughput_limit =",
+      "${jsonencode(try(var.queue.fifo_throughput_limit, null))}: only a FIFO queue takes these. Remove them, or set fifo.",
+    ])
   }
 
   validation {
-    condition     = try(var.queue.fifo || var.queue.deduplication_scope == null, var.queue == null)
-    error_message = "queue.deduplication_scope = \"${try(coalesce(var.queue.deduplication_scope, "null"), "null")}\" and queue.fifo = false: only a FIFO queue deduplicates. Remove the first, or set queue.fifo."
-  }
-
-  validation {
-    condition     = try(floor(var.queue.delay_seconds) == var.queue.delay_seconds && var.queue.delay_seconds >= 0 && var.queue.delay_seconds <= 900, var.queue == null)
-    error_message = "queue.delay_seconds = ${try(var.queue.delay_seconds, "null")} is not a whole number from 0 to 900 (seconds). Set one in that range."
-  }
-
-  validation {
-    condition     = try(var.queue.existing == null ? true : can(regex("^arn:[^:]+:sqs:[^:]+:[0-9]{12}:[A-Za-z0-9_.-]+$", var.queue.existing.arn)), var.queue == null)
-    error_message = "queue.existing.arn = \"${try(coalesce(var.queue.existing.arn), "null")}\" is not the ARN of an SQS queue. Give the queue's arn."
-  }
-
-  validation {
-    condition     = try(var.queue.existing == null ? true : can(regex("^arn:[^:]+:sqs:[^:]+:[0-9]{12}:[A-Za-z0-9_.-]+$", var.queue.existing.dead_letter_queue.arn)), var.queue == null)
-    error_message = "queue.existing.dead_letter_queue.arn = \"${try(coalesce(var.queue.existing.dead_letter_queue.arn), "null")}\" is not the ARN of an SQS queue. Give the arn of the queue that the queue's redrive policy names."
-  }
-
-  validation {
-    condition     = try(var.queue.existing == null ? true : endswith(var.queue.existing.arn, ".fifo") == endswith(var.queue.existing.dead_letter_queue.arn, ".fifo"), var.queue == null)
-    error_message = "queue.existing.arn = \"${try(coalesce(var.queue.existing.arn), "null")}\" and queue.existing.dead_letter_queue.arn = \"${try(coalesce(var.queue.existing.dead_letter_queue.arn), "null")}\" are not of one kind; SQS moves messages from FIFO to FIFO and from standard to standard queues only. Correct one of them."
-  }
-
-  validation {
-    condition     = try(var.queue.existing == null ? true : can(regex("^https?://.+$", var.queue.existing.dead_letter_queue.url)) && endswith(var.queue.existing.dead_letter_queue.url, "/${reverse(split(":", var.queue.existing.dead_letter_queue.arn))[0]}"), var.queue == null)
-    error_message = "queue.existing.dead_letter_queue.url = \"${try(coalesce(var.queue.existing.dead_letter_queue.url), "null")}\" is not the URL of queue.existing.dead_letter_queue.arn, and copies of parked messages are sent there. Give the url of that queue."
-  }
-
-  validation {
-    condition     = try(var.queue.existing == null ? true : (endswith(var.queue.existing.arn, ".fifo") || var.queue.existing.dead_letter_queue.message_retention_seconds > var.queue.existing.message_retention_seconds) && var.queue.existing.dead_letter_queue.message_retention_seconds <= 1209600, var.queue == null)
-    error_message = "queue.existing.dead_letter_queue.message_retention_seconds = ${try(coalesce(var.queue.existing.dead_letter_queue.message_retention_seconds), "null")} is not above queue.existing.message_retention_seconds = ${try(coalesce(var.queue.existing.message_retention_seconds), "null")} and at most 1209600 (14 days): a dead-lettered message keeps its age and could be gone soon after. Raise that queue's retention, or lower the other's."
-  }
-
-  validation {
-    condition     = try(var.queue.existing == null ? true : (var.queue.existing.kms_key_arn == null ? true : can(regex(local.kms_key_arn, var.queue.existing.kms_key_arn))), var.queue == null)
-    error_message = "queue.existing.kms_key_arn = \"${try(coalesce(var.queue.existing.kms_key_arn, "null"), "null")}\" is not the ARN of a KMS key. Give the arn of the key that encrypts the queue, or null."
-  }
-
-  validation {
-    condition     = try(var.queue.existing == null ? true : floor(var.queue.existing.max_receive_count) == var.queue.existing.max_receive_count && var.queue.existing.max_receive_count >= 3, var.queue == null)
-    error_message = "queue.existing.max_receive_count = ${try(coalesce(var.queue.existing.max_receive_count), "null")} is not a whole number of at least 3: with fewer, deliveries that meet another's live claim would dead-letter a good message. Raise maxReceiveCount in the queue's redrive policy, and give it here."
-  }
-
-  validation {
-    condition     = try(var.queue.existing == null ? true : floor(var.queue.existing.message_retention_seconds) == var.queue.existing.message_retention_seconds && var.queue.existing.message_retention_seconds >= 60, var.queue == null)
-    error_message = "queue.existing.message_retention_seconds = ${try(coalesce(var.queue.existing.message_retention_seconds), "null")} is not a whole number from 60 to 1209600 (seconds, 14 days). Give the queue's message_retention_seconds."
-  }
-
-  validation {
-    condition     = try(var.queue.existing == null ? true : floor(var.queue.existing.visibility_timeout_seconds) == var.queue.existing.visibility_timeout_seconds && var.queue.existing.visibility_timeout_seconds <= 43200, var.queue == null)
-    error_message = "queue.existing.visibility_timeout_seconds = ${try(coalesce(var.queue.existing.visibility_timeout_seconds), "null")} is not a whole number of at most 43200 (seconds, 12 hours), which is SQS's limit. Give the queue's visibility_timeout_seconds."
-  }
-
-  validation {
-    condition     = try(var.queue.existing == null ? true : alltrue([for name, value in local.queue_defaults : jsonencode(var.queue[name]) == jsonencode(value)]), var.queue == null)
-    error_message = "queue.existing stands beside ${try(join(", ", [for name, value in local.queue_defaults : "queue.${name}" if jsonencode(var.queue[name]) != jsonencode(value)]), "null")}, which only a queue that the module creates takes. Set that where the queue is declared, or remove queue.existing."
-  }
-
-  validation {
-    condition     = try(contains(["perQueue", "perMessageGroupId"], coalesce(var.queue.fifo_throughput_limit, "perQueue")), var.queue == null)
-    error_message = "queue.fifo_throughput_limit = \"${try(coalesce(var.queue.fifo_throughput_limit, "null"), "null")}\" is not one of perQueue, perMessageGroupId. Choose perMessageGroupId for high throughput, or leave it unset."
-  }
-
-  validation {
-    condition     = try(var.queue.fifo || var.queue.fifo_throughput_limit == null, var.queue == null)
-    error_message = "queue.fifo_throughput_limit = \"${try(coalesce(var.queue.fifo_throughput_limit, "null"), "null")}\" and queue.fifo = false: a standard queue has no such limit. Remove the first, or set queue.fifo."
+    condition = alltrue([
+      for queue in var.queue[*] : queue.dead_letter_queue.message_retention_seconds <= 1209600 &&
+      floor(queue.dead_letter_queue.message_retention_seconds) == queue.dead_letter_queue.message_retention_seconds &&
+      (queue.fifo || queue.dead_letter_queue.message_retention_seconds > queue.message_retention_seconds)
+    ])
+    error_message = join(" ", [
+      "queue.dead_letter_queue.message_retention_seconds =",
+      "${try(var.queue.dead_letter_queue.message_retention_seconds, "null")} is not a whole number above",
+      "queue.message_retention_seconds = ${try(var.queue.message_retention_seconds, "null")} and at most 1209600 (14",
+      "days): a dead-lettered message keeps its age and could be gone soon after. Raise the first or lower the second.",
+    ])
   }
 
   # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
   validation {
-    condition     = try(coalesce(var.queue.fifo_throughput_limit, "perQueue") != "perMessageGroupId" || coalesce(var.queue.deduplication_scope, "queue") == "messageGroup", var.queue == null)
-    error_message = "queue.fifo_throughput_limit = \"perMessageGroupId\" with queue.deduplication_scope = \"${try(coalesce(var.queue.deduplication_scope, "queue"), "null")}\": SQS takes that limit only with messageGroup. Set queue.deduplication_scope = \"messageGroup\"."
+    condition = var.queue == null ? true : contains(
+      ["queue perQueue", "messageGroup perQueue", "messageGroup perMessageGroupId"],
+      "${coalesce(var.queue.deduplication_scope, "queue")} ${coalesce(var.queue.fifo_throughput_limit, "perQueue")}"
+    )
+    error_message = join(" ", [
+      "queue.deduplication_scope = ${jsonencode(try(var.queue.deduplication_scope, null))} and",
+      "queue.fifo_throughput_limit = ${jsonencode(try(var.queue.fifo_throughput_limit, null))}: the first is queue or",
+      "messageGroup, the second perQueue or, with messageGroup, perMessageGroupId. Correct them, or leave both unset.",
+    ])
   }
 
   validation {
-    condition     = try(alltrue([for pattern in var.queue.filters : can(keys(jsondecode(pattern)))]), var.queue == null)
-    error_message = "queue.filters has ${try(jsonencode([for pattern in var.queue.filters : pattern if !can(keys(jsondecode(pattern)))]), "null")}, not JSON objects. Use jsonencode({ body = ... })."
+    condition = alltrue([for n in var.queue[*].delay_seconds : n % 1 == 0 && n >= 0 && n <= 900])
+    error_message = join(" ", [
+      "queue.delay_seconds = ${try(var.queue.delay_seconds, "null")} is not a whole number from 0 to 900 (s). Set one.",
+    ])
+  }
+
+  # What queue.existing requires may be null, and a function that takes no null then fails: `try` makes that false.
+  validation {
+    condition = alltrue([for arn in one(var.queue[*].existing)[*].arn : can(regex(local.sqs_arn, arn))])
+    error_message = join(" ", [
+      "queue.existing.arn = ${jsonencode(try(var.queue.existing.arn, null))} is not the ARN of an SQS queue. Give it.",
+    ])
   }
 
   validation {
-    condition     = try(floor(var.queue.max_message_size_bytes) == var.queue.max_message_size_bytes && var.queue.max_message_size_bytes >= 1024 && var.queue.max_message_size_bytes <= 262144, var.queue == null)
-    error_message = "queue.max_message_size_bytes = ${try(var.queue.max_message_size_bytes, "null")} is not a whole number from 1024 to 262144 (bytes, 256 KiB). Set one in that range."
+    condition = alltrue(flatten([
+      for existing in one(var.queue[*].existing)[*] : try([
+        can(regex(local.sqs_arn, existing.dead_letter_queue.arn)),
+        can(regex("\\.fifo$", existing.dead_letter_queue.arn)) == can(regex("\\.fifo$", existing.arn)),
+      ], false)
+    ]))
+    error_message = join(" ", [
+      "queue.existing.dead_letter_queue.arn = ${jsonencode(try(var.queue.existing.dead_letter_queue.arn, null))} is",
+      "not the ARN of an SQS queue that is FIFO, or standard, as the queue. Give the arn in its redrive policy.",
+    ])
   }
 
   validation {
-    condition     = try(alltrue([for statement in var.queue.policy_statements : contains(["Allow", "Deny"], statement.effect)]), var.queue == null)
-    error_message = "queue.policy_statements has the effects ${try(jsonencode([for statement in var.queue.policy_statements : statement.effect if !contains(["Allow", "Deny"], statement.effect)]), "null")}, not Allow or Deny. Correct them."
+    condition = alltrue([
+      for dead_letter_queue in one(var.queue[*].existing)[*].dead_letter_queue : try(
+        can(regex("^https?://.+$", dead_letter_queue.url)) &&
+        endswith(dead_letter_queue.url, "/${reverse(split(":", dead_letter_queue.arn))[0]}"), false
+      )
+    ])
+    error_message = join(" ", [
+      "queue.existing.dead_letter_queue.url = ${jsonencode(try(var.queue.existing.dead_letter_queue.url, null))}",
+      "is not the URL of the queue with that arn, which gets copies of parked messages. Give the url of that queue.",
+    ])
   }
 
   validation {
-    condition     = try(alltrue([for statement in var.queue.policy_statements : length(statement.actions) > 0 && alltrue([for action in statement.actions : startswith(action, "sqs:")])]), var.queue == null)
-    error_message = "queue.policy_statements has the actions ${try(jsonencode([for statement in var.queue.policy_statements : statement.actions if length(statement.actions) == 0 || !alltrue([for action in statement.actions : startswith(action, "sqs:")])]), "null")}; a queue's policy takes at least one, all of SQS. Name them, such as \"sqs:SendMessage\"."
+    condition = alltrue(flatten([
+      for existing in one(var.queue[*].existing)[*] : try([
+        floor(existing.message_retention_seconds) == existing.message_retention_seconds,
+        existing.message_retention_seconds >= 60, existing.dead_letter_queue.message_retention_seconds <= 1209600,
+        existing.dead_letter_queue.message_retention_seconds > existing.message_retention_seconds ? true :
+        endswith(existing.arn, ".fifo"),
+      ], false)
+    ]))
+    error_message = join(" ", [
+      "queue.existing.message_retention_seconds =",
+      "${jsonencode(try(var.queue.existing.message_retention_seconds, null))} is not a whole number from 60 and below",
+      "dead_letter_queue.message_retention_seconds (unless FIFO, and at most 1209600, 14 days) =",
+      "${jsonencode(try(var.queue.existing.dead_letter_queue.message_retention_seconds, null))}: a dead-lettered",
+      "message keeps its age and could be gone soon after. Correct them, or lower the first at the queue.",
+    ])
   }
 
   validation {
-    condition     = try(alltrue([for statement in var.queue.policy_statements : statement.effect == "Deny" || length(statement.conditions) > 0 || !contains(flatten(values(statement.principals)), "*")]), var.queue == null)
-    error_message = "queue.policy_statements allows everyone (\"*\") without a condition (number ${try(join(", ", [for index, statement in var.queue.policy_statements : index + 1 if statement.effect != "Deny" && length(statement.conditions) == 0 && contains(flatten(values(statement.principals)), "*")]), "null")}). Name the principals, or set conditions such as aws:PrincipalOrgID."
+    condition = alltrue([
+      for arn in one(var.queue[*].existing)[*].kms_key_arn : arn == null ? true : can(regex(local.kms_key_arn, arn))
+    ])
+    error_message = join(" ", [
+      "queue.existing.kms_key_arn = ${jsonencode(try(var.queue.existing.kms_key_arn, null))} is not the ARN of a KMS",
+      "key. Give the arn of the key that encrypts the queue, or null.",
+    ])
   }
 
   validation {
-    condition     = try(alltrue([for statement in var.queue.policy_statements : length(setsubtract(keys(statement.principals), ["AWS", "CanonicalUser", "Federated", "Service"])) == 0]), var.queue == null)
-    error_message = "queue.policy_statements has principals of the types ${try(jsonencode(flatten([for statement in var.queue.policy_statements : keys(statement.principals)])), "null")}, not only AWS, CanonicalUser, Federated and Service. Correct them; for everyone write { AWS = [\"*\"] }."
+    condition = alltrue([for n in one(var.queue[*].existing)[*].max_receive_count : try(n % 1 == 0 && n >= 3, false)])
+    error_message = join(" ", [
+      "queue.existing.max_receive_count = ${jsonencode(try(var.queue.existing.max_receive_count, null))} is not a",
+      "whole number of at least 3: fewer dead-letter good messages that meet a claim. Raise maxReceiveCount there.",
+    ])
   }
 
   validation {
-    condition     = try(alltrue([for statement in var.queue.policy_statements : length(flatten(values(statement.principals))) > 0]), var.queue == null)
-    error_message = "queue.policy_statements has a statement without principals (number ${try(join(", ", [for index, statement in var.queue.policy_statements : index + 1 if length(flatten(values(statement.principals))) == 0]), "null")}); each says of whom it speaks. Set for example principals = { AWS = [\"arn:aws:iam::123456789012:root\"] }."
+    condition = alltrue([
+      for n in one(var.queue[*].existing)[*].visibility_timeout_seconds : try(n % 1 == 0 && n <= 43200, false)
+    ])
+    error_message = join(" ", [
+      "queue.existing.visibility_timeout_seconds =",
+      "${jsonencode(try(var.queue.existing.visibility_timeout_seconds, null))} is not a whole number of at most 43200",
+      "(seconds, 12 hours), which is SQS's limit. Give the queue's visibility_timeout_seconds.",
+    ])
   }
 
   validation {
-    condition     = try(alltrue([for statement in var.queue.policy_statements : can(regex("^[A-Za-z0-9]+$", coalesce(statement.sid, "none"))) && !can(regex("^(DenyInsecureTransport$|From)", coalesce(statement.sid, "none")))]), var.queue == null)
-    error_message = "queue.policy_statements has the sids ${try(jsonencode([for statement in var.queue.policy_statements : statement.sid if statement.sid != null]), "null")}; they are letters and digits, and DenyInsecureTransport and what starts with From are the module's. Rename or remove them."
+    condition = one(var.queue[*].existing) == null ? true : alltrue([
+      for name, value in local.queue_defaults : jsonencode(var.queue[name]) == jsonencode(value)
+    ])
+    error_message = join(" ", [
+      "queue.existing is set, and a setting that only a created queue takes is not its default:",
+      "${jsonencode({ for name in keys(local.queue_defaults) : name => try(var.queue[name], null) })}.",
+      "Set it where the queue is declared, or remove queue.existing.",
+    ])
   }
 
   validation {
-    condition     = try(length(distinct([for statement in var.queue.policy_statements : statement.sid if statement.sid != null])) == length([for statement in var.queue.policy_statements : statement.sid if statement.sid != null]), var.queue == null)
-    error_message = "queue.policy_statements repeats a sid: ${try(jsonencode([for statement in var.queue.policy_statements : statement.sid if statement.sid != null]), "null")}; a policy takes each only once. Rename or remove the repeated ones."
+    condition = alltrue([for pattern in flatten(var.queue[*].filters) : can(keys(jsondecode(pattern)))])
+    error_message = join(" ", [
+      "queue.filters is ${jsonencode(try(var.queue.filters, null))}, not all JSON objects. Use jsonencode({ ... }).",
+    ])
   }
 
   validation {
-    condition     = try(floor(var.queue.receive_wait_time_seconds) == var.queue.receive_wait_time_seconds && var.queue.receive_wait_time_seconds >= 0 && var.queue.receive_wait_time_seconds <= 20, var.queue == null)
-    error_message = "queue.receive_wait_time_seconds = ${try(var.queue.receive_wait_time_seconds, "null")} is not a whole number from 0 to 20 (seconds). Set one in that range."
+    condition = alltrue([for n in var.queue[*].max_message_size_bytes : n % 1 == 0 && n >= 1024 && n <= 262144])
+    error_message = join(" ", [
+      "queue.max_message_size_bytes = ${try(var.queue.max_message_size_bytes, "null")} is not a whole number",
+      "from 1024 to 262144 (bytes, 256 KiB). Set one in that range.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([for n in var.queue[*].max_receive_count : n % 1 == 0 && n >= 3 && n <= 1000])
+    error_message = join(" ", [
+      "queue.max_receive_count = ${try(var.queue.max_receive_count, "null")} is not a whole number from 3 to 1000:",
+      "with fewer, a good message that meets a live claim would become a dead letter. Set one in that range.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([for n in var.queue[*].maximum_batching_window_in_seconds : n % 1 == 0 && n >= 0 && n <= 300])
+    error_message = join(" ", [
+      "queue.maximum_batching_window_in_seconds = ${try(var.queue.maximum_batching_window_in_seconds, "null")}",
+      "is not a whole number from 0 to 300 (seconds). Set one in that range; 0 does not wait.",
+    ])
+  }
+
+  # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
+  validation {
+    condition = alltrue([
+      for queue in var.queue[*] : queue.maximum_batching_window_in_seconds <= 0 ||
+      !queue.fifo && !can(regex("\\.fifo$", queue.existing.arn))
+    ])
+    error_message = join(" ", [
+      "queue.maximum_batching_window_in_seconds = ${try(var.queue.maximum_batching_window_in_seconds, "null")} and the",
+      "queue is FIFO: Lambda takes no batching window for one, and so no batch above 10. Set it to 0.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for n in var.queue[*].maximum_concurrency : n == null ? true : n % 1 == 0 && n >= 2 && n <= 1000
+    ])
+    error_message = join(" ", [
+      "queue.maximum_concurrency = ${jsonencode(try(var.queue.maximum_concurrency, null))} is not a whole number",
+      "from 2 to 1000. Set one in that range, or null for no limit.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([for n in var.queue[*].message_retention_seconds : n % 1 == 0 && n >= 60 && n <= 1209600])
+    error_message = join(" ", [
+      "queue.message_retention_seconds = ${try(var.queue.message_retention_seconds, "null")} is not a whole number",
+      "from 60 to 1209600 (seconds, 14 days). Set one in that range.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for statement in flatten(var.queue[*].policy_statements) : try(statement.effect == "Deny" ||
+      length(statement.conditions) > 0 || !contains(flatten(values(statement.principals)), "*"), false)
+    ])
+    error_message = join(" ", [
+      "queue.policy_statements allows everyone (the principal \"*\") without a condition.",
+      "Name the principals, or set conditions such as aws:PrincipalOrgID.",
+    ])
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for statement in flatten(var.queue[*].policy_statements) : try([
+        contains(["Allow", "Deny"], statement.effect), length(statement.actions) > 0,
+        [for action in statement.actions : startswith(action, "sqs:")],
+      ], false)
+    ]))
+    error_message = join(" ", [
+      "queue.policy_statements has the effects ${jsonencode(try(var.queue.policy_statements[*].effect, null))} and the",
+      "actions ${jsonencode(try(var.queue.policy_statements[*].actions, null))}; an effect must be Allow or Deny, and",
+      "each statement needs actions, all of SQS. Name them, such as \"sqs:SendMessage\".",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for statement in flatten(var.queue[*].policy_statements) : try(
+        length(flatten(values(statement.principals))) > 0 &&
+        length(setsubtract(keys(statement.principals), ["AWS", "CanonicalUser", "Federated", "Service"])) == 0, false
+      )
+    ])
+    error_message = join(" ", [
+      "queue.policy_statements has principals of the types",
+      "${jsonencode(try([for statement in var.queue.policy_statements : keys(statement.principals)], null))}; each",
+      "needs a principal, of AWS, CanonicalUser, Federated or Service. Correct them; for everyone write { AWS = [\"*\"] }.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for position, sid in flatten(var.queue[*].policy_statements)[*].sid : sid == null ? true : (
+        can(regex("^[A-Za-z0-9]*$", sid)) && !can(regex("^(DenyInsecureTransport$|From)", sid)) &&
+        index(flatten(var.queue[*].policy_statements)[*].sid, sid) == position
+      )
+    ])
+    error_message = join(" ", [
+      "queue.policy_statements has the sids ${jsonencode(try(var.queue.policy_statements[*].sid, null))}; each must be",
+      "unique, of letters and digits, and not DenyInsecureTransport or From… of the module. Rename or remove them.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([for n in var.queue[*].receive_wait_time_seconds : n % 1 == 0 && n >= 0 && n <= 20])
+    error_message = join(" ", [
+      "queue.receive_wait_time_seconds = ${try(var.queue.receive_wait_time_seconds, "null")} is not a whole number",
+      "from 0 to 20 (seconds). Set one in that range.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for service in coalesce(one(var.queue[*].unwrap), []) : contains(local.wrappers, coalesce(service, "null"))
+    ])
+    error_message = join(" ", [
+      "queue.unwrap = ${jsonencode(try(var.queue.unwrap, null))}; each must be one of ${join(", ", local.wrappers)}.",
+      "Correct or remove the others; messages from other services are never unwrapped.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for n in var.queue[*].visibility_timeout_seconds : n == null ? true : n % 1 == 0 && n <= 43200
+    ])
+    error_message = join(" ", [
+      "queue.visibility_timeout_seconds = ${jsonencode(try(var.queue.visibility_timeout_seconds, null))} is not a",
+      "whole number of at most 43200 (seconds, 12 hours). Lower it, or set null for the shortest that fits.",
+    ])
   }
 }
 
-# What only a part takes that the module creates, with the defaults above (a test compares them): with
-# `queue.existing`, these must keep their defaults.
+# A queue that exists has these settings already. With `queue.existing` they keep their defaults (a test compares them).
 locals {
   queue_defaults = {
+    allowed_senders             = []
     content_based_deduplication = false
     dead_letter_queue           = { message_retention_seconds = 1209600 }
     deduplication_scope         = null
     delay_seconds               = 0
     fifo                        = false
     fifo_throughput_limit       = null
-    max_receive_count           = 5
     max_message_size_bytes      = 262144
+    max_receive_count           = 5
+    message_retention_seconds   = 345600
     policy_statements           = []
     receive_wait_time_seconds   = 0
-    message_retention_seconds   = 345600
-    allowed_senders             = []
     visibility_timeout_seconds  = null
   }
+  sqs_arn = "^arn:[^:]+:sqs:[^:]+:[0-9]{12}:[A-Za-z0-9_.-]+$"
 }

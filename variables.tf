@@ -1,11 +1,11 @@
 variable "allowed_triggers" {
   description = <<-EOT
-    What may invoke the function directly, without the queue, by a name of your choice (1 to 100 letters,
-    digits, - and _). Events that fail to the end of Lambda's retries go to the dead-letter queue; so none
-    with a FIFO queue, and none with an existing function.
-    - `service` (`events`, `s3` or `sns`): who invokes.
-    - `source_arn` (of the EventBridge rule, S3 bucket or standard SNS topic): for what. A bucket must be of
-      this account.
+    Services that may invoke the function directly, without the queue, each by a name of your choice (1 to 100 letters,
+    digits, - and _). An event that fails until the end of Lambda's retries goes to the dead-letter queue. So a FIFO
+    queue and an existing function take no triggers.
+    - `service` (`events`, `s3` or `sns`): this service may invoke the function.
+    - `source_arn` (of the EventBridge rule, S3 bucket or standard SNS topic): the service may invoke it for this source
+      only. A bucket must be in this account.
   EOT
   nullable    = false
   default     = {}
@@ -16,32 +16,52 @@ variable "allowed_triggers" {
   }))
 
   validation {
-    condition     = alltrue([for name in keys(var.allowed_triggers) : can(regex("^[A-Za-z0-9_-]{1,100}$", name))])
-    error_message = "allowed_triggers has the names ${jsonencode([for name in keys(var.allowed_triggers) : name if !can(regex("^[A-Za-z0-9_-]{1,100}$", name))])}; Lambda takes 1 to 100 letters, digits, - and _. Rename them."
+    condition = alltrue([for name in keys(var.allowed_triggers) : can(regex("^[A-Za-z0-9_-]{1,100}$", name))])
+    error_message = join(" ", [
+      "allowed_triggers has the names ${jsonencode(keys(var.allowed_triggers))};",
+      "Lambda takes 1 to 100 letters, digits, - and _ in each. Rename the others.",
+    ])
   }
 
   validation {
-    condition     = alltrue([for trigger in var.allowed_triggers : contains(local.services, coalesce(trigger.service, "null"))])
-    error_message = "allowed_triggers has the services ${jsonencode([for trigger in var.allowed_triggers : trigger.service if !contains(local.services, coalesce(trigger.service, "null"))])}, not ${join(", ", local.services)}. For others, add an aws_lambda_permission of your own."
+    condition = alltrue([
+      for trigger in var.allowed_triggers : contains(local.services, coalesce(trigger.service, "null"))
+    ])
+    error_message = join(" ", [
+      "allowed_triggers has the services ${jsonencode(values(var.allowed_triggers)[*].service)}; each must be one of",
+      "${join(", ", local.services)}. For another service, add an aws_lambda_permission instead.",
+    ])
   }
 
+  # The rule above reports a service that is unknown here.
   validation {
-    condition     = alltrue([for trigger in var.allowed_triggers : can(regex(local.source_arns[trigger.service], trigger.source_arn)) || !contains(local.services, coalesce(trigger.service, "null"))])
-    error_message = "allowed_triggers has the source_arns ${jsonencode([for trigger in var.allowed_triggers : trigger.source_arn if !can(regex(local.source_arns[trigger.service], trigger.source_arn))])}, which are not of their services. Give the ARN of the EventBridge rule, the S3 bucket or the SNS topic."
+    condition = alltrue([
+      for trigger in var.allowed_triggers : contains(local.services, coalesce(trigger.service, "null")) ?
+      can(regex(local.source_arns[trigger.service], trigger.source_arn)) : true
+    ])
+    error_message = join(" ", [
+      "allowed_triggers has the source_arns ${jsonencode(values(var.allowed_triggers)[*].source_arn)};",
+      "each must be of its service. Give the ARN of the EventBridge rule, the S3 bucket or the SNS topic.",
+    ])
   }
 
   # https://docs.aws.amazon.com/sns/latest/dg/fifo-topic-message-delivery.html
   validation {
-    condition     = !anytrue([for trigger in var.allowed_triggers : coalesce(trigger.service, "null") == "sns" && endswith(coalesce(trigger.source_arn, "null"), ".fifo")])
-    error_message = "allowed_triggers has FIFO topics, ${jsonencode([for trigger in var.allowed_triggers : trigger.source_arn if endswith(coalesce(trigger.source_arn, "null"), ".fifo")])}, which deliver to queues only. Use queue.allowed_senders."
+    condition = alltrue([
+      for trigger in var.allowed_triggers :
+      coalesce(trigger.service, "null") != "sns" || !endswith(coalesce(trigger.source_arn, "null"), ".fifo")
+    ])
+    error_message = join(" ", [
+      "allowed_triggers has the source_arns ${jsonencode(values(var.allowed_triggers)[*].source_arn)};",
+      "a FIFO topic delivers to queues only. Use queue.allowed_senders for it.",
+    ])
   }
 }
 
 variable "dashboard" {
   description = <<-EOT
-    Whether there is a CloudWatch dashboard of the queues, the function, the table and the messages, named
-    `name`-Region. It costs about $3 a month if the account has three already, and needs
-    `idempotency.metrics`. Limit: true or false.
+    Whether the module creates a CloudWatch dashboard of the queues, the function, the table and the messages, named
+    `name`-Region. It costs about $3 a month if the account has three already, and needs `idempotency.metrics`.
   EOT
   type        = bool
   nullable    = false
@@ -50,25 +70,28 @@ variable "dashboard" {
 
 variable "kms_key_arn" {
   description = <<-EOT
-    A KMS key of yours for everything that the module creates: table, both queues, logs, the function's
-    environment, filters. When null, DynamoDB and SQS use keys that AWS manages. The role gets what it needs
-    of the key; what its own policy must allow stands in docs/security.md, and docs/upgrading.md how to change
-    or remove it: a table keeps the key that it had. Limit: the ARN of a symmetric key, not of an alias.
+    The ARN of a symmetric KMS key of yours, not of an alias. It encrypts everything that the module creates: table,
+    both queues, logs, the function's environment and filters. When null, DynamoDB and SQS use keys that AWS manages.
+    The role gets the permissions that it needs for the key. docs/security.md lists the permissions that the key's own
+    policy must give, and docs/upgrading.md explains how to change or remove the key: a table keeps the key that it had.
   EOT
   type        = string
   default     = null
 
   validation {
-    condition     = var.kms_key_arn == null ? true : can(regex(local.kms_key_arn, var.kms_key_arn))
-    error_message = "kms_key_arn = \"${var.kms_key_arn == null ? "null" : var.kms_key_arn}\" is not the ARN of a KMS key; aliases can be moved to another key. Give the arn of aws_kms_key, or null for keys that AWS manages."
+    condition = var.kms_key_arn == null ? true : can(regex(local.kms_key_arn, var.kms_key_arn))
+    error_message = join(" ", [
+      "kms_key_arn = ${jsonencode(var.kms_key_arn)} is not the ARN of a KMS key; aliases can be moved to another key.",
+      "Give the arn of aws_kms_key, or null for keys that AWS manages.",
+    ])
   }
 }
 
 variable "logs" {
   description = <<-EOT
-    The log group that is created with the function:
-    - `retention_days` (one of the values CloudWatch Logs takes: 1, 3, 5, 7, 14, 30, 60, 90 … 3653 days; 0
-      keeps them for ever): how long log lines are kept.
+    The log group that the module creates with the function:
+    - `retention_days` (1, 3, 5, 7, 14, 30, 60, 90 … 3653 days, as CloudWatch Logs takes; 0 keeps them for ever):
+      CloudWatch Logs keeps log lines this long.
   EOT
   nullable    = false
   default     = {}
@@ -78,49 +101,66 @@ variable "logs" {
   })
 
   validation {
-    condition     = contains(local.log_retention_days, var.logs.retention_days)
-    error_message = "logs.retention_days = ${var.logs.retention_days} is not one of ${join(", ", local.log_retention_days)} (days; 0 is for ever). Choose the next larger."
+    condition = contains(local.log_retention_days, var.logs.retention_days)
+    error_message = join(" ", [
+      "logs.retention_days = ${var.logs.retention_days} is not one of ${join(", ", local.log_retention_days)} (days;",
+      "0 is for ever). Choose the next larger.",
+    ])
   }
 }
 
 variable "name" {
   description = <<-EOT
-    Names everything the module creates. Changing it creates everything anew; what was in queues and table
-    stays behind, so read docs/upgrading.md first. Limit: 1 to 64 letters, digits, - and _; 62 with a FIFO
-    queue that the module creates.
+    The name of everything that the module creates: 1 to 64 letters, digits, - and _, or at most 62 with a FIFO queue
+    that the module creates. If you change it, Terraform replaces everything, and the content of queues and table does
+    not move, so read docs/upgrading.md first.
   EOT
   type        = string
   nullable    = false
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9_-]*$", var.name))
-    error_message = "name = \"${var.name}\" holds other characters than letters, digits, - and _, which names of functions and queues do not take. Replace them with -; for a FIFO queue set queue.fifo, which adds .fifo."
+    condition = can(regex("^[A-Za-z0-9_-]*$", var.name))
+    error_message = join(" ", [
+      "name = \"${var.name}\" holds other characters than letters, digits, - and _, which names of functions and",
+      "queues do not take. Replace them with -; for a FIFO queue set queue.fifo, which adds .fifo.",
+    ])
   }
 
   validation {
-    condition     = length(var.name) >= 1 && length(var.name) <= 64
-    error_message = "name = \"${var.name}\" has ${length(var.name)} characters; a function's name takes 1 to 64. Shorten it or set one."
+    condition = length(var.name) >= 1 && length(var.name) <= 64
+    error_message = join(" ", [
+      "name = \"${var.name}\" has ${length(var.name)} characters; a function's name takes 1 to 64.",
+      "Shorten it or set one.",
+    ])
   }
 }
 
 variable "processor" {
   description = <<-EOT
-    Your code, as `"module.function"` (dots in the module's path are fine); called as `function(message)` once
-    per idempotency key. Returning means done; raising an Exception means not done: the message is delivered
-    again. Null only with a `function.handler` or `function.existing` of your own. Limit: `module.function`,
-    its module in `code.source_dir` if that is set.
+    Your code, as `"module.function"` (the module's path may have dots; the module must be in `code.source_dir` if that
+    is set). The package calls it as `function(message)` once per idempotency key. If it returns, the message is done.
+    If it raises an Exception, the message is not done and is delivered again. Null only with a `function.handler` or
+    `function.existing` of yours.
   EOT
   type        = string
   default     = null
 
   validation {
-    condition     = var.processor == null ? true : can(regex("^[A-Za-z_][A-Za-z0-9_]*(\\.[A-Za-z_][A-Za-z0-9_]*)+$", var.processor)) && !endswith(var.processor, ".py")
-    error_message = "processor = \"${coalesce(var.processor, "null")}\" is not \"module.function\". For process() in orders.py write \"orders.process\"."
+    condition = var.processor == null ? true : (
+      can(regex("^[A-Za-z_][A-Za-z0-9_]*(\\.[A-Za-z_][A-Za-z0-9_]*)+$", var.processor)) &&
+      !endswith(var.processor, ".py")
+    )
+    error_message = join(" ", [
+      "processor = ${jsonencode(var.processor)} is not \"module.function\".",
+      "For process() in orders.py write \"orders.process\".",
+    ])
   }
 }
 
 variable "tags" {
-  description = "Tags for everything that takes them, beside the provider's default tags. Limit: 50 in all, as AWS takes."
+  description = <<-EOT
+    Tags for everything that takes them, in addition to the provider's default tags. AWS takes at most 50 in all.
+  EOT
   type        = map(string)
   nullable    = false
   default     = {}

@@ -14,8 +14,8 @@ variables {
   processor = "orders.process"
 }
 
-# says: allowed_triggers has the names ["the topic"]; Lambda takes 1 to 100 letters, digits, - and _.
-run "an_trigger_name_with_a_space" {
+# says: allowed_triggers has the names ["the topic"]; Lambda takes 1 to 100 letters, digits, - and _ in each.
+run "a_trigger_name_with_a_space" {
   command         = plan
   expect_failures = [var.allowed_triggers]
 
@@ -24,8 +24,8 @@ run "an_trigger_name_with_a_space" {
   }
 }
 
-# says: allowed_triggers has the services ["apigateway"], not events, s3, sns.
-run "an_trigger_of_another_service" {
+# says: allowed_triggers has the services ["apigateway"]; each must be one of events, s3, sns.
+run "a_trigger_of_another_service" {
   command         = plan
   expect_failures = [var.allowed_triggers]
 
@@ -34,8 +34,8 @@ run "an_trigger_of_another_service" {
   }
 }
 
-# says: allowed_triggers has the source_arns ["arn:aws:events:eu-central-1:123456789012:event-bus/default"], which are not of their services.
-run "an_trigger_that_is_a_bus_and_no_rule" {
+# says: allowed_triggers has the source_arns ["arn:aws:events:eu-central-1:123456789012:event-bus/default"]; each must be of its service.
+run "a_trigger_that_is_a_bus_and_no_rule" {
   command         = plan
   expect_failures = [var.allowed_triggers]
 
@@ -45,7 +45,7 @@ run "an_trigger_that_is_a_bus_and_no_rule" {
 }
 
 # says: allowed_triggers is not empty (topic) and the queue is FIFO
-run "an_trigger_beside_a_fifo_queue" {
+run "a_trigger_with_a_fifo_queue" {
   command         = plan
   expect_failures = [aws_lambda_function.consumer]
 
@@ -56,7 +56,7 @@ run "an_trigger_beside_a_fifo_queue" {
 }
 
 # says: allowed_triggers has topic together with function.existing: the module cannot set the dead-letter config
-run "triggers_of_a_existing_function" {
+run "triggers_of_an_existing_function" {
   command         = plan
   expect_failures = [terraform_data.checks]
 
@@ -67,7 +67,7 @@ run "triggers_of_a_existing_function" {
   }
 }
 
-# says: allowed_triggers has FIFO topics, ["arn:aws:sns:eu-central-1:123456789012:orders.fifo"], which deliver to queues only.
+# says: allowed_triggers has the source_arns ["arn:aws:sns:eu-central-1:123456789012:orders.fifo"]; a FIFO topic delivers to queues only.
 run "a_fifo_topic_that_invokes" {
   command         = plan
   expect_failures = [var.allowed_triggers]

@@ -15,7 +15,7 @@ variables {
 }
 
 # says: queue.existing.arn = "jobs" is not the ARN of an SQS queue.
-run "a_existing_queue_by_name" {
+run "an_existing_queue_by_name" {
   command         = plan
   expect_failures = [var.queue]
 
@@ -24,8 +24,8 @@ run "a_existing_queue_by_name" {
   }
 }
 
-# says: queue.existing.dead_letter_queue.arn = "jobs-failed" is not the ARN of an SQS queue.
-run "a_existing_dead_letter_queue_by_name" {
+# says: queue.existing.dead_letter_queue.arn = "jobs-failed" is not the ARN of an SQS queue that is FIFO, or standard, as the queue.
+run "an_existing_dead_letter_queue_by_name" {
   command         = plan
   expect_failures = [var.queue]
 
@@ -34,8 +34,8 @@ run "a_existing_dead_letter_queue_by_name" {
   }
 }
 
-# says: queue.existing.arn = "arn:aws:sqs:eu-central-1:123456789012:jobs.fifo" and queue.existing.dead_letter_queue.arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed" are not of one kind
-run "a_existing_fifo_queue_with_a_standard_dead_letter_queue" {
+# says: queue.existing.dead_letter_queue.arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed" is not the ARN of an SQS queue that is FIFO, or standard, as the queue.
+run "an_existing_fifo_queue_with_a_standard_dead_letter_queue" {
   command         = plan
   expect_failures = [var.queue]
 
@@ -44,7 +44,7 @@ run "a_existing_fifo_queue_with_a_standard_dead_letter_queue" {
   }
 }
 
-# says: queue.existing.dead_letter_queue.url = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed" is not the URL of queue.existing.dead_letter_queue.arn
+# says: queue.existing.dead_letter_queue.url = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed" is not the URL of the queue with that arn
 run "an_arn_for_the_url" {
   command         = plan
   expect_failures = [var.queue]
@@ -54,8 +54,8 @@ run "an_arn_for_the_url" {
   }
 }
 
-# says: queue.existing.dead_letter_queue.message_retention_seconds = 345600 is not above queue.existing.message_retention_seconds = 345600
-run "a_existing_dead_letter_queue_that_forgets_first" {
+# says: queue.existing.message_retention_seconds = 345600 is not a whole number from 60 and below dead_letter_queue.message_retention_seconds (unless FIFO, and at most 1209600, 14 days) = 345600: a dead-lettered message
+run "an_existing_dead_letter_queue_that_forgets_first" {
   command         = plan
   expect_failures = [var.queue]
 
@@ -65,7 +65,7 @@ run "a_existing_dead_letter_queue_that_forgets_first" {
 }
 
 # says: queue.existing.kms_key_arn = "alias/jobs" is not the ARN of a KMS key.
-run "a_existing_queues_key_by_its_alias" {
+run "an_existing_queues_key_by_its_alias" {
   command         = plan
   expect_failures = [var.queue]
 
@@ -75,7 +75,7 @@ run "a_existing_queues_key_by_its_alias" {
 }
 
 # says: queue.existing.max_receive_count = 2 is not a whole number of at least 3
-run "a_existing_queue_of_two_receives" {
+run "an_existing_queue_of_two_receives" {
   command         = plan
   expect_failures = [var.queue]
 
@@ -84,8 +84,8 @@ run "a_existing_queue_of_two_receives" {
   }
 }
 
-# says: queue.existing.message_retention_seconds = 59 is not a whole number from 60 to 1209600 (seconds, 14 days).
-run "a_existing_queue_that_keeps_59_seconds" {
+# says: queue.existing.message_retention_seconds = 59 is not a whole number from 60 and below dead_letter_queue.message_retention_seconds (unless FIFO, and at most 1209600, 14 days) = 1209600: a dead-lettered message
+run "an_existing_queue_that_keeps_59_seconds" {
   command         = plan
   expect_failures = [var.queue]
 
@@ -95,7 +95,7 @@ run "a_existing_queue_that_keeps_59_seconds" {
 }
 
 # says: queue.existing.visibility_timeout_seconds = 43201 is not a whole number of at most 43200 (seconds, 12 hours)
-run "a_existing_queue_that_hides_too_long" {
+run "an_existing_queue_that_hides_too_long" {
   command         = plan
   expect_failures = [var.queue]
 
@@ -105,7 +105,7 @@ run "a_existing_queue_that_hides_too_long" {
 }
 
 # says: queue.existing.visibility_timeout_seconds = 100 is below 6 × function.timeout_seconds + queue.maximum_batching_window_in_seconds = 180 (seconds)
-run "a_existing_queue_that_hides_too_short" {
+run "an_existing_queue_that_hides_too_short" {
   command         = plan
   expect_failures = [aws_lambda_event_source_mapping.queue]
 
@@ -114,8 +114,8 @@ run "a_existing_queue_that_hides_too_short" {
   }
 }
 
-# says: queue.existing stands beside queue.delay_seconds, queue.fifo, which only a queue that the module creates takes.
-run "settings_beside_a_existing_queue" {
+# says: queue.existing is set, and a setting that only a created queue takes is not its default: {"allowed_senders":[],"content_based_deduplication":false,"dead_letter_queue":{"message_retention_seconds":1209600},"deduplication_scope":null,"delay_seconds":1,"fifo":true,
+run "settings_with_an_existing_queue" {
   command         = plan
   expect_failures = [var.queue]
 
@@ -124,8 +124,8 @@ run "settings_beside_a_existing_queue" {
   }
 }
 
-# says: queue.maximum_batching_window_in_seconds = 1 and a FIFO queue: Lambda takes no batching window for one
-run "a_window_for_a_existing_fifo_queue" {
+# says: queue.maximum_batching_window_in_seconds = 1 and the queue is FIFO: Lambda takes no batching window for one
+run "a_window_for_an_existing_fifo_queue" {
   command         = plan
   expect_failures = [var.queue]
 
@@ -135,7 +135,7 @@ run "a_window_for_a_existing_fifo_queue" {
 }
 
 # says: queue.existing.max_receive_count = null is not a whole number of at least 3
-run "a_existing_queue_that_never_gives_up" {
+run "an_existing_queue_that_never_gives_up" {
   command         = plan
   expect_failures = [var.queue]
 
@@ -144,7 +144,7 @@ run "a_existing_queue_that_never_gives_up" {
   }
 }
 
-# says: queue.existing.dead_letter_queue.url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs" is not the URL of queue.existing.dead_letter_queue.arn
+# says: queue.existing.dead_letter_queue.url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs" is not the URL of the queue with that arn
 run "the_url_of_another_queue" {
   command         = plan
   expect_failures = [var.queue]

@@ -96,7 +96,7 @@ run "a_fraction_of_a_batching_window" {
   }
 }
 
-# says: queue.maximum_batching_window_in_seconds = 1 and a FIFO queue: Lambda takes no batching window for one
+# says: queue.maximum_batching_window_in_seconds = 1 and the queue is FIFO: Lambda takes no batching window for one
 run "a_fifo_queue_with_a_batching_window" {
   command         = plan
   expect_failures = [var.queue]
@@ -116,7 +116,7 @@ run "a_fifo_queue_with_a_batch_above_ten" {
   }
 }
 
-# says: queue.content_based_deduplication = true and queue.fifo = false: only a FIFO queue deduplicates.
+# says: queue.fifo = false with content_based_deduplication = true, deduplication_scope = null, fifo_throughput_limit = null: only a FIFO queue takes these.
 run "deduplication_without_fifo" {
   command         = plan
   expect_failures = [var.queue]
@@ -137,7 +137,7 @@ run "a_fifo_queue_with_a_name_of_63_characters" {
   }
 }
 
-# says: queue.dead_letter_queue.message_retention_seconds = 1209601 is not a whole number of at most 1209600 (seconds, 14 days)
+# says: queue.dead_letter_queue.message_retention_seconds = 1209601 is not a whole number above queue.message_retention_seconds = 345600 and at most 1209600 (14 days)
 run "too_long_a_dead_letter_retention" {
   command         = plan
   expect_failures = [var.queue]
@@ -147,7 +147,7 @@ run "too_long_a_dead_letter_retention" {
   }
 }
 
-# says: queue.dead_letter_queue.message_retention_seconds = 1000000.5 is not a whole number of at most 1209600 (seconds, 14 days)
+# says: queue.dead_letter_queue.message_retention_seconds = 1000000.5 is not a whole number above queue.message_retention_seconds = 345600 and at most 1209600 (14 days)
 run "a_fraction_of_a_dead_letter_retention" {
   command         = plan
   expect_failures = [var.queue]
@@ -157,7 +157,7 @@ run "a_fraction_of_a_dead_letter_retention" {
   }
 }
 
-# says: queue.dead_letter_queue.message_retention_seconds = 345600 is not above queue.message_retention_seconds = 345600
+# says: queue.dead_letter_queue.message_retention_seconds = 345600 is not a whole number above queue.message_retention_seconds = 345600
 run "a_dead_letter_queue_that_forgets_first" {
   command         = plan
   expect_failures = [var.queue]
@@ -257,7 +257,7 @@ run "a_retention_that_ends_before_the_last_receive" {
   }
 }
 
-# says: queue.allowed_senders has the services ["sqs"], not events, s3, sns.
+# says: queue.allowed_senders has the services ["sns","sqs"]; each must be one of events, s3, sns.
 run "a_sender_of_another_service" {
   command         = plan
   expect_failures = [var.queue]
@@ -267,7 +267,7 @@ run "a_sender_of_another_service" {
   }
 }
 
-# says: queue.allowed_senders has the source_arns ["orders"], which are not of their services.
+# says: queue.allowed_senders has the source_arns ["arn:aws:sns:eu-central-1:123456789012:orders","orders"]; each must be of its service.
 run "a_sender_without_an_arn" {
   command         = plan
   expect_failures = [var.queue]
@@ -277,7 +277,7 @@ run "a_sender_without_an_arn" {
   }
 }
 
-# says: queue.allowed_senders has s3 and queue.fifo = true, but S3 sends no notifications to FIFO queues.
+# says: queue.fifo = true and queue.allowed_senders has ["s3"]: S3 and standard topics do not send to FIFO queues.
 run "a_bucket_that_sends_to_a_fifo_queue" {
   command         = plan
   expect_failures = [var.queue]
@@ -287,7 +287,7 @@ run "a_bucket_that_sends_to_a_fifo_queue" {
   }
 }
 
-# says: queue.unwrap has ["sqs"], not only events, pipes, s3, sns.
+# says: queue.unwrap = ["sns","sqs"]; each must be one of events, pipes, s3, sns.
 run "unwrapping_of_another_service" {
   command         = plan
   expect_failures = [var.queue]
@@ -327,7 +327,7 @@ run "a_visibility_timeout_below_six_timeouts_and_the_window" {
   }
 }
 
-# says: queue.allowed_senders has standard topics, ["arn:aws:sns:eu-central-1:123456789012:orders"], and queue.fifo = true
+# says: queue.fifo = true and queue.allowed_senders has ["sns"]: S3 and standard topics do not send to FIFO queues.
 run "a_standard_topic_for_a_fifo_queue" {
   command         = plan
   expect_failures = [var.queue]
@@ -337,7 +337,7 @@ run "a_standard_topic_for_a_fifo_queue" {
   }
 }
 
-# says: queue.deduplication_scope = "group" is not one of queue, messageGroup.
+# says: queue.deduplication_scope = "group" and queue.fifo_throughput_limit = null: the first is queue or messageGroup
 run "an_unknown_deduplication_scope" {
   command         = plan
   expect_failures = [var.queue]
@@ -347,7 +347,7 @@ run "an_unknown_deduplication_scope" {
   }
 }
 
-# says: queue.deduplication_scope = "queue" and queue.fifo = false: only a FIFO queue deduplicates.
+# says: queue.fifo = false with content_based_deduplication = false, deduplication_scope = "queue", fifo_throughput_limit = null: only a FIFO queue takes these.
 run "a_deduplication_scope_without_fifo" {
   command         = plan
   expect_failures = [var.queue]
@@ -357,7 +357,7 @@ run "a_deduplication_scope_without_fifo" {
   }
 }
 
-# says: queue.delay_seconds = 901 is not a whole number from 0 to 900 (seconds).
+# says: queue.delay_seconds = 901 is not a whole number from 0 to 900 (s).
 run "a_delay_of_901_seconds" {
   command         = plan
   expect_failures = [var.queue]
@@ -367,7 +367,7 @@ run "a_delay_of_901_seconds" {
   }
 }
 
-# says: queue.fifo_throughput_limit = "perGroup" is not one of perQueue, perMessageGroupId.
+# says: queue.deduplication_scope = null and queue.fifo_throughput_limit = "perGroup": the first is queue or messageGroup, the second perQueue or, with messageGroup, perMessageGroupId.
 run "an_unknown_throughput_limit" {
   command         = plan
   expect_failures = [var.queue]
@@ -377,7 +377,7 @@ run "an_unknown_throughput_limit" {
   }
 }
 
-# says: queue.fifo_throughput_limit = "perQueue" and queue.fifo = false: a standard queue has no such limit.
+# says: queue.fifo = false with content_based_deduplication = false, deduplication_scope = null, fifo_throughput_limit = "perQueue": only a FIFO queue takes these.
 run "a_throughput_limit_without_fifo" {
   command         = plan
   expect_failures = [var.queue]
@@ -387,7 +387,7 @@ run "a_throughput_limit_without_fifo" {
   }
 }
 
-# says: queue.fifo_throughput_limit = "perMessageGroupId" with queue.deduplication_scope = "queue": SQS takes that limit only with messageGroup.
+# says: queue.deduplication_scope = null and queue.fifo_throughput_limit = "perMessageGroupId": the first is queue or messageGroup, the second perQueue or, with messageGroup, perMessageGroupId.
 run "high_throughput_with_the_queues_scope" {
   command         = plan
   expect_failures = [var.queue]
@@ -397,7 +397,7 @@ run "high_throughput_with_the_queues_scope" {
   }
 }
 
-# says: queue.filters has ["body.kind"], not JSON objects.
+# says: queue.filters is ["body.kind"], not all JSON objects.
 run "a_queue_filter_that_is_no_json" {
   command         = plan
   expect_failures = [var.queue]
@@ -417,7 +417,7 @@ run "messages_of_1_mib" {
   }
 }
 
-# says: queue.policy_statements has the effects ["allow"], not Allow or Deny.
+# says: queue.policy_statements has the effects ["allow"] and the actions [["sqs:SendMessage"]]; an effect must be Allow or Deny
 run "an_unknown_effect" {
   command         = plan
   expect_failures = [var.queue]
@@ -427,7 +427,7 @@ run "an_unknown_effect" {
   }
 }
 
-# says: queue.policy_statements has the actions [["sns:Publish"]]; a queue's policy takes at least one, all of SQS.
+# says: queue.policy_statements has the effects ["Allow"] and the actions [["sns:Publish"]]; an effect must be Allow or Deny, and each statement needs actions, all of SQS.
 run "an_action_of_another_service" {
   command         = plan
   expect_failures = [var.queue]
@@ -437,7 +437,7 @@ run "an_action_of_another_service" {
   }
 }
 
-# says: queue.policy_statements allows everyone ("*") without a condition (number 1).
+# says: queue.policy_statements allows everyone (the principal "*") without a condition.
 run "everyone_may_send" {
   command         = plan
   expect_failures = [var.queue]
@@ -447,7 +447,7 @@ run "everyone_may_send" {
   }
 }
 
-# says: queue.policy_statements has principals of the types ["*"], not only AWS, CanonicalUser, Federated and Service.
+# says: queue.policy_statements has principals of the types [["*"]]; each needs a principal, of AWS, CanonicalUser, Federated or Service.
 run "a_principal_of_no_type" {
   command         = plan
   expect_failures = [var.queue]
@@ -457,7 +457,7 @@ run "a_principal_of_no_type" {
   }
 }
 
-# says: queue.policy_statements has a statement without principals (number 1); each says of whom it speaks.
+# says: queue.policy_statements has principals of the types [[]]; each needs a principal
 run "nobody_may_send" {
   command         = plan
   expect_failures = [var.queue]
@@ -467,7 +467,7 @@ run "nobody_may_send" {
   }
 }
 
-# says: queue.policy_statements has the sids ["DenyInsecureTransport"]; they are letters and digits, and DenyInsecureTransport and what starts with From are the module's.
+# says: queue.policy_statements has the sids ["DenyInsecureTransport"]; each must be unique, of letters and digits, and not DenyInsecureTransport or From… of the module.
 run "a_sid_of_the_modules" {
   command         = plan
   expect_failures = [var.queue]
@@ -477,7 +477,7 @@ run "a_sid_of_the_modules" {
   }
 }
 
-# says: queue.policy_statements repeats a sid: ["Send","Send"]; a policy takes each only once.
+# says: queue.policy_statements has the sids ["Send","Send"]; each must be unique, of letters and digits
 run "one_sid_for_two_senders" {
   command         = plan
   expect_failures = [var.queue]

@@ -14,7 +14,7 @@ variables {
   processor = "orders.process"
 }
 
-# says: streams.clicks.arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/accounts" is not the ARN of a stream of its source.
+# says: streams has arn = {"clicks":"arn:aws:dynamodb:eu-central-1:123456789012:table/accounts"}; each must be the ARN of a stream of its source.
 run "a_table_instead_of_its_stream" {
   command         = plan
   expect_failures = [var.streams]
@@ -24,7 +24,7 @@ run "a_table_instead_of_its_stream" {
   }
 }
 
-# says: streams.clicks.arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/accounts/stream/2025-01-01T00:00:00.000" is not the ARN of a stream of its source.
+# says: streams has arn = {"clicks":"arn:aws:dynamodb:eu-central-1:123456789012:table/accounts/stream/2025-01-01T00:00:00.000"}; each must be the ARN of a stream of its source.
 run "a_stream_of_the_other_source" {
   command         = plan
   expect_failures = [var.streams]
@@ -34,7 +34,7 @@ run "a_stream_of_the_other_source" {
   }
 }
 
-# says: streams.clicks.source = "kafka" is not one of dynamodb, kinesis.
+# says: streams has source = {"clicks":"kafka"}; each must be one of dynamodb, kinesis.
 run "a_stream_of_an_unknown_source" {
   command         = plan
   expect_failures = [var.streams]
@@ -44,7 +44,7 @@ run "a_stream_of_an_unknown_source" {
   }
 }
 
-# says: streams.clicks.batch_size = 0 is not a whole number from 1 to 10000 (records).
+# says: streams has batch_size = {"clicks":0}; each must be a whole number from 1 to 10000 (records).
 run "an_empty_batch_of_a_stream" {
   command         = plan
   expect_failures = [var.streams]
@@ -54,7 +54,7 @@ run "an_empty_batch_of_a_stream" {
   }
 }
 
-# says: streams.clicks.batch_size = 10001 is not a whole number from 1 to 10000 (records).
+# says: streams has batch_size = {"clicks":10001}; each must be a whole number from 1 to 10000 (records).
 run "too_large_a_batch_of_a_stream" {
   command         = plan
   expect_failures = [var.streams]
@@ -64,7 +64,7 @@ run "too_large_a_batch_of_a_stream" {
   }
 }
 
-# says: streams.clicks.batch_size = 1.5 is not a whole number from 1 to 10000 (records).
+# says: streams has batch_size = {"clicks":1.5}; each must be a whole number from 1 to 10000 (records).
 run "a_fraction_of_a_record" {
   command         = plan
   expect_failures = [var.streams]
@@ -74,7 +74,7 @@ run "a_fraction_of_a_record" {
   }
 }
 
-# says: streams.clicks.maximum_batching_window_in_seconds = -1 is not a whole number from 0 to 300 (seconds).
+# says: streams has maximum_batching_window_in_seconds = {"clicks":-1}; each must be a whole number from 0 to 300 (seconds).
 run "a_negative_batching_window_of_a_stream" {
   command         = plan
   expect_failures = [var.streams]
@@ -84,7 +84,7 @@ run "a_negative_batching_window_of_a_stream" {
   }
 }
 
-# says: streams.clicks.maximum_batching_window_in_seconds = 301 is not a whole number from 0 to 300 (seconds).
+# says: streams has maximum_batching_window_in_seconds = {"clicks":301}; each must be a whole number from 0 to 300 (seconds).
 run "too_long_a_batching_window_of_a_stream" {
   command         = plan
   expect_failures = [var.streams]
@@ -94,7 +94,7 @@ run "too_long_a_batching_window_of_a_stream" {
   }
 }
 
-# says: streams.clicks.maximum_batching_window_in_seconds = 0.5 is not a whole number from 0 to 300 (seconds).
+# says: streams has maximum_batching_window_in_seconds = {"clicks":0.5}; each must be a whole number from 0 to 300 (seconds).
 run "a_fraction_of_a_batching_window_of_a_stream" {
   command         = plan
   expect_failures = [var.streams]
@@ -104,7 +104,7 @@ run "a_fraction_of_a_batching_window_of_a_stream" {
   }
 }
 
-# says: streams.clicks.failure_destination_arn = "null" is not the ARN of an SQS queue or an SNS topic.
+# says: streams has failure_destination_arn = {"clicks":null}; each must be the ARN of an SQS queue or an SNS topic.
 run "a_stream_without_a_failure_destination" {
   command         = plan
   expect_failures = [var.streams]
@@ -114,7 +114,7 @@ run "a_stream_without_a_failure_destination" {
   }
 }
 
-# says: streams.clicks.failure_destination_arn = "arn:aws:s3:::failed" is not the ARN of an SQS queue or an SNS topic.
+# says: streams has failure_destination_arn = {"clicks":"arn:aws:s3:::failed"}; each must be the ARN of an SQS queue or an SNS topic.
 run "a_failure_destination_that_is_a_bucket" {
   command         = plan
   expect_failures = [var.streams]
@@ -124,7 +124,7 @@ run "a_failure_destination_that_is_a_bucket" {
   }
 }
 
-# says: streams.clicks.failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed.fifo" is FIFO
+# says: streams has failure_destination_arn = {"clicks":"arn:aws:sqs:eu-central-1:123456789012:failed.fifo"}; Lambda sends to standard queues and topics only
 run "a_failure_destination_that_is_fifo" {
   command         = plan
   expect_failures = [var.streams]
@@ -134,7 +134,7 @@ run "a_failure_destination_that_is_fifo" {
   }
 }
 
-# says: streams.clicks.filters[1] = "kind = buy" is not a JSON object.
+# says: streams has filters = {"clicks":["{}","kind = buy"]}; each must be a JSON object.
 run "a_filter_that_is_no_json" {
   command         = plan
   expect_failures = [var.streams]
@@ -144,7 +144,7 @@ run "a_filter_that_is_no_json" {
   }
 }
 
-# says: streams.clicks.filters[0] = "[]" is not a JSON object.
+# says: streams has filters = {"clicks":["[]"]}; each must be a JSON object.
 run "a_filter_that_is_a_list" {
   command         = plan
   expect_failures = [var.streams]
@@ -154,7 +154,7 @@ run "a_filter_that_is_a_list" {
   }
 }
 
-# says: streams.clicks.maximum_record_age_seconds = -1 is not a whole number from 60 to 604800 (seconds, 7 days).
+# says: streams has maximum_record_age_seconds = {"clicks":-1}; each must be a whole number from 60 to 604800 (seconds, 7 days).
 run "records_of_any_age" {
   command         = plan
   expect_failures = [var.streams]
@@ -164,7 +164,7 @@ run "records_of_any_age" {
   }
 }
 
-# says: streams.clicks.maximum_record_age_seconds = 59 is not a whole number from 60 to 604800 (seconds, 7 days).
+# says: streams has maximum_record_age_seconds = {"clicks":59}; each must be a whole number from 60 to 604800 (seconds, 7 days).
 run "too_low_a_record_age" {
   command         = plan
   expect_failures = [var.streams]
@@ -174,7 +174,7 @@ run "too_low_a_record_age" {
   }
 }
 
-# says: streams.clicks.maximum_record_age_seconds = 604801 is not a whole number from 60 to 604800 (seconds, 7 days).
+# says: streams has maximum_record_age_seconds = {"clicks":604801}; each must be a whole number from 60 to 604800 (seconds, 7 days).
 run "too_high_a_record_age" {
   command         = plan
   expect_failures = [var.streams]
@@ -184,7 +184,7 @@ run "too_high_a_record_age" {
   }
 }
 
-# says: streams.clicks.maximum_record_age_seconds = 60.5 is not a whole number from 60 to 604800 (seconds, 7 days).
+# says: streams has maximum_record_age_seconds = {"clicks":60.5}; each must be a whole number from 60 to 604800 (seconds, 7 days).
 run "a_fraction_of_a_record_age" {
   command         = plan
   expect_failures = [var.streams]
@@ -194,7 +194,7 @@ run "a_fraction_of_a_record_age" {
   }
 }
 
-# says: streams.clicks.maximum_retry_attempts = -1 is not a whole number from 0 to 10000.
+# says: streams has maximum_retry_attempts = {"clicks":-1}; each must be a whole number from 0 to 10000.
 run "endless_retries" {
   command         = plan
   expect_failures = [var.streams]
@@ -204,7 +204,7 @@ run "endless_retries" {
   }
 }
 
-# says: streams.clicks.maximum_retry_attempts = 10001 is not a whole number from 0 to 10000.
+# says: streams has maximum_retry_attempts = {"clicks":10001}; each must be a whole number from 0 to 10000.
 run "too_many_retries" {
   command         = plan
   expect_failures = [var.streams]
@@ -214,7 +214,7 @@ run "too_many_retries" {
   }
 }
 
-# says: streams.clicks.maximum_retry_attempts = 0.5 is not a whole number from 0 to 10000.
+# says: streams has maximum_retry_attempts = {"clicks":0.5}; each must be a whole number from 0 to 10000.
 run "half_a_retry" {
   command         = plan
   expect_failures = [var.streams]
@@ -224,7 +224,7 @@ run "half_a_retry" {
   }
 }
 
-# says: streams.clicks.parallelization_factor = 0 is not a whole number from 1 to 10.
+# says: streams has parallelization_factor = {"clicks":0}; each must be a whole number from 1 to 10.
 run "no_batch_at_a_time" {
   command         = plan
   expect_failures = [var.streams]
@@ -234,7 +234,7 @@ run "no_batch_at_a_time" {
   }
 }
 
-# says: streams.clicks.parallelization_factor = 11 is not a whole number from 1 to 10.
+# says: streams has parallelization_factor = {"clicks":11}; each must be a whole number from 1 to 10.
 run "too_many_batches_at_a_time" {
   command         = plan
   expect_failures = [var.streams]
@@ -244,7 +244,7 @@ run "too_many_batches_at_a_time" {
   }
 }
 
-# says: streams.clicks.parallelization_factor = 1.5 is not a whole number from 1 to 10.
+# says: streams has parallelization_factor = {"clicks":1.5}; each must be a whole number from 1 to 10.
 run "a_fraction_of_a_batch_at_a_time" {
   command         = plan
   expect_failures = [var.streams]
@@ -254,7 +254,7 @@ run "a_fraction_of_a_batch_at_a_time" {
   }
 }
 
-# says: streams.clicks.starting_position = "OLDEST" is not one of AT_TIMESTAMP, LATEST, TRIM_HORIZON.
+# says: streams has starting_position = {"clicks":"OLDEST"}; each must be one of AT_TIMESTAMP, LATEST, TRIM_HORIZON.
 run "an_unknown_starting_position" {
   command         = plan
   expect_failures = [var.streams]
@@ -264,7 +264,7 @@ run "an_unknown_starting_position" {
   }
 }
 
-# says: streams.clicks.starting_position = "AT_TIMESTAMP", which DynamoDB streams do not know.
+# says: streams has starting_position = {"clicks":"AT_TIMESTAMP"}; DynamoDB streams do not know AT_TIMESTAMP.
 run "a_dynamodb_stream_from_a_time" {
   command         = plan
   expect_failures = [var.streams]
@@ -274,7 +274,7 @@ run "a_dynamodb_stream_from_a_time" {
   }
 }
 
-# says: streams.clicks.starting_position = "AT_TIMESTAMP" with starting_position_timestamp = "null": AT_TIMESTAMP takes a timestamp, and no other position does.
+# says: streams has starting_position = {"clicks":"AT_TIMESTAMP"}, starting_position_timestamp = {"clicks":null}; AT_TIMESTAMP takes a timestamp, and no other position does.
 run "a_start_at_no_time" {
   command         = plan
   expect_failures = [var.streams]
@@ -284,7 +284,7 @@ run "a_start_at_no_time" {
   }
 }
 
-# says: streams.clicks.starting_position = "LATEST" with starting_position_timestamp = "2025-01-31T12:00:00Z": AT_TIMESTAMP takes a timestamp, and no other position does.
+# says: streams has starting_position = {"clicks":"LATEST"}, starting_position_timestamp = {"clicks":"2025-01-31T12:00:00Z"}; AT_TIMESTAMP takes a timestamp, and no other position does.
 run "a_start_at_the_latest_and_at_a_time" {
   command         = plan
   expect_failures = [var.streams]
@@ -294,7 +294,7 @@ run "a_start_at_the_latest_and_at_a_time" {
   }
 }
 
-# says: streams.clicks.starting_position_timestamp = "yesterday" is no time of the form "2025-01-31T12:00:00Z".
+# says: streams has starting_position_timestamp = {"clicks":"yesterday"}; each must be a time of the form "2025-01-31T12:00:00Z".
 run "a_start_yesterday" {
   command         = plan
   expect_failures = [var.streams]
@@ -304,7 +304,7 @@ run "a_start_yesterday" {
   }
 }
 
-# says: streams has one arn under several names: again, clicks; Lambda takes each stream once for a function.
+# says: streams has the arns {"again":"arn:aws:kinesis:eu-central-1:123456789012:stream/clicks","clicks":"arn:aws:kinesis:eu-central-1:123456789012:stream/clicks"}; Lambda takes each stream once for a function.
 run "one_stream_twice" {
   command         = plan
   expect_failures = [var.streams]
@@ -314,7 +314,7 @@ run "one_stream_twice" {
   }
 }
 
-# says: streams.clicks.starting_position_timestamp = "2025-01-31T13:00:00+01:00" is no time of the form
+# says: streams has starting_position_timestamp = {"clicks":"2025-01-31T13:00:00+01:00"}; each must be a time of the form "2025-01-31T12:00:00Z".
 run "a_time_of_another_zone" {
   command         = plan
   expect_failures = [var.streams]
@@ -335,7 +335,7 @@ run "the_modules_own_queue_as_failure_destination" {
   }
 }
 
-# says: streams.clicks.kms_key_arn = "alias/clicks" is not the ARN of a KMS key.
+# says: streams has kms_key_arn = {"clicks":"alias/clicks"}; each must be the ARN of a KMS key.
 run "a_streams_key_by_its_alias" {
   command         = plan
   expect_failures = [var.streams]
