@@ -9,9 +9,11 @@ from pathlib import Path
 import hcl2
 import pytest
 
-from scripts.house import naming, old_inputs, old_names
+from scripts.house import naming
 from scripts.house.__main__ import ROOT, main
 from scripts.house.files import list_files, parse_tree, read_tree
+from scripts.house.hcl import list_paths
+from scripts.house.old_names import read_table
 from scripts.house.rules import RULES, Rule, check_rules
 
 A = "handler/idempotent_lambda/a.py"
@@ -387,7 +389,7 @@ def test_every_rule_is_tried() -> None:
 )
 def test_a_size_needs_what_it_measures(key: str) -> None:
     """A size does not hold because there is nothing to measure."""
-    assert len(get_rule(key).find(parse_tree({}))) == 1
+    assert len(list(get_rule(key).find(parse_tree({})))) == 1
 
 
 @pytest.mark.parametrize(
@@ -422,16 +424,16 @@ def test_an_exempt_file_is_named_by_its_path() -> None:
 
 def test_rows_lead_to_names_that_are_in_use() -> None:
     """No successor of an old name is an old name itself."""
-    names, _ = old_names.read_list()
+    names = read_table("old_names.toml").rows
     everywhere = {name for name, old in names.items() if not old.kinds}
     assert {old.new for old in names.values()} & everywhere == set()
 
 
 def test_rows_of_inputs_lead_to_names_that_are_in_use() -> None:
     """No successor of an old input is an old input itself."""
-    names, _, _ = old_inputs.read_list()
-    words = " ".join(f"`{new}`" for new in names.values())
-    assert {path for path, _ in old_inputs.list_uses(words)} & set(names) == set()
+    names = read_table("old_inputs.toml").rows
+    words = " ".join(f"`{old.new}`" for old in names.values())
+    assert {use.name for use in list_paths(words)} & set(names) == set()
 
 
 @pytest.mark.parametrize(
@@ -446,7 +448,7 @@ def test_arguments_are_seen_as_terraform_sees_them(path: Path) -> None:
         for arguments in module.values()
         for each in list_attributes(arguments)
     }
-    assert expected - {name for name, _ in old_inputs.list_uses(text)} == set()
+    assert expected - {use.name for use in list_paths(text)} == set()
 
 
 def list_attributes(value: object, *path: str) -> Iterator[str]:
@@ -466,7 +468,7 @@ def test_variables_are_seen_as_terraform_sees_them() -> None:
     for path in ROOT.glob("variables*.tf"):
         text = path.read_text(encoding="utf-8")
         expected = {name.strip('"') for each in hcl2.loads(text)["variable"] for name in each}
-        assert expected - {name for name, _ in old_inputs.list_uses(text)} == set()
+        assert expected - {use.name for use in list_paths(text)} == set()
 
 
 def test_words_contradict_nothing() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final, NamedTuple
 
-from scripts.house import constructs, naming, old_inputs, old_names, sizes
+from scripts.house import constructs, naming, old_names, sizes
 from scripts.house.files import Finding, Tree
 
 
@@ -19,7 +19,7 @@ class Rule(NamedTuple):
     """
 
     key: str
-    find: Callable[[Tree], list[Finding]]
+    find: Callable[[Tree], Iterable[Finding]]
     limit: int = 0
     measure: Callable[[Tree], int] | None = None
 
@@ -44,7 +44,7 @@ RULES: Final = (
     Rule("duplicate_names", naming.find_duplicate_names),
     Rule("participle_functions", naming.find_participle_functions),
     Rule("old_names", old_names.find_old_names),
-    Rule("old_names_tf", old_inputs.find_old_inputs),
+    Rule("old_names_tf", old_names.find_old_inputs),
     Rule("source_comparisons", constructs.find_source_comparisons),
     Rule("source_literals", constructs.find_source_literals),
     Rule("class_name_values", constructs.find_class_name_values),
@@ -60,12 +60,12 @@ def check_rules(tree: Tree, rules: Iterable[Rule] = RULES) -> tuple[dict[str, in
     numbers: dict[str, int] = {}
     lines: list[str] = []
     for rule in rules:
-        found = rule.find(tree)
+        found = sorted(rule.find(tree))
         numbers[rule.key] = rule.measure(tree) if rule.measure else len(found)
         if len(found) > rule.limit:
             allowed = f", at most {rule.limit} of {len(found)} may stay" if rule.limit else ""
             lines += [
                 f"{path}:{line}: {problem} ({rule.key}{allowed}): {remedy}"
-                for path, line, problem, remedy in sorted(found)
+                for path, line, problem, remedy in found
             ]
     return numbers, lines
