@@ -34,7 +34,7 @@ release-check: .venv/.ready .venv-emulator/.ready ## Build what is released, ins
 	@$(DEV)/python -m scripts.release
 	@PYTHONS="$(PYTHONS)" $(DEV)/pytest tests/artefacts
 
-test: ## Run every check and every test (about 15 minutes)
+test: ## Run every check and every test (about 8 minutes)
 	@$(MAKE) -j 4 .venv/.ready .venv-emulator/.ready .venv-peers/.ready .venv-checkov/.ready .wheels/.ready
 	@$(MAKE) lint
 	@mkdir -p build

@@ -188,6 +188,7 @@ locals {
   ]
 
   kms_key_arn = "^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/.+$"
+  sqs_arn     = "^arn:[^:]+:sqs:[^:]+:[0-9]{12}:[A-Za-z0-9_.-]+$"
 
   source_arns = {
     events = "^arn:[^:]+:events:[^:]+:[0-9]{12}:rule/.+$"

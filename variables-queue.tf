@@ -447,5 +447,4 @@ locals {
     receive_wait_time_seconds   = 0
     visibility_timeout_seconds  = null
   }
-  sqs_arn = "^arn:[^:]+:sqs:[^:]+:[0-9]{12}:[A-Za-z0-9_.-]+$"
 }
