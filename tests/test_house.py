@@ -9,7 +9,7 @@ from pathlib import Path
 import hcl2
 import pytest
 
-from scripts.house import naming
+from scripts.house import naming, sizes
 from scripts.house.__main__ import ROOT, main
 from scripts.house.files import list_files, parse_tree, read_tree
 from scripts.house.hcl import list_paths
@@ -91,17 +91,28 @@ OLD_INPUTS = {
 }
 """Terraform with old names of inputs, and where they are."""
 
+LARGEST = sizes.TESTS.limit
+SCRIPT_LINES = sizes.SCRIPTS.limit
+
 CAUGHT = [
-    ("largest_test_file", {"tests/test_x.py": "x = 1\n" * 601}, ["test_x.py:601"]),
-    ("largest_test_file", {"tests/x.tftest.hcl": "#\n" * 601}, ["x.tftest.hcl:601"]),
+    (
+        "largest_test_file",
+        {"tests/test_x.py": "x = 1\n" * (LARGEST + 1)},
+        [f"test_x.py:{LARGEST + 1}"],
+    ),
+    (
+        "largest_test_file",
+        {"tests/x.tftest.hcl": "#\n" * (LARGEST + 1)},
+        [f"x.tftest.hcl:{LARGEST + 1}"],
+    ),
     ("largest_tf_file", {"examples/a/main.tf": "#\n" * 451}, ["main.tf:451"]),
     ("tf_files_over_300", {"a.tf": "#\n" * 301, "b.tf": "#\n" * 300}, ["a.tf:301"]),
     ("longest_tf_line", {"a.tf": "#\n" + "#" * 121}, ["a.tf:2"]),
-    ("script_lines", {"scripts/x.py": "x = 1\n" * 6301}, ["scripts:1"]),
+    ("script_lines", {"scripts/x.py": "x = 1\n" * (SCRIPT_LINES + 1)}, ["scripts:1"]),
     (
         "script_lines",
         {
-            "scripts/demo/x.py": "x = 1\n" * 6300,
+            "scripts/demo/x.py": "x = 1\n" * SCRIPT_LINES,
             "tests/end_to_end/scenarios/x.py": "x = 1\n",
         },
         ["scripts:1"],
@@ -303,11 +314,14 @@ def test_a_rule_finds(key: str, files: dict[str, str], findings: list[str]) -> N
 
 
 ACCEPTED = [
-    ("largest_test_file", {"tests/test_x.py": "x = 1\n" * 600, "scripts/x.py": "x = 1\n" * 601}),
+    (
+        "largest_test_file",
+        {"tests/test_x.py": "x = 1\n" * LARGEST, "scripts/x.py": "x = 1\n" * (LARGEST + 1)},
+    ),
     ("largest_tf_file", {"main.tf": "#\n" * 450, "tests/zip/main.tf": "#\n" * 451}),
     ("tf_files_over_300", {"main.tf": "#\n" * 300, "tests/a/main.tf": "#\n" * 301}),
     ("longest_tf_line", {"main.tf": "#" * 120, "tests/zip/main.tf": "#" * 121}),
-    ("script_lines", {"scripts/x.py": "x = 1\n" * 6300, "tests/x.py": "x = 1\n"}),
+    ("script_lines", {"scripts/x.py": "x = 1\n" * SCRIPT_LINES, "tests/x.py": "x = 1\n"}),
     (
         "old_names_tf",
         {

@@ -142,9 +142,12 @@ def test_python_versions() -> None:
 
 def test_hooks_run_the_tools_of_lint() -> None:
     """Each tool of `make lint` is a hook of pre-commit, and no other."""
-    recipe = re.search(r"^lint:.*\n((?:\t.+\n)+)", read_text("Makefile"), re.MULTILINE)
-    assert recipe
-    commands = re.findall(r"\$\(DEV\)/([^&\n]+)", recipe[1])
-    plain = {re.sub(r" (--check|--quiet|\.)(?= |$)", "", each.strip()) for each in commands}
+    recipes = re.findall(r"^(?:types|style):.*\n((?:\t.+\n)+)", read_text("Makefile"), re.MULTILINE)
+    commands = re.findall(r"(?:\$\(DEV\)/|@)([a-z][^&\n]+)", "".join(recipes))
+    programs = [command.partition("$(DEV)/")[2] or command for command in commands]
+    plain = {
+        re.sub(r" (--check|--quiet|-check|-diff|\.)(?= |$)", "", each.strip()) for each in programs
+    }
     hooks = read_yaml(ROOT / ".pre-commit-config.yaml")["repos"][0]["hooks"]
-    assert {hook["entry"].partition(".venv/bin/")[2] for hook in hooks} == plain
+    entries = [hook["entry"] for hook in hooks]
+    assert {entry.partition(".venv/bin/")[2] or entry for entry in entries} == plain
