@@ -27,8 +27,8 @@ from tests.module.stacks import ROOT
 Check = tuple[str, str, str]
 UNSIGNED, NOT_SCALED = "CKV_AWS_272", "CKV2_AWS_16"
 REASONS = {
-    UNSIGNED: "Packed where terraform applies, it has no signature. "
-    "Use a signed function with function.existing.",
+    UNSIGNED: "Code packed at apply has no signature. "
+    "For a signed function there is function.existing.",
     NOT_SCALED: "Billed per request it scales by itself. "
     "With table.provisioned the units are fixed, as the user says.",
 }
