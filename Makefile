@@ -1,24 +1,28 @@
 # One runner for everything. Each target sets up what it needs, from pinned locks.
 
 PYTHON ?= python3
+# Those on which `make release-check` installs what is released.
+PYTHONS ?= $(PYTHON)
 TESTS ?= tests
-# quickstart, fifo, sns-fanout, streams, existing-handler or exactly-once.
-SCENARIO ?= quickstart
+# The program, such as tofu, and the versions of the AWS provider that `make test-terraform` may use, such as '~> 5.80'.
+TERRAFORM ?= terraform
+PROVIDER_VERSION ?=
 # More workers than cores: the end-to-end scenarios mostly wait for queues.
 WORKERS ?= 6
 
 DEV := .venv/bin
 MAKEFLAGS += --no-print-directory
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export TERRAFORM PROVIDER_VERSION
 
 .DEFAULT_GOAL := help
-.PHONY: help demo emulator emulator-stop release-check test prove test-fast simulate soak kill reliability bench lint format docs picture scan validate golden lock clean
+.PHONY: help demo emulator emulator-stop release-check test test-all prove test-fast simulate soak kill reliability bench lint types style format docs picture scan validate golden lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: .venv/.ready .venv-emulator/.ready ## Deploy an example on the emulator and attack it: SCENARIO=quickstart, fifo, ... (about 4 minutes)
-	@$(DEV)/python -m scripts.demo --scenario $(SCENARIO)
+demo: .venv/.ready .venv-emulator/.ready ## Deploy the quickstart on the emulator and attack it (about 4 minutes)
+	@$(DEV)/python -m scripts.demo
 
 emulator: .venv/.ready .venv-emulator/.ready ## Start an emulator in the background, for stacks of your own
 	@$(DEV)/python -m scripts.emulator start
@@ -26,14 +30,21 @@ emulator: .venv/.ready .venv-emulator/.ready ## Start an emulator in the backgro
 emulator-stop: .venv/.ready ## Stop it, and lose what is in it
 	@$(DEV)/python -m scripts.emulator stop
 
-release-check: .venv/.ready .venv-emulator/.ready ## Build what is released, install it on every Python that is here, run the quickstart from it (about 3 minutes)
+release-check: .venv/.ready .venv-emulator/.ready ## Build what is released, install it on each of PYTHONS, run the quickstart from it (about 3 minutes)
 	@$(DEV)/python -m scripts.release
+	@PYTHONS="$(PYTHONS)" $(DEV)/pytest tests/artefacts
 
-test: ## Run every check and every test (about 15 minutes)
+test: ## Run every check and every test (about 8 minutes)
 	@$(MAKE) -j 4 .venv/.ready .venv-emulator/.ready .venv-peers/.ready .venv-checkov/.ready .wheels/.ready
 	@$(MAKE) lint
 	@mkdir -p build
-	@$(DEV)/pytest -n $(WORKERS) --dist worksteal -m "not proof" --junitxml build/tests.xml $(TESTS)
+	@$(DEV)/pytest -n $(WORKERS) --dist worksteal -m "not proof and not extended" --junitxml build/tests.xml $(TESTS)
+
+test-all: ## Run every test, also those that take long
+	@$(MAKE) -j 4 .venv/.ready .venv-emulator/.ready .venv-peers/.ready .venv-checkov/.ready .wheels/.ready
+	@$(MAKE) lint
+	@mkdir -p build
+	@$(DEV)/pytest -n $(WORKERS) --dist worksteal -m "not proof" --junitxml build/tests-all.xml $(TESTS)
 
 prove: .venv/.ready .venv-emulator/.ready .wheels/.ready ## Break the module, the claim, the rules and the protocol, and see the checks notice (about 6 minutes)
 	@mkdir -p build
@@ -49,31 +60,34 @@ bench: .venv/.ready .venv-emulator/.ready .venv-peers/.ready .venv-bench/.ready 
 	@PYTHONPATH=.:handler:toolkit $(DEV)/python -m benchmarks $(if $(CASE),--case "$(CASE)") $(if $(BASE),--base "$(BASE)")
 
 soak: .venv/.ready .venv-emulator/.ready ## Send 5,000 messages through a stack that breaks at random (about 4 minutes)
-	@$(DEV)/python -m scripts.soak
+	@SOAK_MESSAGES=5000 $(DEV)/pytest -q -s -m proof tests/end_to_end/scenarios/soak
 
 kill: .venv/.ready .venv-emulator/.ready ## Kill 900 workers at random moments, and count what is lost or repeats (about 8 minutes)
 	@PYTHONPATH=.:handler:toolkit $(DEV)/python -m scripts.kill
 
 test-fast: .venv/.ready .venv-emulator/.ready .wheels/.ready ## Run the tests that need neither terraform nor patience
 	@mkdir -p build
-	@$(DEV)/pytest -n 2 -m "not slow and not terraform and not proof" --junitxml build/tests-fast.xml $(TESTS)
+	@$(DEV)/pytest -n 2 -m "not slow and not terraform and not proof and not extended" --junitxml build/tests-fast.xml $(TESTS)
 
 lint: .venv/.ready ## Check style, types, names, module order and Terraform formatting
-	@$(DEV)/ruff format --check --quiet . && $(DEV)/ruff check --quiet .
+	@$(MAKE) -j 2 types style
+
+types: .venv/.ready
 	@$(DEV)/mypy
+
+style: .venv/.ready
+	@$(DEV)/ruff format --check --quiet . && $(DEV)/ruff check --quiet .
 	@PYTHONPATH=handler:toolkit $(DEV)/lint-imports --no-logo
 	@$(DEV)/python -m scripts.house
-	@$(DEV)/python -m scripts.support.terraform fmt
+	@terraform fmt -check -diff -recursive
 
 format: .venv/.ready ## Format Python and Terraform
 	@$(DEV)/ruff check --quiet --fix-only . && $(DEV)/ruff format --quiet .
-	@$(DEV)/python -m scripts.support.terraform format
+	@terraform fmt -recursive
 
 docs: .venv/.ready ## Write the generated pages and tables
-	@PYTHONPATH=.:handler:toolkit $(DEV)/python -m scripts.states
 	@$(DEV)/python -m scripts.reference
 	@$(DEV)/python -m scripts.inputs
-	@$(DEV)/python -m scripts.comparison
 
 picture: .venv/.ready .venv-emulator/.ready ## Run the demo, and draw it as docs/pictures/demo.svg (about 3 minutes)
 	@$(DEV)/python -m scripts.picture
@@ -82,8 +96,11 @@ scan: .venv/.ready .venv-checkov/.ready ## Scan the module and every example for
 	@$(DEV)/python -m scripts.scan
 
 validate: .venv/.ready ## terraform init and validate in the root and every example
-	@$(DEV)/python -m scripts.support.terraform init
 	@$(DEV)/python -m scripts.support.terraform validate
+
+.PHONY: test-terraform
+test-terraform: .venv/.ready ## Validate, test and plan module and examples with other versions: TERRAFORM=tofu, PROVIDER_VERSION='~> 5.80'
+	@$(DEV)/pytest -m terraform tests/module/test_validate.py tests/module/test_tftest.py tests/module/test_examples.py
 
 golden: .venv/.ready .venv-emulator/.ready ## Make this version's state for upgrade tests anew (on the emulator)
 	@$(DEV)/python -m scripts.golden

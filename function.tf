@@ -1,5 +1,5 @@
 resource "aws_lambda_function" "consumer" {
-  # checkov:skip=CKV_AWS_272:Packed where terraform applies, it has no signature. Bring a signed function with function.existing.
+  # checkov:skip=CKV_AWS_272:Code packed at apply has no signature. For a signed function there is function.existing.
   count = local.creates_function ? 1 : 0
 
   function_name                  = local.function_name
@@ -16,7 +16,7 @@ resource "aws_lambda_function" "consumer" {
   runtime                        = local.image ? null : var.function.runtime
   layers                         = var.function.layers
   architectures                  = [var.function.architecture]
-  memory_size                    = var.function.memory_mb
+  memory_size                    = var.function.memory_size_mb
   timeout                        = var.function.timeout_seconds
   reserved_concurrent_executions = var.function.reserved_concurrency
   publish                        = var.function.alias != null
@@ -47,11 +47,11 @@ resource "aws_lambda_function" "consumer" {
     }
   }
 
-  # What Lambda gives up on after its retries of an asynchronous invocation. It sends the event as it
-  # came, so that a redrive through the queue runs it again; a destination would get a report about it.
+  # For events that Lambda gives up on after its retries of an asynchronous invocation. Lambda sends the event itself,
+  # so that a redrive through the queue runs it again; a destination would get a report about it.
   # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
   dynamic "dead_letter_config" {
-    for_each = length(var.invokers) > 0 ? [local.dead_letter_queue_arn] : []
+    for_each = length(var.allowed_triggers) > 0 ? [local.dead_letter_queue_arn] : []
 
     content {
       target_arn = dead_letter_config.value
@@ -69,43 +69,73 @@ resource "aws_lambda_function" "consumer" {
 
   tags = var.tags
 
-  # No invocation without its permissions, from the first to the last.
+  # Every invocation has its permissions, also the first and the last.
   depends_on = [aws_iam_role_policy.function, aws_iam_role_policy.processor]
 
   lifecycle {
     precondition {
-      condition     = var.code != null
-      error_message = "code is null, and a function that the module creates needs it. Set code = { source_dir = ... }, or function.existing to bring a function."
+      condition = var.code != null
+      error_message = join(" ", [
+        "code is null, and a function that the module creates needs it. Set code = { source_dir = ... }, or use an",
+        "existing function with function.existing.",
+      ])
     }
 
     precondition {
-      condition     = try(coalesce(var.code.filename), null) == null ? true : fileexists(var.code.filename)
-      error_message = "code.filename = \"${try(coalesce(var.code.filename), "null")}\" does not exist; it must exist when Terraform plans the function. Build the zip first, and check the path: a relative one starts where terraform runs."
+      condition = try(coalesce(var.code.filename), null) == null ? true : fileexists(var.code.filename)
+      error_message = join(" ", [
+        "code.filename = \"${try(coalesce(var.code.filename), "null")}\" does not exist; it must exist when Terraform",
+        "plans the function. Build the zip first, and check the path: a relative one starts where terraform runs.",
+      ])
     }
 
     precondition {
-      condition     = var.processor != null || var.function.handler != local.builtin_handler
-      error_message = "processor is null, and the built-in entry point needs it. Set it to \"module.function\", or set function.handler to a handler of your own."
+      condition = var.processor != null || var.function.handler != local.builtin_handler
+      error_message = join(" ", [
+        "processor is null, and the built-in entry point needs it. Set it to \"module.function\", or set",
+        "function.handler to your handler.",
+      ])
     }
 
     precondition {
-      condition     = var.processor == null || var.function.handler == local.builtin_handler
-      error_message = "function.handler = \"${var.function.handler}\" replaces the built-in entry point, so processor = \"${coalesce(var.processor, "null")}\" would never be called and nothing would be idempotent. Remove function.handler, or set processor = null if your handler makes the claims itself."
+      condition = var.processor == null || var.function.handler == local.builtin_handler
+      error_message = join(" ", [
+        "function.handler = \"${var.function.handler}\" replaces the built-in entry point, so processor =",
+        "\"${coalesce(var.processor, "null")}\" would never be called and nothing would be idempotent. Remove",
+        "function.handler, or set processor = null if your handler makes the claims itself.",
+      ])
     }
 
     precondition {
-      condition     = !local.image || length(var.function.layers) == 0
-      error_message = "function.layers has ${length(var.function.layers)} layers, and code.image is set; Lambda adds none to an image. Remove them, and put what they hold into the image."
+      condition = !local.image || length(var.function.layers) == 0
+      error_message = join(" ", [
+        "function.layers has ${length(var.function.layers)} layers, and code.image is set; Lambda adds none to an",
+        "image. Remove them, and put what they hold into the image.",
+      ])
     }
 
     precondition {
-      condition     = length(var.invokers) == 0 || !local.fifo
-      error_message = "invokers is not empty (${join(", ", keys(var.invokers))}) and the queue is FIFO: events that Lambda gives up on go to the dead-letter queue, and Lambda sends them to a standard queue only, so they would be lost. Use a module of its own, without queue.fifo, for what invokes the function directly."
+      condition = length(var.allowed_triggers) == 0 || !local.fifo
+      error_message = join(" ", [
+        "allowed_triggers is not empty (${join(", ", keys(var.allowed_triggers))}) and the queue is FIFO: events that",
+        "Lambda gives up on go to the dead-letter queue, and Lambda sends them to a standard queue only, so they would",
+        "be lost. Use another instance of the module, without queue.fifo, for direct invocations.",
+      ])
     }
   }
 }
 
-# The version that the alias points to; the output "function" compares its code.
+# The module creates it, not Lambda, so that it has a retention and is deleted with the function.
+resource "aws_cloudwatch_log_group" "function" {
+  count = local.creates_function ? 1 : 0
+
+  name              = "/aws/lambda/${local.function_name}"
+  retention_in_days = var.logs.retention_days
+  kms_key_id        = var.kms_key_arn
+  tags              = var.tags
+}
+
+# The version that the alias points to; checks.tf compares its code.
 data "aws_lambda_function" "published" {
   count = local.creates_function && var.function.alias != null && !local.image ? 1 : 0
 
@@ -121,14 +151,14 @@ resource "aws_lambda_alias" "consumer" {
   function_name    = aws_lambda_function.consumer[0].function_name
   function_version = aws_lambda_function.consumer[0].version
 
-  # A function that is replaced takes alias and permissions along.
+  # When a function is replaced, its alias and permissions are deleted with it.
   lifecycle {
     replace_triggered_by = [aws_lambda_function.consumer[0].arn]
   }
 }
 
 resource "aws_lambda_permission" "invoker" {
-  for_each = local.creates_function ? var.invokers : {}
+  for_each = local.creates_function ? var.allowed_triggers : {}
 
   statement_id  = each.key
   action        = "lambda:InvokeFunction"
@@ -138,11 +168,11 @@ resource "aws_lambda_permission" "invoker" {
   source_arn    = each.value.source_arn
 
   # A bucket's ARN names no account (queue.tf).
-  source_account = each.value.service == "s3" ? local.here.account : null
+  source_account = each.value.service == "s3" ? local.arn_parts.account : null
 
   depends_on = [aws_lambda_function.consumer]
 
-  # As of the alias.
+  # As for the alias.
   lifecycle {
     replace_triggered_by = [aws_lambda_function.consumer[0].arn]
   }

@@ -19,16 +19,16 @@ locals {
   }
 
   # 3. Keys of the user's that encrypt what the role reads and writes, through these services only.
-  dead_letter_key_arn = local.brings_queue ? var.queue.existing.kms_key_arn : var.kms_key_arn
+  dead_letter_key_arn = local.uses_existing_queue ? var.queue.existing.kms_key_arn : var.kms_key_arn
   key_arns = distinct([for arn in concat(
     [local.creates_table ? var.kms_key_arn : var.table.existing.kms_key_arn, local.dead_letter_key_arn],
     [for stream in var.streams : stream.kms_key_arn],
   ) : arn if arn != null])
-  dns_suffix   = local.here.partition == "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com"
+  dns_suffix   = local.arn_parts.partition == "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com"
   key_services = concat(["dynamodb", "sqs"], length(local.kinesis_arns) > 0 ? ["kinesis"] : [])
 
   # 4. Exactly what the mappings and the package call; tests compare it with the calls made. Nothing here
-  # depends on var.function, so that a brought function may be created after its role's policy.
+  # depends on var.function, so that an existing function may be created after its role's policy.
   consumer_statements = concat(
     local.has_queue ? [
       {
@@ -39,7 +39,7 @@ locals {
       },
       # A message whose claim another worker holds is hidden until that claim's lease is over.
       {
-        Sid      = "HideBusyMessages"
+        Sid      = "ChangeMessageVisibility"
         Effect   = "Allow"
         Action   = ["sqs:ChangeMessageVisibility"]
         Resource = local.queue_arn
@@ -48,7 +48,7 @@ locals {
     [
       # Copies of parked messages, and events of asynchronous invocations that Lambda gives up on.
       {
-        Sid      = "SetMessagesAside"
+        Sid      = "SendToDeadLetterQueue"
         Effect   = "Allow"
         Action   = ["sqs:SendMessage"]
         Resource = local.dead_letter_queue_arn
@@ -73,14 +73,14 @@ locals {
       Effect    = "Allow"
       Action    = ["kms:Decrypt"]
       Resource  = local.key_arns
-      Condition = { StringEquals = { "kms:ViaService" = [for service in local.key_services : "${service}.${local.here.region}.${local.dns_suffix}"] } }
+      Condition = { StringEquals = { "kms:ViaService" = [for service in local.key_services : "${service}.${local.arn_parts.region}.${local.dns_suffix}"] } }
     }] : [],
     local.dead_letter_key_arn == null ? [] : [{
-      Sid       = "SetAsideWithKey"
+      Sid       = "EncryptDeadLetters"
       Effect    = "Allow"
       Action    = ["kms:GenerateDataKey"]
       Resource  = local.dead_letter_key_arn
-      Condition = { StringEquals = { "kms:ViaService" = ["sqs.${local.here.region}.${local.dns_suffix}"] } }
+      Condition = { StringEquals = { "kms:ViaService" = ["sqs.${local.arn_parts.region}.${local.dns_suffix}"] } }
     }],
     # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSLambdaKinesisExecutionRole.html
     length(local.kinesis_arns) > 0 ? [{
@@ -97,13 +97,13 @@ locals {
       Resource = local.dynamodb_stream_arns
     }] : [],
     length(local.failure_queue_arns) > 0 ? [{
-      Sid      = "TellQueuesOfDiscardedRecords"
+      Sid      = "SendToFailureDestination"
       Effect   = "Allow"
       Action   = ["sqs:SendMessage"]
       Resource = local.failure_queue_arns
     }] : [],
     length(local.failure_topic_arns) > 0 ? [{
-      Sid      = "TellTopicsOfDiscardedRecords"
+      Sid      = "PublishToFailureDestination"
       Effect   = "Allow"
       Action   = ["sns:Publish"]
       Resource = local.failure_topic_arns
@@ -111,7 +111,7 @@ locals {
   )
 
   # 5. What Lambda itself needs of the role of a function created here.
-  function_arn = "arn:${local.here.partition}:lambda:${local.here.region}:${local.here.account}:function:${local.function_name}"
+  function_arn = "arn:${local.arn_parts.partition}:lambda:${local.arn_parts.region}:${local.arn_parts.account}:function:${local.function_name}"
   runtime_statements = [for statement in concat(
     [{
       Sid      = "WriteLogs"
@@ -144,7 +144,7 @@ locals {
         Resource = "*"
       },
       {
-        Sid       = "NotForTheCode"
+        Sid       = "DenyVpcActionsToCode"
         Effect    = "Deny"
         Action    = concat(local.network_reads, local.network_writes, ["ec2:DetachNetworkInterface"])
         Resource  = "*"
@@ -184,9 +184,9 @@ resource "aws_iam_role" "function" {
   tags = var.tags
 }
 
-# Of a role that the user brings too, beside the policies that it has.
+# An existing role gets it too, in addition to its own policies.
 resource "aws_iam_role_policy" "function" {
-  count = local.creates_function || local.brings_role ? 1 : 0
+  count = local.creates_function || local.uses_existing_role ? 1 : 0
 
   name = local.creates_function ? "idempotent-lambda" : "idempotent-lambda-${var.name}"
   role = local.creates_function ? aws_iam_role.function[0].id : var.function.existing.role.name

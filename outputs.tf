@@ -1,5 +1,5 @@
 output "alarms" {
-  description = "The alarms, by the names that `alarms.except` takes: the ARN of each."
+  description = "The alarms, by the names that `alarms.disabled` takes: the ARN of each."
   value       = { for name, alarm in aws_cloudwatch_metric_alarm.alarm : name => alarm.arn }
 }
 
@@ -16,29 +16,8 @@ output "dead_letter_queue" {
 }
 
 output "environment" {
-  description = "What the package reads from the function's environment. A function that the module creates has it; merge it into that of a brought function."
+  description = "What the package reads from the function's environment. A function that the module creates has it; merge it into the environment of an existing function."
   value       = local.environment
-
-  # Here, because a part that is brought has no resource to hold them.
-  precondition {
-    condition     = local.record_retention_seconds >= local.retention_seconds
-    error_message = "idempotency.retention_seconds = ${local.record_retention_seconds} is below ${local.said_of_queue}.retention_seconds = ${local.retention_seconds}: a record would be forgotten while its message can still be delivered. Raise it, or set null to have it derived."
-  }
-
-  precondition {
-    condition     = local.record_retention_seconds >= local.stream_age_seconds
-    error_message = "idempotency.retention_seconds = ${local.record_retention_seconds} is below the longest maximum_record_age_seconds of streams = ${local.stream_age_seconds}: a record would be forgotten while its stream can still deliver it again. Raise it, or set null to have it derived."
-  }
-
-  precondition {
-    condition     = local.record_retention_seconds >= local.invocation_age_seconds
-    error_message = "idempotency.retention_seconds = ${local.record_retention_seconds} is below ${local.invocation_age_seconds}, and invokers is not empty: Lambda keeps their events for up to 6 hours, so a record would be forgotten while its event can still come again. Raise it, or set null to have it derived."
-  }
-
-  precondition {
-    condition     = local.writes_metrics || !local.needs_metrics
-    error_message = "idempotency.metrics = ${local.writes_metrics}, and ${var.dashboard ? "the dashboard" : "one of the alarms ${join(", ", local.message_alarms)}"} has no data without. Leave it out, or do without: dashboard = false, and these alarms in alarms.except."
-  }
 }
 
 output "event_source_mapping" {
@@ -50,7 +29,7 @@ output "event_source_mapping" {
 }
 
 output "function" {
-  description = "The function: its ARN and name, the ARN that the mappings invoke (of its alias, if it has one), the ARN and name of its role, the name of its log group. What the module neither creates nor is told of a brought function is null."
+  description = "The function: its ARN and name, the ARN that the mappings invoke (of its alias, if it has one), the ARN and name of its role, the name of its log group. What the module neither creates nor knows of an existing function is null."
   value = {
     arn            = local.creates_function ? aws_lambda_function.consumer[0].arn : var.function.existing.arn
     log_group_name = local.creates_function ? aws_cloudwatch_log_group.function[0].name : null
@@ -60,56 +39,18 @@ output "function" {
     target_arn     = local.target_arn
   }
 
-  # S3 refuses a notification to a function that it may not invoke yet.
-  depends_on = [aws_lambda_permission.invoker]
-
-  # Here, because a function that could not be created has no code to compare. While a deployment is planned, the
-  # hashes are unknown, and Terraform compares them after the deployment. A mock has no SHA-256.
-  precondition {
-    condition     = local.code_sha256 == null ? true : local.running_sha256 == local.code_sha256 || !can(regex(local.sha256, local.running_sha256))
-    error_message = "The function ${local.function_name} does not run the code that Terraform deployed last: its SHA-256 is ${coalesce(local.running_sha256, "none")}, expected ${coalesce(local.code_sha256, "null")}. A deployment failed, or somebody changed the code outside Terraform${local.uses_s3 ? ", or code.s3.source_code_hash is not the hash of the object" : ""}. ${local.redeploy_remedy}"
-  }
-
-  # Lambda may refuse to publish a version after it has taken the code or the settings. The provider plans no further
-  # change then, and the alias would stay at the version before, or at none.
-  precondition {
-    condition     = length(data.aws_lambda_function.published) == 0 ? true : local.published.version != "$LATEST" && (local.published_settings == local.function_settings || !can(regex(local.sha256, local.published.code_sha256)))
-    error_message = "The function ${local.function_name} and its version ${try(local.published.version, "none")}, which function.alias = \"${coalesce(var.function.alias, "null")}\" invokes, have different code or settings. Publishing a version failed, or somebody changed the function outside Terraform. ${local.redeploy_remedy}"
-  }
-
-  precondition {
-    condition     = local.creates_function || var.code == null
-    error_message = "code is set beside function.existing, whose code is its own. Remove code, or function.existing."
-  }
-
-  precondition {
-    condition     = local.creates_function || length(var.invokers) == 0
-    error_message = "invokers is not empty (${join(", ", keys(var.invokers))}) beside function.existing: the module cannot set its dead-letter config, and events that Lambda gives up on would be lost. Remove invokers, and declare aws_lambda_permission and dead_letter_config where the function is declared."
-  }
-
-  precondition {
-    condition     = length(local.brought_places) <= 1
-    error_message = "The brought parts are in several Regions or accounts: ${join(", ", local.brought_places)}; a function, its queue and its table have to be in one. Give ARNs of one place."
-  }
-
-  precondition {
-    condition     = var.kms_key_arn == null || local.creates_function || local.creates_table || !local.brings_queue || length(concat(try(var.queue.filters, []), flatten([for stream in var.streams : stream.filters]))) > 0
-    error_message = "kms_key_arn is set, and every part is brought: it encrypts nothing. Remove it, and name the keys of brought parts in table.existing.kms_key_arn and queue.existing.kms_key_arn."
-  }
-
-  precondition {
-    condition     = var.idempotency.minimum_remaining_seconds + local.reserve_seconds < local.timeout_seconds
-    error_message = "idempotency.minimum_remaining_seconds = ${var.idempotency.minimum_remaining_seconds} plus the reserve of ${local.reserve_seconds} is not below ${local.said_of_function}.timeout_seconds = ${local.timeout_seconds} (seconds): no message could ever start. Lower the first, or raise the timeout."
-  }
+  # S3 refuses a notification to a function that it may not invoke yet; and a function that fails the checks is not
+  # passed on.
+  depends_on = [aws_lambda_permission.invoker, terraform_data.checks]
 }
 
 output "policy" {
-  description = "What the package and the mappings do with queue, streams, table and keys, as a policy document in JSON. The module attaches it, unless a brought function comes without its role; then attach it before that function is created."
+  description = "What the package and the mappings do with queue, streams, table and keys, as a policy document in JSON. The module attaches it, unless an existing function comes without its role; then attach it before that function is created."
   value       = jsonencode({ Version = "2012-10-17", Statement = local.consumer_statements })
 }
 
 output "queue" {
-  description = "The queue to send to: its ARN, name and URL (null if it was brought). Null without a queue."
+  description = "The queue to send to: its ARN, name and URL (null for an existing queue). Null without a queue."
   value = local.has_queue ? {
     arn  = local.queue_arn
     name = local.queue_name

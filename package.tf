@@ -47,26 +47,8 @@ locals {
   python    = var.code == null ? "python3" : var.code.python
   build_dir = local.builds_package ? coalesce(var.code.build_dir, "${path.root}/.terraform/idempotent-lambda") : ""
   zip_name  = "${substr(local.package_hash, 0, 16)}.if-missing.terraform-apply.-replace=module.NAME.terraform_data.package[0].zip"
-  zip       = "${local.build_dir}/${local.here.account}-${local.here.region}-${local.function_name}/${local.zip_name}"
+  zip       = "${local.build_dir}/${local.arn_parts.account}-${local.arn_parts.region}-${local.function_name}/${local.zip_name}"
   filename  = local.builds_package ? local.zip : try(var.code.filename, null)
-
-  # What has to run, what runs, and what to replace so that it is deployed again. While a change of the function is
-  # planned, last_modified is unknown, so what runs is unknown, too.
-  sha256          = "^[A-Za-z0-9+/]{43}=$"
-  code_sha256     = one(terraform_data.code[*].output)
-  running_sha256  = one([for function in aws_lambda_function.consumer : function.code_sha256 if function.last_modified != ""])
-  published       = one(data.aws_lambda_function.published)
-  redeploy_remedy = "Deploy again: terraform apply -replace='ADDRESS.${local.builds_package ? "terraform_data.package[0]" : "terraform_data.code[0]"}', and replace ADDRESS with the address of this module, such as module.orders."
-
-  # What the alias has to invoke, and what it invokes.
-  function_settings = one([for function in aws_lambda_function.consumer : jsonencode([
-    local.running_sha256, function.handler, function.layers, function.memory_size, function.runtime, function.timeout,
-    function.environment[*].variables,
-  ])])
-  published_settings = one([for version in data.aws_lambda_function.published : jsonencode([
-    version.code_sha256, version.handler, version.layers, version.memory_size, version.runtime, version.timeout,
-    version.environment[*].variables,
-  ])])
 
   # 7. The files that could hold the module of the processor, and of the wrapper.
   processor_module = replace(try(regex("^(.*)[.]", var.processor)[0], ""), ".", "/")
@@ -160,53 +142,90 @@ resource "terraform_data" "package" {
 
   lifecycle {
     precondition {
-      condition     = length(local.python_files) > 0 || local.requirements != null
-      error_message = "code.source_dir = \"${var.code.source_dir}\" holds no .py file; at least one is needed. Check that it is a directory and exists: a relative path starts where terraform runs, so write \"$${path.module}/...\"."
+      condition = length(local.python_files) > 0 || local.requirements != null
+      error_message = join(" ", [
+        "code.source_dir = \"${var.code.source_dir}\" holds no .py file; at least one is needed. Check that it is a",
+        "directory and exists: a relative path starts where terraform runs, so write \"$${path.module}/...\".",
+      ])
     }
 
     precondition {
-      condition     = length(local.unreadable_files) == 0
-      error_message = "code.source_dir = \"${var.code.source_dir}\" holds ${try(local.unreadable_files[0], "")}, which Terraform cannot read. Check its permissions. If they are right, rename it so that its name is in Unicode's form NFC; if it changed after the plan, plan again."
+      condition = length(local.unreadable_files) == 0
+      error_message = join(" ", [
+        "code.source_dir = \"${var.code.source_dir}\" holds ${try(local.unreadable_files[0], "")}, which Terraform",
+        "cannot read. Check its permissions. If they are right, rename it so that its name is in Unicode's form NFC;",
+        "if it changed after the plan, plan again.",
+      ])
     }
 
     precondition {
-      condition     = !startswith("${abspath(local.build_dir)}/", "${abspath(local.source_dir)}/") || var.code.build_dir == null
-      error_message = "code.build_dir = \"${coalesce(var.code.build_dir, "null")}\" lies in code.source_dir = \"${var.code.source_dir}\", and it must lie outside. Set another directory."
+      condition = !startswith("${abspath(local.build_dir)}/", "${abspath(local.source_dir)}/") || var.code.build_dir == null
+      error_message = join(" ", [
+        "code.build_dir = \"${coalesce(var.code.build_dir, "null")}\" lies in code.source_dir =",
+        "\"${var.code.source_dir}\", and it must lie outside. Set another directory.",
+      ])
     }
 
     precondition {
-      condition     = length(local.terraform_files) == 0
-      error_message = "code.source_dir = \"${var.code.source_dir}\" holds ${try(local.terraform_files[0], "")}, and Terraform files can hold secrets: everything there is deployed. Give your code a separate directory, such as \"$${path.module}/src\"."
+      condition = length(local.terraform_files) == 0
+      error_message = join(" ", [
+        "code.source_dir = \"${var.code.source_dir}\" holds ${try(local.terraform_files[0], "")}, and Terraform files",
+        "can hold secrets: everything there is deployed. Give your code a separate directory, such as",
+        "\"$${path.module}/src\".",
+      ])
     }
 
     precondition {
-      condition     = length(local.unread_locks) == 0
-      error_message = "code.source_dir = \"${var.code.source_dir}\" holds ${local.unread_lock} but no requirements.txt, and only that is installed. ${local.unread_lock_command == "" ? "Set code.requirements to the file of the packages to install" : "Build one there with `${local.unread_lock_command}`"}; if your code needs no packages, set code.exclude = ${jsonencode(concat(local.exclude_globs, [local.unread_lock]))}."
+      condition = length(local.unread_locks) == 0
+      error_message = join(" ", [
+        "code.source_dir = \"${var.code.source_dir}\" holds ${local.unread_lock} but no requirements.txt, and only",
+        "that is installed.",
+        "${local.unread_lock_command == "" ? "Set code.requirements to the file of the packages to install" : "Build one there with `${local.unread_lock_command}`"};",
+        "if your code needs no packages, set code.exclude =",
+        "${jsonencode(concat(local.exclude_globs, [local.unread_lock]))}.",
+      ])
     }
 
     precondition {
-      condition     = local.requirements == null ? true : fileexists(local.requirements)
-      error_message = "code.requirements = \"${coalesce(local.requirements, "null")}\" does not exist. Check the path: a relative one starts where terraform runs, so write \"$${path.module}/...\"."
+      condition = local.requirements == null ? true : fileexists(local.requirements)
+      error_message = join(" ", [
+        "code.requirements = \"${coalesce(local.requirements, "null")}\" does not exist. Check the path: a relative",
+        "one starts where terraform runs, so write \"$${path.module}/...\".",
+      ])
     }
 
     precondition {
-      condition     = !anytrue([for file in local.source_files : split("/", trimsuffix(file, ".py"))[0] == "idempotent_lambda"])
-      error_message = "code.source_dir = \"${var.code.source_dir}\" holds its own module idempotent_lambda, which would hide the deployed package. Remove or rename it; the package is added for you."
+      condition = !anytrue([for file in local.source_files : split("/", trimsuffix(file, ".py"))[0] == "idempotent_lambda"])
+      error_message = join(" ", [
+        "code.source_dir = \"${var.code.source_dir}\" holds its own module idempotent_lambda, which would hide the",
+        "deployed package. Remove or rename it; the package is added for you.",
+      ])
     }
 
     precondition {
-      condition     = length(local.shadowing_modules) == 0
-      error_message = "code.source_dir = \"${var.code.source_dir}\" holds modules that hide modules which boto3 or idempotent_lambda imports: ${join(", ", local.shadowing_modules)}. Rename them, or move them into a package."
+      condition = length(local.shadowing_modules) == 0
+      error_message = join(" ", [
+        "code.source_dir = \"${var.code.source_dir}\" holds modules that hide modules which boto3 or idempotent_lambda",
+        "imports: ${join(", ", local.shadowing_modules)}. Rename them, or move them into a package.",
+      ])
     }
 
     precondition {
-      condition     = local.requirements != null || length(var.function.layers) > 0 || length(local.wrapper_files) == 0 || length(setintersection(local.wrapper_files, local.python_files)) > 0
-      error_message = "function.wrapper = \"${coalesce(var.function.wrapper, "null")}\" names a module that the function would not have: there is no layer, no requirements.txt, and no ${join(" or ", local.wrapper_files)} in code.source_dir. Name the layer of the monitoring service in function.layers, or correct the name."
+      condition = local.requirements != null || length(var.function.layers) > 0 || length(local.wrapper_files) == 0 || length(setintersection(local.wrapper_files, local.python_files)) > 0
+      error_message = join(" ", [
+        "function.wrapper = \"${coalesce(var.function.wrapper, "null")}\" names a module that the function would not",
+        "have: there is no layer, no requirements.txt, and no ${join(" or ", local.wrapper_files)} in code.source_dir.",
+        "Name the layer of the monitoring service in function.layers, or correct the name.",
+      ])
     }
 
     precondition {
-      condition     = local.requirements != null || length(local.python_files) == 0 || length(local.processor_files) == 0 || length(setintersection(local.processor_files, local.python_files)) > 0
-      error_message = "processor = \"${coalesce(var.processor, "null")}\" names a module that code.source_dir = \"${var.code.source_dir}\" does not hold: there is no ${join(" or ", local.processor_files)}. Correct the name, or add the file."
+      condition = local.requirements != null || length(local.python_files) == 0 || length(local.processor_files) == 0 || length(setintersection(local.processor_files, local.python_files)) > 0
+      error_message = join(" ", [
+        "processor = \"${coalesce(var.processor, "null")}\" names a module that code.source_dir =",
+        "\"${var.code.source_dir}\" does not hold: there is no ${join(" or ", local.processor_files)}. Correct the",
+        "name, or add the file.",
+      ])
     }
   }
 }
@@ -214,7 +233,7 @@ resource "terraform_data" "package" {
 # The SHA-256 of the code that the function has to run, in base64, as Lambda says it; null where nobody here can
 # know it. Its id is what has the provider send the code: when that call fails, the provider keeps the hash
 # that was planned, so a hash of the code would plan no further change, with the old code running
-# (https://github.com/hashicorp/terraform-provider-aws/issues/42826). The output "function" compares.
+# (https://github.com/hashicorp/terraform-provider-aws/issues/42826). checks.tf compares.
 resource "terraform_data" "code" {
   count = var.code == null || local.image ? 0 : 1
 

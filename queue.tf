@@ -3,7 +3,7 @@ locals {
   # whose bucket it is.
   # https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html
   sender_statements = [
-    for number, sender in try(var.queue.senders, []) : {
+    for number, sender in try(var.queue.allowed_senders, []) : {
       Sid       = "From${title(sender.service)}${number + 1}"
       Effect    = "Allow"
       Principal = { Service = "${sender.service}.amazonaws.com" }
@@ -11,12 +11,12 @@ locals {
       Resource  = local.queue_arn
       Condition = merge(
         { ArnEquals = { "aws:SourceArn" = sender.source_arn } },
-        sender.service == "s3" ? { StringEquals = { "aws:SourceAccount" = local.here.account } } : {},
+        sender.service == "s3" ? { StringEquals = { "aws:SourceAccount" = local.arn_parts.account } } : {},
       )
     }
   ]
 
-  further_statements = [
+  extra_statements = [
     for statement in try(var.queue.policy_statements, []) : merge(
       {
         Effect    = statement.effect
@@ -32,13 +32,13 @@ locals {
   # Inline in each queue: as resources of their own they would cost 25 s each.
   queue_policies = {
     for kind, queue in {
-      source      = { arn = local.queue_arn, allowed = local.sender_statements, further = local.further_statements }
+      source      = { arn = local.queue_arn, allowed = local.sender_statements, further = local.extra_statements }
       dead_letter = { arn = local.dead_letter_queue_arn, allowed = [], further = [] }
       } : kind => jsonencode({
         Version = "2012-10-17"
         Statement = concat(
           [{
-            Sid       = "OnlyOverTls"
+            Sid       = "DenyInsecureTransport"
             Effect    = "Deny"
             Principal = "*"
             Action    = "sqs:*"
@@ -63,10 +63,10 @@ resource "aws_sqs_queue" "source" {
   deduplication_scope         = var.queue.fifo ? coalesce(var.queue.deduplication_scope, "queue") : null
   fifo_throughput_limit       = var.queue.fifo ? coalesce(var.queue.fifo_throughput_limit, "perQueue") : null
   visibility_timeout_seconds  = local.visibility_timeout_seconds
-  message_retention_seconds   = var.queue.retention_seconds
+  message_retention_seconds   = var.queue.message_retention_seconds
   delay_seconds               = var.queue.delay_seconds
-  receive_wait_time_seconds   = var.queue.receive_wait_seconds
-  max_message_size            = var.queue.maximum_message_bytes
+  receive_wait_time_seconds   = var.queue.receive_wait_time_seconds
+  max_message_size            = var.queue.max_message_size_bytes
   sqs_managed_sse_enabled     = var.kms_key_arn == null ? true : null
   kms_master_key_id           = var.kms_key_arn
   policy                      = local.queue_policies.source
@@ -82,7 +82,7 @@ resource "aws_sqs_queue" "source" {
 
 # Without a queue too: it keeps what is parked, and events that Lambda gives up on.
 resource "aws_sqs_queue" "dead_letter" {
-  count = local.brings_queue ? 0 : 1
+  count = local.uses_existing_queue ? 0 : 1
 
   name                      = local.dead_letter_queue_name
   fifo_queue                = local.fifo
@@ -100,8 +100,12 @@ resource "aws_sqs_queue" "dead_letter" {
 
   lifecycle {
     precondition {
-      condition     = length(local.dead_letter_queue_name) <= 80
-      error_message = "name = \"${var.name}\" makes the dead-letter queue's name \"${local.dead_letter_queue_name}\", which has ${length(local.dead_letter_queue_name)} characters; SQS takes 80, and with queue.fifo .fifo counts too. Shorten the name to 62."
+      condition = length(local.dead_letter_queue_name) <= 80
+      error_message = join(" ", [
+        "name = \"${var.name}\" makes the dead-letter queue's name \"${local.dead_letter_queue_name}\", which has",
+        "${length(local.dead_letter_queue_name)} characters; SQS takes 80, and with queue.fifo .fifo counts too.",
+        "Shorten the name to 62.",
+      ])
     }
   }
 }

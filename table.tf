@@ -28,11 +28,11 @@ resource "aws_dynamodb_table" "records" {
   }
 
   dynamic "on_demand_throughput" {
-    for_each = var.table.maximum_read_units == null && var.table.maximum_write_units == null ? [] : [var.table]
+    for_each = var.table.max_read_request_units == null && var.table.max_write_request_units == null ? [] : [var.table]
 
     content {
-      max_read_request_units  = on_demand_throughput.value.maximum_read_units
-      max_write_request_units = on_demand_throughput.value.maximum_write_units
+      max_read_request_units  = on_demand_throughput.value.max_read_request_units
+      max_write_request_units = on_demand_throughput.value.max_write_request_units
     }
   }
 

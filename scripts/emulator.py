@@ -13,26 +13,17 @@ taken for a running emulator.
 import argparse
 import contextlib
 import fcntl
-import json
 import os
 import shlex
 import signal
 import subprocess
 import sys
 import time
-import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from types import FrameType
-from typing import IO, Final, NoReturn
+from typing import Final
 
-from scripts.support.emulator import (
-    ATTEMPTS,
-    READY_SECONDS,
-    STOP_SECONDS,
-    EmulatorError,
-    running,
-)
+from scripts.support.emulator import STOP_SECONDS, EmulatorError, running
 from scripts.support.terraform import TerraformError, cli_config
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -69,10 +60,9 @@ class Kept:
             EmulatorError: It did not become ready; the text says what it printed.
         """
         if self._is_running():
-            if self._answers():
-                return False
-            self.stop()
+            return False
         self.directory.mkdir(parents=True, exist_ok=True)
+        self.shell.unlink(missing_ok=True)
         self._lock.touch()
         with self._output.open("w") as output:
             server = self._server = subprocess.Popen(
@@ -84,10 +74,9 @@ class Kept:
                 # Neither Ctrl-C nor the end of the terminal stops it.
                 start_new_session=True,
             )
-        deadline = time.monotonic() + ATTEMPTS * (READY_SECONDS + STOP_SECONDS)
-        while not self._answers():
-            if server.poll() is not None or time.monotonic() > deadline:
-                server.terminate()
+        # It writes that file when the emulator answers, or ends.
+        while not self.shell.exists():
+            if server.poll() is not None:
                 said = self._output.read_text().strip()
                 raise EmulatorError(f"the emulator did not start; it said:\n{said}")
             time.sleep(0.05)
@@ -101,11 +90,12 @@ class Kept:
         """
         if not self._is_running():
             return False
-        os.kill(int(self._read_output()["pid"]), signal.SIGTERM)
+        pid = int(self._lock.read_text())
+        os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + 2 * STOP_SECONDS
         while self._is_running():
             if time.monotonic() > deadline:
-                raise EmulatorError(f"process {self._read_output()['pid']} does not end")
+                raise EmulatorError(f"process {pid} does not end")
             time.sleep(0.05)
         if self._server:
             self._server.wait()
@@ -120,63 +110,34 @@ class Kept:
             TerraformError: TF_PLUGIN_MIRROR names no mirror.
         """
         config = cli_config()
-        signal.signal(signal.SIGTERM, _leave)
-        with self._hold_lock() as lock:
-            lock.write(json.dumps({"pid": os.getpid()}))
-            lock.flush()
-            with running() as emulator:
-                programs = self._programs()
-                variables = emulator.environment(ACCOUNT)
-                self.shell.write_text(render_shell(variables, programs, config))
-                lock.seek(0)
-                lock.write(json.dumps({"pid": os.getpid(), "endpoint": emulator.endpoint}))
-                lock.flush()
-                while True:
-                    signal.pause()
-
-    @contextlib.contextmanager
-    def _hold_lock(self) -> Iterator[IO[str]]:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         with self._lock.open("r+") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise EmulatorError("another one runs") from None
             lock.truncate()
-            yield lock
+            lock.write(str(os.getpid()))
+            lock.flush()
+            with running() as emulator:
+                variables = emulator.environment(ACCOUNT)
+                text = render_shell(variables, self._write_programs(), config)
+                written = self.directory / "env.new"
+                written.write_text(text)
+                written.replace(self.shell)
+                while True:
+                    signal.pause()
 
     def _is_running(self) -> bool:
-        try:
-            lock = self._lock.open()
-        except FileNotFoundError:
-            return False
-        with lock:
+        with contextlib.suppress(FileNotFoundError), self._lock.open() as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 return True
         return False
 
-    def _read_output(self) -> dict[str, str]:
-        with contextlib.suppress(ValueError, FileNotFoundError):
-            said: dict[str, str] = json.loads(self._lock.read_text())
-            return said
-        return {}
-
-    def _answers(self) -> bool:
-        endpoint = self._read_output().get("endpoint")
-        if endpoint is None or not self._is_running():
-            return False
-        # Not through a proxy that the environment names: it is on this machine.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with (
-            contextlib.suppress(OSError),
-            opener.open(f"{endpoint}/_ministack/health", timeout=5) as answer,
-        ):
-            return bool(answer.status == 200)  # noqa: PLR2004 (HTTP's "OK")
-        return False
-
-    def _programs(self) -> Path:
-        """A directory with ``aws`` and ``idempotent-lambda``, and nothing that hides the user's."""
+    def _write_programs(self) -> Path:
+        """Write a directory with ``aws`` and ``idempotent-lambda`` and nothing else."""
         programs = self.directory / "bin"
         programs.mkdir(exist_ok=True)
         environment = Path(sys.executable).parent
@@ -209,10 +170,6 @@ def render_shell(variables: Mapping[str, str], programs: Path, config: Path | No
     otherwise = f"export {name}={shlex.quote(str(config))}" if config else f"unset {name}"
     providers = f'[ -f "${{{name}-}}" ] || {otherwise}'
     return "\n".join([f"unset {' '.join(UNSET)}", *exports, path, providers, ""])
-
-
-def _leave(_: int, __: FrameType | None) -> NoReturn:
-    sys.exit(0)
 
 
 def main(arguments: list[str]) -> int:

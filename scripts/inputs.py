@@ -2,7 +2,7 @@
 
     python -m scripts.inputs [--check]
 
-The tables come from variables.tf and outputs.tf and from nowhere else. Descriptions that leave
+The tables come from variables*.tf and outputs.tf and from nowhere else. Descriptions that leave
 something out are refused. With ``--check`` nothing is written: it says what differs.
 """
 
@@ -27,7 +27,6 @@ from hcl2.query import (
     FunctionCallView,
     NodeView,
     ObjectView,
-    TupleView,
     view_for,
 )
 from hcl2.rules.expressions import ExprTermRule
@@ -36,63 +35,30 @@ from scripts.pages import render, table
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 COLLECTIONS: Final = ("list", "map", "set")
-REQUIRED: Final = "required"
-COLUMNS: Final = ("type", "default", "limit", "description")
-BELOW: Final = "the attributes below"
-# A full stop and a capital begin another sentence.
-LIMIT: Final = re.compile(r"(?P<before>.*?)\s*\bLimit: (?P<limit>(?:(?![.!?] [A-Z]).)+)\.")
+BULLET: Final = re.compile(r"`(?P<path>[\w.]+)`(?: \((?P<limit>.+?)\))?: (?P<text>.+)")
 SAME_ATTRIBUTES: Final = ("coalesce", "merge", "one", "try")
 """Functions that give the attributes of what they are given."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Attribute:
-    """An attribute of a variable's type, by its path."""
+    """An attribute of a variable's type; its default as written, empty if it is required."""
 
     path: str
     type: str
     default: str
-    """As it is written; empty where the attribute is required."""
-
-    is_object: bool
-    """It has attributes of its own, which need bullets; it may do without."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bullet:
-    """What a description says of an attribute."""
-
-    path: str
-    limit: str
-    description: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Variable:
-    """An input of the module."""
+    """An input of the module; its description is the intro before the bullets, and these."""
 
     name: str
     type: str
     default: str
-    """As it is written; empty where the variable is required."""
-
     intro: str
-    """What is said of the variable itself."""
-
     attributes: tuple[Attribute, ...]
-    bullets: tuple[Bullet, ...]
-
-    @property
-    def limit(self) -> str:
-        """What a plain variable takes; empty unless the last sentence says so."""
-        found = LIMIT.fullmatch(self.intro)
-        return found["limit"] if found else ""
-
-    @property
-    def description(self) -> str:
-        """What a plain variable is for: what is said before its limit."""
-        found = LIMIT.fullmatch(self.intro)
-        return found["before"] if found else self.intro
+    bullets: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,14 +75,14 @@ def main(arguments: Sequence[str] | None = None, *, root: Path = ROOT) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--check", action="store_true", help="write nothing, say what differs")
     check = parser.parse_args(arguments).check
-    inputs = variables((root / "variables.tf").read_text(encoding="utf-8"))
-    results = outputs((root / "outputs.tf").read_text(encoding="utf-8"))
-    if wrong := defects(inputs, results):
-        print(*wrong, sep="\n", file=sys.stderr)
+    variables = read_variables(root)
+    outputs = parse_outputs((root / "outputs.tf").read_text(encoding="utf-8"))
+    if defects := find_defects(variables, outputs):
+        print(*defects, sep="\n", file=sys.stderr)
         return 1
     readme = root / "README.md"
     old = readme.read_text(encoding="utf-8")
-    new = render(old, {"inputs": inputs_section(inputs), "outputs": outputs_section(results)})
+    new = render(old, {"inputs": write_inputs(variables), "outputs": write_outputs(outputs)})
     if check and old != new:
         before, after = old.splitlines(), new.splitlines()
         lines = difflib.unified_diff(before, after, "README.md", "make docs", n=0, lineterm="")
@@ -128,280 +94,210 @@ def main(arguments: Sequence[str] | None = None, *, root: Path = ROOT) -> int:
     return 0
 
 
-def variables(text: str) -> tuple[Variable, ...]:
-    """The variables of a Terraform file, in its order."""
-    return tuple(_variable(block) for block in _blocks(text, "variable"))
+def read_variables(root: Path = ROOT) -> tuple[Variable, ...]:
+    """Read the variables of a module from all its variables*.tf, by name."""
+    texts = (path.read_text(encoding="utf-8") for path in root.glob("variables*.tf"))
+    found = (variable for text in texts for variable in parse_variables(text))
+    return tuple(sorted(found, key=lambda variable: variable.name))
 
 
-def _variable(block: BlockView) -> Variable:
-    typed = block.attribute("type")
-    kind = _value(typed) if typed else None
-    default = block.attribute("default")
-    intro, bullets = _parts(_text(block, "description"))
-    return Variable(
-        name=block.name_labels[0],
-        type=_short(kind) if kind else "any",
-        default=_write_type(_value(default)) if default else "",
-        intro=intro,
-        attributes=tuple(_attributes(kind)) if kind else (),
-        bullets=bullets,
-    )
+def parse_variables(text: str) -> Iterator[Variable]:
+    """Parse the variables of a Terraform file."""
+    for block in _list_blocks(text, "variable"):
+        typed, default = block.attribute("type"), block.attribute("default")
+        kind = _get_value(typed) if typed else None
+        intro, *bullets = re.split(r"^- ", _read_text(block, "description"), flags=re.MULTILINE)
+        yield Variable(
+            name=block.name_labels[0],
+            type=_shorten(kind) if kind else "any",
+            default=_join_words(_get_value(default).to_hcl()) if default else "",
+            intro=_join_words(intro),
+            attributes=tuple(_list_attributes(kind)) if kind else (),
+            bullets=tuple(map(_join_words, bullets)),
+        )
 
 
-def _attributes(kind: NodeView, prefix: str = "") -> Iterator[Attribute]:
-    """Every attribute of a type, or of its elements, before those of the attribute itself."""
+def _list_attributes(kind: NodeView, prefix: str = "") -> Iterator[Attribute]:
+    """List every attribute of a type, or of its elements, before those of the attribute itself."""
     while isinstance(kind, FunctionCallView) and kind.name in COLLECTIONS:
-        kind = _bare(kind.args[0])
+        kind = _unwrap(kind.args[0])
     if not isinstance(kind, FunctionCallView) or kind.name != "object":
         return
-    for key, value in _entries(kind.args[0]):
-        of, default = value, ""
+    for key, value in _list_entries(kind.args[0]):
+        inner, default = value, ""
         if isinstance(value, FunctionCallView) and value.name == "optional":
-            of, *rest = map(_bare, value.args)
-            default = _write_type(rest[0]) if rest else "null"
-        inner = tuple(_attributes(of, f"{prefix}{key}."))
-        yield Attribute(path=prefix + key, type=_short(of), default=default, is_object=bool(inner))
-        yield from inner
+            inner, *rest = map(_unwrap, value.args)
+            default = _join_words(rest[0].to_hcl()) if rest else "null"
+        yield Attribute(path=prefix + key, type=_shorten(inner), default=default)
+        yield from _list_attributes(inner, f"{prefix}{key}.")
 
 
-def _short(kind: NodeView) -> str:
-    """A type without the attributes of its objects."""
+def _shorten(kind: NodeView) -> str:
+    """Write a type without the attributes of its objects."""
     if isinstance(kind, FunctionCallView):
-        inside = ", ".join(_short(_bare(each)) for each in kind.args)
+        inside = ", ".join(_shorten(_unwrap(argument)) for argument in kind.args)
         return "object" if kind.name == "object" else f"{kind.name}({inside})"
-    if isinstance(kind, TupleView):
-        return f"[{', '.join(_short(_bare(each)) for each in kind.elements)}]"
-    return _write_type(kind)
+    return _join_words(kind.to_hcl())
 
 
-def _parts(description: str) -> tuple[str, tuple[Bullet, ...]]:
-    """What a description says of the variable itself, and its bullets.
-
-    A bullet goes on in the lines that are indented.
-    """
-    intro: list[str] = []
-    items: list[list[str]] = []
-    for line in description.splitlines():
-        if line.startswith("- "):
-            items.append([line[2:]])
-        elif items and line.startswith(" "):
-            items[-1].append(line)
-        else:
-            intro.append(line)
-    return _join_lines(intro), tuple(_bullet(_join_lines(item)) for item in items)
-
-
-def _bullet(text: str) -> Bullet:
-    """A bullet taken apart; what it lacks is empty."""
-    path, _, rest = text.removeprefix("`").partition("`")
-    if not text.startswith("`"):
-        return Bullet(path="", limit="", description=text)
-    rest = rest.lstrip()
-    end = _find_closing(rest)
-    limit, rest = (rest[1:end], rest[end + 1 :]) if end else ("", rest)
-    # Without a colon the rest is no description: the limit may have been closed too early.
-    description = rest[1:] if rest.startswith(":") else ""
-    return Bullet(path=path, limit=limit.strip(), description=description.strip())
-
-
-def _find_closing(text: str) -> int:
-    """Where the parenthesis that opens a text is closed; 0 where none is.
-
-    Those in code count no more than other characters.
-    """
-    depth, code = 0, False
-    for place, character in enumerate(text if text.startswith("(") else ""):
-        code ^= character == "`"
-        depth += 0 if code else (character == "(") - (character == ")")
-        if depth == 0:
-            return place
-    return 0
-
-
-def outputs(text: str) -> tuple[Output, ...]:
-    """The outputs of a Terraform file, in its order."""
-    found = []
-    for block in _blocks(text, "output"):
-        value = block.attribute("value")
-        found.append(
-            Output(
-                name=block.name_labels[0],
-                description=_join_lines(_text(block, "description").splitlines()),
-                # Both branches of a condition may give the same ones.
-                attributes=tuple(dict.fromkeys(_keys(_value(value)))) if value else (),
-            )
+def parse_outputs(text: str) -> list[Output]:
+    """Parse the outputs of a Terraform file, in its order."""
+    return [
+        Output(
+            name=block.name_labels[0],
+            description=_join_words(_read_text(block, "description")),
+            # Both branches of a condition may give the same ones.
+            attributes=tuple(dict.fromkeys(_list_keys(_get_value(value)))),
         )
-    return tuple(found)
+        for block in _list_blocks(text, "output")
+        if (value := block.attribute("value"))
+    ]
 
 
-def _keys(value: NodeView, prefix: str = "") -> Iterator[str]:
-    """The paths of the attributes of a value, or of its elements."""
-    value = _bare(value)
+def _list_keys(value: NodeView, prefix: str = "") -> Iterator[str]:
+    """List the paths of the attributes of a value, or of its elements."""
+    value = _unwrap(value)
     if isinstance(value, ObjectView):
-        for key, each in _entries(value):
-            yield from tuple(_keys(each, f"{prefix}{key}.")) or (prefix + key,)
+        for key, entry in _list_entries(value):
+            yield from tuple(_list_keys(entry, f"{prefix}{key}.")) or (prefix + key,)
     elif isinstance(value, ForObjectView | ForTupleView):
-        yield from _keys(value.value_expr, prefix)
+        yield from _list_keys(value.value_expr, prefix)
     elif isinstance(value, ConditionalView):
-        yield from _keys(value.true_val, prefix)
-        yield from _keys(value.false_val, prefix)
+        yield from _list_keys(value.true_val, prefix)
+        yield from _list_keys(value.false_val, prefix)
     elif isinstance(value, FunctionCallView) and value.name in SAME_ATTRIBUTES:
-        for each in value.args:
-            yield from _keys(each, prefix)
+        for argument in value.args:
+            yield from _list_keys(argument, prefix)
 
 
-def defects(inputs: Iterable[Variable], results: Iterable[Output] = ()) -> list[str]:
-    """What descriptions leave out, and what they name that does not exist."""
+def find_defects(variables: Iterable[Variable], outputs: Iterable[Output] = ()) -> list[str]:
+    """Find what descriptions leave out, and what they name that does not exist."""
     found = [
-        f"variables.tf: {variable.name}: {wrong}"
-        for variable in inputs
-        for wrong in _defects(variable)
+        f"variable {variable.name}: {defect}"
+        for variable in variables
+        for defect in _find_defects(variable)
     ]
-    return found + [
-        f"outputs.tf: {output.name}: it has no description"
-        for output in results
-        if not output.description
-    ]
+    bare = [output.name for output in outputs if not output.description]
+    return [*found, *(f"output {name}: it has no description" for name in bare)]
 
 
-def _defects(variable: Variable) -> Iterator[str]:
-    named = [bullet.path for bullet in variable.bullets]
-    if variable.attributes and not variable.intro:
-        yield "nothing is said before the bullets"
-    if not variable.attributes and not variable.description:
-        yield "it has no description"
-    if not variable.attributes and not variable.limit:
-        yield 'the last sentence of its description is not "Limit: ..."'
+def _find_defects(variable: Variable) -> Iterator[str]:
+    if not variable.intro:
+        yield "it has no description before the bullets"
+    named = []
+    for bullet in variable.bullets:
+        if match := BULLET.fullmatch(bullet):
+            named.append(match["path"])
+        else:
+            yield f"a bullet is not `name`: text, nor `name` (limit): text: {bullet}"
+    known = {attribute.path for attribute in variable.attributes}
+    parents = {path.rpartition(".")[0] for path in known}
     for attribute in variable.attributes:
-        if attribute.path not in named and not attribute.is_object:
+        if attribute.path not in {*named, *parents}:
             yield f"no bullet says what {attribute.path} is"
     for path in dict.fromkeys(named):
+        if path not in known:
+            yield f"a bullet is of {path}, which is no attribute"
         if named.count(path) > 1:
             yield f"{named.count(path)} bullets say what {path} is"
-    known = {attribute.path for attribute in variable.attributes}
-    for bullet in variable.bullets:
-        yield from _lacks(bullet, known)
 
 
-def _lacks(bullet: Bullet, known: set[str]) -> Iterator[str]:
-    if not bullet.path:
-        yield f"a bullet begins with no name: {bullet.description}"
-        return
-    if bullet.path not in known:
-        yield f"a bullet is of {bullet.path}, which is no attribute"
-    if not bullet.limit:
-        yield f"the bullet of {bullet.path} has no limit in parentheses after the name"
-    if not bullet.description:
-        yield f"the bullet of {bullet.path} has no description after a colon"
-
-
-def inputs_section(inputs: Iterable[Variable]) -> str:
-    """The plain variables in one table, then a table for each of the others."""
-    inputs = tuple(inputs)
+def write_inputs(variables: Sequence[Variable]) -> str:
+    """Write the plain variables in one table, then a table for each of the others."""
     plain = [
-        _row(each.name, each.type, each.default, each.limit, each.description)
-        for each in inputs
-        if not each.attributes
+        _write_row(variable.name, variable, variable.intro)
+        for variable in variables
+        if not variable.attributes
     ]
-    parts = [table(("input", *COLUMNS), plain)] if plain else []
-    for variable in inputs:
+    parts = [table(("input", "type", "default", "description"), plain)]
+    for variable in variables:
         if variable.attributes:
-            heading = f"**`{variable.name}`**: `{variable.type}`, {_default(variable.default)}."
-            rows = table(("attribute", *COLUMNS), _rows(variable))
-            parts += [f"{heading} {_markdown(variable.intro)}", rows]
+            default = f"default `{variable.default}`" if variable.default else "required"
+            heading = f"**`{variable.name}`**: `{variable.type}`, {default}."
+            columns = ("attribute", "type", "default", "limit", "description")
+            parts += [
+                f"{heading} {_show_tags(variable.intro)}",
+                table(columns, _write_attributes(variable)),
+            ]
     return "\n\n".join(parts)
 
 
-def _rows(variable: Variable) -> list[list[str]]:
-    """The attributes in the order of their bullets.
+def _write_attributes(variable: Variable) -> list[list[str]]:
+    """Write the attributes in the order of their bullets.
 
     An object that has no bullet stands before the first of its attributes.
     """
-    known = {each.path: each for each in variable.attributes}
-    said = {each.path: each for each in variable.bullets}
+    known = {attribute.path: attribute for attribute in variable.attributes}
     rows: dict[str, list[str]] = {}
-    for bullet in variable.bullets:
-        names = bullet.path.split(".")
-        paths = [".".join(names[:end]) for end in range(1, len(names) + 1)]
-        for path in paths:
-            of, about = known[path], said.get(path)
-            limit, description = (about.limit, about.description) if about else ("", BELOW)
-            rows[path] = _row(path, of.type, of.default, limit, description)
+    for match in filter(None, map(BULLET.fullmatch, variable.bullets)):
+        names = match["path"].split(".")
+        for path in (".".join(names[:end]) for end in range(1, len(names))):
+            rows.setdefault(path, _write_row(path, known[path], "", "the attributes below"))
+        path, limit = match["path"], match["limit"] or ""
+        rows[path] = _write_row(path, known[path], limit, match["text"])
     return list(rows.values())
 
 
-def _row(name: str, kind: str, default: str, limit: str, description: str) -> list[str]:
-    value = f"`{default}`" if default else REQUIRED
-    return [_cell(each) for each in (f"`{name}`", f"`{kind}`", value, limit, description)]
+def _write_row(name: str, typed: Variable | Attribute, *texts: str) -> list[str]:
+    default = f"`{typed.default}`" if typed.default else "required"
+    return [_write_cell(text) for text in (f"`{name}`", f"`{typed.type}`", default, *texts)]
 
 
-def outputs_section(results: Iterable[Output]) -> str:
-    """All outputs in one table."""
+def write_outputs(outputs: Iterable[Output]) -> str:
+    """Write all outputs in one table."""
     rows = [
-        (f"`{each.name}`", ", ".join(f"`{key}`" for key in each.attributes), each.description)
-        for each in results
+        (f"`{output.name}`", ", ".join(f"`{key}`" for key in output.attributes), output.description)
+        for output in outputs
     ]
-    return table(("output", "attributes", "what"), [[*map(_cell, row)] for row in rows])
+    return table(("output", "attributes", "what"), [[*map(_write_cell, row)] for row in rows])
 
 
-def _default(default: str) -> str:
-    return f"default `{default}`" if default else REQUIRED
+def _write_cell(text: str) -> str:
+    """Write a text for a table, where a pipe ends a cell, even in code."""
+    return _show_tags(text).replace("|", r"\|")
 
 
-def _cell(text: str) -> str:
-    """A text for a table, where a pipe ends a cell, even in code."""
-    return _markdown(text).replace("|", r"\|")
+def _show_tags(text: str) -> str:
+    """Escape what looks like an HTML tag, outside of code."""
+    return re.sub(r"(`[^`]*`)|<(?!https?:)", lambda found: found[1] or "&lt;", text)
 
 
-def _markdown(text: str) -> str:
-    """A text in which what looks like an HTML tag is shown."""
-    parts = re.split(r"(`[^`]*`)", text)
-    return "".join(
-        each if each.startswith("`") else re.sub(r"<(?!https?:)", "&lt;", each) for each in parts
-    )
-
-
-def _blocks(text: str, kind: str) -> Iterator[BlockView]:
+def _list_blocks(text: str, kind: str) -> Iterator[BlockView]:
     return (cast("BlockView", block) for block in DocumentView.parse(text).blocks(kind))
 
 
-def _text(block: BlockView, name: str) -> str:
-    """The text that an attribute of a block holds."""
+def _read_text(block: BlockView, name: str) -> str:
+    """Read the text that an attribute of a block holds."""
     attribute = block.attribute(name)
     if attribute is None:
         return ""
     # The parser's own way with an indented heredoc would escape its quotation marks.
-    written: str = _value(attribute).to_dict(SerializationOptions(strip_string_quotes=True))
+    written: str = _get_value(attribute).to_dict(SerializationOptions(strip_string_quotes=True))
     heredoc = re.fullmatch(r"<<-?(\w+)\n(.*?)\n?[ \t]*\1\s*", written, re.DOTALL)
     value = textwrap.dedent(heredoc[2]) if heredoc else written
     return value.replace("$${", "${").replace("%%{", "%{")
 
 
-def _value(attribute: NodeView) -> NodeView:
-    """What stands behind the equals sign."""
-    return _bare(cast("AttributeView", attribute).value_node)
+def _get_value(attribute: NodeView) -> NodeView:
+    """Return what stands behind the equals sign."""
+    return _unwrap(cast("AttributeView", attribute).value_node)
 
 
-def _bare(node: NodeView) -> NodeView:
-    """A node without the parentheses and wrappers around it."""
+def _unwrap(node: NodeView) -> NodeView:
+    """Return a node without the parentheses and wrappers around it."""
     while isinstance(node.raw, ExprTermRule):
         node = view_for(node.raw.expression)
     return node
 
 
-def _entries(node: NodeView) -> list[tuple[str, NodeView]]:
-    """The names and values of an object."""
-    entries = cast("ObjectView", _bare(node)).entries
-    return [(key.strip('"'), _bare(value)) for key, value in entries]
+def _list_entries(node: NodeView) -> list[tuple[str, NodeView]]:
+    """List the names and values of an object."""
+    entries = cast("ObjectView", _unwrap(node)).entries
+    return [(key.strip('"'), _unwrap(value)) for key, value in entries]
 
 
-def _write_type(node: NodeView) -> str:
-    """A node as it is written, on one line."""
-    return " ".join(node.to_hcl().split())
-
-
-def _join_lines(lines: Iterable[str]) -> str:
-    return " ".join(" ".join(lines).split())
+def _join_words(text: str) -> str:
+    return " ".join(text.split())
 
 
 if __name__ == "__main__":

@@ -6,40 +6,34 @@ and from nowhere else, so a test can render them again and compare.
 
 import argparse
 import contextlib
-import importlib
 import json
 import queue
 import subprocess
-import sys
-import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
+from idempotent_lambda import __version__
 from scripts import pages
 from scripts.pages import as_text, table
 from scripts.support.emulator import ROOT, running
+from tests.faults.arena import Arena, System, arena_on
 from tests.faults.cells import (
     CELLS,
     COMMON,
     EXTENTS,
     FAULTS,
     MESSAGE,
-    PEERS_INTERPRETER,
     RECEIVES,
     TIMEOUT_SECONDS,
     VISIBILITY_SECONDS,
-    Arena,
     Cell,
     Observation,
     Operation,
-    Ours,
-    Peer,
-    System,
     Verdict,
-    arena_on,
 )
+from tests.faults.systems import PEERS_INTERPRETER, Ours, Peer
 
 PAGE: Final = ROOT / "docs" / "reliability.md"
 DATA: Final = ROOT / "docs" / "reliability.json"
@@ -83,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     data = json.loads(DATA.read_text()) if DATA.exists() else {}
     if not parser.parse_args(arguments).without_matrix:
-        data["matrix"] = measured()
+        data["matrix"] = measure()
         BUILD.mkdir(exist_ok=True)
         (BUILD / "fault_matrix.json").write_text(as_text(data["matrix"]))
     # What was not run today keeps its last figures.
@@ -99,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"wrote {PAGE.relative_to(ROOT)} and {DATA.relative_to(ROOT)}")
 
 
-def measured() -> dict[str, Any]:
+def measure() -> dict[str, Any]:
     """Play every cell with every system.
 
     Returns:
@@ -108,7 +102,6 @@ def measured() -> dict[str, Any]:
     with contextlib.ExitStack() as stack:
         arena = stack.enter_context(arena_on(stack.enter_context(running())))
         played = {name: _play(name, arena, stack) for name in WORKERS}
-        threading.Thread(target=_report, args=(played,), daemon=True).start()
         systems = {
             name: {
                 "version": version(name),
@@ -151,17 +144,6 @@ def _play(name: str, arena: Arena, stack: contextlib.ExitStack) -> dict[Cell, Fu
     return {cell: futures[cell] for cell in CELLS}
 
 
-def _report(played: Mapping[str, Mapping[Cell, Future[Observation]]]) -> None:
-    waiting = {name: list(cells.values()) for name, cells in played.items()}
-    while any(waiting.values()):
-        threading.Event().wait(10)
-        waiting = {
-            name: [each for each in futures if not each.done()] for name, futures in waiting.items()
-        }
-        left = ", ".join(f"{name} {len(futures)}" for name, futures in waiting.items())
-        print(f"cells to play: {left}", file=sys.stderr)
-
-
 def _figures(cell: Cell, seen: Observation) -> dict[str, Any]:
     struck = seen.answers[0]
     return {
@@ -179,7 +161,7 @@ def _figures(cell: Cell, seen: Observation) -> dict[str, Any]:
 def version(name: str) -> str:
     """The version of a system."""
     if name == OURS:
-        return str(importlib.import_module("idempotent_lambda").__version__)
+        return __version__
     code = f"import importlib.metadata as m; print(m.version({PACKAGES[name]!r}))"
     found = subprocess.run(
         [PEERS_INTERPRETER, "-c", code], check=True, capture_output=True, text=True

@@ -4,20 +4,16 @@
 
 It scans the source of the module, the directory of each example as its user would, and the plan of
 `examples/complete`. The reports go to ``build/scan``. A check that does not apply is skipped where
-it is broken, with the reason, and nowhere else.
+it is broken, with the reason, and nowhere else. Options of checkov are in ``.checkov.yaml``.
 """
 
-import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +23,6 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 CHECKOV: Final = ROOT / ".venv-checkov" / "bin" / "checkov"
 REPORTS: Final = ROOT / "build" / "scan"
 PLANNED: Final = Path("examples", "complete")
-# Each takes one core for some seconds.
 PARALLEL: Final = 2
 
 # Checkov reads source without terraform, and does not know what an optional attribute is when
@@ -39,9 +34,9 @@ table    = { point_in_time_recovery = true }
 
 # A plan does not know what AWS will answer, and checkov takes what is unknown for missing. So we
 # say where we are and which key there will be; then the plan has all that is built of these.
-HERE: Final = '{ partition = "aws", region = "eu-central-1", account = "123456789012" }'
+PARTS: Final = '{ partition = "aws", region = "eu-central-1", account = "123456789012" }'
 KEY: Final = "arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-4000-8000-000000000000"
-KNOWN_IN_MODULE: Final = f"locals {{\n  here = {HERE}\n}}\n"
+KNOWN_IN_MODULE: Final = f"locals {{\n  arn_parts = {PARTS}\n}}\n"
 KNOWN_IN_EXAMPLE: Final = f"""\
 {KNOWN_IN_MODULE}
 module "orders" {{
@@ -56,8 +51,7 @@ provider "aws" {{
 }}
 """
 
-
-Found = list[dict[str, Any]]
+Reports = list[dict[str, Any]]
 """What checkov prints as JSON: a report for each framework that found something to check."""
 
 
@@ -65,110 +59,41 @@ class ScanError(Exception):
     """Checkov is missing, or did not finish; the text says which."""
 
 
-@dataclass(frozen=True, order=True)
-class Finding:
-    """A check that failed, or that was skipped.
-
-    Attributes:
-        check: its id, such as CKV_AWS_27.
-        resource: the address.
-        why: the reason to skip it, or the name of the check that failed.
-    """
-
-    check: str
-    resource: str
-    why: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """What one scan found."""
-
-    passed: int
-    failed: list[Finding]
-    skipped: list[Finding]
-
-
-def main() -> int:
-    """Scan and print what was found; return the exit code."""
-    try:
-        with interruptible(), tempfile.TemporaryDirectory() as directory:
-            found = scan_all(Path(directory))
-    except (ScanError, TerraformError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    REPORTS.mkdir(parents=True, exist_ok=True)
-    for target, reports in found.items():
-        file = REPORTS / f"{target.replace('/', '-').replace(' ', '-')}.json"
-        file.write_text(json.dumps(reports, indent=1), encoding="utf-8")
-    summaries = {target: summarize(reports) for target, reports in found.items()}
-    print_reports(summaries)
-    return 1 if any(each.failed for each in summaries.values()) else 0
-
-
-def scan_all(directory: Path) -> dict[str, Found]:
-    """What checkov says of each target, by the target's name; copies go to the directory."""
-    sources = copy_sources(directory / "sources")
-    # What is written for a plan would be scanned as source.
-    planned = copy_sources(directory / "planned")
-    pool = ThreadPoolExecutor(PARALLEL)
-    try:
-        scans: dict[str, Future[Found]] = {"module": pool.submit(scan_module, sources)}
-        for example in list_examples(sources):
-            scans[example.as_posix()] = pool.submit(scan_example, sources, example)
-        plan = write_plan(planned)
-        scans[f"plan of {PLANNED.as_posix()}"] = pool.submit(scan_plan, planned, plan)
-        return {target: scan.result() for target, scan in scans.items()}
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in tuple(_running):
-            _kill(process)
-        pool.shutdown()
-
-
-def list_examples(checkout: Path) -> list[Path]:
-    """The directories of the examples, relative to the checkout."""
-    return sorted(path.parent.relative_to(checkout) for path in checkout.glob("examples/*/main.tf"))
-
-
 def copy_sources(destination: Path) -> Path:
     """Copy what is scanned, and all that a plan of it needs."""
     destination.mkdir(parents=True)
     hidden = shutil.ignore_patterns(".terraform*", "*.tfstate*", "__pycache__")
-    for file in ROOT.glob("*.tf"):
-        shutil.copy(file, destination)
+    # A plan hashes the packers. Other scripts hold stacks of their own, which are not for users.
+    for file in (*ROOT.glob("*.tf"), ROOT / "scripts" / "pack.py", ROOT / "scripts" / "wheels.py"):
+        copy = destination / file.relative_to(ROOT)
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copy(file, copy)
     for part in ("examples", "handler"):
         shutil.copytree(ROOT / part, destination / part, ignore=hidden)
-    # A plan hashes the packers. Other scripts hold stacks of their own, which are not for users.
-    (destination / "scripts").mkdir()
-    for packer in ("pack.py", "wheels.py"):
-        shutil.copy(ROOT / "scripts" / packer, destination / "scripts")
     return destination
 
 
-def scan_module(checkout: Path) -> Found:
-    """What checkov says of the module by itself, with its defaults."""
-    defaults = checkout / "defaults.tfvars"
-    defaults.write_text(DEFAULTS, encoding="utf-8")
-    return _checkov(
-        checkout,
-        *("--framework", "terraform"),
-        *("--directory", ".", "--skip-path", "examples", "--var-file", str(defaults)),
-    )
+def list_examples(checkout: Path) -> list[str]:
+    """The directories of the examples, relative to the checkout."""
+    return sorted(f"examples/{path.parent.name}" for path in checkout.glob("examples/*/main.tf"))
 
 
-def scan_example(checkout: Path, example: Path) -> Found:
-    """What checkov says of an example by default, and of the module as the example calls it."""
-    return _checkov(checkout, "--directory", str(example))
+def scan_module(checkout: Path) -> Reports:
+    """Scan the module by itself, with its defaults."""
+    (checkout / "defaults.tfvars").write_text(DEFAULTS, encoding="utf-8")
+    source = ("--framework", "terraform", "--directory", ".", "--skip-path", "examples")
+    return run_checkov(checkout, *source, "--var-file", str(checkout / "defaults.tfvars"))
 
 
-def scan_plan(checkout: Path, plan: Path) -> Found:
-    """What checkov says of a plan in terraform's JSON; it finds the skips in the source."""
-    return _checkov(
-        checkout,
-        *("--framework", "terraform_plan"),
-        *("--file", str(plan), "--repo-root-for-plan-enrichment", "."),
-    )
+def scan_example(checkout: Path, example: str) -> Reports:
+    """Scan an example by default, and the module as the example calls it."""
+    return run_checkov(checkout, "--directory", example)
+
+
+def scan_plan(checkout: Path, plan: Path) -> Reports:
+    """Scan a plan in terraform's JSON; checkov finds the skips in the source."""
+    source = ("--repo-root-for-plan-enrichment", ".")
+    return run_checkov(checkout, "--framework", "terraform_plan", "--file", str(plan), *source)
 
 
 def write_plan(checkout: Path) -> Path:
@@ -183,91 +108,79 @@ def write_plan(checkout: Path) -> Path:
     return plan
 
 
-def summarize(found: Found) -> Report:
-    """What checkov's JSON says, in short."""
-    results = [each["results"] for each in found]
-    failed = [
-        Finding(each["check_id"], each["resource"], each["check_name"])
-        for result in results
-        for each in result["failed_checks"]
-    ]
-    skipped = [
-        Finding(each["check_id"], each["resource"], each["check_result"]["suppress_comment"])
-        for result in results
-        for each in result["skipped_checks"]
-    ]
-    passed = sum(len(result["passed_checks"]) for result in results)
-    return Report(passed=passed, failed=sorted(failed), skipped=sorted(skipped))
+def run_checkov(checkout: Path, *arguments: str) -> Reports:
+    """Run checkov in a directory.
 
-
-def print_reports(reports: Mapping[str, Report]) -> None:
-    """Print a line per target, each reason to skip a check once, and what failed."""
-    skips: dict[tuple[str, str], dict[str, None]] = {}
-    for target, report in reports.items():
-        counts = f"{report.passed} passed, {len(report.failed)} failed"
-        print(f"{target}: {counts}, {len(report.skipped)} skipped")
-        for finding in report.skipped:
-            skips.setdefault((finding.check, finding.why), {})[target] = None
-    for (check, reason), targets in sorted(skips.items()):
-        print(f"skipped {check}: {reason}")
-        print(f"  {', '.join(targets)}")
-    for target, report in reports.items():
-        for finding in report.failed:
-            print(f"FAILED {finding.check} in {target}, {finding.resource}: {finding.why}")
-
-
-def _checkov(checkout: Path, *arguments: str) -> Found:
+    Raises:
+        ScanError: it is missing, did not finish, or cannot read a file.
+    """
     if not CHECKOV.exists():
-        raise ScanError(f"{CHECKOV.relative_to(ROOT)} is missing: run this through make")
-    command = [
-        str(CHECKOV),
-        *("--output", "json", "--skip-download", "--soft-fail"),
-        *arguments,
-    ]
+        raise ScanError(f"{CHECKOV} is missing: run this through make")
     # Nothing of the caller's: a configuration or a key of a platform would change what is checked.
     environment = {"PATH": os.environ["PATH"], "HOME": str(checkout), "LOG_LEVEL": "ERROR"}
     # And nothing goes out: nobody listens there.
     environment |= dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
-    with subprocess.Popen(
-        command,
+    done = subprocess.run(
+        [CHECKOV, "--config-file", ROOT / ".checkov.yaml", "--soft-fail", *arguments],
         cwd=checkout,
         env=environment,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
-        # It has workers, which end with it.
-        start_new_session=True,
-    ) as process:
-        _running.add(process)
-        try:
-            output, errors = process.communicate()
-        finally:
-            _kill(process)
-            _running.discard(process)
+        check=False,
+    )
     try:
-        said = json.loads(output)
+        found = json.loads(done.stdout)
     except ValueError:
-        said = None
+        found = None
     # One report, or one for each framework.
-    reports = said if isinstance(said, list) else [said]
-    complete = all(isinstance(each, dict) and "results" in each for each in reports)
-    if process.returncode != 0 or not complete:
-        raise ScanError(f"checkov did not finish:\n{output}{errors}")
-    found: Found = reports
-    for report in found:
+    reports: Reports = found if isinstance(found, list) else [found]
+    if done.returncode or not all(report and "results" in report for report in reports):
+        raise ScanError(f"checkov did not finish:\n{done.stdout}{done.stderr}")
+    for report in reports:
         if report["summary"]["parsing_errors"]:
             raise ScanError(f"checkov cannot read {report['results']['parsing_errors']}")
-    return found
+    return reports
 
 
-_running: set[subprocess.Popen[str]] = set()
+def list_checks(reports: Reports, kind: str) -> list[tuple[str, str, str]]:
+    """List checks that "passed", "failed" or were "skipped": id, resource, and name or reason."""
+    return sorted(
+        (check["check_id"], check["resource"], comment or check["check_name"])
+        for report in reports
+        for check in report["results"][f"{kind}_checks"]
+        for comment in [check["check_result"].get("suppress_comment")]
+    )
 
 
-def _kill(process: subprocess.Popen[str]) -> None:
-    """End a checkov with its workers, if any of them runs."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+def main() -> int:
+    """Scan and print what was found; return the exit code."""
+    try:
+        with interruptible(), tempfile.TemporaryDirectory() as directory:
+            sources = copy_sources(Path(directory, "sources"))
+            # What is written for a plan would be scanned as source.
+            planned = copy_sources(Path(directory, "planned"))
+            plan = write_plan(planned)
+            targets = ["module", *list_examples(sources)]
+            with ThreadPoolExecutor(PARALLEL) as pool:
+                scans = [pool.submit(scan_module, sources)]
+                scans += [pool.submit(scan_example, sources, target) for target in targets[1:]]
+                scans.append(pool.submit(scan_plan, planned, plan))
+                found = [scan.result() for scan in scans]
+    except (ScanError, TerraformError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    for target, reports in zip([*targets, "plan"], found, strict=True):
+        file = REPORTS / f"{target.replace('/', '-')}.json"
+        file.write_text(json.dumps(reports, indent=1), encoding="utf-8")
+        kinds = ("passed", "failed", "skipped")
+        counts = (f"{len(list_checks(reports, kind))} {kind}" for kind in kinds)
+        print(f"{target}: {', '.join(counts)}")
+        for kind in ("skipped", "failed"):
+            for check in list_checks(reports, kind):
+                print(f"  {kind} {', '.join(check)}")
+    return 1 if any(list_checks(reports, "failed") for reports in found) else 0
 
 
 if __name__ == "__main__":

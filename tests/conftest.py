@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterator
 from itertools import islice
 
+import botocore.loaders
+import botocore.session
 import pytest
 
 from idempotent_lambda import decorator
@@ -37,6 +39,15 @@ def dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
         share = len(items) * (worker + 1) // workers - len(order) - len(first)
         order += [*first, *islice(rest, share)]
     return [*order, *rest]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _read_models_once() -> Iterator[None]:
+    """Let the sessions of a process share what they read: each would read large files anew."""
+    loader = botocore.loaders.create_loader()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", lambda _path=None: loader)
+        yield
 
 
 @pytest.fixture(autouse=True)

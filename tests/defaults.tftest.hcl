@@ -64,7 +64,7 @@ run "the_queues_are_encrypted_and_refuse_plain_http" {
     condition = jsondecode(aws_sqs_queue.source[0].policy) == {
       Version = "2012-10-17"
       Statement = [{
-        Sid       = "OnlyOverTls"
+        Sid       = "DenyInsecureTransport"
         Effect    = "Deny"
         Principal = "*"
         Action    = "sqs:*"
@@ -79,7 +79,7 @@ run "the_queues_are_encrypted_and_refuse_plain_http" {
     condition = jsondecode(aws_sqs_queue.dead_letter[0].policy) == {
       Version = "2012-10-17"
       Statement = [{
-        Sid       = "OnlyOverTls"
+        Sid       = "DenyInsecureTransport"
         Effect    = "Deny"
         Principal = "*"
         Action    = "sqs:*"
@@ -197,7 +197,7 @@ run "a_fifo_queue_has_a_fifo_dead_letter_queue" {
   }
 
   assert {
-    condition     = { for statement in jsondecode(aws_iam_role_policy.function[0].policy).Statement : statement.Sid => statement.Resource if strcontains(jsonencode(statement.Action), "sqs:") } == { HideBusyMessages = "arn:aws:sqs:eu-central-1:123456789012:orders.fifo", ReceiveMessages = "arn:aws:sqs:eu-central-1:123456789012:orders.fifo", SetMessagesAside = "arn:aws:sqs:eu-central-1:123456789012:orders-dead-letters.fifo" }
+    condition     = { for statement in jsondecode(aws_iam_role_policy.function[0].policy).Statement : statement.Sid => statement.Resource if strcontains(jsonencode(statement.Action), "sqs:") } == { ChangeMessageVisibility = "arn:aws:sqs:eu-central-1:123456789012:orders.fifo", ReceiveMessages = "arn:aws:sqs:eu-central-1:123456789012:orders.fifo", SendToDeadLetterQueue = "arn:aws:sqs:eu-central-1:123456789012:orders-dead-letters.fifo" }
     error_message = "So does the role's policy."
   }
 }
@@ -220,7 +220,7 @@ run "only_the_named_senders_may_send" {
 
   variables {
     queue = {
-      senders = [
+      allowed_senders = [
         { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" },
         { service = "events", source_arn = "arn:aws:events:eu-central-1:123456789012:rule/orders" },
         { service = "s3", source_arn = "arn:aws:s3:::orders" },
@@ -259,7 +259,7 @@ run "only_the_named_senders_may_send" {
   }
 
   assert {
-    condition     = jsondecode(aws_sqs_queue.source[0].policy).Statement[0].Sid == "OnlyOverTls" && jsondecode(aws_sqs_queue.source[0].policy).Statement[0].Effect == "Deny" && length(jsondecode(aws_sqs_queue.source[0].policy).Statement) == 4
+    condition     = jsondecode(aws_sqs_queue.source[0].policy).Statement[0].Sid == "DenyInsecureTransport" && jsondecode(aws_sqs_queue.source[0].policy).Statement[0].Effect == "Deny" && length(jsondecode(aws_sqs_queue.source[0].policy).Statement) == 4
     error_message = "What does not come over TLS stays denied, and nobody else is allowed."
   }
 
@@ -274,11 +274,11 @@ run "only_the_named_senders_may_send" {
   }
 }
 
-run "the_invokers_may_invoke_and_their_failed_events_are_kept" {
+run "the_triggers_may_invoke_and_their_failed_events_are_kept" {
   command = plan
 
   variables {
-    invokers = {
+    allowed_triggers = {
       bucket = { service = "s3", source_arn = "arn:aws:s3:::orders" }
       rule   = { service = "events", source_arn = "arn:aws:events:eu-central-1:123456789012:rule/orders" }
       topic  = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" }
@@ -349,7 +349,7 @@ run "streams_have_finite_retries_and_a_failure_destination" {
   }
 
   assert {
-    condition = jsonencode([for statement in jsondecode(aws_iam_role_policy.function[0].policy).Statement : statement if strcontains(statement.Sid, "Stream") || strcontains(statement.Sid, "Discarded")]) == jsonencode([
+    condition = jsonencode([for statement in jsondecode(aws_iam_role_policy.function[0].policy).Statement : statement if strcontains(statement.Sid, "Stream") || strcontains(statement.Sid, "FailureDestination")]) == jsonencode([
       {
         Action   = ["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards", "kinesis:ListStreams", "kinesis:SubscribeToShard"]
         Effect   = "Allow"
@@ -366,13 +366,13 @@ run "streams_have_finite_retries_and_a_failure_destination" {
         Action   = ["sqs:SendMessage"]
         Effect   = "Allow"
         Resource = ["arn:aws:sqs:eu-central-1:123456789012:clicks-failed"]
-        Sid      = "TellQueuesOfDiscardedRecords"
+        Sid      = "SendToFailureDestination"
       },
       {
         Action   = ["sns:Publish"]
         Effect   = "Allow"
         Resource = ["arn:aws:sns:eu-central-1:123456789012:accounts-failed"]
-        Sid      = "TellTopicsOfDiscardedRecords"
+        Sid      = "PublishToFailureDestination"
       },
     ])
     error_message = "The role may read each stream and write to each destination, by its service, and no other."
@@ -390,19 +390,19 @@ run "a_streams_options_reach_its_mapping" {
   variables {
     streams = {
       clicks = {
-        source                      = "kinesis"
-        arn                         = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks/consumer/orders:1735689600"
-        batch_size                  = 10000
-        batching_window_seconds     = 300
-        bisect_batch_on_error       = false
-        enabled                     = false
-        failure_destination_arn     = "arn:aws:sqs:eu-central-1:123456789012:failed"
-        filters                     = [jsonencode({ data = { kind = ["buy"] } }), jsonencode({ data = { kind = ["sell"] } })]
-        maximum_record_age_seconds  = 604800
-        maximum_retry_attempts      = 0
-        parallelization_factor      = 10
-        starting_position           = "AT_TIMESTAMP"
-        starting_position_timestamp = "2025-01-31T12:00:00Z"
+        source                             = "kinesis"
+        arn                                = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks/consumer/orders:1735689600"
+        batch_size                         = 10000
+        maximum_batching_window_in_seconds = 300
+        bisect_batch_on_function_error     = false
+        enabled                            = false
+        failure_destination_arn            = "arn:aws:sqs:eu-central-1:123456789012:failed"
+        filters                            = [jsonencode({ data = { kind = ["buy"] } }), jsonencode({ data = { kind = ["sell"] } })]
+        maximum_record_age_seconds         = 604800
+        maximum_retry_attempts             = 0
+        parallelization_factor             = 10
+        starting_position                  = "AT_TIMESTAMP"
+        starting_position_timestamp        = "2025-01-31T12:00:00Z"
       }
       views = {
         source                     = "kinesis"
@@ -443,7 +443,7 @@ run "a_streams_options_reach_its_mapping" {
   }
 
   assert {
-    condition     = [for statement in jsondecode(aws_iam_role_policy.function[0].policy).Statement : statement.Resource if statement.Sid == "TellQueuesOfDiscardedRecords"][0] == ["arn:aws:sqs:eu-central-1:123456789012:failed"] && !strcontains(aws_iam_role_policy.function[0].policy, "sns:")
+    condition     = [for statement in jsondecode(aws_iam_role_policy.function[0].policy).Statement : statement.Resource if statement.Sid == "SendToFailureDestination"][0] == ["arn:aws:sqs:eu-central-1:123456789012:failed"] && !strcontains(aws_iam_role_policy.function[0].policy, "sns:")
     error_message = "A destination that two streams share is named once, and no topic's permission is granted without one."
   }
 
@@ -462,8 +462,8 @@ run "a_short_queues_records_outlive_the_events_that_lambda_keeps" {
   command = plan
 
   variables {
-    invokers = { topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } }
-    queue    = { retention_seconds = 3600, dead_letter_retention_seconds = 7200 }
+    allowed_triggers = { topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } }
+    queue            = { message_retention_seconds = 3600, dead_letter_queue = { message_retention_seconds = 7200 } }
   }
 
   assert {
@@ -505,13 +505,13 @@ run "the_role_may_do_exactly_what_is_used" {
           Resource = "arn:aws:sqs:eu-central-1:123456789012:orders"
         },
         {
-          Sid      = "HideBusyMessages"
+          Sid      = "ChangeMessageVisibility"
           Effect   = "Allow"
           Action   = ["sqs:ChangeMessageVisibility"]
           Resource = "arn:aws:sqs:eu-central-1:123456789012:orders"
         },
         {
-          Sid      = "SetMessagesAside"
+          Sid      = "SendToDeadLetterQueue"
           Effect   = "Allow"
           Action   = ["sqs:SendMessage"]
           Resource = "arn:aws:sqs:eu-central-1:123456789012:orders-dead-letters"
@@ -598,7 +598,7 @@ run "the_visibility_timeout_is_six_timeouts_and_the_window" {
 
   variables {
     function = { timeout_seconds = 60 }
-    queue    = { batch_size = 100, batching_window_seconds = 20, maximum_concurrency = 5 }
+    queue    = { batch_size = 100, maximum_batching_window_in_seconds = 20, maximum_concurrency = 5 }
   }
 
   assert {
@@ -640,17 +640,17 @@ run "every_limit_itself_is_accepted" {
   command = plan
 
   variables {
-    function    = { memory_mb = 10240, runtime = "python3.11", timeout_seconds = 900 }
+    function    = { memory_size_mb = 10240, runtime = "python3.11", timeout_seconds = 900 }
     idempotency = { concurrency = 100, lease_margin_seconds = 300, minimum_remaining_seconds = 899.4, namespace = "!\"$-~ /", retention_seconds = 1209599 }
     logs        = { retention_days = 0 }
     queue = {
-      batch_size                    = 10000
-      batching_window_seconds       = 300
-      dead_letter_retention_seconds = 1209600
-      max_receive_count             = 3
-      maximum_concurrency           = 1000
-      retention_seconds             = 1209599
-      visibility_timeout_seconds    = 43200
+      batch_size                         = 10000
+      maximum_batching_window_in_seconds = 300
+      dead_letter_queue                  = { message_retention_seconds = 1209600 }
+      max_receive_count                  = 3
+      maximum_concurrency                = 1000
+      message_retention_seconds          = 1209599
+      visibility_timeout_seconds         = 43200
     }
   }
 
@@ -669,10 +669,10 @@ run "the_least_of_everything_is_accepted" {
   command = plan
 
   variables {
-    function    = { architecture = "x86_64", memory_mb = 128, timeout_seconds = 3 }
+    function    = { architecture = "x86_64", memory_size_mb = 128, timeout_seconds = 3 }
     idempotency = { key = "body.id", lease_margin_seconds = 0.1, log_keys = "hashed", minimum_remaining_seconds = 0.1, mode = "observe", on_interrupted = "park", retention_seconds = 60 }
     logs        = { retention_days = 1 }
-    queue       = { batch_size = 1, max_receive_count = 3, maximum_concurrency = 2, retention_seconds = 60, dead_letter_retention_seconds = 61, visibility_timeout_seconds = 18 }
+    queue       = { batch_size = 1, max_receive_count = 3, maximum_concurrency = 2, message_retention_seconds = 60, dead_letter_queue = { message_retention_seconds = 61 }, visibility_timeout_seconds = 18 }
     table       = { deletion_protection = true, point_in_time_recovery = false }
     tags        = { team = "payments" }
   }
@@ -744,13 +744,13 @@ run "null_objects_mean_their_defaults" {
   command = plan
 
   variables {
-    function    = null
-    idempotency = null
-    invokers    = null
-    logs        = null
-    streams     = null
-    table       = null
-    tags        = null
+    function         = null
+    idempotency      = null
+    allowed_triggers = null
+    logs             = null
+    streams          = null
+    table            = null
+    tags             = null
   }
 
   assert {

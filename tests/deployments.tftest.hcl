@@ -18,7 +18,7 @@ run "what_a_mock_runs_is_not_judged" {
 
 run "other_code_than_what_is_deployed" {
   state_key       = "other"
-  expect_failures = [output.function]
+  expect_failures = [terraform_data.checks]
 
   override_resource {
     target = aws_lambda_function.consumer

@@ -97,7 +97,7 @@ run "alarms_as_they_are_wanted" {
       dead_letters        = 2
       duration_percent    = 50
       errors              = 3
-      except              = ["lost_leases", "takeovers", "throttles"]
+      disabled            = ["lost_leases", "takeovers", "throttles"]
       message_age_seconds = 60
       ok_actions          = ["arn:aws:sns:eu-central-1:123456789012:over"]
       parked              = 4
@@ -132,7 +132,7 @@ run "other_thresholds" {
   command = plan
 
   variables {
-    alarms = { except = ["dead_letters", "duration", "errors", "message_age", "parked", "table_throttles"], lost_leases = 6, takeovers = 7, throttles = 8 }
+    alarms = { disabled = ["dead_letters", "duration", "errors", "message_age", "parked", "table_throttles"], lost_leases = 6, takeovers = 7, throttles = 8 }
   }
 
   assert {
@@ -180,13 +180,13 @@ run "the_dashboard_shows_every_part" {
         "IdempotentLambda unconfirmed FunctionName orders Sum left",
         "IdempotentLambda interrupted FunctionName orders Sum left",
       ]],
-      ["For a person to look at", [
+      ["For an operator to look at", [
         "IdempotentLambda parked FunctionName orders Sum left",
         "IdempotentLambda lost_leases FunctionName orders Sum left",
         "IdempotentLambda takeovers FunctionName orders Sum left",
         "IdempotentLambda oldest_parked_seconds FunctionName orders Maximum right",
       ]],
-      ["What idempotency takes (ms)", [
+      ["Overhead of idempotency (ms)", [
         "IdempotentLambda overhead_ms FunctionName orders p50 left",
         "IdempotentLambda overhead_ms FunctionName orders p99 left",
         "IdempotentLambda store_ms FunctionName orders p50 left",
@@ -227,7 +227,7 @@ run "the_dashboard_shows_every_part" {
   }
 }
 
-run "a_brought_function_without_a_queue" {
+run "a_existing_function_without_a_queue" {
   command = plan
 
   variables {
@@ -246,11 +246,11 @@ run "a_brought_function_without_a_queue" {
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.alarm["errors"].dimensions == tomap({ FunctionName = "legacy" }) && aws_cloudwatch_metric_alarm.alarm["parked"].dimensions == tomap({ FunctionName = "legacy" }) && output.environment["IDEMPOTENCY_METRICS"] == "on"
-    error_message = "They watch the function that was brought, which is told to write what they need."
+    error_message = "They watch the existing function, whose environment turns on the metrics that they need."
   }
 
   assert {
-    condition     = [for widget in jsondecode(aws_cloudwatch_dashboard.dashboard[0].dashboard_body).widgets : widget.properties.title] == ["Dead-letter queue orders-dead-letters", "Messages", "Not done", "For a person to look at", "What idempotency takes (ms)", "Function legacy", "Duration of legacy (ms)", "Table orders-idempotency"]
+    condition     = [for widget in jsondecode(aws_cloudwatch_dashboard.dashboard[0].dashboard_body).widgets : widget.properties.title] == ["Dead-letter queue orders-dead-letters", "Messages", "Not done", "For an operator to look at", "Overhead of idempotency (ms)", "Function legacy", "Duration of legacy (ms)", "Table orders-idempotency"]
     error_message = "So does the dashboard show."
   }
 }
@@ -272,7 +272,7 @@ run "alarms_without_metrics" {
   command = plan
 
   variables {
-    alarms      = { except = ["lost_leases", "parked", "takeovers"] }
+    alarms      = { disabled = ["lost_leases", "parked", "takeovers"] }
     idempotency = { metrics = false }
   }
 

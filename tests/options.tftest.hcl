@@ -33,13 +33,13 @@ run "the_queues_options_reach_it" {
 
   variables {
     queue = {
-      dead_letter_retention_seconds = 1209600
-      delay_seconds                 = 900
-      max_receive_count             = 1000
-      maximum_message_bytes         = 1024
-      receive_wait_seconds          = 20
-      retention_seconds             = 1000000
-      visibility_timeout_seconds    = 400
+      dead_letter_queue          = { message_retention_seconds = 1209600 }
+      delay_seconds              = 900
+      max_receive_count          = 1000
+      max_message_size_bytes     = 1024
+      receive_wait_time_seconds  = 20
+      message_retention_seconds  = 1000000
+      visibility_timeout_seconds = 400
     }
   }
 
@@ -68,12 +68,12 @@ run "services_that_wrap_are_named_once_and_sorted" {
   command = plan
 
   variables {
-    invokers = {
+    allowed_triggers = {
       rule  = { service = "events", source_arn = "arn:aws:events:eu-central-1:123456789012:rule/orders" }
       topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" }
     }
     queue = {
-      senders = [
+      allowed_senders = [
         { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:shop" },
         { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:warehouse" },
       ]
@@ -82,7 +82,7 @@ run "services_that_wrap_are_named_once_and_sorted" {
 
   assert {
     condition     = output.environment.IDEMPOTENCY_UNWRAP == "events,sns"
-    error_message = "By default these are the services of the senders and the invokers."
+    error_message = "By default these are the services of the senders and the allowed_triggers."
   }
 }
 
@@ -90,8 +90,8 @@ run "services_that_wrap_are_set" {
   command = plan
 
   variables {
-    invokers = { rule = { service = "events", source_arn = "arn:aws:events:eu-central-1:123456789012:rule/orders" } }
-    queue    = { senders = [{ service = "s3", source_arn = "arn:aws:s3:::orders" }], unwrap = ["sns", "pipes", "events", "sns"] }
+    allowed_triggers = { rule = { service = "events", source_arn = "arn:aws:events:eu-central-1:123456789012:rule/orders" } }
+    queue            = { allowed_senders = [{ service = "s3", source_arn = "arn:aws:s3:::orders" }], unwrap = ["sns", "pipes", "events", "sns"] }
   }
 
   assert {
@@ -104,8 +104,8 @@ run "nothing_is_unwrapped" {
   command = plan
 
   variables {
-    invokers = { rule = { service = "events", source_arn = "arn:aws:events:eu-central-1:123456789012:rule/orders" } }
-    queue    = { senders = [{ service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" }], unwrap = [] }
+    allowed_triggers = { rule = { service = "events", source_arn = "arn:aws:events:eu-central-1:123456789012:rule/orders" } }
+    queue            = { allowed_senders = [{ service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" }], unwrap = [] }
   }
 
   assert {
@@ -119,12 +119,12 @@ run "the_queues_options_reach_its_mapping" {
 
   variables {
     queue = {
-      batch_size              = 11
-      batching_window_seconds = 1
-      enabled                 = false
-      filters                 = [jsonencode({ body = { kind = ["buy"] } }), jsonencode({ body = { kind = ["sell"] } })]
-      maximum_concurrency     = 2
-      metrics                 = true
+      batch_size                         = 11
+      maximum_batching_window_in_seconds = 1
+      enabled                            = false
+      filters                            = [jsonencode({ body = { kind = ["buy"] } }), jsonencode({ body = { kind = ["sell"] } })]
+      maximum_concurrency                = 2
+      metrics                            = true
     }
   }
 
@@ -213,7 +213,7 @@ run "further_statements_stand_in_the_queues_policy" {
 
   variables {
     queue = {
-      senders = [{ service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" }]
+      allowed_senders = [{ service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" }]
       policy_statements = [
         { sid = "Shop", principals = { AWS = ["arn:aws:iam::210987654321:root"] }, actions = ["sqs:SendMessage", "sqs:GetQueueUrl"], conditions = { StringEquals = { "aws:PrincipalTag/team" = ["shop"] } } },
         { effect = "Deny", principals = { AWS = ["*"] }, actions = ["sqs:PurgeQueue"] },
@@ -249,7 +249,7 @@ run "further_statements_stand_in_the_queues_policy" {
   }
 
   assert {
-    condition     = [for statement in jsondecode(aws_sqs_queue.source[0].policy).Statement : try(statement.Sid, "")] == ["OnlyOverTls", "FromSns1", "Shop", "", ""] && length(jsondecode(aws_sqs_queue.dead_letter[0].policy).Statement) == 1
+    condition     = [for statement in jsondecode(aws_sqs_queue.source[0].policy).Statement : try(statement.Sid, "")] == ["DenyInsecureTransport", "FromSns1", "Shop", "", ""] && length(jsondecode(aws_sqs_queue.dead_letter[0].policy).Statement) == 1
     error_message = "They stand behind the module's own, and not in the dead-letter queue's policy."
   }
 }
@@ -276,7 +276,7 @@ run "a_table_with_limits" {
   command = plan
 
   variables {
-    table = { maximum_read_units = 1, maximum_write_units = 2 }
+    table = { max_read_request_units = 1, max_write_request_units = 2 }
   }
 
   assert {
@@ -289,7 +289,7 @@ run "a_table_with_one_limit" {
   command = plan
 
   variables {
-    table = { maximum_read_units = -1, maximum_write_units = 1 }
+    table = { max_read_request_units = -1, max_write_request_units = 1 }
   }
 
   assert {
@@ -309,7 +309,7 @@ run "the_functions_options_reach_it" {
       environment              = { LEDGER_TABLE = "ledger" }
       handler                  = "shop.consumer.handler"
       layers                   = ["arn:aws:lambda:eu-central-1:123456789012:layer:first:1", "arn:aws:lambda:eu-central-1:123456789012:layer:second:2"]
-      memory_mb                = 1769
+      memory_size_mb           = 1769
       name                     = "charge-orders"
       permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
       policy_statements        = [{ sid = "Ledger", actions = ["dynamodb:PutItem"], resources = ["arn:aws:dynamodb:eu-central-1:123456789012:table/ledger"], conditions = { StringEquals = { "aws:ResourceTag/team" = ["shop"] }, Bool = { "aws:SecureTransport" = ["true"] } } }]
@@ -318,10 +318,10 @@ run "the_functions_options_reach_it" {
       timeout_seconds          = 60
       tracing                  = false
     }
-    idempotency = { lease_margin_seconds = 300 }
-    queue       = { maximum_concurrency = 5 }
-    invokers    = { topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } }
-    logs        = { retention_days = 3653 }
+    idempotency      = { lease_margin_seconds = 300 }
+    queue            = { maximum_concurrency = 5 }
+    allowed_triggers = { topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } }
+    logs             = { retention_days = 3653 }
   }
 
   assert {
@@ -395,7 +395,7 @@ run "a_function_in_a_vpc" {
         Condition = { ArnLike = { "lambda:SourceFunctionArn" = ["arn:aws:lambda:eu-central-1:123456789012:function:orders", "arn:aws:lambda:eu-central-1:123456789012:function:orders:*"] } }
         Effect    = "Deny"
         Resource  = "*"
-        Sid       = "NotForTheCode"
+        Sid       = "DenyVpcActionsToCode"
       },
     ])
     error_message = "Lambda may attach the function to it, the function's code may not."
@@ -403,7 +403,7 @@ run "a_function_in_a_vpc" {
 
   assert {
     condition     = !strcontains(output.policy, "ec2:") && !strcontains(output.policy, "xray:") && !strcontains(output.policy, "logs:")
-    error_message = "None of what Lambda needs for its runtime is in the policy for brought functions."
+    error_message = "None of what Lambda needs for its runtime is in the policy for existing functions."
   }
 }
 
@@ -411,9 +411,9 @@ run "an_alias_points_to_the_newest_version" {
   command = plan
 
   variables {
-    function = { alias = "live" }
-    invokers = { topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } }
-    streams  = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed" } }
+    function         = { alias = "live" }
+    allowed_triggers = { topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } }
+    streams          = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed" } }
   }
 
   assert {
@@ -428,7 +428,7 @@ run "an_alias_points_to_the_newest_version" {
 
   assert {
     condition     = aws_lambda_permission.invoker["topic"].function_name == "orders" && aws_lambda_permission.invoker["topic"].qualifier == "live"
-    error_message = "So may the invokers, and nothing else."
+    error_message = "So may the allowed_triggers, and nothing else."
   }
 
   assert {
@@ -597,7 +597,7 @@ run "a_key_of_the_users_encrypts_everything" {
         Condition = { StringEquals = { "kms:ViaService" = ["sqs.eu-central-1.amazonaws.com"] } }
         Effect    = "Allow"
         Resource  = "arn:aws:kms:eu-central-1:123456789012:key/1"
-        Sid       = "SetAsideWithKey"
+        Sid       = "EncryptDeadLetters"
       },
       {
         Action    = ["kms:Decrypt"]
@@ -643,28 +643,28 @@ run "the_least_of_every_option_is_accepted" {
     function = {
       alias                = "a"
       ephemeral_storage_mb = 512
-      memory_mb            = 128
+      memory_size_mb       = 128
       name                 = "o"
       reserved_concurrency = 0
       runtime              = "python3.11"
       timeout_seconds      = 3
       vpc                  = { security_group_ids = ["sg-1"], subnet_ids = ["subnet-1"] }
     }
-    idempotency = { concurrency = 1, lease_margin_seconds = 0.001, minimum_remaining_seconds = 0.001, namespace = "n", retention_seconds = 604800 }
-    invokers    = {}
-    name        = "o"
+    idempotency      = { concurrency = 1, lease_margin_seconds = 0.001, minimum_remaining_seconds = 0.001, namespace = "n", retention_seconds = 604800 }
+    allowed_triggers = {}
+    name             = "o"
     queue = {
-      batch_size                    = 1
-      dead_letter_retention_seconds = 61
-      delay_seconds                 = 0
-      enabled                       = false
-      max_receive_count             = 3
-      maximum_message_bytes         = 1024
-      receive_wait_seconds          = 0
-      retention_seconds             = 60
+      batch_size                = 1
+      dead_letter_queue         = { message_retention_seconds = 61 }
+      delay_seconds             = 0
+      enabled                   = false
+      max_receive_count         = 3
+      max_message_size_bytes    = 1024
+      receive_wait_time_seconds = 0
+      message_retention_seconds = 60
     }
-    streams = { c = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", batch_size = 1, batching_window_seconds = 0, maximum_record_age_seconds = 60, maximum_retry_attempts = 0, parallelization_factor = 1 } }
-    table   = { maximum_read_units = 1, maximum_write_units = 1 }
+    streams = { c = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", batch_size = 1, maximum_batching_window_in_seconds = 0, maximum_record_age_seconds = 60, maximum_retry_attempts = 0, parallelization_factor = 1 } }
+    table   = { max_read_request_units = 1, max_write_request_units = 1 }
   }
 
   assert {
@@ -687,27 +687,27 @@ run "the_most_of_every_option_is_accepted" {
       ephemeral_storage_mb = 10240
       handler              = "${join("", [for number in range(120) : "m"])}.handler"
       layers               = [for number in range(5) : "arn:aws:lambda:eu-central-1:123456789012:layer:layer:${number}"]
-      memory_mb            = 10240
+      memory_size_mb       = 10240
       name                 = join("", [for number in range(64) : "f"])
       timeout_seconds      = 900
       vpc                  = { security_group_ids = [for number in range(5) : "sg-${number}"], subnet_ids = [for number in range(16) : "subnet-${number}"] }
     }
-    idempotency = { namespace = join("", [for number in range(255) : "n"]), minimum_remaining_seconds = 899.499 }
-    invokers    = { (join("", [for number in range(100) : "i"])) = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } }
-    processor   = null
+    idempotency      = { namespace = join("", [for number in range(255) : "n"]), minimum_remaining_seconds = 899.499 }
+    allowed_triggers = { (join("", [for number in range(100) : "i"])) = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } }
+    processor        = null
     queue = {
-      batch_size                    = 10000
-      batching_window_seconds       = 300
-      dead_letter_retention_seconds = 1209600
-      delay_seconds                 = 900
-      max_receive_count             = 3
-      maximum_concurrency           = 1000
-      maximum_message_bytes         = 262144
-      receive_wait_seconds          = 20
-      retention_seconds             = 1209599
-      visibility_timeout_seconds    = 43200
+      batch_size                         = 10000
+      maximum_batching_window_in_seconds = 300
+      dead_letter_queue                  = { message_retention_seconds = 1209600 }
+      delay_seconds                      = 900
+      max_receive_count                  = 3
+      maximum_concurrency                = 1000
+      max_message_size_bytes             = 262144
+      receive_wait_time_seconds          = 20
+      message_retention_seconds          = 1209599
+      visibility_timeout_seconds         = 43200
     }
-    streams = { c = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", batch_size = 10000, batching_window_seconds = 300, maximum_record_age_seconds = 604800, maximum_retry_attempts = 10000, parallelization_factor = 10 } }
+    streams = { c = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", batch_size = 10000, maximum_batching_window_in_seconds = 300, maximum_record_age_seconds = 604800, maximum_retry_attempts = 10000, parallelization_factor = 10 } }
   }
 
   assert {

@@ -19,7 +19,7 @@ run "what_a_mock_published_is_not_judged" {
 
 run "an_alias_of_another_version" {
   state_key       = "other"
-  expect_failures = [output.function]
+  expect_failures = [terraform_data.checks]
 
   override_data {
     target = data.aws_lambda_function.published
@@ -32,7 +32,7 @@ run "an_alias_of_another_version" {
 
 run "an_alias_of_no_version" {
   state_key       = "none"
-  expect_failures = [output.function]
+  expect_failures = [terraform_data.checks]
 
   override_data {
     target = data.aws_lambda_function.published

@@ -3,13 +3,17 @@
 import json
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
+import hcl2
 import pytest
 
-from scripts.house import naming, old_names
+from scripts.house import naming, sizes
 from scripts.house.__main__ import ROOT, main
 from scripts.house.files import list_files, parse_tree, read_tree
+from scripts.house.hcl import list_paths
+from scripts.house.old_names import read_table
 from scripts.house.rules import RULES, Rule, check_rules
 
 A = "handler/idempotent_lambda/a.py"
@@ -23,6 +27,7 @@ HOUSE = {
     SOURCES: ENUM,
     "README.md": "A call may wait.\n",
     "main.tf": 'locals { outcome = "completed" }\n',
+    "tests/test_run.py": "RUNS = 1\n",
     "notes.txt": '"busy"\n',
 }
 """A repository that keeps every rule."""
@@ -41,7 +46,92 @@ def find(key: str, files: dict[str, str]) -> list[str]:
     return [" ".join([place, *word]) for place, word in zip(places, words, strict=True)]
 
 
+OLD_INPUTS = {
+    # Declarations, of objects in objects too.
+    'variable "invokers" {\n}\n': ["main.tf:1 invokers"],
+    'variable "queue" {\n  type = object({\n    senders = optional(list(string), [])\n'
+    "    existing = optional(object({\n      retention_seconds = number\n    }))\n  })\n}\n": [
+        "main.tf:3 queue.senders",
+        "main.tf:5 queue.existing.retention_seconds",
+    ],
+    'variable "streams" {\n  type = map(object({ bisect_batch_on_error = bool }))\n}\n': [
+        "main.tf:2 streams.bisect_batch_on_error"
+    ],
+    # References.
+    "x = var.queue.retention_seconds\n": ["main.tf:1 queue.retention_seconds"],
+    'x = "${var.invokers[each.key].service}"\n': ["main.tf:1 invokers"],
+    'x = var.streams["a"].batching_window_seconds\n': ["main.tf:1 streams.batching_window_seconds"],
+    "x = each.value.bisect_batch_on_error\n": ["main.tf:1 each.value.bisect_batch_on_error"],
+    "x = local.here.region\nlocals {\n  most_seconds = 1\n}\n": [
+        "main.tf:1 local.here",
+        "main.tf:3 local.most_seconds",
+    ],
+    "x = local.brings_queue && local.every_brought_part\n": [
+        "main.tf:1 local.brings_queue",
+        "main.tf:1 local.every_brought_part",
+    ],
+    # Calls and variables.
+    'module "a" {\n  queue = {\n    existing = { retention_seconds = 1 }\n    senders = []\n'
+    "  }\n}\n": [
+        "main.tf:3 queue.existing.retention_seconds",
+        "main.tf:4 queue.senders",
+    ],
+    'run "a" {\n  variables {\n    alarms = { except = ["age"] }\n  }\n}\n': [
+        "main.tf:3 alarms.except"
+    ],
+    'module "a" {\n  queue = local.a ? { fifo = true } : { senders = [] }\n}\n': [
+        "main.tf:2 queue.senders"
+    ],
+    # Texts.
+    'x = "queue.senders is empty"\n# `memory_mb`\ny = "OnlyOverTls"\n': [
+        "main.tf:1 queue.senders",
+        "main.tf:2 memory_mb",
+        "main.tf:3 OnlyOverTls",
+    ],
+}
+"""Terraform with old names of inputs, and where they are."""
+
+LARGEST = sizes.TESTS.limit
+SCRIPT_LINES = sizes.SCRIPTS.limit
+
 CAUGHT = [
+    (
+        "largest_test_file",
+        {"tests/test_x.py": "x = 1\n" * (LARGEST + 1)},
+        [f"test_x.py:{LARGEST + 1}"],
+    ),
+    (
+        "largest_test_file",
+        {"tests/x.tftest.hcl": "#\n" * (LARGEST + 1)},
+        [f"x.tftest.hcl:{LARGEST + 1}"],
+    ),
+    ("largest_tf_file", {"examples/a/main.tf": "#\n" * 451}, ["main.tf:451"]),
+    ("tf_files_over_300", {"a.tf": "#\n" * 301, "b.tf": "#\n" * 300}, ["a.tf:301"]),
+    ("longest_tf_line", {"a.tf": "#\n" + "#" * 121}, ["a.tf:2"]),
+    ("script_lines", {"scripts/x.py": "x = 1\n" * (SCRIPT_LINES + 1)}, ["scripts:1"]),
+    (
+        "script_lines",
+        {
+            "scripts/demo/x.py": "x = 1\n" * SCRIPT_LINES,
+            "tests/end_to_end/scenarios/x.py": "x = 1\n",
+        },
+        ["scripts:1"],
+    ),
+    *(("old_names_tf", {"main.tf": text}, found) for text, found in OLD_INPUTS.items()),
+    (
+        "old_names_tf",
+        {A: 'x = """\nqueue.senders\n"""\ny = "invokers"\nz = "code = { image_uri = 1 }"\n'},
+        ["a.py:2 queue.senders", "a.py:4 invokers", "a.py:5 code.image_uri"],
+    ),
+    (
+        "old_names_tf",
+        {
+            "docs/x.md": "`invokers`, `queue = { senders = [] }`\n"
+            "```hcl\nqueue = {\n  senders = 1\n}\n```\n"
+        },
+        ["x.md:1 invokers", "x.md:1 queue.senders", "x.md:4 queue.senders"],
+    ),
+    ("old_names_tf", {"tests/test_brought.py": ""}, ["test_brought.py:1 test_brought.py"]),
     ("largest_module", {A: "x = 1\n" * 301}, ["a.py:301"]),
     ("consumer_lines", {CONSUMER: "x = 1\n" * 251}, ["consumer.py:251"]),
     ("any", {A: "def f(a: Any) -> typing.Any: ...\n"}, ["a.py:1 Any", "a.py:1 Any"]),
@@ -224,6 +314,28 @@ def test_a_rule_finds(key: str, files: dict[str, str], findings: list[str]) -> N
 
 
 ACCEPTED = [
+    (
+        "largest_test_file",
+        {"tests/test_x.py": "x = 1\n" * LARGEST, "scripts/x.py": "x = 1\n" * (LARGEST + 1)},
+    ),
+    ("largest_tf_file", {"main.tf": "#\n" * 450, "tests/zip/main.tf": "#\n" * 451}),
+    ("tf_files_over_300", {"main.tf": "#\n" * 300, "tests/a/main.tf": "#\n" * 301}),
+    ("longest_tf_line", {"main.tf": "#" * 120, "tests/zip/main.tf": "#" * 121}),
+    ("script_lines", {"scripts/x.py": "x = 1\n" * SCRIPT_LINES, "tests/x.py": "x = 1\n"}),
+    (
+        "old_names_tf",
+        {
+            "main.tf": 'variable "idempotency" {\n'
+            "  type = object({ retention_seconds = number })\n}\n"
+            'variable "queue" {\n  description = "From all senders"\n}\n'
+            'resource "aws_sqs_queue" "senders" {\n  queue = { senders = 1 }\n}\n'
+            "x = var.idempotency.retention_seconds + local.retention_seconds\n"
+            "y = aws_sqs_queue.senders\nlocals { here_too = 1 }\n# invokers\n"
+        },
+    ),
+    ("old_names_tf", {A: "queue.senders(invokers)\nx = 'the invokers of a queue'\n# `invokers`\n"}),
+    ("old_names_tf", {"docs/x.md": "The invokers, `invoker`, `aws_sqs_queue.senders.arn`.\n"}),
+    ("old_names_tf", {"CHANGELOG.md": "`invokers`\n"}),
     ("largest_module", {A: "x = 1\n" * 300, "toolkit/b.py": "x = 1\n" * 301}),
     ("consumer_lines", {CONSUMER: "x = 1\n" * 250, A: "x = 1\n" * 251}),
     ("any", {A: "from typing import Any\nx: 'object'\n", "toolkit/b.py": "x: Any\n"}),
@@ -286,10 +398,12 @@ def test_every_rule_is_tried() -> None:
     assert {case[0] for case in CAUGHT} == {case[0] for case in ACCEPTED} == keys
 
 
-@pytest.mark.parametrize("key", ["largest_module", "consumer_lines"])
+@pytest.mark.parametrize(
+    "key", ["largest_module", "consumer_lines", "largest_test_file", "largest_tf_file"]
+)
 def test_a_size_needs_what_it_measures(key: str) -> None:
     """A size does not hold because there is nothing to measure."""
-    assert len(get_rule(key).find(parse_tree({}))) == 1
+    assert len(list(get_rule(key).find(parse_tree({})))) == 1
 
 
 @pytest.mark.parametrize(
@@ -324,9 +438,51 @@ def test_an_exempt_file_is_named_by_its_path() -> None:
 
 def test_rows_lead_to_names_that_are_in_use() -> None:
     """No successor of an old name is an old name itself."""
-    names, _ = old_names.read_list()
+    names = read_table("old_names.toml").rows
     everywhere = {name for name, old in names.items() if not old.kinds}
     assert {old.new for old in names.values()} & everywhere == set()
+
+
+def test_rows_of_inputs_lead_to_names_that_are_in_use() -> None:
+    """No successor of an old input is an old input itself."""
+    names = read_table("old_inputs.toml").rows
+    words = " ".join(f"`{old.new}`" for old in names.values())
+    assert {use.name for use in list_paths(words)} & set(names) == set()
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("examples/*/main.tf")), ids=lambda p: p.parent.name
+)
+def test_arguments_are_seen_as_terraform_sees_them(path: Path) -> None:
+    """The paths of a module's arguments are those that a parser of HCL finds."""
+    text = path.read_text(encoding="utf-8")
+    expected = {
+        each
+        for module in hcl2.loads(text)["module"]
+        for arguments in module.values()
+        for each in list_attributes(arguments)
+    }
+    assert expected - {use.name for use in list_paths(text)} == set()
+
+
+def list_attributes(value: object, *path: str) -> Iterator[str]:
+    """List the paths of the attributes in a parsed value."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name.isidentifier() and not name.startswith("__"):
+                yield ".".join((*path, name))
+                yield from list_attributes(inner, *path, name)
+    if isinstance(value, list):
+        for inner in value:
+            yield from list_attributes(inner, *path)
+
+
+def test_variables_are_seen_as_terraform_sees_them() -> None:
+    """So are the names of the module's variables."""
+    for path in ROOT.glob("variables*.tf"):
+        text = path.read_text(encoding="utf-8")
+        expected = {name.strip('"') for each in hcl2.loads(text)["variable"] for name in each}
+        assert expected - {use.name for use in list_paths(text)} == set()
 
 
 def test_words_contradict_nothing() -> None:
@@ -361,6 +517,9 @@ def test_a_repository_that_keeps_the_rules(
     assert {key: number for key, number in report.items() if number} == {
         "largest_module": 3,
         "consumer_lines": 1,
+        "largest_test_file": 1,
+        "largest_tf_file": 1,
+        "longest_tf_line": 32,
     }
 
 

@@ -13,7 +13,7 @@ resource "aws_kms_key" "shop" {
       {
         Sid       = "Account"
         Effect    = "Allow"
-        Principal = { AWS = "arn:${local.here.partition}:iam::${local.here.account}:root" }
+        Principal = { AWS = "arn:${local.arn_parts.partition}:iam::${local.arn_parts.account}:root" }
         Action    = "kms:*"
         Resource  = "*"
       },
@@ -21,13 +21,13 @@ resource "aws_kms_key" "shop" {
       {
         Sid       = "LogGroups"
         Effect    = "Allow"
-        Principal = { Service = "logs.${local.here.region}.amazonaws.com" }
+        Principal = { Service = "logs.${local.arn_parts.region}.amazonaws.com" }
         Action    = ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
         Resource  = "*"
         Condition = {
           ArnLike = {
             "kms:EncryptionContext:aws:logs:arn" = [
-              for group in ["lambda", "vpc"] : "arn:${local.here.partition}:logs:${local.here.region}:${local.here.account}:log-group:/aws/${group}/${var.name}*"
+              for group in ["lambda", "vpc"] : "arn:${local.arn_parts.partition}:logs:${local.arn_parts.region}:${local.arn_parts.account}:log-group:/aws/${group}/${var.name}*"
             ]
           }
         }
@@ -46,12 +46,12 @@ resource "aws_kms_key" "shop" {
       {
         Sid       = "Filters"
         Effect    = "Allow"
-        Principal = { Service = "lambda.${local.here.region}.amazonaws.com" }
+        Principal = { Service = "lambda.${local.arn_parts.region}.amazonaws.com" }
         Action    = "kms:Decrypt"
         Resource  = "*"
         Condition = {
           ArnLike = {
-            "kms:EncryptionContext:aws:lambda:FunctionArn" = "arn:${local.here.partition}:lambda:${local.here.region}:${local.here.account}:function:${var.name}-charge*"
+            "kms:EncryptionContext:aws:lambda:FunctionArn" = "arn:${local.arn_parts.partition}:lambda:${local.arn_parts.region}:${local.arn_parts.account}:function:${var.name}-charge*"
           }
         }
       },

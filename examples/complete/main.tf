@@ -27,7 +27,7 @@ module "orders" {
     alias                    = "live"
     architecture             = "arm64"
     runtime                  = "python3.13"
-    memory_mb                = 512
+    memory_size_mb           = 512
     ephemeral_storage_mb     = 1024
     timeout_seconds          = 20
     reserved_concurrency     = 20
@@ -41,7 +41,7 @@ module "orders" {
         sid        = "WriteTheLedger"
         actions    = ["dynamodb:PutItem"]
         resources  = [aws_dynamodb_table.ledger.arn]
-        conditions = { StringEquals = { "aws:ResourceAccount" = [local.here.account] } }
+        conditions = { StringEquals = { "aws:ResourceAccount" = [local.arn_parts.account] } }
       },
     ]
 
@@ -52,21 +52,21 @@ module "orders" {
   }
 
   queue = {
-    batch_size                    = 20
-    batching_window_seconds       = 1
-    dead_letter_retention_seconds = 1209600 # 14 days
-    delay_seconds                 = 1
-    enabled                       = true
-    filters                       = [jsonencode({ body = { amount_cents = [{ numeric = [">", 0] }] } })] # others are deleted
-    max_receive_count             = 6
-    maximum_concurrency           = 10
-    maximum_message_bytes         = 65536
-    metrics                       = true
-    receive_wait_seconds          = 20
-    retention_seconds             = 604800 # 7 days
-    senders                       = [{ service = "events", source_arn = aws_cloudwatch_event_rule.orders.arn }]
-    unwrap                        = ["sns"] # the rule sends no envelope; express orders come back wrapped from the dead-letter queue
-    visibility_timeout_seconds    = 180
+    batch_size                         = 20
+    maximum_batching_window_in_seconds = 1
+    dead_letter_queue                  = { message_retention_seconds = 1209600 } # 14 days
+    delay_seconds                      = 1
+    enabled                            = true
+    filters                            = [jsonencode({ body = { amount_cents = [{ numeric = [">", 0] }] } })] # others are deleted
+    max_receive_count                  = 6
+    maximum_concurrency                = 10
+    max_message_size_bytes             = 65536
+    metrics                            = true
+    receive_wait_time_seconds          = 20
+    message_retention_seconds          = 604800 # 7 days
+    allowed_senders                    = [{ service = "events", source_arn = aws_cloudwatch_event_rule.orders.arn }]
+    unwrap                             = ["sns"] # the rule sends no envelope; express orders come back wrapped from the dead-letter queue
+    visibility_timeout_seconds         = 180
 
     policy_statements = [
       {
@@ -74,40 +74,40 @@ module "orders" {
         effect     = "Deny"
         principals = { AWS = ["*"] }
         actions    = ["sqs:SendMessage"]
-        conditions = { StringNotEquals = { "aws:PrincipalAccount" = [local.here.account] }, Bool = { "aws:PrincipalIsAWSService" = ["false"] } }
+        conditions = { StringNotEquals = { "aws:PrincipalAccount" = [local.arn_parts.account] }, Bool = { "aws:PrincipalIsAWSService" = ["false"] } }
       },
     ]
   }
 
   streams = {
     old-shop = {
-      source                     = "dynamodb"
-      arn                        = aws_dynamodb_table.old_shop.stream_arn
-      failure_destination_arn    = aws_sqs_queue.given_up.arn
-      kms_key_arn                = aws_kms_key.shop.arn
-      filters                    = [jsonencode({ eventName = ["INSERT"] })]
-      batch_size                 = 50
-      batching_window_seconds    = 1
-      bisect_batch_on_error      = true
-      enabled                    = true
-      maximum_record_age_seconds = 86400
-      maximum_retry_attempts     = 5
-      metrics                    = true
-      parallelization_factor     = 2
-      starting_position          = "TRIM_HORIZON"
+      source                             = "dynamodb"
+      arn                                = aws_dynamodb_table.old_shop.stream_arn
+      failure_destination_arn            = aws_sqs_queue.given_up.arn
+      kms_key_arn                        = aws_kms_key.shop.arn
+      filters                            = [jsonencode({ eventName = ["INSERT"] })]
+      batch_size                         = 50
+      maximum_batching_window_in_seconds = 1
+      bisect_batch_on_function_error     = true
+      enabled                            = true
+      maximum_record_age_seconds         = 86400
+      maximum_retry_attempts             = 5
+      metrics                            = true
+      parallelization_factor             = 2
+      starting_position                  = "TRIM_HORIZON"
     }
   }
 
-  invokers = {
+  allowed_triggers = {
     express = { service = "sns", source_arn = aws_sns_topic.express.arn }
   }
 
   table = {
-    class                  = "STANDARD"
-    deletion_protection    = var.deletion_protection
-    maximum_read_units     = 1000
-    maximum_write_units    = 1000
-    point_in_time_recovery = true
+    class                   = "STANDARD"
+    deletion_protection     = var.deletion_protection
+    max_read_request_units  = 1000
+    max_write_request_units = 1000
+    point_in_time_recovery  = true
   }
 
   alarms = {
@@ -116,7 +116,7 @@ module "orders" {
     dead_letters        = 1
     duration_percent    = 90
     errors              = 5
-    except              = ["takeovers"] # an interrupted order is parked, of which there is an alarm
+    disabled            = ["takeovers"] # an interrupted order is parked, of which there is an alarm
     lost_leases         = 1
     message_age_seconds = 1200
     parked              = 1
@@ -133,7 +133,7 @@ locals {
   tags = { service = var.name, cost-centre = "payments" }
 
   # Where we are, without asking: lookups would make offline plans impossible.
-  here = regex("^arn:(?P<partition>[^:]+):events:(?P<region>[^:]+):(?P<account>[^:]+):", aws_cloudwatch_event_rule.orders.arn)
+  arn_parts = regex("^arn:(?P<partition>[^:]+):events:(?P<region>[^:]+):(?P<account>[^:]+):", aws_cloudwatch_event_rule.orders.arn)
 }
 
 # Stands for the card processor: one row per charge, whoever asks for it and how often.
@@ -209,13 +209,13 @@ resource "aws_iam_policy" "boundary" {
           "dynamodb:PutItem",
           "dynamodb:UpdateItem",
         ]
-        Resource = "arn:${local.here.partition}:dynamodb:${local.here.region}:${local.here.account}:table/${var.name}-*"
+        Resource = "arn:${local.arn_parts.partition}:dynamodb:${local.arn_parts.region}:${local.arn_parts.account}:table/${var.name}-*"
       },
       {
         Sid      = "Messages"
         Effect   = "Allow"
         Action   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"]
-        Resource = "arn:${local.here.partition}:sqs:${local.here.region}:${local.here.account}:${var.name}*"
+        Resource = "arn:${local.arn_parts.partition}:sqs:${local.arn_parts.region}:${local.arn_parts.account}:${var.name}*"
       },
       {
         Sid      = "Key"
@@ -227,7 +227,7 @@ resource "aws_iam_policy" "boundary" {
         Sid      = "Logs"
         Effect   = "Allow"
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-        Resource = "arn:${local.here.partition}:logs:${local.here.region}:${local.here.account}:log-group:/aws/lambda/${var.name}-*"
+        Resource = "arn:${local.arn_parts.partition}:logs:${local.arn_parts.region}:${local.arn_parts.account}:log-group:/aws/lambda/${var.name}-*"
       },
       # Neither traces nor network interfaces that are still to be made have names.
       {

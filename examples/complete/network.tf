@@ -11,7 +11,7 @@ resource "aws_subnet" "private" {
 
   vpc_id            = aws_vpc.shop.id
   cidr_block        = cidrsubnet(aws_vpc.shop.cidr_block, 2, count.index)
-  availability_zone = "${local.here.region}${var.zones[count.index]}"
+  availability_zone = "${local.arn_parts.region}${var.zones[count.index]}"
   tags              = merge(local.tags, { Name = "${var.name}-private-${var.zones[count.index]}" })
 }
 
@@ -73,7 +73,7 @@ resource "aws_security_group" "sqs" {
 
 resource "aws_vpc_endpoint" "dynamodb" {
   vpc_id            = aws_vpc.shop.id
-  service_name      = "com.amazonaws.${local.here.region}.dynamodb"
+  service_name      = "com.amazonaws.${local.arn_parts.region}.dynamodb"
   vpc_endpoint_type = "Gateway"
   route_table_ids   = [aws_route_table.private.id]
   tags              = merge(local.tags, { Name = "${var.name}-dynamodb" })
@@ -81,7 +81,7 @@ resource "aws_vpc_endpoint" "dynamodb" {
 
 resource "aws_vpc_endpoint" "sqs" {
   vpc_id              = aws_vpc.shop.id
-  service_name        = "com.amazonaws.${local.here.region}.sqs"
+  service_name        = "com.amazonaws.${local.arn_parts.region}.sqs"
   vpc_endpoint_type   = "Interface"
   private_dns_enabled = true
   subnet_ids          = aws_subnet.private[*].id
@@ -118,7 +118,7 @@ resource "aws_iam_role" "flows" {
       Effect    = "Allow"
       Action    = "sts:AssumeRole"
       Principal = { Service = "vpc-flow-logs.amazonaws.com" }
-      Condition = { StringEquals = { "aws:SourceAccount" = local.here.account } }
+      Condition = { StringEquals = { "aws:SourceAccount" = local.arn_parts.account } }
     }]
   })
 }
@@ -140,7 +140,7 @@ resource "aws_iam_role_policy" "flows" {
       {
         Effect   = "Allow"
         Action   = "logs:DescribeLogGroups"
-        Resource = "arn:${local.here.partition}:logs:${local.here.region}:${local.here.account}:log-group:*"
+        Resource = "arn:${local.arn_parts.partition}:logs:${local.arn_parts.region}:${local.arn_parts.account}:log-group:*"
       },
     ]
   })

@@ -6,8 +6,8 @@ module "charges" {
   code = { source_dir = "${path.module}/src" }
 
   # It is invoked directly. What fails to the end of Lambda's retries is kept in a dead-letter queue.
-  queue    = null
-  invokers = { orders = { service = "events", source_arn = aws_cloudwatch_event_rule.orders.arn } }
+  queue            = null
+  allowed_triggers = { orders = { service = "events", source_arn = aws_cloudwatch_event_rule.orders.arn } }
 
   function = {
     handler           = "orders.handler"

@@ -12,7 +12,7 @@ module "billing" {
   code        = { source_dir = "${path.module}/src" }
   processor   = "billing.process"
   idempotency = { key = "body.order_id" }
-  queue       = { senders = [{ service = "sns", source_arn = aws_sns_topic.orders.arn }] }
+  queue       = { allowed_senders = [{ service = "sns", source_arn = aws_sns_topic.orders.arn }] }
 
   function = {
     environment       = { WORK_TABLE = aws_dynamodb_table.work.name }
@@ -35,7 +35,7 @@ module "shipping" {
   code        = { source_dir = "${path.module}/src" }
   processor   = "shipping.process"
   idempotency = { key = "body.order_id" }
-  queue       = { senders = [{ service = "sns", source_arn = aws_sns_topic.orders.arn }] }
+  queue       = { allowed_senders = [{ service = "sns", source_arn = aws_sns_topic.orders.arn }] }
 
   function = {
     environment       = { WORK_TABLE = aws_dynamodb_table.work.name }

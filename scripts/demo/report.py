@@ -1,197 +1,132 @@
-"""The verdict of every scenario but the quickstart's: what was to happen beside what happened.
-
-The figures about operations follow from ``expected.json`` and ``effects.json``, two objects of
-lists of operations by group: those that were to take effect, in their order, and those that did. A
-group is what keeps its order (an account, a parcel), or what has its own effects (a consumer).
-"""
+"""The verdict: ``report.json``, a person's table, and what breaks a promise."""
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
-from itertools import pairwise
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from rich.table import Table
 
-from scripts.demo.scenario import Closing
+from scripts.demo.account import Account
 
+Stack = Literal["ours", "naive"]
+
+STACKS: Final[tuple[Stack, ...]] = ("ours", "naive")
+NAME: Final = "report.json"
 SHOWN: Final = 5
 MEANINGS: Final[Mapping[str, str]] = {
-    "sent": "messages, events or records sent, duplicates included",
-    "unique": "different operations among them",
-    "effects": "effects",
-    "repeats": "effects that repeated one before",
-    "lost": "operations lost",
-    "never_sent": "effects of what was never sent",
-    "order_violations": "effects before that of a predecessor",
-    "early_starts": "effects begun before the predecessor's completion was confirmed",
-    "dead_lettered": "messages that were given up on without reason",
-    "faults": "times a process was killed, hung, failed or was held up",
-    "throttled": "completions refused for lack of capacity",
-    "duplicates_suppressed": "deliveries answered without running again",
+    "sent": "messages sent",
+    "unique": "different orders among them",
+    "poison": "  that can never be charged",
+    "charged_once": "orders charged once",
+    "interrupted_repeats": "orders charged again because the owner was killed after the charge",
+    "charged_twice": "orders charged twice for no such reason",
+    "lost": "orders lost",
+    "dead_lettered": "orders in the dead-letter queue",
+    "duplicates_suppressed": "deliveries answered without charging again",
 }
-BAD: Final = frozenset(
-    {"repeats", "lost", "never_sent", "order_violations", "early_starts", "dead_lettered"}
-)
-
-Groups = Mapping[str, Sequence[str]]
-"""Operations by group."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """The numbers of the report; `MEANINGS` says what they count."""
-
-    sent: int
-    unique: int
-    effects: int
-    repeats: int
-    lost: int
-    never_sent: int
-    order_violations: int
-    early_starts: int
-    dead_lettered: int
-    faults: int
-    throttled: int
-    duplicates_suppressed: int
+"""The figures of a stack."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What one scenario found.
+    """What the demo found.
 
     Attributes:
-        scenario: its name.
-        sent: what the producers sent, or handed over themselves.
-        expected: what was to take effect, by group; in this order, if it is ``ordered``.
-        effects: what took effect, by group, in this order.
-        early_starts: operations that began before their predecessor was confirmed.
-        dead_lettered: texts in queues for what was given up on that should not be there.
-        faults: how often each kind of fault happened.
-        throttled: completions that the proxy refused.
-        outcomes: of deliveries, from the log.
-        incidents: what else went wrong, one line each.
-        extras: further figures of this scenario alone.
+        accounts: The orders of both stacks.
+        left_in_queues: messages that were not settled when the time was over.
+        second_plan_empty: whether terraform wanted to change nothing after all the traffic.
+        left_after_destroy: resources of any kind that outlived terraform destroy.
     """
 
-    scenario: str
-    sent: int
-    expected: Groups
-    effects: Groups
-    ordered: bool
-    early_starts: Sequence[str] = ()
-    dead_lettered: Sequence[str] = ()
-    faults: Mapping[str, int] = field(default_factory=dict)
-    throttled: int = 0
-    outcomes: Mapping[str, int] = field(default_factory=dict)
-    incidents: Sequence[str] = ()
-    extras: Mapping[str, int] = field(default_factory=dict)
-    closing: Closing
-
-    @property
-    def figures(self) -> Figures:
-        """The numbers of the report."""
-        return Figures(
-            sent=self.sent,
-            unique=len(_count_by_group(self.expected)),
-            effects=sum(_count_by_group(self.effects).values()),
-            repeats=len(self.repeats()),
-            lost=len(self.lost()),
-            never_sent=len(self.never_sent()),
-            order_violations=len(self.order_violations()),
-            early_starts=len(self.early_starts),
-            dead_lettered=len(self.dead_lettered),
-            faults=sum(self.faults.values()),
-            throttled=self.throttled,
-            duplicates_suppressed=sum(self.outcomes.get(each, 0) for each in SUPPRESSING),
-        )
-
-    def repeats(self) -> list[str]:
-        """Effects beyond the first of their operation."""
-        return sorted(
-            (_count_by_group(self.effects) - Counter(set(_count_by_group(self.effects)))).elements()
-        )
-
-    def lost(self) -> list[str]:
-        """Operations without an effect."""
-        return sorted(set(_count_by_group(self.expected)) - set(_count_by_group(self.effects)))
-
-    def never_sent(self) -> list[str]:
-        """Effects of operations that nobody asked for."""
-        return sorted(set(_count_by_group(self.effects)) - set(_count_by_group(self.expected)))
-
-    def order_violations(self) -> list[str]:
-        """Operations whose first effect came before that of an operation sent earlier."""
-        return list(self._list_overtaking()) if self.ordered else []
-
-    def _list_overtaking(self) -> Iterator[str]:
-        for group, operations in self.effects.items():
-            place = {each: number for number, each in enumerate(self.expected.get(group, ()))}
-            firsts = [each for each in dict.fromkeys(operations) if each in place]
-            yield from (
-                f"{after} after {before} in {group}"
-                for before, after in pairwise(firsts)
-                if place[before] > place[after]
-            )
+    accounts: Mapping[Stack, Account]
+    left_in_queues: int
+    second_plan_empty: bool
+    left_after_destroy: Sequence[str]
 
     def write(self, directory: Path) -> None:
-        """Write report.json, and the two files that it follows from."""
+        """Write report.json."""
+        directory.mkdir(parents=True, exist_ok=True)
         content: dict[str, Any] = {
-            "scenario": self.scenario,
-            **asdict(self.figures),
-            "faults_by_kind": dict(sorted(self.faults.items())),
-            "outcomes": dict(sorted(self.outcomes.items())),
-            **self.extras,
-            "second_plan_empty": self.closing.second_plan_empty,
-            "left_after_destroy": len(self.closing.left_after_destroy),
+            **{stack: _count(account) for stack, account in self.accounts.items()},
+            "kills_after_charge": self.accounts["ours"].kills_after_charge,
+            "second_plan_empty": self.second_plan_empty,
+            "left_after_destroy": len(self.left_after_destroy),
         }
-        for name, value in (
-            ("expected", self.expected),
-            ("effects", self.effects),
-            ("report", content),
-        ):
-            (directory / f"{name}.json").write_text(json.dumps(value, indent=2) + "\n")
+        (directory / NAME).write_text(json.dumps(content, indent=2) + "\n")
 
     def table(self) -> Table:
-        """One line for each figure."""
-        table = Table("", "", title=self.scenario, show_header=False)
-        table.columns[1].justify = "right"
-        for each in fields(Figures):
-            number = getattr(self.figures, each.name)
-            color = "red" if number else "green"
-            shown = f"[bold {color}]{number}[/]" if each.name in BAD else str(number)
-            table.add_row(MEANINGS[each.name], shown)
+        """Both stacks side by side."""
+        table = Table("", "with the module", "without", title="The same messages, twice")
+        for column in table.columns[1:]:
+            column.justify = "right"
+        both = [_count(self.accounts[stack]) for stack in STACKS]
+        for name, meaning in MEANINGS.items():
+            cells = [str(figures[name]) for figures in both]
+            if name in {"charged_twice", "lost"}:
+                cells = [f"[bold {'red' if cell != '0' else 'green'}]{cell}[/]" for cell in cells]
+            table.add_row(meaning, *cells)
         return table
 
     def problems(self) -> list[str]:
         """Every broken promise, one line each; none means that all of it held."""
-        found = (
-            (self.repeats(), "repeated"),
-            (self.lost(), "lost: never took effect"),
-            (self.never_sent(), "took effect without having been sent"),
-            (self.order_violations(), "out of order"),
-            (self.early_starts, "begun before the predecessor was confirmed"),
-            (self.dead_lettered, "given up on without reason"),
-        )
-        nothing_suppressed = "no delivery was suppressed: the traffic proves nothing"
+        ours, naive = (self.accounts[stack] for stack in STACKS)
+        repeats, kills = len(ours.interrupted_repeats), ours.kills_after_charge
+        broken = {
+            "a second terraform plan was not empty": not self.second_plan_empty,
+            f"{self.left_in_queues} messages are still in the queues": self.left_in_queues,
+            f"interrupted_repeats {repeats} exceeds kills_after_charge {kills}": repeats > kills,
+            "without the module nothing was charged twice: the traffic proves nothing": (
+                not naive.charged_twice
+            ),
+        }
         return [
-            *(f"{len(which)} {what}: {_some(which)}" for which, what in found if which),
-            *([] if self.figures.duplicates_suppressed else [nothing_suppressed]),
-            *self.closing.problems(),
-            *self.incidents,
+            *_list_broken(ours),
+            *(line for line, is_broken in broken.items() if is_broken),
+            *(
+                f"{stack}: a fault never happened: {_show(self.accounts[stack].untaken_faults)}"
+                for stack in STACKS
+                if self.accounts[stack].untaken_faults
+            ),
+            *(f"terraform destroy left the {name} behind" for name in self.left_after_destroy),
         ]
 
 
-SUPPRESSING: Final = frozenset({"in_progress", "coalesced", "duplicate"})
-"""Outcomes of deliveries that left an operation to another one, which had run it or was running."""
+def _list_broken(account: Account) -> Iterator[str]:
+    condemned = account.dead_lettered - account.poison
+    for orders, what in (
+        (account.lost, "lost: never charged"),
+        (account.charged_twice, "charged twice although no owner was killed after the charge"),
+        (account.poison_charged, "poison, but charged"),
+        (account.never_sent, "charged without having been sent"),
+        (account.poison - account.dead_lettered, "poison, but not in the dead-letter queue"),
+        (condemned, "not poison, but in the dead-letter queue"),
+    ):
+        if orders:
+            noun = "order" if len(orders) == 1 else "orders"
+            yield f"{len(orders)} {noun} {what}: {_show(orders)}"
 
 
-def _count_by_group(groups: Groups) -> Counter[str]:
-    """Operations with their groups: different groups may have operations of the same name."""
-    return Counter(f"{group}/{each}" for group, operations in groups.items() for each in operations)
+def _show(orders: set[str]) -> str:
+    return ", ".join(sorted(orders)[:SHOWN]) + (", ..." if len(orders) > SHOWN else "")
 
 
-def _some(which: Sequence[str]) -> str:
-    return ", ".join(which[:SHOWN]) + (", ..." if len(which) > SHOWN else "")
+def _count(account: Account) -> dict[str, int]:
+    """The figures: how many messages, orders or deliveries there are of each kind."""
+    found = {name: getattr(account, name) for name in MEANINGS}
+    return {name: kind if isinstance(kind, int) else len(kind) for name, kind in found.items()}
+
+
+def _no_contrast(account: Account) -> Iterator[str]:
+    if not account.charged_twice:
+        yield "without the module nothing was charged twice: the traffic proves nothing"
+
+
+def _orders(number: int) -> str:
+    return "order" if number == 1 else "orders"
+
+
+def _some(orders: frozenset[str]) -> str:
+    shown = ", ".join(sorted(orders)[:SHOWN])
+    return shown + (", ..." if len(orders) > SHOWN else "")

@@ -4,6 +4,7 @@ It writes a number for each rule to build/house.json, and prints a line for each
 a rule.
 """
 
+import gc
 import json
 import sys
 from pathlib import Path
@@ -30,4 +31,5 @@ def main(root: Path = ROOT) -> int:
 
 
 if __name__ == "__main__":
+    gc.disable()  # syntax trees are many objects, which all stay
     sys.exit(main())

@@ -22,6 +22,14 @@ class Finding(NamedTuple):
     remedy: str
 
 
+class Use(NamedTuple):
+    """A name in a file, its kind and its line."""
+
+    name: str
+    kind: str
+    line: int
+
+
 @dataclass(frozen=True, slots=True)
 class Module:
     """A Python file.
@@ -50,47 +58,46 @@ class Tree:
     """The files of the repository.
 
     Attributes:
+        files: the text of every file, by path.
         python: every Python file.
-        texts: the other files, pages and Terraform, by path.
+        package: the modules of the deployed package.
     """
 
+    files: Mapping[str, str]
     python: tuple[Module, ...]
-    texts: Mapping[str, str]
+    package: tuple[Module, ...]
 
-    @property
-    def package(self) -> tuple[Module, ...]:
-        """The modules of the deployed package."""
-        return tuple(module for module in self.python if module.path.startswith(PACKAGE))
+
+def read_tree(root: Path) -> Tree:
+    """Read and parse the files of the repository."""
+    return parse_tree(
+        {
+            path.relative_to(root).as_posix(): path.read_text(encoding="utf-8")
+            for path in list_files(root)
+            if path.name.endswith(SUFFIXES)
+        }
+    )
 
 
 def parse_tree(files: Mapping[str, str]) -> Tree:
-    """Parse files, given as texts by path.
-
-    Raises:
-        SyntaxError: a Python file cannot be parsed.
-    """
-    python = [parse_module(path, text) for path, text in files.items() if path.endswith(".py")]
-    texts = {path: text for path, text in files.items() if not path.endswith(".py")}
-    return Tree(tuple(python), texts)
+    """Parse files, given as texts by path."""
+    python = [_parse_module(path, text) for path, text in files.items() if path.endswith(".py")]
+    package = [module for module in python if module.path.startswith(PACKAGE)]
+    return Tree(files, tuple(python), tuple(package))
 
 
-def parse_module(path: str, text: str) -> Module:
-    """Parse a Python file."""
-    tree = ast.parse(text, path)
-    for node in list(ast.walk(tree)):
-        _parse_quoted_types(node)
-    return Module(path, text, tuple(ast.walk(tree)), tuple(list_top_level(tree.body)))
-
-
-def list_top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """List the statements of a module, also inside its `if`, `try` and `with` statements."""
-    for statement in body:
-        yield statement
-        for part in ("body", "orelse", "finalbody"):
-            if isinstance(statement, ast.If | ast.Try | ast.With):
-                yield from list_top_level(getattr(statement, part, []))
-        for handler in getattr(statement, "handlers", []):
-            yield from list_top_level(handler.body)
+def list_files(root: Path) -> list[Path]:
+    """List every file that is, or is about to be, part of the repository."""
+    if (root / ".git").exists():
+        command = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
+        listing = subprocess.run(command, cwd=root, capture_output=True, check=True, text=True)
+        paths = {root / name for name in listing.stdout.split("\0")}
+    else:
+        paths = set()
+        for folder, folders, names in os.walk(root):
+            folders[:] = [f for f in folders if f not in _BUILT and not f.startswith(".")]
+            paths |= {Path(folder, name) for name in names}
+    return sorted(path for path in paths if path.is_file())
 
 
 def get_name(node: ast.AST | None) -> str:
@@ -100,34 +107,54 @@ def get_name(node: ast.AST | None) -> str:
     return node.attr if isinstance(node, ast.Attribute) else ""
 
 
-def list_files(root: Path) -> list[Path]:
-    """List every file that is, or is about to be, part of the repository."""
-    if (root / ".git").exists():
-        command = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
-        listing = subprocess.run(command, cwd=root, capture_output=True, check=True, text=True)
-        paths = {root / name for name in listing.stdout.split("\0")}
-        return sorted(path for path in paths if path.is_file())
-    found: list[Path] = []
-    for folder, folders, names in os.walk(root):
-        folders[:] = sorted(
-            name for name in folders if name not in _BUILT and not name.startswith(".")
-        )
-        found += [path for name in sorted(names) if (path := Path(folder, name)).is_file()]
-    return found
+def list_top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """List the statements of a module, also inside its `if`, `try` and `with` statements."""
+    for statement in body:
+        yield statement
+        if isinstance(statement, ast.If | ast.Try | ast.With):
+            for part in ("body", "orelse", "finalbody"):
+                yield from list_top_level(getattr(statement, part, []))
+        for handler in getattr(statement, "handlers", []):
+            yield from list_top_level(handler.body)
 
 
-def read_tree(root: Path) -> Tree:
-    """Read and parse the files of the repository.
+def _parse_module(path: str, text: str) -> Module:
+    tree = ast.parse(text, path)
+    nodes: list[ast.AST] = [tree]
+    for node in nodes:  # which grows: the parsed types of a node are walked too
+        _parse_quoted_types(node)
+        nodes += [
+            child
+            for child in ast.iter_child_nodes(node)
+            if not isinstance(child, ast.expr_context)  # many, and they say nothing
+        ]
+    return Module(path, text, tuple(nodes), tuple(list_top_level(tree.body)))
 
-    Raises:
-        SyntaxError: a Python file cannot be parsed.
-    """
-    files = {
-        path.relative_to(root).as_posix(): path.read_text(encoding="utf-8")
-        for path in list_files(root)
-        if path.name.endswith(SUFFIXES)
-    }
-    return parse_tree(files)
+
+def _parse_quoted_types(node: ast.AST) -> None:
+    """Parse the quoted types that belong to a node, in place."""
+    match node:
+        case ast.arg(annotation=ast.expr() as annotation):
+            node.annotation = _parse_type(annotation)
+        case ast.AnnAssign():
+            node.annotation = _parse_type(node.annotation)
+            if node.value and get_name(node.annotation) == "TypeAlias":
+                node.value = _parse_type(node.value)
+        case ast.FunctionDef() | ast.AsyncFunctionDef() if node.returns:
+            node.returns = _parse_type(node.returns)
+        case ast.Call(func=function, args=[first, *_]) if get_name(function) == "cast":
+            node.args[0] = _parse_type(first)
+        case ast.Call(func=function) if get_name(function) == "TypeVar":
+            for keyword in node.keywords:
+                if keyword.arg == "bound":
+                    keyword.value = _parse_type(keyword.value)
+        case _:
+            pass
+
+
+def _parse_type(node: ast.expr) -> ast.expr:
+    parsed: ast.expr = _QuotedTypes().visit(node)
+    return parsed
 
 
 class _QuotedTypes(ast.NodeTransformer):
@@ -146,31 +173,3 @@ class _QuotedTypes(ast.NodeTransformer):
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         return node if get_name(node.value) == "Literal" else self.generic_visit(node)
-
-
-def _parse_type(node: ast.expr) -> ast.expr:
-    parsed: ast.expr = _QuotedTypes().visit(node)
-    return parsed
-
-
-def _parse_quoted_types(node: ast.AST) -> None:
-    """Parse the quoted types that belong to a node, in place."""
-    match node:
-        case ast.arg(annotation=ast.expr() as annotation):
-            node.annotation = _parse_type(annotation)
-        case ast.AnnAssign():
-            node.annotation = _parse_type(node.annotation)
-            if node.value and get_name(node.annotation) == "TypeAlias":
-                node.value = _parse_type(node.value)
-        case ast.FunctionDef(returns=ast.expr() as returned):
-            node.returns = _parse_type(returned)
-        case ast.AsyncFunctionDef(returns=ast.expr() as returned):
-            node.returns = _parse_type(returned)
-        case ast.Call(func=function, args=[first, *_]) if get_name(function) == "cast":
-            node.args[0] = _parse_type(first)
-        case ast.Call(func=function) if get_name(function) == "TypeVar":
-            for keyword in node.keywords:
-                if keyword.arg == "bound":
-                    keyword.value = _parse_type(keyword.value)
-        case _:
-            pass

@@ -17,29 +17,24 @@ WORDS: Final = tomllib.loads(Path(__file__).with_name("words.toml").read_text(en
 _PROPERTIES: Final = frozenset({"property", "cached_property", "setter", "deleter"})
 
 
-def find_duplicate_names(tree: Tree) -> list[Finding]:
+def find_duplicate_names(tree: Tree) -> Iterator[Finding]:
     """Find module-level names that differ only by case or underscores."""
     first: dict[str, tuple[str, str, int]] = {}
-    found = []
     for module in tree.package:
         lines: dict[str, int] = {}
         for name, line in _list_defined_names(module):
             lines.setdefault(name, line)
         for name, line in lines.items():
-            key = name.lower().replace("_", "")
-            if key not in first:
-                first[key] = (name, module.path, line)
-                continue
-            other, path, other_line = first[key]
-            problem = f"`{name}` is also `{other}` of {path}:{other_line}"
-            remedy = "give each thing a name of its own, or import the one"
-            found.append(Finding(module.path, line, problem, remedy))
-    return found
+            here = (name, module.path, line)
+            other, path, other_line = first.setdefault(name.lower().replace("_", ""), here)
+            if (other, path) != (name, module.path):
+                problem = f"`{name}` is also `{other}` of {path}:{other_line}"
+                remedy = "give each thing a name of its own, or import the one"
+                yield Finding(module.path, line, problem, remedy)
 
 
-def find_participle_functions(tree: Tree) -> list[Finding]:
+def find_participle_functions(tree: Tree) -> Iterator[Finding]:
     """Find functions and methods whose first word is a past participle or a preposition."""
-    found = []
     for module in tree.package:
         for node in module.nodes:
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -49,8 +44,7 @@ def find_participle_functions(tree: Tree) -> list[Finding]:
             if kind and not _is_exempt(node):
                 remedy = "begin with a verb, or with `is_`, `has_`, `can_`, `should_`"
                 problem = f"function `{node.name}` begins with the {kind} `{word}`"
-                found.append(Finding(module.path, node.lineno, problem, remedy))
-    return found
+                yield Finding(module.path, node.lineno, problem, remedy)
 
 
 def _list_defined_names(module: Module) -> Iterator[tuple[str, int]]:

@@ -1,143 +1,169 @@
-"""How long modules are, and how often they leave the type checker out."""
+"""How long files are, and how often the package leaves the type checker out."""
 
 import ast
 import io
 import re
 import tokenize
-from collections.abc import Iterator, Mapping
-from pathlib import PurePosixPath
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
 from scripts.house.files import PACKAGE, Finding, Module, Tree, get_name
 
-MAX_MODULE_LINES: Final = 300
-MAX_CONSUMER_LINES: Final = 250
-CONSUMER: Final = "consumer"
+
+class Kind(NamedTuple):
+    """A kind of files.
+
+    Attributes:
+        paths: the pattern of their paths.
+        limit: the most lines of one of them.
+    """
+
+    paths: str
+    limit: int
+
+    def list_lines(self, tree: Tree) -> dict[str, list[str]]:
+        """Return the lines of each file of this kind, by path."""
+        pattern = re.compile(self.paths)
+        files = tree.files.items()
+        return {path: text.splitlines() for path, text in files if pattern.fullmatch(path)}
+
+
+_ROOT_MODULES: Final = r"(examples/.+/)?[^/]+\.tf"
+MODULES: Final = Kind(PACKAGE + r".+\.py", 300)
+CONSUMER: Final = Kind(PACKAGE + r"(.+/)?consumer\.py", 250)
+# As large as the largest is. The goal is 600.
+TESTS: Final = Kind(r"tests/.+\.(py|tftest\.hcl)", 830)
+TERRAFORM: Final = Kind(_ROOT_MODULES, 450)
+LARGE_TERRAFORM: Final = Kind(_ROOT_MODULES, 300)
+"""Files of this size are few."""
+
+# As many as there are. The goal is 6,300.
+SCRIPTS: Final = Kind(r"(scripts|tests/end_to_end/scenarios)/.+\.py", 9130)
+"""The scripts, and what moved from there to the tests. The limit is for all together."""
+
+MAX_TF_LINE: Final = 120
 
 _IGNORE: Final = re.compile(r"#\s*type:\s*ignore\b")
 
 
-def measure_largest_module(tree: Tree) -> int:
-    """Return the number of lines of the longest module of the package."""
-    return max((_count_lines(module) for module in tree.package), default=0)
+def measure_largest(tree: Tree, kind: Kind) -> int:
+    """Return the number of lines of the longest file; 0 if there is none."""
+    return max(map(len, kind.list_lines(tree).values()), default=0)
 
 
-def find_large_modules(tree: Tree) -> list[Finding]:
-    """Find modules of the package that are too long."""
-    if not tree.package:
-        return [Finding(PACKAGE, 1, "no module", "correct `PACKAGE` in scripts/house/files.py")]
-    return _find_longer(tree.package, MAX_MODULE_LINES)
+def find_longer(tree: Tree, kind: Kind) -> Iterator[Finding]:
+    """Find files that are too long, or report that there is no file of their kind."""
+    files = kind.list_lines(tree)
+    if not files:
+        remedy = "correct the kind in scripts/house/sizes.py"
+        yield Finding(".", 1, f"no file `{kind.paths}`", remedy)
+    for path, lines in files.items():
+        if len(lines) > kind.limit:
+            problem = f"{len(lines)} lines, at most {kind.limit}"
+            yield Finding(path, kind.limit + 1, problem, "split the file")
 
 
-def measure_consumer(tree: Tree) -> int:
-    """Return the number of lines of the consumer's module; 0 if there is none."""
-    return max(map(_count_lines, _list_consumers(tree)), default=0)
+def measure_longest_tf_line(tree: Tree) -> int:
+    """Return the number of characters of the longest line of Terraform."""
+    files = TERRAFORM.list_lines(tree).values()
+    return max((len(line) for lines in files for line in lines), default=0)
 
 
-def find_large_consumer(tree: Tree) -> list[Finding]:
-    """Find the consumer's module if it is too long, or report that it is missing."""
-    consumers = _list_consumers(tree)
-    if not consumers:
-        remedy = "name the module of the pipeline so, or correct scripts/house/sizes.py"
-        return [Finding(PACKAGE, 1, f"no module `{CONSUMER}`", remedy)]
-    return _find_longer(consumers, MAX_CONSUMER_LINES)
+def find_long_tf_lines(tree: Tree) -> Iterator[Finding]:
+    """Find lines of Terraform that are too long."""
+    for path, lines in TERRAFORM.list_lines(tree).items():
+        for number, line in enumerate(lines, 1):
+            if len(line) > MAX_TF_LINE:
+                problem = f"{len(line)} characters, at most {MAX_TF_LINE}"
+                yield Finding(path, number, problem, "break the line")
 
 
-def find_any(tree: Tree) -> list[Finding]:
+def measure_scripts(tree: Tree) -> int:
+    """Return the number of lines of all scripts together."""
+    return sum(map(len, SCRIPTS.list_lines(tree).values()))
+
+
+def find_large_scripts(tree: Tree) -> Iterator[Finding]:
+    """Report the scripts if they are too long together."""
+    lines = measure_scripts(tree)
+    if lines > SCRIPTS.limit:
+        problem = f"{lines} lines in all, at most {SCRIPTS.limit}"
+        yield Finding("scripts", 1, problem, "use a kept tool, or move tests to tests/")
+
+
+def find_any(tree: Tree) -> Iterator[Finding]:
     """Find uses of `Any`, and of aliases that contain it, in the package."""
     aliases = _find_aliases(tree.package)
-    found = []
     for module in tree.package:
-        local = aliases[module.import_name]
-        imported = _list_imported_modules(module)
+        imported = dict(_list_imports(module))
         for node in module.nodes:
             match node:
                 case ast.Name(id="Any") | ast.Attribute(attr="Any"):
                     problem = "`Any`"
-                case ast.Name(id=name, ctx=ast.Load()) if name in local:
+                case ast.Name(id=name, ctx=ast.Load()) if f"{module.import_name}.{name}" in aliases:
                     problem = f"`{name}`, which contains `Any`"
-                case ast.Attribute(value=ast.Name(id=owner), attr=name) if name in aliases.get(
-                    imported.get(owner, ""), ()
+                case ast.Attribute(value=ast.Name(id=owner), attr=name) if (
+                    f"{imported.get(owner)}.{name}" in aliases
                 ):
                     problem = f"`{owner}.{name}`, which contains `Any`"
                 case _:
                     continue
             remedy = "use a real type, `object` or a type variable"
-            found.append(Finding(module.path, node.lineno, problem, remedy))
-    return found
+            yield Finding(module.path, node.lineno, problem, remedy)
 
 
-def find_casts(tree: Tree) -> list[Finding]:
+def find_casts(tree: Tree) -> Iterator[Finding]:
     """Find calls of `cast` in the package."""
-    return [
-        Finding(module.path, node.lineno, "a call of `cast`", "use a type that needs no cast")
-        for module in tree.package
-        for node in module.nodes
-        if isinstance(node, ast.Call) and get_name(node.func) == "cast"
-    ]
+    for module in tree.package:
+        for node in module.nodes:
+            if isinstance(node, ast.Call) and get_name(node.func) == "cast":
+                remedy = "use a type that needs no cast"
+                yield Finding(module.path, node.lineno, "a call of `cast`", remedy)
 
 
-def find_ignores(tree: Tree) -> list[Finding]:
+def find_ignores(tree: Tree) -> Iterator[Finding]:
     """Find comments in the package that silence the type checker."""
-    return [
-        Finding(module.path, token.start[0], f"`{token.string}`", "use a type that checks")
-        for module in tree.package
-        for token in tokenize.generate_tokens(io.StringIO(module.text).readline)
-        if token.type == tokenize.COMMENT and _IGNORE.match(token.string)
-    ]
+    for module in tree.package:
+        for token in tokenize.generate_tokens(io.StringIO(module.text).readline):
+            if token.type == tokenize.COMMENT and _IGNORE.match(token.string):
+                remedy = "use a type that checks"
+                yield Finding(module.path, token.start[0], f"`{token.string}`", remedy)
 
 
-def _count_lines(module: Module) -> int:
-    return len(module.text.splitlines())
+def _find_aliases(package: tuple[Module, ...]) -> set[str]:
+    """Return the aliases that contain `Any`, by the full name in each module that has them."""
+    aliases: set[str] = set()
+    while True:
+        found = {
+            f"{module.import_name}.{name}"
+            for module in package
+            for name in _list_aliases(module, aliases)
+        }
+        if found == aliases:
+            return aliases
+        aliases = found
 
 
-def _list_consumers(tree: Tree) -> list[Module]:
-    return [module for module in tree.package if PurePosixPath(module.path).stem == CONSUMER]
-
-
-def _find_longer(modules: tuple[Module, ...] | list[Module], limit: int) -> list[Finding]:
-    return [
-        Finding(module.path, limit + 1, f"{lines} lines, at most {limit}", "split the module")
-        for module in modules
-        if (lines := _count_lines(module)) > limit
-    ]
-
-
-def _find_aliases(package: tuple[Module, ...]) -> Mapping[str, set[str]]:
-    """Return the aliases that contain `Any` which each module defines or imports."""
-    aliases: dict[str, set[str]] = {module.import_name: set() for module in package}
-    grows = True
-    while grows:
-        grows = False
-        for module in package:
-            known = aliases[module.import_name]
-            found = {*_find_own_aliases(module, known), *_find_imported_aliases(module, aliases)}
-            grows = grows or not found <= known
-            known |= found
-    return aliases
-
-
-def _find_own_aliases(module: Module, known: set[str]) -> Iterator[str]:
+def _list_aliases(module: Module, known: set[str]) -> Iterator[str]:
+    """List the aliases that a module defines or imports, by those that are known so far."""
+    yield from (name for name, full_name in _list_imports(module) if full_name in known)
+    own = module.import_name
     for statement in module.top:
-        if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value:
-            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-            names = {get_name(node) for node in ast.walk(statement.value)}
-            if names & {"Any", *known}:
-                yield from (target.id for target in targets if isinstance(target, ast.Name))
+        match statement:
+            case ast.Assign(targets=targets, value=value):
+                pass
+            case ast.AnnAssign(target=target, value=ast.expr() as value):
+                targets = [target]
+            case _:
+                continue
+        names = {get_name(node) for node in ast.walk(value)}
+        if "Any" in names or any(f"{own}.{name}" in known for name in names):
+            yield from (target.id for target in targets if isinstance(target, ast.Name))
 
 
-def _find_imported_aliases(module: Module, aliases: Mapping[str, set[str]]) -> Iterator[str]:
+def _list_imports(module: Module) -> Iterator[tuple[str, str]]:
+    """List the names that a module imports with `from`, each with the full name of what it is."""
     for node in module.nodes:
-        if isinstance(node, ast.ImportFrom) and node.module and node.module in aliases:
-            known = aliases[node.module]
-            yield from (name.asname or name.name for name in node.names if name.name in known)
-
-
-def _list_imported_modules(module: Module) -> dict[str, str]:
-    """Return the full name of each module imported with ``from package import module``."""
-    return {
-        name.asname or name.name: f"{node.module}.{name.name}"
-        for node in module.nodes
-        if isinstance(node, ast.ImportFrom) and node.module
-        for name in node.names
-    }
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for name in node.names:
+                yield name.asname or name.name, f"{node.module}.{name.name}"

@@ -19,15 +19,14 @@ from typing import Final
 from rich.console import Console
 from rich.markup import escape
 
-from scripts.demo.progress import Progress
-from scripts.kill.account import account
-from scripts.kill.campaign import Stage, list_kills
+from scripts.kill.campaign import Played, Stage
 from scripts.kill.plan import Mode, plan_rounds
 from scripts.kill.process import WorkerError
-from scripts.kill.report import Played, Report
+from scripts.kill.report import Report
 from scripts.kill.tables import RestlessError, Tables
 from scripts.kill.worker import Station
 from scripts.support.emulator import ROOT, EmulatorError, new_account, running
+from scripts.support.progress import Progress
 from scripts.support.terraform import interruptible
 
 KILLS: Final = 300
@@ -39,21 +38,15 @@ def main() -> int:
     """Run the campaign; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m scripts.kill")
     parser.add_argument("--kills", type=int, default=KILLS, help="how many in each mode")
-    parser.add_argument("--seed", type=int, help="repeats what an earlier campaign planned")
-    parser.add_argument(
-        "--seconds", type=float, default=LIMIT_SECONDS, help="when it stops, done or not"
-    )
-    parser.add_argument(
-        "--output", type=Path, default=ROOT / "build", help="where kill.json is written"
-    )
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6))  # noqa: S311
+    parser.add_argument("--output", type=Path, default=ROOT / "build", help="of kill.json")
     options = parser.parse_args()
-    seed = random.randrange(10**6) if options.seed is None else options.seed  # noqa: S311
     console = Console()
     progress = Progress(console)
-    progress.say(f"{options.kills} kills in each mode; --seed {seed} plans the same again")
+    progress.say(f"{options.kills} kills in each mode; --seed {options.seed} plans the same again")
     try:
         with interruptible():
-            report = campaign(progress, seed, options.kills, options.seconds)
+            report = run_campaign(progress, options.seed, options.kills)
     except (EmulatorError, WorkerError, RestlessError) as error:
         console.print(f"[bold red]failed:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         return 1
@@ -62,59 +55,44 @@ def main() -> int:
     except SystemExit:  # raised by interruptible()
         code = 128 + signal.SIGTERM
     else:
-        report.write(options.output)
-        return _print_verdict(progress, report)
+        return _publish(progress, report, options.output)
     console.print("stopped; nothing is left running")
     return code
 
 
-def campaign(progress: Progress, seed: int, kills: int, seconds: float) -> Report:
+def run_campaign(progress: Progress, seed: int, kills: int) -> Report:
     """Play rounds of the modes in turn, until each has its kills or the time is over."""
-    began = time.monotonic()
+    began = noted = time.monotonic()
     played: list[Played] = []
     missing = dict.fromkeys(Mode, kills)
-    with running(prompt=True) as emulator, tempfile.TemporaryDirectory() as directory:
+    with running() as emulator, tempfile.TemporaryDirectory() as directory:
         account_id = new_account()
         os.environ |= emulator.environment(account_id)
-        clients = [emulator.client(name, account_id) for name in ("dynamodb", "sqs")]
-        tables = Tables.create(*clients)
-        stage = Stage(
-            station=Station.create(tables.dead_letter_queue_url),
-            tables=tables,
-            directory=Path(directory),
-        )
+        dynamodb, sqs = (emulator.client(name, account_id) for name in ("dynamodb", "sqs"))
+        url = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
+        tables = Tables(dynamodb=dynamodb, sqs=sqs, dead_letter_queue_url=url)
+        stage = Stage(station=Station.create(url), tables=tables, directory=Path(directory))
         plans = {mode: plan_rounds(mode, seed) for mode in Mode}
-        noted = began
-        while any(left > 0 for left in missing.values()) and time.monotonic() < began + seconds:
+        while max(missing.values()) > 0 and time.monotonic() < began + LIMIT_SECONDS:
             mode = max(missing, key=missing.__getitem__)
-            planned = next(plans[mode])
-            history = stage.play(planned)
-            found = list_kills(planned, history.deliveries)
-            missing[mode] -= len(found)
-            played.append(
-                Played(
-                    planned=planned,
-                    account=account(history),
-                    deliveries=len(history.deliveries),
-                    kills=found,
-                )
-            )
+            played.append(stage.play(next(plans[mode])))
+            missing[mode] -= len(played[-1].kills)
             if time.monotonic() > noted + NOTE_SECONDS:
                 noted = time.monotonic()
                 progress.say(f"{sum(len(game.kills) for game in played)} kills")
     return Report(seed=seed, wanted=kills, played=played, seconds=time.monotonic() - began)
 
 
-def _print_verdict(progress: Progress, report: Report) -> int:
-    """Print the verdict; return the exit code."""
-    progress.say(escape(json.dumps(report.figures())))
-    problems = list(report.problems())
+def _publish(progress: Progress, report: Report, directory: Path) -> int:
+    """Write kill.json and print the verdict; return the exit code."""
+    figures, problems = report.figures(), list(report.problems())
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "kill.json").write_text(json.dumps(figures, indent=2) + "\n")
+    progress.say(escape(json.dumps(figures)))
     for problem in problems:
         progress.say(f"[bold red]failed:[/] {escape(problem)}")
     if not problems:
-        progress.say(
-            "nothing was lost; only what a kill left in doubt, or what raised, was repeated"
-        )
+        progress.say("nothing was lost; only what was left in doubt, or raised, was repeated")
     return 1 if problems else 0
 
 

@@ -1,22 +1,28 @@
 """Checks a round against the promises: lost messages, repeated side effects and their causes."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
+from typing import Final, NamedTuple
 
 from scripts.kill.plan import Mode
 
+COMPLETED, PARKED = "COMPLETED", "PARKED"
+"""The states of a record that matter here."""
+
+PROMISES: Final[Mapping[str, str]] = {
+    "lost": "lost",
+    "unexplained_repeats": "repeated without a cause that P5 allows",
+    "parked_without_copy": "parked without a copy in the dead-letter queue",
+    "counter_errors": "not exactly once although in a transaction",
+    "unfinished": "without an end: delivered again and again",
+}
+"""What must not happen to any key, by the name of its figure."""
+
 Copy = tuple[str, str]
 """A message of the dead-letter queue: its key, and the owner token that it carries."""
-
-
-class Status(StrEnum):
-    """The states of a record that matter here."""
-
-    COMPLETED = "COMPLETED"
-    PARKED = "PARKED"
 
 
 class Cause(StrEnum):
@@ -27,8 +33,7 @@ class Cause(StrEnum):
     UNCONFIRMED = "unconfirmed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Seen(NamedTuple):
     """A record as it is in the table."""
 
     status: str
@@ -36,8 +41,7 @@ class Seen:
     dead_lettered: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effect:
+class Effect(NamedTuple):
     """One side effect; each run of a key has another owner token."""
 
     key: str
@@ -68,138 +72,88 @@ class Delivery:
     copies: frozenset[Copy] = frozenset()
     counters: Mapping[str, int] = field(default_factory=dict)
 
-    def has_confirmed(self, key: str) -> bool:
-        """Whether the record says that the key is done."""
-        return key in self.records and self.records[key].status == Status.COMPLETED
-
     @property
-    def unsettled(self) -> frozenset[str]:
-        """The keys whose side effect happened here while no record confirms it."""
+    def done(self) -> set[str]:
+        """The keys whose side effect happened here, or by now in transactions."""
         ran = {effect.key for effect in self.effects if effect.owner not in self.raised}
-        ran |= {key for key, times in self.counters.items() if times}
-        return frozenset(key for key in ran if not self.has_confirmed(key))
+        return ran | {key for key, times in self.counters.items() if times}
 
     @property
-    def in_doubt(self) -> frozenset[str]:
-        """The keys that a kill left in doubt: a takeover repeats them."""
-        return self.unsettled if self.killed else frozenset()
+    def in_doubt(self) -> set[str]:
+        """The keys that a kill left without a record that confirms them: they may repeat."""
+        return {key for key in self.done if not self.has_status(key, COMPLETED) and self.killed}
 
-    @property
-    def without_copy(self) -> frozenset[str]:
-        """The keys that are parked for an operator who cannot find them."""
-        return frozenset(
-            key
-            for key, record in self.records.items()
-            if record.status == Status.PARKED
-            and (record.dead_lettered or key in self.acknowledged)
-            and (key, record.owner) not in self.copies
-        )
+    def has_status(self, key: str, status: str) -> bool:
+        """Whether the key's record has this status."""
+        return key in self.records and self.records[key].status == status
+
+    def list_without_copy(self) -> Iterator[str]:
+        """List the keys that are parked for an operator who cannot find them."""
+        for key, record in self.records.items():
+            settled = record.dead_lettered or key in self.acknowledged
+            if record.status == PARKED and settled and (key, record.owner) not in self.copies:
+                yield key
 
     def explain(self) -> Iterator[tuple[str, Cause | None]]:
         """Yield each side effect's key with the cause that allows it to repeat, if there is one."""
         in_doubt = self.in_doubt
-        for effect in self.effects:
-            cause = Cause.UNCONFIRMED if effect.key in self.unconfirmed else None
-            if effect.owner in self.raised:
-                cause = Cause.RAISED
-            elif effect.key in in_doubt:
-                cause = Cause.INTERRUPTED
-            yield effect.key, cause
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
-    """One round.
-
-    Attributes:
-        keys: of its messages.
-        bound: how many effects one kill may leave unconfirmed.
-        deliveries: in their order.
-        finished: whether every message was acknowledged, and every copy redriven.
-    """
-
-    mode: Mode
-    keys: frozenset[str]
-    bound: int
-    deliveries: Sequence[Delivery]
-    finished: bool = True
+        for key, owner in self.effects:
+            cause = Cause.UNCONFIRMED if key in self.unconfirmed else None
+            cause = Cause.INTERRUPTED if key in in_doubt else cause
+            yield key, Cause.RAISED if owner in self.raised else cause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """The result of a round; sets hold keys.
+    """The keys of a round that break each of the `PROMISES`, if any do.
 
-    Attributes:
-        lost: acknowledged without its effect, or without a record or copy that keeps it.
-        unexplained: an effect repeated for no reason that P5 knows.
-        without_copy: parked without a copy in the dead-letter queue.
-        miscounted: in transaction mode, not exactly one effect.
-        unfinished: whether messages are left.
-        in_doubt: how many effects each kill left unconfirmed.
-        repeats: how many effects were repeated, by cause.
+    And how many effects each kill left in doubt, and how many were repeated, by cause.
     """
 
-    lost: frozenset[str]
-    unexplained: frozenset[str]
-    without_copy: frozenset[str]
-    miscounted: frozenset[str]
-    unfinished: bool
+    wrong: Mapping[str, set[str]]
     in_doubt: Sequence[int]
     repeats: Mapping[Cause, int]
 
 
-def account(history: History) -> Account:
-    """Settle a round."""
-    unexplained, repeats = _find_repeats(history.deliveries)
+def settle(mode: Mode, keys: set[str], deliveries: Sequence[Delivery], left: set[str]) -> Account:
+    """Settle a round of messages with these keys; some may be left unacknowledged in the end."""
+    unexplained, repeats = _find_repeats(deliveries)
+    counters, fewest = deliveries[-1].counters, 0 if left else 1
+    in_transactions = keys if mode is Mode.TRANSACTION else set()
+    found = {
+        "lost": _find_lost(keys, deliveries, finished=not left),
+        "unexplained_repeats": unexplained,
+        "parked_without_copy": {key for part in deliveries for key in part.list_without_copy()},
+        "counter_errors": {
+            key for key in in_transactions if not fewest <= counters.get(key, 0) <= 1
+        },
+        "unfinished": left,
+    }
     return Account(
-        lost=_find_lost(history),
-        unexplained=unexplained,
-        without_copy=frozenset().union(*(delivery.without_copy for delivery in history.deliveries)),
-        miscounted=_find_miscounted(history),
-        unfinished=not history.finished,
-        in_doubt=[len(delivery.in_doubt) for delivery in history.deliveries if delivery.killed],
+        wrong={name: wrong for name, wrong in found.items() if wrong},
+        in_doubt=[len(delivery.in_doubt) for delivery in deliveries if delivery.killed],
         repeats=repeats,
     )
 
 
-def _find_lost(history: History) -> frozenset[str]:
+def _find_lost(keys: set[str], deliveries: Sequence[Delivery], *, finished: bool) -> set[str]:
     """Find acknowledged keys that are neither done nor parked; at the end all must be done."""
     lost: set[str] = set()
     done: set[str] = set()
-    for delivery in history.deliveries:
-        done |= {effect.key for effect in delivery.effects if effect.owner not in delivery.raised}
-        done |= {key for key, times in delivery.counters.items() if times}
-        for key in delivery.acknowledged:
-            record = delivery.records.get(key)
-            parked = record is not None and record.status == Status.PARKED
-            if not parked and not (delivery.has_confirmed(key) and key in done):
-                lost.add(key)
-    if history.finished:
-        last = history.deliveries[-1]
-        lost |= {key for key in history.keys if not (last.has_confirmed(key) and key in done)}
-    return frozenset(lost)
+    for delivery in deliveries:
+        done |= delivery.done
+        safe = {key for key in done if delivery.has_status(key, COMPLETED)}
+        parked = {key for key in delivery.acknowledged if delivery.has_status(key, PARKED)}
+        lost |= delivery.acknowledged - safe - parked
+    return lost | (keys - safe if finished else set())
 
 
-def _find_miscounted(history: History) -> frozenset[str]:
-    if history.mode is not Mode.TRANSACTION:
-        return frozenset()
-    counters = history.deliveries[-1].counters
-    fewest = 1 if history.finished else 0
-    return frozenset(key for key in history.keys if not fewest <= counters.get(key, 0) <= 1)
-
-
-def _find_repeats(deliveries: Sequence[Delivery]) -> tuple[frozenset[str], dict[Cause, int]]:
+def _find_repeats(deliveries: Sequence[Delivery]) -> tuple[set[str], Counter[Cause]]:
     """Find the keys with an unexplained repeat, and count how often each cause explains one."""
     by_key = defaultdict(list)
     for delivery in deliveries:
         for key, cause in delivery.explain():
             by_key[key].append(cause)
-    unexplained: set[str] = set()
-    repeats = dict.fromkeys(Cause, 0)
-    for key, causes in by_key.items():
-        for cause, _ in pairwise(causes):
-            if cause is None:
-                unexplained.add(key)
-            else:
-                repeats[cause] += 1
-    return frozenset(unexplained), repeats
+    allowing = [(key, cause) for key, causes in by_key.items() for cause, _ in pairwise(causes)]
+    unexplained = {key for key, cause in allowing if cause is None}
+    return unexplained, Counter(cause for _, cause in allowing if cause)

@@ -19,19 +19,25 @@ MANY: Final = 300
 DELIVERIES: Final = 6
 """Only the first deliveries of a round are killed, so that every round ends."""
 
-SHARES: Final[Mapping[str, float]] = {
-    "again": 0.35,
-    "clean": 0.5,
-    "concurrent": 0.2,
-    "large": 0.04,
-    "permanent": 0.02,
-    "raise_after": 0.02,
-    "raise_before": 0.02,
-    "twin": 0.05,
-}
-"""Of the deliveries after the first that are killed too; of the rounds whose processor never
-raises, that run several messages at once, and that are large on purpose; of the keys that a
-processor raises for in the other rounds; and of the keys that come twice in a batch."""
+AGAIN: Final = 0.35
+"""The share of the deliveries after the first that are killed too."""
+
+CLEAN: Final = 0.5
+"""The share of the rounds whose processor never raises."""
+
+RAISING: Final = 0.02
+"""The share of the keys for each kind of raising, in the other rounds."""
+
+CONCURRENT: Final = 0.2
+"""The share of the rounds that run several messages at once."""
+
+LARGE: Final = 0.04
+"""The share of the rounds that are large on purpose."""
+
+TWINS: Final = 0.05
+"""The share of the keys that come twice in a batch."""
+
+OFTEN: Final = 0.5
 
 
 class Mode(StrEnum):
@@ -51,31 +57,28 @@ FULL_FIRST: Final = {Mode.RETRY: 2, Mode.PARK: 12, Mode.TRANSACTION: 12}
 has nearly finished the largest batch."""
 
 
-class Pace(StrEnum):
-    """How long the processor takes: it returns at once, takes about a millisecond, or either."""
-
-    QUICK = "quick"
-    SLOW = "slow"
-    MIXED = "mixed"
+QUICK: Final = 0.0
+SLOW: Final = (QUICK, 0.5, 1.0)
+"""The shares of the keys for which a processor takes about a millisecond."""
 
 
 class Behaviour(StrEnum):
-    """The behaviour of the processor for a key."""
+    """What the processor does for a key: it returns, or raises.
+
+    Before its side effect or after it, in the first delivery; or PermanentFailure until an operator
+    redrives the message.
+    """
 
     RETURN = "return"
     RAISE_BEFORE = "raise_before"
-    """It raises before its side effect, in the first delivery."""
     RAISE_AFTER = "raise_after"
-    """It raises after its side effect, in the first delivery."""
     PERMANENT = "permanent"
-    """It raises PermanentFailure until an operator redrives the message."""
 
 
 class Event(StrEnum):
-    """Events after which a process is killed."""
+    """Events after which a process is killed; the batch has begun, or a call of that name."""
 
     BATCH = "batch"
-    """The batch has begun."""
     EFFECT = "effect"
     CLAIM = "claim"
     COMPLETE = "complete"
@@ -87,15 +90,15 @@ class Event(StrEnum):
 STEPS: Final = (Event.PARK, Event.DEAD_LETTER, Event.MARK)
 """The steps of parking, each for one message."""
 
+CALLS: Final = frozenset({Event.CLAIM, Event.COMPLETE, *STEPS})
+"""Events that are calls of the method of that name."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """The moment of a kill.
+    """The moment of a kill: after so many of an event; a call has only begun.
 
-    Attributes:
-        event: the last event before it; a call has only begun.
-        number: how often.
-        share: how much later, as a share of the batch's expected duration.
+    ``share`` is how much later it comes, as a share of the batch's expected duration.
     """
 
     event: Event
@@ -105,11 +108,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """The work of the processor for one key.
-
-    Attributes:
-        pause: how long it takes, in seconds.
-    """
+    """The work of the processor for one key, and how many seconds it takes."""
 
     behaviour: Behaviour = Behaviour.RETURN
     pause: float = 0.0
@@ -126,14 +125,24 @@ class Round:
         shuffled: whether redeliveries come in another order.
     """
 
-    number: int
+    name: str
     mode: Mode
     concurrency: int
-    pace: Pace
+    slow: float
     tasks: Mapping[str, Task]
     keys: Sequence[str]
     moments: Mapping[int, Moment]
     shuffled: bool
+
+    @property
+    def table(self) -> str:
+        """The name of its table of records."""
+        return f"records-{self.name}"
+
+    @property
+    def counters(self) -> str:
+        """The name of the table that transactions write to."""
+        return f"counters-{self.name}"
 
     @property
     def bound(self) -> int:
@@ -151,72 +160,68 @@ def plan_round(mode: Mode, number: int, seed: int) -> Round:
     chance = random.Random(f"{seed} {mode} {number}")  # noqa: S311  # guards nothing
     full = number % FULL_EVERY == FULL_FIRST[mode]
     size = LARGEST if full else _choose_size(chance, mode)
-    twins = 0 if full else sum(chance.random() < SHARES["twin"] for _ in range(size // 2))
+    twins = 0 if full else sum(chance.random() < TWINS for _ in range(size // 2))
     names = [f"{mode}-{number}-{place}" for place in range(size - twins)]
     keys = [*names, *chance.sample(names, twins)]
     chance.shuffle(keys)
-    pace = Pace.QUICK if full else chance.choice(list(Pace))
-    clean = full or chance.random() < SHARES["clean"]
-    single = full or chance.random() >= SHARES["concurrent"]
+    slow = QUICK if full else chance.choice(SLOW)
+    clean = full or chance.random() < CLEAN
+    single = full or chance.random() >= CONCURRENT
     moments = {
         delivery: _choose_moment(chance, mode, size, first=delivery == 0)
         for delivery in range(DELIVERIES)
-        if delivery == 0 or chance.random() < SHARES["again"]
+        if delivery == 0 or chance.random() < AGAIN
     }
     if full:
         late = chance.randint(LARGEST - WINDOW + 1, LARGEST)
         moments[0] = Moment(event=Event.EFFECT, number=late, share=0.0)
     return Round(
-        number=number,
+        name=f"{mode}-{number}",
         mode=mode,
         concurrency=1 if single else chance.randint(2, 4),
-        pace=pace,
-        tasks={name: _choose_task(chance, pace, clean=clean) for name in names},
+        slow=slow,
+        tasks={name: _choose_task(chance, slow, clean=clean) for name in names},
         keys=keys,
         moments=moments,
-        shuffled=chance.random() < 0.5,  # noqa: PLR2004  # as often as not
+        shuffled=chance.random() < OFTEN,
     )
 
 
 def _choose_size(chance: random.Random, mode: Mode) -> int:
     """Choose a size of any order of magnitude, more often a small one."""
     fewest, most = 1, MANY if mode is Mode.PARK else LARGEST
-    if chance.random() < SHARES["large"]:
+    if chance.random() < LARGE:
         fewest, most = MANY, LARGEST
     share = chance.random() ** SMALLER
     return round(math.exp(math.log(fewest) + share * math.log(most / fewest)))
 
 
-def _choose_task(chance: random.Random, pace: Pace, *, clean: bool) -> Task:
-    slow = {Pace.QUICK: 0.0, Pace.SLOW: 1.0, Pace.MIXED: 0.5}[pace]
+def _choose_task(chance: random.Random, slow: float, *, clean: bool) -> Task:
     pause = chance.uniform(0.0005, 0.0015) if chance.random() < slow else 0.0
-    behaviour = Behaviour.RETURN
-    if not clean:
-        kinds = [behaviour for behaviour in Behaviour if behaviour is not Behaviour.RETURN]
-        shares = [SHARES[behaviour] for behaviour in kinds]
-        (behaviour,) = chance.choices([*kinds, behaviour], [*shares, 1 - sum(shares)])
-    return Task(behaviour=behaviour, pause=pause)
+    raising = 0.0 if clean else RAISING
+    weights = [1 - 3 * raising, raising, raising, raising]
+    return Task(behaviour=chance.choices(list(Behaviour), weights)[0], pause=pause)
 
 
 def _choose_moment(chance: random.Random, mode: Mode, size: int, *, first: bool) -> Moment:
     """Choose any time, a window's border, a flush, or a place between two steps of a parking."""
-    share = chance.uniform(0, 0.1) if chance.random() < 0.5 else 0.0  # noqa: PLR2004
-    events = [Event.BATCH, Event.EFFECT, Event.CLAIM, Event.COMPLETE]
-    weights = [0.5, 0.2, 0.1, 0.2]
+    share = chance.uniform(0, 0.1) if chance.random() < OFTEN else 0.0
+    weights = {Event.BATCH: 0.5, Event.EFFECT: 0.2, Event.CLAIM: 0.1, Event.COMPLETE: 0.2}
     if mode is Mode.PARK and not first:
-        events, weights = [*events, *STEPS], [*weights, 0.3, 0.3, 0.3]
-    (event,) = chance.choices(events, weights)
+        weights |= dict.fromkeys(STEPS, 0.3)
+    (event,) = chance.choices(list(weights), list(weights.values()))
     windows = math.ceil(size / WINDOW)
+    number = chance.randint(1, 2)
     match event:
         case Event.BATCH:
-            return Moment(event=event, number=1, share=chance.random())
-        case Event.EFFECT if windows > 1 and chance.random() < 0.5:  # noqa: PLR2004
+            number, share = 1, chance.random()
+        case Event.EFFECT if windows > 1 and chance.random() < OFTEN:
             near = WINDOW * chance.randint(1, windows) + chance.randint(-2, 2)
-            return Moment(event=event, number=min(size, near), share=share)
+            number = min(size, near)
         case Event.EFFECT:
             number = chance.randint(1, size)
         case Event.CLAIM:
             number = chance.randint(1, size if mode is Mode.PARK else windows)
         case _:
-            number = chance.randint(1, 2)
+            pass
     return Moment(event=event, number=number, share=share)

@@ -4,33 +4,25 @@ The process that forks has no threads and has imported everything, so that a wor
 within milliseconds.
 """
 
-import contextlib
-import os
-import select
+import multiprocessing
 import signal
-import sys
-import traceback
 from collections.abc import Callable
-from typing import Final, NoReturn
+from multiprocessing.connection import Connection
+from typing import Final
 
 LONGEST_SECONDS: Final = 90
 """A worker ends by then, even if whoever started it is gone."""
 
-SAID: Final = b"!"
-
 ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Blocked from the fork until each of the two processes is ready for them."""
 
+FORK: Final = multiprocessing.get_context("fork")
 Say = Callable[[], None]
 """The function that a worker calls when its moment has come."""
 
 
 class WorkerError(Exception):
     """A worker did not do its work; the text says why."""
-
-
-class SilenceError(WorkerError):
-    """A worker neither said anything nor ended."""
 
 
 def run(work: Callable[[Say], None], delay: float) -> bool:
@@ -43,59 +35,40 @@ def run(work: Callable[[Say], None], delay: float) -> bool:
     Raises:
         WorkerError: it raised, or did not end.
     """
-    ear, mouth = os.pipe()
+    ear, mouth = FORK.Pipe(duplex=False)
+    worker = FORK.Process(target=_work, args=(work, mouth))
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-    child = os.fork()
-    if child == 0:
-        _work(work, mouth)
+    worker.start()
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
-        os.close(mouth)
-        if _hear(ear, LONGEST_SECONDS) == SAID:
-            with contextlib.suppress(SilenceError):
-                _hear(ear, delay)
-            os.kill(child, signal.SIGKILL)
-    except BaseException:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        raise
+        mouth.close()
+        if _hears(ear):
+            ear.poll(delay)  # it may end before
+            worker.kill()
+        worker.join()
     finally:
-        os.close(ear)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    if code not in (0, -signal.SIGKILL):
-        raise WorkerError(f"a worker ended with {code}; what it printed says why")
-    return code != 0
+        worker.kill()
+        worker.join()
+        ear.close()
+    if worker.exitcode not in (0, -signal.SIGKILL):
+        raise WorkerError(f"a worker ended with {worker.exitcode}; what it printed says why")
+    return worker.exitcode != 0
 
 
-def _work(work: Callable[[Say], None], mouth: int) -> NoReturn:
-    """Do the work, and end without the caller's clean-up."""
-    code = 1
+def _work(work: Callable[[Say], None], mouth: Connection) -> None:
+    # A terminal's Ctrl-C comes to the whole group: who started this one ends it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+    signal.alarm(LONGEST_SECONDS)
+    work(lambda: mouth.send_bytes(b"!"))
+
+
+def _hears(ear: Connection) -> bool:
+    """Whether the worker says something; it ends without a word if its moment does not come."""
     try:
-        # A terminal's Ctrl-C comes to the whole group: who started this one ends it.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
-        signal.alarm(LONGEST_SECONDS)
-        work(lambda: _say(mouth))
-        code = 0
-    except BaseException:  # noqa: BLE001  # nothing may get back into the copy of the caller
-        traceback.print_exc()
-        sys.stderr.flush()
-    finally:
-        os._exit(code)
-
-
-def _say(mouth: int) -> None:
-    os.write(mouth, SAID)
-
-
-def _hear(ear: int, seconds: float) -> bytes:
-    """Read the worker's word; it is empty once the worker has ended.
-
-    Raises:
-        SilenceError: the time is over.
-    """
-    if not select.select([ear], [], [], seconds)[0]:
-        raise SilenceError(f"a worker did not end within {seconds} s")
-    return os.read(ear, len(SAID))
+        ear.recv_bytes()
+    except EOFError:
+        return False
+    return True

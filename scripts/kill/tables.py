@@ -1,16 +1,17 @@
 """The tables and the dead-letter queue, as the campaign itself sees them."""
 
+import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from scripts.kill.account import Seen
+from scripts.kill.queue import Record, make_record
 from scripts.kill.worker import NAMESPACE
 
 STILL_SECONDS: Final = 0.01
 MOST_READS: Final = 100
-MOST_MESSAGES: Final = 10
 
 
 class RestlessError(Exception):
@@ -24,12 +25,6 @@ class Tables:
     dynamodb: Any
     sqs: Any
     dead_letter_queue_url: str
-
-    @classmethod
-    def create(cls, dynamodb: Any, sqs: Any) -> "Tables":
-        """Make the dead-letter queue."""
-        url = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
-        return cls(dynamodb=dynamodb, sqs=sqs, dead_letter_queue_url=url)
 
     def create_tables(self, *names: str) -> None:
         """Make tables with a text ``id`` as their key."""
@@ -47,12 +42,18 @@ class Tables:
             self.dynamodb.delete_table(TableName=name)
 
     def read_records(self, table: str, *, killed: bool) -> dict[str, Seen]:
-        """Read the records, by key.
+        """Read the records, by key; after a kill, once its last call has been carried out.
 
         Raises:
             RestlessError: the table still changes long after a kill.
         """
-        items = self._scan_when_still(table) if killed else self._scan(table)
+        items = self._scan(table)
+        before, reads = None, 0
+        while killed and items != before:
+            if reads == MOST_READS:
+                raise RestlessError(f"{table} still changes {reads} reads after a kill")
+            time.sleep(STILL_SECONDS)
+            before, items, reads = items, self._scan(table), reads + 1
         return {
             item["id"]["S"].removeprefix(f"{NAMESPACE}#"): Seen(
                 status=item["status"]["S"],
@@ -66,31 +67,26 @@ class Tables:
         """Read how often each key's side effect was committed."""
         return {item["id"]["S"]: int(item["n"]["N"]) for item in self._scan(table)}
 
-    def _scan_when_still(self, table: str) -> list[Mapping[str, Any]]:
-        """Scan until the last call of a killed process has been carried out."""
-        before = self._scan(table)
-        for _ in range(MOST_READS):
-            time.sleep(STILL_SECONDS)
-            now = self._scan(table)
-            if now == before:
-                return now
-            before = now
-        raise RestlessError(f"the table {table} still changes {MOST_READS} reads after a kill")
+    def take_copies(self, after: int) -> list[Record]:
+        """Empty the dead-letter queue, as an operator's redrive does.
+
+        Args:
+            after: how many were taken before; makes their ids differ from those.
+        """
+        url, taken = self.dead_letter_queue_url, []
+        while found := self.sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        ).get("Messages", []):
+            for copy in found:
+                self.sqs.delete_message(QueueUrl=url, ReceiptHandle=copy["ReceiptHandle"])
+            taken += found
+        return [
+            make_record(
+                f"copy-{after + place}", json.loads(copy["Body"])["id"], copy["MessageAttributes"]
+            )
+            for place, copy in enumerate(taken)
+        ]
 
     def _scan(self, table: str) -> list[Mapping[str, Any]]:
         pages = self.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
         return [item for page in pages for item in page["Items"]]
-
-    def take_copies(self) -> Sequence[Mapping[str, Any]]:
-        """Empty the dead-letter queue."""
-        url, taken = self.dead_letter_queue_url, []
-        while found := self.sqs.receive_message(
-            QueueUrl=url, MaxNumberOfMessages=MOST_MESSAGES, MessageAttributeNames=["All"]
-        ).get("Messages", []):
-            entries = [
-                {"Id": str(place), "ReceiptHandle": message["ReceiptHandle"]}
-                for place, message in enumerate(found)
-            ]
-            self.sqs.delete_message_batch(QueueUrl=url, Entries=entries)
-            taken += found
-        return taken

@@ -4,7 +4,7 @@ All its parts are the package's own. Wrappers note the calls, and change nothing
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,30 +12,25 @@ from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import Clock, EpochMillis, Millis, Seconds, SystemClock
 from idempotent_lambda.errors import PermanentFailure, StoreError
 from idempotent_lambda.keys import Key, KeyRule, compile_expression
-from idempotent_lambda.observer import BatchStats, ClaimHistory
 from idempotent_lambda.pipeline.consumer import Consumer
 from idempotent_lambda.protocol.steps import Outcome, Settled
 from idempotent_lambda.queues import Queues, SqsQueues
 from idempotent_lambda.settings import Settings
 from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE
-from idempotent_lambda.sources.delivery import Delivery
 from idempotent_lambda.sources.message import Message
 from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.store.transaction import Transaction
 from scripts.kill.journal import Journal
-from scripts.kill.plan import Behaviour, Event, Mode, Task
-from scripts.kill.watch import Watch, WatchedQueues, WatchedStore
+from scripts.kill.plan import Behaviour, Event, Mode, Round
+from scripts.kill.queue import Record
+from scripts.kill.watch import Watch, Watched
 
 KEY: Final = "body.id"
 NAMESPACE: Final = "kill"
-RETENTION: Final = Seconds(86_400)
 REMAINING: Final = Millis(30_000)
 MARGIN: Final = Millis(5_000)
 AFTER_LEASE: Final = Millis(REMAINING + MARGIN + 1_000)
 """By so much the wall clock of each delivery is later than that of the one before."""
-
-MAX_RECEIVE_COUNT: Final = 1_000
-"""No message comes near it: takeovers near the last receive are deferred."""
 
 
 class LaterClock(SystemClock):
@@ -56,20 +51,13 @@ class Observer:
         self._unconfirmed = unconfirmed
 
     def report_message(
-        self,
-        delivery: Delivery,
-        key: Key | None,
-        settled: Settled,
-        history: ClaimHistory,
-        *,
-        follows: bool,
+        self, _: object, key: Key | None, settled: Settled, __: object, *, follows: bool
     ) -> None:
         """See `observer.Observer.report_message`."""
-        del delivery, history
         if key and settled.outcome is Outcome.UNCONFIRMED and not follows:
             self._unconfirmed(key.text)
 
-    def report_batch(self, stats: BatchStats) -> None:
+    def report_batch(self, stats: object) -> None:
         """See `observer.Observer.report_batch`."""
 
     def report_batch_calls_unavailable(self, error: StoreError) -> None:
@@ -81,20 +69,15 @@ class Observer:
 
 @dataclass(frozen=True, slots=True)
 class Processor:
-    """Does the side effect of a message, as its task says.
+    """Does the side effect of a message, as its task says."""
 
-    Attributes:
-        counters: the table of counters that transactions write to.
-    """
-
-    tasks: Mapping[str, Task]
+    planned: Round
     journal: Journal
     watch: Watch
-    counters: str
 
     def __call__(self, message: Message) -> None:
         """Do the side effect in the journal."""
-        self._work(message, lambda: self.journal.write_effect(message.key, message.owner))
+        self._work(message, lambda: self.journal.write("effect", message.key, message.owner))
 
     def transact(self, message: Message, *, transaction: Transaction) -> None:
         """Count the side effect in a table, with the completion."""
@@ -102,12 +85,11 @@ class Processor:
             "UpdateExpression": "ADD n :one",
             "ExpressionAttributeValues": {":one": 1},
         }
-        self._work(
-            message, lambda: transaction.update(self.counters, {"id": message.key}, **update)
-        )
+        table, key = self.planned.counters, {"id": message.key}
+        self._work(message, lambda: transaction.update(table, key, **update))
 
     def _work(self, message: Message, effect: Callable[[], None]) -> None:
-        task = self.tasks[message.key]
+        task = self.planned.tasks[message.key]
         redriven = TOKEN_ATTRIBUTE in message.raw["messageAttributes"]
         first = message.receive_count == 1 and not redriven
         if task.behaviour is Behaviour.PERMANENT and not redriven:
@@ -119,7 +101,7 @@ class Processor:
         self.watch.note(Event.EFFECT)
         _pause(task.pause / 2)
         if task.behaviour is Behaviour.RAISE_AFTER and first:
-            self.journal.write_raise(message.key, message.owner)
+            self.journal.write("raised", message.key, message.owner)
             raise ValueError("after the effect")
 
 
@@ -130,12 +112,7 @@ def _pause(seconds: float) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Station:
-    """The clients of the workers: made once before the first fork, and used by workers only.
-
-    Attributes:
-        client: the package's client of DynamoDB.
-        queues: the package's queues.
-    """
+    """The clients of the workers: made once before the first fork, and used by workers only."""
 
     client: Any
     queues: Queues
@@ -147,56 +124,43 @@ class Station:
         _ = queues._client  # noqa: SLF001  # made now, and not by every worker
         return cls(client=new_client(), queues=queues)
 
-    def consume(self, batch: "Batch", journal: Journal, watch: Watch) -> None:
-        """Process a batch, and write the answer into the journal."""
-        clock: Clock = LaterClock(batch.later)
-        observer = Observer(journal.write_unconfirmed)
-        processor = Processor(batch.tasks, journal, watch, batch.counters)
-        transactional = batch.mode is Mode.TRANSACTION
+    def consume(
+        self,
+        planned: Round,
+        records: Sequence[Record],
+        later: Millis,
+        journal: Journal,
+        watch: Watch,
+    ) -> None:
+        """Process a batch, with the wall clock set forward; write the answer to the journal."""
+        clock: Clock = LaterClock(later)
+        observer = Observer(lambda key: journal.write("unconfirmed", key))
+        processor = Processor(planned, journal, watch)
+        table = DynamoDBClaimStore(self.client, planned.table, clock, observer)
+        store: Any = Watched(table, watch)
+        queues: Any = Watched(self.queues, watch)
+        transactional = planned.mode is Mode.TRANSACTION
+        settings = Settings(
+            table=planned.table,
+            processor="",
+            key_rule=KeyRule(NAMESPACE, KEY, compile_expression(KEY)),
+            retention=Seconds(86_400),
+            lease_margin=MARGIN,
+            minimum_remaining=Millis(1_000),
+            max_receive_count=1_000,  # takeovers near the last receive are deferred
+            concurrency=planned.concurrency,
+            park_interrupted=planned.mode is Mode.PARK,
+        )
         consumer = Consumer(
             processor=processor.transact if transactional else processor,
-            settings=make_settings(batch),
-            store=WatchedStore(
-                DynamoDBClaimStore(self.client, batch.table, clock, observer), watch
-            ),
-            queues=WatchedQueues(self.queues, watch),
+            settings=settings,
+            store=store,
+            queues=queues,
             clock=clock,
             observer=observer,
             transactional=transactional,
         )
         watch.note(Event.BATCH)
-        answer = consumer.consume(batch.event, REMAINING)
+        answer = consumer.consume({"Records": list(records)}, REMAINING)
         failures = answer["batchItemFailures"] if answer else []
         journal.write_answer([failure["itemIdentifier"] for failure in failures])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """The work of one worker.
-
-    Attributes:
-        later: how much its wall clock is set forward.
-    """
-
-    mode: Mode
-    concurrency: int
-    tasks: Mapping[str, Task]
-    table: str
-    counters: str
-    event: Mapping[str, Any]
-    later: Millis
-
-
-def make_settings(batch: Batch) -> Settings:
-    """Make the settings of a worker's consumer."""
-    return Settings(
-        table=batch.table,
-        processor="",
-        key_rule=KeyRule(NAMESPACE, KEY, compile_expression(KEY)),
-        retention=RETENTION,
-        lease_margin=MARGIN,
-        minimum_remaining=Millis(1_000),
-        max_receive_count=MAX_RECEIVE_COUNT,
-        concurrency=batch.concurrency,
-        park_interrupted=batch.mode is Mode.PARK,
-    )

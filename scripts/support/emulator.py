@@ -42,7 +42,6 @@ READY_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 15.0
 ATTEMPTS: Final = 3
 ENFORCING: Final = {"AUTH": "true", "USE_SSL": "1"}
-PROMPT: Final = {"EMULATOR_ANSWERS_AT_ONCE": "1"}
 # Where the emulator puts the one that it makes for itself, in its TMPDIR.
 CERTIFICATE: Final = Path("ministack-tls", "server.crt")
 NO_PROFILE: Final = {
@@ -112,14 +111,12 @@ def new_account() -> str:
 
 
 @contextlib.contextmanager
-def running(*, enforce_iam: bool = False, prompt: bool = False) -> Iterator[Emulator]:
+def running(*, enforce_iam: bool = False) -> Iterator[Emulator]:
     """Start an emulator, and stop it with all its workers when the block is left.
 
     Args:
         enforce_iam: Whether calls are checked against IAM. Those with an account's 12 digits as
             the access key are its root's, which may do anything.
-        prompt: Whether every client is answered at once; only for clients that are not written in
-            Go, see ``launch.py``.
 
     Raises:
         EmulatorError: Its environment is missing, or it did not become ready.
@@ -132,11 +129,7 @@ def running(*, enforce_iam: bool = False, prompt: bool = False) -> Iterator[Emul
         # Another process can take the port before the emulator binds it: then choose again.
         port = _free_port()
         mark = secrets.token_hex(8)
-        variables = (
-            _environment(port, mark)
-            | (ENFORCING if enforce_iam else {})
-            | (PROMPT if prompt else {})
-        )
+        variables = _environment(port, mark) | (ENFORCING if enforce_iam else {})
         with _add_guard(variables) as (guard, directory):
             emulator = Emulator(
                 endpoint=f"{'https' if enforce_iam else 'http'}://127.0.0.1:{port}",

@@ -8,7 +8,6 @@ start.
 """
 
 import asyncio
-import os
 from functools import partialmethod
 from typing import Any
 
@@ -22,8 +21,8 @@ FIRST_LINE_SECONDS = 0.25
 SILENCE_SECONDS = 0.05
 LONGEST_SECONDS = 5.0
 WRITING_SECONDS = 0.05
-# Set where no client is written in Go, and thousands of calls are not to wait for nothing.
-PROMPT = "EMULATOR_ANSWERS_AT_ONCE" in os.environ
+# Its clients are written in Python, never read too early, and make most of the calls.
+PYTHON = b"Botocore"
 
 worker: Any = Worker
 protocol: Any = H11Protocol
@@ -52,9 +51,14 @@ async def handle(self: Any, event: object) -> None:
 
 async def stream_send(self: Any, event: object) -> None:
     """Answer a request that was read in parts a little later."""
-    if isinstance(event, Response) and self.in_parts and not PROMPT:
+    if isinstance(event, Response) and self.in_parts and not is_python(self.stream):
         await asyncio.sleep(WRITING_SECONDS)
     await send(self, event)
+
+
+def is_python(stream: Any) -> bool:
+    """Whether a Python client made the request."""
+    return PYTHON in dict(stream.scope["headers"]).get(b"user-agent", b"")
 
 
 protocol.handle, protocol.stream_send = handle, stream_send

@@ -1,15 +1,21 @@
 """What can be seen of a deployed stack from outside: its queues, tables and logs."""
 
 import json
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from boto3.dynamodb.types import TypeDeserializer
 
 from scripts.support.emulator import Emulator
+
+DRAIN_SECONDS: Final = 300.0
+STILL_POLLS: Final = 3
+SUPPRESSING: Final = frozenset({"in_progress", "coalesced", "duplicate"})
+"""Outcomes of deliveries that left an operation to another one, which had run it or was running."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +57,32 @@ def backlog(aws: Aws, queue_url: str) -> int:
     return sum(int(answer["Attributes"][name]) for name in names)
 
 
+def wait_until_empty(
+    aws: Aws,
+    *queue_urls: str,
+    seconds: float = DRAIN_SECONDS,
+    report: Callable[[int], None] = lambda _: None,
+) -> int:
+    """Wait until no queue holds a message; return how many they hold when the time is over.
+
+    Args:
+        aws: of the queues' account.
+        queue_urls: the queues.
+        seconds: how long to wait at most.
+        report: gets the number of messages that are left, now and then.
+    """
+    deadline = time.monotonic() + seconds
+    still = 0
+    while True:
+        left = sum(backlog(aws, url) for url in queue_urls)
+        report(left)
+        # A message between two receives can be missing from one count.
+        still = 0 if left else still + 1
+        if still == STILL_POLLS or time.monotonic() > deadline:
+            return left
+        time.sleep(1)
+
+
 def drain(aws: Aws, queue_url: str) -> dict[str, str]:
     """Empty a queue that nobody else reads; the bodies by message id."""
     found: dict[str, str] = {}
@@ -74,6 +106,17 @@ def log_lines(aws: Aws, log_group_name: str, event: str = "message") -> Iterator
                 continue  # the platform's own lines
             if isinstance(line, dict) and line.get("event") == event:
                 yield line
+
+
+def read_outcome(line: Mapping[str, Any]) -> str:
+    """Read how a delivery ended; one that shared the run of another message is "coalesced"."""
+    coalesced = line.get("coalesced") and line["acknowledged"]
+    return "coalesced" if coalesced else str(line["outcome"])
+
+
+def count_outcomes(aws: Aws, *log_groups: str) -> Counter[str]:
+    """Count how many deliveries ended how, by the logs."""
+    return Counter(read_outcome(line) for name in log_groups for line in log_lines(aws, name))
 
 
 def rows(aws: Aws, table: str) -> list[dict[str, Any]]:

@@ -39,20 +39,11 @@ def _git(*arguments: str, cwd: Path | None = None) -> None:
         raise SourceError("git is not on the PATH; install it: the module is fetched through it")
     # Not the developer's git settings: no hooks, no signing, no GIT_DIR of a calling hook.
     names = {"PATH", "HOME", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT"}
-    identity = {
-        f"GIT_{role}_{what}": value
-        for role in ("AUTHOR", "COMMITTER")
-        for what, value in (("NAME", "lab"), ("EMAIL", "lab@localhost"))
-    }
+    own = {name: value for name, value in os.environ.items() if name in names}
     done = subprocess.run(
-        ["git", *arguments],
+        ["git", "-c", "user.name=lab", "-c", "user.email=lab@localhost", *arguments],
         cwd=cwd,
-        env={
-            **{name: value for name, value in os.environ.items() if name in names},
-            **identity,
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            "GIT_CONFIG_NOSYSTEM": "1",
-        },
+        env=own | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -5,15 +5,17 @@
         stack.init()
         stack.apply()
 
-From a shell: ``python -m scripts.support.terraform init | validate | fmt | format | test``.
+From a shell: ``python -m scripts.support.terraform validate``, or ``test -filter=…``
+(with terraform 1.11 or newer).
 
 A company without access to the public registry keeps a mirror of providers on disk. It is found, in
 this order: what TF_CLI_CONFIG_FILE says, when that file exists; the directory named by
 TF_PLUGIN_MIRROR; the user's own CLI configuration, when it says where providers come from; the
-directories where terraform plugins usually lie. Without any, the registry is used.
+user's plugins, and directories in /opt. Without any, terraform looks where it always does.
+
+TERRAFORM names another program than terraform, such as tofu.
 """
 
-import argparse
 import contextlib
 import functools
 import hashlib
@@ -36,7 +38,6 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 BUILD: Final = ROOT / "build" / "terraform"
 PROVIDER: Final = "registry.terraform.io/hashicorp/aws"
 LEAST_VERSION: Final = (1, 9)
-LEAST_TEST_VERSION: Final = (1, 11)
 GRACE_SECONDS: Final = 10.0
 CHANGES: Final = 2
 """The exit code of ``plan -detailed-exitcode`` when something would change."""
@@ -47,7 +48,7 @@ PASSED_ON: Final = frozenset(
     {
         *("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT"),
         *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
-        *("SSL_CERT_FILE", "SSL_CERT_DIR", "TF_PLUGIN_CACHE_DIR"),
+        *("SSL_CERT_FILE", "SSL_CERT_DIR", "TF_PLUGIN_CACHE_DIR", "XDG_DATA_HOME", "XDG_DATA_DIRS"),
     }
 )
 
@@ -60,6 +61,10 @@ OFFLINE: Final = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
 }
 """Credentials of nobody, for plans and tests that call nothing."""
+
+LEAST_TEST_VERSION: Final = (1, 11)
+LAZY_COLLECTION: Final = {"GOGC": "400"}
+"""Terraform and its provider end soon: freeing memory would be a quarter of their work."""
 
 
 class TerraformError(Exception):
@@ -136,57 +141,41 @@ class Terraform:
         return output
 
     def _execute(self, *arguments: str) -> tuple[int, str]:
-        command = [binary(), *arguments]
-        if arguments[0] in {"init", "validate", "plan", "apply", "destroy", "test"}:
-            command.append("-no-color")
-        with (
-            tempfile.TemporaryFile("w+", encoding="utf-8") as errors,
-            _session(command, self.directory, self.environment, errors.fileno()) as process,
-        ):
-            lines = []
-            for line in process.stdout or ():
-                lines.append(line)
-                if self.report:
-                    self.report(line.rstrip("\n"))
-            code = process.wait()
-            errors.seek(0)
-            said = errors.read()
-        output = "".join(lines)
-        planned_changes = "-detailed-exitcode" in arguments and code == CHANGES
-        if code != 0 and not planned_changes:
-            raise TerraformError(
-                f"terraform {arguments[0]} failed in {self.directory}", output + said
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
+            process = subprocess.Popen(
+                [binary(), *arguments],
+                cwd=self.directory,
+                # Without colours.
+                env={**self.environment, "TF_CLI_ARGS": "-no-color"},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                encoding="utf-8",
+                # Ctrl-C must reach terraform once and from us: it leaves at once at a second one.
+                start_new_session=True,
             )
+            _running.add(process)
+            lines = []
+            try:
+                for line in process.stdout or ():
+                    lines.append(line)
+                    if self.report:
+                        self.report(line.rstrip("\n"))
+                code = process.wait()
+            finally:
+                _stop(process)
+                _running.discard(process)
+                if process.stdout:
+                    process.stdout.close()
+            errors.seek(0)
+            output, complaints = "".join(lines), errors.read()
+        if code != 0 and not ("-detailed-exitcode" in arguments and code == CHANGES):
+            message = f"terraform {arguments[0]} failed in {self.directory}"
+            raise TerraformError(message, output + complaints)
         return code, output
 
 
 _running: set[subprocess.Popen[str]] = set()
-
-
-@contextlib.contextmanager
-def _session(
-    command: list[str], directory: Path, variables: Mapping[str, str], errors: int
-) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        command,
-        cwd=directory,
-        env=dict(variables),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=errors,
-        text=True,
-        encoding="utf-8",
-        # Ctrl-C must reach terraform once and from us: it treats a second one as "leave at once".
-        start_new_session=True,
-    )
-    _running.add(process)
-    try:
-        yield process
-    finally:
-        _stop(process)
-        _running.discard(process)
-        if process.stdout:
-            process.stdout.close()
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
@@ -237,9 +226,10 @@ def binary() -> str:
     """
     least = ".".join(map(str, LEAST_VERSION))
     remedy = f"install {least} or newer: https://developer.hashicorp.com/terraform/install"
-    found = shutil.which("terraform")
+    program = _name_program()
+    found = shutil.which(program)
     if found is None:
-        raise TerraformError(f"terraform is not on the PATH; {remedy}")
+        raise TerraformError(f"{program} is not on the PATH; {remedy}")
     if version() < LEAST_VERSION:
         raise TerraformError(f"{found} is {'.'.join(map(str, version()))}; {remedy}")
     return found
@@ -249,12 +239,21 @@ def binary() -> str:
 def version() -> tuple[int, ...]:
     """The version of the terraform on the PATH, as (major, minor)."""
     said = subprocess.run(
-        ["terraform", "version", "-json"],
-        env={**_inherit_environment(), "CHECKPOINT_DISABLE": "1"},
+        [_name_program(), "version", "-json"],
+        env=_inherit_environment(),
         stdout=subprocess.PIPE,
         check=True,
     ).stdout
     return tuple(int(part) for part in json.loads(said)["terraform_version"].split(".")[:2])
+
+
+def can_mock_plans() -> bool:
+    """Whether the program can run the module's own tests: their mocks answer during plans."""
+    return version() >= LEAST_TEST_VERSION and "tofu" not in Path(binary()).name
+
+
+def _name_program() -> str:
+    return os.environ.get("TERRAFORM") or "terraform"
 
 
 def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -262,15 +261,16 @@ def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
     config = cli_config()
     return {
         **_inherit_environment(),
-        "CHECKPOINT_DISABLE": "1",
         "TF_IN_AUTOMATION": "1",
+        **LAZY_COLLECTION,
         **({"TF_CLI_CONFIG_FILE": str(config)} if config else {}),
         **(variables or {}),
     }
 
 
 def _inherit_environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name in PASSED_ON}
+    inherited = {name: value for name, value in os.environ.items() if name in PASSED_ON}
+    return inherited | {"CHECKPOINT_DISABLE": "1"}
 
 
 def cli_config() -> Path | None:
@@ -283,20 +283,16 @@ def cli_config() -> Path | None:
     if given and Path(given).is_file():
         return Path(given).resolve()
     named = os.environ.get("TF_PLUGIN_MIRROR")
+    own = Path.home() / ".terraformrc"
     if named and not _is_mirror(Path(named)):
         raise TerraformError(
             f"TF_PLUGIN_MIRROR={named} holds no {PROVIDER} for {_target()}; "
             "name the directory above registry.terraform.io, or unset it"
         )
-    if not named and _user_says_where():
+    if not named and own.is_file() and "provider_installation" in own.read_text(encoding="utf-8"):
         return None
     mirror = Path(named) if named else next(filter(_is_mirror, _usual_places()), None)
     return None if mirror is None else _write_config(mirror.resolve())
-
-
-def _user_says_where() -> bool:
-    own = Path.home() / ".terraformrc"
-    return own.is_file() and "provider_installation" in own.read_text(encoding="utf-8")
 
 
 def _is_mirror(directory: Path) -> bool:
@@ -311,16 +307,8 @@ def _target() -> str:
     return f"{platform.system().lower()}_{architecture}"
 
 
-def _usual_places() -> Iterator[Path]:
-    home = Path.home()
-    shared = os.environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share"
-    yield home / ".terraform.d" / "plugins"
-    yield Path(os.environ.get("XDG_DATA_HOME") or home / ".local/share") / "terraform/plugins"
-    for directory in (*shared.split(":"), "/usr/local/share", "/usr/share"):
-        yield Path(directory) / "terraform" / "plugins"
-    yield home / "Library" / "Application Support" / "io.terraform" / "plugins"
-    yield Path("/Library/Application Support/io.terraform/plugins")
-    yield from sorted(Path("/opt").glob("*"))
+def _usual_places() -> list[Path]:
+    return [Path.home() / ".terraform.d" / "plugins", *sorted(Path("/opt").glob("*"))]
 
 
 def _write_config(mirror: Path) -> Path:
@@ -344,50 +332,26 @@ provider_installation {{
     return config
 
 
-def root_modules() -> list[Path]:
-    """The module itself and every example."""
-    return [ROOT, *sorted(path.parent for path in ROOT.glob("examples/*/main.tf"))]
-
-
 def main(arguments: list[str]) -> int:
-    """Run a command in the module and its examples; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.support.terraform")
-    parser.add_argument("command", choices=["init", "validate", "fmt", "format", "test"])
-    command, rest = parser.parse_known_args(arguments)
+    """Validate the module and its examples, or run the module's tests; return the exit code."""
+    command, *rest = arguments
+    examples = sorted(path.parent for path in ROOT.glob("examples/*/main.tf"))
+    if command == "test" and not can_mock_plans():
+        least = ".".join(map(str, LEAST_TEST_VERSION))
+        print(f"the module's tests need terraform {least} or newer", file=sys.stderr)
+        return 1
     try:
         with interruptible():
-            _run_in_the_repository(command.command, rest)
+            for directory in (ROOT,) if command == "test" else (ROOT, *examples):
+                print(f"terraform {command}: {directory.relative_to(ROOT)}", flush=True)
+                Terraform(directory=directory).init("-backend=false")
+                Terraform(directory=directory, report=print).run(command, *rest)
     except TerraformError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     return 0
-
-
-def _run_in_the_repository(command: str, rest: list[str]) -> None:
-    root = Terraform(directory=ROOT, report=print)
-    match command:
-        case "fmt":
-            root.run("fmt", "-check", "-diff", "-recursive", *rest)
-        case "format":
-            root.run("fmt", "-recursive", *rest)
-        case "test":
-            if version() < LEAST_TEST_VERSION:
-                least = ".".join(map(str, LEAST_TEST_VERSION))
-                raise TerraformError(f"the module's tests need terraform {least} or newer")
-            _init_quietly(ROOT).init("-backend=false")
-            root.run("test", *rest)
-        case _:
-            for directory in root_modules():
-                print(f"terraform {command}: {directory.relative_to(ROOT)}", flush=True)
-                _init_quietly(directory).init("-backend=false")
-                if command == "validate":
-                    _init_quietly(directory).validate()
-
-
-def _init_quietly(directory: Path) -> Terraform:
-    return Terraform(directory=directory)
 
 
 if __name__ == "__main__":

@@ -1,295 +1,257 @@
-"""What `make release-check` builds and looks at; it deploys and installs by itself."""
+"""What is released is complete, comes out the same again, and works where nothing else is."""
 
-import io
+import email
 import json
+import os
 import re
-import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from scripts import release
-from scripts.release import Artefacts, ReleaseError, build, unpack
-from scripts.support.source import repository
+from scripts.release import Artefacts, build, unpack
+from scripts.support import observation
+from scripts.support.emulator import Emulator
+from scripts.support.observation import Aws
+from scripts.support.terraform import Terraform, environment
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
+PROGRAMS = Path(sys.executable).parent
+PYTHONS = os.environ.get("PYTHONS", sys.executable).split()
+BUILT = re.compile(
+    r"(^|/)(build|dist|\.venv[^/]*|\.wheels|__pycache__|\.terraform)(/|$)|\.tfstate|\.pyc$"
+)
+METADATA = {
+    "Name": "idempotent-lambda",
+    "Requires-Python": ">=3.11",
+    "License-Expression": "Apache-2.0",
+    "License-File": "LICENSE",
+    "Description-Content-Type": "text/markdown",
+}
+ORDER = json.dumps({"order_id": "ORDER-1", "amount_cents": 1999, "currency": "EUR"})
+
+# A Python runs it that has nothing but what was installed, in a directory without files.
+IMPORT_ALL = """
+import importlib, importlib.metadata, os, pkgutil, sys
+# As the module sets them: the entry point refuses to start without.
+os.environ.update(
+    AWS_DEFAULT_REGION="eu-central-1",
+    IDEMPOTENCY_TABLE="orders", IDEMPOTENCY_NAMESPACE="orders",
+    IDEMPOTENCY_PROCESSOR="json.dumps", IDEMPOTENCY_RETENTION_SECONDS="3600",
+)
+import idempotent_lambda, idempotent_lambda_toolkit
+assert idempotent_lambda.__version__ == importlib.metadata.version("idempotent-lambda")
+for package in (idempotent_lambda, idempotent_lambda_toolkit):
+    assert package.__file__.startswith(sys.prefix), package.__file__
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+"""
+TEST_KIT = """
+import pytest
+from idempotent_lambda_toolkit.testing import events
+
+ORDER = {"order_id": "ORDER-1", "amount_cents": 1999}
 
 
-@pytest.fixture(scope="module")
-def git(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository whose HEAD is the working tree."""
-    directory = tmp_path_factory.mktemp("git") / "repository.git"
-    repository(directory)
-    return directory
+def charge(order):
+    raise AssertionError("the real one")
 
 
-@pytest.fixture(scope="module")
-def artefacts(git: Path, tmp_path_factory: pytest.TempPathFactory) -> Artefacts:
-    """What is released of it."""
-    return build(git, tmp_path_factory.mktemp("release"))
+def process(message):
+    charge(message.body)
 
 
-@pytest.fixture
-def tree(artefacts: Artefacts, tmp_path: Path) -> Path:
-    """The unpacked source archive."""
-    return unpack(artefacts.source, tmp_path / "unpacked")
+def test_right(hammer):
+    hammer.effect("test_kit.charge")
+    hammer(process, events.sqs(ORDER), key="body.order_id")
 
 
-def problems(artefacts: Artefacts, tree: Path) -> list[str]:
-    """Everything that needs no installation."""
-    return [
-        *release.version_problems(tree, artefacts.version),
-        *release.metadata_problems(artefacts, tree),
-        *release.content_problems(artefacts),
+def test_wrong(hammer):
+    hammer.effect("test_kit.charge")
+    with pytest.raises(AssertionError, match="charge"):
+        hammer(process, events.sqs(ORDER))
+"""
+
+
+def version() -> str:
+    """The version that the package says."""
+    text = (ROOT / "handler" / "idempotent_lambda" / "__init__.py").read_text()
+    (found,) = re.findall(r'^__version__ = "(\d+\.\d+\.\d+)"$', text, re.MULTILINE)
+    return str(found)
+
+
+def read_tar(archive: Path) -> dict[str, bytes]:
+    """The files of an archive, by name without its top directory."""
+    with tarfile.open(archive) as tar:
+        return {
+            member.name.partition("/")[2]: file.read()
+            for member in tar.getmembers()
+            if (file := tar.extractfile(member))
+        }
+
+
+def read_zip(wheel: Path) -> dict[str, bytes]:
+    """The files of a wheel, by name."""
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_reproducible(git: Path, artefacts: Artefacts, tmp_path: Path) -> None:
+    """A second build gives the same files, byte for byte."""
+    again = build(git, tmp_path / "again")
+    assert [(file.name, file.read_bytes()) for file in again.files] == [
+        (file.name, file.read_bytes()) for file in artefacts.files
     ]
-
-
-def test_no_problem(artefacts: Artefacts, tree: Path) -> None:
-    """Versions, metadata, contents and sizes of what is built are right."""
-    assert problems(artefacts, tree) == []
 
 
 def test_names(artefacts: Artefacts) -> None:
-    """The three files are named after project and version."""
-    assert [file.name.replace(artefacts.version, "V") for file in artefacts.files().values()] == [
-        "terraform_aws_idempotent_lambda-V-py3-none-any.whl",
-        "terraform_aws_idempotent_lambda-V.tar.gz",
-        "terraform-aws-idempotent-lambda-V-source.tar.gz",
+    """The three files are named after package or module, and version."""
+    assert [file.name for file in artefacts.files] == [
+        f"idempotent_lambda-{version()}-py3-none-any.whl",
+        f"idempotent_lambda-{version()}.tar.gz",
+        f"terraform-aws-idempotent-lambda-{version()}-source.tar.gz",
     ]
 
 
-def test_the_archive_is_the_repository(artefacts: Artefacts, git: Path, tree: Path) -> None:
+def test_sizes(artefacts: Artefacts) -> None:
+    """No file is larger than it has to be."""
+    wheel, sdist, source = (file.stat().st_size / 1024 for file in artefacts.files)
+    assert max(wheel, sdist) <= 250
+    assert source <= 2048
+
+
+def test_the_archive_is_the_repository(artefacts: Artefacts, git: Path) -> None:
     """The source archive holds every file of the commit as it is, and no other."""
+    found = read_tar(artefacts.source)
     show = ["git", "--git-dir", str(git)]
     listed = subprocess.run(
-        [*show, "ls-tree", "-r", "--name-only", "-z", artefacts.commit],
+        [*show, "ls-tree", "-r", "--name-only", "-z", "HEAD"],
         capture_output=True,
         check=True,
         text=True,
     ).stdout.split("\0")[:-1]
-    found = {each.relative_to(tree).as_posix(): each for each in tree.rglob("*") if each.is_file()}
     assert sorted(found) == sorted(listed)
-    for name in ("main.tf", "handler/idempotent_lambda/entrypoint.py"):
+    assert [name for name in found if BUILT.search(name)] == []
+    for name in ("main.tf", "handler/idempotent_lambda/entrypoint.py", "scripts/pack.py"):
         blob = subprocess.run([*show, "show", f"HEAD:{name}"], capture_output=True, check=True)
-        assert found[name].read_bytes() == blob.stdout
+        assert found[name] == blob.stdout
 
 
-def repacked(archive: Path, directory: Path, *, without: str = "", holding: str = "") -> Path:
-    """A copy of a tar archive that lacks one file, or holds one more."""
-    copy = directory / archive.name
-    with tarfile.open(archive) as old, tarfile.open(copy, "w:gz") as new:
-        members = old.getmembers()
-        for member in members:
-            if not without or not member.name.endswith(f"/{without}"):
-                new.addfile(member, old.extractfile(member))
-        if holding:
-            top = members[-1].name.partition("/")[0]
-            new.addfile(tarfile.TarInfo(f"{top}/{holding}"), io.BytesIO())
-    return copy
+def test_the_sdist(artefacts: Artefacts) -> None:
+    """The source distribution holds the packages, what their metadata need, and nothing else."""
+    source, sdist = read_tar(artefacts.source), read_tar(artefacts.sdist)
+    halves = {name for name in source if name.startswith(("handler/", "toolkit/"))}
+    # The build puts .gitignore there, which it reads.
+    others = {"README.md", "LICENSE", "CHANGELOG.md", "pyproject.toml", ".gitignore"}
+    assert sdist.keys() == halves | others | {"PKG-INFO"}
+    assert {name: sdist[name] for name in halves | others} == {
+        name: source[name] for name in halves | others
+    }
 
 
-@pytest.mark.parametrize(
-    ("without", "holding", "problem"),
-    [
-        ("scripts/pack.py", "", "source: no scripts/pack.py"),
-        ("tests/conftest.py", "", "source: no tests/conftest.py"),
-        ("", "build/emulator/env", "source: holds build/emulator/env"),
-        ("", ".venv/bin/aws", "source: holds .venv/bin/aws"),
-        (
-            "",
-            "examples/quickstart/terraform.tfstate",
-            "source: holds examples/quickstart/terraform",
-        ),
-    ],
-)
-def test_a_wrong_archive(
-    artefacts: Artefacts, tmp_path: Path, without: str, holding: str, problem: str
-) -> None:
-    """A source archive that lacks what it needs, or holds what was built, is refused."""
-    source = repacked(artefacts.source, tmp_path, without=without, holding=holding)
-    (found,) = release.content_problems(replace(artefacts, source=source))
-    assert found.startswith(problem)
-
-
-@pytest.mark.parametrize(
-    ("without", "holding", "problem"),
-    [
-        ("handler/idempotent_lambda/keys.py", "", "sdist: no handler/idempotent_lambda/keys.py"),
-        ("LICENSE", "", "sdist: no LICENSE"),
-        ("", "tests/conftest.py", "sdist: holds tests/conftest.py"),
-    ],
-)
-def test_a_wrong_sdist(
-    artefacts: Artefacts, tmp_path: Path, without: str, holding: str, problem: str
-) -> None:
-    """A source distribution that lacks a file of the packages, or holds more, is refused."""
-    sdist = repacked(artefacts.sdist, tmp_path, without=without, holding=holding)
-    assert release.content_problems(replace(artefacts, sdist=sdist)) == [problem]
-
-
-def test_a_wrong_wheel(artefacts: Artefacts, tmp_path: Path) -> None:
-    """A wheel with a file that its RECORD does not describe is refused."""
-    copy = tmp_path / artefacts.wheel.name
-    with (
-        zipfile.ZipFile(artefacts.wheel) as old,
-        zipfile.ZipFile(copy, "w", zipfile.ZIP_DEFLATED) as new,
-    ):
-        for name in old.namelist():
-            more = b"\n" if name == "idempotent_lambda/keys.py" else b""
-            new.writestr(name, old.read(name) + more)
-        new.writestr("tests/conftest.py", "")
-    assert release.content_problems(replace(artefacts, wheel=copy)) == [
-        "wheel: RECORD lacks tests/conftest.py",
-        "wheel: RECORD is wrong about idempotent_lambda/keys.py",
-        "wheel: holds tests/conftest.py",
-    ]
-
-
-def test_a_large_one(artefacts: Artefacts, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file above its limit is refused."""
-    size = artefacts.sdist.stat().st_size
-    monkeypatch.setitem(release.LIMITS, "sdist", size - 1)
-    assert release.content_problems(artefacts) == [f"sdist: {size} bytes, above {size - 1}"]
-
-
-@pytest.mark.parametrize(
-    ("name", "before", "after", "said"),
-    [
-        ("CHANGELOG.md", r"## \[[\d.]+\]", "## [9.9.9]", "9.9.9"),
-        ("README.md", r"\nVersion [\d.]+,", "\nVersion 9.9,", "9.9"),
-        ("docs/upgrading.md", "## To ", "## Towards ", "None"),
-    ],
-)
-def test_another_version(tree: Path, name: str, before: str, after: str, said: str) -> None:
-    """A file that names another version than the package, or none, is named."""
-    text = (tree / name).read_text()
-    (tree / name).write_text(re.sub(before, after, text, count=1))
-    (problem,) = release.version_problems(tree, release.version_of(tree))
-    assert problem.startswith(f"{name} says version {said}, not ")
-
-
-def test_metadata_of_another_version(artefacts: Artefacts, tree: Path) -> None:
-    """Metadata that are not those of version and README are told field by field."""
-    (tree / "README.md").write_text("Another one")
-    assert release.metadata_problems(replace(artefacts, version="9.9.9"), tree) == [
-        f"{what}: {each}"
-        for what in ("wheel", "sdist")
-        for each in (
-            f"Version is {artefacts.version!r}, not '9.9.9'",
-            "its description is not the README",
-        )
-    ]
-
-
-def test_not_reproducible(git: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A build that gives other bytes the second time is refused."""
-    digests = iter(({"wheel": "a"}, {"wheel": "b"}))
-    monkeypatch.setattr(release, "_digests", lambda _: next(digests))
-    with pytest.raises(ReleaseError, match="not reproducible"):
-        build(git, tmp_path / "release")
-
-
-def test_no_such_commit(git: Path, tmp_path: Path) -> None:
-    """What is no commit is not built."""
-    with pytest.raises(ReleaseError, match="rev-parse"):
-        build(git, tmp_path / "release", "nothing")
-
-
-def test_an_archive_that_leads_out(tmp_path: Path) -> None:
-    """An archive with a file outside of its directory is not unpacked."""
-    archive = tmp_path / "bad.tar.gz"
-    with tarfile.open(archive, "w:gz") as tar:
-        tar.addfile(tarfile.TarInfo("../outside"), io.BytesIO())
-    with pytest.raises(ReleaseError, match="outside"):
-        unpack(archive, tmp_path / "unpacked")
-    assert not (tmp_path / "outside").exists()
-
-
-def test_interpreters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Python that starts is found; a command of that name which starts none is passed over."""
-    own = "{}.{}".format(*sys.version_info[:2])
-    shims, programs = tmp_path / "shims", tmp_path / "programs"
-    for each in (shims, programs):
-        each.mkdir()
-    for version in release.PYTHONS:
-        (shims / f"python{version}").write_text("#!/bin/sh\nexit 127\n")
-        (shims / f"python{version}").chmod(0o755)
-    (programs / f"python{own}").symlink_to(sys.executable)
-    monkeypatch.setenv("PATH", f"{shims}:{programs}")
-    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
-    expected = dict.fromkeys(release.PYTHONS) | {own: programs / f"python{own}"}
-    assert release.interpreters() == expected
-
-
-def test_pythons() -> None:
-    """The Pythons begin at the package's floor, and the module's default runtime is one."""
-    floor = re.search(r'requires-python = ">=([\d.]+)"', (ROOT / "pyproject.toml").read_text())
-    runtime = re.search(r'"python(3[.]\d+)"\)', (ROOT / "variables.tf").read_text())
-    assert floor
-    assert runtime
-    assert release.PYTHONS[0] == floor[1]
-    assert runtime[1] in release.PYTHONS
-
-
-def test_report(artefacts: Artefacts) -> None:
-    """The report names every file with size and hash, and the Pythons that were not checked."""
-    reported = release.report(artefacts, [], ["3.14"], problems=[])
-    assert json.loads(json.dumps(reported)) == reported
-    assert set(reported["files"]) == {"wheel", "sdist", "source"}
-    assert all(len(each["sha256"]) == 64 and each["bytes"] for each in reported["files"].values())
-    assert reported["pythons_not_checked"] == ["3.14"]
-
-
-@pytest.mark.parametrize("fails", ["", "trial", "quickstart"])
-def test_what_fails_is_not_ready(
-    git: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    fails: str,
-) -> None:
-    """The check fails if one trial or the quickstart does, and says so there and in its report."""
-    problem = "broken" if fails == "trial" else None
-    trial = release.Trial(
-        python="3.13.0", artefact="wheel", packages=(), seconds=1, problem=problem
+def test_the_wheel(artefacts: Artefacts) -> None:
+    """The wheel holds the files of both packages as its RECORD says, and nothing else."""
+    roots = ("--src-dir", "handler", "--src-dir", "toolkit")
+    subprocess.run(
+        [PROGRAMS / "check-wheel-contents", *roots, str(artefacts.wheel)], cwd=ROOT, check=True
     )
 
-    def deploy(tree: Path) -> float:
-        assert (tree / "examples" / "quickstart" / "main.tf").exists()
-        if fails == "quickstart":
-            raise ReleaseError("charged twice")
-        return 60.0
 
-    monkeypatch.setattr(release, "RELEASE", tmp_path / "release")
-    monkeypatch.setattr(release, "interpreters", lambda: {"3.13": Path("p"), "3.14": None})
-    monkeypatch.setattr(release, "_trials", lambda *_: iter([trial]))
-    monkeypatch.setattr(release, "quickstart", deploy)
-    expected = {"": [], "trial": ["wheel on 3.13.0"], "quickstart": ["charged twice"]}[fails]
-    assert release.check(git, 0) == bool(fails)
-    reported = json.loads((tmp_path / "release" / "report.json").read_text())
-    assert reported["problems"] == expected
-    assert reported["pythons_not_checked"] == ["3.14"]
-    said = capsys.readouterr()
-    assert "Python 3.14: not checked" in said.out
-    assert said.out.splitlines()[-1].startswith("Not ready" if fails else "Ready")
-    assert said.err == "".join(f"PROBLEM: {each}\n" for each in expected)
+def test_metadata(artefacts: Artefacts) -> None:
+    """The metadata of wheel and sdist say the same as the repository, and require nothing."""
+    wheel = read_zip(artefacts.wheel)[f"idempotent_lambda-{version()}.dist-info/METADATA"]
+    for raw in (wheel, read_tar(artefacts.sdist)["PKG-INFO"]):
+        metadata = email.message_from_bytes(raw)
+        assert {name: metadata[name] for name in METADATA} == METADATA
+        assert metadata["Version"] == version()
+        assert metadata["Summary"]
+        described = metadata.get_payload(decode=True)
+        assert isinstance(described, bytes)
+        assert described.strip() == (ROOT / "README.md").read_bytes().strip()
+        assert sorted(metadata.get_all("Provides-Extra", [])) == ["cli", "testing"]
+        needs = metadata.get_all("Requires-Dist", [])
+        assert [need for need in needs if "extra ==" not in need] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "numbers"),
+    [
+        ("CHANGELOG.md", r"^## \[([^]]+)\]", 3),
+        ("README.md", r"^Version (\d+\.\d+),", 2),
+        ("docs/upgrading.md", r"^## To (\d+\.\d+)", 2),
+    ],
+)
+def test_every_page_says_this_version(name: str, pattern: str, numbers: int) -> None:
+    """Changelog, README and the page of upgrades name the version of the package first."""
+    found = re.search(pattern, (ROOT / name).read_text(), re.MULTILINE)
+    assert found
+    assert found[1] == ".".join(version().split(".")[:numbers])
+
+
+def test_the_default_runtime_is_supported() -> None:
+    """The module's default runtime is a Python that the package supports."""
+    declared = "".join(path.read_text() for path in ROOT.glob("variables*.tf"))
+    (minor,) = re.findall(r'"python3[.](\d+)"\)', declared)
+    assert int(minor) >= int(METADATA["Requires-Python"].rpartition(".")[2])
 
 
 @pytest.mark.slow
-@pytest.mark.proof  # make release-check does the same
-def test_a_trial(artefacts: Artefacts, tmp_path: Path) -> None:
-    """The wheel works where nothing else is, and is refused if it says another version."""
-    python = Path(sys.executable).resolve()
-    good = release.tried("wheel", artefacts.wheel, python, artefacts.version)
-    assert good.problem is None
-    assert {"boto3", "pytest", "rich", "typer"} <= {each.split("==")[0] for each in good.packages}
-    copy = tmp_path / artefacts.wheel.name
-    shutil.copy(artefacts.wheel, copy)
-    bad = release.tried("wheel", copy, python, "9.9.9")
-    assert bad.problem
-    assert "without extras, installs" in bad.problem
+@pytest.mark.proof  # installs from the package registry
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("artefact", ["wheel", "sdist"])
+def test_installed(artefacts: Artefacts, tmp_path: Path, artefact: str, python: str) -> None:
+    """Installed alone it brings nothing; with its extras, imports, command and test kit work."""
+    file = getattr(artefacts, artefact)
+    made, empty = tmp_path / "made", tmp_path / "empty"
+    empty.mkdir()
+    (tmp_path / "test_kit.py").write_text(TEST_KIT)
+
+    def run(*command: str | Path) -> str:
+        own = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "AWS_"))}
+        done = subprocess.run(
+            command, cwd=empty, env=own, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    run(python, "-I", "-m", "venv", made)
+    inside = (made / "bin" / "python", "-I")
+    run(*inside, "-m", "pip", "install", file)
+    listed = run(*inside, "-m", "pip", "list", "--format=freeze").split()
+    assert [name for name in listed if not name.startswith(("pip==", "setuptools=="))] == [
+        f"idempotent-lambda=={version()}"
+    ]
+    run(*inside, "-m", "pip", "install", f"{file}[cli,testing]")
+    run(*inside, "-c", IMPORT_ALL)
+    assert "doctor" in run(made / "bin" / "idempotent-lambda", "--help")
+    run(*inside, "-m", "pytest", "-q", "-p", "no:cacheprovider", tmp_path / "test_kit.py")
+
+
+@pytest.mark.emulator
+@pytest.mark.terraform
+@pytest.mark.slow
+@pytest.mark.proof  # tests/end_to_end deploy the quickstart of the working tree
+def test_the_quickstart_of_the_archive(
+    artefacts: Artefacts, emulator: Emulator, account: str, tmp_path: Path
+) -> None:
+    """The unpacked archive deploys; an order sent twice is charged once; destroy leaves nothing."""
+    aws = Aws.of(emulator, account)
+    terraform = Terraform(
+        directory=unpack(artefacts.source, tmp_path / "source") / "examples" / "quickstart",
+        environment=environment(emulator.environment(account)),
+    )
+    terraform.init()
+    terraform.apply()
+    outputs = terraform.output()
+    for _ in range(2):
+        aws.sqs.send_message(QueueUrl=outputs["queue_url"], MessageBody=ORDER)
+    eventually(lambda: not observation.backlog(aws, outputs["queue_url"]), "the queue is empty")
+    charges = observation.rows(aws, outputs["ledger_table_name"])
+    assert [charge["order_id"] for charge in charges] == ["ORDER-1"]
+    terraform.destroy()
+    assert observation.resources(aws) == []

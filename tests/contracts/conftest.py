@@ -363,6 +363,15 @@ def emulator_clients(emulator: Emulator) -> Clients:
     return deployed, emulator.client("dynamodb", account)
 
 
+@pytest.fixture(scope="session")
+def moto_clients() -> Clients:
+    """Clients for moto: they call it wherever it stands for AWS."""
+    with pytest.MonkeyPatch.context() as patch:
+        aws_environment(patch, MOTO)
+        patch.delenv("AWS_ENDPOINT_URL", raising=False)
+        return new_clients()
+
+
 @pytest.fixture
 def clock() -> ManualClock:
     """A clock that stands still."""
@@ -398,7 +407,7 @@ def engines(companies: list[Company] = TOGETHER) -> list[Any]:
         pytest.param((name, company), id=f"{name} {company}".replace(" ", "-"), marks=marks)
         for name, possible, marks in [
             ("memory", ALONE, []),
-            ("moto", ALONE, [pytest.mark.slow]),  # makes its client anew for every test
+            ("moto", ALONE, []),
             ("emulator", TOGETHER, [pytest.mark.emulator]),
             ("aws", TOGETHER, [pytest.mark.aws]),
         ]
@@ -408,9 +417,7 @@ def engines(companies: list[Company] = TOGETHER) -> list[Any]:
 
 
 @pytest.fixture(params=engines())
-def engine(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, clock: ManualClock
-) -> Iterator[Engine]:
+def engine(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[Engine]:
     """Every engine in turn, with requests alone and in groups."""
     name, company = request.param
     listener = Listener()
@@ -424,11 +431,10 @@ def engine(
         case "memory":
             yield InMemory()
         case "moto":
-            aws_environment(monkeypatch, MOTO)
-            monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+            clients = request.getfixturevalue("moto_clients")
             with mock_aws():
                 # Its PartiQL does not take parameters.
-                yield DynamoDB.create(new_clients(), clock, listener, together=False)
+                yield DynamoDB.create(clients, clock, listener, together=False)
         case "emulator":
             clients = request.getfixturevalue("emulator_clients")
             yield in_company(DynamoDB.create(clients, clock, listener))

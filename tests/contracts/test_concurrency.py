@@ -32,14 +32,16 @@ GROUP_KEYS = 12
 TABLE = "race"
 
 
-def winners(store: ClaimStore, before_each_round: Callable[[str], None]) -> list[int]:
+def winners(
+    store: ClaimStore, before_each_round: Callable[[str], None], rounds: int = ROUNDS
+) -> list[int]:
     """How many of the threads win the claim, in each round."""
     clock = SystemClock()
     barrier = threading.Barrier(THREADS)
 
     def contend(thread: int) -> list[bool]:
         won = []
-        for number in range(ROUNDS):
+        for number in range(rounds):
             barrier.wait()
             request = Request(
                 record_id=f"race#{number}",
@@ -53,7 +55,7 @@ def winners(store: ClaimStore, before_each_round: Callable[[str], None]) -> list
             won.append(isinstance(outcome, Claimed))
         return won
 
-    for number in range(ROUNDS):
+    for number in range(rounds):
         before_each_round(f"race#{number}")
     with ThreadPoolExecutor(THREADS) as pool:
         wins = list(pool.map(contend, range(THREADS)))
@@ -61,19 +63,19 @@ def winners(store: ClaimStore, before_each_round: Callable[[str], None]) -> list
 
 
 def group_winners(
-    store: ClaimStore, prepare: Callable[[str], None]
+    store: ClaimStore, prepare: Callable[[str], None], rounds: int = GROUP_ROUNDS
 ) -> list[tuple[set[str], Counter[str]]]:
     """Which keys were asked for, and how often each was won, in each round of groups."""
     clock = SystemClock()
     barrier = threading.Barrier(THREADS)
-    keys = [[f"race#{number}-{key}" for key in range(GROUP_KEYS)] for number in range(GROUP_ROUNDS)]
+    keys = [[f"race#{number}-{key}" for key in range(GROUP_KEYS)] for number in range(rounds)]
     for key in chain.from_iterable(keys):
         prepare(key)
 
     def contend(thread: int) -> list[tuple[list[str], list[str]]]:
         draw = random.Random(thread)  # noqa: S311  # the same groups in every run
-        rounds = []
-        for number in range(GROUP_ROUNDS):
+        asked = []
+        for number in range(rounds):
             group = draw.sample(keys[number], draw.randint(2, GROUP_KEYS))
             turns = [draw.random() < 0.5 for _ in group]
             barrier.wait()
@@ -95,8 +97,8 @@ def group_winners(
                 for key, outcome in zip(group, outcomes, strict=True)
                 if isinstance(outcome, Claimed)
             ]
-            rounds.append((group, won))
-        return rounds
+            asked.append((group, won))
+        return asked
 
     with ThreadPoolExecutor(THREADS) as pool:
         threads = list(pool.map(contend, range(THREADS)))
@@ -198,19 +200,21 @@ def lay_nothing_or_stale(client: Any, left: str) -> Callable[[str], None]:
 class TestEmulator:
     """The same on conditional writes of an engine."""
 
-    def test_one_key(self, emulator: Emulator, account: str, left: str) -> None:
-        """Fifty threads claim, or take over, one key: one winner in each of 200 rounds."""
+    @pytest.mark.parametrize("rounds", [10, pytest.param(ROUNDS, marks=pytest.mark.extended)])
+    def test_one_key(self, emulator: Emulator, account: str, left: str, rounds: int) -> None:
+        """Fifty threads claim, or take over, one key: one winner in each round."""
         client = emulator.client("dynamodb", account)
         prepare = lay_nothing_or_stale(client, left)
         store = DynamoDBClaimStore(client, TABLE, SystemClock(), Listener())
-        assert winners(store, prepare) == [1] * ROUNDS
+        assert winners(store, prepare, rounds) == [1] * rounds
 
-    def test_groups(self, emulator: Emulator, account: str, left: str) -> None:
+    @pytest.mark.parametrize("rounds", [3, pytest.param(GROUP_ROUNDS, marks=pytest.mark.extended)])
+    def test_groups(self, emulator: Emulator, account: str, left: str, rounds: int) -> None:
         """Fifty threads claim, or take over, groups that overlap: each key has one winner."""
         client = emulator.client("dynamodb", account)
         prepare = lay_nothing_or_stale(client, left)
         listener = Listener()
         store = DynamoDBClaimStore(client, TABLE, SystemClock(), listener)
-        for asked, won in group_winners(store, prepare):
+        for asked, won in group_winners(store, prepare, rounds):
             assert won == Counter(asked)
         assert listener.fallen_back == []

@@ -16,7 +16,7 @@ from tests.requests import settings_of
 
 from .conftest import Clients, DynamoDB
 
-pytestmark = [pytest.mark.emulator, pytest.mark.slow]
+pytestmark = [pytest.mark.emulator, pytest.mark.extended]
 
 
 class Ended(Listener):

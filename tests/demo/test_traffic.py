@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scripts.demo import traffic
 
-MESSAGES = traffic.plan()
+MESSAGES = traffic.plan_messages()
 
 
 def test_there_are_enough_orders() -> None:
@@ -35,7 +35,7 @@ def test_the_producer_retries() -> None:
 
 def test_every_fault_is_armed_at_least_twice_and_known_to_the_wrapper() -> None:
     """The names that the producer arms are exactly those that the wrapper acts on."""
-    armed = Counter(traffic.faults(MESSAGES).values())
+    armed = Counter(message.fault for message in MESSAGES if message.fault)
     assert min(armed.values()) >= 2
     wrapper = Path(traffic.__file__).with_name("wrapper") / "faults.py"
     known = {

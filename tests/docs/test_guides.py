@@ -20,7 +20,7 @@ from idempotent_lambda.pipeline.grouping import find_key
 from idempotent_lambda.protocol.record import Record, Status
 from idempotent_lambda.sources.event import read_event
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
-from scripts.inputs import Variable, variables
+from scripts.inputs import Variable, read_variables
 from tests.handler.events import event, key_rule, record
 from tests.handler.harness import ConsumerHarness
 from tests.requests import settings_of
@@ -33,7 +33,7 @@ KEY, RETENTION, HANDLER, EXACTLY = (
 )
 FAQ = (ROOT / "docs" / "faq.md").read_text()
 PAGES = {"key": KEY, "retention": RETENTION, "handler": HANDLER, "exactly": EXACTLY, "faq": FAQ}
-INPUTS = {each.name: each for each in variables((ROOT / "variables.tf").read_text())}
+INPUTS = {each.name: each for each in read_variables()}
 
 
 def snippets(page: str, language: str) -> list[str]:
@@ -162,8 +162,8 @@ def default(variable: str, attribute: str) -> int:
 def test_the_default_retention_is_the_sum() -> None:
     """The lives of a message are the defaults of the module, and their sum is 22 days."""
     days = [int(re.findall(r"(\d+) days", row[2])[0]) for row in rows(RETENTION, "life")]
-    queue = default("queue", "retention_seconds")
-    dead_letters = default("queue", "dead_letter_retention_seconds")
+    queue = default("queue", "message_retention_seconds")
+    dead_letters = default("queue", "dead_letter_queue.message_retention_seconds")
     assert [each * 86400 for each in days[:3]] == [queue, dead_letters, queue]
     assert sum(days[:3]) == days[3]
     assert default("streams", "maximum_record_age_seconds") <= queue
@@ -412,7 +412,9 @@ def declared(inputs: dict[str, Variable]) -> set[str]:
 def test_what_is_set_exists(name: str) -> None:
     """Every attribute that a page sets is one of the module's."""
     # The names in maps are the user's.
-    used = {re.sub(r"^(streams|invokers)\.[^.]+", r"\1", each) for each in set_in(PAGES[name])}
+    used = {
+        re.sub(r"^(streams|allowed_triggers)\.[^.]+", r"\1", each) for each in set_in(PAGES[name])
+    }
     assert used or name == "faq"
     assert used - declared(INPUTS) == set()
 

@@ -1,4 +1,4 @@
-"""The README's tables say what variables.tf and outputs.tf declare, and these say enough."""
+"""The README's tables say what variables*.tf and outputs.tf declare, and these say enough."""
 
 import re
 from pathlib import Path
@@ -10,16 +10,14 @@ from scripts import inputs
 ROOT = Path(__file__).parents[2]
 VARIABLES = """
 variable "name" {
-  description = "Names \\"everything\\", <name> included. Limit: 1 to 64 letters | digits, - and _."
+  description = "Names \\"everything\\", <name> included: 1 to 64 letters | digits, - and _."
   type        = string
 }
 
 variable "processor" {
   description = <<-EOT
-    Your code. Limit: none of this sentence counts. Called once
+    Your code. Called once
     per key, as `"$${path.module}/<x>"`.
-    Limit: `module.function`, of at
-    most 128 characters.
   EOT
   type        = string
   default     = null
@@ -29,16 +27,16 @@ variable "queue" {
   description = <<-EOT
     The queue, its dead-letter
     queue; null for none.
-    - `fifo` (`true` or `false`): whether it is "FIFO".
+    - `fifo`: whether it is "FIFO".
     - `batch_size` (1 to 10000 (above 10: `|` or `(` needs a window)): messages
       per invocation:
       at most.
     - `existing.arn` (of an SQS queue): a queue that exists.
     - `existing.dead_letter_queue.url` (a URL): where its dead letters go.
-    - `senders` (at most 10,
+    - `writers` (at most 10,
       by AWS's quota): who may send.
-    - `senders.service` (`s3` | `sns`): the service.
-    - `senders.labels` (any): what they are called.
+    - `writers.service` (`s3` | `sns`): the service.
+    - `writers.labels`: what they are called.
   EOT
   default     = {}
 
@@ -50,7 +48,7 @@ variable "queue" {
     }))
     # Two words, and a default of several lines.
     fifo = optional(bool, false)
-    senders = optional(list(object({
+    writers = optional(list(object({
       labels = optional(map(string), {
         a = "b|c"
       })
@@ -59,8 +57,8 @@ variable "queue" {
   })
 
   validation {
-    condition     = alltrue([for sender in var.queue.senders : sender.service != "s3"])
-    error_message = "queue.senders = ${jsonencode(var.queue.senders)}. Remove s3."
+    condition     = alltrue([for writer in var.queue.writers : writer.service != "s3"])
+    error_message = "queue.writers = ${jsonencode(var.queue.writers)}. Remove s3."
   }
 }
 
@@ -74,27 +72,26 @@ variable "streams" {
 }
 """
 INPUTS = """\
-| input | type | default | limit | description |
-| --- | --- | --- | --- | --- |
-| `name` | `string` | required | 1 to 64 letters \\| digits, - and _ | Names "everything", \
-&lt;name> included. |
-| `processor` | `string` | `null` | `module.function`, of at most 128 characters | Your code. \
-Limit: none of this sentence counts. Called once per key, as `"${path.module}/<x>"`. |
+| input | type | default | description |
+| --- | --- | --- | --- |
+| `name` | `string` | required | Names "everything", &lt;name> included: 1 to 64 letters \\| \
+digits, - and _. |
+| `processor` | `string` | `null` | Your code. Called once per key, as `"${path.module}/<x>"`. |
 
 **`queue`**: `object`, default `{}`. The queue, its dead-letter queue; null for none.
 
 | attribute | type | default | limit | description |
 | --- | --- | --- | --- | --- |
-| `fifo` | `bool` | `false` | `true` or `false` | whether it is "FIFO". |
+| `fifo` | `bool` | `false` |  | whether it is "FIFO". |
 | `batch_size` | `number` | `10` | 1 to 10000 (above 10: `\\|` or `(` needs a window) | messages \
 per invocation: at most. |
 | `existing` | `object` | `null` |  | the attributes below |
 | `existing.arn` | `string` | required | of an SQS queue | a queue that exists. |
 | `existing.dead_letter_queue` | `object` | required |  | the attributes below |
 | `existing.dead_letter_queue.url` | `string` | `null` | a URL | where its dead letters go. |
-| `senders` | `list(object)` | `[]` | at most 10, by AWS's quota | who may send. |
-| `senders.service` | `string` | required | `s3` \\| `sns` | the service. |
-| `senders.labels` | `map(string)` | `{ a = "b\\|c" }` | any | what they are called. |
+| `writers` | `list(object)` | `[]` | at most 10, by AWS's quota | who may send. |
+| `writers.service` | `string` | required | `s3` \\| `sns` | the service. |
+| `writers.labels` | `map(string)` | `{ a = "b\\|c" }` |  | what they are called. |
 
 **`streams`**: `map(object)`, default `{}`. Streams by name.
 
@@ -129,6 +126,7 @@ RESULTS = """\
 | `queue` | `arn`, `dead.url` | The queue; null for none. |
 | `streams` | `arn` | The streams, by name. |
 | `name` |  | The name, of a \\| b. |"""
+SHAPE = "a bullet is not `name`: text, nor `name` (limit): text"
 README = """before
 <!-- begin generated: inputs -->
 <!-- end generated: inputs -->
@@ -162,28 +160,37 @@ def test_readme_is_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_nothing_is_overlooked() -> None:
     """The parser finds as many variables, optional attributes and outputs as the files have."""
-    text = (ROOT / "variables.tf").read_text()
-    found = inputs.variables(text)
-    assert [each.name for each in found] == re.findall(r'^variable "(\w+)"', text, re.MULTILINE)
+    text = "\n".join(path.read_text() for path in sorted(ROOT.glob("variables*.tf")))
+    found = inputs.read_variables()
+    names = re.findall(r'^variable "(\w+)"', text, re.MULTILINE)
+    assert [variable.name for variable in found] == sorted(names)
     optional = [each for variable in found for each in variable.attributes if each.default]
     assert len(optional) == re.sub("#.*", "", text).count("= optional(") > 30
     text = (ROOT / "outputs.tf").read_text()
     names = re.findall(r'^output "(\w+)"', text, re.MULTILINE)
-    assert [each.name for each in inputs.outputs(text)] == names
+    assert [output.name for output in inputs.parse_outputs(text)] == names
 
 
 def test_inputs() -> None:
     """Types, defaults, limits and descriptions of inputs become tables."""
-    found = inputs.variables(VARIABLES)
-    assert inputs.defects(found) == []
-    assert inputs.inputs_section(found) == INPUTS
+    found = tuple(inputs.parse_variables(VARIABLES))
+    assert inputs.find_defects(found) == []
+    assert inputs.write_inputs(found) == INPUTS
+
+
+def test_every_file_of_variables(tmp_path: Path) -> None:
+    """Variables are read from every file that holds some, and come by name."""
+    first, rest = VARIABLES.split('variable "processor"')
+    (tmp_path / "variables.tf").write_text('variable "processor"' + rest)
+    (tmp_path / "variables-name.tf").write_text(first)
+    assert inputs.read_variables(tmp_path) == tuple(inputs.parse_variables(VARIABLES))
 
 
 def test_outputs() -> None:
     """Outputs become a table with the attributes of their values."""
-    found = inputs.outputs(OUTPUTS)
-    assert inputs.defects((), found) == []
-    assert inputs.outputs_section(found) == RESULTS
+    found = inputs.parse_outputs(OUTPUTS)
+    assert inputs.find_defects((), found) == []
+    assert inputs.write_outputs(found) == RESULTS
 
 
 def changed(text: str, old: str, new: str) -> str:
@@ -196,7 +203,7 @@ def changed(text: str, old: str, new: str) -> str:
     ("old", "new", "found"),
     [
         (
-            '    - `fifo` (`true` or `false`): whether it is "FIFO".\n',
+            '    - `fifo`: whether it is "FIFO".\n',
             "",
             ["queue: no bullet says what fifo is"],
         ),
@@ -206,25 +213,17 @@ def changed(text: str, old: str, new: str) -> str:
             ["queue: no bullet says what existing.dead_letter_queue.url is"],
         ),
         (
-            "`fifo` (",
-            "`fofi` (",
+            "`fifo`:",
+            "`fofi`:",
             [
                 "queue: no bullet says what fifo is",
                 "queue: a bullet is of fofi, which is no attribute",
             ],
         ),
         (
-            "- `senders.service`",
-            "- `service`",
-            [
-                "queue: no bullet says what senders.service is",
-                "queue: a bullet is of service, which is no attribute",
-            ],
-        ),
-        (
-            "- `senders.labels` (any): what",
+            "- `writers.labels`: what",
             "- `fifo` (any): what",
-            ["queue: no bullet says what senders.labels is", "queue: 2 bullets say what fifo is"],
+            ["queue: no bullet says what writers.labels is", "queue: 2 bullets say what fifo is"],
         ),
         (
             "    fifo = optional",
@@ -235,66 +234,38 @@ def changed(text: str, old: str, new: str) -> str:
             "- `arn` (of a stream): which",
             "- the arn (of a stream): which",
             [
+                f"streams: {SHAPE}: the arn (of a stream): which one.",
                 "streams: no bullet says what arn is",
-                "streams: a bullet begins with no name: the arn (of a stream): which one.",
             ],
-        ),
-        (
-            "- `arn` (of a stream): which",
-            "- `arn`: which",
-            ["streams: the bullet of arn has no limit in parentheses after the name"],
-        ),
-        (
-            "- `arn` (of a stream): which",
-            "- `arn` ( ): which",
-            ["streams: the bullet of arn has no limit in parentheses after the name"],
         ),
         (
             "- `arn` (of a stream): which one.",
             "- `arn` (of a stream):",
-            ["streams: the bullet of arn has no description after a colon"],
+            [
+                f"streams: {SHAPE}: `arn` (of a stream):",
+                "streams: no bullet says what arn is",
+            ],
         ),
         (
-            "- `arn` (of a stream): which",
-            "- `arn` (of a) stream): which",
-            ["streams: the bullet of arn has no description after a colon"],
-        ),
-        (
-            "- `senders` (at most 10,\n      by AWS's quota): who",
-            "- `senders`: who",
-            ["queue: the bullet of senders has no limit in parentheses after the name"],
-        ),
-        ("    Streams by name.\n", "", ["streams: nothing is said before the bullets"]),
-        (
-            " Limit: 1 to 64 letters | digits, - and _.",
+            "    Streams by name.\n",
             "",
-            ['name: the last sentence of its description is not "Limit: ..."'],
-        ),
-        (
-            "digits, - and _.",
-            "digits, - and _. It is needed.",
-            ['name: the last sentence of its description is not "Limit: ..."'],
-        ),
-        (
-            'Names \\"everything\\", <name> included. Limit:',
-            "Limit:",
-            ["name: it has no description"],
+            ["streams: it has no description before the bullets"],
         ),
     ],
 )
 def test_defects(old: str, new: str, found: list[str]) -> None:
     """What a description lacks, or names wrongly, is told."""
-    wrong = inputs.defects(inputs.variables(changed(VARIABLES, old, new)))
-    assert wrong == [f"variables.tf: {each}" for each in found]
+    wrong = inputs.find_defects(inputs.parse_variables(changed(VARIABLES, old, new)))
+    assert wrong == [f"variable {each}" for each in found]
 
 
 def test_every_description_is_missed() -> None:
     """A variable and an output without a description are told."""
-    bare = inputs.variables('variable "a" {\n}\n')
-    assert inputs.defects(bare, inputs.outputs('output "b" {\n  value = 1\n}\n')) == [
-        "variables.tf: a: it has no description",
-        'variables.tf: a: the last sentence of its description is not "Limit: ..."',
-        "outputs.tf: b: it has no description",
+    bare = inputs.parse_variables('variable "a" {\n}\n')
+    outputs = inputs.parse_outputs('output "b" {\n  value = 1\n}\n')
+    assert inputs.find_defects(bare, outputs) == [
+        "variable a: it has no description before the bullets",
+        "output b: it has no description",
     ]
 
 
@@ -322,7 +293,7 @@ def test_written(module: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("name", "change", "line"),
     [
-        ("README.md", ("| any | what", "| none | what"), "+| `senders.labels` | "),
+        ("README.md", ("what they are called", "names"), "+| `writers.labels` | "),
         ("README.md", (INPUTS, ""), "+| `arn` | `string` | required | "),
         ("variables.tf", ("(number, 10)", "(number, 11)"), "+| `batch_size` | `number` | `11` | "),
         ("variables.tf", ("bool, false", "number, 0"), "+| `fifo` | `number` | `0` | "),
@@ -350,9 +321,9 @@ def test_stale(
 def test_refused(module: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     """From descriptions that leave something out no tables are made."""
     path = module / "variables.tf"
-    path.write_text(changed(path.read_text(), "- `fifo` (`true` or `false`):", "- `fifo`:"))
+    path.write_text(changed(path.read_text(), "- `fifo`:", "- fifo:"))
     assert inputs.main(arguments, root=module) == 1
-    assert "queue: the bullet of fifo has no limit" in capsys.readouterr().err
+    assert "queue: no bullet says what fifo is" in capsys.readouterr().err
     assert (module / "README.md").read_text() == WRITTEN
 
 

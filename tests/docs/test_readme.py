@@ -21,7 +21,7 @@ from idempotent_lambda.sources.event import read_event
 from idempotent_lambda.sources.response import build_response
 from idempotent_lambda.sources.source import Source
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
-from scripts.demo.__main__ import SCENARIOS
+from scripts.inputs import read_variables
 from scripts.support.emulator import Emulator
 from scripts.support.terraform import Terraform, environment
 from tests.handler.events import (
@@ -230,9 +230,10 @@ def test_source(source: str) -> None:
     assert values == [part for part in parts if key_found]
     assert reported(deliveries) == response
     assert order_of(deliveries) == order_rule
+    inputs = {variable.name: variable for variable in read_variables()}
     for variable, attribute in re.findall(r"`(\w+)\.?(\w*)`", setting):
-        declared = (ROOT / "variables.tf").read_text().partition(f'variable "{variable}" {{')[2]
-        assert attribute in declared.partition("\nvariable ")[0]
+        paths = {attribute.path for attribute in inputs[variable].attributes}
+        assert attribute in {"", *paths}
     directories = re.findall(r"\((examples/[\w-]+/)\)", example)
     assert directories
     assert all((ROOT / each / "main.tf").exists() for each in directories)
@@ -262,18 +263,21 @@ def test_the_run_of_the_demo() -> None:
 
 
 def test_every_example() -> None:
-    """Every example but two is a scenario of the demo, and the README leads to all."""
+    """Every example but the first and two more is a scenario, and the README leads to all."""
     examples = {path.parent.name for path in (ROOT / "examples").glob("*/main.tf")}
-    assert set(SCENARIOS) == examples - {"complete", "dependencies"}
-    scenarios = [re.findall(r"`([\w-]+)`", row[0])[0] for row in table("`SCENARIO`")]
-    assert scenarios == list(SCENARIOS)
+    folder = ROOT / "tests" / "end_to_end" / "scenarios"
+    scenarios = {path.name for path in (folder / "terraform").iterdir() if path.is_dir()}
+    assert scenarios == examples - {"quickstart", "complete", "dependencies"}
+    attacked = [re.findall(r"`([\w-]+)`", row[0])[0] for row in table("example")]
+    assert set(attacked) == scenarios
+    assert all((folder / f"test_{name.replace('-', '_')}.py").exists() for name in attacked)
     assert set(re.findall(r"\(examples/([\w-]+)/\)", README)) == examples
 
 
 @pytest.mark.terraform
 @pytest.mark.emulator
 def test_stack(tmp_path: Path, emulator: Emulator, account: str) -> None:
-    """The README's module block plans 10 resources, and as many without the line for the key."""
+    """The README's module block plans 11 resources, and as many without the line for the key."""
     concurrent = tmp_path / "terraform-aws-idempotent-lambda"
     shutil.copytree(ROOT, concurrent, ignore=shutil.ignore_patterns(".*", "build", "tests"))
     stack = tmp_path / "stack"
@@ -288,11 +292,11 @@ def test_stack(tmp_path: Path, emulator: Emulator, account: str) -> None:
     (stack / "main.tf").write_text(least)
     terraform = Terraform(directory=stack, environment=environment(emulator.environment(account)))
     terraform.init()
-    assert "Plan: 10 to add" in terraform.run("plan", "-input=false")
+    assert "Plan: 11 to add" in terraform.run("plan", "-input=false")
     (stack / "main.tf").write_text(block)
     (stack / "shown.tf").write_text('output "shown" {\n  value = module.orders.environment\n}\n')
     planned = terraform.run("plan", "-input=false", "-no-color")
-    assert "Plan: 10 to add" in planned
+    assert "Plan: 11 to add" in planned
     assert re.search(r'\+ IDEMPOTENCY_KEY += "body.order_id"', planned)
 
 
@@ -326,7 +330,8 @@ def test_costs() -> None:
 
 def test_links() -> None:
     """Every relative link of the documentation leads to a file."""
-    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    top = [ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY")]
+    pages = [*top, *(ROOT / "docs").rglob("*.md")]
     links = [
         (page, target)
         for page in pages

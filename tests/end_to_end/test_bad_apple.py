@@ -1,16 +1,16 @@
 """One message that always kills its process, among nine good ones."""
 
 import json
-import shutil
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from scripts.support import observation
-from scripts.support.emulator import ROOT, Emulator
+from scripts.support.emulator import Emulator
 from scripts.support.observation import Aws
 from scripts.support.source import repository
+from scripts.support.stack import EXAMPLES, apply_stack, write_stack
 from scripts.support.terraform import Terraform, environment
 from tests.waiting import eventually
 
@@ -19,6 +19,7 @@ pytestmark = [
     pytest.mark.terraform,
     pytest.mark.slow,
     pytest.mark.timeout(600),
+    pytest.mark.extended,
 ]
 
 PROCESSOR = """
@@ -54,7 +55,7 @@ def rows(variable):
 # Everything that decides who ends where is the module's default: batches of 10, 5 receives.
 OVERRIDE = """
 module "orders" {
-  source      = "%s"
+  source      = "MODULE_SOURCE"
   processor   = "apple.process"
   idempotency = { key = "body.order_id", lease_margin_seconds = 1 }
 
@@ -87,17 +88,15 @@ def test_only_the_bad_one_is_dead_lettered(
     tmp_path: Path, emulator: Emulator, account: str
 ) -> None:
     """With default receives only the message that kills its process is dead-lettered."""
-    root = tmp_path / "stack"
-    hidden = shutil.ignore_patterns(".*", "*.tfstate*", "__pycache__")
-    shutil.copytree(ROOT / "examples" / "quickstart", root, ignore=hidden)
-    (root / "src" / "apple.py").write_text(PROCESSOR)
-    (root / "git_override.tf").write_text(OVERRIDE % repository(tmp_path / "module.git"))
+    processor, override = tmp_path / "apple.py", tmp_path / "git_override.tf"
+    processor.write_text(PROCESSOR)
+    override.write_text(OVERRIDE)
+    source = repository(tmp_path / "module.git")
+    root = write_stack(tmp_path, EXAMPLES / "quickstart", source, code=[processor], tf=[override])
     terraform = Terraform(directory=root, environment=environment(emulator.environment(account)))
     aws = Aws.of(emulator, account)
     terraform.init()
-    terraform.apply()
-    observation.remove_twins(aws, known=terraform.run("state", "pull"))
-    outputs = terraform.output()
+    outputs = apply_stack(terraform, aws)
     queue = outputs["queue_url"]
     attributes = aws.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["RedrivePolicy"])
     receives = int(json.loads(attributes["Attributes"]["RedrivePolicy"])["maxReceiveCount"])

@@ -20,6 +20,7 @@ from scripts.support import observation
 from scripts.support.emulator import ROOT, Emulator
 from scripts.support.observation import Aws
 from scripts.support.source import repository
+from scripts.support.stack import apply_stack
 from scripts.support.terraform import Terraform, environment
 from tests.waiting import SECONDS, eventually
 
@@ -210,8 +211,8 @@ def documented_commands() -> list[str]:
 
 
 @pytest.fixture
-def stack(tmp_path: Path, emulator: Emulator, account: str) -> Iterator[Stack]:
-    """The stack, applied and at the end destroyed."""
+def stack(tmp_path: Path, emulator: Emulator, account: str) -> Stack:
+    """The stack, applied."""
     root = tmp_path / "stack"
     (root / "src").mkdir(parents=True)
     (root / "main.tf").write_text(STACK % repository(tmp_path / "module.git"))
@@ -220,13 +221,10 @@ def stack(tmp_path: Path, emulator: Emulator, account: str) -> Iterator[Stack]:
     terraform = Terraform(directory=root, environment=environment(variables))
     aws = Aws.of(emulator, account)
     terraform.init()
-    terraform.apply()
-    observation.remove_twins(aws, known=terraform.run("state", "pull"))
+    outputs = apply_stack(terraform, aws)
     paths = os.pathsep.join(str(ROOT / name) for name in ("handler", "toolkit"))
     here = {"PATH": os.environ["PATH"], "PYTHONPATH": paths, **variables}
-    yield Stack(aws, here, terraform.output()["stack"])
-    terraform.destroy()
-    assert observation.resources(aws) == []
+    return Stack(aws, here, outputs["stack"])
 
 
 @pytest.mark.emulator

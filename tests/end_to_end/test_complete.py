@@ -1,7 +1,6 @@
 """The example with every variable, from apply to destroy: an order that comes three ways."""
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,11 +9,12 @@ from typing import Any, Final
 
 import pytest
 
-from scripts.demo.producer import hand_over
 from scripts.support import observation
-from scripts.support.emulator import ROOT, Emulator
+from scripts.support.emulator import Emulator
 from scripts.support.observation import Aws
+from scripts.support.producer import hand_over
 from scripts.support.source import repository
+from scripts.support.stack import EXAMPLES, apply_stack, write_stack
 from scripts.support.terraform import Terraform, environment
 from tests.waiting import eventually
 
@@ -148,19 +148,16 @@ def further_resources(emulator: Emulator, account: str) -> list[str]:
 
 def test_from_apply_to_destroy(tmp_path: Path, emulator: Emulator, account: str) -> None:
     """An order that comes by all three ways is charged once, and the stack goes as it came."""
-    root = tmp_path / "stack"
-    hidden = shutil.ignore_patterns(".*", "*.tfstate*", "__pycache__")
-    shutil.copytree(ROOT / "examples" / "complete", root, ignore=hidden)
+    override = tmp_path / "git_override.tf"
+    override.write_text('module "orders" {\n  source = "MODULE_SOURCE"\n}\n')
     source = repository(tmp_path / "module.git")
-    (root / "git_override.tf").write_text(f'module "orders" {{\n  source = "{source}"\n}}\n')
+    root = write_stack(tmp_path, EXAMPLES / "complete", source, tf=[override])
     terraform = Terraform(directory=root, environment=environment(emulator.environment(account)))
     aws = Aws.of(emulator, account)
 
     terraform.init()
-    terraform.apply(AT_ONCE)
-    observation.remove_twins(aws, known=terraform.run("state", "pull"))
+    shop = Shop(aws, apply_stack(terraform, aws, AT_ONCE))
     assert planned(terraform) == FORGOTTEN
-    shop = Shop(aws, terraform.output())
     three_ways(shop)
     protected = {name: is_protected(aws, name) for name in aws.dynamodb.list_tables()["TableNames"]}
     assert protected == {"shop-idempotency": True, "shop-ledger": True, "shop-old-shop": True}

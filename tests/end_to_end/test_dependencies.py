@@ -46,6 +46,7 @@ def emulated() -> dict[str, str]:
 @pytest.mark.terraform
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+@pytest.mark.extended
 @pytest.mark.skipif(sys.platform != "linux", reason="Lambda's wheels run on Linux only.")
 def test_it_runs_with_its_dependencies(emulator: Emulator, account: str, tmp_path: Path) -> None:
     """A processor imports a compiled package, one of its own, and a template; built twice alike."""

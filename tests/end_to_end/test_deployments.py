@@ -177,7 +177,7 @@ def notice_stale_code(stack: Stack) -> None:
 def notice_a_stale_alias(stack: Stack) -> None:
     """Leave an alias at its version by refusing the next one, then mend it."""
     stack.proxy.denied = "^POST .*/versions$"
-    stack.override('function = { alias = "live", memory_mb = 512 }')
+    stack.override('function = { alias = "live", memory_size_mb = 512 }')
     assert "PublishVersion" in stack.fail()
     stack.proxy.denied = None
     said = stack.fail(plan=True)
@@ -216,6 +216,7 @@ def build_on_a_fresh_machine(stack: Stack) -> None:
     stack.running()
 
 
+@pytest.mark.extended
 def test_what_is_packed_here(stack: Stack) -> None:
     """A failed deployment is noticed and mended; another machine builds the zip that it lacks."""
     notice_stale_code(stack)
@@ -223,6 +224,7 @@ def test_what_is_packed_here(stack: Stack) -> None:
     build_on_a_fresh_machine(stack)
 
 
+@pytest.mark.extended
 def test_what_is_built_elsewhere(stack: Stack) -> None:
     """A failed deployment of a zip or an object is noticed; a zip may be missing for all else."""
     zipped = stack.directory / "own.zip"

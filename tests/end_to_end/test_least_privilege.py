@@ -3,7 +3,6 @@
 import io
 import json
 import re
-import shutil
 import time
 import zipfile
 from collections import Counter
@@ -19,17 +18,18 @@ from scripts.support import observation
 from scripts.support.emulator import ROOT, Emulator, running
 from scripts.support.observation import Aws
 from scripts.support.source import repository
+from scripts.support.stack import EXAMPLES, apply_stack, write_stack
 from scripts.support.terraform import Terraform, environment
 from tests.waiting import eventually
 
 OVERRIDE = """
 module "orders" {
-  source      = "%s"
+  source      = "MODULE_SOURCE"
   idempotency = { key = "body.order_id", lease_margin_seconds = 1 }
   queue       = { max_receive_count = 3 }
 
   function = {
-    timeout_seconds   = %d
+    timeout_seconds   = 10
     environment       = { LEDGER_TABLE = aws_dynamodb_table.ledger.name }
     policy_statements = [
       { actions = ["dynamodb:PutItem"], resources = [aws_dynamodb_table.ledger.arn] },
@@ -59,6 +59,7 @@ def verdict(service, operation, parameters):
 
 POLICY = "idempotent-lambda"
 TIMEOUT_SECONDS = 10
+"""As the override has it."""
 VISIBILITY_SECONDS = 12
 UNCHECKED = {"sqs", "logs", "xray", "kinesis", "sns"}
 """Services that Lambda itself calls in the role's name, which the emulator lets pass."""
@@ -205,16 +206,14 @@ def refused(order_id: str) -> str:
 
 def deployed(directory: Path, emulator: Emulator, account: str) -> Stack:
     """Apply the quickstart, and make what its role must not reach and the probe that tries."""
-    root = directory / "stack"
-    hidden = shutil.ignore_patterns(".*", "*.tfstate*", "__pycache__")
-    shutil.copytree(ROOT / "examples" / "quickstart", root, ignore=hidden)
+    override = directory / "git_override.tf"
+    override.write_text(OVERRIDE)
     source = repository(directory / "module.git")
-    (root / "git_override.tf").write_text(OVERRIDE % (source, TIMEOUT_SECONDS))
+    root = write_stack(directory, EXAMPLES / "quickstart", source, tf=[override])
     terraform = Terraform(directory=root, environment=environment(emulator.environment(account)))
     terraform.init()
-    terraform.apply()
-    outputs = terraform.output()
     aws = Aws.of(emulator, account)
+    outputs = apply_stack(terraform, aws)
     aws.sqs.set_queue_attributes(
         QueueUrl=outputs["queue_url"], Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)}
     )

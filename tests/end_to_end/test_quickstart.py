@@ -1,6 +1,7 @@
 """The quickstart, as another repository would use it, from apply to destroy."""
 
 import json
+import re
 import shutil
 import time
 from collections import Counter
@@ -11,9 +12,10 @@ from typing import Any
 import pytest
 
 from scripts.support import observation
-from scripts.support.emulator import ROOT, Emulator
+from scripts.support.emulator import Emulator
 from scripts.support.observation import Aws
 from scripts.support.source import repository
+from scripts.support.stack import EXAMPLES, apply_stack, write_stack
 from scripts.support.terraform import Terraform, environment
 from tests.waiting import eventually
 
@@ -27,7 +29,7 @@ pytestmark = [
 # Short times, so that the poison order is dead-lettered within two minutes.
 OVERRIDE = """
 module "orders" {
-  source      = "%s"
+  source      = "MODULE_SOURCE"
   idempotency = { key = "body.order_id", lease_margin_seconds = 1 }
   queue       = { max_receive_count = 3 }
 
@@ -81,32 +83,26 @@ def order(order_id: str) -> str:
     return json.dumps({"order_id": order_id, "amount_cents": 100, "currency": "EUR"})
 
 
-def changes(terraform: Terraform) -> dict[str, list[str]]:
-    """What a plan would do to which AWS resource."""
-    terraform.plan("-out=tfplan")
-    planned = terraform.show("tfplan")["resource_changes"]
-    return {
-        change["address"]: change["change"]["actions"]
-        for change in planned
-        if change["type"].startswith("aws_") and change["change"]["actions"] != ["no-op"]
-    }
+def changes(terraform: Terraform) -> dict[str, str]:
+    """What a plan, left in tfplan, would do to which AWS resource."""
+    planned = terraform.run("plan", "-input=false", "-out=tfplan")
+    found = re.findall(r"^  # (\S+) (?:will|must) be (.+)$", planned, re.MULTILINE)
+    return {address: action for address, action in found if ".aws_" in address}
 
 
 def test_from_apply_to_destroy(tmp_path: Path, emulator: Emulator, account: str) -> None:
     """Apply, charge once despite duplicates, dead-letter poison, edit, clone, destroy."""
-    root = tmp_path / "stack"
-    hidden = shutil.ignore_patterns(".*", "*.tfstate*", "__pycache__")
-    shutil.copytree(ROOT / "examples" / "quickstart", root, ignore=hidden)
-    (root / "git_override.tf").write_text(OVERRIDE % repository(tmp_path / "module.git"))
+    override = tmp_path / "git_override.tf"
+    override.write_text(OVERRIDE)
+    source = repository(tmp_path / "module.git")
+    root = write_stack(tmp_path, EXAMPLES / "quickstart", source, tf=[override])
     variables = environment(emulator.environment(account))
     terraform = Terraform(directory=root, environment=variables)
     aws = Aws.of(emulator, account)
 
     terraform.init()
-    terraform.apply()
-    observation.remove_twins(aws, known=terraform.run("state", "pull"))
+    stack = Stack(terraform, aws, apply_stack(terraform, aws))
     assert not terraform.plan(), "the second plan is not empty"
-    stack = Stack(terraform, aws, terraform.output())
 
     # Duplicates in the same batch, and in a later one.
     poison = stack.send(POISON, POISON_WITHOUT_KEY)
@@ -126,7 +122,9 @@ def test_from_apply_to_destroy(tmp_path: Path, emulator: Emulator, account: str)
     code.write_text(
         code.read_text().replace('"currency": {', '"edited": {"S": "yes"}, "currency": {')
     )
-    assert changes(terraform) == {"module.orders.aws_lambda_function.consumer[0]": ["update"]}
+    assert changes(terraform) == {
+        "module.orders.aws_lambda_function.consumer[0]": "updated in-place"
+    }
     terraform.run("apply", "-input=false", "tfplan")
     assert not terraform.plan(), "the plan after a code edit is not empty"
     stack.send(order("after-the-edit"), order(ORDERS[0]))

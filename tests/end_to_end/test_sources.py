@@ -1,7 +1,6 @@
 """The sources that no example has, each with its duplicates: one effect for each operation."""
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from scripts.demo.producer import hand_over, invoke, invoke_later
 from scripts.support import observation
 from scripts.support.emulator import ROOT, Emulator
 from scripts.support.observation import Aws
+from scripts.support.producer import hand_over, invoke, invoke_later
 from scripts.support.source import repository
+from scripts.support.stack import apply_stack, write_stack
 from scripts.support.terraform import Terraform, environment
 from tests.waiting import eventually
 
@@ -90,21 +90,13 @@ def operation(row: dict[str, Any]) -> str:
 
 @pytest.fixture
 def stack(tmp_path: Path, emulator: Emulator, account: str) -> Iterator[Stack]:
-    """The stack, applied; its second plan has to be empty, and nothing may be left of it."""
-    root = tmp_path / "stack"
-    shutil.copytree(STACK, root, ignore=shutil.ignore_patterns(".*", "__pycache__"))
-    text = (root / "main.tf").read_text()
-    source = repository(tmp_path / "module.git")
-    (root / "main.tf").write_text(text.replace("MODULE_SOURCE", source))
+    """The stack, applied; its second plan has to be empty."""
+    root = write_stack(tmp_path, STACK, repository(tmp_path / "module.git"))
     terraform = Terraform(directory=root, environment=environment(emulator.environment(account)))
     aws = Aws.of(emulator, account)
     terraform.init()
-    terraform.apply()
-    observation.remove_twins(aws, known=terraform.run("state", "pull"))
-    yield Stack(aws, terraform.output()["stack"])
+    yield Stack(aws, apply_stack(terraform, aws)["stack"])
     assert not terraform.plan(), "the second plan is not empty"
-    terraform.destroy()
-    assert observation.resources(aws) == []
 
 
 def test_each_source(stack: Stack) -> None:

@@ -14,7 +14,7 @@ from scripts.support.emulator import Emulator
 from scripts.support.proxy import DRIP_PIECES, DRIP_SECONDS, SLOW_SECONDS, Fault
 from tests.clients import patient_client
 
-from .cells import Arena, arena_on
+from .arena import Arena, arena_on
 
 COSTS = {
     Fault.SLOW: int(1000 * SLOW_SECONDS),

@@ -4,6 +4,7 @@ import pytest
 
 from scripts.support.proxy import Fault
 
+from .arena import Arena
 from .cells import (
     CELLS,
     EXTENTS,
@@ -11,14 +12,13 @@ from .cells import (
     MESSAGE,
     OWN_CELLS,
     TIMEOUT_SECONDS,
-    Arena,
     Cell,
     Operation,
-    Ours,
     Verdict,
 )
 from .conftest import CountedClock
 from .expected import expected
+from .systems import Ours
 
 pytestmark = [pytest.mark.emulator, pytest.mark.slow]
 

@@ -20,8 +20,10 @@ from idempotent_lambda.store.batch_calls import MAX_STATEMENTS
 from scripts.support.proxy import Call, Fault
 from tests.waiting import eventually
 
-from .cells import TIMEOUT_SECONDS, Arena, Ours, client_in
+from .arena import Arena, client_in
+from .cells import TIMEOUT_SECONDS
 from .conftest import CountedClock
+from .systems import Ours
 
 pytestmark = [pytest.mark.emulator, pytest.mark.slow]
 

@@ -6,16 +6,9 @@ import pytest
 
 from scripts.support.proxy import Fault
 
-from .cells import (
-    MESSAGE,
-    PEERS_INTERPRETER,
-    TIMEOUT_SECONDS,
-    Arena,
-    Cell,
-    Operation,
-    Peer,
-    Verdict,
-)
+from .arena import Arena
+from .cells import MESSAGE, TIMEOUT_SECONDS, Cell, Operation, Verdict
+from .systems import PEERS_INTERPRETER, Peer
 
 pytestmark = [
     pytest.mark.emulator,

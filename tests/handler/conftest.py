@@ -44,6 +44,19 @@ def deadline(clock: ManualClock) -> Deadline:
     return Deadline.from_remaining(clock, Millis(60_000))
 
 
+@pytest.fixture
+def pauses(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """What is slept, each time; of every range that a pause is drawn from it is the longest."""
+    slept: list[int] = []
+
+    def sleep(duration: Millis) -> None:
+        slept.extend([duration] if duration else [])
+
+    monkeypatch.setattr("random.randrange", lambda limit: limit - 1)
+    monkeypatch.setattr(clock, "sleep", sleep)
+    return slept
+
+
 def pretend(patch: pytest.MonkeyPatch) -> None:
     """Set credentials and region of nobody, and nothing of the developer's."""
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"):

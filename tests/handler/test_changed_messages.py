@@ -32,7 +32,8 @@ from .events import (
     stream_record,
 )
 from .harness import ConsumerHarness, Listener
-from .odd import DLQ, Sqs, nested
+from .odd import nested
+from .odd_batches import DLQ, Sqs
 
 pytestmark = pytest.mark.slow
 

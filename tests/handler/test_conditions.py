@@ -32,6 +32,7 @@ from idempotent_lambda.protocol.record import (
     build_claim_condition,
 )
 from idempotent_lambda.protocol.requests import ClaimRequest
+from tests.contracts.conftest import batched
 
 from .conftest import Lab
 
@@ -210,7 +211,6 @@ def written(value: Any) -> dict[str, str]:
     return {"N": str(value)} if isinstance(value, int) else {"S": str(value)}
 
 
-@pytest.mark.slow
 @pytest.mark.emulator
 @pytest.mark.parametrize(
     "condition",
@@ -228,38 +228,57 @@ def written(value: Any) -> dict[str, str]:
 )
 def test_every_rendering_decides_alike(backend: Lab, condition: Condition) -> None:
     """On every kind of record the engine decides as Python does, in either language."""
+    records = {f"x#{number}": record for number, record in enumerate(RECORDS)}
+    decided = {
+        name: evaluate(condition, record, REQUEST.operands) for name, record in records.items()
+    }
+    for part in batched([*records], 25):
+        seeded = [{"PutRequest": {"Item": item_of(name, records[name])}} for name in part]
+        backend.client.batch_write_item(RequestItems={backend.table: seeded})
+    # A statement finds no record where there is none, so only the expression can be asked.
+    absent = {"nothing": evaluate(condition, None, REQUEST.operands)}
+    assert decide_by_expression(backend, condition, [*records, *absent]) == decided | absent
+    assert decide_by_partiql(backend, condition, [*records]) == decided
+
+
+def item_of(name: str, record: Record) -> dict[str, Any]:
+    """A record under this name, as DynamoDB takes it."""
+    values = {attribute: getattr(record, attribute) for attribute in Record.__slots__}
+    values["id"] = name
+    return {attribute: written(value) for attribute, value in values.items() if value is not None}
+
+
+def decide_by_expression(backend: Lab, condition: Condition, names: list[str]) -> dict[str, bool]:
+    """Of which records the engine says that the condition holds, as an expression."""
     expression = render(condition, EXPRESSION)
     check = {
         "TableName": backend.table,
-        "Key": {"id": {"S": "x"}},
         "ConditionExpression": expression.text,
         "ExpressionAttributeNames": {f"#{name}": name for name in expression.attributes},
         "ExpressionAttributeValues": {
             f":{name}": written(REQUEST.operands[name]) for name in expression.operands
         },
     }
-    rendered_text = render(condition, PARTIQL)
-    where = f'"id" = ? AND {rendered_text.text}'
-    statement = f'SELECT * FROM "{backend.table}" WHERE {where}'  # noqa: S608  # values are parameters
-    values = ["x", *(REQUEST.operands[name] for name in rendered_text.operands)]
-
-    def by_expression() -> bool:
+    decisions = {}
+    for part in batched(names, 100):
+        checks = [{"ConditionCheck": {**check, "Key": {"id": {"S": name}}}} for name in part]
         try:
-            backend.client.transact_write_items(TransactItems=[{"ConditionCheck": check}])
-        except backend.client.exceptions.TransactionCanceledException:
-            return False
-        return True
+            backend.client.transact_write_items(TransactItems=checks)
+        except backend.client.exceptions.TransactionCanceledException as error:
+            codes = [reason["Code"] for reason in error.response["CancellationReasons"]]
+        else:
+            codes = ["None"] * len(part)
+        assert {*codes} <= {"None", "ConditionalCheckFailed"}
+        decisions |= {name: code == "None" for name, code in zip(part, codes, strict=True)}
+    return decisions
 
-    def by_partiql() -> bool:
-        parameters = [written(each) for each in values]
-        found = backend.client.execute_statement(Statement=statement, Parameters=parameters)
-        return bool(found["Items"])
 
-    # A statement finds no record where there is none, so only the expression can be asked.
-    assert by_expression() is evaluate(condition, None, REQUEST.operands)
-    for record in RECORDS:
-        item = {name: getattr(record, name) for name in Record.__slots__}
-        item = {name: written(value) for name, value in item.items() if value is not None}
-        backend.client.put_item(TableName=backend.table, Item=item)
-        decided = evaluate(condition, record, REQUEST.operands)
-        assert (by_expression(), by_partiql()) == (decided, decided), record
+def decide_by_partiql(backend: Lab, condition: Condition, names: list[str]) -> dict[str, bool]:
+    """The same in PartiQL."""
+    rendered_text = render(condition, PARTIQL)
+    statement = f'SELECT * FROM "{backend.table}" WHERE {rendered_text.text}'  # noqa: S608  # values are parameters
+    parameters = [written(REQUEST.operands[name]) for name in rendered_text.operands]
+    found = backend.client.execute_statement(Statement=statement, Parameters=parameters)
+    assert "NextToken" not in found
+    chosen = {item["id"]["S"] for item in found["Items"]}
+    return {name: name in chosen for name in names}

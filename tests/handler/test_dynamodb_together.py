@@ -4,19 +4,12 @@ Requests go to the emulator through a wire that the tests cut, delay and answer 
 wholly or for single statements; the clock is manual, so pauses cost nothing.
 """
 
-import copy
-import json
-import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from botocore.awsrequest import AWSResponse
-from botocore.compat import HTTPHeaders
 
-from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds
+from idempotent_lambda.clock import Deadline, EpochMillis, Millis
 from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavailableError
 from idempotent_lambda.protocol.claims import (
     Claimed,
@@ -25,14 +18,9 @@ from idempotent_lambda.protocol.claims import (
     InProgress,
     LostLease,
     Released,
-    Stale,
 )
-from idempotent_lambda.protocol.record import Owner
-from idempotent_lambda.protocol.requests import ClaimRequest, Request
 from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import ManualClock
-from tests.requests import claim_of
-from tests.waiting import SECONDS
 
 from .conftest import Lab
 from .events import order
@@ -44,213 +32,37 @@ from .harness import (
     START,
     ConsumerHarness,
     Fault,
-    Wire,
     answered,
     broken,
     lost,
     raising,
     taking,
 )
+from .statement_faults import (
+    INTERNAL,
+    LOSSES,
+    READ,
+    STATEMENTS,
+    THROTTLED,
+    TRIO,
+    UPDATE,
+    Dead,
+    answer,
+    asked,
+    claimed,
+    claims,
+    clear,
+    codes,
+    error,
+    granting,
+    owner_of,
+    requests,
+    sparing,
+    traffic,
+    written_and,
+)
 
 pytestmark = pytest.mark.emulator
-
-Dead = tuple[DynamoDBClaimStore, Wire]
-
-STATEMENTS = "BatchExecuteStatement"
-READ = "BatchGetItem"
-UPDATE = "UpdateItem"
-DELETE = "DeleteItem"
-
-THROTTLED = answered(400, "ProvisionedThroughputExceededException")
-INTERNAL = answered(500, "InternalServerError")
-LOSSES = (READ_TIMEOUT, CONNECTION_CLOSED)
-TRIO = ("orders#1", "orders#2", "orders#3")
-
-
-def owner_of(record_id: str, name: str = "mine") -> Owner:
-    """Each claim has an owner of its own."""
-    return Owner(f"{name} {record_id}")
-
-
-def requests(ids: Sequence[str] = TRIO, name: str = "mine", now: int = START) -> list[Request]:
-    """A request for each record."""
-    return [
-        Request(
-            record_id=each,
-            owner=owner_of(each, name),
-            now=EpochMillis(now),
-            retention=Seconds(3600),
-        )
-        for each in ids
-    ]
-
-
-def claims(
-    ids: Sequence[str] = TRIO, name: str = "mine", now: int = START, *, redelivered: bool = False
-) -> list[ClaimRequest]:
-    """A claim of each record, for a minute."""
-    return [
-        claim_of(
-            each,
-            lease_expires_at=EpochMillis(now + 60_000),
-            takeover=False,
-            redelivered=redelivered,
-        )
-        for each in requests(ids, name, now)
-    ]
-
-
-def claimed(ids: Sequence[str] = TRIO, *, recovered: bool = False) -> list[Claimed]:
-    """What first claims are answered with."""
-    return [Claimed(owner_of(each), 1, recovered=recovered) for each in ids]
-
-
-def error(outcome: object) -> StoreError:
-    """The error that is the outcome."""
-    assert isinstance(outcome, StoreError)
-    return outcome
-
-
-def codes(outcomes: Sequence[object]) -> list[object]:
-    """The outcomes, with the code in the place of an error."""
-    return [each.code if isinstance(each, StoreError) else each for each in outcomes]
-
-
-# What is seen and done on the wire.
-
-
-def record_of(statement: Mapping[str, Any]) -> str:
-    """The record that a statement is about."""
-    (record_id,) = (
-        each["S"] for each in statement["Parameters"] if each.get("S", "").startswith("orders#")
-    )
-    return str(record_id)
-
-
-def asked(body: Mapping[str, Any]) -> list[str]:
-    """The records that a call is about."""
-    if "Statements" in body:
-        return [record_of(each) for each in body["Statements"]]
-    if "RequestItems" in body:
-        ((_, keys),) = body["RequestItems"].items()
-        return [each["id"]["S"] for each in keys["Keys"]]
-    return [body["Key"]["id"]["S"]]
-
-
-def traffic(wire: Wire) -> list[tuple[str, list[str]]]:
-    """Every call that went out, with its records."""
-    return [(name, asked(body)) for name, body in zip(wire.sent, wire.bodies, strict=True)]
-
-
-def clear(wire: Wire) -> None:
-    """Forget what went out so far."""
-    wire.sent.clear()
-    wire.bodies.clear()
-
-
-def answer(request: Any, content: Mapping[str, Any]) -> AWSResponse:
-    """A successful answer of the service."""
-    response = AWSResponse(request.url, 200, HTTPHeaders(), None)
-    response._content = json.dumps(content).encode()
-    return response
-
-
-def granting(request: Any, through: Callable[[Any], Any]) -> Any:
-    """A fault: the service answers that it has done everything, and has done nothing."""
-    del through
-    body = json.loads(request.body)
-    if "RequestItems" in body:
-        return answer(request, {"Responses": {}})
-    done = [{} for _ in body.get("Statements", ())]
-    return answer(request, {"Responses": done, "Attributes": {"attempts": {"N": "1"}}})
-
-
-def sparing(faulty: Mapping[str, str]) -> Fault:
-    """Statements on these records are answered with these codes; the others are carried out."""
-
-    def fault(request: Any, through: Callable[[Any], Any]) -> Any:
-        body = json.loads(request.body)
-        if "Statements" not in body:
-            return through(request)
-        spared = [each for each in body["Statements"] if record_of(each) not in faulty]
-        results = iter(
-            json.loads(through(with_body(request, {"Statements": spared})).content)["Responses"]
-            if spared
-            else ()
-        )
-        return answer(
-            request,
-            {
-                "Responses": [
-                    {"Error": {"Code": faulty[name], "Message": "on purpose"}}
-                    if (name := record_of(each)) in faulty
-                    else next(results)
-                    for each in body["Statements"]
-                ]
-            },
-        )
-
-    return fault
-
-
-def with_body(request: Any, body: Mapping[str, Any]) -> Any:
-    """The same request for something else."""
-    changed = copy.copy(request)
-    changed.body = json.dumps(body).encode()
-    changed.headers = copy.copy(request.headers)
-    changed.headers["Content-Length"] = str(len(changed.body))
-    return changed
-
-
-def written_and(fault: Fault) -> Fault:
-    """The call is carried out, and answered by the fault all the same."""
-
-    def both(request: Any, through: Callable[[Any], Any]) -> Any:
-        through(request)
-        return fault(request, through)
-
-    return both
-
-
-def only(operation: str, fault: Fault) -> Fault:
-    """The fault meets this operation alone."""
-
-    def choosy(request: Any, through: Callable[[Any], Any]) -> Any:
-        target = str(request.headers["X-Amz-Target"])
-        return fault(request, through) if operation in target else through(request)
-
-    return choosy
-
-
-def leaving_unread(*ids: str) -> Fault:
-    """A read has no capacity left for these records."""
-
-    def fault(request: Any, through: Callable[[Any], Any]) -> Any:
-        content = json.loads(through(request).content)
-        ((table, items),) = content["Responses"].items()
-        left = [{"id": {"S": each}} for each in ids]
-        return answer(
-            request,
-            {
-                "Responses": {table: [item for item in items if item["id"]["S"] not in ids]},
-                "UnprocessedKeys": {table: {"Keys": left, "ConsistentRead": True}},
-            },
-        )
-
-    return fault
-
-
-@pytest.fixture
-def pauses(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """What is slept, each time; of every range that a pause is drawn from it is the longest."""
-    slept: list[int] = []
-
-    def sleep(duration: Millis) -> None:
-        slept.extend([duration] if duration else [])
-
-    monkeypatch.setattr("random.randrange", lambda limit: limit - 1)
-    monkeypatch.setattr(clock, "sleep", sleep)
-    return slept
 
 
 class TestRequest:
@@ -568,247 +380,6 @@ class TestWholeCall:
         backend.wire.faults = [taking(clock, 500, fault)] * 20
         assert backend.store.complete(requests(), deadline) == [Completed()] * 3
         assert backend.wire.sent == [STATEMENTS] * 21
-
-
-class TestLook:
-    """Reading what stands in the way."""
-
-    @pytest.fixture(autouse=True)
-    def _theirs(self, backend: Lab, deadline: Deadline) -> None:
-        backend.store.claim(claims(TRIO, "theirs"), deadline)
-        backend.store.complete(requests(TRIO, "theirs"), deadline)
-        clear(backend.wire)
-
-    def test_what_was_not_read_is_read_again(
-        self, backend: Lab, deadline: Deadline, pauses: list[int]
-    ) -> None:
-        """Keys for which no capacity was left are read again, they alone, after a pause."""
-        backend.wire.faults = [None, leaving_unread(TRIO[0], TRIO[2]), leaving_unread(TRIO[2])]
-        assert backend.store.claim(claims(), deadline) == [Duplicate()] * 3
-        assert traffic(backend.wire) == [
-            (STATEMENTS, list(TRIO)),
-            (READ, list(TRIO)),
-            (READ, [TRIO[0], TRIO[2]]),
-            (READ, [TRIO[2]]),
-        ]
-        assert pauses == [199, 399]
-
-    def test_never_read(self, backend: Lab, deadline: Deadline) -> None:
-        """A key that is never read is not decided, and its neighbours are."""
-        backend.wire.always = only(READ, leaving_unread(TRIO[1]))
-        first, second, third = backend.store.claim(claims(), deadline)
-        assert first == third == Duplicate()
-        assert isinstance(second, StoreUnavailableError)
-        assert backend.wire.sent == [STATEMENTS, READ, READ, READ]
-
-    @pytest.mark.parametrize(
-        "fault", [THROTTLED, broken(NO_CONNECTION), answered(400, "ValidationException")]
-    )
-    def test_failed_after_the_statement(
-        self, backend: Lab, deadline: Deadline, fault: Fault
-    ) -> None:
-        """A claim refused by a record that nobody could read may be its own: to be given back."""
-        backend.wire.always = only(READ, fault)
-        outcomes = backend.store.claim(claims(), deadline)
-        assert [error(each).maybe_written for each in outcomes] == [True] * 3
-
-    @pytest.mark.parametrize(
-        "fault",
-        [
-            THROTTLED,
-            INTERNAL,
-            broken(NO_CONNECTION),
-            broken(READ_TIMEOUT),
-            answered(400, "ValidationException"),
-        ],
-    )
-    def test_failed_before_the_statement(
-        self, backend: Lab, deadline: Deadline, fault: Fault
-    ) -> None:
-        """A look that comes first has written nothing that would have to be given back."""
-        backend.wire.always = only(READ, fault)
-        outcomes = backend.store.claim(claims(redelivered=True), deadline)
-        assert [error(each).maybe_written for each in outcomes] == [False] * 3
-        assert set(backend.wire.sent) == {READ}
-
-    def test_given_back(self, backend: Lab) -> None:
-        """A claim whose answer is lost, and that cannot be read then, leaves no record behind."""
-        harness = ConsumerHarness(backend.store, backend.clock)
-        backend.wire.faults = [lost(READ_TIMEOUT)]
-        backend.wire.always = only(READ, broken(NO_CONNECTION))
-        assert harness.deliver("1", "7", "8") == ["m-1", "m-7", "m-8"]
-        assert harness.ran == []
-        assert [backend.item(f"orders#{each}") for each in "78"] == [None, None]
-        theirs = backend.item(TRIO[0])
-        assert theirs is not None
-        assert theirs["status"] == {"S": "COMPLETED"}
-
-    @pytest.mark.parametrize(
-        ("name", "value"), [("status", {"N": "1"}), ("status", {"NULL": True}), ("status", None)]
-    )
-    @pytest.mark.parametrize("redelivered", [True, False])
-    def test_damaged_record(
-        self,
-        backend: Lab,
-        deadline: Deadline,
-        name: str,
-        value: dict[str, Any] | None,
-        redelivered: bool,
-    ) -> None:
-        """A damaged record is refused and left as it is; its neighbours do not notice."""
-        item = backend.item(TRIO[1])
-        assert item is not None
-        item.pop(name, None)
-        item |= {name: value} if value else {}
-        backend.client.put_item(TableName=backend.table, Item=item)
-        first, second, third = backend.store.claim(claims(redelivered=redelivered), deadline)
-        assert first == third == Duplicate()
-        assert isinstance(second, StoreRefusedError)
-        assert (second.code, second.maybe_written) == ("DamagedRecord", False)
-        assert backend.item(TRIO[1]) == item
-
-    @pytest.mark.parametrize("redelivered", [True, False])
-    def test_gone_meanwhile(self, backend: Lab, deadline: Deadline, redelivered: bool) -> None:
-        """A record that was deleted before it was read stands in nobody's way."""
-
-        def deleting(sent: Any, through: Any) -> Any:
-            backend.client.delete_item(TableName=backend.table, Key={"id": {"S": TRIO[1]}})
-            return through(sent)
-
-        backend.wire.always = only(READ, deleting)
-        outcomes = backend.store.claim(claims(redelivered=redelivered), deadline)
-        assert outcomes == [Duplicate(), *claimed(TRIO[1:2]), Duplicate()]
-
-    def test_stale_and_expired(self, backend: Lab, deadline: Deadline) -> None:
-        """A stale record is told apart without a write; an expired one is claimed alone."""
-        backend.store.claim(claims(["orders#4"], "dead"), deadline)
-        clear(backend.wire)
-        late = START + 3_600_000
-        again = claims([TRIO[0], "orders#4"], now=late, redelivered=True)
-        assert backend.store.claim(again, deadline) == [
-            *claimed(TRIO[:1]),
-            Stale(1, owner_of("orders#4", "dead")),
-        ]
-        assert traffic(backend.wire) == [(READ, [TRIO[0], "orders#4"]), (UPDATE, [TRIO[0]])]
-
-
-DENIED = answered(400, "AccessDeniedException")
-NOT_ALLOWED: dict[str, Fault] = {
-    "statements denied": only(STATEMENTS, DENIED),
-    "statements unknown": only(STATEMENTS, answered(400, "UnknownOperationException")),
-    "each statement denied": sparing(dict.fromkeys(TRIO, "AccessDenied")),
-    "one statement denied": sparing({TRIO[1]: "AccessDenied"}),
-    "reads denied": only(READ, DENIED),
-}
-
-
-class TestFallBack:
-    """A role or an engine that has no calls for many."""
-
-    @pytest.mark.parametrize("fault", NOT_ALLOWED.values(), ids=NOT_ALLOWED)
-    def test_claim(self, backend: Lab, deadline: Deadline, fault: Fault) -> None:
-        """Every claim is decided rightly by a call of its own, and why is told once."""
-        backend.store.claim(claims(TRIO[1:2], "theirs"), deadline)
-        backend.store.complete(requests(TRIO[1:2], "theirs"), deadline)
-        clear(backend.wire)
-        backend.wire.always = fault
-        first, second, third = backend.store.claim(claims(), deadline)
-        assert [first, third] == claimed((TRIO[0], TRIO[2]))
-        assert second == Duplicate()
-        assert len(backend.listener.fallen_back) == 1
-
-    @pytest.mark.parametrize("fault", NOT_ALLOWED.values(), ids=NOT_ALLOWED)
-    def test_once(self, backend: Lab, deadline: Deadline, fault: Fault) -> None:
-        """From then on nothing is tried together any more, be it a claim or a settlement."""
-        backend.store.claim(claims(TRIO, "theirs"), deadline)
-        backend.wire.always = fault
-        backend.store.claim(claims(), deadline)
-        clear(backend.wire)
-        ids = ("orders#7", "orders#8")
-        assert backend.store.claim(claims(ids, redelivered=True), deadline) == claimed(ids)
-        assert backend.store.complete(requests(ids[:1]), deadline) == [Completed()]
-        outcomes = backend.store.release(requests([*ids, "orders#9"]), deadline)
-        assert outcomes == [LostLease(completed=True), Released(), Released()]
-        assert Counter(backend.wire.sent) == {UPDATE: 3, DELETE: 3}
-        assert len(backend.listener.fallen_back) == 1
-
-    @pytest.mark.parametrize(
-        "fault", [only(STATEMENTS, DENIED), NOT_ALLOWED["one statement denied"]]
-    )
-    @pytest.mark.parametrize("call", ["complete", "release"])
-    def test_settlement(self, backend: Lab, deadline: Deadline, fault: Fault, call: str) -> None:
-        """A settlement may be the first to learn of it: what it leaves open is settled singly."""
-        backend.store.claim(claims(), deadline)
-        backend.wire.always = fault
-        outcomes = getattr(backend.store, call)(requests(), deadline)
-        assert outcomes == [Completed() if call == "complete" else Released()] * 3
-        assert len(backend.listener.fallen_back) == 1
-
-    def test_what_is_told(self, backend: Lab, deadline: Deadline) -> None:
-        """The error that is told names the operation and what the service said."""
-        backend.wire.always = only(STATEMENTS, answered(400, "AccessDeniedException", "no PartiQL"))
-        backend.store.claim(claims(), deadline)
-        (reported,) = backend.listener.fallen_back
-        assert reported.code == "AccessDeniedException"
-        assert STATEMENTS in str(reported)
-        assert "no PartiQL" in str(reported)
-
-    def test_after_a_lost_answer(self, backend: Lab, deadline: Deadline) -> None:
-        """Claims that got through before the calls were denied are known again."""
-        backend.wire.faults = [lost(READ_TIMEOUT)]
-        backend.wire.always = only(STATEMENTS, DENIED)
-        assert backend.store.claim(claims(), deadline) == claimed(recovered=True)
-
-    def test_after_a_lost_answer_and_singly_denied(self, backend: Lab, deadline: Deadline) -> None:
-        """Claims that may have got through before are to be given back when nobody can tell."""
-        backend.wire.faults = [lost(READ_TIMEOUT)]
-        backend.wire.always = DENIED
-        outcomes = backend.store.claim(claims(), deadline)
-        assert [error(each).maybe_written for each in outcomes] == [True] * 3
-
-    def test_nothing_is_allowed(self, dead: Dead, deadline: Deadline) -> None:
-        """A role that lacks the calls for one as well is refused for each, and written nothing."""
-        store, wire = dead
-        wire.always = DENIED
-        outcomes = store.claim(claims(), deadline)
-        assert all(isinstance(each, StoreRefusedError) for each in outcomes)
-        assert not any(error(each).maybe_written for each in outcomes)
-        assert all(UPDATE in str(each) for each in outcomes)
-        assert Counter(wire.sent) == {STATEMENTS: 1, UPDATE: 3}
-
-    def test_one_alone_tells_nothing(self, backend: Lab, deadline: Deadline) -> None:
-        """A single claim that is denied says nothing of calls for many."""
-        backend.wire.faults = [DENIED]
-        backend.store.claim(claims(TRIO[:1]), deadline)
-        assert backend.listener.fallen_back == []
-        backend.store.claim(claims(), deadline)
-        assert backend.wire.sent[1:] == [STATEMENTS]
-
-    def test_two_threads(self, backend: Lab, deadline: Deadline) -> None:
-        """Two threads that learn of it at the same time tell it once."""
-        both = threading.Barrier(2)
-
-        def denied_together(sent: Any, through: Any) -> Any:
-            both.wait(SECONDS)
-            return DENIED(sent, through)
-
-        backend.wire.always = only(STATEMENTS, denied_together)
-        groups = [("orders#1", "orders#2"), ("orders#3", "orders#4")]
-        with ThreadPoolExecutor(2) as pool:
-            outcomes = list(
-                pool.map(lambda ids: backend.store.claim(claims(ids), deadline), groups)
-            )
-        assert outcomes == [claimed(ids) for ids in groups]
-        assert len(backend.listener.fallen_back) == 1
-
-    def test_not_wanted(self, backend: Lab, deadline: Deadline) -> None:
-        """A store that is told to make single calls makes no others, and tells nothing."""
-        store = DynamoDBClaimStore(
-            backend.deployed, backend.table, backend.clock, backend.listener, together=False
-        )
-        assert store.claim(claims(), deadline) == claimed()
-        assert backend.wire.sent == [UPDATE] * 3
-        assert backend.listener.fallen_back == []
 
 
 class TestDeadline:

@@ -363,8 +363,14 @@ MODES: dict[str, dict[str, Any]] = {
     "park": {"park_interrupted": True},
     "observe": {"observe_only": True},
 }
-CASES = [("retry", kind, 1000) for kind in KINDS] + [
-    (mode, kind, 100) for kind in KINDS for mode in MODES if mode != "retry"
+USUAL = ("all_succeed", "one_group")
+CASES = [(mode, kind, 100) for kind in KINDS for mode in MODES if mode != "observe"]
+CASES += [("observe", kind, 100) for kind in USUAL] + [("retry", kind, 1000) for kind in USUAL]
+EXTENDED = [
+    (mode, kind, size)
+    for kind in KINDS
+    for mode, size in (("observe", 100), ("retry", 1000))
+    if kind not in USUAL
 ]
 
 
@@ -413,7 +419,10 @@ def steps_of(mode: str, kind: str, size: int) -> Steps:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("mode", "kind", "size"), CASES)
+@pytest.mark.parametrize(
+    ("mode", "kind", "size"),
+    [*CASES, *(pytest.param(*case, marks=pytest.mark.extended) for case in EXTENDED)],
+)
 def test_linear(mode: str, kind: str, size: int) -> None:
     """Ten times as many messages take about ten times as many steps, however they end."""
     few, many = steps_of(mode, kind, size), steps_of(mode, kind, 10 * size)

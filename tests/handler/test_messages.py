@@ -1,17 +1,14 @@
 """From event to deliveries, and from failures to the response Lambda expects."""
 
-import copy
 import json
 from dataclasses import FrozenInstanceError, dataclass
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from idempotent_lambda import PermanentFailure
 from idempotent_lambda.clock import Deadline, Millis
-from idempotent_lambda.errors import BatchFailedError, UnsupportedEventError
+from idempotent_lambda.errors import BatchFailedError
 from idempotent_lambda.keys import record_id
 from idempotent_lambda.pipeline.grouping import find_stated_key
 from idempotent_lambda.settings import UNWRAP_CHOICES
@@ -24,17 +21,13 @@ from idempotent_lambda.sources.source import Source
 from idempotent_lambda_toolkit.testing import ManualClock
 
 from .events import (
-    FIFO_ARN,
     GOLDEN_EVENTS,
-    STREAM_ARN,
     bus_event,
     event,
-    fifo_order,
     golden,
     key_rule,
     kinesis_record,
     marked,
-    notification,
     order,
     record,
     s3_record,
@@ -383,187 +376,6 @@ class TestDeliveries:
         assert delivery.receive_count == 1
 
 
-class TestWrapped:
-    """Bodies that are events themselves."""
-
-    def test_message_attributes(self) -> None:
-        """The producer's attributes are values by name, whatever carried them."""
-        raw = {"tenant": {"stringValue": "acme", "dataType": "String"}}
-        (plain,) = read_event(event(record("x", messageAttributes=raw)))
-        (queued,) = unwrapped(event(record(json.dumps(notification("x")))))
-        (straight,) = unwrapped(event(sns_record("x")))
-        assert plain.message_attributes == {"tenant": "acme"}
-        assert queued.message_attributes == {"tenant": "acme"}
-        assert straight.message_attributes == {"tenant": "acme"}
-        assert queued.build_document()["message_attributes"] == {"tenant": "acme"}
-
-    def test_binary_attributes(self) -> None:
-        """A binary attribute is the Base64 that its transport delivers."""
-        raw = {"photo": {"binaryValue": "iVBORw==", "dataType": "Binary"}}
-        noted = {"photo": {"Type": "Binary", "Value": "iVBORw=="}}
-        body = json.dumps(notification("x", MessageAttributes=noted))
-        (plain,) = read_event(event(record("x", messageAttributes=raw)))
-        (queued,) = unwrapped(event(record(body)))
-        assert plain.message_attributes == queued.message_attributes == {"photo": "iVBORw=="}
-
-    def test_without_message_attributes(self) -> None:
-        """A notification without attributes has none, even if the SQS message around it has."""
-        outer = {"trace": {"stringValue": "t", "dataType": "String"}}
-        body = json.dumps(notification("x", MessageAttributes=None))
-        (delivery,) = unwrapped(event(record(body, messageAttributes=outer)))
-        assert delivery.message_attributes == {}
-
-    def test_envelope(self) -> None:
-        """An expression finds the fields of every wrapper together, apart from the record's."""
-        inside = s3_record(awsRegion="us-east-1")
-        body = json.dumps(notification(json.dumps(event(inside))))
-        (delivery,) = unwrapped(event(record(body)))
-        document = delivery.build_document()
-        assert document["messageId"] == "m-1"
-        assert document["awsRegion"] == "eu-central-1"
-        assert "Subject" not in document
-        assert document["wrapped"]["Subject"] == "Order"
-        assert document["wrapped"]["eventName"] == "ObjectCreated:Put"
-        assert document["wrapped"]["awsRegion"] == "us-east-1"
-        assert document["body"] == inside
-
-    def test_a_direct_event_has_no_envelope(self) -> None:
-        """A field of a direct event is found in the body alone, as it is in a parked copy of it."""
-        (delivery,) = unwrapped({"order_id": "o-1", "body": "mine"})
-        own = {"order_id": "o-1", "body": "mine"}
-        assert delivery.build_document() == {"body": own, "wrapped": {}, "message_attributes": {}}
-
-    @pytest.mark.parametrize("straight", [bus_event("a"), event(sns_record("{}"))])
-    def test_wrapped_is_the_same_straight_and_queued(self, straight: Any) -> None:
-        """What Lambda delivers, and brings back through a queue, has one ``wrapped`` and body."""
-        (first,) = read_event(straight)
-        (again,) = unwrapped(event(record(json.dumps(straight))))
-        assert again.wrapped == first.wrapped
-        assert (again.body, again.default_key) == (first.body, first.default_key)
-
-    def test_several_ways_of_one_event(self) -> None:
-        """An S3 event has one key, straight, through SNS, through SQS, or through both."""
-        single = event(s3_record())
-        text = json.dumps(single)
-        noted = notification(text)
-        ways = [
-            single,
-            event(sns_record(text)),
-            event(record(text)),
-            event(record(json.dumps(noted))),
-        ]
-        default_keys = [each.default_key for way in ways for each in unwrapped(way)]
-        assert len(default_keys) == 4
-        assert default_keys.count(default_keys[0]) == 4
-
-    def test_order_of_a_fifo_queue(self) -> None:
-        """What a FIFO message wraps is in the message's group, with the order of the records."""
-        body = json.dumps(event(sns_record('{"id": "a"}'), sns_record('{"id": "b"}', "n-2")))
-        deliveries = unwrapped(event(fifo_order("x", "g-7", body=body)))
-        assert [each.body["id"] for each in deliveries] == ["a", "b"]
-        assert {each.group for each in deliveries} == {f"{FIFO_ARN} g-7"}
-
-    def test_records_of_streams_are_not_unwrapped(self) -> None:
-        """No service puts records of a stream into a queue like that, so it is a plain body."""
-        inside = event(kinesis_record("a"), stream_record("b"), sns_record('{"id": "c"}'))
-        (delivery,) = unwrapped(event(record(json.dumps(inside))))
-        assert (delivery.body, delivery.default_key, delivery.wrapped) == (inside, "m-1", {})
-
-    def test_pipes(self) -> None:
-        """EventBridge Pipes puts the record of a stream into a queue as it is."""
-        shard = kinesis_record("a", "9")
-        flat = {**shard.pop("kinesis"), **shard}
-        bodies = (stream_record("a", "9"), flat)
-        table, stream = unwrapped(event(*(record(json.dumps(each)) for each in bodies)))
-        assert (table.default_key, table.body["dynamodb"]["Keys"]) == ("e-9", {"id": {"S": "a"}})
-        assert (stream.default_key, stream.body) == (
-            [STREAM_ARN, "shardId-000000000000:9"],
-            {"id": "a"},
-        )
-        assert [each.default_key for each in read_event(event(record(json.dumps(flat))))] == ["m-1"]
-
-    @pytest.mark.parametrize(
-        ("services", "unwraps"),
-        [
-            ((), ""),
-            (("events",), "b"),
-            (("s3",), "u"),
-            (("sns",), "bun"),
-            (("pipes",), "p"),
-        ],
-    )
-    def test_only_what_is_named(self, services: tuple[str, ...], unwraps: str) -> None:
-        """A service that is not named wraps nothing; a topic may carry buses and buckets."""
-        bodies = {
-            "b": bus_event("a"),
-            "u": event(s3_record()),
-            "n": notification("x"),
-            "p": stream_record("a"),
-        }
-        found = {
-            name: read_event(event(record(json.dumps(body))), services)[0]
-            for name, body in bodies.items()
-        }
-        assert {name for name, each in found.items() if each.wrapped} == set(unwraps)
-        assert {name for name, each in found.items() if each.default_key != "m-1"} == set(unwraps)
-
-    def test_an_event_on_a_stream(self) -> None:
-        """An EventBridge event that came through Kinesis has its own id as its key."""
-        data = json.dumps(bus_event("o-1", "b-7")).encode()
-        (delivery,) = unwrapped(event(kinesis_record(data)))
-        assert (delivery.id, delivery.default_key, delivery.body["id"]) == ("1", "b-7", "b-7")
-
-    def test_a_test_event_in_a_notification(self) -> None:
-        """The test event of S3 is no message through SNS either."""
-        text = json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "orders"})
-        assert unwrapped(event(sns_record(text))) == ()
-        assert unwrapped(event(record(json.dumps(notification(text))))) == ()
-
-    @pytest.mark.parametrize(
-        "body",
-        [
-            notification("x", Message=7),
-            notification("x", Message={"id": 1}),
-            notification("x", MessageId=None),
-            notification("x", Type="SubscriptionConfirmation"),
-            {"Type": "Notification", "MessageId": "n-1", "Message": "{}"},
-            bus_event("a", id=7),
-            {"detail-type": "x", "detail": {}},
-            {"Event": "s3:TestEvent"},
-            {"Records": []},
-            {"Records": {}},
-            {"Records": [7]},
-            {"Records": [{"id": 1}]},
-            event(order("a")),
-            event(s3_record(), order("a")),
-            event(s3_record(s3={"bucket": {}, "object": {"key": "k"}})),
-            kinesis_record("a", data="not base64"),
-            kinesis_record("a", data="é"),
-            kinesis_record("a", data=7),
-            kinesis_record("a"),
-            stream_record("a", dynamodb=None),
-            event(sns_record("a", Sns=None)),
-            event(sns_record("a", Sns={"Message": "a"})),
-        ],
-    )
-    def test_lookalikes(self, body: object) -> None:
-        """What only resembles an event is a plain body, keyed by its message."""
-        (delivery,) = unwrapped(event(record(json.dumps(body))))
-        assert (delivery.body, delivery.default_key) == (body, "m-1")
-
-    @pytest.mark.parametrize("text", ["plain", "\ufeff{}", ""])
-    def test_kinesis_text(self, text: str) -> None:
-        """Kinesis data that is UTF-8 but no JSON is text, with the reason."""
-        (delivery,) = unwrapped(event(kinesis_record(text.encode())))
-        assert delivery.body == text
-        assert "at character 0" in str(delivery.body_problem)
-
-    def test_kinesis_bytes(self) -> None:
-        """Kinesis data that is no text are bytes, with the reason."""
-        (delivery,) = unwrapped(event(kinesis_record(b"\xff\xfe")))
-        assert (delivery.body, delivery.body_problem) == (b"\xff\xfe", "the data is no UTF-8 text")
-
-
 class TestParked:
     """Copies of parked messages, and their redrive."""
 
@@ -646,108 +458,6 @@ class TestParked:
         (delivery,) = read_event({"note": "\u0001 \ud800 é \uffff"})
         assert delivery.copy_body().isascii()
         assert delivery.copy_body().isprintable()
-
-
-SUPPORTED = "supported are batches of SQS, "
-
-
-class TestUnsupported:
-    """Whole events that are handed back."""
-
-    @pytest.mark.parametrize(
-        ("whole", "found"),
-        [
-            (None, "the event is NoneType, no object"),
-            ([], "the event is list"),
-            ("text", "the event is str"),
-            (7, "the event is int"),
-            ({"Records": None}, "Records that are no list"),
-            ({"Records": {}}, "Records that are no list"),
-            ({"eventSource": "aws:kafka", "records": {}}, "the event is from 'aws:kafka'"),
-            ({"eventSource": "aws:mq", "messages": []}, "the event is from 'aws:mq'"),
-            ({"eventSource": "SelfManagedKafka"}, "the event is from 'SelfManagedKafka'"),
-        ],
-    )
-    def test_event(self, whole: object, found: str) -> None:
-        """An event of an unknown source or type is named, beside what is supported."""
-        with pytest.raises(UnsupportedEventError, match=SUPPORTED) as caught:
-            read_event(whole)
-        assert found in str(caught.value)
-
-    @pytest.mark.parametrize("broken", [None, 7, "text", []])
-    def test_record_is_no_object(self, broken: Any) -> None:
-        """A record that is no object fails the batch."""
-        with pytest.raises(UnsupportedEventError, match=f"record that is {type(broken).__name__}"):
-            read_event(event(order("a"), broken))
-
-    @pytest.mark.parametrize(
-        "source",
-        ["aws:ses", "aws:codecommit", "aws:events", "direct", None, "AWS:SQS", ["aws:sqs"]],
-    )
-    def test_other_source(self, source: object) -> None:
-        """A record of another source fails the batch and is named."""
-        with pytest.raises(UnsupportedEventError, match=SUPPORTED) as caught:
-            read_event(event(order("a"), record(eventSource=source)))
-        named = "a list" if isinstance(source, list) else repr(source)
-        assert f"a record from {named}" in str(caught.value)
-
-    @pytest.mark.parametrize("message_id", [None, "", 7, ["m-1"], {}])
-    def test_without_an_id(self, message_id: Any) -> None:
-        """A record that could not be reported fails the batch: unreported means deleted."""
-        with pytest.raises(UnsupportedEventError, match="aws:sqs without a messageId"):
-            read_event(event(order("a"), record(message_id=message_id)))
-
-    @pytest.mark.parametrize(
-        ("broken", "place"),
-        [
-            (kinesis_record("a", ""), "aws:kinesis without a kinesis.sequenceNumber"),
-            (kinesis_record("a", kinesis=None), "aws:kinesis without a kinesis.sequenceNumber"),
-            (stream_record("a", dynamodb={}), "aws:dynamodb without a dynamodb.SequenceNumber"),
-            (sns_record("a", Sns={}), "aws:sns without a Sns.MessageId"),
-        ],
-    )
-    def test_without_an_id_elsewhere(self, broken: dict[str, Any], place: str) -> None:
-        """So does a record of another source, and the error says where the id should be."""
-        with pytest.raises(UnsupportedEventError, match=place):
-            read_event(event(broken))
-
-    @pytest.mark.parametrize(
-        "broken",
-        [
-            kinesis_record("a", kinesis={"sequenceNumber": "1"}),
-            kinesis_record("a", kinesis={"sequenceNumber": "1", "data": "x"}),
-            sns_record("a", Sns={"MessageId": "n-1"}),
-            s3_record(s3={}),
-        ],
-    )
-    def test_not_as_documented(self, broken: dict[str, Any]) -> None:
-        """A record without the part that is its message is rejected alone, not guessed at."""
-        for key in (None, "eventSource"):
-            harness = ConsumerHarness(key=key)
-            good = read_event(event(broken))[0].source
-            assert told_by(harness, event(broken)) != []
-            assert (harness.ran, list(harness.outcomes.values())) == ([], ["rejected"])
-            (error,) = next(iter(harness.histories.values())).errors
-            assert "not as" in str(error)
-            assert good in ("aws:kinesis", "aws:sns", "aws:s3")
-
-    def test_mixed(self) -> None:
-        """Records of several sources cannot be answered together."""
-        with pytest.raises(UnsupportedEventError, match="records of several sources"):
-            read_event(event(order("a"), kinesis_record("b")))
-
-    def test_shows_no_values(self) -> None:
-        """The error shows nothing of a message but its source."""
-        with pytest.raises(UnsupportedEventError) as caught:
-            read_event(event(record("secret", message_id="", receiptHandle="secret")))
-        assert "secret" not in str(caught.value)
-
-    def test_nothing_runs_before_the_whole_event_is_read(self, harness: ConsumerHarness) -> None:
-        """A bad last record stops the batch before the first effect."""
-        with pytest.raises(UnsupportedEventError):
-            harness.deliver("a", "b", record(message_id=""))
-        assert harness.ran == []
-        assert harness.memory.records == {}
 
 
 class TestResponse:
@@ -845,135 +555,3 @@ class TestMessage:
         )
         assert (message.attributes, message.message_attributes) == ({}, {})
         assert (message.id, message.source, message.receive_count) == ("event", Source.DIRECT, 1)
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
-    max_leaves=8,
-)
-FIELDS = [
-    "messageId",
-    "body",
-    "attributes",
-    "messageAttributes",
-    "eventSource",
-    "eventSourceARN",
-    "receiptHandle",
-]
-
-
-@st.composite
-def damaged(draw: st.DrawFn) -> Any:
-    """A batch of orders with fields taken out, replaced, or cut short."""
-    whole = copy.deepcopy(event(order("a"), order("b"), order("c"), order("a", "m-d")))
-    for _ in range(draw(st.integers(1, 3))):
-        victim = draw(st.sampled_from(whole["Records"]))
-        field = draw(st.sampled_from(FIELDS))
-        match draw(st.sampled_from(["remove", "replace", "truncate"])):
-            case "remove":
-                victim.pop(field, None)
-            case "replace":
-                victim[field] = draw(JSON)
-            case "truncate":
-                text = victim.get(field)
-                if isinstance(text, str):
-                    victim[field] = text[: draw(st.integers(0, len(text)))]
-    return whole
-
-
-def answer(whole: Any, key: str | None) -> list[str] | None:
-    """The ids reported for an event; None where the event is refused as a whole."""
-    harness = ConsumerHarness(key=key, unwrap=frozenset(UNWRAP_CHOICES))
-    try:
-        deliveries = unwrapped(whole)
-        reported = told_by(harness, whole)
-    except UnsupportedEventError:
-        assert harness.ran == []
-        return None
-    delivered = [each.id for each in deliveries]
-    assert set(reported) <= set(delivered)
-    assert len(reported) == len(set(reported))
-    # Every message has an end, and what has not run to completion is reported.
-    assert set(harness.outcomes) == set(delivered)
-    rejected = {each for each, outcome in harness.outcomes.items() if outcome == "rejected"}
-    if not (deliveries and deliveries[0].source in (Source.KINESIS, Source.DYNAMODB)):
-        assert rejected <= set(reported)
-    return reported
-
-
-def told_by(harness: ConsumerHarness, whole: Any) -> list[str]:
-    """What a consumer reports of an event, in its response or its error."""
-    try:
-        response: Any = harness.consumer.consume(whole, Millis(30_000))
-    except BatchFailedError as error:
-        return list(error.ids)
-    if response is None:
-        return []
-    assert list(response) == ["batchItemFailures"]
-    assert all(list(each) == ["itemIdentifier"] for each in response["batchItemFailures"])
-    return [each["itemIdentifier"] for each in response["batchItemFailures"]]
-
-
-@given(JSON)
-def test_any_event(whole: Any) -> None:
-    """An arbitrary event is refused by type, or answered with ids of its own."""
-    answer(whole, "messageId")
-
-
-@given(damaged(), st.sampled_from(["messageId", "body.id", "[body.id, attributes.SenderId]"]))
-def test_damaged_event(whole: Any, key: str) -> None:
-    """A damaged batch is refused by type, or answered with ids of its own."""
-    reported = answer(whole, key)
-    if reported is not None:
-        # No record goes unnoticed: what gives no message is S3's test event, and here is none.
-        assert len(unwrapped(whole)) == len(whole["Records"])
-
-
-NAMES = [name for name in GOLDEN if name != "s3_test"]
-
-
-@st.composite
-def mangled(draw: st.DrawFn) -> Any:
-    """A golden event, or the event inside of it, with values taken out or replaced anywhere."""
-    whole = golden(draw(st.sampled_from(NAMES)))
-    for _ in range(draw(st.integers(1, 3))):
-        place: Any = whole
-        while True:
-            names = list(place) if isinstance(place, dict) else list(range(len(place)))
-            if not names:
-                break
-            name = draw(st.sampled_from(names))
-            inside = place[name]
-            if isinstance(inside, dict | list) and draw(st.integers(0, 9)):
-                place = inside
-                continue
-            if isinstance(inside, str) and inside.startswith("{") and draw(st.booleans()):
-                text = json.dumps({**json.loads(inside), draw(st.sampled_from(names)): draw(JSON)})
-                place[name] = text
-            elif isinstance(place, dict) and draw(st.booleans()):
-                del place[name]
-            else:
-                place[name] = draw(JSON)
-            break
-    return whole
-
-
-@given(mangled(), st.sampled_from([None, "body.order_id", "messageId", "body"]))
-def test_mangled_event(whole: Any, key: str | None) -> None:
-    """A mangled event of any source is refused by type, or no record of it goes unnoticed."""
-    if answer(whole, key) is not None:
-        records = whole.get("Records")
-        deliveries = unwrapped(whole)
-        assert len({id(each.raw) for each in deliveries}) == (
-            1 if records is None else len(records)
-        )
-
-
-@given(st.integers(0, 400))
-def test_truncated_body(length: int) -> None:
-    """A body cut short anywhere rejects its own message and no other."""
-    body = json.dumps({"id": "a", "note": "x" * 350})[:length]
-    whole = event(record(body, message_id="m-cut"), order("b"))
-    expected = [] if length >= 373 else ["m-cut"]
-    assert answer(whole, "body.id") == expected

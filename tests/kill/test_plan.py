@@ -9,11 +9,12 @@ from scripts.kill.plan import (
     FULL_EVERY,
     FULL_FIRST,
     LARGEST,
+    QUICK,
+    SLOW,
     STEPS,
     Behaviour,
     Event,
     Mode,
-    Pace,
     Task,
     plan_round,
     plan_rounds,
@@ -38,7 +39,7 @@ def test_every_kind_comes(mode: Mode) -> None:
     sizes = [len(game.keys) for game in planned]
     assert min(sizes) < 5
     assert LARGEST * 0.8 < max(sizes) <= LARGEST
-    assert {game.pace for game in planned} == set(Pace)
+    assert {game.slow for game in planned} == set(SLOW)
     assert {game.concurrency for game in planned} == {1, 2, 3, 4}
     tasks = [task for game in planned for task in game.tasks.values()]
     assert {task.behaviour for task in tasks} == set(Behaviour)
@@ -68,7 +69,7 @@ def test_the_worst_case(mode: Mode) -> None:
     first = FULL_FIRST[mode]
     full = [plan_round(mode, number, 1) for number in (first, first + FULL_EVERY)]
     for planned in full:
-        assert (len(planned.tasks), planned.pace, planned.concurrency) == (LARGEST, Pace.QUICK, 1)
+        assert (len(planned.tasks), planned.slow, planned.concurrency) == (LARGEST, QUICK, 1)
         assert set(planned.tasks.values()) == {Task()}
         assert planned.moments[0].event is Event.EFFECT
         assert LARGEST - WINDOW < planned.moments[0].number <= LARGEST

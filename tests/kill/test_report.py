@@ -1,26 +1,15 @@
 """The campaign's verdict names every broken promise in a line of its own."""
 
-import json
-from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from scripts.kill.account import Account, Cause
+from scripts.kill.campaign import Played
 from scripts.kill.plan import Mode, plan_round
-from scripts.kill.report import Played, Report
+from scripts.kill.report import Report
 
-NONE: frozenset[str] = frozenset()
-CLEAN = Account(
-    lost=NONE,
-    unexplained=NONE,
-    without_copy=NONE,
-    miscounted=NONE,
-    unfinished=False,
-    in_doubt=[3],
-    repeats=dict.fromkeys(Cause, 1),
-)
+CLEAN = Account(wrong={}, in_doubt=[3], repeats=dict.fromkeys(Cause, 1))
 
 
 def report(*accounts: Account, wanted: int = 1) -> Report:
@@ -35,33 +24,31 @@ def played(mode: Mode, account: Account) -> Played:
     return Played(planned=plan_round(mode, 1, 1), account=account, deliveries=2, kills=["batch"])
 
 
-def test_a_clean_campaign(tmp_path: Path) -> None:
+def test_a_clean_campaign() -> None:
     """Where nothing is broken the figures say so, and no line complains."""
     assert list(report().problems()) == []
-    report().write(tmp_path)
-    figures = json.loads((tmp_path / "kill.json").read_text())
+    figures = report().figures()
     assert (figures["kills"], figures["largest_repeat"], figures["seconds"]) == (3, 3, 12)
-    assert figures["documented_bound"] == figures["worst"]["concurrency"] + 200
+    assert figures["documented_bound"] >= 201
     assert figures["modes"]["park"]["kills_after"] == {"batch": 1}
     assert figures["modes"]["park"]["repeats"]["interrupted"] == 1
 
 
 @pytest.mark.parametrize(
-    ("figure", "change", "line"),
+    ("figure", "keys", "line"),
     [
-        ("lost", {"lost": frozenset("ab")}, "2 lost: a, b"),
-        ("unexplained_repeats", {"unexplained": frozenset("abcd")}, "4 repeated without a cause"),
-        ("parked_without_copy", {"without_copy": frozenset("a")}, "1 parked without a copy"),
-        ("counter_errors", {"miscounted": frozenset("a")}, "1 not exactly once"),
-        ("unfinished", {"unfinished": True}, "1 rounds without an end"),
+        ("lost", "ab", "2 lost: a, b"),
+        ("unexplained_repeats", "abcd", "4 repeated without a cause that P5 allows: a, b, c, ..."),
+        ("parked_without_copy", "a", "1 parked without a copy in the dead-letter queue: a"),
+        ("counter_errors", "a", "1 not exactly once although in a transaction: a"),
+        ("unfinished", "a", "1 without an end: delivered again and again: a"),
     ],
 )
-def test_what_must_be_zero(figure: str, change: Mapping[str, frozenset[str]], line: str) -> None:
+def test_what_must_be_zero(figure: str, keys: str, line: str) -> None:
     """Every figure that must be zero is counted, and has its line."""
-    broken = report(replace(CLEAN, **change))
-    (problem,) = broken.problems()
-    assert problem.startswith(line)
-    assert broken.figures()[figure] == int(line.split(maxsplit=1)[0])
+    broken = report(replace(CLEAN, wrong={figure: set(keys)}))
+    assert list(broken.problems()) == [line]
+    assert broken.figures()[figure] == len(keys)
 
 
 def test_over_the_bound() -> None:

@@ -1,6 +1,7 @@
 """Copies of the module in which terraform may run, and a provider that calls nothing."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,17 +19,43 @@ provider "aws" {
 }
 """
 
+# An override replaces only the constraint on this provider.
+PROVIDER_OVERRIDE = """\
+terraform {
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = %s
+    }
+  }
+}
+"""
+
 
 def copy_module(destination: Path) -> Path:
-    """Copy what a checkout holds of the module, its examples and its tests' files."""
+    """Copy what a checkout holds of the module, its examples and its tests' files.
+
+    The copy takes only the versions of the provider that PROVIDER_VERSION allows, if it is set.
+    """
     destination.mkdir(parents=True)
     for file in ROOT.glob("*.tf"):
         shutil.copy(file, destination)
     leave_out = shutil.ignore_patterns("__pycache__", ".terraform*", "*.tfstate*")
-    for part in ("handler", "examples", "scripts", "tests/mocks", "tests/module", "tests/zip"):
+    for part in (
+        "handler",
+        "examples",
+        "scripts",
+        "tests/mocks",
+        "tests/module",
+        "tests/rejections",
+        "tests/zip",
+    ):
         shutil.copytree(ROOT / part, destination / part, ignore=leave_out)
     for file in (ROOT / "tests").glob("*.tftest.hcl"):
         shutil.copy(file, destination / "tests")
+    if versions := os.environ.get("PROVIDER_VERSION"):
+        override = PROVIDER_OVERRIDE % json.dumps(versions)
+        (destination / "provider_override.tf").write_text(override)
     return destination
 
 

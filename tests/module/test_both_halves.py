@@ -17,7 +17,7 @@ from idempotent_lambda.protocol.requests import Request
 from idempotent_lambda.sources.event import read_event
 from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.cli import doctor
-from scripts.inputs import variables
+from scripts.inputs import read_variables
 from tests.handler.events import event, order
 from tests.handler.harness import Listener
 from tests.module.stacks import ROOT
@@ -116,7 +116,8 @@ def actions(method: str, parameters: Mapping[str, Any]) -> set[str]:
 
 def test_the_environment() -> None:
     """The names that function.tf sets are those that settings.py reads."""
-    blocks = (found(rf"^  {each} = {{\n((?:    .*\n)+)  }}") for each in ("settings", "addresses"))
+    names = ("settings", "resource_environment")
+    blocks = (found(rf"^  {name} = {{\n((?:    .*\n)+)  }}") for name in names)
     environment = RecordedEnvironment()
     with pytest.raises(settings.InvalidSettingsError):
         settings.Settings.from_environment(environment)
@@ -243,9 +244,9 @@ def test_the_defaults_of_settings() -> None:
 
 def test_the_least_of_settings() -> None:
     """Without a count the package assumes the lowest that the module accepts."""
-    least = found(r"&& var\.queue\.max_receive_count >= (\d+)")
+    least = found(r"in var\.queue\[\*\]\.max_receive_count : .+ >= (\d+) &&")
     assert int(least) == settings.DEFAULT_MAX_RECEIVE_COUNT == doctor.LEAST_RECEIVES
-    least = found(r"var\.idempotency\.retention_seconds && .+retention_seconds >= (\d+)$")
+    least = found(r"^ +var\.idempotency\.retention_seconds >= (\d+)$")
     assert int(least) == settings.MIN_RETENTION_SECONDS
 
 
@@ -281,7 +282,7 @@ def test_the_only_provider_is_aws() -> None:
 HOW_A_QUEUE_IS_READ = {
     *(
         "batch_size",
-        "batching_window_seconds",
+        "maximum_batching_window_in_seconds",
         "enabled",
         "filters",
         "maximum_concurrency",
@@ -293,12 +294,12 @@ HOW_A_QUEUE_IS_READ = {
 
 
 @pytest.mark.parametrize("part", ["function", "queue", "table"])
-def test_what_a_brought_part_refuses(part: str) -> None:
+def test_what_an_existing_part_refuses(part: str) -> None:
     """Every attribute that only a created part takes is refused beside `existing`, if it is set."""
-    text = (ROOT / "variables.tf").read_text(encoding="utf-8")
-    (variable,) = (each for each in variables(text) if each.name == part)
+    (variable,) = (each for each in read_variables() if each.name == part)
+    nested = {"dead_letter_queue": "{ message_retention_seconds = 1209600 }"}
     declared = {
-        each.path: each.default
+        each.path: nested.get(each.path, each.default)
         for each in variable.attributes
         if "." not in each.path and each.path not in {"existing", *HOW_A_QUEUE_IS_READ}
     }

@@ -11,7 +11,7 @@ import hcl2
 import pytest
 import tftest
 
-from scripts.inputs import variables
+from scripts.inputs import read_variables
 from scripts.support.terraform import OFFLINE, binary, environment
 from tests.module.stacks import OFFLINE_PROVIDER, ROOT, copy_module
 
@@ -27,7 +27,7 @@ CONSUMER = {
     "aws_lambda_event_source_mapping": 1,
     "aws_lambda_function": 1,
     "aws_sqs_queue": 2,
-    "terraform_data": 2,
+    "terraform_data": 3,
 }
 """What the module makes of its required arguments alone."""
 
@@ -119,6 +119,7 @@ PLANNED = {
         "aws_lambda_event_source_mapping": 1,
         "aws_lambda_function": 1,
         "aws_sqs_queue": 2,
+        "terraform_data": 1,
     },
 }
 """How many resources of each type."""
@@ -133,6 +134,7 @@ QUICKSTART = {
     "aws_lambda_function.consumer[0]",
     "aws_sqs_queue.dead_letter[0]",
     "aws_sqs_queue.source[0]",
+    "terraform_data.checks",
     "terraform_data.code[0]",
     "terraform_data.package[0]",
 }
@@ -163,22 +165,23 @@ UNUSED = {
     *(f"function.existing.{each}" for each in ("arn", "role", "timeout_seconds")),
     "function.existing.role.name",
     *(f"queue.existing.{each}" for each in ("arn", "dead_letter_queue", "kms_key_arn")),
-    *(f"queue.existing.dead_letter_queue.{each}" for each in ("arn", "retention_seconds", "url")),
-    *(f"queue.existing.{each}_seconds" for each in ("retention", "visibility_timeout")),
+    *(f"queue.existing.dead_letter_queue.{each}" for each in ("arn", "url")),
+    "queue.existing.dead_letter_queue.message_retention_seconds",
+    *(f"queue.existing.{each}_seconds" for each in ("message_retention", "visibility_timeout")),
     "queue.existing.max_receive_count",
     *("table.existing.arn", "table.existing.kms_key_arn"),
     # The alarm that is left out.
     "alarms.takeovers",
     # It replaces the processor.
     "function.handler",
-    # A FIFO queue takes neither a batching window nor, beside it, invokers.
+    # A FIFO queue takes neither a batching window nor, beside it, allowed_triggers.
     *("queue.content_based_deduplication", "queue.deduplication_scope", "queue.fifo"),
     "queue.fifo_throughput_limit",
     # Of a time, which a DynamoDB stream does not take.
     "streams.starting_position_timestamp",
     # It is billed per request, up to its maximums.
     *("table.provisioned", "table.provisioned.read_units", "table.provisioned.write_units"),
-    # Nobody else brings the table.
+    # Nobody else uses the table.
     "table.shared",
 }
 """The attributes that do not go together with those that `examples/complete` sets."""
@@ -286,7 +289,7 @@ def complete() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def declared() -> set[str]:
     """The variables of the module and their attributes, by path."""
-    inputs = variables((ROOT / "variables.tf").read_text(encoding="utf-8"))
+    inputs = read_variables()
     return {each.name for each in inputs} | {
         f"{each.name}.{attribute.path}" for each in inputs for attribute in each.attributes
     }
@@ -334,6 +337,6 @@ def test_the_complete_example_uses_every_attribute_that_fits(
 ) -> None:
     """It sets each attribute, but those that do not go together with another that it sets."""
     # The names in maps are the user's.
-    named = r"(streams|invokers)\.[^.]+"
+    named = r"(streams|allowed_triggers)\.[^.]+"
     used = {re.sub(f"^{named}", r"\1", path) for path in attributes_of(complete)}
     assert declared - used == UNUSED

@@ -46,7 +46,7 @@ def test_a_state_names_no_machine(state: Path) -> None:
 
 @pytest.mark.terraform
 def test_an_upgrade_replaces_nothing(changes: Any) -> None:
-    """Only the function's code and its role's policy are updated, and the zip is built."""
+    """The function's code and the policies are updated in place, and the zip is built."""
     actions = {
         address: change["actions"]
         for address, change in changes.items()
@@ -58,10 +58,25 @@ def test_an_upgrade_replaces_nothing(changes: Any) -> None:
         <= {
             "module.orders.aws_iam_role_policy.function[0]": ["update"],
             FUNCTION: ["update"],
+            "module.orders.aws_sqs_queue.dead_letter[0]": ["update"],
+            "module.orders.aws_sqs_queue.source[0]": ["update"],
+            "module.orders.terraform_data.checks": ["create"],
             "module.orders.terraform_data.code[0]": ["delete", "create"],
             "module.orders.terraform_data.package[0]": ["delete", "create"],
         }.items()
     )
+
+
+@pytest.mark.terraform
+def test_an_upgrade_keeps_queues_and_tables(changes: Any) -> None:
+    """Nothing but a queue's policy changes, and nothing in a table."""
+    for address, change in changes.items():
+        before, after = change["before"] or {}, change["after"] or {}
+        changed = {name for name in before | after if before.get(name) != after.get(name)}
+        if "aws_dynamodb_table" in address:
+            assert changed == set()
+        if "aws_sqs_queue" in address:
+            assert changed <= {"policy"}
 
 
 @pytest.mark.terraform

@@ -6,7 +6,8 @@ import re
 from idempotent_lambda.metrics import DIMENSION, METRICS, NAMESPACE
 from tests.module.stacks import ROOT
 
-MODULE = (ROOT / "observability.tf").read_text(encoding="utf-8")
+ALARMS = (ROOT / "alarms.tf").read_text(encoding="utf-8")
+DASHBOARD = (ROOT / "dashboard.tf").read_text(encoding="utf-8")
 PAGE = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
 OF_AWS = {
     "AWS/SQS": {
@@ -30,20 +31,27 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensi
 
 def alarmed() -> set[tuple[str, str]]:
     """Namespace and name of each metric that an alarm watches."""
-    found = re.findall(r"namespace   = (.+)\n +metrics     = (\[.+\])\n", MODULE)
-    assert len(found) == len(re.findall(r"^      runbook ", MODULE, re.MULTILINE))
+    found = re.findall(r"namespace += (.+)\n +metrics += (\[.+\])\n", ALARMS)
+    assert len(found) == len(re.findall(r"^      runbook ", ALARMS, re.MULTILINE))
     return {(spelt(namespace), name) for namespace, names in found for name in json.loads(names)}
 
 
 def shown() -> set[tuple[str, str]]:
     """Namespace and name of each metric on the dashboard."""
-    found = re.findall(r"{ namespace = (.+?), metric = \"(\w+)\", stat", MODULE)
-    return {(spelt(namespace), name) for namespace, name in found}
+    widgets = re.findall(
+        r"^ +namespace +=(.+)\n.+\n +lines = \[\n((?: +{ metric .+\n)+)", DASHBOARD, re.MULTILINE
+    )
+    assert len(widgets) == DASHBOARD.count("lines = [") > 0
+    return {
+        (spelt(namespace.strip()), name)
+        for namespace, lines in widgets
+        for name in re.findall(r"{ metric = \"(\w+)\", stat", lines)
+    }
 
 
 def spelt(namespace: str) -> str:
     """A namespace as CloudWatch has it."""
-    (own,) = re.findall(r'metric_namespace = "(\w+)"', MODULE)
+    (own,) = re.findall(r'metric_namespace += "(\w+)"', ALARMS)
     return own if namespace == "local.metric_namespace" else json.loads(namespace)
 
 
@@ -62,7 +70,7 @@ def test_the_dashboard_shows_every_metric() -> None:
 
 def test_what_needs_metrics() -> None:
     """The alarms that turn metrics on are those that watch the package's."""
-    (listed,) = re.findall(r"message_alarms   = (\[.+\])", MODULE)
+    (listed,) = re.findall(r"message_alarms += (\[.+\])", ALARMS)
     assert {name for namespace, name in alarmed() if namespace == NAMESPACE} == set(
         json.loads(listed)
     )
@@ -70,9 +78,9 @@ def test_what_needs_metrics() -> None:
 
 def test_the_dimension() -> None:
     """Alarms and dashboard look for the package's metrics where Lambda's own are: by function."""
-    assert f"of_function     = {{ {DIMENSION} = local.monitored.function_name }}" in MODULE
-    blocks = re.findall(r"namespace   = local.metric_namespace\n.+\n +dimensions  = (.+)\n", MODULE)
-    assert set(blocks) == {"local.of_function"}
+    assert re.search(rf"function_dimensions += {{ {DIMENSION} = local.function_name }}", ALARMS)
+    blocks = re.findall(r"namespace += local.metric_namespace\n.+\n +dimensions += (.+)\n", ALARMS)
+    assert set(blocks) == {"local.function_dimensions"}
 
 
 def test_the_page_has_every_metric() -> None:
@@ -85,6 +93,6 @@ def test_each_alarm_names_places_of_the_runbook() -> None:
     """Where an alarm sends its reader there is a heading, or an outcome's row, of that name."""
     runbook = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
     places = re.findall(r"^## (.+)$|^\| `(\w+)` \|", runbook, re.MULTILINE)
-    lists = re.findall(r"^ +runbook += (\[.+\])$", MODULE, re.MULTILINE)
-    assert len(lists) == MODULE.count("description = ") > 0
+    lists = re.findall(r"^ +runbook += (\[.+\])$", ALARMS, re.MULTILINE)
+    assert len(lists) == ALARMS.count("  description = ") > 0
     assert {place for each in lists for place in json.loads(each)} <= {a or b for a, b in places}

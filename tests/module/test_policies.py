@@ -165,13 +165,13 @@ def test_everything_that_takes_tags_has_them(planned: dict[str, Any]) -> None:
 def test_a_kept_file_holds_all_kinds_of_documents(name: str) -> None:
     """A configuration has the documents of the parts that it makes, and the policy for its role."""
     expected = {"output.policy", "aws_iam_role_policy.function[0].policy"}
-    if name != "everything_brought":
+    if name != "everything_existing":
         expected |= {
             "aws_iam_role.function[0].assume_role_policy",
             "aws_sqs_queue.dead_letter[0].policy",
             "aws_sqs_queue.dead_letter[0].redrive_allow_policy",
         }
-    if name not in {"everything_brought", "no_queue"}:
+    if name not in {"everything_existing", "no_queue"}:
         expected |= {"aws_sqs_queue.source[0].policy", "aws_sqs_queue.source[0].redrive_policy"}
     assert set(golden(name)) == expected
 

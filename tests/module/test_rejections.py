@@ -1,7 +1,7 @@
 """Each rule of the module refuses what it should, says so, and has a case that proves it.
 
-The cases stand in ``tests/rejections.tftest.hcl``. Terraform compares only which object failed, so
-here each case becomes a module block of a stack, whose plan reports the errors of all.
+The cases are in ``tests/rejections``, a file for each input. Terraform compares only which object
+failed, so here each case becomes a module block of a stack, whose plan reports the errors of all.
 """
 
 import json
@@ -27,7 +27,7 @@ CASE = re.compile(
 # A name that Terraform cannot read is not kept in this repository: test_package.py makes one.
 AFTER = r"local\.code_sha256|length\((data|local\.unreadable_files)\b"
 RULE = re.compile(
-    rf"^ +(?:validation|precondition) {{\n +condition +=(?! (?:{AFTER}))", re.MULTILINE
+    rf"^ +(?:validation|precondition) {{\n +condition +=(?! (?:\(\n +)?(?:{AFTER}))", re.MULTILINE
 )
 CHECKED_AT = re.compile(r"This was checked by the validation rule at (\S+?):(\d+)")
 OWN_ZIP = "build/tests/own.zip"
@@ -56,17 +56,24 @@ class Refusal:
     rule: str
 
 
+def read_files() -> str:
+    """Return the text of all files of cases."""
+    files = sorted((ROOT / "tests" / "rejections").glob("*.tftest.hcl"))
+    return "\n".join(file.read_text(encoding="utf-8") for file in files)
+
+
 def parsed_cases() -> dict[str, Case]:
-    """The cases of the tftest file, by name."""
-    text = (ROOT / "tests" / "rejections.tftest.hcl").read_text(encoding="utf-8")
+    """Return the cases, by name."""
+    text = read_files()
     cases = {}
     for match in CASE.finditer(text.replace("run.a_zip.filename", json.dumps(OWN_ZIP))):
-        lines = match["variables"].splitlines()
+        # An argument starts at this depth; its further lines are deeper, or close it.
+        arguments = re.split(r"\n(?=    \w)", match["variables"].rstrip())
         cases[match["name"]] = Case(
             name=match["name"],
             says=match["says"],
             target=match["target"],
-            variables={line.split("=")[0].strip(): line.strip() for line in lines},
+            variables={text.split("=")[0].strip(): text.strip() for text in arguments},
         )
     return cases
 
@@ -143,9 +150,13 @@ def _module(source: Path, destination: Path, neutralised: str | None) -> None:
         lines = file.read_text(encoding="utf-8").splitlines()
         name, _, line = (neutralised or "").partition(":")
         if file.name == name:
-            # The line after the rule's first. It must go on naming something, "var" if it did.
-            named = max(re.findall(r"(?:var|local)\.\w+", lines[int(line)]))
-            lines[int(line)] = f"condition = {named} == {named}"
+            # The lines after the rule's first. They must go on naming something, "var" if they did.
+            start = int(line)
+            end = start + 1
+            while not lines[end].lstrip().startswith("error_message"):
+                end += 1
+            named = max(re.findall(r"(?:var|local)\.\w+", "\n".join(lines[start:end])))
+            lines[start:end] = [f"condition = {named} == {named}"]
         (destination / file.name).write_text("\n".join(lines) + "\n", encoding="utf-8")
     for part in ("handler", "scripts"):
         (destination / part).symlink_to(source / part)
@@ -158,8 +169,8 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Refusal]]:
 
 
 def test_the_cases_are_read_whole() -> None:
-    """No case of the tftest file is missed by the pattern that reads it."""
-    text = (ROOT / "tests" / "rejections.tftest.hcl").read_text(encoding="utf-8")
+    """No case is missed by the pattern that reads the files, and no name is used twice."""
+    text = read_files()
     assert len(CASES) == text.count("\nrun ") - text.count("\n  module {")
 
 

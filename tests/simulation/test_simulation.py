@@ -36,6 +36,38 @@ LONGEST = {
 }
 """Left to ``make simulate``, which runs all: together they take a minute."""
 
+SHORTEST = {
+    "two batches, a fast clock",
+    "two batches, a clock that is behind",
+    "two crashes before a batch",
+    "a newer version beside this one",
+    "three deliveries, a fast clock",
+    "three deliveries, a clock that is behind",
+    "park mode, a clock that is behind",
+    "park mode, two crashes",
+    "given up, and heard late",
+    "transactions in two batches",
+    "a group of three",
+    "a group, two at the same time",
+    "a group that fails while it waits",
+    "waits, then parks",
+    "three windows, every fault",
+    "four in two windows",
+    "two windows, no flusher",
+    "a key in two groups, four windows",
+    "a key twice in its group, every fault",
+    "a liar before the one it names",
+    "a liar in a group",
+    "a copy in park mode, a late owner",
+    "a copy that comes with what it copies",
+    "twin copies in one batch",
+    "parked by an interruption, then redriven",
+    "an operator completes what is parked",
+    "a newer version beside a copy",
+    "a copy after the retention",
+}
+"""Of every kind those that take least; ``make test`` runs no others."""
+
 ASKS_TIME = "the lease has no margin, because claims go by the table's clock"
 
 OLD_RULES = MUTANTS["what is overdue stops the batch, and nobody flushes it"]
@@ -90,15 +122,22 @@ PROMISES = {
 
 
 def test_longest() -> None:
-    """What is left to ``make simulate`` is there."""
-    assert {scenario.name for scenario in FULL} > LONGEST
+    """What is left to ``make simulate``, and what ``make test`` runs, is there."""
+    assert {scenario.name for scenario in FULL} > LONGEST | SHORTEST
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "scenario",
-    [scenario for scenario in FULL if scenario.name not in LONGEST],
-    ids=lambda scenario: scenario.name,
+    [
+        pytest.param(
+            scenario,
+            id=scenario.name,
+            marks=[pytest.mark.extended] * (scenario.name not in SHORTEST),
+        )
+        for scenario in FULL
+        if scenario.name not in LONGEST
+    ],
 )
 def test_production_holds(scenario: Scenario) -> None:
     """No order of deliveries and faults breaks a promise or strands a message."""

@@ -1,6 +1,5 @@
 """The emulator that stays for a shell: one at a time, and gone when it is told so."""
 
-import json
 import os
 import signal
 import subprocess
@@ -31,8 +30,7 @@ def kept(tmp_path: Path) -> Iterator[Kept]:
 
 def server(kept: Kept) -> int:
     """The process that stays."""
-    pid: int = json.loads((kept.directory / "lock").read_text())["pid"]
-    return pid
+    return int((kept.directory / "lock").read_text())
 
 
 def shell(file: Kept | Path, command: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -138,7 +136,7 @@ def test_a_stranger_is_not_stopped(kept: Kept) -> None:
     kept.directory.mkdir()
     with subprocess.Popen(["sleep", "60"]) as stranger:
         try:
-            (kept.directory / "lock").write_text(json.dumps({"pid": stranger.pid}))
+            (kept.directory / "lock").write_text(str(stranger.pid))
             assert not kept.stop()
             with pytest.raises(subprocess.TimeoutExpired):
                 stranger.wait(0.2)

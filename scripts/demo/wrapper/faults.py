@@ -1,4 +1,4 @@
-"""Deployed in front of orders.py: does to it, once per armed fault, what production does.
+"""Deployed in front of orders.py: does to it, once per planted fault, what production does.
 
 Each fault is a row that says what happens to one order. Taking the row deletes it, so that the
 fault happens exactly once, however often and wherever the order is delivered.
@@ -7,10 +7,10 @@ fault happens exactly once, however often and wherever the order is delivered.
 import os
 import sys
 import time
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 import boto3
-import orders  # type: ignore[import-not-found]  # deployed beside this file
+import orders  # type: ignore[import-not-found]  # deployed with this file
 
 FAULTS_TABLE = os.environ["FAULTS_TABLE"]
 LEDGER_TABLE = os.environ["LEDGER_TABLE"]
@@ -26,35 +26,19 @@ charged: dict[str, str] = {}
 """The owners of the orders that this process has charged."""
 
 
-class Message(Protocol):
-    """What the package hands over, as far as it is read here."""
-
-    @property
-    def body(self) -> Any:
-        """The order."""
-
-    @property
-    def owner(self) -> str:
-        """Who runs it."""
-
-    @property
-    def raw(self) -> Any:
-        """The record as Lambda delivered it."""
-
-
-def process(message: Message) -> None:
+def process(message: Any) -> None:
     """Charge the order, unless something happens to it before or after."""
     order_id = message.body["order_id"]
     if message.body.get("poison"):
         raise ValueError(f"{order_id} can never be charged")
-    fault = _take(order_id)
+    fault = _take_fault(order_id)
     match fault:
         case None | "kill_after_charge" | "timeout_after_charge":
             pass
         case "raise_before_charge":
             raise RuntimeError(f"{order_id} fails this once")
         case "kill_before_charge":
-            _record_kills(_unconfirmed())
+            _record_kills(_list_unconfirmed())
             _die()
         case "timeout_before_charge":
             _hang()
@@ -68,7 +52,7 @@ def process(message: Message) -> None:
     orders.process(message)
     charged[order_id] = message.owner
     if fault == "kill_after_charge":
-        _record_kills({order_id, *_unconfirmed()})
+        _record_kills({order_id, *_list_unconfirmed()})
         _die()
     if fault == "timeout_after_charge":
         # Whatever was charged before has the time to be confirmed.
@@ -76,8 +60,8 @@ def process(message: Message) -> None:
         _hang()
 
 
-def _take(order_id: str) -> str | None:
-    """The fault armed for the order, for the one caller that deletes it."""
+def _take_fault(order_id: str) -> str | None:
+    """The fault planted for the order, for the one caller that deletes it."""
     deleted = dynamodb.delete_item(
         TableName=FAULTS_TABLE, Key={"order_id": {"S": order_id}}, ReturnValues="ALL_OLD"
     )
@@ -106,7 +90,7 @@ def _deliver_again_now(record: Any) -> None:
     )
 
 
-def _unconfirmed() -> set[str]:
+def _list_unconfirmed() -> set[str]:
     """The orders charged here that the table of records does not call completed yet.
 
     Completions are written together, so a kill can catch those of batch-mates on their way.
@@ -120,18 +104,14 @@ def _unconfirmed() -> set[str]:
     status = {
         item["owner"]["S"]: item["status"]["S"] for item in answer["Responses"][RECORDS_TABLE]
     }
-    return {each for each, owner in charged.items() if status.get(owner) == "IN_PROGRESS"}
+    return {order for order, owner in charged.items() if status.get(owner) == "IN_PROGRESS"}
 
 
 def _record_kills(orders: set[str]) -> None:
     """Note on the newest charge of each order that the process of its owner is about to end."""
+    rows = dynamodb.scan(TableName=LEDGER_TABLE, ConsistentRead=True)["Items"]
     for order_id in orders:
-        charges = dynamodb.scan(
-            TableName=LEDGER_TABLE,
-            ConsistentRead=True,
-            FilterExpression="order_id = :order_id",
-            ExpressionAttributeValues={":order_id": {"S": order_id}},
-        )["Items"]
+        charges = [row for row in rows if row["order_id"]["S"] == order_id]
         newest = max(charges, key=lambda charge: str(charge["charged_at"]))
         dynamodb.update_item(
             TableName=LEDGER_TABLE,

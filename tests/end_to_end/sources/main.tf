@@ -21,7 +21,7 @@ module "queued" {
   processor = "effects.process"
 
   queue = {
-    senders = [
+    allowed_senders = [
       { service = "events", source_arn = aws_cloudwatch_event_rule.queued.arn },
       { service = "s3", source_arn = aws_s3_bucket.files.arn },
     ]
@@ -47,7 +47,7 @@ module "straight" {
     policy_statements = [{ actions = ["dynamodb:PutItem"], resources = [aws_dynamodb_table.effects.arn] }]
   }
 
-  invokers = {
+  allowed_triggers = {
     bus   = { service = "events", source_arn = aws_cloudwatch_event_rule.straight.arn }
     topic = { service = "sns", source_arn = aws_sns_topic.orders.arn }
   }

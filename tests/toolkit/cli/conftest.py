@@ -5,12 +5,11 @@ import json
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import boto3
-import botocore.loaders
-import botocore.session
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
@@ -22,7 +21,6 @@ from idempotent_lambda_toolkit.cli import dead_letters, main
 REGION = "eu-central-1"
 TABLE = "orders-idempotency"
 OWNER = "a" * 32
-LOADER = botocore.loaders.create_loader()
 TTL = {"Enabled": True, "AttributeName": "expires_at"}
 
 
@@ -50,15 +48,14 @@ class Consumer:
     """What stands in moto."""
 
     fifo: bool
-    clients: dict[str, Any] = field(default_factory=dict)
     queue_url: str = ""
     dead_letter_queue_url: str = ""
 
-    def client(self, service: str) -> Any:
-        if service not in self.clients:
-            make: Any = boto3.session.Session().client
-            self.clients[service] = make(service, region_name=REGION)
-        return self.clients[service]
+    @staticmethod
+    @cache
+    def client(service: str) -> Any:
+        make: Any = boto3.session.Session().client
+        return make(service, region_name=REGION)
 
     def put(self, record_id: str, status: str, *, owner: str = OWNER, **more: Any) -> None:
         """A record, as the package writes it; without an attribute that is None."""
@@ -218,8 +215,6 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    # Every session would read the SDK's large files anew.
-    monkeypatch.setattr(botocore.session, "create_loader", lambda _path=None: LOADER)
     # moto has one server: no need to wait for others.
     monkeypatch.setattr(dead_letters, "WAIT_SECONDS", 0)
     with mock_aws():

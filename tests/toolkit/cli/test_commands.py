@@ -1,23 +1,15 @@
 """The operator's command on a consumer in moto: what each shows, changes and refuses."""
 
 import hashlib
-import os
-import re
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from idempotent_lambda_toolkit.cli import dead_letters, records
-from idempotent_lambda_toolkit.cli.exit_codes import MEANING, ExitCode
+from idempotent_lambda_toolkit.cli.exit_codes import ExitCode
 
 from .conftest import OWNER, Consumer, Run
-
-CODES = MEANING.items()
-ROOT = Path(__file__).resolve().parents[3]
 
 
 class TestInspect:
@@ -519,82 +511,9 @@ class TestOptions:
         assert consumer.record("orders#ORDER-1") is not None
 
 
-class TestDocumentation:
-    """What docs/cli.md says of AWS, and what becomes of a command without its extra."""
-
-    def test_permissions(self, consumer: Consumer, run: Run) -> None:
-        """Each command asks only for the actions that its row lists, and all of those are used."""
-        consumer.client("logs").create_log_group(logGroupName="/aws/lambda/orders")
-        for number in range(4):
-            consumer.put(f"orders#{number}", "PARKED", dead_lettered_at=None)
-            consumer.dead_letter({"order_id": str(number)})
-        row = permissions()
-        every = row["every command with `--function`"]
-        looking, deciding = row["`inspect`"], row["`resolve`, `redrive`"] | row["`inspect`"]
-        reading = row["`list`, `stats`, keys as `sha256:`"]
-        digest = hashlib.sha256(b"orders#0").hexdigest()
-        asked: set[str] = set()
-        for arguments, listed in (
-            (["inspect", "0"], looking),
-            (["inspect", "nobody"], looking),
-            (["inspect", f"sha256:{digest}"], looking | reading),
-            (["list"], reading),
-            (["stats"], reading),
-            (["forget", "0", "--yes"], row["`forget`"]),
-            (["resolve", "1", "--completed", "--yes"], deciding),
-            (["resolve", "2", "--retry", "--yes"], deciding),
-            (["redrive", "--key", "3", "--yes"], deciding),
-            (["doctor"], row["`doctor`"]),
-        ):
-            calls = {each.removesuffix("Batch") for each in run(*arguments).calls}
-            assert calls - listed - every == set(), arguments
-            asked |= calls
-        documented = set().union(*row.values())
-        # Nothing is attached to the role, whose policies would be read then.
-        assert documented - asked == {"iam:GetPolicy", "iam:GetPolicyVersion"}
-
-    def test_without_the_extra(self) -> None:
-        """Where a package of the extra is missing, the command says what to install."""
-        code = "import sys; sys.modules['typer'] = None; import idempotent_lambda_toolkit.cli as c"
-        paths = os.pathsep.join(str(ROOT / name) for name in ("handler", "toolkit"))
-        done = subprocess.run(
-            [sys.executable, "-c", f"{code}; c.main()"],
-            env={"PYTHONPATH": paths},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == ExitCode.USAGE
-        assert "pip install './terraform-aws-idempotent-lambda[cli]'" in done.stderr
-        assert "Traceback" not in done.stderr
-
-    def test_help_has_the_exit_codes(self, run: Run) -> None:
-        """The exit codes are told by --help, too."""
-        reported = " ".join(run("--help", function=None).out.split())
-        assert all(f"{code.value}: {meaning.split(';')[0]}" in reported for code, meaning in CODES)
-
-    def test_progress_is_for_terminals(
-        self, consumer: Consumer, run: Run, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """A bar is drawn on standard error if that is a terminal, and never on standard output."""
-        consumer.put("orders#ORDER-1", "COMPLETED")
-        assert run("list", "--json").err == "1 record\n"
-        monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes that for a terminal
-        ended = run("list", "--json")
-        assert "reading" in ended.err
-        assert len(ended.answer["records"]) == 1
-
-
 def decorated_in(given: list[str]) -> str | None:
     """The name that is given with --decorated."""
     return given[given.index("--decorated") + 1] if "--decorated" in given else None
-
-
-def permissions() -> dict[str, set[str]]:
-    """The table of permissions in docs/cli.md, by what they are for."""
-    text = (ROOT / "docs" / "cli.md").read_text().split("## Permissions")[1]
-    rows = re.findall(r"^\| (.+?) \| (.*:.*) \|$", text, re.MULTILINE)
-    return {what: set(re.findall(r"`(\w+:\w+)`", actions)) for what, actions in rows}
 
 
 def s3_record(key: str) -> dict[str, Any]:

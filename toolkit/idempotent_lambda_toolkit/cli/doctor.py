@@ -212,7 +212,7 @@ def _runtime(inventory: Inventory) -> Said:
 def _table_key(inventory: Inventory) -> Said:
     if inventory.table and inventory.table.key != (("id", "S", "HASH"),):
         found = ", ".join(" ".join(part) for part in inventory.table.key)
-        remedy = "make a table with this key, and bring that"
+        remedy = "create a table with this key, and use it"
         yield _failure(f"the key is {found}", "a partition key id of type S, no sort key", remedy)
 
 

@@ -55,13 +55,13 @@ run "vpc_key_and_tracing" {
   command = plan
 
   variables {
-    alarms      = {}
-    dashboard   = true
-    function    = { alias = "live", vpc = { security_group_ids = ["sg-1"], subnet_ids = ["subnet-1", "subnet-2"] } }
-    invokers    = { rule = { service = "events", source_arn = "arn:aws:events:eu-central-1:123456789012:rule/orders" } }
-    kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/module"
+    alarms           = {}
+    dashboard        = true
+    function         = { alias = "live", vpc = { security_group_ids = ["sg-1"], subnet_ids = ["subnet-1", "subnet-2"] } }
+    allowed_triggers = { rule = { service = "events", source_arn = "arn:aws:events:eu-central-1:123456789012:rule/orders" } }
+    kms_key_arn      = "arn:aws:kms:eu-central-1:123456789012:key/module"
     queue = {
-      senders = [
+      allowed_senders = [
         { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" },
         { service = "s3", source_arn = "arn:aws:s3:::orders" },
       ]
@@ -82,7 +82,7 @@ run "shared_table" {
   }
 }
 
-run "everything_brought" {
+run "everything_existing" {
   command = plan
 
   variables {
@@ -92,10 +92,10 @@ run "everything_brought" {
     queue = {
       existing = {
         arn                        = "arn:aws:sqs:eu-central-1:123456789012:shop"
-        dead_letter_queue          = { arn = "arn:aws:sqs:eu-central-1:123456789012:shop-failed", retention_seconds = 1000000, url = "https://sqs.eu-central-1.amazonaws.com/123456789012/shop-failed" }
+        dead_letter_queue          = { arn = "arn:aws:sqs:eu-central-1:123456789012:shop-failed", message_retention_seconds = 1000000, url = "https://sqs.eu-central-1.amazonaws.com/123456789012/shop-failed" }
         kms_key_arn                = "arn:aws:kms:eu-central-1:123456789012:key/queue"
         max_receive_count          = 7
-        retention_seconds          = 86400
+        message_retention_seconds  = 86400
         visibility_timeout_seconds = 180
       }
     }

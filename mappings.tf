@@ -1,0 +1,167 @@
+resource "aws_lambda_event_source_mapping" "queue" {
+  count = local.has_queue ? 1 : 0
+
+  event_source_arn                   = local.uses_existing_queue ? local.queue_arn : aws_sqs_queue.source[0].arn
+  function_name                      = local.target_arn
+  enabled                            = var.queue.enabled
+  batch_size                         = var.queue.batch_size
+  maximum_batching_window_in_seconds = var.queue.maximum_batching_window_in_seconds
+
+  # Always on: without it, Lambda delivers the whole batch again when one message fails.
+  function_response_types = ["ReportBatchItemFailures"]
+
+  # Filters may name secrets; nothing else of a mapping is encrypted.
+  kms_key_arn = length(var.queue.filters) > 0 ? var.kms_key_arn : null
+
+  dynamic "filter_criteria" {
+    for_each = length(var.queue.filters) > 0 ? [var.queue.filters] : []
+
+    content {
+      dynamic "filter" {
+        for_each = filter_criteria.value
+
+        content {
+          pattern = filter.value
+        }
+      }
+    }
+  }
+
+  dynamic "metrics_config" {
+    for_each = var.queue.metrics ? [["EventCount"]] : []
+
+    content {
+      metrics = metrics_config.value
+    }
+  }
+
+  dynamic "scaling_config" {
+    for_each = var.queue.maximum_concurrency == null ? [] : [var.queue.maximum_concurrency]
+
+    content {
+      maximum_concurrency = scaling_config.value
+    }
+  }
+
+  tags = var.tags
+
+  # Lambda refuses a mapping until the role may read.
+  depends_on = [aws_iam_role_policy.function]
+
+  lifecycle {
+    precondition {
+      condition = local.visibility_timeout_seconds >= local.mapping_visibility_seconds
+      error_message = join(" ", [
+        "${local.queue_input}.visibility_timeout_seconds = ${local.visibility_timeout_seconds} is below 6 ×",
+        "${local.function_input}.timeout_seconds + queue.maximum_batching_window_in_seconds =",
+        "${local.mapping_visibility_seconds} (seconds): while it is throttled, Lambda would receive messages in vain",
+        "until they are dead-lettered. Raise it, ${local.queue_remedy}.",
+      ])
+    }
+
+    precondition {
+      condition = local.visibility_timeout_seconds > local.lease_seconds
+      error_message = join(" ", [
+        "${local.queue_input}.visibility_timeout_seconds = ${local.visibility_timeout_seconds} is not above",
+        "${local.function_input}.timeout_seconds + idempotency.lease_margin_seconds = ${local.lease_seconds}",
+        "(seconds), the longest lease: after a crash the redelivery would meet the dead worker's claim. Raise it,",
+        "${local.queue_remedy}.",
+      ])
+    }
+
+    precondition {
+      condition = (
+        local.retention_seconds > var.queue.delay_seconds + local.max_receive_count * local.visibility_timeout_seconds
+      )
+      error_message = join(" ", [
+        "${local.queue_input}.message_retention_seconds = ${local.retention_seconds} is not above delay +",
+        "max_receive_count × visibility timeout = ${var.queue.delay_seconds} + ${local.max_receive_count} ×",
+        "${local.visibility_timeout_seconds} (seconds): a failing message would expire before it reaches the",
+        "dead-letter queue. Raise the retention, or lower one of the others.",
+      ])
+    }
+
+    # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+    precondition {
+      condition = (
+        !var.queue.enabled || var.function.reserved_concurrency == null
+        ? true
+        : coalesce(var.queue.maximum_concurrency, 1000) <= var.function.reserved_concurrency
+      )
+      error_message = join(" ", [
+        "queue.maximum_concurrency = ${coalesce(var.queue.maximum_concurrency, "null")} does not keep the queue within",
+        "function.reserved_concurrency = ${coalesce(var.function.reserved_concurrency, "null")}: Lambda would receive",
+        "more messages than it may process, in vain, until they are dead-lettered. Set the first to at most the second",
+        "(at least 2), or set queue.enabled = false.",
+      ])
+    }
+  }
+}
+
+resource "aws_lambda_event_source_mapping" "stream" {
+  for_each = var.streams
+
+  event_source_arn                   = each.value.arn
+  function_name                      = local.target_arn
+  enabled                            = each.value.enabled
+  starting_position                  = each.value.starting_position
+  starting_position_timestamp        = each.value.starting_position_timestamp
+  batch_size                         = each.value.batch_size
+  maximum_batching_window_in_seconds = each.value.maximum_batching_window_in_seconds
+  parallelization_factor             = each.value.parallelization_factor
+
+  # Finite, and with a destination: otherwise a record that always fails would hold up its shard until it expires, and
+  # then be lost without a trace.
+  bisect_batch_on_function_error = each.value.bisect_batch_on_function_error
+  maximum_retry_attempts         = each.value.maximum_retry_attempts
+  maximum_record_age_in_seconds  = each.value.maximum_record_age_seconds
+
+  # Always on: without it, Lambda delivers the whole batch again when one record fails.
+  function_response_types = ["ReportBatchItemFailures"]
+
+  destination_config {
+    on_failure {
+      destination_arn = each.value.failure_destination_arn
+    }
+  }
+
+  dynamic "filter_criteria" {
+    for_each = length(each.value.filters) > 0 ? [each.value.filters] : []
+
+    content {
+      dynamic "filter" {
+        for_each = filter_criteria.value
+
+        content {
+          pattern = filter.value
+        }
+      }
+    }
+  }
+
+  # As for the queue.
+  kms_key_arn = length(each.value.filters) > 0 ? var.kms_key_arn : null
+
+  dynamic "metrics_config" {
+    for_each = each.value.metrics ? [["EventCount"]] : []
+
+    content {
+      metrics = metrics_config.value
+    }
+  }
+
+  tags = var.tags
+
+  # Lambda refuses a mapping until the role may read.
+  depends_on = [aws_iam_role_policy.function]
+
+  lifecycle {
+    precondition {
+      condition = !contains([local.queue_arn, local.dead_letter_queue_arn], each.value.failure_destination_arn)
+      error_message = join(" ", [
+        "streams.${each.key}.failure_destination_arn = \"${each.value.failure_destination_arn}\" is the module's own",
+        "queue, which would read the notice as a message. Give another queue or a topic.",
+      ])
+    }
+  }
+}

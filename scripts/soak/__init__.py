@@ -1,1 +1,0 @@
-"""The soak: thousands of messages through a deployed stack, while everything breaks at random."""

@@ -1,1 +1,0 @@
-"""What the soak deploys; each file is a top-level module there."""

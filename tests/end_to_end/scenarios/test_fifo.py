@@ -1,0 +1,71 @@
+"""FIFO: movements on accounts are booked once each, and in the order of their account.
+
+Producers restart and repeat themselves, processors fail, hang and are killed, completions are
+throttled. No kill comes after an effect, so that no repetition is excused.
+"""
+
+import json
+from collections.abc import Iterator
+from itertools import pairwise
+
+import pytest
+
+from scripts.support.producer import enqueue
+from tests.end_to_end.scenarios.conftest import Site
+from tests.end_to_end.scenarios.faults import PlannedFault, Watch, inject_faults, list_untaken
+
+EXAMPLE = "fifo"
+MOVEMENTS = {
+    f"account-{account}": [f"movement-{account}-{number:02}" for number in range(1, 9)]
+    for account in range(1, 9)
+}
+REPEATED_EVERY = 4
+SEED = 5
+# Each in an account of its own: some at its first movement, some amid others.
+FAULTS = [
+    PlannedFault("movement-1-03", "raise", times=2),
+    PlannedFault("movement-2-01", "raise", times=2),
+    PlannedFault("movement-3-04", "timeout"),
+    PlannedFault("movement-4-05", "late kill"),
+    PlannedFault("movement-5-02", "slow"),
+    PlannedFault("movement-6-06", "raise"),
+]
+
+
+def list_messages() -> Iterator[tuple[str, str]]:
+    """What is sent, as account and movement: accounts take turns, producers repeat themselves."""
+    for number in range(len(MOVEMENTS["account-1"])):
+        for place, (account, movements) in enumerate(MOVEMENTS.items()):
+            yield account, movements[number]
+            if (number + place) % REPEATED_EVERY == 0:
+                # At once, or after others of the account.
+                yield account, movements[number if place % 2 else number // 2]
+    for account, movements in MOVEMENTS.items():
+        yield account, movements[1]
+
+
+@pytest.mark.emulator
+@pytest.mark.terraform
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_fifo(site: Site) -> None:
+    """Movements are booked once and in order, under failures and throttled completions."""
+    sent = list(list_messages())
+    table, queue_url = site.outputs["accounts_table_name"], site.outputs["queue_url"]
+    pairs = [pair for movements in MOVEMENTS.values() for pair in pairwise(movements)]
+    before = {later: earlier for earlier, later in pairs}
+    watch = Watch(site, effects_table=table, records_before=before, seed=SEED)
+    site.proxy.plan = watch
+    bodies = [
+        json.dumps({"account_id": account, "movement_id": movement, "amount_cents": 100})
+        for account, movement in sent
+    ]
+    with site.deliver(queue_url):
+        inject_faults(site, FAULTS)
+        list(enqueue(site.aws, queue_url, bodies, [account for account, _ in sent]))
+    booked = {row["account_id"]: row["movements"] for row in site.read("accounts_table_name")}
+    assert booked == MOVEMENTS
+    assert watch.early == []
+    assert watch.throttled
+    assert list_untaken(site) == []
+    site.check_deliveries()

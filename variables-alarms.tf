@@ -1,0 +1,110 @@
+variable "alarms" {
+  description = <<-EOT
+    CloudWatch alarms of the queues, the function, the table and the messages. With null, the module creates none.
+    An alarm costs about $0.10 a month, and `table_throttles` twice that. `lost_leases`, `parked` and `takeovers`
+    need `idempotency.metrics`. An alarm starts when its metric reaches the threshold.
+    - `actions` (up to 5 ARNs): the targets that CloudWatch notifies when an alarm starts, such as an SNS topic.
+      Without actions, you see alarms only in the console.
+    - `dead_letters` (more than 0): messages in the dead-letter queue.
+    - `duration_percent` (1 to 100 %): the longest invocation in 5 minutes, as a share of the function's timeout.
+    - `errors` (more than 0): invocations in 5 minutes that were killed, timed out or raised.
+    - `disabled` (`dead_letters`, `duration`, `errors`, `lost_leases`, `message_age`, `parked`,
+      `table_throttles`, `takeovers`, `throttles`; not all): alarms that the module does not create.
+    - `lost_leases` (more than 0): messages in 5 minutes whose run ended after its lease, when another run had
+      the record.
+    - `message_age_seconds` (more than 0 s): the age of the oldest message in the queue, if there is a queue. When
+      null, the threshold is `max_receive_count` × visibility timeout. By then, SQS moves a message that fails to
+      the dead-letter queue, so the function did not receive a message that is older.
+    - `ok_actions` (up to 5 ARNs, with `actions`): the targets that CloudWatch notifies when an alarm ends.
+    - `parked` (more than 0): messages in 5 minutes that the function set aside for an operator.
+    - `table_throttles` (more than 0): reads and writes in 5 minutes that the table throttled.
+    - `takeovers` (more than 0): messages in 5 minutes whose earlier run was interrupted.
+    - `throttles` (more than 0): invocations in 5 minutes that Lambda throttled.
+  EOT
+  default     = null
+
+  type = object({
+    actions             = optional(list(string), [])
+    dead_letters        = optional(number, 1)
+    duration_percent    = optional(number, 80)
+    errors              = optional(number, 1)
+    disabled            = optional(set(string), [])
+    lost_leases         = optional(number, 1)
+    message_age_seconds = optional(number)
+    ok_actions          = optional(list(string), [])
+    parked              = optional(number, 1)
+    table_throttles     = optional(number, 10)
+    takeovers           = optional(number, 1)
+    throttles           = optional(number, 10)
+  })
+
+  validation {
+    condition = var.alarms == null ? true : alltrue([
+      for arn in concat(var.alarms.actions, var.alarms.ok_actions) :
+      can(regex("^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$", arn))
+    ])
+    error_message = join(" ", [
+      "alarms.actions = ${jsonencode(try(var.alarms.actions, null))} and",
+      "alarms.ok_actions = ${jsonencode(try(var.alarms.ok_actions, null))}; each must be an ARN.",
+      "Give the ARNs of SNS topics, or of other alarm actions.",
+    ])
+  }
+
+  # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+  validation {
+    condition = var.alarms == null ? true : max(length(var.alarms.actions), length(var.alarms.ok_actions)) <= 5
+    error_message = join(" ", [
+      "alarms.actions has ${try(length(var.alarms.actions), 0)} ARNs and",
+      "alarms.ok_actions ${try(length(var.alarms.ok_actions), 0)}; CloudWatch takes 5 of each.",
+      "Use one SNS topic with more subscriptions.",
+    ])
+  }
+
+  validation {
+    condition = var.alarms == null ? true : length(var.alarms.ok_actions) == 0 || length(var.alarms.actions) > 0
+    error_message = join(" ", [
+      "alarms.ok_actions has ${try(length(var.alarms.ok_actions), 0)} ARNs and alarms.actions none:",
+      "CloudWatch would notify you of the end of an alarm, but not of its start.",
+      "Set alarms.actions, or remove alarms.ok_actions.",
+    ])
+  }
+
+  validation {
+    condition = var.alarms == null ? true : var.alarms.duration_percent <= 100 && var.alarms.duration_percent >= 1
+    error_message = join(" ", [
+      "alarms.duration_percent = ${try(var.alarms.duration_percent, 0)} is not from 1 to 100 (% of the timeout).",
+      "Set 80, and the alarm starts before the timeout interrupts messages.",
+    ])
+  }
+
+  validation {
+    condition = var.alarms == null ? true : alltrue([
+      for name in var.alarms.disabled : contains(local.alarm_names, coalesce(name, "null"))
+    ])
+    error_message = join(" ", [
+      "alarms.disabled = ${jsonencode(try(var.alarms.disabled, null))};",
+      "it takes only ${join(", ", local.alarm_names)}. Correct or remove the others.",
+    ])
+  }
+
+  validation {
+    condition = var.alarms == null ? true : length(setsubtract(local.alarm_names, var.alarms.disabled)) > 0
+    error_message = join(" ", [
+      "alarms.disabled names all ${length(local.alarm_names)} alarms.",
+      "Remove those that you want, or set alarms = null.",
+    ])
+  }
+
+  # A null threshold is derived.
+  validation {
+    condition = var.alarms == null ? true : alltrue([
+      for name in local.alarm_thresholds : coalesce(var.alarms[name], 1) > 0
+    ])
+    error_message = join(" ", [
+      "alarms has the thresholds",
+      "${jsonencode({ for name in local.alarm_thresholds : name => try(var.alarms[name], null) })};",
+      "each must be more than 0, or the alarm starts without a cause.",
+      "Set at least 1, or name the alarm in alarms.disabled.",
+    ])
+  }
+}

@@ -1,0 +1,370 @@
+variable "function" {
+  description = <<-EOT
+    The Lambda function. The module's event source mappings invoke it, and so do `allowed_triggers`.
+    - `alias` (1 to 128 letters, digits, - and _, not only digits): the name of an alias. With it, the module
+      publishes a version at each change of the function, and the alias points to the newest one. Mappings and
+      `allowed_triggers` then use the alias.
+    - `architecture` (`arm64` or `x86_64`): the architecture of the processor.
+    - `environment` (4 KB in all): environment variables for your code. Lambda reserves some names, and the
+      module those that start with `IDEMPOTENCY_`.
+    - `ephemeral_storage_mb` (512 to 10240 MB): the size of `/tmp`.
+    - `existing.arn` (ARN of a function in this account and Region, or of its alias): an existing function,
+      which the module uses instead of creating one. Give it the output `environment`; it must run the package
+      `idempotent_lambda`.
+    - `existing.role.name`: the name of the function's role. The module adds its policy to that role. Without
+      it, attach the output `policy` before you create the function, because Lambda refuses mappings until the
+      role may read.
+    - `existing.timeout_seconds` (3 to 900 s): the function's timeout, which the module cannot look up.
+    - `handler` (`module.function`, up to 128 characters): the entry point. The default calls `processor` once
+      per idempotency key. If you set another one, set `processor` to null.
+    - `layers` (up to 5 ARNs of layer versions): the function's layers. Lambda adds none to an image.
+    - `memory_size_mb` (128 to 10240 MB): the memory. The CPU grows with it.
+    - `name` (1 to 64 letters, digits, - and _): the function's name; when null, the module's `name`. If you
+      change it, Terraform replaces the function, its role and its log group; queues and table stay.
+    - `permissions_boundary_arn` (ARN of an IAM policy): the permissions boundary of the function's role.
+    - `policy_statements.sid` (letters and digits, each once): the name of a statement. The module adds the
+      statements to the policy of the function's role.
+    - `policy_statements.actions` (at least one): the actions that your code may take.
+    - `policy_statements.resources` (at least one): the resources on which it may take them.
+    - `policy_statements.conditions`: the conditions, as IAM has them: operators, then condition keys, then
+      values.
+    - `reserved_concurrency` (0 or more): the most instances at a time, which Lambda reserves for this function.
+      While the queue is enabled, `queue.maximum_concurrency` must be set, and at most this. When null, the
+      function shares the account's concurrency.
+    - `runtime` (`python3.11` or newer): the Python runtime. An image does not use it.
+    - `timeout_seconds` (3 to 900 s): the timeout of an invocation, which processes a whole batch.
+    - `tracing`: whether the function sends traces to X-Ray.
+    - `vpc.security_group_ids` (1 to 5): the function's security groups. They must let it reach DynamoDB and
+      SQS, through VPC endpoints or a NAT gateway.
+    - `vpc.subnet_ids` (1 to 16): the subnets to which Lambda attaches the function.
+    - `wrapper` (`module.function`, up to 128 characters): the handler of a monitoring service, from a layer
+      or from your packages. It calls the built-in entry point. For Datadog, New Relic and Sentry, the module
+      sets the environment variable that names the entry point; for another wrapper, set it in `environment`.
+  EOT
+  nullable    = false
+  default     = {}
+
+  type = object({
+    alias                = optional(string)
+    architecture         = optional(string, "arm64")
+    environment          = optional(map(string), {})
+    ephemeral_storage_mb = optional(number, 512)
+    existing = optional(object({
+      arn             = string
+      role            = optional(object({ name = string }))
+      timeout_seconds = number
+    }))
+    handler                  = optional(string, "idempotent_lambda.entrypoint.handler")
+    layers                   = optional(list(string), [])
+    memory_size_mb           = optional(number, 256)
+    name                     = optional(string)
+    permissions_boundary_arn = optional(string)
+    policy_statements = optional(list(object({
+      sid        = optional(string)
+      actions    = list(string)
+      resources  = list(string)
+      conditions = optional(map(map(list(string))), {})
+    })), [])
+    reserved_concurrency = optional(number)
+    runtime              = optional(string, "python3.13")
+    timeout_seconds      = optional(number, 30)
+    tracing              = optional(bool, true)
+    vpc = optional(object({
+      security_group_ids = list(string)
+      subnet_ids         = list(string)
+    }))
+    wrapper = optional(string)
+  })
+
+  validation {
+    condition = var.function.alias == null ? true : (
+      can(regex("^[A-Za-z0-9_-]*[A-Za-z_-][A-Za-z0-9_-]*$", var.function.alias)) &&
+      length(var.function.alias) <= 128
+    )
+    error_message = join(" ", [
+      "function.alias = ${jsonencode(var.function.alias)} is not 1 to 128 letters, digits, - and _, not only digits.",
+      "Set for example \"live\", or null for no alias.",
+    ])
+  }
+
+  validation {
+    condition = contains(["arm64", "x86_64"], var.function.architecture)
+    error_message = join(" ", [
+      "function.architecture = \"${var.function.architecture}\" is not one of arm64, x86_64.",
+      "Choose arm64 unless a dependency is built for x86_64 only.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([for name in keys(var.function.environment) : can(regex("^[A-Za-z][A-Za-z0-9_]+$", name))])
+    error_message = join(" ", [
+      "function.environment has the names ${jsonencode(keys(var.function.environment))};",
+      "a name must have two or more letters, digits and _, and start with a letter. Rename the others.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([for name in keys(var.function.environment) : !startswith(name, "IDEMPOTENCY_")])
+    error_message = join(" ", [
+      "function.environment has the names ${jsonencode(keys(var.function.environment))};",
+      "the module sets those that start with IDEMPOTENCY_.",
+      "Use the variables idempotency and processor instead of them.",
+    ])
+  }
+
+  validation {
+    condition = length(setintersection(keys(var.function.environment), local.reserved_environment)) == 0
+    error_message = join(" ", [
+      "function.environment has the names ${jsonencode(keys(var.function.environment))};",
+      "Lambda reserves ${join(", ", local.reserved_environment)}. Rename or remove those that it reserves.",
+    ])
+  }
+
+  validation {
+    condition = (
+      floor(var.function.ephemeral_storage_mb) == var.function.ephemeral_storage_mb &&
+      var.function.ephemeral_storage_mb >= 512 &&
+      var.function.ephemeral_storage_mb <= 10240
+    )
+    error_message = join(" ", [
+      "function.ephemeral_storage_mb = ${var.function.ephemeral_storage_mb} is not a whole number",
+      "from 512 to 10240 (MB). Set one in that range.",
+    ])
+  }
+
+  validation {
+    condition = var.function.existing == null ? true : (
+      can(regex(
+        "^arn:[^:]+:lambda:[^:]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_-]+)?$",
+        var.function.existing.arn,
+      ))
+    )
+    error_message = join(" ", [
+      "function.existing.arn = ${jsonencode(try(var.function.existing.arn, null))} is not the ARN",
+      "of a function or of its alias. Give the function's arn.",
+    ])
+  }
+
+  # Arithmetic fails on null, so a null timeout counts as 0.
+  validation {
+    condition = var.function.existing == null ? true : (
+      floor(coalesce(var.function.existing.timeout_seconds, 0)) == var.function.existing.timeout_seconds &&
+      coalesce(var.function.existing.timeout_seconds, 0) >= 3 &&
+      coalesce(var.function.existing.timeout_seconds, 0) <= 900
+    )
+    error_message = join(" ", [
+      "function.existing.timeout_seconds = ${jsonencode(try(var.function.existing.timeout_seconds, null))} is not",
+      "a whole number from 3 to 900 (seconds). Give the function's own timeout; raise that if it is less.",
+    ])
+  }
+
+  validation {
+    condition = var.function.existing == null ? true : alltrue([
+      for name, value in local.function_defaults : jsonencode(var.function[name]) == jsonencode(value)
+    ])
+    error_message = join(" ", [
+      "function.existing is set; then ${join(", ", keys(local.function_defaults))} of function must keep their",
+      "defaults, because only a function that the module creates takes them.",
+      "Set them where the function is declared, or remove function.existing.",
+    ])
+  }
+
+  validation {
+    condition = can(regex(local.handler_pattern, var.function.handler)) && length(var.function.handler) <= 128
+    error_message = join(" ", [
+      "function.handler = \"${var.function.handler}\" is not \"module.function\" of at most 128 characters.",
+      "Leave it unset to use the built-in entry point with processor.",
+    ])
+  }
+
+  validation {
+    condition = length(var.function.layers) <= 5
+    error_message = join(" ", [
+      "function.layers has ${length(var.function.layers)} layers; Lambda takes 5.",
+      "Remove some, or merge their contents into one.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for layer in var.function.layers :
+      can(regex("^arn:[^:]+:lambda:[^:]+:[0-9]{12}:layer:[A-Za-z0-9_-]+:[0-9]+$", layer))
+    ])
+    error_message = join(" ", [
+      "function.layers = ${jsonencode(var.function.layers)}; each must be the ARN of a layer version.",
+      "Give the arn of aws_lambda_layer_version, which ends in the version's number.",
+    ])
+  }
+
+  validation {
+    condition = (
+      floor(var.function.memory_size_mb) == var.function.memory_size_mb &&
+      var.function.memory_size_mb >= 128 &&
+      var.function.memory_size_mb <= 10240
+    )
+    error_message = join(" ", [
+      "function.memory_size_mb = ${var.function.memory_size_mb} is not a whole number from 128 to 10240 (MB).",
+      "Set one in that range.",
+    ])
+  }
+
+  validation {
+    condition = var.function.name == null ? true : can(regex("^[A-Za-z0-9_-]{1,64}$", var.function.name))
+    error_message = join(" ", [
+      "function.name = ${jsonencode(var.function.name)} is not 1 to 64 letters, digits, - and _.",
+      "Correct it, or leave it unset for the module's name.",
+    ])
+  }
+
+  validation {
+    condition = var.function.permissions_boundary_arn == null ? true : (
+      can(regex("^arn:[^:]+:iam::([0-9]{12}|aws):policy/.+$", var.function.permissions_boundary_arn))
+    )
+    error_message = join(" ", [
+      "function.permissions_boundary_arn = ${jsonencode(var.function.permissions_boundary_arn)}",
+      "is not the ARN of an IAM policy. Give the policy's arn, or null for no boundary.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([for statement in var.function.policy_statements : length(statement.actions) > 0])
+    error_message = join(" ", [
+      "function.policy_statements have",
+      "${join(", ", [for statement in var.function.policy_statements : length(statement.actions)])} actions;",
+      "each statement needs at least one. Name the actions that your code uses, or remove the statement.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([for statement in var.function.policy_statements : length(statement.resources) > 0])
+    error_message = join(" ", [
+      "function.policy_statements have",
+      "${join(", ", [for statement in var.function.policy_statements : length(statement.resources)])} resources;",
+      "each statement needs at least one. Name the ARNs that your code uses, or remove the statement.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for statement in var.function.policy_statements : can(regex("^[A-Za-z0-9]+$", coalesce(statement.sid, "none")))
+    ])
+    error_message = join(" ", [
+      "function.policy_statements has the sids ${jsonencode(var.function.policy_statements[*].sid)};",
+      "IAM takes letters and digits only. Rename or remove the others.",
+    ])
+  }
+
+  validation {
+    condition = (
+      length(distinct([for statement in var.function.policy_statements : statement.sid if statement.sid != null])) ==
+      length([for statement in var.function.policy_statements : statement.sid if statement.sid != null])
+    )
+    error_message = join(" ", [
+      "function.policy_statements has the sids ${jsonencode(var.function.policy_statements[*].sid)};",
+      "IAM takes each only once in a policy. Rename or remove the repeated ones.",
+    ])
+  }
+
+  validation {
+    condition = var.function.reserved_concurrency == null ? true : (
+      floor(var.function.reserved_concurrency) == var.function.reserved_concurrency &&
+      var.function.reserved_concurrency >= 0
+    )
+    error_message = join(" ", [
+      "function.reserved_concurrency = ${jsonencode(var.function.reserved_concurrency)} is not a whole number",
+      "of at least 0 (instances). Set one, or null to share the account's concurrency.",
+    ])
+  }
+
+  validation {
+    condition = (
+      can(regex("^python3\\.[0-9]+$", var.function.runtime))
+      ? tonumber(split(".", var.function.runtime)[1]) >= 11
+      : false
+    )
+    error_message = join(" ", [
+      "function.runtime = \"${var.function.runtime}\" is not python3.11 or newer, which the package",
+      "idempotent_lambda needs. Set for example \"python3.13\".",
+    ])
+  }
+
+  validation {
+    condition = (
+      floor(var.function.timeout_seconds) == var.function.timeout_seconds &&
+      var.function.timeout_seconds >= 3 &&
+      var.function.timeout_seconds <= 900
+    )
+    error_message = join(" ", [
+      "function.timeout_seconds = ${var.function.timeout_seconds} is not a whole number from 3 to 900 (seconds):",
+      "a slow claim needs 3 seconds, and Lambda takes at most 900. Set one in that range.",
+    ])
+  }
+
+  # https://docs.aws.amazon.com/lambda/latest/api/API_VpcConfig.html
+  validation {
+    condition = var.function.vpc == null ? true : (
+      length(coalesce(var.function.vpc.security_group_ids, [])) >= 1 &&
+      length(coalesce(var.function.vpc.security_group_ids, [])) <= 5
+    )
+    error_message = join(" ", [
+      "function.vpc.security_group_ids has ${try(length(var.function.vpc.security_group_ids), 0)} groups,",
+      "not 1 to 5. Name at least one, which lets the function reach DynamoDB and SQS.",
+    ])
+  }
+
+  validation {
+    condition = var.function.vpc == null ? true : (
+      length(coalesce(var.function.vpc.subnet_ids, [])) >= 1 &&
+      length(coalesce(var.function.vpc.subnet_ids, [])) <= 16
+    )
+    error_message = join(" ", [
+      "function.vpc.subnet_ids has ${try(length(var.function.vpc.subnet_ids), 0)} subnets, not 1 to 16.",
+      "Name two or more in different zones.",
+    ])
+  }
+
+  validation {
+    condition = var.function.wrapper == null ? true : (
+      can(regex(local.handler_pattern, var.function.wrapper)) && length(var.function.wrapper) <= 128
+    )
+    error_message = join(" ", [
+      "function.wrapper = ${jsonencode(var.function.wrapper)} is not \"module.function\" of at most 128 characters.",
+      "Give the handler that the monitoring service documents, such as \"datadog_lambda.handler.handler\".",
+    ])
+  }
+
+  validation {
+    condition = var.function.wrapper == null || var.function.handler == local.builtin_handler
+    error_message = join(" ", [
+      "function.wrapper = ${jsonencode(var.function.wrapper)} is set, and so is",
+      "function.handler = \"${var.function.handler}\"; a wrapper calls the built-in entry point only.",
+      "Remove one of the two.",
+    ])
+  }
+}
+
+locals {
+  # As in "module.function"; the module may be a path.
+  handler_pattern = "^[^.\\s]\\S*\\.[A-Za-z_][A-Za-z0-9_]*$"
+
+  # Only a function that the module creates takes these attributes. With `function.existing`, they must keep
+  # the defaults above (a test compares both).
+  function_defaults = {
+    alias                    = null
+    architecture             = "arm64"
+    environment              = {}
+    ephemeral_storage_mb     = 512
+    handler                  = local.builtin_handler
+    layers                   = []
+    memory_size_mb           = 256
+    name                     = null
+    permissions_boundary_arn = null
+    policy_statements        = []
+    reserved_concurrency     = null
+    runtime                  = "python3.13"
+    timeout_seconds          = 30
+    tracing                  = true
+    vpc                      = null
+    wrapper                  = null
+  }
+}

@@ -1,0 +1,450 @@
+variable "queue" {
+  description = <<-EOT
+    The queue, its dead-letter queue, and how the function reads from them. With null there is no queue: `streams`,
+    `allowed_triggers` or an event source mapping of yours deliver, and the module creates only the dead-letter queue.
+    - `allowed_senders.service` (`events`, `s3`, not with FIFO, or `sns`): this service may send to the queue. A
+      producer in this account with a role needs no entry.
+    - `allowed_senders.source_arn` (EventBridge rule, S3 bucket of this account, or SNS topic, FIFO as the queue): for what.
+    - `batch_size` (1 to 10000; above 10 needs a batching window): an invocation gets at most this many messages.
+    - `content_based_deduplication` (FIFO only): whether SQS drops a second message with the same body within 5 minutes
+      when its producer gives no deduplication id; otherwise such a producer gets an error. EventBridge needs it.
+    - `dead_letter_queue.message_retention_seconds` (above `message_retention_seconds` unless FIFO, at most 1209600 s,
+      14 days): the dead-letter queue keeps a message this long.
+    - `deduplication_scope` (`queue` or `messageGroup`; FIFO only): SQS drops a repeated message within this scope.
+    - `delay_seconds` (0 to 900 s): a new message waits this long before it is delivered.
+    - `enabled`: whether the function reads from the queue.
+    - `existing.arn` (in this account and Region): the module uses this queue. It cannot look up the rest.
+    - `existing.dead_letter_queue.arn` (FIFO as the queue): the queue's redrive policy names this dead-letter queue.
+    - `existing.dead_letter_queue.message_retention_seconds` (above the queue's unless FIFO, at most 1209600 s): the
+      dead-letter queue keeps a message this long.
+    - `existing.dead_letter_queue.url`: the function sends copies of parked messages to this URL.
+    - `existing.kms_key_arn`: the KMS key of yours that encrypts both queues, if one does. The role may then use it.
+    - `existing.max_receive_count` (3 or more): the queue's redrive policy has this `maxReceiveCount`.
+    - `existing.message_retention_seconds` (60 to 1209600 s): the queue keeps a message this long.
+    - `existing.visibility_timeout_seconds` (as `visibility_timeout_seconds`): the queue has this visibility timeout.
+    - `fifo`: whether both queues are FIFO. Their names then end in `.fifo`, and `name` has at most 62 characters. A
+      change replaces both queues.
+    - `fifo_throughput_limit` (`perQueue` or `perMessageGroupId`; FIFO only): SQS limits the throughput of the queue or
+      of each message group. The second needs `deduplication_scope = "messageGroup"` and is high throughput.
+    - `filters` (event patterns in JSON; 5 by AWS's quota): which messages are processed. Lambda **deletes** the others.
+    - `max_message_size_bytes` (1024 to 262144 bytes): SQS refuses larger messages.
+    - `max_receive_count` (3 to 1000; AWS advises at least 5): receives until a message goes to the dead-letter queue. A
+      delivery that meets another's live claim counts too.
+    - `maximum_batching_window_in_seconds` (0 to 300 s; 0 with FIFO): Lambda waits up to this long to fill a batch.
+    - `maximum_concurrency` (2 to 1000, at most `function.reserved_concurrency`): invocations at a time; null: any.
+    - `message_retention_seconds` (60 to 1209599 s; below `dead_letter_queue.message_retention_seconds`, above
+      `delay_seconds` and all receives together): the queue keeps an undelivered message this long.
+    - `metrics`: whether Lambda counts the events of this mapping in CloudWatch (`EventCount`), for a charge.
+    - `policy_statements.actions` (at least one, of SQS): a further statement of the queue's policy is about these.
+    - `policy_statements.conditions` (operators, then condition keys, then values): when it applies, as in IAM.
+    - `policy_statements.effect` (`Allow` or `Deny`): whether it allows or denies the actions.
+    - `policy_statements.principals` (at least one; not everyone without a condition): who, such as `{ AWS = [...] }`.
+    - `policy_statements.sid` (letters and digits, each once; not `DenyInsecureTransport` or `From…`): its name.
+    - `receive_wait_time_seconds` (0 to 20 s): other readers wait this long for messages; Lambda sets its wait itself.
+    - `unwrap` (`events`, `pipes`, `s3`, `sns`): services that may wrap what a producer sends; `message.body` is then
+      without the wrapper. When null, the services in `allowed_senders` and `allowed_triggers`; `[]` unwraps nothing.
+      Set it for an existing queue, because the module does not know who sends to that, and for EventBridge Pipes
+      (`pipes`). S3 and EventBridge may send their events to a topic, so `sns` unwraps these events too. With raw
+      message delivery SNS adds no wrapper: leave `sns` out, and name `events` or `s3` if the topic carries their
+      events. Whoever may send to the queue chooses the default key of an unwrapped message: see `docs/security.md`.
+    - `visibility_timeout_seconds` (at least 6 × function timeout + batching window, longer than a lease, at most
+      43200 s): a received message stays hidden this long. When null, the module sets the shortest that fits.
+  EOT
+  default     = {}
+
+  type = object({
+    allowed_senders = optional(list(object({
+      service    = string
+      source_arn = string
+    })), [])
+    batch_size                  = optional(number, 10)
+    content_based_deduplication = optional(bool, false)
+    dead_letter_queue = optional(object({
+      message_retention_seconds = optional(number, 1209600)
+    }), {})
+    deduplication_scope = optional(string)
+    delay_seconds       = optional(number, 0)
+    enabled             = optional(bool, true)
+    existing = optional(object({
+      arn = string
+      dead_letter_queue = object({
+        arn                       = string
+        message_retention_seconds = number
+        url                       = string
+      })
+      kms_key_arn                = optional(string)
+      max_receive_count          = number
+      message_retention_seconds  = number
+      visibility_timeout_seconds = number
+    }))
+    fifo                               = optional(bool, false)
+    fifo_throughput_limit              = optional(string)
+    filters                            = optional(list(string), [])
+    max_message_size_bytes             = optional(number, 262144)
+    max_receive_count                  = optional(number, 5)
+    maximum_batching_window_in_seconds = optional(number, 0)
+    maximum_concurrency                = optional(number)
+    message_retention_seconds          = optional(number, 345600)
+    metrics                            = optional(bool, false)
+    policy_statements = optional(list(object({
+      sid        = optional(string)
+      effect     = optional(string, "Allow")
+      principals = map(list(string))
+      actions    = list(string)
+      conditions = optional(map(map(list(string))), {})
+    })), [])
+    receive_wait_time_seconds  = optional(number, 0)
+    unwrap                     = optional(list(string))
+    visibility_timeout_seconds = optional(number)
+  })
+
+  # For a queue that is null, `var.queue[*]` is empty. Terraform evaluates a message even if its rule holds, so `try` in
+  # it is for such a queue. An ARN may be unknown while Terraform plans: rules and messages without it then still work.
+  validation {
+    condition = alltrue([
+      for sender in flatten(var.queue[*].allowed_senders) : contains(local.services, coalesce(sender.service, "null"))
+    ])
+    error_message = join(" ", [
+      "queue.allowed_senders has the services ${jsonencode(try(var.queue.allowed_senders[*].service, null))}; each",
+      "must be one of ${join(", ", local.services)}. For a producer with a role, allow sqs:SendMessage in that role.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for sender in flatten(var.queue[*].allowed_senders) : contains(local.services, coalesce(sender.service, "null")) ?
+      can(regex(local.source_arns[sender.service], sender.source_arn)) : true
+    ])
+    error_message = join(" ", [
+      "queue.allowed_senders has the source_arns ${jsonencode(try(var.queue.allowed_senders[*].source_arn, null))};",
+      "each must be of its service. Give the ARN of the EventBridge rule, the S3 bucket or the SNS topic.",
+    ])
+  }
+
+  # https://docs.aws.amazon.com/sns/latest/dg/fifo-topic-message-delivery.html
+  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html
+  validation {
+    condition = var.queue == null ? true : !var.queue.fifo ? true : alltrue([
+      for sender in var.queue.allowed_senders : coalesce(sender.service, "null") == "sns" ?
+      endswith(coalesce(sender.source_arn, "null"), ".fifo") : coalesce(sender.service, "null") != "s3"
+    ])
+    error_message = join(" ", [
+      "queue.fifo = true and queue.allowed_senders has ${jsonencode(try(var.queue.allowed_senders[*].service, null))}:",
+      "S3 and standard topics do not send to FIFO queues. Use a FIFO topic or EventBridge, or set queue.fifo = false.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([for n in var.queue[*].batch_size : n % 1 == 0 && n >= 1 && n <= 10000])
+    error_message = join(" ", [
+      "queue.batch_size = ${try(var.queue.batch_size, "null")} is not a whole number from 1 to 10000 (messages).",
+      "Set one in that range; 10 suits most.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([for q in var.queue[*] : q.batch_size <= 10 || q.maximum_batching_window_in_seconds >= 1])
+    error_message = join(" ", [
+      "queue.batch_size = ${try(var.queue.batch_size, "null")} is above 10, which Lambda takes only with a batching",
+      "window of at least 1 s. Set queue.maximum_batching_window_in_seconds, or lower the batch size.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for queue in var.queue[*] : queue.fifo || !queue.content_based_deduplication &&
+      queue.deduplication_scope == null && queue.fifo_throughput_limit == null
+    ])
+    error_message = join(" ", [
+      "queue.fifo = false with content_based_deduplication = ${try(var.queue.content_based_deduplication, "null")},",
+      "deduplication_scope = ${jsonencode(try(var.queue.deduplication_scope, null))}, fifo_throughput_limit =",
+      "${jsonencode(try(var.queue.fifo_throughput_limit, null))}: only a FIFO queue takes these. Remove them, or set fifo.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for queue in var.queue[*] : queue.dead_letter_queue.message_retention_seconds <= 1209600 &&
+      floor(queue.dead_letter_queue.message_retention_seconds) == queue.dead_letter_queue.message_retention_seconds &&
+      (queue.fifo || queue.dead_letter_queue.message_retention_seconds > queue.message_retention_seconds)
+    ])
+    error_message = join(" ", [
+      "queue.dead_letter_queue.message_retention_seconds =",
+      "${try(var.queue.dead_letter_queue.message_retention_seconds, "null")} is not a whole number above",
+      "queue.message_retention_seconds = ${try(var.queue.message_retention_seconds, "null")} and at most 1209600 (14",
+      "days): a dead-lettered message keeps its age and could be gone soon after. Raise the first or lower the second.",
+    ])
+  }
+
+  # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
+  validation {
+    condition = var.queue == null ? true : contains(
+      ["queue perQueue", "messageGroup perQueue", "messageGroup perMessageGroupId"],
+      "${coalesce(var.queue.deduplication_scope, "queue")} ${coalesce(var.queue.fifo_throughput_limit, "perQueue")}"
+    )
+    error_message = join(" ", [
+      "queue.deduplication_scope = ${jsonencode(try(var.queue.deduplication_scope, null))} and",
+      "queue.fifo_throughput_limit = ${jsonencode(try(var.queue.fifo_throughput_limit, null))}: the first is queue or",
+      "messageGroup, the second perQueue or, with messageGroup, perMessageGroupId. Correct them, or leave both unset.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([for n in var.queue[*].delay_seconds : n % 1 == 0 && n >= 0 && n <= 900])
+    error_message = join(" ", [
+      "queue.delay_seconds = ${try(var.queue.delay_seconds, "null")} is not a whole number from 0 to 900 (s). Set one.",
+    ])
+  }
+
+  # What queue.existing requires may be null, and a function that takes no null then fails: `try` makes that false.
+  validation {
+    condition = alltrue([for arn in one(var.queue[*].existing)[*].arn : can(regex(local.sqs_arn, arn))])
+    error_message = join(" ", [
+      "queue.existing.arn = ${jsonencode(try(var.queue.existing.arn, null))} is not the ARN of an SQS queue. Give it.",
+    ])
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for existing in one(var.queue[*].existing)[*] : try([
+        can(regex(local.sqs_arn, existing.dead_letter_queue.arn)),
+        can(regex("\\.fifo$", existing.dead_letter_queue.arn)) == can(regex("\\.fifo$", existing.arn)),
+      ], false)
+    ]))
+    error_message = join(" ", [
+      "queue.existing.dead_letter_queue.arn = ${jsonencode(try(var.queue.existing.dead_letter_queue.arn, null))} is",
+      "not the ARN of an SQS queue that is FIFO, or standard, as the queue. Give the arn in its redrive policy.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for dead_letter_queue in one(var.queue[*].existing)[*].dead_letter_queue : try(
+        can(regex("^https?://.+$", dead_letter_queue.url)) &&
+        endswith(dead_letter_queue.url, "/${reverse(split(":", dead_letter_queue.arn))[0]}"), false
+      )
+    ])
+    error_message = join(" ", [
+      "queue.existing.dead_letter_queue.url = ${jsonencode(try(var.queue.existing.dead_letter_queue.url, null))}",
+      "is not the URL of the queue with that arn, which gets copies of parked messages. Give the url of that queue.",
+    ])
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for existing in one(var.queue[*].existing)[*] : try([
+        floor(existing.message_retention_seconds) == existing.message_retention_seconds,
+        existing.message_retention_seconds >= 60, existing.dead_letter_queue.message_retention_seconds <= 1209600,
+        existing.dead_letter_queue.message_retention_seconds > existing.message_retention_seconds ? true :
+        endswith(existing.arn, ".fifo"),
+      ], false)
+    ]))
+    error_message = join(" ", [
+      "queue.existing.message_retention_seconds =",
+      "${jsonencode(try(var.queue.existing.message_retention_seconds, null))} is not a whole number from 60 and below",
+      "dead_letter_queue.message_retention_seconds (unless FIFO, and at most 1209600, 14 days) =",
+      "${jsonencode(try(var.queue.existing.dead_letter_queue.message_retention_seconds, null))}: a dead-lettered",
+      "message keeps its age and could be gone soon after. Correct them, or lower the first at the queue.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for arn in one(var.queue[*].existing)[*].kms_key_arn : arn == null ? true : can(regex(local.kms_key_arn, arn))
+    ])
+    error_message = join(" ", [
+      "queue.existing.kms_key_arn = ${jsonencode(try(var.queue.existing.kms_key_arn, null))} is not the ARN of a KMS",
+      "key. Give the arn of the key that encrypts the queue, or null.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([for n in one(var.queue[*].existing)[*].max_receive_count : try(n % 1 == 0 && n >= 3, false)])
+    error_message = join(" ", [
+      "queue.existing.max_receive_count = ${jsonencode(try(var.queue.existing.max_receive_count, null))} is not a",
+      "whole number of at least 3: fewer dead-letter good messages that meet a claim. Raise maxReceiveCount there.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for n in one(var.queue[*].existing)[*].visibility_timeout_seconds : try(n % 1 == 0 && n <= 43200, false)
+    ])
+    error_message = join(" ", [
+      "queue.existing.visibility_timeout_seconds =",
+      "${jsonencode(try(var.queue.existing.visibility_timeout_seconds, null))} is not a whole number of at most 43200",
+      "(seconds, 12 hours), which is SQS's limit. Give the queue's visibility_timeout_seconds.",
+    ])
+  }
+
+  validation {
+    condition = one(var.queue[*].existing) == null ? true : alltrue([
+      for name, value in local.queue_defaults : jsonencode(var.queue[name]) == jsonencode(value)
+    ])
+    error_message = join(" ", [
+      "queue.existing is set, and a setting that only a created queue takes is not its default:",
+      "${jsonencode({ for name in keys(local.queue_defaults) : name => try(var.queue[name], null) })}.",
+      "Set it where the queue is declared, or remove queue.existing.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([for pattern in flatten(var.queue[*].filters) : can(keys(jsondecode(pattern)))])
+    error_message = join(" ", [
+      "queue.filters is ${jsonencode(try(var.queue.filters, null))}, not all JSON objects. Use jsonencode({ ... }).",
+    ])
+  }
+
+  validation {
+    condition = alltrue([for n in var.queue[*].max_message_size_bytes : n % 1 == 0 && n >= 1024 && n <= 262144])
+    error_message = join(" ", [
+      "queue.max_message_size_bytes = ${try(var.queue.max_message_size_bytes, "null")} is not a whole number",
+      "from 1024 to 262144 (bytes, 256 KiB). Set one in that range.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([for n in var.queue[*].max_receive_count : n % 1 == 0 && n >= 3 && n <= 1000])
+    error_message = join(" ", [
+      "queue.max_receive_count = ${try(var.queue.max_receive_count, "null")} is not a whole number from 3 to 1000:",
+      "with fewer, a good message that meets a live claim would become a dead letter. Set one in that range.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([for n in var.queue[*].maximum_batching_window_in_seconds : n % 1 == 0 && n >= 0 && n <= 300])
+    error_message = join(" ", [
+      "queue.maximum_batching_window_in_seconds = ${try(var.queue.maximum_batching_window_in_seconds, "null")}",
+      "is not a whole number from 0 to 300 (seconds). Set one in that range; 0 does not wait.",
+    ])
+  }
+
+  # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
+  validation {
+    condition = alltrue([
+      for queue in var.queue[*] : queue.maximum_batching_window_in_seconds <= 0 ||
+      !queue.fifo && !can(regex("\\.fifo$", queue.existing.arn))
+    ])
+    error_message = join(" ", [
+      "queue.maximum_batching_window_in_seconds = ${try(var.queue.maximum_batching_window_in_seconds, "null")} and the",
+      "queue is FIFO: Lambda takes no batching window for one, and so no batch above 10. Set it to 0.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for n in var.queue[*].maximum_concurrency : n == null ? true : n % 1 == 0 && n >= 2 && n <= 1000
+    ])
+    error_message = join(" ", [
+      "queue.maximum_concurrency = ${jsonencode(try(var.queue.maximum_concurrency, null))} is not a whole number",
+      "from 2 to 1000. Set one in that range, or null for no limit.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([for n in var.queue[*].message_retention_seconds : n % 1 == 0 && n >= 60 && n <= 1209600])
+    error_message = join(" ", [
+      "queue.message_retention_seconds = ${try(var.queue.message_retention_seconds, "null")} is not a whole number",
+      "from 60 to 1209600 (seconds, 14 days). Set one in that range.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for statement in flatten(var.queue[*].policy_statements) : try(statement.effect == "Deny" ||
+      length(statement.conditions) > 0 || !contains(flatten(values(statement.principals)), "*"), false)
+    ])
+    error_message = join(" ", [
+      "queue.policy_statements allows everyone (the principal \"*\") without a condition.",
+      "Name the principals, or set conditions such as aws:PrincipalOrgID.",
+    ])
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for statement in flatten(var.queue[*].policy_statements) : try([
+        contains(["Allow", "Deny"], statement.effect), length(statement.actions) > 0,
+        [for action in statement.actions : startswith(action, "sqs:")],
+      ], false)
+    ]))
+    error_message = join(" ", [
+      "queue.policy_statements has the effects ${jsonencode(try(var.queue.policy_statements[*].effect, null))} and the",
+      "actions ${jsonencode(try(var.queue.policy_statements[*].actions, null))}; an effect must be Allow or Deny, and",
+      "each statement needs actions, all of SQS. Name them, such as \"sqs:SendMessage\".",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for statement in flatten(var.queue[*].policy_statements) : try(
+        length(flatten(values(statement.principals))) > 0 &&
+        length(setsubtract(keys(statement.principals), ["AWS", "CanonicalUser", "Federated", "Service"])) == 0, false
+      )
+    ])
+    error_message = join(" ", [
+      "queue.policy_statements has principals of the types",
+      "${jsonencode(try([for statement in var.queue.policy_statements : keys(statement.principals)], null))}; each",
+      "needs a principal, of AWS, CanonicalUser, Federated or Service. Correct them; for everyone write { AWS = [\"*\"] }.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for position, sid in flatten(var.queue[*].policy_statements)[*].sid : sid == null ? true : (
+        can(regex("^[A-Za-z0-9]*$", sid)) && !can(regex("^(DenyInsecureTransport$|From)", sid)) &&
+        index(flatten(var.queue[*].policy_statements)[*].sid, sid) == position
+      )
+    ])
+    error_message = join(" ", [
+      "queue.policy_statements has the sids ${jsonencode(try(var.queue.policy_statements[*].sid, null))}; each must be",
+      "unique, of letters and digits, and not DenyInsecureTransport or From… of the module. Rename or remove them.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([for n in var.queue[*].receive_wait_time_seconds : n % 1 == 0 && n >= 0 && n <= 20])
+    error_message = join(" ", [
+      "queue.receive_wait_time_seconds = ${try(var.queue.receive_wait_time_seconds, "null")} is not a whole number",
+      "from 0 to 20 (seconds). Set one in that range.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for service in coalesce(one(var.queue[*].unwrap), []) : contains(local.wrappers, coalesce(service, "null"))
+    ])
+    error_message = join(" ", [
+      "queue.unwrap = ${jsonencode(try(var.queue.unwrap, null))}; each must be one of ${join(", ", local.wrappers)}.",
+      "Correct or remove the others; messages from other services are never unwrapped.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for n in var.queue[*].visibility_timeout_seconds : n == null ? true : n % 1 == 0 && n <= 43200
+    ])
+    error_message = join(" ", [
+      "queue.visibility_timeout_seconds = ${jsonencode(try(var.queue.visibility_timeout_seconds, null))} is not a",
+      "whole number of at most 43200 (seconds, 12 hours). Lower it, or set null for the shortest that fits.",
+    ])
+  }
+}
+
+# A queue that exists has these settings already. With `queue.existing` they keep their defaults (a test compares them).
+locals {
+  queue_defaults = {
+    allowed_senders             = []
+    content_based_deduplication = false
+    dead_letter_queue           = { message_retention_seconds = 1209600 }
+    deduplication_scope         = null
+    delay_seconds               = 0
+    fifo                        = false
+    fifo_throughput_limit       = null
+    max_message_size_bytes      = 262144
+    max_receive_count           = 5
+    message_retention_seconds   = 345600
+    policy_statements           = []
+    receive_wait_time_seconds   = 0
+    visibility_timeout_seconds  = null
+  }
+}

@@ -1,0 +1,127 @@
+variable "table" {
+  description = <<-EOT
+    The DynamoDB table of idempotency records. It is encrypted and has TTL. AWS bills it per request unless
+    `provisioned` is set.
+    - `class` (`STANDARD` or `STANDARD_INFREQUENT_ACCESS`): the table class. The second one costs less for storage
+      and more for writes.
+    - `deletion_protection`: whether the table refuses its deletion.
+    - `existing.arn` (ARN of a table in this account and Region): an existing table, which the module uses instead
+      of creating one. It needs the partition key `id`, a string, no sort key, and TTL on `expires_at`. Several
+      consumers may share it; each has a namespace.
+    - `existing.kms_key_arn` (ARN of a KMS key): your key that encrypts the table, if you use one. The role may
+      then use it.
+    - `max_read_request_units` (1 or more, or -1; not with `provisioned`): DynamoDB throttles reads above this.
+      With null, the table has no limit. To lift a limit, apply -1 before you set null.
+    - `max_write_request_units` (1 or more, or -1; not with `provisioned`): the same for writes.
+    - `point_in_time_recovery`: whether you can restore the table to any second of the last 35 days.
+    - `provisioned.read_units` (1 or more): the read capacity. AWS bills it by the hour instead of per request.
+    - `provisioned.write_units` (1 or more): the write capacity. A message takes two.
+    - `shared`: whether other consumers use this table. The role then reads and writes only records of its
+      namespace, as the role of a consumer with an existing table does.
+  EOT
+  nullable    = false
+  default     = {}
+
+  type = object({
+    class               = optional(string, "STANDARD")
+    deletion_protection = optional(bool, false)
+    existing = optional(object({
+      arn         = string
+      kms_key_arn = optional(string)
+    }))
+    max_read_request_units  = optional(number)
+    max_write_request_units = optional(number)
+    point_in_time_recovery  = optional(bool, true)
+    provisioned = optional(object({
+      read_units  = number
+      write_units = number
+    }))
+    shared = optional(bool, false)
+  })
+
+  validation {
+    condition = contains(["STANDARD", "STANDARD_INFREQUENT_ACCESS"], var.table.class)
+    error_message = join(" ", [
+      "table.class = \"${var.table.class}\" is not one of STANDARD, STANDARD_INFREQUENT_ACCESS.",
+      "Choose STANDARD unless storage costs more than requests.",
+    ])
+  }
+
+  validation {
+    condition = var.table.existing == null ? true : (
+      can(regex("^arn:[^:]+:dynamodb:[^:]+:[0-9]{12}:table/[A-Za-z0-9_.-]+$", var.table.existing.arn))
+    )
+    error_message = join(" ", [
+      "table.existing.arn = ${jsonencode(try(var.table.existing.arn, null))} is not the ARN of a DynamoDB table.",
+      "Give the table's arn.",
+    ])
+  }
+
+  # existing and its key may each be null.
+  validation {
+    condition = try(var.table.existing.kms_key_arn, null) == null ? true : (
+      can(regex(local.kms_key_arn, var.table.existing.kms_key_arn))
+    )
+    error_message = join(" ", [
+      "table.existing.kms_key_arn = ${jsonencode(try(var.table.existing.kms_key_arn, null))} is not the ARN",
+      "of a KMS key. Give the arn of the key that encrypts the table, or null.",
+    ])
+  }
+
+  validation {
+    condition = var.table.existing == null ? true : alltrue([
+      for name, value in local.table_defaults : jsonencode(var.table[name]) == jsonencode(value)
+    ])
+    error_message = join(" ", [
+      "table.existing is set; then ${join(", ", keys(local.table_defaults))} of table must keep their",
+      "defaults, because only a table that the module creates takes them.",
+      "Set them where the table is declared, or remove table.existing.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for units in [var.table.max_read_request_units, var.table.max_write_request_units] :
+      units == null ? true : floor(units) == units && (units >= 1 || units == -1)
+    ])
+    error_message = join(" ", [
+      "table.max_read_request_units = ${jsonencode(var.table.max_read_request_units)} and",
+      "table.max_write_request_units = ${jsonencode(var.table.max_write_request_units)};",
+      "each must be a whole number of at least 1, or -1. Set one, or null for no limit.",
+    ])
+  }
+
+  validation {
+    condition = var.table.provisioned == null || (
+      var.table.max_read_request_units == null && var.table.max_write_request_units == null
+    )
+    error_message = join(" ", [
+      "table.provisioned is set, and so is table.max_read_request_units or table.max_write_request_units,",
+      "which limit only a table that AWS bills per request. Remove one or the other.",
+    ])
+  }
+
+  validation {
+    condition = var.table.provisioned == null ? true : alltrue([
+      for units in values(var.table.provisioned) : floor(units) == units && units >= 1
+    ])
+    error_message = join(" ", [
+      "table.provisioned = ${jsonencode(var.table.provisioned)}; both must be whole numbers of at least 1.",
+      "Set both in that range, or null, and AWS bills the table per request.",
+    ])
+  }
+}
+
+# Only a table that the module creates takes these attributes. With `table.existing`, they must keep the defaults
+# above (a test compares both).
+locals {
+  table_defaults = {
+    class                   = "STANDARD"
+    deletion_protection     = false
+    max_read_request_units  = null
+    max_write_request_units = null
+    point_in_time_recovery  = true
+    provisioned             = null
+    shared                  = false
+  }
+}
