@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export TERRAFORM PROVIDER_VERSION
 
 .DEFAULT_GOAL := help
-.PHONY: help demo emulator emulator-stop release-check test test-all prove test-fast simulate soak kill reliability bench lint types style format docs picture scan validate golden lock clean
+.PHONY: help demo emulator emulator-stop release-check test test-all prove test-fast simulate soak kill reliability bench lint types style format docs picture scan validate test-terraform golden lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,7 +34,7 @@ release-check: .venv/.ready .venv-emulator/.ready ## Build what is released, ins
 	@$(DEV)/python -m scripts.release
 	@PYTHONS="$(PYTHONS)" $(DEV)/pytest tests/artefacts
 
-test: ## Run every check and every test (about 8 minutes)
+test: ## Run every check, and the tests that do not take long
 	@$(MAKE) -j 4 .venv/.ready .venv-emulator/.ready .venv-peers/.ready .venv-checkov/.ready .wheels/.ready
 	@$(MAKE) lint
 	@mkdir -p build
@@ -70,6 +70,8 @@ test-fast: .venv/.ready .venv-emulator/.ready .wheels/.ready ## Run the tests th
 	@$(DEV)/pytest -n 2 -m "not slow and not terraform and not proof and not extended" --junitxml build/tests-fast.xml $(TESTS)
 
 lint: .venv/.ready ## Check style, types, names, module order and Terraform formatting
+	@command -v $(TERRAFORM) >/dev/null || { \
+	  echo "$(TERRAFORM) is missing: install Terraform 1.11 or newer, or set TERRAFORM=/its/path" >&2; exit 1; }
 	@$(MAKE) -j 2 types style
 
 types: .venv/.ready
@@ -79,11 +81,11 @@ style: .venv/.ready
 	@$(DEV)/ruff format --check --quiet . && $(DEV)/ruff check --quiet .
 	@PYTHONPATH=handler:toolkit $(DEV)/lint-imports --no-logo
 	@$(DEV)/python -m scripts.house
-	@terraform fmt -check -diff -recursive
+	@$(TERRAFORM) fmt -check -diff -recursive
 
 format: .venv/.ready ## Format Python and Terraform
 	@$(DEV)/ruff check --quiet --fix-only . && $(DEV)/ruff format --quiet .
-	@terraform fmt -recursive
+	@$(TERRAFORM) fmt -recursive
 
 docs: .venv/.ready ## Write the generated pages and tables
 	@$(DEV)/python -m scripts.reference
@@ -98,7 +100,6 @@ scan: .venv/.ready .venv-checkov/.ready ## Scan the module and every example for
 validate: .venv/.ready ## terraform init and validate in the root and every example
 	@$(DEV)/python -m scripts.support.terraform validate
 
-.PHONY: test-terraform
 test-terraform: .venv/.ready ## Validate, test and plan module and examples with other versions: TERRAFORM=tofu, PROVIDER_VERSION='~> 5.80'
 	@$(DEV)/pytest -m terraform tests/module/test_validate.py tests/module/test_tftest.py tests/module/test_examples.py
 
