@@ -4,7 +4,7 @@ variable "queue" {
     `allowed_triggers` or an event source mapping of yours deliver, and the module creates only the dead-letter queue.
     - `allowed_senders.service` (`events`, `s3`, not with FIFO, or `sns`): this service may send to the queue. A
       producer in this account with a role needs no entry.
-    - `allowed_senders.source_arn` (EventBridge rule, S3 bucket of this account, or SNS topic, FIFO as the queue): for what.
+    - `allowed_senders.source_arn` (rule, bucket of this account, or topic, FIFO as the queue): only for this source.
     - `batch_size` (1 to 10000; above 10 needs a batching window): an invocation gets at most this many messages.
     - `content_based_deduplication` (FIFO only): whether SQS drops a second message with the same body within 5 minutes
       when its producer gives no deduplication id; otherwise such a producer gets an error. EventBridge needs it.
@@ -158,7 +158,7 @@ variable "queue" {
     error_message = join(" ", [
       "queue.fifo = false with content_based_deduplication = ${try(var.queue.content_based_deduplication, "null")},",
       "deduplication_scope = ${jsonencode(try(var.queue.deduplication_scope, null))}, fifo_throughput_limit =",
-      "${jsonencode(try(var.queue.fifo_throughput_limit, null))}: only a FIFO queue takes these. Remove them, or set fifo.",
+      "${jsonencode(try(var.queue.fifo_throughput_limit, null))}: only FIFO takes these. Remove them, or set fifo.",
     ])
   }
 
@@ -196,7 +196,7 @@ variable "queue" {
     ])
   }
 
-  # What queue.existing requires may be null, and a function that takes no null then fails: `try` makes that false.
+  # A required attribute of queue.existing may be null, and most functions fail on null: `try` makes that false.
   validation {
     condition = alltrue([for arn in one(var.queue[*].existing)[*].arn : can(regex(local.sqs_arn, arn))])
     error_message = join(" ", [
@@ -206,10 +206,10 @@ variable "queue" {
 
   validation {
     condition = alltrue(flatten([
-      for existing in one(var.queue[*].existing)[*] : try([
+      for existing in one(var.queue[*].existing)[*] : [
         can(regex(local.sqs_arn, existing.dead_letter_queue.arn)),
         can(regex("\\.fifo$", existing.dead_letter_queue.arn)) == can(regex("\\.fifo$", existing.arn)),
-      ], false)
+      ]
     ]))
     error_message = join(" ", [
       "queue.existing.dead_letter_queue.arn = ${jsonencode(try(var.queue.existing.dead_letter_queue.arn, null))} is",
@@ -384,7 +384,7 @@ variable "queue" {
     error_message = join(" ", [
       "queue.policy_statements has principals of the types",
       "${jsonencode(try([for statement in var.queue.policy_statements : keys(statement.principals)], null))}; each",
-      "needs a principal, of AWS, CanonicalUser, Federated or Service. Correct them; for everyone write { AWS = [\"*\"] }.",
+      "needs a principal, of AWS, CanonicalUser, Federated or Service. Correct them; everyone is { AWS = [\"*\"] }.",
     ])
   }
 

@@ -297,12 +297,16 @@ HOW_A_QUEUE_IS_READ = {
 def test_what_an_existing_part_refuses(part: str) -> None:
     """Every attribute that only a created part takes is refused beside `existing`, if it is set."""
     (variable,) = (each for each in read_variables() if each.name == part)
-    nested = {"dead_letter_queue": "{ message_retention_seconds = 1209600 }"}
     declared = {
-        each.path: nested.get(each.path, each.default)
+        each.path: each.default
         for each in variable.attributes
         if "." not in each.path and each.path not in {"existing", *HOW_A_QUEUE_IS_READ}
     }
+    for each in variable.attributes:
+        # An object whose default is empty has the defaults of its attributes.
+        parent, _, name = each.path.partition(".")
+        if declared.get(parent) == "{}" and name:
+            declared[parent] = f"{{ {name} = {each.default} }}"
     block = found(rf"^  {part}_defaults = {{\n((?:    .*\n)+)  }}")
     refused = dict(re.findall(r"^    (\w+) += (.+)$", block, re.MULTILINE))
     handler = found(r'^  builtin_handler += ("[\w.]+")$')

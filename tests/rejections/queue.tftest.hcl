@@ -116,7 +116,7 @@ run "a_fifo_queue_with_a_batch_above_ten" {
   }
 }
 
-# says: queue.fifo = false with content_based_deduplication = true, deduplication_scope = null, fifo_throughput_limit = null: only a FIFO queue takes these.
+# says: queue.fifo = false with content_based_deduplication = true, deduplication_scope = null, fifo_throughput_limit = null: only FIFO takes these.
 run "deduplication_without_fifo" {
   command         = plan
   expect_failures = [var.queue]
@@ -347,7 +347,7 @@ run "an_unknown_deduplication_scope" {
   }
 }
 
-# says: queue.fifo = false with content_based_deduplication = false, deduplication_scope = "queue", fifo_throughput_limit = null: only a FIFO queue takes these.
+# says: queue.fifo = false with content_based_deduplication = false, deduplication_scope = "queue", fifo_throughput_limit = null: only FIFO takes these.
 run "a_deduplication_scope_without_fifo" {
   command         = plan
   expect_failures = [var.queue]
@@ -377,7 +377,7 @@ run "an_unknown_throughput_limit" {
   }
 }
 
-# says: queue.fifo = false with content_based_deduplication = false, deduplication_scope = null, fifo_throughput_limit = "perQueue": only a FIFO queue takes these.
+# says: queue.fifo = false with content_based_deduplication = false, deduplication_scope = null, fifo_throughput_limit = "perQueue": only FIFO takes these.
 run "a_throughput_limit_without_fifo" {
   command         = plan
   expect_failures = [var.queue]
