@@ -65,7 +65,7 @@ locals {
       threshold  = try(var.alarms.errors, null)
       description = join(" ", [
         "Invocations of ${local.function_name} ended in an error: killed, timed out, failed at the start, or, invoked",
-        "directly, not done. A message that failed in a batch is none of these. What was interrupted may take effect",
+        "directly, not done. A message that failed in a batch does not count. An interrupted message may take effect",
         "twice.",
       ])
       runbook = ["A run that left no line"]

@@ -1,6 +1,6 @@
 locals {
-  # 1. The streams, and what is told of their discarded records. Of a registered consumer of a Kinesis
-  # stream Lambda reads, and describes the stream itself.
+  # 1. The streams, and the destinations of the records that Lambda discards. Lambda reads from a registered consumer
+  # of a Kinesis stream, and describes the stream itself.
   kinesis_arns         = [for stream in var.streams : stream.arn if stream.source == "kinesis"]
   kinesis_stream_arns  = [for arn in local.kinesis_arns : split("/consumer/", arn)[0]]
   dynamodb_stream_arns = [for stream in var.streams : stream.arn if stream.source == "dynamodb"]

@@ -118,7 +118,7 @@ def parse_variables(text: str) -> Iterator[Variable]:
 
 
 def _list_attributes(kind: NodeView, prefix: str = "") -> Iterator[Attribute]:
-    """List every attribute of a type, or of its elements, before those of the attribute itself."""
+    """List every attribute of a type, or of the elements of a collection, the outer ones first."""
     while isinstance(kind, FunctionCallView) and kind.name in COLLECTIONS:
         kind = _unwrap(kind.args[0])
     if not isinstance(kind, FunctionCallView) or kind.name != "object":

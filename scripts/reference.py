@@ -62,8 +62,8 @@ def write_page() -> str:
 def _remove_members(module: griffe.Module, reported: set[str]) -> None:
     """Leave out what an earlier module has, what is internal, and attributes without a docstring.
 
-    The docstring of a class describes its attributes. Only those of an enumeration speak for
-    themselves.
+    The docstring of a class describes its attributes. The members of an enumeration need no
+    description.
     """
     for name, member in list(module.members.items()):
         if not member.is_public:

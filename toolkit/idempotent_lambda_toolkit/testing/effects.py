@@ -54,7 +54,7 @@ class Effects:
 
     Attributes:
         calls: the effects that were done, in order.
-        stage: told of every effect; `hammer` sets it while it is at work.
+        stage: gets every effect; `hammer` sets it while it runs.
     """
 
     def __init__(self) -> None:
