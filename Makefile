@@ -94,7 +94,7 @@ docs: .venv/.ready ## Write the generated pages and tables
 picture: .venv/.ready .venv-emulator/.ready ## Run the demo, and draw it as docs/pictures/demo.svg (about 3 minutes)
 	@$(DEV)/python -m scripts.picture
 
-scan: .venv/.ready .venv-checkov/.ready ## Scan the module and every example for insecure settings (half a minute)
+scan: .venv/.ready .venv-checkov/.ready ## Scan the module and every example for insecure settings (about a minute)
 	@$(DEV)/python -m scripts.scan
 
 validate: .venv/.ready ## terraform init and validate in the root and every example
