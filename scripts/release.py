@@ -79,17 +79,15 @@ def _run(*command: str, **variables: str) -> str:
     return done.stdout
 
 
-def main() -> int:
-    """Build the release; return the exit code."""
+def main() -> None:
+    """Build the release, if everything is committed."""
     if changed := _run("git", "-C", str(ROOT), "status", "--porcelain"):
-        print(f"Commit these first, a release is built from a commit:\n{changed}", file=sys.stderr)
-        return 1
+        sys.exit(f"Commit these first, a release is built from a commit:\n{changed}")
     files = build(ROOT / ".git", RELEASE)
     sums = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}" for file in files]
     (RELEASE / "SHA256SUMS").write_text("\n".join([*sums, ""]), encoding="utf-8")
     print(*sums, f"They are in {RELEASE}.", sep="\n")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
