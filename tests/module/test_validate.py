@@ -18,7 +18,7 @@ def test_every_root_module_is_valid(tmp_path: Path) -> None:
     for directory in (checkout, *examples):
         root = Terraform(directory=directory)
         root.init("-backend=false")
-        root.validate()
+        root.run("validate")
 
 
 def test_the_provider_version_is_an_override(
