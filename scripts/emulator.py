@@ -29,12 +29,6 @@ SHELL: Final = "env"
 ACCOUNT: Final = "123456789012"
 # What would lead an AWS client elsewhere, or be sent along with the credentials.
 UNSET: Final = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_CA_BUNDLE")
-OPERATOR: Final = """\
-import sys
-from idempotent_lambda_toolkit.cli import main
-sys.argv[0] = "idempotent-lambda"
-sys.exit(main())
-"""
 
 
 def start(directory: Path) -> bool:
@@ -48,7 +42,7 @@ def start(directory: Path) -> bool:
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two at once would start two
-        if _is_running(directory):
+        if _send(directory, b""):
             return False
         programs, pipe = _write_programs(directory / "bin"), directory / PIPE
         pipe.unlink(missing_ok=True)
@@ -67,11 +61,10 @@ def stop(directory: Path) -> bool:
     Raises:
         EmulatorError: It did not end.
     """
-    if not _is_running(directory):
+    if not _send(directory, b"stop"):
         return False
-    (directory / PIPE).write_bytes(b"stop")
     deadline = time.monotonic() + STOP_SECONDS
-    while _is_running(directory):
+    while _send(directory, b""):
         if time.monotonic() > deadline:
             raise EmulatorError("the emulator does not end")
         time.sleep(0.05)
@@ -79,9 +72,12 @@ def stop(directory: Path) -> bool:
     return True
 
 
-def _is_running(directory: Path) -> bool:
+def _send(directory: Path, message: bytes) -> bool:
+    """Send a message to the emulator of a directory; False if none runs."""
     try:
-        os.close(os.open(directory / PIPE, os.O_WRONLY | os.O_NONBLOCK))
+        pipe = os.open(directory / PIPE, os.O_WRONLY | os.O_NONBLOCK)
+        with os.fdopen(pipe, "wb", buffering=0) as writer:
+            writer.write(message)
     except OSError:  # nobody reads from it, or there is none
         return False
     return True
@@ -90,12 +86,12 @@ def _is_running(directory: Path) -> bool:
 def _write_programs(programs: Path) -> Path:
     """Write a directory with ``aws`` and ``idempotent-lambda`` and nothing else."""
     programs.mkdir(exist_ok=True)
-    environment = Path(sys.executable).parent
+    aws = Path(sys.executable).with_name("aws")
     halves = f"PYTHONPATH={ROOT / 'handler'}:{ROOT / 'toolkit'}"
-    operator = ["env", halves, str(environment / "python"), "-P", "-c", OPERATOR]
+    operator = ["env", halves, sys.executable, "-P", "-m", "idempotent_lambda_toolkit.cli"]
     for name, command in {
         # Version 1 sends the calls of SQS to AWS, whatever AWS_ENDPOINT_URL says.
-        "aws": f'{shlex.quote(str(environment / "aws"))} --endpoint-url "$AWS_ENDPOINT_URL"',
+        "aws": f'{shlex.quote(str(aws))} --endpoint-url "$AWS_ENDPOINT_URL"',
         "idempotent-lambda": shlex.join(operator),
     }.items():
         program = programs / name
