@@ -37,8 +37,9 @@ def directory(tmp_path: Path) -> Iterator[Path]:
 def start(directory: Path) -> str:
     """Start it as a user does; the first line that is printed."""
     command = [sys.executable, "-m", "scripts.emulator", "start", str(directory)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    return done.stdout.splitlines()[0]
+    # Its own temporary directory: one whose processes are all killed is left behind.
+    environment = {**os.environ, "TMPDIR": str(directory.parent)}
+    return subprocess.check_output(command, cwd=ROOT, env=environment, text=True).splitlines()[0]
 
 
 def list_processes(directory: Path) -> list[int]:
