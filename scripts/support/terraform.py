@@ -1,11 +1,9 @@
-"""Runs terraform for the demo, the tests and make, wherever the provider comes from.
+"""Runs terraform for the demo and the tests, wherever the provider comes from.
 
     with interruptible():
         stack = Terraform(directory=path, environment=environment(emulator.environment(account)))
         stack.init()
         stack.apply()
-
-``python -m scripts.support.terraform`` validates the module and its examples.
 
 A company without access to the public registry keeps a mirror of providers on disk. It is found, in
 this order: what TF_CLI_CONFIG_FILE says, when that file exists; the directory named by
@@ -283,24 +281,3 @@ provider_installation {{
     part = config.with_suffix(f".{os.getpid()}")
     part.write_text(text, encoding="utf-8")
     return part.replace(config)
-
-
-def main() -> int:
-    """Validate the module and its examples; return the exit code."""
-    examples = sorted(path.parent for path in ROOT.glob("examples/*/main.tf"))
-    try:
-        with interruptible():
-            for directory in (ROOT, *examples):
-                print(f"terraform validate: {directory.relative_to(ROOT)}", flush=True)
-                Terraform(directory=directory).init("-backend=false")
-                Terraform(directory=directory, report=print).run("validate")
-    except TerraformError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
