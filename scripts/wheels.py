@@ -436,7 +436,7 @@ def name_wheels(pins: Sequence[Pin], folder: Path, target: Target) -> dict[str, 
 
 
 def list_pip_arguments(target: Target, folder: Path) -> list[str]:
-    """List pip's arguments: wheels for the target only, into a folder beside the requirements."""
+    """List pip's arguments: wheels for the target only, into a folder next to the requirements."""
     minor = parse_minor(target.runtime)
     # Not --no-input: with it, pip asks no keyring for a login. There is no input anyhow.
     arguments = ["download", "--no-color", "--disable-pip-version-check"]
@@ -528,7 +528,7 @@ def name_cache(options: Sequence[str], pins: Sequence[Pin], target: Target) -> s
 
 
 def download(options: Sequence[str], pins: Sequence[Pin], target: Target, folder: Path) -> None:
-    """Download the wheels into a folder; the requirements for pip are beside it."""
+    """Download the wheels into a folder; pip reads the requirements next to it."""
     folder.mkdir()
     lines = [*options, *(pin.render() for pin in pins)]
     requirements = folder.with_name("requirements.txt")

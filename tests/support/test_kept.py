@@ -1,4 +1,4 @@
-"""The emulator that stays for a shell: one at a time, and gone when it is told so."""
+"""The emulator that stays for a shell: one at a time, and gone when you stop it."""
 
 import os
 import re
