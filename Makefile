@@ -98,7 +98,7 @@ scan: .venv/.ready .venv-checkov/.ready ## Scan the module and every example for
 	@$(DEV)/python -m scripts.scan
 
 validate: .venv/.ready ## terraform init and validate in the root and every example
-	@$(DEV)/python -m scripts.support.terraform validate
+	@$(DEV)/pytest -m terraform tests/module/test_validate.py
 
 test-terraform: .venv/.ready ## Validate, test and plan module and examples with other versions: TERRAFORM=tofu, PROVIDER_VERSION='~> 5.80'
 	@$(DEV)/pytest -m terraform tests/module/test_validate.py tests/module/test_tftest.py tests/module/test_examples.py
