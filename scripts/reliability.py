@@ -88,7 +88,7 @@ def measure() -> dict[str, Any]:
         found = {name: dict(zip(ORDER, seen, strict=True)) for name, seen in played.items()}
     systems = {}
     for name, seen in found.items():
-        cells = {str(cell): _figures(cell, seen[cell]) for cell in matrix.CELLS}
+        cells = {str(cell): _summarise(cell, seen[cell]) for cell in matrix.CELLS}
         systems[name] = {"version": read_version(name), "cells": cells}
     return {"systems": systems}
 
@@ -113,7 +113,7 @@ def _play(name: str, arena: Arena, stack: contextlib.ExitStack) -> Iterator[Obse
     return pool.map(play, ORDER)
 
 
-def _figures(cell: Cell, seen: Observation) -> dict[str, Any]:
+def _summarise(cell: Cell, seen: Observation) -> dict[str, Any]:
     struck = seen.answers[0]
     return {
         "verdict": seen.verdict(cell.operation).value,

@@ -118,7 +118,7 @@ class Account:
 
 def compute_figures(accounts: Sequence[Account]) -> dict[str, Any]:
     """Compute the content of kill.json, all but the seed and the seconds."""
-    modes = {mode: _summarise([a for a in accounts if a.planned.mode is mode]) for mode in Mode}
+    modes = {mode: _summarise(accounts, mode) for mode in Mode}
     # The kill that comes nearest to its documented bound, or exceeds it most.
     kills = [(doubt, account.planned) for account in accounts for doubt in account.in_doubt]
     largest, worst = max(kills, key=lambda kill: kill[0] - kill[1].bound)
@@ -151,8 +151,9 @@ def _list_wrong(accounts: Sequence[Account], name: str) -> list[str]:
     return [key for account in accounts for key in sorted(account.wrong[name])]
 
 
-def _summarise(accounts: Sequence[Account]) -> dict[str, Any]:
+def _summarise(accounts: Sequence[Account], mode: Mode) -> dict[str, Any]:
     """Summarise the rounds of one mode."""
+    accounts = [account for account in accounts if account.planned.mode is mode]
     after = Counter(event for account in accounts for event in account.kills)
     return {
         "kills": after.total(),
