@@ -184,7 +184,7 @@ def _decode(raw: bytes) -> "str | None":
 
 
 def hash_contents(contents: "dict[str, bytes]") -> str:
-    """Make the hash that package.tf makes of the same files (local.files_hash)."""
+    """Make the hash that files.tf makes of the same files (local.files_hash)."""
     lines = [f"{name} {_hash_file(raw)}" for name, raw in sorted(contents.items())]
     return hashlib.sha256("\n".join(lines).encode("utf-8")).hexdigest()
 

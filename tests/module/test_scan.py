@@ -21,10 +21,8 @@ from tests.waiting import SECONDS, eventually
 Check = tuple[str, str, str]
 UNSIGNED, NOT_SCALED = "CKV_AWS_272", "CKV2_AWS_16"
 REASONS = {
-    UNSIGNED: "Code packed at apply has no signature. "
-    "For a signed function there is function.existing.",
-    NOT_SCALED: "Billed per request it scales by itself. "
-    "With table.provisioned the units are fixed, as the user says.",
+    UNSIGNED: "Code packed at apply has no signature. Use function.existing for a signed function.",
+    NOT_SCALED: "On-demand capacity scales by itself. Only table.provisioned fixes the capacity.",
 }
 FUNCTION, TABLE = "aws_lambda_function.consumer", "aws_dynamodb_table.records"
 QUEUES = ("aws_sqs_queue.dead_letter", "aws_sqs_queue.source")
@@ -32,15 +30,13 @@ UNENCRYPTED_QUEUE = "CKV_AWS_27"
 
 NOT_RECOVERABLE, AWS_KEY = "CKV_AWS_28", "CKV_AWS_119"
 ON_BY_DEFAULT = (
-    "The module turns recovery on by default, but checkov does not see the default of an "
-    "optional attribute."
+    "Recovery is on by default, but checkov does not see the default of an optional attribute."
 )
 NOTHING_TO_RECOVER = (
     "This table replaces a real service in the example, so it holds nothing to recover."
 )
 OWNED_BY_AWS = (
-    "DynamoDB encrypts this table with a key that AWS owns, and examples/complete uses a "
-    "customer managed key."
+    "AWS owns the key that encrypts this table. examples/complete uses a customer managed key."
 )
 TABLES = {
     "dependencies": {"invoices": [AWS_KEY]},
