@@ -1,4 +1,4 @@
-# The files to deploy: those in code.source_dir and those of the package idempotent_lambda. package.tf packs them.
+# The files to deploy, from code.source_dir and from the package idempotent_lambda. package.tf packs them.
 
 locals {
   # 1. The kind of code. Terraform knows at plan whether an object or a path is null, even while a value in it is
