@@ -9,7 +9,6 @@ import hcl2
 import pytest
 
 from scripts import scan
-from scripts.inputs import read_variables
 from scripts.scan import (
     DEFAULTS,
     PARALLEL,
@@ -22,6 +21,7 @@ from scripts.scan import (
     scan_plan,
     write_plan,
 )
+from tests.inputs import read_inputs
 from tests.module.stacks import ROOT
 
 Check = tuple[str, str, str]
@@ -197,7 +197,7 @@ def test_the_checks_of_every_framework_count() -> None:
 
 def test_the_defaults() -> None:
     """What the scan of the source is told of attributes are their defaults."""
-    inputs = read_variables()
+    inputs = read_inputs().values()
     defaults = {
         f"{each.name}.{one.path}": one.default for each in inputs for one in each.attributes
     }
