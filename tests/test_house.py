@@ -473,6 +473,7 @@ def test_words_contradict_nothing() -> None:
     assert sum(map(len, lists)) == len(set().union(*lists))
 
 
+@pytest.mark.slow
 def test_this_repository_keeps_the_rules() -> None:
     """No file of this repository breaks a rule."""
     _, lines = check_rules(read_tree(ROOT))

@@ -17,9 +17,9 @@ from idempotent_lambda.protocol.requests import Request
 from idempotent_lambda.sources.event import read_event
 from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.cli import doctor
-from scripts.inputs import read_variables
 from tests.handler.events import event, order
 from tests.handler.harness import Listener
+from tests.inputs import read_inputs
 from tests.module.stacks import ROOT
 from tests.requests import claim_of
 
@@ -295,7 +295,7 @@ HOW_A_QUEUE_IS_READ = {
 @pytest.mark.parametrize("part", ["function", "queue", "table"])
 def test_what_an_existing_part_refuses(part: str) -> None:
     """Every attribute that only a created part takes is refused beside `existing`, if it is set."""
-    (variable,) = (each for each in read_variables() if each.name == part)
+    variable = read_inputs()[part]
     declared = {
         each.path: each.default
         for each in variable.attributes

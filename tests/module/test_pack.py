@@ -373,6 +373,7 @@ def test_a_failure_removes_nothing(tmp_path: Path) -> None:
     assert sorted(path.name for path in out.iterdir()) == ["old.zip", "x.part"]
 
 
+@pytest.mark.slow
 def test_packers_of_one_directory_take_turns(tmp_path: Path) -> None:
     """Eight packers at once for one directory all succeed, and a reader meets whole zips only."""
     source = tree(tmp_path / "source", {"orders.py": PROCESSOR})

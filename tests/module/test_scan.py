@@ -13,8 +13,8 @@ import hcl2
 import pytest
 
 from scripts import scan
-from scripts.inputs import read_variables
 from scripts.scan import FILES, MODULE, PLAN, copy_sources, list_examples, run_checkov, write_plan
+from tests.inputs import read_inputs
 from tests.module.stacks import ROOT
 from tests.waiting import SECONDS, eventually
 
@@ -275,7 +275,7 @@ def test_the_checks_of_every_framework_count() -> None:
 
 def test_the_defaults() -> None:
     """What the scan of the source is told of attributes are their defaults."""
-    inputs = read_variables()
+    inputs = read_inputs().values()
     defaults = {
         f"{each.name}.{one.path}": one.default for each in inputs for one in each.attributes
     }
