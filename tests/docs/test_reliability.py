@@ -10,7 +10,7 @@ import pytest
 import idempotent_lambda
 from scripts import reliability
 from scripts.support.proxy import Fault
-from tests.end_to_end.scenarios.soak.plan import POISON
+from scripts.support.traffic import POISON
 from tests.faults.cells import CELLS, Answer, Cell, Observation, Operation, Verdict
 from tests.faults.expected import expected
 
