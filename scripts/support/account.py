@@ -25,7 +25,7 @@ UNTAKEN: Final = "to be struck by a fault that never happened"
 CLOCK_MILLIS: Final = 20
 """How much later than the claim the processor may have computed when the lease ends."""
 
-ENDINGS: Final = {"kill", "timeout"}
+ENDINGS: Final = {"kill", "late kill", "timeout"}
 """Faults that end a process."""
 
 

@@ -14,7 +14,9 @@ KILLED_WITHIN_MILLIS: Final = 80
 """A kill during an effect mostly strikes a later call to the table, often for another message."""
 
 ALWAYS: Final = 1000
-DOOMED: Final[tuple[What, ...]] = ("raise", "raise", "kill", "kill")
+DOOMED: Final = {f"poison-{what}-{n}": what for what in ("raise", "kill") for n in (1, 2)}
+"""Orders that fail whenever they are processed, and how."""
+
 UNUSABLE: Final = {
     "poison-without-id": '{"amount_cents": 100, "currency": "EUR"}',
     "poison-null-id": '{"order_id": null, "amount_cents": 100, "currency": "EUR"}',
@@ -22,7 +24,7 @@ UNUSABLE: Final = {
 }
 """Bodies that no function can use, by the name that the producer knows them by."""
 
-POISON: Final = (*(f"poison-{what}-{n}" for n, what in enumerate(DOOMED, 1)), *UNUSABLE)
+POISON: Final = (*DOOMED, *UNUSABLE)
 """Orders that can never be charged."""
 
 
@@ -50,9 +52,21 @@ class Traffic:
 
 
 def plan_traffic(
-    number: int, duplicates: int, faults: Mapping[tuple[What, When], int], seed: int
+    number: int,
+    duplicates: int,
+    faults: Mapping[tuple[What, When], int],
+    seed: int,
+    kill: What = "kill",
 ) -> Traffic:
-    """Plan so many messages, duplicates included; the same seed plans the same."""
+    """Plan so many messages, duplicates included; the same seed plans the same.
+
+    Args:
+        number: of all messages.
+        duplicates: how many of them repeat an order.
+        faults: how many orders each kind strikes.
+        seed: of what is left to chance.
+        kill: in which way poison kills.
+    """
     chance = random.Random(seed)  # noqa: S311  # guards nothing
     orders = [f"order-{n:05d}" for n in range(1, number - duplicates - len(POISON) + 1)]
     kinds = [kind for kind, times in faults.items() for _ in range(times)]
@@ -77,8 +91,8 @@ def plan_traffic(
                 for order, (what, when) in zip(struck, kinds, strict=True)
             ),
             *(
-                PlannedFault(name, what, times=ALWAYS)
-                for name, what in zip(POISON, DOOMED, strict=False)
+                PlannedFault(name, kill if what == "kill" else "raise", times=ALWAYS)
+                for name, what in DOOMED.items()
             ),
         ],
     )

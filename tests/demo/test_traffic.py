@@ -30,5 +30,5 @@ def test_every_fault_happens_at_least_twice_and_gives_one_cause() -> None:
         (fault.what, fault.when) for fault in TRAFFIC.faults if fault.operation not in poison
     )
     assert min(kinds.values()) >= 2
-    assert {what for what, when in kinds if when != "before"} == {"kill", "timeout"}
-    assert {what for what, _ in kinds} == {"kill", "timeout", "raise", "overlap"}
+    assert {what for what, when in kinds if when != "before"} == {"late kill", "timeout"}
+    assert {what for what, _ in kinds} == {"late kill", "timeout", "raise", "overlap"}

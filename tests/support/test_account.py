@@ -73,6 +73,7 @@ def test_a_repeat_without_cause_is_one_too_many() -> None:
     ("fault", "cause"),
     [
         ("kill", {"interrupted": 1}),
+        ("late kill", {"interrupted": 1}),
         ("timeout", {"interrupted": 1}),
         ("raise", {}),
         ("overlap", {}),
