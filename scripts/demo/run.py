@@ -43,7 +43,7 @@ TRAFFIC: Final = plan_traffic(
     seed=1,
     kill="late kill",
 )
-"""What each stack is sent. Kills are late, so that of the others in a batch none is in doubt."""
+"""Each stack gets all of it. Kills are late: by then the rest of the batch is confirmed."""
 
 
 def run(console: Console, output: Path) -> int:

@@ -12,7 +12,7 @@ from rich.console import Console
 from scripts.demo.report import Report
 from scripts.support.account import settle
 from scripts.support.traffic import Message
-from tests.support.test_account import effect, send, struck
+from tests.support.test_account import effect, line, send, struck
 
 SENT = send("a", "b") | send("p", poison=True)
 KILL = [struck("kill", "k")]
@@ -108,6 +108,21 @@ def test_the_report_file(tmp_path: Path) -> None:
         "second_plan_empty": True,
         "left_after_destroy": 1,
     }
+
+
+def test_suppressed_deliveries_are_added_up(tmp_path: Path) -> None:
+    """Deliveries that left the order to another one are counted; what ran or failed is not."""
+    outcomes = ["in_progress", "completed", "duplicate", "failed", "rejected"]
+    deliveries = [line("a", outcome, number) for number, outcome in enumerate(outcomes)]
+    deliveries.append(line("a", "completed", 9) | {"coalesced": True, "acknowledged": True})
+    account = settle(SENT, ["m-p"], CHARGES, deliveries, KILL)
+    accounts = {"ours": account, "naive": account}
+    found = Report(
+        accounts=accounts, left_in_queues=0, second_plan_empty=True, left_after_destroy=[]
+    )
+    found.write(tmp_path)
+    written = json.loads((tmp_path / "report.json").read_text())
+    assert written["ours"]["duplicates_suppressed"] == 3
 
 
 def test_the_table_shows_both_stacks() -> None:

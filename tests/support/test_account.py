@@ -63,6 +63,11 @@ def test_an_order_without_effect_is_lost() -> None:
     assert judge(send("a")) == ({LOST: {"a"}}, {})
 
 
+def test_a_dead_lettered_order_is_lost_all_the_same() -> None:
+    """An order in the dead-letter queue that could have been charged breaks both promises."""
+    assert judge(send("a"), ["m-a"]) == ({LOST: {"a"}, CONDEMNED: {"a"}}, {})
+
+
 def test_a_repeat_without_cause_is_one_too_many() -> None:
     """An effect that repeats although its owner ended well is what P5 rules out."""
     settled = judge(send("a"), effects=(effect("a", 0), effect("a", 9000)))

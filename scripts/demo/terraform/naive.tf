@@ -1,7 +1,7 @@
 # The unprotected stack: queue, dead-letter queue, function and ledger like the quickstart's, no module.
 resource "aws_sqs_queue" "naive" {
   name                       = "${var.name}-naive"
-  visibility_timeout_seconds = 24
+  visibility_timeout_seconds = 30
 
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.naive_dead_letters.arn
@@ -46,7 +46,7 @@ resource "aws_lambda_function" "naive" {
   handler          = "naive.handler"
   runtime          = "python3.13"
   architectures    = ["arm64"]
-  timeout          = 4
+  timeout          = 5
   filename         = "${path.module}/naive.zip"
   source_code_hash = filebase64sha256("${path.module}/naive.zip")
 

@@ -9,7 +9,7 @@ module "orders" {
   queue = { max_receive_count = 12, maximum_concurrency = 3 }
 
   function = {
-    timeout_seconds = 4
+    timeout_seconds = 5
 
     environment = {
       TARGET                    = "orders.process"
