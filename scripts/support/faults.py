@@ -19,7 +19,7 @@ class PlannedFault:
     """What happens to an operation.
 
     Attributes:
-        operation: a text that the call by which it takes effect holds, and no other call.
+        operation: a word that the call by which it takes effect holds, and no other call.
         times: how often.
         within_millis: of what happens during the call: how long after its start at most.
     """

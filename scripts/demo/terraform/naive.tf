@@ -93,7 +93,7 @@ resource "aws_iam_role_policy" "naive" {
     Version = "2012-10-17"
     Statement = [
       { Effect = "Allow", Action = ["dynamodb:PutItem"], Resource = [aws_dynamodb_table.naive_ledger.arn] },
-      { Effect = "Allow", Action = ["dynamodb:Scan", "dynamodb:UpdateItem"], Resource = [aws_dynamodb_table.naive_faults.arn] },
+      { Effect = "Allow", Action = ["dynamodb:BatchGetItem", "dynamodb:UpdateItem"], Resource = [aws_dynamodb_table.naive_faults.arn] },
       { Effect = "Allow", Action = ["sqs:ChangeMessageVisibility", "sqs:GetQueueUrl"], Resource = [aws_sqs_queue.naive.arn] },
       { Effect = "Allow", Action = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], Resource = [aws_sqs_queue.naive.arn] },
       { Effect = "Allow", Action = ["logs:CreateLogStream", "logs:PutLogEvents"], Resource = ["${aws_cloudwatch_log_group.naive.arn}:*"] },

@@ -2,7 +2,7 @@
 
 The code stays as it is. What happens, happens at the call to DynamoDB by which it takes effect: a
 write to any table but those of records and faults, or a transaction. A fault is a row that says
-what happens to whose effect, when, and how often: `id` is a text that the call holds. An effect
+what happens to whose effect, when, and how often: `id` is a word that the call holds. An effect
 that is a new item also gets the facts by which `scripts.support.account` judges a repetition.
 """
 
@@ -10,6 +10,7 @@ import functools
 import importlib
 import os
 import random
+import re
 import sys
 import threading
 import time
@@ -60,8 +61,11 @@ def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
 
 def take_fault(text: str) -> tuple[str, str, int]:
     """What happens to a call, and when, for the one caller that takes it; or empty texts."""
-    for row in dynamodb.scan(TableName=FAULTS_TABLE, ConsistentRead=True)["Items"]:
-        if row["id"]["S"] not in text or row["times"]["N"] == "0":
+    words = set(re.findall(r"[\w-]+", text))
+    asked: Any = {"Keys": [{"id": {"S": word}} for word in words], "ConsistentRead": True}
+    answer = dynamodb.batch_get_item(RequestItems={FAULTS_TABLE: asked})
+    for row in answer["Responses"][FAULTS_TABLE]:
+        if row["times"]["N"] == "0":
             continue
         values: Any = {":less": {"N": "-1"}, ":none": {"N": "0"}, ":here": {"SS": [PROCESS]}}
         try:

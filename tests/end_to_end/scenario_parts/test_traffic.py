@@ -55,7 +55,7 @@ def test_every_fault_meets_an_operation_of_its_own(
 def test_no_operation_is_taken_for_another(
     planned: Sequence[PlannedFault], sent: Sequence[str]
 ) -> None:
-    """The wrapper looks for an operation's id in a call, so no id may be part of another."""
+    """The id of an operation is looked for in calls and records, so none is part of another."""
     del planned
     assert not [(a, b) for a, b in permutations(set(sent), 2) if a in b]
 

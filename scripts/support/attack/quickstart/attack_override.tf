@@ -21,7 +21,7 @@ module "orders" {
     # The queue is named by pattern: its ARN comes from the module that gets these statements.
     policy_statements = [
       { actions = ["dynamodb:PutItem"], resources = [aws_dynamodb_table.ledger.arn] },
-      { actions = ["dynamodb:Scan", "dynamodb:UpdateItem"], resources = [aws_dynamodb_table.faults.arn] },
+      { actions = ["dynamodb:BatchGetItem", "dynamodb:UpdateItem"], resources = [aws_dynamodb_table.faults.arn] },
       { actions = ["sqs:ChangeMessageVisibility", "sqs:GetQueueUrl"], resources = ["arn:*:sqs:*:*:${var.name}"] },
     ]
   }
