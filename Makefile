@@ -60,7 +60,7 @@ bench: .venv/.ready .venv-emulator/.ready .venv-peers/.ready .venv-bench/.ready 
 	@PYTHONPATH=.:handler:toolkit $(DEV)/python -m benchmarks $(if $(CASE),--case "$(CASE)") $(if $(BASE),--base "$(BASE)")
 
 soak: .venv/.ready .venv-emulator/.ready ## Send 5,000 messages through a stack that breaks at random (about 4 minutes)
-	@SOAK_MESSAGES=5000 $(DEV)/pytest -q -s -m proof tests/end_to_end/scenarios/soak
+	@SOAK_MESSAGES=5000 $(DEV)/pytest -q -s -m proof tests/end_to_end/scenarios/test_soak.py
 
 kill: .venv/.ready .venv-emulator/.ready ## Kill 900 workers at random moments, and count what is lost or repeats (about 8 minutes)
 	@PYTHONPATH=.:handler:toolkit $(DEV)/python -m scripts.kill

@@ -11,7 +11,7 @@ import idempotent_lambda
 from scripts import reliability
 from scripts.pages import as_text
 from scripts.support.proxy import Fault
-from tests.end_to_end.scenarios.soak.plan import POISON
+from scripts.support.traffic import POISON
 from tests.faults.cells import CELLS, Answer, Cell, Observation, Operation, Verdict
 from tests.faults.expected import expected
 

@@ -3,12 +3,13 @@
 from typing import Any
 
 from scripts.support.proxy import Call, Fault
-from tests.end_to_end.scenarios.soak.silence import ODDS, Silence
+from tests.end_to_end.scenarios.proxy_plans import ODDS, Silence
 
 
 def call(record_id: str, owner: str, status: str = "completed") -> Call:
     """A claim or a completion, as far as the plan looks at it."""
     body: dict[str, Any] = {
+        "TableName": "records",
         "Key": {"id": {"S": record_id}},
         "UpdateExpression": f"SET #status = :{status}",
         "ExpressionAttributeValues": {":owner": {"S": owner}},
@@ -31,7 +32,7 @@ def together(*owners: tuple[str, str], verb: str = "UPDATE") -> Call:
 
 def silence() -> Silence:
     """A plan for two orders."""
-    return Silence(1, lost=["lost"], unanswered=["unanswered"])
+    return Silence(1, table="records", lost=["lost"], unanswered=["unanswered"])
 
 
 def test_the_first_owner_never_completes() -> None:
@@ -73,3 +74,9 @@ def test_any_call_can_be_struck_by_chance() -> None:
     found = {plan(together(("other", "first"))) for _ in range(5000)}
     assert found == {None, *ODDS["BatchExecuteStatement"]}
     assert len(plan.owners) == 0
+
+
+def test_calls_for_other_tables_are_left_alone() -> None:
+    """What is counted must not be lost: effects and faults get through."""
+    other = Call("UpdateItem", {"TableName": "faults", "UpdateExpression": "ADD times :less"})
+    assert {silence()(other) for _ in range(1000)} == {None}
