@@ -47,7 +47,7 @@ LARGE_TERRAFORM: Final = Kind(_ROOT_MODULES, 300)
 """Files of this size are few."""
 
 # As many as there are. The goal is 6,300.
-SCRIPTS: Final = Kind(r"(scripts|tests/end_to_end/scenarios)/.+\.py", 6884)
+SCRIPTS: Final = Kind(r"(scripts|tests/end_to_end/scenarios)/.+\.py", 6887)
 """The scripts, and what moved from there to the tests. The limit is for all together."""
 
 MAX_TF_LINE: Final = 120

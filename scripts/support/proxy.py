@@ -159,19 +159,22 @@ class Chance:
     Attributes:
         odds: the probability of each fault, by operation, such as
             ``{"UpdateItem": {Fault.THROTTLE: 0.02}}``.
+        table: strikes calls on this table only; None strikes any.
     """
 
-    def __init__(self, odds: Mapping[str, Mapping[Fault, float]], seed: int) -> None:
+    def __init__(
+        self, odds: Mapping[str, Mapping[Fault, float]], seed: int, table: str | None = None
+    ) -> None:
         if any(sum(faults.values()) > 1 for faults in odds.values()):
             raise ValueError("the odds of one operation are more than 1 together")
-        self.odds = odds
+        self.odds, self.table = odds, table
         self._random = random.Random(seed)  # noqa: S311  (guards nothing)
         self._lock = threading.Lock()
 
     def __call__(self, call: Call) -> Fault | None:
         """See `Plan`."""
         odds = self.odds.get(call.operation)
-        if not odds:
+        if not odds or self.table not in {None, call.table}:
             return None
         with self._lock:
             draw = self._random.random()
