@@ -60,7 +60,7 @@ bench: .venv/.ready .venv-emulator/.ready .venv-peers/.ready .venv-bench/.ready 
 	@PYTHONPATH=.:handler:toolkit $(DEV)/python -m benchmarks $(if $(CASE),--case "$(CASE)") $(if $(BASE),--base "$(BASE)")
 
 soak: .venv/.ready .venv-emulator/.ready ## Send 5,000 messages through a stack that breaks at random (about 4 minutes)
-	@SOAK_MESSAGES=5000 $(DEV)/pytest -q -s -m proof tests/end_to_end/scenarios/soak
+	@SOAK_MESSAGES=5000 $(DEV)/pytest -q -s -m proof tests/end_to_end/scenarios/test_soak.py
 
 kill: .venv/.ready .venv-emulator/.ready ## Kill 900 workers at random moments, and count what is lost or repeats (about 8 minutes)
 	@PYTHONPATH=.:handler:toolkit $(DEV)/python -m scripts.kill
@@ -94,11 +94,11 @@ docs: .venv/.ready ## Write the generated pages and tables
 picture: .venv/.ready .venv-emulator/.ready ## Run the demo, and draw it as docs/pictures/demo.svg (about 3 minutes)
 	@$(DEV)/python -m scripts.picture
 
-scan: .venv/.ready .venv-checkov/.ready ## Scan the module and every example for insecure settings (half a minute)
+scan: .venv/.ready .venv-checkov/.ready ## Scan the module and every example for insecure settings (about a minute)
 	@$(DEV)/python -m scripts.scan
 
 validate: .venv/.ready ## terraform init and validate in the root and every example
-	@$(DEV)/python -m scripts.support.terraform validate
+	@$(DEV)/pytest -m terraform tests/module/test_validate.py
 
 test-terraform: .venv/.ready ## Validate, test and plan module and examples with other versions: TERRAFORM=tofu, PROVIDER_VERSION='~> 5.80'
 	@$(DEV)/pytest -m terraform tests/module/test_validate.py tests/module/test_tftest.py tests/module/test_examples.py

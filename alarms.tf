@@ -1,33 +1,40 @@
 locals {
-  # 1. What can be watched. `alarms.disabled` takes these names, and `alarms` has a threshold for each: of
-  # its own name, or with its unit.
-  alarm_names      = ["dead_letters", "duration", "errors", "lost_leases", "message_age", "parked", "table_throttles", "takeovers", "throttles"]
-  alarm_thresholds = ["dead_letters", "duration_percent", "errors", "lost_leases", "message_age_seconds", "parked", "table_throttles", "takeovers", "throttles"]
+  # 1. The names of all alarms, which alarms.disabled takes, and the attributes of alarms that set their thresholds.
+  alarm_names = [
+    "dead_letters", "duration", "errors", "lost_leases", "message_age", "parked", "table_throttles", "takeovers",
+    "throttles",
+  ]
+  alarm_thresholds = [
+    "dead_letters", "duration_percent", "errors", "lost_leases", "message_age_seconds", "parked", "table_throttles",
+    "takeovers", "throttles",
+  ]
 
-  # 2. Those that watch what the package counts. It writes metrics only where somebody looks at them, because
-  # each costs.
+  # 2. The alarms that watch the package's own metrics. Each metric costs, so by default the package writes them only if
+  # an alarm or the dashboard uses them.
   message_alarms   = ["lost_leases", "parked", "takeovers"]
   metric_namespace = "IdempotentLambda"
-  needs_metrics    = var.dashboard || (var.alarms == null ? false : length(setsubtract(local.message_alarms, var.alarms.disabled)) > 0)
-  writes_metrics   = var.idempotency.metrics != null ? var.idempotency.metrics : local.needs_metrics
+  needs_metrics = var.dashboard || (
+    var.alarms == null ? false : length(setsubtract(local.message_alarms, var.alarms.disabled)) > 0
+  )
+  writes_metrics = var.idempotency.metrics != null ? var.idempotency.metrics : local.needs_metrics
 
-  # 3. What is wanted, of what there is to watch.
+  # 3. The alarms that the module creates. Without a queue, nothing has a message age.
   wanted_alarms = toset([
     for name in local.alarm_names : name
     if(var.alarms == null ? false : !contains(var.alarms.disabled, name)) && (local.has_queue || name != "message_age")
   ])
 
-  # 4. Where the metrics of each resource are.
+  # 4. The dimensions that find the metrics of each resource.
   dead_letter_dimensions = { QueueName = local.dead_letter_queue_name }
   function_dimensions    = { FunctionName = local.function_name }
   queue_dimensions       = { QueueName = local.queue_name }
   table_dimensions       = { TableName = local.table_name }
 
-  # By then SQS has moved a message that always fails to the dead-letter queue.
+  # After this time, SQS has moved a message that always fails to the dead-letter queue.
   dead_lettered_after_seconds = try(local.max_receive_count * local.visibility_timeout_seconds, null)
 
-  # 5. The alarms, by name. What is counted is summed over five minutes; what is a level is looked at each
-  # minute, so that its alarm ends when it has gone down.
+  # 5. The alarms, by name. A count is summed over five minutes. A level is measured each minute, so that its alarm ends
+  # soon after the level goes down.
   alarms = {
     dead_letters = {
       namespace  = "AWS/SQS"
@@ -37,9 +44,9 @@ locals {
       period     = 60
       threshold  = try(var.alarms.dead_letters, null)
       description = join(" ", [
-        "${local.dead_letter_queue_name} holds messages. Each failed or was rejected to its last receive, is parked,",
-        "or is an event that Lambda gave up on; none runs again by itself. They are lost when the queue's retention",
-        "ends.",
+        "${local.dead_letter_queue_name} holds messages. Each one failed or was rejected until its last receive, or is",
+        "parked, or is an event that Lambda gave up on. None of them runs again by itself. SQS deletes them when the",
+        "queue's retention ends.",
       ])
       runbook = ["A message is in the dead-letter queue"]
     }
@@ -51,8 +58,9 @@ locals {
       period     = 300
       threshold  = try(local.timeout_seconds * 10 * var.alarms.duration_percent, null)
       description = join(" ", [
-        "An invocation of ${local.function_name} took nearly its timeout, or ran into it. What a timeout interrupts",
-        "may take effect twice. Find what is slow; take fewer messages at a time, or raise the timeout.",
+        "An invocation of ${local.function_name} took almost as long as its timeout, or timed out. If it timed out,",
+        "the side effects of the messages that it interrupted may happen twice. Find out why it is slow. Then lower",
+        "the batch size, or raise the timeout.",
       ])
       runbook = ["A run that left no line"]
     }
@@ -64,9 +72,9 @@ locals {
       period     = 300
       threshold  = try(var.alarms.errors, null)
       description = join(" ", [
-        "Invocations of ${local.function_name} ended in an error: killed, timed out, failed at the start, or, invoked",
-        "directly, not done. A message that failed in a batch does not count. An interrupted message may take effect",
-        "twice.",
+        "Invocations of ${local.function_name} ended in an error. They were killed, timed out, failed at their start,",
+        "or were direct invocations that did not complete. A message that fails in a batch does not count. If an",
+        "invocation was interrupted, the side effects of its messages may happen twice.",
       ])
       runbook = ["A run that left no line"]
     }
@@ -78,8 +86,8 @@ locals {
       period     = 300
       threshold  = try(var.alarms.lost_leases, null)
       description = join(" ", [
-        "A message of ${local.function_name} ended after its lease, and by then the record was another's, or gone. Its",
-        "effect may have happened twice: compare what both did.",
+        "${local.function_name} finished a message after its lease was over. By then, another run had the record, or",
+        "the record was gone. The side effect may have happened twice. Compare the results of both runs.",
       ])
       runbook = ["lost_lease"]
     }
@@ -89,10 +97,10 @@ locals {
       dimensions = local.queue_dimensions
       statistic  = "Maximum"
       period     = 60
-      threshold  = try(var.alarms.message_age_seconds == null ? local.dead_lettered_after_seconds : var.alarms.message_age_seconds, null)
+      threshold  = try(coalesce(var.alarms.message_age_seconds, local.dead_lettered_after_seconds), null)
       description = join(" ", [
-        "The oldest message of ${coalesce(local.queue_name, "the queue")} waits too long. The function does not keep",
-        "up, is throttled, fails at its start, or does not read at all; in a FIFO queue a message may hold up its",
+        "The oldest message in ${coalesce(local.queue_name, "the queue")} waits too long. The function is too slow, is",
+        "throttled, fails at its start, or does not read the queue. In a FIFO queue, one message may hold up its",
         "group.",
       ])
       runbook = ["A run that left no line", "A group is held up"]
@@ -105,12 +113,12 @@ locals {
       period     = 300
       threshold  = try(var.alarms.parked, null)
       description = join(" ", [
-        "${local.function_name} set a message aside: it was interrupted and its effect may have happened, or it can",
-        "never happen. Nothing runs that key again until a person has decided.",
+        "${local.function_name} parked a message: its run was interrupted and its side effect may have happened, or",
+        "the processor raised PermanentFailure. No message with this key runs until an operator decides.",
       ])
       runbook = ["A message is parked"]
     }
-    # Both of a table's metrics together. Not ThrottledRequests, which is kept per operation only:
+    # The sum of both metrics of the table. ThrottledRequests would not do: DynamoDB reports it for each operation only.
     # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html
     table_throttles = {
       namespace  = "AWS/DynamoDB"
@@ -120,8 +128,9 @@ locals {
       period     = 300
       threshold  = try(var.alarms.table_throttles, null)
       description = join(" ", [
-        "DynamoDB throttles ${local.table_name}. Messages without a claim are not run and come again; one whose",
-        "completion is not confirmed in time may take effect twice. Look for a hot key and at the account's limits.",
+        "DynamoDB throttles ${local.table_name}. If a message gets no claim, it does not run and is delivered again.",
+        "If its completion is not confirmed in time, its side effect may happen twice. Look for a hot key. Check the",
+        "capacity of the table and the limits of the account.",
       ])
       runbook = ["table_unavailable"]
     }
@@ -133,8 +142,8 @@ locals {
       period     = 300
       threshold  = try(var.alarms.takeovers, null)
       description = join(" ", [
-        "${local.function_name} claimed a message whose earlier run was interrupted: killed, timed out, or not",
-        "confirmed. That run's effect may have happened, and this one's is a second.",
+        "${local.function_name} took over a message from a run that was killed, timed out, or was not confirmed. The",
+        "side effect of that run may have happened, so it may happen twice.",
       ])
       runbook = ["A run that left no line"]
     }
@@ -146,9 +155,9 @@ locals {
       period     = 300
       threshold  = try(var.alarms.throttles, null)
       description = join(" ", [
-        "Lambda throttles ${local.function_name}: it has no concurrency left. Messages wait, and each receive in vain",
-        "brings them nearer to the dead-letter queue. Raise the account's or the function's concurrency, or set",
-        "queue.maximum_concurrency.",
+        "Lambda throttles ${local.function_name}, because it has no concurrency left. Messages wait, and each receive",
+        "without a run brings them nearer to the dead-letter queue. Raise the concurrency of the account or of the",
+        "function, or set queue.maximum_concurrency.",
       ])
       runbook = ["A message is in the dead-letter queue"]
     }
@@ -170,20 +179,20 @@ resource "aws_cloudwatch_metric_alarm" "alarm" {
   evaluation_periods  = 1
   treat_missing_data  = "notBreaching"
 
-  # Several metrics are added up, below.
+  # An alarm with several metrics watches their sum, below.
   namespace   = length(each.value.metrics) == 1 ? each.value.namespace : null
   metric_name = length(each.value.metrics) == 1 ? each.value.metrics[0] : null
   dimensions  = length(each.value.metrics) == 1 ? each.value.dimensions : null
   statistic   = length(each.value.metrics) == 1 ? each.value.statistic : null
   period      = length(each.value.metrics) == 1 ? each.value.period : null
 
-  # A sum of what is there: + would give nothing where one of the two has no data.
+  # FILL, because a metric without data would leave the sum without data.
   dynamic "metric_query" {
-    for_each = length(each.value.metrics) > 1 ? [join(", ", [for index in range(length(each.value.metrics)) : "FILL(m${index}, 0)"])] : []
+    for_each = length(each.value.metrics) > 1 ? [length(each.value.metrics)] : []
 
     content {
       id          = "total"
-      expression  = "SUM([${metric_query.value}])"
+      expression  = "SUM([${join(", ", formatlist("FILL(m%d, 0)", range(metric_query.value)))}])"
       label       = each.key
       return_data = true
     }

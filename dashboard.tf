@@ -1,5 +1,5 @@
 locals {
-  # Two widgets a row; CloudWatch places them itself. Each shows metrics of one namespace.
+  # Two widgets in each row; CloudWatch places them. A widget shows metrics of one namespace.
   widgets = [
     {
       shown      = local.has_queue
@@ -56,7 +56,7 @@ locals {
         { metric = "parked", stat = "Sum", label = "parked" },
         { metric = "lost_leases", stat = "Sum", label = "lost leases" },
         { metric = "takeovers", stat = "Sum", label = "takeovers" },
-        { metric = "oldest_parked_seconds", stat = "Maximum", label = "age of the oldest parked message that came again (s)", right = true },
+        { metric = "oldest_parked_seconds", stat = "Maximum", label = "oldest parked message (s)", right = true },
       ]
     },
     {
@@ -113,7 +113,7 @@ locals {
 resource "aws_cloudwatch_dashboard" "dashboard" {
   count = var.dashboard ? 1 : 0
 
-  # Names of dashboards are unique in the account, and the same stack may be in several Regions.
+  # The name of a dashboard is unique in the account, and you may deploy the same stack in several Regions.
   dashboard_name = "${var.name}-${local.arn_parts.region}"
 
   dashboard_body = jsonencode({

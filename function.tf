@@ -1,5 +1,5 @@
 resource "aws_lambda_function" "consumer" {
-  # checkov:skip=CKV_AWS_272:Code packed at apply has no signature. For a signed function there is function.existing.
+  # checkov:skip=CKV_AWS_272:Code packed at apply has no signature. Use function.existing for a signed function.
   count = local.creates_function ? 1 : 0
 
   function_name                  = local.function_name
@@ -47,8 +47,8 @@ resource "aws_lambda_function" "consumer" {
     }
   }
 
-  # For events that Lambda gives up on after its retries of an asynchronous invocation. Lambda sends the event itself,
-  # so that a redrive through the queue runs it again; a destination would get a report about it.
+  # When the retries of an asynchronous invocation fail, Lambda sends the event itself here, so that a redrive through
+  # the queue runs it again. An on-failure destination would get a report about the event instead.
   # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
   dynamic "dead_letter_config" {
     for_each = length(var.allowed_triggers) > 0 ? [local.dead_letter_queue_arn] : []
@@ -69,15 +69,15 @@ resource "aws_lambda_function" "consumer" {
 
   tags = var.tags
 
-  # Every invocation has its permissions, also the first and the last.
+  # So that the function has its permissions in every invocation, even in the first and in the last.
   depends_on = [aws_iam_role_policy.function, aws_iam_role_policy.processor]
 
   lifecycle {
     precondition {
       condition = var.code != null
       error_message = join(" ", [
-        "code is null, and a function that the module creates needs it. Set code = { source_dir = ... }, or use an",
-        "existing function with function.existing.",
+        "code is null, and a function that the module creates needs it. Set code = { source_dir = ... }, or set",
+        "function.existing to use an existing function.",
       ])
     }
 
@@ -110,22 +110,22 @@ resource "aws_lambda_function" "consumer" {
       condition = !local.image || length(var.function.layers) == 0
       error_message = join(" ", [
         "function.layers has ${length(var.function.layers)} layers, and code.image is set; Lambda adds none to an",
-        "image. Remove them, and put what they hold into the image.",
+        "image. Remove them, and copy their content into the image.",
       ])
     }
 
     precondition {
       condition = length(var.allowed_triggers) == 0 || !local.fifo
       error_message = join(" ", [
-        "allowed_triggers is not empty (${join(", ", keys(var.allowed_triggers))}) and the queue is FIFO: events that",
-        "Lambda gives up on go to the dead-letter queue, and Lambda sends them to a standard queue only, so they would",
-        "be lost. Use another instance of the module, without queue.fifo, for direct invocations.",
+        "allowed_triggers is not empty (${join(", ", keys(var.allowed_triggers))}) and the queue is FIFO: Lambda sends",
+        "events that it gives up on to standard queues only, so the dead-letter queue would not get them. Use another",
+        "instance of the module, without queue.fifo, for direct invocations.",
       ])
     }
   }
 }
 
-# The module creates it, not Lambda, so that it has a retention and is deleted with the function.
+# If Lambda created the log group, it would keep lines forever and would stay when you destroy the function.
 resource "aws_cloudwatch_log_group" "function" {
   count = local.creates_function ? 1 : 0
 
@@ -135,7 +135,7 @@ resource "aws_cloudwatch_log_group" "function" {
   tags              = var.tags
 }
 
-# The version that the alias points to; checks.tf compares its code.
+# The version that the alias points to. checks.tf compares its code with the function's.
 data "aws_lambda_function" "published" {
   count = local.creates_function && var.function.alias != null && !local.image ? 1 : 0
 
@@ -167,7 +167,7 @@ resource "aws_lambda_permission" "invoker" {
   principal     = "${each.value.service}.amazonaws.com"
   source_arn    = each.value.source_arn
 
-  # A bucket's ARN names no account (queue.tf).
+  # The ARN of a bucket has no account (queue.tf).
   source_account = each.value.service == "s3" ? local.arn_parts.account : null
 
   depends_on = [aws_lambda_function.consumer]

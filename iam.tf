@@ -1,34 +1,40 @@
 locals {
-  # 1. The streams, and the destinations of the records that Lambda discards. Lambda reads from a registered consumer
-  # of a Kinesis stream, and describes the stream itself.
+  # 1. The streams, and the destinations of records that Lambda gives up on. With a registered consumer of a Kinesis
+  # stream, Lambda reads from the consumer and describes the stream, so the role needs both ARNs.
   kinesis_arns         = [for stream in var.streams : stream.arn if stream.source == "kinesis"]
   kinesis_stream_arns  = [for arn in local.kinesis_arns : split("/consumer/", arn)[0]]
   dynamodb_stream_arns = [for stream in var.streams : stream.arn if stream.source == "dynamodb"]
-  failure_queue_arns   = distinct([for stream in var.streams : stream.failure_destination_arn if strcontains(stream.failure_destination_arn, ":sqs:")])
-  failure_topic_arns   = distinct([for stream in var.streams : stream.failure_destination_arn if strcontains(stream.failure_destination_arn, ":sns:")])
+  failure_arns         = values(var.streams)[*].failure_destination_arn
+  failure_queue_arns   = distinct([for arn in local.failure_arns : arn if strcontains(arn, ":sqs:")])
+  failure_topic_arns   = distinct([for arn in local.failure_arns : arn if strcontains(arn, ":sns:")])
 
-  # 2. On a table that others use too, only the records of our namespace. IAM has its own way to write
-  # characters that would be patterns: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
-  # Null: with ForAllValues alone, a request that names no key would pass.
-  shares_table = !local.creates_table || var.table.shared
+  # 2. In a table that several consumers share, the role uses only the records of its namespace. In IAM, $, * and ? have
+  # a special meaning, so the namespace needs escapes:
+  # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+  # With ForAllValues alone, a request that names no key would pass. The condition Null rejects it.
+  shares_table      = !local.creates_table || var.table.shared
+  namespace_pattern = replace(replace(replace(local.namespace, "$", "$${$}"), "*", "$${*}"), "?", "$${?}")
   own_records = !local.shares_table ? {} : {
     Condition = {
-      "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = "${replace(replace(replace(local.namespace, "$", "$${$}"), "*", "$${*}"), "?", "$${?}")}#*" }
+      "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = "${local.namespace_pattern}#*" }
       Null                      = { "dynamodb:LeadingKeys" = "false" }
     }
   }
 
-  # 3. Keys of the user's that encrypt what the role reads and writes, through these services only.
+  # 3. Your KMS keys for the data that the role reads and writes. The role may use them only through these services.
   dead_letter_key_arn = local.uses_existing_queue ? var.queue.existing.kms_key_arn : var.kms_key_arn
   key_arns = distinct([for arn in concat(
     [local.creates_table ? var.kms_key_arn : var.table.existing.kms_key_arn, local.dead_letter_key_arn],
     [for stream in var.streams : stream.kms_key_arn],
   ) : arn if arn != null])
-  dns_suffix   = local.arn_parts.partition == "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com"
-  key_services = concat(["dynamodb", "sqs"], length(local.kinesis_arns) > 0 ? ["kinesis"] : [])
+  dns_suffix = local.arn_parts.partition == "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com"
+  key_services = [
+    for service in concat(["dynamodb", "sqs"], length(local.kinesis_arns) > 0 ? ["kinesis"] : []) :
+    "${service}.${local.arn_parts.region}.${local.dns_suffix}"
+  ]
 
-  # 4. Exactly what the mappings and the package call; tests compare it with the calls made. Nothing here
-  # depends on var.function, so that an existing function may be created after its role's policy.
+  # 4. The actions that the mappings and the package call, and no others; tests compare them with the calls. Nothing
+  # here depends on var.function, so that you can create an existing function after the policy of its role.
   consumer_statements = concat(
     local.has_queue ? [
       {
@@ -37,7 +43,7 @@ locals {
         Action   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
         Resource = local.queue_arn
       },
-      # A message whose claim another worker holds is hidden until that claim's lease is over.
+      # The package hides a message in progress until the lease of its claim is over.
       {
         Sid      = "ChangeMessageVisibility"
         Effect   = "Allow"
@@ -46,7 +52,7 @@ locals {
       },
     ] : [],
     [
-      # Copies of parked messages, and events of asynchronous invocations that Lambda gives up on.
+      # The package sends copies of parked messages. Lambda sends asynchronous events that it gives up on.
       {
         Sid      = "SendToDeadLetterQueue"
         Effect   = "Allow"
@@ -59,21 +65,26 @@ locals {
         Action   = ["dynamodb:UpdateItem", "dynamodb:DeleteItem"]
         Resource = local.table_arn
       }, local.own_records),
-      # Many in one call. A role that lacks these has the package make a call for each.
+      # Several records in one call. If a role lacks these actions, the package makes a call for each record.
       merge({
-        Sid      = "ClaimAndSettleTogether"
-        Effect   = "Allow"
-        Action   = ["dynamodb:BatchGetItem", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate", "dynamodb:PartiQLDelete"]
+        Sid    = "ClaimAndSettleTogether"
+        Effect = "Allow"
+        Action = [
+          "dynamodb:BatchGetItem",
+          "dynamodb:PartiQLInsert",
+          "dynamodb:PartiQLUpdate",
+          "dynamodb:PartiQLDelete",
+        ]
         Resource = local.table_arn
       }, local.own_records),
     ],
-    # docs/security.md names the sources.
+    # docs/security.md names AWS's pages about these permissions.
     length(local.key_arns) > 0 ? [{
       Sid       = "ReadWithKeys"
       Effect    = "Allow"
       Action    = ["kms:Decrypt"]
       Resource  = local.key_arns
-      Condition = { StringEquals = { "kms:ViaService" = [for service in local.key_services : "${service}.${local.arn_parts.region}.${local.dns_suffix}"] } }
+      Condition = { StringEquals = { "kms:ViaService" = local.key_services } }
     }] : [],
     local.dead_letter_key_arn == null ? [] : [{
       Sid       = "EncryptDeadLetters"
@@ -84,9 +95,17 @@ locals {
     }],
     # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSLambdaKinesisExecutionRole.html
     length(local.kinesis_arns) > 0 ? [{
-      Sid      = "ReadKinesisStreams"
-      Effect   = "Allow"
-      Action   = ["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards", "kinesis:ListStreams", "kinesis:SubscribeToShard"]
+      Sid    = "ReadKinesisStreams"
+      Effect = "Allow"
+      Action = [
+        "kinesis:DescribeStream",
+        "kinesis:DescribeStreamSummary",
+        "kinesis:GetRecords",
+        "kinesis:GetShardIterator",
+        "kinesis:ListShards",
+        "kinesis:ListStreams",
+        "kinesis:SubscribeToShard",
+      ]
       Resource = distinct(concat(local.kinesis_stream_arns, local.kinesis_arns))
     }] : [],
     # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSLambdaDynamoDBExecutionRole.html
@@ -110,8 +129,13 @@ locals {
     }] : [],
   )
 
-  # 5. What Lambda itself needs of the role of a function created here.
-  function_arn = "arn:${local.arn_parts.partition}:lambda:${local.arn_parts.region}:${local.arn_parts.account}:function:${local.function_name}"
+  # 5. The actions that Lambda itself calls with the role of a function that the module creates. function_arns
+  # matches the function with its versions and aliases.
+  function_arn = join(":", [
+    "arn", local.arn_parts.partition, "lambda", local.arn_parts.region, local.arn_parts.account,
+    "function", local.function_name,
+  ])
+  function_arns = [local.function_arn, "${local.function_arn}:*"]
   runtime_statements = [for statement in concat(
     [{
       Sid      = "WriteLogs"
@@ -119,22 +143,22 @@ locals {
       Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
       Resource = try("${aws_cloudwatch_log_group.function[0].arn}:*", "")
     }],
-    # Lambda's own grant names this role as it was when the key was set, and ends with it.
+    # Lambda's own grant is for the role that the function had when its key was set, and ends with that role.
     var.kms_key_arn == null ? [] : [{
       Sid       = "DecryptEnvironment"
       Effect    = "Allow"
       Action    = ["kms:Decrypt"]
       Resource  = var.kms_key_arn
-      Condition = { ArnLike = { "kms:EncryptionContext:aws:lambda:FunctionArn" = [local.function_arn, "${local.function_arn}:*"] } }
+      Condition = { ArnLike = { "kms:EncryptionContext:aws:lambda:FunctionArn" = local.function_arns } }
     }],
-    # X-Ray has no resources to scope these to.
+    # These actions of X-Ray take no resource.
     var.function.tracing ? [{
       Sid      = "SendTraces"
       Effect   = "Allow"
       Action   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
       Resource = "*"
     }] : [],
-    # Lambda asks for them on every resource, and advises to keep them from the function's code:
+    # Lambda needs these actions on every resource. AWS advises you to deny them to the function's code:
     # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
     [for statement in [
       {
@@ -148,13 +172,19 @@ locals {
         Effect    = "Deny"
         Action    = concat(local.network_reads, local.network_writes, ["ec2:DetachNetworkInterface"])
         Resource  = "*"
-        Condition = { ArnLike = { "lambda:SourceFunctionArn" = [local.function_arn, "${local.function_arn}:*"] } }
+        Condition = { ArnLike = { "lambda:SourceFunctionArn" = local.function_arns } }
       },
     ] : statement if var.function.vpc != null],
   ) : statement if local.creates_function]
-  network_reads  = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
-  network_writes = ["ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:UnassignPrivateIpAddresses"]
+  network_reads = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
+  network_writes = [
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:UnassignPrivateIpAddresses",
+  ]
 
+  # 6. The actions of your code.
   processor_statements = [
     for statement in var.function.policy_statements : merge(
       { Effect = "Allow", Action = statement.actions, Resource = statement.resources },
@@ -167,7 +197,8 @@ locals {
 resource "aws_iam_role" "function" {
   count = local.creates_function ? 1 : 0
 
-  # A prefix: role names are global, and the same stack may stand in several regions. IAM's limit is 38.
+  # A prefix, because role names are global and you may deploy the same stack in several Regions. IAM takes 38
+  # characters.
   name_prefix          = "${substr(local.function_name, 0, 37)}-"
   description          = "What the function ${local.function_name} may do."
   permissions_boundary = var.function.permissions_boundary_arn
@@ -184,7 +215,7 @@ resource "aws_iam_role" "function" {
   tags = var.tags
 }
 
-# An existing role gets it too, in addition to its own policies.
+# An existing role also gets this policy, in addition to its own.
 resource "aws_iam_role_policy" "function" {
   count = local.creates_function || local.uses_existing_role ? 1 : 0
 
@@ -197,7 +228,7 @@ resource "aws_iam_role_policy" "function" {
   })
 }
 
-# A policy of its own, so that the sids of the user's statements never meet the module's.
+# A separate policy, so that the sids of your statements never clash with the module's.
 resource "aws_iam_role_policy" "processor" {
   count = length(var.function.policy_statements) > 0 ? 1 : 0
 

@@ -10,7 +10,7 @@ resource "aws_lambda_event_source_mapping" "queue" {
   # Always on: without it, Lambda delivers the whole batch again when one message fails.
   function_response_types = ["ReportBatchItemFailures"]
 
-  # Filters may name secrets; nothing else of a mapping is encrypted.
+  # The key encrypts only the filters, which can contain secrets.
   kms_key_arn = length(var.queue.filters) > 0 ? var.kms_key_arn : null
 
   dynamic "filter_criteria" {
@@ -45,7 +45,7 @@ resource "aws_lambda_event_source_mapping" "queue" {
 
   tags = var.tags
 
-  # Lambda refuses a mapping until the role may read.
+  # Lambda rejects a mapping until the role may read.
   depends_on = [aws_iam_role_policy.function]
 
   lifecycle {
@@ -54,8 +54,8 @@ resource "aws_lambda_event_source_mapping" "queue" {
       error_message = join(" ", [
         "${local.queue_input}.visibility_timeout_seconds = ${local.visibility_timeout_seconds} is below 6 ×",
         "${local.function_input}.timeout_seconds + queue.maximum_batching_window_in_seconds =",
-        "${local.mapping_visibility_seconds} (seconds): while it is throttled, Lambda would receive messages in vain",
-        "until they are dead-lettered. Raise it, ${local.queue_remedy}.",
+        "${local.mapping_visibility_seconds} (seconds): while the function is throttled, messages would use up their",
+        "receives and be dead-lettered without a run. Raise it, ${local.queue_remedy}.",
       ])
     }
 
@@ -64,8 +64,8 @@ resource "aws_lambda_event_source_mapping" "queue" {
       error_message = join(" ", [
         "${local.queue_input}.visibility_timeout_seconds = ${local.visibility_timeout_seconds} is not above",
         "${local.function_input}.timeout_seconds + idempotency.lease_margin_seconds = ${local.lease_seconds}",
-        "(seconds), the longest lease: after a crash the redelivery would meet the dead worker's claim. Raise it,",
-        "${local.queue_remedy}.",
+        "(seconds), the longest lease: after a crash, SQS would deliver a message again before its claim expires.",
+        "Raise it, ${local.queue_remedy}.",
       ])
     }
 
@@ -91,8 +91,8 @@ resource "aws_lambda_event_source_mapping" "queue" {
       error_message = join(" ", [
         "queue.maximum_concurrency = ${coalesce(var.queue.maximum_concurrency, "null")} does not keep the queue within",
         "function.reserved_concurrency = ${coalesce(var.function.reserved_concurrency, "null")}: Lambda would receive",
-        "more messages than it may process, in vain, until they are dead-lettered. Set the first to at most the second",
-        "(at least 2), or set queue.enabled = false.",
+        "more messages than the function may run, and they would use up their receives and be dead-lettered without a",
+        "run. Set the first to at most the second (at least 2), or set queue.enabled = false.",
       ])
     }
   }
@@ -110,8 +110,8 @@ resource "aws_lambda_event_source_mapping" "stream" {
   maximum_batching_window_in_seconds = each.value.maximum_batching_window_in_seconds
   parallelization_factor             = each.value.parallelization_factor
 
-  # Finite, and with a destination: otherwise a record that always fails would hold up its shard until it expires, and
-  # then be lost without a trace.
+  # Both limits are finite, and there is a destination. Otherwise a record that always fails would hold up its shard
+  # until it expires, and then be lost without a report.
   bisect_batch_on_function_error = each.value.bisect_batch_on_function_error
   maximum_retry_attempts         = each.value.maximum_retry_attempts
   maximum_record_age_in_seconds  = each.value.maximum_record_age_seconds
@@ -152,7 +152,7 @@ resource "aws_lambda_event_source_mapping" "stream" {
 
   tags = var.tags
 
-  # Lambda refuses a mapping until the role may read.
+  # Lambda rejects a mapping until the role may read.
   depends_on = [aws_iam_role_policy.function]
 
   lifecycle {
@@ -160,7 +160,7 @@ resource "aws_lambda_event_source_mapping" "stream" {
       condition = !contains([local.queue_arn, local.dead_letter_queue_arn], each.value.failure_destination_arn)
       error_message = join(" ", [
         "streams.${each.key}.failure_destination_arn = \"${each.value.failure_destination_arn}\" is the module's own",
-        "queue, which would read the notice as a message. Give another queue or a topic.",
+        "queue, and the function would read the report as a message. Give another queue or a topic.",
       ])
     }
   }

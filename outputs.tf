@@ -1,27 +1,33 @@
 output "alarms" {
-  description = "The alarms, by the names that `alarms.disabled` takes: the ARN of each."
+  description = "The ARN of each alarm, by the name that `alarms.disabled` takes."
   value       = { for name, alarm in aws_cloudwatch_metric_alarm.alarm : name => alarm.arn }
 }
 
 output "dead_letter_queue" {
-  description = "The queue of messages that were received max_receive_count times and never acknowledged, of parked messages, and of events that Lambda gave up on: its ARN, name and URL."
+  description = <<-EOT
+    The dead-letter queue: its ARN, name and URL. It holds messages that were received max_receive_count times and never
+    acknowledged, parked messages, and events that Lambda gave up on.
+  EOT
   value = {
     arn  = local.dead_letter_queue_arn
     name = local.dead_letter_queue_name
     url  = local.dead_letter_queue_url
   }
 
-  # Built ARNs are known before what they name exists.
+  # The ARN is built from the name, so it is known before the queue exists.
   depends_on = [aws_sqs_queue.dead_letter]
 }
 
 output "environment" {
-  description = "What the package reads from the function's environment. A function that the module creates has it; merge it into the environment of an existing function."
+  description = <<-EOT
+    The environment variables that the package reads. The module sets them in a function that it creates. Merge them
+    into the environment of an existing function.
+  EOT
   value       = local.environment
 }
 
 output "event_source_mapping" {
-  description = "What reads from the queue and invokes the function: its ARN and UUID. Null without a queue."
+  description = "The mapping from the queue to the function: its ARN and UUID. Null without a queue."
   value = one([for mapping in aws_lambda_event_source_mapping.queue : {
     arn  = mapping.arn
     uuid = mapping.uuid
@@ -29,7 +35,10 @@ output "event_source_mapping" {
 }
 
 output "function" {
-  description = "The function: its ARN and name, the ARN that the mappings invoke (of its alias, if it has one), the ARN and name of its role, the name of its log group. What the module neither creates nor knows of an existing function is null."
+  description = <<-EOT
+    The function: its ARN and name, the ARN that the mappings invoke (the alias, if there is one), the ARN and name of
+    its role, and the name of its log group. If the module does not know a value of an existing function, it is null.
+  EOT
   value = {
     arn            = local.creates_function ? aws_lambda_function.consumer[0].arn : var.function.existing.arn
     log_group_name = local.creates_function ? aws_cloudwatch_log_group.function[0].name : null
@@ -39,30 +48,34 @@ output "function" {
     target_arn     = local.target_arn
   }
 
-  # S3 refuses a notification to a function that it may not invoke yet; and a function that fails the checks is not
-  # passed on.
+  # S3 rejects a notification for a function that it may not invoke yet. And a function that fails the checks must not
+  # reach the rest of your stack.
   depends_on = [aws_lambda_permission.invoker, terraform_data.checks]
 }
 
 output "policy" {
-  description = "What the package and the mappings do with queue, streams, table and keys, as a policy document in JSON. The module attaches it, unless an existing function comes without its role; then attach it before that function is created."
+  description = <<-EOT
+    The permissions that the package and the mappings need for queue, streams, table and keys: a policy document in
+    JSON. The module attaches it to the role of a function that it creates, and to function.existing.role. Without
+    function.existing.role, attach it to the role of your function before you create the function.
+  EOT
   value       = jsonencode({ Version = "2012-10-17", Statement = local.consumer_statements })
 }
 
 output "queue" {
-  description = "The queue to send to: its ARN, name and URL (null for an existing queue). Null without a queue."
+  description = "The queue: its ARN, name and URL. Null without a queue. The URL of an existing queue is null."
   value = local.has_queue ? {
     arn  = local.queue_arn
     name = local.queue_name
     url  = one(aws_sqs_queue.source[*].url)
   } : null
 
-  # Built ARNs are known before what they name exists.
+  # As for the dead-letter queue.
   depends_on = [aws_sqs_queue.source]
 }
 
 output "streams" {
-  description = "What reads from each of the streams and invokes the function, by the stream's name: its ARN and UUID."
+  description = "The mapping from each stream to the function: its ARN and UUID, by the stream's name."
   value = {
     for name, mapping in aws_lambda_event_source_mapping.stream : name => {
       arn  = mapping.arn

@@ -1,6 +1,6 @@
 locals {
-  # A bucket's ARN names no account, and a deleted bucket's name is free for anyone: S3 must also tell
-  # whose bucket it is.
+  # The ARN of a bucket has no account, and after you delete a bucket, anyone may take its name. So the statement also
+  # compares the account that owns the bucket.
   # https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html
   sender_statements = [
     for number, sender in try(var.queue.allowed_senders, []) : {
@@ -29,7 +29,7 @@ locals {
     )
   ]
 
-  # Inline in each queue: as resources of their own they would cost 25 s each.
+  # The policies are inline in the queues, because a separate resource would take 25 s for each.
   queue_policies = {
     for kind, queue in {
       source      = { arn = local.queue_arn, allowed = local.sender_statements, further = local.extra_statements }
@@ -50,10 +50,9 @@ locals {
         )
     })
   }
-
 }
 
-# What FIFO leaves unset is said with its default: the provider would keep what was set before.
+# For a FIFO queue, null becomes SQS's default here, because with null the provider would keep the previous value.
 resource "aws_sqs_queue" "source" {
   count = local.creates_queue ? 1 : 0
 
@@ -71,7 +70,7 @@ resource "aws_sqs_queue" "source" {
   kms_master_key_id           = var.kms_key_arn
   policy                      = local.queue_policies.source
 
-  # Read from the resource, not built: SQS takes only a dead-letter queue that exists.
+  # The ARN comes from the resource, not from its name, because SQS takes only a dead-letter queue that exists.
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.dead_letter[0].arn
     maxReceiveCount     = var.queue.max_receive_count
@@ -80,7 +79,7 @@ resource "aws_sqs_queue" "source" {
   tags = var.tags
 }
 
-# Without a queue too: it keeps what is parked, and events that Lambda gives up on.
+# It also exists without a queue: it keeps parked messages, and events that Lambda gives up on.
 resource "aws_sqs_queue" "dead_letter" {
   count = local.uses_existing_queue ? 0 : 1
 
@@ -103,8 +102,7 @@ resource "aws_sqs_queue" "dead_letter" {
       condition = length(local.dead_letter_queue_name) <= 80
       error_message = join(" ", [
         "name = \"${var.name}\" makes the dead-letter queue's name \"${local.dead_letter_queue_name}\", which has",
-        "${length(local.dead_letter_queue_name)} characters; SQS takes 80, and with queue.fifo .fifo counts too.",
-        "Shorten the name to 62.",
+        "${length(local.dead_letter_queue_name)} characters; SQS takes 80, and .fifo counts. Shorten the name to 62.",
       ])
     }
   }

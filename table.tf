@@ -1,5 +1,5 @@
 resource "aws_dynamodb_table" "records" {
-  # checkov:skip=CKV2_AWS_16:Billed per request it scales by itself. With table.provisioned the units are fixed, as the user says.
+  # checkov:skip=CKV2_AWS_16:On-demand capacity scales by itself. Only table.provisioned fixes the capacity.
   count = local.creates_table ? 1 : 0
 
   name                        = "${var.name}-idempotency"
@@ -15,13 +15,13 @@ resource "aws_dynamodb_table" "records" {
     type = "S"
   }
 
-  # Only cleans up, days late at times: no decision of the package trusts it.
+  # DynamoDB may delete an expired record days late. So this only cleans up, and the package compares the time itself.
   ttl {
     attribute_name = "expires_at"
     enabled        = true
   }
 
-  # Without a key of the user's, with the one that AWS manages for the account, whose use CloudTrail shows.
+  # Without your key, DynamoDB uses the key that AWS manages in your account. CloudTrail shows its use.
   server_side_encryption {
     enabled     = true
     kms_key_arn = var.kms_key_arn

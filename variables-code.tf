@@ -54,7 +54,7 @@ variable "code" {
     error_message = join(" ", [
       "code sets ${length([for name in local.code_sources : name if try(var.code[name], null) != null])}",
       "of ${join(", ", local.code_sources)}; it takes exactly one.",
-      "Set source_dir to pack a directory, filename or s3 to use a zip of your own, or image.",
+      "Set source_dir to pack a directory, filename or s3 to use your zip, or image.",
     ])
   }
 

@@ -46,7 +46,7 @@ variable "queue" {
       Set it for an existing queue, because the module does not know who sends to that, and for EventBridge Pipes
       (`pipes`). S3 and EventBridge may send their events to a topic, so `sns` unwraps these events too. With raw
       message delivery SNS adds no wrapper: leave `sns` out, and name `events` or `s3` if the topic carries their
-      events. Whoever may send to the queue chooses the default key of an unwrapped message: see `docs/security.md`.
+      events. A sender chooses the default key of an unwrapped message: see `docs/security.md`.
     - `visibility_timeout_seconds` (at least 6 × function timeout + batching window, longer than a lease, at most
       43200 s): a received message stays hidden this long. When null, the module sets the shortest that fits.
   EOT

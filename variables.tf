@@ -90,7 +90,7 @@ variable "kms_key_arn" {
 variable "logs" {
   description = <<-EOT
     The log group that the module creates with the function:
-    - `retention_days` (1, 3, 5, 7, 14, 30, 60, 90 … 3653 days, as CloudWatch Logs takes; 0 keeps them for ever):
+    - `retention_days` (1, 3, 5, 7, 14, 30, 60, 90 … 3653 days, as CloudWatch Logs takes; 0 keeps them forever):
       CloudWatch Logs keeps log lines this long.
   EOT
   nullable    = false
@@ -104,7 +104,7 @@ variable "logs" {
     condition = contains(local.log_retention_days, var.logs.retention_days)
     error_message = join(" ", [
       "logs.retention_days = ${var.logs.retention_days} is not one of ${join(", ", local.log_retention_days)} (days;",
-      "0 is for ever). Choose the next larger.",
+      "0 is forever). Choose the next larger.",
     ])
   }
 }

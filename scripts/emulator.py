@@ -5,153 +5,99 @@
 
 ``build/emulator/env`` is for a shell to read: endpoint, region and credentials of nobody, the
 programs ``aws`` and ``idempotent-lambda``, and the mirror of terraform's providers, if one is in
-use. ``serve``, which ``start`` runs, is the process that stays. It holds a lock for as long as it
-lives: neither a process id that another process has by now nor a file that was left behind is ever
-taken for a running emulator.
+use. The emulator reads from a named pipe for as long as it lives: a file that was left behind is
+never taken for a running one.
 """
 
 import argparse
-import contextlib
 import fcntl
 import os
 import shlex
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from scripts.support.emulator import STOP_SECONDS, EmulatorError, running
+from scripts.support.emulator import EmulatorError, launch
 from scripts.support.terraform import TerraformError, cli_config
 
 ROOT: Final = Path(__file__).resolve().parents[1]
+STOP_SECONDS: Final = 15.0
+PIPE: Final = "stop"
+SHELL: Final = "env"
 ACCOUNT: Final = "123456789012"
 # What would lead an AWS client elsewhere, or be sent along with the credentials.
 UNSET: Final = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_CA_BUNDLE")
-OPERATOR: Final = """\
-import sys
-from idempotent_lambda_toolkit.cli import main
-sys.argv[0] = "idempotent-lambda"
-sys.exit(main())
-"""
 
 
-class Kept:
-    """The emulator of a directory, if one runs there.
+def start(directory: Path) -> bool:
+    """Start the emulator of a directory; False if it runs already.
 
-    Attributes:
-        directory: Where its files are.
-        shell: What a shell reads to use it.
+    Raises:
+        EmulatorError: It did not become ready; the text says what it printed.
+        TerraformError: TF_PLUGIN_MIRROR names no mirror.
     """
-
-    def __init__(self, directory: Path = ROOT / "build" / "emulator") -> None:
-        self.directory = directory
-        self.shell = directory / "env"
-        self._lock = directory / "lock"
-        self._output = directory / "output.log"
-        self._server: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> bool:
-        """Start it; False if it runs already.
-
-        Raises:
-            EmulatorError: It did not become ready; the text says what it printed.
-        """
-        if self._is_running():
+    config = cli_config()
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two at once would start two
+        if _send(directory, b""):
             return False
-        self.directory.mkdir(parents=True, exist_ok=True)
-        self.shell.unlink(missing_ok=True)
-        self._lock.touch()
-        with self._output.open("w") as output:
-            server = self._server = subprocess.Popen(
-                [sys.executable, "-m", "scripts.emulator", "serve", str(self.directory)],
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                # Neither Ctrl-C nor the end of the terminal stops it.
-                start_new_session=True,
-            )
-        # It writes that file when the emulator answers, or ends.
-        while not self.shell.exists():
-            if server.poll() is not None:
-                said = self._output.read_text().strip()
-                raise EmulatorError(f"the emulator did not start; it said:\n{said}")
-            time.sleep(0.05)
-        return True
+        programs, pipe = _write_programs(directory / "bin"), directory / PIPE
+        pipe.unlink(missing_ok=True)
+        os.mkfifo(pipe)
+        # For writing, too: so there is always a writer, and the pipe never closes by itself.
+        with pipe.open("r+b", buffering=0) as lifeline:
+            emulator, _ = launch(lifeline)
+        text = render_shell(emulator.environment(ACCOUNT), programs, config)
+        (directory / SHELL).write_text(text)
+    return True
 
-    def stop(self) -> bool:
-        """Stop it with all that is in it; False if none runs.
 
-        Raises:
-            EmulatorError: It did not end.
-        """
-        if not self._is_running():
-            return False
-        pid = int(self._lock.read_text())
-        os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + 2 * STOP_SECONDS
-        while self._is_running():
-            if time.monotonic() > deadline:
-                raise EmulatorError(f"process {pid} does not end")
-            time.sleep(0.05)
-        if self._server:
-            self._server.wait()
-        self.shell.unlink(missing_ok=True)
-        return True
+def stop(directory: Path) -> bool:
+    """Stop it with all that is in it; False if none runs.
 
-    def serve(self) -> None:
-        """Run it until SIGTERM.
-
-        Raises:
-            EmulatorError: It did not become ready, or another one runs.
-            TerraformError: TF_PLUGIN_MIRROR names no mirror.
-        """
-        config = cli_config()
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-        with self._lock.open("r+") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise EmulatorError("another one runs") from None
-            lock.truncate()
-            lock.write(str(os.getpid()))
-            lock.flush()
-            with running() as emulator:
-                variables = emulator.environment(ACCOUNT)
-                text = render_shell(variables, self._write_programs(), config)
-                written = self.directory / "env.new"
-                written.write_text(text)
-                written.replace(self.shell)
-                while True:
-                    signal.pause()
-
-    def _is_running(self) -> bool:
-        with contextlib.suppress(FileNotFoundError), self._lock.open() as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
+    Raises:
+        EmulatorError: It did not end.
+    """
+    if not _send(directory, b"stop"):
         return False
+    deadline = time.monotonic() + STOP_SECONDS
+    while _send(directory, b""):
+        if time.monotonic() > deadline:
+            raise EmulatorError("the emulator does not end")
+        time.sleep(0.05)
+    (directory / SHELL).unlink(missing_ok=True)
+    return True
 
-    def _write_programs(self) -> Path:
-        """Write a directory with ``aws`` and ``idempotent-lambda`` and nothing else."""
-        programs = self.directory / "bin"
-        programs.mkdir(exist_ok=True)
-        environment = Path(sys.executable).parent
-        halves = f"PYTHONPATH={ROOT / 'handler'}:{ROOT / 'toolkit'}"
-        operator = ["env", halves, str(environment / "python"), "-P", "-c", OPERATOR]
-        for name, command in {
-            # Version 1 sends the calls of SQS to AWS, whatever AWS_ENDPOINT_URL says.
-            "aws": f'{shlex.quote(str(environment / "aws"))} --endpoint-url "$AWS_ENDPOINT_URL"',
-            "idempotent-lambda": shlex.join(operator),
-        }.items():
-            program = programs / name
-            program.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
-            program.chmod(0o755)
-        return programs
+
+def _send(directory: Path, message: bytes) -> bool:
+    """Send a message to the emulator of a directory; False if none runs."""
+    try:
+        pipe = os.open(directory / PIPE, os.O_WRONLY | os.O_NONBLOCK)
+        with os.fdopen(pipe, "wb", buffering=0) as writer:
+            writer.write(message)
+    except OSError:  # nobody reads from it, or there is none
+        return False
+    return True
+
+
+def _write_programs(programs: Path) -> Path:
+    """Write a directory with ``aws`` and ``idempotent-lambda`` and nothing else."""
+    programs.mkdir(exist_ok=True)
+    aws = Path(sys.executable).with_name("aws")
+    halves = f"PYTHONPATH={ROOT / 'handler'}:{ROOT / 'toolkit'}"
+    operator = ["env", halves, sys.executable, "-P", "-m", "idempotent_lambda_toolkit.cli"]
+    for name, command in {
+        # Version 1 sends the calls of SQS to AWS, whatever AWS_ENDPOINT_URL says.
+        "aws": f'{shlex.quote(str(aws))} --endpoint-url "$AWS_ENDPOINT_URL"',
+        "idempotent-lambda": shlex.join(operator),
+    }.items():
+        program = programs / name
+        program.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+        program.chmod(0o755)
+    return programs
 
 
 def render_shell(variables: Mapping[str, str], programs: Path, config: Path | None) -> str:
@@ -173,21 +119,19 @@ def render_shell(variables: Mapping[str, str], programs: Path, config: Path | No
 
 
 def main(arguments: list[str]) -> int:
-    """Start, stop or serve; return the exit code."""
+    """Start or stop; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m scripts.emulator")
-    parser.add_argument("command", choices=["start", "stop", "serve"])
-    parser.add_argument("directory", nargs="?", type=Path)
+    parser.add_argument("command", choices=["start", "stop"])
+    parser.add_argument("directory", nargs="?", type=Path, default=ROOT / "build" / "emulator")
     given = parser.parse_args(arguments)
-    kept = Kept(given.directory) if given.directory else Kept()
     try:
         if given.command == "start":
-            print("The emulator is running." if kept.start() else "The emulator runs already.")
-            print(f"A shell uses it after:  . {shlex.quote(str(kept.shell))}")
+            started = start(given.directory)
+            print("The emulator is running." if started else "The emulator runs already.")
+            print(f"A shell uses it after:  . {shlex.quote(str(given.directory / SHELL))}")
             print("It and all that is in it ends with:  make emulator-stop")
-        elif given.command == "stop":
-            print("The emulator has ended." if kept.stop() else "No emulator runs.")
         else:
-            kept.serve()
+            print("The emulator has ended." if stop(given.directory) else "No emulator runs.")
     except (EmulatorError, TerraformError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -1,20 +1,18 @@
 """Writes the README's tables of the module's inputs and outputs: ``make docs``.
 
-    python -m scripts.inputs [--check]
+    python -m scripts.inputs
 
 The tables come from variables*.tf and outputs.tf and from nowhere else. Descriptions that leave
-something out are refused. With ``--check`` nothing is written: it says what differs.
+something out are refused.
 """
 
-import argparse
-import difflib
+import json
 import re
-import sys
-import textwrap
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 from hcl2 import SerializationOptions
 from hcl2.query import (
@@ -34,14 +32,13 @@ from hcl2.rules.expressions import ExprTermRule
 from scripts.pages import render, table
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-COLLECTIONS: Final = ("list", "map", "set")
+README: Final = ROOT / "README.md"
 BULLET: Final = re.compile(r"`(?P<path>[\w.]+)`(?: \((?P<limit>.+?)\))?: (?P<text>.+)")
 SAME_ATTRIBUTES: Final = ("coalesce", "merge", "one", "try")
 """Functions that give the attributes of what they are given."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Attribute:
+class Attribute(NamedTuple):
     """An attribute of a variable's type; its default as written, empty if it is required."""
 
     path: str
@@ -49,8 +46,7 @@ class Attribute:
     default: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Variable:
+class Variable(NamedTuple):
     """An input of the module; its description is the intro before the bullets, and these."""
 
     name: str
@@ -61,56 +57,43 @@ class Variable:
     bullets: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Output:
+class Output(NamedTuple):
     """An output of the module, with the attributes of its value."""
 
     name: str
-    description: str
     attributes: tuple[str, ...]
+    description: str
 
 
-def main(arguments: Sequence[str] | None = None, *, root: Path = ROOT) -> int:
-    """Write the tables, or compare them; return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--check", action="store_true", help="write nothing, say what differs")
-    check = parser.parse_args(arguments).check
+def write_page(root: Path = ROOT) -> str:
+    """Write the README with the tables of now.
+
+    Raises:
+        ValueError: descriptions leave something out.
+    """
     variables = read_variables(root)
     outputs = parse_outputs((root / "outputs.tf").read_text(encoding="utf-8"))
-    if defects := find_defects(variables, outputs):
-        print(*defects, sep="\n", file=sys.stderr)
-        return 1
-    readme = root / "README.md"
-    old = readme.read_text(encoding="utf-8")
-    new = render(old, {"inputs": write_inputs(variables), "outputs": write_outputs(outputs)})
-    if check and old != new:
-        before, after = old.splitlines(), new.splitlines()
-        lines = difflib.unified_diff(before, after, "README.md", "make docs", n=0, lineterm="")
-        print(*lines, sep="\n")
-        return 1
-    if old != new:
-        readme.write_text(new, encoding="utf-8")
-        print("wrote README.md")
-    return 0
+    if defects := list(find_defects(variables, outputs)):
+        raise ValueError("\n".join(defects))
+    sections = {"inputs": write_inputs(variables), "outputs": write_outputs(outputs)}
+    return render((root / README.name).read_text(encoding="utf-8"), sections)
 
 
 def read_variables(root: Path = ROOT) -> tuple[Variable, ...]:
     """Read the variables of a module from all its variables*.tf, by name."""
     texts = (path.read_text(encoding="utf-8") for path in root.glob("variables*.tf"))
-    found = (variable for text in texts for variable in parse_variables(text))
-    return tuple(sorted(found, key=lambda variable: variable.name))
+    return tuple(sorted(variable for text in texts for variable in parse_variables(text)))
 
 
 def parse_variables(text: str) -> Iterator[Variable]:
     """Parse the variables of a Terraform file."""
     for block in _list_blocks(text, "variable"):
-        typed, default = block.attribute("type"), block.attribute("default")
-        kind = _get_value(typed) if typed else None
-        intro, *bullets = re.split(r"^- ", _read_text(block, "description"), flags=re.MULTILINE)
+        kind, default = _find_value(block, "type"), _find_value(block, "default")
+        intro, *bullets = re.split(r"^- ", _read_description(block), flags=re.MULTILINE)
         yield Variable(
             name=block.name_labels[0],
             type=_shorten(kind) if kind else "any",
-            default=_join_words(_get_value(default).to_hcl()) if default else "",
+            default=_join_words(default.to_hcl()) if default else "",
             intro=_join_words(intro),
             attributes=tuple(_list_attributes(kind)) if kind else (),
             bullets=tuple(map(_join_words, bullets)),
@@ -119,7 +102,7 @@ def parse_variables(text: str) -> Iterator[Variable]:
 
 def _list_attributes(kind: NodeView, prefix: str = "") -> Iterator[Attribute]:
     """List every attribute of a type, or of the elements of a collection, the outer ones first."""
-    while isinstance(kind, FunctionCallView) and kind.name in COLLECTIONS:
+    while isinstance(kind, FunctionCallView) and kind.name in {"list", "map", "set"}:
         kind = _unwrap(kind.args[0])
     if not isinstance(kind, FunctionCallView) or kind.name != "object":
         return
@@ -143,14 +126,11 @@ def _shorten(kind: NodeView) -> str:
 def parse_outputs(text: str) -> list[Output]:
     """Parse the outputs of a Terraform file, in its order."""
     return [
-        Output(
-            name=block.name_labels[0],
-            description=_join_words(_read_text(block, "description")),
-            # Both branches of a condition may give the same ones.
-            attributes=tuple(dict.fromkeys(_list_keys(_get_value(value)))),
-        )
+        # Both branches of a condition may give the same attributes.
+        Output(block.name_labels[0], tuple(dict.fromkeys(_list_keys(value))), description)
         for block in _list_blocks(text, "output")
-        if (value := block.attribute("value"))
+        if (value := _find_value(block, "value"))
+        for description in [_join_words(_read_description(block))]
     ]
 
 
@@ -160,65 +140,59 @@ def _list_keys(value: NodeView, prefix: str = "") -> Iterator[str]:
     if isinstance(value, ObjectView):
         for key, entry in _list_entries(value):
             yield from tuple(_list_keys(entry, f"{prefix}{key}.")) or (prefix + key,)
-    elif isinstance(value, ForObjectView | ForTupleView):
-        yield from _list_keys(value.value_expr, prefix)
+        return
+    inner: Sequence[NodeView] = ()
+    if isinstance(value, ForObjectView | ForTupleView):
+        inner = [value.value_expr]
     elif isinstance(value, ConditionalView):
-        yield from _list_keys(value.true_val, prefix)
-        yield from _list_keys(value.false_val, prefix)
+        inner = [value.true_val, value.false_val]
     elif isinstance(value, FunctionCallView) and value.name in SAME_ATTRIBUTES:
-        for argument in value.args:
-            yield from _list_keys(argument, prefix)
+        inner = value.args
+    for part in inner:
+        yield from _list_keys(part, prefix)
 
 
-def find_defects(variables: Iterable[Variable], outputs: Iterable[Output] = ()) -> list[str]:
+def find_defects(variables: Iterable[Variable], outputs: Iterable[Output] = ()) -> Iterator[str]:
     """Find what descriptions leave out, and what they name that does not exist."""
-    found = [
-        f"variable {variable.name}: {defect}"
-        for variable in variables
-        for defect in _find_defects(variable)
-    ]
-    bare = [output.name for output in outputs if not output.description]
-    return [*found, *(f"output {name}: it has no description" for name in bare)]
+    for variable in variables:
+        yield from (f"variable {variable.name}: {defect}" for defect in _find_defects(variable))
+    for output in outputs:
+        if not output.description:
+            yield f"output {output.name}: it has no description"
 
 
 def _find_defects(variable: Variable) -> Iterator[str]:
     if not variable.intro:
         yield "it has no description before the bullets"
-    named = []
+    named: Counter[str] = Counter()
     for bullet in variable.bullets:
         if match := BULLET.fullmatch(bullet):
-            named.append(match["path"])
+            named[match["path"]] += 1
         else:
             yield f"a bullet is not `name`: text, nor `name` (limit): text: {bullet}"
     known = {attribute.path for attribute in variable.attributes}
     parents = {path.rpartition(".")[0] for path in known}
-    for attribute in variable.attributes:
-        if attribute.path not in {*named, *parents}:
-            yield f"no bullet says what {attribute.path} is"
-    for path in dict.fromkeys(named):
+    for path in (attribute.path for attribute in variable.attributes):
+        if path not in named and path not in parents:
+            yield f"no bullet says what {path} is"
+    for path, count in named.items():
         if path not in known:
             yield f"a bullet is of {path}, which is no attribute"
-        if named.count(path) > 1:
-            yield f"{named.count(path)} bullets say what {path} is"
+        if count > 1:
+            yield f"{count} bullets say what {path} is"
 
 
 def write_inputs(variables: Sequence[Variable]) -> str:
     """Write the plain variables in one table, then a table for each of the others."""
-    plain = [
-        _write_row(variable.name, variable, variable.intro)
-        for variable in variables
-        if not variable.attributes
-    ]
+    plain = [_write_row(v.name, v, v.intro) for v in variables if not v.attributes]
     parts = [table(("input", "type", "default", "description"), plain)]
     for variable in variables:
         if variable.attributes:
             default = f"default `{variable.default}`" if variable.default else "required"
             heading = f"**`{variable.name}`**: `{variable.type}`, {default}."
             columns = ("attribute", "type", "default", "limit", "description")
-            parts += [
-                f"{heading} {_show_tags(variable.intro)}",
-                table(columns, _write_attributes(variable)),
-            ]
+            rows = _write_attributes(variable)
+            parts += [f"{heading} {_show_tags(variable.intro)}", table(columns, rows)]
     return "\n\n".join(parts)
 
 
@@ -230,11 +204,10 @@ def _write_attributes(variable: Variable) -> list[list[str]]:
     known = {attribute.path: attribute for attribute in variable.attributes}
     rows: dict[str, list[str]] = {}
     for match in filter(None, map(BULLET.fullmatch, variable.bullets)):
-        names = match["path"].split(".")
-        for path in (".".join(names[:end]) for end in range(1, len(names))):
-            rows.setdefault(path, _write_row(path, known[path], "", "the attributes below"))
-        path, limit = match["path"], match["limit"] or ""
-        rows[path] = _write_row(path, known[path], limit, match["text"])
+        *parents, path = accumulate(match["path"].split("."), "{}.{}".format)
+        for parent in parents:
+            rows.setdefault(parent, _write_row(parent, known[parent], "", "the attributes below"))
+        rows[path] = _write_row(path, known[path], match["limit"] or "", match["text"])
     return list(rows.values())
 
 
@@ -246,10 +219,10 @@ def _write_row(name: str, typed: Variable | Attribute, *texts: str) -> list[str]
 def write_outputs(outputs: Iterable[Output]) -> str:
     """Write all outputs in one table."""
     rows = [
-        (f"`{output.name}`", ", ".join(f"`{key}`" for key in output.attributes), output.description)
-        for output in outputs
+        [f"`{name}`", ", ".join(f"`{key}`" for key in attributes), _write_cell(description)]
+        for name, attributes, description in outputs
     ]
-    return table(("output", "attributes", "what"), [[*map(_write_cell, row)] for row in rows])
+    return table(("output", "attributes", "what"), rows)
 
 
 def _write_cell(text: str) -> str:
@@ -262,25 +235,22 @@ def _show_tags(text: str) -> str:
     return re.sub(r"(`[^`]*`)|<(?!https?:)", lambda found: found[1] or "&lt;", text)
 
 
-def _list_blocks(text: str, kind: str) -> Iterator[BlockView]:
-    return (cast("BlockView", block) for block in DocumentView.parse(text).blocks(kind))
+def _list_blocks(text: str, kind: str) -> list[BlockView]:
+    return cast("list[BlockView]", DocumentView.parse(text).blocks(kind))
 
 
-def _read_text(block: BlockView, name: str) -> str:
-    """Read the text that an attribute of a block holds."""
-    attribute = block.attribute(name)
-    if attribute is None:
+def _find_value(block: BlockView, name: str) -> NodeView | None:
+    """Find what stands behind the equals sign of an attribute."""
+    attribute = cast("AttributeView | None", block.attribute(name))
+    return _unwrap(attribute.value_node) if attribute else None
+
+
+def _read_description(block: BlockView) -> str:
+    if (value := _find_value(block, "description")) is None:
         return ""
-    # The parser's own way with an indented heredoc would escape its quotation marks.
-    written: str = _get_value(attribute).to_dict(SerializationOptions(strip_string_quotes=True))
-    heredoc = re.fullmatch(r"<<-?(\w+)\n(.*?)\n?[ \t]*\1\s*", written, re.DOTALL)
-    value = textwrap.dedent(heredoc[2]) if heredoc else written
-    return value.replace("$${", "${").replace("%%{", "%{")
-
-
-def _get_value(attribute: NodeView) -> NodeView:
-    """Return what stands behind the equals sign."""
-    return _unwrap(cast("AttributeView", attribute).value_node)
+    # The same for a plain string and for a heredoc: quoted, with the escapes of JSON.
+    text: str = json.loads(value.to_dict(SerializationOptions(preserve_heredocs=False)))
+    return text.replace("$${", "${").replace("%%{", "%{")
 
 
 def _unwrap(node: NodeView) -> NodeView:
@@ -301,4 +271,4 @@ def _join_words(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    README.write_text(write_page(), encoding="utf-8")

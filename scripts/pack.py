@@ -57,7 +57,10 @@ DATA_DIRECTORY = re.compile(r"[^/]+-[^/]+\.data")
 
 
 class PackError(Exception):
-    """The zip cannot be built; the text says why and what to do."""
+    """The zip cannot be built; the text says why and what to do.
+
+    Every function here raises it for what it refuses.
+    """
 
 
 class Request(NamedTuple):
@@ -101,9 +104,6 @@ def list_files(directory: Path, exclude: "re.Pattern[str]") -> "dict[str, Path]"
 
     A directory is left out when ``exclude`` finds its path with a slash at the end. Each pattern of
     Terraform that does so finds all files below the directory, too.
-
-    Raises:
-        PackError: there is no such directory, a link leads out of it, or a name is not Unicode.
     """
     root = directory.resolve()
     if not root.is_dir():
@@ -162,11 +162,7 @@ def _refuse_escape(path: Path, root: Path) -> None:
 def collect_sources(
     source_dir: Path, package_dir: Path, exclude: "re.Pattern[str]"
 ) -> "dict[str, Path]":
-    """Collect the user's files and the package's, by name in the zip.
-
-    Raises:
-        PackError: a directory is missing, or holds what cannot be packed.
-    """
+    """Collect the user's files and the package's, by name in the zip."""
     package = list_files(package_dir, PACKAGE_EXCLUDE)
     return {
         **{name: path for name, path in package.items() if name.startswith(PACKAGE + "/")},
@@ -188,7 +184,7 @@ def _decode(raw: bytes) -> "str | None":
 
 
 def hash_contents(contents: "dict[str, bytes]") -> str:
-    """Make the hash that package.tf makes of the same files (local.files_hash)."""
+    """Make the hash that files.tf makes of the same files (local.files_hash)."""
     lines = [f"{name} {_hash_file(raw)}" for name, raw in sorted(contents.items())]
     return hashlib.sha256("\n".join(lines).encode("utf-8")).hexdigest()
 
@@ -201,11 +197,7 @@ def _hash_file(raw: bytes) -> str:
 
 
 def check_unpacked_size(sizes: "Iterable[int]") -> None:
-    """Check what the files will take in the function.
-
-    Raises:
-        PackError: they take more than Lambda allows.
-    """
+    """Check what the files will take in the function."""
     size = sum(sizes)
     if size > UNPACKED_LIMIT:
         raise PackError(
@@ -215,11 +207,7 @@ def check_unpacked_size(sizes: "Iterable[int]") -> None:
 
 
 def read_sources(request: Request) -> "dict[str, bytes]":
-    """Read the user's files and the package's, by name in the zip.
-
-    Raises:
-        PackError: they are refused, or are not those that Terraform planned.
-    """
+    """Read the user's files and the package's, by name in the zip."""
     try:
         exclude = re.compile(request.exclude)
     except re.error as error:
@@ -241,11 +229,7 @@ def read_sources(request: Request) -> "dict[str, bytes]":
 
 
 def fetch_wheels(request: Request) -> "list[Path]":
-    """Let wheels.py download the wheels of the lock, and list them by project name.
-
-    Raises:
-        PackError: wheels.py refuses the lock, or fails.
-    """
+    """Let wheels.py download the wheels of the lock, and list them by project name."""
     if request.requirements is None:
         return []
     arguments = [request.requirements, str(Path(request.zip).parent)]
@@ -295,12 +279,7 @@ def place_in_zip(entry: str) -> "str | None":
 def list_wheel(
     wheel: Path, archive: zipfile.ZipFile, reserved: "Iterable[str]"
 ) -> "dict[str, WheelFile]":
-    """List the files of a wheel by their names in the zip.
-
-    Raises:
-        PackError: one leads out of the zip, would replace the package or a reserved module, or
-            cannot be unpacked.
-    """
+    """List the files of a wheel by their names in the zip."""
     files = {}
     modules = {*reserved, *(module + "/__init__" for module in reserved)}
     for info in archive.infolist():
@@ -355,9 +334,6 @@ def refuse_rivals(holders: "dict[str, list[WheelFile]]", sources: "dict[str, byt
 
     Python imports ``shop`` from shop/__init__.py, or from a module shop, or from the modules below
     shop, and looks for them in this order.
-
-    Raises:
-        PackError: there is such a wheel.
     """
     modules, packages = {}, {}
     for name in sorted(sources, reverse=True):
@@ -383,11 +359,7 @@ def refuse_rivals(holders: "dict[str, list[WheelFile]]", sources: "dict[str, byt
 def refuse_files_as_directories(
     holders: "dict[str, list[WheelFile]]", sources: "dict[str, bytes]"
 ) -> None:
-    """Refuse wheels with which the zip cannot be unpacked.
-
-    Raises:
-        PackError: a file has the name of a directory.
-    """
+    """Refuse wheels with which the zip cannot be unpacked."""
     names = {*holders, *sources}
     for name in sorted(names):
         for directory in list_directories(name):
@@ -409,9 +381,6 @@ def read_wheels(
         wheels: By project name: of two different files with one name, the first is packed.
         sources: The other files of the zip.
         reserved: The names of modules that no wheel may hold.
-
-    Raises:
-        PackError: a wheel is refused or damaged, or all is too much.
     """
     holders = {}  # type: dict[str, list[WheelFile]]
     with contextlib.ExitStack() as stack:
@@ -456,11 +425,7 @@ def _read_entry(file: WheelFile, archives: "dict[Path, zipfile.ZipFile]") -> byt
 
 @contextlib.contextmanager
 def name_damaged(wheel: Path) -> "Iterator[None]":
-    """Name the wheel that cannot be read.
-
-    Raises:
-        PackError: it is damaged.
-    """
+    """Name the wheel that cannot be read."""
     try:
         yield
     except DAMAGE as error:
@@ -470,11 +435,7 @@ def name_damaged(wheel: Path) -> "Iterator[None]":
 
 
 def check_processor(names: "Iterable[str]", processor_files: "list[str]") -> None:
-    """Check that the zip holds the processor's module.
-
-    Raises:
-        PackError: it does not.
-    """
+    """Check that the zip holds the processor's module."""
     if processor_files and not set(processor_files) & set(names):
         raise PackError(
             f"the zip holds no {' or '.join(processor_files)}, which processor names; "
@@ -483,11 +444,7 @@ def check_processor(names: "Iterable[str]", processor_files: "list[str]") -> Non
 
 
 def check_zip_size(size: int, unpacked: int) -> None:
-    """Check what Terraform will upload.
-
-    Raises:
-        PackError: it is more than Lambda takes.
-    """
+    """Check what Terraform will upload."""
     if size > ZIP_LIMIT:
         raise PackError(
             f"the zip has {size:,} bytes ({unpacked:,} unpacked), and Lambda takes {ZIP_LIMIT:,} "
@@ -524,9 +481,6 @@ def write_zip(contents: "dict[str, bytes]", destination: Path) -> None:
     """Write the zip in one step, so that nobody ever reads half of one.
 
     The package is written without its docstrings.
-
-    Raises:
-        PackError: it is larger than Lambda takes.
     """
     destination.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=str(destination.parent), suffix=".part")
@@ -583,11 +537,7 @@ def remove_old(directory: Path, kept: "set[Path]") -> None:
 
 
 def pack(request: Request) -> None:
-    """Build the zip.
-
-    Raises:
-        PackError: the sources or the dependencies are refused.
-    """
+    """Build the zip."""
     destination = Path(request.zip)
     contents = read_sources(request)
     with lock_directory(destination.parent):
@@ -604,11 +554,7 @@ def hide_credentials(text: str) -> str:
 
 
 def check_python(version: "tuple[int | str, ...]") -> None:
-    """Check the version of this Python.
-
-    Raises:
-        PackError: it is too old.
-    """
+    """Check the version of this Python."""
     if version[:2] < OLDEST_PYTHON:
         found = ".".join(map(str, version[:2]))
         raise PackError(
@@ -618,11 +564,7 @@ def check_python(version: "tuple[int | str, ...]") -> None:
 
 
 def read_request(environment: "Mapping[str, str]") -> Request:
-    """Read the request from the environment.
-
-    Raises:
-        PackError: there is no request of this version.
-    """
+    """Read the request from the environment."""
     try:
         return Request(**json.loads(environment["PACK"]))
     except (KeyError, TypeError, ValueError) as error:

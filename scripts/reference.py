@@ -2,7 +2,8 @@
 
     python -m scripts.reference
 
-griffe2md reads names, signatures and docstrings from the code, which does not run.
+griffe2md reads names, signatures and docstrings from the code, which does not run. Its options are
+in pyproject.toml.
 """
 
 import re
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Final, cast
 
 import griffe
-from griffe2md import ConfigDict, default_config, render_object_docs
+from griffe2md import default_config, load_config, render_object_docs
 
 from scripts.pages import render
 
@@ -23,19 +24,6 @@ MODULES: Final = (
     "idempotent_lambda_toolkit.testing",
     "idempotent_lambda_toolkit.testing.events",
 )
-INTERNAL: Final = {"Message.from_delivery", "Transaction.close", "NO_TIME", "text_of"}
-"""Names, and methods of public classes, that the package uses itself."""
-
-OPTIONS: Final[ConfigDict] = {
-    "heading_level": 3,
-    "merge_init_into_class": False,
-    "show_root_heading": False,
-    "show_object_full_path": False,
-    "show_root_members_full_path": False,
-    "show_signature_annotations": True,
-    "show_submodules": False,
-    "summary": False,
-}
 
 
 def write_page() -> str:
@@ -51,7 +39,7 @@ def write_page() -> str:
     for name in MODULES:
         module = cast("griffe.Module", loader.modules_collection[name])
         _remove_members(module, reported)
-        text = render_object_docs(module, default_config | OPTIONS)
+        text = render_object_docs(module, default_config | (load_config() or {}))
         # Links to names that have no heading here.
         text = re.sub(r"\[([^][]+)\]\(#[^)]*\)", r"\1", text)
         text = re.sub(r"(?<!`)``([^`]+)``(?!`)|<code>([^`]*?)</code>", r"`\1\2`", text)
@@ -60,23 +48,20 @@ def write_page() -> str:
 
 
 def _remove_members(module: griffe.Module, reported: set[str]) -> None:
-    """Leave out what an earlier module has, what is internal, and attributes without a docstring.
+    """Leave out what an earlier module has, and attributes without a docstring.
 
     The docstring of a class describes its attributes. The members of an enumeration need no
     description.
     """
-    for name, member in list(module.members.items()):
-        if not member.is_public:
-            continue
-        if member.canonical_path in reported or name in INTERNAL:
+    for name, member in [pair for pair in module.members.items() if pair[1].is_public]:
+        if member.canonical_path in reported:
             module.del_member(name)
             continue
         reported.add(member.canonical_path)
         target = member.final_target if isinstance(member, griffe.Alias) else member
-        if isinstance(target, griffe.Class):
-            is_enum = "StrEnum" in map(str, target.bases)
+        if isinstance(target, griffe.Class) and "StrEnum" not in map(str, target.bases):
             for inner, part in list(target.members.items()):
-                if f"{name}.{inner}" in INTERNAL or not (part.has_docstring or is_enum):
+                if not part.has_docstring:
                     target.del_member(inner)
 
 

@@ -8,22 +8,21 @@ Writes ``build/release/``: wheel, sdist, the source archive that users of the mo
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 RELEASE: Final = ROOT / "build" / "release"
 MODULE: Final = "terraform-aws-idempotent-lambda"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Artefacts:
+class Artefacts(NamedTuple):
     """The files of a release.
 
     Attributes:
@@ -35,11 +34,6 @@ class Artefacts:
     wheel: Path
     sdist: Path
     source: Path
-
-    @property
-    def files(self) -> list[Path]:
-        """All of them."""
-        return [self.wheel, self.sdist, self.source]
 
 
 def build(git: Path, destination: Path) -> Artefacts:
@@ -54,30 +48,24 @@ def build(git: Path, destination: Path) -> Artefacts:
     """
     shutil.rmtree(destination, ignore_errors=True)
     destination.mkdir(parents=True)
+    run_git = partial(_run, "git", "--git-dir", str(git))
+    package = run_git("show", "HEAD:handler/idempotent_lambda/__init__.py")
+    (version,) = re.findall(r'__version__ = "(.+)"', package)
+    source = destination / f"{MODULE}-{version}-source.tar.gz"
+    gzip = ("-c", "tar.tar.gz.command=gzip -9 -n")
+    run_git(*gzip, "archive", f"--prefix={MODULE}-{version}/", f"--output={source}", "HEAD")
     with tempfile.TemporaryDirectory() as directory:
-        tree = unpack(archive(git, Path(directory, "tree.tar.gz")), Path(directory, "tree"))
-        time = _run("git", "--git-dir", str(git), "log", "-1", "--format=%ct").strip()
+        tree = unpack(source, Path(directory))
         # The wheel is built from the unpacked sdist.
         build = (sys.executable, "-m", "build", "--no-isolation", "--outdir", str(destination))
-        _run(*build, str(tree), SOURCE_DATE_EPOCH=time)
-    (wheel,), (sdist,) = destination.glob("*.whl"), destination.glob("*.tar.gz")
-    prefix = f"{MODULE}-{wheel.name.split('-')[1]}"
-    source = archive(git, destination / f"{prefix}-source.tar.gz", prefix)
-    return Artefacts(wheel=wheel, sdist=sdist, source=source)
-
-
-def archive(git: Path, file: Path, prefix: str = MODULE) -> Path:
-    """Write every file of HEAD to an archive, under a directory."""
-    gzip = ("-c", "tar.tar.gz.command=gzip -9 -n")
-    written = ("archive", f"--prefix={prefix}/", f"--output={file}", "HEAD")
-    _run("git", "--git-dir", str(git), *gzip, *written)
-    return file
+        _run(*build, str(tree), SOURCE_DATE_EPOCH=run_git("log", "-1", "--format=%ct").strip())
+    (wheel,), (sdist,) = destination.glob("*.whl"), destination.glob("idempotent_lambda-*.tar.gz")
+    return Artefacts(wheel, sdist, source)
 
 
 def unpack(archive: Path, destination: Path) -> Path:
     """Unpack an archive; return its only directory."""
-    with tarfile.open(archive) as tar:
-        tar.extractall(destination, filter="data")
+    shutil.unpack_archive(archive, destination, filter="data")
     (inside,) = destination.iterdir()
     return inside
 
@@ -91,17 +79,15 @@ def _run(*command: str, **variables: str) -> str:
     return done.stdout
 
 
-def main() -> int:
-    """Build the release; return the exit code."""
+def main() -> None:
+    """Build the release, if everything is committed."""
     if changed := _run("git", "-C", str(ROOT), "status", "--porcelain"):
-        print(f"Commit these first, a release is built from a commit:\n{changed}", file=sys.stderr)
-        return 1
-    files = build(ROOT / ".git", RELEASE).files
+        sys.exit(f"Commit these first, a release is built from a commit:\n{changed}")
+    files = build(ROOT / ".git", RELEASE)
     sums = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}" for file in files]
     (RELEASE / "SHA256SUMS").write_text("\n".join([*sums, ""]), encoding="utf-8")
     print(*sums, f"They are in {RELEASE}.", sep="\n")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

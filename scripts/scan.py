@@ -3,184 +3,101 @@
     python -m scripts.scan
 
 It scans the source of the module, the directory of each example as its user would, and the plan of
-`examples/complete`. The reports go to ``build/scan``. A check that does not apply is skipped where
-it is broken, with the reason, and nowhere else. Options of checkov are in ``.checkov.yaml``.
+`examples/complete`. A check that does not apply is skipped where it is broken, with the reason, and
+nowhere else. What checkov cannot find out by itself is in ``scripts/scan_files``.
 """
 
-import json
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from scripts.support.terraform import Terraform, TerraformError, interruptible
+from scripts.support.terraform import ROOT, Terraform, TerraformError, interruptible
 
-ROOT: Final = Path(__file__).resolve().parents[1]
 CHECKOV: Final = ROOT / ".venv-checkov" / "bin" / "checkov"
-REPORTS: Final = ROOT / "build" / "scan"
-PLANNED: Final = Path("examples", "complete")
-PARALLEL: Final = 2
-
-# Checkov reads source without terraform, and does not know what an optional attribute is when
-# nobody sets it (a test compares).
-DEFAULTS: Final = """\
-function = { tracing = true }
-table    = { point_in_time_recovery = true }
-"""
-
-# A plan does not know what AWS will answer, and checkov takes what is unknown for missing. So we
-# say where we are and which key there will be; then the plan has all that is built of these.
-PARTS: Final = '{ partition = "aws", region = "eu-central-1", account = "123456789012" }'
-KEY: Final = "arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-4000-8000-000000000000"
-KNOWN_IN_MODULE: Final = f"locals {{\n  arn_parts = {PARTS}\n}}\n"
-KNOWN_IN_EXAMPLE: Final = f"""\
-{KNOWN_IN_MODULE}
-module "orders" {{
-  kms_key_arn = "{KEY}"
-}}
-
-provider "aws" {{
-  region                      = "eu-central-1"
-  skip_credentials_validation = true
-  skip_metadata_api_check     = true
-  skip_requesting_account_id  = true
-}}
-"""
-
-Reports = list[dict[str, Any]]
-"""What checkov prints as JSON: a report for each framework that found something to check."""
+FILES: Final = ROOT / "scripts" / "scan_files"
+MODULE: Final = (
+    *("--directory", ".", "--skip-path", "examples", "--skip-path", "scripts"),
+    *("--framework", "terraform", "--var-file", str(FILES / "defaults.tfvars")),
+)
+# The skips are in the source.
+PLAN: Final = ("--file", "plan.json", "--repo-root-for-plan-enrichment", ".")
+ENVIRONMENT: Final = {
+    "LOG_LEVEL": "ERROR",
+    "CKV_PARSE_ERROR_FAIL": "true",
+    "HCL_PARSE_TIMEOUT_SEC": "600",  # a busy machine is no reason to give a file up
+    # Nothing goes out: nobody listens there.
+    **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9"),
+}
 
 
-class ScanError(Exception):
-    """Checkov is missing, or did not finish; the text says which."""
-
-
-def copy_sources(destination: Path) -> Path:
+def copy_sources(checkout: Path) -> Path:
     """Copy what is scanned, and all that a plan of it needs."""
-    destination.mkdir(parents=True)
-    hidden = shutil.ignore_patterns(".terraform*", "*.tfstate*", "__pycache__")
-    # A plan hashes the packers. Other scripts hold stacks of their own, which are not for users.
-    for file in (*ROOT.glob("*.tf"), ROOT / "scripts" / "pack.py", ROOT / "scripts" / "wheels.py"):
-        copy = destination / file.relative_to(ROOT)
-        copy.parent.mkdir(exist_ok=True)
-        shutil.copy(file, copy)
-    for part in ("examples", "handler"):
-        shutil.copytree(ROOT / part, destination / part, ignore=hidden)
-    return destination
+    left_out = (".*", "*.tfstate*", "__pycache__", "benchmarks", "build", "docs", "tests")
+    return Path(shutil.copytree(ROOT, checkout, ignore=shutil.ignore_patterns(*left_out)))
 
 
 def list_examples(checkout: Path) -> list[str]:
-    """The directories of the examples, relative to the checkout."""
-    return sorted(f"examples/{path.parent.name}" for path in checkout.glob("examples/*/main.tf"))
+    """List the options that name the directory of each example."""
+    return sorted(f"--directory={main.parent}" for main in checkout.glob("examples/*/main.tf"))
 
 
-def scan_module(checkout: Path) -> Reports:
-    """Scan the module by itself, with its defaults."""
-    (checkout / "defaults.tfvars").write_text(DEFAULTS, encoding="utf-8")
-    source = ("--framework", "terraform", "--directory", ".", "--skip-path", "examples")
-    return run_checkov(checkout, *source, "--var-file", str(checkout / "defaults.tfvars"))
-
-
-def scan_example(checkout: Path, example: str) -> Reports:
-    """Scan an example by default, and the module as the example calls it."""
-    return run_checkov(checkout, "--directory", example)
-
-
-def scan_plan(checkout: Path, plan: Path) -> Reports:
-    """Scan a plan in terraform's JSON; checkov finds the skips in the source."""
-    source = ("--repo-root-for-plan-enrichment", ".")
-    return run_checkov(checkout, "--framework", "terraform_plan", "--file", str(plan), *source)
-
-
-def write_plan(checkout: Path) -> Path:
-    """Plan the example; the file of the plan, in terraform's JSON."""
-    (checkout / "known_override.tf").write_text(KNOWN_IN_MODULE, encoding="utf-8")
-    (checkout / PLANNED / "known_override.tf").write_text(KNOWN_IN_EXAMPLE, encoding="utf-8")
-    example = Terraform(directory=checkout / PLANNED)
+def write_plan(checkout: Path) -> None:
+    """Plan the example, and write the plan in terraform's JSON."""
+    shutil.copytree(FILES / "plan", checkout, dirs_exist_ok=True)
+    example = Terraform(directory=checkout / "examples" / "complete")
     example.init("-backend=false")
     example.plan("-out=tfplan")
-    plan = checkout / "plan.json"
-    plan.write_text(json.dumps(example.show("tfplan")), encoding="utf-8")
-    return plan
+    plan = example.run("show", "-json", "tfplan")
+    (checkout / "plan.json").write_text(plan, encoding="utf-8")
 
 
-def run_checkov(checkout: Path, *arguments: str) -> Reports:
-    """Run checkov in a directory.
-
-    Raises:
-        ScanError: it is missing, did not finish, or cannot read a file.
-    """
-    if not CHECKOV.exists():
-        raise ScanError(f"{CHECKOV} is missing: run this through make")
-    # Nothing of the caller's: a configuration or a key of a platform would change what is checked.
-    environment = {"PATH": os.environ["PATH"], "HOME": str(checkout), "LOG_LEVEL": "ERROR"}
-    # And nothing goes out: nobody listens there.
-    environment |= dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
-    done = subprocess.run(
-        [CHECKOV, "--config-file", ROOT / ".checkov.yaml", "--soft-fail", *arguments],
+def run_checkov(checkout: Path, *arguments: str) -> tuple[int, str]:
+    """Run checkov; its exit code, 0 if no check fails and every file is read, and its output."""
+    process = subprocess.Popen(
+        [CHECKOV, "--config-file", ROOT / ".checkov.yaml", *arguments],
         cwd=checkout,
-        env=environment,
+        # Nothing of the caller's: a configuration or a platform's key would change what is checked.
+        env={"PATH": os.environ["PATH"], "HOME": str(checkout), **ENVIRONMENT},
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
-        check=False,
+        start_new_session=True,
     )
     try:
-        found = json.loads(done.stdout)
-    except ValueError:
-        found = None
-    # One report, or one for each framework.
-    reports: Reports = found if isinstance(found, list) else [found]
-    if done.returncode or not all(report and "results" in report for report in reports):
-        raise ScanError(f"checkov did not finish:\n{done.stdout}{done.stderr}")
-    for report in reports:
-        if report["summary"]["parsing_errors"]:
-            raise ScanError(f"checkov cannot read {report['results']['parsing_errors']}")
-    return reports
-
-
-def list_checks(reports: Reports, kind: str) -> list[tuple[str, str, str]]:
-    """List checks that "passed", "failed" or were "skipped": id, resource, and name or reason."""
-    return sorted(
-        (check["check_id"], check["resource"], comment or check["check_name"])
-        for report in reports
-        for check in report["results"][f"{kind}_checks"]
-        for comment in [check["check_result"].get("suppress_comment")]
-    )
+        output, _ = process.communicate()
+    finally:
+        # A signal that ends us ends checkov too, with the processes that it started.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    return process.returncode, output
 
 
 def main() -> int:
-    """Scan and print what was found; return the exit code."""
+    """Scan, and print what fails; return the exit code."""
     try:
         with interruptible(), tempfile.TemporaryDirectory() as directory:
-            sources = copy_sources(Path(directory, "sources"))
-            # What is written for a plan would be scanned as source.
-            planned = copy_sources(Path(directory, "planned"))
-            plan = write_plan(planned)
-            targets = ["module", *list_examples(sources)]
-            with ThreadPoolExecutor(PARALLEL) as pool:
-                scans = [pool.submit(scan_module, sources)]
-                scans += [pool.submit(scan_example, sources, target) for target in targets[1:]]
-                scans.append(pool.submit(scan_plan, planned, plan))
-                found = [scan.result() for scan in scans]
-    except (ScanError, TerraformError) as error:
+            checkout = copy_sources(Path(directory, "checkout"))
+            found = [run_checkov(checkout, "--quiet", "--compact", *MODULE)]
+            found.append(run_checkov(checkout, "--quiet", "--compact", *list_examples(checkout)))
+            # The files for the plan would be scanned as source.
+            write_plan(checkout)
+            found.append(run_checkov(checkout, "--quiet", "--compact", *PLAN))
+    except FileNotFoundError as error:
+        print(f"{error.filename} is missing: run this through make", file=sys.stderr)
+        return 1
+    except TerraformError as error:
         print(error, file=sys.stderr)
         return 1
-    REPORTS.mkdir(parents=True, exist_ok=True)
-    for target, reports in zip([*targets, "plan"], found, strict=True):
-        file = REPORTS / f"{target.replace('/', '-')}.json"
-        file.write_text(json.dumps(reports, indent=1), encoding="utf-8")
-        kinds = ("passed", "failed", "skipped")
-        counts = (f"{len(list_checks(reports, kind))} {kind}" for kind in kinds)
-        print(f"{target}: {', '.join(counts)}")
-        for kind in ("skipped", "failed"):
-            for check in list_checks(reports, kind):
-                print(f"  {kind} {', '.join(check)}")
-    return 1 if any(list_checks(reports, "failed") for reports in found) else 0
+    print(*(output for _, output in found), sep="\n")
+    # Without a summary checkov did not finish.
+    return 0 if all(code == 0 and "Passed checks: " in output for code, output in found) else 1
 
 
 if __name__ == "__main__":

@@ -82,13 +82,17 @@ OS_REMEDY = (
 WORDS_LIMIT = 600
 METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
 METADATA_LIMIT = 10_000_000
+OTHER_VERSION = "choose another version of its project"
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # zipfile raises any of these for a damaged file.
 DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError)
 
 
 class LockError(Exception):
-    """The wheels cannot be had; the text says why and what to do."""
+    """The wheels cannot be had; the text says why and what to do.
+
+    Every function here raises it for what it refuses.
+    """
 
 
 @dataclass(frozen=True)
@@ -131,11 +135,7 @@ class Pin:
 
 
 def parse_minor(runtime: str) -> int:
-    """Read 13 from ``"python3.13"``.
-
-    Raises:
-        LockError: it is not a Python runtime.
-    """
+    """Read 13 from ``"python3.13"``."""
     found = re.fullmatch(r"python3\.(\d+)", runtime)
     if not found:
         raise LockError(
@@ -194,11 +194,7 @@ def is_marker_true(marker: Any, environment: Mapping[str, str], extra: str = "")
 
 
 def decode_lock(raw: bytes) -> str:
-    """Decode a lock: UTF-8, or UTF-16 with its mark, which Windows writes.
-
-    Raises:
-        LockError: it is neither.
-    """
+    """Decode a lock: UTF-8, or UTF-16 with its mark, which Windows writes."""
     wide = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
     try:
         return raw.decode("utf-16" if wide else "utf-8-sig")
@@ -221,15 +217,9 @@ def join_lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def parse_options(line: int, text: str, folder: Path) -> list[str]:
-    """Parse a line of options, and render them for pip.
+    """Parse a line of options, and render them for pip; all of them choose the package index.
 
-    Args:
-        line: The line's number.
-        text: The line.
-        folder: Where a relative ``--find-links`` starts.
-
-    Raises:
-        LockError: an option is not one that chooses the package index.
+    A relative ``--find-links`` starts in the folder.
     """
     try:
         words = shlex.split(text)
@@ -258,11 +248,7 @@ def parse_options(line: int, text: str, folder: Path) -> list[str]:
 
 
 def parse_pin(line: int, text: str) -> Pin:
-    """Parse a line that names a project.
-
-    Raises:
-        LockError: it does not pin one version.
-    """
+    """Parse a line that pins a project to one version."""
     written, *hashes = re.split(r"\s+--hash[\s=]+", text)
     option = re.search(r"\s(--?[A-Za-z][\w-]*)", f"{written} {' '.join(hashes)}")
     if option:
@@ -291,11 +277,7 @@ def parse_pin(line: int, text: str) -> Pin:
 
 
 def parse_lock(text: str, folder: Path) -> tuple[list[str], list[Pin]]:
-    """Parse a lock into the options of the index, as pip takes them, and the pins.
-
-    Raises:
-        LockError: a line is refused.
-    """
+    """Parse a lock into the options of the index, as pip takes them, and the pins."""
     options, pins = [], []
     for line, statement in join_lines(text):
         if statement.startswith("-"):
@@ -306,11 +288,7 @@ def parse_lock(text: str, folder: Path) -> tuple[list[str], list[Pin]]:
 
 
 def select_pins(pins: Iterable[Pin], target: Target) -> list[Pin]:
-    """Select the pins whose markers hold for the target, by project name.
-
-    Raises:
-        LockError: a marker cannot be judged, or two pins of one project hold.
-    """
+    """Select the pins whose markers hold for the target, by project name."""
     environment = describe_environment(target)
     chosen = {}  # type: dict[str, Pin]
     for pin in pins:
@@ -341,11 +319,7 @@ def select_pins(pins: Iterable[Pin], target: Target) -> list[Pin]:
 
 
 def read_metadata(wheel: Path) -> Any:
-    """Read the METADATA of a wheel.
-
-    Raises:
-        LockError: it has none, or too much; or the wheel is damaged.
-    """
+    """Read the METADATA of a wheel."""
     try:
         with zipfile.ZipFile(wheel) as archive:
             (name, *_) = sorted(filter(METADATA.fullmatch, archive.namelist()))
@@ -353,32 +327,25 @@ def read_metadata(wheel: Path) -> Any:
             if info.compress_type not in COMPRESSIONS:
                 raise LockError(
                     f"the wheel {wheel.name} holds {name!r} in another compression than deflate; "
-                    "choose another version of its project"
+                    + OTHER_VERSION
                 )
             info.file_size = sys.maxsize  # zipfile hides what is longer than declared
             with archive.open(info) as file:
                 raw = file.read(METADATA_LIMIT + 1)
     except DAMAGE as error:
         raise LockError(
-            f"the wheel {wheel.name} is damaged or has no METADATA ({error}); choose another "
-            "version of its project"
+            f"the wheel {wheel.name} is damaged or has no METADATA ({error}); {OTHER_VERSION}"
         ) from error
     if len(raw) > METADATA_LIMIT:
         raise LockError(
-            f"the wheel {wheel.name} has METADATA of more than {METADATA_LIMIT:,} bytes; choose "
-            "another version of its project"
+            f"the wheel {wheel.name} has METADATA of more than {METADATA_LIMIT:,} bytes; "
+            + OTHER_VERSION
         )
     return email.message_from_bytes(raw)
 
 
 def list_needs(metadata: Any, extras: Iterable[str], environment: Mapping[str, str]) -> list[Any]:
-    """List the requirements of a project that hold, with the extras that are asked for.
-
-    Args:
-        metadata: Its METADATA.
-        extras: Their canonical names.
-        environment: The target, as markers ask for it.
-    """
+    """List the requirements of a project that hold, with the extras that are asked for."""
     asked = set(extras)
     provided = [e for e in metadata.get_all("Provides-Extra", []) if canonicalize_name(e) in asked]
     needs = []
@@ -400,9 +367,6 @@ def check_complete(pins: Sequence[Pin], wheels: Mapping[str, Path], target: Targ
     """Check that what the wheels need is in the lock, names and versions.
 
     boto3 and botocore, and what only they need, may be missing.
-
-    Raises:
-        LockError: the lock is not complete.
     """
     extras = {pin.name: {canonicalize_name(e) for e in pin.requirement.extras} for pin in pins}
     needs = []  # type: list[tuple[str, Any]]
@@ -420,26 +384,26 @@ def check_complete(pins: Sequence[Pin], wheels: Mapping[str, Path], target: Targ
     shipped = find_shipped([(name, canonicalize_name(need.name)) for name, need in needs])
     for name, need in sorted(needs, key=str):
         needed = canonicalize_name(need.name)
-        said = f"{name} needs '{str(need).partition(';')[0].strip()}'"
-        if needed not in wheels:
-            if needed not in SHIPPED and name not in shipped:
-                raise LockError(
-                    f"{said} on {target}, and the file does not pin {needed}; make a complete "
-                    f"file with {suggest_command(target)}"
-                )
-        elif not need.specifier.contains(_read_version(wheels[needed]), prereleases=True):
+        wheel = wheels.get(needed)
+        if wheel is None:
+            problem = f" on {target}, and the file does not pin {needed}"
+            is_satisfied = needed in SHIPPED or name in shipped
+        else:
+            version = parse_wheel_filename(wheel.name)[1]
+            problem = f", and the file pins {needed} {version}"
+            is_satisfied = need.specifier.contains(version, prereleases=True)
+        if not is_satisfied:
             raise LockError(
-                f"{said}, and the file pins {needed} {_read_version(wheels[needed])}; make a "
-                f"file that fits together with {suggest_command(target)}"
+                f"{name} needs '{str(need).partition(';')[0].strip()}'{problem}; make the file "
+                "again, with `uv pip compile --universal --python-version "
+                f"3.{parse_minor(target.runtime)} --generate-hashes requirements.in -o "
+                f"requirements.txt`, or on Linux with {target.runtime} `pip-compile "
+                "--generate-hashes --allow-unsafe requirements.in`"
             )
 
 
 def find_shipped(needs: Sequence[tuple[str, str]]) -> set[str]:
-    """Find what only boto3 and botocore need, with them.
-
-    Args:
-        needs: Pairs of a project and one that it needs.
-    """
+    """Find what only boto3 and botocore need, with them; a need is (project, what it needs)."""
     shipped = set(SHIPPED)
     while True:
         others = {needed for name, needed in needs if name not in shipped}
@@ -449,25 +413,8 @@ def find_shipped(needs: Sequence[tuple[str, str]]) -> set[str]:
         shipped = found
 
 
-def _read_version(wheel: Path) -> Any:
-    return parse_wheel_filename(wheel.name)[1]
-
-
-def suggest_command(target: Target) -> str:
-    """Suggest the commands that make a complete lock."""
-    return (
-        f"`uv pip compile --universal --python-version 3.{parse_minor(target.runtime)} "
-        "--generate-hashes requirements.in -o requirements.txt`, or on Linux with "
-        f"{target.runtime} `pip-compile --generate-hashes --allow-unsafe requirements.in`"
-    )
-
-
 def name_wheels(pins: Sequence[Pin], folder: Path, target: Target) -> dict[str, Path]:
-    """Name the wheels of a folder for the target by project.
-
-    Raises:
-        LockError: they are not those that the lock pins.
-    """
+    """Name the wheels of a folder for the target by project."""
     named = {}  # type: dict[str, Path]
     platforms = {"any", *list_platforms(target)}
     for wheel in sorted(folder.glob("*.whl")):
@@ -477,8 +424,7 @@ def name_wheels(pins: Sequence[Pin], folder: Path, target: Target) -> dict[str, 
                 named[canonicalize_name(project)] = wheel
         except ValueError as error:
             raise LockError(
-                f"the name of the wheel {wheel.name!r} is not a wheel's ({error}); choose another "
-                "version of its project"
+                f"the name of the wheel {wheel.name!r} is not a wheel's ({error}); {OTHER_VERSION}"
             ) from error
     other = named.keys() ^ {pin.name for pin in pins}
     if other:
@@ -490,7 +436,7 @@ def name_wheels(pins: Sequence[Pin], folder: Path, target: Target) -> dict[str, 
 
 
 def list_pip_arguments(target: Target, folder: Path) -> list[str]:
-    """List pip's arguments: wheels for the target only, in a folder with the requirements."""
+    """List pip's arguments: wheels for the target only, into a folder next to the requirements."""
     minor = parse_minor(target.runtime)
     # Not --no-input: with it, pip asks no keyring for a login. There is no input anyhow.
     arguments = ["download", "--no-color", "--disable-pip-version-check"]
@@ -499,7 +445,8 @@ def list_pip_arguments(target: Target, folder: Path) -> list[str]:
     arguments += ["--python-version", f"3.{minor}"]
     for platform in list_platforms(target):
         arguments += ["--platform", platform]
-    return [*arguments, "--dest", str(folder), "--requirement", str(folder / "requirements.txt")]
+    requirements = folder.with_name("requirements.txt")
+    return [*arguments, "--dest", str(folder), "--requirement", str(requirements)]
 
 
 def run_pip(arguments: Sequence[str]) -> tuple[int, list[str]]:
@@ -567,49 +514,35 @@ def is_intact(folder: Path) -> bool:
         return False
 
 
-def list_folders(options: Sequence[str]) -> list[Path]:
-    """List the folders here that the lock names; a wheel in them can be built again."""
-    values = [shlex.split(option)[1] for option in options if option.startswith("--find-links ")]
-    return [Path(value) for value in values if Path(value).is_dir()]
-
-
 def name_cache(options: Sequence[str], pins: Sequence[Pin], target: Target) -> str:
-    """Name the folder of wheels by all that decides what is in it."""
+    """Name the folder of wheels by all that decides what is in it.
+
+    Also by the wheels in folders here that the lock names: they can be built again.
+    """
+    values = [shlex.split(option)[1] for option in options if option.startswith("--find-links ")]
+    hashes = [hash_files(Path(value)) for value in values if Path(value).is_dir()]
     decisive = [CACHE_FORMAT, options, [pin.render() for pin in pins], str(target)]
-    decisive += [list_platforms(target), [hash_files(folder) for folder in list_folders(options)]]
+    decisive += [list_platforms(target), hashes]
     digest = hashlib.sha256(json.dumps(decisive).encode("utf-8")).hexdigest()
     return f"wheels-{digest[:16]}"
 
 
 def download(options: Sequence[str], pins: Sequence[Pin], target: Target, folder: Path) -> None:
-    """Download the wheels into a folder.
-
-    Raises:
-        LockError: pip fails.
-    """
-    requirements = folder / "requirements.txt"
+    """Download the wheels into a folder; pip reads the requirements next to it."""
+    folder.mkdir()
     lines = [*options, *(pin.render() for pin in pins)]
+    requirements = folder.with_name("requirements.txt")
     requirements.write_text("\n".join(lines) + "\n", encoding="utf-8")
     if pins:
         code, output = run_pip(list_pip_arguments(target, folder))
         if code:
             raise LockError(explain_failure(output, target))
-    requirements.unlink()
 
 
 def fetch(lock: Path, directory: Path, target: Target) -> Path:
-    """Download the wheels of a lock, unless they are there.
+    """Download the wheels of a lock, unless they are there, and return their folder.
 
-    Args:
-        lock: The requirements.txt.
-        directory: Where the folder of wheels is made, in one step.
-        target: What they must run on.
-
-    Returns:
-        The folder.
-
-    Raises:
-        LockError: the lock is refused, or the wheels cannot be had.
+    The folder is made below the directory, in one step.
     """
     options, pins = parse_lock(decode_lock(lock.read_bytes()), lock.absolute().parent)
     pins = select_pins(pins, target)
@@ -622,7 +555,6 @@ def fetch(lock: Path, directory: Path, target: Target) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=str(directory), suffix=".part") as temporary:
         folder = Path(temporary, "wheels")
-        folder.mkdir()
         download(options, pins, target, folder)
         check_complete(pins, name_wheels(pins, folder, target), target)
         (folder / INDEX).write_text(json.dumps(hash_files(folder)), encoding="utf-8")
@@ -637,11 +569,7 @@ def fetch(lock: Path, directory: Path, target: Target) -> Path:
 
 
 def check_pip(version: str) -> None:
-    """Check that pip has what is used here.
-
-    Raises:
-        LockError: it is missing or too old.
-    """
+    """Check that pip has what is used here."""
     numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
     if numbers < OLDEST_PIP:
         found = "has no usable pip" if version == "0" else f"has pip {version}"

@@ -1,9 +1,14 @@
 """Fixtures that several test directories share."""
 
+import gc
+import inspect
 import os
 from collections.abc import Iterator
+from functools import cache
 from itertools import islice
+from typing import Any
 
+import botocore.hooks
 import botocore.loaders
 import botocore.session
 import pytest
@@ -13,6 +18,16 @@ from scripts.support.emulator import Emulator, new_account, running
 
 WAITING_WORKERS = 4
 """So many of several workers begin with scenarios, which mostly wait; the others compute."""
+
+
+def pytest_configure() -> None:
+    """Look for garbage seldom: what tests make and import are many objects, which mostly stay."""
+    gc.set_threshold(50_000, 20, 50)
+
+
+def pytest_collection_finish() -> None:
+    """Never look again at what is there before the first test."""
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -42,11 +57,26 @@ def dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _read_models_once() -> Iterator[None]:
-    """Let the sessions of a process share what they read: each would read large files anew."""
+def _make_clients_faster() -> Iterator[None]:
+    """Let the sessions and clients of a process share the work that is the same for each.
+
+    They share the models, which are large files, and the names of events. Whether a handler of an
+    event takes keywords is read from its code, and not from a signature that has to be built.
+    """
     loader = botocore.loaders.create_loader()
+    find_alias = cache(botocore.hooks.EventAliaser(None)._alias_event_name)
+    accepts_kwargs = botocore.hooks.accepts_kwargs
+
+    def accepts(handler: Any) -> bool:
+        code = getattr(handler, "__code__", None)
+        return bool(code.co_flags & inspect.CO_VARKEYWORDS if code else accepts_kwargs(handler))
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", lambda _path=None: loader)
+        patch.setattr(
+            botocore.hooks.EventAliaser, "_alias_event_name", lambda _, name: find_alias(name)
+        )
+        patch.setattr(botocore.hooks, "accepts_kwargs", accepts)
         yield
 
 

@@ -1,7 +1,7 @@
-# One key for everything. Its policy has a statement for each service that encrypts by itself; what the
-# function's role needs, the module adds to that role.
+# One key for everything. Its policy has a statement for each service that uses the key on its own behalf. The module
+# gives the function's role the permissions that it needs.
 resource "aws_kms_key" "shop" {
-  description             = "Orders of ${var.name}, wherever they rest."
+  description             = "Encrypts the orders of ${var.name}."
   enable_key_rotation     = true
   deletion_window_in_days = 7
   tags                    = local.tags
@@ -9,7 +9,7 @@ resource "aws_kms_key" "shop" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
-      # Whom IAM policies of the account allow it: who applies this, producers, and the function's role.
+      # IAM policies of the account decide who may use the key, such as you, the producers and the function's role.
       {
         Sid       = "Account"
         Effect    = "Allow"
@@ -27,12 +27,13 @@ resource "aws_kms_key" "shop" {
         Condition = {
           ArnLike = {
             "kms:EncryptionContext:aws:logs:arn" = [
-              for group in ["lambda", "vpc"] : "arn:${local.arn_parts.partition}:logs:${local.arn_parts.region}:${local.arn_parts.account}:log-group:/aws/${group}/${var.name}*"
+              for group in ["lambda", "vpc"] : "${local.arn_prefixes.logs}:log-group:/aws/${group}/${var.name}*"
             ]
           }
         }
       },
-      # Events to the queue, alarms to the topic. Neither page names conditions that these services fill.
+      # EventBridge sends events to the queue, and CloudWatch sends alarms to the topic. Neither page names a condition
+      # that would work for these services.
       # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
       # https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
       {
@@ -51,7 +52,7 @@ resource "aws_kms_key" "shop" {
         Resource  = "*"
         Condition = {
           ArnLike = {
-            "kms:EncryptionContext:aws:lambda:FunctionArn" = "arn:${local.arn_parts.partition}:lambda:${local.arn_parts.region}:${local.arn_parts.account}:function:${var.name}-charge*"
+            "kms:EncryptionContext:aws:lambda:FunctionArn" = "${local.arn_prefixes.lambda}:function:${var.name}-charge*"
           }
         }
       },

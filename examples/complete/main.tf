@@ -1,5 +1,5 @@
-# Orders come three ways: as events through a queue, as rows of the old shop's table, and straight from a
-# topic. However many of them bring an order, it is charged once.
+# Orders come in three ways: as events through a queue, as new rows in the old shop's table, and directly from a topic.
+# The function charges each order once, however often it comes.
 module "orders" {
   source = "../.."
 
@@ -9,7 +9,7 @@ module "orders" {
   kms_key_arn = aws_kms_key.shop.arn
 
   idempotency = {
-    # Rows of a table have their attributes elsewhere than what is sent.
+    # In a row of the table, order_id is in another place than in an event.
     key                       = "body.order_id || dynamodb.NewImage.order_id.S"
     namespace                 = "charge"
     concurrency               = 2
@@ -57,7 +57,7 @@ module "orders" {
     dead_letter_queue                  = { message_retention_seconds = 1209600 } # 14 days
     delay_seconds                      = 1
     enabled                            = true
-    filters                            = [jsonencode({ body = { amount_cents = [{ numeric = [">", 0] }] } })] # others are deleted
+    filters                            = [local.positive_amount]
     max_receive_count                  = 6
     maximum_concurrency                = 10
     max_message_size_bytes             = 65536
@@ -65,8 +65,10 @@ module "orders" {
     receive_wait_time_seconds          = 20
     message_retention_seconds          = 604800 # 7 days
     allowed_senders                    = [{ service = "events", source_arn = aws_cloudwatch_event_rule.orders.arn }]
-    unwrap                             = ["sns"] # the rule sends no envelope; express orders come back wrapped from the dead-letter queue
     visibility_timeout_seconds         = 180
+
+    # The rule sends no envelope. Express orders keep SNS's envelope when you redrive them from the dead-letter queue.
+    unwrap = ["sns"]
 
     policy_statements = [
       {
@@ -74,7 +76,10 @@ module "orders" {
         effect     = "Deny"
         principals = { AWS = ["*"] }
         actions    = ["sqs:SendMessage"]
-        conditions = { StringNotEquals = { "aws:PrincipalAccount" = [local.arn_parts.account] }, Bool = { "aws:PrincipalIsAWSService" = ["false"] } }
+        conditions = {
+          Bool            = { "aws:PrincipalIsAWSService" = ["false"] }
+          StringNotEquals = { "aws:PrincipalAccount" = [local.arn_parts.account] }
+        }
       },
     ]
   }
@@ -116,7 +121,7 @@ module "orders" {
     dead_letters        = 1
     duration_percent    = 90
     errors              = 5
-    disabled            = ["takeovers"] # an interrupted order is parked, of which there is an alarm
+    disabled            = ["takeovers"] # an interrupted order is parked, which has its own alarm
     lost_leases         = 1
     message_age_seconds = 1200
     parked              = 1
@@ -132,11 +137,21 @@ module "orders" {
 locals {
   tags = { service = var.name, cost-centre = "payments" }
 
-  # Where we are, without asking: lookups would make offline plans impossible.
-  arn_parts = regex("^arn:(?P<partition>[^:]+):events:(?P<region>[^:]+):(?P<account>[^:]+):", aws_cloudwatch_event_rule.orders.arn)
+  # Lambda deletes messages that no filter matches.
+  positive_amount = jsonencode({ body = { amount_cents = [{ numeric = [">", 0] }] } })
+
+  # Partition, Region and account come from an ARN, because a data source would make offline plans impossible.
+  arn_parts = regex(
+    "^arn:(?P<partition>[^:]+):events:(?P<region>[^:]+):(?P<account>[^:]+):",
+    aws_cloudwatch_event_rule.orders.arn,
+  )
+  arn_prefixes = {
+    for service in ["dynamodb", "lambda", "logs", "sqs"] :
+    service => "arn:${local.arn_parts.partition}:${service}:${local.arn_parts.region}:${local.arn_parts.account}"
+  }
 }
 
-# Stands for the card processor: one row per charge, whoever asks for it and how often.
+# This table takes the place of a card processor. Each charge adds a row, so you see if an order is charged twice.
 resource "aws_dynamodb_table" "ledger" {
   name                        = "${var.name}-ledger"
   billing_mode                = "PAY_PER_REQUEST"
@@ -159,11 +174,13 @@ resource "aws_dynamodb_table" "ledger" {
   }
 }
 
-# A library that several functions share.
+# A layer with a library that several functions share.
 locals {
-  layer_dir  = "${path.module}/layer"
-  layer_hash = sha256(join("\n", [for file in fileset(local.layer_dir, "**/*.py") : "${file} ${filesha256("${local.layer_dir}/${file}")}"]))
-  layer_zip  = "${path.root}/.terraform/receipts-${local.layer_hash}.zip"
+  layer_dir = "${path.module}/layer"
+  layer_hash = sha256(join("\n", [
+    for file in fileset(local.layer_dir, "**/*.py") : "${file} ${filesha256("${local.layer_dir}/${file}")}"
+  ]))
+  layer_zip = "${path.root}/.terraform/receipts-${local.layer_hash}.zip"
 }
 
 resource "terraform_data" "receipts" {
@@ -184,7 +201,7 @@ resource "aws_lambda_layer_version" "receipts" {
   depends_on = [terraform_data.receipts]
 }
 
-# The most that the function's role may ever be given.
+# The permissions boundary: the function's role never gets more permissions than these.
 resource "aws_iam_policy" "boundary" {
   name_prefix = "${var.name}-boundary-"
   description = "The most that functions of ${var.name} may do."
@@ -209,13 +226,19 @@ resource "aws_iam_policy" "boundary" {
           "dynamodb:PutItem",
           "dynamodb:UpdateItem",
         ]
-        Resource = "arn:${local.arn_parts.partition}:dynamodb:${local.arn_parts.region}:${local.arn_parts.account}:table/${var.name}-*"
+        Resource = "${local.arn_prefixes.dynamodb}:table/${var.name}-*"
       },
       {
-        Sid      = "Messages"
-        Effect   = "Allow"
-        Action   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"]
-        Resource = "arn:${local.arn_parts.partition}:sqs:${local.arn_parts.region}:${local.arn_parts.account}:${var.name}*"
+        Sid    = "Messages"
+        Effect = "Allow"
+        Action = [
+          "sqs:ChangeMessageVisibility",
+          "sqs:DeleteMessage",
+          "sqs:GetQueueAttributes",
+          "sqs:ReceiveMessage",
+          "sqs:SendMessage",
+        ]
+        Resource = "${local.arn_prefixes.sqs}:${var.name}*"
       },
       {
         Sid      = "Key"
@@ -227,9 +250,9 @@ resource "aws_iam_policy" "boundary" {
         Sid      = "Logs"
         Effect   = "Allow"
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-        Resource = "arn:${local.arn_parts.partition}:logs:${local.arn_parts.region}:${local.arn_parts.account}:log-group:/aws/lambda/${var.name}-*"
+        Resource = "${local.arn_prefixes.logs}:log-group:/aws/lambda/${var.name}-*"
       },
-      # Neither traces nor network interfaces that are still to be made have names.
+      # Traces have no ARN, nor have network interfaces before Lambda creates them.
       {
         Sid    = "TracesAndNetwork"
         Effect = "Allow"

@@ -1,5 +1,4 @@
-# A network without a way to the internet: the function reaches DynamoDB and SQS through endpoints, and
-# nothing else.
+# A network without internet access: the function reaches only DynamoDB and SQS, through endpoints.
 resource "aws_vpc" "shop" {
   cidr_block           = "10.0.0.0/24"
   enable_dns_hostnames = true
@@ -27,7 +26,7 @@ resource "aws_route_table_association" "private" {
   route_table_id = aws_route_table.private.id
 }
 
-# Nothing may use the group that every network is born with.
+# AWS creates this group with the network. Without rules, it allows nothing.
 resource "aws_default_security_group" "shop" {
   vpc_id = aws_vpc.shop.id
   tags   = merge(local.tags, { Name = "${var.name}-default-unused" })
@@ -40,7 +39,7 @@ resource "aws_security_group" "function" {
   tags        = merge(local.tags, { Name = "${var.name}-function" })
 
   egress {
-    description     = "DynamoDB, by its gateway"
+    description     = "DynamoDB, through its gateway endpoint"
     protocol        = "tcp"
     from_port       = 443
     to_port         = 443
@@ -48,7 +47,7 @@ resource "aws_security_group" "function" {
   }
 
   egress {
-    description     = "SQS, by its endpoint"
+    description     = "SQS, through its interface endpoint"
     protocol        = "tcp"
     from_port       = 443
     to_port         = 443
@@ -89,7 +88,7 @@ resource "aws_vpc_endpoint" "sqs" {
   tags                = merge(local.tags, { Name = "${var.name}-sqs" })
 }
 
-# What came and went: here, the function's calls.
+# Logs the traffic in the network: the calls of the function.
 resource "aws_flow_log" "shop" {
   vpc_id          = aws_vpc.shop.id
   traffic_type    = "ALL"
@@ -109,7 +108,7 @@ resource "aws_cloudwatch_log_group" "flows" {
 
 resource "aws_iam_role" "flows" {
   name_prefix = "${substr(var.name, 0, 31)}-flows-"
-  description = "What the flow log of ${var.name} may do."
+  description = "Lets the flow log of ${var.name} write to its log group."
   tags        = local.tags
 
   assume_role_policy = jsonencode({
@@ -136,11 +135,11 @@ resource "aws_iam_role_policy" "flows" {
         Action   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
         Resource = [aws_cloudwatch_log_group.flows.arn, "${aws_cloudwatch_log_group.flows.arn}:*"]
       },
-      # Of groups by name there is only a list of all.
+      # IAM lets you allow this action only for all log groups together.
       {
         Effect   = "Allow"
         Action   = "logs:DescribeLogGroups"
-        Resource = "arn:${local.arn_parts.partition}:logs:${local.arn_parts.region}:${local.arn_parts.account}:log-group:*"
+        Resource = "${local.arn_prefixes.logs}:log-group:*"
       },
     ]
   })

@@ -1,20 +1,20 @@
 output "alarms_topic_arn" {
-  description = "Where alarms are told; subscribe to it."
+  description = "The topic to which CloudWatch sends the alarms. Subscribe to it."
   value       = aws_sns_topic.alarms.arn
 }
 
 output "dead_letter_queue_url" {
-  description = "Where orders go that failed every time, or were interrupted."
+  description = "The queue of orders that failed every time or were interrupted."
   value       = module.orders.dead_letter_queue.url
 }
 
 output "event_source_mapping_uuid" {
-  description = "What reads from the queue."
+  description = "The UUID of the mapping that reads from the queue."
   value       = module.orders.event_source_mapping.uuid
 }
 
 output "express_topic_arn" {
-  description = "Where to publish express orders."
+  description = "The topic to which you publish express orders."
   value       = aws_sns_topic.express.arn
 }
 
@@ -24,7 +24,7 @@ output "function_name" {
 }
 
 output "given_up_queue_url" {
-  description = "Where Lambda tells which rows of the old shop it gave up on."
+  description = "The queue of reports about rows of the old shop that Lambda gave up on."
   value       = aws_sqs_queue.given_up.url
 }
 
@@ -34,17 +34,17 @@ output "ledger_table_name" {
 }
 
 output "log_group_name" {
-  description = "Where the function tells, one line per message, what became of it."
+  description = "The log group of the function. It has a line for each message, with its outcome."
   value       = module.orders.function.log_group_name
 }
 
 output "old_shop_table_name" {
-  description = "The table of the old shop, whose new rows are orders too."
+  description = "The table of the old shop. Its new rows are orders, too."
   value       = aws_dynamodb_table.old_shop.name
 }
 
 output "queue_url" {
-  description = "Where to send orders that no event brings."
+  description = "The queue to which you send orders without an event."
   value       = module.orders.queue.url
 }
 

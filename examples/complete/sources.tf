@@ -1,7 +1,7 @@
-# 1. Events, through the queue. The queue gets what the shop sent, without the envelope of the bus.
+# 1. Events, through the queue. The queue gets the order that the shop sent, without the envelope of the event bus.
 resource "aws_cloudwatch_event_rule" "orders" {
   name          = "${var.name}-orders"
-  description   = "Orders that were placed."
+  description   = "Selects the orders that were placed."
   event_pattern = jsonencode({ source = [var.name], detail-type = ["order placed"] })
   tags          = local.tags
 }
@@ -12,7 +12,7 @@ resource "aws_cloudwatch_event_target" "orders" {
   input_path = "$.detail"
 }
 
-# 2. The old shop's rows, through the table's stream.
+# 2. Rows of the old shop, through the stream of its table.
 resource "aws_dynamodb_table" "old_shop" {
   name                        = "${var.name}-old-shop"
   billing_mode                = "PAY_PER_REQUEST"
@@ -37,7 +37,7 @@ resource "aws_dynamodb_table" "old_shop" {
   }
 }
 
-# Told which rows Lambda gave up on.
+# Gets a report for the rows that Lambda gives up on.
 resource "aws_sqs_queue" "given_up" {
   name                      = "${var.name}-given-up"
   message_retention_seconds = 1209600
@@ -45,7 +45,7 @@ resource "aws_sqs_queue" "given_up" {
   tags                      = local.tags
 }
 
-# 3. Express orders, from a topic straight to the function.
+# 3. Express orders, from a topic directly to the function.
 resource "aws_sns_topic" "express" {
   name              = "${var.name}-express"
   kms_master_key_id = aws_kms_key.shop.arn
@@ -58,7 +58,7 @@ resource "aws_sns_topic_subscription" "express" {
   endpoint  = module.orders.function.target_arn
 }
 
-# Where alarms go; subscribe to it.
+# CloudWatch sends the alarms here. Subscribe to it.
 resource "aws_sns_topic" "alarms" {
   name              = "${var.name}-alarms"
   kms_master_key_id = aws_kms_key.shop.arn

@@ -1,5 +1,5 @@
 module "invoices" {
-  # checkov:skip=CKV_AWS_28:The module turns recovery on by default, but checkov does not see the default of an optional attribute.
+  # checkov:skip=CKV_AWS_28:Recovery is on by default, but checkov does not see the default of an optional attribute.
   source = "../.."
 
   name        = var.name
@@ -15,9 +15,9 @@ module "invoices" {
   }
 }
 
-# One item per invoice, with the page.
+# One item per invoice, with its page.
 resource "aws_dynamodb_table" "invoices" {
-  # checkov:skip=CKV_AWS_119:DynamoDB encrypts this table with a key that AWS owns, and examples/complete uses a customer managed key.
+  # checkov:skip=CKV_AWS_119:AWS owns the key that encrypts this table. examples/complete uses a customer managed key.
   name         = "${var.name}-invoices"
   billing_mode = "PAY_PER_REQUEST"
   hash_key     = "invoice_id"

@@ -1,5 +1,5 @@
 output "dead_letter_queue_url" {
-  description = "Where orders go that failed every time."
+  description = "The queue of orders that failed every time."
   value       = module.invoices.dead_letter_queue.url
 }
 
@@ -14,12 +14,12 @@ output "invoices_table_name" {
 }
 
 output "log_group_name" {
-  description = "Where the function logs, one line per message, how it ended."
+  description = "The log group of the function. It has a line for each message, with its outcome."
   value       = module.invoices.function.log_group_name
 }
 
 output "queue_url" {
-  description = "Where to send orders."
+  description = "The queue to which you send orders."
   value       = module.invoices.queue.url
 }
 

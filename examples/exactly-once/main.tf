@@ -1,5 +1,5 @@
 module "deposits" {
-  # checkov:skip=CKV_AWS_28:The module turns recovery on by default, but checkov does not see the default of an optional attribute.
+  # checkov:skip=CKV_AWS_28:Recovery is on by default, but checkov does not see the default of an optional attribute.
   source = "../.."
 
   name        = var.name
@@ -13,9 +13,9 @@ module "deposits" {
   }
 }
 
-# One item per account. Nothing but the balance tells what was deposited: it has to be right.
+# One item per account. Only the balance shows what was deposited, so no deposit may count twice.
 resource "aws_dynamodb_table" "balances" {
-  # checkov:skip=CKV_AWS_119:DynamoDB encrypts this table with a key that AWS owns, and examples/complete uses a customer managed key.
+  # checkov:skip=CKV_AWS_119:AWS owns the key that encrypts this table. examples/complete uses a customer managed key.
   name         = "${var.name}-balances"
   billing_mode = "PAY_PER_REQUEST"
   hash_key     = "account_id"

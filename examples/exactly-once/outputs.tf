@@ -4,17 +4,17 @@ output "balances_table_name" {
 }
 
 output "dead_letter_queue_url" {
-  description = "Where deposits go that failed every time."
+  description = "The queue of deposits that failed every time."
   value       = module.deposits.dead_letter_queue.url
 }
 
 output "log_group_name" {
-  description = "Where the function tells, one line per message, what became of it."
+  description = "The log group of the function. It has a line for each message, with its outcome."
   value       = module.deposits.function.log_group_name
 }
 
 output "queue_url" {
-  description = "Where to send deposits."
+  description = "The queue to which you send deposits."
   value       = module.deposits.queue.url
 }
 

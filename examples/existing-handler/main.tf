@@ -1,11 +1,12 @@
 module "charges" {
-  # checkov:skip=CKV_AWS_28:The module turns recovery on by default, but checkov does not see the default of an optional attribute.
+  # checkov:skip=CKV_AWS_28:Recovery is on by default, but checkov does not see the default of an optional attribute.
   source = "../.."
 
   name = var.name
   code = { source_dir = "${path.module}/src" }
 
-  # It is invoked directly. What fails to the end of Lambda's retries is kept in a dead-letter queue.
+  # EventBridge invokes the function directly. Events that fail until the end of Lambda's retries go to the dead-letter
+  # queue.
   queue            = null
   allowed_triggers = { orders = { service = "events", source_arn = aws_cloudwatch_event_rule.orders.arn } }
 
@@ -30,9 +31,9 @@ resource "aws_cloudwatch_event_target" "orders" {
   arn  = module.charges.function.target_arn
 }
 
-# Stands for the card processor: one row per charge, whoever asks for it and how often.
+# This table takes the place of a card processor. Each charge adds a row, so you see if an order is charged twice.
 resource "aws_dynamodb_table" "ledger" {
-  # checkov:skip=CKV_AWS_119:DynamoDB encrypts this table with a key that AWS owns, and examples/complete uses a customer managed key.
+  # checkov:skip=CKV_AWS_119:AWS owns the key that encrypts this table. examples/complete uses a customer managed key.
   # checkov:skip=CKV_AWS_28:This table replaces a real service in the example, so it holds nothing to recover.
   name         = "${var.name}-ledger"
   billing_mode = "PAY_PER_REQUEST"

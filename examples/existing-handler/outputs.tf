@@ -1,5 +1,5 @@
 output "dead_letter_queue_url" {
-  description = "Where events go that Lambda gave up on."
+  description = "The queue of events that Lambda gave up on."
   value       = module.charges.dead_letter_queue.url
 }
 
@@ -14,7 +14,7 @@ output "ledger_table_name" {
 }
 
 output "log_group_name" {
-  description = "Where the function tells, one line per call, what became of it."
+  description = "The log group of the function. It has a line for each call, with its outcome."
   value       = module.charges.function.log_group_name
 }
 

@@ -1,5 +1,5 @@
 module "movements" {
-  # checkov:skip=CKV_AWS_28:The module turns recovery on by default, but checkov does not see the default of an optional attribute.
+  # checkov:skip=CKV_AWS_28:Recovery is on by default, but checkov does not see the default of an optional attribute.
   source = "../.."
 
   name        = var.name
@@ -14,9 +14,9 @@ module "movements" {
   }
 }
 
-# One item per account: its balance, and what was booked, in order.
+# One item per account: its balance, and its movements in the order in which they were booked.
 resource "aws_dynamodb_table" "accounts" {
-  # checkov:skip=CKV_AWS_119:DynamoDB encrypts this table with a key that AWS owns, and examples/complete uses a customer managed key.
+  # checkov:skip=CKV_AWS_119:AWS owns the key that encrypts this table. examples/complete uses a customer managed key.
   name         = "${var.name}-accounts"
   billing_mode = "PAY_PER_REQUEST"
   hash_key     = "account_id"

@@ -1,20 +1,20 @@
 output "accounts_table_name" {
-  description = "The table of accounts, with what was booked on each."
+  description = "The table of accounts, with the movements of each."
   value       = aws_dynamodb_table.accounts.name
 }
 
 output "dead_letter_queue_url" {
-  description = "Where movements go that failed every time."
+  description = "The queue of movements that failed every time."
   value       = module.movements.dead_letter_queue.url
 }
 
 output "log_group_name" {
-  description = "Where the function tells, one line per message, what became of it."
+  description = "The log group of the function. It has a line for each message, with its outcome."
   value       = module.movements.function.log_group_name
 }
 
 output "queue_url" {
-  description = "Where to send movements, with the account as the message group."
+  description = "The queue to which you send movements, with the account as the message group."
   value       = module.movements.queue.url
 }
 

@@ -1,5 +1,5 @@
 module "orders" {
-  # checkov:skip=CKV_AWS_28:The module turns recovery on by default, but checkov does not see the default of an optional attribute.
+  # checkov:skip=CKV_AWS_28:Recovery is on by default, but checkov does not see the default of an optional attribute.
   source = "../.."
 
   name        = var.name
@@ -13,9 +13,9 @@ module "orders" {
   }
 }
 
-# Stands for the card processor: one row per charge, whoever asks for it and how often.
+# This table takes the place of a card processor. Each charge adds a row, so you see if an order is charged twice.
 resource "aws_dynamodb_table" "ledger" {
-  # checkov:skip=CKV_AWS_119:DynamoDB encrypts this table with a key that AWS owns, and examples/complete uses a customer managed key.
+  # checkov:skip=CKV_AWS_119:AWS owns the key that encrypts this table. examples/complete uses a customer managed key.
   # checkov:skip=CKV_AWS_28:This table replaces a real service in the example, so it holds nothing to recover.
   name         = "${var.name}-ledger"
   billing_mode = "PAY_PER_REQUEST"

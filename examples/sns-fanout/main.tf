@@ -3,9 +3,9 @@ resource "aws_sns_topic" "orders" {
   kms_master_key_id = "alias/aws/sns"
 }
 
-# Gets each order in SNS's envelope. The processor sees none of it: message.body is the order.
+# Gets each order in SNS's envelope. The package removes the envelope: message.body is the order.
 module "billing" {
-  # checkov:skip=CKV_AWS_28:The module turns recovery on by default, but checkov does not see the default of an optional attribute.
+  # checkov:skip=CKV_AWS_28:Recovery is on by default, but checkov does not see the default of an optional attribute.
   source = "../.."
 
   name        = "${var.name}-billing"
@@ -26,9 +26,9 @@ resource "aws_sns_topic_subscription" "billing" {
   endpoint  = module.billing.queue.arn
 }
 
-# Gets each order as it was published.
+# Gets each order without an envelope, because raw_message_delivery is on.
 module "shipping" {
-  # checkov:skip=CKV_AWS_28:The module turns recovery on by default, but checkov does not see the default of an optional attribute.
+  # checkov:skip=CKV_AWS_28:Recovery is on by default, but checkov does not see the default of an optional attribute.
   source = "../.."
 
   name        = "${var.name}-shipping"
@@ -50,9 +50,9 @@ resource "aws_sns_topic_subscription" "shipping" {
   raw_message_delivery = true
 }
 
-# Stands for an invoice in the mail and a parcel on a truck: one row each, whoever asks and how often.
+# This table takes the place of invoices and parcels. Each call adds a row, so you see if an order is billed twice.
 resource "aws_dynamodb_table" "work" {
-  # checkov:skip=CKV_AWS_119:DynamoDB encrypts this table with a key that AWS owns, and examples/complete uses a customer managed key.
+  # checkov:skip=CKV_AWS_119:AWS owns the key that encrypts this table. examples/complete uses a customer managed key.
   # checkov:skip=CKV_AWS_28:This table replaces a real service in the example, so it holds nothing to recover.
   name         = "${var.name}-work"
   billing_mode = "PAY_PER_REQUEST"

@@ -1,12 +1,12 @@
 variable "name" {
-  description = "Names both consumers and everything that belongs to them."
+  description = "The names of both consumers and of all resources start with it."
   type        = string
   nullable    = false
   default     = "shop"
 }
 
 variable "region" {
-  description = "The AWS region; null takes that of the environment or profile."
+  description = "The AWS Region. When null, the provider takes it from your environment or profile."
   type        = string
   default     = null
 }

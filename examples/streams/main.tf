@@ -1,5 +1,5 @@
 module "timelines" {
-  # checkov:skip=CKV_AWS_28:The module turns recovery on by default, but checkov does not see the default of an optional attribute.
+  # checkov:skip=CKV_AWS_28:Recovery is on by default, but checkov does not see the default of an optional attribute.
   source = "../.."
 
   name      = var.name
@@ -25,7 +25,7 @@ module "timelines" {
   }
 }
 
-# Where scanners put what they scan, by parcel.
+# The scans of parcels. The parcel is the partition key.
 resource "aws_kinesis_stream" "scans" {
   name            = "${var.name}-scans"
   shard_count     = 2
@@ -33,9 +33,9 @@ resource "aws_kinesis_stream" "scans" {
   kms_key_id      = "alias/aws/kinesis"
 }
 
-# The parcels as they are now. Its stream tells what they were before.
+# The parcels in their present state. The stream of the table has each change.
 resource "aws_dynamodb_table" "parcels" {
-  # checkov:skip=CKV_AWS_119:DynamoDB encrypts this table with a key that AWS owns, and examples/complete uses a customer managed key.
+  # checkov:skip=CKV_AWS_119:AWS owns the key that encrypts this table. examples/complete uses a customer managed key.
   name             = "${var.name}-parcels"
   billing_mode     = "PAY_PER_REQUEST"
   hash_key         = "parcel_id"
@@ -52,15 +52,15 @@ resource "aws_dynamodb_table" "parcels" {
   }
 }
 
-# Told which records of which stream Lambda gave up on.
+# Gets a report for the records that Lambda gives up on.
 resource "aws_sqs_queue" "given_up" {
   name                    = "${var.name}-given-up"
   sqs_managed_sse_enabled = true
 }
 
-# One item per parcel: where it was scanned and what state it was in, in order.
+# One item per parcel: the places where it was scanned and the states that it had, in order.
 resource "aws_dynamodb_table" "timelines" {
-  # checkov:skip=CKV_AWS_119:DynamoDB encrypts this table with a key that AWS owns, and examples/complete uses a customer managed key.
+  # checkov:skip=CKV_AWS_119:AWS owns the key that encrypts this table. examples/complete uses a customer managed key.
   name         = "${var.name}-timelines"
   billing_mode = "PAY_PER_REQUEST"
   hash_key     = "parcel_id"

@@ -1,15 +1,15 @@
 output "given_up_queue_url" {
-  description = "Where Lambda tells which records it gave up on."
+  description = "The queue of reports about records that Lambda gave up on."
   value       = aws_sqs_queue.given_up.url
 }
 
 output "log_group_name" {
-  description = "Where the function tells, one line per record, what became of it."
+  description = "The log group of the function. It has a line for each record, with its outcome."
   value       = module.timelines.function.log_group_name
 }
 
 output "parcels_table_name" {
-  description = "The table of parcels, whose changes are streamed."
+  description = "The table of parcels. Its stream is a source."
   value       = aws_dynamodb_table.parcels.name
 }
 
@@ -19,7 +19,7 @@ output "records_table_name" {
 }
 
 output "scans_stream_name" {
-  description = "Where to put scans, with the parcel as the partition key."
+  description = "The stream to which you send scans, with the parcel as the partition key."
   value       = aws_kinesis_stream.scans.name
 }
 

@@ -1,12 +1,12 @@
 variable "name" {
-  description = "Names the consumer and everything that belongs to it."
+  description = "The name of the consumer. The names of its resources start with it."
   type        = string
   nullable    = false
   default     = "timelines"
 }
 
 variable "region" {
-  description = "The AWS region; null takes that of the environment or profile."
+  description = "The AWS Region. When null, the provider takes it from your environment or profile."
   type        = string
   default     = null
 }

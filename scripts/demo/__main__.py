@@ -15,7 +15,6 @@ from rich.markup import escape
 
 from scripts.demo.run import run
 from scripts.support.emulator import ROOT, EmulatorError
-from scripts.support.producer import NotAcknowledgedError
 from scripts.support.source import SourceError
 from scripts.support.terraform import TerraformError, interruptible
 
@@ -31,12 +30,7 @@ def main() -> int:
     try:
         with interruptible():
             return run(console, output)
-    except (
-        EmulatorError,
-        NotAcknowledgedError,
-        SourceError,
-        TerraformError,
-    ) as error:
+    except (EmulatorError, SourceError, TerraformError) as error:
         console.print(f"[bold red]failed:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:

@@ -1,18 +1,17 @@
 """The verdict: ``report.json``, a person's table, and what breaks a promise."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from rich.table import Table
 
-from scripts.demo.account import Account
+from scripts.support.account import LOST, REPEATED, UNTAKEN, Account
+from scripts.support.observation import SUPPRESSING
 
-Stack = Literal["ours", "naive"]
-
-STACKS: Final[tuple[Stack, ...]] = ("ours", "naive")
+STACKS: Final = ("ours", "naive")
 NAME: Final = "report.json"
 SHOWN: Final = 5
 MEANINGS: Final[Mapping[str, str]] = {
@@ -40,7 +39,7 @@ class Report:
         left_after_destroy: resources of any kind that outlived terraform destroy.
     """
 
-    accounts: Mapping[Stack, Account]
+    accounts: Mapping[str, Account]
     left_in_queues: int
     second_plan_empty: bool
     left_after_destroy: Sequence[str]
@@ -50,7 +49,7 @@ class Report:
         directory.mkdir(parents=True, exist_ok=True)
         content: dict[str, Any] = {
             **{stack: _count(account) for stack, account in self.accounts.items()},
-            "kills_after_charge": self.accounts["ours"].kills_after_charge,
+            "kills_after_charge": self.accounts["ours"].interrupted,
             "second_plan_empty": self.second_plan_empty,
             "left_after_destroy": len(self.left_after_destroy),
         }
@@ -72,61 +71,47 @@ class Report:
     def problems(self) -> list[str]:
         """Every broken promise, one line each; none means that all of it held."""
         ours, naive = (self.accounts[stack] for stack in STACKS)
-        repeats, kills = len(ours.interrupted_repeats), ours.kills_after_charge
-        broken = {
-            "a second terraform plan was not empty": not self.second_plan_empty,
-            f"{self.left_in_queues} messages are still in the queues": self.left_in_queues,
-            f"interrupted_repeats {repeats} exceeds kills_after_charge {kills}": repeats > kills,
-            "without the module nothing was charged twice: the traffic proves nothing": (
-                not naive.charged_twice
-            ),
-        }
-        return [
-            *_list_broken(ours),
-            *(line for line, is_broken in broken.items() if is_broken),
-            *(
-                f"{stack}: a fault never happened: {_show(self.accounts[stack].untaken_faults)}"
-                for stack in STACKS
-                if self.accounts[stack].untaken_faults
-            ),
+        # No other cause excuses a repetition here: nothing raises after a charge or refuses calls.
+        wrong = {**ours.wrong, REPEATED: find_charged_twice(ours)}
+        problems = [
+            *(_describe(orders, promise) for promise, orders in wrong.items() if orders),
             *(f"terraform destroy left the {name} behind" for name in self.left_after_destroy),
         ]
+        if not self.second_plan_empty:
+            problems.append("a second terraform plan was not empty")
+        if self.left_in_queues:
+            problems.append(f"{self.left_in_queues} messages are still in the queues")
+        if not find_charged_twice(naive):
+            problems.append(
+                "without the module nothing was charged twice: the traffic proves nothing"
+            )
+        if untaken := naive.wrong.get(UNTAKEN):
+            problems.append(_describe(untaken, f"{UNTAKEN}, without the module"))
+        return problems
 
 
-def _list_broken(account: Account) -> Iterator[str]:
-    condemned = account.dead_lettered - account.poison
-    for orders, what in (
-        (account.lost, "lost: never charged"),
-        (account.charged_twice, "charged twice although no owner was killed after the charge"),
-        (account.poison_charged, "poison, but charged"),
-        (account.never_sent, "charged without having been sent"),
-        (account.poison - account.dead_lettered, "poison, but not in the dead-letter queue"),
-        (condemned, "not poison, but in the dead-letter queue"),
-    ):
-        if orders:
-            noun = "order" if len(orders) == 1 else "orders"
-            yield f"{len(orders)} {noun} {what}: {_show(orders)}"
+def find_charged_twice(account: Account) -> set[str]:
+    """Find the orders with a charge after one whose owner was not killed."""
+    return {order_id for order_id, cause in account.repeats if cause != "interrupted"}
 
 
-def _show(orders: set[str]) -> str:
-    return ", ".join(sorted(orders)[:SHOWN]) + (", ..." if len(orders) > SHOWN else "")
+def _describe(orders: set[str], promise: str) -> str:
+    noun = "order" if len(orders) == 1 else "orders"
+    shown = ", ".join(sorted(orders)[:SHOWN]) + (", ..." if len(orders) > SHOWN else "")
+    return f"{len(orders)} {noun} {promise}: {shown}"
 
 
 def _count(account: Account) -> dict[str, int]:
     """The figures: how many messages, orders or deliveries there are of each kind."""
-    found = {name: getattr(account, name) for name in MEANINGS}
-    return {name: kind if isinstance(kind, int) else len(kind) for name, kind in found.items()}
-
-
-def _no_contrast(account: Account) -> Iterator[str]:
-    if not account.charged_twice:
-        yield "without the module nothing was charged twice: the traffic proves nothing"
-
-
-def _orders(number: int) -> str:
-    return "order" if number == 1 else "orders"
-
-
-def _some(orders: frozenset[str]) -> str:
-    shown = ", ".join(sorted(orders)[:SHOWN])
-    return shown + (", ..." if len(orders) > SHOWN else "")
+    twice = find_charged_twice(account)
+    return {
+        "sent": account.sent,
+        "unique": len(account.unique),
+        "poison": len(account.poison),
+        "charged_once": len(account.once),
+        "charged_twice": len(twice),
+        "interrupted_repeats": len({order_id for order_id, _ in account.repeats} - twice),
+        "lost": len(account.wrong.get(LOST, ())),
+        "dead_lettered": len(account.dead_lettered),
+        "duplicates_suppressed": sum(account.outcomes[outcome] for outcome in SUPPRESSING),
+    }

@@ -1,25 +1,49 @@
-"""Runs the demo: deploy both stacks, send them the same orders, judge, destroy."""
+"""Runs the demo: deploy both stacks, send them the same orders, judge, destroy.
+
+The quickstart's own files are copied. The added files change the source of the module (a git
+repository, as in any stack) and the times, put a wrapper in front of the code that breaks things,
+and add the unprotected stack.
+"""
 
 import contextlib
 import tempfile
+import zipfile
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, Final
 
 from rich.console import Console
 from rich.markup import escape
 
-from scripts.demo import traffic
-from scripts.demo.account import Account, settle
-from scripts.demo.report import STACKS, Report, Stack
-from scripts.demo.stack import write
-from scripts.demo.traffic import Message
+from scripts.demo.report import Report
 from scripts.support import observation
+from scripts.support.account import Account, read_account
 from scripts.support.emulator import ROOT, new_account, running
+from scripts.support.faults import ATTACK
 from scripts.support.observation import Aws
+from scripts.support.producer import redeliver_soon
 from scripts.support.progress import Progress
-from scripts.support.stack import apply_stack
+from scripts.support.source import repository
+from scripts.support.stack import EXAMPLES, apply_stack, write_stack
 from scripts.support.terraform import Terraform, environment
+from scripts.support.traffic import plan_traffic, send_traffic
+
+HERE: Final = Path(__file__).parent
+TRAFFIC: Final = plan_traffic(
+    260,
+    duplicates=50,
+    faults={
+        ("late kill", "before"): 2,
+        ("late kill", "after"): 4,
+        ("timeout", "before"): 2,
+        ("timeout", "after"): 2,
+        ("raise", "before"): 2,
+        ("overlap", "before"): 4,
+    },
+    seed=1,
+    kill="late kill",
+)
+"""Each stack gets all of it. Kills are late: by then the rest of the batch is confirmed."""
 
 
 def run(console: Console, output: Path) -> int:
@@ -27,7 +51,6 @@ def run(console: Console, output: Path) -> int:
 
     Raises:
         EmulatorError, SourceError, TerraformError: it could not be deployed.
-        NotAcknowledgedError: a function refused an event again and again.
     """
     progress = Progress(console)
     progress.say("the same orders go to two stacks, with and without the module (3 minutes)")
@@ -47,19 +70,44 @@ def run(console: Console, output: Path) -> int:
     return 1 if problems else 0
 
 
+def write(directory: Path) -> Path:
+    """Write the root module into ``directory``, with its module source; return its path.
+
+    Raises:
+        SourceError: git is missing or failed.
+    """
+    folders = (ATTACK, ATTACK / "quickstart", HERE / "terraform")
+    stack = write_stack(
+        directory,
+        EXAMPLES / "quickstart",
+        repository(directory / "module.git"),
+        code=[ATTACK / "call_faults.py"],
+        tf=[file for folder in folders for file in folder.glob("*.tf")],
+    )
+    # The unprotected function: the same code and wrapper, without the package.
+    with zipfile.ZipFile(stack / "naive.zip", "w") as package:
+        for file in (*sorted((stack / "src").glob("*.py")), HERE / "naive.py"):
+            package.write(file, file.name)
+    return stack
+
+
 def _run(progress: Progress, stack: Path) -> Report:
     with contextlib.ExitStack() as cleanup:
         with progress.phase("start the emulator"):
             emulator = cleanup.enter_context(running())
         account = new_account()
         aws = Aws.of(emulator, account)
-        variables = environment(emulator.environment(account))
-        terraform = Terraform(directory=stack, environment=variables, report=progress.note)
+        variables = emulator.environment(account) | {"TF_VAR_dynamodb_url": emulator.endpoint}
+        terraform = Terraform(
+            directory=stack, environment=environment(variables), report=progress.note
+        )
         with progress.phase("terraform init"):
             terraform.init()
         with progress.phase("terraform apply (creating a queue takes the provider 25 s)"):
             outputs = apply_stack(terraform, aws)
-        accounts, left_in_queues = _attack(progress, aws, {name: outputs[name] for name in STACKS})
+        accounts, left_in_queues = _attack(
+            progress, aws, {"ours": outputs, "naive": outputs["naive"]}
+        )
         with progress.phase("terraform plan, which should find nothing to change"):
             second_plan_empty = not terraform.plan()
         with progress.phase("terraform destroy"):
@@ -73,37 +121,25 @@ def _run(progress: Progress, stack: Path) -> Report:
 
 
 def _attack(
-    progress: Progress, aws: Aws, stacks: Mapping[Stack, Mapping[str, str]]
-) -> tuple[dict[Stack, Account], int]:
-    """Send everything to both stacks at the same time, wait for redeliveries, and count.
+    progress: Progress, aws: Aws, stacks: Mapping[str, Mapping[str, Any]]
+) -> tuple[dict[str, Account], int]:
+    """Send everything to both stacks, wait for redeliveries, and settle.
 
     Returns:
         Each stack's account, and how many messages are left in the queues.
     """
-    messages = traffic.plan_messages()
-    with (
-        progress.phase(f"send {len(messages)} messages to each stack"),
-        ThreadPoolExecutor() as pool,
-    ):
-        sending = {
-            name: pool.submit(traffic.send, aws, stack, messages) for name, stack in stacks.items()
-        }
-        sent = {name: job.result() for name, job in sending.items()}
-    with progress.phase("wait for redeliveries, until both queues are empty"):
-        left = observation.wait_until_empty(
-            aws,
-            *(stack["queue_url"] for stack in stacks.values()),
-            report=lambda number: progress.note(f"{number} still in the queues"),
-        )
+    sent = {}
+    queues = [stack["queue_url"] for stack in stacks.values()]
+    with redeliver_soon(aws, *queues):
+        with progress.phase(f"send {len(TRAFFIC.messages)} messages to each stack"):
+            for name, stack in stacks.items():
+                sent[name] = send_traffic(aws, stack, TRAFFIC)
+        with progress.phase("wait for redeliveries, until both queues are empty"):
+            left = observation.wait_until_empty(
+                aws,
+                *queues,
+                report=lambda number: progress.note(f"{number} still in the queues"),
+            )
     with progress.phase("count"):
-        return {name: _count(aws, stack, sent[name]) for name, stack in stacks.items()}, left
-
-
-def _count(aws: Aws, stack: Mapping[str, str], sent: list[tuple[Message, str]]) -> Account:
-    return settle(
-        sent,
-        observation.rows(aws, stack["ledger_table"]),
-        dead=observation.drain(aws, stack["dead_letter_queue_url"]),
-        outcomes=observation.count_outcomes(aws, stack["log_group_name"]).elements(),
-        untaken=[row["order_id"] for row in observation.rows(aws, stack["faults_table"])],
-    )
+        accounts = {name: read_account(aws, stack, sent[name]) for name, stack in stacks.items()}
+    return accounts, left

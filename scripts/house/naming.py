@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from scripts.house.files import Finding, Module, Tree, get_name
+from scripts.house.files import Finding, Tree, get_name
 
 MODULE_HOOKS: Final = frozenset({"__all__", "__version__", "__getattr__"})
 """Python and packaging tools look for these names, so several modules may define them."""
@@ -21,13 +21,10 @@ def find_duplicate_names(tree: Tree) -> Iterator[Finding]:
     """Find module-level names that differ only by case or underscores."""
     first: dict[str, tuple[str, str, int]] = {}
     for module in tree.package:
-        lines: dict[str, int] = {}
-        for name, line in _list_defined_names(module):
-            lines.setdefault(name, line)
-        for name, line in lines.items():
+        for name, line in _list_defined_names(module.nodes[0]):
             here = (name, module.path, line)
             other, path, other_line = first.setdefault(name.lower().replace("_", ""), here)
-            if (other, path) != (name, module.path):
+            if (other, path) != (name, module.path) and name not in MODULE_HOOKS:
                 problem = f"`{name}` is also `{other}` of {path}:{other_line}"
                 remedy = "give each thing a name of its own, or import the one"
                 yield Finding(module.path, line, problem, remedy)
@@ -35,54 +32,34 @@ def find_duplicate_names(tree: Tree) -> Iterator[Finding]:
 
 def find_participle_functions(tree: Tree) -> Iterator[Finding]:
     """Find functions and methods whose first word is a past participle or a preposition."""
-    for module in tree.package:
-        for node in module.nodes:
-            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                continue
+    for module, node in tree.list_nodes():
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not _is_exempt(node):
             word = node.name.strip("_").partition("_")[0].lower()
-            kind = _classify_word(word)
-            if kind and not _is_exempt(node):
+            is_regular = word.endswith("ed") and word not in WORDS["verbs_in_ed"]
+            if is_regular or word in {*WORDS["participles"], *WORDS["prepositions"]}:
+                problem = f"function `{node.name}` begins with `{word}`, which is no verb"
                 remedy = "begin with a verb, or with `is_`, `has_`, `can_`, `should_`"
-                problem = f"function `{node.name}` begins with the {kind} `{word}`"
                 yield Finding(module.path, node.lineno, problem, remedy)
 
 
-def _list_defined_names(module: Module) -> Iterator[tuple[str, int]]:
+def _list_defined_names(node: ast.AST) -> Iterator[tuple[str, int]]:
     """List the names that a module defines, with their lines; an import defines none."""
-    for statement in module.top:
-        match statement:
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                names = [statement.name]
-            case ast.Assign():
-                names = [name for part in statement.targets for name in _list_target_names(part)]
-            case ast.AnnAssign():
-                names = _list_target_names(statement.target)
+    for child in ast.iter_child_nodes(node):
+        match child:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                yield name, child.lineno
+            case ast.ClassDef(name=name) | ast.Name(id=name, ctx=ast.Store()):
+                yield name, child.lineno
+            case ast.comprehension() | ast.Lambda():
+                pass  # its names are its own
             case _:
-                continue
-        for name in names:
-            if name not in MODULE_HOOKS:
-                yield name, statement.lineno
-
-
-def _list_target_names(target: ast.expr) -> list[str]:
-    """Return the plain names in the target of an assignment."""
-    parts = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
-    return [part.id for part in parts if isinstance(part, ast.Name)]
-
-
-def _classify_word(word: str) -> str:
-    if word in WORDS["prepositions"]:
-        return "preposition"
-    is_regular = word.endswith("ed") and word not in WORDS["verbs_in_ed"]
-    return "participle" if is_regular or word in WORDS["participles"] else ""
+                yield from _list_defined_names(child)
 
 
 def _is_exempt(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     """Whether a function may begin with any word, by convention or by decision."""
     name = function.name
-    if name in WORDS["allowed"] or (name.startswith("__") and name.endswith("__")):
-        return True
     decorators = {get_name(decorator) for decorator in function.decorator_list}
-    if decorators & _PROPERTIES:
-        return True  # the caller reads it as a value
-    return name.startswith("from_") and "classmethod" in decorators
+    if decorators & _PROPERTIES or (name.startswith("from_") and "classmethod" in decorators):
+        return True  # the caller reads it as a value, or as a constructor
+    return name in WORDS["allowed"] or (name.startswith("__") and name.endswith("__"))

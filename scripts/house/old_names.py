@@ -1,115 +1,192 @@
 """Old names, which must not come back. Two tables list them with their successors."""
 
+import ast
+import re
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from functools import cache, partial
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from itertools import accumulate
+from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
-from scripts.house.files import Finding, Tree, Use
-from scripts.house.hcl import list_paths, list_paths_in_python, list_paths_on_page
-from scripts.house.identifiers import (
-    list_names_in_python,
-    list_names_in_strings,
-    list_names_on_page,
+from scripts.house.files import File, Finding, Tree
+
+_DOTTED: Final = re.compile(r"[\w.]+")
+_QUOTED: Final = re.compile(r'"([\w.]+)"')
+_FENCE: Final = r"^[ \t]*(?:```|~~~)"
+_CODE: Final = re.compile(
+    rf"{_FENCE}[^\n]*\n(.*?)(?:{_FENCE}|\Z)|`([^`\n]+)`", re.DOTALL | re.MULTILINE
 )
+_TOKEN: Final = re.compile(
+    r'#[^\n]*|//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|<<-?(?P<end>\w+)\n.*?\n\s*(?P=end)\b'
+    r'|(?P<name>\b[\w-]+)(?: "(?P<label>[^"\n]+)")*[ \t]*(?:(?P<equals>=(?![=>]))|(?=\{))'
+    r"|(?P<open>[\[({])|(?P<close>[\])}])",
+    re.DOTALL,
+)
+"""The structure of HCL; comments, strings and heredocs have none."""
 
-TEXT_KINDS: Final = frozenset({"string", "code word"})
-"""Kinds of uses that are not identifiers. Names that are internal do not count there."""
+_WORD: Final = re.compile(r"(?<![\w.-])[A-Za-z_]\w*(?:\.\w+|\.\*|\[[^\]\n]*\])*")
+_INDEX: Final = re.compile(r"\[[^\]\n]*\]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OldName:
+class Use(NamedTuple):
+    """A name in a file, its kind and its line."""
+
+    name: str
+    kind: str
+    line: int
+
+
+class OldName(NamedTuple):
     """A name that is not used any more.
 
     Attributes:
         new: its successor; empty if it has none.
-        public: whether strings and pages count too.
         kinds: the kinds of `Use` that count; empty for all.
         below: the folders in which it counts; an empty name for all.
+        exempt: prefixes of the paths that may use it.
     """
 
     new: str
-    public: bool = False
-    kinds: tuple[str, ...] = ()
-    below: tuple[str, ...] = ("",)
-
-    def counts(self, use: Use, path: str) -> bool:
-        """Whether a use of this name counts in a file."""
-        if use.kind in TEXT_KINDS and not self.public:
-            return False
-        return path.startswith(self.below) and (not self.kinds or use.kind in self.kinds)
-
-
-class Table(NamedTuple):
-    """A table of old names.
-
-    Attributes:
-        rows: by name; `*` in a name matches any characters.
-        exempt: prefixes of the paths that may use old names.
-    """
-
-    rows: Mapping[str, OldName]
+    kinds: tuple[str, ...]
+    below: tuple[str, ...]
     exempt: tuple[str, ...]
 
 
 def find_old_names(tree: Tree) -> set[Finding]:
     """Find old names in Python, in strings of Terraform, and in code on pages."""
-    uses = {
-        path: list_names_on_page(text) if path.endswith(".md") else list_names_in_strings(text)
-        for path, text in tree.files.items()
-    }
-    uses |= {module.path: list_names_in_python(module) for module in tree.python}
-    return _find_uses(uses, read_table("old_names.toml"))
+    return _find_uses(tree, list_names, read_table("old_names.toml"))
 
 
 def find_old_inputs(tree: Tree) -> set[Finding]:
     """Find old paths in Terraform, in strings of Python and on pages, and old names of files."""
-    uses = {
-        path: list_paths_on_page(text) if path.endswith(".md") else list_paths(text)
-        for path, text in tree.files.items()
-    }
-    uses |= {module.path: list_paths_in_python(module) for module in tree.python}
-    files = {path: [Use(part, "file name", 1) for part in Path(path).parts] for path in uses}
-    table = read_table("old_inputs.toml")
-    return _find_uses(uses, table) | _find_uses(files, table)
+    return _find_uses(tree, list_paths, read_table("old_inputs.toml"))
 
 
 @cache
-def read_table(file: str) -> Table:
-    """Read a table of this folder."""
+def read_table(file: str) -> dict[str, OldName]:
+    """Read a table of this folder: old names, in which `*` matches any characters."""
     sections = tomllib.loads(Path(__file__).with_name(file).read_text(encoding="utf-8"))
-    exempt, scoped = tuple(sections.pop("exempt")), sections.pop("scoped")
-    rows = {
-        name: OldName(new=new, public=section != "internal")
-        for section, names in sections.items()
-        for name, new in names.items()
-    }
-    for name, row in scoped.items():
-        kinds, below = tuple(row.get("kinds", ())), tuple(row["below"])
-        rows[name] = OldName(new=row["new"], kinds=kinds, below=below)
-    return Table(rows, exempt)
-
-
-def _find_uses(uses: Mapping[str, Iterable[Use]], table: Table) -> set[Finding]:
-    """Return the uses of old names, given all uses of names by path."""
-    find_row = cache(partial(_find_row, table.rows))  # the same names come again and again
+    exempt = tuple(sections.pop("exempt"))
     return {
-        Finding(path, use.line, f"the {use.kind} `{use.name}`", remedy)
-        for path, its_uses in uses.items()
-        if not path.startswith(table.exempt)
-        for use in its_uses
-        if (old := find_row(use.name)) and old.counts(use, path)
+        name: OldName(new, tuple(section.get("kinds", ())), (*section.get("below", [""]),), exempt)
+        for section in sections.values()
+        for name, new in section["names"].items()
+    }
+
+
+def _find_uses(
+    tree: Tree, list_uses: Callable[[File], Iterable[Use]], table: dict[str, OldName]
+) -> set[Finding]:
+    """Find the old names of a table among the uses of each file."""
+    rows = list(table.values())
+    names = "|".join(f"({re.escape(name)})" for name in table)
+    # `_x` is found by the row of `x`, and `x` by the row of `*.x`.
+    names = names.replace(r"\*\.", r"(?:.*\.)?").replace(r"\*", ".*")
+    find = cache(re.compile(f"_*(?:{names})").fullmatch)  # the same names come again and again
+    return {
+        Finding(file.path, use.line, f"the {use.kind} `{use.name}`", remedy)
+        for file in tree.files
+        for use in list_uses(file)
+        if (match := find(use.name))
+        for old in [rows[(match.lastindex or 0) - 1]]
+        if file.path.startswith(old.below) and not file.path.startswith(old.exempt)
+        if not old.kinds or use.kind in old.kinds
         for remedy in [f"name it `{old.new}`" if old.new else "remove it"]
     }
 
 
-def _find_row(rows: Mapping[str, OldName], name: str) -> OldName | None:
-    """Return the row of a name, with or without its leading underscores."""
-    if exact := rows.get(name) or rows.get(name.lstrip("_")):
-        return exact
-    forms = (name, f".{name}")  # `*.x` is found by itself too
-    patterns = (row for row in rows if "*" in row)
-    return next((rows[row] for row in patterns if any(fnmatchcase(x, row) for x in forms)), None)
+def list_names(file: File) -> Iterator[Use]:
+    """List the names in Python, in strings of Terraform, and in code between backticks."""
+    if file.path.endswith((".py", ".md")):
+        yield from _list_identifiers(file)
+        for first, code in _list_code(file.text):
+            yield from _list_matches(_DOTTED, "code word", code, first)
+    else:
+        yield from _list_matches(_QUOTED, "string", file.text)
+
+
+def list_paths(file: File) -> Iterator[Use]:
+    """List the paths in Terraform, in strings of Python, which may be HCL, and on pages."""
+    for part in PurePosixPath(file.path).parts:
+        yield Use(part, "file name", 1)
+    texts = codes = [(1, file.text)]
+    if file.path.endswith(".py"):
+        texts = codes = list(_list_strings(file))
+    elif file.path.endswith(".md"):
+        codes = list(_list_code(file.text))
+    for first, text in texts:
+        yield from _list_words(text, first)
+    for first, code in codes:
+        yield from _list_arguments(code, first)
+
+
+def _list_identifiers(file: File) -> Iterator[Use]:
+    """List the names in the path and in the nodes of a Python file."""
+    for part in PurePosixPath(file.path).with_suffix("").parts if file.nodes else ():
+        yield Use(part.removeprefix("test_"), "module", 1)
+    for node in file.nodes:
+        kind = "string" if isinstance(node, ast.Constant) else "name"
+        for value in vars(node).values():
+            for dotted in value if isinstance(value, list) else [value]:
+                if isinstance(dotted, str) and _DOTTED.fullmatch(dotted):
+                    yield from _list_matches(_DOTTED, kind, dotted, getattr(node, "lineno", 1))
+
+
+def _list_matches(pattern: re.Pattern[str], kind: str, text: str, first: int = 1) -> Iterator[Use]:
+    """List the names in each dotted name that a pattern finds in a text."""
+    for line, content in enumerate(text.splitlines(), first):
+        for dotted in pattern.findall(content):
+            for name in dotted.split("."):
+                yield Use(name, kind, line)
+
+
+def _list_code(text: str) -> Iterator[tuple[int, str]]:
+    """List what is between backticks or in a block of code, each with its first line."""
+    line, position = 1, 0
+    for match in _CODE.finditer(text):
+        start = match.start(match.lastindex or 0)
+        line += text.count("\n", position, start)
+        position = start
+        yield line, match[match.lastindex or 0]
+
+
+def _list_strings(file: File) -> Iterator[tuple[int, str]]:
+    """List the strings of a Python file, each with its first line; single words between quotes."""
+    for node in file.nodes:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            is_word = "\n" not in node.value and " " not in node.value
+            yield node.lineno, f'"{node.value}"' if is_word else node.value
+
+
+def _list_arguments(text: str, first: int) -> Iterator[Use]:
+    """List the paths of what is declared or set, below the module, variable or block it is in."""
+    containers = [""]
+    last = None
+    for token in _TOKEN.finditer(text):
+        name, container = token["name"], containers[-1]
+        if token["open"]:
+            containers.append(container if last is None else last)
+            last = None
+        elif token["close"]:
+            last = containers.pop() if len(containers) > 1 else None
+        elif name in {"type", "default"}:
+            last = None  # a type declares the attributes of the input, a default sets them
+        elif name:
+            label = token["label"] or ""
+            roots = {"variable": label, "locals": "local", "module": "", "variables": ""}
+            block = roots.get(name, f"{container}.{name}:")
+            last = (f"{container}.{name}" if token["equals"] else block).lstrip(".")
+            yield Use(last, "name", first + text.count("\n", 0, token.start()))
+
+
+def _list_words(text: str, first: int) -> Iterator[Use]:
+    """List references, dotted and capitalised words, and single words between quotes."""
+    for number, line in enumerate(text.splitlines(), first):
+        for match in _WORD.finditer(line):
+            path = _INDEX.sub("", match[0]).removeprefix("var.")
+            around = line[max(match.start() - 1, 0) : match.start()] + line[match.end() :][:1]
+            if "." in match[0] or not path.islower() or around in {'""', "''", "``"}:
+                # `a`, `a.b` and `a.b.c` for the last of them.
+                for prefix in accumulate(path.split("."), "{}.{}".format):
+                    yield Use(prefix, "name", number)

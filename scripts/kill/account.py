@@ -1,16 +1,15 @@
-"""Checks a round against the promises: lost messages, repeated side effects and their causes."""
+"""Checks rounds against the promises: lost messages, repeated side effects and their causes."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from scripts.kill.plan import Mode
+from scripts.kill.plan import Event, Mode, Round
 
-COMPLETED, PARKED = "COMPLETED", "PARKED"
-"""The states of a record that matter here."""
+COMPLETED, PARKED, MARKED = "COMPLETED", "PARKED", "MARKED"
+"""The states of a record that matter here. A parked one is marked once its copy is sent."""
 
 PROMISES: Final[Mapping[str, str]] = {
     "lost": "lost",
@@ -21,139 +20,145 @@ PROMISES: Final[Mapping[str, str]] = {
 }
 """What must not happen to any key, by the name of its figure."""
 
-Copy = tuple[str, str]
-"""A message of the dead-letter queue: its key, and the owner token that it carries."""
+Journal = Mapping[str, Sequence[tuple[str, ...]]]
+"""The words of a worker, by kind: ``effect`` and ``raised`` (after the effect) have key and owner,
+``unconfirmed`` has a key, and ``answer`` the ids of the messages that come again."""
 
 
 class Cause(StrEnum):
-    """Why P5 lets an effect repeat."""
+    """Why P5 lets a side effect repeat."""
 
     RAISED = "raised"
     INTERRUPTED = "interrupted"
     UNCONFIRMED = "unconfirmed"
 
 
-class Seen(NamedTuple):
-    """A record as it is in the table."""
-
-    status: str
-    owner: str = ""
-    dead_lettered: bool = False
-
-
-class Effect(NamedTuple):
-    """One side effect; each run of a key has another owner token."""
+class Run(NamedTuple):
+    """A run of a key; each has another owner token, which its record and its copy name."""
 
     key: str
     owner: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """One delivery of a batch to one process, and the state of the tables after it ended.
+@dataclass(slots=True, kw_only=True)
+class Account:
+    """A round, and what its deliveries did.
 
     Attributes:
-        killed: whether it was killed before it had answered.
-        acknowledged: the keys of the messages that its answer does not name.
-        effects: in their order; transaction mode has counters instead.
-        raised: the owners whose processor raised.
-        unconfirmed: the keys whose completion it reported as unconfirmed.
-        records: by key, after it.
-        copies: of parked messages, all that were sent so far.
-        counters: how often the effect of a transaction was committed, by key.
+        deliveries: how many there were.
+        wrong: the keys that break each of the `PROMISES`.
+        kills: the event before each kill.
+        in_doubt: how many side effects each kill left without a record that confirms them.
+        repeats: how many side effects were repeated, by cause.
+        done: the keys whose side effect has happened.
+        causes: why the last side effect of a key may repeat, if it may.
     """
 
-    killed: bool = False
-    acknowledged: frozenset[str] = frozenset()
-    effects: Sequence[Effect] = ()
-    raised: frozenset[str] = frozenset()
-    unconfirmed: frozenset[str] = frozenset()
-    records: Mapping[str, Seen] = field(default_factory=dict)
-    copies: frozenset[Copy] = frozenset()
-    counters: Mapping[str, int] = field(default_factory=dict)
+    planned: Round
+    deliveries: int = 0
+    wrong: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name in PROMISES})
+    kills: list[Event] = field(default_factory=list)
+    in_doubt: list[int] = field(default_factory=list)
+    repeats: Counter[Cause] = field(default_factory=Counter)
+    done: set[str] = field(default_factory=set)
+    causes: dict[str, Cause | None] = field(default_factory=dict)
 
-    @property
-    def done(self) -> set[str]:
-        """The keys whose side effect happened here, or by now in transactions."""
-        ran = {effect.key for effect in self.effects if effect.owner not in self.raised}
-        return ran | {key for key, times in self.counters.items() if times}
+    def add(
+        self,
+        said: Journal,
+        *,
+        acknowledged: set[str],
+        left: set[str],
+        records: Mapping[Run, str],
+        copies: set[Run],
+        counters: Mapping[str, int],
+    ) -> None:
+        """Check the next delivery, and the state of the tables after it.
 
-    @property
-    def in_doubt(self) -> set[str]:
-        """The keys that a kill left without a record that confirms them: they may repeat."""
-        return {key for key in self.done if not self.has_status(key, COMPLETED) and self.killed}
+        Args:
+            said: the journal of its worker; without an answer if that was killed.
+            acknowledged: the keys of the messages that the answer does not name.
+            left: the keys that wait for another delivery.
+            records: the state of the record of each run.
+            copies: the runs of which a copy was sent so far.
+            counters: how often the side effect of a transaction was committed so far, by key.
+        """
+        effects, raised = ([Run(*words) for words in said[kind]] for kind in ("effect", "raised"))
+        committed = {key for key, times in counters.items() if times}
+        done = committed | {run.key for run in effects if run not in raised}
+        completed = {run.key for run, state in records.items() if state == COMPLETED}
+        parked = {run for run, state in records.items() if state in (PARKED, MARKED)}
+        in_doubt = set() if said["answer"] else done - completed
+        if not said["answer"]:
+            self.kills.append(self.planned.moments[self.deliveries].event)
+            self.in_doubt.append(len(in_doubt))
+        self.deliveries += 1
+        for run in effects:
+            if cause := self.causes.get(run.key):
+                self.repeats[cause] += 1
+            elif run.key in self.causes:
+                self.wrong["unexplained_repeats"].add(run.key)
+            cause = Cause.UNCONFIRMED if (run.key,) in said["unconfirmed"] else None
+            cause = Cause.INTERRUPTED if run.key in in_doubt else cause
+            self.causes[run.key] = Cause.RAISED if run in raised else cause
+        self.done |= done
+        safe = self.done & completed
+        self.wrong["lost"] |= acknowledged - safe - {run.key for run in parked}
+        self.wrong["parked_without_copy"] |= {
+            run.key for run in parked - copies if records[run] == MARKED or run.key in acknowledged
+        }
+        self.wrong["counter_errors"] |= {key for key, times in counters.items() if times > 1}
+        self.wrong["unfinished"] = left
+        if not left:
+            keys = set(self.planned.keys)
+            self.wrong["lost"] |= keys - safe
+            if self.planned.mode is Mode.TRANSACTION:
+                self.wrong["counter_errors"] |= keys - committed
 
-    def has_status(self, key: str, status: str) -> bool:
-        """Whether the key's record has this status."""
-        return key in self.records and self.records[key].status == status
 
-    def list_without_copy(self) -> Iterator[str]:
-        """List the keys that are parked for an operator who cannot find them."""
-        for key, record in self.records.items():
-            settled = record.dead_lettered or key in self.acknowledged
-            if record.status == PARKED and settled and (key, record.owner) not in self.copies:
-                yield key
-
-    def explain(self) -> Iterator[tuple[str, Cause | None]]:
-        """Yield each side effect's key with the cause that allows it to repeat, if there is one."""
-        in_doubt = self.in_doubt
-        for key, owner in self.effects:
-            cause = Cause.UNCONFIRMED if key in self.unconfirmed else None
-            cause = Cause.INTERRUPTED if key in in_doubt else cause
-            yield key, Cause.RAISED if owner in self.raised else cause
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """The keys of a round that break each of the `PROMISES`, if any do.
-
-    And how many effects each kill left in doubt, and how many were repeated, by cause.
-    """
-
-    wrong: Mapping[str, set[str]]
-    in_doubt: Sequence[int]
-    repeats: Mapping[Cause, int]
-
-
-def settle(mode: Mode, keys: set[str], deliveries: Sequence[Delivery], left: set[str]) -> Account:
-    """Settle a round of messages with these keys; some may be left unacknowledged in the end."""
-    unexplained, repeats = _find_repeats(deliveries)
-    counters, fewest = deliveries[-1].counters, 0 if left else 1
-    in_transactions = keys if mode is Mode.TRANSACTION else set()
-    found = {
-        "lost": _find_lost(keys, deliveries, finished=not left),
-        "unexplained_repeats": unexplained,
-        "parked_without_copy": {key for part in deliveries for key in part.list_without_copy()},
-        "counter_errors": {
-            key for key in in_transactions if not fewest <= counters.get(key, 0) <= 1
-        },
-        "unfinished": left,
+def compute_figures(accounts: Sequence[Account]) -> dict[str, Any]:
+    """Compute the content of kill.json, all but the seed and the seconds."""
+    modes = {mode: _summarise(accounts, mode) for mode in Mode}
+    # The kill that comes nearest to its documented bound, or exceeds it most.
+    kills = [(doubt, account.planned) for account in accounts for doubt in account.in_doubt]
+    largest, worst = max(kills, key=lambda kill: kill[0] - kill[1].bound)
+    return {
+        "kills": sum(mode["kills"] for mode in modes.values()),
+        **{name: len(_list_wrong(accounts, name)) for name in PROMISES},
+        "largest_repeat": largest,
+        "documented_bound": worst.bound,
+        "worst": worst.name,
+        "modes": modes,
     }
-    return Account(
-        wrong={name: wrong for name, wrong in found.items() if wrong},
-        in_doubt=[len(delivery.in_doubt) for delivery in deliveries if delivery.killed],
-        repeats=repeats,
-    )
 
 
-def _find_lost(keys: set[str], deliveries: Sequence[Delivery], *, finished: bool) -> set[str]:
-    """Find acknowledged keys that are neither done nor parked; at the end all must be done."""
-    lost: set[str] = set()
-    done: set[str] = set()
-    for delivery in deliveries:
-        done |= delivery.done
-        safe = {key for key in done if delivery.has_status(key, COMPLETED)}
-        parked = {key for key in delivery.acknowledged if delivery.has_status(key, PARKED)}
-        lost |= delivery.acknowledged - safe - parked
-    return lost | (keys - safe if finished else set())
+def list_problems(accounts: Sequence[Account], figures: Any, wanted: int) -> Iterator[str]:
+    """List every broken promise, and every reason why the campaign proves less, one line each."""
+    for name, text in PROMISES.items():
+        if wrong := _list_wrong(accounts, name):
+            more = ", ..." if wrong[3:] else ""
+            yield f"{len(wrong)} {text}: {', '.join(wrong[:3])}{more}"
+    largest, bound = figures["largest_repeat"], figures["documented_bound"]
+    if largest > bound:
+        text = f"one kill left {largest} side effects unconfirmed, over the bound of {bound}"
+        yield f"{text}, in round {figures['worst']}"
+    for mode in Mode:
+        if (kills := figures["modes"][mode]["kills"]) < wanted:
+            yield f"only {kills} kills in {mode} mode: {wanted} were asked for"
 
 
-def _find_repeats(deliveries: Sequence[Delivery]) -> tuple[set[str], Counter[Cause]]:
-    """Find the keys with an unexplained repeat, and count how often each cause explains one."""
-    by_key = defaultdict(list)
-    for delivery in deliveries:
-        for key, cause in delivery.explain():
-            by_key[key].append(cause)
-    allowing = [(key, cause) for key, causes in by_key.items() for cause, _ in pairwise(causes)]
-    unexplained = {key for key, cause in allowing if cause is None}
-    return unexplained, Counter(cause for _, cause in allowing if cause)
+def _list_wrong(accounts: Sequence[Account], name: str) -> list[str]:
+    return [key for account in accounts for key in sorted(account.wrong[name])]
+
+
+def _summarise(accounts: Sequence[Account], mode: Mode) -> dict[str, Any]:
+    """Summarise the rounds of one mode."""
+    accounts = [account for account in accounts if account.planned.mode is mode]
+    after = Counter(event for account in accounts for event in account.kills)
+    return {
+        "kills": after.total(),
+        "kills_after": dict(sorted(after.items())),
+        "rounds": len(accounts),
+        "deliveries": sum(account.deliveries for account in accounts),
+        "repeats": {cause: sum(account.repeats[cause] for account in accounts) for cause in Cause},
+    }

@@ -1,130 +1,177 @@
 """Plays rounds: delivers a batch, kills its worker, and delivers again until all of it is done."""
 
+import contextlib
+import json
+import multiprocessing
+import os
 import random
+import signal
 import time
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from idempotent_lambda.clock import Millis
-from scripts.kill.account import Account, Delivery, settle
-from scripts.kill.journal import Journal, Page, read_page
-from scripts.kill.plan import Mode, Round
-from scripts.kill.process import Say, run
-from scripts.kill.queue import Record, make_record, read_copy, read_key, receive_again
-from scripts.kill.tables import Tables
-from scripts.kill.watch import Watch
-from scripts.kill.worker import AFTER_LEASE, Station
+from idempotent_lambda.clients import new_client
+from idempotent_lambda.queues import SqsQueues
+from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE, CopyMark
+from idempotent_lambda_toolkit.testing import events
+from scripts.kill.account import MARKED, PARKED, Account, Journal, Run
+from scripts.kill.plan import Round
+from scripts.kill.worker import Worker
+from scripts.support.emulator import Emulator, new_account
 
 MOST_DELIVERIES: Final = 40
 BASE_SECONDS: Final = 0.005
-FIRST_GUESS: Final = 0.001
-LEARNED: Final = 0.3
-"""The weight of the newest batch in the expectation of the next one."""
+
+FORK: Final = multiprocessing.get_context("fork")
+"""This process has imported everything and has no threads, so a worker starts in milliseconds."""
+
+ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""A worker never gets these: a terminal sends Ctrl-C to all, and who started a worker ends it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Played:
-    """A round and its result; ``kills`` are the events before each kill."""
-
-    planned: Round
-    account: Account
-    deliveries: int
-    kills: Sequence[str]
-
-    @property
-    def largest(self) -> int:
-        """The most side effects that one of its kills left unconfirmed."""
-        return max(self.account.in_doubt, default=0)
+class WorkerError(Exception):
+    """A worker did not do its work; the text says why."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """Where rounds are played.
+    """An account of the emulator, where rounds are played."""
 
-    Attributes:
-        directory: for journals.
-        seconds: how long a message takes, learned from batches that were not killed.
-    """
+    def __init__(self, emulator: Emulator) -> None:
+        account_id = new_account()
+        os.environ |= emulator.environment(account_id)
+        self._dynamodb = emulator.client("dynamodb", account_id)
+        self._sqs = emulator.client("sqs", account_id)
+        self._dead_letter_queue_url = self._sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
+        # Parts of the workers: made before they are forked, and used by them only.
+        self._client = new_client()
+        unobserved: Any = None  # no message is in progress, so there is nothing to report
+        self._queues = SqsQueues(self._dead_letter_queue_url, unobserved)
+        _ = self._queues._client  # noqa: SLF001  # makes it
+        # How long a message took, in the last batch of its kind that was not killed.
+        self._seconds: dict[object, float] = defaultdict(lambda: 0.001)
 
-    station: Station
-    tables: Tables
-    directory: Path
-    seconds: dict[tuple[Mode, float, bool], float] = field(default_factory=dict)
-
-    def play(self, planned: Round) -> Played:
-        """Play a round to its end."""
-        self.tables.create_tables(planned.table, planned.counters)
-        try:
-            deliveries, left = self._play(planned)
-        finally:
-            self.tables.delete_tables(planned.table, planned.counters)
-        killed = [number for number, delivery in enumerate(deliveries) if delivery.killed]
-        return Played(
-            planned=planned,
-            account=settle(planned.mode, set(planned.keys), deliveries, left),
-            deliveries=len(deliveries),
-            kills=[planned.moments[number].event for number in killed],
-        )
-
-    def _play(self, planned: Round) -> tuple[list[Delivery], set[str]]:
-        """Deliver until nothing waits; return the deliveries, and the keys that still wait."""
-        chance = random.Random(planned.table)  # noqa: S311  # guards nothing
-        waiting = [make_record(f"message-{place}", key) for place, key in enumerate(planned.keys)]
-        copies: list[Record] = []
-        parked: list[Record] = []
-        deliveries: list[Delivery] = []
-        while waiting and len(deliveries) < MOST_DELIVERIES:
-            killed, page = self._deliver(planned, waiting, len(deliveries))
-            done = [record for record in waiting if not page.brings_back(record["messageId"])]
-            # The records come first: reading them waits for calls that were under way.
-            records = self.tables.read_records(planned.table, killed=killed)
-            found = self.tables.take_copies(len(copies))
-            copies += found
-            parked += found
-            deliveries.append(
-                Delivery(
-                    killed=killed,
-                    acknowledged=frozenset(map(read_key, done)),
-                    effects=page.effects,
-                    raised=page.raised,
-                    unconfirmed=page.unconfirmed,
-                    records=records,
-                    copies=frozenset(map(read_copy, copies)),
-                    counters=self.tables.read_counters(planned.counters),
-                )
+    def play(self, planned: Round) -> Account:
+        """Deliver until nothing waits; check each delivery."""
+        for table in (planned.name, planned.counters):
+            self._dynamodb.create_table(
+                TableName=table,
+                KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+                BillingMode="PAY_PER_REQUEST",
             )
-            waiting = [
-                receive_again(record) for record in waiting if page.brings_back(record["messageId"])
-            ]
+        chance = random.Random(planned.name)  # noqa: S311  # guards nothing
+        account = Account(planned=planned)
+        waiting: list[Any] = events.sqs(*({"id": key} for key in planned.keys))["Records"]
+        copies: set[Run] = set()
+        parked: list[Any] = []
+        while waiting and account.deliveries < MOST_DELIVERIES:
+            said = self._deliver(planned, waiting, account.deliveries)
+            killed = not said["answer"]
+            # The records come first: reading them waits for calls that were under way.
+            records = self._read_records(planned.name, killed=killed)
+            found = self._take_copies()
+            copies |= {_read_run(record) for record in found}
+            parked += found
+            ids = {record["messageId"] for record in waiting}
+            failed = ids if killed else ids.intersection(*said["answer"])
+            done = [record for record in waiting if record["messageId"] not in failed]
+            again = [record for record in waiting if record["messageId"] in failed]
+            waiting = events.redelivered({"Records": again})["Records"]
             if not waiting:
                 # An operator redrives the copies once nothing else waits.
                 waiting, parked = parked, []
             if planned.shuffled:
                 chance.shuffle(waiting)
-        return deliveries, {read_key(record) for record in waiting}
+            account.add(
+                said,
+                acknowledged=set(map(_read_key, done)),
+                left=set(map(_read_key, waiting)),
+                records=records,
+                copies=copies,
+                counters={
+                    item["id"]["S"]: int(item["n"]["N"]) for item in self._scan(planned.counters)
+                },
+            )
+        for table in (planned.name, planned.counters):
+            self._dynamodb.delete_table(TableName=table)
+        return account
 
-    def _deliver(self, planned: Round, records: Sequence[Record], number: int) -> tuple[bool, Page]:
-        """Have a worker process the batch; return whether it was killed, and its journal."""
+    def _deliver(self, planned: Round, records: Sequence[Any], number: int) -> Journal:
+        """Have a worker process the batch, and kill it at the planned moment.
+
+        Raises:
+            WorkerError: it raised, or did not end.
+        """
         moment, kind = planned.moments.get(number), (planned.mode, planned.slow, number == 0)
-        expected = BASE_SECONDS + len(records) * self.seconds.get(kind, FIRST_GUESS)
-        path = self.directory / "journal"
-        book = Journal(path)
-
-        def consume(say: Say) -> None:
-            later = Millis(number * AFTER_LEASE)
-            self.station.consume(planned, records, later, book, Watch(moment, say))
-
-        began = time.monotonic()
+        expected = BASE_SECONDS + len(records) * self._seconds[kind]
+        reader, writer = FORK.Pipe(duplex=False)
+        worker = Worker(planned=planned, number=number, pipe=writer)
+        arguments = self._client, self._queues, {"Records": records}
+        process = FORK.Process(target=worker.consume, args=arguments)
+        said: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+        began, ends = time.monotonic(), None
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        process.start()
+        writer.close()
         try:
-            killed = run(consume, delay=expected * moment.share if moment else 0.0)
-            took = max(0.0, time.monotonic() - began - BASE_SECONDS) / len(records)
-            page = read_page(path)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+            with contextlib.suppress(EOFError, OSError):  # a kill may cut the last write off
+                while True:
+                    if ends and not reader.poll(max(0.0, ends - time.monotonic())):
+                        process.kill()
+                    what, *words = reader.recv()
+                    said[what].append(tuple(words))
+                    if moment and what == "moment":
+                        ends = time.monotonic() + expected * moment.share
         finally:
-            book.close()
-            path.unlink()
-        if page.failed is not None:
-            before = self.seconds.get(kind, took)
-            self.seconds[kind] = (1 - LEARNED) * before + LEARNED * took
-        return killed and page.failed is None, page
+            process.kill()
+            process.join()
+            reader.close()
+        if process.exitcode not in (0, -signal.SIGKILL):
+            raise WorkerError(f"a worker ended with {process.exitcode}; what it printed says why")
+        if said["answer"]:
+            took = max(0.0, time.monotonic() - began - BASE_SECONDS)
+            self._seconds[kind] = took / len(records)
+        return said
+
+    def _read_records(self, table: str, *, killed: bool) -> dict[Run, str]:
+        """Read the state of each record; after a kill, once its last call has been carried out."""
+        items, before = self._scan(table), None
+        while killed and items != before:
+            time.sleep(0.01)
+            items, before = self._scan(table), items
+        states = {}
+        for item in items:
+            status = item["status"]["S"]
+            marked = status == PARKED and "dead_lettered_at" in item
+            run = Run(item["id"]["S"].partition("#")[2], item["owner"]["S"])
+            states[run] = MARKED if marked else status
+        return states
+
+    def _take_copies(self) -> list[Any]:
+        """Empty the dead-letter queue, as an operator's redrive does."""
+        url, taken = self._dead_letter_queue_url, []
+        while found := self._sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        ).get("Messages"):
+            for copy in found:
+                self._sqs.delete_message(QueueUrl=url, ReceiptHandle=copy["ReceiptHandle"])
+                mark = copy["MessageAttributes"][TOKEN_ATTRIBUTE]["StringValue"]
+                attributes = {TOKEN_ATTRIBUTE: mark}
+                taken += events.sqs(copy["Body"], message_attributes=attributes)["Records"]
+        return taken
+
+    def _scan(self, table: str) -> list[Any]:
+        pages = self._dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+        return [item for page in pages for item in page["Items"]]
+
+
+def _read_key(record: Any) -> str:
+    key: str = json.loads(record["body"])["id"]
+    return key
+
+
+def _read_run(copy: Any) -> Run:
+    mark = copy["messageAttributes"][TOKEN_ATTRIBUTE]["stringValue"]
+    return Run(_read_key(copy), CopyMark.parse(mark).token)

@@ -3,164 +3,142 @@
 All its parts are the package's own. Wrappers note the calls, and change nothing.
 """
 
+import signal
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from multiprocessing.connection import Connection
 from typing import Any, Final
 
-from idempotent_lambda.clients import new_client
-from idempotent_lambda.clock import Clock, EpochMillis, Millis, Seconds, SystemClock
+from idempotent_lambda.clock import EpochMillis, Millis, Seconds, SystemClock
 from idempotent_lambda.errors import PermanentFailure, StoreError
 from idempotent_lambda.keys import Key, KeyRule, compile_expression
 from idempotent_lambda.pipeline.consumer import Consumer
 from idempotent_lambda.protocol.steps import Outcome, Settled
-from idempotent_lambda.queues import Queues, SqsQueues
+from idempotent_lambda.queues import Queues
 from idempotent_lambda.settings import Settings
 from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE
 from idempotent_lambda.sources.message import Message
 from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.store.transaction import Transaction
-from scripts.kill.journal import Journal
 from scripts.kill.plan import Behaviour, Event, Mode, Round
-from scripts.kill.queue import Record
-from scripts.kill.watch import Watch, Watched
 
-KEY: Final = "body.id"
-NAMESPACE: Final = "kill"
 REMAINING: Final = Millis(30_000)
 MARGIN: Final = Millis(5_000)
-AFTER_LEASE: Final = Millis(REMAINING + MARGIN + 1_000)
+AFTER_LEASE: Final = REMAINING + MARGIN + 1_000
 """By so much the wall clock of each delivery is later than that of the one before."""
 
 
 class LaterClock(SystemClock):
-    """The machine's clocks, the wall clock set forward."""
+    """The machine's clocks, the wall clock set forward by so many leases."""
 
-    def __init__(self, later: Millis) -> None:
-        self._later = later
+    def __init__(self, leases: int) -> None:
+        self._later = leases * AFTER_LEASE
 
     def now(self) -> EpochMillis:
         """See `Clock.now`."""
         return EpochMillis(super().now() + self._later)
 
 
-class Observer:
-    """Reports unconfirmed completions; an event that must not happen here stops the worker."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """The process of one delivery: the consumer with its processor and its observer.
 
-    def __init__(self, unconfirmed: Callable[[str], None]) -> None:
-        self._unconfirmed = unconfirmed
+    Attributes:
+        number: of the delivery, from 0.
+        pipe: to the campaign, which reads a `Journal` from it. What was written outlives the
+            worker, so the word of a side effect is the side effect.
+        counts: of the events so far.
+    """
+
+    planned: Round
+    number: int
+    pipe: Connection
+    counts: Mapping[Event, Iterator[int]] = field(
+        default_factory=lambda: {event: count(1) for event in Event}
+    )
+
+    def consume(self, client: Any, queues: Queues, event: object) -> None:
+        """Process the batch of a delivery, later than every lease; write the answer."""
+        signal.alarm(90)  # it ends by then, even if whoever started it is gone
+        clock = LaterClock(self.number)
+        settings = Settings(
+            table=self.planned.name,
+            processor="",
+            key_rule=KeyRule("kill", "body.id", compile_expression("body.id")),
+            retention=Seconds(86_400),
+            lease_margin=MARGIN,
+            minimum_remaining=Millis(1_000),
+            max_receive_count=1_000,  # takeovers near the last receive are deferred
+            concurrency=self.planned.concurrency,
+            park_interrupted=self.planned.mode is Mode.PARK,
+        )
+        consumer = Consumer(
+            processor=self._process,
+            settings=settings,
+            store=self._watch(DynamoDBClaimStore(client, self.planned.name, clock, self)),
+            queues=self._watch(queues),
+            clock=clock,
+            observer=self,
+            transactional=self.planned.mode is Mode.TRANSACTION,
+        )
+        self._note(Event.BATCH)
+        answer = consumer.consume(event, REMAINING)
+        failures = answer["batchItemFailures"] if answer else []
+        self.pipe.send(("answer", *(failure["itemIdentifier"] for failure in failures)))
 
     def report_message(
         self, _: object, key: Key | None, settled: Settled, __: object, *, follows: bool
     ) -> None:
         """See `observer.Observer.report_message`."""
         if key and settled.outcome is Outcome.UNCONFIRMED and not follows:
-            self._unconfirmed(key.text)
+            self.pipe.send(("unconfirmed", key.text))
 
     def report_batch(self, stats: object) -> None:
         """See `observer.Observer.report_batch`."""
 
     def report_batch_calls_unavailable(self, error: StoreError) -> None:
-        """See `observer.Observer.report_batch_calls_unavailable`."""
+        """Stop: the emulator has these calls, and no message is in progress."""
         raise error
 
     report_visibility_change_failed = report_batch_calls_unavailable
 
-
-@dataclass(frozen=True, slots=True)
-class Processor:
-    """Does the side effect of a message, as its task says."""
-
-    planned: Round
-    journal: Journal
-    watch: Watch
-
-    def __call__(self, message: Message) -> None:
-        """Do the side effect in the journal."""
-        self._work(message, lambda: self.journal.write("effect", message.key, message.owner))
-
-    def transact(self, message: Message, *, transaction: Transaction) -> None:
-        """Count the side effect in a table, with the completion."""
-        update: dict[str, Any] = {
-            "UpdateExpression": "ADD n :one",
-            "ExpressionAttributeValues": {":one": 1},
-        }
-        table, key = self.planned.counters, {"id": message.key}
-        self._work(message, lambda: transaction.update(table, key, **update))
-
-    def _work(self, message: Message, effect: Callable[[], None]) -> None:
-        task = self.planned.tasks[message.key]
+    def _process(self, message: Message, transaction: Transaction | None = None) -> None:
+        behaviour, pause = self.planned.tasks[message.key]
         redriven = TOKEN_ATTRIBUTE in message.raw["messageAttributes"]
         first = message.receive_count == 1 and not redriven
-        if task.behaviour is Behaviour.PERMANENT and not redriven:
+        if behaviour is Behaviour.PERMANENT and not redriven:
             raise PermanentFailure("it waits for an operator")
-        if task.behaviour is Behaviour.RAISE_BEFORE and first:
+        if behaviour is Behaviour.RAISE_BEFORE and first:
             raise ValueError("before the effect")
-        _pause(task.pause / 2)
-        effect()
-        self.watch.note(Event.EFFECT)
-        _pause(task.pause / 2)
-        if task.behaviour is Behaviour.RAISE_AFTER and first:
-            self.journal.write("raised", message.key, message.owner)
+        if transaction:
+            table, one = self.planned.counters, {":one": 1}
+            add: Any = {"UpdateExpression": "ADD n :one", "ExpressionAttributeValues": one}
+            transaction.update(table, {"id": message.key}, **add)
+        else:
+            self.pipe.send(("effect", message.key, message.owner))
+        self._note(Event.EFFECT)
+        if pause:
+            time.sleep(pause)
+        if behaviour is Behaviour.RAISE_AFTER and first:
+            self.pipe.send(("raised", message.key, message.owner))
             raise ValueError("after the effect")
 
+    def _watch(self, part: Any) -> Any:
+        """Have a store, or queues, note each call before they make it."""
+        for event in Event:
+            if hasattr(part, event):
+                setattr(part, event, partial(self._call, event, getattr(part, event)))
+        return part
 
-def _pause(seconds: float) -> None:
-    if seconds:
-        time.sleep(seconds)
+    def _call(self, event: Event, method: Callable[..., Any], *arguments: object) -> Any:
+        self._note(event)
+        return method(*arguments)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Station:
-    """The clients of the workers: made once before the first fork, and used by workers only."""
-
-    client: Any
-    queues: Queues
-
-    @classmethod
-    def create(cls, dead_letter_queue_url: str) -> "Station":
-        """Make the clients for the account that the environment names."""
-        queues = SqsQueues(dead_letter_queue_url, Observer(lambda _: None))
-        _ = queues._client  # noqa: SLF001  # made now, and not by every worker
-        return cls(client=new_client(), queues=queues)
-
-    def consume(
-        self,
-        planned: Round,
-        records: Sequence[Record],
-        later: Millis,
-        journal: Journal,
-        watch: Watch,
-    ) -> None:
-        """Process a batch, with the wall clock set forward; write the answer to the journal."""
-        clock: Clock = LaterClock(later)
-        observer = Observer(lambda key: journal.write("unconfirmed", key))
-        processor = Processor(planned, journal, watch)
-        table = DynamoDBClaimStore(self.client, planned.table, clock, observer)
-        store: Any = Watched(table, watch)
-        queues: Any = Watched(self.queues, watch)
-        transactional = planned.mode is Mode.TRANSACTION
-        settings = Settings(
-            table=planned.table,
-            processor="",
-            key_rule=KeyRule(NAMESPACE, KEY, compile_expression(KEY)),
-            retention=Seconds(86_400),
-            lease_margin=MARGIN,
-            minimum_remaining=Millis(1_000),
-            max_receive_count=1_000,  # takeovers near the last receive are deferred
-            concurrency=planned.concurrency,
-            park_interrupted=planned.mode is Mode.PARK,
-        )
-        consumer = Consumer(
-            processor=processor.transact if transactional else processor,
-            settings=settings,
-            store=store,
-            queues=queues,
-            clock=clock,
-            observer=observer,
-            transactional=transactional,
-        )
-        watch.note(Event.BATCH)
-        answer = consumer.consume({"Records": list(records)}, REMAINING)
-        failures = answer["batchItemFailures"] if answer else []
-        journal.write_answer([failure["itemIdentifier"] for failure in failures])
+    def _note(self, event: Event) -> None:
+        """Count an event, or a call that is about to be made; threads may call at the same time."""
+        moment, number = self.planned.moments.get(self.number), next(self.counts[event])
+        if moment and (moment.event, moment.number) == (event, number):
+            self.pipe.send(("moment",))

@@ -10,36 +10,32 @@ It runs in the environment ``.venv-emulator`` of its own, because functions run 
 its packages: a shared one would hide a package that the deployed zip lacks. Every 12-digit account
 is a world of its own, so one emulator serves any number of tests.
 
-The process group belongs to a guard (see ``guard.py``), which ends it however this process ends.
+It ends with all its workers however this process ends (see ``launch.py``).
 """
 
 import contextlib
-import http.client
-import json
 import os
 import secrets
+import shutil
 import socket
-import ssl
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import boto3
 import botocore.session
+import urllib3
 from botocore.config import Config
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 INTERPRETER: Final = ROOT / ".venv-emulator" / "bin" / "python"
-GUARD: Final = Path(__file__).with_name("guard.py")
 LAUNCH: Final = Path(__file__).with_name("launch.py")
 REGION: Final = "eu-central-1"
 READY_SECONDS: Final = 30.0
-STOP_SECONDS: Final = 15.0
 ATTEMPTS: Final = 3
 ENFORCING: Final = {"AUTH": "true", "USE_SSL": "1"}
 # Where the emulator puts the one that it makes for itself, in its TMPDIR.
@@ -121,96 +117,93 @@ def running(*, enforce_iam: bool = False) -> Iterator[Emulator]:
     Raises:
         EmulatorError: Its environment is missing, or it did not become ready.
     """
+    emulator, process = launch(subprocess.PIPE, enforce_iam=enforce_iam)
+    try:
+        yield emulator
+    finally:
+        stop(emulator, process)
+
+
+def launch(
+    lifeline: int | IO[bytes], *, enforce_iam: bool = False
+) -> tuple[Emulator, subprocess.Popen[str]]:
+    """Start an emulator that lives until its standard input closes, or has something to read.
+
+    Args:
+        lifeline: Its standard input.
+        enforce_iam: See `running`.
+
+    Raises:
+        EmulatorError: See `running`.
+    """
     if not INTERPRETER.exists():
         raise EmulatorError(
             f"{INTERPRETER.relative_to(ROOT)} is missing: run this through make, which builds it"
         )
-    for attempt in range(1, ATTEMPTS + 1):
+    for _ in range(ATTEMPTS):
         # Another process can take the port before the emulator binds it: then choose again.
-        port = _free_port()
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
         mark = secrets.token_hex(8)
-        variables = _environment(port, mark) | (ENFORCING if enforce_iam else {})
-        with _add_guard(variables) as (guard, directory):
-            emulator = Emulator(
-                endpoint=f"{'https' if enforce_iam else 'http'}://127.0.0.1:{port}",
-                directory=directory,
-                certificate=directory / CERTIFICATE if enforce_iam else None,
-            )
-            if _is_ready(emulator, port, mark, guard):
-                yield emulator
-                return
-            assert guard.stdin is not None  # noqa: S101 (tells the type checker what PIPE means)
-            assert guard.stdout is not None  # noqa: S101
-            guard.stdin.close()
-            # Not communicate(), which loses what readline() has read ahead.
-            output = guard.stdout.read()
-        if attempt == ATTEMPTS:
-            raise EmulatorError(f"the emulator did not become ready; it said:\n{output}")
+        directory = Path(tempfile.mkdtemp(prefix="idempotent-lambda-"))
+        emulator = Emulator(
+            endpoint=f"{'https' if enforce_iam else 'http'}://127.0.0.1:{port}",
+            directory=directory,
+            certificate=directory / CERTIFICATE if enforce_iam else None,
+        )
+        process = subprocess.Popen(
+            # Safe path: the emulator's modules are not to be taken from beside that file.
+            [str(INTERPRETER), "-P", str(LAUNCH)],
+            stdin=lifeline,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            errors="replace",
+            # Nothing inherited: functions get the emulator's own AWS_* variables.
+            env={
+                "BIND_HOST": "127.0.0.1",
+                "GATEWAY_PORT": str(port),
+                # Otherwise it also listens on the fixed port 8883.
+                "IOT_MTLS_ENABLED": "0",
+                "LOG_LEVEL": "WARNING",
+                # Comes back in the health answer: proves that it is ours that answers.
+                "MINISTACK_EDITION": mark,
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "TMPDIR": str(directory),
+                "HOME": str(directory),
+                **(ENFORCING if enforce_iam else {}),
+            },
+            # A terminal's Ctrl-C goes to its whole session; the emulator ends with its owner.
+            start_new_session=True,
+        )
+        try:
+            if _is_ready(emulator, process, mark):
+                return emulator, process
+        except BaseException:
+            stop(emulator, process)
+            raise
+        output = stop(emulator, process)
+    raise EmulatorError(f"the emulator did not become ready; it said:\n{output}")
 
 
-def _environment(port: int, mark: str) -> dict[str, str]:
-    # Nothing inherited: the emulator hands its own AWS_* variables to the functions it runs.
-    return {
-        "BIND_HOST": "127.0.0.1",
-        "GATEWAY_PORT": str(port),
-        # Otherwise it also listens on the fixed port 8883.
-        "IOT_MTLS_ENABLED": "0",
-        "LOG_LEVEL": "WARNING",
-        # Comes back in the health answer: proves that it is ours that answers.
-        "MINISTACK_EDITION": mark,
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "TMPDIR": tempfile.gettempdir(),
-    }
+def stop(emulator: Emulator, process: subprocess.Popen[str]) -> str:
+    """End it with all its workers, and wait until they are gone; the end of what it printed."""
+    with process:
+        process.kill()
+        # Before the read: a group is not gone until its leader is collected.
+        process.wait()
+        output = process.stdout.read() if process.stdout else ""
+    shutil.rmtree(emulator.directory, ignore_errors=True)
+    return output
 
 
-@contextlib.contextmanager
-def _add_guard(
-    environment: Mapping[str, str],
-) -> Iterator[tuple[subprocess.Popen[str], Path]]:
-    # Safe path: the emulator's modules are not to be taken from beside that file.
-    command = [sys.executable, "-I", str(GUARD), str(INTERPRETER), "-P", str(LAUNCH)]
-    guard = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
-        # A terminal's Ctrl-C goes to its whole session; the guard has to survive it to clean up.
-        start_new_session=True,
-    )
-    assert guard.stdin is not None  # noqa: S101 (tells the type checker what PIPE means)
-    assert guard.stdout is not None  # noqa: S101
-    try:
-        yield guard, Path(guard.stdout.readline().rstrip("\n"))
-    finally:
-        guard.stdin.close()
-        guard.wait(STOP_SECONDS)
-        guard.stdout.close()
-
-
-def _is_ready(emulator: Emulator, port: int, mark: str, guard: subprocess.Popen[str]) -> bool:
+def _is_ready(emulator: Emulator, process: subprocess.Popen[str], mark: str) -> bool:
     deadline = time.monotonic() + READY_SECONDS
-    while guard.poll() is None and time.monotonic() < deadline:
-        with (
-            contextlib.suppress(OSError, http.client.HTTPException, ValueError),
-            contextlib.closing(_connection(emulator, port)) as probe,
-        ):
-            probe.request("GET", "/_ministack/health")
-            return bool(json.load(probe.getresponse())["edition"] == mark)
-        time.sleep(0.05)
+    # The certificate is absent until the emulator has made it: an error, as when nobody listens.
+    certificate = str(emulator.certificate) if emulator.certificate else None
+    with urllib3.PoolManager(ca_certs=certificate, timeout=5, retries=False) as client:
+        while process.poll() is None and time.monotonic() < deadline:
+            with contextlib.suppress(urllib3.exceptions.HTTPError, OSError, ValueError):
+                answer = client.request("GET", f"{emulator.endpoint}/_ministack/health")
+                return bool(answer.json()["edition"] == mark)
+            time.sleep(0.05)
     return False
-
-
-def _connection(emulator: Emulator, port: int) -> http.client.HTTPConnection:
-    if emulator.certificate is None:
-        return http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    # Absent until the emulator has made it: an OSError, as when nobody listens.
-    context = ssl.create_default_context(cafile=emulator.certificate)
-    return http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=context)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

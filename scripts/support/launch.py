@@ -1,14 +1,26 @@
-"""Starts the emulator, with patience for a busy machine.
+"""Runs the emulator for as long as somebody holds the other end of its standard input.
 
     .venv-emulator/bin/python -P launch.py
 
-It waits longer for a function's log, and before it answers a slow client. Neither is a setting of
-the emulator, so both are tied to its pinned version: another one without these names does not
-start.
+The emulator's function workers outlive it, and an owner that is killed cleans nothing up. However
+the owner ends (returns, raises, is interrupted, is killed), the pipe closes. Then, or when the
+emulator ends by itself, a process outside its group kills the whole group, removes TMPDIR, and
+prints the end of what the emulator printed. Until then that is in ``output.log`` in TMPDIR.
+
+The emulator has patience for a busy machine: it waits longer for a function's log, and before it
+answers a slow client. Neither is a setting of the emulator, so both are tied to its pinned version:
+another one without these names does not start.
 """
 
 import asyncio
+import contextlib
+import os
+import select
+import shutil
+import signal
+import time
 from functools import partialmethod
+from pathlib import Path
 from typing import Any
 
 from hypercorn.events import RawData
@@ -17,6 +29,9 @@ from hypercorn.protocol.h11 import H11Protocol
 from ministack.app import main
 from ministack.core.lambda_runtime import Worker
 
+POLL_SECONDS = 0.1
+TAIL_BYTES = 2000
+KILL_SECONDS = 5.0
 FIRST_LINE_SECONDS = 0.25
 SILENCE_SECONDS = 0.05
 LONGEST_SECONDS = 5.0
@@ -61,5 +76,32 @@ def is_python(stream: Any) -> bool:
     return PYTHON in dict(stream.scope["headers"]).get(b"user-agent", b"")
 
 
+def clean_up(group: int, directory: Path) -> None:
+    """End a group when its leader ends or its owner says so, and remove its directory."""
+    os.setsid()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while os.getppid() == group:
+        if select.select([0], [], [], POLL_SECONDS)[0]:
+            break
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
+        # The workers are not our children: their group is empty once init has collected them.
+        deadline = time.monotonic() + KILL_SECONDS
+        while time.monotonic() < deadline:
+            os.killpg(group, 0)
+            time.sleep(0.01)
+    with contextlib.suppress(OSError):  # the owner may be gone
+        os.write(1, (directory / "output.log").read_bytes()[-TAIL_BYTES:])
+    shutil.rmtree(directory, ignore_errors=True)
+
+
 protocol.handle, protocol.stream_send = handle, stream_send
+leader, temporary = os.getpid(), Path(os.environ["TMPDIR"])
+if os.fork() == 0:
+    clean_up(leader, temporary)
+    os._exit(0)
+with Path(os.devnull).open() as nothing, (temporary / "output.log").open("w") as output:
+    os.dup2(nothing.fileno(), 0)
+    os.dup2(output.fileno(), 1)
+    os.dup2(output.fileno(), 2)
 main()

@@ -4,8 +4,8 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any, Final
 
 from boto3.dynamodb.types import TypeDeserializer
@@ -18,36 +18,28 @@ SUPPRESSING: Final = frozenset({"in_progress", "coalesced", "duplicate"})
 """Outcomes of deliveries that left an operation to another one, which had run it or was running."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Aws:
-    """One account's clients."""
+SERVICES: Final = {
+    "buckets": "s3",
+    "dynamodb": "dynamodb",
+    "events": "events",
+    "functions": "lambda",
+    "iam": "iam",
+    "kinesis": "kinesis",
+    "logs": "logs",
+    "sns": "sns",
+    "sqs": "sqs",
+    "table_streams": "dynamodbstreams",
+}
+"""The clients of an `Aws`, by attribute."""
 
-    buckets: Any
-    dynamodb: Any
-    events: Any
-    functions: Any
-    iam: Any
-    kinesis: Any
-    logs: Any
-    sns: Any
-    sqs: Any
-    table_streams: Any
+
+class Aws(SimpleNamespace):
+    """One account's clients."""
 
     @classmethod
     def of(cls, emulator: Emulator, account: str) -> "Aws":
         """The clients of an account in the emulator."""
-        return cls(
-            buckets=emulator.client("s3", account),
-            dynamodb=emulator.client("dynamodb", account),
-            events=emulator.client("events", account),
-            functions=emulator.client("lambda", account),
-            iam=emulator.client("iam", account),
-            kinesis=emulator.client("kinesis", account),
-            logs=emulator.client("logs", account),
-            sns=emulator.client("sns", account),
-            sqs=emulator.client("sqs", account),
-            table_streams=emulator.client("dynamodbstreams", account),
-        )
+        return cls(**{name: emulator.client(kind, account) for name, kind in SERVICES.items()})
 
 
 def backlog(aws: Aws, queue_url: str) -> int:

@@ -18,6 +18,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -164,7 +165,7 @@ class Chance:
     def __init__(
         self, odds: Mapping[str, Mapping[Fault, float]], seed: int, table: str | None = None
     ) -> None:
-        if any(sum(each.values()) > 1 for each in odds.values()):
+        if any(sum(faults.values()) > 1 for faults in odds.values()):
             raise ValueError("the odds of one operation are more than 1 together")
         self.odds, self.table = odds, table
         self._random = random.Random(seed)  # noqa: S311  (guards nothing)
@@ -173,7 +174,7 @@ class Chance:
     def __call__(self, call: Call) -> Fault | None:
         """See `Plan`."""
         odds = self.odds.get(call.operation)
-        if not odds or self.table not in (None, call.table):
+        if not odds or self.table not in {None, call.table}:
             return None
         with self._lock:
             draw = self._random.random()
@@ -209,15 +210,13 @@ class Proxy:
 
 
 @contextlib.contextmanager
-def serving(upstream: str, plan: Plan = peace) -> Iterator[Proxy]:
+def serving(upstream: str) -> Iterator[Proxy]:
     """Serve on a free port of the loopback interface until the block is left.
 
     Args:
         upstream: where calls are passed on to, such as ``http://127.0.0.1:4566``.
-        plan: see `Proxy`.
     """
     with _Server(upstream) as server:
-        server.proxy.plan = plan
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:
@@ -285,17 +284,16 @@ class _Handler(BaseHTTPRequestHandler):
         # Written down before the client can see what happened: its owner may look right after.
         self.server.proxy.seen.append(Seen(call, fault))
         match fault:
-            case None:
-                self._answer(*self._pass_on(body))
-            case Fault.THROTTLE | Fault.ERROR:
-                self._answer(*_error(*ERRORS[fault]))
-            case Fault.SLOW:
-                threading.Event().wait(SLOW_SECONDS)
+            case None | Fault.SLOW:
+                time.sleep(SLOW_SECONDS if fault else 0)
                 self._answer(*self._pass_on(body))
             case Fault.DRIP:
                 self._answer(*answer, pause=DRIP_SECONDS)
             case Fault.HANG:
-                self._wait_for_the_client_to_leave()
+                self.close_connection = True
+                self.connection.settimeout(HANG_SECONDS)
+                with contextlib.suppress(OSError):
+                    self.connection.recv(1)  # until the client leaves
             case Fault.RESET:
                 self._reset()
             case Fault.LOST_REQUEST | Fault.LOST_RESPONSE:
@@ -327,6 +325,10 @@ class _Handler(BaseHTTPRequestHandler):
         """What was carried out before anything is seen of the fault, and what comes of it."""
         if fault in (Fault.LOST_RESPONSE, Fault.DRIP):
             return self._pass_on(body)
+        if fault in ERRORS:
+            status, code = ERRORS[fault]
+            kind = f"com.amazonaws.dynamodb.v20120810#{code}"
+            return status, JSON, json.dumps({"__type": kind, "message": "injected"}).encode()
         return self._fail_partly(call, fault) if fault in PARTS else (OK, [], b"")
 
     def _fail_partly(self, call: Call, fault: Fault) -> Answer:
@@ -377,14 +379,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         size = -(-len(body) // DRIP_PIECES) if pause else len(body)
         for begin in range(0, len(body), size or 1):
-            threading.Event().wait(pause)
+            time.sleep(pause)
             self.wfile.write(body[begin : begin + size])
-
-    def _wait_for_the_client_to_leave(self) -> None:
-        self.close_connection = True
-        self.connection.settimeout(HANG_SECONDS)
-        with contextlib.suppress(OSError):
-            self.connection.recv(1)
 
     def _reset(self) -> None:
         self.close_connection = True
@@ -392,9 +388,3 @@ class _Handler(BaseHTTPRequestHandler):
         no_time = struct.pack("ii", 1, 0)
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_time)
         os.close(self.connection.detach())
-
-
-def _error(status: int, code: str) -> Answer:
-    kind = f"com.amazonaws.dynamodb.v20120810#{code}"
-    body = json.dumps({"__type": kind, "message": "injected"}).encode()
-    return status, JSON, body

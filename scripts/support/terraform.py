@@ -1,12 +1,9 @@
-"""Runs terraform for the demo, the tests and make, wherever the provider comes from.
+"""Runs terraform for the demo and the tests, wherever the provider comes from.
 
     with interruptible():
         stack = Terraform(directory=path, environment=environment(emulator.environment(account)))
         stack.init()
         stack.apply()
-
-From a shell: ``python -m scripts.support.terraform validate``, or ``test -filter=…``
-(with terraform 1.11 or newer).
 
 A company without access to the public registry keeps a mirror of providers on disk. It is found, in
 this order: what TF_CLI_CONFIG_FILE says, when that file exists; the directory named by
@@ -27,7 +24,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,10 +57,6 @@ OFFLINE: Final = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
 }
 """Credentials of nobody, for plans and tests that call nothing."""
-
-LEAST_TEST_VERSION: Final = (1, 11)
-LAZY_COLLECTION: Final = {"GOGC": "400"}
-"""Terraform and its provider end soon: freeing memory would be a quarter of their work."""
 
 
 class TerraformError(Exception):
@@ -100,10 +92,6 @@ class Terraform:
         """Install modules and providers; writes a lock file beside the root module."""
         self.run("init", "-input=false", *arguments)
 
-    def validate(self) -> None:
-        """Check the configuration without values."""
-        self.run("validate")
-
     def plan(self, *arguments: str) -> bool:
         """Plan; whether anything would change."""
         code, _ = self._execute("plan", "-input=false", "-detailed-exitcode", *arguments)
@@ -127,10 +115,6 @@ class Terraform:
         shown: dict[str, Any] = json.loads(self.run("show", "-json", *arguments))
         return shown
 
-    def resources(self) -> list[str]:
-        """The addresses of everything in the state."""
-        return self.run("state", "list").split()
-
     def run(self, *arguments: str) -> str:
         """Run any command; what it printed on standard output.
 
@@ -141,8 +125,10 @@ class Terraform:
         return output
 
     def _execute(self, *arguments: str) -> tuple[int, str]:
-        with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
-            process = subprocess.Popen(
+        lines = []
+        with (
+            tempfile.TemporaryFile("w+", encoding="utf-8") as errors,
+            subprocess.Popen(
                 [binary(), *arguments],
                 cwd=self.directory,
                 # Without colours.
@@ -153,9 +139,8 @@ class Terraform:
                 encoding="utf-8",
                 # Ctrl-C must reach terraform once and from us: it leaves at once at a second one.
                 start_new_session=True,
-            )
-            _running.add(process)
-            lines = []
+            ) as process,
+        ):
             try:
                 for line in process.stdout or ():
                     lines.append(line)
@@ -164,18 +149,12 @@ class Terraform:
                 code = process.wait()
             finally:
                 _stop(process)
-                _running.discard(process)
-                if process.stdout:
-                    process.stdout.close()
             errors.seek(0)
             output, complaints = "".join(lines), errors.read()
         if code != 0 and not ("-detailed-exitcode" in arguments and code == CHANGES):
             message = f"terraform {arguments[0]} failed in {self.directory}"
             raise TerraformError(message, output + complaints)
         return code, output
-
-
-_running: set[subprocess.Popen[str]] = set()
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
@@ -193,28 +172,25 @@ def _stop(process: subprocess.Popen[str]) -> None:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Make SIGINT, SIGTERM and SIGHUP raise; no terraform survives the block.
+    """Make SIGINT, SIGTERM and SIGHUP raise in the main thread, which stops its terraform.
 
-    SIGINT too, because a shell has its background jobs ignore it. For the main thread; terraforms
-    that other threads run are stopped too, and fail there.
+    SIGINT too, because a shell has its background jobs ignore it.
     """
 
     def leave(signum: int, _: FrameType | None) -> NoReturn:
         sys.exit(128 + signum)
 
-    numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
-    handlers = (leave, leave, signal.default_int_handler)
-    before = [signal.signal(*each) for each in zip(numbers, handlers, strict=True)]
+    handlers = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: leave,
+        signal.SIGHUP: leave,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
-        stoppers = [threading.Thread(target=_stop, args=(each,)) for each in tuple(_running)]
-        for stopper in stoppers:
-            stopper.start()
-        for stopper in stoppers:
-            stopper.join()
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
 
 
 @functools.cache
@@ -224,53 +200,30 @@ def binary() -> str:
     Raises:
         TerraformError: there is none, or it is too old.
     """
-    least = ".".join(map(str, LEAST_VERSION))
-    remedy = f"install {least} or newer: https://developer.hashicorp.com/terraform/install"
-    program = _name_program()
+    program = os.environ.get("TERRAFORM") or "terraform"
+    remedy = "install 1.9 or newer: https://developer.hashicorp.com/terraform/install"
     found = shutil.which(program)
     if found is None:
         raise TerraformError(f"{program} is not on the PATH; {remedy}")
-    if version() < LEAST_VERSION:
-        raise TerraformError(f"{found} is {'.'.join(map(str, version()))}; {remedy}")
+    said = subprocess.check_output([found, "version", "-json"], env=environment())
+    version = json.loads(said)["terraform_version"]
+    if tuple(map(int, version.split(".")[:2])) < LEAST_VERSION:
+        raise TerraformError(f"{found} is {version}; {remedy}")
     return found
-
-
-@functools.cache
-def version() -> tuple[int, ...]:
-    """The version of the terraform on the PATH, as (major, minor)."""
-    said = subprocess.run(
-        [_name_program(), "version", "-json"],
-        env=_inherit_environment(),
-        stdout=subprocess.PIPE,
-        check=True,
-    ).stdout
-    return tuple(int(part) for part in json.loads(said)["terraform_version"].split(".")[:2])
-
-
-def can_mock_plans() -> bool:
-    """Whether the program can run the module's own tests: their mocks answer during plans."""
-    return version() >= LEAST_TEST_VERSION and "tofu" not in Path(binary()).name
-
-
-def _name_program() -> str:
-    return os.environ.get("TERRAFORM") or "terraform"
 
 
 def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
     """All that terraform gets: what any program needs, where providers come from, ``variables``."""
     config = cli_config()
     return {
-        **_inherit_environment(),
+        **{name: value for name, value in os.environ.items() if name in PASSED_ON},
+        "CHECKPOINT_DISABLE": "1",
         "TF_IN_AUTOMATION": "1",
-        **LAZY_COLLECTION,
+        # Terraform and its provider end soon: freeing memory would be a quarter of their work.
+        "GOGC": "400",
         **({"TF_CLI_CONFIG_FILE": str(config)} if config else {}),
         **(variables or {}),
     }
-
-
-def _inherit_environment() -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if name in PASSED_ON}
-    return inherited | {"CHECKPOINT_DISABLE": "1"}
 
 
 def cli_config() -> Path | None:
@@ -279,16 +232,15 @@ def cli_config() -> Path | None:
     Raises:
         TerraformError: TF_PLUGIN_MIRROR names no mirror.
     """
-    given = os.environ.get("TF_CLI_CONFIG_FILE")
+    given, named = os.environ.get("TF_CLI_CONFIG_FILE"), os.environ.get("TF_PLUGIN_MIRROR")
     if given and Path(given).is_file():
         return Path(given).resolve()
-    named = os.environ.get("TF_PLUGIN_MIRROR")
-    own = Path.home() / ".terraformrc"
     if named and not _is_mirror(Path(named)):
         raise TerraformError(
             f"TF_PLUGIN_MIRROR={named} holds no {PROVIDER} for {_target()}; "
             "name the directory above registry.terraform.io, or unset it"
         )
+    own = Path.home() / ".terraformrc"
     if not named and own.is_file() and "provider_installation" in own.read_text(encoding="utf-8"):
         return None
     mirror = Path(named) if named else next(filter(_is_mirror, _usual_places()), None)
@@ -326,33 +278,6 @@ provider_installation {{
     BUILD.mkdir(parents=True, exist_ok=True)
     config = BUILD / f"mirror-{hashlib.sha256(text.encode()).hexdigest()[:12]}.tfrc"
     # In one step: another run may be reading it.
-    with tempfile.NamedTemporaryFile("w", dir=BUILD, delete=False, encoding="utf-8") as file:
-        file.write(text)
-    Path(file.name).replace(config)
-    return config
-
-
-def main(arguments: list[str]) -> int:
-    """Validate the module and its examples, or run the module's tests; return the exit code."""
-    command, *rest = arguments
-    examples = sorted(path.parent for path in ROOT.glob("examples/*/main.tf"))
-    if command == "test" and not can_mock_plans():
-        least = ".".join(map(str, LEAST_TEST_VERSION))
-        print(f"the module's tests need terraform {least} or newer", file=sys.stderr)
-        return 1
-    try:
-        with interruptible():
-            for directory in (ROOT,) if command == "test" else (ROOT, *examples):
-                print(f"terraform {command}: {directory.relative_to(ROOT)}", flush=True)
-                Terraform(directory=directory).init("-backend=false")
-                Terraform(directory=directory, report=print).run(command, *rest)
-    except TerraformError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    part = config.with_suffix(f".{os.getpid()}")
+    part.write_text(text, encoding="utf-8")
+    return part.replace(config)

@@ -104,14 +104,14 @@ def read_zip(wheel: Path) -> dict[str, bytes]:
 def test_reproducible(git: Path, artefacts: Artefacts, tmp_path: Path) -> None:
     """A second build gives the same files, byte for byte."""
     again = build(git, tmp_path / "again")
-    assert [(file.name, file.read_bytes()) for file in again.files] == [
-        (file.name, file.read_bytes()) for file in artefacts.files
+    assert [(file.name, file.read_bytes()) for file in again] == [
+        (file.name, file.read_bytes()) for file in artefacts
     ]
 
 
 def test_names(artefacts: Artefacts) -> None:
     """The three files are named after package or module, and version."""
-    assert [file.name for file in artefacts.files] == [
+    assert [file.name for file in artefacts] == [
         f"idempotent_lambda-{version()}-py3-none-any.whl",
         f"idempotent_lambda-{version()}.tar.gz",
         f"terraform-aws-idempotent-lambda-{version()}-source.tar.gz",
@@ -120,7 +120,7 @@ def test_names(artefacts: Artefacts) -> None:
 
 def test_sizes(artefacts: Artefacts) -> None:
     """No file is larger than it has to be."""
-    wheel, sdist, source = (file.stat().st_size / 1024 for file in artefacts.files)
+    wheel, sdist, source = (file.stat().st_size / 1024 for file in artefacts)
     assert max(wheel, sdist) <= 250
     assert source <= 2048
 

@@ -133,6 +133,7 @@ def test_tables() -> None:
     assert len(single) == 1 + len(EVEN)
 
 
+@pytest.mark.slow
 def test_equal_versions_count_alike(stub: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Measured in pairs on one stub, a version makes as many calls as itself."""
     monkeypatch.setattr(fleet, "INTERPRETER", sys.executable)

@@ -62,6 +62,7 @@ def masked(value: Any, table: str) -> Any:
     return re.sub(r"^[0-9a-f]{32}$", "an owner", value).replace(f'"{table}"', '"a table"')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [2, 10, 25])
 def test_it_says_what_the_package_says(
     stub: Emulator, engine: RecordingEngine, monkeypatch: pytest.MonkeyPatch, batch: int

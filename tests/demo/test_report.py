@@ -9,31 +9,37 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from scripts.demo.account import settle
 from scripts.demo.report import Report
-from tests.demo.test_account import Sent, charge, message
+from scripts.support.account import settle
+from scripts.support.traffic import Message
+from tests.support.test_account import effect, line, send, struck
 
-SENT = [message("a"), message("b"), message("p", poison=True)]
-CHARGES = [charge("a"), charge("b", 1, killed_owner="t"), charge("b", 2)]
-TWICE = [charge("a", 1), charge("a", 2), charge("b")]
+SENT = send("a", "b") | send("p", poison=True)
+KILL = [struck("kill", "k")]
+CHARGES = [effect("a", 0), effect("b", 0, process="k"), effect("b", 9000)]
+TWICE = [effect("a", 0), effect("a", 9000), effect("b", 0)]
 
 
 def report(
-    sent: list[Sent] = SENT,
+    sent: dict[str, Message] = SENT,
     charges: list[dict[str, Any]] = CHARGES,
     naive: list[dict[str, Any]] = TWICE,
     *,
-    dead: tuple[str, ...] = ("p-1",),
-    untaken: tuple[str, ...] = (),
+    dead: tuple[str, ...] = ("m-p",),
+    faults: tuple[list[dict[str, Any]], list[dict[str, Any]]] = (KILL, KILL),
     **different: Any,
 ) -> Report:
     """A report in which everything held, but for what is different."""
     facts: dict[str, Any] = {"second_plan_empty": True, "left_after_destroy": []}
     accounts = {
-        "ours": settle(sent, charges, dead=dead, untaken=untaken),
-        "naive": settle(sent, naive, dead=["p-1"]),
+        "ours": settle(sent, dead, charges, faults=faults[0]),
+        "naive": settle(sent, ["m-p"], naive, faults=faults[1]),
     }
     return Report(accounts=accounts, **{"left_in_queues": 0, **facts, **different})
+
+
+RAISED = [*CHARGES[1:], effect("a", 0, end="raise"), effect("a", 1)]
+LEFT = [*KILL, struck("overlap", left=1) | {"id": "a"}]
 
 
 def test_all_held() -> None:
@@ -44,22 +50,31 @@ def test_all_held() -> None:
 @pytest.mark.parametrize(
     ("broken", "said"),
     [
-        (report(charges=CHARGES[1:]), "1 order lost: never charged: a"),
-        (report(charges=[*CHARGES, charge("a", 9)]), "1 order charged twice although no owner"),
-        (report(charges=[*CHARGES, charge("p")]), "1 order poison, but charged: p"),
-        (report(charges=[*CHARGES, charge("x")]), "1 order charged without having been sent: x"),
-        (report([*SENT, message("q", poison=True)]), "poison, but not in the dead-letter queue: q"),
-        (report(dead=("p-1", "a-1")), "1 order not poison, but in the dead-letter queue: a"),
+        (report(charges=CHARGES[1:]), "1 order lost: never took effect: a"),
+        (report(charges=[*CHARGES, effect("a", 9)]), "1 order charged twice although no owner"),
+        (report(charges=RAISED), "1 order charged twice although no owner"),
+        (report(charges=[*CHARGES[:2], effect("b", 9)]), "while the lease of an owner was live: b"),
+        (report(charges=[*CHARGES, effect("p", 0)]), "1 order poison, but charged: p"),
+        (report(charges=[*CHARGES, effect("x", 0)]), "1 order charged without having been sent: x"),
+        (report(SENT | send("q", poison=True)), "poison, but not in the dead-letter queue: q"),
+        (report(dead=("m-p", "m-a")), "1 order not poison, but in the dead-letter queue: a"),
         (report(naive=CHARGES), "without the module nothing was charged twice"),
         (report(second_plan_empty=False), "a second terraform plan was not empty"),
         (report(left_after_destroy=["queue q"]), "terraform destroy left the queue q behind"),
         (report(left_in_queues=2), "2 messages are still in the queues"),
-        (report(untaken=("a",)), "ours: a fault never happened: a"),
+        (report(faults=(LEFT, KILL)), "1 order to be struck by a fault that never happened: a"),
+        (report(faults=(KILL, LEFT)), "a fault that never happened, without the module: a"),
     ],
 )
 def test_each_broken_promise_is_said(broken: Report, said: str) -> None:
     """Whatever is broken alone is named, with the orders concerned."""
     assert any(said in problem for problem in broken.problems())
+
+
+def test_a_broken_promise_is_said_once() -> None:
+    """Several orders that break the same promise share a line."""
+    (problem,) = report(charges=[effect("x", 0)]).problems()[:1]
+    assert problem == "2 orders lost: never took effect: a, b"
 
 
 def test_the_report_file(tmp_path: Path) -> None:
@@ -93,6 +108,21 @@ def test_the_report_file(tmp_path: Path) -> None:
         "second_plan_empty": True,
         "left_after_destroy": 1,
     }
+
+
+def test_suppressed_deliveries_are_added_up(tmp_path: Path) -> None:
+    """Deliveries that left the order to another one are counted; what ran or failed is not."""
+    outcomes = ["in_progress", "completed", "duplicate", "failed", "rejected"]
+    deliveries = [line("a", outcome, number) for number, outcome in enumerate(outcomes)]
+    deliveries.append(line("a", "completed", 9) | {"coalesced": True, "acknowledged": True})
+    account = settle(SENT, ["m-p"], CHARGES, deliveries, KILL)
+    accounts = {"ours": account, "naive": account}
+    found = Report(
+        accounts=accounts, left_in_queues=0, second_plan_empty=True, left_after_destroy=[]
+    )
+    found.write(tmp_path)
+    written = json.loads((tmp_path / "report.json").read_text())
+    assert written["ours"]["duplicates_suppressed"] == 3
 
 
 def test_the_table_shows_both_stacks() -> None:

@@ -20,9 +20,10 @@ from idempotent_lambda.pipeline.grouping import find_key
 from idempotent_lambda.protocol.record import Record, Status
 from idempotent_lambda.sources.event import read_event
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
-from scripts.inputs import Variable, read_variables
+from scripts.inputs import Variable
 from tests.handler.events import event, key_rule, record
 from tests.handler.harness import ConsumerHarness
+from tests.inputs import read_inputs
 from tests.requests import settings_of
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +34,6 @@ KEY, RETENTION, HANDLER, EXACTLY = (
 )
 FAQ = (ROOT / "docs" / "faq.md").read_text()
 PAGES = {"key": KEY, "retention": RETENTION, "handler": HANDLER, "exactly": EXACTLY, "faq": FAQ}
-INPUTS = {each.name: each for each in read_variables()}
 
 
 def snippets(page: str, language: str) -> list[str]:
@@ -155,7 +155,7 @@ def test_a_key_that_the_producer_makes() -> None:
 
 def default(variable: str, attribute: str) -> int:
     """The default of an attribute of the module, in seconds."""
-    (found,) = (each for each in INPUTS[variable].attributes if each.path == attribute)
+    (found,) = (each for each in read_inputs()[variable].attributes if each.path == attribute)
     return int(found.default)
 
 
@@ -381,7 +381,7 @@ def test_the_transaction_is_committed_once() -> None:
 
 def set_in(page: str) -> Iterator[str]:
     """The paths of all attributes of the module that a page sets, in blocks and in the text."""
-    texts = re.findall(r"`((?:%s) = \{[^`]*\})`" % "|".join(INPUTS), page)  # noqa: UP031
+    texts = re.findall(r"`((?:%s) = \{[^`]*\})`" % "|".join(read_inputs()), page)  # noqa: UP031
     for text in texts:
         yield from paths_in(hcl2.loads(text.replace("…", "null") + "\n"))
     for block in snippets(page, "hcl"):
@@ -416,14 +416,14 @@ def test_what_is_set_exists(name: str) -> None:
         re.sub(r"^(streams|allowed_triggers)\.[^.]+", r"\1", each) for each in set_in(PAGES[name])
     }
     assert used or name == "faq"
-    assert used - declared(INPUTS) == set()
+    assert used - declared(read_inputs()) == set()
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_what_is_named_exists(name: str) -> None:
     """Every `variable.attribute` in the text is one of the module's."""
-    named = re.findall(r"`((?:%s)\.[a-z_.]+)`" % "|".join(INPUTS), PAGES[name])  # noqa: UP031
-    assert set(named) - declared(INPUTS) == set()
+    named = re.findall(r"`((?:%s)\.[a-z_.]+)`" % "|".join(read_inputs()), PAGES[name])  # noqa: UP031
+    assert set(named) - declared(read_inputs()) == set()
 
 
 ANCHOR = re.compile(r"\]\(([^)#:\s]*)#([^)\s]+)\)")

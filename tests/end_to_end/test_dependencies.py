@@ -81,6 +81,7 @@ def test_it_runs_with_its_dependencies(emulator: Emulator, account: str, tmp_pat
     assert second.read_bytes() == built
 
 
+@pytest.mark.slow
 def test_it_is_built_for_lambda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For arm64 and Python 3.13 it has the compiled part of those, and twice the same bytes."""
     for name, value in WHEELS.items():

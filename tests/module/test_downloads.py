@@ -36,6 +36,7 @@ NEVER = [
 ]
 
 
+@pytest.mark.slow
 def test_pip_takes_the_wheels_of_the_target_only(index: Path, tmp_path: Path) -> None:
     """Each tag that the runtime takes is preferred to plain Python, and no other tag is."""
     for tags, name in ((TAKEN, "taken"), (NEVER, "never")):
@@ -73,6 +74,7 @@ def test_the_old_runtime_has_the_old_glibc(index: Path, tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lines", "says"),
     [
@@ -145,6 +147,7 @@ def test_credentials_are_hidden_in_progress_and_in_what_pip_says(
     assert printed.out == "Downloading https://***@example.com/a https://***@example.com/b\n"
 
 
+@pytest.mark.slow
 def test_no_network_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An index that nobody reaches is not taken for a missing wheel."""
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
@@ -157,6 +160,7 @@ def test_no_network_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert "pip: ERROR: Could not find a version" in str(refusal.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "said"),
     [(401, "the package index asks for a login"), (403, "or does not let you see it")],
@@ -187,6 +191,7 @@ def test_an_index_that_lets_nobody_in(
         server.shutdown()
 
 
+@pytest.mark.slow
 def test_a_wheel_of_a_folder_that_is_built_again_is_taken(tmp_path: Path) -> None:
     """A folder of wheels that the lock names is read each time: no version tells a new build."""
     folder = tmp_path / "built"
@@ -235,6 +240,7 @@ def test_a_new_enough_pip_is_accepted(version: str) -> None:
     wheels.check_pip(version)
 
 
+@pytest.mark.slow
 def test_pip_imports_nothing_from_here(
     index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -254,6 +260,7 @@ def test_pip_imports_nothing_from_here(
     assert done.stdout == f"Downloading the wheels of {lock} for {ARM}: 1.\n"
 
 
+@pytest.mark.slow
 def test_find_links_start_at_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A relative --find-links is below the lock's directory, wherever terraform runs."""
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
@@ -280,6 +287,7 @@ def count_runs(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     return runs
 
 
+@pytest.mark.slow
 def test_the_same_lock_is_downloaded_once(
     index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -301,6 +309,7 @@ def test_the_same_lock_is_downloaded_once(
         assert len(runs) == times
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage",
     [
@@ -336,6 +345,7 @@ def test_damaged_wheels_are_downloaded_again(
     assert len(runs) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whole", [True, False])
 def test_another_packer_may_be_faster(
     index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: bool
@@ -358,6 +368,7 @@ def test_another_packer_may_be_faster(
     assert not list((tmp_path / "out").glob("*.part"))
 
 
+@pytest.mark.slow
 def test_a_killed_download_is_never_used(index: Path, tmp_path: Path) -> None:
     """A killed run leaves a folder NAME.part, which is never used and goes after the next zip."""
     build_wheel(index, "shop")
@@ -380,6 +391,7 @@ def test_a_killed_download_is_never_used(index: Path, tmp_path: Path) -> None:
     assert sorted(path.name for path in out.iterdir()) == ["function.zip", folder.name]
 
 
+@pytest.mark.slow
 def test_wheels_of_other_locks_are_removed(index: Path, tmp_path: Path) -> None:
     """After a zip is written, the directory holds the wheels of the lock, if there is one."""
     build_wheel(index, "shop")
@@ -397,6 +409,7 @@ def test_wheels_of_other_locks_are_removed(index: Path, tmp_path: Path) -> None:
     assert [path.name for path in out.iterdir()] == ["function.zip"]
 
 
+@pytest.mark.slow
 def test_a_platform_of_the_user_is_not_taken(
     index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,8 +11,8 @@ import hcl2
 import pytest
 import tftest
 
-from scripts.inputs import read_variables
 from scripts.support.terraform import OFFLINE, binary, environment
+from tests.inputs import read_inputs
 from tests.module.stacks import OFFLINE_PROVIDER, ROOT, copy_module
 
 EXAMPLES = ROOT / "examples"
@@ -289,7 +289,7 @@ def complete() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def declared() -> set[str]:
     """The variables of the module and their attributes, by path."""
-    inputs = read_variables()
+    inputs = read_inputs().values()
     return {each.name for each in inputs} | {
         f"{each.name}.{attribute.path}" for each in inputs for attribute in each.attributes
     }

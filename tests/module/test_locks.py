@@ -237,6 +237,7 @@ def test_a_lock_is_complete(
     )
 
 
+@pytest.mark.slow
 def test_pip_completes_no_lock(index: Path, tmp_path: Path) -> None:
     """A missing pin is named, and its project is not installed silently from the index."""
     build_wheel(index, "a", needs=["b"])

@@ -373,6 +373,7 @@ def test_a_failure_removes_nothing(tmp_path: Path) -> None:
     assert sorted(path.name for path in out.iterdir()) == ["old.zip", "x.part"]
 
 
+@pytest.mark.slow
 def test_packers_of_one_directory_take_turns(tmp_path: Path) -> None:
     """Eight packers at once for one directory all succeed, and a reader meets whole zips only."""
     source = tree(tmp_path / "source", {"orders.py": PROCESSOR})
@@ -514,6 +515,7 @@ def test_without_python_the_error_says_what_to_do(tmp_path: Path) -> None:
     said = " ".join(failure.value.output.split())
     assert 'exec: "python4": executable file not found' in said
     assert (
-        "pack code.source_dir with python4 (Python 3.8 or newer on the machine that applies; "
-        "code.python names another, code.filename takes a zip that is built elsewhere)"
+        "pack code.source_dir with python4, which must be Python 3.8 or newer on this machine "
+        "(set code.python to use another program, or code.filename to use a zip that you build "
+        "elsewhere)"
     ) in said

@@ -1,4 +1,4 @@
-"""What package.tf knows of Python, and the proof that its comparison of the code compares."""
+"""What files.tf knows of Python, and the proof that its comparison of the code compares."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from scripts.support.terraform import Terraform, TerraformError
 from tests.module.packages import build_wheel, tree
 from tests.module.stacks import ROOT, copy_module, pack_by_terraform
 
-PACKAGE = (ROOT / "package.tf").read_text(encoding="utf-8")
+FILES = (ROOT / "files.tf").read_text(encoding="utf-8")
 VARIABLES = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("variables*.tf"))
 SETTINGS = {
     "AWS_ACCESS_KEY_ID": "123456789012",
@@ -44,8 +44,8 @@ print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
 
 
 def imported_modules() -> set[str]:
-    """The names that package.tf refuses as names of modules of the user's."""
-    (listed,) = re.findall(r"imported_modules = \[(.*?)\]", PACKAGE, re.DOTALL)
+    """The names that files.tf refuses as names of modules of the user's."""
+    (listed,) = re.findall(r"imported_modules = \[(.*?)\]", FILES, re.DOTALL)
     return set(json.loads(f"[{listed.strip().rstrip(',')}]"))
 
 

@@ -1,7 +1,11 @@
 """Checkov finds nothing in the module and in the examples, and would find a defect."""
 
+import contextlib
 import json
-from concurrent.futures import ThreadPoolExecutor
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,28 +13,16 @@ import hcl2
 import pytest
 
 from scripts import scan
-from scripts.inputs import read_variables
-from scripts.scan import (
-    DEFAULTS,
-    PARALLEL,
-    ScanError,
-    copy_sources,
-    list_checks,
-    list_examples,
-    scan_example,
-    scan_module,
-    scan_plan,
-    write_plan,
-)
+from scripts.scan import FILES, MODULE, PLAN, copy_sources, list_examples, run_checkov, write_plan
+from tests.inputs import read_inputs
 from tests.module.stacks import ROOT
+from tests.waiting import SECONDS, eventually
 
 Check = tuple[str, str, str]
 UNSIGNED, NOT_SCALED = "CKV_AWS_272", "CKV2_AWS_16"
 REASONS = {
-    UNSIGNED: "Code packed at apply has no signature. "
-    "For a signed function there is function.existing.",
-    NOT_SCALED: "Billed per request it scales by itself. "
-    "With table.provisioned the units are fixed, as the user says.",
+    UNSIGNED: "Code packed at apply has no signature. Use function.existing for a signed function.",
+    NOT_SCALED: "On-demand capacity scales by itself. Only table.provisioned fixes the capacity.",
 }
 FUNCTION, TABLE = "aws_lambda_function.consumer", "aws_dynamodb_table.records"
 QUEUES = ("aws_sqs_queue.dead_letter", "aws_sqs_queue.source")
@@ -38,15 +30,13 @@ UNENCRYPTED_QUEUE = "CKV_AWS_27"
 
 NOT_RECOVERABLE, AWS_KEY = "CKV_AWS_28", "CKV_AWS_119"
 ON_BY_DEFAULT = (
-    "The module turns recovery on by default, but checkov does not see the default of an "
-    "optional attribute."
+    "Recovery is on by default, but checkov does not see the default of an optional attribute."
 )
 NOTHING_TO_RECOVER = (
     "This table replaces a real service in the example, so it holds nothing to recover."
 )
 OWNED_BY_AWS = (
-    "DynamoDB encrypts this table with a key that AWS owns, and examples/complete uses a "
-    "customer managed key."
+    "AWS owns the key that encrypts this table. examples/complete uses a customer managed key."
 )
 TABLES = {
     "dependencies": {"invoices": [AWS_KEY]},
@@ -85,6 +75,25 @@ def list_skips(example: Path) -> list[Check]:
     return sorted(found)
 
 
+def read_reports(checkout: Path, *arguments: str) -> list[dict[str, Any]]:
+    """Run checkov; its reports, one for each framework that found something to check."""
+    code, output = run_checkov(checkout, "--output", "json", *arguments)
+    found = json.loads(output)
+    reports: list[dict[str, Any]] = found if isinstance(found, list) else [found]
+    assert code == (1 if list_checks(reports, "failed") else 0)
+    return reports
+
+
+def list_checks(reports: list[dict[str, Any]], kind: str) -> list[Check]:
+    """List checks that "passed", "failed" or were "skipped": id, resource, and name or reason."""
+    return sorted(
+        (check["check_id"], check["resource"], comment or check["check_name"])
+        for report in reports
+        for check in report["results"][f"{kind}_checks"]
+        for comment in [check["check_result"].get("suppress_comment")]
+    )
+
+
 def unencrypted(value: Any) -> None:
     """Take the encryption away from the queues in a plan's JSON."""
     if isinstance(value, dict):
@@ -102,7 +111,7 @@ def unencrypted(value: Any) -> None:
 def test_the_module(tmp_path: Path) -> None:
     """Nothing fails, two checks are skipped, and queues without encryption are found."""
     checkout = copy_sources(tmp_path / "checkout")
-    module = scan_module(checkout)
+    module = read_reports(checkout, *MODULE)
     assert list_checks(module, "failed") == []
     assert len(list_checks(module, "passed")) > 20
     assert list_checks(module, "skipped") == skips()["source"]
@@ -113,7 +122,7 @@ def test_the_module(tmp_path: Path) -> None:
     kept = [line for line in lines if not line.startswith(settings)]
     assert len(lines) - len(kept) == len(settings) * len(QUEUES)
     queue.write_text("".join(kept), encoding="utf-8")
-    found = list_checks(scan_module(checkout), "failed")
+    found = list_checks(read_reports(checkout, *MODULE), "failed")
     assert {where for check, where, _ in found if check == UNENCRYPTED_QUEUE} == set(QUEUES)
 
 
@@ -129,11 +138,10 @@ def test_the_examples(tmp_path: Path) -> None:
         kept = [line for line in lines if "checkov:skip" not in line]
         (new / file.name).write_text("".join(kept), encoding="utf-8")
 
-    examples = list_examples(checkout)
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        found = pool.map(lambda example: scan_example(checkout, example), examples)
-        names = (Path(example).name for example in examples)
-        reports = dict(zip(names, found, strict=True))
+    reports = {
+        Path(option.partition("=")[2]).name: read_reports(checkout, option)
+        for option in list_examples(checkout)
+    }
 
     unskipped = reports.pop("new")
     assert set(reports) == {each.parent.name for each in (ROOT / "examples").glob("*/main.tf")}
@@ -157,33 +165,103 @@ def test_the_examples(tmp_path: Path) -> None:
 def test_the_plan(tmp_path: Path) -> None:
     """Nothing fails, one check is skipped, and queues without encryption are found."""
     checkout = copy_sources(tmp_path / "checkout")
-    plan = write_plan(checkout)
-    report = scan_plan(checkout, plan)
+    write_plan(checkout)
+    report = read_reports(checkout, *PLAN)
     assert list_checks(report, "failed") == []
     assert len(list_checks(report, "passed")) > 80
     assert list_checks(report, "skipped") == skips("module.orders.", "[0]")["plan"]
 
+    plan = checkout / "plan.json"
     insecure = json.loads(plan.read_text(encoding="utf-8"))
     unencrypted(insecure["planned_values"])
     plan.write_text(json.dumps(insecure), encoding="utf-8")
-    found = list_checks(scan_plan(checkout, plan), "failed")
+    found = list_checks(read_reports(checkout, *PLAN), "failed")
     assert {where for check, where, _ in found if check == UNENCRYPTED_QUEUE} >= {
         f"module.orders.{each}[0]" for each in QUEUES
     }
 
 
-def test_an_unfinished_scan_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A checkov that prints no report, or cannot read a file, is an error and no clean scan."""
-    checkov = tmp_path / "checkov"
-    monkeypatch.setattr(scan, "CHECKOV", checkov)
-    with pytest.raises(ScanError, match="run this through make"):
-        scan.run_checkov(tmp_path)
-    unread = {"results": {"parsing_errors": ["main.tf"]}, "summary": {"parsing_errors": 1}}
-    for said, problem in (("{}", "did not finish"), (json.dumps(unread), "cannot read")):
-        checkov.write_text(f"#!/bin/sh\necho '{said}'\n")
-        checkov.chmod(0o755)
-        with pytest.raises(ScanError, match=problem):
-            scan.run_checkov(tmp_path)
+@pytest.fixture
+def checkov(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A program in checkov's place, still to be written, that gets no plan."""
+    monkeypatch.setattr(scan, "CHECKOV", tmp_path / "checkov")
+    monkeypatch.setattr(scan, "write_plan", lambda _: None)
+    return tmp_path / "checkov"
+
+
+def write_program(path: Path, *lines: str) -> None:
+    """Write a shell script that can be run."""
+    path.write_text("\n".join(["#!/bin/sh", *lines, ""]))
+    path.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("lines", "code"),
+    [
+        (["echo Passed checks: 1"], 0),
+        (["echo Passed checks: 1", "exit 1"], 1),
+        (["echo Passed checks: 1", 'case "$*" in *examples/fifo*) exit 1;; esac'], 1),
+        (["echo Passed checks: 1", 'case "$*" in *plan.json*) exit 1;; esac'], 1),
+        (["exit 0"], 1),
+    ],
+)
+def test_every_scan_counts(checkov: Path, lines: list[str], code: int) -> None:
+    """If one scan finds something or does not finish, all have failed."""
+    write_program(checkov, *lines)
+    assert scan.main() == code
+
+
+def test_a_missing_checkov(checkov: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without checkov a line says what to do."""
+    assert scan.main() == 1
+    assert f"{checkov} is missing: run this through make" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    """A file that checkov cannot read fails the scan."""
+    (tmp_path / "main.tf").write_text('resource "aws_sqs_queue" {')
+    code, _ = run_checkov(tmp_path, "--directory", ".")
+    assert code == 1
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs, and does not only wait for its parent to collect it."""
+    state = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
+    ).stdout
+    return state != "" and not state.startswith("Z")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_scan_that_is_stopped_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    """Ctrl-C, or a termination, ends checkov and what it has started, and leaves no file."""
+    checkov, pids, copies = tmp_path / "checkov", tmp_path / "pids", tmp_path / "copies"
+    copies.mkdir()
+    started: list[int] = []
+    write_program(
+        checkov, "sleep 600 &", f"echo $$ $! > {pids}.new && mv {pids}.new {pids}", "wait"
+    )
+    owner = "import sys; from scripts import scan; scan.CHECKOV = sys.argv[1]; scan.main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", owner, checkov],
+        cwd=ROOT,
+        env=os.environ | {"TMPDIR": str(copies)},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        eventually(pids.exists, "checkov runs")
+        started = [int(pid) for pid in pids.read_text().split()]
+        assert all(map(is_alive, started))
+        process.send_signal(number)
+        assert process.wait(SECONDS) != 0
+        eventually(lambda: not any(map(is_alive, started)), "nothing runs")
+        assert list(copies.iterdir()) == []
+    finally:
+        process.kill()
+        for pid in started:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def test_the_checks_of_every_framework_count() -> None:
@@ -197,15 +275,16 @@ def test_the_checks_of_every_framework_count() -> None:
 
 def test_the_defaults() -> None:
     """What the scan of the source is told of attributes are their defaults."""
-    inputs = read_variables()
+    inputs = read_inputs().values()
     defaults = {
         f"{each.name}.{one.path}": one.default for each in inputs for one in each.attributes
     }
+    text = (FILES / "defaults.tfvars").read_text(encoding="utf-8")
     reported = {
         f"{name}.{attribute}": json.dumps(value)
-        for name, values in hcl2.loads(DEFAULTS).items()
+        for name, values in hcl2.loads(text).items()
         if isinstance(values, dict)
         for attribute, value in values.items()
     }
-    assert len(reported) == DEFAULTS.count(" true ")
+    assert len(reported) == text.count(" true ")
     assert reported.items() <= defaults.items()

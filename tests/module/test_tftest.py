@@ -1,10 +1,13 @@
 """The module's own Terraform tests pass, offline."""
 
+import json
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from scripts.support.terraform import Terraform, can_mock_plans
+from scripts.support.terraform import Terraform, binary
 from tests.module.stacks import ROOT, copy_module
 
 TESTS = ROOT / "tests"
@@ -12,12 +15,28 @@ FILES = sorted(path.name for path in TESTS.glob("*.tftest.hcl"))
 REJECTIONS = sorted(path.name for path in (TESTS / "rejections").glob("*.tftest.hcl"))
 
 
+@pytest.fixture(scope="module")
+def prepare(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Terraform]:
+    """Prepare a copy of the module for the files of a directory, once: no run keeps a state."""
+
+    @cache
+    def prepare(directory: str) -> Terraform:
+        module = Terraform(directory=copy_module(tmp_path_factory.mktemp("module") / "checkout"))
+        version = json.loads(module.run("version", "-json"))["terraform_version"]
+        if "tofu" in Path(binary()).name or tuple(map(int, version.split(".")[:2])) < (1, 11):
+            pytest.skip("the mocks need Terraform 1.11 or newer")
+        module.init("-backend=false", f"-test-directory={directory}")
+        return module
+
+    return prepare
+
+
 @pytest.mark.terraform
 @pytest.mark.slow
 @pytest.mark.parametrize("file", FILES)
-def test_the_file_passes(file: str, tmp_path: Path) -> None:
+def test_the_file_passes(file: str, prepare: Callable[[str], Terraform]) -> None:
     """Every run of the file passes; mocks stand for AWS, so it needs no credentials."""
-    check_file(tmp_path, "tests", file)
+    check_file(prepare("tests"), "tests", file)
 
 
 # test_rejections.py plans these cases too, asks for more, and is faster.
@@ -25,17 +44,13 @@ def test_the_file_passes(file: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.proof
 @pytest.mark.parametrize("file", REJECTIONS)
-def test_the_rejections_pass(file: str, tmp_path: Path) -> None:
+def test_the_rejections_pass(file: str, prepare: Callable[[str], Terraform]) -> None:
     """Every case of the file fails at the object that it expects to fail."""
-    check_file(tmp_path, "tests/rejections", file)
+    check_file(prepare("tests/rejections"), "tests/rejections", file)
 
 
-def check_file(tmp_path: Path, directory: str, file: str) -> None:
+def check_file(module: Terraform, directory: str, file: str) -> None:
     """Run one file of Terraform's tests, and compare the number of runs."""
-    if not can_mock_plans():
-        pytest.skip("the mocks need Terraform 1.11 or newer")
-    module = Terraform(directory=copy_module(tmp_path / "checkout"))
-    module.init("-backend=false", f"-test-directory={directory}")
     output = module.run("test", f"-test-directory={directory}", f"-filter={directory}/{file}")
     runs = (ROOT / directory / file).read_text(encoding="utf-8").count("\nrun ")
     assert f"Success! {runs} passed, 0 failed." in output

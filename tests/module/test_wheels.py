@@ -80,6 +80,7 @@ def test_bytes_of_wheels_stay(tmp_path: Path) -> None:
     assert pack.read_wheels([wheel], {})["shop.py"] == b"a = 1\r\n"
 
 
+@pytest.mark.slow
 def test_wheels_may_share_files(index: Path, tmp_path: Path) -> None:
     """Of two different files with one path the first project's is packed, and a line says so."""
     build_wheel(index, "Zoo", files={"same.py": "1", "other.py": "zoo"})
@@ -225,6 +226,7 @@ def test_wheels_count_for_the_unpacked_limit(
 COMPILED = "cpython-313-x86_64-linux-gnu.so"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "entry",
     [
@@ -326,6 +328,7 @@ def test_a_file_is_not_a_directory_too(tmp_path: Path, ours: list[str], theirs: 
         pack.read_wheels(files, dict.fromkeys(ours, b""))
 
 
+@pytest.mark.slow
 def test_a_lock_gives_the_same_zip_twice(index: Path, tmp_path: Path) -> None:
     """The same lock gives the same bytes, from another download too; hashes are honoured."""
     shop = build_wheel(index, "Shop", files={"shop/__init__.py": "", "shop/data.bin": b"\xff\r\n"})
@@ -346,6 +349,7 @@ def test_a_lock_gives_the_same_zip_twice(index: Path, tmp_path: Path) -> None:
     assert archive.read("shop/data.bin") == b"\xff\r\n"
 
 
+@pytest.mark.slow
 def test_a_processor_may_come_with_a_wheel(index: Path, tmp_path: Path) -> None:
     """The processor's module may be one of a dependency."""
     build_wheel(index, "shop")
@@ -365,6 +369,7 @@ def ready(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_FIND_LINKS", str(READY))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ready")
 def test_the_example_is_packed_for_lambda(tmp_path: Path) -> None:
     """The example's lock gives the compiled wheel of the runtime, not of this machine."""
@@ -374,6 +379,7 @@ def test_the_example_is_packed_for_lambda(tmp_path: Path) -> None:
     assert compiled == ["markupsafe/_speedups.cpython-313-aarch64-linux-gnu.so"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ready")
 @pytest.mark.skipif(sys.platform != "linux", reason="the wheels are for Linux")
 def test_what_is_packed_runs(tmp_path: Path) -> None:

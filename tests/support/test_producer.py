@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from scripts.support import producer
-from scripts.support.observation import Aws
-from scripts.support.producer import NotAcknowledgedError, enqueue, hand_over
+from scripts.support.observation import SERVICES, Aws
+from scripts.support.producer import enqueue, hand_over
 
 
 class Service:
@@ -35,8 +35,7 @@ class Service:
 
 def aws(service: Service) -> Aws:
     """An account with nothing but the service."""
-    clients: dict[str, Any] = dict.fromkeys(Aws.__dataclass_fields__, service)
-    return Aws(**clients)
+    return Aws(**dict.fromkeys(SERVICES, service))
 
 
 REFUSED = {
@@ -81,8 +80,8 @@ def test_every_answer_is_returned() -> None:
     assert hand_over(aws(Service(DONE)), "function", {}, at_once=3) == [{"done": True}] * 3
 
 
-def test_another_answer_than_the_wanted_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where an answer counts as done, others do not; what was said last is in the error."""
+def test_it_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event that is refused again and again is an error, with what was said last."""
     monkeypatch.setattr(producer, "ANSWER_SECONDS", -1.0)
-    with pytest.raises(NotAcknowledgedError, match=r"function did not accept.*'done': True"):
-        hand_over(aws(Service(DONE)), "function", {}, at_once=1, done={"batchItemFailures": []})
+    with pytest.raises(TimeoutError, match=r"function did not accept.*AlreadyInProgressError"):
+        hand_over(aws(Service(REFUSED)), "function", {}, at_once=1)

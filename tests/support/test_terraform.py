@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from scripts.support.terraform import (
     TerraformError,
     cli_config,
     environment,
-    interruptible,
 )
 from tests.waiting import SECONDS
 
@@ -162,11 +160,9 @@ def test_terraform_gets_nothing_it_was_not_given(monkeypatch: pytest.MonkeyPatch
 @pytest.fixture
 def fresh() -> Iterator[None]:
     """Nothing remembered of the terraform that is really there."""
-    for cached in (terraform_module.binary, terraform_module.version):
-        cached.cache_clear()
+    terraform_module.binary.cache_clear()
     yield
-    for cached in (terraform_module.binary, terraform_module.version):
-        cached.cache_clear()
+    terraform_module.binary.cache_clear()
 
 
 @pytest.mark.usefixtures("fresh")
@@ -174,7 +170,7 @@ def fresh() -> Iterator[None]:
     ("script", "said"),
     [
         (None, "terraform is not on the PATH; install 1.9 or newer: https://"),
-        ('#!/bin/sh\necho \'{"terraform_version": "1.8.5"}\'\n', "is 1.8; install 1.9 or newer"),
+        ('#!/bin/sh\necho \'{"terraform_version": "1.8.5"}\'\n', "is 1.8.5; install 1.9 or newer"),
     ],
 )
 def test_a_missing_or_old_terraform_is_one_line(
@@ -198,7 +194,7 @@ def test_a_failure_holds_what_terraform_said(tmp_path: Path) -> None:
     stack = Terraform(directory=tmp_path)
     stack.init()
     with pytest.raises(TerraformError) as error:
-        stack.validate()
+        stack.run("validate")
     assert str(error.value).startswith(f"terraform validate failed in {tmp_path}\n")
     assert "undeclared local value" in error.value.output
 
@@ -218,9 +214,9 @@ def test_a_stack_comes_and_goes(tmp_path: Path) -> None:
     assert "terraform_data.one: Creating..." in lines
     assert not stack.plan()
     assert stack.output() == {"input": [1]}
-    assert stack.resources() == ["terraform_data.one"]
+    assert stack.run("state", "list") == "terraform_data.one\n"
     stack.destroy()
-    assert stack.resources() == []
+    assert stack.run("state", "list") == ""
 
 
 def alive(pid: int) -> bool:
@@ -256,43 +252,5 @@ def test_an_interrupted_owner_leaves_no_process(tmp_path: Path, number: signal.S
             owner.kill()
             with contextlib.suppress(ProcessLookupError):
                 os.kill(provisioner, signal.SIGKILL)
-    assert "terraform_data.first" in Terraform(directory=tmp_path).resources()
+    assert "terraform_data.first\n" in Terraform(directory=tmp_path).run("state", "list")
     assert not list(tmp_path.glob(".terraform.tfstate.lock.info")), "killed, not asked to end"
-
-
-@pytest.mark.terraform
-@pytest.mark.slow
-def test_leaving_the_block_stops_the_terraforms_of_other_threads(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An exception in the main thread does not wait for the apply that another one runs."""
-    monkeypatch.setattr(terraform_module, "GRACE_SECONDS", SECONDS)
-    (tmp_path / "main.tf").write_text(SLOW_STACK)
-    started = threading.Event()
-    failures: list[TerraformError] = []
-
-    def report(line: str) -> None:
-        if "pid=" in line:
-            started.set()
-
-    def run() -> None:
-        stack = Terraform(directory=tmp_path, report=report)
-        stack.init()
-        try:
-            stack.apply()
-        except TerraformError as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-
-    def fail() -> None:
-        with interruptible():
-            thread.start()
-            assert started.wait(SECONDS)
-            raise RuntimeError("something else")
-
-    with pytest.raises(RuntimeError, match="something else"):
-        fail()
-    # The apply itself takes longer.
-    thread.join(SECONDS)
-    assert len(failures) == 1

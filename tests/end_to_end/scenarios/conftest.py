@@ -1,6 +1,6 @@
 """Deploys an example with the wrapper that breaks it, behind a proxy."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,16 +10,22 @@ import pytest
 
 from scripts.support import observation
 from scripts.support.emulator import Emulator
+from scripts.support.faults import ATTACK, PlannedFault, inject_faults, list_untaken
 from scripts.support.observation import Aws
+from scripts.support.producer import redeliver_soon
 from scripts.support.proxy import Proxy, serving
 from scripts.support.source import repository
 from scripts.support.stack import EXAMPLES, apply_stack, write_stack
 from scripts.support.terraform import Terraform, environment
 
 HERE = Path(__file__).parent
-# Above the longest lease of the overlays (5 s and a margin of 1 s). On AWS a mapping needs six
-# times the function's timeout for what is throttled; nothing is here.
-VISIBILITY_SECONDS = 7
+MARKS = [
+    pytest.mark.emulator,
+    pytest.mark.terraform,
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+]
+"""Of every scenario."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,24 +45,23 @@ class Site:
         """Read the table that an output names."""
         return observation.rows(self.aws, self.outputs[table])
 
+    def inject(self, faults: Iterable[PlannedFault]) -> None:
+        """Put the faults into their table."""
+        inject_faults(self.aws, self.outputs["faults_table_name"], faults)
+
+    def list_untaken(self) -> list[str]:
+        """List the operations whose faults did not all happen."""
+        return list_untaken(self.read("faults_table_name"))
+
     @contextmanager
     def deliver(
         self, *queue_urls: str, seconds: float = observation.DRAIN_SECONDS
     ) -> Iterator[None]:
         """Have failed messages come again soon; at the end wait until the queues are empty."""
-        name = "VisibilityTimeout"
-        before = {
-            url: self.aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])
-            for url in queue_urls
-        }
-        for url in queue_urls:
-            soon = {name: str(VISIBILITY_SECONDS)}
-            self.aws.sqs.set_queue_attributes(QueueUrl=url, Attributes=soon)
-        yield
-        left = observation.wait_until_empty(self.aws, *queue_urls, seconds=seconds)
-        assert left == 0, "messages are left"
-        for url, answer in before.items():
-            self.aws.sqs.set_queue_attributes(QueueUrl=url, Attributes=answer["Attributes"])
+        with redeliver_soon(self.aws, *queue_urls):
+            yield
+            left = observation.wait_until_empty(self.aws, *queue_urls, seconds=seconds)
+            assert left == 0, "messages are left"
 
     def check_deliveries(self) -> None:
         """Check that duplicates were suppressed, and that no message was given up."""
@@ -72,20 +77,18 @@ class Site:
 def site(
     request: pytest.FixtureRequest, tmp_path: Path, emulator: Emulator, account: str
 ) -> Iterator[Site]:
-    """The module's EXAMPLE, or STACK, applied; later no plan changes it, destroy leaves nothing."""
-    source = repository(tmp_path / "module.git")
-    if base := getattr(request.module, "STACK", None):
-        stack = write_stack(tmp_path, base, source)
-    else:
-        example, overlay = request.module.EXAMPLE, HERE / "terraform"
-        code = [HERE / "wrapper" / "call_faults.py"]
-        tf = [overlay / "call_faults.tf", *(overlay / example).glob("*.tf")]
-        stack = write_stack(tmp_path, EXAMPLES / example, source, code=code, tf=tf)
+    """The module's EXAMPLE, applied; later no plan changes it, destroy leaves nothing."""
+    example = request.module.EXAMPLE
+    overlay = getattr(request.module, "OVERLAY", HERE / "terraform" / example)
+    stack = write_stack(
+        tmp_path,
+        EXAMPLES / example,
+        repository(tmp_path / "module.git"),
+        code=[ATTACK / "call_faults.py"],
+        tf=[ATTACK / "call_faults.tf", *overlay.glob("*.tf")],
+    )
     with serving(emulator.endpoint) as proxy:
-        variables = emulator.environment(account) | {
-            "TF_VAR_dynamodb_url": proxy.endpoint,
-            "TF_VAR_emulator_url": emulator.endpoint,
-        }
+        variables = emulator.environment(account) | {"TF_VAR_dynamodb_url": proxy.endpoint}
         terraform = Terraform(directory=stack, environment=environment(variables))
         terraform.init()
         aws = Aws.of(emulator, account)

@@ -8,19 +8,12 @@ import json
 import random
 from typing import get_args
 
-import pytest
-
+from scripts.support.faults import PlannedFault, What, When
 from scripts.support.producer import enqueue
 from scripts.support.proxy import Chance, Fault
-from tests.end_to_end.scenarios.conftest import Site
-from tests.end_to_end.scenarios.faults import (
-    PlannedFault,
-    What,
-    When,
-    inject_faults,
-    list_untaken,
-)
+from tests.end_to_end.scenarios.conftest import MARKS, Site
 
+pytestmark = MARKS
 EXAMPLE = "exactly-once"
 ACCOUNTS = [f"account-{number}" for number in range(1, 9)]
 PLACES = 25
@@ -65,10 +58,6 @@ def choose_faults(chance: random.Random) -> list[PlannedFault]:
     ]
 
 
-@pytest.mark.emulator
-@pytest.mark.terraform
-@pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_exactly_once(site: Site) -> None:
     """Killed before, in and after the commit, it leaves balances that count each deposit once."""
     seed = random.randrange(10**6)  # noqa: S311  # guards nothing
@@ -78,12 +67,12 @@ def test_exactly_once(site: Site) -> None:
     site.proxy.plan = Chance(LOSSES, seed)
     queue_url = site.outputs["queue_url"]
     with site.deliver(queue_url):
-        inject_faults(site, faults)
+        site.inject(faults)
         bodies = [json.dumps({"deposit_id": name, **DEPOSITS[name]}) for name in sent]
         list(enqueue(site.aws, queue_url, bodies))
     balances = {row["account_id"]: row["balance_cents"] for row in site.read("balances_table_name")}
     assert balances == dict.fromkeys(ACCOUNTS, int("1" * PLACES)), "0 is lost, 2 counted twice"
     assert {fault.when for fault in faults if fault.what == "kill"} == set(get_args(When))
-    assert list_untaken(site) == []
+    assert site.list_untaken() == []
     assert site.proxy.injected().total() > 0
     site.check_deliveries()

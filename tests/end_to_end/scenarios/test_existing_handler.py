@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from scripts.support import observation
+from scripts.support.faults import PlannedFault
 from scripts.support.producer import hand_over, invoke_later
-from tests.end_to_end.scenarios.conftest import Site
-from tests.end_to_end.scenarios.faults import PlannedFault, inject_faults, list_untaken
+from tests.end_to_end.scenarios.conftest import MARKS, Site
 from tests.waiting import eventually
 
+pytestmark = [*MARKS, pytest.mark.extended]
 EXAMPLE = "existing-handler"
 DIRECT, LATER, BUS = (
     [f"{way}-{number:02}" for number in range(1, 11)] for way in ("direct", "later", "bus")
@@ -57,14 +58,9 @@ def is_settled(site: Site) -> bool:
     return records == ["COMPLETED"] * len([*DIRECT, *LATER, *BUS]) and still
 
 
-@pytest.mark.emulator
-@pytest.mark.terraform
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-@pytest.mark.extended
 def test_existing_handler(site: Site) -> None:
     """A decorated handler charges once, however it is invoked, and answers every time the same."""
-    inject_faults(site, FAULTS)
+    site.inject(FAULTS)
     name = site.outputs["function_name"]
     answers: dict[str, list[Any]] = {order: [] for order in DIRECT}
     for invocations in (2, 1):
@@ -82,5 +78,5 @@ def test_existing_handler(site: Site) -> None:
         given = answers.get(order, [])
         assert given == [{"charge_id": charge, "order_id": order}] * len(given)
     assert all(len(given) > 1 for given in answers.values())
-    assert list_untaken(site) == []
+    assert site.list_untaken() == []
     site.check_deliveries()

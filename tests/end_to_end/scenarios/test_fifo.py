@@ -8,12 +8,12 @@ import json
 from collections.abc import Iterator
 from itertools import pairwise
 
-import pytest
-
+from scripts.support.faults import PlannedFault
 from scripts.support.producer import enqueue
-from tests.end_to_end.scenarios.conftest import Site
-from tests.end_to_end.scenarios.faults import PlannedFault, Watch, inject_faults, list_untaken
+from tests.end_to_end.scenarios.conftest import MARKS, Site
+from tests.end_to_end.scenarios.proxy_plans import Watch
 
+pytestmark = MARKS
 EXAMPLE = "fifo"
 MOVEMENTS = {
     f"account-{account}": [f"movement-{account}-{number:02}" for number in range(1, 9)]
@@ -44,10 +44,6 @@ def list_messages() -> Iterator[tuple[str, str]]:
         yield account, movements[1]
 
 
-@pytest.mark.emulator
-@pytest.mark.terraform
-@pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_fifo(site: Site) -> None:
     """Movements are booked once and in order, under failures and throttled completions."""
     sent = list(list_messages())
@@ -61,11 +57,11 @@ def test_fifo(site: Site) -> None:
         for account, movement in sent
     ]
     with site.deliver(queue_url):
-        inject_faults(site, FAULTS)
+        site.inject(FAULTS)
         list(enqueue(site.aws, queue_url, bodies, [account for account, _ in sent]))
     booked = {row["account_id"]: row["movements"] for row in site.read("accounts_table_name")}
     assert booked == MOVEMENTS
     assert watch.early == []
     assert watch.throttled
-    assert list_untaken(site) == []
+    assert site.list_untaken() == []
     site.check_deliveries()

@@ -5,9 +5,10 @@ from collections import Counter
 
 import pytest
 
-from tests.end_to_end.scenarios.conftest import Site
-from tests.end_to_end.scenarios.faults import PlannedFault, inject_faults, list_untaken
+from scripts.support.faults import PlannedFault
+from tests.end_to_end.scenarios.conftest import MARKS, Site
 
+pytestmark = [*MARKS, pytest.mark.extended]
 EXAMPLE = "sns-fanout"
 CONSUMERS = ("billing", "shipping")
 ORDERS = [f"order-{number:03}" for number in range(1, 41)]
@@ -32,19 +33,14 @@ def list_publications() -> list[str]:
     return [*published, *ORDERS[::REPEATED_LATER_EVERY]]
 
 
-@pytest.mark.emulator
-@pytest.mark.terraform
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-@pytest.mark.extended
 def test_sns_fanout(site: Site) -> None:
     """An order published to two queues, wrapped and raw, takes effect once behind each of them."""
     topic = site.outputs["topic_arn"]
     with site.deliver(*site.outputs["queue_urls"].values()):
-        inject_faults(site, FAULTS)
+        site.inject(FAULTS)
         for order_id in list_publications():
             site.aws.sns.publish(TopicArn=topic, Message=json.dumps({"order_id": order_id}))
     work = Counter((row["department"], row["order_id"]) for row in site.read("work_table_name"))
     assert work == dict.fromkeys(((name, order) for name in CONSUMERS for order in ORDERS), 1)
-    assert list_untaken(site) == []
+    assert site.list_untaken() == []
     site.check_deliveries()

@@ -15,15 +15,15 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count, pairwise
 from typing import Any
 
-import pytest
-
 from scripts.support import observation
+from scripts.support.faults import PlannedFault
 from scripts.support.producer import invoke
 from scripts.support.shards import Record, ShardReader, kinesis_shards, table_shards
-from tests.end_to_end.scenarios.conftest import Site
-from tests.end_to_end.scenarios.faults import PlannedFault, Watch, inject_faults, list_untaken
+from tests.end_to_end.scenarios.conftest import MARKS, Site
+from tests.end_to_end.scenarios.proxy_plans import Watch
 from tests.waiting import eventually
 
+pytestmark = MARKS
 EXAMPLE = "streams"
 PARCELS = range(1, 6)
 NUMBERS = range(1, 11)
@@ -132,10 +132,6 @@ def list_effects(site: Site) -> dict[tuple[str, str], list[str]]:
     }
 
 
-@pytest.mark.emulator
-@pytest.mark.terraform
-@pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_streams(site: Site) -> None:
     """Records of Kinesis and DynamoDB streams take effect once, in the order of their shard."""
     group, table = site.outputs["log_group_name"], site.outputs["timelines_table_name"]
@@ -145,7 +141,7 @@ def test_streams(site: Site) -> None:
         "the mappings deliver the first half",
     )
     switch_mappings(site, on=False)
-    inject_faults(site, FAULTS)
+    site.inject(FAULTS)
     second = put_half(site, slice(len(NUMBERS) // 2, None))
     shards = [
         *kinesis_shards(site.aws, site.outputs["scans_stream_name"]),
@@ -166,5 +162,5 @@ def test_streams(site: Site) -> None:
     assert list_effects(site) == due
     assert watch.early == []
     assert watch.throttled
-    assert list_untaken(site) == [POISON]
+    assert site.list_untaken() == [POISON]
     site.check_deliveries()

@@ -19,7 +19,7 @@ module "charges" {
 
     policy_statements = [
       { actions = ["dynamodb:PutItem"], resources = [aws_dynamodb_table.ledger.arn] },
-      { actions = ["dynamodb:Scan", "dynamodb:UpdateItem"], resources = [aws_dynamodb_table.faults.arn] },
+      { actions = ["dynamodb:BatchGetItem", "dynamodb:UpdateItem"], resources = [aws_dynamodb_table.faults.arn] },
     ]
   }
 }

@@ -20,7 +20,7 @@ module "movements" {
 
     policy_statements = [
       { actions = ["dynamodb:UpdateItem"], resources = [aws_dynamodb_table.accounts.arn] },
-      { actions = ["dynamodb:Scan", "dynamodb:UpdateItem"], resources = [aws_dynamodb_table.faults.arn] },
+      { actions = ["dynamodb:BatchGetItem", "dynamodb:UpdateItem"], resources = [aws_dynamodb_table.faults.arn] },
     ]
   }
 }

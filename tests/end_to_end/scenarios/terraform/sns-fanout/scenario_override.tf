@@ -20,7 +20,7 @@ module "billing" {
 
     policy_statements = [
       { actions = ["dynamodb:PutItem"], resources = [aws_dynamodb_table.work.arn] },
-      { actions = ["dynamodb:Scan", "dynamodb:UpdateItem"], resources = [aws_dynamodb_table.faults.arn] },
+      { actions = ["dynamodb:BatchGetItem", "dynamodb:UpdateItem"], resources = [aws_dynamodb_table.faults.arn] },
     ]
   }
 }
@@ -44,7 +44,7 @@ module "shipping" {
 
     policy_statements = [
       { actions = ["dynamodb:PutItem"], resources = [aws_dynamodb_table.work.arn] },
-      { actions = ["dynamodb:Scan", "dynamodb:UpdateItem"], resources = [aws_dynamodb_table.faults.arn] },
+      { actions = ["dynamodb:BatchGetItem", "dynamodb:UpdateItem"], resources = [aws_dynamodb_table.faults.arn] },
     ]
   }
 }

@@ -19,7 +19,7 @@ module "timelines" {
 
     policy_statements = [
       { actions = ["dynamodb:UpdateItem"], resources = [aws_dynamodb_table.timelines.arn] },
-      { actions = ["dynamodb:Scan", "dynamodb:UpdateItem"], resources = [aws_dynamodb_table.faults.arn] },
+      { actions = ["dynamodb:BatchGetItem", "dynamodb:UpdateItem"], resources = [aws_dynamodb_table.faults.arn] },
     ]
   }
 }

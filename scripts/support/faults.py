@@ -1,0 +1,49 @@
+"""The faults that ``attack/call_faults.py`` takes: planned, put into their table, counted."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from scripts.support.observation import Aws
+
+ATTACK: Final = Path(__file__).with_name("attack")
+"""What is deployed with an attacked function."""
+
+What = Literal["raise", "kill", "late kill", "timeout", "slow", "overlap"]
+When = Literal["before", "during", "after"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFault:
+    """What happens to an operation.
+
+    Attributes:
+        operation: a word that the call by which it takes effect holds, and no other call.
+        times: how often.
+        within_millis: of what happens during the call: how long after its start at most.
+    """
+
+    operation: str
+    what: What
+    when: When = "before"
+    times: int = 1
+    within_millis: int = 30
+
+
+def inject_faults(aws: Aws, table: str, faults: Iterable[PlannedFault]) -> None:
+    """Put the faults into their table; one for each operation."""
+    for fault in faults:
+        item = {
+            "id": {"S": fault.operation},
+            "what": {"S": fault.what},
+            "when": {"S": fault.when},
+            "times": {"N": str(fault.times)},
+            "within_millis": {"N": str(fault.within_millis)},
+        }
+        aws.dynamodb.put_item(TableName=table, Item=item)
+
+
+def list_untaken(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """List the operations whose faults did not all happen."""
+    return [row["id"] for row in rows if row["times"]]
