@@ -5,23 +5,21 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from scripts.house.files import PACKAGE, File, Finding, Tree, get_name
+from scripts.house.files import PACKAGE, Finding, Tree, get_name
 
 SOURCES: Final = f"{PACKAGE}sources/"
 """The only folder that may know one source from another."""
 
 _IGNORE: Final = re.compile(r"#\s*type:\s*ignore\b.*")
-_PATTERN_METHODS: Final = frozenset(
-    {"findall", "finditer", "fullmatch", "match", "search", "split", "sub", "subn"}
-)
-_RENDERERS: Final = ("render", "rendered")
+_QUOTED_ANY: Final = re.compile(r"[\w.,|\[\]'\" ]*\bAny\b(?! \w)[\w.,|\[\]'\" ]*")
+"""A quoted type with `Any`. In a sentence a word follows it."""
 
 
 def find_any(tree: Tree) -> Iterator[Finding]:
     """Find uses of `Any` in the package; its aliases are banned, see `_judge_construct`."""
     remedy = "use a real type, `object` or a type variable"
     for module, node in tree.list_nodes():
-        if isinstance(node, ast.Name | ast.Attribute) and get_name(node) == "Any":
+        if isinstance(node, ast.expr) and _is_any(node):
             yield Finding(module.path, node.lineno, "`Any`", remedy)
 
 
@@ -95,46 +93,35 @@ def find_class_name_values(tree: Tree) -> Iterator[Finding]:
 
 def find_banned_constructs(tree: Tree) -> Iterator[Finding]:
     """Find the constructs that `_judge_construct` lists."""
-    for module in tree.package:
-        texts = _list_rendered_names(module)
-        for node in module.nodes:
-            for problem, remedy in _judge_construct(node, texts):
-                yield Finding(module.path, getattr(node, "lineno", 1), problem, remedy)
+    for module, node in tree.list_nodes():
+        if isinstance(node, ast.expr | ast.stmt):
+            for problem, remedy in _judge_construct(node):
+                yield Finding(module.path, node.lineno, problem, remedy)
 
 
-def _list_rendered_names(module: File) -> set[str]:
-    """Return the variables of a module that hold a rendered expression."""
-    return {
-        get_name(target)
-        for node in module.nodes
-        if isinstance(node, ast.Assign) and _is_call(node.value, *_RENDERERS)
-        for target in node.targets
-    }
-
-
-def _judge_construct(node: ast.AST, texts: set[str]) -> Iterator[tuple[str, str]]:
+def _judge_construct(node: ast.expr | ast.stmt) -> Iterator[tuple[str, str]]:
     match node:
-        case ast.alias(name="marshal") | ast.ImportFrom(module="marshal"):
-            yield "an import of `marshal`", "copy and compare values by their own types"
-        case ast.Call(func=ast.Attribute(attr=method)) if method in _PATTERN_METHODS:
-            parts = [part for value in node.args for part in ast.walk(value)]
-            if any(_is_call(n, *_RENDERERS) or getattr(n, "id", "") in texts for n in parts):
-                yield "a pattern over a rendered expression", "ask the expression for its parts"
         case (
             ast.BinOp(op=ast.Mult(), left=ast.List(), right=factor)
             | ast.BinOp(op=ast.Mult(), left=factor, right=ast.List())
         ):
-            if not isinstance(factor, ast.Constant) and not _is_call(factor, "len"):
+            if (
+                not isinstance(factor, ast.Constant)
+                and get_name(getattr(factor, "func", None)) != "len"
+            ):
                 yield "a list multiplied by a variable", "use an `if`"
         case ast.Set() | ast.SetComp() | ast.Call(func=ast.Name(id="set" | "frozenset")):
             if any(isinstance(part, ast.Name) and part.id == "id" for part in ast.walk(node)):
                 yield "a set of `id()`", "keep the objects, or their positions"
         case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
-            if any(get_name(part) == "Any" for part in ast.walk(value)):
+            if any(map(_is_any, ast.walk(value))):
                 yield "a name for `Any`", "write `Any` in each type, so that it counts there"
         case _:
             pass
 
 
-def _is_call(node: ast.AST, *names: str) -> bool:
-    return isinstance(node, ast.Call) and get_name(node.func) in names
+def _is_any(node: ast.AST) -> bool:
+    """Whether a node is `Any`, or a string that looks like a type with it."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return _QUOTED_ANY.fullmatch(node.value) is not None
+    return get_name(node) == "Any"

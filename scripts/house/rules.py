@@ -34,19 +34,14 @@ class Rule(NamedTuple):
 
 
 RULES: Final = (
-    Rule("largest_module", sizes.MODULES.find_longer, measure=sizes.MODULES.measure),
-    Rule("consumer_lines", sizes.CONSUMER.find_longer, measure=sizes.CONSUMER.measure),
-    Rule("largest_test_file", sizes.TESTS.find_longer, measure=sizes.TESTS.measure),
-    Rule("largest_tf_file", sizes.TERRAFORM.find_longer, measure=sizes.TERRAFORM.measure),
-    Rule("tf_files_over_300", sizes.LARGE_TERRAFORM.find_longer, limit=2),
+    Rule("largest_module", sizes.MODULES.find_larger, measure=sizes.MODULES.measure),
+    Rule("consumer_lines", sizes.CONSUMER.find_larger, measure=sizes.CONSUMER.measure),
+    Rule("largest_test_file", sizes.TESTS.find_larger, measure=sizes.TESTS.measure),
+    Rule("largest_tf_file", sizes.TERRAFORM.find_larger, measure=sizes.TERRAFORM.measure),
+    Rule("tf_files_over_300", sizes.LARGE_TERRAFORM.find_larger, 2),
     # No more long lines than there are; the goal is none.
-    Rule(
-        "longest_tf_line",
-        sizes.find_long_tf_lines,
-        limit=80,
-        measure=sizes.measure_longest_tf_line,
-    ),
-    Rule("script_lines", sizes.find_large_scripts, measure=sizes.SCRIPTS.add_up),
+    Rule("longest_tf_line", sizes.TERRAFORM_LINES.find_larger, 80, sizes.TERRAFORM_LINES.measure),
+    Rule("script_lines", sizes.SCRIPTS.find_larger, measure=sizes.SCRIPTS.measure),
     Rule("any", constructs.find_any, limit=60),
     Rule("casts", constructs.find_casts, limit=8),
     Rule("ignores", constructs.find_ignores, limit=1),
