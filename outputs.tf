@@ -4,7 +4,7 @@ output "alarms" {
 }
 
 output "dead_letter_queue" {
-  description = "The queue of messages that were received max_receive_count times and never acknowledged, of parked messages, and of events that Lambda gave up on: its ARN, name and URL."
+  description = "The queue of messages that were received max_receive_count times and never acknowledged, of parked messages, and of events that Lambda gave up on: its `arn`, `name` and `url`."
   value = {
     arn  = local.dead_letter_queue_arn
     name = local.dead_letter_queue_name
@@ -21,7 +21,7 @@ output "environment" {
 }
 
 output "event_source_mapping" {
-  description = "What reads from the queue and invokes the function: its ARN and UUID. Null without a queue."
+  description = "What reads from the queue and invokes the function: its `arn` and `uuid`. Null without a queue."
   value = one([for mapping in aws_lambda_event_source_mapping.queue : {
     arn  = mapping.arn
     uuid = mapping.uuid
@@ -29,7 +29,7 @@ output "event_source_mapping" {
 }
 
 output "function" {
-  description = "The function: its ARN and name, the ARN that the mappings invoke (of its alias, if it has one), the ARN and name of its role, the name of its log group. What the module neither creates nor knows of an existing function is null."
+  description = "The function: its `arn` and `name`, the `target_arn` that the mappings invoke (of its alias, if it has one), the `role_arn` and `role_name` of its role, the `log_group_name` of its logs. What the module neither creates nor knows of an existing function is null."
   value = {
     arn            = local.creates_function ? aws_lambda_function.consumer[0].arn : var.function.existing.arn
     log_group_name = local.creates_function ? aws_cloudwatch_log_group.function[0].name : null
@@ -50,7 +50,7 @@ output "policy" {
 }
 
 output "queue" {
-  description = "The queue to send to: its ARN, name and URL (null for an existing queue). Null without a queue."
+  description = "The queue to send to: its `arn`, `name` and `url` (null for an existing queue). Null without a queue."
   value = local.has_queue ? {
     arn  = local.queue_arn
     name = local.queue_name
@@ -62,7 +62,7 @@ output "queue" {
 }
 
 output "streams" {
-  description = "What reads from each of the streams and invokes the function, by the stream's name: its ARN and UUID."
+  description = "What reads from each of the streams and invokes the function, by the stream's name: its `arn` and `uuid`."
   value = {
     for name, mapping in aws_lambda_event_source_mapping.stream : name => {
       arn  = mapping.arn
@@ -72,7 +72,7 @@ output "streams" {
 }
 
 output "table" {
-  description = "The table of idempotency records: its ARN and name."
+  description = "The table of idempotency records: its `arn` and `name`."
   value = {
     arn  = local.table_arn
     name = local.table_name

@@ -8,7 +8,6 @@ something out are refused.
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
@@ -18,10 +17,7 @@ from hcl2 import SerializationOptions
 from hcl2.query import (
     AttributeView,
     BlockView,
-    ConditionalView,
     DocumentView,
-    ForObjectView,
-    ForTupleView,
     FunctionCallView,
     NodeView,
     ObjectView,
@@ -34,8 +30,6 @@ from scripts.pages import render, table
 ROOT: Final = Path(__file__).resolve().parents[1]
 README: Final = ROOT / "README.md"
 BULLET: Final = re.compile(r"`(?P<path>[\w.]+)`(?: \((?P<limit>.+?)\))?: (?P<text>.+)")
-SAME_ATTRIBUTES: Final = ("coalesce", "merge", "one", "try")
-"""Functions that give the attributes of what they are given."""
 
 
 class Attribute(NamedTuple):
@@ -58,10 +52,9 @@ class Variable(NamedTuple):
 
 
 class Output(NamedTuple):
-    """An output of the module, with the attributes of its value."""
+    """An output of the module."""
 
     name: str
-    attributes: tuple[str, ...]
     description: str
 
 
@@ -126,30 +119,9 @@ def _shorten(kind: NodeView) -> str:
 def parse_outputs(text: str) -> list[Output]:
     """Parse the outputs of a Terraform file, in its order."""
     return [
-        # Both branches of a condition may give the same attributes.
-        Output(block.name_labels[0], tuple(dict.fromkeys(_list_keys(value))), description)
+        Output(block.name_labels[0], _join_words(_read_description(block)))
         for block in _list_blocks(text, "output")
-        if (value := _find_value(block, "value"))
-        for description in [_join_words(_read_description(block))]
     ]
-
-
-def _list_keys(value: NodeView, prefix: str = "") -> Iterator[str]:
-    """List the paths of the attributes of a value, or of its elements."""
-    value = _unwrap(value)
-    if isinstance(value, ObjectView):
-        for key, entry in _list_entries(value):
-            yield from tuple(_list_keys(entry, f"{prefix}{key}.")) or (prefix + key,)
-        return
-    inner: Sequence[NodeView] = ()
-    if isinstance(value, ForObjectView | ForTupleView):
-        inner = [value.value_expr]
-    elif isinstance(value, ConditionalView):
-        inner = [value.true_val, value.false_val]
-    elif isinstance(value, FunctionCallView) and value.name in SAME_ATTRIBUTES:
-        inner = value.args
-    for part in inner:
-        yield from _list_keys(part, prefix)
 
 
 def find_defects(variables: Iterable[Variable], outputs: Iterable[Output] = ()) -> Iterator[str]:
@@ -164,21 +136,18 @@ def find_defects(variables: Iterable[Variable], outputs: Iterable[Output] = ()) 
 def _find_defects(variable: Variable) -> Iterator[str]:
     if not variable.intro:
         yield "it has no description before the bullets"
-    named: Counter[str] = Counter()
-    for bullet in variable.bullets:
-        if match := BULLET.fullmatch(bullet):
-            named[match["path"]] += 1
-        else:
-            yield f"a bullet is not `name`: text, nor `name` (limit): text: {bullet}"
-    known = {attribute.path for attribute in variable.attributes}
+    known = [attribute.path for attribute in variable.attributes]
     parents = {path.rpartition(".")[0] for path in known}
-    for path in (attribute.path for attribute in variable.attributes):
-        if path not in named and path not in parents:
-            yield f"no bullet says what {path} is"
-    for path, count in named.items():
-        if path not in known:
-            yield f"a bullet is of {path}, which is no attribute"
-        if count > 1:
+    named: list[str] = []
+    for bullet in variable.bullets:
+        match = BULLET.fullmatch(bullet)
+        if match and match["path"] in known:
+            named.append(match["path"])
+        else:
+            yield f"a bullet is not `attribute`: text, nor `attribute` (limit): text: {bullet}"
+    for path in known:
+        count = named.count(path)
+        if count > 1 or (count == 0 and path not in parents):
             yield f"{count} bullets say what {path} is"
 
 
@@ -218,11 +187,8 @@ def _write_row(name: str, typed: Variable | Attribute, *texts: str) -> list[str]
 
 def write_outputs(outputs: Iterable[Output]) -> str:
     """Write all outputs in one table."""
-    rows = [
-        [f"`{name}`", ", ".join(f"`{key}`" for key in attributes), _write_cell(description)]
-        for name, attributes, description in outputs
-    ]
-    return table(("output", "attributes", "what"), rows)
+    rows = [[f"`{name}`", _write_cell(description)] for name, description in outputs]
+    return table(("output", "what"), rows)
 
 
 def _write_cell(text: str) -> str:
