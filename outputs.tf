@@ -29,7 +29,7 @@ output "event_source_mapping" {
 }
 
 output "function" {
-  description = "The function: its `arn` and `name`, the `target_arn` that the mappings invoke (of its alias, if it has one), the `role_arn` and `role_name` of its role, the `log_group_name` of its logs. What the module neither creates nor knows of an existing function is null."
+  description = "The function: its `arn` and `name`; the `target_arn` that the mappings invoke (of its alias, if it has one); its `role_arn`, `role_name` and `log_group_name`. What the module neither creates nor knows of an existing function is null."
   value = {
     arn            = local.creates_function ? aws_lambda_function.consumer[0].arn : var.function.existing.arn
     log_group_name = local.creates_function ? aws_cloudwatch_log_group.function[0].name : null
@@ -62,7 +62,7 @@ output "queue" {
 }
 
 output "streams" {
-  description = "What reads from each of the streams and invokes the function, by the stream's name: its `arn` and `uuid`."
+  description = "What reads from each stream and invokes the function, by the stream's name: its `arn` and `uuid`."
   value = {
     for name, mapping in aws_lambda_event_source_mapping.stream : name => {
       arn  = mapping.arn

@@ -48,21 +48,11 @@ def write_page() -> str:
 
 
 def _remove_members(module: griffe.Module, reported: set[str]) -> None:
-    """Leave out what an earlier module has, and attributes without a docstring.
-
-    The docstring of a class describes its attributes. The members of an enumeration need no
-    description.
-    """
+    """Leave out what an earlier module has."""
     for name, member in [pair for pair in module.members.items() if pair[1].is_public]:
         if member.canonical_path in reported:
             module.del_member(name)
-            continue
         reported.add(member.canonical_path)
-        target = member.final_target if isinstance(member, griffe.Alias) else member
-        if isinstance(target, griffe.Class) and "StrEnum" not in map(str, target.bases):
-            for inner, part in list(target.members.items()):
-                if not part.has_docstring:
-                    target.del_member(inner)
 
 
 if __name__ == "__main__":

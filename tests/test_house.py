@@ -13,9 +13,9 @@ import pytest
 
 from idempotent_lambda.protocol import conditions
 from scripts.house import naming, sizes
+from scripts.house.__main__ import ROOT, RULES, Rule, check_rules, main
 from scripts.house.files import File, list_files, parse_tree, read_tree
 from scripts.house.old_names import list_paths, read_table
-from scripts.house.rules import ROOT, RULES, Rule, check_rules, main
 
 A = "handler/idempotent_lambda/a.py"
 B = "handler/idempotent_lambda/b.py"

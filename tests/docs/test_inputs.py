@@ -190,10 +190,11 @@ def test_outputs() -> None:
 
 def test_outputs_name_their_attributes() -> None:
     """The description of an output names each attribute of its value, and no other."""
-    for block in re.split(r"^output ", (ROOT / "outputs.tf").read_text(), flags=re.MULTILINE)[1:]:
-        (description,) = re.findall(r'^  description = "(.+)"$', block, re.MULTILINE)
+    text = (ROOT / "outputs.tf").read_text()
+    blocks = re.split(r"^output ", text, flags=re.MULTILINE)[1:]
+    for output, block in zip(inputs.parse_outputs(text), blocks, strict=True):
         attributes = re.findall(r"^ {4,}(\w+) +=", block, re.MULTILINE)
-        assert set(re.findall(r"`(\w+)`", description)) == set(attributes)
+        assert set(re.findall(r"`(\w+)`", output.description)) == set(attributes)
     assert attributes == ["arn", "name"]
 
 
