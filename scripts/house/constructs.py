@@ -74,21 +74,18 @@ def find_class_name_values(tree: Tree) -> Iterator[Finding]:
 
     A plain class name in a text is fine: log lines and messages name the class of an error.
     """
+    problem, remedy = "a value or method by a class's name", "write a table of classes"
     for module, node in tree.list_nodes():
         match node:
-            case ast.Attribute(value=ast.Attribute() as name):
-                parts = [name]  # such as `type(step).__name__.lower`
             case (
-                ast.Call(func=ast.Name(id="getattr"), args=[_, chooser, *_])
-                | ast.Call(func=ast.Attribute(attr="get"), args=[chooser, *_])
-                | ast.Subscript(slice=chooser)
-            ):
-                parts = [part for part in ast.walk(chooser) if isinstance(part, ast.Attribute)]
+                ast.Attribute(value=part)  # such as `type(step).__name__.lower`
+                | ast.Subscript(slice=part)
+                | ast.Call(func=ast.Name(id="getattr"), args=[_, part, *_])
+                | ast.Call(func=ast.Attribute(attr="get"), args=[part, *_])
+            ) if any(get_name(inner) in {"__name__", "__qualname__"} for inner in ast.walk(part)):
+                yield Finding(module.path, node.lineno, problem, remedy)
             case _:
-                continue
-        if any(part.attr in {"__name__", "__qualname__"} for part in parts):
-            problem, remedy = "a value or method by a class's name", "write a table of classes"
-            yield Finding(module.path, node.lineno, problem, remedy)
+                pass
 
 
 def find_banned_constructs(tree: Tree) -> Iterator[Finding]:

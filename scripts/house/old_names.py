@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from scripts.house.files import File, Finding, Tree
 
-_DOTTED: Final = re.compile(r"[\w.]+")
+_NAME: Final = re.compile(r"\w+")
 _FENCE: Final = r"^[ \t]*(?:```|~~~)"
 _CODE: Final = re.compile(
     rf"""{_FENCE}[^\n]*\n(.*?)(?:{_FENCE}|\Z)|`([^`\n]+)`|"([\w.]+)"|'([\w.]+)'""",
@@ -105,12 +105,11 @@ def list_names(file: File) -> Iterator[Use]:
     for node in file.nodes:
         for value in () if isinstance(node, ast.Constant) else vars(node).values():
             for dotted in value if isinstance(value, list) else [value]:
-                for name in dotted.split(".") if isinstance(dotted, str) else ():
+                for name in _NAME.findall(dotted) if isinstance(dotted, str) else ():
                     yield Use(name, "name", getattr(node, "lineno", 1))
     for first, code in _list_code(file.text):
         for line, content in enumerate(code.splitlines(), first):
-            for dotted in _DOTTED.findall(content):
-                yield from (Use(name, "code word", line) for name in dotted.split("."))
+            yield from (Use(name, "code word", line) for name in _NAME.findall(content))
 
 
 def list_paths(file: File) -> Iterator[Use]:
@@ -122,21 +121,17 @@ def list_paths(file: File) -> Iterator[Use]:
         constants = [node for node in file.nodes if isinstance(node, ast.Constant)]
         texts = codes = [(node.lineno, str(node.value)) for node in constants]
     elif file.path.endswith(".md"):
-        codes = list(_list_code(file.text))
+        codes = _list_code(file.text)
     for first, text in texts:
         yield from _list_words(f'"{text}"', first)
     for first, code in codes:
         yield from _list_arguments(code, first)
 
 
-def _list_code(text: str) -> Iterator[tuple[int, str]]:
+def _list_code(text: str) -> list[tuple[int, str]]:
     """List all code in a text, each with its first line."""
-    line, position = 1, 0
-    for match in _CODE.finditer(text):
-        start = match.start(match.lastindex or 0)
-        line += text.count("\n", position, start)
-        position = start
-        yield line, match[match.lastindex or 0]
+    found = [(match, match.lastindex or 0) for match in _CODE.finditer(text)]
+    return [(text.count("\n", 0, match.start(part)) + 1, match[part]) for match, part in found]
 
 
 def _list_arguments(text: str, first: int) -> Iterator[Use]:
