@@ -8,7 +8,7 @@ something out are refused.
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Final, NamedTuple, cast
@@ -49,13 +49,6 @@ class Variable(NamedTuple):
     intro: str
     attributes: tuple[Attribute, ...]
     bullets: tuple[str, ...]
-
-
-class Output(NamedTuple):
-    """An output of the module."""
-
-    name: str
-    description: str
 
 
 def write_page(root: Path = ROOT) -> str:
@@ -110,27 +103,22 @@ def _list_attributes(kind: NodeView, prefix: str = "") -> Iterator[Attribute]:
 
 def _shorten(kind: NodeView) -> str:
     """Write a type without the attributes of its objects."""
-    if isinstance(kind, FunctionCallView):
-        inside = ", ".join(_shorten(_unwrap(argument)) for argument in kind.args)
-        return "object" if kind.name == "object" else f"{kind.name}({inside})"
-    return _join_words(kind.to_hcl())
+    return re.sub(r"object\(.*\}\s*\)", "object", _join_words(kind.to_hcl()))
 
 
-def parse_outputs(text: str) -> list[Output]:
-    """Parse the outputs of a Terraform file, in its order."""
-    return [
-        Output(block.name_labels[0], _join_words(_read_description(block)))
-        for block in _list_blocks(text, "output")
-    ]
+def parse_outputs(text: str) -> dict[str, str]:
+    """Parse the descriptions of the outputs of a Terraform file, by name."""
+    blocks = _list_blocks(text, "output")
+    return {block.name_labels[0]: _join_words(_read_description(block)) for block in blocks}
 
 
-def find_defects(variables: Iterable[Variable], outputs: Iterable[Output] = ()) -> Iterator[str]:
+def find_defects(variables: Iterable[Variable], outputs: Mapping[str, str]) -> Iterator[str]:
     """Find what descriptions leave out, and what they name that does not exist."""
     for variable in variables:
         yield from (f"variable {variable.name}: {defect}" for defect in _find_defects(variable))
-    for output in outputs:
-        if not output.description:
-            yield f"output {output.name}: it has no description"
+    for name, description in outputs.items():
+        if not description:
+            yield f"output {name}: it has no description"
 
 
 def _find_defects(variable: Variable) -> Iterator[str]:
@@ -185,9 +173,9 @@ def _write_row(name: str, typed: Variable | Attribute, *texts: str) -> list[str]
     return [_write_cell(text) for text in (f"`{name}`", f"`{typed.type}`", default, *texts)]
 
 
-def write_outputs(outputs: Iterable[Output]) -> str:
+def write_outputs(outputs: Mapping[str, str]) -> str:
     """Write all outputs in one table."""
-    rows = [[f"`{name}`", _write_cell(description)] for name, description in outputs]
+    rows = [[f"`{name}`", _write_cell(description)] for name, description in outputs.items()]
     return table(("output", "what"), rows)
 
 

@@ -44,19 +44,12 @@ def build(git: Path, destination: Path) -> Artefacts:
     gzip = ("-c", "tar.tar.gz.command=gzip -9 -n")
     run_git(*gzip, "archive", f"--prefix={MODULE}-{version}/", f"--output={source}", "HEAD")
     with tempfile.TemporaryDirectory() as directory:
-        tree = unpack(source, Path(directory))
+        shutil.unpack_archive(source, directory, filter="data")
         # The wheel is built from the unpacked sdist.
         build = (sys.executable, "-m", "build", "--no-isolation", "--outdir", str(destination))
-        _run(*build, str(tree))
+        _run(*build, f"{directory}/{MODULE}-{version}")
     (wheel,), (sdist,) = destination.glob("*.whl"), destination.glob("idempotent_lambda-*.tar.gz")
     return Artefacts(wheel, sdist, source)
-
-
-def unpack(archive: Path, destination: Path) -> Path:
-    """Unpack an archive; return its only directory."""
-    shutil.unpack_archive(archive, destination, filter="data")
-    (inside,) = destination.iterdir()
-    return inside
 
 
 def _run(*command: str) -> str:

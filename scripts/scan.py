@@ -17,8 +17,8 @@ from scripts.support.terraform import ROOT, Terraform
 CHECKOV: Final = ROOT / ".venv-checkov" / "bin" / "checkov"
 FILES: Final = ROOT / "scripts" / "scan_files"
 MODULE: Final = (
-    *("--directory", ".", "--skip-path", "examples", "--skip-path", "scripts"),
-    *("--framework", "terraform", "--var-file", str(FILES / "defaults.tfvars")),
+    *("--directory=.", "--skip-path=examples", "--skip-path=scripts", "--skip-path=tests"),
+    *("--framework=terraform", f"--var-file={FILES / 'defaults.tfvars'}"),
 )
 # The skips are in the source.
 PLAN: Final = ("--file", "plan.json", "--repo-root-for-plan-enrichment", ".")
@@ -29,17 +29,6 @@ ENVIRONMENT: Final = {
     # Nothing goes out: nobody listens there.
     **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9"),
 }
-
-
-def copy_sources(checkout: Path) -> Path:
-    """Copy what is scanned, and all that a plan of it needs."""
-    left_out = (".*", "*.tfstate*", "__pycache__", "benchmarks", "build", "docs", "tests")
-    return Path(shutil.copytree(ROOT, checkout, ignore=shutil.ignore_patterns(*left_out)))
-
-
-def list_examples(checkout: Path) -> list[str]:
-    """List the options that name the directory of each example."""
-    return sorted(f"--directory={main.parent}" for main in checkout.glob("examples/*/main.tf"))
 
 
 def write_plan(checkout: Path) -> None:

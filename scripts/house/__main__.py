@@ -24,26 +24,24 @@ class Rule(NamedTuple):
 
     Attributes:
         key: its name in the report.
-        find: returns its findings.
+        find: returns its findings. The report has their number, or how large a size is.
         limit: how many findings it allows.
-        measure: returns the number for the report; None for the number of findings.
     """
 
     key: str
     find: Callable[[Tree], Iterable[Finding]]
     limit: int = 0
-    measure: Callable[[Tree], int] | None = None
 
 
 RULES: Final = (
-    Rule("largest_module", sizes.MODULES.find_larger, measure=sizes.MODULES.measure),
-    Rule("consumer_lines", sizes.CONSUMER.find_larger, measure=sizes.CONSUMER.measure),
-    Rule("largest_test_file", sizes.TESTS.find_larger, measure=sizes.TESTS.measure),
-    Rule("largest_tf_file", sizes.TERRAFORM.find_larger, measure=sizes.TERRAFORM.measure),
-    Rule("tf_files_over_300", sizes.LARGE_TERRAFORM.find_larger, 2),
+    Rule("largest_module", sizes.MODULES),
+    Rule("consumer_lines", sizes.CONSUMER),
+    Rule("largest_test_file", sizes.TESTS),
+    Rule("largest_tf_file", sizes.TERRAFORM),
+    Rule("tf_files_over_300", sizes.find_large_terraform, limit=2),
     # No more long lines than there are; the goal is none.
-    Rule("longest_tf_line", sizes.TERRAFORM_LINES.find_larger, 80, sizes.TERRAFORM_LINES.measure),
-    Rule("script_lines", sizes.SCRIPTS.find_larger, measure=sizes.SCRIPTS.measure),
+    Rule("longest_tf_line", sizes.TERRAFORM_LINES, limit=80),
+    Rule("script_lines", sizes.SCRIPTS),
     Rule("any", constructs.find_any, limit=60),
     Rule("casts", constructs.find_casts, limit=8),
     Rule("ignores", constructs.find_ignores, limit=1),
@@ -67,7 +65,8 @@ def check_rules(tree: Tree, rules: Iterable[Rule] = RULES) -> tuple[dict[str, in
     lines: list[str] = []
     for rule in rules:
         found = sorted(rule.find(tree))
-        numbers[rule.key] = rule.measure(tree) if rule.measure else len(found)
+        size = rule.find if isinstance(rule.find, sizes.Size) else None
+        numbers[rule.key] = size.measure(tree) if size else len(found)
         if len(found) > rule.limit:
             allowed = f", at most {rule.limit} of {len(found)} may stay" if rule.limit else ""
             lines += [

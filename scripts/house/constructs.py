@@ -10,6 +10,8 @@ from scripts.house.files import PACKAGE, Finding, Tree, get_name
 SOURCES: Final = f"{PACKAGE}sources/"
 """The only folder that may know one source from another."""
 
+_MEMBER: Final = re.compile(r'^    [A-Z0-9_]+ = "(.+)"$', re.MULTILINE)
+_CLASS_NAMES: Final = ("__name__", "__qualname__")
 _IGNORE: Final = re.compile(r"#\s*type:\s*ignore\b.*")
 _QUOTED_ANY: Final = re.compile(r"[\w.,|\[\]'\" ]*\bAny\b(?! \w)[\w.,|\[\]'\" ]*")
 """A quoted type with `Any`. In a sentence a word follows it."""
@@ -55,11 +57,10 @@ def find_source_comparisons(tree: Tree) -> Iterator[Finding]:
 def find_source_literals(tree: Tree) -> Iterator[Finding]:
     """Find strings outside sources/ that equal the value of a member of `Source`."""
     values = {
-        member.value.value
-        for _, node in tree.list_nodes()
-        if isinstance(node, ast.ClassDef) and node.name == "Source"
-        for member in node.body
-        if isinstance(member, ast.Assign) and isinstance(member.value, ast.Constant)
+        value
+        for module in tree.package
+        if module.path == f"{SOURCES}source.py"
+        for value in _MEMBER.findall(module.text)
     }
     if not values:
         yield Finding(PACKAGE, 1, "no `Source` with values", "correct scripts/house/constructs.py")
@@ -82,7 +83,7 @@ def find_class_name_values(tree: Tree) -> Iterator[Finding]:
                 | ast.Subscript(slice=part)
                 | ast.Call(func=ast.Name(id="getattr"), args=[_, part, *_])
                 | ast.Call(func=ast.Attribute(attr="get"), args=[part, *_])
-            ) if any(get_name(inner) in {"__name__", "__qualname__"} for inner in ast.walk(part)):
+            ) if any(getattr(inner, "attr", "") in _CLASS_NAMES for inner in ast.walk(part)):
                 yield Finding(module.path, node.lineno, problem, remedy)
             case _:
                 pass

@@ -163,13 +163,13 @@ def test_nothing_is_overlooked() -> None:
     assert len(optional) == re.sub("#.*", "", text).count("= optional(") > 30
     text = (ROOT / "outputs.tf").read_text()
     names = re.findall(r'^output "(\w+)"', text, re.MULTILINE)
-    assert [output.name for output in inputs.parse_outputs(text)] == names
+    assert list(inputs.parse_outputs(text)) == names
 
 
 def test_inputs() -> None:
     """Types, defaults, limits and descriptions of inputs become tables."""
     found = tuple(inputs.parse_variables(VARIABLES))
-    assert list(inputs.find_defects(found)) == []
+    assert list(inputs.find_defects(found, {})) == []
     assert inputs.write_inputs(found) == INPUTS
 
 
@@ -192,9 +192,9 @@ def test_outputs_name_their_attributes() -> None:
     """The description of an output names each attribute of its value, and no other."""
     text = (ROOT / "outputs.tf").read_text()
     blocks = re.split(r"^output ", text, flags=re.MULTILINE)[1:]
-    for output, block in zip(inputs.parse_outputs(text), blocks, strict=True):
+    for description, block in zip(inputs.parse_outputs(text).values(), blocks, strict=True):
         attributes = re.findall(r"^ {4,}(\w+) +=", block, re.MULTILINE)
-        assert set(re.findall(r"`(\w+)`", output.description)) == set(attributes)
+        assert set(re.findall(r"`(\w+)`", description)) == set(attributes)
     assert attributes == ["arn", "name"]
 
 
@@ -260,7 +260,7 @@ def changed(text: str, old: str, new: str) -> str:
 )
 def test_defects(old: str, new: str, found: list[str]) -> None:
     """What a description lacks, or names wrongly, is told."""
-    wrong = list(inputs.find_defects(inputs.parse_variables(changed(VARIABLES, old, new))))
+    wrong = list(inputs.find_defects(inputs.parse_variables(changed(VARIABLES, old, new)), {}))
     assert wrong == [f"variable {each}" for each in found]
 
 

@@ -8,8 +8,8 @@ import hcl2
 import pytest
 
 from scripts.inputs import read_variables
-from scripts.scan import FILES, MODULE, PLAN, copy_sources, list_examples, run_checkov, write_plan
-from tests.module.stacks import ROOT
+from scripts.scan import FILES, MODULE, PLAN, run_checkov, write_plan
+from tests.module.stacks import ROOT, copy_module
 
 Check = tuple[str, str, str]
 UNSIGNED, NOT_SCALED = "CKV_AWS_272", "CKV2_AWS_16"
@@ -107,7 +107,7 @@ def unencrypted(value: Any) -> None:
 @pytest.mark.slow
 def test_the_module(tmp_path: Path) -> None:
     """Nothing fails, two checks are skipped, and queues without encryption are found."""
-    checkout = copy_sources(tmp_path / "checkout")
+    checkout = copy_module(tmp_path / "checkout")
     module = read_reports(checkout, *MODULE)
     assert list_checks(module, "failed") == []
     assert len(list_checks(module, "passed")) > 20
@@ -127,7 +127,7 @@ def test_the_module(tmp_path: Path) -> None:
 @pytest.mark.extended
 def test_the_examples(tmp_path: Path) -> None:
     """Nothing fails in any example, each skip is known, and a new example without one fails."""
-    checkout = copy_sources(tmp_path / "checkout")
+    checkout = copy_module(tmp_path / "checkout")
     new = checkout / "examples" / "new"
     new.mkdir()
     for file in (checkout / "examples" / "quickstart").glob("*.tf"):
@@ -136,8 +136,8 @@ def test_the_examples(tmp_path: Path) -> None:
         (new / file.name).write_text("".join(kept), encoding="utf-8")
 
     reports = {
-        Path(option.partition("=")[2]).name: read_reports(checkout, option)
-        for option in list_examples(checkout)
+        example.parent.name: read_reports(checkout, f"--directory={example.parent}")
+        for example in checkout.glob("examples/*/main.tf")
     }
 
     unskipped = reports.pop("new")
@@ -161,7 +161,7 @@ def test_the_examples(tmp_path: Path) -> None:
 @pytest.mark.extended
 def test_the_plan(tmp_path: Path) -> None:
     """Nothing fails, one check is skipped, and queues without encryption are found."""
-    checkout = copy_sources(tmp_path / "checkout")
+    checkout = copy_module(tmp_path / "checkout")
     write_plan(checkout)
     report = read_reports(checkout, *PLAN)
     assert list_checks(report, "failed") == []
