@@ -161,9 +161,8 @@ def _write_attributes(variable: Variable) -> list[list[str]]:
     known = {attribute.path: attribute for attribute in variable.attributes}
     rows: dict[str, list[str]] = {}
     for match in filter(None, map(BULLET.fullmatch, variable.bullets)):
-        *parents, path = accumulate(match["path"].split("."), "{}.{}".format)
-        for parent in parents:
-            rows.setdefault(parent, _write_row(parent, known[parent], "", "the attributes below"))
+        for path in accumulate(match["path"].split("."), "{}.{}".format):
+            rows.setdefault(path, _write_row(path, known[path], "", "the attributes below"))
         rows[path] = _write_row(path, known[path], match["limit"] or "", match["text"])
     return list(rows.values())
 

@@ -456,7 +456,7 @@ def test_arguments_are_seen_as_terraform_sees_them(path: Path) -> None:
 
 def read_paths(text: str) -> set[str]:
     """Return the paths in a text of Terraform."""
-    return {use.name for use in list_paths(File("main.tf", text, ()))}
+    return {name for name, _, _ in list_paths(File("main.tf", text, ()))}
 
 
 def list_attributes(value: object, *path: str) -> Iterator[str]:

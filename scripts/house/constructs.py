@@ -18,7 +18,7 @@ _QUOTED_ANY: Final = re.compile(r"[\w.,|\[\]'\" ]*\bAny\b(?! \w)[\w.,|\[\]'\" ]*
 
 
 def find_any(tree: Tree) -> Iterator[Finding]:
-    """Find uses of `Any` in the package; its aliases are banned, see `_judge_construct`."""
+    """Find uses of `Any` in the package; its aliases are banned, see `find_banned_constructs`."""
     remedy = "use a real type, `object` or a type variable"
     for module, node in tree.list_nodes():
         if isinstance(node, ast.expr) and _is_any(node):
@@ -28,7 +28,7 @@ def find_any(tree: Tree) -> Iterator[Finding]:
 def find_casts(tree: Tree) -> Iterator[Finding]:
     """Find calls of `cast` in the package."""
     for module, node in tree.list_nodes():
-        if isinstance(node, ast.Call) and get_name(node.func) == "cast":
+        if isinstance(node, ast.Call) and _is_call(node, "cast"):
             remedy = "use a type that needs no cast"
             yield Finding(module.path, node.lineno, "a call of `cast`", remedy)
 
@@ -90,32 +90,29 @@ def find_class_name_values(tree: Tree) -> Iterator[Finding]:
 
 
 def find_banned_constructs(tree: Tree) -> Iterator[Finding]:
-    """Find the constructs that `_judge_construct` lists."""
+    """Find lists multiplied by variables, sets of `id()`, and names for `Any`."""
     for module, node in tree.list_nodes():
-        if isinstance(node, ast.expr | ast.stmt):
-            for problem, remedy in _judge_construct(node):
-                yield Finding(module.path, node.lineno, problem, remedy)
+        match node:
+            case (
+                ast.BinOp(op=ast.Mult(), left=ast.List(), right=factor)
+                | ast.BinOp(op=ast.Mult(), left=factor, right=ast.List())
+            ) if not isinstance(factor, ast.Constant) and not _is_call(factor, "len"):
+                problem = "a list multiplied by a variable"
+                yield Finding(module.path, node.lineno, problem, "use an `if`")
+            case ast.Set() | ast.SetComp() | ast.Call(func=ast.Name(id="set" | "frozenset")):
+                if any(isinstance(part, ast.Name) and part.id == "id" for part in ast.walk(node)):
+                    remedy = "keep the objects, or their positions"
+                    yield Finding(module.path, node.lineno, "a set of `id()`", remedy)
+            case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
+                if any(map(_is_any, ast.walk(value))):
+                    remedy = "write `Any` in each type, so that it counts there"
+                    yield Finding(module.path, node.lineno, "a name for `Any`", remedy)
+            case _:
+                pass
 
 
-def _judge_construct(node: ast.expr | ast.stmt) -> Iterator[tuple[str, str]]:
-    match node:
-        case (
-            ast.BinOp(op=ast.Mult(), left=ast.List(), right=factor)
-            | ast.BinOp(op=ast.Mult(), left=factor, right=ast.List())
-        ):
-            if (
-                not isinstance(factor, ast.Constant)
-                and get_name(getattr(factor, "func", None)) != "len"
-            ):
-                yield "a list multiplied by a variable", "use an `if`"
-        case ast.Set() | ast.SetComp() | ast.Call(func=ast.Name(id="set" | "frozenset")):
-            if any(isinstance(part, ast.Name) and part.id == "id" for part in ast.walk(node)):
-                yield "a set of `id()`", "keep the objects, or their positions"
-        case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
-            if any(map(_is_any, ast.walk(value))):
-                yield "a name for `Any`", "write `Any` in each type, so that it counts there"
-        case _:
-            pass
+def _is_call(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Call) and get_name(node.func) == name
 
 
 def _is_any(node: ast.AST) -> bool:

@@ -31,12 +31,8 @@ _WORD: Final = re.compile(r"(?<![\w.-])[A-Za-z_]\w*(?:\.\w+|\.\*|\[[^\]\n]*\])*"
 _INDEX: Final = re.compile(r"\[[^\]\n]*\]")
 
 
-class Use(NamedTuple):
-    """A name in a file, its kind and its line."""
-
-    name: str
-    kind: str
-    line: int
+Use = tuple[str, str, int]
+"""A name in a file, its kind and its line."""
 
 
 class OldName(NamedTuple):
@@ -44,7 +40,7 @@ class OldName(NamedTuple):
 
     Attributes:
         new: its successor; empty if it has none.
-        kinds: the kinds of `Use` that count; empty for all.
+        kinds: the kinds of uses that count; empty for all.
         below: the folders in which it counts; an empty name for all.
         exempt: prefixes of the paths that may use it.
     """
@@ -87,13 +83,13 @@ def _find_uses(
     names = names.replace(r"\*\.", r"(?:.*\.)?").replace(r"\*", ".*")
     find = cache(re.compile(f"_*(?:{names})").fullmatch)  # the same names come again and again
     return {
-        Finding(file.path, use.line, f"the {use.kind} `{use.name}`", remedy)
+        Finding(file.path, line, f"the {kind} `{name}`", remedy)
         for file in tree.files
-        for use in list_uses(file)
-        if (match := find(use.name))
+        for name, kind, line in list_uses(file)
+        if (match := find(name))
         for old in [rows[(match.lastindex or 0) - 1]]
         if file.path.startswith(old.below) and not file.path.startswith(old.exempt)
-        if not old.kinds or use.kind in old.kinds
+        if not old.kinds or kind in old.kinds
         for remedy in [f"name it `{old.new}`" if old.new else "remove it"]
     }
 
@@ -101,21 +97,21 @@ def _find_uses(
 def list_names(file: File) -> Iterator[Use]:
     """List the names in Python, between quotes, and in code on pages and in docstrings."""
     for part in PurePosixPath(file.path).with_suffix("").parts if file.nodes else ():
-        yield Use(part.removeprefix("test_"), "module", 1)
+        yield part.removeprefix("test_"), "module", 1
     for node in file.nodes:
         for value in () if isinstance(node, ast.Constant) else vars(node).values():
             for dotted in value if isinstance(value, list) else [value]:
                 for name in _NAME.findall(dotted) if isinstance(dotted, str) else ():
-                    yield Use(name, "name", getattr(node, "lineno", 1))
+                    yield name, "name", getattr(node, "lineno", 1)
     for first, code in _list_code(file.text):
         for line, content in enumerate(code.splitlines(), first):
-            yield from (Use(name, "code word", line) for name in _NAME.findall(content))
+            yield from ((name, "code word", line) for name in _NAME.findall(content))
 
 
 def list_paths(file: File) -> Iterator[Use]:
     """List the paths in Terraform, in strings of Python, which may be Terraform, and on pages."""
     for part in PurePosixPath(file.path).parts:
-        yield Use(part, "file name", 1)
+        yield part, "file name", 1
     texts = codes = [(1, file.text)]
     if file.nodes:
         constants = [node for node in file.nodes if isinstance(node, ast.Constant)]
@@ -152,7 +148,7 @@ def _list_arguments(text: str, first: int) -> Iterator[Use]:
             roots = {"variable": label, "locals": "local", "module": "", "variables": ""}
             block = roots.get(name, f"{container}.{name}:")
             last = (f"{container}.{name}" if token["equals"] else block).lstrip(".")
-            yield Use(last, "name", first + text.count("\n", 0, token.start()))
+            yield last, "name", first + text.count("\n", 0, token.start())
 
 
 def _list_words(text: str, first: int) -> Iterator[Use]:
@@ -164,4 +160,4 @@ def _list_words(text: str, first: int) -> Iterator[Use]:
             if "." in match[0] or not path.islower() or around in {'""', "''", "``"}:
                 # `a`, `a.b` and `a.b.c` for the last of them.
                 for prefix in accumulate(path.split("."), "{}.{}".format):
-                    yield Use(prefix, "name", number)
+                    yield prefix, "name", number
