@@ -28,7 +28,7 @@ def find_any(tree: Tree) -> Iterator[Finding]:
 def find_casts(tree: Tree) -> Iterator[Finding]:
     """Find calls of `cast` in the package."""
     for module, node in tree.list_nodes():
-        if isinstance(node, ast.Call) and _is_call(node, "cast"):
+        if isinstance(node, ast.Call) and get_name(node.func) == "cast":
             remedy = "use a type that needs no cast"
             yield Finding(module.path, node.lineno, "a call of `cast`", remedy)
 
@@ -45,13 +45,11 @@ def find_source_comparisons(tree: Tree) -> Iterator[Finding]:
     """Find comparisons with members of `Source` outside sources/."""
     remedy = "ask the source's object, so that only sources/ knows one source from another"
     for module, node in tree.list_nodes(SOURCES):
-        match node:
-            case (ast.Compare() as part) | ast.match_case(pattern=part):
-                if any(get_name(getattr(n, "value", None)) == "Source" for n in ast.walk(part)):
-                    problem = "a comparison with a member of `Source`"
-                    yield Finding(module.path, part.lineno, problem, remedy)
-            case _:
-                pass
+        if isinstance(node, ast.Compare | ast.MatchValue) and any(
+            get_name(getattr(part, "value", None)) == "Source" for part in ast.walk(node)
+        ):
+            problem = "a comparison with a member of `Source`"
+            yield Finding(module.path, node.lineno, problem, remedy)
 
 
 def find_source_literals(tree: Tree) -> Iterator[Finding]:
@@ -96,9 +94,11 @@ def find_banned_constructs(tree: Tree) -> Iterator[Finding]:
             case (
                 ast.BinOp(op=ast.Mult(), left=ast.List(), right=factor)
                 | ast.BinOp(op=ast.Mult(), left=factor, right=ast.List())
-            ) if not isinstance(factor, ast.Constant) and not _is_call(factor, "len"):
-                problem = "a list multiplied by a variable"
-                yield Finding(module.path, node.lineno, problem, "use an `if`")
+            ):
+                is_length = get_name(getattr(factor, "func", None)) == "len"
+                if not is_length and not isinstance(factor, ast.Constant):
+                    problem = "a list multiplied by a variable"
+                    yield Finding(module.path, node.lineno, problem, "use an `if`")
             case ast.Set() | ast.SetComp() | ast.Call(func=ast.Name(id="set" | "frozenset")):
                 if any(isinstance(part, ast.Name) and part.id == "id" for part in ast.walk(node)):
                     remedy = "keep the objects, or their positions"
@@ -109,10 +109,6 @@ def find_banned_constructs(tree: Tree) -> Iterator[Finding]:
                     yield Finding(module.path, node.lineno, "a name for `Any`", remedy)
             case _:
                 pass
-
-
-def _is_call(node: ast.AST, name: str) -> bool:
-    return isinstance(node, ast.Call) and get_name(node.func) == name
 
 
 def _is_any(node: ast.AST) -> bool:
