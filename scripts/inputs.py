@@ -115,28 +115,26 @@ def parse_outputs(text: str) -> dict[str, str]:
 def find_defects(variables: Iterable[Variable], outputs: Mapping[str, str]) -> Iterator[str]:
     """Find what descriptions leave out, and what they name that does not exist."""
     for variable in variables:
-        yield from (f"variable {variable.name}: {defect}" for defect in _find_defects(variable))
+        place = f"variable {variable.name}"
+        if not variable.intro:
+            yield f"{place}: it has no description before the bullets"
+        known = [attribute.path for attribute in variable.attributes]
+        parents = {path.rpartition(".")[0] for path in known}
+        named: list[str] = []
+        for bullet in variable.bullets:
+            match = BULLET.fullmatch(bullet)
+            if match and match["path"] in known:
+                named.append(match["path"])
+            else:
+                shape = "`attribute`: text, nor `attribute` (limit): text"
+                yield f"{place}: a bullet is not {shape}: {bullet}"
+        for path in known:
+            count = named.count(path)
+            if count > 1 or (count == 0 and path not in parents):
+                yield f"{place}: {count} bullets say what {path} is"
     for name, description in outputs.items():
         if not description:
             yield f"output {name}: it has no description"
-
-
-def _find_defects(variable: Variable) -> Iterator[str]:
-    if not variable.intro:
-        yield "it has no description before the bullets"
-    known = [attribute.path for attribute in variable.attributes]
-    parents = {path.rpartition(".")[0] for path in known}
-    named: list[str] = []
-    for bullet in variable.bullets:
-        match = BULLET.fullmatch(bullet)
-        if match and match["path"] in known:
-            named.append(match["path"])
-        else:
-            yield f"a bullet is not `attribute`: text, nor `attribute` (limit): text: {bullet}"
-    for path in known:
-        count = named.count(path)
-        if count > 1 or (count == 0 and path not in parents):
-            yield f"{count} bullets say what {path} is"
 
 
 def write_inputs(variables: Sequence[Variable]) -> str:
