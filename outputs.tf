@@ -29,7 +29,7 @@ output "event_source_mapping" {
 }
 
 output "function" {
-  description = "The function: its `arn` and `name`; the `target_arn` that the mappings invoke (of its alias, if it has one); its `role_arn`, `role_name` and `log_group_name`. What the module neither creates nor knows of an existing function is null."
+  description = "The function: its `arn` and `name`; the `target_arn` that the mappings invoke (of its alias, if it has one); its `role_arn`, `role_name` and `log_group_name`. What the module does not know of an existing function is null."
   value = {
     arn            = local.creates_function ? aws_lambda_function.consumer[0].arn : var.function.existing.arn
     log_group_name = local.creates_function ? aws_cloudwatch_log_group.function[0].name : null
