@@ -5,8 +5,8 @@ docs/pictures/demo.svg, and the run's report to demo.json beside it.
 """
 
 import io
-import json
 import re
+import shutil
 import sys
 from collections.abc import Iterable
 from typing import Final
@@ -43,9 +43,7 @@ def main() -> int:
     with interruptible():
         code = run(shown, BUILD)
     if not code:
-        report = json.loads((BUILD / REPORT).read_text(encoding="utf-8"))
-        data = json.dumps({"report": report}, indent=1) + "\n"
-        (PICTURES / "demo.json").write_text(data, encoding="utf-8")
+        shutil.copy(BUILD / REPORT, PICTURES / "demo.json")
         svg = draw(Text.from_ansi(shown.export_text(styles=True)).split("\n"))
         (PICTURES / "demo.svg").write_text(svg, encoding="utf-8")
     return code

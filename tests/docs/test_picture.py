@@ -12,7 +12,7 @@ from scripts.demo.report import MEANINGS
 from tests.test_house_rules import MACHINE_PATH
 
 SVG = (picture.PICTURES / "demo.svg").read_text()
-REPORT = json.loads((picture.PICTURES / "demo.json").read_text())["report"]
+REPORT = json.loads((picture.PICTURES / "demo.json").read_text())
 
 
 def shown(svg: str) -> str:
