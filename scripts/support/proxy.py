@@ -91,12 +91,7 @@ ERRORS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request of a client.
-
-    Attributes:
-        operation: such as ``UpdateItem``.
-        body: its parameters.
-    """
+    """One request of a client, such as ``UpdateItem``, and its parameters."""
 
     operation: str
     body: Mapping[str, Any]
@@ -133,9 +128,8 @@ Plan = Callable[[Call], Fault | None]
 """Chooses what happens to a call. Threads ask at the same time."""
 
 
-def peace(call: Call) -> Fault | None:
+def peace(_: Call) -> Fault | None:
     """Nothing happens to any call."""
-    del call
     return None
 
 
@@ -156,9 +150,7 @@ def first(fault: Fault, times: int | None, which: Callable[[Call], bool]) -> Pla
 class Chance:
     """Draws the faults of a long run: the same seed and the same order give the same faults.
 
-    Attributes:
-        odds: the probability of each fault, by operation, such as
-            ``{"UpdateItem": {Fault.THROTTLE: 0.02}}``.
+    ``odds`` is the probability of each fault, such as ``{"UpdateItem": {Fault.THROTTLE: 0.02}}``.
     """
 
     def __init__(self, odds: Mapping[str, Mapping[Fault, float]], seed: int) -> None:
@@ -173,13 +165,9 @@ class Chance:
         odds = self.odds.get(call.operation)
         if not odds:
             return None
+        faults, shares = [*odds, None], [*odds.values(), 1 - sum(odds.values())]
         with self._lock:
-            draw = self._random.random()
-        for fault, probability in odds.items():
-            draw -= probability
-            if draw < 0:
-                return fault
-        return None
+            return self._random.choices(faults, shares)[0]
 
 
 @dataclass(slots=True)
@@ -187,7 +175,6 @@ class Proxy:
     """A running proxy.
 
     Attributes:
-        endpoint: its base URL, for ``AWS_ENDPOINT_URL``.
         plan: what happens to the next calls; may be replaced at any time.
         denied: a regular expression; a call to another service is denied when it finds the method
             and the path of the call, such as ``PUT /2015-03-31/functions/orders/code``.
@@ -208,11 +195,7 @@ class Proxy:
 
 @contextlib.contextmanager
 def serving(upstream: str) -> Iterator[Proxy]:
-    """Serve on a free port of the loopback interface until the block is left.
-
-    Args:
-        upstream: where calls are passed on to, such as ``http://127.0.0.1:4566``.
-    """
+    """Pass calls on to ``upstream``, a base URL, until the block is left."""
     with _Server(upstream) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
