@@ -82,25 +82,16 @@ class Task(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """One batch, delivered until all of it is done.
+    """One batch, delivered until all of it is done."""
 
-    Attributes:
-        name: also the name of its table of records.
-        slow: the share of the keys for which the processor takes time, one of `SLOW`.
-        tasks: the processor's work, by key.
-        keys: of the batch's messages, in their order; some come twice.
-        moments: when the process of a delivery is killed, by the delivery's number.
-        shuffled: whether redeliveries come in another order.
-    """
-
-    name: str
+    name: str  # also the name of its table of records
     mode: Mode
     concurrency: int
-    slow: float
-    tasks: Mapping[str, Task]
-    keys: Sequence[str]
-    moments: Mapping[int, Moment]
-    shuffled: bool
+    slow: float  # the share of the keys for which the processor takes time, one of `SLOW`
+    tasks: Mapping[str, Task]  # the processor's work, by key
+    keys: Sequence[str]  # of the batch's messages, in their order; some come twice
+    moments: Mapping[int, Moment]  # when the process of a delivery is killed, by its number
+    shuffled: bool  # whether redeliveries come in another order
 
     @property
     def counters(self) -> str:
