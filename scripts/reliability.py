@@ -11,7 +11,6 @@ import subprocess
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 from typing import Any, Final
 
 from idempotent_lambda import __version__
@@ -99,8 +98,9 @@ def _start(name: str, arena: Arena, stack: contextlib.ExitStack) -> dict[Cell, F
         system = stack.enter_context(peer) if peer else Ours(arena.client)
         pool = ThreadPoolExecutor(1)
         stack.callback(pool.shutdown, cancel_futures=True)
-        workers.append(partial(pool.submit, arena.play, system))
-    return {cell: play(cell) for cell, play in zip(ORDER, itertools.cycle(workers), strict=False)}
+        workers.append((pool, system))
+    turns = zip(ORDER, itertools.cycle(workers), strict=False)
+    return {cell: pool.submit(arena.play, system, cell) for cell, (pool, system) in turns}
 
 
 def _summarise(cell: Cell, seen: Observation) -> dict[str, Any]:
