@@ -41,36 +41,25 @@ HOP_BY_HOP: Final = {"connection", "keep-alive", "transfer-encoding", "content-l
 class Fault(StrEnum):
     """What can happen to a call."""
 
-    THROTTLE = "throttle"
-    """The table refuses it for lack of capacity; nothing is done."""
-    ERROR = "500"
-    """The service answers with an internal error; nothing is done."""
-    RESET = "reset"
-    """The connection is reset (RST); nothing is done."""
-    LOST_REQUEST = "lost request"
-    """The connection is closed; nothing is done."""
-    LOST_RESPONSE = "lost response"
-    """It is carried out, then the connection is closed without an answer."""
-    SLOW = "slow"
-    """It is carried out and answered, `SLOW_SECONDS` late."""
-    HANG = "hang"
-    """The connection stays open without an answer; nothing is done."""
-    DRIP = "drip"
-    """It is carried out; the answer comes in `DRIP_PIECES`, each `DRIP_SECONDS` after the last."""
+    # Nothing is done.
+    THROTTLE = "throttle"  # The table refuses it for lack of capacity.
+    ERROR = "500"  # The service answers with an internal error.
+    RESET = "reset"  # The connection is reset (RST).
+    LOST_REQUEST = "lost request"  # The connection is closed.
+    HANG = "hang"  # The connection stays open without an answer.
+
+    # The call is carried out.
+    LOST_RESPONSE = "lost response"  # The connection is closed without an answer.
+    SLOW = "slow"  # The answer is `SLOW_SECONDS` late.
+    DRIP = "drip"  # The answer comes in `DRIP_PIECES`, each `DRIP_SECONDS` after the last.
 
     # These strike inside a call for many that succeeds: its last statement, or last key to read.
-    PART_THROTTLED = "throttled part"
-    """The last is refused for lack of capacity, the others are carried out."""
-    PART_ERROR = "500 part"
-    """The last meets an internal error, the others are carried out."""
-    PART_LOST = "lost part"
-    """All are carried out, but the last is answered with an internal error."""
-    PART_DENIED = "denied part"
-    """The last is forbidden, the others are carried out."""
-    SHORT = "short answer"
-    """All are carried out, but for the last there is no answer."""
-    ALL_THROTTLED = "throttled parts"
-    """Each is refused for lack of capacity; nothing is done, and the call succeeds."""
+    PART_THROTTLED = "throttled part"  # The last is refused for lack of capacity, others are done.
+    PART_ERROR = "500 part"  # The last meets an internal error, the others are done.
+    PART_LOST = "lost part"  # All are done, but the last is answered with an internal error.
+    PART_DENIED = "denied part"  # The last is forbidden, the others are done.
+    SHORT = "short answer"  # All are done, but for the last there is no answer.
+    ALL_THROTTLED = "throttled parts"  # Each is refused for lack of capacity; nothing is done.
 
 
 PARTS: Final = {
@@ -172,20 +161,16 @@ class Chance:
 
 @dataclass(slots=True)
 class Proxy:
-    """A running proxy.
-
-    Attributes:
-        plan: what happens to the next calls; may be replaced at any time.
-        denied: a regular expression; a call to another service is denied when it finds the method
-            and the path of the call, such as ``PUT /2015-03-31/functions/orders/code``.
-        seen: every call to DynamoDB, in the order of arrival.
-        failures: why calls could not be passed on: faults that nobody injected.
-    """
+    """A running proxy; its ``plan`` may be replaced at any time."""
 
     endpoint: str
     plan: Plan = peace
+    # A regular expression; a call to another service is denied when it finds the method and the
+    # path of the call, such as ``PUT /2015-03-31/functions/orders/code``.
     denied: str | None = None
+    # Every call to DynamoDB, in the order of arrival.
     seen: list[Seen] = field(default_factory=list)
+    # Why calls could not be passed on: faults that nobody injected.
     failures: list[str] = field(default_factory=list)
 
     def injected(self) -> Counter[Fault]:
@@ -355,8 +340,6 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if self.command == "HEAD":
-            return
         size = -(-len(body) // DRIP_PIECES) if pause else len(body)
         for begin in range(0, len(body), size or 1):
             time.sleep(pause)
