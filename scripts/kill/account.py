@@ -145,7 +145,5 @@ def _summarise(accounts: Sequence[Account], mode: Mode) -> dict[str, Any]:
     return {
         "kills": after.total(),
         "kills_after": dict(sorted(after.items())),
-        "rounds": len(accounts),
-        "deliveries": sum(account.deliveries for account in accounts),
         "repeats": {cause: sum(account.repeats[cause] for account in accounts) for cause in Cause},
     }

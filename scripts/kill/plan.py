@@ -157,19 +157,16 @@ def _choose_task(chance: random.Random, slow: float, raising: float) -> Task:
 
 def _choose_moment(chance: random.Random, mode: Mode, size: int, *, first: bool) -> Moment:
     """Choose any time, a window's border, a flush, or a place between two steps of a parking."""
-    share = chance.uniform(0, 0.1) if _decide(chance, 0.5) else 0.0
     weights = {Event.BATCH: 0.5, Event.EFFECT: 0.2, Event.CLAIM: 0.1, Event.COMPLETE: 0.2}
     if mode is Mode.PARK and not first:
         weights |= dict.fromkeys(STEPS, 0.3)
     (event,) = chance.choices(list(weights), list(weights.values()))
-    windows = math.ceil(size / WINDOW)
-    number = chance.randint(1, 2)
-    if event is Event.BATCH:
-        number, share = 1, chance.random()
-    elif event is Event.EFFECT and windows > 1 and _decide(chance, 0.5):
-        number = min(size, WINDOW * chance.randint(1, windows) + chance.randint(-2, 2))
-    elif event is Event.EFFECT:
-        number = chance.randint(1, size)
-    elif event is Event.CLAIM:
-        number = chance.randint(1, size if mode is Mode.PARK else windows)
-    return Moment(event, number, share)
+    windows, anywhere = math.ceil(size / WINDOW), chance.randint(1, size)
+    border = min(size, WINDOW * chance.randint(1, windows) + chance.randint(-2, 2))
+    numbers = {
+        Event.BATCH: 1,
+        Event.EFFECT: border if windows > 1 and _decide(chance, 0.5) else anywhere,
+        Event.CLAIM: anywhere if mode is Mode.PARK else chance.randint(1, windows),
+    }
+    latest = 1.0 if event is Event.BATCH else chance.choice([0.0, 0.1])
+    return Moment(event, numbers.get(event, chance.randint(1, 2)), chance.uniform(0.0, latest))
