@@ -34,16 +34,12 @@ has nearly finished the largest batch."""
 
 
 class Behaviour(StrEnum):
-    """What the processor does for a key: it returns, or raises.
-
-    Before its side effect or after it, in the first delivery; or PermanentFailure until an operator
-    redrives the message.
-    """
+    """What the processor does for a key."""
 
     RETURN = "return"
-    RAISE_BEFORE = "raise_before"
-    RAISE_AFTER = "raise_after"
-    PERMANENT = "permanent"
+    RAISE_BEFORE = "raise_before"  # before its side effect, in the first delivery
+    RAISE_AFTER = "raise_after"  # after it, in the first delivery
+    PERMANENT = "permanent"  # PermanentFailure until an operator redrives the message
 
 
 class Event(StrEnum):
@@ -58,19 +54,15 @@ class Event(StrEnum):
     MARK = "mark"
 
 
-STEPS: Final = (Event.PARK, Event.DEAD_LETTER, Event.MARK)
-"""The steps of parking, each for one message."""
+STEPS: Final = (Event.PARK, Event.DEAD_LETTER, Event.MARK)  # of parking, each for one message
 
 
 class Moment(NamedTuple):
-    """The moment of a kill: after so many of an event; a call has only begun.
-
-    ``share`` is how much later it comes, as a share of the batch's expected duration.
-    """
+    """The moment of a kill: after so many of an event; a call has only begun."""
 
     event: Event
     number: int
-    share: float = 0.0
+    share: float = 0.0  # how much later, as a share of the batch's expected duration
 
 
 class Task(NamedTuple):
