@@ -187,9 +187,9 @@ def serving(upstream: str) -> Iterator[Proxy]:
         try:
             yield server.proxy
         finally:
+            server.ended.set()
             server.shutdown()
             thread.join()
-            server.cut()
 
 
 class _Server(ThreadingHTTPServer):
@@ -204,21 +204,7 @@ class _Server(ThreadingHTTPServer):
         parts = urlsplit(upstream)
         self.upstream = (parts.hostname or "", parts.port or 80)
         self.proxy = Proxy(endpoint=f"http://127.0.0.1:{self.server_address[1]}")
-        self._open: set[socket.socket] = set()
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self._open.add(request)
-        super().process_request(request, client_address)
-
-    def close_request(self, request: Any) -> None:
-        self._open.discard(request)
-        super().close_request(request)
-
-    def cut(self) -> None:
-        """End the connections that are still open, and with them their threads."""
-        for connection in tuple(self._open):
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+        self.ended = threading.Event()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  (the base's)
         """Say nothing of clients that gave up, which is what many faults are about."""
@@ -237,6 +223,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _exchange(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.server.ended.is_set():  # and the client has kept its connection
+            self.close_connection = True
+            return
         service, _, operation = (self.headers.get("X-Amz-Target") or "").partition(".")
         if not service.startswith("DynamoDB_"):
             denied = self.server.proxy.denied
@@ -256,9 +245,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(*answer, pause=DRIP_SECONDS)
             case Fault.HANG:
                 self.close_connection = True
-                self.connection.settimeout(HANG_SECONDS)
-                with contextlib.suppress(OSError):
-                    self.connection.recv(1)  # until the client leaves
+                self.server.ended.wait(HANG_SECONDS)
             case Fault.RESET:
                 self._reset()
             case Fault.LOST_REQUEST | Fault.LOST_RESPONSE:
