@@ -78,15 +78,11 @@ def measure() -> dict[str, Any]:
     with contextlib.ExitStack() as stack:
         arena = stack.enter_context(arena_on(stack.enter_context(running())))
         # All systems play at the same time.
-        played = {name: _start(name, arena, stack) for name in WORKERS}
-        found = {
-            name: {cell: play.result()[MESSAGE] for cell, play in plays.items()}
-            for name, plays in played.items()
-        }
-    systems = {}
-    for name, seen in found.items():
-        cells = {str(cell): _summarise(cell, seen[cell]) for cell in matrix.CELLS}
-        systems[name] = {"version": read_version(name), "cells": cells}
+        started = {name: _start(name, arena, stack) for name in WORKERS}
+        systems = {}
+        for name, plays in started.items():
+            cells = {str(cell): _summarise(cell, plays[cell].result()) for cell in matrix.CELLS}
+            systems[name] = {"version": read_version(name), "cells": cells}
     return {"systems": systems}
 
 
@@ -103,7 +99,8 @@ def _start(name: str, arena: Arena, stack: contextlib.ExitStack) -> dict[Cell, F
     return {cell: pool.submit(arena.play, system, cell) for cell, (pool, system) in turns}
 
 
-def _summarise(cell: Cell, seen: Observation) -> dict[str, Any]:
+def _summarise(cell: Cell, played: Mapping[str, Observation]) -> dict[str, Any]:
+    seen = played[MESSAGE]
     struck = seen.answers[0]
     return {
         "verdict": seen.verdict(cell.operation).value,
