@@ -32,35 +32,27 @@ UNSET: Final = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_
 
 
 def start(directory: Path) -> bool:
-    """Start the emulator of a directory; False if it runs already.
-
-    Raises:
-        EmulatorError: It did not become ready; the text says what it printed.
-        TerraformError: TF_PLUGIN_MIRROR names no mirror.
-    """
+    """Start the emulator of a directory; False if it runs already."""
     config = cli_config()
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two at once would start two
         if _send(directory, b""):
             return False
-        programs, pipe = _write_programs(directory / "bin"), directory / PIPE
+        pipe = directory / PIPE
         pipe.unlink(missing_ok=True)
         os.mkfifo(pipe)
         # For writing, too: so there is always a writer, and the pipe never closes by itself.
         with pipe.open("r+b", buffering=0) as lifeline:
             emulator, _ = launch(lifeline)
-        text = render_shell(emulator.environment(ACCOUNT), programs, config)
+        _write_programs(directory / "bin")
+        text = render_shell(emulator.environment(ACCOUNT), directory / "bin", config)
         (directory / SHELL).write_text(text)
     return True
 
 
 def stop(directory: Path) -> bool:
-    """Stop it with all that is in it; False if none runs.
-
-    Raises:
-        EmulatorError: It did not end.
-    """
+    """Stop it with all that is in it; False if none runs."""
     if not _send(directory, b"stop"):
         return False
     deadline = time.monotonic() + STOP_SECONDS
@@ -83,7 +75,7 @@ def _send(directory: Path, message: bytes) -> bool:
     return True
 
 
-def _write_programs(programs: Path) -> Path:
+def _write_programs(programs: Path) -> None:
     """Write a directory with ``aws`` and ``idempotent-lambda`` and nothing else."""
     programs.mkdir(exist_ok=True)
     aws = Path(sys.executable).with_name("aws")
@@ -97,17 +89,10 @@ def _write_programs(programs: Path) -> Path:
         program = programs / name
         program.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
         program.chmod(0o755)
-    return programs
 
 
 def render_shell(variables: Mapping[str, str], programs: Path, config: Path | None) -> str:
-    """The lines for a shell to read.
-
-    Args:
-        variables: What AWS clients need.
-        programs: The directory to find first on the PATH.
-        config: What `cli_config` of `scripts.support.terraform` decided.
-    """
+    """Render the lines for a shell to read; ``config`` is what `cli_config` decided."""
     exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     path = f'export PATH={shlex.quote(str(programs))}:"$PATH"'
     # A configuration that the shell has already decides, as it does for `cli_config`. One that is

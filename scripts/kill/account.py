@@ -42,25 +42,17 @@ class Run(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Account:
-    """A round, and what its deliveries did.
-
-    Attributes:
-        deliveries: how many there were.
-        wrong: the keys that break each of the `PROMISES`.
-        kills: the event before each kill.
-        in_doubt: how many side effects each kill left without a record that confirms them.
-        repeats: how many side effects were repeated, by cause.
-        done: the keys whose side effect has happened.
-        causes: why the last side effect of a key may repeat, if it may.
-    """
+    """A round, and what its deliveries did; ``wrong`` has the keys that break each promise."""
 
     planned: Round
     deliveries: int = 0
     wrong: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name in PROMISES})
-    kills: list[Event] = field(default_factory=list)
+    kills: list[Event] = field(default_factory=list)  # the event before each
+    # How many side effects each kill left without a record that confirms them.
     in_doubt: list[int] = field(default_factory=list)
     repeats: Counter[Cause] = field(default_factory=Counter)
-    done: set[str] = field(default_factory=set)
+    done: set[str] = field(default_factory=set)  # the keys whose side effect has happened
+    # Why the last side effect of a key may repeat, if it may.
     causes: dict[str, Cause | None] = field(default_factory=dict)
 
     def add(
@@ -75,13 +67,8 @@ class Account:
     ) -> None:
         """Check the next delivery, and the state of the tables after it.
 
-        Args:
-            said: the journal of its worker; without an answer if that was killed.
-            acknowledged: the keys of the messages that the answer does not name.
-            left: the keys that wait for another delivery.
-            records: the state of the record of each run.
-            copies: the runs of which a copy was sent so far.
-            counters: how often the side effect of a transaction was committed so far, by key.
+        ``said`` has no answer if the worker was killed; ``left`` are the keys that wait for another
+        delivery, ``counters`` how often the side effect of a transaction was committed, by key.
         """
         effects, raised = ([Run(*words) for words in said[kind]] for kind in ("effect", "raised"))
         committed = {key for key, times in counters.items() if times}
@@ -158,7 +145,5 @@ def _summarise(accounts: Sequence[Account], mode: Mode) -> dict[str, Any]:
     return {
         "kills": after.total(),
         "kills_after": dict(sorted(after.items())),
-        "rounds": len(accounts),
-        "deliveries": sum(account.deliveries for account in accounts),
         "repeats": {cause: sum(account.repeats[cause] for account in accounts) for cause in Cause},
     }

@@ -98,11 +98,7 @@ class Stage:
         return account
 
     def _deliver(self, planned: Round, records: Sequence[Any], number: int) -> Journal:
-        """Have a worker process the batch, and kill it at the planned moment.
-
-        Raises:
-            WorkerError: it raised, or did not end.
-        """
+        """Have a worker process the batch, and kill it at the planned moment."""
         moment, kind = planned.moments.get(number), (planned.mode, planned.slow, number == 0)
         expected = BASE_SECONDS + len(records) * self._seconds[kind]
         reader, writer = FORK.Pipe(duplex=False)

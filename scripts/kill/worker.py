@@ -46,15 +46,12 @@ class LaterClock(SystemClock):
 class Worker:
     """The process of one delivery: the consumer with its processor and its observer.
 
-    Attributes:
-        number: of the delivery, from 0.
-        pipe: to the campaign, which reads a `Journal` from it. What was written outlives the
-            worker, so the word of a side effect is the side effect.
-        counts: of the events so far.
+    The campaign reads a `Journal` from ``pipe``. What was written there outlives the worker, so the
+    word of a side effect is the side effect.
     """
 
     planned: Round
-    number: int
+    number: int  # of the delivery, from 0
     pipe: Connection
     counts: Mapping[Event, Iterator[int]] = field(
         default_factory=lambda: {event: count(1) for event in Event}

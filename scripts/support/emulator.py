@@ -31,10 +31,12 @@ import botocore.session
 import urllib3
 from botocore.config import Config
 
+from scripts.support.terraform import OFFLINE
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 INTERPRETER: Final = ROOT / ".venv-emulator" / "bin" / "python"
 LAUNCH: Final = Path(__file__).with_name("launch.py")
-REGION: Final = "eu-central-1"
+REGION: Final = OFFLINE["AWS_REGION"]
 READY_SECONDS: Final = 30.0
 ATTEMPTS: Final = 3
 ENFORCING: Final = {"AUTH": "true", "USE_SSL": "1"}
@@ -53,13 +55,7 @@ class EmulatorError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Emulator:
-    """A running emulator.
-
-    Attributes:
-        endpoint: Its base URL, for ``AWS_ENDPOINT_URL``.
-        directory: Its temporary directory; ``output.log`` in it is what it printed.
-        certificate: The certificate of its endpoint, where that is https.
-    """
+    """A running emulator; ``output.log`` in its temporary directory is what it printed."""
 
     endpoint: str
     directory: Path
@@ -68,14 +64,10 @@ class Emulator:
     def environment(self, account: str) -> dict[str, str]:
         """Variables that make an AWS client (SDK, Terraform provider) use this account here."""
         return {
+            **OFFLINE,
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": account,
-            "AWS_SECRET_ACCESS_KEY": "emulator",
-            "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             **({"AWS_CA_BUNDLE": str(self.certificate)} if self.certificate else {}),
         }
 
@@ -110,12 +102,8 @@ def new_account() -> str:
 def running(*, enforce_iam: bool = False) -> Iterator[Emulator]:
     """Start an emulator, and stop it with all its workers when the block is left.
 
-    Args:
-        enforce_iam: Whether calls are checked against IAM. Those with an account's 12 digits as
-            the access key are its root's, which may do anything.
-
-    Raises:
-        EmulatorError: Its environment is missing, or it did not become ready.
+    With ``enforce_iam``, calls with an account's 12 digits as the access key are its root's, which
+    may do anything.
     """
     emulator, process = launch(subprocess.PIPE, enforce_iam=enforce_iam)
     try:
@@ -127,15 +115,7 @@ def running(*, enforce_iam: bool = False) -> Iterator[Emulator]:
 def launch(
     lifeline: int | IO[bytes], *, enforce_iam: bool = False
 ) -> tuple[Emulator, subprocess.Popen[str]]:
-    """Start an emulator that lives until its standard input closes, or has something to read.
-
-    Args:
-        lifeline: Its standard input.
-        enforce_iam: See `running`.
-
-    Raises:
-        EmulatorError: See `running`.
-    """
+    """Start an emulator that lives until its standard input closes, or has something to read."""
     if not INTERPRETER.exists():
         raise EmulatorError(
             f"{INTERPRETER.relative_to(ROOT)} is missing: run this through make, which builds it"
@@ -175,13 +155,13 @@ def launch(
             # A terminal's Ctrl-C goes to its whole session; the emulator ends with its owner.
             start_new_session=True,
         )
+        ready = False
         try:
-            if _is_ready(emulator, process, mark):
+            if ready := _is_ready(emulator, process, mark):
                 return emulator, process
-        except BaseException:
-            stop(emulator, process)
-            raise
-        output = stop(emulator, process)
+        finally:
+            if not ready:
+                output = stop(emulator, process)
     raise EmulatorError(f"the emulator did not become ready; it said:\n{output}")
 
 

@@ -41,36 +41,25 @@ HOP_BY_HOP: Final = {"connection", "keep-alive", "transfer-encoding", "content-l
 class Fault(StrEnum):
     """What can happen to a call."""
 
-    THROTTLE = "throttle"
-    """The table refuses it for lack of capacity; nothing is done."""
-    ERROR = "500"
-    """The service answers with an internal error; nothing is done."""
-    RESET = "reset"
-    """The connection is reset (RST); nothing is done."""
-    LOST_REQUEST = "lost request"
-    """The connection is closed; nothing is done."""
-    LOST_RESPONSE = "lost response"
-    """It is carried out, then the connection is closed without an answer."""
-    SLOW = "slow"
-    """It is carried out and answered, `SLOW_SECONDS` late."""
-    HANG = "hang"
-    """The connection stays open without an answer; nothing is done."""
-    DRIP = "drip"
-    """It is carried out; the answer comes in `DRIP_PIECES`, each `DRIP_SECONDS` after the last."""
+    # Nothing is done.
+    THROTTLE = "throttle"  # The table refuses it for lack of capacity.
+    ERROR = "500"  # The service answers with an internal error.
+    RESET = "reset"  # The connection is reset (RST).
+    LOST_REQUEST = "lost request"  # The connection is closed.
+    HANG = "hang"  # The connection stays open without an answer.
+
+    # The call is carried out.
+    LOST_RESPONSE = "lost response"  # The connection is closed without an answer.
+    SLOW = "slow"  # The answer is `SLOW_SECONDS` late.
+    DRIP = "drip"  # The answer comes in `DRIP_PIECES`, each `DRIP_SECONDS` after the last.
 
     # These strike inside a call for many that succeeds: its last statement, or last key to read.
-    PART_THROTTLED = "throttled part"
-    """The last is refused for lack of capacity, the others are carried out."""
-    PART_ERROR = "500 part"
-    """The last meets an internal error, the others are carried out."""
-    PART_LOST = "lost part"
-    """All are carried out, but the last is answered with an internal error."""
-    PART_DENIED = "denied part"
-    """The last is forbidden, the others are carried out."""
-    SHORT = "short answer"
-    """All are carried out, but for the last there is no answer."""
-    ALL_THROTTLED = "throttled parts"
-    """Each is refused for lack of capacity; nothing is done, and the call succeeds."""
+    PART_THROTTLED = "throttled part"  # The last is refused for lack of capacity, others are done.
+    PART_ERROR = "500 part"  # The last meets an internal error, the others are done.
+    PART_LOST = "lost part"  # All are done, but the last is answered with an internal error.
+    PART_DENIED = "denied part"  # The last is forbidden, the others are done.
+    SHORT = "short answer"  # All are done, but for the last there is no answer.
+    ALL_THROTTLED = "throttled parts"  # Each is refused for lack of capacity; nothing is done.
 
 
 PARTS: Final = {
@@ -91,12 +80,7 @@ ERRORS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request of a client.
-
-    Attributes:
-        operation: such as ``UpdateItem``.
-        body: its parameters.
-    """
+    """One request of a client, such as ``UpdateItem``, and its parameters."""
 
     operation: str
     body: Mapping[str, Any]
@@ -133,9 +117,8 @@ Plan = Callable[[Call], Fault | None]
 """Chooses what happens to a call. Threads ask at the same time."""
 
 
-def peace(call: Call) -> Fault | None:
+def peace(_: Call) -> Fault | None:
     """Nothing happens to any call."""
-    del call
     return None
 
 
@@ -156,10 +139,8 @@ def first(fault: Fault, times: int | None, which: Callable[[Call], bool]) -> Pla
 class Chance:
     """Draws the faults of a long run: the same seed and the same order give the same faults.
 
-    Attributes:
-        odds: the probability of each fault, by operation, such as
-            ``{"UpdateItem": {Fault.THROTTLE: 0.02}}``.
-        table: strikes calls on this table only; None strikes any.
+    ``odds`` is the probability of each fault, such as ``{"UpdateItem": {Fault.THROTTLE: 0.02}}``.
+    With a ``table`` only calls on it are struck.
     """
 
     def __init__(
@@ -176,32 +157,23 @@ class Chance:
         odds = self.odds.get(call.operation)
         if not odds or self.table not in {None, call.table}:
             return None
+        faults, shares = [*odds, None], [*odds.values(), 1 - sum(odds.values())]
         with self._lock:
-            draw = self._random.random()
-        for fault, probability in odds.items():
-            draw -= probability
-            if draw < 0:
-                return fault
-        return None
+            return self._random.choices(faults, shares)[0]
 
 
 @dataclass(slots=True)
 class Proxy:
-    """A running proxy.
-
-    Attributes:
-        endpoint: its base URL, for ``AWS_ENDPOINT_URL``.
-        plan: what happens to the next calls; may be replaced at any time.
-        denied: a regular expression; a call to another service is denied when it finds the method
-            and the path of the call, such as ``PUT /2015-03-31/functions/orders/code``.
-        seen: every call to DynamoDB, in the order of arrival.
-        failures: why calls could not be passed on: faults that nobody injected.
-    """
+    """A running proxy; its ``plan`` may be replaced at any time."""
 
     endpoint: str
     plan: Plan = peace
+    # A regular expression; a call to another service is denied when it finds the method and the
+    # path of the call, such as ``PUT /2015-03-31/functions/orders/code``.
     denied: str | None = None
+    # Every call to DynamoDB, in the order of arrival.
     seen: list[Seen] = field(default_factory=list)
+    # Why calls could not be passed on: faults that nobody injected.
     failures: list[str] = field(default_factory=list)
 
     def injected(self) -> Counter[Fault]:
@@ -211,20 +183,16 @@ class Proxy:
 
 @contextlib.contextmanager
 def serving(upstream: str) -> Iterator[Proxy]:
-    """Serve on a free port of the loopback interface until the block is left.
-
-    Args:
-        upstream: where calls are passed on to, such as ``http://127.0.0.1:4566``.
-    """
+    """Pass calls on to ``upstream``, a base URL, until the block is left."""
     with _Server(upstream) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:
             yield server.proxy
         finally:
+            server.ended.set()
             server.shutdown()
             thread.join()
-            server.cut()
 
 
 class _Server(ThreadingHTTPServer):
@@ -239,21 +207,7 @@ class _Server(ThreadingHTTPServer):
         parts = urlsplit(upstream)
         self.upstream = (parts.hostname or "", parts.port or 80)
         self.proxy = Proxy(endpoint=f"http://127.0.0.1:{self.server_address[1]}")
-        self._open: set[socket.socket] = set()
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self._open.add(request)
-        super().process_request(request, client_address)
-
-    def close_request(self, request: Any) -> None:
-        self._open.discard(request)
-        super().close_request(request)
-
-    def cut(self) -> None:
-        """End the connections that are still open, and with them their threads."""
-        for connection in tuple(self._open):
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+        self.ended = threading.Event()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  (the base's)
         """Say nothing of clients that gave up, which is what many faults are about."""
@@ -272,6 +226,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _exchange(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.server.ended.is_set():  # and the client has kept its connection
+            self.close_connection = True
+            return
         service, _, operation = (self.headers.get("X-Amz-Target") or "").partition(".")
         if not service.startswith("DynamoDB_"):
             denied = self.server.proxy.denied
@@ -291,9 +248,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(*answer, pause=DRIP_SECONDS)
             case Fault.HANG:
                 self.close_connection = True
-                self.connection.settimeout(HANG_SECONDS)
-                with contextlib.suppress(OSError):
-                    self.connection.recv(1)  # until the client leaves
+                self.server.ended.wait(HANG_SECONDS)
             case Fault.RESET:
                 self._reset()
             case Fault.LOST_REQUEST | Fault.LOST_RESPONSE:
@@ -375,8 +330,6 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if self.command == "HEAD":
-            return
         size = -(-len(body) // DRIP_PIECES) if pause else len(body)
         for begin in range(0, len(body), size or 1):
             time.sleep(pause)

@@ -22,21 +22,18 @@ import platform
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 BUILD: Final = ROOT / "build" / "terraform"
 PROVIDER: Final = "registry.terraform.io/hashicorp/aws"
 LEAST_VERSION: Final = (1, 9)
 GRACE_SECONDS: Final = 10.0
-CHANGES: Final = 2
-"""The exit code of ``plan -detailed-exitcode`` when something would change."""
+CHANGES: Final = 2  # the exit code of ``plan -detailed-exitcode`` when something would change
 
 # Everything else of the caller's environment stays out, above all AWS_* and TF_*: a run must not
 # depend on, or touch, an account that happens to be configured.
@@ -60,11 +57,7 @@ OFFLINE: Final = {
 
 
 class TerraformError(Exception):
-    """Terraform is missing, too old, or failed; the text says which, with what it printed.
-
-    Attributes:
-        output: what the command printed, standard output first.
-    """
+    """Terraform is missing, too old, or failed; ``output`` is what it printed, stdout first."""
 
     def __init__(self, message: str, output: str = "") -> None:
         super().__init__(f"{message}\n{output}" if output else message)
@@ -76,12 +69,7 @@ class Terraform:
     """A root module in a directory.
 
     Every command runs in a process session of its own and is stopped, with the providers and
-    provisioners it started, when an exception interrupts it.
-
-    Attributes:
-        directory: where the root module lies.
-        environment: all that terraform gets, from `environment`.
-        report: called with each line it prints.
+    provisioners it started, when an exception interrupts it. ``report`` gets each line it prints.
     """
 
     directory: Path
@@ -116,13 +104,8 @@ class Terraform:
         return shown
 
     def run(self, *arguments: str) -> str:
-        """Run any command; what it printed on standard output.
-
-        Raises:
-            TerraformError: it failed.
-        """
-        _, output = self._execute(*arguments)
-        return output
+        """Run any command; what it printed on standard output."""
+        return self._execute(*arguments)[1]
 
     def _execute(self, *arguments: str) -> tuple[int, str]:
         lines = []
@@ -172,20 +155,16 @@ def _stop(process: subprocess.Popen[str]) -> None:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Make SIGINT, SIGTERM and SIGHUP raise in the main thread, which stops its terraform.
+    """Have signal n raise SystemExit(128 + n) in the main thread, which stops its terraform.
 
     SIGINT too, because a shell has its background jobs ignore it.
     """
 
-    def leave(signum: int, _: FrameType | None) -> NoReturn:
-        sys.exit(128 + signum)
+    def leave(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
 
-    handlers = {
-        signal.SIGINT: signal.default_int_handler,
-        signal.SIGTERM: leave,
-        signal.SIGHUP: leave,
-    }
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    numbers = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+    before = {number: signal.signal(number, leave) for number in numbers}
     try:
         yield
     finally:
@@ -195,11 +174,7 @@ def interruptible() -> Iterator[None]:
 
 @functools.cache
 def binary() -> str:
-    """The path of terraform.
-
-    Raises:
-        TerraformError: there is none, or it is too old.
-    """
+    """The path of terraform, which must be there and new enough."""
     program = os.environ.get("TERRAFORM") or "terraform"
     remedy = "install 1.9 or newer: https://developer.hashicorp.com/terraform/install"
     found = shutil.which(program)
@@ -229,8 +204,7 @@ def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
 def cli_config() -> Path | None:
     """The CLI configuration to use, written first if a mirror needs one; None for terraform's own.
 
-    Raises:
-        TerraformError: TF_PLUGIN_MIRROR names no mirror.
+    A TF_PLUGIN_MIRROR that is no mirror is a `TerraformError`.
     """
     given, named = os.environ.get("TF_CLI_CONFIG_FILE"), os.environ.get("TF_PLUGIN_MIRROR")
     if given and Path(given).is_file():
