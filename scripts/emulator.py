@@ -38,7 +38,10 @@ def start(directory: Path) -> bool:
     with (directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two at once would start two
         if _send(directory, b""):
-            return False
+            if (directory / SHELL).exists():
+                return False
+            stop(directory)  # whoever started it was interrupted
+        (directory / SHELL).unlink(missing_ok=True)
         pipe = directory / PIPE
         pipe.unlink(missing_ok=True)
         os.mkfifo(pipe)
@@ -47,7 +50,9 @@ def start(directory: Path) -> bool:
             emulator, _ = launch(lifeline)
         _write_programs(directory / "bin")
         text = render_shell(emulator.environment(ACCOUNT), directory / "bin", config)
-        (directory / SHELL).write_text(text)
+        part = directory / f"{SHELL}.part"
+        part.write_text(text)
+        part.replace(directory / SHELL)
     return True
 
 

@@ -91,8 +91,14 @@ class Report:
 
 
 def find_charged_twice(account: Account) -> set[str]:
-    """Find the orders with a charge after one whose owner was not killed."""
-    return {order_id for order_id, cause in account.repeats if cause != "interrupted"}
+    """Find the orders with a charge after one whose owner was not killed.
+
+    Kills are late here: the rest of the batch is confirmed, so a kill excuses only its own order.
+    """
+    excused = account.struck
+    return {
+        order for order, cause in account.repeats if cause != "interrupted" or order not in excused
+    }
 
 
 def _describe(orders: set[str], promise: str) -> str:

@@ -22,6 +22,7 @@ from scripts.support.emulator import Emulator, new_account
 
 MOST_DELIVERIES: Final = 40
 BASE_SECONDS: Final = 0.005
+MOST_READS: Final = 100
 
 FORK: Final = multiprocessing.get_context("fork")
 """This process has imported everything and has no threads, so a worker starts in milliseconds."""
@@ -114,8 +115,11 @@ class Stage:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
             with contextlib.suppress(EOFError, OSError):  # a kill may cut the last write off
                 while True:
-                    if ends and not reader.poll(max(0.0, ends - time.monotonic())):
+                    if ends and (
+                        time.monotonic() >= ends or not reader.poll(ends - time.monotonic())
+                    ):
                         process.kill()
+                        ends = None
                     what, *words = reader.recv()
                     said[what].append(tuple(words))
                     if moment and what == "moment":
@@ -134,9 +138,13 @@ class Stage:
     def _read_records(self, table: str, *, killed: bool) -> dict[Run, str]:
         """Read the state of each record; after a kill, once its last call has been carried out."""
         items, before = self._scan(table), None
-        while killed and items != before:
+        for _ in range(MOST_READS):
+            if not killed or items == before:
+                break
             time.sleep(0.01)
             items, before = self._scan(table), items
+        else:
+            raise WorkerError(f"{table} still changes after its worker was killed")
         states = {}
         for item in items:
             status = item["status"]["S"]

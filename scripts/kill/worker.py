@@ -110,6 +110,8 @@ class Worker:
             raise PermanentFailure("it waits for an operator")
         if behaviour is Behaviour.RAISE_BEFORE and first:
             raise ValueError("before the effect")
+        if pause:
+            time.sleep(pause / 2)
         if transaction:
             table, one = self.planned.counters, {":one": 1}
             add: Any = {"UpdateExpression": "ADD n :one", "ExpressionAttributeValues": one}
@@ -118,7 +120,7 @@ class Worker:
             self.pipe.send(("effect", message.key, message.owner))
         self._note(Event.EFFECT)
         if pause:
-            time.sleep(pause)
+            time.sleep(pause / 2)
         if behaviour is Behaviour.RAISE_AFTER and first:
             self.pipe.send(("raised", message.key, message.owner))
             raise ValueError("after the effect")

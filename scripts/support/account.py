@@ -38,6 +38,7 @@ class Account:
         unique: Different orders among them.
         poison: Orders that can never take effect.
         once: Other orders with exactly one effect.
+        struck: Orders with an effect after which a fault ended the process.
         dead_lettered: Orders with a message in the dead-letter queue.
         repeats: Of each effect after another one of its order: the order, and the cause that P5
             allows for it, "interrupted", "unconfirmed" or "raised"; "" if there is none.
@@ -50,6 +51,7 @@ class Account:
     unique: set[str]
     poison: set[str]
     once: set[str]
+    struck: set[str]
     dead_lettered: set[str]
     repeats: Sequence[tuple[str, str]]
     interrupted: int
@@ -100,7 +102,12 @@ def settle(
         if fault["what"] in ENDINGS
         for process in fault.get("processes", ())
     }
-    causes = {effect["charge_id"]: _find_cause(effect, outcomes, ended) for effect in effects}
+    # The effects of one invocation share its lease, and only the last invocation was interrupted.
+    last = {
+        process: max(row["lease_ends_at"] for row in effects if row["process"] == process)
+        for process in ended & {effect["process"] for effect in effects}
+    }
+    causes = {effect["charge_id"]: _find_cause(effect, outcomes, last) for effect in effects}
     by_order = defaultdict(list)
     for effect in sorted(effects, key=lambda row: row["began_at"]):
         by_order[effect["order_id"]].append(effect)
@@ -127,6 +134,7 @@ def settle(
         unique=unique,
         poison=poison,
         once={order_id for order_id in unique - poison if len(by_order.get(order_id, ())) == 1},
+        struck={effect["order_id"] for effect in effects if effect["end"] in ENDINGS},
         dead_lettered={sent[name].order_id for name in dead},
         repeats=repeats,
         interrupted=list(causes.values()).count("interrupted"),
@@ -136,16 +144,19 @@ def settle(
 
 
 def _find_cause(
-    effect: Row, outcomes: Mapping[tuple[str, int], str], ended: Collection[str]
+    effect: Row, outcomes: Mapping[tuple[str, int], str], last: Mapping[str, int]
 ) -> str:
     """Why P5 lets this effect be followed by another one; "" if nothing does.
 
-    A process that ends takes along what it ran and what it had not confirmed yet, of other messages
-    too: of those the log has no line. What it had settled it cannot excuse.
+    A process that ends leaves the effects of its last invocation in doubt, of other messages too:
+    the log has no line for them. It excuses neither a settled effect nor an earlier invocation.
+    ``last`` has the end of the lease of each ended process's last invocation.
     """
     if effect["end"] == "raise":
         return "raised"
     outcome = outcomes.get((effect["message_id"], effect["receive_count"]))
     if outcome is None:
-        return "interrupted" if effect["process"] in ended else ""
+        ends = last.get(effect["process"])
+        is_last = ends is not None and effect["lease_ends_at"] >= ends - CLOCK_MILLIS
+        return "interrupted" if is_last else ""
     return "unconfirmed" if outcome == "unconfirmed" else ""

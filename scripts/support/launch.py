@@ -79,7 +79,8 @@ def is_python(stream: Any) -> bool:
 def clean_up(group: int, directory: Path) -> None:
     """End a group when its leader ends or its owner says so, and remove its directory."""
     os.setsid()
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     while os.getppid() == group:
         if select.select([0], [], [], POLL_SECONDS)[0]:
             break

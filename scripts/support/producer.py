@@ -63,9 +63,11 @@ def redeliver_soon(aws: Aws, *queue_urls: str) -> Iterator[None]:
         before[url] = answer["Attributes"]
         soon = {name: str(VISIBILITY_SECONDS)}
         aws.sqs.set_queue_attributes(QueueUrl=url, Attributes=soon)
-    yield
-    for url, attributes in before.items():
-        aws.sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
+    try:
+        yield
+    finally:
+        for url, attributes in before.items():
+            aws.sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
 
 
 def invoke(aws: Aws, function_name: str, event: Any) -> Answer:
