@@ -1,4 +1,4 @@
-"""An emulator that stays until it is stopped, for a shell to work with.
+"""Runs an emulator in the background, for a shell to work with.
 
     python -m scripts.emulator start    # make emulator: in the background, ready when this returns
     python -m scripts.emulator stop     # make emulator-stop: everything in it is gone
@@ -41,7 +41,7 @@ def start(directory: Path) -> bool:
         pipe = directory / PIPE
         pipe.unlink(missing_ok=True)
         os.mkfifo(pipe)
-        # Opened for writing, too: there is always a writer, so the pipe never closes by itself.
+        # Opened also for writing: there is always a writer, so the pipe never closes by itself.
         with pipe.open("r+b", buffering=0) as lifeline:
             emulator, _ = launch(lifeline)
         _write_programs(directory / "bin")
@@ -51,7 +51,7 @@ def start(directory: Path) -> bool:
 
 
 def stop(directory: Path) -> bool:
-    """Stop the emulator with all its content; return False if none runs."""
+    """Stop the emulator and remove its data; return False if none runs."""
     if not _send(directory, b"stop"):
         return False
     deadline = time.monotonic() + STOP_SECONDS

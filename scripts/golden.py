@@ -7,7 +7,7 @@
 writes its policy documents to the JSON file of its name. Read the difference before you keep it.
 
 ``state`` applies the quickstart on the emulator and writes ``v<version>/state.json``. Run it once
-per release: a golden state is never changed afterwards.
+per release, and never change a golden state afterwards.
 """
 
 import json

@@ -40,7 +40,7 @@ class Attribute(NamedTuple):
 
 
 class Variable(NamedTuple):
-    """An input of the module; its description is the intro before the bullets, and these."""
+    """An input of the module; its description consists of an intro and bullets."""
 
     name: str
     type: str

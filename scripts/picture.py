@@ -32,7 +32,7 @@ def draw(lines: Iterable[Text]) -> str:
         if not NOTE.match(line.plain):
             console.print(line, soft_wrap=True)
     svg = console.export_svg(title="make demo", unique_id="demo")
-    # A reader's browser would fetch the fonts. Lines end without spaces.
+    # Without fonts, which a reader's browser would fetch, and without spaces at the ends of lines.
     fontless = re.sub(r"@font-face \{.*?\}|<!--.*?-->", "", svg, flags=re.DOTALL)
     return re.sub(r"\s*\n\s*", "\n", fontless)
 

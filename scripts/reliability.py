@@ -1,4 +1,4 @@
-"""Measure the fault matrix and write docs/reliability.md: ``make reliability``.
+"""Measures the fault matrix and writes docs/reliability.md: ``make reliability``.
 
 docs/reliability.json keeps the measurements. The page's generated sections come only from there, so
 a test can render them again and compare.
@@ -29,7 +29,7 @@ OURS: Final = "this package"
 # A system's cells wait most of the time, for timeouts and pauses: more at once than cores.
 WORKERS: Final = {OURS: 4, "Powertools": 8, "idemkit": 5}
 PACKAGES: Final = {"Powertools": "aws-lambda-powertools", "idemkit": "idemkit"}
-# The longest first, so that none is left alone at the end.
+# The longest cells first, so that no long cell runs alone at the end.
 ORDER: Final = sorted(matrix.CELLS, key=lambda cell: (cell.fault != "hang", cell.times is not None))
 
 SOAK_MESSAGES: Final = 5000

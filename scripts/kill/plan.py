@@ -13,7 +13,7 @@ LARGEST: Final = 1000
 """The largest batch. A mapping allows ten times as many messages, which take ten times as long."""
 
 DELIVERIES: Final = 6
-"""The deliveries, from the first on, that a kill may strike. After these every round ends."""
+"""A kill may strike so many deliveries, from the first on. Then every round can end."""
 
 SLOW: Final = (0.0, 0.5, 1.0)
 """Shares of the keys for which a processor takes about a millisecond."""

@@ -16,13 +16,13 @@ When = Literal["before", "during", "after"]
 
 @dataclass(frozen=True, slots=True)
 class PlannedFault:
-    """A fault of an operation; only the call that does its side effect has the operation's word."""
+    """A fault of an operation, which is a word that only the call of its side effect contains."""
 
     operation: str
     what: What
     when: When = "before"
     times: int = 1
-    within_millis: int = 30  # a fault during the call happens so soon after its start
+    within_millis: int = 30  # from the start of the call to a fault during it, at most
 
 
 def inject_faults(aws: Aws, table: str, faults: Iterable[PlannedFault]) -> None:

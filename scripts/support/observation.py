@@ -54,7 +54,7 @@ def wait_until_empty(
     while True:
         left = sum(backlog(aws, url) for url in queue_urls)
         report(left)
-        # A message between two receives can be missing from one count.
+        # A count can miss a message between two receives.
         still = 0 if left else still + 1
         if still == STILL_POLLS or time.monotonic() > deadline:
             return left

@@ -63,7 +63,7 @@ def invoke(aws: Aws, function_name: str, event: Any) -> Answer:
     answer = aws.functions.invoke(FunctionName=function_name, Payload=json.dumps(event).encode())
     payload = json.load(answer["Payload"])
     failed = "FunctionError" in answer
-    # A process that was killed leaves a text.
+    # After a kill the payload is a text.
     kind = payload.get("errorType", "unknown") if isinstance(payload, Mapping) else str(payload)
     return Answer(error=kind if failed else None, payload=payload)
 

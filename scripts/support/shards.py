@@ -6,8 +6,8 @@
 
 The reader delivers a shard in order, one batch after the other. After a partial response it retries
 from the lowest sequence number in the response. After an error, or a response with an unknown
-number, it retries the whole batch. It splits a batch that makes no progress in two. It discards
-records that make no progress in all attempts, and goes on with the shard.
+number, it retries the whole batch. If a batch makes no progress, the reader splits it in two. It
+discards records that make no progress in all attempts, and goes on with the shard.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html
 https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html

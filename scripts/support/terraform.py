@@ -68,8 +68,8 @@ class TerraformError(Exception):
 class Terraform:
     """A root module in a directory.
 
-    Every command runs in a new process session. If an exception interrupts it, it ends with all
-    the providers and provisioners that it started. ``report`` gets each line that it prints.
+    Every command runs in a new process session. If an exception interrupts it, the
+    command and all its providers and provisioners end. ``report`` gets each line that it prints.
     """
 
     directory: Path

@@ -1,9 +1,9 @@
 """Wraps the code of a deployed function, and injects the failures of production.
 
 The code does not change. A fault strikes at the call to DynamoDB that does the side effect: a
-transaction, or a write to any table except the records and the faults. Each row of faults names a
-fault, its moment and its number; `id` is a word in the call. If the side effect is a new item, it
-also gets the facts by which `scripts.support.account` judges a repetition.
+transaction, or a write to any table except the records and the faults. A row of the faults says
+which fault strikes, when and how often; `id` is a word in the call. If the side effect is a new
+item, it also gets the facts by which `scripts.support.account` judges a repetition.
 """
 
 import functools
@@ -152,6 +152,6 @@ _own = getattr(importlib.import_module(_module), _name)
 
 @functools.wraps(_own)
 def target(message: Any, *others: Any, **named: Any) -> Any:
-    """Run the function's code, with its signature."""
+    """Run the function's code; the wrapper has the same signature."""
     current.message = message
     return _own(message, *others, **named)

@@ -20,7 +20,7 @@ ONE = {
     Fault.SLOW: 0.004,
     Fault.HANG: 0.002,
 }
-# There are fewer calls for many.
+# Calls for many are rarer than others, so faults strike more of them.
 MANY = {fault: 2.5 * share for fault, share in ONE.items()}
 ODDS: Mapping[str, Mapping[Fault, float]] = {
     "UpdateItem": ONE,
