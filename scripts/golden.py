@@ -1,4 +1,4 @@
-"""Keeps what the module makes now, below tests/module/golden, for tests of later versions.
+"""Keeps the module's policies and state in tests/module/golden, for tests of later versions.
 
     python -m scripts.golden policies
     python -m scripts.golden state
@@ -7,7 +7,7 @@
 writes its policy documents to the JSON file of its name. Read the difference before you keep it.
 
 ``state`` applies the quickstart on the emulator and writes ``v<version>/state.json``. Run it once
-per release: a golden state is never changed afterwards.
+per release, and never change a golden state afterwards.
 """
 
 import json
@@ -28,11 +28,7 @@ ACCOUNT: Final = "123456789012"
 
 
 def plan_runs(module: Terraform) -> dict[str, Any]:
-    """Plan each run of the configurations; return the plans in terraform's JSON, by name.
-
-    Raises:
-        TerraformError: a run failed.
-    """
+    """Plan each run of the configurations; return the plans in terraform's JSON, by name."""
     try:
         output = module.run("test", f"-test-directory={POLICIES}", "-json", "-verbose")
     except TerraformError as error:
@@ -44,7 +40,7 @@ def plan_runs(module: Terraform) -> dict[str, Any]:
 
 
 def list_documents(plan: dict[str, Any]) -> dict[str, Any]:
-    """Return every policy document in a plan, by the address of what has it."""
+    """Return every policy document in a plan, by the address of its resource or output."""
     values = {
         f"{change['address']}.{name}": value
         for change in plan["resource_changes"]
@@ -54,7 +50,7 @@ def list_documents(plan: dict[str, Any]) -> dict[str, Any]:
     return {
         address: json.loads(value)
         for address, value in values.items()
-        # A mock answers what is not set with a word of its own.
+        # A mock sets an attribute without a value to a random word.
         if address.endswith("policy") and isinstance(value, str) and value.startswith("{")
     }
 
@@ -89,7 +85,7 @@ def write_state() -> None:
     (version,) = re.findall(r'__version__ = "(\d+\.\d+)\.', package)
     destination = ROOT / GOLDEN / f"v{version}" / "state.json"
     destination.parent.mkdir(parents=True, exist_ok=True)
-    # As AWS would have answered: the emulator's port is nobody's business.
+    # A state of AWS would not have the emulator's address.
     text = state.replace(emulator.endpoint, f"https://sqs.{REGION}.amazonaws.com")
     destination.write_text(text, encoding="utf-8")
 

@@ -2,8 +2,7 @@
 
     python -m scripts.inputs
 
-The tables come from variables*.tf and outputs.tf and from nowhere else. Descriptions that leave
-something out are refused.
+The tables come only from variables*.tf and outputs.tf. The script refuses incomplete descriptions.
 """
 
 import json
@@ -41,7 +40,7 @@ class Attribute(NamedTuple):
 
 
 class Variable(NamedTuple):
-    """An input of the module; its description is the intro before the bullets, and these."""
+    """An input of the module; its description consists of an intro and bullets."""
 
     name: str
     type: str
@@ -52,11 +51,7 @@ class Variable(NamedTuple):
 
 
 def write_page(root: Path = ROOT) -> str:
-    """Write the README with the tables of now.
-
-    Raises:
-        ValueError: descriptions leave something out.
-    """
+    """Return the README with new tables; raise ValueError if a description is incomplete."""
     variables = read_variables(root)
     outputs = parse_outputs((root / "outputs.tf").read_text(encoding="utf-8"))
     if defects := list(find_defects(variables, outputs)):
@@ -113,7 +108,7 @@ def parse_outputs(text: str) -> dict[str, str]:
 
 
 def find_defects(variables: Iterable[Variable], outputs: Mapping[str, str]) -> Iterator[str]:
-    """Find what descriptions leave out, and what they name that does not exist."""
+    """Find attributes that descriptions leave out, and bullets without an attribute."""
     for variable in variables:
         place = f"variable {variable.name}"
         if not variable.intro:
@@ -154,7 +149,7 @@ def write_inputs(variables: Sequence[Variable]) -> str:
 def _write_attributes(variable: Variable) -> list[list[str]]:
     """Write the attributes in the order of their bullets.
 
-    An object that has no bullet stands before the first of its attributes.
+    An object without a bullet comes before the first of its attributes.
     """
     known = {attribute.path: attribute for attribute in variable.attributes}
     rows: dict[str, list[str]] = {}
@@ -182,7 +177,7 @@ def _write_cell(text: str) -> str:
 
 
 def _show_tags(text: str) -> str:
-    """Escape what looks like an HTML tag, outside of code."""
+    """Escape everything outside of code that looks like an HTML tag."""
     return re.sub(r"(`[^`]*`)|<(?!https?:)", lambda found: found[1] or "&lt;", text)
 
 
@@ -191,7 +186,7 @@ def _list_blocks(text: str, kind: str) -> list[BlockView]:
 
 
 def _find_value(block: BlockView, name: str) -> NodeView | None:
-    """Find what stands behind the equals sign of an attribute."""
+    """Find the value of an attribute."""
     attribute = cast("AttributeView | None", block.attribute(name))
     return _unwrap(attribute.value_node) if attribute else None
 

@@ -1,7 +1,7 @@
 """Draws the picture of the demo from a real run: ``make picture``.
 
-Runs the quickstart's demo (about 3 minutes), and writes what a terminal shows at its end to
-docs/pictures/demo.svg, and the run's report to demo.json beside it.
+Runs the quickstart's demo (about 3 minutes), and writes its output without the notes to
+docs/pictures/demo.svg, and its report to demo.json in the same folder.
 """
 
 import io
@@ -21,7 +21,7 @@ from scripts.support.emulator import ROOT
 from scripts.support.terraform import interruptible
 
 PICTURES: Final = ROOT / "docs" / "pictures"
-# A terminal redraws a phase's notes in one place; elsewhere each is a line, indented by two more.
+# A note is indented by two more spaces than the title of its phase.
 NOTE: Final = re.compile(r" *\d+ s {4}")
 
 
@@ -32,7 +32,7 @@ def draw(lines: Iterable[Text]) -> str:
         if not NOTE.match(line.plain):
             console.print(line, soft_wrap=True)
     svg = console.export_svg(title="make demo", unique_id="demo")
-    # A reader's browser would fetch the fonts. Lines end without spaces.
+    # Without fonts, which a reader's browser would fetch, and without spaces at the ends of lines.
     fontless = re.sub(r"@font-face \{.*?\}|<!--.*?-->", "", svg, flags=re.DOTALL)
     return re.sub(r"\s*\n\s*", "\n", fontless)
 

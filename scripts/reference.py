@@ -2,8 +2,8 @@
 
     python -m scripts.reference
 
-griffe2md reads names, signatures and docstrings from the code, which does not run. Its options are
-in pyproject.toml.
+griffe2md reads names, signatures and docstrings without running the code. Its options are in
+pyproject.toml.
 """
 
 import re
@@ -27,7 +27,7 @@ MODULES: Final = (
 
 
 def write_page() -> str:
-    """Write the page with the names and docstrings of now."""
+    """Return the page with the current names and docstrings."""
     loader = griffe.GriffeLoader(
         search_paths=[ROOT / "handler", ROOT / "toolkit"], docstring_parser="google"
     )

@@ -1,9 +1,9 @@
-"""Builds what is released from the commit that is checked out: ``make release-check``.
+"""Builds a release from the commit that is checked out: ``make release-check``.
 
     python -m scripts.release
 
 Writes ``build/release/``: wheel, sdist, the source archive that users of the module take, and
-``SHA256SUMS``. The tests in tests/artefacts build the same, and try it as users would.
+``SHA256SUMS``. The tests in tests/artefacts build and use the same files.
 """
 
 import hashlib
@@ -53,7 +53,7 @@ def build(git: Path, destination: Path) -> Artefacts:
 
 
 def _run(*command: str) -> str:
-    # What is configured for this process must not change what is built.
+    # The settings of this process must not change the build.
     own = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "GIT_"))}
     return subprocess.run(command, env=own, stdout=subprocess.PIPE, text=True, check=True).stdout
 

@@ -1,7 +1,7 @@
-"""Measure the fault matrix and write docs/reliability.md: ``make reliability``.
+"""Measures the fault matrix and writes docs/reliability.md: ``make reliability``.
 
-What was measured is kept in docs/reliability.json; the page's generated sections come from there
-and from nowhere else, so a test can render them again and compare.
+docs/reliability.json keeps the measurements. The page's generated sections come only from there, so
+a test can render them again and compare.
 """
 
 import contextlib
@@ -29,11 +29,11 @@ OURS: Final = "this package"
 # A system's cells wait most of the time, for timeouts and pauses: more at once than cores.
 WORKERS: Final = {OURS: 4, "Powertools": 8, "idemkit": 5}
 PACKAGES: Final = {"Powertools": "aws-lambda-powertools", "idemkit": "idemkit"}
-# The longest first, so that none is left alone at the end.
+# The longest cells first, so that no long cell runs alone at the end.
 ORDER: Final = sorted(matrix.CELLS, key=lambda cell: (cell.fault != "hang", cell.times is not None))
 
 SOAK_MESSAGES: Final = 5000
-"""A shorter soak is a smoke test, and no figures for the page."""
+"""A shorter soak is a smoke test; the page does not show its figures."""
 
 FIGURES: Final[Mapping[str, Mapping[str, str]]] = {
     "simulation": {
@@ -56,11 +56,11 @@ FIGURES: Final[Mapping[str, Mapping[str, str]]] = {
         "dead_lettered": "dead-lettered",
     },
 }
-"""The reports of other commands, and the figures that are taken from them."""
+"""The reports of other commands, and the figures that the page shows."""
 
 
 def write(measured: Mapping[str, Any]) -> None:
-    """Write what was measured, here and by other commands; what was not keeps its last figures."""
+    """Write new figures, also from other commands; figures without a new report stay."""
     data = json.loads(DATA.read_text()) | measured
     for name, figures in FIGURES.items():
         if (path := BUILD / f"{name}.json").exists():
@@ -121,7 +121,7 @@ def read_version(name: str) -> str:
 
 
 def render(page: str, data: Mapping[str, Any]) -> str:
-    """Make each generated section of the page from the data; one without data stays as it is."""
+    """Render each section of the page that has data; the others stay."""
     sections = {name: _list_figures(name, data[name]) for name in FIGURES if name in data}
     if "matrix" in data:
         sections["matrix"] = _draw_matrix(data["matrix"]["systems"])
@@ -136,7 +136,7 @@ def _list_figures(name: str, report: Mapping[str, Any]) -> str:
 
 
 def _draw_matrix(systems: Mapping[str, Any]) -> str:
-    """Draw how many cells had each verdict, and a table for each operation."""
+    """Draw a table of the number of cells with each verdict, and a table for each operation."""
     counts = []
     for system in systems.values():
         cells = system["cells"].values()

@@ -1,9 +1,8 @@
 """Runs checkov over the module, every example and a plan, without a network: ``make scan``.
 
 tests/module/test_scan.py scans the source of the module, the directory of each example as its user
-would, and the plan of `examples/complete`. A check that does not apply is skipped where it is
-broken, with the reason, and nowhere else. What checkov cannot find out by itself is in
-``scripts/scan_files``.
+would, and the plan of `examples/complete`. A check that does not apply is skipped only where it
+fails, with the reason. ``scripts/scan_files`` has the data that checkov cannot find by itself.
 """
 
 import os
@@ -25,8 +24,8 @@ PLAN: Final = ("--file", "plan.json", "--repo-root-for-plan-enrichment", ".")
 ENVIRONMENT: Final = {
     "LOG_LEVEL": "ERROR",
     "CKV_PARSE_ERROR_FAIL": "true",
-    "HCL_PARSE_TIMEOUT_SEC": "600",  # a busy machine is no reason to give a file up
-    # Nothing goes out: nobody listens there.
+    "HCL_PARSE_TIMEOUT_SEC": "600",  # long enough for a busy machine
+    # No request leaves the machine: nobody listens there.
     **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9"),
 }
 
@@ -42,11 +41,11 @@ def write_plan(checkout: Path) -> None:
 
 
 def run_checkov(checkout: Path, *arguments: str) -> tuple[int, str]:
-    """Run checkov; its exit code, 0 if no check fails and every file is read, and its output."""
+    """Run checkov; return its exit code (0 if every check passes on every file) and its output."""
     done = subprocess.run(
         [CHECKOV, "--config-file", ROOT / ".checkov.yaml", *arguments],
         cwd=checkout,
-        # Nothing of the caller's: a configuration or a platform's key would change what is checked.
+        # The caller's configuration, or a key of checkov's platform, would change the checks.
         env={"PATH": os.environ["PATH"], "HOME": str(checkout), **ENVIRONMENT},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -1,7 +1,7 @@
 """The demo, ``make demo``: deploy the quickstart with and without the module, break both, count.
 
-Exits 0 if every promise held, 1 with one line per broken promise (or what stopped it), 128 + n when
-signal n ended it.
+The exit code is 0 if every promise held; 1 with one line per broken promise (or for the error that
+stopped it); 128 + n after signal n.
 """
 
 import argparse

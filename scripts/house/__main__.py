@@ -20,17 +20,11 @@ REPORT: Final = "build/house.json"
 
 
 class Rule(NamedTuple):
-    """A rule.
-
-    Attributes:
-        key: its name in the report.
-        find: returns its findings. The report has their number, or how large a size is.
-        limit: how many findings it allows.
-    """
+    """A rule; the report has the number of its findings, or the largest size, by the key."""
 
     key: str
     find: Callable[[Tree], Iterable[Finding]]
-    limit: int = 0
+    limit: int = 0  # the number of findings that it allows
 
 
 RULES: Final = (

@@ -22,17 +22,11 @@ class Finding(NamedTuple):
 
 
 class File(NamedTuple):
-    """A file.
+    """A file of the repository."""
 
-    Attributes:
-        path: relative to the root of the repository.
-        text: its content.
-        nodes: for Python every node of its syntax tree.
-    """
-
-    path: str
+    path: str  # relative to the root
     text: str
-    nodes: tuple[ast.AST, ...]
+    nodes: tuple[ast.AST, ...]  # of the syntax tree of a Python file
 
 
 class Tree(NamedTuple):

@@ -36,19 +36,12 @@ Use = tuple[str, str, int]
 
 
 class OldName(NamedTuple):
-    """A name that is not used any more.
+    """A name that is not used any more."""
 
-    Attributes:
-        new: its successor; empty if it has none.
-        kinds: the kinds of uses that count; empty for all.
-        below: the folders in which it counts; an empty name for all.
-        exempt: prefixes of the paths that may use it.
-    """
-
-    new: str
-    kinds: tuple[str, ...]
-    below: tuple[str, ...]
-    exempt: tuple[str, ...]
+    new: str  # its successor; empty if it has none
+    kinds: tuple[str, ...]  # the kinds of uses that count; empty for all
+    below: tuple[str, ...]  # the folders in which it counts; an empty name for all
+    exempt: tuple[str, ...]  # prefixes of the paths that may use it
 
 
 def find_old_names(tree: Tree) -> set[Finding]:

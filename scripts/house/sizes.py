@@ -1,4 +1,4 @@
-"""How long files and lines are."""
+"""Rules for the lengths of files and lines."""
 
 import re
 from collections.abc import Iterator
@@ -10,19 +10,11 @@ from scripts.house.files import PACKAGE, Finding, Tree
 
 @dataclass(frozen=True)
 class Size:
-    """A size, and the largest that is allowed.
+    """A size, and the largest that is allowed."""
 
-    Attributes:
-        paths: the pattern of the paths of the files.
-        limit: the largest number.
-        unit: what is counted: the lines of each file, or of all together, or the characters of
-            each line.
-        remedy: how to make it smaller.
-    """
-
-    paths: str
+    paths: str  # a regular expression
     limit: int
-    unit: str = "lines"
+    unit: str = "lines"  # of each file; "lines in all" of all files; "characters" of each line
     remedy: str = "split the file"
 
     def list_sizes(self, tree: Tree) -> list[tuple[str, int, int]]:
@@ -59,14 +51,13 @@ CONSUMER: Final = Size(PACKAGE + r"(.+/)?consumer\.py", 250)
 TESTS: Final = Size(r"tests/.+\.(py|tftest\.hcl)", 600)
 TERRAFORM: Final = Size(_ROOT_MODULES, 450)
 TERRAFORM_LINES: Final = Size(_ROOT_MODULES, 120, "characters", "break the line")
-# As many as there are. The goal is 6,300.
 SCRIPTS: Final = Size(
     r"(scripts|tests/end_to_end/scenarios)/.+\.py",
-    6887,
+    6300,
     "lines in all",
     "use a kept tool, or move tests to tests/",
 )
-"""The scripts, and what moved from there to the tests."""
+"""The scripts, and the scenarios that moved from there to the tests."""
 
 
 def find_large_terraform(tree: Tree) -> Iterator[Finding]:

@@ -1,8 +1,8 @@
 """The kill campaign, ``make kill``: kill workers at random moments, deliver again, count.
 
-Exits 0 if nothing was lost, nothing repeated but for a reason that P5 allows, and no kill left more
-in doubt than is documented; 1 with one line per broken promise (or what stopped it); 128 + n when
-signal n ended it.
+The exit code is 0 if no side effect was lost, each repetition has a cause that P5 allows, and no
+kill left more in doubt than documented; 1 with one line per broken promise (or for the error that
+stopped it); 128 + n after signal n.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from scripts.support.terraform import interruptible
 
 LIMIT_SECONDS: Final = 870.0
 
-say = partial(print, flush=True)  # a worker would print again what it finds unprinted
+say = partial(print, flush=True)  # a fork would print a buffered line again
 
 
 def main() -> int:
@@ -57,7 +57,7 @@ def main() -> int:
 
 
 def play_rounds(seed: int, kills: int) -> list[Account]:
-    """Play rounds of the modes in turn, until each has its kills or the time is over."""
+    """Play rounds of the modes in turn, until each mode has its kills or the time is over."""
     began = time.monotonic()
     accounts: list[Account] = []
     missing, rounds = dict.fromkeys(Mode, kills), dict.fromkeys(Mode, 0)

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from scripts.kill.plan import Event, Mode, Round
 
 COMPLETED, PARKED, MARKED = "COMPLETED", "PARKED", "MARKED"
-"""The states of a record that matter here. A parked one is marked once its copy is sent."""
+"""The states of a record that matter here. A parked record is marked once its copy is sent."""
 
 PROMISES: Final[Mapping[str, str]] = {
     "lost": "lost",
@@ -18,11 +18,11 @@ PROMISES: Final[Mapping[str, str]] = {
     "counter_errors": "not exactly once although in a transaction",
     "unfinished": "without an end: delivered again and again",
 }
-"""What must not happen to any key, by the name of its figure."""
+"""Events that must not happen to any key, by the name of the figure."""
 
 Journal = Mapping[str, Sequence[tuple[str, ...]]]
-"""The words of a worker, by kind: ``effect`` and ``raised`` (after the effect) have key and owner,
-``unconfirmed`` has a key, and ``answer`` the ids of the messages that come again."""
+"""A worker's entries, by kind: ``effect`` and ``raised`` (after the effect) have key and owner,
+``unconfirmed`` has a key, and ``answer`` has the ids of the messages that come again."""
 
 
 class Cause(StrEnum):
@@ -34,7 +34,7 @@ class Cause(StrEnum):
 
 
 class Run(NamedTuple):
-    """A run of a key; each has another owner token, which its record and its copy name."""
+    """A run of a key; each has a different owner token, which its record and its copy name."""
 
     key: str
     owner: str
@@ -42,13 +42,13 @@ class Run(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Account:
-    """A round, and what its deliveries did; ``wrong`` has the keys that break each promise."""
+    """A round and the results of its deliveries; ``wrong`` has the keys that break each promise."""
 
     planned: Round
     deliveries: int = 0
     wrong: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name in PROMISES})
     kills: list[Event] = field(default_factory=list)  # the event before each
-    # How many side effects each kill left without a record that confirms them.
+    # For each kill, the number of side effects without a record that confirms them.
     in_doubt: list[int] = field(default_factory=list)
     repeats: Counter[Cause] = field(default_factory=Counter)
     done: set[str] = field(default_factory=set)  # the keys whose side effect has happened
@@ -67,8 +67,8 @@ class Account:
     ) -> None:
         """Check the next delivery, and the state of the tables after it.
 
-        ``said`` has no answer if the worker was killed; ``left`` are the keys that wait for another
-        delivery, ``counters`` how often the side effect of a transaction was committed, by key.
+        ``said`` has no answer if the worker was killed. ``left`` has the keys that wait for another
+        delivery, and ``counters`` the number of committed side effects of transactions, by key.
         """
         effects, raised = ([Run(*words) for words in said[kind]] for kind in ("effect", "raised"))
         committed = {key for key, times in counters.items() if times}
@@ -104,7 +104,7 @@ class Account:
 
 
 def compute_figures(accounts: Sequence[Account]) -> dict[str, Any]:
-    """Compute the content of kill.json, all but the seed and the seconds."""
+    """Compute the content of kill.json except the seed and the seconds."""
     modes = {mode: _summarise(accounts, mode) for mode in Mode}
     # The kill that comes nearest to its documented bound, or exceeds it most.
     kills = [(doubt, account.planned) for account in accounts for doubt in account.in_doubt]

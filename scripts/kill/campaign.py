@@ -1,4 +1,4 @@
-"""Plays rounds: delivers a batch, kills its worker, and delivers again until all of it is done."""
+"""Plays rounds: delivers a batch, kills its worker, and delivers again until all is done."""
 
 import contextlib
 import json
@@ -28,15 +28,15 @@ FORK: Final = multiprocessing.get_context("fork")
 """This process has imported everything and has no threads, so a worker starts in milliseconds."""
 
 ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""A worker never gets these: a terminal sends Ctrl-C to all, and who started a worker ends it."""
+"""Workers block these: a terminal sends Ctrl-C to every process, and the campaign ends workers."""
 
 
 class WorkerError(Exception):
-    """A worker did not do its work; the text says why."""
+    """A worker failed; the text says why."""
 
 
 class Stage:
-    """An account of the emulator, where rounds are played."""
+    """Plays rounds in an account of the emulator."""
 
     def __init__(self, emulator: Emulator) -> None:
         account_id = new_account()
@@ -44,12 +44,12 @@ class Stage:
         self._dynamodb = emulator.client("dynamodb", account_id)
         self._sqs = emulator.client("sqs", account_id)
         self._dead_letter_queue_url = self._sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
-        # Parts of the workers: made before they are forked, and used by them only.
+        # Parts of the workers: made before the fork, and used only after it.
         self._client = new_client()
         unobserved: Any = None  # no message is in progress, so there is nothing to report
         self._queues = SqsQueues(self._dead_letter_queue_url, unobserved)
         _ = self._queues._client  # noqa: SLF001  # makes it
-        # How long a message took, in the last batch of its kind that was not killed.
+        # Seconds per message, from the last batch of each kind that was not killed.
         self._seconds: dict[object, float] = defaultdict(lambda: 0.001)
 
     def play(self, planned: Round) -> Account:
@@ -129,14 +129,14 @@ class Stage:
             process.join()
             reader.close()
         if process.exitcode not in (0, -signal.SIGKILL):
-            raise WorkerError(f"a worker ended with {process.exitcode}; what it printed says why")
+            raise WorkerError(f"a worker ended with {process.exitcode}; its output says why")
         if said["answer"]:
             took = max(0.0, time.monotonic() - began - BASE_SECONDS)
             self._seconds[kind] = took / len(records)
         return said
 
     def _read_records(self, table: str, *, killed: bool) -> dict[Run, str]:
-        """Read the state of each record; after a kill, once its last call has been carried out."""
+        """Read the state of each record; after a kill, wait until the last call is over."""
         items, before = self._scan(table), None
         for _ in range(MOST_READS):
             if not killed or items == before:

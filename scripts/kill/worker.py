@@ -1,6 +1,6 @@
 """The process that is killed: the deployed consumer, on one batch.
 
-All its parts are the package's own. Wrappers note the calls, and change nothing.
+All its parts come from the package. Wrappers note the calls and change nothing.
 """
 
 import signal
@@ -28,11 +28,11 @@ from scripts.kill.plan import Behaviour, Event, Mode, Round
 REMAINING: Final = Millis(30_000)
 MARGIN: Final = Millis(5_000)
 AFTER_LEASE: Final = REMAINING + MARGIN + 1_000
-"""By so much the wall clock of each delivery is later than that of the one before."""
+"""The wall clock of each delivery is so much later than the clock of the delivery before."""
 
 
 class LaterClock(SystemClock):
-    """The machine's clocks, the wall clock set forward by so many leases."""
+    """The machine's clocks, with the wall clock set forward by so many leases."""
 
     def __init__(self, leases: int) -> None:
         self._later = leases * AFTER_LEASE
@@ -46,8 +46,8 @@ class LaterClock(SystemClock):
 class Worker:
     """The process of one delivery: the consumer with its processor and its observer.
 
-    The campaign reads a `Journal` from ``pipe``. What was written there outlives the worker, so the
-    word of a side effect is the side effect.
+    The campaign reads a `Journal` from ``pipe``. An entry outlives the worker, so the entry of a
+    side effect is the side effect.
     """
 
     planned: Round
@@ -59,7 +59,7 @@ class Worker:
 
     def consume(self, client: Any, queues: Queues, event: object) -> None:
         """Process the batch of a delivery, later than every lease; write the answer."""
-        signal.alarm(90)  # it ends by then, even if whoever started it is gone
+        signal.alarm(90)  # ends this process even if the campaign is gone
         clock = LaterClock(self.number)
         settings = Settings(
             table=self.planned.name,
@@ -126,7 +126,7 @@ class Worker:
             raise ValueError("after the effect")
 
     def _watch(self, part: Any) -> Any:
-        """Have a store, or queues, note each call before they make it."""
+        """Make a store, or queues, note each call before they make it."""
         for event in Event:
             if hasattr(part, event):
                 setattr(part, event, partial(self._call, event, getattr(part, event)))

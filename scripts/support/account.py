@@ -1,4 +1,4 @@
-"""Settles the effects against what was sent: what was lost, what repeated, and why."""
+"""Compares the effects with the messages sent: finds losses, repetitions and their causes."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -23,7 +23,7 @@ NEVER_SENT: Final = "charged without having been sent"
 UNTAKEN: Final = "to be struck by a fault that never happened"
 
 CLOCK_MILLIS: Final = 20
-"""How much later than the claim the processor may have computed when the lease ends."""
+"""The processor computes the end of the lease at most so much later than the claim."""
 
 ENDINGS: Final = {"kill", "late kill", "timeout"}
 """Faults that end a process."""
@@ -31,42 +31,24 @@ ENDINGS: Final = {"kill", "late kill", "timeout"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """What became of the orders; sets hold order ids.
+    """The fate of the orders; sets hold order ids."""
 
-    Attributes:
-        sent: Messages, not orders, that were sent.
-        unique: Different orders among them.
-        poison: Orders that can never take effect.
-        once: Other orders with exactly one effect.
-        struck: Orders with an effect after which a fault ended the process.
-        dead_lettered: Orders with a message in the dead-letter queue.
-        repeats: Of each effect after another one of its order: the order, and the cause that P5
-            allows for it, "interrupted", "unconfirmed" or "raised"; "" if there is none.
-        interrupted: Effects whose process ended before they were settled, repeated or not.
-        outcomes: How many deliveries ended how, by the log.
-        wrong: The orders by the promise that they break.
-    """
-
-    sent: int
+    sent: int  # messages, not orders
     unique: set[str]
-    poison: set[str]
-    once: set[str]
-    struck: set[str]
+    poison: set[str]  # can never take effect
+    once: set[str]  # not poison, with exactly one effect
+    struck: set[str]  # with an effect after which a fault ended the process
     dead_lettered: set[str]
+    # The order of each effect after the first, and the cause that P5 allows for the repetition:
+    # "interrupted", "unconfirmed" or "raised"; "" if there is none.
     repeats: Sequence[tuple[str, str]]
-    interrupted: int
-    outcomes: Counter[str]
-    wrong: Mapping[str, set[str]]
+    interrupted: int  # effects whose process ended before they were settled, repeated or not
+    outcomes: Counter[str]  # the number of deliveries with each outcome, by the log
+    wrong: Mapping[str, set[str]]  # the orders that break a promise, by the promise
 
 
 def read_account(aws: Aws, outputs: Mapping[str, Any], sent: Mapping[str, Message]) -> Account:
-    """Settle what an attacked quickstart left; empties its dead-letter queue.
-
-    Args:
-        aws: of its account.
-        outputs: of its stack.
-        sent: every message of the producer, by its message id.
-    """
+    """Settle an attacked quickstart by its stack's outputs; this empties its dead-letter queue."""
     return settle(
         sent,
         observation.drain(aws, outputs["dead_letter_queue_url"]),
@@ -83,15 +65,10 @@ def settle(
     deliveries: Sequence[Row] = (),
     faults: Sequence[Row] = (),
 ) -> Account:
-    """Settle the effects against what was sent.
+    """Compare the effects with the messages that were sent.
 
-    Args:
-        sent: every message of the producer, by its message id.
-        dead: the ids of those in the dead-letter queue.
-        effects: the rows that orders left, with the notes of ``attack/call_faults.py``.
-        deliveries: the log's line for each that was settled: ``message_id``, ``receive_count``,
-            ``outcome``, ...
-        faults: the rows that the planned faults left.
+    ``sent`` has the messages by their id, and ``dead`` the ids in the dead-letter queue. Each row
+    of ``effects`` has the notes of ``attack/call_faults.py``. ``deliveries`` are lines of the log.
     """
     unique = {message.order_id for message in sent.values()}
     poison = {message.order_id for message in sent.values() if message.poison}
@@ -146,7 +123,7 @@ def settle(
 def _find_cause(
     effect: Row, outcomes: Mapping[tuple[str, int], str], last: Mapping[str, int]
 ) -> str:
-    """Why P5 lets this effect be followed by another one; "" if nothing does.
+    """Find why P5 allows another effect after this one; "" if nothing allows it.
 
     A process that ends leaves the effects of its last invocation in doubt, of other messages too:
     the log has no line for them. It excuses neither a settled effect nor an earlier invocation.

@@ -1,11 +1,11 @@
-"""A proxy that breaks calls to DynamoDB on purpose, between an AWS SDK and the emulator.
+"""Breaks calls to DynamoDB on purpose, as a proxy between an AWS SDK and the emulator.
 
     with serving(emulator.endpoint) as proxy:
         client = boto3.client("dynamodb", endpoint_url=proxy.endpoint)
         proxy.plan = first(Fault.LOST_RESPONSE, 1, lambda call: call.operation == "PutItem")
 
 A plan looks at one call and names its fault. `Chance` is the plan for long runs: it draws the fault
-by chance, by operation. The proxy itself writes down what it injected, in ``seen``.
+at random, by operation. The proxy lists the calls and their faults in ``seen``.
 """
 
 import contextlib
@@ -34,14 +34,14 @@ DRIP_SECONDS: Final = 0.5
 UPSTREAM_SECONDS: Final = 30.0
 OK: Final = 200
 JSON: Final = [("Content-Type", "application/x-amz-json-1.0")]
-# They concern one connection only, and a proxy has two.
+# These headers concern one connection only, and a proxy has two.
 HOP_BY_HOP: Final = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
 class Fault(StrEnum):
-    """What can happen to a call."""
+    """A fault that can strike a call."""
 
-    # Nothing is done.
+    # The call is not carried out.
     THROTTLE = "throttle"  # The table refuses it for lack of capacity.
     ERROR = "500"  # The service answers with an internal error.
     RESET = "reset"  # The connection is reset (RST).
@@ -53,7 +53,7 @@ class Fault(StrEnum):
     SLOW = "slow"  # The answer is `SLOW_SECONDS` late.
     DRIP = "drip"  # The answer comes in `DRIP_PIECES`, each `DRIP_SECONDS` after the last.
 
-    # These strike inside a call for many that succeeds: its last statement, or last key to read.
+    # Inside a successful call for many: these strike its last statement, or its last key to read.
     PART_THROTTLED = "throttled part"  # The last is refused for lack of capacity, others are done.
     PART_ERROR = "500 part"  # The last meets an internal error, the others are done.
     PART_LOST = "lost part"  # All are done, but the last is answered with an internal error.
@@ -70,7 +70,7 @@ PARTS: Final = {
     Fault.SHORT: "",
     Fault.ALL_THROTTLED: "ThrottlingError",
 }
-"""Faults inside calls for many, with the code of the answer; no others can have them."""
+"""Faults inside calls for many, with the code of the answer; only these calls can have them."""
 
 ERRORS: Final = {
     Fault.THROTTLE: (400, "ProvisionedThroughputExceededException"),
@@ -87,18 +87,18 @@ class Call:
 
     @property
     def table(self) -> str | None:
-        """The table it is for; of calls for many, and of transactions, that of the first."""
+        """The table of the call, or of the first part of a call for many or a transaction."""
         for item in self.body.get("TransactItems", ()):
             return str(next(iter(item.values()))["TableName"])
         for statement in self.body.get("Statements", ()):
-            # Names stand in double quotes: of the table, and after it of attributes.
+            # The statement has names in double quotes: the table first, then attributes.
             return str(statement["Statement"].split('"')[1])
         return next(iter(self.body.get("RequestItems", ())), self.body.get("TableName"))
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A call, and what was done to it: None is nothing, it was passed on."""
+    """A call and its fault; without a fault the proxy passed it on."""
 
     call: Call
     fault: Fault | None
@@ -114,16 +114,16 @@ DENIAL: Final[Answer] = (
 )
 
 Plan = Callable[[Call], Fault | None]
-"""Chooses what happens to a call. Threads ask at the same time."""
+"""Chooses the fault of a call. Threads may ask at the same time."""
 
 
 def peace(_: Call) -> Fault | None:
-    """Nothing happens to any call."""
+    """Choose no fault for any call."""
     return None
 
 
 def first(fault: Fault, times: int | None, which: Callable[[Call], bool]) -> Plan:
-    """The plan that strikes the first ``times`` calls of a kind; None strikes all of them."""
+    """Make a plan that strikes the first ``times`` calls of a kind; None strikes all of them."""
     lock, left = threading.Lock(), [times]
 
     def plan(call: Call) -> Fault | None:
@@ -140,7 +140,7 @@ class Chance:
     """Draws the faults of a long run: the same seed and the same order give the same faults.
 
     ``odds`` is the probability of each fault, such as ``{"UpdateItem": {Fault.THROTTLE: 0.02}}``.
-    With a ``table`` only calls on it are struck.
+    With a ``table``, faults strike only calls to it.
     """
 
     def __init__(
@@ -168,22 +168,22 @@ class Proxy:
 
     endpoint: str
     plan: Plan = peace
-    # A regular expression; a call to another service is denied when it finds the method and the
-    # path of the call, such as ``PUT /2015-03-31/functions/orders/code``.
+    # A regular expression; the proxy denies a call to another service if it matches the method and
+    # the path of the call, such as ``PUT /2015-03-31/functions/orders/code``.
     denied: str | None = None
     # Every call to DynamoDB, in the order of arrival.
     seen: list[Seen] = field(default_factory=list)
-    # Why calls could not be passed on: faults that nobody injected.
+    # Errors of calls that could not be passed on: faults that nobody injected.
     failures: list[str] = field(default_factory=list)
 
     def injected(self) -> Counter[Fault]:
-        """How many faults of each kind have struck so far."""
-        return Counter(each.fault for each in tuple(self.seen) if each.fault)
+        """Count the faults of each kind that have struck so far."""
+        return Counter(seen.fault for seen in tuple(self.seen) if seen.fault)
 
 
 @contextlib.contextmanager
 def serving(upstream: str) -> Iterator[Proxy]:
-    """Pass calls on to ``upstream``, a base URL, until the block is left."""
+    """Pass calls on to ``upstream``, a base URL, until the block ends."""
     with _Server(upstream) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
@@ -196,7 +196,7 @@ def serving(upstream: str) -> Iterator[Proxy]:
 
 
 class _Server(ThreadingHTTPServer):
-    # Bursts of new connections must not be refused: that would be a fault nobody counted.
+    # The server must not refuse bursts of new connections: nobody would count these faults.
     request_queue_size = 256
     # A hanging call must not keep its proxy from ending.
     daemon_threads = True
@@ -210,7 +210,7 @@ class _Server(ThreadingHTTPServer):
         self.ended = threading.Event()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  (the base's)
-        """Say nothing of clients that gave up, which is what many faults are about."""
+        """Ignore clients that gave up, as many faults make them do; note other errors."""
         error = sys.exception()
         if not isinstance(error, OSError | http.client.HTTPException):
             self.proxy.failures.append(f"a defect of the plan: {error!r}")
@@ -238,7 +238,7 @@ class _Handler(BaseHTTPRequestHandler):
         call = Call(operation, json.loads(body))
         fault = self.server.proxy.plan(call)
         answer = self._prepare(call, body, fault)
-        # Written down before the client can see what happened: its owner may look right after.
+        # Listed before the client gets the answer: the test may look right after it.
         self.server.proxy.seen.append(Seen(call, fault))
         match fault:
             case None | Fault.SLOW:
@@ -259,8 +259,8 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _exchange  # noqa: N815  (the base's names)
 
     def _pass_on(self, body: bytes) -> Answer:
-        # A connection per call: one kept open may be closed by the emulator just now, and whether
-        # the call was carried out would be a guess.
+        # A connection per call: the emulator may close an idle connection during the next call, and
+        # then nobody knows whether the call was carried out.
         connection = http.client.HTTPConnection(*self.server.upstream, timeout=UPSTREAM_SECONDS)
         with contextlib.closing(connection):
             headers = {
@@ -277,7 +277,7 @@ class _Handler(BaseHTTPRequestHandler):
                 raise
 
     def _prepare(self, call: Call, body: bytes, fault: Fault | None) -> Answer:
-        """What was carried out before anything is seen of the fault, and what comes of it."""
+        """Carry out a call as far as the fault allows it; return the answer."""
         if fault in (Fault.LOST_RESPONSE, Fault.DRIP):
             return self._pass_on(body)
         if fault in ERRORS:
@@ -287,7 +287,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self._fail_partly(call, fault) if fault in PARTS else (OK, [], b"")
 
     def _fail_partly(self, call: Call, fault: Fault) -> Answer:
-        """The answer to a call for many when a fault strikes inside it."""
+        """Carry out a part of a call for many; return an answer with the fault inside."""
         if call.operation == "BatchGetItem":
             return self._read_partly(call, fault)
         statements = call.body["Statements"]
@@ -337,7 +337,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _reset(self) -> None:
         self.close_connection = True
-        # Closing with no time to linger is what sends a reset instead of an orderly end.
+        # A close with no time to linger sends a reset instead of an orderly end.
         no_time = struct.pack("ii", 1, 0)
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_time)
         os.close(self.connection.detach())

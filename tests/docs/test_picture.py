@@ -56,5 +56,5 @@ def test_the_picture_is_small_and_stands_alone() -> None:
     ],
 )
 def test_notes_are_left_out(line: str, remains: bool) -> None:
-    """The notes of a phase, which a terminal redraws in place, are no lines of the picture."""
+    """The picture leaves out the notes of a phase."""
     assert (line.rsplit(maxsplit=1)[-1] in shown(picture.draw([Text(line)]))) is remains
