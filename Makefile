@@ -94,8 +94,8 @@ docs: .venv/.ready ## Write the generated pages and tables
 picture: .venv/.ready .venv-emulator/.ready ## Run the demo, and draw it as docs/pictures/demo.svg (about 3 minutes)
 	@$(DEV)/python -m scripts.picture
 
-scan: .venv/.ready .venv-checkov/.ready ## Scan the module and every example for insecure settings (about a minute)
-	@$(DEV)/python -m scripts.scan
+scan: .venv/.ready .venv-checkov/.ready ## Scan the module and every example for insecure settings (about 3 minutes)
+	@$(DEV)/pytest -n 2 tests/module/test_scan.py
 
 validate: .venv/.ready ## terraform init and validate in the root and every example
 	@$(DEV)/pytest -m terraform tests/module/test_validate.py
@@ -104,7 +104,7 @@ test-terraform: .venv/.ready ## Validate, test and plan module and examples with
 	@$(DEV)/pytest -m terraform tests/module/test_validate.py tests/module/test_tftest.py tests/module/test_examples.py
 
 golden: .venv/.ready .venv-emulator/.ready ## Make this version's state for upgrade tests anew (on the emulator)
-	@$(DEV)/python -m scripts.golden
+	@$(DEV)/python -m scripts.golden state
 
 lock: ## Pin the newest allowed versions of the Python packages (needs uv)
 	@for name in dev emulator peers bench checkov; do \

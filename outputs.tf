@@ -5,8 +5,8 @@ output "alarms" {
 
 output "dead_letter_queue" {
   description = <<-EOT
-    The dead-letter queue: its ARN, name and URL. It holds messages that were received max_receive_count times and never
-    acknowledged, parked messages, and events that Lambda gave up on.
+    The dead-letter queue: its `arn`, `name` and `url`. It holds messages that were received max_receive_count times and
+    never acknowledged, parked messages, and events that Lambda gave up on.
   EOT
   value = {
     arn  = local.dead_letter_queue_arn
@@ -27,7 +27,7 @@ output "environment" {
 }
 
 output "event_source_mapping" {
-  description = "The mapping from the queue to the function: its ARN and UUID. Null without a queue."
+  description = "The mapping from the queue to the function: its `arn` and `uuid`. Null without a queue."
   value = one([for mapping in aws_lambda_event_source_mapping.queue : {
     arn  = mapping.arn
     uuid = mapping.uuid
@@ -36,8 +36,8 @@ output "event_source_mapping" {
 
 output "function" {
   description = <<-EOT
-    The function: its ARN and name, the ARN that the mappings invoke (the alias, if there is one), the ARN and name of
-    its role, and the name of its log group. If the module does not know a value of an existing function, it is null.
+    The function: its `arn` and `name`, the `target_arn` that the mappings invoke (the alias, if there is one), its
+    `role_arn`, `role_name` and `log_group_name`. A value of an existing function that the module does not know is null.
   EOT
   value = {
     arn            = local.creates_function ? aws_lambda_function.consumer[0].arn : var.function.existing.arn
@@ -63,7 +63,7 @@ output "policy" {
 }
 
 output "queue" {
-  description = "The queue: its ARN, name and URL. Null without a queue. The URL of an existing queue is null."
+  description = "The queue: its `arn`, `name` and `url`. Null without a queue. The URL of an existing queue is null."
   value = local.has_queue ? {
     arn  = local.queue_arn
     name = local.queue_name
@@ -75,7 +75,7 @@ output "queue" {
 }
 
 output "streams" {
-  description = "The mapping from each stream to the function: its ARN and UUID, by the stream's name."
+  description = "The mapping from each stream to the function: its `arn` and `uuid`, by the stream's name."
   value = {
     for name, mapping in aws_lambda_event_source_mapping.stream : name => {
       arn  = mapping.arn
@@ -85,7 +85,7 @@ output "streams" {
 }
 
 output "table" {
-  description = "The table of idempotency records: its ARN and name."
+  description = "The table of idempotency records: its `arn` and `name`."
   value = {
     arn  = local.table_arn
     name = local.table_name

@@ -1,12 +1,11 @@
-"""An emulator that stays until it is stopped, for a shell to work with.
+"""Runs an emulator in the background, for a shell to work with.
 
     python -m scripts.emulator start    # make emulator: in the background, ready when this returns
     python -m scripts.emulator stop     # make emulator-stop: everything in it is gone
 
-``build/emulator/env`` is for a shell to read: endpoint, region and credentials of nobody, the
-programs ``aws`` and ``idempotent-lambda``, and the mirror of terraform's providers, if one is in
-use. The emulator reads from a named pipe for as long as it lives: a file that was left behind is
-never taken for a running one.
+A shell reads ``build/emulator/env``: endpoint, region and fake credentials, the programs ``aws``
+and ``idempotent-lambda``, and the mirror of terraform's providers, if there is one. The emulator
+reads from a named pipe while it runs, so a file that is left behind never looks like a running one.
 """
 
 import argparse
@@ -27,40 +26,37 @@ STOP_SECONDS: Final = 15.0
 PIPE: Final = "stop"
 SHELL: Final = "env"
 ACCOUNT: Final = "123456789012"
-# What would lead an AWS client elsewhere, or be sent along with the credentials.
+# These would send an AWS client elsewhere, or go along with the credentials.
 UNSET: Final = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_CA_BUNDLE")
 
 
 def start(directory: Path) -> bool:
-    """Start the emulator of a directory; False if it runs already.
-
-    Raises:
-        EmulatorError: It did not become ready; the text says what it printed.
-        TerraformError: TF_PLUGIN_MIRROR names no mirror.
-    """
+    """Start the emulator of a directory; return False if it runs already."""
     config = cli_config()
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two at once would start two
         if _send(directory, b""):
-            return False
-        programs, pipe = _write_programs(directory / "bin"), directory / PIPE
+            if (directory / SHELL).exists():
+                return False
+            stop(directory)  # whoever started it was interrupted
+        (directory / SHELL).unlink(missing_ok=True)
+        pipe = directory / PIPE
         pipe.unlink(missing_ok=True)
         os.mkfifo(pipe)
-        # For writing, too: so there is always a writer, and the pipe never closes by itself.
+        # Opened also for writing: there is always a writer, so the pipe never closes by itself.
         with pipe.open("r+b", buffering=0) as lifeline:
             emulator, _ = launch(lifeline)
-        text = render_shell(emulator.environment(ACCOUNT), programs, config)
-        (directory / SHELL).write_text(text)
+        _write_programs(directory / "bin")
+        text = render_shell(emulator.environment(ACCOUNT), directory / "bin", config)
+        part = directory / f"{SHELL}.part"
+        part.write_text(text)
+        part.replace(directory / SHELL)
     return True
 
 
 def stop(directory: Path) -> bool:
-    """Stop it with all that is in it; False if none runs.
-
-    Raises:
-        EmulatorError: It did not end.
-    """
+    """Stop the emulator and remove its data; return False if none runs."""
     if not _send(directory, b"stop"):
         return False
     deadline = time.monotonic() + STOP_SECONDS
@@ -73,7 +69,7 @@ def stop(directory: Path) -> bool:
 
 
 def _send(directory: Path, message: bytes) -> bool:
-    """Send a message to the emulator of a directory; False if none runs."""
+    """Send a message to the emulator of a directory; return False if none runs."""
     try:
         pipe = os.open(directory / PIPE, os.O_WRONLY | os.O_NONBLOCK)
         with os.fdopen(pipe, "wb", buffering=0) as writer:
@@ -83,7 +79,7 @@ def _send(directory: Path, message: bytes) -> bool:
     return True
 
 
-def _write_programs(programs: Path) -> Path:
+def _write_programs(programs: Path) -> None:
     """Write a directory with ``aws`` and ``idempotent-lambda`` and nothing else."""
     programs.mkdir(exist_ok=True)
     aws = Path(sys.executable).with_name("aws")
@@ -97,21 +93,14 @@ def _write_programs(programs: Path) -> Path:
         program = programs / name
         program.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
         program.chmod(0o755)
-    return programs
 
 
 def render_shell(variables: Mapping[str, str], programs: Path, config: Path | None) -> str:
-    """The lines for a shell to read.
-
-    Args:
-        variables: What AWS clients need.
-        programs: The directory to find first on the PATH.
-        config: What `cli_config` of `scripts.support.terraform` decided.
-    """
+    """Render the lines for a shell to read; ``config`` is what `cli_config` decided."""
     exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     path = f'export PATH={shlex.quote(str(programs))}:"$PATH"'
-    # A configuration that the shell has already decides, as it does for `cli_config`. One that is
-    # missing would hide the user's own from terraform.
+    # If the shell names a file that exists, terraform uses it, as `cli_config` does. A missing file
+    # would hide the user's configuration from terraform.
     name = "TF_CLI_CONFIG_FILE"
     otherwise = f"export {name}={shlex.quote(str(config))}" if config else f"unset {name}"
     providers = f'[ -f "${{{name}-}}" ] || {otherwise}'

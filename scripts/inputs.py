@@ -2,14 +2,12 @@
 
     python -m scripts.inputs
 
-The tables come from variables*.tf and outputs.tf and from nowhere else. Descriptions that leave
-something out are refused.
+The tables come only from variables*.tf and outputs.tf. The script refuses incomplete descriptions.
 """
 
 import json
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Final, NamedTuple, cast
@@ -18,10 +16,7 @@ from hcl2 import SerializationOptions
 from hcl2.query import (
     AttributeView,
     BlockView,
-    ConditionalView,
     DocumentView,
-    ForObjectView,
-    ForTupleView,
     FunctionCallView,
     NodeView,
     ObjectView,
@@ -34,8 +29,6 @@ from scripts.pages import render, table
 ROOT: Final = Path(__file__).resolve().parents[1]
 README: Final = ROOT / "README.md"
 BULLET: Final = re.compile(r"`(?P<path>[\w.]+)`(?: \((?P<limit>.+?)\))?: (?P<text>.+)")
-SAME_ATTRIBUTES: Final = ("coalesce", "merge", "one", "try")
-"""Functions that give the attributes of what they are given."""
 
 
 class Attribute(NamedTuple):
@@ -47,7 +40,7 @@ class Attribute(NamedTuple):
 
 
 class Variable(NamedTuple):
-    """An input of the module; its description is the intro before the bullets, and these."""
+    """An input of the module; its description consists of an intro and bullets."""
 
     name: str
     type: str
@@ -57,20 +50,8 @@ class Variable(NamedTuple):
     bullets: tuple[str, ...]
 
 
-class Output(NamedTuple):
-    """An output of the module, with the attributes of its value."""
-
-    name: str
-    attributes: tuple[str, ...]
-    description: str
-
-
 def write_page(root: Path = ROOT) -> str:
-    """Write the README with the tables of now.
-
-    Raises:
-        ValueError: descriptions leave something out.
-    """
+    """Return the README with new tables; raise ValueError if a description is incomplete."""
     variables = read_variables(root)
     outputs = parse_outputs((root / "outputs.tf").read_text(encoding="utf-8"))
     if defects := list(find_defects(variables, outputs)):
@@ -117,69 +98,38 @@ def _list_attributes(kind: NodeView, prefix: str = "") -> Iterator[Attribute]:
 
 def _shorten(kind: NodeView) -> str:
     """Write a type without the attributes of its objects."""
-    if isinstance(kind, FunctionCallView):
-        inside = ", ".join(_shorten(_unwrap(argument)) for argument in kind.args)
-        return "object" if kind.name == "object" else f"{kind.name}({inside})"
-    return _join_words(kind.to_hcl())
+    return re.sub(r"object\(.*\}\s*\)", "object", _join_words(kind.to_hcl()))
 
 
-def parse_outputs(text: str) -> list[Output]:
-    """Parse the outputs of a Terraform file, in its order."""
-    return [
-        # Both branches of a condition may give the same attributes.
-        Output(block.name_labels[0], tuple(dict.fromkeys(_list_keys(value))), description)
-        for block in _list_blocks(text, "output")
-        if (value := _find_value(block, "value"))
-        for description in [_join_words(_read_description(block))]
-    ]
+def parse_outputs(text: str) -> dict[str, str]:
+    """Parse the descriptions of the outputs of a Terraform file, by name."""
+    blocks = _list_blocks(text, "output")
+    return {block.name_labels[0]: _join_words(_read_description(block)) for block in blocks}
 
 
-def _list_keys(value: NodeView, prefix: str = "") -> Iterator[str]:
-    """List the paths of the attributes of a value, or of its elements."""
-    value = _unwrap(value)
-    if isinstance(value, ObjectView):
-        for key, entry in _list_entries(value):
-            yield from tuple(_list_keys(entry, f"{prefix}{key}.")) or (prefix + key,)
-        return
-    inner: Sequence[NodeView] = ()
-    if isinstance(value, ForObjectView | ForTupleView):
-        inner = [value.value_expr]
-    elif isinstance(value, ConditionalView):
-        inner = [value.true_val, value.false_val]
-    elif isinstance(value, FunctionCallView) and value.name in SAME_ATTRIBUTES:
-        inner = value.args
-    for part in inner:
-        yield from _list_keys(part, prefix)
-
-
-def find_defects(variables: Iterable[Variable], outputs: Iterable[Output] = ()) -> Iterator[str]:
-    """Find what descriptions leave out, and what they name that does not exist."""
+def find_defects(variables: Iterable[Variable], outputs: Mapping[str, str]) -> Iterator[str]:
+    """Find attributes that descriptions leave out, and bullets without an attribute."""
     for variable in variables:
-        yield from (f"variable {variable.name}: {defect}" for defect in _find_defects(variable))
-    for output in outputs:
-        if not output.description:
-            yield f"output {output.name}: it has no description"
-
-
-def _find_defects(variable: Variable) -> Iterator[str]:
-    if not variable.intro:
-        yield "it has no description before the bullets"
-    named: Counter[str] = Counter()
-    for bullet in variable.bullets:
-        if match := BULLET.fullmatch(bullet):
-            named[match["path"]] += 1
-        else:
-            yield f"a bullet is not `name`: text, nor `name` (limit): text: {bullet}"
-    known = {attribute.path for attribute in variable.attributes}
-    parents = {path.rpartition(".")[0] for path in known}
-    for path in (attribute.path for attribute in variable.attributes):
-        if path not in named and path not in parents:
-            yield f"no bullet says what {path} is"
-    for path, count in named.items():
-        if path not in known:
-            yield f"a bullet is of {path}, which is no attribute"
-        if count > 1:
-            yield f"{count} bullets say what {path} is"
+        place = f"variable {variable.name}"
+        if not variable.intro:
+            yield f"{place}: it has no description before the bullets"
+        known = [attribute.path for attribute in variable.attributes]
+        parents = {path.rpartition(".")[0] for path in known}
+        named: list[str] = []
+        for bullet in variable.bullets:
+            match = BULLET.fullmatch(bullet)
+            if match and match["path"] in known:
+                named.append(match["path"])
+            else:
+                shape = "`attribute`: text, nor `attribute` (limit): text"
+                yield f"{place}: a bullet is not {shape}: {bullet}"
+        for path in known:
+            count = named.count(path)
+            if count > 1 or (count == 0 and path not in parents):
+                yield f"{place}: {count} bullets say what {path} is"
+    for name, description in outputs.items():
+        if not description:
+            yield f"output {name}: it has no description"
 
 
 def write_inputs(variables: Sequence[Variable]) -> str:
@@ -199,14 +149,13 @@ def write_inputs(variables: Sequence[Variable]) -> str:
 def _write_attributes(variable: Variable) -> list[list[str]]:
     """Write the attributes in the order of their bullets.
 
-    An object that has no bullet stands before the first of its attributes.
+    An object without a bullet comes before the first of its attributes.
     """
     known = {attribute.path: attribute for attribute in variable.attributes}
     rows: dict[str, list[str]] = {}
     for match in filter(None, map(BULLET.fullmatch, variable.bullets)):
-        *parents, path = accumulate(match["path"].split("."), "{}.{}".format)
-        for parent in parents:
-            rows.setdefault(parent, _write_row(parent, known[parent], "", "the attributes below"))
+        for path in accumulate(match["path"].split("."), "{}.{}".format):
+            rows.setdefault(path, _write_row(path, known[path], "", "the attributes below"))
         rows[path] = _write_row(path, known[path], match["limit"] or "", match["text"])
     return list(rows.values())
 
@@ -216,13 +165,10 @@ def _write_row(name: str, typed: Variable | Attribute, *texts: str) -> list[str]
     return [_write_cell(text) for text in (f"`{name}`", f"`{typed.type}`", default, *texts)]
 
 
-def write_outputs(outputs: Iterable[Output]) -> str:
+def write_outputs(outputs: Mapping[str, str]) -> str:
     """Write all outputs in one table."""
-    rows = [
-        [f"`{name}`", ", ".join(f"`{key}`" for key in attributes), _write_cell(description)]
-        for name, attributes, description in outputs
-    ]
-    return table(("output", "attributes", "what"), rows)
+    rows = [[f"`{name}`", _write_cell(description)] for name, description in outputs.items()]
+    return table(("output", "what"), rows)
 
 
 def _write_cell(text: str) -> str:
@@ -231,7 +177,7 @@ def _write_cell(text: str) -> str:
 
 
 def _show_tags(text: str) -> str:
-    """Escape what looks like an HTML tag, outside of code."""
+    """Escape everything outside of code that looks like an HTML tag."""
     return re.sub(r"(`[^`]*`)|<(?!https?:)", lambda found: found[1] or "&lt;", text)
 
 
@@ -240,7 +186,7 @@ def _list_blocks(text: str, kind: str) -> list[BlockView]:
 
 
 def _find_value(block: BlockView, name: str) -> NodeView | None:
-    """Find what stands behind the equals sign of an attribute."""
+    """Find the value of an attribute."""
     attribute = cast("AttributeView | None", block.attribute(name))
     return _unwrap(attribute.value_node) if attribute else None
 

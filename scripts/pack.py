@@ -57,39 +57,22 @@ DATA_DIRECTORY = re.compile(r"[^/]+-[^/]+\.data")
 
 
 class PackError(Exception):
-    """The zip cannot be built; the text says why and what to do.
-
-    Every function here raises it for what it refuses.
-    """
+    """The zip cannot be built; the text says why and what to do."""
 
 
 class Request(NamedTuple):
-    """What Terraform asks for, as ``PACK`` says it.
-
-    Attributes:
-        source_dir: The user's directory.
-        package_dir: The directory that holds idempotent_lambda.
-        zip: The file to write; its directory belongs to this function.
-        exclude: A regular expression; a path below source_dir that it finds is left out.
-        files_hash: Terraform's hash of the files that it planned.
-        requirements: The lock of the dependencies, or None.
-        runtime: Such as ``"python3.13"``.
-        architecture: ``"arm64"`` or ``"x86_64"``.
-        processor_files: Names, one of which the zip must hold; empty for no check.
-        reserved_modules: Python's own modules that no wheel may hold: boto3 or the package imports
-            them.
-    """
+    """What Terraform asks for, as ``PACK`` says it."""
 
     source_dir: str
-    package_dir: str
+    package_dir: str  # holds idempotent_lambda
     zip: str
-    exclude: str
+    exclude: str  # a regular expression; a path below source_dir that it finds is left out
     files_hash: str
-    requirements: "str | None"
-    runtime: str
-    architecture: str
-    processor_files: "list[str]"
-    reserved_modules: "list[str]"
+    requirements: "str | None"  # the lock of the dependencies
+    runtime: str  # such as python3.13
+    architecture: str  # arm64 or x86_64
+    processor_files: "list[str]"  # the zip must hold one of these; empty for no check
+    reserved_modules: "list[str]"  # boto3 or the package imports these: no wheel may hold them
 
 
 class WheelFile(NamedTuple):
@@ -120,8 +103,11 @@ def list_files(directory: Path, exclude: "re.Pattern[str]") -> "dict[str, Path]"
             _refuse_escape(path, root)
             if path.exists() and not path.is_file():
                 continue  # a socket or a pipe: Terraform lists regular files only
-            if not _is_unicode(name):
-                raise PackError(f"the name of {str(path)!r} is not Unicode; rename the file")
+            try:
+                name.encode("utf-8")
+            except UnicodeEncodeError as error:
+                text = f"the name of {str(path)!r} is not Unicode; rename the file"
+                raise PackError(text) from error
             files[name] = path
     return files
 
@@ -133,14 +119,6 @@ def _raise(error: OSError) -> NoReturn:
 def _name(root: Path, parent: str, name: str) -> str:
     # As Terraform: its strings are always in Unicode's normal form C.
     return unicodedata.normalize("NFC", Path(parent, name).relative_to(root).as_posix())
-
-
-def _is_unicode(name: str) -> bool:
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _refuse_escape(path: Path, root: Path) -> None:
@@ -254,11 +232,8 @@ def fetch_wheels(request: Request) -> "list[Path]":
         raise PackError(
             f"wheels.py failed with exit code {process.returncode}; its lines above say why"
         )
-    return sorted(Path(answer["wheels"]).glob("*.whl"), key=_read_project)
-
-
-def _read_project(wheel: Path) -> "tuple[str, str]":
-    return re.sub(r"[-_.]+", "-", wheel.name.split("-")[0]).lower(), wheel.name
+    found = sorted(Path(answer["wheels"]).glob("*.whl"))
+    return sorted(found, key=lambda w: re.sub(r"[-_.]+", "-", w.name.split("-")[0]).lower())
 
 
 def place_in_zip(entry: str) -> "str | None":
@@ -377,10 +352,7 @@ def read_wheels(
 ) -> "dict[str, bytes]":
     """Read the files of all wheels, by name in the zip, as they are.
 
-    Args:
-        wheels: By project name: of two different files with one name, the first is packed.
-        sources: The other files of the zip.
-        reserved: The names of modules that no wheel may hold.
+    Of two different files with one name, the first is packed.
     """
     holders = {}  # type: dict[str, list[WheelFile]]
     with contextlib.ExitStack() as stack:
@@ -432,15 +404,6 @@ def name_damaged(wheel: Path) -> "Iterator[None]":
         raise PackError(
             f"the wheel {wheel.name} is damaged ({error}); choose another version in the lock"
         ) from error
-
-
-def check_processor(names: "Iterable[str]", processor_files: "list[str]") -> None:
-    """Check that the zip holds the processor's module."""
-    if processor_files and not set(processor_files) & set(names):
-        raise PackError(
-            f"the zip holds no {' or '.join(processor_files)}, which processor names; "
-            "correct processor, or add the file"
-        )
 
 
 def check_zip_size(size: int, unpacked: int) -> None:
@@ -538,12 +501,16 @@ def remove_old(directory: Path, kept: "set[Path]") -> None:
 
 def pack(request: Request) -> None:
     """Build the zip."""
-    destination = Path(request.zip)
+    destination, modules = Path(request.zip), request.processor_files
     contents = read_sources(request)
     with lock_directory(destination.parent):
         wheels = fetch_wheels(request)
         contents.update(read_wheels(wheels, contents, request.reserved_modules))
-        check_processor(contents, request.processor_files)
+        if modules and not contents.keys() & modules:
+            raise PackError(
+                f"the zip holds no {' or '.join(modules)}, which processor names; "
+                "correct processor, or add the file"
+            )
         write_zip(contents, destination)
         remove_old(destination.parent, {destination, *(wheel.parent for wheel in wheels)})
 

@@ -1,4 +1,4 @@
-"""Pages of documentation whose sections are made from measured data."""
+"""Renders the generated sections of documentation."""
 
 import json
 import re
@@ -7,23 +7,19 @@ from typing import Any
 
 
 def as_text(data: Mapping[str, Any]) -> str:
-    """JSON with every innermost object on one line."""
+    """Format data as JSON with every innermost object on one line."""
     text = json.dumps(data, indent=1)
     return re.sub(r"\{[^{}]*\}", lambda found: " ".join(found[0].split()), text) + "\n"
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown."""
+    """Format a table in Markdown."""
     lines = [headings, ["---"] * len(headings), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def render(page: str, sections: Mapping[str, str]) -> str:
-    """The page with its generated sections replaced.
-
-    Raises:
-        ValueError: it has no such section.
-    """
+    """Replace generated sections of a page; raise ValueError if it lacks one."""
     for name, section in sections.items():
         begin, end = (f"<!-- {edge} generated: {name} -->" for edge in ("begin", "end"))
         head, _, rest = page.partition(begin)

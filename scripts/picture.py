@@ -1,12 +1,12 @@
 """Draws the picture of the demo from a real run: ``make picture``.
 
-Runs the quickstart's demo (about 3 minutes), and writes what a terminal shows at its end to
-docs/pictures/demo.svg, and the run's report to demo.json beside it.
+Runs the quickstart's demo (about 3 minutes), and writes its output without the notes to
+docs/pictures/demo.svg, and its report to demo.json in the same folder.
 """
 
 import io
-import json
 import re
+import shutil
 import sys
 from collections.abc import Iterable
 from typing import Final
@@ -21,7 +21,7 @@ from scripts.support.emulator import ROOT
 from scripts.support.terraform import interruptible
 
 PICTURES: Final = ROOT / "docs" / "pictures"
-# A terminal redraws a phase's notes in one place; elsewhere each is a line, indented by two more.
+# A note is indented by two more spaces than the title of its phase.
 NOTE: Final = re.compile(r" *\d+ s {4}")
 
 
@@ -32,7 +32,7 @@ def draw(lines: Iterable[Text]) -> str:
         if not NOTE.match(line.plain):
             console.print(line, soft_wrap=True)
     svg = console.export_svg(title="make demo", unique_id="demo")
-    # A reader's browser would fetch the fonts. Lines end without spaces.
+    # Without fonts, which a reader's browser would fetch, and without spaces at the ends of lines.
     fontless = re.sub(r"@font-face \{.*?\}|<!--.*?-->", "", svg, flags=re.DOTALL)
     return re.sub(r"\s*\n\s*", "\n", fontless)
 
@@ -43,9 +43,7 @@ def main() -> int:
     with interruptible():
         code = run(shown, BUILD)
     if not code:
-        report = json.loads((BUILD / REPORT).read_text(encoding="utf-8"))
-        data = json.dumps({"report": report}, indent=1) + "\n"
-        (PICTURES / "demo.json").write_text(data, encoding="utf-8")
+        shutil.copy(BUILD / REPORT, PICTURES / "demo.json")
         svg = draw(Text.from_ansi(shown.export_text(styles=True)).split("\n"))
         (PICTURES / "demo.svg").write_text(svg, encoding="utf-8")
     return code

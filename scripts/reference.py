@@ -2,8 +2,8 @@
 
     python -m scripts.reference
 
-griffe2md reads names, signatures and docstrings from the code, which does not run. Its options are
-in pyproject.toml.
+griffe2md reads names, signatures and docstrings without running the code. Its options are in
+pyproject.toml.
 """
 
 import re
@@ -27,7 +27,7 @@ MODULES: Final = (
 
 
 def write_page() -> str:
-    """Write the page with the names and docstrings of now."""
+    """Return the page with the current names and docstrings."""
     loader = griffe.GriffeLoader(
         search_paths=[ROOT / "handler", ROOT / "toolkit"], docstring_parser="google"
     )
@@ -38,31 +38,16 @@ def write_page() -> str:
     reported: set[str] = set()
     for name in MODULES:
         module = cast("griffe.Module", loader.modules_collection[name])
-        _remove_members(module, reported)
+        for member in [member for member in module.members.values() if member.is_public]:
+            if member.canonical_path in reported:  # an earlier module has it
+                module.del_member(member.name)
+            reported.add(member.canonical_path)
         text = render_object_docs(module, default_config | (load_config() or {}))
         # Links to names that have no heading here.
         text = re.sub(r"\[([^][]+)\]\(#[^)]*\)", r"\1", text)
         text = re.sub(r"(?<!`)``([^`]+)``(?!`)|<code>([^`]*?)</code>", r"`\1\2`", text)
         sections[name] = re.sub(r"\n{3,}", "\n\n", text).strip()
     return render(PAGE.read_text(encoding="utf-8"), sections)
-
-
-def _remove_members(module: griffe.Module, reported: set[str]) -> None:
-    """Leave out what an earlier module has, and attributes without a docstring.
-
-    The docstring of a class describes its attributes. The members of an enumeration need no
-    description.
-    """
-    for name, member in [pair for pair in module.members.items() if pair[1].is_public]:
-        if member.canonical_path in reported:
-            module.del_member(name)
-            continue
-        reported.add(member.canonical_path)
-        target = member.final_target if isinstance(member, griffe.Alias) else member
-        if isinstance(target, griffe.Class) and "StrEnum" not in map(str, target.bases):
-            for inner, part in list(target.members.items()):
-                if not part.has_docstring:
-                    target.del_member(inner)
 
 
 if __name__ == "__main__":

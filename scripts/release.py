@@ -1,9 +1,9 @@
-"""Builds what is released from the commit that is checked out: ``make release-check``.
+"""Builds a release from the commit that is checked out: ``make release-check``.
 
     python -m scripts.release
 
 Writes ``build/release/``: wheel, sdist, the source archive that users of the module take, and
-``SHA256SUMS``. The tests in tests/artefacts build the same, and try it as users would.
+``SHA256SUMS``. The tests in tests/artefacts build and use the same files.
 """
 
 import hashlib
@@ -23,13 +23,7 @@ MODULE: Final = "terraform-aws-idempotent-lambda"
 
 
 class Artefacts(NamedTuple):
-    """The files of a release.
-
-    Attributes:
-        wheel: the Python package, built.
-        sdist: the source of the Python package.
-        source: every file of the commit.
-    """
+    """The files of a release: the package, built and as source, and every file of the commit."""
 
     wheel: Path
     sdist: Path
@@ -37,14 +31,9 @@ class Artefacts(NamedTuple):
 
 
 def build(git: Path, destination: Path) -> Artefacts:
-    """Build the files of HEAD; the same commit gives the same bytes.
+    """Build the files of a git directory's HEAD, and nothing else, in a destination.
 
-    Args:
-        git: git directory.
-        destination: directory to write to; what is in it is removed.
-
-    Raises:
-        subprocess.CalledProcessError: git or the build failed.
+    The same commit gives the same bytes.
     """
     shutil.rmtree(destination, ignore_errors=True)
     destination.mkdir(parents=True)
@@ -55,28 +44,18 @@ def build(git: Path, destination: Path) -> Artefacts:
     gzip = ("-c", "tar.tar.gz.command=gzip -9 -n")
     run_git(*gzip, "archive", f"--prefix={MODULE}-{version}/", f"--output={source}", "HEAD")
     with tempfile.TemporaryDirectory() as directory:
-        tree = unpack(source, Path(directory))
+        shutil.unpack_archive(source, directory, filter="data")
         # The wheel is built from the unpacked sdist.
         build = (sys.executable, "-m", "build", "--no-isolation", "--outdir", str(destination))
-        _run(*build, str(tree), SOURCE_DATE_EPOCH=run_git("log", "-1", "--format=%ct").strip())
+        _run(*build, f"{directory}/{MODULE}-{version}")
     (wheel,), (sdist,) = destination.glob("*.whl"), destination.glob("idempotent_lambda-*.tar.gz")
     return Artefacts(wheel, sdist, source)
 
 
-def unpack(archive: Path, destination: Path) -> Path:
-    """Unpack an archive; return its only directory."""
-    shutil.unpack_archive(archive, destination, filter="data")
-    (inside,) = destination.iterdir()
-    return inside
-
-
-def _run(*command: str, **variables: str) -> str:
-    # What is configured for this process must not change what is built.
+def _run(*command: str) -> str:
+    # The settings of this process must not change the build.
     own = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "GIT_"))}
-    done = subprocess.run(
-        command, env=own | variables, stdout=subprocess.PIPE, text=True, check=True
-    )
-    return done.stdout
+    return subprocess.run(command, env=own, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 def main() -> None:

@@ -1,17 +1,16 @@
-"""Measure the fault matrix and write docs/reliability.md: ``make reliability``.
+"""Measures the fault matrix and writes docs/reliability.md: ``make reliability``.
 
-What was measured is kept in docs/reliability.json; the page's generated sections come from there
-and from nowhere else, so a test can render them again and compare.
+docs/reliability.json keeps the measurements. The page's generated sections come only from there, so
+a test can render them again and compare.
 """
 
-import argparse
 import contextlib
+import itertools
 import json
-import queue
 import subprocess
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
 from idempotent_lambda import __version__
@@ -30,11 +29,11 @@ OURS: Final = "this package"
 # A system's cells wait most of the time, for timeouts and pauses: more at once than cores.
 WORKERS: Final = {OURS: 4, "Powertools": 8, "idemkit": 5}
 PACKAGES: Final = {"Powertools": "aws-lambda-powertools", "idemkit": "idemkit"}
-# The longest first, so that none is left alone at the end.
+# The longest cells first, so that no long cell runs alone at the end.
 ORDER: Final = sorted(matrix.CELLS, key=lambda cell: (cell.fault != "hang", cell.times is not None))
 
 SOAK_MESSAGES: Final = 5000
-"""A shorter soak is a smoke test, and no figures for the page."""
+"""A shorter soak is a smoke test; the page does not show its figures."""
 
 FIGURES: Final[Mapping[str, Mapping[str, str]]] = {
     "simulation": {
@@ -57,17 +56,12 @@ FIGURES: Final[Mapping[str, Mapping[str, str]]] = {
         "dead_lettered": "dead-lettered",
     },
 }
-"""The reports of other commands, and the figures that are taken from them."""
+"""The reports of other commands, and the figures that the page shows."""
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--without-matrix", action="store_true", help="keep the last matrix")
-    # What was not run today keeps its last figures.
-    data = json.loads(DATA.read_text())
-    if not parser.parse_args(arguments).without_matrix:
-        data["matrix"] = measure()
+def write(measured: Mapping[str, Any]) -> None:
+    """Write new figures, also from other commands; figures without a new report stay."""
+    data = json.loads(DATA.read_text()) | measured
     for name, figures in FIGURES.items():
         if (path := BUILD / f"{name}.json").exists():
             report = json.loads(path.read_text())
@@ -84,36 +78,29 @@ def measure() -> dict[str, Any]:
     with contextlib.ExitStack() as stack:
         arena = stack.enter_context(arena_on(stack.enter_context(running())))
         # All systems play at the same time.
-        played = {name: _play(name, arena, stack) for name in WORKERS}
-        found = {name: dict(zip(ORDER, seen, strict=True)) for name, seen in played.items()}
-    systems = {}
-    for name, seen in found.items():
-        cells = {str(cell): _summarise(cell, seen[cell]) for cell in matrix.CELLS}
-        systems[name] = {"version": read_version(name), "cells": cells}
+        started = {name: _start(name, arena, stack) for name in WORKERS}
+        systems = {}
+        for name, plays in started.items():
+            cells = {str(cell): _summarise(cell, plays[cell].result()) for cell in matrix.CELLS}
+            systems[name] = {"version": read_version(name), "cells": cells}
     return {"systems": systems}
 
 
-def _play(name: str, arena: Arena, stack: contextlib.ExitStack) -> Iterator[Observation]:
-    idle: queue.SimpleQueue[Ours | Peer] = queue.SimpleQueue()
+def _start(name: str, arena: Arena, stack: contextlib.ExitStack) -> dict[Cell, Future[Any]]:
+    """Have the workers of a system play its cells in turn."""
+    workers = []
     for _ in range(WORKERS[name]):
-        if name == OURS:
-            idle.put(Ours(arena.client))
-        else:
-            idle.put(stack.enter_context(contextlib.closing(Peer(name.lower(), arena))))
-
-    def play(cell: Cell) -> Observation:
-        system = idle.get()
-        try:
-            return arena.play(system, cell)[MESSAGE]
-        finally:
-            idle.put(system)
-
-    pool = ThreadPoolExecutor(WORKERS[name])
-    stack.callback(pool.shutdown, cancel_futures=True)
-    return pool.map(play, ORDER)
+        peer = None if name == OURS else contextlib.closing(Peer(name.lower(), arena))
+        system = stack.enter_context(peer) if peer else Ours(arena.client)
+        pool = ThreadPoolExecutor(1)
+        stack.callback(pool.shutdown, cancel_futures=True)
+        workers.append((pool, system))
+    turns = zip(ORDER, itertools.cycle(workers), strict=False)
+    return {cell: pool.submit(arena.play, system, cell) for cell, (pool, system) in turns}
 
 
-def _summarise(cell: Cell, seen: Observation) -> dict[str, Any]:
+def _summarise(cell: Cell, played: Mapping[str, Observation]) -> dict[str, Any]:
+    seen = played[MESSAGE]
     struck = seen.answers[0]
     return {
         "verdict": seen.verdict(cell.operation).value,
@@ -134,7 +121,7 @@ def read_version(name: str) -> str:
 
 
 def render(page: str, data: Mapping[str, Any]) -> str:
-    """Make each generated section of the page from the data; one without data stays as it is."""
+    """Render each section of the page that has data; the others stay."""
     sections = {name: _list_figures(name, data[name]) for name in FIGURES if name in data}
     if "matrix" in data:
         sections["matrix"] = _draw_matrix(data["matrix"]["systems"])
@@ -149,7 +136,7 @@ def _list_figures(name: str, report: Mapping[str, Any]) -> str:
 
 
 def _draw_matrix(systems: Mapping[str, Any]) -> str:
-    """Draw how many cells had each verdict, and a table for each operation."""
+    """Draw a table of the number of cells with each verdict, and a table for each operation."""
     counts = []
     for system in systems.values():
         cells = system["cells"].values()
@@ -177,4 +164,4 @@ def _write_place(system: Mapping[str, Any], operation: Operation, fault: Fault) 
 
 
 if __name__ == "__main__":
-    main()
+    write({"matrix": measure()})

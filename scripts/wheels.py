@@ -89,20 +89,12 @@ DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, Runti
 
 
 class LockError(Exception):
-    """The wheels cannot be had; the text says why and what to do.
-
-    Every function here raises it for what it refuses.
-    """
+    """The wheels cannot be had; the text says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """What the wheels must run on.
-
-    Attributes:
-        runtime: Such as ``"python3.13"``.
-        architecture: ``"arm64"`` or ``"x86_64"``.
-    """
+    """What the wheels must run on, such as ``python3.13`` on ``arm64``."""
 
     runtime: str
     architecture: str
@@ -113,14 +105,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Pin:
-    """One requirement of a lock.
-
-    Attributes:
-        line: Its line's number in the lock.
-        name: The canonical name of the project.
-        requirement: As it is written, parsed.
-        hashes: Its hashes, as pip takes them.
-    """
+    """A line of a lock: the project's canonical name, the parsed line, and its hashes for pip."""
 
     line: int
     name: str
@@ -179,8 +164,7 @@ def describe_environment(target: Target) -> dict[str, str]:
 def is_marker_true(marker: Any, environment: Mapping[str, str], extra: str = "") -> bool:
     """Whether a marker is true for the target.
 
-    Raises:
-        ValueError: it compares what cannot be compared, or depends on the kernel of the target.
+    ValueError: it compares what cannot be compared, or depends on the kernel of the target.
     """
     answers = {
         marker.evaluate(

@@ -78,6 +78,7 @@ def _make_clients_faster() -> Iterator[None]:
         )
         patch.setattr(botocore.hooks, "accepts_kwargs", accepts)
         yield
+        gc.collect()  # here, where a warning about a leak still fails a test
 
 
 @pytest.fixture(autouse=True)

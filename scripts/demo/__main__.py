@@ -1,11 +1,10 @@
 """The demo, ``make demo``: deploy the quickstart with and without the module, break both, count.
 
-Exits 0 if every promise held, 1 with one line per broken promise (or what stopped it), 128 + n when
-signal n ended it.
+The exit code is 0 if every promise held; 1 with one line per broken promise (or for the error that
+stopped it); 128 + n after signal n.
 """
 
 import argparse
-import signal
 import sys
 from pathlib import Path
 from typing import Final
@@ -33,12 +32,9 @@ def main() -> int:
     except (EmulatorError, SourceError, TerraformError) as error:
         console.print(f"[bold red]failed:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         return 1
-    except KeyboardInterrupt:
-        code = 128 + signal.SIGINT
     except SystemExit:  # raised by interruptible()
-        code = 128 + signal.SIGTERM
-    console.print("stopped; nothing is left running")
-    return code
+        console.print("stopped; nothing is left running")
+        raise
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The handler of the unprotected stack: what one writes without thinking of duplicates.
+"""The handler of the unprotected stack, by an author who does not think of duplicates.
 
-It does report what failed, so that a poison order does not hold up its batch, and logs each
-delivery in the words of the package, so that both stacks are settled in the same way.
+It reports failed messages, so that a poison order does not hold up its batch. It logs each delivery
+as the package does, so that one program can settle both stacks.
 """
 
 import json
@@ -12,7 +12,7 @@ import call_faults  # type: ignore[import-not-found]  # deployed with this file
 
 
 def handler(event: Any, context: Any) -> dict[str, Any]:
-    """Process every record, whoever may have done so before."""
+    """Process every record, even one that was processed before."""
     failed = []
     for record in event["Records"]:
         line = {

@@ -1,8 +1,7 @@
-"""Runs the demo: deploy both stacks, send them the same orders, judge, destroy.
+"""Runs the demo: deploys both stacks, sends them the same orders, judges, and destroys.
 
-The quickstart's own files are copied. The added files change the source of the module (a git
-repository, as in any stack) and the times, put a wrapper in front of the code that breaks things,
-and add the unprotected stack.
+It copies the quickstart's files. The added files change the source of the module (a git repository,
+as in any stack) and the times, wrap the code to inject faults, and add the unprotected stack.
 """
 
 import contextlib
@@ -43,15 +42,11 @@ TRAFFIC: Final = plan_traffic(
     seed=1,
     kill="late kill",
 )
-"""Each stack gets all of it. Kills are late: by then the rest of the batch is confirmed."""
+"""Each stack gets all of this. Kills are late: by then the rest of the batch is confirmed."""
 
 
 def run(console: Console, output: Path) -> int:
-    """Run the demo on an emulator of its own; return 0 if every promise held, otherwise 1.
-
-    Raises:
-        EmulatorError, SourceError, TerraformError: it could not be deployed.
-    """
+    """Run the demo on a new emulator; return 0 if every promise held, otherwise 1."""
     progress = Progress(console)
     progress.say("the same orders go to two stacks, with and without the module (3 minutes)")
     with tempfile.TemporaryDirectory(prefix="idempotent-lambda-demo-") as directory:
@@ -71,11 +66,7 @@ def run(console: Console, output: Path) -> int:
 
 
 def write(directory: Path) -> Path:
-    """Write the root module into ``directory``, with its module source; return its path.
-
-    Raises:
-        SourceError: git is missing or failed.
-    """
+    """Write the root module into ``directory``, with its module source; return its path."""
     folders = (ATTACK, ATTACK / "quickstart", HERE / "terraform")
     stack = write_stack(
         directory,
@@ -123,11 +114,7 @@ def _run(progress: Progress, stack: Path) -> Report:
 def _attack(
     progress: Progress, aws: Aws, stacks: Mapping[str, Mapping[str, Any]]
 ) -> tuple[dict[str, Account], int]:
-    """Send everything to both stacks, wait for redeliveries, and settle.
-
-    Returns:
-        Each stack's account, and how many messages are left in the queues.
-    """
+    """Send everything to both stacks; return their accounts, and the messages left in queues."""
     sent = {}
     queues = [stack["queue_url"] for stack in stacks.values()]
     with redeliver_soon(aws, *queues):

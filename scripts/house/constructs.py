@@ -5,23 +5,23 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from scripts.house.files import PACKAGE, File, Finding, Tree, get_name
+from scripts.house.files import PACKAGE, Finding, Tree, get_name
 
 SOURCES: Final = f"{PACKAGE}sources/"
 """The only folder that may know one source from another."""
 
+_MEMBER: Final = re.compile(r'^    [A-Z0-9_]+ = "(.+)"$', re.MULTILINE)
+_CLASS_NAMES: Final = ("__name__", "__qualname__")
 _IGNORE: Final = re.compile(r"#\s*type:\s*ignore\b.*")
-_PATTERN_METHODS: Final = frozenset(
-    {"findall", "finditer", "fullmatch", "match", "search", "split", "sub", "subn"}
-)
-_RENDERERS: Final = ("render", "rendered")
+_QUOTED_ANY: Final = re.compile(r"[\w.,|\[\]'\" ]*\bAny\b(?! \w)[\w.,|\[\]'\" ]*")
+"""A quoted type with `Any`. In a sentence a word follows it."""
 
 
 def find_any(tree: Tree) -> Iterator[Finding]:
-    """Find uses of `Any` in the package; its aliases are banned, see `_judge_construct`."""
+    """Find uses of `Any` in the package; its aliases are banned, see `find_banned_constructs`."""
     remedy = "use a real type, `object` or a type variable"
     for module, node in tree.list_nodes():
-        if isinstance(node, ast.Name | ast.Attribute) and get_name(node) == "Any":
+        if isinstance(node, ast.expr) and _is_any(node):
             yield Finding(module.path, node.lineno, "`Any`", remedy)
 
 
@@ -45,23 +45,20 @@ def find_source_comparisons(tree: Tree) -> Iterator[Finding]:
     """Find comparisons with members of `Source` outside sources/."""
     remedy = "ask the source's object, so that only sources/ knows one source from another"
     for module, node in tree.list_nodes(SOURCES):
-        match node:
-            case (ast.Compare() as part) | ast.match_case(pattern=part):
-                if any(get_name(getattr(n, "value", None)) == "Source" for n in ast.walk(part)):
-                    problem = "a comparison with a member of `Source`"
-                    yield Finding(module.path, part.lineno, problem, remedy)
-            case _:
-                pass
+        if isinstance(node, ast.Compare | ast.MatchValue) and any(
+            get_name(getattr(part, "value", None)) == "Source" for part in ast.walk(node)
+        ):
+            problem = "a comparison with a member of `Source`"
+            yield Finding(module.path, node.lineno, problem, remedy)
 
 
 def find_source_literals(tree: Tree) -> Iterator[Finding]:
     """Find strings outside sources/ that equal the value of a member of `Source`."""
     values = {
-        member.value.value
-        for _, node in tree.list_nodes()
-        if isinstance(node, ast.ClassDef) and node.name == "Source"
-        for member in node.body
-        if isinstance(member, ast.Assign) and isinstance(member.value, ast.Constant)
+        value
+        for module in tree.package
+        if module.path == f"{SOURCES}source.py"
+        for value in _MEMBER.findall(module.text)
     }
     if not values:
         yield Finding(PACKAGE, 1, "no `Source` with values", "correct scripts/house/constructs.py")
@@ -76,65 +73,46 @@ def find_class_name_values(tree: Tree) -> Iterator[Finding]:
 
     A plain class name in a text is fine: log lines and messages name the class of an error.
     """
+    problem, remedy = "a value or method by a class's name", "write a table of classes"
     for module, node in tree.list_nodes():
         match node:
-            case ast.Attribute(value=ast.Attribute() as name):
-                parts = [name]  # such as `type(step).__name__.lower`
             case (
-                ast.Call(func=ast.Name(id="getattr"), args=[_, chooser, *_])
-                | ast.Call(func=ast.Attribute(attr="get"), args=[chooser, *_])
-                | ast.Subscript(slice=chooser)
-            ):
-                parts = [part for part in ast.walk(chooser) if isinstance(part, ast.Attribute)]
+                ast.Attribute(value=part)  # such as `type(step).__name__.lower`
+                | ast.Subscript(slice=part)
+                | ast.Call(func=ast.Name(id="getattr"), args=[_, part, *_])
+                | ast.Call(func=ast.Attribute(attr="get"), args=[part, *_])
+            ) if any(getattr(inner, "attr", "") in _CLASS_NAMES for inner in ast.walk(part)):
+                yield Finding(module.path, node.lineno, problem, remedy)
             case _:
-                continue
-        if any(part.attr in {"__name__", "__qualname__"} for part in parts):
-            problem, remedy = "a value or method by a class's name", "write a table of classes"
-            yield Finding(module.path, node.lineno, problem, remedy)
+                pass
 
 
 def find_banned_constructs(tree: Tree) -> Iterator[Finding]:
-    """Find the constructs that `_judge_construct` lists."""
-    for module in tree.package:
-        texts = _list_rendered_names(module)
-        for node in module.nodes:
-            for problem, remedy in _judge_construct(node, texts):
-                yield Finding(module.path, getattr(node, "lineno", 1), problem, remedy)
+    """Find lists multiplied by variables, sets of `id()`, and names for `Any`."""
+    for module, node in tree.list_nodes():
+        match node:
+            case (
+                ast.BinOp(op=ast.Mult(), left=ast.List(), right=factor)
+                | ast.BinOp(op=ast.Mult(), left=factor, right=ast.List())
+            ):
+                is_length = get_name(getattr(factor, "func", None)) == "len"
+                if not is_length and not isinstance(factor, ast.Constant):
+                    problem = "a list multiplied by a variable"
+                    yield Finding(module.path, node.lineno, problem, "use an `if`")
+            case ast.Set() | ast.SetComp() | ast.Call(func=ast.Name(id="set" | "frozenset")):
+                if any(isinstance(part, ast.Name) and part.id == "id" for part in ast.walk(node)):
+                    remedy = "keep the objects, or their positions"
+                    yield Finding(module.path, node.lineno, "a set of `id()`", remedy)
+            case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
+                if any(map(_is_any, ast.walk(value))):
+                    remedy = "write `Any` in each type, so that it counts there"
+                    yield Finding(module.path, node.lineno, "a name for `Any`", remedy)
+            case _:
+                pass
 
 
-def _list_rendered_names(module: File) -> set[str]:
-    """Return the variables of a module that hold a rendered expression."""
-    return {
-        get_name(target)
-        for node in module.nodes
-        if isinstance(node, ast.Assign) and _is_call(node.value, *_RENDERERS)
-        for target in node.targets
-    }
-
-
-def _judge_construct(node: ast.AST, texts: set[str]) -> Iterator[tuple[str, str]]:
-    match node:
-        case ast.alias(name="marshal") | ast.ImportFrom(module="marshal"):
-            yield "an import of `marshal`", "copy and compare values by their own types"
-        case ast.Call(func=ast.Attribute(attr=method)) if method in _PATTERN_METHODS:
-            parts = [part for value in node.args for part in ast.walk(value)]
-            if any(_is_call(n, *_RENDERERS) or getattr(n, "id", "") in texts for n in parts):
-                yield "a pattern over a rendered expression", "ask the expression for its parts"
-        case (
-            ast.BinOp(op=ast.Mult(), left=ast.List(), right=factor)
-            | ast.BinOp(op=ast.Mult(), left=factor, right=ast.List())
-        ):
-            if not isinstance(factor, ast.Constant) and not _is_call(factor, "len"):
-                yield "a list multiplied by a variable", "use an `if`"
-        case ast.Set() | ast.SetComp() | ast.Call(func=ast.Name(id="set" | "frozenset")):
-            if any(isinstance(part, ast.Name) and part.id == "id" for part in ast.walk(node)):
-                yield "a set of `id()`", "keep the objects, or their positions"
-        case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
-            if any(get_name(part) == "Any" for part in ast.walk(value)):
-                yield "a name for `Any`", "write `Any` in each type, so that it counts there"
-        case _:
-            pass
-
-
-def _is_call(node: ast.AST, *names: str) -> bool:
-    return isinstance(node, ast.Call) and get_name(node.func) in names
+def _is_any(node: ast.AST) -> bool:
+    """Whether a node is `Any`, or a string that looks like a type with it."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return _QUOTED_ANY.fullmatch(node.value) is not None
+    return get_name(node) == "Any"

@@ -1,7 +1,7 @@
 """The files that the rules read."""
 
 import ast
-import os
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 PACKAGE: Final = "handler/idempotent_lambda/"
 SUFFIXES: Final = (".py", ".md", ".tf", ".tftest.hcl")
-_BUILT: Final = frozenset({"build", "dist", "__pycache__"})
+_BUILT: Final = re.compile(r"(^|/)(\.[^/]*|build|dist|__pycache__)/")
 
 
 class Finding(NamedTuple):
@@ -22,17 +22,11 @@ class Finding(NamedTuple):
 
 
 class File(NamedTuple):
-    """A file.
+    """A file of the repository."""
 
-    Attributes:
-        path: relative to the root of the repository.
-        text: its content.
-        nodes: for Python every node of its syntax tree, with quoted types parsed.
-    """
-
-    path: str
+    path: str  # relative to the root
     text: str
-    nodes: tuple[ast.AST, ...]
+    nodes: tuple[ast.AST, ...]  # of the syntax tree of a Python file
 
 
 class Tree(NamedTuple):
@@ -56,7 +50,7 @@ def read_tree(root: Path) -> Tree:
 def parse_tree(texts: Mapping[str, str]) -> Tree:
     """Parse files, given as texts by path."""
     files = [
-        File(path, text, tuple(_parse_nodes(path, text) if path.endswith(".py") else ()))
+        File(path, text, tuple(ast.walk(ast.parse(text, path)) if path.endswith(".py") else ()))
         for path, text in texts.items()
     ]
     package = [file for file in files if file.path.startswith(PACKAGE) and file.nodes]
@@ -70,50 +64,10 @@ def list_files(root: Path) -> list[Path]:
         listing = subprocess.run(command, cwd=root, capture_output=True, check=True, text=True)
         paths = {root / name for name in listing.stdout.split("\0")}
     else:
-        paths = set()
-        for folder, folders, names in os.walk(root):
-            folders[:] = [f for f in folders if f not in _BUILT and not f.startswith(".")]
-            paths |= {Path(folder, name) for name in names}
+        paths = {path for path in root.rglob("*") if not _BUILT.search(f"{path.relative_to(root)}")}
     return sorted(path for path in paths if path.is_file())
 
 
 def get_name(node: ast.AST | None) -> str:
     """Return the last part of a name such as ``x`` or ``module.x``; empty for other expressions."""
     return str(getattr(node, "id", getattr(node, "attr", "")))
-
-
-def _parse_nodes(path: str, text: str) -> list[ast.AST]:
-    nodes: list[ast.AST] = [ast.parse(text, path)]
-    for node in nodes:  # which grows: the parsed types of a node are walked too
-        _parse_quoted_types(node)
-        nodes += ast.iter_child_nodes(node)
-    return nodes
-
-
-def _parse_quoted_types(node: ast.AST) -> None:
-    """Parse the quoted types that belong to a node, in place."""
-    for field in ("annotation", "returns"):
-        if annotation := getattr(node, field, None):
-            setattr(node, field, _QuotedTypes().visit(annotation))
-    if isinstance(node, ast.AnnAssign) and get_name(node.annotation) == "TypeAlias" and node.value:
-        node.value = _QuotedTypes().visit(node.value)
-    if isinstance(node, ast.Call) and get_name(node.func) in {"cast", "TypeVar"}:
-        _QuotedTypes().generic_visit(node)
-
-
-class _QuotedTypes(ast.NodeTransformer):
-    """Replaces the quoted parts of a type by parsed ones."""
-
-    def visit_Constant(self, node: ast.Constant) -> ast.AST:
-        if not isinstance(node.value, str):
-            return node
-        try:
-            parsed = ast.parse(node.value.strip(), mode="eval").body
-        except SyntaxError:
-            return node
-        for part in ast.walk(parsed):
-            ast.copy_location(part, node)
-        return parsed if isinstance(parsed, ast.Constant) else self.visit(parsed)
-
-    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
-        return node if get_name(node.value) == "Literal" else self.generic_visit(node)

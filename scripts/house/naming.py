@@ -26,7 +26,7 @@ def find_duplicate_names(tree: Tree) -> Iterator[Finding]:
             other, path, other_line = first.setdefault(name.lower().replace("_", ""), here)
             if (other, path) != (name, module.path) and name not in MODULE_HOOKS:
                 problem = f"`{name}` is also `{other}` of {path}:{other_line}"
-                remedy = "give each thing a name of its own, or import the one"
+                remedy = "give each thing a different name, or import the one"
                 yield Finding(module.path, line, problem, remedy)
 
 
@@ -37,7 +37,7 @@ def find_participle_functions(tree: Tree) -> Iterator[Finding]:
             word = node.name.strip("_").partition("_")[0].lower()
             is_regular = word.endswith("ed") and word not in WORDS["verbs_in_ed"]
             if is_regular or word in {*WORDS["participles"], *WORDS["prepositions"]}:
-                problem = f"function `{node.name}` begins with `{word}`, which is no verb"
+                problem = f"function `{node.name}` begins with `{word}`, which is not a verb"
                 remedy = "begin with a verb, or with `is_`, `has_`, `can_`, `should_`"
                 yield Finding(module.path, node.lineno, problem, remedy)
 
@@ -51,7 +51,7 @@ def _list_defined_names(node: ast.AST) -> Iterator[tuple[str, int]]:
             case ast.ClassDef(name=name) | ast.Name(id=name, ctx=ast.Store()):
                 yield name, child.lineno
             case ast.comprehension() | ast.Lambda():
-                pass  # its names are its own
+                pass  # the module does not see its names
             case _:
                 yield from _list_defined_names(child)
 

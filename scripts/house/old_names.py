@@ -11,12 +11,14 @@ from typing import Final, NamedTuple
 
 from scripts.house.files import File, Finding, Tree
 
-_DOTTED: Final = re.compile(r"[\w.]+")
-_QUOTED: Final = re.compile(r'"([\w.]+)"')
+_NAME: Final = re.compile(r"\w+")
 _FENCE: Final = r"^[ \t]*(?:```|~~~)"
 _CODE: Final = re.compile(
-    rf"{_FENCE}[^\n]*\n(.*?)(?:{_FENCE}|\Z)|`([^`\n]+)`", re.DOTALL | re.MULTILINE
+    rf"""{_FENCE}[^\n]*\n(.*?)(?:{_FENCE}|\Z)|`([^`\n]+)`|"([\w.]+)"|'([\w.]+)'""",
+    re.DOTALL | re.MULTILINE,
 )
+"""A block of code, code between backticks, or a word between quotes."""
+
 _TOKEN: Final = re.compile(
     r'#[^\n]*|//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|<<-?(?P<end>\w+)\n.*?\n\s*(?P=end)\b'
     r'|(?P<name>\b[\w-]+)(?: "(?P<label>[^"\n]+)")*[ \t]*(?:(?P<equals>=(?![=>]))|(?=\{))'
@@ -29,28 +31,17 @@ _WORD: Final = re.compile(r"(?<![\w.-])[A-Za-z_]\w*(?:\.\w+|\.\*|\[[^\]\n]*\])*"
 _INDEX: Final = re.compile(r"\[[^\]\n]*\]")
 
 
-class Use(NamedTuple):
-    """A name in a file, its kind and its line."""
-
-    name: str
-    kind: str
-    line: int
+Use = tuple[str, str, int]
+"""A name in a file, its kind and its line."""
 
 
 class OldName(NamedTuple):
-    """A name that is not used any more.
+    """A name that is not used any more."""
 
-    Attributes:
-        new: its successor; empty if it has none.
-        kinds: the kinds of `Use` that count; empty for all.
-        below: the folders in which it counts; an empty name for all.
-        exempt: prefixes of the paths that may use it.
-    """
-
-    new: str
-    kinds: tuple[str, ...]
-    below: tuple[str, ...]
-    exempt: tuple[str, ...]
+    new: str  # its successor; empty if it has none
+    kinds: tuple[str, ...]  # the kinds of uses that count; empty for all
+    below: tuple[str, ...]  # the folders in which it counts; an empty name for all
+    exempt: tuple[str, ...]  # prefixes of the paths that may use it
 
 
 def find_old_names(tree: Tree) -> set[Finding]:
@@ -85,78 +76,51 @@ def _find_uses(
     names = names.replace(r"\*\.", r"(?:.*\.)?").replace(r"\*", ".*")
     find = cache(re.compile(f"_*(?:{names})").fullmatch)  # the same names come again and again
     return {
-        Finding(file.path, use.line, f"the {use.kind} `{use.name}`", remedy)
+        Finding(file.path, line, f"the {kind} `{name}`", remedy)
         for file in tree.files
-        for use in list_uses(file)
-        if (match := find(use.name))
+        for name, kind, line in list_uses(file)
+        if (match := find(name))
         for old in [rows[(match.lastindex or 0) - 1]]
         if file.path.startswith(old.below) and not file.path.startswith(old.exempt)
-        if not old.kinds or use.kind in old.kinds
+        if not old.kinds or kind in old.kinds
         for remedy in [f"name it `{old.new}`" if old.new else "remove it"]
     }
 
 
 def list_names(file: File) -> Iterator[Use]:
-    """List the names in Python, in strings of Terraform, and in code between backticks."""
-    if file.path.endswith((".py", ".md")):
-        yield from _list_identifiers(file)
-        for first, code in _list_code(file.text):
-            yield from _list_matches(_DOTTED, "code word", code, first)
-    else:
-        yield from _list_matches(_QUOTED, "string", file.text)
+    """List the names in Python, between quotes, and in code on pages and in docstrings."""
+    for part in PurePosixPath(file.path).with_suffix("").parts if file.nodes else ():
+        yield part.removeprefix("test_"), "module", 1
+    for node in file.nodes:
+        for value in () if isinstance(node, ast.Constant) else vars(node).values():
+            for dotted in value if isinstance(value, list) else [value]:
+                for name in _NAME.findall(dotted) if isinstance(dotted, str) else ():
+                    yield name, "name", getattr(node, "lineno", 1)
+    for first, code in _list_code(file.text):
+        for line, content in enumerate(code.splitlines(), first):
+            yield from ((name, "code word", line) for name in _NAME.findall(content))
 
 
 def list_paths(file: File) -> Iterator[Use]:
-    """List the paths in Terraform, in strings of Python, which may be HCL, and on pages."""
+    """List the paths in Terraform, in strings of Python, which may be Terraform, and on pages."""
     for part in PurePosixPath(file.path).parts:
-        yield Use(part, "file name", 1)
+        yield part, "file name", 1
     texts = codes = [(1, file.text)]
-    if file.path.endswith(".py"):
-        texts = codes = list(_list_strings(file))
+    if file.nodes:
+        constants = [node for node in file.nodes if isinstance(node, ast.Constant)]
+        texts = codes = [(node.lineno, str(node.value)) for node in constants]
     elif file.path.endswith(".md"):
-        codes = list(_list_code(file.text))
+        codes = _list_code(file.text)
     for first, text in texts:
-        yield from _list_words(text, first)
+        yield from _list_words(f'"{text}"', first)
     for first, code in codes:
         yield from _list_arguments(code, first)
 
 
-def _list_identifiers(file: File) -> Iterator[Use]:
-    """List the names in the path and in the nodes of a Python file."""
-    for part in PurePosixPath(file.path).with_suffix("").parts if file.nodes else ():
-        yield Use(part.removeprefix("test_"), "module", 1)
-    for node in file.nodes:
-        kind = "string" if isinstance(node, ast.Constant) else "name"
-        for value in vars(node).values():
-            for dotted in value if isinstance(value, list) else [value]:
-                if isinstance(dotted, str) and _DOTTED.fullmatch(dotted):
-                    yield from _list_matches(_DOTTED, kind, dotted, getattr(node, "lineno", 1))
-
-
-def _list_matches(pattern: re.Pattern[str], kind: str, text: str, first: int = 1) -> Iterator[Use]:
-    """List the names in each dotted name that a pattern finds in a text."""
-    for line, content in enumerate(text.splitlines(), first):
-        for dotted in pattern.findall(content):
-            for name in dotted.split("."):
-                yield Use(name, kind, line)
-
-
-def _list_code(text: str) -> Iterator[tuple[int, str]]:
-    """List what is between backticks or in a block of code, each with its first line."""
-    line, position = 1, 0
-    for match in _CODE.finditer(text):
-        start = match.start(match.lastindex or 0)
-        line += text.count("\n", position, start)
-        position = start
-        yield line, match[match.lastindex or 0]
-
-
-def _list_strings(file: File) -> Iterator[tuple[int, str]]:
-    """List the strings of a Python file, each with its first line; single words between quotes."""
-    for node in file.nodes:
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            is_word = "\n" not in node.value and " " not in node.value
-            yield node.lineno, f'"{node.value}"' if is_word else node.value
+def _list_code(text: str) -> list[tuple[int, str]]:
+    """List all code in a text, each with its first line."""
+    found = [(match, match.lastindex or 0) for match in _CODE.finditer(text)]
+    return [(text.count("\n", 0, match.start(part)) + 1, match[part]) for match, part in found]
 
 
 def _list_arguments(text: str, first: int) -> Iterator[Use]:
@@ -177,7 +141,7 @@ def _list_arguments(text: str, first: int) -> Iterator[Use]:
             roots = {"variable": label, "locals": "local", "module": "", "variables": ""}
             block = roots.get(name, f"{container}.{name}:")
             last = (f"{container}.{name}" if token["equals"] else block).lstrip(".")
-            yield Use(last, "name", first + text.count("\n", 0, token.start()))
+            yield last, "name", first + text.count("\n", 0, token.start())
 
 
 def _list_words(text: str, first: int) -> Iterator[Use]:
@@ -189,4 +153,4 @@ def _list_words(text: str, first: int) -> Iterator[Use]:
             if "." in match[0] or not path.islower() or around in {'""', "''", "``"}:
                 # `a`, `a.b` and `a.b.c` for the last of them.
                 for prefix in accumulate(path.split("."), "{}.{}".format):
-                    yield Use(prefix, "name", number)
+                    yield prefix, "name", number

@@ -1,30 +1,28 @@
 """The kill campaign, ``make kill``: kill workers at random moments, deliver again, count.
 
-Exits 0 if nothing was lost, nothing repeated but for a reason that P5 allows, and no kill left more
-in doubt than is documented; 1 with one line per broken promise (or what stopped it); 128 + n when
-signal n ended it.
+The exit code is 0 if no side effect was lost, each repetition has a cause that P5 allows, and no
+kill left more in doubt than documented; 1 with one line per broken promise (or for the error that
+stopped it); 128 + n after signal n.
 """
 
 import argparse
 import json
 import random
-import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Final
-
-from rich.console import Console
-from rich.markup import escape
 
 from scripts.kill.account import Account, compute_figures, list_problems
 from scripts.kill.campaign import Stage, WorkerError
 from scripts.kill.plan import Mode, plan_round
 from scripts.support.emulator import ROOT, EmulatorError, running
-from scripts.support.progress import Progress
 from scripts.support.terraform import interruptible
 
 LIMIT_SECONDS: Final = 870.0
+
+say = partial(print, flush=True)  # a fork would print a buffered line again
 
 
 def main() -> int:
@@ -34,33 +32,33 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))  # noqa: S311
     parser.add_argument("--output", type=Path, default=ROOT / "build", help="of kill.json")
     options = parser.parse_args()
-    progress, began = Progress(Console()), time.monotonic()
-    progress.say(f"{options.kills} kills in each mode; --seed {options.seed} plans the same again")
+    began = time.monotonic()
+    say(f"{options.kills} kills in each mode; --seed {options.seed} plans the same again")
     try:
         with interruptible():
-            accounts = play_rounds(progress, options.seed, options.kills)
+            accounts = play_rounds(options.seed, options.kills)
     except (EmulatorError, WorkerError) as error:
-        progress.say(f"[bold red]failed:[/] {escape(str(error))}")
+        say(f"failed: {error}")
         return 1
-    except (KeyboardInterrupt, SystemExit) as stop:  # raised by interruptible()
-        print("stopped; nothing is left running")
-        return int(getattr(stop, "code", 128 + signal.SIGINT))
+    except SystemExit:  # raised by interruptible()
+        say("stopped; nothing is left running")
+        raise
     figures = compute_figures(accounts)
     problems = list(list_problems(accounts, figures, options.kills))
     figures = {"seed": options.seed, **figures, "seconds": round(time.monotonic() - began)}
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "kill.json").write_text(json.dumps(figures, indent=2) + "\n")
-    progress.say(escape(json.dumps(figures)))
+    say(json.dumps(figures))
     for problem in problems:
-        progress.say(f"[bold red]failed:[/] {escape(problem)}")
+        say(f"failed: {problem}")
     if not problems:
-        progress.say("nothing was lost; only what was left in doubt, or raised, was repeated")
+        say("nothing was lost; only what was left in doubt, or raised, was repeated")
     return 1 if problems else 0
 
 
-def play_rounds(progress: Progress, seed: int, kills: int) -> list[Account]:
-    """Play rounds of the modes in turn, until each has its kills or the time is over."""
-    began = noted = time.monotonic()
+def play_rounds(seed: int, kills: int) -> list[Account]:
+    """Play rounds of the modes in turn, until each mode has its kills or the time is over."""
+    began = time.monotonic()
     accounts: list[Account] = []
     missing, rounds = dict.fromkeys(Mode, kills), dict.fromkeys(Mode, 0)
     with running() as emulator:
@@ -70,9 +68,8 @@ def play_rounds(progress: Progress, seed: int, kills: int) -> list[Account]:
             rounds[mode] += 1
             accounts.append(stage.play(plan_round(mode, rounds[mode], seed)))
             missing[mode] -= len(accounts[-1].kills)
-            if time.monotonic() > noted + 10:
-                noted = time.monotonic()
-                progress.say(f"{sum(len(account.kills) for account in accounts)} kills")
+            if len(accounts) % 20 == 0:
+                say(f"{sum(len(account.kills) for account in accounts)} kills")
     return accounts
 
 

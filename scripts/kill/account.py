@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from scripts.kill.plan import Event, Mode, Round
 
 COMPLETED, PARKED, MARKED = "COMPLETED", "PARKED", "MARKED"
-"""The states of a record that matter here. A parked one is marked once its copy is sent."""
+"""The states of a record that matter here. A parked record is marked once its copy is sent."""
 
 PROMISES: Final[Mapping[str, str]] = {
     "lost": "lost",
@@ -18,11 +18,11 @@ PROMISES: Final[Mapping[str, str]] = {
     "counter_errors": "not exactly once although in a transaction",
     "unfinished": "without an end: delivered again and again",
 }
-"""What must not happen to any key, by the name of its figure."""
+"""Events that must not happen to any key, by the name of the figure."""
 
 Journal = Mapping[str, Sequence[tuple[str, ...]]]
-"""The words of a worker, by kind: ``effect`` and ``raised`` (after the effect) have key and owner,
-``unconfirmed`` has a key, and ``answer`` the ids of the messages that come again."""
+"""A worker's entries, by kind: ``effect`` and ``raised`` (after the effect) have key and owner,
+``unconfirmed`` has a key, and ``answer`` has the ids of the messages that come again."""
 
 
 class Cause(StrEnum):
@@ -34,7 +34,7 @@ class Cause(StrEnum):
 
 
 class Run(NamedTuple):
-    """A run of a key; each has another owner token, which its record and its copy name."""
+    """A run of a key; each has a different owner token, which its record and its copy name."""
 
     key: str
     owner: str
@@ -42,25 +42,17 @@ class Run(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Account:
-    """A round, and what its deliveries did.
-
-    Attributes:
-        deliveries: how many there were.
-        wrong: the keys that break each of the `PROMISES`.
-        kills: the event before each kill.
-        in_doubt: how many side effects each kill left without a record that confirms them.
-        repeats: how many side effects were repeated, by cause.
-        done: the keys whose side effect has happened.
-        causes: why the last side effect of a key may repeat, if it may.
-    """
+    """A round and the results of its deliveries; ``wrong`` has the keys that break each promise."""
 
     planned: Round
     deliveries: int = 0
     wrong: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name in PROMISES})
-    kills: list[Event] = field(default_factory=list)
+    kills: list[Event] = field(default_factory=list)  # the event before each
+    # For each kill, the number of side effects without a record that confirms them.
     in_doubt: list[int] = field(default_factory=list)
     repeats: Counter[Cause] = field(default_factory=Counter)
-    done: set[str] = field(default_factory=set)
+    done: set[str] = field(default_factory=set)  # the keys whose side effect has happened
+    # Why the last side effect of a key may repeat, if it may.
     causes: dict[str, Cause | None] = field(default_factory=dict)
 
     def add(
@@ -75,13 +67,8 @@ class Account:
     ) -> None:
         """Check the next delivery, and the state of the tables after it.
 
-        Args:
-            said: the journal of its worker; without an answer if that was killed.
-            acknowledged: the keys of the messages that the answer does not name.
-            left: the keys that wait for another delivery.
-            records: the state of the record of each run.
-            copies: the runs of which a copy was sent so far.
-            counters: how often the side effect of a transaction was committed so far, by key.
+        ``said`` has no answer if the worker was killed. ``left`` has the keys that wait for another
+        delivery, and ``counters`` the number of committed side effects of transactions, by key.
         """
         effects, raised = ([Run(*words) for words in said[kind]] for kind in ("effect", "raised"))
         committed = {key for key, times in counters.items() if times}
@@ -117,7 +104,7 @@ class Account:
 
 
 def compute_figures(accounts: Sequence[Account]) -> dict[str, Any]:
-    """Compute the content of kill.json, all but the seed and the seconds."""
+    """Compute the content of kill.json except the seed and the seconds."""
     modes = {mode: _summarise(accounts, mode) for mode in Mode}
     # The kill that comes nearest to its documented bound, or exceeds it most.
     kills = [(doubt, account.planned) for account in accounts for doubt in account.in_doubt]
@@ -158,7 +145,5 @@ def _summarise(accounts: Sequence[Account], mode: Mode) -> dict[str, Any]:
     return {
         "kills": after.total(),
         "kills_after": dict(sorted(after.items())),
-        "rounds": len(accounts),
-        "deliveries": sum(account.deliveries for account in accounts),
         "repeats": {cause: sum(account.repeats[cause] for account in accounts) for cause in Cause},
     }

@@ -1,4 +1,4 @@
-"""Plays rounds: delivers a batch, kills its worker, and delivers again until all of it is done."""
+"""Plays rounds: delivers a batch, kills its worker, and delivers again until all is done."""
 
 import contextlib
 import json
@@ -22,20 +22,21 @@ from scripts.support.emulator import Emulator, new_account
 
 MOST_DELIVERIES: Final = 40
 BASE_SECONDS: Final = 0.005
+MOST_READS: Final = 100
 
 FORK: Final = multiprocessing.get_context("fork")
 """This process has imported everything and has no threads, so a worker starts in milliseconds."""
 
 ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""A worker never gets these: a terminal sends Ctrl-C to all, and who started a worker ends it."""
+"""Workers block these: a terminal sends Ctrl-C to every process, and the campaign ends workers."""
 
 
 class WorkerError(Exception):
-    """A worker did not do its work; the text says why."""
+    """A worker failed; the text says why."""
 
 
 class Stage:
-    """An account of the emulator, where rounds are played."""
+    """Plays rounds in an account of the emulator."""
 
     def __init__(self, emulator: Emulator) -> None:
         account_id = new_account()
@@ -43,12 +44,12 @@ class Stage:
         self._dynamodb = emulator.client("dynamodb", account_id)
         self._sqs = emulator.client("sqs", account_id)
         self._dead_letter_queue_url = self._sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
-        # Parts of the workers: made before they are forked, and used by them only.
+        # Parts of the workers: made before the fork, and used only after it.
         self._client = new_client()
         unobserved: Any = None  # no message is in progress, so there is nothing to report
         self._queues = SqsQueues(self._dead_letter_queue_url, unobserved)
         _ = self._queues._client  # noqa: SLF001  # makes it
-        # How long a message took, in the last batch of its kind that was not killed.
+        # Seconds per message, from the last batch of each kind that was not killed.
         self._seconds: dict[object, float] = defaultdict(lambda: 0.001)
 
     def play(self, planned: Round) -> Account:
@@ -98,11 +99,7 @@ class Stage:
         return account
 
     def _deliver(self, planned: Round, records: Sequence[Any], number: int) -> Journal:
-        """Have a worker process the batch, and kill it at the planned moment.
-
-        Raises:
-            WorkerError: it raised, or did not end.
-        """
+        """Have a worker process the batch, and kill it at the planned moment."""
         moment, kind = planned.moments.get(number), (planned.mode, planned.slow, number == 0)
         expected = BASE_SECONDS + len(records) * self._seconds[kind]
         reader, writer = FORK.Pipe(duplex=False)
@@ -118,8 +115,11 @@ class Stage:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
             with contextlib.suppress(EOFError, OSError):  # a kill may cut the last write off
                 while True:
-                    if ends and not reader.poll(max(0.0, ends - time.monotonic())):
+                    if ends and (
+                        time.monotonic() >= ends or not reader.poll(ends - time.monotonic())
+                    ):
                         process.kill()
+                        ends = None
                     what, *words = reader.recv()
                     said[what].append(tuple(words))
                     if moment and what == "moment":
@@ -129,18 +129,22 @@ class Stage:
             process.join()
             reader.close()
         if process.exitcode not in (0, -signal.SIGKILL):
-            raise WorkerError(f"a worker ended with {process.exitcode}; what it printed says why")
+            raise WorkerError(f"a worker ended with {process.exitcode}; its output says why")
         if said["answer"]:
             took = max(0.0, time.monotonic() - began - BASE_SECONDS)
             self._seconds[kind] = took / len(records)
         return said
 
     def _read_records(self, table: str, *, killed: bool) -> dict[Run, str]:
-        """Read the state of each record; after a kill, once its last call has been carried out."""
+        """Read the state of each record; after a kill, wait until the last call is over."""
         items, before = self._scan(table), None
-        while killed and items != before:
+        for _ in range(MOST_READS):
+            if not killed or items == before:
+                break
             time.sleep(0.01)
             items, before = self._scan(table), items
+        else:
+            raise WorkerError(f"{table} still changes after its worker was killed")
         states = {}
         for item in items:
             status = item["status"]["S"]

@@ -1,4 +1,4 @@
-"""The plan: a seed decides the batches, the processor's behaviour and the moments of the kills."""
+"""Plans rounds: a seed decides the batches, the processor's behaviour and the moments of kills."""
 
 import math
 import random
@@ -10,17 +10,17 @@ from typing import Final, NamedTuple
 from idempotent_lambda.protocol.plan_state import WINDOW
 
 LARGEST: Final = 1000
-"""The most messages of a batch. A mapping allows ten times as many; they take ten times as long."""
+"""The largest batch. A mapping allows ten times as many messages, which take ten times as long."""
 
 DELIVERIES: Final = 6
-"""Only the first deliveries of a round are killed, so that every round ends."""
+"""A kill may strike so many deliveries, from the first on. Then every round can end."""
 
 SLOW: Final = (0.0, 0.5, 1.0)
-"""The shares of the keys for which a processor takes about a millisecond."""
+"""Shares of the keys for which a processor takes about a millisecond."""
 
 
 class Mode(StrEnum):
-    """The consumer's mode: how it treats interrupted work, or how it does the side effect."""
+    """The consumer's handling of interrupted work, or of the side effect."""
 
     RETRY = "retry"
     PARK = "park"
@@ -29,25 +29,21 @@ class Mode(StrEnum):
 
 FULL_EVERY: Final = 40
 FULL_FIRST: Final = {Mode.RETRY: 2, Mode.PARK: 12, Mode.TRANSACTION: 12}
-"""Which rounds are the worst case on purpose: the kill comes when a processor that returns at once
+"""These rounds are the worst case on purpose: the kill comes when a processor that returns at once
 has nearly finished the largest batch."""
 
 
 class Behaviour(StrEnum):
-    """What the processor does for a key: it returns, or raises.
-
-    Before its side effect or after it, in the first delivery; or PermanentFailure until an operator
-    redrives the message.
-    """
+    """The processor's behaviour for a key."""
 
     RETURN = "return"
-    RAISE_BEFORE = "raise_before"
-    RAISE_AFTER = "raise_after"
-    PERMANENT = "permanent"
+    RAISE_BEFORE = "raise_before"  # before its side effect, in the first delivery
+    RAISE_AFTER = "raise_after"  # after it, in the first delivery
+    PERMANENT = "permanent"  # PermanentFailure until an operator redrives the message
 
 
 class Event(StrEnum):
-    """Events after which a process is killed; the batch has begun, or a call of that name."""
+    """Events after which a kill comes: the start of the batch, or of a call of that name."""
 
     BATCH = "batch"
     EFFECT = "effect"
@@ -58,23 +54,19 @@ class Event(StrEnum):
     MARK = "mark"
 
 
-STEPS: Final = (Event.PARK, Event.DEAD_LETTER, Event.MARK)
-"""The steps of parking, each for one message."""
+STEPS: Final = (Event.PARK, Event.DEAD_LETTER, Event.MARK)  # of parking, each for one message
 
 
 class Moment(NamedTuple):
-    """The moment of a kill: after so many of an event; a call has only begun.
-
-    ``share`` is how much later it comes, as a share of the batch's expected duration.
-    """
+    """The moment of a kill: after so many events of a kind; a call has only begun."""
 
     event: Event
     number: int
-    share: float = 0.0
+    share: float = 0.0  # the delay, as a share of the batch's expected duration
 
 
 class Task(NamedTuple):
-    """The work of the processor for one key, and how many seconds it takes."""
+    """The work of the processor for one key, and its duration in seconds."""
 
     behaviour: Behaviour = Behaviour.RETURN
     pause: float = 0.0
@@ -82,25 +74,16 @@ class Task(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """One batch, delivered until all of it is done.
+    """One batch, delivered until all of its messages are done."""
 
-    Attributes:
-        name: also the name of its table of records.
-        slow: the share of the keys for which the processor takes time, one of `SLOW`.
-        tasks: the processor's work, by key.
-        keys: of the batch's messages, in their order; some come twice.
-        moments: when the process of a delivery is killed, by the delivery's number.
-        shuffled: whether redeliveries come in another order.
-    """
-
-    name: str
+    name: str  # also the name of its table of records
     mode: Mode
     concurrency: int
-    slow: float
-    tasks: Mapping[str, Task]
-    keys: Sequence[str]
-    moments: Mapping[int, Moment]
-    shuffled: bool
+    slow: float  # the share of the keys for which the processor takes time, one of `SLOW`
+    tasks: Mapping[str, Task]  # the processor's work, by key
+    keys: Sequence[str]  # of the batch's messages, in their order; some come twice
+    moments: Mapping[int, Moment]  # of the kills, by the number of the delivery
+    shuffled: bool  # whether redeliveries come in another order
 
     @property
     def counters(self) -> str:
@@ -109,12 +92,12 @@ class Round:
 
     @property
     def bound(self) -> int:
-        """How many side effects one kill may leave unconfirmed."""
+        """The most side effects that one kill may leave unconfirmed."""
         return WINDOW + self.concurrency
 
 
 def plan_round(mode: Mode, number: int, seed: int) -> Round:
-    """Plan one round; the same seed makes the same one."""
+    """Plan one round; the same seed gives the same round."""
     chance = random.Random(f"{seed} {mode} {number}")  # noqa: S311  # guards nothing
     full = number % FULL_EVERY == FULL_FIRST[mode]
     size = LARGEST if full else _choose_size(chance, mode)
@@ -166,19 +149,16 @@ def _choose_task(chance: random.Random, slow: float, raising: float) -> Task:
 
 def _choose_moment(chance: random.Random, mode: Mode, size: int, *, first: bool) -> Moment:
     """Choose any time, a window's border, a flush, or a place between two steps of a parking."""
-    share = chance.uniform(0, 0.1) if _decide(chance, 0.5) else 0.0
     weights = {Event.BATCH: 0.5, Event.EFFECT: 0.2, Event.CLAIM: 0.1, Event.COMPLETE: 0.2}
     if mode is Mode.PARK and not first:
         weights |= dict.fromkeys(STEPS, 0.3)
     (event,) = chance.choices(list(weights), list(weights.values()))
-    windows = math.ceil(size / WINDOW)
-    number = chance.randint(1, 2)
-    if event is Event.BATCH:
-        number, share = 1, chance.random()
-    elif event is Event.EFFECT and windows > 1 and _decide(chance, 0.5):
-        number = min(size, WINDOW * chance.randint(1, windows) + chance.randint(-2, 2))
-    elif event is Event.EFFECT:
-        number = chance.randint(1, size)
-    elif event is Event.CLAIM:
-        number = chance.randint(1, size if mode is Mode.PARK else windows)
-    return Moment(event, number, share)
+    windows, anywhere = math.ceil(size / WINDOW), chance.randint(1, size)
+    border = min(size, WINDOW * chance.randint(1, windows) + chance.randint(-2, 2))
+    numbers = {
+        Event.BATCH: 1,
+        Event.EFFECT: border if windows > 1 and _decide(chance, 0.5) else anywhere,
+        Event.CLAIM: anywhere if mode is Mode.PARK else chance.randint(1, windows),
+    }
+    latest = 1.0 if event is Event.BATCH else chance.choice([0.0, 0.1])
+    return Moment(event, numbers.get(event, chance.randint(1, 2)), chance.uniform(0.0, latest))

@@ -1,6 +1,6 @@
 """The process that is killed: the deployed consumer, on one batch.
 
-All its parts are the package's own. Wrappers note the calls, and change nothing.
+All its parts come from the package. Wrappers note the calls and change nothing.
 """
 
 import signal
@@ -28,11 +28,11 @@ from scripts.kill.plan import Behaviour, Event, Mode, Round
 REMAINING: Final = Millis(30_000)
 MARGIN: Final = Millis(5_000)
 AFTER_LEASE: Final = REMAINING + MARGIN + 1_000
-"""By so much the wall clock of each delivery is later than that of the one before."""
+"""The wall clock of each delivery is so much later than the clock of the delivery before."""
 
 
 class LaterClock(SystemClock):
-    """The machine's clocks, the wall clock set forward by so many leases."""
+    """The machine's clocks, with the wall clock set forward by so many leases."""
 
     def __init__(self, leases: int) -> None:
         self._later = leases * AFTER_LEASE
@@ -46,15 +46,12 @@ class LaterClock(SystemClock):
 class Worker:
     """The process of one delivery: the consumer with its processor and its observer.
 
-    Attributes:
-        number: of the delivery, from 0.
-        pipe: to the campaign, which reads a `Journal` from it. What was written outlives the
-            worker, so the word of a side effect is the side effect.
-        counts: of the events so far.
+    The campaign reads a `Journal` from ``pipe``. An entry outlives the worker, so the entry of a
+    side effect is the side effect.
     """
 
     planned: Round
-    number: int
+    number: int  # of the delivery, from 0
     pipe: Connection
     counts: Mapping[Event, Iterator[int]] = field(
         default_factory=lambda: {event: count(1) for event in Event}
@@ -62,7 +59,7 @@ class Worker:
 
     def consume(self, client: Any, queues: Queues, event: object) -> None:
         """Process the batch of a delivery, later than every lease; write the answer."""
-        signal.alarm(90)  # it ends by then, even if whoever started it is gone
+        signal.alarm(90)  # ends this process even if the campaign is gone
         clock = LaterClock(self.number)
         settings = Settings(
             table=self.planned.name,
@@ -113,6 +110,8 @@ class Worker:
             raise PermanentFailure("it waits for an operator")
         if behaviour is Behaviour.RAISE_BEFORE and first:
             raise ValueError("before the effect")
+        if pause:
+            time.sleep(pause / 2)
         if transaction:
             table, one = self.planned.counters, {":one": 1}
             add: Any = {"UpdateExpression": "ADD n :one", "ExpressionAttributeValues": one}
@@ -121,13 +120,13 @@ class Worker:
             self.pipe.send(("effect", message.key, message.owner))
         self._note(Event.EFFECT)
         if pause:
-            time.sleep(pause)
+            time.sleep(pause / 2)
         if behaviour is Behaviour.RAISE_AFTER and first:
             self.pipe.send(("raised", message.key, message.owner))
             raise ValueError("after the effect")
 
     def _watch(self, part: Any) -> Any:
-        """Have a store, or queues, note each call before they make it."""
+        """Make a store, or queues, note each call before they make it."""
         for event in Event:
             if hasattr(part, event):
                 setattr(part, event, partial(self._call, event, getattr(part, event)))

@@ -1,4 +1,4 @@
-"""Settles the effects against what was sent: what was lost, what repeated, and why."""
+"""Compares the effects with the messages sent: finds losses, repetitions and their causes."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -23,7 +23,7 @@ NEVER_SENT: Final = "charged without having been sent"
 UNTAKEN: Final = "to be struck by a fault that never happened"
 
 CLOCK_MILLIS: Final = 20
-"""How much later than the claim the processor may have computed when the lease ends."""
+"""The processor computes the end of the lease at most so much later than the claim."""
 
 ENDINGS: Final = {"kill", "late kill", "timeout"}
 """Faults that end a process."""
@@ -31,40 +31,24 @@ ENDINGS: Final = {"kill", "late kill", "timeout"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """What became of the orders; sets hold order ids.
+    """The fate of the orders; sets hold order ids."""
 
-    Attributes:
-        sent: Messages, not orders, that were sent.
-        unique: Different orders among them.
-        poison: Orders that can never take effect.
-        once: Other orders with exactly one effect.
-        dead_lettered: Orders with a message in the dead-letter queue.
-        repeats: Of each effect after another one of its order: the order, and the cause that P5
-            allows for it, "interrupted", "unconfirmed" or "raised"; "" if there is none.
-        interrupted: Effects whose process ended before they were settled, repeated or not.
-        outcomes: How many deliveries ended how, by the log.
-        wrong: The orders by the promise that they break.
-    """
-
-    sent: int
+    sent: int  # messages, not orders
     unique: set[str]
-    poison: set[str]
-    once: set[str]
+    poison: set[str]  # can never take effect
+    once: set[str]  # not poison, with exactly one effect
+    struck: set[str]  # with an effect after which a fault ended the process
     dead_lettered: set[str]
+    # The order of each effect after the first, and the cause that P5 allows for the repetition:
+    # "interrupted", "unconfirmed" or "raised"; "" if there is none.
     repeats: Sequence[tuple[str, str]]
-    interrupted: int
-    outcomes: Counter[str]
-    wrong: Mapping[str, set[str]]
+    interrupted: int  # effects whose process ended before they were settled, repeated or not
+    outcomes: Counter[str]  # the number of deliveries with each outcome, by the log
+    wrong: Mapping[str, set[str]]  # the orders that break a promise, by the promise
 
 
 def read_account(aws: Aws, outputs: Mapping[str, Any], sent: Mapping[str, Message]) -> Account:
-    """Settle what an attacked quickstart left; empties its dead-letter queue.
-
-    Args:
-        aws: of its account.
-        outputs: of its stack.
-        sent: every message of the producer, by its message id.
-    """
+    """Settle an attacked quickstart by its stack's outputs; this empties its dead-letter queue."""
     return settle(
         sent,
         observation.drain(aws, outputs["dead_letter_queue_url"]),
@@ -81,15 +65,10 @@ def settle(
     deliveries: Sequence[Row] = (),
     faults: Sequence[Row] = (),
 ) -> Account:
-    """Settle the effects against what was sent.
+    """Compare the effects with the messages that were sent.
 
-    Args:
-        sent: every message of the producer, by its message id.
-        dead: the ids of those in the dead-letter queue.
-        effects: the rows that orders left, with the notes of ``attack/call_faults.py``.
-        deliveries: the log's line for each that was settled: ``message_id``, ``receive_count``,
-            ``outcome``, ...
-        faults: the rows that the planned faults left.
+    ``sent`` has the messages by their id, and ``dead`` the ids in the dead-letter queue. Each row
+    of ``effects`` has the notes of ``attack/call_faults.py``. ``deliveries`` are lines of the log.
     """
     unique = {message.order_id for message in sent.values()}
     poison = {message.order_id for message in sent.values() if message.poison}
@@ -100,7 +79,12 @@ def settle(
         if fault["what"] in ENDINGS
         for process in fault.get("processes", ())
     }
-    causes = {effect["charge_id"]: _find_cause(effect, outcomes, ended) for effect in effects}
+    # The effects of one invocation share its lease, and only the last invocation was interrupted.
+    last = {
+        process: max(row["lease_ends_at"] for row in effects if row["process"] == process)
+        for process in ended & {effect["process"] for effect in effects}
+    }
+    causes = {effect["charge_id"]: _find_cause(effect, outcomes, last) for effect in effects}
     by_order = defaultdict(list)
     for effect in sorted(effects, key=lambda row: row["began_at"]):
         by_order[effect["order_id"]].append(effect)
@@ -127,6 +111,7 @@ def settle(
         unique=unique,
         poison=poison,
         once={order_id for order_id in unique - poison if len(by_order.get(order_id, ())) == 1},
+        struck={effect["order_id"] for effect in effects if effect["end"] in ENDINGS},
         dead_lettered={sent[name].order_id for name in dead},
         repeats=repeats,
         interrupted=list(causes.values()).count("interrupted"),
@@ -136,16 +121,19 @@ def settle(
 
 
 def _find_cause(
-    effect: Row, outcomes: Mapping[tuple[str, int], str], ended: Collection[str]
+    effect: Row, outcomes: Mapping[tuple[str, int], str], last: Mapping[str, int]
 ) -> str:
-    """Why P5 lets this effect be followed by another one; "" if nothing does.
+    """Find why P5 allows another effect after this one; "" if nothing allows it.
 
-    A process that ends takes along what it ran and what it had not confirmed yet, of other messages
-    too: of those the log has no line. What it had settled it cannot excuse.
+    A process that ends leaves the effects of its last invocation in doubt, of other messages too:
+    the log has no line for them. It excuses neither a settled effect nor an earlier invocation.
+    ``last`` has the end of the lease of each ended process's last invocation.
     """
     if effect["end"] == "raise":
         return "raised"
     outcome = outcomes.get((effect["message_id"], effect["receive_count"]))
     if outcome is None:
-        return "interrupted" if effect["process"] in ended else ""
+        ends = last.get(effect["process"])
+        is_last = ends is not None and effect["lease_ends_at"] >= ends - CLOCK_MILLIS
+        return "interrupted" if is_last else ""
     return "unconfirmed" if outcome == "unconfirmed" else ""

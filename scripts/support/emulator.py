@@ -1,16 +1,16 @@
-"""The embedded emulator: one process that answers as AWS, on a free local port.
+"""Runs the emulator: one process that answers as AWS, on a free local port.
 
     with running() as emulator:
         sqs = emulator.client("sqs", new_account())
 
-``running(enforce_iam=True)`` checks every call against IAM, those of a function under its own role,
-and speaks TLS: the queues refuse anything else.
+``running(enforce_iam=True)`` checks every call against IAM, also the calls of a function under its
+role, and speaks TLS: the queues refuse anything else.
 
-It runs in the environment ``.venv-emulator`` of its own, because functions run with its Python and
-its packages: a shared one would hide a package that the deployed zip lacks. Every 12-digit account
-is a world of its own, so one emulator serves any number of tests.
+The emulator has a separate environment, ``.venv-emulator``, because functions run with its Python
+and its packages: a shared environment would hide a package that the deployed zip lacks. Accounts
+share nothing, so one emulator serves any number of tests.
 
-It ends with all its workers however this process ends (see ``launch.py``).
+However this process ends, the emulator ends with all its workers (see ``launch.py``).
 """
 
 import contextlib
@@ -31,14 +31,16 @@ import botocore.session
 import urllib3
 from botocore.config import Config
 
+from scripts.support.terraform import OFFLINE
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 INTERPRETER: Final = ROOT / ".venv-emulator" / "bin" / "python"
 LAUNCH: Final = Path(__file__).with_name("launch.py")
-REGION: Final = "eu-central-1"
+REGION: Final = OFFLINE["AWS_REGION"]
 READY_SECONDS: Final = 30.0
 ATTEMPTS: Final = 3
 ENFORCING: Final = {"AUTH": "true", "USE_SSL": "1"}
-# Where the emulator puts the one that it makes for itself, in its TMPDIR.
+# The emulator writes its certificate there, in its TMPDIR.
 CERTIFICATE: Final = Path("ministack-tls", "server.crt")
 NO_PROFILE: Final = {
     "profile": (None, None, None, None),
@@ -48,48 +50,38 @@ NO_PROFILE: Final = {
 
 
 class EmulatorError(Exception):
-    """The emulator can't be started; the text says why and what to do."""
+    """The emulator can't start; the text names the cause and the remedy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Emulator:
-    """A running emulator.
-
-    Attributes:
-        endpoint: Its base URL, for ``AWS_ENDPOINT_URL``.
-        directory: Its temporary directory; ``output.log`` in it is what it printed.
-        certificate: The certificate of its endpoint, where that is https.
-    """
+    """A running emulator; ``output.log`` in its temporary directory has its output."""
 
     endpoint: str
     directory: Path
     certificate: Path | None = None
 
     def environment(self, account: str) -> dict[str, str]:
-        """Variables that make an AWS client (SDK, Terraform provider) use this account here."""
+        """Return variables that make an SDK or Terraform's provider use this account here."""
         return {
+            **OFFLINE,
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": account,
-            "AWS_SECRET_ACCESS_KEY": "emulator",
-            "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             **({"AWS_CA_BUNDLE": str(self.certificate)} if self.certificate else {}),
         }
 
     def client(self, service: str, account: str) -> Any:
-        """A boto3 client of the service ("sqs", "dynamodb", ...) in the account."""
-        # A session of its own: the default one can't be shared by threads. It reads no profile and
-        # no file of the developer's.
+        """Make a boto3 client of the service ("sqs", "dynamodb", ...) in the account."""
+        # Threads can't share the default session. This one reads none of the developer's profiles
+        # and files.
         session = boto3.session.Session(
             aws_access_key_id=account,
             aws_secret_access_key="emulator",
             region_name=REGION,
             botocore_session=botocore.session.Session(session_vars=NO_PROFILE),
         )
-        # The service's name is only known at run time, which the typed overloads can't express.
+        # The typed overloads can't express a name that is only known at run time.
         create: Any = session.client
         return create(
             service,
@@ -102,20 +94,16 @@ class Emulator:
 
 
 def new_account() -> str:
-    """An account id that nobody else uses: 12 random digits, the first not zero."""
+    """Make an account id that nobody else uses: 12 random digits, the first not zero."""
     return str(secrets.randbelow(9 * 10**11) + 10**11)
 
 
 @contextlib.contextmanager
 def running(*, enforce_iam: bool = False) -> Iterator[Emulator]:
-    """Start an emulator, and stop it with all its workers when the block is left.
+    """Start an emulator, and stop it with all its workers when the block ends.
 
-    Args:
-        enforce_iam: Whether calls are checked against IAM. Those with an account's 12 digits as
-            the access key are its root's, which may do anything.
-
-    Raises:
-        EmulatorError: Its environment is missing, or it did not become ready.
+    With ``enforce_iam``, an account's 12 digits are the access key of its root user, who may do
+    anything.
     """
     emulator, process = launch(subprocess.PIPE, enforce_iam=enforce_iam)
     try:
@@ -127,21 +115,13 @@ def running(*, enforce_iam: bool = False) -> Iterator[Emulator]:
 def launch(
     lifeline: int | IO[bytes], *, enforce_iam: bool = False
 ) -> tuple[Emulator, subprocess.Popen[str]]:
-    """Start an emulator that lives until its standard input closes, or has something to read.
-
-    Args:
-        lifeline: Its standard input.
-        enforce_iam: See `running`.
-
-    Raises:
-        EmulatorError: See `running`.
-    """
+    """Start an emulator that lives until its standard input closes, or has something to read."""
     if not INTERPRETER.exists():
         raise EmulatorError(
             f"{INTERPRETER.relative_to(ROOT)} is missing: run this through make, which builds it"
         )
     for _ in range(ATTEMPTS):
-        # Another process can take the port before the emulator binds it: then choose again.
+        # If another process takes the port before the emulator binds it, choose again.
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = probe.getsockname()[1]
         mark = secrets.token_hex(8)
@@ -152,44 +132,44 @@ def launch(
             certificate=directory / CERTIFICATE if enforce_iam else None,
         )
         process = subprocess.Popen(
-            # Safe path: the emulator's modules are not to be taken from beside that file.
+            # -P: Python must not import the emulator's modules from the folder of that file.
             [str(INTERPRETER), "-P", str(LAUNCH)],
             stdin=lifeline,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             errors="replace",
-            # Nothing inherited: functions get the emulator's own AWS_* variables.
+            # No inherited variables: functions get the AWS_* variables of the emulator.
             env={
                 "BIND_HOST": "127.0.0.1",
                 "GATEWAY_PORT": str(port),
                 # Otherwise it also listens on the fixed port 8883.
                 "IOT_MTLS_ENABLED": "0",
                 "LOG_LEVEL": "WARNING",
-                # Comes back in the health answer: proves that it is ours that answers.
+                # Comes back in the health answer, and proves that our emulator answers.
                 "MINISTACK_EDITION": mark,
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "TMPDIR": str(directory),
                 "HOME": str(directory),
                 **(ENFORCING if enforce_iam else {}),
             },
-            # A terminal's Ctrl-C goes to its whole session; the emulator ends with its owner.
+            # A terminal sends Ctrl-C to its whole session; the emulator ends with its owner.
             start_new_session=True,
         )
+        ready = False
         try:
-            if _is_ready(emulator, process, mark):
+            if ready := _is_ready(emulator, process, mark):
                 return emulator, process
-        except BaseException:
-            stop(emulator, process)
-            raise
-        output = stop(emulator, process)
+        finally:
+            if not ready:
+                output = stop(emulator, process)
     raise EmulatorError(f"the emulator did not become ready; it said:\n{output}")
 
 
 def stop(emulator: Emulator, process: subprocess.Popen[str]) -> str:
-    """End it with all its workers, and wait until they are gone; the end of what it printed."""
+    """End it with all its workers, wait until they are gone, and return its last output."""
     with process:
         process.kill()
-        # Before the read: a group is not gone until its leader is collected.
+        # Before the read: a group exists until its leader is collected.
         process.wait()
         output = process.stdout.read() if process.stdout else ""
     shutil.rmtree(emulator.directory, ignore_errors=True)
@@ -198,7 +178,7 @@ def stop(emulator: Emulator, process: subprocess.Popen[str]) -> str:
 
 def _is_ready(emulator: Emulator, process: subprocess.Popen[str], mark: str) -> bool:
     deadline = time.monotonic() + READY_SECONDS
-    # The certificate is absent until the emulator has made it: an error, as when nobody listens.
+    # Until the emulator has made the certificate, the call fails as if nobody listens.
     certificate = str(emulator.certificate) if emulator.certificate else None
     with urllib3.PoolManager(ca_certs=certificate, timeout=5, retries=False) as client:
         while process.poll() is None and time.monotonic() < deadline:

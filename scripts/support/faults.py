@@ -1,4 +1,4 @@
-"""The faults that ``attack/call_faults.py`` takes: planned, put into their table, counted."""
+"""Plans the faults that ``attack/call_faults.py`` takes, and writes them to their table."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from scripts.support.observation import Aws
 
 ATTACK: Final = Path(__file__).with_name("attack")
-"""What is deployed with an attacked function."""
+"""Files that are deployed with an attacked function."""
 
 What = Literal["raise", "kill", "late kill", "timeout", "slow", "overlap"]
 When = Literal["before", "during", "after"]
@@ -16,23 +16,17 @@ When = Literal["before", "during", "after"]
 
 @dataclass(frozen=True, slots=True)
 class PlannedFault:
-    """What happens to an operation.
-
-    Attributes:
-        operation: a word that the call by which it takes effect holds, and no other call.
-        times: how often.
-        within_millis: of what happens during the call: how long after its start at most.
-    """
+    """A fault of an operation, which is a word that only the call of its side effect contains."""
 
     operation: str
     what: What
     when: When = "before"
     times: int = 1
-    within_millis: int = 30
+    within_millis: int = 30  # from the start of the call to a fault during it, at most
 
 
 def inject_faults(aws: Aws, table: str, faults: Iterable[PlannedFault]) -> None:
-    """Put the faults into their table; one for each operation."""
+    """Write the faults to their table, one for each operation."""
     for fault in faults:
         item = {
             "id": {"S": fault.operation},

@@ -1,15 +1,15 @@
-"""Runs the emulator for as long as somebody holds the other end of its standard input.
+"""Runs the emulator while another process holds the other end of its standard input.
 
     .venv-emulator/bin/python -P launch.py
 
 The emulator's function workers outlive it, and an owner that is killed cleans nothing up. However
 the owner ends (returns, raises, is interrupted, is killed), the pipe closes. Then, or when the
 emulator ends by itself, a process outside its group kills the whole group, removes TMPDIR, and
-prints the end of what the emulator printed. Until then that is in ``output.log`` in TMPDIR.
+prints the emulator's last output. Until then ``output.log`` in TMPDIR has the output.
 
-The emulator has patience for a busy machine: it waits longer for a function's log, and before it
-answers a slow client. Neither is a setting of the emulator, so both are tied to its pinned version:
-another one without these names does not start.
+On a busy machine the emulator must wait longer for a function's log, and before it answers a slow
+client. The emulator has no settings for this, so this file replaces parts of the pinned version. A
+version without these names does not start.
 """
 
 import asyncio
@@ -36,15 +36,15 @@ FIRST_LINE_SECONDS = 0.25
 SILENCE_SECONDS = 0.05
 LONGEST_SECONDS = 5.0
 WRITING_SECONDS = 0.05
-# Its clients are written in Python, never read too early, and make most of the calls.
+# Python clients never read too early, and they make most of the calls.
 PYTHON = b"Botocore"
 
 worker: Any = Worker
 protocol: Any = H11Protocol
 
-# The log of an invocation is read beside its answer, by itself until 5 ms of silence. A busy
-# machine's reading thread runs later than that: lines would be missing until the same worker is
-# invoked again, and for good where it never is.
+# The emulator reads an invocation's log in another thread, until 5 ms of silence. On a busy machine
+# that thread runs later: lines would be missing until the next invocation of the same worker, and
+# forever if there is none.
 worker._drain_stderr_bounded = partialmethod(  # noqa: SLF001
     worker._drain_stderr_bounded,  # noqa: SLF001
     first_line_wait=FIRST_LINE_SECONDS,
@@ -52,20 +52,20 @@ worker._drain_stderr_bounded = partialmethod(  # noqa: SLF001
     hard_cap=LONGEST_SECONDS,
 )
 
-# A Go client that is answered before it has noticed the end of its own write takes that for a
-# broken connection. The SDK asks again, and what was to be created exists already. Over a network
-# no answer is that quick. Only a body that came after its header is in danger.
+# If an answer comes before the end of a Go client's write, the client assumes a broken connection.
+# The SDK sends the request again, and the new resource exists already. No answer over a network is
+# so quick. Only a request whose body comes after the header is in danger.
 receive, send = protocol.handle, protocol.stream_send
 
 
 async def handle(self: Any, event: object) -> None:
-    """Note whether a request is read in parts."""
+    """Note whether a request comes in parts."""
     self.in_parts = isinstance(event, RawData) and self.stream is not None
     await receive(self, event)
 
 
 async def stream_send(self: Any, event: object) -> None:
-    """Answer a request that was read in parts a little later."""
+    """Answer a request that came in parts a little later."""
     if isinstance(event, Response) and self.in_parts and not is_python(self.stream):
         await asyncio.sleep(WRITING_SECONDS)
     await send(self, event)
@@ -79,7 +79,8 @@ def is_python(stream: Any) -> bool:
 def clean_up(group: int, directory: Path) -> None:
     """End a group when its leader ends or its owner says so, and remove its directory."""
     os.setsid()
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     while os.getppid() == group:
         if select.select([0], [], [], POLL_SECONDS)[0]:
             break

@@ -1,4 +1,4 @@
-"""What can be seen of a deployed stack from outside: its queues, tables and logs."""
+"""Observes a deployed stack from outside: its queues, tables and logs."""
 
 import json
 import time
@@ -15,22 +15,15 @@ from scripts.support.emulator import Emulator
 DRAIN_SECONDS: Final = 300.0
 STILL_POLLS: Final = 3
 SUPPRESSING: Final = frozenset({"in_progress", "coalesced", "duplicate"})
-"""Outcomes of deliveries that left an operation to another one, which had run it or was running."""
-
+"""Outcomes of deliveries that leave the operation to another delivery."""
 
 SERVICES: Final = {
+    **{name: name for name in ("dynamodb", "events", "iam", "kinesis", "logs", "sns", "sqs")},
     "buckets": "s3",
-    "dynamodb": "dynamodb",
-    "events": "events",
     "functions": "lambda",
-    "iam": "iam",
-    "kinesis": "kinesis",
-    "logs": "logs",
-    "sns": "sns",
-    "sqs": "sqs",
     "table_streams": "dynamodbstreams",
 }
-"""The clients of an `Aws`, by attribute."""
+"""The services of the clients of an `Aws`, by attribute."""
 
 
 class Aws(SimpleNamespace):
@@ -38,12 +31,12 @@ class Aws(SimpleNamespace):
 
     @classmethod
     def of(cls, emulator: Emulator, account: str) -> "Aws":
-        """The clients of an account in the emulator."""
+        """Make the clients of an account in the emulator."""
         return cls(**{name: emulator.client(kind, account) for name, kind in SERVICES.items()})
 
 
 def backlog(aws: Aws, queue_url: str) -> int:
-    """Messages that wait in the queue or are being processed."""
+    """Count the messages that wait in the queue or are in progress."""
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     answer = aws.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)
     return sum(int(answer["Attributes"][name]) for name in names)
@@ -55,20 +48,13 @@ def wait_until_empty(
     seconds: float = DRAIN_SECONDS,
     report: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Wait until no queue holds a message; return how many they hold when the time is over.
-
-    Args:
-        aws: of the queues' account.
-        queue_urls: the queues.
-        seconds: how long to wait at most.
-        report: gets the number of messages that are left, now and then.
-    """
+    """Wait until no queue holds a message, and report the number once a second; return the last."""
     deadline = time.monotonic() + seconds
     still = 0
     while True:
         left = sum(backlog(aws, url) for url in queue_urls)
         report(left)
-        # A message between two receives can be missing from one count.
+        # A count can miss a message between two receives.
         still = 0 if left else still + 1
         if still == STILL_POLLS or time.monotonic() > deadline:
             return left
@@ -76,7 +62,7 @@ def wait_until_empty(
 
 
 def drain(aws: Aws, queue_url: str) -> dict[str, str]:
-    """Empty a queue that nobody else reads; the bodies by message id."""
+    """Empty a queue that nobody else reads; return the bodies by message id."""
     found: dict[str, str] = {}
     while messages := aws.sqs.receive_message(
         QueueUrl=queue_url, MaxNumberOfMessages=10, VisibilityTimeout=60
@@ -88,12 +74,12 @@ def drain(aws: Aws, queue_url: str) -> dict[str, str]:
 
 
 def log_lines(aws: Aws, log_group_name: str, event: str = "message") -> Iterator[dict[str, Any]]:
-    """The lines that the package wrote about an event: a message has one for each delivery."""
+    """Read the package's log lines of an event: a message has one for each delivery."""
     pages = aws.logs.get_paginator("filter_log_events").paginate(logGroupName=log_group_name)
     for page in pages:
-        for each in page["events"]:
+        for entry in page["events"]:
             try:
-                line = json.loads(each["message"])
+                line = json.loads(entry["message"])
             except ValueError:
                 continue  # the platform's own lines
             if isinstance(line, dict) and line.get("event") == event:
@@ -107,12 +93,12 @@ def read_outcome(line: Mapping[str, Any]) -> str:
 
 
 def count_outcomes(aws: Aws, *log_groups: str) -> Counter[str]:
-    """Count how many deliveries ended how, by the logs."""
+    """Count the deliveries with each outcome, by the logs."""
     return Counter(read_outcome(line) for name in log_groups for line in log_lines(aws, name))
 
 
 def rows(aws: Aws, table: str) -> list[dict[str, Any]]:
-    """A whole table, as plain values."""
+    """Read a whole table, as plain values."""
     plain = TypeDeserializer().deserialize
     pages = aws.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
     return [
@@ -123,7 +109,7 @@ def rows(aws: Aws, table: str) -> list[dict[str, Any]]:
 
 
 def resources(aws: Aws) -> list[str]:
-    """Everything in the account that a stack of ours could have made."""
+    """List everything in the account that one of our stacks could have made."""
     functions = aws.functions.list_functions()["Functions"]
     return [
         *(f"table {name}" for name in aws.dynamodb.list_tables()["TableNames"]),
@@ -148,19 +134,12 @@ def resources(aws: Aws) -> list[str]:
 
 
 def remove_twins(aws: Aws, known: str) -> list[str]:
-    """Delete the mappings that no AWS account could hold, and that terraform does not know.
+    """Delete second mappings of a source and function that terraform's state does not contain.
 
-    When the answer to a creation is lost, the provider's SDK asks for it again. AWS refuses the
-    second mapping of the same source and function ("The resource already exists",
+    When the answer to a creation is lost, the provider's SDK sends the request again. AWS refuses
+    the second mapping of the same source and function ("The resource already exists",
     https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html); the emulator
-    makes it. Whatever is no twin is left alone, known or not.
-
-    Args:
-        aws: of the account.
-        known: terraform's state, as text: the mapping whose id stands in it is the one to keep.
-
-    Returns:
-        The ids of those that were deleted.
+    creates it. Return the ids of the deleted mappings.
     """
     mappings = _mappings(aws)
     joined = Counter((each["EventSourceArn"], each["FunctionArn"]) for each in mappings)
@@ -180,5 +159,5 @@ def _mappings(aws: Aws) -> list[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    # JSON does not know Decimal, as which every number comes.
+    # Every number comes as a Decimal, which JSON does not know.
     return int(value) if isinstance(value, Decimal) and value == int(value) else value

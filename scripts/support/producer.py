@@ -1,4 +1,4 @@
-"""What a producer does: sends messages to a queue, hands events to a function."""
+"""Acts as a producer: sends messages to a queue, and events to a function."""
 
 import contextlib
 import json
@@ -13,33 +13,23 @@ from scripts.support.observation import Aws
 BATCH: Final = 10
 ANSWER_SECONDS: Final = 60.0
 # Above the longest lease of the attacked stacks (5 s and a margin of 1 s). On AWS a mapping needs
-# six times the function's timeout for what is throttled; nothing is here.
+# six times the function's timeout for throttled messages; the emulator does not throttle.
 VISIBILITY_SECONDS: Final = 7
 
 
 class Answer(NamedTuple):
-    """What an invocation ended with.
+    """The result of an invocation: the type of its error, and its payload."""
 
-    Attributes:
-        error: the type of the error that ended it; None if it returned.
-        payload: what it returned, or the error in Lambda's own JSON.
-    """
-
-    error: str | None
-    payload: Any
+    error: str | None  # None if it returned
+    payload: Any  # the answer, or the error in Lambda's JSON
 
 
 def enqueue(
     aws: Aws, queue_url: str, bodies: Sequence[str], groups: Sequence[str] = ()
 ) -> Iterator[str]:
-    """Send messages, ten at a time; the message id of each.
+    """Send messages, ten at a time; yield their ids. A FIFO queue needs a group for each message.
 
-    Args:
-        aws: of the queue's account.
-        queue_url: where to.
-        bodies: the texts to send.
-        groups: of each its message group, if the queue is FIFO. Every message gets a deduplication
-            id of its own, as from a producer that does not remember what it sent before.
+    Every message gets a different deduplication id, as from a producer without a memory.
     """
     for start in range(0, len(bodies), BATCH):
         entries = [
@@ -55,7 +45,7 @@ def enqueue(
 
 @contextlib.contextmanager
 def redeliver_soon(aws: Aws, *queue_urls: str) -> Iterator[None]:
-    """Have the queues deliver failed messages again soon, until the block is left."""
+    """Make the queues deliver failed messages again soon, until the block ends."""
     name = "VisibilityTimeout"
     before = {}
     for url in queue_urls:
@@ -63,9 +53,11 @@ def redeliver_soon(aws: Aws, *queue_urls: str) -> Iterator[None]:
         before[url] = answer["Attributes"]
         soon = {name: str(VISIBILITY_SECONDS)}
         aws.sqs.set_queue_attributes(QueueUrl=url, Attributes=soon)
-    yield
-    for url, attributes in before.items():
-        aws.sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
+    try:
+        yield
+    finally:
+        for url, attributes in before.items():
+            aws.sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
 
 
 def invoke(aws: Aws, function_name: str, event: Any) -> Answer:
@@ -73,7 +65,7 @@ def invoke(aws: Aws, function_name: str, event: Any) -> Answer:
     answer = aws.functions.invoke(FunctionName=function_name, Payload=json.dumps(event).encode())
     payload = json.load(answer["Payload"])
     failed = "FunctionError" in answer
-    # A process that was killed leaves a text.
+    # After a kill the payload is a text.
     kind = payload.get("errorType", "unknown") if isinstance(payload, Mapping) else str(payload)
     return Answer(error=kind if failed else None, payload=payload)
 
@@ -86,13 +78,9 @@ def invoke_later(aws: Aws, function_name: str, event: Any) -> None:
 
 
 def hand_over(aws: Aws, function_name: str, event: Any, *, at_once: int) -> list[Any]:
-    """Hand one event to several invocations at the same time, and insist until one is done.
+    """Send an event to several invocations at once; retry until one returns, or time is over.
 
-    Returns:
-        What those invocations returned that were done.
-
-    Raises:
-        TimeoutError: none was, again and again.
+    Return the answers of the invocations that did not fail.
     """
     deadline = time.monotonic() + ANSWER_SECONDS
     with ThreadPoolExecutor(at_once) as threads:

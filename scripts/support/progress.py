@@ -1,7 +1,4 @@
-"""Prints what happens, with the seconds since the start.
-
-On a terminal the current line is redrawn; elsewhere (a log, a pipe) it is printed now and then.
-"""
+"""Prints the phases of a run, with the seconds since the start."""
 
 import contextlib
 import threading
@@ -11,12 +8,11 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.markup import escape
 
-REDRAW_SECONDS = 0.2
-REPRINT_SECONDS = 5.0
+NOTE_SECONDS = 5.0
 
 
 class Progress:
-    """Phases, one after the other, each with a note of what goes on in it."""
+    """Prints phases, one after the other, each with notes of the work in it."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -24,7 +20,7 @@ class Progress:
         self._note = ""
 
     def note(self, text: str) -> None:
-        """Set what goes on now; replaces the note before."""
+        """Set the note that is printed next."""
         self._note = text.strip()
 
     def say(self, text: str) -> None:
@@ -34,7 +30,7 @@ class Progress:
 
     @contextlib.contextmanager
     def phase(self, title: str) -> Iterator[None]:
-        """Announce a phase; show its notes while the block runs."""
+        """Announce a phase; print its latest note now and then while the block runs."""
         self._note = ""
         self.say(f"[bold]{escape(title)}[/]")
         done = threading.Event()
@@ -47,11 +43,5 @@ class Progress:
             ticker.join()
 
     def _tick(self, done: threading.Event) -> None:
-        if not self._console.is_terminal:
-            while not done.wait(REPRINT_SECONDS):
-                self.say(f"  {escape(self._note) or '...'}")
-            return
-        with self._console.status("") as status:
-            while not done.wait(REDRAW_SECONDS):
-                seconds = time.monotonic() - self._start
-                status.update(f"[dim]{seconds:4.0f} s[/]  {escape(self._note)}")
+        while not done.wait(NOTE_SECONDS):
+            self.say(f"  {escape(self._note) or '...'}")

@@ -1,11 +1,11 @@
-"""A proxy that breaks calls to DynamoDB on purpose, between an AWS SDK and the emulator.
+"""Breaks calls to DynamoDB on purpose, as a proxy between an AWS SDK and the emulator.
 
     with serving(emulator.endpoint) as proxy:
         client = boto3.client("dynamodb", endpoint_url=proxy.endpoint)
         proxy.plan = first(Fault.LOST_RESPONSE, 1, lambda call: call.operation == "PutItem")
 
 A plan looks at one call and names its fault. `Chance` is the plan for long runs: it draws the fault
-by chance, by operation. The proxy itself writes down what it injected, in ``seen``.
+at random, by operation. The proxy lists the calls and their faults in ``seen``.
 """
 
 import contextlib
@@ -34,43 +34,32 @@ DRIP_SECONDS: Final = 0.5
 UPSTREAM_SECONDS: Final = 30.0
 OK: Final = 200
 JSON: Final = [("Content-Type", "application/x-amz-json-1.0")]
-# They concern one connection only, and a proxy has two.
+# These headers concern one connection only, and a proxy has two.
 HOP_BY_HOP: Final = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
 class Fault(StrEnum):
-    """What can happen to a call."""
+    """A fault that can strike a call."""
 
-    THROTTLE = "throttle"
-    """The table refuses it for lack of capacity; nothing is done."""
-    ERROR = "500"
-    """The service answers with an internal error; nothing is done."""
-    RESET = "reset"
-    """The connection is reset (RST); nothing is done."""
-    LOST_REQUEST = "lost request"
-    """The connection is closed; nothing is done."""
-    LOST_RESPONSE = "lost response"
-    """It is carried out, then the connection is closed without an answer."""
-    SLOW = "slow"
-    """It is carried out and answered, `SLOW_SECONDS` late."""
-    HANG = "hang"
-    """The connection stays open without an answer; nothing is done."""
-    DRIP = "drip"
-    """It is carried out; the answer comes in `DRIP_PIECES`, each `DRIP_SECONDS` after the last."""
+    # The call is not carried out.
+    THROTTLE = "throttle"  # The table refuses it for lack of capacity.
+    ERROR = "500"  # The service answers with an internal error.
+    RESET = "reset"  # The connection is reset (RST).
+    LOST_REQUEST = "lost request"  # The connection is closed.
+    HANG = "hang"  # The connection stays open without an answer.
 
-    # These strike inside a call for many that succeeds: its last statement, or last key to read.
-    PART_THROTTLED = "throttled part"
-    """The last is refused for lack of capacity, the others are carried out."""
-    PART_ERROR = "500 part"
-    """The last meets an internal error, the others are carried out."""
-    PART_LOST = "lost part"
-    """All are carried out, but the last is answered with an internal error."""
-    PART_DENIED = "denied part"
-    """The last is forbidden, the others are carried out."""
-    SHORT = "short answer"
-    """All are carried out, but for the last there is no answer."""
-    ALL_THROTTLED = "throttled parts"
-    """Each is refused for lack of capacity; nothing is done, and the call succeeds."""
+    # The call is carried out.
+    LOST_RESPONSE = "lost response"  # The connection is closed without an answer.
+    SLOW = "slow"  # The answer is `SLOW_SECONDS` late.
+    DRIP = "drip"  # The answer comes in `DRIP_PIECES`, each `DRIP_SECONDS` after the last.
+
+    # Inside a successful call for many: these strike its last statement, or its last key to read.
+    PART_THROTTLED = "throttled part"  # The last is refused for lack of capacity, others are done.
+    PART_ERROR = "500 part"  # The last meets an internal error, the others are done.
+    PART_LOST = "lost part"  # All are done, but the last is answered with an internal error.
+    PART_DENIED = "denied part"  # The last is forbidden, the others are done.
+    SHORT = "short answer"  # All are done, but for the last there is no answer.
+    ALL_THROTTLED = "throttled parts"  # Each is refused for lack of capacity; nothing is done.
 
 
 PARTS: Final = {
@@ -81,7 +70,7 @@ PARTS: Final = {
     Fault.SHORT: "",
     Fault.ALL_THROTTLED: "ThrottlingError",
 }
-"""Faults inside calls for many, with the code of the answer; no others can have them."""
+"""Faults inside calls for many, with the code of the answer; only these calls can have them."""
 
 ERRORS: Final = {
     Fault.THROTTLE: (400, "ProvisionedThroughputExceededException"),
@@ -91,30 +80,25 @@ ERRORS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request of a client.
-
-    Attributes:
-        operation: such as ``UpdateItem``.
-        body: its parameters.
-    """
+    """One request of a client, such as ``UpdateItem``, and its parameters."""
 
     operation: str
     body: Mapping[str, Any]
 
     @property
     def table(self) -> str | None:
-        """The table it is for; of calls for many, and of transactions, that of the first."""
+        """The table of the call, or of the first part of a call for many or a transaction."""
         for item in self.body.get("TransactItems", ()):
             return str(next(iter(item.values()))["TableName"])
         for statement in self.body.get("Statements", ()):
-            # Names stand in double quotes: of the table, and after it of attributes.
+            # The statement has names in double quotes: the table first, then attributes.
             return str(statement["Statement"].split('"')[1])
         return next(iter(self.body.get("RequestItems", ())), self.body.get("TableName"))
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A call, and what was done to it: None is nothing, it was passed on."""
+    """A call and its fault; without a fault the proxy passed it on."""
 
     call: Call
     fault: Fault | None
@@ -130,17 +114,16 @@ DENIAL: Final[Answer] = (
 )
 
 Plan = Callable[[Call], Fault | None]
-"""Chooses what happens to a call. Threads ask at the same time."""
+"""Chooses the fault of a call. Threads may ask at the same time."""
 
 
-def peace(call: Call) -> Fault | None:
-    """Nothing happens to any call."""
-    del call
+def peace(_: Call) -> Fault | None:
+    """Choose no fault for any call."""
     return None
 
 
 def first(fault: Fault, times: int | None, which: Callable[[Call], bool]) -> Plan:
-    """The plan that strikes the first ``times`` calls of a kind; None strikes all of them."""
+    """Make a plan that strikes the first ``times`` calls of a kind; None strikes all of them."""
     lock, left = threading.Lock(), [times]
 
     def plan(call: Call) -> Fault | None:
@@ -156,10 +139,8 @@ def first(fault: Fault, times: int | None, which: Callable[[Call], bool]) -> Pla
 class Chance:
     """Draws the faults of a long run: the same seed and the same order give the same faults.
 
-    Attributes:
-        odds: the probability of each fault, by operation, such as
-            ``{"UpdateItem": {Fault.THROTTLE: 0.02}}``.
-        table: strikes calls on this table only; None strikes any.
+    ``odds`` is the probability of each fault, such as ``{"UpdateItem": {Fault.THROTTLE: 0.02}}``.
+    With a ``table``, faults strike only calls to it.
     """
 
     def __init__(
@@ -176,59 +157,46 @@ class Chance:
         odds = self.odds.get(call.operation)
         if not odds or self.table not in {None, call.table}:
             return None
+        faults, shares = [*odds, None], [*odds.values(), 1 - sum(odds.values())]
         with self._lock:
-            draw = self._random.random()
-        for fault, probability in odds.items():
-            draw -= probability
-            if draw < 0:
-                return fault
-        return None
+            return self._random.choices(faults, shares)[0]
 
 
 @dataclass(slots=True)
 class Proxy:
-    """A running proxy.
-
-    Attributes:
-        endpoint: its base URL, for ``AWS_ENDPOINT_URL``.
-        plan: what happens to the next calls; may be replaced at any time.
-        denied: a regular expression; a call to another service is denied when it finds the method
-            and the path of the call, such as ``PUT /2015-03-31/functions/orders/code``.
-        seen: every call to DynamoDB, in the order of arrival.
-        failures: why calls could not be passed on: faults that nobody injected.
-    """
+    """A running proxy; its ``plan`` may be replaced at any time."""
 
     endpoint: str
     plan: Plan = peace
+    # A regular expression; the proxy denies a call to another service if it matches the method and
+    # the path of the call, such as ``PUT /2015-03-31/functions/orders/code``.
     denied: str | None = None
+    # Every call to DynamoDB, in the order of arrival.
     seen: list[Seen] = field(default_factory=list)
+    # Errors of calls that could not be passed on: faults that nobody injected.
     failures: list[str] = field(default_factory=list)
 
     def injected(self) -> Counter[Fault]:
-        """How many faults of each kind have struck so far."""
-        return Counter(each.fault for each in tuple(self.seen) if each.fault)
+        """Count the faults of each kind that have struck so far."""
+        return Counter(seen.fault for seen in tuple(self.seen) if seen.fault)
 
 
 @contextlib.contextmanager
 def serving(upstream: str) -> Iterator[Proxy]:
-    """Serve on a free port of the loopback interface until the block is left.
-
-    Args:
-        upstream: where calls are passed on to, such as ``http://127.0.0.1:4566``.
-    """
+    """Pass calls on to ``upstream``, a base URL, until the block ends."""
     with _Server(upstream) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:
             yield server.proxy
         finally:
+            server.ended.set()
             server.shutdown()
             thread.join()
-            server.cut()
 
 
 class _Server(ThreadingHTTPServer):
-    # Bursts of new connections must not be refused: that would be a fault nobody counted.
+    # The server must not refuse bursts of new connections: nobody would count these faults.
     request_queue_size = 256
     # A hanging call must not keep its proxy from ending.
     daemon_threads = True
@@ -239,24 +207,10 @@ class _Server(ThreadingHTTPServer):
         parts = urlsplit(upstream)
         self.upstream = (parts.hostname or "", parts.port or 80)
         self.proxy = Proxy(endpoint=f"http://127.0.0.1:{self.server_address[1]}")
-        self._open: set[socket.socket] = set()
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self._open.add(request)
-        super().process_request(request, client_address)
-
-    def close_request(self, request: Any) -> None:
-        self._open.discard(request)
-        super().close_request(request)
-
-    def cut(self) -> None:
-        """End the connections that are still open, and with them their threads."""
-        for connection in tuple(self._open):
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+        self.ended = threading.Event()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  (the base's)
-        """Say nothing of clients that gave up, which is what many faults are about."""
+        """Ignore clients that gave up, as many faults make them do; note other errors."""
         error = sys.exception()
         if not isinstance(error, OSError | http.client.HTTPException):
             self.proxy.failures.append(f"a defect of the plan: {error!r}")
@@ -272,6 +226,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _exchange(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.server.ended.is_set():  # and the client has kept its connection
+            self.close_connection = True
+            return
         service, _, operation = (self.headers.get("X-Amz-Target") or "").partition(".")
         if not service.startswith("DynamoDB_"):
             denied = self.server.proxy.denied
@@ -281,7 +238,7 @@ class _Handler(BaseHTTPRequestHandler):
         call = Call(operation, json.loads(body))
         fault = self.server.proxy.plan(call)
         answer = self._prepare(call, body, fault)
-        # Written down before the client can see what happened: its owner may look right after.
+        # Listed before the client gets the answer: the test may look right after it.
         self.server.proxy.seen.append(Seen(call, fault))
         match fault:
             case None | Fault.SLOW:
@@ -291,9 +248,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(*answer, pause=DRIP_SECONDS)
             case Fault.HANG:
                 self.close_connection = True
-                self.connection.settimeout(HANG_SECONDS)
-                with contextlib.suppress(OSError):
-                    self.connection.recv(1)  # until the client leaves
+                self.server.ended.wait(HANG_SECONDS)
             case Fault.RESET:
                 self._reset()
             case Fault.LOST_REQUEST | Fault.LOST_RESPONSE:
@@ -304,8 +259,8 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _exchange  # noqa: N815  (the base's names)
 
     def _pass_on(self, body: bytes) -> Answer:
-        # A connection per call: one kept open may be closed by the emulator just now, and whether
-        # the call was carried out would be a guess.
+        # A connection per call: the emulator may close an idle connection during the next call, and
+        # then nobody knows whether the call was carried out.
         connection = http.client.HTTPConnection(*self.server.upstream, timeout=UPSTREAM_SECONDS)
         with contextlib.closing(connection):
             headers = {
@@ -322,7 +277,7 @@ class _Handler(BaseHTTPRequestHandler):
                 raise
 
     def _prepare(self, call: Call, body: bytes, fault: Fault | None) -> Answer:
-        """What was carried out before anything is seen of the fault, and what comes of it."""
+        """Carry out a call as far as the fault allows it; return the answer."""
         if fault in (Fault.LOST_RESPONSE, Fault.DRIP):
             return self._pass_on(body)
         if fault in ERRORS:
@@ -332,7 +287,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self._fail_partly(call, fault) if fault in PARTS else (OK, [], b"")
 
     def _fail_partly(self, call: Call, fault: Fault) -> Answer:
-        """The answer to a call for many when a fault strikes inside it."""
+        """Carry out a part of a call for many; return an answer with the fault inside."""
         if call.operation == "BatchGetItem":
             return self._read_partly(call, fault)
         statements = call.body["Statements"]
@@ -375,8 +330,6 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if self.command == "HEAD":
-            return
         size = -(-len(body) // DRIP_PIECES) if pause else len(body)
         for begin in range(0, len(body), size or 1):
             time.sleep(pause)
@@ -384,7 +337,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _reset(self) -> None:
         self.close_connection = True
-        # Closing with no time to linger is what sends a reset instead of an orderly end.
+        # A close with no time to linger sends a reset instead of an orderly end.
         no_time = struct.pack("ii", 1, 0)
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_time)
         os.close(self.connection.detach())

@@ -1,13 +1,13 @@
-"""Lambda's reading of a stream, as AWS documents it: the emulator takes any answer for success.
+"""Reads a stream as AWS documents it for Lambda: the emulator takes any answer for success.
 
     reader = ShardReader(invoke=..., discard=..., batch_size=5, attempts=8)
     for shard in kinesis_shards(aws, "scans"):
         reader.read(shard)
 
-What is modelled: a shard is read in order, one batch after the other; a partial response has the
-batch delivered again from the lowest sequence number that it names; an error, or a response that
-names what is not in the batch, has all of it delivered again; a batch that makes no progress is
-split in two; what makes none in all attempts is discarded, and the shard goes on behind it.
+The reader delivers a shard in order, one batch after the other. After a partial response it retries
+from the lowest sequence number in the response. After an error, or a response with an unknown
+number, it retries the whole batch. If a batch makes no progress, the reader splits it in two. It
+discards records that make no progress in all attempts, and goes on with the shard.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html
 https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
@@ -22,26 +22,19 @@ from typing import Any, Final
 from scripts.support.observation import Aws
 
 Record = dict[str, Any]
-"""A stream's record as it stands in Lambda's event."""
+"""A stream's record as in Lambda's event."""
 
 PAUSE_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardReader:
-    """How a stream is read.
+    """Reads a stream for a function."""
 
-    Attributes:
-        invoke: hands a batch to the function; what it returned, or None if it failed.
-        discard: told of the records that were given up on.
-        batch_size: records per invocation, at most.
-        attempts: how often a batch that makes no progress is delivered.
-    """
-
-    invoke: Callable[[Sequence[Record]], Any]
+    invoke: Callable[[Sequence[Record]], Any]  # returns None if the invocation failed
     discard: Callable[[Sequence[Record]], None]
     batch_size: int
-    attempts: int
+    attempts: int  # of a batch that makes no progress
 
     def read(self, shard: Sequence[Record]) -> None:
         """Deliver all records of a shard, in order."""
@@ -66,7 +59,7 @@ class ShardReader:
 
 
 def _count_done(batch: Sequence[Record], response: Any) -> int:
-    """How many records, from the first on, need not be delivered again."""
+    """Count the records, from the first on, that need no other delivery."""
     if response is None:
         return 0
     failures = (response or {}).get("batchItemFailures") or []
@@ -74,21 +67,18 @@ def _count_done(batch: Sequence[Record], response: Any) -> int:
     named = [failure.get("itemIdentifier") for failure in failures]
     if not set(named) <= set(ids):
         return 0
-    return min((ids.index(each) for each in named), default=len(batch))
+    return min(map(ids.index, named), default=len(batch))
 
 
 def sequence_number(record: Record) -> str:
-    """The id by which a response names a record."""
-    number: str = (
-        record["kinesis"]["sequenceNumber"]
-        if "kinesis" in record
-        else record["dynamodb"]["SequenceNumber"]
-    )
-    return number
+    """Return the id by which a response names a record."""
+    if "kinesis" in record:
+        return str(record["kinesis"]["sequenceNumber"])
+    return str(record["dynamodb"]["SequenceNumber"])
 
 
 def kinesis_shards(aws: Aws, stream_name: str) -> Iterator[list[Record]]:
-    """All records of each shard, in the event's shape.
+    """Read all records of each shard, in the event's shape.
 
     https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html
     """
@@ -120,7 +110,7 @@ def kinesis_shards(aws: Aws, stream_name: str) -> Iterator[list[Record]]:
 
 
 def table_shards(aws: Aws, table_name: str) -> Iterator[list[Record]]:
-    """All records of each shard of a table's stream, in the event's shape.
+    """Read all records of each shard of a table's stream, in the event's shape.
 
     https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
     """
@@ -139,7 +129,7 @@ def _build_event(record: Record, stream_arn: str) -> Record:
 
 
 def _read(client: Any, iterator: str) -> Iterator[Record]:
-    """All records from an iterator on."""
+    """Read all records from an iterator on."""
     while True:
         answer = client.get_records(ShardIterator=iterator)
         if not answer["Records"]:

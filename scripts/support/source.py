@@ -1,4 +1,4 @@
-"""The repository as another one would use it: as the source of a module.
+"""Makes the repository the source of a module, as another repository would use it.
 
 source = repository(temporary_directory)   # "git::file:///...//?ref=HEAD"
 """
@@ -17,14 +17,10 @@ class SourceError(Exception):
 
 
 def repository(destination: Path, root: Path = ROOT) -> str:
-    """Commit the files of ``root`` as they are to a new repository; its URL as a module source.
+    """Commit the files of ``root`` as they are to a new repository; return its module source.
 
     ``?ref=HEAD`` of the repository itself would miss uncommitted work, and an unpacked archive is
-    none. So a git directory of its own makes the commit: it sees every file there that
-    .gitignore does not leave out.
-
-    Raises:
-        SourceError: git is missing or failed.
+    not a repository. So a new git directory commits every file that .gitignore does not exclude.
     """
     destination = destination.resolve()
     _git("init", "--quiet", "--bare", str(destination))
@@ -37,7 +33,7 @@ def repository(destination: Path, root: Path = ROOT) -> str:
 def _git(*arguments: str, cwd: Path | None = None) -> None:
     if shutil.which("git") is None:
         raise SourceError("git is not on the PATH; install it: the module is fetched through it")
-    # Not the developer's git settings: no hooks, no signing, no GIT_DIR of a calling hook.
+    # The developer's git settings stay out: hooks, signing, the GIT_DIR of a calling hook.
     names = {"PATH", "HOME", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT"}
     own = {name: value for name, value in os.environ.items() if name in names}
     done = subprocess.run(

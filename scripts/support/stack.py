@@ -1,4 +1,4 @@
-"""Writes and applies stacks as another repository has them: their module comes from git."""
+"""Writes and applies stacks whose module comes from git, as in other repositories."""
 
 import json
 import shutil
@@ -15,14 +15,9 @@ EXAMPLES: Final = ROOT / "examples"
 def write_stack(
     directory: Path, base: Path, source: str, *, code: Iterable[Path] = (), tf: Iterable[Path] = ()
 ) -> Path:
-    """Copy a root module to ``directory/stack``, and return that path.
+    """Copy a root module, and add code and Terraform files; return ``directory/stack``.
 
-    Args:
-        directory: where the stack is written to.
-        base: the root module, such as an example.
-        source: of the module; replaces the text MODULE_SOURCE in Terraform files.
-        code: files that are deployed with the function's own.
-        tf: Terraform files to add; override files change blocks of the base.
+    The module's source replaces the text MODULE_SOURCE. Override files change blocks of the base.
     """
     stack = directory / "stack"
     hidden = shutil.ignore_patterns(".*", "__pycache__", "*.tfstate*")

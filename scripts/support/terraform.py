@@ -5,12 +5,12 @@
         stack.init()
         stack.apply()
 
-A company without access to the public registry keeps a mirror of providers on disk. It is found, in
-this order: what TF_CLI_CONFIG_FILE says, when that file exists; the directory named by
-TF_PLUGIN_MIRROR; the user's own CLI configuration, when it says where providers come from; the
-user's plugins, and directories in /opt. Without any, terraform looks where it always does.
+A company without access to the public registry keeps a mirror of providers on disk. Providers come
+from the first of these: the file in TF_CLI_CONFIG_FILE, if it exists; the directory in
+TF_PLUGIN_MIRROR; the user's CLI configuration, if it has a section for this; the user's plugins,
+and directories in /opt. If there is none, terraform uses its default.
 
-TERRAFORM names another program than terraform, such as tofu.
+The variable TERRAFORM can name another program, such as tofu.
 """
 
 import contextlib
@@ -22,24 +22,21 @@ import platform
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 BUILD: Final = ROOT / "build" / "terraform"
 PROVIDER: Final = "registry.terraform.io/hashicorp/aws"
 LEAST_VERSION: Final = (1, 9)
 GRACE_SECONDS: Final = 10.0
-CHANGES: Final = 2
-"""The exit code of ``plan -detailed-exitcode`` when something would change."""
+CHANGES: Final = 2  # the exit code of ``plan -detailed-exitcode`` when something would change
 
-# Everything else of the caller's environment stays out, above all AWS_* and TF_*: a run must not
-# depend on, or touch, an account that happens to be configured.
+# All other variables of the caller stay out, above all AWS_* and TF_*: a run must not depend on, or
+# touch, an account that happens to be configured.
 PASSED_ON: Final = frozenset(
     {
         *("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT"),
@@ -56,15 +53,11 @@ OFFLINE: Final = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
 }
-"""Credentials of nobody, for plans and tests that call nothing."""
+"""Fake credentials, for plans and tests that call nothing."""
 
 
 class TerraformError(Exception):
-    """Terraform is missing, too old, or failed; the text says which, with what it printed.
-
-    Attributes:
-        output: what the command printed, standard output first.
-    """
+    """Terraform is missing, too old, or failed; ``output`` has its stdout, then its stderr."""
 
     def __init__(self, message: str, output: str = "") -> None:
         super().__init__(f"{message}\n{output}" if output else message)
@@ -75,13 +68,8 @@ class TerraformError(Exception):
 class Terraform:
     """A root module in a directory.
 
-    Every command runs in a process session of its own and is stopped, with the providers and
-    provisioners it started, when an exception interrupts it.
-
-    Attributes:
-        directory: where the root module lies.
-        environment: all that terraform gets, from `environment`.
-        report: called with each line it prints.
+    Every command runs in a new process session. If an exception interrupts it, the
+    command and all its providers and provisioners end. ``report`` gets each line that it prints.
     """
 
     directory: Path
@@ -89,11 +77,11 @@ class Terraform:
     report: Callable[[str], None] | None = None
 
     def init(self, *arguments: str) -> None:
-        """Install modules and providers; writes a lock file beside the root module."""
+        """Install modules and providers; this writes a lock file to the root module."""
         self.run("init", "-input=false", *arguments)
 
     def plan(self, *arguments: str) -> bool:
-        """Plan; whether anything would change."""
+        """Plan; return whether anything would change."""
         code, _ = self._execute("plan", "-input=false", "-detailed-exitcode", *arguments)
         return code == CHANGES
 
@@ -106,23 +94,18 @@ class Terraform:
         self.run("destroy", "-input=false", "-auto-approve", *arguments)
 
     def output(self) -> dict[str, Any]:
-        """The values of the outputs."""
+        """Return the values of the outputs."""
         outputs = json.loads(self.run("output", "-json"))
         return {name: output["value"] for name, output in outputs.items()}
 
     def show(self, *arguments: str) -> dict[str, Any]:
-        """The state, or a saved plan, in terraform's JSON."""
+        """Return the state, or a saved plan, in terraform's JSON."""
         shown: dict[str, Any] = json.loads(self.run("show", "-json", *arguments))
         return shown
 
     def run(self, *arguments: str) -> str:
-        """Run any command; what it printed on standard output.
-
-        Raises:
-            TerraformError: it failed.
-        """
-        _, output = self._execute(*arguments)
-        return output
+        """Run any command; return its standard output."""
+        return self._execute(*arguments)[1]
 
     def _execute(self, *arguments: str) -> tuple[int, str]:
         lines = []
@@ -131,13 +114,12 @@ class Terraform:
             subprocess.Popen(
                 [binary(), *arguments],
                 cwd=self.directory,
-                # Without colours.
                 env={**self.environment, "TF_CLI_ARGS": "-no-color"},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 encoding="utf-8",
-                # Ctrl-C must reach terraform once and from us: it leaves at once at a second one.
+                # Terraform must get Ctrl-C once, and from us: at a second one it exits at once.
                 start_new_session=True,
             ) as process,
         ):
@@ -158,7 +140,7 @@ class Terraform:
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
-    """End a session: ask terraform first, so that it writes its state, then leave nothing of it."""
+    """End a session: interrupt terraform, so that it writes its state, then kill the rest."""
     try:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
@@ -172,20 +154,16 @@ def _stop(process: subprocess.Popen[str]) -> None:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Make SIGINT, SIGTERM and SIGHUP raise in the main thread, which stops its terraform.
+    """Make signal n raise SystemExit(128 + n) in the main thread, which stops its terraform.
 
-    SIGINT too, because a shell has its background jobs ignore it.
+    This includes SIGINT, because background jobs of a shell ignore it.
     """
 
-    def leave(signum: int, _: FrameType | None) -> NoReturn:
-        sys.exit(128 + signum)
+    def leave(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
 
-    handlers = {
-        signal.SIGINT: signal.default_int_handler,
-        signal.SIGTERM: leave,
-        signal.SIGHUP: leave,
-    }
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    numbers = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+    before = {number: signal.signal(number, leave) for number in numbers}
     try:
         yield
     finally:
@@ -195,11 +173,7 @@ def interruptible() -> Iterator[None]:
 
 @functools.cache
 def binary() -> str:
-    """The path of terraform.
-
-    Raises:
-        TerraformError: there is none, or it is too old.
-    """
+    """Return the path of terraform, which must exist and be new enough."""
     program = os.environ.get("TERRAFORM") or "terraform"
     remedy = "install 1.9 or newer: https://developer.hashicorp.com/terraform/install"
     found = shutil.which(program)
@@ -213,13 +187,13 @@ def binary() -> str:
 
 
 def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
-    """All that terraform gets: what any program needs, where providers come from, ``variables``."""
+    """Build terraform's environment: common variables, the source of providers, ``variables``."""
     config = cli_config()
     return {
         **{name: value for name, value in os.environ.items() if name in PASSED_ON},
         "CHECKPOINT_DISABLE": "1",
         "TF_IN_AUTOMATION": "1",
-        # Terraform and its provider end soon: freeing memory would be a quarter of their work.
+        # Processes that end soon need not free memory, which is a quarter of terraform's work.
         "GOGC": "400",
         **({"TF_CLI_CONFIG_FILE": str(config)} if config else {}),
         **(variables or {}),
@@ -227,10 +201,9 @@ def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def cli_config() -> Path | None:
-    """The CLI configuration to use, written first if a mirror needs one; None for terraform's own.
+    """Return the CLI configuration, written first if a mirror needs one; None for the default.
 
-    Raises:
-        TerraformError: TF_PLUGIN_MIRROR names no mirror.
+    Raise `TerraformError` if TF_PLUGIN_MIRROR is not a mirror.
     """
     given, named = os.environ.get("TF_CLI_CONFIG_FILE"), os.environ.get("TF_PLUGIN_MIRROR")
     if given and Path(given).is_file():
@@ -248,7 +221,7 @@ def cli_config() -> Path | None:
 
 
 def _is_mirror(directory: Path) -> bool:
-    """Whether the provider lies there for this platform, unpacked or as a zip."""
+    """Whether the directory has the provider for this platform, unpacked or as a zip."""
     provider = directory / PROVIDER
     return any(provider.glob(f"*/{_target()}")) or any(provider.glob(f"*_{_target()}.zip"))
 
@@ -277,7 +250,7 @@ provider_installation {{
 """
     BUILD.mkdir(parents=True, exist_ok=True)
     config = BUILD / f"mirror-{hashlib.sha256(text.encode()).hexdigest()[:12]}.tfrc"
-    # In one step: another run may be reading it.
+    # Replaced in one step: another run may be reading it.
     part = config.with_suffix(f".{os.getpid()}")
     part.write_text(text, encoding="utf-8")
     return part.replace(config)

@@ -1,4 +1,4 @@
-"""Plans what a producer sends to the quickstart, and what goes wrong with it."""
+"""Plans the messages of a producer to the quickstart, and the faults that strike them."""
 
 import json
 import random
@@ -22,7 +22,7 @@ UNUSABLE: Final = {
     "poison-null-id": '{"order_id": null, "amount_cents": 100, "currency": "EUR"}',
     "poison-no-json": "order 17, please",
 }
-"""Bodies that no function can use, by the name that the producer knows them by."""
+"""Bodies that no function can use, by the names that the producer has for them."""
 
 POISON: Final = (*DOOMED, *UNUSABLE)
 """Orders that can never be charged."""
@@ -40,12 +40,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
-    """All that is decided before the first message is sent.
-
-    Attributes:
-        messages: in the order in which they are sent.
-        faults: at most one of an order; those of poison happen every time.
-    """
+    """The plan: messages in the order of sending, and at most one fault for each order."""
 
     messages: Sequence[Message]
     faults: Sequence[PlannedFault]
@@ -58,14 +53,10 @@ def plan_traffic(
     seed: int,
     kill: What = "kill",
 ) -> Traffic:
-    """Plan so many messages, duplicates included; the same seed plans the same.
+    """Plan so many messages, duplicates included; the same seed gives the same plan.
 
-    Args:
-        number: of all messages.
-        duplicates: how many of them repeat an order.
-        faults: how many orders each kind strikes.
-        seed: of what is left to chance.
-        kill: in which way poison kills.
+    ``faults`` has the number of orders that each kind strikes; ``kill`` is the fault of deadly
+    poison.
     """
     chance = random.Random(seed)  # noqa: S311  # guards nothing
     orders = [f"order-{n:05d}" for n in range(1, number - duplicates - len(POISON) + 1)]

@@ -16,7 +16,8 @@ from tests.support.test_account import effect, line, send, struck
 
 SENT = send("a", "b") | send("p", poison=True)
 KILL = [struck("kill", "k")]
-CHARGES = [effect("a", 0), effect("b", 0, process="k"), effect("b", 9000)]
+CHARGES = [effect("a", 0), effect("b", 0, process="k", end="late kill"), effect("b", 9000)]
+NEIGHBOUR = [effect("a", 0), effect("b", 0, process="k"), effect("b", 9000)]
 TWICE = [effect("a", 0), effect("a", 9000), effect("b", 0)]
 
 
@@ -53,6 +54,7 @@ def test_all_held() -> None:
         (report(charges=CHARGES[1:]), "1 order lost: never took effect: a"),
         (report(charges=[*CHARGES, effect("a", 9)]), "1 order charged twice although no owner"),
         (report(charges=RAISED), "1 order charged twice although no owner"),
+        (report(charges=NEIGHBOUR), "1 order charged twice although no owner"),
         (report(charges=[*CHARGES[:2], effect("b", 9)]), "while the lease of an owner was live: b"),
         (report(charges=[*CHARGES, effect("p", 0)]), "1 order poison, but charged: p"),
         (report(charges=[*CHARGES, effect("x", 0)]), "1 order charged without having been sent: x"),

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+import idempotent_lambda
 from scripts import reference
 
 PAGE = reference.PAGE.read_text()
@@ -25,6 +26,13 @@ def test_every_public_name_is_there(name: str) -> None:
     offered = {name for name in getattr(module, "__all__", classes) if name[0] != "_"}
     assert offered
     assert offered <= {*listed, "events"}
+
+
+def test_every_source_is_there() -> None:
+    """The page names each member of `Source`."""
+    _, _, section = PAGE.partition("### `Source`")
+    named = re.findall(r"`([A-Z0-9]+)`", section.partition("###")[0])
+    assert named == [source.name for source in idempotent_lambda.Source]
 
 
 def test_what_the_package_calls_itself() -> None:

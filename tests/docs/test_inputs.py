@@ -101,10 +101,7 @@ per invocation: at most. |
 OUTPUTS = """
 output "queue" {
   description = "The queue; null for none."
-  value = var.queue == null ? null : var.queue.existing != null ? { arn = local.arn } : {
-    arn  = try(aws_sqs_queue.source[0].arn, null)
-    dead = { url = local.url }
-  }
+  value       = { arn = local.arn }
 }
 
 output "streams" {
@@ -112,7 +109,7 @@ output "streams" {
     The streams,
     by name.
   EOT
-  value = merge({ for name, stream in local.streams : name => { "arn" = stream.arn } }, {})
+  value = { for name, stream in local.streams : name => { arn = stream.arn } }
 }
 
 output "name" {
@@ -121,12 +118,12 @@ output "name" {
 }
 """
 RESULTS = """\
-| output | attributes | what |
-| --- | --- | --- |
-| `queue` | `arn`, `dead.url` | The queue; null for none. |
-| `streams` | `arn` | The streams, by name. |
-| `name` |  | The name, of a \\| b. |"""
-SHAPE = "a bullet is not `name`: text, nor `name` (limit): text"
+| output | what |
+| --- | --- |
+| `queue` | The queue; null for none. |
+| `streams` | The streams, by name. |
+| `name` | The name, of a \\| b. |"""
+SHAPE = "a bullet is not `attribute`: text, nor `attribute` (limit): text"
 README = """before
 <!-- begin generated: inputs -->
 <!-- end generated: inputs -->
@@ -166,13 +163,13 @@ def test_nothing_is_overlooked() -> None:
     assert len(optional) == re.sub("#.*", "", text).count("= optional(") > 30
     text = (ROOT / "outputs.tf").read_text()
     names = re.findall(r'^output "(\w+)"', text, re.MULTILINE)
-    assert [output.name for output in inputs.parse_outputs(text)] == names
+    assert list(inputs.parse_outputs(text)) == names
 
 
 def test_inputs() -> None:
     """Types, defaults, limits and descriptions of inputs become tables."""
     found = tuple(inputs.parse_variables(VARIABLES))
-    assert list(inputs.find_defects(found)) == []
+    assert list(inputs.find_defects(found, {})) == []
     assert inputs.write_inputs(found) == INPUTS
 
 
@@ -191,6 +188,16 @@ def test_outputs() -> None:
     assert inputs.write_outputs(found) == RESULTS
 
 
+def test_outputs_name_their_attributes() -> None:
+    """The description of an output names each attribute of its value, and no other."""
+    text = (ROOT / "outputs.tf").read_text()
+    blocks = re.split(r"^output ", text, flags=re.MULTILINE)[1:]
+    for description, block in zip(inputs.parse_outputs(text).values(), blocks, strict=True):
+        attributes = re.findall(r"^ {4,}(\w+) +=", block, re.MULTILINE)
+        assert set(re.findall(r"`(\w+)`", description)) == set(attributes)
+    assert attributes == ["arn", "name"]
+
+
 def changed(text: str, old: str, new: str) -> str:
     """A text in which something that stands there once is another."""
     assert text.count(old) == 1
@@ -203,37 +210,37 @@ def changed(text: str, old: str, new: str) -> str:
         (
             '    - `fifo`: whether it is "FIFO".\n',
             "",
-            ["queue: no bullet says what fifo is"],
+            ["queue: 0 bullets say what fifo is"],
         ),
         (
             "    - `existing.dead_letter_queue.url` (a URL): where its dead letters go.\n",
             "",
-            ["queue: no bullet says what existing.dead_letter_queue.url is"],
+            ["queue: 0 bullets say what existing.dead_letter_queue.url is"],
         ),
         (
             "`fifo`:",
             "`fofi`:",
             [
-                "queue: no bullet says what fifo is",
-                "queue: a bullet is of fofi, which is no attribute",
+                f'queue: {SHAPE}: `fofi`: whether it is "FIFO".',
+                "queue: 0 bullets say what fifo is",
             ],
         ),
         (
             "- `writers.labels`: what",
             "- `fifo` (any): what",
-            ["queue: no bullet says what writers.labels is", "queue: 2 bullets say what fifo is"],
+            ["queue: 2 bullets say what fifo is", "queue: 0 bullets say what writers.labels is"],
         ),
         (
             "    fifo = optional",
             "    lifo = optional(bool)\n    fifo = optional",
-            ["queue: no bullet says what lifo is"],
+            ["queue: 0 bullets say what lifo is"],
         ),
         (
             "- `arn` (of a stream): which",
             "- the arn (of a stream): which",
             [
                 f"streams: {SHAPE}: the arn (of a stream): which one.",
-                "streams: no bullet says what arn is",
+                "streams: 0 bullets say what arn is",
             ],
         ),
         (
@@ -241,7 +248,7 @@ def changed(text: str, old: str, new: str) -> str:
             "- `arn` (of a stream):",
             [
                 f"streams: {SHAPE}: `arn` (of a stream):",
-                "streams: no bullet says what arn is",
+                "streams: 0 bullets say what arn is",
             ],
         ),
         (
@@ -253,7 +260,7 @@ def changed(text: str, old: str, new: str) -> str:
 )
 def test_defects(old: str, new: str, found: list[str]) -> None:
     """What a description lacks, or names wrongly, is told."""
-    wrong = list(inputs.find_defects(inputs.parse_variables(changed(VARIABLES, old, new))))
+    wrong = list(inputs.find_defects(inputs.parse_variables(changed(VARIABLES, old, new)), {}))
     assert wrong == [f"variable {each}" for each in found]
 
 
@@ -299,7 +306,7 @@ def test_written(module: Path) -> None:
             ("which one", "what"),
             "| `arn` | `string` | required | of a stream | what. |",
         ),
-        ("outputs.tf", ("url = local.url", "uri = local.url"), "| `queue` | `arn`, `dead.uri` | "),
+        ("outputs.tf", ("The queue;", "The queue,"), "| `queue` | The queue, null for none. |"),
     ],
 )
 def test_stale(module: Path, name: str, change: tuple[str, str], line: str) -> None:
@@ -316,7 +323,7 @@ def test_refused(module: Path) -> None:
     """From descriptions that leave something out no tables are made."""
     path = module / "variables.tf"
     path.write_text(changed(path.read_text(), "- `fifo`:", "- fifo:"))
-    with pytest.raises(ValueError, match="queue: no bullet says what fifo is"):
+    with pytest.raises(ValueError, match="queue: 0 bullets say what fifo is"):
         inputs.write_page(module)
 
 

@@ -12,7 +12,7 @@ from scripts.demo.report import MEANINGS
 from tests.test_house_rules import MACHINE_PATH
 
 SVG = (picture.PICTURES / "demo.svg").read_text()
-REPORT = json.loads((picture.PICTURES / "demo.json").read_text())["report"]
+REPORT = json.loads((picture.PICTURES / "demo.json").read_text())
 
 
 def shown(svg: str) -> str:
@@ -56,5 +56,5 @@ def test_the_picture_is_small_and_stands_alone() -> None:
     ],
 )
 def test_notes_are_left_out(line: str, remains: bool) -> None:
-    """The notes of a phase, which a terminal redraws in place, are no lines of the picture."""
+    """The picture leaves out the notes of a phase."""
     assert (line.rsplit(maxsplit=1)[-1] in shown(picture.draw([Text(line)]))) is remains

@@ -127,7 +127,7 @@ def test_reports_are_gathered(
     (tmp_path / "soak.json").write_text(json.dumps(SOAK | {"messages": messages, "lost": 977}))
     report = DATA["simulation"] | {"states": 424_242, "stories": {}}
     (tmp_path / "simulation.json").write_text(json.dumps(report))
-    reliability.main(["--without-matrix"])
+    reliability.write({})
     page = (tmp_path / "reliability.md").read_text()
     data = json.loads((tmp_path / "reliability.json").read_text())
     assert "424,242" in page

@@ -17,7 +17,7 @@ import pytest
 from idempotent_lambda import idempotent
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.decorator import Wiring
-from scripts.policies import GOLDEN, documents, plans
+from scripts.golden import POLICIES, list_documents, plan_runs
 from scripts.support.emulator import ROOT
 from scripts.support.terraform import Terraform
 from tests.handler.function import Context
@@ -202,15 +202,15 @@ def test_statements(tmp_path: Path) -> None:
         f'\nrun "{guide}" {{\n  command = plan\n\n  variables {{\n{snippet(guide, "hcl")}  }}\n}}\n'
         for guide in GUIDES
     )
-    configurations = checkout / GOLDEN / "configurations.tftest.hcl"
+    configurations = checkout / POLICIES / "configurations.tftest.hcl"
     common = configurations.read_text().partition("\nrun ")[0]
     configurations.write_text(common + runs)
     module = Terraform(directory=checkout)
     module.init("-backend=false")
-    for guide, plan in plans(module).items():
+    for guide, plan in plan_runs(module).items():
         (found,) = [
             statement
-            for document in documents(plan).values()
+            for document in list_documents(plan).values()
             for statement in document.get("Statement", ())
             if "table/orders-old" in str(statement) or "table/orders-seen" in str(statement)
         ]

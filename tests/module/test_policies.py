@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from scripts.policies import GOLDEN, documents, plans, text
+from scripts.golden import POLICIES, format_documents, list_documents, plan_runs
 from scripts.support.terraform import Terraform
 from tests.module.stacks import ROOT, copy_module
 
-NAMES = sorted(path.stem for path in (ROOT / GOLDEN).glob("*.json"))
+NAMES = sorted(path.stem for path in (ROOT / POLICIES).glob("*.json"))
 NETWORK = {
     "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",
@@ -65,7 +65,7 @@ UNTAGGED = {
 
 def golden(name: str) -> Any:
     """The documents of a configuration, as they are kept."""
-    return json.loads((ROOT / GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
+    return json.loads((ROOT / POLICIES / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def statements(kept: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -132,15 +132,17 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What each configuration plans."""
     module = Terraform(directory=copy_module(tmp_path_factory.mktemp("policies") / "checkout"))
     module.init("-backend=false")
-    return plans(module)
+    return plan_runs(module)
 
 
 @pytest.mark.terraform
 @pytest.mark.parametrize("name", NAMES)
 def test_every_policy_is_the_one_that_is_kept(name: str, planned: dict[str, Any]) -> None:
     """Each document of a configuration is that of its file, and none is missing."""
-    found = text(documents(planned[name]))
-    assert found == text(golden(name)), "if it is meant: python -m scripts.policies"
+    found = format_documents(list_documents(planned[name]))
+    assert found == format_documents(golden(name)), (
+        "if it is meant: python -m scripts.golden policies"
+    )
 
 
 @pytest.mark.terraform
@@ -178,9 +180,9 @@ def test_a_kept_file_holds_all_kinds_of_documents(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_text_is_that_of_the_tool(name: str) -> None:
-    """A kept file is written as python -m scripts.policies writes it."""
-    kept = (ROOT / GOLDEN / f"{name}.json").read_text(encoding="utf-8")
-    assert kept == text(json.loads(kept))
+    """A kept file is written as python -m scripts.golden writes it."""
+    kept = (ROOT / POLICIES / f"{name}.json").read_text(encoding="utf-8")
+    assert kept == format_documents(json.loads(kept))
 
 
 def test_no_statement_means_more_than_is_allowed() -> None:
@@ -215,7 +217,7 @@ def test_no_policy_is_too_long() -> None:
 
 def test_the_configurations_stand_beside_their_files() -> None:
     """A file without a configuration would be compared with nothing."""
-    runs = (ROOT / GOLDEN / "configurations.tftest.hcl").read_text(encoding="utf-8")
+    runs = (ROOT / POLICIES / "configurations.tftest.hcl").read_text(encoding="utf-8")
     assert len(NAMES) == runs.count("\nrun ")
     assert all(f'\nrun "{name}" {{' in runs for name in NAMES)
 
@@ -229,5 +231,5 @@ def test_a_document_is_found_wherever_it_is() -> None:
         },
     }
     output = {"policy": {"after": '{"b": 2}'}}
-    found = documents({"resource_changes": [change], "output_changes": output})
+    found = list_documents({"resource_changes": [change], "output_changes": output})
     assert found == {"aws_s3_bucket_policy.any.policy": {"a": 1}, "output.policy": {"b": 2}}

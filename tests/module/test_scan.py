@@ -1,22 +1,15 @@
 """Checkov finds nothing in the module and in the examples, and would find a defect."""
 
-import contextlib
 import json
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import hcl2
 import pytest
 
-from scripts import scan
-from scripts.scan import FILES, MODULE, PLAN, copy_sources, list_examples, run_checkov, write_plan
+from scripts.scan import FILES, MODULE, PLAN, run_checkov, write_plan
 from tests.inputs import read_inputs
-from tests.module.stacks import ROOT
-from tests.waiting import SECONDS, eventually
+from tests.module.stacks import ROOT, copy_module
 
 Check = tuple[str, str, str]
 UNSIGNED, NOT_SCALED = "CKV_AWS_272", "CKV2_AWS_16"
@@ -110,7 +103,7 @@ def unencrypted(value: Any) -> None:
 @pytest.mark.slow
 def test_the_module(tmp_path: Path) -> None:
     """Nothing fails, two checks are skipped, and queues without encryption are found."""
-    checkout = copy_sources(tmp_path / "checkout")
+    checkout = copy_module(tmp_path / "checkout")
     module = read_reports(checkout, *MODULE)
     assert list_checks(module, "failed") == []
     assert len(list_checks(module, "passed")) > 20
@@ -130,7 +123,7 @@ def test_the_module(tmp_path: Path) -> None:
 @pytest.mark.extended
 def test_the_examples(tmp_path: Path) -> None:
     """Nothing fails in any example, each skip is known, and a new example without one fails."""
-    checkout = copy_sources(tmp_path / "checkout")
+    checkout = copy_module(tmp_path / "checkout")
     new = checkout / "examples" / "new"
     new.mkdir()
     for file in (checkout / "examples" / "quickstart").glob("*.tf"):
@@ -139,8 +132,8 @@ def test_the_examples(tmp_path: Path) -> None:
         (new / file.name).write_text("".join(kept), encoding="utf-8")
 
     reports = {
-        Path(option.partition("=")[2]).name: read_reports(checkout, option)
-        for option in list_examples(checkout)
+        example.parent.name: read_reports(checkout, f"--directory={example.parent}")
+        for example in checkout.glob("examples/*/main.tf")
     }
 
     unskipped = reports.pop("new")
@@ -164,7 +157,7 @@ def test_the_examples(tmp_path: Path) -> None:
 @pytest.mark.extended
 def test_the_plan(tmp_path: Path) -> None:
     """Nothing fails, one check is skipped, and queues without encryption are found."""
-    checkout = copy_sources(tmp_path / "checkout")
+    checkout = copy_module(tmp_path / "checkout")
     write_plan(checkout)
     report = read_reports(checkout, *PLAN)
     assert list_checks(report, "failed") == []
@@ -181,87 +174,12 @@ def test_the_plan(tmp_path: Path) -> None:
     }
 
 
-@pytest.fixture
-def checkov(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A program in checkov's place, still to be written, that gets no plan."""
-    monkeypatch.setattr(scan, "CHECKOV", tmp_path / "checkov")
-    monkeypatch.setattr(scan, "write_plan", lambda _: None)
-    return tmp_path / "checkov"
-
-
-def write_program(path: Path, *lines: str) -> None:
-    """Write a shell script that can be run."""
-    path.write_text("\n".join(["#!/bin/sh", *lines, ""]))
-    path.chmod(0o755)
-
-
-@pytest.mark.parametrize(
-    ("lines", "code"),
-    [
-        (["echo Passed checks: 1"], 0),
-        (["echo Passed checks: 1", "exit 1"], 1),
-        (["echo Passed checks: 1", 'case "$*" in *examples/fifo*) exit 1;; esac'], 1),
-        (["echo Passed checks: 1", 'case "$*" in *plan.json*) exit 1;; esac'], 1),
-        (["exit 0"], 1),
-    ],
-)
-def test_every_scan_counts(checkov: Path, lines: list[str], code: int) -> None:
-    """If one scan finds something or does not finish, all have failed."""
-    write_program(checkov, *lines)
-    assert scan.main() == code
-
-
-def test_a_missing_checkov(checkov: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Without checkov a line says what to do."""
-    assert scan.main() == 1
-    assert f"{checkov} is missing: run this through make" in capsys.readouterr().err
-
-
 @pytest.mark.slow
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     """A file that checkov cannot read fails the scan."""
     (tmp_path / "main.tf").write_text('resource "aws_sqs_queue" {')
     code, _ = run_checkov(tmp_path, "--directory", ".")
     assert code == 1
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process runs, and does not only wait for its parent to collect it."""
-    state = subprocess.run(
-        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
-    ).stdout
-    return state != "" and not state.startswith("Z")
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_scan_that_is_stopped_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
-    """Ctrl-C, or a termination, ends checkov and what it has started, and leaves no file."""
-    checkov, pids, copies = tmp_path / "checkov", tmp_path / "pids", tmp_path / "copies"
-    copies.mkdir()
-    started: list[int] = []
-    write_program(
-        checkov, "sleep 600 &", f"echo $$ $! > {pids}.new && mv {pids}.new {pids}", "wait"
-    )
-    owner = "import sys; from scripts import scan; scan.CHECKOV = sys.argv[1]; scan.main()"
-    process = subprocess.Popen(
-        [sys.executable, "-c", owner, checkov],
-        cwd=ROOT,
-        env=os.environ | {"TMPDIR": str(copies)},
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        eventually(pids.exists, "checkov runs")
-        started = [int(pid) for pid in pids.read_text().split()]
-        assert all(map(is_alive, started))
-        process.send_signal(number)
-        assert process.wait(SECONDS) != 0
-        eventually(lambda: not any(map(is_alive, started)), "nothing runs")
-        assert list(copies.iterdir()) == []
-    finally:
-        process.kill()
-        for pid in started:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
 
 
 def test_the_checks_of_every_framework_count() -> None:

@@ -74,6 +74,13 @@ def test_a_repeat_without_cause_is_one_too_many() -> None:
     assert settled == ({REPEATED: {"a"}}, {})
 
 
+def test_an_earlier_invocation_of_a_killed_process_excuses_nothing() -> None:
+    """A kill leaves only the effects of its own invocation in doubt, not those of one before it."""
+    effects = (effect("a", 0), effect("a", 9000, receive_count=2), effect("b", 9100))
+    settled = judge(send("a", "b"), effects=effects, faults=(struck("kill", "p"),))
+    assert settled == ({REPEATED: {"a"}}, {})
+
+
 @pytest.mark.parametrize(
     ("fault", "cause"),
     [
@@ -151,7 +158,7 @@ def test_a_cause_excuses_no_effect_before_it() -> None:
 @pytest.mark.parametrize(("end", "early"), [("kill", {"a"}), ("raise", set())])
 def test_nobody_starts_while_a_lease_is_live(end: str, early: set[str]) -> None:
     """After a kill an effect has to wait for the end of the lease; a release ends it at once."""
-    effects = (effect("a", 0, end=end), effect("a", 4000))
+    effects = (effect("a", 0, end=end), effect("a", 4000, process="q"))
     faults = (struck(end, "p"),)
     wrong, _ = judge(send("a"), effects=effects, faults=faults)
     assert wrong == ({EARLY: early} if early else {})

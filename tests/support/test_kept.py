@@ -136,6 +136,16 @@ def test_a_second_start_finds_the_first(directory: Path) -> None:
     assert "/123456789012/orders" in shell(directory, QUEUES).stdout
 
 
+def test_a_start_that_was_interrupted_is_replaced(directory: Path) -> None:
+    """An emulator without the file for a shell, which its start did not write, ends first."""
+    start(directory)
+    left = list_processes(directory)
+    (directory / "env").unlink()
+    assert start(directory) == STARTED
+    eventually(lambda: not any(map(is_alive, left)), "the first one has ended")
+    assert len(list_processes(directory)) == len(left)
+
+
 def test_two_starts_at_once_start_one(directory: Path) -> None:
     """Of two that are started at once, one finds the other."""
     with ThreadPoolExecutor(2) as threads:

@@ -339,6 +339,17 @@ def test_it_ends_while_a_call_hangs(upstream: Upstream) -> None:
             connection.getresponse()
 
 
+def test_a_kept_connection_ends_with_it(upstream: Upstream) -> None:
+    """Who has kept a connection reaches nothing once the block is left."""
+    with contextlib.ExitStack() as stack:
+        with serving(upstream.url) as proxy:
+            connection = stack.enter_context(connected(proxy))
+            assert send(connection)[0] == 202
+        with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
+            send(connection)
+    assert len(upstream.arrived) == 1
+
+
 def test_first_strikes_as_often_as_told() -> None:
     """Only calls of the kind are struck, and only so many of them."""
     plan = first(Fault.RESET, 2, lambda call: call.operation == "UpdateItem")

@@ -27,7 +27,8 @@ SentAttributes = dict[str, dict[str, object]]
 class Source(StrEnum):
     """The service that invoked Lambda, delivers again and gets the response.
 
-    If a source has records, its value is the ``eventSource`` of these records.
+    It is ``SQS``, ``KINESIS``, ``DYNAMODB``, ``SNS``, ``S3``, ``EVENTBRIDGE`` or ``DIRECT``. If a
+    source has records, its value is the ``eventSource`` of these records.
     """
 
     SQS = "aws:sqs"

@@ -1,1 +1,1 @@
-"""What is deployed around an attacked function; each Python file is a top-level module there."""
+"""Files deployed with an attacked function; each Python file is a top-level module there."""

@@ -1,9 +1,9 @@
-"""Deployed in front of a function's own code: does to it what production does.
+"""Wraps the code of a deployed function, and injects the failures of production.
 
-The code stays as it is. What happens, happens at the call to DynamoDB by which it takes effect: a
-write to any table but those of records and faults, or a transaction. A fault is a row that says
-what happens to whose effect, when, and how often: `id` is a word that the call holds. An effect
-that is a new item also gets the facts by which `scripts.support.account` judges a repetition.
+The code does not change. A fault strikes at the call to DynamoDB that does the side effect: a
+transaction, or a write to any table except the records and the faults. A row of the faults says
+which fault strikes, when and how often; `id` is a word in the call. If the side effect is a new
+item, it also gets the facts by which `scripts.support.account` judges a repetition.
 """
 
 import functools
@@ -30,7 +30,7 @@ SLOW_SECONDS = 1.2
 EXIT_CODE = 70
 
 PROCESS = uuid.uuid4().hex
-"""Noted on each effect and each fault: what ended together."""
+"""Written to each effect and each fault, so that you see which of them ended together."""
 
 current = threading.local()
 """Has the `message` that this thread processes."""
@@ -40,7 +40,7 @@ unbroken: Any = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa:
 
 
 def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
-    """Replaces the call of any operation of any service."""
+    """Make a call to any service, with the fault that strikes it."""
     others = parameters.get("TableName") in {FAULTS_TABLE, RECORDS_TABLE}
     if operation not in WRITES or others:
         return unbroken(client, operation, parameters)
@@ -60,7 +60,7 @@ def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
 
 
 def take_fault(text: str) -> tuple[str, str, int]:
-    """What happens to a call, and when, for the one caller that takes it; or empty texts."""
+    """Take the fault of a call, its moment and its milliseconds; empty texts if there is none."""
     words = set(re.findall(r"[\w-]+", text))
     asked: Any = {"Keys": [{"id": {"S": word}} for word in words], "ConsistentRead": True}
     answer = dynamodb.batch_get_item(RequestItems={FAULTS_TABLE: asked})
@@ -79,20 +79,20 @@ def take_fault(text: str) -> tuple[str, str, int]:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
-            continue  # somebody else took the last
+            continue  # another caller took the last
         return row["what"]["S"], row["when"]["S"], int(row["within_millis"]["N"])
     return "", "", 0
 
 
 def break_down(what: str) -> None:
-    """Do what the fault says."""
+    """Carry out a fault."""
     match what:
         case "raise":
             raise RuntimeError("this fails now and then")
         case "kill":
             die()
         case "late kill":
-            # What ran before in the same batch is confirmed meanwhile, and not interrupted.
+            # Meanwhile the package confirms the earlier messages of the batch.
             time.sleep(CONFIRMED_SECONDS)
             die()
         case "timeout":
@@ -108,9 +108,9 @@ def break_down(what: str) -> None:
 
 
 def note_delivery(item: dict[str, Any], *, ending: str) -> None:
-    """Note on an effect which delivery has it, until when its lease is, and what is to end it.
+    """Add the delivery of an effect, the end of its lease, and its planned ending to the item.
 
-    All of it is in the same write as the effect. The event of a decorated handler has none of it.
+    The write of the effect includes them. The event of a decorated handler has no such facts.
     """
     message = current.message
     if isinstance(message, dict):
@@ -128,7 +128,7 @@ def note_delivery(item: dict[str, Any], *, ending: str) -> None:
 
 
 def deliver_again_now(record: Any) -> None:
-    """Cut the message's visibility short: another worker gets it while this one runs."""
+    """End the message's visibility timeout: another worker gets it while this one runs."""
     sqs = boto3.client("sqs")
     name = record["eventSourceARN"].rsplit(":", 1)[-1]
     sqs.change_message_visibility(
@@ -140,7 +140,7 @@ def deliver_again_now(record: Any) -> None:
 
 def die() -> NoReturn:
     """End the process as a crash does."""
-    # What was printed so far would be lost with the process.
+    # The process would lose its buffered output.
     sys.stdout.flush()
     os._exit(EXIT_CODE)
 
@@ -152,6 +152,6 @@ _own = getattr(importlib.import_module(_module), _name)
 
 @functools.wraps(_own)
 def target(message: Any, *others: Any, **named: Any) -> Any:
-    """The function's own code, of its own signature."""
+    """Run the function's code; the wrapper has the same signature."""
     current.message = message
     return _own(message, *others, **named)

@@ -1,4 +1,4 @@
-"""Deploys an example with the wrapper that breaks it, behind a proxy."""
+"""Deploys an example behind a proxy, with the wrapper that injects faults."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -25,28 +25,23 @@ MARKS = [
     pytest.mark.slow,
     pytest.mark.timeout(900),
 ]
-"""Of every scenario."""
+"""The marks of every scenario."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """A deployed example.
-
-    Attributes:
-        outputs: those of the example and those of the overlay.
-        proxy: what the functions' calls to DynamoDB go through.
-    """
+    """A deployed example."""
 
     aws: Aws
-    outputs: dict[str, Any]
-    proxy: Proxy
+    outputs: dict[str, Any]  # of the example and of the overlay
+    proxy: Proxy  # between the functions and DynamoDB
 
     def read(self, table: str) -> list[dict[str, Any]]:
         """Read the table that an output names."""
         return observation.rows(self.aws, self.outputs[table])
 
     def inject(self, faults: Iterable[PlannedFault]) -> None:
-        """Put the faults into their table."""
+        """Write the faults to their table."""
         inject_faults(self.aws, self.outputs["faults_table_name"], faults)
 
     def list_untaken(self) -> list[str]:
@@ -57,14 +52,14 @@ class Site:
     def deliver(
         self, *queue_urls: str, seconds: float = observation.DRAIN_SECONDS
     ) -> Iterator[None]:
-        """Have failed messages come again soon; at the end wait until the queues are empty."""
+        """Make failed messages come again soon; at the end wait until the queues are empty."""
         with redeliver_soon(self.aws, *queue_urls):
             yield
             left = observation.wait_until_empty(self.aws, *queue_urls, seconds=seconds)
             assert left == 0, "messages are left"
 
     def check_deliveries(self) -> None:
-        """Check that duplicates were suppressed, and that no message was given up."""
+        """Check that the package suppressed duplicates, and gave up no message."""
         groups = [self.outputs[name] for name in self.outputs if name.endswith("log_group_name")]
         outcomes = observation.count_outcomes(self.aws, *groups)
         assert observation.SUPPRESSING & outcomes.keys(), "the traffic proves nothing"
@@ -77,7 +72,7 @@ class Site:
 def site(
     request: pytest.FixtureRequest, tmp_path: Path, emulator: Emulator, account: str
 ) -> Iterator[Site]:
-    """The module's EXAMPLE, applied; later no plan changes it, destroy leaves nothing."""
+    """Apply the module's EXAMPLE; later no plan changes it, and destroy leaves nothing."""
     example = request.module.EXAMPLE
     overlay = getattr(request.module, "OVERLAY", HERE / "terraform" / example)
     stack = write_stack(

@@ -1,4 +1,4 @@
-"""What the proxy does to the package's calls in the scenarios."""
+"""Plans for the proxy: the faults of the package's calls in the scenarios."""
 
 import random
 import re
@@ -20,7 +20,7 @@ ONE = {
     Fault.SLOW: 0.004,
     Fault.HANG: 0.002,
 }
-# Of these there are fewer.
+# Calls for many are rarer than others, so faults strike more of them.
 MANY = {fault: 2.5 * share for fault, share in ONE.items()}
 ODDS: Mapping[str, Mapping[Fault, float]] = {
     "UpdateItem": ONE,
@@ -37,27 +37,18 @@ ODDS: Mapping[str, Mapping[Fault, float]] = {
 
 
 class Watch:
-    """Refuses some completions, and looks whether each effect may begin.
+    """Refuses some completions, and checks that each effect may begin.
 
-    No completion is refused twice: then it can be confirmed in time, and no repetition is excused.
-
-    Attributes:
-        early: operations whose effect began before their predecessor's record was completed.
-        throttled: ids of the records whose completion was refused.
+    It refuses no completion twice: the next one confirms in time, so nothing excuses a repetition.
     """
 
     def __init__(
         self, site: Site, *, effects_table: str, records_before: Mapping[str, str], seed: int
     ) -> None:
-        """Watch a site.
-
-        Args:
-            site: what is watched.
-            effects_table: a write to it is an effect.
-            records_before: by operation, a text that the id of the record before it holds.
-            seed: of what is refused.
-        """
+        """Watch a site; ``records_before`` has a part of the earlier record's id, by operation."""
+        # Operations whose effect began before the record before them was completed.
         self.early: list[str] = []
+        # Ids of the records whose completion was refused.
         self.throttled: set[str] = set()
         self._site, self._effects_table = site, effects_table
         self._records_before = records_before
@@ -71,7 +62,7 @@ class Watch:
         statements = call.body.get("Statements", ())
         completed = [record_id for record_id, _ in list_completions(call)]
         with self._lock:
-            # Of several statements the last is refused: it has to be a completion, as all are.
+            # In a call for many, all must be completions, and the fault strikes the last.
             if len(completed) < max(1, len(statements)) or completed[-1] in self.throttled:
                 return None
             if self._random.random() > THROTTLED:
@@ -93,25 +84,22 @@ class Watch:
 
 
 class Silence:
-    """Faults by chance; and the first owner of some keys never gets its completion confirmed.
+    """Injects faults at random, and never confirms the completion of some keys' first owners.
 
-    Attributes:
-        lost: keys whose first completion never reaches the table.
-        unanswered: keys whose first completion is written, but never answered.
-        owners: the owner that is silenced, by key.
+    A ``lost`` completion never reaches the table; an ``unanswered`` one does.
     """
 
     def __init__(
         self, seed: int, *, table: str, lost: Collection[str], unanswered: Collection[str]
     ) -> None:
         self.lost, self.unanswered = frozenset(lost), frozenset(unanswered)
-        self.owners: dict[str, str] = {}
+        self.owners: dict[str, str] = {}  # the silenced owner, by key
         self._chance = Chance(ODDS, seed, table)
         self._lock = threading.Lock()
 
     def __call__(self, call: Call) -> Fault | None:
         """See `scripts.support.proxy.Plan`."""
-        # Who completes together with a silenced owner shares its fate.
+        # The other completions in the call of a silenced owner share its fate.
         for record_id, owner in list_completions(call):
             key = record_id.rpartition("#")[2]
             if key in self.lost | self.unanswered:
@@ -123,7 +111,7 @@ class Silence:
 
 
 def list_completions(call: Call) -> Iterator[tuple[str, str]]:
-    """The record and the owner of each completion that a call carries."""
+    """List the record and the owner of each completion in a call."""
     if "SET #status = :completed" in call.body.get("UpdateExpression", ""):
         yield call.body["Key"]["id"]["S"], call.body["ExpressionAttributeValues"][":owner"]["S"]
     for statement in call.body.get("Statements", ()):

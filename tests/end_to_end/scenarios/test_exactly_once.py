@@ -1,7 +1,7 @@
 """Transactions: deposits whose processes are killed before, in and after the commit.
 
-Each deposit of an account has a decimal place of its own: the first adds 1, the second 10, the
-third 100. So the balance alone says how often each of its deposits was counted.
+Each deposit of an account has a different decimal place: the first adds 1, the second 10, the third
+100. So the balance alone shows how often each deposit was counted.
 """
 
 import json
@@ -17,7 +17,7 @@ pytestmark = MARKS
 EXAMPLE = "exactly-once"
 ACCOUNTS = [f"account-{number}" for number in range(1, 9)]
 PLACES = 25
-"""Deposits of each account. As many places fit into DynamoDB's numbers, and the emulator's."""
+"""Deposits of each account. DynamoDB's numbers have enough places, and the emulator's too."""
 
 KINDS: dict[What, int] = {"kill": 30, "timeout": 4, "slow": 4}
 LOSSES = {
@@ -39,7 +39,7 @@ DEPOSITS = {
 
 
 def choose_messages(chance: random.Random) -> list[str]:
-    """Choose what is sent: every deposit, and a third of them again, anywhere behind."""
+    """Choose the messages: every deposit, and a third of them again, anywhere later."""
     sent = list(DEPOSITS)
     for again in chance.sample(sent, len(sent) // 3):
         sent.insert(chance.randrange(sent.index(again), len(sent)) + 1, again)
@@ -47,7 +47,7 @@ def choose_messages(chance: random.Random) -> list[str]:
 
 
 def choose_faults(chance: random.Random) -> list[PlannedFault]:
-    """Choose kills at random moments, and others; each of a deposit of its own."""
+    """Choose kills at random moments, and other faults, each for a different deposit."""
     kinds = [what for what, number in KINDS.items() for _ in range(number)]
     # Only a kill can come in the middle of the call.
     moments: dict[What, list[When]] = {kind: ["before", "after"] for kind in KINDS}

@@ -1,6 +1,6 @@
 """A decorated handler: events come synchronously, asynchronously and from EventBridge.
 
-Each kind comes more than once. Whoever asks again gets the first answer.
+Each event comes more than once. A caller that repeats an event gets the first answer.
 """
 
 import json
@@ -21,7 +21,7 @@ DIRECT, LATER, BUS = (
     [f"{way}-{number:02}" for number in range(1, 11)] for way in ("direct", "later", "bus")
 )
 PAUSE_SECONDS = 0.3
-# The emulator repeats an asynchronous event soon, EventBridge's never.
+# The emulator retries an asynchronous event soon, and an event from EventBridge never.
 FAULTS = [
     PlannedFault("direct-02", "slow"),
     PlannedFault("direct-04", "raise", times=2),
@@ -59,7 +59,7 @@ def is_settled(site: Site) -> bool:
 
 
 def test_existing_handler(site: Site) -> None:
-    """A decorated handler charges once, however it is invoked, and answers every time the same."""
+    """However it is invoked, a decorated handler charges once and always gives the same answer."""
     site.inject(FAULTS)
     name = site.outputs["function_name"]
     answers: dict[str, list[Any]] = {order: [] for order in DIRECT}
@@ -69,7 +69,7 @@ def test_existing_handler(site: Site) -> None:
     for later, bus in 2 * list(zip(LATER, BUS, strict=True)):
         invoke_later(site.aws, name, make_event(later))
         publish(site, bus)
-        # Each that finds no idle worker starts one: too many at once take all their time.
+        # An event without an idle worker starts one: too many starts at once take all the time.
         time.sleep(PAUSE_SECONDS)
     eventually(lambda: is_settled(site), "every order takes effect, and the calls end")
     charges = [(row["order_id"], row["charge_id"]) for row in site.read("ledger_table_name")]

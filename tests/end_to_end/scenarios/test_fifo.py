@@ -1,7 +1,7 @@
 """FIFO: movements on accounts are booked once each, and in the order of their account.
 
-Producers restart and repeat themselves, processors fail, hang and are killed, completions are
-throttled. No kill comes after an effect, so that no repetition is excused.
+Producers restart and repeat messages, processors fail, hang and are killed, and the proxy throttles
+completions. No kill comes after an effect, so nothing excuses a repetition.
 """
 
 import json
@@ -21,7 +21,7 @@ MOVEMENTS = {
 }
 REPEATED_EVERY = 4
 SEED = 5
-# Each in an account of its own: some at its first movement, some amid others.
+# Each in a different account: some at the first movement, some at a later one.
 FAULTS = [
     PlannedFault("movement-1-03", "raise", times=2),
     PlannedFault("movement-2-01", "raise", times=2),
@@ -33,7 +33,7 @@ FAULTS = [
 
 
 def list_messages() -> Iterator[tuple[str, str]]:
-    """What is sent, as account and movement: accounts take turns, producers repeat themselves."""
+    """List accounts and movements to send: accounts take turns, producers repeat messages."""
     for number in range(len(MOVEMENTS["account-1"])):
         for place, (account, movements) in enumerate(MOVEMENTS.items()):
             yield account, movements[number]

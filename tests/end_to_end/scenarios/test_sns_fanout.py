@@ -14,7 +14,7 @@ CONSUMERS = ("billing", "shipping")
 ORDERS = [f"order-{number:03}" for number in range(1, 41)]
 REPEATED_EVERY = 4
 REPEATED_LATER_EVERY = 5
-# To whichever consumer comes first, if it happens once.
+# A fault that happens once strikes the consumer that comes first.
 FAULTS = [
     PlannedFault("order-003", "raise", times=2),
     PlannedFault("order-008", "slow", times=2),
@@ -26,7 +26,7 @@ FAULTS = [
 
 
 def list_publications() -> list[str]:
-    """The orders that are published, in this order: some again at once, some much later."""
+    """List the orders to publish: some again at once, some much later."""
     published = []
     for number, order_id in enumerate(ORDERS):
         published += [order_id] * (1 if number % REPEATED_EVERY else 2)

@@ -40,7 +40,7 @@ DENIED_PER_THOUSAND = 2
 
 DUPLICATES_PER_THOUSAND = 120
 RARE = {"slow", "hang"}
-"""Faults so rare, because each costs its invocation a second, that a short soak may see none."""
+"""Each costs its invocation a second, so they are rare: a short soak may have none."""
 
 
 def plan_soak(number: int, seed: int) -> Traffic:
@@ -50,7 +50,7 @@ def plan_soak(number: int, seed: int) -> Traffic:
 
 
 def choose_silenced(traffic: Traffic, seed: int) -> list[str]:
-    """Choose the orders whose first owner is silenced, some more as kills may come before."""
+    """Choose orders whose first owner is silenced; spare ones, as kills may come before."""
     orders = {message.order_id for message in traffic.messages if not message.poison}
     free = sorted(orders - {fault.operation for fault in traffic.faults})
     chance = random.Random(seed)  # noqa: S311  # guards nothing
@@ -58,13 +58,13 @@ def choose_silenced(traffic: Traffic, seed: int) -> list[str]:
 
 
 def scale(share: float, number: int) -> int:
-    """A share of a thousand messages, of so many; at least 1."""
+    """Scale a share of a thousand messages to so many messages; at least 1."""
     return math.ceil(share * number / 1000)
 
 
 @pytest.mark.timeout(2400)
 def test_soak(site: Site, tmp_path: Path) -> None:
-    """Whatever strikes, no message is lost and none repeats outside P5."""
+    """Under all faults no message is lost, and none repeats except as P5 allows."""
     number = int(os.environ.get("SOAK_MESSAGES", SHORT))
     seed = random.randrange(10**6)  # noqa: S311  # guards nothing
     traffic, table = plan_soak(number, seed), site.outputs["records_table_name"]

@@ -1,10 +1,10 @@
 """Streams: scans and changes of parcels take effect once each, in the order of their shard.
 
-First Lambda's own mappings read both streams. The emulator's take any answer for success, so what
-fails would be lost in them: then they are switched off, and a reader that does what AWS documents
-reads every shard from its beginning, which delivers the first half again, while processors fail,
-hang and are killed, completions are throttled, and some batches are handed over twice at once. At
-last the mappings are switched on again, and deliver the second half once more.
+First the emulator's mappings read both streams. They take any answer for success, so they would
+lose failed records. Then the test switches them off, and a reader that follows AWS's documentation
+reads every shard from its beginning, which delivers the first half again. Meanwhile processors
+fail, hang and are killed, the proxy throttles completions, and some batches come twice at once. At
+last the test switches the mappings on again, and they deliver the second half once more.
 """
 
 import base64
@@ -27,7 +27,7 @@ pytestmark = MARKS
 EXAMPLE = "streams"
 PARCELS = range(1, 6)
 NUMBERS = range(1, 11)
-"""Of the scans, and of as many changes, of each parcel."""
+"""The numbers of the scans, and of as many changes, of each parcel."""
 
 ENTRIES = {
     (f"parcel-{parcel}", timeline): [f"{kind}-{parcel}-{number:02}" for number in NUMBERS]
@@ -36,7 +36,7 @@ ENTRIES = {
 }
 BATCH = 5
 ATTEMPTS = 11
-"""The module's default of 10 retries, and the first."""
+"""The first attempt, and the module's default of 10 retries."""
 
 OVERLAP_EVERY = 4
 SEED = 7
@@ -77,7 +77,7 @@ def switch_mappings(site: Site, *, on: bool) -> None:
     """Switch the mappings on or off."""
     for uuid in site.outputs["mappings"].values():
         site.aws.functions.update_event_source_mapping(UUID=uuid, Enabled=on)
-    # The invocation that is under way ends.
+    # Meanwhile the current invocation ends.
     time.sleep(0 if on else 2)
 
 
@@ -91,7 +91,7 @@ def read_shards(site: Site, shards: Sequence[Sequence[Record]]) -> list[str]:
         arguments = (site.aws, site.outputs["function_name"], {"Records": list(batch)})
         with ThreadPoolExecutor(copies) as threads:
             answers = list(threads.map(lambda _: invoke(*arguments), range(copies)))
-        # Lambda would take note of one of the two.
+        # Lambda would use one of the two answers.
         return None if answers[0].error else answers[0].payload
 
     def discard(batch: Sequence[Record]) -> None:
@@ -105,12 +105,9 @@ def read_shards(site: Site, shards: Sequence[Sequence[Record]]) -> list[str]:
 
 def read_entry(record: Record) -> str:
     """Read the scan or change that a stream's record carries."""
-    entry: str = (
-        json.loads(base64.b64decode(record["kinesis"]["data"]))["place"]
-        if "kinesis" in record
-        else record["dynamodb"]["NewImage"]["state"]["S"]
-    )
-    return entry
+    if "kinesis" in record:
+        return str(json.loads(base64.b64decode(record["kinesis"]["data"]))["place"])
+    return str(record["dynamodb"]["NewImage"]["state"]["S"])
 
 
 def find_records_before(shards: Sequence[Sequence[Record]]) -> dict[str, str]:
@@ -123,7 +120,7 @@ def find_records_before(shards: Sequence[Sequence[Record]]) -> dict[str, str]:
 
 
 def list_effects(site: Site) -> dict[tuple[str, str], list[str]]:
-    """List what the timelines hold."""
+    """List the entries of the timelines."""
     rows = site.read("timelines_table_name")
     return {
         (row["parcel_id"], timeline): row.get(timeline, [])
@@ -150,7 +147,7 @@ def test_streams(site: Site) -> None:
     before = find_records_before(shards)
     watch = Watch(site, effects_table=table, records_before=before, seed=SEED)
     site.proxy.plan = watch
-    assert set(read_shards(site, shards)) == {POISON}, "only the poison is given up on"
+    assert set(read_shards(site, shards)) == {POISON}, "only the poison is discarded"
 
     settled = observation.count_outcomes(site.aws, group).total()
     switch_mappings(site, on=True)
