@@ -11,37 +11,40 @@ PROVIDER_VERSION ?=
 WORKERS ?= 6
 
 DEV := .venv/bin
+DEMO := .venv-demo/bin
 MAKEFLAGS += --no-print-directory
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export TERRAFORM PROVIDER_VERSION
 
 .DEFAULT_GOAL := help
-.PHONY: help demo emulator emulator-stop release-check test test-all prove test-fast simulate soak kill reliability bench lint types style format docs picture scan validate test-terraform golden lock clean
+.PHONY: help demo emulator emulator-stop release-check test test-all prove test-fast simulate soak kill reliability bench lint types style format docs site picture scan validate test-terraform golden lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: .venv/.ready .venv-emulator/.ready ## Deploy the quickstart on the emulator and attack it (about 4 minutes)
-	@$(DEV)/python -m scripts.demo
+demo: ## Deploy the quickstart on the emulator and attack it (about 4 minutes)
+	@$(MAKE) -j 2 .venv-demo/.ready .venv-emulator/.ready
+	@$(DEMO)/python -m scripts.demo
 
-emulator: .venv/.ready .venv-emulator/.ready ## Start an emulator in the background, for stacks of your own
-	@$(DEV)/python -m scripts.emulator start
+emulator: ## Start an emulator in the background, for your own stacks
+	@$(MAKE) -j 2 .venv-demo/.ready .venv-emulator/.ready
+	@$(DEMO)/python -m scripts.emulator start
 
-emulator-stop: .venv/.ready ## Stop it, and lose what is in it
-	@$(DEV)/python -m scripts.emulator stop
+emulator-stop: .venv-demo/.ready ## Stop it, and lose everything that is in it
+	@$(DEMO)/python -m scripts.emulator stop
 
 release-check: .venv/.ready .venv-emulator/.ready ## Build what is released, install it on each of PYTHONS, run the quickstart from it (about 3 minutes)
 	@$(DEV)/python -m scripts.release
 	@PYTHONS="$(PYTHONS)" $(DEV)/pytest tests/artefacts
 
 test: ## Run every check, and the tests that do not take long
-	@$(MAKE) -j 4 .venv/.ready .venv-emulator/.ready .venv-peers/.ready .venv-checkov/.ready .wheels/.ready
+	@$(MAKE) -j 4 .venv/.ready .venv-demo/.ready .venv-emulator/.ready .venv-peers/.ready .venv-checkov/.ready .wheels/.ready
 	@$(MAKE) lint
 	@mkdir -p build
 	@$(DEV)/pytest -n $(WORKERS) --dist worksteal -m "not proof and not extended" --junitxml build/tests.xml $(TESTS)
 
 test-all: ## Run every test, also those that take long
-	@$(MAKE) -j 4 .venv/.ready .venv-emulator/.ready .venv-peers/.ready .venv-checkov/.ready .wheels/.ready
+	@$(MAKE) -j 4 .venv/.ready .venv-demo/.ready .venv-emulator/.ready .venv-peers/.ready .venv-checkov/.ready .wheels/.ready
 	@$(MAKE) lint
 	@mkdir -p build
 	@$(DEV)/pytest -n $(WORKERS) --dist worksteal -m "not proof" --junitxml build/tests-all.xml $(TESTS)
@@ -81,6 +84,7 @@ style: .venv/.ready
 	@$(DEV)/ruff format --check --quiet . && $(DEV)/ruff check --quiet .
 	@PYTHONPATH=handler:toolkit $(DEV)/lint-imports --no-logo
 	@$(DEV)/python -m scripts.house
+	@$(DEV)/python -m docs.tools.prose
 	@$(TERRAFORM) fmt -check -diff -recursive
 
 format: .venv/.ready ## Format Python and Terraform
@@ -90,6 +94,9 @@ format: .venv/.ready ## Format Python and Terraform
 docs: .venv/.ready ## Write the generated pages and tables
 	@$(DEV)/python -m scripts.reference
 	@$(DEV)/python -m scripts.inputs
+
+site: .venv/.ready .mermaid/.ready ## Build the documentation site into build/site (needs npm; half a minute the first time)
+	@$(DEV)/python -m docs.tools.site build .mermaid/mermaid.min.js build/site
 
 picture: .venv/.ready .venv-emulator/.ready ## Run the demo, and draw it as docs/pictures/demo.svg (about 3 minutes)
 	@$(DEV)/python -m scripts.picture
@@ -103,35 +110,38 @@ validate: .venv/.ready ## terraform init and validate in the root and every exam
 test-terraform: .venv/.ready ## Validate, test and plan module and examples with other versions: TERRAFORM=tofu, PROVIDER_VERSION='~> 5.80'
 	@$(DEV)/pytest -m terraform tests/module/test_validate.py tests/module/test_tftest.py tests/module/test_examples.py
 
-golden: .venv/.ready .venv-emulator/.ready ## Make this version's state for upgrade tests anew (on the emulator)
+golden: .venv/.ready .venv-emulator/.ready ## Make this version's state for upgrade tests again (on the emulator)
 	@$(DEV)/python -m scripts.golden state
 
 lock: ## Pin the newest allowed versions of the Python packages (needs uv)
-	@for name in dev emulator peers bench checkov; do \
+	@for name in dev demo emulator peers bench checkov; do \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	    --no-header --no-emit-index-url requirements/$$name.in -o requirements/$$name.lock; \
 	done
 
 clean: ## Remove everything that is built
-	@rm -rf .venv .venv-emulator .venv-peers .venv-bench .venv-checkov build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	@rm -rf .import_linter_cache .wheels
+	@rm -rf .venv .venv-demo .venv-emulator .venv-peers .venv-bench .venv-checkov build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .import_linter_cache .wheels .mermaid
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 	@find . -name .terraform -prune -exec rm -rf {} +
 
-# An environment is made anew when its lock changes, so that it never holds more than the lock says.
+# An environment is made again when its lock changes, so that it never holds more than the lock says.
 .venv/.ready: requirements/dev.lock
+.venv-demo/.ready: requirements/demo.lock
 .venv-emulator/.ready: requirements/emulator.lock
 .venv-peers/.ready: requirements/peers.lock
 .venv-bench/.ready: requirements/bench.lock
 .venv-checkov/.ready: requirements/checkov.lock
-.venv/.ready .venv-emulator/.ready .venv-peers/.ready .venv-bench/.ready .venv-checkov/.ready:
+.venv/.ready .venv-demo/.ready .venv-emulator/.ready .venv-peers/.ready .venv-bench/.ready .venv-checkov/.ready:
 	@command -v $(PYTHON) >/dev/null || { \
 	  echo "$(PYTHON) is missing: install Python 3.11 or newer, or set PYTHON=/its/path" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "$(PYTHON) is older than 3.11: set PYTHON=/path/to/a/newer/one" >&2; exit 1; }
-	@echo "setting up $(@D) from $< ..."
-	@$(PYTHON) -m venv --clear $(@D)
-	@$(@D)/bin/python -m pip install --quiet --require-hashes -r $<
+	@$(PYTHON) scripts/environment.py $(@D) $<
+	@touch $@
+
+.mermaid/.ready: requirements/mermaid.lock | .venv/.ready
+	@$(DEV)/python -m docs.tools.site fetch $(@D)
 	@touch $@
 
 # The wheels of an example for two targets, by the packer's own download: for Lambda, and for the

@@ -1,5 +1,6 @@
-"""Time, calls, units and money of this package beside its peers: ``make bench``.
+"""Compares time, calls, units and cost of this package with alternatives: ``make bench``.
 
-`cases` says what is varied, `contenders` who takes part, `engine` what answers them; `measurement`
-runs it, `report` draws the conclusions, `page` and `plots` show them in docs/performance.md.
+`cases` defines the cases, `contenders` the packages that are compared, and `engine` a stub of
+DynamoDB. `measurement` runs the cases, `headline` judges the figures, and `page` and `plots` write
+them into docs/performance.md.
 """

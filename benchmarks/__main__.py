@@ -1,11 +1,12 @@
-"""``make bench``: measure everything once, write build/benchmark.json and docs/performance.md.
+"""``make bench``: measure all cases, and write build/benchmark.json and docs/performance.md.
 
-Ends with 1 if a count (round trips, write units, the zip) misses its target. Times are reported,
-never judged: they are the machine's as much as ours.
+The exit code is 1 if a count (round trips, write units, the zip) misses its target. Times are
+reported but never judged, because they depend on the machine as well.
 
-``--case`` measures only the cases it names, and writes no page. ``--base`` compares the package in
-the working tree with the package as of a commit, in turn, and writes build/comparison.json; it ends
-with 1 if a count became worse. It ends with 2 if there is no such case or no such commit.
+``--case`` measures only the named cases and does not write the page. ``--base`` compares the
+package in the working tree with the package as of a commit, alternating between them, and writes
+build/comparison.json; the exit code is then 1 if a count became worse. The exit code is 2 if a case
+or the commit does not exist.
 """
 
 import argparse
@@ -41,20 +42,33 @@ QUICK_STARTS: Final = 3
 PAIRS: Final = 5
 PAIR_SAMPLES: Final = 250
 PAIR_SECONDS: Final = 5.0
-"""What one version gets in one round: so much that two equal versions differ by 1 to 2 %."""
+"""The time of one version in one round: enough that equal versions differ by only 1 to 2 %."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and write; the exit code."""
+    """Measure, and write the results; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="few samples, and no page")
-    parser.add_argument("--handler", type=Path, default=ROOT / PACKAGE, help="another version")
-    parser.add_argument("--case", default="", help="only these cases, and no page")
-    parser.add_argument("--base", default="", help="the commit to compare with, in the base case")
-    parser.add_argument("--rounds", type=int, default=PAIRS, help="of a comparison")
+    parser.add_argument(
+        "--quick", action="store_true", help="take few samples, and do not write the page"
+    )
+    parser.add_argument(
+        "--handler",
+        type=Path,
+        default=ROOT / PACKAGE,
+        help="directory of another version of the package",
+    )
+    parser.add_argument(
+        "--case", default="", help="measure only these cases, and do not write the page"
+    )
+    parser.add_argument(
+        "--base", default="", help="compare with this commit; by default in the base case"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=PAIRS, help="number of rounds of a comparison"
+    )
     options = parser.parse_args(arguments)
     if options.rounds < 1:
-        parser.error("--rounds is at least 1")
+        parser.error("--rounds must be at least 1")
     handler = options.handler.resolve()
     try:
         if options.base:
@@ -79,11 +93,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(handler: Path, *, quick: bool) -> dict[str, Any]:
-    """The report of one run.
+    """Measure all cases; return the report.
 
     Args:
-        handler: the directory that holds the package.
-        quick: whether to take few samples only.
+        handler: the directory that contains the package.
+        quick: whether to take only a few samples.
     """
     began = time.monotonic()
     report: dict[str, Any] = {}
@@ -109,7 +123,7 @@ def run(handler: Path, *, quick: bool) -> dict[str, Any]:
 
 
 def _look(handler: Path, cases: Sequence[Case], *, quick: bool) -> int:
-    """Measure some cases, print and write their figures; the exit code."""
+    """Measure some cases; print and write their figures; return the exit code."""
     began = time.monotonic()
     figures = _measure_cases(handler, cases, quick=quick)
     for name, contenders in figures.items():
@@ -121,7 +135,7 @@ def _look(handler: Path, cases: Sequence[Case], *, quick: bool) -> int:
 
 
 def _compare(handler: Path, base: str, cases: Sequence[Case], rounds: int, *, quick: bool) -> int:
-    """Measure two versions in turn, print and write their figures; the exit code."""
+    """Measure two versions in turn; print and write their figures; return the exit code."""
     began = time.monotonic()
     compared = {}
     with contextlib.ExitStack() as stack:
@@ -130,7 +144,7 @@ def _compare(handler: Path, base: str, cases: Sequence[Case], rounds: int, *, qu
             for side in comparison.SIDES
         }
         commit = unpack_package(ROOT, base, packages["base"].parent)
-        # A copy, so that an edit meanwhile is not measured.
+        # A copy, so that edits during the run are not measured.
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(handler, packages["current"], ignore=ignored)
         endpoints = stack.enter_context(serve(cases))

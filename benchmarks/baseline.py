@@ -1,4 +1,4 @@
-"""The package as of a commit: what ``BASE=`` compares the working tree with."""
+"""Unpacks the package as of a commit, for a comparison with the working tree (``BASE=``)."""
 
 import io
 import subprocess
@@ -10,11 +10,11 @@ PACKAGE: Final = "handler"
 
 
 class UnknownBaseError(Exception):
-    """The package as of that commit is not to be had; the text says why."""
+    """The package as of that commit is not available; the text names the reason."""
 
 
 def unpack_package(repository: Path, commit: str, destination: Path) -> str:
-    """Write the package as of a commit to ``destination/handler``; the commit's full hash.
+    """Write the package as of a commit to ``destination/handler``; return the full hash.
 
     Raises:
         UnknownBaseError: the repository has no such commit, or the commit has no package.
@@ -32,7 +32,7 @@ def unpack_package(repository: Path, commit: str, destination: Path) -> str:
 
 
 def _run_git(repository: Path, *arguments: str) -> bytes:
-    """The output of git; nothing if it fails."""
+    """Return the output of git; nothing if it fails."""
     command = ["git", "-C", str(repository), *arguments]
     done = subprocess.run(command, capture_output=True, check=False)
     return done.stdout if done.returncode == 0 else b""

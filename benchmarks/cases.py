@@ -1,4 +1,4 @@
-"""What is varied: one factor at a time, from one base case."""
+"""The cases. Each varies one factor of the base case."""
 
 import re
 from collections.abc import Sequence
@@ -16,25 +16,26 @@ KEYS: Final = {
     "idemkit": "effective_key",
     "boto3_client": "id",
 }
-"""Each contender's table has its name; these are their partition keys."""
+"""The partition key of each contender's table. The table has the contender's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One set of circumstances.
+    """The circumstances of one measurement.
 
     Attributes:
-        factor: what differs from the base case, as a heading.
-        engine_ms: how long the stub takes for a call; None for the emulator.
-        batch: messages in a batch.
-        processor_ms: how long the user's code sleeps for each message.
-        duplicates: percentage of the batch that has been completed before.
+        factor: the factor that differs from the base case, as a heading.
+        engine_ms: the time that the stub takes for a call; None for the emulator.
+        batch: the number of messages in a batch.
+        processor_ms: the time that the user's code sleeps for each message.
+        duplicates: the percentage of the batch that was completed before.
         receive_count: the duplicates' ``ApproximateReceiveCount``; 1 is a producer's retry.
-        samples: batches to measure, where they fit the time.
-        seconds: what one contender may take.
-        warm_ups: batches before the measured ones; the last says how many fit the time.
-        contenders: who takes part.
-        reports_failures: whether messages may be reported as failed, which is a figure then.
+        samples: the number of batches to measure, if they fit the time.
+        seconds: the time limit of one contender.
+        warm_ups: the number of batches before the measured ones; the last one is timed to compute
+            how many batches fit the time limit.
+        contenders: the contenders to measure.
+        reports_failures: whether messages may be reported as failed; the count is then a figure.
     """
 
     factor: str = "base"
@@ -51,7 +52,7 @@ class Case:
 
     @property
     def name(self) -> str:
-        """The value that is varied, as people read it."""
+        """The varied value, as the page shows it."""
         engine = "emulator" if self.engine_ms is None else f"{self.engine_ms} ms per call"
         redelivered = " redelivered" if self.receive_count > 1 else ""
         return {
@@ -63,7 +64,7 @@ class Case:
 
     @property
     def is_counted(self) -> bool:
-        """Whether the stub serves it, which counts calls and units; the emulator does not."""
+        """Whether the stub serves the case: only the stub counts calls and units."""
         return self.engine_ms is not None
 
     @property
@@ -73,7 +74,7 @@ class Case:
 
 
 class UnknownCaseError(Exception):
-    """A case has no such name; the text lists the names there are."""
+    """A case with this name does not exist; the text lists the names that do."""
 
 
 BASE: Final = Case(samples=200, seconds=90.0)
@@ -109,17 +110,17 @@ HUGE: Final = tuple(
     )
     for batch in (1_000, 10_000)
 )
-"""More than a queue delivers at once. Measured on request only: they take too long for the rest."""
+"""More messages than a queue delivers at once. Too slow to measure except on request."""
 
 
 def choose_cases(text: str) -> tuple[Case, ...]:
-    """The cases that a text names, in its order and each once.
+    """Return the cases that a text names, in its order, without repetitions.
 
     Args:
-        text: names or slugs between commas; slugs also between spaces.
+        text: names or slugs, separated by commas; slugs also by spaces.
 
     Raises:
-        UnknownCaseError: a name is not the name of a case, or there is no name.
+        UnknownCaseError: a name is unknown, or the text is empty.
     """
     known = {case.slug: case for case in (*CASES, *HUGE)}
     slugs: list[str] = []

@@ -1,7 +1,7 @@
-"""Two versions of the package, measured in pairs: the decisions, without effects.
+"""Compares two versions of the package that are measured in pairs; pure functions.
 
-A pair is a round of both. Each pair gives a ratio, and the figure is the median of the ratios: what
-slows the machine down for a while slows both versions of a pair down, and leaves their ratio alone.
+A pair is one round of both versions. Each pair gives a ratio, and the figure is the median of the
+ratios. A slow phase of the machine slows down both versions of a pair and keeps their ratio.
 """
 
 import statistics
@@ -27,25 +27,25 @@ Pair = Mapping[str, Figures]
 
 
 def order_sides(round_number: int, batch_number: int) -> tuple[str, str]:
-    """Which side goes first: it alternates from batch to batch, and from round to round."""
+    """Return the order of the sides. It alternates from batch to batch and from round to round."""
     base, current = SIDES
     swapped = (round_number + batch_number) % 2
     return (current, base) if swapped else (base, current)
 
 
 def compare(pairs: Sequence[Pair]) -> dict[str, dict[str, Any]]:
-    """Each figure that all rounds have: the medians of both sides, the ratio, and the verdict.
+    """Compare the figures that all rounds have.
 
     Returns:
-        By figure: the sides' medians, or means of failed messages; "ratio", the median of the
-        pairs' ratios of current to base, with the "lowest" and the "highest" of them, None where a
-        base is zero; and for a count its "verdict": equal, better, worse, or incomparable.
+        For each figure: the medians of both sides, or the means for failed messages; "ratio", the
+        median of the pairs' ratios of current to base, with the "lowest" and the "highest", None if
+        a base is zero; and for a count the "verdict": equal, better, worse, or incomparable.
     """
     names = [name for name in TITLES if all(name in pair[side] for pair in pairs for side in SIDES)]
     figures = {name: _compare_figure(name, pairs) for name in names}
     failed = figures.get("failed", {"base": 0, "current": 0})
     for name in COUNTS.keys() & figures.keys():
-        # A failed message costs fewer writes. If both sides fail some, time decides how many.
+        # A failed message costs fewer writes. If both sides fail some, their number varies.
         fails = [side for side in SIDES if failed[side]]
         comparable = len(fails) <= 1 if name == "failed" else not fails
         figures[name]["verdict"] = judge(figures[name], comparable=comparable)
@@ -54,7 +54,7 @@ def compare(pairs: Sequence[Pair]) -> dict[str, dict[str, Any]]:
 
 def _compare_figure(name: str, pairs: Sequence[Pair]) -> dict[str, Any]:
     base, current = ([pair[side][name] for pair in pairs] for side in SIDES)
-    # A median would hide what fails now and then.
+    # A median would hide occasional failures.
     average = statistics.fmean if name == "failed" else statistics.median
     averages = {"base": average(base), "current": average(current)}
     if not all(base):
@@ -65,7 +65,7 @@ def _compare_figure(name: str, pairs: Sequence[Pair]) -> dict[str, Any]:
 
 
 def judge(count: Figures, *, comparable: bool) -> str:
-    """The verdict on a count.
+    """Return the verdict on a count.
 
     Args:
         count: the medians of both sides.
@@ -79,7 +79,7 @@ def judge(count: Figures, *, comparable: bool) -> str:
 
 
 def list_changed(cases: Mapping[str, Mapping[str, Figures]]) -> list[str]:
-    """Every count that is not equal, with its case and both values."""
+    """List the counts that are not equal, with their case and both values."""
     return [
         f"{case}: {TITLES[name]} {_format(figure['base'])} -> {_format(figure['current'])} "
         f"({figure['verdict']})"
@@ -90,7 +90,7 @@ def list_changed(cases: Mapping[str, Mapping[str, Figures]]) -> list[str]:
 
 
 def is_worse(cases: Mapping[str, Mapping[str, Figures]]) -> bool:
-    """Whether a count of any case became worse. Times are reported, never judged."""
+    """Return whether a count of any case became worse. Times are reported, never judged."""
     return any(
         figure.get("verdict") == "worse"
         for figures in cases.values()
@@ -99,7 +99,7 @@ def is_worse(cases: Mapping[str, Mapping[str, Figures]]) -> bool:
 
 
 def format_comparison(case: str, figures: Mapping[str, Figures]) -> str:
-    """The figures of a case as a table."""
+    """Format the figures of a case as a table."""
     lines = [f"{case:24}{'base':>10}{'current':>10}{'ratio':>9}   lowest - highest"]
     for name, figure in figures.items():
         line = f"  {TITLES[name]:22}{_format(figure['base']):>10}"
@@ -112,7 +112,7 @@ def format_comparison(case: str, figures: Mapping[str, Figures]) -> str:
 
 
 def format_figures(case: str, contenders: Mapping[str, Figures]) -> str:
-    """The figures of a case that is measured alone, as a table."""
+    """Format the figures of a case without a comparison as a table."""
     lines = [f"{case:24}" + "".join(f"{name:>12}" for name in contenders)]
     for name, title in TITLES.items():
         cells = [figures[name] for figures in contenders.values() if name in figures]
@@ -122,5 +122,5 @@ def format_figures(case: str, contenders: Mapping[str, Figures]) -> str:
 
 
 def _format(value: float) -> str:
-    """The value with four digits, or with all of those before its point."""
+    """Format a value with four digits, or with all digits before its point."""
     return f"{value:.4g}" if value < DECIMALS_BELOW else f"{value:.0f}"

@@ -1,14 +1,14 @@
 """A stub of DynamoDB that keeps items, counts what it would bill, and answers after a set time.
 
-It speaks DynamoDB's JSON protocol over HTTP as far as the contenders use it, evaluates their
-conditions (see `expressions`), and fails them as DynamoDB does. It checks no signature, no type and
-no size: every item here is below the 1 KB (writes) and 4 KB (reads) that one unit pays for.
+It speaks the part of DynamoDB's JSON protocol over HTTP that the contenders use, evaluates their
+conditions (see `expressions`), and rejects them as DynamoDB does. It does not check signatures,
+types or sizes: every item here is below the 1 KB (writes) and 4 KB (reads) that one unit pays for.
 
-Units, as https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
-has them: a write is one, also when its condition fails; an item read is one, or a half if
-eventually consistent, also when it is not there.
+It counts units as DynamoDB does: a write is one unit, even if its condition fails; an item read is
+one unit, or half a unit if eventually consistent, even if the item does not exist.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
 
-Two operations are its own: ``SetDelay`` ``{"milliseconds": 5}``, and ``GetCounters``, which answers
+It has two more operations: ``SetDelay`` ``{"milliseconds": 5}``, and ``GetCounters``, which answers
 ``{table: {"calls": {operation: 3}, "write_units": 3, "read_units": 0.0}}`` since the start.
 """
 
@@ -26,7 +26,7 @@ from benchmarks import expressions
 from benchmarks.expressions import Scope
 
 STATEMENTS: Final = 25
-"""How many one BatchExecuteStatement may hold."""
+"""The most statements in one BatchExecuteStatement."""
 
 TYPE: Final = "com.amazonaws.dynamodb.v20120810#"
 
@@ -35,7 +35,7 @@ class ConditionFailedError(Exception):
     """A condition does not hold.
 
     Attributes:
-        item: the item as it is, where the request asks for it.
+        item: the current item, if the request asks for it.
     """
 
     def __init__(self, item: Any = None) -> None:
@@ -45,7 +45,7 @@ class ConditionFailedError(Exception):
 
 @dataclass(slots=True)
 class Table:
-    """One table: its partition key's attribute, its items, what was done to it."""
+    """One table: the attribute of its partition key, its items, and its counts."""
 
     key: str
     items: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -54,11 +54,11 @@ class Table:
     read_units: float = 0.0
 
     def id_of(self, attributes: Mapping[str, Any]) -> str:
-        """The key's text."""
+        """Return the text of the key."""
         return str(attributes[self.key]["S"])
 
     def read(self, key: Mapping[str, Any], *, consistent: bool) -> dict[str, Any] | None:
-        """One item."""
+        """Read one item."""
         self.read_units += 1 if consistent else 0.5
         return self.items.get(self.id_of(key))
 
@@ -72,7 +72,7 @@ class Engine:
         self._lock = threading.Lock()
 
     def answer(self, operation: str, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        """The HTTP status and the body of the answer."""
+        """Return the HTTP status and the body of the answer."""
         try:
             with self._lock:
                 return 200, getattr(self, f"_on_{operation}")(request)
@@ -140,7 +140,7 @@ class Engine:
         return {"Attributes": attributes} if attributes else {}
 
     def _checked(self, table: Table, key: Mapping[str, Any], request: dict[str, Any]) -> Scope:
-        """The scope of a write whose condition, if it has one, holds."""
+        """Check the condition of a write, if it has one; return its scope."""
         table.write_units += 1
         names = request.get("ExpressionAttributeNames", {})
         values = request.get("ExpressionAttributeValues", {})
@@ -184,13 +184,13 @@ class Engine:
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """The engine on a free port of the loopback, a thread for each connection.
+    """The engine on a free port of the loopback interface, with a thread for each connection.
 
-    Threads because ``time.sleep`` is exact to a tenth of a millisecond, where an event loop wakes
-    at whole ones.
+    It uses threads because ``time.sleep`` is exact to a tenth of a millisecond, but an event loop
+    wakes at whole milliseconds.
     """
 
-    # A fleet connects all at once.
+    # All workers of a fleet connect at the same time.
     request_queue_size = 256
     daemon_threads = True
     block_on_close = False
@@ -207,7 +207,7 @@ class Connection(socketserver.StreamRequestHandler):
     server: Server
 
     def handle(self) -> None:
-        """Answer one request after the other."""
+        """Answer the requests one by one."""
         while self.rfile.readline():
             length, operation = 0, ""
             while line := self.rfile.readline().strip():
@@ -227,7 +227,7 @@ class Connection(socketserver.StreamRequestHandler):
 
 
 def main() -> None:
-    """Serve until standard input ends, which it does however the parent ends."""
+    """Serve until standard input ends, which happens however the parent ends."""
     server = Server(Engine())
     print(server.server_address[1], flush=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()

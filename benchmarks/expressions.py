@@ -1,7 +1,7 @@
-"""As much of DynamoDB's expressions and of PartiQL as the contenders write.
+"""The subset of DynamoDB's expressions and PartiQL that the contenders use.
 
-A condition is near to Python: it is translated once, word by word, and evaluated as Python. The
-texts come from the contenders alone; a word that is not known stands for an attribute.
+A condition resembles Python: it is translated once, word by word, and evaluated as Python. The
+texts come only from the contenders. An unknown word is the name of an attribute.
 """
 
 import functools
@@ -24,12 +24,12 @@ Item = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Value:
-    """A value as DynamoDB writes it, ``{"S": "text"}``; None where an attribute is missing."""
+    """A value as DynamoDB writes it, ``{"S": "text"}``; None for a missing attribute."""
 
     typed: Any
 
     def _compared(self, other: "Value", compare: Callable[[Any, Any], bool]) -> bool:
-        # As in DynamoDB: what is missing, or of another type, compares as false.
+        # As in DynamoDB, a missing value or one of another type compares as false.
         if self.typed is None or other.typed is None or self.typed.keys() != other.typed.keys():
             return False
         ((kind, one),), ((_, two),) = self.typed.items(), other.typed.items()
@@ -52,18 +52,18 @@ FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
 
 
 class Scope(NamedTuple):
-    """What a text may refer to: the item, and the request's names and values."""
+    """The item, and the request's names and values, to which a text may refer."""
 
     item: Item
     names: Mapping[str, str]
     values: Mapping[str, Any]
 
     def attribute(self, token: str) -> Value:
-        """An attribute of the item, by its name or a placeholder for that."""
+        """Return an attribute of the item, by its name or a placeholder for the name."""
         return Value(self.item.get(self.names.get(token, token)))
 
     def value(self, token: str) -> Value:
-        """A value of the request, by its placeholder."""
+        """Return a value of the request, by its placeholder."""
         return Value(self.values[token])
 
 
@@ -83,7 +83,7 @@ class Statement(NamedTuple):
     condition: str
 
     def key(self, name: str) -> str:
-        """The placeholder of the key, given the name of the key's attribute."""
+        """Return the placeholder of the key, given the name of the key's attribute."""
         found = re.search(rf'"?\b{name}\b"? = (:\d+)', self.condition or self.changes)
         if not found:
             raise ValueError(f"not understood: no key {name!r} in {self}")
@@ -92,10 +92,10 @@ class Statement(NamedTuple):
 
 @functools.lru_cache(maxsize=256)
 def statement(text: str) -> Statement:
-    """The statement that a PartiQL text is.
+    """Parse a PartiQL text.
 
     Raises:
-        ValueError: it is none of those that the contenders make.
+        ValueError: the contenders use no such statement.
     """
     places = itertools.count()
     numbered = re.sub(r"\?", lambda _: f":{next(places)}", text)
@@ -108,12 +108,12 @@ def statement(text: str) -> Statement:
 
 
 def contains(condition: str, scope: Scope) -> bool:
-    """Whether a condition holds."""
+    """Return whether a condition holds."""
     return bool(_evaluated(condition, scope))
 
 
 def updated(changes: str, scope: Scope) -> dict[str, Any]:
-    """The item after SET and REMOVE clauses, all of which see it as it was."""
+    """Return the item after SET and REMOVE clauses, which all see the old item."""
     item = dict(scope.item)
     for token, expression in _changes(changes):
         name = scope.names.get(token, token)
@@ -126,7 +126,7 @@ def updated(changes: str, scope: Scope) -> dict[str, Any]:
 
 @functools.lru_cache(maxsize=256)
 def _changes(text: str) -> Sequence[tuple[str, str]]:
-    """Each attribute with what it is set to; with nothing where it is removed."""
+    """Return each attribute with its new value; an empty text if it is removed."""
     found = []
     for _, changes in CLAUSE.findall(text):
         for change in re.split(r",\s*(?![^(]*\))", changes):

@@ -26,7 +26,7 @@ SETTINGS: Final = {
 
 @contextlib.contextmanager
 def started(command: Sequence[str | Path], environment: Mapping[str, str]) -> Iterator[Any]:
-    """A process that ends when its standard input does: when the block is left, or we die."""
+    """Start a process that ends with its standard input: when the block or this process ends."""
     process = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -34,10 +34,10 @@ def started(command: Sequence[str | Path], environment: Mapping[str, str]) -> It
         text=True,
         cwd=ROOT,
         env=environment,
-        # A terminal's Ctrl-C is for the parent, which then ends this one.
+        # Ctrl-C goes to the parent only, which then ends this process.
         start_new_session=True,
     )
-    assert process.stdin is not None  # noqa: S101 (tells the type checker what PIPE means)
+    assert process.stdin is not None  # noqa: S101 (for the type checker)
     assert process.stdout is not None  # noqa: S101
     try:
         yield process
@@ -62,17 +62,17 @@ def answer(process: Any) -> dict[str, Any]:
     """Read an answer of a worker.
 
     Raises:
-        RuntimeError: it has ended.
+        RuntimeError: the worker has ended.
     """
     line = process.stdout.readline()
     if not line:
-        raise RuntimeError(f"{' '.join(map(str, process.args))} ended; its error stands above")
+        raise RuntimeError(f"{' '.join(map(str, process.args))} ended; see its error above")
     found: dict[str, Any] = json.loads(line)
     return found
 
 
 class Location:
-    """Where batches are delivered: an endpoint with the contenders' tables, and their workers.
+    """The destination of batches: an endpoint with the contenders' tables, and their workers.
 
     Attributes:
         workers: the contenders' processes, by name.
@@ -99,12 +99,12 @@ class Location:
         client.close()
 
     def started(self, name: str) -> contextlib.AbstractContextManager[Any]:
-        """A process of `benchmarks.worker` with this contender, that is not waited for."""
+        """Start a `benchmarks.worker` for this contender, without waiting until it is ready."""
         return started([INTERPRETER, "-m", "benchmarks.worker", name], self._environment)
 
     @contextlib.contextmanager
     def working(self, names: Sequence[str] = CONTENDERS) -> Iterator["Location"]:
-        """This place, with a fresh worker for each of these contenders while the block lasts."""
+        """Run a fresh worker for each of these contenders until the block ends."""
         with contextlib.ExitStack() as stack:
             for name in names:
                 self.workers[name] = stack.enter_context(self.started(name))
@@ -112,12 +112,12 @@ class Location:
             yield self
 
     def deliver(self, name: str, event: Mapping[str, Any], processor_ms: int) -> dict[str, Any]:
-        """Deliver a batch to a contender: the answer of its worker."""
+        """Deliver a batch to a contender; return the answer of its worker."""
         request(self.workers[name], {"event": event, "processor_ms": processor_ms})
         return answer(self.workers[name])
 
     def ask(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        """Ask the stub, where this place is one, for one of its own operations."""
+        """Call an operation that only the stub has; the endpoint must be the stub."""
         with contextlib.closing(http.client.HTTPConnection(self._address)) as connection:
             headers = {"X-Amz-Target": f"Engine.{operation}"}
             connection.request("POST", "/", json.dumps(parameters), headers)
@@ -135,7 +135,7 @@ def stub() -> Iterator[Emulator]:
 
 @contextlib.contextmanager
 def serve(cases: Sequence[Case]) -> Iterator[dict[bool, Emulator]]:
-    """Start what the cases need: the stub, which counts, by True, the emulator by False."""
+    """Start the endpoints that the cases need: the stub, which counts, is True."""
     starters = {True: stub, False: running}
     needed = {case.is_counted for case in cases}
     with contextlib.ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""What every contender is given alike: the user's code, and the context of an invocation."""
+"""The user's code and the context of an invocation, the same for every contender."""
 
 import time
 from typing import Any, Final
@@ -7,15 +7,15 @@ TIMEOUT_MILLIS: Final = 30_000
 """The function's timeout."""
 
 VISIBILITY_SECONDS: Final = 6 * TIMEOUT_MILLIS // 1000
-"""What AWS advises for a queue that feeds a function."""
+"""The visibility timeout that AWS recommends for a queue that feeds a function."""
 
 
 class Workload:
-    """What the user's code does.
+    """The work of the user's code.
 
     Attributes:
-        seconds: how long one message takes.
-        runs: how many messages it has processed.
+        seconds: the time that one message takes.
+        runs: the number of messages processed so far.
     """
 
     seconds = 0.0
@@ -23,7 +23,7 @@ class Workload:
 
 
 def process(message: Any) -> None:
-    """Take the time that the case asks for; instantly where it asks for none."""
+    """Sleep for the time of the case, if it has one."""
     del message
     Workload.runs += 1
     if Workload.seconds:
@@ -31,7 +31,7 @@ def process(message: Any) -> None:
 
 
 class Context:
-    """The Lambda context, as far as the contenders read it."""
+    """The parts of the Lambda context that the contenders read."""
 
     function_name = "benchmark"
     aws_request_id = "79b4f56e-95b1-4643-9700-2807f4e68189"
@@ -40,5 +40,5 @@ class Context:
         self._ends = time.monotonic() + TIMEOUT_MILLIS / 1000
 
     def get_remaining_time_in_millis(self) -> int:
-        """What is left of the invocation."""
+        """Return the remaining time of the invocation."""
         return int(1000 * (self._ends - time.monotonic()))

@@ -1,4 +1,4 @@
-"""The figures that count, and the limits they are held to."""
+"""The most important figures, and their limits."""
 
 import operator
 from collections.abc import Callable, Mapping
@@ -13,10 +13,10 @@ class Target(NamedTuple):
     """A limit.
 
     Attributes:
-        meaning: what the figure says.
-        limit: the last value that is good enough.
-        holds: how the figure compares with the limit then.
-        counts: whether it is a count, the same in every run, and not a time.
+        meaning: the meaning of the figure.
+        limit: the limit.
+        contains: the comparison that a figure within the limit passes.
+        counts: whether the figure is a count, the same in every run, and not a time.
     """
 
     meaning: str
@@ -43,7 +43,7 @@ TARGETS: Final[Mapping[str, Target]] = {
 
 
 def headline(report: Report) -> dict[str, float]:
-    """The figures, by the names of `TARGETS`; what compares is ours divided by the other."""
+    """Return the figures by the names of `TARGETS`; a comparison is ours divided by the other."""
     cases, starts = report["cases"], report["cold_starts"]
 
     def ratio(figure: str, other: str, case: str = BASE.name) -> float:
@@ -70,7 +70,7 @@ def headline(report: Report) -> dict[str, float]:
 
 
 def judged(figures: Mapping[str, float]) -> dict[str, dict[str, Any]]:
-    """Each target with its limit and whether it holds."""
+    """Return each target with its limit and whether it holds."""
     return {
         name: {
             "limit": round(target.limit, 3),

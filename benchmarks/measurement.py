@@ -1,4 +1,4 @@
-"""Runs the cases: contenders in turn, round after round, so that noise strikes all alike."""
+"""Runs the cases: contenders in turn, round after round, so that noise affects all equally."""
 
 import contextlib
 import statistics
@@ -15,7 +15,7 @@ from benchmarks.samples import summary
 from tests.handler import events
 
 ROUNDS: Final = 10
-"""In each, every contender measures the same number of batches, at least one."""
+"""In each round, a contender measures the same number of batches, at least one."""
 
 UNITS: Final = ("write_units", "read_units")
 
@@ -27,7 +27,7 @@ def _ids(count: int) -> list[str]:
 
 
 def _event(fresh: Sequence[str], old: Sequence[str], receive_count: int) -> dict[str, Any]:
-    """A batch with the messages of both kinds spread over it."""
+    """Return a batch in which fresh and old messages alternate."""
     counts = dict.fromkeys(fresh, 1) | dict.fromkeys(old, receive_count)
     mixed = [each for pair in zip(fresh, old, strict=False) for each in pair]
     rest = (*fresh[len(old) :], *old[len(fresh) :])
@@ -42,11 +42,11 @@ def _record(message_id: str, receive_count: int) -> dict[str, Any]:
 
 
 class Run:
-    """One contender in one case, where it is measured.
+    """One contender in one case, at one location.
 
     Attributes:
-        each: how many batches of a round fit the time.
-        answers: what its worker answered, with what the stub counted meanwhile.
+        each: the number of batches of a round that fit the time limit.
+        answers: the answers of its worker, each with the counts of the stub.
     """
 
     def __init__(self, name: str, case: Case, place: Location, rounds: int) -> None:
@@ -57,7 +57,7 @@ class Run:
             place.deliver(name, _event(self._old, (), 1), 0)
         for _ in range(case.warm_ups):
             warm = self._batch()
-        # At least one in every round, however slow.
+        # At least one in every round, even if it is slow.
         fitting = int(1000 * case.seconds / warm["wall_ms"])
         self.each = max(1, min(case.samples, fitting) // rounds)
 
@@ -76,7 +76,7 @@ class Run:
         return answer
 
     def _counters(self) -> dict[str, Any]:
-        """What the stub has counted; nothing where it is the emulator."""
+        """Return the counts of the stub; nothing from the emulator."""
         if not self._case.is_counted:
             return {}
         counters: dict[str, Any] = self._place.ask("GetCounters")[self.name]
@@ -87,9 +87,9 @@ class Run:
         self.answers.append(self._batch())
 
     def figures(self, per_round: int) -> dict[str, Any]:
-        """How many batches, their times, and what the stub has counted per batch."""
+        """Return the number of batches, their times, and the counts of the stub per batch."""
         counted = [each["counted"] for each in self.answers if each["counted"]]
-        # The mean: a median would hide what fails now and then.
+        # The mean, because a median would hide occasional failures.
         failed = statistics.fmean(each["failures"] for each in self.answers)
         return {
             "n": len(self.answers),
@@ -104,11 +104,11 @@ class Run:
 
 
 def measured(case: Case, place: Location, rounds: int = ROUNDS) -> dict[str, dict[str, Any]]:
-    """The figures of every contender in a case.
+    """Measure every contender in a case.
 
     Returns:
-        By contender: how many batches, their wall time, their CPU time per message, and, where the
-        stub counts them, calls and units per batch.
+        For each contender: the number of batches, their wall time, their CPU time per message and,
+        if the stub counts them, calls and units per batch.
     """
     if case.is_counted:
         place.ask("SetDelay", milliseconds=case.engine_ms)
@@ -124,14 +124,15 @@ def measured(case: Case, place: Location, rounds: int = ROUNDS) -> dict[str, dic
 def measure_pairs(
     case: Case, places: Mapping[str, Location], rounds: int
 ) -> Iterator[dict[str, dict[str, Any]]]:
-    """The figures of two versions of this package in a case, round by round.
+    """Measure two versions of this package in a case; yield the figures of each round.
 
-    In each round both get a fresh worker, and one batch each in turn.
+    In each round, both get a fresh worker, and then one batch each in turn.
 
     Args:
-        case: its samples and seconds are for all rounds of one version.
-        places: where each version works, by side; on one stub, which counts one batch at a time.
-        rounds: how many.
+        case: the case; its samples and seconds are for all rounds of one version.
+        places: the location of each version, by side; on the same stub, which counts one batch at
+            a time.
+        rounds: the number of rounds.
     """
     for number in range(rounds):
         with contextlib.ExitStack() as stack:
@@ -149,7 +150,7 @@ def measure_pairs(
 
 
 def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """What has been counted between two answers of the stub."""
+    """Return the counts between two answers of the stub."""
     if not after:
         return {}
     calls = Counter(after["calls"])
@@ -158,7 +159,7 @@ def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
 
 
 def _units(counted: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Calls and units per batch."""
+    """Return calls and units per batch."""
     calls: Counter[str] = Counter()
     for each in counted:
         calls.update(each["calls"])
@@ -166,16 +167,16 @@ def _units(counted: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "calls": " + ".join(f"{count:g} {name}" for name, count in each_calls.items() if count),
         **{unit: round(sum(each[unit] for each in counted) / len(counted), 2) for unit in UNITS},
-        # As of the times, the median: where the machine stands still, a flusher does not wait.
+        # The median, as for times: if the machine pauses, a flusher does not wait.
         "round_trips": int(statistics.median(sum(each["calls"].values()) for each in counted)),
     }
 
 
 def cold_starts(place: Location, samples: int) -> dict[str, dict[str, Any]]:
-    """What a fresh process needs, in CPU and wall time, until it is ready and has answered.
+    """Measure the CPU and wall time of a fresh process until it is ready and has answered.
 
     Returns:
-        By contender; the first start of each is not counted, as it may still compile.
+        The figures of each contender, without its first start, which may still compile.
     """
     kinds = ("ready_cpu", "ready_wall", "answered_cpu", "answered_wall")
     found: dict[str, list[tuple[float, ...]]] = {name: [] for name in STARTS}

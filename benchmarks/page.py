@@ -1,4 +1,4 @@
-"""docs/performance.md: its generated sections, from docs/performance.json and nothing else."""
+"""Writes the generated sections of docs/performance.md, from docs/performance.json alone."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ from benchmarks.cases import BASE, CONTENDERS
 from benchmarks.headline import TARGETS
 from scripts.pages import table
 
-# Nothing is imported here that the environment of the plots lacks.
+# This module must import in the environment of the plots too.
 DOCS: Final = Path(__file__).parents[1] / "docs"
 PAGE: Final = DOCS / "performance.md"
 DATA: Final = DOCS / "performance.json"
@@ -33,7 +33,7 @@ Report = Mapping[str, Any]
 
 
 def sections(report: Report) -> dict[str, str]:
-    """The generated sections, by name."""
+    """Return the generated sections by name."""
     return {
         "targets": _targets(report),
         "base": _base(report),
@@ -47,7 +47,7 @@ def sections(report: Report) -> dict[str, str]:
 
 
 def picture(name: str) -> str:
-    """The HTML that shows a plot in the reader's colours."""
+    """Return the HTML that shows a plot in the reader's colour scheme."""
     return (
         f'<picture><source media="(prefers-color-scheme: dark)" srcset="plots/{name}-dark.svg">'
         f'<img alt="{PICTURES[name]}" src="plots/{name}-light.svg"></picture>'

@@ -1,7 +1,7 @@
-"""Draws docs/plots/ from docs/performance.json: runs in ``.venv-bench``, which has matplotlib.
+"""Draws docs/plots/ from docs/performance.json. It runs in ``.venv-bench``, which has matplotlib.
 
-The same data give the same bytes. Each file names the digest of its data, so that a test can tell
-a plot that was left behind.
+The same data give the same bytes. Each file contains the digest of its data, so that a test can
+detect an outdated plot.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from benchmarks.page import DATA, PLOTS, THEMES, TITLES
 
 INK: Final = {"light": "#24292f", "dark": "#e6edf3"}
 GRID: Final = {"light": "#d0d7de", "dark": "#3d444d"}
-# Told apart by people who see few colours (after Okabe and Ito), and by their markers.
+# Colour-blind readers can distinguish these colours (after Okabe and Ito), and the markers.
 COLOURS: Final = {
     "light": ("#0072b2", "#6e7781", "#007a5a", "#c24e00", "#a8508a"),
     "dark": ("#56b4e9", "#9198a1", "#2fbf95", "#f0803c", "#d98fc0"),
@@ -41,9 +41,9 @@ class Panel(NamedTuple):
     """One pair of axes.
 
     Attributes:
-        factor: whose cases it shows, with the base case among them.
-        across: a case's place on the horizontal axis, and its label there.
-        up: the figure's place on the vertical axis.
+        factor: the factor whose cases it shows, together with the base case.
+        across: a function for a case's value on the horizontal axis, which is also its label.
+        up: a function for the value on the vertical axis.
     """
 
     factor: str
@@ -53,7 +53,7 @@ class Panel(NamedTuple):
 
     @property
     def cases(self) -> Sequence[Case]:
-        """What it shows, from left to right."""
+        """The cases that it shows, from left to right."""
         shown = [each for each in CASES if each == BASE or each.factor == self.factor]
         stub = [each for each in shown if each.engine_ms is not None and each.receive_count == 1]
         return sorted(stub, key=self.across)
@@ -98,12 +98,12 @@ UNITS: Final = {"factors": "ms per batch", "batch": "ms", "dollars": "$ per mill
 
 
 def drawn(name: str, theme: str, cases: Any) -> Figure:
-    """One plot in the colours of one theme."""
+    """Draw one plot in the colours of one theme."""
     panels = DRAWN[name]
     figure = Figure(figsize=(2.6 * len(panels) + 0.6, 3.0), layout="constrained")
     figure.patch.set_alpha(0)
     for place, panel in enumerate(panels, 1):
-        # One scale for all, where all show the same figure.
+        # One scale for all panels that show the same figure.
         shared = figure.axes[0] if figure.axes and panel.up == panels[0].up else None
         axes = figure.add_subplot(1, len(panels), place, sharey=shared)
         axes.patch.set_alpha(0)

@@ -1,8 +1,8 @@
-"""What a million messages cost on AWS: us-east-1, on demand, without free tiers and discounts.
+"""The cost of a million messages on AWS: us-east-1, on demand, no free tiers, no discounts.
 
 Sources: https://aws.amazon.com/dynamodb/pricing/on-demand/ (prices since November 2024) and
-https://aws.amazon.com/lambda/pricing/. Not counted, as it is the same for all: storage, the queue,
-Lambda's price per invocation, log ingestion.
+https://aws.amazon.com/lambda/pricing/. Not counted, because they are equal for all: storage, the
+queue, Lambda's price per invocation, log ingestion.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ FUNCTION_GB: Final = 0.25
 
 
 def dollars_per_million(figures: Mapping[str, Any], batch: int) -> dict[str, float]:
-    """Dollars per million messages: the table's units, and the function's time.
+    """Return the dollars per million messages for the table's units and the function's time.
 
     Args:
         figures: units and median milliseconds per batch.

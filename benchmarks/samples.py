@@ -1,4 +1,4 @@
-"""What is said of a row of samples."""
+"""Statistics of a series of samples."""
 
 import math
 import statistics
@@ -6,21 +6,21 @@ from collections.abc import Sequence
 from typing import Final
 
 ENOUGH_FOR_P99: Final = 100
-"""Of fewer samples, the 99th percentile is no more than the worst."""
+"""With fewer samples, the 99th percentile would be the maximum."""
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest value that ``percent`` per cent of all do not exceed (nearest rank)."""
+    """Return the smallest value that ``percent`` per cent of all do not exceed (nearest rank)."""
     return sorted(values)[max(0, math.ceil(len(values) * percent / 100) - 1)]
 
 
 def summary(unit: str, values: Sequence[float], per_round: int) -> dict[str, float | None]:
-    """Median, quartiles, 99th percentile, and the lowest and highest median of a round.
+    """Return median, quartiles, 99th percentile, and the lowest and highest median of a round.
 
     Args:
-        unit: ends the names of the figures.
-        values: in the order in which they were measured.
-        per_round: how many of them make a round.
+        unit: the suffix of the figures' names.
+        values: the values in the order of measurement.
+        per_round: the number of values in a round.
     """
     rounds = [values[at : at + per_round] for at in range(0, len(values), per_round)]
     medians = [statistics.median(each) for each in rounds]

@@ -1,4 +1,4 @@
-"""Versions and deployed sizes: what each contender adds to a function that has boto3 already."""
+"""Versions of the contenders, and the size that each adds to a function that has boto3."""
 
 import re
 import tempfile
@@ -18,7 +18,7 @@ IN_THE_RUNTIME: Final = ("boto3",)
 
 
 def zip_kb(handler: Path) -> float:
-    """The zip that is deployed, without the user's code, in KB of 1,024 bytes."""
+    """Return the size of the deployed zip, without the user's code, in KB of 1,024 bytes."""
     with tempfile.TemporaryDirectory() as directory:
         sources, destination = Path(directory, "src"), Path(directory, "function.zip")
         sources.mkdir()
@@ -28,14 +28,14 @@ def zip_kb(handler: Path) -> float:
 
 
 def installed() -> dict[str, metadata.Distribution]:
-    """The distributions in the contenders' environment, by name."""
+    """Return the distributions in the contenders' environment, by name."""
     (packages,) = INTERPRETER.parents[1].glob("lib/python3*/site-packages")
     found = metadata.distributions(path=[str(packages)])
     return {_plain(each.metadata["Name"]): each for each in found}
 
 
 def versions(handler: Path) -> dict[str, str]:
-    """The version of each contender that has one."""
+    """Return the version of each contender that has one."""
     source = Path(handler, "idempotent_lambda", "__init__.py").read_text()
     there = installed()
     return {
@@ -45,7 +45,7 @@ def versions(handler: Path) -> dict[str, str]:
 
 
 def peer_kb(name: str) -> float:
-    """The files that a peer and its dependencies install, in KB of 1,024 bytes."""
+    """Return the size of the files of an alternative and its dependencies, in KB of 1,024 bytes."""
     there = installed()
     added = _closure(PACKAGES[name], there) - _closure(IN_THE_RUNTIME, there)
     files = [file for each in added for file in there[each].files or ()]
@@ -54,7 +54,7 @@ def peer_kb(name: str) -> float:
 
 
 def _closure(names: Collection[str], there: Collection[str]) -> set[str]:
-    """The packages with all that they require, if it is installed; extras are left out."""
+    """Return the packages and their installed requirements; extras are ignored."""
     found: set[str] = set()
     waiting = [_plain(name) for name in names]
     while waiting:

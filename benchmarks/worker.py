@@ -1,11 +1,11 @@
-"""One contender as a Lambda worker, in ``.venv-peers``: says when it is ready, then serves batches.
+"""One contender as a Lambda worker, in ``.venv-peers``. It reports when it is ready, then serves.
 
     → {"cpu_ms": 214.2, "at": 5113.2}
     {"event": an SQS event, "processor_ms": 20}
     → {"wall_ms": 26.1, "cpu_ms": 4.4, "runs": 10, "failures": 0, "at": …, "peak_mb": 61.5}
 
-All JSON lines. ``at`` is the monotonic clock, which the parent shares; the first ``cpu_ms`` counts
-from the start of the process.
+All lines are JSON. ``at`` is the monotonic clock, which the parent shares. The first ``cpu_ms``
+counts from the start of the process.
 """
 
 import importlib
@@ -22,18 +22,18 @@ STATUS = Path("/proc/self/status")
 
 
 def peak_mb() -> float:
-    """The most memory that this process has held, in MB of 2**20 bytes."""
+    """Return the peak memory of this process, in MB of 2**20 bytes."""
     if STATUS.exists():
-        # Linux starts ru_maxrss at what the parent held when it forked, so it cannot be used.
+        # On Linux, ru_maxrss starts at the memory of the forking parent, so it cannot be used.
         (line,) = (each for each in STATUS.read_text().splitlines() if "VmHWM" in each)
         return int(line.split()[1]) / 2**10
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def main(name: str) -> None:
-    """Serve the contender of this name until standard input ends."""
+    """Serve the named contender until standard input ends."""
     answers = os.fdopen(os.dup(1), "w")
-    # Its log goes where it costs what writing costs, and is not taken for an answer.
+    # Log lines go to the null device: they cost a write, but do not mix with answers.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     handle = importlib.import_module(f"benchmarks.contenders.{name}").make(name)
     ready = {"cpu_ms": 1000 * time.process_time(), "at": time.monotonic()}

@@ -1,4 +1,4 @@
-"""Writes the README's tables of the module's inputs and outputs: ``make docs``.
+"""Writes the tables of the module's inputs and outputs in docs/inputs.md: ``make docs``.
 
     python -m scripts.inputs
 
@@ -27,7 +27,7 @@ from hcl2.rules.expressions import ExprTermRule
 from scripts.pages import render, table
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-README: Final = ROOT / "README.md"
+PAGE: Final = "docs/inputs.md"
 BULLET: Final = re.compile(r"`(?P<path>[\w.]+)`(?: \((?P<limit>.+?)\))?: (?P<text>.+)")
 
 
@@ -51,13 +51,13 @@ class Variable(NamedTuple):
 
 
 def write_page(root: Path = ROOT) -> str:
-    """Return the README with new tables; raise ValueError if a description is incomplete."""
+    """Return the page with new tables; raise ValueError if a description is incomplete."""
     variables = read_variables(root)
     outputs = parse_outputs((root / "outputs.tf").read_text(encoding="utf-8"))
     if defects := list(find_defects(variables, outputs)):
         raise ValueError("\n".join(defects))
     sections = {"inputs": write_inputs(variables), "outputs": write_outputs(outputs)}
-    return render((root / README.name).read_text(encoding="utf-8"), sections)
+    return render((root / PAGE).read_text(encoding="utf-8"), sections)
 
 
 def read_variables(root: Path = ROOT) -> tuple[Variable, ...]:
@@ -217,4 +217,4 @@ def _join_words(text: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(write_page(), encoding="utf-8")
+    (ROOT / PAGE).write_text(write_page(), encoding="utf-8")

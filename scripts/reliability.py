@@ -51,8 +51,8 @@ FIGURES: Final[Mapping[str, Mapping[str, str]]] = {
         "lost": "lost",
         "repeated": "repeated without one of the causes of P5",
         "interrupted_repeats": "repeated after an interruption",
-        "unconfirmed_repeats": "repeated as the completion could not be confirmed",
-        "raised_repeats": "repeated as the processor raised after its effect",
+        "unconfirmed_repeats": "repeated because the completion could not be confirmed",
+        "raised_repeats": "repeated because the processor raised after its side effect",
         "dead_lettered": "dead-lettered",
     },
 }

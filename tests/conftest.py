@@ -21,7 +21,7 @@ WAITING_WORKERS = 4
 
 
 def pytest_configure() -> None:
-    """Look for garbage seldom: what tests make and import are many objects, which mostly stay."""
+    """Collect garbage seldom: tests create and import many objects, and most of them stay."""
     gc.set_threshold(50_000, 20, 50)
 
 
@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
-    """The tests in an order in which scenarios run beside the rest, and none is left for the end.
+    """Order the tests so that scenarios run in parallel with the rest, and not at the end.
 
     Each worker begins with an equal share of the list, in its order, and helps others later.
     """

@@ -28,7 +28,7 @@ variables {
   processor = "orders.process"
 }
 
-# The table tells the region and the account; this one is elsewhere, so that each ARN shows that it does.
+# Region and account come from the table; this one is elsewhere, so that each ARN shows it.
 run "a_table_that_exists" {
   command = plan
 
@@ -43,7 +43,7 @@ run "a_table_that_exists" {
 
   assert {
     condition     = output.environment.IDEMPOTENCY_TABLE == "shared.records" && one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_TABLE"] == "shared.records" && output.environment.IDEMPOTENCY_NAMESPACE == "orders"
-    error_message = "The function is told its name, and keeps its namespace."
+    error_message = "The function gets the table's name, and keeps its namespace."
   }
 
   assert {
@@ -63,7 +63,7 @@ run "a_table_that_exists" {
         Sid       = "ClaimAndSettleTogether"
       },
     ])
-    error_message = "The role reaches only records of its own namespace."
+    error_message = "The role reaches only records of its namespace."
   }
 
   assert {
@@ -141,7 +141,7 @@ run "a_queue_that_exists" {
 
   assert {
     condition     = !strcontains(output.policy, "LeadingKeys") && length(aws_dynamodb_table.records) == 1 && length(aws_lambda_function.consumer) == 1
-    error_message = "A table of its own needs no condition."
+    error_message = "A table that nobody shares needs no condition."
   }
 
   assert {
@@ -256,12 +256,12 @@ run "a_function_that_exists" {
 
   assert {
     condition     = alltrue([for mapping in [aws_lambda_event_source_mapping.queue[0], aws_lambda_event_source_mapping.stream["clicks"]] : mapping.function_name == "arn:aws:lambda:eu-central-1:123456789012:function:charge"]) && aws_sqs_queue.source[0].visibility_timeout_seconds == 5400
-    error_message = "The mappings invoke it, and the visibility timeout is six of its own."
+    error_message = "The mappings invoke it, and the visibility timeout is six times its timeout."
   }
 
   assert {
     condition     = output.function.arn == "arn:aws:lambda:eu-central-1:123456789012:function:charge" && output.function.target_arn == output.function.arn && output.function.name == "charge" && output.function.log_group_name == null && output.function.role_arn == null && output.function.role_name == null
-    error_message = "What the module is not told is null."
+    error_message = "A value that the module does not know is null."
   }
 
   assert {
@@ -315,7 +315,7 @@ run "a_function_that_exists_with_its_role" {
 
   assert {
     condition     = aws_lambda_event_source_mapping.queue[0].function_name == "arn:aws:lambda:eu-central-1:123456789012:function:charge:live" && output.function.target_arn == "arn:aws:lambda:eu-central-1:123456789012:function:charge:live" && output.function.name == "charge" && output.function.role_name == "charge" && output.function.role_arn == null && output.function.log_group_name == null
-    error_message = "Its alias is invoked; the output has what the module was told."
+    error_message = "Its alias is invoked; the output has the given values."
   }
 
   assert {
@@ -443,7 +443,7 @@ run "no_queue_and_nothing_that_delivers" {
 
   assert {
     condition     = length(aws_sqs_queue.source) == 0 && length(aws_lambda_event_source_mapping.queue) == 0 && length(aws_lambda_event_source_mapping.stream) == 0 && length(aws_lambda_function.consumer) == 1 && length(aws_dynamodb_table.records) == 1
-    error_message = "A mapping of one's own may invoke the function."
+    error_message = "Your mapping may invoke the function."
   }
 
   assert {

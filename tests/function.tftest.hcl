@@ -102,7 +102,7 @@ run "the_users_code_gets_its_environment_and_permissions" {
 
   assert {
     condition     = one(aws_lambda_function.consumer[0].environment).variables["LEDGER_TABLE"] == "ledger" && one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_NAMESPACE"] == "orders"
-    error_message = "The user's variables stand beside the module's."
+    error_message = "The function has the user's variables and the module's."
   }
 
   assert {
@@ -110,7 +110,7 @@ run "the_users_code_gets_its_environment_and_permissions" {
       { Action = ["dynamodb:PutItem"], Effect = "Allow", Resource = ["arn:aws:dynamodb:eu-central-1:123456789012:table/ledger"] },
       { Action = ["ses:SendEmail"], Effect = "Allow", Resource = ["*"], Sid = "Mail" },
     ])
-    error_message = "The user's statements are a policy of their own."
+    error_message = "The user's statements are a separate policy."
   }
 
   assert {
@@ -177,7 +177,7 @@ run "the_functions_options_reach_it" {
 
   assert {
     condition     = aws_lambda_function.consumer[0].function_name == "charge-orders" && aws_cloudwatch_log_group.function[0].name == "/aws/lambda/charge-orders" && aws_iam_role.function[0].name_prefix == "charge-orders-" && aws_lambda_permission.invoker["topic"].function_name == "charge-orders" && output.function.name == "charge-orders"
-    error_message = "The function's name is also that of its log group and of its role."
+    error_message = "The log group and the role have the function's name."
   }
 
   assert {
@@ -394,6 +394,6 @@ run "a_zip_of_ones_own_is_deployed_as_it_is" {
 
   assert {
     condition     = !contains(keys(one(aws_lambda_function.consumer[0].environment).variables), "IDEMPOTENCY_PROCESSOR")
-    error_message = "A handler of one's own needs no processor."
+    error_message = "Your handler needs no processor."
   }
 }

@@ -181,7 +181,7 @@ run "streams_have_finite_retries_and_a_failure_destination" {
 
   assert {
     condition     = { for name, mapping in aws_lambda_event_source_mapping.stream : name => one(one(mapping.destination_config).on_failure).destination_arn } == { accounts = "arn:aws:sns:eu-central-1:123456789012:accounts-failed", clicks = "arn:aws:sqs:eu-central-1:123456789012:clicks-failed" }
-    error_message = "Then its failure destination is told."
+    error_message = "Then its failure destination is notified."
   }
 
   assert {

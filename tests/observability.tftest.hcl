@@ -119,7 +119,7 @@ run "alarms_as_they_are_wanted" {
 
   assert {
     condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.alarm : one(alarm.alarm_actions) == "arn:aws:sns:eu-central-1:123456789012:alarms" && one(alarm.ok_actions) == "arn:aws:sns:eu-central-1:123456789012:over"])
-    error_message = "Each tells whom it should that it has begun and that it is over."
+    error_message = "Each notifies its targets of its start and its end."
   }
 
   assert {
@@ -218,7 +218,7 @@ run "the_dashboard_shows_every_part" {
       for widget in jsondecode(aws_cloudwatch_dashboard.dashboard[0].dashboard_body).widgets : widget.type == "metric" && widget.properties.region == "eu-central-1"
       && jsonencode(widget.properties.annotations.horizontal) == (startswith(widget.properties.title, "Duration") ? jsonencode([{ label = "timeout", value = 60000 }]) : "[]")
     ])
-    error_message = "Each widget looks into the stack's region, and that of the duration has a line at the timeout."
+    error_message = "Each widget looks into the stack's region, and the duration's widget has a line at the timeout."
   }
 
   assert {
@@ -264,7 +264,7 @@ run "metrics_without_alarms" {
 
   assert {
     condition     = one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_METRICS"] == "on" && length(aws_cloudwatch_metric_alarm.alarm) == 0
-    error_message = "Metrics can be had for dashboards and alarms of one's own."
+    error_message = "You can have the metrics alone, for your dashboards and alarms."
   }
 }
 

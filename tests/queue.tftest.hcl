@@ -83,7 +83,7 @@ run "failing_messages_go_to_the_dead_letter_queue_only_from_their_queue" {
       redrivePermission = "byQueue"
       sourceQueueArns   = ["arn:aws:sqs:eu-central-1:123456789012:orders"]
     }
-    error_message = "The dead-letter queue takes messages of its own queue only."
+    error_message = "The dead-letter queue takes messages from its queue only."
   }
 
   assert {
@@ -296,7 +296,7 @@ run "the_queues_options_reach_it" {
 
   assert {
     condition     = one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_MAX_RECEIVE_COUNT"] == "1000" && one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_RETENTION_SECONDS"] == "3209600"
-    error_message = "The package is told the receives, and a record outlives two lives in the queue and one in the dead-letter queue."
+    error_message = "The package gets the number of receives, and a record outlives two lives in the queue and one in the dead-letter queue."
   }
 }
 

@@ -1,4 +1,4 @@
-"""The rules of `scripts.house`: what each of them finds, and what it accepts."""
+"""The rules of `scripts.house`: the findings of each, and the code that it accepts."""
 
 import json
 import re
@@ -537,7 +537,7 @@ def test_a_repository_that_breaks_rules(tmp_path: Path, capsys: pytest.CaptureFi
 
 @pytest.mark.parametrize("tracked", [True, False])
 def test_what_is_built_is_not_read(tmp_path: Path, *, tracked: bool) -> None:
-    """What git ignores is left out; without git, hidden and built folders are."""
+    """Files that git ignores are left out; without git, hidden and built folders are."""
     files = {".venv/x.py": "", "build/x.py": "", "own/x.py": ""}
     write(tmp_path, HOUSE | files | {".gitignore": ".venv/\nbuild/\nown/\n"})
     if tracked:

@@ -8,7 +8,7 @@ from tests.conftest import WAITING_WORKERS, dealt
 
 
 class Item:
-    """Stands for a test; the scenarios have a longer timeout."""
+    """A placeholder for a test; the scenarios have a longer timeout."""
 
     def __init__(self, number: int) -> None:
         self.is_scenario = number % 300 == 7

@@ -5,7 +5,7 @@ import socket
 import time
 from collections.abc import Callable
 
-# Long enough for a machine that stands still for a while: nobody waits for it but a failure.
+# Long enough for a machine that pauses for a while: only a failure takes that long.
 SECONDS = 120.0
 POLL_SECONDS = 0.3
 CONNECT_SECONDS = 20.0

@@ -1,4 +1,4 @@
-"""Who takes part: each module imports one contender whole and makes it ready.
+"""The contenders: each module imports one completely and sets it up.
 
 Every ``make(table)`` returns a function from an SQS event to a partial batch response.
 """

@@ -1,4 +1,4 @@
-"""A bare boto3 client, as most functions make one: what a cold start is compared with."""
+"""A bare boto3 client, as most functions create it: the reference for cold starts."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ import boto3
 
 
 def make(table: str) -> Callable[[Any], Any]:
-    """A client, and a handler that writes one item unconditionally."""
+    """Make a client, and a handler that writes one item unconditionally."""
     client = boto3.client("dynamodb")
 
     def handler(event: Any) -> None:

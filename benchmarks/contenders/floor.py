@@ -1,6 +1,6 @@
-"""The floor: the SDK calls that a batch of claims and completions cannot do without, and no more.
+"""The floor: only the SDK calls that claiming and completing a batch needs.
 
-No owner is checked, no error handled, nothing logged. A test counts its lines, and compares its
+It does not check the owner, handle errors or log. A test counts its lines, and compares its
 statements with this package's.
 """
 
@@ -19,7 +19,7 @@ REMOVE "lease_expires_at" REMOVE "attempts" WHERE "id" = ? AND ("owner" = ? AND 
 
 
 def make(table: str) -> Callable[[Any], Any]:
-    """The handler, with this package's client."""
+    """Make the handler, with this package's client."""
     client = new_client()
 
     def call(statement: str, rows: list[list[Any]]) -> list[Any]:

@@ -12,7 +12,7 @@ from benchmarks.function import VISIBILITY_SECONDS, process
 
 
 def make(table: str) -> Callable[[Any], Any]:
-    """The handler: its consumer was made for a polling loop, whose messages are spelled apart."""
+    """Make the handler; the consumer expects the attribute names of a polling loop."""
     region = os.environ["AWS_REGION"]
     backend = DynamoBackend(table=table, region_name=region, create_table=False)
     consumer = sqs_consumer(backend=backend, visibility_timeout_seconds=VISIBILITY_SECONDS)

@@ -8,6 +8,6 @@ from idempotent_lambda.entrypoint import handler
 
 
 def make(table: str) -> Callable[[Any], Any]:
-    """The handler; the table stands in its environment."""
+    """Make the handler; the table is named in its environment."""
     del table
     return lambda event: handler(event, Context())

@@ -1,4 +1,4 @@
-"""Powertools: the SQS batch processor with each record idempotent, as its documentation joins them.
+"""Powertools: the SQS batch processor with idempotent records, combined as in its documentation.
 
 https://docs.aws.amazon.com/powertools/python/latest/utilities/idempotency/
 """
@@ -21,7 +21,7 @@ from benchmarks.function import Context, process
 
 
 def make(table: str) -> Callable[[Any], Any]:
-    """The handler, with the default client and settings."""
+    """Make the handler, with the default client and settings."""
     config = IdempotencyConfig(event_key_jmespath="messageId")
     processor = BatchProcessor(event_type=EventType.SQS)
     store = DynamoDBPersistenceLayer(table_name=table)

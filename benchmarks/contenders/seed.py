@@ -1,7 +1,7 @@
-"""The loop that articles show: one conditional write per message, and no second.
+"""The loop that articles show: only one conditional write per message.
 
-What it is cheaper by is what it leaves out: a message whose processing fails is never run again
-within the five seconds, and an unreachable table counts as a duplicate.
+It is cheaper because it does less: a message that fails does not run again within five seconds, and
+an unreachable table counts as a duplicate.
 """
 
 import time
@@ -16,7 +16,7 @@ KEPT_SECONDS = 5
 
 
 def make(table: str) -> Callable[[Any], Any]:
-    """The handler, with the default client."""
+    """Make the handler, with the default client."""
     client = boto3.client("dynamodb")
 
     def handler(event: Any) -> None:
@@ -34,7 +34,7 @@ def make(table: str) -> Callable[[Any], Any]:
                     Item=item,
                     ConditionExpression="attribute_not_exists(messageId)",
                 )
-            except Exception as error:  # noqa: BLE001  # as the loop has it: any error is a duplicate
+            except Exception as error:  # noqa: BLE001  # as in the articles: any error is a duplicate
                 print("probably processed before", error)
             else:
                 print("going to process", record)

@@ -84,7 +84,7 @@ def idempotent(
     def decorate(function: F) -> F:
         signature = inspect.signature(function)
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise misuse_error(name, "it is a generator, whose call runs nothing: return a list")
+            raise misuse_error(name, "it is a generator, so a call runs nothing: return a list")
         _check_name(name, function, wiring.functions if wiring else FUNCTIONS)
 
         def begin(*args: object, **kwargs: object) -> DecoratedCall:

@@ -65,7 +65,7 @@ def load_processor(name: str) -> Processor:
     kinds = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
     if any(kind(processor) for kind in kinds):
         problem = (
-            "it is a coroutine or generator function, whose call runs nothing; write a plain "
+            "it is a coroutine or generator function, so a call runs nothing; write a plain "
             "function (asyncio.run(...) runs a coroutine inside one)"
         )
         raise InvalidProcessorError(name, problem)

@@ -85,7 +85,7 @@ class UnsupportedEventError(IdempotencyError):
 
 
 class BatchFailedError(IdempotencyError):
-    """Some messages of an invocation are not done, and its source takes no partial response.
+    """Some messages of an invocation are not done, and its source accepts no partial response.
 
     The handler raises it on purpose: Lambda then repeats an asynchronous invocation, but completed
     messages are not processed again.
@@ -96,8 +96,8 @@ class BatchFailedError(IdempotencyError):
 
     def __init__(self, ids: tuple[str, ...]) -> None:
         super().__init__(
-            f"not done: {', '.join(ids)}; the invocation fails so that it is repeated; the log "
-            "lines of its messages say why"
+            f"messages failed: {', '.join(ids)}; the invocation fails so that Lambda repeats it; "
+            "see the log for the error of each message"
         )
         self.ids = ids
 
@@ -121,7 +121,7 @@ class MissingKeyError(MessageError):
             if argument
             else f"key expression {expression!r} finds {found}; every message needs {needed}: "
             "correct the producer or the expression, idempotency.key (a field of a JSON body is "
-            "body.name, one of what wrapped it is wrapped.name)"
+            "body.name, a field of its wrapper is wrapped.name)"
             if expression
             else "this event has no id that its repetitions share: set idempotency.key (a field "
             "of a JSON body is body.name)"
@@ -152,9 +152,9 @@ class UnconfirmedCopyError(MessageError):
     def __init__(self) -> None:
         super().__init__(
             "the attribute IdempotencyOwner says that this is the copy of a parked message, but "
-            "the record of its key does not belong to such a copy, so that key does not count: if "
-            "it is a copy, its record is gone, and you send its body again without the attribute; "
-            "otherwise its sender forged it"
+            "the record of its key does not belong to such a copy, so that key is ignored: if the "
+            "message is a copy, its record is gone, so send its body without the attribute; "
+            "otherwise its sender forged the attribute"
         )
 
 

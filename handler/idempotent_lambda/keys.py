@@ -143,7 +143,7 @@ def check_namespace(namespace: str) -> str:
     size = len(namespace.encode(errors="surrogatepass"))
     if not 0 < size <= MAX_NAMESPACE_BYTES or SEPARATOR in namespace:
         raise ValueError(
-            f"{namespace!r} is no namespace: it must be 1 to {MAX_NAMESPACE_BYTES} bytes "
+            f"{namespace!r} is not a namespace: it must be 1 to {MAX_NAMESPACE_BYTES} bytes "
             f"of text without {SEPARATOR!r}"
         )
     return namespace
@@ -161,7 +161,7 @@ def build_function_namespace(namespace: str, name: str) -> str:
     """
     if not (issubclass(type(name), str) and _NAME.fullmatch(name)):
         raise ValueError(
-            f"{name!r} is no name for a function's keys: it must be 1 to 100 characters of "
+            f"{name!r} is not a name for a function's keys: it must be 1 to 100 characters of "
             "A-Z a-z 0-9 _ . -"
         )
     return f"{namespace}{SEPARATOR * 2}@{name}"
@@ -180,7 +180,7 @@ def compile_expression(expression: str) -> "ParsedResult":
         return parsed  # a JMESPath function refuses null: correctly, there is no key
     except jmespath.exceptions.JMESPathError as error:
         problem = str(error).splitlines()[0]
-        raise ValueError(f"{expression!r} is no JMESPath expression: {problem}") from None
+        raise ValueError(f"{expression!r} is not a JMESPath expression: {problem}") from None
     if not _is_missing(found):
         raise ValueError(
             f"the JMESPath expression {expression!r} finds a key even in an empty message, so "
@@ -210,7 +210,7 @@ def record_id(namespace: str, value: object) -> str:
     except UnicodeEncodeError as error:
         raise UnsupportedKeyError(
             f"the key holds a lone surrogate at character {error.start - len(namespace) - 1}, "
-            "which is no Unicode text: correct the producer"
+            "which is not valid Unicode: correct the producer"
         ) from None
     if len(whole) <= MAX_ID_BYTES:
         return whole.decode()
@@ -250,4 +250,4 @@ def _describe_value(value: object) -> str:
         return "nothing"
     if isinstance(value, dict):
         return "an object"
-    return "an array that is empty or has a part that is no key" if value else "an empty text"
+    return "an array that is empty or has a part that is not a key" if value else "an empty text"

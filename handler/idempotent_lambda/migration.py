@@ -123,11 +123,13 @@ class PowertoolsRecords(_Records):
         """
         if self.sort_key_attr is not None and not self.static_pk_value:
             raise ConfigurationError(
-                "a sort key stands behind one partition key: set static_pk_value, which by default "
+                "a sort key needs a constant partition key: set static_pk_value, which by default "
                 "was idempotency# and the Lambda function's name"
             )
         if self.hash_function not in hashlib.algorithms_available:
-            raise ConfigurationError(f"{self.hash_function!r} is no hash function: copy its name")
+            raise ConfigurationError(
+                f"{self.hash_function!r} is not a hash function: copy its name"
+            )
 
     def id_of(self, data: object) -> str:
         """Return the id of the record. Compare it with ids in the table before you change over.
@@ -142,8 +144,8 @@ class PowertoolsRecords(_Records):
         parts = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
         if data in (None, "", [], {}) or (parts and all(part is None for part in parts)):
             raise UnsupportedKeyError(
-                f"Powertools has no record of a {type(data).__name__} that is empty or null: give "
-                "what its event_key_jmespath found"
+                f"Powertools has no record of a {type(data).__name__} that is empty or null: pass "
+                "the value that its event_key_jmespath found"
             )
         return f"{self.prefix}#{self._hash(data)}"
 
@@ -171,7 +173,7 @@ class PowertoolsRecords(_Records):
         try:
             return self._judge_item(item, payload)
         except (KeyError, ValueError) as error:
-            text = f"the record {found['S']!r} is not as Powertools writes it, mend it: {error!r}"
+            text = f"the record {found['S']!r} is not as Powertools writes it, fix it: {error!r}"
             raise StoreRefusedError("UnknownRecord", text, maybe_written=False) from error
 
     def _judge_item(self, item: StoredItem, payload: object) -> PastCompletion | None:
@@ -184,7 +186,7 @@ class PowertoolsRecords(_Records):
             return None
         validation = item.get(self.validation_key_attr)
         if payload is not None and validation and validation["S"] != self._hash(payload):
-            raise PayloadMismatchError(f"{item[self.key_attr]['S']!r} stood for another payload")
+            raise PayloadMismatchError(f"{item[self.key_attr]['S']!r} was used for another payload")
         if status == "INPROGRESS":
             raise AlreadyInProgressError(ends_at)
         if status != "COMPLETED":

@@ -1,6 +1,6 @@
 """The settings of a function. This module is the only reader of the environment.
 
-It also defines each default; a test compares the defaults with those of the Terraform module.
+It also defines each default; a test compares them with the defaults of the Terraform module.
 """
 
 import os
@@ -135,8 +135,8 @@ class Settings:
             unwrap=reader.read_names("IDEMPOTENCY_UNWRAP", UNWRAP_CHOICES),
         )
         if require_processor and settings.park_interrupted and not settings.dead_letter_queue_url:
-            text = "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL is not set, and what is parked is sent there"
-            reader.problems.append(f"{text}: {REMEDY}")
+            text = "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL must be set"
+            reader.problems.append(f"{text} if IDEMPOTENCY_ON_INTERRUPTED=park: {REMEDY}")
         if reader.problems:
             raise InvalidSettingsError(tuple(reader.problems))
         return settings

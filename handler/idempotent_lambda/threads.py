@@ -80,7 +80,7 @@ class Threads:
                 self._polling = False
 
     def end_poll(self, look: Callable[[], bool]) -> None:
-        """Stop calling this, so that nothing of its batch is kept until the next time."""
+        """Stop calling this, so that the thread does not keep objects of its batch."""
         self._looks.discard(look)
 
     def _poll(self) -> None:

@@ -16,14 +16,14 @@ NAME: Final = "report.json"
 SHOWN: Final = 5
 MEANINGS: Final[Mapping[str, str]] = {
     "sent": "messages sent",
-    "unique": "different orders among them",
-    "poison": "  that can never be charged",
+    "unique": "different orders",
+    "poison": "orders that can never be charged",
     "charged_once": "orders charged once",
-    "interrupted_repeats": "orders charged again because the owner was killed after the charge",
-    "charged_twice": "orders charged twice for no such reason",
+    "interrupted_repeats": "charged again: the process was killed after the charge",
+    "charged_twice": "charged twice for any other reason",
     "lost": "orders lost",
     "dead_lettered": "orders in the dead-letter queue",
-    "duplicates_suppressed": "deliveries answered without charging again",
+    "duplicates_suppressed": "duplicates that charged nothing",
 }
 """The figures of a stack."""
 
@@ -50,7 +50,7 @@ class Report:
 
     def table(self) -> Table:
         """Show both stacks side by side."""
-        table = Table("", "with the module", "without", title="The same messages, twice")
+        table = Table("", "with the module", "without", title="The same messages to both stacks")
         for column in table.columns[1:]:
             column.justify = "right"
         both = [_count(self.accounts[stack]) for stack in STACKS]

@@ -48,7 +48,7 @@ TRAFFIC: Final = plan_traffic(
 def run(console: Console, output: Path) -> int:
     """Run the demo on a new emulator; return 0 if every promise held, otherwise 1."""
     progress = Progress(console)
-    progress.say("the same orders go to two stacks, with and without the module (3 minutes)")
+    progress.say("two stacks get the same orders, with and without the module (3 minutes)")
     with tempfile.TemporaryDirectory(prefix="idempotent-lambda-demo-") as directory:
         with progress.phase("copy the working tree into a git repository, as a module source"):
             stack = write(Path(directory))
@@ -60,7 +60,7 @@ def run(console: Console, output: Path) -> int:
         console.print(f"[bold red]failed:[/] {escape(problem)}", highlight=False, soft_wrap=True)
     if not problems:
         shown = output.relative_to(ROOT) if output.is_relative_to(ROOT) else output
-        held = f"nothing was lost, and nothing charged twice but after a kill; see {shown}"
+        held = f"nothing was lost, and every double charge followed a kill; see {shown}"
         console.print(held, highlight=False, soft_wrap=True)
     return 1 if problems else 0
 

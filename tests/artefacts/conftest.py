@@ -1,4 +1,4 @@
-"""What is released of the working tree, built once."""
+"""The release of the working tree, built once."""
 
 from pathlib import Path
 
@@ -18,5 +18,5 @@ def git(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def artefacts(git: Path, tmp_path_factory: pytest.TempPathFactory) -> Artefacts:
-    """What is released of it."""
+    """Build the release of that repository."""
     return build(git, tmp_path_factory.mktemp("release"))

@@ -1,4 +1,4 @@
-"""What is released is complete, comes out the same again, and works where nothing else is."""
+"""A release is complete, builds the same again, and works where nothing else is installed."""
 
 import email
 import json

@@ -1,4 +1,4 @@
-"""What GitHub, dependabot and pre-commit read: valid, pinned, and in step with the rest."""
+"""Files for GitHub, dependabot and pre-commit are valid, pinned, and agree with the rest."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""What is said of samples."""
+"""The figures that a benchmark computes from samples."""
 
 import pytest
 

@@ -1,1 +1,1 @@
-"""Versions beside and after each other: what one has written, the other understands."""
+"""Parallel and successive versions: each version understands the records of the others."""

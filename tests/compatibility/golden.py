@@ -1,11 +1,11 @@
-"""What this version writes and takes for granted, kept for the tests of later versions.
+"""The records and assumptions of this version, kept for the tests of later versions.
 
     PYTHONPATH=.:handler:toolkit python -m tests.compatibility.golden
 
-Rewrites the directory of the present version, and no other: each kind of record as it lies in the
-table, made by the real consumer, decorator and store on the emulator with a clock that stands
-still; the record ids of messages; what environments mean. Once a version is released its directory
-stays as it is, and a change that would alter it is a new version's.
+The command rewrites the directory of the present version, and no other: each kind of record as the
+table has it, made by the real consumer, decorator and store on the emulator with a clock that does
+not run by itself; the record ids of messages; the meaning of environments. Once a version is
+released its directory does not change, and a change that would alter it belongs to a new version.
 """
 
 import contextlib
@@ -38,11 +38,11 @@ TABLE: Final = "orders-idempotency"
 EFFECTS: Final = "orders-balances"
 
 Kind = dict[str, Any]
-"""A record as it is kept: ``at`` in epoch milliseconds, when it was last written; what it is of, a
+"""A record as it is kept: ``at`` in epoch milliseconds, when it was last written; its origin, a
 ``message`` with this key, or a ``call``; and the ``item``."""
 
 EXPRESSIONS: Final = (None, "body && to_string(body)", "body && sort(keys(@))")
-"""Of message keys: the default; what the body is; and where else a key may come from."""
+"""Expressions for message keys: the default, the body itself, and other parts of the event."""
 
 ENVIRONMENTS: Final = {
     "the least": {

@@ -1,4 +1,4 @@
-"""What earlier versions have written is read as it was meant."""
+"""The package reads the data of earlier versions as they meant it."""
 
 import json
 import re
@@ -145,7 +145,7 @@ class TestMessages:
 
     @pytest.mark.parametrize("kind", named("IN_PROGRESS", of="message"))
     def test_interrupted_and_parked(self, reader: Reader) -> None:
-        """Where interruptions are for a person, a stale record is parked, and a copy is sent."""
+        """If an operator handles interruptions, a stale record is parked, and a copy is sent."""
         reader.set_clock(reader.number("lease_expires_at"))
         assert reader.deliver(park_interrupted=True) == ("parked", 0)
         owner = reader.kind["item"]["owner"]["S"]
@@ -154,7 +154,7 @@ class TestMessages:
 
     @pytest.mark.parametrize("kind", named("PARKED", of="message"))
     def test_parked(self, reader: Reader) -> None:
-        """What is parked never runs by itself, and its copy is sent if that is not known."""
+        """A parked message never runs by itself; its copy is sent unless the record says it was."""
         reader.set_clock(reader.kind["at"] + 400 * 86_400_000)
         assert reader.deliver() == ("parked", 0)
         sent = [token.split()[0] for _, token in reader.harness.queues.dead_letters]
@@ -177,7 +177,7 @@ class TestCalls:
 
     @pytest.mark.parametrize("kind", named("COMPLETED", of="call"))
     def test_completed(self, reader: Reader) -> None:
-        """A duplicate gets the first result, or is told that there is none, until the end."""
+        """Until the end a duplicate gets the first result, or an error that there is none."""
         item, options = reader.kind["item"], reader.kind["options"]
         if "result" in item:
             assert reader.call() == json.loads(item["result"]["S"])
@@ -196,14 +196,14 @@ class TestCalls:
                  if "payload" in each.values[0]["options"]]
     )  # fmt: skip
     def test_payload(self, reader: Reader) -> None:
-        """Another payload under a known key is an error, the same one is none."""
+        """Another payload under a known key is an error, but the same one is not."""
         with pytest.raises(PayloadMismatchError):
             reader.call(cents=1)
         assert reader.ran == 0
 
     @pytest.mark.parametrize("kind", named("IN_PROGRESS", of="call"))
     def test_in_progress(self, reader: Reader) -> None:
-        """A call beside another is busy, and runs when that one's lease is over."""
+        """A call during another one is in progress, and runs when that lease is over."""
         with pytest.raises(AlreadyInProgressError) as caught:
             reader.call()
         assert caught.value.lease_expires_at == reader.number("lease_expires_at")
@@ -212,7 +212,7 @@ class TestCalls:
 
     @pytest.mark.parametrize("kind", named("PARKED", of="call"))
     def test_parked(self, reader: Reader) -> None:
-        """A parked call waits for a person."""
+        """A parked call waits for an operator."""
         with pytest.raises(ParkedError):
             reader.call()
         assert reader.ran == 0
@@ -228,7 +228,7 @@ def test_keys(version: str) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_environments(version: str) -> None:
-    """What a module of that version sets is accepted, and means what it meant."""
+    """The settings of a module of that version are accepted, and have the same meaning."""
     for kind in kept(version, "environments"):
         assert meaning(kind["variables"]).items() >= kind["means"].items()
 

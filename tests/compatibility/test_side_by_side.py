@@ -26,7 +26,7 @@ from tests.waiting import SECONDS
 pytestmark = [pytest.mark.emulator, pytest.mark.slow]
 
 FIRST = "91baa7a4116ecc2cdea68a12b7b077735f0c15fa"
-"""The first commit with a record, whose attributes still are those of a message's record."""
+"""The first commit with a record; a message's record still has the same attributes."""
 
 COMPLETE = "c7508fdc8fab027ebd1e077d27cc51c8f6c56273"
 """The first with every kind of record there is now: parked ones, results, payloads."""
@@ -54,11 +54,11 @@ def versions() -> dict[str, str]:
 
 
 class Worker:
-    """A version in a process of its own.
+    """A version in a separate process.
 
     Attributes:
-        prefix: what its orders' ids begin with, in this test and no other.
-        holds: whether it is in the midst of an order.
+        prefix: the beginning of the ids of its orders, in this test and no other.
+        contains: whether it is in the midst of an order.
         alive: whether it has not been killed.
     """
 
@@ -89,7 +89,7 @@ class Worker:
         return reported
 
     def ask(self, **request: Any) -> Any:
-        """Send a request; what it says."""
+        """Send a request; return the answer."""
         self.send(json.dumps(request))
         return self.answer()
 
@@ -154,7 +154,7 @@ class Street:
         self._workers: dict[str, Worker] = {}
 
     def begin(self, *names: str) -> None:
-        """Set the street up for a test: who comes first."""
+        """Prepare the street for a test; the first name is the first worker to get an order."""
         self.prefix = secrets.token_hex(4)
         self.one, self.other = (self.open(name) for name in names)
 
@@ -242,7 +242,7 @@ WITH_CALLS = [each for each in versions() if each != "first"]
 
 @every_version
 def test_completed(street: Street) -> None:
-    """What one has completed is a duplicate to the other, and stays one to itself."""
+    """A message that one version completed is a duplicate to the other and to itself."""
     assert street.one.deliver("A") == []
     assert street.other.deliver("A", "B") == []
     assert street.one.deliver("A", "B") == []
@@ -252,7 +252,7 @@ def test_completed(street: Street) -> None:
 @every_version
 @pytest.mark.parametrize("end", ["return", "raise"])
 def test_in_progress(street: Street, end: str) -> None:
-    """What one works on is given back by the other, which runs it only if it was not done."""
+    """The other version reports a message that one works on, and runs it only if it fails."""
     assert street.one.deliver("A", then="hold") == {"holding": True}
     assert street.other.deliver("A", "B") == ["A"]
     assert street.charged() == {"B": 1}
@@ -287,7 +287,7 @@ def test_late(street: Street) -> None:
 
 @every_version
 def test_parked(street: Street, version: str) -> None:
-    """What the present version has parked no earlier one runs, whether it knows that or not."""
+    """No earlier version runs a message that this one parked, even if it knows no parking."""
     earlier, present = sorted((street.one, street.other), key=lambda each: each.name)
     assert present.deliver("A", then="park") == []
     assert earlier.deliver("A", "B") == (["A"] if version == "first" else [])

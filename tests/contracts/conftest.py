@@ -80,7 +80,7 @@ class Engine(Protocol):
 
 
 class InMemory:
-    """The toolkit's store, with a table of counters beside it."""
+    """The toolkit's store, with a table of counters."""
 
     effects = "effects"
 
@@ -365,7 +365,7 @@ def emulator_clients(emulator: Emulator) -> Clients:
 
 @pytest.fixture(scope="session")
 def moto_clients() -> Clients:
-    """Clients for moto: they call it wherever it stands for AWS."""
+    """Clients for moto, which call it if it replaces AWS."""
     with pytest.MonkeyPatch.context() as patch:
         aws_environment(patch, MOTO)
         patch.delenv("AWS_ENDPOINT_URL", raising=False)
@@ -374,7 +374,7 @@ def moto_clients() -> Clients:
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """A clock that stands still."""
+    """A clock that does not run by itself."""
     return ManualClock()
 
 

@@ -1,4 +1,4 @@
-"""What every `ClaimStore` promises of one request, on every engine, alone and in a group."""
+"""Every `ClaimStore` keeps its promises for one request, on every engine, alone and in a group."""
 
 import pytest
 
@@ -55,7 +55,7 @@ class TestClaim:
 
     @pytest.mark.parametrize("takeover", [True, False])
     def test_own_claim(self, engine: Engine, mine: Worker, takeover: bool) -> None:
-        """A claim whose answer was lost meets its own record and is no duplicate of itself."""
+        """A claim whose answer was lost meets its own record and is not a duplicate of itself."""
         mine.claim(takeover=takeover)
         before = engine.get(ID)
         assert mine.claim(takeover=takeover) == Claimed(MINE, attempts=1, recovered=True)
@@ -84,7 +84,7 @@ class TestClaim:
         assert (record.status, record.completed_at) == ("IN_PROGRESS", None)
 
     def test_stale_is_told_apart(self, engine: Engine, mine: Worker, clock: ManualClock) -> None:
-        """Without takeover a stale record is left alone and its attempts are told."""
+        """Without takeover a stale record is left alone, and its attempts are returned."""
         engine.put(in_progress(clock, attempts=3))
         assert mine.claim(takeover=False) == Stale(attempts=3, owner=THEIRS)
         assert engine.get(ID) == in_progress(clock, attempts=3)
@@ -192,7 +192,7 @@ class TestComplete:
         assert mine.complete() == Completed()
 
     def test_absent(self, engine: Engine, mine: Worker) -> None:
-        """A completion never makes a record: what is gone was not this owner's to confirm."""
+        """A completion never makes a record: a missing record did not belong to this owner."""
         assert mine.complete() == LostLease(completed=False)
         assert engine.get(ID) is None
 

@@ -145,7 +145,7 @@ def committed(
 
 
 def test_effects_in_memory() -> None:
-    """Whoever takes over from whom, each key's effect is committed once, by one owner."""
+    """Each key's side effect is committed once, by one owner, whatever the takeovers."""
     engine = InMemory()
     keys = [f"race#{number}" for number in range(ROUNDS)]
     assert committed(engine.store, lambda key: counted(engine, key), keys) == Counter(keys)

@@ -31,7 +31,7 @@ def own_answers(client: Any, table: str, names: str) -> bool:
 
 @pytest.mark.emulator
 def test_the_child_consumes_a_batch(emulator_clients: Clients) -> None:
-    """A child has threads of its own for the calls that are made at the same time."""
+    """A child has its own threads for the calls that are made at the same time."""
     clock, listener = SystemClock(), Ended()
     consumer = Consumer(
         processor=lambda _: None,

@@ -1,4 +1,4 @@
-"""What every `ClaimStore` promises of many requests at once, on every engine."""
+"""Every `ClaimStore` keeps its promises for many requests at once, on every engine."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -38,7 +38,7 @@ LEASE_END = EpochMillis(NOW + 30_000)
 RETENTION = Seconds(3_600)
 
 MINE = Owner("mine")
-"""Stands for the owner of the request, which has no other."""
+"""A placeholder for the owner of the request."""
 
 CLAIM = Record(
     id="",
@@ -84,7 +84,7 @@ CLAIMS: list[tuple[Record | None, object, object]] = [
     ),
     (replace(CLAIM, status="later"), "UnknownRecord", "UnknownRecord"),
 ]
-"""What lies there; what a claim of it means; and what one that may take over."""
+"""The existing record, and the outcome of a claim without and with takeover."""
 
 SETTLEMENTS: list[tuple[Record | None, object, object]] = [
     (replace(CLAIM, owner=MINE), Completed(), Released()),
@@ -93,7 +93,7 @@ SETTLEMENTS: list[tuple[Record | None, object, object]] = [
     (COMPLETION, LostLease(completed=True), LostLease(completed=True)),
     (None, LostLease(completed=False), Released()),
 ]
-"""What lies there; what a completion of it means; and what a release."""
+"""The existing record, and the outcome of a completion and of a release."""
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def deadline(clock: ManualClock) -> Deadline:
 
 
 def owner_of(record_id: str) -> Owner:
-    """Every request has an owner of its own, as every claim has."""
+    """Return the owner of a request; every request has a different one, as every claim has."""
     return Owner(f"owner of {record_id}")
 
 
@@ -186,7 +186,7 @@ class TestClaim:
         size: int,
         takeover: bool,
     ) -> None:
-        """Each answer is that of its own record, however many calls of the engine it takes."""
+        """Each answer belongs to its record, however many calls of the engine it takes."""
         record_ids = ids(size)
         found, outcomes, takeovers = zip(*CLAIMS, strict=True)
         seed_records(engine, record_ids, found)
@@ -200,7 +200,7 @@ class TestClaim:
     def test_what_is_left(
         self, engine: Engine, deadline: Deadline, redelivered: list[bool], takeover: bool
     ) -> None:
-        """What is claimed has its claim's owner and lease; what is not is as it was."""
+        """A claimed record has its claim's owner and lease; any other record is as it was."""
         record_ids = ids(len(CLAIMS))
         found = [record for record, _, _ in CLAIMS]
         seed_records(engine, record_ids, found)
@@ -269,7 +269,7 @@ class TestSettle:
 
     @pytest.mark.parametrize("size", [2, 5, 26, MANY])
     def test_release(self, engine: Engine, deadline: Deadline, size: int) -> None:
-        """What is gone is released; what is another's or completed is not, and stays."""
+        """A missing record is released; another owner's or a completed one is not, and stays."""
         record_ids = ids(size)
         found, _, outcomes = zip(*SETTLEMENTS, strict=True)
         seed_records(engine, record_ids, found)

@@ -1,4 +1,4 @@
-"""What every `ClaimStore` promises of records that are set aside, alone and in a group."""
+"""Every `ClaimStore` keeps its promises for parked records, alone and in a group."""
 
 from dataclasses import replace
 
@@ -39,7 +39,7 @@ class TestPark:
         )
 
     def test_interrupted(self, engine: Engine, mine: Worker, clock: ManualClock) -> None:
-        """What is stale is parked by the name of the owner that was seen."""
+        """A stale claim is parked by the name of the owner that was seen."""
         engine.put(in_progress(clock, attempts=3))
         seen = mine.claim(takeover=False)
         assert seen == Stale(3, THEIRS)
@@ -59,7 +59,7 @@ class TestPark:
         assert record.payload_hash == "v1:a"
 
     def test_a_stray_mark(self, engine: Engine, mine: Worker, clock: ManualClock) -> None:
-        """A mark that a record in progress has by mistake does not pass for that of its copy."""
+        """A mark that a record in progress has by mistake does not count as its copy's mark."""
         engine.put(in_progress(clock, owner=MINE, dead_lettered_at=EpochMillis(7)))
         assert mine.park() == Parked(MINE, dead_lettered=False)
         record = engine.get(ID)
@@ -89,7 +89,7 @@ class TestPark:
     def test_completed(
         self, engine: Engine, mine: Worker, clock: ManualClock, owner: Owner
     ) -> None:
-        """What is completed meanwhile, by a late owner too, is not set aside."""
+        """A record that is completed in the meantime, even by a late owner, is not parked."""
         before = completed(clock, owner=owner)
         engine.put(before)
         assert mine.park() == LostLease(completed=True)
@@ -210,7 +210,7 @@ class TestClaim:
     def test_a_token_unlocks_nothing_else(
         self, engine: Engine, mine: Worker, clock: ManualClock
     ) -> None:
-        """A live claim or a completion of the token's own owner is no parking."""
+        """A token does not unlock a live claim of the token's owner, or a completion."""
         end = EpochMillis(clock.now() + 1)
         engine.put(in_progress(clock, lease_expires_at=end))
         assert mine.claim(token=THEIRS) == InProgress(end)
@@ -239,7 +239,7 @@ class TestStated:
 
     @pytest.mark.parametrize("status", ["absent", "parked", "in progress", "stale", "completed"])
     def test_stray(self, engine: Engine, mine: Worker, clock: ManualClock, status: str) -> None:
-        """Whatever another record is, the copy gets nothing of it."""
+        """A copy gets nothing from another record, whatever its status."""
         found = {
             "absent": None,
             "parked": parked(clock, owner=Owner("other")),

@@ -1,6 +1,6 @@
-"""What every `ClaimStore` promises of results that are kept and payloads that are checked.
+"""Every `ClaimStore` keeps its promises for stored results and checked payloads.
 
-Both are of decorated functions, whose requests go out alone.
+Only decorated functions have them, and their requests go out alone.
 """
 
 import json
@@ -31,7 +31,7 @@ LATER = EpochSeconds(ManualClock().now() // 1000 + 1)
 
 
 class TestResult:
-    """What duplicates get."""
+    """The results that duplicates get."""
 
     def test_kept(self, engine: Engine, mine: Worker, theirs: Worker, clock: ManualClock) -> None:
         """A completion with a result leaves a record with exactly these attributes."""
@@ -61,7 +61,7 @@ class TestResult:
         assert outcome.result == json.dumps(value)
 
     def test_none_kept(self, mine: Worker, theirs: Worker) -> None:
-        """Without a result duplicates are told that there is none."""
+        """Without a stored result duplicates get none."""
         mine.claim()
         mine.complete()
         assert theirs.claim() == Duplicate(None)
@@ -99,7 +99,7 @@ class TestPayload:
     """One key, one payload."""
 
     def test_kept(self, engine: Engine, mine: Worker) -> None:
-        """A claim writes down what its key stands for, and its completion keeps that."""
+        """A claim writes down the payload of its key, and its completion keeps that."""
         mine.claim(payload="v1:a")
         for _ in range(2):
             record = engine.get(ID)
@@ -111,7 +111,7 @@ class TestPayload:
     def test_mismatch(
         self, engine: Engine, mine: Worker, clock: ManualClock, takeover: bool
     ) -> None:
-        """A key that stands for another payload is not claimed, taken over or replayed."""
+        """A key with another payload is not claimed, taken over or replayed."""
         stale = in_progress(clock, payload_hash="v1:b")
         for record in (
             stale,

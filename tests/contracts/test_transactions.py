@@ -1,6 +1,6 @@
-"""What every `ClaimStore` promises of effects that are committed with a completion.
+"""Every `ClaimStore` keeps its promises for side effects that are committed with a completion.
 
-Owner tokens are random here: they are the tokens of the transactions as well, which an engine
+Owner tokens are random here: they are also the tokens of the transactions, which an engine
 remembers for ten minutes and for all tables.
 """
 
@@ -91,7 +91,7 @@ class TestCommit:
     def test_none_where_it_is_parked(
         self, engine: Engine, mine: Worker, clock: ManualClock
     ) -> None:
-        """What a person has to see first does not take effect meanwhile."""
+        """The actions of a parked record do not take effect while it waits for an operator."""
         engine.put(parked(clock, owner=mine.owner))
         assert mine.complete(actions=(counted(engine, "a"),)) == LostLease(completed=False)
         assert engine.count("a") == 0
@@ -107,7 +107,7 @@ class TestCommit:
 
 
 class TestTheProcessorsConditions:
-    """What the processor asked for cannot be done."""
+    """A condition of the processor's actions fails."""
 
     @pytest.fixture(autouse=True)
     def _once(self, engine: Engine, clock: ManualClock) -> None:

@@ -1,4 +1,4 @@
-"""The demo's command: what stops it is one clear line, and stopping it leaves nothing."""
+"""The demo's command explains a failure in one line, and leaves nothing when it is stopped."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def demo(output: Path, environment: dict[str, str]) -> "subprocess.Popen[str]":
-    """Start the demo in a process group of its own, as a terminal does."""
+    """Start the demo in a new process group, as a terminal does."""
     return subprocess.Popen(
         [sys.executable, "-u", "-m", "scripts.demo", "--output", str(output)],
         cwd=ROOT,

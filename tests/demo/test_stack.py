@@ -1,4 +1,4 @@
-"""What is deployed: the example untouched."""
+"""The demo deploys the example unchanged."""
 
 import zipfile
 from pathlib import Path

@@ -6,7 +6,7 @@ from scripts.demo.run import TRAFFIC
 
 
 def test_there_are_enough_orders() -> None:
-    """At least 200 different orders that can be charged, and poison beside them."""
+    """At least 200 different orders can be charged, and at least 5 others are poison."""
     assert len({message.order_id for message in TRAFFIC.messages if not message.poison}) >= 200
     assert len({message.order_id for message in TRAFFIC.messages if message.poison}) >= 5
 

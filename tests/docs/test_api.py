@@ -18,7 +18,7 @@ def test_the_page_is_up_to_date() -> None:
 
 @pytest.mark.parametrize("name", reference.MODULES)
 def test_every_public_name_is_there(name: str) -> None:
-    """What a module offers when it runs is what its section lists, or one before it."""
+    """The section of a module, or an earlier one, lists every public name of the module."""
     module = importlib.import_module(name)
     section = PAGE.partition(f"<!-- end generated: {name} -->")[0]
     listed = re.findall(r"^### `(\w+)`$", section, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The rooms and the walk in docs/architecture.md are those of the package."""
+"""The layers and the steps in docs/architecture.md match the package."""
 
 import re
 from importlib import import_module
@@ -29,17 +29,17 @@ HOMES = {
 """The module of each function that the walk names."""
 
 
-def list_rooms() -> set[str]:
+def list_layers() -> set[str]:
     """The modules and folders of the package."""
     folders = {f"{path.parent.name}/" for path in PACKAGE.glob("*/__init__.py")}
     modules = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
     return folders | modules
 
 
-def test_every_room_is_in_the_table() -> None:
+def test_every_layer_is_in_the_table() -> None:
     """The table names each folder and each module at the top of the package, and no other."""
     rows = re.findall(r"^\| (.+?) \| .+? \| .+? \|$", SECTION, re.MULTILINE)[1:]
-    assert set(re.findall(r"`([^`]+)`", " ".join(rows))) == list_rooms()
+    assert set(re.findall(r"`([^`]+)`", " ".join(rows))) == list_layers()
 
 
 def test_the_walk_is_the_docstrings() -> None:

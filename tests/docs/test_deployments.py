@@ -1,4 +1,4 @@
-"""What docs/deployments.md shows is run, and what it names exists."""
+"""The tests run the code in docs/deployments.md, and check the names that it uses."""
 
 import json
 import os
@@ -83,7 +83,7 @@ def test_every_message_is_one_of_ours_or_quoted() -> None:
 
 
 def test_the_platforms_are_those_that_the_runtime_takes() -> None:
-    """What the page lets pip install for a runtime, the packer would install, too."""
+    """The packer accepts each platform that the page gives to pip for a runtime."""
     shown = set(re.findall(r"--platform (\w+)", PAGE))
     assert shown <= set(list_platforms(Target("python3.13", "arm64")))
     (left_out,) = re.findall(r"glibc 2.26: leave out\n(.*?) there", PAGE)
@@ -100,7 +100,7 @@ def test_every_wrapper_is_known() -> None:
 
 
 def test_every_lock_command_is_the_same() -> None:
-    """The commands of the page are those of the refusals."""
+    """The commands of the page match the commands of the refusals."""
     (known,) = re.findall(r"lock_commands = {\n(.*?)}", CODE, re.DOTALL)
     for command in re.findall(r'= "(.*)"', known):
         assert f"`{command}`" in " ".join(PAGE.split())

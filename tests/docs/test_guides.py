@@ -1,4 +1,4 @@
-"""What the guides show is run, what they count is counted, and what they name exists."""
+"""The tests run the guides' code, repeat their counts, and check the names that they use."""
 
 import contextlib
 import json
@@ -49,8 +49,8 @@ def snippet(page: str, language: str, holding: str = "") -> str:
 
 
 def run(code: str, **names: Any) -> dict[str, Any]:
-    """What a snippet defines, where these names stand for the user's own."""
-    exec(code, names)  # noqa: S102  # a snippet of ours is run as it stands
+    """Run a snippet with these names in place of the user's; return the names that it defines."""
+    exec(code, names)  # noqa: S102  # a snippet of ours is run unchanged
     return names
 
 
@@ -70,7 +70,7 @@ def test_guides_are_short(name: str) -> None:
 
 
 BODY = json.loads(snippet(KEY, "json"))
-CHOICES = rows(KEY, "what is done once")
+CHOICES = rows(KEY, "run once for")
 
 
 def message(body: dict[str, Any], message_id: str = "m-1") -> dict[str, Any]:
@@ -119,7 +119,7 @@ PAIRS = {"tenant": ANOTHER, "sent_at": RETRY, "none": RETRY, "cancellations": CA
 """What comes second, by a word of the row."""
 
 
-@pytest.mark.parametrize("row", rows(KEY, "the key"), ids=lambda row: row[0])
+@pytest.mark.parametrize("row", rows(KEY, "key"), ids=lambda row: row[0])
 def test_too_wide_and_too_narrow(row: list[str]) -> None:
     """A key that is too wide loses the second operation, one that is too narrow repeats it."""
     cell, verdict, _ = row
@@ -139,7 +139,7 @@ def test_too_wide_and_too_narrow(row: list[str]) -> None:
 def test_neither_too_wide_nor_too_narrow(
     key: str, first: dict[str, Any], second: dict[str, Any], expected: int
 ) -> None:
-    """What the guide says instead runs different operations once each, and a retry not at all."""
+    """The keys that the guide recommends run each operation once, and never run a retry."""
     assert f"`{key}`" in KEY
     assert runs(key, first, second) == expected
 
@@ -161,7 +161,7 @@ def default(variable: str, attribute: str) -> int:
 
 def test_the_default_retention_is_the_sum() -> None:
     """The lives of a message are the defaults of the module, and their sum is 22 days."""
-    days = [int(re.findall(r"(\d+) days", row[2])[0]) for row in rows(RETENTION, "life")]
+    days = [int(re.findall(r"(\d+) days", row[2])[0]) for row in rows(RETENTION, "period")]
     queue = default("queue", "message_retention_seconds")
     dead_letters = default("queue", "dead_letter_queue.message_retention_seconds")
     assert [each * 86400 for each in days[:3]] == [queue, dead_letters, queue]
@@ -296,8 +296,8 @@ def test_what_callers_see(wiring: Wiring) -> None:
 
 
 KILLS = {
-    "before the effect": 1,
-    "after the effect, before its completion": 2,
+    "before the side effect": 1,
+    "after the side effect, before its completion": 2,
     "after its completion": 3,
     "not at all, and delivered three times": 4,
 }
@@ -447,6 +447,6 @@ def test_anchors(name: str) -> None:
 
 
 def test_the_cold_start_of_the_questions() -> None:
-    """What a cold start takes more is the limit that the benchmark is held to."""
+    """The page gives the cold start the limit that the benchmark has."""
     (more,) = re.findall(r"at most (\d+) %\s+more CPU than a bare boto3 client", FAQ)
     assert TARGETS["cold_start_vs_boto3"].limit == 1 + int(more) / 100

@@ -1,4 +1,4 @@
-"""The README's tables say what variables*.tf and outputs.tf declare, and these say enough."""
+"""docs/inputs.md says what variables*.tf and outputs.tf declare, and these say enough."""
 
 import re
 from pathlib import Path
@@ -34,9 +34,9 @@ variable "queue" {
     - `existing.arn` (of an SQS queue): a queue that exists.
     - `existing.dead_letter_queue.url` (a URL): where its dead letters go.
     - `writers` (at most 10,
-      by AWS's quota): who may send.
+      by AWS's quota): the senders.
     - `writers.service` (`s3` | `sns`): the service.
-    - `writers.labels`: what they are called.
+    - `writers.labels`: their names.
   EOT
   default     = {}
 
@@ -89,9 +89,9 @@ per invocation: at most. |
 | `existing.arn` | `string` | required | of an SQS queue | a queue that exists. |
 | `existing.dead_letter_queue` | `object` | required |  | the attributes below |
 | `existing.dead_letter_queue.url` | `string` | `null` | a URL | where its dead letters go. |
-| `writers` | `list(object)` | `[]` | at most 10, by AWS's quota | who may send. |
+| `writers` | `list(object)` | `[]` | at most 10, by AWS's quota | the senders. |
 | `writers.service` | `string` | required | `s3` \\| `sns` | the service. |
-| `writers.labels` | `map(string)` | `{ a = "b\\|c" }` |  | what they are called. |
+| `writers.labels` | `map(string)` | `{ a = "b\\|c" }` |  | their names. |
 
 **`streams`**: `map(object)`, default `{}`. Streams by name.
 
@@ -124,7 +124,7 @@ RESULTS = """\
 | `streams` | The streams, by name. |
 | `name` | The name, of a \\| b. |"""
 SHAPE = "a bullet is not `attribute`: text, nor `attribute` (limit): text"
-README = """before
+PAGE = """before
 <!-- begin generated: inputs -->
 <!-- end generated: inputs -->
 between
@@ -148,9 +148,9 @@ after
 """
 
 
-def test_readme_is_up_to_date() -> None:
-    """Every input and output is described in full, and the README's tables say just that."""
-    assert inputs.write_page() == inputs.README.read_text(), "make docs"
+def test_the_page_is_up_to_date() -> None:
+    """Every input and output is described in full, and the page's tables say just that."""
+    assert inputs.write_page() == (ROOT / inputs.PAGE).read_text(), "make docs"
 
 
 def test_nothing_is_overlooked() -> None:
@@ -199,7 +199,7 @@ def test_outputs_name_their_attributes() -> None:
 
 
 def changed(text: str, old: str, new: str) -> str:
-    """A text in which something that stands there once is another."""
+    """Return a text in which something that it contains once is replaced."""
     assert text.count(old) == 1
     return text.replace(old, new)
 
@@ -226,8 +226,8 @@ def changed(text: str, old: str, new: str) -> str:
             ],
         ),
         (
-            "- `writers.labels`: what",
-            "- `fifo` (any): what",
+            "- `writers.labels`: their",
+            "- `fifo` (any): their",
             ["queue: 2 bullets say what fifo is", "queue: 0 bullets say what writers.labels is"],
         ),
         (
@@ -259,13 +259,13 @@ def changed(text: str, old: str, new: str) -> str:
     ],
 )
 def test_defects(old: str, new: str, found: list[str]) -> None:
-    """What a description lacks, or names wrongly, is told."""
+    """The check reports what a description lacks or names wrongly."""
     wrong = list(inputs.find_defects(inputs.parse_variables(changed(VARIABLES, old, new)), {}))
     assert wrong == [f"variable {each}" for each in found]
 
 
 def test_every_description_is_missed() -> None:
-    """A variable and an output without a description are told."""
+    """A variable and an output without a description are reported."""
     bare = inputs.parse_variables('variable "a" {\n}\n')
     outputs = inputs.parse_outputs('output "b" {\n  value = 1\n}\n')
     assert list(inputs.find_defects(bare, outputs)) == [
@@ -276,17 +276,18 @@ def test_every_description_is_missed() -> None:
 
 @pytest.fixture
 def module(tmp_path: Path) -> Path:
-    """A directory with a module and a README whose tables are up to date."""
+    """A directory with a module and a page whose tables are up to date."""
     (tmp_path / "variables.tf").write_text(VARIABLES)
     (tmp_path / "outputs.tf").write_text(OUTPUTS)
-    (tmp_path / "README.md").write_text(WRITTEN)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / inputs.PAGE).write_text(WRITTEN)
     return tmp_path
 
 
 def test_written(module: Path) -> None:
     """The tables are written between their markers, and a second time change nothing."""
     assert inputs.write_page(module) == WRITTEN
-    (module / "README.md").write_text(README)
+    (module / inputs.PAGE).write_text(PAGE)
     assert inputs.write_page(module) == WRITTEN
 
 
@@ -294,11 +295,11 @@ def test_written(module: Path) -> None:
     ("name", "change", "line"),
     [
         (
-            "README.md",
-            ("what they are called", "names"),
-            '| `writers.labels` | `map(string)` | `{ a = "b\\|c" }` |  | what they are called. |',
+            inputs.PAGE,
+            ("their names", "names"),
+            '| `writers.labels` | `map(string)` | `{ a = "b\\|c" }` |  | their names. |',
         ),
-        ("README.md", (INPUTS, ""), "| `arn` | `string` | required | "),
+        (inputs.PAGE, (INPUTS, ""), "| `arn` | `string` | required | "),
         ("variables.tf", ("(number, 10)", "(number, 11)"), "| `batch_size` | `number` | `11` | "),
         ("variables.tf", ("bool, false", "number, 0"), "| `fifo` | `number` | `0` | "),
         (
@@ -310,10 +311,10 @@ def test_written(module: Path) -> None:
     ],
 )
 def test_stale(module: Path, name: str, change: tuple[str, str], line: str) -> None:
-    """A README that says something else gets the lines of now."""
+    """A stale page gets the present lines."""
     path = module / name
     path.write_text(changed(path.read_text(), *change))
-    before = (module / "README.md").read_text()
+    before = (module / inputs.PAGE).read_text()
     page = inputs.write_page(module)
     assert f"\n{line}" in page
     assert f"\n{line}" not in before
@@ -328,7 +329,7 @@ def test_refused(module: Path) -> None:
 
 
 def test_markers_are_needed(module: Path) -> None:
-    """A README without the markers is an error, and no silent loss of tables."""
-    (module / "README.md").write_text(changed(README, "<!-- end generated: outputs -->", ""))
+    """A page without the markers is an error, and no silent loss of tables."""
+    (module / inputs.PAGE).write_text(changed(PAGE, "<!-- end generated: outputs -->", ""))
     with pytest.raises(ValueError, match="generated: outputs"):
         inputs.write_page(module)

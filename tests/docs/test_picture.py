@@ -26,7 +26,7 @@ def shown(svg: str) -> str:
 
 
 def test_the_picture_shows_the_report() -> None:
-    """What the table shows is what the run reported, and no promise was broken."""
+    """The table in the picture shows the report of the run, and no broken promise."""
     text = shown(SVG)
     ours, naive = REPORT["ours"], REPORT["naive"]
     for name, meaning in MEANINGS.items():

@@ -101,7 +101,7 @@ def place(state: Any) -> str:
 
 
 def arrows() -> set[tuple[str, str]]:
-    """Every arrow that the code draws; what is put off is the plan's."""
+    """Every arrow that the code draws; the plan draws the arrows of later takeovers."""
     found = set()
     for step, reply in product(STEPS, REPLIES):
         try:

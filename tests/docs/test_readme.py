@@ -1,4 +1,4 @@
-"""The README's snippets are run as they stand."""
+"""The README's snippets run as they stand; its tables and docs/sources.md are true."""
 
 import json
 import re
@@ -43,6 +43,9 @@ from tests.requests import settings_of
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+PROSE = " ".join(README.split())
+SOURCES_PAGE = (ROOT / "docs" / "sources.md").read_text()
+EXAMPLES_PAGE = (ROOT / "examples" / "README.md").read_text()
 
 
 PROCESSOR, DECORATED, TRANSACTIONAL = "process(message):", "@idempotent", "process(message, "
@@ -134,16 +137,23 @@ def test_transaction(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
+def test_it_is_short() -> None:
+    """It has at most 200 lines and 1,800 words, and a whole consumer begins before line 40."""
+    assert len(README.splitlines()) <= 200
+    assert len(README.split()) <= 1800
+    assert README.partition("```hcl")[0].count("\n") < 40
+
+
 def test_snippets_are_short() -> None:
-    """What takes more than a dozen lines is an example, with a directory of its own."""
+    """Code of more than a dozen lines is an example, in a separate directory."""
     snippets = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert len(snippets) == 3
     assert max(len(each.splitlines()) for each in snippets) <= 12
 
 
-def table(header: str) -> list[list[str]]:
-    """The cells of the table whose first column has a header, without the headers."""
-    rows = re.split(rf"^\| {re.escape(header)} \|.*\n\|[-|]+\|\n", README, flags=re.MULTILINE)[1]
+def table(page: str, header: str) -> list[list[str]]:
+    """The cells of the page's table whose first column has a header, without the headers."""
+    rows = re.split(rf"^\| {re.escape(header)} \|.*\n\|[-|]+\|\n", page, flags=re.MULTILINE)[1]
     lines = re.match(r"(?:\|.*\|\n)+", rows)
     assert lines
     return [[cell.strip() for cell in row[1:-1].split("|")] for row in lines[0].splitlines()]
@@ -176,9 +186,9 @@ ARRIVALS: dict[str, dict[str, Any]] = {
     "EventBridge, straight": bus_event("a"),
     "any other invocation": {"id": "a"},
 }
-"""What Lambda hands over, by the name that the README gives its source."""
+"""What Lambda hands over, by the name that the page of sources gives it."""
 
-SOURCES = {row[0]: row[1:] for row in table("source")}
+SOURCES = {row[0]: row[1:] for row in table(SOURCES_PAGE, "source")}
 
 
 def fields_of(value: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -201,7 +211,7 @@ def found(whole: Any, field: str) -> Any:
 
 
 def reported(deliveries: tuple[Delivery, ...]) -> str:
-    """What Lambda is told when all fail, as the README says it."""
+    """Describe the response to Lambda if all messages fail, in the words of the page of sources."""
     try:
         response: Any = build_response(deliveries, deliveries)
     except BatchFailedError:
@@ -212,7 +222,7 @@ def reported(deliveries: tuple[Delivery, ...]) -> str:
 
 
 def order_of(deliveries: tuple[Delivery, ...]) -> str:
-    """The order in which messages are run, as the README says it."""
+    """The order in which messages are run, as the page of sources says it."""
     groups = {each.group for each in deliveries}
     if None in groups:
         return "any"
@@ -234,7 +244,7 @@ def test_source(source: str) -> None:
     for variable, attribute in re.findall(r"`(\w+)\.?(\w*)`", setting):
         paths = {attribute.path for attribute in inputs[variable].attributes}
         assert attribute in {"", *paths}
-    directories = re.findall(r"\((examples/[\w-]+/)\)", example)
+    directories = re.findall(r"\(\.\./(examples/[\w-]+/)\)", example)
     assert directories
     assert all((ROOT / each / "main.tf").exists() for each in directories)
 
@@ -249,29 +259,26 @@ def test_every_source() -> None:
 
 
 def test_the_run_of_the_demo() -> None:
-    """The figures beside the picture are those of the run that it was drawn from."""
+    """The figures next to the picture come from the run that it was drawn from."""
     run = json.loads((ROOT / "docs" / "pictures" / "demo.json").read_text())
     ours, naive = run["ours"], run["naive"]
-    figures = (ours["unique"], naive["charged_twice"], ours["interrupted_repeats"])
-    reported = (
-        r"Of (\d+) orders in the run below, (\d+) were charged twice without the module and "
-        r"none with\s+it; (\d+) more were charged again with it"
-    )
-    (found,) = re.findall(reported, README, re.DOTALL)
+    figures = (naive["charged_twice"], ours["unique"], ours["interrupted_repeats"])
+    reported = r"Without the module (\d+) of (\d+) orders .+ With it (\d+) were: in each,"
+    (found,) = re.findall(reported, PROSE)
     assert tuple(map(int, found)) == figures
     assert ours["charged_twice"] == 0
 
 
 def test_every_example() -> None:
-    """Every example but the first and two more is a scenario, and the README leads to all."""
+    """Every example but the first and two more is a scenario, and their page leads to all."""
     examples = {path.parent.name for path in (ROOT / "examples").glob("*/main.tf")}
     folder = ROOT / "tests" / "end_to_end" / "scenarios"
     scenarios = {path.name for path in (folder / "terraform").iterdir() if path.is_dir()}
     assert scenarios == examples - {"quickstart", "complete", "dependencies"}
-    attacked = [re.findall(r"`([\w-]+)`", row[0])[0] for row in table("example")]
+    attacked = [re.findall(r"`([\w-]+)`", row[0])[0] for row in table(EXAMPLES_PAGE, "example")]
     assert set(attacked) == scenarios
     assert all((folder / f"test_{name.replace('-', '_')}.py").exists() for name in attacked)
-    assert set(re.findall(r"\(examples/([\w-]+)/\)", README)) == examples
+    assert set(re.findall(r"\(([\w-]+)/\)", EXAMPLES_PAGE)) == examples
 
 
 @pytest.mark.terraform
@@ -301,20 +308,21 @@ def test_stack(tmp_path: Path, emulator: Emulator, account: str) -> None:
 
 
 def test_costs() -> None:
-    """The README's round trips and units are those of docs/performance.json."""
+    """The README's round trips and units come from docs/performance.json."""
     cases = json.loads((ROOT / "docs" / "performance.json").read_text())["cases"]
     for row, case in (
         ("first deliveries: claim and completion", "base"),
-        ("duplicates", "100 % duplicates"),
-        ("duplicates that the queue delivers again", "100 % duplicates redelivered"),
+        ("duplicates: sent again by the producer", "100 % duplicates"),
+        ("duplicates: delivered again by the queue", "100 % duplicates redelivered"),
     ):
         found = [cases[case]["ours"][each] for each in ("round_trips", "write_units", "read_units")]
         assert f"| {' | '.join([row, *(f'{each:.0f}' for each in found)])} |" in README
+    together = 'first deliveries of one FIFO group, or with `on_interrupted = "park"`'
     for row, delivered in (
-        ("first deliveries of one FIFO group", "first, of one group"),
-        ("first deliveries, to be parked if interrupted", "first, park mode"),
+        (together, "first, of one group"),
+        (together, "first, park mode"),
         (
-            "first deliveries with a transaction each, plus 2 units for each of its items",
+            "first deliveries with a transaction each; add 2 units per item",
             "first, in transactions",
         ),
     ):
@@ -322,7 +330,7 @@ def test_costs() -> None:
         assert f"| {row} | {trips} | {writes} | {reads} |" in README
     both = [cases["base"][each]["round_trips"] for each in ("powertools", "ours")]
     claim = re.search(
-        r"(\d+) round trips\s+for a batch of ten, where this package makes (\d+)", README
+        r"(\d+) round trips for a batch of ten, where this package makes (\d+)", PROSE
     )
     assert claim
     assert list(claim.groups()) == [f"{each:.0f}" for each in both]
@@ -331,7 +339,7 @@ def test_costs() -> None:
 def test_links() -> None:
     """Every relative link of the documentation leads to a file."""
     top = [ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY")]
-    pages = [*top, *(ROOT / "docs").rglob("*.md")]
+    pages = [*top, *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
     links = [
         (page, target)
         for page in pages

@@ -43,7 +43,7 @@ def test_the_data_are_as_they_are_written() -> None:
 
 @pytest.mark.parametrize("cell", CELLS, ids=str)
 def test_the_measured_matrix_is_the_asserted_one(cell: Cell) -> None:
-    """What the page says of this package is what the matrix test asserts."""
+    """The page has the verdicts on this package that the matrix test asserts."""
     figures, rule = SYSTEMS[reliability.OURS]["cells"][str(cell)], expected(cell)
     assert figures["verdict"] == rule.verdict
     assert figures["effects_when_struck"] == rule.effects
@@ -117,7 +117,7 @@ def test_a_page_without_a_section_is_refused() -> None:
 def test_reports_are_gathered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, messages: int, taken: bool
 ) -> None:
-    """The newest reports replace the figures before; a short soak is none."""
+    """The newest reports replace earlier figures; a short soak does not count."""
     monkeypatch.setattr(reliability, "ROOT", tmp_path)
     for name in ("PAGE", "DATA"):
         copy = tmp_path / getattr(reliability, name).name
@@ -162,7 +162,7 @@ def test_verdicts(
     records: tuple[str | None, ...],
     verdict: Verdict,
 ) -> None:
-    """What happened in a cell gets the word that the page explains."""
+    """The observation of a cell gets a verdict that the page explains."""
     seen = Observation(struck=1, answers=answers, records=records)
     assert seen.verdict(operation) == verdict
     assert f"\n| {verdict} | " in PAGE
@@ -170,7 +170,7 @@ def test_verdicts(
 
 def test_every_fault_is_explained() -> None:
     """The page says what each fault of the matrix does."""
-    table = PAGE.partition("| what the proxy does |")[2].partition("In each place below")[0]
+    table = PAGE.partition("| what the proxy does |")[2].partition("Each cell below")[0]
     rows = re.findall(r"^\| (.+?) \|", table, re.MULTILINE)
     names = {name.strip() for row in rows for name in row.split(",")}
     assert {fault.value for fault in Fault} - {Fault.DRIP.value} <= names

@@ -1,4 +1,4 @@
-"""docs/security.md: who can forge what, tried row by row."""
+"""The forgeries of docs/security.md, tried row by row."""
 
 import json
 import re
@@ -92,7 +92,7 @@ def keys(whole: Any, expression: str | None, unwrap: Collection[str] = UNWRAP_CH
 
 
 def attested(source: str, whole: Any, expression: str) -> str:
-    """What stands in the record that Lambda delivered, or in the event where there is none."""
+    """Return the value in the record that Lambda delivered, or in an event without records."""
     truth = {"body": whole} if "Records" not in whole else whole["Records"][0]
     found = jmespath.search(expression, truth)
     assert found, (source, expression)
@@ -157,7 +157,7 @@ WITHIN = {
     "EventBridge, straight body.resources": "body.resources[0]",
     "any other invocation body": "body.id",
 }
-"""Where a value is in a field that is no text."""
+"""The place of a value in a field that is not text."""
 
 
 def fields_of(what: str) -> list[str]:
@@ -168,7 +168,7 @@ def fields_of(what: str) -> list[str]:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: " ".join(row)[:60])
 def test_row(row: tuple[str, str, str]) -> None:
-    """What AWS chooses stays as it is, whatever is sent; what the sender chooses is the key."""
+    """Fields that AWS chooses never change, whatever is sent; the sender's fields are the key."""
     source, what, who = row
     assert who.startswith(("AWS", "the sender"))
     if "copy" in what:

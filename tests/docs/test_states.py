@@ -150,7 +150,7 @@ def list_ends() -> Iterator[tuple[str, str, str]]:
 
 
 def read_diagram() -> set[tuple[str, str, str]]:
-    """Every arrow of the page's diagram; what is in brackets led to the write."""
+    """Every arrow of the page's diagram; the text in brackets led to the write."""
     names = {one: state for state, one in re.findall(r'state "(.+)" as (\w+)', PAGE)}
     names["[*]"] = "no record"
     return {
@@ -211,7 +211,7 @@ def test_another_condition_is_another_diagram(
 
 
 def changed_by_strangers() -> set[tuple[str, str]]:
-    """The settlements by somebody who is no owner that change a record, and its state."""
+    """The settlements by a worker other than the owner that change a record, and its state."""
     steps = (step for step in WRITES.values() if not isinstance(step, Claim))
     return {
         (type(step).__name__, state)
@@ -244,9 +244,11 @@ def describe_end(step: Any, found: Record | None, token: str | None) -> str:
     ]
 
 
-def test_what_a_message_meets() -> None:
+def test_the_outcome_of_a_message() -> None:
     """The table says what each kind of claim comes to in each state."""
-    lines = re.findall(r"^\| (.*) \|$", PAGE.partition("## What a message meets")[2], re.MULTILINE)
+    lines = re.findall(
+        r"^\| (.*) \|$", PAGE.partition("## The outcome of a message")[2], re.MULTILINE
+    )
     columns, _, *rows = (line.split(" | ") for line in lines)
     assert columns == ["the record is", *CLAIMS]
     assert rows == [

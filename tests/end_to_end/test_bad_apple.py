@@ -129,9 +129,9 @@ def test_only_the_bad_one_is_dead_lettered(
     assert Counter(charge["order_id"] for charge in charges) == {
         f"good-{number}-{n}": 1 for number in range(len(PLACES)) for n in range(9)
     }
-    # The first receives end with the process: the bad one waits until its neighbours are done, and
-    # then takes their answer along. At their last but one it stands back, and they are acknowledged
-    # with a receive to spare; with 3 receives, at their second or third.
+    # In the first receives the bad message waits until its neighbours are done, and then ends the
+    # process: their answer is lost. At their last receive but one the function defers the bad
+    # message, and acknowledges them with a receive to spare; with 3, at their second or third.
     lines = list(observation.log_lines(aws, outputs["log_group_name"]))
     acknowledged = {
         line["message_id"]: line["receive_count"] for line in lines if line["acknowledged"]

@@ -1,4 +1,4 @@
-"""The operator's command on a deployed stack, beside a function that runs."""
+"""The operator's command on a deployed stack while its function runs."""
 
 import json
 import os
@@ -135,7 +135,7 @@ class Stack:
     shown: set[str] = field(default_factory=set)
 
     def run(self, *arguments: str) -> Ended:
-        """Run the command in a process of its own."""
+        """Run the command in a separate process."""
         done = subprocess.run(
             [sys.executable, "-m", "idempotent_lambda_toolkit.cli", *arguments],
             env=self.variables,
@@ -187,7 +187,7 @@ class Stack:
         return next((row["status"] for row in rows if row["id"] == f"orders#{order_id}"), None)
 
     def messages(self, order_id: str) -> list[str]:
-        """The ids of the messages that brought an order, a line of the log each."""
+        """Return the ids of the messages that carried an order, one for each line of the log."""
         lines = observation.log_lines(self.aws, "/aws/lambda/orders")
         return [line["message_id"] for line in lines if line["key"] == order_id]
 
@@ -232,7 +232,7 @@ def stack(tmp_path: Path, emulator: Emulator, account: str) -> Stack:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_operators_day(stack: Stack) -> None:
-    """Every documented command does what it says, also beside a function at work."""
+    """Every documented command does what it says, also while a function is at work."""
     assert "healthy" in stack.documented("doctor").out
     look(stack)
     never_beside_a_live_claim(stack)

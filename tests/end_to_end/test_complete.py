@@ -124,7 +124,7 @@ def planned(terraform: Terraform) -> dict[str, set[str]]:
 
 
 def further_resources(emulator: Emulator, account: str) -> list[str]:
-    """What else the example makes, beside what any stack of ours could."""
+    """Return the example's resources of kinds that `observation.resources` does not list."""
     alarms = emulator.client("cloudwatch", account)
     network = emulator.client("ec2", account)
     vpcs = network.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["false"]}])["Vpcs"]

@@ -49,7 +49,7 @@ def emulated() -> dict[str, str]:
 @pytest.mark.extended
 @pytest.mark.skipif(sys.platform != "linux", reason="Lambda's wheels run on Linux only.")
 def test_it_runs_with_its_dependencies(emulator: Emulator, account: str, tmp_path: Path) -> None:
-    """A processor imports a compiled package, one of its own, and a template; built twice alike."""
+    """A processor imports a compiled and a local package, and a template; two builds are equal."""
     directory = copy_module(tmp_path / "checkout") / "examples" / "dependencies"
     # A monitoring service comes between, as function.wrapper says.
     tree(directory / "src", {"datadog_lambda/handler.py": WRAPPER})

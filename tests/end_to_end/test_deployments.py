@@ -1,4 +1,4 @@
-"""What runs is what was deployed, whatever fails on the way, and on whatever machine."""
+"""A function runs the code that was deployed, after any failure, and from any machine."""
 
 import base64
 import hashlib
@@ -45,10 +45,10 @@ class Stack:
     """The quickstart, which calls AWS through a proxy.
 
     Attributes:
-        directory: where its root module lies.
-        terraform: runs in it.
-        proxy: where calls can be denied.
-        emulator: what answers as AWS.
+        directory: the directory of its root module.
+        terraform: the client that runs in it.
+        proxy: the proxy that can deny calls.
+        emulator: the emulator of AWS.
         account: the account in it.
     """
 
@@ -72,7 +72,7 @@ class Stack:
         self.terraform.apply(*arguments)
 
     def fail(self, *arguments: str, plan: bool = False) -> str:
-        """Apply (or plan) in vain; what terraform says, in one line."""
+        """Expect an apply (or a plan) to fail; return terraform's message as one line."""
         with pytest.raises(TerraformError) as failure:
             (self.terraform.plan if plan else self.terraform.apply)(*arguments)
         return " ".join(failure.value.output.split())
@@ -92,7 +92,7 @@ class Stack:
             source.write(f"# {text}\n")
 
     def override(self, code: str) -> None:
-        """Have the function run other code than that of the quickstart."""
+        """Override arguments of the quickstart's module."""
         (self.directory / "code_override.tf").write_text(f'module "orders" {{\n  {code}\n}}\n')
 
     def move_to_a_fresh_machine(self) -> None:
@@ -136,7 +136,7 @@ def sha256(raw: bytes) -> str:
 
 
 def notice_stale_code(stack: Stack) -> None:
-    """Leave old code by refusing the new, then mend it."""
+    """Refuse the new code, which leaves the old code in place, and then fix it."""
     stack.override('function = { alias = "live" }')
     stack.apply()
     before = stack.running()
@@ -175,7 +175,7 @@ def notice_stale_code(stack: Stack) -> None:
 
 
 def notice_a_stale_alias(stack: Stack) -> None:
-    """Leave an alias at its version by refusing the next one, then mend it."""
+    """Refuse the next version, which leaves the alias at the old one, and then fix it."""
     stack.proxy.denied = "^POST .*/versions$"
     stack.override('function = { alias = "live", memory_size_mb = 512 }')
     assert "PublishVersion" in stack.fail()
@@ -218,7 +218,7 @@ def build_on_a_fresh_machine(stack: Stack) -> None:
 
 @pytest.mark.extended
 def test_what_is_packed_here(stack: Stack) -> None:
-    """A failed deployment is noticed and mended; another machine builds the zip that it lacks."""
+    """A failed deployment is noticed and fixed; another machine builds the zip that it lacks."""
     notice_stale_code(stack)
     notice_a_stale_alias(stack)
     build_on_a_fresh_machine(stack)

@@ -39,8 +39,8 @@ ORDERS = [f"order-{number}" for number in range(3)]
 LATER = "order-later"
 
 REPLACED = ["delete", "create"]
-# A function that the module creates, and what belongs to it alone. Not its mapping: that is told of
-# the new function.
+# A function that the module creates, and the resources that belong to it alone. Not its mapping:
+# Terraform updates the mapping to the new function.
 FUNCTION = (
     "aws_cloudwatch_log_group.function[0]",
     "aws_iam_role.function[0]",
@@ -164,7 +164,7 @@ def due_of(orders: Sequence[str]) -> dict[str, list[str]]:
 
 
 def build_zip(sources: Path, destination: Path) -> None:
-    """Build what a stack deploys itself: its sources beside the package."""
+    """Build the zip that a stack deploys itself: its sources and the package."""
     files = pack.collect_sources(sources, ROOT / "handler", pack.PACKAGE_EXCLUDE)
     pack.write_zip({name: pack.read_content(path) for name, path in files.items()}, destination)
 
@@ -213,7 +213,7 @@ def records_apart(stack: Stack) -> None:
 
 
 def attach_existing_roles(stack: Stack) -> None:
-    """Look at two roles: the module adds a policy where it is told of the role, and only there."""
+    """Look at two roles: the module adds its policy only to the role that it knows."""
     worker = stack.policies("a-worker")
     unattached = stack.policies("an-unattached")
     assert worker.keys() == {"effects", "idempotent-lambda-worker"}

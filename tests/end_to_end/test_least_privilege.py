@@ -1,4 +1,4 @@
-"""The quickstart under enforced IAM: what the function's role grants is needed, and is all."""
+"""The quickstart under enforced IAM: its role grants all that the function needs, and no more."""
 
 import io
 import json
@@ -38,7 +38,7 @@ module "orders" {
 }
 """
 
-# Deployed under the role of the consumer: makes calls and tells which of them IAM denied.
+# It runs under the role of the consumer, makes calls and reports which of them IAM denied.
 PROBE = """
 import boto3
 from botocore.exceptions import ClientError
@@ -64,12 +64,11 @@ VISIBILITY_SECONDS = 12
 UNCHECKED = {"sqs", "logs", "xray", "kinesis", "sns"}
 """Services that Lambda itself calls in the role's name, which the emulator lets pass."""
 ALWAYS, STREAMS, ADDED = (
-    "# What the function may do",
-    "## With streams",
-    "## With a key, in a VPC",
+    "# Permissions",
+    "## Streams",
+    "## KMS keys and VPC",
 )
-"""The parts of docs/permissions.md that have a table of actions."""
-"""Under this heading of docs/permissions.md stands what only `streams` adds."""
+"""The parts of docs/permissions.md that have a table of actions; only `streams` adds the second."""
 PARTIQL = {"dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate", "dynamodb:PartiQLDelete"}
 """What AWS asks for, by the statement's verb. The emulator knows none of them."""
 EMULATED = "dynamodb:BatchExecuteStatement"
@@ -242,7 +241,7 @@ def deployed(directory: Path, emulator: Emulator, account: str) -> Stack:
 
 
 def granted_calls(stack: Stack) -> dict[str, Call]:
-    """A call of each action on the table and the queue that the emulator can tell apart."""
+    """Return a call for each action on the table and the queue that the emulator distinguishes."""
     queue, table = stack.outputs["queue_url"], stack.outputs["records_table_name"]
     return {
         "dynamodb:UpdateItem": ("dynamodb", "update_item", keyed(table)),
@@ -264,7 +263,7 @@ def granted_calls(stack: Stack) -> dict[str, Call]:
             "change_message_visibility",
             {"QueueUrl": queue, "ReceiptHandle": "none", "VisibilityTimeout": 1},
         ),
-        # Allowed, and then refused for the delay: what is dead-lettered is counted below.
+        # IAM allows it, and SQS refuses the delay: dead-lettered messages are counted below.
         "sqs:SendMessage": (
             "sqs",
             "send_message",
@@ -480,10 +479,10 @@ def test_the_documented_actions_are_those_of_the_module(
 
 
 def test_every_action_has_its_proof() -> None:
-    """What the emulator checks is shown by the run, and any other one cites AWS's documentation."""
+    """The run proves each action that the emulator checks; every other one cites AWS's pages."""
     added = documented(STREAMS) | documented(ADDED)
     for action, proof in (*documented(ALWAYS).items(), *added.items()):
         if action.split(":")[0] in UNCHECKED or action in PARTIQL or action in added:
             assert "(https://docs.aws.amazon.com/" in proof, action
         else:
-            assert proof.endswith("shown by the run"), action
+            assert proof.endswith("shown by the test"), action

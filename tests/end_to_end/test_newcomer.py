@@ -1,14 +1,14 @@
-"""Somebody with the README and an empty directory reaches a consumer of their own.
+"""A newcomer with the README and an empty directory deploys a consumer.
 
-The README's section is followed to the letter: its files are written where it says, its commands
-are pasted into one ``sh``, in their order, and nothing else is. The shell's environment is empty
-but for PATH (the system's directories, and the terraform, python3, make, git and sh that run the
+The test follows the README's section to the letter: it writes the files where the section says, and
+pastes its commands into one ``sh``, in their order, and nothing else. The shell's environment holds
+only PATH (the system's directories, and the terraform, python3, make, git and sh that run the
 tests), HOME (an empty directory), and, where the tests' terraform gets its provider from a mirror,
 TF_CLI_CONFIG_FILE.
 
-Two things are not as on a new machine. The clone is of the working tree as it is. And what
-``make`` would set up in it first, a minute's download each, is there already: ``.venv`` and
-``.venv-emulator`` are copies of those that run the tests.
+Two things differ from a new machine. The clone is of the working tree as it is. And ``.venv-demo``
+and ``.venv-emulator``, which ``make`` would first set up with a minute's download each, are copies
+of the ones that run the tests.
 """
 
 import json
@@ -35,8 +35,8 @@ pytestmark = [
 ]
 
 CLONE = "terraform-aws-idempotent-lambda"
-ENVIRONMENTS = {".venv": "dev.lock", ".venv-emulator": "emulator.lock"}
-SECTION = re.compile(r"^## Use it\n(.*?)^- \*\*Returning", re.MULTILINE | re.DOTALL)
+ENVIRONMENTS = {".venv-demo": "demo.lock", ".venv-emulator": "emulator.lock"}
+SECTION = re.compile(r"^## A complete consumer\n(.*?)^## ", re.MULTILINE | re.DOTALL)
 STEP = re.compile(r"((?:(?!```).)*?)```(\w+)\n(.*?)```\n", re.DOTALL)
 LOOK = "aws logs"
 LOOKS = 5
@@ -100,7 +100,7 @@ def set_up(clone: Path) -> None:
         assert (clone / "requirements" / lock).read_bytes() == (
             ROOT / "requirements" / lock
         ).read_bytes()
-        # A name of its own for each file: whatever replaces one here leaves the other alone.
+        # Each file gets a second name: replacing one here leaves the other alone.
         shutil.copytree(ROOT / name, clone / name, symlinks=True, copy_function=link)
         ready = clone / name / ".ready"
         ready.unlink()

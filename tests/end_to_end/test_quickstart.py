@@ -115,7 +115,7 @@ def test_from_apply_to_destroy(tmp_path: Path, emulator: Emulator, account: str)
         f"orders#{each}": "COMPLETED" for each in ORDERS
     }
     assert all(record["expires_at"] > time.time() + 10 * 86400 for record in records)
-    eventually(lambda: stack.outcomes()["duplicate"] >= 1, "the log tells of a duplicate")
+    eventually(lambda: stack.outcomes()["duplicate"] >= 1, "the log reports a duplicate")
 
     # Another version of the code, deployed in place; its records go on suppressing duplicates.
     code = root / "src" / "orders.py"

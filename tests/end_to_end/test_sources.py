@@ -100,7 +100,7 @@ def stack(tmp_path: Path, emulator: Emulator, account: str) -> Iterator[Stack]:
 
 
 def test_each_source(stack: Stack) -> None:
-    """What S3, EventBridge, SNS and direct invocation deliver again has one effect each."""
+    """A repeated event from S3, EventBridge, SNS or a direct invocation has one side effect."""
     through_the_queue(stack)
     straight_to_the_function(stack)
     stack.settles()

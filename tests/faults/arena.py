@@ -51,11 +51,11 @@ class System(Protocol):
 
 @dataclass(kw_only=True)
 class Arena:
-    """An account of the emulator, with a proxy before it that strikes by table.
+    """An account of the emulator, behind a proxy that injects faults by table.
 
     Attributes:
-        environment: what an AWS client needs to come through the proxy.
-        admin: a client that comes past it.
+        environment: the settings with which an AWS client goes through the proxy.
+        admin: a client that bypasses the proxy.
         when_struck: called with every fault, before its client sees anything of it.
     """
 
@@ -87,7 +87,7 @@ class Arena:
         return found
 
     def status(self, table: str, name: str = MESSAGE) -> str | None:
-        """The status of a message's record, in this package's words; None is no record."""
+        """The status of a message's record, in this package's words; None if there is no record."""
         names = {"INPROGRESS": Status.IN_PROGRESS, "CLAIMED": Status.IN_PROGRESS}
         for item in self.items(table):
             # Peers hash the message's id, but have no neighbour.
@@ -107,7 +107,7 @@ class Arena:
             self.admin.put_item(TableName=table, Item=item)
 
     def play(self, system: System, cell: Cell) -> dict[str, Observation]:
-        """Play one cell; what happened to each of its messages.
+        """Play one cell; return the observations of each of its messages.
 
         On a busy machine two completions can miss each other, and then there is no call for both.
         """
@@ -173,7 +173,7 @@ def client_in(environment: Mapping[str, str]) -> Any:
 
 @contextlib.contextmanager
 def arena_on(emulator: Emulator) -> Iterator[Arena]:
-    """An arena in an account of its own."""
+    """An arena in a separate account."""
     account = new_account()
     with serving(emulator.endpoint) as proxy:
         environment = emulator.environment(account) | {"AWS_ENDPOINT_URL": proxy.endpoint}

@@ -1,13 +1,13 @@
 """The fault matrix: one message, one operation on its record, one fault; then its redelivery.
 
-A cell is played on its own table behind the proxy (arena.py), by this package or by a peer
+A cell is played on its own table behind the proxy (arena.py), by this package or by an alternative
 (systems.py):
 
-1. Before what was interrupted, a first worker dies and its lease ends. For a look at
+1. For an interrupted message, a first worker dies and its lease ends. For a look at
    a record, a first worker completes it.
-2. The message is delivered; to this package beside a neighbour, which shares the calls for many.
+2. The message is delivered; this package also gets a neighbour, which shares the calls for many.
    The fault strikes the operation's first attempt, its first two, or all of them.
-3. What is not acknowledged is delivered again without a fault, after the queue's visibility
+3. Unacknowledged messages are delivered again without a fault, after the queue's visibility
    timeout. The records are aged by that time instead of waiting.
 """
 
@@ -21,7 +21,7 @@ from scripts.support import proxy
 from scripts.support.proxy import Fault
 
 TIMEOUT_SECONDS = 30
-"""The function's timeout: who has not answered by then is killed by Lambda."""
+"""The function's timeout: Lambda kills a worker that has not answered by then."""
 VISIBILITY_SECONDS = 6 * TIMEOUT_SECONDS
 RECEIVES = 4
 """The module's default: after so many receives the message goes to the dead-letter queue."""
@@ -56,7 +56,7 @@ class Operation(StrEnum):
     PARK = "park"
     """The processor says that no retry will help, once the neighbour is settled."""
     PARK_INTERRUPTED = "park interrupted"
-    """A first worker dies, and that is for a person to see."""
+    """A first worker dies, and an operator must look at it."""
     MARK = "mark"
     """The note that the copy of what was parked is sent."""
     COMMIT = "commit"
@@ -138,9 +138,9 @@ class Manner:
     """How this package is set up.
 
     Attributes:
-        parks: what was interrupted is parked.
+        is_parking: interrupted messages are parked.
         commits: the effect is committed with the completion.
-        hopeless: for which messages the processor says that no retry will help.
+        hopeless: the messages for which the processor says that no retry will help.
     """
 
     is_parking: bool = False
@@ -195,8 +195,8 @@ class Answer:
         copies: how many were sent to the dead-letter queue.
         seconds: until the answer; the timeout if there was none.
         killed: the timeout ended it.
-        outcome: what this package calls it; peers have no word for it.
-        fell_back: how often this package said so, for the whole batch.
+        outcome: this package's name of the outcome; alternatives do not have one.
+        report_batch_calls_unavailable: how often this package reported this, for the whole batch.
     """
 
     acknowledged: bool

@@ -44,7 +44,7 @@ class CountedClock(ManualClock):
 
 @pytest.fixture(scope="session")
 def arena(emulator: Emulator) -> Iterator[Arena]:
-    """An account behind a proxy; every cell makes a table of its own in it."""
+    """An account behind a proxy; every cell creates a separate table in it."""
     with arena_on(emulator) as arena:
         yield arena
         # Faults that nobody injected, or of which a plan was wrong.

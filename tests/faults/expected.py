@@ -1,4 +1,4 @@
-"""What every cell of the matrix comes to with this package, by rule, for each of its messages."""
+"""The rules by which each message of a cell of the matrix ends with this package."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

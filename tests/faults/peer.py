@@ -1,7 +1,7 @@
-"""One peer as a Lambda worker: reads deliveries as JSON lines, answers each with one.
+"""One alternative as a Lambda worker: reads deliveries as JSON lines, answers each with one.
 
-Runs in ``.venv-peers`` on its own and imports nothing of this repository. The peers keep their
-defaults, and what their documentation tells one to register (the Lambda context) is registered.
+Runs alone in ``.venv-peers`` and imports nothing of this repository. The alternatives keep their
+defaults, and the Lambda context is registered, as their documentation says.
 
     {"table": …, "message": …, "behaviour": "run" | "raise" | "die", "effects": a file}
     → {"acknowledged": true, "seconds": 0.012}

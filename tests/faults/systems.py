@@ -1,4 +1,4 @@
-"""The systems that play the cells: this package, and peers in processes of their own."""
+"""The systems that play the cells: this package, and alternatives in separate processes."""
 
 import contextlib
 import json
@@ -37,9 +37,9 @@ class Ours:
     """This package: the real consumer and store.
 
     Args:
-        client: their client, such as they make it.
-        remaining_seconds: what an invocation has left when it begins.
-        clock: theirs, which measures their answers too.
+        client: the client of its store, as the package makes it.
+        remaining_seconds: the time that an invocation has left when it begins.
+        clock: the clock of its store, which measures the answers too.
     """
 
     key = "id"
@@ -123,7 +123,7 @@ MADE = {
     Operation.TAKEOVER: "takeover",
     Operation.COMPLETE: "complete",
     Operation.RELEASE: "release",
-    # A batch of one has no need to tell them apart.
+    # A batch of one has no need to distinguish them.
     Operation.CLAIM_ALONE: "takeover",
     Operation.COMPLETE_ALONE: "complete",
     Operation.RELEASE_TOGETHER: "release",
@@ -237,7 +237,7 @@ class _Told:
 
 
 class Peer:
-    """A peer in a process of its own, which Lambda's timeout ends."""
+    """An alternative in a separate process, which Lambda's timeout ends."""
 
     accompanied = False
 

@@ -218,8 +218,8 @@ def test_a_table_that_dies_while_a_message_runs(arena: Arena, worker: Worker, fa
     worker.after = die
     failed, seconds = worker.deliver(6, BATCH)
     ran = list(worker.ran)
-    # The third's completion is sent within a second, and late a second after that; what began
-    # before is in doubt with it.
+    # The third's completion is sent within a second, and late a second after that; the effects
+    # that began before are in doubt with it.
     in_doubt = ran[2:]
     assert ran == BATCH[: len(ran)]
     assert 3 <= len(ran) <= 3 + 2 * (1 + UNCONFIRMED_MILLIS // EFFECT_MILLIS)

@@ -1,4 +1,4 @@
-"""What the matrix says of the peers is observed: the cells in which they differ most."""
+"""The alternatives behave as the matrix says, in the cells in which they differ most."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ pytestmark = [
 
 @pytest.fixture
 def peer(arena: Arena, request: pytest.FixtureRequest) -> Iterator[Peer]:
-    """The peer that the test names, in a process of its own."""
+    """The alternative that the test names, in a separate process."""
     made = Peer(request.param, arena)
     yield made
     made.close()

@@ -28,7 +28,7 @@ settings.load_profile("handler")
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """A clock that stands still."""
+    """A clock that does not run by itself."""
     return ManualClock()
 
 
@@ -93,15 +93,15 @@ def moto_table(aws: None) -> Iterator[str]:
 
 
 class Lab:
-    """The deployed store on the emulator, with a wire to pull at.
+    """The deployed store on the emulator, with a wire that tests interfere with.
 
     Attributes:
         store: the store under test.
         table: its table's name.
-        wire: what stands between it and the table.
-        client: a client of the test's own, past the wire.
+        wire: the connection between the store and the table.
+        client: the test's own client, which bypasses the wire.
         deployed: the client of the store.
-        listener: its observer.
+        listener: the observer of the store.
     """
 
     def __init__(self, deployed: Any, client: Any, table: str, clock: ManualClock) -> None:

@@ -1,6 +1,6 @@
-"""Builders of events, as Lambda delivers them: of each source one record, and batches.
+"""Builders of events as Lambda delivers them: one record of each source, and batches.
 
-``changes`` replace fields of a record. The shape of each stands in golden_events, with its URL.
+``changes`` replace fields of a record. golden_events has the shape of each, with its URL.
 """
 
 import base64

@@ -25,7 +25,7 @@ REQUIRED = {
 
 @dataclass
 class Context:
-    """What Lambda hands over beside the event."""
+    """The context that Lambda passes with the event."""
 
     remaining: int = 30_000
 

@@ -1,4 +1,4 @@
-"""A consumer on doubles: what it is given is scripted, what it does is written down."""
+"""A consumer on doubles that script its input and record what it does."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -32,14 +32,14 @@ class ConsumerHarness:
     """A consumer, its processor and its observer.
 
     Attributes:
-        behaviour: what the processor does with a key; nothing where none is given.
+        behaviour: the function that the processor calls for a key; it does nothing by default.
         ran: keys in the order in which the processor ran them.
-        messages: what it was given.
+        messages: the messages that the processor received.
         outcomes: how each message ended, by message id, in the order of settling.
-        traces: what happened to each message, by message id.
+        histories: the claim history of each message, by message id.
         keys: the key of each message that was settled, in that order.
-        followers: ids of messages that were told to follow another.
-        efforts: what each batch took.
+        followers: ids of messages that followed another message.
+        all_stats: the statistics of each batch.
     """
 
     def __init__(
@@ -177,14 +177,14 @@ def refused() -> StoreRefusedError:
 
 
 class FaultyStore:
-    """A store in memory that takes time, and fails where it is told to.
+    """A store in memory that takes time, and fails where a test asks for it.
 
     Attributes:
         calls: ``"claim orders#a"`` and so on, in order, each request of a group by itself.
-        trips: ``"claim 2"`` and so on: what was asked together, and of how many.
+        trips: ``"claim 2"`` and so on: each round trip, with its number of requests.
         millis: how long every call takes.
-        faults: errors by call; a fault in ``after`` strikes once the call was carried out. What is
-            no answer of a store is raised.
+        faults: errors by call; a fault in ``after`` happens after the call was carried out. An
+            error that a store does not return as an answer is raised.
     """
 
     def __init__(self, clock: ManualClock, inner: InMemoryClaimStore) -> None:
@@ -245,12 +245,12 @@ Fault = Callable[[Any, Callable[[Any], Any]], Any]
 
 
 class Wire:
-    """Stands where a client's HTTP session sends, and counts what really goes out.
+    """Replaces the send of a client's HTTP session, and counts the requests that really go out.
 
     Attributes:
-        sent: operations in the order of their requests; every attempt is one.
-        bodies: their parsed bodies.
-        faults: for the next requests, one each; None lets one pass. Then ``always`` rules.
+        sent: operations in the order of their requests, one for every attempt.
+        bodies: the parsed bodies of the requests.
+        faults: for the next requests, one each; None lets one pass. After them ``always`` applies.
     """
 
     def __init__(self, client: Any) -> None:

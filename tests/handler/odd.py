@@ -64,7 +64,7 @@ ODD: dict[str, Any] = {
     "deep object": nested(985, lambda value: {"a": value}),
     "deepest": nested(5000, lambda value: [value]),
 }
-"""What stands in a field that should hold something else."""
+"""Values for a field that should hold something else."""
 
 AS_JSON = {
     "infinite": "1e999",
@@ -124,15 +124,15 @@ class Kind:
     """A kind of record.
 
     Attributes:
-        whole: one of it.
+        whole: one record or event of this kind.
         unique: the paths of the fields that are different in each record.
         expression: the key expression, if keys are not the default ones.
         id: the path of the id that the response names.
         partial: whether the source takes a partial response.
-        alone: it is an event, without records.
-        within: the fields that other kinds do not have; none if it has them all for itself.
+        alone: the kind is an event, without records.
+        within: the fields that other kinds do not have; empty if all fields are its own.
         stated: the key that the odd record states as a copy; None if it is not a copy.
-        source: who delivered the message of the copy; empty for SQS.
+        source: the source that delivered the message of the copy; empty for SQS.
     """
 
     whole: dict[str, Any]

@@ -31,17 +31,17 @@ BEFORE = Owner("before")
 
 @dataclass(frozen=True)
 class Fate:
-    """What becomes of the odd record's key.
+    """The fate of the odd record's key.
 
     Attributes:
-        found: what its record has, where there is one before.
-        act: what its processor does.
+        found: the existing record of the key, if there is one.
+        act: the behavior of its processor.
         silent: the calls that the table does not answer for its key.
-        lost: those calls are perhaps carried out.
-        queue: where its copy is sent: None for queues in memory.
+        lost: the error of those calls says that they may have been carried out.
+        queue: the URL of the queue that gets its copy; None for queues in memory.
         refuses: the queue takes no copy.
         stops: the batch stops with it.
-        settings: what its consumer has in place of the usual ones.
+        settings: settings of its consumer that differ from the usual ones.
     """
 
     found: dict[str, Any] | None = None
@@ -99,8 +99,8 @@ class Sqs:
     """SQS, which takes everything.
 
     Attributes:
-        client: the deployed package's.
-        wire: what it sends.
+        client: the client of the deployed package.
+        wire: the wire that records the requests of the client.
     """
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ class Case:
         path: the field that is odd.
         value: the name of the odd value in it.
         fate: the name of the fate of its key.
-        expressed: whether keys are those of the kind's expression, or default keys.
+        expressed: whether keys come from the kind's expression, or are default keys.
         record: the record.
     """
 

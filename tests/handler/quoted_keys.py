@@ -179,7 +179,7 @@ def rejected(key: Any, **changes: Any) -> None:
 
 
 def blocked(key: Any, **changes: Any) -> None:
-    """What is before it in its group fails."""
+    """The message before it in its group fails."""
     harness = Lines(key, **changes).raises(ValueError(quoting(key)))
     first = {**fifo_order("x"), "body": json.dumps({"id": key}), "messageId": "m-1"}
     harness.deliver(first, fifo_order("b"), {**first, "messageId": "m-2"})
@@ -251,7 +251,7 @@ def call_in_progress(till: Till) -> None:
 
 
 def call_parked(till: Till) -> None:
-    """It waits for a person."""
+    """It waits for an operator."""
     till.seed(status="PARKED")
     till.function()(till.key)
 
@@ -263,7 +263,7 @@ def call_without_result(till: Till) -> None:
 
 
 def call_mismatch(till: Till) -> None:
-    """It stands for something else."""
+    """The record is for another payload."""
     till.seed(status="COMPLETED", payload_hash="v1:other")
     till.function(payload="amount")(till.key)
 
@@ -334,8 +334,8 @@ class Case:
     """A call that raises.
 
     Attributes:
-        error: what it raises.
-        users: the text of the error is the user's own.
+        error: the type of the error that the call raises.
+        users: the text of the error comes from the user.
     """
 
     call: Callable[[Till], None]

@@ -32,7 +32,7 @@ TRIO = ("orders#1", "orders#2", "orders#3")
 
 
 def owner_of(record_id: str, name: str = "mine") -> Owner:
-    """Each claim has an owner of its own."""
+    """Return the owner of a claim; each claim has a different one."""
     return Owner(f"{name} {record_id}")
 
 

@@ -1,4 +1,4 @@
-"""The pipeline, on a store in memory and a clock that stands still."""
+"""The pipeline, on a store in memory and a clock that does not run by itself."""
 
 import asyncio
 import re
@@ -357,7 +357,7 @@ class TestStale:
 
     @pytest.mark.parametrize("receives", [3, 4])
     def test_deferred(self, harness: ConsumerHarness, receives: int) -> None:
-        """Interrupted twice, it does not run beside one on its last receive, or the one before."""
+        """Interrupted twice, it does not run in a batch with a message on its last two receives."""
         harness.seed_record("a", attempts=2)
         assert harness.deliver("a", received("b", receives)) == ["m-a"]
         assert harness.ran == ["b"]
@@ -380,7 +380,7 @@ class TestStale:
         assert harness.outcomes == {"m-a": "completed", "m-b": why}
 
     def test_deferred_for_any_acknowledgement_before(self, harness: ConsumerHarness) -> None:
-        """What was completed first is still at stake after a later message has failed."""
+        """A message that was completed first is still at stake after a later one has failed."""
         harness.seed_record("a", attempts=2)
         harness.behaviour["c"] = raising(ValueError())
         assert harness.deliver("a", received("b", 4), "c") == ["m-a", "m-c"]
@@ -470,7 +470,7 @@ class TestLostLease:
 
 
 class TestObserver:
-    """What the log is told."""
+    """The reports that the log receives."""
 
     def test_every_message_once(self, harness: ConsumerHarness) -> None:
         """Each message of a batch has exactly one end, whatever it is."""

@@ -1,4 +1,4 @@
-"""A processor changes everything that it is given: what was delivered stays as it was."""
+"""A processor that changes everything it receives does not change the delivered messages."""
 
 import copy
 import json
@@ -275,7 +275,7 @@ class TestChanged:
         assert copies[0] == copies[1]
 
     def test_a_later_run_changes_it(self, name: str, how: str) -> None:
-        """What a run keeps and the next one changes is not what that one is given."""
+        """A run that changes the message of an earlier run does not change its own."""
         kept: list[Message] = []
         found = []
         whole = copy.deepcopy(SOURCES[name])
@@ -404,7 +404,7 @@ def actions_of(*, changing: bool) -> list[Any]:
 
 
 def test_a_transaction_is_committed_as_it_was_given() -> None:
-    """What a processor changes after it was put into the transaction is written unchanged."""
+    """A value that changes after the processor put it into the transaction is written unchanged."""
     committed = actions_of(changing=True)
     assert len(committed) == 2
     assert committed == actions_of(changing=False)

@@ -1,4 +1,4 @@
-"""Requests and refusals: what the contract suite of the stores does not reach."""
+"""Cases of claims and failed claims that the contract suite of the stores does not cover."""
 
 from dataclasses import FrozenInstanceError, replace
 from typing import Any
@@ -64,7 +64,7 @@ class TestRequest:
         assert REQUEST.expires_at == 66
 
     def test_now_is_rounded_down_where_it_ends_a_retention(self) -> None:
-        """What expires is compared with the second that has begun, never with the next."""
+        """An expiry is compared with the second that has begun, never with the next."""
         assert REQUEST.operands["now_seconds"] == 5
         assert REQUEST.operands["now_millis"] == 5_999
 
@@ -115,7 +115,7 @@ class TestRefusedClaim:
     def test_parked(
         self, marked: EpochMillis | None, dead_lettered: bool, owner: str, token: str | None
     ) -> None:
-        """A parked record is told with its owner, and whether its copy is known to be sent."""
+        """A parked record is reported with its owner, and whether its copy is known to be sent."""
         parked = replace(THEIRS, status="PARKED", owner=Owner(owner), dead_lettered_at=marked)
         assert explain_failed_claim(parked, claim(token=token)) == Parked(
             Owner(owner), dead_lettered
@@ -136,7 +136,7 @@ class TestRefusedClaim:
         assert explain_failed_claim(other, claim()) != Mismatch()
 
     def test_a_record_without_a_payload_hash(self) -> None:
-        """What was claimed without the check, or before it was asked for, is no mismatch."""
+        """A record that was claimed without the check, or before it was set, is not a mismatch."""
         assert explain_failed_claim(THEIRS, claim(of="v1:a")) == InProgress(EpochMillis(6_000))
 
     def test_own_claim_before_its_payload(self) -> None:
@@ -178,7 +178,7 @@ KEPT = replace(DONE, expires_at=EpochSeconds(6))
 
 
 class TestDamagedRecord:
-    """What cannot be read counts as missing, and refuses the key if the decision needs it."""
+    """An unreadable attribute counts as missing, and refuses the key if the decision needs it."""
 
     @pytest.mark.parametrize(
         ("found", "outcome"),
@@ -200,7 +200,7 @@ class TestDamagedRecord:
         ],
     )
     def test_judged_without_it(self, found: Record, outcome: object) -> None:
-        """What the decision does not need may be anything."""
+        """An attribute that the decision does not need may have any value."""
         assert judge_existing(found, claim(takeover=False, token="")) == outcome
 
     @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ class TestDamagedRecord:
     @pytest.mark.parametrize("owner", [WRONG, None, Owner("")])
     @pytest.mark.parametrize("found", [THEIRS, SET_ASIDE])
     def test_parking(self, found: Record, owner: Owner) -> None:
-        """What was seen without an owner is not parked, and no copy of it is noted."""
+        """A record that was seen without an owner is not parked, and no copy of it is noted."""
         damaged = replace(found, owner=owner)
         with pytest.raises(StoreRefusedError, match="its owner must be a text"):
             explain_failed_parking(damaged, replace(REQUEST, owner=UNREADABLE))
@@ -246,7 +246,7 @@ class TestDamagedRecord:
         assert explain_failed_release(damaged, REQUEST) == LostLease(completed=False)
 
     def test_completed_is_completed(self) -> None:
-        """Whoever has completed a record, it is proven that it is completed."""
+        """A completed record proves its completion, even if its owner cannot be read."""
         found = replace(DONE, owner=WRONG)
         proven = LostLease(completed=True)
         assert explain_failed_completion(found, REQUEST) == proven
@@ -279,7 +279,7 @@ class TestSeenClaim:
         ],
     )
     def test_may_not(self, found: Record, outcome: object) -> None:
-        """Of any other it tells what a claim that was refused by it would mean."""
+        """For any other record the outcome is the one of a claim that this record made fail."""
         assert judge_existing(found, claim(takeover=False)) == outcome
 
     @pytest.mark.parametrize(("token", "unlocks"), [("theirs", True), ("mine", False)])
@@ -304,7 +304,7 @@ class TestSeenClaim:
     def test_takeover_of_a_payload(
         self, stored: str | None, asked: str | None, outcome: object
     ) -> None:
-        """What is stale is taken over for the payload that it was claimed for, or unchecked."""
+        """A stale claim is taken over for the payload that it was made for, or unchecked."""
         assert judge_existing(replace(ENDED, payload_hash=stored), claim(of=asked)) == outcome
 
     def test_expired_frees_the_key_for_another_payload(self) -> None:
@@ -369,5 +369,5 @@ def test_refused_parking(found: Record | None, outcome: object) -> None:
 
 
 def test_statuses_are_the_documented_words() -> None:
-    """The statuses in the table are those of docs/protocol.md, which other versions read too."""
+    """The statuses in the table are the words of docs/protocol.md, which other versions read."""
     assert [each.value for each in Status] == ["IN_PROGRESS", "COMPLETED", "PARKED"]

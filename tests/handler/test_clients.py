@@ -22,7 +22,7 @@ class TestClient:
         assert config.max_pool_connections >= PARALLEL_CALLS + 2
 
     def test_place(self, aws: None, monkeypatch: pytest.MonkeyPatch, service: str) -> None:
-        """Region and endpoint are those of the environment, as Lambda or a test sets it."""
+        """Region and endpoint come from the environment, as Lambda or a test sets it."""
         del aws
         assert new_client(service).meta.region_name == "eu-central-1"
         monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")

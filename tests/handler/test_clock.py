@@ -53,10 +53,10 @@ class TestSystemClock:
 
 
 class TestDeadline:
-    """What still fits."""
+    """The time that an invocation has left."""
 
     def test_remaining_runs_down_to_zero(self, clock: ManualClock) -> None:
-        """What is left of the invocation shrinks with time and never becomes negative."""
+        """The rest of the invocation shrinks with time and never becomes negative."""
         deadline = Deadline.from_remaining(clock, Millis(1000))
         clock.advance(Millis(400))
         assert deadline.remaining() == 600
@@ -65,7 +65,7 @@ class TestDeadline:
 
     @pytest.mark.parametrize(("left", "fits"), [(2000, True), (1999, False)])
     def test_half_a_second_stays_free(self, clock: ManualClock, left: int, fits: bool) -> None:
-        """What takes 1.5 s is allowed with 2 s left, and not with a millisecond less."""
+        """A call that takes 1.5 s is allowed with 2 s left, and not with a millisecond less."""
         assert Deadline.from_remaining(clock, Millis(left)).allows(Millis(1500)) is fits
 
     def test_nothing_fits_into_the_reserve(self, clock: ManualClock) -> None:

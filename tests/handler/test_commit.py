@@ -18,7 +18,7 @@ class Balance:
     """A table of one number by key, changed by transactions alone.
 
     Attributes:
-        amounts: what was added to each key.
+        amounts: the sum of the amounts added to each key.
         refuses: keys whose condition fails.
     """
 
@@ -112,7 +112,7 @@ def test_own_condition_fails() -> None:
 
 
 def test_wrong_use() -> None:
-    """What a transaction cannot take fails its message by name."""
+    """A transaction that refuses an action fails its message with a `TransactionError`."""
     harness, _, balance = counting()
 
     def twice(message: Any, transaction: Transaction) -> None:

@@ -1,8 +1,8 @@
-"""What a batch costs: calls, capacity units and round trips, as a table that must not grow.
+"""The cost of a batch: calls, capacity units and round trips, as a table that must not grow.
 
-Every write is one unit, also when it is refused; so is every key that is read consistently. What
-is written in a transaction is two. The clock stands still, so that no processor takes time and
-completions go out together at the end.
+Every write costs one unit, even when it is refused, and so does every key that is read
+consistently. A write in a transaction costs two. The clock does not run by itself, so that no
+processor takes time and completions go out together at the end.
 """
 
 import re
@@ -217,7 +217,7 @@ def delivered_in(way: str, number: int) -> dict[str, Any]:
 
 
 def counting_in(backend: Lab) -> Callable[..., None]:
-    """A processor with one effect, in a table of its own."""
+    """Return a processor with one side effect, in a separate table."""
     table = f"{backend.table}-effects"
     create_table(backend.client, table)
 
@@ -260,7 +260,7 @@ def test_cost(backend: Lab, row: tuple[str, int, str, int, int, int]) -> None:
 
 
 def test_slow_processors(backend: Lab) -> None:
-    """Where each processor outlasts a round trip, completions go out singly beside the next run."""
+    """If each processor outlasts a round trip, completions go out singly during the next run."""
     harness = ConsumerHarness(backend.store, backend.clock)
     gone = threading.Semaphore(0)
 

@@ -158,7 +158,7 @@ class TestRoundTrips:
 
 
 class TestRequest:
-    """What goes over the wire."""
+    """The requests on the wire."""
 
     def test_claim(self, dead: Dead, deadline: Deadline) -> None:
         """A claim names its table, record and condition, and asks for the record in the way."""
@@ -179,7 +179,7 @@ class TestRequest:
         "kind", ["claim", "takeover", "redriven", "complete", "result", "release", "park", "mark"]
     )
     def test_every_alias_is_used(self, dead: Dead, deadline: Deadline, kind: str) -> None:
-        """Names and values are those of the expressions exactly: DynamoDB refuses others."""
+        """The names and values match the expressions exactly, because DynamoDB refuses others."""
         store, wire = dead
         wire.always = ONE_ATTEMPT
         match kind:
@@ -214,7 +214,7 @@ class TestLostAnswers:
     @pytest.mark.parametrize("takeover", [False, True])
     @pytest.mark.parametrize("loss", LOSSES)
     def test_claim(self, backend: Lab, deadline: Deadline, loss: Exception, takeover: bool) -> None:
-        """An owner that meets its own claim has it, and is no duplicate of itself."""
+        """An owner that meets its own claim has it, and is not a duplicate of itself."""
         backend.wire.faults = [lost(loss)]
         outcome = single(backend.store.claim, claim(takeover=takeover), deadline)
         assert outcome == Claimed(Owner("mine"), 1, recovered=True)
@@ -352,7 +352,7 @@ class TestRetries:
     )
     @pytest.mark.parametrize("kind", ["claim", "release", "park", "mark"])
     def test_passing_failure(self, dead: Dead, deadline: Deadline, fault: Fault, kind: str) -> None:
-        """What may pass is tried again, three times in all; only a completion insists."""
+        """A call that may succeed later is tried three times; only a completion is tried longer."""
         store, wire = dead
         wire.always = fault
         asked = claim() if kind == "claim" else replace(request(), reason="why")
@@ -537,7 +537,7 @@ class TestDamage:
 
     @pytest.mark.parametrize("call", ["claim", "complete", "release"])
     def test_another_refusal(self, backend: Lab, deadline: Deadline, call: str) -> None:
-        """What DynamoDB refuses for another reason is reported as it was refused."""
+        """A call that DynamoDB refuses for another reason is reported with that reason."""
         backend.wire.faults = [UNCOUNTABLE]
         asked = claim() if call == "claim" else request()
         error = refused(single(getattr(backend.store, call), asked, deadline))

@@ -49,7 +49,7 @@ class TestFallBack:
 
     @pytest.mark.parametrize("fault", NOT_ALLOWED.values(), ids=NOT_ALLOWED)
     def test_claim(self, backend: Lab, deadline: Deadline, fault: Fault) -> None:
-        """Every claim is decided rightly by a call of its own, and why is told once."""
+        """A separate call decides every claim rightly, and the reason is reported once."""
         backend.store.claim(claims(TRIO[1:2], "theirs"), deadline)
         backend.store.complete(requests(TRIO[1:2], "theirs"), deadline)
         clear(backend.wire)
@@ -79,7 +79,7 @@ class TestFallBack:
     )
     @pytest.mark.parametrize("call", ["complete", "release"])
     def test_settlement(self, backend: Lab, deadline: Deadline, fault: Fault, call: str) -> None:
-        """A settlement may be the first to learn of it: what it leaves open is settled singly."""
+        """If a settlement is the first to find this out, the rest is settled by single calls."""
         backend.store.claim(claims(), deadline)
         backend.wire.always = fault
         outcomes = getattr(backend.store, call)(requests(), deadline)
@@ -87,7 +87,7 @@ class TestFallBack:
         assert len(backend.listener.fallen_back) == 1
 
     def test_what_is_told(self, backend: Lab, deadline: Deadline) -> None:
-        """The error that is told names the operation and what the service said."""
+        """The error that is reported names the operation and quotes the service."""
         backend.wire.always = only(STATEMENTS, answered(400, "AccessDeniedException", "no PartiQL"))
         backend.store.claim(claims(), deadline)
         (reported,) = backend.listener.fallen_back
@@ -102,7 +102,7 @@ class TestFallBack:
         assert backend.store.claim(claims(), deadline) == claimed(recovered=True)
 
     def test_after_a_lost_answer_and_singly_denied(self, backend: Lab, deadline: Deadline) -> None:
-        """Claims that may have got through before are to be given back when nobody can tell."""
+        """Claims that may have got through before are reported as maybe written."""
         backend.wire.faults = [lost(READ_TIMEOUT)]
         backend.wire.always = DENIED
         outcomes = backend.store.claim(claims(), deadline)
@@ -127,7 +127,7 @@ class TestFallBack:
         assert backend.wire.sent[1:] == [STATEMENTS]
 
     def test_two_threads(self, backend: Lab, deadline: Deadline) -> None:
-        """Two threads that learn of it at the same time tell it once."""
+        """Two threads that find this out at the same time report it once."""
         both = threading.Barrier(2)
 
         def denied_together(sent: Any, through: Any) -> Any:
@@ -144,7 +144,7 @@ class TestFallBack:
         assert len(backend.listener.fallen_back) == 1
 
     def test_not_wanted(self, backend: Lab, deadline: Deadline) -> None:
-        """A store that is told to make single calls makes no others, and tells nothing."""
+        """A store that is set to make single calls makes no others, and reports nothing."""
         store = DynamoDBClaimStore(
             backend.deployed, backend.table, backend.clock, backend.listener, together=False
         )

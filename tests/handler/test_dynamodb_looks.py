@@ -41,7 +41,7 @@ pytestmark = pytest.mark.emulator
 
 
 class TestLook:
-    """Reading what stands in the way."""
+    """Reading the records that prevent a claim."""
 
     @pytest.fixture(autouse=True)
     def _theirs(self, backend: Lab, deadline: Deadline) -> None:
@@ -139,7 +139,7 @@ class TestLook:
 
     @pytest.mark.parametrize("redelivered", [True, False])
     def test_gone_meanwhile(self, backend: Lab, deadline: Deadline, redelivered: bool) -> None:
-        """A record that was deleted before it was read stands in nobody's way."""
+        """A record that was deleted before it was read does not prevent a claim."""
 
         def deleting(sent: Any, through: Any) -> Any:
             backend.client.delete_item(TableName=backend.table, Key={"id": {"S": TRIO[1]}})
@@ -150,7 +150,7 @@ class TestLook:
         assert outcomes == [Duplicate(), *claimed(TRIO[1:2]), Duplicate()]
 
     def test_stale_and_expired(self, backend: Lab, deadline: Deadline) -> None:
-        """A stale record is told apart without a write; an expired one is claimed alone."""
+        """A stale record is recognized without a write; an expired one is claimed alone."""
         backend.store.claim(claims(["orders#4"], "dead"), deadline)
         clear(backend.wire)
         late = START + 3_600_000

@@ -66,7 +66,7 @@ pytestmark = pytest.mark.emulator
 
 
 class TestRequest:
-    """What goes over the wire."""
+    """The requests on the wire."""
 
     def test_calls_are_cut_to_size(self, dead: Dead, deadline: Deadline) -> None:
         """No call has more statements than DynamoDB takes, and no record is in two."""
@@ -88,7 +88,7 @@ class TestRequest:
         assert sorted(reads) == [30, 100]
 
     def test_a_read_is_consistent(self, backend: Lab, deadline: Deadline) -> None:
-        """What was refused is read as it is now, and nothing else is read."""
+        """A consistent read gets the records of refused claims, and no others."""
         backend.store.claim(claims(TRIO[:2], "theirs"), deadline)
         clear(backend.wire)
         backend.store.claim(claims(), deadline)
@@ -118,7 +118,7 @@ class TestLostAnswers:
         assert backend.wire.sent == [STATEMENTS, STATEMENTS, READ]
 
     def test_claims_among_others(self, backend: Lab, deadline: Deadline) -> None:
-        """What another owner has is not mine for that."""
+        """A record of another owner does not become mine by a lost answer."""
         backend.store.claim(claims(TRIO[1:2], "theirs"), deadline)
         backend.wire.faults = [lost(READ_TIMEOUT)]
         first, second, third = backend.store.claim(claims(), deadline)
@@ -211,7 +211,7 @@ class TestStatements:
     def test_throttled(
         self, backend: Lab, deadline: Deadline, code: str, pauses: list[int]
     ) -> None:
-        """Only what was throttled is sent again, after a pause of its own, twice at most."""
+        """Only throttled statements are sent again, each time after a pause, at most twice."""
         backend.wire.always = sparing({TRIO[1]: code})
         first, second, third = backend.store.claim(claims(), deadline)
         assert [first, third] == claimed((TRIO[0], TRIO[2]))
@@ -225,12 +225,12 @@ class TestStatements:
         assert (second.code, second.maybe_written) == (code, False)
 
     def test_throttled_once(self, backend: Lab, deadline: Deadline) -> None:
-        """What was throttled once and then done is a claim like any other."""
+        """A claim that was throttled once and then succeeded is a claim like any other."""
         backend.wire.faults = [sparing({TRIO[1]: "ThrottlingError"})]
         assert backend.store.claim(claims(), deadline) == claimed()
 
     def test_throttled_and_then_a_duplicate(self, backend: Lab, deadline: Deadline) -> None:
-        """What was throttled and then refused is read with what was refused at once."""
+        """A claim that is throttled and then refused is read together with ones refused at once."""
         for each in TRIO[:2]:
             backend.store.claim(claims([each], "theirs"), deadline)
             backend.store.complete(requests([each], "theirs"), deadline)
@@ -293,7 +293,7 @@ class TestStatements:
     )
     @pytest.mark.parametrize("call", ["claim", "complete", "release"])
     def test_refused(self, backend: Lab, deadline: Deadline, code: str, call: str) -> None:
-        """What is refused is asked once, and costs its neighbours nothing."""
+        """A refused request is sent once, and costs its neighbours nothing."""
         if call != "claim":
             backend.store.claim(claims(), deadline)
             clear(backend.wire)
@@ -350,7 +350,7 @@ class TestWholeCall:
     def test_passing_failure(
         self, dead: Dead, deadline: Deadline, fault: Fault, maybe_written: bool
     ) -> None:
-        """What may pass is tried three times, and then is nobody's claim."""
+        """A call that may succeed later is tried three times, and then nobody has the claim."""
         store, wire = dead
         wire.always = fault
         outcomes = store.claim(claims(), deadline)

@@ -1,8 +1,8 @@
-"""The store on DynamoDB, effects committed with a completion: what each cancellation means.
+"""The store on DynamoDB, side effects committed with a completion, and the cancellations.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html says how
 a transaction is cancelled: with a reason for each of its items, in the request's order. The
-emulator knows conflicts and throttling by hearsay only, so the tests answer in its place.
+emulator does not reproduce conflicts and throttling faithfully, so the tests answer in its place.
 """
 
 import json
@@ -103,7 +103,7 @@ CONFLICT = cancelled("None", "TransactionConflict")
 
 
 class TestRequest:
-    """What goes over the wire."""
+    """The requests on the wire."""
 
     def test_call(self, dead: Dead, deadline: Deadline) -> None:
         """One transaction: the record first, on its condition, then what the processor asks."""
@@ -190,7 +190,7 @@ class TestCancelled:
         "code", ["ConditionalCheckFailed", "ValidationError", "ItemCollectionSizeLimitExceeded"]
     )
     def test_the_processors_part(self, dead: Dead, deadline: Deadline, code: str) -> None:
-        """What the processor asks for cannot be: refused at once, and its action is named."""
+        """An impossible action of the processor is refused at once, and the error names it."""
         store, wire = dead
         wire.always = cancelled("None", "None", code)
         refusal = complete(store, request(ACTION, ACTION), deadline)
@@ -218,7 +218,7 @@ class TestCancelled:
         assert len(wire.sent) == 8
 
     def test_until_the_deadline(self, dead: Dead, clock: ManualClock, deadline: Deadline) -> None:
-        """A conflict that never ends is told when no attempt fits any more; nothing is written."""
+        """An endless conflict is reported when no attempt fits any more; nothing is written."""
         store, wire = dead
         wire.always = taking(clock, 1000, CONFLICT)
         error = complete(store, request(), deadline)
@@ -262,7 +262,7 @@ class TestToken:
         assert tokens(wire) == ["mine"] * 3
 
     def test_fresh_after_a_cancellation(self, dead: Dead, deadline: Deadline) -> None:
-        """What was cancelled is over: the next attempt is another transaction, for the same."""
+        """A cancelled transaction is over: the next attempt is a new one with the same actions."""
         store, wire = dead
         wire.faults = [CONFLICT, CONFLICT, done()]
         complete(store, request(), deadline)
@@ -307,7 +307,7 @@ class TestToken:
         "code", ["ValidationException", "ResourceNotFoundException", "AccessDeniedException"]
     )
     def test_refused(self, backend: Lab, deadline: Deadline, code: str) -> None:
-        """What is refused as a whole is asked once, and nothing is concluded for other calls."""
+        """A transaction that is refused as a whole is sent once; other calls stay as they are."""
         backend.wire.always = answered(400, code, "what it said")
         refusal = complete(backend.store, request(), deadline)
         assert isinstance(refusal, StoreRefusedError)
@@ -347,7 +347,7 @@ class EffectsTable:
         return {each["id"]["S"]: int(each["n"]["N"]) for each in items}
 
     def redeliver(self, *keys: str) -> list[str]:
-        """Deliver again in peace, after all leases; what is reported."""
+        """Deliver again without faults, after all leases; return the reported failures."""
         self.backend.wire.always = None
         self.backend.clock.advance(Millis(60_000))
         return self.harness.deliver(*keys)
@@ -411,7 +411,7 @@ class TestExactlyOnce:
 
     @pytest.mark.parametrize("fault", [broken(NO_CONNECTION), broken(READ_TIMEOUT), THROTTLED])
     def test_no_attempt_gets_through(self, effects_table: EffectsTable, fault: Fault) -> None:
-        """What is not committed is given back, and runs again without having counted."""
+        """A message whose transaction is not committed is released, and runs again, uncounted."""
         effects_table.counting("1")
         effects_table.backend.wire.always = commits(
             taking(effects_table.backend.clock, 1000, fault)
@@ -458,7 +458,7 @@ class TestExactlyOnce:
         assert effects_table.counts() == {"1": 1}
 
     def test_raising(self, effects_table: EffectsTable) -> None:
-        """What a processor that raises has asked for is forgotten."""
+        """A processor that raises loses the actions that it asked for."""
 
         def fail(message: Message, transaction: Transaction) -> None:
             effects_table.count(message, transaction)
@@ -488,7 +488,7 @@ class TestExactlyOnce:
 
 
 def test_release_after_a_commit(backend: Lab, deadline: Deadline) -> None:
-    """What was committed after all is not given back: the record stays, and says so."""
+    """A transaction that was committed after all is not released: its record stays completed."""
     mine = replace(request(owner=secrets.token_hex(16)), actions=())
     claim = claim_of(mine, lease_expires_at=EpochMillis(START + 60_000), takeover=False)
     backend.store.claim([claim], deadline)

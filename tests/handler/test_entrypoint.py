@@ -159,7 +159,7 @@ class TestProcessor:
             load(f"orders.{name}")
 
     def test_import_fails(self, package: Package) -> None:
-        """An error in the user's module is told as it is, with the user's traceback."""
+        """An error in the user's module is reported as it is, with the user's traceback."""
         package.write("broken.py", "1 / 0")
         load = package.cold_start().load_processor
         with pytest.raises(InvalidProcessorError, match="ZeroDivisionError: division") as caught:
@@ -167,7 +167,7 @@ class TestProcessor:
         assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
     def test_syntax_error(self, package: Package) -> None:
-        """So is a module that is no Python."""
+        """A module that is not valid Python is reported in the same way."""
         package.write("wrong.py", "def process(message)\n    pass")
         load = package.cold_start().load_processor
         with pytest.raises(InvalidProcessorError, match="SyntaxError"):

@@ -1,4 +1,4 @@
-"""A producer who lies: what it writes chooses the key of nothing that it did not send."""
+"""A lying producer cannot choose the key of anything that it did not send."""
 
 import json
 from dataclasses import replace
@@ -87,7 +87,7 @@ class TestEnvelope:
         }
 
     def test_inner_wrappers_do_not_overlay_outer_ones(self) -> None:
-        """What SNS says of its topic is not what an event in the notification says."""
+        """An event in a notification cannot replace the topic that SNS states."""
         harness = ConsumerHarness(key="wrapped.TopicArn", unwrap=EVERYTHING)
         inner = json.dumps(bus_event("a", TopicArn="arn:forged"))
         harness.deliver(record(json.dumps(notification(inner))))
@@ -113,7 +113,7 @@ class TestDefaultKey:
 
     @pytest.mark.parametrize("stated", ["m-victim", '#["m-victim"]', "#7", "#no JSON", "#", ""])
     def test_no_attribute_chooses_it(self, stated: str) -> None:
-        """What only says that it is a copy has its own key, and the other message runs."""
+        """A message that only claims to be a copy has its own key, and the other one runs."""
         harness = ConsumerHarness(key=None)
         assert harness.deliver(record(**marked(f"x {stated}"))) == []
         assert harness.deliver(record(message_id="m-victim")) == []
@@ -138,7 +138,7 @@ class TestDefaultKey:
 
     @pytest.mark.parametrize("lies", [(0,), (1,), (0, 2)])
     def test_not_the_order_of_groups(self, lies: tuple[int, ...]) -> None:
-        """A key in two groups waits for what precedes it in both, whoever states it in between."""
+        """A key in two groups waits for its predecessors in both, even if liars state it."""
         batch = [fifo_order("a", "2"), fifo_order("c", "3"), fifo_order("a", "3", messageId="m-2")]
         for at in reversed(lies):
             batch.insert(at, fifo_order(f"lie-{at}", "1", **marked("x a")))
@@ -147,7 +147,7 @@ class TestDefaultKey:
         assert [key for key in harness.ran if key in "ac"] == ["c", "a"]
 
     def test_not_who_shares_an_end(self) -> None:
-        """Messages with one key are one work, whoever states that key in between."""
+        """Messages with one key are one item, even if a liar states that key between them."""
         harness = ConsumerHarness()
         harness.behaviour["a"] = raising(ValueError())
         liar = order("lie", **marked("x a"))
@@ -156,7 +156,7 @@ class TestDefaultKey:
         assert harness.ran.count("a") == 1
 
     def test_an_unconfirmed_copy_is_logged(self) -> None:
-        """The line of what is no copy says so, and never names the key that it states."""
+        """The line of a false copy says so, and never names the key that it states."""
         harness = ConsumerHarness(key=None)
         assert harness.deliver(record(**marked("x m-victim"))) == []
         (error,) = harness.histories["m-1"].errors
@@ -202,14 +202,14 @@ class TestDefaultKey:
         assert harness.ran == []
 
     def test_one_of_several_when_observing(self) -> None:
-        """A part is not acknowledged for the whole: what nothing confirms is reported."""
+        """A part is not acknowledged for the whole: without confirmation it is reported."""
         harness = ConsumerHarness(key=None, observe_only=True, unwrap=EVERYTHING)
         body = json.dumps(event(s3_record("k1"), s3_record("k2")))
         assert harness.deliver(record(body, **marked("x //id/2 k"))) == ["m-1"]
         assert harness.ran == []
 
     def test_a_liar_without_a_key(self) -> None:
-        """What is no copy and has no key is rejected alone."""
+        """A message that is not a copy and has no key is rejected alone."""
         harness = ConsumerHarness()
         liar = record('{"no": "id"}', **marked("x a"))
         assert harness.deliver(liar, "a", "b") == ["m-1"]
@@ -337,7 +337,7 @@ class TestOneOfSeveral:
     """A message that shares its record with others."""
 
     def test_its_copy_is_of_it_alone(self, name: str, key: str | None) -> None:
-        """Only what was parked runs again, with its key and body, and nothing beside it."""
+        """Only the parked message runs again, with its key and body, and nothing else with it."""
         harness = ConsumerHarness(key=key, unwrap=EVERYTHING)
         runs: list[tuple[str, str]] = []
 
@@ -356,7 +356,7 @@ class TestOneOfSeveral:
         assert {each.status for each in harness.memory.records.values()} == {"COMPLETED"}
 
     def test_forged(self, name: str, key: str | None) -> None:
-        """What nothing confirms is rejected as a whole, and runs nothing."""
+        """A copy that nothing confirms is rejected as a whole, and does not run."""
         harness = ConsumerHarness(key=key, unwrap=EVERYTHING)
         source = {"shard": "aws:kinesis", "topic": "aws:sns"}.get(name, "")
         text = json.dumps(SEVERAL[name]) if source else SEVERAL[name]["Records"][0]["body"]
@@ -397,7 +397,7 @@ class TestOtherSettings:
         assert harness.ran == []
 
     def test_a_test_event(self) -> None:
-        """What was a message when it was parked is not acknowledged as a test of S3."""
+        """A copy of a parked message is not acknowledged as a test event of S3."""
         whole = event(record('{"Service": "Amazon S3", "Event": "s3:TestEvent"}'))
         harness, reported = self.copied(whole, (), UNWRAP_CHOICES)
         assert (reported, harness.ran) == (["m-copy-0"], [])
@@ -429,7 +429,7 @@ def parked_by(record_id: str, owner: str) -> Record:
 
 
 class TestHistory:
-    """What a record keeps of the copies that have claimed it."""
+    """The record of the copies that have claimed a key."""
 
     @pytest.mark.parametrize("owner", [None, "", 0, {"NULL": True}])
     @pytest.mark.parametrize("status", ["PARKED", "COMPLETED"])
@@ -482,7 +482,7 @@ class TestHistory:
         assert harness.ran == ["m-a"]
 
     def test_an_older_copy(self) -> None:
-        """What a newer copy has unlocked is not for the older one, which would give it back."""
+        """An older copy does not claim a record that a newer copy unlocked: it would release it."""
         harness, older = self.parked()
         harness.behaviour["m-a"] = NEVER
         assert harness.deliver(older) == []
@@ -500,7 +500,7 @@ class TestHistory:
 
     @pytest.mark.parametrize("completes", [True, False])
     def test_after_the_retention(self, completes: bool) -> None:
-        """What runs again then has the copies of before for duplicates."""
+        """A message that runs again after the retention treats older copies as duplicates."""
         harness, copy = self.parked()
         assert harness.deliver(copy) == []
         harness.clock.advance(Millis(3_602_000))

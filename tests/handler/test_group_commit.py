@@ -1,4 +1,4 @@
-"""What threads share: completions confirmed while others run, and processors side by side."""
+"""Threads share a batch: they confirm completions while others run, and run in parallel."""
 
 import contextvars
 import threading
@@ -176,7 +176,7 @@ class TestCommit:
         assert threads.started == 1
 
     def test_the_first_slow_run_of_a_process_stops_nothing(self) -> None:
-        """What quick ones left unsent before it is sent after it, and the batch goes on."""
+        """Completions of earlier quick runs are sent after the slow run, and the batch goes on."""
         harness, store = faulty()
         harness.consumer.saw_slow_processor.clear()
         harness.behaviour["b"] = lambda _: harness.clock.advance(Millis(1500))
@@ -185,7 +185,7 @@ class TestCommit:
         assert store.trips[0] == "claim 4"
 
     def test_redelivered(self) -> None:
-        """The store is told which messages were delivered before, followers included."""
+        """The store learns which messages were delivered before, followers included."""
         reported: dict[str, bool] = {}
 
         class Store(InMemoryClaimStore):
@@ -208,7 +208,7 @@ class TestCrash:
         [(crash, flight) for crash in range(6) for flight in range(crash + 1)],
     )
     def test_at_every_message(self, crash: int, flight: int) -> None:
-        """What a crash at k with a flush since j repeats is j to k; nothing else, nothing lost."""
+        """A crash at k with a flush since j repeats j to k, and nothing else; nothing is lost."""
         harness, store = gated()
         left: dict[str, Record] = {}
 
@@ -288,7 +288,7 @@ class TestDoubt:
     def test_a_late_answer_stops_nothing_while_another_runs(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """What runs may keep the interpreter, so that nobody hears an answer that is there."""
+        """A processor may hold the interpreter, so that no thread sees an answer that has come."""
         monkeypatch.setattr("idempotent_lambda.pipeline.shared_plan.UNCONFIRMED_MILLIS", Millis(20))
         wait_list: list[Decision] = []
         decide = Plan.decide
@@ -326,7 +326,7 @@ class TestDoubt:
         assert harness.deliver(*"abcde") == []
 
     def test_the_deadline_ends_the_wait(self) -> None:
-        """A completion without an answer is reported in time, and its late answer is not told."""
+        """A completion without an answer is reported in time, and its late answer is ignored."""
         harness, store = gated()
         wait = after_a_flush(harness, store, by=29_800)
 
@@ -343,7 +343,7 @@ class TestDoubt:
         assert harness.deliver("a") == []
 
     def test_what_waits_for_the_flusher_has_an_end_too(self) -> None:
-        """Where the deadline ends the wait, stale messages that were to come last are told."""
+        """If the deadline ends the wait, stale messages that were to come last are reported."""
         harness, store = gated()
         harness.seed_record("a")
         wait = after_a_flush(harness, store, by=29_800)
@@ -402,7 +402,7 @@ class TestBroken:
     """A bug in another thread."""
 
     def test_lets_running_processors_end(self) -> None:
-        """What runs beside it ends within the invocation, and nothing new starts."""
+        """Processors that run in parallel end within the invocation, and nothing new starts."""
         harness, store = gated()
         store.gate.set()
         store.faults["complete orders#a"] = ZeroDivisionError()
@@ -423,7 +423,7 @@ class TestBroken:
         assert len(ended) <= 2
 
     def test_ends_the_batch_though_it_was_running(self) -> None:
-        """A bug of ours after a run beside the main thread fails the invocation, at once."""
+        """A bug of ours after a run outside the main thread fails the invocation, at once."""
         harness, _ = faulty()
         concurrent(harness, 2)
         found = threading.Barrier(2)
@@ -558,7 +558,7 @@ class TestConcurrency:
         assert harness.status("b") == "IN_PROGRESS"
 
     def test_stale_ones_stay_alone(self, harness: ConsumerHarness) -> None:
-        """What was interrupted before runs by itself, after all others."""
+        """A message that was interrupted before runs by itself, after all others."""
         for each in "ab":
             harness.seed_record(each)
         running: list[str] = []

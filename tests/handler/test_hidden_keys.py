@@ -77,7 +77,7 @@ def shown_in(text: str, fragments: tuple[str, ...]) -> list[str]:
 @pytest.mark.parametrize("kind", KEYS)
 @pytest.mark.parametrize("outcome", CONSUMED)
 def test_messages(output: Output, outcome: Outcome, kind: str) -> None:
-    """Whatever becomes of a message, no output shows its key; its hash is there."""
+    """No output shows the key of a message, whatever becomes of it; its hash is there."""
     key, fragments = KEYS[kind]
     CONSUMED[outcome](key, hash_keys=True)
     text = output.of()
@@ -117,7 +117,7 @@ def error_of(till: Till, case: Case) -> BaseException:
 @pytest.mark.parametrize("case", CALLED, ids=lambda each: each.call.__name__)
 @pytest.mark.parametrize("colour", ["sync", "async"])
 def test_calls(output: Output, colour: str, case: Case, kind: str) -> None:
-    """Whatever a decorated function raises, neither it nor the log shows the key."""
+    """No error of a decorated function shows the key, and neither does the log."""
     key, fragments = KEYS[kind]
     error = error_of(Till(key, colour, hash_keys=True), case)
     text = output.of(*[error] * (not case.users))
@@ -205,7 +205,7 @@ class TestCalls:
 
 
 class TestHideIn:
-    """What is replaced in a text."""
+    """The parts of a text that are replaced."""
 
     def test_composite(self) -> None:
         """Of an array its longer texts and numbers are replaced too, and nothing else."""

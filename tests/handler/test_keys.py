@@ -79,7 +79,7 @@ class TestPreset:
         ],
     )
     def test_sources(self, whole: Any, value: Any) -> None:
-        """Each source has its own, and a body that is not JSON is no hindrance."""
+        """Each source has its own default key, and a body does not need to be JSON."""
         assert default_key(whole).record_id == record_id("orders", value)
 
     def test_a_new_delivery_of_the_same_thing(self) -> None:
@@ -122,7 +122,7 @@ class TestPreset:
         ],
     )
     def test_none(self, whole: Any) -> None:
-        """An event that no repetition can be told by needs an expression, and the error says so."""
+        """An event without an id that its repetitions share is an error that asks for a key."""
         with pytest.raises(MissingKeyError) as caught:
             default_key(whole)
         assert str(caught.value) == (
@@ -203,7 +203,7 @@ class TestValues:
 
     @pytest.mark.parametrize("value", MISSING)
     def test_missing(self, value: object) -> None:
-        """What is no key in a message is none here."""
+        """A value that is not a key in a message is not a key here either."""
         with pytest.raises(MissingKeyError, match="'the function' finds"):
             KeyRule("orders", "the function").for_value(value)
 
@@ -226,14 +226,14 @@ class TestValues:
 
     @pytest.mark.parametrize("expression", ["body", "[body, eventID]", "length(body)", "body.id"])
     def test_bytes(self, expression: str) -> None:
-        """Kinesis data that is no text is no key, and rejects its message alone."""
+        """Kinesis data that is not text is not a key, and rejects its message alone."""
         (delivery,) = read_event(event(kinesis_record(b"\xff\xfe")))
         with pytest.raises(MessageError):
             find_key(key_rule(expression=expression), delivery)
 
 
 class TestFound:
-    """What an expression finds."""
+    """The key that an expression finds."""
 
     def test_message_id(self) -> None:
         """The key may be the id of the message."""
@@ -265,7 +265,7 @@ class TestFound:
         assert key("body.id", {"id": value}).text == text
 
     def test_body_of_text(self) -> None:
-        """A body that is no JSON is text, and may be the key itself."""
+        """A body that is not JSON is text, and may be the key itself."""
         assert key("body", "order 7") == Key("order 7", "orders#order 7")
 
 
@@ -274,7 +274,7 @@ class TestMissing:
 
     @pytest.mark.parametrize("value", MISSING)
     def test_missing(self, value: object) -> None:
-        """Null, empty, an object, or an array with such a part is no key."""
+        """Null, an empty text, an object, or an array with such a part is not a key."""
         with pytest.raises(MissingKeyError, match=r"'body\.id'"):
             key("body.id", {"id": value})
 
@@ -287,12 +287,12 @@ class TestMissing:
     @pytest.mark.parametrize("body", [{"a": "x"}, {"b": "x"}, {}])
     def test_part_of_a_composite(self, body: object) -> None:
         """A composite needs every part."""
-        with pytest.raises(MissingKeyError, match="part that is no key"):
+        with pytest.raises(MissingKeyError, match="part that is not a key"):
             key("[body.a, body.b]", body)
 
     @pytest.mark.parametrize("body", ["", "{", "plain", "{'id': 1}", '{"id": NaN}', "\ufeff{}"])
     def test_body_is_not_json(self, body: str) -> None:
-        """Where the key needs a JSON body and there is none, the error says so."""
+        """If the key needs a JSON body and the body is not JSON, the error says so."""
         with pytest.raises(UndecodableBodyError, match="body is not JSON"):
             key("body.id", body)
 
@@ -338,7 +338,7 @@ class TestUnsupported:
         "value", ["\ud800", "ab\udfff", ["x", "\ud800"], "x" * 3000 + "\ud800"]
     )
     def test_lone_surrogate(self, value: object) -> None:
-        """A lone surrogate is no text, so it is refused and never replaced."""
+        """A lone surrogate is not text, so it is refused and never replaced."""
         with pytest.raises(UnsupportedKeyError, match="lone surrogate"):
             key("body.id", {"id": value})
 
@@ -383,8 +383,8 @@ def test_errors_name_input_rule_and_remedy() -> None:
     assert str(caught.value) == (
         "key expression 'body.order_id' finds nothing; every message needs a non-empty text, a "
         "whole number, true or false, or an array of these: correct the producer or "
-        "the expression, idempotency.key (a field of a JSON body is body.name, one of what wrapped "
-        "it is wrapped.name)"
+        "the expression, idempotency.key (a field of a JSON body is body.name, a field of its "
+        "wrapper is wrapped.name)"
     )
     assert caught.value.expression == "body.order_id"
 
@@ -432,8 +432,8 @@ class TestCompile:
         "expression", ["", " ", "[", "a b", "body.order-id", "body.", "'", "`"]
     )
     def test_syntax(self, expression: str) -> None:
-        """What is no JMESPath is refused with its own text in the error."""
-        with pytest.raises(ValueError, match="no JMESPath expression") as caught:
+        """An invalid JMESPath expression is refused, and the error quotes it."""
+        with pytest.raises(ValueError, match="not a JMESPath expression") as caught:
             key_rule(expression=expression)
         assert repr(expression) in str(caught.value)
         assert "\n" not in str(caught.value)

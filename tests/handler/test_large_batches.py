@@ -102,7 +102,7 @@ class TestQuick:
 
     @pytest.mark.parametrize("last", [1, WINDOW, WINDOW + 1, 5 * WINDOW - 1, 5 * WINDOW])
     def test_a_kill_repeats_a_window(self, last: int) -> None:
-        """What a kill at any window leaves in doubt is at most that window and what runs."""
+        """A kill at any window leaves at most that window and the running messages in doubt."""
         harness = QuickBench()
         left: dict[str, Record] = {}
 
@@ -119,7 +119,7 @@ class TestQuick:
         assert 1 <= len(repeated) <= WINDOW + 1
 
     def test_the_main_thread_is_the_flusher_where_there_is_none(self) -> None:
-        """A completion that is due for a second is sent by whoever is there, and nothing stops."""
+        """Without a flusher, the main thread sends completions due for a second; nothing stops."""
         harness = QuickBench(every=1)
         threads = mock.Mock(spec=["start", "poll", "end_poll"])
         harness.consumer = replace(harness.consumer, threads=threads)
@@ -137,7 +137,7 @@ class TestQuick:
             assert now - oldest <= UNCONFIRMED_MILLIS + 100
 
     def test_a_first_slow_run_leaves_nothing_in_doubt(self) -> None:
-        """What quick runs have done is confirmed while a long one goes on, the first of all."""
+        """Quick runs are confirmed while a slow run goes on, even the first slow one."""
         harness = QuickBench()
 
         def process(_: Message) -> None:
@@ -148,7 +148,7 @@ class TestQuick:
         assert harness.deliver("0", "1") == []
 
     def test_an_idle_main_thread_confirms_while_another_runs(self) -> None:
-        """What quick processors have done does not wait until a slow one ends beside them."""
+        """Completions of quick processors do not wait until a slow parallel one ends."""
         harness = QuickBench(concurrency=2)
         confirmed = threading.Event()
         started = threading.Barrier(2)
@@ -211,7 +211,7 @@ class TestSlowAnswers:
         ]  # fmt: skip
 
     def test_claims_that_were_not_sent_in_time(self) -> None:
-        """What a call had no time for is claimed by itself, while the table answers the others."""
+        """A claim that a call had no time for is sent by itself; the table answers the others."""
         harness, store = faulty()
         claim = store.claim
 

@@ -1,4 +1,4 @@
-"""The life of one claim: every row of the table of transitions, and what is no row."""
+"""The life of one claim: every row of the table of transitions, and the pairs without a row."""
 
 import itertools
 from dataclasses import replace
@@ -85,7 +85,7 @@ PARKED = Settled(Outcome.PARKED, acknowledged=True)
     ],
 )
 def test_after_claim(takeover: bool, reply: Reply, following: Step | End) -> None:
-    """A claim runs only if it is proven; what may have been written is given back unrun."""
+    """A claim runs only if it is proven; one that may have been written is given back unrun."""
     assert advance(Claim(takeover), reply) == following
 
 
@@ -120,7 +120,7 @@ def test_a_live_claim_is_waited_for_where_nothing_delivers_again() -> None:
     "claim", [Claim(observe_only=True), Claim(observe_only=True, park_interrupted=True)]
 )
 def test_observed(claim: Claim, reply: Reply) -> None:
-    """Observe mode suppresses nothing: what would not have run runs, without a claim."""
+    """Observe mode suppresses nothing: a message that would be skipped runs without a claim."""
     run = advance(claim, reply)
     assert run == Run(NOBODY, observed=True)
     assert advance(run, Returned()) == Settled(Outcome.OBSERVED, acknowledged=True)
@@ -131,7 +131,7 @@ def test_observed(claim: Claim, reply: Reply) -> None:
 
 
 def test_observe_mode_claims_what_is_free() -> None:
-    """What would have run anyway is claimed and completed, so that the next one is known."""
+    """A message that runs in any case is claimed and completed, so that a duplicate is known."""
     run = advance(Claim(observe_only=True), MINE)
     assert run == Run(MINE, observed=True)
     assert advance(Run(MINE, observed=True), Returned()) == Complete(ME, observed=True)
@@ -140,7 +140,7 @@ def test_observe_mode_claims_what_is_free() -> None:
 
 @pytest.mark.parametrize("reply", [MAYBE_WRITTEN, REFUSED, LostLease(completed=False)])
 def test_observe_mode_does_without_the_completion(reply: Reply) -> None:
-    """In observe mode nothing is delivered again for want of a completion."""
+    """In observe mode a missing completion does not cause another delivery."""
     end = Settled(Outcome.OBSERVED, acknowledged=True)
     assert advance(Complete(ME, observed=True), reply) == end
 
@@ -172,7 +172,7 @@ def test_after_run(reply: Reply, following: Step | End) -> None:
     ],
 )
 def test_what_raising_means(error: BaseException, own: bool) -> None:
-    """Only what the code raises of its own accord says: not done."""
+    """Only an error that the code itself raises means that the message is not done."""
     assert isinstance(classify_exception(error), Raised if own else Interrupted)
     assert classify_exception(error).error is error
 
@@ -207,7 +207,7 @@ def test_after_complete(reply: Reply, following: Step | End) -> None:
     ],
 )
 def test_after_commit(reply: Reply, following: Step | End) -> None:
-    """What is not committed is given back: without its record it cannot be committed late."""
+    """A transaction that is not committed is released: without its record it cannot commit late."""
     assert advance(Complete(ME, actions=ACTIONS), reply) == following
 
 
@@ -218,7 +218,7 @@ def test_after_commit(reply: Reply, following: Step | End) -> None:
     "reply", [Released(), LostLease(completed=True), LostLease(completed=False), UNWRITTEN, REFUSED]
 )
 def test_after_release(outcome: Outcome, reply: Reply) -> None:
-    """However a release ends, the message's outcome stands and it is reported."""
+    """However a release ends, the message's outcome does not change and it is reported."""
     following = advance(Release(ME, outcome), reply)
     assert following == Settled(outcome, acknowledged=False)
 
@@ -300,7 +300,7 @@ ILLEGAL = [
 @pytest.mark.parametrize(("step", "reply"), ILLEGAL)
 def test_illegal_reply(step: str, reply: str) -> None:
     """A reply that cannot follow a step is a bug of ours and is never settled quietly."""
-    with pytest.raises(TypeError, match="is no reply to"):
+    with pytest.raises(TypeError, match="is not a reply to"):
         advance(STEPS[step], REPLIES[reply])
 
 

@@ -67,7 +67,7 @@ def test_line(harness: ConsumerHarness) -> None:
 
 
 def test_one_line_per_message(harness: ConsumerHarness) -> None:
-    """Every message of a batch has a line of its own, followers and rejects too."""
+    """Every message of a batch has a separate line, followers and rejected messages too."""
     harness.behaviour["b"] = raising(ValueError("no"))
     lines = logged(
         harness, "a", "b", order("a", "m-a2"), record("{}", message_id="m-x"), order("c")
@@ -165,7 +165,7 @@ def test_each_body_is_compared_once(
 
 
 def test_bytes_are_compared(harness: ConsumerHarness) -> None:
-    """Bodies that are no text differ where their bytes do."""
+    """Bodies that are not text differ if their bytes differ."""
     object.__setattr__(
         harness.consumer, "settings", settings_of(key_rule(expression="eventSource"))
     )
@@ -214,7 +214,7 @@ def test_waiting(harness: ConsumerHarness) -> None:
 def test_what_the_claim_came_upon(
     laid: dict[str, Any] | None, claim_result: str, is_observing: bool
 ) -> None:
-    """Whatever becomes of a message, in observe mode too, its line says what stood in its way."""
+    """The line of each message says what its claim found, in observe mode too."""
     harness = ConsumerHarness(observe_only=is_observing)
     if laid:
         harness.seed_record("a")
@@ -256,7 +256,7 @@ def test_takeover(harness: ConsumerHarness) -> None:
     ],
 )
 def test_level(outcome: str, level: str) -> None:
-    """What needs nobody's attention is INFO, everything else ERROR."""
+    """Outcomes that need nobody's attention are INFO, all others ERROR."""
     stream = io.StringIO()
     (delivery,) = read_event(event(record()))
     JsonLines(ManualClock(), hash_keys=False, stream=stream).report_message(
@@ -309,7 +309,7 @@ SECRET = "4111-1111"
 
 
 class TestNeverTheBody:
-    """What a producer sends stays in the function."""
+    """The producer's data stays in the function."""
 
     @pytest.mark.parametrize(
         "body",
@@ -370,7 +370,7 @@ class OddError(Exception):
 
 
 class TestErrors:
-    """What processors throw."""
+    """Errors that processors raise."""
 
     def test_line_breaks_and_quotes(self, harness: ConsumerHarness) -> None:
         """An error cannot forge a line: breaks, quotes and separators are escaped."""
@@ -385,7 +385,7 @@ class TestErrors:
         assert (line["key"], line["message_id"]) == ("a\n{}", "m\n{}")
 
     def test_lone_surrogate(self, harness: ConsumerHarness) -> None:
-        """Text that is no Unicode is escaped, and does not break the log."""
+        """Text that is not valid Unicode is escaped, and does not break the log."""
         harness.behaviour["a"] = raising(ValueError("\ud800"))
         (line,) = logged(harness, "a")
         assert line["errors"][0]["text"] == "\ud800"
@@ -431,7 +431,7 @@ class TestErrors:
 
 
 def test_fall_back() -> None:
-    """That calls for many are not to be had is a warning of its own, and no message's line."""
+    """If batch calls are unavailable, a separate warning says so, and no message's line does."""
     stream = io.StringIO()
     error = StoreRefusedError("AccessDeniedException", "no PartiQL", maybe_written=False)
     JsonLines(ManualClock(), hash_keys=False, stream=stream).report_batch_calls_unavailable(error)

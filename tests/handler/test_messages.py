@@ -66,16 +66,17 @@ UPLOAD = ["shop-uploads", "in/o-1.json", "null", SEQUENCER, "ObjectCreated:Put"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Golden:
-    """What becomes of an event whose shape AWS documents.
+    """The expected result for an event whose shape AWS documents.
 
     Attributes:
-        url: where it does.
-        ids: of the deliveries, as the response names them.
+        url: the page that documents the shape.
+        ids: the ids of the deliveries, as the response names them.
         probe: a place in each body, as names and positions.
-        found: what stands there, in each; the whole body where there is no probe.
-        default_keys: the key of each, without an expression.
-        groups: what each is to be kept in order with.
-        told: what the response names if the last delivery fails, or the error, for the others.
+        found: the value at that place in each body; the whole body where there is no probe.
+        default_keys: the key of each delivery, without an expression.
+        groups: the order group of each delivery.
+        reported_text: the names in the response if the last delivery fails; for sources without
+            a response, the names in the error.
     """
 
     url: str
@@ -235,14 +236,14 @@ GOLDEN = {
 
 
 def probed(body: Any, probe: tuple[str, ...]) -> Any:
-    """What stands at a place of a body."""
+    """Return the value at a place of a body."""
     for name in probe:
         body = body[name]
     return body
 
 
 def reported_text(deliveries: tuple[Delivery, ...], *failed: Delivery) -> tuple[str, ...] | None:
-    """What Lambda is told of failures: names in a response, or in an error; None is null."""
+    """Return the names in the response or in the error that Lambda gets; None means null."""
     try:
         response = build_response(deliveries, failed)
     except BatchFailedError as error:
@@ -268,7 +269,7 @@ class TestGolden:
         assert tuple(each.group for each in deliveries) == wanted.groups
 
     def test_the_last_fails(self, name: str) -> None:
-        """If the last message fails, its source is told of it in the way that it understands."""
+        """If the last message fails, its source learns this in the way that it supports."""
         wanted, deliveries = GOLDEN[name], unwrapped(golden(name))
         assert reported_text(deliveries, *deliveries[-1:]) == wanted.reported_text
         mapped = wanted.source in (Source.SQS, Source.KINESIS, Source.DYNAMODB)
@@ -357,7 +358,7 @@ class TestDeliveries:
         assert (delivery.body_problem is None) is decoded
 
     def test_body_problem_never_quotes(self) -> None:
-        """What is wrong with a body is told by place, without its text."""
+        """A problem with a body is reported by its place, without the text of the body."""
         (delivery,) = read_event(event(record('{"card": 4111, secret}')))
         assert delivery.body_problem is not None
         assert "at character 15" in delivery.body_problem
@@ -380,7 +381,7 @@ class TestParked:
     """Copies of parked messages, and their redrive."""
 
     def test_token(self) -> None:
-        """A copy bears the owner that it was parked for, and no other message does."""
+        """A copy carries the owner that it was parked for, and no other message does."""
         attributes = {TOKEN_ATTRIBUTE: {"stringValue": "owner-1", "dataType": "String"}}
         body = json.dumps(event(s3_record("a"), s3_record("b")))
         copy, other = event(record(body, messageAttributes=attributes)), event(record(body))
@@ -430,13 +431,13 @@ class TestParked:
         assert read._replace(token="o").render() == written
 
     def test_the_attribute_is_nobodys(self) -> None:
-        """What this package adds to a copy is none of the producer's attributes."""
+        """The attribute that this package adds to a copy is not one of the producer's."""
         (delivery,) = read_event(event(record(**marked("owner-1 a"))))
         assert delivery.message_attributes == {}
 
     @pytest.mark.parametrize("value", [None, 7, [], {"stringValue": 7}, {"binaryValue": "eA=="}])
     def test_token_of_another_shape(self, value: object) -> None:
-        """An attribute of that name that holds no text is no token."""
+        """An attribute of that name that does not hold text is not a token."""
         (delivery,) = read_event(event(record(messageAttributes={TOKEN_ATTRIBUTE: value})))
         assert delivery.token is None
 
@@ -461,7 +462,7 @@ class TestParked:
 
 
 class TestResponse:
-    """What the source is told."""
+    """The response that the source gets."""
 
     def test_shape(self) -> None:
         """The response is the documented object, and JSON says it as Lambda reads it."""
@@ -493,14 +494,16 @@ class TestResponse:
 
     @pytest.mark.parametrize("build", [kinesis_record, stream_record])
     def test_streams_are_told_the_first(self, build: Any) -> None:
-        """A stream is told the first failure of the batch, from which it goes on."""
+        """A stream gets the first failure of the batch, from which it continues."""
         deliveries = read_event(event(*(build(each, str(each)) for each in "5678")))
         assert reported_text(deliveries, deliveries[3], deliveries[1], deliveries[2]) == ("6",)
 
     def test_error(self) -> None:
         """Without a partial response the error names what is not done."""
         deliveries = read_event(event(sns_record("x", "n-7")))
-        with pytest.raises(BatchFailedError, match="not done: n-7; the invocation fails so that"):
+        with pytest.raises(
+            BatchFailedError, match="messages failed: n-7; the invocation fails so that"
+        ):
             build_response(deliveries, deliveries)
 
     def test_error_of_several(self) -> None:
@@ -514,7 +517,7 @@ class TestResponse:
 
 
 class TestMessage:
-    """What a processor gets."""
+    """The message that a processor gets."""
 
     def test_fields(self, clock: ManualClock) -> None:
         """A message shows its delivery, key, owner and time, under these names."""

@@ -265,7 +265,7 @@ SCENARIOS = {
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_counts(name: str) -> None:
-    """Each batch counts exactly what happened in it; what did not is left out."""
+    """Each batch counts exactly the events that happened in it, and leaves out all others."""
     log = Log()
     SCENARIOS[name].play(log)
     counts = [
@@ -276,7 +276,7 @@ def test_counts(name: str) -> None:
 
 
 def test_each_metric_is_provoked() -> None:
-    """There is no metric without a scenario that provokes it; levels have tests of their own."""
+    """Every metric has a scenario that provokes it; separate tests cover levels."""
     provoked = {name for each in SCENARIOS.values() for batch in each.counted for name in batch}
     assert provoked == COUNTED
     assert set(METRICS) - COUNTED == {
@@ -286,7 +286,7 @@ def test_each_metric_is_provoked() -> None:
 
 
 def test_what_a_batch_takes() -> None:
-    """A batch tells its size, its round trips, and the time in which nothing of the user's ran."""
+    """A batch reports its size, its round trips, and the time in which no user code ran."""
     log = Log()
     harness, store = log.faulty()
     store.millis = 7
@@ -301,7 +301,7 @@ def test_what_a_batch_takes() -> None:
 
 
 def test_what_a_call_takes() -> None:
-    """A decorated function tells the same of each call."""
+    """A decorated function reports the same for each call."""
     log = Log()
     harness, store = log.faulty()
     store.millis = 7
@@ -322,7 +322,7 @@ def test_what_a_call_takes() -> None:
 
 
 def test_oldest_parked() -> None:
-    """Who meets what is parked tells since when the oldest of them has waited; once."""
+    """A batch that meets parked records reports, once, how long the oldest has waited."""
     log = Log()
     harness = log.harness()
     harness.behaviour["a"] = harness.behaviour["b"] = NEVER
@@ -337,7 +337,7 @@ def test_oldest_parked() -> None:
 
 
 def test_many_values() -> None:
-    """Of more values than a line may have, the first are told."""
+    """If there are more values than a line may have, the first ones are reported."""
     log = Log()
     observer = log.harness().consumer.observer
     many = [Millis(each) for each in range(MAX_VALUES + 1)]

@@ -1,4 +1,4 @@
-"""The records of what guarded the work before: what each of them means."""
+"""The meaning of records from the solution that was in use before."""
 
 import functools
 import hashlib
@@ -76,7 +76,7 @@ def test_nothing_is_known_of_a_new_key(moto_table: str, clock: ManualClock) -> N
 def test_a_completed_record(
     moto_table: str, clock: ManualClock, stored: dict[str, str], result: object
 ) -> None:
-    """What is completed counts as done, whatever its result, which is given back as it was."""
+    """A completed record counts as done, whatever its result, which is returned unchanged."""
     put_record(moto_table, "COMPLETED", **stored)
     done = powertools(moto_table, clock).find_completion("ORDER-1")
     assert done
@@ -159,7 +159,7 @@ def test_a_record_without_a_payload_is_no_mismatch(moto_table: str, clock: Manua
 def test_a_strange_record_is_refused(
     moto_table: str, clock: ManualClock, attributes: dict[str, str | int]
 ) -> None:
-    """What Powertools does not write is an error that names the record, never a guess."""
+    """A record that Powertools does not write is an error that names it, never a guess."""
     put(moto_table, id=f"{PREFIX}#{HASH}", **attributes)
     with pytest.raises(StoreRefusedError, match=f"{PREFIX}#{HASH}"):
         powertools(moto_table, clock).find_completion("ORDER-1")
@@ -167,7 +167,7 @@ def test_a_strange_record_is_refused(
 
 @pytest.mark.parametrize("data", [None, "", [], {}, [None, None], {"a": None}])
 def test_nothing_has_no_record(clock: ManualClock, data: object) -> None:
-    """What Powertools calls no key, and runs unprotected, is an error and not an unknown key."""
+    """Data without a key, which Powertools runs unprotected, is an error, not an unknown key."""
     with pytest.raises(UnsupportedKeyError, match="event_key_jmespath"):
         powertools("none", clock).find_completion(data)
 
@@ -181,7 +181,7 @@ def test_data_is_not_quoted(clock: ManualClock) -> None:
 
 @pytest.mark.parametrize("data", [0, False, [None, 1], {"a": None, "b": ""}])
 def test_falsy_keys_are_keys(clock: ManualClock, data: object) -> None:
-    """What is falsy and yet a key to Powertools has an id."""
+    """A falsy value that is a key to Powertools has an id."""
     assert powertools("none", clock).id_of(data).startswith(f"{PREFIX}#")
 
 
@@ -189,7 +189,7 @@ def test_falsy_keys_are_keys(clock: ManualClock, data: object) -> None:
     ("options", "problem"),
     [
         ({"sort_key_attr": "sk"}, "static_pk_value"),
-        ({"hash_function": "md55"}, "'md55' is no hash function"),
+        ({"hash_function": "md55"}, "'md55' is not a hash function"),
     ],
 )
 def test_options_that_find_nothing(
@@ -211,7 +211,7 @@ def test_a_table_that_cannot_be_asked(moto_table: str, clock: ManualClock, kind:
 
 
 def test_reads_are_consistent(moto_table: str, clock: ManualClock) -> None:
-    """Each question is one read, and a consistent one: what was just written counts."""
+    """Each question is one read, and a consistent one, so that it sees the latest writes."""
     for records, ask in (
         (before := powertools(moto_table, clock), before.find_completion),
         (check := custom_table(moto_table, clock), check.has_item),
@@ -253,7 +253,7 @@ def test_a_record_in_a_custom_table_without_its_expiry(moto_table: str, clock: M
 
 
 def test_the_time_is_that_of_the_machine(moto_table: str) -> None:
-    """Without a clock of a test's own the machine's counts: what expired years ago is over."""
+    """Without a test's clock the machine's clock counts, so that old records are expired."""
     put_record(moto_table, "COMPLETED")
     assert PowertoolsRecords(table=moto_table, prefix=PREFIX).find_completion("ORDER-1") is None
     put_record(moto_table, "COMPLETED", expires_in=100 * 365 * 86400)

@@ -1,4 +1,4 @@
-"""Observe mode: would-be duplicates are told, and run all the same."""
+"""Observe mode: would-be duplicates are reported, but still run."""
 
 from idempotent_lambda import PermanentFailure
 
@@ -12,7 +12,7 @@ def observing() -> ConsumerHarness:
 
 
 def test_duplicates_run() -> None:
-    """A duplicate runs; its line tells that it met a completed record."""
+    """A duplicate runs, and its line reports that it met a completed record."""
     harness = observing()
     assert harness.deliver("a") == []
     assert harness.deliver(order("a", message_id="m-2")) == []
@@ -52,7 +52,7 @@ def test_permanent_failure() -> None:
 
 
 def test_failures_are_reported() -> None:
-    """What raises is delivered again, with a claim or without."""
+    """A message whose processor raises is delivered again, with a claim or without."""
     harness = observing()
     harness.behaviour["a"] = raising(ValueError())
     assert harness.deliver("a") == ["m-a"]
@@ -103,7 +103,7 @@ def test_lease_lost() -> None:
 
 
 def test_no_key() -> None:
-    """A message without a key would be rejected: that is told, and it runs."""
+    """A message without a key, which would be rejected, is reported and runs."""
     harness = observing()
     assert harness.deliver(record("{}", message_id="m-a")) == []
     assert len(harness.ran) == 1

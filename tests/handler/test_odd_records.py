@@ -229,7 +229,7 @@ ERRORS: dict[str, Exception] = {
 @pytest.mark.parametrize("kind", ["SQS", "SQS FIFO", "Kinesis", "SNS"])
 @pytest.mark.parametrize("name", ERRORS)
 def test_odd_errors(monkeypatch: pytest.MonkeyPatch, name: str, kind: str) -> None:
-    """Whatever a processor raises, the others of its batch are done."""
+    """The other messages of the batch are done, whatever a processor raises."""
     monkeypatch.setitem(FATES, name, Fate(act=raises(ERRORS[name])))
     batch = Batch(KINDS[kind], None)
     assert batch.problems(KINDS[kind].odd(), name) == []

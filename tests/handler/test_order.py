@@ -79,7 +79,7 @@ class TestGroups:
         assert harness.ran == ["a"]
 
     def test_busy_head(self) -> None:
-        """What follows a message that is busy elsewhere waits for it too."""
+        """A message behind one that is busy elsewhere waits for it too."""
         harness, _ = faulty()
         harness.seed_record("a", lease=7000)
         assert harness.deliver(fifo_order("a"), fifo_order("b"), fifo_order("c", "other")) == [
@@ -89,7 +89,7 @@ class TestGroups:
         assert harness.queues.postponed == {"m-a": 9, "m-b": 9}
 
     def test_busy_tail(self) -> None:
-        """What cannot be claimed holds up what is behind it, and nothing before it."""
+        """A message that cannot be claimed holds up the ones behind it, and none before it."""
         harness, store = faulty()
         harness.seed_record("c", lease=7000)
         store.faults["claim orders#d"] = table_unavailable()
@@ -121,7 +121,7 @@ class TestGroups:
         assert harness.ran == ["a", "b", "c"]
 
     def test_stale_in_the_middle(self) -> None:
-        """What is behind interrupted work waits for it, though it was claimed earlier."""
+        """A message behind interrupted work waits for it, even if it was claimed earlier."""
         harness, _ = faulty()
         harness.seed_record("b")
         harness.behaviour["b"] = FAILURE
@@ -157,7 +157,7 @@ class TestGroups:
         assert harness.outcomes["m-again"] == "duplicate"
 
     def test_one_key_in_two_orders_of_which_one_fails(self) -> None:
-        """What is behind a failure is reported, though its key is done for the other group."""
+        """A message behind a failure is reported, though its key is done for the other group."""
         harness, _ = faulty()
         harness.behaviour["m"] = FAILURE
         assert harness.deliver(*self.twice()) == ["m-m", "m-again", "m-z"]
@@ -305,7 +305,7 @@ class Released:
 
 @pytest.mark.parametrize("in_progress", ["b", "c", "bc", "abc"])
 def test_wait_keeps_its_place(in_progress: str) -> None:
-    """What was waited for runs in its place, and what is before it does not wait with it."""
+    """A message that was waited for runs in its place; messages before it do not wait."""
     harness = ConsumerHarness()
     for each in in_progress:
         harness.seed_record(each, lease=4000)
@@ -315,7 +315,7 @@ def test_wait_keeps_its_place(in_progress: str) -> None:
 
 
 def test_wait_behind_a_failure() -> None:
-    """What waits in a group that has failed is not run, and not waited for."""
+    """A waiting message in a group that has failed does not run, and nothing waits for it."""
     harness = ConsumerHarness()
     harness.seed_record("b", lease=4000)
     harness.behaviour["a"] = FAILURE
@@ -326,7 +326,7 @@ def test_wait_behind_a_failure() -> None:
 
 
 def test_busy_event_is_waited_for() -> None:
-    """So is that of an event which was sent straight to the function."""
+    """The lease of an event that was sent straight to the function is waited for too."""
     harness = ConsumerHarness(key="body.id")
     harness.seed_record("a", lease=4000)
     assert harness.consumer.consume({"id": "a"}, Millis(30_000)) is None

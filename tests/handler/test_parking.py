@@ -1,4 +1,4 @@
-"""Parking: what must not simply run again is set aside, with a copy for a person to redrive."""
+"""Parking sets aside messages that must not simply run again; an operator redrives a copy."""
 
 import json
 import threading
@@ -310,7 +310,7 @@ class TestRedrive:
         return harness
 
     def test_runs(self) -> None:
-        """The copy bears the token, so it may claim; nothing of the parking is left."""
+        """The copy carries the token, so it may claim; nothing remains of the parking."""
         harness = self.parked()
         assert harness.deliver(redriven(harness, "a")) == []
         assert harness.ran == ["a"]
@@ -318,7 +318,7 @@ class TestRedrive:
         assert (done.status, done.reason, done.dead_lettered_at) == ("COMPLETED", None, None)
 
     def test_keyed_by_message_id(self) -> None:
-        """A redrive gives a copy another message id; its key stays that of the first."""
+        """A redrive gives a copy another message id, but its key does not change."""
         harness = ConsumerHarness(park_interrupted=True, key=None)
         harness.behaviour["m-a"] = CRASH
         harness.deliver("a")

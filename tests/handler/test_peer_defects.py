@@ -1,6 +1,6 @@
-"""Defects reproduced in the field's main peer: each must not be ours.
+"""Defects reproduced in the main alternative: this package must not have any of them.
 
-They are those of Powertools for AWS Lambda (Python) 3.37.0 that concern single claims.
+They are the defects of Powertools for AWS Lambda (Python) 3.37.0 that concern single claims.
 """
 
 from collections.abc import Callable
@@ -86,7 +86,7 @@ def test_a_throttled_completion_is_ridden_out(backend: Lab) -> None:
 
 @pytest.mark.parametrize("result", [object(), {"a": {1, 2}}, b"\xff", "x" * 500_000])
 def test_a_result_does_not_hinder_the_completion(harness: ConsumerHarness, result: object) -> None:
-    """Whatever a processor returns, unwritable or too large, its completion is written."""
+    """The completion is written, even if the processor's result is unwritable or too large."""
     harness.behaviour["a"] = lambda _: result
     assert harness.deliver("a") == []
     assert harness.status("a") == "COMPLETED"

@@ -83,7 +83,7 @@ def test_a_large_batch_is_claimed_in_windows() -> None:
 
 
 def test_a_stopped_batch_claims_no_more() -> None:
-    """What is left of a large batch when it is stopped is reported unclaimed."""
+    """The rest of a large batch that is stopped is reported unclaimed."""
     items = tuple(make_item(f"{number}") for number in range(2))
     plan = BatchPlan.create(items).stop(Outcome.NOT_STARTED)
     assert next_of(plan) == tuple((each, Settled(Outcome.NOT_STARTED)) for each in items)
@@ -95,7 +95,7 @@ def test_alone() -> None:
 
 
 def test_runs_come_one_by_one_in_order() -> None:
-    """What is claimed runs in the batch's order, before anything is settled."""
+    """Claimed messages run in the batch's order, before anything is settled."""
     plan = followed(BatchPlan.create((A, B, C)), RUN, Settled(Outcome.IN_PROGRESS), RUN)
     assert next_of(plan) == ((A, RUN),)
     plan = followed(plan, Complete(MINE))
@@ -114,7 +114,7 @@ def test_completions_gather() -> None:
 
 
 def test_flush() -> None:
-    """What is flushed while another runs is not handed out again."""
+    """A completion that is flushed while another message runs is not handed out again."""
     plan = followed(followed(BatchPlan.create((A, B)), RUN, RUN), Complete(MINE))
     plan, (running,) = plan.take_tasks()
     plan, flushed = plan.take_completions()
@@ -165,7 +165,7 @@ def test_the_first_reason_stands() -> None:
 
 
 def test_changes_make_new_plans() -> None:
-    """A plan is a value: what was decided before stays decided."""
+    """A plan is a value, so that later plans do not change earlier decisions."""
     plan = BatchPlan.create((A, B))
     followed(plan, TakeOverLater(1), RUN)
     assert plan == BatchPlan.create((A, B))

@@ -1,4 +1,4 @@
-"""What users may rely on, and what keeps the deployed package small."""
+"""The API that users may rely on, and the rules that keep the deployed package small."""
 
 import ast
 import io
@@ -133,14 +133,14 @@ def code_lines(source: str) -> int:
         if token.type not in silent:
             lines |= set(range(token.start[0], token.end[0] + 1))
     for node in ast.walk(ast.parse(source)):
-        # A statement that is only a string documents what stands before it.
+        # A statement that is only a string documents the name before it.
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             lines -= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
     return len(lines)
 
 
 def test_counter() -> None:
-    """The counter counts a sample as a person does."""
+    """The counter counts a sample as a reader would."""
     sample = '''"""Module.
 
 Text.

@@ -1,4 +1,4 @@
-"""What a processor returns."""
+"""The results that a processor returns."""
 
 import functools
 from collections.abc import Callable, Generator
@@ -34,7 +34,7 @@ class Awaitable:
 
 
 class TestResults:
-    """What a processor must not return."""
+    """Results that a processor must not return."""
 
     @pytest.mark.parametrize("work", [generator, coroutine, async_generator, Awaitable])
     def test_work_that_has_not_run(self, harness: ConsumerHarness, work: Callable[[], Any]) -> None:
@@ -75,7 +75,7 @@ class Touchy:
 
 
 def test_a_result_that_raises(harness: ConsumerHarness) -> None:
-    """What a processor returns is not asked what it is: the message is done."""
+    """A result that raises whenever it is used does no harm: the message is done."""
     harness.behaviour["a"] = lambda _: Touchy()
     assert harness.deliver("a") == []
     assert harness.outcomes == {"m-a": "completed"}

@@ -75,7 +75,7 @@ def test_attempts(clock: ManualClock, policy: RetryPolicy, least: int, most: int
 
 
 def test_a_doubt_stays(clock: ManualClock) -> None:
-    """What may have been written by one attempt may have been written, whatever comes later."""
+    """A write that one attempt may have made stays in doubt, whatever comes later."""
     call = Script({"a": ["InternalServerError", "Throttling"], "b": ["Throttling"]})
     answers = ask(call, FEW_ATTEMPTS, clock)
     assert [isinstance(answer, StoreError) and answer.maybe_written for answer in answers] == [

@@ -1,4 +1,4 @@
-"""The environment: what is read, what is assumed, and every problem in one error."""
+"""The environment: its variables, the defaults, and every problem in one error."""
 
 from dataclasses import FrozenInstanceError
 
@@ -95,9 +95,9 @@ DLQ = "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL"
 
 
 def test_parking_needs_a_queue() -> None:
-    """What is to be parked needs somewhere to go; a decorated function sends nothing."""
+    """Parking needs a dead-letter queue, except in a decorated function, which sends nothing."""
     parking = REQUIRED | {"IDEMPOTENCY_ON_INTERRUPTED": "park"}
-    with pytest.raises(InvalidSettingsError, match=f"{DLQ} is not set, and what is parked"):
+    with pytest.raises(InvalidSettingsError, match=f"{DLQ} must be set if"):
         Settings.from_environment(parking)
     assert Settings.from_environment(parking, require_processor=False).park_interrupted
 
@@ -167,7 +167,7 @@ def test_required(name: str, how: str) -> None:
 )
 @pytest.mark.parametrize("value", ["0", "-5", "1.5", "1e3", "ten", " 60", "٦٠", "²", "+60"])
 def test_numbers(name: str, minimum: int, value: str) -> None:
-    """A number that is none, or too small, is named with its value and the limit."""
+    """An invalid number, or one that is too small, is named with its value and the limit."""
     assert problems(**{name: value}) == (
         f"{name} is {value!r}: set a whole number of at least {minimum}",
     )
@@ -202,7 +202,7 @@ def test_smallest_retention(value: str, fits: bool) -> None:
 )
 @pytest.mark.parametrize("value", ["PLAIN", "none", "true", "Park", "observe "])
 def test_choice(name: str, choices: str, value: str) -> None:
-    """A choice that is none is named with what may be chosen."""
+    """An unknown choice is named with the possible ones."""
     assert problems(**{name: value}) == (f"{name} is {value!r}: set one of {choices}",)
 
 
@@ -245,14 +245,14 @@ def test_namespace() -> None:
     """A bad namespace is named with its value and the rule."""
     (problem,) = problems(IDEMPOTENCY_NAMESPACE="a#b")
     assert "IDEMPOTENCY_NAMESPACE" in problem
-    assert "'a#b' is no namespace: it must be 1 to 255 bytes of text without '#'" in problem
+    assert "'a#b' is not a namespace: it must be 1 to 255 bytes of text without '#'" in problem
 
 
 def test_key() -> None:
-    """A key that is no JMESPath is named with its value and what is wrong with it."""
+    """A key that is not valid JMESPath is named with its value and the reason."""
     (problem,) = problems(IDEMPOTENCY_KEY="body.order-id")
     assert "IDEMPOTENCY_KEY" in problem
-    assert "'body.order-id' is no JMESPath expression" in problem
+    assert "'body.order-id' is not a JMESPath expression" in problem
     assert "\n" not in problem
 
 
@@ -268,7 +268,7 @@ def names(found: tuple[str, ...]) -> set[str]:
 
 
 def test_everything_at_once() -> None:
-    """All problems come in one error, so that one deployment mends them."""
+    """All problems come in one error, so that one deployment fixes them."""
     found = problems(
         IDEMPOTENCY_TABLE="",
         IDEMPOTENCY_PROCESSOR="",

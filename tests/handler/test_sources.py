@@ -66,7 +66,7 @@ def test_every_source_is_registered() -> None:
 
 
 def test_an_error_names_every_source() -> None:
-    """Who sends an unsupported event reads which ones are supported."""
+    """The error about an unsupported event names the supported ones."""
     with pytest.raises(UnsupportedEventError) as caught:
         read_event([])
     assert str(caught.value).endswith(

@@ -1,6 +1,6 @@
-"""What is asked of the queues: busy messages later, copies of parked ones to the dead-letter queue.
+"""Requests to SQS: hide busy messages, and send copies of parked ones to the dead-letter queue.
 
-Requests are read on the wire; the copies also take the way through a queue of moto's.
+The tests read the requests on the wire; the copies also pass through a queue of moto's.
 """
 
 import base64
@@ -126,7 +126,7 @@ class TestPostponements:
 
     @pytest.mark.parametrize("other", [kinesis_record("a"), sns_record("{}"), s3_record("a")])
     def test_only_queues(self, other: dict[str, Any]) -> None:
-        """What no queue has delivered has no visibility."""
+        """A message that came from no queue has no visibility timeout."""
         (in_progress,) = deliveries(other)
         assert compute_postponements([in_progress], [(in_progress, after(0))], NOW) == []
 
@@ -160,7 +160,7 @@ class Desk:
         )
 
     def send(self, delivery: Delivery, *, remaining: int = 30_000) -> dict[str, Any]:
-        """Send a copy; what went out."""
+        """Send a copy; return the body of the request."""
         self.queues.dead_letter(delivery, "orders#a", ME, self.deadline(remaining))
         assert self.wire.sent == ["SendMessage"]
         return self.wire.bodies[0]
@@ -201,7 +201,7 @@ class TestPostpone:
             assert len({each["Id"] for each in body["Entries"]}) == len(body["Entries"])
 
     def test_nothing_to_do(self, desk: Desk) -> None:
-        """What came from no queue takes no call."""
+        """A message that came from no queue needs no call."""
         desk.postpone(*deliveries(kinesis_record("a")))
         assert desk.wire.sent == []
 
@@ -223,7 +223,7 @@ class TestPostpone:
         ],
     )
     def test_failure(self, desk: Desk, fault: Fault) -> None:
-        """That it did not work is told once, and costs the batch nothing else."""
+        """A failure is reported once, and costs the batch nothing else."""
         desk.wire.always = fault
         desk.postpone(*deliveries(*(order(number) for number in range(15))))
         (reported,) = desk.listener.fallen_back
@@ -232,7 +232,7 @@ class TestPostpone:
         assert desk.wire.sent == [VISIBILITY]
 
     def test_failed_entries(self, desk: Desk) -> None:
-        """Entries that fail inside a call that succeeds are told too."""
+        """Entries that fail inside a call that succeeds are reported too."""
         entry = {"Id": "0", "Code": "ReceiptHandleIsInvalid", "SenderFault": True}
         desk.wire.always = succeeded({"Successful": [], "Failed": [entry]})
         desk.postpone(*deliveries(order("a")))
@@ -272,7 +272,7 @@ class TestDeadLetter:
         }
 
     def test_a_copy_of_a_copy(self, desk: Desk) -> None:
-        """What was redriven and is parked again bears the new token alone."""
+        """A redriven message that is parked again carries only the new token."""
         old = {TOKEN_ATTRIBUTE: {"stringValue": "old", "dataType": "String"}}
         (parked,) = deliveries(order("a", messageAttributes=old))
         assert parked.token == "old"
@@ -282,7 +282,7 @@ class TestDeadLetter:
 
     @pytest.mark.parametrize(("own", "fits"), [(9, True), (10, False)])
     def test_room_for_the_token(self, desk: Desk, own: int, fits: bool) -> None:
-        """Ten attributes are the most that SQS takes: with ten of its own no copy is sent."""
+        """SQS takes at most ten attributes: a message that already has ten is not copied."""
         attributes = {f"name-{number}": TENANT for number in range(own)}
         (parked,) = deliveries(order("a", messageAttributes=attributes))
         if fits:
@@ -423,7 +423,7 @@ def as_lambda_has_it(message: dict[str, Any]) -> dict[str, Any]:
     ids=["plain", "notification", "kinesis", "bytes", "topic", "bucket"],
 )
 def test_a_copy_comes_back_as_what_it_was(raw: dict[str, Any], dead_letters: Any) -> None:
-    """A redriven copy bears the token, and has the body, attributes and key of its original."""
+    """A redriven copy carries the token, and has the body, attributes and key of its original."""
     (parked,) = deliveries(raw)
     queues = SqsQueues(dead_letters.url, Listener())
     queues.dead_letter(

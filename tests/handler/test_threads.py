@@ -38,7 +38,7 @@ class TestMap:
         assert most == [4]
 
     def test_error(self) -> None:
-        """What a part raises is raised, whichever thread it met."""
+        """An error of one part is raised, whichever thread ran the part."""
         with pytest.raises(ZeroDivisionError):
             Threads().map(lambda part: 1 // part, [2, 1, 0, 1], 4)
 
@@ -85,7 +85,7 @@ class TestPoll:
         wait_until(lambda: name not in {each.name for each in threading.enumerate()})
 
     def test_forked(self) -> None:
-        """A child asks by a thread of its own."""
+        """A forked child asks in its own thread."""
         threads, asked = Threads(), threading.Event()
         threads.poll(lambda: asked.set() is None)
         assert asked.wait(SECONDS)
@@ -123,7 +123,7 @@ class TestForked:
     """A child has none of its parent's threads."""
 
     def test_work(self) -> None:
-        """After a fork the child's work is done by threads of its own."""
+        """After a fork the child's own threads do its work."""
         threads = Threads()
         assert threads.start(lambda: 1).result(SECONDS) == 1
         assert in_child(lambda: threads.start(lambda: 2).result(SECONDS) == 2)

@@ -1,4 +1,4 @@
-"""What a processor may write together with its message's completion, and what is refused."""
+"""The writes that a processor may commit with its message's completion, and refused ones."""
 
 import threading
 import time
@@ -74,7 +74,7 @@ def entries(*calls: Call) -> tuple[Mapping[str, Any], ...]:
 
 
 class TestEntries:
-    """What is asked for, in the form that TransactWriteItems takes."""
+    """The actions, in the form that TransactWriteItems takes."""
 
     def test_every_kind(self) -> None:
         """Each method becomes its action with its options, in the order of the calls."""
@@ -189,7 +189,7 @@ class TestOptions:
         ["ReturnValues", "ReturnValuesOnConditionCheckFailure", "Item", "Key", "TableName", "ttl"],
     )
     def test_unknown(self, method: Callable[..., Call], option: str) -> None:
-        """An option that is none is named, with those that are."""
+        """An unknown option is named, with the known ones."""
         text = refused(method({"id": "a"}, **{option: "x"}))
         assert f"{option} is not an option" in text
         assert "ConditionExpression, ExpressionAttributeNames, ExpressionAttributeValues" in text
@@ -264,12 +264,12 @@ class TestValues:
         assert "ExpressionAttributeValues ':a' cannot be written" in text
 
     def test_names_that_are_no_text(self) -> None:
-        """A name for an expression that is no text is refused."""
+        """A name for an expression that is not text is refused."""
         names = {"#a": Attr("a")}
         assert "Put on table 'orders'" in refused(put({"id": "a"}, ExpressionAttributeNames=names))
 
     def test_values_stay_secret(self) -> None:
-        """What the message holds does not get into an error, and so into a log."""
+        """Values of the message do not get into an error, and so not into a log."""
 
         class Card:
             def __repr__(self) -> str:
@@ -376,7 +376,7 @@ class TestLimits:
 
 
 class Slow(str):
-    """A text that takes its time to compare, and tells when that has begun."""
+    """A text that takes its time to compare, and signals when that has begun."""
 
     __slots__ = ()
     compared = threading.Event()
@@ -390,7 +390,7 @@ class Slow(str):
 
 
 class TestClosed:
-    """What comes too late."""
+    """Calls that come too late."""
 
     @pytest.mark.parametrize("late", [put, update, delete, check])
     def test_after_the_processor(self, late: Callable[..., Call]) -> None:

@@ -76,7 +76,7 @@ class TestWrapped:
 
     @pytest.mark.parametrize("straight", [bus_event("a"), event(sns_record("{}"))])
     def test_wrapped_is_the_same_straight_and_queued(self, straight: Any) -> None:
-        """What Lambda delivers, and brings back through a queue, has one ``wrapped`` and body."""
+        """An event has the same ``wrapped`` and body straight from Lambda and through a queue."""
         (first,) = read_event(straight)
         (again,) = unwrapped(event(record(json.dumps(straight))))
         assert again.wrapped == first.wrapped
@@ -98,7 +98,7 @@ class TestWrapped:
         assert default_keys.count(default_keys[0]) == 4
 
     def test_order_of_a_fifo_queue(self) -> None:
-        """What a FIFO message wraps is in the message's group, with the order of the records."""
+        """Events that a FIFO message wraps are in its group, with the order of the records."""
         body = json.dumps(event(sns_record('{"id": "a"}'), sns_record('{"id": "b"}', "n-2")))
         deliveries = unwrapped(event(fifo_order("x", "g-7", body=body)))
         assert [each.body["id"] for each in deliveries] == ["a", "b"]
@@ -155,7 +155,7 @@ class TestWrapped:
         assert (delivery.id, delivery.default_key, delivery.body["id"]) == ("1", "b-7", "b-7")
 
     def test_a_test_event_in_a_notification(self) -> None:
-        """The test event of S3 is no message through SNS either."""
+        """The test event of S3 is not a message through SNS either."""
         text = json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "orders"})
         assert unwrapped(event(sns_record(text))) == ()
         assert unwrapped(event(record(json.dumps(notification(text))))) == ()
@@ -188,7 +188,7 @@ class TestWrapped:
         ],
     )
     def test_lookalikes(self, body: object) -> None:
-        """What only resembles an event is a plain body, keyed by its message."""
+        """A body that only resembles an event is a plain body, keyed by its message."""
         (delivery,) = unwrapped(event(record(json.dumps(body))))
         assert (delivery.body, delivery.default_key) == (body, "m-1")
 
@@ -200,6 +200,6 @@ class TestWrapped:
         assert "at character 0" in str(delivery.body_problem)
 
     def test_kinesis_bytes(self) -> None:
-        """Kinesis data that is no text are bytes, with the reason."""
+        """Kinesis data that is not text becomes bytes, with the reason."""
         (delivery,) = unwrapped(event(kinesis_record(b"\xff\xfe")))
-        assert (delivery.body, delivery.body_problem) == (b"\xff\xfe", "the data is no UTF-8 text")
+        assert (delivery.body, delivery.body_problem) == (b"\xff\xfe", "the data is not UTF-8 text")

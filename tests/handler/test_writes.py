@@ -79,7 +79,7 @@ ALONE: dict[str, tuple[writes.Write[Any, Any], str, str | None]] = {
         "(#owner = :owner AND #status = :parked)",
     ),
 }
-"""What changes what, and on which condition; a claim's is that of its request."""
+"""The expressions of each write, and its condition; a claim takes it from its request."""
 
 TEXTS = {
     "claim": (
@@ -158,7 +158,7 @@ def test_alone(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ALONE)
 def test_every_alias_is_used(kind: str) -> None:
-    """Names and values are those of the expressions exactly: DynamoDB refuses others."""
+    """The names and values match the expressions exactly, because DynamoDB refuses others."""
     call = ALONE[kind][0].build_call(TABLE, whole())
     text = call.get("UpdateExpression", "") + " " + call["ConditionExpression"]
     assert set(re.findall(r"#\w+", text)) == set(call["ExpressionAttributeNames"])
@@ -180,7 +180,7 @@ def test_values() -> None:
 
 
 def test_which_are_statements_too() -> None:
-    """What is never one of many has no statement, and goes out alone."""
+    """A write that is never one of many has no statement, and goes out alone."""
     without = {kind for kind, (write, *_) in ALONE.items() if write.build_statement is None}
     assert without == {"complete with a result", "release of a copy", "park", "mark"}
 

@@ -37,26 +37,26 @@ class TestUnsupported:
     @pytest.mark.parametrize(
         ("whole", "found"),
         [
-            (None, "the event is NoneType, no object"),
+            (None, "the event is NoneType, not an object"),
             ([], "the event is list"),
             ("text", "the event is str"),
             (7, "the event is int"),
-            ({"Records": None}, "Records that are no list"),
-            ({"Records": {}}, "Records that are no list"),
+            ({"Records": None}, "Records that are not a list"),
+            ({"Records": {}}, "Records that are not a list"),
             ({"eventSource": "aws:kafka", "records": {}}, "the event is from 'aws:kafka'"),
             ({"eventSource": "aws:mq", "messages": []}, "the event is from 'aws:mq'"),
             ({"eventSource": "SelfManagedKafka"}, "the event is from 'SelfManagedKafka'"),
         ],
     )
     def test_event(self, whole: object, found: str) -> None:
-        """An event of an unknown source or type is named, beside what is supported."""
+        """An error for an event of an unknown source or type names it and the supported ones."""
         with pytest.raises(UnsupportedEventError, match=SUPPORTED) as caught:
             read_event(whole)
         assert found in str(caught.value)
 
     @pytest.mark.parametrize("broken", [None, 7, "text", []])
     def test_record_is_no_object(self, broken: Any) -> None:
-        """A record that is no object fails the batch."""
+        """A record that is not an object fails the batch."""
         with pytest.raises(UnsupportedEventError, match=f"record that is {type(broken).__name__}"):
             read_event(event(order("a"), broken))
 
@@ -200,16 +200,16 @@ def told_by(harness: ConsumerHarness, whole: Any) -> list[str]:
 
 @given(JSON)
 def test_any_event(whole: Any) -> None:
-    """An arbitrary event is refused by type, or answered with ids of its own."""
+    """An arbitrary event is refused by type, or answered only with ids that it contains."""
     answer(whole, "messageId")
 
 
 @given(damaged(), st.sampled_from(["messageId", "body.id", "[body.id, attributes.SenderId]"]))
 def test_damaged_event(whole: Any, key: str) -> None:
-    """A damaged batch is refused by type, or answered with ids of its own."""
+    """A damaged batch is refused by type, or answered only with ids that it contains."""
     reported = answer(whole, key)
     if reported is not None:
-        # No record goes unnoticed: what gives no message is S3's test event, and here is none.
+        # No record goes unnoticed: only S3's test event gives no message, and there is none here.
         assert len(unwrapped(whole)) == len(whole["Records"])
 
 

@@ -20,7 +20,7 @@ def errors_logged(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def test_missing_key(package: Package, moto_table: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A message without the key is reported, beside good ones, with what to correct."""
+    """A message without the key is reported in a batch of good ones, with what to correct."""
     del moto_table
     package.write("orders.py", PROCESS)
     module = package.cold_start(IDEMPOTENCY_PROCESSOR="orders.process")
@@ -35,7 +35,7 @@ def test_missing_key(package: Package, moto_table: str, capsys: pytest.CaptureFi
 def test_body_not_json(
     package: Package, moto_table: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A body that is no JSON where the key needs it is reported, and never quoted."""
+    """A body that is not JSON, although the key needs it, is reported and never quoted."""
     del moto_table
     package.write("orders.py", PROCESS)
     module = package.cold_start(IDEMPOTENCY_PROCESSOR="orders.process")

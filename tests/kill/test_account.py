@@ -1,4 +1,4 @@
-"""Whatever breaks a promise in a round is seen, and what P5 allows is not called broken."""
+"""The account finds every broken promise of a round, and accepts the repeats that P5 allows."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -70,7 +70,7 @@ def wrong(*deliveries: Delivery, **known: Any) -> Mapping[str, set[str]]:
 
 
 def test_an_ordinary_round() -> None:
-    """What runs once and is confirmed breaks nothing, and a kill of nothing leaves no doubt."""
+    """A message that runs once and is confirmed breaks nothing; an idle kill leaves no doubt."""
     assert broken(ORDINARY) == {}
     assert broken(Delivery(killed=True), ORDINARY) == {}
     found = account(Delivery(killed=True), ORDINARY)
@@ -100,7 +100,7 @@ def test_a_raised_effect_is_none() -> None:
 
 
 def test_repeated_after_a_kill() -> None:
-    """What a kill left unconfirmed is in doubt, and may repeat."""
+    """A message that a kill left unconfirmed is in doubt, and may repeat."""
     found = account(KILLED, REPEATED)
     assert wrong(KILLED, REPEATED) == {}
     assert found.in_doubt == [1]

@@ -1,4 +1,4 @@
-"""The campaign's verdict names every broken promise in a line of its own."""
+"""The campaign's verdict names every broken promise in a separate line."""
 
 from collections import Counter
 from collections.abc import Sequence

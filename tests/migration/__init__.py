@@ -1,1 +1,1 @@
-"""Moving in from elsewhere: what others have recorded counts here."""
+"""Migration from other solutions, whose records count here."""

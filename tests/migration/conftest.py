@@ -1,4 +1,4 @@
-"""The old code in its own process, and this package beside it on the same emulator."""
+"""The old code in its own process, and this package with it on the same emulator."""
 
 import contextlib
 import json
@@ -36,8 +36,8 @@ class OldCode:
     """A process in which the old code is called.
 
     Attributes:
-        charges: the file in which each of its effects leaves a line.
-        holds: whether it is in the midst of an effect.
+        charges: the file in which each of its effects writes a line.
+        contains: whether it is in the midst of an effect.
     """
 
     def __init__(self, environment: dict[str, str], charges: Path) -> None:
@@ -53,13 +53,13 @@ class OldCode:
         )
 
     def call(self, code: str, call: str, event: Any, **request: Any) -> Any:
-        """Call it; what it answers, or that it holds."""
+        """Call it; return its answer, or the report that it holds."""
         whole = {"code": code, "module": "app", "call": call, "event": event}
         whole |= {"behaviour": "return", "charges": str(self.charges)}
         return self.go_on(json.dumps(whole | request))
 
     def go_on(self, line: str) -> Any:
-        """Give it a line, such as ``return`` or ``raise`` where it holds; what comes back."""
+        """Give it a line, such as ``return`` or ``raise`` while it holds; return its answer."""
         assert self._worker.stdin
         assert self._worker.stdout
         self._worker.stdin.write(f"{line}\n")
@@ -85,11 +85,11 @@ class OldCode:
 
 
 class NewCode:
-    """This package's consumer and decorator, on a table of their own.
+    """This package's consumer and decorator, on a separate table.
 
     Attributes:
-        clock: theirs, which starts at the machine's time; `migration` gets it too.
-        charged: what was charged here, in that order.
+        clock: the clock of both, which starts at the machine's time; `migration` gets it too.
+        charged: the orders that were charged here, in that order.
     """
 
     def __init__(self, client: Any, table: str) -> None:

@@ -1,4 +1,4 @@
-"""The guides to move in: each snippet is run as it stands, the old code's and the new one's."""
+"""The migration guides: each snippet is run unchanged, the old code's and the new code's."""
 
 import json
 import os
@@ -65,7 +65,7 @@ def load(new: NewCode, monkeypatch: pytest.MonkeyPatch) -> Load:
 
 
 def run_command(guide: str, environment: dict[str, str]) -> str:
-    """Run the only command of a guide; what it prints."""
+    """Run the only command of a guide; return its output."""
     (command,) = re.findall(r"`(aws [^`]+)`", GUIDES[guide])
     words = shlex.split(command.replace("\n", " "))
     cli = Path(sys.executable).with_name("aws")

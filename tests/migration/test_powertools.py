@@ -116,7 +116,7 @@ WAYS: dict[str, tuple[str, str, dict[str, Any], dict[str, Any], Select]] = {
         {"prefix": "orders-function.app.process"},
         lambda message: message.raw["messageId"],
     ),
-    "a prefix of one's own": (
+    "a custom prefix": (
         HANDLER,
         "handler",
         {"decorator": {"key_prefix": "charges"}},
@@ -151,7 +151,7 @@ WAYS: dict[str, tuple[str, str, dict[str, Any], dict[str, Any], Select]] = {
         {"prefix": HANDLED},
         lambda message: message.body,
     ),
-    "attributes of one's own": (
+    "custom attributes": (
         HANDLER,
         "handler",
         {"store": ATTRIBUTES},
@@ -184,7 +184,7 @@ WAYS: dict[str, tuple[str, str, dict[str, Any], dict[str, Any], Select]] = {
 def test_what_was_completed_does_not_run_again(
     old: OldCode, new: NewCode, clients: Any, way: str
 ) -> None:
-    """What the real library has completed is a duplicate here, in each way it may be set up."""
+    """An operation that the real library completed is a duplicate here, in each of its setups."""
     code, call, set_up, described, select = WAYS[way]
     table = f"old-{way.replace(' ', '-').replace(chr(39), '-')}"
     keys = [described.get("key_attr", "id"), *filter(None, [described.get("sort_key_attr")])]
@@ -208,7 +208,7 @@ def test_what_was_completed_does_not_run_again(
 
 @pytest.mark.parametrize("hash_function", ["md5", "sha256", "sha3_512", "blake2b"])
 def test_ids_are_those_of_the_library(old: OldCode, old_table: str, hash_function: str) -> None:
-    """Whatever JSON names an operation, its id is the one that the library makes."""
+    """The id of an operation is the id that the library makes, for any JSON."""
     dice = random.Random(7)  # noqa: S311  # guards nothing
 
     def value(depth: int = 0) -> Any:
@@ -233,7 +233,7 @@ def test_ids_are_those_of_the_library(old: OldCode, old_table: str, hash_functio
 def test_what_is_in_progress_is_given_back(
     old: OldCode, new: NewCode, old_table: str, end: str
 ) -> None:
-    """Beside a run of the old code nothing runs here; after it, only what that has not done."""
+    """During a run of the old code nothing runs here; after it, only orders that it left undone."""
     before = PowertoolsRecords(table=old_table, prefix=HANDLED, clock=new.clock)
     process = guarded(new, before, by_order_id)
     given = options(old_table)
@@ -258,7 +258,7 @@ def test_what_is_in_progress_is_given_back(
 def test_without_a_context_it_is_in_progress_until_it_expires(
     old: OldCode, new: NewCode, old_table: str
 ) -> None:
-    """Where the library was told no deadline, a killed run is given back until its expiry."""
+    """If the library got no deadline, a killed run is given back until its expiry."""
     before = PowertoolsRecords(
         table=old_table, prefix="orders-function.app.Shop.sell", clock=new.clock
     )
@@ -286,7 +286,7 @@ def test_what_has_expired_runs(old: OldCode, new: NewCode, old_table: str) -> No
 
 
 def test_what_failed_runs(old: OldCode, new: NewCode, old_table: str) -> None:
-    """What raised under the library has no record, and runs here."""
+    """An operation that raised under the library has no record, and runs here."""
     given = options(old_table)
     answer = old.call(HANDLER, "handler", order("A"), options=given, behaviour="raise")
     assert "ValueError" in answer["error"]

@@ -102,7 +102,7 @@ def main() -> None:
             else:
                 answer = getattr(module, request["call"])(request["event"], context)
             reported = {"answer": answer}
-        except Exception as error:  # noqa: BLE001  # Lambda tells it, whatever was raised
+        except Exception as error:  # noqa: BLE001  # Lambda reports every error
             reported = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(reported), file=answers, flush=True)
 

@@ -47,7 +47,7 @@ mock_resource "aws_lambda_function" {
   }
 }
 
-# Both queues get the same: a test that must tell them apart overrides them.
+# Both queues get the same: a test that must distinguish them overrides them.
 mock_resource "aws_sqs_queue" {
   override_during = plan
   defaults = {

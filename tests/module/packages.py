@@ -1,4 +1,4 @@
-"""What the packer's tests pack: sources, wheels, locks, and the request that Terraform makes."""
+"""The inputs of the packer's tests: sources, wheels, locks, and the request from Terraform."""
 
 import re
 import struct

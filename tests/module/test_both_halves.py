@@ -1,4 +1,4 @@
-"""What the module declares is what the package uses: no more, no less."""
+"""The package uses exactly the settings and permissions that the module declares."""
 
 import json
 import re
@@ -74,7 +74,7 @@ class RecordedClient:
 
 @pytest.fixture
 def calls() -> list[tuple[str, dict[str, Any]]]:
-    """Every call that the store makes, of one and of two: what settles, parks and transacts."""
+    """Every call of the store, for one record and for two: claims, settlements, transactions."""
     client: Any = RecordedClient()
     system = SystemClock()
     store = DynamoDBClaimStore(client, "records", system, Listener())
@@ -174,7 +174,7 @@ def test_the_table_attributes(calls: list[tuple[str, dict[str, Any]]]) -> None:
     for parameters in updates:
         change, names = parameters["UpdateExpression"], parameters["ExpressionAttributeNames"]
         if "SET #dead_lettered_at" in change:
-            # A parked record stays until a person decides.
+            # A parked record stays until an operator decides.
             assert f"#{expiry}" not in change
             continue
         kept, _, removed = change.partition(" REMOVE ")
@@ -208,7 +208,7 @@ def test_the_built_in_handler() -> None:
 
 
 def test_the_limits_of_settings() -> None:
-    """What the module accepts, the package accepts too."""
+    """The package accepts every value that the module accepts."""
     assert f"length(var.idempotency.namespace) <= {keys.MAX_NAMESPACE_BYTES}" in TERRAFORM
     for name, choices in (
         ("log_keys", settings.LOG_KEYS_CHOICES),
@@ -221,22 +221,22 @@ def test_the_limits_of_settings() -> None:
 
 
 def test_the_defaults_of_settings() -> None:
-    """Each default of the package is the module's, and the one in the README's table."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    """Each default of the package is the module's, and the one in the table of inputs."""
+    page = (ROOT / "docs" / "inputs.md").read_text(encoding="utf-8")
     for name, default in (
         ("concurrency", settings.DEFAULT_CONCURRENCY),
         ("lease_margin_seconds", settings.DEFAULT_LEASE_MARGIN_MILLIS / 1000),
         ("minimum_remaining_seconds", settings.DEFAULT_MINIMUM_REMAINING_MILLIS / 1000),
     ):
         assert float(found(rf"^    {name} += optional\(number, ([\d.]+)\)")) == default
-        (shown,) = re.findall(rf"^\| `{name}` \| `number` \| `([\d.]+)` \|", readme, re.MULTILINE)
+        (shown,) = re.findall(rf"^\| `{name}` \| `number` \| `([\d.]+)` \|", page, re.MULTILINE)
         assert float(shown) == default
     for name, choices in (
         ("log_keys", settings.LOG_KEYS_CHOICES),
         ("mode", settings.MODE_CHOICES),
         ("on_interrupted", settings.ON_INTERRUPTED_CHOICES),
     ):
-        assert f'| `{name}` | `string` | `"{choices[0]}"` |' in readme
+        assert f'| `{name}` | `string` | `"{choices[0]}"` |' in page
     assert settings.METRICS_CHOICES == ("off", "on")
     assert '= local.writes_metrics ? "on" : "off"' in TERRAFORM
 
@@ -294,7 +294,7 @@ HOW_A_QUEUE_IS_READ = {
 
 @pytest.mark.parametrize("part", ["function", "queue", "table"])
 def test_what_an_existing_part_refuses(part: str) -> None:
-    """Every attribute that only a created part takes is refused beside `existing`, if it is set."""
+    """With `existing`, every attribute that only a created part takes is refused if it is set."""
     variable = read_inputs()[part]
     declared = {
         each.path: each.default

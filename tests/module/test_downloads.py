@@ -193,7 +193,7 @@ def test_an_index_that_lets_nobody_in(
 
 @pytest.mark.slow
 def test_a_wheel_of_a_folder_that_is_built_again_is_taken(tmp_path: Path) -> None:
-    """A folder of wheels that the lock names is read each time: no version tells a new build."""
+    """A folder of wheels that the lock names is read each time: versions do not show a rebuild."""
     folder = tmp_path / "built"
     lock = write_lock(tmp_path, "--no-index", f"--find-links {folder}", "shop==1.0")
     build_wheel(folder, "shop", files={"shop.py": "one"})

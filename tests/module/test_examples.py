@@ -98,12 +98,15 @@ PLANNED = {
         aws_lambda_event_source_mapping=2,
         aws_sqs_queue=1,
     ),
-    "README.md, Use it": consumer(),
+    "README.md, A complete consumer": consumer(),
     "docs/deployments.md, The four sources": consumer(terraform_data=-1),
-    "docs/deployments.md, What is packed": consumer(),
+    "docs/deployments.md, Contents of the zip": consumer(),
     "docs/deployments.md, Monitoring services": consumer(),
-    "docs/guides/existing-handler.md, 3. The table, and the rest": consumer(
+    "docs/guides/existing-handler.md, 3. The infrastructure": consumer(
         aws_lambda_event_source_mapping=-1, aws_lambda_permission=1, aws_sqs_queue=-1
+    ),
+    "docs/guides/write-a-processor.md, Environment and permissions": consumer(
+        aws_iam_role_policy=1, aws_secretsmanager_secret=1
     ),
     "docs/settings.md, Low latency": consumer(),
     "docs/settings.md, Low cost": consumer(),
@@ -142,7 +145,7 @@ QUICKSTART = {
 
 READING = """\
   function = { policy_statements = [{
-    actions   = ["dynamodb:GetItem"] # and kms:Decrypt, if the old table has a key of its own
+    actions   = ["dynamodb:GetItem"] # and kms:Decrypt, if a KMS key of yours encrypts the old table
     resources = ["arn:aws:dynamodb:eu-central-1:123456789012:table/%s"]
   }] }
 """
@@ -150,7 +153,7 @@ FRAGMENTS = {
     "docs/guides/move-from-a-hand-written-check.md, During": [READING % "orders-seen"],
     "docs/guides/move-from-powertools.md, During": [READING % "orders-old"],
 }
-"""The snippets that are no whole blocks: lines of one."""
+"""The snippets that are only lines of a block."""
 
 UNUSED = {
     # One source of code; the others exclude each other.
@@ -174,7 +177,7 @@ UNUSED = {
     "alarms.takeovers",
     # It replaces the processor.
     "function.handler",
-    # A FIFO queue takes neither a batching window nor, beside it, allowed_triggers.
+    # A FIFO queue excludes a batching window and allowed_triggers.
     *("queue.content_based_deduplication", "queue.deduplication_scope", "queue.fifo"),
     "queue.fifo_throughput_limit",
     # Of a time, which a DynamoDB stream does not take.
@@ -319,7 +322,7 @@ def test_the_plans(plan: Any) -> None:
 
 @pytest.mark.terraform
 def test_the_quickstart_makes_nothing_that_the_complete_example_does_not(plan: Any) -> None:
-    """What the module makes in the quickstart is exactly known, and a part of what it can make."""
+    """The module creates a known set in the quickstart, and more in the complete example."""
     assert of_the_module(plan, "examples/quickstart") == QUICKSTART
     assert of_the_module(plan, "examples/complete") > QUICKSTART
 

@@ -1,4 +1,4 @@
-"""A stack of an earlier version is taken over as it stands: nothing in it is lost or made anew."""
+"""A stack of an earlier version is upgraded in place: nothing is lost or created again."""
 
 import re
 import shutil
@@ -52,7 +52,7 @@ def test_an_upgrade_replaces_nothing(changes: Any) -> None:
         for address, change in changes.items()
         if change["actions"] != ["no-op"]
     }
-    # Fewer where the package or the policy is still that of the state.
+    # There are fewer changes if the package or the policy has not changed since the state.
     assert (
         actions.items()
         <= {

@@ -220,7 +220,7 @@ def test_the_platforms_are_the_runtimes(target: Target, first: str, last: str, c
 def test_a_lock_is_complete(
     tmp_path: Path, lock: list[str], index_wheels: dict[str, list[str]], missing: str | None
 ) -> None:
-    """All that the wheels need is pinned, with extras and markers; what Lambda ships may lack."""
+    """All dependencies of wheels are pinned, with extras and markers, except what Lambda ships."""
     _, pins = wheels.parse_lock("\n".join(lock), tmp_path)
     pins = wheels.select_pins(pins, ARM)
     for name, needs in index_wheels.items():

@@ -1,4 +1,4 @@
-"""What is watched exists, and what exists is watched; each alarm says where the runbook goes on."""
+"""Alarms and dashboard use metrics that exist; each alarm names a section of the runbook."""
 
 import json
 import re

@@ -207,7 +207,7 @@ def test_names_are_compared_in_normal_form(tmp_path: Path) -> None:
 
 
 def test_the_rules_of_the_user_do_not_touch_the_package(tmp_path: Path) -> None:
-    """What code.exclude finds is left out of source_dir and never of the package."""
+    """Files that code.exclude matches are left out of source_dir, and never out of the package."""
     source = tree(tmp_path / "source", {"orders.py": "", "keys.py": ""})
     zipped = pack_sources(source, tmp_path / "out.zip", exclude=EXCLUDE + r"|keys\.py$")
     names = zipfile.ZipFile(zipped).namelist()

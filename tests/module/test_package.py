@@ -1,4 +1,4 @@
-"""What files.tf knows of Python, and the proof that its comparison of the code compares."""
+"""The facts about Python in files.tf, and the proof that its comparison of the code works."""
 
 import json
 import re
@@ -50,7 +50,7 @@ def imported_modules() -> set[str]:
 
 
 def test_every_module_that_is_imported_is_known() -> None:
-    """Whatever boto3 and the package import as they run is refused as a name of the user's."""
+    """A user's module must not have the name of one that boto3 or the package imports."""
     run = subprocess.run(
         [INTERPRETER, "-c", IMPORTED],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""What the module grants, to the letter, and that nothing is granted on everything."""
+"""The module grants exactly these permissions, and grants nothing on all resources."""
 
 import json
 from collections.abc import Iterator
@@ -138,7 +138,7 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.mark.terraform
 @pytest.mark.parametrize("name", NAMES)
 def test_every_policy_is_the_one_that_is_kept(name: str, planned: dict[str, Any]) -> None:
-    """Each document of a configuration is that of its file, and none is missing."""
+    """Each document of a configuration matches its file, and no document is missing."""
     found = format_documents(list_documents(planned[name]))
     assert found == format_documents(golden(name)), (
         "if it is meant: python -m scripts.golden policies"
@@ -186,7 +186,7 @@ def test_the_text_is_that_of_the_tool(name: str) -> None:
 
 
 def test_no_statement_means_more_than_is_allowed() -> None:
-    """The patterns of all documents are exactly those of the list above."""
+    """The patterns of all documents are exactly the patterns of the list above."""
     found = {each for name in NAMES for one in statements(golden(name)) for each in patterns(one)}
     assert found == ALLOWED
 

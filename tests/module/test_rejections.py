@@ -89,7 +89,7 @@ def parsed_rules() -> set[str]:
 
 
 def block_of(rule: str) -> str:
-    """The variable, output or resource that a rule stands in, as a test names it."""
+    """Return the variable, output or resource that contains a rule, as a test names it."""
     file, _, line = rule.partition(":")
     above = (ROOT / file).read_text(encoding="utf-8").splitlines()[: int(line)]
     heads = (re.match(r'(\w+) "(\w+)"(?: "(\w+)")?', each) for each in reversed(above))
@@ -102,7 +102,7 @@ CASES = parsed_cases()
 
 
 def refusals(directory: Path, neutralised: dict[str, str]) -> dict[str, list[Refusal]]:
-    """Plan every case, each with a module of its own; what terraform said, by case.
+    """Plan every case, each with a separate module; return terraform's refusals by case.
 
     Args:
         directory: where the stacks are built.
@@ -116,7 +116,7 @@ def refusals(directory: Path, neutralised: dict[str, str]) -> dict[str, list[Ref
         shutil.copytree(source / "examples", stack / "examples")
         shutil.copytree(source / "tests", stack / "tests")
         (stack / OWN_ZIP).parent.mkdir(parents=True)
-        (stack / OWN_ZIP).write_text("stands for a zip")
+        (stack / OWN_ZIP).write_text("a placeholder for a zip")
         blocks = [OFFLINE_PROVIDER]
         for case in CASES.values():
             if case.target.startswith("var.") == (kind == "validations"):
@@ -130,7 +130,7 @@ def refusals(directory: Path, neutralised: dict[str, str]) -> dict[str, list[Ref
         with pytest.raises(TerraformError) as failure:
             terraform.run("plan", "-input=false", "-json", "-refresh=false")
         for error in diagnostics(failure.value.output):
-            # A validation's place stands in the text, a precondition's beside it.
+            # The text of a validation has its place; a precondition has it in a separate field.
             checked = CHECKED_AT.search(error["detail"])
             place = (
                 checked.groups()
@@ -197,7 +197,7 @@ def test_each_rule_has_a_case(said: dict[str, list[Refusal]]) -> None:
 
 
 def test_each_case_expects_what_refuses_it(said: dict[str, list[Refusal]]) -> None:
-    """What a case expects to fail is the block in which its rule stands."""
+    """Each case expects a failure of the block that contains its rule."""
     expected = {name: case.target for name, case in CASES.items()}
     assert {name: block_of(found[0].rule) for name, found in said.items()} == expected
 
@@ -222,7 +222,7 @@ def test_each_message_names_a_remedy(said: dict[str, list[Refusal]]) -> None:
 def test_a_neutralised_rule_fails_its_own_case(
     said: dict[str, list[Refusal]], tmp_path: Path
 ) -> None:
-    """Without its rule, a case no longer gets its message: no other rule stands in for it."""
+    """Without its rule, a case no longer gets its message: no other rule replaces it."""
     control = {"an_empty_key", "a_lock_that_is_not_installed"}
     rules = {name: found[0].rule for name, found in said.items() if name not in control}
     unprotected = refusals(tmp_path, rules)

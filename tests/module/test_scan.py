@@ -183,7 +183,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_the_checks_of_every_framework_count() -> None:
-    """What checkov reports per framework is one list: nothing that fails is left out."""
+    """The reports of checkov for each framework become one list that has every failure."""
     check = {"check_name": "a name", "resource": "a", "check_result": {}}
     found = [
         {"results": {"failed_checks": [check | {"check_id": each}]}} for each in ("CKV_2", "CKV_1")
@@ -192,7 +192,7 @@ def test_the_checks_of_every_framework_count() -> None:
 
 
 def test_the_defaults() -> None:
-    """What the scan of the source is told of attributes are their defaults."""
+    """The attributes that the scan of the source sets have the values of their defaults."""
     inputs = read_inputs().values()
     defaults = {
         f"{each.name}.{one.path}": one.default for each in inputs for one in each.attributes

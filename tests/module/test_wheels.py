@@ -1,4 +1,4 @@
-"""Wheels: what of them goes into the zip, and what is refused."""
+"""The parts of wheels that go into the zip, and the wheels that are refused."""
 
 import os
 import platform

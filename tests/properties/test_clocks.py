@@ -62,7 +62,7 @@ def test_the_bound_is_tight(behind: int, ahead: int) -> None:
 
 @pytest.mark.parametrize("kill_delay", [1, 700, MARGIN])
 def test_the_margin_covers_the_kill_too(kill_delay: int) -> None:
-    """What Lambda's kill takes is no longer there for the difference between the clocks."""
+    """The delay of Lambda's kill reduces the difference of the clocks that the margin covers."""
     last, left = TIMEOUT + kill_delay - 1, MARGIN - kill_delay
     assert not overlap(left, 0, last)
     assert not overlap(0, left, last)

@@ -69,7 +69,7 @@ def orders_of(batch: Sequence[Sent]) -> dict[str, list[int]]:
 def test_groups_are_consumed_one_message_at_a_time(
     batch: list[Sent], failing: str, stale: str, done: str, concurrency: int
 ) -> None:
-    """Whatever the groups and failures, the same is reported, and each group runs in its order."""
+    """Each group runs in its order and reports the same messages, whatever fails."""
     reported, harness = consume(batch, failing, stale, done, concurrency=concurrency)
     assert reported == reported_of(batch, failing)
     assert len(harness.ran) == len(set(harness.ran))

@@ -65,9 +65,9 @@ class Genuine:
     """An order of a shop.
 
     Attributes:
-        id: of the message.
-        first: what its processor does at first.
-        then: what it does when it comes again, or as a copy.
+        id: the id of the message.
+        first: the behavior of its processor at the first delivery.
+        then: the behavior of its processor for a redelivery, or for a copy.
     """
 
     id: str
@@ -86,9 +86,9 @@ class Lie:
     """A message of a liar.
 
     Attributes:
-        stated: what it names as its key: the place of a genuine message, or any text.
-        place: in front of which message it comes.
-        end: what its processor does.
+        stated: the key that it names: the place of a genuine message, or any text.
+        place: the place of the message before which it comes.
+        end: the behavior of its processor.
     """
 
     body: str
@@ -267,7 +267,7 @@ def test_liars_change_nothing(rule: Rule, drawn: list[Genuine], lies: list[Lie])
 def test_no_body_overlays_the_record(
     body: str, attributes: dict[str, Any], service: str, everything: bool
 ) -> None:
-    """What a key takes from the record is what SQS says, whatever is in the body."""
+    """A key takes from the record the values of SQS, whatever is in the body."""
     fields = "[messageId, attributes.SenderId, eventSourceARN]"
     harness = ConsumerHarness(
         key=fields, unwrap=frozenset(UNWRAP_CHOICES if everything else {service})
@@ -353,14 +353,14 @@ def _consumed(name: str, ends: Sequence[str], *, ruins: bool) -> list[Any]:
 @settings(deadline=None, max_examples=100)
 @given(st.sampled_from(sorted(EVENTS)), st.lists(st.sampled_from(ENDS), max_size=4))
 def test_a_vandal_changes_nothing(name: str, ends: list[str]) -> None:
-    """Keys, answers, retries and copies are those of what arrived, which stays as it is."""
+    """Keys, answers, retries and copies come from the message as it arrived; it never changes."""
     assert _consumed(name, ends, ruins=True) == _consumed(name, ends, ruins=False)
 
 
 @settings(deadline=None, max_examples=60)
 @given(st.sampled_from(sorted(EVENTS)))
 def test_the_copy_is_what_arrived(name: str) -> None:
-    """What a vandal gives up is sent to the dead-letter queue as it came."""
+    """A message that a processor changes and gives up is dead-lettered as it arrived."""
     answers, _, _, dead_letters, _ = _consumed(name, ["gives up"] * 9, ruins=True)
     whole = EVENTS[name][1]()
     records = whole.get("Records", [whole])

@@ -24,7 +24,7 @@ LONGEST_LEASE = 30_000 + 5_000
 
 
 class KilledError(BaseException):
-    """Stands for the end of the process: nothing of the package may catch it."""
+    """The end of the process, which nothing of the package may catch."""
 
 
 @dataclass
@@ -194,7 +194,7 @@ class Queue(RuleBasedStateMachine):
         self.receive(data.draw(choice), whims, remaining)
 
     def receive(self, batch: list[str], whims: Whims, remaining: int) -> list[str] | None:
-        """One invocation; what it acknowledges, None if it was killed."""
+        """Run one invocation; return the acknowledged messages, or None if it was killed."""
         self.store.whims, self.store.doomed = whims, False
         records = [
             record("{}", message_id=each)
@@ -225,7 +225,7 @@ class Queue(RuleBasedStateMachine):
         return acknowledged
 
     def is_set_aside(self, order_id: str) -> bool:
-        """Whether it is parked, and a copy of it that bears its owner is sent and noted."""
+        """Whether it is parked, and a copy that carries its owner is sent and noted."""
         found = self.store.inner.records.get(f"orders#{order_id}")
         if not found or found.status != "PARKED" or found.dead_lettered_at is None:
             return False
@@ -246,4 +246,4 @@ class Queue(RuleBasedStateMachine):
 
 Queue.TestCase.settings = settings(max_examples=150, stateful_step_count=25, deadline=None)
 TestQueue = Queue.TestCase
-"""Whatever goes wrong, nothing is lost, nothing confirmed repeats, and every answer is exact."""
+"""Nothing is lost, nothing confirmed repeats, and every answer is exact, whatever goes wrong."""

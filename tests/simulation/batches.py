@@ -1,10 +1,10 @@
-"""The batches of the simulation: what production's own grouping makes of a few letters.
+"""The batches of the simulation, which production's grouping makes of a few letters.
 
-A letter is a message with this key; a small one was delivered before. A digit after it is the
+A letter is a message with this key; a small letter was delivered before. A digit after it is the
 message's group, and a prime makes it another message of the same key and group: "A1B1a1'".
 
-"A*" is the copy of a parked message, whose key is in it; "A!" is one that only states its key.
-"B~A" is a liar: a message with the key B, which says that it is a copy with the key A.
+"A*" is the copy of a parked message, which contains its key; "A!" is a copy that only states its
+key. "B~A" is a liar: a message with the key B that claims to be a copy with the key A.
 """
 
 import re
@@ -30,7 +30,7 @@ Grouping = Callable[..., tuple[list[WorkItem], list[Any]]]
 
 
 class _Item(WorkItem):
-    """A batch is made once, so identity tells items apart, and quickly."""
+    """An item that is equal only to itself: a batch is made once, and this is quick."""
 
     __slots__ = ()
     __hash__ = object.__hash__

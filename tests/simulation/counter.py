@@ -91,7 +91,7 @@ CHANCES = {
 
 
 class KilledError(BaseException):
-    """Stands for the end of a process: nothing of the package may catch it."""
+    """The end of a process, which nothing of the package may catch."""
 
 
 class WrongError(Exception):
@@ -103,8 +103,8 @@ class Letter:
     """A message in a queue.
 
     Attributes:
-        mark: of a copy of a parked message, or of a lie: the owner token and the stated key.
-        sender: who has sent it.
+        mark: the owner token and the stated key, for the copy of a parked message, or for a lie.
+        sender: the sender of the message.
     """
 
     id: str
@@ -126,7 +126,7 @@ class Letter:
 
 
 class NoThreads:
-    """Leaves everything to the main thread, so that a seed always tells the same story."""
+    """Leaves everything to the main thread, so that a seed always gives the same story."""
 
     def poll(self, *_: Any) -> None:
         """Ask nothing."""
@@ -154,14 +154,14 @@ class World:
     """The queue, the tables, and the chances of one run.
 
     Attributes:
-        counts: what happened, by name.
+        counts: the number of events, by name.
         trouble: whether things go wrong.
         depth: how many processes are in the middle of something.
         delayed: requests that arrive later.
-        wrong: what must not be; kept, since processes would catch it as an error of their own.
-        order_ids: what is to be counted, each once.
+        wrong: violations; kept here, because processes would handle an exception themselves.
+        order_ids: the orders that must be counted, each once.
         sent: the marks of all copies, which a liar does not know.
-        kept: what a vandal has kept, to change it later.
+        kept: messages that a vandal has kept, to change them later.
     """
 
     chances: random.Random
@@ -209,7 +209,7 @@ class World:
         return Letter(f"m-{self.counts['messages']}", order_id, mark, sender)
 
     def lie(self) -> None:
-        """A liar sends an order of its own, and says that it is the copy of another one."""
+        """A liar sends a new order, and claims that it is the copy of another one."""
         self.counts["lies"] += 1
         victim = self.chances.choice(self.order_ids)
         token = self.chances.choice((*TRIES, *sorted(self._stale_tokens())))
@@ -221,7 +221,7 @@ class World:
         self.queue.append(self.letter(self.order_ids[-1], stated, LIAR))
 
     def _stale_tokens(self) -> set[str]:
-        """The tokens of claims that are over, and that no copy bears."""
+        """The tokens of claims that are over, except the tokens of copies."""
         if self.depth or self.delayed:
             return set()
         used = {f"owner-{number + 1}" for number in range(self.counts["claims"])}
@@ -286,7 +286,7 @@ class World:
         self.check([each.order_id for each in batch if each.id not in reported])
 
     def check(self, order_ids: Sequence[str]) -> None:
-        """What is acknowledged is counted, or somebody still has it."""
+        """An acknowledged order is counted, or somebody still has it."""
         for order_id in order_ids:
             kept = any(each.order_id == order_id for each in (*self.queue, *self.dead_letters))
             if not self.counters[order_id] and not kept:
@@ -444,7 +444,7 @@ class Process:
 
 
 def run(seed: int, effect: Effect = through_transaction) -> Counter[str]:
-    """One run; what happened in it, by name.
+    """Run once; return the number of events, by name.
 
     Raises:
         WrongError: the counter is not the number of different messages, or a message is lost.
@@ -473,7 +473,7 @@ def run(seed: int, effect: Effect = through_transaction) -> Counter[str]:
 def runs(
     seeds: Sequence[int], effect: Effect = through_transaction
 ) -> tuple[Counter[str], list[str]]:
-    """Many runs: what happened in all of them, and the stories of those that went wrong."""
+    """Run many times; return the counted events, and the stories of runs that went wrong."""
     counts: Counter[str] = Counter()
     wrong = []
     for seed in seeds:

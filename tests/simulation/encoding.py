@@ -51,7 +51,7 @@ class Encoding:
         self._parts = [_Numbers() for _ in range(5)]
 
     def encode(self, world: World) -> Encoded:
-        """The numbers of a world, its workers in an order of their own."""
+        """Return the numbers of a world, with its workers in a sorted order."""
         workers = [
             _NOBODY if worker is None else self._workers.find_number(worker)
             for worker in world.workers

@@ -64,7 +64,7 @@ class Exploration:
         """For each state the state that follows if nothing bad happens; -1 if none does."""
 
     def findings(self) -> Findings:
-        """Visit all states; what was found."""
+        """Visit all states; return the findings."""
         at = 0
         while at < len(self.worlds) and len(self.worlds) < MOST:
             try:
@@ -143,9 +143,9 @@ class Exploration:
         return reported, None
 
     def _story(self, at: int, violation: str) -> tuple[tuple[str, ...], str]:
-        """What happens until a state, told with every worker in one place, and what breaks then.
+        """Return the events until a state, with every worker in one place, and the broken promise.
 
-        The states are kept with their workers in an order of their own, so it is played again.
+        The states are kept with their workers in a sorted order, so the events are played again.
         """
         path = []
         while at > 0:

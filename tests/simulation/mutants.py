@@ -100,10 +100,10 @@ def _named(condition: Condition) -> str:
 
 CLAIMS = {"free": (False, False), "claimable": (True, False), "redriven": (False, True)}
 """The conditions of claims, each with its name here: whether a stale record may be taken, and
-whether the claimant bears a token. One with both has no clause that these have not."""
+whether the claimant carries a token. A condition with both has no clause that these lack."""
 
 STATED = (True, True, True)
-"""A stale record may be taken, the claimant bears a token, and only states its key."""
+"""A stale record may be taken, the claimant carries a token, and only states its key."""
 
 
 def _conditions() -> Iterator[tuple[str, Protocol]]:
@@ -139,8 +139,8 @@ REDUNDANT = {
     # A record in progress expires no sooner than its lease, so where stale ones may be taken over
     # the status adds nothing. In `free`, which is the same clause, it does.
     ("claimable", "without 'status = completed' of 'expired'"),
-    # An owner that gives back never completes. The condition is that of the completion, though,
-    # which needs it.
+    # An owner that gives back never completes. The completion has the same condition, though,
+    # and needs it.
     ("to_release", "without 'status = in_progress'"),
     # An owner's record is parked once, and after that never the owner's again with another status.
     # Both conditions say so all the same: each is read alone.

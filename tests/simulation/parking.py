@@ -1,10 +1,10 @@
-"""What is known of parked messages: their copies, and the owner tokens that others have read.
+"""The world's knowledge of parked messages: their copies, and owner tokens that others have read.
 
-A token is compared with the record's owner and with the tokens that the record keeps. These are of
-copies that have claimed it by what they state: a release parks it for such a copy again. No other
-owner ever comes back. So what was read is still the record's owner: `SEEN`; or is not, and never
-will be: `STALE`; or is one of the tokens that the record keeps. Each of these has a name, `KNOWN`
-and a number, by which it is read where it is the record's owner again.
+A worker compares a token with the record's owner and with the tokens that the record keeps. The
+record keeps the tokens of copies that claimed it by the token that they state: a release parks it
+for such a copy again. No other owner ever comes back. So a token that was read is the record's
+owner: `SEEN`; or is not its owner, and never will be: `STALE`; or is a token that the record keeps.
+Each kept token has a name, `KNOWN` and a number, under which it is read when it is the owner again.
 """
 
 from collections.abc import Callable
@@ -149,7 +149,7 @@ def new_token(world: World, index: int) -> str:
 
 
 def sent(world: World, slot: int, index: int, owner: Owner) -> World:
-    """The world in which a copy that bears this token is in the dead-letter queue."""
+    """The world in which a copy that carries this token is in the dead-letter queue."""
     record = world.records[index]
     mine = owner == ME and record is not None and record.owner == f"w{slot}"
     token = owner if owner.startswith(KNOWN) else SEEN if owner == SEEN or mine else STALE

@@ -36,7 +36,7 @@ def check_handed(
     step: Step | Settled,
     together: list[WorkItem],
 ) -> None:
-    """What the plan hands out is one thing for each item, and never after its end."""
+    """The plan hands out one task for each item at a time, and none after the item's end."""
     key = item.key.text
     if item in together or any(call.item is item for call in worker.calls):
         raise ViolationError(f"twice: {key} is worked on twice at once")
@@ -54,7 +54,7 @@ def _check_claimed(
     in_progress = {each.place for each in (*together, *(call.item for call in worker.calls))}
     for place in worker.batch.same[item.place]:
         held = worker.held[place]
-        # A lie that is not found out yet gets nothing of a record, whoever holds it.
+        # A lie that is not found out yet gets nothing of a record, no matter which worker holds it.
         lies = worker.batch.lies[item.place] and item.own_key is not None
         if not lies and (place in in_progress or (held is not None and held.claimed)):
             raise ViolationError(f"P4: {key} is claimed by a worker that has claimed it")
@@ -65,7 +65,7 @@ def _check_claimed(
         _check_turn(worker, item)
     if world.terms.claim.park_interrupted and (together or worker.plan.ready):
         raise ViolationError(
-            "park: what is not about to start is claimed, and may look interrupted"
+            "park: an item that is not about to start is claimed, and may look interrupted"
         )
     if len(together) >= world.terms.window:
         raise ViolationError("window: more is claimed together than a window has")
@@ -266,7 +266,7 @@ def check_answer(worker: Worker) -> None:
 
 
 def check_doubt(world: World, worker: Worker) -> None:
-    """At a crash: what is in doubt is in flight, has gathered since, or runs; no more."""
+    """A crash puts in doubt only completions in flight or gathered since, and running items."""
     at_risk = {call.item.place for call in worker.calls}
     at_risk |= {item.place for item, _ in worker.plan.returned}
     for item, held in zip(worker.batch.items, worker.held, strict=True):
@@ -279,7 +279,7 @@ def check_doubt(world: World, worker: Worker) -> None:
 
 
 def check_idle(worker: Worker) -> None:
-    """What is overdue does not wait for a run while the main thread has nothing to do."""
+    """An overdue completion does not wait for a run while the main thread has nothing to do."""
     if is_overdue(worker) and not (worker.main or worker.plan.completing):
         raise ViolationError("bound: an overdue completion waits, though the main thread is idle")
 

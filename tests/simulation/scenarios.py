@@ -1,7 +1,7 @@
-"""What is explored: the bounds of the simulation.
+"""The scenarios that set the bounds of the simulation.
 
-"A" is a delivery of one message, "AB" a batch of two; equal letters are equal keys, small ones
-were delivered before. Messages with the same digit are of one group.
+"A" is a delivery of one message, "AB" a batch of two; equal letters are equal keys, and small
+letters were delivered before. Messages with the same digit belong to one group.
 """
 
 from idempotent_lambda.clock import Seconds
@@ -45,7 +45,7 @@ FULL = (
     Scenario("two batches, a clock that is behind", ("AB", "a"),
              Budget(crash=1, lost=1, behind=1)),
     Scenario("two crashes before a batch", ("A", "A", "ab"), Budget(crash=2, slow=1)),
-    Scenario("a newer version beside this one", ("AB", "a"), Budget(crash=1, lost=1, foreign=1)),
+    Scenario("a newer version at the same time", ("AB", "a"), Budget(crash=1, lost=1, foreign=1)),
     Scenario("three deliveries", ("A", "A", "A"), Budget(crash=1, lost=2, delayed=1, exception=1)),
     Scenario("three deliveries, two crashes", ("A", "A", "A"),
              Budget(crash=2, lost=1, exception=1, short=1)),
@@ -180,7 +180,7 @@ FULL = (
              Budget(crash=2, lost=1, redrive=2), Terms(stated=True, claim=PARK.claim)),
     Scenario("an operator completes what is parked", ("A",),
              Budget(crash=1, lost=1, exception=1, redrive=2, resolve=1), TWINS),
-    Scenario("a newer version beside a copy", ("A",), Budget(crash=1, redrive=2, foreign=1), COPY),
+    Scenario("a newer version and a copy", ("A",), Budget(crash=1, redrive=2, foreign=1), COPY),
     Scenario("a copy after the retention", ("A",), Budget(crash=1, redrive=2, retention=1), TWINS),
 )  # fmt: skip
 """All of these hold for production."""
@@ -194,7 +194,7 @@ SMALL = (
     Scenario("a late owner", ("A", "A"), Budget(late=1)),
     Scenario("a fast clock", ("A", "A"), Budget(fast=1)),
     Scenario("a clock that is behind", ("A", "A"), Budget(behind=1)),
-    Scenario("a newer version beside this one", ("A", "A"), Budget(crash=1, foreign=1)),
+    Scenario("a newer version at the same time", ("A", "A"), Budget(crash=1, foreign=1)),
     Scenario("two deliveries, more is lost", ("A", "A"), Budget(lost=2)),
     Scenario("a claim that comes late", ("A", "A"), Budget(lost=1, short=1)),
     Scenario("one batch, more is lost", ("AB",), Budget(lost=2)),
@@ -234,7 +234,7 @@ SMALL = (
              TWINS._replace(spare=2)),
     Scenario("an operator completes what is parked", (), Budget(redrive=1, resolve=1, retention=1),
              COPY._replace(spare=1)),
-    Scenario("a newer version beside a copy", (), Budget(crash=1, redrive=2, foreign=1),
+    Scenario("a newer version and a copy", (), Budget(crash=1, redrive=2, foreign=1),
              COPY._replace(spare=1)),
     Scenario("a copy after the retention", ("A",), Budget(redrive=2, retention=1), COPY),
 )  # fmt: skip
@@ -264,13 +264,13 @@ SOONEST = {
     "what cannot be waited for is claimed": "a group that waits",
     "a failed group goes on with what waits": "a group that waits",
     "what waits is claimed before its turn": "a group that waits",
-    "stale records come beside a run": "two at the same time",
-    "nobody waits for what runs beside": "two at the same time",
+    "stale records come during a run": "two at the same time",
+    "nobody waits for parallel runs": "two at the same time",
     "free without 'expired'": "a batch again, the retention between",
     "a look takes an expired record for a duplicate": "a batch again, the retention between",
     "free without 'status = completed' of 'expired'": "a batch again, the retention between",
     "to_mark without 'owner = owner'": "given up again",
-    "stale records run beside what is near its limit": "a batch after a crash",
+    "stale records run with items near their limit": "a batch after a crash",
     "an unconfirmed completion stops nothing": "one batch of three",
     "a parking that comes late is acknowledged": "park mode, a late owner",
     "any record counts as parked": "park mode, a late owner",
@@ -294,7 +294,7 @@ SOONEST = {
     "an ordinary claim takes over what belongs to a copy": "a copy",
     "what belongs to a copy is deleted when it is released": "a copy",
     "only what has claimed its record is known as a copy": "an operator completes what is parked",
-    "what a newer version has written is no copy's": "a newer version beside a copy",
+    "what a newer version has written is no copy's": "a newer version and a copy",
 }
 """Where a mutant is found that the scenarios before would seek in vain for long."""
 

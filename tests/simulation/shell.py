@@ -1,8 +1,8 @@
-"""The shell as it goes on from one move to the next, with everything that its plan decides.
+"""The shell as it continues from one move to the next, with everything that its plan decides.
 
-It keeps the contract of production's own: what the plan hands out together is done together, each
-task gets a reply, and the plan hears of the group when all of it is answered. Three lines of work
-go on side by side: the main thread, the flusher, and a thread that runs beside.
+It keeps the contract of production's shell: the tasks that the plan hands out together are done
+together, each task gets a reply, and the plan hears of the group when all of it is answered. Three
+lines of work run in parallel: the main thread, the flusher, and another thread.
 """
 
 from collections.abc import Iterable
@@ -155,7 +155,7 @@ class Shell:
                 retention=retention,
                 copy_token=token if item.own_key else None,
             )
-        # Every claim has an owner of its own: what this worker has claimed is not the lie's.
+        # Every claim has a different owner: claims of this worker do not belong to the lie.
         owner = LIAR if lies and item.own_key is not None else ME
         request = Request(record_id=item.key.record_id, owner=owner, now=now, retention=retention)
         lease = max(0, worker.deadline + self.protocol.lease - DEADLINE)
@@ -259,7 +259,7 @@ class Shell:
         return disowned(put(world, slot, worker), slot, find_key(item))
 
     def answered(self, world: World, slot: int) -> World:
-        """The world once a worker has answered: what it acknowledges is not delivered again."""
+        """The world after a worker has answered: acknowledged messages are not delivered again."""
         worker = worker_at(world, slot)
         messages = worker.batch.messages
         names = [each.name for each in messages if each.place in worker.acknowledged]

@@ -1,4 +1,4 @@
-"""The protocol keeps its promises in every order of events; who does not is found out."""
+"""The protocol keeps its promises in every order of events; every broken protocol is found."""
 
 from dataclasses import replace
 
@@ -40,7 +40,7 @@ SHORTEST = {
     "two batches, a fast clock",
     "two batches, a clock that is behind",
     "two crashes before a batch",
-    "a newer version beside this one",
+    "a newer version at the same time",
     "three deliveries, a fast clock",
     "three deliveries, a clock that is behind",
     "park mode, a clock that is behind",
@@ -63,7 +63,7 @@ SHORTEST = {
     "twin copies in one batch",
     "parked by an interruption, then redriven",
     "an operator completes what is parked",
-    "a newer version beside a copy",
+    "a newer version and a copy",
     "a copy after the retention",
 }
 """Of every kind those that take least; ``make test`` runs no others."""
@@ -122,7 +122,7 @@ PROMISES = {
 
 
 def test_longest() -> None:
-    """What is left to ``make simulate``, and what ``make test`` runs, is there."""
+    """The scenarios of ``make simulate`` and ``make test`` exist."""
     assert {scenario.name for scenario in FULL} > LONGEST | SHORTEST
 
 
@@ -200,13 +200,13 @@ def test_the_margin_is_no_larger_than_it_must_be(name: str) -> None:
 
 
 def test_hunting_grounds_exist() -> None:
-    """What is sought somewhere first is a mutant, and that is a scenario."""
+    """Each first place of a search names a mutant and a scenario that exist."""
     assert MUTANTS.keys() >= SOONEST.keys()
     assert {scenario.name for scenario in SMALL} >= set(SOONEST.values())
 
 
 def test_promises_are_those_of_mutants() -> None:
-    """What is to break a certain promise is a mutant."""
+    """Each mutant that must break a certain promise exists."""
     assert MUTANTS.keys() >= PROMISES.keys()
 
 
@@ -224,14 +224,14 @@ def test_rules_of_old_bound_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_redundant_clauses_are_clauses() -> None:
-    """What is excused as redundant is a clause that exists, by the name it would have."""
+    """No mutant leaves out a clause that is excused as redundant."""
     excused = {f"{field} {name}" for field, name in REDUNDANT}
     assert len(excused) == 5
     assert not excused & {name for name, _ in _conditions()}
 
 
 def test_all_that_may_be_in_doubt_at_once_occurs() -> None:
-    """What a crash can put in doubt is in some state in flight, gathered and running at once."""
+    """In some state, completions are in flight and gathered while a processor runs."""
     worlds = _worlds("one batch of three")
     assert any(
         worker.flight and worker.plan.returned and isinstance(worker.main[0].step, Run)
@@ -293,7 +293,7 @@ def test_workers_are_interchangeable() -> None:
 
 
 def test_a_counter_is_exact_at_random() -> None:
-    """Whatever strikes, a counter written through the transaction equals the number of messages."""
+    """A counter written through the transaction equals the number of messages after any fault."""
     counts, wrong = counter.runs(range(500))
     assert wrong == []
     rare = {name: counts[name] for name in counter.CHANCES if counts[name] < 5}
@@ -301,7 +301,7 @@ def test_a_counter_is_exact_at_random() -> None:
 
 
 def test_a_counter_of_its_own_is_found_wrong() -> None:
-    """A counter that is written beside the transaction counts some messages twice."""
+    """A counter that is written outside the transaction counts some messages twice."""
 
     def concurrent(world: counter.World, _: Transaction, message: Message) -> None:
         for name in (message.body["id"], counter.TOTAL):

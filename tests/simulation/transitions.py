@@ -1,8 +1,8 @@
 """Every move that leads from one world to the next.
 
-What a worker does is decided by production code alone: `BatchPlan` (what next), `lifecycle.advance`
-(what follows a reply) and the conditions and records of `claims`. This plays what lies around it:
-the threads of the shell, the network, the processor, Lambda's kill and the queue.
+Production code alone decides the actions of a worker: `BatchPlan` (what next), `lifecycle.advance`
+(what follows a reply) and the conditions and records of `claims`. This module plays the rest: the
+threads of the shell, the network, the processor, Lambda's kill and the queue.
 """
 
 import itertools
@@ -70,7 +70,7 @@ class Transitions:
     """All moves of a world, under a protocol.
 
     Attributes:
-        doing: what is being tried, for the story of a move that breaks a promise.
+        doing: the move that is being tried, for the story of a broken promise.
     """
 
     def __init__(self, protocol: Protocol) -> None:
@@ -165,7 +165,7 @@ class Transitions:
         yield from self._stops(world, slot, worker)
 
     def _threads(self, world: World, slot: int, worker: Worker) -> Iterator[Move]:
-        """What the other threads take in hand: the flusher, and one that runs beside."""
+        """The moves of the flusher and of another thread that runs processors."""
         turns = []
         if is_flusher_there(worker):
             turns.append(("flight", "flushes", worker.plan.take_completions()))
@@ -236,7 +236,7 @@ class Transitions:
             yield Move(reported, moved, calm=False)
 
     def _answers_early(self, world: World, slot: int, worker: Worker) -> Iterator[Move]:
-        """The time is over, and the flusher still waits: what it has in the air is unproven."""
+        """The time ends while the flusher still waits: its completions in flight are unproven."""
         reported = f"worker {slot} answers without its flusher"
         unanswered = [call for call in worker.flight if call.reply is None]
         unproven = Settled(Outcome.UNCONFIRMED)

@@ -100,10 +100,10 @@ class Budget(NamedTuple):
             flusher.
         slow: the table takes too long: a completion in flight gets its second and is not answered,
             or the patience with the table is used up before the next claim.
-        tick: what a worker has returned waits for so long that its completion is overdue.
+        tick: a returned item waits for so long that its completion is overdue.
         retention: everything pauses until completed records expire.
-        foreign: a newer version gives a record a status that this one does not know.
-        resolve: an operator says of a parked record that it is completed, and leaves its copies.
+        foreign: a newer version gives a record a status that this version does not know.
+        resolve: an operator marks a parked record as completed, and leaves its copies.
     """
 
     crash: int = 0
@@ -168,15 +168,15 @@ class Stage(StrEnum):
     WRITE = "write"
     """The one conditional write of a claim, a completion or a release."""
     NONE = ""
-    """It is no call, or it is answered."""
+    """It is not a call, or it is answered."""
 
 
 class Call(NamedTuple):
-    """One task that a worker has in hand.
+    """One task that a worker has begun.
 
     Attributes:
-        request: what it repeats until it has an answer; None for a run, and once answered.
-        reply: the answer, kept until all that was begun together is answered.
+        request: repeated until it has an answer; None for a run, and once answered.
+        reply: the answer, kept until the whole group is answered.
     """
 
     item: WorkItem
@@ -218,15 +218,15 @@ class Worker(NamedTuple):
     """One invocation.
 
     Attributes:
-        batch: what it has received.
-        held: what it has in hand of each item of its batch; None: settled.
-        main: what its main thread does now, together; nothing while it waits, or at the end.
-        flight: the completions that the flusher has in the air.
-        beside: what another thread runs, where several may at the same time.
+        batch: the batch that it has received.
+        held: its holding for each item of its batch; None if the item is settled.
+        main: the group of calls of its main thread; empty while it waits, or at the end.
+        flight: the completions that the flusher has in flight.
+        concurrent: the calls of another thread, if several threads may run at the same time.
         acknowledged: the places of the items that its answer will acknowledge.
         due: a bit for each place whose completion is overdue.
         saw_slow_processor: a flusher may be there.
-        copies: those among its messages, in their order.
+        copies: the copies among its messages, in their order.
         skew: milliseconds by which its clock is ahead; negative if it is behind.
         deadline: milliseconds until Lambda ends it.
         short: too little time is left to start anything.
@@ -262,7 +262,7 @@ class Worker(NamedTuple):
 
 
 Zombie = tuple[type, Stage, Request]
-"""A delayed request: what step it belongs to, and which of its stages."""
+"""A delayed request: its step, and one of the stages of the step."""
 
 
 class World(NamedTuple):
@@ -288,8 +288,8 @@ class Move(NamedTuple):
     """One thing that happens.
 
     Attributes:
-        story: what happens, as a sentence for people.
-        calm: no fault: what happens anyway if nothing goes wrong any more.
+        story: the event, as a sentence for people.
+        calm: it is not a fault, and happens even if nothing goes wrong any more.
     """
 
     story: str
@@ -303,25 +303,25 @@ class ViolationError(Exception):
 
 @dataclass(frozen=True)
 class Protocol:
-    """The decisions under test: production's own. Mutants and known-bad protocols replace some.
+    """The decisions under test, from production. Mutants and known-bad protocols replace some.
 
     Attributes:
-        conditions: those of claims that are not production's, by whether a stale record may be
-            taken and whether the claimant bears a token; and True if it states its key.
-        insert: what must hold of a record for an insert to be made.
-        decide: how a thread goes on that has nothing in hand.
-        hires: a flusher comes for what has waited, however quick the processor is.
+        conditions: conditions of claims that replace production's, by whether a stale record may be
+            taken and whether the claimant carries a token; and True if it states its key.
+        insert: the condition that a record must meet for an insert to be made.
+        decide: the decision of a thread that has nothing to do.
+        hires: a flusher comes for waiting completions, however quick the processor is.
         wakes: a main thread that waits looks every second whether a completion is overdue.
         group: how a batch becomes items.
         commits: when the writes of a transaction take effect: "together" with the completion, "at
             any rate" when that is tried, or "before" it.
-        sends_token: copies bear the owner token.
+        sends_token: copies carry the owner token.
         shows_token: claims show the token of their copy.
         build_claimed_record: the record after a claim.
-        restate: the item of what is no copy, with the key that it has by itself.
-        gives_back: what belongs to a copy is parked again when it is released.
-        checks_inserts: an insert that finds a record looks what it is.
-        remembers_inserts: a claim given up after an insert says that it may have been made.
+        restate: the item of a message that is not a copy, with the key that it has by itself.
+        gives_back: a record that belongs to a copy is parked again when it is released.
+        checks_inserts: an insert that finds a record reads it.
+        remembers_inserts: a claim given up after an insert is reported as perhaps made.
         asks_time: claims are decided by the table's clock instead of the claimant's.
     """
 

@@ -58,7 +58,7 @@ def _keep_one_order(items: list[WorkItem]) -> list[WorkItem]:
 
 
 def _share_what_is_stated(items: list[WorkItem]) -> list[WorkItem]:
-    """What states a key and what has it, one behind the other, are one item."""
+    """A message that states a key and one that has it, one behind the other, are one item."""
     kept: list[WorkItem] = []
     for item in items:
         before = kept[-1] if kept else None
@@ -70,7 +70,7 @@ def _share_what_is_stated(items: list[WorkItem]) -> list[WorkItem]:
 
 
 def _follow_what_is_stated(items: list[WorkItem]) -> list[WorkItem]:
-    """What repeats a key follows its first item, though that only states it."""
+    """A message that repeats a key follows the key's first item, though that only states it."""
     firsts = {item.key: item.place for item in reversed(items)}
     return [
         replace(item, after=(*item.after, firsts[item.key])) if item.repeats else item

@@ -230,7 +230,7 @@ def parkings() -> Iterator[tuple[str, Protocol]]:
         "any record counts as parked",
         Protocol(explain_failed_parking=lambda _, request: claims.Parked(request.owner)),
     )
-    yield "a copy bears no token", Protocol(sends_token=False)
+    yield "a copy carries no token", Protocol(sends_token=False)
     yield "a claim does not show its token", Protocol(shows_token=False)
 
 
@@ -381,7 +381,7 @@ def judgements() -> Iterator[tuple[str, Protocol]]:
         "any record counts as completed",
         Protocol(explain_failed_completion=lambda _found, _request: claims.Completed()),
     )
-    yield "every attempt has an owner of its own", Protocol(owner_per_attempt=True)
+    yield "every attempt has a new owner", Protocol(owner_per_attempt=True)
 
 
 def looks() -> Iterator[tuple[str, Protocol]]:

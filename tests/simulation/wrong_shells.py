@@ -43,7 +43,7 @@ def _wait_for_flusher(plan: Plan, *, overdue: bool, **given: bool) -> Decided:
 
 
 def shells() -> Iterator[tuple[str, Protocol]]:
-    """Each rule of the shell, broken; and those of old, which had no bound."""
+    """Each rule of the shell, broken; and the old rules, which had no bound."""
     yield "what is overdue stops the batch", Protocol(decide=_stop)
     yield "what is overdue in flight gets no second", Protocol(decide=_stop_for_flight)
     yield "what is overdue in flight is ignored", Protocol(decide=_ignore_flight)

@@ -75,7 +75,7 @@ def test_a_repeat_without_cause_is_one_too_many() -> None:
 
 
 def test_an_earlier_invocation_of_a_killed_process_excuses_nothing() -> None:
-    """A kill leaves only the effects of its own invocation in doubt, not those of one before it."""
+    """A kill leaves only the effects of the killed invocation in doubt, none of an earlier one."""
     effects = (effect("a", 0), effect("a", 9000, receive_count=2), effect("b", 9100))
     settled = judge(send("a", "b"), effects=effects, faults=(struck("kill", "p"),))
     assert settled == ({REPEATED: {"a"}}, {})
@@ -179,7 +179,7 @@ def test_effects_that_nobody_asked_for() -> None:
 
 
 def test_a_fault_that_never_happened_is_noticed() -> None:
-    """A fault that is left proves nothing; those of poison are never used up."""
+    """A fault that is left proves nothing; faults of poison are never used up."""
     sent = send("a") | send("f", poison=True)
     left = struck("kill", left=1)
     both = [left | {"id": "a"}, left]

@@ -126,7 +126,7 @@ def test_the_emulator_ends_with_its_owner(number: signal.Signals) -> None:
 
 
 def test_accounts_are_separate_worlds(emulator: Emulator) -> None:
-    """What one account creates, another one does not see."""
+    """An account does not see the resources of another one."""
     mine, theirs = new_account(), new_account()
     emulator.client("sqs", mine).create_queue(QueueName="orders")
     assert emulator.client("sqs", mine).list_queues()["QueueUrls"]
@@ -180,7 +180,7 @@ def test_a_line_that_is_read_late_is_in_the_log(emulator: Emulator, account: str
 
 
 def test_a_request_in_two_parts_is_not_answered_at_once(emulator: Emulator) -> None:
-    """Who sends its body after its header has the time to see the end of its own write."""
+    """A client that sends its body after its header has the time to see its write end."""
     body = b"Action=GetCallerIdentity&Version=2011-06-15"
     address = urllib.parse.urlsplit(emulator.endpoint).netloc
     with contextlib.closing(http.client.HTTPConnection(address, timeout=SECONDS)) as client:

@@ -1,4 +1,4 @@
-"""What can be seen of a stack, and what the emulator makes that AWS would refuse."""
+"""The observation of a stack, and of resources that the emulator makes and AWS would refuse."""
 
 import io
 import zipfile
@@ -55,14 +55,14 @@ def test_only_the_unknown_twin_is_removed(aws: Aws) -> None:
 
 
 def test_a_mapping_without_a_twin_stays(aws: Aws) -> None:
-    """What terraform does not know but AWS could hold is left to be noticed."""
+    """A mapping that Terraform does not know, but AWS could hold, stays, so that a test sees it."""
     single = mapping(aws, "one")
     assert observation.remove_twins(aws, known="") == []
     assert ids(aws) == {single}
 
 
 def test_everything_is_listed(aws: Aws) -> None:
-    """Whatever kind of resource a stack of ours makes, it is found if it is left behind."""
+    """A resource that is left behind is found, whatever its kind."""
     uuid = mapping(aws, "one")
     aws.sns.create_topic(Name="topic")
     aws.kinesis.create_stream(StreamName="stream", ShardCount=1)

@@ -1,4 +1,4 @@
-"""What producers do: send in tens, insist on an answer, and give up with a clear line."""
+"""Producers send in tens, insist on an answer, and give up with a clear line."""
 
 import io
 import json
@@ -12,7 +12,7 @@ from scripts.support.producer import enqueue, hand_over
 
 
 class Service:
-    """A queue and a function at once: keeps what it gets, answers what it is told to."""
+    """A queue and a function at once, which keeps its requests and gives the answers in turn."""
 
     def __init__(self, *answers: dict[str, Any]) -> None:
         self.answers = list(answers)
@@ -76,7 +76,7 @@ def test_it_insists_until_one_is_done() -> None:
 
 
 def test_every_answer_is_returned() -> None:
-    """Of invocations at the same time, all that were done are told."""
+    """The producer returns the answer of every invocation that ran at the same time."""
     assert hand_over(aws(Service(DONE)), "function", {}, at_once=3) == [{"done": True}] * 3
 
 

@@ -1,4 +1,4 @@
-"""The fault proxy does to a call what it is told, and writes it down."""
+"""The fault proxy does to a call what its plan says, and writes it down."""
 
 import contextlib
 import http.client
@@ -28,7 +28,7 @@ CLIENTS = 20
 
 
 class Upstream(ThreadingHTTPServer):
-    """Stands for the emulator: answers every request, and keeps what arrived."""
+    """A server in place of the emulator, which answers every request and keeps what arrived."""
 
     daemon_threads = True
     request_queue_size = 256
@@ -251,7 +251,7 @@ def test_parts_of_a_read(proxy: Proxy, fault: Fault, read: list[str]) -> None:
 
 
 def test_a_read_has_no_other_parts(proxy: Proxy) -> None:
-    """A fault that reads cannot have is a defect of the plan, and told."""
+    """A fault that reads cannot have is a defect of the plan, and the proxy reports it."""
     proxy.plan = always(Fault.PART_LOST)
     call = keys("a")
     with connected(proxy) as connection, pytest.raises(http.client.RemoteDisconnected):
@@ -267,7 +267,7 @@ def test_what_a_call_is_for() -> None:
 
 @pytest.mark.parametrize("headers", [{}, {"X-Amz-Target": "AmazonSQS.SendMessage"}])
 def test_other_services_are_left_alone(proxy: Proxy, headers: dict[str, str]) -> None:
-    """What does not go to DynamoDB is passed on whatever the plan, and is not counted."""
+    """A call to another service is passed on, whatever the plan, and is not counted."""
     proxy.plan = always(Fault.RESET)
     with connected(proxy) as connection:
         assert send(connection, headers)[0] == 202

@@ -32,7 +32,7 @@ def records(number: int) -> list[Record]:
 
 
 class Function:
-    """Fails each record as often as it is told to; keeps what was delivered."""
+    """A function that fails each record as often as `fails` says, and keeps what was delivered."""
 
     def __init__(self, *, fails: dict[str, int] | None = None, answer: Any = None) -> None:
         self.fails, self.answer = fails or {}, answer

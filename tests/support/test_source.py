@@ -40,7 +40,7 @@ def test_an_unpacked_archive_is_a_source(tree: Path, tmp_path: Path) -> None:
 
 
 def test_uncommitted_work_is_in_it(tree: Path, tmp_path: Path) -> None:
-    """An edit, a new file and a deletion that git has not been told of are in the source."""
+    """The source has an edit, a new file and a deletion that git does not know of."""
     git = ["git", "-C", str(tree), "-c", "user.name=me", "-c", "user.email=me@localhost"]
     for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "first"]):
         subprocess.run([*git, *command], check=True)

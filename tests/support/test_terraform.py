@@ -128,7 +128,7 @@ def test_the_users_plugins_are_found(elsewhere: Path) -> None:
 
 
 def test_a_mirror_below_opt_is_looked_for() -> None:
-    """Companies often install theirs into a directory of its own there."""
+    """Companies often install a mirror into a separate directory there."""
     below = {str(path) for path in Path("/opt").glob("*")}
     assert below <= {str(path) for path in terraform_module._usual_places()}
 
@@ -201,7 +201,7 @@ def test_a_failure_holds_what_terraform_said(tmp_path: Path) -> None:
 
 @pytest.mark.terraform
 def test_a_stack_comes_and_goes(tmp_path: Path) -> None:
-    """Plan tells changes from none; outputs are values; after destroy nothing is left."""
+    """A plan says whether there are changes; outputs are values; destroy leaves nothing."""
     (tmp_path / "main.tf").write_text(
         'resource "terraform_data" "one" {\n  input = [1]\n}\n'
         'output "input" {\n  value = terraform_data.one.output\n}\n'

@@ -1,4 +1,4 @@
-"""What the demo and the soak send is decided by its size, its faults and its seed."""
+"""The size, the faults and the seed decide the traffic of the demo and the soak."""
 
 import json
 from collections import Counter

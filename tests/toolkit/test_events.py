@@ -70,7 +70,7 @@ def without(value: Any) -> Any:
 
 @pytest.mark.parametrize("name", MADE)
 def test_body(name: str) -> None:
-    """What is read of an event is what was sent."""
+    """The package reads from an event the body that was sent."""
     make, source, body, _ = MADE[name]
     (delivery,) = unwrapped(make())
     assert (delivery.source, delivery.body, delivery.body_problem) == (source, body, None)
@@ -78,7 +78,7 @@ def test_body(name: str) -> None:
 
 
 def test_bodies_of_services() -> None:
-    """Where a service writes the body, what its producer sent stands in it."""
+    """If a service writes the body, that body contains the text of its producer."""
     found = {name: unwrapped(make())[0] for name, (make, *_) in WRAPPED.items()}
     assert {name: each.source for name, each in found.items()} == {
         name: source for name, (_, source, _) in WRAPPED.items()
@@ -108,7 +108,7 @@ def test_text_and_bytes() -> None:
     [events.sqs, events.fifo, events.sns_in_sqs, events.eventbridge_in_sqs, events.kinesis],
 )
 def test_several(make: Callable[..., dict[str, Any]]) -> None:
-    """Each body is a message with ids of its own."""
+    """Each body is a message with different ids."""
     found = unwrapped(make(BODY, BODY, BODY))
     assert len({each.id for each in found}) == 3
     assert len({str(each.default_key) for each in found}) == 3
@@ -159,14 +159,14 @@ def test_resent(name: str) -> None:
 
 
 def test_resent_without_an_envelope() -> None:
-    """What has no id of its own stays the same when it is sent again."""
+    """An event without an id stays the same when it is sent again."""
     assert events.resent(events.direct(BODY)) == BODY
     (body,) = (each.body for each in unwrapped(events.resent(events.sqs(TEXT))))
     assert body == TEXT
 
 
 def test_originals_stay() -> None:
-    """Whatever is made of an event leaves it as it was."""
+    """The functions that make an event from another do not change the original."""
     event = events.sns_in_sqs(BODY)
     before = json.dumps(event)
     for changed in (events.redelivered(event), events.resent(event), events.batch(event, event)):

@@ -1,4 +1,4 @@
-"""What `hammer` says, and of whom it says nothing."""
+"""The `hammer` function finds defects, and does not find any in correct code."""
 
 import asyncio
 import contextlib
@@ -210,7 +210,7 @@ def test_the_envelopes_key(shop: Shop, source: str) -> None:
 
 
 class Handlers:
-    """Handlers of one's own, good ones."""
+    """Hand-written handlers, good ones."""
 
     def __init__(self, shop: Shop) -> None:
         @idempotent(name="charge", key="order.order_id", lease_seconds=20)
@@ -231,7 +231,7 @@ class Handlers:
             for record in event["Records"]:
                 try:
                     charge(json.loads(record["body"]))
-                except Exception:  # noqa: BLE001  # whatever it is, it is told
+                except Exception:  # noqa: BLE001  # every error is reported
                     failed.append({"itemIdentifier": record["messageId"]})
             return {"batchItemFailures": failed}
 
@@ -265,7 +265,7 @@ def test_handlers(shop: Shop, name: str) -> None:
 
 
 def test_transaction(shop: Shop) -> None:
-    """What goes through the transaction is an effect, and happens exactly once."""
+    """A write through the transaction is a side effect, and happens exactly once."""
 
     def deposit(message: Any, transaction: Any) -> None:
         transaction.put("orders", message.body)
@@ -275,7 +275,7 @@ def test_transaction(shop: Shop) -> None:
 
 
 def test_report(shop: Shop) -> None:
-    """A report says what ran how often when, for which key, and how to see it and mend it."""
+    """A report has the effect, its key, how often and when it ran, a reproduction and the fix."""
 
     def process(message: Any) -> None:
         shop.charge(message.body)
@@ -304,7 +304,7 @@ def test_the_shortest_reproduction(shop: Shop) -> None:
 
 
 def test_several_findings(shop: Shop) -> None:
-    """What is wrong for several reasons is told for each."""
+    """A processor with several defects gets a finding for each."""
 
     def process(message: Any) -> None:
         if message.remaining_millis() > 5000:
@@ -346,7 +346,7 @@ def test_exactly_once(shop: Shop) -> None:
 
 
 def test_what_only_two_at_once_show(shop: Shop) -> None:
-    """A check of one's own that stands up to duplicates in a row is found not to be enough."""
+    """A hand-written check that withstands successive duplicates is found to be insufficient."""
 
     def handler(event: Any, _: Any) -> None:
         if event["order_id"] not in shop.lookups:
@@ -369,7 +369,7 @@ def test_what_only_two_at_once_show(shop: Shop) -> None:
     ],
 )
 def test_faults_of_the_table(shop: Shop, fault: Fault, outcomes: list[str], times: int) -> None:
-    """What is lost on the way to and from the table is what its name says."""
+    """A fault loses the call to the table, or its answer, as its name says."""
     subject = Subject(
         function=Good(shop).plain,
         handler=False,
@@ -422,7 +422,7 @@ def test_effects_do_what_they_stand_for(shop: Shop) -> None:
 
 
 def test_an_effect_of_the_test_itself(shop: Shop) -> None:
-    """What a test does between deliveries is none of the code's effects."""
+    """Calls by a test between deliveries do not count as the code's effects."""
     report = shop.hammer(Good(shop).plain, fresh=lambda: shop.charge("not theirs"))
     assert report.passed, report
 
@@ -438,7 +438,7 @@ def test_nothing_is_left_behind(shop: Shop) -> None:
 
 
 def test_errors_of_other_threads_are_shown(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What ends a thread is reported as ever, unless hammer made it."""
+    """An error that ends a thread is reported as usual, unless hammer raised it."""
     shown: list[Any] = []
     monkeypatch.setattr("threading.excepthook", lambda args: shown.append(args.exc_type))
 
@@ -453,8 +453,8 @@ def test_errors_of_other_threads_are_shown(shop: Shop, monkeypatch: pytest.Monke
 
 
 def test_no_effects(shop: Shop) -> None:
-    """Where nothing is declared there is nothing to judge, which is no success."""
-    with pytest.raises(HammerError, match="no effect was seen"):
+    """Without declared effects there is nothing to judge, which is not a success."""
+    with pytest.raises(HammerError, match="no side effect was seen"):
         shop.hammer(lambda _: None)
 
 
@@ -474,7 +474,7 @@ def _refuses(_: Any) -> None:
 
 
 def test_another_event_that_fails(shop: Shop) -> None:
-    """The same holds of the events that are to be told apart."""
+    """The same holds for the events that must have different keys."""
     with pytest.raises(HammerError, match="KeyError: 'order_id'"):
         shop.hammer(
             lambda message: shop.charge(message.body["order_id"]),
@@ -484,8 +484,8 @@ def test_another_event_that_fails(shop: Shop) -> None:
 
 
 def test_wrong_keys(shop: Shop) -> None:
-    """A key that is no JMESPath is told as at a cold start, and a handler takes none."""
-    with pytest.raises(InvalidSettingsError, match="no JMESPath expression"):
+    """An invalid JMESPath key is reported as at a cold start, and a handler takes no key."""
+    with pytest.raises(InvalidSettingsError, match="not a JMESPath expression"):
         shop.hammer(Good(shop).plain, key="body.")
     with pytest.raises(HammerError, match="leave out key"):
         shop.hammer(lambda event, _: shop.charge(event))
@@ -545,7 +545,7 @@ def test_one_thread(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("reported", "lost"), [(slice(-1, None), 1), (slice(1), 2)])
 def test_whose_failure_is_lost(shop: Shop, reported: slice, lost: int) -> None:
-    """Of two failures in one batch the one that Lambda is not told of is named."""
+    """Of two failures in one batch the finding names the one that Lambda does not learn of."""
 
     def handler(event: Any, context: Any) -> Any:
         failed = Handlers(shop).loop(event, context)["batchItemFailures"]

@@ -32,7 +32,7 @@ PRELOADED = (Effects, InMemoryClaimStore, ManualClock, events, hammer)
 
 
 def run(pytester: pytest.Pytester, test: str) -> pytest.RunResult:
-    """Run a test beside the page's ``orders.py``."""
+    """Run a test with the page's ``orders.py``."""
     pytester.makepyfile(orders=EFFECT, test_orders=test)
     pytester.syspathinsert()
     return pytester.runpytest_inprocess("-p", PLUGIN, "-p", "no:xdist", "-p", "no:hypothesispytest")
@@ -45,7 +45,7 @@ def test_entry_point() -> None:
 
 
 def test_the_test_of_the_page(pytester: pytest.Pytester) -> None:
-    """The page's test passes as it stands."""
+    """The page's test passes unchanged."""
     assert len(TEST.splitlines()) <= 16
     run(pytester, TEST).assert_outcomes(passed=1)
 
@@ -60,7 +60,7 @@ def test_the_report_of_the_page(pytester: pytest.Pytester) -> None:
 
 
 def test_failures_show_the_test_and_nothing_of_hammer(pytester: pytest.Pytester) -> None:
-    """What fails is shown at the line of the user's test."""
+    """A failure is shown at the line of the user's test."""
     result = run(pytester, TEST.replace("body.order_id", "messageId"))
     places = [line for line in result.outlines if re.match(r"\S+:\d+: ", line)]
     assert [line.split(":")[0] for line in places] == ["test_orders.py"]

@@ -22,7 +22,7 @@ from tests.waiting import SECONDS
 
 
 class TestManualClock:
-    """A clock that moves only when told to."""
+    """A clock that moves only when a test moves it."""
 
     def test_stands_still(self) -> None:
         """Reading it does not move it."""
@@ -42,7 +42,7 @@ class TestManualClock:
         assert (clock.now(), clock.monotonic()) == (5250, 250)
 
     def test_wait(self) -> None:
-        """Waiting for another thread takes real time, and the clock stands still meanwhile."""
+        """Waiting for another thread takes real time, and the clock does not move meanwhile."""
         clock, condition = ManualClock(EpochMillis(5000)), threading.Condition()
 
         def notify() -> None:
@@ -67,7 +67,7 @@ class TestManualClock:
 
 
 class TestInMemoryClaimStore:
-    """What the contract suite does not say: its records are there to be read and changed."""
+    """Tests can read and change the records, which the contract suite does not cover."""
 
     def test_records(self) -> None:
         """A test may look at what is stored, by record id, and take it away."""
@@ -132,7 +132,7 @@ class TestInMemoryQueues:
         assert queues.dead_letters == []
 
     def test_postponed(self) -> None:
-        """What is busy is told with the seconds that its lease still takes."""
+        """A message in progress is postponed by the rest of its lease in seconds."""
         clock, store, queues = ManualClock(), InMemoryClaimStore(), InMemoryQueues()
 
         def charge(_: Message) -> None:

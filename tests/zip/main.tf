@@ -6,7 +6,7 @@ locals {
 
 resource "terraform_data" "zip" {
   provisioner "local-exec" {
-    command = "mkdir -p build/tests && printf 'stands for a zip' > ${local.filename}"
+    command = "mkdir -p build/tests && printf 'in place of a zip' > ${local.filename}"
   }
 }
 

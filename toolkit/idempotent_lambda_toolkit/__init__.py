@@ -1,4 +1,4 @@
-"""For people who build and run consumers: the test kit and the operator's command.
+"""The test kit and the operator's command, for developers and operators of consumers.
 
-Never deployed.
+This package is never deployed.
 """

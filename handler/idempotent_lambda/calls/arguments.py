@@ -95,7 +95,7 @@ def hash_payload(rule: FunctionRule, bound: BoundArguments) -> str | None:
     """Return the hash of a call's payload, with its version; None without a payload check.
 
     Raises:
-        MissingKeyError, UnsupportedKeyError: the selector finds nothing, or finds no JSON.
+        MissingKeyError, UnsupportedKeyError: the selector finds nothing, or not JSON.
     """
     if rule.payload is None:
         return None
@@ -105,7 +105,7 @@ def hash_payload(rule: FunctionRule, bound: BoundArguments) -> str | None:
     try:
         text = json.dumps(payload, sort_keys=True, separators=(",", ":"))
     except Exception as error:  # noqa: BLE001  # the value's own code may raise anything
-        text = f"the payload is no JSON: {text_of(error)}"
+        text = f"the payload is not JSON: {text_of(error)}"
         raise UnsupportedKeyError(text) from None
     return f"v1:{hashlib.sha256(text.encode()).hexdigest()}"
 

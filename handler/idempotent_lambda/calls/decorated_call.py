@@ -119,7 +119,7 @@ class DecoratedCall:
         is_late = not (self._settings.observe_only or self._deadline.allows(needed))
         if is_late and self.should_run:
             text = f"less than {needed + RESERVE_MILLIS} ms are left, so it has not started: "
-            text += "give the call more"
+            text += "give the call more time"
             self.stop(errors.StoreUnavailableError(errors.NO_TIME, text, maybe_written=False))
 
     def stop(self, error: BaseException) -> None:
@@ -143,8 +143,8 @@ class DecoratedCall:
         try:
             return Returned(encode_result(value) if self._rule.stores_results else None)
         except Exception as error:  # noqa: BLE001  # a result may be anything, and its side effect is done
-            text = f"the result cannot be stored ({errors.text_of(error)}), so that duplicates get "
-            text += 'none: return what JSON holds as it is, or set results="discard"'
+            text = f"the result cannot be stored ({errors.text_of(error)}), so duplicates get "
+            text += 'none: return a value that JSON holds as it is, or set results="discard"'
             self._unstored = self._hide_key(errors.InvalidResultError(text))
             self._history.errors.append(self._unstored)
             return Returned()

@@ -29,7 +29,7 @@ def encode_result(value: object) -> str:
     # JSON keeps its own types, the sign of zero and the order of keys. But two halves of a
     # surrogate pair become one character, and two keys that differ in that become one.
     if not (has_only_json_types(value) and json.loads(text) == value):
-        raise ValueError("JSON makes another of it")
+        raise ValueError("JSON would change it")
     return text
 
 
@@ -37,7 +37,7 @@ def decode_result(text: str | None) -> object:
     """Return the result that a record holds.
 
     Raises:
-        TypeError, ValueError, RecursionError: the record holds no result, or no JSON.
+        TypeError, ValueError, RecursionError: the record has no result, or the result is not JSON.
     """
     if text is None:
         raise TypeError("no result is stored")

@@ -39,8 +39,8 @@ class Consumer(Resources):
         """
         if self.transactional and self.settings.observe_only:
             raise ConfigurationError(
-                "the processor takes a transaction, which observe mode cannot commit for what "
-                "it would suppress: set idempotency.mode to enforce"
+                "the processor takes a transaction, which observe mode cannot commit for "
+                "duplicates: set idempotency.mode to enforce"
             )
 
     def consume(

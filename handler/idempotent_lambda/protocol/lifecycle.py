@@ -183,4 +183,4 @@ def advance(step: Step, reply: Reply) -> Step | End:  # noqa: C901, PLR0911, PLR
         case ((Park() | DeadLetter() | MarkDeadLettered()), Unanswered()):
             return Settled(Outcome.PARKED)
         case _:
-            raise TypeError(f"{reply!r} is no reply to {step!r}")
+            raise TypeError(f"{reply!r} is not a reply to {step!r}")

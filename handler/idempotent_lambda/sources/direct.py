@@ -28,5 +28,5 @@ DIRECT = DirectAdapter()
 
 
 def build_call_delivery(name: str) -> Delivery:
-    """Return the delivery that stands for a call of a decorated function in the log."""
+    """Return the delivery that represents a call of a decorated function in the log."""
     return Delivery(id=name, adapter=DIRECT, body=None, raw={})

@@ -33,7 +33,7 @@ def read_event(event: object, unwrap: Collection[str] = ()) -> tuple[Delivery, .
             reported is deleted: nothing is lost only if the whole batch fails.
     """
     if not isinstance(event, dict):
-        raise refuse_event(f"the event is {type(event).__name__}, no object")
+        raise refuse_event(f"the event is {type(event).__name__}, not an object")
     services = list_services(unwrap)
     deliveries: list[Delivery] = []
     if "Records" not in event:
@@ -44,7 +44,7 @@ def read_event(event: object, unwrap: Collection[str] = ()) -> tuple[Delivery, .
             deliveries += _read_record(adapter, record, services)
         return tuple(deliveries)
     if not isinstance(event["Records"], list):
-        raise refuse_event("the event has Records that are no list")
+        raise refuse_event("the event has Records that are not a list")
     for record in event["Records"]:
         adapter = find_record_adapter(record)
         if adapter is None:
@@ -108,7 +108,7 @@ def _read_copy(
     place = int(mark.position) if is_count(mark.position) else 0
     if len(inside) > 1 and 0 < place <= len(inside):
         return [replace(inside[place - 1], unconfirmed=True)]
-    problem = "it says that it is the copy of a message that is not in it: send its body again"
+    problem = "it says that it is a copy of a message that it does not hold: send its body again"
     text = f"{problem} without the attribute {TOKEN_ATTRIBUTE}"
     return [replace(copy, mark=None, unreadable=text)]
 

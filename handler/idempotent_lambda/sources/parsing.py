@@ -23,7 +23,7 @@ def decode_payload(payload: object) -> tuple[object, str | None]:
         try:
             payload = payload.decode()
         except UnicodeDecodeError:
-            return payload, "the data is no UTF-8 text"
+            return payload, "the data is not UTF-8 text"
     if not isinstance(payload, str):
         return None, "the record has no body"
     try:

@@ -35,11 +35,11 @@ def build_response(
 
     Returns:
         For SQS, the response names every failed message. For a stream, it names the first, because
-        Lambda retries from the lowest sequence number on. Other sources take no response but an
+        Lambda retries from the lowest sequence number on. Other sources accept no response but an
         error, after which Lambda repeats an asynchronous invocation; None if nothing failed.
 
     Raises:
-        BatchFailedError: some deliveries failed, and the source takes no partial response.
+        BatchFailedError: some deliveries failed, and the source accepts no partial response.
     """
     if not deliveries:
         return name_failures(())

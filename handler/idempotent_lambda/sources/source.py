@@ -185,7 +185,7 @@ class SourceAdapter(Wrapper):
         """Return the response if the deliveries with these ids failed.
 
         Raises:
-            BatchFailedError: there are failures, and the source takes no partial response.
+            BatchFailedError: there are failures, and the source accepts no partial response.
         """
         if ids:
             raise BatchFailedError(ids)

@@ -52,7 +52,7 @@ class Statement(TypedDict):
 
 
 class Reason(TypedDict, total=False):
-    """Why a statement failed, or why an action cancelled its transaction.
+    """The reason why a statement failed, or why an action cancelled its transaction.
 
     ``Code`` is ``"None"`` for an action that did not cancel the transaction.
     """

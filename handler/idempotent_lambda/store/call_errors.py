@@ -1,7 +1,7 @@
 """The errors of failed calls. Only this module knows botocore's errors.
 
-Error codes of calls end in ``Exception`` and those of statements do not, so only the beginnings of
-codes are compared.
+The error codes of calls end in ``Exception``, but the codes of statements do not. So only the
+beginnings of codes are compared.
 """
 
 import re

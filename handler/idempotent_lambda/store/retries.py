@@ -25,7 +25,7 @@ _AnswerT_co = TypeVar("_AnswerT_co", covariant=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How often a request is sent.
+    """The rule for how often a request is sent.
 
     Attributes:
         max_attempts: number of attempts with the first; None for as many as the deadline allows.

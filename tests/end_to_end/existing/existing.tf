@@ -53,7 +53,7 @@ resource "aws_cloudwatch_log_group" "worker" {
   name = "/of/a-worker"
 }
 
-# The same, but that the module is not told of its role: the stack attaches what that has to allow.
+# The same, but the module does not know its role: the stack attaches the policy that it needs.
 resource "aws_lambda_function" "unattached" {
   function_name    = "an-unattached"
   role             = aws_iam_role.unattached.arn

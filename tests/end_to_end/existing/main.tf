@@ -47,7 +47,8 @@ module "owner" {
   }
 }
 
-# The owner's table, which is not there yet when terraform plans. A namespace of its own outlives its name.
+# Uses the owner's table, which does not exist yet when Terraform plans. The namespace is set, so it
+# stays when the name changes.
 module "sharer" {
   source = "MODULE_SOURCE"
 

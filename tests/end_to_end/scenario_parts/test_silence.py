@@ -59,7 +59,7 @@ def test_who_completes_together_is_silenced_together() -> None:
 
 
 def test_the_next_owner_completes() -> None:
-    """Whoever takes over is struck by chance alone."""
+    """An owner that takes over meets faults by chance alone."""
     plan = silence()
     plan(call("lost", "first"))
     assert None in {plan(call("lost", "second")) for _ in range(200)}
@@ -77,6 +77,6 @@ def test_any_call_can_be_struck_by_chance() -> None:
 
 
 def test_calls_for_other_tables_are_left_alone() -> None:
-    """What is counted must not be lost: effects and faults get through."""
+    """Calls to the tables of side effects and faults get through, since the test counts those."""
     other = Call("UpdateItem", {"TableName": "faults", "UpdateExpression": "ADD times :less"})
     assert {silence()(other) for _ in range(1000)} == {None}

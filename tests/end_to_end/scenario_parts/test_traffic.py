@@ -76,7 +76,7 @@ def test_order_is_kept_under_every_kind_of_failure(scenario: str) -> None:
 
 
 def test_movements_are_sent_in_the_order_of_their_account() -> None:
-    """The first message of each movement comes behind that of the one before it."""
+    """The first message of each movement comes after the first message of the one before it."""
     sent = list(dict.fromkeys(test_fifo.list_messages()))
     for account, movements in test_fifo.MOVEMENTS.items():
         assert [movement for name, movement in sent if name == account] == movements
@@ -110,7 +110,7 @@ def test_deposits_are_repeated_behind_themselves(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_kills_come_at_every_moment(seed: int) -> None:
-    """Whatever the seed, processes are killed before, in and after the commit."""
+    """Processes are killed before, in and after the commit, whatever the seed."""
     planned = test_exactly_once.choose_faults(draw(seed))
     kills = [fault for fault in planned if fault.what == "kill"]
     assert len(kills) == 30

@@ -1,4 +1,4 @@
-"""The proxy's plan in a scenario: what it refuses, and what it takes for too early."""
+"""The proxy's plan in a scenario: which calls it refuses, and which it takes for too early."""
 
 from typing import Any
 

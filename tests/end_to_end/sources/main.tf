@@ -12,7 +12,7 @@ terraform {
 
 provider "aws" {}
 
-# No idempotency.key: what S3 and EventBridge put into the queue has keys of its own.
+# No idempotency.key: events that S3 and EventBridge put into the queue have their own keys.
 module "queued" {
   source = "MODULE_SOURCE"
 

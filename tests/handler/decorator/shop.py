@@ -1,4 +1,4 @@
-"""Decorated functions on doubles: what happens to them is scripted, what they do written down."""
+"""Decorated functions on doubles that script their calls and record what they do."""
 
 import asyncio
 import functools
@@ -27,7 +27,7 @@ PREFIX = "orders##@charge#"
 
 @dataclass
 class Context:
-    """What Lambda hands over beside the event."""
+    """The context that Lambda passes with the event."""
 
     remaining: int = 30_000
     aws_request_id: str = "r-1"
@@ -41,9 +41,9 @@ class HeldStore(FaultyStore):
 
     Attributes:
         held: the name of the calls that are held.
-        entered: set when one is.
-        let_go: lets it go on.
-        before: told the name of every call.
+        entered: set when a call is held.
+        let_go: set it to let the held call continue.
+        before: called with the name of every call.
     """
 
     def __init__(self, clock: ManualClock, inner: Any) -> None:
@@ -65,7 +65,7 @@ class Shop:
 
     Attributes:
         ran: the arguments of the runs, by function name.
-        store: what they ask; it can be made slow and faulty.
+        store: the store that the functions use; it can be made slow and faulty.
     """
 
     def __init__(self, engine: Engine, colour: str, clock: ManualClock) -> None:

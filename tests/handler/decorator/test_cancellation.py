@@ -132,7 +132,7 @@ def test_loop_goes_on(memory: Shop) -> None:
 
 
 def test_context_variables(shop: Shop) -> None:
-    """What asks the table sees the caller's context variables, as tracing needs it."""
+    """Calls to the table see the caller's context variables, as tracing needs it."""
     variable = contextvars.ContextVar("variable", default="unset")
     seen = []
     shop.store.before = lambda name: seen.append((name, variable.get()))

@@ -1,4 +1,4 @@
-"""What can be decorated, and what is refused when."""
+"""Functions that can be decorated, and the moment at which others are refused."""
 
 import asyncio
 import functools
@@ -78,11 +78,11 @@ def test_async_partial(memory: Shop) -> None:
         ({"name": "a#b"}, "1 to 100 characters"),
         ({"name": "x" * 101}, "1 to 100 characters"),
         ({"name": "größe"}, "1 to 100 characters"),
-        ({"key": "event."}, "no JMESPath"),
-        ({"key": ""}, "no JMESPath"),
+        ({"key": "event."}, "not a JMESPath"),
+        ({"key": ""}, "not a JMESPath"),
         ({"key": "'charge'"}, "even in an empty message"),
-        ({"payload": ""}, "no JMESPath"),
-        ({"payload": "a["}, "no JMESPath"),
+        ({"payload": ""}, "not a JMESPath"),
+        ({"payload": "a["}, "not a JMESPath"),
         ({"results": "keep"}, 'set "store" or "discard"'),
         ({"lease_seconds": 0}, "lease_seconds is 0"),
         ({"lease_seconds": -1}, "over 0"),
@@ -90,12 +90,12 @@ def test_async_partial(memory: Shop) -> None:
         ({"lease_seconds": float("inf")}, "at most"),
         ({"lease_seconds": "5"}, "lease_seconds is '5': set a number over 0"),
         ({"lease_seconds": [5]}, "set a number over 0"),
-        ({"name": None}, "None is no name .* 1 to 100 characters"),
-        ({"name": 5}, "5 is no name .* 1 to 100 characters"),
+        ({"name": None}, "None is not a name .* 1 to 100 characters"),
+        ({"name": 5}, "5 is not a name .* 1 to 100 characters"),
     ],
 )
 def test_wrong_options(options: dict[str, Any], problem: str) -> None:
-    """What is wrong with the decorator's arguments is said when the module is imported."""
+    """The import of the module reports wrong arguments of the decorator."""
     with pytest.raises(errors.ConfigurationError, match=problem):
         idempotent(**{"name": "charge", "key": "order_id"} | options)
 
@@ -116,7 +116,7 @@ class TestOneNameOneFunction:
 
     @pytest.fixture(params=["environment", "wiring"])
     def options(self, request: pytest.FixtureRequest, memory: Shop) -> dict[str, Any]:
-        """Those of functions that share the environment's wiring, or one of their own."""
+        """Options of a function that uses the environment's wiring, or separate wiring."""
         own = {"wiring": memory.wiring()} if request.param == "wiring" else {}
         return {"name": "charge", "key": "x"} | own
 
@@ -146,7 +146,7 @@ class TestOneNameOneFunction:
         idempotent(**options | {"wiring": memory.wiring()})(refund)
 
     def test_nothing_is_left(self, options: dict[str, Any]) -> None:
-        """What another test has decorated is forgotten."""
+        """Functions that another test has decorated are forgotten."""
         idempotent(**options)(refund)
 
 

@@ -23,7 +23,7 @@ from .shop import Shop
     "error", [ValueError("no"), errors.AlreadyInProgressError(1), KeyError(), RecursionError()]
 )
 def test_raised(shop: Shop, error: Exception) -> None:
-    """What the function raises comes out as it is, and its claim is given back."""
+    """The caller gets the error that the function raises, and the claim is released."""
     with pytest.raises(type(error)) as caught:
         shop.function(error)("a")
     assert caught.value is error
@@ -55,7 +55,7 @@ def test_odd_errors(error: Exception, clock: ManualClock) -> None:
     "error", [KeyboardInterrupt(), SystemExit(1), MemoryError(), asyncio.CancelledError()]
 )
 def test_interrupted(shop: Shop, error: BaseException) -> None:
-    """What stops the process comes out as it is, and the claim stays: nobody knows what is done."""
+    """An exception that stops the process passes through, and the claim stays: it may be done."""
     with pytest.raises(type(error)):
         shop.function(error)("a")
     assert shop.status() == "IN_PROGRESS"
@@ -130,7 +130,7 @@ def test_parking_that_fails(shop: Shop) -> None:
 
 
 def test_interrupted_is_parked(shop: Shop) -> None:
-    """Where interrupted work is parked, the key waits for a person for all calls, and then runs."""
+    """If interrupted work is parked, calls with its key wait for an operator, and then it runs."""
     charge = shop.function("done", park_interrupted=True)
     with pytest.raises(SystemExit):
         shop.function(SystemExit(), park_interrupted=True)("a")
@@ -206,7 +206,7 @@ def test_store_down_at_the_completion(shop: Shop, result: object) -> None:
 
 @pytest.mark.parametrize("result", ["done", object()])
 def test_lost_lease(shop: Shop, result: object) -> None:
-    """A call that ends after its lease, when the key is another's, is no success."""
+    """A call that ends after its lease, when another call has the key, is not a success."""
 
     def too_long(*_: Any) -> object:
         shop.seed_record(lease=10_000)
@@ -246,14 +246,14 @@ class TestCompletedByAnother:
 
     @pytest.mark.parametrize("value", ["mine", object()])
     def test_not_stored(self, shop: Shop, value: object) -> None:
-        """Where the other call's result could not be stored, the late call is no success."""
+        """If the other call's result could not be stored, the late call is not a success."""
         with pytest.raises(errors.LostLeaseError, match="'a'"):
             self.function(shop, value)("a")
         assert shop.outcomes() == ["lost_lease"]
 
     @pytest.mark.parametrize("result", ["no JSON", "", {"NULL": True}, "[" * 100_000])
     def test_damaged_result(self, shop: Shop, result: Any) -> None:
-        """A stored result that cannot be read is none, for the late call and for duplicates."""
+        """For the late call and for duplicates, a result that cannot be read counts as missing."""
         charge = self.function(shop, result=result)
         with pytest.raises(errors.LostLeaseError, match="'a'"):
             charge("a")
@@ -275,7 +275,7 @@ class TestCompletedByAnother:
             charge("a")
 
     def test_unknown_payload(self, shop: Shop) -> None:
-        """A record without a payload hash is no mismatch for a late call either."""
+        """A record without a payload hash is not a mismatch for a late call either."""
         charge = self.function(shop, options={"payload": "amount"}, result='"theirs"')
         assert [charge("a"), charge("a")] == ["theirs", "theirs"]
 

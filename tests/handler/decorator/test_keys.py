@@ -1,4 +1,4 @@
-"""What makes two calls the same operation."""
+"""Two calls are the same operation if their keys are equal."""
 
 import functools
 from concurrent.futures import ThreadPoolExecutor
@@ -83,7 +83,7 @@ def test_numbers_and_texts_differ(shop: Shop) -> None:
         ("order_id", {}, "an object"),
         ("order_id", [], "an empty text"),
         ("order_id.id", object(), "nothing"),
-        ("[order_id.a, order_id.b]", {"a": 1}, "a part that is no key"),
+        ("[order_id.a, order_id.b]", {"a": 1}, "a part that is not a key"),
         ("length(order_id)", 1, "JMESPathTypeError"),
         ("abs(order_id)", None, "JMESPathTypeError"),
         (lambda order_id, _: order_id["id"], {}, "KeyError"),
@@ -91,7 +91,7 @@ def test_numbers_and_texts_differ(shop: Shop) -> None:
     ],
 )
 def test_missing_keys(shop: Shop, key: Any, order_id: Any, found: str) -> None:
-    """Without a key nothing runs and nothing is asked of the table; the log tells why."""
+    """Without a key nothing runs, no request reaches the table, and the log says why."""
     charge = shop.function(key=key)
     with pytest.raises(errors.MissingKeyError, match=found) as caught:
         charge(order_id)
@@ -117,7 +117,7 @@ def test_missing_keys(shop: Shop, key: Any, order_id: Any, found: str) -> None:
     ],
 )
 def test_unsupported_keys(shop: Shop, order_id: Any, found: str) -> None:
-    """What has several spellings, or none, is no key: an error names it and nothing runs."""
+    """A value with several spellings, or none, is not a key: an error names it and nothing runs."""
     with pytest.raises(errors.UnsupportedKeyError, match=found):
         shop.function()(order_id)
     assert shop.ran == []
@@ -156,7 +156,7 @@ def test_monsters(shop: Shop, number: int, callable_: bool) -> None:
 
 @pytest.mark.parametrize("number", range(len(MONSTERS)))
 def test_monstrous_payloads(shop: Shop, number: int) -> None:
-    """A payload that cannot be written is an error too; a number that is not whole is none."""
+    """A payload that cannot be written is an error too; a number that is not whole is valid."""
     charge = shop.function("ok", payload=lambda _, amount: amount[0])
     if number == MONSTERS.index(1.5):
         assert charge("a", [1.5]) == "ok"
@@ -256,7 +256,7 @@ def test_nested(shop: Shop) -> None:
     def through(order_id: Any, _: Any) -> Any:
         if shop.colour == "sync":
             return [inner(order_id)]
-        with ThreadPoolExecutor(1) as pool:  # where it has a loop of its own
+        with ThreadPoolExecutor(1) as pool:  # in a thread, where it has a separate event loop
             return [pool.submit(inner, order_id).result()]
 
     outer = shop.function(through, name="outer")
@@ -265,7 +265,7 @@ def test_nested(shop: Shop) -> None:
 
 
 def test_itself(shop: Shop) -> None:
-    """A function that calls itself with its own key is told that it runs, and is not done twice."""
+    """A function that calls itself with its own key gets an error, and runs only once."""
 
     def again(order_id: Any, _: Any) -> Any:
         with ThreadPoolExecutor(1) as pool:
@@ -279,7 +279,7 @@ def test_itself(shop: Shop) -> None:
 
 
 def test_methods(shop: Shop) -> None:
-    """A method is decorated as a function is, and its object is no part of the key."""
+    """A method is decorated like a function, and its object is not a part of the key."""
     ran = []
 
     class Ledger:

@@ -1,4 +1,4 @@
-"""Observe mode: everything runs, and is told."""
+"""Observe mode: everything runs, and the log reports it."""
 
 from typing import Any
 
@@ -61,7 +61,7 @@ def test_observed_states(shop: Shop) -> None:
 
 
 def test_observed_rejections(shop: Shop) -> None:
-    """In observe mode what has no key, or a result that cannot be stored, is told and returned."""
+    """Observe mode reports missing keys and results that cannot be stored, and returns results."""
     charge = shop.function(lambda *_: {1}, observe_only=True, payload="amount")
     assert [charge(None), charge(1.5), charge("a", object()), charge("b")] == [{1}] * 4
     assert [

@@ -1,4 +1,4 @@
-"""What later calls get, and which of them are the same."""
+"""Later calls get the first result, if they are the same operation."""
 
 import functools
 from decimal import Decimal
@@ -30,7 +30,7 @@ class Size(IntEnum):
 
 
 class Text(str):
-    """A text of a type of its own."""
+    """A subclass of str."""
 
     __slots__ = ()
 
@@ -60,7 +60,7 @@ def test_faithful_results(shop: Shop) -> None:
 
 
 def test_results_are_copies(shop: Shop) -> None:
-    """What a caller does to its result reaches no other caller."""
+    """A caller that changes its result changes no other caller's."""
     charge = shop.function(lambda *_: {"items": [1]})
     for _ in range(3):
         result = charge("a")
@@ -84,7 +84,7 @@ UNFAITHFUL: list[Any] = [
 
 
 def test_unfaithful_results(shop: Shop) -> None:
-    """What JSON makes another of, or is too large, is completed, then refused, never repeated."""
+    """A result that JSON changes, or that is too large, completes, is refused and never repeats."""
     for number, value in enumerate(UNFAITHFUL):
         charge = shop.function(lambda *_, value=value: value)
         with pytest.raises(errors.InvalidResultError, match='results="discard"'):
@@ -112,7 +112,7 @@ def test_cyclic_and_hostile_results(shop: Shop) -> None:
 
 
 class Monster:
-    """Whatever it is asked, it raises."""
+    """An object that raises whatever it is asked."""
 
     def __init__(self, error: BaseException) -> None:
         object.__setattr__(self, "error", error)
@@ -156,7 +156,7 @@ def test_discarded_monsters(clock: ManualClock) -> None:
 
 
 def test_generator_that_does_not_close(shop: Shop) -> None:
-    """A generator that refuses to be closed is no result all the same."""
+    """A generator that refuses to be closed is still not a result."""
 
     def refusing() -> Any:
         try:
@@ -196,7 +196,7 @@ def test_results_changed_their_mind(shop: Shop) -> None:
 
 
 def test_expired(shop: Shop) -> None:
-    """After the retention the function runs anew, and its new result replaces the old."""
+    """After the retention the function runs again, and its new result replaces the old one."""
     results = iter(["old", "new"])
     charge = shop.function(lambda *_: next(results))
     assert [charge("a"), charge("a")] == ["old", "old"]
@@ -228,7 +228,7 @@ def test_payload_by_function(shop: Shop) -> None:
 
 
 def test_no_payload_to_compare(shop: Shop) -> None:
-    """A record without a payload hash is no mismatch, and neither is a call without a check."""
+    """A record without a payload hash is not a mismatch, and neither is a call without a check."""
     plain, checked = shop.function("plain"), shop.function("checked", payload="amount")
     plain("a")
     assert checked("a", 5) == "plain"
@@ -261,7 +261,7 @@ def test_payload_of_stale(shop: Shop) -> None:
     ],
 )
 def test_no_payload(shop: Shop, payload: Any, amount: Any, error: type[Exception]) -> None:
-    """A payload that is not found, or is no JSON, is an error and no call without a check."""
+    """A payload that is not found, or is not JSON, is an error, not a call without a check."""
     with pytest.raises(error):
         shop.function(payload=payload)("a", amount)
     assert shop.ran == []

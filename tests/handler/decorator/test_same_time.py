@@ -17,7 +17,7 @@ from .shop import Shop
 
 
 def test_busy(shop: Shop) -> None:
-    """While a call runs, another with its key is told until when, and does not run."""
+    """While a call runs, another with its key gets the end of the lease, and does not run."""
     shop.seed_record(lease=10_000)
     with pytest.raises(errors.AlreadyInProgressError) as caught:
         shop.function()("a")
@@ -35,7 +35,7 @@ def test_takeover(shop: Shop) -> None:
 
 
 def test_one_of_many(shop: Shop) -> None:
-    """Of twenty calls at the same time one runs, and the others get its result or are told."""
+    """Of twenty concurrent calls one runs, and the others get its result or an error."""
     barrier, started = threading.Barrier(20), threading.Event()
 
     def run(*_: Any) -> str:
@@ -51,7 +51,7 @@ def test_one_of_many(shop: Shop) -> None:
         except errors.AlreadyInProgressError:
             return "in_progress"
         finally:
-            started.set()  # by the first that is told
+            started.set()  # set by the first call that ends
 
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(call, range(20)))
@@ -61,7 +61,7 @@ def test_one_of_many(shop: Shop) -> None:
 
 
 def test_threads_never_mix(shop: Shop) -> None:
-    """Twenty threads with keys of their own, on one decorated function, get their own results."""
+    """Twenty threads with different keys, on one decorated function, get their own results."""
     barrier = threading.Barrier(20)
     charge = shop.function(lambda order_id, amount: [order_id, amount], payload="amount")
 

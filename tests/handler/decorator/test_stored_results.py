@@ -23,15 +23,15 @@ from .test_results import Currency, Monster, Pair, Size, Text, deep
 
 
 class Whole(int):
-    """A number of a type of its own."""
+    """A subclass of int."""
 
 
 class Fraction(float):
-    """A number with a point, of a type of its own."""
+    """A subclass of float."""
 
 
 class Items(list[Any]):
-    """A list of a type of its own."""
+    """A subclass of list."""
 
 
 # Surrogates too, and the characters that JSON escapes.
@@ -69,7 +69,7 @@ def encode_by_marshal(value: Any) -> str:
     """The JSON of a value if what is read again has the bytes of the value in another notation."""
     text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     if marshal.dumps(json.loads(text), 0) != marshal.dumps(value, 0):
-        raise ValueError("JSON makes another of it")
+        raise ValueError("JSON would change it")
     return text
 
 
@@ -96,7 +96,7 @@ def test_as_strict_as_bytes(value: object) -> None:
 @settings(deadline=None)
 @given(VALUES.filter(lambda value: stored(value) is not None))
 def test_round_trip(value: object) -> None:
-    """What is read again looks the same: types, signs, and the order of keys."""
+    """A stored result that is read looks the same: types, signs, and the order of keys."""
     assert repr(decode_result(encode_result(value))) == repr(value)
 
 
@@ -109,7 +109,7 @@ OTHERS: list[Any] = [
 
 @pytest.mark.parametrize("number", range(len(OTHERS)))
 def test_other_types(number: int) -> None:
-    """What is not exactly of a JSON type is refused, and its class is asked nothing."""
+    """A value that is not exactly of a JSON type is refused, and none of its methods is called."""
     assert not has_only_json_types(OTHERS[number])
 
 
@@ -117,7 +117,7 @@ def test_other_types(number: int) -> None:
     "value", [None, True, 1, 1.5, "a", [], {}, [[], {}], {"a": {"b": [None, False]}, "": -0.0}]
 )
 def test_json_types(value: object) -> None:
-    """What JSON has is accepted, however it is nested."""
+    """Every JSON value is accepted, however it is nested."""
     assert has_only_json_types(value)
 
 
@@ -142,7 +142,7 @@ def test_levels(innermost: Any) -> None:
 
 
 def test_as_deep_as_json() -> None:
-    """Whatever the JSON parser reads on this stack is compared on it, too."""
+    """Every depth that the JSON parser reads on this stack is also compared on it."""
     for levels in range(880, 1000):
         value = deep(levels)
         assert stored(value) == stored(value, encode_by_marshal)

@@ -80,7 +80,7 @@ def test_lease_that_lets_nothing_start(
     assert f"lease_seconds is {lease}" in text
     assert f"more than {max(least, 1500) + 500} ms" in text
     assert "raise lease_seconds" in text
-    # Where the worst case of a request decides, that is no remedy.
+    # If the worst case of a request decides, this is not a remedy.
     assert ("or lower IDEMPOTENCY_MINIMUM_REMAINING_MILLIS" in text) is (least > 1500)
     assert shop.ran == shop.store.calls == shop.log() == []
     assert charge("a", Context()) == "x"
@@ -124,7 +124,7 @@ def test_patience(dead: tuple[DynamoDBClaimStore, Wire], clock: ManualClock) -> 
 
 
 def test_durations(shop: Shop) -> None:
-    """The log tells how long the claim, the run and the settlement took."""
+    """The log reports how long the claim, the run and the settlement took."""
     shop.store.millis = 7
     shop.function(lambda *_: shop.clock.advance(Millis(40)))("a")
     (line,) = shop.log()

@@ -45,7 +45,7 @@ Run = Callable[..., Ended]
 
 @dataclass
 class Consumer:
-    """What stands in moto."""
+    """The resources of a consumer in moto."""
 
     fifo: bool
     queue_url: str = ""
@@ -222,20 +222,20 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def consumer(account: None) -> Consumer:  # noqa: ARG001  # stands in it
+def consumer(account: None) -> Consumer:  # noqa: ARG001  # creates moto's account
     """A consumer of a standard queue."""
     return made()
 
 
 @pytest.fixture
-def fifo_consumer(account: None) -> Consumer:  # noqa: ARG001  # stands in it
+def fifo_consumer(account: None) -> Consumer:  # noqa: ARG001  # creates moto's account
     """A consumer of a FIFO queue."""
     return made(fifo=True)
 
 
 @pytest.fixture
 def run(account: None, capsys: pytest.CaptureFixture[str]) -> Run:  # noqa: ARG001  # asks it
-    """Runs the command on the function, unless told otherwise."""
+    """Return a function that runs the command, by default on the function ``orders``."""
 
     def runs(*arguments: str, function: str | None = "orders") -> Ended:
         capsys.readouterr()

@@ -1,4 +1,4 @@
-"""The operator's command on a consumer in moto: what each shows, changes and refuses."""
+"""The operator's commands on a consumer in moto: their output, changes and refusals."""
 
 import hashlib
 from typing import Any
@@ -13,7 +13,7 @@ from .conftest import OWNER, Consumer, Run
 
 
 class TestInspect:
-    """What is known of a key."""
+    """The `inspect` command shows the record of a key."""
 
     @pytest.mark.parametrize(
         ("stored", "state", "said"),
@@ -23,13 +23,13 @@ class TestInspect:
             (("PARKED", {}), "parked", "the card is stolen"),
             (("IN_PROGRESS", {}), "in progress", "its lease ends"),
             (("IN_PROGRESS", {"lease_expires_at": 1}), "stale", "interrupted in attempt 1"),
-            (("PAUSED", {}), "paused", "never claimed"),
+            (("PAUSED", {}), "paused", "never claims it"),
         ],
     )
     def test_each_state_is_told(
         self, consumer: Consumer, run: Run, stored: tuple[str, Any], state: str, said: str
     ) -> None:
-        """A record of every state is told in words and as JSON, by the clock and not by status."""
+        """A record is shown in words and as JSON; the clock decides its state, not its status."""
         status, more = stored
         consumer.put("orders#ORDER-1", status, **more)
         reported = run("inspect", "ORDER-1")
@@ -119,7 +119,7 @@ class TestInspect:
         assert run("inspect", "4f5b", "--json").answer["record"]["id"] == "orders#ORDER-1"
 
     def test_a_record_is_told_without_the_queue(self, consumer: Consumer, run: Run) -> None:
-        """Where the dead-letter queue cannot be read that is said, beside what the record says."""
+        """If the dead-letter queue cannot be read, the output says so, and shows the record."""
         consumer.put("orders#ORDER-1", "PARKED")
         gone = consumer.dead_letter_queue_url + "-gone"
         ended = run("inspect", "ORDER-1", "--dead-letter-queue-url", gone, "--json")
@@ -130,7 +130,7 @@ class TestInspect:
 
     @pytest.mark.parametrize("logs", [True, False])
     def test_nothing_is_known(self, consumer: Consumer, run: Run, logs: bool) -> None:
-        """A key without record and message is an exit code of its own, with a hint."""
+        """A key without a record and a message has a separate exit code, with a hint."""
         if logs:
             consumer.client("logs").create_log_group(logGroupName="/aws/lambda/orders")
         ended = run("inspect", "ORDER-1", "--json")
@@ -173,14 +173,14 @@ class TestList:
 
     @pytest.mark.usefixtures("consumer")
     def test_a_duration_is_checked(self, run: Run) -> None:
-        """What is no duration is named, with an example."""
+        """A text that is not a duration is named, with an example."""
         ended = run("list", "--older-than", "soon")
         assert ended.code == ExitCode.USAGE
         assert "15m" in ended.err
 
 
 def test_stats(consumer: Consumer, run: Run) -> None:
-    """Records are counted by what they mean now, the oldest told, and both queues measured."""
+    """Records are counted by their present state, with the oldest, and both queues are measured."""
     now = records.times.now()
     consumer.put("orders#1", "COMPLETED")
     consumer.put("orders#2", "COMPLETED", expires_at=1)
@@ -217,7 +217,7 @@ class TestForget:
 
     @pytest.mark.parametrize("more", [{}, {"lease_expires_at": 1}])
     def test_a_claim_is_never_deleted(self, consumer: Consumer, run: Run, more: Any) -> None:
-        """A claim stays, live or stale, and the operator is told to wait."""
+        """A claim stays, live or stale, and the output asks the operator to wait."""
         consumer.put("orders#ORDER-1", "IN_PROGRESS", **more)
         ended = run("forget", "ORDER-1", "--yes", "--json")
         assert ended.code == ExitCode.REFUSED
@@ -233,7 +233,7 @@ class TestForget:
         assert consumer.record("orders#ORDER-1") is not None
 
     def test_without_a_terminal_it_wants_yes(self, consumer: Consumer, run: Run) -> None:
-        """Where nobody can be asked nothing is done, and the remedy is told."""
+        """Without a terminal nothing is done, and the output shows the remedy."""
         consumer.put("orders#ORDER-1", "COMPLETED")
         ended = run("forget", "ORDER-1")
         assert ended.code == ExitCode.USAGE
@@ -278,7 +278,7 @@ class TestRaces:
         command: tuple[list[str], list[str]],
         change: str,
     ) -> None:
-        """What is not as it was shown stays as it is, and the operator is told what it is now."""
+        """A record that has changed since it was shown is left, and its new state is reported."""
         (name, *options), token = command
         sent = {} if token else {"dead_lettered_at": None}
         consumer.put("orders#ORDER-1", "PARKED", **sent)
@@ -299,7 +299,7 @@ class TestRaces:
         monkeypatch.setattr(records, "describe", changed_behind_it)
         ended = run(name, "ORDER-1", *options, "--yes", "--json")
         assert ended.code == ExitCode.REFUSED
-        assert "meanwhile" in ended.answer["error"]
+        assert "has changed since it was shown" in ended.answer["error"]
         left = consumer.record("orders#ORDER-1")
         if change == "gone":
             assert left is None
@@ -414,11 +414,11 @@ class TestResolve:
         assert len(consumer.messages(consumer.dead_letter_queue_url)) == 1
 
     def test_retry_without_any_message(self, consumer: Consumer, run: Run) -> None:
-        """Where no message is found, as of a decorated function, the operator is told to call."""
+        """If there is no message, as for a decorated function, the output asks for another call."""
         consumer.put("orders##@charge#ORDER-1", "PARKED", dead_lettered_at=None)
         ended = run("resolve", "ORDER-1", "--decorated", "charge", "--retry", "--yes")
         assert ended.code == ExitCode.OK
-        assert "send it, or call, again" in ended.out
+        assert "send it again, or repeat the call" in ended.out
         assert consumer.record("orders##@charge#ORDER-1") is None
 
     @pytest.mark.parametrize("status", ["COMPLETED", "IN_PROGRESS"])
@@ -461,7 +461,7 @@ class TestResolve:
 
 
 class TestOptions:
-    """What every command has in common."""
+    """Every command has the same options."""
 
     def test_they_may_stand_anywhere(self, consumer: Consumer, run: Run) -> None:
         """The options of every command are taken before and behind its name, both spellings."""
@@ -471,7 +471,7 @@ class TestOptions:
         assert before.answer == behind.answer
 
     def test_without_a_function(self, consumer: Consumer, run: Run) -> None:
-        """Table and namespace are enough to look at records; without them the remedy is told."""
+        """Table and namespace are enough to look at records; an error without them has a remedy."""
         consumer.put("orders#ORDER-1", "COMPLETED")
         ended = run("inspect", "ORDER-1", function=None)
         assert ended.code == ExitCode.USAGE
@@ -481,13 +481,13 @@ class TestOptions:
 
     @pytest.mark.usefixtures("consumer")
     def test_no_such_function(self, run: Run) -> None:
-        """A function that does not exist is not found, and AWS's own words are told."""
+        """A function that does not exist is not found, and the output quotes AWS."""
         ended = run("stats", function="nobody")
         assert ended.code == ExitCode.NOT_FOUND
         assert "GetFunctionConfiguration" in ended.err
 
     def test_aws_does_not_answer(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A refusal of AWS and a dead endpoint have an exit code of their own."""
+        """A refusal by AWS and a dead endpoint have separate exit codes."""
         monkeypatch.setattr(
             "idempotent_lambda_toolkit.cli.deployment._CONFIG.retries", {"total_max_attempts": 1}
         )

@@ -202,7 +202,7 @@ def test_what_is_fine_or_unknown_is_not_told(fine: Inventory) -> None:
 
 
 class TestFacts:
-    """What is gathered of a stack."""
+    """The facts that `doctor` gathers about a stack."""
 
     def test_healthy(self, consumer: Consumer, run: Run) -> None:
         """A consumer as the module makes it is healthy, in words and as JSON."""
@@ -215,7 +215,7 @@ class TestFacts:
 
     @pytest.mark.usefixtures("consumer")
     def test_findings_have_an_exit_code(self, run: Run) -> None:
-        """Problems end the command with 1, and each is told with value, rule and remedy."""
+        """Problems end the command with 1, and each is reported with value, rule and remedy."""
         ended = run("doctor", "--json")
         assert ended.code == ExitCode.FOUND
         (found,) = ended.answer["findings"]
@@ -243,7 +243,7 @@ class TestFacts:
     def test_what_cannot_be_read_is_no_finding(
         self, consumer: Consumer, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """What the operator may not read is told as not checked, and fails nothing."""
+        """A setting that the operator may not read is reported as not checked; nothing fails."""
         enable(consumer)
 
         def denied(*_arguments: Any) -> None:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 class TestDocumentation:
-    """What docs/cli.md says of AWS, and what becomes of a command without its extra."""
+    """The permissions in docs/cli.md are exact, and a command without its extra says so."""
 
     def test_permissions(self, consumer: Consumer, run: Run) -> None:
         """Each command asks only for the actions that its row lists, and all of those are used."""
@@ -67,7 +67,7 @@ class TestDocumentation:
         assert "Traceback" not in done.stderr
 
     def test_help_has_the_exit_codes(self, run: Run) -> None:
-        """The exit codes are told by --help, too."""
+        """The output of --help has the exit codes, too."""
         reported = " ".join(run("--help", function=None).out.split())
         assert all(f"{code.value}: {meaning.split(';')[0]}" in reported for code, meaning in CODES)
 

@@ -1,4 +1,4 @@
-"""``redrive`` in moto: what goes back, what stays, and that nothing is lost in between."""
+"""``redrive`` in moto: it moves the right messages, leaves the others, and loses none."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ def test_everything_goes_back_as_it_is(consumer: Consumer, run: Run) -> None:
 
 
 def test_copies_of_parked_messages_stay_unless_asked_for(consumer: Consumer, run: Run) -> None:
-    """What waits for a decision is not run by a redrive of all, but with --parked or by its key."""
+    """A redrive moves a message that waits for a decision only with --parked or by its key."""
     consumer.dead_letter({"order_id": "ORDER-1"}, token=OWNER)
     consumer.dead_letter({"order_id": "ORDER-2"}, token=f"{OWNER} //4f5b ORDER-2")
     consumer.dead_letter({"order_id": "ORDER-3"})
@@ -104,7 +104,7 @@ def test_dry_run(consumer: Consumer, run: Run) -> None:
 def test_it_is_sent_before_it_is_deleted(
     consumer: Consumer, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A message whose deletion fails is in both queues, and the operator is told what to do."""
+    """A message whose deletion fails is in both queues, and the output says how to continue."""
     consumer.dead_letter({"order_id": "ORDER-1"})
     delete = dead_letters.ReceivedMessages.delete
 
@@ -147,7 +147,7 @@ def test_what_was_moved_before_an_error_is_told(
 
 
 def test_what_cannot_be_sent_stays(consumer: Consumer, run: Run) -> None:
-    """A message that the queue refuses is not deleted, and the refusal is told."""
+    """A message that the queue refuses is not deleted, and the refusal is reported."""
     consumer.dead_letter({"order_id": "ORDER-1"})
     gone = consumer.queue_url + "-gone"
     ended = run("redrive", "--yes", "--queue-url", gone)
@@ -158,7 +158,7 @@ def test_what_cannot_be_sent_stays(consumer: Consumer, run: Run) -> None:
 def test_what_comes_back_is_not_moved_twice(
     consumer: Consumer, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was sent after the redrive began stays, or a failing message would go in circles."""
+    """A message sent after the redrive began stays, or a failing one would go in circles."""
     consumer.dead_letter({"order_id": "ORDER-1"})
     monkeypatch.setattr(dead_letters.ReceivedMessages, "has_come_back", lambda *_: True)
     ended = run("redrive", "--yes", "--json")
@@ -176,7 +176,7 @@ def test_what_comes_back_is_not_moved_twice(
     ],
 )
 def test_came_later(consumer: Consumer, after: int, moved: str, later: bool) -> None:
-    """AWS tells its time in whole seconds: in the first, only a key that was moved is later."""
+    """AWS has times in whole seconds: in the first second, only a moved key counts as later."""
     deployment = dead_letters.Deployment(
         dead_letters_options(dead_letter_queue_url=consumer.dead_letter_queue_url)
     )
@@ -241,7 +241,7 @@ class TestFifo:
         for number in range(11):
             fifo_consumer.dead_letter({"order_id": str(number)})
         ended = run("redrive", "--key", "10", "--yes", "--json")
-        assert "not all could be seen" in ended.answer["error"]
+        assert "some messages are hidden" in ended.answer["error"]
         assert ended.answer["whole"] is False
 
 

@@ -20,14 +20,14 @@ OF_COPY = f"{COPY} //4f5b ORDER-1"
 
 
 class TestInspect:
-    """What is told of such a record."""
+    """The output for such a record."""
 
     @pytest.mark.parametrize(
         ("stored", "state", "said"),
         [
             (RUNNING, "in progress", "a redriven copy has unlocked it"),
             (STALE, "stale", "only the redriven copy that has unlocked it"),
-            (GIVEN_BACK, "parked", "a redriven copy of it did not succeed"),
+            (GIVEN_BACK, "parked", "a redriven copy of it failed"),
             (PARKED_AGAIN, "parked", "its copy was sent to the dead-letter queue"),
             (COMPLETED, "completed", "a redriven copy has unlocked it"),
         ],
@@ -35,7 +35,7 @@ class TestInspect:
     def test_it_is_told_in_words(
         self, consumer: Consumer, run: Run, stored: dict[str, Any], state: str, said: str
     ) -> None:
-        """The record can be read, and the token of its copy is told in words and as JSON."""
+        """The record can be read, and the token of its copy is shown in words and as JSON."""
         consumer.put(RECORD, **stored)
         reported = run("inspect", "ORDER-1")
         assert reported.code == ExitCode.OK
@@ -68,11 +68,11 @@ class TestInspect:
         """While a run lasts it is the copy that has unlocked, of what is parked the newest one."""
         consumer.put(RECORD, **stored)
         consumer.dead_letter({"order_id": "ORDER-1"}, token=f"{token} //4f5b ORDER-1")
-        assert ("unlocks nothing here" not in run("inspect", "ORDER-1").out) is unlocks
+        assert ("does not unlock this record" not in run("inspect", "ORDER-1").out) is unlocks
 
 
 def test_a_stale_one_is_listed_as_such(consumer: Consumer, run: Run) -> None:
-    """What a copy has unlocked is stale too when its lease is over, in the list and counted."""
+    """A record that a copy unlocked is stale when its lease is over, in `list` and `stats`."""
     consumer.put(RECORD, **STALE)
     (record,) = run("list", "--json").answer["records"]
     assert record["state"] == "stale"
@@ -168,7 +168,7 @@ def test_forget_warns_of_the_copy(consumer: Consumer, run: Run, dry_run: bool) -
     consumer.put(RECORD, **GIVEN_BACK)
     ended = run("forget", "ORDER-1", "--dry-run" if dry_run else "--yes")
     assert ended.code == ExitCode.OK
-    assert "the effect may happen twice" in ended.out
+    assert "the side effect may happen twice" in ended.out
     assert (consumer.record(RECORD) is None) is not dry_run
 
 

@@ -1,6 +1,7 @@
-"""Bad handlers, each with a twin that differs by the least that mends it.
+"""Bad handlers, each with a twin that differs by the smallest possible fix.
 
-A module holds the effects as functions, ``bad``, ``fixed``, and as `CASE` how they are hammered.
+Each module has the side effects as functions, ``bad``, ``fixed``, and `CASE`, which says how they
+are hammered.
 """
 
 from collections.abc import Callable, Mapping

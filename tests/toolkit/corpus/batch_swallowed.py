@@ -1,4 +1,4 @@
-"""A loop of one's own over the records tells Lambda of no failure."""
+"""A hand-written loop over the records reports no failure to Lambda."""
 
 import json
 import logging
@@ -11,7 +11,7 @@ from . import BODY, OTHER, Case
 
 
 def charge(order: Any) -> None:
-    """Stands for a call to the payment provider."""
+    """A placeholder for a call to the payment provider."""
 
 
 @idempotent(name="charge", key="order.order_id", lease_seconds=30)

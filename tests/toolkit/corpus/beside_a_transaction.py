@@ -1,4 +1,4 @@
-"""When the commit fails, what was done beside it is done again."""
+"""When the commit fails, the side effect outside the transaction is repeated."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from . import KEY, Case
 
 
 def charge(order: Any, token: str | None = None) -> None:
-    """Stands for a call to the payment provider."""
+    """A placeholder for a call to the payment provider."""
 
 
 def bad(message: Any, transaction: Any) -> None:

@@ -9,7 +9,7 @@ from . import PLACED, Case
 
 
 def charge(order: Any) -> None:
-    """Stands for a call to the payment provider."""
+    """A placeholder for a call to the payment provider."""
 
 
 @idempotent(name="charge", key="order.order_id", lease_seconds=30)

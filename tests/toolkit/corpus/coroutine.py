@@ -9,7 +9,7 @@ from . import KEY, Case
 
 
 def charge(order: Any) -> None:
-    """Stands for a call to the payment provider."""
+    """A placeholder for a call to the payment provider."""
 
 
 async def work(order: Any) -> None:

@@ -9,11 +9,11 @@ from . import PLACED, Case
 
 
 def charge(order: Any) -> None:
-    """Stands for a call to the payment provider."""
+    """A placeholder for a call to the payment provider."""
 
 
 def mail(order: Any) -> None:
-    """Stands for a mail to the customer."""
+    """A placeholder for a mail to the customer."""
 
 
 @idempotent(name="charge", key="order.order_id", lease_seconds=30)

@@ -8,14 +8,14 @@ from . import KEY, Case
 
 
 def charge(order: Any) -> None:
-    """Stands for a tool for the command line, which exits if it fails."""
+    """A placeholder for a command-line tool, which exits if it fails."""
 
 
 def bad(message: Any) -> None:
     try:
         charge(message.body)
     except SystemExit as end:
-        print(f"the tool ended with {end.code}")  # noqa: T201  # stands for a log line
+        print(f"the tool ended with {end.code}")  # noqa: T201  # in place of a log line
 
 
 def fixed(message: Any) -> None:

@@ -1,4 +1,4 @@
-"""An error is logged, and that is all."""
+"""An error is only logged."""
 
 import logging
 from typing import Any
@@ -9,7 +9,7 @@ from . import KEY, Case
 
 
 def charge(order: Any) -> None:
-    """Stands for a call to the payment provider."""
+    """A placeholder for a call to the payment provider."""
 
 
 def bad(message: Any) -> None:

@@ -1,4 +1,4 @@
-"""What fails again is dropped."""
+"""A message that fails again is dropped."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from . import KEY, Case
 
 
 def charge(order: Any) -> None:
-    """Stands for a call to the payment provider."""
+    """A placeholder for a call to the payment provider."""
 
 
 def bad(message: Any) -> None:

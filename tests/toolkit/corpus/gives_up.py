@@ -1,4 +1,4 @@
-"""Too little time left: it returns, which means done."""
+"""With too little time left it returns, which means done."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from . import KEY, Case
 
 
 def charge(order: Any) -> None:
-    """Stands for a call to the payment provider."""
+    """A placeholder for a call to the payment provider."""
 
 
 def bad(message: Any) -> None:

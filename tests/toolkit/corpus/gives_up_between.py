@@ -8,11 +8,11 @@ from . import KEY, Case
 
 
 def charge(order: Any) -> None:
-    """Stands for a call to the payment provider."""
+    """A placeholder for a call to the payment provider."""
 
 
 def ship(order: Any, token: str) -> None:
-    """Stands for a call to the warehouse."""
+    """A placeholder for a call to the warehouse."""
 
 
 def bad(message: Any) -> None:

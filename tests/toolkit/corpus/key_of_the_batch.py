@@ -10,7 +10,7 @@ from . import BODY, OTHER, Case
 
 
 def write(orders: Any) -> None:
-    """Stands for a bulk write."""
+    """A placeholder for a bulk write."""
 
 
 @idempotent(name="write", key="orders[].order_id", lease_seconds=30)

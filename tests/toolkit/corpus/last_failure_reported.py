@@ -1,4 +1,4 @@
-"""Of several failures of a batch Lambda is told the last."""
+"""Only the last of several failures in a batch is reported to Lambda."""
 
 import json
 import logging
@@ -11,7 +11,7 @@ from . import BODY, OTHER, Case
 
 
 def charge(order: Any) -> None:
-    """Stands for a call to the payment provider."""
+    """A placeholder for a call to the payment provider."""
 
 
 @idempotent(name="charge", key="order.order_id", lease_seconds=30)

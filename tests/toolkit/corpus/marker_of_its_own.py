@@ -8,11 +8,11 @@ from . import KEY, Case
 
 
 def charge(order: Any) -> None:
-    """Stands for a call to the payment provider."""
+    """A placeholder for a call to the payment provider."""
 
 
 cache: dict[str, str] = {}
-"""Stands for a cache of several processes."""
+"""A placeholder for a cache that several processes share."""
 
 
 def bad(message: Any) -> None:

@@ -10,7 +10,7 @@ from . import PLACED, Case
 
 
 def charge(order: Any) -> None:
-    """Stands for a call to the payment provider."""
+    """A placeholder for a call to the payment provider."""
 
 
 @idempotent(name="charge", key="order.order_id", lease_seconds=30)
@@ -22,14 +22,14 @@ def bad(event: Any, context: Any) -> None:
     try:
         charged(event["detail"])
     except StoreError:
-        print("the table is away")  # noqa: T201  # stands for a log line
+        print("the table is away")  # noqa: T201  # in place of a log line
 
 
 def fixed(event: Any, context: Any) -> None:
     try:
         charged(event["detail"])
     except StoreError:
-        print("the table is away")  # noqa: T201  # stands for a log line
+        print("the table is away")  # noqa: T201  # in place of a log line
         raise
 
 

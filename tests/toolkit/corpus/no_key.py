@@ -8,7 +8,7 @@ from . import Case
 
 
 def charge(order: Any) -> None:
-    """Stands for a call to the payment provider."""
+    """A placeholder for a call to the payment provider."""
 
 
 def process(message: Any) -> None:

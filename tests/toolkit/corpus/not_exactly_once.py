@@ -1,4 +1,4 @@
-"""A write beside the completion repeats after a crash."""
+"""A write outside the completion repeats after a crash."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from . import KEY, Case
 
 
 def put(table: str, item: Any) -> None:
-    """Stands for a write to a table."""
+    """A placeholder for a write to a table."""
 
 
 def bad(message: Any) -> None:

@@ -1,4 +1,4 @@
-"""Work is handed to a pool, and its end not waited for."""
+"""The handler submits work to a pool, and does not wait for its end."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,7 +9,7 @@ from . import KEY, Case
 
 
 def charge(order: Any) -> None:
-    """Stands for a call to the payment provider."""
+    """A placeholder for a call to the payment provider."""
 
 
 POOL = ThreadPoolExecutor(1)

@@ -8,7 +8,7 @@ from . import KEY, Case
 
 
 def charge(order: Any) -> None:
-    """Stands for a call to the payment provider."""
+    """A placeholder for a call to the payment provider."""
 
 
 def bad(message: Any) -> str:
@@ -26,7 +26,7 @@ def fixed(message: Any) -> str:
         charge(message.body)
         answer = "charged"
     finally:
-        print(answer)  # noqa: T201  # stands for a log line
+        print(answer)  # noqa: T201  # in place of a log line
     return answer
 
 

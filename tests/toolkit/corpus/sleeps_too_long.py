@@ -9,11 +9,11 @@ from . import KEY, Case
 
 
 def charge(order: Any) -> None:
-    """Stands for a call to the payment provider."""
+    """A placeholder for a call to the payment provider."""
 
 
 def settled(order: Any) -> bool:
-    """Stands for a question to another system, which takes its time."""
+    """A placeholder for a slow request to another system."""
     return not order
 
 

@@ -8,7 +8,7 @@ from . import KEY, Case
 
 
 def charge(order: Any, token: str) -> None:
-    """Stands for a call to the payment provider."""
+    """A placeholder for a call to the payment provider."""
 
 
 def bad(message: Any) -> None:

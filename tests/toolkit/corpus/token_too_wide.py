@@ -1,4 +1,4 @@
-"""The receiver is told to take two orders of a customer for one."""
+"""The token makes the receiver take two orders of a customer for one."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from . import KEY, OTHER, Case
 
 
 def charge(order: Any, token: str) -> None:
-    """Stands for a call to the payment provider."""
+    """A placeholder for a call to the payment provider."""
 
 
 def bad(message: Any) -> None:

@@ -8,11 +8,11 @@ from . import KEY, Case
 
 
 def charge(order: Any, token: str | None = None) -> None:
-    """Stands for a call to the payment provider."""
+    """A placeholder for a call to the payment provider."""
 
 
 def mail(order: Any) -> None:
-    """Stands for a mail to the customer."""
+    """A placeholder for a mail to the customer."""
 
 
 def bad(message: Any) -> None:

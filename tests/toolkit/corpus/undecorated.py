@@ -9,7 +9,7 @@ from . import PLACED, Case
 
 
 def charge(order: Any) -> None:
-    """Stands for a call to the payment provider."""
+    """A placeholder for a call to the payment provider."""
 
 
 def bad(event: Any, context: Any) -> None:

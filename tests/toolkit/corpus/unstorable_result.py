@@ -1,4 +1,4 @@
-"""The result is none that JSON can hold."""
+"""The result cannot be stored as JSON."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +10,7 @@ from . import PLACED, Case
 
 
 def charge(order: Any) -> None:
-    """Stands for a call to the payment provider."""
+    """A placeholder for a call to the payment provider."""
 
 
 @idempotent(name="charge", key="event.detail.order_id")

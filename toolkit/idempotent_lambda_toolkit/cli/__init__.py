@@ -1,7 +1,7 @@
 """The operator's command `idempotent-lambda`: records, parked keys, and checks.
 
-It looks at them, settles what is parked, and checks a deployed stack: docs/cli.md
-says what each command does. It needs the extra ``[cli]``.
+The command shows records, settles parked keys, and checks a deployed stack. docs/cli.md
+describes each command. It needs the extra ``[cli]``.
 """
 
 import sys
@@ -15,10 +15,10 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command and end the process.
 
     Args:
-        arguments: those of the command line; None for the process's own.
+        arguments: command-line arguments; None for the arguments of the process.
 
     Raises:
-        SystemExit: always; its code is one of `exit_codes.ExitCode`.
+        SystemExit: always; its code is an `exit_codes.ExitCode`.
     """
     try:
         from idempotent_lambda_toolkit.cli.app import run  # noqa: PLC0415  # the extra may be missing

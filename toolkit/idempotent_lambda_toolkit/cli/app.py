@@ -1,4 +1,7 @@
-"""The command line: what each command takes, asks and shows; the other modules do it."""
+"""The command line: arguments, questions and output of each command.
+
+The other modules do the work.
+"""
 
 import json
 import sys
@@ -37,7 +40,7 @@ WITH_VALUE = (
     "--profile", "--region", "--endpoint-url",
 )  # fmt: skip
 FLAGS = ("--json",)
-"""The options of every command: like the AWS CLI's they may stand before or behind its name."""
+"""The options of every command. As in the AWS CLI, they may come before or after its name."""
 
 _CODES = "  ".join(f"{code.value}: {MEANING[code]}." for code in ExitCode)
 LINES_OF_LOG = 1000
@@ -60,28 +63,28 @@ class StatusFilter(StrEnum):
 
     @property
     def status(self) -> Status:
-        """The record's."""
+        """The status in the record."""
         return Status[self.name]
 
 
 Key = Annotated[
     str | None,
     typer.Argument(
-        metavar="KEY", help="As the log shows it: text, JSON of any other key, or sha256:…"
+        metavar="KEY", help="The key as the log shows it: text, JSON of any other key, or sha256:…"
     ),
 ]
 Decorated = Annotated[
-    str | None, typer.Option(metavar="NAME", help="The key is of this decorated function.")
+    str | None, typer.Option(metavar="NAME", help="The decorated function that the key belongs to.")
 ]
 RecordId = Annotated[
-    str | None, typer.Option(metavar="ID", help="The record's id itself, instead of KEY.")
+    str | None, typer.Option(metavar="ID", help="The record's id, instead of KEY.")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; change nothing.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 
 
 class Command:
-    """What every command works with: where the consumer is, and where to say things."""
+    """The deployment and the output that every command works with."""
 
     def __init__(self, options: Options, output: Output) -> None:
         self.deployment, self.output = Deployment(options), output
@@ -93,24 +96,27 @@ def every_command(
     *,
     function: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="The Lambda function; it tells where all the rest is."),
+        typer.Option(
+            metavar="NAME",
+            help="The Lambda function; its configuration names table and queues.",
+        ),
     ] = None,
     table: Annotated[str | None, typer.Option(help="The table of records.")] = None,
     namespace: Annotated[str | None, typer.Option(help="The namespace of the keys.")] = None,
-    queue_url: Annotated[str | None, typer.Option(help="The queue.")] = None,
+    queue_url: Annotated[str | None, typer.Option(help="The URL of the queue.")] = None,
     dead_letter_queue_url: Annotated[
-        str | None, typer.Option(help="Its dead-letter queue.")
+        str | None, typer.Option(help="The URL of its dead-letter queue.")
     ] = None,
-    profile: Annotated[str | None, typer.Option(help="As of the AWS CLI.")] = None,
-    region: Annotated[str | None, typer.Option(help="As of the AWS CLI.")] = None,
-    endpoint_url: Annotated[str | None, typer.Option(help="As of the AWS CLI.")] = None,
+    profile: Annotated[str | None, typer.Option(help="As in the AWS CLI.")] = None,
+    region: Annotated[str | None, typer.Option(help="As in the AWS CLI.")] = None,
+    endpoint_url: Annotated[str | None, typer.Option(help="As in the AWS CLI.")] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object on standard output.")
+        bool, typer.Option("--json", help="Print one JSON object on standard output.")
     ] = False,
 ) -> None:
-    """Look at the records of an idempotent consumer, settle what is parked, check its stack.
+    """Inspect the records of an idempotent consumer, settle parked keys, and check its stack.
 
-    The options here may stand before or behind a command's name.
+    These options may come before or after the name of a command.
     """
     options = Options(
         function=function,
@@ -130,12 +136,12 @@ def inspect(
     context: typer.Context,
     *,
     key: Annotated[
-        str | None, typer.Argument(metavar="KEY|MESSAGE-ID", help="A key or a message's id.")
+        str | None, typer.Argument(metavar="KEY|MESSAGE-ID", help="A key or a message id.")
     ] = None,
     decorated: Decorated = None,
     record_id: RecordId = None,
 ) -> None:
-    """Say what the record of a key says, and what of it is in the dead-letter queue."""
+    """Describe the record of a key, and its messages in the dead-letter queue."""
     deployment, output = _get_parts(context)
     selector = RecordSelector(key, decorated, record_id)
     record = records.find(deployment, selector)
@@ -163,7 +169,7 @@ def inspect(
     for message in messages:
         output.print_lines(f"in the dead-letter queue: {_describe_message(message, record, now)}")
     if not found.whole and deployment.dead_letter_queue_url is not None:
-        output.print_lines("the dead-letter queue could not be seen as a whole")
+        output.print_lines("not all messages in the dead-letter queue could be seen")
     output.print_json(
         record=records.plain(record, now),
         dead_letters=[each.plain() for each in messages],
@@ -180,11 +186,13 @@ def list_(
     ] = None,
     older_than: Annotated[
         str | None,
-        typer.Option(metavar="15m", help="Only what has been so for longer; s, m, h or d."),
+        typer.Option(
+            metavar="15m", help="Only records in their state for at least this long; s, m, h or d."
+        ),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 1000,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of records.")] = 1000,
 ) -> None:
-    """The records of the namespace; reads the whole table."""
+    """List the records of the namespace. Reads the whole table."""
     deployment, output = _get_parts(context)
     least = _duration(older_than)
     found: list[Record] = []
@@ -218,7 +226,7 @@ def list_(
 
 @app.command()
 def stats(context: typer.Context) -> None:
-    """Count the records by what they mean, and the messages in both queues; reads the table."""
+    """Count the records by state, and the messages in both queues. Reads the whole table."""
     deployment, output = _get_parts(context)
     now, counts = times.now(), dict[str, int]()
     oldest: dict[str, Record] = {}
@@ -259,15 +267,15 @@ def forget(
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
-    """Delete the record of a key that is completed or parked: its next delivery runs."""
+    """Delete the completed or parked record of a key, so that its next delivery runs."""
     deployment, output = _get_parts(context)
     record = records.require(deployment, RecordSelector(key, decorated, record_id))
     if record.status not in (Status.COMPLETED, Status.PARKED):
-        records.forget(deployment, record)  # says why not
+        records.forget(deployment, record)  # raises, with the reason
     now = times.now()
     output.print_lines(*records.describe(record, now))
     if records.is_given_back(record):
-        text = "that copy may then run with another key, so the effect may happen twice"
+        text = "that copy may then run with another key, so the side effect may happen twice"
         output.print_lines(f"{text}: delete the record only if the copy is gone")
     if not dry_run:
         output.confirm(f"Delete it, so that {records.extract_key(record.id)} runs again?", yes=yes)
@@ -282,19 +290,23 @@ def resolve(
     *,
     key: Key = None,
     completed: Annotated[
-        bool, typer.Option("--completed", help="It has happened, or never shall.")
+        bool,
+        typer.Option("--completed", help="The side effect already happened, or must never happen."),
     ] = False,
-    retry: Annotated[bool, typer.Option("--retry", help="It shall run.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Let the key run.")] = False,
     retention: Annotated[
         str | None,
-        typer.Option(metavar="22d", help="How long duplicates are suppressed; the function knows."),
+        typer.Option(
+            metavar="22d",
+            help="How long duplicates are suppressed; the default is the function's setting.",
+        ),
     ] = None,
     decorated: Decorated = None,
     record_id: RecordId = None,
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
-    """Decide on a parked key: --completed or --retry."""
+    """Decide what happens to a parked key: --completed or --retry."""
     deployment, output = _get_parts(context)
     if completed == retry:
         raise UsageError("choose one of --completed and --retry")
@@ -309,7 +321,7 @@ def resolve(
     for message in (*copies.unlocking, *copies.others):
         output.print_lines(f"in the dead-letter queue: {_describe_message(message, record, now)}")
     if not copies.whole:
-        output.print_lines("the dead-letter queue could not be seen as a whole")
+        output.print_lines("not all messages in the dead-letter queue could be seen")
     output.print_lines(f"to do: {_describe_plan(record, copies, completed=completed)}")
     if dry_run:
         output.print_json(
@@ -326,7 +338,7 @@ def resolve(
     what = "deleted from the dead-letter queue" if completed else "sent back to the queue"
     output.print_lines(*(f"message {each.id}: {what}" for each in handled))
     if retry and not handled:
-        output.print_lines("no message of it was found: send it, or call, again")
+        output.print_lines("no message with this key was found: send it again, or repeat the call")
     output.print_json(
         before=records.plain(record, now),
         after=records.plain(after, times.now()),
@@ -339,18 +351,18 @@ def resolve(
 def redrive(
     context: typer.Context,
     *,
-    key: Annotated[str | None, typer.Option(help="Only messages of this key.")] = None,
+    key: Annotated[str | None, typer.Option(help="Only messages with this key.")] = None,
     message_id: Annotated[str | None, typer.Option(help="Only this message.")] = None,
     parked: Annotated[
-        bool, typer.Option("--parked", help="Copies of parked messages too: they run.")
+        bool, typer.Option("--parked", help="Also send copies of parked messages: they run.")
     ] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of messages.")] = None,
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
     """Send the messages of the dead-letter queue back to the queue.
 
-    Copies of parked messages stay, unless --parked, --key or --message-id asks for them.
+    Copies of parked messages stay, unless you give --parked, --key or --message-id.
     """
     deployment, output = _get_parts(context)
     source, target = deployment.needed_dead_letter_queue_url, deployment.needed_queue_url
@@ -375,11 +387,11 @@ def redrive(
     output.print_lines(f"{len(done.moved)} {'to send' if dry_run else 'sent'} back to {target}")
     if done.parked:
         text = "resolve them one by one, or add --parked"
-        output.print_lines(f"copies of parked messages are left ({len(done.parked)}): {text}")
+        output.print_lines(f"copies of parked messages were not sent ({len(done.parked)}): {text}")
     if done.foreign:
-        output.print_lines(f"messages of other queues are left ({len(done.foreign)})")
+        output.print_lines(f"messages of other queues were not sent ({len(done.foreign)})")
     unseen = (
-        "" if done.whole else "; not all could be seen, as others hide them or their group does"
+        "" if done.whole else "; some messages are hidden by another receiver or by their group"
     )
     if (key or message_id) and not done.moved:
         which = "matches" if done.whole else "that could be seen matches"
@@ -407,7 +419,7 @@ def doctor_(context: typer.Context) -> None:
         output.print_lines(f"could not check: {what}: {why}")
     healthy = all(each.severity is doctor.Severity.NOTE for each in findings)
     if healthy:
-        found = "no problem found in what could be checked" if known.unknown else "healthy"
+        found = "no problem found by the checks that could run" if known.unknown else "healthy"
         output.print_lines(f"{deployment.options.function}: {found}")
     output.print_json(
         healthy=None if healthy and known.unknown else healthy,
@@ -432,7 +444,7 @@ def run(arguments: list[str] | None = None) -> None:
 
 
 def hoist_options(arguments: list[str]) -> list[str]:
-    """The arguments with the options of every command in front, wherever they stood."""
+    """Move the options that every command takes to the front of the arguments."""
     front: list[str] = []
     rest: list[str] = []
     left = iter(arguments)
@@ -467,7 +479,7 @@ def _ids(deployment: Deployment, selector: RecordSelector) -> list[str]:
 
 
 def _look_into_queue(deployment: Deployment, output: Output) -> dead_letters.QueueSnapshot:
-    """What is in the dead-letter queue; nothing, and why, where that cannot be read."""
+    """Look into the dead-letter queue; print the reason if it cannot be read."""
     if deployment.dead_letter_queue_url is not None:
         try:
             with dead_letters.hold_messages(deployment) as queue:
@@ -483,7 +495,7 @@ def _find_by_message(
     message_id: str | None,
     by_id: list[dead_letters.DeadLetterMessage],
 ) -> Record | None:
-    """The record of a message, by its copy in the dead-letter queue or its line in the log."""
+    """Find the record of a message by its copy in the dead-letter queue, or by its log line."""
     for record_id in sorted({each for message in by_id for each in message.record_ids}):
         record = records.find(deployment, RecordSelector(record_id=record_id))
         if record is not None:
@@ -499,7 +511,7 @@ def _find_by_message(
 
 
 def _find_logged_key(deployment: Deployment, log_group: str, message_id: str) -> str | None:
-    """The key of a message, by its line in the log; None if there is none."""
+    """Find the key of a message by its log line; None if there is no such line."""
     pages = deployment.client("logs").get_paginator("filter_log_events")
     asked = pages.paginate(
         logGroupName=log_group,
@@ -522,7 +534,7 @@ def _find_logged_key(deployment: Deployment, log_group: str, message_id: str) ->
 
 def _explain_missing(deployment: Deployment, selector: RecordSelector) -> None:
     records.require(deployment, selector)
-    raise RefusedError("the record was made just now: look again")
+    raise RefusedError("the record was created a moment ago: run the command again")
 
 
 def _filter(
@@ -532,7 +544,7 @@ def _filter(
         return lambda each: message_id is None or message_id in (each.id, each.first_id)
     record = records.find(deployment, RecordSelector(key))
     if deployment.key_rule is None and record is None:
-        text = "what key a message has is not known without --function"
+        text = "the keys of messages are not known without --function"
         raise UsageError(f"{text}: set it, or use --message-id")
     named = {record.id} if record else set(records.ids(deployment.namespace, key))
 
@@ -550,7 +562,7 @@ def _describe_message(
     if message.token is not None:
         kind = "copy of a parked message"
         if record is not None and not message.is_copy_of(record):
-            kind += " (of an earlier parking, or another key: unlocks nothing here)"
+            kind += " (of an earlier parking, or another key: it does not unlock this record)"
     keys = ", ".join(records.extract_key(each) for each in sorted(message.record_ids))
     of = f", key {keys}" if keys else ""
     refused = f"; each delivery is refused: {message.refusal}" if message.refusal else ""
@@ -576,7 +588,7 @@ def _describe_plan(record: Record, copies: Copies, *, completed: bool) -> str:
         return f"nothing: {problem}"
     if copies.others:
         return "delete the record, then send its messages back to the queue"
-    return "delete the record; no message of it was found, so send it, or call, again"
+    return "delete the record; no message with its key was found: send it again, or repeat the call"
 
 
 def _report_change(

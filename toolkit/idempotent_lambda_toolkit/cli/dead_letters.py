@@ -1,8 +1,8 @@
-"""The dead-letter queue: what is in it, whose it is, and the way back to the queue.
+"""The dead-letter queue: its messages, their keys, and the way back to the queue.
 
-Messages that are received are hidden from others; whatever is not moved or deleted is shown again
-at the end. A message is sent before it is deleted: whoever is interrupted has sent it twice. The
-second one is a duplicate, unless its key is its message id.
+A received message is hidden from other receivers. A message that is neither moved nor deleted
+becomes visible again at the end. A message is sent before it is deleted, so an interrupted command
+may send it twice. The second one is a duplicate, unless its key is its message id.
 """
 
 import base64
@@ -26,10 +26,10 @@ from idempotent_lambda_toolkit.cli.deployment import Deployment
 from idempotent_lambda_toolkit.cli.exit_codes import PartlyDoneError
 
 HIDDEN_SECONDS = 120
-"""How long received messages are hidden at most, should this process be killed."""
+"""Seconds after which received messages reappear if this process is killed."""
 
 WAIT_SECONDS = 1
-"""Above zero every server is asked: an empty answer means that nothing is left to receive.
+"""Above zero, SQS asks all its servers: an empty answer means that no message is left.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
 """
@@ -52,13 +52,13 @@ class DeadLetterMessage:
     """A message in the dead-letter queue.
 
     Attributes:
-        raw: as SQS gave it.
-        record_ids: of the keys in it; empty where they are not known.
-        token: the owner token, if it is the copy of a parked message.
-        first_id: the id that the message of a copy had.
-        foreign: whether SQS moved it here from a queue that is not the function's.
-        refusal: why no delivery of it can ever run, such as that it has no key; None if it can, or
-            if that is not known.
+        raw: the message as SQS returned it.
+        record_ids: the record ids of its keys; empty if they are not known.
+        token: the owner token of a copy of a parked message; None for other messages.
+        first_id: the id of the message that was copied; None for other messages.
+        foreign: whether SQS moved it here from a queue that the function does not read.
+        refusal: the reason why no delivery of it can run, such as a missing key; None if it can
+            run, or if that is not known.
     """
 
     raw: Mapping[str, Any] = field(repr=False)
@@ -75,14 +75,14 @@ class DeadLetterMessage:
 
     @property
     def sent_at(self) -> EpochMillis:
-        """When it was sent, in epoch milliseconds of AWS's clock."""
+        """The time of sending, in epoch milliseconds of AWS's clock."""
         return EpochMillis(int(self.raw["Attributes"]["SentTimestamp"]))
 
     def is_copy_of(self, record: Record) -> bool:
-        """Whether a redrive of it lets it claim the record.
+        """Return whether this message can claim the record after a redrive.
 
-        It may if the record is parked with its token. It goes on with the record that it has
-        unlocked, but not once that is parked again: then a newer copy has been sent.
+        It can if the record is parked with its token. It can also continue a record that it has
+        unlocked, unless that is parked again: then the function has sent a newer copy.
         """
         if self.token == record.owner:
             return True
@@ -90,7 +90,7 @@ class DeadLetterMessage:
         return unlocked and record.status != Status.PARKED
 
     def plain(self) -> dict[str, Any]:
-        """For ``--json``; never the body."""
+        """Return the fields for ``--json``, without the body."""
         return {
             "message_id": self.id,
             "record_ids": sorted(self.record_ids),
@@ -103,11 +103,11 @@ class DeadLetterMessage:
 
 @dataclass(frozen=True, slots=True)
 class QueueSnapshot:
-    """What a look into the dead-letter queue found.
+    """The messages that one look into the dead-letter queue found.
 
     Attributes:
         found: the messages.
-        whole: whether these are all that could be received.
+        whole: whether these are all messages of the queue.
     """
 
     found: list[DeadLetterMessage]
@@ -115,7 +115,7 @@ class QueueSnapshot:
 
 
 def depth(deployment: Deployment, url: str) -> dict[str, int]:
-    """About how many messages wait in a queue, are in flight, and delayed."""
+    """Return about how many messages of a queue are waiting, in flight and delayed."""
     asked = list(_DEPTHS.values())
     answer = deployment.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=asked)
     return {name: int(answer["Attributes"].get(of, 0)) for name, of in _DEPTHS.items()}
@@ -123,7 +123,7 @@ def depth(deployment: Deployment, url: str) -> dict[str, int]:
 
 @contextmanager
 def hold_messages(deployment: Deployment) -> Iterator["ReceivedMessages"]:
-    """The dead-letter queue; what it hands out is hidden from others until the block ends."""
+    """Open the dead-letter queue; received messages stay hidden until the block ends."""
     messages = ReceivedMessages(deployment)
     try:
         yield messages
@@ -132,10 +132,10 @@ def hold_messages(deployment: Deployment) -> Iterator["ReceivedMessages"]:
 
 
 class ReceivedMessages:
-    """What was received of the dead-letter queue and is still there.
+    """The messages that were received from the dead-letter queue and are still in it.
 
     Args:
-        deployment: whose. Its dead-letter queue has to be known.
+        deployment: the consumer, whose dead-letter queue must be known.
     """
 
     def __init__(self, deployment: Deployment) -> None:
@@ -148,14 +148,14 @@ class ReceivedMessages:
         )
         self._arn = answer["Attributes"]["QueueArn"]
         self._sources = deployment.source_arns
-        # What somebody else has received, or a command that was killed, cannot be seen.
+        # Messages that another receiver or a killed command holds cannot be seen.
         self._others_hold = int(answer["Attributes"].get(_HIDDEN, 0)) > 0
         date = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
         started = int(parsedate_to_datetime(date).timestamp() * 1000) if date else times.now()
         self.started, self._began = EpochMillis(started), self._clock.monotonic()
 
     def look(self) -> QueueSnapshot:
-        """All messages, as far as they can be received within a minute."""
+        """Return all messages that can be received within a minute."""
         found: dict[str, DeadLetterMessage] = {}
         while len(found) < MOST_LOOKED_AT and self._count_elapsed() < LOOKING_SECONDS * 1000:
             received = self.receive()
@@ -167,13 +167,13 @@ class ReceivedMessages:
 
     @property
     def whole(self) -> bool:
-        """Whether an empty answer meant that nothing else is there."""
-        # Of a FIFO group nothing more comes while some of it are hidden.
+        """Whether an empty answer means that no other message is in the queue."""
+        # SQS returns no further messages of a FIFO group while some of them are hidden.
         stuck = self._fifo and len(self._receipts) >= MOST_RECEIVED
         return not stuck and not self._others_hold
 
     def receive(self) -> list[DeadLetterMessage]:
-        """The next messages, up to ten; none if nothing more can be received."""
+        """Receive the next messages, up to ten; an empty list if no more can be received."""
         answer = self._client.receive_message(
             QueueUrl=self._url,
             MaxNumberOfMessages=MOST_RECEIVED,
@@ -187,10 +187,10 @@ class ReceivedMessages:
         return found
 
     def send_back(self, message: DeadLetterMessage) -> str:
-        """Send a message to the queue, then delete it here; the id of the new one.
+        """Send a message to the queue, then delete it here; return the id of the new message.
 
         Raises:
-            PartlyDoneError: it is sent and could not be deleted.
+            PartlyDoneError: the message was sent but could not be deleted.
         """
         url, attributes = self._deployment.needed_queue_url, message.raw["Attributes"]
         call: dict[str, Any] = {
@@ -204,8 +204,8 @@ class ReceivedMessages:
         if "MessageGroupId" in attributes:
             call["MessageGroupId"] = attributes["MessageGroupId"]
         if url.endswith(".fifo"):
-            # With the id that it had, the queue might take it for a repetition and drop it. Every
-            # sending has a message id of its own, so the queue knows this one only if it has it.
+            # With its old deduplication id, the queue might drop it as a repetition. Every sent
+            # message has a new message id, so the queue knows this id only if it has the message.
             call["MessageDeduplicationId"] = message.id
         if trace := attributes.get("AWSTraceHeader"):
             of = {"DataType": "String", "StringValue": trace}
@@ -214,8 +214,8 @@ class ReceivedMessages:
         try:
             self.delete(message)
         except (BotoCoreError, ClientError) as error:
-            text = f"{message.id} is sent to the queue, and could not be deleted here ({error})"
-            remedy = "redrive it if its key is in it: a duplicate then; otherwise delete it"
+            text = f"{message.id} was sent to the queue but could not be deleted here ({error})"
+            remedy = "if it contains its key, redrive it: it is a duplicate then; else delete it"
             raise PartlyDoneError(f"{text}: {remedy}", message_id=message.id) from None
         return sent
 
@@ -226,7 +226,7 @@ class ReceivedMessages:
         )
 
     def release(self) -> None:
-        """Show again what is still there. Failing that it comes back by itself."""
+        """Make the remaining messages visible. If that fails, they reappear by themselves."""
         left, self._receipts = list(self._receipts.values()), {}
         for start in range(0, len(left), MOST_RECEIVED):
             entries = [
@@ -237,9 +237,10 @@ class ReceivedMessages:
                 self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
 
     def has_come_back(self, message: DeadLetterMessage, moved: frozenset[str]) -> bool:
-        """Whether it was sent after this began, as what was moved and has come back.
+        """Return whether a message was sent after this began, like a moved one that came back.
 
-        AWS's clock is known in whole seconds; within the first one the key of what was moved tells.
+        AWS's clock is known in whole seconds. Within the first second, the key of a moved message
+        decides.
         """
         margin = 0 if moved & message.record_ids else 1000
         return message.sent_at >= self.started + margin
@@ -252,7 +253,7 @@ class ReceivedMessages:
         mark = CopyMark.parse(text or "")
         source = raw["Attributes"].get("DeadLetterQueueSourceArn")
         foreign = bool(source and self._sources and source not in self._sources)
-        # A foreign message may have the same key, and means something else.
+        # A foreign message may have the same key but another meaning.
         rule = None if foreign else self._deployment.key_rule
         ids, refusal = find_record_ids(raw, self._arn, rule, self._deployment.unwrap)
         return DeadLetterMessage(
@@ -266,16 +267,16 @@ _SENT = frozenset({"DataType", "StringValue", "BinaryValue"})
 def find_record_ids(
     message: Mapping[str, Any], arn: str, rule: KeyRule | None, unwrap: frozenset[str] = frozenset()
 ) -> tuple[frozenset[str], str | None]:
-    """The ids of the records of a received message, as the function would make them.
+    """Return the record ids of a received message, as the function would build them.
 
     Args:
-        message: as SQS gives it to who receives.
-        arn: of its queue.
-        rule: how the consumer's messages get their keys; None where that is not known.
-        unwrap: the services whose wrappers the function takes off.
+        message: the message as SQS returns it to a receiver.
+        arn: the ARN of its queue.
+        rule: the rule that gives the consumer's messages their keys; None if it is not known.
+        unwrap: the services whose wrappers the function removes.
 
     Returns:
-        The ids, and why the function refuses the message, if it does.
+        The ids, and the reason why the function refuses the message; None if it does not.
     """
     if rule is None:
         return frozenset(), None
@@ -285,12 +286,12 @@ def find_record_ids(
             key = find_stated_key(rule, delivery) or find_key(rule, delivery)
             found.add(key.record_id)
     except (MessageError, UnsupportedEventError) as error:
-        return frozenset(found), str(error)  # that may be why it is here
+        return frozenset(found), str(error)  # perhaps the reason why it is here
     return frozenset(found), None
 
 
 def _build_lambda_record(message: Mapping[str, Any], arn: str) -> dict[str, Any]:
-    """The record that Lambda makes of a message.
+    """Build the record that Lambda makes of a message.
 
     https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
     """

@@ -1,6 +1,6 @@
-"""What a person decides: forget a key, resolve a parked one, send dead letters back.
+"""The operator's decisions: forget a key, resolve a parked one, send dead letters back.
 
-Each is planned by a look, shown, confirmed, and carried out only on what was shown.
+Each command looks, shows its plan, asks for confirmation, and changes only what it has shown.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,10 +27,10 @@ class Copies:
     """The messages in the dead-letter queue that concern a parked record.
 
     Attributes:
-        unlocking: they bear its owner token.
-        others: they have its key and not its token: SQS moved them, or they are of an earlier
-            parking.
-        whole: whether the dead-letter queue was seen as a whole.
+        unlocking: messages that carry its owner token.
+        others: messages with its key but without its token: SQS moved them, or they are copies of
+            an earlier parking.
+        whole: whether all messages in the dead-letter queue were seen.
     """
 
     unlocking: list[DeadLetterMessage]
@@ -39,7 +39,7 @@ class Copies:
 
     @classmethod
     def from_snapshot(cls, record: Record, snapshot: QueueSnapshot) -> "Copies":
-        """Those among the messages that a look found."""
+        """Select the messages that concern the record."""
         unlocking = [each for each in snapshot.found if each.is_copy_of(record)]
         others = [
             each
@@ -49,7 +49,7 @@ class Copies:
         return cls(unlocking, others, snapshot.whole)
 
     def plain(self) -> dict[str, Any]:
-        """For ``--json``."""
+        """Return the fields for ``--json``."""
         return {
             "copies": [each.plain() for each in self.unlocking],
             "others": [each.plain() for each in self.others],
@@ -58,7 +58,7 @@ class Copies:
 
 
 def find_copies(deployment: Deployment, record: Record) -> Copies:
-    """What concerns a record in the dead-letter queue; nothing where that is not known."""
+    """Find the messages that concern a record; none if the dead-letter queue is not known."""
     if deployment.dead_letter_queue_url is None:
         return Copies([], [], whole=False)
     with dead_letters.hold_messages(deployment) as queue:
@@ -66,15 +66,15 @@ def find_copies(deployment: Deployment, record: Record) -> Copies:
 
 
 def explain_kept(record: Record, copies: Copies) -> str | None:
-    """Why a parked record has to stay, although no copy of it was found; None if it need not.
+    """Return why a parked record must stay although no copy was found; None if it may go.
 
-    Without its record a copy gets the key that it has by itself, and runs beside what has this one.
+    Without its record, a copy runs under the key of its content, in addition to this key.
     """
     is_given_back = records.is_given_back(record)
     if copies.unlocking or not (is_given_back or record.dead_lettered_at is not None):
         return None
     if not is_given_back and not copies.whole:
-        text = "a copy was sent to the dead-letter queue, which could not be seen as a whole"
+        text = "a copy was sent to the dead-letter queue, where not all messages could be seen"
         return f"{text}: try again in two minutes; if the copy is gone, use forget and redrive"
     text = "its copy is in the queue (or was just redriven)"
     remedy = "wait until it is done or dead-lettered; if the copy is gone, use forget and redrive"
@@ -84,14 +84,14 @@ def explain_kept(record: Record, copies: Copies) -> str | None:
 def complete(
     deployment: Deployment, record: Record, retention: Seconds
 ) -> tuple[Record, list[DeadLetterMessage]]:
-    """Complete a parked record, then delete its copies; the record, and what was deleted.
+    """Complete a parked record, then delete its copies; return the record and the deleted messages.
 
-    In this order: a copy that is left over is a duplicate, a record without its copy has lost its
-    message. A message that holds other keys too is left.
+    The order matters: a copy that is left over is a duplicate, but a record without its copy has
+    lost its message. A message that contains other keys too is not deleted.
 
     Raises:
-        RefusedError: the record is not as it was seen; nothing was done.
-        PartlyDoneError: it is completed, and a copy could not be deleted.
+        RefusedError: the record has changed since it was shown; nothing was done.
+        PartlyDoneError: the record is completed, but a copy could not be deleted.
     """
     after = records.complete(deployment, record, retention)
     if deployment.dead_letter_queue_url is None:
@@ -105,23 +105,23 @@ def complete(
                 queue.delete(message)
                 deleted.append(message)
     except (BotoCoreError, ClientError) as error:
-        text = f"the record is completed, and its copies could not all be deleted ({error})"
-        remedy = "delete what is left there, or redrive it if its key is in it: a duplicate then"
+        text = f"the record is completed, but not all its copies could be deleted ({error})"
+        remedy = "delete each copy that is left; one that contains its key may also be redriven"
         raise PartlyDoneError(f"{text}: {remedy}") from None
     return after, deleted
 
 
 def retry(deployment: Deployment, record: Record) -> tuple[Record | None, list[DeadLetterMessage]]:
-    """Let a parked key run; its record as it is then, and what was sent back to the queue.
+    """Let a parked key run; return its record afterwards, and the messages that were sent back.
 
-    Copies with its token are sent back: they may claim it as it is. Where there is none, the record
-    is deleted first, and then what has its key is sent back: in the other order it would be parked.
-    But see `explain_kept`.
+    Copies with its token are sent back: they can claim the parked record. Without such a copy, the
+    record is deleted first, and then the messages with its key are sent back; in the other order
+    they would be parked. `explain_kept` gives the exception.
 
     Raises:
-        RefusedError: the record is not as it was seen, or its copy may be hidden or in the queue;
-            nothing was done.
-        PartlyDoneError: the record is deleted, and a message could not be sent back.
+        RefusedError: the record has changed since it was shown, or its copy may be hidden or in the
+            queue; nothing was done.
+        PartlyDoneError: the record is deleted, but a message could not be sent back.
     """
     records.require_parked(record)
     if deployment.dead_letter_queue_url is None:
@@ -132,7 +132,7 @@ def retry(deployment: Deployment, record: Record) -> tuple[Record | None, list[D
     with dead_letters.hold_messages(deployment) as queue:
         copies = Copies.from_snapshot(record, queue.look())
         if copies.unlocking or copies.others:
-            _ = deployment.needed_queue_url  # before anything is done
+            _ = deployment.needed_queue_url  # raises before anything is done
             _require_sendable(deployment)
         if copies.unlocking:
             records.require_unchanged(deployment, record)
@@ -148,28 +148,28 @@ def retry(deployment: Deployment, record: Record) -> tuple[Record | None, list[D
             for message in copies.others:
                 queue.send_back(message)
         except (BotoCoreError, ClientError) as error:
-            text = f"the record is deleted, and a message could not be sent back ({error})"
+            text = f"the record is deleted, but a message could not be sent back ({error})"
             raise PartlyDoneError(f"{text}: run redrive") from None
         return None, copies.others
 
 
 def _require_sendable(deployment: Deployment) -> None:
     if deployment.uses_deduplication_ids:
-        text = "keys are made of deduplication ids, and a message that is sent back gets a new one"
-        remedy = "send it by hand with its id, five minutes after it was sent before"
+        text = "keys contain deduplication ids, and a message that is sent back gets a new one"
+        remedy = "send it yourself with its old id, five minutes after it was last sent"
         raise RefusedError(f"{text}: {remedy}")
 
 
 @dataclass(slots=True)
 class Redriven:
-    """What became of the messages of the dead-letter queue.
+    """The messages of the dead-letter queue after a redrive.
 
     Attributes:
-        moved: each with the id of the new message; "" where it was only looked at.
-        parked: copies of parked messages that were left, as they were not asked for.
-        others: what did not fit the filter.
-        foreign: what SQS moved there from other queues, whatever the filter.
-        whole: whether the dead-letter queue was seen as a whole.
+        moved: messages that were sent back, each with the id of the new message; "" on a dry run.
+        parked: copies of parked messages that stay, because nobody asked for them.
+        others: messages that do not match the filter, or have come back.
+        foreign: messages that SQS moved there from other queues, whether they match or not.
+        whole: whether all messages in the dead-letter queue were seen.
     """
 
     moved: list[tuple[DeadLetterMessage, str]] = field(default_factory=list)
@@ -180,11 +180,11 @@ class Redriven:
 
     @property
     def record_ids(self) -> frozenset[str]:
-        """Of the keys in what was moved."""
+        """The record ids of the keys in the moved messages."""
         return frozenset(each for message, _ in self.moved for each in message.record_ids)
 
     def plain(self) -> dict[str, Any]:
-        """For ``--json``."""
+        """Return the fields for ``--json``."""
         return {
             "moved": [{**each.plain(), "new_message_id": new} for each, new in self.moved],
             "left": {
@@ -205,19 +205,20 @@ def redrive(
     dry_run: bool,
     seen: Callable[[int], None],
 ) -> Redriven:
-    """Send messages of the dead-letter queue back: those that were there when it began.
+    """Send back the messages that were in the dead-letter queue when the command began.
 
     Args:
-        deployment: whose queues.
+        deployment: the consumer.
         fits: the filter.
-        parked: whether copies of parked messages go too.
-        limit: how many at most; None for all.
-        dry_run: whether to look only.
-        seen: told how many were looked at.
+        parked: whether copies of parked messages are sent back too.
+        limit: the most messages to send; None for all.
+        dry_run: whether to send nothing.
+        seen: a callback for the number of messages looked at.
 
     Raises:
-        RefusedError: keys are made of deduplication ids.
-        PartlyDoneError: a message was sent and could not be deleted, or others were sent before.
+        RefusedError: keys contain deduplication ids.
+        PartlyDoneError: a message was sent but could not be deleted, or an error came after others
+            were sent.
     """
     _require_sendable(deployment)
     done, known = Redriven(), set[str]()
@@ -238,14 +239,14 @@ def redrive(
 
 @contextmanager
 def _add_moved_to_errors(done: Redriven) -> Iterator[None]:
-    """Have an error say what was moved before it."""
+    """Add the messages that were moved before an error to its text."""
     try:
         yield
     except (BotoCoreError, ClientError, PartlyDoneError) as error:
         sent = [f"{message.id} → {new}" for message, new in done.moved if new]
         if not sent:
             raise
-        text = f"sent back before: {', '.join(sent)}; run it again for the rest"
+        text = f"sent back before: {', '.join(sent)}; run the command again for the rest"
         details = {**getattr(error, "details", {}), **done.plain()}
         raise PartlyDoneError(f"{translate_error(error) or error}; {text}", **details) from None
 

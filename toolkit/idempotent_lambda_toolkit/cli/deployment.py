@@ -1,4 +1,4 @@
-"""Where the parts of a consumer are: told by its function, or option by option."""
+"""The parts of a consumer, found by its function or given as options."""
 
 import re
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ _CONFIG = Config(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """The options that every command has; None where one is not given."""
+    """The options that every command has; None for an option that is not given."""
 
     function: str | None = None
     table: str | None = None
@@ -46,7 +46,7 @@ class Options:
 
 
 def translate_error(error: Exception) -> CommandError | None:
-    """The error of a command that an error of the SDK is; None if it is none of the SDK's."""
+    """Return the command's error for an error of the SDK; None for any other error."""
     if isinstance(error, ClientError):
         found = error.response.get("Error", {})
         text = f"{error.operation_name}: {found.get('Code')}: {found.get('Message')}"
@@ -60,7 +60,7 @@ def translate_error(error: Exception) -> CommandError | None:
 
 
 class Deployment:
-    """The parts of one consumer, each looked up when it is first needed.
+    """The parts of one consumer. Each is looked up when it is first needed.
 
     Every property may raise `NotFoundError`, `AwsRefusedError` or the SDK's errors.
     """
@@ -75,7 +75,7 @@ class Deployment:
         return boto3.session.Session(profile_name=profile, region_name=region)
 
     def client(self, service: str) -> Any:
-        """A client of the service, by the options of the AWS CLI."""
+        """Return a client of the service, for the options that the AWS CLI has too."""
         if service not in self._clients:
             endpoint = self.options.endpoint_url
             make: Any = self._session.client
@@ -84,7 +84,7 @@ class Deployment:
 
     @cached_property
     def function(self) -> Mapping[str, Any]:
-        """The configuration of the function, as Lambda gives it; empty without ``--function``."""
+        """The configuration of the function, as Lambda returns it; empty without ``--function``."""
         name = self.options.function
         if name is None:
             return {}
@@ -123,7 +123,7 @@ class Deployment:
 
     @cached_property
     def key_rule(self) -> KeyRule | None:
-        """How messages get their keys; None where that is not known, without ``--function``."""
+        """The rule that gives messages their keys; None if it is not known."""
         if not self.function:
             return None
         expression = self.environment.get("IDEMPOTENCY_KEY") or None
@@ -132,11 +132,11 @@ class Deployment:
                 self.namespace, expression, expression and compile_expression(expression)
             )
         except ValueError:
-            return None  # doctor says what is wrong with it
+            return None  # doctor reports the problem
 
     @cached_property
     def unwrap(self) -> frozenset[str]:
-        """The services whose wrappers the function takes off; none without ``--function``."""
+        """The services whose wrappers the function removes; empty without ``--function``."""
         names = (name.strip() for name in self.environment.get("IDEMPOTENCY_UNWRAP", "").split(","))
         return frozenset(filter(None, names))
 
@@ -148,7 +148,7 @@ class Deployment:
 
     @cached_property
     def mappings(self) -> list[Mapping[str, Any]]:
-        """The event source mappings of the function, as Lambda gives them."""
+        """The event source mappings of the function, as Lambda returns them."""
         if self.options.function is None:
             return []
         pages = self.client("lambda").get_paginator("list_event_source_mappings")
@@ -157,10 +157,10 @@ class Deployment:
 
     @cached_property
     def queue_url(self) -> str | None:
-        """The URL of the queue; None if there is none, or it is not known.
+        """The URL of the queue; None if there is no queue, or it is not known.
 
         Raises:
-            UsageError: the function reads from several.
+            UsageError: the function reads from several queues.
         """
         if self.options.queue_url:
             return self.options.queue_url
@@ -176,7 +176,7 @@ class Deployment:
 
     @cached_property
     def source_arns(self) -> frozenset[str]:
-        """The ARNs of the queues that are the consumer's; empty where they are not known."""
+        """The ARNs of the consumer's queues; empty if they are not known."""
         if self.options.queue_url:
             answer = self.client("sqs").get_queue_attributes(
                 QueueUrl=self.options.queue_url, AttributeNames=["QueueArn"]
@@ -190,7 +190,7 @@ class Deployment:
 
     @property
     def uses_deduplication_ids(self) -> bool:
-        """Whether keys are made of deduplication ids, which a message that is sent again loses."""
+        """Whether keys contain deduplication ids, which a message loses when it is sent again."""
         return "attributes.MessageDeduplicationId" in self.environment.get("IDEMPOTENCY_KEY", "")
 
     @cached_property
@@ -207,7 +207,7 @@ class Deployment:
             UsageError: it is not known.
         """
         if self.queue_url is None:
-            remedy = "without one, receive the message and invoke the function with its body"
+            remedy = "if it has none, receive the message and invoke the function with its body"
             raise UsageError(f"no queue is known: set --function or --queue-url ({remedy})")
         return self.queue_url
 
@@ -236,12 +236,12 @@ class Deployment:
         if found:
             return found
         if self.function:
-            text = f"the function's environment has no {name}: is it a consumer? Otherwise set"
+            text = f"the function's environment has no {name}: choose a consumer's function, or set"
             raise UsageError(f"{text} {option}")
         raise UsageError(f"set --function, or {option}")
 
     def find_url(self, arn: str) -> str:
-        """The URL of a queue by its ARN."""
+        """Return the URL of a queue, given its ARN."""
         account, name = arn.split(":")[-2:]
         found = self.client("sqs").get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
         return str(found["QueueUrl"])

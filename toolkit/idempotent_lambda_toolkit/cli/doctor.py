@@ -1,6 +1,6 @@
-"""What can be wrong with a deployed stack: facts, and checks that look at nothing else.
+"""The checks of a deployed stack. They read the facts in an inventory and nothing else.
 
-Each check names a rule of the module or of AWS, and says nothing where its facts are not known.
+Each check names a rule of the module or of AWS. It reports nothing if its facts are not known.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -28,7 +28,7 @@ VISIBILITY_FACTOR = 6
 
 
 class Severity(StrEnum):
-    """How much a finding matters; a note does not make a stack unhealthy."""
+    """The weight of a finding. A note does not make a stack unhealthy."""
 
     FAILURE = "failure"
     WARNING = "warning"
@@ -40,8 +40,8 @@ class Queue:
     """A queue; times in seconds.
 
     Attributes:
-        dead_letter_arn: where its redrive policy sends messages; None without one.
-        max_receive_count: after how many receives; None without a redrive policy.
+        dead_letter_arn: the target of its redrive policy; None without a policy.
+        max_receive_count: the limit in its redrive policy; None without a policy.
     """
 
     arn: str
@@ -58,8 +58,8 @@ class Table:
 
     Attributes:
         key: attribute name, type and role of each part of its key: ``("id", "S", "HASH")``.
-        ttl_attribute: by which it expires items; None where TTL is off.
-        point_in_time_recovery: None if not known.
+        ttl_attribute: the attribute for TTL; None if TTL is off.
+        point_in_time_recovery: whether it is on; None if not known.
     """
 
     key: tuple[tuple[str, str, str], ...]
@@ -69,13 +69,13 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceMapping:
-    """What reads the queue and invokes the function.
+    """An event source mapping, which reads the queue and invokes the function.
 
     Attributes:
-        state: as Lambda says it: ``Enabled``, ``Disabled``, ``Enabling`` …
+        state: the state as Lambda reports it: ``Enabled``, ``Disabled``, ``Enabling`` …
         partial_responses: whether ReportBatchItemFailures is on.
         window_seconds: the batching window.
-        maximum_concurrency: None for no limit.
+        maximum_concurrency: the limit; None without a limit.
     """
 
     state: str
@@ -86,18 +86,16 @@ class SourceMapping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """What is known of a stack; None where something does not exist or is not known.
+    """The known facts of a stack; None for a part that does not exist or is not known.
 
     Attributes:
-        runtime: None for an image.
-        reserved_concurrency: None for none.
-        dead_letter_url: in the environment; its queue's name is compared.
-        reads_a_queue: whether a mapping of a queue is expected.
-        mappings: those of the queue; None if not known.
-        denied: the actions that the role lacks, with the resource; None if not known.
-        skew_millis: this machine's clock less AWS's, by what is certain; None if not known.
-        unknown: what could not be read, and why.
-        missing: which parts do not exist, and what AWS says of it.
+        runtime: the runtime; None for an image.
+        reserved_concurrency: the reserved concurrency; None if nothing is reserved.
+        mappings: the mappings of the queue; None if not known.
+        denied: the actions that the role lacks, each with its resource; None if not known.
+        skew_millis: this machine's clock minus AWS's, as far as it is certain; None if not known.
+        unknown: the facts that could not be read, with the reason.
+        missing: the parts that do not exist, with the answer of AWS.
     """
 
     environment: Mapping[str, str]
@@ -133,13 +131,13 @@ class Inventory:
 
 @dataclass(frozen=True, slots=True)
 class CheckFinding:
-    """Something that is not as it should be.
+    """A rule that the stack breaks.
 
     Attributes:
-        name: of the check.
-        value: what was found.
-        rule: what should hold.
-        remedy: what to do.
+        name: the name of the check.
+        value: the value that was found.
+        rule: the rule.
+        remedy: the remedy.
     """
 
     severity: Severity
@@ -149,7 +147,7 @@ class CheckFinding:
     remedy: str
 
     def plain(self) -> dict[str, Any]:
-        """For ``--json``."""
+        """Return the fields for ``--json``."""
         return {
             "severity": self.severity.value,
             "name": self.name,
@@ -166,7 +164,7 @@ _note = partial(lambda kind, *said: (kind, *said), Severity.NOTE)
 
 
 def findings(inventory: Inventory) -> list[CheckFinding]:
-    """What the checks say, in their order."""
+    """Return the findings of all checks, in the order of the checks."""
     return [
         CheckFinding(severity, name, value, rule, remedy)
         for name, check in CHECKS.items()
@@ -176,8 +174,8 @@ def findings(inventory: Inventory) -> list[CheckFinding]:
 
 def _existence(inventory: Inventory) -> Said:
     for part, said in inventory.missing.items():
-        rule = f"the {part} that the function is told of exists"
-        remedy = "apply the module again; a table may come back from its point-in-time recovery"
+        rule = f"the {part} that the function uses must exist"
+        remedy = "apply the module again; point-in-time recovery may restore a lost table"
         yield _failure(f"there is no {part}: {said}", rule, remedy)
 
 
@@ -195,7 +193,7 @@ def _settings(inventory: Inventory) -> Said:
 
 def _observing(inventory: Inventory) -> Said:
     if inventory.environment.get("IDEMPOTENCY_MODE") == "observe":
-        remedy = 'set idempotency.mode = "enforce" when what it shows is right'
+        remedy = 'set idempotency.mode = "enforce" once the reported duplicates are right'
         yield _note("mode is observe", "nothing is suppressed in this mode", remedy)
 
 
@@ -220,14 +218,16 @@ def _ttl(inventory: Inventory) -> Said:
     if inventory.table and inventory.table.ttl_attribute != TTL_ATTRIBUTE:
         found = inventory.table.ttl_attribute
         value = f"TTL is on {found!r}" if found else "TTL is off"
-        rule = f"TTL on {TTL_ATTRIBUTE}, or expired records stay and are paid for"
+        rule = f"TTL must be on for {TTL_ATTRIBUTE}; otherwise expired records stay and cost money"
         yield _failure(value, rule, "switch it on, or apply the module again")
 
 
 def _recovery(inventory: Inventory) -> Said:
     if inventory.table and inventory.table.point_in_time_recovery is False:
-        rule = "a table that is lost by mistake loses what was done"
-        yield _note("point-in-time recovery is off", rule, "table.point_in_time_recovery = true")
+        rule = "without it, a table that is deleted by mistake cannot be restored"
+        yield _note(
+            "point-in-time recovery is off", rule, "set table.point_in_time_recovery = true"
+        )
 
 
 def _record_retention(inventory: Inventory) -> Said:
@@ -236,13 +236,13 @@ def _record_retention(inventory: Inventory) -> Said:
         return
     if kept < queue.retention_seconds:
         value = f"records are kept for {kept} s, messages for {queue.retention_seconds} s"
-        rule = "a record lives at least as long as its message may come again"
-        yield _failure(value, rule, "raise idempotency.retention_seconds, or set null")
+        rule = "a record must live as long as its message can be delivered again"
+        yield _failure(value, rule, "raise idempotency.retention_seconds, or set it to null")
     elif inventory.dead_letter_queue:
         whole = 2 * queue.retention_seconds + inventory.dead_letter_queue.retention_seconds
         if kept < whole:
             value = f"records are kept for {kept} s, below {whole} s"
-            rule = "a message may live in queue and dead-letter queue, and once more in the queue"
+            rule = "a message can be in the queue, in the dead-letter queue, and in the queue again"
             yield _note(value, rule, "redrive sooner, or set idempotency.retention_seconds to null")
 
 
@@ -255,10 +255,10 @@ def _visibility(inventory: Inventory) -> Said:
     advised = VISIBILITY_FACTOR * timeout + window
     value = f"the visibility timeout is {found} s"
     if found <= lease:
-        rule = f"above the longest lease, {lease:g} s: function timeout and lease margin"
+        rule = f"above the longest lease, {lease:g} s: function timeout plus lease margin"
         yield _failure(value, rule, f"set it to {advised} s")
     elif found < advised:
-        rule = f"at least 6 times the function's timeout, and the batching window, {advised} s"
+        rule = f"at least 6 times the function timeout plus the batching window: {advised} s"
         yield _warning(value, rule, f"set it to {advised} s")
 
 
@@ -268,7 +268,7 @@ def _retries_fit(inventory: Inventory) -> Said:
         return
     least = queue.delay_seconds + queue.max_receive_count * queue.visibility_seconds
     if queue.retention_seconds <= least:
-        value = f"messages are kept for {queue.retention_seconds} s, their receives take {least} s"
+        value = f"messages are kept for {queue.retention_seconds} s, but receives take {least} s"
         rule = "a failing message must reach the dead-letter queue before it expires"
         yield _failure(value, rule, "raise the queue's retention, or lower the receives")
 
@@ -277,18 +277,20 @@ def _mapping(inventory: Inventory) -> Said:
     if inventory.queue is None or inventory.mappings is None:
         return
     if not inventory.mappings:
-        remedy = "if an alias has it, set --function name:alias; otherwise apply the module again"
-        yield _failure("no mapping reads the queue", "the queue has a mapping", remedy)
+        remedy = "if an alias has one, set --function name:alias; otherwise apply the module again"
+        yield _failure("no mapping reads the queue", "the queue needs a mapping", remedy)
     for each in inventory.mappings:
         if each.state not in {"Enabled", "Enabling", "Creating", "Updating"}:
             remedy = "set queue.enabled = true, or enable the mapping"
-            yield _warning(f"the mapping is {each.state}", "it reads the queue", remedy)
+            yield _warning(
+                f"the mapping is {each.state}", "only an enabled mapping reads the queue", remedy
+            )
 
 
 def _partial_responses(inventory: Inventory) -> Said:
     if inventory.mappings and not all(each.partial_responses for each in inventory.mappings):
-        rule = "without it Lambda deletes what a batch reports as failed: messages are lost"
-        remedy = "set FunctionResponseTypes of the mapping to ReportBatchItemFailures"
+        rule = "without it, Lambda deletes messages that a batch reports as failed: they are lost"
+        remedy = "set the mapping's FunctionResponseTypes to ReportBatchItemFailures"
         yield _failure("ReportBatchItemFailures is off", rule, remedy)
 
 
@@ -297,7 +299,8 @@ def _dead_letter_queue(inventory: Inventory) -> Said:
         return
     if inventory.queue.dead_letter_arn is None:
         rule = (
-            "what fails every time goes to a dead-letter queue; otherwise it comes until it expires"
+            "a message that always fails must go to a dead-letter queue; otherwise it is delivered "
+            "until it expires"
         )
         yield _failure("the queue has no redrive policy", rule, "apply the module again")
 
@@ -310,11 +313,11 @@ def _max_receive_count(inventory: Inventory) -> Said:
     said = _whole(inventory.environment.get("IDEMPOTENCY_MAX_RECEIVE_COUNT", default))
     if found < LEAST_RECEIVES:
         remedy = "raise maxReceiveCount in the redrive policy"
-        rule = f"at least {LEAST_RECEIVES}: meeting a live claim costs a receive, too"
+        rule = f"at least {LEAST_RECEIVES}: a delivery that meets a live claim uses one up, too"
         yield _failure(f"maxReceiveCount is {found}", rule, remedy)
     elif said is not None and said != found:
         value = f"maxReceiveCount is {found}, IDEMPOTENCY_MAX_RECEIVE_COUNT is {said}"
-        rule = "the function knows which receive is the last"
+        rule = "the function must know which receive is the last"
         yield _warning(value, rule, "apply the module again, or correct queue.existing")
 
 
@@ -323,9 +326,9 @@ def _dead_letter_retention(inventory: Inventory) -> Said:
     if queue is None or dead is None or queue.arn.endswith(".fifo"):
         return
     if dead.retention_seconds <= queue.retention_seconds:
-        value = f"the dead-letter queue keeps {dead.retention_seconds} s"
-        value += f", the queue {queue.retention_seconds} s"
-        rule = "longer than the queue: a message's age counts from its first sending"
+        value = f"the dead-letter queue keeps messages for {dead.retention_seconds} s"
+        value += f", the queue for {queue.retention_seconds} s"
+        rule = "longer than the queue, because SQS counts a message's age from when it was sent"
         yield _failure(value, rule, "raise the dead-letter queue's retention, 1209600 s at most")
 
 
@@ -335,15 +338,15 @@ def _dead_letter_url(inventory: Inventory) -> Said:
         park_interrupted = inventory.environment.get("IDEMPOTENCY_ON_INTERRUPTED") == "park"
         kind = _failure if park_interrupted else _warning
         if inventory.uses_entry_point:
-            rule = "copies of parked messages are sent there"
+            rule = "the function sends copies of parked messages there"
             remedy = "set IDEMPOTENCY_DEAD_LETTER_QUEUE_URL, or apply the module again"
             yield kind("IDEMPOTENCY_DEAD_LETTER_QUEUE_URL is not set", rule, remedy)
         return
     target = inventory.queue.dead_letter_arn if inventory.queue else None
     if target and target.split(":")[-1] != url.rsplit("/", 1)[-1]:
-        value = f"copies go to {url}, the redrive policy names {target}"
+        value = f"copies go to {url}, but the redrive policy names {target}"
         remedy = "apply the module again, or correct queue.existing.dead_letter_queue"
-        yield _failure(value, "both go to one dead-letter queue", remedy)
+        yield _failure(value, "both must name the same dead-letter queue", remedy)
 
 
 def _concurrency(inventory: Inventory) -> Said:
@@ -351,22 +354,24 @@ def _concurrency(inventory: Inventory) -> Said:
     if reserved is None:
         return
     if reserved == 0:
-        rule = "with none, every invocation is throttled"
+        rule = "with 0, every invocation is throttled"
         yield _failure("reserved concurrency is 0", rule, "raise or remove it")
         return
     for each in inventory.mappings or ():
         most = each.maximum_concurrency
         if most is None or most > reserved:
             said = "no maximum concurrency" if most is None else f"maximum concurrency {most}"
-            value = f"the mapping has {said}, the function {reserved} reserved"
-            rule = "Lambda must not receive more than it may process: receives are used up in vain"
+            value = f"the mapping has {said}, the function a reserved concurrency of {reserved}"
+            rule = "not above the function's: throttled messages use up their receives"
             yield _warning(value, rule, f"set queue.maximum_concurrency to {reserved} at most")
 
 
 def _lease_margin(inventory: Inventory) -> Said:
     margin = inventory.margin_millis
     if margin is not None and margin < LEAST_MARGIN_MILLIS:
-        rule = f"at least {LEAST_MARGIN_MILLIS} ms: clocks differ, and Lambda kills late"
+        rule = (
+            f"at least {LEAST_MARGIN_MILLIS} ms: clocks differ, and Lambda may stop a function late"
+        )
         default = f"{DEFAULT_LEASE_MARGIN_MILLIS / 1000:g} is the default"
         remedy = f"raise idempotency.lease_margin_seconds; {default}"
         yield _warning(f"the lease margin is {margin} ms", rule, remedy)
@@ -376,8 +381,8 @@ def _time_to_start(inventory: Inventory) -> Said:
     default = str(DEFAULT_MINIMUM_REMAINING_MILLIS)
     least = _whole(inventory.environment.get("IDEMPOTENCY_MINIMUM_REMAINING_MILLIS", default))
     if least is not None and least + RESERVE_MILLIS >= inventory.timeout_seconds * 1000:
-        value = f"{least} ms must remain for a start, of {inventory.timeout_seconds} s"
-        rule = f"that and {RESERVE_MILLIS} ms of reserve fit into the timeout: nothing starts"
+        value = f"a start needs {least} ms of the timeout of {inventory.timeout_seconds} s"
+        rule = f"that plus {RESERVE_MILLIS} ms of reserve must fit, or nothing starts"
         yield _failure(value, rule, "lower idempotency.minimum_remaining_seconds")
 
 
@@ -387,7 +392,7 @@ def _permissions(inventory: Inventory) -> Said:
         if action in WITHOUT:
             yield _warning(value, WITHOUT[action], "apply the module again, or add it")
         else:
-            rule = "docs/permissions.md says what the function needs"
+            rule = "docs/permissions.md lists what the function needs"
             yield _failure(value, rule, "apply the module again, or add it")
 
 
@@ -395,19 +400,23 @@ def _clock(inventory: Inventory) -> Said:
     skew, margin = inventory.skew_millis, inventory.margin_millis
     if skew is not None and margin is not None and abs(skew) > margin:
         value = f"this machine's clock is at least {abs(skew)} ms {'fast' if skew > 0 else 'slow'}"
-        rule = f"clocks differ by less than the lease margin, {margin} ms"
-        yield _failure(value, rule, "set this machine's clock: what is shown here is off by that")
+        rule = f"clocks must differ by less than the lease margin, {margin} ms"
+        yield _failure(
+            value,
+            rule,
+            "set this machine's clock: the times that this command shows are wrong by that",
+        )
 
 
-_ONE_BY_ONE = "without it each claim and settlement is a call of its own"
+_ONE_BY_ONE = "without it, every claim and settlement is a separate call"
 WITHOUT: Mapping[str, str] = {
     "dynamodb:BatchGetItem": _ONE_BY_ONE,
     "dynamodb:PartiQLInsert": _ONE_BY_ONE,
     "dynamodb:PartiQLUpdate": _ONE_BY_ONE,
     "dynamodb:PartiQLDelete": _ONE_BY_ONE,
-    "sqs:ChangeMessageVisibility": "without it, these messages wait for the visibility timeout",
+    "sqs:ChangeMessageVisibility": "without it, failed messages wait for the visibility timeout",
 }
-"""Actions that a role may lack, and what that costs."""
+"""Actions that a role may lack, with the consequence."""
 
 CHECKS: Mapping[str, Callable[[Inventory], Said]] = {
     "existence": _existence,
@@ -432,7 +441,7 @@ CHECKS: Mapping[str, Callable[[Inventory], Said]] = {
     "permissions": _permissions,
     "clock": _clock,
 }
-"""The checks by their names, in the order of what they say."""
+"""The checks by name, in the order of their findings."""
 
 
 def _whole(text: str) -> int | None:

@@ -1,4 +1,4 @@
-"""How a command ends: its exit codes, each written once, and the errors that lead to them."""
+"""The exit codes of the command, and the errors that lead to them."""
 
 from collections.abc import Mapping
 from enum import IntEnum
@@ -31,11 +31,11 @@ MEANING: Mapping[ExitCode, str] = {
 
 
 class CommandError(Exception):
-    """A command cannot do what it was asked; the text says why and what to do.
+    """A command cannot do its work. The text names the reason and the remedy.
 
     Attributes:
-        exit: how the process ends.
-        details: for ``--json``, beside the text.
+        exit: the exit code.
+        details: fields that ``--json`` adds to the text.
     """
 
     exit: ClassVar[ExitCode]
@@ -46,19 +46,19 @@ class CommandError(Exception):
 
 
 class UsageError(CommandError):
-    """Arguments are wrong, or one is missing."""
+    """Arguments are wrong or missing."""
 
     exit = ExitCode.USAGE
 
 
 class NotFoundError(CommandError):
-    """What was named does not exist."""
+    """A record, function, table or queue does not exist, or no message matches."""
 
     exit = ExitCode.NOT_FOUND
 
 
 class RefusedError(CommandError):
-    """The record is in no state for it, or is not as it was shown any more."""
+    """The record's state forbids the change, the record has changed, or the operator said no."""
 
     exit = ExitCode.REFUSED
 
@@ -70,6 +70,6 @@ class AwsRefusedError(CommandError):
 
 
 class PartlyDoneError(CommandError):
-    """The first steps are done, a later one is not; what is done can be done again."""
+    """The first steps are done, but a later one failed. Repeating the first ones is safe."""
 
     exit = ExitCode.PARTLY

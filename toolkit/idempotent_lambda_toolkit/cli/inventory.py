@@ -1,4 +1,7 @@
-"""Gathers what `doctor` checks. What cannot be read is noted with the reason, and is no failure."""
+"""Gathers the facts that `doctor` checks.
+
+A fact that cannot be read is noted with the reason, and is not a failure.
+"""
 
 import fnmatch
 import json
@@ -24,17 +27,17 @@ ON_QUEUE = (
     "sqs:ChangeMessageVisibility",
 )  # fmt: skip
 ON_DEAD_LETTER_QUEUE = ("sqs:SendMessage",)
-"""What the role needs; docs/permissions.md says why."""
+"""The actions that the role needs; docs/permissions.md explains them."""
 
 PARTS = frozenset({"table", "queue", "dead-letter queue"})
-"""What has to exist."""
+"""The parts that must exist."""
 
 
 def gather(deployment: Deployment) -> Inventory:
-    """The facts of the stack of a function.
+    """Gather the facts of a function's stack.
 
     Raises:
-        NotFoundError, AwsRefusedError: the function itself cannot be read; or the SDK's errors.
+        NotFoundError, AwsRefusedError: the function cannot be read; the SDK's errors pass, too.
     """
     before = times.now()
     function = deployment.function
@@ -47,7 +50,7 @@ def gather(deployment: Deployment) -> Inventory:
     mappings = read("mappings", lambda: _mappings(deployment))
     queue_url = read("queue", lambda: deployment.queue_url)
     queue = read("queue", lambda: _queue(deployment, queue_url)) if queue_url else None
-    # The one that messages go to; where copies go is compared with it.
+    # The target of the redrive policy; `doctor` compares the destination of copies with it.
     target = queue.dead_letter_arn if queue else None
     dead_url = deployment.dead_letter_queue_url
     if target:
@@ -84,15 +87,15 @@ def gather(deployment: Deployment) -> Inventory:
 
 
 def skew_millis(answer: Mapping[str, Any], before: int, after: int) -> int | None:
-    """How far this machine's clock is from AWS's, as far as one answer proves it.
+    """Return this machine's clock minus AWS's, as far as one answer proves a difference.
 
     Args:
-        answer: of any call; its Date is in whole seconds.
+        answer: the answer to any call; its Date is in whole seconds.
         before: this machine's clock when the call began, in epoch milliseconds.
-        after: the same when it ended.
+        after: the clock when the call ended.
 
     Returns:
-        Milliseconds, above zero if this clock is fast; 0 where it may be right; None without Date.
+        Milliseconds, positive if this clock is fast; 0 if it may be right; None without a Date.
     """
     date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
     if not date:
@@ -103,7 +106,7 @@ def skew_millis(answer: Mapping[str, Any], before: int, after: int) -> int | Non
 
 
 class _Reader:
-    """Asks for one fact after another, and notes what could not be had, or does not exist."""
+    """Reads facts one by one, and notes those that cannot be read or do not exist."""
 
     def __init__(self, unknown: dict[str, str], missing: dict[str, str]) -> None:
         self._unknown, self._missing = unknown, missing
@@ -191,7 +194,7 @@ def _table_arn(function: Mapping[str, Any], name: str | None) -> str:
 def _list_denied(
     deployment: Deployment, role: str, needed: Iterable[tuple[str, str]], namespace: str
 ) -> tuple[tuple[str, str], ...]:
-    """What the role lacks, by IAM's simulation; where that may not be asked, by its policies."""
+    """List the actions that the role lacks, by IAM's simulation, or by policies if it is denied."""
     needed = list(needed)
     try:
         return _simulate_policy(deployment.client("iam"), role, needed, namespace)
@@ -226,7 +229,7 @@ def _simulate_policy(
 
 
 def _statements(client: Any, role: str) -> Iterable[Mapping[str, Any]]:
-    """The statements of a role's policies, its own and the attached ones."""
+    """Yield the statements of a role's policies, inline and attached."""
     documents = [
         client.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
         for page in client.get_paginator("list_role_policies").paginate(RoleName=role)
@@ -243,9 +246,9 @@ def _statements(client: Any, role: str) -> Iterable[Mapping[str, Any]]:
 
 
 def allows(statements: Iterable[Mapping[str, Any]], action: str, resource: str) -> bool:
-    """Whether policy statements allow an action on a resource; conditions are taken to hold.
+    """Return whether policy statements allow an action on a resource, if their conditions hold.
 
-    A denial under a condition counts for nothing: whether it holds is not known here.
+    A denial under a condition is ignored, because nothing here knows whether it holds.
     """
     matching = [
         each

@@ -1,4 +1,4 @@
-"""What a command shows: words and tables for people, or one JSON object on standard output."""
+"""The output of a command: lines and tables to read, or one JSON object on standard output."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ from rich.text import Text
 from idempotent_lambda_toolkit.cli.exit_codes import CommandError, RefusedError, UsageError
 
 WIDTH = 160
-"""Columns where there is no terminal to ask: wide enough that lines stay whole."""
+"""Columns without a terminal: enough to keep lines whole."""
 
 
 class Output:
@@ -31,13 +31,13 @@ class Output:
         self._err = _console(stderr=True)
 
     def print_lines(self, *lines: str) -> None:
-        """Show lines to people; with ``--json`` on standard error."""
+        """Print lines to read; with ``--json`` on standard error."""
         for line in lines:
-            # Keys may hold what rich takes for its markup.
+            # Keys may contain text that rich would read as markup.
             (self._err if self.as_json else self._out).print(Text(line), soft_wrap=True)
 
     def print_table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Show a table to people; nothing with ``--json``."""
+        """Print a table to read; nothing with ``--json``."""
         if self.as_json:
             return
         table = Table(box=None, pad_edge=False)
@@ -48,33 +48,33 @@ class Output:
         self._out.print(table)
 
     def print_json(self, **values: Any) -> None:
-        """The JSON object of the command; nothing without ``--json``."""
+        """Print the JSON object of the command; nothing without ``--json``."""
         if self.as_json:
             sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
 
     def print_error(self, error: CommandError) -> None:
-        """Say why the command ends, and with what code."""
+        """Print the reason why the command failed; with ``--json`` also the exit code."""
         self._err.print(Text(str(error)), soft_wrap=True)
         self.print_json(error=str(error), exit=error.exit.name.lower(), **error.details)
 
     def confirm(self, question: str, *, yes: bool) -> None:
-        """Go on only if a person agrees.
+        """Continue only if the operator agrees.
 
         Raises:
             UsageError: there is no terminal to ask on.
-            RefusedError: the person does not agree.
+            RefusedError: the operator does not agree.
         """
         if yes:
             return
         if not sys.stdin.isatty():
-            remedy = "there is no terminal to ask on: add --yes, or --dry-run to only look"
+            remedy = "there is no terminal to ask on: add --yes, or --dry-run to change nothing"
             raise UsageError(f"{question} Not confirmed; {remedy}")
         if not typer.confirm(question, err=True):
             raise RefusedError("not confirmed, so nothing was done")
 
     @contextmanager
     def show_progress(self, what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-        """A bar on standard error where that is a terminal; call the value with what was done."""
+        """Show a progress bar if standard error is a terminal; call the value with the count."""
         if not self._err.is_terminal:
             yield lambda _done: None
             return

@@ -1,4 +1,4 @@
-"""Records as an operator sees them: read, described, and changed only as they were seen."""
+"""Records for an operator: read, described, and changed only if they are as they were shown."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ from idempotent_lambda_toolkit.cli.deployment import Deployment
 from idempotent_lambda_toolkit.cli.exit_codes import NotFoundError, RefusedError, UsageError
 
 AS_SEEN = And((Compare("owner", "=", "owner"), Compare("status", "=", "status")))
-"""The record is as it was shown: every change gives it another owner or status."""
+"""The record is as it was shown: every change sets another owner or status."""
 
 _NAMES = tuple(each.name for each in fields(Record))
 _NUMBERS = {
@@ -35,9 +35,9 @@ class RecordSelector:
     """How an operator names a record.
 
     Attributes:
-        key: as the log shows it: text, JSON of another key, or its hash.
-        decorated: the name of the decorated function whose key it is.
-        record_id: the partition key itself, instead of the others.
+        key: the key as the log shows it: text, JSON of any other key, or its hash.
+        decorated: the name of the decorated function that the key belongs to.
+        record_id: the partition key, instead of the others.
     """
 
     key: str | None = None
@@ -49,9 +49,9 @@ class RecordSelector:
 
 
 def extract_key(record_id: str) -> str:
-    """The key in a record's id, as the log shows it; the hash of one that was too long."""
+    """Return the key in a record's id, as the log shows it; the hash if it was too long."""
     key = record_id.split(SEPARATOR, 1)[1]
-    if key.startswith(SEPARATOR + "@"):  # of a decorated function, whose name comes first
+    if key.startswith(SEPARATOR + "@"):  # a decorated function's name comes first
         key = key.split(SEPARATOR, 2)[2]
     if not key.startswith(SEPARATOR):
         return key
@@ -60,7 +60,7 @@ def extract_key(record_id: str) -> str:
 
 
 def state(record: Record, now: EpochMillis) -> str:
-    """What the record means now: completed, expired, parked, in progress, stale, or its status."""
+    """Return the state: completed, expired, parked, in progress, stale, or an unknown status."""
     operands = {
         "completed": Status.COMPLETED.value,
         "in_progress": Status.IN_PROGRESS.value,
@@ -76,19 +76,19 @@ def state(record: Record, now: EpochMillis) -> str:
 
 
 def is_given_back(record: Record) -> bool:
-    """Whether a redriven copy ran without success: it is delivered again, and claims the record."""
+    """Return whether a redriven copy failed. It is delivered again and claims the record."""
     return record.status == Status.PARKED and record.owner == record.unlocked_by
 
 
 def get_since(record: Record) -> EpochMillis:
-    """Since when the record is as it is, as far as it tells; epoch milliseconds."""
+    """Return when the record entered its state, as far as it shows; epoch milliseconds."""
     if record.status == Status.COMPLETED:
         return record.completed_at or record.created_at
     return record.dead_lettered_at or record.created_at
 
 
 def describe(record: Record, now: EpochMillis) -> list[str]:
-    """The record in words."""
+    """Describe the record in lines of text."""
     at = times.moment(get_since(record), now)
     first = f"first claimed {times.moment(record.created_at, now)}"
     expires = times.moment((record.expires_at or 0) * 1000, now)
@@ -96,12 +96,12 @@ def describe(record: Record, now: EpochMillis) -> list[str]:
         case "completed":
             lines = [f"completed {at}: duplicates are acknowledged until {expires}"]
         case "expired":
-            lines = [f"completed {at}: its retention ended {expires}, the next delivery runs"]
+            lines = [f"completed {at}: its retention ended {expires}, so the next delivery runs"]
         case "parked" if is_given_back(record):
             lines = [
                 f"parked again: {record.reason}",
-                "a redriven copy of it did not succeed, and is delivered again",
-                "that copy is in the queue, or after its last receive in the dead-letter queue",
+                "a redriven copy of it failed, and is delivered again",
+                "that copy is in the queue or, after its last receive, in the dead-letter queue",
             ]
         case "parked":
             copied = record.dead_lettered_at is not None
@@ -118,16 +118,18 @@ def describe(record: Record, now: EpochMillis) -> list[str]:
             lines = [f"interrupted in attempt {record.attempts or 1}: its lease ended {ended}"]
             lines.append(text)
         case other:
-            lines = [f"of an unknown status {other!r}: a newer version wrote it, never claimed"]
+            lines = [
+                f"unknown status {other!r}: a newer version wrote it; this one never claims it"
+            ]
     if record.unlocked_by:
         lines.append(
-            f"a redriven copy has unlocked it: the one with the token {record.unlocked_by}"
+            f"a redriven copy has unlocked it: the copy with the token {record.unlocked_by}"
         )
     return [record.id, *lines, first, f"owner {record.owner}"]
 
 
 def plain(record: Record | None, now: EpochMillis) -> dict[str, Any] | None:
-    """The record for ``--json``: what it holds, its key and state."""
+    """Return the record for ``--json``: its fields, key and state."""
     if record is None:
         return None
     held = {
@@ -139,10 +141,10 @@ def plain(record: Record | None, now: EpochMillis) -> dict[str, Any] | None:
 
 
 def find(deployment: Deployment, selector: RecordSelector) -> Record | None:
-    """The record that an operator named, read consistently; None if there is none.
+    """Read the record that an operator named, consistently; None if it does not exist.
 
     Raises:
-        UsageError: nothing names a record, or two records fit.
+        UsageError: no argument names a record, or two records match.
         RefusedError: the record is damaged.
     """
     if selector.record_id is not None:
@@ -151,7 +153,7 @@ def find(deployment: Deployment, selector: RecordSelector) -> Record | None:
             raise UsageError(f"{text}: set --namespace to the part before the first #")
         return _get(deployment, selector.record_id)
     if not selector.key:
-        raise UsageError("say which: KEY, or --record-id ID")
+        raise UsageError("name a record: KEY, or --record-id ID")
     if _HASHED.fullmatch(selector.key):
         digest = selector.key.removeprefix("sha256:")
         found = [
@@ -167,21 +169,21 @@ def find(deployment: Deployment, selector: RecordSelector) -> Record | None:
         found = [each for each in read if each is not None]
     if len(found) > 1:
         both = " and ".join(repr(each.id) for each in found)
-        raise UsageError(f"two records fit: {both}; choose one with --record-id")
+        raise UsageError(f"two records match: {both}; choose one with --record-id")
     return found[0] if found else None
 
 
 def require(deployment: Deployment, selector: RecordSelector) -> Record:
-    """The record that an operator named.
+    """Read the record that an operator named.
 
     Raises:
-        NotFoundError: there is none.
+        NotFoundError: the record does not exist.
         UsageError, RefusedError: see `find`.
     """
     record = find(deployment, selector)
     if record is None:
         text = f"no record of {str(selector)!r} in table {deployment.table!r}"
-        names = "a key's namespace, --decorated NAME of a decorated function, or --record-id"
+        names = "--namespace, --decorated NAME for a decorated function, or --record-id"
         raise NotFoundError(
             f"{text}, so the next delivery runs; if there should be one, check {names}"
         )
@@ -189,10 +191,10 @@ def require(deployment: Deployment, selector: RecordSelector) -> Record:
 
 
 def ids(namespace: str, key: str, decorated: str | None = None) -> list[str]:
-    """The ids of the records that a log line's key may mean: a text, or what is no text as JSON.
+    """Return the record ids that the key of a log line may mean: text, or JSON of any other key.
 
     Raises:
-        UsageError: it cannot be a key, or ``decorated`` no name.
+        UsageError: the text cannot be a key, or ``decorated`` cannot be a name.
     """
     try:
         rule = KeyRule(build_function_namespace(namespace, decorated) if decorated else namespace)
@@ -217,12 +219,12 @@ def scan(
     status: Status | None,
     seen: Callable[[int], None] = lambda _count: None,
 ) -> Iterator[Record]:
-    """The records of the namespace, of one status or of all; without their results.
+    """Yield the records of the namespace with one status, or all of them, without their results.
 
     Args:
-        deployment: which table and namespace.
-        status: None for all.
-        seen: told after each page how many items of the table were read.
+        deployment: the consumer, for its table and namespace.
+        status: the status; None for all records.
+        seen: a callback for the number of items read so far, called after each page.
 
     Raises:
         RefusedError: a record is damaged.
@@ -252,7 +254,7 @@ def scan(
 
 
 def size(deployment: Deployment) -> int | None:
-    """About how many items the table has; None if the operator may not ask."""
+    """Return about how many items the table has; None if the operator may not read that."""
     try:
         described_table = deployment.client("dynamodb").describe_table(TableName=deployment.table)[
             "Table"
@@ -263,13 +265,15 @@ def size(deployment: Deployment) -> int | None:
 
 
 def forget(deployment: Deployment, record: Record) -> None:
-    """Delete a completed or parked record, if it still is as it was seen.
+    """Delete a completed or parked record, if it is still as it was shown.
 
     Raises:
-        RefusedError: it is in progress, or not as it was seen.
+        RefusedError: the record is in progress, or has changed since it was shown.
     """
     if record.status not in (Status.COMPLETED, Status.PARKED):
-        text = f"the record is {state(record, times.now())}, and only a completed or parked one is"
+        text = (
+            f"the record is {state(record, times.now())}, and only completed or parked records are"
+        )
         raise RefusedError(
             f"{text} ever deleted; {_wait(record)}", record=plain(record, times.now())
         )
@@ -277,15 +281,15 @@ def forget(deployment: Deployment, record: Record) -> None:
 
 
 def complete(deployment: Deployment, record: Record, retention: Seconds) -> Record:
-    """Complete a parked record, if it still is as it was seen; the record as it is then.
+    """Complete a parked record, if it is still as it was shown; return the new record.
 
     Args:
-        deployment: which table.
-        record: as it was shown.
-        retention: how long duplicates are suppressed from now on, in seconds.
+        deployment: the consumer, for its table.
+        record: the record as it was shown.
+        retention: the seconds for which duplicates are suppressed from now on.
 
     Raises:
-        RefusedError: it is not parked, or not as it was seen.
+        RefusedError: the record is not parked, or has changed since it was shown.
     """
     require_parked(record)
     now = times.now()
@@ -316,35 +320,35 @@ def complete(deployment: Deployment, record: Record, retention: Seconds) -> Reco
 
 
 def require_parked(record: Record) -> None:
-    """Go on only with a parked record.
+    """Continue only with a parked record.
 
     Raises:
-        RefusedError: it is not parked.
+        RefusedError: the record is not parked.
     """
     if record.status != Status.PARKED:
         now = times.now()
-        text = f"the record is {state(record, now)}, and there is nothing to decide"
-        text += ": only parked ones are resolved"
+        text = f"the record is {state(record, now)}, and only parked records"
+        text += " can be resolved"
         if record.status == Status.IN_PROGRESS:
             text += f"; {_wait(record)}"
         raise RefusedError(text, record=plain(record, now))
 
 
 def _wait(record: Record) -> str:
-    """What an operator does about a record in progress."""
+    """Return the advice for a record in progress."""
     if not record.unlocked_by:
-        return "wait for the end of its lease: the next delivery takes it over"
+        return "wait until its lease ends: the next delivery takes it over"
     return (
-        "wait for the end of its lease: only its redriven copy takes it over, which is delivered "
-        "again; if that is in the dead-letter queue, send it back with redrive --key"
+        "wait until its lease ends: only its redriven copy, which is delivered again, takes it "
+        "over; if that copy is in the dead-letter queue, send it back with redrive --key"
     )
 
 
 def require_unchanged(deployment: Deployment, record: Record) -> None:
-    """Go on only if the record still is as it was seen, by a consistent read.
+    """Continue only if the record is still as it was shown, by a consistent read.
 
     Raises:
-        RefusedError: it is not.
+        RefusedError: the record has changed.
     """
     found = _get(deployment, record.id)
     if not evaluate(AS_SEEN, found, {"owner": record.owner, "status": record.status}):
@@ -379,7 +383,7 @@ def _write(
 def _build_changed_error(found: Record | None) -> RefusedError:
     now = times.now()
     is_now = "gone" if found is None else f"{state(found, now)}, owner {found.owner}"
-    text = f"somebody has changed the record meanwhile (it is {is_now}), so it stays as it is"
+    text = f"the record has changed since it was shown (it is {is_now}), so nothing was written"
     return RefusedError(f"{text}: look at it again", record=plain(found, now))
 
 
@@ -396,7 +400,7 @@ def _record(item: Mapping[str, Any]) -> Record:
         return Record(**found)
     except (KeyError, TypeError, ValueError) as error:
         name = item.get("id", {}).get("S")
-        raise RefusedError(f"the record {name!r} is damaged: {error!r}; mend it by hand") from None
+        raise RefusedError(f"the record {name!r} is damaged: {error!r}; fix it by hand") from None
 
 
 def _value(name: str, written: Mapping[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Durations and moments as people write and read them."""
+"""Durations and times, as people write and read them."""
 
 import re
 from datetime import UTC, datetime
@@ -15,19 +15,21 @@ def now() -> EpochMillis:
 
 
 def duration(text: str) -> Millis:
-    """What `15m` says, in milliseconds: a number and one of s, m, h, d.
+    """Parse a duration such as `15m`, a number and one of s, m, h, d, into milliseconds.
 
     Raises:
-        ValueError: it is no such text.
+        ValueError: the text is not a duration.
     """
     found = re.fullmatch(r"(\d+)([smhd])", text.strip())
     if found is None:
-        raise ValueError(f"{text!r} is no duration: write a number and s, m, h or d, such as 15m")
+        raise ValueError(
+            f"{text!r} is not a duration: write a number and s, m, h or d, such as 15m"
+        )
     return Millis(int(found[1]) * _UNITS[found[2]])
 
 
 def describe_span(span: int) -> str:
-    """A duration of so many milliseconds in words, by its largest unit: `14 min`."""
+    """Describe a duration in milliseconds by its largest unit: `14 min`."""
     for name, size in _NAMES:
         if span >= size:
             return f"{span // size} {name}"
@@ -35,7 +37,7 @@ def describe_span(span: int) -> str:
 
 
 def moment(at: int, since: int) -> str:
-    """A moment and how far it is from ``since``, both in epoch milliseconds."""
+    """Describe a time and its distance from ``since``, both in epoch milliseconds."""
     try:
         text = datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     except (ValueError, OverflowError, OSError):

@@ -1,4 +1,4 @@
-"""Tests of code that is to be idempotent: events, doubles that keep the real rules, and a hammer.
+"""Tools to test idempotent code: events, test doubles that keep the real rules, and `hammer`.
 
 ::
 
@@ -8,7 +8,7 @@
     monkeypatch.setattr("orders.charge", effects.of("charge"))
     hammer(orders.process, events.sqs(ORDER), effects=effects, key="body.order_id").check()
 
-With pytest the fixture `hammer` does that in two lines; docs/testing.md shows it.
+With pytest, the fixture `hammer` does the same in two lines; docs/testing.md shows it.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -45,7 +45,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    # pytest imports the plugin in here at every start, of whatever tests: that must cost nothing.
+    # pytest imports the plugin in this package whenever it starts: that must cost nothing.
     from importlib import import_module  # noqa: PLC0415
 
     if name == "events":

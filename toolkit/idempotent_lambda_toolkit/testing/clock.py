@@ -1,4 +1,4 @@
-"""A clock that stands still."""
+"""A clock for tests."""
 
 import threading
 
@@ -6,26 +6,26 @@ from idempotent_lambda.clock import Clock, EpochMillis, Millis
 
 
 class ManualClock(Clock):
-    """A clock that moves only when told to, or when somebody sleeps."""
+    """A clock that moves only by `advance`, `step` and `sleep`."""
 
     def __init__(self, now: EpochMillis = EpochMillis(1_700_000_000_000)) -> None:  # noqa: B008  # a number
         self._now = now
         self._elapsed = Millis(0)
 
     def now(self) -> EpochMillis:
-        """The wall clock."""
+        """Return the wall clock."""
         return self._now
 
     def monotonic(self) -> Millis:
-        """The monotonic clock."""
+        """Return the monotonic clock."""
         return self._elapsed
 
     def sleep(self, duration: Millis) -> None:
-        """Move on by ``duration`` at once."""
+        """Move both clocks forward by ``duration`` at once."""
         self.advance(duration)
 
     def wait(self, condition: threading.Condition, duration: Millis) -> bool:
-        """Wait in real time for another thread to notify the condition; the clock stands still."""
+        """Wait in real time for a notification from another thread; the clock does not move."""
         return condition.wait(duration / 1000)
 
     def advance(self, duration: Millis) -> None:

@@ -1,4 +1,4 @@
-"""Recorders of effects: what code under test does to the world, seen and interfered with."""
+"""Recorders that replace the side effects of code under test, and can make them fail."""
 
 import inspect
 import threading
@@ -7,21 +7,21 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 Token = str | Callable[..., object]
-"""The name of an effect's parameter that is its idempotency token, or what finds it in the
-effect's arguments."""
+"""The name of the parameter that holds the idempotency token, or a function that finds the token in
+the arguments."""
 
 
-class EffectFailed(Exception):  # noqa: N818  # raised in the place of an effect, read by people
-    """Raised by `hammer` in the place of an effect, as a service that refuses or is away."""
+class EffectFailed(Exception):  # noqa: N818  # raised instead of a side effect, read by people
+    """Raised by `hammer` instead of a side effect, like a service that refuses or is down."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One effect that was done.
+    """A side effect that was done.
 
     Attributes:
-        name: what the effect was declared as.
-        token: its idempotency token as text; None without one.
+        name: the declared name.
+        token: the idempotency token as text; None without one.
     """
 
     name: str
@@ -31,30 +31,31 @@ class Call:
 
 
 class Stage(Protocol):
-    """Decides what becomes of an effect."""
+    """Decides what happens at a side effect."""
 
     def enter(self, call: Call, failure: Exception) -> Callable[[], None]:
-        """Before the effect: what is to be called once it is done.
+        """Prepare for a side effect; return a function to call once it is done.
 
         Args:
-            call: the effect.
-            failure: what it raises if it is to fail.
+            call: the side effect.
+            failure: the exception to raise if the side effect must fail.
 
         Raises:
-            BaseException: the effect is not to be done; or so raises what is returned: it is done,
-                and whoever did it does not live to see that.
+            BaseException: the side effect must not happen. The returned function may raise it too:
+                then the side effect has happened, but the process does not learn that.
         """
 
 
 class Effects:
-    """The effects of the code under test, as far as they are declared.
+    """The declared side effects of the code under test.
 
-    Declare what must happen once: a charge, a mail, a write. Effects of one name count as one, such
-    as charges by either of two providers. Reads, logs and metrics are no effects.
+    Declare everything that must happen once: a charge, a mail, a write. Side effects with the same
+    name count as one, such as charges by either of two providers. Reads, logs and metrics are not
+    side effects.
 
     Attributes:
-        calls: the effects that were done, in order.
-        stage: gets every effect; `hammer` sets it while it runs.
+        calls: the side effects that were done, in order.
+        stage: the object that sees every side effect; `hammer` sets it while it runs.
     """
 
     def __init__(self) -> None:
@@ -70,17 +71,17 @@ class Effects:
         token: Token | None = None,
         failure: Exception | None = None,
     ) -> Callable[..., Any]:
-        """A function that is an effect: put it in the place of the real one.
+        """Make a recorder of a side effect. Replace the real function with it.
 
         Args:
-            name: what reports call it.
-            function: does the effect in the test, sync or async; by default nothing is done.
-            token: where the idempotency token is that its receiver takes: repetitions with the
-                same token count once.
-            failure: what it raises if it is made to fail, by default `EffectFailed`.
+            name: the name in reports.
+            function: the implementation for the test, sync or async; by default it does nothing.
+            token: the idempotency token that the receiver honours: its parameter, or a function
+                that finds it. Repetitions with the same token count once.
+            failure: the exception if `hammer` makes it fail; by default `EffectFailed`.
 
         Returns:
-            A function that takes what ``function`` takes, and returns what that returns.
+            A function with the parameters and the result of ``function``.
         """
         error = failure or EffectFailed(f"hammer made {name!r} fail")
         does: Callable[..., Any] = function or _do_nothing
@@ -114,13 +115,13 @@ class Effects:
 
 
 def _do_nothing(*_: Any, **__: Any) -> None:
-    """Does what no test needs done."""
+    """Do nothing."""
 
 
 def _find_token(
     token: Token, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> str | None:
-    """The token in the arguments as text; None if there is none."""
+    """Return the token in the arguments as text; None if there is none."""
     if callable(token):
         value = token(*args, **kwargs)
     elif token in kwargs:

@@ -1,11 +1,11 @@
-"""Events as Lambda delivers them, from what producers send.
+"""Events as Lambda delivers them, made from message bodies.
 
-Every function makes one event of one or more bodies. A body is text, or anything else that JSON
-holds. Ids are new in every call, and a record has every field that its source documents.
+Every function makes one event of one or more bodies. A body is text or any other JSON value. Every
+call makes new ids, and a record has every field that its source documents.
 
     event = events.sqs({"order_id": "ORDER-1"})  # an SQS event with one message
     events.redelivered(event)  # the same message, delivered again
-    events.resent(event)  # another message: its producer has sent the same once more
+    events.resent(event)  # another message: its producer has sent the same content again
 """
 
 import base64
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 Event = dict[str, Any]
-"""What Lambda hands to a handler."""
+"""The event that Lambda passes to a handler."""
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
@@ -48,12 +48,12 @@ _numbers = count(1)
 def sqs(
     *bodies: Any, queue: str = "orders", message_attributes: Mapping[str, str] | None = None
 ) -> Event:
-    """Messages of a standard queue.
+    """Make messages of a standard queue.
 
     Args:
-        bodies: what was sent, one for each message.
+        bodies: the bodies, one for each message.
         queue: the queue's name.
-        message_attributes: the producer's attributes, as texts; all messages have them.
+        message_attributes: the producer's attributes, as text; every message has all of them.
     """
     return _records(_sqs_record(body, queue, message_attributes) for body in bodies)
 
@@ -64,7 +64,7 @@ def fifo(
     queue: str = "orders.fifo",
     message_attributes: Mapping[str, str] | None = None,
 ) -> Event:
-    """Messages of one message group of a FIFO queue; arguments as those of `sqs`."""
+    """Make messages of one message group of a FIFO queue; see `sqs` for the other arguments."""
     event = sqs(*bodies, queue=queue, message_attributes=message_attributes)
     for record in event["Records"]:
         record["attributes"] |= {
@@ -81,19 +81,22 @@ def sns_in_sqs(
     topic: str = "orders",
     message_attributes: Mapping[str, str] | None = None,
 ) -> Event:
-    """Notifications of a topic, delivered to a queue.
+    """Make notifications of a topic, delivered to a queue.
 
     Args:
-        messages: what was published, one for each notification.
+        messages: the published messages, one for each notification.
         raw: whether the subscription has raw message delivery.
         topic: the topic's name.
-        message_attributes: the publisher's attributes, as texts.
+        message_attributes: the publisher's attributes, as text.
     """
     if raw:
         return sqs(*messages, message_attributes=message_attributes)
     notes = [_notification(each, topic, message_attributes) for each in messages]
     for note in notes:
-        for name in ("SigningCertURL", "UnsubscribeURL"):  # straight to Lambda they end in Url
+        for name in (
+            "SigningCertURL",
+            "UnsubscribeURL",
+        ):  # sent directly to Lambda, they end in Url
             note[name] = note.pop(name[:-3] + "Url")
     return sqs(*notes)
 
@@ -101,23 +104,23 @@ def sns_in_sqs(
 def eventbridge_in_sqs(
     *details: Any, detail_type: str = "Order placed", source: str = "shop.orders"
 ) -> Event:
-    """Events of a bus that a rule sends to a queue; arguments as those of `eventbridge`."""
+    """Make events of a bus that a rule sends to a queue; see `eventbridge` for the arguments."""
     bodies = [eventbridge(each, detail_type=detail_type, source=source) for each in details]
     return sqs(*bodies)
 
 
 def s3_in_sqs(*keys: str, bucket: str = "orders", event_name: str = "ObjectCreated:Put") -> Event:
-    """Events of a bucket that notifies a queue, one message each; arguments as those of `s3`."""
+    """Make events of a bucket that notifies a queue, one message each; see `s3`."""
     return sqs(*(s3(key, bucket=bucket, event_name=event_name) for key in keys))
 
 
 def kinesis(*bodies: Any, stream: str = "orders", partition_key: str = "orders") -> Event:
-    """Records of one shard of a data stream, in order.
+    """Make records of one shard of a data stream, in order.
 
     Args:
-        bodies: what was put, one for each record; bytes as they are.
+        bodies: the data, one for each record; bytes are used unchanged.
         stream: the stream's name.
-        partition_key: what the producer gave to choose the shard.
+        partition_key: the producer's partition key, which chooses the shard.
     """
     return _records(_kinesis_record(body, stream, partition_key) for body in bodies)
 
@@ -125,7 +128,7 @@ def kinesis(*bodies: Any, stream: str = "orders", partition_key: str = "orders")
 def dynamodb(
     *items: Mapping[str, Any], keys: tuple[str, ...] = ("id",), table: str = "orders"
 ) -> Event:
-    """Items that were put into a table, on the table's stream.
+    """Make the stream records of items that were put into a table.
 
     Args:
         items: the new items as plain Python values, one for each record.
@@ -138,7 +141,7 @@ def dynamodb(
 def sns(
     message: Any, *, topic: str = "orders", message_attributes: Mapping[str, str] | None = None
 ) -> Event:
-    """A notification straight to a function; arguments as those of `sns_in_sqs`."""
+    """Make a notification that goes directly to a function; see `sns_in_sqs`."""
     return _records([
         {
             "EventVersion": "1.0",
@@ -150,12 +153,12 @@ def sns(
 
 
 def s3(key: str, *, bucket: str = "orders", event_name: str = "ObjectCreated:Put") -> Event:
-    """An event of a bucket without versions, straight to a function.
+    """Make an event of a bucket without versioning that goes directly to a function.
 
     Args:
         key: the object's key as S3 writes it: URL-encoded.
         bucket: the bucket's name.
-        event_name: what happened.
+        event_name: the type of the S3 event.
     """
     return _records([
         {
@@ -184,12 +187,12 @@ def s3(key: str, *, bucket: str = "orders", event_name: str = "ObjectCreated:Put
 def eventbridge(
     detail: Any, *, detail_type: str = "Order placed", source: str = "shop.orders"
 ) -> Event:
-    """An event of a bus, straight to a function.
+    """Make an event of a bus that goes directly to a function.
 
     Args:
-        detail: what the producer put, a JSON object.
-        detail_type: its kind, by which rules choose.
-        source: who put it.
+        detail: the producer's detail, a JSON object.
+        detail_type: the detail type, which rules match.
+        source: the name of the producer.
     """
     return {
         "version": "0",
@@ -205,26 +208,28 @@ def eventbridge(
 
 
 def direct(payload: Mapping[str, Any]) -> Event:
-    """An invocation with a payload of one's own, which Lambda delivers as it is."""
+    """Make a direct invocation with a custom payload, which Lambda delivers unchanged."""
     return copy.deepcopy(dict(payload))
 
 
 def batch(*events: Event) -> Event:
-    """The records of several events in one, as from one source.
+    """Put the records of several events into one event, as if from one source.
 
     Raises:
-        ValueError: one of them has no records.
+        ValueError: an event has no records.
     """
     if any("Records" not in each for each in events):
-        raise ValueError("only events with Records come in batches: this one comes alone")
+        raise ValueError(
+            "only events with Records come in batches: leave out the event without Records"
+        )
     return _records(copy.deepcopy(record) for each in events for record in each["Records"])
 
 
 def redelivered(event: Event) -> Event:
-    """The event when its source delivers it again: its messages have the ids that they had.
+    """Return the event as its source delivers it again: its messages keep their ids.
 
-    Of SQS a message has another receipt handle, and a higher receive count. All other sources
-    deliver the very same.
+    An SQS message has a new receipt handle and a higher receive count. All other sources deliver
+    an identical event.
     """
     again = copy.deepcopy(event)
     for record in _select_records("eventSource", "aws:sqs", again):
@@ -236,10 +241,11 @@ def redelivered(event: Event) -> Event:
 
 
 def resent(event: Event) -> Event:
-    """The event when its producer sends the same once more: new ids, and not a word else.
+    """Return the event as its producer sends it again: only the ids are new.
 
-    Of S3 and DynamoDB Streams that is another write of the same object or item. What has no id, as
-    a payload of one's own, stays as it is. The same event gives the same new ids every time.
+    For S3 and DynamoDB Streams, that is another write of the same object or item. An event without
+    ids, such as a custom payload, stays unchanged. The same event gives the same new ids every
+    time.
     """
     again = copy.deepcopy(event)
     for record in _select_records("eventSource", "aws:sqs", again):
@@ -266,7 +272,7 @@ def resent(event: Event) -> Event:
 
 
 def _resent_body(body: Any) -> Any:
-    """A body whose own envelope, if it is one of SNS, EventBridge or S3, is new as well."""
+    """Return a body with new ids in its SNS, EventBridge or S3 envelope, if it has one."""
     try:
         inner = json.loads(body)
     except (TypeError, ValueError):
@@ -287,7 +293,7 @@ def _records(records: Any) -> Event:
 
 
 def _select_records(name: str, source: str, event: Event) -> list[dict[str, Any]]:
-    """The records of a source."""
+    """Return the records of a source."""
     records = event.get("Records")
     records = records if isinstance(records, list) else []
     return [each for each in records if isinstance(each, dict) and each.get(name) == source]
@@ -362,7 +368,7 @@ def _kinesis_record(body: Any, stream: str, partition_key: str) -> dict[str, Any
 
 
 def _dynamodb_record(item: Mapping[str, Any], keys: tuple[str, ...], table: str) -> dict[str, Any]:
-    from boto3.dynamodb.types import TypeSerializer  # noqa: PLC0415  # slow, and seldom needed
+    from boto3.dynamodb.types import TypeSerializer  # noqa: PLC0415  # slow, and rarely needed
 
     image = {name: TypeSerializer().serialize(value) for name, value in item.items()}
     return {
@@ -407,12 +413,12 @@ _FAMILY = UUID("9d8f3a52-8d0e-4c39-9d52-0d8ce4b1a6f0")
 
 
 def _derive_id(old: object) -> str:
-    """Another id, the same for the same old one."""
+    """Return a new id; the same old id always gives the same new one."""
     return str(uuid5(_FAMILY, str(old)))
 
 
 def _move_number_on(old: object) -> str:
-    """A number far enough behind the old one to be no neighbour's, written as that is."""
+    """Return a number far above the old one, so that no neighbour has it, in the same format."""
     digits = str(old)
     if digits.isdecimal():
         return f"{int(digits) + 10**12:0{len(digits)}d}"

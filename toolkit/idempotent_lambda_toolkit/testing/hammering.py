@@ -1,4 +1,4 @@
-"""`hammer`: code under test, run by the real package through everything that happens to it."""
+"""`hammer` runs code under test, with the real package, through everything that can happen."""
 
 import inspect
 import threading
@@ -42,10 +42,10 @@ from idempotent_lambda_toolkit.testing.scenario import (
 )
 
 MOST_EFFECTS = 20
-"""At so many effects of a delivery faults are tried."""
+"""The number of side effects of a delivery at which faults are tried."""
 
 RESENT = 1
-"""The number of the event that the producer has sent once more."""
+"""The number of the event that the producer has sent again."""
 
 NEVER_MILLIS = 10**12
 """Some thirty years."""
@@ -55,17 +55,17 @@ _PLURAL = 2
 
 
 class HammerError(Exception):
-    """`hammer` cannot judge: without any fault the event is not done, or no effect is seen."""
+    """`hammer` cannot judge: without any fault, the event fails or has no side effect."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that is wrong.
+    """A problem that `hammer` found.
 
     Attributes:
-        reason: its name.
-        effect: the name of the effect that shows it; None where it shows without.
-        text: what happened when.
+        reason: the name of the problem.
+        effect: the name of the side effect that shows it; None if no side effect shows it.
+        text: the observation and its circumstances.
         steps: the shortest reproduction that was found.
     """
 
@@ -84,13 +84,13 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What `hammer` found.
+    """The result of `hammer`.
 
     Attributes:
         subject: the name of the function.
-        effects: the names of the effects that the event has, in their order.
-        scenarios: in how many ways the event was delivered.
-        findings: what is wrong, shortest reproduction first.
+        effects: the names of the event's side effects, in order.
+        scenarios: the number of scenarios.
+        findings: the findings, shortest reproduction first.
     """
 
     subject: str
@@ -100,14 +100,14 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there are no findings."""
         return not self.findings
 
     def check(self) -> None:
-        """Let a test fail.
+        """Fail the test if there are findings.
 
         Raises:
-            AssertionError: something is wrong; its text says what.
+            AssertionError: there are findings; its text is the report.
         """
         __tracebackhide__ = True
         if not self.passed:
@@ -134,27 +134,28 @@ def hammer(
 ) -> Report:
     """Run a function through duplicates, retries, crashes, timeouts and lost answers.
 
-    It is run by the real package on a table in memory. Time is a manual clock: `time.sleep` of the
-    function returns at once. What is killed does nothing any more, though its process goes on.
+    The real package runs the function on a table in memory. The clock is manual, so `time.sleep` in
+    the function returns at once. After a simulated kill, the table and the side effects reject all
+    calls of that invocation, although its process continues.
 
     Args:
         function: a processor, ``process(message)`` or ``process(message, transaction)``, or a
-            handler, ``handler(event, context)``, which is decorated with `idempotent` or calls
-            what is.
-        event: what Lambda delivers; see `events`. It is copied for every delivery.
-        effects: what is to happen once; what is not declared is not seen. What goes through
-            ``transaction`` is, without.
-        key: of a processor: the key expression, as ``idempotency.key``.
-        different: events of other operations, each of which must have its effects too.
-        exactly_once: whether an effect must not even repeat after a crash.
-        retries: whether the producer may send the same again. Never tried with S3, DynamoDB
-            Streams and payloads of one's own, where that is another operation.
-        timeout_seconds: the function's.
-        fresh: called before every scenario, to clear what doubles of the test remember.
+            handler, ``handler(event, context)``. A handler is decorated with `idempotent`, or calls
+            a decorated function.
+        event: the event as Lambda delivers it; see `events`. Every delivery gets a copy.
+        effects: the side effects that must happen once. `hammer` sees no others, except for writes
+            through ``transaction``.
+        key: the key expression of a processor, as in ``idempotency.key``.
+        different: events of other operations, which must all have their side effects.
+        exactly_once: whether a side effect must not repeat even after a crash.
+        retries: whether the producer may send the same message again. This is never tried with S3,
+            DynamoDB Streams and custom payloads, where it is another operation.
+        timeout_seconds: the timeout of the function.
+        fresh: a function that clears the memory of your test doubles; called before every scenario.
 
     Raises:
-        HammerError: nothing can be said.
-        InvalidSettingsError: the key is no JMESPath.
+        HammerError: `hammer` cannot judge the function.
+        InvalidSettingsError: the key is not a JMESPath expression.
     """
     subject = _subject(function, key, timeout_seconds)
     work = _Hammering(subject, event, effects, fresh, exactly_once=exactly_once)
@@ -175,11 +176,11 @@ def hammer(
 
 
 def _subject(function: Callable[..., Any], key: str | None, timeout_seconds: int) -> Subject:
-    """The function as `hammer` runs it.
+    """Describe the function as `hammer` runs it.
 
     Raises:
-        HammerError: a handler has its key in its decorator.
-        InvalidSettingsError: the key is no JMESPath.
+        HammerError: a key is given for a handler, which has its key in its decorator.
+        InvalidSettingsError: the key is not a JMESPath expression.
     """
     parameters = inspect.signature(function).parameters
     named = [
@@ -210,7 +211,7 @@ def _subject(function: Callable[..., Any], key: str | None, timeout_seconds: int
 
 
 def _is_resendable(event: Event) -> bool:
-    """Whether a producer's retry makes other ids of the same operation."""
+    """Return whether a producer's retry is the same operation with new ids."""
     try:
         deliveries = read_event(event, UNWRAP_CHOICES)
     except UnsupportedEventError:
@@ -226,9 +227,9 @@ class _Hammering:
     """One call of `hammer`.
 
     Attributes:
-        found: what is wrong, by reason and effect, with the rank of its reproduction.
-        names: the effects of a delivery without faults.
-        scenarios: how many there were.
+        found: the findings by reason and side effect, each with the rank of its reproduction.
+        names: the side effects of a delivery without faults.
+        scenarios: the number of scenarios so far.
     """
 
     def __init__(
@@ -254,7 +255,7 @@ class _Hammering:
 
     @contextmanager
     def apply_patches(self) -> Iterator[None]:
-        """Stand for the environment, for time, and for what reports a thread's end."""
+        """Replace the environment, `time.sleep`, and the report of exceptions in threads."""
         excepthook = threading.excepthook
 
         def ended(args: Any) -> None:
@@ -265,7 +266,7 @@ class _Hammering:
             patch = stack.enter_context
             patch(mock.patch.object(Wiring, "from_environment", self._wiring))
             patch(mock.patch("time.sleep", self._sleep))
-            # There is no other thread that would confirm in the meantime: waiting for it is vain.
+            # No other thread could confirm in the meantime, so the package must not wait for one.
             patch(
                 mock.patch(
                     "idempotent_lambda.pipeline.shared_plan.UNCONFIRMED_MILLIS", NEVER_MILLIS
@@ -275,15 +276,15 @@ class _Hammering:
             yield
 
     def _wiring(self) -> Wiring:
-        """That of the scenario that is under way."""
+        """Return the wiring of the current scenario."""
         return self._now.wiring
 
     def _sleep(self, seconds: float) -> None:
         self._now.sleep(seconds)
 
     def try_everything(self, different: Sequence[Event], *, retries: bool) -> None:
-        """Try it all; what would make the rest say nothing ends it."""
-        # At first, while the code has nothing to remember.
+        """Run all scenarios; stop at a finding that makes the others meaningless."""
+        # This scenario is the first, because the code has nothing to remember yet.
         failing = (DeliveryStep(fault_point=FaultPoint.FAILS),)
         first = self._run_scenario(failing)
         plain = self._run_scenario((DeliveryStep(),), settle=False, searches=True)
@@ -362,13 +363,13 @@ class _Hammering:
     # Judgement
 
     def _is_hopeless(self, first: Scenario, plain: Scenario) -> bool:
-        """Whether a plain delivery already goes wrong, or cannot be told from the one before."""
+        """Return whether a plain delivery already goes wrong, or skips what an earlier one did."""
         late = next((each for each in plain.done if each.late), None)
         errors, outcomes = plain.invocations[0].errors, plain.invocations[0].outcomes
         unrun = [each for each in errors if isinstance(each, InvalidResultError)]
         rejected = [each for each in errors if isinstance(each, MessageError)]
         if late:
-            text = f"{_describe_effect(late.identity)} ran after what it belongs to had returned"
+            text = f"{_describe_effect(late.identity)} ran after its function had returned"
             self._add_finding(
                 Reason.AFTER_RETURN, late.identity.name, text, (DeliveryStep(),), plain
             )
@@ -382,7 +383,7 @@ class _Hammering:
             text = "the code raised SystemExit by itself"
             self._add_finding(Reason.EXITS, None, text, (DeliveryStep(),), plain)
         elif plain.overslept:
-            text = f"the code slept until its {self._subject.timeout / 1000:g} s were over"
+            text = f"the code slept until its timeout of {self._subject.timeout / 1000:g} s"
             self._add_finding(Reason.SLEEPS_TOO_LONG, None, text, (DeliveryStep(),), plain)
         elif gone := self._find_gone(first, plain):
             self._report_forgotten(first, min(gone))
@@ -391,7 +392,7 @@ class _Hammering:
         return bool(self.found)
 
     def _find_gone(self, first: Scenario, plain: Scenario) -> set[str]:
-        """The effects that are not tried any more, not even after the same beginning."""
+        """Find the side effects that are no longer tried, not even after the same beginning."""
         gone = _list_tried(first) - {*plain.invocations[0].names}
         return (
             gone - _list_tried(self._run_scenario((DeliveryStep(fault_point=FaultPoint.FAILS),)))
@@ -400,10 +401,10 @@ class _Hammering:
         )
 
     def _report_forgotten(self, first: Scenario, name: str) -> None:
-        """An effect of the first scenario is not tried any more."""
+        """Report a side effect of the first scenario that is no longer tried."""
         failing = (DeliveryStep(fault_point=FaultPoint.FAILS),)
         if name in {each.identity.name for each in first.done}:
-            text = f"effect {name!r} ran no more in this process, for a key that has no record"
+            text = f"effect {name!r} did not run again in this process, for a key without a record"
             self._add_finding(
                 Reason.REMEMBERS, name, text, failing, first, "deliver with another table"
             )
@@ -413,10 +414,10 @@ class _Hammering:
             self._add_finding(reason, name, text, failing, first)
 
     def _require(self, scenario: Scenario) -> None:
-        """Raise if a delivery without faults does not do everything.
+        """Raise if a delivery without faults fails.
 
         Raises:
-            HammerError: it is not acknowledged, parked, or has no effect.
+            HammerError: the event is not acknowledged, is parked, or has no side effect.
         """
         invocation = scenario.invocations[0]
         errors = [*invocation.errors, *([invocation.error] if invocation.error else [])]
@@ -424,17 +425,17 @@ class _Hammering:
             error = next((each for each in errors if not isinstance(each, IdempotencyError)), None)
             error = error or (errors[0] if errors else None)
             what = f"{type(error).__name__}: {error}" if error else "it was not acknowledged"
-            text = f"without any fault the event is not done ({what}): give an event that is"
+            text = f"without any fault, the event fails ({what}): give an event that succeeds"
             raise HammerError(text) from error
         if not scenario.done:
             raise HammerError(
-                "no effect was seen: put effects.of(...) in the place of what the code does"
+                "no side effect was seen: replace the side effects of the code with effects.of(...)"
             )
 
     def _judge(
         self, steps: tuple[DeliveryStep, ...], scenario: Scenario, single: Scenario | None = None
     ) -> None:
-        """Compare what a scenario did with what it should have done."""
+        """Compare the side effects of a scenario with the expected ones."""
         expected, keys = self._expected, self._keys
         if single:
             expected, keys = expected + single.counts(), keys | single.keys
@@ -458,7 +459,7 @@ class _Hammering:
                 )
                 what = f"ran {_times(times, 'time')}" if times else "never ran"
             if reason in (Reason.EXIT_SWALLOWED, Reason.NOT_NOW_SWALLOWED):
-                # What lets nothing through is one fault.
+                # Code that lets nothing through has one problem, not two.
                 swallows = (Reason.SWALLOWED, identity.name) in self.found
                 reason = None if swallows else reason
             if reason:
@@ -474,7 +475,7 @@ class _Hammering:
         *,
         strange: bool,
     ) -> Reason | None:
-        """Why an effect was done more often than it should; None if that is allowed."""
+        """Return why a side effect was done too often; None if that is allowed."""
         again = any(step.event_index == RESENT for step in steps)
         if identity.key is None:
             return Reason.OUTSIDE
@@ -494,7 +495,7 @@ class _Hammering:
     def _explain_loss(
         self, identity: Identity, steps: Sequence[DeliveryStep], scenario: Scenario
     ) -> Reason:
-        """Why an effect was done less often than it should."""
+        """Return why a side effect was not done often enough."""
         place = self._places.get(identity.key or "", 0)
         acknowledging = (each for each in scenario.invocations if place in each.acknowledged)
         blamed = next(acknowledging, scenario.invocations[-1])
@@ -510,7 +511,7 @@ class _Hammering:
         return self._explain_omission(identity, steps)
 
     def _explain_omission(self, identity: Identity, steps: Sequence[DeliveryStep]) -> Reason:
-        """Why a later delivery left an effect out: because of its count, or of a memory."""
+        """Return why a later delivery skipped a side effect: its receive count, or a memory."""
         uncounted = self._run_scenario(steps, counted=False)
         done = any(_is_same(each, identity) for each in uncounted.counts())
         return Reason.SKIPS_REDELIVERIES if done else Reason.REMEMBERS
@@ -524,7 +525,7 @@ class _Hammering:
         scenario: Scenario,
         *more: str,
     ) -> None:
-        """Take down a finding, unless a shorter reproduction of it is known."""
+        """Add a finding, unless a shorter reproduction of it is known."""
         taken = tuple(_describe_delivery(each) for each in scenario.invocations) + more
         faults = sum(step != DeliveryStep(event_index=step.event_index) for step in steps)
         position = len(taken) + sum(step.concurrent for step in steps), faults
@@ -535,12 +536,12 @@ class _Hammering:
 
 
 def _is_same(one: Identity, other: Identity) -> bool:
-    """Whether both are the same effect, as far as the other's key is known."""
+    """Return whether both are the same side effect, as far as the other's key is known."""
     return one.name == other.name and other.key in (None, one.key)
 
 
 def _list_tried(first: Scenario) -> set[str]:
-    """The effect that failed, and what was done afterwards, when nothing failed any more."""
+    """Return the side effect that failed, and those that were done once nothing failed."""
     failing, *others = first.invocations
     later = {each.identity.name for each in first.done if each.invocation in others}
     return later | ({failing.faulted} if failing.faulted else set())
@@ -551,12 +552,12 @@ def _times(number: int, what: str) -> str:
 
 
 def _total(counts: Counter[Identity], identity: Identity) -> int:
-    """The count of an effect, whatever the key."""
+    """Return the count of a side effect, over all keys."""
     return sum(times for each, times in counts.items() if each.name == identity.name)
 
 
 def _describe_effect(identity: Identity) -> str:
-    """The effect and its key, as people read them."""
+    """Describe a side effect and its key."""
     if identity.key is None:
         return f"effect {identity.name!r}, with no key claimed,"
     text = identity.key.removeprefix(f"{NAMESPACE}#").removeprefix("#").removeprefix("@")
@@ -564,7 +565,7 @@ def _describe_effect(identity: Identity) -> str:
 
 
 def _describe_delivery(invocation: Invocation) -> str:
-    """A delivery as a step of a reproduction."""
+    """Describe a delivery as a step of a reproduction."""
     step = invocation.step
     begin = {0: "deliver", RESENT: "deliver the producer's retry"}.get(
         step.event_index, "deliver another message"
@@ -580,7 +581,7 @@ def _describe_delivery(invocation: Invocation) -> str:
 
 
 def _describe_fault(invocation: Invocation) -> str:
-    """What befell a delivery, as part of a sentence."""
+    """Describe the fault of a delivery, as part of a sentence."""
     step, name = invocation.step, repr(invocation.faulted)
     place = f"{'after' if step.after else 'before'} {name}"
     if step.concurrent:
@@ -608,7 +609,7 @@ def _describe_fault(invocation: Invocation) -> str:
 
 
 def _say_when(steps: Sequence[DeliveryStep], scenario: Scenario) -> str:
-    """The circumstances, as the end of a sentence."""
+    """Describe the circumstances, as the end of a sentence."""
     first, last = scenario.invocations[0], steps[-1]
     if steps == (DeliveryStep(), DeliveryStep()):
         return "when the same event was delivered twice"

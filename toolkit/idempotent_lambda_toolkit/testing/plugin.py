@@ -1,6 +1,6 @@
-"""The pytest plugin: fixtures for tests of code that is to be idempotent.
+"""The pytest plugin: fixtures for tests of idempotent code.
 
-pytest loads it wherever the toolkit is installed. What it needs is imported by who asks for it.
+pytest loads it wherever the toolkit is installed. Each fixture imports its modules when it is used.
 """
 
 from collections.abc import Callable
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Hammer:
-    """`idempotent_lambda_toolkit.testing.hammer` for one test, which fails if anything is wrong.
+    """`idempotent_lambda_toolkit.testing.hammer` for one test, which fails on any finding.
 
     Attributes:
-        effects: those that are declared in this test.
+        effects: the side effects that this test declares.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,12 +36,12 @@ class Hammer:
         token: "Token | None" = None,
         failure: Exception | None = None,
     ) -> None:
-        """Put an effect in the place of the real one, until the test ends.
+        """Replace a side effect with a recorder until the test ends.
 
         Args:
-            target: where the code under test finds it, such as ``"orders.charge"``.
-            function: does it in the test; by default nothing is done.
-            name: what reports call it, by default the last part of the target.
+            target: the name under which the code finds it, such as ``"orders.charge"``.
+            function: the implementation for the test; by default it does nothing.
+            name: the name in reports; by default the last part of the target.
             token: see `Effects.of`.
             failure: see `Effects.of`.
         """
@@ -54,12 +54,12 @@ class Hammer:
 
         Args:
             function: the processor or handler.
-            event: what Lambda delivers.
-            options: the others of `idempotent_lambda_toolkit.testing.hammer`.
+            event: the event as Lambda delivers it.
+            options: the other arguments of `idempotent_lambda_toolkit.testing.hammer`.
 
         Raises:
-            AssertionError: something is wrong.
-            HammerError: nothing can be said.
+            AssertionError: `hammer` found a problem.
+            HammerError: `hammer` cannot judge the function.
         """
         from idempotent_lambda_toolkit import testing  # noqa: PLC0415
 
@@ -71,13 +71,13 @@ class Hammer:
 
 @pytest.fixture
 def hammer(monkeypatch: pytest.MonkeyPatch) -> Hammer:
-    """Runs code through all that happens to it; see `Hammer`."""
+    """Runs code through everything that can happen to it; see `Hammer`."""
     return Hammer(monkeypatch)
 
 
 @pytest.fixture
 def manual_clock() -> "ManualClock":
-    """A clock that moves only when told to."""
+    """A clock that moves only when the test moves it."""
     from idempotent_lambda_toolkit.testing import ManualClock  # noqa: PLC0415
 
     return ManualClock()
@@ -85,7 +85,7 @@ def manual_clock() -> "ManualClock":
 
 @pytest.fixture
 def idempotency_store() -> "InMemoryClaimStore":
-    """A table in memory, empty."""
+    """An empty table in memory."""
     from idempotent_lambda_toolkit.testing import InMemoryClaimStore  # noqa: PLC0415
 
     return InMemoryClaimStore()

@@ -1,10 +1,10 @@
-"""Why code under test is not idempotent, by name."""
+"""The reasons why code under test is not idempotent."""
 
 from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """The name of what is wrong. docs/testing.md has all of them in a table."""
+    """The name of a problem. docs/testing.md has a table of all of them."""
 
     NO_KEY = "no key"
     KEY_CHANGES = "key changes"
@@ -30,98 +30,98 @@ class Reason(StrEnum):
 
     @property
     def meaning(self) -> str:
-        """What was seen."""
+        """The observation."""
         return _TEXTS[self][0]
 
     @property
     def fix(self) -> str:
-        """What usually helps."""
+        """The usual fix."""
         return _TEXTS[self][1]
 
 
 _TEXTS = {
     Reason.NO_KEY: (
-        "the key expression finds nothing in the message, so it is refused and never run",
-        "a field of the body is `body.name`; an EventBridge event's is `body.detail.name`",
+        "the key expression finds nothing in the message, so the message is refused and never runs",
+        "write `body.name` for a field of the body, `body.detail.name` for an EventBridge event",
     ),
     Reason.KEY_CHANGES: (
         "the same message has another key when it is delivered again",
-        "take the key from what the producer sent, not from a receipt, a count or a clock",
+        "take the key from the producer's content, not from a receipt, a count or a clock",
     ),
     Reason.KEY_TOO_NARROW: (
-        "a producer's retry has another key, so that the effect happens twice",
+        "a producer's retry has another key, so the side effect happens twice",
         "name the operation: `body.order_id`, not an id of the envelope",
     ),
     Reason.KEY_TOO_WIDE: (
-        "different messages share a key or token, so that the effect of one never happens",
-        "add what tells them apart: `[body.order_id, body.action]`",
+        "different messages share a key or token, so the side effect of one never happens",
+        "add a field that distinguishes them: `[body.order_id, body.action]`",
     ),
     Reason.KEY_OF_THE_BATCH: (
-        "a record has another key when it is delivered with others than before",
-        "decorate what does one record, with a key from that record alone",
+        "a record has another key when it is delivered in a different batch",
+        "decorate the function that handles one record, with a key from that record alone",
     ),
     Reason.NOT_RUN: (
-        "a coroutine or generator is returned, whose work has not run",
-        "do the work before returning: `asyncio.run(...)`, or a loop instead of `yield`",
+        "the code returns a coroutine or generator, whose work has not run",
+        "do the work before returning: use `asyncio.run(...)`, or a loop instead of `yield`",
     ),
     Reason.EXITS: (
-        "the code ends its process, which looks like an interruption: it runs again",
+        "the code ends its process, which looks like an interruption, so it runs again",
         "return, or raise an Exception",
     ),
     Reason.SLEEPS_TOO_LONG: (
-        "the code sleeps until Lambda ends it, every time",
-        "raise, so that the queue waits instead; or give the function more time",
+        "the code sleeps until the function times out, every time",
+        "raise an exception, so that the queue waits instead; or raise the function timeout",
     ),
     Reason.UNSTORABLE_RESULT: (
-        "the decorated function returns what JSON cannot hold as it is: duplicates get none",
-        'return texts, whole numbers, lists and dicts; or set `results="discard"`',
+        "JSON cannot hold the decorated function's result as it is, so duplicates get no result",
+        'return strings, integers, lists and dicts; or set `results="discard"`',
     ),
     Reason.OUTSIDE: (
-        "an effect happens where no key is claimed, so it happens with every delivery",
+        "a side effect happens where no key is claimed, so it happens with every delivery",
         "move it into the processor or the decorated function, or give it a `token`",
     ),
     Reason.AFTER_RETURN: (
-        "a thread goes on after the return, when the message is acknowledged already",
+        "a thread continues after the return, when the message is already acknowledged",
         "wait for it: `thread.join()`, `future.result()`",
     ),
     Reason.SWALLOWED: (
-        "an effect failed, and the message was acknowledged without it",
-        "let the exception through, or raise another",
+        "a side effect failed, and the message was acknowledged without it",
+        "let the exception through, or raise another one",
     ),
     Reason.EXIT_SWALLOWED: (
-        "an effect ended by SystemExit, and the message was acknowledged without it",
-        "let all but Exception through; of SystemExit make an Exception",
+        "SystemExit ended a side effect, and the message was acknowledged without it",
+        "catch only Exception; turn SystemExit into an Exception",
     ),
     Reason.NOT_NOW_SWALLOWED: (
-        "the decorated call refused to run, as by AlreadyInProgressError, and the message passed",
-        "let the errors of the decorated call through, so that the message is delivered again",
+        "the decorated call raised instead of running, and the message was acknowledged",
+        "let its errors through, such as AlreadyInProgressError: the message is delivered again",
     ),
     Reason.GIVES_UP: (
-        "with little time left the code returns without the effect: the message is acknowledged",
-        "raise; returning means done",
+        "with little time left, the code returns without the side effect",
+        "raise an exception: a return acknowledges the message",
     ),
     Reason.SKIPS_REDELIVERIES: (
-        "the code leaves the effect out because of the receive count, which is no proof of a run",
-        "run it whatever the count; to give it up, raise `PermanentFailure`",
+        "the code skips the side effect because of the receive count, which does not prove a run",
+        "run it whatever the count is; to give up, raise `PermanentFailure`",
     ),
     Reason.REMEMBERS: (
-        "code or test double keeps a memory of its own, so that a later run leaves the effect out",
-        "remove that memory: the table remembers; clear doubles of a test in `fresh`",
+        "the code or a test double remembers an earlier run, so a later run skips the side effect",
+        "remove that memory, because the table remembers; clear test doubles in `fresh`",
     ),
     Reason.REPEATS_ON_RETRY: (
-        "a later effect failed, and the retry did an earlier one again",
-        "one message per effect; or a `token`, such as `message.key`; or `transaction`",
+        "a later side effect failed, and the retry repeated an earlier one",
+        "use one message per side effect; or a `token`, such as `message.key`; or `transaction`",
     ),
     Reason.REPEATS_AFTER_CRASH: (
-        "only with `exactly_once=True`: what was interrupted did the effect again",
-        "pass `message.key` on as a `token`, or write through `transaction`",
+        "only with `exactly_once=True`: the run after an interruption repeated the side effect",
+        "pass `message.key` as a `token`, or write through `transaction`",
     ),
     Reason.TOKEN_CHANGES: (
-        "a repeated effect has another idempotency token, so that its receiver does it again",
-        "use `message.key`: neither `message.owner` nor anything random or of the moment",
+        "a repeated side effect has another idempotency token, so its receiver does it again",
+        "use `message.key`, not `message.owner`, a random value or the time",
     ),
     Reason.TOKEN_OF_THE_ENVELOPE: (
-        "a producer's retry repeats the effect with another idempotency token",
+        "a producer's retry repeats the side effect with another idempotency token",
         "use `message.key`, not `message.id`",
     ),
 }

@@ -1,7 +1,7 @@
-"""One scenario: events delivered to code under test, by the real package, with faults.
+"""One scenario: the real package delivers events to code under test, with faults.
 
-A scenario has a table and a clock of its own. It sees what the code does only through the effects
-that are declared, and what becomes of its keys only through the table.
+Each scenario has its own table and clock. It sees the work of the code only through the declared
+side effects, and the state of the keys only through the table.
 """
 
 import copy
@@ -38,24 +38,24 @@ from idempotent_lambda_toolkit.testing.stores import InMemoryClaimStore, InMemor
 NAMESPACE = "hammer"
 
 TRANSACTION = "transaction"
-"""The name of what a processor commits with its completion, as an effect."""
+"""The name of the side effect that a processor commits with its completion."""
 
 PATIENCE_SECONDS = 0.5
-"""How long threads of the code under test may take to come to their effect or end, in real time."""
+"""Real time for threads of the code under test to reach their side effect or to end."""
 
 DEADLOCK_SECONDS = 2.0
-"""After so long a second invocation evidently waits for the first, as two processes never do."""
+"""Real time after which a second invocation waits for the first, as two processes never do."""
 
 SHORT_MILLIS = Millis(2100)
-"""About the least with which the package still claims, and runs what it has claimed."""
+"""About the shortest remaining time with which the package still claims and runs a message."""
 
 SLOW_MILLIS = Millis(400)
-"""What a slow effect leaves of the time: less than the package starts anything with."""
+"""The remaining time after a slow side effect: too short for the package to start anything."""
 
 REDELIVERIES = 4
 
 FAILURES = 5
-"""In so many deliveries an effect fails that fails again and again."""
+"""The number of deliveries in which a side effect fails that fails repeatedly."""
 
 VISIBILITY = 6
 """The visibility timeout, in function timeouts: longer than any lease."""
@@ -64,15 +64,15 @@ real_sleep = time.sleep
 
 
 class Killed(BaseException):
-    """The process of the code under test is dead: it does nothing any more."""
+    """The process of the code under test is dead: from now on, it does nothing."""
 
 
 class InjectedExit(SystemExit):
-    """An effect that ends the process, as far as that lets itself be ended."""
+    """A side effect that ends the process, unless the code catches the exception."""
 
 
 class FaultPoint(Enum):
-    """What becomes of a delivery at an effect."""
+    """A fault of a delivery at a side effect."""
 
     FAILS = auto()
     EXITS = auto()
@@ -82,7 +82,7 @@ class FaultPoint(Enum):
 
 
 class Fault(Enum):
-    """What becomes of an answer of the table: it is lost, or the request is."""
+    """A fault of the table: the answer or the request is lost."""
 
     CLAIM_LOST = auto()
     CLAIM_UNANSWERED = auto()
@@ -96,15 +96,15 @@ class DeliveryStep:
 
     Attributes:
         event_index: the number of the event.
-        fault_point: what happens at an effect; None for nothing.
-        at: at which effect of this delivery, from 0.
-        after: whether the effect is done then.
-        fault: of the table.
-        at_once: it comes while the lease of the one before may still be live.
-        short: it comes with little time left.
-        concurrent: another delivery of the same comes while this one is in that effect.
-        again: the effect that failed in the delivery before fails in this one too.
-        every: with `FaultPoint.FAILS`, every effect fails, not that one only.
+        fault_point: the fault at a side effect; None for no fault.
+        at: the number of that side effect in this delivery, from 0.
+        after: whether the fault comes after the side effect.
+        fault: the fault of the table; None for no fault.
+        at_once: whether it comes while the lease of the delivery before may still be live.
+        short: whether it comes with little time left.
+        concurrent: whether another delivery of the same event comes during that side effect.
+        again: whether the side effect that failed in the delivery before fails again.
+        every: whether every side effect fails with `FaultPoint.FAILS`, instead of only that one.
         only: the position of the one record that is delivered; None for the whole event.
     """
 
@@ -122,7 +122,7 @@ class DeliveryStep:
 
     @property
     def interrupts(self) -> bool:
-        """Whether effects of it may honestly be repeated."""
+        """Whether its side effects may repeat without a mistake in the code."""
         ended = self.fault_point in (FaultPoint.EXITS, FaultPoint.KILLED, FaultPoint.TIMES_OUT)
         return ended or self.fault is Fault.COMPLETION_UNANSWERED
 
@@ -135,8 +135,8 @@ class Subject:
         function: the processor or the handler.
         handler: whether it takes an event and a context.
         transactional: whether it takes a transaction.
-        settings: of the consumer.
-        timeout: the function's.
+        settings: the settings of the consumer.
+        timeout: the timeout of the function.
     """
 
     function: Callable[..., Any]
@@ -147,10 +147,10 @@ class Subject:
 
 
 class Identity(NamedTuple):
-    """What makes two effects the same.
+    """The identity of a side effect: two with the same identity are the same.
 
     Attributes:
-        key: a record id; None if none was claimed.
+        key: the record id; None if no key was claimed.
     """
 
     name: str
@@ -158,10 +158,10 @@ class Identity(NamedTuple):
 
 
 class DoneEffect(NamedTuple):
-    """An effect that was done.
+    """A side effect that was done.
 
     Attributes:
-        late: after the return of what it belongs to.
+        late: whether it came after its run had returned.
     """
 
     invocation: "Invocation"
@@ -172,7 +172,7 @@ class DoneEffect(NamedTuple):
 
 @dataclass(eq=False)
 class ClaimedRun:
-    """What holds a claim: from its start to its return."""
+    """A run that holds a claim, from its start to its return."""
 
     key: str
     returned: threading.Event = field(default_factory=threading.Event)
@@ -183,17 +183,17 @@ class Invocation:
     """One invocation of the function.
 
     Attributes:
-        thread: where it runs; others are of the code under test.
-        runs: what holds a claim, innermost last.
-        last: what returned last.
-        names: the effects that were begun, in order.
-        faulted: the name of the effect at which the step's fault point lies.
-        failing: the effects that fail from now on.
-        failed: the effects that did.
-        asked: ids of the records that were asked for.
-        outcomes: how each message or call ended.
-        error: what it ended with instead of an answer.
-        acknowledged: positions of records, 0 for an event without records.
+        thread: the thread that runs it; other threads belong to the code under test.
+        runs: the runs that hold a claim, innermost last.
+        last: the run that returned last.
+        names: the names of the side effects that began, in order.
+        faulted: the name of the side effect at the step's fault point.
+        failing: the side effects that fail from now on.
+        failed: the side effects that failed.
+        asked: the ids of the records that were requested.
+        outcomes: the outcome of each message or call.
+        error: the exception that ended it without a response.
+        acknowledged: the positions of acknowledged records; 0 for an event without records.
     """
 
     step: DeliveryStep
@@ -213,7 +213,7 @@ class Invocation:
     acknowledged: set[int] = field(default_factory=set)
 
     def end_run(self, key: str) -> None:
-        """The run of a key has returned."""
+        """Note that the run of a key has returned."""
         for run in reversed(self.runs):
             if run.key == key:
                 self.runs.remove(run)
@@ -224,7 +224,7 @@ class Invocation:
 
 @dataclass(frozen=True)
 class Context:
-    """What Lambda hands over beside the event.
+    """The context that Lambda passes with the event.
 
     https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
     """
@@ -237,7 +237,7 @@ class Context:
     memory_limit_in_mb: str = "256"
 
     def get_remaining_time_in_millis(self) -> int:
-        """What is left of the invocation."""
+        """Return the remaining time of the invocation."""
         return self.deadline.remaining()
 
 
@@ -247,16 +247,16 @@ _current: ContextVar[Invocation] = ContextVar("hammered invocation")
 class Scenario:
     """Deliveries in a row, on one table.
 
-    With ``known``, the threads that were there before all scenarios, what the others do is held
-    back until the code has returned, if it does not wait for them. Without ``counted`` a delivery
-    again looks like the first.
+    ``known`` are the threads that existed before all scenarios. If it is given, the side effects of
+    other threads are held back until the code has returned, if it does not wait for these threads.
+    Without ``counted``, a repeated delivery looks like the first.
 
     Attributes:
-        done: the effects.
-        keys: ids of the records that were asked for.
-        invocations: those of the deliveries, in order; without the concurrent ones.
-        exited: the code itself has ended its process.
-        overslept: it has slept until its time was over.
+        done: the side effects that were done.
+        keys: the ids of the records that were requested.
+        invocations: the invocations of the deliveries, in order, without the concurrent ones.
+        exited: whether the code itself ended its process.
+        overslept: whether the code slept until its time was over.
     """
 
     def __init__(
@@ -297,7 +297,7 @@ class Scenario:
         )
 
     def run(self, steps: Sequence[DeliveryStep], *, settle: bool = True) -> None:
-        """Deliver as the steps say; then until all is acknowledged, a few times at most."""
+        """Deliver the steps; then redeliver until all is acknowledged, a few times at most."""
         for step in steps:
             event = self._events[step.event_index]
             everything = range(len(event["Records"]) if _has_records(event) else 1)
@@ -318,7 +318,7 @@ class Scenario:
         return not any(self._outstanding.values())
 
     def counts(self) -> Counter[Identity]:
-        """How often each effect was done; of those with one token their receiver does the first."""
+        """Count the side effects; of several with one token, the receiver does only the first."""
         found: Counter[Identity] = Counter()
         known: set[tuple[str, str]] = set()
         for _, identity, token, _ in self.done:
@@ -330,7 +330,7 @@ class Scenario:
 
     @property
     def identities_with_tokens(self) -> set[Identity]:
-        """The effects that were done with a token."""
+        """The side effects that were done with a token."""
         return {each.identity for each in self.done if each.token is not None}
 
     # Deliveries
@@ -358,7 +358,7 @@ class Scenario:
         self._outstanding[step.event_index] -= invocation.acknowledged
 
     def _invoke(self, invocation: Invocation, event: Event) -> set[int]:
-        """Invoke the function; what it acknowledges, by position."""
+        """Invoke the function; return the positions that it acknowledges."""
         invocation.thread = threading.get_ident()
         number = f"request-{len(self.invocations)}"
         before = list_thread_ids()
@@ -373,7 +373,7 @@ class Scenario:
                 response = self._consumer.consume(event, remaining, number)
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # noqa: BLE001  # as the Lambda service takes it
+        except BaseException as error:  # noqa: BLE001  # as the Lambda service does
             self._note_exit(error)
             invocation.error = error
             return set()
@@ -385,7 +385,7 @@ class Scenario:
         return _list_acknowledged(event, response) if invocation.alive else set()
 
     def _process(self, message: Message, **more: Any) -> Any:
-        """The processor, as the consumer calls it."""
+        """Run the processor, as the consumer calls it."""
         invocation = _current.get()
         run = ClaimedRun(self.owners[message.owner])
         invocation.runs.append(run)
@@ -403,7 +403,7 @@ class Scenario:
         self.exited |= isinstance(error, SystemExit) and not isinstance(error, InjectedExit)
 
     def _await_others(self, invocation: Invocation, before: AbstractSet[int | None]) -> None:
-        """Let threads that the code has left behind come to their effects."""
+        """Let threads that the code has left behind reach their side effects."""
         known = before if self._known is None else self._known
         ends = time.monotonic() + PATIENCE_SECONDS
         while invocation.alive and not any(each.late for each in self.done):
@@ -412,7 +412,7 @@ class Scenario:
             real_sleep(0.001)
 
     def _deliver_concurrently(self, invocation: Invocation) -> None:
-        """Deliver the same to another invocation, while this one is in an effect."""
+        """Deliver the same event to another invocation, while this one is in a side effect."""
         step = DeliveryStep(event_index=invocation.step.event_index, at_once=True)
         known = {*self._under_way}
         positions = sorted(self._outstanding[step.event_index])
@@ -427,7 +427,7 @@ class Scenario:
     # Effects
 
     def current(self) -> Invocation | None:
-        """The invocation that the calling thread works for, as far as that can be known."""
+        """Return the invocation that the calling thread works for, as far as that is known."""
         found = _current.get(None)
         if found is not None:
             return found
@@ -476,7 +476,7 @@ class Scenario:
         return leave
 
     def check_alive(self, invocation: Invocation | None) -> None:
-        """Let the dead do nothing.
+        """Stop the code of an invocation that is over.
 
         Raises:
             Killed: the invocation is over.
@@ -485,7 +485,7 @@ class Scenario:
             self._kill(invocation)
 
     def sleep(self, seconds: float) -> None:
-        """Stands for `time.sleep`: the clock goes on at once."""
+        """Replace `time.sleep`: move the clock at once."""
         invocation = self.current()
         if not self._under_way or invocation is None or invocation.thread != _get_thread_id():
             if invocation is not None and self._under_way:
@@ -499,7 +499,7 @@ class Scenario:
         return self.clock.advance(duration)
 
     def _hold(self, run: ClaimedRun | None) -> None:
-        """Let another thread go on when its run has returned, if that does not wait for it."""
+        """Hold another thread until its run has returned, unless the run waits for it."""
         if self._contains and run is not None and not run.returned.wait(PATIENCE_SECONDS):
             self._contains = False
 
@@ -522,21 +522,21 @@ class Scenario:
 
 
 class _Never(threading.Event):
-    """A consumer that has no flusher does everything in one thread, always in the same order."""
+    """Keeps the consumer from starting a flusher: it works in one thread, in a fixed order."""
 
     def set(self) -> None:
-        """Stay as it is."""
+        """Do nothing."""
 
 
 class _NoPolls(Threads):
-    """Threads of a consumer that is never late, as its clock moves only when it is told to."""
+    """Threads of a consumer that is never late, because its clock moves only when it is moved."""
 
     def poll(self, look: Callable[[], bool]) -> None:
-        """Ask nothing."""
+        """Do nothing."""
 
 
 class _Observer:
-    """Hears how messages and calls end, of all that an `Observer` is told."""
+    """Records how messages and calls end, and ignores all other reports of an `Observer`."""
 
     def __init__(self, scenario: Scenario) -> None:
         self._scenario = scenario
@@ -564,7 +564,7 @@ class _Observer:
 
 
 class _FaultyStore:
-    """The table of a scenario: answers the living, and loses what it is told to."""
+    """The table of a scenario: rejects calls of dead processes, and loses calls on demand."""
 
     def __init__(self, scenario: Scenario) -> None:
         self._scenario, self._memory = scenario, scenario.memory
@@ -647,7 +647,7 @@ class _FaultyStore:
 
 @contextmanager
 def _simulate_run(invocation: Invocation | None, key: str) -> Iterator[None]:
-    """As if the run of a key went on."""
+    """Simulate a run of a key."""
     run = ClaimedRun(key)
     if invocation:
         invocation.runs.append(run)
@@ -667,7 +667,7 @@ def _get_thread_id() -> int:
 
 
 def list_thread_ids() -> set[int | None]:
-    """The threads that there are."""
+    """Return the ids of all threads."""
     return {each.ident for each in threading.enumerate()}
 
 
@@ -676,7 +676,7 @@ def _has_records(event: Event) -> bool:
 
 
 def count_records(event: Event) -> int:
-    """How many records an event has that its source may deliver apart; 0 if it never does."""
+    """Return how many records the source may deliver separately; 0 if it never does that."""
     records = event["Records"] if _has_records(event) else []
     return sum(each.get("eventSource") in _IDS for each in records)
 
@@ -689,7 +689,7 @@ _IDS = {
 
 
 def _list_acknowledged(event: Event, response: object) -> set[int]:
-    """What a response acknowledges, by position, as Lambda reads it.
+    """Return the positions that a response acknowledges, as Lambda reads it.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
     """
@@ -702,7 +702,7 @@ def _list_acknowledged(event: Event, response: object) -> set[int]:
     ids = [identify(each) for each in records]
     failed = [each.get("itemIdentifier") for each in named]
     if any(each not in ids for each in failed):
-        return set()  # Lambda takes an id that it does not know for a failure of the batch
+        return set()  # Lambda treats an unknown id as a failure of the batch
     if records[0]["eventSource"] == "aws:sqs":
         return {each for each in everything if ids[each] not in failed}
     return {*range(min(ids.index(each) for each in failed))}

@@ -1,7 +1,7 @@
-"""Doubles of table and queues that keep the real rules.
+"""Test doubles of the table and the queues that keep the real rules.
 
-`InMemoryClaimStore` decides by the conditions of `idempotent_lambda.protocol.claims` themselves and
-passes the same contract suite as the DynamoDB store.
+`InMemoryClaimStore` evaluates the real conditions of `idempotent_lambda.protocol.claims` and passes
+the same contract suite as the DynamoDB store.
 """
 
 import threading
@@ -29,12 +29,12 @@ from idempotent_lambda.sources.delivery import Delivery
 
 
 class InMemoryQueues:
-    """Queues that take everything.
+    """Queues that accept everything.
 
     Attributes:
-        postponed: ids of messages that were postponed, with the seconds from then.
-        dead_letters: copies that were sent away: their bodies and what they bear as their token.
-        failure: raised instead of sending a copy, if it is set.
+        postponed: the ids of postponed messages, each with its delay in seconds.
+        dead_letters: the copies that were sent, each with its body and the token that it carries.
+        failure: the error to raise instead of sending a copy; None to send it.
     """
 
     def __init__(self) -> None:
@@ -61,13 +61,13 @@ class InMemoryQueues:
 
 
 class InMemoryClaimStore:
-    """Claims in a dictionary; safe for threads.
+    """A claim store in a dictionary; thread-safe.
 
     Attributes:
-        records: what is stored, by record id. Tests may read and change it.
-        commit: carries out the actions of a completion, as DynamoDB's TransactItems, together with
-            it; raises a `StoreRefusedError` where their own conditions fail. Tests that use
-            transactions set it.
+        records: the stored records by record id. Tests may read and change them.
+        commit: a function that carries out the actions of a completion, given as DynamoDB's
+            TransactItems. It raises a `StoreRefusedError` if their conditions fail. Set it in tests
+            that use transactions.
     """
 
     def __init__(self) -> None:
@@ -140,7 +140,9 @@ class InMemoryClaimStore:
 
     def _commit_actions(self, actions: Sequence[Mapping[str, Any]]) -> None:
         if self.commit is None:
-            problem = "this store in memory has no tables: set its commit to a function of the test"
+            problem = (
+                "this in-memory store has no tables: set its commit to a function of your test"
+            )
             raise StoreRefusedError("NoCommit", problem, maybe_written=False)
         self.commit(actions)
 
@@ -158,7 +160,7 @@ class InMemoryClaimStore:
 
 
 def completed_record(found: Record, request: Request) -> Record:
-    """The record after a successful completion."""
+    """Return the record after a successful completion."""
     return Record(
         id=found.id,
         status=Status.COMPLETED,
@@ -174,7 +176,7 @@ def completed_record(found: Record, request: Request) -> Record:
 
 
 def parked_record(found: Record, request: Request) -> Record:
-    """The record after a successful parking."""
+    """Return the record after a successful parking."""
     return replace(
         found,
         status=Status.PARKED,
@@ -187,5 +189,5 @@ def parked_record(found: Record, request: Request) -> Record:
 
 
 def marked_record(found: Record, request: Request) -> Record:
-    """The record once its copy is dead-lettered."""
+    """Return the record after its copy was sent to the dead-letter queue."""
     return replace(found, dead_lettered_at=request.now)

@@ -1,4 +1,4 @@
-# The configurations whose policies are kept beside this file. No assertions: test_policies.py compares
+# The configurations whose policies are kept next to this file. No assertions: test_policies.py compares
 # what each run plans with the file of its name.
 
 mock_provider "aws" {

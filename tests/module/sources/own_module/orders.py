@@ -1,1 +1,1 @@
-"""A processor beside a module that has the name of ours."""
+"""A processor with a module that has the name of this package."""

@@ -1,1 +1,1 @@
-"""A processor beside a package that has the name of ours."""
+"""A processor with a package that has the name of this one."""
