@@ -43,9 +43,6 @@ ITEMS = dict.fromkeys(SHOWN, 1) | {"sns-fanout": 2}
 GUIDES = {"existing-handler": ROOT / "docs" / "guides" / "existing-handler.md"}
 """The guide whose commands are for an example's stack."""
 
-OTHER_TOOLS = ("uv ",)
-"""Commands of tools that the emulator's shell does not have."""
-
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LOOKS = 12
 PAUSE_SECONDS = 5
@@ -109,6 +106,5 @@ def test_commands(tmp_path: Path, shell_file: Path, example: str) -> None:
     printed = [
         look(block) if block.startswith("aws dynamodb scan") else run(block)
         for block in [*blocks, last]
-        if not block.startswith(OTHER_TOOLS)
     ]
     assert "Destroy complete!" in printed[-1]
