@@ -1,6 +1,7 @@
 """Makes a virtual environment from a lock, and says every five seconds that it still does."""
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ def main(directory: str, lock: str) -> int:
     print(f"setting up {directory} from {lock} ...", flush=True)
     pip = [f"{directory}/bin/python", "-m", "pip", "install", "--quiet", "--require-hashes"]
     for command in [sys.executable, "-m", "venv", "--clear", directory], [*pip, "-r", lock]:
-        with subprocess.Popen(command) as process:
+        with subprocess.Popen(command, start_new_session=True) as process:
             try:
                 while process.poll() is None:
                     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -22,7 +23,7 @@ def main(directory: str, lock: str) -> int:
                         break
                     print(f"setting up {directory}: {time.monotonic() - began:.0f} s", flush=True)
             except KeyboardInterrupt:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
                 return 130
         if process.returncode:
             break
