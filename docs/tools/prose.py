@@ -89,8 +89,8 @@ def find_problems(path: Path) -> Iterator[str]:
 
 
 def _locate(path: Path, text: str, found: re.Match[str]) -> str:
-    end = found.end() if found[0].isspace() else found.end() - len(found[0].lstrip())
-    return f"{path}:{text.count(chr(10), 0, end) + 1}"
+    begin = found.end() - len(found[0].lstrip())
+    return f"{path}:{text.count(chr(10), 0, begin) + 1}"
 
 
 def main(root: Path = ROOT) -> int:
