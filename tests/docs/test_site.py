@@ -95,6 +95,7 @@ def test_only_diagrams_load_the_script_for_diagrams(built: Path) -> None:
         ("[there](missing.md)", "page.md links to missing.md, which is not there"),
         ("[there](docs/)", "page.md links to docs/README.md, which is not there"),
         ("[there](docs/faq.md#nowhere)", "the generator found what it reports above"),
+        ('<img alt="" src="gone.svg">', "page.html needs gone.svg, which is not there"),
     ],
 )
 def test_broken_links(
