@@ -52,10 +52,16 @@ class Key(NamedTuple):
     text: str
     record_id: str
 
+    @property
+    def token(self) -> str:
+        """The SHA-256 of the record id, as 64 of 0-9 a-f. See `Message.idempotency_token`."""
+        return hashlib.sha256(self.record_id.encode()).hexdigest()
+
     def show(self, *, hashed: bool) -> str:
         """Return the key as log lines and errors show it."""
         if hashed:
-            return f"sha256:{hashlib.sha256(self.record_id.encode()).hexdigest()}"
+            # The log may show the token: it is not a secret, and grants nothing to its reader.
+            return f"sha256:{self.token}"
         return self.text[:MAX_SHOWN_CHARACTERS]
 
     def hide_in(self, text: str) -> str:

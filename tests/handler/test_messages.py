@@ -9,7 +9,7 @@ import pytest
 from idempotent_lambda import PermanentFailure
 from idempotent_lambda.clock import Deadline, Millis
 from idempotent_lambda.errors import BatchFailedError
-from idempotent_lambda.keys import record_id
+from idempotent_lambda.keys import Key, record_id
 from idempotent_lambda.pipeline.grouping import find_stated_key
 from idempotent_lambda.settings import UNWRAP_CHOICES
 from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE, CopyMark, write_mark
@@ -58,6 +58,7 @@ ONE, TWO = (
     "49590338271490256608559692540925702759324208523137515618",
 )
 """Kinesis sequence numbers."""
+KEY = Key("a", "orders#a")
 
 SEQUENCER = "0055AED6DCD90281E5"
 UPLOAD = ["shop-uploads", "in/o-1.json", "null", SEQUENCER, "ObjectCreated:Put"]
@@ -525,7 +526,9 @@ class TestMessage:
         raw = record('{"id": 1}', messageAttributes=attributes)
         (delivery,) = read_event(event(raw))
         deadline = Deadline.from_remaining(clock, Millis(9000))
-        message = Message.from_delivery(delivery, key="1", owner="owner-1", deadline=deadline)
+        message = Message.from_delivery(
+            delivery, key=Key("1", "orders#1"), owner="owner-1", deadline=deadline
+        )
         assert (message.id, message.key, message.owner) == ("m-1", "1", "owner-1")
         assert message.body == {"id": 1}
         assert message.attributes["SentTimestamp"] == "1545082649183"
@@ -539,7 +542,7 @@ class TestMessage:
         """A message cannot be changed."""
         (delivery,) = read_event(event(record()))
         deadline = Deadline.from_remaining(clock, Millis(1))
-        message = Message.from_delivery(delivery, key="a", owner="o", deadline=deadline)
+        message = Message.from_delivery(delivery, key=KEY, owner="o", deadline=deadline)
         with pytest.raises(FrozenInstanceError):
             message.key = "b"  # type: ignore[misc]
 
@@ -547,14 +550,14 @@ class TestMessage:
         """A record without attributes gives empty ones, not None."""
         (delivery,) = read_event(event(record(attributes=None, messageAttributes=None)))
         deadline = Deadline.from_remaining(clock, Millis(1))
-        message = Message.from_delivery(delivery, key="a", owner="o", deadline=deadline)
+        message = Message.from_delivery(delivery, key=KEY, owner="o", deadline=deadline)
         assert (message.attributes, message.message_attributes) == ({}, {})
 
     def test_direct(self, clock: ManualClock) -> None:
         """An event that is its own body has no attributes, whatever it names so."""
         (delivery,) = read_event({"attributes": "mine", "messageAttributes": "mine"})
         message = Message.from_delivery(
-            delivery, key="a", owner="o", deadline=Deadline.from_remaining(clock, Millis(1))
+            delivery, key=KEY, owner="o", deadline=Deadline.from_remaining(clock, Millis(1))
         )
         assert (message.attributes, message.message_attributes) == ({}, {})
         assert (message.id, message.source, message.receive_count) == ("event", Source.DIRECT, 1)
