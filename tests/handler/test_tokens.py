@@ -243,3 +243,35 @@ class TestObserveMode:
         """A message with a key has the token that it has in enforce mode."""
         whole, key = ARRIVALS[name]
         assert deliver(consumer(key, observe_only=True), whole) == deliver(consumer(key), whole)
+
+    @pytest.mark.parametrize(
+        "whole",
+        [
+            event(order("a"), order("b")),
+            event(fifo_order("a"), fifo_order("b")),
+            wrapped(event(s3_record("a"), s3_record("b"))),
+            event(record(json.dumps(notification("a"))), record("no JSON", message_id="m-2")),
+            event(kinesis_record("a"), kinesis_record("b", "2")),
+            event(
+                kinesis_record("a"),
+                kinesis_record("a", eventSourceARN="arn:aws:kinesis:eu-west-1:1:stream/other"),
+            ),
+            event(stream_record("a"), stream_record("b", "2")),
+            event(sns_record("a"), sns_record("b", "n-2")),
+        ],
+    )
+    def test_without_a_key(self, whole: dict[str, Any]) -> None:
+        """It is the same in each delivery of a message, and not shared with another message."""
+        tokens = deliver(consumer("body.nothing", observe_only=True), whole)
+        assert len({*tokens}) == 2
+        assert deliver(consumer("body.nothing", observe_only=True), whole) == tokens
+        others = deliver(consumer("body.nothing", "shipping", observe_only=True), whole)
+        assert {*others}.isdisjoint(tokens)
+
+    @pytest.mark.parametrize("whole", [{"n": 1}, event(s3_record("a")), bus_event("a", "")])
+    def test_without_a_key_and_an_id(self, whole: dict[str, Any]) -> None:
+        """An event that nothing tells apart from others has a new one: no operation is lost."""
+        harness = consumer("body.nothing", observe_only=True)
+        tokens = deliver(harness, whole, whole)
+        assert len({*tokens}) == 2
+        assert len(harness.memory.records) == 2

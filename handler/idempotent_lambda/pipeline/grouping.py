@@ -7,6 +7,7 @@ which is claimed in its turn and finds the key done.
 """
 
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -23,6 +24,7 @@ from idempotent_lambda.protocol.steps import Outcome, Settled
 from idempotent_lambda.settings import Settings
 from idempotent_lambda.sources.copy_mark import read_stated_key
 from idempotent_lambda.sources.delivery import Delivery
+from idempotent_lambda.sources.source import WHOLE_EVENT
 from idempotent_lambda.sources.unwrapping import find_wrapper
 
 EndedDelivery = tuple[Delivery, Settled, MessageError | None]
@@ -131,9 +133,16 @@ def find_stated_key(rule: KeyRule, delivery: Delivery) -> Key | None:
 
 
 def _make_unique_key(rule: KeyRule, delivery: Delivery) -> Key:
-    """Return a key that equals no other, for a message without a key in observe mode."""
-    name = delivery.id.encode(errors="replace").decode()
-    return Key(name, record_id(rule.namespace, ["", name]))
+    """Return a key that equals no other, for a message without a key in observe mode.
+
+    A redelivery has the same key, unless the source gives the message no id.
+    """
+    # A sequence number is unique in its stream only, which is the group.
+    parts = [delivery.id, str(delivery.position), delivery.group or ""]
+    if delivery.id == WHOLE_EVENT:
+        parts.append(os.urandom(16).hex())
+    name, *others = [part.encode(errors="replace").decode() for part in parts]
+    return Key(name, record_id(rule.namespace, ["", name, *others]))
 
 
 # Items
