@@ -208,8 +208,8 @@ def test_other_operations_have_others(name: str) -> None:
     assert len(tokens) == 2
 
 
-def test_a_stray_has_its_own() -> None:
-    """A copy that states the key of another message gets the token of its own key."""
+def test_a_stray_copy_has_another() -> None:
+    """A copy that states the key of another message gets the token of the key in its body."""
     harness = consumer()
     assert deliver(harness, event(order("b", **marked("forged a")))) == [sha256("orders#b")]
 
@@ -270,7 +270,7 @@ class TestObserveMode:
 
     @pytest.mark.parametrize("whole", [{"n": 1}, event(s3_record("a")), bus_event("a", "")])
     def test_without_a_key_and_an_id(self, whole: dict[str, Any]) -> None:
-        """An event that nothing tells apart from others has a new one: no operation is lost."""
+        """An event that looks like another has a new one in each run: no operation is lost."""
         harness = consumer("body.nothing", observe_only=True)
         tokens = deliver(harness, whole, whole)
         assert len({*tokens}) == 2

@@ -72,10 +72,10 @@ class Message:
 
         It is the SHA-256 of the record id: of the consumer's namespace and the key. Every run of
         one key has the same token, also after a retry, a redelivery, a redrive and a restart. Two
-        consumers of one message have different tokens. A message with several operations appends
-        a name to it, such as ``f"{message.idempotency_token}-refund"``.
+        consumers of one message have different tokens if their namespaces differ. If a message has
+        several operations, append a name: ``f"{message.idempotency_token}-refund"``.
 
-        It is not a secret: you can compute it from namespace and key.
+        It is not a secret: everyone who knows the namespace and the key can compute it.
 
         Only in observe mode, a message without a key runs. Its token is made of its id; if the
         source gives no id, its token is new in every run.
