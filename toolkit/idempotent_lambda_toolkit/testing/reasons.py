@@ -110,18 +110,18 @@ _TEXTS = {
     ),
     Reason.REPEATS_ON_RETRY: (
         "a later side effect failed, and the retry repeated an earlier one",
-        "use one message per side effect; or a `token`, such as `message.key`; or `transaction`",
+        "one message per side effect; or `message.idempotency_token` as `token`; or `transaction`",
     ),
     Reason.REPEATS_AFTER_CRASH: (
         "only with `exactly_once=True`: the run after an interruption repeated the side effect",
-        "pass `message.key` as a `token`, or write through `transaction`",
+        "pass `message.idempotency_token` as a `token`, or write through `transaction`",
     ),
     Reason.TOKEN_CHANGES: (
         "a repeated side effect has another idempotency token, so its receiver does it again",
-        "use `message.key`, not `message.owner`, a random value or the time",
+        "use `message.idempotency_token`, not `message.owner`, a random value or the time",
     ),
     Reason.TOKEN_OF_THE_ENVELOPE: (
         "a producer's retry repeats the side effect with another idempotency token",
-        "use `message.key`, not `message.id`",
+        "use `message.idempotency_token`, not `message.id`",
     ),
 }
