@@ -110,10 +110,7 @@ class SqsQueues:
         url = self._dead_letter_queue_url
         if not url:
             raise _refuse_copy("IDEMPOTENCY_DEAD_LETTER_QUEUE_URL is not set", "set the variable")
-        try:
-            attributes = leader.copy_attributes()
-        except ValueError as error:
-            raise _build_error("SendMessage", error) from None
+        attributes = leader.copy_attributes()
         mark = write_mark(owner, record_id, leader)
         attributes[TOKEN_ATTRIBUTE] = {"DataType": "String", "StringValue": mark}
         if len(attributes) > MAX_ATTRIBUTES:
@@ -128,10 +125,17 @@ class SqsQueues:
             "MessageBody": leader.copy_body(),
             "MessageAttributes": attributes,
         }
+        if group := leader.find_message_group():
+            call["MessageGroupId"] = group
         if url.endswith(".fifo"):
-            call["MessageGroupId"] = leader.find_message_group() or _hash_text(record_id)
+            # Messages of a standard queue have no order, so their groups give their copies none.
+            if not group or leader.group is None:
+                call["MessageGroupId"] = _hash_text(record_id)
             # If the same copy is sent twice within five minutes, it arrives once.
             call["MessageDeduplicationId"] = _hash_text(f"{owner} {record_id}")
+        if header := leader.find_trace_header():
+            trace = {"DataType": "String", "StringValue": header}
+            call["MessageSystemAttributes"] = {"AWSTraceHeader": trace}
         try:
             # SQS never answers without an id.
             self._client.send_message(**call)["MessageId"]
