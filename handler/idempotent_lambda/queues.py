@@ -109,14 +109,16 @@ class SqsQueues:
         """See `Queues.dead_letter`."""
         url = self._dead_letter_queue_url
         if not url:
-            raise _refuse_copy("IDEMPOTENCY_DEAD_LETTER_QUEUE_URL is not set", "set the variable")
+            raise _refuse_to_send(
+                "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL is not set", "set the variable"
+            )
         attributes = leader.copy_attributes()
         mark = write_mark(owner, record_id, leader)
         attributes[TOKEN_ATTRIBUTE] = {"DataType": "String", "StringValue": mark}
         if len(attributes) > MAX_ATTRIBUTES:
             problem = f"{MAX_ATTRIBUTES} attributes leave no room for a token"
             remedy = f"let the sender use {MAX_ATTRIBUTES - 1} at most, or put one into the body"
-            raise _refuse_copy(problem, remedy)
+            raise _refuse_to_send(problem, remedy)
         if not by.allows(REQUEST_MILLIS):
             problem = "no time is left to send a copy to the dead-letter queue"
             raise StoreUnavailableError(NO_TIME, problem, maybe_written=False)
@@ -173,7 +175,7 @@ def _hash_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _refuse_copy(problem: str, remedy: str) -> StoreRefusedError:
+def _refuse_to_send(problem: str, remedy: str) -> StoreRefusedError:
     return StoreRefusedError(
         "SendMessage", f"SendMessage: {problem}: {remedy}", maybe_written=False
     )

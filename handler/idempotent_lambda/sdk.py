@@ -25,7 +25,7 @@ PLACE = "check the function's Region (AWS_REGION) and endpoint (AWS_ENDPOINT_URL
 CERTIFICATES = "check the proxy (HTTPS_PROXY) and the certificates (AWS_CA_BUNDLE)"
 NETWORK = "check the network path: DNS, security groups, VPC endpoint and proxy"
 
-_VERSION = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
+_RELEASE_NUMBERS = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
 
 _BAD_CREDENTIALS = re.compile(
     "ExpiredToken|IncompleteSignature|InvalidAccessKeyId|InvalidClientTokenId|InvalidSecurity|"
@@ -101,7 +101,7 @@ def require_botocore() -> None:
     Raises:
         ConfigurationError: botocore is too old.
     """
-    found = _VERSION.match(str(getattr(botocore, "__version__", "")))
+    found = _RELEASE_NUMBERS.match(str(getattr(botocore, "__version__", "")))
     if found and tuple(int(part or 0) for part in found.groups()) < LEAST_BOTOCORE:
         least = ".".join(map(str, LEAST_BOTOCORE))
         raise ConfigurationError(

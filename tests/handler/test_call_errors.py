@@ -44,14 +44,14 @@ class Expected(NamedTuple):
         failure: the exception of a call.
         named: texts that the remedy contains.
         maybe_written: whether the request may have been carried out.
-        unavailable: whether a later attempt may succeed.
+        is_transient: whether a later attempt may succeed.
         blames_table: whether the remedy is about the table or the service.
     """
 
     failure: Exception
     named: tuple[str, ...]
     maybe_written: bool = False
-    unavailable: bool = False
+    is_transient: bool = False
     blames_table: bool = False
 
 
@@ -117,35 +117,35 @@ CASES = {
     "no endpoint": Expected(
         exceptions.EndpointProviderError(msg="Invalid Configuration: FIPS"), PLACE
     ),
-    "certificate": Expected(certificate(), CERTIFICATES, maybe_written=True, unavailable=True),
+    "certificate": Expected(certificate(), CERTIFICATES, maybe_written=True, is_transient=True),
     "proxy": Expected(
         exceptions.ProxyConnectionError(proxy_url="http://proxy:3128", error="refused"),
         CERTIFICATES,
         maybe_written=True,
-        unavailable=True,
+        is_transient=True,
     ),
     "proxy settings": Expected(exceptions.InvalidProxiesConfigError(), CERTIFICATES),
     "no connection": Expected(
-        exceptions.EndpointConnectionError(**URL, error="refused"), NETWORK, unavailable=True
+        exceptions.EndpointConnectionError(**URL, error="refused"), NETWORK, is_transient=True
     ),
     "no connection in time": Expected(
-        exceptions.ConnectTimeoutError(**URL), NETWORK, unavailable=True
+        exceptions.ConnectTimeoutError(**URL), NETWORK, is_transient=True
     ),
     "no answer in time": Expected(
-        exceptions.ReadTimeoutError(**URL), NETWORK, maybe_written=True, unavailable=True
+        exceptions.ReadTimeoutError(**URL), NETWORK, maybe_written=True, is_transient=True
     ),
     "connection closed": Expected(
-        exceptions.ConnectionClosedError(**URL), NETWORK, maybe_written=True, unavailable=True
+        exceptions.ConnectionClosedError(**URL), NETWORK, maybe_written=True, is_transient=True
     ),
     "sending failed": Expected(
         exceptions.HTTPClientError(error=OSError("broken pipe")),
         NETWORK,
         maybe_written=True,
-        unavailable=True,
+        is_transient=True,
     ),
     "a gateway": Expected(refused("403", 403), NETWORK),
     "a gateway that failed": Expected(
-        refused("502", 502), NETWORK, maybe_written=True, unavailable=True
+        refused("502", 502), NETWORK, maybe_written=True, is_transient=True
     ),
     "parameters": Expected(exceptions.ParamValidationError(report="Unknown parameter"), SDK),
     "parameter unknown": Expected(
@@ -158,26 +158,26 @@ CASES = {
         exceptions.IncompleteReadError(actual_bytes=1, expected_bytes=2),
         SDK,
         maybe_written=True,
-        unavailable=True,
+        is_transient=True,
     ),
-    "a later error": Expected(NewError(), SDK, maybe_written=True, unavailable=True),
-    "type": Expected(TypeError("no argument"), SDK, maybe_written=True, unavailable=True),
-    "attribute": Expected(AttributeError("no such"), SDK, maybe_written=True, unavailable=True),
-    "key": Expected(KeyError("Attributes"), SDK, maybe_written=True, unavailable=True),
-    "recursion": Expected(RecursionError(), SDK, maybe_written=True, unavailable=True),
-    "hostile": Expected(HostileError(), SDK, maybe_written=True, unavailable=True),
+    "a later error": Expected(NewError(), SDK, maybe_written=True, is_transient=True),
+    "type": Expected(TypeError("no argument"), SDK, maybe_written=True, is_transient=True),
+    "attribute": Expected(AttributeError("no such"), SDK, maybe_written=True, is_transient=True),
+    "key": Expected(KeyError("Attributes"), SDK, maybe_written=True, is_transient=True),
+    "recursion": Expected(RecursionError(), SDK, maybe_written=True, is_transient=True),
+    "hostile": Expected(HostileError(), SDK, maybe_written=True, is_transient=True),
     "denied": Expected(refused("AccessDeniedException"), RIGHTS, blames_table=True),
     "no table": Expected(refused("ResourceNotFoundException"), RIGHTS, blames_table=True),
     "throttled": Expected(
         refused("ThrottlingException"),
         ("the table's capacity",),
-        unavailable=True,
+        is_transient=True,
         blames_table=True,
     ),
     "too little capacity": Expected(
         refused("ProvisionedThroughputExceededException"),
         ("the table's capacity",),
-        unavailable=True,
+        is_transient=True,
         blames_table=True,
     ),
     "not valid": Expected(
@@ -187,16 +187,16 @@ CASES = {
         refused("InternalServerError", 500),
         ("health of DynamoDB",),
         maybe_written=True,
-        unavailable=True,
+        is_transient=True,
     ),
     "without a status": Expected(
         bare(Error={"Code": "AccessDeniedException"}),
         ("health of DynamoDB",),
         maybe_written=True,
-        unavailable=True,
+        is_transient=True,
     ),
     "without a code": Expected(
-        bare(), ("health of DynamoDB",), maybe_written=True, unavailable=True
+        bare(), ("health of DynamoDB",), maybe_written=True, is_transient=True
     ),
     "a strange code": Expected(
         bare(Error={"Code": None}, ResponseMetadata={"HTTPStatusCode": 400}),
@@ -211,7 +211,7 @@ cases = pytest.mark.parametrize("expected", CASES.values(), ids=CASES.keys())
 def compare(error: StoreError, expected: Expected) -> None:
     """Compare an error with what it has to be."""
     assert error.maybe_written == expected.maybe_written
-    kind = StoreUnavailableError if expected.unavailable else StoreRefusedError
+    kind = StoreUnavailableError if expected.is_transient else StoreRefusedError
     assert type(error) is kind
 
 

@@ -18,11 +18,11 @@ from idempotent_lambda.sources.source import (
     refuse_copy,
 )
 
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,256}")
+_ATTRIBUTE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,256}")
 _DATA_TYPE = re.compile(r"(Binary|Number|String)(\.[!-~]{1,249})?")
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html"""
 
-_TEXT = re.compile(r"[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
+_ATTRIBUTE_TEXT = re.compile(r"[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
 _GROUP = re.compile(r"[!-~]{1,128}")
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html"""
 
@@ -101,7 +101,7 @@ class SqsAdapter(SourceAdapter):
         copies = {
             name: _copy_attribute(attribute)
             for name, attribute in (attributes.items() if isinstance(attributes, dict) else ())
-            if isinstance(name, str) and _NAME.fullmatch(name)
+            if isinstance(name, str) and _ATTRIBUTE_NAME.fullmatch(name)
         }
         return {name: copy for name, copy in copies.items() if copy is not None}
 
@@ -128,7 +128,7 @@ def _copy_attribute(attribute: object) -> dict[str, object] | None:
         binary = _decode_base64(find_path(attribute, "binaryValue"))
         return {"DataType": kind, "BinaryValue": binary} if binary else None
     text = find_path(attribute, "stringValue")
-    if not (isinstance(text, str) and _TEXT.fullmatch(text)):
+    if not (isinstance(text, str) and _ATTRIBUTE_TEXT.fullmatch(text)):
         return None
     return {"DataType": kind, "StringValue": text}
 
