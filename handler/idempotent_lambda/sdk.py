@@ -34,36 +34,29 @@ _BAD_CREDENTIALS = re.compile(
 )
 """https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html"""
 
-_CLIENT_ERRORS: tuple[tuple[frozenset[str], str | None, bool, bool], ...] = (
+_CLIENT_ERRORS: tuple[tuple[str, str | None, bool, bool], ...] = (
     (
-        frozenset({
-            "ConfigNotFound", "ConfigParseError", "CredentialRetrievalError", "InvalidConfigError",
-            "LoginError", "MetadataRetrievalError", "NoAuthTokenError", "NoCredentialsError",
-            "PartialCredentialsError", "ProfileNotFound", "RefreshWithMFAUnsupportedError",
-            "SSOError", "TokenRetrievalError", "UnknownCredentialError",
-        }),
+        ("ConfigNotFound ConfigParseError CredentialRetrievalError InvalidConfigError LoginError "
+        "MetadataRetrievalError NoAuthTokenError NoCredentialsError PartialCredentialsError "
+        "ProfileNotFound RefreshWithMFAUnsupportedError SSOError TokenRetrievalError "
+        "UnknownCredentialError"),
         CREDENTIALS, False, False,
     ),
     (
-        frozenset({
-            "BaseEndpointResolverError", "EndpointProviderError",
-            "InvalidEndpointConfigurationError", "InvalidHostLabelError", "InvalidRegionError",
-            "ServiceNotInRegionError", "UnknownRegionError",
-        }),
+        ("BaseEndpointResolverError EndpointProviderError InvalidEndpointConfigurationError "
+        "InvalidHostLabelError InvalidRegionError ServiceNotInRegionError UnknownRegionError"),
         PLACE, False, False,
     ),
     (
-        frozenset({
-            "DataNotFoundError", "MissingDependencyException", "ParamValidationError",
-            "UnknownSignatureVersionError", "UnsupportedSignatureVersionError", "ValidationError",
-        }),
+        ("DataNotFoundError MissingDependencyException ParamValidationError "
+        "UnknownSignatureVersionError UnsupportedSignatureVersionError ValidationError"),
         None, False, False,
     ),
-    (frozenset({"InvalidProxiesConfigError"}), CERTIFICATES, False, False),
+    ("InvalidProxiesConfigError", CERTIFICATES, False, False),
     # An established connection may fail in this way too, when the request has been sent.
-    (frozenset({"ProxyConnectionError", "SSLError"}), CERTIFICATES, True, True),
-    (frozenset({"ConnectionError"}), NETWORK, False, True),
-    (frozenset({"HTTPClientError"}), NETWORK, True, True),
+    ("ProxyConnectionError SSLError", CERTIFICATES, True, True),
+    ("ConnectionError", NETWORK, False, True),
+    ("HTTPClientError", NETWORK, True, True),
 )  # fmt: skip
 """botocore's errors; what to check, or None for the SDK; and the last two fields of `Failure`.
 
@@ -128,7 +121,7 @@ def explain_failure(failure: Exception) -> Failure:
     code, text = type(failure).__name__, text_of(failure)
     names = {kind.__name__ for kind in type(failure).__mro__}
     for known, remedy, maybe_written, is_transient in _CLIENT_ERRORS:
-        if names & known:
+        if not names.isdisjoint(known.split()):
             return Failure(code, text, remedy or _check_sdk(), maybe_written, is_transient)
     return Failure(code, text, _check_sdk(), maybe_written=True)
 
@@ -136,14 +129,15 @@ def explain_failure(failure: Exception) -> Failure:
 def _explain_refusal(response: Mapping[str, Any]) -> Failure:
     error = response.get("Error") or {}
     code, text = str(error.get("Code", "Unknown")), error.get("Message", "")
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", _SERVER_ERROR)
+    status = (response.get("ResponseMetadata") or {}).get("HTTPStatusCode")
+    maybe_written = not isinstance(status, int) or status >= _SERVER_ERROR
     remedy = None
     if _BAD_CREDENTIALS.match(code):
         remedy = CREDENTIALS
     elif code.isdigit():
         # Without a code of the service, a proxy or a gateway gave the answer.
         remedy = NETWORK
-    return Failure(code, text, remedy, maybe_written=status >= _SERVER_ERROR)
+    return Failure(code, text, remedy, maybe_written)
 
 
 def _check_sdk() -> str:

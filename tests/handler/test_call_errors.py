@@ -195,6 +195,12 @@ CASES = {
         maybe_written=True,
         is_transient=True,
     ),
+    "a status that is a text": Expected(
+        bare(Error={"Code": "403"}, ResponseMetadata={"HTTPStatusCode": "403"}),
+        NETWORK,
+        maybe_written=True,
+        is_transient=True,
+    ),
     "without a code": Expected(
         bare(), ("health of DynamoDB",), maybe_written=True, is_transient=True
     ),
