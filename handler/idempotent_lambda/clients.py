@@ -3,11 +3,10 @@
 import os
 from typing import Any
 
-import botocore.session
-from botocore.config import Config
-
 from idempotent_lambda import __version__
 from idempotent_lambda.clock import REQUEST_MILLIS
+from idempotent_lambda.errors import ConfigurationError, text_of
+from idempotent_lambda.sdk import PLACE, explain_failure, require_botocore
 
 CONNECT_TIMEOUT_MILLIS = 500
 READ_TIMEOUT_MILLIS = REQUEST_MILLIS - CONNECT_TIMEOUT_MILLIS
@@ -21,7 +20,15 @@ def new_client(service: str = "dynamodb") -> Any:
 
     The package itself retries within the deadline. botocore's session, which makes the client,
     starts faster than boto3's. Region, credentials and endpoint come from Lambda's environment.
+
+    Raises:
+        ConfigurationError: botocore is too old or incomplete, or its configuration is wrong.
     """
+    require_botocore()
+    # The import of an old botocore may fail, which would hide the error above.
+    import botocore.session  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+
     config = Config(
         connect_timeout=CONNECT_TIMEOUT_MILLIS / 1000,
         read_timeout=READ_TIMEOUT_MILLIS / 1000,
@@ -32,7 +39,13 @@ def new_client(service: str = "dynamodb") -> Any:
         user_agent=f"idempotent-lambda/{__version__}",
         tcp_keepalive=True,
     )
-    client = botocore.session.get_session().create_client(service, config=config)
+    try:
+        client = botocore.session.get_session().create_client(service, config=config)
+    except Exception as error:
+        # botocore raises ValueError for an endpoint or a Region that cannot be one.
+        remedy = PLACE if isinstance(error, ValueError) else explain_failure(error).remedy
+        problem = f"botocore makes no client for {service}: {text_of(error)}"
+        raise ConfigurationError(f"{problem}; {remedy}") from error
     made_in = os.getpid()
 
     def notice_fork(**_: object) -> None:

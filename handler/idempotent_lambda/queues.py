@@ -5,7 +5,7 @@ The client is created at the first use, which never comes in most processes.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from operator import itemgetter
 from typing import Any, Protocol
@@ -14,12 +14,14 @@ from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import REQUEST_MILLIS, Deadline, EpochMillis
 from idempotent_lambda.errors import (
     NO_TIME,
+    IdempotencyError,
     StoreError,
     StoreRefusedError,
     StoreUnavailableError,
 )  # fmt: skip
 from idempotent_lambda.observer import Observer
 from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.sdk import explain_failure
 from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE, write_mark
 from idempotent_lambda.sources.delivery import Delivery
 
@@ -107,16 +109,16 @@ class SqsQueues:
         """See `Queues.dead_letter`."""
         url = self._dead_letter_queue_url
         if not url:
-            raise _build_error("SendMessage", "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL is not set")
-        try:
-            attributes = leader.copy_attributes()
-        except ValueError as error:
-            raise _build_error("SendMessage", error) from None
+            raise _refuse_to_send(
+                "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL is not set", "set the variable"
+            )
+        attributes = leader.copy_attributes()
         mark = write_mark(owner, record_id, leader)
         attributes[TOKEN_ATTRIBUTE] = {"DataType": "String", "StringValue": mark}
         if len(attributes) > MAX_ATTRIBUTES:
             problem = f"{MAX_ATTRIBUTES} attributes leave no room for a token"
-            raise _build_error("SendMessage", problem)
+            remedy = f"let the sender use {MAX_ATTRIBUTES - 1} at most, or put one into the body"
+            raise _refuse_to_send(problem, remedy)
         if not by.allows(REQUEST_MILLIS):
             problem = "no time is left to send a copy to the dead-letter queue"
             raise StoreUnavailableError(NO_TIME, problem, maybe_written=False)
@@ -125,10 +127,17 @@ class SqsQueues:
             "MessageBody": leader.copy_body(),
             "MessageAttributes": attributes,
         }
+        if group := leader.find_message_group():
+            call["MessageGroupId"] = group
         if url.endswith(".fifo"):
-            call["MessageGroupId"] = leader.find_message_group() or _hash_text(record_id)
+            # Messages of a standard queue have no order, so their groups give their copies none.
+            if not group or leader.group is None:
+                call["MessageGroupId"] = _hash_text(record_id)
             # If the same copy is sent twice within five minutes, it arrives once.
             call["MessageDeduplicationId"] = _hash_text(f"{owner} {record_id}")
+        if header := leader.find_trace_header():
+            trace = {"DataType": "String", "StringValue": header}
+            call["MessageSystemAttributes"] = {"AWSTraceHeader": trace}
         try:
             # SQS never answers without an id.
             self._client.send_message(**call)["MessageId"]
@@ -166,6 +175,23 @@ def _hash_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _build_error(operation: str, problem: object) -> StoreError:
-    text = f"{operation}: {problem}; check the queue's URL, the role's permissions and the message"
-    return StoreRefusedError(operation, text, maybe_written=False)
+def _refuse_to_send(problem: str, remedy: str) -> StoreRefusedError:
+    return StoreRefusedError(
+        "SendMessage", f"SendMessage: {problem}: {remedy}", maybe_written=False
+    )
+
+
+def _build_error(operation: str, problem: Exception | Mapping[str, object]) -> StoreError:
+    """Build the error for an exception of a call, or for a refused entry of a call."""
+    if isinstance(problem, IdempotencyError):
+        return StoreRefusedError(operation, f"{operation}: {problem}", maybe_written=False)
+    remedy = "check the queue's URL, the role's permissions and the message"
+    if not isinstance(problem, Exception):
+        return StoreRefusedError(
+            operation, f"{operation}: {problem}; {remedy}", maybe_written=False
+        )
+    failure = explain_failure(problem)
+    text = f"{operation}: {failure.code}: {failure.text}; {failure.remedy or remedy}"
+    is_unavailable = failure.is_transient or failure.maybe_written
+    kind = StoreUnavailableError if is_unavailable else StoreRefusedError
+    return kind(operation, text, maybe_written=failure.maybe_written)

@@ -66,6 +66,7 @@ PACKAGE_MODULES = [
     "protocol/steps",
     "queues",
     "redaction",
+    "sdk",
     "settings",
     "sources/__init__",
     "sources/copy_mark",

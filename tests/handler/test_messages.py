@@ -38,6 +38,7 @@ from .events import (
 from .harness import ConsumerHarness, raising
 
 LAMBDA = "https://docs.aws.amazon.com/lambda/latest/dg"
+FAIR_QUEUES = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html"
 SNS = "https://docs.aws.amazon.com/sns/latest/dg"
 S3 = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html"
 EVENTBRIDGE = "https://docs.aws.amazon.com/eventbridge/latest/ref/events-structure.html"
@@ -98,6 +99,16 @@ GOLDEN = {
         source=Source.SQS,
         ids=(A, B),
         found=(ORDER, "call me back"),
+        default_keys=(A, B),
+        groups=(None, None),
+        reported_text=(B,),
+    ),
+    "sqs_fair": Golden(
+        url=FAIR_QUEUES,
+        source=Source.SQS,
+        ids=(A, B),
+        probe=("order_id",),
+        found=("o-1", "o-2"),
         default_keys=(A, B),
         groups=(None, None),
         reported_text=(B,),
@@ -545,6 +556,17 @@ class TestMessage:
         message = Message.from_delivery(delivery, key=KEY, owner="o", deadline=deadline)
         with pytest.raises(FrozenInstanceError):
             message.key = "b"  # type: ignore[misc]
+
+    def test_tenant(self, clock: ManualClock) -> None:
+        """A processor sees the group of a fair queue, the trace header, and a typed attribute."""
+        first, second = unwrapped(golden("sqs_fair"))
+        message = Message.from_delivery(
+            first, key="k", owner="me", deadline=Deadline.from_remaining(clock, Millis(1))
+        )
+        assert message.attributes["MessageGroupId"] == "tenant-1"
+        assert message.attributes["AWSTraceHeader"].startswith("Root=1-")
+        assert message.message_attributes == {"price": "12.50"}
+        assert second.find_message_group() == "tenant-2"
 
     def test_without_attributes(self, clock: ManualClock) -> None:
         """A record without attributes gives empty ones, not None."""

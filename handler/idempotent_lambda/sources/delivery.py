@@ -93,11 +93,14 @@ class Delivery:
     def copy_attributes(self) -> "SentAttributes":
         """Return the message attributes of that SQS message, without the mark.
 
-        Raises:
-            ValueError: the attributes do not match the documentation of their source.
+        Attributes that SQS would refuse are left out: only a damaged record has them.
         """
         return self.adapter.copy_attributes(self.raw)
 
     def find_message_group(self) -> str:
-        """Return the message group on a FIFO queue; otherwise an empty text."""
-        return self.adapter.find_message_group(self.group)
+        """Return the SQS message group; an empty text if there is none that SQS would take."""
+        return self.adapter.find_message_group(self.raw)
+
+    def find_trace_header(self) -> str:
+        """Return the X-Ray trace header that SQS delivered; an empty text without a valid one."""
+        return self.adapter.find_trace_header(self.raw)

@@ -213,9 +213,14 @@ class SourceAdapter(Wrapper):
         del record
         return {}
 
-    def find_message_group(self, group: str | None) -> str:
-        """See `Delivery.find_message_group`; ``group`` is the result of `find_group`."""
-        del group
+    def find_message_group(self, record: JsonObject) -> str:
+        """See `Delivery.find_message_group`."""
+        del record
+        return ""
+
+    def find_trace_header(self, record: JsonObject) -> str:
+        """See `Delivery.find_trace_header`."""
+        del record
         return ""
 
 

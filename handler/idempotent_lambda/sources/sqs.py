@@ -4,12 +4,11 @@ https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 """
 
 import base64
-from collections.abc import Mapping
-from typing import Any
+import re
 
 from idempotent_lambda.sources.copy_mark import read_attributes, read_mark
 from idempotent_lambda.sources.delivery import Delivery
-from idempotent_lambda.sources.parsing import decode_payload, is_count
+from idempotent_lambda.sources.parsing import decode_payload, find_path, is_count
 from idempotent_lambda.sources.response import PartialBatchResponse, name_failures
 from idempotent_lambda.sources.source import (
     JsonObject,
@@ -18,6 +17,20 @@ from idempotent_lambda.sources.source import (
     SourceAdapter,
     refuse_copy,
 )
+
+_ATTRIBUTE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,256}")
+_DATA_TYPE = re.compile(r"(Binary|Number|String)(\.[!-~]{1,249})?")
+"""https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html"""
+
+_ATTRIBUTE_TEXT = re.compile(r"[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
+_GROUP = re.compile(r"[!-~]{1,128}")
+"""https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html"""
+
+_TRACE_HEADER = re.compile(r"(?=.*Root=1-[0-9a-fA-F]{8}-[0-9a-fA-F]{24})[ -~]{1,512}")
+"""https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
+
+No page gives a limit. A header with every documented field has about 150 characters.
+"""
 
 
 class SqsAdapter(SourceAdapter):
@@ -84,23 +97,47 @@ class SqsAdapter(SourceAdapter):
 
     def copy_attributes(self, record: JsonObject) -> SentAttributes:
         """Return the message attributes in the form that SendMessage takes."""
-        attributes: Any = record.get("messageAttributes") or {}
-        try:
-            return {name: _copy_attribute(value) for name, value in attributes.items()}
-        except (AttributeError, KeyError, TypeError, ValueError):
-            text = "the message has attributes that are not as SQS documents them"
-            raise ValueError(text) from None
+        attributes = record.get("messageAttributes")
+        copies = {
+            name: _copy_attribute(attribute)
+            for name, attribute in (attributes.items() if isinstance(attributes, dict) else ())
+            if isinstance(name, str) and _ATTRIBUTE_NAME.fullmatch(name)
+        }
+        return {name: copy for name, copy in copies.items() if copy is not None}
 
-    def find_message_group(self, group: str | None) -> str:
-        """Return the part of the group after the queue's ARN."""
-        return (group or "").rpartition(" ")[2]
+    def find_message_group(self, record: JsonObject) -> str:
+        """Return the group of a FIFO queue, or of a standard queue, where it is for fairness."""
+        return _find_text(record, "MessageGroupId", _GROUP)
+
+    def find_trace_header(self, record: JsonObject) -> str:
+        """Return the system attribute ``AWSTraceHeader``."""
+        return _find_text(record, "AWSTraceHeader", _TRACE_HEADER)
 
 
-def _copy_attribute(attribute: Mapping[str, Any]) -> dict[str, object]:
-    binary = attribute.get("binaryValue")
-    if binary is None:
-        return {"DataType": attribute["dataType"], "StringValue": attribute.get("stringValue")}
-    return {"DataType": attribute["dataType"], "BinaryValue": base64.b64decode(binary)}
+def _find_text(record: JsonObject, name: str, pattern: re.Pattern[str]) -> str:
+    value = find_path(record, "attributes", name)
+    return value if isinstance(value, str) and pattern.fullmatch(value) else ""
+
+
+def _copy_attribute(attribute: object) -> dict[str, object] | None:
+    """Return an attribute for SendMessage; None if SQS would refuse it."""
+    kind = find_path(attribute, "dataType")
+    if not (isinstance(kind, str) and _DATA_TYPE.fullmatch(kind)):
+        return None
+    if kind.startswith("Binary"):
+        binary = _decode_base64(find_path(attribute, "binaryValue"))
+        return {"DataType": kind, "BinaryValue": binary} if binary else None
+    text = find_path(attribute, "stringValue")
+    if not (isinstance(text, str) and _ATTRIBUTE_TEXT.fullmatch(text)):
+        return None
+    return {"DataType": kind, "StringValue": text}
+
+
+def _decode_base64(value: object) -> bytes:
+    try:
+        return base64.b64decode(value, validate=True) if isinstance(value, str) else b""
+    except ValueError:
+        return b""
 
 
 SQS = SqsAdapter()

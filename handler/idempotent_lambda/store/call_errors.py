@@ -1,4 +1,4 @@
-"""The errors of failed calls. Only this module knows botocore's errors.
+"""The errors of failed calls. Only this module and `sdk` know botocore's errors.
 
 The error codes of calls end in ``Exception``, but the codes of statements do not. So only the
 beginnings of codes are compared.
@@ -12,6 +12,7 @@ from typing import Any, TypeGuard
 from botocore import exceptions
 
 from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavailableError
+from idempotent_lambda.sdk import explain_failure
 from idempotent_lambda.store.api_types import Reason, StoredItem
 
 _TRANSIENT = re.compile(
@@ -24,7 +25,9 @@ _MISSING_OPERATION = re.compile("AccessDenied|NotImplemented|UnknownOperation|Un
 """The codes of a role or a backend that lacks the operation."""
 
 _CONDITION_FAILED = re.compile("ConditionalCheckFailed|DuplicateItem")
-_SERVER_ERROR = 500
+
+_BAD_REQUEST = re.compile("Serialization|Validation")
+"""The codes of a table with another key, or of a record that it cannot hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +54,36 @@ class CallErrors:
     table_name: str
 
     def build(
-        self, code: str, text: str, *, maybe_written: bool = False, is_transient: bool = False
+        self,
+        code: str,
+        text: str,
+        *,
+        remedy: str | None = None,
+        maybe_written: bool = False,
+        is_transient: bool = False,
     ) -> StoreError:
         """Build the error for a code: `StoreUnavailableError` if a later attempt may succeed.
 
         Args:
             code: code of the service, or name of the client's error.
             text: text of the service or the client.
+            remedy: what to do; None if DynamoDB itself refused the request.
             maybe_written: whether the request was sent and may have been carried out.
             is_transient: whether a later attempt may succeed, whatever the code says.
         """
-        kind: type[StoreError] = StoreRefusedError
-        remedy = "name, region and the role's permissions"
-        if is_transient or maybe_written or _TRANSIENT.match(code):
-            kind, remedy = StoreUnavailableError, "capacity and network path"
-        problem = (
-            f"{self.operation} on table {self.table_name!r}: {code}: {text}; check the table's"
-        )
-        return kind(code, f"{problem} {remedy}", maybe_written=maybe_written)
+        is_throttled = _TRANSIENT.match(code) is not None
+        if remedy is None and is_throttled:
+            remedy = "check the table's capacity"
+        elif remedy is None and maybe_written:
+            remedy = "check the health of DynamoDB in this Region"
+        elif remedy is None and _BAD_REQUEST.match(code):
+            remedy = "check the table's key (id, a string) and the size of the record"
+        elif remedy is None:
+            remedy = "check the table's name, region and the role's permissions"
+        is_unavailable = is_transient or maybe_written or is_throttled
+        kind = StoreUnavailableError if is_unavailable else StoreRefusedError
+        problem = f"{self.operation} on table {self.table_name!r}: {code}: {text}; {remedy}"
+        return kind(code, problem, maybe_written=maybe_written)
 
     def translate_write(self, failure: Exception) -> Refusal | StoreError:
         """Return the answer for an exception of a write."""
@@ -76,26 +91,16 @@ class CallErrors:
             response: Mapping[str, Any] = failure.response
             if "CancellationReasons" in response:
                 return self._translate_cancellation(response["CancellationReasons"])
-            if _CONDITION_FAILED.match(response["Error"]["Code"]):
+            if _CONDITION_FAILED.match(explain_failure(failure).code):
                 return Refusal(response.get("Item"))
         return self.translate(failure)
 
     def translate(self, failure: Exception) -> StoreError:
         """Return the error for an exception of any other call."""
-        if isinstance(failure, exceptions.ClientError):
-            error = failure.response["Error"]
-            status = failure.response["ResponseMetadata"]["HTTPStatusCode"]
-            text = error.get("Message", "")
-            return self.build(error["Code"], text, maybe_written=status >= _SERVER_ERROR)
-        if isinstance(failure, exceptions.BotoCoreError):
-            return self.build(
-                type(failure).__name__,
-                str(failure),
-                maybe_written=isinstance(failure, exceptions.HTTPClientError),
-                is_transient=isinstance(failure, exceptions.ConnectionError),
-            )
-        text = f"the answer is not understood: {failure!r}"
-        return self.build("BadAnswer", text, maybe_written=True)
+        code, text, remedy, maybe_written, is_transient = explain_failure(failure)
+        return self.build(
+            code, text, remedy=remedy, maybe_written=maybe_written, is_transient=is_transient
+        )
 
     def translate_statement(self, reason: Reason) -> Refusal | StoreError:
         """Return the answer for a statement that failed inside a call that succeeded."""

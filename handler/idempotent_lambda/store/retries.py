@@ -73,8 +73,13 @@ def call_with_retries(
     """
     is_tried_anyway = policy.ignores_reserve and deadline.remaining() > 0
     if not (is_tried_anyway or deadline.allows(REQUEST_MILLIS)):
-        text = f"no {REQUEST_MILLIS} ms are left: raise the timeout, or send smaller batches"
-        return [call.errors.build(NO_TIME, text, is_transient=True) for _ in requests]
+        text, remedy = (
+            f"no {REQUEST_MILLIS} ms are left",
+            "raise the timeout, or send smaller batches",
+        )
+        return [
+            call.errors.build(NO_TIME, text, remedy=remedy, is_transient=True) for _ in requests
+        ]
     answers = list(_send(call, requests))
     attempts = 1
     while attempts != policy.max_attempts:
