@@ -7,11 +7,10 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
-
-import jmespath
-import jmespath.exceptions
 
 from idempotent_lambda.errors import (
     MissingKeyError,
@@ -21,7 +20,7 @@ from idempotent_lambda.errors import (
 from idempotent_lambda.redaction import MIN_HIDDEN_CHARACTERS, hide_secrets
 
 if TYPE_CHECKING:
-    from jmespath.parser import ParsedResult
+    from idempotent_lambda.expressions import CompiledExpression
 
 MAX_ID_BYTES = 2048
 """The limit of a DynamoDB partition key, in UTF-8 bytes.
@@ -37,6 +36,9 @@ MAX_SHOWN_CHARACTERS = 500
 SEPARATOR = "#"
 """The end of the namespace, which must not contain it. A second separator right after it begins the
 reserved domain of keys that are not plain text."""
+
+_MESSAGES_WITHOUT_KEY: tuple[Mapping[str, object], ...] = ({}, {"\ufdd0": {"\ufdd0": None}})
+"""An empty message, and one whose only field nobody can name: its name is not a character."""
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
@@ -85,7 +87,7 @@ class KeyRule:
 
     namespace: str
     expression: str | None = None
-    search: "ParsedResult | None" = None
+    search: "CompiledExpression | None" = None
 
     def for_document(self, document: Mapping[str, object], body_problem: str | None = None) -> Key:
         """Return the key that the expression finds in a document.
@@ -97,7 +99,9 @@ class KeyRule:
             value = self.search.search(document) if self.search else None
         except Exception as error:  # noqa: BLE001  # jmespath lets Python's own errors through
             # A JMESPath function got a value that it does not accept, such as length(null).
-            raise MissingKeyError(self.expression, type(error).__name__) from None
+            from idempotent_lambda.expressions import describe_failure  # noqa: PLC0415
+
+            raise MissingKeyError(self.expression, describe_failure(error)) from None
         return self.for_value(value, body_problem)
 
     def for_value(self, value: object, body_problem: str | None = None) -> Key:
@@ -167,26 +171,33 @@ def build_function_namespace(namespace: str, name: str) -> str:
     return f"{namespace}{SEPARATOR * 2}@{name}"
 
 
-def compile_expression(expression: str) -> "ParsedResult":
+@lru_cache
+def compile_expression(expression: str) -> "CompiledExpression":
     """Compile a key expression.
 
     Raises:
-        ValueError: the expression is not JMESPath, or finds a key in an empty message.
+        ValueError: the expression is not JMESPath, or finds a key in a message without its fields.
     """
+    # A consumer without an expression does not import these.
+    from jmespath.exceptions import JMESPathError, JMESPathTypeError  # noqa: PLC0415
+
+    from idempotent_lambda.expressions import CompiledExpression  # noqa: PLC0415
+
+    found = []
     try:
-        parsed = jmespath.compile(expression)
-        found = parsed.search({})
-    except jmespath.exceptions.JMESPathTypeError:
-        return parsed  # a JMESPath function refuses null: correctly, there is no key
-    except jmespath.exceptions.JMESPathError as error:
+        compiled = CompiledExpression(expression)
+        for message in _MESSAGES_WITHOUT_KEY:
+            with suppress(JMESPathTypeError):  # a function refuses null: correctly, no key
+                found.append(compiled.search(message))
+    except JMESPathError as error:
         problem = str(error).splitlines()[0]
         raise ValueError(f"{expression!r} is not a JMESPath expression: {problem}") from None
-    if not _is_missing(found):
+    if not all(map(_is_missing, found)):
         raise ValueError(
             f"the JMESPath expression {expression!r} finds a key even in an empty message, so "
             "messages without their own would share it: name a field, unquoted"
         )
-    return parsed
+    return compiled
 
 
 def record_id(namespace: str, value: object) -> str:

@@ -34,6 +34,7 @@ PACKAGE_MODULES = [
     "decorator",
     "entrypoint",
     "errors",
+    "expressions",
     "keys",
     "log",
     "metrics",
