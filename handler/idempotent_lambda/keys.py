@@ -33,6 +33,9 @@ MAX_NAMESPACE_BYTES = 255
 MAX_SHOWN_CHARACTERS = 500
 """The limit of a key in a log line or an error."""
 
+_SHOWN_AS_IS = re.compile(r"[!-\[\]-~]+(?: [!-\[\]-~]+)*")
+"""A text that is shown as it is: ASCII without a backslash, and blanks only between words."""
+
 SEPARATOR = "#"
 """The end of the namespace, which must not contain it. A second separator right after it begins the
 reserved domain of keys that are not plain text."""
@@ -55,10 +58,27 @@ class Key(NamedTuple):
     record_id: str
 
     def show(self, *, hashed: bool) -> str:
-        """Return the key as log lines and errors show it."""
+        """Return the key as log lines and errors show it.
+
+        Different keys are shown differently, see `spelling`. Only a number, true or false looks
+        like the text with the same characters.
+        """
         if hashed:
-            return f"sha256:{hashlib.sha256(self.record_id.encode()).hexdigest()}"
-        return self.text[:MAX_SHOWN_CHARACTERS]
+            return f"sha256:{self._hash()}"
+        text = self.text
+        # Otherwise a text that begins with a bracket would look like an array.
+        marks_first = text.startswith("[") and not self._is_json()
+        if len(text) <= MAX_SHOWN_CHARACTERS and _SHOWN_AS_IS.fullmatch(text) and not marks_first:
+            return text
+        from idempotent_lambda.spelling import escape_key  # noqa: PLC0415  # seldom used
+
+        return escape_key(text, self._hash(), MAX_SHOWN_CHARACTERS, marks_first=marks_first)
+
+    def _hash(self) -> str:
+        return hashlib.sha256(self.record_id.encode()).hexdigest()
+
+    def _is_json(self) -> bool:
+        return self.record_id.endswith(SEPARATOR * 2 + self.text)
 
     def hide_in(self, text: str) -> str:
         """Return the text with a hash in place of the key, its record id and its longer parts.
@@ -72,7 +92,11 @@ class Key(NamedTuple):
         parts = parts if isinstance(parts, list) else ()
         secrets = {str(part) for part in parts if type(part) in (str, int)}
         secrets = {part for part in secrets if len(part) >= MIN_HIDDEN_CHARACTERS}
-        return hide_secrets(text, secrets | {self.text, self.record_id}, self.show(hashed=True))
+        secrets |= {self.text, self.record_id}
+        # A key that is shown in another form holds a backslash or, if it is cut, an ellipsis.
+        if ("\\" in text or not text.isascii()) and (shown := self.show(hashed=False)) in text:
+            secrets.add(shown)
+        return hide_secrets(text, secrets, self.show(hashed=True))
 
 
 @dataclass(frozen=True, slots=True)

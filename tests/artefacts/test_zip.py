@@ -86,6 +86,7 @@ PACKAGE_MODULES = [
     "sources/source",
     "sources/sqs",
     "sources/unwrapping",
+    "spelling",
     "store/__init__",
     "store/api_types",
     "store/batch_calls",
