@@ -18,13 +18,14 @@ class CompiledExpression:
     """A compiled JMESPath expression. Threads may share it.
 
     Raises:
-        JMESPathError: the text is not JMESPath.
+        JMESPathError: the text is not JMESPath, or calls a function that does not exist.
     """
 
     __slots__ = ("_tree",)
 
     def __init__(self, text: str) -> None:
         self._tree = jmespath.compile(text).parsed
+        _check_functions(self._tree)
 
     def search(self, document: object) -> object:
         """Return the value that the expression finds in a document; None if it finds nothing.
@@ -103,6 +104,16 @@ class _SortedInterpreter(visitor.TreeInterpreter):
 
 
 _INTERPRETER = _SortedInterpreter(jmespath.Options(custom_functions=_KeyFunctions()))
+
+
+def _check_functions(node: Any) -> None:
+    """Refuse an unknown function even where a search does not come by, as in ``a && nosuch(a)``."""
+    name = node["value"] if node["type"] == "function_expression" else None
+    if name and name not in _KeyFunctions.FUNCTION_TABLE:
+        raise exceptions.UnknownFunctionError(f"Unknown function: {name}()")
+    for child in node["children"]:
+        if isinstance(child, dict):  # a slice has numbers
+            _check_functions(child)
 
 
 def _read_text(function: str, value: object) -> str | None:

@@ -241,6 +241,29 @@ def test_keys_of_some_messages(expression: str) -> None:
         rule.for_document({})
 
 
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "body.id && lowr(body.id)",
+        "body.id || lowr(body.id)",
+        "body.items[?nosuch(@)].id",
+        "body.items[1:2].nosuch(@)",
+        "body.*.nosuch(@)",
+        "map(&nosuch(@), body.ids)",
+        "[body.id, {x: nosuch(body.x)}.x]",
+        "body.id && !nosuch(body.id)",
+        "sort_by(body.items, &nosuch(@))[0].id",
+        "lower(LOWER(body.id))",
+    ],
+)
+def test_unknown_functions(expression: str) -> None:
+    """A misspelled function is refused at the start, wherever it is, not at each message."""
+    with pytest.raises(
+        ValueError, match=r"is not a JMESPath expression: Unknown function: \w+\(\)"
+    ):
+        compile_expression(expression)
+
+
 def test_texts_of_numbers() -> None:
     """`to_string` brings 8 and "8" together, and a message without a number stays without a key."""
     expression = "body.id && to_string(body.id)"
