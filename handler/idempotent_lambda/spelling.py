@@ -65,14 +65,18 @@ def read_digest(shown: str) -> str | None:
 
 def _escape_characters(text: str) -> list[str]:
     """Return what is shown of each character."""
-    composed = unicodedata.is_normalized("NFC", text)
-    # A blank at an end, or after another one, does not show.
-    return [
-        _write_number(character)
-        if character == " " and (place in (0, len(text) - 1) or text[place - 1] == " ")
-        else _escape_character(character, composed=composed and place > 0)
-        for place, character in enumerate(text)
-    ]
+    is_composed = unicodedata.is_normalized("NFC", text)
+    parts: list[str] = []
+    for place, character in enumerate(text):
+        if character == " ":
+            # A blank at an end, or after another one, does not show.
+            shows = 0 < place < len(text) - 1 and text[place - 1] != " "
+            parts.append(character if shows else _write_number(character))
+        else:
+            # A mark must not join with a part of an escape.
+            has_base = bool(parts) and len(parts[-1]) == 1
+            parts.append(_escape_character(character, composed=is_composed and has_base))
+    return parts
 
 
 def _escape_character(character: str, *, composed: bool) -> str:
@@ -80,8 +84,8 @@ def _escape_character(character: str, *, composed: bool) -> str:
 
     Args:
         character: character.
-        composed: whether the text has its composed spelling (NFC), and the character a neighbour
-            that it belongs to.
+        composed: whether the text has its composed spelling (NFC), and the character before this
+            one is shown as it is.
     """
     if " " <= character <= "~":
         return "\\\\" if character == "\\" else character

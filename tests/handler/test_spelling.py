@@ -47,6 +47,8 @@ def test_text_that_people_read(text: str) -> None:
         ("A\u030a \u00c5 \u212b", r"A\u030a Å \u212b"),
         ("\u1100\u1161\u11a8", "\u1100\\u1161\\u11a8"),
         ("\u0301a", r"\u0301a"),
+        ("\n\u0301", r"\u000a\u0301"),
+        ("\\\u0301", r"\\\u0301"),
         ("\ufeffa", r"\ufeffa"),
         ("a\u200bb", r"a\u200bb"),
         ("a\u202eb", r"a\u202eb"),
@@ -126,7 +128,7 @@ CHARACTERS = (
     | st.sampled_from(
         ' \\u0[]"1a\u0301\u0323\u00e9\u00e2\u1100\u1161\u11a8\u2026\ufeff\u0308\u0315'
     )
-    | st.characters(categories=["Mn", "Mc", "Me", "Zs", "Cf"])
+    | st.characters(categories=["Mn", "Mc", "Me", "Zs", "Cf", "Cc"])
 )
 TEXTS = st.text(CHARACTERS, min_size=1, max_size=40)
 PARTS = TEXTS | st.integers() | st.booleans()
