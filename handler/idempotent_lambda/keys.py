@@ -7,11 +7,10 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
-
-import jmespath
-import jmespath.exceptions
 
 from idempotent_lambda.errors import (
     MissingKeyError,
@@ -21,7 +20,7 @@ from idempotent_lambda.errors import (
 from idempotent_lambda.redaction import MIN_HIDDEN_CHARACTERS, hide_secrets
 
 if TYPE_CHECKING:
-    from jmespath.parser import ParsedResult
+    from idempotent_lambda.expressions import CompiledExpression
 
 MAX_ID_BYTES = 2048
 """The limit of a DynamoDB partition key, in UTF-8 bytes.
@@ -34,9 +33,15 @@ MAX_NAMESPACE_BYTES = 255
 MAX_SHOWN_CHARACTERS = 500
 """The limit of a key in a log line or an error."""
 
+_SHOWN_AS_IS = re.compile(r"[!-\[\]-~]+(?: [!-\[\]-~]+)*")
+"""A text that is shown as it is: ASCII without a backslash, and blanks only between words."""
+
 SEPARATOR = "#"
 """The end of the namespace, which must not contain it. A second separator right after it begins the
 reserved domain of keys that are not plain text."""
+
+_MESSAGES_WITHOUT_KEY: tuple[Mapping[str, object], ...] = ({}, {"\ufdd0": {"\ufdd0": None}})
+"""An empty message, and one whose only field nobody can name: its name is not a character."""
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
@@ -58,11 +63,25 @@ class Key(NamedTuple):
         return hashlib.sha256(self.record_id.encode()).hexdigest()
 
     def show(self, *, hashed: bool) -> str:
-        """Return the key as log lines and errors show it."""
+        """Return the key as log lines and errors show it.
+
+        Different keys are shown differently, see `spelling`. Only a number, true or false looks
+        like the text with the same characters.
+        """
         if hashed:
             # The log may show the token: it is not a secret, and grants nothing to its reader.
             return f"sha256:{self.token}"
-        return self.text[:MAX_SHOWN_CHARACTERS]
+        text = self.text
+        # Otherwise a text that begins with a bracket would look like an array.
+        marks_first = text.startswith("[") and not self._is_json()
+        if len(text) <= MAX_SHOWN_CHARACTERS and _SHOWN_AS_IS.fullmatch(text) and not marks_first:
+            return text
+        from idempotent_lambda.spelling import escape_key  # noqa: PLC0415  # seldom used
+
+        return escape_key(text, self.token, MAX_SHOWN_CHARACTERS, marks_first=marks_first)
+
+    def _is_json(self) -> bool:
+        return self.record_id.endswith(SEPARATOR * 2 + self.text)
 
     def hide_in(self, text: str) -> str:
         """Return the text with a hash in place of the key, its record id and its longer parts.
@@ -76,7 +95,11 @@ class Key(NamedTuple):
         parts = parts if isinstance(parts, list) else ()
         secrets = {str(part) for part in parts if type(part) in (str, int)}
         secrets = {part for part in secrets if len(part) >= MIN_HIDDEN_CHARACTERS}
-        return hide_secrets(text, secrets | {self.text, self.record_id}, self.show(hashed=True))
+        secrets |= {self.text, self.record_id}
+        # A key that is shown in another form holds a backslash or, if it is cut, an ellipsis.
+        if ("\\" in text or not text.isascii()) and (shown := self.show(hashed=False)) in text:
+            secrets.add(shown)
+        return hide_secrets(text, secrets, self.show(hashed=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +114,7 @@ class KeyRule:
 
     namespace: str
     expression: str | None = None
-    search: "ParsedResult | None" = None
+    search: "CompiledExpression | None" = None
 
     def for_document(self, document: Mapping[str, object], body_problem: str | None = None) -> Key:
         """Return the key that the expression finds in a document.
@@ -103,7 +126,9 @@ class KeyRule:
             value = self.search.search(document) if self.search else None
         except Exception as error:  # noqa: BLE001  # jmespath lets Python's own errors through
             # A JMESPath function got a value that it does not accept, such as length(null).
-            raise MissingKeyError(self.expression, type(error).__name__) from None
+            from idempotent_lambda.expressions import describe_failure  # noqa: PLC0415
+
+            raise MissingKeyError(self.expression, describe_failure(error)) from None
         return self.for_value(value, body_problem)
 
     def for_value(self, value: object, body_problem: str | None = None) -> Key:
@@ -173,26 +198,33 @@ def build_function_namespace(namespace: str, name: str) -> str:
     return f"{namespace}{SEPARATOR * 2}@{name}"
 
 
-def compile_expression(expression: str) -> "ParsedResult":
+@lru_cache
+def compile_expression(expression: str) -> "CompiledExpression":
     """Compile a key expression.
 
     Raises:
-        ValueError: the expression is not JMESPath, or finds a key in an empty message.
+        ValueError: the expression is not JMESPath, or finds a key in a message without its fields.
     """
+    # A consumer without an expression does not import these.
+    from jmespath.exceptions import JMESPathError, JMESPathTypeError  # noqa: PLC0415
+
+    from idempotent_lambda.expressions import CompiledExpression  # noqa: PLC0415
+
+    found = []
     try:
-        parsed = jmespath.compile(expression)
-        found = parsed.search({})
-    except jmespath.exceptions.JMESPathTypeError:
-        return parsed  # a JMESPath function refuses null: correctly, there is no key
-    except jmespath.exceptions.JMESPathError as error:
+        compiled = CompiledExpression(expression)
+        for message in _MESSAGES_WITHOUT_KEY:
+            with suppress(JMESPathTypeError):  # a function refuses null: correctly, no key
+                found.append(compiled.search(message))
+    except JMESPathError as error:
         problem = str(error).splitlines()[0]
         raise ValueError(f"{expression!r} is not a JMESPath expression: {problem}") from None
-    if not _is_missing(found):
+    if not all(map(_is_missing, found)):
         raise ValueError(
             f"the JMESPath expression {expression!r} finds a key even in an empty message, so "
             "messages without their own would share it: name a field, unquoted"
         )
-    return parsed
+    return compiled
 
 
 def record_id(namespace: str, value: object) -> str:

@@ -100,7 +100,7 @@ def test_what_older_producers_say_is_found_too() -> None:
 
 def test_an_expression_is_tried(capsys: pytest.CaptureFixture[str]) -> None:
     """The snippet shows what an expression finds, and it is what the package finds."""
-    run(snippet(KEY, "python", "jmespath"))
+    run(snippet(KEY, "python", "compile_expression"))
     assert capsys.readouterr().out == "['acme', 'ORDER-1']\n"
 
 

@@ -13,6 +13,7 @@ from idempotent_lambda.errors import (
     UnsupportedKeyError,
     text_of,
 )
+from idempotent_lambda.expressions import describe_failure
 from idempotent_lambda.keys import Key, KeyRule, build_function_namespace, compile_expression
 from idempotent_lambda.settings import Settings
 
@@ -128,4 +129,4 @@ def _select(argument: str, selector: Selector, bound: BoundArguments) -> object:
         # Check the type only: the value's own code may raise anything.
         return [*found] if issubclass(type(found), tuple | list) else found
     except Exception as error:
-        raise MissingKeyError(describe(selector), type(error).__name__, argument) from error
+        raise MissingKeyError(describe(selector), describe_failure(error), argument) from error

@@ -112,7 +112,9 @@ def _read_reply(reply: Reply, facts: CallFacts) -> CallEnd | None:  # noqa: C901
             problem = f"{_show_key(facts)} has another payload: correct the producer"
             return Raise(errors.PayloadMismatchError(problem))
         case claims.Parked():
-            remedy = _PARKED_TEXT.format(facts.name, _quote_key(facts))
+            # Within single quotes, a shell changes nothing.
+            quoted = _quote_key(facts, quote="'\"'\"'")
+            remedy = _PARKED_TEXT.format(facts.name, quoted)
             return Raise(errors.ParkedError(f"{_show_key(facts)} {remedy}"))
         case Unkeyed(message_error):
             return Raise(message_error)
@@ -140,5 +142,9 @@ def _show_key(facts: CallFacts) -> str:
     return f"the key {_quote_key(facts)}"
 
 
-def _quote_key(facts: CallFacts) -> str:
-    return repr(facts.key and facts.key.show(hashed=facts.hash_keys))
+def _quote_key(facts: CallFacts, quote: str = "'") -> str:
+    """Return the key in single quotes, with ``quote`` in place of each that it has."""
+    if facts.key is None:
+        return "None"
+    shown = facts.key.show(hashed=facts.hash_keys)
+    return "'" + shown.replace("'", quote) + "'"

@@ -1,5 +1,6 @@
 """How a call ends, whatever the table has replied."""
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from idempotent_lambda import errors
 from idempotent_lambda.calls.end import CallEnd, CallFacts, Raise, Return, decide_end
 from idempotent_lambda.clock import EpochMillis
-from idempotent_lambda.keys import Key
+from idempotent_lambda.keys import Key, KeyRule
 from idempotent_lambda.protocol import claims
 from idempotent_lambda.protocol.record import Owner
 from idempotent_lambda.protocol.steps import (
@@ -21,6 +22,7 @@ from idempotent_lambda.protocol.steps import (
     Unkeyed,
     Waited,
 )
+from idempotent_lambda_toolkit.cli import records
 from tests.handler.harness import refused, table_unavailable
 
 ME, THEM = Owner("me"), Owner("them")
@@ -182,6 +184,18 @@ def test_errors_name_the_key(reply: Reply, hash_keys: bool) -> None:
     assert isinstance(end, Raise)
     assert f"the key {KEY.show(hashed=hash_keys)!r} " in str(end.error)
     assert ("'a'" in str(end.error)) is not hash_keys
+
+
+@pytest.mark.parametrize("text", ["it's", "a b", "$HOME `ls`", "\\", "cafe\u0301", " a", "a'\"'b"])
+def test_command_for_a_parked_key(text: str) -> None:
+    """A shell passes the key of the error's command on, and it names the same record."""
+    key = KeyRule("orders##@charge").for_value(text)
+    end = decide_end([PARKED], FACTS._replace(key=key))
+    assert isinstance(end, Raise)
+    _, command = str(end.error).split(": `", 1)
+    *_, given = shlex.split(command.removesuffix("` lets it run"))
+    assert given == key.show(hashed=False)
+    assert records.ids("orders", given, "charge")[0] == key.record_id
 
 
 def test_texts() -> None:

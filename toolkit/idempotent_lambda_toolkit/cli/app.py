@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from idempotent_lambda.clock import EpochMillis, Seconds
 from idempotent_lambda.protocol.record import Record, Status
+from idempotent_lambda.spelling import escape_text
 from idempotent_lambda_toolkit.cli import (
     dead_letters,
     decisions,
@@ -70,7 +71,9 @@ class StatusFilter(StrEnum):
 Key = Annotated[
     str | None,
     typer.Argument(
-        metavar="KEY", help="The key as the log shows it: text, JSON of any other key, or sha256:…"
+        metavar="KEY",
+        help="The key as the log shows it, in single quotes: text, JSON of any other key, or "
+        "sha256:…",
     ),
 ]
 Decorated = Annotated[
@@ -163,7 +166,7 @@ def inspect(
     if record is None:
         refused = bool(messages) and all(each.refusal for each in messages)
         runs = "" if refused else ": the next delivery runs"
-        output.print_lines(f"no record of {str(selector)!r}{runs}")
+        output.print_lines(f"no record of '{selector}'{runs}")
     else:
         output.print_lines(*records.describe(record, now))
     for message in messages:
@@ -213,7 +216,7 @@ def list_(
             (
                 records.state(each, now),
                 times.moment(records.get_since(each), now),
-                each.id,
+                escape_text(each.id),
                 each.reason or "",
             )
             for each in found
@@ -278,7 +281,7 @@ def forget(
         text = "that copy may then run with another key, so the side effect may happen twice"
         output.print_lines(f"{text}: delete the record only if the copy is gone")
     if not dry_run:
-        output.confirm(f"Delete it, so that {records.extract_key(record.id)} runs again?", yes=yes)
+        output.confirm(f"Delete it, so that {records.show_key(record.id)} runs again?", yes=yes)
         records.forget(deployment, record)
     _report_change(output, record, None, dry_run=dry_run)
     output.print_json(before=records.plain(record, now), after=None, dry_run=dry_run)
@@ -328,7 +331,7 @@ def resolve(
             before=records.plain(record, now), dead_letters=copies.plain(), dry_run=True
         )
         return
-    output.confirm(f"Resolve {records.extract_key(record.id)}?", yes=yes)
+    output.confirm(f"Resolve {records.show_key(record.id)}?", yes=yes)
     after: Record | None
     if completed:
         after, handled = decisions.complete(deployment, record, seconds)
@@ -563,7 +566,7 @@ def _describe_message(
         kind = "copy of a parked message"
         if record is not None and not message.is_copy_of(record):
             kind += " (of an earlier parking, or another key: it does not unlock this record)"
-    keys = ", ".join(records.extract_key(each) for each in sorted(message.record_ids))
+    keys = ", ".join(map(records.show_key, sorted(message.record_ids)))
     of = f", key {keys}" if keys else ""
     refused = f"; each delivery is refused: {message.refusal}" if message.refusal else ""
     return f"{kind} {message.id}{of}, sent {times.moment(message.sent_at, now)}{refused}"
@@ -572,7 +575,7 @@ def _describe_message(
 def _describe_oldest(record: Record | None, now: EpochMillis) -> str:
     if record is None:
         return ""
-    return f"{record.id}, {times.moment(records.get_since(record), now)}"
+    return f"{escape_text(record.id)}, {times.moment(records.get_since(record), now)}"
 
 
 def _describe_plan(record: Record, copies: Copies, *, completed: bool) -> str:
@@ -596,4 +599,4 @@ def _report_change(
 ) -> None:
     left: Any = "deleted" if after is None else after.status
     would = "would be: " if dry_run else ""
-    output.print_lines(f"{would}{before.id}: {before.status} → {left}")
+    output.print_lines(f"{would}{escape_text(before.id)}: {before.status} → {left}")

@@ -11,10 +11,11 @@ from botocore.exceptions import ClientError
 
 from idempotent_lambda.clock import EpochMillis, Seconds
 from idempotent_lambda.errors import MessageError
-from idempotent_lambda.keys import SEPARATOR, KeyRule, build_function_namespace
+from idempotent_lambda.keys import SEPARATOR, Key, KeyRule, build_function_namespace
 from idempotent_lambda.protocol.conditions import EXPRESSION, And, Compare, evaluate, render
 from idempotent_lambda.protocol.record import IS_EXPIRED, IS_OVER_FOR_COPY, Record, Status
 from idempotent_lambda.protocol.requests import Request
+from idempotent_lambda.spelling import escape_text, read_digest, unescape_text
 from idempotent_lambda_toolkit.cli import times
 from idempotent_lambda_toolkit.cli.deployment import Deployment
 from idempotent_lambda_toolkit.cli.exit_codes import NotFoundError, RefusedError, UsageError
@@ -27,7 +28,7 @@ _NUMBERS = {
     "created_at", "expires_at", "lease_expires_at", "completed_at", "attempts", "dead_lettered_at",
 }  # fmt: skip
 _SETS = {"copy_tokens"}
-_HASHED = re.compile(r"sha256:[0-9a-f]{64}")
+_HASHED = re.compile(r"sha256:([0-9a-f]{64})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class RecordSelector:
     Attributes:
         key: the key as the log shows it: text, JSON of any other key, or its hash.
         decorated: the name of the decorated function that the key belongs to.
-        record_id: the partition key, instead of the others.
+        record_id: the partition key, instead of the others, as it is or as this command shows it.
     """
 
     key: str | None = None
@@ -45,11 +46,11 @@ class RecordSelector:
     record_id: str | None = None
 
     def __str__(self) -> str:
-        return self.record_id or self.key or ""
+        return escape_text(unescape_text(self.record_id or self.key or ""))
 
 
 def extract_key(record_id: str) -> str:
-    """Return the key in a record's id, as the log shows it; the hash if it was too long."""
+    """Return the key in a record's id, unescaped; the hash if it was too long."""
     key = record_id.split(SEPARATOR, 1)[1]
     if key.startswith(SEPARATOR + "@"):  # a decorated function's name comes first
         key = key.split(SEPARATOR, 2)[2]
@@ -57,6 +58,11 @@ def extract_key(record_id: str) -> str:
         return key
     parsed = _parse_json(key[1:])
     return parsed if isinstance(parsed, str) else key[1:]
+
+
+def show_key(record_id: str) -> str:
+    """Return the key in a record's id, as the log shows it."""
+    return Key(extract_key(record_id), record_id).show(hashed=False)
 
 
 def state(record: Record, now: EpochMillis) -> str:
@@ -125,7 +131,7 @@ def describe(record: Record, now: EpochMillis) -> list[str]:
         lines.append(
             f"a redriven copy has unlocked it: the copy with the token {record.unlocked_by}"
         )
-    return [record.id, *lines, first, f"owner {record.owner}"]
+    return [escape_text(record.id), *lines, first, f"owner {record.owner}"]
 
 
 def plain(record: Record | None, now: EpochMillis) -> dict[str, Any] | None:
@@ -148,28 +154,39 @@ def find(deployment: Deployment, selector: RecordSelector) -> Record | None:
         RefusedError: the record is damaged.
     """
     if selector.record_id is not None:
-        if not selector.record_id.startswith(deployment.namespace + SEPARATOR):
-            text = f"{selector.record_id!r} is not in the namespace {deployment.namespace!r}"
+        prefix, given = deployment.namespace + SEPARATOR, selector.record_id
+        own = [each for each in sorted({given, unescape_text(given)}) if each.startswith(prefix)]
+        if not own:
+            text = f"{given!r} is not in the namespace {deployment.namespace!r}"
             raise UsageError(f"{text}: set --namespace to the part before the first #")
-        return _get(deployment, selector.record_id)
+        return _choose([_get(deployment, each) for each in own], "by its KEY")
     if not selector.key:
         raise UsageError("name a record: KEY, or --record-id ID")
-    if _HASHED.fullmatch(selector.key):
-        digest = selector.key.removeprefix("sha256:")
+    digest = _HASHED.fullmatch(selector.key)
+    found: list[Record | None] = []
+    if not digest:
+        named = ids(deployment.namespace, selector.key, selector.decorated)
+        found = [_get(deployment, each) for each in named]
+    start = digest[1] if digest else read_digest(selector.key)
+    if start and not any(found):
         found = [
             each
             for each in scan(deployment, None)
-            if hashlib.sha256(each.id.encode()).hexdigest() == digest
+            if hashlib.sha256(each.id.encode()).hexdigest().startswith(start)
         ]
-    else:
-        read = (
-            _get(deployment, each)
-            for each in ids(deployment.namespace, selector.key, selector.decorated)
-        )
-        found = [each for each in read if each is not None]
+    return _choose(found, "with --record-id")
+
+
+def _choose(read: list[Record | None], remedy: str) -> Record | None:
+    """Return the record that was found; None if there is none.
+
+    Raises:
+        UsageError: there are two.
+    """
+    found = [each for each in read if each is not None]
     if len(found) > 1:
-        both = " and ".join(repr(each.id) for each in found)
-        raise UsageError(f"two records match: {both}; choose one with --record-id")
+        both = " and ".join(f"'{escape_text(each.id)}'" for each in found)
+        raise UsageError(f"two records match: {both}; choose one {remedy}")
     return found[0] if found else None
 
 
@@ -182,7 +199,7 @@ def require(deployment: Deployment, selector: RecordSelector) -> Record:
     """
     record = find(deployment, selector)
     if record is None:
-        text = f"no record of {str(selector)!r} in table {deployment.table!r}"
+        text = f"no record of '{selector}' in table {deployment.table!r}"
         names = "--namespace, --decorated NAME for a decorated function, or --record-id"
         raise NotFoundError(
             f"{text}, so the next delivery runs; if there should be one, check {names}"
@@ -198,16 +215,18 @@ def ids(namespace: str, key: str, decorated: str | None = None) -> list[str]:
     """
     try:
         rule = KeyRule(build_function_namespace(namespace, decorated) if decorated else namespace)
-        values: list[Any] = [key]
-        parsed = _parse_json(key)
-        if isinstance(parsed, list | int):
+        text = unescape_text(key)
+        values: list[Any] = [text]
+        parsed = _parse_json(text)
+        # The log escapes the bracket of a text that looks like an array.
+        if isinstance(parsed, int) or (isinstance(parsed, list) and key.startswith("[")):
             values.append(parsed)
         found = []
         for value in values:
             try:
                 found.append(rule.for_value(value).record_id)
             except MessageError:
-                if value is key:
+                if value is text:
                     raise
     except (MessageError, ValueError) as error:
         raise UsageError(f"{key!r}: {error}") from None

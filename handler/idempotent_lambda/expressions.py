@@ -1,0 +1,175 @@
+"""Key expressions: JMESPath with functions of this package, where the order of fields is not seen.
+
+The fields of a JSON object have no order, and two producers may write them differently. So
+everything in JMESPath that lists fields takes them in the order of their names: `*`, `keys`,
+`values` and `to_string`. The order of an array stays.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+
+import jmespath
+from jmespath import exceptions, functions, visitor
+
+
+class CompiledExpression:
+    """A compiled JMESPath expression. Threads may share it.
+
+    Raises:
+        JMESPathError: the text is not JMESPath, or calls a function that does not exist.
+    """
+
+    __slots__ = ("_tree",)
+
+    def __init__(self, text: str) -> None:
+        self._tree = jmespath.compile(text).parsed
+        _check_functions(self._tree)
+
+    def search(self, document: object) -> object:
+        """Return the value that the expression finds in a document; None if it finds nothing.
+
+        Raises:
+            Exception: a function cannot take its argument, see `describe_failure`.
+        """
+        return _INTERPRETER.visit(self._tree, document)
+
+
+def describe_failure(error: BaseException) -> str:
+    """Say what a search found that failed, without a value of the document."""
+    if isinstance(error, exceptions.JMESPathTypeError):
+        taken = " or ".join(error.expected_types)
+        found = functions.TYPES_MAP.get(error.actual_type, error.actual_type)
+        return f"nothing: {error.function_name}() takes {taken}, and gets {found}"
+    if isinstance(error, RecursionError):
+        return "nothing: a value is nested too deeply"
+    return type(error).__name__
+
+
+class _KeyFunctions(functions.Functions):
+    """JMESPath's functions and ours. Each of ours returns null for null."""
+
+    @functions.signature({"types": []})
+    def _func_lower(self, value: object) -> str | None:
+        text = _read_text("lower", value)
+        return text and text.lower()
+
+    @functions.signature({"types": []})
+    def _func_trim(self, value: object) -> str | None:
+        text = _read_text("trim", value)
+        return text and text.strip()
+
+    @functions.signature({"types": []})
+    def _func_nfc(self, value: object) -> str | None:
+        text = _read_text("nfc", value)
+        if text is None or text.isascii():
+            return text
+        import unicodedata  # noqa: PLC0415  # seldom used
+
+        return unicodedata.normalize("NFC", text)
+
+    @functions.signature({"types": []})
+    def _func_sha256(self, value: object) -> str | None:
+        if _is_void(value):
+            return None
+        # Kinesis data that is not UTF-8 is bytes. Canonical JSON is ASCII, so it never equals them.
+        data = value if isinstance(value, bytes) else _write_canonical(value)
+        return hashlib.sha256(data).hexdigest()
+
+    @functions.signature({"types": []})
+    def _func_to_string(self, value: object) -> str:
+        if isinstance(value, str):
+            return value
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), default=_write_object)
+
+    @functions.signature({"types": ["object"]})
+    def _func_keys(self, fields: Mapping[str, object]) -> list[str]:
+        return sorted(fields)
+
+    @functions.signature({"types": ["object"]})
+    def _func_values(self, fields: Mapping[str, object]) -> list[object]:
+        return [fields[name] for name in sorted(fields)]
+
+
+class _SortedInterpreter(visitor.TreeInterpreter):
+    def visit_value_projection(self, node: Any, value: object) -> list[object] | None:
+        """Return the values of ``*``; the method of the base class takes them as they come."""
+        base, projected = node["children"]
+        fields = self.visit(base, value)
+        if not isinstance(fields, Mapping):
+            return None
+        found = (self.visit(projected, fields[name]) for name in sorted(fields))
+        return [part for part in found if part is not None]
+
+
+_INTERPRETER = _SortedInterpreter(jmespath.Options(custom_functions=_KeyFunctions()))
+
+
+def _check_functions(node: Any) -> None:
+    """Refuse an unknown function even where a search does not come by, as in ``a && nosuch(a)``."""
+    name = node["value"] if node["type"] == "function_expression" else None
+    if name and name not in _KeyFunctions.FUNCTION_TABLE:
+        raise exceptions.UnknownFunctionError(f"Unknown function: {name}()")
+    for child in node["children"]:
+        if isinstance(child, dict):  # a slice has numbers
+            _check_functions(child)
+
+
+def _read_text(function: str, value: object) -> str | None:
+    """Return the argument of a function that takes text or null."""
+    if value is None or isinstance(value, str):
+        return value
+    raise _build_type_error(function, type(value).__name__, "string", "null")
+
+
+def _is_void(value: object) -> bool:
+    """Whether a value identifies nothing, as if its fields were missing.
+
+    An array needs all its parts, as a key that is an array does. An object needs one of its fields.
+    """
+    if isinstance(value, list):
+        return not value or any(part is None for part in value)
+    if isinstance(value, Mapping):
+        return all(part is None for part in value.values())
+    return value is None or (isinstance(value, str | bytes) and not value)
+
+
+def _write_canonical(value: object) -> bytes:
+    """Return one text for all JSON that is equal: sorted names, no blanks, ASCII.
+
+    Whole numbers are exact, however they are written (1, 1.0 and 1e0 are equal, true is not 1). All
+    other numbers are equal if they are equal in double precision.
+
+    Raises:
+        JMESPathTypeError: the value is not JSON, such as NaN.
+    """
+    try:
+        written = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        exact = json.loads(written, parse_float=_read_number)
+        return json.dumps(exact, separators=(",", ":")).encode()
+    except (TypeError, ValueError) as error:
+        raise _build_type_error("sha256", f"a value that is not ({error})", "JSON") from None
+
+
+def _read_number(text: str) -> float | int:
+    number = float(text)
+    return int(number) if number.is_integer() else number
+
+
+def _write_object(value: object) -> object:
+    """Return what JSON writes for a value of Python that JSON does not know."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    kind = type(value)
+    has_address = kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__
+    if has_address or isinstance(value, set | frozenset):
+        # Its text would be different in each process.
+        raise _build_type_error("to_string", kind.__name__, "a value with one spelling")
+    return str(value)
+
+
+def _build_type_error(function: str, found: str, *taken: str) -> Exception:
+    """Build the error for a wrong argument, which it does not quote."""
+    error = exceptions.JMESPathTypeError(function, None, found, list(taken))
+    return cast("Exception", error)
