@@ -52,12 +52,17 @@ def idempotent(
     - `ParkedError`: the key waits for an operator (a `PermanentFailure` was raised, or the call was
       interrupted and the settings park interrupted calls). Nothing is sent anywhere, so only the
       record exists: if you delete it, the key can run again;
-    - `InvalidResultError`: JSON cannot hold the result as it is, or the result has over 256 KB. The
-      call is completed, unless the result is an awaitable or iterator, whose work has not run;
+    - `InvalidResultError`: the result cannot be stored as JSON, or it has over 256 KB. The call is
+      completed, unless the result is an awaitable or iterator, whose work has not run;
     - `LostLeaseError`, or a `StoreError` of the completion: the function has run, and may run
       again. If another call completed the key after this call's lease, this call returns that
       call's stored result. If there is none, it raises `LostLeaseError`;
     - any other `StoreError`: the function has not run.
+
+    Every caller, the first too, gets the result as its JSON decodes to it. Of a handler, which takes
+    exactly an event and a Lambda context, the JSON is the one that Lambda sends: tuples are arrays,
+    and a Decimal is a number. The result of any other function must be equal to what its JSON
+    decodes to: return a list instead of a tuple. A value of exactly JSON's types is not copied.
 
     Args:
         name: name of the function in its keys, unique in the namespace. Keep it when you rename or

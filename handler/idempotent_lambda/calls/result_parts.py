@@ -105,7 +105,7 @@ class ResultCopier:
             return part
         if issubclass(type(part), str):
             return self._copy_text(part)
-        # A subclass may have a text of its own, so convert its value.
+        # A subclass may write itself in another way, so convert its value.
         number = int(part) if issubclass(type(part), int) else float(part)
         if type(number) is float and not math.isfinite(number):
             raise ValueError(f"{json.dumps(number)} is not JSON; return None or text")
