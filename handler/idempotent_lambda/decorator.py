@@ -26,6 +26,9 @@ F = TypeVar("F", bound=Function)
 MAX_LEASE_SECONDS = 366 * 24 * 3600
 """The longest lease: an interrupted call blocks its key for that long."""
 
+WIRING_ATTRIBUTE = "find_wiring"
+"""The attribute by which a decorated function is recognized: it returns the function's wiring."""
+
 FUNCTIONS: dict[str, str] = {}
 """The decorated functions that use the wiring of the environment, by name."""
 
@@ -59,10 +62,10 @@ def idempotent(
       call's stored result. If there is none, it raises `LostLeaseError`;
     - any other `StoreError`: the function has not run.
 
-    Every caller, the first too, gets the result as its JSON decodes to it. Of a handler, which takes
-    exactly an event and a Lambda context, the JSON is the one that Lambda sends: tuples are arrays,
-    and a Decimal is a number. The result of any other function must be equal to what its JSON
-    decodes to: return a list instead of a tuple. A value of exactly JSON's types is not copied.
+    Every caller, the first too, gets the value that the result's JSON decodes to. Of a handler,
+    which takes exactly an event and a Lambda context, the JSON is the one that Lambda sends: tuples
+    are arrays, and a Decimal is a number. The result of any other function must be equal to what
+    its JSON decodes to: return a list instead of a tuple.
 
     Args:
         name: name of the function in its keys, unique in the namespace. Keep it when you rename or
@@ -92,15 +95,19 @@ def idempotent(
             raise misuse_error(name, "it is a generator, so a call runs nothing: return a list")
         _check_name(name, function, wiring.functions if wiring else FUNCTIONS)
 
+        def find_wiring() -> Wiring:
+            with _ONE_AT_A_TIME:
+                return wiring or Wiring.from_environment()
+
         def begin(*args: object, **kwargs: object) -> DecoratedCall:
             bound = signature.bind(*args, **kwargs)
             bound.apply_defaults()
-            with _ONE_AT_A_TIME:
-                wired = wiring or Wiring.from_environment()
-            return DecoratedCall(rule, wired, bound)
+            return DecoratedCall(rule, find_wiring(), bound)
 
         wrap = _wrap_async if inspect.iscoroutinefunction(function) else _wrap_sync
-        return cast("F", wrap(function, begin))
+        wrapped = wrap(function, begin)
+        setattr(wrapped, WIRING_ATTRIBUTE, find_wiring)
+        return cast("F", wrapped)
 
     return decorate
 

@@ -35,6 +35,7 @@ PACKAGE_MODULES = [
     "decorator",
     "entrypoint",
     "errors",
+    "http",
     "keys",
     "log",
     "metrics",
