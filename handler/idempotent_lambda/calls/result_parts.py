@@ -54,6 +54,15 @@ def has_only_json_types(value: object) -> bool:
     raise ValueError("it has too many levels or parts")
 
 
+def is_unicode(value: object) -> bool:
+    """Whether the text in a JSON value can be sent as UTF-8."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class ResultCopier:
     """Copies a result into JSON's own types, and keeps the place where it is."""
 
@@ -119,7 +128,12 @@ class ResultCopier:
             except UnicodeDecodeError:
                 raise ValueError("the bytes are not UTF-8; return text") from None
         text = str.__str__(part)
-        if not (self._of_handler or json.loads(ENCODER.encode(text)) == text):
+        if text.isascii():
+            return text
+        decoded: str = json.loads(ENCODER.encode(text))
+        if self._of_handler and not is_unicode(decoded):
+            raise ValueError("it has half a surrogate pair, which Lambda cannot send; remove it")
+        if not self._of_handler and decoded != text:
             problem = "two halves of a surrogate pair would become one character; join them"
             raise ValueError(problem)
         return text

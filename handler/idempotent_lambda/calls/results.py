@@ -9,6 +9,7 @@ from idempotent_lambda.calls.result_parts import (
     MAX_RESULT_BYTES,
     ResultCopier,
     has_only_json_types,
+    is_unicode,
 )
 from idempotent_lambda.errors import text_of
 
@@ -52,7 +53,8 @@ def encode_result(value: object, *, of_handler: bool = False) -> EncodedResult:
             # JSON keeps its own types, the sign of zero and the order of keys. But two halves of a
             # surrogate pair become one character, and two keys that differ in that become one.
             text = ENCODER.encode(value)
-            if len(text) <= MAX_RESULT_BYTES and json.loads(text) == value:
+            is_sent = not of_handler or "\\ud" not in text or is_unicode(value)
+            if is_sent and len(text) <= MAX_RESULT_BYTES and json.loads(text) == value:
                 return EncodedResult(text, value)
     copier = ResultCopier(of_handler=of_handler)
     try:

@@ -19,7 +19,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from idempotent_lambda import errors, idempotent
-from idempotent_lambda.calls.result_parts import has_only_json_types
+from idempotent_lambda.calls.result_parts import has_only_json_types, is_unicode
 from idempotent_lambda.calls.results import encode_result
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.contracts.conftest import InMemory
@@ -127,7 +127,7 @@ SHARED = [1]
 MIXED = namedtuple("MIXED", "type class_", rename=True)  # noqa: PYI024  # by the function, as older code makes it
 D = decimal.Decimal
 TABLE: list[Any] = [
-    None, True, 0, -0.0, 1e300, 5e-324, "", "Grüße \u2028\x00\x7f\ud800", "\ud83d\ude00", [], {},
+    None, True, 0, -0.0, 1e300, 5e-324, "", "Grüße \u2028\x00\x7f", "\ud83d\ude00", [], {},
     (), (1, (2, [()])), Pair(1, 2), [Named((1,), {})], MIXED(1, 2), {"a": Pair(Pair(1, 2), 3)},
     Pair, [Pair], sys.version_info[:3], sys.float_info, datetime.now(UTC).timetuple(),
     http.HTTPStatus.OK, Currency.EUR, Size.SMALL, enum.IntFlag("F", "A B")(3),
@@ -157,6 +157,12 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "Decimal infinity": ((D("-Infinity"),), "not JSON: callers cannot read it"),
     "Decimal beyond floats": (D("1E+400"), "reads back as infinity, which is not JSON"),
     "bytes alone": (b"a", "the client sends them as they are, without to_json"),
+    "lone surrogate": ({"a": ["\ud800"]}, "from Python 3.12 on the client fails to send it"),
+    "lone surrogate in a key": (
+        {"\udfff\ud83d": 1},
+        "from Python 3.12 on the client fails to send it",
+    ),
+    "lone surrogate in a tuple": (("a\udc00",), "from Python 3.12 on the client fails to send it"),
     "many levels": (chain(600), "our copy uses more of Python's stack than the client's C code"),
 }
 """What the runtime client writes, and we refuse, with the reason."""
@@ -224,8 +230,25 @@ RESULTS = st.recursive(
 @example({1: (), "1": Pair(1, 2)})
 def test_any_result(value: object) -> None:
     """Of any value both write the same JSON value, or both refuse."""
-    if not issubclass(type(value), bytes):
-        assert is_same(written(value, encode_of_handler), written(value, to_json))
+    if issubclass(type(value), bytes):
+        return
+    sent = written(value, to_json)
+    if sent is not Refused and not is_unicode(sent):
+        sent = Refused
+    assert is_same(written(value, encode_of_handler), sent)
+
+
+def test_what_newer_clients_send(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From Python 3.12 on the client writes UTF-8, which has no half of a surrogate pair."""
+    monkeypatch.setenv("AWS_EXECUTION_ENV", "AWS_Lambda_python3.13")
+    for name, (value, reason) in REFUSED.items():
+        if "fails to send" in reason:
+            with pytest.raises(UnicodeEncodeError):
+                to_json(value).encode()
+            assert "surrogate" in name
+    for value in ("Grüße 😀", {"名": ["é"]}):
+        assert to_json(value).encode()
+        assert encode_result(value, of_handler=True).value is value
 
 
 def call(function: Callable[..., Any], *args: Any) -> Any:
