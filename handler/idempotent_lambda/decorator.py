@@ -26,6 +26,9 @@ F = TypeVar("F", bound=Function)
 MAX_LEASE_SECONDS = 366 * 24 * 3600
 """The longest lease: an interrupted call blocks its key for that long."""
 
+WIRING_ATTRIBUTE = "find_wiring"
+"""The attribute by which a decorated function is recognized: it returns the function's wiring."""
+
 FUNCTIONS: dict[str, str] = {}
 """The decorated functions that use the wiring of the environment, by name."""
 
@@ -52,12 +55,17 @@ def idempotent(
     - `ParkedError`: the key waits for an operator (a `PermanentFailure` was raised, or the call was
       interrupted and the settings park interrupted calls). Nothing is sent anywhere, so only the
       record exists: if you delete it, the key can run again;
-    - `InvalidResultError`: JSON cannot hold the result as it is, or the result has over 256 KB. The
-      call is completed, unless the result is an awaitable or iterator, whose work has not run;
+    - `InvalidResultError`: the result cannot be stored as JSON, or it has over 256 KB. The call is
+      completed, unless the result is an awaitable or iterator, whose work has not run;
     - `LostLeaseError`, or a `StoreError` of the completion: the function has run, and may run
       again. If another call completed the key after this call's lease, this call returns that
       call's stored result. If there is none, it raises `LostLeaseError`;
     - any other `StoreError`: the function has not run.
+
+    Every caller, the first too, gets the value that the result's JSON decodes to. Of a handler,
+    which takes exactly an event and a Lambda context, the JSON is the one that Lambda sends: tuples
+    are arrays, and a Decimal is a number. The result of any other function must be equal to what
+    its JSON decodes to: return a list instead of a tuple.
 
     Args:
         name: name of the function in its keys, unique in the namespace. Keep it when you rename or
@@ -87,15 +95,19 @@ def idempotent(
             raise misuse_error(name, "it is a generator, so a call runs nothing: return a list")
         _check_name(name, function, wiring.functions if wiring else FUNCTIONS)
 
+        def find_wiring() -> Wiring:
+            with _ONE_AT_A_TIME:
+                return wiring or Wiring.from_environment()
+
         def begin(*args: object, **kwargs: object) -> DecoratedCall:
             bound = signature.bind(*args, **kwargs)
             bound.apply_defaults()
-            with _ONE_AT_A_TIME:
-                wired = wiring or Wiring.from_environment()
-            return DecoratedCall(rule, wired, bound)
+            return DecoratedCall(rule, find_wiring(), bound)
 
         wrap = _wrap_async if inspect.iscoroutinefunction(function) else _wrap_sync
-        return cast("F", wrap(function, begin))
+        wrapped = wrap(function, begin)
+        setattr(wrapped, WIRING_ATTRIBUTE, find_wiring)
+        return cast("F", wrapped)
 
     return decorate
 

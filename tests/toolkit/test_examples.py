@@ -26,6 +26,13 @@ BODY = {
 }
 ROW = {"order_id": "ORDER-1", "parcel_id": "PARCEL-1", "state": "sent", "amount_cents": 1999}
 SQS, PLACED = events.sqs(BODY), events.eventbridge(BODY)
+REQUEST = {
+    "version": "2.0",
+    "rawPath": "/",
+    "headers": {"idempotency-key": "KEY-1"},
+    "requestContext": {"authorizer": {"iam": {"callerId": "AROACKCEVSQ6C2EXAMPLE:session"}}},
+    "body": '{"order_id": "ORDER-1", "amount_cents": 1999}',
+}
 EITHER = "body.order_id || dynamodb.NewImage.order_id.S"
 SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 
@@ -68,6 +75,7 @@ EXAMPLES: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
         {},
     ),
     "existing-handler": ("existing-handler/src/orders.py", "ledger.put_item", PLACED, {}),
+    "http-api": ("http-api/src/payments.py", "ledger.put_item", REQUEST, {}),
     "exactly-once": (
         "exactly-once/src/balances.py",
         "",
@@ -122,6 +130,8 @@ def test_examples(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
             owner = getattr(owner, each)
         monkeypatch.setattr(owner, last, effects.of(last))
     function = getattr(module, "process", None) or module.handler
+    if name == "http-api":
+        function = function.__wrapped__  # without the responses of @respond_to_errors
     report = hammer(function, event, effects=effects, **options)
     assert report.passed, report
     assert len(report.effects) == 1

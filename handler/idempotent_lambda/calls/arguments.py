@@ -3,12 +3,13 @@
 import hashlib
 import json
 from collections.abc import Callable
-from inspect import BoundArguments
+from inspect import BoundArguments, Parameter
 from typing import Any, NamedTuple
 
 from idempotent_lambda.clock import REQUEST_MILLIS, RESERVE_MILLIS, Millis
 from idempotent_lambda.errors import (
     ConfigurationError,
+    MessageError,
     MissingKeyError,
     UnsupportedKeyError,
     text_of,
@@ -19,6 +20,8 @@ from idempotent_lambda.settings import Settings
 
 Selector = str | Callable[..., object]
 """A JMESPath expression over the arguments by name, or a callable that takes the arguments."""
+
+_POSITIONAL_KINDS = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
 
 class FunctionRule(NamedTuple):
@@ -55,7 +58,7 @@ def find_context(rule: FunctionRule, bound: BoundArguments, settings: Settings) 
         ConfigurationError: there is neither, or the lease is too short for a call to start.
     """
     arguments = (*bound.args, *bound.kwargs.values())
-    contexts = [part for part in arguments if hasattr(part, "get_remaining_time_in_millis")]
+    contexts = [part for part in arguments if _is_lambda_context(part)]
     if contexts:
         remaining = Millis(contexts[0].get_remaining_time_in_millis())
         # A context from a test may lack the id.
@@ -73,6 +76,16 @@ def find_context(rule: FunctionRule, bound: BoundArguments, settings: Settings) 
             problem += ", or lower IDEMPOTENCY_MINIMUM_REMAINING_MILLIS"
         raise misuse_error(rule.name, problem)
     return CallContext(remaining, "")
+
+
+def is_handler_call(bound: BoundArguments) -> bool:
+    """Whether Lambda makes the call: it passes exactly an event and its context, by position."""
+    parameters = bound.signature.parameters.values()
+    return (
+        len(parameters) == len(bound.args) == 2  # noqa: PLR2004
+        and all(part.kind in _POSITIONAL_KINDS for part in parameters)
+        and _is_lambda_context(bound.args[1])
+    )
 
 
 def find_call_key(rule: FunctionRule, bound: BoundArguments, namespace: str) -> Key:
@@ -116,6 +129,10 @@ def describe(selector: Selector) -> str:
     return selector if isinstance(selector, str) else "(a function)"
 
 
+def _is_lambda_context(part: Any) -> bool:
+    return hasattr(part, "get_remaining_time_in_millis")
+
+
 def _select(argument: str, selector: Selector, bound: BoundArguments) -> object:
     """Return the value that a selector finds in the arguments.
 
@@ -128,5 +145,7 @@ def _select(argument: str, selector: Selector, bound: BoundArguments) -> object:
         found: Any = selector(*bound.args, **bound.kwargs)
         # Check the type only: the value's own code may raise anything.
         return [*found] if issubclass(type(found), tuple | list) else found
+    except MessageError:
+        raise  # of a selector that names the problem itself, as `http.find_header` does
     except Exception as error:
         raise MissingKeyError(describe(selector), describe_failure(error), argument) from error

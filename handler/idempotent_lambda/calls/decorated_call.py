@@ -13,6 +13,7 @@ from idempotent_lambda.calls.arguments import (
     find_call_key,
     find_context,
     hash_payload,
+    is_handler_call,
 )
 from idempotent_lambda.calls.end import CallEnd, CallFacts, Raise, Return, decide_end
 from idempotent_lambda.calls.results import encode_result
@@ -89,6 +90,7 @@ class DecoratedCall:
         self._key: Key | None = None
         self._payload_hash: str | None = None
         self._owner = Owner("")
+        self._is_handler_call = is_handler_call(bound)
         self._value: object = None
         self._unstored: errors.InvalidResultError | None = None
         self._replies: list[Reply] = []
@@ -133,21 +135,27 @@ class DecoratedCall:
     def take_result(self, value: object) -> Returned:
         """Return the reply for a run that has returned a value.
 
-        If the value cannot be stored, the call is completed and then raises an error.
+        The caller gets what duplicates get, see `encode_result`. If the value cannot be stored, the
+        call is completed and then raises an error.
 
         Raises:
             InvalidResultError: the value is an awaitable or an iterator, whose work has not run.
         """
         refuse_unrun(value)
         self._value = value
+        if not self._rule.stores_results:
+            return Returned()
         try:
-            return Returned(encode_result(value) if self._rule.stores_results else None)
+            encoded = encode_result(value, of_handler=self._is_handler_call)
         except Exception as error:  # noqa: BLE001  # a result may be anything, and its side effect is done
-            text = f"the result cannot be stored ({errors.text_of(error)}), so duplicates get "
-            text += 'none: return a value that JSON holds as it is, or set results="discard"'
+            text = "the call is done, but its result cannot be stored, so duplicates get none: "
+            text += f'{errors.text_of(error)}, or set results="discard"'
             self._unstored = self._hide_key(errors.InvalidResultError(text))
             self._history.errors.append(self._unstored)
             return Returned()
+        if not self._settings.observe_only:
+            self._value = encoded.value
+        return Returned(encoded.text)
 
     def settle(self, reply: Returned | Raised | Interrupted) -> None:
         """Record the end of the run in the table."""

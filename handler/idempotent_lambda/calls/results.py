@@ -1,36 +1,75 @@
-"""The stored result of a call: JSON that decodes to the same value."""
+"""The stored result of a call: the JSON that every caller gets."""
 
 import json
+from contextlib import suppress
+from typing import NamedTuple
 
-MAX_RESULT_BYTES = 256 * 1024
-"""The limit of the JSON. An item holds 400 KB, other attributes included:
-https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
-
-MAX_NESTED_LEVELS = 2000
-"""The deepest nesting of a result, if the interpreter's own limit is higher."""
-
-_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
-_SCALAR_TYPES = frozenset({str, int, float, bool, type(None)})
-_KEY_TYPES = frozenset({str})
+from idempotent_lambda.calls.result_parts import (
+    ENCODER,
+    MAX_RESULT_BYTES,
+    ResultCopier,
+    has_only_json_types,
+    is_unicode,
+)
+from idempotent_lambda.errors import text_of
 
 
-def encode_result(value: object) -> str:
-    """Return a result as JSON that decodes to the same value.
+class EncodedResult(NamedTuple):
+    """A result that can be stored.
 
-    The same value has the same types: 1, 1.0 and True are three values.
+    Attributes:
+        text: JSON of the result.
+        value: value that the first caller gets: the returned object if it has JSON's own types, and
+            otherwise the value that the JSON decodes to.
+    """
+
+    text: str
+    value: object
+
+
+def encode_result(value: object, *, of_handler: bool = False) -> EncodedResult:
+    """Return a result as JSON, with the value that every caller gets.
+
+    The value of an inner function must be equal to the value that its JSON decodes to. The value of
+    a handler is written by the rules of Lambda's runtime client, because JSON is all that its
+    caller ever sees: tuples are arrays, and objects with ``_asdict``, such as named tuples, are
+    objects; a Decimal is a number, bytes within the value are UTF-8 text, and keys that are
+    numbers, bools or None become text:
+    https://github.com/aws/aws-lambda-python-runtime-interface-client/blob/main/awslambdaric/lambda_runtime_marshaller.py
+
+    A value of JSON's own types keeps them: 1, 1.0 and True are three values.
+
+    Args:
+        value: result of the call. Its own code may run, and is not trusted.
+        of_handler: whether Lambda sends the result to the caller.
 
     Raises:
-        TypeError, ValueError, RecursionError: JSON cannot hold the value as it is, or it is too
-            large. The code of the value's own class may raise any other Exception.
+        ValueError: the result cannot be stored. The text names the place in the result, the rule
+            and the remedy.
     """
-    text = _ENCODER.encode(value)
-    if len(text) > MAX_RESULT_BYTES:
-        raise ValueError(f"it has {len(text)} bytes, the most is {MAX_RESULT_BYTES}")
-    # JSON keeps its own types, the sign of zero and the order of keys. But two halves of a
-    # surrogate pair become one character, and two keys that differ in that become one.
-    if not (has_only_json_types(value) and json.loads(text) == value):
-        raise ValueError("JSON would change it")
-    return text
+    # The copy below names the place of any problem.
+    with suppress(Exception):
+        if has_only_json_types(value):
+            # JSON keeps its own types, the sign of zero and the order of keys. But two halves of a
+            # surrogate pair become one character, and two keys that differ in that become one.
+            text = ENCODER.encode(value)
+            is_sent = not of_handler or "\\ud" not in text or is_unicode(value)
+            if is_sent and len(text) <= MAX_RESULT_BYTES and json.loads(text) == value:
+                return EncodedResult(text, value)
+    copier = ResultCopier(of_handler=of_handler)
+    try:
+        text = copier.encode(value)
+        decoded: object = json.loads(text)
+        if not (of_handler or decoded == value):
+            problem = "it would come back unequal; return plain lists, dicts and text"
+            raise ValueError(problem)  # noqa: TRY301  # its place is added below, as of any other
+    except RecursionError:
+        problem = "it has too many levels; return a flatter value"
+        raise ValueError(f"{copier.show_place()}: {problem}") from None
+    except Exception as error:
+        problem = text_of(error) or type(error).__name__
+        raise ValueError(f"{copier.show_place()}: {problem}") from error
+    return EncodedResult(text, decoded)
 
 
 def decode_result(text: str | None) -> object:
@@ -43,31 +82,3 @@ def decode_result(text: str | None) -> object:
         raise TypeError("no result is stored")
     value: object = json.loads(text)
     return value
-
-
-def has_only_json_types(value: object) -> bool:
-    """Whether a value consists of exactly the types that a JSON parser returns.
-
-    A tuple, a key that is not text, or a value of a subclass does not qualify. No code of the
-    value's own class runs.
-
-    Raises:
-        ValueError: the value has more than `MAX_NESTED_LEVELS` levels.
-    """
-    # Go level by level: a recursion here would fail earlier than that in the JSON parser.
-    level: list[object] = [value]
-    for _ in range(MAX_NESTED_LEVELS):
-        parts: list[object] = []
-        for part in level:
-            if type(part) in _SCALAR_TYPES:
-                continue
-            if type(part) is list:
-                parts += part
-            elif type(part) is dict and _KEY_TYPES.issuperset(map(type, part)):
-                parts += part.values()
-            else:
-                return False
-        if not parts:
-            return True
-        level = parts
-    raise ValueError(f"it has more than {MAX_NESTED_LEVELS} levels")

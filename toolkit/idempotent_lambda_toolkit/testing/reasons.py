@@ -73,7 +73,7 @@ _TEXTS = {
         "raise an exception, so that the queue waits instead; or raise the function timeout",
     ),
     Reason.UNSTORABLE_RESULT: (
-        "JSON cannot hold the decorated function's result as it is, so duplicates get no result",
+        "JSON cannot hold the decorated function's result, so duplicates get no result",
         'return strings, integers, lists and dicts; or set `results="discard"`',
     ),
     Reason.OUTSIDE: (
