@@ -176,8 +176,8 @@ def test_originals_stay() -> None:
 
 def test_batch() -> None:
     """Records of several events come together, and what comes alone is refused."""
-    event = events.batch(events.sqs(1, 2), events.sqs(3))
-    assert [each.body for each in unwrapped(event)] == [1, 2, 3]
+    event = events.batch(events.sqs("1", [2]), events.sqs({"a": 3}))
+    assert [each.body for each in unwrapped(event)] == ["1", [2], {"a": 3}]
     with pytest.raises(ValueError, match="only events with Records come in batches"):
         events.batch(event, events.eventbridge(BODY))
 

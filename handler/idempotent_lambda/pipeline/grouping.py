@@ -15,6 +15,7 @@ from idempotent_lambda.errors import (
     MessageError,
     MissingKeyError,
     UnconfirmedCopyError,
+    UndecodableBodyError,
     UnreadableRecordError,
 )
 from idempotent_lambda.keys import Key, KeyRule, record_id
@@ -89,7 +90,7 @@ def identify_delivery(delivery: Delivery, settings: Settings) -> Identity:
     try:
         key = find_key(rule, delivery)
     except MessageError as error:
-        if stated is None:
+        if stated is None or delivery.unreadable:
             raise
         return Identity(stated, own_key=error)
     if delivery.unconfirmed:
@@ -103,7 +104,7 @@ def find_key(rule: KeyRule, delivery: Delivery) -> Key:
     """Return the key of a delivery, without regard to a stated key.
 
     Raises:
-        UnreadableRecordError: the record does not match the documentation of its source.
+        UnreadableRecordError: the message is rejected, whatever its key; see `Delivery.unreadable`.
         MissingKeyError, UndecodableBodyError, UnsupportedKeyError: see `KeyRule.for_value`.
     """
     if delivery.unreadable:
@@ -112,12 +113,22 @@ def find_key(rule: KeyRule, delivery: Delivery) -> Key:
         return rule.for_value(delivery.default_key)
     try:
         return rule.for_document(delivery.build_document(), delivery.body_problem)
-    except MissingKeyError:
-        service = find_wrapper(delivery)
-        if service is None:
-            raise
-        found = f'nothing (if {service} wrapped this body, set queue.unwrap = ["{service}"])'
-        raise MissingKeyError(rule.expression, found) from None
+    except (MissingKeyError, UndecodableBodyError) as error:
+        raise _explain_missing_key(delivery, error) from None
+
+
+def _explain_missing_key(
+    delivery: Delivery, error: MissingKeyError | UndecodableBodyError
+) -> MessageError:
+    """Return the same error with a text that says what the body is."""
+    from idempotent_lambda.sources.recognition import describe_body  # noqa: PLC0415
+
+    body = describe_body(delivery.body, delivery.body_problem)
+    if isinstance(error, UndecodableBodyError):
+        return UndecodableBodyError(error.expression, body)
+    service = find_wrapper(delivery)
+    hint = f'; if {service} wrapped it, set queue.unwrap = ["{service}"]' if service else ""
+    return MissingKeyError(error.expression, f"{error.found} (the body is {body}{hint})")
 
 
 def find_stated_key(rule: KeyRule, delivery: Delivery) -> Key | None:
