@@ -17,7 +17,7 @@ class Message:
     Attributes:
         id: the source's own id of the message; a producer's retry has another id.
         key: idempotency key, without the namespace.
-        body: body that the producer sent, see `Delivery`.
+        body: body that the producer sent: decoded if it is a JSON object or array, otherwise text.
         attributes: SQS attributes such as ``SentTimestamp``; empty for other sources.
         message_attributes: producer's attributes as values by name, whatever carried them.
         source: source that delivered the message.
