@@ -2,10 +2,14 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from idempotent_lambda.keys import record_id
+from idempotent_lambda.protocol.record import Owner
 
 from .events import event, marked, record
 from .transports import TRANSPORTS, LoggingHarness, Transport, decode_data
@@ -131,6 +135,26 @@ def test_a_copy_is_no_way_around(case: dict[str, Any]) -> None:
     assert line["outcome"] == "rejected"
     assert harness.messages == []
     assert harness.memory.records == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "stated", "value"),
+    [("5", "#5", 5), ("true", "#true", True), ('"abc"', "abc", "abc"), ('"é"', '#"\\u00e9"', "é")],
+)
+def test_mark_of_an_earlier_version(text: str, stated: str, value: Any) -> None:
+    """A copy whose scalar body was decoded when it was parked still unlocks that record."""
+    harness = LoggingHarness(key="body", unwrap=())
+    parked = record_id("orders", value)
+    harness.seed_record("x")
+    seeded = harness.memory.records.pop("orders#x")
+    owner = Owner("owner-1")
+    harness.memory.records[parked] = replace(seeded, id=parked, status="PARKED", owner=owner)
+    assert harness.invoke(event(record(text, message_id="m-1", **marked(f"owner-1 {stated}"))))
+    (message,) = harness.messages
+    assert message.body == text
+    assert {each.id: each.status for each in harness.memory.records.values()} == {
+        parked: "COMPLETED"
+    }
 
 
 @pytest.mark.parametrize(
