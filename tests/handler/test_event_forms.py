@@ -1,15 +1,20 @@
 """Whole events that no response can answer: each is refused by name, and nothing of it runs."""
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import idempotent_lambda
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.errors import UnsupportedEventError
 
-from .events import event, kinesis_record, order, stream_record
+from .events import event, kinesis_record, order, record, stream_record
 from .harness import ConsumerHarness
 
+PACKAGE = {"PYTHONPATH": str(Path(idempotent_lambda.__file__).parents[1])}
 WINDOW = {"window": {"start": "2026-01-02T12:00:00Z", "end": "2026-01-02T12:02:00Z"}}
 SHARD = {"shardId": "shardId-000000000006", "eventSourceARN": "stream-ARN"}
 EXECUTION = "arn:aws:lambda:eu-central-1:123456789012:function:f:1/durable-execution/name/id"
@@ -80,3 +85,18 @@ def test_a_message_about_an_execution() -> None:
     """An object that only names an execution, such as a status change, runs."""
     whole = {"id": "a", "DurableExecutionArn": EXECUTION, "status": "SUCCEEDED"}
     assert consume(whole, "body.id").ran == ["a"]
+
+
+def test_ordinary_messages_import_nothing() -> None:
+    """The words for known forms are loaded only when a message needs them."""
+    batch = event(order("a"), record("1e3"), record('["a"]'), record('{"Type": "Order", "n": 1.5}'))
+    code = (
+        "import sys; from idempotent_lambda.sources.event import read_event; "
+        f"read_event({batch!r}, ['sns']); print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=PACKAGE
+    )
+    assert "idempotent_lambda.sources.payload" in done.stdout.split()
+    for rare in ("recognition", "unsafe_numbers"):
+        assert f"idempotent_lambda.sources.{rare}" not in done.stdout.split()

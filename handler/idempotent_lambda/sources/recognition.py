@@ -48,22 +48,17 @@ def describe_confirmation(body: Mapping[str, object]) -> str | None:
             pass
         case _:
             return None
+    is_new = kind == "SubscriptionConfirmation"
     # Quote neither the token nor the URL: whoever has one of them can confirm.
-    confirm = (
-        f"open the SubscribeURL in it, or run `aws sns confirm-subscription --topic-arn {topic} "
-        "--token` with its Token; the token is valid for two days"
-    )
-    if kind == "SubscriptionConfirmation":
-        return (
-            f"the body is a {kind} of SNS: topic {topic} sends nothing until its subscription is "
-            "confirmed. The message is kept for the dead-letter queue, because its URL exists "
-            f"nowhere else: {confirm}. If the owner of the queue subscribes it, SNS asks for no "
-            "confirmation"
-        )
     return (
-        f"the body is an {kind} of SNS: topic {topic} sends nothing any more. The message is kept "
-        f"for the dead-letter queue, because its URL exists nowhere else: to subscribe again, "
-        f"{confirm}. Otherwise delete it"
+        f"the body is SNS's {kind} for topic {topic}, kept for the dead-letter queue because its "
+        f"URL exists nowhere else: to {'confirm' if is_new else 'subscribe again'}, open its "
+        f"SubscribeURL, or run `aws sns confirm-subscription --topic-arn {topic} --token` with its "
+        "Token, within two days. "
+    ) + (
+        "If the owner of the queue subscribes it, SNS asks for no confirmation"
+        if is_new
+        else "Otherwise delete it"
     )
 
 
