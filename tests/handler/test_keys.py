@@ -416,6 +416,15 @@ def test_a_missing_body_is_not_blamed_on_the_key() -> None:
     assert find_key(key_rule(expression="messageId"), delivery).text == "m-a"
 
 
+def test_a_missing_body_is_named() -> None:
+    """A record without a body is said to have none, if its key should be there."""
+    broken = order("a")
+    del broken["body"]
+    (delivery,) = read_event(event(broken))
+    with pytest.raises(UndecodableBodyError, match="because the body is missing"):
+        find_key(key_rule(expression="body.id"), delivery)
+
+
 class TestCompile:
     """Rules that can never find a key are refused when the function starts."""
 
