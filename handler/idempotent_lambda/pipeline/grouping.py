@@ -90,7 +90,7 @@ def identify_delivery(delivery: Delivery, settings: Settings) -> Identity:
     try:
         key = find_key(rule, delivery)
     except MessageError as error:
-        if stated is None or delivery.unreadable:
+        if stated is None:
             raise
         return Identity(stated, own_key=error)
     if delivery.unconfirmed:
@@ -132,8 +132,11 @@ def _explain_missing_key(
 
 
 def find_stated_key(rule: KeyRule, delivery: Delivery) -> Key | None:
-    """Return the key that the copy of a parked message states; None if there is none."""
-    if delivery.mark is None or not delivery.mark.stated:
+    """Return the key that the copy of a parked message states; None if there is none.
+
+    A message that is rejected whatever its key has none either.
+    """
+    if delivery.unreadable or delivery.mark is None or not delivery.mark.stated:
         return None
     try:
         return rule.for_value(read_stated_key(delivery.mark.stated))
