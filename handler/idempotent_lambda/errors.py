@@ -10,8 +10,8 @@
     ├── BatchFailedError            an invocation that Lambda repeats only if it fails
     ├── MessageError                one message: rejected, its processor never runs
     │   ├── MissingKeyError         the key expression finds nothing in the message
-    │   ├── UndecodableBodyError    the key needs a JSON body, but the body is not JSON
-    │   ├── UnreadableRecordError   the record does not match its source's documentation
+    │   ├── UndecodableBodyError    the key needs a JSON body, but the body is a text or bytes
+    │   ├── UnreadableRecordError   the record or its body cannot be read, whatever the key
     │   ├── UnconfirmedCopyError    the message only claims to be the copy of a parked message
     │   └── UnsupportedKeyError     the value found cannot be a key
     ├── InvalidResultError          the returned work has not run, or the result cannot be stored
@@ -111,6 +111,7 @@ class MissingKeyError(MessageError):
 
     Attributes:
         expression: key expression; None without one.
+        found: what it finds, in words; never quotes the body.
     """
 
     def __init__(self, expression: str | None, found: str, argument: str | None = None) -> None:
@@ -127,20 +128,21 @@ class MissingKeyError(MessageError):
             "of a JSON body is body.name)"
         )
         self.expression = expression
+        self.found = found
 
 
 class UndecodableBodyError(MessageError):
-    """The key expression finds nothing, and the body is not JSON, as the expression requires.
+    """The key expression seeks a field of the body, which is not a JSON object or array.
 
     Attributes:
         expression: key expression.
-        problem: reason why the body is not JSON; never quotes the body.
+        problem: what the body is instead; never quotes the body.
     """
 
     def __init__(self, expression: str, problem: str) -> None:
         super().__init__(
-            f"key expression {expression!r} finds nothing because the body is not JSON "
-            f"({problem}): correct the producer, or take the key from an attribute"
+            f"key expression {expression!r} finds nothing because the body is {problem}: "
+            "correct the producer, or take the key from an attribute"
         )
         self.expression = expression
         self.problem = problem
@@ -159,7 +161,12 @@ class UnconfirmedCopyError(MessageError):
 
 
 class UnreadableRecordError(MessageError):
-    """The record has an id, but not the rest of what its source documents."""
+    """The record has an id, but cannot be read: no key helps.
+
+    It lacks the rest of what its source documents, or its body is one that is never processed: a
+    document with a number that Python cannot hold, such as NaN or 1e400; a request of SNS to
+    confirm a subscription; or an aggregate of the Kinesis Producer Library.
+    """
 
 
 class UnsupportedKeyError(MessageError):

@@ -16,6 +16,7 @@ from idempotent_lambda.errors import (
     MessageError,
     MissingKeyError,
     UnconfirmedCopyError,
+    UndecodableBodyError,
     UnreadableRecordError,
 )
 from idempotent_lambda.keys import Key, KeyRule, record_id
@@ -105,7 +106,7 @@ def find_key(rule: KeyRule, delivery: Delivery) -> Key:
     """Return the key of a delivery, without regard to a stated key.
 
     Raises:
-        UnreadableRecordError: the record does not match the documentation of its source.
+        UnreadableRecordError: the message is rejected, whatever its key; see `Delivery.unreadable`.
         MissingKeyError, UndecodableBodyError, UnsupportedKeyError: see `KeyRule.for_value`.
     """
     if delivery.unreadable:
@@ -114,17 +115,30 @@ def find_key(rule: KeyRule, delivery: Delivery) -> Key:
         return rule.for_value(delivery.default_key)
     try:
         return rule.for_document(delivery.build_document(), delivery.body_problem)
-    except MissingKeyError:
-        service = find_wrapper(delivery)
-        if service is None:
-            raise
-        found = f'nothing (if {service} wrapped this body, set queue.unwrap = ["{service}"])'
-        raise MissingKeyError(rule.expression, found) from None
+    except (MissingKeyError, UndecodableBodyError) as error:
+        raise _explain_missing_key(delivery, error) from None
+
+
+def _explain_missing_key(
+    delivery: Delivery, error: MissingKeyError | UndecodableBodyError
+) -> MessageError:
+    """Return the same error with a text that says what the body is."""
+    from idempotent_lambda.sources.recognition import describe_body  # noqa: PLC0415
+
+    body = describe_body(delivery.body, delivery.body_problem)
+    if isinstance(error, UndecodableBodyError):
+        return UndecodableBodyError(error.expression, body)
+    service = find_wrapper(delivery)
+    hint = f'; if {service} wrapped it, set queue.unwrap = ["{service}"]' if service else ""
+    return MissingKeyError(error.expression, f"{error.found} (the body is {body}{hint})")
 
 
 def find_stated_key(rule: KeyRule, delivery: Delivery) -> Key | None:
-    """Return the key that the copy of a parked message states; None if there is none."""
-    if delivery.mark is None or not delivery.mark.stated:
+    """Return the key that the copy of a parked message states; None if there is none.
+
+    A message that is rejected whatever its key has none either.
+    """
+    if delivery.unreadable or delivery.mark is None or not delivery.mark.stated:
         return None
     try:
         return rule.for_value(read_stated_key(delivery.mark.stated))

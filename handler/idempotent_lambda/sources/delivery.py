@@ -18,11 +18,13 @@ class Delivery:
             notification or EventBridge event, otherwise `WHOLE_EVENT`. Messages from one SQS record
             share their id.
         adapter: adapter of the source that delivered the message, whatever wrapped it.
-        body: body that the producer sent: decoded if it is JSON, otherwise text, or bytes if
-            Kinesis data is not UTF-8; the record of S3 and of DynamoDB Streams; the whole event of
-            EventBridge and of a direct invocation. None without a body.
-        body_problem: reason why ``body`` is not decoded JSON; None if it is.
-        unreadable: reason why the record does not match its source's documentation and is rejected.
+        body: body that the producer sent: decoded if it is a JSON object or array, otherwise the
+            same text, or bytes if Kinesis data is not UTF-8; the record of S3 and of DynamoDB
+            Streams; the whole event of EventBridge and of a direct invocation. None without a
+            body.
+        body_problem: what ``body`` is instead of a JSON object or array; None if it is one.
+        unreadable: reason why the message is rejected, whatever its key: its record does not match
+            its source's documentation, or `decode_payload` refuses its body.
         receive_count: deliveries by the source, this one included; 1 if the source does not count.
         raw: record as delivered; the event if there are no records.
         wrapped: fields of the removed records and notifications. If two of them have a field with

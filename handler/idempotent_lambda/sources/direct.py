@@ -1,6 +1,7 @@
 """Invocations with any JSON object, and calls of decorated functions."""
 
 from idempotent_lambda.sources.delivery import Delivery
+from idempotent_lambda.sources.payload import check_event
 from idempotent_lambda.sources.source import JsonObject, Source, SourceAdapter
 
 
@@ -21,7 +22,8 @@ class DirectAdapter(SourceAdapter):
 
     def read_record(self, record: JsonObject, identifier: str) -> Delivery:
         """Return the delivery of the whole event."""
-        return Delivery(id=identifier, adapter=self, body=record, raw=record)
+        problem = check_event(record)
+        return Delivery(id=identifier, adapter=self, body=record, unreadable=problem, raw=record)
 
 
 DIRECT = DirectAdapter()

@@ -16,6 +16,9 @@ from idempotent_lambda.sources.registry import (
 from idempotent_lambda.sources.source import JsonObject, MalformedRecordError, SourceAdapter
 from idempotent_lambda.sources.unwrapping import unwrap_body, unwrap_contents
 
+_FORM_FIELDS = frozenset({"window", "DurableExecutionArn"})
+"""An event without any of these fields has none of the forms of `recognition.refuse_form`."""
+
 
 def read_event(event: object, unwrap: Collection[str] = ()) -> tuple[Delivery, ...]:
     """Return the deliveries of an event, in order.
@@ -34,6 +37,7 @@ def read_event(event: object, unwrap: Collection[str] = ()) -> tuple[Delivery, .
     """
     if not isinstance(event, dict):
         raise refuse_event(f"the event is {type(event).__name__}, not an object")
+    _check_form(event)
     services = list_services(unwrap)
     deliveries: list[Delivery] = []
     if "Records" not in event:
@@ -53,6 +57,14 @@ def read_event(event: object, unwrap: Collection[str] = ()) -> tuple[Delivery, .
     if len({delivery.source for delivery in deliveries}) > 1:
         raise refuse_event("the event has records of several sources")
     return tuple(deliveries)
+
+
+def _check_form(event: JsonObject) -> None:
+    if not _FORM_FIELDS.isdisjoint(event):
+        from idempotent_lambda.sources.recognition import refuse_form  # noqa: PLC0415
+
+        if error := refuse_form(event):
+            raise error
 
 
 def _read_record(

@@ -20,7 +20,7 @@ class Message:
             copy have another id.
         key: idempotency key, without the namespace. It is not a token: two consumers of one topic
             have the same key for different operations. Pass on `idempotency_token`.
-        body: body that the producer sent, see `Delivery`.
+        body: body that the producer sent: decoded if it is a JSON object or array, otherwise text.
         attributes: SQS attributes such as ``SentTimestamp``; empty for other sources.
         message_attributes: producer's attributes as values by name, whatever carried them.
         source: source that delivered the message.

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from idempotent_lambda.errors import BatchFailedError, StoreRefusedError
 from idempotent_lambda.sources.delivery import Delivery
 from idempotent_lambda.sources.parsing import find_path
+from idempotent_lambda.sources.payload import Payload
 from idempotent_lambda.sources.response import PartialBatchResponse, name_failures
 
 WHOLE_EVENT = "event"
@@ -54,6 +55,7 @@ class Content(NamedTuple):
         fields: fields around the message, see `Delivery.wrapped`.
         body: see `Delivery.body`.
         body_problem: see `Delivery.body_problem`.
+        unreadable: see `Delivery.unreadable`.
         default_key: see `Delivery.default_key`.
         message_attributes: attributes of the producer; None if this kind of event has none.
         is_payload: whether a producer sent the body, so that it may be the event of another
@@ -63,9 +65,22 @@ class Content(NamedTuple):
     fields: JsonObject
     body: object
     body_problem: str | None = None
+    unreadable: str | None = None
     default_key: object = None
     message_attributes: Mapping[str, str] | None = None
     is_payload: bool = False
+
+    @classmethod
+    def from_payload(
+        cls,
+        fields: JsonObject,
+        payload: Payload,
+        *,
+        default_key: object,
+        message_attributes: Mapping[str, str] | None = None,
+    ) -> "Content":
+        """Return the message with a payload that a producer sent."""
+        return cls(fields, *payload, default_key, message_attributes, is_payload=True)
 
 
 class Wrapper:
@@ -158,6 +173,7 @@ class SourceAdapter(Wrapper):
             adapter=self,
             body=content.body,
             body_problem=content.body_problem,
+            unreadable=content.unreadable,
             raw=record,
             wrapped=content.fields,
             message_attributes=content.message_attributes or {},

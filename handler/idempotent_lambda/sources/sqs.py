@@ -8,7 +8,8 @@ import re
 
 from idempotent_lambda.sources.copy_mark import read_attributes, read_mark
 from idempotent_lambda.sources.delivery import Delivery
-from idempotent_lambda.sources.parsing import decode_payload, find_path, is_count
+from idempotent_lambda.sources.parsing import find_path, is_count
+from idempotent_lambda.sources.payload import decode_payload
 from idempotent_lambda.sources.response import PartialBatchResponse, name_failures
 from idempotent_lambda.sources.source import (
     JsonObject,
@@ -61,7 +62,7 @@ class SqsAdapter(SourceAdapter):
 
     def read_record(self, record: JsonObject, identifier: str) -> Delivery:
         """Return the delivery of a message; see the base class."""
-        body, problem = decode_payload(record.get("body"))
+        body, problem, unreadable = decode_payload(record.get("body"))
         attributes, producers = record.get("attributes"), record.get("messageAttributes")
         count = attributes.get("ApproximateReceiveCount") if isinstance(attributes, dict) else None
         return Delivery(
@@ -69,6 +70,7 @@ class SqsAdapter(SourceAdapter):
             adapter=self,
             body=body,
             body_problem=problem,
+            unreadable=unreadable,
             receive_count=int(count) if is_count(count) else 1,
             raw=record,
             message_attributes=read_attributes(producers) if producers else {},
