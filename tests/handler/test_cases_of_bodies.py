@@ -10,6 +10,7 @@ import pytest
 
 from idempotent_lambda.keys import record_id
 from idempotent_lambda.protocol.record import Owner
+from idempotent_lambda.spelling import unescape_text
 
 from .events import event, marked, record
 from .transports import TRANSPORTS, LoggingHarness, Transport, decode_data
@@ -86,7 +87,7 @@ def test_case(transport: Transport, case: dict[str, Any]) -> None:
         assert acknowledged
         assert (line["outcome"], line["acknowledged"], line["errors"]) == ("completed", True, [])
         if "shown" in case:
-            assert line["key"] == message.key == case["shown"]
+            assert unescape_text(line["key"]) == message.key == case["shown"]
         return
     assert not acknowledged
     assert harness.messages == []
@@ -117,7 +118,7 @@ def test_copy(name: str, case: dict[str, Any]) -> None:
     assert harness.invoke(harness.redrive())
     (message,) = harness.messages
     check_body(message.body, case)
-    assert message.key == parked["key"]
+    assert message.key == unescape_text(parked["key"])
     assert [each["outcome"] for each in harness.lines] == ["parked", "completed"]
     assert {each.status for each in harness.memory.records.values()} == {"COMPLETED"}
 
