@@ -47,6 +47,7 @@ from idempotent_lambda.protocol.steps import (
     Unkeyed,
 )
 from idempotent_lambda.sources.direct import build_call_delivery
+from idempotent_lambda.sources.response import find_failures
 
 if TYPE_CHECKING:
     from idempotent_lambda.keys import Key
@@ -91,6 +92,7 @@ class DecoratedCall:
         self._owner = Owner("")
         self._value: object = None
         self._unstored: errors.InvalidResultError | None = None
+        self._failures: errors.BatchFailedError | None = None
         self._replies: list[Reply] = []
         self._end: CallEnd | None = None
         claim = self._build_claim()
@@ -130,16 +132,20 @@ class DecoratedCall:
             self._step = Release(self._step.owner, Outcome.NOT_STARTED)
         self._ask_until_run_or_end()
 
-    def take_result(self, value: object) -> Returned:
+    def take_result(self, value: object) -> Returned | Raised:
         """Return the reply for a run that has returned a value.
 
-        If the value cannot be stored, the call is completed and then raises an error.
+        If the value reports failures, the work is not done. If the value cannot be stored, the call
+        is completed and then raises an error.
 
         Raises:
             InvalidResultError: the value is an awaitable or an iterator, whose work has not run.
         """
         refuse_unrun(value)
         self._value = value
+        self._failures = find_failures(value)
+        if self._failures:
+            return Raised(self._failures)
         try:
             return Returned(encode_result(value) if self._rule.stores_results else None)
         except Exception as error:  # noqa: BLE001  # a result may be anything, and its side effect is done
@@ -229,6 +235,7 @@ class DecoratedCall:
             observe_only=self._settings.observe_only,
             value=self._value,
             unstored=self._unstored,
+            failures=self._failures,
         )
         end = decide_end(self._replies, facts)
         if isinstance(end, Raise) and end.may_quote_key:
