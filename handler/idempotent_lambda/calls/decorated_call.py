@@ -15,6 +15,7 @@ from idempotent_lambda.calls.arguments import (
     hash_payload,
 )
 from idempotent_lambda.calls.end import CallEnd, CallFacts, Raise, Return, decide_end
+from idempotent_lambda.calls.refusals import check_call_arguments
 from idempotent_lambda.calls.results import encode_result
 from idempotent_lambda.calls.wiring import Wiring
 from idempotent_lambda.clock import RESERVE_MILLIS, Deadline, Millis
@@ -79,8 +80,9 @@ class DecoratedCall:
         """Find the time and the key of the call, without a request to the store.
 
         Raises:
-            ConfigurationError: see `find_context`.
+            ConfigurationError: see `check_call_arguments` and `find_context`.
         """
+        check_call_arguments(rule.name, bound)
         settings = wiring.settings
         self._rule, self._wiring, self._settings = rule, wiring, settings
         context = find_context(rule, bound, settings)
