@@ -15,10 +15,10 @@ _BATCH_TEXT = (
 )
 _DURABLE_TEXT = (
     "the argument {!r} is from a durable execution, which runs its handler from the beginning "
-    "after each wait, so a replay meets the claim of its own execution. Start the execution with a "
+    "after each wait, so a replay meets the claim of the same execution. Start the execution with a "
     "DurableExecutionName made from the message, because Lambda starts only one execution of a "
     "name, or decorate the function that a step calls, with lease_seconds: see "
-    "docs/guides/existing-handler.md#durable-functions"
+    "docs/guides/durable-functions.md"
 )
 
 _DURABLE_SDK = "aws_durable_execution_sdk_python"
