@@ -15,8 +15,8 @@ _BATCH_TEXT = (
 )
 _DURABLE_TEXT = (
     "the argument {!r} is from a durable execution, which runs its handler from the beginning "
-    "after each wait, so a replay meets the claim of the same execution. Start the execution with a "
-    "DurableExecutionName made from the message, because Lambda starts only one execution of a "
+    "after each wait, so a replay meets the claim of the same execution. Start the execution with "
+    "a DurableExecutionName made from the message, because Lambda starts only one execution of a "
     "name, or decorate the function that a step calls, with lease_seconds: see "
     "docs/guides/durable-functions.md"
 )
