@@ -175,10 +175,8 @@ def _aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("_aws")
 @pytest.mark.parametrize(("code", "charges"), [(PROCESSOR, 2), (MOVING, 1)])
 def test_a_move(monkeypatch: pytest.MonkeyPatch, code: str, charges: int) -> None:
-    """After a move, a message runs again unless the processor reads the old record.
-
-    A message whose old run failed or was interrupted runs in any case.
-    """
+    """After a move, a completed message runs again, unless the processor reads its old record."""
+    # A message whose old run failed or was interrupted runs in any case.
     clock = ManualClock()
     shop = open_shop(monkeypatch, DynamoDBClaimStore(new_client(), TABLE, clock, Quiet()), clock)
     before = shop.start(DECORATED)

@@ -104,10 +104,8 @@ COMPLETE: list[Any] = [
 
 
 def test_no_failures(memory: Shop) -> None:
-    """An empty or missing list is a success, as Lambda reads it, and only the result itself counts.
-
-    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
-    """
+    """An empty or missing list is a success, as Lambda reads it, and only the result counts."""
+    # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
     for number, value in enumerate(COMPLETE):
         charge = memory.function(lambda *_, value=value: value, results="discard")
         assert charge(f"k-{number}") is value
