@@ -62,7 +62,7 @@ _TEXTS = {
     ),
     Reason.NOT_RUN: (
         "the code returns work that has not run (a coroutine, a generator), or failures",
-        "do the work before returning: `asyncio.run(...)`, a loop instead of `yield`; raise failures",
+        "do the work before returning: `asyncio.run(...)`, a loop, not `yield`; raise failures",
     ),
     Reason.EXITS: (
         "the code ends its process, which looks like an interruption, so it runs again",
