@@ -14,12 +14,13 @@ _OTHER_BATCHES = {
     "SelfManagedKafka": ("Kafka", "records"),
     # https://docs.aws.amazon.com/lambda/latest/dg/with-mq.html
     "aws:mq": ("ActiveMQ", "messages"),
+    "aws:amq": ("ActiveMQ", "messages"),  # the name in EventBridge Pipes
     "aws:rmq": ("RabbitMQ", "rmqMessagesByQueue"),
     # https://docs.aws.amazon.com/lambda/latest/dg/with-documentdb.html
     "aws:docdb": ("DocumentDB", "events"),
 }
-"""The events of mappings that have no ``Records``: their titles, and the fields of their messages,
-by ``eventSource``."""
+"""The sources whose events have no ``Records``: their titles, and the fields of their messages, by
+``eventSource``."""
 
 _EVENT_FIELDS = ("Records", "eventSource", *{field for _, field in _OTHER_BATCHES.values()})
 
@@ -54,10 +55,16 @@ def find_batch(value: object) -> str | None:
 
 
 def _find_source(records: Any) -> str | None:
-    """Return the title of the source of some records, if a mapping polls it."""
+    """Return the title of the source of some records, if a mapping or a pipe polls it.
+
+    A pipe invokes a function with the list alone, and gives each record its source:
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-event-source.html
+    """
     if not (issubclass(type(records), list | tuple) and records):
         return None
     name = dict.get(_read_fields(records[0]), "eventSource")
+    if name in _OTHER_BATCHES:
+        return _OTHER_BATCHES[name][0]
     adapter = find_record_adapter({"eventSource": name})
     return adapter.title if adapter and adapter.is_polled else None
 

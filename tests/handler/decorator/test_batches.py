@@ -126,6 +126,8 @@ BATCHES: dict[str, Any] = {
     "ActiveMQ": {"eventSource": "aws:mq", "messages": [{"messageID": "ID:1"}]},
     "RabbitMQ": {"eventSource": "aws:rmq", "rmqMessagesByQueue": {"orders::/": [{}]}},
     "DocumentDB": {"eventSource": "aws:docdb", "events": [{"event": {}}]},
+    "Kafka from a pipe": [{"eventSource": "aws:kafka", **KAFKA_RECORD}],
+    "ActiveMQ from a pipe": [{"eventSource": "aws:amq", "messageID": "ID:1", "data": "e30="}],
     "wrapped Kafka": DictWrapper({"eventSource": "aws:kafka", "records": {"o-0": [{}]}}),
 }  # fmt: skip
 
