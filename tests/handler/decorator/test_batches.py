@@ -99,6 +99,45 @@ class Subclass(dict[str, Any]):
     __getitem__ = __contains__ = __iter__ = keys = items = get  # type: ignore[assignment]
 
 
+def cycle() -> list[Any]:
+    """A list that contains itself."""
+    endless: list[Any] = []
+    endless.append(endless)
+    return endless
+
+
+class Hostile:
+    """An object that raises when its fields are read."""
+
+    def __init__(self, error: type[Exception]) -> None:
+        self.error = error
+
+    def __getattribute__(self, name: str) -> Any:
+        raise object.__getattribute__(self, "error")
+
+
+class HiddenFields:
+    """An object whose dictionary cannot be read."""
+
+    __slots__ = ()
+
+    @property
+    def __dict__(self) -> Any:  # type: ignore[override]
+        raise KeyError
+
+
+class Mixed(Mapping[str, Any]):
+    """A mapping that asks a service for each field."""
+
+    def __getitem__(self, name: str) -> Any:
+        raise AssertionError(name)
+
+    def __iter__(self) -> Any:
+        raise AssertionError
+
+    __len__ = __contains__ = get = keys = __iter__  # type: ignore[assignment]
+
+
 ONE, TWO = event(order("m1")), event(order("m1"), order("m2"))
 KAFKA_RECORD = {"topic": "orders", "partition": 0, "offset": 15, "value": "e30="}
 BATCHES: dict[str, Any] = {
@@ -194,6 +233,13 @@ ALLOWED: dict[str, Any] = {
     "a monster": Monster(RuntimeError()),
     "Records of a monster": {"Records": [Monster(RuntimeError())]},
     "a list of monsters": [Monster(RuntimeError())],
+    "hostile": Hostile(KeyError),
+    "a list of hostile": [Hostile(AttributeError)],
+    "hidden fields": HiddenFields(),
+    "a mapping that asks": Mixed(),
+    "a list that contains itself": cycle(),
+    "null": None,
+    "bytes": b"Records",
 }  # fmt: skip
 
 
