@@ -8,10 +8,10 @@ from idempotent_lambda.calls.arguments import misuse_error
 from idempotent_lambda.sources.batches import find_batch
 
 _BATCH_TEXT = (
-    "the argument {!r} is a batch of messages from {}, but a call has one key: a message of another "
-    "batch with this key is acknowledged and never runs. Write a processor, process(message), "
-    "which gets one message at a time, or decorate the function that handles one record: see "
-    "docs/guides/handler-over-records.md"
+    "the argument {!r} is a batch of messages from {}, but a call has one key: a message of "
+    "another batch with this key is acknowledged and never runs. Write a processor, "
+    "process(message), which gets one message at a time, or decorate the function that handles one "
+    "record: see docs/guides/handler-over-records.md"
 )
 _DURABLE_TEXT = (
     "the argument {!r} is from a durable execution, which runs its handler from the beginning "
