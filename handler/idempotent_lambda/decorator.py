@@ -46,7 +46,9 @@ def idempotent(
 ) -> Callable[[F], F]:
     """Make a function idempotent: it runs once per key, and later calls get its result.
 
-    A call raises the function's errors; then the next call runs it again. A call may also raise
+    A call raises the function's errors; then the next call runs it again. If the result reports
+    failures (``batchItemFailures`` is not empty), the call returns the result, and the next call
+    runs the function again too. A call may also raise
 
     - `AlreadyInProgressError`: another call with this key is running, or was interrupted and its
       lease is still live;
@@ -82,9 +84,9 @@ def idempotent(
             call of a function reads.
 
     Raises:
-        ConfigurationError: an argument or the function is not usable; at the first call also if
-            there is neither a Lambda context nor a lease, the lease is too short to start, or the
-            environment is wrong.
+        ConfigurationError: an argument or the function is not usable; at a call also if there is
+            neither a Lambda context nor a lease, the lease is too short to start, the environment
+            is wrong, or an argument is a batch of messages or comes from a durable execution.
     """
     _check_arguments(name, (key, payload), results, lease_seconds)
     rule = FunctionRule(name, key, payload, results == "store", lease_seconds)

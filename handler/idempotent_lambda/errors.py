@@ -3,18 +3,18 @@
 ::
 
     IdempotencyError
-    ├── ConfigurationError          at cold start: no message is touched
+    ├── ConfigurationError          at cold start, or before a claim: no message is touched
     │   ├── InvalidSettingsError    environment variables (all problems in one error)
     │   └── InvalidProcessorError   the processor cannot be imported or called
     ├── UnsupportedEventError       this version does not understand the event
-    ├── BatchFailedError            an invocation that Lambda repeats only if it fails
+    ├── BatchFailedError            messages of an invocation that Lambda delivers again
     ├── MessageError                one message: rejected, its processor never runs
     │   ├── MissingKeyError         the key expression finds nothing in the message
     │   ├── UndecodableBodyError    the key needs a JSON body, but the body is a text or bytes
     │   ├── UnreadableRecordError   the record or its body cannot be read, whatever the key
     │   ├── UnconfirmedCopyError    the message only claims to be the copy of a parked message
     │   └── UnsupportedKeyError     the value found cannot be a key
-    ├── InvalidResultError          the returned work has not run, or the result cannot be stored
+    ├── InvalidResultError          the returned work is not done, or the result cannot be stored
     ├── TransactionError            a write cannot be part of the transaction
     ├── PermanentFailure            raised by a processor: a retry is useless, park the message
     ├── AlreadyInProgressError      a decorated function: another call with this key is running
@@ -50,7 +50,7 @@ class IdempotencyError(Exception):
 
 
 class ConfigurationError(IdempotencyError):
-    """The function is set up wrongly; raised at cold start, before a message could be lost."""
+    """The function is set up or called wrongly; raised before a message could be lost."""
 
 
 class InvalidSettingsError(ConfigurationError):
@@ -85,19 +85,21 @@ class UnsupportedEventError(IdempotencyError):
 
 
 class BatchFailedError(IdempotencyError):
-    """Some messages of an invocation are not done, and its source accepts no partial response.
+    """Some messages of an invocation are not done.
 
-    The handler raises it on purpose: Lambda then repeats an asynchronous invocation, but completed
-    messages are not processed again.
+    The handler raises it on purpose if the source accepts no partial response: Lambda then repeats
+    an asynchronous invocation, but completed messages are not processed again. A decorated function
+    logs it if its result reports failures, and returns the result.
 
     Attributes:
         ids: ids of the messages that are not done, in the order of the event.
     """
 
-    def __init__(self, ids: tuple[str, ...]) -> None:
+    def __init__(self, ids: tuple[str, ...], problem: str | None = None) -> None:
         super().__init__(
-            f"messages failed: {', '.join(ids)}; the invocation fails so that Lambda repeats it; "
-            "see the log for the error of each message"
+            problem
+            or f"messages failed: {', '.join(ids)}; the invocation fails so that Lambda repeats "
+            "it; see the log for the error of each message"
         )
         self.ids = ids
 
@@ -174,7 +176,7 @@ class UnsupportedKeyError(MessageError):
 
 
 class InvalidResultError(IdempotencyError):
-    """The result is a generator or an awaitable, whose work has not run, or it is not JSON."""
+    """The result is work that has not run, failures that a processor must raise, or not JSON."""
 
 
 class TransactionError(IdempotencyError):

@@ -1,6 +1,7 @@
 """The results that a processor returns."""
 
 import functools
+from collections import OrderedDict
 from collections.abc import Callable, Generator
 from typing import Any, Self
 
@@ -33,6 +34,15 @@ class Awaitable:
         return self
 
 
+FAILURES: list[object] = [
+    {"batchItemFailures": [{"itemIdentifier": "m-a"}]},
+    {"batchItemFailures": [{}]},
+    {"batchItemFailures": "m-a"},
+    OrderedDict(batchItemFailures=({"itemIdentifier": None},)),
+]
+"""Responses of a handler, as a batch processor inside a processor returns them."""
+
+
 class TestResults:
     """Results that a processor must not return."""
 
@@ -59,7 +69,40 @@ class TestResults:
         assert harness.deliver("a") == ["m-a"]
         assert harness.outcomes == {"m-a": "failed"}
 
-    @pytest.mark.parametrize("result", [None, 0, "", [], {}, False, object(), range(3)])
+    @pytest.mark.parametrize("result", FAILURES)
+    @pytest.mark.parametrize("transactional", [False, True])
+    def test_reported_failures(self, result: object, transactional: bool) -> None:
+        """A processor that returns failures fails its message, and commits no transaction."""
+        committed: list[Any] = []
+        harness = ConsumerHarness(transactional=transactional)
+        harness.memory.commit = committed.extend
+
+        def process(message: Message, transaction: Any = None) -> object:
+            if transaction:
+                transaction.put("done", {"id": message.key})
+            return result
+
+        harness.behaviour["a"] = process
+        assert harness.deliver("a", "b") == ["m-a"]
+        assert harness.status("a") is None
+        (error,) = harness.histories["m-a"].errors
+        assert isinstance(error, InvalidResultError)
+        assert "batchItemFailures" in str(error)
+        assert "raise an exception" in str(error)
+        assert committed == []
+
+    def test_failures_in_observe_mode(self) -> None:
+        """In observe mode the message is reported too, as after an exception."""
+        harness = ConsumerHarness(observe_only=True)
+        harness.behaviour["a"] = lambda _: FAILURES[0]
+        assert harness.deliver("a") == ["m-a"]
+        assert harness.outcomes == {"m-a": "failed"}
+
+    @pytest.mark.parametrize(
+        "result",
+        [None, 0, "", [], {}, False, object(), range(3), {"batchItemFailures": []},
+         {"batchItemFailures": None}, [{"batchItemFailures": [1]}]],
+    )  # fmt: skip
     def test_other_results(self, harness: ConsumerHarness, result: object) -> None:
         """Any other result is ignored."""
         harness.behaviour["a"] = lambda _: result

@@ -6,7 +6,14 @@ from collections.abc import Callable
 from inspect import BoundArguments, Parameter
 from typing import Any, NamedTuple
 
-from idempotent_lambda.clock import REQUEST_MILLIS, RESERVE_MILLIS, Millis
+from idempotent_lambda.clock import (
+    CONTEXT_REMEDY,
+    REQUEST_MILLIS,
+    RESERVE_MILLIS,
+    InvocationContext,
+    Millis,
+    read_context,
+)
 from idempotent_lambda.errors import (
     ConfigurationError,
     MessageError,
@@ -34,37 +41,30 @@ class FunctionRule(NamedTuple):
     lease_seconds: float | None
 
 
-class CallContext(NamedTuple):
-    """The time and the request id of a call.
-
-    Attributes:
-        remaining: remaining time of the call, in milliseconds.
-        request_id: Lambda's id of the invocation; empty without a Lambda context.
-    """
-
-    remaining: Millis
-    request_id: str
-
-
 def misuse_error(name: str, problem: object) -> ConfigurationError:
     """Return the error for a function that is decorated or called in a wrong way."""
     return ConfigurationError(f"@idempotent of {name!r}: {problem}")
 
 
-def find_context(rule: FunctionRule, bound: BoundArguments, settings: Settings) -> CallContext:
+def find_context(
+    rule: FunctionRule, bound: BoundArguments, settings: Settings
+) -> InvocationContext:
     """Return the time of a call, from its Lambda context or else from the function's lease.
 
     Raises:
         ConfigurationError: there is neither, or the lease is too short for a call to start.
     """
-    arguments = (*bound.args, *bound.kwargs.values())
-    contexts = [part for part in arguments if _is_lambda_context(part)]
-    if contexts:
-        remaining = Millis(contexts[0].get_remaining_time_in_millis())
-        # A context from a test may lack the id.
-        return CallContext(remaining, getattr(contexts[0], "aws_request_id", ""))
+    # Lambda passes the context last. Ask it first: to ask a client may call a service.
+    arguments = (*bound.args, *bound.kwargs.values())[::-1]
+    for argument in arguments:
+        if context := read_context(argument):
+            return context
     if rule.lease_seconds is None:
         problem = "no argument is a Lambda context: pass it on, or set lease_seconds"
+        mock = next(filter(_looks_like_context, arguments), None)
+        if mock is not None:
+            problem += f" (an argument of type {type(mock).__name__} only looks like one, because "
+            problem += f"it returns no number of milliseconds: {CONTEXT_REMEDY})"
         raise misuse_error(rule.name, problem)
     remaining = Millis(round(rule.lease_seconds * 1000))
     needed = max(settings.minimum_remaining, REQUEST_MILLIS) + RESERVE_MILLIS
@@ -75,7 +75,7 @@ def find_context(rule: FunctionRule, bound: BoundArguments, settings: Settings) 
         if settings.minimum_remaining > REQUEST_MILLIS:
             problem += ", or lower IDEMPOTENCY_MINIMUM_REMAINING_MILLIS"
         raise misuse_error(rule.name, problem)
-    return CallContext(remaining, "")
+    return InvocationContext(remaining, "")
 
 
 def is_handler_call(bound: BoundArguments) -> bool:
@@ -84,7 +84,7 @@ def is_handler_call(bound: BoundArguments) -> bool:
     return (
         len(parameters) == len(bound.args) == 2  # noqa: PLR2004
         and all(part.kind in _POSITIONAL_KINDS for part in parameters)
-        and _is_lambda_context(bound.args[1])
+        and read_context(bound.args[1]) is not None
     )
 
 
@@ -129,8 +129,11 @@ def describe(selector: Selector) -> str:
     return selector if isinstance(selector, str) else "(a function)"
 
 
-def _is_lambda_context(part: Any) -> bool:
-    return hasattr(part, "get_remaining_time_in_millis")
+def _looks_like_context(argument: object) -> bool:
+    try:
+        return hasattr(argument, "get_remaining_time_in_millis")
+    except Exception:  # noqa: BLE001  # the argument may be anything
+        return False
 
 
 def _select(argument: str, selector: Selector, bound: BoundArguments) -> object:

@@ -16,6 +16,7 @@ from idempotent_lambda.calls.arguments import (
     is_handler_call,
 )
 from idempotent_lambda.calls.end import CallEnd, CallFacts, Raise, Return, decide_end
+from idempotent_lambda.calls.refusals import check_call_arguments
 from idempotent_lambda.calls.results import encode_result
 from idempotent_lambda.calls.wiring import Wiring
 from idempotent_lambda.clock import RESERVE_MILLIS, Deadline, Millis
@@ -48,6 +49,7 @@ from idempotent_lambda.protocol.steps import (
     Unkeyed,
 )
 from idempotent_lambda.sources.direct import build_call_delivery
+from idempotent_lambda.sources.response import find_failures
 
 if TYPE_CHECKING:
     from idempotent_lambda.keys import Key
@@ -79,8 +81,9 @@ class DecoratedCall:
         """Find the time and the key of the call, without a request to the store.
 
         Raises:
-            ConfigurationError: see `find_context`.
+            ConfigurationError: see `check_call_arguments` and `find_context`.
         """
+        check_call_arguments(rule.name, bound)
         settings = wiring.settings
         self._rule, self._wiring, self._settings = rule, wiring, settings
         context = find_context(rule, bound, settings)
@@ -93,6 +96,7 @@ class DecoratedCall:
         self._is_handler_call = is_handler_call(bound)
         self._value: object = None
         self._unstored: errors.InvalidResultError | None = None
+        self._failures: errors.BatchFailedError | None = None
         self._replies: list[Reply] = []
         self._end: CallEnd | None = None
         claim = self._build_claim()
@@ -132,17 +136,21 @@ class DecoratedCall:
             self._step = Release(self._step.owner, Outcome.NOT_STARTED)
         self._ask_until_run_or_end()
 
-    def take_result(self, value: object) -> Returned:
+    def take_result(self, value: object) -> Returned | Raised:
         """Return the reply for a run that has returned a value.
 
-        The caller gets what duplicates get, see `encode_result`. If the value cannot be stored, the
-        call is completed and then raises an error.
+        If the value reports failures, the work is not done. The caller gets what duplicates get,
+        see `encode_result`. If the value cannot be stored, the call is completed and then raises an
+        error.
 
         Raises:
             InvalidResultError: the value is an awaitable or an iterator, whose work has not run.
         """
         refuse_unrun(value)
         self._value = value
+        self._failures = find_failures(value)
+        if self._failures:
+            return Raised(self._failures)
         if not self._rule.stores_results:
             return Returned()
         try:
@@ -237,6 +245,7 @@ class DecoratedCall:
             observe_only=self._settings.observe_only,
             value=self._value,
             unstored=self._unstored,
+            failures=self._failures,
         )
         end = decide_end(self._replies, facts)
         if isinstance(end, Raise) and end.may_quote_key:

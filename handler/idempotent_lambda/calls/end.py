@@ -59,6 +59,7 @@ class CallFacts(NamedTuple):
         observe_only: whether the function runs regardless of the store's replies.
         value: returned value of the function.
         unstored: reason why that value cannot be stored.
+        failures: error for the failures that the value reports.
     """
 
     name: str
@@ -69,6 +70,7 @@ class CallFacts(NamedTuple):
     observe_only: bool = False
     value: object = None
     unstored: errors.InvalidResultError | None = None
+    failures: errors.BatchFailedError | None = None
 
 
 def decide_end(replies: Iterable[Reply], facts: CallFacts) -> CallEnd:
@@ -94,6 +96,8 @@ def _read_reply(reply: Reply, facts: CallFacts) -> CallEnd | None:  # noqa: C901
         # First the replies of nearly every call.
         case claims.Claimed() | Returned() | claims.Completed():
             return None
+        case Raised(error) if error is facts.failures:
+            return Return(facts.value)  # Lambda delivers again what the value names
         case Raised(error) | Interrupted(error):
             return Raise(error)
         case _ if facts.observe_only:

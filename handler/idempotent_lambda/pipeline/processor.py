@@ -1,4 +1,4 @@
-"""The call of the user's processor, and the results which show that its work has not run."""
+"""The call of the user's processor, and the results which show that its work is not done."""
 
 from collections import abc
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from contextlib import suppress
 from idempotent_lambda.errors import InvalidResultError
 from idempotent_lambda.protocol.requests import Action
 from idempotent_lambda.sources.message import Message
+from idempotent_lambda.sources.response import find_failures
 
 Processor = Callable[..., object]
 """Takes a message, and a ``transaction`` if it has a parameter of that name."""
@@ -18,16 +19,16 @@ def call_processor(
     """Run the processor; return the writes of its transaction, if it takes one.
 
     Raises:
-        InvalidResultError: see `refuse_unrun`. Errors of the processor are raised as they are.
+        InvalidResultError: see `_refuse_undone`. Errors of the processor are raised as they are.
     """
     if not transactional:
-        refuse_unrun(processor(message))
+        _refuse_undone(processor(message))
         return ()
     from idempotent_lambda.store.transaction import Transaction  # noqa: PLC0415  # only when used
 
     transaction = Transaction()
     try:
-        refuse_unrun(processor(message, transaction=transaction))
+        _refuse_undone(processor(message, transaction=transaction))
     finally:
         actions = transaction.close()
     return actions
@@ -47,4 +48,18 @@ def refuse_unrun(result: object) -> None:
         raise InvalidResultError(
             f"the processor returned a {type(result).__name__}, whose work has not run: do the "
             "work before returning (asyncio.run(...) runs a coroutine inside a plain function)"
+        )
+
+
+def _refuse_undone(result: object) -> None:
+    """Raise if the result of a processor shows that its work is not done.
+
+    Raises:
+        InvalidResultError: the work has not run, or the result reports failures.
+    """
+    refuse_unrun(result)
+    if find_failures(result):
+        raise InvalidResultError(
+            "the processor returned batchItemFailures, but it handles one message: raise an "
+            "exception if that message failed, and the handler reports it to Lambda"
         )

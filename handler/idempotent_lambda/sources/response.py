@@ -1,7 +1,9 @@
 """From the failed deliveries to the response that Lambda expects."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from idempotent_lambda.errors import BatchFailedError
 
 if TYPE_CHECKING:
     from idempotent_lambda.sources.delivery import Delivery
@@ -46,3 +48,30 @@ def build_response(
     failed_ids = {delivery.id for delivery in failed}
     ids = dict.fromkeys(delivery.id for delivery in deliveries if delivery.id in failed_ids)
     return deliveries[0].adapter.build_response(tuple(ids))
+
+
+def find_failures(result: Any) -> BatchFailedError | None:
+    """Return the error for the failures that a result of user code reports; None without any.
+
+    Lambda reads a missing, null or empty ``batchItemFailures`` as a success. It delivers the whole
+    batch again if the field is malformed or names a message that the batch does not have.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+    """
+    if not issubclass(type(result), dict):
+        return None
+    try:
+        failures: Any = dict.get(result, "batchItemFailures")
+    except Exception:  # noqa: BLE001  # a key's own code may raise anything
+        return None
+    kind = next((kind for kind in (list, tuple) if issubclass(type(failures), kind)), None)
+    parts = [*kind.__iter__(failures)] if kind else [failures]
+    if failures is None or not parts:
+        return None
+    found = (dict.get(part, "itemIdentifier") for part in parts if issubclass(type(part), dict))
+    names = (str.__str__(name) for name in found if issubclass(type(name), str))
+    ids = tuple(filter(None, names))
+    text = f"the result reports failures in batchItemFailures ({', '.join(ids) or 'without an id'})"
+    if len(ids) < len(parts):
+        text += ", some of them without a usable itemIdentifier, so Lambda delivers the batch again"
+    return BatchFailedError(ids, f"{text}: the call is not done, and the next one runs again")

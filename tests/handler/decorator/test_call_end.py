@@ -33,6 +33,7 @@ MINE = claims.Claimed(ME, attempts=1)
 FACTS = CallFacts("charge", KEY, value=VALUE)
 STORED, GARBAGE = '"theirs"', "no JSON"
 DONE, LOST = claims.Completed(), claims.LostLease(completed=False)
+FAILURES = errors.BatchFailedError(("m-1",))
 OWN = [ValueError("no"), SystemExit(), errors.PermanentFailure("no"), table_unavailable()]
 
 
@@ -91,6 +92,18 @@ ENDS: dict[str, tuple[Sequence[Reply], dict[str, Any], Any]] = {
     "raised, too late": ([MINE, Raised(ValueError()), lost(STORED)], {}, ValueError),
     "raised, parked": (
         [MINE, Raised(errors.PermanentFailure()), PARKED], {}, errors.PermanentFailure,
+    ),
+    "reported failures": (
+        [MINE, Raised(FAILURES), claims.Released()], {"failures": FAILURES}, VALUE,
+    ),
+    "reported failures, not released": (
+        [MINE, Raised(FAILURES), unanswered(table_unavailable())], {"failures": FAILURES}, VALUE,
+    ),
+    "reported failures, too late": (
+        [MINE, Raised(FAILURES), lost(STORED)], {"failures": FAILURES}, VALUE,
+    ),
+    "raised failures": (
+        [MINE, Raised(FAILURES), claims.Released()], {}, errors.BatchFailedError,
     ),
     "interrupted": ([MINE, Interrupted(SystemExit())], {}, SystemExit),
     "unconfirmed": (
@@ -151,7 +164,11 @@ def test_end(name: str) -> None:
 def test_observed_end(name: str) -> None:
     """When only observing, a call ends as the function does, whatever the table replies."""
     replies, changes, _ = ENDS[name]
-    own = [type(each.error) for each in replies if isinstance(each, Raised | Interrupted)]
+    own = [
+        type(each.error)
+        for each in replies
+        if isinstance(each, Raised | Interrupted) and each.error is not changes.get("failures")
+    ]
     end = decide_end(replies, FACTS._replace(**changes, observe_only=True))
     assert shown(end) == (own[0] if own else VALUE)
 

@@ -61,8 +61,8 @@ _TEXTS = {
         "decorate the function that handles one record, with a key from that record alone",
     ),
     Reason.NOT_RUN: (
-        "the code returns a coroutine or generator, whose work has not run",
-        "do the work before returning: use `asyncio.run(...)`, or a loop instead of `yield`",
+        "the code returns work that has not run (a coroutine, a generator), or failures",
+        "do the work before returning: `asyncio.run(...)`, a loop, not `yield`; raise failures",
     ),
     Reason.EXITS: (
         "the code ends its process, which looks like an interruption, so it runs again",
