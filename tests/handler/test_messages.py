@@ -561,8 +561,9 @@ class TestMessage:
     def test_tenant(self, clock: ManualClock) -> None:
         """A processor sees the group of a fair queue, the trace header, and a typed attribute."""
         first, second = unwrapped(golden("sqs_fair"))
+        deadline = Deadline.from_remaining(clock, Millis(1))
         message = Message.from_delivery(
-            first, key="k", owner="me", deadline=Deadline.from_remaining(clock, Millis(1))
+            first, key=Key("k", "orders#k"), owner="me", deadline=deadline
         )
         assert message.attributes["MessageGroupId"] == "tenant-1"
         assert message.attributes["AWSTraceHeader"].startswith("Root=1-")
