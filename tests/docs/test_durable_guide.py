@@ -1,22 +1,17 @@
-"""The guide to durable functions: its snippets run, on stand-ins of the SDK and of Lambda."""
+"""The guide to durable functions: its snippet runs, on a stand-in of the SDK."""
 
-import hashlib
-import json
 import re
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
-from botocore.stub import Stubber
 
 from idempotent_lambda import AlreadyInProgressError
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.decorator import Wiring
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
-from tests.handler.conftest import pretend
 from tests.handler.events import key_rule
 from tests.requests import settings_of
 
@@ -24,29 +19,7 @@ from .test_guides import run
 from .test_records_guide import Quiet
 
 PAGE = (Path(__file__).parents[2] / "docs" / "guides" / "durable-functions.md").read_text()
-STARTER, STEP = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-
-
-def test_an_execution_has_the_name_of_its_message(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The call of the processor is valid, and its name is one that Lambda accepts."""
-    pretend(monkeypatch)
-    names = run(STARTER)
-    token = hashlib.sha256(b"orders#ORDER-1").hexdigest()
-    message = SimpleNamespace(idempotency_token=token, body={"order_id": "ORDER-1"})
-    expected = {
-        "FunctionName": "fulfilment:live",
-        "InvocationType": "Event",
-        "DurableExecutionName": token,
-        "Payload": json.dumps(message.body),
-    }
-    with Stubber(names["functions"]) as stub:
-        for _ in range(2):
-            stub.add_response("invoke", {"StatusCode": 202}, expected)
-            names["process"](message)
-    invoke = boto3.client("lambda").meta.service_model.operation_model("Invoke")
-    limits = invoke.input_shape.members["DurableExecutionName"].metadata
-    assert re.fullmatch(limits["pattern"], token)
-    assert len(token) == limits["max"] == 64
+(STEP,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
 
 class DurableContext:
