@@ -46,11 +46,6 @@ _PROBLEMS: dict[type[BaseException], tuple[int, str, str]] = {
 """The statuses that the draft of the header field gives:
 https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header#section-2.7"""
 
-_HEADER_FIELDS = ("headers", "multiValueHeaders")
-"""Where an event has its headers. REST APIs have both, a load balancer has one of them:
-https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
-https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html"""
-
 
 def find_header(event: Any, name: str) -> str | None:
     """Return the value of an HTTP header.
@@ -68,7 +63,10 @@ def find_header(event: Any, name: str) -> str | None:
         UnsupportedKeyError: the header has several different values, or a value that is not text.
     """
     values: list[Any] = []
-    for field in _HEADER_FIELDS:
+    # REST APIs have both fields, a load balancer has one of them:
+    # https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+    # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
+    for field in ("headers", "multiValueHeaders"):
         for header, value in _get_headers(event, field).items():
             if header.lower() == name.lower():
                 values += value if isinstance(value, list) else [value]

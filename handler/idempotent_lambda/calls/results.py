@@ -22,7 +22,6 @@ _TOO_LARGE = (
 )
 _NUMBERS = (int, float, type(None))
 _JSON_TYPES = {str, int, float, bool, type(None), list, dict}
-_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 
 
 def encode_result(value: object, *, of_handler: bool = False) -> tuple[str, object]:
@@ -64,9 +63,7 @@ def decode_result(text: str | None) -> object:
     Raises:
         TypeError, ValueError, RecursionError: the record has no result, or the result is not JSON.
     """
-    if text is None:
-        raise TypeError("no result is stored")
-    value: object = json.loads(text)
+    value: object = json.loads(text or "")  # no text is not JSON
     return value
 
 
@@ -81,12 +78,12 @@ class _Converter:
 
     def show_place(self) -> str:
         """Return the place of the part that is being converted, such as ``result["items"][0]``."""
-        place = "".join(f"[{json.dumps(step)}]" for step in self._steps)
-        return f"result{place if len(place) <= MAX_PLACE_CHARACTERS else '[...]'}"
+        place = "result" + "".join(f"[{json.dumps(step)}]" for step in self._steps)
+        return place if len(place) <= MAX_PLACE_CHARACTERS else "result[...]"
 
     def encode(self, value: object) -> tuple[str, object]:
         """See `encode_result`."""
-        text = _ENCODER.encode(self._convert(value))
+        text = json.dumps(self._convert(value), allow_nan=False, separators=(",", ":"))
         if len(text) > MAX_RESULT_BYTES:
             raise ValueError(_TOO_LARGE)
         decoded: object = json.loads(text)
