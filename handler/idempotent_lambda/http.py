@@ -20,43 +20,24 @@ identity: without that part, a client gets the response of another client that s
 import functools
 import inspect
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, cast
 
-from idempotent_lambda.clock import EpochMillis
+from idempotent_lambda import errors
 from idempotent_lambda.decorator import WIRING_ATTRIBUTE, F
-from idempotent_lambda.errors import (
-    AlreadyInProgressError,
-    ConfigurationError,
-    IdempotencyError,
-    MissingKeyError,
-    PayloadMismatchError,
-    UnsupportedKeyError,
-)
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
 
 __all__ = ["find_header", "respond_to_errors"]
 
 
-class _Problem(NamedTuple):
-    """The response to an error, see https://www.rfc-editor.org/rfc/rfc9457.html#section-3.1."""
-
-    status: int
-    title: str
-    detail: str
-
-
-_NO_KEY = _Problem(400, "Bad Request", "The request has no usable idempotency key or payload.")
-_PROBLEMS: dict[type[IdempotencyError], _Problem] = {
-    MissingKeyError: _NO_KEY,
-    UnsupportedKeyError: _NO_KEY,
-    AlreadyInProgressError: _Problem(
+_NO_KEY = (400, "Bad Request", "The request has no usable idempotency key or payload.")
+_PROBLEMS: dict[type[BaseException], tuple[int, str, str]] = {
+    errors.MissingKeyError: _NO_KEY,
+    errors.UnsupportedKeyError: _NO_KEY,
+    errors.AlreadyInProgressError: (
         409,
         "Conflict",
         "A request with this idempotency key is still in progress. Send it again later.",
     ),
-    PayloadMismatchError: _Problem(
+    errors.PayloadMismatchError: (
         422,
         "Unprocessable Content",
         "This idempotency key was used for another request. Use a new key.",
@@ -64,11 +45,6 @@ _PROBLEMS: dict[type[IdempotencyError], _Problem] = {
 }
 """The statuses that the draft of the header field gives:
 https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header#section-2.7"""
-
-_HEADER_FIELDS = ("headers", "multiValueHeaders")
-"""Where an event has its headers. REST APIs have both, a load balancer has one of them:
-https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
-https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html"""
 
 
 def find_header(event: Any, name: str) -> str | None:
@@ -87,17 +63,20 @@ def find_header(event: Any, name: str) -> str | None:
         UnsupportedKeyError: the header has several different values, or a value that is not text.
     """
     values: list[Any] = []
-    for field in _HEADER_FIELDS:
+    # REST APIs have both fields, a load balancer has one of them:
+    # https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+    # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
+    for field in ("headers", "multiValueHeaders"):
         for header, value in _get_headers(event, field).items():
             if header.lower() == name.lower():
                 values += value if isinstance(value, list) else [value]
     if not all(isinstance(value, str) for value in values):
-        raise UnsupportedKeyError(f"the header {name} is not text: correct the caller")
+        raise errors.UnsupportedKeyError(f"the header {name} is not text: correct the caller")
     # See https://www.rfc-editor.org/rfc/rfc9110.html#section-5.5
     found = {value.strip(" \t") for value in values}
     if len(found) > 1:
         problem = f"the header {name} has {len(found)} different values: send it once"
-        raise UnsupportedKeyError(problem)
+        raise errors.UnsupportedKeyError(problem)
     return found.pop() if found else None
 
 
@@ -120,25 +99,29 @@ def respond_to_errors(function: F) -> F:
     """
     find_wiring = getattr(function, WIRING_ATTRIBUTE, None)
     if find_wiring is None:
-        raise ConfigurationError(
+        raise errors.ConfigurationError(
             "@respond_to_errors is for a function that is decorated with @idempotent: write "
             "@respond_to_errors above @idempotent"
         )
 
-    def respond(event: Any, error: IdempotencyError) -> dict[str, Any]:
-        return _build_problem_response(event, error, find_wiring().clock.now())
-
-    if inspect.iscoroutinefunction(function):
-        start = cast("Callable[..., Awaitable[object]]", function)
-
-        @functools.wraps(function)
-        async def call_async(event: Any, *args: Any, **kwargs: Any) -> Any:
-            try:
-                return await start(event, *args, **kwargs)
-            except tuple(_PROBLEMS) as error:
-                return respond(event, error)
-
-        return cast("F", call_async)
+    def respond(event: Any, error: BaseException) -> dict[str, Any]:
+        headers = {"Content-Type": "application/problem+json"}
+        if isinstance(error, errors.AlreadyInProgressError):
+            seconds = -(-(error.lease_expires_at - find_wiring().clock.now()) // 1000)  # rounded up
+            headers["Retry-After"] = str(max(1, seconds))
+        # See https://www.rfc-editor.org/rfc/rfc9457.html#section-3.1
+        status, title, detail = next(
+            _PROBLEMS[kind] for kind in _PROBLEMS if isinstance(error, kind)
+        )
+        response = {
+            "statusCode": status,
+            "body": json.dumps({"status": status, "title": title, "detail": detail}),
+            "isBase64Encoded": False,
+        }
+        if _get_headers(event, "multiValueHeaders"):
+            # A load balancer that sends these reads only these.
+            return response | {"multiValueHeaders": {name: [headers[name]] for name in headers}}
+        return response | {"headers": headers}
 
     @functools.wraps(function)
     def call(event: Any, *args: Any, **kwargs: Any) -> Any:
@@ -147,26 +130,14 @@ def respond_to_errors(function: F) -> F:
         except tuple(_PROBLEMS) as error:
             return respond(event, error)
 
-    return cast("F", call)
+    @functools.wraps(function)
+    async def call_async(event: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return await cast("Any", function)(event, *args, **kwargs)
+        except tuple(_PROBLEMS) as error:
+            return respond(event, error)
 
-
-def _build_problem_response(
-    event: Any, error: IdempotencyError, now: EpochMillis
-) -> dict[str, Any]:
-    problem = next(found for kind, found in _PROBLEMS.items() if isinstance(error, kind))
-    headers = {"Content-Type": "application/problem+json"}
-    if isinstance(error, AlreadyInProgressError):
-        seconds = -(-(error.lease_expires_at - now) // 1000)  # rounded up
-        headers["Retry-After"] = str(max(1, seconds))
-    response: dict[str, Any] = {
-        "statusCode": problem.status,
-        "body": json.dumps(problem._asdict()),
-        "isBase64Encoded": False,
-    }
-    if _get_headers(event, "multiValueHeaders"):
-        # A load balancer that sends these reads only these.
-        return response | {"multiValueHeaders": {name: [headers[name]] for name in headers}}
-    return response | {"headers": headers}
+    return cast("F", call_async if inspect.iscoroutinefunction(function) else call)
 
 
 def _get_headers(event: Any, field: str) -> dict[str, Any]:

@@ -29,7 +29,6 @@ PACKAGE_MODULES = [
     "calls/arguments",
     "calls/decorated_call",
     "calls/end",
-    "calls/result_parts",
     "calls/refusals",
     "calls/results",
     "calls/wiring",

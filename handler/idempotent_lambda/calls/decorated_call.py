@@ -154,7 +154,7 @@ class DecoratedCall:
         if not self._rule.stores_results:
             return Returned()
         try:
-            encoded = encode_result(value, of_handler=self._is_handler_call)
+            text, stored = encode_result(value, of_handler=self._is_handler_call)
         except Exception as error:  # noqa: BLE001  # a result may be anything, and its side effect is done
             text = "the call is done, but its result cannot be stored, so duplicates get none: "
             text += f'{errors.text_of(error)}, or set results="discard"'
@@ -162,8 +162,8 @@ class DecoratedCall:
             self._history.errors.append(self._unstored)
             return Returned()
         if not self._settings.observe_only:
-            self._value = encoded.value
-        return Returned(encoded.text)
+            self._value = stored
+        return Returned(text)
 
     def settle(self, reply: Returned | Raised | Interrupted) -> None:
         """Record the end of the run in the table."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from idempotent_lambda import errors
-from idempotent_lambda.calls.result_parts import MAX_RESULT_BYTES, has_only_json_types
+from idempotent_lambda.calls.results import MAX_RESULT_BYTES
 from idempotent_lambda.clock import Millis
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.contracts.conftest import InMemory
@@ -93,6 +93,15 @@ def test_unfaithful_results(shop: Shop) -> None:
     assert len(shop.ran) == len(UNFAITHFUL)
     assert shop.outcomes() == ["completed", "duplicate"] * len(UNFAITHFUL)
     assert shop.log()[0]["errors"][0]["type"] == "InvalidResultError"
+
+
+def has_only_json_types(value: Any) -> bool:
+    """Whether a value consists of exactly the types that a JSON parser returns."""
+    if type(value) is list:
+        return all(map(has_only_json_types, value))
+    if type(value) is dict:
+        return all(type(key) is str and has_only_json_types(value[key]) for key in value)
+    return type(value) in {str, int, float, bool, type(None)}
 
 
 EQUAL: list[Any] = [
