@@ -13,7 +13,7 @@ module "payments" {
   }
 }
 
-# Only callers with the permission lambda:InvokeFunctionUrl may send requests. The caller's id is part of each key.
+# Callers need the permissions lambda:InvokeFunctionUrl and lambda:InvokeFunction. The caller's id is part of each key.
 resource "aws_lambda_function_url" "payments" {
   function_name      = module.payments.function.name
   authorization_type = "AWS_IAM"
