@@ -55,13 +55,13 @@ def find_context(
         ConfigurationError: there is neither, or the lease is too short for a call to start.
     """
     # Lambda passes the context last. Ask it first: to ask a client may call a service.
-    arguments = (*bound.args, *bound.kwargs.values())[::-1]
-    for argument in arguments:
+    arguments = (*bound.args, *bound.kwargs.values())
+    for argument in reversed(arguments):
         if context := read_context(argument):
             return context
     if rule.lease_seconds is None:
-        types = ", ".join(type(argument).__name__ for argument in arguments)
-        problem = f"no argument is a Lambda context, but of type {types}: pass it on, or set "
+        types = ", ".join(type(argument).__name__ for argument in arguments) or "none"
+        problem = f"no argument is a Lambda context (their types: {types}): pass it on, or set "
         raise misuse_error(rule.name, f"{problem}lease_seconds; {CONTEXT_REMEDY}")
     remaining = Millis(round(rule.lease_seconds * 1000))
     needed = max(settings.minimum_remaining, REQUEST_MILLIS) + RESERVE_MILLIS

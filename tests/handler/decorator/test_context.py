@@ -82,11 +82,18 @@ def test_lookalikes(memory: Shop, name: str) -> None:
     with pytest.raises(errors.ConfigurationError) as caught:
         memory.function(lease_seconds=None)("a", value)
     text = str(caught.value)
-    assert f"no argument is a Lambda context, but of type {type(value).__name__}, str:" in text
+    assert f"no argument is a Lambda context (their types: str, {type(value).__name__}):" in text
     assert "get_remaining_time_in_millis.return_value = 30000" in text
     assert memory.ran == memory.store.calls == []
     assert memory.function("done", lease_seconds=30)("a", value) == "done"
     assert [line["outcome"] for line in memory.log()] == ["completed"]
+
+
+def test_no_argument(memory: Shop) -> None:
+    """A function without arguments needs a lease, and the error says so."""
+    call = memory.decorated(lambda: "done", name="charge", key=lambda: "k")
+    with pytest.raises(errors.ConfigurationError, match=r"\(their types: none\).* lease_seconds"):
+        call()
 
 
 @pytest.mark.parametrize("monster", range(len(MONSTERS)))
