@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -220,6 +221,9 @@ ALLOWED: dict[str, Any] = {
     "hidden fields": HiddenFields(),
     "a mapping that asks": Mixed(),
     "a list that contains itself": cycle(),
+    "a mock": MagicMock(),
+    "a mock of a list": MagicMock(spec=list),
+    "a mock of a dict": MagicMock(spec=dict),
     "null": None,
     "bytes": b"Records",
 }  # fmt: skip
