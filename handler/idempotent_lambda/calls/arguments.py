@@ -55,17 +55,14 @@ def find_context(
         ConfigurationError: there is neither, or the lease is too short for a call to start.
     """
     # Lambda passes the context last. Ask it first: to ask a client may call a service.
-    arguments = (*bound.args, *bound.kwargs.values())[::-1]
-    for argument in arguments:
+    arguments = (*bound.args, *bound.kwargs.values())
+    for argument in reversed(arguments):
         if context := read_context(argument):
             return context
     if rule.lease_seconds is None:
-        problem = "no argument is a Lambda context: pass it on, or set lease_seconds"
-        mock = next(filter(_looks_like_context, arguments), None)
-        if mock is not None:
-            problem += f" (an argument of type {type(mock).__name__} only looks like one, because "
-            problem += f"it returns no number of milliseconds: {CONTEXT_REMEDY})"
-        raise misuse_error(rule.name, problem)
+        types = ", ".join(type(argument).__name__ for argument in arguments) or "none"
+        problem = f"no argument is a Lambda context (their types: {types}): pass it on, or set "
+        raise misuse_error(rule.name, f"{problem}lease_seconds; {CONTEXT_REMEDY}")
     remaining = Millis(round(rule.lease_seconds * 1000))
     needed = max(settings.minimum_remaining, REQUEST_MILLIS) + RESERVE_MILLIS
     # A lease of exactly this length would be too short after one millisecond.
@@ -127,13 +124,6 @@ def hash_payload(rule: FunctionRule, bound: BoundArguments) -> str | None:
 def describe(selector: Selector) -> str:
     """Return a selector in readable form."""
     return selector if isinstance(selector, str) else "(a function)"
-
-
-def _looks_like_context(argument: object) -> bool:
-    try:
-        return hasattr(argument, "get_remaining_time_in_millis")
-    except Exception:  # noqa: BLE001  # the argument may be anything
-        return False
 
 
 def _select(argument: str, selector: Selector, bound: BoundArguments) -> object:

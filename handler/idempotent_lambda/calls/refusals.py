@@ -8,22 +8,19 @@ from idempotent_lambda.calls.arguments import misuse_error
 from idempotent_lambda.sources.batches import find_batch
 
 _BATCH_TEXT = (
-    "the argument {!r} is a batch of messages from {}, but a call has one key: a message of "
-    "another batch with this key is acknowledged and never runs. Write a processor, "
-    "process(message), which gets one message at a time, or decorate the function that handles one "
-    "record: see docs/guides/handler-over-records.md"
+    "the argument {!r} is a batch of messages from {}, but a call has one key, so messages of "
+    "another batch are lost. Write a processor, process(message), or decorate the function that "
+    "handles one record: see docs/guides/handler-over-records.md"
 )
 _DURABLE_TEXT = (
-    "the argument {!r} is from a durable execution, which runs its handler from the beginning "
-    "after each wait, so a replay meets the claim of the same execution. Start the execution with "
-    "a DurableExecutionName made from the message, because Lambda starts only one execution of a "
-    "name, or decorate the function that a step calls, with lease_seconds: see "
-    "docs/guides/durable-functions.md"
+    "the argument {!r} is from a durable execution, whose replay meets the claim of the same "
+    "execution. Start the execution with a DurableExecutionName made from the message, or decorate "
+    "the function that a step calls: see docs/guides/durable-functions.md"
 )
 
 _DURABLE_SDK = "aws_durable_execution_sdk_python"
 _DURABLE_TYPES = frozenset({"DurableContext", "DurableExecutionInvocationInput"})
-_DURABLE_FIELDS = ("DurableExecutionArn", "CheckpointToken")
+_DURABLE_FIELDS = frozenset({"DurableExecutionArn", "CheckpointToken"})
 
 
 def check_call_arguments(name: str, bound: BoundArguments) -> None:
@@ -41,22 +38,20 @@ def check_call_arguments(name: str, bound: BoundArguments) -> None:
         if _is_durable(value):
             raise misuse_error(name, _DURABLE_TEXT.format(argument))
     for argument, value in arguments:
-        if title := find_batch(value):
-            raise misuse_error(name, _BATCH_TEXT.format(argument, title))
+        if source := find_batch(value):
+            raise misuse_error(name, _BATCH_TEXT.format(argument, source))
 
 
 def _list_arguments(bound: BoundArguments) -> Iterator[tuple[str, object]]:
     """Yield the arguments by name, also the arguments that the function collects."""
     for name, value in bound.arguments.items():
         kind = bound.signature.parameters[name].kind
-        if kind is Parameter.VAR_KEYWORD:
-            yield from value.items()
-        elif kind is Parameter.VAR_POSITIONAL:
-            yield from ((f"{name}[{place}]", part) for place, part in enumerate(value))
-            if len(value) > 1 and all(find_batch([part]) for part in value[:2]):
-                yield name, value  # the records of a batch, each as an argument
+        if kind is Parameter.VAR_POSITIONAL:
+            yield from ((name, part) for part in value)
             continue
         yield name, value
+        if kind is Parameter.VAR_KEYWORD:
+            yield from value.items()
 
 
 def _is_durable(value: Any) -> bool:
@@ -68,7 +63,7 @@ def _is_durable(value: Any) -> bool:
     """
     kind = type(value)
     if issubclass(kind, dict):
-        return all(dict.get(value, field) is not None for field in _DURABLE_FIELDS)
+        return dict.keys(value) >= _DURABLE_FIELDS
     return any(
         part.__name__ in _DURABLE_TYPES and str(part.__module__).startswith(_DURABLE_SDK)
         for part in kind.__mro__

@@ -12,9 +12,14 @@ _DOCUMENT = re.compile(BYTE_ORDER_MARK + r"?[ \t\n\r]*[\[{]")
 """The beginning of a JSON object or array; these are the four blanks that JSON knows:
 https://www.rfc-editor.org/rfc/rfc8259#section-2"""
 
-_AGGREGATES = (b"\xf3\x89\x9a\xc2", "\xf3\x89\x9a\xc2", "84ma")
-"""The beginnings of an aggregate of the Kinesis Producer Library: as bytes, as text in which each
-byte became one character, and in Base64. See `recognition.describe_aggregate`."""
+_AGGREGATE_MAGIC = b"\xf3\x89\x9a\xc2"
+"""The beginning of an aggregate, which is never UTF-8:
+https://github.com/awslabs/amazon-kinesis-producer/blob/master/aggregation-format.md"""
+
+_AGGREGATE = (
+    "the body is a KPL aggregate, magic F3 89 9A C2: many records of the Kinesis Producer Library "
+    "in one. Turn aggregation off in the producer, or deaggregate before the stream"
+)
 
 
 class Payload(NamedTuple):
@@ -45,24 +50,25 @@ def decode_payload(payload: object) -> Payload:
         try:
             return _decode_text(payload.decode())
         except UnicodeDecodeError:
-            return _keep(payload, "bytes that are not UTF-8")
+            unreadable = _AGGREGATE if payload.startswith(_AGGREGATE_MAGIC) else None
+            return Payload(payload, "bytes that are not UTF-8", unreadable)
     return _decode_text(payload) if isinstance(payload, str) else Payload(None, "missing")
 
 
 def _decode_text(text: str) -> Payload:
     if not _DOCUMENT.match(text):
-        return _keep(text, "a text" if text else "an empty text")
+        return Payload(text, "a text" if text else "an empty text")
+    document = text.removeprefix(BYTE_ORDER_MARK)
     try:
-        body = _DECODER.decode(text.removeprefix(BYTE_ORDER_MARK))
-    except json.JSONDecodeError as error:
-        return _keep(text, _describe_syntax_error(error))
+        body = _DECODER.decode(document)
     except (ValueError, RecursionError):
-        from idempotent_lambda.sources.unsafe_numbers import explain_refusal  # noqa: PLC0415
+        from idempotent_lambda.sources.unsafe_numbers import explain_unreadable  # noqa: PLC0415
 
         try:
-            return Payload(text, "a text", explain_refusal(text.removeprefix(BYTE_ORDER_MARK)))
+            return Payload(text, "a text", explain_unreadable(document))
         except json.JSONDecodeError as error:
-            return _keep(text, _describe_syntax_error(error))
+            problem = f"{error.msg.removesuffix(' at')} at character {error.pos}"
+            return Payload(text, f"a text that is not JSON ({problem})")
     return Payload(body, None, _find_confirmation(body))
 
 
@@ -83,20 +89,6 @@ def _find_confirmation(body: object) -> str | None:
     from idempotent_lambda.sources.recognition import describe_confirmation  # noqa: PLC0415
 
     return describe_confirmation(body)
-
-
-def _describe_syntax_error(error: json.JSONDecodeError) -> str:
-    """Return what a body is that begins like a JSON object or array; never quote it."""
-    return f"a text that is not JSON ({error.msg.removesuffix(' at')} at character {error.pos})"
-
-
-def _keep(payload: str | bytes, problem: str) -> Payload:
-    """Return a payload as it is, refused if it is an aggregate."""
-    if payload[:4] not in _AGGREGATES:
-        return Payload(payload, problem)
-    from idempotent_lambda.sources.recognition import describe_aggregate  # noqa: PLC0415
-
-    return Payload(payload, problem, describe_aggregate(payload))
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -60,18 +60,18 @@ def find_failures(result: Any) -> BatchFailedError | None:
     """
     if not issubclass(type(result), dict):
         return None
+    failures: Any = None
+    ids: tuple[str, ...] = ()
+    text = "without usable ids, so Lambda delivers the batch again"
     try:
-        failures: Any = dict.get(result, "batchItemFailures")
-    except Exception:  # noqa: BLE001  # a key's own code may raise anything
-        return None
-    kind = next((kind for kind in (list, tuple) if issubclass(type(failures), kind)), None)
-    parts = [*kind.__iter__(failures)] if kind else [failures]
-    if failures is None or not parts:
-        return None
-    found = (dict.get(part, "itemIdentifier") for part in parts if issubclass(type(part), dict))
-    names = (str.__str__(name) for name in found if issubclass(type(name), str))
-    ids = tuple(filter(None, names))
-    text = f"the result reports failures in batchItemFailures ({', '.join(ids) or 'without an id'})"
-    if len(ids) < len(parts):
-        text += ", some of them without a usable itemIdentifier, so Lambda delivers the batch again"
+        failures = dict.get(result, "batchItemFailures")
+        if failures in (None, [], ()):
+            return None
+        found = [failure["itemIdentifier"] for failure in failures]
+        text = ", ".join(found)
+        ids = tuple(found)
+    except Exception:  # noqa: BLE001  # the code of a key or a value may raise anything
+        if failures is None:
+            return None
+    text = f"the result reports failures in batchItemFailures ({text})"
     return BatchFailedError(ids, f"{text}: the call is not done, and the next one runs again")
