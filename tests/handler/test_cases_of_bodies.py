@@ -1,6 +1,7 @@
 """Every case of a body comes to the same on every transport that can carry it."""
 
 import json
+import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -93,6 +94,8 @@ def test_case(transport: Transport, case: dict[str, Any]) -> None:
     assert harness.messages == []
     assert harness.memory.records == {}
     parts = case["error"]
+    if transport.is_decoded:  # by Lambda, which keeps no text of a number
+        parts = [re.sub("-?(Infinity|1E[+]400) at", "such as 1e400 at", part) for part in parts]
     if transport.has_detail:
         parts = [part.replace("body.", "body.detail.") for part in parts]
     check_rejection(line, json.dumps(harness.lines), case, parts)
@@ -181,14 +184,14 @@ def test_each_kind_has_siblings() -> None:
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ('{"id": "A-1", "n": ' + "9" * 5000 + "}", "such as 1e400 at body.n, which is not JSON"),
-        ('{"id": "A-1", "n": -' + "9" * 4301 + "}", "such as 1e400 at body.n"),
+        ('{"id": "A-1", "n": ' + "9" * 5000 + "}", f"{'9' * 40}... at body.n, which is not JSON"),
+        ('{"id": "A-1", "n": -' + "9" * 4301 + "}", f"-{'9' * 39}... at body.n"),
         ('[{"id": "A-1"},' + "[" * 100_000, "more levels of nested objects and arrays"),
         ('{"a":' * 50_000 + "1" + "}" * 50_000, "more levels of nested objects and arrays"),
         ('{"x": {"' + "n" * 5000 + '": NaN}}', f"NaN at body.x.{'n' * 193}, which"),
         ('{"a":' * 300 + "NaN" + "}" * 300, f"NaN at body{'.a' * 98}, which"),
         ('{"line\\nbreak": NaN}', 'NaN at body."line\\nbreak"'),
-        ('{"n": ' + "9" * 4300 + ', "x": 1e400}', "such as 1e400 at body.x"),
+        ('{"n": ' + "9" * 4300 + ', "x": 1e400}', "1e400 at body.x"),
         ('{"n": NaN, "n": 1}', "an unsafe number in a field that it has twice"),
     ],
     ids=[

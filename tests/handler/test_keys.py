@@ -314,7 +314,7 @@ class TestMissing:
 
     def test_number_too_long_to_read(self) -> None:
         """A number of 5,000 digits is refused by Python, and so is its message."""
-        with pytest.raises(UnreadableRecordError, match=r"such as 1e400 at body\.id"):
+        with pytest.raises(UnreadableRecordError, match=r"9{40}\.\.\. at body\.id"):
             key("body.id", '{"id": ' + "9" * 5000 + "}")
 
     @pytest.mark.parametrize(
@@ -351,7 +351,7 @@ class TestUnsupported:
 
     def test_infinite(self) -> None:
         """A number beyond a double is refused wherever it is in a body."""
-        with pytest.raises(UnreadableRecordError, match=r"such as 1e400 at body\.id"):
+        with pytest.raises(UnreadableRecordError, match=r"1e999 at body\.id"):
             key("body.id", '{"id": 1e999}')
 
 

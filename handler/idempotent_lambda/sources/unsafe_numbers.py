@@ -5,11 +5,14 @@ the place is slow.
 """
 
 import json
-from math import inf, isfinite, isnan
+from math import isfinite, isnan
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+MAX_NUMBER_CHARACTERS = 40
+"""The most characters of a number in an error."""
 
 MAX_PLACE_CHARACTERS = 200
 """The most characters of a place in an error."""
@@ -41,6 +44,9 @@ def find_unsafe_number(body: object) -> str | None:
     for value, place in pending:  # the list grows meanwhile
         if isinstance(value, float):
             found = "NaN" if isnan(value) else "Infinity or a number such as 1e400"
+            if isinstance(value, _Number):
+                is_long = len(value.text) > MAX_NUMBER_CHARACTERS
+                found = f"{value.text[:MAX_NUMBER_CHARACTERS]}..." if is_long else value.text
             return (
                 f"the body holds {found} at {place}, which is not JSON, or too large for a "
                 "double: correct the producer, which must write null or a text instead"
@@ -64,12 +70,19 @@ def _name_step(name: str | int) -> str:
     return f".{name if is_plain else json.dumps(name)}"
 
 
+class _Number(float):
+    """A number that keeps the text of the document."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
 def _read_int(text: str) -> float:
     """Return an integer; infinity if it has more digits than Python reads."""
     try:
         return int(text)
     except ValueError:
-        return inf
+        return _Number(text)
 
 
-_SLOW_DECODER = json.JSONDecoder(parse_int=_read_int)
+_SLOW_DECODER = json.JSONDecoder(parse_int=_read_int, parse_float=_Number, parse_constant=_Number)
