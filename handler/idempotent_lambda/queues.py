@@ -5,23 +5,17 @@ The client is created at the first use, which never comes in most processes.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from operator import itemgetter
 from typing import Any, Protocol
 
 from idempotent_lambda.clients import new_client
 from idempotent_lambda.clock import REQUEST_MILLIS, Deadline, EpochMillis
-from idempotent_lambda.errors import (
-    NO_TIME,
-    IdempotencyError,
-    StoreError,
-    StoreRefusedError,
-    StoreUnavailableError,
-)  # fmt: skip
+from idempotent_lambda.errors import IdempotencyError, StoreError, StoreRefusedError
 from idempotent_lambda.observer import Observer
 from idempotent_lambda.protocol.record import Owner
-from idempotent_lambda.sdk import explain_failure
+from idempotent_lambda.sdk import NO_TIME_LEFT, Failure, explain_failure
 from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE, write_mark
 from idempotent_lambda.sources.delivery import Delivery
 
@@ -35,6 +29,7 @@ MAX_ENTRIES = 10
 MAX_ATTRIBUTES = 10
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html"""
 
+QUEUE_REMEDY = "check the queue's URL, the role's permissions and the message"
 
 HeldDelivery = tuple[Delivery, EpochMillis]
 """A message whose key has a live lease, and the end of that lease."""
@@ -101,27 +96,26 @@ class SqsQueues:
         url = self._build_url(arn)
         answer = self._client.change_message_visibility_batch(QueueUrl=url, Entries=entries)
         for refusal in answer.get("Failed", ()):
+            failure = Failure(str(refusal.get("Code")), refusal.get("Message", ""))
             self._observer.report_visibility_change_failed(
-                _build_error("ChangeMessageVisibility", refusal)
+                failure.build_error("ChangeMessageVisibility", QUEUE_REMEDY)
             )
 
     def dead_letter(self, leader: Delivery, record_id: str, owner: Owner, by: Deadline) -> None:
         """See `Queues.dead_letter`."""
         url = self._dead_letter_queue_url
         if not url:
-            raise _refuse_to_send(
-                "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL is not set", "set the variable"
-            )
+            problem = "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL is not set"
+            raise Failure("NoQueue", problem, "set the variable").build_error("SendMessage")
         attributes = leader.copy_attributes()
         mark = write_mark(owner, record_id, leader)
         attributes[TOKEN_ATTRIBUTE] = {"DataType": "String", "StringValue": mark}
         if len(attributes) > MAX_ATTRIBUTES:
             problem = f"{MAX_ATTRIBUTES} attributes leave no room for a token"
             remedy = f"let the sender use {MAX_ATTRIBUTES - 1} at most, or put one into the body"
-            raise _refuse_to_send(problem, remedy)
+            raise Failure("TooManyAttributes", problem, remedy).build_error("SendMessage")
         if not by.allows(REQUEST_MILLIS):
-            problem = "no time is left to send a copy to the dead-letter queue"
-            raise StoreUnavailableError(NO_TIME, problem, maybe_written=False)
+            raise NO_TIME_LEFT.build_error("SendMessage")
         call: dict[str, object] = {
             "QueueUrl": url,
             "MessageBody": leader.copy_body(),
@@ -175,23 +169,7 @@ def _hash_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _refuse_to_send(problem: str, remedy: str) -> StoreRefusedError:
-    return StoreRefusedError(
-        "SendMessage", f"SendMessage: {problem}: {remedy}", maybe_written=False
-    )
-
-
-def _build_error(operation: str, problem: Exception | Mapping[str, object]) -> StoreError:
-    """Build the error for an exception of a call, or for a refused entry of a call."""
+def _build_error(operation: str, problem: Exception) -> StoreError:
     if isinstance(problem, IdempotencyError):
         return StoreRefusedError(operation, f"{operation}: {problem}", maybe_written=False)
-    remedy = "check the queue's URL, the role's permissions and the message"
-    if not isinstance(problem, Exception):
-        return StoreRefusedError(
-            operation, f"{operation}: {problem}; {remedy}", maybe_written=False
-        )
-    failure = explain_failure(problem)
-    text = f"{operation}: {failure.code}: {failure.text}; {failure.remedy or remedy}"
-    is_unavailable = failure.is_transient or failure.maybe_written
-    kind = StoreUnavailableError if is_unavailable else StoreRefusedError
-    return kind(operation, text, maybe_written=failure.maybe_written)
+    return explain_failure(problem).build_error(operation, QUEUE_REMEDY)

@@ -3,7 +3,6 @@
 Only this module and `store.call_errors` know botocore's errors.
 """
 
-import os
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -11,7 +10,15 @@ from typing import Any, NamedTuple
 import botocore
 from botocore import exceptions
 
-from idempotent_lambda.errors import ConfigurationError, text_of
+from idempotent_lambda.clock import REQUEST_MILLIS
+from idempotent_lambda.errors import (
+    NO_TIME,
+    ConfigurationError,
+    StoreError,
+    StoreRefusedError,
+    StoreUnavailableError,
+    text_of,
+)
 
 LEAST_BOTOCORE = (1, 29, 164)
 """The first version whose PutItem, UpdateItem, DeleteItem and statements have
@@ -22,47 +29,27 @@ https://github.com/boto/botocore/blob/1.29.164/CHANGELOG.rst
 
 CREDENTIALS = "check the credentials of the function's role, and the clock"
 PLACE = "check the function's Region (AWS_REGION) and endpoint (AWS_ENDPOINT_URL)"
-CERTIFICATES = "check the proxy (HTTPS_PROXY) and the certificates (AWS_CA_BUNDLE)"
-NETWORK = "check the network path: DNS, security groups, VPC endpoint and proxy"
-
-_RELEASE_NUMBERS = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
-
-_BAD_CREDENTIALS = re.compile(
-    "ExpiredToken|IncompleteSignature|InvalidAccessKeyId|InvalidClientTokenId|InvalidSecurity|"
-    "InvalidSignature|MissingAuthenticationToken|RequestExpired|RequestTimeTooSkewed|"
-    "SignatureDoesNotMatch|TokenRefreshRequired|UnrecognizedClient"
+NETWORK = (
+    "check the network path: DNS, security groups, VPC endpoint, proxy (HTTPS_PROXY) and "
+    "certificates (AWS_CA_BUNDLE)"
 )
-"""https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html"""
 
-_CLIENT_ERRORS: tuple[tuple[str, str | None, bool, bool], ...] = (
-    (
-        ("ConfigNotFound ConfigParseError CredentialRetrievalError InvalidConfigError LoginError "
-        "MetadataRetrievalError NoAuthTokenError NoCredentialsError PartialCredentialsError "
-        "ProfileNotFound RefreshWithMFAUnsupportedError SSOError TokenRetrievalError "
-        "UnknownCredentialError"),
-        CREDENTIALS, False, False,
-    ),
-    (
-        ("BaseEndpointResolverError EndpointProviderError InvalidEndpointConfigurationError "
-        "InvalidHostLabelError InvalidRegionError ServiceNotInRegionError UnknownRegionError"),
-        PLACE, False, False,
-    ),
-    (
-        ("DataNotFoundError MissingDependencyException ParamValidationError "
-        "UnknownSignatureVersionError UnsupportedSignatureVersionError ValidationError"),
-        None, False, False,
-    ),
-    ("InvalidProxiesConfigError", CERTIFICATES, False, False),
-    # An established connection may fail in this way too, when the request has been sent.
-    ("ProxyConnectionError SSLError", CERTIFICATES, True, True),
-    ("ConnectionError", NETWORK, False, True),
-    ("HTTPClientError", NETWORK, True, True),
-)  # fmt: skip
-"""botocore's errors; what to check, or None for the SDK; and the last two fields of `Failure`.
+_REMEDIES = {
+    "Endpoint|HostLabel|Region": PLACE,
+    # Without a code of the service, a proxy or a gateway gave the answer.
+    r"Prox|^\d+$": NETWORK,
+    "AccessKey|Credential|Expired|InvalidSecurity|Login|MFA|Metadata|Profile|Signature(?!V)|"
+    "Skewed|SSO|Token|UnrecognizedClient": CREDENTIALS,
+}
+"""What to check, by words in a service's code, or in the names of botocore's error and its bases.
 
-The first line that names the error or a base of it counts. The names are compared, because not
-every version of botocore has each of these errors.
+A later botocore has new errors, but they have these words. See
+https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
 """
+
+_BEFORE_SENDING = re.compile("DataNotFound|Dependency|Param|Signature|Validation")
+
+_NOT_CONNECTED = exceptions.EndpointConnectionError | exceptions.ConnectTimeoutError
 
 _SERVER_ERROR = 500
 
@@ -80,9 +67,30 @@ class Failure(NamedTuple):
 
     code: str
     text: str
-    remedy: str | None
-    maybe_written: bool
+    remedy: str | None = None
+    maybe_written: bool = False
     is_transient: bool = False
+
+    def build_error(self, call: str, remedy: str = "") -> StoreError:
+        """Build the error: `StoreUnavailableError` if a later attempt may succeed.
+
+        Args:
+            call: what failed.
+            remedy: what an operator checks if the service itself refused the request.
+        """
+        is_unavailable = self.is_transient or self.maybe_written
+        kind = StoreUnavailableError if is_unavailable else StoreRefusedError
+        problem = f"{call}: {self.code}: {self.text}; {self.remedy or remedy}"
+        return kind(self.code, problem, maybe_written=self.maybe_written)
+
+
+NO_TIME_LEFT = Failure(
+    NO_TIME,
+    f"no {REQUEST_MILLIS} ms are left",
+    "raise the timeout, or send smaller batches",
+    is_transient=True,
+)
+"""A call is not made, because it might not end in time."""
 
 
 def require_botocore() -> None:
@@ -94,8 +102,8 @@ def require_botocore() -> None:
     Raises:
         ConfigurationError: botocore is too old.
     """
-    found = _RELEASE_NUMBERS.match(str(getattr(botocore, "__version__", "")))
-    if found and tuple(int(part or 0) for part in found.groups()) < LEAST_BOTOCORE:
+    found = tuple(map(int, re.findall(r"\d+", botocore.__version__)[:3]))
+    if found and found < LEAST_BOTOCORE:
         least = ".".join(map(str, LEAST_BOTOCORE))
         raise ConfigurationError(
             f"{describe_botocore()} is too old: this package needs {least} or newer. A layer or "
@@ -106,9 +114,7 @@ def require_botocore() -> None:
 
 def describe_botocore() -> str:
     """Return the version and the folder of botocore."""
-    version = getattr(botocore, "__version__", "of an unknown version")
-    folder = os.path.dirname(getattr(botocore, "__file__", None) or "")  # noqa: PTH120  # a text
-    return f"botocore {version} in {folder or 'an unknown folder'}"
+    return f"botocore {botocore.__version__} in {botocore.__path__[0]}"
 
 
 def explain_failure(failure: Exception) -> Failure:
@@ -119,11 +125,14 @@ def explain_failure(failure: Exception) -> Failure:
         text = f"the SDK failed, or the answer is not understood: {text_of(failure, repr)}"
         return Failure("BadAnswer", text, _check_sdk(), maybe_written=True)
     code, text = type(failure).__name__, text_of(failure)
-    names = {kind.__name__ for kind in type(failure).__mro__}
-    for known, remedy, maybe_written, is_transient in _CLIENT_ERRORS:
-        if not names.isdisjoint(known.split()):
-            return Failure(code, text, remedy or _check_sdk(), maybe_written, is_transient)
-    return Failure(code, text, _check_sdk(), maybe_written=True)
+    if isinstance(failure, exceptions.ConnectionError | exceptions.HTTPClientError):
+        # An established connection may fail too, with any other error, when the request is sent.
+        is_unsent = isinstance(failure, _NOT_CONNECTED)
+        return Failure(code, text, NETWORK, maybe_written=not is_unsent, is_transient=True)
+    names = " ".join(kind.__name__ for kind in type(failure).__mro__)
+    remedy = _find_remedy(names)
+    is_unsent = remedy or _BEFORE_SENDING.search(names)
+    return Failure(code, text, remedy or _check_sdk(), maybe_written=not is_unsent)
 
 
 def _explain_refusal(response: Mapping[str, Any]) -> Failure:
@@ -131,13 +140,11 @@ def _explain_refusal(response: Mapping[str, Any]) -> Failure:
     code, text = str(error.get("Code", "Unknown")), error.get("Message", "")
     status = (response.get("ResponseMetadata") or {}).get("HTTPStatusCode")
     maybe_written = not isinstance(status, int) or status >= _SERVER_ERROR
-    remedy = None
-    if _BAD_CREDENTIALS.match(code):
-        remedy = CREDENTIALS
-    elif code.isdigit():
-        # Without a code of the service, a proxy or a gateway gave the answer.
-        remedy = NETWORK
-    return Failure(code, text, remedy, maybe_written)
+    return Failure(code, text, _find_remedy(code), maybe_written)
+
+
+def _find_remedy(names: str) -> str | None:
+    return next((_REMEDIES[words] for words in _REMEDIES if re.search(words, names)), None)
 
 
 def _check_sdk() -> str:

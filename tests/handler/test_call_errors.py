@@ -21,6 +21,7 @@ from idempotent_lambda.errors import (
 )
 from idempotent_lambda.protocol.record import Owner
 from idempotent_lambda.queues import SqsQueues
+from idempotent_lambda.sdk import NO_TIME_LEFT
 from idempotent_lambda.store.call_errors import CallErrors
 from idempotent_lambda_toolkit.testing import ManualClock
 
@@ -30,8 +31,7 @@ from .harness import Listener
 URL = {"endpoint_url": "https://dynamodb.eu-central-1.amazonaws.com"}
 CREDENTIALS = ("credentials", "role", "clock")
 PLACE = ("AWS_REGION", "AWS_ENDPOINT_URL")
-CERTIFICATES = ("HTTPS_PROXY", "AWS_CA_BUNDLE")
-NETWORK = ("network path", "VPC endpoint")
+NETWORK = ("network path", "VPC endpoint", "HTTPS_PROXY", "AWS_CA_BUNDLE")
 SDK = (f"botocore {botocore.__version__} in ", "/botocore")
 RIGHTS = ("name, region and the role's permissions",)
 QUEUE = "the queue's URL"
@@ -117,14 +117,14 @@ CASES = {
     "no endpoint": Expected(
         exceptions.EndpointProviderError(msg="Invalid Configuration: FIPS"), PLACE
     ),
-    "certificate": Expected(certificate(), CERTIFICATES, maybe_written=True, is_transient=True),
+    "certificate": Expected(certificate(), NETWORK, maybe_written=True, is_transient=True),
     "proxy": Expected(
         exceptions.ProxyConnectionError(proxy_url="http://proxy:3128", error="refused"),
-        CERTIFICATES,
+        NETWORK,
         maybe_written=True,
         is_transient=True,
     ),
-    "proxy settings": Expected(exceptions.InvalidProxiesConfigError(), CERTIFICATES),
+    "proxy settings": Expected(exceptions.InvalidProxiesConfigError(), NETWORK),
     "no connection": Expected(
         exceptions.EndpointConnectionError(**URL, error="refused"), NETWORK, is_transient=True
     ),
@@ -257,7 +257,7 @@ def test_queue(aws: None, expected: Expected) -> None:
     assert error.maybe_written == expected.maybe_written
     if not expected.blames_table:
         compare(error, expected)
-    is_clients = expected.named in (CREDENTIALS, PLACE, CERTIFICATES, NETWORK, SDK)
+    is_clients = expected.named in (CREDENTIALS, PLACE, NETWORK, SDK)
     assert (QUEUE in str(error)) != is_clients
     if is_clients:
         assert all(text in str(error) for text in expected.named)
@@ -265,10 +265,8 @@ def test_queue(aws: None, expected: Expected) -> None:
 
 def test_no_time_is_not_the_tables_fault() -> None:
     """Too little time is the function's: the remedy is a longer timeout, and nothing else."""
-    error = CallErrors("UpdateItem", "orders").build(
-        "NoTime", "no 2000 ms are left", remedy="raise the timeout", is_transient=True
-    )
-    assert str(error).endswith("no 2000 ms are left; raise the timeout")
+    error = CallErrors("UpdateItem", "orders").build(NO_TIME_LEFT)
+    assert str(error).endswith("no 1500 ms are left; raise the timeout, or send smaller batches")
 
 
 @contextmanager
@@ -361,13 +359,13 @@ class TestRealClient:
         del aws
         with serve_plain_text() as url:
             monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-            assert "check the proxy (HTTPS_PROXY) and the certificates" in self.fail()
+            assert "check the network path" in self.fail()
 
     def test_no_proxy(self, aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
         """A proxy that does not answer is named as one."""
         del aws
         monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-        assert "check the proxy (HTTPS_PROXY) and the certificates" in self.fail()
+        assert "check the network path" in self.fail()
 
     def test_a_hook(self, aws: None) -> None:
         """An error of code that changes the SDK's calls names the SDK and its folder."""

@@ -93,22 +93,13 @@ def test_too_old(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
 
 @pytest.mark.parametrize(
     "version",
-    [LEAST, "1.29.1000", "1.30", "1.34.0.dev1", "1.100.0", "2.0.0b1", "10.0", "", "unknown", None],
+    [LEAST, "1.29.1000", "1.30", "1.34.0.dev1", "1.100.0", "2.0.0b1", "10.0", "", "unknown"],
 )
-def test_new_enough(aws: None, monkeypatch: pytest.MonkeyPatch, version: str | None) -> None:
+def test_new_enough(aws: None, monkeypatch: pytest.MonkeyPatch, version: str) -> None:
     """A newer version is accepted, and so is one that nobody can read: it is not known to fail."""
     del aws
     monkeypatch.setattr(botocore, "__version__", version)
     assert new_client().meta.service_model.service_name == "dynamodb"
-
-
-def test_without_a_version(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A botocore that says neither version nor folder is accepted too."""
-    del aws
-    monkeypatch.delattr(botocore, "__version__")
-    monkeypatch.setattr(botocore, "__file__", None)
-    sdk.require_botocore()
-    assert sdk.describe_botocore() == "botocore of an unknown version in an unknown folder"
 
 
 def test_an_incomplete_one(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:

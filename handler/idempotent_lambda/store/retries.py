@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from idempotent_lambda.clock import REQUEST_MILLIS, Clock, Deadline, Millis
-from idempotent_lambda.errors import NO_TIME, StoreError, StoreUnavailableError
+from idempotent_lambda.errors import StoreError, StoreUnavailableError
+from idempotent_lambda.sdk import NO_TIME_LEFT
 from idempotent_lambda.store.call_errors import CallErrors, keep_doubt
 
 FIRST_BACKOFF_MILLIS = 100
@@ -73,13 +74,7 @@ def call_with_retries(
     """
     is_tried_anyway = policy.ignores_reserve and deadline.remaining() > 0
     if not (is_tried_anyway or deadline.allows(REQUEST_MILLIS)):
-        text, remedy = (
-            f"no {REQUEST_MILLIS} ms are left",
-            "raise the timeout, or send smaller batches",
-        )
-        return [
-            call.errors.build(NO_TIME, text, remedy=remedy, is_transient=True) for _ in requests
-        ]
+        return [call.errors.build(NO_TIME_LEFT) for _ in requests]
     answers = list(_send(call, requests))
     attempts = 1
     while attempts != policy.max_attempts:
