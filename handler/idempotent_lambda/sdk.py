@@ -131,7 +131,7 @@ def explain_failure(failure: Exception) -> Failure:
         return Failure(code, text, NETWORK, maybe_written=not is_unsent, is_transient=True)
     names = " ".join(kind.__name__ for kind in type(failure).__mro__)
     remedy = _find_remedy(names)
-    is_unsent = remedy or _BEFORE_SENDING.search(names)
+    is_unsent = remedy is not None or _BEFORE_SENDING.search(names) is not None
     return Failure(code, text, remedy or _check_sdk(), maybe_written=not is_unsent)
 
 
