@@ -149,7 +149,7 @@ class KeyRule:
         try:
             if issubclass(type(value), str):
                 value = str.__str__(value)  # the method of a subclass could raise
-            missing = _describe_value(value) if _is_missing(value) else None
+            missing = _describe_missing(value)
             key = None if missing else Key(_text(value), record_id(self.namespace, value))
         except Exception as error:  # noqa: BLE001  # a function's value may raise anything
             problem: object = (
@@ -219,7 +219,7 @@ def compile_expression(expression: str) -> "CompiledExpression":
     except JMESPathError as error:
         problem = str(error).splitlines()[0]
         raise ValueError(f"{expression!r} is not a JMESPath expression: {problem}") from None
-    if not all(map(_is_missing, found)):
+    if not all(map(_describe_missing, found)):
         raise ValueError(
             f"the JMESPath expression {expression!r} finds a key even in an empty message, so "
             "messages without their own would share it: name a field, unquoted"
@@ -276,16 +276,15 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else _canonical_json(value)
 
 
-def _is_missing(value: object) -> bool:
-    if isinstance(value, list):
-        return not value or any(isinstance(part, list) or _is_missing(part) for part in value)
-    return value is None or isinstance(value, dict) or (isinstance(value, str) and not value)
-
-
-def _describe_value(value: object) -> str:
+def _describe_missing(value: object) -> str | None:
+    """Say what a value is that is no key; None if it may be one."""
     # Never quote the value itself: an object or an array is part of the body.
     if value is None:
         return "nothing"
     if isinstance(value, dict):
         return "an object"
-    return "an array that is empty or has a part that is not a key" if value else "an empty text"
+    if isinstance(value, list):
+        if value and not any(isinstance(part, list) or _describe_missing(part) for part in value):
+            return None
+        return "an array that is empty or has a part that is not a key"
+    return "an empty text" if value == "" else None
