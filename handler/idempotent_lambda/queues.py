@@ -69,14 +69,12 @@ class SqsQueues:
         self, failed: Iterable[Delivery], in_progress: Sequence[HeldDelivery], deadline: Deadline
     ) -> None:
         """See `Queues.postpone`."""
-        entries: list[dict[str, object]] = []
-        for place, (delivery, seconds) in enumerate(
-            compute_postponements(failed, in_progress, deadline.clock.now())
-        ):
-            receipt = delivery.raw.get("receiptHandle")
-            if isinstance(receipt, str):
-                entry = {"Id": str(place), "ReceiptHandle": receipt, "VisibilityTimeout": seconds}
-                entries.append(entry)
+        postponements = compute_postponements(failed, in_progress, deadline.clock.now())
+        entries = [
+            {"Id": str(place), "ReceiptHandle": receipt, "VisibilityTimeout": seconds}
+            for place, (delivery, seconds) in enumerate(postponements)
+            if isinstance(receipt := delivery.raw.get("receiptHandle"), str)
+        ]
         try:
             for start in range(0, len(entries), MAX_ENTRIES):
                 if not deadline.allows(REQUEST_MILLIS):
@@ -107,7 +105,8 @@ class SqsQueues:
         if not url:
             problem = "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL is not set"
             raise Failure("NoQueue", problem, "set the variable").build_error("SendMessage")
-        attributes = leader.copy_attributes()
+        call = leader.build_copy()
+        attributes = call["MessageAttributes"]
         mark = write_mark(owner, record_id, leader)
         attributes[TOKEN_ATTRIBUTE] = {"DataType": "String", "StringValue": mark}
         if len(attributes) > MAX_ATTRIBUTES:
@@ -116,25 +115,15 @@ class SqsQueues:
             raise Failure("TooManyAttributes", problem, remedy).build_error("SendMessage")
         if not by.allows(REQUEST_MILLIS):
             raise NO_TIME_LEFT.build_error("SendMessage")
-        call: dict[str, object] = {
-            "QueueUrl": url,
-            "MessageBody": leader.copy_body(),
-            "MessageAttributes": attributes,
-        }
-        if group := leader.find_message_group():
-            call["MessageGroupId"] = group
         if url.endswith(".fifo"):
             # Messages of a standard queue have no order, so their groups give their copies none.
-            if not group or leader.group is None:
+            if leader.group is None or "MessageGroupId" not in call:
                 call["MessageGroupId"] = _hash_text(record_id)
             # If the same copy is sent twice within five minutes, it arrives once.
             call["MessageDeduplicationId"] = _hash_text(f"{owner} {record_id}")
-        if header := leader.find_trace_header():
-            trace = {"DataType": "String", "StringValue": header}
-            call["MessageSystemAttributes"] = {"AWSTraceHeader": trace}
         try:
             # SQS never answers without an id.
-            self._client.send_message(**call)["MessageId"]
+            self._client.send_message(QueueUrl=url, **call)["MessageId"]
         except Exception as error:  # noqa: BLE001  # strange answers make the SDK raise anything
             raise _build_error("SendMessage", error) from None
 
