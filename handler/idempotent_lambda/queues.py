@@ -10,12 +10,11 @@ from functools import cached_property
 from operator import itemgetter
 from typing import Any, Protocol
 
-from idempotent_lambda.clients import new_client
+from idempotent_lambda.clients import NO_TIME_LEFT, Failure, explain_failure, new_client
 from idempotent_lambda.clock import REQUEST_MILLIS, Deadline, EpochMillis
 from idempotent_lambda.errors import IdempotencyError, StoreError, StoreRefusedError
 from idempotent_lambda.observer import Observer
 from idempotent_lambda.protocol.record import Owner
-from idempotent_lambda.sdk import NO_TIME_LEFT, Failure, explain_failure
 from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE, write_mark
 from idempotent_lambda.sources.delivery import Delivery
 

@@ -11,7 +11,7 @@ import pytest
 from botocore import exceptions
 from botocore.client import BaseClient
 
-from idempotent_lambda.clients import new_client
+from idempotent_lambda.clients import NO_TIME_LEFT, new_client
 from idempotent_lambda.clock import Deadline, Millis
 from idempotent_lambda.errors import (
     ConfigurationError,
@@ -21,7 +21,6 @@ from idempotent_lambda.errors import (
 )
 from idempotent_lambda.protocol.record import Owner
 from idempotent_lambda.queues import SqsQueues
-from idempotent_lambda.sdk import NO_TIME_LEFT
 from idempotent_lambda.store.call_errors import CallErrors
 from idempotent_lambda_toolkit.testing import ManualClock
 

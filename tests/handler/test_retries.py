@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from idempotent_lambda.clients import Failure
 from idempotent_lambda.clock import Deadline, Millis
 from idempotent_lambda.errors import NO_TIME, StoreError, StoreUnavailableError
-from idempotent_lambda.sdk import Failure
 from idempotent_lambda.store.call_errors import CallErrors
 from idempotent_lambda.store.retries import (
     FEW_ATTEMPTS,

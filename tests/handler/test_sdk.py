@@ -11,8 +11,7 @@ import botocore.loaders
 import botocore.session
 import pytest
 
-from idempotent_lambda import sdk
-from idempotent_lambda.clients import new_client
+from idempotent_lambda.clients import LEAST_BOTOCORE, new_client
 from idempotent_lambda.errors import ConfigurationError
 
 ROOT = Path(__file__).parents[2]
@@ -132,4 +131,4 @@ def test_the_toolkit_asks_for_no_older_one() -> None:
             name for name in project["optional-dependencies"][extra] if name.startswith("boto3")
         )
         least = tuple(map(int, boto3.removeprefix("boto3>=").split(".")))
-        assert least >= sdk.LEAST_BOTOCORE
+        assert least >= LEAST_BOTOCORE

@@ -9,9 +9,9 @@ statement, errors included, inside a call that succeeded.
 from collections.abc import Callable, Sequence
 from typing import Generic
 
+from idempotent_lambda.clients import Failure
 from idempotent_lambda.errors import StoreError
 from idempotent_lambda.protocol.requests import ClaimRequest
-from idempotent_lambda.sdk import Failure
 from idempotent_lambda.store.api_types import DynamoDBClient, Statement, StatementAnswer, StoredItem
 from idempotent_lambda.store.call_errors import CallErrors, Refusal
 from idempotent_lambda.store.items import OutcomeT, RequestT

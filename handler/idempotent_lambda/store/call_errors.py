@@ -1,4 +1,4 @@
-"""The errors of failed calls. Only this module and `sdk` know botocore's errors.
+"""The errors of failed calls. Only this module and `clients` know botocore's errors.
 
 The error codes of calls end in ``Exception``, but the codes of statements do not. So only the
 beginnings of codes are compared.
@@ -11,8 +11,8 @@ from typing import Any, TypeGuard
 
 from botocore import exceptions
 
+from idempotent_lambda.clients import Failure, explain_failure
 from idempotent_lambda.errors import StoreError, StoreRefusedError
-from idempotent_lambda.sdk import Failure, explain_failure
 from idempotent_lambda.store.api_types import Reason, StoredItem
 
 _TRANSIENT = re.compile(

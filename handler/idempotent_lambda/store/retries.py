@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from idempotent_lambda.clients import NO_TIME_LEFT
 from idempotent_lambda.clock import REQUEST_MILLIS, Clock, Deadline, Millis
 from idempotent_lambda.errors import StoreError, StoreUnavailableError
-from idempotent_lambda.sdk import NO_TIME_LEFT
 from idempotent_lambda.store.call_errors import CallErrors, keep_doubt
 
 FIRST_BACKOFF_MILLIS = 100
