@@ -96,9 +96,6 @@ class Key(NamedTuple):
         secrets = {str(part) for part in parts if type(part) in (str, int)}
         secrets = {part for part in secrets if len(part) >= MIN_HIDDEN_CHARACTERS}
         secrets |= {self.text, self.record_id}
-        # A key that is shown in another form holds a backslash or, if it is cut, an ellipsis.
-        if ("\\" in text or not text.isascii()) and (shown := self.show(hashed=False)) in text:
-            secrets.add(shown)
         return hide_secrets(text, secrets, self.show(hashed=True))
 
 
@@ -150,19 +147,17 @@ class KeyRule:
             if issubclass(type(value), str):
                 value = str.__str__(value)  # the method of a subclass could raise
             missing = _describe_missing(value)
-            key = None if missing else Key(_text(value), record_id(self.namespace, value))
+            if not missing:
+                return Key(_text(value), record_id(self.namespace, value))
         except Exception as error:  # noqa: BLE001  # a function's value may raise anything
-            problem: object = (
-                f"the key, of type {type(value).__name__}, raises {type(error).__name__}"
-            )
-            problem = error if isinstance(error, UnsupportedKeyError) else problem
+            problem = f"the key, of type {type(value).__name__}, raises {type(error).__name__}"
+            if isinstance(error, UnsupportedKeyError):
+                problem = str(error)
             raise UnsupportedKeyError(f"key expression {self.expression!r}: {problem}") from None
-        if key:
-            return key
         if body_problem and re.search(r"\bbody\b", self.expression or ""):
             raise UndecodableBodyError(str(self.expression), body_problem)
         argument = "key" if self.expression and self.search is None else None
-        raise MissingKeyError(self.expression, str(missing), argument)
+        raise MissingKeyError(self.expression, missing, argument)
 
 
 def check_namespace(namespace: str) -> str:
@@ -258,11 +253,10 @@ def record_id(namespace: str, value: object) -> str:
 def _canonical_json(value: object) -> str:
     for part in value if isinstance(value, list) else [value]:
         if not isinstance(part, str | int):
-            # Different numbers become one float, and one number has many spellings.
-            whole = not isinstance(part, float)
-            found = (
-                f"a value of type {type(part).__name__}" if whole else "a number that is not whole"
-            )
+            found = f"a value of type {type(part).__name__}"
+            if isinstance(part, float):
+                # Different numbers become one float, and one number has many spellings.
+                found = "a number that is not whole"
             raise UnsupportedKeyError(
                 f"the key holds {found}: send it as text, or as a whole number"
             )

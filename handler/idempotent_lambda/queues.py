@@ -90,7 +90,8 @@ class SqsQueues:
         arns = (delivery.raw.get("eventSourceARN") for delivery, _ in in_progress)
         # All messages come from one queue, even if a damaged record names another.
         ((arn, _),) = Counter(arn for arn in arns if isinstance(arn, str)).most_common(1)
-        url = self._build_url(arn)
+        account, name = arn.split(":")[-2:]
+        url = f"{self._client.meta.endpoint_url}/{account}/{name}"
         answer = self._client.change_message_visibility_batch(QueueUrl=url, Entries=entries)
         for refusal in answer.get("Failed", ()):
             failure = Failure(str(refusal.get("Code")), refusal.get("Message", ""))
@@ -125,10 +126,6 @@ class SqsQueues:
             self._client.send_message(QueueUrl=url, **call)["MessageId"]
         except Exception as error:  # noqa: BLE001  # strange answers make the SDK raise anything
             raise _build_error("SendMessage", error) from None
-
-    def _build_url(self, arn: str) -> str:
-        account, name = arn.split(":")[-2:]
-        return f"{self._client.meta.endpoint_url}/{account}/{name}"
 
 
 def compute_postponements(
