@@ -43,10 +43,10 @@ NETWORK = (
 )
 
 _REMEDIES = {
-    "Endpoint|HostLabel|Region": PLACE,
+    "Endpoint|Region": PLACE,
     # Without a code of the service, a proxy or a gateway gave the answer.
-    r"Prox|^\d+$": NETWORK,
-    "AccessKey|Credential|Expired|InvalidSecurity|Login|MFA|Metadata|Profile|Signature(?!V)|"
+    r"^\d+$": NETWORK,
+    "AccessKey|Credential|Expired|InvalidSecurity|Login|Profile|Signature(?!V)|"
     "Skewed|SSO|Token|UnrecognizedClient": CREDENTIALS,
 }
 """What to check, by words in a service's code, or in the names of botocore's error and its bases.

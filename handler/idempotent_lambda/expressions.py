@@ -8,7 +8,7 @@ everything in JMESPath that lists fields takes them in the order of their names:
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
 import jmespath
 from jmespath import exceptions, functions, visitor
@@ -129,7 +129,7 @@ def _is_void(value: object) -> bool:
         return not value or any(part is None for part in value)
     if isinstance(value, Mapping):
         return all(part is None for part in value.values())
-    return value is None or (isinstance(value, str | bytes) and not value)
+    return value in (None, "", b"")
 
 
 def _write_canonical(value: object) -> bytes:
@@ -167,5 +167,5 @@ def _write_object(value: object) -> object:
 
 def _build_type_error(function: str, found: str, *taken: str) -> Exception:
     """Build the error for a wrong argument, which it does not quote."""
-    error = exceptions.JMESPathTypeError(function, None, found, list(taken))
-    return cast("Exception", error)
+    error: Exception = exceptions.JMESPathTypeError(function, None, found, list(taken))
+    return error

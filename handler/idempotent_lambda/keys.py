@@ -71,17 +71,16 @@ class Key(NamedTuple):
         if hashed:
             # The log may show the token: it is not a secret, and grants nothing to its reader.
             return f"sha256:{self.token}"
-        text = self.text
-        # Otherwise a text that begins with a bracket would look like an array.
-        marks_first = text.startswith("[") and not self._is_json()
-        if len(text) <= MAX_SHOWN_CHARACTERS and _SHOWN_AS_IS.fullmatch(text) and not marks_first:
-            return text
+        first, text = "", self.text
+        if text.startswith("[") and not self.record_id.endswith(SEPARATOR * 2 + text):
+            # Otherwise a text that begins with a bracket would look like an array.
+            first, text = r"\u005b", text[1:]
+        limit = MAX_SHOWN_CHARACTERS - len(first)
+        if len(text) <= limit and _SHOWN_AS_IS.fullmatch(text):
+            return first + text
         from idempotent_lambda.spelling import escape_key  # noqa: PLC0415  # seldom used
 
-        return escape_key(text, self.token, MAX_SHOWN_CHARACTERS, marks_first=marks_first)
-
-    def _is_json(self) -> bool:
-        return self.record_id.endswith(SEPARATOR * 2 + self.text)
+        return first + escape_key(text, self.token, limit)
 
     def hide_in(self, text: str) -> str:
         """Return the text with a hash in place of the key, its record id and its longer parts.

@@ -19,18 +19,15 @@ _UNSEEN = re.compile(
 )
 
 
-def escape_key(text: str, digest: str, limit: int, *, marks_first: bool) -> str:
+def escape_key(text: str, digest: str, limit: int) -> str:
     """Return a key as log lines show it, in at most ``limit`` characters.
 
     Args:
         text: key.
         digest: hash of its record id, of which a key that is cut shows the first characters.
         limit: most characters.
-        marks_first: whether the first character is escaped, although it shows.
     """
     parts = escape_characters(text[: limit + 1])
-    if marks_first:
-        parts[0] = _write_number(text[0])
     size = sum(map(len, parts))
     if size <= limit:
         return "".join(parts)

@@ -123,7 +123,6 @@ CASES = {
         maybe_written=True,
         is_transient=True,
     ),
-    "proxy settings": Expected(exceptions.InvalidProxiesConfigError(), NETWORK),
     "no connection": Expected(
         exceptions.EndpointConnectionError(**URL, error="refused"), NETWORK, is_transient=True
     ),

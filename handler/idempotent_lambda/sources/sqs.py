@@ -69,10 +69,10 @@ class SqsAdapter(SourceAdapter):
             body_problem=problem,
             receive_count=int(count) if is_count(count) else 1,
             raw=record,
-            message_attributes=read_attributes(producers) if producers else {},
+            message_attributes=read_attributes(producers),
             group=self.find_group(record),
             default_key=identifier,
-            mark=read_mark(producers) if producers else None,
+            mark=read_mark(producers),
         )
 
     def read_attributes(self, record: JsonObject) -> dict[str, str]:
@@ -95,14 +95,11 @@ class SqsAdapter(SourceAdapter):
         if not isinstance(body, str):
             raise refuse_copy("the record has no body")
         copies = {
-            name: _copy_attribute(attribute)
+            name: copied
             for name, attribute in (attributes.items() if isinstance(attributes, dict) else ())
-            if isinstance(name, str) and _ATTRIBUTE_NAME.fullmatch(name)
+            if _ATTRIBUTE_NAME.fullmatch(name) and (copied := _copy_attribute(attribute))
         }
-        copy: dict[str, Any] = {
-            "MessageBody": body,
-            "MessageAttributes": {name: sent for name, sent in copies.items() if sent},
-        }
+        copy: dict[str, Any] = {"MessageBody": body, "MessageAttributes": copies}
         system = self.read_attributes(record)
         if _GROUP.fullmatch(group := system.get("MessageGroupId", "")):
             copy["MessageGroupId"] = group

@@ -6,8 +6,7 @@ beginnings of codes are compared.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 from botocore import exceptions
 
@@ -30,8 +29,7 @@ _BAD_REQUEST = re.compile("Serialization|Validation")
 """The codes of a table with another key, or of a record that it cannot hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """The condition of a write did not hold.
 
     Attributes:
@@ -41,8 +39,7 @@ class Refusal:
     item: StoredItem | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CallErrors:
+class CallErrors(NamedTuple):
     """Builds the errors of one operation on one table.
 
     Attributes:

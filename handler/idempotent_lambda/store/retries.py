@@ -6,8 +6,7 @@ https://github.com/boto/boto3/issues/3834
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from idempotent_lambda.clients import NO_TIME_LEFT
 from idempotent_lambda.clock import REQUEST_MILLIS, Clock, Deadline, Millis
@@ -24,8 +23,7 @@ _AskedT_contra = TypeVar("_AskedT_contra", contravariant=True)
 _AnswerT_co = TypeVar("_AnswerT_co", covariant=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryPolicy:
+class RetryPolicy(NamedTuple):
     """The rule for how often a request is sent.
 
     Attributes:
