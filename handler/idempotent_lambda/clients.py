@@ -182,7 +182,7 @@ def explain_failure(failure: Exception) -> Failure:
         is_unsent = isinstance(failure, _NOT_CONNECTED)
         return Failure(code, text, NETWORK, maybe_written=not is_unsent, is_transient=True)
     names = " ".join(kind.__name__ for kind in type(failure).__mro__)
-    remedy = _find_remedy(names)
+    remedy = _choose_remedy(names)
     is_unsent = remedy is not None or _BEFORE_SENDING.search(names) is not None
     return Failure(code, text, remedy or _check_sdk(), maybe_written=not is_unsent)
 
@@ -192,10 +192,10 @@ def _explain_refusal(response: Mapping[str, Any]) -> Failure:
     code, text = str(error.get("Code", "Unknown")), error.get("Message", "")
     status = (response.get("ResponseMetadata") or {}).get("HTTPStatusCode")
     maybe_written = not isinstance(status, int) or status >= _SERVER_ERROR
-    return Failure(code, text, _find_remedy(code), maybe_written)
+    return Failure(code, text, _choose_remedy(code), maybe_written)
 
 
-def _find_remedy(names: str) -> str | None:
+def _choose_remedy(names: str) -> str | None:
     return next((_REMEDIES[words] for words in _REMEDIES if re.search(words, names)), None)
 
 

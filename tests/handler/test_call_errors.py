@@ -81,6 +81,18 @@ class NewCredentialsError(exceptions.SSOError):
     """An error that a later botocore has."""
 
 
+class NewTokenError(exceptions.BotoCoreError):
+    """An error of a later botocore whose name alone says what it is about."""
+
+
+class RegionClosedError(exceptions.BotoCoreError):
+    """Another one."""
+
+
+class HandshakeError(exceptions.ConnectionError):
+    """A connection that fails in a new way, perhaps after the request."""
+
+
 class NewError(exceptions.BotoCoreError):
     """An error of a later botocore that nobody here knows."""
 
@@ -106,6 +118,7 @@ CASES = {
     "session expired": Expected(exceptions.UnauthorizedSSOTokenError(), CREDENTIALS),
     "profile": Expected(exceptions.ProfileNotFound(profile="prod"), CREDENTIALS),
     "a later kind": Expected(NewCredentialsError(), CREDENTIALS),
+    "a later token": Expected(NewTokenError(), CREDENTIALS),
     "token expired": Expected(refused("ExpiredTokenException"), CREDENTIALS),
     "token expired, short": Expected(refused("ExpiredToken", 403), CREDENTIALS),
     "client unknown": Expected(refused("UnrecognizedClientException"), CREDENTIALS),
@@ -113,6 +126,7 @@ CASES = {
     "wrong clock": Expected(refused("RequestTimeTooSkewed", 403), CREDENTIALS),
     "no region": Expected(exceptions.NoRegionError(), PLACE),
     "wrong region": Expected(exceptions.InvalidRegionError(region_name="eu central"), PLACE),
+    "a later region": Expected(RegionClosedError(), PLACE),
     "no endpoint": Expected(
         exceptions.EndpointProviderError(msg="Invalid Configuration: FIPS"), PLACE
     ),
@@ -135,6 +149,9 @@ CASES = {
     "connection closed": Expected(
         exceptions.ConnectionClosedError(**URL), NETWORK, maybe_written=True, is_transient=True
     ),
+    "a later connection": Expected(
+        HandshakeError(error="closed"), NETWORK, maybe_written=True, is_transient=True
+    ),
     "sending failed": Expected(
         exceptions.HTTPClientError(error=OSError("broken pipe")),
         NETWORK,
@@ -146,6 +163,9 @@ CASES = {
         refused("502", 502), NETWORK, maybe_written=True, is_transient=True
     ),
     "parameters": Expected(exceptions.ParamValidationError(report="Unknown parameter"), SDK),
+    "signature version": Expected(
+        exceptions.UnsupportedSignatureVersionError(signature_version="v9"), SDK
+    ),
     "parameter unknown": Expected(
         exceptions.UnknownParameterError(name="x", operation="UpdateItem", choices="y"), SDK
     ),
