@@ -106,5 +106,5 @@ def _send(
 
 def _choose_backoff(attempts: int) -> Millis:
     # Full jitter: workers that failed together do not come back together.
-    limit = min(MAX_BACKOFF_MILLIS, FIRST_BACKOFF_MILLIS << min(attempts, 10))
+    limit = min(MAX_BACKOFF_MILLIS, FIRST_BACKOFF_MILLIS << attempts)
     return Millis(random.randrange(limit))  # noqa: S311  # guards nothing
