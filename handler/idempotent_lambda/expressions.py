@@ -7,8 +7,8 @@ everything in JMESPath that lists fields takes them in the order of their names:
 
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import jmespath
 from jmespath import exceptions, functions, visitor
@@ -52,22 +52,17 @@ class _KeyFunctions(functions.Functions):
 
     @functions.signature({"types": []})
     def _func_lower(self, value: object) -> str | None:
-        text = _read_text("lower", value)
-        return text and text.lower()
+        return _change_text("lower", value, str.lower)
 
     @functions.signature({"types": []})
     def _func_trim(self, value: object) -> str | None:
-        text = _read_text("trim", value)
-        return text and text.strip()
+        return _change_text("trim", value, str.strip)
 
     @functions.signature({"types": []})
     def _func_nfc(self, value: object) -> str | None:
-        text = _read_text("nfc", value)
-        if text is None or text.isascii():
-            return text
         import unicodedata  # noqa: PLC0415  # seldom used
 
-        return unicodedata.normalize("NFC", text)
+        return _change_text("nfc", value, lambda text: unicodedata.normalize("NFC", text))
 
     @functions.signature({"types": []})
     def _func_sha256(self, value: object) -> str | None:
@@ -89,7 +84,7 @@ class _KeyFunctions(functions.Functions):
 
     @functions.signature({"types": ["object"]})
     def _func_values(self, fields: Mapping[str, object]) -> list[object]:
-        return [fields[name] for name in sorted(fields)]
+        return [part for _, part in sorted(fields.items())]
 
 
 class _SortedInterpreter(visitor.TreeInterpreter):
@@ -99,7 +94,7 @@ class _SortedInterpreter(visitor.TreeInterpreter):
         fields = self.visit(base, value)
         if not isinstance(fields, Mapping):
             return None
-        found = (self.visit(projected, fields[name]) for name in sorted(fields))
+        found = (self.visit(projected, part) for _, part in sorted(fields.items()))
         return [part for part in found if part is not None]
 
 
@@ -116,10 +111,12 @@ def _check_functions(node: Any) -> None:
             _check_functions(child)
 
 
-def _read_text(function: str, value: object) -> str | None:
-    """Return the argument of a function that takes text or null."""
-    if value is None or isinstance(value, str):
-        return value
+def _change_text(function: str, value: object, change: Callable[[str], str]) -> str | None:
+    """Return what a function makes of its argument, which is text or null."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return change(value)
     raise _build_type_error(function, type(value).__name__, "string", "null")
 
 
@@ -132,7 +129,7 @@ def _is_void(value: object) -> bool:
         return not value or any(part is None for part in value)
     if isinstance(value, Mapping):
         return all(part is None for part in value.values())
-    return value is None or (isinstance(value, str | bytes) and not value)
+    return value in (None, "", b"")
 
 
 def _write_canonical(value: object) -> bytes:
@@ -161,15 +158,14 @@ def _write_object(value: object) -> object:
     """Return what JSON writes for a value of Python that JSON does not know."""
     if isinstance(value, Mapping):
         return dict(value)
-    kind = type(value)
-    has_address = kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__
-    if has_address or isinstance(value, set | frozenset):
+    text = str(value)
+    if " at 0x" in text or isinstance(value, set | frozenset):
         # Its text would be different in each process.
-        raise _build_type_error("to_string", kind.__name__, "a value with one spelling")
-    return str(value)
+        raise _build_type_error("to_string", type(value).__name__, "a value with one spelling")
+    return text
 
 
 def _build_type_error(function: str, found: str, *taken: str) -> Exception:
     """Build the error for a wrong argument, which it does not quote."""
-    error = exceptions.JMESPathTypeError(function, None, found, list(taken))
-    return cast("Exception", error)
+    error: Exception = exceptions.JMESPathTypeError(function, None, found, list(taken))
+    return error

@@ -71,17 +71,16 @@ class Key(NamedTuple):
         if hashed:
             # The log may show the token: it is not a secret, and grants nothing to its reader.
             return f"sha256:{self.token}"
-        text = self.text
-        # Otherwise a text that begins with a bracket would look like an array.
-        marks_first = text.startswith("[") and not self._is_json()
-        if len(text) <= MAX_SHOWN_CHARACTERS and _SHOWN_AS_IS.fullmatch(text) and not marks_first:
-            return text
+        first, text = "", self.text
+        if text.startswith("[") and not self.record_id.endswith(SEPARATOR * 2 + text):
+            # Otherwise a text that begins with a bracket would look like an array.
+            first, text = r"\u005b", text[1:]
+        limit = MAX_SHOWN_CHARACTERS - len(first)
+        if len(text) <= limit and _SHOWN_AS_IS.fullmatch(text):
+            return first + text
         from idempotent_lambda.spelling import escape_key  # noqa: PLC0415  # seldom used
 
-        return escape_key(text, self.token, MAX_SHOWN_CHARACTERS, marks_first=marks_first)
-
-    def _is_json(self) -> bool:
-        return self.record_id.endswith(SEPARATOR * 2 + self.text)
+        return first + escape_key(text, self.token, limit)
 
     def hide_in(self, text: str) -> str:
         """Return the text with a hash in place of the key, its record id and its longer parts.
@@ -96,9 +95,6 @@ class Key(NamedTuple):
         secrets = {str(part) for part in parts if type(part) in (str, int)}
         secrets = {part for part in secrets if len(part) >= MIN_HIDDEN_CHARACTERS}
         secrets |= {self.text, self.record_id}
-        # A key that is shown in another form holds a backslash or, if it is cut, an ellipsis.
-        if ("\\" in text or not text.isascii()) and (shown := self.show(hashed=False)) in text:
-            secrets.add(shown)
         return hide_secrets(text, secrets, self.show(hashed=True))
 
 
@@ -149,20 +145,18 @@ class KeyRule:
         try:
             if issubclass(type(value), str):
                 value = str.__str__(value)  # the method of a subclass could raise
-            missing = _describe_value(value) if _is_missing(value) else None
-            key = None if missing else Key(_text(value), record_id(self.namespace, value))
+            missing = _describe_missing(value)
+            if not missing:
+                return Key(_text(value), record_id(self.namespace, value))
         except Exception as error:  # noqa: BLE001  # a function's value may raise anything
-            problem: object = (
-                f"the key, of type {type(value).__name__}, raises {type(error).__name__}"
-            )
-            problem = error if isinstance(error, UnsupportedKeyError) else problem
+            problem = f"the key, of type {type(value).__name__}, raises {type(error).__name__}"
+            if isinstance(error, UnsupportedKeyError):
+                problem = str(error)
             raise UnsupportedKeyError(f"key expression {self.expression!r}: {problem}") from None
-        if key:
-            return key
         if body_problem and re.search(r"\bbody\b", self.expression or ""):
             raise UndecodableBodyError(str(self.expression), body_problem)
         argument = "key" if self.expression and self.search is None else None
-        raise MissingKeyError(self.expression, str(missing), argument)
+        raise MissingKeyError(self.expression, missing, argument)
 
 
 def check_namespace(namespace: str) -> str:
@@ -219,7 +213,7 @@ def compile_expression(expression: str) -> "CompiledExpression":
     except JMESPathError as error:
         problem = str(error).splitlines()[0]
         raise ValueError(f"{expression!r} is not a JMESPath expression: {problem}") from None
-    if not all(map(_is_missing, found)):
+    if not all(map(_describe_missing, found)):
         raise ValueError(
             f"the JMESPath expression {expression!r} finds a key even in an empty message, so "
             "messages without their own would share it: name a field, unquoted"
@@ -258,11 +252,10 @@ def record_id(namespace: str, value: object) -> str:
 def _canonical_json(value: object) -> str:
     for part in value if isinstance(value, list) else [value]:
         if not isinstance(part, str | int):
-            # Different numbers become one float, and one number has many spellings.
-            whole = not isinstance(part, float)
-            found = (
-                f"a value of type {type(part).__name__}" if whole else "a number that is not whole"
-            )
+            found = f"a value of type {type(part).__name__}"
+            if isinstance(part, float):
+                # Different numbers become one float, and one number has many spellings.
+                found = "a number that is not whole"
             raise UnsupportedKeyError(
                 f"the key holds {found}: send it as text, or as a whole number"
             )
@@ -276,16 +269,15 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else _canonical_json(value)
 
 
-def _is_missing(value: object) -> bool:
-    if isinstance(value, list):
-        return not value or any(isinstance(part, list) or _is_missing(part) for part in value)
-    return value is None or isinstance(value, dict) or (isinstance(value, str) and not value)
-
-
-def _describe_value(value: object) -> str:
+def _describe_missing(value: object) -> str | None:
+    """Say what a value is that is no key; None if it may be one."""
     # Never quote the value itself: an object or an array is part of the body.
     if value is None:
         return "nothing"
     if isinstance(value, dict):
         return "an object"
-    return "an array that is empty or has a part that is not a key" if value else "an empty text"
+    if isinstance(value, list):
+        if value and not any(isinstance(part, list) or _describe_missing(part) for part in value):
+            return None
+        return "an array that is empty or has a part that is not a key"
+    return "an empty text" if value == "" else None

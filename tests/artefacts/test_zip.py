@@ -71,7 +71,6 @@ PACKAGE_MODULES = [
     "protocol/steps",
     "queues",
     "redaction",
-    "sdk",
     "settings",
     "sources/__init__",
     "sources/batches",

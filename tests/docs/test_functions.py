@@ -9,8 +9,8 @@ import pytest
 
 from idempotent_lambda.errors import MissingKeyError
 from idempotent_lambda.keys import KeyRule, compile_expression
-from idempotent_lambda.spelling import unescape_text
 from idempotent_lambda_toolkit.cli import records
+from idempotent_lambda_toolkit.cli.shown_keys import unescape_text
 from tests.handler.events import key_rule, record
 from tests.handler.harness import ConsumerHarness
 

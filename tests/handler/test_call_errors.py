@@ -11,7 +11,7 @@ import pytest
 from botocore import exceptions
 from botocore.client import BaseClient
 
-from idempotent_lambda.clients import new_client
+from idempotent_lambda.clients import NO_TIME_LEFT, new_client
 from idempotent_lambda.clock import Deadline, Millis
 from idempotent_lambda.errors import (
     ConfigurationError,
@@ -30,8 +30,7 @@ from .harness import Listener
 URL = {"endpoint_url": "https://dynamodb.eu-central-1.amazonaws.com"}
 CREDENTIALS = ("credentials", "role", "clock")
 PLACE = ("AWS_REGION", "AWS_ENDPOINT_URL")
-CERTIFICATES = ("HTTPS_PROXY", "AWS_CA_BUNDLE")
-NETWORK = ("network path", "VPC endpoint")
+NETWORK = ("network path", "VPC endpoint", "HTTPS_PROXY", "AWS_CA_BUNDLE")
 SDK = (f"botocore {botocore.__version__} in ", "/botocore")
 RIGHTS = ("name, region and the role's permissions",)
 QUEUE = "the queue's URL"
@@ -82,6 +81,18 @@ class NewCredentialsError(exceptions.SSOError):
     """An error that a later botocore has."""
 
 
+class NewTokenError(exceptions.BotoCoreError):
+    """An error of a later botocore whose name alone says what it is about."""
+
+
+class RegionClosedError(exceptions.BotoCoreError):
+    """Another one."""
+
+
+class HandshakeError(exceptions.ConnectionError):
+    """A connection that fails in a new way, perhaps after the request."""
+
+
 class NewError(exceptions.BotoCoreError):
     """An error of a later botocore that nobody here knows."""
 
@@ -107,6 +118,7 @@ CASES = {
     "session expired": Expected(exceptions.UnauthorizedSSOTokenError(), CREDENTIALS),
     "profile": Expected(exceptions.ProfileNotFound(profile="prod"), CREDENTIALS),
     "a later kind": Expected(NewCredentialsError(), CREDENTIALS),
+    "a later token": Expected(NewTokenError(), CREDENTIALS),
     "token expired": Expected(refused("ExpiredTokenException"), CREDENTIALS),
     "token expired, short": Expected(refused("ExpiredToken", 403), CREDENTIALS),
     "client unknown": Expected(refused("UnrecognizedClientException"), CREDENTIALS),
@@ -114,17 +126,17 @@ CASES = {
     "wrong clock": Expected(refused("RequestTimeTooSkewed", 403), CREDENTIALS),
     "no region": Expected(exceptions.NoRegionError(), PLACE),
     "wrong region": Expected(exceptions.InvalidRegionError(region_name="eu central"), PLACE),
+    "a later region": Expected(RegionClosedError(), PLACE),
     "no endpoint": Expected(
         exceptions.EndpointProviderError(msg="Invalid Configuration: FIPS"), PLACE
     ),
-    "certificate": Expected(certificate(), CERTIFICATES, maybe_written=True, is_transient=True),
+    "certificate": Expected(certificate(), NETWORK, maybe_written=True, is_transient=True),
     "proxy": Expected(
         exceptions.ProxyConnectionError(proxy_url="http://proxy:3128", error="refused"),
-        CERTIFICATES,
+        NETWORK,
         maybe_written=True,
         is_transient=True,
     ),
-    "proxy settings": Expected(exceptions.InvalidProxiesConfigError(), CERTIFICATES),
     "no connection": Expected(
         exceptions.EndpointConnectionError(**URL, error="refused"), NETWORK, is_transient=True
     ),
@@ -137,6 +149,9 @@ CASES = {
     "connection closed": Expected(
         exceptions.ConnectionClosedError(**URL), NETWORK, maybe_written=True, is_transient=True
     ),
+    "a later connection": Expected(
+        HandshakeError(error="closed"), NETWORK, maybe_written=True, is_transient=True
+    ),
     "sending failed": Expected(
         exceptions.HTTPClientError(error=OSError("broken pipe")),
         NETWORK,
@@ -148,6 +163,9 @@ CASES = {
         refused("502", 502), NETWORK, maybe_written=True, is_transient=True
     ),
     "parameters": Expected(exceptions.ParamValidationError(report="Unknown parameter"), SDK),
+    "signature version": Expected(
+        exceptions.UnsupportedSignatureVersionError(signature_version="v9"), SDK
+    ),
     "parameter unknown": Expected(
         exceptions.UnknownParameterError(name="x", operation="UpdateItem", choices="y"), SDK
     ),
@@ -257,7 +275,7 @@ def test_queue(aws: None, expected: Expected) -> None:
     assert error.maybe_written == expected.maybe_written
     if not expected.blames_table:
         compare(error, expected)
-    is_clients = expected.named in (CREDENTIALS, PLACE, CERTIFICATES, NETWORK, SDK)
+    is_clients = expected.named in (CREDENTIALS, PLACE, NETWORK, SDK)
     assert (QUEUE in str(error)) != is_clients
     if is_clients:
         assert all(text in str(error) for text in expected.named)
@@ -265,10 +283,8 @@ def test_queue(aws: None, expected: Expected) -> None:
 
 def test_no_time_is_not_the_tables_fault() -> None:
     """Too little time is the function's: the remedy is a longer timeout, and nothing else."""
-    error = CallErrors("UpdateItem", "orders").build(
-        "NoTime", "no 2000 ms are left", remedy="raise the timeout", is_transient=True
-    )
-    assert str(error).endswith("no 2000 ms are left; raise the timeout")
+    error = CallErrors("UpdateItem", "orders").build(NO_TIME_LEFT)
+    assert str(error).endswith("no 1500 ms are left; raise the timeout, or send smaller batches")
 
 
 @contextmanager
@@ -361,13 +377,13 @@ class TestRealClient:
         del aws
         with serve_plain_text() as url:
             monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-            assert "check the proxy (HTTPS_PROXY) and the certificates" in self.fail()
+            assert "check the network path" in self.fail()
 
     def test_no_proxy(self, aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
         """A proxy that does not answer is named as one."""
         del aws
         monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-        assert "check the proxy (HTTPS_PROXY) and the certificates" in self.fail()
+        assert "check the network path" in self.fail()
 
     def test_a_hook(self, aws: None) -> None:
         """An error of code that changes the SDK's calls names the SDK and its folder."""

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from idempotent_lambda.keys import MAX_SHOWN_CHARACTERS, Key, KeyRule
-from idempotent_lambda.spelling import escape_text, read_digest, unescape_text
+from idempotent_lambda_toolkit.cli.shown_keys import escape_text, read_digest, unescape_text
 
 RULE = KeyRule("orders")
 
@@ -45,7 +45,8 @@ def test_text_that_people_read(text: str) -> None:
         ("\x00\x7f\x85", r"\u0000\u007f\u0085"),
         ("cafe\u0301", r"cafe\u0301"),
         ("A\u030a \u00c5 \u212b", r"A\u030a Å \u212b"),
-        ("\u1100\u1161\u11a8", "\u1100\\u1161\\u11a8"),
+        ("\u1100\u1161\u11a8", "\u1100\\u1161\u11a8"),
+        ("\u0958\u093e \u0915\u093e", "\\u0958\\u093e \u0915\u093e"),
         ("\u0301a", r"\u0301a"),
         ("\n\u0301", r"\u000a\u0301"),
         ("\\\u0301", r"\\\u0301"),

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from idempotent_lambda.sources.copy_mark import CopyMark
-    from idempotent_lambda.sources.source import SentAttributes, Source, SourceAdapter
+    from idempotent_lambda.sources.source import Source, SourceAdapter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -84,25 +84,14 @@ class Delivery:
         added = {"wrapped": self.wrapped, "message_attributes": self.message_attributes}
         return {**record, **added, "body": self.body}
 
-    def copy_body(self) -> str:
-        """Return the body of an SQS message that, when consumed, has the same body as this message.
+    def build_copy(self) -> dict[str, Any]:
+        """Build a request to SendMessage, without queue and mark.
+
+        The message has the same body as this one when it is consumed. A message from SQS keeps its
+        attributes, its group and its trace header. What SQS would refuse of these is left out: only
+        a damaged record has it.
 
         Raises:
             StoreRefusedError: there is no body, or the event cannot be written as JSON.
         """
-        return self.adapter.copy_body(self.raw)
-
-    def copy_attributes(self) -> "SentAttributes":
-        """Return the message attributes of that SQS message, without the mark.
-
-        Attributes that SQS would refuse are left out: only a damaged record has them.
-        """
-        return self.adapter.copy_attributes(self.raw)
-
-    def find_message_group(self) -> str:
-        """Return the SQS message group; an empty text if there is none that SQS would take."""
-        return self.adapter.find_message_group(self.raw)
-
-    def find_trace_header(self) -> str:
-        """Return the X-Ray trace header that SQS delivered; an empty text without a valid one."""
-        return self.adapter.find_trace_header(self.raw)
+        return self.adapter.build_copy(self.raw)

@@ -7,7 +7,7 @@ lists. The base classes define what is true of most sources; a subclass override
 import json
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from idempotent_lambda.errors import BatchFailedError, StoreRefusedError
 from idempotent_lambda.sources.delivery import Delivery
@@ -20,9 +20,6 @@ WHOLE_EVENT = "event"
 
 JsonObject = Mapping[str, object]
 """A record, an event, or a part of one."""
-
-SentAttributes = dict[str, dict[str, object]]
-"""Message attributes by name, in the form that SendMessage takes."""
 
 
 class Source(StrEnum):
@@ -212,32 +209,18 @@ class SourceAdapter(Wrapper):
         """The name of the source in the mark of a copy, see `CopyMark.source`."""
         return self.source
 
-    def copy_body(self, record: JsonObject) -> str:
-        """See `Delivery.copy_body`.
+    def build_copy(self, record: JsonObject) -> dict[str, Any]:
+        """See `Delivery.build_copy`.
 
         The text is escaped to ASCII, because SQS refuses some characters that JSON allows:
         https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
         """
         try:
-            return json.dumps({"Records": [record]} if self.has_records else record)
+            text = json.dumps({"Records": [record]} if self.has_records else record)
         except (TypeError, ValueError, RecursionError) as error:
             problem = f"the event cannot be written as JSON ({type(error).__name__})"
             raise refuse_copy(problem) from None
-
-    def copy_attributes(self, record: JsonObject) -> SentAttributes:
-        """See `Delivery.copy_attributes`."""
-        del record
-        return {}
-
-    def find_message_group(self, record: JsonObject) -> str:
-        """See `Delivery.find_message_group`."""
-        del record
-        return ""
-
-    def find_trace_header(self, record: JsonObject) -> str:
-        """See `Delivery.find_trace_header`."""
-        del record
-        return ""
+        return {"MessageBody": text, "MessageAttributes": {}}
 
 
 class StreamAdapter(SourceAdapter):

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 
 import base64
 import re
+from typing import Any
 
 from idempotent_lambda.sources.copy_mark import read_attributes, read_mark
 from idempotent_lambda.sources.delivery import Delivery
@@ -13,7 +14,6 @@ from idempotent_lambda.sources.payload import decode_payload
 from idempotent_lambda.sources.response import PartialBatchResponse, name_failures
 from idempotent_lambda.sources.source import (
     JsonObject,
-    SentAttributes,
     Source,
     SourceAdapter,
     refuse_copy,
@@ -56,15 +56,13 @@ class SqsAdapter(SourceAdapter):
         arn = record.get("eventSourceARN")
         if not (isinstance(arn, str) and arn.endswith(".fifo")):
             return None
-        attributes = record.get("attributes")
-        group = attributes.get("MessageGroupId") if isinstance(attributes, dict) else None
-        return f"{arn} {group if isinstance(group, str) else ''}"
+        return f"{arn} {self.read_attributes(record).get('MessageGroupId', '')}"
 
     def read_record(self, record: JsonObject, identifier: str) -> Delivery:
         """Return the delivery of a message; see the base class."""
         body, problem, unreadable = decode_payload(record.get("body"))
-        attributes, producers = record.get("attributes"), record.get("messageAttributes")
-        count = attributes.get("ApproximateReceiveCount") if isinstance(attributes, dict) else None
+        producers = record.get("messageAttributes")
+        count = find_path(record, "attributes", "ApproximateReceiveCount")
         return Delivery(
             id=identifier,
             adapter=self,
@@ -73,10 +71,10 @@ class SqsAdapter(SourceAdapter):
             unreadable=unreadable,
             receive_count=int(count) if is_count(count) else 1,
             raw=record,
-            message_attributes=read_attributes(producers) if producers else {},
+            message_attributes=read_attributes(producers),
             group=self.find_group(record),
             default_key=identifier,
-            mark=read_mark(producers) if producers else None,
+            mark=read_mark(producers),
         )
 
     def read_attributes(self, record: JsonObject) -> dict[str, str]:
@@ -90,35 +88,27 @@ class SqsAdapter(SourceAdapter):
         """Name every failure; all other messages are deleted."""
         return name_failures(ids)
 
-    def copy_body(self, record: JsonObject) -> str:
-        """Return the body unchanged."""
-        body = record.get("body")
+    def build_copy(self, record: JsonObject) -> dict[str, Any]:
+        """Return the body unchanged, with the attributes, the group and the trace header.
+
+        The group is one of a FIFO queue, or of a standard queue, where it is for fairness.
+        """
+        body, attributes = record.get("body"), record.get("messageAttributes")
         if not isinstance(body, str):
             raise refuse_copy("the record has no body")
-        return body
-
-    def copy_attributes(self, record: JsonObject) -> SentAttributes:
-        """Return the message attributes in the form that SendMessage takes."""
-        attributes = record.get("messageAttributes")
         copies = {
-            name: _copy_attribute(attribute)
+            name: copied
             for name, attribute in (attributes.items() if isinstance(attributes, dict) else ())
-            if isinstance(name, str) and _ATTRIBUTE_NAME.fullmatch(name)
+            if _ATTRIBUTE_NAME.fullmatch(name) and (copied := _copy_attribute(attribute))
         }
-        return {name: copy for name, copy in copies.items() if copy is not None}
-
-    def find_message_group(self, record: JsonObject) -> str:
-        """Return the group of a FIFO queue, or of a standard queue, where it is for fairness."""
-        return _find_text(record, "MessageGroupId", _GROUP)
-
-    def find_trace_header(self, record: JsonObject) -> str:
-        """Return the system attribute ``AWSTraceHeader``."""
-        return _find_text(record, "AWSTraceHeader", _TRACE_HEADER)
-
-
-def _find_text(record: JsonObject, name: str, pattern: re.Pattern[str]) -> str:
-    value = find_path(record, "attributes", name)
-    return value if isinstance(value, str) and pattern.fullmatch(value) else ""
+        copy: dict[str, Any] = {"MessageBody": body, "MessageAttributes": copies}
+        system = self.read_attributes(record)
+        if _GROUP.fullmatch(group := system.get("MessageGroupId", "")):
+            copy["MessageGroupId"] = group
+        if _TRACE_HEADER.fullmatch(header := system.get("AWSTraceHeader", "")):
+            trace = {"DataType": "String", "StringValue": header}
+            copy["MessageSystemAttributes"] = {"AWSTraceHeader": trace}
+        return copy
 
 
 def _copy_attribute(attribute: object) -> dict[str, object] | None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 MAX_NUMBER_CHARACTERS = 40
 """The most characters of a number in an error."""
 
-MAX_PLACE_CHARACTERS = 200
+MAX_FIELD_PATH_CHARACTERS = 200
 """The most characters of a place in an error."""
 
 
@@ -58,7 +58,7 @@ def find_unsafe_number(body: object) -> str | None:
             parts = enumerate(value)
         for name, part in parts:
             if isinstance(part, dict | list) or (isinstance(part, float) and not isfinite(part)):
-                pending.append((part, (place + _name_step(name))[:MAX_PLACE_CHARACTERS]))
+                pending.append((part, (place + _name_step(name))[:MAX_FIELD_PATH_CHARACTERS]))
     return None
 
 

@@ -1,4 +1,4 @@
-"""The errors of failed calls. Only this module and `sdk` know botocore's errors.
+"""The errors of failed calls. Only this module and `clients` know botocore's errors.
 
 The error codes of calls end in ``Exception``, but the codes of statements do not. So only the
 beginnings of codes are compared.
@@ -6,13 +6,12 @@ beginnings of codes are compared.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 from botocore import exceptions
 
-from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavailableError
-from idempotent_lambda.sdk import explain_failure
+from idempotent_lambda.clients import Failure, explain_failure
+from idempotent_lambda.errors import StoreError, StoreRefusedError
 from idempotent_lambda.store.api_types import Reason, StoredItem
 
 _TRANSIENT = re.compile(
@@ -30,8 +29,7 @@ _BAD_REQUEST = re.compile("Serialization|Validation")
 """The codes of a table with another key, or of a record that it cannot hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """The condition of a write did not hold.
 
     Attributes:
@@ -41,8 +39,7 @@ class Refusal:
     item: StoredItem | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CallErrors:
+class CallErrors(NamedTuple):
     """Builds the errors of one operation on one table.
 
     Attributes:
@@ -53,37 +50,18 @@ class CallErrors:
     operation: str
     table_name: str
 
-    def build(
-        self,
-        code: str,
-        text: str,
-        *,
-        remedy: str | None = None,
-        maybe_written: bool = False,
-        is_transient: bool = False,
-    ) -> StoreError:
-        """Build the error for a code: `StoreUnavailableError` if a later attempt may succeed.
-
-        Args:
-            code: code of the service, or name of the client's error.
-            text: text of the service or the client.
-            remedy: what to do; None if DynamoDB itself refused the request.
-            maybe_written: whether the request was sent and may have been carried out.
-            is_transient: whether a later attempt may succeed, whatever the code says.
-        """
-        is_throttled = _TRANSIENT.match(code) is not None
-        if remedy is None and is_throttled:
+    def build(self, failure: Failure) -> StoreError:
+        """Build the error: `StoreUnavailableError` if a later attempt may succeed."""
+        if _TRANSIENT.match(failure.code):
+            failure = failure._replace(is_transient=True)
             remedy = "check the table's capacity"
-        elif remedy is None and maybe_written:
+        elif failure.maybe_written:
             remedy = "check the health of DynamoDB in this Region"
-        elif remedy is None and _BAD_REQUEST.match(code):
+        elif _BAD_REQUEST.match(failure.code):
             remedy = "check the table's key (id, a string) and the size of the record"
-        elif remedy is None:
+        else:
             remedy = "check the table's name, region and the role's permissions"
-        is_unavailable = is_transient or maybe_written or is_throttled
-        kind = StoreUnavailableError if is_unavailable else StoreRefusedError
-        problem = f"{self.operation} on table {self.table_name!r}: {code}: {text}; {remedy}"
-        return kind(code, problem, maybe_written=maybe_written)
+        return failure.build_error(f"{self.operation} on table {self.table_name!r}", remedy)
 
     def translate_write(self, failure: Exception) -> Refusal | StoreError:
         """Return the answer for an exception of a write."""
@@ -97,10 +75,7 @@ class CallErrors:
 
     def translate(self, failure: Exception) -> StoreError:
         """Return the error for an exception of any other call."""
-        code, text, remedy, maybe_written, is_transient = explain_failure(failure)
-        return self.build(
-            code, text, remedy=remedy, maybe_written=maybe_written, is_transient=is_transient
-        )
+        return self.build(explain_failure(failure))
 
     def translate_statement(self, reason: Reason) -> Refusal | StoreError:
         """Return the answer for a statement that failed inside a call that succeeded."""
@@ -108,7 +83,7 @@ class CallErrors:
         if _CONDITION_FAILED.match(code):
             return Refusal()
         maybe_written = code == "InternalServerError"
-        return self.build(code, reason.get("Message", ""), maybe_written=maybe_written)
+        return self.build(Failure(code, reason.get("Message", ""), maybe_written=maybe_written))
 
     def _translate_cancellation(self, reasons: Sequence[Reason]) -> Refusal | StoreError:
         """Return the answer for a cancelled transaction.
@@ -121,7 +96,7 @@ class CallErrors:
             return Refusal(reasons[0].get("Item"))
         for code in (own, *others):
             if _TRANSIENT.match(code):
-                return self.build(code, "another transaction or too little capacity")
+                return self.build(Failure(code, "another transaction or too little capacity"))
         failed = [
             f"action {number} of the processor: {reason['Code']}: {reason.get('Message', '')}"
             for number, reason in enumerate(reasons)

@@ -81,7 +81,7 @@ def test_numbers_and_texts_differ(shop: Shop) -> None:
         ("order_id", None, "nothing"),
         ("order_id", "", "an empty text"),
         ("order_id", {}, "an object"),
-        ("order_id", [], "an empty text"),
+        ("order_id", [], "an array that is empty"),
         ("order_id.id", object(), "nothing"),
         ("[order_id.a, order_id.b]", {"a": 1}, "a part that is not a key"),
         ("length(order_id)", 1, r"length\(\) takes string or array or object, and gets number"),

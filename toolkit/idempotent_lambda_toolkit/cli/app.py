@@ -14,7 +14,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from idempotent_lambda.clock import EpochMillis, Seconds
 from idempotent_lambda.protocol.record import Record, Status
-from idempotent_lambda.spelling import escape_text
 from idempotent_lambda_toolkit.cli import (
     dead_letters,
     decisions,
@@ -35,6 +34,7 @@ from idempotent_lambda_toolkit.cli.exit_codes import (
 )
 from idempotent_lambda_toolkit.cli.output import Output
 from idempotent_lambda_toolkit.cli.records import RecordSelector
+from idempotent_lambda_toolkit.cli.shown_keys import escape_text
 
 WITH_VALUE = (
     "--function", "--table", "--namespace", "--queue-url", "--dead-letter-queue-url",

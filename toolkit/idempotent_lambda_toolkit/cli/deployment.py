@@ -11,9 +11,9 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from idempotent_lambda import __version__
+from idempotent_lambda.clients import CREDENTIALS, explain_failure
 from idempotent_lambda.clock import Seconds
 from idempotent_lambda.keys import KeyRule, check_namespace, compile_expression
-from idempotent_lambda.sdk import CREDENTIALS, explain_failure
 from idempotent_lambda_toolkit.cli.exit_codes import (
     AwsRefusedError,
     CommandError,

@@ -15,10 +15,10 @@ from idempotent_lambda.keys import SEPARATOR, Key, KeyRule, build_function_names
 from idempotent_lambda.protocol.conditions import EXPRESSION, And, Compare, evaluate, render
 from idempotent_lambda.protocol.record import IS_EXPIRED, IS_OVER_FOR_COPY, Record, Status
 from idempotent_lambda.protocol.requests import Request
-from idempotent_lambda.spelling import escape_text, read_digest, unescape_text
 from idempotent_lambda_toolkit.cli import times
 from idempotent_lambda_toolkit.cli.deployment import Deployment
 from idempotent_lambda_toolkit.cli.exit_codes import NotFoundError, RefusedError, UsageError
+from idempotent_lambda_toolkit.cli.shown_keys import escape_text, read_digest, unescape_text
 
 AS_SEEN = And((Compare("owner", "=", "owner"), Compare("status", "=", "status")))
 """The record is as it was shown: every change sets another owner or status."""
