@@ -11,7 +11,7 @@ import pytest
 
 from idempotent_lambda.keys import record_id
 from idempotent_lambda.protocol.record import Owner
-from idempotent_lambda.spelling import unescape_text
+from idempotent_lambda_toolkit.cli.shown_keys import unescape_text
 
 from .events import event, marked, record
 from .transports import TRANSPORTS, LoggingHarness, Transport, decode_data
