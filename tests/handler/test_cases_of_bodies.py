@@ -98,6 +98,8 @@ def test_case(transport: Transport, case: dict[str, Any]) -> None:
         parts = [re.sub("-?(Infinity|1E[+]400) at", "such as 1e400 at", part) for part in parts]
     if transport.has_detail:
         parts = [part.replace("body.", "body.detail.") for part in parts]
+        event = "the body is an EventBridge event, whose data is body.detail"
+        parts = [part.replace("the body is an object", event) for part in parts]
     check_rejection(line, json.dumps(harness.lines), case, parts)
 
 

@@ -17,8 +17,13 @@ class DirectAdapter(SourceAdapter):
     opens_body = True
 
     def is_event(self, event: JsonObject) -> bool:
-        """Whether the event is not from an event source mapping."""
-        return "eventSource" not in event
+        """Whether the event is not from an event source mapping.
+
+        The batches of Kafka, MQ and DocumentDB name their source here. A caller may use the same
+        name for a field.
+        """
+        name = event.get("eventSource")
+        return not (isinstance(name, str) and name.startswith(("aws:", "SelfManaged")))
 
     def read_record(self, record: JsonObject, identifier: str) -> Delivery:
         """Return the delivery of the whole event."""

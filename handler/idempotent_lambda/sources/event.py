@@ -36,7 +36,10 @@ def read_event(event: object, unwrap: Collection[str] = ()) -> tuple[Delivery, .
             reported is deleted: nothing is lost only if the whole batch fails.
     """
     if not isinstance(event, dict):
-        raise refuse_event(f"the event is {type(event).__name__}, not an object")
+        found = f"{type(event).__name__}, not an object"
+        if isinstance(event, list):
+            found = "a list, as EventBridge Pipes sends it: let the pipe send to the queue"
+        raise refuse_event(f"the event is {found}")
     _check_form(event)
     services = list_services(unwrap)
     deliveries: list[Delivery] = []
@@ -47,8 +50,6 @@ def read_event(event: object, unwrap: Collection[str] = ()) -> tuple[Delivery, .
         for record in adapter.list_records(event):
             deliveries += _read_record(adapter, record, services)
         return tuple(deliveries)
-    if not isinstance(event["Records"], list):
-        raise refuse_event("the event has Records that are not a list")
     for record in event["Records"]:
         adapter = find_record_adapter(record)
         if adapter is None:
@@ -60,11 +61,18 @@ def read_event(event: object, unwrap: Collection[str] = ()) -> tuple[Delivery, .
 
 
 def _check_form(event: JsonObject) -> None:
+    """Raise if the fields of an event belong to no source."""
     if not _FORM_FIELDS.isdisjoint(event):
         from idempotent_lambda.sources.recognition import refuse_form  # noqa: PLC0415
 
         if error := refuse_form(event):
             raise error
+    if "Records" not in event:
+        return
+    if not isinstance(event["Records"], list):
+        raise refuse_event("the event has Records that are not a list")
+    if not event["Records"] and len(event) > 1:
+        raise refuse_event("the event has no Records, but other fields")
 
 
 def _read_record(

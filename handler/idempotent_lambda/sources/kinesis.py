@@ -30,7 +30,7 @@ class KinesisAdapter(StreamAdapter):
         if record.get("eventSource") != Source.KINESIS or not isinstance(data, str):
             raise MalformedRecordError
         try:
-            payload = base64.b64decode(data)
+            payload = base64.b64decode(data, validate=True)
         except ValueError:
             raise MalformedRecordError from None
         key = [record.get("eventSourceARN"), record.get("eventID")]

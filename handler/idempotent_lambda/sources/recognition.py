@@ -44,6 +44,8 @@ def describe_body(body: object, problem: str | None) -> str:
         problem: see `Delivery.body_problem`.
     """
     match body:
+        case {"detail-type": str(), "detail": dict()}:
+            return "an EventBridge event, whose data is body.detail"
         case dict():
             return "an object"
         # https://github.com/awslabs/amazon-sqs-java-extended-client-lib
