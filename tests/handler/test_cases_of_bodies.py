@@ -176,6 +176,20 @@ def test_observed(case: dict[str, Any]) -> None:
     assert [each["outcome"] for each in harness.lines] == ["rejected", "completed"]
 
 
+@pytest.mark.parametrize("name", ["SQS standard", "SQS FIFO", "SNS to SQS", "Kinesis"])
+@pytest.mark.parametrize(
+    "case",
+    [each for each in CASES if each["kind"] == "confirmation" and "error" in each],
+    ids=lambda each: each["name"],
+)
+def test_observed_confirmation(name: str, case: dict[str, Any]) -> None:
+    """A confirmation does not run in observe mode either: its URL exists nowhere else."""
+    harness = make_harness(TRANSPORTS[name], case, observe_only=True)
+    assert not harness.invoke(TRANSPORTS[name].carry(decode_data(case), 1))
+    assert harness.messages == []
+    assert [each["outcome"] for each in harness.lines] == ["rejected"]
+
+
 def test_each_kind_has_siblings() -> None:
     """Each kind has at least three cases, and no two cases have one name."""
     kinds = Counter(case["kind"] for case in CASES)

@@ -165,6 +165,10 @@ KEPT = {
         text("2026-11-30", "String.date"),
         {"DataType": "String.date", "StringValue": "2026-11-30"},
     ),
+    "label of any text": (
+        text("acme", "String.café au lait"),
+        {"DataType": "String.café au lait", "StringValue": "acme"},
+    ),
     "number": (text("1.10", "Number"), {"DataType": "Number", "StringValue": "1.10"}),
     "custom number": (
         text("-0", "Number.float"),

@@ -89,7 +89,8 @@ def test_a_message_about_an_execution() -> None:
 
 def test_ordinary_messages_import_nothing() -> None:
     """The words for known forms are loaded only when a message needs them."""
-    batch = event(order("a"), record("1e3"), record('["a"]'), record('{"Type": "Order", "n": 1.5}'))
+    bodies = ("1e3", '["a"]', '{"Type": "Order", "n": 1.5}', '{"cut": [1.5, ', "[INFO] started")
+    batch = event(order("a"), *map(record, bodies))
     code = (
         "import sys; from idempotent_lambda.sources.event import read_event; "
         f"read_event({batch!r}, ['sns']); print(*sys.modules)"

@@ -25,6 +25,7 @@ from idempotent_lambda.protocol.steps import Outcome, Settled
 from idempotent_lambda.settings import Settings
 from idempotent_lambda.sources.copy_mark import read_stated_key
 from idempotent_lambda.sources.delivery import Delivery
+from idempotent_lambda.sources.payload import find_confirmation
 from idempotent_lambda.sources.source import WHOLE_EVENT
 from idempotent_lambda.sources.unwrapping import find_wrapper
 
@@ -57,8 +58,10 @@ def group_by_key(
         try:
             identity = identify_delivery(delivery, settings)
         except MessageError as error:
-            # An unconfirmed copy never runs: nobody knows what else its record holds.
-            runs_anyway = settings.observe_only and not delivery.unconfirmed
+            # An unconfirmed copy never runs: nobody knows what else its record holds. Nor does an
+            # SNS confirmation: its URL exists nowhere else.
+            is_kept = delivery.unconfirmed or find_confirmation(delivery.body) is not None
+            runs_anyway = settings.observe_only and not is_kept
             ended.append((delivery, Settled(Outcome.REJECTED, acknowledged=runs_anyway), error))
             if not runs_anyway:
                 if delivery.group:

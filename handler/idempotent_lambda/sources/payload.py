@@ -60,30 +60,45 @@ def _decode_text(text: str) -> Payload:
         return Payload(text, "a text" if text else "an empty text")
     document = text.removeprefix(BYTE_ORDER_MARK)
     try:
+        return _decode_document(document, text)
+    except json.JSONDecodeError as error:
+        problem = f"{error.msg.removesuffix(' at')} at character {error.pos}"
+        return Payload(text, f"a text that is not JSON ({problem})")
+
+
+def _decode_document(document: str, text: str) -> Payload:
+    """Return the body in a JSON object or array.
+
+    Args:
+        document: text without a byte-order mark.
+        text: text as it was sent.
+
+    Raises:
+        JSONDecodeError: it is not JSON.
+    """
+    try:
         body = _DECODER.decode(document)
+    except json.JSONDecodeError:
+        raise
     except (ValueError, RecursionError):
         from idempotent_lambda.sources.unsafe_numbers import explain_unreadable  # noqa: PLC0415
 
-        try:
-            return Payload(text, "a text", explain_unreadable(document))
-        except json.JSONDecodeError as error:
-            problem = f"{error.msg.removesuffix(' at')} at character {error.pos}"
-            return Payload(text, f"a text that is not JSON ({problem})")
-    return Payload(body, None, _find_confirmation(body))
+        return Payload(text, "a text", explain_unreadable(document))
+    return Payload(body, None, find_confirmation(body))
 
 
 def check_event(event: object) -> str | None:
-    """Return why an event is refused that Lambda has decoded; None for nearly all of them.
+    """Return the reason to refuse an event that Lambda has decoded; None for nearly all events.
 
     Lambda reads 1e400 as infinity.
     """
     from idempotent_lambda.sources.unsafe_numbers import find_unsafe_number  # noqa: PLC0415
 
-    return find_unsafe_number(event) or _find_confirmation(event)
+    return find_unsafe_number(event) or find_confirmation(event)
 
 
-def _find_confirmation(body: object) -> str | None:
-    """Return why a body is refused that SNS wrote to a new subscriber; None for all others."""
+def find_confirmation(body: object) -> str | None:
+    """Return the reason to refuse an SNS confirmation; None for any other body."""
     if not isinstance(body, dict) or "SubscribeURL" not in body:
         return None
     from idempotent_lambda.sources.recognition import describe_confirmation  # noqa: PLC0415

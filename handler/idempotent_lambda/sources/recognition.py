@@ -15,8 +15,9 @@ _TOPIC_ARN = re.compile(r"arn:[\w.:-]{1,300}", re.ASCII)
 
 
 def describe_confirmation(body: Mapping[str, object]) -> str | None:
-    """Return why a message is refused by which SNS asks to confirm; None if it is not one.
+    """Return the reason to refuse an SNS confirmation; None for any other body.
 
+    https://docs.aws.amazon.com/sns/latest/api/API_Subscribe.html
     https://docs.aws.amazon.com/sns/latest/dg/http-subscription-confirmation-json.html
     https://docs.aws.amazon.com/sns/latest/dg/http-unsubscribe-confirmation-json.html
     """
@@ -26,11 +27,12 @@ def describe_confirmation(body: Mapping[str, object]) -> str | None:
             "TopicArn": str(topic),
             "Token": str(),
         } if _TOPIC_ARN.fullmatch(topic):
-            action = "confirm" if kind == "SubscriptionConfirmation" else "subscribe again"
+            is_new = kind == "SubscriptionConfirmation"
+            action = "confirm, open it within two days" if is_new else "subscribe again, open it"
             # Quote neither the token nor the URL: whoever has one of them can confirm.
             return (
                 f"the body is SNS's {kind} for topic {topic}, whose SubscribeURL exists nowhere "
-                f"else: to {action}, open it within two days, or run aws sns confirm-subscription"
+                f"else: to {action}, or run aws sns confirm-subscription"
             )
         case _:
             return None

@@ -19,11 +19,12 @@ from idempotent_lambda.sources.source import (
     refuse_copy,
 )
 
+_TEXT = r"[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+"
+_ATTRIBUTE_TEXT = re.compile(_TEXT)
 _ATTRIBUTE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,256}")
-_DATA_TYPE = re.compile(r"(Binary|Number|String)(\.[!-~]{1,249})?")
+_DATA_TYPE = re.compile(rf"(?=.{{1,256}}\Z)(Binary|Number|String)(\.{_TEXT})?", re.DOTALL)
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html"""
 
-_ATTRIBUTE_TEXT = re.compile(r"[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
 _GROUP = re.compile(r"[!-~]{1,128}")
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html"""
 

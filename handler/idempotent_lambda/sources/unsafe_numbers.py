@@ -1,7 +1,7 @@
 """The numbers in a document that are not JSON, or that Python cannot hold, and their places.
 
-`payload` decodes without this module. It asks here only after a failure, because the search for
-the place is slow.
+`payload` decodes without this module, and asks here only about a document that it cannot decode,
+and about events that Lambda has decoded.
 """
 
 import json
@@ -19,10 +19,10 @@ MAX_FIELD_PATH_CHARACTERS = 200
 
 
 def explain_unreadable(text: str) -> str:
-    """Return why a document is refused that a decoder could not read safely.
+    """Return the reason to refuse a document that the decoder of `payload` has refused.
 
     Raises:
-        JSONDecodeError: the text is not JSON anyway.
+        JSONDecodeError: the text is not JSON.
     """
     try:
         problem = find_unsafe_number(_SLOW_DECODER.decode(text))
@@ -35,31 +35,56 @@ def explain_unreadable(text: str) -> str:
 
 
 def find_unsafe_number(body: object) -> str | None:
-    """Return why a body is refused that holds an unsafe number; None if it holds none.
+    """Return the reason to refuse a body with an unsafe number; None without such a number.
 
     Args:
         body: event as Lambda has decoded it, or a document of `_SLOW_DECODER`.
     """
-    pending: list[tuple[object, str]] = [(body, "body")]
-    for value, place in pending:  # the list grows meanwhile
-        if isinstance(value, float):
-            found = "NaN" if isnan(value) else "Infinity or a number such as 1e400"
-            if isinstance(value, _Number):
-                is_long = len(value.text) > MAX_NUMBER_CHARACTERS
-                found = f"{value.text[:MAX_NUMBER_CHARACTERS]}..." if is_long else value.text
-            return (
-                f"the body holds {found} at {place}, which is not JSON, or too large for a "
-                "double: correct the producer, which must write null or a text instead"
-            )
-        parts: Iterable[tuple[str | int, object]] = ()
-        if isinstance(value, dict):
-            parts = value.items()
-        elif isinstance(value, list):
-            parts = enumerate(value)
-        for name, part in parts:
-            if isinstance(part, dict | list) or (isinstance(part, float) and not isfinite(part)):
-                pending.append((part, (place + _name_step(name))[:MAX_FIELD_PATH_CHARACTERS]))
+    pending = [body]
+    for value in pending:  # the list grows meanwhile
+        for _, part in _list_parts(value):
+            if _is_unsafe(part):
+                return _explain(body)
+            if isinstance(part, dict | list):
+                pending.append(part)
     return None
+
+
+def _list_parts(value: object) -> "Iterable[tuple[str | int, object]]":
+    """Return the fields of an object, or the items of an array."""
+    if isinstance(value, dict):
+        return value.items()
+    return enumerate(value) if isinstance(value, list) else ()
+
+
+def _is_unsafe(part: object) -> bool:
+    return isinstance(part, float) and not isfinite(part)
+
+
+def _explain(body: object) -> str:
+    """Return the reason to refuse a body that has an unsafe number: the number and its place."""
+    # The places are written only now, because a large event has many.
+    pending: list[tuple[object, str]] = [(body, "body")]
+    for value, place in pending:
+        for name, part in _list_parts(value):
+            inner = (place + _name_step(name))[:MAX_FIELD_PATH_CHARACTERS]
+            if _is_unsafe(part):
+                return (
+                    f"the body holds {_describe_number(part)} at {inner}, which is not JSON, or "
+                    "too large for a double: correct the producer, which must write null or a text "
+                    "instead"
+                )
+            if isinstance(part, dict | list):
+                pending.append((part, inner))
+    raise ValueError("the body has no unsafe number")
+
+
+def _describe_number(number: object) -> str:
+    if not isinstance(number, _Number):
+        is_nan = isinstance(number, float) and isnan(number)
+        return "NaN" if is_nan else "Infinity or a number such as 1e400"
+    is_long = len(number.text) > MAX_NUMBER_CHARACTERS
+    return f"{number.text[:MAX_NUMBER_CHARACTERS]}..." if is_long else number.text
 
 
 def _name_step(name: str | int) -> str:
@@ -85,4 +110,12 @@ def _read_int(text: str) -> float:
         return _Number(text)
 
 
-_SLOW_DECODER = json.JSONDecoder(parse_int=_read_int, parse_float=_Number, parse_constant=_Number)
+def _read_float(text: str) -> float:
+    """Return a number, which keeps its text if it is too large for a double."""
+    number = float(text)
+    return number if isfinite(number) else _Number(text)
+
+
+_SLOW_DECODER = json.JSONDecoder(
+    parse_int=_read_int, parse_float=_read_float, parse_constant=_Number
+)

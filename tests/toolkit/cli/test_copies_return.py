@@ -26,12 +26,12 @@ EXAMPLES = 25
 NAMES = st.from_regex(r"[A-Za-z0-9_-]{1,40}", fullmatch=True).filter(
     lambda name: not name.lower().startswith(("aws", "amazon")) and name != TOKEN_ATTRIBUTE
 )
-LABELS = st.just("") | st.from_regex(r"\.[A-Za-z0-9_]{1,20}", fullmatch=True)
 TEXTS = st.text(
     st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff"),
     min_size=1,
     max_size=40,
 )
+LABELS = st.just("") | TEXTS.map(".{}".format)
 NUMBERS = st.integers(-(10**20), 10**20).map(str) | st.sampled_from(["1.10", "-0", "1e5", "007"])
 
 ATTRIBUTES = st.dictionaries(
