@@ -84,7 +84,7 @@ def test_group(group: str) -> None:
 
 
 @pytest.mark.parametrize("group", ["", "x" * 129, "a b", "é", "a\n", "\x00", 7, None, ["a"], {}])
-def test_group_that_is_none(group: Any) -> None:
+def test_no_usable_group(group: Any) -> None:
     """A group that SQS would refuse is left out, and the rest of the copy is sent."""
     request = send(attributed(MessageGroupId=group, AWSTraceHeader=TRACE))
     assert "MessageGroupId" not in request
@@ -93,7 +93,7 @@ def test_group_that_is_none(group: Any) -> None:
 
 
 @pytest.mark.parametrize("group", ["x" * 129, "a b", 7])
-def test_fifo_group_that_is_none(group: Any) -> None:
+def test_no_usable_fifo_group(group: Any) -> None:
     """On a FIFO queue, a copy without a usable group gets a group of its key."""
     damaged = fifo_order("a", group)
     request = send(event(damaged), FIFO_DLQ)
@@ -130,7 +130,7 @@ def test_trace_header(header: str, url: str) -> None:
 @pytest.mark.parametrize(
     "header", ["", "Root=1", f"{ROOT};Data={'x' * 512}", f"{ROOT}\n", f"{ROOT};é", 7, None, [ROOT]]
 )
-def test_trace_header_that_is_none(header: Any) -> None:
+def test_no_usable_trace_header(header: Any) -> None:
     """A header that is not X-Ray's is left out, and the rest of the copy is sent."""
     request = send(attributed(AWSTraceHeader=header, MessageGroupId="tenant-1"))
     assert "MessageSystemAttributes" not in request
