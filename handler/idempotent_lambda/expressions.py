@@ -124,11 +124,12 @@ def _is_void(value: object) -> bool:
     """Whether a value identifies nothing, as if its fields were missing.
 
     An array needs all its parts, as a key that is an array does. An object needs one of its fields.
+    The same holds for their parts.
     """
     if isinstance(value, list):
-        return not value or any(part is None for part in value)
+        return not value or any(map(_is_void, value))
     if isinstance(value, Mapping):
-        return all(part is None for part in value.values())
+        return all(map(_is_void, value.values()))
     return value in (None, "", b"")
 
 

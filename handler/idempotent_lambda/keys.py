@@ -40,7 +40,7 @@ SEPARATOR = "#"
 """The end of the namespace, which must not contain it. A second separator right after it begins the
 reserved domain of keys that are not plain text."""
 
-_MESSAGES_WITHOUT_KEY: tuple[Mapping[str, object], ...] = ({}, {"\ufdd0": {"\ufdd0": None}})
+_MESSAGES_WITHOUT_KEY: tuple[Mapping[str, object], ...] = ({}, {"\ufdd0": {"\ufdd0": 0}})
 """An empty message, and one whose only field nobody can name: its name is not a character."""
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")

@@ -137,7 +137,13 @@ class TestHash:
         assert find("sha256(body)", "A-1") == digest('"A-1"')
         assert find("sha256(body)", b"\xff\xfe") == hashlib.sha256(b"\xff\xfe").hexdigest()
 
-    @pytest.mark.parametrize("value", ["", b"", [], [None], ["a", None], {}, {"a": None}])
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "", b"", [], [None], ["a", None], ["a", ""], ["a", []], ["a", [None]], ["a", {"b": ""}],
+            {}, {"a": None}, {"a": "", "b": None}, {"a": [], "b": {"c": ""}}, [{"a": {}}],
+        ],
+    )  # fmt: skip
     def test_void(self, value: object) -> None:
         """A value that identifies nothing has no hash, so that it stays missing."""
         assert find("sha256(body)", value) is None
