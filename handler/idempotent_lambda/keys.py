@@ -36,9 +36,6 @@ MAX_SHOWN_CHARACTERS = 500
 _SHOWN_AS_IS = re.compile(r"[!-\[\]-~]+(?: [!-\[\]-~]+)*")
 """A text that is shown as it is: ASCII without a backslash, and blanks only between words."""
 
-_MISREAD = re.compile(r"[\[-]|sha256:")
-"""The start of a text that would look like an array, an option of a command, or a hash."""
-
 SEPARATOR = "#"
 """The end of the namespace, which must not contain it. A second separator right after it begins the
 reserved domain of keys that are not plain text."""
@@ -75,8 +72,9 @@ class Key(NamedTuple):
             # The log may show the token: it is not a secret, and grants nothing to its reader.
             return f"sha256:{self.token}"
         first, text = "", self.text
-        if _MISREAD.match(text) and not self.record_id.endswith("##[" + text[1:]):
-            # A producer must not choose what the operator's command reads.
+        # The operator's command must not take a text for an array, an option or a hash.
+        is_misread = text.startswith(("[", "-", "sha256:"))
+        if is_misread and not self.record_id.endswith("##[" + text[1:]):
             first, text = f"\\u{ord(text[0]):04x}", text[1:]
         limit = MAX_SHOWN_CHARACTERS - len(first)
         if len(text) <= limit and _SHOWN_AS_IS.fullmatch(text):
