@@ -73,7 +73,7 @@ def idempotent(
         name: name of the function in its keys, unique in the namespace. Keep it when you rename or
             move the function. A second function of this name in the process is refused.
         key: value that makes two calls the same operation, such as ``"event.detail.order_id"``.
-        payload: value that must also be equal in both calls, compared as JSON.
+        payload: value that must also be equal in both calls, compared as JSON: 1 and 1.0 differ.
         results: whether to store the returned value. With ``"discard"``, duplicates get None.
         lease_seconds: maximum duration of a call; required if no argument is a Lambda context.
             Other calls are excluded for this time and the lease margin, which must be at least the

@@ -457,3 +457,13 @@ def test_one_message_of_a_batch() -> None:
     numbers, texts = record('{"id": 7}', message_id="m-7"), record('{"id": "A"}', message_id="m-a")
     assert harness.deliver(numbers, texts) == ["m-7"]
     assert harness.ran == ["a"]
+
+
+def test_hostile_message_of_a_batch() -> None:
+    """A text that Unicode would make slow is rejected, and the other messages run."""
+    harness = ConsumerHarness(key="nfc(body.id)")
+    slow = json.dumps({"id": "e" + "\u0301\u0323" * 250_000})
+    assert harness.deliver(
+        record(slow, message_id="m-slow"), record('{"id": "A"}', message_id="m-a")
+    ) == ["m-slow"]
+    assert harness.ran == ["A"]

@@ -257,7 +257,7 @@ def test_key_over_the_limit_of_the_table(consumer: Consumer, run: Run) -> None:
 
 
 def test_message_with_a_key_like_an_id(consumer: Consumer, run: Run) -> None:
-    """A message in the dead-letter queue leads to the record of its own key only."""
+    """A message in the dead-letter queue leads to no record of another key."""
     moved = consumer.dead_letter({"order_id": r"\u0061"})
     consumer.put("orders#a", "PARKED")
     assert run("inspect", moved, "--json").answer["record"] is None

@@ -77,7 +77,7 @@ Key = Annotated[
     typer.Argument(
         metavar="KEY",
         help="The key as the log shows it, in single quotes: text, JSON of any other key, or "
-        "sha256:…",
+        "sha256:…. Options end at --.",
     ),
 ]
 Decorated = Annotated[
