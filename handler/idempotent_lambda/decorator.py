@@ -73,7 +73,7 @@ def idempotent(
         name: name of the function in its keys, unique in the namespace. Keep it when you rename or
             move the function. A second function of this name in the process is refused.
         key: value that makes two calls the same operation, such as ``"event.detail.order_id"``.
-        payload: value that must also be equal in both calls, compared as JSON.
+        payload: value that must also be equal in both calls, compared as JSON: 1 and 1.0 differ.
         results: whether to store the returned value. With ``"discard"``, duplicates get None.
         lease_seconds: maximum duration of a call; required if no argument is a Lambda context.
             Other calls are excluded for this time and the lease margin, which must be at least the
@@ -88,7 +88,8 @@ def idempotent(
             neither a Lambda context nor a lease, the lease is too short to start, the environment
             is wrong, or an argument is a batch of messages or comes from a durable execution.
     """
-    _check_arguments(name, (key, payload), results, lease_seconds)
+    selectors = (key, key if payload is None else payload)
+    _check_arguments(name, selectors, results, lease_seconds)
     rule = FunctionRule(name, key, payload, results == "store", lease_seconds)
 
     def decorate(function: F) -> F:
@@ -155,7 +156,7 @@ def _wrap_async(function: Function, begin: Callable[..., DecoratedCall]) -> Func
 
 def _check_arguments(
     name: str,
-    selectors: tuple[Selector | None, ...],
+    selectors: tuple[object, ...],
     results: str,
     lease_seconds: float | None,
 ) -> None:
@@ -166,6 +167,10 @@ def _check_arguments(
                 keys.compile_expression(selector)
     except ValueError as error:
         raise misuse_error(name, error) from None
+    for selector in selectors:
+        if not (isinstance(selector, str) or callable(selector)):
+            text = "is no key or payload: set a JMESPath expression or a function"
+            raise misuse_error(name, f"{selector!r} {text}")
     if results not in ("store", "discard"):
         raise misuse_error(name, f'results is {results!r}: set "store" or "discard"')
     if lease_seconds is None:

@@ -72,9 +72,10 @@ class Key(NamedTuple):
             # The log may show the token: it is not a secret, and grants nothing to its reader.
             return f"sha256:{self.token}"
         first, text = "", self.text
-        if text.startswith("[") and not self.record_id.endswith(SEPARATOR * 2 + text):
-            # Otherwise a text that begins with a bracket would look like an array.
-            first, text = r"\u005b", text[1:]
+        # The operator's command must not take a text for an array, an option or a hash.
+        is_misread = text.startswith(("[", "-", "sha256:"))
+        if is_misread and not self.record_id.endswith("##[" + text[1:]):
+            first, text = f"\\u{ord(text[0]):04x}", text[1:]
         limit = MAX_SHOWN_CHARACTERS - len(first)
         if len(text) <= limit and _SHOWN_AS_IS.fullmatch(text):
             return first + text

@@ -40,6 +40,7 @@ def escape_characters(text: str) -> list[str]:
     """Return what is shown of each character. Together, it is in its composed spelling (NFC)."""
     is_composed = unicodedata.is_normalized("NFC", text)
     parts: list[str] = []
+    start = 0  # the last character that a mark may join with: what comes before it has no effect
     for place, character in enumerate(text):
         previous = text[place - 1 : place]
         is_blank_at_end = previous in {"", " "} or place == len(text) - 1
@@ -51,9 +52,13 @@ def escape_characters(text: str) -> list[str]:
             or (character == " " and is_blank_at_end)
             # A mark must not join with a part of an escape.
             or (is_mark and parts[-1:] != [previous])
-            or not (is_composed or unicodedata.is_normalized("NFC", "".join(parts) + character))
+            or not (
+                is_composed or unicodedata.is_normalized("NFC", "".join(parts[start:]) + character)
+            )
         )
         parts.append(_write_number(character) if is_hidden else character.replace("\\", "\\\\"))
+        if is_hidden or not unicodedata.combining(character):
+            start = place
     return parts
 
 

@@ -1,14 +1,19 @@
 """Every expression with a function that the pages show, and every key that docs/logs.md shows."""
 
 import hashlib
+import inspect
 import json
 import re
+import sys
 from typing import Any
 
 import pytest
 
+from idempotent_lambda.calls.arguments import FunctionRule, hash_payload
 from idempotent_lambda.errors import MissingKeyError
+from idempotent_lambda.expressions import MAX_NFC
 from idempotent_lambda.keys import KeyRule, compile_expression
+from idempotent_lambda.sources.payload import decode_payload
 from idempotent_lambda_toolkit.cli import records
 from idempotent_lambda_toolkit.cli.shown_keys import unescape_text
 from tests.handler.events import key_rule, record
@@ -73,6 +78,59 @@ def test_canonical_json() -> None:
     assert found == hashlib.sha256(canonical.encode()).hexdigest()
 
 
+def test_numbers() -> None:
+    """Numbers are equal, and differ, as the page says; the payload of a call differs by text."""
+
+    def compare(expression: str, one: str, other: str) -> bool:
+        first, second = (
+            compile_expression(expression).search({"body": [json.loads(text)]})
+            for text in (one, other)
+        )
+        return bool(first == second)
+
+    assert "`9007199254740993.0` equals `9007199254740992`" in FUNCTIONS
+    assert compare("sha256(body)", "9007199254740993.0", "9007199254740992")
+    assert not compare("sha256(body)", "9007199254740993", "9007199254740992")
+    assert compare("sha256(body)", "1e22", "1" + "0" * 22)
+    for digits in ("1" + "0" * 23, str(int(1e23))):
+        assert not compare("sha256(body)", "1e23", digits)
+
+
+def test_numbers_in_a_payload() -> None:
+    """The payloads 1 and 1.0 differ, unless `sha256` joins them."""
+
+    def charge(amount: float) -> float:
+        return amount
+
+    for payload, count in (("amount", 2), ("sha256(amount)", 1)):
+        rule = FunctionRule("charge", "amount", payload, stores_results=True, lease_seconds=30)
+        calls = [inspect.signature(charge).bind(amount) for amount in (1, 1.0)]
+        assert len({hash_payload(rule, call) for call in calls}) == count
+
+
+def test_trim() -> None:
+    """`trim` removes what `str.strip` removes."""
+    for number in range(sys.maxunicode + 1):
+        text = chr(number)
+        if number % 1000 == 0 or text.isspace() or number < 256:
+            found = compile_expression("trim(body.a)").search({"body": {"a": f"{text}A{text}"}})
+            assert found == f"{text}A{text}".strip()
+
+
+def test_longest_text() -> None:
+    """`nfc` takes as many characters as the page says."""
+    assert f"text of at most {MAX_NFC:,} characters" in FUNCTIONS
+
+
+@pytest.mark.parametrize(
+    ("text", "is_decoded"),
+    [('\ufeff \n{"a":1}', True), (' \ufeff{"a":1}', False), ('\ufeff\ufeff{"a":1}', False)],
+)
+def test_byte_order_mark(text: str, is_decoded: bool) -> None:
+    """A byte-order mark comes before the blanks, as the page says."""
+    assert (decode_payload(text).body == {"a": 1}) == is_decoded
+
+
 def test_text_of_null() -> None:
     """`to_string` without the check of the field is refused, as the page says."""
     with pytest.raises(ValueError, match="finds a key even in an empty message"):
@@ -91,8 +149,19 @@ KEYS = {
     "`A-1` and a blank": "A-1 ",
     "`C:\\A-1`": "C:\\A-1",
     "a text that begins with `[`, as an array does": "[A-1]",
+    "a text that begins with `sha256:`, as a hash does": "sha256:4f53",
+    "a text or a number that begins with `-`, as an option does": -1,
 }
 """The keys that docs/logs.md describes."""
+
+
+def test_scripts() -> None:
+    """Letters of two scripts that look the same are shown as they are, as the page says."""
+    assert "\u0410" in LOGS
+    assert {KeyRule("orders").for_value(text).show(hashed=False) for text in ("A", "\u0410")} == {
+        "A",
+        "\u0410",
+    }
 
 
 def test_shown_keys() -> None:
@@ -108,3 +177,5 @@ def test_key_of_the_command() -> None:
     (shown,) = re.findall(r"\(`'(\S+)'` ends with a blank\)", CLI)
     assert unescape_text(shown) == "A-1 "
     assert records.ids("orders", shown) == ["orders#A-1 "]
+    (shown,) = re.findall(r"`'(\S+)'` is the key -1", CLI)
+    assert records.ids("orders", shown) == ["orders#-1", "orders##-1"]

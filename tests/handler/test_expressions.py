@@ -4,10 +4,12 @@ import hashlib
 import json
 import random
 import re
+import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from unittest.mock import Mock
 from uuid import UUID
 
 import jmespath
@@ -92,6 +94,23 @@ class TestText:
         assert f"finds nothing: {function}() takes string or null, and gets {name}; " in text
         assert "SECRET" not in text
 
+    @pytest.mark.parametrize("part", ["e\u0301\u0323", "a", "\u1100\u1161\u11a8", "\U0001d15e"])
+    def test_long_text(self, part: str) -> None:
+        """Unicode can make `nfc` slow, so it refuses a long text before it looks at it."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(unicodedata, "normalize", Mock(side_effect=AssertionError))
+            text = failure("nfc(body.a)", {"a": (part * 1001)[:1001]})
+        assert (
+            "finds nothing: nfc() takes at most 1000 characters (let the producer normalize), and "
+            "gets 1001; every message needs "
+        ) in text
+
+    @pytest.mark.parametrize("part", ["e\u0301\u0323", "\u00e9", "a"])
+    def test_longest_text(self, part: str) -> None:
+        """A text of 1000 characters is normalized."""
+        text = (part * 1000)[:1000]
+        assert find("nfc(body)", text) == unicodedata.normalize("NFC", text)
+
     def test_blanks_are_missing(self) -> None:
         """A text of blanks is as missing as an empty text."""
         assert "finds an empty text" in failure("trim(body.id)", {"id": " \t\n"})
@@ -107,7 +126,9 @@ class TestHash:
             ['{"a": {"x": 1, "y": 2}}', '{"a": {"y": 2, "x": 1}}'],
             ["[1]", "[1.0]", "[1e0]", "[10E-1]", "[ 1 ]"],
             ["[0]", "[-0]", "[0.0]", "[-0.0]", "[0e9]"],
-            ["[1e22]", "[10000000000000000000000]"],
+            ["[1e22]", "[10000000000000000000000]", "[1.0e22]"],
+            ["[1e23]", "[10e22]", "[100000000000000000000000.0]"],
+            ["[9007199254740992.0]", "[9007199254740993.0]", "[9007199254740992]"],
             ["[0.1]", "[1e-1]", "[0.10]", "[0.1000000000000000055]"],
             ['["\\u00e9"]', '["\u00e9"]'],
             ['["\\ud83d\\ude00"]', '["\U0001f600"]'],
@@ -187,6 +208,32 @@ class TestHash:
         items = [{"sku": f"s-{number}", "price": 0.5, "count": 1.0} for number in range(20_000)]
         other = [dict(reversed(item.items())) for item in items]
         assert find("sha256(body)", {"items": items}) == find("sha256(body)", {"items": other})
+
+    @pytest.mark.parametrize(
+        "part", ["1e308", "1.5e300", "5e22", "9e22", "\u0301", '"\ufdfa"', "-1e99", "1" * 4300]
+    )
+    def test_size_of_what_is_hashed(self, part: str) -> None:
+        """What a producer sends never becomes many times as large."""
+        hashed: list[bytes] = []
+        real = hashlib.sha256
+        body = f"[{','.join([part] * 1000)}]" if part != "\u0301" else f'["{part * 1000}"]'
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(hashlib, "sha256", lambda data: hashed.append(data) or real(data))
+            find("sha256(body)", json.loads(body))
+        assert len(hashed[0]) <= 6 * len(body)
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            ("1e23", "100000000000000000000000"),
+            ("9007199254740993", "9007199254740993.0"),
+            ("9007199254740993", "9007199254740992"),
+            ("1e300", "1" + "0" * 300),
+        ],
+    )
+    def test_numbers_beyond_a_double(self, one: str, other: str) -> None:
+        """Digits without a point and an exponent are exact, and all other numbers are doubles."""
+        assert find("sha256(body)", [json.loads(one)]) != find("sha256(body)", [json.loads(other)])
 
     def test_bytes_from_a_stream(self) -> None:
         """Kinesis data that is not UTF-8 has a key, too."""
@@ -416,3 +463,13 @@ def test_one_message_of_a_batch() -> None:
     numbers, texts = record('{"id": 7}', message_id="m-7"), record('{"id": "A"}', message_id="m-a")
     assert harness.deliver(numbers, texts) == ["m-7"]
     assert harness.ran == ["a"]
+
+
+def test_hostile_message_of_a_batch() -> None:
+    """A text that Unicode would make slow is rejected, and the other messages run."""
+    harness = ConsumerHarness(key="nfc(body.id)")
+    slow = json.dumps({"id": "e" + "\u0301\u0323" * 250_000})
+    assert harness.deliver(
+        record(slow, message_id="m-slow"), record('{"id": "A"}', message_id="m-a")
+    ) == ["m-slow"]
+    assert harness.ran == ["A"]

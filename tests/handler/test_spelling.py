@@ -21,7 +21,8 @@ def show(value: object) -> str:
 @pytest.mark.parametrize(
     "text",
     [
-        *["A-1", "a b", "x" * 500, 'say "a"', "it's", "a/b#c?d=e&f", "-1", "{}", "(a) [b]"],
+        *["A-1", "a b", "x" * 500, 'say "a"', "it's", "a/b#c?d=e&f", "a-1", "{}", "(a) [b]"],
+        *["sha256", "sha256 :a", "SHA256:a", "md5:a", "a sha256:b", "@g", "\u2010x"],
         *["Jörg", "café", "Ωμέγα", "Ёлка", "日本語", "한국어", "हिन्दी", "ภาษาไทย", "עִבְרִית", "مُحَمَّد"],
         *["📦", "€ 5", "№ 7"],
     ],
@@ -66,6 +67,14 @@ def test_text_that_people_read(text: str) -> None:
         ("[1]", r"\u005b1]"),
         ("[VIP] a", r"\u005bVIP] a"),
         ("wait\u2026", r"wait\u2026"),
+        ("-1", r"\u002d1"),
+        ("-", r"\u002d"),
+        ("--yes", r"\u002d-yes"),
+        ("- a", r"\u002d\u0020a"),
+        ("-\u0301", r"\u002d\u0301"),
+        ("sha256:" + "4f" * 32, r"\u0073ha256:" + "4f" * 32),
+        ("sha256:", r"\u0073ha256:"),
+        ("a\u2026" + "4f" * 6, r"a\u2026" + "4f" * 6),
     ],
 )
 def test_text_that_hides_something(text: str, shown: str) -> None:
@@ -78,6 +87,9 @@ def test_text_that_hides_something(text: str, shown: str) -> None:
     ("value", "shown"),
     [
         (8, "8"),
+        (-8, r"\u002d8"),
+        ([-8], "[-8]"),
+        (["--yes"], '["--yes"]'),
         (True, "true"),
         (["acme", 7], '["acme",7]'),
         (["a b", "cafe\u0301"], r'["a b","cafe\u0301"]'),
@@ -97,6 +109,8 @@ def test_other_keys(value: object, shown: str) -> None:
         ["a", "A", " a", "a ", "a\u200b", "\ufeffa", "a\n"],
         ["\u00e9", "e\u0301", "e", r"e\u0301", r"e\\u0301"],
         ["[1]", [1], ["1"], "\\u005b1]"],
+        ["-a", r"\u002da", r"\\u002da"],
+        ["sha256:" + "4f" * 32, r"\u0073ha256:" + "4f" * 32],
         ["x" * 600 + "a", "x" * 600 + "b", "x" * 600, "x" * 487],
         ["\u0301" * 400, "\u0301" * 401],
     ],
@@ -104,6 +118,42 @@ def test_other_keys(value: object, shown: str) -> None:
 def test_kinds_of_likeness(others: list[object]) -> None:
     """Keys that would look alike are shown differently."""
     assert len({show(value) for value in others}) == len(others)
+
+
+@given(st.data())
+def test_no_key_looks_like_an_order_to_the_command(data: st.DataObject) -> None:
+    """What is shown of a key is no option, and never the hash of another key."""
+    start = data.draw(st.sampled_from(["", "-", "--", "--yes", "sha256:", "sha256:" + "4f" * 32]))
+    value = data.draw(st.just(start) | TEXTS.map(start.__add__) | KEYS)
+    if value:
+        shown = show(value)
+        assert not shown.startswith(("-", "sha256:"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u1100\u1161\u11a8" * 200,
+        "\u0958" + "\u1100\u1161" * 300,
+        "e\u0323\u0301" * 200,
+        "\u0958\u093e" * 300,
+        "\u09c7\u09be" * 300,
+        "\U0001109b\U000110ba" * 300,
+    ],
+)
+def test_cost_of_hostile_text(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """Whatever a producer sends, each character is compared with few others."""
+    looked_at = 0
+
+    def count(form: str, asked: str) -> bool:
+        nonlocal looked_at
+        looked_at += len(asked)
+        return is_normalized(form, asked)
+
+    is_normalized = unicodedata.is_normalized
+    monkeypatch.setattr(unicodedata, "is_normalized", count)
+    assert len(show(text)) > 490
+    assert looked_at < 20 * MAX_SHOWN_CHARACTERS
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 from enum import StrEnum
+from itertools import islice
 from typing import Annotated, Any
 
 import typer
@@ -34,7 +35,7 @@ from idempotent_lambda_toolkit.cli.exit_codes import (
 )
 from idempotent_lambda_toolkit.cli.output import Output
 from idempotent_lambda_toolkit.cli.records import RecordSelector
-from idempotent_lambda_toolkit.cli.shown_keys import escape_text
+from idempotent_lambda_toolkit.cli.shown_keys import escape_text, unescape_text
 
 WITH_VALUE = (
     "--function", "--table", "--namespace", "--queue-url", "--dead-letter-queue-url",
@@ -42,6 +43,9 @@ WITH_VALUE = (
 )  # fmt: skip
 FLAGS = ("--json",)
 """The options of every command. As in the AWS CLI, they may come before or after its name."""
+
+OWN_WITH_VALUE = ("--key", "--message-id", "--record-id", "--decorated")
+"""The options of some commands whose value may look like an option."""
 
 _CODES = "  ".join(f"{code.value}: {MEANING[code]}." for code in ExitCode)
 LINES_OF_LOG = 1000
@@ -73,7 +77,7 @@ Key = Annotated[
     typer.Argument(
         metavar="KEY",
         help="The key as the log shows it, in single quotes: text, JSON of any other key, or "
-        "sha256:…",
+        "sha256:…. Options end at --.",
     ),
 ]
 Decorated = Annotated[
@@ -455,7 +459,9 @@ def hoist_options(arguments: list[str]) -> list[str]:
         if each == "--":
             rest += [each, *left]
         elif each in WITH_VALUE:
-            front += [each, *[value for value in (next(left, None),) if value is not None]]
+            front += [each, *islice(left, 1)]
+        elif each in OWN_WITH_VALUE:
+            rest += [each, *islice(left, 1)]
         elif each in FLAGS or each.split("=", 1)[0] in WITH_VALUE:
             front.append(each)
         else:
@@ -477,7 +483,7 @@ def _duration(text: str | None) -> int:
 
 def _ids(deployment: Deployment, selector: RecordSelector) -> list[str]:
     if selector.record_id or not selector.key:
-        return [selector.record_id] if selector.record_id else []
+        return [unescape_text(selector.record_id)] if selector.record_id else []
     return records.ids(deployment.namespace, selector.key, selector.decorated)
 
 
@@ -500,7 +506,7 @@ def _find_by_message(
 ) -> Record | None:
     """Find the record of a message by its copy in the dead-letter queue, or by its log line."""
     for record_id in sorted({each for message in by_id for each in message.record_ids}):
-        record = records.find(deployment, RecordSelector(record_id=record_id))
+        record = records.read_record(deployment, record_id)
         if record is not None:
             return record
     if message_id is None or deployment.log_group is None:

@@ -38,7 +38,7 @@ class RecordSelector:
     Attributes:
         key: the key as the log shows it: text, JSON of any other key, or its hash.
         decorated: the name of the decorated function that the key belongs to.
-        record_id: the partition key, instead of the others, as it is or as this command shows it.
+        record_id: the partition key, instead of the others, as this command shows it.
     """
 
     key: str | None = None
@@ -61,8 +61,9 @@ def extract_key(record_id: str) -> str:
 
 
 def show_key(record_id: str) -> str:
-    """Return the key in a record's id, as the log shows it."""
-    return Key(extract_key(record_id), record_id).show(hashed=False)
+    """Return the key in a record's id, as the log shows it; a hash if the key was too long."""
+    is_hash = SEPARATOR * 2 + "sha256:" in record_id
+    return Key(extract_key(record_id), record_id).show(hashed=is_hash)
 
 
 def state(record: Record, now: EpochMillis) -> str:
@@ -154,27 +155,37 @@ def find(deployment: Deployment, selector: RecordSelector) -> Record | None:
         RefusedError: the record is damaged.
     """
     if selector.record_id is not None:
-        prefix, given = deployment.namespace + SEPARATOR, selector.record_id
-        own = [each for each in sorted({given, unescape_text(given)}) if each.startswith(prefix)]
-        if not own:
-            text = f"{given!r} is not in the namespace {deployment.namespace!r}"
+        shown, record_id = selector.record_id, unescape_text(selector.record_id)
+        if not record_id.startswith(deployment.namespace + SEPARATOR):
+            text = f"{shown!r} is not in the namespace {deployment.namespace!r}"
             raise UsageError(f"{text}: set --namespace to the part before the first #")
-        return _choose([_get(deployment, each) for each in own], "by its KEY")
+        record = read_record(deployment, record_id)
+        # Another key's id may have the characters that this one is shown with.
+        other = read_record(deployment, shown) if record and shown != record_id else None
+        return _choose([record, other], "by its KEY")
     if not selector.key:
         raise UsageError("name a record: KEY, or --record-id ID")
-    digest = _HASHED.fullmatch(selector.key)
-    found: list[Record | None] = []
-    if not digest:
+    start = _read_hash(selector.key)
+    if start is None:
         named = ids(deployment.namespace, selector.key, selector.decorated)
-        found = [_get(deployment, each) for each in named]
-    start = digest[1] if digest else read_digest(selector.key)
-    if start and not any(found):
+        found = [read_record(deployment, record_id) for record_id in named]
+    else:
         found = [
-            each
-            for each in scan(deployment, None)
-            if hashlib.sha256(each.id.encode()).hexdigest().startswith(start)
+            record
+            for record in scan(deployment, None)
+            if hashlib.sha256(record.id.encode()).hexdigest().startswith(start)
         ]
     return _choose(found, "with --record-id")
+
+
+def _read_hash(shown: str) -> str | None:
+    """Return the start of the hash that a key is shown with; None for any other key.
+
+    The log shows no text in this form. So a hash is never read as a text, which any producer could
+    have sent.
+    """
+    digest = _HASHED.fullmatch(shown)
+    return digest[1] if digest else read_digest(shown)
 
 
 def _choose(read: list[Record | None], remedy: str) -> Record | None:
@@ -201,6 +212,10 @@ def require(deployment: Deployment, selector: RecordSelector) -> Record:
     if record is None:
         text = f"no record of '{selector}' in table {deployment.table!r}"
         names = "--namespace, --decorated NAME for a decorated function, or --record-id"
+        if selector.key and selector.record_id is None and not _is_text(selector.key):
+            names += (
+                f"; a text with these characters is '{Key(selector.key, '').show(hashed=False)}'"
+            )
         raise NotFoundError(
             f"{text}, so the next delivery runs; if there should be one, check {names}"
         )
@@ -210,17 +225,23 @@ def require(deployment: Deployment, selector: RecordSelector) -> Record:
 def ids(namespace: str, key: str, decorated: str | None = None) -> list[str]:
     """Return the record ids that the key of a log line may mean: text, or JSON of any other key.
 
+    A hash means none of them: only the records show which.
+
     Raises:
         UsageError: the text cannot be a key, or ``decorated`` cannot be a name.
     """
     try:
         rule = KeyRule(build_function_namespace(namespace, decorated) if decorated else namespace)
         text = unescape_text(key)
+        if _read_hash(key) is not None:
+            return []
         values: list[Any] = [text]
         parsed = _parse_json(text)
-        # The log escapes the bracket of a text that looks like an array.
-        if isinstance(parsed, int) or (isinstance(parsed, list) and key.startswith("[")):
+        # A text such as -0 is no number: the log writes a number in one way.
+        if isinstance(parsed, int) and json.dumps(parsed) == text:
             values.append(parsed)
+        elif isinstance(parsed, list) and not _is_text(key):
+            values = [parsed]
         found = []
         for value in values:
             try:
@@ -369,7 +390,7 @@ def require_unchanged(deployment: Deployment, record: Record) -> None:
     Raises:
         RefusedError: the record has changed.
     """
-    found = _get(deployment, record.id)
+    found = read_record(deployment, record.id)
     if not evaluate(AS_SEEN, found, {"owner": record.owner, "status": record.status}):
         raise _build_changed_error(found)
 
@@ -406,7 +427,12 @@ def _build_changed_error(found: Record | None) -> RefusedError:
     return RefusedError(f"{text}: look at it again", record=plain(found, now))
 
 
-def _get(deployment: Deployment, record_id: str) -> Record | None:
+def read_record(deployment: Deployment, record_id: str) -> Record | None:
+    """Read the record with exactly this id, consistently; None if it does not exist.
+
+    Raises:
+        RefusedError: the record is damaged.
+    """
     answer = deployment.client("dynamodb").get_item(
         TableName=deployment.table, Key={"id": {"S": record_id}}, ConsistentRead=True
     )
@@ -426,6 +452,12 @@ def _value(name: str, written: Mapping[str, Any]) -> Any:
     if name in _SETS:
         return frozenset(written["SS"])
     return int(written["N"]) if name in _NUMBERS else written["S"]
+
+
+def _is_text(shown: str) -> bool:
+    """Whether a key that is shown may be a text: the log escapes a text that looks like others."""
+    is_array = shown.startswith("[") and isinstance(_parse_json(unescape_text(shown)), list)
+    return not is_array and _read_hash(shown) is None
 
 
 def _parse_json(text: str) -> Any:
