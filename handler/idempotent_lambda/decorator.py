@@ -58,7 +58,8 @@ def idempotent(
       interrupted and the settings park interrupted calls). Nothing is sent anywhere, so only the
       record exists: if you delete it, the key can run again;
     - `InvalidResultError`: the result cannot be stored as JSON, or it has over 256 KB. The call is
-      completed, unless the result is an awaitable or iterator, whose work has not run;
+      completed, unless the result is work that is not done: a function, an awaitable or iterator,
+      or a future or thread that has not ended, or has failed;
     - `LostLeaseError`, or a `StoreError` of the completion: the function has run, and may run
       again. If another call completed the key after this call's lease, this call returns that
       call's stored result. If there is none, it raises `LostLeaseError`;

@@ -176,7 +176,7 @@ class UnsupportedKeyError(MessageError):
 
 
 class InvalidResultError(IdempotencyError):
-    """The result is work that has not run, failures that a processor must raise, or not JSON."""
+    """The result is work that is not done, failures that a processor must raise, or not JSON."""
 
 
 class TransactionError(IdempotencyError):

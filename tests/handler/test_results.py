@@ -1,9 +1,12 @@
 """The results that a processor returns."""
 
 import functools
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Generator
-from typing import Any, Self
+from concurrent.futures import Future
+from typing import Any, Self, cast
+from unittest.mock import MagicMock, create_autospec
 
 import pytest
 
@@ -34,6 +37,73 @@ class Awaitable:
         return self
 
 
+def future(state: str) -> Future[None]:
+    """The work of a pool: waiting, cancelled, failed or done."""
+    made: Future[None] = Future()
+    if state == "cancelled":
+        made.cancel()
+    if state == "failed":
+        made.set_exception(ConnectionError())
+    if state == "done":
+        made.set_result(None)
+    return made
+
+
+def thread(kind: type[threading.Thread], *, started: bool) -> threading.Thread:
+    """A thread that is not started, or is still alive, or is a timer."""
+    let_go = threading.Event()
+    made: Any = kind(60, print) if kind is threading.Timer else kind(target=let_go.wait, args=(5,))
+    if started:
+        made.daemon = True
+        made.start()
+    return cast("threading.Thread", made)
+
+
+def ended_thread() -> threading.Thread:
+    """A thread whose work is done."""
+    made = threading.Thread(target=int)
+    made.start()
+    made.join()
+    return made
+
+
+class Work:
+    """The user's own class, whose objects can be called, and which has a method."""
+
+    def __call__(self) -> None:
+        raise AssertionError
+
+    run = __call__
+
+
+RETURNED: dict[str, Callable[[], Any]] = {
+    "a function": lambda: coroutine,
+    "a lambda": lambda: lambda: None,
+    "a method": lambda: Work().run,
+    "a method of C": lambda: [].append,
+    "a partial": lambda: functools.partial(print, "x"),
+    "a subclass of partial": lambda: type("Later", (functools.partial,), {})(print),
+    "a waiting future": lambda: future("waiting"),
+    "a cancelled future": lambda: future("cancelled"),
+    "a failed future": lambda: future("failed"),
+    "a new thread": lambda: thread(threading.Thread, started=False),
+    "a live thread": lambda: thread(threading.Thread, started=True),
+    "a new timer": lambda: thread(threading.Timer, started=False),
+}
+"""Work that is returned instead of done."""
+
+DONE: dict[str, Callable[[], Any]] = {
+    "a done future": lambda: future("done"),
+    "an ended thread": ended_thread,
+    "a mock": MagicMock,
+    "a mock of a thread": lambda: MagicMock(spec=threading.Thread),
+    "a mock of a future": lambda: create_autospec(Future, instance=True),
+    "a class": lambda: Work,
+    "an object that can be called": Work,
+}
+"""Results that can be called, or that show work that is done."""
+
+
 FAILURES: list[object] = [
     {"batchItemFailures": [{"itemIdentifier": "m-a"}]},
     {"batchItemFailures": [{}]},
@@ -54,7 +124,22 @@ class TestResults:
         assert harness.status("a") is None
         (error,) = harness.histories["m-a"].errors
         assert isinstance(error, InvalidResultError)
-        assert "whose work has not run" in str(error)
+        assert "whose work is not done" in str(error)
+
+    @pytest.mark.parametrize("work", RETURNED)
+    def test_returned_work(self, harness: ConsumerHarness, work: str) -> None:
+        """Work that somebody else would have to do fails its message too."""
+        harness.behaviour["a"] = lambda _: RETURNED[work]()
+        assert harness.deliver("a", "b") == ["m-a"]
+        (error,) = harness.histories["m-a"].errors
+        assert isinstance(error, InvalidResultError)
+        assert "whose work is not done: do the work before returning" in str(error)
+
+    @pytest.mark.parametrize("result", DONE)
+    def test_done_work(self, harness: ConsumerHarness, result: str) -> None:
+        """A mock, an own object, and work that has ended are results like any other."""
+        harness.behaviour["a"] = lambda _: DONE[result]()
+        assert harness.deliver("a") == []
 
     @pytest.mark.parametrize("wrap", [functools.partial, lambda inner: lambda _: inner(None)])
     def test_a_hidden_coroutine_function(

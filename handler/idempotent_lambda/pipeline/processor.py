@@ -2,7 +2,12 @@
 
 from collections import abc
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
+from threading import Thread
+from types import BuiltinFunctionType, FunctionType, MethodType
+from typing import Any
 
 from idempotent_lambda.errors import InvalidResultError
 from idempotent_lambda.protocol.requests import Action
@@ -11,6 +16,13 @@ from idempotent_lambda.sources.response import find_failures
 
 Processor = Callable[..., object]
 """Takes a message, and a ``transaction`` if it has a parameter of that name."""
+
+_UNRUN_TYPES = (
+    *(abc.Awaitable, abc.Iterator, abc.AsyncIterator),
+    *(FunctionType, MethodType, BuiltinFunctionType, partial),
+)
+"""The types of work that has not run. A class, or an object of the user's own that can be called,
+is no such work."""
 
 
 def call_processor(
@@ -34,28 +46,37 @@ def call_processor(
     return actions
 
 
-def refuse_unrun(result: object) -> None:
-    """Raise if the processor returned work instead of doing it.
+def refuse_unrun(result: Any) -> None:
+    """Raise if user code returned work instead of doing it.
 
     Raises:
-        InvalidResultError: the result is an awaitable or an iterator, whose work has not run.
+        InvalidResultError: the result is a function, an awaitable or an iterator, or a future or
+            thread that has not ended, or has failed.
     """
-    # Check the type only: the value's own code may raise anything.
-    if issubclass(type(result), abc.Awaitable | abc.Iterator | abc.AsyncIterator):
-        if isinstance(result, abc.Coroutine | abc.Generator):
-            with suppress(RuntimeError):  # the generator or coroutine refuses to end
-                result.close()
-        raise InvalidResultError(
-            f"the processor returned a {type(result).__name__}, whose work has not run: do the "
-            "work before returning (asyncio.run(...) runs a coroutine inside a plain function)"
-        )
+    # Check the type only: the value's own code may raise anything, and a mock has every method.
+    kind = type(result)
+    if issubclass(kind, Thread):
+        is_done = bool(result.ident) and not result.is_alive()
+    elif issubclass(kind, Future):
+        is_done = result.done() and not (result.cancelled() or result.exception())
+    else:
+        is_done = kind.__module__ == "unittest.mock" or not issubclass(kind, _UNRUN_TYPES)
+    if is_done:
+        return
+    if isinstance(result, abc.Coroutine | abc.Generator):
+        with suppress(RuntimeError):  # the generator or coroutine refuses to end
+            result.close()
+    raise InvalidResultError(
+        f"the result is a {kind.__name__}, whose work is not done: do the work before returning "
+        "(asyncio.run(...) runs a coroutine inside a plain function)"
+    )
 
 
 def _refuse_undone(result: object) -> None:
     """Raise if the result of a processor shows that its work is not done.
 
     Raises:
-        InvalidResultError: the work has not run, or the result reports failures.
+        InvalidResultError: the work is not done, or the result reports failures.
     """
     refuse_unrun(result)
     if find_failures(result):

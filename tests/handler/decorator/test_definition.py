@@ -3,8 +3,11 @@
 import asyncio
 import functools
 import inspect
+import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -166,9 +169,40 @@ def test_awaitable_of_a_sync_function(clock: ManualClock) -> None:
 def test_iterators(shop: Shop) -> None:
     """An iterator, whose work has not run, is an error, and the claim is given back."""
     for value in ((each for each in "ab"), iter([1]), map(str, [1])):
-        with pytest.raises(errors.InvalidResultError, match="has not run"):
+        with pytest.raises(errors.InvalidResultError, match="is not done"):
             shop.function(value, results="discard")("a")
         assert shop.record() is None
+
+
+@pytest.mark.parametrize("results", ["store", "discard"])
+def test_returned_work(shop: Shop, results: str) -> None:
+    """A function, a future or a thread that is returned is work that has not been done."""
+
+    def durable_step(function: Any) -> Any:
+        """Wrap a step as a durable SDK does: the call returns a function of the step's context."""
+        return lambda *args: lambda step: function(step, *args)
+
+    for value in (
+        lambda *_: print,
+        lambda *_: functools.partial(print),
+        lambda *_: Future(),
+        lambda *_: threading.Thread(target=print),
+        durable_step(print),
+    ):
+        for _ in range(2):
+            with pytest.raises(errors.InvalidResultError, match="is not done") as caught:
+                shop.function(value, results=results)("a")
+            assert "processor" not in str(caught.value)
+            assert shop.record() is None
+    assert {*shop.outcomes()} == {"failed"}
+
+
+def test_mocks_are_results(shop: Shop) -> None:
+    """A mock, a class and an own object that can be called are results that are discarded."""
+    for number, value in enumerate((MagicMock(), Shop, type("Own", (), {"__call__": print})())):
+        charge = shop.function(lambda *_, value=value: value, results="discard")
+        assert charge(f"k-{number}") is value
+        assert shop.status(f"k-{number}") == "COMPLETED"
 
 
 def test_generators() -> None:
