@@ -1,11 +1,13 @@
 """The results that a processor returns."""
 
+import dataclasses
 import functools
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, UserDict
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
-from typing import Any, Self, cast
+from types import SimpleNamespace
+from typing import Any, NamedTuple, Self, cast
 from unittest.mock import MagicMock, create_autospec
 
 import pytest
@@ -67,7 +69,7 @@ def ended_thread() -> threading.Thread:
     return made
 
 
-class Work:
+class Later:
     """The user's own class, whose objects can be called, and which has a method."""
 
     def __call__(self) -> None:
@@ -79,10 +81,10 @@ class Work:
 RETURNED: dict[str, Callable[[], Any]] = {
     "a function": lambda: coroutine,
     "a lambda": lambda: lambda: None,
-    "a method": lambda: Work().run,
+    "a method": lambda: Later().run,
     "a method of C": lambda: [].append,
     "a partial": lambda: functools.partial(print, "x"),
-    "a subclass of partial": lambda: type("Later", (functools.partial,), {})(print),
+    "a subclass of partial": lambda: type("Partial", (functools.partial,), {})(print),
     "a waiting future": lambda: future("waiting"),
     "a cancelled future": lambda: future("cancelled"),
     "a failed future": lambda: future("failed"),
@@ -98,10 +100,16 @@ DONE: dict[str, Callable[[], Any]] = {
     "a mock": MagicMock,
     "a mock of a thread": lambda: MagicMock(spec=threading.Thread),
     "a mock of a future": lambda: create_autospec(Future, instance=True),
-    "a class": lambda: Work,
-    "an object that can be called": Work,
+    "a class": lambda: Later,
+    "an object that can be called": Later,
 }
 """Results that can be called, or that show work that is done."""
+
+
+class NamedResponse(NamedTuple):
+    """A response as a named tuple."""
+
+    batchItemFailures: Any  # noqa: N815  # the field's name
 
 
 FAILURES: list[object] = [
@@ -109,6 +117,11 @@ FAILURES: list[object] = [
     {"batchItemFailures": [{}]},
     {"batchItemFailures": "m-a"},
     OrderedDict(batchItemFailures=({"itemIdentifier": None},)),
+    UserDict(batchItemFailures=[{"itemIdentifier": "m-a"}]),
+    SimpleNamespace(batchItemFailures=[{"itemIdentifier": "m-a"}]),
+    NamedResponse([{"itemIdentifier": "m-a"}]),
+    dataclasses.make_dataclass("Model", ["batchItemFailures"])([1]),
+    dataclasses.make_dataclass("Slotted", ["batchItemFailures"], slots=True)([1]),
 ]
 """Responses of a handler, as a batch processor inside a processor returns them."""
 

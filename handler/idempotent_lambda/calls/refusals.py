@@ -38,7 +38,8 @@ def check_call_arguments(name: str, bound: BoundArguments) -> None:
         if _is_durable(value):
             raise misuse_error(name, _DURABLE_TEXT.format(argument))
     for argument, value in arguments:
-        if source := find_batch(value):
+        # The object that a method belongs to may know the whole batch.
+        if argument != "self" and (source := find_batch(value)):
             raise misuse_error(name, _BATCH_TEXT.format(argument, source))
 
 

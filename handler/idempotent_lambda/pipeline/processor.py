@@ -60,7 +60,9 @@ def refuse_unrun(result: Any) -> None:
     elif issubclass(kind, Future):
         is_done = result.done() and not (result.cancelled() or result.exception())
     else:
-        is_done = kind.__module__ == "unittest.mock" or not issubclass(kind, _UNRUN_TYPES)
+        is_done = vars(kind).get("__module__") == "unittest.mock" or not issubclass(
+            kind, _UNRUN_TYPES
+        )
     if is_done:
         return
     if isinstance(result, abc.Coroutine | abc.Generator):

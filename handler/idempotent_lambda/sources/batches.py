@@ -1,9 +1,12 @@
 """Batches among the arguments of user code, where a library may have given them its own form."""
 
+from collections import deque
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 from idempotent_lambda.sources.registry import ADAPTERS
+from idempotent_lambda.sources.response import read_fields
 
 _POLLED_SOURCES = frozenset(
     {"aws:kafka", "SelfManagedKafka", "aws:mq", "aws:amq", "aws:rmq", "aws:docdb"}
@@ -14,44 +17,61 @@ _POLLED_SOURCES = frozenset(
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventsourcemapping.html
 """
 
-_BATCH_FIELDS = ("records", "messages", "rmqMessagesByQueue", "events")
-"""The fields of the messages of Kafka, ActiveMQ, RabbitMQ and DocumentDB: there, the event has the
-``eventSource``.
+_BATCH_FIELDS = frozenset({"records", "messages", "rmqmessagesbyqueue", "events"})
+"""The fields of an event, in the spelling of `_fold_fields`, that hold its records: a list,
+or lists by topic and partition (Kafka) or by queue (RabbitMQ).
 
 https://docs.aws.amazon.com/lambda/latest/dg/with-msk.html
 https://docs.aws.amazon.com/lambda/latest/dg/with-mq.html
 https://docs.aws.amazon.com/lambda/latest/dg/with-documentdb.html
 """
 
+_RECORD_FIELDS = {
+    "aws:sqs": {"messageid", "receipthandle"},
+    "aws:kinesis": {"partitionkey", "sequencenumber"},
+    "aws:dynamodb": {"dynamodb", "keys"},
+    "aws:kafka": {"topic", "partition", "offset"},
+}
+"""The fields that only records of a source have, for models that leave ``eventSource`` out."""
+
 
 def find_batch(value: object) -> str | None:
     """Return the source whose batch a value is; None if the value is no batch.
 
-    A batch is the event of an event source mapping, or a list of its records, also of one record:
-    a pipe invokes a function with the list alone. Only the first record is read.
+    A batch is the event of an event source mapping, or a collection of its records, also of one
+    record: a pipe invokes a function with the list alone. Only the first record is read. An
+    iterator is not read, because that would take its records.
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-event-source.html
     """
     with suppress(Exception):  # the value may be anything, and its own code may raise
-        records: Any = value
-        if not isinstance(value, list | tuple):
-            event = _read_fields(value)
-            records = dict.get(event, "Records")
-            if not records and any(dict.get(event, field) for field in _BATCH_FIELDS):
-                records = [event]
-        source = dict.get(_read_fields(records[0]), "eventSource")
-        if source in _POLLED_SOURCES:
-            return str(source)
+        items = _fold_fields(value)
+        parts = [part for name, part in items if name in _BATCH_FIELDS and part]
+        found = [value] if parts else []
+        for part in parts or [value]:
+            # The list of a partition of Kafka has the name TOPIC-PARTITION.
+            name, records = ("-", part) if _is_list(part) else _fold_fields(part)[0]
+            if "-" in name and _is_list(records):
+                found.append(records[0])
+        return next(filter(None, map(_find_source, found)), None)
     return None
 
 
-def _read_fields(value: object) -> dict[str, object]:
-    """Return the fields of an event or a record, without the code of its class.
+def _find_source(part: object) -> str | None:
+    """Return the source that an event or a record shows; None if none is polled."""
+    fields = dict(_fold_fields(part))
+    if (source := fields.get("eventsource")) in _POLLED_SOURCES:
+        return str(source)
+    for name in ("kinesis", "dynamodb"):
+        fields |= _fold_fields(fields.get(name))
+    return next((name for name in _RECORD_FIELDS if fields.keys() >= _RECORD_FIELDS[name]), None)
 
-    The field ``_data`` of an object of Powertools is the event itself:
-    https://docs.aws.amazon.com/powertools/python/latest/utilities/data_classes/
-    """
-    if isinstance(value, dict):
-        return value
-    fields: dict[str, object] = object.__getattribute__(value, "__dict__")
-    data = fields.get("_data")
-    return data if type(data) is dict else fields
+
+def _is_list(value: object) -> bool:
+    kind = type(value)
+    return issubclass(kind, list | tuple | deque) and not hasattr(kind, "_asdict")
+
+
+def _fold_fields(value: object) -> list[Any]:
+    """Return the fields of an event or a record: names without case and underscores, values."""
+    items = islice(dict.items(read_fields(value)), 50)  # no event and no record has as many
+    return [(str.lower(name).replace("_", ""), part) for name, part in items if type(name) is str]
