@@ -113,7 +113,8 @@ class MissingKeyError(MessageError):
 
     Attributes:
         expression: key expression; None without one.
-        found: what it finds, in words; never quotes the body.
+        found: what it finds, in words; never quotes the body. It begins with ``an error`` if the
+            expression is a function that raised.
     """
 
     def __init__(self, expression: str | None, found: str, argument: str | None = None) -> None:

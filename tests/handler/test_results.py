@@ -84,9 +84,8 @@ RETURNED: dict[str, Callable[[], Any]] = {
     "a method": lambda: Later().run,
     "a method of C": lambda: [].append,
     "a partial": lambda: functools.partial(print, "x"),
-    "a subclass of partial": lambda: type("Partial", (functools.partial,), {})(print),
+    "a cached function": lambda: functools.cache(print),
     "a waiting future": lambda: future("waiting"),
-    "a cancelled future": lambda: future("cancelled"),
     "a failed future": lambda: future("failed"),
     "a new thread": lambda: thread(threading.Thread, started=False),
     "a live thread": lambda: thread(threading.Thread, started=True),
@@ -147,6 +146,11 @@ class TestResults:
         (error,) = harness.histories["m-a"].errors
         assert isinstance(error, InvalidResultError)
         assert "whose work is not done: do the work before returning" in str(error)
+
+    def test_a_cancelled_future(self, harness: ConsumerHarness) -> None:
+        """A future that was cancelled fails its message with its own error."""
+        harness.behaviour["a"] = lambda _: future("cancelled")
+        assert harness.deliver("a") == ["m-a"]
 
     @pytest.mark.parametrize("result", DONE)
     def test_done_work(self, harness: ConsumerHarness, result: str) -> None:

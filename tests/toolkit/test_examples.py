@@ -29,8 +29,12 @@ SQS, PLACED = events.sqs(BODY), events.eventbridge(BODY)
 REQUEST = {
     "version": "2.0",
     "rawPath": "/",
+    "rawQueryString": "",
     "headers": {"idempotency-key": "KEY-1"},
-    "requestContext": {"authorizer": {"iam": {"callerId": "AROACKCEVSQ6C2EXAMPLE:session"}}},
+    "requestContext": {
+        "authorizer": {"iam": {"callerId": "AROACKCEVSQ6C2EXAMPLE:session"}},
+        "http": {"method": "POST"},
+    },
     "body": '{"order_id": "ORDER-1", "amount_cents": 1999}',
 }
 EITHER = "body.order_id || dynamodb.NewImage.order_id.S"

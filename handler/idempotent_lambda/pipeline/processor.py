@@ -4,9 +4,7 @@ from collections import abc
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from functools import partial
 from threading import Thread
-from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 from idempotent_lambda.errors import InvalidResultError
@@ -17,12 +15,7 @@ from idempotent_lambda.sources.response import find_failures
 Processor = Callable[..., object]
 """Takes a message, and a ``transaction`` if it has a parameter of that name."""
 
-_UNRUN_TYPES = (
-    *(abc.Awaitable, abc.Iterator, abc.AsyncIterator),
-    *(FunctionType, MethodType, BuiltinFunctionType, partial),
-)
-"""The types of work that has not run. A class, or an object of the user's own that can be called,
-is no such work."""
+_UNRUN_TYPES = (abc.Awaitable, abc.Iterator, abc.AsyncIterator)
 
 
 def call_processor(
@@ -55,14 +48,14 @@ def refuse_unrun(result: Any) -> None:
     """
     # Check the type only: the value's own code may raise anything, and a mock has every method.
     kind = type(result)
+    module = getattr(kind, "__module__", "")
+    is_done = module == "unittest.mock" or not issubclass(kind, _UNRUN_TYPES)
+    if module in ("builtins", "functools") and callable(result):
+        is_done = kind is type  # a class is no work, and an object of the user's own neither
     if issubclass(kind, Thread):
-        is_done = bool(result.ident) and not result.is_alive()
-    elif issubclass(kind, Future):
-        is_done = result.done() and not (result.cancelled() or result.exception())
-    else:
-        is_done = vars(kind).get("__module__") == "unittest.mock" or not issubclass(
-            kind, _UNRUN_TYPES
-        )
+        is_done = result.ident and not result.is_alive()
+    if issubclass(kind, Future):
+        is_done = result.done() and not result.exception()
     if is_done:
         return
     if isinstance(result, abc.Coroutine | abc.Generator):
@@ -70,7 +63,7 @@ def refuse_unrun(result: Any) -> None:
             result.close()
     raise InvalidResultError(
         f"the result is a {kind.__name__}, whose work is not done: do the work before returning "
-        "(asyncio.run(...) runs a coroutine inside a plain function)"
+        "(asyncio.run runs a coroutine)"
     )
 
 
@@ -83,6 +76,5 @@ def _refuse_undone(result: object) -> None:
     refuse_unrun(result)
     if find_failures(result):
         raise InvalidResultError(
-            "the processor returned batchItemFailures, but it handles one message: raise an "
-            "exception if that message failed, and the handler reports it to Lambda"
+            "the processor returned batchItemFailures: raise an exception if its message failed"
         )

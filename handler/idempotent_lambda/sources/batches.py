@@ -17,9 +17,8 @@ _POLLED_SOURCES = frozenset(
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventsourcemapping.html
 """
 
-_BATCH_FIELDS = frozenset({"records", "messages", "rmqmessagesbyqueue", "events"})
-"""The fields of an event, in the spelling of `_fold_fields`, that hold its records: a list,
-or lists by topic and partition (Kafka) or by queue (RabbitMQ).
+_BATCH_FIELDS = ("records", "messages", "rmqmessagesbyqueue", "events")
+"""The fields of an event, in the spelling of `_fold_fields`, that hold its records.
 
 https://docs.aws.amazon.com/lambda/latest/dg/with-msk.html
 https://docs.aws.amazon.com/lambda/latest/dg/with-mq.html
@@ -44,31 +43,22 @@ def find_batch(value: object) -> str | None:
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-event-source.html
     """
     with suppress(Exception):  # the value may be anything, and its own code may raise
-        items = _fold_fields(value)
-        parts = [part for name, part in items if name in _BATCH_FIELDS and part]
+        parts = [part for name, part in _fold_fields(value) if name in _BATCH_FIELDS and part]
+        lists = (list, tuple, deque)
         found = [value] if parts else []
-        for part in parts or [value]:
-            # The list of a partition of Kafka has the name TOPIC-PARTITION.
-            name, records = ("-", part) if _is_list(part) else _fold_fields(part)[0]
-            if "-" in name and _is_list(records):
-                found.append(records[0])
+        found += [part[0] for part in parts or [value] if issubclass(type(part), lists)]
         return next(filter(None, map(_find_source, found)), None)
     return None
 
 
-def _find_source(part: object) -> str | None:
+def _find_source(part: object) -> Any:
     """Return the source that an event or a record shows; None if none is polled."""
     fields = dict(_fold_fields(part))
     if (source := fields.get("eventsource")) in _POLLED_SOURCES:
-        return str(source)
+        return source
     for name in ("kinesis", "dynamodb"):
         fields |= _fold_fields(fields.get(name))
     return next((name for name in _RECORD_FIELDS if fields.keys() >= _RECORD_FIELDS[name]), None)
-
-
-def _is_list(value: object) -> bool:
-    kind = type(value)
-    return issubclass(kind, list | tuple | deque) and not hasattr(kind, "_asdict")
 
 
 def _fold_fields(value: object) -> list[Any]:

@@ -1,6 +1,6 @@
 """From the failed deliveries to the response that Lambda expects."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from idempotent_lambda.errors import BatchFailedError
@@ -63,9 +63,9 @@ def read_fields(value: Any) -> Any:
     if hasattr(kind, "_asdict"):
         return value._asdict()
     fields: Any = object.__getstate__(value) or {}
-    if type(fields) is tuple:  # with slots
-        fields = {**(fields[0] or {}), **fields[1]}
-    return (issubclass(kind, Mapping) and (fields.get("_data") or fields.get("data"))) or fields
+    if type(fields) is tuple:
+        fields = fields[0] or fields[1]  # the second has the fields in slots
+    return (hasattr(kind, "keys") and (fields.get("_data") or fields.get("data"))) or fields
 
 
 def find_failures(result: Any) -> BatchFailedError | None:
@@ -78,7 +78,7 @@ def find_failures(result: Any) -> BatchFailedError | None:
     """
     failures: Any = None
     ids: tuple[str, ...] = ()
-    text = "without usable ids, so Lambda delivers the batch again"
+    text = "without usable ids"
     try:
         failures = dict.get(read_fields(result), "batchItemFailures")
         if failures in (None, [], ()):
@@ -89,5 +89,5 @@ def find_failures(result: Any) -> BatchFailedError | None:
     except Exception:  # noqa: BLE001  # the code of a key or a value may raise anything
         if failures is None:
             return None
-    text = f"the result reports failures in batchItemFailures ({text})"
+    text = f"the result reports batchItemFailures ({text})"
     return BatchFailedError(ids, f"{text}: the call is not done, and the next one runs again")
