@@ -68,11 +68,16 @@ def idempotent(
     Every caller, the first too, gets the value that the result's JSON decodes to. Of a handler,
     which takes exactly an event and a Lambda context, the JSON is the one that Lambda sends: tuples
     are arrays, and a Decimal is a number. The result of any other function must be equal to what
-    its JSON decodes to: return a list instead of a tuple.
+    its JSON decodes to: return a list instead of a tuple. A third parameter, ``*args``, or a
+    decorator below this one without `functools.wraps` makes a handler such another function: then a
+    tuple is an `InvalidResultError`, after the work is done.
 
     Args:
         name: name of the function in its keys, unique in the namespace. Keep it when you rename or
-            move the function. A second function of this name in the process is refused.
+            move the function. In one process, a second function of this name is refused if
+            its module or qualified name is another. Functions that one piece of code makes, such as
+            the closures of a factory, are not refused, and share keys and results: a factory must
+            give each of its functions another name.
         key: value that makes two calls the same operation, such as ``"event.detail.order_id"``.
         payload: value that must also be equal in both calls, compared as JSON.
         results: whether to store the returned value. With ``"discard"``, duplicates get None.

@@ -15,7 +15,9 @@ from idempotent_lambda import errors, idempotent
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.contracts.conftest import InMemory
 
-from .shop import Shop
+from .shop import Context, Shop
+
+PROVIDERS = ("stripe", "adyen")
 
 
 def test_metadata() -> None:
@@ -143,6 +145,30 @@ class TestOneNameOneFunction:
             idempotent(**options)(echoed)
             idempotent(**options | {"key": "[x]"})(echoed)
 
+    def test_a_factory(self, options: dict[str, Any]) -> None:
+        """Functions that a factory makes are one function, unless each has its own name."""
+
+        def make(provider: str, name: str) -> Any:
+            def charge(x: str, context: Any) -> str:
+                del context
+                return f"{x} by {provider}"
+
+            return idempotent(**options | {"name": name})(charge)
+
+        if "wiring" not in options:
+            assert make("stripe", "charge")
+            assert make("adyen", "charge")
+            return
+        names = ("charge", "charge"), ("stripe", "adyen")
+        results = [
+            [
+                make(provider, name)("a", Context())
+                for provider, name in zip(PROVIDERS, pair, strict=True)
+            ]
+            for pair in names
+        ]
+        assert results == [["a by stripe", "a by stripe"], ["a by stripe", "a by adyen"]]
+
     def test_other_wiring(self, options: dict[str, Any], memory: Shop) -> None:
         """Functions of different wirings have different tables, and may share a name."""
         idempotent(**options)(echoed)
@@ -203,6 +229,33 @@ def test_mocks_are_results(shop: Shop) -> None:
         charge = shop.function(lambda *_, value=value: value, results="discard")
         assert charge(f"k-{number}") is value
         assert shop.status(f"k-{number}") == "COMPLETED"
+
+
+def test_what_is_no_handler(memory: Shop) -> None:
+    """A third parameter, or a decorator that hides the parameters, makes another function."""
+
+    def handler(event: Any, context: Any) -> Any:
+        del event, context
+        return {"parts": (1,)}
+
+    def third(event: Any, context: Any, store: Any = None) -> Any:
+        return store or handler(event, context)
+
+    def hidden(*args: Any) -> Any:
+        return handler(*args)
+
+    @functools.wraps(handler)
+    def shown(*args: Any) -> Any:
+        return handler(*args)
+
+    for number, function in enumerate((shown, handler, third, hidden)):
+        options: Any = {"name": f"n-{number}", "key": lambda *_: "k"}
+        call = memory.decorated(function, **options)
+        if number < 2:
+            assert call({}, Context()) == {"parts": [1]}
+            continue
+        with pytest.raises(errors.InvalidResultError, match="a tuple would come back as a list"):
+            call({}, Context())
 
 
 def test_generators() -> None:
