@@ -102,11 +102,11 @@ def respond_to_errors(function: F) -> F:
     find_wiring = getattr(function, WIRING_ATTRIBUTE, None)
     if find_wiring is None:
         raise errors.ConfigurationError(
-            "the function is not decorated yet: write @respond_to_errors above @idempotent"
+            "the function is not decorated: write @respond_to_errors above @idempotent"
         )
 
     def respond(event: Any, error: BaseException) -> dict[str, Any]:
-        if getattr(error, "found", "").startswith("an error"):
+        if "an error," in getattr(error, "found", ""):
             raise error
         headers = {"Content-Type": "application/problem+json"}
         if isinstance(error, errors.AlreadyInProgressError):

@@ -145,7 +145,7 @@ class TestResults:
         assert harness.deliver("a", "b") == ["m-a"]
         (error,) = harness.histories["m-a"].errors
         assert isinstance(error, InvalidResultError)
-        assert "whose work is not done: do the work before returning" in str(error)
+        assert "whose work is not done: do it before returning" in str(error)
 
     def test_a_cancelled_future(self, harness: ConsumerHarness) -> None:
         """A future that was cancelled fails its message with its own error."""

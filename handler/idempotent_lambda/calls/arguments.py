@@ -146,7 +146,7 @@ def _select(argument: str, selector: Selector, bound: BoundArguments) -> object:
         if callable(selector):
             step: Any = error.__traceback__
             code = getattr(selector, "__code__", step.tb_frame.f_code)
-            line = code.co_firstlineno  # of a function that does not take these arguments
+            line = code.co_firstlineno  # if the function does not take these arguments
             while step := step.tb_next:
                 code, line = step.tb_frame.f_code, step.tb_lineno
             found = f"an error, {type(error).__name__} at {code.co_filename}:{line}"

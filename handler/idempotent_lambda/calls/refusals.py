@@ -13,9 +13,9 @@ _BATCH_TEXT = (
     "docs/guides/handler-over-records.md"
 )
 _DURABLE_TEXT = (
-    "the argument {!r} is from a durable execution, whose replay meets its own claim. Start the "
-    "execution with a DurableExecutionName made from the message, or decorate the function that a "
-    "step calls: see docs/guides/durable-functions.md"
+    "the argument {!r} is from a durable execution, whose replay meets its own claim. Start it "
+    "with a DurableExecutionName made from the message, or decorate the function that a step "
+    "calls: see docs/guides/durable-functions.md"
 )
 
 _DURABLE_SDK = "aws_durable_execution_sdk_python"

@@ -15,8 +15,6 @@ from idempotent_lambda.sources.response import find_failures
 Processor = Callable[..., object]
 """Takes a message, and a ``transaction`` if it has a parameter of that name."""
 
-_UNRUN_TYPES = (abc.Awaitable, abc.Iterator, abc.AsyncIterator)
-
 
 def call_processor(
     processor: Processor, message: Message, *, transactional: bool
@@ -49,20 +47,20 @@ def refuse_unrun(result: Any) -> None:
     # Check the type only: the value's own code may raise anything, and a mock has every method.
     kind = type(result)
     module = getattr(kind, "__module__", "")
-    is_done = module == "unittest.mock" or not issubclass(kind, _UNRUN_TYPES)
+    is_done = not issubclass(kind, abc.Awaitable | abc.Iterator | abc.AsyncIterator)
     if module in ("builtins", "functools") and callable(result):
         is_done = kind is type  # a class is no work, and an object of the user's own neither
     if issubclass(kind, Thread):
         is_done = result.ident and not result.is_alive()
     if issubclass(kind, Future):
         is_done = result.done() and not result.exception()
-    if is_done:
+    if is_done or module == "unittest.mock":
         return
     if isinstance(result, abc.Coroutine | abc.Generator):
         with suppress(RuntimeError):  # the generator or coroutine refuses to end
             result.close()
     raise InvalidResultError(
-        f"the result is a {kind.__name__}, whose work is not done: do the work before returning "
+        f"the result is a {kind.__name__}, whose work is not done: do it before returning "
         "(asyncio.run runs a coroutine)"
     )
 
@@ -76,5 +74,5 @@ def _refuse_undone(result: object) -> None:
     refuse_unrun(result)
     if find_failures(result):
         raise InvalidResultError(
-            "the processor returned batchItemFailures: raise an exception if its message failed"
+            "the processor returned batchItemFailures: raise an exception if the message failed"
         )

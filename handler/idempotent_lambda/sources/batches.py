@@ -44,24 +44,21 @@ def find_batch(value: object) -> str | None:
     """
     with suppress(Exception):  # the value may be anything, and its own code may raise
         parts = [part for name, part in _fold_fields(value) if name in _BATCH_FIELDS and part]
-        lists = (list, tuple, deque)
         found = [value] if parts else []
-        found += [part[0] for part in parts or [value] if issubclass(type(part), lists)]
-        return next(filter(None, map(_find_source, found)), None)
+        found += [part[0] for part in parts or [value] if isinstance(part, list | tuple | deque)]
+        for part in found:
+            fields = dict(_fold_fields(part))
+            for name in ("kinesis", "dynamodb"):
+                fields |= _fold_fields(fields.get(name))
+            if (source := fields.get("eventsource")) in _POLLED_SOURCES:
+                return str(source)
+            for source, needed in _RECORD_FIELDS.items():
+                if fields.keys() >= needed:
+                    return source
     return None
-
-
-def _find_source(part: object) -> Any:
-    """Return the source that an event or a record shows; None if none is polled."""
-    fields = dict(_fold_fields(part))
-    if (source := fields.get("eventsource")) in _POLLED_SOURCES:
-        return source
-    for name in ("kinesis", "dynamodb"):
-        fields |= _fold_fields(fields.get(name))
-    return next((name for name in _RECORD_FIELDS if fields.keys() >= _RECORD_FIELDS[name]), None)
 
 
 def _fold_fields(value: object) -> list[Any]:
     """Return the fields of an event or a record: names without case and underscores, values."""
     items = islice(dict.items(read_fields(value)), 50)  # no event and no record has as many
-    return [(str.lower(name).replace("_", ""), part) for name, part in items if type(name) is str]
+    return [(str.lower(name).replace("_", ""), part) for name, part in items]

@@ -229,6 +229,7 @@ BATCHES: dict[str, Any] = {
     "a tuple of named tuples": (NamedRecord(),),
     "UserDict": UserDict(TWO),
     "records in UserDict": [UserDict(order("m1"))],
+    "a subclass of list": type("Rows", (list,), {})(TWO["Records"]),
     "a deque": deque(TWO["Records"]),
     "a deque in an event": {"Records": deque([BareRecord()])},
     "models of Kinesis": [StreamRecord(kinesis=StreamPart())],
