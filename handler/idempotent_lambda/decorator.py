@@ -58,7 +58,8 @@ def idempotent(
       interrupted and the settings park interrupted calls). Nothing is sent anywhere, so only the
       record exists: if you delete it, the key can run again;
     - `InvalidResultError`: the result cannot be stored as JSON, or it has over 256 KB. The call is
-      completed, unless the result is an awaitable or iterator, whose work has not run;
+      completed, unless the result is work that is not done: a function, an awaitable or iterator,
+      or a future or thread that has not ended, or has failed;
     - `LostLeaseError`, or a `StoreError` of the completion: the function has run, and may run
       again. If another call completed the key after this call's lease, this call returns that
       call's stored result. If there is none, it raises `LostLeaseError`;
@@ -67,11 +68,16 @@ def idempotent(
     Every caller, the first too, gets the value that the result's JSON decodes to. Of a handler,
     which takes exactly an event and a Lambda context, the JSON is the one that Lambda sends: tuples
     are arrays, and a Decimal is a number. The result of any other function must be equal to what
-    its JSON decodes to: return a list instead of a tuple.
+    its JSON decodes to: return a list instead of a tuple. A third parameter, ``*args``, or a
+    decorator below this one without `functools.wraps` makes a handler such another function: then a
+    tuple is an `InvalidResultError`, after the work is done.
 
     Args:
         name: name of the function in its keys, unique in the namespace. Keep it when you rename or
-            move the function. A second function of this name in the process is refused.
+            move the function. In one process, a second function of this name is refused if
+            its module or qualified name is another. Functions that one piece of code makes, such as
+            the closures of a factory, are not refused, and share keys and results: a factory must
+            give each of its functions another name.
         key: value that makes two calls the same operation, such as ``"event.detail.order_id"``.
         payload: value that must also be equal in both calls, compared as JSON: 1 and 1.0 differ.
         results: whether to store the returned value. With ``"discard"``, duplicates get None.

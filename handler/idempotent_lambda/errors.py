@@ -113,7 +113,8 @@ class MissingKeyError(MessageError):
 
     Attributes:
         expression: key expression; None without one.
-        found: what it finds, in words; never quotes the body.
+        found: what it finds, in words; never quotes the body. It begins with ``an error`` if the
+            expression is a function that raised.
     """
 
     def __init__(self, expression: str | None, found: str, argument: str | None = None) -> None:
@@ -176,7 +177,7 @@ class UnsupportedKeyError(MessageError):
 
 
 class InvalidResultError(IdempotencyError):
-    """The result is work that has not run, failures that a processor must raise, or not JSON."""
+    """The result is work that is not done, failures that a processor must raise, or not JSON."""
 
 
 class TransactionError(IdempotencyError):

@@ -20,6 +20,7 @@ identity: without that part, a client gets the response of another client that s
 import functools
 import inspect
 import json
+from collections.abc import Mapping
 from typing import Any, cast
 
 from idempotent_lambda import errors
@@ -53,7 +54,7 @@ def find_header(event: Any, name: str) -> str | None:
     An HTTP API and a function URL join several values of a header with a comma, so they are one.
 
     Args:
-        event: event that Lambda passes to the handler.
+        event: event that Lambda passes to the handler, or a mapping of Powertools over it.
         name: name of the header, in any case.
 
     Returns:
@@ -83,7 +84,8 @@ def find_header(event: Any, name: str) -> str | None:
 def respond_to_errors(function: F) -> F:
     """Turn the errors of a decorated handler that are the client's into HTTP responses.
 
-    - `MissingKeyError`, `UnsupportedKeyError`: 400;
+    - `MissingKeyError`, `UnsupportedKeyError`: 400, unless the key or payload is a function that
+      raised another error: that may be a bug, which fails every request;
     - `AlreadyInProgressError`: 409, with ``Retry-After``, in seconds until the end of the lease;
     - `PayloadMismatchError`: 422.
 
@@ -100,11 +102,12 @@ def respond_to_errors(function: F) -> F:
     find_wiring = getattr(function, WIRING_ATTRIBUTE, None)
     if find_wiring is None:
         raise errors.ConfigurationError(
-            "@respond_to_errors is for a function that is decorated with @idempotent: write "
-            "@respond_to_errors above @idempotent"
+            "the function is not decorated: write @respond_to_errors above @idempotent"
         )
 
     def respond(event: Any, error: BaseException) -> dict[str, Any]:
+        if "an error," in getattr(error, "found", ""):
+            raise error
         headers = {"Content-Type": "application/problem+json"}
         if isinstance(error, errors.AlreadyInProgressError):
             seconds = -(-(error.lease_expires_at - find_wiring().clock.now()) // 1000)  # rounded up
@@ -140,6 +143,6 @@ def respond_to_errors(function: F) -> F:
     return cast("F", call_async if inspect.iscoroutinefunction(function) else call)
 
 
-def _get_headers(event: Any, field: str) -> dict[str, Any]:
-    headers = event.get(field) if isinstance(event, dict) else None
-    return headers if isinstance(headers, dict) else {}
+def _get_headers(event: Any, field: str) -> Mapping[str, Any]:
+    headers: Any = event.get(field) if isinstance(event, Mapping) else None
+    return headers if isinstance(headers, Mapping) else {}

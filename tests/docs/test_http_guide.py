@@ -8,6 +8,7 @@ from unittest.mock import Mock
 import pytest
 
 from idempotent_lambda.decorator import Wiring
+from idempotent_lambda.errors import MissingKeyError
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
 from tests.docs.test_guides import Context, rows, run, snippet
 from tests.handler.events import key_rule
@@ -16,6 +17,7 @@ from tests.requests import settings_of
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "guides" / "http-handlers.md").read_text()
 CODE = snippet(PAGE, "python")
+WHO = PAGE.partition("## Who may use a key")[2]
 
 
 @pytest.fixture
@@ -32,7 +34,11 @@ def request_of(key: str | None, body: str = "1999", caller: str = "ann") -> dict
         "version": "2.0",
         "rawPath": "/charges",
         "headers": {"idempotency-key": key} if key else {},
-        "requestContext": {"authorizer": {"jwt": {"claims": {"sub": caller}}}},
+        "rawQueryString": "",
+        "requestContext": {
+            "authorizer": {"jwt": {"claims": {"sub": caller}}},
+            "http": {"method": "POST"},
+        },
         "body": body,
     }
 
@@ -103,9 +109,60 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy
 https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html"""
 
 
+REST: dict[str, Any] = {
+    "httpMethod": "POST",
+    "path": "/charges",
+    "headers": {"Idempotency-Key": "k-1"},
+    "queryStringParameters": {"a": "2"},
+    "multiValueQueryStringParameters": {"a": ["1", "2"]},
+    "requestContext": {"authorizer": {"jwt": {"claims": {"sub": "ann"}}}},
+    "body": "1999",
+}
+"""A request as a REST API passes it. A load balancer has the first or the second of the parameters:
+https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html"""
+
+HTTP_API = request_of("k-1")
+POST = HTTP_API["requestContext"]
+OTHERS: list[tuple[int, dict[str, Any]]] = [
+    *((0, HTTP_API | change) for change in (
+        {"requestContext": POST | {"http": {"method": "DELETE"}}}, {"rawPath": "/refunds"},
+        {"rawQueryString": "a=1"}, {"body": "5"}, {"body": None},
+    )),
+    *((1, REST | change) for change in (
+        {"httpMethod": "DELETE"}, {"path": "/refunds"}, {"body": "5"}, {"body": None},
+        {"queryStringParameters": {"a": "1"}}, {"queryStringParameters": None},
+        {"multiValueQueryStringParameters": {"a": ["2", "2"]}},
+    )),
+]  # fmt: skip
+
+
+@pytest.mark.usefixtures("wiring")
+def test_another_request_with_the_key() -> None:
+    """The payload of each service sees another method, path, query or body: 422."""
+    payloads = [payload.strip("`") for _, payload in rows(PAGE.partition("## Who")[0], "service")]
+    assert snippet(PAGE, "python").count(f'"{payloads[0]}"') == 1
+    handlers = []
+    for number, first in enumerate((HTTP_API, REST)):
+        code = CODE.replace(payloads[0], payloads[number]).replace('"charge"', f'"charge-{number}"')
+        handlers.append(run(code, charge=str)["handler"])
+        for _ in range(2):
+            assert handlers[number](first, Context())["statusCode"] == 201
+    for number, other in OTHERS:
+        assert handlers[number](other, Context())["statusCode"] == 422, other
+
+
+@pytest.mark.usefixtures("wiring")
+def test_a_key_that_raises() -> None:
+    """The key of another service fails every request loudly."""
+    handler = run(CODE, charge=str)["handler"]
+    with pytest.raises(MissingKeyError, match="an error, KeyError at"):
+        handler(HTTP_API | {"requestContext": {"authorizer": {"iam": {}}}}, Context())
+
+
 def test_every_service_names_its_caller() -> None:
     """The table has an expression for each, and the expression finds the caller."""
-    table = {f"{service}, {how}": code.strip("`") for service, how, code in rows(PAGE, "service")}
+    table = {f"{service}, {how}": code.strip("`") for service, how, code in rows(WHO, "service")}
     assert table.keys() == CALLERS.keys()
     for name, code in table.items():
         assert run(f"found = {code}", event={"requestContext": CALLERS[name]})["found"] == "ME"

@@ -29,8 +29,12 @@ SQS, PLACED = events.sqs(BODY), events.eventbridge(BODY)
 REQUEST = {
     "version": "2.0",
     "rawPath": "/",
+    "rawQueryString": "",
     "headers": {"idempotency-key": "KEY-1"},
-    "requestContext": {"authorizer": {"iam": {"callerId": "AROACKCEVSQ6C2EXAMPLE:session"}}},
+    "requestContext": {
+        "authorizer": {"iam": {"callerId": "AROACKCEVSQ6C2EXAMPLE:session"}},
+        "http": {"method": "POST"},
+    },
     "body": '{"order_id": "ORDER-1", "amount_cents": 1999}',
 }
 EITHER = "body.order_id || dynamodb.NewImage.order_id.S"
@@ -107,8 +111,10 @@ def loaded(path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(path.parents[1] / "layer" / "python")
     for wheel in (ROOT / ".wheels").glob("*.whl"):
         monkeypatch.syspath_prepend(wheel)
-    for name in ("work", "receipts"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
+    for name in ("work", "receipts", "shop", "shop.prices"):
+        # No other example, and no later test, may find this example's neighbours.
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+        del sys.modules[name]
     spec = importlib.util.spec_from_file_location(f"example_{path.stem}", path)
     assert spec
     assert spec.loader
@@ -116,6 +122,16 @@ def loaded(path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     spec.loader.exec_module(module)
     monkeypatch.setattr("os.environ", Anything())
     return module
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_leaves_no_modules(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an example imports from its own directory is gone after its test."""
+    before = {*sys.modules}
+    with monkeypatch.context() as patch:
+        loaded(ROOT / "examples" / EXAMPLES[name][0], patch)
+    files = [str(getattr(sys.modules[name], "__file__", "")) for name in {*sys.modules} - before]
+    assert [file for file in files if file.startswith(str(ROOT / "examples"))] == []
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

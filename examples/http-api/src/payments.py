@@ -11,6 +11,9 @@ import boto3
 from idempotent_lambda import idempotent
 from idempotent_lambda.http import find_header, respond_to_errors
 
+# Everything that must be equal when a client repeats a request.
+REQUEST = "[event.requestContext.http.method, event.rawPath, event.rawQueryString, event.body]"
+
 ledger = boto3.client("dynamodb")
 
 
@@ -21,7 +24,7 @@ def find_key(event: dict[str, Any], context: Any) -> list[Any]:  # noqa: ARG001
 
 
 @respond_to_errors
-@idempotent(name="charge", key=find_key, payload="[event.rawPath, event.body]")
+@idempotent(name="charge", key=find_key, payload=REQUEST)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001
     order = json.loads(event["body"])
     charge_id = str(uuid.uuid4())

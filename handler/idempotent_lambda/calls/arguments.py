@@ -131,6 +131,7 @@ def _select(argument: str, selector: Selector, bound: BoundArguments) -> object:
 
     Raises:
         MissingKeyError: the selector raises, as JMESPath does if a function gets a wrong argument.
+            The text names the error's type and its place, but never quotes its message.
     """
     try:
         if not callable(selector):
@@ -141,4 +142,12 @@ def _select(argument: str, selector: Selector, bound: BoundArguments) -> object:
     except MessageError:
         raise  # of a selector that names the problem itself, as `http.find_header` does
     except Exception as error:
-        raise MissingKeyError(describe(selector), describe_failure(error), argument) from error
+        found = describe_failure(error)
+        if callable(selector):
+            step: Any = error.__traceback__
+            code = getattr(selector, "__code__", step.tb_frame.f_code)
+            line = code.co_firstlineno  # if the function does not take these arguments
+            while step := step.tb_next:
+                code, line = step.tb_frame.f_code, step.tb_lineno
+            found = f"an error, {type(error).__name__} at {code.co_filename}:{line}"
+        raise MissingKeyError(describe(selector), found, argument) from error

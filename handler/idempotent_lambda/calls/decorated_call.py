@@ -144,7 +144,7 @@ class DecoratedCall:
         error.
 
         Raises:
-            InvalidResultError: the value is an awaitable or an iterator, whose work has not run.
+            InvalidResultError: the value is work that is not done; see `refuse_unrun`.
         """
         refuse_unrun(value)
         self._value = value

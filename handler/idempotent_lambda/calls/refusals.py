@@ -8,14 +8,14 @@ from idempotent_lambda.calls.arguments import misuse_error
 from idempotent_lambda.sources.batches import find_batch
 
 _BATCH_TEXT = (
-    "the argument {!r} is a batch of messages from {}, but a call has one key, so messages of "
-    "another batch are lost. Write a processor, process(message), or decorate the function that "
-    "handles one record: see docs/guides/handler-over-records.md"
+    "the argument {!r} is a batch of messages from {}, but a call has one key, so messages are "
+    "lost. Write process(message), or decorate the function that handles one record: see "
+    "docs/guides/handler-over-records.md"
 )
 _DURABLE_TEXT = (
-    "the argument {!r} is from a durable execution, whose replay meets the claim of the same "
-    "execution. Start the execution with a DurableExecutionName made from the message, or decorate "
-    "the function that a step calls: see docs/guides/durable-functions.md"
+    "the argument {!r} is from a durable execution, whose replay meets its own claim. Start it "
+    "with a DurableExecutionName made from the message, or decorate the function that a step "
+    "calls: see docs/guides/durable-functions.md"
 )
 
 _DURABLE_SDK = "aws_durable_execution_sdk_python"
@@ -38,7 +38,8 @@ def check_call_arguments(name: str, bound: BoundArguments) -> None:
         if _is_durable(value):
             raise misuse_error(name, _DURABLE_TEXT.format(argument))
     for argument, value in arguments:
-        if source := find_batch(value):
+        # The object that a method belongs to may know the whole batch.
+        if argument != "self" and (source := find_batch(value)):
             raise misuse_error(name, _BATCH_TEXT.format(argument, source))
 
 

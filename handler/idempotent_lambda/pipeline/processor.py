@@ -2,7 +2,10 @@
 
 from collections import abc
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
+from threading import Thread
+from typing import Any
 
 from idempotent_lambda.errors import InvalidResultError
 from idempotent_lambda.protocol.requests import Action
@@ -34,32 +37,42 @@ def call_processor(
     return actions
 
 
-def refuse_unrun(result: object) -> None:
-    """Raise if the processor returned work instead of doing it.
+def refuse_unrun(result: Any) -> None:
+    """Raise if user code returned work instead of doing it.
 
     Raises:
-        InvalidResultError: the result is an awaitable or an iterator, whose work has not run.
+        InvalidResultError: the result is a function, an awaitable or an iterator, or a future or
+            thread that has not ended, or has failed.
     """
-    # Check the type only: the value's own code may raise anything.
-    if issubclass(type(result), abc.Awaitable | abc.Iterator | abc.AsyncIterator):
-        if isinstance(result, abc.Coroutine | abc.Generator):
-            with suppress(RuntimeError):  # the generator or coroutine refuses to end
-                result.close()
-        raise InvalidResultError(
-            f"the processor returned a {type(result).__name__}, whose work has not run: do the "
-            "work before returning (asyncio.run(...) runs a coroutine inside a plain function)"
-        )
+    # Check the type only: the value's own code may raise anything, and a mock has every method.
+    kind = type(result)
+    module = getattr(kind, "__module__", "")
+    is_done = not issubclass(kind, abc.Awaitable | abc.Iterator | abc.AsyncIterator)
+    if module in ("builtins", "functools") and callable(result):
+        is_done = kind is type  # a class is no work, and an object of the user's own neither
+    if issubclass(kind, Thread):
+        is_done = result.ident and not result.is_alive()
+    if issubclass(kind, Future):
+        is_done = result.done() and not result.exception()
+    if is_done or module == "unittest.mock":
+        return
+    if isinstance(result, abc.Coroutine | abc.Generator):
+        with suppress(RuntimeError):  # the generator or coroutine refuses to end
+            result.close()
+    raise InvalidResultError(
+        f"the result is a {kind.__name__}, whose work is not done: do it before returning "
+        "(asyncio.run runs a coroutine)"
+    )
 
 
 def _refuse_undone(result: object) -> None:
     """Raise if the result of a processor shows that its work is not done.
 
     Raises:
-        InvalidResultError: the work has not run, or the result reports failures.
+        InvalidResultError: the work is not done, or the result reports failures.
     """
     refuse_unrun(result)
     if find_failures(result):
         raise InvalidResultError(
-            "the processor returned batchItemFailures, but it handles one message: raise an "
-            "exception if that message failed, and the handler reports it to Lambda"
+            "the processor returned batchItemFailures: raise an exception if the message failed"
         )

@@ -50,6 +50,24 @@ def build_response(
     return deliveries[0].adapter.build_response(tuple(ids))
 
 
+def read_fields(value: Any) -> Any:
+    """Return the fields of any value; none if it has no fields.
+
+    Only the code of ``_asdict`` runs, as in Lambda's runtime client. The objects of Powertools and
+    of `collections.UserDict` hold the dict itself:
+    https://docs.aws.amazon.com/powertools/python/latest/utilities/data_classes/
+    """
+    kind = type(value)
+    if issubclass(kind, dict):
+        return value
+    if hasattr(kind, "_asdict"):
+        return value._asdict()
+    fields: Any = object.__getstate__(value) or {}
+    if type(fields) is tuple:
+        fields = fields[0] or fields[1]  # the second has the fields in slots
+    return (hasattr(kind, "keys") and (fields.get("_data") or fields.get("data"))) or fields
+
+
 def find_failures(result: Any) -> BatchFailedError | None:
     """Return the error for the failures that a result of user code reports; None without any.
 
@@ -58,13 +76,11 @@ def find_failures(result: Any) -> BatchFailedError | None:
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
     """
-    if not issubclass(type(result), dict):
-        return None
     failures: Any = None
     ids: tuple[str, ...] = ()
-    text = "without usable ids, so Lambda delivers the batch again"
+    text = "without usable ids"
     try:
-        failures = dict.get(result, "batchItemFailures")
+        failures = dict.get(read_fields(result), "batchItemFailures")
         if failures in (None, [], ()):
             return None
         found = [failure["itemIdentifier"] for failure in failures]
@@ -73,5 +89,5 @@ def find_failures(result: Any) -> BatchFailedError | None:
     except Exception:  # noqa: BLE001  # the code of a key or a value may raise anything
         if failures is None:
             return None
-    text = f"the result reports failures in batchItemFailures ({text})"
+    text = f"the result reports batchItemFailures ({text})"
     return BatchFailedError(ids, f"{text}: the call is not done, and the next one runs again")

@@ -1,8 +1,9 @@
 """A call has one key, so a batch of messages is not an argument of a decorated function."""
 
+from collections import UserDict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from unittest.mock import MagicMock
 
 import pytest
@@ -92,6 +93,17 @@ def cycle() -> list[Any]:
     return endless
 
 
+class Row:
+    """A row as an ORM makes it, whose other columns are read from the database when asked."""
+
+    def __init__(self) -> None:
+        self._sa_instance_state = object()
+        self.id, self.message_id, self.topic = 1, "m1", "orders"
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(name)
+
+
 class Hostile:
     """An object that raises when its fields are read."""
 
@@ -124,6 +136,63 @@ class Mixed(Mapping[str, Any]):
     __len__ = __contains__ = get = keys = __iter__  # type: ignore[assignment]
 
 
+@dataclass
+class BareRecord:
+    """A record of SQS, of which a model keeps what it needs."""
+
+    messageId: str = "m1"  # noqa: N815  # the field's name
+    receiptHandle: str = "r"  # noqa: N815
+    body: str = "{}"
+
+
+@dataclass(slots=True)
+class SnakeRecord:
+    """A record whose fields have the names of Python, in slots."""
+
+    message_id: str = "m1"
+    receipt_handle: str = "r"
+
+
+@dataclass(frozen=True)
+class SnakeEvent:
+    """An event whose fields have the names of Python."""
+
+    records: Any
+
+
+class SlottedEvent:
+    """An event of a class with slots, one of which is not set."""
+
+    __slots__ = ("Records", "unset")
+
+    def __init__(self, records: Any) -> None:
+        self.Records = records
+
+
+class NamedRecord(NamedTuple):
+    """A record that is a named tuple."""
+
+    message_id: str = "m1"
+    receipt_handle: str = "r"
+
+
+@dataclass
+class StreamPart:
+    """The part of a record that a stream holds."""
+
+    sequence_number: str = "1"
+    partition_key: str = "a"
+    keys: Any = None
+
+
+@dataclass
+class StreamRecord:
+    """A record of a stream without its source."""
+
+    kinesis: Any = None
+    dynamodb: Any = None
+
+
 ONE, TWO = event(order("m1")), event(order("m1"), order("m2"))
 KAFKA_RECORD = {"topic": "orders", "partition": 0, "offset": 15, "value": "e30="}
 BATCHES: dict[str, Any] = {
@@ -151,6 +220,24 @@ BATCHES: dict[str, Any] = {
     "DocumentDB": {"eventSource": "aws:docdb", "events": [{"event": {}}]},
     "Kafka from a pipe": [{"eventSource": "aws:kafka", **KAFKA_RECORD}],
     "ActiveMQ from a pipe": [{"eventSource": "aws:amq", "messageID": "ID:1", "data": "e30="}],
+    "a record model without a source": {"Records": [BareRecord()]},
+    "an event model without a source": TypedEvent([BareRecord(), BareRecord()]),
+    "names of Python": SnakeEvent([SnakeRecord()]),
+    "a dict with names of Python": {"records": [{"message_id": "m1", "receipt_handle": "r"}]},
+    "a source with a name of Python": SnakeEvent([{"event_source": "aws:kinesis"}]),
+    "an event in slots": SlottedEvent(TWO["Records"]),
+    "a tuple of named tuples": (NamedRecord(),),
+    "UserDict": UserDict(TWO),
+    "records in UserDict": [UserDict(order("m1"))],
+    "a subclass of list": type("Rows", (list,), {})(TWO["Records"]),
+    "a deque": deque(TWO["Records"]),
+    "a deque in an event": {"Records": deque([BareRecord()])},
+    "models of Kinesis": [StreamRecord(kinesis=StreamPart())],
+    "a model of a record of Kinesis from a pipe": [StreamPart()],
+    "models of DynamoDB": TypedEvent([StreamRecord(dynamodb=StreamPart())]),
+    "records of Kafka": [KAFKA_RECORD, KAFKA_RECORD],
+    "a deque of Kafka": deque([KAFKA_RECORD]),
+    "messages that the function receives": {"Messages": [{"MessageId": "1", "ReceiptHandle": "r"}]},
     "wrapped Kafka": DictWrapper({"eventSource": "aws:kafka", "records": {"o-0": [{}]}}),
 }  # fmt: skip
 
@@ -207,6 +294,27 @@ ALLOWED: dict[str, Any] = {
     "Records of nothing": {"Records": [None]},
     "no Records": {"Records": []},
     "an empty list": [],
+    "one record model": BareRecord(),
+    "one record in slots": SnakeRecord(),
+    "one named record": NamedRecord(),
+    "one record model of a stream": StreamRecord(kinesis=StreamPart()),
+    "one record of DynamoDB": stream_record("a"),
+    "SES": event({"eventSource": "aws:ses", "ses": {"mail": {"messageId": "1"}}}),
+    "CloudFront": event({"cf": {"config": {"requestId": "1"}, "request": {"headers": {}}}}),
+    "CloudTrail": event({"eventSource": "sqs.amazonaws.com", "eventName": "SendMessage"}),
+    "topics": [{"topic": "orders"}, {"topic": "bills", "partition": 1}],
+    "pages": [{"offset": 0, "partition": 1}],
+    "messages of a chat": {"messages": [{"messageId": "1", "text": "hi"}], "events": [{"id": 1}]},
+    "rows of a table": [{"keys": 1, "sequenceNumber": 1}, {"dynamodb": "orders"}],
+    "streams by name": [{"kinesis": "orders", "dynamodb": {"table": "orders"}}],
+    "lists by name": {"a-b": [{"id": 1}]},
+    "an object with rows": SnakeEvent([{"id": 1}]),
+    "a deque of ids": deque([1]),
+    "a mock of records": {"Records": [MagicMock()]},
+    "a mock with records": MagicMock(Records=MagicMock()),
+    "a list of mocks": [MagicMock()],
+    "a model of an ORM": Row(),
+    "rows of an ORM": [Row()],
     "one record of Kafka": KAFKA_RECORD,
     "a record of Kafka from a pipe": {"eventSource": "aws:kafka", **KAFKA_RECORD},
     "Firehose": {"deliveryStreamArn": "arn:x", "records": [{"recordId": "1", "data": ""}]},
@@ -227,6 +335,13 @@ ALLOWED: dict[str, Any] = {
     "null": None,
     "bytes": b"Records",
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("make", [iter, lambda records: (record for record in records)])
+def test_iterators_keep_their_records(memory: Shop, make: Any) -> None:
+    """An iterator of records is not recognized, because to look would take its first record."""
+    records = make(TWO["Records"])
+    assert memory.function(lambda given, _: len([*given]), key=lambda *_: "k")(records) == 2
 
 
 @pytest.mark.parametrize("name", ALLOWED)

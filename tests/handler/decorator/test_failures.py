@@ -1,10 +1,17 @@
 """A result that reports failures to Lambda is not a completion."""
 
-from typing import Any
+import contextlib
+from collections import UserDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+from unittest.mock import MagicMock, Mock
 
 import pytest
 
 from idempotent_lambda import errors
+from idempotent_lambda.sources.response import find_failures
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.contracts.conftest import InMemory
 
@@ -113,6 +120,81 @@ def test_no_failures(memory: Shop) -> None:
     odd = {Name("batchItemFailures"): [1]}
     assert memory.function(lambda *_: odd, results="discard")("odd") is odd
     assert memory.status("odd") == "COMPLETED"
+
+
+class Named(NamedTuple):
+    """A response as a named tuple."""
+
+    batchItemFailures: Any  # noqa: N815  # the field's name
+
+
+@dataclass
+class Model:
+    """A response as a model."""
+
+    batchItemFailures: Any  # noqa: N815
+
+
+@dataclass(slots=True)
+class Slotted:
+    """A response in slots."""
+
+    batchItemFailures: Any  # noqa: N815
+
+
+class Dumped:
+    """A response that Lambda writes as its ``_asdict`` says."""
+
+    def __init__(self, failures: Any) -> None:
+        self.failures = failures
+
+    def _asdict(self) -> Any:
+        return {"batchItemFailures": self.failures}
+
+
+class Wrapped(Mapping[str, Any]):
+    """A response as Powertools wraps events."""
+
+    def __init__(self, failures: Any) -> None:
+        self._data = {"batchItemFailures": failures}
+
+    def __getitem__(self, name: str) -> Any:
+        raise AssertionError
+
+    __iter__ = __len__ = __getitem__  # type: ignore[assignment]
+
+
+OBJECTS: dict[str, Callable[[Any], Any]] = {
+    "a named tuple": Named,
+    "a dataclass": Model,
+    "slots": Slotted,
+    "with _asdict": Dumped,
+    "UserDict": lambda failures: UserDict(batchItemFailures=failures),
+    "a wrapper": Wrapped,
+    "a namespace": lambda failures: SimpleNamespace(batchItemFailures=failures),
+}
+
+
+@pytest.mark.parametrize("results", ["store", "discard"])
+@pytest.mark.parametrize("form", OBJECTS)
+def test_failures_in_an_object(memory: Shop, form: str, results: str) -> None:
+    """Failures are seen in whatever form a response has; an empty list is none."""
+    failed, fine = (OBJECTS[form](failures) for failures in (FAILED["batchItemFailures"], []))
+    answers = [failed, fine]
+    charge = memory.function(lambda *_: answers.pop(0), results=results)
+    assert charge("a") is failed
+    assert memory.record() is None
+    with contextlib.suppress(errors.InvalidResultError):  # such a result may be no JSON
+        charge("a")
+    assert memory.status() == "COMPLETED"
+    assert find_failures(failed)
+
+
+def test_mocks_report_no_failures() -> None:
+    """A mock answers every question, but says nothing."""
+    for mock in (MagicMock(), Mock(), MagicMock(spec=Model(1)), MagicMock(name="x")):
+        mock.batchItemFailures.append(1)
+        assert find_failures(mock) is None
 
 
 @pytest.mark.parametrize("maybe_written", [False, True])

@@ -4,6 +4,8 @@ import asyncio
 import functools
 import inspect
 import json
+import re
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from idempotent_lambda_toolkit.testing import ManualClock
 from tests.contracts.conftest import InMemory
 
 from .shop import Context, Shop
+from .test_batches import DictWrapper
 
 NAME = "Idempotency-Key"
 
@@ -41,6 +44,10 @@ FOUND: dict[str, tuple[Any, str | None]] = {
     "no headers": ({}, None),
     "headers of another type": ({"headers": [["Idempotency-Key", "k-1"]]}, None),
     "no object": ("event", None),
+    "Powertools": (DictWrapper({"headers": {"idempotency-key": "k-1"}}), "k-1"),
+    "Powertools of a load balancer": (DictWrapper({"multiValueHeaders": {NAME: ["k-1"]}}), "k-1"),
+    "headers in a mapping": ({"headers": MappingProxyType({NAME: "k-1"})}, "k-1"),
+    "Powertools without headers": (DictWrapper({}), None),
     "None": (None, None),
 }
 
@@ -159,10 +166,8 @@ def problem_of(response: Any, status: int) -> dict[str, Any]:
         request_of("\ud800"),
         request_of() | {"headers": None},
         request_of() | {"headers": {NAME: "k-1", NAME.lower(): "k-2"}},
-        request_of() | {"requestContext": {}},
         request_of() | {"body": None},
-        {},
-        [],
+        DictWrapper(request_of(None)),
     ],
 )
 def test_no_key(shop: Shop, event: Any) -> None:
@@ -171,6 +176,56 @@ def test_no_key(shop: Shop, event: Any) -> None:
     body = problem_of(handler(event, Context()), 400)
     assert body["detail"] == "The request has no usable idempotency key or payload."
     assert shop.ran == []
+
+
+def take_nothing() -> Any:
+    """A function that cannot take the arguments."""
+
+
+def find_by_mistake(event: Any, context: Any) -> Any:
+    """A function with a bug in what it calls."""
+    return json.loads(event["headers"]["idempotency-key"] + str(context)), "{secret"
+
+
+BUGS: dict[str, tuple[Any, str]] = {
+    "another authorizer": (find_key, "KeyError"),
+    "no arguments": (take_nothing, "TypeError"),
+    "a library": (find_by_mistake, "JSONDecodeError"),
+    "a partial": (functools.partial(find_key, context=None), "TypeError"),
+    "a name": (lambda event, _: event.no_such_field, "AttributeError"),
+}
+
+
+@pytest.mark.parametrize("argument", ["key", "payload"])
+@pytest.mark.parametrize("hashed", [False, True])
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_selector_that_raises(memory: Shop, argument: str, hashed: bool, bug: str) -> None:
+    """A bug in a function of the key is no error of the client: every request would get it."""
+    selector, kind = BUGS[bug]
+    options: Any = {"key": "event.body", argument: selector}
+    wiring = memory.wiring(hash_keys=hashed)
+    made = respond_to_errors(
+        idempotent(name="charge", wiring=wiring, **options)(lambda event, context: (event, context))
+    )
+    with pytest.raises(errors.MissingKeyError) as caught:
+        made(request_of() | {"requestContext": {"authorizer": {"iam": {}}}}, Context())
+    (line,) = memory.log()
+    for text in (str(caught.value), line["errors"][0]["text"]):
+        assert re.search(rf"an error, {kind} at \S+\.py:[1-9]\d*; every call needs", text)
+        assert "secret" not in text
+        if hasattr(selector, "__code__") and bug != "a library":
+            first = selector.__code__.co_firstlineno
+            assert any(f"{__file__}:{first + more};" in text for more in range(4))
+
+
+def test_a_wrong_value_in_the_request(memory: Shop) -> None:
+    """A function of JMESPath that cannot take what the client sent is the client's error."""
+    made = respond_to_errors(
+        idempotent(name="charge", key="abs(event.body)", wiring=memory.wiring())(
+            lambda event, context: (event, context)
+        )
+    )
+    problem_of(made(request_of(), Context()), 400)
 
 
 def test_the_error_of_a_header_is_logged(shop: Shop) -> None:
@@ -236,7 +291,8 @@ def test_the_wait_is_never_too_short(clock: ManualClock) -> None:
     "event",
     [
         request_of(None) | {"headers": None, "multiValueHeaders": {"host": ["x"]}},
-        {"multiValueHeaders": {"accept": ["*/*"]}},
+        request_of(None) | {"multiValueHeaders": {"accept": ["*/*"]}},
+        DictWrapper(request_of(None) | {"multiValueHeaders": {"accept": ["*/*"]}}),
     ],
 )
 def test_a_load_balancer_with_values(shop: Shop, event: Any) -> None:

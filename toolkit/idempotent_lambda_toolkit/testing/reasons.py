@@ -61,7 +61,7 @@ _TEXTS = {
         "decorate the function that handles one record, with a key from that record alone",
     ),
     Reason.NOT_RUN: (
-        "the code returns work that has not run (a coroutine, a generator), or failures",
+        "the code returns work instead of doing it (a coroutine, a function), or failures",
         "do the work before returning: `asyncio.run(...)`, a loop, not `yield`; raise failures",
     ),
     Reason.EXITS: (
