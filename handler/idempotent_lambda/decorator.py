@@ -65,12 +65,12 @@ def idempotent(
       call's stored result. If there is none, it raises `LostLeaseError`;
     - any other `StoreError`: the function has not run.
 
-    Every caller, the first too, gets the value that the result's JSON decodes to. Of a handler,
-    which takes exactly an event and a Lambda context, the JSON is the one that Lambda sends: tuples
-    are arrays, and a Decimal is a number. The result of any other function must be equal to what
-    its JSON decodes to: return a list instead of a tuple. A third parameter, ``*args``, or a
-    decorator below this one without `functools.wraps` makes a handler such another function: then a
-    tuple is an `InvalidResultError`, after the work is done.
+    If results are stored, every caller, the first too, gets the value that the result's JSON
+    decodes to. Of a handler, which takes exactly an event and a Lambda context, the JSON is the one
+    that Lambda sends: tuples are arrays, and a Decimal is a number. The result of any other
+    function must be equal to what its JSON decodes to: return a list instead of a tuple. A third
+    parameter, ``*args``, or a decorator below this one without `functools.wraps` makes a handler
+    such another function: then a tuple is an `InvalidResultError`, after the work is done.
 
     Args:
         name: name of the function in its keys, unique in the namespace. Keep it when you rename or
@@ -175,7 +175,7 @@ def _check_arguments(
         raise misuse_error(name, error) from None
     for selector in selectors:
         if not (isinstance(selector, str) or callable(selector)):
-            text = "is no key or payload: set a JMESPath expression or a function"
+            text = "cannot be a key or payload: set a JMESPath expression or a function"
             raise misuse_error(name, f"{selector!r} {text}")
     if results not in ("store", "discard"):
         raise misuse_error(name, f'results is {results!r}: set "store" or "discard"')

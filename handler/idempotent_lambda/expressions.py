@@ -82,11 +82,11 @@ class _KeyFunctions(functions.Functions):
 
     @functions.signature({"types": ["object"]})
     def _func_keys(self, fields: Mapping[str, object]) -> list[str]:
-        return sorted(fields)
+        return sorted(fields, key=str)
 
     @functions.signature({"types": ["object"]})
     def _func_values(self, fields: Mapping[str, object]) -> list[object]:
-        return [part for _, part in sorted(fields.items())]
+        return [fields[name] for name in sorted(fields, key=str)]
 
 
 class _SortedInterpreter(visitor.TreeInterpreter):
@@ -96,7 +96,7 @@ class _SortedInterpreter(visitor.TreeInterpreter):
         fields = self.visit(base, value)
         if not isinstance(fields, Mapping):
             return None
-        found = (self.visit(projected, part) for _, part in sorted(fields.items()))
+        found = (self.visit(projected, fields[name]) for name in sorted(fields, key=str))
         return [part for part in found if part is not None]
 
 

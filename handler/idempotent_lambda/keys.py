@@ -271,7 +271,7 @@ def _text(value: object) -> str:
 
 
 def _describe_missing(value: object) -> str | None:
-    """Say what a value is that is no key; None if it may be one."""
+    """Say what a value is that cannot be a key; None if it can be one."""
     # Never quote the value itself: an object or an array is part of the body.
     if value is None:
         return "nothing"

@@ -252,6 +252,16 @@ def test_null_in_null_out(function: str, argument: str) -> None:
         assert "part that is not a key" in failure(f"[`1`, {function}({argument})]", body)
 
 
+@pytest.mark.parametrize("expression", ["*", "keys(@)[*].to_string(@)", "values(@)"])
+def test_names_that_are_not_text(expression: str) -> None:
+    """A decorated function may get a dict of Python, whose keys are of any type."""
+    found = [
+        compile_expression(f"body.o && body.o.{expression}").search({"body": {"o": given}})
+        for given in ({1: "a", "b": "c", None: "d"}, {None: "d", "b": "c", 1: "a"})
+    ]
+    assert found[0] == found[1] != []
+
+
 @pytest.mark.parametrize(
     "expression",
     [

@@ -5,6 +5,7 @@ acknowledged, and the odd one is reported unless it is done. `make test` writes 
 to build/fuzz.json.
 """
 
+import gc
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -35,6 +36,15 @@ CASES = 10_000
 """So many at least."""
 
 Problem = tuple[Case, str]
+
+
+@pytest.fixture(autouse=True)
+def no_collection() -> Iterator[None]:
+    """Collect no garbage of other tests where a deep body has used up the stack."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture(scope="module")

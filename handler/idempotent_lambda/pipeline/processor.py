@@ -49,7 +49,7 @@ def refuse_unrun(result: Any) -> None:
     module = getattr(kind, "__module__", "")
     is_done = not issubclass(kind, abc.Awaitable | abc.Iterator | abc.AsyncIterator)
     if module in ("builtins", "functools") and callable(result):
-        is_done = kind is type  # a class is no work, and an object of the user's own neither
+        is_done = kind is type  # neither a class nor an object of the user's own is work
     if issubclass(kind, Thread):
         is_done = result.ident and not result.is_alive()
     if issubclass(kind, Future):

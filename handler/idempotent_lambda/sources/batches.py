@@ -35,7 +35,7 @@ _RECORD_FIELDS = {
 
 
 def find_batch(value: object) -> str | None:
-    """Return the source whose batch a value is; None if the value is no batch.
+    """Return the source whose batch a value is; None for any other value.
 
     A batch is the event of an event source mapping, or a collection of its records, also of one
     record: a pipe invokes a function with the list alone. Only the first record is read. An

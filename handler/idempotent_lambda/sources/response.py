@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from idempotent_lambda.sources.delivery import Delivery
 
 
+MAX_SHOWN_IDS = 20
+"""The most ids in an error."""
+
+
 class BatchItemFailure(TypedDict):
     """One message to deliver again."""
 
@@ -84,7 +88,7 @@ def find_failures(result: Any) -> BatchFailedError | None:
         if failures in (None, [], ()):
             return None
         found = [failure["itemIdentifier"] for failure in failures]
-        text = ", ".join(found)
+        text = ", ".join(found[:MAX_SHOWN_IDS])
         ids = tuple(found)
     except Exception:  # noqa: BLE001  # the code of a key or a value may raise anything
         if failures is None:

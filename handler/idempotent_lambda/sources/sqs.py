@@ -19,10 +19,10 @@ from idempotent_lambda.sources.source import (
     refuse_copy,
 )
 
-_TEXT = r"[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+"
-_ATTRIBUTE_TEXT = re.compile(_TEXT)
+_CHARACTERS = r"[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+"
+_ATTRIBUTE_TEXT = re.compile(_CHARACTERS)
 _ATTRIBUTE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,256}")
-_DATA_TYPE = re.compile(rf"(?=.{{1,256}}\Z)(Binary|Number|String)(\.{_TEXT})?", re.DOTALL)
+_DATA_TYPE = re.compile(rf"(?=.{{1,256}}\Z)(Binary|Number|String)(\.{_CHARACTERS})?", re.DOTALL)
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html"""
 
 _GROUP = re.compile(r"[!-~]{1,128}")

@@ -110,12 +110,12 @@ def _read_int(text: str) -> float:
         return _Number(text)
 
 
-def _read_float(text: str) -> float:
+def _keep_text(text: str) -> float:
     """Return a number, which keeps its text if it is too large for a double."""
     number = float(text)
     return number if isfinite(number) else _Number(text)
 
 
 _SLOW_DECODER = json.JSONDecoder(
-    parse_int=_read_int, parse_float=_read_float, parse_constant=_Number
+    parse_int=_read_int, parse_float=_keep_text, parse_constant=_Number
 )
