@@ -41,7 +41,6 @@ Problem = tuple[Case, str]
 @pytest.fixture(autouse=True)
 def no_collection() -> Iterator[None]:
     """Collect no garbage of other tests where a deep body has used up the stack."""
-    gc.collect()
     gc.disable()
     yield
     gc.enable()

@@ -94,7 +94,7 @@ def test_async_partial(memory: Shop) -> None:
         ({"key": b"event.id"}, "b'event.id' cannot be a key"),
         ({"key": {"event": "id"}}, "{'event': 'id'} cannot be a key"),
         ({"payload": 5}, "5 cannot be a key or payload: set a JMESPath expression or a function"),
-        ({"payload": ("event.a", "event.b")}, "is no key or payload"),
+        ({"payload": ("event.a", "event.b")}, "cannot be a key or payload"),
         ({"payload": False}, "False cannot be a key or payload"),
         ({"payload": "a["}, "not a JMESPath"),
         ({"results": "keep"}, 'set "store" or "discard"'),
