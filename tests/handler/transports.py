@@ -4,7 +4,8 @@ import base64
 import io
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from idempotent_lambda.clock import Millis
@@ -25,6 +26,16 @@ from .events import (
 from .harness import ConsumerHarness
 
 _BODY = re.compile(r"\bbody\b")
+
+
+@contextmanager
+def name_failures(name: str) -> Iterator[None]:
+    """Add to a failure which of several transports, or forms, it is about."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(f"with {name}")
+        raise
 
 
 class Transport(NamedTuple):

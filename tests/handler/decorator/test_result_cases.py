@@ -12,6 +12,7 @@ from idempotent_lambda import errors
 from idempotent_lambda.clock import Millis
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.contracts.conftest import InMemory
+from tests.handler.transports import name_failures
 
 from .shop import Context, Shop
 
@@ -93,11 +94,16 @@ def is_same(first: Any, second: Any) -> bool:
 
 
 @pytest.mark.parametrize(("case", "where"), PLACES)
-@pytest.mark.parametrize("is_late", [False, True], ids=["", "late"])
-def test_what_every_caller_gets(
-    shop: Shop, case: dict[str, Any], where: str, is_late: bool
-) -> None:
+def test_what_every_caller_gets(clock: ManualClock, case: dict[str, Any], where: str) -> None:
     """The first caller, the one that lost its lease, and every later one get the same value."""
+    for color in ("sync", "async"):
+        for is_late in (False, True):
+            with name_failures(f"{color}, late: {is_late}"):
+                check_callers(Shop(InMemory(), color, clock), case, where, is_late=is_late)
+
+
+def check_callers(shop: Shop, case: dict[str, Any], where: str, *, is_late: bool) -> None:
+    """Three calls one after the other get the value of the case."""
     desk = Desk(shop, where, case)
     desk.is_late = is_late
     function = desk.function(shop)
