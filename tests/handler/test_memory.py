@@ -17,7 +17,7 @@ from .events import event, order
 from .harness import ConsumerHarness
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def no_collection() -> Iterator[None]:
     """Nothing that is part of a cycle is freed."""
     gc.collect()
@@ -26,6 +26,7 @@ def no_collection() -> Iterator[None]:
     gc.enable()
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize("concurrency", [1, 3])
 def test_no_cycle_keeps_a_batch(monkeypatch: pytest.MonkeyPatch, concurrency: int) -> None:
     """Without the cyclic collector, no part of a batch outlives the answer."""

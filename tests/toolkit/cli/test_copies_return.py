@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +23,8 @@ from .conftest import OWNER, Consumer, Run, arn_of
 
 EXAMPLES = 25
 """Each example runs the command."""
+
+pytestmark = pytest.mark.slow
 
 NAMES = st.from_regex(r"[A-Za-z0-9_-]{1,40}", fullmatch=True).filter(
     lambda name: not name.lower().startswith(("aws", "amazon")) and name != TOKEN_ATTRIBUTE

@@ -17,6 +17,8 @@ from tests.handler.test_spelling import KEYS
 
 from .conftest import Consumer, Run
 
+pytestmark = pytest.mark.slow
+
 ALIKE = [
     "caf\u00e9",
     "cafe\u0301",
