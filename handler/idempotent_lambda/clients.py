@@ -36,14 +36,14 @@ https://github.com/boto/botocore/blob/1.29.164/CHANGELOG.rst
 """
 
 CREDENTIALS = "check the credentials of the function's role, and the clock"
-PLACE = "check the function's Region (AWS_REGION) and endpoint (AWS_ENDPOINT_URL)"
+REGION_REMEDY = "check the function's Region (AWS_REGION) and endpoint (AWS_ENDPOINT_URL)"
 NETWORK = (
     "check the network path: DNS, security groups, VPC endpoint, proxy (HTTPS_PROXY) and "
     "certificates (AWS_CA_BUNDLE)"
 )
 
 _REMEDIES = {
-    "Endpoint|Region": PLACE,
+    "Endpoint|Region": REGION_REMEDY,
     # Without a code of the service, a proxy or a gateway gave the answer.
     r"^\d+$": NETWORK,
     "AccessKey|Credential|Expired|InvalidSecurity|Login|Profile|Signature(?!V)|"
@@ -129,7 +129,7 @@ def new_client(service: str = "dynamodb") -> Any:
         client = botocore.session.get_session().create_client(service, config=config)
     except Exception as error:
         # botocore raises ValueError for an endpoint or a Region that cannot be one.
-        remedy = PLACE if isinstance(error, ValueError) else explain_failure(error).remedy
+        remedy = REGION_REMEDY if isinstance(error, ValueError) else explain_failure(error).remedy
         problem = f"botocore makes no client for {service}: {text_of(error)}"
         raise ConfigurationError(f"{problem}; {remedy}") from error
     made_in = os.getpid()
