@@ -5,9 +5,10 @@ variable "idempotency" {
       processor mostly waits and is safe for threads; messages then end in any order.
     - `key` (JMESPath): an expression that finds the idempotency key in the message. The message is as the source
       delivered it, with the decoded data of its producer as `body`. Prefer a value that names the operation, such
-      as `body.order_id`. When null, the key is the id that the source gives: the id of SNS or EventBridge, the
-      version of an S3 object, the record of a stream. A plain message has only its `messageId`, which a
-      producer's retry does not keep.
+      as `body.order_id`. The functions `lower`, `trim`, `nfc` and `sha256` join the spellings of a value, as in
+      `lower(body.order_id)`; docs/sources.md describes them. When null, the key is the id that the source gives:
+      the id of SNS or EventBridge, the version of an S3 object, the record of a stream. A plain message has only
+      its `messageId`, which a producer's retry does not keep.
     - `lease_margin_seconds` (more than 0, at most 300 s): how long after the function's own deadline a claim
       still excludes others. It must be at least the difference between the clocks of any two workers (one may be
       slow and the other one fast) plus the time that Lambda's kill takes.

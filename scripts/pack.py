@@ -194,7 +194,7 @@ def read_sources(request: Request) -> "dict[str, bytes]":
             "correct code.exclude"
         ) from error
     files = collect_sources(Path(request.source_dir), Path(request.package_dir), exclude)
-    # Before reading them. CRLF and the docstrings of the package count too, though not packed.
+    # Before reading them. CRLF and the prose of the package count too, though not packed.
     check_unpacked_size(path.stat().st_size for path in files.values())
     contents = {name: read_content(path) for name, path in files.items()}
     found, planned = hash_contents(contents), request.files_hash
@@ -415,17 +415,19 @@ def check_zip_size(size: int, unpacked: int) -> None:
         )
 
 
-def drop_docstrings(source: str) -> str:
-    """Return a module with a blank text in the place of each docstring; no line moves.
+def drop_prose(source: str) -> str:
+    """Return a module without comments, and with a blank text for each docstring; no line moves.
 
-    They are a third of what the package takes in the zip. Tracebacks stay right. The text is not
-    empty, because a dataclass without a docstring takes time to make one when it is imported.
-    Tokens are used because an older Python cannot parse the package.
+    They are a third of the package in the zip. The text is not empty, because a dataclass without
+    one makes it at import. Tokens are read because an older Python cannot parse the package.
     """
     lines = io.StringIO(source).readlines()
     before = tokenize.NEWLINE
     text = None
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            line, column = token.start
+            lines[line - 1] = lines[line - 1][:column].rstrip() + "\n"
         if token.type in (tokenize.COMMENT, tokenize.NL):
             continue
         if text and token.type == tokenize.NEWLINE:
@@ -441,10 +443,7 @@ def drop_docstrings(source: str) -> str:
 
 
 def write_zip(contents: "dict[str, bytes]", destination: Path) -> None:
-    """Write the zip in one step, so that nobody ever reads half of one.
-
-    The package is written without its docstrings.
-    """
+    """Write the zip, the package without its prose, in one step: nobody reads half of one."""
     destination.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=str(destination.parent), suffix=".part")
     try:
@@ -454,7 +453,7 @@ def write_zip(contents: "dict[str, bytes]", destination: Path) -> None:
                 entry.create_system = UNIX  # wherever it is built: gives the mode its meaning
                 entry.external_attr = MODE
                 is_package = name.startswith(PACKAGE + "/") and name.endswith(".py")
-                packed = drop_docstrings(raw.decode("utf-8")).encode() if is_package else raw
+                packed = drop_prose(raw.decode("utf-8")).encode() if is_package else raw
                 archive.writestr(entry, packed, zipfile.ZIP_DEFLATED, 9)
         check_zip_size(Path(temporary).stat().st_size, sum(map(len, contents.values())))
         Path(temporary).replace(destination)  # os.replace: one step

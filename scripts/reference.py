@@ -2,8 +2,7 @@
 
     python -m scripts.reference
 
-griffe2md reads names, signatures and docstrings without running the code. Its options are in
-pyproject.toml.
+griffe2md reads names, signatures and docstrings, and runs no code. pyproject.toml has its options.
 """
 
 import re
@@ -20,6 +19,7 @@ PAGE: Final = ROOT / "docs" / "api.md"
 MODULES: Final = (
     "idempotent_lambda",
     "idempotent_lambda.errors",
+    "idempotent_lambda.http",
     "idempotent_lambda.migration",
     "idempotent_lambda_toolkit.testing",
     "idempotent_lambda_toolkit.testing.events",

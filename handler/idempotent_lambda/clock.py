@@ -1,9 +1,10 @@
-"""Time: its units, the clocks, and the deadline of an invocation."""
+"""Time: its units, the clocks, and the remaining time and the deadline of an invocation."""
 
 import threading
 import time
 from dataclasses import dataclass
-from typing import NewType, Protocol
+from types import CoroutineType
+from typing import Any, NamedTuple, NewType, Protocol
 
 Millis = NewType("Millis", int)
 """A duration in milliseconds."""
@@ -23,6 +24,40 @@ RESERVE_MILLIS = Millis(500)
 
 REQUEST_MILLIS = Millis(1500)
 """The longest time that one request to the table can take."""
+
+
+CONTEXT_REMEDY = "in a test, set its get_remaining_time_in_millis.return_value = 30000"
+"""The remedy for a mock in the place of a Lambda context."""
+
+
+class InvocationContext(NamedTuple):
+    """The facts that Lambda's context gives about an invocation.
+
+    Attributes:
+        remaining: remaining time, in milliseconds.
+        request_id: Lambda's id of the invocation; empty if the context of a test lacks it.
+    """
+
+    remaining: Millis
+    request_id: str
+
+
+def read_context(value: Any) -> InvocationContext | None:
+    """Return the facts of a Lambda context; None if the value only looks like one, or is another.
+
+    A mock has every attribute, and what its calls return converts to the number 1. So a context
+    must return a number itself. https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
+    """
+    try:
+        found = value.get_remaining_time_in_millis()
+        if type(found) is CoroutineType:  # of an AsyncMock
+            found.close()
+        if type(found) not in (int, float):
+            return None
+        request_id = getattr(value, "aws_request_id", "")
+        return InvocationContext(Millis(int(found)), request_id if type(request_id) is str else "")
+    except Exception:  # noqa: BLE001  # the value may be anything
+        return None
 
 
 class Clock(Protocol):

@@ -26,6 +26,9 @@ F = TypeVar("F", bound=Function)
 MAX_LEASE_SECONDS = 366 * 24 * 3600
 """The longest lease: an interrupted call blocks its key for that long."""
 
+WIRING_ATTRIBUTE = "find_wiring"
+"""The attribute by which a decorated function is recognized: it returns the function's wiring."""
+
 FUNCTIONS: dict[str, str] = {}
 """The decorated functions that use the wiring of the environment, by name."""
 
@@ -43,7 +46,9 @@ def idempotent(
 ) -> Callable[[F], F]:
     """Make a function idempotent: it runs once per key, and later calls get its result.
 
-    A call raises the function's errors; then the next call runs it again. A call may also raise
+    A call raises the function's errors; then the next call runs it again. If the result reports
+    failures (``batchItemFailures`` is not empty), the call returns the result, and the next call
+    runs the function again too. A call may also raise
 
     - `AlreadyInProgressError`: another call with this key is running, or was interrupted and its
       lease is still live;
@@ -52,18 +57,29 @@ def idempotent(
     - `ParkedError`: the key waits for an operator (a `PermanentFailure` was raised, or the call was
       interrupted and the settings park interrupted calls). Nothing is sent anywhere, so only the
       record exists: if you delete it, the key can run again;
-    - `InvalidResultError`: JSON cannot hold the result as it is, or the result has over 256 KB. The
-      call is completed, unless the result is an awaitable or iterator, whose work has not run;
+    - `InvalidResultError`: the result cannot be stored as JSON, or it has over 256 KB. The call is
+      completed, unless the result is work that is not done: a function, an awaitable or iterator,
+      or a future or thread that has not ended, or has failed;
     - `LostLeaseError`, or a `StoreError` of the completion: the function has run, and may run
       again. If another call completed the key after this call's lease, this call returns that
       call's stored result. If there is none, it raises `LostLeaseError`;
     - any other `StoreError`: the function has not run.
 
+    If results are stored, every caller, the first too, gets the value that the result's JSON
+    decodes to. Of a handler, which takes exactly an event and a Lambda context, the JSON is the one
+    that Lambda sends: tuples are arrays, and a Decimal is a number. The result of any other
+    function must be equal to what its JSON decodes to: return a list instead of a tuple. A third
+    parameter, ``*args``, or a decorator below this one without `functools.wraps` makes a handler
+    such another function: then a tuple is an `InvalidResultError`, after the work is done.
+
     Args:
         name: name of the function in its keys, unique in the namespace. Keep it when you rename or
-            move the function. A second function of this name in the process is refused.
+            move the function. In one process, a second function of this name is refused if
+            its module or qualified name is another. Functions that one piece of code makes, such as
+            the closures of a factory, are not refused, and share keys and results: a factory must
+            give each of its functions another name.
         key: value that makes two calls the same operation, such as ``"event.detail.order_id"``.
-        payload: value that must also be equal in both calls, compared as JSON.
+        payload: value that must also be equal in both calls, compared as JSON: 1 and 1.0 differ.
         results: whether to store the returned value. With ``"discard"``, duplicates get None.
         lease_seconds: maximum duration of a call; required if no argument is a Lambda context.
             Other calls are excluded for this time and the lease margin, which must be at least the
@@ -74,11 +90,12 @@ def idempotent(
             call of a function reads.
 
     Raises:
-        ConfigurationError: an argument or the function is not usable; at the first call also if
-            there is neither a Lambda context nor a lease, the lease is too short to start, or the
-            environment is wrong.
+        ConfigurationError: an argument or the function is not usable; at a call also if there is
+            neither a Lambda context nor a lease, the lease is too short to start, the environment
+            is wrong, or an argument is a batch of messages or comes from a durable execution.
     """
-    _check_arguments(name, (key, payload), results, lease_seconds)
+    selectors = (key, key if payload is None else payload)
+    _check_arguments(name, selectors, results, lease_seconds)
     rule = FunctionRule(name, key, payload, results == "store", lease_seconds)
 
     def decorate(function: F) -> F:
@@ -87,15 +104,19 @@ def idempotent(
             raise misuse_error(name, "it is a generator, so a call runs nothing: return a list")
         _check_name(name, function, wiring.functions if wiring else FUNCTIONS)
 
+        def find_wiring() -> Wiring:
+            with _ONE_AT_A_TIME:
+                return wiring or Wiring.from_environment()
+
         def begin(*args: object, **kwargs: object) -> DecoratedCall:
             bound = signature.bind(*args, **kwargs)
             bound.apply_defaults()
-            with _ONE_AT_A_TIME:
-                wired = wiring or Wiring.from_environment()
-            return DecoratedCall(rule, wired, bound)
+            return DecoratedCall(rule, find_wiring(), bound)
 
         wrap = _wrap_async if inspect.iscoroutinefunction(function) else _wrap_sync
-        return cast("F", wrap(function, begin))
+        wrapped = wrap(function, begin)
+        setattr(wrapped, WIRING_ATTRIBUTE, find_wiring)
+        return cast("F", wrapped)
 
     return decorate
 
@@ -141,7 +162,7 @@ def _wrap_async(function: Function, begin: Callable[..., DecoratedCall]) -> Func
 
 def _check_arguments(
     name: str,
-    selectors: tuple[Selector | None, ...],
+    selectors: tuple[object, ...],
     results: str,
     lease_seconds: float | None,
 ) -> None:
@@ -152,6 +173,10 @@ def _check_arguments(
                 keys.compile_expression(selector)
     except ValueError as error:
         raise misuse_error(name, error) from None
+    for selector in selectors:
+        if not (isinstance(selector, str) or callable(selector)):
+            text = "cannot be a key or payload: set a JMESPath expression or a function"
+            raise misuse_error(name, f"{selector!r} {text}")
     if results not in ("store", "discard"):
         raise misuse_error(name, f'results is {results!r}: set "store" or "discard"')
     if lease_seconds is None:

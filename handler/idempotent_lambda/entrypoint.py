@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Protocol
 
 from idempotent_lambda.clients import new_client
-from idempotent_lambda.clock import Millis, SystemClock
-from idempotent_lambda.errors import InvalidProcessorError
+from idempotent_lambda.clock import CONTEXT_REMEDY, SystemClock, read_context
+from idempotent_lambda.errors import ConfigurationError, InvalidProcessorError
 from idempotent_lambda.log import JsonLines
 from idempotent_lambda.pipeline.consumer import Consumer
 from idempotent_lambda.pipeline.processor import Processor
@@ -105,6 +105,8 @@ def _join_names(names: list[str]) -> str:
 def wire(settings: Settings) -> Callable[[object, LambdaContext], PartialBatchResponse | None]:
     """Build the Lambda handler for some settings.
 
+    The handler raises `ConfigurationError` if its second argument is not a Lambda context.
+
     Raises:
         InvalidProcessorError: see `load_processor`.
     """
@@ -124,9 +126,12 @@ def wire(settings: Settings) -> Callable[[object, LambdaContext], PartialBatchRe
     )
 
     def handle(event: object, context: LambdaContext) -> PartialBatchResponse | None:
-        remaining = Millis(context.get_remaining_time_in_millis())
-        request_id = getattr(context, "aws_request_id", "")
-        return consumer.consume(event, remaining, request_id)
+        found = read_context(context)
+        if found is None:
+            problem = "is not a Lambda context, which returns its remaining time as a number"
+            text = f"the second argument, of type {type(context).__name__}, {problem}"
+            raise ConfigurationError(f"{text}: pass the context of Lambda; {CONTEXT_REMEDY}")
+        return consumer.consume(event, found.remaining, found.request_id)
 
     return handle
 

@@ -3,18 +3,18 @@
 ::
 
     IdempotencyError
-    ├── ConfigurationError          at cold start: no message is touched
+    ├── ConfigurationError          at cold start, or before a claim: no message is touched
     │   ├── InvalidSettingsError    environment variables (all problems in one error)
     │   └── InvalidProcessorError   the processor cannot be imported or called
     ├── UnsupportedEventError       this version does not understand the event
-    ├── BatchFailedError            an invocation that Lambda repeats only if it fails
+    ├── BatchFailedError            messages of an invocation that Lambda delivers again
     ├── MessageError                one message: rejected, its processor never runs
     │   ├── MissingKeyError         the key expression finds nothing in the message
-    │   ├── UndecodableBodyError    the key needs a JSON body, but the body is not JSON
-    │   ├── UnreadableRecordError   the record does not match its source's documentation
+    │   ├── UndecodableBodyError    the key needs a JSON body, but the body is a text or bytes
+    │   ├── UnreadableRecordError   the record or its body cannot be read, whatever the key
     │   ├── UnconfirmedCopyError    the message only claims to be the copy of a parked message
     │   └── UnsupportedKeyError     the value found cannot be a key
-    ├── InvalidResultError          the returned work has not run, or the result cannot be stored
+    ├── InvalidResultError          the returned work is not done, or the result cannot be stored
     ├── TransactionError            a write cannot be part of the transaction
     ├── PermanentFailure            raised by a processor: a retry is useless, park the message
     ├── AlreadyInProgressError      a decorated function: another call with this key is running
@@ -50,7 +50,7 @@ class IdempotencyError(Exception):
 
 
 class ConfigurationError(IdempotencyError):
-    """The function is set up wrongly; raised at cold start, before a message could be lost."""
+    """The function is set up or called wrongly; raised before a message could be lost."""
 
 
 class InvalidSettingsError(ConfigurationError):
@@ -85,19 +85,21 @@ class UnsupportedEventError(IdempotencyError):
 
 
 class BatchFailedError(IdempotencyError):
-    """Some messages of an invocation are not done, and its source accepts no partial response.
+    """Some messages of an invocation are not done.
 
-    The handler raises it on purpose: Lambda then repeats an asynchronous invocation, but completed
-    messages are not processed again.
+    The handler raises it on purpose if the source accepts no partial response: Lambda then repeats
+    an asynchronous invocation, but completed messages are not processed again. A decorated function
+    logs it if its result reports failures, and returns the result.
 
     Attributes:
         ids: ids of the messages that are not done, in the order of the event.
     """
 
-    def __init__(self, ids: tuple[str, ...]) -> None:
+    def __init__(self, ids: tuple[str, ...], problem: str | None = None) -> None:
         super().__init__(
-            f"messages failed: {', '.join(ids)}; the invocation fails so that Lambda repeats it; "
-            "see the log for the error of each message"
+            problem
+            or f"messages failed: {', '.join(ids)}; the invocation fails so that Lambda repeats "
+            "it; see the log for the error of each message"
         )
         self.ids = ids
 
@@ -111,6 +113,8 @@ class MissingKeyError(MessageError):
 
     Attributes:
         expression: key expression; None without one.
+        found: what it finds, in words; never quotes the body. It begins with ``an error`` if the
+            expression is a function that raised.
     """
 
     def __init__(self, expression: str | None, found: str, argument: str | None = None) -> None:
@@ -127,20 +131,21 @@ class MissingKeyError(MessageError):
             "of a JSON body is body.name)"
         )
         self.expression = expression
+        self.found = found
 
 
 class UndecodableBodyError(MessageError):
-    """The key expression finds nothing, and the body is not JSON, as the expression requires.
+    """The key expression seeks a field of the body, which is not a JSON object or array.
 
     Attributes:
         expression: key expression.
-        problem: reason why the body is not JSON; never quotes the body.
+        problem: what the body is instead; never quotes the body.
     """
 
     def __init__(self, expression: str, problem: str) -> None:
         super().__init__(
-            f"key expression {expression!r} finds nothing because the body is not JSON "
-            f"({problem}): correct the producer, or take the key from an attribute"
+            f"key expression {expression!r} finds nothing because the body is {problem}: "
+            "correct the producer, or take the key from an attribute"
         )
         self.expression = expression
         self.problem = problem
@@ -159,7 +164,12 @@ class UnconfirmedCopyError(MessageError):
 
 
 class UnreadableRecordError(MessageError):
-    """The record has an id, but not the rest of what its source documents."""
+    """The record has an id, but cannot be read: no key helps.
+
+    It lacks the rest of what its source documents, or its body is one that is never processed: a
+    document with a number that Python cannot hold, such as NaN or 1e400; a request of SNS to
+    confirm a subscription; or an aggregate of the Kinesis Producer Library.
+    """
 
 
 class UnsupportedKeyError(MessageError):
@@ -167,7 +177,7 @@ class UnsupportedKeyError(MessageError):
 
 
 class InvalidResultError(IdempotencyError):
-    """The result is a generator or an awaitable, whose work has not run, or it is not JSON."""
+    """The result is work that is not done, failures that a processor must raise, or not JSON."""
 
 
 class TransactionError(IdempotencyError):

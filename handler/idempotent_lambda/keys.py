@@ -7,11 +7,10 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
-
-import jmespath
-import jmespath.exceptions
 
 from idempotent_lambda.errors import (
     MissingKeyError,
@@ -21,7 +20,7 @@ from idempotent_lambda.errors import (
 from idempotent_lambda.redaction import MIN_HIDDEN_CHARACTERS, hide_secrets
 
 if TYPE_CHECKING:
-    from jmespath.parser import ParsedResult
+    from idempotent_lambda.expressions import CompiledExpression
 
 MAX_ID_BYTES = 2048
 """The limit of a DynamoDB partition key, in UTF-8 bytes.
@@ -34,9 +33,15 @@ MAX_NAMESPACE_BYTES = 255
 MAX_SHOWN_CHARACTERS = 500
 """The limit of a key in a log line or an error."""
 
+_SHOWN_AS_IS = re.compile(r"[!-\[\]-~]+(?: [!-\[\]-~]+)*")
+"""A text that is shown as it is: ASCII without a backslash, and blanks only between words."""
+
 SEPARATOR = "#"
 """The end of the namespace, which must not contain it. A second separator right after it begins the
 reserved domain of keys that are not plain text."""
+
+_MESSAGES_WITHOUT_KEY: tuple[Mapping[str, object], ...] = ({}, {"\ufdd0": {"\ufdd0": 0}})
+"""An empty message, and one whose only field nobody can name: its name is not a character."""
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
@@ -52,11 +57,31 @@ class Key(NamedTuple):
     text: str
     record_id: str
 
+    @property
+    def token(self) -> str:
+        """The SHA-256 of the record id, as 64 of 0-9 a-f. See `Message.idempotency_token`."""
+        return hashlib.sha256(self.record_id.encode()).hexdigest()
+
     def show(self, *, hashed: bool) -> str:
-        """Return the key as log lines and errors show it."""
+        """Return the key as log lines and errors show it.
+
+        Different keys are shown differently, see `spelling`. Only a number, true or false looks
+        like the text with the same characters.
+        """
         if hashed:
-            return f"sha256:{hashlib.sha256(self.record_id.encode()).hexdigest()}"
-        return self.text[:MAX_SHOWN_CHARACTERS]
+            # The log may show the token: it is not a secret, and grants nothing to its reader.
+            return f"sha256:{self.token}"
+        first, text = "", self.text
+        # The operator's command must not take a text for an array, an option or a hash.
+        is_misread = text.startswith(("[", "-", "sha256:"))
+        if is_misread and not self.record_id.endswith("##[" + text[1:]):
+            first, text = f"\\u{ord(text[0]):04x}", text[1:]
+        limit = MAX_SHOWN_CHARACTERS - len(first)
+        if len(text) <= limit and _SHOWN_AS_IS.fullmatch(text):
+            return first + text
+        from idempotent_lambda.spelling import escape_key  # noqa: PLC0415  # seldom used
+
+        return first + escape_key(text, self.token, limit)
 
     def hide_in(self, text: str) -> str:
         """Return the text with a hash in place of the key, its record id and its longer parts.
@@ -70,7 +95,8 @@ class Key(NamedTuple):
         parts = parts if isinstance(parts, list) else ()
         secrets = {str(part) for part in parts if type(part) in (str, int)}
         secrets = {part for part in secrets if len(part) >= MIN_HIDDEN_CHARACTERS}
-        return hide_secrets(text, secrets | {self.text, self.record_id}, self.show(hashed=True))
+        secrets |= {self.text, self.record_id}
+        return hide_secrets(text, secrets, self.show(hashed=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +111,7 @@ class KeyRule:
 
     namespace: str
     expression: str | None = None
-    search: "ParsedResult | None" = None
+    search: "CompiledExpression | None" = None
 
     def for_document(self, document: Mapping[str, object], body_problem: str | None = None) -> Key:
         """Return the key that the expression finds in a document.
@@ -97,7 +123,9 @@ class KeyRule:
             value = self.search.search(document) if self.search else None
         except Exception as error:  # noqa: BLE001  # jmespath lets Python's own errors through
             # A JMESPath function got a value that it does not accept, such as length(null).
-            raise MissingKeyError(self.expression, type(error).__name__) from None
+            from idempotent_lambda.expressions import describe_failure  # noqa: PLC0415
+
+            raise MissingKeyError(self.expression, describe_failure(error)) from None
         return self.for_value(value, body_problem)
 
     def for_value(self, value: object, body_problem: str | None = None) -> Key:
@@ -118,20 +146,18 @@ class KeyRule:
         try:
             if issubclass(type(value), str):
                 value = str.__str__(value)  # the method of a subclass could raise
-            missing = _describe_value(value) if _is_missing(value) else None
-            key = None if missing else Key(_text(value), record_id(self.namespace, value))
+            missing = _describe_missing(value)
+            if not missing:
+                return Key(_text(value), record_id(self.namespace, value))
         except Exception as error:  # noqa: BLE001  # a function's value may raise anything
-            problem: object = (
-                f"the key, of type {type(value).__name__}, raises {type(error).__name__}"
-            )
-            problem = error if isinstance(error, UnsupportedKeyError) else problem
+            problem = f"the key, of type {type(value).__name__}, raises {type(error).__name__}"
+            if isinstance(error, UnsupportedKeyError):
+                problem = str(error)
             raise UnsupportedKeyError(f"key expression {self.expression!r}: {problem}") from None
-        if key:
-            return key
         if body_problem and re.search(r"\bbody\b", self.expression or ""):
             raise UndecodableBodyError(str(self.expression), body_problem)
         argument = "key" if self.expression and self.search is None else None
-        raise MissingKeyError(self.expression, str(missing), argument)
+        raise MissingKeyError(self.expression, missing, argument)
 
 
 def check_namespace(namespace: str) -> str:
@@ -167,26 +193,33 @@ def build_function_namespace(namespace: str, name: str) -> str:
     return f"{namespace}{SEPARATOR * 2}@{name}"
 
 
-def compile_expression(expression: str) -> "ParsedResult":
+@lru_cache
+def compile_expression(expression: str) -> "CompiledExpression":
     """Compile a key expression.
 
     Raises:
-        ValueError: the expression is not JMESPath, or finds a key in an empty message.
+        ValueError: the expression is not JMESPath, or finds a key in a message without its fields.
     """
+    # A consumer without an expression does not import these.
+    from jmespath.exceptions import JMESPathError, JMESPathTypeError  # noqa: PLC0415
+
+    from idempotent_lambda.expressions import CompiledExpression  # noqa: PLC0415
+
+    found = []
     try:
-        parsed = jmespath.compile(expression)
-        found = parsed.search({})
-    except jmespath.exceptions.JMESPathTypeError:
-        return parsed  # a JMESPath function refuses null: correctly, there is no key
-    except jmespath.exceptions.JMESPathError as error:
+        compiled = CompiledExpression(expression)
+        for message in _MESSAGES_WITHOUT_KEY:
+            with suppress(JMESPathTypeError):  # a function refuses null: correctly, no key
+                found.append(compiled.search(message))
+    except JMESPathError as error:
         problem = str(error).splitlines()[0]
         raise ValueError(f"{expression!r} is not a JMESPath expression: {problem}") from None
-    if not _is_missing(found):
+    if not all(map(_describe_missing, found)):
         raise ValueError(
             f"the JMESPath expression {expression!r} finds a key even in an empty message, so "
             "messages without their own would share it: name a field, unquoted"
         )
-    return parsed
+    return compiled
 
 
 def record_id(namespace: str, value: object) -> str:
@@ -220,11 +253,10 @@ def record_id(namespace: str, value: object) -> str:
 def _canonical_json(value: object) -> str:
     for part in value if isinstance(value, list) else [value]:
         if not isinstance(part, str | int):
-            # Different numbers become one float, and one number has many spellings.
-            whole = not isinstance(part, float)
-            found = (
-                f"a value of type {type(part).__name__}" if whole else "a number that is not whole"
-            )
+            found = f"a value of type {type(part).__name__}"
+            if isinstance(part, float):
+                # Different numbers become one float, and one number has many spellings.
+                found = "a number that is not whole"
             raise UnsupportedKeyError(
                 f"the key holds {found}: send it as text, or as a whole number"
             )
@@ -238,16 +270,15 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else _canonical_json(value)
 
 
-def _is_missing(value: object) -> bool:
-    if isinstance(value, list):
-        return not value or any(isinstance(part, list) or _is_missing(part) for part in value)
-    return value is None or isinstance(value, dict) or (isinstance(value, str) and not value)
-
-
-def _describe_value(value: object) -> str:
+def _describe_missing(value: object) -> str | None:
+    """Say what a value is that cannot be a key; None if it can be one."""
     # Never quote the value itself: an object or an array is part of the body.
     if value is None:
         return "nothing"
     if isinstance(value, dict):
         return "an object"
-    return "an array that is empty or has a part that is not a key" if value else "an empty text"
+    if isinstance(value, list):
+        if value and not any(isinstance(part, list) or _describe_missing(part) for part in value):
+            return None
+        return "an array that is empty or has a part that is not a key"
+    return "an empty text" if value == "" else None

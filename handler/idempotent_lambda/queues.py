@@ -10,14 +10,9 @@ from functools import cached_property
 from operator import itemgetter
 from typing import Any, Protocol
 
-from idempotent_lambda.clients import new_client
+from idempotent_lambda.clients import NO_TIME_LEFT, Failure, explain_failure, new_client
 from idempotent_lambda.clock import REQUEST_MILLIS, Deadline, EpochMillis
-from idempotent_lambda.errors import (
-    NO_TIME,
-    StoreError,
-    StoreRefusedError,
-    StoreUnavailableError,
-)  # fmt: skip
+from idempotent_lambda.errors import IdempotencyError, StoreError, StoreRefusedError
 from idempotent_lambda.observer import Observer
 from idempotent_lambda.protocol.record import Owner
 from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE, write_mark
@@ -33,6 +28,7 @@ MAX_ENTRIES = 10
 MAX_ATTRIBUTES = 10
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html"""
 
+QUEUE_REMEDY = "check the queue's URL, the role's permissions and the message"
 
 HeldDelivery = tuple[Delivery, EpochMillis]
 """A message whose key has a live lease, and the end of that lease."""
@@ -72,14 +68,12 @@ class SqsQueues:
         self, failed: Iterable[Delivery], in_progress: Sequence[HeldDelivery], deadline: Deadline
     ) -> None:
         """See `Queues.postpone`."""
-        entries: list[dict[str, object]] = []
-        for place, (delivery, seconds) in enumerate(
-            compute_postponements(failed, in_progress, deadline.clock.now())
-        ):
-            receipt = delivery.raw.get("receiptHandle")
-            if isinstance(receipt, str):
-                entry = {"Id": str(place), "ReceiptHandle": receipt, "VisibilityTimeout": seconds}
-                entries.append(entry)
+        postponements = compute_postponements(failed, in_progress, deadline.clock.now())
+        entries = [
+            {"Id": str(place), "ReceiptHandle": receipt, "VisibilityTimeout": seconds}
+            for place, (delivery, seconds) in enumerate(postponements)
+            if isinstance(receipt := delivery.raw.get("receiptHandle"), str)
+        ]
         try:
             for start in range(0, len(entries), MAX_ENTRIES):
                 if not deadline.allows(REQUEST_MILLIS):
@@ -96,48 +90,42 @@ class SqsQueues:
         arns = (delivery.raw.get("eventSourceARN") for delivery, _ in in_progress)
         # All messages come from one queue, even if a damaged record names another.
         ((arn, _),) = Counter(arn for arn in arns if isinstance(arn, str)).most_common(1)
-        url = self._build_url(arn)
+        account, name = arn.split(":")[-2:]
+        url = f"{self._client.meta.endpoint_url}/{account}/{name}"
         answer = self._client.change_message_visibility_batch(QueueUrl=url, Entries=entries)
         for refusal in answer.get("Failed", ()):
+            failure = Failure(str(refusal.get("Code")), refusal.get("Message", ""))
             self._observer.report_visibility_change_failed(
-                _build_error("ChangeMessageVisibility", refusal)
+                failure.build_error("ChangeMessageVisibility", QUEUE_REMEDY)
             )
 
     def dead_letter(self, leader: Delivery, record_id: str, owner: Owner, by: Deadline) -> None:
         """See `Queues.dead_letter`."""
         url = self._dead_letter_queue_url
         if not url:
-            raise _build_error("SendMessage", "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL is not set")
-        try:
-            attributes = leader.copy_attributes()
-        except ValueError as error:
-            raise _build_error("SendMessage", error) from None
+            problem = "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL is not set"
+            raise Failure("NoQueue", problem, "set the variable").build_error("SendMessage")
+        call = leader.build_copy()
+        attributes = call["MessageAttributes"]
         mark = write_mark(owner, record_id, leader)
         attributes[TOKEN_ATTRIBUTE] = {"DataType": "String", "StringValue": mark}
         if len(attributes) > MAX_ATTRIBUTES:
             problem = f"{MAX_ATTRIBUTES} attributes leave no room for a token"
-            raise _build_error("SendMessage", problem)
+            remedy = f"let the sender use {MAX_ATTRIBUTES - 1} at most, or put one into the body"
+            raise Failure("TooManyAttributes", problem, remedy).build_error("SendMessage")
         if not by.allows(REQUEST_MILLIS):
-            problem = "no time is left to send a copy to the dead-letter queue"
-            raise StoreUnavailableError(NO_TIME, problem, maybe_written=False)
-        call: dict[str, object] = {
-            "QueueUrl": url,
-            "MessageBody": leader.copy_body(),
-            "MessageAttributes": attributes,
-        }
+            raise NO_TIME_LEFT.build_error("SendMessage")
         if url.endswith(".fifo"):
-            call["MessageGroupId"] = leader.find_message_group() or _hash_text(record_id)
+            # Messages of a standard queue have no order, so their groups give their copies none.
+            if leader.group is None or "MessageGroupId" not in call:
+                call["MessageGroupId"] = _hash_text(record_id)
             # If the same copy is sent twice within five minutes, it arrives once.
             call["MessageDeduplicationId"] = _hash_text(f"{owner} {record_id}")
         try:
             # SQS never answers without an id.
-            self._client.send_message(**call)["MessageId"]
+            self._client.send_message(QueueUrl=url, **call)["MessageId"]
         except Exception as error:  # noqa: BLE001  # strange answers make the SDK raise anything
             raise _build_error("SendMessage", error) from None
-
-    def _build_url(self, arn: str) -> str:
-        account, name = arn.split(":")[-2:]
-        return f"{self._client.meta.endpoint_url}/{account}/{name}"
 
 
 def compute_postponements(
@@ -166,6 +154,7 @@ def _hash_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _build_error(operation: str, problem: object) -> StoreError:
-    text = f"{operation}: {problem}; check the queue's URL, the role's permissions and the message"
-    return StoreRefusedError(operation, text, maybe_written=False)
+def _build_error(operation: str, problem: Exception) -> StoreError:
+    if isinstance(problem, IdempotencyError):
+        return StoreRefusedError(operation, f"{operation}: {problem}", maybe_written=False)
+    return explain_failure(problem).build_error(operation, QUEUE_REMEDY)

@@ -1,10 +1,12 @@
 """The zip that is deployed is built from the quickstart and run as Lambda runs it."""
 
 import ast
+import io
 import json
 import os
 import subprocess
 import sys
+import tokenize
 import zipfile
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pytest
 from scripts.pack import (
     PACKAGE_EXCLUDE,
     collect_sources,
-    drop_docstrings,
+    drop_prose,
     hash_contents,
     read_content,
     write_zip,
@@ -27,6 +29,7 @@ PACKAGE_MODULES = [
     "calls/arguments",
     "calls/decorated_call",
     "calls/end",
+    "calls/refusals",
     "calls/results",
     "calls/wiring",
     "clients",
@@ -34,6 +37,8 @@ PACKAGE_MODULES = [
     "decorator",
     "entrypoint",
     "errors",
+    "expressions",
+    "http",
     "keys",
     "log",
     "metrics",
@@ -68,6 +73,7 @@ PACKAGE_MODULES = [
     "redaction",
     "settings",
     "sources/__init__",
+    "sources/batches",
     "sources/copy_mark",
     "sources/delivery",
     "sources/direct",
@@ -77,14 +83,18 @@ PACKAGE_MODULES = [
     "sources/kinesis",
     "sources/message",
     "sources/parsing",
+    "sources/payload",
     "sources/pipes",
+    "sources/recognition",
     "sources/registry",
     "sources/response",
     "sources/s3",
     "sources/sns",
     "sources/source",
     "sources/sqs",
+    "sources/unsafe_numbers",
     "sources/unwrapping",
+    "spelling",
     "store/__init__",
     "store/api_types",
     "store/batch_calls",
@@ -135,7 +145,7 @@ def list_lines(source: str) -> list[int]:
 
 
 def test_the_code_is_the_repositorys(deployed: Path) -> None:
-    """The package in the zip has no docstrings; its code and its line numbers are the same."""
+    """The package in the zip has no prose; its code and its line numbers are the same."""
     with zipfile.ZipFile(deployed) as archive:
         for name in PACKAGE_MODULES:
             packed = archive.read(f"idempotent_lambda/{name}.py").decode()
@@ -144,6 +154,8 @@ def test_the_code_is_the_repositorys(deployed: Path) -> None:
             assert list_lines(packed) == list_lines(source)
             assert len(packed.splitlines()) == len(source.splitlines())
             assert '"""' not in packed
+            tokens = tokenize.generate_tokens(io.StringIO(packed).readline)
+            assert not [token for token in tokens if token.type == tokenize.COMMENT]
         user = (ROOT / "examples" / "quickstart" / "src" / "orders.py").read_bytes()
         assert archive.read("orders.py") == user
 
@@ -153,18 +165,19 @@ def test_the_code_is_the_repositorys(deployed: Path) -> None:
     [
         ('"""One."""\nx = """two"""\n', '" "\nx = """two"""\n'),
         ('def f():\n    r"""a\n\n    b"""\n', 'def f():\n    " "\n\n\n'),
-        ('x = 1\n"""About x."""  # why\n', 'x = 1\n" "  # why\n'),
+        ('x = 1\n"""About x."""  # why\n', 'x = 1\n" "\n'),
         ('call(\n    "a"\n)\n', 'call(\n    "a"\n)\n'),
         ('x = 1\n\x0c\n"""a\nb"""\ny = 2\n', 'x = 1\n\x0c\n" "\n\ny = 2\n'),
         ('x = "a\u2028b"\n"""doc"""\n', 'x = "a\u2028b"\n" "\n'),
         ('f"{call()}"\nrf"{call()}"\nrb"x"\n', 'f"{call()}"\nrf"{call()}"\nrb"x"\n'),
-        ("class A(B):\n    # why\n    'one'\n", 'class A(B):\n    # why\n    " "\n'),
+        ("class A(B):\n    # why\n    'one'\n", 'class A(B):\n\n    " "\n'),
+        ('x = "# a"  # b\nf"{y}#"  # c # d\n#', 'x = "# a"\nf"{y}#"\n\n'),
         ('return_ = f"{1}"\n"a" "b"\n', 'return_ = f"{1}"\n"a" "b"\n'),
     ],
 )  # fmt: skip
-def test_only_docstrings_are_dropped(source: str, packed: str) -> None:
-    """A statement that is only a text becomes a blank one in its first line; all else stays."""
-    assert drop_docstrings(source) == packed
+def test_only_prose_is_dropped(source: str, packed: str) -> None:
+    """A text alone becomes a blank one in its first line, a comment ends; all else stays."""
+    assert drop_prose(source) == packed
 
 
 IMPORT = """

@@ -270,11 +270,11 @@ def test_the_run_of_the_demo() -> None:
 
 
 def test_every_example() -> None:
-    """Every example but the first and two more is a scenario, and their page leads to all."""
+    """Every example but the first and three more is a scenario, and their page leads to all."""
     examples = {path.parent.name for path in (ROOT / "examples").glob("*/main.tf")}
     folder = ROOT / "tests" / "end_to_end" / "scenarios"
     scenarios = {path.name for path in (folder / "terraform").iterdir() if path.is_dir()}
-    assert scenarios == examples - {"quickstart", "complete", "dependencies"}
+    assert scenarios == examples - {"quickstart", "complete", "dependencies", "http-api"}
     attacked = [re.findall(r"`([\w-]+)`", row[0])[0] for row in table(EXAMPLES_PAGE, "example")]
     assert set(attacked) == scenarios
     assert all((folder / f"test_{name.replace('-', '_')}.py").exists() for name in attacked)

@@ -31,6 +31,7 @@ SHOWN = {
     "sns-fanout": ["billing", "shipping"],
     "streams": ["depot", "truck", "door", "delivered"],
     "existing-handler": ["ORDER-1", "1999"],
+    "http-api": ["ORDER-1", "1999"],
     "exactly-once": ["ACCOUNT-1", "1999"],
     "dependencies": ["ORDER-1", "Tea &amp; biscuits"],
     "complete": ["ORDER-1: 19.99 EUR"],

@@ -307,6 +307,11 @@ def call_hostile_result(till: Till) -> None:
     till.function(lambda *_: [Quoting(till.key)])(till.key)
 
 
+def call_unwritable_result(till: Till) -> None:
+    """A part of a result cannot be stored, and its place quotes the key."""
+    till.function(lambda *_: {"rows": [{str(till.key): {1}}]})(till.key)
+
+
 def call_refused(till: Till) -> None:
     """The table refuses the claim, and quotes it."""
     till.store.faults["claim"] = answer(till.key)
@@ -355,6 +360,7 @@ CALLED = [
     Case(call_hostile_key, errors.UnsupportedKeyError),
     Case(call_hostile_payload, errors.UnsupportedKeyError),
     Case(call_hostile_result, errors.InvalidResultError),
+    Case(call_unwritable_result, errors.InvalidResultError),
     Case(call_refused, errors.StoreRefusedError),
     Case(call_unavailable, errors.StoreUnavailableError),
     Case(call_late, errors.StoreUnavailableError),

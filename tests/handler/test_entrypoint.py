@@ -10,13 +10,19 @@ import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
+from unittest.mock import AsyncMock, MagicMock
 
 import boto3
 import pytest
 
 import idempotent_lambda
 from idempotent_lambda import clients
-from idempotent_lambda.errors import InvalidProcessorError, InvalidSettingsError
+from idempotent_lambda.errors import (
+    ConfigurationError,
+    InvalidProcessorError,
+    InvalidSettingsError,
+)
 from scripts.support.emulator import Emulator
 from tests.clients import PATIENCE_MILLIS, TIMEOUTS
 from tests.waiting import SECONDS
@@ -253,6 +259,31 @@ def test_the_id_of_the_invocation(
     assert json.loads(line)["request_id"] == request_id
 
 
+LOOKALIKES = [
+    MagicMock(), AsyncMock(), None, SimpleNamespace(get_remaining_time_in_millis=lambda: None),
+    SimpleNamespace(get_remaining_time_in_millis=lambda: True), SimpleNamespace(),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("context", LOOKALIKES, ids=lambda context: type(context).__name__)
+def test_no_context(package: Package, context: Any) -> None:
+    """A mock that returns no number is refused: otherwise nothing ever starts, without a word."""
+    module = package.cold_start()
+    with pytest.raises(ConfigurationError) as caught:
+        module.handler(event(record()), context)
+    text = str(caught.value)
+    assert f"of type {type(context).__name__}" in text
+    assert "get_remaining_time_in_millis.return_value = 30000" in text
+
+
+def test_a_mock_with_a_time(package: Package) -> None:
+    """A mock whose method returns a number is a context."""
+    context = MagicMock()
+    context.get_remaining_time_in_millis.return_value = 30_000
+    module = package.cold_start()
+    assert module.handler(event(record("{}")), context)["batchItemFailures"]
+
+
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """The function waits for an answer as long as a busy emulator needs."""
@@ -400,7 +431,10 @@ def test_what_a_cold_start_imports() -> None:
     """A cold start loads botocore and what it needs, but neither boto3 nor the toolkit."""
     done = fresh(f"import json, sys, {MODULE}; print(json.dumps(list(sys.modules)))", **REQUIRED)
     assert done.returncode == 0, done.stderr
-    loaded = {name.split(".")[0] for name in json.loads(done.stdout)}
+    names = json.loads(done.stdout)
+    for rare in ("recognition", "unsafe_numbers"):
+        assert f"idempotent_lambda.sources.{rare}" not in names
+    loaded = {name.split(".")[0] for name in names}
     assert {"idempotent_lambda", "botocore", "jmespath"} <= loaded
     for unwanted in ("boto3", "s3transfer", "idempotent_lambda_toolkit", "mypy_boto3_dynamodb"):
         assert unwanted not in loaded

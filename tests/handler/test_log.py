@@ -380,9 +380,9 @@ class TestErrors:
         assert line["errors"][0]["text"] == forged
 
     def test_forged_key_and_id(self, harness: ConsumerHarness) -> None:
-        """Nor can a key or an id."""
+        """Nor can a key, which is shown escaped, or an id."""
         (line,) = logged(harness, order("a\n{}", "m\n{}"))
-        assert (line["key"], line["message_id"]) == ("a\n{}", "m\n{}")
+        assert (line["key"], line["message_id"]) == ("a\\u000a{}", "m\n{}")
 
     def test_lone_surrogate(self, harness: ConsumerHarness) -> None:
         """Text that is not valid Unicode is escaped, and does not break the log."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from idempotent_lambda.clients import Failure
 from idempotent_lambda.clock import Deadline, Millis
 from idempotent_lambda.errors import NO_TIME, StoreError, StoreUnavailableError
 from idempotent_lambda.store.call_errors import CallErrors
@@ -43,8 +44,8 @@ class Script:
         left = self.answers[request]
         answer = left.pop(0) if len(left) > 1 else left[0]
         if answer == "InternalServerError":
-            return self.errors.build(answer, "on purpose", maybe_written=True)
-        return self.errors.build(answer, "on purpose") if answer[0].isupper() else answer
+            return self.errors.build(Failure(answer, "on purpose", maybe_written=True))
+        return self.errors.build(Failure(answer, "on purpose")) if answer[0].isupper() else answer
 
 
 def ask(call: Script, policy: RetryPolicy, clock: ManualClock, left: int = 30_000) -> list[object]:

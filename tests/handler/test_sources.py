@@ -81,7 +81,9 @@ def test_a_copy_of_one_of_several_messages_of_a_direct_invocation() -> None:
     whole = notification(json.dumps(event(s3_record("a"), s3_record("b"))))
     second = unwrapped(whole)[1]
     mark = write_mark("owner-1", record_id("orders", second.default_key), second)
-    (found,) = read_event(event(record(second.copy_body(), **marked(mark))), UNWRAP_CHOICES)
+    (found,) = read_event(
+        event(record(second.build_copy()["MessageBody"], **marked(mark))), UNWRAP_CHOICES
+    )
     assert (found.body, found.token, found.unreadable) == (second.body, "owner-1", None)
 
 

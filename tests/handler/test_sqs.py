@@ -15,7 +15,7 @@ from botocore.compat import HTTPHeaders
 from moto import mock_aws
 
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis
-from idempotent_lambda.errors import StoreRefusedError, StoreUnavailableError
+from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavailableError
 from idempotent_lambda.protocol.record import Owner
 from idempotent_lambda.queues import SqsQueues, compute_postponements
 from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE, CopyMark
@@ -40,6 +40,7 @@ DLQ = "https://sqs.eu-central-1.amazonaws.com/123456789012/orders-dlq"
 FIFO_DLQ = f"{DLQ}.fifo"
 VISIBILITY = "ChangeMessageVisibilityBatch"
 ME = Owner("me")
+QUEUE = "check the queue's URL, the role's permissions and the message"
 
 
 def deliveries(*records: dict[str, Any]) -> list[Delivery]:
@@ -212,23 +213,23 @@ class TestPostpone:
         assert len(desk.wire.sent) == calls
 
     @pytest.mark.parametrize(
-        "fault",
+        ("fault", "remedy"),
         [
-            answered(403, "AccessDenied"),
-            answered(400, "QueueDoesNotExist"),
-            answered(500, "InternalError"),
-            broken(OSError("no wire")),
-            broken(NO_CONNECTION),
-            broken(READ_TIMEOUT),
+            (answered(403, "AccessDenied"), QUEUE),
+            (answered(400, "QueueDoesNotExist"), QUEUE),
+            (answered(500, "InternalError"), QUEUE),
+            (broken(OSError("no wire")), "check the SDK, botocore "),
+            (broken(NO_CONNECTION), "check the network path"),
+            (broken(READ_TIMEOUT), "check the network path"),
         ],
     )
-    def test_failure(self, desk: Desk, fault: Fault) -> None:
+    def test_failure(self, desk: Desk, fault: Fault, remedy: str) -> None:
         """A failure is reported once, and costs the batch nothing else."""
         desk.wire.always = fault
         desk.postpone(*deliveries(*(order(number) for number in range(15))))
         (reported,) = desk.listener.fallen_back
         assert "ChangeMessageVisibility" in str(reported)
-        assert "check the queue's URL, the role's permissions" in str(reported)
+        assert remedy in str(reported)
         assert desk.wire.sent == [VISIBILITY]
 
     def test_failed_entries(self, desk: Desk) -> None:
@@ -322,23 +323,26 @@ class TestDeadLetter:
         assert desk.wire.sent == []
 
     @pytest.mark.parametrize(
-        "fault",
+        ("fault", "kind", "maybe_sent"),
         [
-            answered(403, "AccessDenied"),
-            answered(400, "QueueDoesNotExist"),
-            answered(400, "InvalidMessageContents"),
-            answered(500, "InternalError"),
-            succeeded({}),
-            broken(OSError("no wire")),
-            broken(NO_CONNECTION),
-            broken(READ_TIMEOUT),
+            (answered(403, "AccessDenied"), StoreRefusedError, False),
+            (answered(400, "QueueDoesNotExist"), StoreRefusedError, False),
+            (answered(400, "InvalidMessageContents"), StoreRefusedError, False),
+            (answered(500, "InternalError"), StoreUnavailableError, True),
+            (succeeded({}), StoreUnavailableError, True),
+            (broken(OSError("no wire")), StoreUnavailableError, True),
+            (broken(NO_CONNECTION), StoreUnavailableError, False),
+            (broken(READ_TIMEOUT), StoreUnavailableError, True),
         ],
     )
-    def test_failure(self, desk: Desk, fault: Fault) -> None:
+    def test_failure(
+        self, desk: Desk, fault: Fault, kind: type[StoreError], maybe_sent: bool
+    ) -> None:
         """A copy that is not known to be sent is an error, after a single attempt."""
         desk.wire.always = fault
-        with pytest.raises(StoreRefusedError, match="SendMessage"):
+        with pytest.raises(kind, match="SendMessage") as caught:
             desk.send(deliveries(order("a"))[0])
+        assert caught.value.maybe_written == maybe_sent
         assert desk.wire.sent == ["SendMessage"]
 
     def test_fifo(self, aws: None) -> None:

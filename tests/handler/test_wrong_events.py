@@ -38,11 +38,13 @@ class TestUnsupported:
         ("whole", "found"),
         [
             (None, "the event is NoneType, not an object"),
-            ([], "the event is list"),
+            ([], "the event is a list"),
+            ([order("a")], "the event is a list, as EventBridge Pipes sends it"),
             ("text", "the event is str"),
             (7, "the event is int"),
             ({"Records": None}, "Records that are not a list"),
             ({"Records": {}}, "Records that are not a list"),
+            ({"Records": [], "order_id": "A-1"}, "no Records, but other fields"),
             ({"eventSource": "aws:kafka", "records": {}}, "the event is from 'aws:kafka'"),
             ({"eventSource": "aws:mq", "messages": []}, "the event is from 'aws:mq'"),
             ({"eventSource": "SelfManagedKafka"}, "the event is from 'SelfManagedKafka'"),
@@ -53,6 +55,14 @@ class TestUnsupported:
         with pytest.raises(UnsupportedEventError, match=SUPPORTED) as caught:
             read_event(whole)
         assert found in str(caught.value)
+
+    @pytest.mark.parametrize("name", ["web", "", None, 7, ["aws:kafka"], {"name": "aws:kafka"}])
+    def test_own_field(self, name: object) -> None:
+        """A caller may use the name of the field for anything that names no batch."""
+        whole = {"eventSource": name, "order_id": "A-1"}
+        harness = ConsumerHarness(key="body.order_id")
+        assert told_by(harness, whole) == []
+        assert harness.ran == ["A-1"]
 
     @pytest.mark.parametrize("broken", [None, 7, "text", []])
     def test_record_is_no_object(self, broken: Any) -> None:
@@ -96,6 +106,7 @@ class TestUnsupported:
         [
             kinesis_record("a", kinesis={"sequenceNumber": "1"}),
             kinesis_record("a", kinesis={"sequenceNumber": "1", "data": "x"}),
+            kinesis_record("a", kinesis={"sequenceNumber": "1", "data": "%%%%"}),
             sns_record("a", Sns={"MessageId": "n-1"}),
             s3_record(s3={}),
         ],

@@ -43,7 +43,7 @@ def test_body_not_json(
     assert deliver(module, order("a"), broken) == ["m-x"]
     (text,) = errors_logged(capsys)
     assert "'body.id'" in text
-    assert "the body is not JSON (Expecting ',' delimiter at character 15)" in text
+    assert "the body is a text that is not JSON (Expecting ',' delimiter at character 15)" in text
     assert "correct the producer, or take the key from an attribute" in text
     assert "secret" not in text
 

@@ -83,6 +83,13 @@ PLANNED = {
         aws_sqs_queue=-1,
     ),
     "examples/fifo": consumer(aws_dynamodb_table=1, aws_iam_role_policy=1),
+    "examples/http-api": consumer(
+        aws_dynamodb_table=1,
+        aws_iam_role_policy=1,
+        aws_lambda_event_source_mapping=-1,
+        aws_lambda_function_url=1,
+        aws_sqs_queue=-1,
+    ),
     "examples/quickstart": consumer(aws_dynamodb_table=1, aws_iam_role_policy=1),
     "examples/sns-fanout": CALLED_TWICE
     | {

@@ -36,6 +36,7 @@ TABLES = {
     "exactly-once": {"balances": [AWS_KEY]},
     "existing-handler": {"ledger": [AWS_KEY, NOT_RECOVERABLE]},
     "fifo": {"accounts": [AWS_KEY]},
+    "http-api": {"ledger": [AWS_KEY, NOT_RECOVERABLE]},
     "quickstart": {"ledger": [AWS_KEY, NOT_RECOVERABLE]},
     "sns-fanout": {"work": [AWS_KEY, NOT_RECOVERABLE]},
     "streams": {"parcels": [AWS_KEY], "timelines": [AWS_KEY]},

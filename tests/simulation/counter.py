@@ -417,7 +417,7 @@ class Process:
         if world.happens("copy lost"):
             raise StoreUnavailableError("Timeout", "on purpose", maybe_written=True)
         # As production makes the copy, whatever the processor has done to its message.
-        order_id = json.loads(delivery.copy_body())["id"]
+        order_id = json.loads(delivery.build_copy()["MessageBody"])["id"]
         marked = write_mark(owner, record_id, delivery)
         world.sent.add(marked)
         world.dead_letters.append(world.letter(order_id, marked, FUNCTION))

@@ -146,6 +146,7 @@ def test_production_holds(scenario: Scenario) -> None:
     assert findings.frontier == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scenario", SMALL, ids=lambda scenario: scenario.name)
 def test_production_holds_in_small(scenario: Scenario) -> None:
     """The scenarios that kill mutants do not kill production."""

@@ -174,10 +174,19 @@ def test_originals_stay() -> None:
     assert json.dumps(event) == before
 
 
+def test_resent_behind_a_byte_order_mark() -> None:
+    """An envelope that the package reads gets a new id, with or without a byte-order mark."""
+    event = events.sns_in_sqs(BODY)
+    event["Records"][0]["body"] = "\ufeff" + event["Records"][0]["body"]
+    (before,), (again,) = unwrapped(event), unwrapped(events.resent(event))
+    assert before.body == again.body
+    assert before.default_key != again.default_key
+
+
 def test_batch() -> None:
     """Records of several events come together, and what comes alone is refused."""
-    event = events.batch(events.sqs(1, 2), events.sqs(3))
-    assert [each.body for each in unwrapped(event)] == [1, 2, 3]
+    event = events.batch(events.sqs("1", [2]), events.sqs({"a": 3}))
+    assert [each.body for each in unwrapped(event)] == ["1", [2], {"a": 3}]
     with pytest.raises(ValueError, match="only events with Records come in batches"):
         events.batch(event, events.eventbridge(BODY))
 

@@ -26,6 +26,17 @@ BODY = {
 }
 ROW = {"order_id": "ORDER-1", "parcel_id": "PARCEL-1", "state": "sent", "amount_cents": 1999}
 SQS, PLACED = events.sqs(BODY), events.eventbridge(BODY)
+REQUEST = {
+    "version": "2.0",
+    "rawPath": "/",
+    "rawQueryString": "",
+    "headers": {"idempotency-key": "KEY-1"},
+    "requestContext": {
+        "authorizer": {"iam": {"callerId": "AROACKCEVSQ6C2EXAMPLE:session"}},
+        "http": {"method": "POST"},
+    },
+    "body": '{"order_id": "ORDER-1", "amount_cents": 1999}',
+}
 EITHER = "body.order_id || dynamodb.NewImage.order_id.S"
 SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 
@@ -68,6 +79,7 @@ EXAMPLES: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
         {},
     ),
     "existing-handler": ("existing-handler/src/orders.py", "ledger.put_item", PLACED, {}),
+    "http-api": ("http-api/src/payments.py", "ledger.put_item", REQUEST, {}),
     "exactly-once": (
         "exactly-once/src/balances.py",
         "",
@@ -99,8 +111,10 @@ def loaded(path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(path.parents[1] / "layer" / "python")
     for wheel in (ROOT / ".wheels").glob("*.whl"):
         monkeypatch.syspath_prepend(wheel)
-    for name in ("work", "receipts"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
+    for name in ("work", "receipts", "shop", "shop.prices"):
+        # No other example, and no later test, may find this example's neighbours.
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+        del sys.modules[name]
     spec = importlib.util.spec_from_file_location(f"example_{path.stem}", path)
     assert spec
     assert spec.loader
@@ -108,6 +122,16 @@ def loaded(path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     spec.loader.exec_module(module)
     monkeypatch.setattr("os.environ", Anything())
     return module
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_leaves_no_modules(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an example imports from its own directory is gone after its test."""
+    before = {*sys.modules}
+    with monkeypatch.context() as patch:
+        loaded(ROOT / "examples" / EXAMPLES[name][0], patch)
+    files = [str(getattr(sys.modules[name], "__file__", "")) for name in {*sys.modules} - before]
+    assert [file for file in files if file.startswith(str(ROOT / "examples"))] == []
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -122,6 +146,8 @@ def test_examples(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
             owner = getattr(owner, each)
         monkeypatch.setattr(owner, last, effects.of(last))
     function = getattr(module, "process", None) or module.handler
+    if name == "http-api":
+        function = function.__wrapped__  # without the responses of @respond_to_errors
     report = hammer(function, event, effects=effects, **options)
     assert report.passed, report
     assert len(report.effects) == 1

@@ -200,6 +200,22 @@ def test_sources(shop: Shop, source: str) -> None:
     assert [each.reason for each in report.findings] == [Reason.SWALLOWED]
 
 
+@pytest.mark.parametrize("source", SOURCES)
+def test_tokens(shop: Shop, source: str) -> None:
+    """A message has the same token in every scenario, and another message has another."""
+    key = None if source in WRITTEN else KEYS.get(source, KEY)
+    tokens: dict[str, set[str]] = {}
+
+    def process(message: Any) -> None:
+        tokens.setdefault(message.key, set()).add(message.idempotency_token)
+        shop.mail(token=message.idempotency_token)
+
+    report = shop.hammer(process, SOURCES[source], key, exactly_once=True)
+    assert report.passed, report
+    assert all(len(found) == 1 for found in tokens.values())
+    assert len(set().union(*tokens.values())) == len(tokens)
+
+
 @pytest.mark.parametrize("source", ["sqs", "fifo", "sns in sqs", "kinesis", "sns", "eventbridge"])
 def test_the_envelopes_key(shop: Shop, source: str) -> None:
     """Without a key a producer's retry is noticed, unless there are no retries."""

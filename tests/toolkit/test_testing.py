@@ -1,5 +1,6 @@
 """The test kit: doubles that users hold their own code against."""
 
+import hashlib
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -183,8 +184,8 @@ def consumer(
 def test_a_consumer_in_a_users_test(capsys: pytest.CaptureFixture[str]) -> None:
     """With both doubles a user tests a processor without any cloud."""
     charged: list[str] = []
-    tested = consumer(lambda message: charged.append(message.key))
+    tested = consumer(lambda message: charged.append(message.idempotency_token))
     assert tested.consume(BATCH, Millis(30_000)) == ACKNOWLEDGED
     assert tested.consume(BATCH, Millis(30_000)) == ACKNOWLEDGED
-    assert charged == ["7"]
+    assert charged == [hashlib.sha256(b"orders#7").hexdigest()]
     assert len(capsys.readouterr().out.splitlines()) == 4

@@ -3,21 +3,32 @@
 import hashlib
 import json
 from collections.abc import Callable
-from inspect import BoundArguments
+from inspect import BoundArguments, Parameter
 from typing import Any, NamedTuple
 
-from idempotent_lambda.clock import REQUEST_MILLIS, RESERVE_MILLIS, Millis
+from idempotent_lambda.clock import (
+    CONTEXT_REMEDY,
+    REQUEST_MILLIS,
+    RESERVE_MILLIS,
+    InvocationContext,
+    Millis,
+    read_context,
+)
 from idempotent_lambda.errors import (
     ConfigurationError,
+    MessageError,
     MissingKeyError,
     UnsupportedKeyError,
     text_of,
 )
+from idempotent_lambda.expressions import describe_failure
 from idempotent_lambda.keys import Key, KeyRule, build_function_namespace, compile_expression
 from idempotent_lambda.settings import Settings
 
 Selector = str | Callable[..., object]
 """A JMESPath expression over the arguments by name, or a callable that takes the arguments."""
+
+_POSITIONAL_KINDS = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
 
 class FunctionRule(NamedTuple):
@@ -30,38 +41,28 @@ class FunctionRule(NamedTuple):
     lease_seconds: float | None
 
 
-class CallContext(NamedTuple):
-    """The time and the request id of a call.
-
-    Attributes:
-        remaining: remaining time of the call, in milliseconds.
-        request_id: Lambda's id of the invocation; empty without a Lambda context.
-    """
-
-    remaining: Millis
-    request_id: str
-
-
 def misuse_error(name: str, problem: object) -> ConfigurationError:
     """Return the error for a function that is decorated or called in a wrong way."""
     return ConfigurationError(f"@idempotent of {name!r}: {problem}")
 
 
-def find_context(rule: FunctionRule, bound: BoundArguments, settings: Settings) -> CallContext:
+def find_context(
+    rule: FunctionRule, bound: BoundArguments, settings: Settings
+) -> InvocationContext:
     """Return the time of a call, from its Lambda context or else from the function's lease.
 
     Raises:
         ConfigurationError: there is neither, or the lease is too short for a call to start.
     """
+    # Lambda passes the context last. Ask it first: to ask a client may call a service.
     arguments = (*bound.args, *bound.kwargs.values())
-    contexts = [part for part in arguments if hasattr(part, "get_remaining_time_in_millis")]
-    if contexts:
-        remaining = Millis(contexts[0].get_remaining_time_in_millis())
-        # A context from a test may lack the id.
-        return CallContext(remaining, getattr(contexts[0], "aws_request_id", ""))
+    for argument in reversed(arguments):
+        if context := read_context(argument):
+            return context
     if rule.lease_seconds is None:
-        problem = "no argument is a Lambda context: pass it on, or set lease_seconds"
-        raise misuse_error(rule.name, problem)
+        types = ", ".join(type(argument).__name__ for argument in arguments) or "none"
+        problem = f"no argument is a Lambda context (their types: {types}): pass it on, or set "
+        raise misuse_error(rule.name, f"{problem}lease_seconds; {CONTEXT_REMEDY}")
     remaining = Millis(round(rule.lease_seconds * 1000))
     needed = max(settings.minimum_remaining, REQUEST_MILLIS) + RESERVE_MILLIS
     # A lease of exactly this length would be too short after one millisecond.
@@ -71,7 +72,17 @@ def find_context(rule: FunctionRule, bound: BoundArguments, settings: Settings) 
         if settings.minimum_remaining > REQUEST_MILLIS:
             problem += ", or lower IDEMPOTENCY_MINIMUM_REMAINING_MILLIS"
         raise misuse_error(rule.name, problem)
-    return CallContext(remaining, "")
+    return InvocationContext(remaining, "")
+
+
+def is_handler_call(bound: BoundArguments) -> bool:
+    """Whether Lambda makes the call: it passes exactly an event and its context, by position."""
+    parameters = bound.signature.parameters.values()
+    return (
+        len(parameters) == len(bound.args) == 2  # noqa: PLR2004
+        and all(part.kind in _POSITIONAL_KINDS for part in parameters)
+        and read_context(bound.args[1]) is not None
+    )
 
 
 def find_call_key(rule: FunctionRule, bound: BoundArguments, namespace: str) -> Key:
@@ -120,6 +131,7 @@ def _select(argument: str, selector: Selector, bound: BoundArguments) -> object:
 
     Raises:
         MissingKeyError: the selector raises, as JMESPath does if a function gets a wrong argument.
+            The text names the error's type and its place, but never quotes its message.
     """
     try:
         if not callable(selector):
@@ -127,5 +139,15 @@ def _select(argument: str, selector: Selector, bound: BoundArguments) -> object:
         found: Any = selector(*bound.args, **bound.kwargs)
         # Check the type only: the value's own code may raise anything.
         return [*found] if issubclass(type(found), tuple | list) else found
+    except MessageError:
+        raise  # of a selector that names the problem itself, as `http.find_header` does
     except Exception as error:
-        raise MissingKeyError(describe(selector), type(error).__name__, argument) from error
+        found = describe_failure(error)
+        if callable(selector):
+            step: Any = error.__traceback__
+            code = getattr(selector, "__code__", step.tb_frame.f_code)
+            line = code.co_firstlineno  # if the function does not take these arguments
+            while step := step.tb_next:
+                code, line = step.tb_frame.f_code, step.tb_lineno
+            found = f"an error, {type(error).__name__} at {code.co_filename}:{line}"
+        raise MissingKeyError(describe(selector), found, argument) from error

@@ -13,8 +13,10 @@ from idempotent_lambda.calls.arguments import (
     find_call_key,
     find_context,
     hash_payload,
+    is_handler_call,
 )
 from idempotent_lambda.calls.end import CallEnd, CallFacts, Raise, Return, decide_end
+from idempotent_lambda.calls.refusals import check_call_arguments
 from idempotent_lambda.calls.results import encode_result
 from idempotent_lambda.calls.wiring import Wiring
 from idempotent_lambda.clock import RESERVE_MILLIS, Deadline, Millis
@@ -47,6 +49,7 @@ from idempotent_lambda.protocol.steps import (
     Unkeyed,
 )
 from idempotent_lambda.sources.direct import build_call_delivery
+from idempotent_lambda.sources.response import find_failures
 
 if TYPE_CHECKING:
     from idempotent_lambda.keys import Key
@@ -78,8 +81,9 @@ class DecoratedCall:
         """Find the time and the key of the call, without a request to the store.
 
         Raises:
-            ConfigurationError: see `find_context`.
+            ConfigurationError: see `check_call_arguments` and `find_context`.
         """
+        check_call_arguments(rule.name, bound)
         settings = wiring.settings
         self._rule, self._wiring, self._settings = rule, wiring, settings
         context = find_context(rule, bound, settings)
@@ -89,8 +93,10 @@ class DecoratedCall:
         self._key: Key | None = None
         self._payload_hash: str | None = None
         self._owner = Owner("")
+        self._is_handler_call = is_handler_call(bound)
         self._value: object = None
         self._unstored: errors.InvalidResultError | None = None
+        self._failures: errors.BatchFailedError | None = None
         self._replies: list[Reply] = []
         self._end: CallEnd | None = None
         claim = self._build_claim()
@@ -130,24 +136,34 @@ class DecoratedCall:
             self._step = Release(self._step.owner, Outcome.NOT_STARTED)
         self._ask_until_run_or_end()
 
-    def take_result(self, value: object) -> Returned:
+    def take_result(self, value: object) -> Returned | Raised:
         """Return the reply for a run that has returned a value.
 
-        If the value cannot be stored, the call is completed and then raises an error.
+        If the value reports failures, the work is not done. The caller gets what duplicates get,
+        see `encode_result`. If the value cannot be stored, the call is completed and then raises an
+        error.
 
         Raises:
-            InvalidResultError: the value is an awaitable or an iterator, whose work has not run.
+            InvalidResultError: the value is work that is not done; see `refuse_unrun`.
         """
         refuse_unrun(value)
         self._value = value
+        self._failures = find_failures(value)
+        if self._failures:
+            return Raised(self._failures)
+        if not self._rule.stores_results:
+            return Returned()
         try:
-            return Returned(encode_result(value) if self._rule.stores_results else None)
+            text, stored = encode_result(value, of_handler=self._is_handler_call)
         except Exception as error:  # noqa: BLE001  # a result may be anything, and its side effect is done
-            text = f"the result cannot be stored ({errors.text_of(error)}), so duplicates get "
-            text += 'none: return a value that JSON holds as it is, or set results="discard"'
+            text = "the call is done, but its result cannot be stored, so duplicates get none: "
+            text += f'{errors.text_of(error)}, or set results="discard"'
             self._unstored = self._hide_key(errors.InvalidResultError(text))
             self._history.errors.append(self._unstored)
             return Returned()
+        if not self._settings.observe_only:
+            self._value = stored
+        return Returned(text)
 
     def settle(self, reply: Returned | Raised | Interrupted) -> None:
         """Record the end of the run in the table."""
@@ -229,6 +245,7 @@ class DecoratedCall:
             observe_only=self._settings.observe_only,
             value=self._value,
             unstored=self._unstored,
+            failures=self._failures,
         )
         end = decide_end(self._replies, facts)
         if isinstance(end, Raise) and end.may_quote_key:

@@ -59,6 +59,7 @@ class CallFacts(NamedTuple):
         observe_only: whether the function runs regardless of the store's replies.
         value: returned value of the function.
         unstored: reason why that value cannot be stored.
+        failures: error for the failures that the value reports.
     """
 
     name: str
@@ -69,6 +70,7 @@ class CallFacts(NamedTuple):
     observe_only: bool = False
     value: object = None
     unstored: errors.InvalidResultError | None = None
+    failures: errors.BatchFailedError | None = None
 
 
 def decide_end(replies: Iterable[Reply], facts: CallFacts) -> CallEnd:
@@ -94,6 +96,8 @@ def _read_reply(reply: Reply, facts: CallFacts) -> CallEnd | None:  # noqa: C901
         # First the replies of nearly every call.
         case claims.Claimed() | Returned() | claims.Completed():
             return None
+        case Raised(error) if error is facts.failures:
+            return Return(facts.value)  # Lambda delivers again what the value names
         case Raised(error) | Interrupted(error):
             return Raise(error)
         case _ if facts.observe_only:
@@ -112,7 +116,9 @@ def _read_reply(reply: Reply, facts: CallFacts) -> CallEnd | None:  # noqa: C901
             problem = f"{_show_key(facts)} has another payload: correct the producer"
             return Raise(errors.PayloadMismatchError(problem))
         case claims.Parked():
-            remedy = _PARKED_TEXT.format(facts.name, _quote_key(facts))
+            # Within single quotes, a shell changes nothing.
+            quoted = _quote_key(facts, quote="'\"'\"'")
+            remedy = _PARKED_TEXT.format(facts.name, quoted)
             return Raise(errors.ParkedError(f"{_show_key(facts)} {remedy}"))
         case Unkeyed(message_error):
             return Raise(message_error)
@@ -140,5 +146,9 @@ def _show_key(facts: CallFacts) -> str:
     return f"the key {_quote_key(facts)}"
 
 
-def _quote_key(facts: CallFacts) -> str:
-    return repr(facts.key and facts.key.show(hashed=facts.hash_keys))
+def _quote_key(facts: CallFacts, quote: str = "'") -> str:
+    """Return the key in single quotes, with ``quote`` in place of each that it has."""
+    if facts.key is None:
+        return "None"
+    shown = facts.key.show(hashed=facts.hash_keys)
+    return "'" + shown.replace("'", quote) + "'"

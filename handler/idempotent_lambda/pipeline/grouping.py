@@ -7,6 +7,7 @@ which is claimed in its turn and finds the key done.
 """
 
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from idempotent_lambda.errors import (
     MessageError,
     MissingKeyError,
     UnconfirmedCopyError,
+    UndecodableBodyError,
     UnreadableRecordError,
 )
 from idempotent_lambda.keys import Key, KeyRule, record_id
@@ -23,6 +25,8 @@ from idempotent_lambda.protocol.steps import Outcome, Settled
 from idempotent_lambda.settings import Settings
 from idempotent_lambda.sources.copy_mark import read_stated_key
 from idempotent_lambda.sources.delivery import Delivery
+from idempotent_lambda.sources.payload import find_confirmation
+from idempotent_lambda.sources.source import WHOLE_EVENT
 from idempotent_lambda.sources.unwrapping import find_wrapper
 
 EndedDelivery = tuple[Delivery, Settled, MessageError | None]
@@ -54,8 +58,10 @@ def group_by_key(
         try:
             identity = identify_delivery(delivery, settings)
         except MessageError as error:
-            # An unconfirmed copy never runs: nobody knows what else its record holds.
-            runs_anyway = settings.observe_only and not delivery.unconfirmed
+            # An unconfirmed copy never runs: nobody knows what else its record holds. Nor does an
+            # SNS confirmation: its URL exists nowhere else.
+            is_kept = delivery.unconfirmed or find_confirmation(delivery.body) is not None
+            runs_anyway = settings.observe_only and not is_kept
             ended.append((delivery, Settled(Outcome.REJECTED, acknowledged=runs_anyway), error))
             if not runs_anyway:
                 if delivery.group:
@@ -103,7 +109,7 @@ def find_key(rule: KeyRule, delivery: Delivery) -> Key:
     """Return the key of a delivery, without regard to a stated key.
 
     Raises:
-        UnreadableRecordError: the record does not match the documentation of its source.
+        UnreadableRecordError: the message is rejected, whatever its key; see `Delivery.unreadable`.
         MissingKeyError, UndecodableBodyError, UnsupportedKeyError: see `KeyRule.for_value`.
     """
     if delivery.unreadable:
@@ -112,17 +118,30 @@ def find_key(rule: KeyRule, delivery: Delivery) -> Key:
         return rule.for_value(delivery.default_key)
     try:
         return rule.for_document(delivery.build_document(), delivery.body_problem)
-    except MissingKeyError:
-        service = find_wrapper(delivery)
-        if service is None:
-            raise
-        found = f'nothing (if {service} wrapped this body, set queue.unwrap = ["{service}"])'
-        raise MissingKeyError(rule.expression, found) from None
+    except (MissingKeyError, UndecodableBodyError) as error:
+        raise _explain_missing_key(delivery, error) from None
+
+
+def _explain_missing_key(
+    delivery: Delivery, error: MissingKeyError | UndecodableBodyError
+) -> MessageError:
+    """Return the same error with a text that says what the body is."""
+    from idempotent_lambda.sources.recognition import describe_body  # noqa: PLC0415
+
+    body = describe_body(delivery.body, delivery.body_problem)
+    if isinstance(error, UndecodableBodyError):
+        return UndecodableBodyError(error.expression, body)
+    service = find_wrapper(delivery)
+    hint = f'; if {service} wrapped it, set queue.unwrap = ["{service}"]' if service else ""
+    return MissingKeyError(error.expression, f"{error.found} (the body is {body}{hint})")
 
 
 def find_stated_key(rule: KeyRule, delivery: Delivery) -> Key | None:
-    """Return the key that the copy of a parked message states; None if there is none."""
-    if delivery.mark is None or not delivery.mark.stated:
+    """Return the key that the copy of a parked message states; None if there is none.
+
+    A message that is rejected whatever its key has none either.
+    """
+    if delivery.unreadable or delivery.mark is None or not delivery.mark.stated:
         return None
     try:
         return rule.for_value(read_stated_key(delivery.mark.stated))
@@ -131,9 +150,16 @@ def find_stated_key(rule: KeyRule, delivery: Delivery) -> Key | None:
 
 
 def _make_unique_key(rule: KeyRule, delivery: Delivery) -> Key:
-    """Return a key that equals no other, for a message without a key in observe mode."""
-    name = delivery.id.encode(errors="replace").decode()
-    return Key(name, record_id(rule.namespace, ["", name]))
+    """Return a key that equals no other, for a message without a key in observe mode.
+
+    A redelivery has the same key, unless the source gives the message no id.
+    """
+    # A sequence number is unique in its stream only, which is the group.
+    parts = [delivery.id, str(delivery.position), delivery.group or ""]
+    if delivery.id == WHOLE_EVENT:
+        parts.append(os.urandom(16).hex())
+    name, *others = [part.encode(errors="replace").decode() for part in parts]
+    return Key(name, record_id(rule.namespace, ["", name, *others]))
 
 
 # Items

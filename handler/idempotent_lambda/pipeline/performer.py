@@ -87,7 +87,7 @@ class Performer:
     def _run_processor(self, item: WorkItem, owner: Owner) -> Reply:
         try:
             message = Message.from_delivery(
-                item.deliveries[0], key=item.key.text, owner=owner, deadline=self._deadline
+                item.deliveries[0], key=item.key, owner=owner, deadline=self._deadline
             )
             transactional = self._resources.transactional
             actions = call_processor(

@@ -25,7 +25,8 @@ class Outcome(StrEnum):
     IN_PROGRESS = "in_progress"
     """Another owner's lease is live."""
     FAILED = "failed"
-    """The processor raised: the work is not done, and the claim was released."""
+    """The processor raised, or its result reports failures: the work is not done, and the claim was
+    released."""
     INTERRUPTED = "interrupted"
     """SystemExit, MemoryError or the like stopped the processor; the claim stays for its lease."""
     UNCONFIRMED = "unconfirmed"

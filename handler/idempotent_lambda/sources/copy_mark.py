@@ -4,7 +4,7 @@ import json
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from idempotent_lambda.sources.parsing import decode_payload, find_path
+from idempotent_lambda.sources.parsing import find_path
 
 if TYPE_CHECKING:
     from idempotent_lambda.sources.delivery import Delivery
@@ -106,5 +106,8 @@ def read_stated_key(stated: str) -> object:
     """Return the value of a stated key; None if `write_mark` does not write keys this way."""
     if not stated.startswith("#"):
         return stated
-    value, problem = decode_payload(stated[1:])
-    return None if problem else value
+    try:
+        value: object = json.loads(stated[1:])
+    except (ValueError, RecursionError):
+        return None
+    return value

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from idempotent_lambda.sources.copy_mark import CopyMark
-    from idempotent_lambda.sources.source import SentAttributes, Source, SourceAdapter
+    from idempotent_lambda.sources.source import Source, SourceAdapter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -18,11 +18,13 @@ class Delivery:
             notification or EventBridge event, otherwise `WHOLE_EVENT`. Messages from one SQS record
             share their id.
         adapter: adapter of the source that delivered the message, whatever wrapped it.
-        body: body that the producer sent: decoded if it is JSON, otherwise text, or bytes if
-            Kinesis data is not UTF-8; the record of S3 and of DynamoDB Streams; the whole event of
-            EventBridge and of a direct invocation. None without a body.
-        body_problem: reason why ``body`` is not decoded JSON; None if it is.
-        unreadable: reason why the record does not match its source's documentation and is rejected.
+        body: body that the producer sent: decoded if it is a JSON object or array, otherwise the
+            same text, or bytes if Kinesis data is not UTF-8; the record of S3 and of DynamoDB
+            Streams; the whole event of EventBridge and of a direct invocation. None without a
+            body.
+        body_problem: what ``body`` is instead of a JSON object or array; None if it is one.
+        unreadable: reason why the message is rejected, whatever its key: its record does not match
+            its source's documentation, or `decode_payload` refuses its body.
         receive_count: deliveries by the source, this one included; 1 if the source does not count.
         raw: record as delivered; the event if there are no records.
         wrapped: fields of the removed records and notifications. If two of them have a field with
@@ -82,22 +84,14 @@ class Delivery:
         added = {"wrapped": self.wrapped, "message_attributes": self.message_attributes}
         return {**record, **added, "body": self.body}
 
-    def copy_body(self) -> str:
-        """Return the body of an SQS message that, when consumed, has the same body as this message.
+    def build_copy(self) -> dict[str, Any]:
+        """Build a request to SendMessage, without queue and mark.
+
+        The message has the same body as this one when it is consumed. A message from SQS keeps its
+        attributes, its group and its trace header. What SQS would refuse of these is left out: only
+        a damaged record has it.
 
         Raises:
             StoreRefusedError: there is no body, or the event cannot be written as JSON.
         """
-        return self.adapter.copy_body(self.raw)
-
-    def copy_attributes(self) -> "SentAttributes":
-        """Return the message attributes of that SQS message, without the mark.
-
-        Raises:
-            ValueError: the attributes do not match the documentation of their source.
-        """
-        return self.adapter.copy_attributes(self.raw)
-
-    def find_message_group(self) -> str:
-        """Return the message group on a FIFO queue; otherwise an empty text."""
-        return self.adapter.find_message_group(self.group)
+        return self.adapter.build_copy(self.raw)

@@ -1,6 +1,7 @@
 """Invocations with any JSON object, and calls of decorated functions."""
 
 from idempotent_lambda.sources.delivery import Delivery
+from idempotent_lambda.sources.payload import check_event
 from idempotent_lambda.sources.source import JsonObject, Source, SourceAdapter
 
 
@@ -16,12 +17,18 @@ class DirectAdapter(SourceAdapter):
     opens_body = True
 
     def is_event(self, event: JsonObject) -> bool:
-        """Whether the event is not from an event source mapping."""
-        return "eventSource" not in event
+        """Whether the event is not from an event source mapping.
+
+        The batches of Kafka, MQ and DocumentDB name their source here. A caller may use the same
+        name for a field.
+        """
+        name = event.get("eventSource")
+        return not (isinstance(name, str) and name.startswith(("aws:", "SelfManaged")))
 
     def read_record(self, record: JsonObject, identifier: str) -> Delivery:
         """Return the delivery of the whole event."""
-        return Delivery(id=identifier, adapter=self, body=record, raw=record)
+        problem = check_event(record)
+        return Delivery(id=identifier, adapter=self, body=record, unreadable=problem, raw=record)
 
 
 DIRECT = DirectAdapter()

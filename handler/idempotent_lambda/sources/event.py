@@ -16,6 +16,9 @@ from idempotent_lambda.sources.registry import (
 from idempotent_lambda.sources.source import JsonObject, MalformedRecordError, SourceAdapter
 from idempotent_lambda.sources.unwrapping import unwrap_body, unwrap_contents
 
+_FORM_FIELDS = frozenset({"window", "DurableExecutionArn"})
+"""An event without any of these fields has none of the forms of `recognition.refuse_form`."""
+
 
 def read_event(event: object, unwrap: Collection[str] = ()) -> tuple[Delivery, ...]:
     """Return the deliveries of an event, in order.
@@ -33,7 +36,11 @@ def read_event(event: object, unwrap: Collection[str] = ()) -> tuple[Delivery, .
             reported is deleted: nothing is lost only if the whole batch fails.
     """
     if not isinstance(event, dict):
-        raise refuse_event(f"the event is {type(event).__name__}, not an object")
+        found = f"{type(event).__name__}, not an object"
+        if isinstance(event, list):
+            found = "a list, as EventBridge Pipes sends it: let the pipe send to the queue"
+        raise refuse_event(f"the event is {found}")
+    _check_form(event)
     services = list_services(unwrap)
     deliveries: list[Delivery] = []
     if "Records" not in event:
@@ -43,8 +50,6 @@ def read_event(event: object, unwrap: Collection[str] = ()) -> tuple[Delivery, .
         for record in adapter.list_records(event):
             deliveries += _read_record(adapter, record, services)
         return tuple(deliveries)
-    if not isinstance(event["Records"], list):
-        raise refuse_event("the event has Records that are not a list")
     for record in event["Records"]:
         adapter = find_record_adapter(record)
         if adapter is None:
@@ -53,6 +58,21 @@ def read_event(event: object, unwrap: Collection[str] = ()) -> tuple[Delivery, .
     if len({delivery.source for delivery in deliveries}) > 1:
         raise refuse_event("the event has records of several sources")
     return tuple(deliveries)
+
+
+def _check_form(event: JsonObject) -> None:
+    """Raise if the fields of an event belong to no source."""
+    if not _FORM_FIELDS.isdisjoint(event):
+        from idempotent_lambda.sources.recognition import refuse_form  # noqa: PLC0415
+
+        if error := refuse_form(event):
+            raise error
+    if "Records" not in event:
+        return
+    if not isinstance(event["Records"], list):
+        raise refuse_event("the event has Records that are not a list")
+    if not event["Records"] and len(event) > 1:
+        raise refuse_event("the event has no Records, but other fields")
 
 
 def _read_record(

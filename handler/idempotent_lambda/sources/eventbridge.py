@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/eventbridge/latest/ref/events-structure.html
 from collections.abc import Sequence
 
 from idempotent_lambda.sources.delivery import Delivery
+from idempotent_lambda.sources.payload import check_event
 from idempotent_lambda.sources.source import (
     WHOLE_EVENT,
     Content,
@@ -38,6 +39,7 @@ class EventBridgeAdapter(SourceAdapter):
             id=identifier,
             adapter=self,
             body=record,
+            unreadable=check_event(record),
             raw=record,
             wrapped=record,
             default_key=_find_event_id(record),

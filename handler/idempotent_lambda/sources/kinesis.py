@@ -5,7 +5,8 @@ https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html
 
 import base64
 
-from idempotent_lambda.sources.parsing import decode_payload, find_path
+from idempotent_lambda.sources.parsing import find_path
+from idempotent_lambda.sources.payload import decode_payload
 from idempotent_lambda.sources.source import (
     Content,
     JsonObject,
@@ -29,12 +30,11 @@ class KinesisAdapter(StreamAdapter):
         if record.get("eventSource") != Source.KINESIS or not isinstance(data, str):
             raise MalformedRecordError
         try:
-            payload = base64.b64decode(data)
+            payload = base64.b64decode(data, validate=True)
         except ValueError:
             raise MalformedRecordError from None
-        body, problem = decode_payload(payload)
         key = [record.get("eventSourceARN"), record.get("eventID")]
-        return Content(record, body, problem, default_key=key, is_payload=True)
+        return Content.from_payload(record, decode_payload(payload), default_key=key)
 
 
 KINESIS = KinesisAdapter()

@@ -1,8 +1,7 @@
 """Functions that read values in which anything may be missing or have another type."""
 
-import json
 from copy import deepcopy
-from typing import Any, NoReturn, TypeGuard
+from typing import Any, TypeGuard
 
 MAX_COUNT_DIGITS = 9
 """The most digits of a count: Python refuses to read numbers of thousands of digits."""
@@ -12,34 +11,6 @@ MAX_NAME_CHARACTERS = 100
 
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})
-
-
-def decode_payload(payload: object) -> tuple[object, str | None]:
-    """Return the decoded JSON of a text or of bytes, and None.
-
-    If it is not JSON, return the text, or the bytes if they are not UTF-8, and the reason.
-    """
-    if isinstance(payload, bytes):
-        try:
-            payload = payload.decode()
-        except UnicodeDecodeError:
-            return payload, "the data is not UTF-8 text"
-    if not isinstance(payload, str):
-        return None, "the record has no body"
-    try:
-        return _DECODER.decode(payload), None
-    except json.JSONDecodeError as error:
-        return payload, f"{error.msg} at character {error.pos}"
-    except (ValueError, RecursionError) as error:
-        return payload, f"{type(error).__name__}: no JSON that can be read safely"
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    # Python reads NaN and Infinity, which are not JSON. NaN does not even equal itself.
-    raise ValueError(name)
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def find_path(value: object, *path: str) -> object:

@@ -1,10 +1,16 @@
 """From the failed deliveries to the response that Lambda expects."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from idempotent_lambda.errors import BatchFailedError
 
 if TYPE_CHECKING:
     from idempotent_lambda.sources.delivery import Delivery
+
+
+MAX_SHOWN_IDS = 20
+"""The most ids in an error."""
 
 
 class BatchItemFailure(TypedDict):
@@ -46,3 +52,46 @@ def build_response(
     failed_ids = {delivery.id for delivery in failed}
     ids = dict.fromkeys(delivery.id for delivery in deliveries if delivery.id in failed_ids)
     return deliveries[0].adapter.build_response(tuple(ids))
+
+
+def read_fields(value: Any) -> Any:
+    """Return the fields of any value; none if it has no fields.
+
+    Only the code of ``_asdict`` runs, as in Lambda's runtime client. The objects of Powertools and
+    of `collections.UserDict` hold the dict itself:
+    https://docs.aws.amazon.com/powertools/python/latest/utilities/data_classes/
+    """
+    kind = type(value)
+    if issubclass(kind, dict):
+        return value
+    if hasattr(kind, "_asdict"):
+        return value._asdict()
+    fields: Any = object.__getstate__(value) or {}
+    if type(fields) is tuple:
+        fields = fields[0] or fields[1]  # the second has the fields in slots
+    return (hasattr(kind, "keys") and (fields.get("_data") or fields.get("data"))) or fields
+
+
+def find_failures(result: Any) -> BatchFailedError | None:
+    """Return the error for the failures that a result of user code reports; None without any.
+
+    Lambda reads a missing, null or empty ``batchItemFailures`` as a success. It delivers the whole
+    batch again if the field is malformed or names a message that the batch does not have.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+    """
+    failures: Any = None
+    ids: tuple[str, ...] = ()
+    text = "without usable ids"
+    try:
+        failures = dict.get(read_fields(result), "batchItemFailures")
+        if failures in (None, [], ()):
+            return None
+        found = [failure["itemIdentifier"] for failure in failures]
+        text = ", ".join(found[:MAX_SHOWN_IDS])
+        ids = tuple(found)
+    except Exception:  # noqa: BLE001  # the code of a key or a value may raise anything
+        if failures is None:
+            return None
+    text = f"the result reports batchItemFailures ({text})"
+    return BatchFailedError(ids, f"{text}: the call is not done, and the next one runs again")

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/sns/latest/dg/http-notification-json.html
 from collections.abc import Sequence
 
 from idempotent_lambda.sources.copy_mark import read_attributes
-from idempotent_lambda.sources.parsing import decode_payload
+from idempotent_lambda.sources.payload import decode_payload
 from idempotent_lambda.sources.source import (
     Content,
     JsonObject,
@@ -50,9 +50,13 @@ def _open_notification(notification: JsonObject) -> Content:
             "MessageId": str(identifier),
             "Message": str(text),
         }:
-            body, problem = decode_payload(text)
-            attributes = read_attributes(notification.get("MessageAttributes"))
-            return Content(notification, body, problem, identifier, attributes, is_payload=True)
+            payload = decode_payload(text)
+            return Content.from_payload(
+                notification,
+                payload,
+                default_key=identifier,
+                message_attributes=read_attributes(notification.get("MessageAttributes")),
+            )
         case _:
             raise MalformedRecordError("a notification that is not as SNS documents it")
 

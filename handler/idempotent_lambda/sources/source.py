@@ -7,11 +7,12 @@ lists. The base classes define what is true of most sources; a subclass override
 import json
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from idempotent_lambda.errors import BatchFailedError, StoreRefusedError
 from idempotent_lambda.sources.delivery import Delivery
 from idempotent_lambda.sources.parsing import find_path
+from idempotent_lambda.sources.payload import Payload
 from idempotent_lambda.sources.response import PartialBatchResponse, name_failures
 
 WHOLE_EVENT = "event"
@@ -19,9 +20,6 @@ WHOLE_EVENT = "event"
 
 JsonObject = Mapping[str, object]
 """A record, an event, or a part of one."""
-
-SentAttributes = dict[str, dict[str, object]]
-"""Message attributes by name, in the form that SendMessage takes."""
 
 
 class Source(StrEnum):
@@ -54,6 +52,7 @@ class Content(NamedTuple):
         fields: fields around the message, see `Delivery.wrapped`.
         body: see `Delivery.body`.
         body_problem: see `Delivery.body_problem`.
+        unreadable: see `Delivery.unreadable`.
         default_key: see `Delivery.default_key`.
         message_attributes: attributes of the producer; None if this kind of event has none.
         is_payload: whether a producer sent the body, so that it may be the event of another
@@ -63,9 +62,22 @@ class Content(NamedTuple):
     fields: JsonObject
     body: object
     body_problem: str | None = None
+    unreadable: str | None = None
     default_key: object = None
     message_attributes: Mapping[str, str] | None = None
     is_payload: bool = False
+
+    @classmethod
+    def from_payload(
+        cls,
+        fields: JsonObject,
+        payload: Payload,
+        *,
+        default_key: object,
+        message_attributes: Mapping[str, str] | None = None,
+    ) -> "Content":
+        """Return the message with a payload that a producer sent."""
+        return cls(fields, *payload, default_key, message_attributes, is_payload=True)
 
 
 class Wrapper:
@@ -158,6 +170,7 @@ class SourceAdapter(Wrapper):
             adapter=self,
             body=content.body,
             body_problem=content.body_problem,
+            unreadable=content.unreadable,
             raw=record,
             wrapped=content.fields,
             message_attributes=content.message_attributes or {},
@@ -196,27 +209,18 @@ class SourceAdapter(Wrapper):
         """The name of the source in the mark of a copy, see `CopyMark.source`."""
         return self.source
 
-    def copy_body(self, record: JsonObject) -> str:
-        """See `Delivery.copy_body`.
+    def build_copy(self, record: JsonObject) -> dict[str, Any]:
+        """See `Delivery.build_copy`.
 
         The text is escaped to ASCII, because SQS refuses some characters that JSON allows:
         https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
         """
         try:
-            return json.dumps({"Records": [record]} if self.has_records else record)
+            text = json.dumps({"Records": [record]} if self.has_records else record)
         except (TypeError, ValueError, RecursionError) as error:
             problem = f"the event cannot be written as JSON ({type(error).__name__})"
             raise refuse_copy(problem) from None
-
-    def copy_attributes(self, record: JsonObject) -> SentAttributes:
-        """See `Delivery.copy_attributes`."""
-        del record
-        return {}
-
-    def find_message_group(self, group: str | None) -> str:
-        """See `Delivery.find_message_group`; ``group`` is the result of `find_group`."""
-        del group
-        return ""
+        return {"MessageBody": text, "MessageAttributes": {}}
 
 
 class StreamAdapter(SourceAdapter):

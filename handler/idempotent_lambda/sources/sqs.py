@@ -4,20 +4,35 @@ https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 """
 
 import base64
-from collections.abc import Mapping
+import re
 from typing import Any
 
 from idempotent_lambda.sources.copy_mark import read_attributes, read_mark
 from idempotent_lambda.sources.delivery import Delivery
-from idempotent_lambda.sources.parsing import decode_payload, is_count
+from idempotent_lambda.sources.parsing import find_path, is_count
+from idempotent_lambda.sources.payload import decode_payload
 from idempotent_lambda.sources.response import PartialBatchResponse, name_failures
 from idempotent_lambda.sources.source import (
     JsonObject,
-    SentAttributes,
     Source,
     SourceAdapter,
     refuse_copy,
 )
+
+_CHARACTERS = r"[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+"
+_ATTRIBUTE_TEXT = re.compile(_CHARACTERS)
+_ATTRIBUTE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,256}")
+_DATA_TYPE = re.compile(rf"(?=.{{1,256}}\Z)(Binary|Number|String)(\.{_CHARACTERS})?", re.DOTALL)
+"""https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html"""
+
+_GROUP = re.compile(r"[!-~]{1,128}")
+"""https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html"""
+
+_TRACE_HEADER = re.compile(r"(?=.*Root=1-[0-9a-fA-F]{8}-[0-9a-fA-F]{24})[ -~]{1,512}")
+"""https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
+
+No page gives a limit. A header with every documented field has about 150 characters.
+"""
 
 
 class SqsAdapter(SourceAdapter):
@@ -42,26 +57,25 @@ class SqsAdapter(SourceAdapter):
         arn = record.get("eventSourceARN")
         if not (isinstance(arn, str) and arn.endswith(".fifo")):
             return None
-        attributes = record.get("attributes")
-        group = attributes.get("MessageGroupId") if isinstance(attributes, dict) else None
-        return f"{arn} {group if isinstance(group, str) else ''}"
+        return f"{arn} {self.read_attributes(record).get('MessageGroupId', '')}"
 
     def read_record(self, record: JsonObject, identifier: str) -> Delivery:
         """Return the delivery of a message; see the base class."""
-        body, problem = decode_payload(record.get("body"))
-        attributes, producers = record.get("attributes"), record.get("messageAttributes")
-        count = attributes.get("ApproximateReceiveCount") if isinstance(attributes, dict) else None
+        body, problem, unreadable = decode_payload(record.get("body"))
+        producers = record.get("messageAttributes")
+        count = find_path(record, "attributes", "ApproximateReceiveCount")
         return Delivery(
             id=identifier,
             adapter=self,
             body=body,
             body_problem=problem,
+            unreadable=unreadable,
             receive_count=int(count) if is_count(count) else 1,
             raw=record,
-            message_attributes=read_attributes(producers) if producers else {},
+            message_attributes=read_attributes(producers),
             group=self.find_group(record),
             default_key=identifier,
-            mark=read_mark(producers) if producers else None,
+            mark=read_mark(producers),
         )
 
     def read_attributes(self, record: JsonObject) -> dict[str, str]:
@@ -75,32 +89,48 @@ class SqsAdapter(SourceAdapter):
         """Name every failure; all other messages are deleted."""
         return name_failures(ids)
 
-    def copy_body(self, record: JsonObject) -> str:
-        """Return the body unchanged."""
-        body = record.get("body")
+    def build_copy(self, record: JsonObject) -> dict[str, Any]:
+        """Return the body unchanged, with the attributes, the group and the trace header.
+
+        The group is one of a FIFO queue, or of a standard queue, where it is for fairness.
+        """
+        body, attributes = record.get("body"), record.get("messageAttributes")
         if not isinstance(body, str):
             raise refuse_copy("the record has no body")
-        return body
+        copies = {
+            name: copied
+            for name, attribute in (attributes.items() if isinstance(attributes, dict) else ())
+            if _ATTRIBUTE_NAME.fullmatch(name) and (copied := _copy_attribute(attribute))
+        }
+        copy: dict[str, Any] = {"MessageBody": body, "MessageAttributes": copies}
+        system = self.read_attributes(record)
+        if _GROUP.fullmatch(group := system.get("MessageGroupId", "")):
+            copy["MessageGroupId"] = group
+        if _TRACE_HEADER.fullmatch(header := system.get("AWSTraceHeader", "")):
+            trace = {"DataType": "String", "StringValue": header}
+            copy["MessageSystemAttributes"] = {"AWSTraceHeader": trace}
+        return copy
 
-    def copy_attributes(self, record: JsonObject) -> SentAttributes:
-        """Return the message attributes in the form that SendMessage takes."""
-        attributes: Any = record.get("messageAttributes") or {}
-        try:
-            return {name: _copy_attribute(value) for name, value in attributes.items()}
-        except (AttributeError, KeyError, TypeError, ValueError):
-            text = "the message has attributes that are not as SQS documents them"
-            raise ValueError(text) from None
 
-    def find_message_group(self, group: str | None) -> str:
-        """Return the part of the group after the queue's ARN."""
-        return (group or "").rpartition(" ")[2]
+def _copy_attribute(attribute: object) -> dict[str, object] | None:
+    """Return an attribute for SendMessage; None if SQS would refuse it."""
+    kind = find_path(attribute, "dataType")
+    if not (isinstance(kind, str) and _DATA_TYPE.fullmatch(kind)):
+        return None
+    if kind.startswith("Binary"):
+        binary = _decode_base64(find_path(attribute, "binaryValue"))
+        return {"DataType": kind, "BinaryValue": binary} if binary else None
+    text = find_path(attribute, "stringValue")
+    if not (isinstance(text, str) and _ATTRIBUTE_TEXT.fullmatch(text)):
+        return None
+    return {"DataType": kind, "StringValue": text}
 
 
-def _copy_attribute(attribute: Mapping[str, Any]) -> dict[str, object]:
-    binary = attribute.get("binaryValue")
-    if binary is None:
-        return {"DataType": attribute["dataType"], "StringValue": attribute.get("stringValue")}
-    return {"DataType": attribute["dataType"], "BinaryValue": base64.b64decode(binary)}
+def _decode_base64(value: object) -> bytes:
+    try:
+        return base64.b64decode(value, validate=True) if isinstance(value, str) else b""
+    except ValueError:
+        return b""
 
 
 SQS = SqsAdapter()

@@ -25,6 +25,7 @@ def unwrap_contents(
             outer,
             body=content.body,
             body_problem=content.body_problem,
+            unreadable=outer.unreadable or content.unreadable,
             wrapped={**content.fields, **outer.wrapped},
             message_attributes=outer.message_attributes if attributes is None else attributes,
             default_key=content.default_key,

@@ -9,6 +9,7 @@ statement, errors included, inside a call that succeeded.
 from collections.abc import Callable, Sequence
 from typing import Generic
 
+from idempotent_lambda.clients import Failure
 from idempotent_lambda.errors import StoreError
 from idempotent_lambda.protocol.requests import ClaimRequest
 from idempotent_lambda.store.api_types import DynamoDBClient, Statement, StatementAnswer, StoredItem
@@ -71,9 +72,9 @@ class BatchRead:
         answer = self._client.batch_get_item(RequestItems=tables)
         found: dict[str, StoredItem | StoreError] = {}
         if unread := answer.get("UnprocessedKeys", {}).get(self._table_name):
-            text = "the table had no capacity left for it"
+            failure = Failure("UnprocessedKeys", "the table had no capacity left for it")
             for key in unread["Keys"]:
-                found[key["id"]["S"]] = self.errors.build("UnprocessedKeys", text)
+                found[key["id"]["S"]] = self.errors.build(failure)
         for item in answer["Responses"].get(self._table_name, ()):
             found[item["id"]["S"]] = item
         return [found.get(request.record_id) for request in requests]

@@ -1,4 +1,4 @@
-"""The errors of failed calls. Only this module knows botocore's errors.
+"""The errors of failed calls. Only this module and `clients` know botocore's errors.
 
 The error codes of calls end in ``Exception``, but the codes of statements do not. So only the
 beginnings of codes are compared.
@@ -6,12 +6,12 @@ beginnings of codes are compared.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 from botocore import exceptions
 
-from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavailableError
+from idempotent_lambda.clients import Failure, explain_failure
+from idempotent_lambda.errors import StoreError, StoreRefusedError
 from idempotent_lambda.store.api_types import Reason, StoredItem
 
 _TRANSIENT = re.compile(
@@ -24,11 +24,12 @@ _MISSING_OPERATION = re.compile("AccessDenied|NotImplemented|UnknownOperation|Un
 """The codes of a role or a backend that lacks the operation."""
 
 _CONDITION_FAILED = re.compile("ConditionalCheckFailed|DuplicateItem")
-_SERVER_ERROR = 500
+
+_BAD_REQUEST = re.compile("Serialization|Validation")
+"""The codes of a table with another key, or of a record that it cannot hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """The condition of a write did not hold.
 
     Attributes:
@@ -38,8 +39,7 @@ class Refusal:
     item: StoredItem | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CallErrors:
+class CallErrors(NamedTuple):
     """Builds the errors of one operation on one table.
 
     Attributes:
@@ -50,25 +50,18 @@ class CallErrors:
     operation: str
     table_name: str
 
-    def build(
-        self, code: str, text: str, *, maybe_written: bool = False, is_transient: bool = False
-    ) -> StoreError:
-        """Build the error for a code: `StoreUnavailableError` if a later attempt may succeed.
-
-        Args:
-            code: code of the service, or name of the client's error.
-            text: text of the service or the client.
-            maybe_written: whether the request was sent and may have been carried out.
-            is_transient: whether a later attempt may succeed, whatever the code says.
-        """
-        kind: type[StoreError] = StoreRefusedError
-        remedy = "name, region and the role's permissions"
-        if is_transient or maybe_written or _TRANSIENT.match(code):
-            kind, remedy = StoreUnavailableError, "capacity and network path"
-        problem = (
-            f"{self.operation} on table {self.table_name!r}: {code}: {text}; check the table's"
-        )
-        return kind(code, f"{problem} {remedy}", maybe_written=maybe_written)
+    def build(self, failure: Failure) -> StoreError:
+        """Build the error: `StoreUnavailableError` if a later attempt may succeed."""
+        if _TRANSIENT.match(failure.code):
+            failure = failure._replace(is_transient=True)
+            remedy = "check the table's capacity"
+        elif failure.maybe_written:
+            remedy = "check the health of DynamoDB in this Region"
+        elif _BAD_REQUEST.match(failure.code):
+            remedy = "check the table's key (id, a string) and the size of the record"
+        else:
+            remedy = "check the table's name, region and the role's permissions"
+        return failure.build_error(f"{self.operation} on table {self.table_name!r}", remedy)
 
     def translate_write(self, failure: Exception) -> Refusal | StoreError:
         """Return the answer for an exception of a write."""
@@ -76,26 +69,13 @@ class CallErrors:
             response: Mapping[str, Any] = failure.response
             if "CancellationReasons" in response:
                 return self._translate_cancellation(response["CancellationReasons"])
-            if _CONDITION_FAILED.match(response["Error"]["Code"]):
+            if _CONDITION_FAILED.match(explain_failure(failure).code):
                 return Refusal(response.get("Item"))
         return self.translate(failure)
 
     def translate(self, failure: Exception) -> StoreError:
         """Return the error for an exception of any other call."""
-        if isinstance(failure, exceptions.ClientError):
-            error = failure.response["Error"]
-            status = failure.response["ResponseMetadata"]["HTTPStatusCode"]
-            text = error.get("Message", "")
-            return self.build(error["Code"], text, maybe_written=status >= _SERVER_ERROR)
-        if isinstance(failure, exceptions.BotoCoreError):
-            return self.build(
-                type(failure).__name__,
-                str(failure),
-                maybe_written=isinstance(failure, exceptions.HTTPClientError),
-                is_transient=isinstance(failure, exceptions.ConnectionError),
-            )
-        text = f"the answer is not understood: {failure!r}"
-        return self.build("BadAnswer", text, maybe_written=True)
+        return self.build(explain_failure(failure))
 
     def translate_statement(self, reason: Reason) -> Refusal | StoreError:
         """Return the answer for a statement that failed inside a call that succeeded."""
@@ -103,7 +83,7 @@ class CallErrors:
         if _CONDITION_FAILED.match(code):
             return Refusal()
         maybe_written = code == "InternalServerError"
-        return self.build(code, reason.get("Message", ""), maybe_written=maybe_written)
+        return self.build(Failure(code, reason.get("Message", ""), maybe_written=maybe_written))
 
     def _translate_cancellation(self, reasons: Sequence[Reason]) -> Refusal | StoreError:
         """Return the answer for a cancelled transaction.
@@ -116,7 +96,7 @@ class CallErrors:
             return Refusal(reasons[0].get("Item"))
         for code in (own, *others):
             if _TRANSIENT.match(code):
-                return self.build(code, "another transaction or too little capacity")
+                return self.build(Failure(code, "another transaction or too little capacity"))
         failed = [
             f"action {number} of the processor: {reason['Code']}: {reason.get('Message', '')}"
             for number, reason in enumerate(reasons)

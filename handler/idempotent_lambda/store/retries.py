@@ -6,11 +6,11 @@ https://github.com/boto/boto3/issues/3834
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
+from idempotent_lambda.clients import NO_TIME_LEFT
 from idempotent_lambda.clock import REQUEST_MILLIS, Clock, Deadline, Millis
-from idempotent_lambda.errors import NO_TIME, StoreError, StoreUnavailableError
+from idempotent_lambda.errors import StoreError, StoreUnavailableError
 from idempotent_lambda.store.call_errors import CallErrors, keep_doubt
 
 FIRST_BACKOFF_MILLIS = 100
@@ -23,8 +23,7 @@ _AskedT_contra = TypeVar("_AskedT_contra", contravariant=True)
 _AnswerT_co = TypeVar("_AnswerT_co", covariant=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryPolicy:
+class RetryPolicy(NamedTuple):
     """The rule for how often a request is sent.
 
     Attributes:
@@ -73,8 +72,7 @@ def call_with_retries(
     """
     is_tried_anyway = policy.ignores_reserve and deadline.remaining() > 0
     if not (is_tried_anyway or deadline.allows(REQUEST_MILLIS)):
-        text = f"no {REQUEST_MILLIS} ms are left: raise the timeout, or send smaller batches"
-        return [call.errors.build(NO_TIME, text, is_transient=True) for _ in requests]
+        return [call.errors.build(NO_TIME_LEFT) for _ in requests]
     answers = list(_send(call, requests))
     attempts = 1
     while attempts != policy.max_attempts:
@@ -108,5 +106,5 @@ def _send(
 
 def _choose_backoff(attempts: int) -> Millis:
     # Full jitter: workers that failed together do not come back together.
-    limit = min(MAX_BACKOFF_MILLIS, FIRST_BACKOFF_MILLIS << min(attempts, 10))
+    limit = min(MAX_BACKOFF_MILLIS, FIRST_BACKOFF_MILLIS << attempts)
     return Millis(random.randrange(limit))  # noqa: S311  # guards nothing

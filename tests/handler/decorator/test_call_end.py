@@ -1,5 +1,6 @@
 """How a call ends, whatever the table has replied."""
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from idempotent_lambda import errors
 from idempotent_lambda.calls.end import CallEnd, CallFacts, Raise, Return, decide_end
 from idempotent_lambda.clock import EpochMillis
-from idempotent_lambda.keys import Key
+from idempotent_lambda.keys import Key, KeyRule
 from idempotent_lambda.protocol import claims
 from idempotent_lambda.protocol.record import Owner
 from idempotent_lambda.protocol.steps import (
@@ -21,6 +22,7 @@ from idempotent_lambda.protocol.steps import (
     Unkeyed,
     Waited,
 )
+from idempotent_lambda_toolkit.cli import records
 from tests.handler.harness import refused, table_unavailable
 
 ME, THEM = Owner("me"), Owner("them")
@@ -31,6 +33,7 @@ MINE = claims.Claimed(ME, attempts=1)
 FACTS = CallFacts("charge", KEY, value=VALUE)
 STORED, GARBAGE = '"theirs"', "no JSON"
 DONE, LOST = claims.Completed(), claims.LostLease(completed=False)
+FAILURES = errors.BatchFailedError(("m-1",))
 OWN = [ValueError("no"), SystemExit(), errors.PermanentFailure("no"), table_unavailable()]
 
 
@@ -89,6 +92,18 @@ ENDS: dict[str, tuple[Sequence[Reply], dict[str, Any], Any]] = {
     "raised, too late": ([MINE, Raised(ValueError()), lost(STORED)], {}, ValueError),
     "raised, parked": (
         [MINE, Raised(errors.PermanentFailure()), PARKED], {}, errors.PermanentFailure,
+    ),
+    "reported failures": (
+        [MINE, Raised(FAILURES), claims.Released()], {"failures": FAILURES}, VALUE,
+    ),
+    "reported failures, not released": (
+        [MINE, Raised(FAILURES), unanswered(table_unavailable())], {"failures": FAILURES}, VALUE,
+    ),
+    "reported failures, too late": (
+        [MINE, Raised(FAILURES), lost(STORED)], {"failures": FAILURES}, VALUE,
+    ),
+    "raised failures": (
+        [MINE, Raised(FAILURES), claims.Released()], {}, errors.BatchFailedError,
     ),
     "interrupted": ([MINE, Interrupted(SystemExit())], {}, SystemExit),
     "unconfirmed": (
@@ -149,7 +164,11 @@ def test_end(name: str) -> None:
 def test_observed_end(name: str) -> None:
     """When only observing, a call ends as the function does, whatever the table replies."""
     replies, changes, _ = ENDS[name]
-    own = [type(each.error) for each in replies if isinstance(each, Raised | Interrupted)]
+    own = [
+        type(each.error)
+        for each in replies
+        if isinstance(each, Raised | Interrupted) and each.error is not changes.get("failures")
+    ]
     end = decide_end(replies, FACTS._replace(**changes, observe_only=True))
     assert shown(end) == (own[0] if own else VALUE)
 
@@ -182,6 +201,18 @@ def test_errors_name_the_key(reply: Reply, hash_keys: bool) -> None:
     assert isinstance(end, Raise)
     assert f"the key {KEY.show(hashed=hash_keys)!r} " in str(end.error)
     assert ("'a'" in str(end.error)) is not hash_keys
+
+
+@pytest.mark.parametrize("text", ["it's", "a b", "$HOME `ls`", "\\", "cafe\u0301", " a", "a'\"'b"])
+def test_command_for_a_parked_key(text: str) -> None:
+    """A shell passes the key of the error's command on, and it names the same record."""
+    key = KeyRule("orders##@charge").for_value(text)
+    end = decide_end([PARKED], FACTS._replace(key=key))
+    assert isinstance(end, Raise)
+    _, command = str(end.error).split(": `", 1)
+    *_, given = shlex.split(command.removesuffix("` lets it run"))
+    assert given == key.show(hashed=False)
+    assert records.ids("orders", given, "charge")[0] == key.record_id
 
 
 def test_texts() -> None:

@@ -3,8 +3,11 @@
 import asyncio
 import functools
 import inspect
+import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -12,7 +15,9 @@ from idempotent_lambda import errors, idempotent
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.contracts.conftest import InMemory
 
-from .shop import Shop
+from .shop import Context, Shop
+
+PROVIDERS = ("stripe", "adyen")
 
 
 def test_metadata() -> None:
@@ -82,6 +87,15 @@ def test_async_partial(memory: Shop) -> None:
         ({"key": ""}, "not a JMESPath"),
         ({"key": "'charge'"}, "even in an empty message"),
         ({"payload": ""}, "not a JMESPath"),
+        ({"key": None}, "None cannot be a key or payload: set a JMESPath expression or a function"),
+        ({"key": 5}, "5 cannot be a key"),
+        ({"key": True}, "True cannot be a key"),
+        ({"key": ["event.id"]}, r"\['event.id'\] cannot be a key"),
+        ({"key": b"event.id"}, "b'event.id' cannot be a key"),
+        ({"key": {"event": "id"}}, "{'event': 'id'} cannot be a key"),
+        ({"payload": 5}, "5 cannot be a key or payload: set a JMESPath expression or a function"),
+        ({"payload": ("event.a", "event.b")}, "cannot be a key or payload"),
+        ({"payload": False}, "False cannot be a key or payload"),
         ({"payload": "a["}, "not a JMESPath"),
         ({"results": "keep"}, 'set "store" or "discard"'),
         ({"lease_seconds": 0}, "lease_seconds is 0"),
@@ -140,6 +154,30 @@ class TestOneNameOneFunction:
             idempotent(**options)(echoed)
             idempotent(**options | {"key": "[x]"})(echoed)
 
+    def test_a_factory(self, options: dict[str, Any]) -> None:
+        """Functions that a factory makes are one function, unless each has its own name."""
+
+        def make(provider: str, name: str) -> Any:
+            def charge(x: str, context: Any) -> str:
+                del context
+                return f"{x} by {provider}"
+
+            return idempotent(**options | {"name": name})(charge)
+
+        if "wiring" not in options:
+            assert make("stripe", "charge")
+            assert make("adyen", "charge")
+            return
+        names = ("charge", "charge"), ("stripe", "adyen")
+        results = [
+            [
+                make(provider, name)("a", Context())
+                for provider, name in zip(PROVIDERS, pair, strict=True)
+            ]
+            for pair in names
+        ]
+        assert results == [["a by stripe", "a by stripe"], ["a by stripe", "a by adyen"]]
+
     def test_other_wiring(self, options: dict[str, Any], memory: Shop) -> None:
         """Functions of different wirings have different tables, and may share a name."""
         idempotent(**options)(echoed)
@@ -166,9 +204,67 @@ def test_awaitable_of_a_sync_function(clock: ManualClock) -> None:
 def test_iterators(shop: Shop) -> None:
     """An iterator, whose work has not run, is an error, and the claim is given back."""
     for value in ((each for each in "ab"), iter([1]), map(str, [1])):
-        with pytest.raises(errors.InvalidResultError, match="has not run"):
+        with pytest.raises(errors.InvalidResultError, match="is not done"):
             shop.function(value, results="discard")("a")
         assert shop.record() is None
+
+
+@pytest.mark.parametrize("results", ["store", "discard"])
+def test_returned_work(shop: Shop, results: str) -> None:
+    """A function, a future or a thread that is returned is work that has not been done."""
+
+    def durable_step(function: Any) -> Any:
+        """Wrap a step as a durable SDK does: the call returns a function of the step's context."""
+        return lambda *args: lambda step: function(step, *args)
+
+    for value in (
+        lambda *_: print,
+        lambda *_: functools.partial(print),
+        lambda *_: Future(),
+        lambda *_: threading.Thread(target=print),
+        durable_step(print),
+    ):
+        for _ in range(2):
+            with pytest.raises(errors.InvalidResultError, match="is not done") as caught:
+                shop.function(value, results=results)("a")
+            assert "processor" not in str(caught.value)
+            assert shop.record() is None
+    assert {*shop.outcomes()} == {"failed"}
+
+
+def test_mocks_are_results(shop: Shop) -> None:
+    """A mock, a class and an own object that can be called are results that are discarded."""
+    for number, value in enumerate((MagicMock(), Shop, type("Own", (), {"__call__": print})())):
+        charge = shop.function(lambda *_, value=value: value, results="discard")
+        assert charge(f"k-{number}") is value
+        assert shop.status(f"k-{number}") == "COMPLETED"
+
+
+def test_what_is_no_handler(memory: Shop) -> None:
+    """A third parameter, or a decorator that hides the parameters, makes another function."""
+
+    def handler(event: Any, context: Any) -> Any:
+        del event, context
+        return {"parts": (1,)}
+
+    def third(event: Any, context: Any, store: Any = None) -> Any:
+        return store or handler(event, context)
+
+    def hidden(*args: Any) -> Any:
+        return handler(*args)
+
+    @functools.wraps(handler)
+    def shown(*args: Any) -> Any:
+        return handler(*args)
+
+    for number, function in enumerate((shown, handler, third, hidden)):
+        options: Any = {"name": f"n-{number}", "key": lambda *_: "k"}
+        call = memory.decorated(function, **options)
+        if number < 2:
+            assert call({}, Context()) == {"parts": [1]}
+            continue
+        with pytest.raises(errors.InvalidResultError, match="a tuple would come back as a list"):
+            call({}, Context())
 
 
 def test_generators() -> None:

@@ -101,6 +101,24 @@ def test_dry_run(consumer: Consumer, run: Run) -> None:
     assert len(consumer.messages(consumer.dead_letter_queue_url)) == 1
 
 
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ('{"order_id": "ORDER-1", "amount": 1e400}', "1e400 at body.amount"),
+        ("order 7", "the body is a text"),
+        ('"{\\"order_id\\": \\"ORDER-1\\"}"', "encoded twice"),
+    ],
+)
+def test_dry_run_of_refused_bodies(consumer: Consumer, run: Run, body: str, reason: str) -> None:
+    """A dry run says what a refused body is, even if the message states a key."""
+    plain = consumer.dead_letter(body)
+    copy = consumer.dead_letter('{"order_id": "A", "n": NaN}', token=f"{OWNER} //4f5b ORDER-1")
+    for message_id, part in ((plain, reason), (copy, "NaN at body.n")):
+        ended = run("redrive", "--dry-run", "--message-id", message_id)
+        assert ended.code == ExitCode.OK
+        assert part in ended.out
+
+
 def test_it_is_sent_before_it_is_deleted(
     consumer: Consumer, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

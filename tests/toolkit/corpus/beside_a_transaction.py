@@ -17,7 +17,7 @@ def bad(message: Any, transaction: Any) -> None:
 
 
 def fixed(message: Any, transaction: Any) -> None:
-    charge(message.body, token=message.key)
+    charge(message.body, token=message.idempotency_token)
     transaction.put("orders", message.body)
 
 

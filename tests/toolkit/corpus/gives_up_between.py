@@ -16,14 +16,14 @@ def ship(order: Any, token: str) -> None:
 
 
 def bad(message: Any) -> None:
-    ship(message.body, token=message.key)
+    ship(message.body, token=message.idempotency_token)
     if message.remaining_millis() < 1000:
         return
     charge(message.body)
 
 
 def fixed(message: Any) -> None:
-    ship(message.body, token=message.key)
+    ship(message.body, token=message.idempotency_token)
     if message.remaining_millis() < 1000:
         raise TimeoutError
     charge(message.body)

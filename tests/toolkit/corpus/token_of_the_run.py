@@ -16,7 +16,7 @@ def bad(message: Any) -> None:
 
 
 def fixed(message: Any) -> None:
-    charge(message.body, token=message.key)
+    charge(message.body, token=message.idempotency_token)
 
 
 CASE = Case(

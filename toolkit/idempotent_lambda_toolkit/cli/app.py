@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 from enum import StrEnum
+from itertools import islice
 from typing import Annotated, Any
 
 import typer
@@ -34,6 +35,7 @@ from idempotent_lambda_toolkit.cli.exit_codes import (
 )
 from idempotent_lambda_toolkit.cli.output import Output
 from idempotent_lambda_toolkit.cli.records import RecordSelector
+from idempotent_lambda_toolkit.cli.shown_keys import escape_text, unescape_text
 
 WITH_VALUE = (
     "--function", "--table", "--namespace", "--queue-url", "--dead-letter-queue-url",
@@ -41,6 +43,9 @@ WITH_VALUE = (
 )  # fmt: skip
 FLAGS = ("--json",)
 """The options of every command. As in the AWS CLI, they may come before or after its name."""
+
+OWN_WITH_VALUE = ("--key", "--message-id", "--record-id", "--decorated")
+"""The options of some commands whose value may look like an option."""
 
 _CODES = "  ".join(f"{code.value}: {MEANING[code]}." for code in ExitCode)
 LINES_OF_LOG = 1000
@@ -70,7 +75,9 @@ class StatusFilter(StrEnum):
 Key = Annotated[
     str | None,
     typer.Argument(
-        metavar="KEY", help="The key as the log shows it: text, JSON of any other key, or sha256:…"
+        metavar="KEY",
+        help="The key as the log shows it, in single quotes: text, JSON of any other key, or "
+        "sha256:…. Options end at --.",
     ),
 ]
 Decorated = Annotated[
@@ -163,7 +170,7 @@ def inspect(
     if record is None:
         refused = bool(messages) and all(each.refusal for each in messages)
         runs = "" if refused else ": the next delivery runs"
-        output.print_lines(f"no record of {str(selector)!r}{runs}")
+        output.print_lines(f"no record of '{selector}'{runs}")
     else:
         output.print_lines(*records.describe(record, now))
     for message in messages:
@@ -213,7 +220,7 @@ def list_(
             (
                 records.state(each, now),
                 times.moment(records.get_since(each), now),
-                each.id,
+                escape_text(each.id),
                 each.reason or "",
             )
             for each in found
@@ -278,7 +285,7 @@ def forget(
         text = "that copy may then run with another key, so the side effect may happen twice"
         output.print_lines(f"{text}: delete the record only if the copy is gone")
     if not dry_run:
-        output.confirm(f"Delete it, so that {records.extract_key(record.id)} runs again?", yes=yes)
+        output.confirm(f"Delete it, so that {records.show_key(record.id)} runs again?", yes=yes)
         records.forget(deployment, record)
     _report_change(output, record, None, dry_run=dry_run)
     output.print_json(before=records.plain(record, now), after=None, dry_run=dry_run)
@@ -328,7 +335,7 @@ def resolve(
             before=records.plain(record, now), dead_letters=copies.plain(), dry_run=True
         )
         return
-    output.confirm(f"Resolve {records.extract_key(record.id)}?", yes=yes)
+    output.confirm(f"Resolve {records.show_key(record.id)}?", yes=yes)
     after: Record | None
     if completed:
         after, handled = decisions.complete(deployment, record, seconds)
@@ -452,7 +459,9 @@ def hoist_options(arguments: list[str]) -> list[str]:
         if each == "--":
             rest += [each, *left]
         elif each in WITH_VALUE:
-            front += [each, *[value for value in (next(left, None),) if value is not None]]
+            front += [each, *islice(left, 1)]
+        elif each in OWN_WITH_VALUE:
+            rest += [each, *islice(left, 1)]
         elif each in FLAGS or each.split("=", 1)[0] in WITH_VALUE:
             front.append(each)
         else:
@@ -474,7 +483,7 @@ def _duration(text: str | None) -> int:
 
 def _ids(deployment: Deployment, selector: RecordSelector) -> list[str]:
     if selector.record_id or not selector.key:
-        return [selector.record_id] if selector.record_id else []
+        return [unescape_text(selector.record_id)] if selector.record_id else []
     return records.ids(deployment.namespace, selector.key, selector.decorated)
 
 
@@ -497,7 +506,7 @@ def _find_by_message(
 ) -> Record | None:
     """Find the record of a message by its copy in the dead-letter queue, or by its log line."""
     for record_id in sorted({each for message in by_id for each in message.record_ids}):
-        record = records.find(deployment, RecordSelector(record_id=record_id))
+        record = records.read_record(deployment, record_id)
         if record is not None:
             return record
     if message_id is None or deployment.log_group is None:
@@ -563,7 +572,7 @@ def _describe_message(
         kind = "copy of a parked message"
         if record is not None and not message.is_copy_of(record):
             kind += " (of an earlier parking, or another key: it does not unlock this record)"
-    keys = ", ".join(records.extract_key(each) for each in sorted(message.record_ids))
+    keys = ", ".join(map(records.show_key, sorted(message.record_ids)))
     of = f", key {keys}" if keys else ""
     refused = f"; each delivery is refused: {message.refusal}" if message.refusal else ""
     return f"{kind} {message.id}{of}, sent {times.moment(message.sent_at, now)}{refused}"
@@ -572,7 +581,7 @@ def _describe_message(
 def _describe_oldest(record: Record | None, now: EpochMillis) -> str:
     if record is None:
         return ""
-    return f"{record.id}, {times.moment(records.get_since(record), now)}"
+    return f"{escape_text(record.id)}, {times.moment(records.get_since(record), now)}"
 
 
 def _describe_plan(record: Record, copies: Copies, *, completed: bool) -> str:
@@ -596,4 +605,4 @@ def _report_change(
 ) -> None:
     left: Any = "deleted" if after is None else after.status
     would = "would be: " if dry_run else ""
-    output.print_lines(f"{would}{before.id}: {before.status} → {left}")
+    output.print_lines(f"{would}{escape_text(before.id)}: {before.status} → {left}")

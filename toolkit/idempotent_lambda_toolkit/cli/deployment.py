@@ -11,6 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from idempotent_lambda import __version__
+from idempotent_lambda.clients import CREDENTIALS, explain_failure
 from idempotent_lambda.clock import Seconds
 from idempotent_lambda.keys import KeyRule, check_namespace, compile_expression
 from idempotent_lambda_toolkit.cli.exit_codes import (
@@ -52,6 +53,8 @@ def translate_error(error: Exception) -> CommandError | None:
         text = f"{error.operation_name}: {found.get('Code')}: {found.get('Message')}"
         if _ABSENT.search(str(found.get("Code"))):
             return NotFoundError(f"{text}; check the name, --region and --profile")
+        if explain_failure(error).remedy == CREDENTIALS:
+            return AwsRefusedError(f"{text}; check the credentials of --profile, and the clock")
         return AwsRefusedError(f"{text}; docs/cli.md lists the permissions that each command needs")
     if isinstance(error, BotoCoreError):
         remedy = "check --region, --profile, --endpoint-url and the network"

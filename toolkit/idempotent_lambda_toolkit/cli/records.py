@@ -11,13 +11,14 @@ from botocore.exceptions import ClientError
 
 from idempotent_lambda.clock import EpochMillis, Seconds
 from idempotent_lambda.errors import MessageError
-from idempotent_lambda.keys import SEPARATOR, KeyRule, build_function_namespace
+from idempotent_lambda.keys import SEPARATOR, Key, KeyRule, build_function_namespace
 from idempotent_lambda.protocol.conditions import EXPRESSION, And, Compare, evaluate, render
 from idempotent_lambda.protocol.record import IS_EXPIRED, IS_OVER_FOR_COPY, Record, Status
 from idempotent_lambda.protocol.requests import Request
 from idempotent_lambda_toolkit.cli import times
 from idempotent_lambda_toolkit.cli.deployment import Deployment
 from idempotent_lambda_toolkit.cli.exit_codes import NotFoundError, RefusedError, UsageError
+from idempotent_lambda_toolkit.cli.shown_keys import escape_text, read_digest, unescape_text
 
 AS_SEEN = And((Compare("owner", "=", "owner"), Compare("status", "=", "status")))
 """The record is as it was shown: every change sets another owner or status."""
@@ -27,7 +28,7 @@ _NUMBERS = {
     "created_at", "expires_at", "lease_expires_at", "completed_at", "attempts", "dead_lettered_at",
 }  # fmt: skip
 _SETS = {"copy_tokens"}
-_HASHED = re.compile(r"sha256:[0-9a-f]{64}")
+_HASHED = re.compile(r"sha256:([0-9a-f]{64})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class RecordSelector:
     Attributes:
         key: the key as the log shows it: text, JSON of any other key, or its hash.
         decorated: the name of the decorated function that the key belongs to.
-        record_id: the partition key, instead of the others.
+        record_id: the partition key, instead of the others, as this command shows it.
     """
 
     key: str | None = None
@@ -45,11 +46,11 @@ class RecordSelector:
     record_id: str | None = None
 
     def __str__(self) -> str:
-        return self.record_id or self.key or ""
+        return escape_text(unescape_text(self.record_id or self.key or ""))
 
 
 def extract_key(record_id: str) -> str:
-    """Return the key in a record's id, as the log shows it; the hash if it was too long."""
+    """Return the key in a record's id, unescaped; the hash if it was too long."""
     key = record_id.split(SEPARATOR, 1)[1]
     if key.startswith(SEPARATOR + "@"):  # a decorated function's name comes first
         key = key.split(SEPARATOR, 2)[2]
@@ -57,6 +58,12 @@ def extract_key(record_id: str) -> str:
         return key
     parsed = _parse_json(key[1:])
     return parsed if isinstance(parsed, str) else key[1:]
+
+
+def show_key(record_id: str) -> str:
+    """Return the key in a record's id, as the log shows it; a hash if the key was too long."""
+    is_hash = SEPARATOR * 2 + "sha256:" in record_id
+    return Key(extract_key(record_id), record_id).show(hashed=is_hash)
 
 
 def state(record: Record, now: EpochMillis) -> str:
@@ -125,7 +132,7 @@ def describe(record: Record, now: EpochMillis) -> list[str]:
         lines.append(
             f"a redriven copy has unlocked it: the copy with the token {record.unlocked_by}"
         )
-    return [record.id, *lines, first, f"owner {record.owner}"]
+    return [escape_text(record.id), *lines, first, f"owner {record.owner}"]
 
 
 def plain(record: Record | None, now: EpochMillis) -> dict[str, Any] | None:
@@ -148,28 +155,49 @@ def find(deployment: Deployment, selector: RecordSelector) -> Record | None:
         RefusedError: the record is damaged.
     """
     if selector.record_id is not None:
-        if not selector.record_id.startswith(deployment.namespace + SEPARATOR):
-            text = f"{selector.record_id!r} is not in the namespace {deployment.namespace!r}"
+        shown, record_id = selector.record_id, unescape_text(selector.record_id)
+        if not record_id.startswith(deployment.namespace + SEPARATOR):
+            text = f"{shown!r} is not in the namespace {deployment.namespace!r}"
             raise UsageError(f"{text}: set --namespace to the part before the first #")
-        return _get(deployment, selector.record_id)
+        record = read_record(deployment, record_id)
+        # Another key's id may have the characters that this one is shown with.
+        other = read_record(deployment, shown) if record and shown != record_id else None
+        return _choose([record, other], "by its KEY")
     if not selector.key:
         raise UsageError("name a record: KEY, or --record-id ID")
-    if _HASHED.fullmatch(selector.key):
-        digest = selector.key.removeprefix("sha256:")
-        found = [
-            each
-            for each in scan(deployment, None)
-            if hashlib.sha256(each.id.encode()).hexdigest() == digest
-        ]
+    start = _read_hash(selector.key)
+    if start is None:
+        named = ids(deployment.namespace, selector.key, selector.decorated)
+        found = [read_record(deployment, record_id) for record_id in named]
     else:
-        read = (
-            _get(deployment, each)
-            for each in ids(deployment.namespace, selector.key, selector.decorated)
-        )
-        found = [each for each in read if each is not None]
+        found = [
+            record
+            for record in scan(deployment, None)
+            if hashlib.sha256(record.id.encode()).hexdigest().startswith(start)
+        ]
+    return _choose(found, "with --record-id")
+
+
+def _read_hash(shown: str) -> str | None:
+    """Return the start of the hash that a key is shown with; None for any other key.
+
+    The log shows no text in this form. So a hash is never read as a text, which any producer could
+    have sent.
+    """
+    digest = _HASHED.fullmatch(shown)
+    return digest[1] if digest else read_digest(shown)
+
+
+def _choose(read: list[Record | None], remedy: str) -> Record | None:
+    """Return the record that was found; None if there is none.
+
+    Raises:
+        UsageError: there are two.
+    """
+    found = [each for each in read if each is not None]
     if len(found) > 1:
-        both = " and ".join(repr(each.id) for each in found)
-        raise UsageError(f"two records match: {both}; choose one with --record-id")
+        both = " and ".join(f"'{escape_text(each.id)}'" for each in found)
+        raise UsageError(f"two records match: {both}; choose one {remedy}")
     return found[0] if found else None
 
 
@@ -182,8 +210,12 @@ def require(deployment: Deployment, selector: RecordSelector) -> Record:
     """
     record = find(deployment, selector)
     if record is None:
-        text = f"no record of {str(selector)!r} in table {deployment.table!r}"
+        text = f"no record of '{selector}' in table {deployment.table!r}"
         names = "--namespace, --decorated NAME for a decorated function, or --record-id"
+        if selector.key and selector.record_id is None and not _is_text(selector.key):
+            names += (
+                f"; a text with these characters is '{Key(selector.key, '').show(hashed=False)}'"
+            )
         raise NotFoundError(
             f"{text}, so the next delivery runs; if there should be one, check {names}"
         )
@@ -193,21 +225,29 @@ def require(deployment: Deployment, selector: RecordSelector) -> Record:
 def ids(namespace: str, key: str, decorated: str | None = None) -> list[str]:
     """Return the record ids that the key of a log line may mean: text, or JSON of any other key.
 
+    A hash means none of them: only the records show which.
+
     Raises:
         UsageError: the text cannot be a key, or ``decorated`` cannot be a name.
     """
     try:
         rule = KeyRule(build_function_namespace(namespace, decorated) if decorated else namespace)
-        values: list[Any] = [key]
-        parsed = _parse_json(key)
-        if isinstance(parsed, list | int):
+        text = unescape_text(key)
+        if _read_hash(key) is not None:
+            return []
+        values: list[Any] = [text]
+        parsed = _parse_json(text)
+        # A text such as -0 is no number: the log writes a number in one way.
+        if isinstance(parsed, int) and json.dumps(parsed) == text:
             values.append(parsed)
+        elif isinstance(parsed, list) and not _is_text(key):
+            values = [parsed]
         found = []
         for value in values:
             try:
                 found.append(rule.for_value(value).record_id)
             except MessageError:
-                if value is key:
+                if value is text:
                     raise
     except (MessageError, ValueError) as error:
         raise UsageError(f"{key!r}: {error}") from None
@@ -350,7 +390,7 @@ def require_unchanged(deployment: Deployment, record: Record) -> None:
     Raises:
         RefusedError: the record has changed.
     """
-    found = _get(deployment, record.id)
+    found = read_record(deployment, record.id)
     if not evaluate(AS_SEEN, found, {"owner": record.owner, "status": record.status}):
         raise _build_changed_error(found)
 
@@ -387,7 +427,12 @@ def _build_changed_error(found: Record | None) -> RefusedError:
     return RefusedError(f"{text}: look at it again", record=plain(found, now))
 
 
-def _get(deployment: Deployment, record_id: str) -> Record | None:
+def read_record(deployment: Deployment, record_id: str) -> Record | None:
+    """Read the record with exactly this id, consistently; None if it does not exist.
+
+    Raises:
+        RefusedError: the record is damaged.
+    """
     answer = deployment.client("dynamodb").get_item(
         TableName=deployment.table, Key={"id": {"S": record_id}}, ConsistentRead=True
     )
@@ -407,6 +452,12 @@ def _value(name: str, written: Mapping[str, Any]) -> Any:
     if name in _SETS:
         return frozenset(written["SS"])
     return int(written["N"]) if name in _NUMBERS else written["S"]
+
+
+def _is_text(shown: str) -> bool:
+    """Whether a key that is shown may be a text: the log escapes a text that looks like others."""
+    is_array = shown.startswith("[") and isinstance(_parse_json(unescape_text(shown)), list)
+    return not is_array and _read_hash(shown) is None
 
 
 def _parse_json(text: str) -> Any:

@@ -1,7 +1,9 @@
 """Events as Lambda delivers them, made from message bodies.
 
-Every function makes one event of one or more bodies. A body is text or any other JSON value. Every
-call makes new ids, and a record has every field that its source documents.
+Every function makes one event of one or more bodies. A body is text, which is sent as it is, or any
+other JSON value, which is sent as JSON. The package decodes objects and arrays only, so the body 7
+arrives as the text "7". Every call makes new ids, and a record has every field that its source
+documents.
 
     event = events.sqs({"order_id": "ORDER-1"})  # an SQS event with one message
     events.redelivered(event)  # the same message, delivered again
@@ -16,6 +18,8 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any
 from uuid import UUID, uuid5
+
+from idempotent_lambda.sources.payload import decode_payload
 
 __all__ = [
     "batch",
@@ -273,10 +277,7 @@ def resent(event: Event) -> Event:
 
 def _resent_body(body: Any) -> Any:
     """Return a body with new ids in its SNS, EventBridge or S3 envelope, if it has one."""
-    try:
-        inner = json.loads(body)
-    except (TypeError, ValueError):
-        return body
+    inner = decode_payload(body).body
     if not isinstance(inner, dict):
         return body
     if inner.get("Type") == "Notification" and "TopicArn" in inner:

@@ -61,8 +61,8 @@ _TEXTS = {
         "decorate the function that handles one record, with a key from that record alone",
     ),
     Reason.NOT_RUN: (
-        "the code returns a coroutine or generator, whose work has not run",
-        "do the work before returning: use `asyncio.run(...)`, or a loop instead of `yield`",
+        "the code returns work instead of doing it (a coroutine, a function), or failures",
+        "do the work before returning: `asyncio.run(...)`, a loop, not `yield`; raise failures",
     ),
     Reason.EXITS: (
         "the code ends its process, which looks like an interruption, so it runs again",
@@ -73,7 +73,7 @@ _TEXTS = {
         "raise an exception, so that the queue waits instead; or raise the function timeout",
     ),
     Reason.UNSTORABLE_RESULT: (
-        "JSON cannot hold the decorated function's result as it is, so duplicates get no result",
+        "JSON cannot hold the decorated function's result, so duplicates get no result",
         'return strings, integers, lists and dicts; or set `results="discard"`',
     ),
     Reason.OUTSIDE: (
@@ -110,18 +110,18 @@ _TEXTS = {
     ),
     Reason.REPEATS_ON_RETRY: (
         "a later side effect failed, and the retry repeated an earlier one",
-        "use one message per side effect; or a `token`, such as `message.key`; or `transaction`",
+        "one message per side effect; or `message.idempotency_token` as `token`; or `transaction`",
     ),
     Reason.REPEATS_AFTER_CRASH: (
         "only with `exactly_once=True`: the run after an interruption repeated the side effect",
-        "pass `message.key` as a `token`, or write through `transaction`",
+        "pass `message.idempotency_token` as a `token`, or write through `transaction`",
     ),
     Reason.TOKEN_CHANGES: (
         "a repeated side effect has another idempotency token, so its receiver does it again",
-        "use `message.key`, not `message.owner`, a random value or the time",
+        "use `message.idempotency_token`, not `message.owner`, a random value or the time",
     ),
     Reason.TOKEN_OF_THE_ENVELOPE: (
         "a producer's retry repeats the side effect with another idempotency token",
-        "use `message.key`, not `message.id`",
+        "use `message.idempotency_token`, not `message.id`",
     ),
 }

@@ -57,7 +57,9 @@ class InMemoryQueues:
         del by
         if self.failure:
             raise self.failure
-        self.dead_letters.append((leader.copy_body(), write_mark(owner, record_id, leader)))
+        self.dead_letters.append(
+            (leader.build_copy()["MessageBody"], write_mark(owner, record_id, leader))
+        )
 
 
 class InMemoryClaimStore:
