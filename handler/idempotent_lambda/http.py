@@ -58,7 +58,8 @@ def find_header(event: Any, name: str) -> str | None:
         name: name of the header, in any case.
 
     Returns:
-        The value without blanks around it; None if there is none, which is no usable key.
+        The value without blanks around it; None if the event lacks the header. A call without a key
+        is refused.
 
     Raises:
         UnsupportedKeyError: the header has several different values, or a value that is not text.
