@@ -121,14 +121,16 @@ variable "function" {
   }
 
   validation {
-    condition = (
-      floor(var.function.ephemeral_storage_mb) == var.function.ephemeral_storage_mb &&
-      var.function.ephemeral_storage_mb >= 512 &&
-      var.function.ephemeral_storage_mb <= 10240
-    )
+    condition = alltrue([
+      for name, range in local.function_ranges : var.function[name] % 1 == 0 &&
+      var.function[name] >= range[0] && var.function[name] <= range[1]
+    ])
     error_message = join(" ", [
-      "function.ephemeral_storage_mb = ${var.function.ephemeral_storage_mb} is not a whole number",
-      "from 512 to 10240 (MB). Set one in that range.",
+      for name, range in local.function_ranges : join(" ", [
+        "function.${name} = ${var.function[name]} is not a whole number from ${range[0]} to ${range[1]}",
+        "(${range[2]}). Set one in that range.",
+      ])
+      if var.function[name] % 1 != 0 || var.function[name] < range[0] || var.function[name] > range[1]
     ])
   }
 
@@ -193,18 +195,6 @@ variable "function" {
     error_message = join(" ", [
       "function.layers = ${jsonencode(var.function.layers)}; each must be the ARN of a layer version.",
       "Give the arn of aws_lambda_layer_version, which ends in the version's number.",
-    ])
-  }
-
-  validation {
-    condition = (
-      floor(var.function.memory_size_mb) == var.function.memory_size_mb &&
-      var.function.memory_size_mb >= 128 &&
-      var.function.memory_size_mb <= 10240
-    )
-    error_message = join(" ", [
-      "function.memory_size_mb = ${var.function.memory_size_mb} is not a whole number from 128 to 10240 (MB).",
-      "Set one in that range.",
     ])
   }
 
@@ -288,18 +278,6 @@ variable "function" {
     ])
   }
 
-  validation {
-    condition = (
-      floor(var.function.timeout_seconds) == var.function.timeout_seconds &&
-      var.function.timeout_seconds >= 3 &&
-      var.function.timeout_seconds <= 900
-    )
-    error_message = join(" ", [
-      "function.timeout_seconds = ${var.function.timeout_seconds} is not a whole number from 3 to 900 (seconds):",
-      "a slow claim needs 3 seconds, and Lambda takes at most 900. Set one in that range.",
-    ])
-  }
-
   # https://docs.aws.amazon.com/lambda/latest/api/API_VpcConfig.html
   validation {
     condition = var.function.vpc == null ? true : (
@@ -346,6 +324,13 @@ variable "function" {
 locals {
   # As in "module.function"; the module may be a path.
   handler_pattern = "^[^.\\s]\\S*\\.[A-Za-z_][A-Za-z0-9_]*$"
+
+  # The least and the most of each number, with its unit.
+  function_ranges = {
+    ephemeral_storage_mb = [512, 10240, "MB"]
+    memory_size_mb       = [128, 10240, "MB"]
+    timeout_seconds      = [3, 900, "seconds; a slow claim needs 3"]
+  }
 
   # Only a function that the module creates takes these attributes. With `function.existing`, they must keep
   # the defaults above (a test compares both).

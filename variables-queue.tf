@@ -134,12 +134,23 @@ variable "queue" {
     ])
   }
 
+  # A number that is null has no limit.
   validation {
-    condition = alltrue([for n in var.queue[*].batch_size : n % 1 == 0 && n >= 1 && n <= 10000])
-    error_message = join(" ", [
-      "queue.batch_size = ${try(var.queue.batch_size, "null")} is not a whole number from 1 to 10000 (messages).",
-      "Set one in that range; 10 suits most.",
-    ])
+    condition = alltrue(flatten([
+      for queue in var.queue[*] : [
+        for name, range in local.queue_ranges :
+        queue[name] == null ? true : queue[name] % 1 == 0 && queue[name] >= range[0] && queue[name] <= range[1]
+      ]
+    ]))
+    error_message = join(" ", flatten([
+      for queue in var.queue[*] : [
+        for name, range in local.queue_ranges : join(" ", [
+          "queue.${name} = ${jsonencode(queue[name])} is not a whole number from ${range[0]} to ${range[1]}",
+          "(${range[2]}). Set one in that range.",
+        ])
+        if queue[name] == null ? false : queue[name] % 1 != 0 || queue[name] < range[0] || queue[name] > range[1]
+      ]
+    ]))
   }
 
   validation {
@@ -186,13 +197,6 @@ variable "queue" {
       "queue.deduplication_scope = ${jsonencode(try(var.queue.deduplication_scope, null))} and",
       "queue.fifo_throughput_limit = ${jsonencode(try(var.queue.fifo_throughput_limit, null))}: the first is queue or",
       "messageGroup, the second perQueue or, with messageGroup, perMessageGroupId. Correct them, or leave both unset.",
-    ])
-  }
-
-  validation {
-    condition = alltrue([for n in var.queue[*].delay_seconds : n % 1 == 0 && n >= 0 && n <= 900])
-    error_message = join(" ", [
-      "queue.delay_seconds = ${try(var.queue.delay_seconds, "null")} is not a whole number from 0 to 900 (s). Set one.",
     ])
   }
 
@@ -295,30 +299,6 @@ variable "queue" {
     ])
   }
 
-  validation {
-    condition = alltrue([for n in var.queue[*].max_message_size_bytes : n % 1 == 0 && n >= 1024 && n <= 262144])
-    error_message = join(" ", [
-      "queue.max_message_size_bytes = ${try(var.queue.max_message_size_bytes, "null")} is not a whole number",
-      "from 1024 to 262144 (bytes, 256 KiB). Set one in that range.",
-    ])
-  }
-
-  validation {
-    condition = alltrue([for n in var.queue[*].max_receive_count : n % 1 == 0 && n >= 3 && n <= 1000])
-    error_message = join(" ", [
-      "queue.max_receive_count = ${try(var.queue.max_receive_count, "null")} is not a whole number from 3 to 1000:",
-      "with fewer, a good message that meets a live claim would become a dead letter. Set one in that range.",
-    ])
-  }
-
-  validation {
-    condition = alltrue([for n in var.queue[*].maximum_batching_window_in_seconds : n % 1 == 0 && n >= 0 && n <= 300])
-    error_message = join(" ", [
-      "queue.maximum_batching_window_in_seconds = ${try(var.queue.maximum_batching_window_in_seconds, "null")}",
-      "is not a whole number from 0 to 300 (seconds). Set one in that range; 0 does not wait.",
-    ])
-  }
-
   # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
   validation {
     condition = alltrue([
@@ -328,24 +308,6 @@ variable "queue" {
     error_message = join(" ", [
       "queue.maximum_batching_window_in_seconds = ${try(var.queue.maximum_batching_window_in_seconds, "null")} and the",
       "queue is FIFO: Lambda takes no batching window for one, and so no batch above 10. Set it to 0.",
-    ])
-  }
-
-  validation {
-    condition = alltrue([
-      for n in var.queue[*].maximum_concurrency : n == null ? true : n % 1 == 0 && n >= 2 && n <= 1000
-    ])
-    error_message = join(" ", [
-      "queue.maximum_concurrency = ${jsonencode(try(var.queue.maximum_concurrency, null))} is not a whole number",
-      "from 2 to 1000. Set one in that range, or null for no limit.",
-    ])
-  }
-
-  validation {
-    condition = alltrue([for n in var.queue[*].message_retention_seconds : n % 1 == 0 && n >= 60 && n <= 1209600])
-    error_message = join(" ", [
-      "queue.message_retention_seconds = ${try(var.queue.message_retention_seconds, "null")} is not a whole number",
-      "from 60 to 1209600 (seconds, 14 days). Set one in that range.",
     ])
   }
 
@@ -402,14 +364,6 @@ variable "queue" {
   }
 
   validation {
-    condition = alltrue([for n in var.queue[*].receive_wait_time_seconds : n % 1 == 0 && n >= 0 && n <= 20])
-    error_message = join(" ", [
-      "queue.receive_wait_time_seconds = ${try(var.queue.receive_wait_time_seconds, "null")} is not a whole number",
-      "from 0 to 20 (seconds). Set one in that range.",
-    ])
-  }
-
-  validation {
     condition = alltrue([
       for service in coalesce(one(var.queue[*].unwrap), []) : contains(local.wrappers, coalesce(service, "null"))
     ])
@@ -427,6 +381,20 @@ variable "queue" {
       "queue.visibility_timeout_seconds = ${jsonencode(try(var.queue.visibility_timeout_seconds, null))} is not a",
       "whole number of at most 43200 (seconds, 12 hours). Lower it, or set null for the shortest that fits.",
     ])
+  }
+}
+
+# The least and the most of each number, with its unit.
+locals {
+  queue_ranges = {
+    batch_size                         = [1, 10000, "messages; 10 suits most"]
+    delay_seconds                      = [0, 900, "seconds"]
+    max_message_size_bytes             = [1024, 262144, "bytes, 256 KiB"]
+    max_receive_count                  = [3, 1000, "receives; with fewer, a live claim would dead-letter good messages"]
+    maximum_batching_window_in_seconds = [0, 300, "seconds; 0 does not wait"]
+    maximum_concurrency                = [2, 1000, "invocations at a time; null for no limit"]
+    message_retention_seconds          = [60, 1209600, "seconds, 14 days"]
+    receive_wait_time_seconds          = [0, 20, "seconds"]
   }
 }
 

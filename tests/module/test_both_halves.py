@@ -243,7 +243,7 @@ def test_the_defaults_of_settings() -> None:
 
 def test_the_least_of_settings() -> None:
     """Without a count the package assumes the lowest that the module accepts."""
-    least = found(r"in var\.queue\[\*\]\.max_receive_count : .+ >= (\d+) &&")
+    least = found(r"^ +max_receive_count += \[(\d+), ")
     assert int(least) == settings.DEFAULT_MAX_RECEIVE_COUNT == doctor.LEAST_RECEIVES
     least = found(r"^ +var\.idempotency\.retention_seconds >= (\d+)$")
     assert int(least) == settings.MIN_RETENTION_SECONDS

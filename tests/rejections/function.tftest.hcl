@@ -206,7 +206,7 @@ run "a_runtime_that_is_not_python" {
   }
 }
 
-# says: function.timeout_seconds = 2 is not a whole number from 3 to 900 (seconds): a slow claim needs 3
+# says: function.timeout_seconds = 2 is not a whole number from 3 to 900 (seconds; a slow claim needs 3)
 run "too_short_a_timeout" {
   command         = plan
   expect_failures = [var.function]
@@ -216,7 +216,7 @@ run "too_short_a_timeout" {
   }
 }
 
-# says: function.timeout_seconds = 901 is not a whole number from 3 to 900 (seconds): a slow claim needs 3
+# says: function.timeout_seconds = 901 is not a whole number from 3 to 900 (seconds; a slow claim needs 3)
 run "too_long_a_timeout" {
   command         = plan
   expect_failures = [var.function]
@@ -226,7 +226,7 @@ run "too_long_a_timeout" {
   }
 }
 
-# says: function.timeout_seconds = 30.5 is not a whole number from 3 to 900 (seconds): a slow claim needs 3
+# says: function.timeout_seconds = 30.5 is not a whole number from 3 to 900 (seconds; a slow claim needs 3)
 run "a_fraction_of_a_timeout" {
   command         = plan
   expect_failures = [var.function]

@@ -26,7 +26,7 @@ run "a_lease_that_outlives_the_visibility_timeout" {
   }
 }
 
-# says: queue.batch_size = 0 is not a whole number from 1 to 10000 (messages).
+# says: queue.batch_size = 0 is not a whole number from 1 to 10000 (messages; 10 suits most).
 run "an_empty_batch" {
   command         = plan
   expect_failures = [var.queue]
@@ -36,7 +36,7 @@ run "an_empty_batch" {
   }
 }
 
-# says: queue.batch_size = 10001 is not a whole number from 1 to 10000 (messages).
+# says: queue.batch_size = 10001 is not a whole number from 1 to 10000 (messages; 10 suits most).
 run "too_large_a_batch" {
   command         = plan
   expect_failures = [var.queue]
@@ -46,7 +46,7 @@ run "too_large_a_batch" {
   }
 }
 
-# says: queue.batch_size = 1.5 is not a whole number from 1 to 10000 (messages).
+# says: queue.batch_size = 1.5 is not a whole number from 1 to 10000 (messages; 10 suits most).
 run "a_fraction_of_a_message" {
   command         = plan
   expect_failures = [var.queue]
@@ -66,7 +66,7 @@ run "a_batch_above_ten_without_a_window" {
   }
 }
 
-# says: queue.maximum_batching_window_in_seconds = -1 is not a whole number from 0 to 300 (seconds).
+# says: queue.maximum_batching_window_in_seconds = -1 is not a whole number from 0 to 300 (seconds; 0 does not wait).
 run "a_negative_batching_window" {
   command         = plan
   expect_failures = [var.queue]
@@ -76,7 +76,7 @@ run "a_negative_batching_window" {
   }
 }
 
-# says: queue.maximum_batching_window_in_seconds = 301 is not a whole number from 0 to 300 (seconds).
+# says: queue.maximum_batching_window_in_seconds = 301 is not a whole number from 0 to 300 (seconds; 0 does not wait).
 run "too_long_a_batching_window" {
   command         = plan
   expect_failures = [var.queue]
@@ -86,7 +86,7 @@ run "too_long_a_batching_window" {
   }
 }
 
-# says: queue.maximum_batching_window_in_seconds = 0.5 is not a whole number from 0 to 300 (seconds).
+# says: queue.maximum_batching_window_in_seconds = 0.5 is not a whole number from 0 to 300 (seconds; 0 does not wait).
 run "a_fraction_of_a_batching_window" {
   command         = plan
   expect_failures = [var.queue]
@@ -167,7 +167,7 @@ run "a_dead_letter_queue_that_forgets_first" {
   }
 }
 
-# says: queue.max_receive_count = 2 is not a whole number from 3 to 1000: with fewer
+# says: queue.max_receive_count = 2 is not a whole number from 3 to 1000 (receives; with fewer,
 run "two_receives" {
   command         = plan
   expect_failures = [var.queue]
@@ -177,7 +177,7 @@ run "two_receives" {
   }
 }
 
-# says: queue.max_receive_count = 1001 is not a whole number from 3 to 1000: with fewer
+# says: queue.max_receive_count = 1001 is not a whole number from 3 to 1000 (receives; with fewer,
 run "too_many_receives" {
   command         = plan
   expect_failures = [var.queue]
@@ -187,7 +187,7 @@ run "too_many_receives" {
   }
 }
 
-# says: queue.max_receive_count = 3.5 is not a whole number from 3 to 1000: with fewer
+# says: queue.max_receive_count = 3.5 is not a whole number from 3 to 1000 (receives; with fewer,
 run "a_fraction_of_a_receive" {
   command         = plan
   expect_failures = [var.queue]
@@ -197,7 +197,7 @@ run "a_fraction_of_a_receive" {
   }
 }
 
-# says: queue.maximum_concurrency = 1 is not a whole number from 2 to 1000.
+# says: queue.maximum_concurrency = 1 is not a whole number from 2 to 1000 (invocations at a time; null for no limit).
 run "a_maximum_concurrency_of_one" {
   command         = plan
   expect_failures = [var.queue]
@@ -207,7 +207,7 @@ run "a_maximum_concurrency_of_one" {
   }
 }
 
-# says: queue.maximum_concurrency = 1001 is not a whole number from 2 to 1000.
+# says: queue.maximum_concurrency = 1001 is not a whole number from 2 to 1000 (invocations at a time; null for no limit).
 run "too_high_a_maximum_concurrency" {
   command         = plan
   expect_failures = [var.queue]
@@ -217,7 +217,7 @@ run "too_high_a_maximum_concurrency" {
   }
 }
 
-# says: queue.maximum_concurrency = 2.5 is not a whole number from 2 to 1000.
+# says: queue.maximum_concurrency = 2.5 is not a whole number from 2 to 1000 (invocations at a time; null for no limit).
 run "a_fraction_of_a_concurrency" {
   command         = plan
   expect_failures = [var.queue]
@@ -357,7 +357,7 @@ run "a_deduplication_scope_without_fifo" {
   }
 }
 
-# says: queue.delay_seconds = 901 is not a whole number from 0 to 900 (s).
+# says: queue.delay_seconds = 901 is not a whole number from 0 to 900 (seconds).
 run "a_delay_of_901_seconds" {
   command         = plan
   expect_failures = [var.queue]
