@@ -122,6 +122,32 @@ resource "terraform_data" "checks" {
       ])
     }
 
+    # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+    precondition {
+      condition = alltrue([
+        for name, periods in local.evaluation_periods : periods * local.alarms[name].period <= 86400
+      ])
+      error_message = join(" ", [
+        "alarms.evaluation_periods = ${jsonencode(try(var.alarms.evaluation_periods, {}))}; CloudWatch looks back one",
+        "day, which is 1440 periods of dead_letters and message_age and 288 of the others. Set at most as many.",
+      ])
+    }
+
+    # A null threshold is derived.
+    precondition {
+      condition = alltrue([
+        for name, seconds in local.oldest_seconds :
+        !contains(local.wanted_alarms, name) ? true : coalesce(var.alarms["${name}_seconds"], 0) < seconds
+      ])
+      error_message = join(" ", [
+        "alarms.iterator_age_seconds = ${try(coalesce(var.alarms.iterator_age_seconds), "null")} is not below the",
+        "largest maximum_record_age_seconds of streams (${local.oldest_seconds.iterator_age}), or",
+        "alarms.message_age_seconds = ${try(coalesce(var.alarms.message_age_seconds), "null")} is not below",
+        "${local.queue_input}.message_retention_seconds (${local.oldest_seconds.message_age}): nothing waits longer",
+        "than that, so the alarm would start too late or never. Lower it, or set null to have it derived.",
+      ])
+    }
+
     # The deployed code. A function that could not be created has no code to compare, and this resource waits for the
     # function. While a deployment is planned, the hashes are unknown, and Terraform compares them after the
     # deployment. A mock has no SHA-256.

@@ -85,6 +85,26 @@ locals {
       ]
     },
     {
+      shown      = length(var.streams) > 0
+      title      = "Streams"
+      namespace  = "AWS/Lambda"
+      dimensions = local.function_dimensions
+      lines = [
+        { metric = "IteratorAge", stat = "Maximum", label = "age of the records (ms)" },
+        { metric = "DestinationDeliveryFailures", stat = "Sum", label = "lost reports", right = true },
+      ]
+    },
+    {
+      shown      = length(var.allowed_triggers) > 0
+      title      = "Events of allowed_triggers"
+      namespace  = "AWS/Lambda"
+      dimensions = local.function_dimensions
+      lines = [
+        { metric = "AsyncEventsReceived", stat = "Sum", label = "received" },
+        { metric = "DeadLetterErrors", stat = "Sum", label = "lost", right = true },
+      ]
+    },
+    {
       shown      = true
       title      = "Duration of ${local.function_name} (ms)"
       namespace  = "AWS/Lambda"

@@ -1,41 +1,62 @@
 variable "alarms" {
   description = <<-EOT
     CloudWatch alarms of the queues, the function, the table and the messages. With null, the module creates none.
-    An alarm costs about $0.10 a month, and `table_throttles` twice that. `lost_leases`, `parked` and `takeovers`
-    need `idempotency.metrics`. An alarm starts when its metric reaches the threshold.
+    An alarm costs about $0.10 a month, and `table_throttles` twice that: $1.10 in all, with streams $1.30, with
+    `allowed_triggers` $0.10 more. `lost_leases`, `parked`, `table_unavailable` and `takeovers` need
+    `idempotency.metrics`. An alarm starts when its metric reaches the threshold.
     - `actions` (up to 5 ARNs): the targets that CloudWatch notifies when an alarm starts, such as an SNS topic.
       Without actions, you see alarms only in the console.
+    - `dead_letter_errors` (more than 0): events of `allowed_triggers` in 5 minutes that failed until the end of their
+      retries and that Lambda could not send to the dead-letter queue.
     - `dead_letters` (more than 0): messages in the dead-letter queue.
+    - `delivery_failures` (more than 0): reports in 5 minutes that Lambda could not send to the failure destination of
+      a stream.
     - `duration_percent` (1 to 100 %): the longest invocation in 5 minutes, as a share of the function's timeout.
     - `errors` (more than 0): invocations in 5 minutes that were killed, timed out or raised.
-    - `disabled` (`dead_letters`, `duration`, `errors`, `lost_leases`, `message_age`, `parked`,
-      `table_throttles`, `takeovers`, `throttles`; not all): alarms that the module does not create.
+    - `disabled` (`dead_letter_errors`, `dead_letters`, `delivery_failures`, `duration`, `errors`, `iterator_age`,
+      `lost_leases`, `message_age`, `parked`, `table_throttles`, `table_unavailable`, `takeovers`, `throttles`; not
+      all): alarms that the module does not create.
+    - `evaluation_periods` (1 to 1440 for `dead_letters` and `message_age`, with a period of 1 minute; 1 to 288 for the
+      others, of 5 minutes): by the name of an alarm, how many periods in a row must reach its threshold before it
+      starts. For alarms without a number, 1.
+    - `iterator_age_seconds` (more than 0 s, below the largest `maximum_record_age_seconds`): how old a record of a
+      stream is when Lambda passes it on, if there are streams. When null, half of the smallest
+      `maximum_record_age_seconds`, and at most 43200 s, because by default a stream keeps records for 24 hours. The
+      other half is left to find the cause.
     - `lost_leases` (more than 0): messages in 5 minutes whose run ended after its lease, when another run had
       the record.
-    - `message_age_seconds` (more than 0 s): the age of the oldest message in the queue, if there is a queue. When
+    - `message_age_seconds` (more than 0 s, below `message_retention_seconds`): the age of the oldest message in the
+      queue, if there is a queue. When
       null, the threshold is `max_receive_count` × visibility timeout. By then, SQS moves a message that fails to
       the dead-letter queue, so the function did not receive a message that is older.
     - `ok_actions` (up to 5 ARNs, with `actions`): the targets that CloudWatch notifies when an alarm ends.
     - `parked` (more than 0): messages in 5 minutes that the function set aside for an operator.
     - `table_throttles` (more than 0): reads and writes in 5 minutes that the table throttled.
+    - `table_unavailable` (more than 0): messages in 5 minutes that did not run because the table refused or did not
+      answer.
     - `takeovers` (more than 0): messages in 5 minutes whose earlier run was interrupted.
     - `throttles` (more than 0): invocations in 5 minutes that Lambda throttled.
   EOT
   default     = null
 
   type = object({
-    actions             = optional(list(string), [])
-    dead_letters        = optional(number, 1)
-    duration_percent    = optional(number, 80)
-    errors              = optional(number, 1)
-    disabled            = optional(set(string), [])
-    lost_leases         = optional(number, 1)
-    message_age_seconds = optional(number)
-    ok_actions          = optional(list(string), [])
-    parked              = optional(number, 1)
-    table_throttles     = optional(number, 10)
-    takeovers           = optional(number, 1)
-    throttles           = optional(number, 10)
+    actions              = optional(list(string), [])
+    dead_letter_errors   = optional(number, 1)
+    dead_letters         = optional(number, 1)
+    delivery_failures    = optional(number, 1)
+    duration_percent     = optional(number, 80)
+    errors               = optional(number, 1)
+    disabled             = optional(set(string), [])
+    evaluation_periods   = optional(map(number), {})
+    iterator_age_seconds = optional(number)
+    lost_leases          = optional(number, 1)
+    message_age_seconds  = optional(number)
+    ok_actions           = optional(list(string), [])
+    parked               = optional(number, 1)
+    table_throttles      = optional(number, 10)
+    table_unavailable    = optional(number, 1)
+    takeovers            = optional(number, 1)
+    throttles            = optional(number, 10)
   })
 
   validation {
@@ -92,6 +113,27 @@ variable "alarms" {
     error_message = join(" ", [
       "alarms.disabled names all ${length(local.alarm_names)} alarms.",
       "Remove those that you want, or set alarms = null.",
+    ])
+  }
+
+  validation {
+    condition = var.alarms == null ? true : alltrue([
+      for name in keys(var.alarms.evaluation_periods) : contains(local.alarm_names, name)
+    ])
+    error_message = join(" ", [
+      "alarms.evaluation_periods = ${jsonencode(try(var.alarms.evaluation_periods, null))};",
+      "it takes only ${join(", ", local.alarm_names)}. Correct or remove the others.",
+    ])
+  }
+
+  validation {
+    condition = var.alarms == null ? true : alltrue([
+      for periods in values(var.alarms.evaluation_periods) :
+      floor(coalesce(periods, 1)) == coalesce(periods, 1) && coalesce(periods, 1) >= 1
+    ])
+    error_message = join(" ", [
+      "alarms.evaluation_periods = ${jsonencode(try(var.alarms.evaluation_periods, null))};",
+      "each must be a whole number of periods from 1. Set 1, and the alarm starts after the first.",
     ])
   }
 

@@ -15,7 +15,7 @@ variable "idempotency" {
     - `log_keys` (`plain` or `hashed`): how log lines and errors show keys.
     - `metrics`: whether the package writes metrics, as one log line a batch. Each metric costs up to $0.30 a
       month, and AWS charges only the hours in which it has a value. When null, the package writes them if
-      `dashboard` or one of the alarms `lost_leases`, `parked` and `takeovers` needs them.
+      `dashboard` or one of the alarms `lost_leases`, `parked`, `table_unavailable` and `takeovers` needs them.
     - `minimum_remaining_seconds` (more than 0 s, below the timeout less half a second): the function starts no
       message when less time than this is left before its timeout.
     - `mode` (`enforce` or `observe`): with `observe`, the function logs and counts duplicates, processes them

@@ -240,3 +240,27 @@ run "null_objects_mean_their_defaults" {
     error_message = "6 × 30 s, as without the arguments."
   }
 }
+
+run "the_limits_of_alarms_are_accepted" {
+  command = plan
+
+  variables {
+    alarms = {
+      evaluation_periods   = { dead_letters = 1440, errors = 288, iterator_age = 1, message_age = 1440 }
+      iterator_age_seconds = 59.5
+      message_age_seconds  = 345599
+      table_unavailable    = 0.5
+    }
+    streams = { c = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", maximum_record_age_seconds = 60 } }
+  }
+
+  assert {
+    condition     = { for name, alarm in aws_cloudwatch_metric_alarm.alarm : name => alarm.period * alarm.evaluation_periods if alarm.evaluation_periods > 1 } == { dead_letters = 86400, errors = 86400, message_age = 86400 }
+    error_message = "An alarm may look back one day."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.alarm["iterator_age"].threshold == 59500 && aws_cloudwatch_metric_alarm.alarm["message_age"].threshold == 345599
+    error_message = "A threshold may be just below the age that nothing reaches."
+  }
+}

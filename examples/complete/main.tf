@@ -116,17 +116,22 @@ module "orders" {
   }
 
   alarms = {
-    actions             = [aws_sns_topic.alarms.arn]
-    ok_actions          = [aws_sns_topic.alarms.arn]
-    dead_letters        = 1
-    duration_percent    = 90
-    errors              = 5
-    disabled            = ["takeovers"] # an interrupted order is parked, which has its own alarm
-    lost_leases         = 1
-    message_age_seconds = 1200
-    parked              = 1
-    table_throttles     = 10
-    throttles           = 20
+    actions              = [aws_sns_topic.alarms.arn]
+    ok_actions           = [aws_sns_topic.alarms.arn]
+    dead_letter_errors   = 1
+    dead_letters         = 1
+    delivery_failures    = 1
+    duration_percent     = 90
+    errors               = 5
+    disabled             = ["takeovers"] # an interrupted order is parked, which has its own alarm
+    evaluation_periods   = { iterator_age = 2, table_throttles = 3 }
+    iterator_age_seconds = 3600
+    lost_leases          = 1
+    message_age_seconds  = 1200
+    parked               = 1
+    table_throttles      = 10
+    table_unavailable    = 5
+    throttles            = 20
   }
 
   dashboard = true

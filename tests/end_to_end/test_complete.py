@@ -40,7 +40,8 @@ MAPPING: Final = {"kms_key_arn", "metrics_config"}
 ALARMS: Final = {
     **dict.fromkeys(
         (
-            *("dead_letters", "duration", "errors", "lost_leases", "message_age", "parked"),
+            *("dead_letter_errors", "dead_letters", "delivery_failures", "duration", "errors"),
+            *("iterator_age", "lost_leases", "message_age", "parked", "table_unavailable"),
             "throttles",
         ),
         OF_A_METRIC,

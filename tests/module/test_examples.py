@@ -1,5 +1,6 @@
 """Every example, and every module block of the documentation, plans to these resources, offline."""
 
+import json
 import os
 import re
 from collections import Counter
@@ -13,6 +14,7 @@ import tftest
 
 from scripts.support.terraform import OFFLINE, binary, environment
 from tests.inputs import read_inputs
+from tests.module.aws_metrics import SERVICES
 from tests.module.stacks import OFFLINE_PROVIDER, ROOT, copy_module
 
 EXAMPLES = ROOT / "examples"
@@ -47,7 +49,7 @@ PLANNED = {
         aws_cloudwatch_event_rule=1,
         aws_cloudwatch_event_target=1,
         aws_cloudwatch_log_group=1,
-        aws_cloudwatch_metric_alarm=8,
+        aws_cloudwatch_metric_alarm=12,
         aws_default_security_group=1,
         aws_dynamodb_table=2,
         aws_flow_log=1,
@@ -117,7 +119,7 @@ PLANNED = {
     ),
     "docs/settings.md, Low latency": consumer(),
     "docs/settings.md, Low cost": consumer(),
-    "docs/settings.md, At most once": consumer(aws_cloudwatch_metric_alarm=9),
+    "docs/settings.md, At most once": consumer(aws_cloudwatch_metric_alarm=10),
     "docs/settings.md, Order": consumer(),
     "docs/settings.md, High volume": consumer(),
     "docs/settings.md, Several consumers, one table": CALLED_TWICE | {"aws_dynamodb_table": 1},
@@ -350,3 +352,56 @@ def test_the_complete_example_uses_every_attribute_that_fits(
     named = r"(streams|allowed_triggers)\.[^.]+"
     used = {re.sub(f"^{named}", r"\1", path) for path in attributes_of(complete)}
     assert declared - used == UNUSED
+
+
+def planned_alarms(plan: Any, place: str) -> dict[str, dict[str, Any]]:
+    """The alarms that are planned at a place, by the names that `alarms.disabled` takes."""
+    within = f"module.{name_of(place)}.module.orders.aws_cloudwatch_metric_alarm.alarm["
+    return {
+        json.loads(address.removeprefix(within).removesuffix("]")): change["change"]["after"]
+        for address, change in plan.resource_changes.items()
+        if address.startswith(within)
+    }
+
+
+def watched_metrics(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    """The metrics that an alarm watches: one, or all in its expression."""
+    queries = [each for query in alarm["metric_query"] or [] for each in query["metric"]]
+    return queries or [{**alarm, "stat": alarm["statistic"]}]
+
+
+@pytest.mark.terraform
+def test_each_planned_alarm_watches_what_its_service_reports(plan: Any) -> None:
+    """Namespace, metric, dimension and statistic are as documented: another alarm never starts."""
+    for place in ("examples/complete", "docs/settings.md, At most once"):
+        alarms = planned_alarms(plan, place)
+        assert len(alarms) == PLANNED[place]["aws_cloudwatch_metric_alarm"]
+        for alarm in alarms.values():
+            for metric in watched_metrics(alarm):
+                service = SERVICES[metric["namespace"]]
+                assert metric["metric_name"] in service.units()
+                assert list(metric["dimensions"]) == [service.dimension]
+                is_count = metric["metric_name"] in service.counts
+                assert metric["stat"] == ("Sum" if is_count else "Maximum")
+
+
+@pytest.mark.terraform
+def test_each_threshold_has_the_unit_of_its_metric(plan: Any, complete: dict[str, Any]) -> None:
+    """A threshold in seconds or in % of the timeout reaches CloudWatch in the metric's unit."""
+    given = complete["alarms"]
+    timeout = complete["function"]["timeout_seconds"]
+    per_second = {"Seconds": 1, "Milliseconds": 1000}
+    for name, alarm in planned_alarms(plan, "examples/complete").items():
+        (unit,) = {
+            SERVICES[metric["namespace"]].units()[metric["metric_name"]]
+            for metric in watched_metrics(alarm)
+        }
+        if f"{name}_seconds" in given:
+            threshold = given[f"{name}_seconds"] * per_second[unit]
+        elif f"{name}_percent" in given:
+            threshold = given[f"{name}_percent"] * timeout * per_second[unit] / 100
+        else:
+            assert unit == "Count"
+            threshold = given[name]
+        assert alarm["threshold"] == threshold
+        assert alarm["evaluation_periods"] == given["evaluation_periods"].get(name, 1)
