@@ -58,9 +58,12 @@ resource "aws_lambda_function" "consumer" {
     }
   }
 
+  # The levels are always set: if one is removed, the provider keeps the level that the function had.
   logging_config {
-    log_format = "JSON"
-    log_group  = aws_cloudwatch_log_group.function[0].name
+    application_log_level = var.logs.application_level
+    log_format            = "JSON"
+    log_group             = aws_cloudwatch_log_group.function[0].name
+    system_log_level      = var.logs.system_level
   }
 
   tracing_config {
@@ -130,6 +133,7 @@ resource "aws_cloudwatch_log_group" "function" {
   count = local.creates_function ? 1 : 0
 
   name              = "/aws/lambda/${local.function_name}"
+  log_group_class   = var.logs.class
   retention_in_days = var.logs.retention_days
   kms_key_id        = var.kms_key_arn
   tags              = var.tags

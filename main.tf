@@ -183,6 +183,7 @@ locals {
   services           = ["events", "s3", "sns"]
   wrappers           = ["events", "pipes", "s3", "sns"]
   starting_positions = ["AT_TIMESTAMP", "LATEST", "TRIM_HORIZON"]
+  log_levels         = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"]
   log_retention_days = [
     0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
   ]

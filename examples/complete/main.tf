@@ -135,8 +135,15 @@ module "orders" {
   }
 
   dashboard = true
-  logs      = { retention_days = 365 }
   tags      = local.tags
+
+  # Higher levels and the cheaper class would drop the metrics, which the dashboard and the alarms show.
+  logs = {
+    application_level = "INFO"
+    class             = "STANDARD"
+    retention_days    = 365
+    system_level      = "INFO"
+  }
 }
 
 locals {
