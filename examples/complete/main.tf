@@ -30,6 +30,7 @@ module "orders" {
     memory_size_mb           = 512
     ephemeral_storage_mb     = 1024
     timeout_seconds          = 20
+    provisioned_concurrency  = 1
     reserved_concurrency     = 20
     tracing                  = true
     layers                   = [aws_lambda_layer_version.receipts.arn]
