@@ -167,6 +167,20 @@ resource "terraform_data" "checks" {
       ])
     }
 
+    # With these levels, Lambda's runtime sets Python's root logger to DEBUG, and botocore then logs its requests.
+    # https://github.com/aws/aws-lambda-python-runtime-interface-client/blob/main/awslambdaric/bootstrap.py
+    precondition {
+      condition = (
+        !local.creates_function || var.idempotency.log_keys != "hashed" ||
+        !contains(["TRACE", "DEBUG"], var.logs.application_level)
+      )
+      error_message = join(" ", [
+        "logs.application_level = \"${var.logs.application_level}\" logs each request to the table with its key in",
+        "plain text, and idempotency.log_keys = \"hashed\" keeps keys out of the log. Choose INFO, or set log_keys =",
+        "\"plain\".",
+      ])
+    }
+
     # The group's own class, because without an input, a group keeps the class that it has. Only STANDARD extracts
     # metrics. https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CloudWatch_Logs_Log_Classes.html
     precondition {

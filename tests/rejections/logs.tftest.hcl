@@ -104,3 +104,25 @@ run "alarms_of_a_class_without_metrics" {
     logs   = { class = "INFREQUENT_ACCESS" }
   }
 }
+
+# says: logs.application_level = "DEBUG" logs each request to the table with its key in plain text
+run "keys_that_botocore_logs" {
+  command         = plan
+  expect_failures = [terraform_data.checks]
+
+  variables {
+    idempotency = { log_keys = "hashed" }
+    logs        = { application_level = "DEBUG" }
+  }
+}
+
+# says: logs.application_level = "TRACE" logs each request to the table with its key in plain text
+run "keys_that_botocore_logs_at_trace" {
+  command         = plan
+  expect_failures = [terraform_data.checks]
+
+  variables {
+    idempotency = { log_keys = "hashed" }
+    logs        = { application_level = "TRACE" }
+  }
+}
