@@ -17,6 +17,12 @@ locals {
     "', and replace ADDRESS with the address of this module, such as module.orders.",
   ])
 
+  # What asks for the metrics, and how to do without them.
+  metrics_user = var.dashboard ? "the dashboard" : var.idempotency.metrics == null ? "an alarm" : "idempotency.metrics"
+  metrics_remedy = join(" ", [
+    "dashboard = false, idempotency.metrics = false, and ${join(", ", local.message_alarms)} in alarms.disabled",
+  ])
+
   # The settings that the alias has to invoke, and the settings that it invokes.
   function_settings = one([for function in aws_lambda_function.consumer : jsonencode([
     local.running_sha256, function.handler, function.layers, function.memory_size, function.runtime, function.timeout,
@@ -145,6 +151,47 @@ resource "terraform_data" "checks" {
         "alarms.message_age_seconds = ${try(coalesce(var.alarms.message_age_seconds), "null")} is not below",
         "${local.queue_input}.message_retention_seconds (${local.oldest_seconds.message_age}): nothing waits longer",
         "than that, so the alarm would start too late or never. Lower it, or set null to have it derived.",
+      ])
+    }
+
+    # The metrics are lines of the level INFO.
+    # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+    precondition {
+      condition = (
+        !local.creates_function || !local.writes_metrics ||
+        contains(["TRACE", "DEBUG", "INFO"], var.logs.application_level)
+      )
+      error_message = join(" ", [
+        "logs.application_level = \"${var.logs.application_level}\" drops the lines with the metrics, which have the",
+        "level INFO, and ${local.metrics_user} needs them. Choose INFO, or do without: ${local.metrics_remedy}.",
+      ])
+    }
+
+    # With these levels, Lambda's runtime sets Python's root logger to DEBUG, and botocore then logs its requests.
+    # https://github.com/aws/aws-lambda-python-runtime-interface-client/blob/main/awslambdaric/bootstrap.py
+    precondition {
+      condition = (
+        !local.creates_function || var.idempotency.log_keys != "hashed" ||
+        !contains(["TRACE", "DEBUG"], var.logs.application_level)
+      )
+      error_message = join(" ", [
+        "logs.application_level = \"${var.logs.application_level}\" logs each request to the table with its key in",
+        "plain text, and idempotency.log_keys = \"hashed\" keeps keys out of the log. Choose INFO, or set log_keys =",
+        "\"plain\".",
+      ])
+    }
+
+    # The group's own class, because without an input, a group keeps the class that it has. Only STANDARD extracts
+    # metrics. https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CloudWatch_Logs_Log_Classes.html
+    precondition {
+      condition = (
+        !local.writes_metrics ||
+        alltrue([for group in aws_cloudwatch_log_group.function : group.log_group_class != "INFREQUENT_ACCESS"])
+      )
+      error_message = join(" ", [
+        "The class of the log group is INFREQUENT_ACCESS (logs.class = ${jsonencode(var.logs.class)}), which extracts",
+        "no metrics, and ${local.metrics_user} needs them. Set logs.class = \"STANDARD\", which replaces the log group",
+        "and deletes its lines, or do without: ${local.metrics_remedy}.",
       ])
     }
 

@@ -58,9 +58,20 @@ resource "aws_lambda_function" "consumer" {
     }
   }
 
+  # The levels are always set: if one is removed, the provider keeps the level that the function had.
   logging_config {
-    log_format = "JSON"
-    log_group  = aws_cloudwatch_log_group.function[0].name
+    application_log_level = var.logs.application_level
+    log_format            = "JSON"
+    log_group             = aws_cloudwatch_log_group.function[0].name
+    system_log_level      = var.logs.system_level
+  }
+
+  dynamic "snap_start" {
+    for_each = var.function.snap_start ? ["PublishedVersions"] : []
+
+    content {
+      apply_on = snap_start.value
+    }
   }
 
   tracing_config {
@@ -114,6 +125,19 @@ resource "aws_lambda_function" "consumer" {
       ])
     }
 
+    # Since July 2026, Lambda also takes snapshots of images; whether theirs has a fitting runtime is not known here.
+    # https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html
+    precondition {
+      condition = !var.function.snap_start || (
+        var.function.ephemeral_storage_mb <= 512 && (local.image || var.function.runtime != "python3.11")
+      )
+      error_message = join(" ", [
+        "function.snap_start is set with runtime = \"${var.function.runtime}\" and ephemeral_storage_mb =",
+        "${var.function.ephemeral_storage_mb}; Lambda takes snapshots of python3.12 or newer and of 512 MB only.",
+        "Set these, or remove snap_start.",
+      ])
+    }
+
     precondition {
       condition = length(var.allowed_triggers) == 0 || !local.fifo
       error_message = join(" ", [
@@ -130,9 +154,15 @@ resource "aws_cloudwatch_log_group" "function" {
   count = local.creates_function ? 1 : 0
 
   name              = "/aws/lambda/${local.function_name}"
+  log_group_class   = var.logs.class
   retention_in_days = var.logs.retention_days
   kms_key_id        = var.kms_key_arn
   tags              = var.tags
+}
+
+locals {
+  # Null where Lambda published none, which checks.tf reports. Unknown while the function changes.
+  newest_version = try(tonumber(aws_lambda_function.consumer[0].version), null)
 }
 
 # The version that the alias points to. checks.tf compares its code with the function's.
@@ -151,7 +181,41 @@ resource "aws_lambda_alias" "consumer" {
   function_name    = aws_lambda_function.consumer[0].function_name
   function_version = aws_lambda_function.consumer[0].version
 
+  # Lambda takes one more version. The alias points to the newest one, which gets what the shares leave.
+  dynamic "routing_config" {
+    for_each = length(var.function.alias_weights) > 0 ? [var.function.alias_weights] : []
+
+    content {
+      additional_version_weights = routing_config.value
+    }
+  }
+
   # When a function is replaced, its alias and permissions are deleted with it.
+  lifecycle {
+    replace_triggered_by = [aws_lambda_function.consumer[0].arn]
+
+    # Lambda refuses an alias with one version twice. A function that is replaced starts again at version 1.
+    precondition {
+      condition = local.newest_version == null ? true : alltrue([
+        for version in keys(var.function.alias_weights) : tonumber(version) < local.newest_version
+      ])
+      error_message = join(" ", [
+        "function.alias_weights = ${jsonencode(var.function.alias_weights)} names a version that is not older than",
+        "${aws_lambda_function.consumer[0].version}, the newest one of ${local.function_name}, which the alias has",
+        "already. Name an older version, or remove alias_weights.",
+      ])
+    }
+  }
+}
+
+resource "aws_lambda_provisioned_concurrency_config" "consumer" {
+  count = var.function.provisioned_concurrency == null ? 0 : 1
+
+  function_name                     = aws_lambda_alias.consumer[0].function_name
+  qualifier                         = aws_lambda_alias.consumer[0].name
+  provisioned_concurrent_executions = var.function.provisioned_concurrency
+
+  # As for the alias.
   lifecycle {
     replace_triggered_by = [aws_lambda_function.consumer[0].arn]
   }

@@ -176,6 +176,13 @@ locals {
   # The mappings invoke the alias, if there is one.
   target_arn = try(aws_lambda_alias.consumer[0].arn, aws_lambda_function.consumer[0].arn, var.function.existing.arn)
 
+  # Built for an existing function, too. API Gateway needs the ARN of the alias that may be invoked.
+  # https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-custom-integrations.html
+  invoke_arn = join(":", [
+    "arn:${local.arn_parts.partition}:apigateway:${local.arn_parts.region}:lambda",
+    "path/2015-03-31/functions/${local.target_arn}/invocations",
+  ])
+
   # 7. The constants that rules need. A rule about one variable is a validation of that variable. Variables whose
   # validations name each other would be a cycle, so a rule that joins several is a precondition: of the resource, if
   # it concerns one that the module creates, and otherwise of terraform_data.checks (checks.tf).
@@ -183,6 +190,7 @@ locals {
   services           = ["events", "s3", "sns"]
   wrappers           = ["events", "pipes", "s3", "sns"]
   starting_positions = ["AT_TIMESTAMP", "LATEST", "TRIM_HORIZON"]
+  log_levels         = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"]
   log_retention_days = [
     0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
   ]

@@ -36,16 +36,22 @@ output "event_source_mapping" {
 
 output "function" {
   description = <<-EOT
-    The function: its `arn` and `name`, the `target_arn` that the mappings invoke (the alias, if there is one), its
-    `role_arn`, `role_name` and `log_group_name`. A value of an existing function that the module does not know is null.
+    The function: its `arn` and `name`, the `target_arn` that the mappings invoke (the alias, if there is one), and its
+    `invoke_arn`, which API Gateway takes, the `alias_arn` and the newest published `version` (null without an alias),
+    its `role_arn`, `role_name`, `log_group_arn` and `log_group_name`. A value of an existing function that the module
+    does not know is null.
   EOT
   value = {
+    alias_arn      = one(aws_lambda_alias.consumer[*].arn)
     arn            = local.creates_function ? aws_lambda_function.consumer[0].arn : var.function.existing.arn
+    invoke_arn     = local.invoke_arn
+    log_group_arn  = one(aws_cloudwatch_log_group.function[*].arn)
     log_group_name = local.creates_function ? aws_cloudwatch_log_group.function[0].name : null
     name           = local.function_name
     role_arn       = one(aws_iam_role.function[*].arn)
     role_name      = local.creates_function ? aws_iam_role.function[0].name : try(var.function.existing.role.name, null)
     target_arn     = local.target_arn
+    version        = one(aws_lambda_alias.consumer[*].function_version)
   }
 
   # S3 rejects a notification for a function that it may not invoke yet. And a function that fails the checks must not

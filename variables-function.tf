@@ -4,6 +4,8 @@ variable "function" {
     - `alias` (1 to 128 letters, digits, - and _, not only digits): the name of an alias. With it, the module
       publishes a version at each change of the function, and the alias points to the newest one. Mappings and
       `allowed_triggers` then use the alias.
+    - `alias_weights` (one version number with its share, above 0 and at most 1): the share of `alias` that an older
+      version keeps, such as `{ "7" = 0.9 }`, while you try the newest one. docs/deployments.md has the steps.
     - `architecture` (`arm64` or `x86_64`): the architecture of the processor.
     - `environment` (4 KB in all): environment variables for your code. Lambda reserves some names, and the
       module those that start with `IDEMPOTENCY_`.
@@ -28,10 +30,14 @@ variable "function" {
     - `policy_statements.resources` (at least one): the resources on which it may take them.
     - `policy_statements.conditions`: the conditions, as IAM has them: operators, then condition keys, then
       values.
+    - `provisioned_concurrency` (1 or more, at most `reserved_concurrency`): the instances of `alias` that Lambda keeps
+      initialized, at a price. It excludes `alias_weights` and `snap_start`.
     - `reserved_concurrency` (0 or more): the most instances at a time, which Lambda reserves for this function.
       While the queue is enabled, `queue.maximum_concurrency` must be set, and at most this. When null, the
       function shares the account's concurrency.
     - `runtime` (`python3.11` or newer): the Python runtime. An image does not use it.
+    - `snap_start`: whether instances start from a snapshot of the initialized function, at a price. It needs `alias`,
+      `python3.12` or newer, and `ephemeral_storage_mb` of 512.
     - `timeout_seconds` (3 to 900 s): the timeout of an invocation, which processes a whole batch.
     - `tracing`: whether the function sends traces to X-Ray.
     - `vpc.security_group_ids` (1 to 5): the function's security groups. They must let it reach DynamoDB and
@@ -46,6 +52,7 @@ variable "function" {
 
   type = object({
     alias                = optional(string)
+    alias_weights        = optional(map(number), {})
     architecture         = optional(string, "arm64")
     environment          = optional(map(string), {})
     ephemeral_storage_mb = optional(number, 512)
@@ -65,10 +72,12 @@ variable "function" {
       resources  = list(string)
       conditions = optional(map(map(list(string))), {})
     })), [])
-    reserved_concurrency = optional(number)
-    runtime              = optional(string, "python3.13")
-    timeout_seconds      = optional(number, 30)
-    tracing              = optional(bool, true)
+    provisioned_concurrency = optional(number)
+    reserved_concurrency    = optional(number)
+    runtime                 = optional(string, "python3.13")
+    snap_start              = optional(bool, false)
+    timeout_seconds         = optional(number, 30)
+    tracing                 = optional(bool, true)
     vpc = optional(object({
       security_group_ids = list(string)
       subnet_ids         = list(string)
@@ -84,6 +93,30 @@ variable "function" {
     error_message = join(" ", [
       "function.alias = ${jsonencode(var.function.alias)} is not 1 to 128 letters, digits, - and _, not only digits.",
       "Set for example \"live\", or null for no alias.",
+    ])
+  }
+
+  validation {
+    condition = var.function.alias != null || (
+      length(var.function.alias_weights) == 0 &&
+      var.function.provisioned_concurrency == null &&
+      !var.function.snap_start
+    )
+    error_message = join(" ", [
+      "function.alias is null, and alias_weights, provisioned_concurrency and snap_start concern its versions. Set for",
+      "example alias = \"live\", or leave the others of function unset.",
+    ])
+  }
+
+  # https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html
+  validation {
+    condition = length(var.function.alias_weights) <= 1 && alltrue([
+      for version, share in var.function.alias_weights :
+      can(regex("^[1-9][0-9]*$", version)) && coalesce(share, 0) > 0 && coalesce(share, 0) <= 1
+    ])
+    error_message = join(" ", [
+      "function.alias_weights = ${jsonencode(var.function.alias_weights)} is not the number of one older version with",
+      "its share, above 0 and at most 1. Set for example { \"7\" = 0.9 }; the newest version gets the rest.",
     ])
   }
 
@@ -255,6 +288,33 @@ variable "function" {
     ])
   }
 
+  # https://docs.aws.amazon.com/lambda/latest/dg/provisioned-concurrency.html
+  validation {
+    condition = var.function.provisioned_concurrency == null ? true : (
+      var.function.provisioned_concurrency % 1 == 0 &&
+      var.function.provisioned_concurrency >= 1 &&
+      var.function.provisioned_concurrency <=
+      coalesce(var.function.reserved_concurrency, var.function.provisioned_concurrency)
+    )
+    error_message = join(" ", [
+      "function.provisioned_concurrency = ${jsonencode(var.function.provisioned_concurrency)} is not a whole number of",
+      "at least 1 and at most reserved_concurrency = ${jsonencode(var.function.reserved_concurrency)} (instances). Set",
+      "one, or null for none.",
+    ])
+  }
+
+  # "Alias with weights can not be used with Provisioned Concurrency", says Lambda when the number is set or changed:
+  # https://github.com/hashicorp/terraform-provider-aws/pull/48116
+  validation {
+    condition = var.function.provisioned_concurrency == null || (
+      length(var.function.alias_weights) == 0 && !var.function.snap_start
+    )
+    error_message = join(" ", [
+      "function.provisioned_concurrency = ${jsonencode(var.function.provisioned_concurrency)} is set together with",
+      "alias_weights or snap_start; Lambda refuses it with either. Remove one of them.",
+    ])
+  }
+
   validation {
     condition = var.function.reserved_concurrency == null ? true : (
       floor(var.function.reserved_concurrency) == var.function.reserved_concurrency &&
@@ -336,6 +396,7 @@ locals {
   # the defaults above (a test compares both).
   function_defaults = {
     alias                    = null
+    alias_weights            = {}
     architecture             = "arm64"
     environment              = {}
     ephemeral_storage_mb     = 512
@@ -345,8 +406,10 @@ locals {
     name                     = null
     permissions_boundary_arn = null
     policy_statements        = []
+    provisioned_concurrency  = null
     reserved_concurrency     = null
     runtime                  = "python3.13"
+    snap_start               = false
     timeout_seconds          = 30
     tracing                  = true
     vpc                      = null

@@ -89,7 +89,12 @@ variable "kms_key_arn" {
 
 variable "logs" {
   description = <<-EOT
-    The log group that the module creates with the function:
+    The log group that the module creates with the function, and what Lambda writes to it:
+    - `application_level` (`TRACE`, `DEBUG`, `INFO`, `WARN`, `ERROR` or `FATAL`): Lambda drops lines of your code and of
+      the package below this level. Above `INFO` there are no metrics; docs/logs.md lists what each level drops.
+    - `class` (`STANDARD` or `INFREQUENT_ACCESS`): the class of the log group; when null, `STANDARD` for a new one. The
+      second costs half as much and has no metrics. If you change it, Terraform replaces the log group with its lines.
+    - `system_level` (`DEBUG`, `INFO` or `WARN`): Lambda drops its own lines below this level.
     - `retention_days` (1, 3, 5, 7, 14, 30, 60, 90 … 3653 days, as CloudWatch Logs takes; 0 keeps them forever):
       CloudWatch Logs keeps log lines this long.
   EOT
@@ -97,8 +102,37 @@ variable "logs" {
   default     = {}
 
   type = object({
-    retention_days = optional(number, 30)
+    application_level = optional(string, "INFO")
+    class             = optional(string)
+    retention_days    = optional(number, 30)
+    system_level      = optional(string, "INFO")
   })
+
+  validation {
+    condition = contains(local.log_levels, var.logs.application_level)
+    error_message = join(" ", [
+      "logs.application_level = \"${var.logs.application_level}\" is not one of ${join(", ", local.log_levels)}.",
+      "Choose INFO unless you want more or fewer lines.",
+    ])
+  }
+
+  # A group of the class DELIVERY cannot be queried, and keeps lines for one day, whatever retention_days says:
+  # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html
+  validation {
+    condition = contains(["STANDARD", "INFREQUENT_ACCESS"], coalesce(var.logs.class, "STANDARD"))
+    error_message = join(" ", [
+      "logs.class = ${jsonencode(var.logs.class)} is not one of STANDARD, INFREQUENT_ACCESS; a class that nobody can",
+      "query would hide what failed. Choose STANDARD if you want metrics.",
+    ])
+  }
+
+  validation {
+    condition = contains(["DEBUG", "INFO", "WARN"], var.logs.system_level)
+    error_message = join(" ", [
+      "logs.system_level = \"${var.logs.system_level}\" is not one of DEBUG, INFO, WARN.",
+      "Choose INFO unless you want more or fewer lines of Lambda's own.",
+    ])
+  }
 
   validation {
     condition = contains(local.log_retention_days, var.logs.retention_days)

@@ -32,7 +32,7 @@ run "every_limit_itself_is_accepted" {
   command = plan
 
   variables {
-    function    = { memory_size_mb = 10240, runtime = "python3.11", timeout_seconds = 900 }
+    function    = { alias = "live", memory_size_mb = 10240, provisioned_concurrency = 1, runtime = "python3.11", timeout_seconds = 900 }
     idempotency = { concurrency = 100, lease_margin_seconds = 300, minimum_remaining_seconds = 899.4, namespace = "!\"$-~ /", retention_seconds = 1209599 }
     logs        = { retention_days = 0 }
     queue = {
@@ -111,6 +111,7 @@ run "the_least_of_every_option_is_accepted" {
   variables {
     function = {
       alias                = "a"
+      alias_weights        = { "1" = 0.000001 }
       ephemeral_storage_mb = 512
       memory_size_mb       = 128
       name                 = "o"
@@ -137,7 +138,7 @@ run "the_least_of_every_option_is_accepted" {
   }
 
   assert {
-    condition     = aws_lambda_alias.consumer[0].name == "a" && aws_lambda_function.consumer[0].reserved_concurrent_executions == 0 && aws_lambda_function.consumer[0].timeout == 3 && aws_lambda_function.consumer[0].memory_size == 128
+    condition     = aws_lambda_alias.consumer[0].name == "a" && one(aws_lambda_alias.consumer[0].routing_config).additional_version_weights["1"] == 0.000001 && aws_lambda_function.consumer[0].reserved_concurrent_executions == 0 && aws_lambda_function.consumer[0].timeout == 3 && aws_lambda_function.consumer[0].memory_size == 128
     error_message = "A function that is stopped has an alias of one letter."
   }
 
@@ -153,6 +154,7 @@ run "the_most_of_every_option_is_accepted" {
   variables {
     function = {
       alias                = join("", [for number in range(128) : "a"])
+      alias_weights        = { "6" = 1 }
       ephemeral_storage_mb = 10240
       handler              = "${join("", [for number in range(120) : "m"])}.handler"
       layers               = [for number in range(5) : "arn:aws:lambda:eu-central-1:123456789012:layer:layer:${number}"]

@@ -205,12 +205,16 @@ run "the_outputs_are_whole" {
 
   assert {
     condition = output.function == {
+      alias_arn      = null
       arn            = "arn:aws:lambda:eu-central-1:123456789012:function:orders"
+      invoke_arn     = "arn:aws:apigateway:eu-central-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-central-1:123456789012:function:orders/invocations"
+      log_group_arn  = "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/orders"
       log_group_name = "/aws/lambda/orders"
       name           = "orders"
       role_arn       = "arn:aws:iam::123456789012:role/orders-20250101000000000000000001"
       role_name      = "orders-20250101000000000000000001"
       target_arn     = "arn:aws:lambda:eu-central-1:123456789012:function:orders"
+      version        = null
     }
     error_message = "The function's output names its role and log group."
   }

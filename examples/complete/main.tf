@@ -30,6 +30,7 @@ module "orders" {
     memory_size_mb           = 512
     ephemeral_storage_mb     = 1024
     timeout_seconds          = 20
+    provisioned_concurrency  = 1
     reserved_concurrency     = 20
     tracing                  = true
     layers                   = [aws_lambda_layer_version.receipts.arn]
@@ -135,8 +136,15 @@ module "orders" {
   }
 
   dashboard = true
-  logs      = { retention_days = 365 }
   tags      = local.tags
+
+  # Higher levels and the cheaper class would drop the metrics, which the dashboard and the alarms show.
+  logs = {
+    application_level = "INFO"
+    class             = "STANDARD"
+    retention_days    = 365
+    system_level      = "INFO"
+  }
 }
 
 locals {

@@ -62,6 +62,7 @@ PLANNED = {
         aws_lambda_event_source_mapping=1,
         aws_lambda_layer_version=1,
         aws_lambda_permission=1,
+        aws_lambda_provisioned_concurrency_config=1,
         aws_route_table=1,
         aws_route_table_association=2,
         aws_security_group=2,
@@ -110,6 +111,7 @@ PLANNED = {
     "README.md, A complete consumer": consumer(),
     "docs/deployments.md, The four sources": consumer(terraform_data=-1),
     "docs/deployments.md, Contents of the zip": consumer(),
+    "docs/deployments.md, A canary": consumer(aws_lambda_alias=1),
     "docs/deployments.md, Monitoring services": consumer(),
     "docs/guides/existing-handler.md, 3. The infrastructure": consumer(
         aws_lambda_event_source_mapping=-1, aws_lambda_permission=1, aws_sqs_queue=-1
@@ -186,6 +188,8 @@ UNUSED = {
     "alarms.takeovers",
     # It replaces the processor.
     "function.handler",
+    # Instances that are ready exclude both, and a canary needs an older version.
+    *("function.alias_weights", "function.snap_start"),
     # A FIFO queue excludes a batching window and allowed_triggers.
     *("queue.content_based_deduplication", "queue.deduplication_scope", "queue.fifo"),
     "queue.fifo_throughput_limit",

@@ -319,7 +319,7 @@ run "an_existing_function_of_2_seconds" {
   }
 }
 
-# says: function.existing is set; then alias, architecture, environment,
+# says: function.existing is set; then alias, alias_weights, architecture, environment,
 run "settings_with_an_existing_function" {
   command         = plan
   expect_failures = [var.function]
