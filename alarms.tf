@@ -214,5 +214,5 @@ resource "aws_cloudwatch_metric_alarm" "alarm" {
     }
   }
 
-  tags = var.tags
+  tags = local.tags.alarms
 }

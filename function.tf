@@ -20,7 +20,7 @@ resource "aws_lambda_function" "consumer" {
   timeout                        = var.function.timeout_seconds
   reserved_concurrent_executions = var.function.reserved_concurrency
   publish                        = var.function.alias != null
-  kms_key_arn                    = var.kms_key_arn
+  kms_key_arn                    = local.function_key_arn
 
   environment {
     variables = merge(var.function.environment, local.wrapper_environment, local.environment)
@@ -67,10 +67,14 @@ resource "aws_lambda_function" "consumer" {
     mode = var.function.tracing ? "Active" : "PassThrough"
   }
 
-  tags = var.tags
+  tags = local.tags.function
 
   # So that the function has its permissions in every invocation, even in the first and in the last.
-  depends_on = [aws_iam_role_policy.function, aws_iam_role_policy.processor]
+  depends_on = [
+    aws_iam_role_policy.function,
+    aws_iam_role_policy.processor,
+    aws_iam_role_policy_attachment.managed,
+  ]
 
   lifecycle {
     precondition {
@@ -106,6 +110,25 @@ resource "aws_lambda_function" "consumer" {
       ])
     }
 
+    # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    precondition {
+      condition = local.least_environment_bytes <= 4096
+      error_message = join(" ", [
+        "function.environment and the variables of the module have at least ${local.least_environment_bytes} bytes in",
+        "all; Lambda takes 4096, which counts names, values and the JSON around them. Shorten or remove some, and let",
+        "your code read long values from a parameter or a file. Use short names of queue and table, too.",
+      ])
+    }
+
+    precondition {
+      condition = local.trigger_policy_bytes <= 20480
+      error_message = join(" ", [
+        "allowed_triggers has ${length(var.allowed_triggers)} triggers, which make a policy of at least",
+        "${local.trigger_policy_bytes} bytes; Lambda takes 20480 for a function. Use a rule or a topic for several",
+        "sources, or queue.allowed_senders, which takes a list.",
+      ])
+    }
+
     precondition {
       condition = !local.image || length(var.function.layers) == 0
       error_message = join(" ", [
@@ -131,8 +154,8 @@ resource "aws_cloudwatch_log_group" "function" {
 
   name              = "/aws/lambda/${local.function_name}"
   retention_in_days = var.logs.retention_days
-  kms_key_id        = var.kms_key_arn
-  tags              = var.tags
+  kms_key_id        = local.logs_key_arn
+  tags              = local.tags.logs
 }
 
 # The version that the alias points to. checks.tf compares its code with the function's.

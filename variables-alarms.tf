@@ -18,6 +18,7 @@ variable "alarms" {
     - `ok_actions` (up to 5 ARNs, with `actions`): the targets that CloudWatch notifies when an alarm ends.
     - `parked` (more than 0): messages in 5 minutes that the function set aside for an operator.
     - `table_throttles` (more than 0): reads and writes in 5 minutes that the table throttled.
+    - `tags`: tags of the alarms, in addition to the module's `tags`.
     - `takeovers` (more than 0): messages in 5 minutes whose earlier run was interrupted.
     - `throttles` (more than 0): invocations in 5 minutes that Lambda throttled.
   EOT
@@ -34,6 +35,7 @@ variable "alarms" {
     ok_actions          = optional(list(string), [])
     parked              = optional(number, 1)
     table_throttles     = optional(number, 10)
+    tags                = optional(map(string), {})
     takeovers           = optional(number, 1)
     throttles           = optional(number, 10)
   })

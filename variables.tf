@@ -72,6 +72,7 @@ variable "kms_key_arn" {
   description = <<-EOT
     The ARN of a symmetric KMS key of yours, not of an alias. It encrypts everything that the module creates: table,
     both queues, logs, the function's environment and filters. When null, DynamoDB and SQS use keys that AWS manages.
+    `table.kms_key_arn`, `queue.kms_key_arn`, `function.kms_key_arn` and `logs.kms_key_arn` name another key for a part.
     The role gets the permissions that it needs for the key. docs/security.md lists the permissions that the key's own
     policy must give, and docs/upgrading.md explains how to change or remove the key: a table keeps the key that it had.
   EOT
@@ -90,15 +91,27 @@ variable "kms_key_arn" {
 variable "logs" {
   description = <<-EOT
     The log group that the module creates with the function:
+    - `kms_key_arn` (ARN of a KMS key): your key for the log group. When null, the module's `kms_key_arn`.
     - `retention_days` (1, 3, 5, 7, 14, 30, 60, 90 … 3653 days, as CloudWatch Logs takes; 0 keeps them forever):
       CloudWatch Logs keeps log lines this long.
+    - `tags`: tags of the log group, in addition to the module's `tags`.
   EOT
   nullable    = false
   default     = {}
 
   type = object({
+    kms_key_arn    = optional(string)
     retention_days = optional(number, 30)
+    tags           = optional(map(string), {})
   })
+
+  validation {
+    condition = var.logs.kms_key_arn == null ? true : can(regex(local.kms_key_arn, var.logs.kms_key_arn))
+    error_message = join(" ", [
+      "logs.kms_key_arn = ${jsonencode(var.logs.kms_key_arn)} is not the ARN of a KMS key.",
+      "Give the arn of aws_kms_key, or null for the module's kms_key_arn.",
+    ])
+  }
 
   validation {
     condition = contains(local.log_retention_days, var.logs.retention_days)
@@ -159,7 +172,10 @@ variable "processor" {
 
 variable "tags" {
   description = <<-EOT
-    Tags for everything that takes them, in addition to the provider's default tags. AWS takes at most 50 in all.
+    Tags for everything that takes them, in addition to the provider's default tags. AWS takes at most 50 in all; the
+    module checks this without the default tags, which it does not see. A key has 1 to 128 characters and does not start
+    with `aws:`, a value has up to 256: letters, digits, spaces and _.:/=+-@. `function.tags`, `queue.tags`,
+    `table.tags`, `logs.tags` and `alarms.tags` add to them, or replace a tag with the same key.
   EOT
   type        = map(string)
   nullable    = false

@@ -155,7 +155,7 @@ run "the_most_of_every_option_is_accepted" {
       alias                = join("", [for number in range(128) : "a"])
       ephemeral_storage_mb = 10240
       handler              = "${join("", [for number in range(120) : "m"])}.handler"
-      layers               = [for number in range(5) : "arn:aws:lambda:eu-central-1:123456789012:layer:layer:${number}"]
+      layers               = [for number in range(5) : "arn:aws:lambda:eu-central-1:123456789012:layer:layer-${number}:1"]
       memory_size_mb       = 10240
       name                 = join("", [for number in range(64) : "f"])
       timeout_seconds      = 900
