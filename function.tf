@@ -67,7 +67,7 @@ resource "aws_lambda_function" "consumer" {
     mode = var.function.tracing ? "Active" : "PassThrough"
   }
 
-  tags = local.tags.function
+  tags = local.function_tags
 
   # So that the function has its permissions in every invocation, even in the first and in the last.
   depends_on = [
@@ -112,11 +112,11 @@ resource "aws_lambda_function" "consumer" {
 
     # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
     precondition {
-      condition = local.least_environment_bytes <= 4096
+      condition = local.environment_bytes.least <= 4096 ? local.environment_bytes.whole <= 4096 : false
       error_message = join(" ", [
-        "function.environment and the variables of the module have at least ${local.least_environment_bytes} bytes in",
-        "all; Lambda takes 4096, which counts names, values and the JSON around them. Shorten or remove some, and let",
-        "your code read long values from a parameter or a file. Use short names of queue and table, too.",
+        "function.environment and the variables of the module have at least ${local.environment_bytes.least} bytes",
+        "in all; Lambda takes 4096, and counts names, values and the JSON around them. Shorten or remove some, and",
+        "let your code read long values from a parameter or a file.",
       ])
     }
 

@@ -186,7 +186,7 @@ resource "aws_iam_role" "function" {
     }]
   })
 
-  tags = local.tags.function
+  tags = local.function_tags
 }
 
 # An existing role also gets this policy, in addition to its own.

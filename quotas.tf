@@ -4,25 +4,20 @@
 #
 # Each value is the least that AWS can count: a rule never refuses what AWS takes. Regions have at least 9 characters.
 locals {
-  # 1. The environment of a created function. Lambda measures the JSON of all variables in bytes: its error quotes that
-  # string. jsonencode writes <, > and & as six characters each, which JSON does not ask for. base64encode gives four
+  # 1. The environment of a created function, with the shortest URL that the dead-letter queue can have, and with its
+  # URL, which is known later. Lambda measures the JSON of all variables in bytes: its error quotes that string.
+  # jsonencode writes <, > and & as six characters each, which JSON does not ask for. base64encode gives four
   # characters for each three bytes.
-  least_environment = merge(
-    var.function.environment,
-    local.wrapper_environment,
-    { for name, value in local.settings : name => tostring(value) if value != null },
-    {
-      IDEMPOTENCY_DEAD_LETTER_QUEUE_URL = (
-        local.uses_existing_queue
-        ? local.dead_letter_queue_url
-        : "https://sqs.us-east-1.amazonaws.com/123456789012/${local.dead_letter_queue_name}"
-      )
-      IDEMPOTENCY_TABLE = local.table_name
-    },
-  )
-  least_environment_bytes = floor(0.75 * length(trim(base64encode(
-    replace(jsonencode(local.least_environment), "/\\\\u00(3c|3e|26)/", "&")
-  ), "=")))
+  given_environment = merge(var.function.environment, local.wrapper_environment)
+  least_url         = "https://sqs.us-east-1.amazonaws.com/123456789012/${local.dead_letter_queue_name}"
+  environment_bytes = {
+    for kind, variables in {
+      least = local.uses_existing_queue ? {} : { IDEMPOTENCY_DEAD_LETTER_QUEUE_URL = local.least_url }
+      whole = {}
+      } : kind => floor(0.75 * length(trim(base64encode(
+        replace(jsonencode(merge(local.given_environment, local.environment, variables)), "/\\\\u00(3c|3e|26)/", "&")
+    ), "=")))
+  }
 
   # 2. The inline policies of a created role. The resources and conditions of the module's statements may be unknown.
   processor_policy = replace(

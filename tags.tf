@@ -1,12 +1,15 @@
 locals {
-  # 1. The tags of each part: the module's, and the part's own, which win.
+  # 1. The tags of each part: the module's, and the part's own, which win. Those of the function are apart, because
+  # nothing of queue and table may depend on var.function (main.tf).
+  function_tags = merge(var.tags, var.function.tags)
   tags = {
-    alarms   = merge(var.tags, try(var.alarms.tags, {}))
-    function = merge(var.tags, var.function.tags)
-    logs     = merge(var.tags, var.logs.tags)
-    queue    = merge(var.tags, try(var.queue.tags, {}))
-    table    = merge(var.tags, var.table.tags)
+    alarms = merge(var.tags, try(var.alarms.tags, {}))
+    logs   = merge(var.tags, var.logs.tags)
+    queue  = merge(var.tags, try(var.queue.tags, {}))
+    table  = merge(var.tags, var.table.tags)
   }
+
+  all_tags = merge(local.tags, { function = local.function_tags })
 
   # 2. The rules of AWS, with a message for each input that breaks one; preconditions in checks.tf show them. The
   # module does not see the provider's default tags, which count too.
@@ -28,13 +31,13 @@ locals {
       can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{1,128}$", key))
     ])],
 
-    [for numbers in [{ for part, tags in local.tags : part => length(tags) if length(tags) > 50 }] : join(" ", [
+    [for numbers in [{ for part, tags in local.all_tags : part => length(tags) if length(tags) > 50 }] : join(" ", [
       "tags, with the tags of a part, are too many: ${jsonencode(numbers)}; AWS takes 50 for a resource, and the",
       "provider's default tags count. Remove some.",
     ]) if length(numbers) > 0],
 
     # Other services distinguish upper and lower case. https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
-    [for tags in [local.tags.function] : join(" ", [
+    [for tags in [local.function_tags] : join(" ", [
       "tags and function.tags have the keys ${jsonencode(keys(tags))}; in the keys of a role's tags, IAM does not",
       "distinguish upper and lower case. Rename or remove all but one of the same.",
     ]) if local.creates_function && length(distinct([for key in keys(tags) : lower(key)])) < length(tags)],

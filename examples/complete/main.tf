@@ -43,7 +43,16 @@ module "orders" {
         resources  = [aws_dynamodb_table.ledger.arn]
         conditions = { StringEquals = { "aws:ResourceAccount" = [local.arn_parts.account] } }
       },
+      {
+        sid       = "NeverChangeACharge"
+        effect    = "Deny"
+        actions   = ["dynamodb:DeleteItem", "dynamodb:UpdateItem"]
+        resources = [aws_dynamodb_table.ledger.arn]
+      },
     ]
+
+    role = { managed_policy_arns = [aws_iam_policy.guard_rails.arn] }
+    tags = { tier = "processing" }
 
     vpc = {
       subnet_ids         = aws_subnet.private[*].id
@@ -54,7 +63,6 @@ module "orders" {
   queue = {
     batch_size                         = 20
     maximum_batching_window_in_seconds = 1
-    dead_letter_queue                  = { message_retention_seconds = 1209600 } # 14 days
     delay_seconds                      = 1
     enabled                            = true
     filters                            = [local.positive_amount]
@@ -66,6 +74,22 @@ module "orders" {
     message_retention_seconds          = 604800 # 7 days
     allowed_senders                    = [{ service = "events", source_arn = aws_cloudwatch_event_rule.orders.arn }]
     visibility_timeout_seconds         = 180
+
+    tags = { data = "orders" }
+
+    dead_letter_queue = {
+      message_retention_seconds = 1209600 # 14 days
+
+      policy_statements = [
+        {
+          sid        = "PurgeOnlyWithMfa"
+          effect     = "Deny"
+          principals = { AWS = ["*"] }
+          actions    = ["sqs:PurgeQueue"]
+          conditions = { BoolIfExists = { "aws:MultiFactorAuthPresent" = ["false"] } }
+        },
+      ]
+    }
 
     # The rule sends no envelope. Express orders keep SNS's envelope when you redrive them from the dead-letter queue.
     unwrap = ["sns"]
@@ -113,6 +137,7 @@ module "orders" {
     max_read_request_units  = 1000
     max_write_request_units = 1000
     point_in_time_recovery  = true
+    tags                    = { backup = "continuous" }
   }
 
   alarms = {
@@ -126,11 +151,17 @@ module "orders" {
     message_age_seconds = 1200
     parked              = 1
     table_throttles     = 10
+    tags                = { severity = "page" }
     throttles           = 20
   }
 
+  logs = {
+    kms_key_arn    = aws_kms_key.logs.arn
+    retention_days = 365
+    tags           = { reader = "support" }
+  }
+
   dashboard = true
-  logs      = { retention_days = 365 }
   tags      = local.tags
 }
 
@@ -199,6 +230,25 @@ resource "aws_lambda_layer_version" "receipts" {
   compatible_runtimes      = ["python3.13"]
 
   depends_on = [terraform_data.receipts]
+}
+
+# What no role of the shop may do, whatever else it may do.
+resource "aws_iam_policy" "guard_rails" {
+  name_prefix = "${var.name}-guard-rails-"
+  description = "What no role of ${var.name} may do."
+  tags        = local.tags
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid      = "KeepData"
+        Effect   = "Deny"
+        Action   = ["dynamodb:DeleteTable", "kms:ScheduleKeyDeletion", "sqs:DeleteQueue"]
+        Resource = "*"
+      },
+    ]
+  })
 }
 
 # The permissions boundary: the function's role never gets more permissions than these.
