@@ -51,8 +51,8 @@ locals {
     ]) if anytrue([for sid in statements[*].sid : can(regex("^(DenyInsecureTransport$|From)", sid))])],
 
     [for input, statements in local.queue_statement_inputs : join(" ", [
-      "${input} has the actions ${jsonencode(statements[*].actions)}; the policy of a queue takes those of SQS.",
-      "Remove the others, or use function.policy_statements for them.",
+      "${input} has the actions ${jsonencode(statements[*].actions)}; the policy of a queue takes actions of SQS only.",
+      "Remove the others, or put them into function.policy_statements.",
     ]) if anytrue([for action in flatten(statements[*].actions) : try(!startswith(action, "sqs:"), false)])],
 
     [for input, statements in local.queue_statement_inputs : join(" ", [

@@ -30,7 +30,7 @@ resource "aws_sqs_queue" "source" {
       error_message = join(" ", [
         "queue.policy_statements and queue.allowed_senders make a policy of at least",
         "${local.least_policy_bytes.source} bytes; SQS takes 8192 for a queue. Shorten them, such as with patterns in",
-        "ArnLike. Use roles with permissions of their own where you can.",
+        "ArnLike, or give permissions to the producers' roles instead.",
       ])
     }
   }

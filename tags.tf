@@ -1,5 +1,5 @@
 locals {
-  # 1. The tags of each part: the module's, and the part's own, which win. Those of the function are apart, because
+  # 1. The tags of each part: the module's, and the part's own, which win. The function's tags are apart, because
   # nothing of queue and table may depend on var.function (main.tf).
   function_tags = merge(var.tags, var.function.tags)
   tags = {

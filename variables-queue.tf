@@ -10,7 +10,11 @@ variable "queue" {
       when its producer gives no deduplication id; otherwise such a producer gets an error. EventBridge needs it.
     - `dead_letter_queue.message_retention_seconds` (above `message_retention_seconds` unless FIFO, at most 1209600 s,
       14 days): the dead-letter queue keeps a message this long.
-    - `dead_letter_queue.policy_statements` (as `policy_statements`): further statements of its policy.
+    - `dead_letter_queue.policy_statements.actions` (as `policy_statements`): a statement of its policy is about these.
+    - `dead_letter_queue.policy_statements.conditions` (as `policy_statements`): when the statement applies.
+    - `dead_letter_queue.policy_statements.effect` (`Allow` or `Deny`): whether it allows or denies the actions.
+    - `dead_letter_queue.policy_statements.principals` (as `policy_statements`): whom it is about.
+    - `dead_letter_queue.policy_statements.sid` (as `policy_statements`): its name.
     - `deduplication_scope` (`queue` or `messageGroup`; FIFO only): SQS drops a repeated message within this scope.
     - `delay_seconds` (0 to 900 s): a new message waits this long before it is delivered.
     - `enabled`: whether the function reads from the queue.

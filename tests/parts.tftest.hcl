@@ -1,4 +1,4 @@
-# What each part may have of its own: a key, tags, and policies of the role.
+# Keys and tags of each part, and policies of the role.
 
 mock_provider "aws" {
   source = "./tests/mocks"

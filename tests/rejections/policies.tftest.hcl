@@ -50,7 +50,7 @@ run "an_action_without_its_service" {
   }
 }
 
-# says: queue.dead_letter_queue.policy_statements has the actions [["kms:Decrypt"]]; the policy of a queue takes those of SQS.
+# says: queue.dead_letter_queue.policy_statements has the actions [["kms:Decrypt"]]; the policy of a queue takes actions of SQS only.
 run "a_key_in_the_dead_letter_queues_policy" {
   command         = plan
   expect_failures = [terraform_data.checks]

@@ -427,7 +427,7 @@ run "an_unknown_effect" {
   }
 }
 
-# says: queue.policy_statements has the actions [["sns:Publish"]]; the policy of a queue takes those of SQS.
+# says: queue.policy_statements has the actions [["sns:Publish"]]; the policy of a queue takes actions of SQS only.
 run "an_action_of_another_service" {
   command         = plan
   expect_failures = [terraform_data.checks]
