@@ -1,5 +1,5 @@
-# One key for everything but the function's log. Its policy has a statement for each service that uses the key on its own
-# behalf. The module gives the function's role the permissions that it needs.
+# One key for everything but the function's log. Its policy has a statement for each service that uses the key on its
+# own behalf. The module gives the function's role the permissions that it needs.
 resource "aws_kms_key" "shop" {
   description             = "Encrypts the orders of ${var.name}."
   enable_key_rotation     = true
