@@ -232,13 +232,13 @@ resource "aws_iam_role_policy" "processor" {
 # remove the first of two, the second policy moves to the first position. Without this resource, Terraform could attach
 # it there and then detach it from its old position. So a change of the list first detaches all, then attaches all.
 resource "terraform_data" "managed_policies" {
-  count = length(var.function.role.managed_policy_arns) > 0 ? 1 : 0
+  count = nonsensitive(length(var.function.role.managed_policy_arns)) > 0 ? 1 : 0
 
   triggers_replace = var.function.role.managed_policy_arns
 }
 
 resource "aws_iam_role_policy_attachment" "managed" {
-  count = length(var.function.role.managed_policy_arns)
+  count = nonsensitive(length(var.function.role.managed_policy_arns))
 
   role       = aws_iam_role.function[0].name
   policy_arn = var.function.role.managed_policy_arns[count.index]

@@ -59,7 +59,8 @@ locals {
   # account, and the Region with the shortest name.
   # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html
   least_policy_bytes = {
-    for kind, name in { source = local.queue_name, dead_letter = local.dead_letter_queue_name } : kind => length(
+    for kind, name in { source = local.queue_name, dead_letter = local.dead_letter_queue_name } :
+    kind => nonsensitive(length(
       jsonencode({
         Version = "2012-10-17"
         Statement = [
@@ -67,6 +68,6 @@ locals {
           merge(statement, { Resource = "arn:aws:sqs:us-east-1:123456789012:${name}" })
         ]
       })
-    )
+    ))
   }
 }

@@ -3,6 +3,7 @@
 # changes.
 #
 # Each value is the least that AWS can count: a rule never refuses what AWS takes. Regions have at least 9 characters.
+# A length is no secret, even if an input is: a message may show it.
 locals {
   # 1. The environment of a created function, with the shortest URL that the dead-letter queue can have, and with its
   # URL, which is known later. Lambda measures the JSON of all variables in bytes: its error quotes that string.
@@ -14,9 +15,9 @@ locals {
     for kind, variables in {
       least = local.uses_existing_queue ? {} : { IDEMPOTENCY_DEAD_LETTER_QUEUE_URL = local.least_url }
       whole = {}
-      } : kind => floor(0.75 * length(trim(base64encode(
+      } : kind => nonsensitive(floor(0.75 * length(trim(base64encode(
         replace(jsonencode(merge(local.given_environment, local.environment, variables)), "/\\\\u00(3c|3e|26)/", "&")
-    ), "=")))
+    ), "="))))
   }
 
   # 2. The inline policies of a created role. The resources and conditions of the module's statements may be unknown.
@@ -25,13 +26,13 @@ locals {
   )
   module_statements = concat(local.consumer_statements, local.runtime_statements)
   role_characters   = length(local.processor_policy) + length(jsonencode(local.module_statements))
-  least_role_characters = length(local.processor_policy) + length(jsonencode([
+  least_role_characters = nonsensitive(length(local.processor_policy) + length(jsonencode([
     for statement in local.module_statements : [statement.Sid, statement.Action]
-  ]))
+  ])))
 
   # 3. The resource-based policy of a created function, or of its alias.
   # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-  trigger_policy_bytes = length(jsonencode({
+  trigger_policy_bytes = nonsensitive(length(jsonencode({
     Version = "2012-10-17"
     Id      = "default"
     Statement = [
@@ -44,5 +45,5 @@ locals {
         Condition = { ArnLike = { "AWS:SourceArn" = trigger.source_arn } }
       }
     ]
-  }))
+  })))
 }
