@@ -292,5 +292,5 @@ resource "aws_cloudwatch_metric_alarm" "alarm" {
     }
   }
 
-  tags = var.tags
+  tags = local.tags.alarms
 }

@@ -71,13 +71,58 @@ resource "terraform_data" "checks" {
 
     precondition {
       condition = (
-        var.kms_key_arn == null || local.creates_function || local.creates_table || !local.uses_existing_queue ||
-        try(length(var.queue.filters), 0) + length(flatten([for stream in var.streams : stream.filters])) > 0
+        var.kms_key_arn == null ||
+        local.creates_table && var.table.kms_key_arn == null ||
+        !local.uses_existing_queue && try(var.queue.kms_key_arn, null) == null ||
+        local.creates_function && var.logs.kms_key_arn == null ||
+        (local.creates_function || local.has_filters) && var.function.kms_key_arn == null
       )
       error_message = join(" ", [
-        "kms_key_arn is set, and every part exists already: the key encrypts nothing. Remove it, and name the keys of",
-        "existing parts in table.existing.kms_key_arn and queue.existing.kms_key_arn.",
+        "kms_key_arn is set, and every part exists already or has another key: the key encrypts nothing. Remove it,",
+        "and name the keys of existing parts in table.existing.kms_key_arn and queue.existing.kms_key_arn.",
       ])
+    }
+
+    precondition {
+      condition = var.function.kms_key_arn == null || local.creates_function || local.has_filters
+      error_message = join(" ", [
+        "function.kms_key_arn is set together with function.existing, and no mapping has filters: the key encrypts",
+        "nothing. Remove it, and set kms_key_arn where the function is declared.",
+      ])
+    }
+
+    precondition {
+      condition = local.creates_function || var.logs.kms_key_arn == null && length(var.logs.tags) == 0
+      error_message = join(" ", [
+        "logs.kms_key_arn or logs.tags is set together with function.existing, and the module creates no log group.",
+        "Remove them, and set them where the log group is declared.",
+      ])
+    }
+
+    # Your statements in policies (policy-rules.tf), and tags (tags.tf).
+    precondition {
+      condition     = length(local.statement_faults) == 0
+      error_message = join(" ", local.statement_faults)
+    }
+
+    precondition {
+      condition     = length(local.statement_quota_faults) == 0
+      error_message = join(" ", local.statement_quota_faults)
+    }
+
+    precondition {
+      condition     = length(local.statement_scope_faults) == 0
+      error_message = join(" ", local.statement_scope_faults)
+    }
+
+    precondition {
+      condition     = length(local.tag_faults) == 0
+      error_message = join(" ", local.tag_faults)
+    }
+
+    precondition {
+      condition     = length(local.tag_value_faults) == 0
+      error_message = join(" ", local.tag_value_faults)
     }
 
     # Times. A record outlives its message.

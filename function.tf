@@ -20,7 +20,7 @@ resource "aws_lambda_function" "consumer" {
   timeout                        = var.function.timeout_seconds
   reserved_concurrent_executions = var.function.reserved_concurrency
   publish                        = var.function.alias != null
-  kms_key_arn                    = var.kms_key_arn
+  kms_key_arn                    = local.function_key_arn
 
   environment {
     variables = merge(var.function.environment, local.wrapper_environment, local.environment)
@@ -78,10 +78,14 @@ resource "aws_lambda_function" "consumer" {
     mode = var.function.tracing ? "Active" : "PassThrough"
   }
 
-  tags = var.tags
+  tags = local.function_tags
 
   # So that the function has its permissions in every invocation, even in the first and in the last.
-  depends_on = [aws_iam_role_policy.function, aws_iam_role_policy.processor]
+  depends_on = [
+    aws_iam_role_policy.function,
+    aws_iam_role_policy.processor,
+    aws_iam_role_policy_attachment.managed,
+  ]
 
   lifecycle {
     precondition {
@@ -114,6 +118,25 @@ resource "aws_lambda_function" "consumer" {
         "function.handler = \"${var.function.handler}\" replaces the built-in entry point, so processor =",
         "\"${coalesce(var.processor, "null")}\" would never be called and nothing would be idempotent. Remove",
         "function.handler, or set processor = null if your handler makes the claims itself.",
+      ])
+    }
+
+    # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    precondition {
+      condition = local.environment_bytes.least <= 4096 ? local.environment_bytes.whole <= 4096 : false
+      error_message = join(" ", [
+        "function.environment and the variables of the module have at least ${local.environment_bytes.least} bytes",
+        "in all; Lambda takes 4096, and counts names, values and the JSON around them. Shorten or remove some, and",
+        "let your code read long values from a parameter or a file.",
+      ])
+    }
+
+    precondition {
+      condition = local.trigger_policy_bytes <= 20480
+      error_message = join(" ", [
+        "allowed_triggers has ${length(var.allowed_triggers)} triggers, which make a policy of at least",
+        "${local.trigger_policy_bytes} bytes; Lambda takes 20480 for a function. Use a rule or a topic for several",
+        "sources, or queue.allowed_senders, which takes a list.",
       ])
     }
 
@@ -156,8 +179,8 @@ resource "aws_cloudwatch_log_group" "function" {
   name              = "/aws/lambda/${local.function_name}"
   log_group_class   = var.logs.class
   retention_in_days = var.logs.retention_days
-  kms_key_id        = var.kms_key_arn
-  tags              = var.tags
+  kms_key_id        = local.logs_key_arn
+  tags              = local.tags.logs
 }
 
 locals {

@@ -21,19 +21,7 @@ locals {
     }
   }
 
-  # 3. Your KMS keys for the data that the role reads and writes. The role may use them only through these services.
-  dead_letter_key_arn = local.uses_existing_queue ? var.queue.existing.kms_key_arn : var.kms_key_arn
-  key_arns = distinct([for arn in concat(
-    [local.creates_table ? var.kms_key_arn : var.table.existing.kms_key_arn, local.dead_letter_key_arn],
-    [for stream in var.streams : stream.kms_key_arn],
-  ) : arn if arn != null])
-  dns_suffix = local.arn_parts.partition == "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com"
-  key_services = [
-    for service in concat(["dynamodb", "sqs"], length(local.kinesis_arns) > 0 ? ["kinesis"] : []) :
-    "${service}.${local.arn_parts.region}.${local.dns_suffix}"
-  ]
-
-  # 4. The actions that the mappings and the package call, and no others; tests compare them with the calls. Nothing
+  # 3. The actions that the mappings and the package call, and no others; tests compare them with the calls. Nothing
   # here depends on var.function, so that you can create an existing function after the policy of its role.
   consumer_statements = concat(
     local.has_queue ? [
@@ -78,21 +66,7 @@ locals {
         Resource = local.table_arn
       }, local.own_records),
     ],
-    # docs/security.md names AWS's pages about these permissions.
-    length(local.key_arns) > 0 ? [{
-      Sid       = "ReadWithKeys"
-      Effect    = "Allow"
-      Action    = ["kms:Decrypt"]
-      Resource  = local.key_arns
-      Condition = { StringEquals = { "kms:ViaService" = local.key_services } }
-    }] : [],
-    local.dead_letter_key_arn == null ? [] : [{
-      Sid       = "EncryptDeadLetters"
-      Effect    = "Allow"
-      Action    = ["kms:GenerateDataKey"]
-      Resource  = local.dead_letter_key_arn
-      Condition = { StringEquals = { "kms:ViaService" = ["sqs.${local.arn_parts.region}.${local.dns_suffix}"] } }
-    }],
+    local.key_statements,
     # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSLambdaKinesisExecutionRole.html
     length(local.kinesis_arns) > 0 ? [{
       Sid    = "ReadKinesisStreams"
@@ -129,7 +103,7 @@ locals {
     }] : [],
   )
 
-  # 5. The actions that Lambda itself calls with the role of a function that the module creates. function_arns
+  # 4. The actions that Lambda itself calls with the role of a function that the module creates. function_arns
   # matches the function with its versions and aliases.
   function_arn = join(":", [
     "arn", local.arn_parts.partition, "lambda", local.arn_parts.region, local.arn_parts.account,
@@ -144,11 +118,11 @@ locals {
       Resource = try("${aws_cloudwatch_log_group.function[0].arn}:*", "")
     }],
     # Lambda's own grant is for the role that the function had when its key was set, and ends with that role.
-    var.kms_key_arn == null ? [] : [{
+    local.function_key_arn == null ? [] : [{
       Sid       = "DecryptEnvironment"
       Effect    = "Allow"
       Action    = ["kms:Decrypt"]
-      Resource  = var.kms_key_arn
+      Resource  = local.function_key_arn
       Condition = { ArnLike = { "kms:EncryptionContext:aws:lambda:FunctionArn" = local.function_arns } }
     }],
     # These actions of X-Ray take no resource.
@@ -184,10 +158,10 @@ locals {
     "ec2:UnassignPrivateIpAddresses",
   ]
 
-  # 6. The actions of your code.
+  # 5. The actions of your code.
   processor_statements = [
     for statement in var.function.policy_statements : merge(
-      { Effect = "Allow", Action = statement.actions, Resource = statement.resources },
+      { Effect = statement.effect, Action = statement.actions, Resource = statement.resources },
       statement.sid == null ? {} : { Sid = statement.sid },
       length(statement.conditions) == 0 ? {} : { Condition = statement.conditions },
     )
@@ -212,7 +186,7 @@ resource "aws_iam_role" "function" {
     }]
   })
 
-  tags = var.tags
+  tags = local.function_tags
 }
 
 # An existing role also gets this policy, in addition to its own.
@@ -239,4 +213,37 @@ resource "aws_iam_role_policy" "processor" {
     Version   = "2012-10-17"
     Statement = local.processor_statements
   })
+
+  # IAM counts all inline policies of a role together, without white space.
+  # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+  lifecycle {
+    precondition {
+      condition = local.least_role_characters <= 10240 ? local.role_characters <= 10240 : false
+      error_message = join(" ", [
+        "function.policy_statements and the module's own statements have at least ${local.least_role_characters}",
+        "characters in all; IAM takes 10240 in the inline policies of a role. Shorten them, or use",
+        "function.role.managed_policy_arns, which do not count.",
+      ])
+    }
+  }
+}
+
+# Each policy has its position in the list as its key, because an ARN may be unknown while Terraform plans. If you
+# remove the first of two, the second policy moves to the first position. Without this resource, Terraform could attach
+# it there and then detach it from its old position. So a change of the list first detaches all, then attaches all.
+resource "terraform_data" "managed_policies" {
+  count = nonsensitive(length(var.function.role.managed_policy_arns)) > 0 ? 1 : 0
+
+  triggers_replace = var.function.role.managed_policy_arns
+}
+
+resource "aws_iam_role_policy_attachment" "managed" {
+  count = nonsensitive(length(var.function.role.managed_policy_arns))
+
+  role       = aws_iam_role.function[0].name
+  policy_arn = var.function.role.managed_policy_arns[count.index]
+
+  lifecycle {
+    replace_triggered_by = [terraform_data.managed_policies]
+  }
 }

@@ -11,7 +11,7 @@ resource "aws_lambda_event_source_mapping" "queue" {
   function_response_types = ["ReportBatchItemFailures"]
 
   # The key encrypts only the filters, which can contain secrets.
-  kms_key_arn = length(var.queue.filters) > 0 ? var.kms_key_arn : null
+  kms_key_arn = length(var.queue.filters) > 0 ? local.function_key_arn : null
 
   dynamic "filter_criteria" {
     for_each = length(var.queue.filters) > 0 ? [var.queue.filters] : []
@@ -43,7 +43,7 @@ resource "aws_lambda_event_source_mapping" "queue" {
     }
   }
 
-  tags = var.tags
+  tags = local.tags.queue
 
   # Lambda rejects a mapping until the role may read.
   depends_on = [aws_iam_role_policy.function]
@@ -140,7 +140,7 @@ resource "aws_lambda_event_source_mapping" "stream" {
   }
 
   # As for the queue.
-  kms_key_arn = length(each.value.filters) > 0 ? var.kms_key_arn : null
+  kms_key_arn = length(each.value.filters) > 0 ? local.function_key_arn : null
 
   dynamic "metrics_config" {
     for_each = each.value.metrics ? [["EventCount"]] : []

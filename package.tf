@@ -66,7 +66,12 @@ resource "terraform_data" "package" {
 
   # Packing comes last before the function. If an earlier step fails, nothing is packed yet, and the next apply packs,
   # even on another machine.
-  depends_on = [aws_cloudwatch_log_group.function, aws_iam_role_policy.function, aws_iam_role_policy.processor]
+  depends_on = [
+    aws_cloudwatch_log_group.function,
+    aws_iam_role_policy.function,
+    aws_iam_role_policy.processor,
+    aws_iam_role_policy_attachment.managed,
+  ]
 
   lifecycle {
     precondition {

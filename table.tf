@@ -24,7 +24,7 @@ resource "aws_dynamodb_table" "records" {
   # Without your key, DynamoDB uses the key that AWS manages in your account. CloudTrail shows its use.
   server_side_encryption {
     enabled     = true
-    kms_key_arn = var.kms_key_arn
+    kms_key_arn = local.table_key_arn
   }
 
   dynamic "on_demand_throughput" {
@@ -40,5 +40,5 @@ resource "aws_dynamodb_table" "records" {
     enabled = var.table.point_in_time_recovery
   }
 
-  tags = var.tags
+  tags = local.tags.table
 }

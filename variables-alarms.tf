@@ -34,6 +34,7 @@ variable "alarms" {
     - `table_throttles` (more than 0): reads and writes in 5 minutes that the table throttled.
     - `table_unavailable` (more than 0): messages in 5 minutes that did not run because the table refused or did not
       answer.
+    - `tags`: tags of the alarms, in addition to the module's `tags`.
     - `takeovers` (more than 0): messages in 5 minutes whose earlier run was interrupted.
     - `throttles` (more than 0): invocations in 5 minutes that Lambda throttled.
   EOT
@@ -55,6 +56,7 @@ variable "alarms" {
     parked               = optional(number, 1)
     table_throttles      = optional(number, 10)
     table_unavailable    = optional(number, 1)
+    tags                 = optional(map(string), {})
     takeovers            = optional(number, 1)
     throttles            = optional(number, 10)
   })

@@ -7,8 +7,8 @@ variable "function" {
     - `alias_weights` (one version number with its share, above 0 and at most 1): the share of `alias` that an older
       version keeps, such as `{ "7" = 0.9 }`, while you try the newest one. docs/deployments.md has the steps.
     - `architecture` (`arm64` or `x86_64`): the architecture of the processor.
-    - `environment` (4 KB in all): environment variables for your code. Lambda reserves some names, and the
-      module those that start with `IDEMPOTENCY_`.
+    - `environment` (4 KB in all, with the module's own variables): environment variables for your code. Lambda
+      reserves some names, and the module those that start with `IDEMPOTENCY_`.
     - `ephemeral_storage_mb` (512 to 10240 MB): the size of `/tmp`.
     - `existing.arn` (ARN of a function in this account and Region, or of its alias): an existing function,
       which the module uses instead of creating one. Give it the output `environment`; it must run the package
@@ -19,25 +19,32 @@ variable "function" {
     - `existing.timeout_seconds` (3 to 900 s): the function's timeout, which the module cannot look up.
     - `handler` (`module.function`, up to 128 characters): the entry point. The default calls `processor` once
       per idempotency key. If you set another one, set `processor` to null.
-    - `layers` (up to 5 ARNs of layer versions): the function's layers. Lambda adds none to an image.
+    - `kms_key_arn` (ARN of a KMS key): your key for the environment, and for the filters of the mappings. When
+      null, the module's `kms_key_arn`.
+    - `layers` (up to 5 ARNs of layer versions, each layer once): the function's layers. Lambda adds none to an image.
     - `memory_size_mb` (128 to 10240 MB): the memory. The CPU grows with it.
     - `name` (1 to 64 letters, digits, - and _): the function's name; when null, the module's `name`. If you
       change it, Terraform replaces the function, its role and its log group; queues and table stay.
     - `permissions_boundary_arn` (ARN of an IAM policy): the permissions boundary of the function's role.
+    - `policy_statements.effect` (`Allow` or `Deny`): whether your code may take the actions.
     - `policy_statements.sid` (letters and digits, each once): the name of a statement. The module adds the
       statements to the policy of the function's role.
-    - `policy_statements.actions` (at least one): the actions that your code may take.
-    - `policy_statements.resources` (at least one): the resources on which it may take them.
+    - `policy_statements.actions` (at least one, as `service:Action`): the actions that the statement is about.
+    - `policy_statements.resources` (at least one ARN, or `*`): the resources that it is about.
     - `policy_statements.conditions`: the conditions, as IAM has them: operators, then condition keys, then
-      values.
+      values. IAM takes 10240 characters in all statements of a role, the module's own included.
     - `provisioned_concurrency` (1 or more, at most `reserved_concurrency`): the instances of `alias` that Lambda keeps
       initialized, at a price. It excludes `alias_weights` and `snap_start`.
     - `reserved_concurrency` (0 or more): the most instances at a time, which Lambda reserves for this function.
       While the queue is enabled, `queue.maximum_concurrency` must be set, and at most this. When null, the
       function shares the account's concurrency.
+    - `role.managed_policy_arns` (up to 10 ARNs of IAM policies, each once): managed policies that the module
+      attaches to the function's role. When you change the list, the module detaches all and attaches them again.
     - `runtime` (`python3.11` or newer): the Python runtime. An image does not use it.
     - `snap_start`: whether instances start from a snapshot of the initialized function, at a price. It needs `alias`,
       `python3.12` or newer, and `ephemeral_storage_mb` of 512.
+    - `tags`: tags of the function and its role, in addition to the module's `tags`. In the keys of a role, IAM
+      does not distinguish upper and lower case.
     - `timeout_seconds` (3 to 900 s): the timeout of an invocation, which processes a whole batch.
     - `tracing`: whether the function sends traces to X-Ray.
     - `vpc.security_group_ids` (1 to 5): the function's security groups. They must let it reach DynamoDB and
@@ -62,22 +69,28 @@ variable "function" {
       timeout_seconds = number
     }))
     handler                  = optional(string, "idempotent_lambda.entrypoint.handler")
+    kms_key_arn              = optional(string)
     layers                   = optional(list(string), [])
     memory_size_mb           = optional(number, 256)
     name                     = optional(string)
     permissions_boundary_arn = optional(string)
     policy_statements = optional(list(object({
       sid        = optional(string)
+      effect     = optional(string, "Allow")
       actions    = list(string)
       resources  = list(string)
       conditions = optional(map(map(list(string))), {})
     })), [])
     provisioned_concurrency = optional(number)
     reserved_concurrency    = optional(number)
-    runtime                 = optional(string, "python3.13")
-    snap_start              = optional(bool, false)
-    timeout_seconds         = optional(number, 30)
-    tracing                 = optional(bool, true)
+    role = optional(object({
+      managed_policy_arns = optional(list(string), [])
+    }), {})
+    runtime         = optional(string, "python3.13")
+    snap_start      = optional(bool, false)
+    tags            = optional(map(string), {})
+    timeout_seconds = optional(number, 30)
+    tracing         = optional(bool, true)
     vpc = optional(object({
       security_group_ids = list(string)
       subnet_ids         = list(string)
@@ -213,6 +226,14 @@ variable "function" {
   }
 
   validation {
+    condition = var.function.kms_key_arn == null ? true : can(regex(local.kms_key_arn, var.function.kms_key_arn))
+    error_message = join(" ", [
+      "function.kms_key_arn = ${jsonencode(var.function.kms_key_arn)} is not the ARN of a KMS key.",
+      "Give the arn of aws_kms_key, or null for the module's kms_key_arn.",
+    ])
+  }
+
+  validation {
     condition = length(var.function.layers) <= 5
     error_message = join(" ", [
       "function.layers has ${length(var.function.layers)} layers; Lambda takes 5.",
@@ -232,6 +253,17 @@ variable "function" {
   }
 
   validation {
+    condition = (
+      length(distinct([for layer in var.function.layers : try(regex("^.+:layer:[^:]+", layer), layer)])) ==
+      length(var.function.layers)
+    )
+    error_message = join(" ", [
+      "function.layers = ${jsonencode(var.function.layers)}; Lambda takes one version of each layer.",
+      "Remove all but one version of the same layer.",
+    ])
+  }
+
+  validation {
     condition = var.function.name == null ? true : can(regex("^[A-Za-z0-9_-]{1,64}$", var.function.name))
     error_message = join(" ", [
       "function.name = ${jsonencode(var.function.name)} is not 1 to 64 letters, digits, - and _.",
@@ -241,50 +273,11 @@ variable "function" {
 
   validation {
     condition = var.function.permissions_boundary_arn == null ? true : (
-      can(regex("^arn:[^:]+:iam::([0-9]{12}|aws):policy/.+$", var.function.permissions_boundary_arn))
+      can(regex(local.iam_policy_arn, var.function.permissions_boundary_arn))
     )
     error_message = join(" ", [
       "function.permissions_boundary_arn = ${jsonencode(var.function.permissions_boundary_arn)}",
       "is not the ARN of an IAM policy. Give the policy's arn, or null for no boundary.",
-    ])
-  }
-
-  validation {
-    condition = alltrue([for statement in var.function.policy_statements : length(statement.actions) > 0])
-    error_message = join(" ", [
-      "function.policy_statements have",
-      "${join(", ", [for statement in var.function.policy_statements : length(statement.actions)])} actions;",
-      "each statement needs at least one. Name the actions that your code uses, or remove the statement.",
-    ])
-  }
-
-  validation {
-    condition = alltrue([for statement in var.function.policy_statements : length(statement.resources) > 0])
-    error_message = join(" ", [
-      "function.policy_statements have",
-      "${join(", ", [for statement in var.function.policy_statements : length(statement.resources)])} resources;",
-      "each statement needs at least one. Name the ARNs that your code uses, or remove the statement.",
-    ])
-  }
-
-  validation {
-    condition = alltrue([
-      for statement in var.function.policy_statements : can(regex("^[A-Za-z0-9]+$", coalesce(statement.sid, "none")))
-    ])
-    error_message = join(" ", [
-      "function.policy_statements has the sids ${jsonencode(var.function.policy_statements[*].sid)};",
-      "IAM takes letters and digits only. Rename or remove the others.",
-    ])
-  }
-
-  validation {
-    condition = (
-      length(distinct([for statement in var.function.policy_statements : statement.sid if statement.sid != null])) ==
-      length([for statement in var.function.policy_statements : statement.sid if statement.sid != null])
-    )
-    error_message = join(" ", [
-      "function.policy_statements has the sids ${jsonencode(var.function.policy_statements[*].sid)};",
-      "IAM takes each only once in a policy. Rename or remove the repeated ones.",
     ])
   }
 
@@ -323,6 +316,25 @@ variable "function" {
     error_message = join(" ", [
       "function.reserved_concurrency = ${jsonencode(var.function.reserved_concurrency)} is not a whole number",
       "of at least 0 (instances). Set one, or null to share the account's concurrency.",
+    ])
+  }
+
+  validation {
+    condition = length(var.function.role.managed_policy_arns) <= 10
+    error_message = join(" ", [
+      "function.role.managed_policy_arns has ${length(var.function.role.managed_policy_arns)} policies; IAM takes 10",
+      "for a role. Remove some, or merge their statements into one policy.",
+    ])
+  }
+
+  validation {
+    condition = (
+      alltrue([for arn in var.function.role.managed_policy_arns : can(regex(local.iam_policy_arn, arn))]) &&
+      length(distinct(var.function.role.managed_policy_arns)) == length(var.function.role.managed_policy_arns)
+    )
+    error_message = join(" ", [
+      "function.role.managed_policy_arns = ${jsonencode(var.function.role.managed_policy_arns)}; each must be the ARN",
+      "of an IAM policy, and a policy is in it once. Give the policies' arns, or remove the repeated ones.",
     ])
   }
 
@@ -385,6 +397,8 @@ locals {
   # As in "module.function"; the module may be a path.
   handler_pattern = "^[^.\\s]\\S*\\.[A-Za-z_][A-Za-z0-9_]*$"
 
+  iam_policy_arn = "^arn:[^:]+:iam::([0-9]{12}|aws):policy/.+$"
+
   # The least and the most of each number, with its unit.
   function_ranges = {
     ephemeral_storage_mb = [512, 10240, "MB"]
@@ -408,8 +422,10 @@ locals {
     policy_statements        = []
     provisioned_concurrency  = null
     reserved_concurrency     = null
+    role                     = { managed_policy_arns = [] }
     runtime                  = "python3.13"
     snap_start               = false
+    tags                     = {}
     timeout_seconds          = 30
     tracing                  = true
     vpc                      = null

@@ -10,6 +10,11 @@ variable "queue" {
       when its producer gives no deduplication id; otherwise such a producer gets an error. EventBridge needs it.
     - `dead_letter_queue.message_retention_seconds` (above `message_retention_seconds` unless FIFO, at most 1209600 s,
       14 days): the dead-letter queue keeps a message this long.
+    - `dead_letter_queue.policy_statements.actions` (as `policy_statements`): a statement of its policy is about these.
+    - `dead_letter_queue.policy_statements.conditions` (as `policy_statements`): when the statement applies.
+    - `dead_letter_queue.policy_statements.effect` (`Allow` or `Deny`): whether it allows or denies the actions.
+    - `dead_letter_queue.policy_statements.principals` (as `policy_statements`): whom it is about.
+    - `dead_letter_queue.policy_statements.sid` (as `policy_statements`): its name.
     - `deduplication_scope` (`queue` or `messageGroup`; FIFO only): SQS drops a repeated message within this scope.
     - `delay_seconds` (0 to 900 s): a new message waits this long before it is delivered.
     - `enabled`: whether the function reads from the queue.
@@ -26,7 +31,9 @@ variable "queue" {
       change replaces both queues.
     - `fifo_throughput_limit` (`perQueue` or `perMessageGroupId`; FIFO only): SQS limits the throughput of the queue or
       of each message group. The second needs `deduplication_scope = "messageGroup"` and is high throughput.
-    - `filters` (event patterns in JSON; 5 by AWS's quota): which messages are processed. Lambda **deletes** the others.
+    - `filters` (event patterns in JSON, up to 4096 characters; 5, or 10 if AWS raises your quota): which messages are
+      processed. Lambda **deletes** the others.
+    - `kms_key_arn`: the KMS key of yours that encrypts both queues. When null, the module's `kms_key_arn`.
     - `max_message_size_bytes` (1024 to 262144 bytes): SQS refuses larger messages.
     - `max_receive_count` (3 to 1000; AWS advises at least 5): receives until a message goes to the dead-letter queue. A
       delivery that meets another's live claim counts too.
@@ -35,12 +42,14 @@ variable "queue" {
     - `message_retention_seconds` (60 to 1209599 s; below `dead_letter_queue.message_retention_seconds`, above
       `delay_seconds` and all receives together): the queue keeps an undelivered message this long.
     - `metrics`: whether Lambda counts the events of this mapping in CloudWatch (`EventCount`), for a charge.
-    - `policy_statements.actions` (at least one, of SQS): a further statement of the queue's policy is about these.
-    - `policy_statements.conditions` (operators, then condition keys, then values): when it applies, as in IAM.
+    - `policy_statements.actions` (1 to 7, of SQS): a further statement of the queue's policy is about these.
+    - `policy_statements.conditions` (operators, then up to 10 keys, then values): when it applies, as in IAM.
     - `policy_statements.effect` (`Allow` or `Deny`): whether it allows or denies the actions.
-    - `policy_statements.principals` (at least one; not everyone without a condition): who, such as `{ AWS = [...] }`.
+    - `policy_statements.principals` (1 to 50; not everyone without a condition): who, such as `{ AWS = [...] }`.
     - `policy_statements.sid` (letters and digits, each once; not `DenyInsecureTransport` or `From…`): its name.
+      A queue's policy has up to 20 statements and 8192 bytes; `allowed_senders` make one for each service.
     - `receive_wait_time_seconds` (0 to 20 s): other readers wait this long for messages; Lambda sets its wait itself.
+    - `tags`: tags of both queues and the mapping, in addition to the module's `tags`.
     - `unwrap` (`events`, `pipes`, `s3`, `sns`): services that may wrap what a producer sends; `message.body` is then
       without the wrapper. When null, the services in `allowed_senders` and `allowed_triggers`; `[]` unwraps nothing.
       Set it for an existing queue, because the module does not know who sends to that, and for EventBridge Pipes
@@ -61,6 +70,13 @@ variable "queue" {
     content_based_deduplication = optional(bool, false)
     dead_letter_queue = optional(object({
       message_retention_seconds = optional(number, 1209600)
+      policy_statements = optional(list(object({
+        sid        = optional(string)
+        effect     = optional(string, "Allow")
+        principals = map(list(string))
+        actions    = list(string)
+        conditions = optional(map(map(list(string))), {})
+      })), [])
     }), {})
     deduplication_scope = optional(string)
     delay_seconds       = optional(number, 0)
@@ -80,6 +96,7 @@ variable "queue" {
     fifo                               = optional(bool, false)
     fifo_throughput_limit              = optional(string)
     filters                            = optional(list(string), [])
+    kms_key_arn                        = optional(string)
     max_message_size_bytes             = optional(number, 262144)
     max_receive_count                  = optional(number, 5)
     maximum_batching_window_in_seconds = optional(number, 0)
@@ -94,6 +111,7 @@ variable "queue" {
       conditions = optional(map(map(list(string))), {})
     })), [])
     receive_wait_time_seconds  = optional(number, 0)
+    tags                       = optional(map(string), {})
     unwrap                     = optional(list(string))
     visibility_timeout_seconds = optional(number)
   })
@@ -299,6 +317,27 @@ variable "queue" {
     ])
   }
 
+  # https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
+  validation {
+    condition = alltrue([
+      for filters in var.queue[*].filters : length(filters) <= 10 && alltrue([for f in filters : length(f) <= 4096])
+    ])
+    error_message = join(" ", [
+      "queue.filters has patterns of ${jsonencode(try([for f in var.queue.filters : length(f)], null))} characters;",
+      "Lambda takes up to 10 patterns of 4096 characters each. Shorten them, or use prefixes or numeric ranges.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for arn in var.queue[*].kms_key_arn : arn == null ? true : can(regex(local.kms_key_arn, arn))
+    ])
+    error_message = join(" ", [
+      "queue.kms_key_arn = ${jsonencode(try(var.queue.kms_key_arn, null))} is not the ARN of a KMS key.",
+      "Give the arn of aws_kms_key, or null for the module's kms_key_arn.",
+    ])
+  }
+
   # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
   validation {
     condition = alltrue([
@@ -308,58 +347,6 @@ variable "queue" {
     error_message = join(" ", [
       "queue.maximum_batching_window_in_seconds = ${try(var.queue.maximum_batching_window_in_seconds, "null")} and the",
       "queue is FIFO: Lambda takes no batching window for one, and so no batch above 10. Set it to 0.",
-    ])
-  }
-
-  validation {
-    condition = alltrue([
-      for statement in flatten(var.queue[*].policy_statements) : try(statement.effect == "Deny" ||
-      length(statement.conditions) > 0 || !contains(flatten(values(statement.principals)), "*"), false)
-    ])
-    error_message = join(" ", [
-      "queue.policy_statements allows everyone (the principal \"*\") without a condition.",
-      "Name the principals, or set conditions such as aws:PrincipalOrgID.",
-    ])
-  }
-
-  validation {
-    condition = alltrue(flatten([
-      for statement in flatten(var.queue[*].policy_statements) : try([
-        contains(["Allow", "Deny"], statement.effect), length(statement.actions) > 0,
-        [for action in statement.actions : startswith(action, "sqs:")],
-      ], false)
-    ]))
-    error_message = join(" ", [
-      "queue.policy_statements has the effects ${jsonencode(try(var.queue.policy_statements[*].effect, null))} and the",
-      "actions ${jsonencode(try(var.queue.policy_statements[*].actions, null))}; an effect must be Allow or Deny, and",
-      "each statement needs actions, all of SQS. Name them, such as \"sqs:SendMessage\".",
-    ])
-  }
-
-  validation {
-    condition = alltrue([
-      for statement in flatten(var.queue[*].policy_statements) : try(
-        length(flatten(values(statement.principals))) > 0 &&
-        length(setsubtract(keys(statement.principals), ["AWS", "CanonicalUser", "Federated", "Service"])) == 0, false
-      )
-    ])
-    error_message = join(" ", [
-      "queue.policy_statements has principals of the types",
-      "${jsonencode(try([for statement in var.queue.policy_statements : keys(statement.principals)], null))}; each",
-      "needs a principal, of AWS, CanonicalUser, Federated or Service. Correct them; everyone is { AWS = [\"*\"] }.",
-    ])
-  }
-
-  validation {
-    condition = alltrue([
-      for position, sid in flatten(var.queue[*].policy_statements)[*].sid : sid == null ? true : (
-        can(regex("^[A-Za-z0-9]*$", sid)) && !can(regex("^(DenyInsecureTransport$|From)", sid)) &&
-        index(flatten(var.queue[*].policy_statements)[*].sid, sid) == position
-      )
-    ])
-    error_message = join(" ", [
-      "queue.policy_statements has the sids ${jsonencode(try(var.queue.policy_statements[*].sid, null))}; each must be",
-      "unique, of letters and digits, and not DenyInsecureTransport or From… of the module. Rename or remove them.",
     ])
   }
 
@@ -403,11 +390,12 @@ locals {
   queue_defaults = {
     allowed_senders             = []
     content_based_deduplication = false
-    dead_letter_queue           = { message_retention_seconds = 1209600 }
+    dead_letter_queue           = { message_retention_seconds = 1209600, policy_statements = [] }
     deduplication_scope         = null
     delay_seconds               = 0
     fifo                        = false
     fifo_throughput_limit       = null
+    kms_key_arn                 = null
     max_message_size_bytes      = 262144
     max_receive_count           = 5
     message_retention_seconds   = 345600

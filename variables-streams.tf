@@ -8,8 +8,8 @@ variable "streams" {
     - `enabled`: whether the function reads the stream.
     - `failure_destination_arn` (a standard queue or topic, not one of the module's own queues): Lambda reports records
       that it gives up on here. The report has their position in the stream, not the records.
-    - `filters` (event patterns in JSON; 5, by AWS's default quota): Lambda passes on the records that match one, and
-      skips the others.
+    - `filters` (event patterns in JSON, up to 4096 characters; 5, or 10 if AWS raises your quota): Lambda passes on the
+      records that match one, and skips the others.
     - `kms_key_arn`: the KMS key of yours that encrypts the stream, if one does. The role may then use it.
     - `maximum_batching_window_in_seconds` (0 to 300 s): Lambda waits up to this long to fill a batch.
     - `maximum_record_age_seconds` (60 to 604800 s): Lambda gives up on older records.
@@ -121,6 +121,19 @@ variable "streams" {
     error_message = join(" ", [
       "streams has filters = ${jsonencode({ for name, stream in var.streams : name => stream.filters })};",
       "each must be a JSON object. Use jsonencode({ ... }).",
+    ])
+  }
+
+  # https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
+  validation {
+    condition = alltrue([
+      for filters in values(var.streams)[*].filters :
+      length(filters) <= 10 && alltrue([for pattern in filters : length(pattern) <= 4096])
+    ])
+    error_message = join(" ", [
+      "streams has filters of",
+      "${jsonencode({ for name, stream in var.streams : name => [for pattern in stream.filters : length(pattern)] })}",
+      "characters; Lambda takes up to 10 for a stream, of 4096 each. Shorten them, or use prefixes or numeric ranges.",
     ])
   }
 

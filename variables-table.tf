@@ -10,6 +10,7 @@ variable "table" {
       consumers may share it; each has a namespace.
     - `existing.kms_key_arn` (ARN of a KMS key): your key that encrypts the table, if you use one. The role may
       then use it.
+    - `kms_key_arn` (ARN of a KMS key): your key for the table. When null, the module's `kms_key_arn`.
     - `max_read_request_units` (1 or more, or -1; not with `provisioned`): DynamoDB throttles reads above this.
       With null, the table has no limit. To lift a limit, apply -1 before you set null.
     - `max_write_request_units` (1 or more, or -1; not with `provisioned`): the same for writes.
@@ -18,6 +19,7 @@ variable "table" {
     - `provisioned.write_units` (1 or more): the write capacity. A message takes two.
     - `shared`: whether other consumers use this table. The role then reads and writes only records of its
       namespace, as the role of a consumer with an existing table does.
+    - `tags`: tags of the table, in addition to the module's `tags`.
   EOT
   nullable    = false
   default     = {}
@@ -29,6 +31,7 @@ variable "table" {
       arn         = string
       kms_key_arn = optional(string)
     }))
+    kms_key_arn             = optional(string)
     max_read_request_units  = optional(number)
     max_write_request_units = optional(number)
     point_in_time_recovery  = optional(bool, true)
@@ -37,6 +40,7 @@ variable "table" {
       write_units = number
     }))
     shared = optional(bool, false)
+    tags   = optional(map(string), {})
   })
 
   validation {
@@ -80,6 +84,14 @@ variable "table" {
   }
 
   validation {
+    condition = var.table.kms_key_arn == null ? true : can(regex(local.kms_key_arn, var.table.kms_key_arn))
+    error_message = join(" ", [
+      "table.kms_key_arn = ${jsonencode(var.table.kms_key_arn)} is not the ARN of a KMS key.",
+      "Give the arn of aws_kms_key, or null for the module's kms_key_arn.",
+    ])
+  }
+
+  validation {
     condition = alltrue([
       for units in [var.table.max_read_request_units, var.table.max_write_request_units] :
       units == null ? true : floor(units) == units && (units >= 1 || units == -1)
@@ -118,10 +130,12 @@ locals {
   table_defaults = {
     class                   = "STANDARD"
     deletion_protection     = false
+    kms_key_arn             = null
     max_read_request_units  = null
     max_write_request_units = null
     point_in_time_recovery  = true
     provisioned             = null
     shared                  = false
+    tags                    = {}
   }
 }

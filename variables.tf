@@ -72,6 +72,7 @@ variable "kms_key_arn" {
   description = <<-EOT
     The ARN of a symmetric KMS key of yours, not of an alias. It encrypts everything that the module creates: table,
     both queues, logs, the function's environment and filters. When null, DynamoDB and SQS use keys that AWS manages.
+    `table.kms_key_arn`, `queue.kms_key_arn`, `function.kms_key_arn` and `logs.kms_key_arn` name another key for a part.
     The role gets the permissions that it needs for the key. docs/security.md lists the permissions that the key's own
     policy must give, and docs/upgrading.md explains how to change or remove the key: a table keeps the key that it had.
   EOT
@@ -94,9 +95,11 @@ variable "logs" {
       the package below this level. Above `INFO` there are no metrics; docs/logs.md lists what each level drops.
     - `class` (`STANDARD` or `INFREQUENT_ACCESS`): the class of the log group; when null, `STANDARD` for a new one. The
       second costs half as much and has no metrics. If you change it, Terraform replaces the log group with its lines.
-    - `system_level` (`DEBUG`, `INFO` or `WARN`): Lambda drops its own lines below this level.
+    - `kms_key_arn` (ARN of a KMS key): your key for the log group. When null, the module's `kms_key_arn`.
     - `retention_days` (1, 3, 5, 7, 14, 30, 60, 90 … 3653 days, as CloudWatch Logs takes; 0 keeps them forever):
       CloudWatch Logs keeps log lines this long.
+    - `system_level` (`DEBUG`, `INFO` or `WARN`): Lambda drops its own lines below this level.
+    - `tags`: tags of the log group, in addition to the module's `tags`.
   EOT
   nullable    = false
   default     = {}
@@ -104,8 +107,10 @@ variable "logs" {
   type = object({
     application_level = optional(string, "INFO")
     class             = optional(string)
+    kms_key_arn       = optional(string)
     retention_days    = optional(number, 30)
     system_level      = optional(string, "INFO")
+    tags              = optional(map(string), {})
   })
 
   validation {
@@ -131,6 +136,14 @@ variable "logs" {
     error_message = join(" ", [
       "logs.system_level = \"${var.logs.system_level}\" is not one of DEBUG, INFO, WARN.",
       "Choose INFO unless you want more or fewer lines of Lambda's own.",
+    ])
+  }
+
+  validation {
+    condition = var.logs.kms_key_arn == null ? true : can(regex(local.kms_key_arn, var.logs.kms_key_arn))
+    error_message = join(" ", [
+      "logs.kms_key_arn = ${jsonencode(var.logs.kms_key_arn)} is not the ARN of a KMS key.",
+      "Give the arn of aws_kms_key, or null for the module's kms_key_arn.",
     ])
   }
 
@@ -193,7 +206,10 @@ variable "processor" {
 
 variable "tags" {
   description = <<-EOT
-    Tags for everything that takes them, in addition to the provider's default tags. AWS takes at most 50 in all.
+    Tags for everything that takes them, in addition to the provider's default tags. AWS takes at most 50 in all; the
+    module checks this without the default tags, which it does not see. A key has 1 to 128 characters and does not start
+    with `aws:`, a value has up to 256: letters, digits, spaces and _.:/=+-@. `function.tags`, `queue.tags`,
+    `table.tags`, `logs.tags` and `alarms.tags` add to them, or replace a tag with the same key.
   EOT
   type        = map(string)
   nullable    = false

@@ -363,8 +363,8 @@ run "everything_exists" {
   }
 
   assert {
-    condition     = [for statement in jsondecode(output.policy).Statement : jsonencode([statement.Resource, statement.Condition]) if statement.Sid == "ReadWithKeys"] == [jsonencode([["arn:aws:kms:eu-central-1:123456789012:key/table", "arn:aws:kms:eu-central-1:123456789012:key/queue", "arn:aws:kms:eu-central-1:123456789012:key/stream"], { StringEquals = { "kms:ViaService" = ["dynamodb.eu-central-1.amazonaws.com", "sqs.eu-central-1.amazonaws.com"] } }])]
-    error_message = "The role uses the keys of the existing parts, and not the module's, which encrypts nothing that it reads."
+    condition     = [for statement in jsondecode(output.policy).Statement : jsonencode([statement.Sid, statement.Action, statement.Effect, statement.Resource, statement.Condition]) if startswith(statement.Sid, "ReadWithKeys")] == [jsonencode(["ReadWithKeysDynamodb", ["kms:Decrypt"], "Allow", ["arn:aws:kms:eu-central-1:123456789012:key/stream", "arn:aws:kms:eu-central-1:123456789012:key/table"], { StringEquals = { "kms:ViaService" = ["dynamodb.eu-central-1.amazonaws.com"] } }]), jsonencode(["ReadWithKeysSqs", ["kms:Decrypt"], "Allow", ["arn:aws:kms:eu-central-1:123456789012:key/queue"], { StringEquals = { "kms:ViaService" = ["sqs.eu-central-1.amazonaws.com"] } }])]
+    error_message = "The role uses each key of the existing parts through its service, and not the module's, which encrypts nothing that it reads."
   }
 
   assert {
@@ -391,7 +391,7 @@ run "the_keys_of_existing_parts_and_of_the_module" {
   }
 
   assert {
-    condition     = [for statement in jsondecode(output.policy).Statement : jsonencode([statement.Action, statement.Effect, statement.Resource, statement.Condition]) if statement.Sid == "ReadWithKeys"] == [jsonencode([["kms:Decrypt"], "Allow", ["arn:aws:kms:eu-central-1:123456789012:key/module", "arn:aws:kms:eu-central-1:123456789012:key/queue"], { StringEquals = { "kms:ViaService" = ["dynamodb.eu-central-1.amazonaws.com", "sqs.eu-central-1.amazonaws.com"] } }])]
+    condition     = [for statement in jsondecode(output.policy).Statement : jsonencode([statement.Sid, statement.Action, statement.Effect, statement.Resource, statement.Condition]) if startswith(statement.Sid, "ReadWithKeys")] == [jsonencode(["ReadWithKeysDynamodb", ["kms:Decrypt"], "Allow", ["arn:aws:kms:eu-central-1:123456789012:key/module"], { StringEquals = { "kms:ViaService" = ["dynamodb.eu-central-1.amazonaws.com"] } }]), jsonencode(["ReadWithKeysSqs", ["kms:Decrypt"], "Allow", ["arn:aws:kms:eu-central-1:123456789012:key/queue"], { StringEquals = { "kms:ViaService" = ["sqs.eu-central-1.amazonaws.com"] } }])]
     error_message = "The table that is made here has the module's key, the queue its own; Kinesis is not among the services."
   }
 }

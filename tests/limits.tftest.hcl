@@ -157,7 +157,7 @@ run "the_most_of_every_option_is_accepted" {
       alias_weights        = { "6" = 1 }
       ephemeral_storage_mb = 10240
       handler              = "${join("", [for number in range(120) : "m"])}.handler"
-      layers               = [for number in range(5) : "arn:aws:lambda:eu-central-1:123456789012:layer:layer:${number}"]
+      layers               = [for number in range(5) : "arn:aws:lambda:eu-central-1:123456789012:layer:layer-${number}:1"]
       memory_size_mb       = 10240
       name                 = join("", [for number in range(64) : "f"])
       timeout_seconds      = 900
@@ -201,12 +201,78 @@ run "the_longest_name_fits_everything" {
   command = plan
 
   variables {
-    name = "consumer-of-all-the-orders-that-ever-come-in-from-every-shop-123"
+    alarms = {}
+    name   = "consumer-of-all-the-orders-that-ever-come-in-from-every-shop-123"
   }
 
   assert {
     condition     = length(aws_lambda_function.consumer[0].function_name) == 64 && length(aws_sqs_queue.dead_letter[0].name) <= 80 && length(aws_iam_role.function[0].name_prefix) <= 38
     error_message = "A name of 64 characters stays within the limits of functions, queues and role prefixes."
+  }
+
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.alarm : length(alarm.alarm_description) <= 1024 && length(alarm.alarm_name) <= 255])
+    error_message = "CloudWatch takes the names and the descriptions of the alarms."
+  }
+}
+
+# The text fills the 4,096 bytes with the module's variables: é has two bytes, and Lambda does not escape & and <.
+run "an_environment_of_4096_bytes_is_accepted" {
+  command = plan
+
+  variables {
+    function = { environment = { TEXT = "é&<${join("", [for number in range(884) : "wxyz"])}" } }
+  }
+
+  assert {
+    condition     = length(replace(replace(jsonencode(one(aws_lambda_function.consumer[0].environment).variables), "\\u0026", "&"), "\\u003c", "<")) == 4095
+    error_message = "The text fills the environment to the last byte: ${length(replace(replace(jsonencode(one(aws_lambda_function.consumer[0].environment).variables), "\\u0026", "&"), "\\u003c", "<"))}."
+  }
+}
+
+run "a_byte_more_is_not" {
+  command         = plan
+  expect_failures = [aws_lambda_function.consumer]
+
+  variables {
+    function = { environment = { TEXT = "é&<!${join("", [for number in range(884) : "wxyz"])}" } }
+  }
+}
+
+run "policies_of_the_largest_size_are_accepted" {
+  command = plan
+
+  variables {
+    function = {
+      policy_statements = [for number in range(60) : { actions = ["dynamodb:PutItem"], resources = ["arn:aws:dynamodb:eu-central-1:123456789012:table/t${number}"] }]
+      role              = { managed_policy_arns = [for number in range(10) : "arn:aws:iam::123456789012:policy/team/p${number}"] }
+    }
+    queue = {
+      allowed_senders = [for service in ["events", "sns"] : { service = service, source_arn = { events = "arn:aws:events:eu-central-1:123456789012:rule/r", sns = "arn:aws:sns:eu-central-1:123456789012:t" }[service] }]
+      dead_letter_queue = {
+        policy_statements = [for number in range(19) : { principals = { AWS = ["arn:aws:iam::123456789012:root"] }, actions = ["sqs:SendMessage"] }]
+      }
+      filters = [for number in range(10) : jsonencode({ body = [join("", concat(["abc"], [for part in range(number == 0 ? 1020 : 1) : "abcd"]))] })]
+      policy_statements = concat(
+        [for number in range(16) : { principals = { AWS = ["arn:aws:iam::123456789012:root"] }, actions = ["sqs:SendMessage"] }],
+        [{
+          principals = { AWS = [for number in range(50) : "arn:aws:iam::${100000000000 + number}:root"] }
+          actions    = [for action in ["SendMessage", "ReceiveMessage", "DeleteMessage", "PurgeQueue", "GetQueueUrl", "GetQueueAttributes", "ListQueueTags"] : "sqs:${action}"]
+          conditions = { StringLikeIfExists = { for number in range(10) : "aws:PrincipalTag/a${number}" => ["x", "y"] } }
+        }],
+      )
+    }
+    tags = { for number in range(50) : (number == 0 ? join("", [for part in range(128) : "é"]) : "tag ${number}_.:/=+-@") => join("", [for part in range(256) : "v"]) }
+  }
+
+  assert {
+    condition     = length(jsondecode(aws_sqs_queue.source[0].policy).Statement) == 20 && length(jsondecode(aws_sqs_queue.dead_letter[0].policy).Statement) == 20 && length(aws_sqs_queue.source[0].policy) <= 8192
+    error_message = "SQS takes 20 statements."
+  }
+
+  assert {
+    condition     = length(aws_iam_role_policy.function[0].policy) + length(aws_iam_role_policy.processor[0].policy) <= 10240 && length(aws_iam_role_policy_attachment.managed) == 10
+    error_message = "IAM takes these policies."
   }
 }
 

@@ -44,7 +44,16 @@ module "orders" {
         resources  = [aws_dynamodb_table.ledger.arn]
         conditions = { StringEquals = { "aws:ResourceAccount" = [local.arn_parts.account] } }
       },
+      {
+        sid       = "NeverChangeACharge"
+        effect    = "Deny"
+        actions   = ["dynamodb:DeleteItem", "dynamodb:UpdateItem"]
+        resources = [aws_dynamodb_table.ledger.arn]
+      },
     ]
+
+    role = { managed_policy_arns = [aws_iam_policy.guard_rails.arn] }
+    tags = { tier = "processing" }
 
     vpc = {
       subnet_ids         = aws_subnet.private[*].id
@@ -55,7 +64,6 @@ module "orders" {
   queue = {
     batch_size                         = 20
     maximum_batching_window_in_seconds = 1
-    dead_letter_queue                  = { message_retention_seconds = 1209600 } # 14 days
     delay_seconds                      = 1
     enabled                            = true
     filters                            = [local.positive_amount]
@@ -67,6 +75,22 @@ module "orders" {
     message_retention_seconds          = 604800 # 7 days
     allowed_senders                    = [{ service = "events", source_arn = aws_cloudwatch_event_rule.orders.arn }]
     visibility_timeout_seconds         = 180
+
+    tags = { data = "orders" }
+
+    dead_letter_queue = {
+      message_retention_seconds = 1209600 # 14 days
+
+      policy_statements = [
+        {
+          sid        = "PurgeOnlyWithMfa"
+          effect     = "Deny"
+          principals = { AWS = ["*"] }
+          actions    = ["sqs:PurgeQueue"]
+          conditions = { BoolIfExists = { "aws:MultiFactorAuthPresent" = ["false"] } }
+        },
+      ]
+    }
 
     # The rule sends no envelope. Express orders keep SNS's envelope when you redrive them from the dead-letter queue.
     unwrap = ["sns"]
@@ -114,6 +138,7 @@ module "orders" {
     max_read_request_units  = 1000
     max_write_request_units = 1000
     point_in_time_recovery  = true
+    tags                    = { backup = "continuous" }
   }
 
   alarms = {
@@ -132,7 +157,14 @@ module "orders" {
     parked               = 1
     table_throttles      = 10
     table_unavailable    = 5
+    tags                 = { severity = "page" }
     throttles            = 20
+  }
+
+  logs = {
+    kms_key_arn    = aws_kms_key.logs.arn
+    retention_days = 365
+    tags           = { reader = "support" }
   }
 
   dashboard = true
@@ -212,75 +244,4 @@ resource "aws_lambda_layer_version" "receipts" {
   compatible_runtimes      = ["python3.13"]
 
   depends_on = [terraform_data.receipts]
-}
-
-# The permissions boundary: the function's role never gets more permissions than these.
-resource "aws_iam_policy" "boundary" {
-  name_prefix = "${var.name}-boundary-"
-  description = "The most that functions of ${var.name} may do."
-  tags        = local.tags
-
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [
-      {
-        Sid    = "Data"
-        Effect = "Allow"
-        Action = [
-          "dynamodb:BatchGetItem",
-          "dynamodb:DeleteItem",
-          "dynamodb:DescribeStream",
-          "dynamodb:GetRecords",
-          "dynamodb:GetShardIterator",
-          "dynamodb:ListStreams",
-          "dynamodb:PartiQLDelete",
-          "dynamodb:PartiQLInsert",
-          "dynamodb:PartiQLUpdate",
-          "dynamodb:PutItem",
-          "dynamodb:UpdateItem",
-        ]
-        Resource = "${local.arn_prefixes.dynamodb}:table/${var.name}-*"
-      },
-      {
-        Sid    = "Messages"
-        Effect = "Allow"
-        Action = [
-          "sqs:ChangeMessageVisibility",
-          "sqs:DeleteMessage",
-          "sqs:GetQueueAttributes",
-          "sqs:ReceiveMessage",
-          "sqs:SendMessage",
-        ]
-        Resource = "${local.arn_prefixes.sqs}:${var.name}*"
-      },
-      {
-        Sid      = "Key"
-        Effect   = "Allow"
-        Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
-        Resource = aws_kms_key.shop.arn
-      },
-      {
-        Sid      = "Logs"
-        Effect   = "Allow"
-        Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-        Resource = "${local.arn_prefixes.logs}:log-group:/aws/lambda/${var.name}-*"
-      },
-      # Traces have no ARN, nor have network interfaces before Lambda creates them.
-      {
-        Sid    = "TracesAndNetwork"
-        Effect = "Allow"
-        Action = [
-          "ec2:AssignPrivateIpAddresses",
-          "ec2:CreateNetworkInterface",
-          "ec2:DeleteNetworkInterface",
-          "ec2:DescribeNetworkInterfaces",
-          "ec2:DescribeSubnets",
-          "ec2:UnassignPrivateIpAddresses",
-          "xray:PutTelemetryRecords",
-          "xray:PutTraceSegments",
-        ]
-        Resource = "*"
-      },
-    ]
-  })
 }

@@ -53,11 +53,12 @@ PLANNED = {
         aws_default_security_group=1,
         aws_dynamodb_table=2,
         aws_flow_log=1,
-        aws_iam_policy=1,
+        aws_iam_policy=2,
         aws_iam_role=1,
         aws_iam_role_policy=2,
+        aws_iam_role_policy_attachment=1,
         aws_kms_alias=1,
-        aws_kms_key=1,
+        aws_kms_key=2,
         aws_lambda_alias=1,
         aws_lambda_event_source_mapping=1,
         aws_lambda_layer_version=1,
@@ -72,7 +73,7 @@ PLANNED = {
         aws_subnet=2,
         aws_vpc=1,
         aws_vpc_endpoint=2,
-        terraform_data=1,
+        terraform_data=2,
     ),
     "examples/dependencies": consumer(aws_dynamodb_table=1, aws_iam_role_policy=1),
     "examples/exactly-once": consumer(aws_dynamodb_table=1, aws_iam_role_policy=1),
@@ -186,6 +187,8 @@ UNUSED = {
     *("table.existing.arn", "table.existing.kms_key_arn"),
     # The alarm that is left out.
     "alarms.takeovers",
+    # The module's key encrypts these parts; only the log group has another one.
+    *("function.kms_key_arn", "queue.kms_key_arn", "table.kms_key_arn"),
     # It replaces the processor.
     "function.handler",
     # Instances that are ready exclude both, and a canary needs an older version.

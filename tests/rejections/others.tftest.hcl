@@ -114,7 +114,7 @@ run "an_empty_key_arn" {
   }
 }
 
-# says: kms_key_arn is set, and every part exists already: the key encrypts nothing.
+# says: kms_key_arn is set, and every part exists already or has another key: the key encrypts nothing.
 run "a_key_for_nothing" {
   command         = plan
   expect_failures = [terraform_data.checks]
