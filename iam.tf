@@ -197,9 +197,11 @@ locals {
 resource "aws_iam_role" "function" {
   count = local.creates_function ? 1 : 0
 
-  # A prefix, because role names are global and you may deploy the same stack in several Regions. IAM takes 38
-  # characters.
-  name_prefix          = "${substr(local.function_name, 0, 37)}-"
+  # By default a prefix, because role names are global and you may deploy the same stack in several Regions. IAM takes
+  # 38 characters.
+  name                 = var.function.role.name
+  name_prefix          = var.function.role.name == null ? "${substr(local.function_name, 0, 37)}-" : null
+  path                 = var.function.role.path
   description          = "What the function ${local.function_name} may do."
   permissions_boundary = var.function.permissions_boundary_arn
 

@@ -30,7 +30,7 @@ locals {
   queue_name = (
     local.uses_existing_queue
     ? split(":", var.queue.existing.arn)[5]
-    : "${var.name}${local.queue_suffix}"
+    : "${coalesce(try(var.queue.name, null), var.name)}${local.queue_suffix}"
   )
   queue_arn = (
     local.uses_existing_queue
@@ -40,7 +40,10 @@ locals {
   dead_letter_queue_name = (
     local.uses_existing_queue
     ? split(":", var.queue.existing.dead_letter_queue.arn)[5]
-    : "${var.name}-dead-letters${local.queue_suffix}"
+    : join("", [
+      coalesce(try(var.queue.dead_letter_queue.name, null), "${var.name}-dead-letters"),
+      local.queue_suffix,
+    ])
   )
   dead_letter_queue_arn = (
     local.uses_existing_queue

@@ -102,7 +102,17 @@ resource "aws_sqs_queue" "dead_letter" {
       condition = length(local.dead_letter_queue_name) <= 80
       error_message = join(" ", [
         "name = \"${var.name}\" makes the dead-letter queue's name \"${local.dead_letter_queue_name}\", which has",
-        "${length(local.dead_letter_queue_name)} characters; SQS takes 80, and .fifo counts. Shorten the name to 62.",
+        "${length(local.dead_letter_queue_name)} characters; SQS takes 80, and .fifo counts. Shorten the name to 62,",
+        "or set queue.dead_letter_queue.name.",
+      ])
+    }
+
+    precondition {
+      condition = local.queue_name != local.dead_letter_queue_name
+      error_message = join(" ", [
+        "The queue and the dead-letter queue would both have the name \"${local.queue_name}\"; they are two queues.",
+        "Correct queue.name or queue.dead_letter_queue.name: the defaults are \"${var.name}\" and",
+        "\"${var.name}-dead-letters\".",
       ])
     }
   }

@@ -2,7 +2,7 @@ resource "aws_dynamodb_table" "records" {
   # checkov:skip=CKV2_AWS_16:On-demand capacity scales by itself. Only table.provisioned fixes the capacity.
   count = local.creates_table ? 1 : 0
 
-  name                        = "${var.name}-idempotency"
+  name                        = coalesce(var.table.name, "${var.name}-idempotency")
   table_class                 = var.table.class
   billing_mode                = var.table.provisioned == null ? "PAY_PER_REQUEST" : "PROVISIONED"
   read_capacity               = try(var.table.provisioned.read_units, null)

@@ -31,6 +31,9 @@ variable "function" {
     - `reserved_concurrency` (0 or more): the most instances at a time, which Lambda reserves for this function.
       While the queue is enabled, `queue.maximum_concurrency` must be set, and at most this. When null, the
       function shares the account's concurrency.
+    - `role.name` (1 to 64 letters, digits and +=,.@_-): the role's name, which must be free in the account, in all
+      Regions. When null, IAM adds a unique end to the function's name.
+    - `role.path` (begins and ends with /, up to 512 characters): the role's path, for naming policies.
     - `runtime` (`python3.11` or newer): the Python runtime. An image does not use it.
     - `timeout_seconds` (3 to 900 s): the timeout of an invocation, which processes a whole batch.
     - `tracing`: whether the function sends traces to X-Ray.
@@ -66,9 +69,13 @@ variable "function" {
       conditions = optional(map(map(list(string))), {})
     })), [])
     reserved_concurrency = optional(number)
-    runtime              = optional(string, "python3.13")
-    timeout_seconds      = optional(number, 30)
-    tracing              = optional(bool, true)
+    role = optional(object({
+      name = optional(string)
+      path = optional(string, "/")
+    }), {})
+    runtime         = optional(string, "python3.13")
+    timeout_seconds = optional(number, 30)
+    tracing         = optional(bool, true)
     vpc = optional(object({
       security_group_ids = list(string)
       subnet_ids         = list(string)
@@ -267,6 +274,25 @@ variable "function" {
   }
 
   validation {
+    condition = var.function.role.name == null ? true : can(regex("^[A-Za-z0-9+=,.@_-]{1,64}$", var.function.role.name))
+    error_message = join(" ", [
+      "function.role.name = ${jsonencode(var.function.role.name)} is not 1 to 64 letters, digits and +=,.@_-, as IAM",
+      "takes. Correct it, or leave it unset for a name that IAM completes.",
+    ])
+  }
+
+  # https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+  validation {
+    condition = (
+      can(regex("^/([!-~]+/)?$", var.function.role.path)) && length(coalesce(var.function.role.path, "/")) <= 512
+    )
+    error_message = join(" ", [
+      "function.role.path = ${jsonencode(var.function.role.path)} does not begin and end with / or has more than 512",
+      "characters without spaces, as IAM takes. Set for example \"/teams/shop/\", or \"/\" for none.",
+    ])
+  }
+
+  validation {
     condition = (
       can(regex("^python3\\.[0-9]+$", var.function.runtime))
       ? tonumber(split(".", var.function.runtime)[1]) >= 11
@@ -346,6 +372,7 @@ locals {
     permissions_boundary_arn = null
     policy_statements        = []
     reserved_concurrency     = null
+    role                     = { name = null, path = "/" }
     runtime                  = "python3.13"
     timeout_seconds          = 30
     tracing                  = true

@@ -13,6 +13,8 @@ variable "table" {
     - `max_read_request_units` (1 or more, or -1; not with `provisioned`): DynamoDB throttles reads above this.
       With null, the table has no limit. To lift a limit, apply -1 before you set null.
     - `max_write_request_units` (1 or more, or -1; not with `provisioned`): the same for writes.
+    - `name` (3 to 255 letters, digits, -, _ and .): the table's name; when null, `name`-idempotency. If you change
+      it, Terraform replaces the table, and all records are lost.
     - `point_in_time_recovery`: whether you can restore the table to any second of the last 35 days.
     - `provisioned.read_units` (1 or more): the read capacity. AWS bills it by the hour instead of per request.
     - `provisioned.write_units` (1 or more): the write capacity. A message takes two.
@@ -31,6 +33,7 @@ variable "table" {
     }))
     max_read_request_units  = optional(number)
     max_write_request_units = optional(number)
+    name                    = optional(string)
     point_in_time_recovery  = optional(bool, true)
     provisioned = optional(object({
       read_units  = number
@@ -92,6 +95,14 @@ variable "table" {
   }
 
   validation {
+    condition = var.table.name == null ? true : can(regex("^[A-Za-z0-9_.-]{3,255}$", var.table.name))
+    error_message = join(" ", [
+      "table.name = ${jsonencode(var.table.name)} is not 3 to 255 letters, digits, -, _ and .",
+      "Correct it, or leave it unset for the module's name with -idempotency.",
+    ])
+  }
+
+  validation {
     condition = var.table.provisioned == null || (
       var.table.max_read_request_units == null && var.table.max_write_request_units == null
     )
@@ -120,6 +131,7 @@ locals {
     deletion_protection     = false
     max_read_request_units  = null
     max_write_request_units = null
+    name                    = null
     point_in_time_recovery  = true
     provisioned             = null
     shared                  = false

@@ -34,6 +34,7 @@ module "orders" {
     tracing                  = true
     layers                   = [aws_lambda_layer_version.receipts.arn]
     permissions_boundary_arn = aws_iam_policy.boundary.arn
+    role                     = { name = "${var.name}-charge", path = "/${var.name}/" }
     environment              = { LEDGER_TABLE = aws_dynamodb_table.ledger.name }
 
     policy_statements = [
@@ -54,7 +55,7 @@ module "orders" {
   queue = {
     batch_size                         = 20
     maximum_batching_window_in_seconds = 1
-    dead_letter_queue                  = { message_retention_seconds = 1209600 } # 14 days
+    dead_letter_queue                  = { message_retention_seconds = 1209600, name = "${var.name}-failed" } # 14 days
     delay_seconds                      = 1
     enabled                            = true
     filters                            = [local.positive_amount]
@@ -62,6 +63,7 @@ module "orders" {
     maximum_concurrency                = 10
     max_message_size_bytes             = 65536
     metrics                            = true
+    name                               = "${var.name}-placed"
     receive_wait_time_seconds          = 20
     message_retention_seconds          = 604800 # 7 days
     allowed_senders                    = [{ service = "events", source_arn = aws_cloudwatch_event_rule.orders.arn }]
@@ -112,6 +114,7 @@ module "orders" {
     deletion_protection     = var.deletion_protection
     max_read_request_units  = 1000
     max_write_request_units = 1000
+    name                    = "${var.name}-claims"
     point_in_time_recovery  = true
   }
 

@@ -301,11 +301,16 @@ def test_what_an_existing_part_refuses(part: str) -> None:
         for each in variable.attributes
         if "." not in each.path and each.path not in {"existing", *HOW_A_QUEUE_IS_READ}
     }
-    for each in variable.attributes:
+    for parent in [path for path, default in declared.items() if default == "{}"]:
         # An object whose default is empty has the defaults of its attributes.
-        parent, _, name = each.path.partition(".")
-        if declared.get(parent) == "{}" and name:
-            declared[parent] = f"{{ {name} = {each.default} }}"
+        inner = {
+            each.path.removeprefix(f"{parent}."): each.default
+            for each in variable.attributes
+            if re.fullmatch(rf"{parent}\.\w+", each.path)
+        }
+        if inner:
+            pairs = ", ".join(f"{name} = {default}" for name, default in sorted(inner.items()))
+            declared[parent] = f"{{ {pairs} }}"
     block = found(rf"^  {part}_defaults = {{\n((?:    .*\n)+)  }}")
     refused = dict(re.findall(r"^    (\w+) += (.+)$", block, re.MULTILINE))
     handler = found(r'^  builtin_handler += ("[\w.]+")$')
