@@ -184,7 +184,16 @@ locals {
     "ec2:UnassignPrivateIpAddresses",
   ]
 
-  # 6. The actions of your code.
+  # 6. The name of the policy in an existing role. Several consumers may share the role, also consumers of the same name
+  # in several Regions or with other queues, and each needs a policy. IAM takes 128 characters; this has up to 110.
+  existing_role_policy_name = join("-", [
+    "idempotent-lambda",
+    try(split(":", var.function.existing.arn)[3], ""),
+    var.name,
+    substr(sha256(jsonencode([local.function_name, local.queue_name, local.dead_letter_queue_name])), 0, 8),
+  ])
+
+  # 7. The actions of your code.
   processor_statements = [
     for statement in var.function.policy_statements : merge(
       { Effect = "Allow", Action = statement.actions, Resource = statement.resources },
@@ -221,13 +230,15 @@ resource "aws_iam_role" "function" {
 resource "aws_iam_role_policy" "function" {
   count = local.creates_function || local.uses_existing_role ? 1 : 0
 
-  name = local.creates_function ? "idempotent-lambda" : "idempotent-lambda-${var.name}"
+  name = local.creates_function ? "idempotent-lambda" : local.existing_role_policy_name
   role = local.creates_function ? aws_iam_role.function[0].id : var.function.existing.role.name
 
   policy = jsonencode({
     Version   = "2012-10-17"
     Statement = concat(local.consumer_statements, local.runtime_statements)
   })
+
+  depends_on = [terraform_data.location]
 }
 
 # A separate policy, so that the sids of your statements never clash with the module's.

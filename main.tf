@@ -168,14 +168,6 @@ locals {
     : "or set null to have it derived"
   )
 
-  # The Regions and accounts of the existing parts.
-  existing_arns = concat(
-    local.creates_function ? [] : [var.function.existing.arn],
-    local.creates_table ? [] : [var.table.existing.arn],
-    local.uses_existing_queue ? [var.queue.existing.arn, var.queue.existing.dead_letter_queue.arn] : [],
-  )
-  existing_locations = distinct([for arn in local.existing_arns : join(" ", slice(split(":", arn), 3, 5))])
-
   # The mappings invoke the alias, if there is one.
   target_arn = try(aws_lambda_alias.consumer[0].arn, aws_lambda_function.consumer[0].arn, var.function.existing.arn)
 

@@ -115,5 +115,19 @@ resource "aws_sqs_queue" "dead_letter" {
         "\"${var.name}-dead-letters\".",
       ])
     }
+
+    # A table that exists gives Region and account to the ARNs that are built. A mock has no ARN of SQS.
+    postcondition {
+      condition = (
+        local.creates_table || !can(regex(local.sqs_arn, self.arn))
+        ? true
+        : startswith(self.arn, "${local.queue_arn_prefix}:")
+      )
+      error_message = join(" ", [
+        "table.existing.arn = \"${local.table_arn}\" is in another Region or account than the new dead-letter queue,",
+        "${self.arn}; both must be in one. Give the ARN of a table there, or pass a provider of the table's Region and",
+        "account to the module: providers = { aws = aws.other }.",
+      ])
+    }
   }
 }

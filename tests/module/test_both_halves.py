@@ -272,9 +272,10 @@ def test_the_only_provider_is_aws() -> None:
     types = set(re.findall(r'^resource "(\w+)"', TERRAFORM, re.MULTILINE))
     assert {name.split("_")[0] for name in types} == {"aws", "terraform"}
     assert not re.findall(r"^provider ", TERRAFORM, re.MULTILINE)
-    # Read only after an alias's function exists.
+    # The first is read only after an alias's function exists, and the second calls nothing.
     assert re.findall(r"^data (.*) {$", TERRAFORM, re.MULTILINE) == [
-        '"aws_lambda_function" "published"'
+        '"aws_lambda_function" "published"',
+        '"aws_region" "current"',
     ]
 
 

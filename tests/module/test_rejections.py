@@ -23,9 +23,9 @@ CASE = re.compile(
     r"  variables {\n(?P<variables>(?:    .+\n)+)  }\n}\n",
     re.MULTILINE,
 )
-# Rules that compare after a deployment have cases in deployments and published.tftest.hcl.
+# Rules that compare after a deployment have cases in deployments, existing and published.tftest.hcl.
 # A name that Terraform cannot read is not kept in this repository: test_package.py makes one.
-AFTER = r"local\.code_sha256|length\((data|local\.unreadable_files)\b"
+AFTER = r"local\.code_sha256|local\.account\b|length\((data|local\.unreadable_files)\b"
 RULE = re.compile(
     rf"^ +(?:validation|precondition) {{\n +condition +=(?! (?:\(\n +)?(?:{AFTER}))", re.MULTILINE
 )

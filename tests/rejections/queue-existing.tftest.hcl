@@ -154,10 +154,10 @@ run "the_url_of_another_queue" {
   }
 }
 
-# says: The existing parts are in several Regions or accounts: us-east-1 123456789012, eu-central-1 123456789012
+# says: The existing parts are in several Regions or accounts: eu-central-1 123456789012, us-east-1 123456789012
 run "existing_parts_in_two_regions" {
   command         = plan
-  expect_failures = [terraform_data.checks]
+  expect_failures = [terraform_data.location]
 
   variables {
     queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", message_retention_seconds = 1209600 }, max_receive_count = 5, message_retention_seconds = 345600, visibility_timeout_seconds = 180 } }
