@@ -27,7 +27,7 @@ CONSUMER = {
     "aws_lambda_event_source_mapping": 1,
     "aws_lambda_function": 1,
     "aws_sqs_queue": 2,
-    "terraform_data": 3,
+    "terraform_data": 4,
 }
 """What the module makes of its required arguments alone."""
 
@@ -129,7 +129,7 @@ PLANNED = {
         "aws_lambda_event_source_mapping": 1,
         "aws_lambda_function": 1,
         "aws_sqs_queue": 2,
-        "terraform_data": 1,
+        "terraform_data": 2,
     },
 }
 """How many resources of each type."""
@@ -146,6 +146,7 @@ QUICKSTART = {
     "aws_sqs_queue.source[0]",
     "terraform_data.checks",
     "terraform_data.code[0]",
+    "terraform_data.deletion_guard[0]",
     "terraform_data.package[0]",
 }
 """What the module makes there; the processor's policy is for the user's own statements."""
