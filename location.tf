@@ -50,8 +50,8 @@ resource "terraform_data" "location" {
       )
       error_message = join(" ", [
         "${local.existing_inputs}, and the AWS provider deploys to the Region ${coalesce(local.region, "null")};",
-        "existing parts must be in that Region. Give ARNs of parts there, or pass a provider of ${local.existing_region} to the",
-        "module: providers = { aws = aws.other }.",
+        "existing parts must be in that Region. Give ARNs of parts there, or pass a provider of",
+        "${local.existing_region} to the module: providers = { aws = aws.other }.",
       ])
     }
 

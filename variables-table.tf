@@ -4,7 +4,8 @@ variable "table" {
     `provisioned` is set.
     - `class` (`STANDARD` or `STANDARD_INFREQUENT_ACCESS`): the table class. The second one costs less for storage
       and more for writes.
-    - `deletion_protection`: whether the table refuses its deletion.
+    - `deletion_protection`: whether the table refuses its deletion. Terraform then destroys nothing of the module in a
+      change that would delete or replace the table, such as another `name`.
     - `existing.arn` (ARN of a table in this account and Region): an existing table, which the module uses instead
       of creating one. It needs the partition key `id`, a string, no sort key, and TTL on `expires_at`. Several
       consumers may share it; each has a namespace.

@@ -121,6 +121,7 @@ PLANNED = {
     "docs/settings.md, Order": consumer(),
     "docs/settings.md, High volume": consumer(),
     "docs/settings.md, Several consumers, one table": CALLED_TWICE | {"aws_dynamodb_table": 1},
+    "docs/settings.md, Your naming policy": consumer(),
     "docs/settings.md, What exists already": {
         "aws_dynamodb_table": 1,
         "aws_iam_role": 1,
@@ -129,7 +130,7 @@ PLANNED = {
         "aws_lambda_event_source_mapping": 1,
         "aws_lambda_function": 1,
         "aws_sqs_queue": 2,
-        "terraform_data": 2,
+        "terraform_data": 3,
     },
 }
 """How many resources of each type."""
@@ -157,9 +158,16 @@ READING = """\
     resources = ["arn:aws:dynamodb:eu-central-1:123456789012:table/%s"]
   }] }
 """
+IMPORTING = """\
+import {
+  to = module.orders.aws_dynamodb_table.records[0]
+  id = "processed-orders"
+}
+"""
 FRAGMENTS = {
     "docs/guides/move-from-a-hand-written-check.md, During": [READING % "orders-seen"],
     "docs/guides/move-from-powertools.md, During": [READING % "orders-old"],
+    "docs/upgrading.md, Adopt existing resources": [IMPORTING],
 }
 """The snippets that are only lines of a block."""
 

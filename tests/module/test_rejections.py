@@ -23,8 +23,8 @@ CASE = re.compile(
     r"  variables {\n(?P<variables>(?:    .+\n)+)  }\n}\n",
     re.MULTILINE,
 )
-# Rules that compare after a deployment have cases in deployments, existing and published,
-# which are files next to the folder of the others.
+# Rules that compare after a deployment have cases in deployments, location and
+# published.tftest.hcl.
 # A name that Terraform cannot read is not kept in this repository: test_package.py makes one.
 AFTER = r"local\.code_sha256|local\.account\b|length\((data|local\.unreadable_files)\b"
 RULE = re.compile(
