@@ -41,15 +41,6 @@ locals {
 # stack takes the environment before it has the ARN that these rules need.
 resource "terraform_data" "checks" {
   lifecycle {
-    # Where the parts are.
-    precondition {
-      condition = length(local.existing_locations) <= 1
-      error_message = join(" ", [
-        "The existing parts are in several Regions or accounts: ${join(", ", local.existing_locations)};",
-        "a function, its queue and its table have to be in one. Give ARNs of one place.",
-      ])
-    }
-
     # Inputs that an existing part cannot take.
     precondition {
       condition = local.creates_function || var.code == null

@@ -158,7 +158,16 @@ locals {
     "ec2:UnassignPrivateIpAddresses",
   ]
 
-  # 5. The actions of your code.
+  # 5. The name of the policy in an existing role. Several consumers may share the role, also consumers of the same name
+  # in several Regions or with other queues, and each needs a policy. IAM takes 128 characters; this has up to 110.
+  existing_role_policy_name = join("-", [
+    "idempotent-lambda",
+    try(split(":", var.function.existing.arn)[3], ""),
+    var.name,
+    substr(sha256(jsonencode([local.function_name, local.queue_name, local.dead_letter_queue_name])), 0, 8),
+  ])
+
+  # 6. The actions of your code.
   processor_statements = [
     for statement in var.function.policy_statements : merge(
       { Effect = statement.effect, Action = statement.actions, Resource = statement.resources },
@@ -171,9 +180,11 @@ locals {
 resource "aws_iam_role" "function" {
   count = local.creates_function ? 1 : 0
 
-  # A prefix, because role names are global and you may deploy the same stack in several Regions. IAM takes 38
-  # characters.
-  name_prefix          = "${substr(local.function_name, 0, 37)}-"
+  # By default a prefix, because role names are global and you may deploy the same stack in several Regions. IAM takes
+  # 38 characters.
+  name                 = var.function.role.name
+  name_prefix          = var.function.role.name == null ? "${substr(local.function_name, 0, 37)}-" : null
+  path                 = var.function.role.path
   description          = "What the function ${local.function_name} may do."
   permissions_boundary = var.function.permissions_boundary_arn
 
@@ -193,13 +204,15 @@ resource "aws_iam_role" "function" {
 resource "aws_iam_role_policy" "function" {
   count = local.creates_function || local.uses_existing_role ? 1 : 0
 
-  name = local.creates_function ? "idempotent-lambda" : "idempotent-lambda-${var.name}"
+  name = local.creates_function ? "idempotent-lambda" : local.existing_role_policy_name
   role = local.creates_function ? aws_iam_role.function[0].id : var.function.existing.role.name
 
   policy = jsonencode({
     Version   = "2012-10-17"
     Statement = concat(local.consumer_statements, local.runtime_statements)
   })
+
+  depends_on = [terraform_data.location]
 }
 
 # A separate policy, so that the sids of your statements never clash with the module's.

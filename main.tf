@@ -30,7 +30,7 @@ locals {
   queue_name = (
     local.uses_existing_queue
     ? split(":", var.queue.existing.arn)[5]
-    : "${var.name}${local.queue_suffix}"
+    : "${coalesce(try(var.queue.name, null), var.name)}${local.queue_suffix}"
   )
   queue_arn = (
     local.uses_existing_queue
@@ -40,7 +40,10 @@ locals {
   dead_letter_queue_name = (
     local.uses_existing_queue
     ? split(":", var.queue.existing.dead_letter_queue.arn)[5]
-    : "${var.name}-dead-letters${local.queue_suffix}"
+    : join("", [
+      coalesce(try(var.queue.dead_letter_queue.name, null), "${var.name}-dead-letters"),
+      local.queue_suffix,
+    ])
   )
   dead_letter_queue_arn = (
     local.uses_existing_queue
@@ -164,14 +167,6 @@ locals {
     ? "where the queue is declared, and here"
     : "or set null to have it derived"
   )
-
-  # The Regions and accounts of the existing parts.
-  existing_arns = concat(
-    local.creates_function ? [] : [var.function.existing.arn],
-    local.creates_table ? [] : [var.table.existing.arn],
-    local.uses_existing_queue ? [var.queue.existing.arn, var.queue.existing.dead_letter_queue.arn] : [],
-  )
-  existing_locations = distinct([for arn in local.existing_arns : join(" ", slice(split(":", arn), 3, 5))])
 
   # The mappings invoke the alias, if there is one.
   target_arn = try(aws_lambda_alias.consumer[0].arn, aws_lambda_function.consumer[0].arn, var.function.existing.arn)

@@ -46,7 +46,7 @@ resource "aws_lambda_event_source_mapping" "queue" {
   tags = local.tags.queue
 
   # Lambda rejects a mapping until the role may read.
-  depends_on = [aws_iam_role_policy.function]
+  depends_on = [aws_iam_role_policy.function, terraform_data.location]
 
   lifecycle {
     precondition {
@@ -153,7 +153,7 @@ resource "aws_lambda_event_source_mapping" "stream" {
   tags = var.tags
 
   # Lambda rejects a mapping until the role may read.
-  depends_on = [aws_iam_role_policy.function]
+  depends_on = [aws_iam_role_policy.function, terraform_data.location]
 
   lifecycle {
     precondition {

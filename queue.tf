@@ -70,7 +70,31 @@ resource "aws_sqs_queue" "dead_letter" {
       condition = length(local.dead_letter_queue_name) <= 80
       error_message = join(" ", [
         "name = \"${var.name}\" makes the dead-letter queue's name \"${local.dead_letter_queue_name}\", which has",
-        "${length(local.dead_letter_queue_name)} characters; SQS takes 80, and .fifo counts. Shorten the name to 62.",
+        "${length(local.dead_letter_queue_name)} characters; SQS takes 80, and .fifo counts. Shorten the name to 62,",
+        "or set queue.dead_letter_queue.name.",
+      ])
+    }
+
+    precondition {
+      condition = local.queue_name != local.dead_letter_queue_name
+      error_message = join(" ", [
+        "The queue and the dead-letter queue would both have the name \"${local.queue_name}\"; they are two queues.",
+        "Correct queue.name or queue.dead_letter_queue.name: the defaults are \"${var.name}\" and",
+        "\"${var.name}-dead-letters\".",
+      ])
+    }
+
+    # A table that exists gives Region and account to the ARNs that are built. A mock has no ARN of SQS.
+    postcondition {
+      condition = (
+        local.creates_table || !can(regex(local.sqs_arn, self.arn))
+        ? true
+        : startswith(self.arn, "${local.queue_arn_prefix}:")
+      )
+      error_message = join(" ", [
+        "table.existing.arn = \"${local.table_arn}\" is in another Region or account than the new dead-letter queue,",
+        "${self.arn}; both must be in one. Give the ARN of a table there, or pass a provider of the table's Region and",
+        "account to the module: providers = { aws = aws.other }.",
       ])
     }
   }

@@ -2,7 +2,7 @@ resource "aws_dynamodb_table" "records" {
   # checkov:skip=CKV2_AWS_16:On-demand capacity scales by itself. Only table.provisioned fixes the capacity.
   count = local.creates_table ? 1 : 0
 
-  name                        = "${var.name}-idempotency"
+  name                        = coalesce(var.table.name, "${var.name}-idempotency")
   table_class                 = var.table.class
   billing_mode                = var.table.provisioned == null ? "PAY_PER_REQUEST" : "PROVISIONED"
   read_capacity               = try(var.table.provisioned.read_units, null)
@@ -41,4 +41,54 @@ resource "aws_dynamodb_table" "records" {
   }
 
   tags = local.tags.table
+}
+
+# Terraform destroys this before everything else of the module, because it depends on everything. While the table is
+# protected, that fails, and nothing is destroyed. Without it, Terraform would destroy the function and the queues with
+# their messages, and only then would DynamoDB refuse to delete the table (docs/decisions/0027-deletion-guard.md).
+resource "terraform_data" "deletion_guard" {
+  count = local.creates_table ? 1 : 0
+
+  # What the last apply has set, whatever the configuration says now.
+  input = {
+    table     = aws_dynamodb_table.records[0].name
+    protected = aws_dynamodb_table.records[0].deletion_protection_enabled
+  }
+
+  # The shell of any system understands both commands. Terraform shows the first when it fails.
+  provisioner "local-exec" {
+    when  = destroy
+    quiet = true
+    command = !self.input.protected ? "exit 0" : join(" ", [
+      "exit 1 # Nothing was destroyed. This would delete or replace the table ${self.input.table}, which",
+      "table.deletion_protection protects. To keep the table, undo the change (docs/upgrading.md). To delete it, set",
+      "table.deletion_protection = false, apply that alone, and try again.",
+    ])
+  }
+
+  # A test compares this with the resources of the module.
+  depends_on = [
+    aws_cloudwatch_dashboard.dashboard,
+    aws_cloudwatch_log_group.function,
+    aws_cloudwatch_metric_alarm.alarm,
+    aws_dynamodb_table.records,
+    aws_iam_role.function,
+    aws_iam_role_policy.function,
+    aws_iam_role_policy.processor,
+    aws_lambda_alias.consumer,
+    aws_lambda_event_source_mapping.queue,
+    aws_lambda_event_source_mapping.stream,
+    aws_lambda_function.consumer,
+    aws_lambda_permission.invoker,
+    aws_sqs_queue.dead_letter,
+    aws_sqs_queue.source,
+    terraform_data.checks,
+    terraform_data.code,
+    terraform_data.location,
+    terraform_data.package,
+  ]
+
+  lifecycle {
+    replace_triggered_by = [aws_dynamodb_table.records[0].arn]
+  }
 }

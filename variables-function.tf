@@ -40,6 +40,9 @@ variable "function" {
       function shares the account's concurrency.
     - `role.managed_policy_arns` (up to 10 ARNs of IAM policies, each once): managed policies that the module
       attaches to the function's role. When you change the list, the module detaches all and attaches them again.
+    - `role.name` (1 to 64 letters, digits and +=,.@_-): the role's name, which must be free in the account, in all
+      Regions. When null, IAM adds a unique end to the function's name.
+    - `role.path` (begins and ends with /, up to 512 characters): the role's path, for naming policies.
     - `runtime` (`python3.11` or newer): the Python runtime. An image does not use it.
     - `snap_start`: whether instances start from a snapshot of the initialized function, at a price. It needs `alias`,
       `python3.12` or newer, and `ephemeral_storage_mb` of 512.
@@ -85,6 +88,8 @@ variable "function" {
     reserved_concurrency    = optional(number)
     role = optional(object({
       managed_policy_arns = optional(list(string), [])
+      name                = optional(string)
+      path                = optional(string, "/")
     }), {})
     runtime         = optional(string, "python3.13")
     snap_start      = optional(bool, false)
@@ -339,6 +344,25 @@ variable "function" {
   }
 
   validation {
+    condition = var.function.role.name == null ? true : can(regex("^[A-Za-z0-9+=,.@_-]{1,64}$", var.function.role.name))
+    error_message = join(" ", [
+      "function.role.name = ${jsonencode(var.function.role.name)} is not 1 to 64 letters, digits and +=,.@_-, as IAM",
+      "takes. Correct it, or leave it unset for a name that IAM completes.",
+    ])
+  }
+
+  # https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+  validation {
+    condition = (
+      can(regex("^/([!-~]+/)?$", var.function.role.path)) && length(coalesce(var.function.role.path, "/")) <= 512
+    )
+    error_message = join(" ", [
+      "function.role.path = ${jsonencode(var.function.role.path)} does not begin and end with / or has more than 512",
+      "characters without spaces, as IAM takes. Set for example \"/teams/shop/\", or \"/\" for none.",
+    ])
+  }
+
+  validation {
     condition = (
       can(regex("^python3\\.[0-9]+$", var.function.runtime))
       ? tonumber(split(".", var.function.runtime)[1]) >= 11
@@ -422,7 +446,7 @@ locals {
     policy_statements        = []
     provisioned_concurrency  = null
     reserved_concurrency     = null
-    role                     = { managed_policy_arns = [] }
+    role                     = { managed_policy_arns = [], name = null, path = "/" }
     runtime                  = "python3.13"
     snap_start               = false
     tags                     = {}

@@ -10,6 +10,7 @@ variable "queue" {
       when its producer gives no deduplication id; otherwise such a producer gets an error. EventBridge needs it.
     - `dead_letter_queue.message_retention_seconds` (above `message_retention_seconds` unless FIFO, at most 1209600 s,
       14 days): the dead-letter queue keeps a message this long.
+    - `dead_letter_queue.name` (as `name`): the dead-letter queue's name; when null, the module's `name`-dead-letters.
     - `dead_letter_queue.policy_statements.actions` (as `policy_statements`): a statement of its policy is about these.
     - `dead_letter_queue.policy_statements.conditions` (as `policy_statements`): when the statement applies.
     - `dead_letter_queue.policy_statements.effect` (`Allow` or `Deny`): whether it allows or denies the actions.
@@ -27,8 +28,7 @@ variable "queue" {
     - `existing.max_receive_count` (3 or more): the queue's redrive policy has this `maxReceiveCount`.
     - `existing.message_retention_seconds` (60 to 1209600 s): the queue keeps a message this long.
     - `existing.visibility_timeout_seconds` (as `visibility_timeout_seconds`): the queue has this visibility timeout.
-    - `fifo`: whether both queues are FIFO. Their names then end in `.fifo`, and `name` has at most 62 characters. A
-      change replaces both queues.
+    - `fifo`: whether both queues are FIFO. Their names then end in `.fifo`. A change replaces both queues.
     - `fifo_throughput_limit` (`perQueue` or `perMessageGroupId`; FIFO only): SQS limits the throughput of the queue or
       of each message group. The second needs `deduplication_scope = "messageGroup"` and is high throughput.
     - `filters` (event patterns in JSON, up to 4096 characters; 5, or 10 if AWS raises your quota): which messages are
@@ -42,6 +42,8 @@ variable "queue" {
     - `message_retention_seconds` (60 to 1209599 s; below `dead_letter_queue.message_retention_seconds`, above
       `delay_seconds` and all receives together): the queue keeps an undelivered message this long.
     - `metrics`: whether Lambda counts the events of this mapping in CloudWatch (`EventCount`), for a charge.
+    - `name` (1 to 80 letters, digits, - and _, or 75 with FIFO, where the module adds `.fifo`): the queue's name; when
+      null, the module's `name`. If you change it, Terraform replaces the queue, and its messages are lost.
     - `policy_statements.actions` (1 to 7, of SQS): a further statement of the queue's policy is about these.
     - `policy_statements.conditions` (operators, then up to 10 keys, then values): when it applies, as in IAM.
     - `policy_statements.effect` (`Allow` or `Deny`): whether it allows or denies the actions.
@@ -70,6 +72,7 @@ variable "queue" {
     content_based_deduplication = optional(bool, false)
     dead_letter_queue = optional(object({
       message_retention_seconds = optional(number, 1209600)
+      name                      = optional(string)
       policy_statements = optional(list(object({
         sid        = optional(string)
         effect     = optional(string, "Allow")
@@ -103,6 +106,7 @@ variable "queue" {
     maximum_concurrency                = optional(number)
     message_retention_seconds          = optional(number, 345600)
     metrics                            = optional(bool, false)
+    name                               = optional(string)
     policy_statements = optional(list(object({
       sid        = optional(string)
       effect     = optional(string, "Allow")
@@ -351,6 +355,20 @@ variable "queue" {
   }
 
   validation {
+    condition = alltrue(flatten([
+      for queue in var.queue[*] : [
+        for name in [queue.name, queue.dead_letter_queue.name] : name == null ? true :
+        can(regex("^[A-Za-z0-9_-]+$", name)) && length(name) <= (queue.fifo ? 75 : 80)
+      ]
+    ]))
+    error_message = join(" ", [
+      "queue.name = ${jsonencode(try(var.queue.name, null))} and queue.dead_letter_queue.name =",
+      "${jsonencode(try(var.queue.dead_letter_queue.name, null))}; each must be 1 to 80 letters, digits, - and _, or",
+      "1 to 75 with FIFO, where the module adds .fifo. Correct them, or leave them unset for the module's names.",
+    ])
+  }
+
+  validation {
     condition = alltrue([
       for service in coalesce(one(var.queue[*].unwrap), []) : contains(local.wrappers, coalesce(service, "null"))
     ])
@@ -390,7 +408,7 @@ locals {
   queue_defaults = {
     allowed_senders             = []
     content_based_deduplication = false
-    dead_letter_queue           = { message_retention_seconds = 1209600, policy_statements = [] }
+    dead_letter_queue           = { message_retention_seconds = 1209600, name = null, policy_statements = [] }
     deduplication_scope         = null
     delay_seconds               = 0
     fifo                        = false
@@ -399,6 +417,7 @@ locals {
     max_message_size_bytes      = 262144
     max_receive_count           = 5
     message_retention_seconds   = 345600
+    name                        = null
     policy_statements           = []
     receive_wait_time_seconds   = 0
     visibility_timeout_seconds  = null

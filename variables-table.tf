@@ -4,7 +4,8 @@ variable "table" {
     `provisioned` is set.
     - `class` (`STANDARD` or `STANDARD_INFREQUENT_ACCESS`): the table class. The second one costs less for storage
       and more for writes.
-    - `deletion_protection`: whether the table refuses its deletion.
+    - `deletion_protection`: whether the table refuses its deletion. Terraform then destroys nothing of the module in a
+      change that would delete or replace the table, such as another `name`.
     - `existing.arn` (ARN of a table in this account and Region): an existing table, which the module uses instead
       of creating one. It needs the partition key `id`, a string, no sort key, and TTL on `expires_at`. Several
       consumers may share it; each has a namespace.
@@ -14,6 +15,8 @@ variable "table" {
     - `max_read_request_units` (1 or more, or -1; not with `provisioned`): DynamoDB throttles reads above this.
       With null, the table has no limit. To lift a limit, apply -1 before you set null.
     - `max_write_request_units` (1 or more, or -1; not with `provisioned`): the same for writes.
+    - `name` (3 to 255 letters, digits, -, _ and .): the table's name; when null, `name`-idempotency. If you change
+      it, Terraform replaces the table, and all records are lost.
     - `point_in_time_recovery`: whether you can restore the table to any second of the last 35 days.
     - `provisioned.read_units` (1 or more): the read capacity. AWS bills it by the hour instead of per request.
     - `provisioned.write_units` (1 or more): the write capacity. A message takes two.
@@ -34,6 +37,7 @@ variable "table" {
     kms_key_arn             = optional(string)
     max_read_request_units  = optional(number)
     max_write_request_units = optional(number)
+    name                    = optional(string)
     point_in_time_recovery  = optional(bool, true)
     provisioned = optional(object({
       read_units  = number
@@ -104,6 +108,14 @@ variable "table" {
   }
 
   validation {
+    condition = var.table.name == null ? true : can(regex("^[A-Za-z0-9_.-]{3,255}$", var.table.name))
+    error_message = join(" ", [
+      "table.name = ${jsonencode(var.table.name)} is not 3 to 255 letters, digits, -, _ and .",
+      "Correct it, or leave it unset for the module's name with -idempotency.",
+    ])
+  }
+
+  validation {
     condition = var.table.provisioned == null || (
       var.table.max_read_request_units == null && var.table.max_write_request_units == null
     )
@@ -133,6 +145,7 @@ locals {
     kms_key_arn             = null
     max_read_request_units  = null
     max_write_request_units = null
+    name                    = null
     point_in_time_recovery  = true
     provisioned             = null
     shared                  = false

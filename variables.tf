@@ -158,9 +158,9 @@ variable "logs" {
 
 variable "name" {
   description = <<-EOT
-    The name of everything that the module creates: 1 to 64 letters, digits, - and _, or at most 62 with a FIFO queue
-    that the module creates. If you change it, Terraform replaces everything, and the content of queues and table does
-    not move, so read docs/upgrading.md first.
+    The name of everything that the module creates and that has no name of yours: 1 to 64 letters, digits, - and _, or
+    at most 62 with a FIFO queue, unless `queue.dead_letter_queue.name` is set. If you change it, Terraform replaces
+    everything, and the content of queues and table does not move, so read docs/upgrading.md first.
   EOT
   type        = string
   nullable    = false

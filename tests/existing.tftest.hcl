@@ -28,9 +28,26 @@ variables {
   processor = "orders.process"
 }
 
-# Region and account come from the table; this one is elsewhere, so that each ARN shows it.
+# Region and account come from the table; this stack is elsewhere, so that each ARN shows it.
 run "a_table_that_exists" {
   command = plan
+
+  override_data {
+    target = data.aws_region.current
+    values = { id = "us-gov-west-1" }
+  }
+
+  override_resource {
+    override_during = plan
+    target          = aws_iam_role.function
+    values          = { arn = "arn:aws-us-gov:iam::210987654321:role/orders", id = "orders", name = "orders" }
+  }
+
+  override_resource {
+    override_during = plan
+    target          = aws_sqs_queue.dead_letter
+    values          = { arn = "arn:aws-us-gov:sqs:us-gov-west-1:210987654321:orders-dead-letters", url = "https://sqs.us-gov-west-1.amazonaws.com/210987654321/orders-dead-letters" }
+  }
 
   variables {
     table = { existing = { arn = "arn:aws-us-gov:dynamodb:us-gov-west-1:210987654321:table/shared.records" } }
@@ -304,7 +321,7 @@ run "a_function_that_exists_with_its_role" {
   }
 
   assert {
-    condition     = aws_iam_role_policy.function[0].role == "charge" && aws_iam_role_policy.function[0].name == "idempotent-lambda-orders" && aws_iam_role_policy.function[0].policy == output.policy
+    condition     = aws_iam_role_policy.function[0].role == "charge" && aws_iam_role_policy.function[0].name == "idempotent-lambda-eu-central-1-orders-a4456a8f" && aws_iam_role_policy.function[0].policy == output.policy
     error_message = "Its role gets the policy that the output has, by a name that leaves room for other instances' policies."
   }
 

@@ -332,3 +332,46 @@ run "the_limits_of_alarms_are_accepted" {
     error_message = "A threshold may be just below the age that nothing reaches."
   }
 }
+
+run "the_shortest_given_names" {
+  command = plan
+
+  variables {
+    function = { role = { name = "r", path = "/" } }
+    queue    = { name = "q", dead_letter_queue = { name = "d" } }
+    table    = { name = "t.b" }
+  }
+
+  assert {
+    condition     = [aws_iam_role.function[0].name, aws_sqs_queue.source[0].name, aws_sqs_queue.dead_letter[0].name, aws_dynamodb_table.records[0].name] == ["r", "q", "d", "t.b"]
+    error_message = "One character, and three of a table."
+  }
+}
+
+run "the_longest_given_names" {
+  command = plan
+
+  variables {
+    function = { role = { name = join("", [for number in range(64) : "r"]), path = "/${join("", [for number in range(510) : "p"])}/" } }
+    queue    = { name = join("", [for number in range(80) : "q"]), dead_letter_queue = { name = join("", [for number in range(80) : "d"]) } }
+    table    = { name = join("", [for number in range(255) : "t"]) }
+  }
+
+  assert {
+    condition     = [length(aws_iam_role.function[0].name), length(aws_iam_role.function[0].path), length(aws_sqs_queue.source[0].name), length(aws_sqs_queue.dead_letter[0].name), length(aws_dynamodb_table.records[0].name)] == [64, 512, 80, 80, 255]
+    error_message = "What IAM, SQS and DynamoDB take."
+  }
+}
+
+run "the_longest_given_names_of_fifo_queues" {
+  command = plan
+
+  variables {
+    queue = { fifo = true, name = join("", [for number in range(75) : "q"]), dead_letter_queue = { name = join("", [for number in range(75) : "d"]) } }
+  }
+
+  assert {
+    condition     = [length(aws_sqs_queue.source[0].name), length(aws_sqs_queue.dead_letter[0].name)] == [80, 80]
+    error_message = "SQS counts .fifo."
+  }
+}

@@ -52,7 +52,11 @@ module "orders" {
       },
     ]
 
-    role = { managed_policy_arns = [aws_iam_policy.guard_rails.arn] }
+    role = {
+      managed_policy_arns = [aws_iam_policy.guard_rails.arn]
+      name                = "${var.name}-charge"
+      path                = "/${var.name}/"
+    }
     tags = { tier = "processing" }
 
     vpc = {
@@ -71,6 +75,7 @@ module "orders" {
     maximum_concurrency                = 10
     max_message_size_bytes             = 65536
     metrics                            = true
+    name                               = "${var.name}-placed"
     receive_wait_time_seconds          = 20
     message_retention_seconds          = 604800 # 7 days
     allowed_senders                    = [{ service = "events", source_arn = aws_cloudwatch_event_rule.orders.arn }]
@@ -80,6 +85,7 @@ module "orders" {
 
     dead_letter_queue = {
       message_retention_seconds = 1209600 # 14 days
+      name                      = "${var.name}-failed"
 
       policy_statements = [
         {
@@ -137,6 +143,7 @@ module "orders" {
     deletion_protection     = var.deletion_protection
     max_read_request_units  = 1000
     max_write_request_units = 1000
+    name                    = "${var.name}-claims"
     point_in_time_recovery  = true
     tags                    = { backup = "continuous" }
   }

@@ -272,10 +272,20 @@ def test_the_only_provider_is_aws() -> None:
     types = set(re.findall(r'^resource "(\w+)"', TERRAFORM, re.MULTILINE))
     assert {name.split("_")[0] for name in types} == {"aws", "terraform"}
     assert not re.findall(r"^provider ", TERRAFORM, re.MULTILINE)
-    # Read only after an alias's function exists.
+    # The first is read only after an alias's function exists, and the second calls nothing.
     assert re.findall(r"^data (.*) {$", TERRAFORM, re.MULTILINE) == [
-        '"aws_lambda_function" "published"'
+        '"aws_lambda_function" "published"',
+        '"aws_region" "current"',
     ]
+
+
+def test_the_deletion_guard_goes_first() -> None:
+    """It depends on every other resource, so Terraform destroys it before all of them."""
+    resources = re.findall(r'^resource "(\w+)" "(\w+)"', TERRAFORM, re.MULTILINE)
+    others = {".".join(each) for each in resources} - {"terraform_data.deletion_guard"}
+    guard = found(r'^resource "terraform_data" "deletion_guard" {\n((?:.*\n)+?)}')
+    (named,) = re.findall(r"  depends_on = \[\n(.*?)  \]", guard, re.DOTALL)
+    assert set(re.findall(r"[\w.]+", named)) == others
 
 
 HOW_A_QUEUE_IS_READ = {

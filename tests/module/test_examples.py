@@ -29,7 +29,7 @@ CONSUMER = {
     "aws_lambda_event_source_mapping": 1,
     "aws_lambda_function": 1,
     "aws_sqs_queue": 2,
-    "terraform_data": 3,
+    "terraform_data": 4,
 }
 """What the module makes of its required arguments alone."""
 
@@ -126,6 +126,7 @@ PLANNED = {
     "docs/settings.md, Order": consumer(),
     "docs/settings.md, High volume": consumer(),
     "docs/settings.md, Several consumers, one table": CALLED_TWICE | {"aws_dynamodb_table": 1},
+    "docs/settings.md, Your naming policy": consumer(),
     "docs/settings.md, What exists already": {
         "aws_dynamodb_table": 1,
         "aws_iam_role": 1,
@@ -134,7 +135,7 @@ PLANNED = {
         "aws_lambda_event_source_mapping": 1,
         "aws_lambda_function": 1,
         "aws_sqs_queue": 2,
-        "terraform_data": 1,
+        "terraform_data": 3,
     },
 }
 """How many resources of each type."""
@@ -151,6 +152,7 @@ QUICKSTART = {
     "aws_sqs_queue.source[0]",
     "terraform_data.checks",
     "terraform_data.code[0]",
+    "terraform_data.deletion_guard[0]",
     "terraform_data.package[0]",
 }
 """What the module makes there; the processor's policy is for the user's own statements."""
@@ -161,9 +163,16 @@ READING = """\
     resources = ["arn:aws:dynamodb:eu-central-1:123456789012:table/%s"]
   }] }
 """
+IMPORTING = """\
+import {
+  to = module.orders.aws_dynamodb_table.records[0]
+  id = "processed-orders"
+}
+"""
 FRAGMENTS = {
     "docs/guides/move-from-a-hand-written-check.md, During": [READING % "orders-seen"],
     "docs/guides/move-from-powertools.md, During": [READING % "orders-old"],
+    "docs/upgrading.md, Adopt existing resources": [IMPORTING],
 }
 """The snippets that are only lines of a block."""
 

@@ -23,9 +23,11 @@ CASE = re.compile(
     r"  variables {\n(?P<variables>(?:    .+\n)+)  }\n}\n",
     re.MULTILINE,
 )
-# Rules about what is deployed have cases in deployments, published and releases.tftest.hcl.
+# Rules about what is deployed have cases in deployments, location, published and releases.tftest.hcl.
 # A name that Terraform cannot read is not kept in this repository: test_package.py makes one.
-AFTER = r"local\.(code_sha256|newest_version)|length\((data|local\.unreadable_files)\b"
+AFTER = (
+    r"local\.(code_sha256|newest_version)|local\.account\b|length\((data|local\.unreadable_files)\b"
+)
 RULE = re.compile(
     rf"^ +(?:validation|precondition) {{\n +condition +=(?! (?:\(\n +)?(?:{AFTER}))", re.MULTILINE
 )

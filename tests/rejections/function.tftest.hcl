@@ -435,3 +435,43 @@ run "an_existing_function_without_an_arn" {
     function = { existing = { arn = null, timeout_seconds = 30 } }
   }
 }
+
+# says: function.role.name = "rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr" is not 1 to 64 letters, digits and +=,.@_-
+run "a_role_name_of_65_characters" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    function = { role = { name = "rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr" } }
+  }
+}
+
+# says: function.role.name = "shop/orders" is not 1 to 64 letters, digits and +=,.@_-
+run "a_role_name_with_its_path" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    function = { role = { name = "shop/orders" } }
+  }
+}
+
+# says: function.role.path = "/shop" does not begin and end with /
+run "a_role_path_without_its_end" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    function = { role = { path = "/shop" } }
+  }
+}
+
+# says: function.role.path = "/ppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppp/" does not begin and end with / or has more than 512
+run "a_role_path_of_513_characters" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    function = { role = { path = "/ppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppp/" } }
+  }
+}

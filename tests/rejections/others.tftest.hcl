@@ -137,3 +137,34 @@ run "a_file_as_processor" {
     processor = "orders.py"
   }
 }
+
+# says: table.existing.arn = "arn:aws:dynamodb:us-east-1:123456789012:table/claims", and the AWS provider deploys to the Region eu-central-1; existing parts must be in that Region. Give ARNs of parts there, or pass a provider of us-east-1
+run "a_table_of_another_region" {
+  command         = plan
+  expect_failures = [terraform_data.location]
+
+  variables {
+    table = { existing = { arn = "arn:aws:dynamodb:us-east-1:123456789012:table/claims" } }
+  }
+}
+
+# says: queue.existing.arn = "arn:aws:sqs:eu-west-1:123456789012:shop", queue.existing.dead_letter_queue.arn = "arn:aws:sqs:eu-west-1:123456789012:shop-failed", and the AWS provider
+run "a_queue_of_another_region" {
+  command         = plan
+  expect_failures = [terraform_data.location]
+
+  variables {
+    queue = { existing = { arn = "arn:aws:sqs:eu-west-1:123456789012:shop", dead_letter_queue = { arn = "arn:aws:sqs:eu-west-1:123456789012:shop-failed", message_retention_seconds = 1209600, url = "https://sqs.eu-west-1.amazonaws.com/123456789012/shop-failed" }, max_receive_count = 5, message_retention_seconds = 345600, visibility_timeout_seconds = 180 } }
+  }
+}
+
+# says: function.existing.arn = "arn:aws:lambda:us-gov-west-1:123456789012:function:orders", and the AWS provider
+run "a_function_of_another_region" {
+  command         = plan
+  expect_failures = [terraform_data.location]
+
+  variables {
+    code     = null
+    function = { existing = { arn = "arn:aws:lambda:us-gov-west-1:123456789012:function:orders", timeout_seconds = 30 } }
+  }
+}

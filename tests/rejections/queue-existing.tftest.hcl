@@ -114,7 +114,7 @@ run "an_existing_queue_that_hides_too_short" {
   }
 }
 
-# says: queue.existing is set, and a setting that only a created queue takes is not its default: {"allowed_senders":[],"content_based_deduplication":false,"dead_letter_queue":{"message_retention_seconds":1209600,"policy_statements":[]},"deduplication_scope":null,"delay_seconds":1,"fifo":true,
+# says: queue.existing is set, and a setting that only a created queue takes is not its default: {"allowed_senders":[],"content_based_deduplication":false,"dead_letter_queue":{"message_retention_seconds":1209600,"name":null,"policy_statements":[]},"deduplication_scope":null,"delay_seconds":1,"fifo":true,
 run "settings_with_an_existing_queue" {
   command         = plan
   expect_failures = [var.queue]
@@ -154,13 +154,26 @@ run "the_url_of_another_queue" {
   }
 }
 
-# says: The existing parts are in several Regions or accounts: us-east-1 123456789012, eu-central-1 123456789012
+# says: The existing parts are in several Regions or accounts: eu-central-1 123456789012, us-east-1 123456789012
 run "existing_parts_in_two_regions" {
   command         = plan
-  expect_failures = [terraform_data.checks]
+  expect_failures = [terraform_data.location]
 
   variables {
     queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", message_retention_seconds = 1209600 }, max_receive_count = 5, message_retention_seconds = 345600, visibility_timeout_seconds = 180 } }
     table = { existing = { arn = "arn:aws:dynamodb:us-east-1:123456789012:table/claims" } }
+  }
+}
+
+# says: queue.existing is set, and a setting that only a created queue takes is not its default
+run "a_name_for_an_existing_queue" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = {
+      name     = "orders"
+      existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:shop", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:shop-failed", message_retention_seconds = 1209600, url = "https://sqs.eu-central-1.amazonaws.com/123456789012/shop-failed" }, max_receive_count = 5, message_retention_seconds = 345600, visibility_timeout_seconds = 180 }
+    }
   }
 }
