@@ -30,8 +30,12 @@ locals {
   queue_dimensions       = { QueueName = local.queue_name }
   table_dimensions       = { TableName = local.table_name }
 
-  # After this time, SQS has moved a message that always fails to the dead-letter queue.
-  dead_lettered_after_seconds = try(local.max_receive_count * local.visibility_timeout_seconds, null)
+  # After this time, SQS has moved a message that always fails to the dead-letter queue. A message's age includes its
+  # delay.
+  dead_lettered_after_seconds = try(
+    var.queue.delay_seconds + local.max_receive_count * local.visibility_timeout_seconds,
+    null,
+  )
 
   # 5. The alarms, by name. A count is summed over five minutes. A level is measured each minute, so that its alarm ends
   # soon after the level goes down.
