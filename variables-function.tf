@@ -16,7 +16,8 @@ variable "function" {
       role may read.
     - `existing.timeout_seconds` (3 to 900 s): the function's timeout, which the module cannot look up.
     - `handler` (`module.function`, up to 128 characters): the entry point. The default calls `processor` once
-      per idempotency key. If you set another one, set `processor` to null.
+      per idempotency key. If you set another one, set `processor` to null; its module must be in `code.source_dir`
+      if that is set, in your packages or in a layer.
     - `layers` (up to 5 ARNs of layer versions): the function's layers. Lambda adds none to an image.
     - `memory_size_mb` (128 to 10240 MB): the memory. The CPU grows with it.
     - `name` (1 to 64 letters, digits, - and _): the function's name; when null, the module's `name`. If you

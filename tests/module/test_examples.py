@@ -229,8 +229,8 @@ def blocks(checkout: Path) -> dict[str, Path]:
         (directory / "main.tf").write_text(code.replace(SOURCE, '"../.."'))
         offline = "offline_override.tf" if "\nprovider " in f"\n{code}" else "offline.tf"
         (directory / offline).write_text(OFFLINE_PROVIDER)
-        for module in re.findall(r'(?:processor|handler)\s+= "(\w+)\.\w+"', code):
-            (directory / "src" / f"{module}.py").write_text("def process(message): ...\n")
+        for module, function in re.findall(r'(?:processor|handler)\s+= "(\w+)\.(\w+)"', code):
+            (directory / "src" / f"{module}.py").write_text(f"def {function}(message): ...\n")
     return found
 
 
