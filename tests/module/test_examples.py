@@ -157,6 +157,9 @@ READING = """\
   }] }
 """
 FRAGMENTS = {
+    "docs/settings.md, See what takes effect": [
+        'output "settings" {\n  value = module.orders.settings\n}\n'
+    ],
     "docs/guides/move-from-a-hand-written-check.md, During": [READING % "orders-seen"],
     "docs/guides/move-from-powertools.md, During": [READING % "orders-old"],
 }
