@@ -39,8 +39,12 @@ locals {
   queue_dimensions       = { QueueName = local.queue_name }
   table_dimensions       = { TableName = local.table_name }
 
-  # After this time, SQS has moved a message that always fails to the dead-letter queue.
-  dead_lettered_after_seconds = try(local.max_receive_count * local.visibility_timeout_seconds, null)
+  # After this time, SQS has moved a message that always fails to the dead-letter queue. A message's age includes its
+  # delay.
+  dead_lettered_after_seconds = try(
+    var.queue.delay_seconds + local.max_receive_count * local.visibility_timeout_seconds,
+    null,
+  )
 
   # By default, a stream keeps its records for 24 hours. Lambda gives up on a record at its maximum age. When half of
   # the shorter time is over, the other half is left to find the cause.

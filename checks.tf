@@ -268,3 +268,37 @@ resource "terraform_data" "checks" {
     }
   }
 }
+
+# A choice that may be meant only warns.
+check "record_retention" {
+  assert {
+    condition = (
+      var.idempotency.retention_seconds == null || !local.has_queue && length(var.allowed_triggers) == 0 ||
+      # Then the preconditions above refuse it.
+      local.record_retention_seconds < local.source_retention_seconds
+      ? true
+      : local.record_retention_seconds >= local.dead_letter_retention_seconds
+    )
+    error_message = join(" ", [
+      "idempotency.retention_seconds = ${local.record_retention_seconds} is below the",
+      "${local.dead_letter_retention_seconds} s for which the dead-letter queue keeps a message: if you redrive one",
+      "after its record has expired, its side effect may happen again. Raise it to at least",
+      "${local.source_retention_seconds + local.dead_letter_retention_seconds + local.retention_seconds}, or set null",
+      "to have that derived.",
+    ])
+  }
+}
+
+check "dead_letter_retention" {
+  assert {
+    condition = (
+      !local.uses_existing_queue || local.dead_letter_retention_seconds > local.retention_seconds ? true : local.fifo
+    )
+    error_message = join(" ", [
+      "queue.existing and its dead-letter queue both keep a message for ${local.retention_seconds} s, and SQS counts",
+      "from when it was sent: a message that fails for 13 days is deleted after 1 day in the dead-letter queue. Lower",
+      "message_retention_seconds where the queue is declared, and here, or watch the alarm dead_letters and redrive at",
+      "once.",
+    ])
+  }
+}

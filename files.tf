@@ -114,7 +114,73 @@ locals {
     : ["${local.wrapper_module}.py", "${local.wrapper_module}/__init__.py"]
   )
 
-  # 9. The modules at the top of source_dir that have the name of a module which boto3 or the package imports. Python
+  # 9. The functions that inputs name, with the files of source_dir that hold their modules. The name of an extension
+  # module has its platform before the end.
+  own_handler = var.function.handler == local.builtin_handler ? null : var.function.handler
+  named_functions = {
+    for input, name in {
+      "processor"        = var.processor
+      "function.handler" = local.own_handler
+      "function.wrapper" = var.function.wrapper
+      } : input => {
+      name     = name
+      function = reverse(split(".", name))[0]
+      module   = replace(try(regex("^(.*)[.]", name)[0], ""), ".", "/")
+    } if local.builds_package && name != null
+  }
+  named_files = {
+    for input, named in local.named_functions : input => [
+      for file in local.source_files : file
+      if contains(["${named.module}.py", "${named.module}/__init__.py"], file) ||
+      startswith(file, "${named.module}.") && endswith(file, ".so")
+    ]
+  }
+
+  # 10. The code in these files without texts and comments, and with each statement that a backslash continues in one
+  # line. A file that Terraform cannot read may define every name.
+  python_texts = join("|", [
+    "\"\"\"(\\\\.|[^\\\\])*?\"\"\"",
+    "'''(\\\\.|[^\\\\])*?'''",
+    "\"(\\\\.|[^\"\\\\\\n])*\"",
+    "'(\\\\.|[^'\\\\\\n])*'",
+    "#[^\\n]*",
+  ])
+  named_code = {
+    for input, files in local.named_files : input => replace(
+      replace(
+        replace(
+          join("\n", [for file in files : try(file("${local.source_dir}/${file}"), "exec")]),
+          "/\\r\\n?|\\x{feff}/", "\n",
+        ),
+        "/(?s)${local.python_texts}/", "",
+      ),
+      "/\\\\\\n/", " ",
+    )
+  }
+
+  # 11. How code defines NAME. The patterns also find some other uses of it, but they must not miss a definition.
+  target = "[\\w \\t\\f.,*()\\[\\]]*"
+  definition_patterns = [
+    # It may define every name.
+    "\\b(__dict__|__getattr__|exec|f_globals|globals|locals|modules|setattr|vars)\\b|\\bimport\\s*\\*",
+    "\\b(class|def)\\s+NAME\\b",
+    "\\bimport\\b(\\s*\\([^)]*|[^\\n;]*)[\\s,(]NAME\\b",
+    "\\bas\\s*([(\\[][^)\\]]*)?\\bNAME\\b",
+    "\\b(case|for)\\b[^\\n]*\\bNAME\\b[^\\n]*(:|\\bin\\b)",
+    "\\bNAME\\s*:=",
+    # An assignment: one target or several, with or without a type; then several in brackets, a line for each.
+    "(^|[;:=])(${local.target}[ \\t\\f,*(\\[])?NAME[ \\t]*([,)\\]]${local.target})?(:[^=]*)?=[^=]",
+    "[(\\[,]\\s*\\*?NAME\\s*(,[\\w\\s.,*]*)?[)\\]][ \\t]*=[^=]",
+  ]
+  undefined_functions = [
+    for input, named in local.named_functions : input
+    if length(local.named_files[input]) > 0 && !anytrue([
+      for pattern in local.definition_patterns :
+      can(regex("(?m)${replace(pattern, "NAME", named.function)}", local.named_code[input]))
+    ])
+  ]
+
+  # 12. The modules at the top of source_dir that have the name of a module which boto3 or the package imports. Python
   # would import yours instead.
   top_modules = [
     for file in local.python_files : trimsuffix(trimsuffix(file, ".py"), "/__init__")

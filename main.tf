@@ -167,6 +167,14 @@ locals {
     ? "where the queue is declared, and here"
     : "or set null to have it derived"
   )
+  concurrency_remedy = coalesce(var.function.reserved_concurrency, 2) >= 2 ? join(" ", [
+    "Set queue.maximum_concurrency to at most ${coalesce(var.function.reserved_concurrency, 1000)},",
+    "or set queue.enabled = false.",
+    ]) : join(" ", [
+    "Raise function.reserved_concurrency to at least 2 and set queue.maximum_concurrency = 2, the least that Lambda",
+    "takes, or set queue.enabled = false. For one message at a time, leave both unset, and use a FIFO queue whose",
+    "producers send to one message group.",
+  ])
 
   # The mappings invoke the alias, if there is one.
   target_arn = try(aws_lambda_alias.consumer[0].arn, aws_lambda_function.consumer[0].arn, var.function.existing.arn)

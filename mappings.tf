@@ -92,7 +92,7 @@ resource "aws_lambda_event_source_mapping" "queue" {
         "queue.maximum_concurrency = ${coalesce(var.queue.maximum_concurrency, "null")} does not keep the queue within",
         "function.reserved_concurrency = ${coalesce(var.function.reserved_concurrency, "null")}: Lambda would receive",
         "more messages than the function may run, and they would use up their receives and be dead-lettered without a",
-        "run. Set the first to at most the second (at least 2), or set queue.enabled = false.",
+        "run. ${local.concurrency_remedy}",
       ])
     }
   }

@@ -80,6 +80,15 @@ output "queue" {
   depends_on = [aws_sqs_queue.source]
 }
 
+output "settings" {
+  description = <<-EOT
+    The settings as they take effect, with defaults and all values that the module derives, by part. Look at them in a
+    plan: Terraform ignores an attribute whose name is wrong, and the setting then keeps its default. No ARNs, URLs,
+    environments, filters, policies or tags. docs/settings.md explains it.
+  EOT
+  value       = local.effective_settings
+}
+
 output "streams" {
   description = "The mapping from each stream to the function: its `arn` and `uuid`, by the stream's name."
   value = {

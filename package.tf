@@ -169,6 +169,29 @@ resource "terraform_data" "package" {
         "name, or add the file.",
       ])
     }
+
+    precondition {
+      condition = (
+        local.own_handler == null || local.requirements != null || length(var.function.layers) > 0 ||
+        length(local.python_files) == 0 || length(try(local.named_files["function.handler"], [])) > 0
+      )
+      error_message = join(" ", [
+        "function.handler = \"${var.function.handler}\" names a module that the function would not have: there is no",
+        "layer, no requirements.txt, and code.source_dir = \"${var.code.source_dir}\" holds no",
+        "${try(local.named_functions["function.handler"].module, "file")}.py. Correct the name, or add the file.",
+      ])
+    }
+
+    precondition {
+      condition = length(local.undefined_functions) == 0
+      error_message = join("", [
+        for input in slice(concat(local.undefined_functions, ["none"]), 0, 1) : join(" ", [
+          "${input} = \"${try(local.named_functions[input].name, "null")}\" names a function that",
+          "${join(" and ", try(local.named_files[input], []))} in code.source_dir = \"${var.code.source_dir}\" does",
+          "not define. Correct the name, or define or import the function there.",
+        ])
+      ])
+    }
   }
 }
 

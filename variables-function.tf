@@ -18,7 +18,8 @@ variable "function" {
       role may read.
     - `existing.timeout_seconds` (3 to 900 s): the function's timeout, which the module cannot look up.
     - `handler` (`module.function`, up to 128 characters): the entry point. The default calls `processor` once
-      per idempotency key. If you set another one, set `processor` to null.
+      per idempotency key. If you set another one, set `processor` to null; its module must be in `code.source_dir`
+      if that is set, in your packages or in a layer.
     - `kms_key_arn` (ARN of a KMS key): your key for the environment, and for the filters of the mappings. When
       null, the module's `kms_key_arn`.
     - `layers` (up to 5 ARNs of layer versions, each layer once): the function's layers. Lambda adds none to an image.

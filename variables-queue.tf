@@ -21,8 +21,8 @@ variable "queue" {
     - `enabled`: whether the function reads from the queue.
     - `existing.arn` (in this account and Region): the module uses this queue. It cannot look up the rest.
     - `existing.dead_letter_queue.arn` (FIFO as the queue): the queue's redrive policy names this dead-letter queue.
-    - `existing.dead_letter_queue.message_retention_seconds` (above the queue's unless FIFO, at most 1209600 s): the
-      dead-letter queue keeps a message this long.
+    - `existing.dead_letter_queue.message_retention_seconds` (1209600 s, SQS's most, or less if it is above the queue's
+      or FIFO): the dead-letter queue keeps a message this long.
     - `existing.dead_letter_queue.url`: the function sends copies of parked messages to this URL.
     - `existing.kms_key_arn`: the KMS key of yours that encrypts both queues, if one does. The role may then use it.
     - `existing.max_receive_count` (3 or more): the queue's redrive policy has this `maxReceiveCount`.
@@ -179,7 +179,7 @@ variable "queue" {
     condition = alltrue([for q in var.queue[*] : q.batch_size <= 10 || q.maximum_batching_window_in_seconds >= 1])
     error_message = join(" ", [
       "queue.batch_size = ${try(var.queue.batch_size, "null")} is above 10, which Lambda takes only with a batching",
-      "window of at least 1 s. Set queue.maximum_batching_window_in_seconds, or lower the batch size.",
+      "window of at least 1 s. Lower the batch size, or set queue.maximum_batching_window_in_seconds unless FIFO.",
     ])
   }
 
@@ -260,7 +260,9 @@ variable "queue" {
     condition = alltrue(flatten([
       for existing in one(var.queue[*].existing)[*] : try([
         floor(existing.message_retention_seconds) == existing.message_retention_seconds,
-        existing.message_retention_seconds >= 60, existing.dead_letter_queue.message_retention_seconds <= 1209600,
+        existing.message_retention_seconds >= 60,
+        max(existing.message_retention_seconds, existing.dead_letter_queue.message_retention_seconds) <= 1209600,
+        existing.dead_letter_queue.message_retention_seconds == 1209600 ? true :
         existing.dead_letter_queue.message_retention_seconds > existing.message_retention_seconds ? true :
         endswith(existing.arn, ".fifo"),
       ], false)
@@ -268,9 +270,10 @@ variable "queue" {
     error_message = join(" ", [
       "queue.existing.message_retention_seconds =",
       "${jsonencode(try(var.queue.existing.message_retention_seconds, null))} is not a whole number from 60 and below",
-      "dead_letter_queue.message_retention_seconds (unless FIFO, and at most 1209600, 14 days) =",
-      "${jsonencode(try(var.queue.existing.dead_letter_queue.message_retention_seconds, null))}: a dead-lettered",
-      "message keeps its age and could be gone soon after. Correct them, or lower the first at the queue.",
+      "dead_letter_queue.message_retention_seconds =",
+      "${jsonencode(try(var.queue.existing.dead_letter_queue.message_retention_seconds, null))} (at most 1209600, 14",
+      "days; with that or with FIFO, both may be equal): a dead-lettered message keeps its age and could be gone soon",
+      "after. Raise the second or lower the first where the queues are declared, and here.",
     ])
   }
 

@@ -184,8 +184,9 @@ variable "name" {
 
 variable "processor" {
   description = <<-EOT
-    Your code, as `"module.function"` (the module's path may have dots; the module must be in `code.source_dir` if that
-    is set). The package calls it as `function(message)` once per idempotency key. If it returns, the message is done.
+    Your code, as `"module.function"` (the module's path may have dots; if `code.source_dir` is set, the module must be
+    there or in your packages, and a module that is there must define the function). The package calls it as
+    `function(message)` once per idempotency key. If it returns, the message is done.
     If it raises an Exception, the message is not done and is delivered again. Null only with a `function.handler` or
     `function.existing` of yours.
   EOT

@@ -30,7 +30,7 @@ run "all_alarms_and_the_metrics_they_need" {
   variables {
     alarms   = {}
     function = { timeout_seconds = 60 }
-    queue    = { max_receive_count = 4, visibility_timeout_seconds = 1000 }
+    queue    = { delay_seconds = 300, max_receive_count = 4, visibility_timeout_seconds = 1000 }
     tags     = { team = "billing" }
   }
 
@@ -40,14 +40,14 @@ run "all_alarms_and_the_metrics_they_need" {
       duration          = ["AWS/Lambda", "Duration", { FunctionName = "orders" }, "Maximum", 300, 48000]
       errors            = ["AWS/Lambda", "Errors", { FunctionName = "orders" }, "Sum", 300, 1]
       lost_leases       = ["IdempotentLambda", "lost_leases", { FunctionName = "orders" }, "Sum", 300, 1]
-      message_age       = ["AWS/SQS", "ApproximateAgeOfOldestMessage", { QueueName = "orders" }, "Maximum", 60, 4000]
+      message_age       = ["AWS/SQS", "ApproximateAgeOfOldestMessage", { QueueName = "orders" }, "Maximum", 60, 4300]
       parked            = ["IdempotentLambda", "parked", { FunctionName = "orders" }, "Sum", 300, 1]
       table_throttles   = [null, null, null, null, null, 10]
       table_unavailable = ["IdempotentLambda", "table_unavailable", { FunctionName = "orders" }, "Sum", 300, 1]
       takeovers         = ["IdempotentLambda", "takeovers", { FunctionName = "orders" }, "Sum", 300, 1]
       throttles         = ["AWS/Lambda", "Throttles", { FunctionName = "orders" }, "Sum", 300, 10]
     })
-    error_message = "Each alarm watches its resource. A message is too old after max_receive_count × visibility timeout, an invocation too long at 80 % of the timeout."
+    error_message = "Each alarm watches its resource. A message is too old after delay + max_receive_count × visibility timeout, an invocation too long at 80 % of the timeout."
   }
 
   assert {

@@ -44,6 +44,7 @@ def copy_module(destination: Path) -> Path:
     for part in (
         "handler",
         "examples",
+        "mocks",
         "scripts",
         "tests/mocks",
         "tests/module",
@@ -68,7 +69,7 @@ def offline_quickstart(checkout: Path) -> Path:
 
 def pack_by_terraform(checkout: Path, build_dir: Path, code: str, **variables: str) -> Path:
     """Have Terraform pack, with mocks for AWS; the zip."""
-    mocks = 'mock_provider "aws" {\n  source = "./tests/mocks/applied"\n}\n'
+    mocks = 'mock_provider "aws" {\n  source = "./mocks"\n}\n'
     arguments = f'{code}, build_dir = "{build_dir}"'
     (checkout / "tests" / "packing.tftest.hcl").write_text(
         f'{mocks}run "packed" {{\n  variables {{\n    name = "orders"\n'

@@ -115,8 +115,8 @@ def refusals(directory: Path, neutralised: dict[str, str]) -> dict[str, list[Ref
     # Preconditions are reached only where no validation fails: two stacks.
     for kind in ("validations", "preconditions"):
         stack = directory / kind
-        shutil.copytree(source / "examples", stack / "examples")
-        shutil.copytree(source / "tests", stack / "tests")
+        for part in ("examples", "mocks", "tests"):
+            shutil.copytree(source / part, stack / part)
         (stack / OWN_ZIP).parent.mkdir(parents=True)
         (stack / OWN_ZIP).write_text("a placeholder for a zip")
         blocks = [OFFLINE_PROVIDER]

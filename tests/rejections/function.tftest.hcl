@@ -24,13 +24,13 @@ run "a_wrapper_from_nowhere" {
   }
 }
 
-# says: function.handler = "orders.handler" replaces the built-in entry point
+# says: function.handler = "orders.charge" replaces the built-in entry point
 run "a_processor_with_another_handler" {
   command         = plan
   expect_failures = [aws_lambda_function.consumer]
 
   variables {
-    function = { handler = "orders.handler" }
+    function = { handler = "orders.charge" }
   }
 }
 
@@ -473,5 +473,37 @@ run "a_role_path_of_513_characters" {
 
   variables {
     function = { role = { path = "/ppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppp/" } }
+  }
+}
+
+# says: function.handler = "app.handler" names a module that the function would not have: there is no layer, no requirements.txt, and code.source_dir = "examples/quickstart/src" holds no app.py.
+run "a_handler_in_a_module_that_is_not_there" {
+  command         = plan
+  expect_failures = [terraform_data.package]
+
+  variables {
+    processor = null
+    function  = { handler = "app.handler" }
+  }
+}
+
+# says: function.handler = "orders.handler" names a function that orders.py in code.source_dir = "examples/quickstart/src" does not define.
+run "a_handler_that_its_file_does_not_define" {
+  command         = plan
+  expect_failures = [terraform_data.package]
+
+  variables {
+    processor = null
+    function  = { handler = "orders.handler" }
+  }
+}
+
+# says: function.wrapper = "orders.wrap" names a function that orders.py in code.source_dir = "examples/quickstart/src" does not define.
+run "a_wrapper_that_its_file_does_not_define" {
+  command         = plan
+  expect_failures = [terraform_data.package]
+
+  variables {
+    function = { wrapper = "orders.wrap" }
   }
 }

@@ -84,6 +84,16 @@ run "a_processor_in_a_module_that_is_not_there" {
   }
 }
 
+# says: processor = "orders.proces" names a function that orders.py in code.source_dir = "examples/quickstart/src" does not define. Correct the name
+run "a_processor_that_its_file_does_not_define" {
+  command         = plan
+  expect_failures = [terraform_data.package]
+
+  variables {
+    processor = "orders.proces"
+  }
+}
+
 # says: logs.retention_days = 31 is not one of 0, 1, 3, 5, 7, 14, 30, 60,
 run "a_log_retention_that_cloudwatch_does_not_know" {
   command         = plan

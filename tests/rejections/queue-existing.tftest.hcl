@@ -54,7 +54,7 @@ run "an_arn_for_the_url" {
   }
 }
 
-# says: queue.existing.message_retention_seconds = 345600 is not a whole number from 60 and below dead_letter_queue.message_retention_seconds (unless FIFO, and at most 1209600, 14 days) = 345600: a dead-lettered message
+# says: queue.existing.message_retention_seconds = 345600 is not a whole number from 60 and below dead_letter_queue.message_retention_seconds = 345600 (at most 1209600, 14 days; with that or with FIFO, both may be equal): a dead-lettered message
 run "an_existing_dead_letter_queue_that_forgets_first" {
   command         = plan
   expect_failures = [var.queue]
@@ -84,13 +84,23 @@ run "an_existing_queue_of_two_receives" {
   }
 }
 
-# says: queue.existing.message_retention_seconds = 59 is not a whole number from 60 and below dead_letter_queue.message_retention_seconds (unless FIFO, and at most 1209600, 14 days) = 1209600: a dead-lettered message
+# says: queue.existing.message_retention_seconds = 59 is not a whole number from 60 and below dead_letter_queue.message_retention_seconds = 1209600 (at most 1209600, 14 days; with that or with FIFO, both may be equal): a dead-lettered message
 run "an_existing_queue_that_keeps_59_seconds" {
   command         = plan
   expect_failures = [var.queue]
 
   variables {
     queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", message_retention_seconds = 1209600 }, max_receive_count = 5, message_retention_seconds = 59, visibility_timeout_seconds = 180 } }
+  }
+}
+
+# says: queue.existing.message_retention_seconds = 1209601 is not a whole number from 60 and below dead_letter_queue.message_retention_seconds = 1209600 (at most 1209600, 14 days; with that or with FIFO, both may be equal): a dead-lettered message
+run "an_existing_fifo_queue_that_keeps_too_long" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs.fifo", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed.fifo", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed.fifo", message_retention_seconds = 1209600 }, max_receive_count = 5, message_retention_seconds = 1209601, visibility_timeout_seconds = 180 } }
   }
 }
 

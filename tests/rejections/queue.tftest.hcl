@@ -497,7 +497,7 @@ run "a_wait_of_21_seconds" {
   }
 }
 
-# says: queue.maximum_concurrency = 11 does not keep the queue within function.reserved_concurrency = 10
+# says: queue.maximum_concurrency = 11 does not keep the queue within function.reserved_concurrency = 10: Lambda would receive more messages than the function may run, and they would use up their receives and be dead-lettered without a run. Set queue.maximum_concurrency to at most 10, or set queue.enabled = false.
 run "more_concurrency_than_is_reserved" {
   command         = plan
   expect_failures = [aws_lambda_event_source_mapping.queue]
@@ -585,5 +585,15 @@ run "the_queues_default_for_the_dead_letter_queue" {
 
   variables {
     queue = { dead_letter_queue = { name = "orders" } }
+  }
+}
+
+# says: run. Raise function.reserved_concurrency to at least 2 and set queue.maximum_concurrency = 2, the least that Lambda takes
+run "reserved_concurrency_below_the_least_of_the_queue" {
+  command         = plan
+  expect_failures = [aws_lambda_event_source_mapping.queue]
+
+  variables {
+    function = { reserved_concurrency = 1 }
   }
 }
