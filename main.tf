@@ -11,8 +11,8 @@ locals {
   # Nothing in sections 2 to 5 may depend on var.function: an existing function takes the settings as its environment,
   # so its ARN is known later.
 
-  # 2. Partition, Region and account. A data source for them would make offline plans impossible; the table's ARN
-  # holds all three, and every consumer has a table.
+  # 2. Partition, Region and account. A data source for the account would make offline plans impossible; the table's ARN
+  # holds all three, and every consumer has a table. location.tf checks where an existing table is.
   table_arn  = local.creates_table ? aws_dynamodb_table.records[0].arn : var.table.existing.arn
   table_name = local.creates_table ? aws_dynamodb_table.records[0].name : split("/", var.table.existing.arn)[1]
   arn_parts  = regex("^arn:(?P<partition>[^:]+):dynamodb:(?P<region>[^:]+):(?P<account>[^:]+):", local.table_arn)
