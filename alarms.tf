@@ -13,16 +13,16 @@ locals {
   # an alarm or the dashboard uses them.
   message_alarms   = ["lost_leases", "parked", "takeovers"]
   metric_namespace = "IdempotentLambda"
-  needs_metrics = var.dashboard || (
+  needs_metrics = nonsensitive(var.dashboard || (
     var.alarms == null ? false : length(setsubtract(local.message_alarms, var.alarms.disabled)) > 0
-  )
+  ))
   writes_metrics = var.idempotency.metrics != null ? var.idempotency.metrics : local.needs_metrics
 
   # 3. The alarms that the module creates. Without a queue, nothing has a message age.
-  wanted_alarms = toset([
+  wanted_alarms = nonsensitive(toset([
     for name in local.alarm_names : name
     if(var.alarms == null ? false : !contains(var.alarms.disabled, name)) && (local.has_queue || name != "message_age")
-  ])
+  ]))
 
   # 4. The dimensions that find the metrics of each resource.
   dead_letter_dimensions = { QueueName = local.dead_letter_queue_name }

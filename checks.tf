@@ -54,9 +54,9 @@ resource "terraform_data" "checks" {
     }
 
     precondition {
-      condition = local.creates_function || length(var.allowed_triggers) == 0
+      condition = local.creates_function || length(local.allowed_triggers) == 0
       error_message = join(" ", [
-        "allowed_triggers has ${join(", ", keys(var.allowed_triggers))} together with function.existing: the module",
+        "allowed_triggers has ${join(", ", keys(local.allowed_triggers))} together with function.existing: the module",
         "cannot set the dead-letter config of an existing function, and events that Lambda gives up on would be lost.",
         "Remove allowed_triggers, and declare aws_lambda_permission and dead_letter_config where the function is",
         "declared.",

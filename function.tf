@@ -39,7 +39,7 @@ resource "aws_lambda_function" "consumer" {
   }
 
   dynamic "vpc_config" {
-    for_each = var.function.vpc == null ? [] : [var.function.vpc]
+    for_each = nonsensitive(var.function.vpc == null) ? [] : [var.function.vpc]
 
     content {
       security_group_ids = vpc_config.value.security_group_ids
@@ -51,7 +51,7 @@ resource "aws_lambda_function" "consumer" {
   # the queue runs it again. An on-failure destination would get a report about the event instead.
   # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
   dynamic "dead_letter_config" {
-    for_each = length(var.allowed_triggers) > 0 ? [local.dead_letter_queue_arn] : []
+    for_each = length(local.allowed_triggers) > 0 ? [local.dead_letter_queue_arn] : []
 
     content {
       target_arn = dead_letter_config.value
@@ -115,9 +115,9 @@ resource "aws_lambda_function" "consumer" {
     }
 
     precondition {
-      condition = length(var.allowed_triggers) == 0 || !local.fifo
+      condition = length(local.allowed_triggers) == 0 || !local.fifo
       error_message = join(" ", [
-        "allowed_triggers is not empty (${join(", ", keys(var.allowed_triggers))}) and the queue is FIFO: Lambda sends",
+        "allowed_triggers is not empty (${join(", ", keys(local.allowed_triggers))}) and the queue is FIFO: Lambda sends",
         "events that it gives up on to standard queues only, so the dead-letter queue would not get them. Use another",
         "instance of the module, without queue.fifo, for direct invocations.",
       ])
@@ -137,14 +137,14 @@ resource "aws_cloudwatch_log_group" "function" {
 
 # The version that the alias points to. checks.tf compares its code with the function's.
 data "aws_lambda_function" "published" {
-  count = local.creates_function && var.function.alias != null && !local.image ? 1 : 0
+  count = local.creates_function && local.uses_alias && !local.image ? 1 : 0
 
   function_name = aws_lambda_function.consumer[0].function_name
   qualifier     = aws_lambda_function.consumer[0].version
 }
 
 resource "aws_lambda_alias" "consumer" {
-  count = var.function.alias == null ? 0 : 1
+  count = local.uses_alias ? 1 : 0
 
   name             = var.function.alias
   description      = "The newest version; the mappings invoke it."
@@ -158,7 +158,7 @@ resource "aws_lambda_alias" "consumer" {
 }
 
 resource "aws_lambda_permission" "invoker" {
-  for_each = local.creates_function ? var.allowed_triggers : {}
+  for_each = local.creates_function ? local.allowed_triggers : {}
 
   statement_id  = each.key
   action        = "lambda:InvokeFunction"

@@ -230,7 +230,7 @@ resource "aws_iam_role_policy" "function" {
 
 # A separate policy, so that the sids of your statements never clash with the module's.
 resource "aws_iam_role_policy" "processor" {
-  count = length(var.function.policy_statements) > 0 ? 1 : 0
+  count = nonsensitive(length(var.function.policy_statements) > 0) ? 1 : 0
 
   name = "processor"
   role = aws_iam_role.function[0].id

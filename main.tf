@@ -1,21 +1,30 @@
 locals {
   # 1. The parts that the module creates, and those that exist already. Whether an object is null is known when
   # Terraform plans, even while the ARN in it is not. No try() here: of an object with an unknown value, it is unknown.
-  creates_function    = var.function.existing == null
-  creates_table       = var.table.existing == null
-  has_queue           = var.queue != null
-  uses_existing_queue = var.queue == null ? false : var.queue.existing != null
+  # Terraform takes an object for sensitive if a value in it is. Whether something is set is no secret, so all such
+  # tests, here and in other files, are in nonsensitive(); the values stay sensitive.
+  creates_function    = nonsensitive(var.function.existing == null)
+  creates_table       = nonsensitive(var.table.existing == null)
+  has_queue           = nonsensitive(var.queue != null)
+  uses_existing_queue = nonsensitive(var.queue == null ? false : var.queue.existing != null)
   creates_queue       = local.has_queue && !local.uses_existing_queue
-  uses_existing_role  = var.function.existing == null ? false : var.function.existing.role != null
+  uses_existing_role  = nonsensitive(var.function.existing == null ? false : var.function.existing.role != null)
+  uses_alias          = nonsensitive(var.function.alias != null)
+
+  # The names of streams and triggers are the keys of resources, which cannot be sensitive.
+  allowed_triggers = { for name in nonsensitive(keys(var.allowed_triggers)) : name => var.allowed_triggers[name] }
+  streams          = { for name in nonsensitive(keys(var.streams)) : name => var.streams[name] }
 
   # Nothing in sections 2 to 5 may depend on var.function: an existing function takes the settings as its environment,
   # so its ARN is known later.
 
   # 2. Partition, Region and account. A data source for them would make offline plans impossible; the table's ARN
-  # holds all three, and every consumer has a table.
+  # holds all three, and every consumer has a table. They are no secrets.
   table_arn  = local.creates_table ? aws_dynamodb_table.records[0].arn : var.table.existing.arn
   table_name = local.creates_table ? aws_dynamodb_table.records[0].name : split("/", var.table.existing.arn)[1]
-  arn_parts  = regex("^arn:(?P<partition>[^:]+):dynamodb:(?P<region>[^:]+):(?P<account>[^:]+):", local.table_arn)
+  arn_parts = nonsensitive(
+    regex("^arn:(?P<partition>[^:]+):dynamodb:(?P<region>[^:]+):(?P<account>[^:]+):", local.table_arn)
+  )
 
   # 3. Names. The ARNs of queues that the module creates are built, not read: each queue's policy names that queue,
   # the two queues name each other, and the role need not wait for them.
@@ -77,7 +86,7 @@ locals {
   # invocation for up to 6 hours:
   # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
   stream_age_seconds       = max(0, [for stream in var.streams : stream.maximum_record_age_seconds]...)
-  invocation_age_seconds   = length(var.allowed_triggers) > 0 ? 21600 : 0
+  invocation_age_seconds   = length(local.allowed_triggers) > 0 ? 21600 : 0
   source_retention_seconds = max(local.retention_seconds, local.stream_age_seconds, local.invocation_age_seconds)
 
   # A message may spend its whole retention at its source, then one in the dead-letter queue, and after a redrive one
@@ -121,7 +130,7 @@ locals {
     IDEMPOTENCY_TABLE                 = local.table_name
   }
   environment = merge(
-    { for name, value in local.settings : name => tostring(value) if value != null },
+    { for name, value in local.settings : name => tostring(value) if nonsensitive(value != null) },
     local.resource_environment,
   )
 
@@ -171,7 +180,9 @@ locals {
     local.creates_table ? [] : [var.table.existing.arn],
     local.uses_existing_queue ? [var.queue.existing.arn, var.queue.existing.dead_letter_queue.arn] : [],
   )
-  existing_locations = distinct([for arn in local.existing_arns : join(" ", slice(split(":", arn), 3, 5))])
+  existing_locations = nonsensitive(
+    distinct([for arn in local.existing_arns : join(" ", slice(split(":", arn), 3, 5))])
+  )
 
   # The mappings invoke the alias, if there is one.
   target_arn = try(aws_lambda_alias.consumer[0].arn, aws_lambda_function.consumer[0].arn, var.function.existing.arn)

@@ -14,21 +14,21 @@ resource "aws_lambda_event_source_mapping" "queue" {
   kms_key_arn = length(var.queue.filters) > 0 ? var.kms_key_arn : null
 
   dynamic "filter_criteria" {
-    for_each = length(var.queue.filters) > 0 ? [var.queue.filters] : []
+    for_each = nonsensitive(length(var.queue.filters)) > 0 ? [length(var.queue.filters)] : []
 
     content {
       dynamic "filter" {
-        for_each = filter_criteria.value
+        for_each = range(nonsensitive(filter_criteria.value))
 
         content {
-          pattern = filter.value
+          pattern = var.queue.filters[filter.value]
         }
       }
     }
   }
 
   dynamic "metrics_config" {
-    for_each = var.queue.metrics ? [["EventCount"]] : []
+    for_each = nonsensitive(var.queue.metrics) ? [["EventCount"]] : []
 
     content {
       metrics = metrics_config.value
@@ -36,7 +36,7 @@ resource "aws_lambda_event_source_mapping" "queue" {
   }
 
   dynamic "scaling_config" {
-    for_each = var.queue.maximum_concurrency == null ? [] : [var.queue.maximum_concurrency]
+    for_each = nonsensitive(var.queue.maximum_concurrency == null) ? [] : [var.queue.maximum_concurrency]
 
     content {
       maximum_concurrency = scaling_config.value
@@ -99,7 +99,7 @@ resource "aws_lambda_event_source_mapping" "queue" {
 }
 
 resource "aws_lambda_event_source_mapping" "stream" {
-  for_each = var.streams
+  for_each = local.streams
 
   event_source_arn                   = each.value.arn
   function_name                      = local.target_arn
@@ -126,14 +126,14 @@ resource "aws_lambda_event_source_mapping" "stream" {
   }
 
   dynamic "filter_criteria" {
-    for_each = length(each.value.filters) > 0 ? [each.value.filters] : []
+    for_each = nonsensitive(length(each.value.filters)) > 0 ? [length(each.value.filters)] : []
 
     content {
       dynamic "filter" {
-        for_each = filter_criteria.value
+        for_each = range(nonsensitive(filter_criteria.value))
 
         content {
-          pattern = filter.value
+          pattern = each.value.filters[filter.value]
         }
       }
     }
@@ -143,7 +143,7 @@ resource "aws_lambda_event_source_mapping" "stream" {
   kms_key_arn = length(each.value.filters) > 0 ? var.kms_key_arn : null
 
   dynamic "metrics_config" {
-    for_each = each.value.metrics ? [["EventCount"]] : []
+    for_each = nonsensitive(each.value.metrics) ? [["EventCount"]] : []
 
     content {
       metrics = metrics_config.value
