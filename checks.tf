@@ -55,12 +55,12 @@ resource "terraform_data" "checks" {
 
     precondition {
       condition = local.creates_function || length(local.allowed_triggers) == 0
-      error_message = join(" ", [
-        "allowed_triggers has ${join(", ", keys(local.allowed_triggers))} together with function.existing: the module",
-        "cannot set the dead-letter config of an existing function, and events that Lambda gives up on would be lost.",
-        "Remove allowed_triggers, and declare aws_lambda_permission and dead_letter_config where the function is",
-        "declared.",
-      ])
+      error_message = nonsensitive(join(" ", [for part in [
+        "allowed_triggers has", join(", ", keys(local.allowed_triggers)), "together with function.existing: the",
+        "module cannot set the dead-letter config of an existing function, and events that Lambda gives up on would",
+        "be lost. Remove allowed_triggers, and declare aws_lambda_permission and dead_letter_config where the",
+        "function is declared.",
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     precondition {
@@ -77,49 +77,49 @@ resource "terraform_data" "checks" {
     # Times. A record outlives its message.
     precondition {
       condition = local.record_retention_seconds >= local.retention_seconds
-      error_message = join(" ", [
-        "idempotency.retention_seconds = ${local.record_retention_seconds} is below",
-        "${local.queue_input}.message_retention_seconds = ${local.retention_seconds}: a record would expire while its",
-        "message can still be delivered. Raise it, or set null to have it derived.",
-      ])
+      error_message = nonsensitive(join(" ", [for part in [
+        "idempotency.retention_seconds =", local.record_retention_seconds, "is below",
+        "${local.queue_input}.message_retention_seconds =", "${local.retention_seconds}:", "a record would expire",
+        "while its message can still be delivered. Raise it, or set null to have it derived.",
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     precondition {
       condition = local.record_retention_seconds >= local.stream_age_seconds
-      error_message = join(" ", [
-        "idempotency.retention_seconds = ${local.record_retention_seconds} is below the longest",
-        "maximum_record_age_seconds of streams = ${local.stream_age_seconds}: a record would expire while its stream",
-        "can still deliver it again. Raise it, or set null to have it derived.",
-      ])
+      error_message = nonsensitive(join(" ", [for part in [
+        "idempotency.retention_seconds =", local.record_retention_seconds, "is below the longest",
+        "maximum_record_age_seconds of streams =", "${local.stream_age_seconds}:", "a record would expire while its",
+        "stream can still deliver it again. Raise it, or set null to have it derived.",
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     precondition {
       condition = local.record_retention_seconds >= local.invocation_age_seconds
-      error_message = join(" ", [
-        "idempotency.retention_seconds = ${local.record_retention_seconds} is below ${local.invocation_age_seconds},",
-        "and allowed_triggers is not empty: Lambda keeps their events for up to 6 hours, so a record would expire",
-        "while its event can still come again. Raise it, or set null to have it derived.",
-      ])
+      error_message = nonsensitive(join(" ", [for part in [
+        "idempotency.retention_seconds =", local.record_retention_seconds, "is below",
+        "${local.invocation_age_seconds},", "and allowed_triggers is not empty: Lambda keeps their events for up to",
+        "6 hours, so a record would expire while its event can still come again. Raise it, or set null to have it",
+        "derived.",
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     precondition {
       condition = var.idempotency.minimum_remaining_seconds + local.reserve_seconds < local.timeout_seconds
-      error_message = join(" ", [
-        "idempotency.minimum_remaining_seconds = ${var.idempotency.minimum_remaining_seconds} plus the reserve of",
-        "${local.reserve_seconds} is not below ${local.function_input}.timeout_seconds = ${local.timeout_seconds}",
+      error_message = nonsensitive(join(" ", [for part in [
+        "idempotency.minimum_remaining_seconds =", var.idempotency.minimum_remaining_seconds, "plus the reserve of",
+        "${local.reserve_seconds} is not below ${local.function_input}.timeout_seconds =", local.timeout_seconds,
         "(seconds): no message could ever start. Lower the first, or raise the timeout.",
-      ])
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     # Metrics that somebody looks at.
     precondition {
       condition = local.writes_metrics || !local.needs_metrics
-      error_message = join(" ", [
-        "idempotency.metrics = ${local.writes_metrics}, and",
-        var.dashboard ? "the dashboard" : "one of the alarms ${join(", ", local.message_alarms)}",
-        "has no data without metrics. Leave it out, or do without: dashboard = false, and these alarms in",
-        "alarms.disabled.",
-      ])
+      error_message = nonsensitive(join(" ", [for part in [
+        "idempotency.metrics =", "${local.writes_metrics},", "and",
+        var.dashboard ? "the dashboard" : "one of the alarms ${join(", ", local.message_alarms)}", "has no data",
+        "without metrics. Leave it out, or do without: dashboard = false, and these alarms in alarms.disabled.",
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     # The deployed code. A function that could not be created has no code to compare, and this resource waits for the
@@ -131,13 +131,13 @@ resource "terraform_data" "checks" {
         ? true
         : local.running_sha256 == local.code_sha256 || !can(regex(local.sha256, local.running_sha256))
       )
-      error_message = join("", [
-        "The function ${local.function_name} does not run the code that Terraform deployed last: its SHA-256 is ",
+      error_message = nonsensitive(join("", [for part in [
+        "The function ", local.function_name, " does not run the code that Terraform deployed last: its SHA-256 is ",
         "${coalesce(local.running_sha256, "none")}, expected ${coalesce(local.code_sha256, "null")}. A deployment ",
         "failed, or somebody changed the code outside Terraform",
         local.uses_s3 ? ", or code.s3.source_code_hash is not the hash of the object" : "",
         ". ${local.redeploy_remedy}",
-      ])
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     # Lambda may refuse to publish a version after it has taken the code or the settings. The provider plans no
@@ -151,11 +151,12 @@ resource "terraform_data" "checks" {
           !can(regex(local.sha256, local.published.code_sha256))
         )
       )
-      error_message = join(" ", [
-        "The function ${local.function_name} and its version ${try(local.published.version, "none")}, which",
-        "function.alias = \"${coalesce(var.function.alias, "null")}\" invokes, have different code or settings.",
-        "Publishing a version failed, or somebody changed the function outside Terraform. ${local.redeploy_remedy}",
-      ])
+      error_message = nonsensitive(join(" ", [for part in [
+        "The function", local.function_name, "and its version", "${try(local.published.version, "none")},", "which",
+        "function.alias =", "\"${coalesce(var.function.alias, "null")}\"", "invokes, have different code or",
+        "settings. Publishing a version failed, or somebody changed the function outside Terraform.",
+        "${local.redeploy_remedy}",
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
   }
 }

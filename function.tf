@@ -83,10 +83,11 @@ resource "aws_lambda_function" "consumer" {
 
     precondition {
       condition = try(coalesce(var.code.filename), null) == null ? true : fileexists(var.code.filename)
-      error_message = join(" ", [
-        "code.filename = \"${try(coalesce(var.code.filename), "null")}\" does not exist; it must exist when Terraform",
-        "plans the function. Build the zip first, and check the path: a relative one starts where terraform runs.",
-      ])
+      error_message = nonsensitive(join(" ", [for part in [
+        "code.filename =", "\"${try(coalesce(var.code.filename), "null")}\"", "does not exist; it must exist when",
+        "Terraform plans the function. Build the zip first, and check the path: a relative one starts where",
+        "terraform runs.",
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     precondition {
@@ -99,28 +100,28 @@ resource "aws_lambda_function" "consumer" {
 
     precondition {
       condition = var.processor == null || var.function.handler == local.builtin_handler
-      error_message = join(" ", [
-        "function.handler = \"${var.function.handler}\" replaces the built-in entry point, so processor =",
-        "\"${coalesce(var.processor, "null")}\" would never be called and nothing would be idempotent. Remove",
+      error_message = nonsensitive(join(" ", [for part in [
+        "function.handler =", "\"${var.function.handler}\"", "replaces the built-in entry point, so processor =",
+        "\"${coalesce(var.processor, "null")}\"", "would never be called and nothing would be idempotent. Remove",
         "function.handler, or set processor = null if your handler makes the claims itself.",
-      ])
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     precondition {
       condition = !local.image || length(var.function.layers) == 0
-      error_message = join(" ", [
-        "function.layers has ${length(var.function.layers)} layers, and code.image is set; Lambda adds none to an",
+      error_message = nonsensitive(join(" ", [for part in [
+        "function.layers has", length(var.function.layers), "layers, and code.image is set; Lambda adds none to an",
         "image. Remove them, and copy their content into the image.",
-      ])
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     precondition {
       condition = length(local.allowed_triggers) == 0 || !local.fifo
-      error_message = join(" ", [
-        "allowed_triggers is not empty (${join(", ", keys(local.allowed_triggers))}) and the queue is FIFO: Lambda sends",
-        "events that it gives up on to standard queues only, so the dead-letter queue would not get them. Use another",
-        "instance of the module, without queue.fifo, for direct invocations.",
-      ])
+      error_message = nonsensitive(join(" ", [for part in [
+        "allowed_triggers is not empty", "(${join(", ", keys(local.allowed_triggers))})", "and the queue is FIFO:",
+        "Lambda sends events that it gives up on to standard queues only, so the dead-letter queue would not get",
+        "them. Use another instance of the module, without queue.fifo, for direct invocations.",
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
   }
 }

@@ -100,10 +100,11 @@ resource "aws_sqs_queue" "dead_letter" {
   lifecycle {
     precondition {
       condition = length(local.dead_letter_queue_name) <= 80
-      error_message = join(" ", [
-        "name = \"${var.name}\" makes the dead-letter queue's name \"${local.dead_letter_queue_name}\", which has",
-        "${length(local.dead_letter_queue_name)} characters; SQS takes 80, and .fifo counts. Shorten the name to 62.",
-      ])
+      error_message = nonsensitive(join(" ", [for part in [
+        "name =", "\"${var.name}\"", "makes the dead-letter queue's name", "\"${local.dead_letter_queue_name}\",",
+        "which has", length(local.dead_letter_queue_name), "characters; SQS takes 80, and .fifo counts. Shorten the",
+        "name to 62.",
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
   }
 }

@@ -81,43 +81,42 @@ variable "function" {
       can(regex("^[A-Za-z0-9_-]*[A-Za-z_-][A-Za-z0-9_-]*$", var.function.alias)) &&
       length(var.function.alias) <= 128
     )
-    error_message = join(" ", [
-      "function.alias = ${jsonencode(var.function.alias)} is not 1 to 128 letters, digits, - and _, not only digits.",
-      "Set for example \"live\", or null for no alias.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.alias =", jsonencode(var.function.alias), "is not 1 to 128 letters, digits, - and _, not only",
+      "digits. Set for example \"live\", or null for no alias.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = contains(["arm64", "x86_64"], var.function.architecture)
-    error_message = join(" ", [
-      "function.architecture = \"${var.function.architecture}\" is not one of arm64, x86_64.",
-      "Choose arm64 unless a dependency is built for x86_64 only.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.architecture =", "\"${var.function.architecture}\"", "is not one of arm64, x86_64. Choose arm64",
+      "unless a dependency is built for x86_64 only.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = alltrue([for name in keys(var.function.environment) : can(regex("^[A-Za-z][A-Za-z0-9_]+$", name))])
-    error_message = join(" ", [
-      "function.environment has the names ${jsonencode(keys(var.function.environment))};",
-      "a name must have two or more letters, digits and _, and start with a letter. Rename the others.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.environment has the names", "${jsonencode(keys(var.function.environment))};", "a name must have two",
+      "or more letters, digits and _, and start with a letter. Rename the others.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = alltrue([for name in keys(var.function.environment) : !startswith(name, "IDEMPOTENCY_")])
-    error_message = join(" ", [
-      "function.environment has the names ${jsonencode(keys(var.function.environment))};",
-      "the module sets those that start with IDEMPOTENCY_.",
-      "Use the variables idempotency and processor instead of them.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.environment has the names", "${jsonencode(keys(var.function.environment))};", "the module sets those",
+      "that start with IDEMPOTENCY_. Use the variables idempotency and processor instead of them.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = length(setintersection(keys(var.function.environment), local.reserved_environment)) == 0
-    error_message = join(" ", [
-      "function.environment has the names ${jsonencode(keys(var.function.environment))};",
-      "Lambda reserves ${join(", ", local.reserved_environment)}. Rename or remove those that it reserves.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.environment has the names", "${jsonencode(keys(var.function.environment))};", "Lambda reserves",
+      "${join(", ", local.reserved_environment)}. Rename or remove those that it reserves.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
@@ -125,13 +124,15 @@ variable "function" {
       for name, range in local.function_ranges : var.function[name] % 1 == 0 &&
       var.function[name] >= range[0] && var.function[name] <= range[1]
     ])
-    error_message = join(" ", [
-      for name, range in local.function_ranges : join(" ", [
-        "function.${name} = ${var.function[name]} is not a whole number from ${range[0]} to ${range[1]}",
+    error_message = nonsensitive(join(" ", flatten([
+      for name, range in local.function_ranges : [for part in [
+        "function.${name} =", var.function[name], "is not a whole number from ${range[0]} to ${range[1]}",
         "(${range[2]}). Set one in that range.",
-      ])
-      if var.function[name] % 1 != 0 || var.function[name] < range[0] || var.function[name] > range[1]
-    ])
+      ] : issensitive(part) ? "(sensitive)" : part]
+      if nonsensitive(
+        var.function[name] % 1 != 0 || var.function[name] < range[0] || var.function[name] > range[1]
+      )
+    ])))
   }
 
   validation {
@@ -141,10 +142,10 @@ variable "function" {
         var.function.existing.arn,
       ))
     )
-    error_message = join(" ", [
-      "function.existing.arn = ${jsonencode(try(var.function.existing.arn, null))} is not the ARN",
-      "of a function or of its alias. Give the function's arn.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.existing.arn =", jsonencode(try(var.function.existing.arn, null)), "is not the ARN of a function or",
+      "of its alias. Give the function's arn.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   # Arithmetic fails on null, so a null timeout counts as 0.
@@ -154,10 +155,10 @@ variable "function" {
       coalesce(var.function.existing.timeout_seconds, 0) >= 3 &&
       coalesce(var.function.existing.timeout_seconds, 0) <= 900
     )
-    error_message = join(" ", [
-      "function.existing.timeout_seconds = ${jsonencode(try(var.function.existing.timeout_seconds, null))} is not",
-      "a whole number from 3 to 900 (seconds). Give the function's own timeout; raise that if it is less.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.existing.timeout_seconds =", jsonencode(try(var.function.existing.timeout_seconds, null)), "is not a",
+      "whole number from 3 to 900 (seconds). Give the function's own timeout; raise that if it is less.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
@@ -173,18 +174,18 @@ variable "function" {
 
   validation {
     condition = can(regex(local.handler_pattern, var.function.handler)) && length(var.function.handler) <= 128
-    error_message = join(" ", [
-      "function.handler = \"${var.function.handler}\" is not \"module.function\" of at most 128 characters.",
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.handler =", "\"${var.function.handler}\"", "is not \"module.function\" of at most 128 characters.",
       "Leave it unset to use the built-in entry point with processor.",
-    ])
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = length(var.function.layers) <= 5
-    error_message = join(" ", [
-      "function.layers has ${length(var.function.layers)} layers; Lambda takes 5.",
-      "Remove some, or merge their contents into one.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.layers has", length(var.function.layers), "layers; Lambda takes 5. Remove some, or merge their",
+      "contents into one.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
@@ -192,67 +193,80 @@ variable "function" {
       for layer in var.function.layers :
       can(regex("^arn:[^:]+:lambda:[^:]+:[0-9]{12}:layer:[A-Za-z0-9_-]+:[0-9]+$", layer))
     ])
-    error_message = join(" ", [
-      "function.layers = ${jsonencode(var.function.layers)}; each must be the ARN of a layer version.",
-      "Give the arn of aws_lambda_layer_version, which ends in the version's number.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.layers =", "${jsonencode(var.function.layers)};", "each must be the ARN of a layer version. Give the",
+      "arn of aws_lambda_layer_version, which ends in the version's number.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = var.function.name == null ? true : can(regex("^[A-Za-z0-9_-]{1,64}$", var.function.name))
-    error_message = join(" ", [
-      "function.name = ${jsonencode(var.function.name)} is not 1 to 64 letters, digits, - and _.",
-      "Correct it, or leave it unset for the module's name.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.name =", jsonencode(var.function.name), "is not 1 to 64 letters, digits, - and _. Correct it, or",
+      "leave it unset for the module's name.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = var.function.permissions_boundary_arn == null ? true : (
       can(regex("^arn:[^:]+:iam::([0-9]{12}|aws):policy/.+$", var.function.permissions_boundary_arn))
     )
-    error_message = join(" ", [
-      "function.permissions_boundary_arn = ${jsonencode(var.function.permissions_boundary_arn)}",
-      "is not the ARN of an IAM policy. Give the policy's arn, or null for no boundary.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.permissions_boundary_arn =", jsonencode(var.function.permissions_boundary_arn), "is not the ARN of",
+      "an IAM policy. Give the policy's arn, or null for no boundary.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
+  # In the other rules, [*][*] leaves out what is null.
   validation {
-    condition = alltrue([for statement in var.function.policy_statements : length(statement.actions) > 0])
+    condition = alltrue([for statement in var.function.policy_statements : statement != null])
     error_message = join(" ", [
-      "function.policy_statements have",
-      "${join(", ", [for statement in var.function.policy_statements : length(statement.actions)])} actions;",
-      "each statement needs at least one. Name the actions that your code uses, or remove the statement.",
-    ])
-  }
-
-  validation {
-    condition = alltrue([for statement in var.function.policy_statements : length(statement.resources) > 0])
-    error_message = join(" ", [
-      "function.policy_statements have",
-      "${join(", ", [for statement in var.function.policy_statements : length(statement.resources)])} resources;",
-      "each statement needs at least one. Name the ARNs that your code uses, or remove the statement.",
+      "function.policy_statements has a null; each must be an object. Remove it, or choose the statements with",
+      "[for statement in [...] : statement if statement != null].",
     ])
   }
 
   validation {
     condition = alltrue([
-      for statement in var.function.policy_statements : can(regex("^[A-Za-z0-9]+$", coalesce(statement.sid, "none")))
+      for actions in flatten(var.function.policy_statements[*][*])[*].actions : length(coalesce(actions, [])) > 0
     ])
-    error_message = join(" ", [
-      "function.policy_statements has the sids ${jsonencode(var.function.policy_statements[*].sid)};",
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.policy_statements have",
+      join(", ", [for statement in var.function.policy_statements : try(length(statement.actions), 0)]), "actions;",
+      "each statement needs at least one. Name the actions that your code uses, or remove the statement.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
+  }
+
+  validation {
+    condition = alltrue([
+      for resources in flatten(var.function.policy_statements[*][*])[*].resources : length(coalesce(resources, [])) > 0
+    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.policy_statements have",
+      join(", ", [for statement in var.function.policy_statements : try(length(statement.resources), 0)]),
+      "resources; each statement needs at least one. Name the ARNs that your code uses, or remove the statement.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
+  }
+
+  validation {
+    condition = alltrue([
+      for sid in flatten(var.function.policy_statements[*][*].sid) : can(regex("^[A-Za-z0-9]+$", coalesce(sid, "none")))
+    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.policy_statements has the sids", "${jsonencode(flatten(var.function.policy_statements[*][*].sid))};",
       "IAM takes letters and digits only. Rename or remove the others.",
-    ])
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = (
-      length(distinct([for statement in var.function.policy_statements : statement.sid if statement.sid != null])) ==
-      length([for statement in var.function.policy_statements : statement.sid if statement.sid != null])
+      length(distinct([for sid in flatten(var.function.policy_statements[*][*].sid) : sid if sid != null])) ==
+      length([for sid in flatten(var.function.policy_statements[*][*].sid) : sid if sid != null])
     )
-    error_message = join(" ", [
-      "function.policy_statements has the sids ${jsonencode(var.function.policy_statements[*].sid)};",
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.policy_statements has the sids", "${jsonencode(flatten(var.function.policy_statements[*][*].sid))};",
       "IAM takes each only once in a policy. Rename or remove the repeated ones.",
-    ])
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
@@ -260,10 +274,10 @@ variable "function" {
       floor(var.function.reserved_concurrency) == var.function.reserved_concurrency &&
       var.function.reserved_concurrency >= 0
     )
-    error_message = join(" ", [
-      "function.reserved_concurrency = ${jsonencode(var.function.reserved_concurrency)} is not a whole number",
-      "of at least 0 (instances). Set one, or null to share the account's concurrency.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.reserved_concurrency =", jsonencode(var.function.reserved_concurrency), "is not a whole number of at",
+      "least 0 (instances). Set one, or null to share the account's concurrency.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
@@ -272,10 +286,10 @@ variable "function" {
       ? tonumber(split(".", var.function.runtime)[1]) >= 11
       : false
     )
-    error_message = join(" ", [
-      "function.runtime = \"${var.function.runtime}\" is not python3.11 or newer, which the package",
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.runtime =", "\"${var.function.runtime}\"", "is not python3.11 or newer, which the package",
       "idempotent_lambda needs. Set for example \"python3.13\".",
-    ])
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   # https://docs.aws.amazon.com/lambda/latest/api/API_VpcConfig.html
@@ -284,10 +298,10 @@ variable "function" {
       length(coalesce(var.function.vpc.security_group_ids, [])) >= 1 &&
       length(coalesce(var.function.vpc.security_group_ids, [])) <= 5
     )
-    error_message = join(" ", [
-      "function.vpc.security_group_ids has ${try(length(var.function.vpc.security_group_ids), 0)} groups,",
-      "not 1 to 5. Name at least one, which lets the function reach DynamoDB and SQS.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.vpc.security_group_ids has", try(length(var.function.vpc.security_group_ids), 0), "groups, not 1 to",
+      "5. Name at least one, which lets the function reach DynamoDB and SQS.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
@@ -295,29 +309,28 @@ variable "function" {
       length(coalesce(var.function.vpc.subnet_ids, [])) >= 1 &&
       length(coalesce(var.function.vpc.subnet_ids, [])) <= 16
     )
-    error_message = join(" ", [
-      "function.vpc.subnet_ids has ${try(length(var.function.vpc.subnet_ids), 0)} subnets, not 1 to 16.",
-      "Name two or more in different zones.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.vpc.subnet_ids has", try(length(var.function.vpc.subnet_ids), 0), "subnets, not 1 to 16. Name two or",
+      "more in different zones.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = var.function.wrapper == null ? true : (
       can(regex(local.handler_pattern, var.function.wrapper)) && length(var.function.wrapper) <= 128
     )
-    error_message = join(" ", [
-      "function.wrapper = ${jsonencode(var.function.wrapper)} is not \"module.function\" of at most 128 characters.",
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.wrapper =", jsonencode(var.function.wrapper), "is not \"module.function\" of at most 128 characters.",
       "Give the handler that the monitoring service documents, such as \"datadog_lambda.handler.handler\".",
-    ])
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = var.function.wrapper == null || var.function.handler == local.builtin_handler
-    error_message = join(" ", [
-      "function.wrapper = ${jsonencode(var.function.wrapper)} is set, and so is",
-      "function.handler = \"${var.function.handler}\"; a wrapper calls the built-in entry point only.",
-      "Remove one of the two.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.wrapper =", jsonencode(var.function.wrapper), "is set, and so is function.handler =",
+      "\"${var.function.handler}\";", "a wrapper calls the built-in entry point only. Remove one of the two.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 }
 

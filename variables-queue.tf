@@ -100,38 +100,55 @@ variable "queue" {
 
   # For a queue that is null, `var.queue[*]` is empty. Terraform evaluates a message even if its rule holds, so `try` in
   # it is for such a queue. An ARN may be unknown while Terraform plans: rules and messages without it then still work.
+  # In the other rules, [*][*] leaves out what is null.
   validation {
     condition = alltrue([
-      for sender in flatten(var.queue[*].allowed_senders) : contains(local.services, coalesce(sender.service, "null"))
+      for element in flatten([for queue in var.queue[*] : [queue.allowed_senders, queue.policy_statements]]) :
+      element != null
     ])
     error_message = join(" ", [
-      "queue.allowed_senders has the services ${jsonencode(try(var.queue.allowed_senders[*].service, null))}; each",
-      "must be one of ${join(", ", local.services)}. For a producer with a role, allow sqs:SendMessage in that role.",
+      "queue.allowed_senders or queue.policy_statements has a null; each element must be an object. Remove it,",
+      "or choose the elements with [for element in [...] : element if element != null].",
     ])
   }
 
   validation {
     condition = alltrue([
-      for sender in flatten(var.queue[*].allowed_senders) : contains(local.services, coalesce(sender.service, "null")) ?
+      for service in flatten(var.queue[*].allowed_senders[*][*].service) :
+      contains(local.services, coalesce(service, "null"))
+    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "queue.allowed_senders has the services",
+      "${jsonencode(try(flatten(var.queue.allowed_senders[*][*].service), null))};", "each must be one of",
+      "${join(", ", local.services)}. For a producer with a role, allow sqs:SendMessage in that role.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
+  }
+
+  validation {
+    condition = alltrue([
+      for sender in flatten(var.queue[*].allowed_senders[*][*]) :
+      contains(local.services, coalesce(sender.service, "null")) ?
       can(regex(local.source_arns[sender.service], sender.source_arn)) : true
     ])
-    error_message = join(" ", [
-      "queue.allowed_senders has the source_arns ${jsonencode(try(var.queue.allowed_senders[*].source_arn, null))};",
-      "each must be of its service. Give the ARN of the EventBridge rule, the S3 bucket or the SNS topic.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "queue.allowed_senders has the source_arns",
+      "${jsonencode(try(flatten(var.queue.allowed_senders[*][*].source_arn), null))};", "each must be of its",
+      "service. Give the ARN of the EventBridge rule, the S3 bucket or the SNS topic.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   # https://docs.aws.amazon.com/sns/latest/dg/fifo-topic-message-delivery.html
   # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html
   validation {
     condition = var.queue == null ? true : !var.queue.fifo ? true : alltrue([
-      for sender in var.queue.allowed_senders : coalesce(sender.service, "null") == "sns" ?
+      for sender in flatten(var.queue.allowed_senders[*][*]) : coalesce(sender.service, "null") == "sns" ?
       endswith(coalesce(sender.source_arn, "null"), ".fifo") : coalesce(sender.service, "null") != "s3"
     ])
-    error_message = join(" ", [
-      "queue.fifo = true and queue.allowed_senders has ${jsonencode(try(var.queue.allowed_senders[*].service, null))}:",
-      "S3 and standard topics do not send to FIFO queues. Use a FIFO topic or EventBridge, or set queue.fifo = false.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "queue.fifo = true and queue.allowed_senders has",
+      "${jsonencode(try(flatten(var.queue.allowed_senders[*][*].service), null))}:", "S3 and standard topics do not",
+      "send to FIFO queues. Use a FIFO topic or EventBridge, or set queue.fifo = false.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   # A number that is null has no limit.
@@ -142,23 +159,23 @@ variable "queue" {
         queue[name] == null ? true : queue[name] % 1 == 0 && queue[name] >= range[0] && queue[name] <= range[1]
       ]
     ]))
-    error_message = join(" ", flatten([
-      for queue in var.queue[*] : [
-        for name, range in local.queue_ranges : join(" ", [
-          "queue.${name} = ${jsonencode(queue[name])} is not a whole number from ${range[0]} to ${range[1]}",
-          "(${range[2]}). Set one in that range.",
-        ])
-        if queue[name] == null ? false : queue[name] % 1 != 0 || queue[name] < range[0] || queue[name] > range[1]
-      ]
-    ]))
+    error_message = nonsensitive(join(" ", flatten([
+      for name, range in local.queue_ranges : [for part in [
+        "queue.${name} =", try(var.queue[name], null), "is not a whole number from ${range[0]} to ${range[1]}",
+        "(${range[2]}). Set one in that range.",
+      ] : issensitive(part) ? "(sensitive)" : part]
+      if nonsensitive(
+        try(var.queue[name] % 1 != 0 || var.queue[name] < range[0] || var.queue[name] > range[1], false)
+      )
+    ])))
   }
 
   validation {
     condition = alltrue([for q in var.queue[*] : q.batch_size <= 10 || q.maximum_batching_window_in_seconds >= 1])
-    error_message = join(" ", [
-      "queue.batch_size = ${try(var.queue.batch_size, "null")} is above 10, which Lambda takes only with a batching",
+    error_message = nonsensitive(join(" ", [for part in [
+      "queue.batch_size =", try(var.queue.batch_size, "null"), "is above 10, which Lambda takes only with a batching",
       "window of at least 1 s. Set queue.maximum_batching_window_in_seconds, or lower the batch size.",
-    ])
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
@@ -166,11 +183,13 @@ variable "queue" {
       for queue in var.queue[*] : queue.fifo || !queue.content_based_deduplication &&
       queue.deduplication_scope == null && queue.fifo_throughput_limit == null
     ])
-    error_message = join(" ", [
-      "queue.fifo = false with content_based_deduplication = ${try(var.queue.content_based_deduplication, "null")},",
-      "deduplication_scope = ${jsonencode(try(var.queue.deduplication_scope, null))}, fifo_throughput_limit =",
-      "${jsonencode(try(var.queue.fifo_throughput_limit, null))}: only FIFO takes these. Remove them, or set fifo.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "queue.fifo = false with content_based_deduplication =",
+      "${try(var.queue.content_based_deduplication, "null")},", "deduplication_scope =",
+      "${jsonencode(try(var.queue.deduplication_scope, null))},", "fifo_throughput_limit =",
+      "${jsonencode(try(var.queue.fifo_throughput_limit, null))}:", "only FIFO takes these. Remove them, or set",
+      "fifo.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
@@ -179,12 +198,13 @@ variable "queue" {
       floor(queue.dead_letter_queue.message_retention_seconds) == queue.dead_letter_queue.message_retention_seconds &&
       (queue.fifo || queue.dead_letter_queue.message_retention_seconds > queue.message_retention_seconds)
     ])
-    error_message = join(" ", [
+    error_message = nonsensitive(join(" ", [for part in [
       "queue.dead_letter_queue.message_retention_seconds =",
-      "${try(var.queue.dead_letter_queue.message_retention_seconds, "null")} is not a whole number above",
-      "queue.message_retention_seconds = ${try(var.queue.message_retention_seconds, "null")} and at most 1209600 (14",
-      "days): a dead-lettered message keeps its age and could be gone soon after. Raise the first or lower the second.",
-    ])
+      try(var.queue.dead_letter_queue.message_retention_seconds, "null"), "is not a whole number above",
+      "queue.message_retention_seconds =", try(var.queue.message_retention_seconds, "null"), "and at most 1209600",
+      "(14 days): a dead-lettered message keeps its age and could be gone soon after. Raise the first or lower the",
+      "second.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
@@ -193,19 +213,21 @@ variable "queue" {
       ["queue perQueue", "messageGroup perQueue", "messageGroup perMessageGroupId"],
       "${coalesce(var.queue.deduplication_scope, "queue")} ${coalesce(var.queue.fifo_throughput_limit, "perQueue")}"
     )
-    error_message = join(" ", [
-      "queue.deduplication_scope = ${jsonencode(try(var.queue.deduplication_scope, null))} and",
-      "queue.fifo_throughput_limit = ${jsonencode(try(var.queue.fifo_throughput_limit, null))}: the first is queue or",
-      "messageGroup, the second perQueue or, with messageGroup, perMessageGroupId. Correct them, or leave both unset.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "queue.deduplication_scope =", jsonencode(try(var.queue.deduplication_scope, null)), "and",
+      "queue.fifo_throughput_limit =", "${jsonencode(try(var.queue.fifo_throughput_limit, null))}:", "the first is",
+      "queue or messageGroup, the second perQueue or, with messageGroup, perMessageGroupId. Correct them, or leave",
+      "both unset.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   # A required attribute of queue.existing may be null, and most functions fail on null: `try` makes that false.
   validation {
     condition = alltrue([for arn in one(var.queue[*].existing)[*].arn : can(regex(local.sqs_arn, arn))])
-    error_message = join(" ", [
-      "queue.existing.arn = ${jsonencode(try(var.queue.existing.arn, null))} is not the ARN of an SQS queue. Give it.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "queue.existing.arn =", jsonencode(try(var.queue.existing.arn, null)), "is not the ARN of an SQS queue. Give",
+      "it.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
@@ -215,10 +237,10 @@ variable "queue" {
         can(regex("\\.fifo$", existing.dead_letter_queue.arn)) == can(regex("\\.fifo$", existing.arn)),
       ]
     ]))
-    error_message = join(" ", [
-      "queue.existing.dead_letter_queue.arn = ${jsonencode(try(var.queue.existing.dead_letter_queue.arn, null))} is",
+    error_message = nonsensitive(join(" ", [for part in [
+      "queue.existing.dead_letter_queue.arn =", jsonencode(try(var.queue.existing.dead_letter_queue.arn, null)), "is",
       "not the ARN of an SQS queue that is FIFO, or standard, as the queue. Give the arn in its redrive policy.",
-    ])
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
@@ -226,12 +248,12 @@ variable "queue" {
       for dead_letter_queue in one(var.queue[*].existing)[*].dead_letter_queue : try(
         can(regex("^https?://.+$", dead_letter_queue.url)) &&
         endswith(dead_letter_queue.url, "/${reverse(split(":", dead_letter_queue.arn))[0]}"), false
-      )
+      ) if can(regex(local.sqs_arn, dead_letter_queue.arn))
     ])
-    error_message = join(" ", [
-      "queue.existing.dead_letter_queue.url = ${jsonencode(try(var.queue.existing.dead_letter_queue.url, null))}",
-      "is not the URL of the queue with that arn, which gets copies of parked messages. Give the url of that queue.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "queue.existing.dead_letter_queue.url =", jsonencode(try(var.queue.existing.dead_letter_queue.url, null)), "is",
+      "not the URL of the queue with that arn, which gets copies of parked messages. Give the url of that queue.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
@@ -241,62 +263,63 @@ variable "queue" {
         existing.message_retention_seconds >= 60, existing.dead_letter_queue.message_retention_seconds <= 1209600,
         existing.dead_letter_queue.message_retention_seconds > existing.message_retention_seconds ? true :
         endswith(existing.arn, ".fifo"),
-      ], false)
+      ], false) if existing.dead_letter_queue != null
     ]))
-    error_message = join(" ", [
+    error_message = nonsensitive(join(" ", [for part in [
       "queue.existing.message_retention_seconds =",
-      "${jsonencode(try(var.queue.existing.message_retention_seconds, null))} is not a whole number from 60 and below",
+      jsonencode(try(var.queue.existing.message_retention_seconds, null)), "is not a whole number from 60 and below",
       "dead_letter_queue.message_retention_seconds (unless FIFO, and at most 1209600, 14 days) =",
-      "${jsonencode(try(var.queue.existing.dead_letter_queue.message_retention_seconds, null))}: a dead-lettered",
+      "${jsonencode(try(var.queue.existing.dead_letter_queue.message_retention_seconds, null))}:", "a dead-lettered",
       "message keeps its age and could be gone soon after. Correct them, or lower the first at the queue.",
-    ])
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = alltrue([
       for arn in one(var.queue[*].existing)[*].kms_key_arn : arn == null ? true : can(regex(local.kms_key_arn, arn))
     ])
-    error_message = join(" ", [
-      "queue.existing.kms_key_arn = ${jsonencode(try(var.queue.existing.kms_key_arn, null))} is not the ARN of a KMS",
-      "key. Give the arn of the key that encrypts the queue, or null.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "queue.existing.kms_key_arn =", jsonencode(try(var.queue.existing.kms_key_arn, null)), "is not the ARN of a",
+      "KMS key. Give the arn of the key that encrypts the queue, or null.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = alltrue([for n in one(var.queue[*].existing)[*].max_receive_count : try(n % 1 == 0 && n >= 3, false)])
-    error_message = join(" ", [
-      "queue.existing.max_receive_count = ${jsonencode(try(var.queue.existing.max_receive_count, null))} is not a",
+    error_message = nonsensitive(join(" ", [for part in [
+      "queue.existing.max_receive_count =", jsonencode(try(var.queue.existing.max_receive_count, null)), "is not a",
       "whole number of at least 3: fewer dead-letter good messages that meet a claim. Raise maxReceiveCount there.",
-    ])
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = alltrue([
       for n in one(var.queue[*].existing)[*].visibility_timeout_seconds : try(n % 1 == 0 && n <= 43200, false)
     ])
-    error_message = join(" ", [
+    error_message = nonsensitive(join(" ", [for part in [
       "queue.existing.visibility_timeout_seconds =",
-      "${jsonencode(try(var.queue.existing.visibility_timeout_seconds, null))} is not a whole number of at most 43200",
+      jsonencode(try(var.queue.existing.visibility_timeout_seconds, null)), "is not a whole number of at most 43200",
       "(seconds, 12 hours), which is SQS's limit. Give the queue's visibility_timeout_seconds.",
-    ])
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = one(var.queue[*].existing) == null ? true : alltrue([
       for name, value in local.queue_defaults : jsonencode(var.queue[name]) == jsonencode(value)
     ])
-    error_message = join(" ", [
+    error_message = nonsensitive(join(" ", [for part in [
       "queue.existing is set, and a setting that only a created queue takes is not its default:",
-      "${jsonencode({ for name in keys(local.queue_defaults) : name => try(var.queue[name], null) })}.",
-      "Set it where the queue is declared, or remove queue.existing.",
-    ])
+      "${jsonencode({ for name in keys(local.queue_defaults) : name => try(var.queue[name], null) })}.", "Set it",
+      "where the queue is declared, or remove queue.existing.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = alltrue([for pattern in flatten(var.queue[*].filters) : can(keys(jsondecode(pattern)))])
-    error_message = join(" ", [
-      "queue.filters is ${jsonencode(try(var.queue.filters, null))}, not all JSON objects. Use jsonencode({ ... }).",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "queue.filters is", "${jsonencode(try(var.queue.filters, null))},", "not all JSON objects. Use jsonencode({",
+      "... }).",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
@@ -305,16 +328,16 @@ variable "queue" {
       for queue in var.queue[*] : queue.maximum_batching_window_in_seconds <= 0 ||
       !queue.fifo && !can(regex("\\.fifo$", queue.existing.arn))
     ])
-    error_message = join(" ", [
-      "queue.maximum_batching_window_in_seconds = ${try(var.queue.maximum_batching_window_in_seconds, "null")} and the",
-      "queue is FIFO: Lambda takes no batching window for one, and so no batch above 10. Set it to 0.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "queue.maximum_batching_window_in_seconds =", try(var.queue.maximum_batching_window_in_seconds, "null"), "and",
+      "the queue is FIFO: Lambda takes no batching window for one, and so no batch above 10. Set it to 0.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = alltrue([
-      for statement in flatten(var.queue[*].policy_statements) : try(statement.effect == "Deny" ||
-      length(statement.conditions) > 0 || !contains(flatten(values(statement.principals)), "*"), false)
+      for statement in flatten(var.queue[*].policy_statements[*][*]) : try(statement.effect == "Deny" ||
+      length(statement.conditions) > 0 || !contains(flatten(values(statement.principals)), "*"), true)
     ])
     error_message = join(" ", [
       "queue.policy_statements allows everyone (the principal \"*\") without a condition.",
@@ -324,63 +347,66 @@ variable "queue" {
 
   validation {
     condition = alltrue(flatten([
-      for statement in flatten(var.queue[*].policy_statements) : try([
+      for statement in flatten(var.queue[*].policy_statements[*][*]) : try([
         contains(["Allow", "Deny"], statement.effect), length(statement.actions) > 0,
         [for action in statement.actions : startswith(action, "sqs:")],
       ], false)
     ]))
-    error_message = join(" ", [
-      "queue.policy_statements has the effects ${jsonencode(try(var.queue.policy_statements[*].effect, null))} and the",
-      "actions ${jsonencode(try(var.queue.policy_statements[*].actions, null))}; an effect must be Allow or Deny, and",
+    error_message = nonsensitive(join(" ", [for part in [
+      "queue.policy_statements has the effects",
+      jsonencode(try(flatten(var.queue.policy_statements[*][*].effect), null)), "and the actions",
+      "${jsonencode(try([for s in var.queue.policy_statements : try(s.actions, null)], null))};", "an effect must be Allow or Deny, and",
       "each statement needs actions, all of SQS. Name them, such as \"sqs:SendMessage\".",
-    ])
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = alltrue([
-      for statement in flatten(var.queue[*].policy_statements) : try(
+      for statement in flatten(var.queue[*].policy_statements[*][*]) : try(
         length(flatten(values(statement.principals))) > 0 &&
         length(setsubtract(keys(statement.principals), ["AWS", "CanonicalUser", "Federated", "Service"])) == 0, false
       )
     ])
-    error_message = join(" ", [
+    error_message = nonsensitive(join(" ", [for part in [
       "queue.policy_statements has principals of the types",
-      "${jsonencode(try([for statement in var.queue.policy_statements : keys(statement.principals)], null))}; each",
+      "${jsonencode(try([for s in var.queue.policy_statements : try(keys(s.principals), null)], null))};", "each",
       "needs a principal, of AWS, CanonicalUser, Federated or Service. Correct them; everyone is { AWS = [\"*\"] }.",
-    ])
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = alltrue([
-      for position, sid in flatten(var.queue[*].policy_statements)[*].sid : sid == null ? true : (
+      for position, sid in flatten(var.queue[*].policy_statements[*][*])[*].sid : sid == null ? true : (
         can(regex("^[A-Za-z0-9]*$", sid)) && !can(regex("^(DenyInsecureTransport$|From)", sid)) &&
-        index(flatten(var.queue[*].policy_statements)[*].sid, sid) == position
+        index(flatten(var.queue[*].policy_statements[*][*])[*].sid, sid) == position
       )
     ])
-    error_message = join(" ", [
-      "queue.policy_statements has the sids ${jsonencode(try(var.queue.policy_statements[*].sid, null))}; each must be",
-      "unique, of letters and digits, and not DenyInsecureTransport or From… of the module. Rename or remove them.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "queue.policy_statements has the sids",
+      "${jsonencode(try(flatten(var.queue.policy_statements[*][*].sid), null))};", "each must be unique, of letters",
+      "and digits, and not DenyInsecureTransport or From… of the module. Rename or remove them.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = alltrue([
       for service in coalesce(one(var.queue[*].unwrap), []) : contains(local.wrappers, coalesce(service, "null"))
     ])
-    error_message = join(" ", [
-      "queue.unwrap = ${jsonencode(try(var.queue.unwrap, null))}; each must be one of ${join(", ", local.wrappers)}.",
-      "Correct or remove the others; messages from other services are never unwrapped.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "queue.unwrap =", "${jsonencode(try(var.queue.unwrap, null))};", "each must be one of",
+      "${join(", ", local.wrappers)}. Correct or remove the others; messages from other services are never",
+      "unwrapped.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = alltrue([
       for n in var.queue[*].visibility_timeout_seconds : n == null ? true : n % 1 == 0 && n <= 43200
     ])
-    error_message = join(" ", [
-      "queue.visibility_timeout_seconds = ${jsonencode(try(var.queue.visibility_timeout_seconds, null))} is not a",
+    error_message = nonsensitive(join(" ", [for part in [
+      "queue.visibility_timeout_seconds =", jsonencode(try(var.queue.visibility_timeout_seconds, null)), "is not a",
       "whole number of at most 43200 (seconds, 12 hours). Lower it, or set null for the shortest that fits.",
-    ])
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 }
 

@@ -435,3 +435,13 @@ run "an_existing_function_without_an_arn" {
     function = { existing = { arn = null, timeout_seconds = 30 } }
   }
 }
+
+# says: function.policy_statements has a null; each must be an object.
+run "a_statement_that_is_null" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    function = { policy_statements = [null] }
+  }
+}

@@ -527,3 +527,23 @@ run "reserved_concurrency_that_the_queue_may_exceed" {
     function = { reserved_concurrency = 0 }
   }
 }
+
+# says: queue.allowed_senders or queue.policy_statements has a null; each element must be an object.
+run "a_sender_that_is_null" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { allowed_senders = [null] }
+  }
+}
+
+# says: queue.allowed_senders or queue.policy_statements has a null; each element must be an object.
+run "a_queue_statement_that_is_null" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { policy_statements = [null] }
+  }
+}
