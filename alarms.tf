@@ -165,7 +165,10 @@ locals {
 }
 
 resource "aws_cloudwatch_metric_alarm" "alarm" {
-  for_each = { for name, alarm in local.alarms : name => alarm if contains(local.wanted_alarms, name) }
+  for_each = {
+    # Whether alarms is null, and alarms.disabled, must be known when Terraform plans. Use constants for them.
+    for name, alarm in local.alarms : name => alarm if contains(local.wanted_alarms, name)
+  }
 
   alarm_name = "${var.name}-${replace(each.key, "_", "-")}"
   alarm_description = join(" ", [

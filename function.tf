@@ -159,7 +159,10 @@ resource "aws_lambda_alias" "consumer" {
 }
 
 resource "aws_lambda_permission" "invoker" {
-  for_each = local.creates_function ? local.allowed_triggers : {}
+  for_each = {
+    # The names in allowed_triggers must be known when Terraform plans. Use constants for them.
+    for name, trigger in local.allowed_triggers : name => trigger if local.creates_function
+  }
 
   statement_id  = each.key
   action        = "lambda:InvokeFunction"

@@ -230,7 +230,11 @@ resource "aws_iam_role_policy" "function" {
 
 # A separate policy, so that the sids of your statements never clash with the module's.
 resource "aws_iam_role_policy" "processor" {
-  count = nonsensitive(length(var.function.policy_statements) > 0) ? 1 : 0
+  count = (
+    # The number of function.policy_statements must be known when Terraform plans. Name the resources in it without a
+    # condition or a loop that depends on them; the ARNs in it may be unknown.
+    nonsensitive(length(var.function.policy_statements)) > 0 ? 1 : 0
+  )
 
   name = "processor"
   role = aws_iam_role.function[0].id

@@ -3,13 +3,17 @@ locals {
   # Terraform plans, even while the ARN in it is not. No try() here: of an object with an unknown value, it is unknown.
   # Terraform takes an object for sensitive if a value in it is. Whether something is set is no secret, so all such
   # tests, here and in other files, are in nonsensitive(); the values stay sensitive.
-  creates_function    = nonsensitive(var.function.existing == null)
+  knows_function      = length(terraform_data.known_function) == 0
+  knows_queue         = length(terraform_data.known_queue) == 0
+  creates_function    = local.knows_function && nonsensitive(var.function.existing == null)
   creates_table       = nonsensitive(var.table.existing == null)
-  has_queue           = nonsensitive(var.queue != null)
-  uses_existing_queue = nonsensitive(var.queue == null ? false : var.queue.existing != null)
+  has_queue           = local.knows_queue && nonsensitive(var.queue != null)
+  uses_existing_queue = local.knows_queue && nonsensitive(var.queue == null ? false : var.queue.existing != null)
   creates_queue       = local.has_queue && !local.uses_existing_queue
-  uses_existing_role  = nonsensitive(var.function.existing == null ? false : var.function.existing.role != null)
-  uses_alias          = nonsensitive(var.function.alias != null)
+  uses_existing_role = local.knows_function && nonsensitive(
+    var.function.existing == null ? false : var.function.existing.role != null
+  )
+  uses_alias = local.knows_function && nonsensitive(var.function.alias != null)
 
   # The names of streams and triggers are the keys of resources, which cannot be sensitive.
   allowed_triggers = { for name in nonsensitive(keys(var.allowed_triggers)) : name => var.allowed_triggers[name] }
@@ -231,4 +235,26 @@ locals {
     "LAMBDA_RUNTIME_DIR",
     "LAMBDA_TASK_ROOT",
   ]
+}
+
+# Whether these are set decides which resources there are. If Terraform cannot know it, it stops here with one error,
+# which shows the comment and the value. Everything else waits for these two. Neither is ever created: the last
+# condition is never true, but unknown if is_set is.
+resource "terraform_data" "known_function" {
+  count = nonsensitive(length([
+    # Whether function.existing, its role and function.alias are null must be known when Terraform plans. Set each one,
+    # or null, without a condition on a resource; the ARNs and names in them may be unknown.
+    for is_set in [
+      var.function.existing == null ? false : var.function.existing.role != null,
+      var.function.alias != null,
+    ] : is_set if is_set && !is_set
+  ]))
+}
+
+resource "terraform_data" "known_queue" {
+  count = nonsensitive(length([
+    # Whether queue and queue.existing are null must be known when Terraform plans. Set each one, or null, without a
+    # condition on a resource; the ARNs and URLs in them may be unknown.
+    for is_set in [var.queue == null ? false : var.queue.existing != null] : is_set if is_set && !is_set
+  ]))
 }

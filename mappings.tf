@@ -100,7 +100,7 @@ resource "aws_lambda_event_source_mapping" "queue" {
 }
 
 resource "aws_lambda_event_source_mapping" "stream" {
-  for_each = local.streams
+  for_each = local.streams # The names in streams must be known when Terraform plans. Use constants for them.
 
   event_source_arn                   = each.value.arn
   function_name                      = local.target_arn

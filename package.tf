@@ -29,7 +29,7 @@ locals {
 # Packs the zip. Terraform replaces it, and so packs again, when the content of the zip changes. It also does so when
 # the name or the architecture changes: the provider then sends the zip again, and this machine may not have it.
 resource "terraform_data" "package" {
-  count = local.builds_package ? 1 : 0
+  count = local.builds_package ? 1 : 0 # code.source_dir must be known when Terraform plans. Use a path of files.
 
   # The function's hash reads the path from the output, which is unknown until the zip exists.
   input            = local.zip
@@ -175,7 +175,10 @@ resource "terraform_data" "package" {
 # its call fails, so with a hash the next plan would show no change while the old code runs:
 # https://github.com/hashicorp/terraform-provider-aws/issues/42826
 resource "terraform_data" "code" {
-  count = var.code == null || local.image ? 0 : 1
+  count = (
+    # Whether code, code.image, code.s3 and code.source_dir are null must be known when Terraform plans. Set one.
+    local.image || nonsensitive(var.code == null) ? 0 : 1
+  )
 
   # If this machine has no zip, this is a text that no hash equals. It is not null, because checks.tf compares nothing
   # with null.

@@ -6,7 +6,7 @@ locals {
 
 resource "aws_dynamodb_table" "records" {
   # checkov:skip=CKV2_AWS_16:On-demand capacity scales by itself. Only table.provisioned fixes the capacity.
-  count = local.creates_table ? 1 : 0
+  count = local.creates_table ? 1 : 0 # table.existing must be known when Terraform plans. Set it or null.
 
   name                        = "${var.name}-idempotency"
   table_class                 = var.table.class

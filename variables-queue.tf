@@ -355,7 +355,8 @@ variable "queue" {
     error_message = nonsensitive(join(" ", [for part in [
       "queue.policy_statements has the effects",
       jsonencode(try(flatten(var.queue.policy_statements[*][*].effect), null)), "and the actions",
-      "${jsonencode(try([for s in var.queue.policy_statements : try(s.actions, null)], null))};", "an effect must be Allow or Deny, and",
+      "${jsonencode(try([for s in var.queue.policy_statements : try(s.actions, null)], null))};",
+      "an effect must be Allow or Deny, and",
       "each statement needs actions, all of SQS. Name them, such as \"sqs:SendMessage\".",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }

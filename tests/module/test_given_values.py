@@ -75,7 +75,8 @@ def plan(directory: Path, changes: Mapping[str, str], outputs: Iterable[str] = (
     stack = (terraform.directory / "stack.tf").read_text(encoding="utf-8")
     for found in diagnostics(printed):
         place = list(changes)[find_module(found, stack)]
-        errors[place].append(f"{found['summary']}: {found['detail']}")
+        shown = (found.get("snippet") or {"code": ""})["code"]
+        errors[place].append(f"{found['summary']}: {found['detail']} {shown}")
     return Planned(errors=errors, printed=printed)
 
 
@@ -101,7 +102,8 @@ def find_others(planned: Planned) -> dict[str, Sequence[str]]:
 def is_own(place: str, error: str) -> bool:
     """Return whether an error names the input and a remedy, in the module's words.
 
-    For an input without a default, Terraform itself has such words.
+    For an input without a default, Terraform itself has such words. No rule can test whether a
+    value is known, so there the words are a comment in the line that Terraform shows.
     """
     name = place.partition(".")[0]
     required = f"var.{name} " in error and "required variable may not be set to null" in error
