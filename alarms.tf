@@ -13,22 +13,22 @@ locals {
   # an alarm or the dashboard uses them.
   message_alarms   = ["lost_leases", "parked", "table_unavailable", "takeovers"]
   metric_namespace = "IdempotentLambda"
-  needs_metrics = var.dashboard || (
+  needs_metrics = nonsensitive(var.dashboard || (
     var.alarms == null ? false : length(setsubtract(local.message_alarms, var.alarms.disabled)) > 0
-  )
+  ))
   writes_metrics = var.idempotency.metrics != null ? var.idempotency.metrics : local.needs_metrics
 
   # 3. The alarms that the module creates. Without their source, some metrics never have data.
   alarm_has_source = {
-    dead_letter_errors = length(var.allowed_triggers) > 0
-    delivery_failures  = length(var.streams) > 0
-    iterator_age       = length(var.streams) > 0
+    dead_letter_errors = length(local.allowed_triggers) > 0
+    delivery_failures  = length(local.streams) > 0
+    iterator_age       = length(local.streams) > 0
     message_age        = local.has_queue
   }
-  wanted_alarms = toset([
+  wanted_alarms = nonsensitive(toset([
     for name in local.alarm_names : name
     if(var.alarms == null ? false : !contains(var.alarms.disabled, name)) && lookup(local.alarm_has_source, name, true)
-  ])
+  ]))
   evaluation_periods = {
     for name in local.alarm_names : name => coalesce(try(var.alarms.evaluation_periods[name], null), 1)
   }
@@ -247,7 +247,10 @@ locals {
 }
 
 resource "aws_cloudwatch_metric_alarm" "alarm" {
-  for_each = { for name, alarm in local.alarms : name => alarm if contains(local.wanted_alarms, name) }
+  for_each = {
+    # Whether alarms is null, and alarms.disabled, must be known when Terraform plans. Use constants for them.
+    for name, alarm in local.alarms : name => alarm if contains(local.wanted_alarms, name)
+  }
 
   alarm_name = "${var.name}-${replace(each.key, "_", "-")}"
   alarm_description = join(" ", [

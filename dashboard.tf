@@ -131,7 +131,7 @@ locals {
 }
 
 resource "aws_cloudwatch_dashboard" "dashboard" {
-  count = var.dashboard ? 1 : 0
+  count = nonsensitive(var.dashboard) ? 1 : 0 # dashboard must be known when Terraform plans. Set true or false.
 
   # The name of a dashboard is unique in the account, and you may deploy the same stack in several Regions.
   dashboard_name = "${var.name}-${local.arn_parts.region}"

@@ -3,9 +3,9 @@
 locals {
   # 1. The kind of code. Terraform knows at plan whether an object or a path is null, even while a value in it is
   # unknown. If it knew the kind only later, it would replace the function.
-  builds_package = var.code == null ? false : var.code.source_dir != null
-  uses_s3        = var.code == null ? false : var.code.s3 != null
-  image          = var.code == null ? false : var.code.image != null
+  builds_package = nonsensitive(var.code == null ? false : var.code.source_dir != null)
+  uses_s3        = nonsensitive(var.code == null ? false : var.code.s3 != null)
+  image          = nonsensitive(var.code == null ? false : var.code.image != null)
 
   # 2. The files in source_dir that are not deployed, as one regular expression: hidden and compiled files, then
   # code.exclude. A pattern with a slash inside starts at source_dir; any other pattern matches a name at any depth.

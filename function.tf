@@ -39,7 +39,7 @@ resource "aws_lambda_function" "consumer" {
   }
 
   dynamic "vpc_config" {
-    for_each = var.function.vpc == null ? [] : [var.function.vpc]
+    for_each = nonsensitive(var.function.vpc == null) ? [] : [var.function.vpc]
 
     content {
       security_group_ids = vpc_config.value.security_group_ids
@@ -51,7 +51,7 @@ resource "aws_lambda_function" "consumer" {
   # the queue runs it again. An on-failure destination would get a report about the event instead.
   # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
   dynamic "dead_letter_config" {
-    for_each = length(var.allowed_triggers) > 0 ? [local.dead_letter_queue_arn] : []
+    for_each = length(local.allowed_triggers) > 0 ? [local.dead_letter_queue_arn] : []
 
     content {
       target_arn = dead_letter_config.value
@@ -98,10 +98,11 @@ resource "aws_lambda_function" "consumer" {
 
     precondition {
       condition = try(coalesce(var.code.filename), null) == null ? true : fileexists(var.code.filename)
-      error_message = join(" ", [
-        "code.filename = \"${try(coalesce(var.code.filename), "null")}\" does not exist; it must exist when Terraform",
-        "plans the function. Build the zip first, and check the path: a relative one starts where terraform runs.",
-      ])
+      error_message = nonsensitive(join(" ", [for part in [
+        "code.filename =", "\"${try(coalesce(var.code.filename), "null")}\"", "does not exist; it must exist when",
+        "Terraform plans the function. Build the zip first, and check the path: a relative one starts where",
+        "terraform runs.",
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     precondition {
@@ -114,38 +115,38 @@ resource "aws_lambda_function" "consumer" {
 
     precondition {
       condition = var.processor == null || var.function.handler == local.builtin_handler
-      error_message = join(" ", [
-        "function.handler = \"${var.function.handler}\" replaces the built-in entry point, so processor =",
-        "\"${coalesce(var.processor, "null")}\" would never be called and nothing would be idempotent. Remove",
+      error_message = nonsensitive(join(" ", [for part in [
+        "function.handler =", "\"${var.function.handler}\"", "replaces the built-in entry point, so processor =",
+        "\"${coalesce(var.processor, "null")}\"", "would never be called and nothing would be idempotent. Remove",
         "function.handler, or set processor = null if your handler makes the claims itself.",
-      ])
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
     precondition {
       condition = local.environment_bytes.least <= 4096 ? local.environment_bytes.whole <= 4096 : false
-      error_message = join(" ", [
-        "function.environment and the variables of the module have at least ${local.environment_bytes.least} bytes",
+      error_message = nonsensitive(join(" ", [for part in [
+        "function.environment and the variables of the module have at least", local.environment_bytes.least, "bytes",
         "in all; Lambda takes 4096, and counts names, values and the JSON around them. Shorten or remove some, and",
         "let your code read long values from a parameter or a file.",
-      ])
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     precondition {
       condition = local.trigger_policy_bytes <= 20480
-      error_message = join(" ", [
-        "allowed_triggers has ${length(var.allowed_triggers)} triggers, which make a policy of at least",
-        "${local.trigger_policy_bytes} bytes; Lambda takes 20480 for a function. Use a rule or a topic for several",
+      error_message = nonsensitive(join(" ", [for part in [
+        "allowed_triggers has", length(var.allowed_triggers), "triggers, which make a policy of at least",
+        local.trigger_policy_bytes, "bytes; Lambda takes 20480 for a function. Use a rule or a topic for several",
         "sources, or queue.allowed_senders, which takes a list.",
-      ])
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     precondition {
       condition = !local.image || length(var.function.layers) == 0
-      error_message = join(" ", [
-        "function.layers has ${length(var.function.layers)} layers, and code.image is set; Lambda adds none to an",
+      error_message = nonsensitive(join(" ", [for part in [
+        "function.layers has", length(var.function.layers), "layers, and code.image is set; Lambda adds none to an",
         "image. Remove them, and copy their content into the image.",
-      ])
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     # Since July 2026, Lambda also takes snapshots of images; whether theirs has a fitting runtime is not known here.
@@ -154,20 +155,20 @@ resource "aws_lambda_function" "consumer" {
       condition = !var.function.snap_start || (
         var.function.ephemeral_storage_mb <= 512 && (local.image || var.function.runtime != "python3.11")
       )
-      error_message = join(" ", [
-        "function.snap_start is set with runtime = \"${var.function.runtime}\" and ephemeral_storage_mb =",
-        "${var.function.ephemeral_storage_mb}; Lambda takes snapshots of python3.12 or newer and of 512 MB only.",
+      error_message = nonsensitive(join(" ", [for part in [
+        "function.snap_start is set with runtime =", "\"${var.function.runtime}\"", "and ephemeral_storage_mb =",
+        "${var.function.ephemeral_storage_mb};", "Lambda takes snapshots of python3.12 or newer and of 512 MB only.",
         "Set these, or remove snap_start.",
-      ])
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     precondition {
-      condition = length(var.allowed_triggers) == 0 || !local.fifo
-      error_message = join(" ", [
-        "allowed_triggers is not empty (${join(", ", keys(var.allowed_triggers))}) and the queue is FIFO: Lambda sends",
-        "events that it gives up on to standard queues only, so the dead-letter queue would not get them. Use another",
-        "instance of the module, without queue.fifo, for direct invocations.",
-      ])
+      condition = length(local.allowed_triggers) == 0 || !local.fifo
+      error_message = nonsensitive(join(" ", [for part in [
+        "allowed_triggers is not empty", "(${join(", ", keys(local.allowed_triggers))})", "and the queue is FIFO:",
+        "Lambda sends events that it gives up on to standard queues only, so the dead-letter queue would not get",
+        "them. Use another instance of the module, without queue.fifo, for direct invocations.",
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
   }
 }
@@ -190,14 +191,14 @@ locals {
 
 # The version that the alias points to. checks.tf compares its code with the function's.
 data "aws_lambda_function" "published" {
-  count = local.creates_function && var.function.alias != null && !local.image ? 1 : 0
+  count = local.creates_function && local.uses_alias && !local.image ? 1 : 0
 
   function_name = aws_lambda_function.consumer[0].function_name
   qualifier     = aws_lambda_function.consumer[0].version
 }
 
 resource "aws_lambda_alias" "consumer" {
-  count = var.function.alias == null ? 0 : 1
+  count = local.uses_alias ? 1 : 0
 
   name             = var.function.alias
   description      = "The newest version; the mappings invoke it."
@@ -222,11 +223,11 @@ resource "aws_lambda_alias" "consumer" {
       condition = local.newest_version == null ? true : alltrue([
         for version in keys(var.function.alias_weights) : tonumber(version) < local.newest_version
       ])
-      error_message = join(" ", [
-        "function.alias_weights = ${jsonencode(var.function.alias_weights)} names a version that is not older than",
-        "${aws_lambda_function.consumer[0].version}, the newest one of ${local.function_name}, which the alias has",
-        "already. Name an older version, or remove alias_weights.",
-      ])
+      error_message = nonsensitive(join(" ", [for part in [
+        "function.alias_weights =", jsonencode(var.function.alias_weights), "names a version that is not older than",
+        "${aws_lambda_function.consumer[0].version}, the newest one of", "${local.function_name},", "which the alias",
+        "has already. Name an older version, or remove alias_weights.",
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
   }
 }
@@ -245,7 +246,10 @@ resource "aws_lambda_provisioned_concurrency_config" "consumer" {
 }
 
 resource "aws_lambda_permission" "invoker" {
-  for_each = local.creates_function ? var.allowed_triggers : {}
+  for_each = {
+    # The names in allowed_triggers must be known when Terraform plans. Use constants for them.
+    for name, trigger in local.allowed_triggers : name => trigger if local.creates_function
+  }
 
   statement_id  = each.key
   action        = "lambda:InvokeFunction"

@@ -217,7 +217,11 @@ resource "aws_iam_role_policy" "function" {
 
 # A separate policy, so that the sids of your statements never clash with the module's.
 resource "aws_iam_role_policy" "processor" {
-  count = length(var.function.policy_statements) > 0 ? 1 : 0
+  count = (
+    # The number of function.policy_statements must be known when Terraform plans. Name the resources in it without a
+    # condition or a loop that depends on them; the ARNs in it may be unknown.
+    nonsensitive(length(var.function.policy_statements)) > 0 ? 1 : 0
+  )
 
   name = "processor"
   role = aws_iam_role.function[0].id
@@ -232,11 +236,11 @@ resource "aws_iam_role_policy" "processor" {
   lifecycle {
     precondition {
       condition = local.least_role_characters <= 10240 ? local.role_characters <= 10240 : false
-      error_message = join(" ", [
-        "function.policy_statements and the module's own statements have at least ${local.least_role_characters}",
+      error_message = nonsensitive(join(" ", [for part in [
+        "function.policy_statements and the module's own statements have at least", local.least_role_characters,
         "characters in all; IAM takes 10240 in the inline policies of a role. Shorten them, or use",
         "function.role.managed_policy_arns, which do not count.",
-      ])
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
   }
 }

@@ -65,10 +65,10 @@ locals {
 check "key_syntax" {
   assert {
     condition = local.is_key_balanced
-    error_message = join(" ", [
-      "idempotency.key = ${jsonencode(var.idempotency.key)} has a bracket or a quote without its other half, so it is",
-      "not JMESPath, and the function would not start. Correct it, such as \"body.order_id\".",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "idempotency.key =", jsonencode(var.idempotency.key), "has a bracket or a quote without its other half, so it",
+      "is not JMESPath, and the function would not start. Correct it, such as \"body.order_id\".",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 }
 
@@ -80,10 +80,10 @@ check "key_root" {
       ? true
       : local.has_known_root
     )
-    error_message = join(" ", [
-      "idempotency.key = ${jsonencode(var.idempotency.key)} starts with ${join(", ", local.key_roots)}, and no message",
-      "has such a field: the function would reject each one. Start with one of ${join(", ", local.known_roots)};",
-      "\"body.order_id\" is the field order_id of what the producer sent.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "idempotency.key =", jsonencode(var.idempotency.key), "starts with", "${join(", ", local.key_roots)},", "and",
+      "no message has such a field: the function would reject each one. Start with one of",
+      "${join(", ", local.known_roots)};", "\"body.order_id\" is the field order_id of what the producer sent.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 }

@@ -48,22 +48,22 @@ resource "terraform_data" "location" {
       condition = (
         local.region != null && length(local.existing_locations) == 1 ? local.existing_region == local.region : true
       )
-      error_message = join(" ", [
-        "${local.existing_inputs}, and the AWS provider deploys to the Region ${coalesce(local.region, "null")};",
-        "existing parts must be in that Region. Give ARNs of parts there, or pass a provider of",
-        "${local.existing_region} to the module: providers = { aws = aws.other }.",
-      ])
+      error_message = nonsensitive(join(" ", [for part in [
+        "${local.existing_inputs},", "and the AWS provider deploys to the Region",
+        "${coalesce(local.region, "null")};", "existing parts must be in that Region. Give ARNs of parts there, or",
+        "pass a provider of", local.existing_region, "to the module: providers = { aws = aws.other }.",
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     precondition {
       condition = (
         local.account != null && length(local.existing_locations) == 1 ? local.existing_account == local.account : true
       )
-      error_message = join(" ", [
-        "${local.existing_inputs}, and the AWS provider deploys to the account ${coalesce(local.account, "null")};",
-        "existing parts must be in that account. Give ARNs of parts there, or pass a provider of",
-        "${local.existing_account} to the module: providers = { aws = aws.other }.",
-      ])
+      error_message = nonsensitive(join(" ", [for part in [
+        "${local.existing_inputs},", "and the AWS provider deploys to the account",
+        "${coalesce(local.account, "null")};", "existing parts must be in that account. Give ARNs of parts there, or",
+        "pass a provider of", local.existing_account, "to the module: providers = { aws = aws.other }.",
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
   }
 }

@@ -1,21 +1,35 @@
 locals {
   # 1. The parts that the module creates, and those that exist already. Whether an object is null is known when
   # Terraform plans, even while the ARN in it is not. No try() here: of an object with an unknown value, it is unknown.
-  creates_function    = var.function.existing == null
-  creates_table       = var.table.existing == null
-  has_queue           = var.queue != null
-  uses_existing_queue = var.queue == null ? false : var.queue.existing != null
+  # Terraform takes an object for sensitive if a value in it is. Whether something is set is no secret, so all such
+  # tests, here and in other files, are in nonsensitive(); the values stay sensitive.
+  knows_function      = length(terraform_data.known_function) == 0
+  knows_queue         = length(terraform_data.known_queue) == 0
+  creates_function    = local.knows_function && nonsensitive(var.function.existing == null)
+  creates_table       = nonsensitive(var.table.existing == null)
+  has_queue           = local.knows_queue && nonsensitive(var.queue != null)
+  uses_existing_queue = local.knows_queue && nonsensitive(var.queue == null ? false : var.queue.existing != null)
   creates_queue       = local.has_queue && !local.uses_existing_queue
-  uses_existing_role  = var.function.existing == null ? false : var.function.existing.role != null
+  uses_existing_role = local.knows_function && nonsensitive(
+    var.function.existing == null ? false : var.function.existing.role != null
+  )
+  uses_alias = local.knows_function && nonsensitive(var.function.alias != null)
+
+  # The names of streams and triggers are the keys of resources, which cannot be sensitive.
+  allowed_triggers = { for name in nonsensitive(keys(var.allowed_triggers)) : name => var.allowed_triggers[name] }
+  streams          = { for name in nonsensitive(keys(var.streams)) : name => var.streams[name] }
 
   # Nothing in sections 2 to 5 may depend on var.function: an existing function takes the settings as its environment,
   # so its ARN is known later.
 
   # 2. Partition, Region and account. A data source for the account would make offline plans impossible; the table's ARN
-  # holds all three, and every consumer has a table. location.tf checks where an existing table is.
+  # holds all three, and every consumer has a table. They are no secrets; location.tf checks where an existing
+  # table is.
   table_arn  = local.creates_table ? aws_dynamodb_table.records[0].arn : var.table.existing.arn
   table_name = local.creates_table ? aws_dynamodb_table.records[0].name : split("/", var.table.existing.arn)[1]
-  arn_parts  = regex("^arn:(?P<partition>[^:]+):dynamodb:(?P<region>[^:]+):(?P<account>[^:]+):", local.table_arn)
+  arn_parts = nonsensitive(
+    regex("^arn:(?P<partition>[^:]+):dynamodb:(?P<region>[^:]+):(?P<account>[^:]+):", local.table_arn)
+  )
 
   # 3. Names. The ARNs of queues that the module creates are built, not read: each queue's policy names that queue,
   # the two queues name each other, and the role need not wait for them.
@@ -80,7 +94,7 @@ locals {
   # invocation for up to 6 hours:
   # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
   stream_age_seconds       = max(0, [for stream in var.streams : stream.maximum_record_age_seconds]...)
-  invocation_age_seconds   = length(var.allowed_triggers) > 0 ? 21600 : 0
+  invocation_age_seconds   = length(local.allowed_triggers) > 0 ? 21600 : 0
   source_retention_seconds = max(local.retention_seconds, local.stream_age_seconds, local.invocation_age_seconds)
 
   # A message may spend its whole retention at its source, then one in the dead-letter queue, and after a redrive one
@@ -124,7 +138,7 @@ locals {
     IDEMPOTENCY_TABLE                 = local.table_name
   }
   environment = merge(
-    { for name, value in local.settings : name => tostring(value) if value != null },
+    { for name, value in local.settings : name => tostring(value) if nonsensitive(value != null) },
     local.resource_environment,
   )
 
@@ -231,4 +245,26 @@ locals {
     "LAMBDA_RUNTIME_DIR",
     "LAMBDA_TASK_ROOT",
   ]
+}
+
+# Whether these are set decides which resources there are. If Terraform cannot know it, it stops here with one error,
+# which shows the comment and the value. Everything else waits for these two. Neither is ever created: the last
+# condition is never true, but unknown if is_set is.
+resource "terraform_data" "known_function" {
+  count = nonsensitive(length([
+    # Whether function.existing, its role and function.alias are null must be known when Terraform plans. Set each one,
+    # or null, without a condition on a resource; the ARNs and names in them may be unknown.
+    for is_set in [
+      var.function.existing == null ? false : var.function.existing.role != null,
+      var.function.alias != null,
+    ] : is_set if is_set && !is_set
+  ]))
+}
+
+resource "terraform_data" "known_queue" {
+  count = nonsensitive(length([
+    # Whether queue and queue.existing are null must be known when Terraform plans. Set each one, or null, without a
+    # condition on a resource; the ARNs and URLs in them may be unknown.
+    for is_set in [var.queue == null ? false : var.queue.existing != null] : is_set if is_set && !is_set
+  ]))
 }

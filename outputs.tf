@@ -1,3 +1,5 @@
+# ARNs, names and URLs are no secrets, so these outputs stay usable if an input that they come from is sensitive.
+
 output "alarms" {
   description = "The ARN of each alarm, by the name that `alarms.disabled` takes."
   value       = { for name, alarm in aws_cloudwatch_metric_alarm.alarm : name => alarm.arn }
@@ -9,9 +11,9 @@ output "dead_letter_queue" {
     never acknowledged, parked messages, and events that Lambda gave up on.
   EOT
   value = {
-    arn  = local.dead_letter_queue_arn
-    name = local.dead_letter_queue_name
-    url  = local.dead_letter_queue_url
+    arn  = nonsensitive(local.dead_letter_queue_arn)
+    name = nonsensitive(local.dead_letter_queue_name)
+    url  = nonsensitive(local.dead_letter_queue_url)
   }
 
   # The ARN is built from the name, so it is known before the queue exists.
@@ -43,14 +45,14 @@ output "function" {
   EOT
   value = {
     alias_arn      = one(aws_lambda_alias.consumer[*].arn)
-    arn            = local.creates_function ? aws_lambda_function.consumer[0].arn : var.function.existing.arn
-    invoke_arn     = local.invoke_arn
+    arn            = nonsensitive(try(aws_lambda_function.consumer[0].arn, var.function.existing.arn))
+    invoke_arn     = nonsensitive(local.invoke_arn)
     log_group_arn  = one(aws_cloudwatch_log_group.function[*].arn)
-    log_group_name = local.creates_function ? aws_cloudwatch_log_group.function[0].name : null
-    name           = local.function_name
+    log_group_name = nonsensitive(one(aws_cloudwatch_log_group.function[*].name))
+    name           = nonsensitive(local.function_name)
     role_arn       = one(aws_iam_role.function[*].arn)
-    role_name      = local.creates_function ? aws_iam_role.function[0].name : try(var.function.existing.role.name, null)
-    target_arn     = local.target_arn
+    role_name      = nonsensitive(try(aws_iam_role.function[0].name, var.function.existing.role.name, null))
+    target_arn     = nonsensitive(local.target_arn)
     version        = one(aws_lambda_alias.consumer[*].function_version)
   }
 
@@ -65,14 +67,14 @@ output "policy" {
     JSON. The module attaches it to the role of a function that it creates, and to function.existing.role. Without
     function.existing.role, attach it to the role of your function before you create the function.
   EOT
-  value       = jsonencode({ Version = "2012-10-17", Statement = local.consumer_statements })
+  value       = nonsensitive(jsonencode({ Version = "2012-10-17", Statement = local.consumer_statements }))
 }
 
 output "queue" {
   description = "The queue: its `arn`, `name` and `url`. Null without a queue. The URL of an existing queue is null."
   value = local.has_queue ? {
-    arn  = local.queue_arn
-    name = local.queue_name
+    arn  = nonsensitive(local.queue_arn)
+    name = nonsensitive(local.queue_name)
     url  = one(aws_sqs_queue.source[*].url)
   } : null
 
@@ -102,7 +104,7 @@ output "streams" {
 output "table" {
   description = "The table of idempotency records: its `arn` and `name`."
   value = {
-    arn  = local.table_arn
-    name = local.table_name
+    arn  = nonsensitive(local.table_arn)
+    name = nonsensitive(local.table_name)
   }
 }

@@ -1,6 +1,12 @@
+locals {
+  limits_requests = nonsensitive(
+    var.table.max_read_request_units != null || var.table.max_write_request_units != null
+  )
+}
+
 resource "aws_dynamodb_table" "records" {
   # checkov:skip=CKV2_AWS_16:On-demand capacity scales by itself. Only table.provisioned fixes the capacity.
-  count = local.creates_table ? 1 : 0
+  count = local.creates_table ? 1 : 0 # table.existing must be known when Terraform plans. Set it or null.
 
   name                        = coalesce(var.table.name, "${var.name}-idempotency")
   table_class                 = var.table.class
@@ -28,7 +34,7 @@ resource "aws_dynamodb_table" "records" {
   }
 
   dynamic "on_demand_throughput" {
-    for_each = var.table.max_read_request_units == null && var.table.max_write_request_units == null ? [] : [var.table]
+    for_each = local.limits_requests ? [var.table] : []
 
     content {
       max_read_request_units  = on_demand_throughput.value.max_read_request_units

@@ -109,10 +109,10 @@ variable "function" {
       can(regex("^[A-Za-z0-9_-]*[A-Za-z_-][A-Za-z0-9_-]*$", var.function.alias)) &&
       length(var.function.alias) <= 128
     )
-    error_message = join(" ", [
-      "function.alias = ${jsonencode(var.function.alias)} is not 1 to 128 letters, digits, - and _, not only digits.",
-      "Set for example \"live\", or null for no alias.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.alias =", jsonencode(var.function.alias), "is not 1 to 128 letters, digits, - and _, not only",
+      "digits. Set for example \"live\", or null for no alias.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
@@ -133,43 +133,42 @@ variable "function" {
       for version, share in var.function.alias_weights :
       can(regex("^[1-9][0-9]*$", version)) && coalesce(share, 0) > 0 && coalesce(share, 0) <= 1
     ])
-    error_message = join(" ", [
-      "function.alias_weights = ${jsonencode(var.function.alias_weights)} is not the number of one older version with",
-      "its share, above 0 and at most 1. Set for example { \"7\" = 0.9 }; the newest version gets the rest.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.alias_weights =", jsonencode(var.function.alias_weights), "is not the number of one older version",
+      "with its share, above 0 and at most 1. Set for example { \"7\" = 0.9 }; the newest version gets the rest.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = contains(["arm64", "x86_64"], var.function.architecture)
-    error_message = join(" ", [
-      "function.architecture = \"${var.function.architecture}\" is not one of arm64, x86_64.",
-      "Choose arm64 unless a dependency is built for x86_64 only.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.architecture =", "\"${var.function.architecture}\"", "is not one of arm64, x86_64. Choose arm64",
+      "unless a dependency is built for x86_64 only.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = alltrue([for name in keys(var.function.environment) : can(regex("^[A-Za-z][A-Za-z0-9_]+$", name))])
-    error_message = join(" ", [
-      "function.environment has the names ${jsonencode(keys(var.function.environment))};",
-      "a name must have two or more letters, digits and _, and start with a letter. Rename the others.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.environment has the names", "${jsonencode(keys(var.function.environment))};", "a name must have two",
+      "or more letters, digits and _, and start with a letter. Rename the others.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = alltrue([for name in keys(var.function.environment) : !startswith(name, "IDEMPOTENCY_")])
-    error_message = join(" ", [
-      "function.environment has the names ${jsonencode(keys(var.function.environment))};",
-      "the module sets those that start with IDEMPOTENCY_.",
-      "Use the variables idempotency and processor instead of them.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.environment has the names", "${jsonencode(keys(var.function.environment))};", "the module sets those",
+      "that start with IDEMPOTENCY_. Use the variables idempotency and processor instead of them.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = length(setintersection(keys(var.function.environment), local.reserved_environment)) == 0
-    error_message = join(" ", [
-      "function.environment has the names ${jsonencode(keys(var.function.environment))};",
-      "Lambda reserves ${join(", ", local.reserved_environment)}. Rename or remove those that it reserves.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.environment has the names", "${jsonencode(keys(var.function.environment))};", "Lambda reserves",
+      "${join(", ", local.reserved_environment)}. Rename or remove those that it reserves.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
@@ -177,13 +176,15 @@ variable "function" {
       for name, range in local.function_ranges : var.function[name] % 1 == 0 &&
       var.function[name] >= range[0] && var.function[name] <= range[1]
     ])
-    error_message = join(" ", [
-      for name, range in local.function_ranges : join(" ", [
-        "function.${name} = ${var.function[name]} is not a whole number from ${range[0]} to ${range[1]}",
+    error_message = nonsensitive(join(" ", flatten([
+      for name, range in local.function_ranges : [for part in [
+        "function.${name} =", var.function[name], "is not a whole number from ${range[0]} to ${range[1]}",
         "(${range[2]}). Set one in that range.",
-      ])
-      if var.function[name] % 1 != 0 || var.function[name] < range[0] || var.function[name] > range[1]
-    ])
+      ] : issensitive(part) ? "(sensitive)" : part]
+      if nonsensitive(
+        var.function[name] % 1 != 0 || var.function[name] < range[0] || var.function[name] > range[1]
+      )
+    ])))
   }
 
   validation {
@@ -193,10 +194,10 @@ variable "function" {
         var.function.existing.arn,
       ))
     )
-    error_message = join(" ", [
-      "function.existing.arn = ${jsonencode(try(var.function.existing.arn, null))} is not the ARN",
-      "of a function or of its alias. Give the function's arn.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.existing.arn =", jsonencode(try(var.function.existing.arn, null)), "is not the ARN of a function or",
+      "of its alias. Give the function's arn.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   # Arithmetic fails on null, so a null timeout counts as 0.
@@ -206,10 +207,10 @@ variable "function" {
       coalesce(var.function.existing.timeout_seconds, 0) >= 3 &&
       coalesce(var.function.existing.timeout_seconds, 0) <= 900
     )
-    error_message = join(" ", [
-      "function.existing.timeout_seconds = ${jsonencode(try(var.function.existing.timeout_seconds, null))} is not",
-      "a whole number from 3 to 900 (seconds). Give the function's own timeout; raise that if it is less.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.existing.timeout_seconds =", jsonencode(try(var.function.existing.timeout_seconds, null)), "is not a",
+      "whole number from 3 to 900 (seconds). Give the function's own timeout; raise that if it is less.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
@@ -225,26 +226,26 @@ variable "function" {
 
   validation {
     condition = can(regex(local.handler_pattern, var.function.handler)) && length(var.function.handler) <= 128
-    error_message = join(" ", [
-      "function.handler = \"${var.function.handler}\" is not \"module.function\" of at most 128 characters.",
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.handler =", "\"${var.function.handler}\"", "is not \"module.function\" of at most 128 characters.",
       "Leave it unset to use the built-in entry point with processor.",
-    ])
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = var.function.kms_key_arn == null ? true : can(regex(local.kms_key_arn, var.function.kms_key_arn))
-    error_message = join(" ", [
-      "function.kms_key_arn = ${jsonencode(var.function.kms_key_arn)} is not the ARN of a KMS key.",
-      "Give the arn of aws_kms_key, or null for the module's kms_key_arn.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.kms_key_arn =", jsonencode(var.function.kms_key_arn), "is not the ARN of a KMS key. Give the arn of",
+      "aws_kms_key, or null for the module's kms_key_arn.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = length(var.function.layers) <= 5
-    error_message = join(" ", [
-      "function.layers has ${length(var.function.layers)} layers; Lambda takes 5.",
-      "Remove some, or merge their contents into one.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.layers has", length(var.function.layers), "layers; Lambda takes 5. Remove some, or merge their",
+      "contents into one.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
@@ -252,10 +253,10 @@ variable "function" {
       for layer in var.function.layers :
       can(regex("^arn:[^:]+:lambda:[^:]+:[0-9]{12}:layer:[A-Za-z0-9_-]+:[0-9]+$", layer))
     ])
-    error_message = join(" ", [
-      "function.layers = ${jsonencode(var.function.layers)}; each must be the ARN of a layer version.",
-      "Give the arn of aws_lambda_layer_version, which ends in the version's number.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.layers =", "${jsonencode(var.function.layers)};", "each must be the ARN of a layer version. Give the",
+      "arn of aws_lambda_layer_version, which ends in the version's number.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
@@ -263,27 +264,35 @@ variable "function" {
       length(distinct([for layer in var.function.layers : try(regex("^.+:layer:[^:]+", layer), layer)])) ==
       length(var.function.layers)
     )
-    error_message = join(" ", [
-      "function.layers = ${jsonencode(var.function.layers)}; Lambda takes one version of each layer.",
-      "Remove all but one version of the same layer.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.layers =", "${jsonencode(var.function.layers)};", "Lambda takes one version of each layer. Remove",
+      "all but one version of the same layer.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = var.function.name == null ? true : can(regex("^[A-Za-z0-9_-]{1,64}$", var.function.name))
-    error_message = join(" ", [
-      "function.name = ${jsonencode(var.function.name)} is not 1 to 64 letters, digits, - and _.",
-      "Correct it, or leave it unset for the module's name.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.name =", jsonencode(var.function.name), "is not 1 to 64 letters, digits, - and _. Correct it, or",
+      "leave it unset for the module's name.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = var.function.permissions_boundary_arn == null ? true : (
       can(regex(local.iam_policy_arn, var.function.permissions_boundary_arn))
     )
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.permissions_boundary_arn =", jsonencode(var.function.permissions_boundary_arn), "is not the ARN of",
+      "an IAM policy. Give the policy's arn, or null for no boundary.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
+  }
+
+  validation {
+    condition = alltrue([for statement in var.function.policy_statements : statement != null])
     error_message = join(" ", [
-      "function.permissions_boundary_arn = ${jsonencode(var.function.permissions_boundary_arn)}",
-      "is not the ARN of an IAM policy. Give the policy's arn, or null for no boundary.",
+      "function.policy_statements has a null; each must be an object. Remove it, or write",
+      "[for statement in [...] : statement if statement != null].",
     ])
   }
 
@@ -295,11 +304,11 @@ variable "function" {
       var.function.provisioned_concurrency <=
       coalesce(var.function.reserved_concurrency, var.function.provisioned_concurrency)
     )
-    error_message = join(" ", [
-      "function.provisioned_concurrency = ${jsonencode(var.function.provisioned_concurrency)} is not a whole number of",
-      "at least 1 and at most reserved_concurrency = ${jsonencode(var.function.reserved_concurrency)} (instances). Set",
-      "one, or null for none.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.provisioned_concurrency =", jsonencode(var.function.provisioned_concurrency), "is not a whole number",
+      "of at least 1 and at most reserved_concurrency =", jsonencode(var.function.reserved_concurrency),
+      "(instances). Set one, or null for none.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   # "Alias with weights can not be used with Provisioned Concurrency", says Lambda when the number is set or changed:
@@ -308,10 +317,10 @@ variable "function" {
     condition = var.function.provisioned_concurrency == null || (
       length(var.function.alias_weights) == 0 && !var.function.snap_start
     )
-    error_message = join(" ", [
-      "function.provisioned_concurrency = ${jsonencode(var.function.provisioned_concurrency)} is set together with",
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.provisioned_concurrency =", jsonencode(var.function.provisioned_concurrency), "is set together with",
       "alias_weights or snap_start; Lambda refuses it with either. Remove one of them.",
-    ])
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
@@ -319,18 +328,18 @@ variable "function" {
       floor(var.function.reserved_concurrency) == var.function.reserved_concurrency &&
       var.function.reserved_concurrency >= 0
     )
-    error_message = join(" ", [
-      "function.reserved_concurrency = ${jsonencode(var.function.reserved_concurrency)} is not a whole number",
-      "of at least 0 (instances). Set one, or null to share the account's concurrency.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.reserved_concurrency =", jsonencode(var.function.reserved_concurrency), "is not a whole number of at",
+      "least 0 (instances). Set one, or null to share the account's concurrency.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = length(var.function.role.managed_policy_arns) <= 10
-    error_message = join(" ", [
-      "function.role.managed_policy_arns has ${length(var.function.role.managed_policy_arns)} policies; IAM takes 10",
-      "for a role. Remove some, or merge their statements into one policy.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.role.managed_policy_arns has", length(var.function.role.managed_policy_arns), "policies; IAM takes",
+      "10 for a role. Remove some, or merge their statements into one policy.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
@@ -338,18 +347,18 @@ variable "function" {
       alltrue([for arn in var.function.role.managed_policy_arns : can(regex(local.iam_policy_arn, arn))]) &&
       length(distinct(var.function.role.managed_policy_arns)) == length(var.function.role.managed_policy_arns)
     )
-    error_message = join(" ", [
-      "function.role.managed_policy_arns = ${jsonencode(var.function.role.managed_policy_arns)}; each must be the ARN",
-      "of an IAM policy, and a policy is in it once. Give the policies' arns, or remove the repeated ones.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.role.managed_policy_arns =", "${jsonencode(var.function.role.managed_policy_arns)};", "each must be",
+      "the ARN of an IAM policy, and a policy is in it once. Give the policies' arns, or remove the repeated ones.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = var.function.role.name == null ? true : can(regex("^[A-Za-z0-9+=,.@_-]{1,64}$", var.function.role.name))
-    error_message = join(" ", [
-      "function.role.name = ${jsonencode(var.function.role.name)} is not 1 to 64 letters, digits and +=,.@_-, as IAM",
-      "takes. Correct it, or leave it unset for a name that IAM completes.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.role.name =", jsonencode(var.function.role.name), "is not 1 to 64 letters, digits and +=,.@_-, as",
+      "IAM takes. Correct it, or leave it unset for a name that IAM completes.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   # https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
@@ -357,10 +366,10 @@ variable "function" {
     condition = (
       can(regex("^/([!-~]+/)?$", var.function.role.path)) && length(coalesce(var.function.role.path, "/")) <= 512
     )
-    error_message = join(" ", [
-      "function.role.path = ${jsonencode(var.function.role.path)} does not begin and end with / or has more than 512",
-      "characters without spaces, as IAM takes. Set for example \"/teams/shop/\", or \"/\" for none.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.role.path =", jsonencode(var.function.role.path), "does not begin and end with / or has more than",
+      "512 characters without spaces, as IAM takes. Set for example \"/teams/shop/\", or \"/\" for none.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
@@ -369,10 +378,10 @@ variable "function" {
       ? tonumber(split(".", var.function.runtime)[1]) >= 11
       : false
     )
-    error_message = join(" ", [
-      "function.runtime = \"${var.function.runtime}\" is not python3.11 or newer, which the package",
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.runtime =", "\"${var.function.runtime}\"", "is not python3.11 or newer, which the package",
       "idempotent_lambda needs. Set for example \"python3.13\".",
-    ])
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   # https://docs.aws.amazon.com/lambda/latest/api/API_VpcConfig.html
@@ -381,10 +390,10 @@ variable "function" {
       length(coalesce(var.function.vpc.security_group_ids, [])) >= 1 &&
       length(coalesce(var.function.vpc.security_group_ids, [])) <= 5
     )
-    error_message = join(" ", [
-      "function.vpc.security_group_ids has ${try(length(var.function.vpc.security_group_ids), 0)} groups,",
-      "not 1 to 5. Name at least one, which lets the function reach DynamoDB and SQS.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.vpc.security_group_ids has", try(length(var.function.vpc.security_group_ids), 0), "groups, not 1 to",
+      "5. Name at least one, which lets the function reach DynamoDB and SQS.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
@@ -392,29 +401,28 @@ variable "function" {
       length(coalesce(var.function.vpc.subnet_ids, [])) >= 1 &&
       length(coalesce(var.function.vpc.subnet_ids, [])) <= 16
     )
-    error_message = join(" ", [
-      "function.vpc.subnet_ids has ${try(length(var.function.vpc.subnet_ids), 0)} subnets, not 1 to 16.",
-      "Name two or more in different zones.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.vpc.subnet_ids has", try(length(var.function.vpc.subnet_ids), 0), "subnets, not 1 to 16. Name two or",
+      "more in different zones.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = var.function.wrapper == null ? true : (
       can(regex(local.handler_pattern, var.function.wrapper)) && length(var.function.wrapper) <= 128
     )
-    error_message = join(" ", [
-      "function.wrapper = ${jsonencode(var.function.wrapper)} is not \"module.function\" of at most 128 characters.",
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.wrapper =", jsonencode(var.function.wrapper), "is not \"module.function\" of at most 128 characters.",
       "Give the handler that the monitoring service documents, such as \"datadog_lambda.handler.handler\".",
-    ])
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = var.function.wrapper == null || var.function.handler == local.builtin_handler
-    error_message = join(" ", [
-      "function.wrapper = ${jsonencode(var.function.wrapper)} is set, and so is",
-      "function.handler = \"${var.function.handler}\"; a wrapper calls the built-in entry point only.",
-      "Remove one of the two.",
-    ])
+    error_message = nonsensitive(join(" ", [for part in [
+      "function.wrapper =", jsonencode(var.function.wrapper), "is set, and so is function.handler =",
+      "\"${var.function.handler}\";", "a wrapper calls the built-in entry point only. Remove one of the two.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 }
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,6 +19,12 @@ provider "aws" {
   skip_requesting_account_id  = true
 }
 """
+
+# How a sentence starts that says what to do about a message.
+REMEDY = re.compile(
+    r"[.:;] (?:Set|Raise|Lower|Choose|Rename|Remove|Replace|Shorten|Leave|Use|Give|Build|Check|"
+    r"Correct|Install|Name|For |Round|Prefer)"
+)
 
 # An override replaces only the constraint on this provider.
 PROVIDER_OVERRIDE = """\

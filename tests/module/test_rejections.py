@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from scripts.support.terraform import OFFLINE, Terraform, TerraformError, environment
-from tests.module.stacks import OFFLINE_PROVIDER, ROOT, copy_module, diagnostics
+from tests.module.stacks import OFFLINE_PROVIDER, REMEDY, ROOT, copy_module, diagnostics
 
 pytestmark = pytest.mark.terraform
 
@@ -206,15 +206,11 @@ def test_each_case_expects_what_refuses_it(said: dict[str, list[Refusal]]) -> No
 
 def test_each_message_names_a_remedy(said: dict[str, list[Refusal]]) -> None:
     """A message is the fact with its limit, and then a sentence that says what to do."""
-    remedy = re.compile(
-        r"[.:;] (?:Set|Raise|Lower|Choose|Rename|Remove|Replace|Shorten|Leave|Use|Give|Build|Check|"
-        r"Correct|Install|Name|For |Round|Prefer)"
-    )
     without = [
         refusal.text
         for refusals in said.values()
         for refusal in refusals
-        if not remedy.search(refusal.text)
+        if not REMEDY.search(refusal.text)
     ]
     assert not without
 

@@ -507,3 +507,13 @@ run "a_wrapper_that_its_file_does_not_define" {
     function = { wrapper = "orders.wrap" }
   }
 }
+
+# says: function.policy_statements has a null; each must be an object.
+run "a_statement_that_is_null" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    function = { policy_statements = [null] }
+  }
+}

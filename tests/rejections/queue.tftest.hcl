@@ -597,3 +597,33 @@ run "reserved_concurrency_below_the_least_of_the_queue" {
     function = { reserved_concurrency = 1 }
   }
 }
+
+# says: queue.allowed_senders, queue.policy_statements or queue.dead_letter_queue.policy_statements has a null; each element
+run "a_sender_that_is_null" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { allowed_senders = [null] }
+  }
+}
+
+# says: queue.allowed_senders, queue.policy_statements or queue.dead_letter_queue.policy_statements has a null; each element
+run "a_queue_statement_that_is_null" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { policy_statements = [null] }
+  }
+}
+
+# says: queue.allowed_senders, queue.policy_statements or queue.dead_letter_queue.policy_statements has a null; each element
+run "a_dead_letter_queue_statement_that_is_null" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { dead_letter_queue = { policy_statements = [null] } }
+  }
+}
