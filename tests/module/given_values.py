@@ -41,10 +41,12 @@ locals {{
 EXAMPLES: Final[Mapping[str, Value]] = {
     # By the last part of the path, for every input that has it.
     "actions": '"sqs:SendMessage"',
+    "conditions": '"NAME"',
     "kms_key_arn": f'"arn:aws:kms:{AWS}:key/NAME"',
     "max_receive_count": "5",
     "message_retention_seconds": "86400",
     "name": '"NAME"',
+    "principals": '"arn:aws:iam::123456789012:role/NAME"',
     "resources": f'"arn:aws:dynamodb:{AWS}:table/NAME"',
     "service": '"sns"',
     "sid": '"NAME"',
@@ -54,6 +56,8 @@ EXAMPLES: Final[Mapping[str, Value]] = {
     # By the whole path.
     "alarms.actions": ARNS["alarms"],
     "alarms.disabled": '"parked"',
+    "alarms.evaluation_periods": "2",
+    "alarms.iterator_age_seconds": "900",
     "alarms.message_age_seconds": "900",
     "alarms.ok_actions": ARNS["alarms"],
     "code.build_dir": '"build-NAME"',
@@ -66,12 +70,14 @@ EXAMPLES: Final[Mapping[str, Value]] = {
     "code.s3.source_code_hash": f'"{"A" * 39}NAME="',
     "code.source_dir": '"src-NAME"',
     "function.alias": '"NAME"',
+    "function.alias_weights": "0.5",
     "function.environment": '"NAME"',
     "function.existing.arn": f'"arn:aws:lambda:{AWS}:function:NAME"',
     "function.layers": ARNS["layer"],
     "function.permissions_boundary_arn": ARNS["policy"],
-    "function.policy_statements.conditions": '"NAME"',
+    "function.provisioned_concurrency": "1",
     "function.reserved_concurrency": "10",
+    "function.role.managed_policy_arns": ARNS["policy"],
     "function.vpc.security_group_ids": '"sg-NAME"',
     "function.vpc.subnet_ids": '"subnet-NAME"',
     "function.wrapper": '"NAME.handler"',
@@ -79,6 +85,7 @@ EXAMPLES: Final[Mapping[str, Value]] = {
     "idempotency.metrics": "true",
     "idempotency.namespace": '"NAME"',
     "idempotency.retention_seconds": "5000000",
+    "logs.class": '"STANDARD"',
     "processor": '"orders.process"',
     "queue.deduplication_scope": '"messageGroup"',
     "queue.dead_letter_queue.message_retention_seconds": "1209600",
@@ -89,8 +96,6 @@ EXAMPLES: Final[Mapping[str, Value]] = {
     "queue.fifo_throughput_limit": '"perMessageGroupId"',
     "queue.filters": 'jsonencode({ body = { team = ["NAME"] } })',
     "queue.maximum_concurrency": "5",
-    "queue.policy_statements.conditions": '"NAME"',
-    "queue.policy_statements.principals": '"arn:aws:iam::123456789012:role/NAME"',
     "queue.unwrap": '"sns"',
     "streams.arn": f'"arn:aws:kinesis:{AWS}:stream/NAME"',
     "streams.failure_destination_arn": f'{SQS}:NAME-failed"',
@@ -107,8 +112,10 @@ EXAMPLES: Final[Mapping[str, Value]] = {
 """Valid values; a collection has its element here. NAME becomes SECRET at the place."""
 
 KEYS: Final[Mapping[str, Sequence[str]]] = {
+    "alias_weights": ("1",),
     "conditions": ("StringEquals", "aws:PrincipalTag/team"),
     "environment": ("LEDGER",),
+    "evaluation_periods": ("errors",),
     "principals": ("AWS",),
 }
 """The keys of maps, the outer ones first; others have "one"."""
@@ -126,8 +133,10 @@ COMPANIONS: Final[Mapping[str, Mapping[str, Value]]] = {
         f"code.{name}": {"code.source_dir": '"src-NAME"'}
         for name in ("build_dir", "exclude", "python", "requirements")
     },
+    "function.alias_weights": {"function.alias": '"live"'},
     "function.existing": {"code": "null"},
     "function.handler": {"processor": "null", "function.handler": '"orders.handler"'},
+    "function.provisioned_concurrency": {"function.alias": '"live"'},
     "function.reserved_concurrency": {"queue.maximum_concurrency": "5"},
     "function.wrapper": {"function.layers": [ARNS["layer"]]},
     "queue.content_based_deduplication": {"queue.fifo": "true"},
