@@ -20,9 +20,9 @@ locals {
 
   # 3. The alarms that the module creates. Without their source, some metrics never have data.
   alarm_has_source = {
-    dead_letter_errors = length(local.allowed_triggers) > 0
-    delivery_failures  = length(local.streams) > 0
-    iterator_age       = length(local.streams) > 0
+    dead_letter_errors = length(aws_lambda_permission.invoker) > 0
+    delivery_failures  = length(aws_lambda_event_source_mapping.stream) > 0
+    iterator_age       = length(aws_lambda_event_source_mapping.stream) > 0
     message_age        = local.has_queue
   }
   wanted_alarms = nonsensitive(toset([

@@ -126,7 +126,7 @@ locals {
       name     = name
       function = reverse(split(".", name))[0]
       module   = replace(try(regex("^(.*)[.]", name)[0], ""), ".", "/")
-    } if local.builds_package && name != null
+    } if local.builds_package && nonsensitive(name != null)
   }
   named_files = {
     for input, named in local.named_functions : input => [
@@ -174,10 +174,10 @@ locals {
   ]
   undefined_functions = [
     for input, named in local.named_functions : input
-    if length(local.named_files[input]) > 0 && !anytrue([
+    if nonsensitive(length(local.named_files[input]) > 0 && !anytrue([
       for pattern in local.definition_patterns :
       can(regex("(?m)${replace(pattern, "NAME", named.function)}", local.named_code[input]))
-    ])
+    ]))
   ]
 
   # 12. The modules at the top of source_dir that have the name of a module which boto3 or the package imports. Python

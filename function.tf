@@ -67,7 +67,7 @@ resource "aws_lambda_function" "consumer" {
   }
 
   dynamic "snap_start" {
-    for_each = var.function.snap_start ? ["PublishedVersions"] : []
+    for_each = nonsensitive(var.function.snap_start) ? ["PublishedVersions"] : []
 
     content {
       apply_on = snap_start.value
@@ -207,7 +207,7 @@ resource "aws_lambda_alias" "consumer" {
 
   # Lambda takes one more version. The alias points to the newest one, which gets what the shares leave.
   dynamic "routing_config" {
-    for_each = length(var.function.alias_weights) > 0 ? [var.function.alias_weights] : []
+    for_each = nonsensitive(length(var.function.alias_weights)) > 0 ? [var.function.alias_weights] : []
 
     content {
       additional_version_weights = routing_config.value
@@ -233,7 +233,7 @@ resource "aws_lambda_alias" "consumer" {
 }
 
 resource "aws_lambda_provisioned_concurrency_config" "consumer" {
-  count = var.function.provisioned_concurrency == null ? 0 : 1
+  count = local.knows_function && nonsensitive(var.function.provisioned_concurrency != null) ? 1 : 0
 
   function_name                     = aws_lambda_alias.consumer[0].function_name
   qualifier                         = aws_lambda_alias.consumer[0].name

@@ -167,6 +167,8 @@ locals {
     substr(sha256(jsonencode([local.function_name, local.queue_name, local.dead_letter_queue_name])), 0, 8),
   ])
 
+  managed_policies = local.knows_function ? nonsensitive(length(var.function.role.managed_policy_arns)) : 0
+
   # 6. The actions of your code.
   processor_statements = [
     for statement in var.function.policy_statements : merge(
@@ -249,13 +251,13 @@ resource "aws_iam_role_policy" "processor" {
 # remove the first of two, the second policy moves to the first position. Without this resource, Terraform could attach
 # it there and then detach it from its old position. So a change of the list first detaches all, then attaches all.
 resource "terraform_data" "managed_policies" {
-  count = nonsensitive(length(var.function.role.managed_policy_arns)) > 0 ? 1 : 0
+  count = local.managed_policies > 0 ? 1 : 0
 
   triggers_replace = var.function.role.managed_policy_arns
 }
 
 resource "aws_iam_role_policy_attachment" "managed" {
-  count = nonsensitive(length(var.function.role.managed_policy_arns))
+  count = local.managed_policies
 
   role       = aws_iam_role.function[0].name
   policy_arn = var.function.role.managed_policy_arns[count.index]

@@ -10,7 +10,7 @@ locals {
       "queue.existing.dead_letter_queue.arn" = var.queue.existing.dead_letter_queue.arn
     } : {},
   )
-  has_existing_parts = !local.creates_function || !local.creates_table || local.uses_existing_queue
+  has_existing_parts = !local.creates_function || length(aws_dynamodb_table.records) == 0 || local.uses_existing_queue
   existing_inputs    = join(", ", [for input, arn in local.existing_arns : "${input} = \"${arn}\""])
   existing_locations = distinct([for arn in values(local.existing_arns) : join(" ", slice(split(":", arn), 3, 5))])
   existing_region    = try(split(" ", local.existing_locations[0])[0], "")

@@ -23,8 +23,7 @@ locals {
   # so its ARN is known later.
 
   # 2. Partition, Region and account. A data source for the account would make offline plans impossible; the table's ARN
-  # holds all three, and every consumer has a table. They are no secrets; location.tf checks where an existing
-  # table is.
+  # holds all three, and every consumer has a table. They are no secrets. location.tf checks where an existing table is.
   table_arn  = local.creates_table ? aws_dynamodb_table.records[0].arn : var.table.existing.arn
   table_name = local.creates_table ? aws_dynamodb_table.records[0].name : split("/", var.table.existing.arn)[1]
   arn_parts = nonsensitive(
@@ -252,11 +251,14 @@ locals {
 # condition is never true, but unknown if is_set is.
 resource "terraform_data" "known_function" {
   count = nonsensitive(length([
-    # Whether function.existing, its role and function.alias are null must be known when Terraform plans. Set each one,
-    # or null, without a condition on a resource; the ARNs and names in them may be unknown.
+    # Whether function.existing, its role, function.alias and function.provisioned_concurrency are null, and how many
+    # function.role.managed_policy_arns there are, must be known when Terraform plans. Set each one, or null, without a
+    # condition on a resource; the ARNs and names in them may be unknown.
     for is_set in [
       var.function.existing == null ? false : var.function.existing.role != null,
       var.function.alias != null,
+      var.function.provisioned_concurrency != null,
+      length(var.function.role.managed_policy_arns) > 0,
     ] : is_set if is_set && !is_set
   ]))
 }

@@ -186,11 +186,11 @@ resource "terraform_data" "package" {
     precondition {
       condition = length(local.undefined_functions) == 0
       error_message = join("", [
-        for input in slice(concat(local.undefined_functions, ["none"]), 0, 1) : join(" ", [
-          "${input} = \"${try(local.named_functions[input].name, "null")}\" names a function that",
-          "${join(" and ", try(local.named_files[input], []))} in code.source_dir = \"${var.code.source_dir}\" does",
-          "not define. Correct the name, or define or import the function there.",
-        ])
+        for input in slice(concat(local.undefined_functions, ["none"]), 0, 1) : nonsensitive(join(" ", [for part in [
+          "${input} =", "\"${try(local.named_functions[input].name, "null")}\"", "names a function that",
+          join(" and ", try(local.named_files[input], [])), "in code.source_dir =", "\"${var.code.source_dir}\"",
+          "does not define. Correct the name, or define or import the function there.",
+        ] : issensitive(part) ? "(sensitive)" : part]))
       ])
     }
   }

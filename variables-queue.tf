@@ -352,7 +352,8 @@ variable "queue" {
   # https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
   validation {
     condition = alltrue([
-      for filters in var.queue[*].filters : length(filters) <= 10 && alltrue([for f in filters : length(f) <= 4096])
+      for filters in var.queue[*].filters :
+      length(filters) <= 10 && alltrue([for f in filters : length(coalesce(f, "-")) <= 4096])
     ])
     error_message = nonsensitive(join(" ", [for part in [
       "queue.filters has patterns of", jsonencode(try([for f in var.queue.filters : length(f)], null)), "characters;",

@@ -141,12 +141,12 @@ variable "streams" {
   # https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
   validation {
     condition = alltrue([
-      for filters in values(var.streams)[*].filters :
-      length(filters) <= 10 && alltrue([for pattern in filters : length(pattern) <= 4096])
+      for stream in flatten(values(var.streams)[*][*]) :
+      length(stream.filters) <= 10 && alltrue([for f in stream.filters : length(coalesce(f, "-")) <= 4096])
     ])
     error_message = nonsensitive(join(" ", [for part in [
       "streams has filters of",
-      jsonencode({ for name, stream in var.streams : name => [for pattern in stream.filters : length(pattern)] }),
+      jsonencode({ for name, stream in var.streams : name => try([for f in stream.filters : length(f)], null) }),
       "characters; Lambda takes up to 10 for a stream, of 4096 each. Shorten them, or use prefixes or numeric",
       "ranges.",
     ] : issensitive(part) ? "(sensitive)" : part]))

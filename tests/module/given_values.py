@@ -135,7 +135,7 @@ COMPANIONS: Final[Mapping[str, Mapping[str, Value]]] = {
     },
     "function.alias_weights": {"function.alias": '"live"'},
     "function.existing": {"code": "null"},
-    "function.handler": {"processor": "null", "function.handler": '"orders.handler"'},
+    "function.handler": {"processor": "null", "function.handler": '"orders.process"'},
     "function.provisioned_concurrency": {"function.alias": '"live"'},
     "function.reserved_concurrency": {"queue.maximum_concurrency": "5"},
     "function.wrapper": {"function.layers": [ARNS["layer"]]},
