@@ -46,16 +46,6 @@ locals {
     null,
   )
 
-  # By default, a stream keeps its records for 24 hours. Lambda gives up on a record at its maximum age. When half of
-  # the shorter time is over, the other half is left to find the cause.
-  behind_after_seconds = min(86400, [for stream in var.streams : stream.maximum_record_age_seconds]...) / 2
-
-  # Nothing that an alarm watches gets older than this.
-  oldest_seconds = {
-    iterator_age = local.stream_age_seconds
-    message_age  = local.retention_seconds
-  }
-
   # 5. The alarms, by name. A count is summed over five minutes. A level is measured each minute, so that its alarm ends
   # soon after the level goes down.
   alarms = {

@@ -22,16 +22,6 @@ locals {
   metrics_remedy = join(" ", [
     "dashboard = false, idempotency.metrics = false, and ${join(", ", local.message_alarms)} in alarms.disabled",
   ])
-
-  # The settings that the alias has to invoke, and the settings that it invokes.
-  function_settings = one([for function in aws_lambda_function.consumer : jsonencode([
-    local.running_sha256, function.handler, function.layers, function.memory_size, function.runtime, function.timeout,
-    function.environment[*].variables,
-  ])])
-  published_settings = one([for version in data.aws_lambda_function.published : jsonencode([
-    version.code_sha256, version.handler, version.layers, version.memory_size, version.runtime, version.timeout,
-    version.environment[*].variables,
-  ])])
 }
 
 # Preconditions, because a failed `check` block only warns. This resource never changes; Terraform evaluates the

@@ -187,6 +187,16 @@ resource "aws_cloudwatch_log_group" "function" {
 locals {
   # Null where Lambda published none, which checks.tf reports. Unknown while the function changes.
   newest_version = try(tonumber(aws_lambda_function.consumer[0].version), null)
+
+  # The settings that the alias has to invoke, and the settings that it invokes.
+  function_settings = one([for function in aws_lambda_function.consumer : jsonencode([
+    local.running_sha256, function.handler, function.layers, function.memory_size, function.runtime, function.timeout,
+    function.environment[*].variables,
+  ])])
+  published_settings = one([for version in data.aws_lambda_function.published : jsonencode([
+    version.code_sha256, version.handler, version.layers, version.memory_size, version.runtime, version.timeout,
+    version.environment[*].variables,
+  ])])
 }
 
 # The version that the alias points to. checks.tf compares its code with the function's.

@@ -96,6 +96,16 @@ locals {
   invocation_age_seconds   = length(local.allowed_triggers) > 0 ? 21600 : 0
   source_retention_seconds = max(local.retention_seconds, local.stream_age_seconds, local.invocation_age_seconds)
 
+  # By default, a stream keeps its records for 24 hours. Lambda gives up on a record at its maximum age. When half of
+  # the shorter time is over, the other half is left to find the cause.
+  behind_after_seconds = min(86400, [for stream in var.streams : stream.maximum_record_age_seconds]...) / 2
+
+  # Nothing that an alarm watches gets older than this.
+  oldest_seconds = {
+    iterator_age = local.stream_age_seconds
+    message_age  = local.retention_seconds
+  }
+
   # A message may spend its whole retention at its source, then one in the dead-letter queue, and after a redrive one
   # more in the queue. Its record must outlive all three.
   record_retention_seconds = coalesce(

@@ -26,9 +26,8 @@ variable "alarms" {
     - `lost_leases` (more than 0): messages in 5 minutes whose run ended after its lease, when another run had
       the record.
     - `message_age_seconds` (more than 0 s, below `message_retention_seconds`): the age of the oldest message in the
-      queue, if there is a queue. When null, the threshold is `delay_seconds` + `max_receive_count` × visibility timeout.
-      By then, SQS moves a message that fails to the dead-letter queue, so the function did not receive a message that
-      is older.
+      queue, if there is a queue. When null, `delay_seconds` + `max_receive_count` × visibility timeout. By then, SQS
+      moves a message that fails to the dead-letter queue, so the function did not receive a message that is older.
     - `ok_actions` (up to 5 ARNs, with `actions`): the targets that CloudWatch notifies when an alarm ends.
     - `parked` (more than 0): messages in 5 minutes that the function set aside for an operator.
     - `table_throttles` (more than 0): reads and writes in 5 minutes that the table throttled.

@@ -148,26 +148,15 @@ variable "function" {
   }
 
   validation {
-    condition = alltrue([for name in keys(var.function.environment) : can(regex("^[A-Za-z][A-Za-z0-9_]+$", name))])
+    condition = alltrue([
+      for name in keys(var.function.environment) : can(regex("^[A-Za-z][A-Za-z0-9_]+$", name)) &&
+      !startswith(name, "IDEMPOTENCY_") && !contains(local.reserved_environment, name)
+    ])
     error_message = nonsensitive(join(" ", [for part in [
-      "function.environment has the names", "${jsonencode(keys(var.function.environment))};", "a name must have two",
-      "or more letters, digits and _, and start with a letter. Rename the others.",
-    ] : issensitive(part) ? "(sensitive)" : part]))
-  }
-
-  validation {
-    condition = alltrue([for name in keys(var.function.environment) : !startswith(name, "IDEMPOTENCY_")])
-    error_message = nonsensitive(join(" ", [for part in [
-      "function.environment has the names", "${jsonencode(keys(var.function.environment))};", "the module sets those",
-      "that start with IDEMPOTENCY_. Use the variables idempotency and processor instead of them.",
-    ] : issensitive(part) ? "(sensitive)" : part]))
-  }
-
-  validation {
-    condition = length(setintersection(keys(var.function.environment), local.reserved_environment)) == 0
-    error_message = nonsensitive(join(" ", [for part in [
-      "function.environment has the names", "${jsonencode(keys(var.function.environment))};", "Lambda reserves",
-      "${join(", ", local.reserved_environment)}. Rename or remove those that it reserves.",
+      "function.environment has the names", "${jsonencode(keys(var.function.environment))};", "each must have two",
+      "or more letters, digits and _, and start with a letter. The module sets those that start with IDEMPOTENCY_ from",
+      "the inputs idempotency and processor, and Lambda reserves ${join(", ", local.reserved_environment)}. Rename or",
+      "remove the others.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
@@ -386,24 +375,14 @@ variable "function" {
 
   # https://docs.aws.amazon.com/lambda/latest/api/API_VpcConfig.html
   validation {
-    condition = var.function.vpc == null ? true : (
-      length(coalesce(var.function.vpc.security_group_ids, [])) >= 1 &&
-      length(coalesce(var.function.vpc.security_group_ids, [])) <= 5
-    )
+    condition = alltrue([
+      for vpc in var.function.vpc[*] : contains(range(1, 6), try(length(vpc.security_group_ids), 0)) &&
+      contains(range(1, 17), try(length(vpc.subnet_ids), 0))
+    ])
     error_message = nonsensitive(join(" ", [for part in [
-      "function.vpc.security_group_ids has", try(length(var.function.vpc.security_group_ids), 0), "groups, not 1 to",
-      "5. Name at least one, which lets the function reach DynamoDB and SQS.",
-    ] : issensitive(part) ? "(sensitive)" : part]))
-  }
-
-  validation {
-    condition = var.function.vpc == null ? true : (
-      length(coalesce(var.function.vpc.subnet_ids, [])) >= 1 &&
-      length(coalesce(var.function.vpc.subnet_ids, [])) <= 16
-    )
-    error_message = nonsensitive(join(" ", [for part in [
-      "function.vpc.subnet_ids has", try(length(var.function.vpc.subnet_ids), 0), "subnets, not 1 to 16. Name two or",
-      "more in different zones.",
+      "function.vpc has", try(length(var.function.vpc.security_group_ids), 0), "security_group_ids and",
+      try(length(var.function.vpc.subnet_ids), 0), "subnet_ids, not 1 to 5 and 1 to 16. Name a group that lets the",
+      "function reach DynamoDB and SQS, and two or more subnets in different zones.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 

@@ -303,11 +303,13 @@ variable "queue" {
 
   validation {
     condition = alltrue([
-      for arn in one(var.queue[*].existing)[*].kms_key_arn : arn == null ? true : can(regex(local.kms_key_arn, arn))
+      for arn in concat(var.queue[*].kms_key_arn, one(var.queue[*].existing)[*].kms_key_arn) :
+      arn == null ? true : can(regex(local.kms_key_arn, arn))
     ])
     error_message = nonsensitive(join(" ", [for part in [
-      "queue.existing.kms_key_arn =", jsonencode(try(var.queue.existing.kms_key_arn, null)), "is not the ARN of a",
-      "KMS key. Give the arn of the key that encrypts the queue, or null.",
+      "queue.kms_key_arn =", jsonencode(try(var.queue.kms_key_arn, null)), "or queue.existing.kms_key_arn =",
+      jsonencode(try(var.queue.existing.kms_key_arn, null)), "is not the ARN of a KMS key. Give the arn of the key",
+      "that encrypts both queues, or null.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
@@ -358,16 +360,6 @@ variable "queue" {
     error_message = nonsensitive(join(" ", [for part in [
       "queue.filters has patterns of", jsonencode(try([for f in var.queue.filters : length(f)], null)), "characters;",
       "Lambda takes up to 10 patterns of 4096 characters each. Shorten them, or use prefixes or numeric ranges.",
-    ] : issensitive(part) ? "(sensitive)" : part]))
-  }
-
-  validation {
-    condition = alltrue([
-      for arn in var.queue[*].kms_key_arn : arn == null ? true : can(regex(local.kms_key_arn, arn))
-    ])
-    error_message = nonsensitive(join(" ", [for part in [
-      "queue.kms_key_arn =", jsonencode(try(var.queue.kms_key_arn, null)), "is not the ARN of a KMS key. Give the",
-      "arn of aws_kms_key, or null for the module's kms_key_arn.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 

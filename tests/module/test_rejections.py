@@ -23,7 +23,8 @@ CASE = re.compile(
     r"  variables {\n(?P<variables>(?:    .+\n)+)  }\n}\n",
     re.MULTILINE,
 )
-# Rules about what is deployed have cases in deployments, location, published and releases.tftest.hcl.
+# Rules about what is deployed have cases in deployments, location, published and
+# releases.tftest.hcl.
 # A name that Terraform cannot read is not kept in this repository: test_package.py makes one.
 AFTER = (
     r"local\.(code_sha256|newest_version)|local\.account\b|length\((data|local\.unreadable_files)\b"

@@ -44,7 +44,7 @@ run "an_unknown_architecture" {
   }
 }
 
-# says: function.environment has the names ["LEDGER-TABLE","OTHER"]; a name must have two or more letters
+# says: function.environment has the names ["LEDGER-TABLE","OTHER"]; each must have two or more letters
 run "an_environment_name_with_a_dash" {
   command         = plan
   expect_failures = [var.function]
@@ -54,7 +54,7 @@ run "an_environment_name_with_a_dash" {
   }
 }
 
-# says: function.environment has the names ["IDEMPOTENCY_TABLE","OTHER"]; the module sets those
+# says: function.environment has the names ["IDEMPOTENCY_TABLE","OTHER"]; each must have two or more letters
 run "an_environment_name_of_the_module" {
   command         = plan
   expect_failures = [var.function]
@@ -64,7 +64,7 @@ run "an_environment_name_of_the_module" {
   }
 }
 
-# says: function.environment has the names ["AWS_REGION","OTHER"]; Lambda reserves AWS_ACCESS_KEY,
+# says: function.environment has the names ["AWS_REGION","OTHER"]; each must have two or more letters
 run "an_environment_name_that_lambda_reserves" {
   command         = plan
   expect_failures = [var.function]
@@ -395,7 +395,7 @@ run "less_than_no_concurrency" {
   }
 }
 
-# says: function.vpc.security_group_ids has 0 groups, not 1 to 5.
+# says: function.vpc has 0 security_group_ids and 1 subnet_ids, not 1 to 5 and 1 to 16.
 run "a_vpc_without_a_security_group" {
   command         = plan
   expect_failures = [var.function]
@@ -405,7 +405,7 @@ run "a_vpc_without_a_security_group" {
   }
 }
 
-# says: function.vpc.subnet_ids has 0 subnets, not 1 to 16.
+# says: function.vpc has 1 security_group_ids and 0 subnet_ids, not 1 to 5 and 1 to 16.
 run "a_vpc_without_a_subnet" {
   command         = plan
   expect_failures = [var.function]

@@ -64,7 +64,7 @@ run "an_existing_dead_letter_queue_that_forgets_first" {
   }
 }
 
-# says: queue.existing.kms_key_arn = "alias/jobs" is not the ARN of a KMS key.
+# says: queue.kms_key_arn = null or queue.existing.kms_key_arn = "alias/jobs" is not the ARN of a KMS key.
 run "an_existing_queues_key_by_its_alias" {
   command         = plan
   expect_failures = [var.queue]

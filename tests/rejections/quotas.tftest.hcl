@@ -20,7 +20,7 @@ run "the_key_of_table_by_its_alias" {
   }
 }
 
-# says: queue.kms_key_arn = "alias/orders" is not the ARN of a KMS key.
+# says: queue.kms_key_arn = "alias/orders" or queue.existing.kms_key_arn = null is not the ARN of a KMS key.
 run "the_key_of_queue_by_its_alias" {
   command         = plan
   expect_failures = [var.queue]
