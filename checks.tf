@@ -82,28 +82,28 @@ resource "terraform_data" "checks" {
 
     # Your statements in policies (policy-rules.tf), and tags (tags.tf).
     precondition {
-      condition     = length(local.statement_faults) == 0
-      error_message = join(" ", local.statement_faults)
+      condition     = length(local.faults.statements) == 0
+      error_message = join(" ", local.faults.statements)
     }
 
     precondition {
-      condition     = length(local.statement_quota_faults) == 0
-      error_message = join(" ", local.statement_quota_faults)
+      condition     = length(local.faults.quotas) == 0
+      error_message = join(" ", local.faults.quotas)
     }
 
     precondition {
-      condition     = length(local.statement_scope_faults) == 0
-      error_message = join(" ", local.statement_scope_faults)
+      condition     = length(local.faults.scopes) == 0
+      error_message = join(" ", local.faults.scopes)
     }
 
     precondition {
-      condition     = length(local.tag_faults) == 0
-      error_message = join(" ", local.tag_faults)
+      condition     = length(local.faults.tags) == 0
+      error_message = join(" ", local.faults.tags)
     }
 
     precondition {
-      condition     = length(local.tag_value_faults) == 0
-      error_message = join(" ", local.tag_value_faults)
+      condition     = length(local.faults.tag_values) == 0
+      error_message = join(" ", local.faults.tag_values)
     }
 
     # Times. A record outlives its message.

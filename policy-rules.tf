@@ -1,6 +1,6 @@
-# The rules for the statements that you add to policies: of the function's role, and of both queues. Each rule gives a
-# message for each input that breaks it, and preconditions in checks.tf show them. A null in a statement makes an error,
-# which try makes a fault.
+# The rules for the statements that you add to policies: of the function's role, and of both queues. Each rule says
+# whether an input breaks it, and has the parts of its message. Preconditions in checks.tf show the messages. A null in
+# a statement makes an error, which `try` takes for a broken rule.
 locals {
   queue_statement_inputs = {
     "queue.policy_statements"                   = try(var.queue.policy_statements, [])
@@ -18,51 +18,77 @@ locals {
   ])
 
   # 1. How a statement looks.
-  statement_faults = flatten([
-    [for input, statements in local.statement_inputs : join(" ", [
-      "${input} has the effects ${jsonencode(statements[*].effect)}; each must be Allow or Deny. Correct the others.",
-    ]) if !alltrue([for statement in statements : contains(["Allow", "Deny"], coalesce(statement.effect, "null"))])],
+  statement_rules = flatten([
+    [for input, statements in local.statement_inputs : {
+      broken = !alltrue([for statement in statements : contains(["Allow", "Deny"], coalesce(statement.effect, "null"))])
+      parts = [
+        "${input} has the effects", "${jsonencode(statements[*].effect)};", "each must be Allow or Deny. Correct the",
+        "others.",
+      ]
+    }],
 
-    [for input, statements in local.statement_inputs : join(" ", [
-      "${input} has the actions ${jsonencode(statements[*].actions)}; each statement needs at least one, and each is a",
-      "service and its action. Name those that you mean, such as \"sqs:SendMessage\", or remove the statement.",
-      ]) if !alltrue([for statement in statements : try(length(statement.actions) > 0 && alltrue([
+    [for input, statements in local.statement_inputs : {
+      broken = !alltrue([for statement in statements : try(length(statement.actions) > 0 && alltrue([
         for action in statement.actions : can(regex("^([A-Za-z0-9-]+:[A-Za-z0-9*?]+|\\*)$", action))
-    ]), false)])],
+      ]), false)])
+      parts = [
+        "${input} has the actions", "${jsonencode(statements[*].actions)};", "each statement needs at least one, and",
+        "each is a service and its action. Name those that you mean, such as \"sqs:SendMessage\", or remove the",
+        "statement.",
+      ]
+    }],
 
-    [for input, statements in local.statement_inputs : join(" ", [
-      "${input} has conditions with the operators",
-      "${jsonencode([for statement in statements : try(keys(statement.conditions), null)])}; each must be one of",
-      "IAM, with a key, and with a value for each key: without one, it never holds. Correct or remove the others.",
-      ]) if !alltrue([for statement in statements : try(alltrue(flatten([for operator, keys in statement.conditions : [
-        can(regex(local.condition_operator, operator)), length(keys) > 0, [for values in keys : length(values) > 0],
-    ]])), false)])],
+    [for input, statements in local.statement_inputs : {
+      broken = !alltrue([for statement in statements : try(alltrue(flatten([
+        for operator, keys in statement.conditions : [
+          can(regex(local.condition_operator, operator)), length(keys) > 0, [for values in keys : length(values) > 0],
+        ]
+      ])), false)])
+      parts = [
+        "${input} has conditions with the operators",
+        "${jsonencode([for statement in statements : try(keys(statement.conditions), null)])};", "each must be one",
+        "of IAM, with a key, and with a value for each key: without one, it never holds. Correct or remove the",
+        "others.",
+      ]
+    }],
 
-    [for input, statements in local.statement_inputs : join(" ", [
-      "${input} has the sids ${jsonencode(statements[*].sid)}; each must be letters and digits, and only once in a",
-      "policy. Rename or remove the others.",
-      ]) if !alltrue([for position, sid in statements[*].sid : sid == null ? true : (
+    [for input, statements in local.statement_inputs : {
+      broken = !alltrue([for position, sid in statements[*].sid : sid == null ? true : (
         can(regex("^[A-Za-z0-9]+$", sid)) && index(statements[*].sid, sid) == position
-    )])],
+      )])
+      parts = [
+        "${input} has the sids", "${jsonencode(statements[*].sid)};", "each must be letters and digits, and only",
+        "once in a policy. Rename or remove the others.",
+      ]
+    }],
 
-    [for input, statements in local.queue_statement_inputs : join(" ", [
-      "${input} has the sids ${jsonencode(statements[*].sid)}; DenyInsecureTransport and From… are the module's.",
-      "Rename or remove them.",
-    ]) if anytrue([for sid in statements[*].sid : can(regex("^(DenyInsecureTransport$|From)", sid))])],
+    [for input, statements in local.queue_statement_inputs : {
+      broken = anytrue([for sid in statements[*].sid : can(regex("^(DenyInsecureTransport$|From)", sid))])
+      parts = [
+        "${input} has the sids", "${jsonencode(statements[*].sid)};", "DenyInsecureTransport and From… are the",
+        "module's. Rename or remove them.",
+      ]
+    }],
 
-    [for input, statements in local.queue_statement_inputs : join(" ", [
-      "${input} has the actions ${jsonencode(statements[*].actions)}; the policy of a queue takes actions of SQS only.",
-      "Remove the others, or put them into function.policy_statements.",
-    ]) if anytrue([for action in flatten(statements[*].actions) : try(!startswith(action, "sqs:"), false)])],
+    [for input, statements in local.queue_statement_inputs : {
+      broken = anytrue([for action in flatten(statements[*].actions) : try(!startswith(action, "sqs:"), false)])
+      parts = [
+        "${input} has the actions", "${jsonencode(statements[*].actions)};", "the policy of a queue takes actions of",
+        "SQS only. Remove the others, or put them into function.policy_statements.",
+      ]
+    }],
 
-    [for input, statements in local.queue_statement_inputs : join(" ", [
-      "${input} has principals of the types",
-      "${jsonencode([for statement in statements : try(keys(statement.principals), null)])}; each statement needs a",
-      "principal, of ${join(", ", local.principal_types)}. Correct them; everyone is { AWS = [\"*\"] }.",
-      ]) if !alltrue([for statement in statements : try(
+    [for input, statements in local.queue_statement_inputs : {
+      broken = !alltrue([for statement in statements : try(
         length(flatten(values(statement.principals))) > 0 &&
         length(setsubtract(keys(statement.principals), local.principal_types)) == 0, false
-    )])],
+      )])
+      parts = [
+        "${input} has principals of the types",
+        "${jsonencode([for statement in statements : try(keys(statement.principals), null)])};", "each statement",
+        "needs a principal, of ${join(", ", local.principal_types)}. Correct them; everyone is { AWS = [\"*\"] }.",
+      ]
+    }],
   ])
 
   # 2. SQS's quotas. In its errors, it counts actions in each statement. It takes 20 statements with a condition each,
@@ -79,35 +105,62 @@ locals {
       conditions = try(length(flatten([for keys in values(statement.conditions) : keys(keys)])), 0)
     }]
   }
-  statement_quota_faults = flatten([
-    [for input, number in local.queue_statement_counts : join(" ", [
-      "${input} and the module make ${number} statements; SQS takes 20 in the policy of a queue. Use lists of",
-      "principals and actions in fewer statements.",
-    ]) if number > 20],
+  statement_quota_rules = flatten([
+    [for input, number in local.queue_statement_counts : {
+      broken = number > 20
+      parts = [
+        "${input} and the module make", number, "statements; SQS takes 20 in the policy of a queue. Use lists of",
+        "principals and actions in fewer statements.",
+      ]
+    }],
 
-    [for input, sizes in local.statement_sizes : join(" ", [
-      "${input} has statements of these sizes: ${jsonencode(sizes)}; SQS takes 7 actions, 50 principals and 10",
-      "conditions in each. Use several statements, or remove some.",
-      ]) if anytrue([
-      for size in sizes : size.actions > 7 || size.principals > 50 || size.conditions > 10
-    ])],
+    [for input, sizes in local.statement_sizes : {
+      broken = anytrue([
+        for size in sizes : size.actions > 7 || size.principals > 50 || size.conditions > 10
+      ])
+      parts = [
+        "${input} has statements of these sizes:", "${jsonencode(sizes)};", "SQS takes 7 actions, 50 principals and",
+        "10 conditions in each. Use several statements, or remove some.",
+      ]
+    }],
   ])
 
   # 3. What a statement is about. An ARN may be unknown while Terraform plans; these rules then wait for the apply.
-  statement_scope_faults = flatten([
-    [for input, statements in local.queue_statement_inputs : join(" ", [
-      "${input} allows everyone (the principal \"*\") without a condition. Name the principals, or set conditions such",
-      "as aws:PrincipalOrgID.",
-      ]) if anytrue([for statement in statements : try(
+  statement_scope_rules = flatten([
+    [for input, statements in local.queue_statement_inputs : {
+      broken = anytrue([for statement in statements : try(
         statement.effect != "Deny" && length(statement.conditions) == 0 &&
         contains(flatten(values(statement.principals)), "*"), true
-    )])],
+      )])
+      parts = [
+        "${input} allows everyone (the principal \"*\") without a condition. Name the principals, or set conditions",
+        "such as aws:PrincipalOrgID.",
+      ]
+    }],
 
-    [for statements in [var.function.policy_statements] : join(" ", [
-      "function.policy_statements has the resources ${jsonencode(statements[*].resources)}; each statement needs at",
-      "least one, and each is an ARN or *. Name the ARNs that your code uses, or remove the statement.",
-      ]) if !alltrue([for statement in statements : try(length(statement.resources) > 0 && alltrue([
+    [for statements in [var.function.policy_statements] : {
+      broken = !alltrue([for statement in statements : try(length(statement.resources) > 0 && alltrue([
         for resource in statement.resources : can(regex("^(arn:.+:.+|\\*)$", resource))
-    ]), false)])],
+      ]), false)])
+      parts = [
+        "function.policy_statements has the resources", "${jsonencode(statements[*].resources)};", "each statement",
+        "needs at least one, and each is an ARN or *. Name the ARNs that your code uses, or remove the statement.",
+      ]
+    }],
   ])
+
+  # 4. The messages of the broken rules, here and in tags.tf. A rule may be unknown while Terraform plans; then the rules
+  # with it wait for the apply.
+  faults = {
+    for kind, rules in {
+      statements = local.statement_rules
+      quotas     = local.statement_quota_rules
+      scopes     = local.statement_scope_rules
+      tags       = local.tag_rules
+      tag_values = local.tag_value_rules
+      } : kind => [
+      for rule in rules : nonsensitive(join(" ", [for part in rule.parts : issensitive(part) ? "(sensitive)" : part]))
+      if nonsensitive(rule.broken)
+    ]
+  }
 }

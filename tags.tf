@@ -11,7 +11,7 @@ locals {
 
   all_tags = merge(local.tags, { function = local.function_tags })
 
-  # 2. The rules of AWS, with a message for each input that breaks one; preconditions in checks.tf show them. The
+  # 2. The rules of AWS, as in policy-rules.tf; preconditions in checks.tf show the messages. The
   # module does not see the provider's default tags, which count too.
   # https://docs.aws.amazon.com/IAM/latest/APIReference/API_Tag.html
   tag_inputs = {
@@ -22,33 +22,47 @@ locals {
     "table.tags"    = var.table.tags
     "tags"          = var.tags
   }
-  tag_faults = flatten([
-    [for input, tags in local.tag_inputs : join(" ", [
-      "${input} has the keys ${jsonencode(keys(tags))}; AWS takes 1 to 128 letters, digits, spaces and _.:/=+-@ in a",
-      "key, which does not start with aws:. Rename or remove the others.",
-      ]) if !alltrue([
-      for key in keys(tags) : !startswith(lower(key), "aws:") &&
-      can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{1,128}$", key))
-    ])],
+  tag_rules = flatten([
+    [for input, tags in local.tag_inputs : {
+      broken = !alltrue([
+        for key in keys(tags) : !startswith(lower(key), "aws:") &&
+        can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{1,128}$", key))
+      ])
+      parts = [
+        "${input} has the keys", "${jsonencode(keys(tags))};", "AWS takes 1 to 128 letters, digits, spaces and",
+        "_.:/=+-@ in a key, which does not start with aws:. Rename or remove the others.",
+      ]
+    }],
 
-    [for numbers in [{ for part, tags in local.all_tags : part => length(tags) if length(tags) > 50 }] : join(" ", [
-      "tags, with the tags of a part, are too many: ${jsonencode(numbers)}; AWS takes 50 for a resource, and the",
-      "provider's default tags count. Remove some.",
-    ]) if length(numbers) > 0],
+    {
+      broken = anytrue([for tags in values(local.all_tags) : length(tags) > 50])
+      parts = [
+        "tags, with the tags of a part, are too many:",
+        "${jsonencode({ for part, tags in local.all_tags : part => length(tags) })};", "AWS takes 50 for a resource,",
+        "and the provider's default tags count. Remove some.",
+      ]
+    },
 
     # Other services distinguish upper and lower case. https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
-    [for tags in [local.function_tags] : join(" ", [
-      "tags and function.tags have the keys ${jsonencode(keys(tags))}; in the keys of a role's tags, IAM does not",
-      "distinguish upper and lower case. Rename or remove all but one of the same.",
-    ]) if local.creates_function && length(distinct([for key in keys(tags) : lower(key)])) < length(tags)],
+    {
+      broken = local.creates_function && (
+        length(distinct([for key in keys(local.function_tags) : lower(key)])) < length(local.function_tags)
+      )
+      parts = [
+        "tags and function.tags have the keys", "${jsonencode(keys(local.function_tags))};", "in the keys of a role's",
+        "tags, IAM does not distinguish upper and lower case. Rename or remove all but one of the same.",
+      ]
+    },
   ])
 
   # A value may be unknown while Terraform plans.
-  tag_value_faults = [
-    for input, tags in local.tag_inputs : join(" ", [
-      "${input} is ${jsonencode(tags)}; AWS takes up to 256 letters, digits, spaces and _.:/=+-@ in a value, which is",
-      "not null. Correct or remove the others.",
-    ])
-    if !alltrue([for value in values(tags) : can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{0,256}$", value))])
+  tag_value_rules = [
+    for input, tags in local.tag_inputs : {
+      broken = !alltrue([for value in values(tags) : can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{0,256}$", value))])
+      parts = [
+        "${input} is", "${jsonencode(tags)};", "AWS takes up to 256 letters, digits, spaces and _.:/=+-@ in a value,",
+        "which is not null. Correct or remove the others.",
+      ]
+    }
   ]
 }

@@ -168,12 +168,6 @@ module "orders" {
     throttles            = 20
   }
 
-  logs = {
-    kms_key_arn    = aws_kms_key.logs.arn
-    retention_days = 365
-    tags           = { reader = "support" }
-  }
-
   dashboard = true
   tags      = local.tags
 
@@ -181,8 +175,10 @@ module "orders" {
   logs = {
     application_level = "INFO"
     class             = "STANDARD"
+    kms_key_arn       = aws_kms_key.logs.arn
     retention_days    = 365
     system_level      = "INFO"
+    tags              = { reader = "support" }
   }
 }
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from scripts.support.terraform import TerraformError
+from scripts.support.terraform import OFFLINE, Terraform, TerraformError, environment
 from tests.module.given_values import (
     COLLECTION,
     SECRET,
@@ -22,7 +22,7 @@ from tests.module.given_values import (
     make_stack,
     write_module,
 )
-from tests.module.stacks import REMEDY, diagnostics
+from tests.module.stacks import OFFLINE_PROVIDER, REMEDY, copy_module, diagnostics
 
 pytestmark = pytest.mark.terraform
 
@@ -119,6 +119,33 @@ def is_own(place: str, error: str) -> bool:
     return required or (name in error and REMEDY.search(error) is not None)
 
 
+def hide_arguments(example: str) -> str:
+    """Make each argument of an example's module "orders" sensitive, as a whole."""
+    before, start, rest = example.partition('module "orders" {\n')
+    block, end, after = rest.partition("\n}\n")
+    argument = re.compile(
+        r"^  (?!source\b)(\w+ += )([^\n]*[^\[{]|[\[{]\n.*?\n  [\]}])$", re.MULTILINE | re.DOTALL
+    )
+    hidden, count = argument.subn(r"  \1sensitive(\2)", block)
+    assert count == len(re.findall(r"^  \w", block, re.MULTILINE)) - 1
+    return before + start + hidden + end + after
+
+
+def test_all_sensitive_at_once(tmp_path: Path) -> None:
+    """The complete example plans although each argument is sensitive, and shows none of them."""
+    checkout = copy_module(tmp_path / "checkout")
+    example = checkout / "examples" / "complete"
+    main = example / "main.tf"
+    text = hide_arguments(main.read_text(encoding="utf-8"))
+    main.write_text(text, encoding="utf-8")
+    (example / "offline_override.tf").write_text(OFFLINE_PROVIDER)
+    terraform = Terraform(directory=example, environment=environment(OFFLINE))
+    terraform.init("-backend=false")
+    printed = terraform.run("plan", "-input=false", "-refresh=false")
+    assert "Plan: " in printed
+    assert "OnlyFromThisAccount" not in printed
+
+
 @pytest.fixture(scope="module")
 def sensitive(tmp_path_factory: pytest.TempPathFactory) -> Planned:
     """A plan with a sensitive value at each place."""
@@ -131,11 +158,13 @@ def test_every_place_has_a_valid_value() -> None:
     assert find_missing() == []
 
 
+@pytest.mark.extended
 def test_a_sensitive_value_is_planned(sensitive: Planned) -> None:
     """Each place takes a sensitive value; outputs of ARNs, names and URLs stay as they are."""
     assert {place: errors for place, errors in sensitive.errors.items() if errors} == {}
 
 
+@pytest.mark.extended
 def test_a_plan_shows_no_sensitive_value(sensitive: Planned) -> None:
     """A plan hides each sensitive value, wherever the module uses it."""
     # The provider copies the tags to tags_all, and Terraform does not know that they are sensitive.
@@ -143,6 +172,7 @@ def test_a_plan_shows_no_sensitive_value(sensitive: Planned) -> None:
     assert [line for line in shown.splitlines() if SECRET in line] == []
 
 
+@pytest.mark.extended
 def test_an_unknown_value_is_planned(tmp_path: Path) -> None:
     """Each place takes a value that is known after the apply, or one message says why not."""
     others = find_others(plan(tmp_path, UNKNOWN))
@@ -154,6 +184,7 @@ def test_null_is_planned_or_gets_one_message(tmp_path: Path) -> None:
     assert find_others(plan(tmp_path, NULL)) == {}
 
 
+@pytest.mark.extended
 def test_a_message_shows_no_sensitive_value(tmp_path: Path) -> None:
     """A wrong and sensitive value gets a message that explains the rule without the value."""
     planned = plan(tmp_path, WRONG)
