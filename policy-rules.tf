@@ -149,8 +149,8 @@ locals {
     }],
   ])
 
-  # 4. The messages of the broken rules, here and in tags.tf. A rule may be unknown while Terraform plans; then the rules
-  # with it wait for the apply.
+  # 4. The messages of the broken rules, here and in tags.tf. A rule may be unknown while Terraform plans; then the
+  # rules with it wait for the apply.
   faults = {
     for kind, rules in {
       statements = local.statement_rules
