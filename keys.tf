@@ -76,9 +76,8 @@ check "key_syntax" {
 check "key_root" {
   assert {
     condition = (
-      var.idempotency.key == null || var.processor == null || length(local.key_sources) == 0 || !local.is_key_balanced
-      ? true
-      : local.has_known_root
+      var.idempotency.key == null || var.processor == null || length(local.key_sources) == 0 || !local.is_key_balanced ?
+      true : local.has_known_root
     )
     error_message = nonsensitive(join(" ", [for part in [
       "idempotency.key =", jsonencode(var.idempotency.key), "starts with", "${join(", ", local.key_roots)},", "and",

@@ -86,9 +86,8 @@ resource "aws_sqs_queue" "dead_letter" {
     # A table that exists gives Region and account to the ARNs that are built. A mock has no ARN of SQS.
     postcondition {
       condition = (
-        local.creates_table || !can(regex(local.sqs_arn, self.arn))
-        ? true
-        : startswith(self.arn, "${local.queue_arn_prefix}:")
+        local.creates_table || !can(regex(local.sqs_arn, self.arn)) ?
+        true : startswith(self.arn, "${local.queue_arn_prefix}:")
       )
       error_message = nonsensitive(join(" ", [for part in [
         "table.existing.arn =", "\"${local.table_arn}\"", "is in another Region or account than the new dead-letter",

@@ -9,13 +9,13 @@ locals {
   shown = {
     code = ["python"]
     function = [
-      "alias", "architecture", "ephemeral_storage_mb", "memory_size_mb", "reserved_concurrency", "runtime",
-      "tracing",
+      "alias", "alias_weights", "architecture", "ephemeral_storage_mb", "memory_size_mb", "provisioned_concurrency",
+      "reserved_concurrency", "runtime", "snap_start", "tracing",
     ]
     idempotency = [
       "concurrency", "key", "lease_margin_seconds", "log_keys", "minimum_remaining_seconds", "mode", "on_interrupted",
     ]
-    logs = ["retention_days"]
+    logs = ["application_level", "class", "retention_days", "system_level"]
     queue = [
       "batch_size", "content_based_deduplication", "deduplication_scope", "delay_seconds", "enabled",
       "fifo_throughput_limit", "max_message_size_bytes", "maximum_batching_window_in_seconds", "maximum_concurrency",

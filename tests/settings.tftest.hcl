@@ -19,17 +19,20 @@ run "the_defaults" {
       dashboard         = false
       dead_letter_queue = { existing = false, message_retention_seconds = 1209600, name = "orders-dead-letters" }
       function = {
-        alias                = null
-        architecture         = "arm64"
-        ephemeral_storage_mb = 512
-        existing             = false
-        handler              = "idempotent_lambda.entrypoint.handler"
-        memory_size_mb       = 256
-        name                 = "orders"
-        reserved_concurrency = null
-        runtime              = "python3.13"
-        timeout_seconds      = 30
-        tracing              = true
+        alias                   = null
+        alias_weights           = {}
+        architecture            = "arm64"
+        ephemeral_storage_mb    = 512
+        existing                = false
+        handler                 = "idempotent_lambda.entrypoint.handler"
+        memory_size_mb          = 256
+        name                    = "orders"
+        provisioned_concurrency = null
+        reserved_concurrency    = null
+        runtime                 = "python3.13"
+        snap_start              = false
+        timeout_seconds         = 30
+        tracing                 = true
       }
       idempotency = {
         concurrency               = 1
@@ -44,7 +47,7 @@ run "the_defaults" {
         on_interrupted            = "retry"
         retention_seconds         = 1900800
       }
-      logs      = { retention_days = 30 }
+      logs      = { application_level = "INFO", class = null, retention_days = 30, system_level = "INFO" }
       processor = "orders.process"
       queue = {
         batch_size                         = 10
@@ -103,7 +106,7 @@ run "what_the_module_derives" {
   command = plan
 
   variables {
-    alarms      = { disabled = ["lost_leases", "parked", "takeovers", "throttles", "table_throttles"], errors = 2 }
+    alarms      = { disabled = ["lost_leases", "parked", "table_unavailable", "takeovers", "throttles", "table_throttles"], errors = 2 }
     function    = { alias = "live", name = "worker", timeout_seconds = 60, wrapper = "datadog_lambda.handler.handler", layers = ["arn:aws:lambda:eu-central-1:123456789012:layer:datadog:1"] }
     idempotency = { lease_margin_seconds = 10 }
     queue       = { fifo = true, allowed_senders = [{ service = "events", source_arn = "arn:aws:events:eu-central-1:123456789012:rule/r" }], content_based_deduplication = true }
@@ -113,7 +116,7 @@ run "what_the_module_derives" {
 
   assert {
     condition = jsonencode([output.settings.alarms, output.settings.dead_letter_queue.name, output.settings.function.handler, output.settings.function.name, output.settings.idempotency.lease_seconds, output.settings.queue.name, output.settings.queue.visibility_timeout_seconds, output.settings.unwrap, output.settings.table.provisioned, output.settings.table.shared]) == jsonencode([
-      { dead_letters = 1, duration = 48000, errors = 2, message_age = 1800 }, "orders-dead-letters.fifo", "datadog_lambda.handler.handler", "worker", 70, "orders.fifo", 360, ["events"], { read_units = 1, write_units = 2 }, true,
+      { dead_letters = 1, delivery_failures = 1, duration = 48000, errors = 2, iterator_age = 43200000, message_age = 1800 }, "orders-dead-letters.fifo", "datadog_lambda.handler.handler", "worker", 70, "orders.fifo", 360, ["events"], { read_units = 1, write_units = 2 }, true,
     ])
     error_message = "Thresholds, names, the lease and the visibility timeout are those that take effect."
   }
@@ -172,11 +175,11 @@ run "secrets_stay_out" {
   command = plan
 
   variables {
-    alarms      = { actions = ["arn:aws:sns:eu-central-1:123456789012:secret"] }
+    alarms      = { actions = [sensitive("arn:aws:sns:eu-central-1:123456789012:secret")] }
     function    = { environment = { TOKEN = sensitive("secret") } }
-    kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/secret"
-    queue       = { allowed_senders = [{ service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:secret" }] }
-    streams     = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/secret", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:secret" } }
+    kms_key_arn = sensitive("arn:aws:kms:eu-central-1:123456789012:key/secret")
+    queue       = { allowed_senders = [{ service = "sns", source_arn = sensitive("arn:aws:sns:eu-central-1:123456789012:secret") }], filters = [sensitive(jsonencode({ body = { team = ["secret"] } }))] }
+    streams     = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/secret", failure_destination_arn = sensitive("arn:aws:sqs:eu-central-1:123456789012:secret") } }
     tags        = { team = sensitive("secret") }
   }
 

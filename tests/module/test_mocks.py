@@ -194,6 +194,11 @@ def test_each_resource_with_an_arn_has_a_mock() -> None:
     terraform = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("*.tf"))
     created = set(re.findall(r'^resource "(aws_\w+)"', terraform, re.MULTILINE))
     mocks = (ROOT / "mocks" / "aws.tfmock.hcl").read_text(encoding="utf-8")
-    without_arn = {"aws_iam_role_policy", "aws_lambda_permission"}
+    without_arn = {
+        "aws_iam_role_policy",
+        "aws_iam_role_policy_attachment",
+        "aws_lambda_permission",
+        "aws_lambda_provisioned_concurrency_config",
+    }
     assert created - without_arn == set(re.findall(r'^mock_resource "(\w+)"', mocks, re.MULTILINE))
     assert "override_during" not in mocks

@@ -28,7 +28,7 @@ REMEDIES: dict[str, tuple[str, dict[str, str]]] = {
         {"queue": "queue = { enabled = false }"},
     ),
     "a_fifo_queue_with_a_name_of_63_characters": (
-        "Shorten the name to 62.",
+        "Shorten the name to 62",
         {"name": f'name = "{62 * "o"}"'},
     ),
     "a_fifo_queue_with_a_batch_above_ten": (

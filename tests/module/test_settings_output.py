@@ -17,6 +17,7 @@ DERIVED = {
     *("queue.fifo", "queue.max_receive_count", "queue.message_retention_seconds"),
     "queue.visibility_timeout_seconds",
     "queue.dead_letter_queue.message_retention_seconds",
+    *("queue.dead_letter_queue.name", "queue.name", "table.name"),
     "table.shared",
 }
 LEFT_OUT = {
@@ -26,16 +27,25 @@ LEFT_OUT = {
     "code.s3.object_version": "It names an object of yours.",
     "code.s3.source_code_hash": "It names an object of yours.",
     "code.source_dir": "A directory of this machine; source says that it is used.",
+    "function.kms_key_arn": "An ARN.",
     "function.permissions_boundary_arn": "An ARN.",
+    "function.policy_statements.effect": "A policy.",
     "function.policy_statements.sid": "A policy.",
+    "function.role.name": "The output function has it.",
+    "function.role.path": "The output function has the role's ARN.",
     "function.wrapper": "The handler is the wrapper, if there is one.",
     "kms_key_arn": "An ARN.",
+    "logs.kms_key_arn": "An ARN.",
     "name": "The names that it makes are there.",
+    "queue.dead_letter_queue.policy_statements.effect": "A policy.",
+    "queue.dead_letter_queue.policy_statements.sid": "A policy.",
     "queue.existing.kms_key_arn": "An ARN.",
+    "queue.kms_key_arn": "An ARN.",
     "queue.policy_statements.effect": "A policy.",
     "queue.policy_statements.sid": "A policy.",
     "streams.kms_key_arn": "An ARN.",
     "table.existing.kms_key_arn": "An ARN.",
+    "table.kms_key_arn": "An ARN.",
 }
 """The settings that the output leaves out, each with the reason."""
 
@@ -72,7 +82,11 @@ def test_each_setting_is_shown_or_has_a_reason() -> None:
     known = list_shown() | DERIVED | LEFT_OUT.keys() | {"dashboard", "processor"}
     # The output has the threshold of each alarm, by the alarm's name.
     assert list_scalars() - alarms - known == set()
-    assert known - list_scalars() <= {"streams.source", "table.provisioned"}
+    assert known - list_scalars() <= {
+        "function.alias_weights",
+        "streams.source",
+        "table.provisioned",
+    }
 
 
 @pytest.mark.parametrize("path", sorted(list_shown()))
