@@ -18,7 +18,8 @@ locals {
   ))
   writes_metrics = var.idempotency.metrics != null ? var.idempotency.metrics : local.needs_metrics
 
-  # 3. The alarms that the module creates. Without their source, some metrics never have data.
+  # 3. The alarms that the module creates. Without their source, some metrics never have data. These ask the resources,
+  # as location.tf does: if Terraform cannot know the names of streams or triggers, only the resources have the error.
   alarm_has_source = {
     dead_letter_errors = length(aws_lambda_permission.invoker) > 0
     delivery_failures  = length(aws_lambda_event_source_mapping.stream) > 0

@@ -42,10 +42,10 @@ resource "terraform_data" "checks" {
 
     precondition {
       condition = local.creates_function || length(local.allowed_triggers) == 0
-      error_message = nonsensitive(join(" ", [for part in [
-        "allowed_triggers has", join(", ", keys(local.allowed_triggers)), "together with function.existing: the",
-        "module cannot set the dead-letter config of an existing function, and events that Lambda gives up on would",
-        "be lost. Remove allowed_triggers, and declare aws_lambda_permission and dead_letter_config where the",
+      error_message = nonsensitive(join("", [for part in [
+        "allowed_triggers has ", join(", ", keys(local.allowed_triggers)), " together with function.existing: the ",
+        "module cannot set the dead-letter config of an existing function, and events that Lambda gives up on would ",
+        "be lost. Remove allowed_triggers, and declare aws_lambda_permission and dead_letter_config where the ",
         "function is declared.",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
@@ -109,47 +109,46 @@ resource "terraform_data" "checks" {
     # Times. A record outlives its message.
     precondition {
       condition = local.record_retention_seconds >= local.retention_seconds
-      error_message = nonsensitive(join(" ", [for part in [
-        "idempotency.retention_seconds =", local.record_retention_seconds, "is below",
-        "${local.queue_input}.message_retention_seconds =", "${local.retention_seconds}:", "a record would expire",
-        "while its message can still be delivered. Raise it, or set null to have it derived.",
+      error_message = nonsensitive(join("", [for part in [
+        "idempotency.retention_seconds = ", local.record_retention_seconds, " is below ",
+        "${local.queue_input}.message_retention_seconds = ", local.retention_seconds, ": a record would expire while ",
+        "its message can still be delivered. Raise it, or set null to have it derived.",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     precondition {
       condition = local.record_retention_seconds >= local.stream_age_seconds
-      error_message = nonsensitive(join(" ", [for part in [
-        "idempotency.retention_seconds =", local.record_retention_seconds, "is below the longest",
-        "maximum_record_age_seconds of streams =", "${local.stream_age_seconds}:", "a record would expire while its",
+      error_message = nonsensitive(join("", [for part in [
+        "idempotency.retention_seconds = ", local.record_retention_seconds, " is below the longest ",
+        "maximum_record_age_seconds of streams = ", local.stream_age_seconds, ": a record would expire while its ",
         "stream can still deliver it again. Raise it, or set null to have it derived.",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     precondition {
       condition = local.record_retention_seconds >= local.invocation_age_seconds
-      error_message = nonsensitive(join(" ", [for part in [
-        "idempotency.retention_seconds =", local.record_retention_seconds, "is below",
-        "${local.invocation_age_seconds},", "and allowed_triggers is not empty: Lambda keeps their events for up to",
-        "6 hours, so a record would expire while its event can still come again. Raise it, or set null to have it",
-        "derived.",
+      error_message = nonsensitive(join("", [for part in [
+        "idempotency.retention_seconds = ", local.record_retention_seconds, " is below ", local.invocation_age_seconds,
+        ", and allowed_triggers is not empty: Lambda keeps their events for up to 6 hours, so a record would expire ",
+        "while its event can still come again. Raise it, or set null to have it derived.",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     precondition {
       condition = var.idempotency.minimum_remaining_seconds + local.reserve_seconds < local.timeout_seconds
-      error_message = nonsensitive(join(" ", [for part in [
-        "idempotency.minimum_remaining_seconds =", var.idempotency.minimum_remaining_seconds, "plus the reserve of",
-        "${local.reserve_seconds} is not below ${local.function_input}.timeout_seconds =", local.timeout_seconds,
-        "(seconds): no message could ever start. Lower the first, or raise the timeout.",
+      error_message = nonsensitive(join("", [for part in [
+        "idempotency.minimum_remaining_seconds = ", var.idempotency.minimum_remaining_seconds, " plus the reserve of ",
+        "${local.reserve_seconds} is not below ${local.function_input}.timeout_seconds = ", local.timeout_seconds,
+        " (seconds): no message could ever start. Lower the first, or raise the timeout.",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     # Metrics that somebody looks at.
     precondition {
       condition = local.writes_metrics || !local.needs_metrics
-      error_message = nonsensitive(join(" ", [for part in [
-        "idempotency.metrics =", "${local.writes_metrics},", "and",
-        var.dashboard ? "the dashboard" : "one of the alarms ${join(", ", local.message_alarms)}", "has no data",
+      error_message = nonsensitive(join("", [for part in [
+        "idempotency.metrics = ", local.writes_metrics, ", and ",
+        var.dashboard ? "the dashboard" : "one of the alarms ${join(", ", local.message_alarms)}", " has no data ",
         "without metrics. Leave it out, or do without: dashboard = false, and these alarms in alarms.disabled.",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
@@ -159,10 +158,9 @@ resource "terraform_data" "checks" {
       condition = alltrue([
         for name, periods in local.evaluation_periods : periods * local.alarms[name].period <= 86400
       ])
-      error_message = nonsensitive(join(" ", [for part in [
-        "alarms.evaluation_periods =", "${jsonencode(try(var.alarms.evaluation_periods, {}))};", "CloudWatch looks",
-        "back one day, which is 1440 periods of dead_letters and message_age and 288 of the others. Set at most as",
-        "many.",
+      error_message = nonsensitive(join("", [for part in [
+        "alarms.evaluation_periods = ", jsonencode(try(var.alarms.evaluation_periods, {})), "; CloudWatch looks back ",
+        "one day, which is 1440 periods of dead_letters and message_age and 288 of the others. Set at most as many.",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
@@ -172,11 +170,11 @@ resource "terraform_data" "checks" {
         for name, seconds in local.oldest_seconds :
         !contains(local.wanted_alarms, name) ? true : coalesce(var.alarms["${name}_seconds"], 0) < seconds
       ])
-      error_message = nonsensitive(join(" ", [for part in [
-        "alarms.iterator_age_seconds =", try(coalesce(var.alarms.iterator_age_seconds), "null"), "is not below the",
-        "largest maximum_record_age_seconds of streams", "(${local.oldest_seconds.iterator_age}),", "or",
-        "alarms.message_age_seconds =", try(coalesce(var.alarms.message_age_seconds), "null"), "is not below",
-        "${local.queue_input}.message_retention_seconds", "(${local.oldest_seconds.message_age}):", "nothing waits",
+      error_message = nonsensitive(join("", [for part in [
+        "alarms.iterator_age_seconds = ", try(coalesce(var.alarms.iterator_age_seconds), "null"), " is not below the ",
+        "largest maximum_record_age_seconds of streams (", local.oldest_seconds.iterator_age, "), or ",
+        "alarms.message_age_seconds = ", try(coalesce(var.alarms.message_age_seconds), "null"), " is not below ",
+        "${local.queue_input}.message_retention_seconds (", local.oldest_seconds.message_age, "): nothing waits ",
         "longer than that, so the alarm would start too late or never. Lower it, or set null to have it derived.",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
@@ -188,10 +186,9 @@ resource "terraform_data" "checks" {
         !local.creates_function || !local.writes_metrics ||
         contains(["TRACE", "DEBUG", "INFO"], var.logs.application_level)
       )
-      error_message = nonsensitive(join(" ", [for part in [
-        "logs.application_level =", "\"${var.logs.application_level}\"", "drops the lines with the metrics, which",
-        "have the level INFO, and", local.metrics_user, "needs them. Choose INFO, or do without:",
-        "${local.metrics_remedy}.",
+      error_message = nonsensitive(join("", [for part in [
+        "logs.application_level = \"", var.logs.application_level, "\" drops the lines with the metrics, which have ",
+        "the level INFO, and ", local.metrics_user, " needs them. Choose INFO, or do without: ${local.metrics_remedy}.",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
@@ -202,10 +199,10 @@ resource "terraform_data" "checks" {
         !local.creates_function || var.idempotency.log_keys != "hashed" ||
         !contains(["TRACE", "DEBUG"], var.logs.application_level)
       )
-      error_message = nonsensitive(join(" ", [for part in [
-        "logs.application_level =", "\"${var.logs.application_level}\"", "logs each request to the table with its",
-        "key in plain text, and idempotency.log_keys = \"hashed\" keeps keys out of the log. Choose INFO, or set",
-        "log_keys = \"plain\".",
+      error_message = nonsensitive(join("", [for part in [
+        "logs.application_level = \"", var.logs.application_level, "\" logs each request to the table with its key in ",
+        "plain text, and idempotency.log_keys = \"hashed\" keeps keys out of the log. Choose INFO, or set log_keys = ",
+        "\"plain\".",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
@@ -216,10 +213,10 @@ resource "terraform_data" "checks" {
         !local.writes_metrics ||
         alltrue([for group in aws_cloudwatch_log_group.function : group.log_group_class != "INFREQUENT_ACCESS"])
       )
-      error_message = nonsensitive(join(" ", [for part in [
-        "The class of the log group is INFREQUENT_ACCESS (logs.class =", "${jsonencode(var.logs.class)}),", "which",
-        "extracts no metrics, and", local.metrics_user, "needs them. Set logs.class = \"STANDARD\", which replaces",
-        "the log group and deletes its lines, or do without:", "${local.metrics_remedy}.",
+      error_message = nonsensitive(join("", [for part in [
+        "The class of the log group is INFREQUENT_ACCESS (logs.class = ", jsonencode(var.logs.class), "), which ",
+        "extracts no metrics, and ", local.metrics_user, " needs them. Set logs.class = \"STANDARD\", which replaces ",
+        "the log group and deletes its lines, or do without: ${local.metrics_remedy}.",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
@@ -252,11 +249,10 @@ resource "terraform_data" "checks" {
           !can(regex(local.sha256, local.published.code_sha256))
         )
       )
-      error_message = nonsensitive(join(" ", [for part in [
-        "The function", local.function_name, "and its version", "${try(local.published.version, "none")},", "which",
-        "function.alias =", "\"${coalesce(var.function.alias, "null")}\"", "invokes, have different code or",
-        "settings. Publishing a version failed, or somebody changed the function outside Terraform.",
-        "${local.redeploy_remedy}",
+      error_message = nonsensitive(join("", [for part in [
+        "The function ", local.function_name, " and its version ", try(local.published.version, "none"), ", which ",
+        "function.alias = \"", coalesce(var.function.alias, "null"), "\" invokes, have different code or settings. ",
+        "Publishing a version failed, or somebody changed the function outside Terraform. ${local.redeploy_remedy}",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
   }
@@ -272,12 +268,12 @@ check "record_retention" {
       ? true
       : local.record_retention_seconds >= local.dead_letter_retention_seconds
     )
-    error_message = nonsensitive(join(" ", [for part in [
-      "idempotency.retention_seconds =", local.record_retention_seconds, "is below the",
-      local.dead_letter_retention_seconds, "s for which the dead-letter queue keeps a message: if you redrive one",
-      "after its record has expired, its side effect may happen again. Raise it to at least",
-      "${local.source_retention_seconds + local.dead_letter_retention_seconds + local.retention_seconds},", "or set",
-      "null to have that derived.",
+    error_message = nonsensitive(join("", [for part in [
+      "idempotency.retention_seconds = ", local.record_retention_seconds, " is below the ",
+      local.dead_letter_retention_seconds, " s for which the dead-letter queue keeps a message: if you redrive one ",
+      "after its record has expired, its side effect may happen again. Raise it to at least ",
+      local.source_retention_seconds + local.dead_letter_retention_seconds + local.retention_seconds, ", or set null ",
+      "to have that derived.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 }
@@ -287,10 +283,10 @@ check "dead_letter_retention" {
     condition = (
       !local.uses_existing_queue || local.dead_letter_retention_seconds > local.retention_seconds ? true : local.fifo
     )
-    error_message = nonsensitive(join(" ", [for part in [
-      "queue.existing and its dead-letter queue both keep a message for", local.retention_seconds, "s, and SQS",
-      "counts from when it was sent: a message that fails for 13 days is deleted after 1 day in the dead-letter",
-      "queue. Lower message_retention_seconds where the queue is declared, and here, or watch the alarm dead_letters",
+    error_message = nonsensitive(join("", [for part in [
+      "queue.existing and its dead-letter queue both keep a message for ", local.retention_seconds, " s, and SQS ",
+      "counts from when it was sent: a message that fails for 13 days is deleted after 1 day in the dead-letter ",
+      "queue. Lower message_retention_seconds where the queue is declared, and here, or watch the alarm dead_letters ",
       "and redrive at once.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }

@@ -10,11 +10,18 @@ locals {
       "queue.existing.dead_letter_queue.arn" = var.queue.existing.dead_letter_queue.arn
     } : {},
   )
+  # Asks the table, not local.creates_table: if Terraform cannot know it, only the table has the error.
   has_existing_parts = !local.creates_function || length(aws_dynamodb_table.records) == 0 || local.uses_existing_queue
-  existing_inputs    = join(", ", [for input, arn in local.existing_arns : "${input} = \"${arn}\""])
-  existing_locations = distinct([for arn in values(local.existing_arns) : join(" ", slice(split(":", arn), 3, 5))])
-  existing_region    = try(split(" ", local.existing_locations[0])[0], "")
-  existing_account   = try(split(" ", local.existing_locations[0])[1], "")
+
+  # A Region and an account are no secrets, even of an ARN that is sensitive.
+  existing_inputs = join(", ", [
+    for input, arn in local.existing_arns : "${input} = ${issensitive(arn) ? "(sensitive)" : jsonencode(arn)}"
+  ])
+  existing_locations = nonsensitive(
+    distinct([for arn in values(local.existing_arns) : join(" ", slice(split(":", arn), 3, 5))])
+  )
+  existing_region  = try(split(" ", local.existing_locations[0])[0], "")
+  existing_account = try(split(" ", local.existing_locations[0])[1], "")
 
   # Where the module deploys, or null if that cannot be known. A mock has random values, which match neither expression.
   # To know the account when Terraform plans, the module would have to call AWS, and no plan would work offline. The ARN
@@ -48,10 +55,10 @@ resource "terraform_data" "location" {
       condition = (
         local.region != null && length(local.existing_locations) == 1 ? local.existing_region == local.region : true
       )
-      error_message = nonsensitive(join(" ", [for part in [
-        "${local.existing_inputs},", "and the AWS provider deploys to the Region",
-        "${coalesce(local.region, "null")};", "existing parts must be in that Region. Give ARNs of parts there, or",
-        "pass a provider of", local.existing_region, "to the module: providers = { aws = aws.other }.",
+      error_message = nonsensitive(join("", [for part in [
+        local.existing_inputs, ", and the AWS provider deploys to the Region ${coalesce(local.region, "null")}; ",
+        "existing parts must be in that Region. Give ARNs of parts there, or pass a provider of ",
+        local.existing_region, " to the module: providers = { aws = aws.other }.",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
@@ -59,10 +66,10 @@ resource "terraform_data" "location" {
       condition = (
         local.account != null && length(local.existing_locations) == 1 ? local.existing_account == local.account : true
       )
-      error_message = nonsensitive(join(" ", [for part in [
-        "${local.existing_inputs},", "and the AWS provider deploys to the account",
-        "${coalesce(local.account, "null")};", "existing parts must be in that account. Give ARNs of parts there, or",
-        "pass a provider of", local.existing_account, "to the module: providers = { aws = aws.other }.",
+      error_message = nonsensitive(join("", [for part in [
+        local.existing_inputs, ", and the AWS provider deploys to the account ${coalesce(local.account, "null")}; ",
+        "existing parts must be in that account. Give ARNs of parts there, or pass a provider of ",
+        local.existing_account, " to the module: providers = { aws = aws.other }.",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
   }

@@ -257,8 +257,9 @@ locals {
 }
 
 # Whether these are set decides which resources there are. If Terraform cannot know it, it stops here with one error,
-# which shows the comment and the value. Everything else waits for these two. Neither is ever created: the last
-# condition is never true, but unknown if is_set is.
+# which shows the comment and the value. Everything else waits for these two. Neither is ever created: `is_set &&
+# !is_set` is false for each value, but unknown for an unknown one. A precondition would not do, because it waits for
+# the apply if its condition is unknown.
 resource "terraform_data" "known_function" {
   count = nonsensitive(length([
     # Whether function.existing, its role, function.alias and function.provisioned_concurrency are null, and how many

@@ -51,20 +51,20 @@ resource "aws_lambda_event_source_mapping" "queue" {
   lifecycle {
     precondition {
       condition = local.visibility_timeout_seconds >= local.mapping_visibility_seconds
-      error_message = nonsensitive(join(" ", [for part in [
-        "${local.queue_input}.visibility_timeout_seconds =", local.visibility_timeout_seconds, "is below 6 ×",
-        "${local.function_input}.timeout_seconds + queue.maximum_batching_window_in_seconds =",
-        local.mapping_visibility_seconds, "(seconds): while the function is throttled, messages would use up their",
+      error_message = nonsensitive(join("", [for part in [
+        "${local.queue_input}.visibility_timeout_seconds = ", local.visibility_timeout_seconds, " is below 6 × ",
+        "${local.function_input}.timeout_seconds + queue.maximum_batching_window_in_seconds = ",
+        local.mapping_visibility_seconds, " (seconds): while the function is throttled, messages would use up their ",
         "receives and be dead-lettered without a run. Raise it, ${local.queue_remedy}.",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     precondition {
       condition = local.visibility_timeout_seconds > local.lease_seconds
-      error_message = nonsensitive(join(" ", [for part in [
-        "${local.queue_input}.visibility_timeout_seconds =", local.visibility_timeout_seconds, "is not above",
-        "${local.function_input}.timeout_seconds + idempotency.lease_margin_seconds =", local.lease_seconds,
-        "(seconds), the longest lease: after a crash, SQS would deliver a message again before its claim expires.",
+      error_message = nonsensitive(join("", [for part in [
+        "${local.queue_input}.visibility_timeout_seconds = ", local.visibility_timeout_seconds, " is not above ",
+        "${local.function_input}.timeout_seconds + idempotency.lease_margin_seconds = ", local.lease_seconds,
+        " (seconds), the longest lease: after a crash, SQS would deliver a message again before its claim expires. ",
         "Raise it, ${local.queue_remedy}.",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
@@ -73,10 +73,10 @@ resource "aws_lambda_event_source_mapping" "queue" {
       condition = (
         local.retention_seconds > var.queue.delay_seconds + local.max_receive_count * local.visibility_timeout_seconds
       )
-      error_message = nonsensitive(join(" ", [for part in [
-        "${local.queue_input}.message_retention_seconds =", local.retention_seconds, "is not above delay +",
-        "max_receive_count × visibility timeout =", var.queue.delay_seconds, "+", local.max_receive_count, "×",
-        local.visibility_timeout_seconds, "(seconds): a failing message would expire before it reaches the",
+      error_message = nonsensitive(join("", [for part in [
+        "${local.queue_input}.message_retention_seconds = ", local.retention_seconds, " is not above delay + ",
+        "max_receive_count × visibility timeout = ", var.queue.delay_seconds, " + ", local.max_receive_count, " × ",
+        local.visibility_timeout_seconds, " (seconds): a failing message would expire before it reaches the ",
         "dead-letter queue. Raise the retention, or lower one of the others.",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
@@ -88,11 +88,11 @@ resource "aws_lambda_event_source_mapping" "queue" {
         ? true
         : coalesce(var.queue.maximum_concurrency, 1000) <= var.function.reserved_concurrency
       )
-      error_message = nonsensitive(join(" ", [for part in [
-        "queue.maximum_concurrency =", coalesce(var.queue.maximum_concurrency, "null"), "does not keep the queue",
-        "within function.reserved_concurrency =", "${coalesce(var.function.reserved_concurrency, "null")}:", "Lambda",
-        "would receive more messages than the function may run, and they would use up their receives and be",
-        "dead-lettered without a run.", local.concurrency_remedy,
+      error_message = nonsensitive(join("", [for part in [
+        "queue.maximum_concurrency = ", coalesce(var.queue.maximum_concurrency, "null"), " does not keep the queue ",
+        "within function.reserved_concurrency = ", coalesce(var.function.reserved_concurrency, "null"), ": Lambda ",
+        "would receive more messages than the function may run, and they would use up their receives and be ",
+        "dead-lettered without a run. ", local.concurrency_remedy,
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
   }
@@ -158,9 +158,9 @@ resource "aws_lambda_event_source_mapping" "stream" {
   lifecycle {
     precondition {
       condition = !contains([local.queue_arn, local.dead_letter_queue_arn], each.value.failure_destination_arn)
-      error_message = nonsensitive(join(" ", [for part in [
-        "streams.${each.key}.failure_destination_arn", "=", "\"${each.value.failure_destination_arn}\"", "is the",
-        "module's own queue, and the function would read the report as a message. Give another queue or a topic.",
+      error_message = nonsensitive(join("", [for part in [
+        "streams.${each.key}.failure_destination_arn = \"", each.value.failure_destination_arn, "\" is the module's ",
+        "own queue, and the function would read the report as a message. Give another queue or a topic.",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
   }

@@ -1,4 +1,5 @@
-# ARNs, names and URLs are no secrets, so these outputs stay usable if an input that they come from is sensitive.
+# ARNs, names, URLs and the namespace are no secrets, so these outputs stay usable if an input that they come from is
+# sensitive.
 
 output "alarms" {
   description = "The ARN of each alarm, by the name that `alarms.disabled` takes."

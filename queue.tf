@@ -27,10 +27,10 @@ resource "aws_sqs_queue" "source" {
   lifecycle {
     precondition {
       condition = local.least_policy_bytes.source <= 8192 ? length(local.queue_policies.source) <= 8192 : false
-      error_message = nonsensitive(join(" ", [for part in [
-        "queue.policy_statements and queue.allowed_senders make a policy of at least",
-        local.least_policy_bytes.source, "bytes; SQS takes 8192 for a queue. Shorten them, such as with patterns in",
-        "ArnLike, or give permissions to the producers' roles instead.",
+      error_message = nonsensitive(join("", [for part in [
+        "queue.policy_statements and queue.allowed_senders make a policy of at least ", local.least_policy_bytes.source,
+        " bytes; SQS takes 8192 for a queue. Shorten them, such as with patterns in ArnLike, or give permissions to ",
+        "the producers' roles instead.",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
   }
@@ -59,27 +59,27 @@ resource "aws_sqs_queue" "dead_letter" {
       condition = (
         local.least_policy_bytes.dead_letter <= 8192 ? length(local.queue_policies.dead_letter) <= 8192 : false
       )
-      error_message = nonsensitive(join(" ", [for part in [
-        "queue.dead_letter_queue.policy_statements makes a policy of at least", local.least_policy_bytes.dead_letter,
-        "bytes; SQS takes 8192 for a queue. Shorten it, such as with patterns in ArnLike.",
+      error_message = nonsensitive(join("", [for part in [
+        "queue.dead_letter_queue.policy_statements makes a policy of at least ", local.least_policy_bytes.dead_letter,
+        " bytes; SQS takes 8192 for a queue. Shorten it, such as with patterns in ArnLike.",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     precondition {
       condition = length(local.dead_letter_queue_name) <= 80
-      error_message = nonsensitive(join(" ", [for part in [
-        "name =", "\"${var.name}\"", "makes the dead-letter queue's name", "\"${local.dead_letter_queue_name}\",",
-        "which has", length(local.dead_letter_queue_name), "characters; SQS takes 80, and .fifo counts. Shorten the",
-        "name to 62, or set queue.dead_letter_queue.name.",
+      error_message = nonsensitive(join("", [for part in [
+        "name = \"", var.name, "\" makes the dead-letter queue's name \"", local.dead_letter_queue_name, "\", which ",
+        "has ", length(local.dead_letter_queue_name), " characters; SQS takes 80, and .fifo counts. Shorten the name ",
+        "to 62, or set queue.dead_letter_queue.name.",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     precondition {
       condition = local.queue_name != local.dead_letter_queue_name
-      error_message = nonsensitive(join(" ", [for part in [
-        "The queue and the dead-letter queue would both have the name", "\"${local.queue_name}\";", "they are two",
-        "queues. Correct queue.name or queue.dead_letter_queue.name: the defaults are", "\"${var.name}\"", "and",
-        "\"${var.name}-dead-letters\".",
+      error_message = nonsensitive(join("", [for part in [
+        "The queue and the dead-letter queue would both have the name \"", local.queue_name, "\"; they are two ",
+        "queues. Correct queue.name or queue.dead_letter_queue.name: the defaults are \"", var.name, "\" and \"",
+        var.name, "-dead-letters\".",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
@@ -89,9 +89,9 @@ resource "aws_sqs_queue" "dead_letter" {
         local.creates_table || !can(regex(local.sqs_arn, self.arn)) ?
         true : startswith(self.arn, "${local.queue_arn_prefix}:")
       )
-      error_message = nonsensitive(join(" ", [for part in [
-        "table.existing.arn =", "\"${local.table_arn}\"", "is in another Region or account than the new dead-letter",
-        "queue, ${self.arn}; both must be in one. Give the ARN of a table there, or pass a provider of the table's",
+      error_message = nonsensitive(join("", [for part in [
+        "table.existing.arn = \"", local.table_arn, "\" is in another Region or account than the new dead-letter ",
+        "queue, ${self.arn}; both must be in one. Give the ARN of a table there, or pass a provider of the table's ",
         "Region and account to the module: providers = { aws = aws.other }.",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }

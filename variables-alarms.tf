@@ -65,36 +65,34 @@ variable "alarms" {
       for arn in concat(var.alarms.actions, var.alarms.ok_actions) :
       can(regex("^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$", arn))
     ])
-    error_message = nonsensitive(join(" ", [for part in [
-      "alarms.actions =", jsonencode(try(var.alarms.actions, null)), "and alarms.ok_actions =",
-      "${jsonencode(try(var.alarms.ok_actions, null))};", "each must be an ARN. Give the ARNs of SNS topics, or of",
-      "other alarm actions.",
+    error_message = nonsensitive(join("", [for part in [
+      "alarms.actions = ", jsonencode(try(var.alarms.actions, null)), " and alarms.ok_actions = ",
+      jsonencode(try(var.alarms.ok_actions, null)), "; each must be an ARN. Give the ARNs of SNS topics, or of other ",
+      "alarm actions.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
   validation {
     condition = var.alarms == null ? true : max(length(var.alarms.actions), length(var.alarms.ok_actions)) <= 5
-    error_message = nonsensitive(join(" ", [for part in [
-      "alarms.actions has", try(length(var.alarms.actions), 0), "ARNs and alarms.ok_actions",
-      "${try(length(var.alarms.ok_actions), 0)};", "CloudWatch takes 5 of each. Use one SNS topic with more",
-      "subscriptions.",
+    error_message = nonsensitive(join("", [for part in [
+      "alarms.actions has ", try(length(var.alarms.actions), 0), " ARNs and alarms.ok_actions ",
+      try(length(var.alarms.ok_actions), 0), "; CloudWatch takes 5 of each. Use one SNS topic with more subscriptions.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = var.alarms == null ? true : length(var.alarms.ok_actions) == 0 || length(var.alarms.actions) > 0
-    error_message = nonsensitive(join(" ", [for part in [
-      "alarms.ok_actions has", try(length(var.alarms.ok_actions), 0), "ARNs and alarms.actions none: CloudWatch",
-      "would notify you of the end of an alarm, but not of its start. Set alarms.actions, or remove",
-      "alarms.ok_actions.",
+    error_message = nonsensitive(join("", [for part in [
+      "alarms.ok_actions has ", try(length(var.alarms.ok_actions), 0), " ARNs and alarms.actions none: CloudWatch ",
+      "would notify you of the end of an alarm, but not of its start. Set alarms.actions, or remove alarms.ok_actions.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = var.alarms == null ? true : var.alarms.duration_percent <= 100 && var.alarms.duration_percent >= 1
-    error_message = nonsensitive(join(" ", [for part in [
-      "alarms.duration_percent =", try(var.alarms.duration_percent, 0), "is not from 1 to 100 (% of the timeout).",
+    error_message = nonsensitive(join("", [for part in [
+      "alarms.duration_percent = ", try(var.alarms.duration_percent, 0), " is not from 1 to 100 (% of the timeout). ",
       "Set 80, and the alarm starts before the timeout interrupts messages.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
@@ -103,8 +101,8 @@ variable "alarms" {
     condition = var.alarms == null ? true : alltrue([
       for name in var.alarms.disabled : contains(local.alarm_names, coalesce(name, "null"))
     ])
-    error_message = nonsensitive(join(" ", [for part in [
-      "alarms.disabled =", "${jsonencode(try(var.alarms.disabled, null))};", "it takes only",
+    error_message = nonsensitive(join("", [for part in [
+      "alarms.disabled = ", jsonencode(try(var.alarms.disabled, null)), "; it takes only ",
       "${join(", ", local.alarm_names)}. Correct or remove the others.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
@@ -121,8 +119,8 @@ variable "alarms" {
     condition = var.alarms == null ? true : alltrue([
       for name in keys(var.alarms.evaluation_periods) : contains(local.alarm_names, name)
     ])
-    error_message = nonsensitive(join(" ", [for part in [
-      "alarms.evaluation_periods =", "${jsonencode(try(var.alarms.evaluation_periods, null))};", "it takes only",
+    error_message = nonsensitive(join("", [for part in [
+      "alarms.evaluation_periods = ", jsonencode(try(var.alarms.evaluation_periods, null)), "; it takes only ",
       "${join(", ", local.alarm_names)}. Correct or remove the others.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
@@ -132,9 +130,9 @@ variable "alarms" {
       for periods in values(var.alarms.evaluation_periods) :
       floor(coalesce(periods, 1)) == coalesce(periods, 1) && coalesce(periods, 1) >= 1
     ])
-    error_message = nonsensitive(join(" ", [for part in [
-      "alarms.evaluation_periods =", "${jsonencode(try(var.alarms.evaluation_periods, null))};", "each must be a",
-      "whole number of periods from 1. Set 1, and the alarm starts after the first.",
+    error_message = nonsensitive(join("", [for part in [
+      "alarms.evaluation_periods = ", jsonencode(try(var.alarms.evaluation_periods, null)), "; each must be a whole ",
+      "number of periods from 1. Correct or remove the others.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
@@ -143,10 +141,10 @@ variable "alarms" {
     condition = var.alarms == null ? true : alltrue([
       for name in local.alarm_thresholds : name == "duration_percent" || coalesce(var.alarms[name], 1) > 0
     ])
-    error_message = nonsensitive(join(" ", [for part in [
-      "alarms has the thresholds",
-      "${jsonencode({ for name in local.alarm_thresholds : name => try(var.alarms[name], null) })};", "each must be",
-      "more than 0, or the alarm starts without a cause. Set at least 1, or name the alarm in alarms.disabled.",
+    error_message = nonsensitive(join("", [for part in [
+      "alarms has the thresholds ",
+      jsonencode({ for name in local.alarm_thresholds : name => try(var.alarms[name], null) }), "; each must be more ",
+      "than 0, or the alarm starts without a cause. Set at least 1, or name the alarm in alarms.disabled.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 }

@@ -109,8 +109,8 @@ variable "function" {
       can(regex("^[A-Za-z0-9_-]*[A-Za-z_-][A-Za-z0-9_-]*$", var.function.alias)) &&
       length(var.function.alias) <= 128
     )
-    error_message = nonsensitive(join(" ", [for part in [
-      "function.alias =", jsonencode(var.function.alias), "is not 1 to 128 letters, digits, - and _, not only",
+    error_message = nonsensitive(join("", [for part in [
+      "function.alias = ", jsonencode(var.function.alias), " is not 1 to 128 letters, digits, - and _, not only ",
       "digits. Set for example \"live\", or null for no alias.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
@@ -133,17 +133,17 @@ variable "function" {
       for version, share in var.function.alias_weights :
       can(regex("^[1-9][0-9]*$", version)) && coalesce(share, 0) > 0 && coalesce(share, 0) <= 1
     ])
-    error_message = nonsensitive(join(" ", [for part in [
-      "function.alias_weights =", jsonencode(var.function.alias_weights), "is not the number of one older version",
+    error_message = nonsensitive(join("", [for part in [
+      "function.alias_weights = ", jsonencode(var.function.alias_weights), " is not the number of one older version ",
       "with its share, above 0 and at most 1. Set for example { \"7\" = 0.9 }; the newest version gets the rest.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = contains(["arm64", "x86_64"], var.function.architecture)
-    error_message = nonsensitive(join(" ", [for part in [
-      "function.architecture =", "\"${var.function.architecture}\"", "is not one of arm64, x86_64. Choose arm64",
-      "unless a dependency is built for x86_64 only.",
+    error_message = nonsensitive(join("", [for part in [
+      "function.architecture = \"", var.function.architecture, "\" is not one of arm64, x86_64. Choose arm64 unless a ",
+      "dependency is built for x86_64 only.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
@@ -152,10 +152,10 @@ variable "function" {
       for name in keys(var.function.environment) : can(regex("^[A-Za-z][A-Za-z0-9_]+$", name)) &&
       !startswith(name, "IDEMPOTENCY_") && !contains(local.reserved_environment, name)
     ])
-    error_message = nonsensitive(join(" ", [for part in [
-      "function.environment has the names", "${jsonencode(keys(var.function.environment))};", "each must have two",
-      "or more letters, digits and _, and start with a letter. The module sets those that start with IDEMPOTENCY_ from",
-      "the inputs idempotency and processor, and Lambda reserves ${join(", ", local.reserved_environment)}. Rename or",
+    error_message = nonsensitive(join("", [for part in [
+      "function.environment has the names ", jsonencode(keys(var.function.environment)), "; each must have two or ",
+      "more letters, digits and _, and start with a letter. The module sets those that start with IDEMPOTENCY_ from ",
+      "the inputs idempotency and processor, and Lambda reserves ${join(", ", local.reserved_environment)}. Rename or ",
       "remove the others.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
@@ -165,15 +165,15 @@ variable "function" {
       for name, range in local.function_ranges : var.function[name] % 1 == 0 &&
       var.function[name] >= range[0] && var.function[name] <= range[1]
     ])
-    error_message = nonsensitive(join(" ", flatten([
-      for name, range in local.function_ranges : [for part in [
-        "function.${name} =", var.function[name], "is not a whole number from ${range[0]} to ${range[1]}",
+    error_message = nonsensitive(join(" ", [
+      for name, range in local.function_ranges : join("", [for part in [
+        "function.${name} = ", var.function[name], " is not a whole number from ${range[0]} to ${range[1]} ",
         "(${range[2]}). Set one in that range.",
-      ] : issensitive(part) ? "(sensitive)" : part]
+      ] : issensitive(part) ? "(sensitive)" : part])
       if nonsensitive(
         var.function[name] % 1 != 0 || var.function[name] < range[0] || var.function[name] > range[1]
       )
-    ])))
+    ]))
   }
 
   validation {
@@ -183,8 +183,8 @@ variable "function" {
         var.function.existing.arn,
       ))
     )
-    error_message = nonsensitive(join(" ", [for part in [
-      "function.existing.arn =", jsonencode(try(var.function.existing.arn, null)), "is not the ARN of a function or",
+    error_message = nonsensitive(join("", [for part in [
+      "function.existing.arn = ", jsonencode(try(var.function.existing.arn, null)), " is not the ARN of a function or ",
       "of its alias. Give the function's arn.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
@@ -196,9 +196,9 @@ variable "function" {
       coalesce(var.function.existing.timeout_seconds, 0) >= 3 &&
       coalesce(var.function.existing.timeout_seconds, 0) <= 900
     )
-    error_message = nonsensitive(join(" ", [for part in [
-      "function.existing.timeout_seconds =", jsonencode(try(var.function.existing.timeout_seconds, null)), "is not a",
-      "whole number from 3 to 900 (seconds). Give the function's own timeout; raise that if it is less.",
+    error_message = nonsensitive(join("", [for part in [
+      "function.existing.timeout_seconds = ", jsonencode(try(var.function.existing.timeout_seconds, null)), " is not ",
+      "a whole number from 3 to 900 (seconds). Give the function's own timeout; raise that if it is less.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
@@ -215,24 +215,24 @@ variable "function" {
 
   validation {
     condition = can(regex(local.handler_pattern, var.function.handler)) && length(var.function.handler) <= 128
-    error_message = nonsensitive(join(" ", [for part in [
-      "function.handler =", "\"${var.function.handler}\"", "is not \"module.function\" of at most 128 characters.",
-      "Leave it unset to use the built-in entry point with processor.",
+    error_message = nonsensitive(join("", [for part in [
+      "function.handler = \"", var.function.handler, "\" is not \"module.function\" of at most 128 characters. Leave ",
+      "it unset to use the built-in entry point with processor.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = var.function.kms_key_arn == null ? true : can(regex(local.kms_key_arn, var.function.kms_key_arn))
-    error_message = nonsensitive(join(" ", [for part in [
-      "function.kms_key_arn =", jsonencode(var.function.kms_key_arn), "is not the ARN of a KMS key. Give the arn of",
+    error_message = nonsensitive(join("", [for part in [
+      "function.kms_key_arn = ", jsonencode(var.function.kms_key_arn), " is not the ARN of a KMS key. Give the arn of ",
       "aws_kms_key, or null for the module's kms_key_arn.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = length(var.function.layers) <= 5
-    error_message = nonsensitive(join(" ", [for part in [
-      "function.layers has", length(var.function.layers), "layers; Lambda takes 5. Remove some, or merge their",
+    error_message = nonsensitive(join("", [for part in [
+      "function.layers has ", length(var.function.layers), " layers; Lambda takes 5. Remove some, or merge their ",
       "contents into one.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
@@ -242,9 +242,9 @@ variable "function" {
       for layer in var.function.layers :
       can(regex("^arn:[^:]+:lambda:[^:]+:[0-9]{12}:layer:[A-Za-z0-9_-]+:[0-9]+$", layer))
     ])
-    error_message = nonsensitive(join(" ", [for part in [
-      "function.layers =", "${jsonencode(var.function.layers)};", "each must be the ARN of a layer version. Give the",
-      "arn of aws_lambda_layer_version, which ends in the version's number.",
+    error_message = nonsensitive(join("", [for part in [
+      "function.layers = ", jsonencode(var.function.layers), "; each must be the ARN of a layer version. Give the arn ",
+      "of aws_lambda_layer_version, which ends in the version's number.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
@@ -253,16 +253,16 @@ variable "function" {
       length(distinct([for layer in var.function.layers : try(regex("^.+:layer:[^:]+", layer), layer)])) ==
       length(var.function.layers)
     )
-    error_message = nonsensitive(join(" ", [for part in [
-      "function.layers =", "${jsonencode(var.function.layers)};", "Lambda takes one version of each layer. Remove",
-      "all but one version of the same layer.",
+    error_message = nonsensitive(join("", [for part in [
+      "function.layers = ", jsonencode(var.function.layers), "; Lambda takes one version of each layer. Remove all ",
+      "but one version of the same layer.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = var.function.name == null ? true : can(regex("^[A-Za-z0-9_-]{1,64}$", var.function.name))
-    error_message = nonsensitive(join(" ", [for part in [
-      "function.name =", jsonencode(var.function.name), "is not 1 to 64 letters, digits, - and _. Correct it, or",
+    error_message = nonsensitive(join("", [for part in [
+      "function.name = ", jsonencode(var.function.name), " is not 1 to 64 letters, digits, - and _. Correct it, or ",
       "leave it unset for the module's name.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
@@ -271,8 +271,8 @@ variable "function" {
     condition = var.function.permissions_boundary_arn == null ? true : (
       can(regex(local.iam_policy_arn, var.function.permissions_boundary_arn))
     )
-    error_message = nonsensitive(join(" ", [for part in [
-      "function.permissions_boundary_arn =", jsonencode(var.function.permissions_boundary_arn), "is not the ARN of",
+    error_message = nonsensitive(join("", [for part in [
+      "function.permissions_boundary_arn = ", jsonencode(var.function.permissions_boundary_arn), " is not the ARN of ",
       "an IAM policy. Give the policy's arn, or null for no boundary.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
@@ -293,10 +293,10 @@ variable "function" {
       var.function.provisioned_concurrency <=
       coalesce(var.function.reserved_concurrency, var.function.provisioned_concurrency)
     )
-    error_message = nonsensitive(join(" ", [for part in [
-      "function.provisioned_concurrency =", jsonencode(var.function.provisioned_concurrency), "is not a whole number",
-      "of at least 1 and at most reserved_concurrency =", jsonencode(var.function.reserved_concurrency),
-      "(instances). Set one, or null for none.",
+    error_message = nonsensitive(join("", [for part in [
+      "function.provisioned_concurrency = ", jsonencode(var.function.provisioned_concurrency), " is not a whole ",
+      "number of at least 1 and at most reserved_concurrency = ", jsonencode(var.function.reserved_concurrency),
+      " (instances). Set one, or null for none.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
@@ -306,8 +306,8 @@ variable "function" {
     condition = var.function.provisioned_concurrency == null || (
       length(var.function.alias_weights) == 0 && !var.function.snap_start
     )
-    error_message = nonsensitive(join(" ", [for part in [
-      "function.provisioned_concurrency =", jsonencode(var.function.provisioned_concurrency), "is set together with",
+    error_message = nonsensitive(join("", [for part in [
+      "function.provisioned_concurrency = ", jsonencode(var.function.provisioned_concurrency), " is set together with ",
       "alias_weights or snap_start; Lambda refuses it with either. Remove one of them.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
@@ -317,16 +317,16 @@ variable "function" {
       floor(var.function.reserved_concurrency) == var.function.reserved_concurrency &&
       var.function.reserved_concurrency >= 0
     )
-    error_message = nonsensitive(join(" ", [for part in [
-      "function.reserved_concurrency =", jsonencode(var.function.reserved_concurrency), "is not a whole number of at",
-      "least 0 (instances). Set one, or null to share the account's concurrency.",
+    error_message = nonsensitive(join("", [for part in [
+      "function.reserved_concurrency = ", jsonencode(var.function.reserved_concurrency), " is not a whole number of ",
+      "at least 0 (instances). Set one, or null to share the account's concurrency.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = length(var.function.role.managed_policy_arns) <= 10
-    error_message = nonsensitive(join(" ", [for part in [
-      "function.role.managed_policy_arns has", length(var.function.role.managed_policy_arns), "policies; IAM takes",
+    error_message = nonsensitive(join("", [for part in [
+      "function.role.managed_policy_arns has ", length(var.function.role.managed_policy_arns), " policies; IAM takes ",
       "10 for a role. Remove some, or merge their statements into one policy.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
@@ -336,16 +336,16 @@ variable "function" {
       alltrue([for arn in var.function.role.managed_policy_arns : can(regex(local.iam_policy_arn, arn))]) &&
       length(distinct(var.function.role.managed_policy_arns)) == length(var.function.role.managed_policy_arns)
     )
-    error_message = nonsensitive(join(" ", [for part in [
-      "function.role.managed_policy_arns =", "${jsonencode(var.function.role.managed_policy_arns)};", "each must be",
-      "the ARN of an IAM policy, and a policy is in it once. Give the policies' arns, or remove the repeated ones.",
+    error_message = nonsensitive(join("", [for part in [
+      "function.role.managed_policy_arns = ", jsonencode(var.function.role.managed_policy_arns), "; each must be the ",
+      "ARN of an IAM policy, and a policy is in it once. Give the policies' arns, or remove the repeated ones.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = var.function.role.name == null ? true : can(regex("^[A-Za-z0-9+=,.@_-]{1,64}$", var.function.role.name))
-    error_message = nonsensitive(join(" ", [for part in [
-      "function.role.name =", jsonencode(var.function.role.name), "is not 1 to 64 letters, digits and +=,.@_-, as",
+    error_message = nonsensitive(join("", [for part in [
+      "function.role.name = ", jsonencode(var.function.role.name), " is not 1 to 64 letters, digits and +=,.@_-, as ",
       "IAM takes. Correct it, or leave it unset for a name that IAM completes.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
@@ -355,8 +355,8 @@ variable "function" {
     condition = (
       can(regex("^/([!-~]+/)?$", var.function.role.path)) && length(coalesce(var.function.role.path, "/")) <= 512
     )
-    error_message = nonsensitive(join(" ", [for part in [
-      "function.role.path =", jsonencode(var.function.role.path), "does not begin and end with / or has more than",
+    error_message = nonsensitive(join("", [for part in [
+      "function.role.path = ", jsonencode(var.function.role.path), " does not begin and end with / or has more than ",
       "512 characters without spaces, as IAM takes. Set for example \"/teams/shop/\", or \"/\" for none.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
@@ -367,8 +367,8 @@ variable "function" {
       ? tonumber(split(".", var.function.runtime)[1]) >= 11
       : false
     )
-    error_message = nonsensitive(join(" ", [for part in [
-      "function.runtime =", "\"${var.function.runtime}\"", "is not python3.11 or newer, which the package",
+    error_message = nonsensitive(join("", [for part in [
+      "function.runtime = \"", var.function.runtime, "\" is not python3.11 or newer, which the package ",
       "idempotent_lambda needs. Set for example \"python3.13\".",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
@@ -379,9 +379,9 @@ variable "function" {
       for vpc in var.function.vpc[*] : contains(range(1, 6), try(length(vpc.security_group_ids), 0)) &&
       contains(range(1, 17), try(length(vpc.subnet_ids), 0))
     ])
-    error_message = nonsensitive(join(" ", [for part in [
-      "function.vpc has", try(length(var.function.vpc.security_group_ids), 0), "security_group_ids and",
-      try(length(var.function.vpc.subnet_ids), 0), "subnet_ids, not 1 to 5 and 1 to 16. Name a group that lets the",
+    error_message = nonsensitive(join("", [for part in [
+      "function.vpc has ", try(length(var.function.vpc.security_group_ids), 0), " security_group_ids and ",
+      try(length(var.function.vpc.subnet_ids), 0), " subnet_ids, not 1 to 5 and 1 to 16. Name a group that lets the ",
       "function reach DynamoDB and SQS, and two or more subnets in different zones.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
@@ -390,17 +390,17 @@ variable "function" {
     condition = var.function.wrapper == null ? true : (
       can(regex(local.handler_pattern, var.function.wrapper)) && length(var.function.wrapper) <= 128
     )
-    error_message = nonsensitive(join(" ", [for part in [
-      "function.wrapper =", jsonencode(var.function.wrapper), "is not \"module.function\" of at most 128 characters.",
-      "Give the handler that the monitoring service documents, such as \"datadog_lambda.handler.handler\".",
+    error_message = nonsensitive(join("", [for part in [
+      "function.wrapper = ", jsonencode(var.function.wrapper), " is not \"module.function\" of at most 128 ",
+      "characters. Give the handler that the monitoring service documents, such as \"datadog_lambda.handler.handler\".",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = var.function.wrapper == null || var.function.handler == local.builtin_handler
-    error_message = nonsensitive(join(" ", [for part in [
-      "function.wrapper =", jsonencode(var.function.wrapper), "is set, and so is function.handler =",
-      "\"${var.function.handler}\";", "a wrapper calls the built-in entry point only. Remove one of the two.",
+    error_message = nonsensitive(join("", [for part in [
+      "function.wrapper = ", jsonencode(var.function.wrapper), " is set, and so is function.handler = \"",
+      var.function.handler, "\"; a wrapper calls the built-in entry point only. Remove one of the two.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 }

@@ -141,9 +141,9 @@ variable "queue" {
       for service in flatten(var.queue[*].allowed_senders[*][*].service) :
       contains(local.services, coalesce(service, "null"))
     ])
-    error_message = nonsensitive(join(" ", [for part in [
-      "queue.allowed_senders has the services",
-      "${jsonencode(try(flatten(var.queue.allowed_senders[*][*].service), null))};", "each must be one of",
+    error_message = nonsensitive(join("", [for part in [
+      "queue.allowed_senders has the services ",
+      jsonencode(try(flatten(var.queue.allowed_senders[*][*].service), null)), "; each must be one of ",
       "${join(", ", local.services)}. For a producer with a role, allow sqs:SendMessage in that role.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
@@ -154,10 +154,10 @@ variable "queue" {
       contains(local.services, coalesce(sender.service, "null")) ?
       can(regex(local.source_arns[sender.service], sender.source_arn)) : true
     ])
-    error_message = nonsensitive(join(" ", [for part in [
-      "queue.allowed_senders has the source_arns",
-      "${jsonencode(try(flatten(var.queue.allowed_senders[*][*].source_arn), null))};", "each must be of its",
-      "service. Give the ARN of the EventBridge rule, the S3 bucket or the SNS topic.",
+    error_message = nonsensitive(join("", [for part in [
+      "queue.allowed_senders has the source_arns ",
+      jsonencode(try(flatten(var.queue.allowed_senders[*][*].source_arn), null)), "; each must be of its service. ",
+      "Give the ARN of the EventBridge rule, the S3 bucket or the SNS topic.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
@@ -168,10 +168,10 @@ variable "queue" {
       for sender in flatten(var.queue.allowed_senders[*][*]) : coalesce(sender.service, "null") == "sns" ?
       endswith(coalesce(sender.source_arn, "null"), ".fifo") : coalesce(sender.service, "null") != "s3"
     ])
-    error_message = nonsensitive(join(" ", [for part in [
-      "queue.fifo = true and queue.allowed_senders has",
-      "${jsonencode(try(flatten(var.queue.allowed_senders[*][*].service), null))}:", "S3 and standard topics do not",
-      "send to FIFO queues. Use a FIFO topic or EventBridge, or set queue.fifo = false.",
+    error_message = nonsensitive(join("", [for part in [
+      "queue.fifo = true and queue.allowed_senders has ",
+      jsonencode(try(flatten(var.queue.allowed_senders[*][*].service), null)), ": S3 and standard topics do not send ",
+      "to FIFO queues. Use a FIFO topic or EventBridge, or set queue.fifo = false.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
@@ -183,22 +183,23 @@ variable "queue" {
         queue[name] == null ? true : queue[name] % 1 == 0 && queue[name] >= range[0] && queue[name] <= range[1]
       ]
     ]))
-    error_message = nonsensitive(join(" ", flatten([
-      for name, range in local.queue_ranges : [for part in [
-        "queue.${name} =", try(var.queue[name], null), "is not a whole number from ${range[0]} to ${range[1]}",
+    error_message = nonsensitive(join(" ", [
+      for name, range in local.queue_ranges : join("", [for part in [
+        "queue.${name} = ", try(var.queue[name], null), " is not a whole number from ${range[0]} to ${range[1]} ",
         "(${range[2]}). Set one in that range.",
-      ] : issensitive(part) ? "(sensitive)" : part]
+      ] : issensitive(part) ? "(sensitive)" : part])
       if nonsensitive(
         try(var.queue[name] % 1 != 0 || var.queue[name] < range[0] || var.queue[name] > range[1], false)
       )
-    ])))
+    ]))
   }
 
   validation {
     condition = alltrue([for q in var.queue[*] : q.batch_size <= 10 || q.maximum_batching_window_in_seconds >= 1])
-    error_message = nonsensitive(join(" ", [for part in [
-      "queue.batch_size =", try(var.queue.batch_size, "null"), "is above 10, which Lambda takes only with a batching",
-      "window of at least 1 s. Lower the batch size, or set queue.maximum_batching_window_in_seconds unless FIFO.",
+    error_message = nonsensitive(join("", [for part in [
+      "queue.batch_size = ", try(var.queue.batch_size, "null"), " is above 10, which Lambda takes only with a ",
+      "batching window of at least 1 s. Lower the batch size, or set queue.maximum_batching_window_in_seconds unless ",
+      "FIFO.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
@@ -207,12 +208,10 @@ variable "queue" {
       for queue in var.queue[*] : queue.fifo || !queue.content_based_deduplication &&
       queue.deduplication_scope == null && queue.fifo_throughput_limit == null
     ])
-    error_message = nonsensitive(join(" ", [for part in [
-      "queue.fifo = false with content_based_deduplication =",
-      "${try(var.queue.content_based_deduplication, "null")},", "deduplication_scope =",
-      "${jsonencode(try(var.queue.deduplication_scope, null))},", "fifo_throughput_limit =",
-      "${jsonencode(try(var.queue.fifo_throughput_limit, null))}:", "only FIFO takes these. Remove them, or set",
-      "fifo.",
+    error_message = nonsensitive(join("", [for part in [
+      "queue.fifo = false with content_based_deduplication = ", try(var.queue.content_based_deduplication, "null"),
+      ", deduplication_scope = ", jsonencode(try(var.queue.deduplication_scope, null)), ", fifo_throughput_limit = ",
+      jsonencode(try(var.queue.fifo_throughput_limit, null)), ": only FIFO takes these. Remove them, or set fifo.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
@@ -222,11 +221,11 @@ variable "queue" {
       floor(queue.dead_letter_queue.message_retention_seconds) == queue.dead_letter_queue.message_retention_seconds &&
       (queue.fifo || queue.dead_letter_queue.message_retention_seconds > queue.message_retention_seconds)
     ])
-    error_message = nonsensitive(join(" ", [for part in [
-      "queue.dead_letter_queue.message_retention_seconds =",
-      try(var.queue.dead_letter_queue.message_retention_seconds, "null"), "is not a whole number above",
-      "queue.message_retention_seconds =", try(var.queue.message_retention_seconds, "null"), "and at most 1209600",
-      "(14 days): a dead-lettered message keeps its age and could be gone soon after. Raise the first or lower the",
+    error_message = nonsensitive(join("", [for part in [
+      "queue.dead_letter_queue.message_retention_seconds = ",
+      try(var.queue.dead_letter_queue.message_retention_seconds, "null"), " is not a whole number above ",
+      "queue.message_retention_seconds = ", try(var.queue.message_retention_seconds, "null"), " and at most 1209600 ",
+      "(14 days): a dead-lettered message keeps its age and could be gone soon after. Raise the first or lower the ",
       "second.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
@@ -237,19 +236,19 @@ variable "queue" {
       ["queue perQueue", "messageGroup perQueue", "messageGroup perMessageGroupId"],
       "${coalesce(var.queue.deduplication_scope, "queue")} ${coalesce(var.queue.fifo_throughput_limit, "perQueue")}"
     )
-    error_message = nonsensitive(join(" ", [for part in [
-      "queue.deduplication_scope =", jsonencode(try(var.queue.deduplication_scope, null)), "and",
-      "queue.fifo_throughput_limit =", "${jsonencode(try(var.queue.fifo_throughput_limit, null))}:", "the first is",
-      "queue or messageGroup, the second perQueue or, with messageGroup, perMessageGroupId. Correct them, or leave",
-      "both unset.",
+    error_message = nonsensitive(join("", [for part in [
+      "queue.deduplication_scope = ", jsonencode(try(var.queue.deduplication_scope, null)), " and ",
+      "queue.fifo_throughput_limit = ", jsonencode(try(var.queue.fifo_throughput_limit, null)), ": the first is queue ",
+      "or messageGroup, the second perQueue or, with messageGroup, perMessageGroupId. Correct them, or leave both ",
+      "unset.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   # A required attribute of queue.existing may be null, and most functions fail on null: `try` makes that false.
   validation {
     condition = alltrue([for arn in one(var.queue[*].existing)[*].arn : can(regex(local.sqs_arn, arn))])
-    error_message = nonsensitive(join(" ", [for part in [
-      "queue.existing.arn =", jsonencode(try(var.queue.existing.arn, null)), "is not the ARN of an SQS queue. Give",
+    error_message = nonsensitive(join("", [for part in [
+      "queue.existing.arn = ", jsonencode(try(var.queue.existing.arn, null)), " is not the ARN of an SQS queue. Give ",
       "it.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
@@ -261,9 +260,9 @@ variable "queue" {
         can(regex("\\.fifo$", existing.dead_letter_queue.arn)) == can(regex("\\.fifo$", existing.arn)),
       ]
     ]))
-    error_message = nonsensitive(join(" ", [for part in [
-      "queue.existing.dead_letter_queue.arn =", jsonencode(try(var.queue.existing.dead_letter_queue.arn, null)), "is",
-      "not the ARN of an SQS queue that is FIFO, or standard, as the queue. Give the arn in its redrive policy.",
+    error_message = nonsensitive(join("", [for part in [
+      "queue.existing.dead_letter_queue.arn = ", jsonencode(try(var.queue.existing.dead_letter_queue.arn, null)),
+      " is not the ARN of an SQS queue that is FIFO, or standard, as the queue. Give the arn in its redrive policy.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
@@ -274,9 +273,9 @@ variable "queue" {
         endswith(dead_letter_queue.url, "/${reverse(split(":", dead_letter_queue.arn))[0]}"), false
       ) if can(regex(local.sqs_arn, dead_letter_queue.arn))
     ])
-    error_message = nonsensitive(join(" ", [for part in [
-      "queue.existing.dead_letter_queue.url =", jsonencode(try(var.queue.existing.dead_letter_queue.url, null)), "is",
-      "not the URL of the queue with that arn, which gets copies of parked messages. Give the url of that queue.",
+    error_message = nonsensitive(join("", [for part in [
+      "queue.existing.dead_letter_queue.url = ", jsonencode(try(var.queue.existing.dead_letter_queue.url, null)),
+      " is not the URL of the queue with that arn, which gets copies of parked messages. Give the url of that queue.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
@@ -291,13 +290,13 @@ variable "queue" {
         endswith(existing.arn, ".fifo"),
       ], false) if existing.dead_letter_queue != null
     ]))
-    error_message = nonsensitive(join(" ", [for part in [
-      "queue.existing.message_retention_seconds =",
-      jsonencode(try(var.queue.existing.message_retention_seconds, null)), "is not a whole number from 60 and below",
-      "dead_letter_queue.message_retention_seconds =",
-      jsonencode(try(var.queue.existing.dead_letter_queue.message_retention_seconds, null)), "(at most 1209600, 14",
-      "days; with that or with FIFO, both may be equal): a dead-lettered message keeps its age and could be gone",
-      "soon after. Raise the second or lower the first where the queues are declared, and here.",
+    error_message = nonsensitive(join("", [for part in [
+      "queue.existing.message_retention_seconds = ",
+      jsonencode(try(var.queue.existing.message_retention_seconds, null)), " is not a whole number from 60 and below ",
+      "dead_letter_queue.message_retention_seconds = ",
+      jsonencode(try(var.queue.existing.dead_letter_queue.message_retention_seconds, null)), " (at most 1209600, 14 ",
+      "days; with that or with FIFO, both may be equal): a dead-lettered message keeps its age and could be gone soon ",
+      "after. Raise the second or lower the first where the queues are declared, and here.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
@@ -306,17 +305,17 @@ variable "queue" {
       for arn in concat(var.queue[*].kms_key_arn, one(var.queue[*].existing)[*].kms_key_arn) :
       arn == null ? true : can(regex(local.kms_key_arn, arn))
     ])
-    error_message = nonsensitive(join(" ", [for part in [
-      "queue.kms_key_arn =", jsonencode(try(var.queue.kms_key_arn, null)), "or queue.existing.kms_key_arn =",
-      jsonencode(try(var.queue.existing.kms_key_arn, null)), "is not the ARN of a KMS key. Give the arn of the key",
+    error_message = nonsensitive(join("", [for part in [
+      "queue.kms_key_arn = ", jsonencode(try(var.queue.kms_key_arn, null)), " or queue.existing.kms_key_arn = ",
+      jsonencode(try(var.queue.existing.kms_key_arn, null)), " is not the ARN of a KMS key. Give the arn of the key ",
       "that encrypts both queues, or null.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = alltrue([for n in one(var.queue[*].existing)[*].max_receive_count : try(n % 1 == 0 && n >= 3, false)])
-    error_message = nonsensitive(join(" ", [for part in [
-      "queue.existing.max_receive_count =", jsonencode(try(var.queue.existing.max_receive_count, null)), "is not a",
+    error_message = nonsensitive(join("", [for part in [
+      "queue.existing.max_receive_count = ", jsonencode(try(var.queue.existing.max_receive_count, null)), " is not a ",
       "whole number of at least 3: fewer dead-letter good messages that meet a claim. Raise maxReceiveCount there.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
@@ -325,9 +324,9 @@ variable "queue" {
     condition = alltrue([
       for n in one(var.queue[*].existing)[*].visibility_timeout_seconds : try(n % 1 == 0 && n <= 43200, false)
     ])
-    error_message = nonsensitive(join(" ", [for part in [
-      "queue.existing.visibility_timeout_seconds =",
-      jsonencode(try(var.queue.existing.visibility_timeout_seconds, null)), "is not a whole number of at most 43200",
+    error_message = nonsensitive(join("", [for part in [
+      "queue.existing.visibility_timeout_seconds = ",
+      jsonencode(try(var.queue.existing.visibility_timeout_seconds, null)), " is not a whole number of at most 43200 ",
       "(seconds, 12 hours), which is SQS's limit. Give the queue's visibility_timeout_seconds.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
@@ -336,18 +335,17 @@ variable "queue" {
     condition = one(var.queue[*].existing) == null ? true : alltrue([
       for name, value in local.queue_defaults : jsonencode(var.queue[name]) == jsonencode(value)
     ])
-    error_message = nonsensitive(join(" ", [for part in [
-      "queue.existing is set, and a setting that only a created queue takes is not its default:",
-      "${jsonencode({ for name in keys(local.queue_defaults) : name => try(var.queue[name], null) })}.", "Set it",
-      "where the queue is declared, or remove queue.existing.",
+    error_message = nonsensitive(join("", [for part in [
+      "queue.existing is set, and a setting that only a created queue takes is not its default: ",
+      jsonencode({ for name in keys(local.queue_defaults) : name => try(var.queue[name], null) }), ". Set it where ",
+      "the queue is declared, or remove queue.existing.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = alltrue([for pattern in flatten(var.queue[*].filters) : can(keys(jsondecode(pattern)))])
-    error_message = nonsensitive(join(" ", [for part in [
-      "queue.filters is", "${jsonencode(try(var.queue.filters, null))},", "not all JSON objects. Use jsonencode({",
-      "... }).",
+    error_message = nonsensitive(join("", [for part in [
+      "queue.filters is ", jsonencode(try(var.queue.filters, null)), ", not all JSON objects. Use jsonencode({ ... }).",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
@@ -357,9 +355,10 @@ variable "queue" {
       for filters in var.queue[*].filters :
       length(filters) <= 10 && alltrue([for f in filters : length(coalesce(f, "-")) <= 4096])
     ])
-    error_message = nonsensitive(join(" ", [for part in [
-      "queue.filters has patterns of", jsonencode(try([for f in var.queue.filters : length(f)], null)), "characters;",
-      "Lambda takes up to 10 patterns of 4096 characters each. Shorten them, or use prefixes or numeric ranges.",
+    error_message = nonsensitive(join("", [for part in [
+      "queue.filters has patterns of ", jsonencode(try([for f in var.queue.filters : length(f)], null)),
+      " characters; Lambda takes up to 10 patterns of 4096 characters each. Shorten them, or use prefixes or numeric ",
+      "ranges.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
@@ -369,8 +368,8 @@ variable "queue" {
       for queue in var.queue[*] : queue.maximum_batching_window_in_seconds <= 0 ||
       !queue.fifo && !can(regex("\\.fifo$", queue.existing.arn))
     ])
-    error_message = nonsensitive(join(" ", [for part in [
-      "queue.maximum_batching_window_in_seconds =", try(var.queue.maximum_batching_window_in_seconds, "null"), "and",
+    error_message = nonsensitive(join("", [for part in [
+      "queue.maximum_batching_window_in_seconds = ", try(var.queue.maximum_batching_window_in_seconds, "null"), " and ",
       "the queue is FIFO: Lambda takes no batching window for one, and so no batch above 10. Set it to 0.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
@@ -382,10 +381,10 @@ variable "queue" {
         can(regex("^[A-Za-z0-9_-]+$", name)) && length(name) <= (queue.fifo ? 75 : 80)
       ]
     ]))
-    error_message = nonsensitive(join(" ", [for part in [
-      "queue.name =", jsonencode(try(var.queue.name, null)), "and queue.dead_letter_queue.name =",
-      "${jsonencode(try(var.queue.dead_letter_queue.name, null))};", "each must be 1 to 80 letters, digits, - and _,",
-      "or 1 to 75 with FIFO, where the module adds .fifo. Correct them, or leave them unset for the module's names.",
+    error_message = nonsensitive(join("", [for part in [
+      "queue.name = ", jsonencode(try(var.queue.name, null)), " and queue.dead_letter_queue.name = ",
+      jsonencode(try(var.queue.dead_letter_queue.name, null)), "; each must be 1 to 80 letters, digits, - and _, or 1 ",
+      "to 75 with FIFO, where the module adds .fifo. Correct them, or leave them unset for the module's names.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
@@ -393,10 +392,9 @@ variable "queue" {
     condition = alltrue([
       for service in coalesce(one(var.queue[*].unwrap), []) : contains(local.wrappers, coalesce(service, "null"))
     ])
-    error_message = nonsensitive(join(" ", [for part in [
-      "queue.unwrap =", "${jsonencode(try(var.queue.unwrap, null))};", "each must be one of",
-      "${join(", ", local.wrappers)}. Correct or remove the others; messages from other services are never",
-      "unwrapped.",
+    error_message = nonsensitive(join("", [for part in [
+      "queue.unwrap = ", jsonencode(try(var.queue.unwrap, null)), "; each must be one of ",
+      "${join(", ", local.wrappers)}. Correct or remove the others; messages from other services are never unwrapped.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
@@ -404,8 +402,8 @@ variable "queue" {
     condition = alltrue([
       for n in var.queue[*].visibility_timeout_seconds : n == null ? true : n % 1 == 0 && n <= 43200
     ])
-    error_message = nonsensitive(join(" ", [for part in [
-      "queue.visibility_timeout_seconds =", jsonencode(try(var.queue.visibility_timeout_seconds, null)), "is not a",
+    error_message = nonsensitive(join("", [for part in [
+      "queue.visibility_timeout_seconds = ", jsonencode(try(var.queue.visibility_timeout_seconds, null)), " is not a ",
       "whole number of at most 43200 (seconds, 12 hours). Lower it, or set null for the shortest that fits.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }

@@ -49,9 +49,9 @@ variable "table" {
 
   validation {
     condition = contains(["STANDARD", "STANDARD_INFREQUENT_ACCESS"], var.table.class)
-    error_message = nonsensitive(join(" ", [for part in [
-      "table.class =", "\"${var.table.class}\"", "is not one of STANDARD, STANDARD_INFREQUENT_ACCESS. Choose",
-      "STANDARD unless storage costs more than requests.",
+    error_message = nonsensitive(join("", [for part in [
+      "table.class = \"", var.table.class, "\" is not one of STANDARD, STANDARD_INFREQUENT_ACCESS. Choose STANDARD ",
+      "unless storage costs more than requests.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
@@ -59,8 +59,8 @@ variable "table" {
     condition = var.table.existing == null ? true : (
       can(regex("^arn:[^:]+:dynamodb:[^:]+:[0-9]{12}:table/[A-Za-z0-9_.-]+$", var.table.existing.arn))
     )
-    error_message = nonsensitive(join(" ", [for part in [
-      "table.existing.arn =", jsonencode(try(var.table.existing.arn, null)), "is not the ARN of a DynamoDB table.",
+    error_message = nonsensitive(join("", [for part in [
+      "table.existing.arn = ", jsonencode(try(var.table.existing.arn, null)), " is not the ARN of a DynamoDB table. ",
       "Give the table's arn.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
@@ -70,8 +70,8 @@ variable "table" {
     condition = try(var.table.existing.kms_key_arn, null) == null ? true : (
       can(regex(local.kms_key_arn, var.table.existing.kms_key_arn))
     )
-    error_message = nonsensitive(join(" ", [for part in [
-      "table.existing.kms_key_arn =", jsonencode(try(var.table.existing.kms_key_arn, null)), "is not the ARN of a",
+    error_message = nonsensitive(join("", [for part in [
+      "table.existing.kms_key_arn = ", jsonencode(try(var.table.existing.kms_key_arn, null)), " is not the ARN of a ",
       "KMS key. Give the arn of the key that encrypts the table, or null.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
@@ -89,8 +89,8 @@ variable "table" {
 
   validation {
     condition = var.table.kms_key_arn == null ? true : can(regex(local.kms_key_arn, var.table.kms_key_arn))
-    error_message = nonsensitive(join(" ", [for part in [
-      "table.kms_key_arn =", jsonencode(var.table.kms_key_arn), "is not the ARN of a KMS key. Give the arn of",
+    error_message = nonsensitive(join("", [for part in [
+      "table.kms_key_arn = ", jsonencode(var.table.kms_key_arn), " is not the ARN of a KMS key. Give the arn of ",
       "aws_kms_key, or null for the module's kms_key_arn.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
@@ -100,17 +100,17 @@ variable "table" {
       for units in [var.table.max_read_request_units, var.table.max_write_request_units] :
       units == null ? true : floor(units) == units && (units >= 1 || units == -1)
     ])
-    error_message = nonsensitive(join(" ", [for part in [
-      "table.max_read_request_units =", jsonencode(var.table.max_read_request_units), "and",
-      "table.max_write_request_units =", "${jsonencode(var.table.max_write_request_units)};", "each must be a whole",
+    error_message = nonsensitive(join("", [for part in [
+      "table.max_read_request_units = ", jsonencode(var.table.max_read_request_units), " and ",
+      "table.max_write_request_units = ", jsonencode(var.table.max_write_request_units), "; each must be a whole ",
       "number of at least 1, or -1. Set one, or null for no limit.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = var.table.name == null ? true : can(regex("^[A-Za-z0-9_.-]{3,255}$", var.table.name))
-    error_message = nonsensitive(join(" ", [for part in [
-      "table.name =", jsonencode(var.table.name), "is not 3 to 255 letters, digits, -, _ and . Correct it, or leave",
+    error_message = nonsensitive(join("", [for part in [
+      "table.name = ", jsonencode(var.table.name), " is not 3 to 255 letters, digits, -, _ and . Correct it, or leave ",
       "it unset for the module's name with -idempotency.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
@@ -129,8 +129,8 @@ variable "table" {
     condition = var.table.provisioned == null ? true : alltrue([
       for units in values(var.table.provisioned) : floor(coalesce(units, 0)) == units && coalesce(units, 0) >= 1
     ])
-    error_message = nonsensitive(join(" ", [for part in [
-      "table.provisioned =", "${jsonencode(var.table.provisioned)};", "both must be whole numbers of at least 1. Set",
+    error_message = nonsensitive(join("", [for part in [
+      "table.provisioned = ", jsonencode(var.table.provisioned), "; both must be whole numbers of at least 1. Set ",
       "both in that range, or null, and AWS bills the table per request.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }

@@ -17,19 +17,18 @@ variable "allowed_triggers" {
 
   validation {
     condition = alltrue([for name in keys(var.allowed_triggers) : can(regex("^[A-Za-z0-9_-]{1,100}$", name))])
-    error_message = nonsensitive(join(" ", [for part in [
-      "allowed_triggers has the names", "${jsonencode(keys(var.allowed_triggers))};", "Lambda takes 1 to 100",
-      "letters, digits, - and _ in each. Rename the others.",
+    error_message = nonsensitive(join("", [for part in [
+      "allowed_triggers has the names ", jsonencode(keys(var.allowed_triggers)), "; Lambda takes 1 to 100 letters, ",
+      "digits, - and _ in each. Rename the others.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   # In the other rules, [*][*] leaves out what is null.
   validation {
     condition = alltrue([for trigger in values(var.allowed_triggers) : trigger != null])
-    error_message = nonsensitive(join(" ", [for part in [
-      "allowed_triggers is null at",
-      "${join(", ", [for name, trigger in var.allowed_triggers : name if trigger == null])};", "each must be an",
-      "object. Remove the others.",
+    error_message = nonsensitive(join("", [for part in [
+      "allowed_triggers is null at ", join(", ", [for name, trigger in var.allowed_triggers : name if trigger == null]),
+      "; each must be an object. Remove the others.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
@@ -38,9 +37,9 @@ variable "allowed_triggers" {
       for service in flatten(values(var.allowed_triggers)[*][*].service) :
       contains(local.services, coalesce(service, "null"))
     ])
-    error_message = nonsensitive(join(" ", [for part in [
-      "allowed_triggers has the services", "${jsonencode(flatten(values(var.allowed_triggers)[*][*].service))};",
-      "each must be one of ${join(", ", local.services)}. For another service, add an aws_lambda_permission instead.",
+    error_message = nonsensitive(join("", [for part in [
+      "allowed_triggers has the services ", jsonencode(flatten(values(var.allowed_triggers)[*][*].service)), "; each ",
+      "must be one of ${join(", ", local.services)}. For another service, add an aws_lambda_permission instead.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
@@ -51,10 +50,9 @@ variable "allowed_triggers" {
       contains(local.services, coalesce(trigger.service, "null")) ?
       can(regex(local.source_arns[trigger.service], trigger.source_arn)) : true
     ])
-    error_message = nonsensitive(join(" ", [for part in [
-      "allowed_triggers has the source_arns",
-      "${jsonencode(flatten(values(var.allowed_triggers)[*][*].source_arn))};", "each must be of its service. Give",
-      "the ARN of the EventBridge rule, the S3 bucket or the SNS topic.",
+    error_message = nonsensitive(join("", [for part in [
+      "allowed_triggers has the source_arns ", jsonencode(flatten(values(var.allowed_triggers)[*][*].source_arn)), "; ",
+      "each must be of its service. Give the ARN of the EventBridge rule, the S3 bucket or the SNS topic.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
@@ -64,10 +62,9 @@ variable "allowed_triggers" {
       for trigger in flatten(values(var.allowed_triggers)[*][*]) :
       coalesce(trigger.service, "null") != "sns" || !endswith(coalesce(trigger.source_arn, "null"), ".fifo")
     ])
-    error_message = nonsensitive(join(" ", [for part in [
-      "allowed_triggers has the source_arns",
-      "${jsonencode(flatten(values(var.allowed_triggers)[*][*].source_arn))};", "a FIFO topic delivers to queues",
-      "only. Use queue.allowed_senders for it.",
+    error_message = nonsensitive(join("", [for part in [
+      "allowed_triggers has the source_arns ", jsonencode(flatten(values(var.allowed_triggers)[*][*].source_arn)), "; ",
+      "a FIFO topic delivers to queues only. Use queue.allowed_senders for it.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 }
@@ -95,8 +92,8 @@ variable "kms_key_arn" {
 
   validation {
     condition = var.kms_key_arn == null ? true : can(regex(local.kms_key_arn, var.kms_key_arn))
-    error_message = nonsensitive(join(" ", [for part in [
-      "kms_key_arn =", jsonencode(var.kms_key_arn), "is not the ARN of a KMS key; aliases can be moved to another",
+    error_message = nonsensitive(join("", [for part in [
+      "kms_key_arn = ", jsonencode(var.kms_key_arn), " is not the ARN of a KMS key; aliases can be moved to another ",
       "key. Give the arn of aws_kms_key, or null for keys that AWS manages.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
@@ -129,9 +126,9 @@ variable "logs" {
 
   validation {
     condition = contains(local.log_levels, var.logs.application_level)
-    error_message = nonsensitive(join(" ", [for part in [
-      "logs.application_level =", "\"${var.logs.application_level}\"", "is not one of",
-      "${join(", ", local.log_levels)}.", "Choose INFO unless you want more or fewer lines.",
+    error_message = nonsensitive(join("", [for part in [
+      "logs.application_level = \"", var.logs.application_level, "\" is not one of ${join(", ", local.log_levels)}. ",
+      "Choose INFO unless you want more or fewer lines.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
@@ -139,32 +136,32 @@ variable "logs" {
   # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html
   validation {
     condition = contains(["STANDARD", "INFREQUENT_ACCESS"], coalesce(var.logs.class, "STANDARD"))
-    error_message = nonsensitive(join(" ", [for part in [
-      "logs.class =", jsonencode(var.logs.class), "is not one of STANDARD, INFREQUENT_ACCESS; a class that nobody",
+    error_message = nonsensitive(join("", [for part in [
+      "logs.class = ", jsonencode(var.logs.class), " is not one of STANDARD, INFREQUENT_ACCESS; a class that nobody ",
       "can query would hide what failed. Choose STANDARD if you want metrics.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = contains(["DEBUG", "INFO", "WARN"], var.logs.system_level)
-    error_message = nonsensitive(join(" ", [for part in [
-      "logs.system_level =", "\"${var.logs.system_level}\"", "is not one of DEBUG, INFO, WARN. Choose INFO unless",
-      "you want more or fewer lines of Lambda's own.",
+    error_message = nonsensitive(join("", [for part in [
+      "logs.system_level = \"", var.logs.system_level, "\" is not one of DEBUG, INFO, WARN. Choose INFO unless you ",
+      "want more or fewer lines of Lambda's own.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = var.logs.kms_key_arn == null ? true : can(regex(local.kms_key_arn, var.logs.kms_key_arn))
-    error_message = nonsensitive(join(" ", [for part in [
-      "logs.kms_key_arn =", jsonencode(var.logs.kms_key_arn), "is not the ARN of a KMS key. Give the arn of",
+    error_message = nonsensitive(join("", [for part in [
+      "logs.kms_key_arn = ", jsonencode(var.logs.kms_key_arn), " is not the ARN of a KMS key. Give the arn of ",
       "aws_kms_key, or null for the module's kms_key_arn.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = contains(local.log_retention_days, var.logs.retention_days)
-    error_message = nonsensitive(join(" ", [for part in [
-      "logs.retention_days =", var.logs.retention_days, "is not one of ${join(", ", local.log_retention_days)}",
+    error_message = nonsensitive(join("", [for part in [
+      "logs.retention_days = ", var.logs.retention_days, " is not one of ${join(", ", local.log_retention_days)} ",
       "(days; 0 is forever). Choose the next larger.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
@@ -181,16 +178,16 @@ variable "name" {
 
   validation {
     condition = can(regex("^[A-Za-z0-9_-]*$", var.name))
-    error_message = nonsensitive(join(" ", [for part in [
-      "name =", "\"${var.name}\"", "holds other characters than letters, digits, - and _, which names of functions",
-      "and queues do not take. Replace them with -; for a FIFO queue set queue.fifo, which adds .fifo.",
+    error_message = nonsensitive(join("", [for part in [
+      "name = \"", var.name, "\" holds other characters than letters, digits, - and _, which names of functions and ",
+      "queues do not take. Replace them with -; for a FIFO queue set queue.fifo, which adds .fifo.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = length(var.name) >= 1 && length(var.name) <= 64
-    error_message = nonsensitive(join(" ", [for part in [
-      "name =", "\"${var.name}\"", "has", length(var.name), "characters; a function's name takes 1 to 64. Shorten it",
+    error_message = nonsensitive(join("", [for part in [
+      "name = \"", var.name, "\" has ", length(var.name), " characters; a function's name takes 1 to 64. Shorten it ",
       "or set one.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
@@ -212,8 +209,8 @@ variable "processor" {
       can(regex("^[A-Za-z_][A-Za-z0-9_]*(\\.[A-Za-z_][A-Za-z0-9_]*)+$", var.processor)) &&
       !endswith(var.processor, ".py")
     )
-    error_message = nonsensitive(join(" ", [for part in [
-      "processor =", jsonencode(var.processor), "is not \"module.function\". For process() in orders.py write",
+    error_message = nonsensitive(join("", [for part in [
+      "processor = ", jsonencode(var.processor), " is not \"module.function\". For process() in orders.py write ",
       "\"orders.process\".",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }

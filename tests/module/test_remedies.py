@@ -123,7 +123,8 @@ module "unknown" {
 def list_numbered_remedies() -> Iterator[str]:
     """The sentences of the module's messages that name a number to set."""
     for path in sorted(ROOT.glob("*.tf")):
-        text = re.sub(r'",\n\s*"', " ", path.read_text(encoding="utf-8"))
+        # A text goes on in the next line, with or without the space between the two.
+        text = re.sub(r' ?",\n\s*"', " ", path.read_text(encoding="utf-8"))
         # Descriptions advise; they are no remedy of a mistake.
         text = re.sub(r"<<-EOT.*?EOT\n", "", text, flags=re.DOTALL)
         number = r"(?:\b\d+\b|to at (?:least|most) \$)"
