@@ -24,7 +24,7 @@ from tests.module.given_values import (
 )
 from tests.module.stacks import OFFLINE_PROVIDER, REMEDY, copy_module, diagnostics
 
-pytestmark = pytest.mark.terraform
+pytestmark = [pytest.mark.terraform, pytest.mark.timeout(900)]
 
 PLACES = list(list_places())
 

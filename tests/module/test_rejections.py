@@ -15,7 +15,8 @@ import pytest
 from scripts.support.terraform import OFFLINE, Terraform, TerraformError, environment
 from tests.module.stacks import OFFLINE_PROVIDER, REMEDY, ROOT, copy_module, diagnostics
 
-pytestmark = pytest.mark.terraform
+# A plan of all cases takes about a minute, and several minutes on a busy machine.
+pytestmark = [pytest.mark.terraform, pytest.mark.timeout(900)]
 
 CASE = re.compile(
     r'^# says: (?P<says>.+)\nrun "(?P<name>\w+)" {\n'
