@@ -194,9 +194,9 @@ locals {
     "Set queue.maximum_concurrency to at most ${coalesce(var.function.reserved_concurrency, 1000)},",
     "or set queue.enabled = false.",
     ]) : join(" ", [
-    "Raise function.reserved_concurrency to at least 2 and set queue.maximum_concurrency = 2, the least that Lambda",
-    "takes, or set queue.enabled = false. For one message at a time, leave both unset, and use a FIFO queue whose",
-    "producers send to one message group.",
+    "Set queue.enabled = false, or raise function.reserved_concurrency to at least 2 and set queue.maximum_concurrency",
+    "= 2, the least that Lambda takes. For one message at a time, leave both unset, and use a FIFO queue whose producers",
+    "send to one message group.",
   ])
 
   # The mappings invoke the alias, if there is one.

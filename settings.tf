@@ -35,7 +35,10 @@ locals {
   # 2. With those that the module derives. Of an existing part, it knows only what you state. The name of an existing
   # part comes from its ARN.
   effective_settings = {
-    alarms = { for name, alarm in local.alarms : name => alarm.threshold if contains(local.wanted_alarms, name) }
+    alarms = { for name, alarm in local.alarms : name => {
+      evaluation_periods = local.evaluation_periods[name]
+      threshold          = alarm.threshold
+    } if contains(local.wanted_alarms, name) }
     code = var.code == null ? null : merge(
       { for name in local.shown.code : name => var.code[name] if local.builds_package },
       { source = local.builds_package ? "source_dir" : local.uses_s3 ? "s3" : local.image ? "image" : "filename" },
@@ -48,7 +51,10 @@ locals {
     }
     function = merge(
       { for name in local.shown.function : name => var.function[name] if local.creates_function },
-      { for name in ["handler"] : name => local.entry_point if local.creates_function },
+      {
+        for name, value in { handler = local.entry_point, role = { for name in ["name", "path"] : name => var.function.role[name] } } :
+        name => value if local.creates_function
+      },
       {
         existing        = !local.creates_function
         name            = local.creates_function ? local.function_name : null

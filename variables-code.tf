@@ -119,6 +119,14 @@ variable "code" {
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
+  # code and s3 may each be null; of s3, bucket and key must not.
+  validation {
+    condition = try(var.code.s3, null) == null ? true : var.code.s3.bucket != null && var.code.s3.key != null
+    error_message = join(" ", [
+      "code.s3 has no bucket or no key. Give both, or leave code.s3 out.",
+    ])
+  }
+
   # code, s3 and the hash may each be null, and an empty hash counts as null.
   validation {
     condition = try(coalesce(var.code.s3.source_code_hash), null) == null ? true : (

@@ -178,14 +178,14 @@ variable "function" {
 
   validation {
     condition = var.function.existing == null ? true : (
-      can(regex(
+      try(var.function.existing.role.name, "no role") != null && can(regex(
         "^arn:[^:]+:lambda:[^:]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_-]+)?$",
         var.function.existing.arn,
       ))
     )
     error_message = nonsensitive(join("", [for part in [
       "function.existing.arn = ", jsonencode(try(var.function.existing.arn, null)), " is not the ARN of a function or ",
-      "of its alias. Give the function's arn.",
+      "of its alias, or role.name is null. Give the function's arn, and the name of its role or no role.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
@@ -376,8 +376,10 @@ variable "function" {
   # https://docs.aws.amazon.com/lambda/latest/api/API_VpcConfig.html
   validation {
     condition = alltrue([
-      for vpc in var.function.vpc[*] : contains(range(1, 6), try(length(vpc.security_group_ids), 0)) &&
-      contains(range(1, 17), try(length(vpc.subnet_ids), 0))
+      for vpc in var.function.vpc[*] : try(
+        contains(range(1, 6), length(vpc.security_group_ids)) && contains(range(1, 17), length(vpc.subnet_ids)) &&
+        alltrue([for id in concat(vpc.security_group_ids, vpc.subnet_ids) : id != null]), false
+      )
     ])
     error_message = nonsensitive(join("", [for part in [
       "function.vpc has ", try(length(var.function.vpc.security_group_ids), 0), " security_group_ids and ",

@@ -337,8 +337,10 @@ variable "queue" {
     ])
     error_message = nonsensitive(join("", [for part in [
       "queue.existing is set, and a setting that only a created queue takes is not its default: ",
-      jsonencode({ for name in keys(local.queue_defaults) : name => try(var.queue[name], null) }), ". Set it where ",
-      "the queue is declared, or remove queue.existing.",
+      jsonencode({
+        for name, value in local.queue_defaults : name => try(var.queue[name], null)
+        if try(nonsensitive(jsonencode(var.queue[name]) != jsonencode(value)), false)
+      }), ". Set it where the queue is declared, or remove queue.existing.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 

@@ -51,7 +51,8 @@ mock_resource "aws_lambda_function" {
   defaults = {
     arn        = "arn:aws:lambda:eu-central-1:123456789012:function:mocked"
     invoke_arn = "arn:aws:apigateway:eu-central-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-central-1:123456789012:function:mocked/invocations"
-    version    = "1"
+    # Above each version that you may name in function.alias_weights.
+    version = "1000"
   }
 }
 

@@ -29,6 +29,7 @@ run "the_defaults" {
         name                    = "orders"
         provisioned_concurrency = null
         reserved_concurrency    = null
+        role                    = { name = null, path = "/" }
         runtime                 = "python3.13"
         snap_start              = false
         timeout_seconds         = 30
@@ -106,7 +107,7 @@ run "what_the_module_derives" {
   command = plan
 
   variables {
-    alarms      = { disabled = ["lost_leases", "parked", "table_unavailable", "takeovers", "throttles", "table_throttles"], errors = 2 }
+    alarms      = { disabled = ["lost_leases", "parked", "table_unavailable", "takeovers", "throttles", "table_throttles"], errors = 2, evaluation_periods = { errors = 3 } }
     function    = { alias = "live", name = "worker", timeout_seconds = 60, wrapper = "datadog_lambda.handler.handler", layers = ["arn:aws:lambda:eu-central-1:123456789012:layer:datadog:1"] }
     idempotency = { lease_margin_seconds = 10 }
     queue       = { fifo = true, allowed_senders = [{ service = "events", source_arn = "arn:aws:events:eu-central-1:123456789012:rule/r" }], content_based_deduplication = true }
@@ -116,7 +117,7 @@ run "what_the_module_derives" {
 
   assert {
     condition = jsonencode([output.settings.alarms, output.settings.dead_letter_queue.name, output.settings.function.handler, output.settings.function.name, output.settings.idempotency.lease_seconds, output.settings.queue.name, output.settings.queue.visibility_timeout_seconds, output.settings.unwrap, output.settings.table.provisioned, output.settings.table.shared]) == jsonencode([
-      { dead_letters = 1, delivery_failures = 1, duration = 48000, errors = 2, iterator_age = 43200000, message_age = 1800 }, "orders-dead-letters.fifo", "datadog_lambda.handler.handler", "worker", 70, "orders.fifo", 360, ["events"], { read_units = 1, write_units = 2 }, true,
+      { for name, threshold in { dead_letters = 1, delivery_failures = 1, duration = 48000, errors = 2, iterator_age = 43200000, message_age = 1800 } : name => { evaluation_periods = name == "errors" ? 3 : 1, threshold = threshold } }, "orders-dead-letters.fifo", "datadog_lambda.handler.handler", "worker", 70, "orders.fifo", 360, ["events"], { read_units = 1, write_units = 2 }, true,
     ])
     error_message = "Thresholds, names, the lease and the visibility timeout are those that take effect."
   }

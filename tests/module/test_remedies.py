@@ -17,7 +17,7 @@ REMEDIES: dict[str, tuple[str, dict[str, str]]] = {
         {"queue": "queue = { maximum_concurrency = 10 }"},
     ),
     "reserved_concurrency_below_the_least_of_the_queue": (
-        "Raise function.reserved_concurrency to at least 2 and set queue.maximum_concurrency = 2",
+        "raise function.reserved_concurrency to at least 2 and set queue.maximum_concurrency = 2",
         {
             "function": "function = { reserved_concurrency = 2 }",
             "queue": "queue = { maximum_concurrency = 2 }",

@@ -517,3 +517,24 @@ run "a_statement_that_is_null" {
     function = { policy_statements = [null] }
   }
 }
+
+# says: function.existing.arn = "arn:aws:lambda:eu-central-1:123456789012:function:worker" is not the ARN of a function or of its alias, or role.name is null.
+run "an_existing_role_without_a_name" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    code     = null
+    function = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:worker", role = { name = null }, timeout_seconds = 30 } }
+  }
+}
+
+# says: function.vpc has 1 security_group_ids and 2 subnet_ids, not 1 to 5 and 1 to 16
+run "a_subnet_that_is_null" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    function = { vpc = { security_group_ids = ["sg-1"], subnet_ids = ["subnet-1", null] } }
+  }
+}

@@ -124,7 +124,7 @@ run "an_existing_queue_that_hides_too_short" {
   }
 }
 
-# says: queue.existing is set, and a setting that only a created queue takes is not its default: {"allowed_senders":[],"content_based_deduplication":false,"dead_letter_queue":{"message_retention_seconds":1209600,"name":null,"policy_statements":[]},"deduplication_scope":null,"delay_seconds":1,"fifo":true,
+# says: queue.existing is set, and a setting that only a created queue takes is not its default: {"delay_seconds":1,"fifo":true}.
 run "settings_with_an_existing_queue" {
   command         = plan
   expect_failures = [var.queue]

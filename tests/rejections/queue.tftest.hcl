@@ -517,7 +517,7 @@ run "reserved_concurrency_that_the_queue_may_exceed" {
   }
 }
 
-# says: run. Raise function.reserved_concurrency to at least 2 and set queue.maximum_concurrency = 2, the least that Lambda takes
+# says: run. Set queue.enabled = false, or raise function.reserved_concurrency to at least 2 and set queue.maximum_concurrency = 2, the least that Lambda takes
 run "reserved_concurrency_below_the_least_of_the_queue" {
   command         = plan
   expect_failures = [aws_lambda_event_source_mapping.queue]
