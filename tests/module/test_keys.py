@@ -208,8 +208,8 @@ def test_wrong_roots(plan: Callable[..., dict[str, set[str]]]) -> None:
         "order_id", "Body.order_id", "detail.order_id", "message.body.order_id", "lower(order_id)",
         "join('-', [tenant, order_id])", "order_id || id", '"body.order_id"', "event.body",
         "Records[0].body", "bodyorder_id", "s3.object.key", "dynamodb.NewImage.id.S",
-        "Sns.MessageId", "[0]", "order_id || 'body'", 'order_id == `"body"`', "nfc(trim( order_id ))",
-        "message . body", 'message."body"', 'message . "-" . body', "'body'", "[order_id, id]",
+        "Sns.MessageId", "[0]", "order_id || 'body'", 'order_id == `"body"`',
+        "nfc(trim( order_id ))", "message . body", 'message."body"', 'message . "-" . body', "'body'", "[order_id, id]",
     ]  # fmt: skip
     right = [
         # Each names body, so the plan does not warn, although it is the wrong place.
