@@ -209,7 +209,8 @@ def test_wrong_roots(plan: Callable[..., dict[str, set[str]]]) -> None:
         "join('-', [tenant, order_id])", "order_id || id", '"body.order_id"', "event.body",
         "Records[0].body", "bodyorder_id", "s3.object.key", "dynamodb.NewImage.id.S",
         "Sns.MessageId", "[0]", "order_id || 'body'", 'order_id == `"body"`',
-        "nfc(trim( order_id ))", "message . body", 'message."body"', 'message . "-" . body', "'body'", "[order_id, id]",
+        "nfc(trim( order_id ))", "message . body", 'message."body"',
+        'message . "-" . body', "'body'", "[order_id, id]",
     ]  # fmt: skip
     right = [
         # Each names body, so the plan does not warn, although it is the wrong place.
