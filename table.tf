@@ -61,15 +61,17 @@ resource "terraform_data" "deletion_guard" {
     protected = aws_dynamodb_table.records[0].deletion_protection_enabled
   }
 
-  # The shell of any system understands both commands. Terraform shows the first when it fails.
+  # A text is no bool, so Terraform fails before it runs the command, and shows the text. The command itself does nothing
+  # and may fail: the machine may have no shell.
   provisioner "local-exec" {
-    when  = destroy
-    quiet = true
-    command = !self.input.protected ? "exit 0" : join(" ", [
-      "exit 1 # Nothing was destroyed. This would delete or replace the table ${self.input.table}, which",
+    when       = destroy
+    on_failure = continue
+    quiet      = true
+    command = !self.input.protected ? "exit 0" : tobool(join(" ", [
+      "Nothing was destroyed. This would delete or replace the table ${self.input.table}, which",
       "table.deletion_protection protects. To keep the table, undo the change (docs/upgrading.md). To delete it, set",
       "table.deletion_protection = false, apply that alone, and try again.",
-    ])
+    ]))
   }
 
   # A test compares this with the resources of the module.
