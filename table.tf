@@ -61,8 +61,8 @@ resource "terraform_data" "deletion_guard" {
     protected = aws_dynamodb_table.records[0].deletion_protection_enabled
   }
 
-  # A text is no bool, so Terraform fails before it runs the command, and shows the text. The command itself does nothing
-  # and may fail: the machine may have no shell.
+  # A text is not a bool, so Terraform stops before it runs the command, and shows the text. The command does nothing,
+  # and it may fail, because a machine can lack a shell.
   provisioner "local-exec" {
     when       = destroy
     on_failure = continue
