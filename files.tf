@@ -136,48 +136,42 @@ locals {
     ]
   }
 
-  # 10. The code in these files without texts and comments, and with each statement that a backslash continues in one
-  # line. A file that Terraform cannot read may define every name.
+  # 10. The code in these files, without texts and comments. A file that Terraform cannot read may define every name.
   python_texts = join("|", [
-    "\"\"\"(\\\\.|[^\\\\])*?\"\"\"",
-    "'''(\\\\.|[^\\\\])*?'''",
-    "\"(\\\\.|[^\"\\\\\\n])*\"",
-    "'(\\\\.|[^'\\\\\\n])*'",
+    "\"\"\"(?:\\\\.|[^\\\\])*?\"\"\"",
+    "'''(?:\\\\.|[^\\\\])*?'''",
+    "\"(?:\\\\.|[^\"\\\\\\n])*\"",
+    "'(?:\\\\.|[^'\\\\\\n])*'",
     "#[^\\n]*",
   ])
-  named_code = {
+  read_code = {
     for input, files in local.named_files : input => replace(
-      replace(
-        replace(
-          join("\n", [for file in files : try(file("${local.source_dir}/${file}"), "exec")]),
-          "/\\r\\n?|\\x{feff}/", "\n",
-        ),
-        "/(?s)${local.python_texts}/", "",
-      ),
-      "/\\\\\\n/", " ",
+      join("\n", [for file in files : try(file("${local.source_dir}/${file}"), "exec")]),
+      "/\\r\\n?/", "\n",
     )
   }
+  plain_code = { for input, code in local.read_code : input => replace(code, "/(?s)${local.python_texts}/", " ") }
 
-  # 11. How code defines NAME. The patterns also find some other uses of it, but they must not miss a definition.
-  target = "[\\w \\t\\f.,*()\\[\\]]*"
-  definition_patterns = [
-    # It may define every name.
-    "\\b(__dict__|__getattr__|exec|f_globals|globals|locals|modules|setattr|vars)\\b|\\bimport\\s*\\*",
-    "\\b(class|def)\\s+NAME\\b",
-    "\\bimport\\b(\\s*\\([^)]*|[^\\n;]*)[\\s,(]NAME\\b",
-    "\\bas\\s*([(\\[][^)\\]]*)?\\bNAME\\b",
-    "\\b(case|for)\\b[^\\n]*\\bNAME\\b[^\\n]*(:|\\bin\\b)",
-    "\\bNAME\\s*:=",
-    # An assignment: one target or several, with or without a type; then several in brackets, a line for each.
-    "(^|[;:=])(${local.target}[ \\t\\f,*(\\[])?NAME[ \\t]*([,)\\]]${local.target})?(:[^=]*)?=[^=]",
-    "[(\\[,]\\s*\\*?NAME\\s*(,[\\w\\s.,*]*)?[)\\]][ \\t]*=[^=]",
-  ]
+  # Since Python 3.12, the braces of an f-string may hold the quotes that it has itself. The expressions above end the
+  # f-string there. So a text has half a pair of braces, or a quote is left over, and then everything counts as code.
+  named_code = {
+    for input, code in local.read_code : input => anytrue(concat(
+      [strcontains(local.plain_code[input], "\""), strcontains(local.plain_code[input], "'")],
+      [for text in regexall("(?s)${local.python_texts}", code) : length(split("{", text)) != length(split("}", text))],
+    )) ? code : local.plain_code[input]
+  }
+
+  # 11. A name that is not a word of the code is not defined there, unless the code can define the name in a text.
+  dynamic_definitions = join("|", [
+    "\\bimport[\\s\\\\]*\\*",
+    "\\b(__dict__|__getattr__|__globals__|__setattr__|eval|exec|f_globals|globals|locals|modules|setattr|vars)\\b",
+  ])
   undefined_functions = [
     for input, named in local.named_functions : input
-    if nonsensitive(length(local.named_files[input]) > 0 && !anytrue([
-      for pattern in local.definition_patterns :
-      can(regex("(?m)${replace(pattern, "NAME", named.function)}", local.named_code[input]))
-    ]))
+    if nonsensitive(
+      length(local.named_files[input]) > 0 &&
+      !can(regex("\\b${named.function}\\b|${local.dynamic_definitions}", local.named_code[input]))
+    )
   ]
 
   # 12. The modules at the top of source_dir that have the name of a module which boto3 or the package imports. Python

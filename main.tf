@@ -124,7 +124,7 @@ locals {
 
   # 5. The settings that the package reads (settings.py; a test compares the names). Times are rounded, because a
   # fraction of a second has no exact binary form.
-  settings = {
+  package_settings = {
     IDEMPOTENCY_CONCURRENCY              = var.idempotency.concurrency
     IDEMPOTENCY_KEY                      = var.idempotency.key
     IDEMPOTENCY_LEASE_MARGIN_MILLIS      = floor(var.idempotency.lease_margin_seconds * 1000 + 0.5)
@@ -147,7 +147,7 @@ locals {
     IDEMPOTENCY_TABLE                 = local.table_name
   }
   environment = merge(
-    { for name, value in local.settings : name => tostring(value) if nonsensitive(value != null) },
+    { for name, value in local.package_settings : name => tostring(value) if nonsensitive(value != null) },
     local.resource_environment,
   )
 

@@ -116,7 +116,7 @@ def actions(method: str, parameters: Mapping[str, Any]) -> set[str]:
 
 def test_the_environment() -> None:
     """The names that function.tf sets are those that settings.py reads."""
-    names = ("settings", "resource_environment")
+    names = ("package_settings", "resource_environment")
     blocks = (found(rf"^  {name} = {{\n((?:    .*\n)+)  }}") for name in names)
     environment = RecordedEnvironment()
     with pytest.raises(settings.InvalidSettingsError):

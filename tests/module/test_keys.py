@@ -99,7 +99,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, se
     """Plan each expression, and return the names of the checks that warn of it."""
     directory = tmp_path_factory.mktemp("keys")
     (directory / "stub").mkdir()
-    shutil.copy(ROOT / "keys.tf", directory / "stub")
+    shutil.copy(ROOT / "key-expression.tf", directory / "stub")
     (directory / "stub" / "stub.tf").write_text(STUB)
     (directory / "main.tf").write_text(STACK)
     (directory / "keys.json").write_text("{}")
@@ -126,7 +126,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, se
 
 def list_roots() -> dict[str, set[str]]:
     """The fields with which an expression can start, by source, as the module lists them."""
-    (block,) = hcl2.loads((ROOT / "keys.tf").read_text(encoding="utf-8"))["locals"]
+    (block,) = hcl2.loads((ROOT / "key-expression.tf").read_text(encoding="utf-8"))["locals"]
     unquote = re.compile(r'^"|"$')
     roots = {EVERY: {unquote.sub("", name) for name in block["message_fields"]}}
     for source, names in block["record_fields"].items():
@@ -179,7 +179,7 @@ def write_random(source: random.Random, depth: int) -> str:
             f"{one}[?{two}=='x']", f"sort_by({one}, &{two})[0]", f" {one} . id", f"{one}[]",
             f"lower({one})", f"join('-', [{one}, {two}])", f"not_null({one}, {two})",
             f"map(&{two}, {one})", f"{one}[?a==`\"]('`].b", f"{one} || 'it\\'s ['",
-            f"{one}.\"a'[\"", f"{one}\n.order_id",
+            f"{one}.\"a'[\"", f'a."-" || {one}', f"{one}\n.order_id",
         ]
     )  # fmt: skip
 
@@ -207,13 +207,21 @@ def test_wrong_roots(plan: Callable[..., dict[str, set[str]]]) -> None:
     wrong = [
         "order_id", "Body.order_id", "detail.order_id", "message.body.order_id", "lower(order_id)",
         "join('-', [tenant, order_id])", "order_id || id", '"body.order_id"', "event.body",
-        "Records[0].body", "[body.tenant, order_id]", '[order_id, "body".id]', "bodyorder_id",
-        "order_id[?body=='x']", "s3.object.key", "dynamodb.NewImage.id.S", "Sns.MessageId", "[0]",
-        "order_id || 'body'", 'order_id == `"body"`', "nfc(trim( order_id ))", "message . body",
+        "Records[0].body", "bodyorder_id", "s3.object.key", "dynamodb.NewImage.id.S",
+        "Sns.MessageId", "[0]", "order_id || 'body'", 'order_id == `"body"`',
+        "nfc(trim( order_id ))", "message . body", 'message."body"',
+        'message . "-" . body', "'body'", "[order_id, id]",
     ]  # fmt: skip
-    right = {"order_id[?body=='x']"}  # in brackets, body may be a field of something else
+    right = [
+        # Each names body, so the plan does not warn, although it is the wrong place.
+        "order_id[?body=='x']", "[body.tenant, order_id]", '[order_id, "body".id]',
+        "{body: order_id}",
+        # These may take any field.
+        "[*]", "order_id[*].id", "@", "message.*",
+    ]  # fmt: skip
     assert not any(can_find(key, ROOTS[EVERY] | ROOTS["sqs"]) for key in wrong)
-    assert plan(wrong) == {key: set() if key in right else {"key_root"} for key in wrong}
+    assert plan(wrong) == {key: {"key_root"} for key in wrong}
+    assert plan(right) == {key: set() for key in right}
 
 
 @pytest.mark.terraform

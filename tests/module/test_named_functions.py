@@ -56,6 +56,23 @@ output "undefined" {
 }
 """
 
+# Since Python 3.12, the braces of an f-string may hold its own quotes, and new lines.
+NESTED_TEXTS = [
+    'x = f"{y["\'"]}"; process = {\'a\': 1}',
+    'x = f"{y["#"]}"; process = print',
+    "x = f'{y['\"']}'; process = {\"a\": 1}",
+    "x = f\"{'\"'}\"; process = 'a'",
+    'x = f"{\n1}"; process = "a"',
+    'x = f"{y("a",\n1)}"; process = "a"',
+    'x = f"{y["#"]}", """a"""\nprocess = print\nz = """a"""',
+    'x = f"""{y[\'"""\']}"""\nprocess = print\nz = """a"""',
+    "x = rf'{f'{'process'}'}#'; process = print",
+    'x = t"{y["#"]}"; process = print',
+    'x = f"{y:{z}}{y["#"]}"; process = print',
+    'x = f"{{{y["#"]}}}"; process = print',
+    'x = f"}}{ {1: 2}["#"]}"; process = print',
+    'x = f"{y[\'}\']}{y["#"]}"; process = print',
+]
 DEFINED = [
     "def process(message): ...",
     "async def process(message): ...",
@@ -119,6 +136,20 @@ DEFINED = [
     "process = 1 == 1",
     "process: 'object' = print",
     "é = 1\nprocess = print",
+    "for (\n    a,\n    process,\n) in []:\n    pass",
+    "x = [0]\nx[-1], process = 1, print",
+    "from typing import Literal\nprocess: Literal[1 == 1] = print",
+    "import importlib\nm = importlib.import_module(__name__)\nm.process = print",
+    "import importlib\nm = importlib.import_module(__name__)\nm.__setattr__('process', print)",
+    "(lambda: 0).__globals__['process'] = print",
+    'eval("globals().update(process=print)")',
+    "from os import \\\n    *",
+    "x = 1  # a comment\rprocess = print\r",
+    "x = 'a \\\r\n b'\r\nprocess = print",
+    'x = 1 if"a"else process',
+    "match print:\n    case {'a': [*_, process]}:\n        pass",
+    "type process = print",
+    *NESTED_TEXTS,
 ]
 UNDEFINED = [
     "",
@@ -127,58 +158,53 @@ UNDEFINED = [
     "def reprocess(message): ...",
     "processes = print",
     "def Process(message): ...",
+    "process2 = _process = print",
     "# def process(message): ...",
+    "x = 1  # process",
     '"""\ndef process(message): ...\nprocess = 1\n"""',
     "'''from charges import process'''",
     "x = 'process = 1'",
     'x = """a "process" = 1\n"""',
-    "def run(message):\n    '''Call process = 1.'''\n    return process(message)",
-    "def run(process): ...",
-    "def run(message):\n    return process(message, retries=3)",
-    "self.process = print",
-    "class Orders:\n    def __init__(self):\n        self.process = 1",
-    "import charges.process",
-    "from process import run",
-    "from charges import process_all, unprocess",
+    'def run(message):\n    """Process one. Don\'t process \\""" two."""\n',
     "import process_all as other",
-    "if process == 1: pass",
-    "x = process(1) != 2",
-    "x = [process(y) for y in []]",
-    "def run():\n    print(process)\n\nx = 1",
-    "run(process)\nx = 1",
-    "process(1)\nx = 1",
+    "from charges import process_all, unprocess",
+    "from charges import run  # process",
     "x['process'] = 1",
     "x = {'process': print}",
-    "handlers.process = print",
-    "from charges import run  # process",
-    "raise process",
+    "x = r'\\process'",
+    "x = f'{y} process'",
+    "x = f\"{y['process']} {{process}}\"",
+    'x = f"""{y["process"]}\n{y!r:{z}} process"""',
+    "x = '{ process }'\r\n# it's a process\r\n",
+    "executor, evaluate, dict_ = 1, 2, 3",
 ]
+"""The name is in no code. A name that the code uses and does not define passes."""
 
 
-def list_patterns() -> tuple[str, list[str]]:
-    """The module's patterns of texts and of definitions, which Python reads as Terraform does."""
+def read_patterns() -> Iterator[str]:
+    """The module's patterns of texts and of dynamic definitions, which Python reads as RE2 does."""
     (block,) = hcl2.loads((ROOT / "files.tf").read_text(encoding="utf-8"))["locals"]
-    texts = re.findall(r'"((?:\\.|[^"\\])*)"', block["python_texts"])[1:]
-    target = ast.literal_eval(block["target"])
-    patterns = [ast.literal_eval(text) for text in block["definition_patterns"]]
-    joined = "|".join(ast.literal_eval(f'"{text}"') for text in texts)
-    return joined, [text.replace("${local.target}", target) for text in patterns]
+    for name in ("python_texts", "dynamic_definitions"):
+        patterns = re.findall(r'"((?:\\.|[^"\\])*)"', block[name])[1:]
+        yield "|".join(ast.literal_eval(f'"{pattern}"') for pattern in patterns)
 
 
-TEXTS, PATTERNS = list_patterns()
+TEXTS, DYNAMIC = read_patterns()
 
 
 @cache
-def strip(code: str) -> str:
-    """Return code without texts and comments, as the module reads it."""
-    code = re.sub(r"\r\n?|\ufeff", "\n", code)
-    return re.sub(TEXTS, "", code, flags=re.DOTALL).replace("\\\n", " ")
+def read_code(code: str) -> str:
+    """Return the code of a file without texts and comments, as the module reads it."""
+    code = re.sub(r"\r\n?", "\n", code)
+    texts = re.findall(TEXTS, code, flags=re.DOTALL)
+    plain = re.sub(TEXTS, " ", code, flags=re.DOTALL)
+    has_half = any(text.count("{") != text.count("}") for text in texts)
+    return code if has_half or set(plain) & {'"', "'"} else plain
 
 
 def is_refused(code: str, name: str) -> bool:
     """Whether the module refuses a name, with Python in place of Terraform."""
-    flags = re.MULTILINE | re.ASCII
-    return not any(re.search(text.replace("NAME", name), strip(code), flags) for text in PATTERNS)
+    return not re.search(rf"\b{name}\b|{DYNAMIC}", read_code(code), re.ASCII)
 
 
 @pytest.fixture

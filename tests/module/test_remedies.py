@@ -62,9 +62,8 @@ REMEDIES: dict[str, tuple[str, dict[str, str]]] = {
 
 WARNINGS = {
     'idempotency = { key = "order_id" }': (
-        'idempotency.key = "order_id" starts with order_id, and no message has such a field: the '
-        "function would reject each one. Start with one of body, message_attributes, wrapped, "
-        "attributes, "
+        'idempotency.key = "order_id" names no field of a message, so the function would reject '
+        "each one. Start with one of body, message_attributes, wrapped, attributes, "
     ),
     'idempotency = { key = "body..order_id[" }': (
         'idempotency.key = "body..order_id[" has a bracket or a quote without its other half'

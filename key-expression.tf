@@ -37,28 +37,23 @@ locals {
 
   # 2. The expression without its literals, which are in '' or ``, and then also without its names in "". A backslash
   # escapes the next character in all three.
-  key       = var.idempotency.key == null ? "" : var.idempotency.key
-  key_names = replace(local.key, "/(?s)'(\\\\.|[^'\\\\])*'|`(\\\\.|[^`\\\\])*`|(\"(\\\\.|[^\"\\\\])*\")/", "$3")
+  key_expression = var.idempotency.key == null ? "" : var.idempotency.key
+  key_names = replace(
+    local.key_expression, "/(?s)'(\\\\.|[^'\\\\])*'|`(\\\\.|[^`\\\\])*`|(\"(\\\\.|[^\"\\\\])*\")/", "$3"
+  )
   key_signs = replace(local.key_names, "/(?s)\"(\\\\.|[^\"\\\\])*\"/", "")
   is_key_balanced = !can(regex("[\"'`]", local.key_signs)) && alltrue([
     for pair in [["(", ")"], ["[", "]"], ["{", "}"]] :
     length(split(pair[0], local.key_signs)) == length(split(pair[1], local.key_signs))
   ])
 
-  # 3. The names that may be the first of a path: each name that has no dot before it. Functions are among them. Of most
-  # expressions, one known name is enough: after a pipe or in brackets, a name may be a field of something else. Of an
-  # array of paths, each must be known. "@" and "*" take every field, and an escape in a name may write any.
-  key_name = "(?:\"[^\",\\[]*\"|[A-Za-z_]\\w*)"
-  key_roots = distinct([
-    for name in flatten(regexall("(?:^|[^.\\s\\w\"])\\s*(${local.key_name})", local.key_names)) : trim(name, "\"")
-  ])
-  key_path       = "\\s*${local.key_name}(\\.${local.key_name}|\\[-?\\d+\\])*\\s*"
-  is_key_array   = can(regex("^\\s*\\[${local.key_path}(,${local.key_path})*\\]\\s*$", local.key_names))
-  takes_any_root = can(regex("@|\\\\|(^|[^.\\[\\s])\\s*\\*", local.key_names))
-  has_known_root = local.takes_any_root || (
-    local.is_key_array
-    ? length(setsubtract(local.key_roots, local.known_roots)) == 0
-    : length(setintersection(local.key_roots, local.known_roots)) > 0
+  # 3. The rule: the plan warns if the expression names none of these fields. A name after a dot does not count, because
+  # it is a field of something else. "@" and "*" take every field, and an escape may write any name.
+  key_roots = [
+    for name in regexall("(\\.?)\\s*(\"[^\"]*\"|[A-Za-z_]\\w*)", local.key_names) : trim(name[1], "\"") if name[0] == ""
+  ]
+  has_known_root = (
+    can(regex("[@*\\\\]", local.key_names)) || length(setintersection(local.key_roots, local.known_roots)) > 0
   )
 }
 
@@ -80,9 +75,9 @@ check "key_root" {
       true : local.has_known_root
     )
     error_message = nonsensitive(join(" ", [for part in [
-      "idempotency.key =", jsonencode(var.idempotency.key), "starts with", "${join(", ", local.key_roots)},", "and",
-      "no message has such a field: the function would reject each one. Start with one of",
-      "${join(", ", local.known_roots)};", "\"body.order_id\" is the field order_id of what the producer sent.",
+      "idempotency.key =", jsonencode(var.idempotency.key), "names no field of a message, so the function would reject",
+      "each one. Start with one of", "${join(", ", local.known_roots)};",
+      "\"body.order_id\" is the field order_id of what the producer sent.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 }
