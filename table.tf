@@ -65,17 +65,15 @@ resource "terraform_data" "deletion_guard" {
     )
   }
 
-  # A text is not a bool, so Terraform stops before it runs the command, and shows the text. The command does nothing,
-  # and it may fail, because a machine can lack a shell.
+  # The shell of any system understands both commands. Terraform shows the first when it fails.
   provisioner "local-exec" {
-    when       = destroy
-    on_failure = continue
-    quiet      = true
-    command = !self.input.protected ? "exit 0" : tobool(join(" ", [
-      "Nothing was destroyed. This would delete or replace the table ${self.input.table}, which",
+    when  = destroy
+    quiet = true
+    command = !self.input.protected ? "exit 0" : join(" ", [
+      "exit 1 # Nothing was destroyed. This would delete or replace the table ${self.input.table}, which",
       "table.deletion_protection protects. To keep the table, undo the change (docs/upgrading.md). To delete it, set",
       "table.deletion_protection = false, apply that alone, and try again.",
-    ]))
+    ])
   }
 
   # A test compares this with the resources of the module.
