@@ -261,14 +261,13 @@ locals {
 # condition is never true, but unknown if is_set is.
 resource "terraform_data" "known_function" {
   count = nonsensitive(length([
-    # Whether function.existing, its role, function.alias and function.provisioned_concurrency are null, and how many
-    # function.role.managed_policy_arns there are, must be known when Terraform plans. Set each one, or null, without a
-    # condition on a resource; the ARNs and names in them may be unknown.
+    # Whether function.existing, its role, function.alias and function.provisioned_concurrency are null must be known
+    # when Terraform plans. Set each one, or null, without a condition on a resource; the ARNs and names in them may be
+    # unknown.
     for is_set in [
       var.function.existing == null ? false : var.function.existing.role != null,
       var.function.alias != null,
       var.function.provisioned_concurrency != null,
-      length(var.function.role.managed_policy_arns) > 0,
     ] : is_set if is_set && !is_set
   ]))
 }

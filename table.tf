@@ -95,7 +95,6 @@ resource "terraform_data" "deletion_guard" {
     terraform_data.known_function,
     terraform_data.known_queue,
     terraform_data.location,
-    terraform_data.managed_policies,
     terraform_data.package,
   ]
 

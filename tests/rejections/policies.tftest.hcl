@@ -239,26 +239,26 @@ run "eleven_managed_policies" {
   expect_failures = [var.function]
 
   variables {
-    function = { role = { managed_policy_arns = [for number in range(11) : "arn:aws:iam::123456789012:policy/p${number}"] } }
+    function = { role = { managed_policy_arns = { for number in range(11) : "p${number}" => "arn:aws:iam::123456789012:policy/p${number}" } } }
   }
 }
 
-# says: function.role.managed_policy_arns = ["AmazonSSMReadOnlyAccess"]; each must be the ARN of an IAM policy
+# says: function.role.managed_policy_arns = {"read":"AmazonSSMReadOnlyAccess"}; each must be the ARN of an IAM policy
 run "a_managed_policy_by_its_name" {
   command         = plan
   expect_failures = [var.function]
 
   variables {
-    function = { role = { managed_policy_arns = ["AmazonSSMReadOnlyAccess"] } }
+    function = { role = { managed_policy_arns = { read = "AmazonSSMReadOnlyAccess" } } }
   }
 }
 
-# says: function.role.managed_policy_arns = ["arn:aws:iam::aws:policy/AmazonSSMReadOnlyAccess","arn:aws:iam::aws:policy/AmazonSSMReadOnlyAccess"]; each must be the ARN of an IAM policy, and a policy is in it once.
+# says: function.role.managed_policy_arns = {"a":"arn:aws:iam::aws:policy/AmazonSSMReadOnlyAccess","b":"arn:aws:iam::aws:policy/AmazonSSMReadOnlyAccess"}; each must be the ARN of an IAM policy, and a policy is in it once.
 run "a_managed_policy_twice" {
   command         = plan
   expect_failures = [var.function]
 
   variables {
-    function = { role = { managed_policy_arns = ["arn:aws:iam::aws:policy/AmazonSSMReadOnlyAccess", "arn:aws:iam::aws:policy/AmazonSSMReadOnlyAccess"] } }
+    function = { role = { managed_policy_arns = { for name in ["a", "b"] : name => "arn:aws:iam::aws:policy/AmazonSSMReadOnlyAccess" } } }
   }
 }
