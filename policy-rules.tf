@@ -52,26 +52,24 @@ locals {
       ]
     }],
 
+    # SQS takes more: its console writes __owner_statement, and EventBridge's guide names with spaces.
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_sid.html
+    # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
     [for input, statements in local.statement_inputs : {
-      broken = !alltrue([for position, sid in statements[*].sid : sid == null ? true : (
-        can(regex("^[A-Za-z0-9]+$", sid)) && index(statements[*].sid, sid) == position
+      broken = !alltrue([for sid in statements[*].sid : sid == null ? true : can(
+        regex(startswith(input, "queue.") ? "^[A-Za-z0-9 _-]+$" : "^[A-Za-z0-9]+$", sid)
       )])
       parts = [
-        "${input} has the sids", "${jsonencode(statements[*].sid)};", "each must be letters and digits, and only",
-        "once in a policy. Rename or remove the others.",
+        "${input} has the sids", "${jsonencode(statements[*].sid)};", "each must be",
+        startswith(input, "queue.") ? "letters, digits, spaces, - and _." : "letters and digits.",
+        "Rename or remove the others.",
       ]
     }],
 
+    # IAM does not distinguish upper and lower case in actions.
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html
     [for input, statements in local.queue_statement_inputs : {
-      broken = anytrue([for sid in statements[*].sid : can(regex("^(DenyInsecureTransport$|From)", sid))])
-      parts = [
-        "${input} has the sids", "${jsonencode(statements[*].sid)};", "DenyInsecureTransport and From… are the",
-        "module's. Rename or remove them.",
-      ]
-    }],
-
-    [for input, statements in local.queue_statement_inputs : {
-      broken = anytrue([for action in flatten(statements[*].actions) : try(!startswith(action, "sqs:"), false)])
+      broken = anytrue([for action in flatten(statements[*].actions) : try(!startswith(lower(action), "sqs:"), false)])
       parts = [
         "${input} has the actions", "${jsonencode(statements[*].actions)};", "the policy of a queue takes actions of",
         "SQS only. Remove the others, or put them into function.policy_statements.",
@@ -91,9 +89,17 @@ locals {
     }],
   ])
 
-  # 2. SQS's quotas. In its errors, it counts actions in each statement. It takes 20 statements with a condition each,
-  # so it counts conditions in each statement, too; the same is assumed of principals. The values of a condition do not
-  # count. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html
+  # 2. The statements of a policy together, in a queue's policy with the module's: sids, and SQS's quotas. In its
+  # errors, SQS counts actions in each statement. It takes 20 statements with a condition each, so it counts conditions
+  # in each statement, too; the same is assumed of principals. The values of a condition do not count.
+  # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html
+  policy_sids = {
+    for input, statements in {
+      "function.policy_statements"                = local.processor_statements
+      "queue.policy_statements"                   = local.queue_statements.source
+      "queue.dead_letter_queue.policy_statements" = local.queue_statements.dead_letter
+    } : input => [for statement in statements : statement.Sid if can(statement.Sid)]
+  }
   queue_statement_counts = {
     "queue.policy_statements"                   = length(local.queue_statements.source)
     "queue.dead_letter_queue.policy_statements" = length(local.queue_statements.dead_letter)
@@ -106,6 +112,14 @@ locals {
     }]
   }
   statement_quota_rules = flatten([
+    [for input, sids in local.policy_sids : {
+      broken = length(distinct(sids)) < length(sids)
+      parts = [
+        "${input} makes a policy with the sids", "${jsonencode(sids)};", "each may be in a policy only once. Rename or",
+        "remove the others.",
+      ]
+    }],
+
     [for input, number in local.queue_statement_counts : {
       broken = number > 20
       parts = [

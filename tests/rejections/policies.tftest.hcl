@@ -60,23 +60,23 @@ run "a_key_in_the_dead_letter_queues_policy" {
   }
 }
 
-# says: queue.dead_letter_queue.policy_statements has the sids ["FromSns"]; DenyInsecureTransport and From… are the module's.
+# says: queue.dead_letter_queue.policy_statements makes a policy with the sids ["DenyInsecureTransport","DenyInsecureTransport"]; each may be in a policy only once.
 run "a_sid_of_the_modules_at_the_dead_letter_queue" {
   command         = plan
   expect_failures = [terraform_data.checks]
 
   variables {
-    queue = { dead_letter_queue = { policy_statements = [{ sid = "FromSns", principals = { AWS = ["arn:aws:iam::123456789012:root"] }, actions = ["sqs:SendMessage"] }] } }
+    queue = { dead_letter_queue = { policy_statements = [{ sid = "DenyInsecureTransport", principals = { AWS = ["arn:aws:iam::123456789012:root"] }, actions = ["sqs:SendMessage"] }] } }
   }
 }
 
-# says: queue.dead_letter_queue.policy_statements has the sids ["A b"]; each must be letters and digits
-run "a_sid_with_a_space_at_the_dead_letter_queue" {
+# says: queue.dead_letter_queue.policy_statements has the sids ["A/b"]; each must be letters, digits, spaces, - and _.
+run "a_sid_with_a_slash_at_the_dead_letter_queue" {
   command         = plan
   expect_failures = [terraform_data.checks]
 
   variables {
-    queue = { dead_letter_queue = { policy_statements = [{ sid = "A b", principals = { AWS = ["arn:aws:iam::123456789012:root"] }, actions = ["sqs:SendMessage"] }] } }
+    queue = { dead_letter_queue = { policy_statements = [{ sid = "A/b", principals = { AWS = ["arn:aws:iam::123456789012:root"] }, actions = ["sqs:SendMessage"] }] } }
   }
 }
 
