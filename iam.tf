@@ -240,9 +240,9 @@ resource "aws_iam_role_policy" "processor" {
   # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
   lifecycle {
     precondition {
-      condition = local.least_role_characters <= 10240 ? local.role_characters <= 10240 : false
+      condition = local.role_characters <= 10240
       error_message = nonsensitive(join(" ", [for part in [
-        "function.policy_statements and the module's own statements have at least", local.least_role_characters,
+        "function.policy_statements and the module's own statements have at least", local.role_characters,
         "characters in all; IAM takes 10240 in the inline policies of a role. Shorten them, or use",
         "function.role.managed_policy_arns, which do not count.",
       ] : issensitive(part) ? "(sensitive)" : part]))
