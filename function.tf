@@ -124,9 +124,9 @@ resource "aws_lambda_function" "consumer" {
 
     # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
     precondition {
-      condition = local.environment_bytes.least <= 4096 ? local.environment_bytes.whole <= 4096 : false
+      condition = local.environment_bytes <= 4096
       error_message = nonsensitive(join(" ", [for part in [
-        "function.environment and the variables of the module have at least", local.environment_bytes.least, "bytes",
+        "function.environment and the variables of the module have at least", local.environment_bytes, "bytes",
         "in all; Lambda takes 4096, and counts names, values and the JSON around them. Shorten or remove some, and",
         "let your code read long values from a parameter or a file.",
       ] : issensitive(part) ? "(sensitive)" : part]))
@@ -185,6 +185,16 @@ resource "aws_cloudwatch_log_group" "function" {
 }
 
 locals {
+  # With `function.existing`, the logs must keep the defaults in variables.tf (a test compares both).
+  logs_defaults = {
+    application_level = "INFO"
+    class             = null
+    kms_key_arn       = null
+    retention_days    = 30
+    system_level      = "INFO"
+    tags              = {}
+  }
+
   # Null where Lambda published none, which checks.tf reports. Unknown while the function changes.
   newest_version = try(tonumber(aws_lambda_function.consumer[0].version), null)
 
@@ -228,7 +238,8 @@ resource "aws_lambda_alias" "consumer" {
   lifecycle {
     replace_triggered_by = [aws_lambda_function.consumer[0].arn]
 
-    # Lambda refuses an alias with one version twice. A function that is replaced starts again at version 1.
+    # Lambda refuses an alias with one version twice. It never reuses a number, so after a replacement an older version
+    # may be gone, which this cannot know. https://docs.aws.amazon.com/lambda/latest/dg/configuration-versions.html
     precondition {
       condition = local.newest_version == null ? true : alltrue([
         for version in keys(var.function.alias_weights) : tonumber(version) < local.newest_version
