@@ -73,10 +73,13 @@ resource "terraform_data" "checks" {
     }
 
     precondition {
-      condition = local.creates_function || var.logs.kms_key_arn == null && length(var.logs.tags) == 0
+      condition = local.creates_function || alltrue([
+        for name, value in local.logs_defaults : jsonencode(var.logs[name]) == jsonencode(value)
+      ])
       error_message = join(" ", [
-        "logs.kms_key_arn or logs.tags is set together with function.existing, and the module creates no log group.",
-        "Remove them, and set them where the log group is declared.",
+        "function.existing is set; then ${join(", ", keys(local.logs_defaults))} of logs must keep their defaults,",
+        "because the module creates no log group. Set them where the function and its log group are declared, or",
+        "remove function.existing.",
       ])
     }
 

@@ -167,7 +167,10 @@ locals {
     substr(sha256(jsonencode([local.function_name, local.queue_name, local.dead_letter_queue_name])), 0, 8),
   ])
 
-  managed_policies = local.knows_function ? nonsensitive(length(var.function.role.managed_policy_arns)) : 0
+  managed_policies = {
+    for name in local.knows_function ? nonsensitive(keys(var.function.role.managed_policy_arns)) : [] :
+    name => var.function.role.managed_policy_arns[name]
+  }
 
   # 6. The actions of your code.
   processor_statements = [
@@ -237,32 +240,21 @@ resource "aws_iam_role_policy" "processor" {
   # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
   lifecycle {
     precondition {
-      condition = local.least_role_characters <= 10240 ? local.role_characters <= 10240 : false
-      error_message = nonsensitive(join(" ", [for part in [
-        "function.policy_statements and the module's own statements have at least", local.least_role_characters,
-        "characters in all; IAM takes 10240 in the inline policies of a role. Shorten them, or use",
+      condition = local.role_characters <= 10240
+      error_message = nonsensitive(join("", [for part in [
+        "function.policy_statements and the module's own statements have at least ", local.role_characters,
+        " characters in all; IAM takes 10240 in the inline policies of a role. Shorten them, or use ",
         "function.role.managed_policy_arns, which do not count.",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
   }
 }
 
-# Each policy has its position in the list as its key, because an ARN may be unknown while Terraform plans. If you
-# remove the first of two, the second policy moves to the first position. Without this resource, Terraform could attach
-# it there and then detach it from its old position. So a change of the list first detaches all, then attaches all.
-resource "terraform_data" "managed_policies" {
-  count = local.managed_policies > 0 ? 1 : 0
-
-  triggers_replace = var.function.role.managed_policy_arns
-}
-
+# Each policy has a name of yours, so that another policy in the map leaves the others attached.
 resource "aws_iam_role_policy_attachment" "managed" {
-  count = local.managed_policies
+  # The names in function.role.managed_policy_arns must be known when Terraform plans. Use constants for them.
+  for_each = local.managed_policies
 
   role       = aws_iam_role.function[0].name
-  policy_arn = var.function.role.managed_policy_arns[count.index]
-
-  lifecycle {
-    replace_triggered_by = [terraform_data.managed_policies]
-  }
+  policy_arn = each.value
 }

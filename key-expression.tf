@@ -60,8 +60,8 @@ locals {
 check "key_syntax" {
   assert {
     condition = local.is_key_balanced
-    error_message = nonsensitive(join(" ", [for part in [
-      "idempotency.key =", jsonencode(var.idempotency.key), "has a bracket or a quote without its other half, so it",
+    error_message = nonsensitive(join("", [for part in [
+      "idempotency.key = ", jsonencode(var.idempotency.key), " has a bracket or a quote without its other half, so it ",
       "is not JMESPath, and the function would not start. Correct it, such as \"body.order_id\".",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
@@ -74,10 +74,10 @@ check "key_root" {
       var.idempotency.key == null || var.processor == null || length(local.key_sources) == 0 || !local.is_key_balanced ?
       true : local.has_known_root
     )
-    error_message = nonsensitive(join(" ", [for part in [
-      "idempotency.key =", jsonencode(var.idempotency.key), "names no field of a message, so the function would reject",
-      "each one. Start with one of", "${join(", ", local.known_roots)};",
-      "\"body.order_id\" is the field order_id of what the producer sent.",
+    error_message = nonsensitive(join("", [for part in [
+      "idempotency.key = ", jsonencode(var.idempotency.key), " names no field of a message, so the function would ",
+      "reject each one. Start with one of ${join(", ", local.known_roots)}; \"body.order_id\" is the field order_id ",
+      "of what the producer sent.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 }

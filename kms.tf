@@ -13,16 +13,16 @@ locals {
 
   # 2. The keys of the data that the role reads and writes, each with the services that use it for this data. The role
   # may use a key only through these services.
-  keys = concat(
+  data_keys = concat(
     [
       { service = "dynamodb", arn = local.creates_table ? local.table_key_arn : var.table.existing.kms_key_arn },
       { service = "sqs", arn = local.dead_letter_key_arn },
     ],
     [for stream in var.streams : { service = stream.source, arn = stream.kms_key_arn }],
   )
-  services_of_key = { for key in local.keys : key.arn => key.service... if key.arn != null }
-  keys_of_services = {
-    for arn, services in local.services_of_key :
+  services_of_data_key = { for key in local.data_keys : key.arn => key.service... if key.arn != null }
+  data_keys_of_services = {
+    for arn, services in local.services_of_data_key :
     join(" ", [for service in ["dynamodb", "sqs", "kinesis"] : service if contains(services, service)]) => arn...
   }
   dns_suffix   = local.arn_parts.partition == "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com"
@@ -30,10 +30,10 @@ locals {
 
   # docs/security.md names AWS's pages about these permissions. Keys with the same services are in one statement.
   key_statements = concat(
-    [for services, arns in local.keys_of_services : {
+    [for services, arns in local.data_keys_of_services : {
       Sid = join("", concat(
         ["ReadWithKeys"],
-        [for service in split(" ", services) : title(service) if length(local.keys_of_services) > 1],
+        [for service in split(" ", services) : title(service) if length(local.data_keys_of_services) > 1],
       ))
       Effect    = "Allow"
       Action    = ["kms:Decrypt"]

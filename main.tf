@@ -194,9 +194,9 @@ locals {
     "Set queue.maximum_concurrency to at most ${coalesce(var.function.reserved_concurrency, 1000)},",
     "or set queue.enabled = false.",
     ]) : join(" ", [
-    "Set queue.enabled = false, or raise function.reserved_concurrency to at least 2 and set queue.maximum_concurrency",
-    "= 2, the least that Lambda takes. For one message at a time, leave both unset, and use a FIFO queue whose producers",
-    "send to one message group.",
+    "Set queue.enabled = false, or raise function.reserved_concurrency to at least 2 and set",
+    "queue.maximum_concurrency = 2, the least that Lambda takes. For one message at a time, leave both unset, and use",
+    "a FIFO queue whose producers send to one message group.",
   ])
 
   # The mappings invoke the alias, if there is one.
@@ -262,14 +262,13 @@ locals {
 # the apply if its condition is unknown.
 resource "terraform_data" "known_function" {
   count = nonsensitive(length([
-    # Whether function.existing, its role, function.alias and function.provisioned_concurrency are null, and how many
-    # function.role.managed_policy_arns there are, must be known when Terraform plans. Set each one, or null, without a
-    # condition on a resource; the ARNs and names in them may be unknown.
+    # Whether function.existing, its role, function.alias and function.provisioned_concurrency are null must be known
+    # when Terraform plans. Set each one, or null, without a condition on a resource; the ARNs and names in them may be
+    # unknown.
     for is_set in [
       var.function.existing == null ? false : var.function.existing.role != null,
       var.function.alias != null,
       var.function.provisioned_concurrency != null,
-      length(var.function.role.managed_policy_arns) > 0,
     ] : is_set if is_set && !is_set
   ]))
 }

@@ -22,7 +22,7 @@ locals {
     [for input, statements in local.statement_inputs : {
       broken = !alltrue([for statement in statements : contains(["Allow", "Deny"], coalesce(statement.effect, "null"))])
       parts = [
-        "${input} has the effects", "${jsonencode(statements[*].effect)};", "each must be Allow or Deny. Correct the",
+        "${input} has the effects ", jsonencode(statements[*].effect), "; each must be Allow or Deny. Correct the ",
         "others.",
       ]
     }],
@@ -32,8 +32,8 @@ locals {
         for action in statement.actions : can(regex("^([A-Za-z0-9-]+:[A-Za-z0-9*?]+|\\*)$", action))
       ]), false)])
       parts = [
-        "${input} has the actions", "${jsonencode(statements[*].actions)};", "each statement needs at least one, and",
-        "each is a service and its action. Name those that you mean, such as \"sqs:SendMessage\", or remove the",
+        "${input} has the actions ", jsonencode(statements[*].actions), "; each statement needs at least one, and ",
+        "each is a service and its action. Name those that you mean, such as \"sqs:SendMessage\", or remove the ",
         "statement.",
       ]
     }],
@@ -45,36 +45,33 @@ locals {
         ]
       ])), false)])
       parts = [
-        "${input} has conditions with the operators",
-        "${jsonencode([for statement in statements : try(keys(statement.conditions), null)])};", "each must be one",
-        "of IAM, with a key, and with a value for each key: without one, it never holds. Correct or remove the",
-        "others.",
+        "${input} has conditions with the operators ",
+        jsonencode([for statement in statements : try(keys(statement.conditions), null)]), "; each must be one of ",
+        "IAM, with a key, and with a value for each key: without one, it never holds. Correct or remove the others.",
       ]
     }],
 
+    # SQS takes more: its console writes __owner_statement, and EventBridge's guide names with spaces.
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_sid.html
+    # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
     [for input, statements in local.statement_inputs : {
-      broken = !alltrue([for position, sid in statements[*].sid : sid == null ? true : (
-        can(regex("^[A-Za-z0-9]+$", sid)) && index(statements[*].sid, sid) == position
+      broken = !alltrue([for sid in statements[*].sid : sid == null ? true : can(
+        regex(startswith(input, "queue.") ? "^[A-Za-z0-9 _-]+$" : "^[A-Za-z0-9]+$", sid)
       )])
       parts = [
-        "${input} has the sids", "${jsonencode(statements[*].sid)};", "each must be letters and digits, and only",
-        "once in a policy. Rename or remove the others.",
+        "${input} has the sids ", jsonencode(statements[*].sid), "; each must be ",
+        startswith(input, "queue.") ? "letters, digits, spaces, - and _." : "letters and digits.", " Rename or remove ",
+        "the others.",
       ]
     }],
 
+    # IAM does not distinguish upper and lower case in actions.
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html
     [for input, statements in local.queue_statement_inputs : {
-      broken = anytrue([for sid in statements[*].sid : can(regex("^(DenyInsecureTransport$|From)", sid))])
+      broken = anytrue([for action in flatten(statements[*].actions) : try(!startswith(lower(action), "sqs:"), false)])
       parts = [
-        "${input} has the sids", "${jsonencode(statements[*].sid)};", "DenyInsecureTransport and From… are the",
-        "module's. Rename or remove them.",
-      ]
-    }],
-
-    [for input, statements in local.queue_statement_inputs : {
-      broken = anytrue([for action in flatten(statements[*].actions) : try(!startswith(action, "sqs:"), false)])
-      parts = [
-        "${input} has the actions", "${jsonencode(statements[*].actions)};", "the policy of a queue takes actions of",
-        "SQS only. Remove the others, or put them into function.policy_statements.",
+        "${input} has the actions ", jsonencode(statements[*].actions), "; the policy of a queue takes actions of SQS ",
+        "only. Remove the others, or put them into function.policy_statements.",
       ]
     }],
 
@@ -84,16 +81,24 @@ locals {
         length(setsubtract(keys(statement.principals), local.principal_types)) == 0, false
       )])
       parts = [
-        "${input} has principals of the types",
-        "${jsonencode([for statement in statements : try(keys(statement.principals), null)])};", "each statement",
-        "needs a principal, of ${join(", ", local.principal_types)}. Correct them; everyone is { AWS = [\"*\"] }.",
+        "${input} has principals of the types ",
+        jsonencode([for statement in statements : try(keys(statement.principals), null)]), "; each statement needs a ",
+        "principal, of ${join(", ", local.principal_types)}. Correct them; everyone is { AWS = [\"*\"] }.",
       ]
     }],
   ])
 
-  # 2. SQS's quotas. In its errors, it counts actions in each statement. It takes 20 statements with a condition each,
-  # so it counts conditions in each statement, too; the same is assumed of principals. The values of a condition do not
-  # count. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html
+  # 2. The statements of a policy together, in a queue's policy with the module's: sids, and SQS's quotas. In its
+  # errors, SQS counts actions in each statement. It takes 20 statements with a condition each, so it counts conditions
+  # in each statement, too; the same is assumed of principals. The values of a condition do not count.
+  # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html
+  policy_sids = {
+    for input, statements in {
+      "function.policy_statements"                = local.processor_statements
+      "queue.policy_statements"                   = local.queue_statements.source
+      "queue.dead_letter_queue.policy_statements" = local.queue_statements.dead_letter
+    } : input => [for statement in statements : statement.Sid if can(statement.Sid)]
+  }
   queue_statement_counts = {
     "queue.policy_statements"                   = length(local.queue_statements.source)
     "queue.dead_letter_queue.policy_statements" = length(local.queue_statements.dead_letter)
@@ -106,10 +111,18 @@ locals {
     }]
   }
   statement_quota_rules = flatten([
+    [for input, sids in local.policy_sids : {
+      broken = length(distinct(sids)) < length(sids)
+      parts = [
+        "${input} makes a policy with the sids ${jsonencode(sids)}; each may be in a policy only once. Rename or ",
+        "remove the others.",
+      ]
+    }],
+
     [for input, number in local.queue_statement_counts : {
       broken = number > 20
       parts = [
-        "${input} and the module make", number, "statements; SQS takes 20 in the policy of a queue. Use lists of",
+        "${input} and the module make ", number, " statements; SQS takes 20 in the policy of a queue. Use lists of ",
         "principals and actions in fewer statements.",
       ]
     }],
@@ -119,8 +132,8 @@ locals {
         for size in sizes : size.actions > 7 || size.principals > 50 || size.conditions > 10
       ])
       parts = [
-        "${input} has statements of these sizes:", "${jsonencode(sizes)};", "SQS takes 7 actions, 50 principals and",
-        "10 conditions in each. Use several statements, or remove some.",
+        "${input} has statements of these sizes: ", jsonencode(sizes), "; SQS takes 7 actions, 50 principals and 10 ",
+        "conditions in each. Use several statements, or remove some.",
       ]
     }],
   ])
@@ -130,10 +143,10 @@ locals {
     [for input, statements in local.queue_statement_inputs : {
       broken = anytrue([for statement in statements : try(
         statement.effect != "Deny" && length(statement.conditions) == 0 &&
-        contains(flatten(values(statement.principals)), "*"), true
+        contains(flatten(values(statement.principals)), "*"), false
       )])
       parts = [
-        "${input} allows everyone (the principal \"*\") without a condition. Name the principals, or set conditions",
+        "${input} allows everyone (the principal \"*\") without a condition. Name the principals, or set conditions ",
         "such as aws:PrincipalOrgID.",
       ]
     }],
@@ -143,8 +156,8 @@ locals {
         for resource in statement.resources : can(regex("^(arn:.+:.+|\\*)$", resource))
       ]), false)])
       parts = [
-        "function.policy_statements has the resources", "${jsonencode(statements[*].resources)};", "each statement",
-        "needs at least one, and each is an ARN or *. Name the ARNs that your code uses, or remove the statement.",
+        "function.policy_statements has the resources ", jsonencode(statements[*].resources), "; each statement needs ",
+        "at least one, and each is an ARN or *. Name the ARNs that your code uses, or remove the statement.",
       ]
     }],
   ])
@@ -159,7 +172,7 @@ locals {
       tags       = local.tag_rules
       tag_values = local.tag_value_rules
       } : kind => [
-      for rule in rules : nonsensitive(join(" ", [for part in rule.parts : issensitive(part) ? "(sensitive)" : part]))
+      for rule in rules : nonsensitive(join("", [for part in rule.parts : issensitive(part) ? "(sensitive)" : part]))
       if nonsensitive(rule.broken)
     ]
   }

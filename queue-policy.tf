@@ -70,4 +70,8 @@ locals {
       })
     ))
   }
+  queue_policy_bytes = {
+    for kind, least in local.least_policy_bytes :
+    kind => least > 8192 ? least : nonsensitive(length(local.queue_policies[kind]))
+  }
 }

@@ -26,9 +26,9 @@ resource "aws_sqs_queue" "source" {
 
   lifecycle {
     precondition {
-      condition = local.least_policy_bytes.source <= 8192 ? length(local.queue_policies.source) <= 8192 : false
+      condition = local.queue_policy_bytes.source <= 8192
       error_message = nonsensitive(join("", [for part in [
-        "queue.policy_statements and queue.allowed_senders make a policy of at least ", local.least_policy_bytes.source,
+        "queue.policy_statements and queue.allowed_senders make a policy of at least ", local.queue_policy_bytes.source,
         " bytes; SQS takes 8192 for a queue. Shorten them, such as with patterns in ArnLike, or give permissions to ",
         "the producers' roles instead.",
       ] : issensitive(part) ? "(sensitive)" : part]))
@@ -56,11 +56,9 @@ resource "aws_sqs_queue" "dead_letter" {
 
   lifecycle {
     precondition {
-      condition = (
-        local.least_policy_bytes.dead_letter <= 8192 ? length(local.queue_policies.dead_letter) <= 8192 : false
-      )
+      condition = local.queue_policy_bytes.dead_letter <= 8192
       error_message = nonsensitive(join("", [for part in [
-        "queue.dead_letter_queue.policy_statements makes a policy of at least ", local.least_policy_bytes.dead_letter,
+        "queue.dead_letter_queue.policy_statements makes a policy of at least ", local.queue_policy_bytes.dead_letter,
         " bytes; SQS takes 8192 for a queue. Shorten it, such as with patterns in ArnLike.",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }

@@ -52,8 +52,10 @@ locals {
     function = merge(
       { for name in local.shown.function : name => var.function[name] if local.creates_function },
       {
-        for name, value in { handler = local.entry_point, role = { for name in ["name", "path"] : name => var.function.role[name] } } :
-        name => value if local.creates_function
+        for name, value in {
+          handler = local.entry_point
+          role    = { name = var.function.role.name, path = var.function.role.path }
+        } : name => value if local.creates_function
       },
       {
         existing        = !local.creates_function

@@ -55,8 +55,8 @@ resource "aws_dynamodb_table" "records" {
 resource "terraform_data" "deletion_guard" {
   count = local.creates_table ? 1 : 0
 
-  # What the last apply has set, whatever the configuration says now. A mock's ARN does not name the table: then there is
-  # nothing to protect, and `terraform test` can clean up.
+  # What the last apply has set, whatever the configuration says now. A mock's ARN does not name the table: then there
+  # is nothing to protect, and `terraform test` can clean up.
   input = {
     table = aws_dynamodb_table.records[0].name
     protected = (
@@ -99,7 +99,6 @@ resource "terraform_data" "deletion_guard" {
     terraform_data.known_function,
     terraform_data.known_queue,
     terraform_data.location,
-    terraform_data.managed_policies,
     terraform_data.package,
   ]
 

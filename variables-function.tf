@@ -39,8 +39,8 @@ variable "function" {
     - `reserved_concurrency` (0 or more): the most instances at a time, which Lambda reserves for this function.
       While the queue is enabled, `queue.maximum_concurrency` must be set, and at most this. When null, the
       function shares the account's concurrency.
-    - `role.managed_policy_arns` (up to 10 ARNs of IAM policies, each once): managed policies that the module
-      attaches to the function's role. When you change the list, the module detaches all and attaches them again.
+    - `role.managed_policy_arns` (up to 10 ARNs of IAM policies, or 20 if AWS raises your quota; each once): managed
+      policies that the module attaches to the function's role, each under a name of your choice.
     - `role.name` (1 to 64 letters, digits and +=,.@_-): the role's name, which must be free in the account, in all
       Regions. When null, IAM adds a unique end to the function's name.
     - `role.path` (begins and ends with /, up to 512 characters): the role's path, for naming policies.
@@ -88,7 +88,7 @@ variable "function" {
     provisioned_concurrency = optional(number)
     reserved_concurrency    = optional(number)
     role = optional(object({
-      managed_policy_arns = optional(list(string), [])
+      managed_policy_arns = optional(map(string), {})
       name                = optional(string)
       path                = optional(string, "/")
     }), {})
@@ -324,17 +324,17 @@ variable "function" {
   }
 
   validation {
-    condition = length(var.function.role.managed_policy_arns) <= 10
+    condition = length(var.function.role.managed_policy_arns) <= 20
     error_message = nonsensitive(join("", [for part in [
       "function.role.managed_policy_arns has ", length(var.function.role.managed_policy_arns), " policies; IAM takes ",
-      "10 for a role. Remove some, or merge their statements into one policy.",
+      "20 for a role at most. Remove some, or merge their statements into one policy.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = (
-      alltrue([for arn in var.function.role.managed_policy_arns : can(regex(local.iam_policy_arn, arn))]) &&
-      length(distinct(var.function.role.managed_policy_arns)) == length(var.function.role.managed_policy_arns)
+      alltrue([for arn in values(var.function.role.managed_policy_arns) : can(regex(local.iam_policy_arn, arn))]) &&
+      length(distinct(values(var.function.role.managed_policy_arns))) == length(var.function.role.managed_policy_arns)
     )
     error_message = nonsensitive(join("", [for part in [
       "function.role.managed_policy_arns = ", jsonencode(var.function.role.managed_policy_arns), "; each must be the ",
@@ -436,7 +436,7 @@ locals {
     policy_statements        = []
     provisioned_concurrency  = null
     reserved_concurrency     = null
-    role                     = { managed_policy_arns = [], name = null, path = "/" }
+    role                     = { managed_policy_arns = {}, name = null, path = "/" }
     runtime                  = "python3.13"
     snap_start               = false
     tags                     = {}

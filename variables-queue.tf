@@ -48,8 +48,9 @@ variable "queue" {
     - `policy_statements.conditions` (operators, then up to 10 keys, then values): when it applies, as in IAM.
     - `policy_statements.effect` (`Allow` or `Deny`): whether it allows or denies the actions.
     - `policy_statements.principals` (1 to 50; not everyone without a condition): who, such as `{ AWS = [...] }`.
-    - `policy_statements.sid` (letters and digits, each once; not `DenyInsecureTransport` or `From…`): its name.
-      A queue's policy has up to 20 statements and 8192 bytes; `allowed_senders` make one for each service.
+    - `policy_statements.sid` (letters, digits, spaces, - and _; different from the others): its name. The module's
+      are `DenyInsecureTransport` and one such as `FromSns` for each service in `allowed_senders`. A queue's policy has
+      up to 20 statements and 8192 bytes.
     - `receive_wait_time_seconds` (0 to 20 s): other readers wait this long for messages; Lambda sets its wait itself.
     - `tags`: tags of both queues and the mapping, in addition to the module's `tags`.
     - `unwrap` (`events`, `pipes`, `s3`, `sns`): services that may wrap what a producer sends; `message.body` is then

@@ -251,7 +251,7 @@ run "policies_of_the_largest_size_are_accepted" {
   variables {
     function = {
       policy_statements = [for number in range(60) : { actions = ["dynamodb:PutItem"], resources = ["arn:aws:dynamodb:eu-central-1:123456789012:table/t${number}"] }]
-      role              = { managed_policy_arns = [for number in range(10) : "arn:aws:iam::123456789012:policy/team/p${number}"] }
+      role              = { managed_policy_arns = { for number in range(10) : "p${number}" => "arn:aws:iam::123456789012:policy/team/p${number}" } }
     }
     queue = {
       allowed_senders = [for service in ["events", "sns"] : { service = service, source_arn = { events = "arn:aws:events:eu-central-1:123456789012:rule/r", sns = "arn:aws:sns:eu-central-1:123456789012:t" }[service] }]

@@ -78,7 +78,6 @@ run "an_existing_function_logs_as_it_is_declared" {
     alarms   = {}
     code     = null
     function = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:my-orders:prod", timeout_seconds = 30 } }
-    logs     = { application_level = "ERROR", class = "INFREQUENT_ACCESS" }
   }
 
   assert {

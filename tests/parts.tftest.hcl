@@ -122,7 +122,7 @@ run "the_role_gets_managed_policies_and_deny_statements" {
         { actions = ["dynamodb:PutItem"], resources = ["*"] },
         { sid = "NeverDelete", effect = "Deny", actions = ["dynamodb:DeleteTable"], resources = ["*"] },
       ]
-      role = { managed_policy_arns = ["arn:aws:iam::123456789012:policy/team/read", "arn:aws:iam::aws:policy/CloudWatchLambdaInsightsExecutionRolePolicy"] }
+      role = { managed_policy_arns = { insights = "arn:aws:iam::aws:policy/CloudWatchLambdaInsightsExecutionRolePolicy", read = "arn:aws:iam::123456789012:policy/team/read" } }
     }
   }
 
@@ -132,8 +132,8 @@ run "the_role_gets_managed_policies_and_deny_statements" {
   }
 
   assert {
-    condition     = aws_iam_role_policy_attachment.managed[*].policy_arn == ["arn:aws:iam::123456789012:policy/team/read", "arn:aws:iam::aws:policy/CloudWatchLambdaInsightsExecutionRolePolicy"] && alltrue([for role in aws_iam_role_policy_attachment.managed[*].role : role == "orders-20250101000000000000000001"])
-    error_message = "Each is attached to the function's role."
+    condition     = { for name, attachment in aws_iam_role_policy_attachment.managed : name => "${attachment.role} ${attachment.policy_arn}" } == { insights = "orders-20250101000000000000000001 arn:aws:iam::aws:policy/CloudWatchLambdaInsightsExecutionRolePolicy", read = "orders-20250101000000000000000001 arn:aws:iam::123456789012:policy/team/read" }
+    error_message = "Each is attached to the function's role, under its name: another one does not move it."
   }
 }
 

@@ -437,3 +437,27 @@ run "nothing_is_unwrapped" {
     error_message = "An empty list also replaces the default."
   }
 }
+
+# SQS's console writes the first statement, and EventBridge's user guide the last:
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+run "statements_as_aws_writes_them" {
+  command = plan
+
+  variables {
+    queue = {
+      allowed_senders = [{ service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" }]
+      dead_letter_queue = {
+        policy_statements = [for sid in ["__owner_statement", "FromSns", "FromPartner", "Dead-letter queue permissions"] : { sid = sid, principals = { AWS = ["arn:aws:iam::123456789012:root"] }, actions = ["SQS:*"] }]
+      }
+      policy_statements = [for sid in ["__owner_statement", "fromsns", "FromPartner", "Queue1_SendMessage"] : { sid = sid, principals = { AWS = ["arn:aws:iam::123456789012:root"] }, actions = ["SQS:SendMessage", "Sqs:receivemessage"] }]
+    }
+  }
+
+  assert {
+    condition = [for queue in [aws_sqs_queue.source[0], aws_sqs_queue.dead_letter[0]] : [for statement in jsondecode(queue.policy).Statement : statement.Sid]] == [
+      ["DenyInsecureTransport", "FromSns", "__owner_statement", "fromsns", "FromPartner", "Queue1_SendMessage"],
+      ["DenyInsecureTransport", "__owner_statement", "FromSns", "FromPartner", "Dead-letter queue permissions"],
+    ]
+    error_message = "Each statement keeps its sid."
+  }
+}

@@ -53,7 +53,7 @@ module "orders" {
     ]
 
     role = {
-      managed_policy_arns = [aws_iam_policy.guard_rails.arn]
+      managed_policy_arns = { guard_rails = aws_iam_policy.guard_rails.arn }
       name                = "${var.name}-charge"
       path                = "/${var.name}/"
     }

@@ -304,6 +304,7 @@ HOW_A_QUEUE_IS_READ = {
 TAKEN = {
     # It encrypts the filters of mappings.
     "function": {"kms_key_arn"},
+    "logs": set[str](),
     # The mapping has tags.
     "queue": {*HOW_A_QUEUE_IS_READ, "tags"},
     "table": set[str](),
@@ -311,7 +312,7 @@ TAKEN = {
 """All attributes that an existing part takes."""
 
 
-@pytest.mark.parametrize("part", ["function", "queue", "table"])
+@pytest.mark.parametrize("part", ["function", "logs", "queue", "table"])
 def test_what_an_existing_part_refuses(part: str) -> None:
     """With `existing`, every attribute that only a created part takes is refused if it is set."""
     variable = read_inputs()[part]

@@ -169,7 +169,7 @@ run "a_sid_with_a_space" {
   }
 }
 
-# says: function.policy_statements has the sids ["Read","Read",null,null]; each must be letters and digits, and only once in a policy.
+# says: function.policy_statements makes a policy with the sids ["Read","Read"]; each may be in a policy only once.
 run "a_sid_used_twice" {
   command         = plan
   expect_failures = [terraform_data.checks]

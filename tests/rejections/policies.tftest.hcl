@@ -60,23 +60,23 @@ run "a_key_in_the_dead_letter_queues_policy" {
   }
 }
 
-# says: queue.dead_letter_queue.policy_statements has the sids ["FromSns"]; DenyInsecureTransport and From… are the module's.
+# says: queue.dead_letter_queue.policy_statements makes a policy with the sids ["DenyInsecureTransport","DenyInsecureTransport"]; each may be in a policy only once.
 run "a_sid_of_the_modules_at_the_dead_letter_queue" {
   command         = plan
   expect_failures = [terraform_data.checks]
 
   variables {
-    queue = { dead_letter_queue = { policy_statements = [{ sid = "FromSns", principals = { AWS = ["arn:aws:iam::123456789012:root"] }, actions = ["sqs:SendMessage"] }] } }
+    queue = { dead_letter_queue = { policy_statements = [{ sid = "DenyInsecureTransport", principals = { AWS = ["arn:aws:iam::123456789012:root"] }, actions = ["sqs:SendMessage"] }] } }
   }
 }
 
-# says: queue.dead_letter_queue.policy_statements has the sids ["A b"]; each must be letters and digits
-run "a_sid_with_a_space_at_the_dead_letter_queue" {
+# says: queue.dead_letter_queue.policy_statements has the sids ["A/b"]; each must be letters, digits, spaces, - and _.
+run "a_sid_with_a_slash_at_the_dead_letter_queue" {
   command         = plan
   expect_failures = [terraform_data.checks]
 
   variables {
-    queue = { dead_letter_queue = { policy_statements = [{ sid = "A b", principals = { AWS = ["arn:aws:iam::123456789012:root"] }, actions = ["sqs:SendMessage"] }] } }
+    queue = { dead_letter_queue = { policy_statements = [{ sid = "A/b", principals = { AWS = ["arn:aws:iam::123456789012:root"] }, actions = ["sqs:SendMessage"] }] } }
   }
 }
 
@@ -233,32 +233,42 @@ run "a_role_policy_of_11_kilobytes" {
   }
 }
 
-# says: function.role.managed_policy_arns has 11 policies; IAM takes 10 for a role.
-run "eleven_managed_policies" {
+# says: function.policy_statements and the module's own statements have at least 10260 characters in all; IAM takes 10240
+run "a_role_policy_that_the_modules_own_arns_make_too_large" {
+  command         = plan
+  expect_failures = [aws_iam_role_policy.processor]
+
+  variables {
+    function = { policy_statements = [for number in range(77) : { actions = ["dynamodb:PutItem"], resources = ["arn:aws:dynamodb:eu-central-1:123456789012:table/t${number}"] }] }
+  }
+}
+
+# says: function.role.managed_policy_arns has 21 policies; IAM takes 20 for a role at most.
+run "too_many_managed_policies" {
   command         = plan
   expect_failures = [var.function]
 
   variables {
-    function = { role = { managed_policy_arns = [for number in range(11) : "arn:aws:iam::123456789012:policy/p${number}"] } }
+    function = { role = { managed_policy_arns = { for number in range(21) : "p${number}" => "arn:aws:iam::123456789012:policy/p${number}" } } }
   }
 }
 
-# says: function.role.managed_policy_arns = ["AmazonSSMReadOnlyAccess"]; each must be the ARN of an IAM policy
+# says: function.role.managed_policy_arns = {"read":"AmazonSSMReadOnlyAccess"}; each must be the ARN of an IAM policy
 run "a_managed_policy_by_its_name" {
   command         = plan
   expect_failures = [var.function]
 
   variables {
-    function = { role = { managed_policy_arns = ["AmazonSSMReadOnlyAccess"] } }
+    function = { role = { managed_policy_arns = { read = "AmazonSSMReadOnlyAccess" } } }
   }
 }
 
-# says: function.role.managed_policy_arns = ["arn:aws:iam::aws:policy/AmazonSSMReadOnlyAccess","arn:aws:iam::aws:policy/AmazonSSMReadOnlyAccess"]; each must be the ARN of an IAM policy, and a policy is in it once.
+# says: function.role.managed_policy_arns = {"a":"arn:aws:iam::aws:policy/AmazonSSMReadOnlyAccess","b":"arn:aws:iam::aws:policy/AmazonSSMReadOnlyAccess"}; each must be the ARN of an IAM policy, and a policy is in it once.
 run "a_managed_policy_twice" {
   command         = plan
   expect_failures = [var.function]
 
   variables {
-    function = { role = { managed_policy_arns = ["arn:aws:iam::aws:policy/AmazonSSMReadOnlyAccess", "arn:aws:iam::aws:policy/AmazonSSMReadOnlyAccess"] } }
+    function = { role = { managed_policy_arns = { for name in ["a", "b"] : name => "arn:aws:iam::aws:policy/AmazonSSMReadOnlyAccess" } } }
   }
 }

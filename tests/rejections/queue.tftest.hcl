@@ -456,17 +456,17 @@ run "nobody_may_send" {
   }
 }
 
-# says: queue.policy_statements has the sids ["DenyInsecureTransport"]; DenyInsecureTransport and From… are the module's.
+# says: queue.policy_statements makes a policy with the sids ["DenyInsecureTransport","FromSns","FromSns"]; each may be in a policy only once.
 run "a_sid_of_the_modules" {
   command         = plan
   expect_failures = [terraform_data.checks]
 
   variables {
-    queue = { policy_statements = [{ sid = "DenyInsecureTransport", principals = { AWS = ["arn:aws:iam::123456789012:root"] }, actions = ["sqs:SendMessage"] }] }
+    queue = { allowed_senders = [{ service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" }], policy_statements = [{ sid = "FromSns", principals = { AWS = ["arn:aws:iam::123456789012:root"] }, actions = ["sqs:SendMessage"] }] }
   }
 }
 
-# says: queue.policy_statements has the sids ["Send","Send"]; each must be letters and digits, and only once in a policy.
+# says: queue.policy_statements makes a policy with the sids ["DenyInsecureTransport","Send","Send"]; each may be in a policy only once.
 run "one_sid_for_two_senders" {
   command         = plan
   expect_failures = [terraform_data.checks]
@@ -554,5 +554,15 @@ run "a_dead_letter_queue_statement_that_is_null" {
 
   variables {
     queue = { dead_letter_queue = { policy_statements = [null] } }
+  }
+}
+
+# says: queue.policy_statements has the sids [""]; each must be letters, digits, spaces, - and _.
+run "an_empty_sid" {
+  command         = plan
+  expect_failures = [terraform_data.checks]
+
+  variables {
+    queue = { policy_statements = [{ sid = "", principals = { AWS = ["arn:aws:iam::123456789012:root"] }, actions = ["sqs:SendMessage"] }] }
   }
 }

@@ -75,7 +75,7 @@ run "a_key_that_every_part_replaces" {
   }
 }
 
-# says: logs.kms_key_arn or logs.tags is set together with function.existing, and the module creates no log group.
+# says: function.existing is set; then application_level, class, kms_key_arn, retention_days, system_level, tags of logs must keep their defaults
 run "a_log_key_for_an_existing_function" {
   command         = plan
   expect_failures = [terraform_data.checks]
@@ -87,7 +87,7 @@ run "a_log_key_for_an_existing_function" {
   }
 }
 
-# says: logs.kms_key_arn or logs.tags is set together with function.existing
+# says: function.existing is set; then application_level, class, kms_key_arn
 run "log_tags_for_an_existing_function" {
   command         = plan
   expect_failures = [terraform_data.checks]
@@ -96,6 +96,54 @@ run "log_tags_for_an_existing_function" {
     code     = null
     function = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:worker", timeout_seconds = 30 } }
     logs     = { tags = { team = "payments" } }
+  }
+}
+
+# says: function.existing is set; then application_level, class, kms_key_arn
+run "log_retention_for_an_existing_function" {
+  command         = plan
+  expect_failures = [terraform_data.checks]
+
+  variables {
+    code     = null
+    function = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:worker", timeout_seconds = 30 } }
+    logs     = { retention_days = 7 }
+  }
+}
+
+# says: function.existing is set; then application_level, class, kms_key_arn
+run "log_classes_for_an_existing_function" {
+  command         = plan
+  expect_failures = [terraform_data.checks]
+
+  variables {
+    code     = null
+    function = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:worker", timeout_seconds = 30 } }
+    logs     = { class = "STANDARD" }
+  }
+}
+
+# says: function.existing is set; then application_level, class, kms_key_arn
+run "log_system_levels_for_an_existing_function" {
+  command         = plan
+  expect_failures = [terraform_data.checks]
+
+  variables {
+    code     = null
+    function = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:worker", timeout_seconds = 30 } }
+    logs     = { system_level = "WARN" }
+  }
+}
+
+# says: function.existing is set; then application_level, class, kms_key_arn
+run "log_levels_for_an_existing_function" {
+  command         = plan
+  expect_failures = [terraform_data.checks]
+
+  variables {
+    code     = null
+    function = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:worker", timeout_seconds = 30 } }
+    logs     = { application_level = "ERROR" }
   }
 }
 

@@ -80,13 +80,13 @@ run "a_value_of_257_characters" {
   }
 }
 
-# says: tags is {"note":null}; AWS takes up to 256 letters, digits, spaces and _.:/=+-@ in a value, which is not null.
+# says: tags is {"note":"50 %"}; AWS takes up to 256 letters, digits, spaces and _.:/=+-@ in a value.
 run "a_tag_without_a_value" {
   command         = plan
   expect_failures = [terraform_data.checks]
 
   variables {
-    tags = { note = null }
+    tags = { note = "50 %" }
   }
 }
 
