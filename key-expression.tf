@@ -76,8 +76,8 @@ check "key_root" {
     )
     error_message = nonsensitive(join("", [for part in [
       "idempotency.key = ", jsonencode(var.idempotency.key), " names no field of a message, so the function would ",
-      "reject each one. Start with one of ${join(", ", local.known_roots)}; \"body.order_id\" is the field order_id ",
-      "of what the producer sent.",
+      "reject each one, or take all of them for one. Start with one of ${join(", ", local.known_roots)}; ",
+      "\"body.order_id\" is the field order_id of what the producer sent.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 }

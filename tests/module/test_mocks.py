@@ -31,10 +31,11 @@ module "orders" {
   name             = "orders"
   code             = { source_dir = "${path.module}/src" }
   processor        = "orders.process"
-  function         = { alias = "live" }
+  function         = { alias = "live", alias_weights = { "7" = 0.9 } }
   alarms           = { actions = [aws_sns_topic.orders.arn] }
   allowed_triggers = { topic = { service = "sns", source_arn = aws_sns_topic.orders.arn } }
   dashboard        = true
+  table            = { deletion_protection = true }
   kms_key_arn      = aws_kms_key.orders.arn
   streams = { orders = {
     arn                     = aws_kinesis_stream.orders.arn
