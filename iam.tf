@@ -252,8 +252,10 @@ resource "aws_iam_role_policy" "processor" {
 
 # Each policy has a name of yours, so that another policy in the map leaves the others attached.
 resource "aws_iam_role_policy_attachment" "managed" {
-  # The names in function.role.managed_policy_arns must be known when Terraform plans. Use constants for them.
-  for_each = local.managed_policies
+  for_each = {
+    # The names in function.role.managed_policy_arns must be known when Terraform plans. Use constants for them.
+    for name, arn in local.managed_policies : name => arn
+  }
 
   role       = aws_iam_role.function[0].name
   policy_arn = each.value
