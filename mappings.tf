@@ -163,14 +163,5 @@ resource "aws_lambda_event_source_mapping" "stream" {
         "own queue, and the function would read the report as a message. Give another queue or a topic.",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
-
-    # Of another account, Lambda may read a stream, but not in another Region.
-    precondition {
-      condition = split(":", each.value.arn)[3] == local.arn_parts.region
-      error_message = nonsensitive(join("", [for part in [
-        "streams.${each.key}.arn = \"", each.value.arn, "\" is not in ${local.arn_parts.region}, the Region of the ",
-        "function, and Lambda reads no other. Give a stream of that Region, or use the module there.",
-      ] : issensitive(part) ? "(sensitive)" : part]))
-    }
   }
 }

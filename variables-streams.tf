@@ -2,7 +2,8 @@ variable "streams" {
   description = <<-EOT
     Kinesis data streams and DynamoDB streams that the function reads in addition to the queue, each by a name of your
     choice.
-    - `arn` (of the stream, or of a registered consumer of a Kinesis stream): the function reads this stream.
+    - `arn` (in the function's Region; of the stream, or of a registered consumer of a Kinesis stream): the function
+      reads this stream.
     - `batch_size` (1 to 10000): an invocation gets at most this many records.
     - `bisect_batch_on_function_error`: whether Lambda splits a batch in two when its invocation fails.
     - `enabled`: whether the function reads the stream.

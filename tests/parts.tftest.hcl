@@ -173,3 +173,13 @@ run "an_existing_function_takes_a_key_for_filters" {
     error_message = "Lambda encrypts the filters with it."
   }
 }
+
+# Only with the ARNs of the module's statements is this above 10240 characters.
+run "a_role_policy_that_the_modules_own_arns_make_too_large" {
+  command         = plan
+  expect_failures = [aws_iam_role_policy.processor]
+
+  variables {
+    function = { policy_statements = [for number in range(77) : { actions = ["dynamodb:PutItem"], resources = ["arn:aws:dynamodb:eu-central-1:123456789012:table/t${number}"] }] }
+  }
+}

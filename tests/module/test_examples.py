@@ -73,7 +73,7 @@ PLANNED = {
         aws_subnet=2,
         aws_vpc=1,
         aws_vpc_endpoint=2,
-        terraform_data=2,
+        terraform_data=1,
     ),
     "examples/dependencies": consumer(aws_dynamodb_table=1, aws_iam_role_policy=1),
     "examples/exactly-once": consumer(aws_dynamodb_table=1, aws_iam_role_policy=1),

@@ -63,7 +63,8 @@ REMEDIES: dict[str, tuple[str, dict[str, str]]] = {
 WARNINGS = {
     'idempotency = { key = "order_id" }': (
         'idempotency.key = "order_id" names no field of a message, so the function would reject '
-        "each one. Start with one of body, message_attributes, wrapped, attributes, "
+        "each one, or take all of them for one. Start with one of body, message_attributes, "
+        "wrapped, attributes, "
     ),
     'idempotency = { key = "body..order_id[" }': (
         'idempotency.key = "body..order_id[" has a bracket or a quote without its other half'

@@ -297,7 +297,7 @@ run "too_much_storage" {
   }
 }
 
-# says: function.existing.arn = "worker" is not the ARN of a function or of its alias.
+# says: function.existing.arn = "worker" is not the ARN of a function or of its alias, or role.name is null.
 run "an_existing_function_by_name" {
   command         = plan
   expect_failures = [var.function]
@@ -425,7 +425,7 @@ run "an_empty_alias" {
   }
 }
 
-# says: function.existing.arn = null is not the ARN of a function or of its alias.
+# says: function.existing.arn = null is not the ARN of a function or of its alias, or role.name is null.
 run "an_existing_function_without_an_arn" {
   command         = plan
   expect_failures = [var.function]

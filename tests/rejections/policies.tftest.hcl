@@ -233,16 +233,6 @@ run "a_role_policy_of_11_kilobytes" {
   }
 }
 
-# says: function.policy_statements and the module's own statements have at least 10260 characters in all; IAM takes 10240
-run "a_role_policy_that_the_modules_own_arns_make_too_large" {
-  command         = plan
-  expect_failures = [aws_iam_role_policy.processor]
-
-  variables {
-    function = { policy_statements = [for number in range(77) : { actions = ["dynamodb:PutItem"], resources = ["arn:aws:dynamodb:eu-central-1:123456789012:table/t${number}"] }] }
-  }
-}
-
 # says: function.role.managed_policy_arns has 21 policies; IAM takes 20 for a role at most.
 run "too_many_managed_policies" {
   command         = plan

@@ -354,13 +354,3 @@ run "a_stream_that_is_null" {
     streams = { clicks = null }
   }
 }
-
-# says: streams.clicks.arn = "arn:aws:kinesis:us-east-1:123456789012:stream/clicks" is not in eu-central-1, the Region of the function
-run "a_stream_of_another_region" {
-  command         = plan
-  expect_failures = [aws_lambda_event_source_mapping.stream]
-
-  variables {
-    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:us-east-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed" } }
-  }
-}
