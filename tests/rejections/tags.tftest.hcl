@@ -90,7 +90,7 @@ run "a_tag_without_a_value" {
   }
 }
 
-# says: tags, with the tags of a part, are too many: {"alarms":50,"function":50,"logs":50,"queue":51,"table":50}; AWS takes 50 for a resource
+# says: tags, with the tags of a part, are too many: {"queue":51}; AWS takes 50 for a resource
 run "fifty_one_tags" {
   command         = plan
   expect_failures = [terraform_data.checks]
