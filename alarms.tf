@@ -20,15 +20,14 @@ locals {
 
   # 3. The alarms that the module creates. Without their source, some metrics never have data. These ask the resources,
   # as location.tf does: if Terraform cannot know the names of streams or triggers, only the resources have the error.
-  alarm_has_source = {
-    dead_letter_errors = length(aws_lambda_permission.invoker) > 0
-    delivery_failures  = length(aws_lambda_event_source_mapping.stream) > 0
-    iterator_age       = length(aws_lambda_event_source_mapping.stream) > 0
-    message_age        = local.has_queue
-  }
   wanted_alarms = nonsensitive(toset([
     for name in local.alarm_names : name
-    if(var.alarms == null ? false : !contains(var.alarms.disabled, name)) && lookup(local.alarm_has_source, name, true)
+    if(var.alarms == null ? false : !contains(var.alarms.disabled, name)) && lookup({
+      dead_letter_errors = length(aws_lambda_permission.invoker) > 0
+      delivery_failures  = length(aws_lambda_event_source_mapping.stream) > 0
+      iterator_age       = length(aws_lambda_event_source_mapping.stream) > 0
+      message_age        = local.has_queue
+    }, name, true)
   ]))
   evaluation_periods = {
     for name in local.alarm_names : name => coalesce(try(var.alarms.evaluation_periods[name], null), 1)

@@ -262,7 +262,7 @@ resource "terraform_data" "checks" {
 }
 
 # A choice that may be meant only warns.
-check "record_retention" {
+check "retention" {
   assert {
     condition = (
       var.idempotency.retention_seconds == null || !local.has_queue && length(var.allowed_triggers) == 0 ||
@@ -279,9 +279,7 @@ check "record_retention" {
       "to have that derived.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
-}
 
-check "dead_letter_retention" {
   assert {
     condition = (
       !local.uses_existing_queue || local.dead_letter_retention_seconds > local.retention_seconds ? true : local.fifo

@@ -37,9 +37,9 @@ locals {
 
   # 2. The expression without its literals, which are in '' or ``, and then also without its names in "". A backslash
   # escapes the next character in all three.
-  key_expression = var.idempotency.key == null ? "" : var.idempotency.key
   key_names = replace(
-    local.key_expression, "/(?s)'(\\\\.|[^'\\\\])*'|`(\\\\.|[^`\\\\])*`|(\"(\\\\.|[^\"\\\\])*\")/", "$3"
+    var.idempotency.key == null ? "" : var.idempotency.key,
+    "/(?s)'(\\\\.|[^'\\\\])*'|`(\\\\.|[^`\\\\])*`|(\"(\\\\.|[^\"\\\\])*\")/", "$3"
   )
   key_signs = replace(local.key_names, "/(?s)\"(\\\\.|[^\"\\\\])*\"/", "")
   is_key_balanced = !can(regex("[\"'`]", local.key_signs)) && alltrue([
@@ -52,12 +52,9 @@ locals {
   key_roots = [
     for name in regexall("(\\.?)\\s*(\"[^\"]*\"|[A-Za-z_]\\w*)", local.key_names) : trim(name[1], "\"") if name[0] == ""
   ]
-  has_known_root = (
-    can(regex("[@*\\\\]", local.key_names)) || length(setintersection(local.key_roots, local.known_roots)) > 0
-  )
 }
 
-check "key_syntax" {
+check "key" {
   assert {
     condition = local.is_key_balanced
     error_message = nonsensitive(join("", [for part in [
@@ -65,14 +62,12 @@ check "key_syntax" {
       "is not JMESPath, and the function would not start. Correct it, such as \"body.order_id\".",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
-}
 
-# Only the built-in entry point needs the key. With an existing function, a processor says that it is used.
-check "key_root" {
+  # Only the built-in entry point needs the key. With an existing function, a processor says that it is used.
   assert {
     condition = (
       var.idempotency.key == null || var.processor == null || length(local.key_sources) == 0 || !local.is_key_balanced ?
-      true : local.has_known_root
+      true : can(regex("[@*\\\\]", local.key_names)) || length(setintersection(local.key_roots, local.known_roots)) > 0
     )
     error_message = nonsensitive(join("", [for part in [
       "idempotency.key = ", jsonencode(var.idempotency.key), " names no field of a message, so the function would ",

@@ -20,13 +20,13 @@ locals {
     ],
     [for stream in var.streams : { service = stream.source, arn = stream.kms_key_arn }],
   )
-  services_of_data_key = { for key in local.data_keys : key.arn => key.service... if key.arn != null }
   data_keys_of_services = {
-    for arn, services in local.services_of_data_key :
+    for arn, services in { for key in local.data_keys : key.arn => key.service... if key.arn != null } :
     join(" ", [for service in ["dynamodb", "sqs", "kinesis"] : service if contains(services, service)]) => arn...
   }
-  dns_suffix   = local.arn_parts.partition == "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com"
-  service_host = "${local.arn_parts.region}.${local.dns_suffix}"
+  service_host = join(".", [
+    local.arn_parts.region, local.arn_parts.partition == "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com",
+  ])
 
   # docs/security.md names AWS's pages about these permissions. Keys with the same services are in one statement.
   key_statements = concat(

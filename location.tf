@@ -26,9 +26,10 @@ locals {
   # Where the module deploys, or null if that cannot be known. A mock has random values, which match neither expression.
   # To know the account when Terraform plans, the module would have to call AWS, and no plan would work offline. The ARN
   # of the role has the account, and so has the ARN of the table.
-  region       = try(regex("^[a-z]+(?:-[a-z]+)+-[0-9]+$", data.aws_region.current[0].id), null)
-  account      = try(regex("^arn:[^:]+:[a-z]+:[^:]*:([0-9]{12}):", local.created_arns[0])[0], null)
-  created_arns = local.creates_function ? aws_iam_role.function[*].arn : aws_dynamodb_table.records[*].arn
+  region = try(regex("^[a-z]+(?:-[a-z]+)+-[0-9]+$", data.aws_region.current[0].id), null)
+  account = try(regex("^arn:[^:]+:[a-z]+:[^:]*:([0-9]{12}):", one(
+    local.creates_function ? aws_iam_role.function[*].arn : aws_dynamodb_table.records[*].arn
+  ))[0], null)
 }
 
 # The Region of the provider, which calls nothing for it. Provider 6 deprecates `name`, and provider 5 has no `region`.

@@ -3,11 +3,10 @@ locals {
   # account, and after you delete a bucket, anyone may take its name. So the statement also compares the account that
   # owns the bucket.
   # https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html
-  sender_arns = {
-    for sender in try(var.queue.allowed_senders, []) : sender.service => sender.source_arn...
-  }
   sender_statements = [
-    for service, arns in local.sender_arns : {
+    for service, arns in {
+      for sender in try(var.queue.allowed_senders, []) : sender.service => sender.source_arn...
+      } : {
       Sid       = "From${title(service)}"
       Effect    = "Allow"
       Principal = { Service = "${service}.amazonaws.com" }

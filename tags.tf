@@ -22,50 +22,52 @@ locals {
     "table.tags"    = var.table.tags
     "tags"          = var.tags
   }
-  tag_rules = flatten([
-    [for input, tags in local.tag_inputs : {
-      broken = !alltrue([
-        for key in keys(tags) : !startswith(lower(key), "aws:") &&
-        can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{1,128}$", key))
-      ])
-      parts = [
-        "${input} has the keys ", jsonencode(keys(tags)), "; AWS takes 1 to 128 letters, digits, spaces and ",
-        "_.:/=+-@ in a key, which does not start with aws:. Rename or remove the others.",
-      ]
-    }],
+  tag_rules = {
+    tags = flatten([
+      [for input, tags in local.tag_inputs : {
+        broken = !alltrue([
+          for key in keys(tags) : !startswith(lower(key), "aws:") &&
+          can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{1,128}$", key))
+        ])
+        parts = [
+          "${input} has the keys ", jsonencode(keys(tags)), "; AWS takes 1 to 128 letters, digits, spaces and ",
+          "_.:/=+-@ in a key, which does not start with aws:. Rename or remove the others.",
+        ]
+      }],
 
-    {
-      broken = anytrue([for tags in values(local.all_tags) : length(tags) > 50])
-      parts = [
-        "tags, with the tags of a part, are too many: ",
-        jsonencode({ for part, tags in local.all_tags : part => length(tags) if nonsensitive(length(tags) > 50) }),
-        "; AWS takes 50 for a resource, and the provider's default tags count. Remove some.",
-      ]
-    },
+      {
+        broken = anytrue([for tags in values(local.all_tags) : length(tags) > 50])
+        parts = [
+          "tags, with the tags of a part, are too many: ",
+          jsonencode({ for part, tags in local.all_tags : part => length(tags) if nonsensitive(length(tags) > 50) }),
+          "; AWS takes 50 for a resource, and the provider's default tags count. Remove some.",
+        ]
+      },
 
-    # Other services distinguish upper and lower case. https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
-    {
-      broken = local.creates_function && (
-        length(distinct([for key in keys(local.function_tags) : lower(key)])) < length(local.function_tags)
-      )
-      parts = [
-        "tags and function.tags have the keys ", jsonencode(keys(local.function_tags)), "; in the keys of a role's ",
-        "tags, IAM does not distinguish upper and lower case. Rename or remove all but one of the same.",
-      ]
-    },
-  ])
+      # Other services distinguish upper and lower case. https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
+      {
+        broken = local.creates_function && (
+          length(distinct([for key in keys(local.function_tags) : lower(key)])) < length(local.function_tags)
+        )
+        parts = [
+          "tags and function.tags have the keys ", jsonencode(keys(local.function_tags)), "; in the keys of a role's ",
+          "tags, IAM does not distinguish upper and lower case. Rename or remove all but one of the same.",
+        ]
+      },
+    ])
 
-  # A value may be unknown while Terraform plans. The provider leaves out a tag whose value is null.
-  tag_value_rules = [
-    for input, tags in local.tag_inputs : {
-      broken = !alltrue([
-        for value in values(tags) :
-        value == null ? true : can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{0,256}$", value))
-      ])
-      parts = [
-        "${input} is ", jsonencode(tags), "; AWS takes up to 256 letters, digits, spaces and _.:/=+-@ in a value. ",
-        "Correct or remove the others.",
-      ]
-    }
-  ]
+    # A value may be unknown while Terraform plans. The provider leaves out a tag whose value is null.
+    tag_values = [
+      for input, tags in local.tag_inputs : {
+        broken = !alltrue([
+          for value in values(tags) :
+          value == null ? true : can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{0,256}$", value))
+        ])
+        parts = [
+          "${input} is ", jsonencode(tags), "; AWS takes up to 256 letters, digits, spaces and _.:/=+-@ in a value. ",
+          "Correct or remove the others.",
+        ]
+      }
+    ]
+  }
 }

@@ -32,7 +32,7 @@ run "every_limit_itself_is_accepted" {
   command = plan
 
   # The least retention of records is below the dead-letter queue's: a warning.
-  expect_failures = [check.record_retention]
+  expect_failures = [check.retention]
 
   variables {
     function    = { alias = "live", memory_size_mb = 10240, provisioned_concurrency = 1, runtime = "python3.11", timeout_seconds = 900 }
@@ -64,7 +64,7 @@ run "the_least_of_everything_is_accepted" {
   command = plan
 
   # As above.
-  expect_failures = [check.record_retention]
+  expect_failures = [check.retention]
 
   variables {
     function    = { architecture = "x86_64", memory_size_mb = 128, timeout_seconds = 3 }

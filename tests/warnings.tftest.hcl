@@ -12,7 +12,7 @@ variables {
 
 run "a_key_that_starts_with_no_field" {
   command         = plan
-  expect_failures = [check.key_root]
+  expect_failures = [check.key]
 
   variables {
     idempotency = { key = "order_id" }
@@ -21,7 +21,7 @@ run "a_key_that_starts_with_no_field" {
 
 run "a_key_with_half_a_bracket" {
   command         = plan
-  expect_failures = [check.key_syntax]
+  expect_failures = [check.key]
 
   variables {
     idempotency = { key = "body..order_id[" }
@@ -54,7 +54,7 @@ run "a_key_for_a_handler_of_yours" {
 
 run "records_that_expire_before_the_dead_letters" {
   command         = plan
-  expect_failures = [check.record_retention]
+  expect_failures = [check.retention]
 
   variables {
     idempotency = { retention_seconds = 1209599 }
@@ -63,7 +63,7 @@ run "records_that_expire_before_the_dead_letters" {
 
 run "records_that_expire_before_events_that_lambda_gave_up_on" {
   command         = plan
-  expect_failures = [check.record_retention]
+  expect_failures = [check.retention]
 
   variables {
     allowed_triggers = { topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" } }
@@ -101,7 +101,7 @@ run "short_records_and_dead_letters" {
 
 run "an_existing_queue_and_its_dead_letters_of_14_days" {
   command         = plan
-  expect_failures = [check.dead_letter_retention]
+  expect_failures = [check.retention]
 
   variables {
     queue = { existing = {
