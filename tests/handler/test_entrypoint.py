@@ -457,11 +457,9 @@ print(json.dumps(seen))
 
 
 def test_a_snapshot_holds_nothing_that_must_be_unique_or_fresh() -> None:
-    """Until its first call, the function has no connection, no thread and no random number.
-
-    Lambda may start many processes from one snapshot of the imported function:
-    https://docs.aws.amazon.com/lambda/latest/dg/snapstart-uniqueness.html
-    """
+    """Until its first call, the function has no connection, no thread and no random number."""
+    # Lambda may start many processes from one snapshot of the imported function:
+    # https://docs.aws.amazon.com/lambda/latest/dg/snapstart-uniqueness.html
     credentials = {"AWS_ACCESS_KEY_ID": "123456789012", "AWS_SECRET_ACCESS_KEY": "secret"}
     done = fresh(WATCH, **REQUIRED, **credentials)
     assert done.returncode == 0, done.stderr

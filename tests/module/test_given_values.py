@@ -197,6 +197,7 @@ def test_an_unknown_value_is_planned(tmp_path: Path) -> None:
     assert {place: others[place] for place in others.keys() - REFUSED_BY_PROVIDER} == {}
 
 
+@pytest.mark.extended
 def test_null_is_planned_or_gets_one_message(tmp_path: Path) -> None:
     """Null in each place that must have a value is planned, or gets one message."""
     assert find_others(plan_all(tmp_path, NULL)) == {}
