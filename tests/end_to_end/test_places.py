@@ -19,6 +19,7 @@ pytestmark = [
     pytest.mark.terraform,
     pytest.mark.slow,
     pytest.mark.timeout(600),
+    pytest.mark.extended,
 ]
 
 STACK = ROOT / "tests" / "end_to_end" / "places"
