@@ -1,28 +1,37 @@
 locals {
   # 1. The names of all alarms, which alarms.disabled takes, and the attributes of alarms that set their thresholds.
   alarm_names = [
-    "dead_letters", "duration", "errors", "lost_leases", "message_age", "parked", "table_throttles", "takeovers",
-    "throttles",
+    "dead_letter_errors", "dead_letters", "delivery_failures", "duration", "errors", "iterator_age", "lost_leases",
+    "message_age", "parked", "table_throttles", "table_unavailable", "takeovers", "throttles",
   ]
   alarm_thresholds = [
-    "dead_letters", "duration_percent", "errors", "lost_leases", "message_age_seconds", "parked", "table_throttles",
-    "takeovers", "throttles",
+    "dead_letter_errors", "dead_letters", "delivery_failures", "duration_percent", "errors", "iterator_age_seconds",
+    "lost_leases", "message_age_seconds", "parked", "table_throttles", "table_unavailable", "takeovers", "throttles",
   ]
 
   # 2. The alarms that watch the package's own metrics. Each metric costs, so by default the package writes them only if
   # an alarm or the dashboard uses them.
-  message_alarms   = ["lost_leases", "parked", "takeovers"]
+  message_alarms   = ["lost_leases", "parked", "table_unavailable", "takeovers"]
   metric_namespace = "IdempotentLambda"
-  needs_metrics = var.dashboard || (
+  needs_metrics = nonsensitive(var.dashboard || (
     var.alarms == null ? false : length(setsubtract(local.message_alarms, var.alarms.disabled)) > 0
-  )
+  ))
   writes_metrics = var.idempotency.metrics != null ? var.idempotency.metrics : local.needs_metrics
 
-  # 3. The alarms that the module creates. Without a queue, nothing has a message age.
-  wanted_alarms = toset([
+  # 3. The alarms that the module creates. Without their source, some metrics never have data. These ask the resources,
+  # as location.tf does: if Terraform cannot know the names of streams or triggers, only the resources have the error.
+  wanted_alarms = nonsensitive(toset([
     for name in local.alarm_names : name
-    if(var.alarms == null ? false : !contains(var.alarms.disabled, name)) && (local.has_queue || name != "message_age")
-  ])
+    if(var.alarms == null ? false : !contains(var.alarms.disabled, name)) && lookup({
+      dead_letter_errors = length(aws_lambda_permission.invoker) > 0
+      delivery_failures  = length(aws_lambda_event_source_mapping.stream) > 0
+      iterator_age       = length(aws_lambda_event_source_mapping.stream) > 0
+      message_age        = local.has_queue
+    }, name, true)
+  ]))
+  evaluation_periods = {
+    for name in local.alarm_names : name => coalesce(try(var.alarms.evaluation_periods[name], null), 1)
+  }
 
   # 4. The dimensions that find the metrics of each resource.
   dead_letter_dimensions = { QueueName = local.dead_letter_queue_name }
@@ -30,12 +39,30 @@ locals {
   queue_dimensions       = { QueueName = local.queue_name }
   table_dimensions       = { TableName = local.table_name }
 
-  # After this time, SQS has moved a message that always fails to the dead-letter queue.
-  dead_lettered_after_seconds = try(local.max_receive_count * local.visibility_timeout_seconds, null)
+  # After this time, SQS has moved a message that always fails to the dead-letter queue. A message's age includes its
+  # delay.
+  dead_lettered_after_seconds = try(
+    var.queue.delay_seconds + local.max_receive_count * local.visibility_timeout_seconds,
+    null,
+  )
 
   # 5. The alarms, by name. A count is summed over five minutes. A level is measured each minute, so that its alarm ends
   # soon after the level goes down.
   alarms = {
+    dead_letter_errors = {
+      namespace  = "AWS/Lambda"
+      metrics    = ["DeadLetterErrors"]
+      dimensions = local.function_dimensions
+      statistic  = "Sum"
+      period     = 300
+      threshold  = try(var.alarms.dead_letter_errors, null)
+      description = join(" ", [
+        "An event of allowed_triggers failed until the end of its retries, and Lambda could not send it to",
+        "${local.dead_letter_queue_name}. Lambda does not keep it. The event may be larger than the queue takes, or",
+        "the role may not send to the queue or use its key. Its message may have run in part.",
+      ])
+      runbook = ["An event or a report is lost"]
+    }
     dead_letters = {
       namespace  = "AWS/SQS"
       metrics    = ["ApproximateNumberOfMessagesVisible"]
@@ -49,6 +76,21 @@ locals {
         "queue's retention ends.",
       ])
       runbook = ["A message is in the dead-letter queue"]
+    }
+    # For streams, too: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+    delivery_failures = {
+      namespace  = "AWS/Lambda"
+      metrics    = ["DestinationDeliveryFailures"]
+      dimensions = local.function_dimensions
+      statistic  = "Sum"
+      period     = 300
+      threshold  = try(var.alarms.delivery_failures, null)
+      description = join(" ", [
+        "Lambda gave up on records of a stream of ${local.function_name}, and could not send the report about them to",
+        "the failure destination. The records did not run to their end, and nothing else names them. The destination",
+        "may be deleted, or the role may not send to it or use its key.",
+      ])
+      runbook = ["An event or a report is lost"]
     }
     duration = {
       namespace  = "AWS/Lambda"
@@ -77,6 +119,22 @@ locals {
         "invocation was interrupted, the side effects of its messages may happen twice.",
       ])
       runbook = ["A run that left no line"]
+    }
+    # In milliseconds. Lambda measures the age of each batch that it processes, and retries are minutes apart. So a
+    # minute without data does not show that the age has gone down.
+    iterator_age = {
+      namespace  = "AWS/Lambda"
+      metrics    = ["IteratorAge"]
+      dimensions = local.function_dimensions
+      statistic  = "Maximum"
+      period     = 300
+      threshold  = try(1000 * coalesce(var.alarms.iterator_age_seconds, local.behind_after_seconds), null)
+      description = join(" ", [
+        "${local.function_name} reads records of a stream so late that Lambda may give up on them, or the stream may",
+        "delete them, before they run. The function is too slow or throttled, or one record fails and holds up its",
+        "shard. While Lambda invokes nothing, there is no data, and this alarm ends.",
+      ])
+      runbook = ["A stream is behind", "A group is held up"]
     }
     lost_leases = {
       namespace  = local.metric_namespace
@@ -134,6 +192,20 @@ locals {
       ])
       runbook = ["table_unavailable"]
     }
+    table_unavailable = {
+      namespace  = local.metric_namespace
+      metrics    = ["table_unavailable"]
+      dimensions = local.function_dimensions
+      statistic  = "Sum"
+      period     = 300
+      threshold  = try(var.alarms.table_unavailable, null)
+      description = join(" ", [
+        "Messages of ${local.function_name} did not run, because ${local.table_name} refused or did not answer their",
+        "claims. They are delivered again, and each receive without a run brings them nearer to the end of their",
+        "retries. Check the table, its key, the role's permissions and the network.",
+      ])
+      runbook = ["table_unavailable"]
+    }
     takeovers = {
       namespace  = local.metric_namespace
       metrics    = ["takeovers"]
@@ -165,7 +237,10 @@ locals {
 }
 
 resource "aws_cloudwatch_metric_alarm" "alarm" {
-  for_each = { for name, alarm in local.alarms : name => alarm if contains(local.wanted_alarms, name) }
+  for_each = {
+    # Whether alarms is null, and alarms.disabled, must be known when Terraform plans. Use constants for them.
+    for name, alarm in local.alarms : name => alarm if contains(local.wanted_alarms, name)
+  }
 
   alarm_name = "${var.name}-${replace(each.key, "_", "-")}"
   alarm_description = join(" ", [
@@ -176,7 +251,7 @@ resource "aws_cloudwatch_metric_alarm" "alarm" {
   ok_actions          = var.alarms.ok_actions
   comparison_operator = "GreaterThanOrEqualToThreshold"
   threshold           = each.value.threshold
-  evaluation_periods  = 1
+  evaluation_periods  = local.evaluation_periods[each.key]
   treat_missing_data  = "notBreaching"
 
   # An alarm with several metrics watches their sum, below.
@@ -214,5 +289,5 @@ resource "aws_cloudwatch_metric_alarm" "alarm" {
     }
   }
 
-  tags = var.tags
+  tags = local.tags.alarms
 }

@@ -85,6 +85,26 @@ locals {
       ]
     },
     {
+      shown      = length(var.streams) > 0
+      title      = "Streams"
+      namespace  = "AWS/Lambda"
+      dimensions = local.function_dimensions
+      lines = [
+        { metric = "IteratorAge", stat = "Maximum", label = "age of the records (ms)" },
+        { metric = "DestinationDeliveryFailures", stat = "Sum", label = "lost reports", right = true },
+      ]
+    },
+    {
+      shown      = length(var.allowed_triggers) > 0
+      title      = "Events of allowed_triggers"
+      namespace  = "AWS/Lambda"
+      dimensions = local.function_dimensions
+      lines = [
+        { metric = "AsyncEventsReceived", stat = "Sum", label = "received" },
+        { metric = "DeadLetterErrors", stat = "Sum", label = "lost", right = true },
+      ]
+    },
+    {
       shown      = true
       title      = "Duration of ${local.function_name} (ms)"
       namespace  = "AWS/Lambda"
@@ -111,7 +131,7 @@ locals {
 }
 
 resource "aws_cloudwatch_dashboard" "dashboard" {
-  count = var.dashboard ? 1 : 0
+  count = nonsensitive(var.dashboard) ? 1 : 0 # dashboard must be known when Terraform plans. Set true or false.
 
   # The name of a dashboard is unique in the account, and you may deploy the same stack in several Regions.
   dashboard_name = "${var.name}-${local.arn_parts.region}"

@@ -3,9 +3,9 @@
 locals {
   # 1. The kind of code. Terraform knows at plan whether an object or a path is null, even while a value in it is
   # unknown. If it knew the kind only later, it would replace the function.
-  builds_package = var.code == null ? false : var.code.source_dir != null
-  uses_s3        = var.code == null ? false : var.code.s3 != null
-  image          = var.code == null ? false : var.code.image != null
+  builds_package = nonsensitive(var.code == null ? false : var.code.source_dir != null)
+  uses_s3        = nonsensitive(var.code == null ? false : var.code.s3 != null)
+  image          = nonsensitive(var.code == null ? false : var.code.image != null)
 
   # 2. The files in source_dir that are not deployed, as one regular expression: hidden and compiled files, then
   # code.exclude. A pattern with a slash inside starts at source_dir; any other pattern matches a name at any depth.
@@ -114,7 +114,67 @@ locals {
     : ["${local.wrapper_module}.py", "${local.wrapper_module}/__init__.py"]
   )
 
-  # 9. The modules at the top of source_dir that have the name of a module which boto3 or the package imports. Python
+  # 9. The functions that inputs name, with the files of source_dir that hold their modules. The name of an extension
+  # module has its platform before the end.
+  own_handler = var.function.handler == local.builtin_handler ? null : var.function.handler
+  named_functions = {
+    for input, name in {
+      "processor"        = var.processor
+      "function.handler" = local.own_handler
+      "function.wrapper" = var.function.wrapper
+      } : input => {
+      name     = name
+      function = reverse(split(".", name))[0]
+      module   = replace(try(regex("^(.*)[.]", name)[0], ""), ".", "/")
+    } if local.builds_package && nonsensitive(name != null)
+  }
+  named_files = {
+    for input, named in local.named_functions : input => [
+      for file in local.source_files : file
+      if contains(["${named.module}.py", "${named.module}/__init__.py"], file) ||
+      startswith(file, "${named.module}.") && endswith(file, ".so")
+    ]
+  }
+
+  # 10. The code in these files, without texts and comments. A file that Terraform cannot read may define every name.
+  python_texts = join("|", [
+    "\"\"\"(?:\\\\.|[^\\\\])*?\"\"\"",
+    "'''(?:\\\\.|[^\\\\])*?'''",
+    "\"(?:\\\\.|[^\"\\\\\\n])*\"",
+    "'(?:\\\\.|[^'\\\\\\n])*'",
+    "#[^\\n]*",
+  ])
+  read_code = {
+    for input, files in local.named_files : input => replace(
+      join("\n", [for file in files : try(file("${local.source_dir}/${file}"), "exec")]),
+      "/\\r\\n?/", "\n",
+    )
+  }
+  plain_code = { for input, code in local.read_code : input => replace(code, "/(?s)${local.python_texts}/", " ") }
+
+  # Since Python 3.12, the braces of an f-string may hold the quotes that it has itself. The expressions above end the
+  # f-string there. So a text has half a pair of braces, or a quote is left over, and then everything counts as code.
+  named_code = {
+    for input, code in local.read_code : input => anytrue(concat(
+      [strcontains(local.plain_code[input], "\""), strcontains(local.plain_code[input], "'")],
+      [for text in regexall("(?s)${local.python_texts}", code) : length(split("{", text)) != length(split("}", text))],
+    )) ? code : local.plain_code[input]
+  }
+
+  # 11. A name that is not a word of the code is not defined there, unless the code can define the name in a text.
+  dynamic_definitions = join("|", [
+    "\\bimport[\\s\\\\]*\\*",
+    "\\b(__dict__|__getattr__|__globals__|__setattr__|eval|exec|f_globals|globals|locals|modules|setattr|vars)\\b",
+  ])
+  undefined_functions = [
+    for input, named in local.named_functions : input
+    if nonsensitive(
+      length(local.named_files[input]) > 0 &&
+      !can(regex("\\b${named.function}\\b|${local.dynamic_definitions}", local.named_code[input]))
+    )
+  ]
+
+  # 12. The modules at the top of source_dir that have the name of a module which boto3 or the package imports. Python
   # would import yours instead.
   top_modules = [
     for file in local.python_files : trimsuffix(trimsuffix(file, ".py"), "/__init__")

@@ -21,19 +21,7 @@ locals {
     }
   }
 
-  # 3. Your KMS keys for the data that the role reads and writes. The role may use them only through these services.
-  dead_letter_key_arn = local.uses_existing_queue ? var.queue.existing.kms_key_arn : var.kms_key_arn
-  key_arns = distinct([for arn in concat(
-    [local.creates_table ? var.kms_key_arn : var.table.existing.kms_key_arn, local.dead_letter_key_arn],
-    [for stream in var.streams : stream.kms_key_arn],
-  ) : arn if arn != null])
-  dns_suffix = local.arn_parts.partition == "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com"
-  key_services = [
-    for service in concat(["dynamodb", "sqs"], length(local.kinesis_arns) > 0 ? ["kinesis"] : []) :
-    "${service}.${local.arn_parts.region}.${local.dns_suffix}"
-  ]
-
-  # 4. The actions that the mappings and the package call, and no others; tests compare them with the calls. Nothing
+  # 3. The actions that the mappings and the package call, and no others; tests compare them with the calls. Nothing
   # here depends on var.function, so that you can create an existing function after the policy of its role.
   consumer_statements = concat(
     local.has_queue ? [
@@ -78,21 +66,7 @@ locals {
         Resource = local.table_arn
       }, local.own_records),
     ],
-    # docs/security.md names AWS's pages about these permissions.
-    length(local.key_arns) > 0 ? [{
-      Sid       = "ReadWithKeys"
-      Effect    = "Allow"
-      Action    = ["kms:Decrypt"]
-      Resource  = local.key_arns
-      Condition = { StringEquals = { "kms:ViaService" = local.key_services } }
-    }] : [],
-    local.dead_letter_key_arn == null ? [] : [{
-      Sid       = "EncryptDeadLetters"
-      Effect    = "Allow"
-      Action    = ["kms:GenerateDataKey"]
-      Resource  = local.dead_letter_key_arn
-      Condition = { StringEquals = { "kms:ViaService" = ["sqs.${local.arn_parts.region}.${local.dns_suffix}"] } }
-    }],
+    local.key_statements,
     # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSLambdaKinesisExecutionRole.html
     length(local.kinesis_arns) > 0 ? [{
       Sid    = "ReadKinesisStreams"
@@ -129,7 +103,7 @@ locals {
     }] : [],
   )
 
-  # 5. The actions that Lambda itself calls with the role of a function that the module creates. function_arns
+  # 4. The actions that Lambda itself calls with the role of a function that the module creates. function_arns
   # matches the function with its versions and aliases.
   function_arn = join(":", [
     "arn", local.arn_parts.partition, "lambda", local.arn_parts.region, local.arn_parts.account,
@@ -144,11 +118,11 @@ locals {
       Resource = try("${aws_cloudwatch_log_group.function[0].arn}:*", "")
     }],
     # Lambda's own grant is for the role that the function had when its key was set, and ends with that role.
-    var.kms_key_arn == null ? [] : [{
+    local.function_key_arn == null ? [] : [{
       Sid       = "DecryptEnvironment"
       Effect    = "Allow"
       Action    = ["kms:Decrypt"]
-      Resource  = var.kms_key_arn
+      Resource  = local.function_key_arn
       Condition = { ArnLike = { "kms:EncryptionContext:aws:lambda:FunctionArn" = local.function_arns } }
     }],
     # These actions of X-Ray take no resource.
@@ -184,10 +158,24 @@ locals {
     "ec2:UnassignPrivateIpAddresses",
   ]
 
+  # 5. The name of the policy in an existing role. Several consumers may share the role, also consumers of the same name
+  # in several Regions or with other queues, and each needs a policy. IAM takes 128 characters; this has up to 110.
+  existing_role_policy_name = join("-", [
+    "idempotent-lambda",
+    try(split(":", var.function.existing.arn)[3], ""),
+    var.name,
+    substr(sha256(jsonencode([local.function_name, local.queue_name, local.dead_letter_queue_name])), 0, 8),
+  ])
+
+  managed_policies = {
+    for name in local.knows_function ? nonsensitive(keys(var.function.role.managed_policy_arns)) : [] :
+    name => var.function.role.managed_policy_arns[name]
+  }
+
   # 6. The actions of your code.
   processor_statements = [
     for statement in var.function.policy_statements : merge(
-      { Effect = "Allow", Action = statement.actions, Resource = statement.resources },
+      { Effect = statement.effect, Action = statement.actions, Resource = statement.resources },
       statement.sid == null ? {} : { Sid = statement.sid },
       length(statement.conditions) == 0 ? {} : { Condition = statement.conditions },
     )
@@ -197,9 +185,11 @@ locals {
 resource "aws_iam_role" "function" {
   count = local.creates_function ? 1 : 0
 
-  # A prefix, because role names are global and you may deploy the same stack in several Regions. IAM takes 38
-  # characters.
-  name_prefix          = "${substr(local.function_name, 0, 37)}-"
+  # By default a prefix, because role names are global and you may deploy the same stack in several Regions. IAM takes
+  # 38 characters.
+  name                 = var.function.role.name
+  name_prefix          = var.function.role.name == null ? "${substr(local.function_name, 0, 37)}-" : null
+  path                 = var.function.role.path
   description          = "What the function ${local.function_name} may do."
   permissions_boundary = var.function.permissions_boundary_arn
 
@@ -212,25 +202,31 @@ resource "aws_iam_role" "function" {
     }]
   })
 
-  tags = var.tags
+  tags = local.function_tags
 }
 
 # An existing role also gets this policy, in addition to its own.
 resource "aws_iam_role_policy" "function" {
   count = local.creates_function || local.uses_existing_role ? 1 : 0
 
-  name = local.creates_function ? "idempotent-lambda" : "idempotent-lambda-${var.name}"
+  name = local.creates_function ? "idempotent-lambda" : local.existing_role_policy_name
   role = local.creates_function ? aws_iam_role.function[0].id : var.function.existing.role.name
 
   policy = jsonencode({
     Version   = "2012-10-17"
     Statement = concat(local.consumer_statements, local.runtime_statements)
   })
+
+  depends_on = [terraform_data.location]
 }
 
 # A separate policy, so that the sids of your statements never clash with the module's.
 resource "aws_iam_role_policy" "processor" {
-  count = length(var.function.policy_statements) > 0 ? 1 : 0
+  count = (
+    # The number of function.policy_statements must be known when Terraform plans. Name the resources in it without a
+    # condition or a loop that depends on them; the ARNs in it may be unknown.
+    nonsensitive(length(var.function.policy_statements)) > 0 ? 1 : 0
+  )
 
   name = "processor"
   role = aws_iam_role.function[0].id
@@ -239,4 +235,28 @@ resource "aws_iam_role_policy" "processor" {
     Version   = "2012-10-17"
     Statement = local.processor_statements
   })
+
+  # IAM counts all inline policies of a role together, without white space.
+  # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+  lifecycle {
+    precondition {
+      condition = local.role_characters <= 10240
+      error_message = nonsensitive(join("", [for part in [
+        "function.policy_statements and the module's own statements have at least ", local.role_characters,
+        " characters in all; IAM takes 10240 in the inline policies of a role. Shorten them, or use ",
+        "function.role.managed_policy_arns, which do not count.",
+      ] : issensitive(part) ? "(sensitive)" : part]))
+    }
+  }
+}
+
+# Each policy has a name of yours, so that another policy in the map leaves the others attached.
+resource "aws_iam_role_policy_attachment" "managed" {
+  for_each = {
+    # The names in function.role.managed_policy_arns must be known when Terraform plans. Use constants for them.
+    for name, arn in local.managed_policies : name => arn
+  }
+
+  role       = aws_iam_role.function[0].name
+  policy_arn = each.value
 }

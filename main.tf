@@ -1,21 +1,34 @@
 locals {
   # 1. The parts that the module creates, and those that exist already. Whether an object is null is known when
   # Terraform plans, even while the ARN in it is not. No try() here: of an object with an unknown value, it is unknown.
-  creates_function    = var.function.existing == null
-  creates_table       = var.table.existing == null
-  has_queue           = var.queue != null
-  uses_existing_queue = var.queue == null ? false : var.queue.existing != null
+  # Terraform takes an object for sensitive if a value in it is. Whether something is set is no secret, so all such
+  # tests, here and in other files, are in nonsensitive(); the values stay sensitive.
+  knows_function      = length(terraform_data.known_function) == 0
+  knows_queue         = length(terraform_data.known_queue) == 0
+  creates_function    = local.knows_function && nonsensitive(var.function.existing == null)
+  creates_table       = nonsensitive(var.table.existing == null)
+  has_queue           = local.knows_queue && nonsensitive(var.queue != null)
+  uses_existing_queue = local.knows_queue && nonsensitive(var.queue == null ? false : var.queue.existing != null)
   creates_queue       = local.has_queue && !local.uses_existing_queue
-  uses_existing_role  = var.function.existing == null ? false : var.function.existing.role != null
+  uses_existing_role = local.knows_function && nonsensitive(
+    var.function.existing == null ? false : var.function.existing.role != null
+  )
+  uses_alias = local.knows_function && nonsensitive(var.function.alias != null)
+
+  # The names of streams and triggers are the keys of resources, which cannot be sensitive.
+  allowed_triggers = { for name in nonsensitive(keys(var.allowed_triggers)) : name => var.allowed_triggers[name] }
+  streams          = { for name in nonsensitive(keys(var.streams)) : name => var.streams[name] }
 
   # Nothing in sections 2 to 5 may depend on var.function: an existing function takes the settings as its environment,
   # so its ARN is known later.
 
-  # 2. Partition, Region and account. A data source for them would make offline plans impossible; the table's ARN
-  # holds all three, and every consumer has a table.
+  # 2. Partition, Region and account. A data source for the account would make offline plans impossible; the table's ARN
+  # holds all three, and every consumer has a table. They are no secrets. location.tf checks where an existing table is.
   table_arn  = local.creates_table ? aws_dynamodb_table.records[0].arn : var.table.existing.arn
   table_name = local.creates_table ? aws_dynamodb_table.records[0].name : split("/", var.table.existing.arn)[1]
-  arn_parts  = regex("^arn:(?P<partition>[^:]+):dynamodb:(?P<region>[^:]+):(?P<account>[^:]+):", local.table_arn)
+  arn_parts = nonsensitive(
+    regex("^arn:(?P<partition>[^:]+):dynamodb:(?P<region>[^:]+):(?P<account>[^:]+):", local.table_arn)
+  )
 
   # 3. Names. The ARNs of queues that the module creates are built, not read: each queue's policy names that queue,
   # the two queues name each other, and the role need not wait for them.
@@ -30,7 +43,7 @@ locals {
   queue_name = (
     local.uses_existing_queue
     ? split(":", var.queue.existing.arn)[5]
-    : "${var.name}${local.queue_suffix}"
+    : "${coalesce(try(var.queue.name, null), var.name)}${local.queue_suffix}"
   )
   queue_arn = (
     local.uses_existing_queue
@@ -40,7 +53,10 @@ locals {
   dead_letter_queue_name = (
     local.uses_existing_queue
     ? split(":", var.queue.existing.dead_letter_queue.arn)[5]
-    : "${var.name}-dead-letters${local.queue_suffix}"
+    : join("", [
+      coalesce(try(var.queue.dead_letter_queue.name, null), "${var.name}-dead-letters"),
+      local.queue_suffix,
+    ])
   )
   dead_letter_queue_arn = (
     local.uses_existing_queue
@@ -77,8 +93,18 @@ locals {
   # invocation for up to 6 hours:
   # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
   stream_age_seconds       = max(0, [for stream in var.streams : stream.maximum_record_age_seconds]...)
-  invocation_age_seconds   = length(var.allowed_triggers) > 0 ? 21600 : 0
+  invocation_age_seconds   = length(local.allowed_triggers) > 0 ? 21600 : 0
   source_retention_seconds = max(local.retention_seconds, local.stream_age_seconds, local.invocation_age_seconds)
+
+  # By default, a stream keeps its records for 24 hours. Lambda gives up on a record at its maximum age. When half of
+  # the shorter time is over, the other half is left to find the cause.
+  behind_after_seconds = min(86400, [for stream in var.streams : stream.maximum_record_age_seconds]...) / 2
+
+  # Nothing that an alarm watches gets older than this.
+  oldest_seconds = {
+    iterator_age = local.stream_age_seconds
+    message_age  = local.retention_seconds
+  }
 
   # A message may spend its whole retention at its source, then one in the dead-letter queue, and after a redrive one
   # more in the queue. Its record must outlive all three.
@@ -98,7 +124,7 @@ locals {
 
   # 5. The settings that the package reads (settings.py; a test compares the names). Times are rounded, because a
   # fraction of a second has no exact binary form.
-  settings = {
+  package_settings = {
     IDEMPOTENCY_CONCURRENCY              = var.idempotency.concurrency
     IDEMPOTENCY_KEY                      = var.idempotency.key
     IDEMPOTENCY_LEASE_MARGIN_MILLIS      = floor(var.idempotency.lease_margin_seconds * 1000 + 0.5)
@@ -121,7 +147,7 @@ locals {
     IDEMPOTENCY_TABLE                 = local.table_name
   }
   environment = merge(
-    { for name, value in local.settings : name => tostring(value) if value != null },
+    { for name, value in local.package_settings : name => tostring(value) if nonsensitive(value != null) },
     local.resource_environment,
   )
 
@@ -164,17 +190,24 @@ locals {
     ? "where the queue is declared, and here"
     : "or set null to have it derived"
   )
-
-  # The Regions and accounts of the existing parts.
-  existing_arns = concat(
-    local.creates_function ? [] : [var.function.existing.arn],
-    local.creates_table ? [] : [var.table.existing.arn],
-    local.uses_existing_queue ? [var.queue.existing.arn, var.queue.existing.dead_letter_queue.arn] : [],
-  )
-  existing_locations = distinct([for arn in local.existing_arns : join(" ", slice(split(":", arn), 3, 5))])
+  concurrency_remedy = coalesce(var.function.reserved_concurrency, 2) >= 2 ? join(" ", [
+    "Set queue.maximum_concurrency to at most ${coalesce(var.function.reserved_concurrency, 1000)},",
+    "or set queue.enabled = false.",
+    ]) : join(" ", [
+    "Set queue.enabled = false, or raise function.reserved_concurrency to at least 2 and set",
+    "queue.maximum_concurrency = 2, the least that Lambda takes. For one message at a time, leave both unset, and use",
+    "a FIFO queue whose producers send to one message group.",
+  ])
 
   # The mappings invoke the alias, if there is one.
   target_arn = try(aws_lambda_alias.consumer[0].arn, aws_lambda_function.consumer[0].arn, var.function.existing.arn)
+
+  # Built for an existing function, too. API Gateway needs the ARN of the alias that may be invoked.
+  # https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-custom-integrations.html
+  invoke_arn = join(":", [
+    "arn:${local.arn_parts.partition}:apigateway:${local.arn_parts.region}:lambda",
+    "path/2015-03-31/functions/${local.target_arn}/invocations",
+  ])
 
   # 7. The constants that rules need. A rule about one variable is a validation of that variable. Variables whose
   # validations name each other would be a cycle, so a rule that joins several is a precondition: of the resource, if
@@ -183,6 +216,7 @@ locals {
   services           = ["events", "s3", "sns"]
   wrappers           = ["events", "pipes", "s3", "sns"]
   starting_positions = ["AT_TIMESTAMP", "LATEST", "TRIM_HORIZON"]
+  log_levels         = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"]
   log_retention_days = [
     0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
   ]
@@ -220,4 +254,29 @@ locals {
     "LAMBDA_RUNTIME_DIR",
     "LAMBDA_TASK_ROOT",
   ]
+}
+
+# Whether these are set decides which resources there are. If Terraform cannot know it, it stops here with one error,
+# which shows the comment and the value. Everything else waits for these two. Neither is ever created: `is_set &&
+# !is_set` is false for each value, but unknown for an unknown one. A precondition would not do, because it waits for
+# the apply if its condition is unknown.
+resource "terraform_data" "known_function" {
+  count = nonsensitive(length([
+    # Whether function.existing, its role, function.alias and function.provisioned_concurrency are null must be known
+    # when Terraform plans. Set each one, or null, without a condition on a resource; the ARNs and names in them may be
+    # unknown.
+    for is_set in [
+      var.function.existing == null ? false : var.function.existing.role != null,
+      var.function.alias != null,
+      var.function.provisioned_concurrency != null,
+    ] : is_set if is_set && !is_set
+  ]))
+}
+
+resource "terraform_data" "known_queue" {
+  count = nonsensitive(length([
+    # Whether queue and queue.existing are null must be known when Terraform plans. Set each one, or null, without a
+    # condition on a resource; the ARNs and URLs in them may be unknown.
+    for is_set in [var.queue == null ? false : var.queue.existing != null] : is_set if is_set && !is_set
+  ]))
 }

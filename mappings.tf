@@ -11,24 +11,24 @@ resource "aws_lambda_event_source_mapping" "queue" {
   function_response_types = ["ReportBatchItemFailures"]
 
   # The key encrypts only the filters, which can contain secrets.
-  kms_key_arn = length(var.queue.filters) > 0 ? var.kms_key_arn : null
+  kms_key_arn = length(var.queue.filters) > 0 ? local.function_key_arn : null
 
   dynamic "filter_criteria" {
-    for_each = length(var.queue.filters) > 0 ? [var.queue.filters] : []
+    for_each = nonsensitive(length(var.queue.filters)) > 0 ? [length(var.queue.filters)] : []
 
     content {
       dynamic "filter" {
-        for_each = filter_criteria.value
+        for_each = range(nonsensitive(filter_criteria.value))
 
         content {
-          pattern = filter.value
+          pattern = var.queue.filters[filter.value]
         }
       }
     }
   }
 
   dynamic "metrics_config" {
-    for_each = var.queue.metrics ? [["EventCount"]] : []
+    for_each = nonsensitive(var.queue.metrics) ? [["EventCount"]] : []
 
     content {
       metrics = metrics_config.value
@@ -36,49 +36,49 @@ resource "aws_lambda_event_source_mapping" "queue" {
   }
 
   dynamic "scaling_config" {
-    for_each = var.queue.maximum_concurrency == null ? [] : [var.queue.maximum_concurrency]
+    for_each = nonsensitive(var.queue.maximum_concurrency == null) ? [] : [var.queue.maximum_concurrency]
 
     content {
       maximum_concurrency = scaling_config.value
     }
   }
 
-  tags = var.tags
+  tags = local.tags.queue
 
   # Lambda rejects a mapping until the role may read.
-  depends_on = [aws_iam_role_policy.function]
+  depends_on = [aws_iam_role_policy.function, terraform_data.location]
 
   lifecycle {
     precondition {
       condition = local.visibility_timeout_seconds >= local.mapping_visibility_seconds
-      error_message = join(" ", [
-        "${local.queue_input}.visibility_timeout_seconds = ${local.visibility_timeout_seconds} is below 6 ×",
-        "${local.function_input}.timeout_seconds + queue.maximum_batching_window_in_seconds =",
-        "${local.mapping_visibility_seconds} (seconds): while the function is throttled, messages would use up their",
+      error_message = nonsensitive(join("", [for part in [
+        "${local.queue_input}.visibility_timeout_seconds = ", local.visibility_timeout_seconds, " is below 6 × ",
+        "${local.function_input}.timeout_seconds + queue.maximum_batching_window_in_seconds = ",
+        local.mapping_visibility_seconds, " (seconds): while the function is throttled, messages would use up their ",
         "receives and be dead-lettered without a run. Raise it, ${local.queue_remedy}.",
-      ])
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     precondition {
       condition = local.visibility_timeout_seconds > local.lease_seconds
-      error_message = join(" ", [
-        "${local.queue_input}.visibility_timeout_seconds = ${local.visibility_timeout_seconds} is not above",
-        "${local.function_input}.timeout_seconds + idempotency.lease_margin_seconds = ${local.lease_seconds}",
-        "(seconds), the longest lease: after a crash, SQS would deliver a message again before its claim expires.",
+      error_message = nonsensitive(join("", [for part in [
+        "${local.queue_input}.visibility_timeout_seconds = ", local.visibility_timeout_seconds, " is not above ",
+        "${local.function_input}.timeout_seconds + idempotency.lease_margin_seconds = ", local.lease_seconds,
+        " (seconds), the longest lease: after a crash, SQS would deliver a message again before its claim expires. ",
         "Raise it, ${local.queue_remedy}.",
-      ])
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     precondition {
       condition = (
         local.retention_seconds > var.queue.delay_seconds + local.max_receive_count * local.visibility_timeout_seconds
       )
-      error_message = join(" ", [
-        "${local.queue_input}.message_retention_seconds = ${local.retention_seconds} is not above delay +",
-        "max_receive_count × visibility timeout = ${var.queue.delay_seconds} + ${local.max_receive_count} ×",
-        "${local.visibility_timeout_seconds} (seconds): a failing message would expire before it reaches the",
+      error_message = nonsensitive(join("", [for part in [
+        "${local.queue_input}.message_retention_seconds = ", local.retention_seconds, " is not above delay + ",
+        "max_receive_count × visibility timeout = ", var.queue.delay_seconds, " + ", local.max_receive_count, " × ",
+        local.visibility_timeout_seconds, " (seconds): a failing message would expire before it reaches the ",
         "dead-letter queue. Raise the retention, or lower one of the others.",
-      ])
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
@@ -88,18 +88,18 @@ resource "aws_lambda_event_source_mapping" "queue" {
         ? true
         : coalesce(var.queue.maximum_concurrency, 1000) <= var.function.reserved_concurrency
       )
-      error_message = join(" ", [
-        "queue.maximum_concurrency = ${coalesce(var.queue.maximum_concurrency, "null")} does not keep the queue within",
-        "function.reserved_concurrency = ${coalesce(var.function.reserved_concurrency, "null")}: Lambda would receive",
-        "more messages than the function may run, and they would use up their receives and be dead-lettered without a",
-        "run. Set the first to at most the second (at least 2), or set queue.enabled = false.",
-      ])
+      error_message = nonsensitive(join("", [for part in [
+        "queue.maximum_concurrency = ", coalesce(var.queue.maximum_concurrency, "null"), " does not keep the queue ",
+        "within function.reserved_concurrency = ", coalesce(var.function.reserved_concurrency, "null"), ": Lambda ",
+        "would receive more messages than the function may run, and they would use up their receives and be ",
+        "dead-lettered without a run. ", local.concurrency_remedy,
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
   }
 }
 
 resource "aws_lambda_event_source_mapping" "stream" {
-  for_each = var.streams
+  for_each = local.streams # The names in streams must be known when Terraform plans. Use constants for them.
 
   event_source_arn                   = each.value.arn
   function_name                      = local.target_arn
@@ -126,24 +126,24 @@ resource "aws_lambda_event_source_mapping" "stream" {
   }
 
   dynamic "filter_criteria" {
-    for_each = length(each.value.filters) > 0 ? [each.value.filters] : []
+    for_each = nonsensitive(length(each.value.filters)) > 0 ? [length(each.value.filters)] : []
 
     content {
       dynamic "filter" {
-        for_each = filter_criteria.value
+        for_each = range(nonsensitive(filter_criteria.value))
 
         content {
-          pattern = filter.value
+          pattern = each.value.filters[filter.value]
         }
       }
     }
   }
 
   # As for the queue.
-  kms_key_arn = length(each.value.filters) > 0 ? var.kms_key_arn : null
+  kms_key_arn = length(each.value.filters) > 0 ? local.function_key_arn : null
 
   dynamic "metrics_config" {
-    for_each = each.value.metrics ? [["EventCount"]] : []
+    for_each = nonsensitive(each.value.metrics) ? [["EventCount"]] : []
 
     content {
       metrics = metrics_config.value
@@ -153,15 +153,15 @@ resource "aws_lambda_event_source_mapping" "stream" {
   tags = var.tags
 
   # Lambda rejects a mapping until the role may read.
-  depends_on = [aws_iam_role_policy.function]
+  depends_on = [aws_iam_role_policy.function, terraform_data.location]
 
   lifecycle {
     precondition {
       condition = !contains([local.queue_arn, local.dead_letter_queue_arn], each.value.failure_destination_arn)
-      error_message = join(" ", [
-        "streams.${each.key}.failure_destination_arn = \"${each.value.failure_destination_arn}\" is the module's own",
-        "queue, and the function would read the report as a message. Give another queue or a topic.",
-      ])
+      error_message = nonsensitive(join("", [for part in [
+        "streams.${each.key}.failure_destination_arn = \"", each.value.failure_destination_arn, "\" is the module's ",
+        "own queue, and the function would read the report as a message. Give another queue or a topic.",
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
   }
 }

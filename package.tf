@@ -29,7 +29,7 @@ locals {
 # Packs the zip. Terraform replaces it, and so packs again, when the content of the zip changes. It also does so when
 # the name or the architecture changes: the provider then sends the zip again, and this machine may not have it.
 resource "terraform_data" "package" {
-  count = local.builds_package ? 1 : 0
+  count = local.builds_package ? 1 : 0 # code.source_dir must be known when Terraform plans. Use a path of files.
 
   # The function's hash reads the path from the output, which is unknown until the zip exists.
   input            = local.zip
@@ -66,24 +66,29 @@ resource "terraform_data" "package" {
 
   # Packing comes last before the function. If an earlier step fails, nothing is packed yet, and the next apply packs,
   # even on another machine.
-  depends_on = [aws_cloudwatch_log_group.function, aws_iam_role_policy.function, aws_iam_role_policy.processor]
+  depends_on = [
+    aws_cloudwatch_log_group.function,
+    aws_iam_role_policy.function,
+    aws_iam_role_policy.processor,
+    aws_iam_role_policy_attachment.managed,
+  ]
 
   lifecycle {
     precondition {
       condition = length(local.python_files) > 0 || local.requirements != null
-      error_message = join(" ", [
-        "code.source_dir = \"${var.code.source_dir}\" holds no .py file; at least one is needed. Check that the",
+      error_message = nonsensitive(join("", [for part in [
+        "code.source_dir = \"", var.code.source_dir, "\" holds no .py file; at least one is needed. Check that the ",
         "directory exists. A relative path starts where terraform runs, so write \"$${path.module}/...\".",
-      ])
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     precondition {
       condition = length(local.unreadable_files) == 0
-      error_message = join(" ", [
-        "code.source_dir = \"${var.code.source_dir}\" holds ${try(local.unreadable_files[0], "")}, which Terraform",
-        "cannot read. Check its permissions. If they are right, rename it so that its name is in Unicode's form NFC.",
-        "If it changed after the plan, plan again.",
-      ])
+      error_message = nonsensitive(join("", [for part in [
+        "code.source_dir = \"", var.code.source_dir, "\" holds ", try(local.unreadable_files[0], ""), ", which ",
+        "Terraform cannot read. Check its permissions. If they are right, rename it so that its name is in Unicode's ",
+        "form NFC. If it changed after the plan, plan again.",
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     precondition {
@@ -91,54 +96,55 @@ resource "terraform_data" "package" {
         var.code.build_dir == null ||
         !startswith("${abspath(local.build_dir)}/", "${abspath(local.source_dir)}/")
       )
-      error_message = join(" ", [
-        "code.build_dir = \"${coalesce(var.code.build_dir, "null")}\" lies in code.source_dir =",
-        "\"${var.code.source_dir}\", and it must lie outside. Set another directory.",
-      ])
+      error_message = nonsensitive(join("", [for part in [
+        "code.build_dir = \"", coalesce(var.code.build_dir, "null"), "\" lies in code.source_dir = \"",
+        var.code.source_dir, "\", and it must lie outside. Set another directory.",
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     precondition {
       condition = length(local.terraform_files) == 0
-      error_message = join(" ", [
-        "code.source_dir = \"${var.code.source_dir}\" holds ${try(local.terraform_files[0], "")}, and Terraform files",
-        "can hold secrets: the module deploys every file there. Give your code a separate directory, such as",
+      error_message = nonsensitive(join("", [for part in [
+        "code.source_dir = \"", var.code.source_dir, "\" holds ", try(local.terraform_files[0], ""), ", and Terraform ",
+        "files can hold secrets: the module deploys every file there. Give your code a separate directory, such as ",
         "\"$${path.module}/src\".",
-      ])
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     precondition {
       condition = length(local.unread_locks) == 0
-      error_message = join(" ", [
-        "code.source_dir = \"${var.code.source_dir}\" holds ${local.unread_lock} but no requirements.txt, and the",
-        "module installs packages only from that. ${local.unread_lock_remedy}. If your code needs no packages, set",
-        "code.exclude = ${jsonencode(concat(local.exclude_globs, [local.unread_lock]))}.",
-      ])
+      error_message = nonsensitive(join("", [for part in [
+        "code.source_dir = \"", var.code.source_dir, "\" holds ", local.unread_lock, " but no requirements.txt, and ",
+        "the module installs packages only from that. ", local.unread_lock_remedy, ". If your code needs no packages, ",
+        "set code.exclude = ", jsonencode(concat(local.exclude_globs, [local.unread_lock])), ".",
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     precondition {
       condition = local.requirements == null ? true : fileexists(local.requirements)
-      error_message = join(" ", [
-        "code.requirements = \"${coalesce(local.requirements, "null")}\" does not exist. Check the path: a relative",
-        "one starts where terraform runs, so write \"$${path.module}/...\".",
-      ])
+      error_message = nonsensitive(join("", [for part in [
+        "code.requirements = \"", coalesce(local.requirements, "null"), "\" does not exist. Check the path: a ",
+        "relative one starts where terraform runs, so write \"$${path.module}/...\".",
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     precondition {
       condition = !anytrue([
         for file in local.source_files : split("/", trimsuffix(file, ".py"))[0] == "idempotent_lambda"
       ])
-      error_message = join(" ", [
-        "code.source_dir = \"${var.code.source_dir}\" holds its own module idempotent_lambda, which would hide the",
+      error_message = nonsensitive(join("", [for part in [
+        "code.source_dir = \"", var.code.source_dir, "\" holds its own module idempotent_lambda, which would hide the ",
         "deployed package. Remove or rename it; the module adds the package for you.",
-      ])
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     precondition {
       condition = length(local.shadowing_modules) == 0
-      error_message = join(" ", [
-        "code.source_dir = \"${var.code.source_dir}\" holds modules that hide modules which boto3 or idempotent_lambda",
-        "imports: ${join(", ", local.shadowing_modules)}. Rename them, or move them into a package.",
-      ])
+      error_message = nonsensitive(join("", [for part in [
+        "code.source_dir = \"", var.code.source_dir, "\" holds modules that hide modules which boto3 or ",
+        "idempotent_lambda imports: ", join(", ", local.shadowing_modules), ". Rename them, or move them into a ",
+        "package.",
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     precondition {
@@ -146,11 +152,11 @@ resource "terraform_data" "package" {
         local.requirements != null || length(var.function.layers) > 0 || length(local.wrapper_files) == 0 ||
         length(setintersection(local.wrapper_files, local.python_files)) > 0
       )
-      error_message = join(" ", [
-        "function.wrapper = \"${coalesce(var.function.wrapper, "null")}\" names a module that the function would not",
-        "have: there is no layer, no requirements.txt, and no ${join(" or ", local.wrapper_files)} in code.source_dir.",
-        "Name the layer of the monitoring service in function.layers, or correct the name.",
-      ])
+      error_message = nonsensitive(join("", [for part in [
+        "function.wrapper = \"", coalesce(var.function.wrapper, "null"), "\" names a module that the function would ",
+        "not have: there is no layer, no requirements.txt, and no ", join(" or ", local.wrapper_files), " in ",
+        "code.source_dir. Name the layer of the monitoring service in function.layers, or correct the name.",
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
     precondition {
@@ -158,10 +164,33 @@ resource "terraform_data" "package" {
         local.requirements != null || length(local.python_files) == 0 || length(local.processor_files) == 0 ||
         length(setintersection(local.processor_files, local.python_files)) > 0
       )
-      error_message = join(" ", [
-        "processor = \"${coalesce(var.processor, "null")}\" names a module that code.source_dir =",
-        "\"${var.code.source_dir}\" does not hold: there is no ${join(" or ", local.processor_files)}. Correct the",
+      error_message = nonsensitive(join("", [for part in [
+        "processor = \"", coalesce(var.processor, "null"), "\" names a module that code.source_dir = \"",
+        var.code.source_dir, "\" does not hold: there is no ", join(" or ", local.processor_files), ". Correct the ",
         "name, or add the file.",
+      ] : issensitive(part) ? "(sensitive)" : part]))
+    }
+
+    precondition {
+      condition = (
+        local.own_handler == null || local.requirements != null || length(var.function.layers) > 0 ||
+        length(local.python_files) == 0 || length(try(local.named_files["function.handler"], [])) > 0
+      )
+      error_message = nonsensitive(join("", [for part in [
+        "function.handler = \"", var.function.handler, "\" names a module that the function would not have: there is ",
+        "no layer, no requirements.txt, and code.source_dir = \"", var.code.source_dir, "\" holds no ",
+        try(local.named_functions["function.handler"].module, "file"), ".py. Correct the name, or add the file.",
+      ] : issensitive(part) ? "(sensitive)" : part]))
+    }
+
+    precondition {
+      condition = length(local.undefined_functions) == 0
+      error_message = join("", [
+        for input in slice(concat(local.undefined_functions, ["none"]), 0, 1) : nonsensitive(join("", [for part in [
+          "${input} = \"", try(local.named_functions[input].name, "null"), "\" names a function that ",
+          join(" and ", try(local.named_files[input], [])), " in code.source_dir = \"", var.code.source_dir, "\" does ",
+          "not define. Correct the name, or define or import the function there.",
+        ] : issensitive(part) ? "(sensitive)" : part]))
       ])
     }
   }
@@ -174,7 +203,10 @@ resource "terraform_data" "package" {
 # its call fails, so with a hash the next plan would show no change while the old code runs:
 # https://github.com/hashicorp/terraform-provider-aws/issues/42826
 resource "terraform_data" "code" {
-  count = var.code == null || local.image ? 0 : 1
+  count = (
+    # Whether code, code.image, code.s3 and code.source_dir are null must be known when Terraform plans. Set one.
+    local.image || nonsensitive(var.code == null) ? 0 : 1
+  )
 
   # If this machine has no zip, this is a text that no hash equals. It is not null, because checks.tf compares nothing
   # with null.

@@ -1,57 +1,3 @@
-locals {
-  # The ARN of a bucket has no account, and after you delete a bucket, anyone may take its name. So the statement also
-  # compares the account that owns the bucket.
-  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html
-  sender_statements = [
-    for number, sender in try(var.queue.allowed_senders, []) : {
-      Sid       = "From${title(sender.service)}${number + 1}"
-      Effect    = "Allow"
-      Principal = { Service = "${sender.service}.amazonaws.com" }
-      Action    = "sqs:SendMessage"
-      Resource  = local.queue_arn
-      Condition = merge(
-        { ArnEquals = { "aws:SourceArn" = sender.source_arn } },
-        sender.service == "s3" ? { StringEquals = { "aws:SourceAccount" = local.arn_parts.account } } : {},
-      )
-    }
-  ]
-
-  extra_statements = [
-    for statement in try(var.queue.policy_statements, []) : merge(
-      {
-        Effect    = statement.effect
-        Principal = statement.principals
-        Action    = statement.actions
-        Resource  = local.queue_arn
-      },
-      statement.sid == null ? {} : { Sid = statement.sid },
-      length(statement.conditions) == 0 ? {} : { Condition = statement.conditions },
-    )
-  ]
-
-  # The policies are inline in the queues, because a separate resource would take 25 s for each.
-  queue_policies = {
-    for kind, queue in {
-      source      = { arn = local.queue_arn, allowed = local.sender_statements, further = local.extra_statements }
-      dead_letter = { arn = local.dead_letter_queue_arn, allowed = [], further = [] }
-      } : kind => jsonencode({
-        Version = "2012-10-17"
-        Statement = concat(
-          [{
-            Sid       = "DenyInsecureTransport"
-            Effect    = "Deny"
-            Principal = "*"
-            Action    = "sqs:*"
-            Resource  = queue.arn
-            Condition = { Bool = { "aws:SecureTransport" = "false" } }
-          }],
-          queue.allowed,
-          queue.further,
-        )
-    })
-  }
-}
-
 # For a FIFO queue, null becomes SQS's default here, because with null the provider would keep the previous value.
 resource "aws_sqs_queue" "source" {
   count = local.creates_queue ? 1 : 0
@@ -66,8 +12,8 @@ resource "aws_sqs_queue" "source" {
   delay_seconds               = var.queue.delay_seconds
   receive_wait_time_seconds   = var.queue.receive_wait_time_seconds
   max_message_size            = var.queue.max_message_size_bytes
-  sqs_managed_sse_enabled     = var.kms_key_arn == null ? true : null
-  kms_master_key_id           = var.kms_key_arn
+  sqs_managed_sse_enabled     = local.queue_key_arn == null ? true : null
+  kms_master_key_id           = local.queue_key_arn
   policy                      = local.queue_policies.source
 
   # The ARN comes from the resource, not from its name, because SQS takes only a dead-letter queue that exists.
@@ -76,7 +22,18 @@ resource "aws_sqs_queue" "source" {
     maxReceiveCount     = var.queue.max_receive_count
   })
 
-  tags = var.tags
+  tags = local.tags.queue
+
+  lifecycle {
+    precondition {
+      condition = local.queue_policy_bytes.source <= 8192
+      error_message = nonsensitive(join("", [for part in [
+        "queue.policy_statements and queue.allowed_senders make a policy of at least ", local.queue_policy_bytes.source,
+        " bytes; SQS takes 8192 for a queue. Shorten them, such as with patterns in ArnLike, or give permissions to ",
+        "the producers' roles instead.",
+      ] : issensitive(part) ? "(sensitive)" : part]))
+    }
+  }
 }
 
 # It also exists without a queue: it keeps parked messages, and events that Lambda gives up on.
@@ -86,8 +43,8 @@ resource "aws_sqs_queue" "dead_letter" {
   name                      = local.dead_letter_queue_name
   fifo_queue                = local.fifo
   message_retention_seconds = local.dead_letter_retention_seconds
-  sqs_managed_sse_enabled   = var.kms_key_arn == null ? true : null
-  kms_master_key_id         = var.kms_key_arn
+  sqs_managed_sse_enabled   = local.queue_key_arn == null ? true : null
+  kms_master_key_id         = local.queue_key_arn
   policy                    = local.queue_policies.dead_letter
 
   redrive_allow_policy = jsonencode(merge(
@@ -95,15 +52,46 @@ resource "aws_sqs_queue" "dead_letter" {
     local.has_queue ? { sourceQueueArns = [local.queue_arn] } : {},
   ))
 
-  tags = var.tags
+  tags = local.tags.queue
 
   lifecycle {
     precondition {
+      condition = local.queue_policy_bytes.dead_letter <= 8192
+      error_message = nonsensitive(join("", [for part in [
+        "queue.dead_letter_queue.policy_statements makes a policy of at least ", local.queue_policy_bytes.dead_letter,
+        " bytes; SQS takes 8192 for a queue. Shorten it, such as with patterns in ArnLike.",
+      ] : issensitive(part) ? "(sensitive)" : part]))
+    }
+
+    precondition {
       condition = length(local.dead_letter_queue_name) <= 80
-      error_message = join(" ", [
-        "name = \"${var.name}\" makes the dead-letter queue's name \"${local.dead_letter_queue_name}\", which has",
-        "${length(local.dead_letter_queue_name)} characters; SQS takes 80, and .fifo counts. Shorten the name to 62.",
-      ])
+      error_message = nonsensitive(join("", [for part in [
+        "name = \"", var.name, "\" makes the dead-letter queue's name \"", local.dead_letter_queue_name, "\", which ",
+        "has ", length(local.dead_letter_queue_name), " characters; SQS takes 80, and .fifo counts. Shorten the name ",
+        "to 62, or set queue.dead_letter_queue.name.",
+      ] : issensitive(part) ? "(sensitive)" : part]))
+    }
+
+    precondition {
+      condition = local.queue_name != local.dead_letter_queue_name
+      error_message = nonsensitive(join("", [for part in [
+        "The queue and the dead-letter queue would both have the name \"", local.queue_name, "\"; they are two ",
+        "queues. Correct queue.name or queue.dead_letter_queue.name: the defaults are \"", var.name, "\" and \"",
+        var.name, "-dead-letters\".",
+      ] : issensitive(part) ? "(sensitive)" : part]))
+    }
+
+    # A table that exists gives Region and account to the ARNs that are built. A mock has no ARN of SQS.
+    postcondition {
+      condition = (
+        local.creates_table || !can(regex(local.sqs_arn, self.arn)) ?
+        true : startswith(self.arn, "${local.queue_arn_prefix}:")
+      )
+      error_message = nonsensitive(join("", [for part in [
+        "table.existing.arn = \"", local.table_arn, "\" is in another Region or account than the new dead-letter ",
+        "queue, ${self.arn}; both must be in one. Give the ARN of a table there, or pass a provider of the table's ",
+        "Region and account to the module: providers = { aws = aws.other }.",
+      ] : issensitive(part) ? "(sensitive)" : part]))
     }
   }
 }

@@ -1,8 +1,14 @@
+locals {
+  limits_requests = nonsensitive(
+    var.table.max_read_request_units != null || var.table.max_write_request_units != null
+  )
+}
+
 resource "aws_dynamodb_table" "records" {
   # checkov:skip=CKV2_AWS_16:On-demand capacity scales by itself. Only table.provisioned fixes the capacity.
-  count = local.creates_table ? 1 : 0
+  count = local.creates_table ? 1 : 0 # table.existing must be known when Terraform plans. Set it or null.
 
-  name                        = "${var.name}-idempotency"
+  name                        = coalesce(var.table.name, "${var.name}-idempotency")
   table_class                 = var.table.class
   billing_mode                = var.table.provisioned == null ? "PAY_PER_REQUEST" : "PROVISIONED"
   read_capacity               = try(var.table.provisioned.read_units, null)
@@ -24,11 +30,11 @@ resource "aws_dynamodb_table" "records" {
   # Without your key, DynamoDB uses the key that AWS manages in your account. CloudTrail shows its use.
   server_side_encryption {
     enabled     = true
-    kms_key_arn = var.kms_key_arn
+    kms_key_arn = local.table_key_arn
   }
 
   dynamic "on_demand_throughput" {
-    for_each = var.table.max_read_request_units == null && var.table.max_write_request_units == null ? [] : [var.table]
+    for_each = local.limits_requests ? [var.table] : []
 
     content {
       max_read_request_units  = on_demand_throughput.value.max_read_request_units
@@ -40,5 +46,63 @@ resource "aws_dynamodb_table" "records" {
     enabled = var.table.point_in_time_recovery
   }
 
-  tags = var.tags
+  tags = local.tags.table
+}
+
+# Terraform destroys this before everything else of the module, because it depends on everything. While the table is
+# protected, that fails, and nothing is destroyed. Without it, Terraform would destroy the function and the queues with
+# their messages, and only then would DynamoDB refuse to delete the table (docs/decisions/0027-deletion-guard.md).
+resource "terraform_data" "deletion_guard" {
+  count = local.creates_table ? 1 : 0
+
+  # What the last apply has set, whatever the configuration says now. A mock's ARN does not name the table: then there
+  # is nothing to protect, and `terraform test` can clean up.
+  input = {
+    table = aws_dynamodb_table.records[0].name
+    protected = (
+      aws_dynamodb_table.records[0].deletion_protection_enabled &&
+      endswith(aws_dynamodb_table.records[0].arn, "/${aws_dynamodb_table.records[0].name}")
+    )
+  }
+
+  # The shell of any system understands both commands. Terraform shows the first when it fails.
+  provisioner "local-exec" {
+    when  = destroy
+    quiet = true
+    command = !self.input.protected ? "exit 0" : join(" ", [
+      "exit 1 # Nothing was destroyed. This would delete or replace the table ${self.input.table}, which",
+      "table.deletion_protection protects. To keep the table, undo the change (docs/upgrading.md). To delete it, set",
+      "table.deletion_protection = false, apply that alone, and try again.",
+    ])
+  }
+
+  # A test compares this with the resources of the module.
+  depends_on = [
+    aws_cloudwatch_dashboard.dashboard,
+    aws_cloudwatch_log_group.function,
+    aws_cloudwatch_metric_alarm.alarm,
+    aws_dynamodb_table.records,
+    aws_iam_role.function,
+    aws_iam_role_policy.function,
+    aws_iam_role_policy.processor,
+    aws_iam_role_policy_attachment.managed,
+    aws_lambda_alias.consumer,
+    aws_lambda_event_source_mapping.queue,
+    aws_lambda_event_source_mapping.stream,
+    aws_lambda_function.consumer,
+    aws_lambda_permission.invoker,
+    aws_lambda_provisioned_concurrency_config.consumer,
+    aws_sqs_queue.dead_letter,
+    aws_sqs_queue.source,
+    terraform_data.checks,
+    terraform_data.code,
+    terraform_data.known_function,
+    terraform_data.known_queue,
+    terraform_data.location,
+    terraform_data.package,
+  ]
+
+  lifecycle {
+    replace_triggered_by = [aws_dynamodb_table.records[0].arn]
+  }
 }

@@ -51,61 +51,60 @@ variable "code" {
     condition = var.code == null ? true : (
       length([for name in local.code_sources : name if var.code[name] != null]) == 1
     )
-    error_message = join(" ", [
-      "code sets ${length([for name in local.code_sources : name if try(var.code[name], null) != null])}",
-      "of ${join(", ", local.code_sources)}; it takes exactly one.",
-      "Set source_dir to pack a directory, filename or s3 to use your zip, or image.",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "code sets ", length([for name in local.code_sources : name if try(var.code[name], null) != null]), " of ",
+      "${join(", ", local.code_sources)}; it takes exactly one. Set source_dir to pack a directory, filename or s3 to ",
+      "use your zip, or image.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = !can(regex("[\\[\\]{}*?]", var.code.source_dir))
-    error_message = join(" ", [
-      "code.source_dir = ${jsonencode(try(var.code.source_dir, null))} has one of []{}*?,",
-      "and Terraform would take it for a pattern of many paths. Rename the directory.",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "code.source_dir = ", jsonencode(try(var.code.source_dir, null)), " has one of []{}*?, and Terraform would take ",
+      "it for a pattern of many paths. Rename the directory.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = var.code == null ? true : endswith(coalesce(var.code.filename, ".zip"), ".zip")
-    error_message = join(" ", [
-      "code.filename = ${jsonencode(try(var.code.filename, null))} does not end in .zip.",
-      "Give the zip that holds your modules and the package idempotent_lambda,",
-      "or set code.source_dir, and the module packs that directory.",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "code.filename = ", jsonencode(try(var.code.filename, null)), " does not end in .zip. Give the zip that holds ",
+      "your modules and the package idempotent_lambda, or set code.source_dir, and the module packs that directory.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = var.code == null ? true : alltrue([
       for glob in var.code.exclude :
-      trimspace(glob) == glob &&
+      trimspace(coalesce(glob, " ")) == glob &&
       glob != "./" &&
       can(regex("^[^\\[\\](){}|^$+\\\\!]*[^\\[\\](){}|^$+\\\\!/][^\\[\\](){}|^$+\\\\!]*$", glob))
     ])
-    error_message = join(" ", [
-      "code.exclude = ${jsonencode(try(var.code.exclude, null))}; a pattern is a name or path with *, ** and ?,",
+    error_message = nonsensitive(join("", [for part in [
+      "code.exclude = ", jsonencode(try(var.code.exclude, null)), "; a pattern is a name or path with *, ** and ?, ",
       "without brackets, other signs of regular expressions, or spaces at its ends. Use ? for such a sign.",
-    ])
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = var.code == null ? true : (
       !contains([var.code.build_dir, var.code.python, var.code.requirements], "")
     )
-    error_message = join(" ", [
-      "code.build_dir = ${jsonencode(try(var.code.build_dir, null))},",
-      "code.python = ${jsonencode(try(var.code.python, null))} or",
-      "code.requirements = ${jsonencode(try(var.code.requirements, null))} is empty. Give it a value, or leave it out.",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "code.build_dir = ", jsonencode(try(var.code.build_dir, null)), ", code.python = ",
+      jsonencode(try(var.code.python, null)), " or code.requirements = ", jsonencode(try(var.code.requirements, null)),
+      " is empty. Give it a value, or leave it out.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   # code, image and uri may each be null; only the last one is wrong.
   validation {
     condition = try(var.code.image, null) == null ? true : can(regex(".", var.code.image.uri))
-    error_message = join(" ", [
-      "code.image.uri = ${jsonencode(try(var.code.image.uri, null))} is empty.",
-      "Give the URI of an image in ECR, or leave code.image out.",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "code.image.uri = ", jsonencode(try(var.code.image.uri, null)), " is empty. Give the URI of an image in ECR, or ",
+      "leave code.image out.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
@@ -113,10 +112,18 @@ variable "code" {
       var.code.source_dir != null ||
       (var.code.requirements == null && var.code.build_dir == null)
     )
+    error_message = nonsensitive(join("", [for part in [
+      "code.requirements = ", jsonencode(try(var.code.requirements, null)), " or code.build_dir = ",
+      jsonencode(try(var.code.build_dir, null)), " is set, and code.source_dir is null; the module then builds ",
+      "nothing. Remove it, or set code.source_dir.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
+  }
+
+  # code and s3 may each be null; of s3, bucket and key must not.
+  validation {
+    condition = try(var.code.s3, null) == null ? true : var.code.s3.bucket != null && var.code.s3.key != null
     error_message = join(" ", [
-      "code.requirements = ${jsonencode(try(var.code.requirements, null))} or",
-      "code.build_dir = ${jsonencode(try(var.code.build_dir, null))} is set, and code.source_dir is null;",
-      "the module then builds nothing. Remove it, or set code.source_dir.",
+      "code.s3 has no bucket or no key. Give both, or leave code.s3 out.",
     ])
   }
 
@@ -125,10 +132,10 @@ variable "code" {
     condition = try(coalesce(var.code.s3.source_code_hash), null) == null ? true : (
       can(regex(local.sha256, var.code.s3.source_code_hash))
     )
-    error_message = join(" ", [
-      "code.s3.source_code_hash = ${jsonencode(try(var.code.s3.source_code_hash, null))} is not a SHA-256 in base64.",
-      "Use filebase64sha256() of the zip.",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "code.s3.source_code_hash = ", jsonencode(try(var.code.s3.source_code_hash, null)), " is not a SHA-256 in ",
+      "base64. Use filebase64sha256() of the zip.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 }
 

@@ -15,7 +15,7 @@ variable "idempotency" {
     - `log_keys` (`plain` or `hashed`): how log lines and errors show keys.
     - `metrics`: whether the package writes metrics, as one log line a batch. Each metric costs up to $0.30 a
       month, and AWS charges only the hours in which it has a value. When null, the package writes them if
-      `dashboard` or one of the alarms `lost_leases`, `parked` and `takeovers` needs them.
+      `dashboard` or one of the alarms `lost_leases`, `parked`, `table_unavailable` and `takeovers` needs them.
     - `minimum_remaining_seconds` (more than 0 s, below the timeout less half a second): the function starts no
       message when less time than this is left before its timeout.
     - `mode` (`enforce` or `observe`): with `observe`, the function logs and counts duplicates, processes them
@@ -53,10 +53,10 @@ variable "idempotency" {
       var.idempotency.concurrency >= 1 &&
       var.idempotency.concurrency <= 100
     )
-    error_message = join(" ", [
-      "idempotency.concurrency = ${var.idempotency.concurrency} is not a whole number from 1 to 100.",
-      "Set 1 unless the processor is safe for threads.",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "idempotency.concurrency = ", var.idempotency.concurrency, " is not a whole number from 1 to 100. Set 1 unless ",
+      "the processor is safe for threads.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
@@ -64,43 +64,43 @@ variable "idempotency" {
       trimspace(var.idempotency.key) != "" &&
       !startswith(trimspace(var.idempotency.key), "$")
     )
-    error_message = join(" ", [
-      "idempotency.key = ${jsonencode(var.idempotency.key)} is not a JMESPath expression:",
-      "it is empty, or starts with $ like JSONPath.",
-      "Name the value that identifies the operation, such as \"body.order_id\", or set null for the source's id.",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "idempotency.key = ", jsonencode(var.idempotency.key), " is not a JMESPath expression: it is empty, or starts ",
+      "with $ like JSONPath. Name the value that identifies the operation, such as \"body.order_id\", or set null for ",
+      "the source's id.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = var.idempotency.lease_margin_seconds >= 0.001 && var.idempotency.lease_margin_seconds <= 300
-    error_message = join(" ", [
-      "idempotency.lease_margin_seconds = ${var.idempotency.lease_margin_seconds} is not more than 0 and at most 300",
-      "(seconds). Set about 5, which covers usual differences between two clocks and the delay of Lambda's kill.",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "idempotency.lease_margin_seconds = ", var.idempotency.lease_margin_seconds, " is not more than 0 and at most ",
+      "300 (seconds). Set about 5, which covers usual differences between two clocks and the delay of Lambda's kill.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = contains(["plain", "hashed"], var.idempotency.log_keys)
-    error_message = join(" ", [
-      "idempotency.log_keys = \"${var.idempotency.log_keys}\" is not one of plain, hashed.",
-      "Choose hashed when keys are personal data.",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "idempotency.log_keys = \"", var.idempotency.log_keys, "\" is not one of plain, hashed. Choose hashed when keys ",
+      "are personal data.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = var.idempotency.minimum_remaining_seconds >= 0.001
-    error_message = join(" ", [
-      "idempotency.minimum_remaining_seconds = ${var.idempotency.minimum_remaining_seconds} is not more than 0",
+    error_message = nonsensitive(join("", [for part in [
+      "idempotency.minimum_remaining_seconds = ", var.idempotency.minimum_remaining_seconds, " is not more than 0 ",
       "(seconds). Set about the time that one message takes.",
-    ])
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = contains(["enforce", "observe"], var.idempotency.mode)
-    error_message = join(" ", [
-      "idempotency.mode = \"${var.idempotency.mode}\" is not one of enforce, observe.",
-      "Choose observe only to count duplicates before the function suppresses them.",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "idempotency.mode = \"", var.idempotency.mode, "\" is not one of enforce, observe. Choose observe only to count ",
+      "duplicates before the function suppresses them.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
@@ -108,26 +108,26 @@ variable "idempotency" {
       length(var.idempotency.namespace) >= 1 &&
       length(var.idempotency.namespace) <= 255
     )
-    error_message = join(" ", [
-      "idempotency.namespace = ${jsonencode(var.idempotency.namespace)} is not 1 to 255 characters.",
-      "Set a short name, or null to use the module's name.",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "idempotency.namespace = ", jsonencode(var.idempotency.namespace), " is not 1 to 255 characters. Set a short ",
+      "name, or null to use the module's name.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = var.idempotency.namespace == null ? true : can(regex("^[!\"$-~ ]*$", var.idempotency.namespace))
-    error_message = join(" ", [
-      "idempotency.namespace = ${jsonencode(var.idempotency.namespace)} holds other characters than printable ASCII",
-      "without #, which separates it from the key. Use others, such as / or -.",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "idempotency.namespace = ", jsonencode(var.idempotency.namespace), " holds other characters than printable ",
+      "ASCII without #, which separates it from the key. Use others, such as / or -.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = contains(["retry", "park"], var.idempotency.on_interrupted)
-    error_message = join(" ", [
-      "idempotency.on_interrupted = \"${var.idempotency.on_interrupted}\" is not one of retry, park.",
-      "Choose park where a side effect that happens twice is worse than one that waits for an operator.",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "idempotency.on_interrupted = \"", var.idempotency.on_interrupted, "\" is not one of retry, park. Choose park ",
+      "where a side effect that happens twice is worse than one that waits for an operator.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
@@ -135,9 +135,9 @@ variable "idempotency" {
       floor(var.idempotency.retention_seconds) == var.idempotency.retention_seconds &&
       var.idempotency.retention_seconds >= 60
     )
-    error_message = join(" ", [
-      "idempotency.retention_seconds = ${jsonencode(var.idempotency.retention_seconds)} is not a whole number",
-      "of at least 60 (seconds). Raise it, or set null, and the module derives it.",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "idempotency.retention_seconds = ", jsonencode(var.idempotency.retention_seconds), " is not a whole number of ",
+      "at least 60 (seconds). Raise it, or set null, and the module derives it.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 }

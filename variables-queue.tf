@@ -10,23 +10,30 @@ variable "queue" {
       when its producer gives no deduplication id; otherwise such a producer gets an error. EventBridge needs it.
     - `dead_letter_queue.message_retention_seconds` (above `message_retention_seconds` unless FIFO, at most 1209600 s,
       14 days): the dead-letter queue keeps a message this long.
+    - `dead_letter_queue.name` (as `name`): the dead-letter queue's name; when null, the module's `name`-dead-letters.
+    - `dead_letter_queue.policy_statements.actions` (as `policy_statements`): a statement of its policy is about these.
+    - `dead_letter_queue.policy_statements.conditions` (as `policy_statements`): when the statement applies.
+    - `dead_letter_queue.policy_statements.effect` (`Allow` or `Deny`): whether it allows or denies the actions.
+    - `dead_letter_queue.policy_statements.principals` (as `policy_statements`): whom it is about.
+    - `dead_letter_queue.policy_statements.sid` (as `policy_statements`): its name.
     - `deduplication_scope` (`queue` or `messageGroup`; FIFO only): SQS drops a repeated message within this scope.
     - `delay_seconds` (0 to 900 s): a new message waits this long before it is delivered.
     - `enabled`: whether the function reads from the queue.
     - `existing.arn` (in this account and Region): the module uses this queue. It cannot look up the rest.
     - `existing.dead_letter_queue.arn` (FIFO as the queue): the queue's redrive policy names this dead-letter queue.
-    - `existing.dead_letter_queue.message_retention_seconds` (above the queue's unless FIFO, at most 1209600 s): the
-      dead-letter queue keeps a message this long.
+    - `existing.dead_letter_queue.message_retention_seconds` (1209600 s, SQS's most, or less if it is above the queue's
+      or FIFO): the dead-letter queue keeps a message this long.
     - `existing.dead_letter_queue.url`: the function sends copies of parked messages to this URL.
     - `existing.kms_key_arn`: the KMS key of yours that encrypts both queues, if one does. The role may then use it.
     - `existing.max_receive_count` (3 or more): the queue's redrive policy has this `maxReceiveCount`.
     - `existing.message_retention_seconds` (60 to 1209600 s): the queue keeps a message this long.
     - `existing.visibility_timeout_seconds` (as `visibility_timeout_seconds`): the queue has this visibility timeout.
-    - `fifo`: whether both queues are FIFO. Their names then end in `.fifo`, and `name` has at most 62 characters. A
-      change replaces both queues.
+    - `fifo`: whether both queues are FIFO. Their names then end in `.fifo`. A change replaces both queues.
     - `fifo_throughput_limit` (`perQueue` or `perMessageGroupId`; FIFO only): SQS limits the throughput of the queue or
       of each message group. The second needs `deduplication_scope = "messageGroup"` and is high throughput.
-    - `filters` (event patterns in JSON; 5 by AWS's quota): which messages are processed. Lambda **deletes** the others.
+    - `filters` (event patterns in JSON, up to 4096 characters; 5, or 10 if AWS raises your quota): which messages are
+      processed. Lambda **deletes** the others.
+    - `kms_key_arn`: the KMS key of yours that encrypts both queues. When null, the module's `kms_key_arn`.
     - `max_message_size_bytes` (1024 to 262144 bytes): SQS refuses larger messages.
     - `max_receive_count` (3 to 1000; AWS advises at least 5): receives until a message goes to the dead-letter queue. A
       delivery that meets another's live claim counts too.
@@ -35,12 +42,17 @@ variable "queue" {
     - `message_retention_seconds` (60 to 1209599 s; below `dead_letter_queue.message_retention_seconds`, above
       `delay_seconds` and all receives together): the queue keeps an undelivered message this long.
     - `metrics`: whether Lambda counts the events of this mapping in CloudWatch (`EventCount`), for a charge.
-    - `policy_statements.actions` (at least one, of SQS): a further statement of the queue's policy is about these.
-    - `policy_statements.conditions` (operators, then condition keys, then values): when it applies, as in IAM.
+    - `name` (1 to 80 letters, digits, - and _, or 75 with FIFO, where the module adds `.fifo`): the queue's name; when
+      null, the module's `name`. If you change it, Terraform replaces the queue, and its messages are lost.
+    - `policy_statements.actions` (1 to 7, of SQS): a further statement of the queue's policy is about these.
+    - `policy_statements.conditions` (operators, then up to 10 keys, then values): when it applies, as in IAM.
     - `policy_statements.effect` (`Allow` or `Deny`): whether it allows or denies the actions.
-    - `policy_statements.principals` (at least one; not everyone without a condition): who, such as `{ AWS = [...] }`.
-    - `policy_statements.sid` (letters and digits, each once; not `DenyInsecureTransport` or `From…`): its name.
+    - `policy_statements.principals` (1 to 50; not everyone without a condition): who, such as `{ AWS = [...] }`.
+    - `policy_statements.sid` (letters, digits, spaces, - and _; different from the others): its name. The module's
+      are `DenyInsecureTransport` and one such as `FromSns` for each service in `allowed_senders`. A queue's policy has
+      up to 20 statements and 8192 bytes.
     - `receive_wait_time_seconds` (0 to 20 s): other readers wait this long for messages; Lambda sets its wait itself.
+    - `tags`: tags of both queues and the mapping, in addition to the module's `tags`.
     - `unwrap` (`events`, `pipes`, `s3`, `sns`): services that may wrap what a producer sends; `message.body` is then
       without the wrapper. When null, the services in `allowed_senders` and `allowed_triggers`; `[]` unwraps nothing.
       Set it for an existing queue, because the module does not know who sends to that, and for EventBridge Pipes
@@ -61,6 +73,14 @@ variable "queue" {
     content_based_deduplication = optional(bool, false)
     dead_letter_queue = optional(object({
       message_retention_seconds = optional(number, 1209600)
+      name                      = optional(string)
+      policy_statements = optional(list(object({
+        sid        = optional(string)
+        effect     = optional(string, "Allow")
+        principals = map(list(string))
+        actions    = list(string)
+        conditions = optional(map(map(list(string))), {})
+      })), [])
     }), {})
     deduplication_scope = optional(string)
     delay_seconds       = optional(number, 0)
@@ -80,12 +100,14 @@ variable "queue" {
     fifo                               = optional(bool, false)
     fifo_throughput_limit              = optional(string)
     filters                            = optional(list(string), [])
+    kms_key_arn                        = optional(string)
     max_message_size_bytes             = optional(number, 262144)
     max_receive_count                  = optional(number, 5)
     maximum_batching_window_in_seconds = optional(number, 0)
     maximum_concurrency                = optional(number)
     message_retention_seconds          = optional(number, 345600)
     metrics                            = optional(bool, false)
+    name                               = optional(string)
     policy_statements = optional(list(object({
       sid        = optional(string)
       effect     = optional(string, "Allow")
@@ -94,60 +116,92 @@ variable "queue" {
       conditions = optional(map(map(list(string))), {})
     })), [])
     receive_wait_time_seconds  = optional(number, 0)
+    tags                       = optional(map(string), {})
     unwrap                     = optional(list(string))
     visibility_timeout_seconds = optional(number)
   })
 
   # For a queue that is null, `var.queue[*]` is empty. Terraform evaluates a message even if its rule holds, so `try` in
   # it is for such a queue. An ARN may be unknown while Terraform plans: rules and messages without it then still work.
+  # In the other rules, [*][*] leaves out what is null.
   validation {
     condition = alltrue([
-      for sender in flatten(var.queue[*].allowed_senders) : contains(local.services, coalesce(sender.service, "null"))
+      for element in flatten([
+        for queue in var.queue[*] :
+        [queue.allowed_senders, queue.policy_statements, queue.dead_letter_queue.policy_statements]
+      ]) : element != null
     ])
     error_message = join(" ", [
-      "queue.allowed_senders has the services ${jsonencode(try(var.queue.allowed_senders[*].service, null))}; each",
-      "must be one of ${join(", ", local.services)}. For a producer with a role, allow sqs:SendMessage in that role.",
+      "queue.allowed_senders, queue.policy_statements or queue.dead_letter_queue.policy_statements has a null; each",
+      "element must be an object. Remove it, or write [for element in [...] : element if element != null].",
     ])
   }
 
   validation {
     condition = alltrue([
-      for sender in flatten(var.queue[*].allowed_senders) : contains(local.services, coalesce(sender.service, "null")) ?
+      for service in flatten(var.queue[*].allowed_senders[*][*].service) :
+      contains(local.services, coalesce(service, "null"))
+    ])
+    error_message = nonsensitive(join("", [for part in [
+      "queue.allowed_senders has the services ",
+      jsonencode(try(flatten(var.queue.allowed_senders[*][*].service), null)), "; each must be one of ",
+      "${join(", ", local.services)}. For a producer with a role, allow sqs:SendMessage in that role.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
+  }
+
+  validation {
+    condition = alltrue([
+      for sender in flatten(var.queue[*].allowed_senders[*][*]) :
+      contains(local.services, coalesce(sender.service, "null")) ?
       can(regex(local.source_arns[sender.service], sender.source_arn)) : true
     ])
-    error_message = join(" ", [
-      "queue.allowed_senders has the source_arns ${jsonencode(try(var.queue.allowed_senders[*].source_arn, null))};",
-      "each must be of its service. Give the ARN of the EventBridge rule, the S3 bucket or the SNS topic.",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "queue.allowed_senders has the source_arns ",
+      jsonencode(try(flatten(var.queue.allowed_senders[*][*].source_arn), null)), "; each must be of its service. ",
+      "Give the ARN of the EventBridge rule, the S3 bucket or the SNS topic.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   # https://docs.aws.amazon.com/sns/latest/dg/fifo-topic-message-delivery.html
   # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html
   validation {
     condition = var.queue == null ? true : !var.queue.fifo ? true : alltrue([
-      for sender in var.queue.allowed_senders : coalesce(sender.service, "null") == "sns" ?
+      for sender in flatten(var.queue.allowed_senders[*][*]) : coalesce(sender.service, "null") == "sns" ?
       endswith(coalesce(sender.source_arn, "null"), ".fifo") : coalesce(sender.service, "null") != "s3"
     ])
-    error_message = join(" ", [
-      "queue.fifo = true and queue.allowed_senders has ${jsonencode(try(var.queue.allowed_senders[*].service, null))}:",
-      "S3 and standard topics do not send to FIFO queues. Use a FIFO topic or EventBridge, or set queue.fifo = false.",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "queue.fifo = true and queue.allowed_senders has ",
+      jsonencode(try(flatten(var.queue.allowed_senders[*][*].service), null)), ": S3 and standard topics do not send ",
+      "to FIFO queues. Use a FIFO topic or EventBridge, or set queue.fifo = false.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
+  # A number that is null has no limit.
   validation {
-    condition = alltrue([for n in var.queue[*].batch_size : n % 1 == 0 && n >= 1 && n <= 10000])
-    error_message = join(" ", [
-      "queue.batch_size = ${try(var.queue.batch_size, "null")} is not a whole number from 1 to 10000 (messages).",
-      "Set one in that range; 10 suits most.",
-    ])
+    condition = alltrue(flatten([
+      for queue in var.queue[*] : [
+        for name, range in local.queue_ranges :
+        queue[name] == null ? true : queue[name] % 1 == 0 && queue[name] >= range[0] && queue[name] <= range[1]
+      ]
+    ]))
+    error_message = nonsensitive(join(" ", [
+      for name, range in local.queue_ranges : join("", [for part in [
+        "queue.${name} = ", try(var.queue[name], null), " is not a whole number from ${range[0]} to ${range[1]} ",
+        "(${range[2]}). Set one in that range.",
+      ] : issensitive(part) ? "(sensitive)" : part])
+      if nonsensitive(
+        try(var.queue[name] % 1 != 0 || var.queue[name] < range[0] || var.queue[name] > range[1], false)
+      )
+    ]))
   }
 
   validation {
     condition = alltrue([for q in var.queue[*] : q.batch_size <= 10 || q.maximum_batching_window_in_seconds >= 1])
-    error_message = join(" ", [
-      "queue.batch_size = ${try(var.queue.batch_size, "null")} is above 10, which Lambda takes only with a batching",
-      "window of at least 1 s. Set queue.maximum_batching_window_in_seconds, or lower the batch size.",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "queue.batch_size = ", try(var.queue.batch_size, "null"), " is above 10, which Lambda takes only with a ",
+      "batching window of at least 1 s. Lower the batch size, or set queue.maximum_batching_window_in_seconds unless ",
+      "FIFO.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
@@ -155,11 +209,11 @@ variable "queue" {
       for queue in var.queue[*] : queue.fifo || !queue.content_based_deduplication &&
       queue.deduplication_scope == null && queue.fifo_throughput_limit == null
     ])
-    error_message = join(" ", [
-      "queue.fifo = false with content_based_deduplication = ${try(var.queue.content_based_deduplication, "null")},",
-      "deduplication_scope = ${jsonencode(try(var.queue.deduplication_scope, null))}, fifo_throughput_limit =",
-      "${jsonencode(try(var.queue.fifo_throughput_limit, null))}: only FIFO takes these. Remove them, or set fifo.",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "queue.fifo = false with content_based_deduplication = ", try(var.queue.content_based_deduplication, "null"),
+      ", deduplication_scope = ", jsonencode(try(var.queue.deduplication_scope, null)), ", fifo_throughput_limit = ",
+      jsonencode(try(var.queue.fifo_throughput_limit, null)), ": only FIFO takes these. Remove them, or set fifo.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
@@ -168,12 +222,13 @@ variable "queue" {
       floor(queue.dead_letter_queue.message_retention_seconds) == queue.dead_letter_queue.message_retention_seconds &&
       (queue.fifo || queue.dead_letter_queue.message_retention_seconds > queue.message_retention_seconds)
     ])
-    error_message = join(" ", [
-      "queue.dead_letter_queue.message_retention_seconds =",
-      "${try(var.queue.dead_letter_queue.message_retention_seconds, "null")} is not a whole number above",
-      "queue.message_retention_seconds = ${try(var.queue.message_retention_seconds, "null")} and at most 1209600 (14",
-      "days): a dead-lettered message keeps its age and could be gone soon after. Raise the first or lower the second.",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "queue.dead_letter_queue.message_retention_seconds = ",
+      try(var.queue.dead_letter_queue.message_retention_seconds, "null"), " is not a whole number above ",
+      "queue.message_retention_seconds = ", try(var.queue.message_retention_seconds, "null"), " and at most 1209600 ",
+      "(14 days): a dead-lettered message keeps its age and could be gone soon after. Raise the first or lower the ",
+      "second.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
@@ -182,26 +237,21 @@ variable "queue" {
       ["queue perQueue", "messageGroup perQueue", "messageGroup perMessageGroupId"],
       "${coalesce(var.queue.deduplication_scope, "queue")} ${coalesce(var.queue.fifo_throughput_limit, "perQueue")}"
     )
-    error_message = join(" ", [
-      "queue.deduplication_scope = ${jsonencode(try(var.queue.deduplication_scope, null))} and",
-      "queue.fifo_throughput_limit = ${jsonencode(try(var.queue.fifo_throughput_limit, null))}: the first is queue or",
-      "messageGroup, the second perQueue or, with messageGroup, perMessageGroupId. Correct them, or leave both unset.",
-    ])
-  }
-
-  validation {
-    condition = alltrue([for n in var.queue[*].delay_seconds : n % 1 == 0 && n >= 0 && n <= 900])
-    error_message = join(" ", [
-      "queue.delay_seconds = ${try(var.queue.delay_seconds, "null")} is not a whole number from 0 to 900 (s). Set one.",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "queue.deduplication_scope = ", jsonencode(try(var.queue.deduplication_scope, null)), " and ",
+      "queue.fifo_throughput_limit = ", jsonencode(try(var.queue.fifo_throughput_limit, null)), ": the first is queue ",
+      "or messageGroup, the second perQueue or, with messageGroup, perMessageGroupId. Correct them, or leave both ",
+      "unset.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   # A required attribute of queue.existing may be null, and most functions fail on null: `try` makes that false.
   validation {
     condition = alltrue([for arn in one(var.queue[*].existing)[*].arn : can(regex(local.sqs_arn, arn))])
-    error_message = join(" ", [
-      "queue.existing.arn = ${jsonencode(try(var.queue.existing.arn, null))} is not the ARN of an SQS queue. Give it.",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "queue.existing.arn = ", jsonencode(try(var.queue.existing.arn, null)), " is not the ARN of an SQS queue. Give ",
+      "it.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
@@ -211,10 +261,10 @@ variable "queue" {
         can(regex("\\.fifo$", existing.dead_letter_queue.arn)) == can(regex("\\.fifo$", existing.arn)),
       ]
     ]))
-    error_message = join(" ", [
-      "queue.existing.dead_letter_queue.arn = ${jsonencode(try(var.queue.existing.dead_letter_queue.arn, null))} is",
-      "not the ARN of an SQS queue that is FIFO, or standard, as the queue. Give the arn in its redrive policy.",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "queue.existing.dead_letter_queue.arn = ", jsonencode(try(var.queue.existing.dead_letter_queue.arn, null)),
+      " is not the ARN of an SQS queue that is FIFO, or standard, as the queue. Give the arn in its redrive policy.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
@@ -222,101 +272,97 @@ variable "queue" {
       for dead_letter_queue in one(var.queue[*].existing)[*].dead_letter_queue : try(
         can(regex("^https?://.+$", dead_letter_queue.url)) &&
         endswith(dead_letter_queue.url, "/${reverse(split(":", dead_letter_queue.arn))[0]}"), false
-      )
+      ) if can(regex(local.sqs_arn, dead_letter_queue.arn))
     ])
-    error_message = join(" ", [
-      "queue.existing.dead_letter_queue.url = ${jsonencode(try(var.queue.existing.dead_letter_queue.url, null))}",
-      "is not the URL of the queue with that arn, which gets copies of parked messages. Give the url of that queue.",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "queue.existing.dead_letter_queue.url = ", jsonencode(try(var.queue.existing.dead_letter_queue.url, null)),
+      " is not the URL of the queue with that arn, which gets copies of parked messages. Give the url of that queue.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = alltrue(flatten([
       for existing in one(var.queue[*].existing)[*] : try([
         floor(existing.message_retention_seconds) == existing.message_retention_seconds,
-        existing.message_retention_seconds >= 60, existing.dead_letter_queue.message_retention_seconds <= 1209600,
+        existing.message_retention_seconds >= 60,
+        max(existing.message_retention_seconds, existing.dead_letter_queue.message_retention_seconds) <= 1209600,
+        existing.dead_letter_queue.message_retention_seconds == 1209600 ? true :
         existing.dead_letter_queue.message_retention_seconds > existing.message_retention_seconds ? true :
         endswith(existing.arn, ".fifo"),
-      ], false)
+      ], false) if existing.dead_letter_queue != null
     ]))
-    error_message = join(" ", [
-      "queue.existing.message_retention_seconds =",
-      "${jsonencode(try(var.queue.existing.message_retention_seconds, null))} is not a whole number from 60 and below",
-      "dead_letter_queue.message_retention_seconds (unless FIFO, and at most 1209600, 14 days) =",
-      "${jsonencode(try(var.queue.existing.dead_letter_queue.message_retention_seconds, null))}: a dead-lettered",
-      "message keeps its age and could be gone soon after. Correct them, or lower the first at the queue.",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "queue.existing.message_retention_seconds = ",
+      jsonencode(try(var.queue.existing.message_retention_seconds, null)), " is not a whole number from 60 and below ",
+      "dead_letter_queue.message_retention_seconds = ",
+      jsonencode(try(var.queue.existing.dead_letter_queue.message_retention_seconds, null)), " (at most 1209600, 14 ",
+      "days; with that or with FIFO, both may be equal): a dead-lettered message keeps its age and could be gone soon ",
+      "after. Raise the second or lower the first where the queues are declared, and here.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = alltrue([
-      for arn in one(var.queue[*].existing)[*].kms_key_arn : arn == null ? true : can(regex(local.kms_key_arn, arn))
+      for arn in concat(var.queue[*].kms_key_arn, one(var.queue[*].existing)[*].kms_key_arn) :
+      arn == null ? true : can(regex(local.kms_key_arn, arn))
     ])
-    error_message = join(" ", [
-      "queue.existing.kms_key_arn = ${jsonencode(try(var.queue.existing.kms_key_arn, null))} is not the ARN of a KMS",
-      "key. Give the arn of the key that encrypts the queue, or null.",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "queue.kms_key_arn = ", jsonencode(try(var.queue.kms_key_arn, null)), " or queue.existing.kms_key_arn = ",
+      jsonencode(try(var.queue.existing.kms_key_arn, null)), " is not the ARN of a KMS key. Give the arn of the key ",
+      "that encrypts both queues, or null.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = alltrue([for n in one(var.queue[*].existing)[*].max_receive_count : try(n % 1 == 0 && n >= 3, false)])
-    error_message = join(" ", [
-      "queue.existing.max_receive_count = ${jsonencode(try(var.queue.existing.max_receive_count, null))} is not a",
+    error_message = nonsensitive(join("", [for part in [
+      "queue.existing.max_receive_count = ", jsonencode(try(var.queue.existing.max_receive_count, null)), " is not a ",
       "whole number of at least 3: fewer dead-letter good messages that meet a claim. Raise maxReceiveCount there.",
-    ])
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = alltrue([
       for n in one(var.queue[*].existing)[*].visibility_timeout_seconds : try(n % 1 == 0 && n <= 43200, false)
     ])
-    error_message = join(" ", [
-      "queue.existing.visibility_timeout_seconds =",
-      "${jsonencode(try(var.queue.existing.visibility_timeout_seconds, null))} is not a whole number of at most 43200",
+    error_message = nonsensitive(join("", [for part in [
+      "queue.existing.visibility_timeout_seconds = ",
+      jsonencode(try(var.queue.existing.visibility_timeout_seconds, null)), " is not a whole number of at most 43200 ",
       "(seconds, 12 hours), which is SQS's limit. Give the queue's visibility_timeout_seconds.",
-    ])
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = one(var.queue[*].existing) == null ? true : alltrue([
       for name, value in local.queue_defaults : jsonencode(var.queue[name]) == jsonencode(value)
     ])
-    error_message = join(" ", [
-      "queue.existing is set, and a setting that only a created queue takes is not its default:",
-      "${jsonencode({ for name in keys(local.queue_defaults) : name => try(var.queue[name], null) })}.",
-      "Set it where the queue is declared, or remove queue.existing.",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "queue.existing is set, and a setting that only a created queue takes is not its default: ",
+      jsonencode({
+        for name, value in local.queue_defaults : name => try(var.queue[name], null)
+        if try(nonsensitive(jsonencode(var.queue[name]) != jsonencode(value)), false)
+      }), ". Set it where the queue is declared, or remove queue.existing.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = alltrue([for pattern in flatten(var.queue[*].filters) : can(keys(jsondecode(pattern)))])
-    error_message = join(" ", [
-      "queue.filters is ${jsonencode(try(var.queue.filters, null))}, not all JSON objects. Use jsonencode({ ... }).",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "queue.filters is ", jsonencode(try(var.queue.filters, null)), ", not all JSON objects. Use jsonencode({ ... }).",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
+  # https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
   validation {
-    condition = alltrue([for n in var.queue[*].max_message_size_bytes : n % 1 == 0 && n >= 1024 && n <= 262144])
-    error_message = join(" ", [
-      "queue.max_message_size_bytes = ${try(var.queue.max_message_size_bytes, "null")} is not a whole number",
-      "from 1024 to 262144 (bytes, 256 KiB). Set one in that range.",
+    condition = alltrue([
+      for filters in var.queue[*].filters :
+      length(filters) <= 10 && alltrue([for f in filters : length(coalesce(f, "-")) <= 4096])
     ])
-  }
-
-  validation {
-    condition = alltrue([for n in var.queue[*].max_receive_count : n % 1 == 0 && n >= 3 && n <= 1000])
-    error_message = join(" ", [
-      "queue.max_receive_count = ${try(var.queue.max_receive_count, "null")} is not a whole number from 3 to 1000:",
-      "with fewer, a good message that meets a live claim would become a dead letter. Set one in that range.",
-    ])
-  }
-
-  validation {
-    condition = alltrue([for n in var.queue[*].maximum_batching_window_in_seconds : n % 1 == 0 && n >= 0 && n <= 300])
-    error_message = join(" ", [
-      "queue.maximum_batching_window_in_seconds = ${try(var.queue.maximum_batching_window_in_seconds, "null")}",
-      "is not a whole number from 0 to 300 (seconds). Set one in that range; 0 does not wait.",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "queue.filters has patterns of ", jsonencode(try([for f in var.queue.filters : length(f)], null)),
+      " characters; Lambda takes up to 10 patterns of 4096 characters each. Shorten them, or use prefixes or numeric ",
+      "ranges.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
@@ -325,108 +371,58 @@ variable "queue" {
       for queue in var.queue[*] : queue.maximum_batching_window_in_seconds <= 0 ||
       !queue.fifo && !can(regex("\\.fifo$", queue.existing.arn))
     ])
-    error_message = join(" ", [
-      "queue.maximum_batching_window_in_seconds = ${try(var.queue.maximum_batching_window_in_seconds, "null")} and the",
-      "queue is FIFO: Lambda takes no batching window for one, and so no batch above 10. Set it to 0.",
-    ])
-  }
-
-  validation {
-    condition = alltrue([
-      for n in var.queue[*].maximum_concurrency : n == null ? true : n % 1 == 0 && n >= 2 && n <= 1000
-    ])
-    error_message = join(" ", [
-      "queue.maximum_concurrency = ${jsonencode(try(var.queue.maximum_concurrency, null))} is not a whole number",
-      "from 2 to 1000. Set one in that range, or null for no limit.",
-    ])
-  }
-
-  validation {
-    condition = alltrue([for n in var.queue[*].message_retention_seconds : n % 1 == 0 && n >= 60 && n <= 1209600])
-    error_message = join(" ", [
-      "queue.message_retention_seconds = ${try(var.queue.message_retention_seconds, "null")} is not a whole number",
-      "from 60 to 1209600 (seconds, 14 days). Set one in that range.",
-    ])
-  }
-
-  validation {
-    condition = alltrue([
-      for statement in flatten(var.queue[*].policy_statements) : try(statement.effect == "Deny" ||
-      length(statement.conditions) > 0 || !contains(flatten(values(statement.principals)), "*"), false)
-    ])
-    error_message = join(" ", [
-      "queue.policy_statements allows everyone (the principal \"*\") without a condition.",
-      "Name the principals, or set conditions such as aws:PrincipalOrgID.",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "queue.maximum_batching_window_in_seconds = ", try(var.queue.maximum_batching_window_in_seconds, "null"), " and ",
+      "the queue is FIFO: Lambda takes no batching window for one, and so no batch above 10. Set it to 0.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = alltrue(flatten([
-      for statement in flatten(var.queue[*].policy_statements) : try([
-        contains(["Allow", "Deny"], statement.effect), length(statement.actions) > 0,
-        [for action in statement.actions : startswith(action, "sqs:")],
-      ], false)
+      for queue in var.queue[*] : [
+        for name in [queue.name, queue.dead_letter_queue.name] : name == null ? true :
+        can(regex("^[A-Za-z0-9_-]+$", name)) && length(name) <= (queue.fifo ? 75 : 80)
+      ]
     ]))
-    error_message = join(" ", [
-      "queue.policy_statements has the effects ${jsonencode(try(var.queue.policy_statements[*].effect, null))} and the",
-      "actions ${jsonencode(try(var.queue.policy_statements[*].actions, null))}; an effect must be Allow or Deny, and",
-      "each statement needs actions, all of SQS. Name them, such as \"sqs:SendMessage\".",
-    ])
-  }
-
-  validation {
-    condition = alltrue([
-      for statement in flatten(var.queue[*].policy_statements) : try(
-        length(flatten(values(statement.principals))) > 0 &&
-        length(setsubtract(keys(statement.principals), ["AWS", "CanonicalUser", "Federated", "Service"])) == 0, false
-      )
-    ])
-    error_message = join(" ", [
-      "queue.policy_statements has principals of the types",
-      "${jsonencode(try([for statement in var.queue.policy_statements : keys(statement.principals)], null))}; each",
-      "needs a principal, of AWS, CanonicalUser, Federated or Service. Correct them; everyone is { AWS = [\"*\"] }.",
-    ])
-  }
-
-  validation {
-    condition = alltrue([
-      for position, sid in flatten(var.queue[*].policy_statements)[*].sid : sid == null ? true : (
-        can(regex("^[A-Za-z0-9]*$", sid)) && !can(regex("^(DenyInsecureTransport$|From)", sid)) &&
-        index(flatten(var.queue[*].policy_statements)[*].sid, sid) == position
-      )
-    ])
-    error_message = join(" ", [
-      "queue.policy_statements has the sids ${jsonencode(try(var.queue.policy_statements[*].sid, null))}; each must be",
-      "unique, of letters and digits, and not DenyInsecureTransport or From… of the module. Rename or remove them.",
-    ])
-  }
-
-  validation {
-    condition = alltrue([for n in var.queue[*].receive_wait_time_seconds : n % 1 == 0 && n >= 0 && n <= 20])
-    error_message = join(" ", [
-      "queue.receive_wait_time_seconds = ${try(var.queue.receive_wait_time_seconds, "null")} is not a whole number",
-      "from 0 to 20 (seconds). Set one in that range.",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "queue.name = ", jsonencode(try(var.queue.name, null)), " and queue.dead_letter_queue.name = ",
+      jsonencode(try(var.queue.dead_letter_queue.name, null)), "; each must be 1 to 80 letters, digits, - and _, or 1 ",
+      "to 75 with FIFO, where the module adds .fifo. Correct them, or leave them unset for the module's names.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = alltrue([
       for service in coalesce(one(var.queue[*].unwrap), []) : contains(local.wrappers, coalesce(service, "null"))
     ])
-    error_message = join(" ", [
-      "queue.unwrap = ${jsonencode(try(var.queue.unwrap, null))}; each must be one of ${join(", ", local.wrappers)}.",
-      "Correct or remove the others; messages from other services are never unwrapped.",
-    ])
+    error_message = nonsensitive(join("", [for part in [
+      "queue.unwrap = ", jsonencode(try(var.queue.unwrap, null)), "; each must be one of ",
+      "${join(", ", local.wrappers)}. Correct or remove the others; messages from other services are never unwrapped.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = alltrue([
       for n in var.queue[*].visibility_timeout_seconds : n == null ? true : n % 1 == 0 && n <= 43200
     ])
-    error_message = join(" ", [
-      "queue.visibility_timeout_seconds = ${jsonencode(try(var.queue.visibility_timeout_seconds, null))} is not a",
+    error_message = nonsensitive(join("", [for part in [
+      "queue.visibility_timeout_seconds = ", jsonencode(try(var.queue.visibility_timeout_seconds, null)), " is not a ",
       "whole number of at most 43200 (seconds, 12 hours). Lower it, or set null for the shortest that fits.",
-    ])
+    ] : issensitive(part) ? "(sensitive)" : part]))
+  }
+}
+
+# The least and the most of each number, with its unit.
+locals {
+  queue_ranges = {
+    batch_size                         = [1, 10000, "messages; 10 suits most"]
+    delay_seconds                      = [0, 900, "seconds"]
+    max_message_size_bytes             = [1024, 262144, "bytes, 256 KiB"]
+    max_receive_count                  = [3, 1000, "receives; with fewer, a live claim would dead-letter good messages"]
+    maximum_batching_window_in_seconds = [0, 300, "seconds; 0 does not wait"]
+    maximum_concurrency                = [2, 1000, "invocations at a time; null for no limit"]
+    message_retention_seconds          = [60, 1209600, "seconds, 14 days"]
+    receive_wait_time_seconds          = [0, 20, "seconds"]
   }
 }
 
@@ -435,14 +431,16 @@ locals {
   queue_defaults = {
     allowed_senders             = []
     content_based_deduplication = false
-    dead_letter_queue           = { message_retention_seconds = 1209600 }
+    dead_letter_queue           = { message_retention_seconds = 1209600, name = null, policy_statements = [] }
     deduplication_scope         = null
     delay_seconds               = 0
     fifo                        = false
     fifo_throughput_limit       = null
+    kms_key_arn                 = null
     max_message_size_bytes      = 262144
     max_receive_count           = 5
     message_retention_seconds   = 345600
+    name                        = null
     policy_statements           = []
     receive_wait_time_seconds   = 0
     visibility_timeout_seconds  = null

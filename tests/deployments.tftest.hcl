@@ -1,6 +1,6 @@
 # The function has to run what is deployed. It is packed for real, and deployed by a mock.
 mock_provider "aws" {
-  source = "./tests/mocks/applied"
+  source = "./mocks"
 }
 
 variables {

@@ -28,9 +28,26 @@ variables {
   processor = "orders.process"
 }
 
-# Region and account come from the table; this one is elsewhere, so that each ARN shows it.
+# Region and account come from the table; this stack is elsewhere, so that each ARN shows it.
 run "a_table_that_exists" {
   command = plan
+
+  override_data {
+    target = data.aws_region.current
+    values = { id = "us-gov-west-1" }
+  }
+
+  override_resource {
+    override_during = plan
+    target          = aws_iam_role.function
+    values          = { arn = "arn:aws-us-gov:iam::210987654321:role/orders", id = "orders", name = "orders" }
+  }
+
+  override_resource {
+    override_during = plan
+    target          = aws_sqs_queue.dead_letter
+    values          = { arn = "arn:aws-us-gov:sqs:us-gov-west-1:210987654321:orders-dead-letters", url = "https://sqs.us-gov-west-1.amazonaws.com/210987654321/orders-dead-letters" }
+  }
 
   variables {
     table = { existing = { arn = "arn:aws-us-gov:dynamodb:us-gov-west-1:210987654321:table/shared.records" } }
@@ -304,7 +321,7 @@ run "a_function_that_exists_with_its_role" {
   }
 
   assert {
-    condition     = aws_iam_role_policy.function[0].role == "charge" && aws_iam_role_policy.function[0].name == "idempotent-lambda-orders" && aws_iam_role_policy.function[0].policy == output.policy
+    condition     = aws_iam_role_policy.function[0].role == "charge" && aws_iam_role_policy.function[0].name == "idempotent-lambda-eu-central-1-orders-a4456a8f" && aws_iam_role_policy.function[0].policy == output.policy
     error_message = "Its role gets the policy that the output has, by a name that leaves room for other instances' policies."
   }
 
@@ -363,8 +380,8 @@ run "everything_exists" {
   }
 
   assert {
-    condition     = [for statement in jsondecode(output.policy).Statement : jsonencode([statement.Resource, statement.Condition]) if statement.Sid == "ReadWithKeys"] == [jsonencode([["arn:aws:kms:eu-central-1:123456789012:key/table", "arn:aws:kms:eu-central-1:123456789012:key/queue", "arn:aws:kms:eu-central-1:123456789012:key/stream"], { StringEquals = { "kms:ViaService" = ["dynamodb.eu-central-1.amazonaws.com", "sqs.eu-central-1.amazonaws.com"] } }])]
-    error_message = "The role uses the keys of the existing parts, and not the module's, which encrypts nothing that it reads."
+    condition     = [for statement in jsondecode(output.policy).Statement : jsonencode([statement.Sid, statement.Action, statement.Effect, statement.Resource, statement.Condition]) if startswith(statement.Sid, "ReadWithKeys")] == [jsonencode(["ReadWithKeysDynamodb", ["kms:Decrypt"], "Allow", ["arn:aws:kms:eu-central-1:123456789012:key/stream", "arn:aws:kms:eu-central-1:123456789012:key/table"], { StringEquals = { "kms:ViaService" = ["dynamodb.eu-central-1.amazonaws.com"] } }]), jsonencode(["ReadWithKeysSqs", ["kms:Decrypt"], "Allow", ["arn:aws:kms:eu-central-1:123456789012:key/queue"], { StringEquals = { "kms:ViaService" = ["sqs.eu-central-1.amazonaws.com"] } }])]
+    error_message = "The role uses each key of the existing parts through its service, and not the module's, which encrypts nothing that it reads."
   }
 
   assert {
@@ -391,7 +408,7 @@ run "the_keys_of_existing_parts_and_of_the_module" {
   }
 
   assert {
-    condition     = [for statement in jsondecode(output.policy).Statement : jsonencode([statement.Action, statement.Effect, statement.Resource, statement.Condition]) if statement.Sid == "ReadWithKeys"] == [jsonencode([["kms:Decrypt"], "Allow", ["arn:aws:kms:eu-central-1:123456789012:key/module", "arn:aws:kms:eu-central-1:123456789012:key/queue"], { StringEquals = { "kms:ViaService" = ["dynamodb.eu-central-1.amazonaws.com", "sqs.eu-central-1.amazonaws.com"] } }])]
+    condition     = [for statement in jsondecode(output.policy).Statement : jsonencode([statement.Sid, statement.Action, statement.Effect, statement.Resource, statement.Condition]) if startswith(statement.Sid, "ReadWithKeys")] == [jsonencode(["ReadWithKeysDynamodb", ["kms:Decrypt"], "Allow", ["arn:aws:kms:eu-central-1:123456789012:key/module"], { StringEquals = { "kms:ViaService" = ["dynamodb.eu-central-1.amazonaws.com"] } }]), jsonencode(["ReadWithKeysSqs", ["kms:Decrypt"], "Allow", ["arn:aws:kms:eu-central-1:123456789012:key/queue"], { StringEquals = { "kms:ViaService" = ["sqs.eu-central-1.amazonaws.com"] } }])]
     error_message = "The table that is made here has the module's key, the queue its own; Kinesis is not among the services."
   }
 }

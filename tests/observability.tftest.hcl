@@ -30,23 +30,24 @@ run "all_alarms_and_the_metrics_they_need" {
   variables {
     alarms   = {}
     function = { timeout_seconds = 60 }
-    queue    = { max_receive_count = 4, visibility_timeout_seconds = 1000 }
+    queue    = { delay_seconds = 300, max_receive_count = 4, visibility_timeout_seconds = 1000 }
     tags     = { team = "billing" }
   }
 
   assert {
     condition = jsonencode({ for name, alarm in aws_cloudwatch_metric_alarm.alarm : name => [alarm.namespace, alarm.metric_name, alarm.dimensions, alarm.statistic, alarm.period, alarm.threshold] }) == jsonencode({
-      dead_letters    = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", { QueueName = "orders-dead-letters" }, "Maximum", 60, 1]
-      duration        = ["AWS/Lambda", "Duration", { FunctionName = "orders" }, "Maximum", 300, 48000]
-      errors          = ["AWS/Lambda", "Errors", { FunctionName = "orders" }, "Sum", 300, 1]
-      lost_leases     = ["IdempotentLambda", "lost_leases", { FunctionName = "orders" }, "Sum", 300, 1]
-      message_age     = ["AWS/SQS", "ApproximateAgeOfOldestMessage", { QueueName = "orders" }, "Maximum", 60, 4000]
-      parked          = ["IdempotentLambda", "parked", { FunctionName = "orders" }, "Sum", 300, 1]
-      table_throttles = [null, null, null, null, null, 10]
-      takeovers       = ["IdempotentLambda", "takeovers", { FunctionName = "orders" }, "Sum", 300, 1]
-      throttles       = ["AWS/Lambda", "Throttles", { FunctionName = "orders" }, "Sum", 300, 10]
+      dead_letters      = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", { QueueName = "orders-dead-letters" }, "Maximum", 60, 1]
+      duration          = ["AWS/Lambda", "Duration", { FunctionName = "orders" }, "Maximum", 300, 48000]
+      errors            = ["AWS/Lambda", "Errors", { FunctionName = "orders" }, "Sum", 300, 1]
+      lost_leases       = ["IdempotentLambda", "lost_leases", { FunctionName = "orders" }, "Sum", 300, 1]
+      message_age       = ["AWS/SQS", "ApproximateAgeOfOldestMessage", { QueueName = "orders" }, "Maximum", 60, 4300]
+      parked            = ["IdempotentLambda", "parked", { FunctionName = "orders" }, "Sum", 300, 1]
+      table_throttles   = [null, null, null, null, null, 10]
+      table_unavailable = ["IdempotentLambda", "table_unavailable", { FunctionName = "orders" }, "Sum", 300, 1]
+      takeovers         = ["IdempotentLambda", "takeovers", { FunctionName = "orders" }, "Sum", 300, 1]
+      throttles         = ["AWS/Lambda", "Throttles", { FunctionName = "orders" }, "Sum", 300, 10]
     })
-    error_message = "Each alarm watches its resource. A message is too old after max_receive_count × visibility timeout, an invocation too long at 80 % of the timeout."
+    error_message = "Each alarm watches its resource. A message is too old after delay + max_receive_count × visibility timeout, an invocation too long at 80 % of the timeout."
   }
 
   assert {
@@ -88,6 +89,90 @@ run "all_alarms_and_the_metrics_they_need" {
   }
 }
 
+run "alarms_of_streams_and_direct_invocations" {
+  command = plan
+
+  variables {
+    alarms           = { disabled = ["dead_letters", "duration", "errors", "lost_leases", "message_age", "parked", "table_throttles", "table_unavailable", "takeovers", "throttles"] }
+    allowed_triggers = { mail = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:mail" } }
+    streams = {
+      clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", maximum_record_age_seconds = 601 }
+      rows   = { source = "dynamodb", arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/rows/stream/1", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed" }
+    }
+  }
+
+  assert {
+    condition = jsonencode({ for name, alarm in aws_cloudwatch_metric_alarm.alarm : name => [alarm.namespace, alarm.metric_name, alarm.dimensions, alarm.statistic, alarm.period, alarm.threshold] }) == jsonencode({
+      dead_letter_errors = ["AWS/Lambda", "DeadLetterErrors", { FunctionName = "orders" }, "Sum", 300, 1]
+      delivery_failures  = ["AWS/Lambda", "DestinationDeliveryFailures", { FunctionName = "orders" }, "Sum", 300, 1]
+      iterator_age       = ["AWS/Lambda", "IteratorAge", { FunctionName = "orders" }, "Maximum", 300, 300500]
+    })
+    error_message = "Events and reports that Lambda cannot send have alarms. A stream is behind at half of the smallest maximum_record_age_seconds, in milliseconds."
+  }
+
+  assert {
+    condition = alltrue([
+      for alarm in aws_cloudwatch_metric_alarm.alarm : length(alarm.alarm_description) <= 1024
+      && can(regex("\\. See \"[^\"]+\"( and \"[^\"]+\")? in docs/runbook\\.md\\.$", alarm.alarm_description))
+      && alarm.treat_missing_data == "notBreaching"
+    ])
+    error_message = "Each alarm says where the runbook goes on."
+  }
+
+  assert {
+    condition     = one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_METRICS"] == "off"
+    error_message = "Lambda's own metrics need no metrics of the package."
+  }
+}
+
+run "a_stream_that_keeps_records_for_a_week" {
+  command = plan
+
+  variables {
+    alarms  = {}
+    queue   = null
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", maximum_record_age_seconds = 604800 } }
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.alarm["iterator_age"].threshold == 43200000
+    error_message = "By default a stream keeps records for 24 hours, so its alarm starts after 12."
+  }
+
+  assert {
+    condition     = length(setintersection(keys(aws_cloudwatch_metric_alarm.alarm), ["dead_letter_errors", "message_age"])) == 0
+    error_message = "Without allowed_triggers and a queue, nothing has their alarms."
+  }
+}
+
+run "one_alarm_of_the_table_turns_metrics_on" {
+  command = plan
+
+  variables {
+    alarms = { disabled = ["lost_leases", "parked", "takeovers"] }
+  }
+
+  assert {
+    condition     = one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_METRICS"] == "on" && aws_cloudwatch_metric_alarm.alarm["table_unavailable"].threshold == 1
+    error_message = "The alarm table_unavailable watches a metric of the package."
+  }
+}
+
+run "alarms_that_wait" {
+  command = plan
+
+  variables {
+    alarms = { evaluation_periods = { errors = 3, message_age = 2, parked = null, iterator_age = 5 } }
+  }
+
+  assert {
+    condition = alltrue([
+      for name, alarm in aws_cloudwatch_metric_alarm.alarm : alarm.evaluation_periods == lookup({ errors = 3, message_age = 2 }, name, 1)
+    ])
+    error_message = "An alarm waits for as many periods as its name has, and otherwise for one."
+  }
+}
+
 run "alarms_as_they_are_wanted" {
   command = plan
 
@@ -102,17 +187,19 @@ run "alarms_as_they_are_wanted" {
       ok_actions          = ["arn:aws:sns:eu-central-1:123456789012:over"]
       parked              = 4
       table_throttles     = 5
+      table_unavailable   = 9
     }
   }
 
   assert {
     condition = { for name, alarm in aws_cloudwatch_metric_alarm.alarm : name => alarm.threshold } == {
-      dead_letters    = 2
-      duration        = 15000
-      errors          = 3
-      message_age     = 60
-      parked          = 4
-      table_throttles = 5
+      dead_letters      = 2
+      duration          = 15000
+      errors            = 3
+      message_age       = 60
+      parked            = 4
+      table_throttles   = 5
+      table_unavailable = 9
     }
     error_message = "There are the alarms that are not excepted, with the thresholds that are set."
   }
@@ -132,11 +219,13 @@ run "other_thresholds" {
   command = plan
 
   variables {
-    alarms = { disabled = ["dead_letters", "duration", "errors", "message_age", "parked", "table_throttles"], lost_leases = 6, takeovers = 7, throttles = 8 }
+    alarms           = { disabled = ["dead_letters", "duration", "errors", "message_age", "parked", "table_throttles", "table_unavailable"], dead_letter_errors = 2, delivery_failures = 3, iterator_age_seconds = 90, lost_leases = 6, takeovers = 7, throttles = 8 }
+    allowed_triggers = { mail = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:mail" } }
+    streams          = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed" } }
   }
 
   assert {
-    condition     = { for name, alarm in aws_cloudwatch_metric_alarm.alarm : name => alarm.threshold } == { lost_leases = 6, takeovers = 7, throttles = 8 }
+    condition     = { for name, alarm in aws_cloudwatch_metric_alarm.alarm : name => alarm.threshold } == { dead_letter_errors = 2, delivery_failures = 3, iterator_age = 90000, lost_leases = 6, takeovers = 7, throttles = 8 }
     error_message = "So it is with the others."
   }
 }
@@ -227,6 +316,33 @@ run "the_dashboard_shows_every_part" {
   }
 }
 
+run "the_dashboard_shows_streams_and_direct_invocations" {
+  command = plan
+
+  variables {
+    allowed_triggers = { mail = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:mail" } }
+    dashboard        = true
+    streams          = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed" } }
+  }
+
+  assert {
+    condition = {
+      for widget in jsondecode(aws_cloudwatch_dashboard.dashboard[0].dashboard_body).widgets : widget.properties.title => [for line in widget.properties.metrics : join(" ", concat(slice(line, 0, length(line) - 1), [line[length(line) - 1].stat, line[length(line) - 1].yAxis]))]
+      if contains(["Streams", "Events of allowed_triggers"], widget.properties.title)
+      } == {
+      "Streams" = [
+        "AWS/Lambda IteratorAge FunctionName orders Maximum left",
+        "AWS/Lambda DestinationDeliveryFailures FunctionName orders Sum right",
+      ]
+      "Events of allowed_triggers" = [
+        "AWS/Lambda AsyncEventsReceived FunctionName orders Sum left",
+        "AWS/Lambda DeadLetterErrors FunctionName orders Sum right",
+      ]
+    }
+    error_message = "Streams have a widget, and so have direct invocations."
+  }
+}
+
 run "a_existing_function_without_a_queue" {
   command = plan
 
@@ -240,7 +356,7 @@ run "a_existing_function_without_a_queue" {
   }
 
   assert {
-    condition     = { for name, alarm in aws_cloudwatch_metric_alarm.alarm : name => alarm.threshold } == { dead_letters = 1, duration = 16000, errors = 1, lost_leases = 1, parked = 1, table_throttles = 10, takeovers = 1, throttles = 10 }
+    condition     = { for name, alarm in aws_cloudwatch_metric_alarm.alarm : name => alarm.threshold } == { dead_letters = 1, duration = 16000, errors = 1, lost_leases = 1, parked = 1, table_throttles = 10, table_unavailable = 1, takeovers = 1, throttles = 10 }
     error_message = "There are the alarms of what there is."
   }
 
@@ -272,7 +388,7 @@ run "alarms_without_metrics" {
   command = plan
 
   variables {
-    alarms      = { disabled = ["lost_leases", "parked", "takeovers"] }
+    alarms      = { disabled = ["lost_leases", "parked", "table_unavailable", "takeovers"] }
     idempotency = { metrics = false }
   }
 

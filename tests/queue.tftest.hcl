@@ -176,27 +176,27 @@ run "only_the_named_senders_may_send" {
     condition = jsonencode(slice(jsondecode(aws_sqs_queue.source[0].policy).Statement, 1, 4)) == jsonencode([
       {
         Action    = "sqs:SendMessage"
-        Condition = { ArnEquals = { "aws:SourceArn" = "arn:aws:sns:eu-central-1:123456789012:orders" } }
-        Effect    = "Allow"
-        Principal = { Service = "sns.amazonaws.com" }
-        Resource  = "arn:aws:sqs:eu-central-1:123456789012:orders"
-        Sid       = "FromSns1"
-      },
-      {
-        Action    = "sqs:SendMessage"
-        Condition = { ArnEquals = { "aws:SourceArn" = "arn:aws:events:eu-central-1:123456789012:rule/orders" } }
+        Condition = { ArnEquals = { "aws:SourceArn" = ["arn:aws:events:eu-central-1:123456789012:rule/orders"] } }
         Effect    = "Allow"
         Principal = { Service = "events.amazonaws.com" }
         Resource  = "arn:aws:sqs:eu-central-1:123456789012:orders"
-        Sid       = "FromEvents2"
+        Sid       = "FromEvents"
       },
       {
         Action    = "sqs:SendMessage"
-        Condition = { ArnEquals = { "aws:SourceArn" = "arn:aws:s3:::orders" }, StringEquals = { "aws:SourceAccount" = "123456789012" } }
+        Condition = { ArnEquals = { "aws:SourceArn" = ["arn:aws:s3:::orders"] }, StringEquals = { "aws:SourceAccount" = "123456789012" } }
         Effect    = "Allow"
         Principal = { Service = "s3.amazonaws.com" }
         Resource  = "arn:aws:sqs:eu-central-1:123456789012:orders"
-        Sid       = "FromS33"
+        Sid       = "FromS3"
+      },
+      {
+        Action    = "sqs:SendMessage"
+        Condition = { ArnEquals = { "aws:SourceArn" = ["arn:aws:sns:eu-central-1:123456789012:orders"] } }
+        Effect    = "Allow"
+        Principal = { Service = "sns.amazonaws.com" }
+        Resource  = "arn:aws:sqs:eu-central-1:123456789012:orders"
+        Sid       = "FromSns"
       },
     ])
     error_message = "Each sender is allowed by its service and its own ARN, a bucket also by its account."
@@ -215,6 +215,51 @@ run "only_the_named_senders_may_send" {
   assert {
     condition     = one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_UNWRAP"] == "events,s3,sns"
     error_message = "The function unwraps what these services send."
+  }
+}
+
+run "a_hundred_senders_make_a_statement_for_each_service" {
+  command = plan
+
+  variables {
+    queue = {
+      allowed_senders = concat(
+        [for number in range(60) : { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:topic-${number % 50}" }],
+        [for number in range(40) : { service = "events", source_arn = "arn:aws:events:eu-central-1:123456789012:rule/rule-${number}" }],
+      )
+    }
+  }
+
+  assert {
+    condition     = { for statement in jsondecode(aws_sqs_queue.source[0].policy).Statement : statement.Sid => length(statement.Condition.ArnEquals["aws:SourceArn"]) if statement.Effect == "Allow" } == { FromEvents = 40, FromSns = 50 }
+    error_message = "Two statements, each with every ARN of its service once."
+  }
+}
+
+run "the_dead_letter_queue_has_further_statements_too" {
+  command = plan
+
+  variables {
+    queue = {
+      dead_letter_queue = { policy_statements = [{ sid = "Operators", principals = { AWS = ["arn:aws:iam::123456789012:role/operator"] }, actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage"], conditions = { Bool = { "aws:MultiFactorAuthPresent" = ["true"] } } }] }
+    }
+  }
+
+  assert {
+    condition = jsonencode(slice(jsondecode(aws_sqs_queue.dead_letter[0].policy).Statement, 1, 2)) == jsonencode([{
+      Action    = ["sqs:ReceiveMessage", "sqs:DeleteMessage"]
+      Condition = { Bool = { "aws:MultiFactorAuthPresent" = ["true"] } }
+      Effect    = "Allow"
+      Principal = { AWS = ["arn:aws:iam::123456789012:role/operator"] }
+      Resource  = "arn:aws:sqs:eu-central-1:123456789012:orders-dead-letters"
+      Sid       = "Operators"
+    }])
+    error_message = "The statement is as given, on the dead-letter queue."
+  }
+
+  assert {
+    condition     = length(jsondecode(aws_sqs_queue.source[0].policy).Statement) == 1
+    error_message = "The queue's own policy does not get it."
   }
 }
 
@@ -259,7 +304,7 @@ run "further_statements_stand_in_the_queues_policy" {
   }
 
   assert {
-    condition     = [for statement in jsondecode(aws_sqs_queue.source[0].policy).Statement : try(statement.Sid, "")] == ["DenyInsecureTransport", "FromSns1", "Shop", "", ""] && length(jsondecode(aws_sqs_queue.dead_letter[0].policy).Statement) == 1
+    condition     = [for statement in jsondecode(aws_sqs_queue.source[0].policy).Statement : try(statement.Sid, "")] == ["DenyInsecureTransport", "FromSns", "Shop", "", ""] && length(jsondecode(aws_sqs_queue.dead_letter[0].policy).Statement) == 1
     error_message = "They stand behind the module's own, and not in the dead-letter queue's policy."
   }
 }
@@ -390,5 +435,29 @@ run "nothing_is_unwrapped" {
   assert {
     condition     = !contains(keys(output.environment), "IDEMPOTENCY_UNWRAP")
     error_message = "An empty list also replaces the default."
+  }
+}
+
+# SQS's console writes the first statement, and EventBridge's user guide the last:
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+run "statements_as_aws_writes_them" {
+  command = plan
+
+  variables {
+    queue = {
+      allowed_senders = [{ service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" }]
+      dead_letter_queue = {
+        policy_statements = [for sid in ["__owner_statement", "FromSns", "FromPartner", "Dead-letter queue permissions"] : { sid = sid, principals = { AWS = ["arn:aws:iam::123456789012:root"] }, actions = ["SQS:*"] }]
+      }
+      policy_statements = [for sid in ["__owner_statement", "fromsns", "FromPartner", "Queue1_SendMessage"] : { sid = sid, principals = { AWS = ["arn:aws:iam::123456789012:root"] }, actions = ["SQS:SendMessage", "Sqs:receivemessage"] }]
+    }
+  }
+
+  assert {
+    condition = [for queue in [aws_sqs_queue.source[0], aws_sqs_queue.dead_letter[0]] : [for statement in jsondecode(queue.policy).Statement : statement.Sid]] == [
+      ["DenyInsecureTransport", "FromSns", "__owner_statement", "fromsns", "FromPartner", "Queue1_SendMessage"],
+      ["DenyInsecureTransport", "__owner_statement", "FromSns", "FromPartner", "Dead-letter queue permissions"],
+    ]
+    error_message = "Each statement keeps its sid."
   }
 }

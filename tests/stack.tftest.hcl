@@ -138,10 +138,17 @@ run "a_key_of_the_users_encrypts_everything" {
     condition = jsonencode([for statement in jsondecode(aws_iam_role_policy.function[0].policy).Statement : statement if strcontains(jsonencode(statement.Action), "kms:")]) == jsonencode([
       {
         Action    = ["kms:Decrypt"]
-        Condition = { StringEquals = { "kms:ViaService" = ["dynamodb.eu-central-1.amazonaws.com", "sqs.eu-central-1.amazonaws.com", "kinesis.eu-central-1.amazonaws.com"] } }
+        Condition = { StringEquals = { "kms:ViaService" = ["dynamodb.eu-central-1.amazonaws.com", "sqs.eu-central-1.amazonaws.com"] } }
         Effect    = "Allow"
-        Resource  = ["arn:aws:kms:eu-central-1:123456789012:key/1", "arn:aws:kms:eu-central-1:123456789012:key/2"]
-        Sid       = "ReadWithKeys"
+        Resource  = ["arn:aws:kms:eu-central-1:123456789012:key/1"]
+        Sid       = "ReadWithKeysDynamodbSqs"
+      },
+      {
+        Action    = ["kms:Decrypt"]
+        Condition = { StringEquals = { "kms:ViaService" = ["kinesis.eu-central-1.amazonaws.com"] } }
+        Effect    = "Allow"
+        Resource  = ["arn:aws:kms:eu-central-1:123456789012:key/2"]
+        Sid       = "ReadWithKeysKinesis"
       },
       {
         Action    = ["kms:GenerateDataKey"]
@@ -158,7 +165,7 @@ run "a_key_of_the_users_encrypts_everything" {
         Sid       = "DecryptEnvironment"
       },
     ])
-    error_message = "The role uses the keys through these services only, and the function's environment's."
+    error_message = "The role uses each key through its services only, and the function's environment's."
   }
 }
 
@@ -205,12 +212,16 @@ run "the_outputs_are_whole" {
 
   assert {
     condition = output.function == {
+      alias_arn      = null
       arn            = "arn:aws:lambda:eu-central-1:123456789012:function:orders"
+      invoke_arn     = "arn:aws:apigateway:eu-central-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-central-1:123456789012:function:orders/invocations"
+      log_group_arn  = "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/orders"
       log_group_name = "/aws/lambda/orders"
       name           = "orders"
       role_arn       = "arn:aws:iam::123456789012:role/orders-20250101000000000000000001"
       role_name      = "orders-20250101000000000000000001"
       target_arn     = "arn:aws:lambda:eu-central-1:123456789012:function:orders"
+      version        = null
     }
     error_message = "The function's output names its role and log group."
   }

@@ -1,5 +1,5 @@
-# One key for everything. Its policy has a statement for each service that uses the key on its own behalf. The module
-# gives the function's role the permissions that it needs.
+# One key for everything but the function's log. Its policy has a statement for each service that uses the key on its
+# own behalf. The module gives the function's role the permissions that it needs.
 resource "aws_kms_key" "shop" {
   description             = "Encrypts the orders of ${var.name}."
   enable_key_rotation     = true
@@ -19,16 +19,14 @@ resource "aws_kms_key" "shop" {
       },
       # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
       {
-        Sid       = "LogGroups"
+        Sid       = "NetworkLog"
         Effect    = "Allow"
         Principal = { Service = "logs.${local.arn_parts.region}.amazonaws.com" }
         Action    = ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
         Resource  = "*"
         Condition = {
           ArnLike = {
-            "kms:EncryptionContext:aws:logs:arn" = [
-              for group in ["lambda", "vpc"] : "${local.arn_prefixes.logs}:log-group:/aws/${group}/${var.name}*"
-            ]
+            "kms:EncryptionContext:aws:logs:arn" = "${local.arn_prefixes.logs}:log-group:/aws/vpc/${var.name}*"
           }
         }
       },
@@ -63,4 +61,38 @@ resource "aws_kms_key" "shop" {
 resource "aws_kms_alias" "shop" {
   name          = "alias/${var.name}"
   target_key_id = aws_kms_key.shop.key_id
+}
+
+# Another key for the function's log: who may read log lines need not read orders. The log group uses the key on its own
+# behalf, so the function's role needs no permission for it.
+resource "aws_kms_key" "logs" {
+  description             = "Encrypts the log of ${var.name}."
+  enable_key_rotation     = true
+  deletion_window_in_days = 7
+  tags                    = local.tags
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid       = "Account"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:${local.arn_parts.partition}:iam::${local.arn_parts.account}:root" }
+        Action    = "kms:*"
+        Resource  = "*"
+      },
+      {
+        Sid       = "FunctionLog"
+        Effect    = "Allow"
+        Principal = { Service = "logs.${local.arn_parts.region}.amazonaws.com" }
+        Action    = ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
+        Resource  = "*"
+        Condition = {
+          ArnLike = {
+            "kms:EncryptionContext:aws:logs:arn" = "${local.arn_prefixes.logs}:log-group:/aws/lambda/${var.name}*"
+          }
+        }
+      },
+    ]
+  })
 }

@@ -30,6 +30,7 @@ module "orders" {
     memory_size_mb           = 512
     ephemeral_storage_mb     = 1024
     timeout_seconds          = 20
+    provisioned_concurrency  = 1
     reserved_concurrency     = 20
     tracing                  = true
     layers                   = [aws_lambda_layer_version.receipts.arn]
@@ -43,7 +44,20 @@ module "orders" {
         resources  = [aws_dynamodb_table.ledger.arn]
         conditions = { StringEquals = { "aws:ResourceAccount" = [local.arn_parts.account] } }
       },
+      {
+        sid       = "NeverChangeACharge"
+        effect    = "Deny"
+        actions   = ["dynamodb:DeleteItem", "dynamodb:UpdateItem"]
+        resources = [aws_dynamodb_table.ledger.arn]
+      },
     ]
+
+    role = {
+      managed_policy_arns = { guard_rails = aws_iam_policy.guard_rails.arn }
+      name                = "${var.name}-charge"
+      path                = "/${var.name}/"
+    }
+    tags = { tier = "processing" }
 
     vpc = {
       subnet_ids         = aws_subnet.private[*].id
@@ -54,7 +68,6 @@ module "orders" {
   queue = {
     batch_size                         = 20
     maximum_batching_window_in_seconds = 1
-    dead_letter_queue                  = { message_retention_seconds = 1209600 } # 14 days
     delay_seconds                      = 1
     enabled                            = true
     filters                            = [local.positive_amount]
@@ -62,10 +75,28 @@ module "orders" {
     maximum_concurrency                = 10
     max_message_size_bytes             = 65536
     metrics                            = true
+    name                               = "${var.name}-placed"
     receive_wait_time_seconds          = 20
     message_retention_seconds          = 604800 # 7 days
     allowed_senders                    = [{ service = "events", source_arn = aws_cloudwatch_event_rule.orders.arn }]
     visibility_timeout_seconds         = 180
+
+    tags = { data = "orders" }
+
+    dead_letter_queue = {
+      message_retention_seconds = 1209600 # 14 days
+      name                      = "${var.name}-failed"
+
+      policy_statements = [
+        {
+          sid        = "PurgeOnlyWithMfa"
+          effect     = "Deny"
+          principals = { AWS = ["*"] }
+          actions    = ["sqs:PurgeQueue"]
+          conditions = { BoolIfExists = { "aws:MultiFactorAuthPresent" = ["false"] } }
+        },
+      ]
+    }
 
     # The rule sends no envelope. Express orders keep SNS's envelope when you redrive them from the dead-letter queue.
     unwrap = ["sns"]
@@ -112,26 +143,43 @@ module "orders" {
     deletion_protection     = var.deletion_protection
     max_read_request_units  = 1000
     max_write_request_units = 1000
+    name                    = "${var.name}-claims"
     point_in_time_recovery  = true
+    tags                    = { backup = "continuous" }
   }
 
   alarms = {
-    actions             = [aws_sns_topic.alarms.arn]
-    ok_actions          = [aws_sns_topic.alarms.arn]
-    dead_letters        = 1
-    duration_percent    = 90
-    errors              = 5
-    disabled            = ["takeovers"] # an interrupted order is parked, which has its own alarm
-    lost_leases         = 1
-    message_age_seconds = 1200
-    parked              = 1
-    table_throttles     = 10
-    throttles           = 20
+    actions              = [aws_sns_topic.alarms.arn]
+    ok_actions           = [aws_sns_topic.alarms.arn]
+    dead_letter_errors   = 1
+    dead_letters         = 1
+    delivery_failures    = 1
+    duration_percent     = 90
+    errors               = 5
+    disabled             = ["takeovers"] # an interrupted order is parked, which has its own alarm
+    evaluation_periods   = { iterator_age = 2, table_throttles = 3 }
+    iterator_age_seconds = 3600
+    lost_leases          = 1
+    message_age_seconds  = 1200
+    parked               = 1
+    table_throttles      = 10
+    table_unavailable    = 5
+    tags                 = { severity = "page" }
+    throttles            = 20
   }
 
   dashboard = true
-  logs      = { retention_days = 365 }
   tags      = local.tags
+
+  # Higher levels and the cheaper class would drop the metrics, which the dashboard and the alarms show.
+  logs = {
+    application_level = "INFO"
+    class             = "STANDARD"
+    kms_key_arn       = aws_kms_key.logs.arn
+    retention_days    = 365
+    system_level      = "INFO"
+    tags              = { reader = "support" }
+  }
 }
 
 locals {
@@ -199,75 +247,4 @@ resource "aws_lambda_layer_version" "receipts" {
   compatible_runtimes      = ["python3.13"]
 
   depends_on = [terraform_data.receipts]
-}
-
-# The permissions boundary: the function's role never gets more permissions than these.
-resource "aws_iam_policy" "boundary" {
-  name_prefix = "${var.name}-boundary-"
-  description = "The most that functions of ${var.name} may do."
-  tags        = local.tags
-
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [
-      {
-        Sid    = "Data"
-        Effect = "Allow"
-        Action = [
-          "dynamodb:BatchGetItem",
-          "dynamodb:DeleteItem",
-          "dynamodb:DescribeStream",
-          "dynamodb:GetRecords",
-          "dynamodb:GetShardIterator",
-          "dynamodb:ListStreams",
-          "dynamodb:PartiQLDelete",
-          "dynamodb:PartiQLInsert",
-          "dynamodb:PartiQLUpdate",
-          "dynamodb:PutItem",
-          "dynamodb:UpdateItem",
-        ]
-        Resource = "${local.arn_prefixes.dynamodb}:table/${var.name}-*"
-      },
-      {
-        Sid    = "Messages"
-        Effect = "Allow"
-        Action = [
-          "sqs:ChangeMessageVisibility",
-          "sqs:DeleteMessage",
-          "sqs:GetQueueAttributes",
-          "sqs:ReceiveMessage",
-          "sqs:SendMessage",
-        ]
-        Resource = "${local.arn_prefixes.sqs}:${var.name}*"
-      },
-      {
-        Sid      = "Key"
-        Effect   = "Allow"
-        Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
-        Resource = aws_kms_key.shop.arn
-      },
-      {
-        Sid      = "Logs"
-        Effect   = "Allow"
-        Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-        Resource = "${local.arn_prefixes.logs}:log-group:/aws/lambda/${var.name}-*"
-      },
-      # Traces have no ARN, nor have network interfaces before Lambda creates them.
-      {
-        Sid    = "TracesAndNetwork"
-        Effect = "Allow"
-        Action = [
-          "ec2:AssignPrivateIpAddresses",
-          "ec2:CreateNetworkInterface",
-          "ec2:DeleteNetworkInterface",
-          "ec2:DescribeNetworkInterfaces",
-          "ec2:DescribeSubnets",
-          "ec2:UnassignPrivateIpAddresses",
-          "xray:PutTelemetryRecords",
-          "xray:PutTraceSegments",
-        ]
-        Resource = "*"
-      },
-    ]
-  })
 }

@@ -299,11 +299,11 @@ def test_stack(tmp_path: Path, emulator: Emulator, account: str) -> None:
     (stack / "main.tf").write_text(least)
     terraform = Terraform(directory=stack, environment=environment(emulator.environment(account)))
     terraform.init()
-    assert "Plan: 11 to add" in terraform.run("plan", "-input=false")
+    assert "Plan: 12 to add" in terraform.run("plan", "-input=false")
     (stack / "main.tf").write_text(block)
     (stack / "shown.tf").write_text('output "shown" {\n  value = module.orders.environment\n}\n')
     planned = terraform.run("plan", "-input=false", "-no-color")
-    assert "Plan: 11 to add" in planned
+    assert "Plan: 12 to add" in planned
     assert re.search(r'\+ IDEMPOTENCY_KEY += "body.order_id"', planned)
 
 

@@ -40,7 +40,8 @@ MAPPING: Final = {"kms_key_arn", "metrics_config"}
 ALARMS: Final = {
     **dict.fromkeys(
         (
-            *("dead_letters", "duration", "errors", "lost_leases", "message_age", "parked"),
+            *("dead_letter_errors", "dead_letters", "delivery_failures", "duration", "errors"),
+            *("iterator_age", "lost_leases", "message_age", "parked", "table_unavailable"),
             "throttles",
         ),
         OF_A_METRIC,
@@ -160,7 +161,7 @@ def test_from_apply_to_destroy(tmp_path: Path, emulator: Emulator, account: str)
     assert planned(terraform) == FORGOTTEN
     three_ways(shop)
     protected = {name: is_protected(aws, name) for name in aws.dynamodb.list_tables()["TableNames"]}
-    assert protected == {"shop-idempotency": True, "shop-ledger": True, "shop-old-shop": True}
+    assert protected == {"shop-claims": True, "shop-ledger": True, "shop-old-shop": True}
 
     assert len(further_resources(emulator, account)) > len(FORGOTTEN)
     terraform.apply(AT_ONCE, UNPROTECTED)

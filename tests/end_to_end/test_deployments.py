@@ -14,7 +14,10 @@ from typing import Any
 
 import pytest
 
+from scripts.support import observation
 from scripts.support.emulator import Emulator
+from scripts.support.observation import Aws
+from scripts.support.producer import hand_over
 from scripts.support.proxy import Proxy, serving
 from scripts.support.terraform import Terraform, TerraformError, environment
 from tests.module.stacks import copy_module
@@ -28,6 +31,8 @@ pytestmark = [
 
 FUNCTION = "module.orders.aws_lambda_function.consumer[0]"
 ALIAS = "module.orders.aws_lambda_alias.consumer[0]"
+READY = "module.orders.aws_lambda_provisioned_concurrency_config.consumer[0]"
+LOGS = "module.orders.aws_cloudwatch_log_group.function[0]"
 PACKAGE = "module.orders.terraform_data.package[0]"
 CODE = "module.orders.terraform_data.code[0]"
 CODE_CALLS = "^PUT .*/code$"
@@ -37,7 +42,14 @@ resource "terraform_data" "build" {
   input = "own.zip"
 }
 """
+INVOKE_ARN = """\
+output "invoke_arn" {
+  value = module.orders.function.invoke_arn
+}
+"""
 BUCKET = "artefacts"
+QUALIFIED = {"FunctionName": "orders", "Qualifier": "live"}
+ORDER = {"order_id": "ORDER-1", "amount_cents": 1999, "currency": "EUR"}
 
 
 @dataclass(frozen=True)
@@ -103,6 +115,12 @@ class Stack:
         """The SHA-256 of the code that the function runs, in base64."""
         found = self.client("lambda").get_function_configuration(FunctionName="orders")
         return str(found["CodeSha256"])
+
+    def routing(self) -> tuple[str, dict[str, float]]:
+        """The version that the alias points to, and the shares of others."""
+        found = self.client("lambda").get_alias(FunctionName="orders", Name="live")
+        weights = found.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
+        return found["FunctionVersion"], weights
 
     def zips(self) -> list[Path]:
         """Every file where zips are built."""
@@ -276,6 +294,95 @@ def test_what_is_built_elsewhere(stack: Stack) -> None:
             assert not stack.terraform.plan(), "as docs/deployments.md says"
         stack.apply(f"-replace={CODE}")
         assert stack.running() == sha256(own_zip(text))
+
+
+def set_function(stack: Stack, attribute: str = "", argument: str = "") -> None:
+    """Set an attribute of the function, which has an alias, and another argument of the module."""
+    function = ['alias = "live"', 'environment = { LEDGER_TABLE = "orders-ledger" }', attribute]
+    stack.override(f"function = {{\n{chr(10).join(function)}\n}}\n{argument}")
+
+
+def try_a_canary(stack: Stack) -> None:
+    """Give the second version a share, and take it back."""
+    stack.edit("second version")
+    set_function(stack, 'alias_weights = { "1" = 0.9 }')
+    stack.apply()
+    assert stack.routing() == ("2", {"1": 0.9})
+    assert not stack.terraform.plan()
+
+    # Whichever version gets an order, and then gets it again: it is charged once.
+    aws = Aws.of(stack.emulator, stack.account)
+    for version in ("1", "2", "1"):
+        hand_over(aws, f"orders:{version}", ORDER, at_once=1)
+    assert len(observation.rows(aws, "orders-ledger")) == 1
+
+    # Taking it back changes only the alias. The newest version has no share to be named.
+    set_function(stack, 'alias_weights = { "1" = 1 }')
+    assert stack.changes() == {ALIAS: ["update"]}
+    stack.apply()
+    assert stack.routing() == ("2", {"1": 1})
+    assert not stack.terraform.plan()
+    set_function(stack, 'alias_weights = { "2" = 0.9 }')
+    assert "names a version that is not older than 2" in stack.fail(plan=True)
+
+
+def keep_instances_ready(stack: Stack) -> None:
+    """Keep two instances of the alias ready, in the place of the shares."""
+    set_function(stack, "provisioned_concurrency = 2")
+    assert stack.changes() == {ALIAS: ["update"], READY: ["create"]}
+    stack.apply()
+    assert stack.routing() == ("2", {})
+    ready = stack.client("lambda").get_provisioned_concurrency_config(**QUALIFIED)
+    assert ready["RequestedProvisionedConcurrentExecutions"] == 2
+    assert not stack.terraform.plan()
+
+
+def start_from_snapshots(stack: Stack) -> None:
+    """Publish a version with a snapshot and fewer log lines, and one without."""
+    client = stack.client("lambda")
+    logs = 'logs = { application_level = "WARN" }'
+    set_function(stack, "snap_start = true", logs)
+    stack.apply()
+    assert stack.routing() == ("3", {})
+    found = client.get_function_configuration(**QUALIFIED)
+    assert found["SnapStart"] == {"ApplyOn": "PublishedVersions", "OptimizationStatus": "On"}
+    assert found["LoggingConfig"]["ApplicationLogLevel"] == "WARN"
+    with pytest.raises(client.exceptions.ProvisionedConcurrencyConfigNotFoundException):
+        client.get_provisioned_concurrency_config(**QUALIFIED)
+    assert not stack.terraform.plan()
+
+    # What is removed goes back.
+    set_function(stack)
+    stack.apply()
+    found = client.get_function_configuration(**QUALIFIED)
+    assert found["LoggingConfig"]["ApplicationLogLevel"] == "INFO"
+    assert found["SnapStart"]["ApplyOn"] == "None"
+
+
+def change_the_class_of_the_log(stack: Stack) -> None:
+    """Replace the log group, which keeps its class when the input is removed."""
+    set_function(stack, "", 'logs = { class = "INFREQUENT_ACCESS" }')
+    assert stack.changes()[LOGS] == ["delete", "create"]
+    stack.apply()
+    set_function(stack, "", "dashboard = true")
+    assert "The class of the log group is INFREQUENT_ACCESS" in stack.fail(plan=True)
+    set_function(stack)
+    assert not stack.terraform.plan()
+
+
+@pytest.mark.extended
+def test_releases(stack: Stack) -> None:
+    """A version is tried with a share, taken back, and started ahead or from a snapshot."""
+    (stack.directory / "outputs_of_function.tf").write_text(INVOKE_ARN)
+    set_function(stack)
+    stack.apply()
+    (module,) = stack.terraform.show()["values"]["root_module"]["child_modules"]
+    (alias,) = (each["values"] for each in module["resources"] if each["address"] == ALIAS)
+    assert stack.terraform.output()["invoke_arn"] == alias["invoke_arn"]
+    try_a_canary(stack)
+    keep_instances_ready(stack)
+    start_from_snapshots(stack)
+    change_the_class_of_the_log(stack)
 
 
 def test_packing_comes_last(tmp_path: Path) -> None:

@@ -161,5 +161,5 @@ def test_by_copy_and_paste(shell: Shell, tmp_path: Path) -> None:
     assert sorted(outcomes) == ["completed", "duplicate"]
     assert re.search(r"^completed .*: duplicates are acknowledged", looked, re.MULTILINE)
     assert "The emulator is running." in started
-    assert "Destroy complete! Resources: 11 destroyed." in ended
+    assert "Destroy complete! Resources: 12 destroyed." in ended
     assert "The emulator has ended." in ended

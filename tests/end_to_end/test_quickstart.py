@@ -24,6 +24,8 @@ pytestmark = [
     pytest.mark.terraform,
     pytest.mark.slow,
     pytest.mark.timeout(600),
+    # `make test` applies the quickstart in the demo and as a newcomer does.
+    pytest.mark.extended,
 ]
 
 # Short times, so that the poison order is dead-lettered within two minutes.

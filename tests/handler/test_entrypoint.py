@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import random
 import re
 import socket
 import subprocess
@@ -23,6 +24,7 @@ from idempotent_lambda.errors import (
     InvalidProcessorError,
     InvalidSettingsError,
 )
+from idempotent_lambda.pipeline.asking import make_owner
 from scripts.support.emulator import Emulator
 from tests.clients import PATIENCE_MILLIS, TIMEOUTS
 from tests.waiting import SECONDS
@@ -438,3 +440,36 @@ def test_what_a_cold_start_imports() -> None:
     assert {"idempotent_lambda", "botocore", "jmespath"} <= loaded
     for unwanted in ("boto3", "s3transfer", "idempotent_lambda_toolkit", "mypy_boto3_dynamodb"):
         assert unwanted not in loaded
+
+
+WATCH = f"""
+import json, os, sys, threading
+
+seen = []
+random_bytes, start = os.urandom, threading.Thread.start
+os.urandom = lambda size: seen.append("os.urandom") or random_bytes(size)
+threading.Thread.start = lambda thread: seen.append("Thread.start") or start(thread)
+calls = ("socket.connect", "socket.getaddrinfo")
+sys.addaudithook(lambda event, _: event in calls and seen.append(event))
+import {MODULE}
+print(json.dumps(seen))
+"""
+
+
+def test_a_snapshot_holds_nothing_that_must_be_unique_or_fresh() -> None:
+    """Until its first call, the function has no connection, no thread and no random number."""
+    # Lambda may start many processes from one snapshot of the imported function:
+    # https://docs.aws.amazon.com/lambda/latest/dg/snapstart-uniqueness.html
+    credentials = {"AWS_ACCESS_KEY_ID": "123456789012", "AWS_SECRET_ACCESS_KEY": "secret"}
+    done = fresh(WATCH, **REQUIRED, **credentials)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == []
+
+
+def test_processes_of_one_snapshot_are_different_owners() -> None:
+    """Two processes with the same state of `random` claim as different owners."""
+    owners = set()
+    for _ in range(2):
+        random.seed(7)
+        owners.add(make_owner())
+    assert len(owners) == 2

@@ -1,6 +1,12 @@
 # What AWS would answer, known already at plan: the module reads partition, region and account from the
 # table's ARN, and tests compare whole policies.
 
+mock_data "aws_region" {
+  defaults = {
+    id = "eu-central-1"
+  }
+}
+
 mock_resource "aws_cloudwatch_log_group" {
   override_during = plan
   defaults = {

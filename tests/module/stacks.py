@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,6 +19,12 @@ provider "aws" {
   skip_requesting_account_id  = true
 }
 """
+
+# How a sentence starts that says what to do about a message.
+REMEDY = re.compile(
+    r"[.:;] (?:Set|Raise|Lower|Choose|Rename|Remove|Replace|Shorten|Leave|Use|Give|Build|Check|"
+    r"Correct|Install|Name|For |Round|Prefer)"
+)
 
 # An override replaces only the constraint on this provider.
 PROVIDER_OVERRIDE = """\
@@ -44,6 +51,7 @@ def copy_module(destination: Path) -> Path:
     for part in (
         "handler",
         "examples",
+        "mocks",
         "scripts",
         "tests/mocks",
         "tests/module",
@@ -68,7 +76,7 @@ def offline_quickstart(checkout: Path) -> Path:
 
 def pack_by_terraform(checkout: Path, build_dir: Path, code: str, **variables: str) -> Path:
     """Have Terraform pack, with mocks for AWS; the zip."""
-    mocks = 'mock_provider "aws" {\n  source = "./tests/mocks/applied"\n}\n'
+    mocks = 'mock_provider "aws" {\n  source = "./mocks"\n}\n'
     arguments = f'{code}, build_dir = "{build_dir}"'
     (checkout / "tests" / "packing.tftest.hcl").write_text(
         f'{mocks}run "packed" {{\n  variables {{\n    name = "orders"\n'

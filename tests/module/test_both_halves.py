@@ -116,7 +116,7 @@ def actions(method: str, parameters: Mapping[str, Any]) -> set[str]:
 
 def test_the_environment() -> None:
     """The names that function.tf sets are those that settings.py reads."""
-    names = ("settings", "resource_environment")
+    names = ("package_settings", "resource_environment")
     blocks = (found(rf"^  {name} = {{\n((?:    .*\n)+)  }}") for name in names)
     environment = RecordedEnvironment()
     with pytest.raises(settings.InvalidSettingsError):
@@ -243,7 +243,7 @@ def test_the_defaults_of_settings() -> None:
 
 def test_the_least_of_settings() -> None:
     """Without a count the package assumes the lowest that the module accepts."""
-    least = found(r"in var\.queue\[\*\]\.max_receive_count : .+ >= (\d+) &&")
+    least = found(r"^ +max_receive_count += \[(\d+), ")
     assert int(least) == settings.DEFAULT_MAX_RECEIVE_COUNT == doctor.LEAST_RECEIVES
     least = found(r"^ +var\.idempotency\.retention_seconds >= (\d+)$")
     assert int(least) == settings.MIN_RETENTION_SECONDS
@@ -272,10 +272,20 @@ def test_the_only_provider_is_aws() -> None:
     types = set(re.findall(r'^resource "(\w+)"', TERRAFORM, re.MULTILINE))
     assert {name.split("_")[0] for name in types} == {"aws", "terraform"}
     assert not re.findall(r"^provider ", TERRAFORM, re.MULTILINE)
-    # Read only after an alias's function exists.
+    # The first is read only after an alias's function exists, and the second calls nothing.
     assert re.findall(r"^data (.*) {$", TERRAFORM, re.MULTILINE) == [
-        '"aws_lambda_function" "published"'
+        '"aws_lambda_function" "published"',
+        '"aws_region" "current"',
     ]
+
+
+def test_the_deletion_guard_goes_first() -> None:
+    """It depends on every other resource, so Terraform destroys it before all of them."""
+    resources = re.findall(r'^resource "(\w+)" "(\w+)"', TERRAFORM, re.MULTILINE)
+    others = {".".join(each) for each in resources} - {"terraform_data.deletion_guard"}
+    guard = found(r'^resource "terraform_data" "deletion_guard" {\n((?:.*\n)+?)}')
+    (named,) = re.findall(r"  depends_on = \[\n(.*?)  \]", guard, re.DOTALL)
+    assert set(re.findall(r"[\w.]+", named)) == others
 
 
 HOW_A_QUEUE_IS_READ = {
@@ -291,21 +301,36 @@ HOW_A_QUEUE_IS_READ = {
 }
 """Attributes that an existing queue takes too: they configure the mapping and the function."""
 
+TAKEN = {
+    # It encrypts the filters of mappings.
+    "function": {"kms_key_arn"},
+    "logs": set[str](),
+    # The mapping has tags.
+    "queue": {*HOW_A_QUEUE_IS_READ, "tags"},
+    "table": set[str](),
+}
+"""All attributes that an existing part takes."""
 
-@pytest.mark.parametrize("part", ["function", "queue", "table"])
+
+@pytest.mark.parametrize("part", ["function", "logs", "queue", "table"])
 def test_what_an_existing_part_refuses(part: str) -> None:
     """With `existing`, every attribute that only a created part takes is refused if it is set."""
     variable = read_inputs()[part]
     declared = {
         each.path: each.default
         for each in variable.attributes
-        if "." not in each.path and each.path not in {"existing", *HOW_A_QUEUE_IS_READ}
+        if "." not in each.path and each.path not in {"existing", *TAKEN[part]}
     }
-    for each in variable.attributes:
+    for parent in [path for path, default in declared.items() if default == "{}"]:
         # An object whose default is empty has the defaults of its attributes.
-        parent, _, name = each.path.partition(".")
-        if declared.get(parent) == "{}" and name:
-            declared[parent] = f"{{ {name} = {each.default} }}"
+        inner = {
+            each.path.removeprefix(f"{parent}."): each.default
+            for each in variable.attributes
+            if re.fullmatch(rf"{parent}\.\w+", each.path)
+        }
+        if inner:
+            pairs = ", ".join(f"{name} = {default}" for name, default in sorted(inner.items()))
+            declared[parent] = f"{{ {pairs} }}"
     block = found(rf"^  {part}_defaults = {{\n((?:    .*\n)+)  }}")
     refused = dict(re.findall(r"^    (\w+) += (.+)$", block, re.MULTILINE))
     handler = found(r'^  builtin_handler += ("[\w.]+")$')

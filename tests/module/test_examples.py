@@ -1,5 +1,6 @@
 """Every example, and every module block of the documentation, plans to these resources, offline."""
 
+import json
 import os
 import re
 from collections import Counter
@@ -13,6 +14,7 @@ import tftest
 
 from scripts.support.terraform import OFFLINE, binary, environment
 from tests.inputs import read_inputs
+from tests.module.aws_metrics import SERVICES
 from tests.module.stacks import OFFLINE_PROVIDER, ROOT, copy_module
 
 EXAMPLES = ROOT / "examples"
@@ -27,7 +29,7 @@ CONSUMER = {
     "aws_lambda_event_source_mapping": 1,
     "aws_lambda_function": 1,
     "aws_sqs_queue": 2,
-    "terraform_data": 3,
+    "terraform_data": 4,
 }
 """What the module makes of its required arguments alone."""
 
@@ -47,19 +49,21 @@ PLANNED = {
         aws_cloudwatch_event_rule=1,
         aws_cloudwatch_event_target=1,
         aws_cloudwatch_log_group=1,
-        aws_cloudwatch_metric_alarm=8,
+        aws_cloudwatch_metric_alarm=12,
         aws_default_security_group=1,
         aws_dynamodb_table=2,
         aws_flow_log=1,
-        aws_iam_policy=1,
+        aws_iam_policy=2,
         aws_iam_role=1,
         aws_iam_role_policy=2,
+        aws_iam_role_policy_attachment=1,
         aws_kms_alias=1,
-        aws_kms_key=1,
+        aws_kms_key=2,
         aws_lambda_alias=1,
         aws_lambda_event_source_mapping=1,
         aws_lambda_layer_version=1,
         aws_lambda_permission=1,
+        aws_lambda_provisioned_concurrency_config=1,
         aws_route_table=1,
         aws_route_table_association=2,
         aws_security_group=2,
@@ -108,6 +112,7 @@ PLANNED = {
     "README.md, A complete consumer": consumer(),
     "docs/deployments.md, The four sources": consumer(terraform_data=-1),
     "docs/deployments.md, Contents of the zip": consumer(),
+    "docs/deployments.md, A canary": consumer(aws_lambda_alias=1),
     "docs/deployments.md, Monitoring services": consumer(),
     "docs/guides/existing-handler.md, 3. The infrastructure": consumer(
         aws_lambda_event_source_mapping=-1, aws_lambda_permission=1, aws_sqs_queue=-1
@@ -117,10 +122,11 @@ PLANNED = {
     ),
     "docs/settings.md, Low latency": consumer(),
     "docs/settings.md, Low cost": consumer(),
-    "docs/settings.md, At most once": consumer(aws_cloudwatch_metric_alarm=9),
+    "docs/settings.md, At most once": consumer(aws_cloudwatch_metric_alarm=10),
     "docs/settings.md, Order": consumer(),
     "docs/settings.md, High volume": consumer(),
     "docs/settings.md, Several consumers, one table": CALLED_TWICE | {"aws_dynamodb_table": 1},
+    "docs/settings.md, Your naming policy": consumer(),
     "docs/settings.md, What exists already": {
         "aws_dynamodb_table": 1,
         "aws_iam_role": 1,
@@ -129,7 +135,7 @@ PLANNED = {
         "aws_lambda_event_source_mapping": 1,
         "aws_lambda_function": 1,
         "aws_sqs_queue": 2,
-        "terraform_data": 1,
+        "terraform_data": 3,
     },
 }
 """How many resources of each type."""
@@ -146,6 +152,7 @@ QUICKSTART = {
     "aws_sqs_queue.source[0]",
     "terraform_data.checks",
     "terraform_data.code[0]",
+    "terraform_data.deletion_guard[0]",
     "terraform_data.package[0]",
 }
 """What the module makes there; the processor's policy is for the user's own statements."""
@@ -156,9 +163,19 @@ READING = """\
     resources = ["arn:aws:dynamodb:eu-central-1:123456789012:table/%s"]
   }] }
 """
+IMPORTING = """\
+import {
+  to = module.orders.aws_dynamodb_table.records[0]
+  id = "processed-orders"
+}
+"""
 FRAGMENTS = {
+    "docs/settings.md, See what takes effect": [
+        'output "settings" {\n  value = module.orders.settings\n}\n'
+    ],
     "docs/guides/move-from-a-hand-written-check.md, During": [READING % "orders-seen"],
     "docs/guides/move-from-powertools.md, During": [READING % "orders-old"],
+    "docs/upgrading.md, Adopt existing resources": [IMPORTING],
 }
 """The snippets that are only lines of a block."""
 
@@ -182,8 +199,12 @@ UNUSED = {
     *("table.existing.arn", "table.existing.kms_key_arn"),
     # The alarm that is left out.
     "alarms.takeovers",
+    # The module's key encrypts these parts; only the log group has another one.
+    *("function.kms_key_arn", "queue.kms_key_arn", "table.kms_key_arn"),
     # It replaces the processor.
     "function.handler",
+    # Instances that are ready exclude both, and a canary needs an older version.
+    *("function.alias_weights", "function.snap_start"),
     # A FIFO queue excludes a batching window and allowed_triggers.
     *("queue.content_based_deduplication", "queue.deduplication_scope", "queue.fifo"),
     "queue.fifo_throughput_limit",
@@ -229,8 +250,8 @@ def blocks(checkout: Path) -> dict[str, Path]:
         (directory / "main.tf").write_text(code.replace(SOURCE, '"../.."'))
         offline = "offline_override.tf" if "\nprovider " in f"\n{code}" else "offline.tf"
         (directory / offline).write_text(OFFLINE_PROVIDER)
-        for module in re.findall(r'(?:processor|handler)\s+= "(\w+)\.\w+"', code):
-            (directory / "src" / f"{module}.py").write_text("def process(message): ...\n")
+        for module, function in re.findall(r'(?:processor|handler)\s+= "(\w+)\.(\w+)"', code):
+            (directory / "src" / f"{module}.py").write_text(f"def {function}(message): ...\n")
     return found
 
 
@@ -312,7 +333,8 @@ def test_every_example_and_snippet_is_counted() -> None:
     assert list(PLANNED) == examples + whole
     rest: dict[str, list[str]] = {}
     for place, code in snippets():
-        if not is_whole(code):
+        # test_mocks.py runs the test of a stack.
+        if not is_whole(code) and not code.startswith("mock_provider "):
             rest.setdefault(place, []).append(code)
     assert rest == FRAGMENTS
 
@@ -350,3 +372,56 @@ def test_the_complete_example_uses_every_attribute_that_fits(
     named = r"(streams|allowed_triggers)\.[^.]+"
     used = {re.sub(f"^{named}", r"\1", path) for path in attributes_of(complete)}
     assert declared - used == UNUSED
+
+
+def planned_alarms(plan: Any, place: str) -> dict[str, dict[str, Any]]:
+    """The alarms that are planned at a place, by the names that `alarms.disabled` takes."""
+    within = f"module.{name_of(place)}.module.orders.aws_cloudwatch_metric_alarm.alarm["
+    return {
+        json.loads(address.removeprefix(within).removesuffix("]")): change["change"]["after"]
+        for address, change in plan.resource_changes.items()
+        if address.startswith(within)
+    }
+
+
+def watched_metrics(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    """The metrics that an alarm watches: one, or all in its expression."""
+    queries = [each for query in alarm["metric_query"] or [] for each in query["metric"]]
+    return queries or [{**alarm, "stat": alarm["statistic"]}]
+
+
+@pytest.mark.terraform
+def test_each_planned_alarm_watches_what_its_service_reports(plan: Any) -> None:
+    """Namespace, metric, dimension and statistic are as documented: another alarm never starts."""
+    for place in ("examples/complete", "docs/settings.md, At most once"):
+        alarms = planned_alarms(plan, place)
+        assert len(alarms) == PLANNED[place]["aws_cloudwatch_metric_alarm"]
+        for alarm in alarms.values():
+            for metric in watched_metrics(alarm):
+                service = SERVICES[metric["namespace"]]
+                assert metric["metric_name"] in service.units()
+                assert list(metric["dimensions"]) == [service.dimension]
+                is_count = metric["metric_name"] in service.counts
+                assert metric["stat"] == ("Sum" if is_count else "Maximum")
+
+
+@pytest.mark.terraform
+def test_each_threshold_has_the_unit_of_its_metric(plan: Any, complete: dict[str, Any]) -> None:
+    """A threshold in seconds or in % of the timeout reaches CloudWatch in the metric's unit."""
+    given = complete["alarms"]
+    timeout = complete["function"]["timeout_seconds"]
+    per_second = {"Seconds": 1, "Milliseconds": 1000}
+    for name, alarm in planned_alarms(plan, "examples/complete").items():
+        (unit,) = {
+            SERVICES[metric["namespace"]].units()[metric["metric_name"]]
+            for metric in watched_metrics(alarm)
+        }
+        if f"{name}_seconds" in given:
+            threshold = given[f"{name}_seconds"] * per_second[unit]
+        elif f"{name}_percent" in given:
+            threshold = given[f"{name}_percent"] * timeout * per_second[unit] / 100
+        else:
+            assert unit == "Count"
+            threshold = given[name]
+        assert alarm["threshold"] == threshold
+        assert alarm["evaluation_periods"] == given["evaluation_periods"].get(name, 1)

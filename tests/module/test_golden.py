@@ -62,6 +62,7 @@ def test_an_upgrade_replaces_nothing(changes: Any) -> None:
             "module.orders.aws_sqs_queue.source[0]": ["update"],
             "module.orders.terraform_data.checks": ["create"],
             "module.orders.terraform_data.code[0]": ["delete", "create"],
+            "module.orders.terraform_data.deletion_guard[0]": ["create"],
             "module.orders.terraform_data.package[0]": ["delete", "create"],
         }.items()
     )

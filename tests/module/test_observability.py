@@ -4,29 +4,12 @@ import json
 import re
 
 from idempotent_lambda.metrics import DIMENSION, METRICS, NAMESPACE
+from tests.module.aws_metrics import SERVICES
 from tests.module.stacks import ROOT
 
 ALARMS = (ROOT / "alarms.tf").read_text(encoding="utf-8")
 DASHBOARD = (ROOT / "dashboard.tf").read_text(encoding="utf-8")
 PAGE = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
-OF_AWS = {
-    "AWS/SQS": {
-        "ApproximateNumberOfMessagesVisible",
-        "ApproximateNumberOfMessagesNotVisible",
-        "ApproximateAgeOfOldestMessage",
-    },
-    "AWS/Lambda": {"Invocations", "Errors", "Throttles", "Duration"},
-    "AWS/DynamoDB": {
-        "ReadThrottleEvents",
-        "WriteThrottleEvents",
-        "ConsumedReadCapacityUnits",
-        "ConsumedWriteCapacityUnits",
-    },
-}
-"""The metrics of AWS's own that are used, as its pages name them:
-https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
-https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
-https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html"""
 
 
 def alarmed() -> set[tuple[str, str]]:
@@ -58,14 +41,14 @@ def spelt(namespace: str) -> str:
 def test_each_alarm_has_a_metric() -> None:
     """Every alarm watches a metric that the package writes, or one that AWS documents."""
     for namespace, name in alarmed():
-        assert name in (METRICS if namespace == NAMESPACE else OF_AWS[namespace])
+        assert name in SERVICES[namespace].units()
 
 
 def test_the_dashboard_shows_every_metric() -> None:
     """The dashboard shows all that the package writes, and otherwise what AWS documents."""
     assert {name for namespace, name in shown() if namespace == NAMESPACE} == set(METRICS)
     for namespace, name in shown():
-        assert name in (METRICS if namespace == NAMESPACE else OF_AWS[namespace])
+        assert name in SERVICES[namespace].units()
 
 
 def test_what_needs_metrics() -> None:
@@ -81,6 +64,30 @@ def test_the_dimension() -> None:
     assert re.search(rf"function_dimensions += {{ {DIMENSION} = local.function_name }}", ALARMS)
     blocks = re.findall(r"namespace += local.metric_namespace\n.+\n +dimensions += (.+)\n", ALARMS)
     assert set(blocks) == {"local.function_dimensions"}
+
+
+def test_each_widget_has_the_dimension_of_its_metrics() -> None:
+    """A widget finds its metrics by the dimension that their service gives them."""
+    keys = dict(re.findall(r"(\w+_dimensions) += { (\w+) = local", ALARMS))
+    widgets = re.findall(r"namespace +=(.+)\n +dimensions = local\.(\w+)\n", DASHBOARD)
+    assert len(widgets) == DASHBOARD.count("lines = [")
+    for namespace, dimensions in widgets:
+        assert keys[dimensions] == SERVICES[spelt(namespace.strip())].dimension
+
+
+def test_the_dashboard_names_the_unit_of_each_time() -> None:
+    """A line that shows a time has the unit of its metric in its label or its widget's title."""
+    widgets = re.findall(
+        r'^ +title += "(.+)"\n +namespace +=(.+)\n.+\n +lines = \[\n((?: +{ metric .+\n)+)',
+        DASHBOARD,
+        re.MULTILINE,
+    )
+    assert len(widgets) == DASHBOARD.count("lines = [")
+    units = {"Seconds": "(s)", "Milliseconds": "(ms)"}
+    for title, namespace, lines in widgets:
+        service = SERVICES[spelt(namespace.strip())]
+        for name, label in re.findall(r'metric = "(\w+)", stat.+?label = "(.+?)"', lines):
+            assert units.get(service.units()[name], "") in f"{title} {label}"
 
 
 def test_the_page_has_every_metric() -> None:

@@ -82,7 +82,7 @@ def test_what_is_left_out_by_default(tmp_path: Path) -> None:
         *("Thumbs.db", "shop/desktop.ini"),
     ]
     wanted = {
-        "orders.py": "",
+        "orders.py": "def process(message): ...\n",
         "shop/tests/prices.py": "",
         "shop/venv.py": "",
         "coverage/notes.md": "",
@@ -108,7 +108,9 @@ def test_what_is_left_out_by_default(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="Other systems read a name in any form.")
 def test_a_name_that_terraform_cannot_read(tmp_path: Path) -> None:
     """A file whose name is not in Unicode's form NFC is refused with what to do."""
-    source = tree(tmp_path / "src", {"orders.py": "", "cafe\u0301.py": ""})
+    source = tree(
+        tmp_path / "src", {"orders.py": "def process(message): ...\n", "cafe\u0301.py": ""}
+    )
     checkout = copy_module(tmp_path / "checkout")
     with pytest.raises(TerraformError) as failure:
         pack_by_terraform(checkout, tmp_path / "build", f'source_dir = "{source}"')
@@ -121,7 +123,10 @@ def test_a_name_that_terraform_cannot_read(tmp_path: Path) -> None:
 def test_an_excluded_lock_is_installed(tmp_path: Path) -> None:
     """A pattern that leaves a requirements.txt out of the zip does not leave out its packages."""
     build_wheel(tmp_path / "wheels", "prices")
-    source = tree(tmp_path / "src", {"orders.py": "", "requirements.txt": "prices==1.0\n"})
+    source = tree(
+        tmp_path / "src",
+        {"orders.py": "def process(message): ...\n", "requirements.txt": "prices==1.0\n"},
+    )
     code = f'source_dir = "{source}", exclude = ["*.txt"]'
     pip = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path / "wheels")}
     checkout = copy_module(tmp_path / "checkout")

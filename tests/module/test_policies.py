@@ -56,6 +56,7 @@ TAGGED = {
 UNTAGGED = {
     "aws_cloudwatch_dashboard",
     "aws_iam_role_policy",
+    "aws_iam_role_policy_attachment",
     "aws_lambda_alias",
     "aws_lambda_permission",
     "terraform_data",

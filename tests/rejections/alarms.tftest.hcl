@@ -64,7 +64,7 @@ run "an_alarm_above_the_timeout" {
   }
 }
 
-# says: alarms.disabled = ["errors","latency"]; it takes only dead_letters, duration, errors,
+# says: alarms.disabled = ["errors","latency"]; it takes only dead_letter_errors, dead_letters, delivery_failures,
 run "an_unknown_alarm" {
   command         = plan
   expect_failures = [var.alarms]
@@ -74,7 +74,7 @@ run "an_unknown_alarm" {
   }
 }
 
-# says: alarms.disabled names all 9 alarms.
+# says: alarms.disabled names all 13 alarms.
 run "alarms_that_are_all_disabled" {
   command         = plan
   expect_failures = [var.alarms]
@@ -82,19 +82,107 @@ run "alarms_that_are_all_disabled" {
   variables {
     alarms = {
       disabled = [
-        "dead_letters", "duration", "errors", "lost_leases", "message_age", "parked", "table_throttles", "takeovers",
-        "throttles",
+        "dead_letter_errors", "dead_letters", "delivery_failures", "duration", "errors", "iterator_age", "lost_leases",
+        "message_age", "parked", "table_throttles", "table_unavailable", "takeovers", "throttles",
       ]
     }
   }
 }
 
-# says: "errors":0,"lost_leases":1,"message_age_seconds":-1,"parked":1
+# says: "errors":0,"iterator_age_seconds":null,"lost_leases":1,"message_age_seconds":-1,"parked":1
 run "alarms_that_always_sound" {
   command         = plan
   expect_failures = [var.alarms]
 
   variables {
     alarms = { errors = 0, message_age_seconds = -1 }
+  }
+}
+
+# says: "dead_letter_errors":0,"dead_letters":1,"delivery_failures":-1,"duration_percent":80,"errors":1,
+run "alarms_of_losses_that_always_sound" {
+  command         = plan
+  expect_failures = [var.alarms]
+
+  variables {
+    alarms = { dead_letter_errors = 0, delivery_failures = -1, iterator_age_seconds = 0, table_unavailable = 0 }
+  }
+}
+
+# says: alarms.evaluation_periods = {"error":3,"errors":2}; it takes only dead_letter_errors, dead_letters,
+run "periods_of_an_unknown_alarm" {
+  command         = plan
+  expect_failures = [var.alarms]
+
+  variables {
+    alarms = { evaluation_periods = { error = 3, errors = 2 } }
+  }
+}
+
+# says: alarms.evaluation_periods = {"errors":1.5}; each must be a whole number of periods from 1.
+run "a_part_of_a_period" {
+  command         = plan
+  expect_failures = [var.alarms]
+
+  variables {
+    alarms = { evaluation_periods = { errors = 1.5 } }
+  }
+}
+
+# says: alarms.evaluation_periods = {"errors":0,"parked":null}; each must be a whole number of periods from 1.
+run "an_alarm_after_no_period" {
+  command         = plan
+  expect_failures = [var.alarms]
+
+  variables {
+    alarms = { evaluation_periods = { errors = 0, parked = null } }
+  }
+}
+
+# says: alarms.evaluation_periods = {"dead_letters":1440,"errors":289}; CloudWatch looks back one day, which is 1440
+run "an_alarm_that_looks_back_more_than_a_day" {
+  command         = plan
+  expect_failures = [terraform_data.checks]
+
+  variables {
+    alarms = { evaluation_periods = { errors = 289, dead_letters = 1440 } }
+  }
+}
+
+# says: alarms.evaluation_periods = {"message_age":1441}; CloudWatch looks back one day, which is 1440 periods
+run "an_alarm_of_minutes_that_looks_back_more_than_a_day" {
+  command         = plan
+  expect_failures = [terraform_data.checks]
+
+  variables {
+    alarms = { evaluation_periods = { message_age = 1441 } }
+  }
+}
+
+# says: alarms.iterator_age_seconds = 3600 is not below the largest maximum_record_age_seconds of streams (3600), or
+run "an_alarm_for_records_that_lambda_has_given_up_on" {
+  command         = plan
+  expect_failures = [terraform_data.checks]
+
+  variables {
+    alarms = { iterator_age_seconds = 3600 }
+    streams = {
+      clicks = {
+        source                     = "kinesis"
+        arn                        = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks"
+        failure_destination_arn    = "arn:aws:sqs:eu-central-1:123456789012:failed"
+        maximum_record_age_seconds = 3600
+      }
+    }
+  }
+}
+
+# says: alarms.message_age_seconds = 345600 is not below queue.message_retention_seconds (345600): nothing waits longer
+run "an_alarm_for_messages_that_sqs_has_deleted" {
+  command         = plan
+  expect_failures = [terraform_data.checks]
+
+  variables {
+    alarms = { message_age_seconds = 345600 }
   }
 }

@@ -76,3 +76,13 @@ run "a_fifo_topic_that_invokes" {
     allowed_triggers = { topic = { service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders.fifo" } }
   }
 }
+
+# says: allowed_triggers is null at rule; each must be an object.
+run "a_trigger_that_is_null" {
+  command         = plan
+  expect_failures = [var.allowed_triggers]
+
+  variables {
+    allowed_triggers = { rule = null }
+  }
+}

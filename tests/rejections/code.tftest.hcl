@@ -255,3 +255,13 @@ run "an_image_and_a_zip" {
     }
   }
 }
+
+# says: code.s3 has no bucket or no key.
+run "a_zip_in_no_bucket" {
+  command         = plan
+  expect_failures = [var.code]
+
+  variables {
+    code = { s3 = { bucket = null, key = "orders.zip" } }
+  }
+}

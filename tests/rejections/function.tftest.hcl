@@ -24,13 +24,13 @@ run "a_wrapper_from_nowhere" {
   }
 }
 
-# says: function.handler = "orders.handler" replaces the built-in entry point
+# says: function.handler = "orders.charge" replaces the built-in entry point
 run "a_processor_with_another_handler" {
   command         = plan
   expect_failures = [aws_lambda_function.consumer]
 
   variables {
-    function = { handler = "orders.handler" }
+    function = { handler = "orders.charge" }
   }
 }
 
@@ -44,7 +44,7 @@ run "an_unknown_architecture" {
   }
 }
 
-# says: function.environment has the names ["LEDGER-TABLE","OTHER"]; a name must have two or more letters
+# says: function.environment has the names ["LEDGER-TABLE","OTHER"]; each must have two or more letters
 run "an_environment_name_with_a_dash" {
   command         = plan
   expect_failures = [var.function]
@@ -54,7 +54,7 @@ run "an_environment_name_with_a_dash" {
   }
 }
 
-# says: function.environment has the names ["IDEMPOTENCY_TABLE","OTHER"]; the module sets those
+# says: function.environment has the names ["IDEMPOTENCY_TABLE","OTHER"]; each must have two or more letters
 run "an_environment_name_of_the_module" {
   command         = plan
   expect_failures = [var.function]
@@ -64,7 +64,7 @@ run "an_environment_name_of_the_module" {
   }
 }
 
-# says: function.environment has the names ["AWS_REGION","OTHER"]; Lambda reserves AWS_ACCESS_KEY,
+# says: function.environment has the names ["AWS_REGION","OTHER"]; each must have two or more letters
 run "an_environment_name_that_lambda_reserves" {
   command         = plan
   expect_failures = [var.function]
@@ -124,10 +124,10 @@ run "a_fraction_of_memory" {
   }
 }
 
-# says: function.policy_statements have 1, 0 actions; each statement needs at least one.
+# says: function.policy_statements has the actions [["s3:GetObject"],[]]; each statement needs at least one
 run "a_statement_without_actions" {
   command         = plan
-  expect_failures = [var.function]
+  expect_failures = [terraform_data.checks]
 
   variables {
     function = {
@@ -139,10 +139,10 @@ run "a_statement_without_actions" {
   }
 }
 
-# says: function.policy_statements have 1, 0 resources; each statement needs at least one.
+# says: function.policy_statements has the resources [["*"],[]]; each statement needs at least one
 run "a_statement_without_resources" {
   command         = plan
-  expect_failures = [var.function]
+  expect_failures = [terraform_data.checks]
 
   variables {
     function = {
@@ -154,10 +154,10 @@ run "a_statement_without_resources" {
   }
 }
 
-# says: function.policy_statements has the sids ["Read all",null]; IAM takes letters and digits only.
+# says: function.policy_statements has the sids ["Read all",null]; each must be letters and digits
 run "a_sid_with_a_space" {
   command         = plan
-  expect_failures = [var.function]
+  expect_failures = [terraform_data.checks]
 
   variables {
     function = {
@@ -169,10 +169,10 @@ run "a_sid_with_a_space" {
   }
 }
 
-# says: function.policy_statements has the sids ["Read","Read",null,null]; IAM takes each only once in a policy.
+# says: function.policy_statements makes a policy with the sids ["Read","Read"]; each may be in a policy only once.
 run "a_sid_used_twice" {
   command         = plan
-  expect_failures = [var.function]
+  expect_failures = [terraform_data.checks]
 
   variables {
     function = {
@@ -206,7 +206,7 @@ run "a_runtime_that_is_not_python" {
   }
 }
 
-# says: function.timeout_seconds = 2 is not a whole number from 3 to 900 (seconds): a slow claim needs 3
+# says: function.timeout_seconds = 2 is not a whole number from 3 to 900 (seconds; a slow claim needs 3)
 run "too_short_a_timeout" {
   command         = plan
   expect_failures = [var.function]
@@ -216,7 +216,7 @@ run "too_short_a_timeout" {
   }
 }
 
-# says: function.timeout_seconds = 901 is not a whole number from 3 to 900 (seconds): a slow claim needs 3
+# says: function.timeout_seconds = 901 is not a whole number from 3 to 900 (seconds; a slow claim needs 3)
 run "too_long_a_timeout" {
   command         = plan
   expect_failures = [var.function]
@@ -226,7 +226,7 @@ run "too_long_a_timeout" {
   }
 }
 
-# says: function.timeout_seconds = 30.5 is not a whole number from 3 to 900 (seconds): a slow claim needs 3
+# says: function.timeout_seconds = 30.5 is not a whole number from 3 to 900 (seconds; a slow claim needs 3)
 run "a_fraction_of_a_timeout" {
   command         = plan
   expect_failures = [var.function]
@@ -297,7 +297,7 @@ run "too_much_storage" {
   }
 }
 
-# says: function.existing.arn = "worker" is not the ARN of a function or of its alias.
+# says: function.existing.arn = "worker" is not the ARN of a function or of its alias, or role.name is null.
 run "an_existing_function_by_name" {
   command         = plan
   expect_failures = [var.function]
@@ -319,7 +319,7 @@ run "an_existing_function_of_2_seconds" {
   }
 }
 
-# says: function.existing is set; then alias, architecture, environment,
+# says: function.existing is set; then alias, alias_weights, architecture, environment,
 run "settings_with_an_existing_function" {
   command         = plan
   expect_failures = [var.function]
@@ -340,7 +340,7 @@ run "six_layers" {
   expect_failures = [var.function]
 
   variables {
-    function = { layers = [for number in range(6) : "arn:aws:lambda:eu-central-1:123456789012:layer:deps:${number}"] }
+    function = { layers = [for number in range(6) : "arn:aws:lambda:eu-central-1:123456789012:layer:deps-${number}:1"] }
   }
 }
 
@@ -395,7 +395,7 @@ run "less_than_no_concurrency" {
   }
 }
 
-# says: function.vpc.security_group_ids has 0 groups, not 1 to 5.
+# says: function.vpc has 0 security_group_ids and 1 subnet_ids, not 1 to 5 and 1 to 16.
 run "a_vpc_without_a_security_group" {
   command         = plan
   expect_failures = [var.function]
@@ -405,7 +405,7 @@ run "a_vpc_without_a_security_group" {
   }
 }
 
-# says: function.vpc.subnet_ids has 0 subnets, not 1 to 16.
+# says: function.vpc has 1 security_group_ids and 0 subnet_ids, not 1 to 5 and 1 to 16.
 run "a_vpc_without_a_subnet" {
   command         = plan
   expect_failures = [var.function]
@@ -425,7 +425,7 @@ run "an_empty_alias" {
   }
 }
 
-# says: function.existing.arn = null is not the ARN of a function or of its alias.
+# says: function.existing.arn = null is not the ARN of a function or of its alias, or role.name is null.
 run "an_existing_function_without_an_arn" {
   command         = plan
   expect_failures = [var.function]
@@ -433,5 +433,108 @@ run "an_existing_function_without_an_arn" {
   variables {
     code     = null
     function = { existing = { arn = null, timeout_seconds = 30 } }
+  }
+}
+
+# says: function.role.name = "rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr" is not 1 to 64 letters, digits and +=,.@_-
+run "a_role_name_of_65_characters" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    function = { role = { name = "rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr" } }
+  }
+}
+
+# says: function.role.name = "shop/orders" is not 1 to 64 letters, digits and +=,.@_-
+run "a_role_name_with_its_path" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    function = { role = { name = "shop/orders" } }
+  }
+}
+
+# says: function.role.path = "/shop" does not begin and end with /
+run "a_role_path_without_its_end" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    function = { role = { path = "/shop" } }
+  }
+}
+
+# says: function.role.path = "/ppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppp/" does not begin and end with / or has more than 512
+run "a_role_path_of_513_characters" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    function = { role = { path = "/ppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppp/" } }
+  }
+}
+
+# says: function.handler = "app.handler" names a module that the function would not have: there is no layer, no requirements.txt, and code.source_dir = "examples/quickstart/src" holds no app.py.
+run "a_handler_in_a_module_that_is_not_there" {
+  command         = plan
+  expect_failures = [terraform_data.package]
+
+  variables {
+    processor = null
+    function  = { handler = "app.handler" }
+  }
+}
+
+# says: function.handler = "orders.handler" names a function that orders.py in code.source_dir = "examples/quickstart/src" does not define.
+run "a_handler_that_its_file_does_not_define" {
+  command         = plan
+  expect_failures = [terraform_data.package]
+
+  variables {
+    processor = null
+    function  = { handler = "orders.handler" }
+  }
+}
+
+# says: function.wrapper = "orders.wrap" names a function that orders.py in code.source_dir = "examples/quickstart/src" does not define.
+run "a_wrapper_that_its_file_does_not_define" {
+  command         = plan
+  expect_failures = [terraform_data.package]
+
+  variables {
+    function = { wrapper = "orders.wrap" }
+  }
+}
+
+# says: function.policy_statements has a null; each must be an object.
+run "a_statement_that_is_null" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    function = { policy_statements = [null] }
+  }
+}
+
+# says: function.existing.arn = "arn:aws:lambda:eu-central-1:123456789012:function:worker" is not the ARN of a function or of its alias, or role.name is null.
+run "an_existing_role_without_a_name" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    code     = null
+    function = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:worker", role = { name = null }, timeout_seconds = 30 } }
+  }
+}
+
+# says: function.vpc has 1 security_group_ids and 2 subnet_ids, not 1 to 5 and 1 to 16
+run "a_subnet_that_is_null" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    function = { vpc = { security_group_ids = ["sg-1"], subnet_ids = ["subnet-1", null] } }
   }
 }

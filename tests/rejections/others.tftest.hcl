@@ -84,6 +84,16 @@ run "a_processor_in_a_module_that_is_not_there" {
   }
 }
 
+# says: processor = "orders.proces" names a function that orders.py in code.source_dir = "examples/quickstart/src" does not define. Correct the name
+run "a_processor_that_its_file_does_not_define" {
+  command         = plan
+  expect_failures = [terraform_data.package]
+
+  variables {
+    processor = "orders.proces"
+  }
+}
+
 # says: logs.retention_days = 31 is not one of 0, 1, 3, 5, 7, 14, 30, 60,
 run "a_log_retention_that_cloudwatch_does_not_know" {
   command         = plan
@@ -114,7 +124,7 @@ run "an_empty_key_arn" {
   }
 }
 
-# says: kms_key_arn is set, and every part exists already: the key encrypts nothing.
+# says: kms_key_arn is set, and every part exists already or has another key: the key encrypts nothing.
 run "a_key_for_nothing" {
   command         = plan
   expect_failures = [terraform_data.checks]
@@ -135,5 +145,36 @@ run "a_file_as_processor" {
 
   variables {
     processor = "orders.py"
+  }
+}
+
+# says: table.existing.arn = "arn:aws:dynamodb:us-east-1:123456789012:table/claims", and the AWS provider deploys to the Region eu-central-1; existing parts must be in that Region. Give ARNs of parts there, or pass a provider of us-east-1
+run "a_table_of_another_region" {
+  command         = plan
+  expect_failures = [terraform_data.location]
+
+  variables {
+    table = { existing = { arn = "arn:aws:dynamodb:us-east-1:123456789012:table/claims" } }
+  }
+}
+
+# says: queue.existing.arn = "arn:aws:sqs:eu-west-1:123456789012:shop", queue.existing.dead_letter_queue.arn = "arn:aws:sqs:eu-west-1:123456789012:shop-failed", and the AWS provider
+run "a_queue_of_another_region" {
+  command         = plan
+  expect_failures = [terraform_data.location]
+
+  variables {
+    queue = { existing = { arn = "arn:aws:sqs:eu-west-1:123456789012:shop", dead_letter_queue = { arn = "arn:aws:sqs:eu-west-1:123456789012:shop-failed", message_retention_seconds = 1209600, url = "https://sqs.eu-west-1.amazonaws.com/123456789012/shop-failed" }, max_receive_count = 5, message_retention_seconds = 345600, visibility_timeout_seconds = 180 } }
+  }
+}
+
+# says: function.existing.arn = "arn:aws:lambda:us-gov-west-1:123456789012:function:orders", and the AWS provider
+run "a_function_of_another_region" {
+  command         = plan
+  expect_failures = [terraform_data.location]
+
+  variables {
+    code     = null
+    function = { existing = { arn = "arn:aws:lambda:us-gov-west-1:123456789012:function:orders", timeout_seconds = 30 } }
   }
 }

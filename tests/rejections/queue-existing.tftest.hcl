@@ -54,7 +54,7 @@ run "an_arn_for_the_url" {
   }
 }
 
-# says: queue.existing.message_retention_seconds = 345600 is not a whole number from 60 and below dead_letter_queue.message_retention_seconds (unless FIFO, and at most 1209600, 14 days) = 345600: a dead-lettered message
+# says: queue.existing.message_retention_seconds = 345600 is not a whole number from 60 and below dead_letter_queue.message_retention_seconds = 345600 (at most 1209600, 14 days; with that or with FIFO, both may be equal): a dead-lettered message
 run "an_existing_dead_letter_queue_that_forgets_first" {
   command         = plan
   expect_failures = [var.queue]
@@ -64,7 +64,7 @@ run "an_existing_dead_letter_queue_that_forgets_first" {
   }
 }
 
-# says: queue.existing.kms_key_arn = "alias/jobs" is not the ARN of a KMS key.
+# says: queue.kms_key_arn = null or queue.existing.kms_key_arn = "alias/jobs" is not the ARN of a KMS key.
 run "an_existing_queues_key_by_its_alias" {
   command         = plan
   expect_failures = [var.queue]
@@ -84,13 +84,23 @@ run "an_existing_queue_of_two_receives" {
   }
 }
 
-# says: queue.existing.message_retention_seconds = 59 is not a whole number from 60 and below dead_letter_queue.message_retention_seconds (unless FIFO, and at most 1209600, 14 days) = 1209600: a dead-lettered message
+# says: queue.existing.message_retention_seconds = 59 is not a whole number from 60 and below dead_letter_queue.message_retention_seconds = 1209600 (at most 1209600, 14 days; with that or with FIFO, both may be equal): a dead-lettered message
 run "an_existing_queue_that_keeps_59_seconds" {
   command         = plan
   expect_failures = [var.queue]
 
   variables {
     queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", message_retention_seconds = 1209600 }, max_receive_count = 5, message_retention_seconds = 59, visibility_timeout_seconds = 180 } }
+  }
+}
+
+# says: queue.existing.message_retention_seconds = 1209601 is not a whole number from 60 and below dead_letter_queue.message_retention_seconds = 1209600 (at most 1209600, 14 days; with that or with FIFO, both may be equal): a dead-lettered message
+run "an_existing_fifo_queue_that_keeps_too_long" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs.fifo", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed.fifo", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed.fifo", message_retention_seconds = 1209600 }, max_receive_count = 5, message_retention_seconds = 1209601, visibility_timeout_seconds = 180 } }
   }
 }
 
@@ -114,7 +124,7 @@ run "an_existing_queue_that_hides_too_short" {
   }
 }
 
-# says: queue.existing is set, and a setting that only a created queue takes is not its default: {"allowed_senders":[],"content_based_deduplication":false,"dead_letter_queue":{"message_retention_seconds":1209600},"deduplication_scope":null,"delay_seconds":1,"fifo":true,
+# says: queue.existing is set, and a setting that only a created queue takes is not its default: {"delay_seconds":1,"fifo":true}.
 run "settings_with_an_existing_queue" {
   command         = plan
   expect_failures = [var.queue]
@@ -154,13 +164,26 @@ run "the_url_of_another_queue" {
   }
 }
 
-# says: The existing parts are in several Regions or accounts: us-east-1 123456789012, eu-central-1 123456789012
+# says: The existing parts are in several Regions or accounts: eu-central-1 123456789012, us-east-1 123456789012
 run "existing_parts_in_two_regions" {
   command         = plan
-  expect_failures = [terraform_data.checks]
+  expect_failures = [terraform_data.location]
 
   variables {
     queue = { existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:jobs-failed", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs-failed", message_retention_seconds = 1209600 }, max_receive_count = 5, message_retention_seconds = 345600, visibility_timeout_seconds = 180 } }
     table = { existing = { arn = "arn:aws:dynamodb:us-east-1:123456789012:table/claims" } }
+  }
+}
+
+# says: queue.existing is set, and a setting that only a created queue takes is not its default
+run "a_name_for_an_existing_queue" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = {
+      name     = "orders"
+      existing = { arn = "arn:aws:sqs:eu-central-1:123456789012:shop", dead_letter_queue = { arn = "arn:aws:sqs:eu-central-1:123456789012:shop-failed", message_retention_seconds = 1209600, url = "https://sqs.eu-central-1.amazonaws.com/123456789012/shop-failed" }, max_receive_count = 5, message_retention_seconds = 345600, visibility_timeout_seconds = 180 }
+    }
   }
 }

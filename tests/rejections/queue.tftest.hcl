@@ -26,7 +26,7 @@ run "a_lease_that_outlives_the_visibility_timeout" {
   }
 }
 
-# says: queue.batch_size = 0 is not a whole number from 1 to 10000 (messages).
+# says: queue.batch_size = 0 is not a whole number from 1 to 10000 (messages; 10 suits most).
 run "an_empty_batch" {
   command         = plan
   expect_failures = [var.queue]
@@ -36,7 +36,7 @@ run "an_empty_batch" {
   }
 }
 
-# says: queue.batch_size = 10001 is not a whole number from 1 to 10000 (messages).
+# says: queue.batch_size = 10001 is not a whole number from 1 to 10000 (messages; 10 suits most).
 run "too_large_a_batch" {
   command         = plan
   expect_failures = [var.queue]
@@ -46,7 +46,7 @@ run "too_large_a_batch" {
   }
 }
 
-# says: queue.batch_size = 1.5 is not a whole number from 1 to 10000 (messages).
+# says: queue.batch_size = 1.5 is not a whole number from 1 to 10000 (messages; 10 suits most).
 run "a_fraction_of_a_message" {
   command         = plan
   expect_failures = [var.queue]
@@ -66,7 +66,7 @@ run "a_batch_above_ten_without_a_window" {
   }
 }
 
-# says: queue.maximum_batching_window_in_seconds = -1 is not a whole number from 0 to 300 (seconds).
+# says: queue.maximum_batching_window_in_seconds = -1 is not a whole number from 0 to 300 (seconds; 0 does not wait).
 run "a_negative_batching_window" {
   command         = plan
   expect_failures = [var.queue]
@@ -76,7 +76,7 @@ run "a_negative_batching_window" {
   }
 }
 
-# says: queue.maximum_batching_window_in_seconds = 301 is not a whole number from 0 to 300 (seconds).
+# says: queue.maximum_batching_window_in_seconds = 301 is not a whole number from 0 to 300 (seconds; 0 does not wait).
 run "too_long_a_batching_window" {
   command         = plan
   expect_failures = [var.queue]
@@ -86,7 +86,7 @@ run "too_long_a_batching_window" {
   }
 }
 
-# says: queue.maximum_batching_window_in_seconds = 0.5 is not a whole number from 0 to 300 (seconds).
+# says: queue.maximum_batching_window_in_seconds = 0.5 is not a whole number from 0 to 300 (seconds; 0 does not wait).
 run "a_fraction_of_a_batching_window" {
   command         = plan
   expect_failures = [var.queue]
@@ -126,17 +126,6 @@ run "deduplication_without_fifo" {
   }
 }
 
-# says: makes the dead-letter queue's name "000000000000000000000000000000000000000000000000000000000000000-dead-letters.fifo", which has 81 characters; SQS takes 80
-run "a_fifo_queue_with_a_name_of_63_characters" {
-  command         = plan
-  expect_failures = [aws_sqs_queue.dead_letter]
-
-  variables {
-    name  = format("%063d", 0)
-    queue = { fifo = true }
-  }
-}
-
 # says: queue.dead_letter_queue.message_retention_seconds = 1209601 is not a whole number above queue.message_retention_seconds = 345600 and at most 1209600 (14 days)
 run "too_long_a_dead_letter_retention" {
   command         = plan
@@ -167,7 +156,7 @@ run "a_dead_letter_queue_that_forgets_first" {
   }
 }
 
-# says: queue.max_receive_count = 2 is not a whole number from 3 to 1000: with fewer
+# says: queue.max_receive_count = 2 is not a whole number from 3 to 1000 (receives; with fewer,
 run "two_receives" {
   command         = plan
   expect_failures = [var.queue]
@@ -177,7 +166,7 @@ run "two_receives" {
   }
 }
 
-# says: queue.max_receive_count = 1001 is not a whole number from 3 to 1000: with fewer
+# says: queue.max_receive_count = 1001 is not a whole number from 3 to 1000 (receives; with fewer,
 run "too_many_receives" {
   command         = plan
   expect_failures = [var.queue]
@@ -187,7 +176,7 @@ run "too_many_receives" {
   }
 }
 
-# says: queue.max_receive_count = 3.5 is not a whole number from 3 to 1000: with fewer
+# says: queue.max_receive_count = 3.5 is not a whole number from 3 to 1000 (receives; with fewer,
 run "a_fraction_of_a_receive" {
   command         = plan
   expect_failures = [var.queue]
@@ -197,7 +186,7 @@ run "a_fraction_of_a_receive" {
   }
 }
 
-# says: queue.maximum_concurrency = 1 is not a whole number from 2 to 1000.
+# says: queue.maximum_concurrency = 1 is not a whole number from 2 to 1000 (invocations at a time; null for no limit).
 run "a_maximum_concurrency_of_one" {
   command         = plan
   expect_failures = [var.queue]
@@ -207,7 +196,7 @@ run "a_maximum_concurrency_of_one" {
   }
 }
 
-# says: queue.maximum_concurrency = 1001 is not a whole number from 2 to 1000.
+# says: queue.maximum_concurrency = 1001 is not a whole number from 2 to 1000 (invocations at a time; null for no limit).
 run "too_high_a_maximum_concurrency" {
   command         = plan
   expect_failures = [var.queue]
@@ -217,7 +206,7 @@ run "too_high_a_maximum_concurrency" {
   }
 }
 
-# says: queue.maximum_concurrency = 2.5 is not a whole number from 2 to 1000.
+# says: queue.maximum_concurrency = 2.5 is not a whole number from 2 to 1000 (invocations at a time; null for no limit).
 run "a_fraction_of_a_concurrency" {
   command         = plan
   expect_failures = [var.queue]
@@ -357,7 +346,7 @@ run "a_deduplication_scope_without_fifo" {
   }
 }
 
-# says: queue.delay_seconds = 901 is not a whole number from 0 to 900 (s).
+# says: queue.delay_seconds = 901 is not a whole number from 0 to 900 (seconds).
 run "a_delay_of_901_seconds" {
   command         = plan
   expect_failures = [var.queue]
@@ -417,20 +406,20 @@ run "messages_of_1_mib" {
   }
 }
 
-# says: queue.policy_statements has the effects ["allow"] and the actions [["sqs:SendMessage"]]; an effect must be Allow or Deny
+# says: queue.policy_statements has the effects ["allow"]; each must be Allow or Deny.
 run "an_unknown_effect" {
   command         = plan
-  expect_failures = [var.queue]
+  expect_failures = [terraform_data.checks]
 
   variables {
     queue = { policy_statements = [{ effect = "allow", principals = { AWS = ["arn:aws:iam::123456789012:root"] }, actions = ["sqs:SendMessage"] }] }
   }
 }
 
-# says: queue.policy_statements has the effects ["Allow"] and the actions [["sns:Publish"]]; an effect must be Allow or Deny, and each statement needs actions, all of SQS.
+# says: queue.policy_statements has the actions [["sns:Publish"]]; the policy of a queue takes actions of SQS only.
 run "an_action_of_another_service" {
   command         = plan
-  expect_failures = [var.queue]
+  expect_failures = [terraform_data.checks]
 
   variables {
     queue = { policy_statements = [{ principals = { AWS = ["arn:aws:iam::123456789012:root"] }, actions = ["sns:Publish"] }] }
@@ -440,47 +429,47 @@ run "an_action_of_another_service" {
 # says: queue.policy_statements allows everyone (the principal "*") without a condition.
 run "everyone_may_send" {
   command         = plan
-  expect_failures = [var.queue]
+  expect_failures = [terraform_data.checks]
 
   variables {
     queue = { policy_statements = [{ principals = { AWS = ["*"] }, actions = ["sqs:SendMessage"] }] }
   }
 }
 
-# says: queue.policy_statements has principals of the types [["*"]]; each needs a principal, of AWS, CanonicalUser, Federated or Service.
+# says: queue.policy_statements has principals of the types [["*"]]; each statement needs a principal, of AWS, CanonicalUser, Federated, Service.
 run "a_principal_of_no_type" {
   command         = plan
-  expect_failures = [var.queue]
+  expect_failures = [terraform_data.checks]
 
   variables {
     queue = { policy_statements = [{ principals = { "*" = ["arn:aws:iam::123456789012:root"] }, actions = ["sqs:SendMessage"] }] }
   }
 }
 
-# says: queue.policy_statements has principals of the types [[]]; each needs a principal
+# says: queue.policy_statements has principals of the types [[]]; each statement needs a principal
 run "nobody_may_send" {
   command         = plan
-  expect_failures = [var.queue]
+  expect_failures = [terraform_data.checks]
 
   variables {
     queue = { policy_statements = [{ principals = {}, actions = ["sqs:SendMessage"] }] }
   }
 }
 
-# says: queue.policy_statements has the sids ["DenyInsecureTransport"]; each must be unique, of letters and digits, and not DenyInsecureTransport or From… of the module.
+# says: queue.policy_statements makes a policy with the sids ["DenyInsecureTransport","FromSns","FromSns"]; each may be in a policy only once.
 run "a_sid_of_the_modules" {
   command         = plan
-  expect_failures = [var.queue]
+  expect_failures = [terraform_data.checks]
 
   variables {
-    queue = { policy_statements = [{ sid = "DenyInsecureTransport", principals = { AWS = ["arn:aws:iam::123456789012:root"] }, actions = ["sqs:SendMessage"] }] }
+    queue = { allowed_senders = [{ service = "sns", source_arn = "arn:aws:sns:eu-central-1:123456789012:orders" }], policy_statements = [{ sid = "FromSns", principals = { AWS = ["arn:aws:iam::123456789012:root"] }, actions = ["sqs:SendMessage"] }] }
   }
 }
 
-# says: queue.policy_statements has the sids ["Send","Send"]; each must be unique, of letters and digits
+# says: queue.policy_statements makes a policy with the sids ["DenyInsecureTransport","Send","Send"]; each may be in a policy only once.
 run "one_sid_for_two_senders" {
   command         = plan
-  expect_failures = [var.queue]
+  expect_failures = [terraform_data.checks]
 
   variables {
     queue = { policy_statements = [for user in ["a", "b"] : { sid = "Send", principals = { AWS = ["arn:aws:iam::123456789012:user/${user}"] }, actions = ["sqs:SendMessage"] }] }
@@ -497,7 +486,7 @@ run "a_wait_of_21_seconds" {
   }
 }
 
-# says: queue.maximum_concurrency = 11 does not keep the queue within function.reserved_concurrency = 10
+# says: queue.maximum_concurrency = 11 does not keep the queue within function.reserved_concurrency = 10: Lambda would receive more messages than the function may run, and they would use up their receives and be dead-lettered without a run. Set queue.maximum_concurrency to at most 10, or set queue.enabled = false.
 run "more_concurrency_than_is_reserved" {
   command         = plan
   expect_failures = [aws_lambda_event_source_mapping.queue]
@@ -525,5 +514,55 @@ run "reserved_concurrency_that_the_queue_may_exceed" {
 
   variables {
     function = { reserved_concurrency = 0 }
+  }
+}
+
+# says: run. Set queue.enabled = false, or raise function.reserved_concurrency to at least 2 and set queue.maximum_concurrency = 2, the least that Lambda takes
+run "reserved_concurrency_below_the_least_of_the_queue" {
+  command         = plan
+  expect_failures = [aws_lambda_event_source_mapping.queue]
+
+  variables {
+    function = { reserved_concurrency = 1 }
+  }
+}
+
+# says: queue.allowed_senders, queue.policy_statements or queue.dead_letter_queue.policy_statements has a null; each element
+run "a_sender_that_is_null" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { allowed_senders = [null] }
+  }
+}
+
+# says: queue.allowed_senders, queue.policy_statements or queue.dead_letter_queue.policy_statements has a null; each element
+run "a_queue_statement_that_is_null" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { policy_statements = [null] }
+  }
+}
+
+# says: queue.allowed_senders, queue.policy_statements or queue.dead_letter_queue.policy_statements has a null; each element
+run "a_dead_letter_queue_statement_that_is_null" {
+  command         = plan
+  expect_failures = [var.queue]
+
+  variables {
+    queue = { dead_letter_queue = { policy_statements = [null] } }
+  }
+}
+
+# says: queue.policy_statements has the sids [""]; each must be letters, digits, spaces, - and _.
+run "an_empty_sid" {
+  command         = plan
+  expect_failures = [terraform_data.checks]
+
+  variables {
+    queue = { policy_statements = [{ sid = "", principals = { AWS = ["arn:aws:iam::123456789012:root"] }, actions = ["sqs:SendMessage"] }] }
   }
 }

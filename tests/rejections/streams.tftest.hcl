@@ -344,3 +344,13 @@ run "a_streams_key_by_its_alias" {
     streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed", kms_key_arn = "alias/clicks" } }
   }
 }
+
+# says: streams is null at clicks; each must be an object.
+run "a_stream_that_is_null" {
+  command         = plan
+  expect_failures = [var.streams]
+
+  variables {
+    streams = { clicks = null }
+  }
+}

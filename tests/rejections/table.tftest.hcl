@@ -99,3 +99,33 @@ run "no_write_units" {
     table = { provisioned = { read_units = 5, write_units = 0 } }
   }
 }
+
+# says: table.name = "id" is not 3 to 255 letters, digits, -, _ and .
+run "a_table_name_of_two_characters" {
+  command         = plan
+  expect_failures = [var.table]
+
+  variables {
+    table = { name = "id" }
+  }
+}
+
+# says: table.name = "shop/orders" is not 3 to 255 letters
+run "a_table_name_with_a_slash" {
+  command         = plan
+  expect_failures = [var.table]
+
+  variables {
+    table = { name = "shop/orders" }
+  }
+}
+
+# says: table.existing is set; then class, deletion_protection,
+run "a_name_for_an_existing_table" {
+  command         = plan
+  expect_failures = [var.table]
+
+  variables {
+    table = { name = "orders", existing = { arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/claims" } }
+  }
+}

@@ -11,6 +11,7 @@ from idempotent_lambda_toolkit.cli import inventory
 from idempotent_lambda_toolkit.cli.deployment import Deployment, Options
 from idempotent_lambda_toolkit.cli.doctor import (
     CHECKS,
+    ENTRY_POINT,
     Inventory,
     Queue,
     Severity,
@@ -199,6 +200,57 @@ def test_further_faults(planted: Inventory, name: str, severity: Severity) -> No
 def test_what_is_fine_or_unknown_is_not_told(fine: Inventory) -> None:
     """At the edge of a rule, and where nothing is known, there is silence."""
     assert findings(fine) == []
+
+
+@pytest.mark.parametrize("handler", [ENTRY_POINT, "orders.handler"])
+@pytest.mark.parametrize("key", ["body..order_id[", "body.order-id", "lower(body.id", "'orders'"])
+def test_a_wrong_key_expression(key: str, handler: str) -> None:
+    """An expression with which no function starts is a failure that quotes it."""
+    wrong = replace(with_environment(IDEMPOTENCY_KEY=key), handler=handler)
+    (found,) = findings(wrong)
+    assert (found.name, found.severity) == ("settings", FAILURE)
+    assert found.value.startswith("IDEMPOTENCY_KEY")
+    assert key in found.value
+
+
+@pytest.mark.parametrize(
+    ("planted", "severity", "remedy"),
+    [
+        (
+            replace(
+                HEALTHY,
+                queue=replace(QUEUE, visibility_seconds=300),
+                environment={**ENVIRONMENT, "IDEMPOTENCY_LEASE_MARGIN_MILLIS": "300000"},
+            ),
+            FAILURE,
+            "set it to 331 s",
+        ),
+        (
+            replace(HEALTHY, reserved_concurrency=1),
+            WARNING,
+            "reserve at least 2, and set queue.maximum_concurrency to 2",
+        ),
+        (
+            replace(HEALTHY, reserved_concurrency=2),
+            WARNING,
+            "set queue.maximum_concurrency to 2 at most",
+        ),
+        (
+            replace(
+                HEALTHY,
+                queue=replace(QUEUE, retention_seconds=1_209_600),
+                dead_letter_queue=replace(DEAD, retention_seconds=1_209_600),
+                environment={**ENVIRONMENT, "IDEMPOTENCY_RETENTION_SECONDS": "3628800"},
+            ),
+            WARNING,
+            "lower the queue's retention, or redrive soon: SQS keeps no message longer",
+        ),
+    ],
+)
+def test_remedies_at_a_limit(planted: Inventory, severity: Severity, remedy: str) -> None:
+    """A remedy can be met where AWS or another rule takes no further step."""
+    (found,) = findings(planted)
+    assert (found.severity, found.remedy) == (severity, remedy)
 
 
 class TestFacts:

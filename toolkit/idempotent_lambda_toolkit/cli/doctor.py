@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
+from math import ceil
 from typing import Any
 
 from idempotent_lambda.clock import RESERVE_MILLIS
@@ -23,6 +24,14 @@ TTL_ATTRIBUTE = "expires_at"
 OLDEST_RUNTIME = (3, 11)
 LEAST_MARGIN_MILLIS = 1000
 LEAST_RECEIVES = 3
+LEAST_CONCURRENCY = 2
+"""The least maximum concurrency of a mapping.
+
+https://docs.aws.amazon.com/lambda/latest/api/API_ScalingConfig.html"""
+
+MAX_RETENTION_SECONDS = 1_209_600
+"""https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html"""
+
 VISIBILITY_FACTOR = 6
 """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
 
@@ -254,12 +263,13 @@ def _visibility(inventory: Inventory) -> Said:
     window = max((each.window_seconds for each in inventory.mappings or ()), default=0)
     advised = VISIBILITY_FACTOR * timeout + window
     value = f"the visibility timeout is {found} s"
+    remedy = f"set it to {max(advised, ceil(lease + 1))} s"
     if found <= lease:
         rule = f"above the longest lease, {lease:g} s: function timeout plus lease margin"
-        yield _failure(value, rule, f"set it to {advised} s")
+        yield _failure(value, rule, remedy)
     elif found < advised:
         rule = f"at least 6 times the function timeout plus the batching window: {advised} s"
-        yield _warning(value, rule, f"set it to {advised} s")
+        yield _warning(value, rule, remedy)
 
 
 def _retries_fit(inventory: Inventory) -> Said:
@@ -329,7 +339,12 @@ def _dead_letter_retention(inventory: Inventory) -> Said:
         value = f"the dead-letter queue keeps messages for {dead.retention_seconds} s"
         value += f", the queue for {queue.retention_seconds} s"
         rule = "longer than the queue, because SQS counts a message's age from when it was sent"
-        yield _failure(value, rule, "raise the dead-letter queue's retention, 1209600 s at most")
+        if dead.retention_seconds >= MAX_RETENTION_SECONDS:
+            remedy = "lower the queue's retention, or redrive soon: SQS keeps no message longer"
+            yield _warning(value, rule, remedy)
+        else:
+            most = f"{MAX_RETENTION_SECONDS} s at most"
+            yield _failure(value, rule, f"raise the dead-letter queue's retention, {most}")
 
 
 def _dead_letter_url(inventory: Inventory) -> Said:
@@ -363,7 +378,11 @@ def _concurrency(inventory: Inventory) -> Said:
             said = "no maximum concurrency" if most is None else f"maximum concurrency {most}"
             value = f"the mapping has {said}, the function a reserved concurrency of {reserved}"
             rule = "not above the function's: throttled messages use up their receives"
-            yield _warning(value, rule, f"set queue.maximum_concurrency to {reserved} at most")
+            remedy = f"set queue.maximum_concurrency to {reserved} at most"
+            if reserved < LEAST_CONCURRENCY:
+                least = LEAST_CONCURRENCY
+                remedy = f"reserve at least {least}, and set queue.maximum_concurrency to {least}"
+            yield _warning(value, rule, remedy)
 
 
 def _lease_margin(inventory: Inventory) -> Said:

@@ -103,6 +103,20 @@ run "everything_existing" {
   }
 }
 
+run "several_keys" {
+  command = plan
+
+  variables {
+    function    = { kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/function", role = { managed_policy_arns = { guard = "arn:aws:iam::123456789012:policy/guard" } } }
+    kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/module"
+    queue = {
+      dead_letter_queue = { policy_statements = [{ sid = "Operators", principals = { AWS = ["arn:aws:iam::123456789012:role/operator"] }, actions = ["sqs:ReceiveMessage"] }] }
+      kms_key_arn       = "arn:aws:kms:eu-central-1:123456789012:key/queue"
+    }
+    table = { kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/table" }
+  }
+}
+
 run "no_queue" {
   command = plan
 

@@ -1,1 +1,5 @@
-"""Nothing to process."""
+"""Processes nothing."""
+
+
+def process(message: object) -> None:
+    """Do nothing."""

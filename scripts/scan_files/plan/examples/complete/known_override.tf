@@ -4,6 +4,11 @@ locals {
 
 module "orders" {
   kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-4000-8000-000000000000"
+
+  logs = {
+    kms_key_arn    = "arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-4000-8000-000000000001"
+    retention_days = 365
+  }
 }
 
 provider "aws" {
