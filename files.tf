@@ -100,22 +100,8 @@ locals {
   terraform_pattern = "\\.(tf|tofu|tfvars)(\\.json)?$|\\.tfstate(\\.|$)|(^|/|\\.)tfplan$"
   terraform_files   = [for file in local.source_files : file if can(regex(local.terraform_pattern, file))]
 
-  # 8. The files that can hold the module of the processor, and of the wrapper.
-  processor_module = replace(try(regex("^(.*)[.]", var.processor)[0], ""), ".", "/")
-  processor_files = (
-    local.processor_module == ""
-    ? []
-    : ["${local.processor_module}.py", "${local.processor_module}/__init__.py"]
-  )
-  wrapper_module = replace(try(regex("^(.*)[.]", var.function.wrapper)[0], ""), ".", "/")
-  wrapper_files = (
-    local.wrapper_module == ""
-    ? []
-    : ["${local.wrapper_module}.py", "${local.wrapper_module}/__init__.py"]
-  )
-
-  # 9. The functions that inputs name, with the files of source_dir that hold their modules. The name of an extension
-  # module has its platform before the end.
+  # 8. The functions that inputs name, the files that can hold their modules, and the files of source_dir that do. The
+  # name of an extension module has its platform before the end.
   own_handler = var.function.handler == local.builtin_handler ? null : var.function.handler
   named_functions = {
     for input, name in {
@@ -128,15 +114,20 @@ locals {
       module   = replace(try(regex("^(.*)[.]", name)[0], ""), ".", "/")
     } if local.builds_package && nonsensitive(name != null)
   }
+  module_files = {
+    for input, named in local.named_functions : input => ["${named.module}.py", "${named.module}/__init__.py"]
+  }
+  processor_files = try(local.module_files["processor"], [])
+  wrapper_files   = try(local.module_files["function.wrapper"], [])
   named_files = {
     for input, named in local.named_functions : input => [
       for file in local.source_files : file
-      if contains(["${named.module}.py", "${named.module}/__init__.py"], file) ||
+      if contains(local.module_files[input], file) ||
       startswith(file, "${named.module}.") && endswith(file, ".so")
     ]
   }
 
-  # 10. The code in these files, without texts and comments. A file that Terraform cannot read may define every name.
+  # 9. The code in these files, without texts and comments. A file that Terraform cannot read may define every name.
   python_texts = join("|", [
     "\"\"\"(?:\\\\.|[^\\\\])*?\"\"\"",
     "'''(?:\\\\.|[^\\\\])*?'''",
@@ -161,7 +152,7 @@ locals {
     )) ? code : local.plain_code[input]
   }
 
-  # 11. A name that is not a word of the code is not defined there, unless the code can define the name in a text.
+  # 10. A name that is not a word of the code is not defined there, unless the code can define the name in a text.
   dynamic_definitions = join("|", [
     "\\bimport[\\s\\\\]*\\*",
     "\\b(__dict__|__getattr__|__globals__|__setattr__|eval|exec|f_globals|globals|locals|modules|setattr|vars)\\b",
@@ -174,7 +165,7 @@ locals {
     )
   ]
 
-  # 12. The modules at the top of source_dir that have the name of a module which boto3 or the package imports. Python
+  # 11. The modules at the top of source_dir that have the name of a module which boto3 or the package imports. Python
   # would import yours instead.
   top_modules = [
     for file in local.python_files : trimsuffix(trimsuffix(file, ".py"), "/__init__")
