@@ -265,7 +265,7 @@ resource "terraform_data" "checks" {
 check "retention" {
   assert {
     condition = (
-      var.idempotency.retention_seconds == null || !local.has_queue && length(var.allowed_triggers) == 0 ||
+      var.idempotency.retention_seconds == null || !local.has_queue && length(local.allowed_triggers) == 0 ||
       # Then the preconditions above refuse it.
       local.record_retention_seconds < local.source_retention_seconds
       ? true

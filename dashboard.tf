@@ -85,7 +85,7 @@ locals {
       ]
     },
     {
-      shown      = length(var.streams) > 0
+      shown      = length(local.streams) > 0
       title      = "Streams"
       namespace  = "AWS/Lambda"
       dimensions = local.function_dimensions
@@ -95,7 +95,7 @@ locals {
       ]
     },
     {
-      shown      = length(var.allowed_triggers) > 0
+      shown      = length(local.allowed_triggers) > 0
       title      = "Events of allowed_triggers"
       namespace  = "AWS/Lambda"
       dimensions = local.function_dimensions

@@ -135,7 +135,7 @@ resource "aws_lambda_function" "consumer" {
     precondition {
       condition = local.trigger_policy_bytes <= 20480
       error_message = nonsensitive(join("", [for part in [
-        "allowed_triggers has ", length(var.allowed_triggers), " triggers, which make a policy of at least ",
+        "allowed_triggers has ", length(local.allowed_triggers), " triggers, which make a policy of at least ",
         local.trigger_policy_bytes, " bytes; Lambda takes 20480 for a function. Use a rule or a topic for several ",
         "sources, or queue.allowed_senders, which takes a list.",
       ] : issensitive(part) ? "(sensitive)" : part]))
