@@ -279,15 +279,6 @@ def test_the_only_provider_is_aws() -> None:
     ]
 
 
-def test_the_deletion_guard_goes_first() -> None:
-    """It depends on every other resource, so Terraform destroys it before all of them."""
-    resources = re.findall(r'^resource "(\w+)" "(\w+)"', TERRAFORM, re.MULTILINE)
-    others = {".".join(each) for each in resources} - {"terraform_data.deletion_guard"}
-    guard = found(r'^resource "terraform_data" "deletion_guard" {\n((?:.*\n)+?)}')
-    (named,) = re.findall(r"  depends_on = \[\n(.*?)  \]", guard, re.DOTALL)
-    assert set(re.findall(r"[\w.]+", named)) == others
-
-
 HOW_A_QUEUE_IS_READ = {
     *(
         "batch_size",
