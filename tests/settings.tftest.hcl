@@ -41,6 +41,7 @@ run "the_defaults" {
         lease_margin_seconds      = 5
         lease_seconds             = 35
         log_keys                  = "plain"
+        managed_instances         = "refuse"
         metrics                   = false
         minimum_remaining_seconds = 1
         mode                      = "enforce"

@@ -121,6 +121,7 @@ def test_the_environment() -> None:
     environment = RecordedEnvironment()
     with pytest.raises(settings.InvalidSettingsError):
         settings.Settings.from_environment(environment)
+    environment.asked.remove("AWS_LAMBDA_INITIALIZATION_TYPE")  # set by Lambda
     assert environment.asked == set(re.findall(r"^ +(\w+) +=", "".join(blocks), re.MULTILINE))
 
 
@@ -212,6 +213,7 @@ def test_the_limits_of_settings() -> None:
     assert f"length(var.idempotency.namespace) <= {keys.MAX_NAMESPACE_BYTES}" in TERRAFORM
     for name, choices in (
         ("log_keys", settings.LOG_KEYS_CHOICES),
+        ("managed_instances", settings.MANAGED_INSTANCES_CHOICES),
         ("mode", settings.MODE_CHOICES),
         ("on_interrupted", settings.ON_INTERRUPTED_CHOICES),
     ):
@@ -233,6 +235,7 @@ def test_the_defaults_of_settings() -> None:
         assert float(shown) == default
     for name, choices in (
         ("log_keys", settings.LOG_KEYS_CHOICES),
+        ("managed_instances", settings.MANAGED_INSTANCES_CHOICES),
         ("mode", settings.MODE_CHOICES),
         ("on_interrupted", settings.ON_INTERRUPTED_CHOICES),
     ):

@@ -197,6 +197,8 @@ UNUSED = {
     *(f"queue.existing.{each}_seconds" for each in ("message_retention", "visibility_timeout")),
     "queue.existing.max_receive_count",
     *("table.existing.arn", "table.existing.kms_key_arn"),
+    # It does not run on Lambda Managed Instances.
+    "idempotency.managed_instances",
     # The alarm that is left out.
     "alarms.takeovers",
     # The module's key encrypts these parts; only the log group has another one.

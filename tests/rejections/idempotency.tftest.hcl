@@ -106,6 +106,16 @@ run "half_a_thread" {
   }
 }
 
+# says: idempotency.managed_instances = "accept" is not one of refuse, accept_overlapping_runs.
+run "an_unclear_consent_to_managed_instances" {
+  command         = plan
+  expect_failures = [var.idempotency]
+
+  variables {
+    idempotency = { managed_instances = "accept" }
+  }
+}
+
 # says: idempotency.mode = "dry-run" is not one of enforce, observe.
 run "an_unknown_mode" {
   command         = plan

@@ -75,6 +75,7 @@ PLANTED: dict[str, tuple[Inventory, Severity]] = {
     "settings": (with_environment(IDEMPOTENCY_MODE="enforced"), FAILURE),
     "observe-mode": (with_environment(IDEMPOTENCY_MODE="observe"), NOTE),
     "runtime": (replace(HEALTHY, runtime="python3.9"), FAILURE),
+    "managed-instances": (replace(HEALTHY, managed_instances=True), FAILURE),
     "table-key": (replace(HEALTHY, table=replace(TABLE, key=(("pk", "S", "HASH"),))), FAILURE),
     "ttl": (replace(HEALTHY, table=replace(TABLE, ttl_attribute=None)), FAILURE),
     "point-in-time-recovery": (
@@ -162,6 +163,14 @@ def test_each_check_finds_its_fault_and_no_other(name: str) -> None:
         (replace(HEALTHY, table=replace(TABLE, ttl_attribute="ttl")), "ttl", FAILURE),
         (replace(HEALTHY, runtime="nodejs22.x"), "runtime", FAILURE),
         (replace(HEALTHY, skew_millis=5001), "clock", FAILURE),
+        (
+            replace(
+                with_environment(IDEMPOTENCY_MANAGED_INSTANCES="accept_overlapping_runs"),
+                managed_instances=True,
+            ),
+            "managed-instances",
+            NOTE,
+        ),
     ],
 )
 def test_further_faults(planted: Inventory, name: str, severity: Severity) -> None:
@@ -264,6 +273,22 @@ class TestFacts:
         answer = run("doctor", "--json").answer
         assert answer["healthy"] is True
         assert answer["findings"] == []
+
+    def test_managed_instances(
+        self, consumer: Consumer, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A function with a capacity provider runs on Lambda Managed Instances."""
+        enable(consumer)
+        read: Any = Deployment.function
+        provider = "arn:aws:lambda:eu-central-1:123456789012:capacity-provider:large"
+        more = {"LambdaManagedInstancesCapacityProviderConfig": {"CapacityProviderArn": provider}}
+        monkeypatch.setattr(
+            Deployment,
+            "function",
+            property(lambda self: {**read.func(self), "CapacityProviderConfig": more}),
+        )
+        (found,) = run("doctor", "--json").answer["findings"]
+        assert (found["name"], found["severity"]) == ("managed-instances", "failure")
 
     @pytest.mark.usefixtures("consumer")
     def test_findings_have_an_exit_code(self, run: Run) -> None:

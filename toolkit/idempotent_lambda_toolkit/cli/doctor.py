@@ -16,6 +16,7 @@ from idempotent_lambda.settings import (
     DEFAULT_LEASE_MARGIN_MILLIS,
     DEFAULT_MAX_RECEIVE_COUNT,
     DEFAULT_MINIMUM_REMAINING_MILLIS,
+    MANAGED_INSTANCES_CHOICES,
     Settings,
 )
 
@@ -99,6 +100,7 @@ class Inventory:
 
     Attributes:
         runtime: the runtime; None for an image.
+        managed_instances: whether it runs on Lambda Managed Instances.
         reserved_concurrency: the reserved concurrency; None if nothing is reserved.
         mappings: the mappings of the queue; None if not known.
         denied: the actions that the role lacks, each with its resource; None if not known.
@@ -111,6 +113,7 @@ class Inventory:
     handler: str
     timeout_seconds: int
     runtime: str | None = None
+    managed_instances: bool = False
     reserved_concurrency: int | None = None
     table: Table | None = None
     queue: Queue | None = None
@@ -214,6 +217,19 @@ def _runtime(inventory: Inventory) -> Said:
     if not inventory.runtime.startswith("python") or numbers < OLDEST_RUNTIME:
         remedy = 'set function.runtime = "python3.13"'
         yield _failure(f"runtime is {inventory.runtime}", "python3.11 or newer", remedy)
+
+
+def _managed_instances(inventory: Inventory) -> Said:
+    if not inventory.managed_instances:
+        return
+    value, rule = "it runs on Lambda Managed Instances", "they stop no run at its timeout, so "
+    accepted = MANAGED_INSTANCES_CHOICES[1]
+    if inventory.environment.get("IDEMPOTENCY_MANAGED_INSTANCES") == accepted:
+        rule += "a side effect may happen twice at the same time"
+        yield _note(value, rule, "end each run before its timeout, or run the function elsewhere")
+    else:
+        remedy = f'run it elsewhere, or set idempotency.managed_instances = "{accepted}"'
+        yield _failure(value, rule + "the function refuses to start there", remedy)
 
 
 def _table_key(inventory: Inventory) -> Said:
@@ -442,6 +458,7 @@ CHECKS: Mapping[str, Callable[[Inventory], Said]] = {
     "settings": _settings,
     "observe-mode": _observing,
     "runtime": _runtime,
+    "managed-instances": _managed_instances,
     "table-key": _table_key,
     "ttl": _ttl,
     "point-in-time-recovery": _recovery,

@@ -72,6 +72,7 @@ def gather(deployment: Deployment) -> Inventory:
         handler=_handler(function),
         timeout_seconds=function["Timeout"],
         runtime=function.get("Runtime"),
+        managed_instances=bool(function.get("CapacityProviderConfig")),
         reserved_concurrency=read(
             "reserved concurrency", lambda: _read_reserved_concurrency(deployment, function)
         ),
