@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import hcl2
 import pytest
 
 from scripts.support.terraform import Terraform, TerraformError, binary
@@ -188,6 +189,15 @@ def test_a_mock_without_values(run: Callable[..., str]) -> None:
     assert "Success! 1 passed" in run(bare + TWICE.partition('run "applied"')[0])
     with pytest.raises(TerraformError):
         run(bare + TWICE)
+
+
+def test_opentofu_knows_the_blocks() -> None:
+    """The mocks can be copied into `mock_provider`, which is all that OpenTofu has."""
+    mocks = hcl2.loads((ROOT / "mocks" / "aws.tfmock.hcl").read_text(encoding="utf-8"))
+    assert mocks.keys() - {"__comments__"} == {"mock_resource"}
+    names = {name for block in mocks["mock_resource"] for body in block.values() for name in body}
+    assert {name for name in names if not name.startswith("__")} == {"defaults"}
+    assert "(../mocks/aws.tfmock.hcl) into `mock_provider`" in PAGE
 
 
 def test_each_resource_with_an_arn_has_a_mock() -> None:
