@@ -26,16 +26,15 @@ locals {
   # Where the module deploys, or null if that cannot be known. A mock has random values, which match neither expression.
   # To know the account when Terraform plans, the module would have to call AWS, and no plan would work offline. The ARN
   # of the role has the account, and so has the ARN of the table.
-  region = try(regex("^[a-z]+(?:-[a-z]+)+-[0-9]+$", data.aws_region.current[0].id), null)
+  region = try(regex("^[a-z]+(?:-[a-z]+)+-[0-9]+$", data.aws_region.current.id), null)
   account = try(regex("^arn:[^:]+:[a-z]+:[^:]*:([0-9]{12}):", one(
     local.creates_function ? aws_iam_role.function[*].arn : aws_dynamodb_table.records[*].arn
   ))[0], null)
 }
 
-# The Region of the provider, which calls nothing for it. Provider 6 deprecates `name`, and provider 5 has no `region`.
-data "aws_region" "current" {
-  count = local.has_existing_parts ? 1 : 0
-}
+# The Region of the provider, which calls nothing for it. Provider 6 deprecates `name`, and provider 5 has no `region`:
+# provider.tf distinguishes them by that.
+data "aws_region" "current" {}
 
 # The role's policy and the mappings wait for this resource. The queues cannot wait: an existing function, whose ARN is
 # compared here, has their names in its environment. So the dead-letter queue compares its ARN itself (queue.tf).
