@@ -45,7 +45,8 @@ resource "aws_sqs_queue" "source" {
 }
 
 # The dead-letter queue also gets events of asynchronous invocations, which have up to 1 MB, and copies, which have an
-# attribute more than their messages. So it takes 256 KiB even if the queue takes less, and otherwise SQS's most.
+# attribute more than their messages. It takes at least 256 KiB, the most of provider 5. With provider 6, it takes SQS's
+# most if events can come, or if the queue takes more than 256 KiB.
 # https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 locals {
   dead_letter_size_bytes = local.has_provider_6 && (
