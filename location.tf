@@ -29,17 +29,15 @@ locals {
   # Provider 6 warns of `id` where an expression names it, and provider 5 has no `region`: lookup() reads what there is.
   region = try(regex(
     "^[a-z]+(?:-[a-z]+)+-[0-9]+$",
-    lookup(data.aws_region.current[0], "region", lookup(data.aws_region.current[0], "id", null))
+    lookup(data.aws_region.current, "region", lookup(data.aws_region.current, "id", null))
   ), null)
   account = try(regex("^arn:[^:]+:[a-z]+:[^:]*:([0-9]{12}):", one(
     local.creates_function ? aws_iam_role.function[*].arn : aws_dynamodb_table.records[*].arn
   ))[0], null)
 }
 
-# The Region of the provider, which calls nothing for it.
-data "aws_region" "current" {
-  count = local.has_existing_parts ? 1 : 0
-}
+# The Region of the provider, which calls nothing for it. provider.tf tells provider 5 from 6 by its attributes.
+data "aws_region" "current" {}
 
 # The role's policy and the mappings wait for this resource. The queues cannot wait: an existing function, whose ARN is
 # compared here, has their names in its environment. So the dead-letter queue compares its ARN itself (queue.tf).

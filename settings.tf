@@ -47,6 +47,7 @@ locals {
     dashboard = var.dashboard
     dead_letter_queue = {
       existing                  = local.uses_existing_queue
+      max_message_size_bytes    = local.uses_existing_queue ? null : local.dead_letter_size_bytes
       message_retention_seconds = local.dead_letter_retention_seconds
       name                      = local.uses_existing_queue ? null : local.dead_letter_queue_name
     }

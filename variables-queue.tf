@@ -34,7 +34,7 @@ variable "queue" {
     - `filters` (event patterns in JSON, up to 4096 characters; 5, or 10 if AWS raises your quota): which messages are
       processed. Lambda **deletes** the others.
     - `kms_key_arn`: the KMS key of yours that encrypts both queues. When null, the module's `kms_key_arn`.
-    - `max_message_size_bytes` (1024 to 262144 bytes): SQS refuses larger messages.
+    - `max_message_size_bytes` (1024 to 1048576 bytes; above 262144: hashicorp/aws 6.8): SQS refuses larger messages.
     - `max_receive_count` (3 to 1000; AWS advises at least 5): receives until a message goes to the dead-letter queue. A
       delivery that meets another's live claim counts too.
     - `maximum_batching_window_in_seconds` (0 to 300 s; 0 with FIFO): Lambda waits up to this long to fill a batch.
@@ -417,7 +417,7 @@ locals {
   queue_ranges = {
     batch_size                         = [1, 10000, "messages; 10 suits most"]
     delay_seconds                      = [0, 900, "seconds"]
-    max_message_size_bytes             = [1024, 262144, "bytes, 256 KiB"]
+    max_message_size_bytes             = [1024, 1048576, "bytes, 1 MiB"]
     max_receive_count                  = [3, 1000, "receives; with fewer, a live claim would dead-letter good messages"]
     maximum_batching_window_in_seconds = [0, 300, "seconds; 0 does not wait"]
     maximum_concurrency                = [2, 1000, "invocations at a time; null for no limit"]

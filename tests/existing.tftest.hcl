@@ -261,8 +261,9 @@ run "a_function_that_exists" {
 
   variables {
     code      = null
-    function  = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:charge", timeout_seconds = 900 } }
+    function  = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:charge", timeout_seconds = 5400 } }
     processor = "charge.process"
+    queue     = { maximum_batching_window_in_seconds = 300 }
     streams   = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed" } }
   }
 
@@ -272,8 +273,8 @@ run "a_function_that_exists" {
   }
 
   assert {
-    condition     = alltrue([for mapping in [aws_lambda_event_source_mapping.queue[0], aws_lambda_event_source_mapping.stream["clicks"]] : mapping.function_name == "arn:aws:lambda:eu-central-1:123456789012:function:charge"]) && aws_sqs_queue.source[0].visibility_timeout_seconds == 5400
-    error_message = "The mappings invoke it, and the visibility timeout is six times its timeout."
+    condition     = alltrue([for mapping in [aws_lambda_event_source_mapping.queue[0], aws_lambda_event_source_mapping.stream["clicks"]] : mapping.function_name == "arn:aws:lambda:eu-central-1:123456789012:function:charge"]) && aws_sqs_queue.source[0].visibility_timeout_seconds == 32700
+    error_message = "The mappings invoke it, and the visibility timeout is six times its timeout, with the batching window."
   }
 
   assert {

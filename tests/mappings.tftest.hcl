@@ -95,7 +95,7 @@ run "the_mappings_are_plain_by_default" {
   }
 
   assert {
-    condition     = aws_sqs_queue.source[0].delay_seconds == 0 && aws_sqs_queue.source[0].receive_wait_time_seconds == 0 && aws_sqs_queue.source[0].max_message_size == 262144 && !aws_sqs_queue.source[0].fifo_queue
+    condition     = aws_sqs_queue.source[0].delay_seconds == 0 && aws_sqs_queue.source[0].receive_wait_time_seconds == 0 && aws_sqs_queue.source[0].max_message_size == 262144 && aws_sqs_queue.dead_letter[0].max_message_size == 262144 && !aws_sqs_queue.source[0].fifo_queue
     error_message = "The queue is standard, and takes and gives every message at once."
   }
 
@@ -138,6 +138,11 @@ run "the_triggers_may_invoke_and_their_failed_events_are_kept" {
   assert {
     condition     = one(aws_lambda_function.consumer[0].dead_letter_config).target_arn == "arn:aws:sqs:eu-central-1:123456789012:orders-dead-letters"
     error_message = "Events that Lambda gives up on go to the dead-letter queue."
+  }
+
+  assert {
+    condition     = aws_sqs_queue.source[0].max_message_size == 262144 && aws_sqs_queue.dead_letter[0].max_message_size == (contains(keys(data.aws_region.current), "region") ? 1048576 : 262144)
+    error_message = "The dead-letter queue takes the largest event, if the provider can set that."
   }
 
   assert {

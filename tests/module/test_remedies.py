@@ -57,6 +57,18 @@ REMEDIES: dict[str, tuple[str, dict[str, str]]] = {
         'Set for example "python3.13"',
         {"function": 'function = { runtime = "python3.13" }'},
     ),
+    "python_3_14_with_provider_5": (
+        'set runtime = "python3.13"',
+        {"function": 'function = { runtime = "python3.13" }'},
+    ),
+    "more_than_15_minutes_with_provider_5": (
+        "lower the timeout to 900",
+        {"function": "function = { timeout_seconds = 900 }"},
+    ),
+    "messages_above_256_kib_with_provider_5": (
+        "lower it to 262144",
+        {"queue": "queue = { max_message_size_bytes = 262144 }"},
+    ),
 }
 """By the case of tests/rejections: what its message says, and the inputs that do so."""
 

@@ -37,12 +37,14 @@ QUEUE = Queue(
     visibility_seconds=180,
     retention_seconds=345_600,
     dead_letter_arn="arn:aws:sqs:eu-central-1:123456789012:orders-dead-letters",
+    max_message_bytes=262_144,
     max_receive_count=5,
 )
 DEAD = Queue(
     arn="arn:aws:sqs:eu-central-1:123456789012:orders-dead-letters",
     visibility_seconds=30,
     retention_seconds=1_209_600,
+    max_message_bytes=262_144,
 )
 TABLE = Table(key=(("id", "S", "HASH"),), ttl_attribute="expires_at", point_in_time_recovery=True)
 MAPPING = SourceMapping(state="Enabled", partial_responses=True)
@@ -101,6 +103,10 @@ PLANTED: dict[str, tuple[Inventory, Severity]] = {
     "dead-letter-retention": (
         replace(HEALTHY, dead_letter_queue=replace(DEAD, retention_seconds=345_600)),
         FAILURE,
+    ),
+    "dead-letter-size": (
+        replace(HEALTHY, dead_letter_queue=replace(DEAD, max_message_bytes=262_143)),
+        WARNING,
     ),
     "max-receive-count": (replace(HEALTHY, queue=replace(QUEUE, max_receive_count=4)), WARNING),
     "concurrency": (replace(HEALTHY, reserved_concurrency=5), WARNING),

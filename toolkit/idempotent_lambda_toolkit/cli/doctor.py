@@ -50,6 +50,7 @@ class Queue:
     """A queue; times in seconds.
 
     Attributes:
+        max_message_bytes: the size of the largest message that it takes.
         dead_letter_arn: the target of its redrive policy; None without a policy.
         max_receive_count: the limit in its redrive policy; None without a policy.
     """
@@ -57,6 +58,7 @@ class Queue:
     arn: str
     visibility_seconds: int
     retention_seconds: int
+    max_message_bytes: int
     delay_seconds: int = 0
     dead_letter_arn: str | None = None
     max_receive_count: int | None = None
@@ -363,6 +365,15 @@ def _dead_letter_retention(inventory: Inventory) -> Said:
             yield _failure(value, rule, f"raise the dead-letter queue's retention, {most}")
 
 
+def _dead_letter_size(inventory: Inventory) -> Said:
+    queue, dead = inventory.queue, inventory.dead_letter_queue
+    if queue and dead and dead.max_message_bytes < queue.max_message_bytes:
+        value = f"the dead-letter queue takes {dead.max_message_bytes} bytes"
+        value += f", the queue {queue.max_message_bytes}"
+        rule = "at least as many: SQS refuses the copy of a larger message, so it cannot be parked"
+        yield _warning(value, rule, "raise MaximumMessageSize of the dead-letter queue")
+
+
 def _dead_letter_url(inventory: Inventory) -> Said:
     url = inventory.environment.get("IDEMPOTENCY_DEAD_LETTER_QUEUE_URL")
     if not url:
@@ -470,6 +481,7 @@ CHECKS: Mapping[str, Callable[[Inventory], Said]] = {
     "dead-letter-queue": _dead_letter_queue,
     "dead-letter-url": _dead_letter_url,
     "dead-letter-retention": _dead_letter_retention,
+    "dead-letter-size": _dead_letter_size,
     "max-receive-count": _max_receive_count,
     "concurrency": _concurrency,
     "lease-margin": _lease_margin,

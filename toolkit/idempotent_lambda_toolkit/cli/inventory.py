@@ -150,6 +150,7 @@ def _queue(deployment: Deployment, url: str | None) -> Queue:
         arn=found["QueueArn"],
         visibility_seconds=int(found["VisibilityTimeout"]),
         retention_seconds=int(found["MessageRetentionPeriod"]),
+        max_message_bytes=int(found["MaximumMessageSize"]),
         delay_seconds=int(found.get("DelaySeconds", 0)),
         dead_letter_arn=policy.get("deadLetterTargetArn"),
         max_receive_count=None if receives is None else int(receives),
