@@ -260,11 +260,12 @@ run "a_function_that_exists" {
   command = plan
 
   variables {
-    code      = null
-    function  = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:charge", timeout_seconds = 5400 } }
-    processor = "charge.process"
-    queue     = { maximum_batching_window_in_seconds = 300 }
-    streams   = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed" } }
+    code        = null
+    function    = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:charge", timeout_seconds = 5400 } }
+    idempotency = { managed_instances = "accept_overlapping_runs" }
+    processor   = "charge.process"
+    queue       = { maximum_batching_window_in_seconds = 300 }
+    streams     = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed" } }
   }
 
   assert {

@@ -255,3 +255,17 @@ run "a_json_path" {
     idempotency = { key = "$.order_id" }
   }
 }
+
+# says: function.existing.timeout_seconds = 1801, and only Lambda Managed Instances take more than 1800
+run "a_timeout_of_managed_instances_without_consent" {
+  command         = plan
+  expect_failures = [var.idempotency]
+
+  variables {
+    code      = null
+    processor = null
+    function = {
+      existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:charge", timeout_seconds = 1801 }
+    }
+  }
+}
