@@ -38,6 +38,11 @@ ALLOWED = {
     f"Deny if ArnLike lambda:SourceFunctionArn {VERSIONS}",
     # Its environment, in any of its versions.
     f"Allow if ArnLike kms:EncryptionContext:aws:lambda:FunctionArn {VERSIONS}",
+    # A service in the Region, with whatever domain its partition has.
+    *(
+        f"Allow if StringLike kms:ViaService {service}.eu-central-1.*"
+        for service in ("dynamodb", "kinesis", "sqs")
+    ),
     # Records of one namespace.
     "Allow if ForAllValues:StringLike dynamodb:LeadingKeys orders#*",
     "Allow if ForAllValues:StringLike dynamodb:LeadingKeys shop/a${*}b${?}c${$}d#*",
