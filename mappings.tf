@@ -160,7 +160,7 @@ resource "aws_lambda_event_source_mapping" "stream" {
       condition = !contains([local.queue_arn, local.dead_letter_queue_arn], each.value.failure_destination_arn)
       error_message = nonsensitive(join("", [for part in [
         "streams.${each.key}.failure_destination_arn = \"", each.value.failure_destination_arn, "\" is the module's ",
-        "own queue, and the function would read the report as a message. Give another queue or a topic.",
+        "own queue, and the function would read the report as a message. Give another queue, a topic or a bucket.",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
   }
