@@ -42,8 +42,8 @@ run "the_mapping_reports_partial_failures" {
   }
 
   assert {
-    condition     = aws_lambda_event_source_mapping.queue[0].batch_size == 10 && aws_lambda_event_source_mapping.queue[0].maximum_batching_window_in_seconds == 0 && length(aws_lambda_event_source_mapping.queue[0].scaling_config) == 0
-    error_message = "Ten messages, no waiting, no limit."
+    condition     = aws_lambda_event_source_mapping.queue[0].batch_size == 10 && aws_lambda_event_source_mapping.queue[0].maximum_batching_window_in_seconds == 0 && length(aws_lambda_event_source_mapping.queue[0].scaling_config) == 0 && length(aws_lambda_event_source_mapping.queue[0].provisioned_poller_config) == 0
+    error_message = "Ten messages, no waiting, no limit, no pollers kept ready."
   }
 }
 
@@ -79,6 +79,33 @@ run "the_queues_options_reach_its_mapping" {
   assert {
     condition     = aws_lambda_event_source_mapping.queue[0].kms_key_arn == null && aws_sqs_queue.source[0].visibility_timeout_seconds == 181
     error_message = "Without a key of the user's the filters have none; the visibility timeout follows the window."
+  }
+}
+
+run "pollers_are_those_of_aws_by_default" {
+  command = plan
+
+  variables {
+    queue = { provisioned_poller_config = {} }
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.queue[0].provisioned_poller_config == tolist([{ maximum_pollers = 200, minimum_pollers = 2 }]) && output.settings.queue.provisioned_poller_config == { maximum_pollers = 200, minimum_pollers = 2 }
+    error_message = "Lambda keeps 2 to 200 pollers."
+  }
+}
+
+run "pollers_fit_the_reserved_concurrency" {
+  command = plan
+
+  variables {
+    queue    = { fifo = true, provisioned_poller_config = { maximum_pollers = 3, minimum_pollers = 3 } }
+    function = { reserved_concurrency = 30 }
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.queue[0].provisioned_poller_config == tolist([{ maximum_pollers = 3, minimum_pollers = 3 }]) && length(aws_lambda_event_source_mapping.queue[0].scaling_config) == 0
+    error_message = "Each invokes the function up to ten times at a time."
   }
 }
 

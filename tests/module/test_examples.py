@@ -197,6 +197,11 @@ UNUSED = {
     *(f"queue.existing.{each}_seconds" for each in ("message_retention", "visibility_timeout")),
     "queue.existing.max_receive_count",
     *("table.existing.arn", "table.existing.kms_key_arn"),
+    # The maximum concurrency excludes them.
+    *(
+        f"queue.provisioned_poller_config{each}"
+        for each in ("", ".maximum_pollers", ".minimum_pollers")
+    ),
     # The alarm that is left out.
     "alarms.takeovers",
     # The module's key encrypts these parts; only the log group has another one.
