@@ -1,3 +1,36 @@
+locals {
+  # 1. The least and the most of each number of the variable `queue`, with its unit.
+  queue_ranges = {
+    batch_size                         = [1, 10000, "messages; 10 suits most"]
+    delay_seconds                      = [0, 900, "seconds"]
+    max_message_size_bytes             = [1024, 1048576, "bytes, 1 MiB"]
+    max_receive_count                  = [3, 1000, "receives; with fewer, a live claim would dead-letter good messages"]
+    maximum_batching_window_in_seconds = [0, 300, "seconds; 0 does not wait"]
+    maximum_concurrency                = [2, 1000, "invocations at a time; null for no limit"]
+    message_retention_seconds          = [60, 1209600, "seconds, 14 days"]
+    receive_wait_time_seconds          = [0, 20, "seconds"]
+  }
+
+  # 2. What a queue that exists has already. With `queue.existing` it keeps the default (a test compares them).
+  queue_defaults = {
+    allowed_senders             = []
+    content_based_deduplication = false
+    dead_letter_queue           = { message_retention_seconds = 1209600, name = null, policy_statements = [] }
+    deduplication_scope         = null
+    delay_seconds               = 0
+    fifo                        = false
+    fifo_throughput_limit       = null
+    kms_key_arn                 = null
+    max_message_size_bytes      = 262144
+    max_receive_count           = 5
+    message_retention_seconds   = 345600
+    name                        = null
+    policy_statements           = []
+    receive_wait_time_seconds   = 0
+    visibility_timeout_seconds  = null
+  }
+}
+
 # For a FIFO queue, null becomes SQS's default here, because with null the provider would keep the previous value.
 resource "aws_sqs_queue" "source" {
   count = local.creates_queue ? 1 : 0

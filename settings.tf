@@ -20,7 +20,7 @@ locals {
     queue = [
       "batch_size", "content_based_deduplication", "deduplication_scope", "delay_seconds", "enabled",
       "fifo_throughput_limit", "max_message_size_bytes", "maximum_batching_window_in_seconds", "maximum_concurrency",
-      "metrics", "receive_wait_time_seconds",
+      "metrics", "provisioned_poller_config", "receive_wait_time_seconds",
     ]
     streams = [
       "batch_size", "bisect_batch_on_function_error", "enabled", "maximum_batching_window_in_seconds",

@@ -37,8 +37,8 @@ variable "function" {
     - `provisioned_concurrency` (1 or more, at most `reserved_concurrency`): the instances of `alias` that Lambda keeps
       initialized, at a price. It excludes `alias_weights` and `snap_start`.
     - `reserved_concurrency` (0 or more): the most instances at a time, which Lambda reserves for this function.
-      While the queue is enabled, `queue.maximum_concurrency` must be set, and at most this. When null, the
-      function shares the account's concurrency.
+      While the queue is enabled, `queue.maximum_concurrency` must be set, and at most this, or
+      `queue.provisioned_poller_config`. When null, the function shares the account's concurrency.
     - `role.managed_policy_arns` (up to 10 ARNs of IAM policies, or 20 if AWS raises your quota; each once): managed
       policies that the module attaches to the function's role, each under a name of your choice.
     - `role.name` (1 to 64 letters, digits and +=,.@_-): the role's name, which must be free in the account, in all

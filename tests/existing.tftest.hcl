@@ -383,7 +383,7 @@ run "everything_exists" {
   }
 
   assert {
-    condition     = [for statement in jsondecode(output.policy).Statement : jsonencode([statement.Sid, statement.Action, statement.Effect, statement.Resource, statement.Condition]) if startswith(statement.Sid, "ReadWithKeys")] == [jsonencode(["ReadWithKeysDynamodb", ["kms:Decrypt"], "Allow", ["arn:aws:kms:eu-central-1:123456789012:key/stream", "arn:aws:kms:eu-central-1:123456789012:key/table"], { StringEquals = { "kms:ViaService" = ["dynamodb.eu-central-1.amazonaws.com"] } }]), jsonencode(["ReadWithKeysSqs", ["kms:Decrypt"], "Allow", ["arn:aws:kms:eu-central-1:123456789012:key/queue"], { StringEquals = { "kms:ViaService" = ["sqs.eu-central-1.amazonaws.com"] } }])]
+    condition     = [for statement in jsondecode(output.policy).Statement : jsonencode([statement.Sid, statement.Action, statement.Effect, statement.Resource, statement.Condition]) if startswith(statement.Sid, "ReadWithKeys")] == [jsonencode(["ReadWithKeysDynamodb", ["kms:Decrypt"], "Allow", ["arn:aws:kms:eu-central-1:123456789012:key/stream", "arn:aws:kms:eu-central-1:123456789012:key/table"], { StringLike = { "kms:ViaService" = ["dynamodb.eu-central-1.*"] } }]), jsonencode(["ReadWithKeysSqs", ["kms:Decrypt"], "Allow", ["arn:aws:kms:eu-central-1:123456789012:key/queue"], { StringLike = { "kms:ViaService" = ["sqs.eu-central-1.*"] } }])]
     error_message = "The role uses each key of the existing parts through its service, and not the module's, which encrypts nothing that it reads."
   }
 
@@ -411,7 +411,7 @@ run "the_keys_of_existing_parts_and_of_the_module" {
   }
 
   assert {
-    condition     = [for statement in jsondecode(output.policy).Statement : jsonencode([statement.Sid, statement.Action, statement.Effect, statement.Resource, statement.Condition]) if startswith(statement.Sid, "ReadWithKeys")] == [jsonencode(["ReadWithKeysDynamodb", ["kms:Decrypt"], "Allow", ["arn:aws:kms:eu-central-1:123456789012:key/module"], { StringEquals = { "kms:ViaService" = ["dynamodb.eu-central-1.amazonaws.com"] } }]), jsonencode(["ReadWithKeysSqs", ["kms:Decrypt"], "Allow", ["arn:aws:kms:eu-central-1:123456789012:key/queue"], { StringEquals = { "kms:ViaService" = ["sqs.eu-central-1.amazonaws.com"] } }])]
+    condition     = [for statement in jsondecode(output.policy).Statement : jsonencode([statement.Sid, statement.Action, statement.Effect, statement.Resource, statement.Condition]) if startswith(statement.Sid, "ReadWithKeys")] == [jsonencode(["ReadWithKeysDynamodb", ["kms:Decrypt"], "Allow", ["arn:aws:kms:eu-central-1:123456789012:key/module"], { StringLike = { "kms:ViaService" = ["dynamodb.eu-central-1.*"] } }]), jsonencode(["ReadWithKeysSqs", ["kms:Decrypt"], "Allow", ["arn:aws:kms:eu-central-1:123456789012:key/queue"], { StringLike = { "kms:ViaService" = ["sqs.eu-central-1.*"] } }])]
     error_message = "The table that is made here has the module's key, the queue its own; Kinesis is not among the services."
   }
 }
@@ -426,7 +426,7 @@ run "one_key_for_everything_is_named_once" {
   }
 
   assert {
-    condition     = [for statement in jsondecode(output.policy).Statement : jsonencode([statement.Resource, statement.Condition]) if statement.Sid == "ReadWithKeys"] == [jsonencode([["arn:aws:kms:eu-central-1:123456789012:key/1"], { StringEquals = { "kms:ViaService" = ["dynamodb.eu-central-1.amazonaws.com", "sqs.eu-central-1.amazonaws.com", "kinesis.eu-central-1.amazonaws.com"] } }])]
+    condition     = [for statement in jsondecode(output.policy).Statement : jsonencode([statement.Resource, statement.Condition]) if statement.Sid == "ReadWithKeys"] == [jsonencode([["arn:aws:kms:eu-central-1:123456789012:key/1"], { StringLike = { "kms:ViaService" = ["dynamodb.eu-central-1.*", "sqs.eu-central-1.*", "kinesis.eu-central-1.*"] } }])]
     error_message = "With a Kinesis stream, Kinesis may ask for it, too."
   }
 }

@@ -60,6 +60,27 @@ run "every_limit_itself_is_accepted" {
   }
 }
 
+run "as_many_pollers_as_the_provider_takes" {
+  command = plan
+
+  variables {
+    queue = { provisioned_poller_config = { maximum_pollers = 2000, minimum_pollers = 200 } }
+  }
+
+  assert {
+    condition     = one(aws_lambda_event_source_mapping.queue[0].provisioned_poller_config).maximum_pollers == 2000
+    error_message = "AWS takes 10000, provider 5.100 takes 2000."
+  }
+}
+
+run "the_fewest_pollers" {
+  command = plan
+
+  variables {
+    queue = { provisioned_poller_config = { maximum_pollers = 2 } }
+  }
+}
+
 run "the_least_of_everything_is_accepted" {
   command = plan
 

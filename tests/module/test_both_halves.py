@@ -290,6 +290,7 @@ HOW_A_QUEUE_IS_READ = {
         "filters",
         "maximum_concurrency",
         "metrics",
+        "provisioned_poller_config",
     ),
     "unwrap",
 }

@@ -199,6 +199,11 @@ UNUSED = {
     *("table.existing.arn", "table.existing.kms_key_arn"),
     # It does not run on Lambda Managed Instances.
     "idempotency.managed_instances",
+    # The maximum concurrency excludes them.
+    *(
+        f"queue.provisioned_poller_config{each}"
+        for each in ("", ".maximum_pollers", ".minimum_pollers")
+    ),
     # The alarm that is left out.
     "alarms.takeovers",
     # The module's key encrypts these parts; only the log group has another one.

@@ -27,6 +27,10 @@ REMEDIES: dict[str, tuple[str, dict[str, str]]] = {
         "or set queue.enabled = false",
         {"queue": "queue = { enabled = false }"},
     ),
+    "more_pollers_than_reserved_concurrency": (
+        "Raise function.reserved_concurrency to at least 30,",
+        {"function": "function = { reserved_concurrency = 30 }"},
+    ),
     "a_fifo_queue_with_a_name_of_63_characters": (
         "Shorten the name to 62",
         {"name": f'name = "{62 * "o"}"'},

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -194,6 +195,7 @@ def test_further_faults(planted: Inventory, name: str, severity: Severity) -> No
         replace(
             HEALTHY, reserved_concurrency=5, mappings=(replace(MAPPING, maximum_concurrency=5),)
         ),
+        replace(HEALTHY, reserved_concurrency=30, mappings=(replace(MAPPING, maximum_pollers=3),)),
         replace(HEALTHY, queue=None, dead_letter_queue=None, mappings=()),
         replace(
             HEALTHY,
@@ -249,6 +251,13 @@ def test_a_wrong_key_expression(key: str, handler: str) -> None:
             replace(HEALTHY, reserved_concurrency=2),
             WARNING,
             "set queue.maximum_concurrency to 2 at most",
+        ),
+        (
+            replace(
+                HEALTHY, reserved_concurrency=29, mappings=(replace(MAPPING, maximum_pollers=3),)
+            ),
+            WARNING,
+            "reserve at least 30, or lower queue.provisioned_poller_config",
         ),
         (
             replace(
@@ -451,6 +460,18 @@ def test_skew(before: int, after: int, skew: int) -> None:
     answer = {"ResponseMetadata": {"HTTPHeaders": {"date": date}}}
     assert inventory.skew_millis(answer, before, after) == skew
     assert inventory.skew_millis({}, before, after) is None
+
+
+def test_pollers_are_read_as_lambda_reports_them() -> None:
+    """The most pollers of a mapping are read: it then has no maximum concurrency.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_ProvisionedPollerConfig.html
+    """
+    pollers = {"MaximumPollers": 3, "MinimumPollers": 2}
+    mapping = {"EventSourceArn": QUEUE.arn, "ProvisionedPollerConfig": pollers}
+    deployment: Any = SimpleNamespace(mappings=[mapping])
+    (found,) = inventory._mappings(deployment)
+    assert (found.maximum_pollers, found.maximum_concurrency) == (3, None)
 
 
 def enable(consumer: Consumer) -> None:

@@ -30,6 +30,11 @@ LEAST_CONCURRENCY = 2
 
 https://docs.aws.amazon.com/lambda/latest/api/API_ScalingConfig.html"""
 
+POLLER_CONCURRENCY = 10
+"""The most invocations of a provisioned poller at a time, which excludes a maximum concurrency.
+
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html"""
+
 MAX_RETENTION_SECONDS = 1_209_600
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html"""
 
@@ -88,12 +93,14 @@ class SourceMapping:
         partial_responses: whether ReportBatchItemFailures is on.
         window_seconds: the batching window.
         maximum_concurrency: the limit; None without a limit.
+        maximum_pollers: the most pollers that Lambda keeps for it; None without provisioned mode.
     """
 
     state: str
     partial_responses: bool
     window_seconds: int = 0
     maximum_concurrency: int | None = None
+    maximum_pollers: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -400,16 +407,21 @@ def _concurrency(inventory: Inventory) -> Said:
         yield _failure("reserved concurrency is 0", rule, "raise or remove it")
         return
     for each in inventory.mappings or ():
-        most = each.maximum_concurrency
-        if most is None or most > reserved:
-            said = "no maximum concurrency" if most is None else f"maximum concurrency {most}"
-            value = f"the mapping has {said}, the function a reserved concurrency of {reserved}"
-            rule = "not above the function's: throttled messages use up their receives"
-            remedy = f"set queue.maximum_concurrency to {reserved} at most"
-            if reserved < LEAST_CONCURRENCY:
-                least = LEAST_CONCURRENCY
-                remedy = f"reserve at least {least}, and set queue.maximum_concurrency to {least}"
-            yield _warning(value, rule, remedy)
+        pollers = each.maximum_pollers
+        most = each.maximum_concurrency if pollers is None else POLLER_CONCURRENCY * pollers
+        if most is not None and most <= reserved:
+            continue
+        said = "no maximum concurrency" if most is None else f"maximum concurrency {most}"
+        least = LEAST_CONCURRENCY
+        remedy = f"set queue.maximum_concurrency to {reserved} at most"
+        if pollers is not None:
+            said = f"{pollers} pollers with {POLLER_CONCURRENCY} invocations each"
+            remedy = f"reserve at least {most}, or lower queue.provisioned_poller_config"
+        elif reserved < least:
+            remedy = f"reserve at least {least}, and set queue.maximum_concurrency to {least}"
+        value = f"the mapping has {said}, the function a reserved concurrency of {reserved}"
+        rule = "not above the function's: throttled messages use up their receives"
+        yield _warning(value, rule, remedy)
 
 
 def _lease_margin(inventory: Inventory) -> Said:

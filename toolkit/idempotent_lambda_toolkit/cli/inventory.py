@@ -135,6 +135,7 @@ def _mappings(deployment: Deployment) -> tuple[SourceMapping, ...]:
             in (each.get("FunctionResponseTypes") or ()),
             window_seconds=each.get("MaximumBatchingWindowInSeconds") or 0,
             maximum_concurrency=(each.get("ScalingConfig") or {}).get("MaximumConcurrency"),
+            maximum_pollers=(each.get("ProvisionedPollerConfig") or {}).get("MaximumPollers"),
         )
         for each in deployment.mappings
         if each.get("EventSourceArn", "").split(":")[2:3] == ["sqs"]
