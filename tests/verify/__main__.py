@@ -33,13 +33,12 @@ FAILURES = (BotoCoreError, ClientError, EmulatorError, RunError, SourceError, Te
 CREATED = {"queue": 8, "table": 6, "function": 6, "mapping": 4, "log group": 6, "role": 2}
 """What the two stacks have, by kind; each of the test processes makes two tables more."""
 
+_LISTED = ", ".join(f"{number} {kind}s" for kind, number in CREATED.items())
 PLAN = f"""\
-It creates the quickstart and a small stack for the rows that need more: {{}}.
+It creates the quickstart and a small stack for the rows that need more: {_LISTED}.
 Each of {WORKERS} test processes creates 2 tables more. All names begin with the run; what can have
 tags has {TAG}. All of it is deleted at the end, also after an error or Ctrl-C.
-It ends within 20 minutes, and costs less than $0.05 (docs/verify.md says why).""".format(
-    ", ".join(f"{number} {kind}s" for kind, number in CREATED.items())
-)
+It ends within 20 minutes, and costs less than $0.05 (docs/verify.md says why)."""
 
 
 def main(arguments: list[str]) -> int:
@@ -152,7 +151,7 @@ def _clean_aws(
     found = {run for each in resources if (run := read_run(each.name))} | list_tagged_runs(aws)
     for run in sorted(found - {run for run, _ in runs}):
         if not is_old(run, datetime.now(UTC)):
-            progress.say(f"{run} of another machine may still go on: left alone")
+            progress.say(f"{run} of another checkout may still go on: left alone")
     # Roles have no Region, so a run of another Region shows here, too.
     others = {run for run, _ in runs} - known
     chosen = {run for run in found if is_old(run, datetime.now(UTC))} - others | known

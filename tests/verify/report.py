@@ -123,8 +123,8 @@ def render(rows: Iterable[Row], facts: Mapping[str, str]) -> str:
 
 def write(
     build: Path, run: str, rows: Sequence[Row], facts: Mapping[str, str], seconds: Mapping[str, int]
-) -> Path:
-    """Write both files, by the run so that no other run overwrites them; return the table's path.
+) -> None:
+    """Write both files, by the run so that no other run overwrites them.
 
     ``aws.json`` and ``aws.md`` are copies of the last run's.
     """
@@ -136,4 +136,3 @@ def write(
         path = results / f"{run}.{suffix}"
         path.write_text(text, encoding="utf-8")
         shutil.copy(path, build / f"aws.{suffix}")
-    return build / "aws.md"

@@ -28,7 +28,7 @@ from scripts.support.terraform import Terraform, TerraformError, environment
 from . import report
 from .leftovers import Leftover, delete, list_leftovers, name_run
 from .lifeline import VARIABLE
-from .target import RUNS, Target
+from .target import RUNS, Target, make_client
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -80,12 +80,15 @@ class Run:
         run = cls(name=name, target=target, build=build)
         run.folder.mkdir(parents=True)
         where = {"target": target.name, "account": target.account, "region": target.region}
-        (run.folder / JOURNAL).write_text(json.dumps(where) + "\n")
+        # In one step: a kill leaves no half of it.
+        part = run.folder / "run.part"
+        part.write_text(json.dumps(where) + "\n")
+        part.replace(run.folder / JOURNAL)
         return run
 
     def make_terraform(self, progress: Progress) -> Terraform:
         """Return the stack, with the credentials of this run's account only."""
-        address = self.target.make_clients().dynamodb.meta.endpoint_url
+        address = make_client("dynamodb", self.target.environment).meta.endpoint_url
         variables = {"TF_VAR_name": self.name, "TF_VAR_dynamodb_url": address}
         return Terraform(
             directory=self.folder / "stack",
@@ -134,17 +137,25 @@ def carry_out(run: Run, progress: Progress) -> list[str]:
             site = _create(run, progress)
         with _measure(seconds, "the rows"), progress.phase("ask every question (pytest -m aws)"):
             _run_tests(run, site, deadline, progress)
+        # Before the removal, which may fail.
+        rows = _write_report(run, site, seconds)
     finally:
         with _measure(seconds, "removing"):
             left += remove(run, progress)
         for part, took in seconds.items():
             progress.say(f"{part} took {took} s")
+    _write_report(run, site, seconds)
+    progress.say(f"the answers are in {run.build}: aws.md, a table to paste, and aws.json")
+    return [*report.find_problems(rows), *(f"{each} is left" for each in left)]
+
+
+def _write_report(run: Run, site: dict[str, Any], seconds: dict[str, int]) -> list[report.Row]:
+    """Write what pytest has recorded, and return it."""
     junit = run.results / f"{run.name}.xml"
     rows = report.read_rows(junit.read_text() if junit.exists() else "", run.target.name)
     facts = {"target": run.target.name, "Region": run.target.region, **site["versions"]}
-    table = report.write(run.build, run.name, rows, facts, seconds)
-    progress.say(f"the answers are in {table} and {table.with_suffix('.json').name}")
-    return [*report.find_problems(rows), *(f"{each} is left" for each in left)]
+    report.write(run.build, run.name, rows, facts, seconds)
+    return rows
 
 
 def remove(run: Run, progress: Progress) -> list[Leftover]:

@@ -75,7 +75,7 @@ def test_killed(
     with start(build) as process:
         eventually(lambda: bool(command.list_runs(build)), "the run has begun")
         aws = find_emulator(build).make_clients()
-        deadline = time.monotonic() + 600
+        deadline = time.monotonic() + 1200
         while not any(
             moment in each.name or moment == f"-{each.kind}" for each in list_leftovers(aws)
         ):
