@@ -12,15 +12,16 @@ WORKERS ?= 6
 
 DEV := .venv/bin
 DEMO := .venv-demo/bin
+VERIFY := PYTHONPATH=.:handler:toolkit $(DEV)/python -m tests.verify
 MAKEFLAGS += --no-print-directory
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export TERRAFORM PROVIDER_VERSION
 
 .DEFAULT_GOAL := help
-.PHONY: help demo emulator emulator-stop release-check test test-all prove test-fast simulate soak kill reliability bench lint types style format docs site picture scan schemas validate test-terraform golden lock clean
+.PHONY: help demo emulator emulator-stop release-check test test-all prove test-fast simulate soak kill reliability bench lint types style format docs site picture scan schemas verify-aws verify-emulator verify-clean validate test-terraform golden lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Deploy the quickstart on the emulator and attack it (about 4 minutes)
 	@$(MAKE) -j 2 .venv-demo/.ready .venv-emulator/.ready
@@ -67,6 +68,15 @@ soak: .venv/.ready .venv-emulator/.ready ## Send 5,000 messages through a stack 
 
 kill: .venv/.ready .venv-emulator/.ready ## Kill 900 workers at random moments, and count what is lost or repeats (about 8 minutes)
 	@PYTHONPATH=.:handler:toolkit $(DEV)/python -m scripts.kill
+
+verify-aws: .venv/.ready ## Settle on your AWS account what only AWS can show: asks first, removes all (under 20 minutes)
+	@$(VERIFY) aws
+
+verify-emulator: .venv/.ready .venv-emulator/.ready ## The same on the emulator, whose answers are the emulator's (about 5 minutes)
+	@$(VERIFY) emulator
+
+verify-clean: .venv/.ready .venv-emulator/.ready ## Remove what a killed run of these two has left
+	@$(VERIFY) clean
 
 test-fast: .venv/.ready .venv-emulator/.ready .wheels/.ready ## Run the tests that need neither terraform nor patience
 	@mkdir -p build
