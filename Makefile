@@ -38,6 +38,10 @@ release-check: .venv/.ready .venv-emulator/.ready ## Build what is released, ins
 	@$(DEV)/python -m scripts.release
 	@PYTHONS="$(PYTHONS)" $(DEV)/pytest tests/artefacts
 
+# Python keeps what it has compiled, also where the variable forbids it: without this, each worker compiles all tests
+# again, which takes longer than importing them.
+test test-all test-fast prove: export PYTHONDONTWRITEBYTECODE :=
+
 test: ## Run every check, and the tests that do not take long
 	@$(MAKE) -j 4 .venv/.ready .venv-demo/.ready .venv-emulator/.ready .venv-peers/.ready .venv-checkov/.ready .wheels/.ready .schemas/.ready
 	@$(MAKE) lint

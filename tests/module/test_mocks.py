@@ -185,10 +185,11 @@ def test_values_that_a_plan_knows(run: Callable[..., str]) -> None:
 @pytest.mark.slow
 def test_a_mock_without_values(run: Callable[..., str]) -> None:
     """Without the module's values, a plan passes, and only the apply fails."""
-    bare = 'mock_provider "aws" {}\n'
-    assert "Success! 1 passed" in run(bare + TWICE.partition('run "applied"')[0])
-    with pytest.raises(TerraformError):
-        run(bare + TWICE)
+    with pytest.raises(TerraformError) as failure:
+        run('mock_provider "aws" {}\n' + TWICE)
+    said = failure.value.output
+    assert 'run "planned"... pass\n  run "applied"... fail' in said
+    assert 'local.table_arn is "' in said
 
 
 def test_opentofu_knows_the_blocks() -> None:
