@@ -75,5 +75,16 @@ resource "terraform_data" "location" {
         local.existing_account, " to the module: providers = { aws = aws.other }.",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
+
+    # Where a function runs that may take so long.
+    # https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
+    precondition {
+      condition = local.timeout_seconds <= 1800 || var.idempotency.managed_instances == "accept_overlapping_runs"
+      error_message = nonsensitive(join("", [for part in [
+        "function.existing.timeout_seconds = ", local.timeout_seconds, ", and only Lambda Managed Instances take more ",
+        "than 1800, where the function refuses to start. Read docs/settings.md, then set ",
+        "idempotency.managed_instances = \"accept_overlapping_runs\". Or lower the timeout to 1800.",
+      ] : issensitive(part) ? "(sensitive)" : part]))
+    }
   }
 }

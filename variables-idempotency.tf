@@ -98,20 +98,6 @@ variable "idempotency" {
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
-  # https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
-  validation {
-    condition = (
-      var.idempotency.managed_instances == "accept_overlapping_runs" ||
-      coalesce(try(var.function.existing.timeout_seconds, 0), 0) <= 1800
-    )
-    error_message = nonsensitive(join("", [for part in [
-      "function.existing.timeout_seconds = ", jsonencode(try(var.function.existing.timeout_seconds, null)), ", and ",
-      "only Lambda Managed Instances take more than 1800, where the function refuses to start. Read ",
-      "docs/settings.md, then set idempotency.managed_instances = \"accept_overlapping_runs\". Or lower the timeout ",
-      "to 1800.",
-    ] : issensitive(part) ? "(sensitive)" : part]))
-  }
-
   validation {
     condition = var.idempotency.minimum_remaining_seconds >= 0.001
     error_message = nonsensitive(join("", [for part in [

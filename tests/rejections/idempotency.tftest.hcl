@@ -259,7 +259,7 @@ run "a_json_path" {
 # says: function.existing.timeout_seconds = 1801, and only Lambda Managed Instances take more than 1800
 run "a_timeout_of_managed_instances_without_consent" {
   command         = plan
-  expect_failures = [var.idempotency]
+  expect_failures = [terraform_data.location]
 
   variables {
     code      = null
