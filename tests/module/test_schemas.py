@@ -27,6 +27,8 @@ FILES = sorted(
     if ".terraform" not in path.parts
 )
 
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+
 OLDEST, NEWEST = "5.80.0", "6.69.1"
 """What the bindings in requirements/schemas.in are made from. The pages name both."""
 
@@ -41,6 +43,12 @@ LIMITS = {
     "aws_sqs_queue.max_message_size": "from 1024 bytes (1 KiB) up to 1048576 bytes (1024 KiB)",
 }
 """The newest provider's own limits that our pages name, in its words."""
+
+
+def read_page(page: Path) -> list[Use]:
+    """Read the Terraform that a page shows."""
+    blocks = re.findall(r"```hcl\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    return [use for block in blocks for use in read_text(page.name, block.replace("…", "null"))]
 
 
 def find_wheel(name: str) -> Path:
@@ -122,7 +130,7 @@ def find_deprecated(
 
 @pytest.mark.slow
 def test_everything_is_in_both_versions(versions: dict[str, Bindings], pulumi: Pulumi) -> None:
-    """The module, its examples, its mocks and the stacks of the tests fit both schemas.
+    """Module, examples, mocks, pages and the stacks of the tests fit both schemas.
 
     One test, because each worker would parse the files again.
     """
@@ -130,6 +138,9 @@ def test_everything_is_in_both_versions(versions: dict[str, Bindings], pulumi: P
     text = "\n".join(path.read_text(encoding="utf-8") for path in FILES)
     blocks = re.findall(r'^ *(?:(?:resource|data) "aws_|provider "aws")', text, re.MULTILINE)
     assert sum(use.given is not None and not use.target.path for use in uses) == len(blocks)
+    shown = [use for page in PAGES for use in read_page(page)]
+    assert any(use.given is not None for use in shown)
+    uses += shown
     assert list(find_problems(uses, versions, ALLOWED)) == []
     assert list(find_deprecated(uses, pulumi, ALLOWED_DEPRECATED)) == []
     assert (RENAMED.keys() | LIMITS.keys()) - {str(use.target) for use in uses} == set()
