@@ -19,12 +19,9 @@ SCHEMAS = ROOT / ".schemas"
 
 FILES = sorted(
     path
-    for pattern in (
-        *("*.tf", "examples/**/*.tf", "tests/**/*.tf", "scripts/**/*.tf"),
-        *("mocks/*.tfmock.hcl", "tests/mocks/*.tfmock.hcl"),
-    )
+    for pattern in ("*.tf", "[!.]*/**/*.tf", "[!.]*/**/*.tfmock.hcl")
     for path in ROOT.glob(pattern)
-    if ".terraform" not in path.parts
+    if not {".terraform", "build", "dist"} & set(path.relative_to(ROOT).parts)
 )
 
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
@@ -54,7 +51,9 @@ def read_page(page: Path) -> list[Use]:
 def find_wheel(name: str) -> Path:
     """Return the only wheel of a package."""
     wheels = sorted(SCHEMAS.glob(f"{name}-*.whl"))
-    assert len(wheels) == 1, f"{SCHEMAS} has {len(wheels)} wheels of {name}: run `make schemas`"
+    assert len(wheels) == 1, (
+        f"{SCHEMAS} has {len(wheels)} wheels of {name}: run `rm -rf .schemas && make schemas`"
+    )
     return wheels[0]
 
 
@@ -158,6 +157,8 @@ def test_versions(versions: dict[str, Bindings]) -> None:
     for page in ("README.md", "docs/upgrading.md", "versions.tf", "requirements/schemas.in"):
         text = (ROOT / page).read_text(encoding="utf-8")
         assert re.search(rf"\b{re.escape(NEWEST)}\b", text), f"{page} does not name {NEWEST}"
+    documented = find_wheel("pulumi_aws").name.split("-")[1]
+    assert f"AWS {documented}" in (ROOT / "docs/upgrading.md").read_text(encoding="utf-8")
 
 
 def test_other_bindings(tmp_path: Path) -> None:
