@@ -102,7 +102,8 @@ def test_a_key_is_for_the_services_of_the_partition(name: str, planned: dict[str
             for suffix in SUFFIXES.values()
             if fnmatchcase(f"{service}.{region}.{suffix}", pattern)
         ]
-    assert not [pattern for pattern in patterns if fnmatchcase(f"s3.{own[8:]}", pattern)]
+    other = f"s3.{PLANNED[name]}.{SUFFIXES[name]}"
+    assert not [pattern for pattern in patterns if fnmatchcase(other, pattern)]
 
 
 @pytest.mark.terraform
