@@ -185,6 +185,6 @@ export FETCH_WHEELS
 # Bindings of the AWS provider, which are read and never installed.
 .schemas/.ready: requirements/schemas.lock | .venv-emulator/.ready
 	@rm -rf $(@D)
-	@.venv-emulator/bin/python -m pip download -q --no-deps --only-binary :all: --require-hashes -d $(@D) -r $< 2>/dev/null || { \
-	  echo "pip cannot download what $< pins, with these hashes: check the network, or your package index" >&2; exit 1; }
+	@.venv-emulator/bin/python -m pip download -qq --no-deps --only-binary :all: --require-hashes -d $(@D) -r $< || { \
+	  echo "pip cannot download what $< pins: check the network, or your package index" >&2; exit 1; }
 	@touch $@

@@ -109,8 +109,8 @@ class Bindings(Schema):
 
     def list_names(self, target: Target, *, sets: bool) -> Names | None:
         """List the names that a file may set, or may read."""
-        data = target.kind == "data"
-        file = self._read(f"data_{target.type}" if data else target.type.removeprefix("aws_"))
+        folders = {"data": f"data_{target.type}", "provider": "provider"}
+        file = self._read(folders.get(target.kind, target.type.removeprefix("aws_")))
         if file is None:
             return None
         name = find_class(file, target.type)
@@ -127,7 +127,7 @@ class Bindings(Schema):
 
 @cache
 def find_class(file: File, type_: str) -> str:
-    """Find the class that says that it is the resource or the data source."""
+    """Find the class that says that it is the resource, data source or provider."""
     represents = re.compile(rf"Represents a \{{@link \S+ {type_}\}}")
     (name,) = (name for name, text in file.classes.items() if represents.search(text))
     return name

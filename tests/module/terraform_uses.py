@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import hcl2
 from hcl2.rules.base import AttributeRule, BlockRule, BodyRule
-from hcl2.rules.containers import ObjectElemRule, ObjectRule, TupleRule
+from hcl2.rules.containers import ObjectElemKeyRule, ObjectElemRule, ObjectRule, TupleRule
 from hcl2.rules.expressions import ExprTermRule
 from hcl2.rules.for_expressions import ForIntroRule, ForObjectExprRule, ForTupleExprRule
 from hcl2.rules.functions import FunctionCallRule
@@ -28,9 +28,13 @@ OWN_BLOCKS = {"connection", "lifecycle", "provisioner"}
 WRAPPERS = {"element", "flatten", "nonsensitive", "one", "sensitive", "try", "values"}
 """Functions that return their first argument, or a part of it."""
 
+COUNTERS = {"keys", "length"}
+WHOLE = {"depends_on", "from", "replace_triggered_by", "to"}
+"""The functions and attributes that may have a whole resource: they read nothing in it."""
+
 
 class Target(NamedTuple):
-    """A resource (`resource`) or a data source (`data`), or a part of it."""
+    """A resource (`resource`), a data source (`data`) or `provider "aws"`, or a part of it."""
 
     kind: str
     type: str
@@ -41,7 +45,7 @@ class Target(NamedTuple):
         return self._replace(path=(*self.path, *names))
 
     def __str__(self) -> str:
-        return ".".join((f"data.{self.type}" if self.kind == "data" else self.type, *self.path))
+        return ".".join((*([] if self.kind == "resource" else [self.kind]), self.type, *self.path))
 
 
 class Use(NamedTuple):
@@ -100,17 +104,27 @@ def read_locals(bodies: Iterable[BodyRule]) -> dict[str, Target]:
 def read_body(file: str, body: BodyRule, names: Names) -> Iterator[Use]:
     """Read the blocks of a file."""
     for block in list_blocks(body):
-        kind, *labels = read_labels(block)
-        place = f"{file}: {' '.join([kind, *labels])}"
-        match [kind, *labels]:
-            case ["resource" | "data", type_, _] if type_.startswith("aws_"):
-                target = Target(kind, type_)
-                yield from read_resource(place, block.body, target, {**names, "self": target})
-            case ["mock_resource" | "mock_data", type_]:
-                target = Target(kind.removeprefix("mock_"), type_)
-                yield from read_mock(place, block.body, target)
-            case _:
-                yield from read_references(place, block.body, names)
+        yield from read_block(f"{file}: {' '.join(read_labels(block))}", block, names)
+
+
+def read_block(place: str, block: BlockRule, names: Names) -> Iterator[Use]:
+    """Read a block; some, such as `check`, may have a data source in them."""
+    match read_labels(block):
+        case ["resource" | "data" as kind, type_, _] if type_.startswith("aws_"):
+            target = Target(kind, type_)
+            yield from read_resource(place, block.body, target, {**names, "self": target})
+        case ["provider", "aws"]:
+            yield from read_resource(place, block.body, Target("provider", "aws"), names)
+        case ["mock_resource" | "mock_data" as kind, type_]:
+            yield from read_mock(place, block.body, Target(kind.removeprefix("mock_"), type_))
+        case [kind, type_, *_] if type_.startswith("aws_"):
+            raise ValueError(f"{place}: this reader does not know what {kind} is")
+        case [kind, *_]:
+            for attribute in list_attributes(block.body):
+                whole = kind == "locals" and resolve(attribute.expression, names) is not None
+                yield from read_references(place, attribute, names, whole=whole)
+            for inner in list_blocks(block.body):
+                yield from read_block(place, inner, names)
 
 
 def read_mock(place: str, body: BodyRule, target: Target) -> Iterator[Use]:
@@ -126,14 +140,12 @@ def read_resource(place: str, body: BodyRule, target: Target, names: Names) -> I
     given = set()
     for attribute in list_attributes(body):
         name = attribute.identifier.serialize()
-        if name == "for_each" and resolve(attribute.expression, names):
-            raise ValueError(f"{place}: this reader does not follow each.value to a resource")
         if target.path or name not in META:
             given.add(name)
             yield Use(place, target.join(name), sets=True)
             for key in list_keys(attribute.expression):
                 yield Use(place, target.join(name, key), sets=True, object_key=True)
-        yield from read_references(place, attribute.expression, names)
+        yield from read_references(place, attribute, names)
     for block in list_blocks(body):
         name, *labels = read_labels(block)
         content = block.body
@@ -141,7 +153,7 @@ def read_resource(place: str, body: BodyRule, target: Target, names: Names) -> I
             (name,) = labels
             (content,) = (each.body for each in list_blocks(content))
             for attribute in list_attributes(block.body):
-                yield from read_references(place, attribute.expression, names)
+                yield from read_references(place, attribute, names)
         elif not target.path and name in OWN_BLOCKS:
             yield from read_own_block(place, content, target, names)
             continue
@@ -161,32 +173,63 @@ def read_own_block(place: str, body: BodyRule, target: Target, names: Names) -> 
     yield from read_references(place, body, names)
 
 
-def read_references(place: str, node: Any, names: Names) -> Iterator[Use]:
-    """Read each attribute that an expression names."""
-    if isinstance(node, HeredocTemplateRule) and re.search(r"(?<!\$)\$\{", node.heredoc.value):
-        raise ValueError(f"{place}: this reader does not see into a heredoc with expressions")
-    target = resolve(node, names)
-    if target:
+def read_references(place: str, node: Any, names: Names, *, whole: bool = False) -> Iterator[Use]:
+    """Read each attribute that an expression names.
+
+    A `whole` resource may stand only where nothing is read from it, or where this reader follows.
+    """
+    if blind_to := find_blind_spot(node, names, whole=whole):
+        raise ValueError(f"{place}: this reader does not {blind_to}")
+    if target := resolve(node, names):
         yield Use(place, target)
         yield from read_indexes(place, node, names)
         return
-    if isinstance(node, ForTupleExprRule | ForObjectExprRule):
-        (intro,) = (child for child in node.children if isinstance(child, ForIntroRule))
-        over = resolve(intro.iterable, names)
-        name = (intro.second_iterator or intro.first_iterator).serialize()
-        names = {key: value for key, value in names.items() if key != name}
-        names = {**names, name: over} if over else names
-    for child in getattr(node, "children", ()):
-        yield from read_references(place, child, names)
+    parts = getattr(node, "children", ())
+    match node:
+        case GetAttrRule() | ObjectElemKeyRule(value=IdentifierRule()):
+            return  # a name, and no expression
+        case AttributeRule():
+            whole = whole or node.identifier.serialize() in WHOLE
+            parts = [node.expression]
+        case FunctionCallRule():
+            whole = whole or node.identifiers[0].serialize() in COUNTERS
+            parts = [node.arguments]
+        case ForTupleExprRule() | ForObjectExprRule():
+            (intro,) = (child for child in node.children if isinstance(child, ForIntroRule))
+            over = resolve(intro.iterable, names)
+            yield from read_references(place, intro.iterable, names, whole=over is not None)
+            name = (intro.second_iterator or intro.first_iterator).serialize()
+            names = {key: value for key, value in names.items() if key != name}
+            names = {**names, name: over} if over else names
+            parts = [child for child in node.children if child is not intro]
+    for part in parts:
+        yield from read_references(place, part, names, whole=whole)
+
+
+def find_blind_spot(node: Any, names: Names, *, whole: bool) -> str:
+    """Say what this reader would pass over in an expression, or nothing."""
+    target = resolve(node, names)
+    if target and not target.path and not whole:
+        return f"follow {target} as a whole"
+    match node:
+        case HeredocTemplateRule() if re.search(r"(?<![$%])[$%]\{", node.heredoc.value):
+            return "see into a heredoc with expressions"
+        case AttributeRule() if node.identifier.serialize() == "for_each":
+            return "follow for_each to each.value" if resolve(node.expression, names) else ""
+        case FunctionCallRule() if len(node.identifiers) > 1:
+            return "know functions of a provider"
+    return ""
 
 
 def read_indexes(place: str, node: Any, names: Names) -> Iterator[Use]:
     """Read the expressions in a path of attributes, such as an index."""
-    for child in getattr(node, "children", ()):
-        if resolve(child, names):
-            yield from read_indexes(place, child, names)
+    is_call = isinstance(node, FunctionCallRule)
+    parts = node.arguments.arguments if is_call else getattr(node, "children", ())
+    for number, part in enumerate(parts):
+        if number == 0 if is_call else resolve(part, names):
+            yield from read_indexes(place, part, names)
         else:
-            yield from read_references(place, child, names)
+            yield from read_references(place, part, names)
 
 
 def resolve(node: Any, names: Names) -> Target | None:

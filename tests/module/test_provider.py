@@ -75,7 +75,9 @@ def plan_as_provider_6(
     directory: Path, given: list[str], dead_letter_size: int | None = None
 ) -> dict[str, list[tuple[str, str]]]:
     """Plan a module for each of these inputs; return the errors' summaries and lines by module."""
-    source = copy_module(directory / "source")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PROVIDER_VERSION", "~> 5.80")  # its limits are what is seen
+        source = copy_module(directory / "source")
     pretend_provider(source, has_provider_6=True)
     if dead_letter_size:
         queues = source / "queue.tf"

@@ -19,13 +19,12 @@ SCHEMAS = ROOT / ".schemas"
 
 FILES = sorted(
     path
-    for pattern in (
-        *("*.tf", "examples/**/*.tf", "tests/**/*.tf", "scripts/**/*.tf"),
-        *("mocks/*.tfmock.hcl", "tests/mocks/*.tfmock.hcl"),
-    )
+    for pattern in ("*.tf", "[!.]*/**/*.tf", "[!.]*/**/*.tfmock.hcl")
     for path in ROOT.glob(pattern)
-    if ".terraform" not in path.parts
+    if not {".terraform", "build", "dist"} & set(path.relative_to(ROOT).parts)
 )
+
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 
 OLDEST, NEWEST = "5.80.0", "6.69.1"
 """What the bindings in requirements/schemas.in are made from. The pages name both."""
@@ -43,10 +42,18 @@ LIMITS = {
 """The newest provider's own limits that our pages name, in its words."""
 
 
+def read_page(page: Path) -> list[Use]:
+    """Read the Terraform that a page shows."""
+    blocks = re.findall(r"```hcl\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    return [use for block in blocks for use in read_text(page.name, block.replace("…", "null"))]
+
+
 def find_wheel(name: str) -> Path:
     """Return the only wheel of a package."""
     wheels = sorted(SCHEMAS.glob(f"{name}-*.whl"))
-    assert len(wheels) == 1, f"{SCHEMAS} has {len(wheels)} wheels of {name}: run `make schemas`"
+    assert len(wheels) == 1, (
+        f"{SCHEMAS} has {len(wheels)} wheels of {name}: run `rm -rf .schemas && make schemas`"
+    )
     return wheels[0]
 
 
@@ -66,7 +73,10 @@ def pulumi() -> Pulumi:
 def judge(use: Use, schema: Bindings) -> str:
     """Say what is wrong with a use in a version, or nothing."""
     if use.given is None:
-        exists = not use.target.path or schema.find(use.target, sets=use.sets)
+        if use.target.path:
+            exists = schema.find(use.target, sets=use.sets) is not None
+        else:
+            exists = schema.list_names(use.target, sets=False) is not None
         return "" if exists else "does not exist"
     names = schema.list_names(use.target, sets=True)
     if names is None:
@@ -104,6 +114,8 @@ def find_deprecated(
         name = str(use.target)
         if not use.target.path or use.object_key or use.given is not None:
             continue
+        if use.target.kind == "provider":
+            continue  # Pulumi has its own
         found = pulumi.find(use.target, sets=use.sets)
         if found is None:
             yield f"{use.place}: pulumi-aws has no {name}; if it renames it, add it to RENAMED"
@@ -117,14 +129,17 @@ def find_deprecated(
 
 @pytest.mark.slow
 def test_everything_is_in_both_versions(versions: dict[str, Bindings], pulumi: Pulumi) -> None:
-    """The module, its examples, its mocks and the stacks of the tests fit both schemas.
+    """Module, examples, mocks, pages and the stacks of the tests fit both schemas.
 
     One test, because each worker would parse the files again.
     """
     uses = list(read_files(ROOT, FILES))
     text = "\n".join(path.read_text(encoding="utf-8") for path in FILES)
-    blocks = re.findall(r'^(?:resource|data) "aws_', text, re.MULTILINE)
+    blocks = re.findall(r'^ *(?:(?:resource|data) "aws_|provider "aws")', text, re.MULTILINE)
     assert sum(use.given is not None and not use.target.path for use in uses) == len(blocks)
+    shown = [use for page in PAGES for use in read_page(page)]
+    assert any(use.given is not None for use in shown)
+    uses += shown
     assert list(find_problems(uses, versions, ALLOWED)) == []
     assert list(find_deprecated(uses, pulumi, ALLOWED_DEPRECATED)) == []
     assert (RENAMED.keys() | LIMITS.keys()) - {str(use.target) for use in uses} == set()
@@ -142,6 +157,8 @@ def test_versions(versions: dict[str, Bindings]) -> None:
     for page in ("README.md", "docs/upgrading.md", "versions.tf", "requirements/schemas.in"):
         text = (ROOT / page).read_text(encoding="utf-8")
         assert re.search(rf"\b{re.escape(NEWEST)}\b", text), f"{page} does not name {NEWEST}"
+    documented = find_wheel("pulumi_aws").name.split("-")[1]
+    assert f"AWS {documented}" in (ROOT / "docs/upgrading.md").read_text(encoding="utf-8")
 
 
 def test_other_bindings(tmp_path: Path) -> None:
@@ -251,6 +268,15 @@ FAULTS = [
         'output "a" {\nvalue = aws_dynamodb_table.a.ttl[0].on\n}',
         "aws_dynamodb_table.ttl.on does not exist",
     ),
+    ('check "a" {\ndata "aws_region" "a" {\nnam = 1\n}\n}', "data.aws_region.nam does not exist"),
+    ("moved {\nfrom = aws_sqs_quue.a\nto = aws_sqs_queue.a\n}", "aws_sqs_quue does not exist"),
+    ('import {\nto = aws_sqs_quue.a\nid = "a"\n}', "aws_sqs_quue does not exist"),
+    ("removed {\nfrom = aws_sqs_quue.a\n}", "aws_sqs_quue does not exist"),
+    ('provider "aws" {\nregin = "a"\n}', "provider.aws.regin does not exist"),
+    (
+        'provider "aws" {\nendpoints {\nsqss = "a"\n}\n}',
+        "provider.aws.endpoints.sqss does not exist",
+    ),
 ]
 """Terraform with one fault each, and what is said about it."""
 
@@ -269,7 +295,7 @@ CORRECT = """
 resource "aws_sqs_queue" "a" {
   count = 1
   name  = "a"
-  tags  = { anything = aws_sqs_queue.b.tags.anything }
+  tags  = { anything = aws_sqs_queue.b.tags.anything, self = length(aws_sqs_queue.b) }
 
   lifecycle {
     ignore_changes       = all
@@ -295,9 +321,15 @@ resource "aws_dynamodb_table" "a" {
 }
 
 resource "aws_security_group" "a" {
+  depends_on = [aws_sqs_queue.a]
+
   ingress {
     self = true
   }
+}
+
+output "a" {
+  value = [for arn in aws_sqs_queue.a : { arn = arn.arn, also = var.a.arn }]
 }
 """
 
@@ -344,15 +376,48 @@ def test_references(expression: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("expression", "says"),
     [
-        ('output "a" {\n  value = <<-EOT\n    ${aws_sqs_queue.a.arm}\n  EOT\n}\n', "heredoc"),
-        (f"{QUEUE} {{\n  for_each = aws_sqs_queue.b\n  name = each.value.arm\n}}\n", "each.value"),
+        ("<<-EOT\n    ${aws_sqs_queue.a.arm}\n  EOT", "heredoc"),
+        ("<<-EOT\n    %{ if aws_sqs_queue.a.arm == 1 }x%{ endif }\n  EOT", "heredoc"),
+        ('"%{ for q in aws_sqs_queue.a }${q.arm}%{ endfor }"', "aws_sqs_queue as a whole"),
+        ("(var.b ? aws_sqs_queue.a[0] : aws_sqs_queue.b[0]).arm", "aws_sqs_queue as a whole"),
+        ("[for q in concat(aws_sqs_queue.a, aws_sqs_queue.b) : q.arm]", "aws_sqs_queue as a whole"),
+        ("[for q in [aws_sqs_queue.a, aws_sqs_queue.b] : q.arm]", "aws_sqs_queue as a whole"),
+        ("length([for q in concat(aws_sqs_queue.a) : q.arm])", "aws_sqs_queue as a whole"),
+        ("merge(aws_sqs_queue.a, {}).arm", "aws_sqs_queue as a whole"),
+        ('aws_sqs_queue.a[0]["arm"]', "aws_sqs_queue as a whole"),
+        ('provider::aws::arn_parse("a")', "functions of a provider"),
     ],
 )
-def test_what_is_not_read(text: str, says: str) -> None:
+def test_expressions_that_are_not_read(expression: str, says: str) -> None:
     """What the reader does not follow is refused, so that no use is passed over."""
-    with pytest.raises(ValueError, match=rf"a\.tf: .* this reader does not .*{says}"):
+    with pytest.raises(ValueError, match=rf"a\.tf: output a: this reader does not .*{says}"):
+        read_text("a.tf", f'output "a" {{\n  value = {expression}\n}}\n')
+
+
+EACH = "{\n  for_each = aws_sqs_queue.b\n  name = each.value.arm\n}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (f"{QUEUE} {EACH}", "each.value"),
+        (f'module "a" {EACH}', "each.value"),
+        (f"import {EACH}", "each.value"),
+        (
+            f'{NAMED}dynamic "ttl" {{\nfor_each = aws_sqs_queue.b\ncontent {{\n}}\n}}\n}}\n',
+            "each.value",
+        ),
+        (f"{QUEUE} {{\n  for_each = {{ for k, q in aws_sqs_queue.b : k => q }}\n}}\n", "a whole"),
+        ("locals {\n  a = { b = aws_sqs_queue.b }\n}\n", "a whole"),
+        ("locals {\n  a = var.b ? aws_sqs_queue.b[0] : null\n}\n", "a whole"),
+        ('ephemeral "aws_secretsmanager_secret_version" "a" {}\n', "ephemeral"),
+    ],
+)
+def test_blocks_that_are_not_read(text: str, says: str) -> None:
+    """Nor are blocks passed over."""
+    with pytest.raises(ValueError, match=rf"a\.tf: .*: this reader does not .*{says}"):
         read_text("a.tf", text)
 
 
