@@ -42,8 +42,9 @@ CREATE_SECONDS = 6 * 60
 ROWS_SECONDS = 14 * 60
 """From the start of the run to the end of the rows."""
 
-REMOVE_SECONDS = 5 * 60
-"""Both together leave a minute until 20 minutes."""
+DESTROY_SECONDS = 3 * 60
+SWEEP_SECONDS = 2 * 60
+"""With the rows, these leave a minute until 20 minutes."""
 
 STILL_SECONDS = 5.0
 """An invocation that is ending can make its log group again."""
@@ -163,17 +164,19 @@ def remove(run: Run, progress: Progress) -> list[Leftover]:
 
     You can interrupt and repeat it. An error leaves the folder, so that the next one finds it.
     """
-    with limit(REMOVE_SECONDS, "removing everything; repeat it with make verify-clean"):
-        state = run.folder / "stack" / "terraform.tfstate"
-        if state.exists():
-            with progress.phase("terraform destroy"):
-                try:
-                    # A killed run's terraform may still hold the state.
-                    run.make_terraform(progress).destroy("-lock-timeout=60s")
-                except TerraformError as error:
-                    progress.say(f"[red]{escape(str(error))}[/]")
-        with progress.phase("delete what is left by name"):
-            left = sweep(run, progress)
+    state = run.folder / "stack" / "terraform.tfstate"
+    if state.exists():
+        try:
+            with progress.phase("terraform destroy"), limit(DESTROY_SECONDS, "terraform destroy"):
+                # A killed run's terraform may still hold the state.
+                run.make_terraform(progress).destroy("-lock-timeout=60s")
+        except (RunError, TerraformError) as error:
+            progress.say(f"[red]{escape(str(error))}[/]")
+    with (
+        progress.phase("delete what is left by name"),
+        limit(SWEEP_SECONDS, "deleting by name (make verify-clean repeats it)"),
+    ):
+        left = sweep(run, progress)
     if not left:
         shutil.rmtree(run.folder, ignore_errors=True)
         progress.say(f"nothing is left of {run.name}")
@@ -183,12 +186,12 @@ def remove(run: Run, progress: Progress) -> list[Leftover]:
 def sweep(run: Run, progress: Progress) -> list[Leftover]:
     """Delete by name until nothing is found twice in a row; return what can't be deleted."""
     aws = run.target.make_clients()
-    deadline = time.monotonic() + REMOVE_SECONDS / 3
+    deadline = time.monotonic() + SWEEP_SECONDS * 0.8
     is_still = False
     while True:
-        refused = {}
+        refused: dict[Leftover, Exception] = {}
         present = []
-        for each in list_leftovers(aws, run.name):
+        for each in list_leftovers(aws, run.name, unseen=refused):
             try:
                 # SQS lists a queue for up to a minute after its deletion.
                 if delete(aws, each):

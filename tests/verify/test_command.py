@@ -1,5 +1,6 @@
 """The command asks before it creates or deletes, and refuses what it can't know."""
 
+import errno
 import json
 import os
 import signal
@@ -38,7 +39,7 @@ def removed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(Target, "make_clients", lambda _: None)
     monkeypatch.setattr(targets, "find_aws", lambda: AWS)
     resources = [Leftover("table", f"{run}-notes", "") for run in runs]
-    monkeypatch.setattr(command, "list_leftovers", lambda _: resources)
+    monkeypatch.setattr(command, "list_leftovers", lambda *_, **__: resources)
     monkeypatch.setattr(command, "list_tagged_runs", lambda _: set(runs))
     monkeypatch.setattr(command, "remove", remove)
     monkeypatch.delenv(YES, raising=False)
@@ -73,6 +74,32 @@ def test_a_terminal_is_asked(monkeypatch: pytest.MonkeyPatch, said: str, *, agre
     monkeypatch.delenv(YES, raising=False)
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     assert confirm("Create this?", lambda _: said) is agreed
+
+
+def test_the_end_of_the_input_is_no_yes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-D at the question is a no."""
+
+    def end(_question: str) -> str:
+        raise EOFError
+
+    monkeypatch.delenv(YES, raising=False)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    assert not confirm("Create this?", end)
+
+
+def test_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An error of the system is one line."""
+
+    def fill(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setenv(YES, "1")
+    monkeypatch.setattr(targets, "find_aws", lambda: AWS)
+    monkeypatch.setattr(Path, "replace", fill)
+    assert main(["aws", "--build", str(tmp_path)]) == 1
+    assert "No space left on device" in capsys.readouterr().out
 
 
 def test_nothing_is_created_without_a_yes(
@@ -130,6 +157,33 @@ def test_another_account_or_region(
     assert run not in removed
     assert next(iter(where.values())) in capsys.readouterr().out
     assert [name for name, _ in command.list_runs(tmp_path)] == [run]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        ("idl-verify-2611301735-0a1b2c", ""),
+        ("idl-verify-2611301735-0a1b2c", '{"target": "aws"}'),
+        ("idl-verify-2611301735-0a1b2c", "[]"),
+        ("idl", json.dumps({"target": "aws", "account": AWS.account, "region": AWS.region})),
+    ],
+)
+def test_a_journal_that_was_changed(
+    removed: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    changed: tuple[str, str],
+) -> None:
+    """A journal that does not say which run was where leads to no deletion, and to one line."""
+    monkeypatch.setenv(YES, "1")
+    run, journal = changed
+    folder = tmp_path / RUNS / run
+    folder.mkdir(parents=True)
+    (folder / JOURNAL).write_text(journal)
+    assert main(["clean", "--build", str(tmp_path)]) == 1
+    assert f"{folder / JOURNAL} does not say where a run was" in capsys.readouterr().out
+    assert removed == []
 
 
 def test_an_account_that_cannot_be_reached(

@@ -1,9 +1,11 @@
 """A run removes what it has made, whatever happens, and keeps the answers that it has got."""
 
 import json
+import time
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from tests.verify.leftovers import Leftover
 from tests.verify.run import Run, RunError, carry_out
 from tests.verify.target import Target
 
+REMOVE = module.remove
 TARGET = Target(name="aws", account="111122223333", region="eu-north-1", environment={})
 SITE = {"versions": {"Terraform": "1.11.4"}}
 JUNIT = """\
@@ -80,6 +83,30 @@ def test_a_failed_removal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         start(run)
     assert read_answer(run) == "kept"
     assert (run.folder / module.JOURNAL).exists()
+
+
+@pytest.mark.parametrize("error", [TerraformError("no"), None])
+def test_a_destruction_that_fails_or_hangs(
+    run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception | None
+) -> None:
+    """What terraform does not destroy, also because it hangs, is deleted by name."""
+    swept: list[str] = []
+
+    def destroy(*_: Any) -> None:
+        if error:
+            raise error
+        time.sleep(60)
+
+    terraform = SimpleNamespace(destroy=destroy)
+    monkeypatch.setattr(module, "remove", REMOVE)
+    monkeypatch.setattr(module, "DESTROY_SECONDS", 0.1)
+    monkeypatch.setattr(Run, "make_terraform", lambda *_: terraform)
+    monkeypatch.setattr(module, "sweep", lambda run, _: swept.append(run.name) or [])
+    (run.folder / "stack").mkdir()
+    (run.folder / "stack" / "terraform.tfstate").touch()
+    start(run)
+    assert swept == [run.name]
+    assert not run.folder.exists()
 
 
 def test_what_is_left_is_a_problem(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
