@@ -33,8 +33,10 @@ def write_note(kind: str, entries: list[str]) -> None:
 
 
 def postpone(event: Any, _context: Any) -> Any:
-    """Report each message; at its first receive, change its visibility timeout before."""
-    write_note("postpone", [record["body"] for record in event["Records"]])
+    """Report each message; at its first receive, change its visibility timeout before.
+
+    The note comes after that: if the change fails, there is no delivery to count from.
+    """
     failures = []
     for record in event["Records"]:
         if record["attributes"]["ApproximateReceiveCount"] == "1":
@@ -46,6 +48,7 @@ def postpone(event: Any, _context: Any) -> Any:
                 VisibilityTimeout=POSTPONED_SECONDS,
             )
             failures.append({"itemIdentifier": record["messageId"]})
+    write_note("postpone", [record["body"] for record in event["Records"]])
     return {"batchItemFailures": failures}
 
 
