@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.markup import escape
 
 from scripts.support.emulator import EmulatorError
+from scripts.support.observation import Aws
 from scripts.support.progress import Progress
 from scripts.support.source import SourceError
 from scripts.support.terraform import TerraformError, interruptible
@@ -152,10 +153,11 @@ def _clean_aws(
     progress.say(f"looking for runs on {target}")
     unseen: dict[Leftover, Exception] = {}
     resources = list_leftovers(aws, unseen=unseen)
+    left += len(unseen)
     for each, error in unseen.items():
-        left += 1
         progress.say(f"[red]not looked for {escape(f'{each}: {error}')}[/]")
-    found = {run for each in resources if (run := read_run(each.name))} | list_tagged_runs(aws)
+    found = {run for each in resources if (run := read_run(each.name))}
+    found |= _list_tagged_runs(progress, aws)
     for run in sorted(found - {run for run, _ in runs}):
         if not is_old(run, datetime.now(UTC)):
             progress.say(f"{run} of another checkout may still go on: left alone")
@@ -172,6 +174,15 @@ def _clean_aws(
     return left + sum(
         len(remove(Run(name=run, target=target, build=build), progress)) for run in sorted(chosen)
     )
+
+
+def _list_tagged_runs(progress: Progress, aws: Aws) -> set[str]:
+    """List these, if that is allowed: the names lead to the same runs."""
+    try:
+        return list_tagged_runs(aws)
+    except (BotoCoreError, ClientError) as error:
+        progress.say(f"[red]not looked for tags: {escape(str(error))}[/]")
+        return set()
 
 
 def list_runs(build: Path) -> list[tuple[str, dict[str, str]]]:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.verify import __main__ as command
 from tests.verify import target as targets
@@ -136,6 +137,34 @@ def test_a_young_run_of_another_machine_stays(
     removed.clear()
     assert main(["clean", "--build", str(tmp_path)]) == 0
     assert sorted(removed) == sorted([old, young])
+
+
+def test_what_one_may_not_list(
+    removed: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Without the right to list roles or tags, the rest goes, and the roles count as left."""
+    denied = ClientError({"Error": {"Code": "AccessDenied"}}, "ListRoles")
+    resources = command.list_leftovers(None)
+
+    def look(_: object, unseen: dict[Leftover, Exception]) -> list[Leftover]:
+        unseen[Leftover("role", "idl-verify-*", "")] = denied
+        return resources
+
+    def refuse(_: object) -> set[str]:
+        raise denied
+
+    monkeypatch.setattr(command, "list_leftovers", look)
+    monkeypatch.setattr(command, "list_tagged_runs", refuse)
+    monkeypatch.setenv(YES, "1")
+    assert main(["clean", "--build", str(tmp_path)]) == 1
+    assert len(removed) == 1
+    said = capsys.readouterr().out
+    assert "not looked for role idl-verify-*" in said
+    assert "not looked for tags" in said
+    assert "nothing is left" not in said
 
 
 @pytest.mark.parametrize("where", [{"account": "999988887777"}, {"region": "us-east-1"}])
