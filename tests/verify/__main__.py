@@ -82,6 +82,8 @@ def verify(name: str, progress: Progress, build: Path) -> int:
         print(PLAN)
         if not confirm(f"Create this in account {target.account}, Region {target.region}?"):
             return 2
+        # The question may have waited for long.
+        targets.check_end(target.ends_at, datetime.now(UTC))
     run = Run.begin(target, build)
     progress.say(f"the run is {run.name}; if it is killed: make verify-clean")
     try:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -111,6 +112,18 @@ def test_nothing_is_created_without_a_yes(
     said = capsys.readouterr()
     assert "account 111122223333, Region eu-north-1" in said.out
     assert command.PLAN in said.out
+    assert command.list_runs(tmp_path) == []
+    assert removed == []
+
+
+def test_keys_that_end_while_the_question_waits(
+    removed: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The keys must last from the answer on, not only from the question on."""
+    soon = replace(AWS, ends_at=datetime.now(UTC) + timedelta(minutes=20))
+    monkeypatch.setenv(YES, "1")
+    monkeypatch.setattr(targets, "find_aws", lambda: soon)
+    assert main(["aws", "--build", str(tmp_path)]) == 2
     assert command.list_runs(tmp_path) == []
     assert removed == []
 
