@@ -52,9 +52,11 @@ def read_run(name: str) -> str | None:
     """Return the run that a resource's name begins with; None for a name of something else."""
     found = _RUN.match(name)
     try:
-        return found[0] if found and _read_start(found[0]) else None
+        if found:
+            _read_start(found[0])
     except ValueError:  # digits that are no time
         return None
+    return found[0] if found else None
 
 
 def _read_start(run: str) -> datetime:
