@@ -127,6 +127,34 @@ def test_a_role_without_its_condition(
     assert answer == {}
 
 
+@pytest.mark.parametrize(
+    ("notes", "relied_on"),
+    [
+        (["123456", "3456"], "yes"),
+        (["1", "23456", "456"], "yes"),
+        (["123456", "56"], "no"),
+        (["123456", "123456"], "no"),
+        (["123456"], "no"),
+    ],
+)
+def test_the_lowest_sequence_number(
+    monkeypatch: pytest.MonkeyPatch, answer: dict[str, str], notes: list[str], relied_on: str
+) -> None:
+    """The row takes the batch that was large enough, and compares what came after it."""
+    written: list[dict[str, Any]] = []
+
+    def write(**_: object) -> None:
+        written.extend({"entries": list(numbers)} for numbers in notes)
+
+    monkeypatch.setattr(Site, "read_notes", lambda *_: written)
+    monkeypatch.setattr(Site, "wait", lambda *_, **__: 1.0)
+    aws = Aws(dynamodb=SimpleNamespace(batch_write_item=write))
+    test_functions.test_lowest_sequence_number(
+        make_site(answer, aws, {"tables": {"source": "source"}})
+    )
+    assert answer["relied_on"] == relied_on
+
+
 def test_a_function_that_ends_by_itself(
     monkeypatch: pytest.MonkeyPatch, answer: dict[str, str]
 ) -> None:
