@@ -413,7 +413,10 @@ def aws_tables() -> Iterator[tuple[Clients, list[str]]]:
     """Clients and two empty tables for all tests of a process: on AWS a table takes ten seconds."""
     if boto3.session.Session().get_credentials() is None:
         pytest.skip("there are no AWS credentials")
-    clients, name = new_clients(), new_table_name()
+    # Patient, as on the emulator: these tests assert the exact calls, so none may be repeated.
+    deployed = patient_client(dict(os.environ))
+    clients = deployed, boto3.session.Session().client("dynamodb")
+    name = new_table_name()
     tables = [name, f"{name}-effects"]
     try:
         for table in tables:

@@ -15,21 +15,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
 from rich.markup import escape
 
 from scripts.support.emulator import EmulatorError
+from scripts.support.observation import Aws
 from scripts.support.progress import Progress
 from scripts.support.source import SourceError
 from scripts.support.terraform import TerraformError, interruptible
 
 from . import target as targets
-from .leftovers import TAG, is_old, list_leftovers, list_tagged_runs, read_run
+from .console import LastingConsole
+from .leftovers import TAG, Leftover, is_old, list_leftovers, list_tagged_runs, read_run
 from .run import JOURNAL, WORKERS, Run, RunError, carry_out, hold, remove
 from .target import Target, TargetError
 
 YES = "VERIFY_YES"
-FAILURES = (BotoCoreError, ClientError, EmulatorError, RunError, SourceError, TerraformError)
+FAILURES = (
+    *(BotoCoreError, ClientError, EmulatorError, RunError, SourceError, TerraformError),
+    OSError,  # such as a full disk
+)
 CREATED = {"queue": 8, "table": 6, "function": 6, "mapping": 4, "log group": 6, "role": 2}
 """What the two stacks have, by kind; each of the test processes makes two tables more."""
 
@@ -38,7 +42,7 @@ PLAN = f"""\
 It creates the quickstart and a small stack for the rows that need more: {_LISTED}.
 Each of {WORKERS} test processes creates 2 tables more. All names begin with the run; what can have
 tags has {TAG}. All of it is deleted at the end, also after an error or Ctrl-C.
-It ends within 20 minutes, and costs less than $0.05 (docs/verify.md says why)."""
+It ends within 20 minutes, and costs less than $0.05 in us-east-1 (docs/verify.md says why)."""
 
 
 def main(arguments: list[str]) -> int:
@@ -48,7 +52,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--build", type=Path, default=targets.BUILD, help="where files go")
     given = parser.parse_args(arguments)
     command, build = given.command, given.build.resolve()
-    console = Console()
+    console = LastingConsole()
     progress = Progress(console)
     try:
         with interruptible(), hold(build):
@@ -78,6 +82,8 @@ def verify(name: str, progress: Progress, build: Path) -> int:
         print(PLAN)
         if not confirm(f"Create this in account {target.account}, Region {target.region}?"):
             return 2
+        # The question may have waited for long.
+        targets.check_end(target.ends_at, datetime.now(UTC))
     run = Run.begin(target, build)
     progress.say(f"the run is {run.name}; if it is killed: make verify-clean")
     try:
@@ -147,8 +153,13 @@ def _clean_aws(
             )
     aws = target.make_clients()
     progress.say(f"looking for runs on {target}")
-    resources = list_leftovers(aws)
-    found = {run for each in resources if (run := read_run(each.name))} | list_tagged_runs(aws)
+    unseen: dict[Leftover, Exception] = {}
+    resources = list_leftovers(aws, unseen=unseen)
+    left += len(unseen)
+    for each, error in unseen.items():
+        progress.say(f"[red]not looked for {escape(f'{each}: {error}')}[/]")
+    found = {run for each in resources if (run := read_run(each.name))}
+    found |= _list_tagged_runs(progress, aws)
     for run in sorted(found - {run for run, _ in runs}):
         if not is_old(run, datetime.now(UTC)):
             progress.say(f"{run} of another checkout may still go on: left alone")
@@ -167,10 +178,32 @@ def _clean_aws(
     )
 
 
+def _list_tagged_runs(progress: Progress, aws: Aws) -> set[str]:
+    """List these, if that is allowed: the names lead to the same runs."""
+    try:
+        return list_tagged_runs(aws)
+    except (BotoCoreError, ClientError) as error:
+        progress.say(f"[red]not looked for tags: {escape(str(error))}[/]")
+        return set()
+
+
 def list_runs(build: Path) -> list[tuple[str, dict[str, str]]]:
     """List the runs of this checkout that have not removed everything, and where they were."""
-    found = sorted((build / targets.RUNS).glob(f"*/{JOURNAL}"))
-    return [(path.parent.name, json.loads(path.read_text())) for path in found]
+    runs = []
+    for path in sorted((build / targets.RUNS).glob(f"*/{JOURNAL}")):
+        run = path.parent.name
+        try:
+            where = json.loads(path.read_text())
+            is_whole = all(isinstance(where[name], str) for name in ("target", "account", "region"))
+        except (ValueError, KeyError, TypeError):
+            is_whole = False
+        if read_run(run) != run or not is_whole:
+            raise RunError(
+                f"{path} does not say where a run was: see its folder's stack/terraform.tfstate, "
+                "remove that folder, and repeat this in its account and Region: it looks by name"
+            )
+        runs.append((run, where))
+    return runs
 
 
 def _forget(build: Path, run: str) -> None:
@@ -185,7 +218,10 @@ def confirm(question: str, ask: Callable[[str], str] = input) -> bool:
     if not sys.stdin.isatty():
         print(f"nobody can answer here: set {YES}=1 to agree to: {question}", file=sys.stderr)
         return False
-    return ask(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+    try:
+        return ask(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+    except EOFError:  # Ctrl-D
+        return False
 
 
 if __name__ == "__main__":

@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from scripts.support.observation import Aws
 
 TAG = "idempotent-lambda-verify"
 PREFIX = "idl-verify-"
-_RUN = re.compile(rf"{PREFIX}(\d{{10}})-[0-9a-f]{{6}}(?=$|-)")
+_RUN = re.compile(rf"{PREFIX}\d{{10}}-[0-9a-f]{{6}}(?=$|-)")
 _TIME = "%y%m%d%H%M"
 LONGEST = timedelta(minutes=40)
 """No run lasts so long, with its clean-up. A younger one of another machine may still work."""
@@ -51,24 +51,44 @@ def name_run(now: datetime) -> str:
 def read_run(name: str) -> str | None:
     """Return the run that a resource's name begins with; None for a name of something else."""
     found = _RUN.match(name)
+    try:
+        if found:
+            _read_start(found[0])
+    except ValueError:  # digits that are no time
+        return None
     return found[0] if found else None
+
+
+def _read_start(run: str) -> datetime:
+    digits = run.removeprefix(PREFIX).partition("-")[0]
+    return datetime.strptime(digits, _TIME).replace(tzinfo=UTC)
 
 
 def is_old(run: str, now: datetime) -> bool:
     """Whether a run began so long ago that it can't be working any more."""
-    found = _RUN.match(run)
-    assert found, run
-    return now - datetime.strptime(found[1], _TIME).replace(tzinfo=UTC) > LONGEST
+    return now - _read_start(run) > LONGEST
 
 
-def list_leftovers(aws: Aws, prefix: str = PREFIX) -> list[Leftover]:
-    """List what is in the account by the names of one run, or of all."""
-    return [
-        Leftover(kind, name, handle)
-        for kind, (listed, _) in KINDS.items()
-        for name, handle in listed(aws, prefix)
-        if name.startswith(prefix) and read_run(name)
-    ]
+def list_leftovers(
+    aws: Aws, run: str | None = None, unseen: dict[Leftover, Exception] | None = None
+) -> list[Leftover]:
+    """List what is in the account by the names of one run, or of all.
+
+    A kind that can't be listed is an error, or goes to `unseen`: all other kinds can be deleted.
+    """
+    leftovers: list[Leftover] = []
+    for kind, (listed, _) in KINDS.items():
+        try:
+            leftovers += [
+                Leftover(kind, name, handle)
+                for name, handle in listed(aws, run or PREFIX)
+                if (found := read_run(name)) and run in {None, found}
+            ]
+        except (BotoCoreError, ClientError) as error:
+            if unseen is None:
+                raise
+            unseen[Leftover(kind, f"{run or PREFIX}*", "")] = error
+    return leftovers
 
 
 def list_tagged_runs(aws: Aws) -> set[str]:
@@ -77,7 +97,7 @@ def list_tagged_runs(aws: Aws) -> set[str]:
     tags = [
         tag for page in pages for each in page["ResourceTagMappingList"] for tag in each["Tags"]
     ]
-    return {tag["Value"] for tag in tags if tag["Key"] == TAG and read_run(tag["Value"])}
+    return {run for tag in tags if tag["Key"] == TAG and (run := read_run(tag["Value"]))}
 
 
 def delete(aws: Aws, leftover: Leftover) -> bool:

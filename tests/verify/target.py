@@ -43,12 +43,14 @@ class Target:
         name: "aws" or "emulator".
         environment: variables for boto3 and Terraform. They say all, so that no file of the user
             and no other variable has an influence.
+        ends_at: when the credentials end, if that is known.
     """
 
     name: str
     account: str
     region: str
     environment: Mapping[str, str]
+    ends_at: datetime | None = None
 
     @property
     def is_aws(self) -> bool:
@@ -107,7 +109,8 @@ def find_aws(now: datetime | None = None) -> Target:
         if not region:
             raise TargetError("there is no Region: set AWS_REGION, or `region` in the profile")
         keys = credentials.get_frozen_credentials()
-        _check_end(getattr(credentials, "_expiry_time", None), now or datetime.now(UTC))
+        ends_at = getattr(credentials, "_expiry_time", None)
+        check_end(ends_at, now or datetime.now(UTC))
         environment = {
             **OFFLINE,
             "AWS_ACCESS_KEY_ID": keys.access_key,
@@ -120,10 +123,16 @@ def find_aws(now: datetime | None = None) -> Target:
         identity = make_client("sts", environment).get_caller_identity()
     except (BotoCoreError, ClientError) as error:
         raise TargetError(f"AWS does not accept the credentials: {error}") from error
-    return Target(name="aws", account=identity["Account"], region=region, environment=environment)
+    return Target(
+        name="aws",
+        account=identity["Account"],
+        region=region,
+        environment=environment,
+        ends_at=ends_at,
+    )
 
 
-def _check_end(ends_at: datetime | None, now: datetime) -> None:
+def check_end(ends_at: datetime | None, now: datetime) -> None:
     """Refuse credentials that end before a run and its clean-up can end."""
     left = (ends_at - now).total_seconds() if ends_at else LEAST_SECONDS
     if left < LEAST_SECONDS:

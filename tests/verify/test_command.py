@@ -1,15 +1,18 @@
 """The command asks before it creates or deletes, and refuses what it can't know."""
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.verify import __main__ as command
 from tests.verify import target as targets
@@ -38,7 +41,7 @@ def removed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(Target, "make_clients", lambda _: None)
     monkeypatch.setattr(targets, "find_aws", lambda: AWS)
     resources = [Leftover("table", f"{run}-notes", "") for run in runs]
-    monkeypatch.setattr(command, "list_leftovers", lambda _: resources)
+    monkeypatch.setattr(command, "list_leftovers", lambda *_, **__: resources)
     monkeypatch.setattr(command, "list_tagged_runs", lambda _: set(runs))
     monkeypatch.setattr(command, "remove", remove)
     monkeypatch.delenv(YES, raising=False)
@@ -75,6 +78,32 @@ def test_a_terminal_is_asked(monkeypatch: pytest.MonkeyPatch, said: str, *, agre
     assert confirm("Create this?", lambda _: said) is agreed
 
 
+def test_the_end_of_the_input_is_no_yes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-D at the question is a no."""
+
+    def end(_question: str) -> str:
+        raise EOFError
+
+    monkeypatch.delenv(YES, raising=False)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    assert not confirm("Create this?", end)
+
+
+def test_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An error of the system is one line."""
+
+    def fill(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setenv(YES, "1")
+    monkeypatch.setattr(targets, "find_aws", lambda: AWS)
+    monkeypatch.setattr(Path, "replace", fill)
+    assert main(["aws", "--build", str(tmp_path)]) == 1
+    assert "No space left on device" in capsys.readouterr().out
+
+
 def test_nothing_is_created_without_a_yes(
     removed: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -83,6 +112,18 @@ def test_nothing_is_created_without_a_yes(
     said = capsys.readouterr()
     assert "account 111122223333, Region eu-north-1" in said.out
     assert command.PLAN in said.out
+    assert command.list_runs(tmp_path) == []
+    assert removed == []
+
+
+def test_keys_that_end_while_the_question_waits(
+    removed: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The keys must last from the answer on, not only from the question on."""
+    soon = replace(AWS, ends_at=datetime.now(UTC) + timedelta(minutes=20))
+    monkeypatch.setenv(YES, "1")
+    monkeypatch.setattr(targets, "find_aws", lambda: soon)
+    assert main(["aws", "--build", str(tmp_path)]) == 2
     assert command.list_runs(tmp_path) == []
     assert removed == []
 
@@ -111,6 +152,34 @@ def test_a_young_run_of_another_machine_stays(
     assert sorted(removed) == sorted([old, young])
 
 
+def test_what_one_may_not_list(
+    removed: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Without the right to list roles or tags, the rest goes, and the roles count as left."""
+    denied = ClientError({"Error": {"Code": "AccessDenied"}}, "ListRoles")
+    resources = command.list_leftovers(None)
+
+    def look(_: object, unseen: dict[Leftover, Exception]) -> list[Leftover]:
+        unseen[Leftover("role", "idl-verify-*", "")] = denied
+        return resources
+
+    def refuse(_: object) -> set[str]:
+        raise denied
+
+    monkeypatch.setattr(command, "list_leftovers", look)
+    monkeypatch.setattr(command, "list_tagged_runs", refuse)
+    monkeypatch.setenv(YES, "1")
+    assert main(["clean", "--build", str(tmp_path)]) == 1
+    assert len(removed) == 1
+    said = capsys.readouterr().out
+    assert "not looked for role idl-verify-*" in said
+    assert "not looked for tags" in said
+    assert "nothing is left" not in said
+
+
 @pytest.mark.parametrize("where", [{"account": "999988887777"}, {"region": "us-east-1"}])
 def test_another_account_or_region(
     removed: list[str],
@@ -130,6 +199,33 @@ def test_another_account_or_region(
     assert run not in removed
     assert next(iter(where.values())) in capsys.readouterr().out
     assert [name for name, _ in command.list_runs(tmp_path)] == [run]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        ("idl-verify-2611301735-0a1b2c", ""),
+        ("idl-verify-2611301735-0a1b2c", '{"target": "aws"}'),
+        ("idl-verify-2611301735-0a1b2c", "[]"),
+        ("idl", json.dumps({"target": "aws", "account": AWS.account, "region": AWS.region})),
+    ],
+)
+def test_a_journal_that_was_changed(
+    removed: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    changed: tuple[str, str],
+) -> None:
+    """A journal that does not say which run was where leads to no deletion, and to one line."""
+    monkeypatch.setenv(YES, "1")
+    run, journal = changed
+    folder = tmp_path / RUNS / run
+    folder.mkdir(parents=True)
+    (folder / JOURNAL).write_text(journal)
+    assert main(["clean", "--build", str(tmp_path)]) == 1
+    assert f"{folder / JOURNAL} does not say where a run was" in capsys.readouterr().out
+    assert removed == []
 
 
 def test_an_account_that_cannot_be_reached(

@@ -1,19 +1,21 @@
 """The clean-up deletes what a run has made, and nothing else."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from io import BytesIO, StringIO
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from botocore.exceptions import ClientError
 from rich.console import Console
 
 from scripts.support.emulator import Emulator
 from scripts.support.progress import Progress
 from tests.verify import run
 from tests.verify.leftovers import (
+    KINDS,
     TAG,
     is_old,
     list_leftovers,
@@ -35,6 +37,7 @@ NOT_OURS = [
     "my-idl-verify-2611301735-0a1b2c",
     f"{RUN}s",
     RUN.upper(),
+    "idl-verify-2613301735-0a1b2c",  # there is no month 13
 ]
 
 
@@ -107,9 +110,6 @@ def target(emulator: Emulator, account: str) -> Target:
     return Target(name="emulator", account=account, region="eu-central-1", environment=environment)
 
 
-KINDS = {"mapping", "function", "queue", "table", "log group", "role"}
-
-
 @pytest.mark.emulator
 class TestSweep:
     """A sweep of an account that holds other things, too."""
@@ -136,13 +136,13 @@ class TestSweep:
         for name in (RUN, OTHER, NOT_OURS[1], NOT_OURS[4]):
             make_everything(target, name, name)
         aws = target.make_clients()
-        assert {each.kind for each in list_leftovers(aws, RUN)} == KINDS
+        assert {each.kind for each in list_leftovers(aws, RUN)} == KINDS.keys()
         others = len(aws.iam.list_roles()["Roles"]) - 1
         left, said = run_sweep()
         assert left == []
-        assert {kind for kind in KINDS if f"deleted: {kind} {RUN}-" in said} == KINDS
+        assert {kind for kind in KINDS if f"deleted: {kind} {RUN}-" in said} == KINDS.keys()
         assert list_leftovers(aws, RUN) == []
-        assert {each.kind for each in list_leftovers(aws)} == KINDS
+        assert {each.kind for each in list_leftovers(aws)} == KINDS.keys()
         assert {read_run(each.name) for each in list_leftovers(aws)} == {OTHER}
         assert len(aws.iam.list_roles()["Roles"]) == others
         assert f"{NOT_OURS[4]}-table" in aws.dynamodb.list_tables()["TableNames"]
@@ -152,6 +152,26 @@ class TestSweep:
         make_everything(target, RUN, RUN)
         run_sweep()
         assert run_sweep() == ([], "")
+
+    def test_a_kind_that_one_may_not_list(
+        self,
+        target: Target,
+        run_sweep: Callable[[], tuple[list[str], str]],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """All other kinds go, and the one that can't be seen counts as left."""
+        make_everything(target, RUN, RUN)
+
+        def refuse(*_: object) -> Iterator[tuple[str, str]]:
+            raise ClientError({"Error": {"Code": "AccessDenied"}}, "ListRoles")
+
+        monkeypatch.setattr(run, "SWEEP_SECONDS", 1)
+        monkeypatch.setitem(KINDS, "role", (refuse, KINDS["role"][1]))
+        left, said = run_sweep()
+        assert left == [f"role {RUN}*"]
+        assert "AccessDenied" in said
+        monkeypatch.undo()
+        assert {each.kind for each in list_leftovers(target.make_clients(), RUN)} == {"role"}
 
     def test_a_run_is_found_by_its_tag(self, target: Target) -> None:
         """A tag leads to a run, and a wrong value of the tag to nothing."""

@@ -75,6 +75,20 @@ def test_the_suite(inner: str, relied_on: str) -> None:
     assert row.answer.startswith("2 of 2" if not inner else "1 of 2")
 
 
+def test_a_suite_that_was_cut_short() -> None:
+    """The tests that passed before the end of the time are no answer of the whole suite."""
+    text = f"<testsuite>{make_case('test_a', '', CONTRACT)}</testsuite>"
+    row = read_rows(text, "aws", is_whole=False)[-1]
+    assert row.relied_on == NO_ANSWER
+    assert row.answer.endswith("and pytest did not come to the others")
+
+
+@pytest.mark.parametrize("junit", ["<testsuite><testcase", "no XML"])
+def test_a_report_that_was_cut_short(junit: str) -> None:
+    """A report that a full disk or a kill has cut has no answers."""
+    assert {row.relied_on for row in read_rows(junit, "aws")} == {NO_ANSWER}
+
+
 def make_row(target: str, relied_on: str, name: str = "redrive") -> Row:
     """A row with an answer."""
     return Row(

@@ -1,7 +1,9 @@
 """What a row answers when the target does what the emulator can't do."""
 
+import importlib.util
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +12,8 @@ import pytest
 from moto import mock_aws
 
 from scripts.support.observation import Aws
-from tests.verify.rows import test_queues, test_tables
+from scripts.support.producer import Answer
+from tests.verify.rows import conftest, test_functions, test_queues, test_tables
 from tests.verify.rows.conftest import Site
 
 QUEUES = ("moved", "moved-dead-letters")
@@ -33,6 +36,7 @@ def queues(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
         monkeypatch.setenv(f"AWS_{name}", "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.setattr(conftest, "POLL_SECONDS", 0)
     with mock_aws():
         sqs: Any = boto3.session.Session().client("sqs")
         source, dead = (sqs.create_queue(QueueName=name)["QueueUrl"] for name in QUEUES)
@@ -121,3 +125,79 @@ def test_a_role_without_its_condition(
     with pytest.raises(AssertionError, match="may write keys of other namespaces"):
         test_tables.test_leading_keys_of_partiql(site)
     assert answer == {}
+
+
+@pytest.mark.parametrize(
+    ("notes", "relied_on"),
+    [
+        (["123456", "3456"], "yes"),
+        (["1", "23456", "456"], "yes"),
+        (["123456", "56"], "no"),
+        (["123456", "123456"], "no"),
+        (["123456"], "no"),
+    ],
+)
+def test_the_lowest_sequence_number(
+    monkeypatch: pytest.MonkeyPatch, answer: dict[str, str], notes: list[str], relied_on: str
+) -> None:
+    """The row takes the batch that was large enough, and compares what came after it."""
+    written: list[dict[str, Any]] = []
+
+    def write(**_: object) -> None:
+        written.extend({"entries": list(numbers)} for numbers in notes)
+
+    monkeypatch.setattr(Site, "read_notes", lambda *_: written)
+    monkeypatch.setattr(Site, "wait", lambda *_, **__: 1.0)
+    aws = Aws(dynamodb=SimpleNamespace(batch_write_item=write))
+    test_functions.test_lowest_sequence_number(
+        make_site(answer, aws, {"tables": {"source": "source"}})
+    )
+    assert answer["relied_on"] == relied_on
+
+
+def test_a_function_that_ends_by_itself(
+    monkeypatch: pytest.MonkeyPatch, answer: dict[str, str]
+) -> None:
+    """Only a function that was killed at its timeout says how late that was."""
+    failed = Answer("ClientError", {"errorType": "ClientError", "errorMessage": "throttled"})
+    monkeypatch.setattr(test_functions, "invoke", lambda *_: failed)
+    tables = SimpleNamespace(get_item=lambda **_: {"Item": {"late": {"N": "-1.5"}}})
+    outputs = {"functions": {"sleeper": "sleeper"}, "tables": {"notes": "notes"}}
+    with pytest.raises(AssertionError, match="it was not killed"):
+        test_functions.test_kill_at_the_timeout(make_site(answer, Aws(dynamodb=tables), outputs))
+    assert answer == {}
+
+
+def test_a_visibility_that_was_not_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A delivery counts only if the function could change the visibility timeout."""
+    noted: list[object] = []
+
+    def refuse(**_: object) -> None:
+        raise PermissionError
+
+    client = SimpleNamespace(
+        put_item=lambda **item: noted.append(item),
+        get_queue_url=lambda **_: {"QueueUrl": "url"},
+        change_message_visibility=refuse,
+    )
+    monkeypatch.setenv("NOTES_TABLE", "notes")
+    monkeypatch.setattr(boto3, "client", lambda _: client)
+    path = Path(__file__).parent / "functions" / "observe.py"
+    spec: Any = importlib.util.spec_from_file_location("observe", path)
+    observe = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(observe)
+    record = {
+        "body": "late",
+        "messageId": "1",
+        "receiptHandle": "h",
+        "eventSourceARN": "arn:aws:sqs:eu-north-1:111122223333:postpone",
+        "attributes": {"ApproximateReceiveCount": "1"},
+    }
+    with pytest.raises(PermissionError):
+        observe.postpone({"Records": [record]}, None)
+    assert noted == []
+    client.change_message_visibility = lambda **_: None
+    assert observe.postpone({"Records": [record]}, None) == {
+        "batchItemFailures": [{"itemIdentifier": "1"}]
+    }
+    assert len(noted) == 1

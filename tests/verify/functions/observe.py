@@ -15,8 +15,8 @@ NOTES_TABLE = os.environ["NOTES_TABLE"]
 POSTPONED_SECONDS = 30
 """Much longer than the queue's visibility timeout."""
 
-WHOLE_BATCH = 6
-"""The records that the row writes to the stream."""
+LARGE_BATCH = 5
+"""The row writes six records to the stream, and the first may come alone."""
 
 dynamodb = boto3.client("dynamodb")
 
@@ -33,8 +33,10 @@ def write_note(kind: str, entries: list[str]) -> None:
 
 
 def postpone(event: Any, _context: Any) -> Any:
-    """Report each message; at its first receive, change its visibility timeout before."""
-    write_note("postpone", [record["body"] for record in event["Records"]])
+    """Report each message; at its first receive, change its visibility timeout before.
+
+    The note comes after that: if the change fails, there is no delivery to count from.
+    """
     failures = []
     for record in event["Records"]:
         if record["attributes"]["ApproximateReceiveCount"] == "1":
@@ -46,6 +48,7 @@ def postpone(event: Any, _context: Any) -> Any:
                 VisibilityTimeout=POSTPONED_SECONDS,
             )
             failures.append({"itemIdentifier": record["messageId"]})
+    write_note("postpone", [record["body"] for record in event["Records"]])
     return {"batchItemFailures": failures}
 
 
@@ -59,11 +62,11 @@ def malformed(event: Any, _context: Any) -> Any:
 def resume(event: Any, _context: Any) -> Any:
     """Report the fifth and the third record of a stream's batch, in this order.
 
-    A batch that begins with the third has too few records for that, so its retry succeeds.
+    A batch that begins with the third has at most four records, so its retry succeeds.
     """
     records = [record["dynamodb"] for record in event["Records"]]
     write_note("resume", [record["Keys"]["number"]["N"] for record in records])
-    failed = (records[4], records[2]) if len(records) >= WHOLE_BATCH else ()
+    failed = (records[4], records[2]) if len(records) >= LARGE_BATCH else ()
     return {"batchItemFailures": [{"itemIdentifier": each["SequenceNumber"]} for each in failed]}
 
 
