@@ -37,7 +37,7 @@ variable "function" {
     - `provisioned_concurrency` (1 or more, at most `reserved_concurrency`): the instances of `alias` that Lambda keeps
       initialized, at a price. It excludes `alias_weights` and `snap_start`.
     - `reserved_concurrency` (0 or more): the most instances at a time, which Lambda reserves for this function.
-      While the queue is enabled, `queue.maximum_concurrency` must be set, and at most this, or
+      While the queue is enabled, this must cover `queue.maximum_concurrency` or the invocations of
       `queue.provisioned_poller_config`. When null, the function shares the account's concurrency.
     - `role.managed_policy_arns` (up to 10 ARNs of IAM policies, or 20 if AWS raises your quota; each once): managed
       policies that the module attaches to the function's role, each under a name of your choice.

@@ -94,7 +94,7 @@ variable "idempotency" {
     condition = contains(["refuse", "accept_overlapping_runs"], var.idempotency.managed_instances)
     error_message = nonsensitive(join("", [for part in [
       "idempotency.managed_instances = \"", var.idempotency.managed_instances, "\" is not one of refuse, ",
-      "accept_overlapping_runs. Choose the latter only if a side effect may happen twice at the same time.",
+      "accept_overlapping_runs. Choose the latter only if you accept that two runs of a message may overlap.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 

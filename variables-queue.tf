@@ -34,7 +34,9 @@ variable "queue" {
     - `filters` (event patterns in JSON, up to 4096 characters; 5, or 10 if AWS raises your quota): which messages are
       processed. Lambda **deletes** the others.
     - `kms_key_arn`: the KMS key of yours that encrypts both queues. When null, the module's `kms_key_arn`.
-    - `max_message_size_bytes` (1024 to 1048576 bytes; above 262144: hashicorp/aws 6.8): SQS refuses larger messages.
+    - `max_message_size_bytes` (1024 to 1048576 bytes; above 262144: hashicorp/aws 6.8): SQS refuses larger messages. An
+      event of EventBridge may have 1 MB. EventBridge drops it if the queue refuses it, unless its rule has a
+      dead-letter queue.
     - `max_receive_count` (3 to 1000; AWS advises at least 5): receives until a message goes to the dead-letter queue. A
       delivery that meets another's live claim counts too.
     - `maximum_batching_window_in_seconds` (0 to 300 s; 0 with FIFO): Lambda waits up to this long to fill a batch.

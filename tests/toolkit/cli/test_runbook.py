@@ -15,6 +15,7 @@ from idempotent_lambda import PermanentFailure
 from idempotent_lambda.errors import StoreRefusedError
 from idempotent_lambda.log import JsonLines
 from idempotent_lambda_toolkit.testing import events
+from tests.handler.events import kinesis_record
 from tests.handler.harness import ConsumerHarness, raising
 
 from .conftest import OWNER, Consumer, Ended, Run
@@ -117,6 +118,19 @@ def test_bucket(written: Callable[[Any], Any], tmp_path: Path) -> None:
     subprocess.run(["sh", "-c", extract], input=text, cwd=tmp_path, check=True)
     assert json.loads((tmp_path / "event.json").read_bytes()) == event
     assert any("--payload fileb://event.json" in each for each in COMMANDS)
+
+
+def test_bucket_until_every_record_has_run() -> None:
+    """The answer names one failure of a stream; after the last one in the runbook, all have run."""
+    (last,) = re.findall(r"`(\{\"batchItemFailures\": .*?\})`", RUNBOOK)
+    harness = ConsumerHarness()
+    records = [kinesis_record(each, sequence) for each, sequence in ("a1", "b2", "c3", "d4")]
+    faults = ["b", "c"]
+    harness.behaviour |= dict.fromkeys(faults, raising(ValueError("no")))
+    while {"batchItemFailures": harness.deliver(*records)} != json.loads(last):
+        assert harness.status("d") is None
+        del harness.behaviour[faults.pop(0)]
+    assert {harness.status(each) for each in "abcd"} == {"COMPLETED"}
 
 
 @pytest.mark.parametrize("command", PLAYS)
