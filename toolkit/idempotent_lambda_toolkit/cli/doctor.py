@@ -416,7 +416,10 @@ def _concurrency(inventory: Inventory) -> Said:
         remedy = f"set queue.maximum_concurrency to {reserved} at most"
         if pollers is not None:
             said = f"{pollers} pollers with {POLLER_CONCURRENCY} invocations each"
-            remedy = f"reserve at least {most}, or lower queue.provisioned_poller_config"
+            remedy = (
+                f"reserve at least {most}, or lower queue.provisioned_poller_config: 2 pollers "
+            )
+            remedy += f"need {2 * POLLER_CONCURRENCY}"
         elif reserved < least:
             remedy = f"reserve at least {least}, and set queue.maximum_concurrency to {least}"
         value = f"the mapping has {said}, the function a reserved concurrency of {reserved}"
