@@ -151,7 +151,7 @@ def test_no_queue_has_a_shorter_url_than_the_quotas_count() -> None:
 def test_the_module_knows_a_region_of_every_partition() -> None:
     """Where the module deploys is compared with where existing parts are, in all partitions."""
     (pattern,) = re.findall(
-        r'region += try\(regex\("([^"]+)"', (ROOT / "location.tf").read_text(encoding="utf-8")
+        r'region += try\(regex\(\s*"([^"]+)"', (ROOT / "location.tf").read_text(encoding="utf-8")
     )
     regions = [region for regions in REGIONS.values() for region in regions]
     assert [region for region in regions if not re.match(pattern, region)] == []
