@@ -77,13 +77,13 @@ resource "aws_sqs_queue" "source" {
   }
 }
 
-# The dead-letter queue also gets events of asynchronous invocations, which have up to 1 MB, and copies, which have an
-# attribute more than their messages. It takes at least 256 KiB, the most of provider 5. With provider 6, it takes SQS's
-# most if events can come, or if the queue takes more than 256 KiB.
+# The dead-letter queue also gets events of asynchronous invocations, which have up to 1 MB, copies of the records of
+# streams, and copies of messages, which have an attribute more. It takes at least 256 KiB, the most of provider 5. With
+# provider 6, it takes SQS's most if events or records can come, or if the queue takes more than 256 KiB.
 # https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 locals {
   dead_letter_size_bytes = local.has_provider_6 && (
-    length(local.allowed_triggers) > 0 || try(var.queue.max_message_size_bytes > 262144, false)
+    length(local.allowed_triggers) + length(local.streams) > 0 || try(var.queue.max_message_size_bytes > 262144, false)
   ) ? 1048576 : 262144
 }
 

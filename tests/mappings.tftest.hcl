@@ -122,7 +122,7 @@ run "the_mappings_are_plain_by_default" {
   }
 
   assert {
-    condition     = aws_sqs_queue.source[0].delay_seconds == 0 && aws_sqs_queue.source[0].receive_wait_time_seconds == 0 && aws_sqs_queue.source[0].max_message_size == 262144 && aws_sqs_queue.dead_letter[0].max_message_size == 262144 && !aws_sqs_queue.source[0].fifo_queue
+    condition     = aws_sqs_queue.source[0].delay_seconds == 0 && aws_sqs_queue.source[0].receive_wait_time_seconds == 0 && aws_sqs_queue.source[0].max_message_size == 262144 && !aws_sqs_queue.source[0].fifo_queue
     error_message = "The queue is standard, and takes and gives every message at once."
   }
 

@@ -14,12 +14,23 @@ pytestmark = pytest.mark.terraform
 TRIGGER = """allowed_triggers = {
   rule = { service = "events", source_arn = "arn:aws:events:eu-central-1:123456789012:rule/orders" }
 }"""
+STREAM = """streams = {
+  clicks = {
+    source                  = "kinesis"
+    arn                     = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks"
+    failure_destination_arn = "arn:aws:s3:::clicks-failed"
+  }
+}"""
 REFUSED = {
     "queue = { max_message_size_bytes = 500000 }": (
         "expected max_message_size to be in the range (1024 - 262144), got 1048576",
         "local.dead_letter_size_bytes # above 262144: hashicorp/aws 6.8",
     ),
     f"queue = null\n{TRIGGER}": (
+        "expected max_message_size to be in the range (1024 - 262144), got 1048576",
+        "local.dead_letter_size_bytes # above 262144: hashicorp/aws 6.8",
+    ),
+    f"queue = null\n{STREAM}": (
         "expected max_message_size to be in the range (1024 - 262144), got 1048576",
         "local.dead_letter_size_bytes # above 262144: hashicorp/aws 6.8",
     ),

@@ -257,7 +257,7 @@ def test_a_wrong_key_expression(key: str, handler: str) -> None:
                 HEALTHY, reserved_concurrency=29, mappings=(replace(MAPPING, maximum_pollers=3),)
             ),
             WARNING,
-            "reserve at least 30, or lower queue.provisioned_poller_config",
+            "reserve at least 30, or lower queue.provisioned_poller_config: 2 pollers need 20",
         ),
         (
             replace(

@@ -30,6 +30,9 @@ LEAST_CONCURRENCY = 2
 
 https://docs.aws.amazon.com/lambda/latest/api/API_ScalingConfig.html"""
 
+LEAST_POLLERS = 2
+"""https://docs.aws.amazon.com/lambda/latest/api/API_ProvisionedPollerConfig.html"""
+
 POLLER_CONCURRENCY = 10
 """The most invocations of a provisioned poller at a time, which excludes a maximum concurrency.
 
@@ -416,7 +419,8 @@ def _concurrency(inventory: Inventory) -> Said:
         remedy = f"set queue.maximum_concurrency to {reserved} at most"
         if pollers is not None:
             said = f"{pollers} pollers with {POLLER_CONCURRENCY} invocations each"
-            remedy = f"reserve at least {most}, or lower queue.provisioned_poller_config"
+            remedy = f"reserve at least {most}, or lower queue.provisioned_poller_config: "
+            remedy += f"{LEAST_POLLERS} pollers need {LEAST_POLLERS * POLLER_CONCURRENCY}"
         elif reserved < least:
             remedy = f"reserve at least {least}, and set queue.maximum_concurrency to {least}"
         value = f"the mapping has {said}, the function a reserved concurrency of {reserved}"
