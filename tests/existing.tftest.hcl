@@ -289,7 +289,7 @@ run "a_function_that_exists" {
       IDEMPOTENCY_DEAD_LETTER_QUEUE_URL    = "https://sqs.eu-central-1.amazonaws.com/123456789012/orders-dead-letters"
       IDEMPOTENCY_LEASE_MARGIN_MILLIS      = "5000"
       IDEMPOTENCY_LOG_KEYS                 = "plain"
-      IDEMPOTENCY_MANAGED_INSTANCES        = "refuse"
+      IDEMPOTENCY_MANAGED_INSTANCES        = "accept_overlapping_runs"
       IDEMPOTENCY_MAX_RECEIVE_COUNT        = "5"
       IDEMPOTENCY_METRICS                  = "off"
       IDEMPOTENCY_MINIMUM_REMAINING_MILLIS = "1000"
