@@ -36,7 +36,7 @@ locals {
   ))[0], null)
 }
 
-# The Region of the provider, which calls nothing for it. By its attributes, provider.tf knows provider 6.
+# The Region of the provider, which calls nothing for it. By its attributes, provider-versions.tf knows provider 6.
 data "aws_region" "current" {}
 
 # The role's policy and the mappings wait for this resource. The queues cannot wait: an existing function, whose ARN is
