@@ -3,6 +3,7 @@
 import ast
 import re
 import zipfile
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -75,7 +76,7 @@ def read(wheel: Path, name: str) -> File | None:
         return None
 
 
-class Schema:
+class Schema(ABC):
     """The names of one version of the provider."""
 
     def __init__(self, wheel: Path) -> None:
@@ -87,12 +88,12 @@ class Schema:
         parent = self.list_names(target._replace(path=tuple(path)), sets=sets)
         return Name() if parent == {} else (parent or {}).get(last)
 
+    @abstractmethod
     def list_names(self, target: Target, *, sets: bool) -> Names | None:
         """List the names below a target, or return None if there is no such target.
 
         There are none below a plain value.
         """
-        raise NotImplementedError
 
 
 class Bindings(Schema):

@@ -69,7 +69,10 @@ def copy_module(destination: Path) -> Path:
 
 def pretend_provider(module: Path, *, has_provider_6: bool) -> None:
     """Make a copy of the module take the provider for version 6 or newer, or for an older one."""
-    file, detection = module / "provider-versions.tf", 'contains(keys(data.aws_region.current), "region")'
+    file, detection = (
+        module / "provider-versions.tf",
+        'contains(keys(data.aws_region.current), "region")',
+    )
     text = file.read_text(encoding="utf-8")
     assert text.count(detection) == 1
     file.write_text(text.replace(detection, json.dumps(has_provider_6)), encoding="utf-8")

@@ -17,6 +17,9 @@ from tests.inputs import read_inputs
 from tests.module.aws_metrics import SERVICES
 from tests.module.stacks import OFFLINE_PROVIDER, ROOT, copy_module
 
+# The plan of all of them takes half a minute, and several minutes on a busy machine.
+pytestmark = pytest.mark.timeout(900)
+
 EXAMPLES = ROOT / "examples"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SOURCE = '"../terraform-aws-idempotent-lambda"'

@@ -109,11 +109,9 @@ def test_a_key_is_for_the_services_of_the_partition(name: str, planned: dict[str
 @pytest.mark.terraform
 @pytest.mark.parametrize("name", PARTITIONS)
 def test_a_service_has_the_same_name_in_every_partition(name: str, planned: dict[str, Any]) -> None:
-    """A principal ends with amazonaws.com everywhere: IAM refuses others, such as amazonaws.eu.
-
-    https://github.com/aws/aws-cdk/blob/main/packages/aws-cdk-lib/region-info/lib/default.ts and
-    https://github.com/pulumi/pulumi-eks/issues/2341
-    """
+    """A principal ends with amazonaws.com everywhere: IAM refuses others, such as amazonaws.eu."""
+    # https://github.com/aws/aws-cdk/blob/main/packages/aws-cdk-lib/region-info/lib/default.ts
+    # https://github.com/pulumi/pulumi-eks/issues/2341
     services = {
         statement["Principal"]["Service"]
         for statement in list_statements(planned[name])

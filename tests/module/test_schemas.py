@@ -129,10 +129,8 @@ def find_deprecated(
 
 @pytest.mark.slow
 def test_everything_is_in_both_versions(versions: dict[str, Bindings], pulumi: Pulumi) -> None:
-    """Module, examples, mocks, pages and the stacks of the tests fit both schemas.
-
-    One test, because each worker would parse the files again.
-    """
+    """Module, examples, mocks, pages and the stacks of the tests fit both schemas."""
+    # One test, because each worker would parse the files again.
     uses = list(read_files(ROOT, FILES))
     text = "\n".join(path.read_text(encoding="utf-8") for path in FILES)
     blocks = re.findall(r'^ *(?:(?:resource|data) "aws_|provider "aws")', text, re.MULTILINE)
