@@ -69,6 +69,15 @@ REMEDIES: dict[str, tuple[str, dict[str, str]]] = {
         "lower the timeout to 900",
         {"function": "function = { timeout_seconds = 900 }"},
     ),
+    "a_timeout_of_managed_instances_without_consent": (
+        "Set it to at most 1800,",
+        {
+            "function": """function = { existing = {
+              arn             = "arn:aws:lambda:eu-central-1:123456789012:function:charge"
+              timeout_seconds = 1800
+            } }"""
+        },
+    ),
     "messages_above_256_kib_with_provider_5": (
         "lower it to 262144",
         {"queue": "queue = { max_message_size_bytes = 262144 }"},
