@@ -12,15 +12,16 @@ WORKERS ?= 6
 
 DEV := .venv/bin
 DEMO := .venv-demo/bin
+VERIFY := PYTHONPATH=.:handler:toolkit $(DEV)/python -m tests.verify
 MAKEFLAGS += --no-print-directory
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export TERRAFORM PROVIDER_VERSION
 
 .DEFAULT_GOAL := help
-.PHONY: help demo emulator emulator-stop release-check test test-all prove test-fast simulate soak kill reliability bench lint types style format docs site picture scan validate test-terraform golden lock clean
+.PHONY: help demo emulator emulator-stop release-check test test-all prove test-fast simulate soak kill reliability bench lint types style format docs site picture scan schemas verify-aws verify-emulator verify-clean validate test-terraform golden lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Deploy the quickstart on the emulator and attack it (about 4 minutes)
 	@$(MAKE) -j 2 .venv-demo/.ready .venv-emulator/.ready
@@ -37,14 +38,18 @@ release-check: .venv/.ready .venv-emulator/.ready ## Build what is released, ins
 	@$(DEV)/python -m scripts.release
 	@PYTHONS="$(PYTHONS)" $(DEV)/pytest tests/artefacts
 
+# Python keeps what it has compiled, also where the variable forbids it: without this, each worker compiles all tests
+# again, which takes longer than importing them.
+test test-all test-fast prove: export PYTHONDONTWRITEBYTECODE :=
+
 test: ## Run every check, and the tests that do not take long
-	@$(MAKE) -j 4 .venv/.ready .venv-demo/.ready .venv-emulator/.ready .venv-peers/.ready .venv-checkov/.ready .wheels/.ready
+	@$(MAKE) -j 4 .venv/.ready .venv-demo/.ready .venv-emulator/.ready .venv-peers/.ready .venv-checkov/.ready .wheels/.ready .schemas/.ready
 	@$(MAKE) lint
 	@mkdir -p build
 	@$(DEV)/pytest -n $(WORKERS) --dist worksteal -m "not proof and not extended" --junitxml build/tests.xml $(TESTS)
 
 test-all: ## Run every test, also those that take long
-	@$(MAKE) -j 4 .venv/.ready .venv-demo/.ready .venv-emulator/.ready .venv-peers/.ready .venv-checkov/.ready .wheels/.ready
+	@$(MAKE) -j 4 .venv/.ready .venv-demo/.ready .venv-emulator/.ready .venv-peers/.ready .venv-checkov/.ready .wheels/.ready .schemas/.ready
 	@$(MAKE) lint
 	@mkdir -p build
 	@$(DEV)/pytest -n $(WORKERS) --dist worksteal -m "not proof" --junitxml build/tests-all.xml $(TESTS)
@@ -67,6 +72,15 @@ soak: .venv/.ready .venv-emulator/.ready ## Send 5,000 messages through a stack 
 
 kill: .venv/.ready .venv-emulator/.ready ## Kill 900 workers at random moments, and count what is lost or repeats (about 8 minutes)
 	@PYTHONPATH=.:handler:toolkit $(DEV)/python -m scripts.kill
+
+verify-aws: .venv/.ready ## Settle on your AWS account what only AWS can show: asks first, removes all (under 20 minutes)
+	@$(VERIFY) aws
+
+verify-emulator: .venv/.ready .venv-emulator/.ready ## The same on the emulator, whose answers are the emulator's (about 5 minutes)
+	@$(VERIFY) emulator
+
+verify-clean: .venv/.ready .venv-emulator/.ready ## Remove what a killed run of these two has left
+	@$(VERIFY) clean
 
 test-fast: .venv/.ready .venv-emulator/.ready .wheels/.ready ## Run the tests that need neither terraform nor patience
 	@mkdir -p build
@@ -104,6 +118,9 @@ picture: .venv/.ready .venv-emulator/.ready ## Run the demo, and draw it as docs
 scan: .venv/.ready .venv-checkov/.ready ## Scan the module and every example for insecure settings (about 3 minutes)
 	@$(DEV)/pytest -n 2 tests/module/test_scan.py
 
+schemas: .venv/.ready .schemas/.ready ## Look up every argument and attribute in the oldest and newest schema of the AWS provider
+	@$(DEV)/pytest tests/module/test_schemas.py
+
 validate: .venv/.ready ## terraform init and validate in the root and every example
 	@$(DEV)/pytest -m terraform tests/module/test_validate.py
 
@@ -114,14 +131,15 @@ golden: .venv/.ready .venv-emulator/.ready ## Make this version's state for upgr
 	@$(DEV)/python -m scripts.golden state
 
 lock: ## Pin the newest allowed versions of the Python packages (needs uv)
-	@for name in dev demo emulator peers bench checkov; do \
-	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+	@for name in dev demo emulator peers bench checkov schemas; do \
+	  [ $$name = schemas ] && no_deps=--no-deps || no_deps=; \
+	  uv pip compile --quiet $$no_deps --universal --python-version 3.11 --generate-hashes --upgrade \
 	    --no-header --no-emit-index-url requirements/$$name.in -o requirements/$$name.lock; \
 	done
 
 clean: ## Remove everything that is built
 	@rm -rf .venv .venv-demo .venv-emulator .venv-peers .venv-bench .venv-checkov build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	@rm -rf .import_linter_cache .wheels .mermaid
+	@rm -rf .import_linter_cache .wheels .schemas .mermaid
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 	@find . -name .terraform -prune -exec rm -rf {} +
 
@@ -162,4 +180,11 @@ export FETCH_WHEELS
 	@rm -rf $(@D)
 	@.venv-emulator/bin/python -c "$$FETCH_WHEELS"
 	@rm -rf $(@D)/wheels-*
+	@touch $@
+
+# Bindings of the AWS provider, which are read and never installed.
+.schemas/.ready: requirements/schemas.lock | .venv-emulator/.ready
+	@rm -rf $(@D)
+	@.venv-emulator/bin/python -m pip download -qq --no-deps --only-binary :all: --require-hashes -d $(@D) -r $< || { \
+	  echo "pip cannot download what $< pins: check the network, or your package index" >&2; exit 1; }
 	@touch $@

@@ -13,11 +13,11 @@ resource "aws_lambda_function" "consumer" {
   s3_object_version              = try(var.code.s3.object_version, null)
   source_code_hash               = one(terraform_data.code[*].id)
   handler                        = local.image ? null : local.entry_point
-  runtime                        = local.image ? null : var.function.runtime
+  runtime                        = local.image ? null : var.function.runtime # python3.14: hashicorp/aws 6.20
   layers                         = var.function.layers
   architectures                  = [var.function.architecture]
   memory_size                    = var.function.memory_size_mb
-  timeout                        = var.function.timeout_seconds
+  timeout                        = var.function.timeout_seconds # above 900: hashicorp/aws after 6.69.1
   reserved_concurrent_executions = var.function.reserved_concurrency
   publish                        = var.function.alias != null
   kms_key_arn                    = local.function_key_arn
@@ -88,6 +88,11 @@ resource "aws_lambda_function" "consumer" {
   ]
 
   lifecycle {
+    precondition {
+      condition     = length(local.function_faults) == 0
+      error_message = join(" ", local.function_faults)
+    }
+
     precondition {
       condition = var.code != null
       error_message = join(" ", [

@@ -7,6 +7,7 @@ locals {
   failure_arns         = values(var.streams)[*].failure_destination_arn
   failure_queue_arns   = distinct([for arn in local.failure_arns : arn if strcontains(arn, ":sqs:")])
   failure_topic_arns   = distinct([for arn in local.failure_arns : arn if strcontains(arn, ":sns:")])
+  failure_bucket_arns  = distinct([for arn in local.failure_arns : arn if strcontains(arn, ":s3:")])
 
   # 2. In a table that several consumers share, the role uses only the records of its namespace. In IAM, $, * and ? have
   # a special meaning, so the namespace needs escapes:
@@ -100,6 +101,15 @@ locals {
       Effect   = "Allow"
       Action   = ["sns:Publish"]
       Resource = local.failure_topic_arns
+    }] : [],
+    # As in a queue's policy, the ARN of a bucket does not say whose it is.
+    # https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
+    length(local.failure_bucket_arns) > 0 ? [{
+      Sid       = "StoreInFailureDestination"
+      Effect    = "Allow"
+      Action    = ["s3:ListBucket", "s3:PutObject"]
+      Resource  = flatten([for arn in local.failure_bucket_arns : [arn, "${arn}/*"]])
+      Condition = { StringEquals = { "aws:ResourceAccount" = local.arn_parts.account } }
     }] : [],
   )
 

@@ -24,28 +24,29 @@ locals {
     for arn, services in { for key in local.data_keys : key.arn => key.service... if key.arn != null } :
     join(" ", [for service in ["dynamodb", "sqs", "kinesis"] : service if contains(services, service)]) => arn...
   }
-  service_host = join(".", [
-    local.arn_parts.region, local.arn_parts.partition == "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com",
-  ])
 
-  # docs/security.md names AWS's pages about these permissions. Keys with the same services are in one statement.
+  # docs/security.md names AWS's pages about these permissions. Keys with the same services are in one statement. The
+  # name of a service ends with the domain of its partition, such as amazonaws.com or amazonaws.eu. AWS sets the name,
+  # and a Region has one domain, so a pattern allows no more than the whole name would.
   key_statements = concat(
     [for services, arns in local.data_keys_of_services : {
       Sid = join("", concat(
         ["ReadWithKeys"],
         [for service in split(" ", services) : title(service) if length(local.data_keys_of_services) > 1],
       ))
-      Effect    = "Allow"
-      Action    = ["kms:Decrypt"]
-      Resource  = arns
-      Condition = { StringEquals = { "kms:ViaService" = formatlist("%s.${local.service_host}", split(" ", services)) } }
+      Effect   = "Allow"
+      Action   = ["kms:Decrypt"]
+      Resource = arns
+      Condition = {
+        StringLike = { "kms:ViaService" = formatlist("%s.${local.arn_parts.region}.*", split(" ", services)) }
+      }
     }],
     local.dead_letter_key_arn == null ? [] : [{
       Sid       = "EncryptDeadLetters"
       Effect    = "Allow"
       Action    = ["kms:GenerateDataKey"]
       Resource  = local.dead_letter_key_arn
-      Condition = { StringEquals = { "kms:ViaService" = ["sqs.${local.service_host}"] } }
+      Condition = { StringLike = { "kms:ViaService" = ["sqs.${local.arn_parts.region}.*"] } }
     }],
   )
 }

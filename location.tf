@@ -26,16 +26,18 @@ locals {
   # Where the module deploys, or null if that cannot be known. A mock has random values, which match neither expression.
   # To know the account when Terraform plans, the module would have to call AWS, and no plan would work offline. The ARN
   # of the role has the account, and so has the ARN of the table.
-  region = try(regex("^[a-z]+(?:-[a-z]+)+-[0-9]+$", data.aws_region.current[0].id), null)
+  # Provider 6 warns of `id` where an expression names it, and provider 5 has no `region`: lookup() reads what there is.
+  region = try(regex(
+    "^[a-z]+(?:-[a-z]+)+-[0-9]+$",
+    lookup(data.aws_region.current, "region", lookup(data.aws_region.current, "id", null))
+  ), null)
   account = try(regex("^arn:[^:]+:[a-z]+:[^:]*:([0-9]{12}):", one(
     local.creates_function ? aws_iam_role.function[*].arn : aws_dynamodb_table.records[*].arn
   ))[0], null)
 }
 
-# The Region of the provider, which calls nothing for it. Provider 6 deprecates `name`, and provider 5 has no `region`.
-data "aws_region" "current" {
-  count = local.has_existing_parts ? 1 : 0
-}
+# The Region of the provider, which calls nothing for it. By its attributes, provider-versions.tf knows provider 6.
+data "aws_region" "current" {}
 
 # The role's policy and the mappings wait for this resource. The queues cannot wait: an existing function, whose ARN is
 # compared here, has their names in its environment. So the dead-letter queue compares its ARN itself (queue.tf).
@@ -71,6 +73,17 @@ resource "terraform_data" "location" {
         local.existing_inputs, ", and the AWS provider deploys to the account ${coalesce(local.account, "null")}; ",
         "existing parts must be in that account. Give ARNs of parts there, or pass a provider of ",
         local.existing_account, " to the module: providers = { aws = aws.other }.",
+      ] : issensitive(part) ? "(sensitive)" : part]))
+    }
+
+    # Where a function runs that may take so long.
+    # https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
+    precondition {
+      condition = local.timeout_seconds <= 1800 || var.idempotency.managed_instances == "accept_overlapping_runs"
+      error_message = nonsensitive(join("", [for part in [
+        "function.existing.timeout_seconds = ", local.timeout_seconds, ", and only Lambda Managed Instances take more ",
+        "than 1800, where the function refuses to start. Set it to at most 1800, or accept what docs/settings.md says ",
+        "of them with idempotency.managed_instances = \"accept_overlapping_runs\".",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
   }

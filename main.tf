@@ -129,6 +129,7 @@ locals {
     IDEMPOTENCY_KEY                      = var.idempotency.key
     IDEMPOTENCY_LEASE_MARGIN_MILLIS      = floor(var.idempotency.lease_margin_seconds * 1000 + 0.5)
     IDEMPOTENCY_LOG_KEYS                 = var.idempotency.log_keys
+    IDEMPOTENCY_MANAGED_INSTANCES        = var.idempotency.managed_instances
     IDEMPOTENCY_MAX_RECEIVE_COUNT        = local.max_receive_count
     IDEMPOTENCY_METRICS                  = local.writes_metrics ? "on" : "off"
     IDEMPOTENCY_MINIMUM_REMAINING_MILLIS = floor(var.idempotency.minimum_remaining_seconds * 1000 + 0.5)

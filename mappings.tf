@@ -43,6 +43,15 @@ resource "aws_lambda_event_source_mapping" "queue" {
     }
   }
 
+  dynamic "provisioned_poller_config" {
+    for_each = nonsensitive(var.queue.provisioned_poller_config == null) ? [] : [var.queue.provisioned_poller_config]
+
+    content {
+      maximum_pollers = provisioned_poller_config.value.maximum_pollers
+      minimum_pollers = provisioned_poller_config.value.minimum_pollers
+    }
+  }
+
   tags = local.tags.queue
 
   # Lambda rejects a mapping until the role may read.
@@ -83,8 +92,34 @@ resource "aws_lambda_event_source_mapping" "queue" {
 
     # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
     precondition {
+      condition = var.queue.provisioned_poller_config == null || var.queue.maximum_concurrency == null
+      error_message = nonsensitive(join("", [for part in [
+        "queue.maximum_concurrency = ", coalesce(var.queue.maximum_concurrency, "null"), " is set together with ",
+        "queue.provisioned_poller_config, and Lambda takes only one of them. Remove it, or the pollers, each of which ",
+        "invokes the function up to 10 times at a time.",
+      ] : issensitive(part) ? "(sensitive)" : part]))
+    }
+
+    precondition {
       condition = (
-        !var.queue.enabled || var.function.reserved_concurrency == null
+        !var.queue.enabled || var.function.reserved_concurrency == null || var.queue.provisioned_poller_config == null
+        ? true
+        : 10 * var.queue.provisioned_poller_config.maximum_pollers <= var.function.reserved_concurrency
+      )
+      error_message = nonsensitive(join("", [for part in [
+        "queue.provisioned_poller_config.maximum_pollers = ",
+        try(var.queue.provisioned_poller_config.maximum_pollers, "null"), " does not keep the queue within ",
+        "function.reserved_concurrency = ", coalesce(var.function.reserved_concurrency, "null"), ": each poller ",
+        "invokes the function up to 10 times at a time, and messages that are throttled use up their receives and are ",
+        "dead-lettered without a run. Raise function.reserved_concurrency to at least ",
+        10 * try(var.queue.provisioned_poller_config.maximum_pollers, 2), ", or lower maximum_pollers; the fewest, 2, ",
+        "need 20.",
+      ] : issensitive(part) ? "(sensitive)" : part]))
+    }
+
+    precondition {
+      condition = (
+        !var.queue.enabled || var.function.reserved_concurrency == null || var.queue.provisioned_poller_config != null
         ? true
         : coalesce(var.queue.maximum_concurrency, 1000) <= var.function.reserved_concurrency
       )
@@ -160,7 +195,7 @@ resource "aws_lambda_event_source_mapping" "stream" {
       condition = !contains([local.queue_arn, local.dead_letter_queue_arn], each.value.failure_destination_arn)
       error_message = nonsensitive(join("", [for part in [
         "streams.${each.key}.failure_destination_arn = \"", each.value.failure_destination_arn, "\" is the module's ",
-        "own queue, and the function would read the report as a message. Give another queue or a topic.",
+        "own queue, and the function would read the report as a message. Give another queue, a topic or a bucket.",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
   }

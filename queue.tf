@@ -1,3 +1,36 @@
+locals {
+  # 1. The least and the most of each number of the variable `queue`, with its unit.
+  queue_ranges = {
+    batch_size                         = [1, 10000, "messages; 10 suits most"]
+    delay_seconds                      = [0, 900, "seconds"]
+    max_message_size_bytes             = [1024, 1048576, "bytes, 1 MiB"]
+    max_receive_count                  = [3, 1000, "receives; with fewer, a live claim would dead-letter good messages"]
+    maximum_batching_window_in_seconds = [0, 300, "seconds; 0 does not wait"]
+    maximum_concurrency                = [2, 1000, "invocations at a time; null for no limit"]
+    message_retention_seconds          = [60, 1209600, "seconds, 14 days"]
+    receive_wait_time_seconds          = [0, 20, "seconds"]
+  }
+
+  # 2. What a queue that exists has already. With `queue.existing` it keeps the default (a test compares them).
+  queue_defaults = {
+    allowed_senders             = []
+    content_based_deduplication = false
+    dead_letter_queue           = { message_retention_seconds = 1209600, name = null, policy_statements = [] }
+    deduplication_scope         = null
+    delay_seconds               = 0
+    fifo                        = false
+    fifo_throughput_limit       = null
+    kms_key_arn                 = null
+    max_message_size_bytes      = 262144
+    max_receive_count           = 5
+    message_retention_seconds   = 345600
+    name                        = null
+    policy_statements           = []
+    receive_wait_time_seconds   = 0
+    visibility_timeout_seconds  = null
+  }
+}
+
 # For a FIFO queue, null becomes SQS's default here, because with null the provider would keep the previous value.
 resource "aws_sqs_queue" "source" {
   count = local.creates_queue ? 1 : 0
@@ -11,7 +44,7 @@ resource "aws_sqs_queue" "source" {
   message_retention_seconds   = var.queue.message_retention_seconds
   delay_seconds               = var.queue.delay_seconds
   receive_wait_time_seconds   = var.queue.receive_wait_time_seconds
-  max_message_size            = var.queue.max_message_size_bytes
+  max_message_size            = var.queue.max_message_size_bytes # above 262144: hashicorp/aws 6.8
   sqs_managed_sse_enabled     = local.queue_key_arn == null ? true : null
   kms_master_key_id           = local.queue_key_arn
   policy                      = local.queue_policies.source
@@ -26,6 +59,14 @@ resource "aws_sqs_queue" "source" {
 
   lifecycle {
     precondition {
+      condition = local.has_provider_6 || var.queue.max_message_size_bytes <= 262144
+      error_message = nonsensitive(join("", [for part in [
+        "queue.max_message_size_bytes = ", var.queue.max_message_size_bytes, ", and hashicorp/aws 5 takes 262144 at ",
+        "most. Use hashicorp/aws 6.8 or newer, or lower it to 262144 (256 KiB).",
+      ] : issensitive(part) ? "(sensitive)" : part]))
+    }
+
+    precondition {
       condition = local.queue_policy_bytes.source <= 8192
       error_message = nonsensitive(join("", [for part in [
         "queue.policy_statements and queue.allowed_senders make a policy of at least ", local.queue_policy_bytes.source,
@@ -36,12 +77,23 @@ resource "aws_sqs_queue" "source" {
   }
 }
 
+# The dead-letter queue also gets events of asynchronous invocations, which have up to 1 MB, copies of the records of
+# streams, and copies of messages, which have an attribute more. It takes at least 256 KiB, the most of provider 5. With
+# provider 6, it takes SQS's most if events or records can come, or if the queue takes more than 256 KiB.
+# https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+locals {
+  dead_letter_size_bytes = local.has_provider_6 && (
+    length(local.allowed_triggers) + length(local.streams) > 0 || try(var.queue.max_message_size_bytes > 262144, false)
+  ) ? 1048576 : 262144
+}
+
 # It also exists without a queue: it keeps parked messages, and events that Lambda gives up on.
 resource "aws_sqs_queue" "dead_letter" {
   count = local.uses_existing_queue ? 0 : 1
 
   name                      = local.dead_letter_queue_name
   fifo_queue                = local.fifo
+  max_message_size          = local.dead_letter_size_bytes # above 262144: hashicorp/aws 6.8
   message_retention_seconds = local.dead_letter_retention_seconds
   sqs_managed_sse_enabled   = local.queue_key_arn == null ? true : null
   kms_master_key_id         = local.queue_key_arn

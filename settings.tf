@@ -13,13 +13,14 @@ locals {
       "reserved_concurrency", "runtime", "snap_start", "tracing",
     ]
     idempotency = [
-      "concurrency", "key", "lease_margin_seconds", "log_keys", "minimum_remaining_seconds", "mode", "on_interrupted",
+      "concurrency", "key", "lease_margin_seconds", "log_keys", "managed_instances", "minimum_remaining_seconds",
+      "mode", "on_interrupted",
     ]
     logs = ["application_level", "class", "retention_days", "system_level"]
     queue = [
       "batch_size", "content_based_deduplication", "deduplication_scope", "delay_seconds", "enabled",
       "fifo_throughput_limit", "max_message_size_bytes", "maximum_batching_window_in_seconds", "maximum_concurrency",
-      "metrics", "receive_wait_time_seconds",
+      "metrics", "provisioned_poller_config", "receive_wait_time_seconds",
     ]
     streams = [
       "batch_size", "bisect_batch_on_function_error", "enabled", "maximum_batching_window_in_seconds",
@@ -46,6 +47,7 @@ locals {
     dashboard = var.dashboard
     dead_letter_queue = {
       existing                  = local.uses_existing_queue
+      max_message_size_bytes    = local.uses_existing_queue ? null : local.dead_letter_size_bytes
       message_retention_seconds = local.dead_letter_retention_seconds
       name                      = local.uses_existing_queue ? null : local.dead_letter_queue_name
     }

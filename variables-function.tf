@@ -16,7 +16,7 @@ variable "function" {
     - `existing.role.name`: the name of the function's role. The module adds its policy to that role. Without
       it, attach the output `policy` before you create the function, because Lambda refuses mappings until the
       role may read.
-    - `existing.timeout_seconds` (3 to 900 s): the function's timeout, which the module cannot look up.
+    - `existing.timeout_seconds` (3 to 5400 s): the function's timeout, which the module cannot look up.
     - `handler` (`module.function`, up to 128 characters): the entry point. The default calls `processor` once
       per idempotency key. If you set another one, set `processor` to null; its module must be in `code.source_dir`
       if that is set, in your packages or in a layer.
@@ -37,19 +37,20 @@ variable "function" {
     - `provisioned_concurrency` (1 or more, at most `reserved_concurrency`): the instances of `alias` that Lambda keeps
       initialized, at a price. It excludes `alias_weights` and `snap_start`.
     - `reserved_concurrency` (0 or more): the most instances at a time, which Lambda reserves for this function.
-      While the queue is enabled, `queue.maximum_concurrency` must be set, and at most this. When null, the
-      function shares the account's concurrency.
+      While the queue is enabled, this must cover `queue.maximum_concurrency` or the invocations of
+      `queue.provisioned_poller_config`. When null, the function shares the account's concurrency.
     - `role.managed_policy_arns` (up to 10 ARNs of IAM policies, or 20 if AWS raises your quota; each once): managed
       policies that the module attaches to the function's role, each under a name of your choice.
     - `role.name` (1 to 64 letters, digits and +=,.@_-): the role's name, which must be free in the account, in all
       Regions. When null, IAM adds a unique end to the function's name.
     - `role.path` (begins and ends with /, up to 512 characters): the role's path, for naming policies.
-    - `runtime` (`python3.11` or newer): the Python runtime. An image does not use it.
+    - `runtime` (`python3.11` or newer; `python3.14`: hashicorp/aws 6.20): the Python runtime. An image does not use it.
     - `snap_start`: whether instances start from a snapshot of the initialized function, at a price. It needs `alias`,
       `python3.12` or newer, and `ephemeral_storage_mb` of 512.
     - `tags`: tags of the function and its role, in addition to the module's `tags`. In the keys of a role, IAM
       does not distinguish upper and lower case.
-    - `timeout_seconds` (3 to 900 s): the timeout of an invocation, which processes a whole batch.
+    - `timeout_seconds` (3 to 1800 s; above 900: hashicorp/aws after 6.69.1): the timeout of an invocation, which
+      processes a whole batch.
     - `tracing`: whether the function sends traces to X-Ray.
     - `vpc.security_group_ids` (1 to 5): the function's security groups. They must let it reach DynamoDB and
       SQS, through VPC endpoints or a NAT gateway.
@@ -194,11 +195,11 @@ variable "function" {
     condition = var.function.existing == null ? true : (
       floor(coalesce(var.function.existing.timeout_seconds, 0)) == var.function.existing.timeout_seconds &&
       coalesce(var.function.existing.timeout_seconds, 0) >= 3 &&
-      coalesce(var.function.existing.timeout_seconds, 0) <= 900
+      coalesce(var.function.existing.timeout_seconds, 0) <= 5400
     )
     error_message = nonsensitive(join("", [for part in [
       "function.existing.timeout_seconds = ", jsonencode(try(var.function.existing.timeout_seconds, null)), " is not ",
-      "a whole number from 3 to 900 (seconds). Give the function's own timeout; raise that if it is less.",
+      "a whole number from 3 to 5400 (seconds). Give the function's own timeout; raise that if it is less.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
@@ -417,7 +418,7 @@ locals {
   function_ranges = {
     ephemeral_storage_mb = [512, 10240, "MB"]
     memory_size_mb       = [128, 10240, "MB"]
-    timeout_seconds      = [3, 900, "seconds; a slow claim needs 3"]
+    timeout_seconds      = [3, 1800, "seconds; a slow claim needs 3"]
   }
 
   # Only a function that the module creates takes these attributes. With `function.existing`, they must keep

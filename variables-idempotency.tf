@@ -13,6 +13,8 @@ variable "idempotency" {
       still excludes others. It must be at least the difference between the clocks of any two workers (one may be
       slow and the other one fast) plus the time that Lambda's kill takes.
     - `log_keys` (`plain` or `hashed`): how log lines and errors show keys.
+    - `managed_instances` (`refuse` or `accept_overlapping_runs`): whether an existing function may run on Lambda
+      Managed Instances, which do not stop a run at its timeout. With `refuse`, it does not start there.
     - `metrics`: whether the package writes metrics, as one log line a batch. Each metric costs up to $0.30 a
       month, and AWS charges only the hours in which it has a value. When null, the package writes them if
       `dashboard` or one of the alarms `lost_leases`, `parked`, `table_unavailable` and `takeovers` needs them.
@@ -39,6 +41,7 @@ variable "idempotency" {
     key                       = optional(string)
     lease_margin_seconds      = optional(number, 5)
     log_keys                  = optional(string, "plain")
+    managed_instances         = optional(string, "refuse")
     metrics                   = optional(bool)
     minimum_remaining_seconds = optional(number, 1)
     mode                      = optional(string, "enforce")
@@ -84,6 +87,14 @@ variable "idempotency" {
     error_message = nonsensitive(join("", [for part in [
       "idempotency.log_keys = \"", var.idempotency.log_keys, "\" is not one of plain, hashed. Choose hashed when keys ",
       "are personal data.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
+  }
+
+  validation {
+    condition = contains(["refuse", "accept_overlapping_runs"], var.idempotency.managed_instances)
+    error_message = nonsensitive(join("", [for part in [
+      "idempotency.managed_instances = \"", var.idempotency.managed_instances, "\" is not one of refuse, ",
+      "accept_overlapping_runs. Choose the latter only if you accept that two runs of a message may overlap.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 

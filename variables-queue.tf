@@ -34,7 +34,9 @@ variable "queue" {
     - `filters` (event patterns in JSON, up to 4096 characters; 5, or 10 if AWS raises your quota): which messages are
       processed. Lambda **deletes** the others.
     - `kms_key_arn`: the KMS key of yours that encrypts both queues. When null, the module's `kms_key_arn`.
-    - `max_message_size_bytes` (1024 to 262144 bytes): SQS refuses larger messages.
+    - `max_message_size_bytes` (1024 to 1048576 bytes; above 262144: hashicorp/aws 6.8): SQS refuses larger messages. An
+      event of EventBridge may have 1 MB. EventBridge drops it if the queue refuses it, unless its rule has a
+      dead-letter queue.
     - `max_receive_count` (3 to 1000; AWS advises at least 5): receives until a message goes to the dead-letter queue. A
       delivery that meets another's live claim counts too.
     - `maximum_batching_window_in_seconds` (0 to 300 s; 0 with FIFO): Lambda waits up to this long to fill a batch.
@@ -51,6 +53,10 @@ variable "queue" {
     - `policy_statements.sid` (letters, digits, spaces, - and _; different from the others): its name. The module's
       are `DenyInsecureTransport` and one such as `FromSns` for each service in `allowed_senders`. A queue's policy has
       up to 20 statements and 8192 bytes.
+    - `provisioned_poller_config.maximum_pollers` (2 to 10000; providers up to 6.69.1 take 2000): Lambda keeps at most
+      this many pollers for the queue. Each invokes the function up to 10 times at a time, so it needs 10 × as much
+      `function.reserved_concurrency`, if that is set. It excludes `maximum_concurrency`.
+    - `provisioned_poller_config.minimum_pollers` (2 to 200): at least this many, for a charge, also without messages.
     - `receive_wait_time_seconds` (0 to 20 s): other readers wait this long for messages; Lambda sets its wait itself.
     - `tags`: tags of both queues and the mapping, in addition to the module's `tags`.
     - `unwrap` (`events`, `pipes`, `s3`, `sns`): services that may wrap what a producer sends; `message.body` is then
@@ -115,6 +121,10 @@ variable "queue" {
       actions    = list(string)
       conditions = optional(map(map(list(string))), {})
     })), [])
+    provisioned_poller_config = optional(object({
+      maximum_pollers = optional(number, 200)
+      minimum_pollers = optional(number, 2)
+    }))
     receive_wait_time_seconds  = optional(number, 0)
     tags                       = optional(map(string), {})
     unwrap                     = optional(list(string))
@@ -391,6 +401,21 @@ variable "queue" {
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
+  # https://docs.aws.amazon.com/lambda/latest/api/API_ProvisionedPollerConfig.html
+  validation {
+    condition = alltrue([
+      for pollers in one(var.queue[*].provisioned_poller_config)[*] :
+      pollers.minimum_pollers % 1 == 0 && pollers.minimum_pollers >= 2 && pollers.minimum_pollers <= 200 &&
+      pollers.maximum_pollers % 1 == 0 && pollers.maximum_pollers >= pollers.minimum_pollers &&
+      pollers.maximum_pollers <= 10000
+    ])
+    error_message = nonsensitive(join("", [for part in [
+      "queue.provisioned_poller_config = ", jsonencode(try(var.queue.provisioned_poller_config, null)), "; minimum_",
+      "pollers must be a whole number from 2 to 200, and maximum_pollers one from minimum_pollers to 10000 (the ",
+      "AWS provider takes 2000 up to 6.69.1). Set both in these ranges.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
+  }
+
   validation {
     condition = alltrue([
       for service in coalesce(one(var.queue[*].unwrap), []) : contains(local.wrappers, coalesce(service, "null"))
@@ -409,40 +434,5 @@ variable "queue" {
       "queue.visibility_timeout_seconds = ", jsonencode(try(var.queue.visibility_timeout_seconds, null)), " is not a ",
       "whole number of at most 43200 (seconds, 12 hours). Lower it, or set null for the shortest that fits.",
     ] : issensitive(part) ? "(sensitive)" : part]))
-  }
-}
-
-# The least and the most of each number, with its unit.
-locals {
-  queue_ranges = {
-    batch_size                         = [1, 10000, "messages; 10 suits most"]
-    delay_seconds                      = [0, 900, "seconds"]
-    max_message_size_bytes             = [1024, 262144, "bytes, 256 KiB"]
-    max_receive_count                  = [3, 1000, "receives; with fewer, a live claim would dead-letter good messages"]
-    maximum_batching_window_in_seconds = [0, 300, "seconds; 0 does not wait"]
-    maximum_concurrency                = [2, 1000, "invocations at a time; null for no limit"]
-    message_retention_seconds          = [60, 1209600, "seconds, 14 days"]
-    receive_wait_time_seconds          = [0, 20, "seconds"]
-  }
-}
-
-# A queue that exists has these settings already. With `queue.existing` they keep their defaults (a test compares them).
-locals {
-  queue_defaults = {
-    allowed_senders             = []
-    content_based_deduplication = false
-    dead_letter_queue           = { message_retention_seconds = 1209600, name = null, policy_statements = [] }
-    deduplication_scope         = null
-    delay_seconds               = 0
-    fifo                        = false
-    fifo_throughput_limit       = null
-    kms_key_arn                 = null
-    max_message_size_bytes      = 262144
-    max_receive_count           = 5
-    message_retention_seconds   = 345600
-    name                        = null
-    policy_statements           = []
-    receive_wait_time_seconds   = 0
-    visibility_timeout_seconds  = null
   }
 }

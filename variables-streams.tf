@@ -7,8 +7,9 @@ variable "streams" {
     - `batch_size` (1 to 10000): an invocation gets at most this many records.
     - `bisect_batch_on_function_error`: whether Lambda splits a batch in two when its invocation fails.
     - `enabled`: whether the function reads the stream.
-    - `failure_destination_arn` (a standard queue or topic, not one of the module's own queues): Lambda reports records
-      that it gives up on here. The report has their position in the stream, not the records.
+    - `failure_destination_arn` (a standard queue or topic, not one of the module's own queues, or a bucket of this
+      account): Lambda reports records that it gives up on here. A bucket also gets the records; a queue and a topic get
+      only their position in the stream.
     - `filters` (event patterns in JSON, up to 4096 characters; 5, or 10 if AWS raises your quota): Lambda passes on the
       records that match one, and skips the others.
     - `kms_key_arn`: the KMS key of yours that encrypts the stream, if one does. The role may then use it.
@@ -105,20 +106,22 @@ variable "streams" {
   validation {
     condition = alltrue([
       for stream in flatten(values(var.streams)[*][*]) :
-      can(regex("^arn:[^:]+:(sqs|sns):[^:]+:[0-9]{12}:[A-Za-z0-9_.-]+$", stream.failure_destination_arn))
+      can(regex(
+        "^arn:[^:]+:((sqs|sns):[^:]+:[0-9]{12}:[A-Za-z0-9_.-]+|s3:::[a-z0-9.-]+)$", stream.failure_destination_arn
+      ))
     ])
     error_message = nonsensitive(join("", [for part in [
       "streams has failure_destination_arn = ",
       jsonencode({ for name, stream in var.streams : name => try(stream.failure_destination_arn, null) }), "; each ",
-      "must be the ARN of an SQS queue or an SNS topic. Give one that does nothing else: without it, records that ",
-      "Lambda gives up on would be lost.",
+      "must be the ARN of an SQS queue, an SNS topic or an S3 bucket. Give one that does nothing else: without it, ",
+      "records that Lambda gives up on would be lost.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 
   validation {
     condition = alltrue([
       for arn in flatten(values(var.streams)[*][*].failure_destination_arn) :
-      !endswith(coalesce(arn, "null"), ".fifo")
+      !can(regex(":(sqs|sns):.*\\.fifo$", arn))
     ])
     error_message = nonsensitive(join("", [for part in [
       "streams has failure_destination_arn = ",

@@ -2,7 +2,9 @@ variable "allowed_triggers" {
   description = <<-EOT
     Services that may invoke the function directly, without the queue, each by a name of your choice (1 to 100 letters,
     digits, - and _). An event that fails until the end of Lambda's retries goes to the dead-letter queue. So a FIFO
-    queue and an existing function take no triggers.
+    queue and an existing function take no triggers. An event may have 1 MB. With hashicorp/aws 6.8, the dead-letter
+    queue takes 1 MiB. With 5.x it takes 256 KiB: Lambda **deletes** a larger event that fails, and the alarm
+    `dead_letter_errors` starts. If the dead-letter queue exists already, set its `max_message_size` to 1048576.
     - `service` (`events`, `s3` or `sns`): this service may invoke the function.
     - `source_arn` (of the EventBridge rule, S3 bucket or standard SNS topic): the service may invoke it for this source
       only. A bucket must be in this account.

@@ -27,14 +27,14 @@ POLICIES: Final = GOLDEN / "policies"
 ACCOUNT: Final = "123456789012"
 
 
-def plan_runs(module: Terraform) -> dict[str, Any]:
-    """Plan each run of the configurations; return the plans in terraform's JSON, by name."""
+def plan_runs(module: Terraform, directory: Path = POLICIES) -> dict[str, Any]:
+    """Plan each run of a folder's configurations; return the plans in terraform's JSON, by name."""
     try:
-        output = module.run("test", f"-test-directory={POLICIES}", "-json", "-verbose")
+        output = module.run("test", f"-test-directory={directory}", "-json", "-verbose")
     except TerraformError as error:
         # Each plan has the provider's whole schema. Keep only the errors.
         errors = [line for line in error.output.splitlines() if '"@level":"error"' in line]
-        raise TerraformError(f"cannot plan {POLICIES}", "\n".join(errors)) from None
+        raise TerraformError(f"cannot plan {directory}", "\n".join(errors)) from None
     events = [json.loads(line) for line in output.splitlines() if '"type":"test_plan"' in line]
     return {event["@testrun"]: event["test_plan"] for event in events}
 

@@ -416,10 +416,10 @@ def check_zip_size(size: int, unpacked: int) -> None:
 
 
 def drop_prose(source: str) -> str:
-    """Return a module without comments, and with a blank text for each docstring; no line moves.
+    """Return a module without comments and docstrings; no line moves.
 
-    They are a third of the package in the zip. The text is not empty, because a dataclass without
-    one makes it at import. Tokens are read because an older Python cannot parse the package.
+    They are a third of the package in the zip. In a body, a blank text stays: it may be all that is
+    there, and a dataclass without one makes it at import. An older Python cannot parse the package.
     """
     lines = io.StringIO(source).readlines()
     before = tokenize.NEWLINE
@@ -432,7 +432,7 @@ def drop_prose(source: str) -> str:
             continue
         if text and token.type == tokenize.NEWLINE:
             (first, start), (last, end) = text.start, text.end
-            shorter = lines[first - 1][:start] + '" "' + lines[last - 1][end:]
+            shorter = lines[first - 1][:start] + ('" "' if start else "") + lines[last - 1][end:]
             lines[first - 1 : last] = [shorter, *["\n"] * (last - first)]
         begins_statement = before in (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
         # Not a formatted text, which may call something.

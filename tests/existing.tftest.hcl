@@ -260,10 +260,12 @@ run "a_function_that_exists" {
   command = plan
 
   variables {
-    code      = null
-    function  = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:charge", timeout_seconds = 900 } }
-    processor = "charge.process"
-    streams   = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed" } }
+    code        = null
+    function    = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:charge", timeout_seconds = 5400 } }
+    idempotency = { managed_instances = "accept_overlapping_runs" }
+    processor   = "charge.process"
+    queue       = { maximum_batching_window_in_seconds = 300 }
+    streams     = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed" } }
   }
 
   assert {
@@ -272,8 +274,8 @@ run "a_function_that_exists" {
   }
 
   assert {
-    condition     = alltrue([for mapping in [aws_lambda_event_source_mapping.queue[0], aws_lambda_event_source_mapping.stream["clicks"]] : mapping.function_name == "arn:aws:lambda:eu-central-1:123456789012:function:charge"]) && aws_sqs_queue.source[0].visibility_timeout_seconds == 5400
-    error_message = "The mappings invoke it, and the visibility timeout is six times its timeout."
+    condition     = alltrue([for mapping in [aws_lambda_event_source_mapping.queue[0], aws_lambda_event_source_mapping.stream["clicks"]] : mapping.function_name == "arn:aws:lambda:eu-central-1:123456789012:function:charge"]) && aws_sqs_queue.source[0].visibility_timeout_seconds == 32700
+    error_message = "The mappings invoke it, and the visibility timeout is six times its timeout, with the batching window."
   }
 
   assert {
@@ -287,6 +289,7 @@ run "a_function_that_exists" {
       IDEMPOTENCY_DEAD_LETTER_QUEUE_URL    = "https://sqs.eu-central-1.amazonaws.com/123456789012/orders-dead-letters"
       IDEMPOTENCY_LEASE_MARGIN_MILLIS      = "5000"
       IDEMPOTENCY_LOG_KEYS                 = "plain"
+      IDEMPOTENCY_MANAGED_INSTANCES        = "accept_overlapping_runs"
       IDEMPOTENCY_MAX_RECEIVE_COUNT        = "5"
       IDEMPOTENCY_METRICS                  = "off"
       IDEMPOTENCY_MINIMUM_REMAINING_MILLIS = "1000"
@@ -380,7 +383,7 @@ run "everything_exists" {
   }
 
   assert {
-    condition     = [for statement in jsondecode(output.policy).Statement : jsonencode([statement.Sid, statement.Action, statement.Effect, statement.Resource, statement.Condition]) if startswith(statement.Sid, "ReadWithKeys")] == [jsonencode(["ReadWithKeysDynamodb", ["kms:Decrypt"], "Allow", ["arn:aws:kms:eu-central-1:123456789012:key/stream", "arn:aws:kms:eu-central-1:123456789012:key/table"], { StringEquals = { "kms:ViaService" = ["dynamodb.eu-central-1.amazonaws.com"] } }]), jsonencode(["ReadWithKeysSqs", ["kms:Decrypt"], "Allow", ["arn:aws:kms:eu-central-1:123456789012:key/queue"], { StringEquals = { "kms:ViaService" = ["sqs.eu-central-1.amazonaws.com"] } }])]
+    condition     = [for statement in jsondecode(output.policy).Statement : jsonencode([statement.Sid, statement.Action, statement.Effect, statement.Resource, statement.Condition]) if startswith(statement.Sid, "ReadWithKeys")] == [jsonencode(["ReadWithKeysDynamodb", ["kms:Decrypt"], "Allow", ["arn:aws:kms:eu-central-1:123456789012:key/stream", "arn:aws:kms:eu-central-1:123456789012:key/table"], { StringLike = { "kms:ViaService" = ["dynamodb.eu-central-1.*"] } }]), jsonencode(["ReadWithKeysSqs", ["kms:Decrypt"], "Allow", ["arn:aws:kms:eu-central-1:123456789012:key/queue"], { StringLike = { "kms:ViaService" = ["sqs.eu-central-1.*"] } }])]
     error_message = "The role uses each key of the existing parts through its service, and not the module's, which encrypts nothing that it reads."
   }
 
@@ -408,7 +411,7 @@ run "the_keys_of_existing_parts_and_of_the_module" {
   }
 
   assert {
-    condition     = [for statement in jsondecode(output.policy).Statement : jsonencode([statement.Sid, statement.Action, statement.Effect, statement.Resource, statement.Condition]) if startswith(statement.Sid, "ReadWithKeys")] == [jsonencode(["ReadWithKeysDynamodb", ["kms:Decrypt"], "Allow", ["arn:aws:kms:eu-central-1:123456789012:key/module"], { StringEquals = { "kms:ViaService" = ["dynamodb.eu-central-1.amazonaws.com"] } }]), jsonencode(["ReadWithKeysSqs", ["kms:Decrypt"], "Allow", ["arn:aws:kms:eu-central-1:123456789012:key/queue"], { StringEquals = { "kms:ViaService" = ["sqs.eu-central-1.amazonaws.com"] } }])]
+    condition     = [for statement in jsondecode(output.policy).Statement : jsonencode([statement.Sid, statement.Action, statement.Effect, statement.Resource, statement.Condition]) if startswith(statement.Sid, "ReadWithKeys")] == [jsonencode(["ReadWithKeysDynamodb", ["kms:Decrypt"], "Allow", ["arn:aws:kms:eu-central-1:123456789012:key/module"], { StringLike = { "kms:ViaService" = ["dynamodb.eu-central-1.*"] } }]), jsonencode(["ReadWithKeysSqs", ["kms:Decrypt"], "Allow", ["arn:aws:kms:eu-central-1:123456789012:key/queue"], { StringLike = { "kms:ViaService" = ["sqs.eu-central-1.*"] } }])]
     error_message = "The table that is made here has the module's key, the queue its own; Kinesis is not among the services."
   }
 }
@@ -423,7 +426,7 @@ run "one_key_for_everything_is_named_once" {
   }
 
   assert {
-    condition     = [for statement in jsondecode(output.policy).Statement : jsonencode([statement.Resource, statement.Condition]) if statement.Sid == "ReadWithKeys"] == [jsonencode([["arn:aws:kms:eu-central-1:123456789012:key/1"], { StringEquals = { "kms:ViaService" = ["dynamodb.eu-central-1.amazonaws.com", "sqs.eu-central-1.amazonaws.com", "kinesis.eu-central-1.amazonaws.com"] } }])]
+    condition     = [for statement in jsondecode(output.policy).Statement : jsonencode([statement.Resource, statement.Condition]) if statement.Sid == "ReadWithKeys"] == [jsonencode([["arn:aws:kms:eu-central-1:123456789012:key/1"], { StringLike = { "kms:ViaService" = ["dynamodb.eu-central-1.*", "sqs.eu-central-1.*", "kinesis.eu-central-1.*"] } }])]
     error_message = "With a Kinesis stream, Kinesis may ask for it, too."
   }
 }
@@ -479,6 +482,7 @@ run "no_queue_and_nothing_that_delivers" {
       IDEMPOTENCY_DEAD_LETTER_QUEUE_URL    = "https://sqs.eu-central-1.amazonaws.com/123456789012/orders-dead-letters"
       IDEMPOTENCY_LEASE_MARGIN_MILLIS      = "5000"
       IDEMPOTENCY_LOG_KEYS                 = "plain"
+      IDEMPOTENCY_MANAGED_INSTANCES        = "refuse"
       IDEMPOTENCY_METRICS                  = "off"
       IDEMPOTENCY_MINIMUM_REMAINING_MILLIS = "1000"
       IDEMPOTENCY_MODE                     = "enforce"

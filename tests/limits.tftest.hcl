@@ -60,6 +60,27 @@ run "every_limit_itself_is_accepted" {
   }
 }
 
+run "as_many_pollers_as_the_provider_takes" {
+  command = plan
+
+  variables {
+    queue = { provisioned_poller_config = { maximum_pollers = 2000, minimum_pollers = 200 } }
+  }
+
+  assert {
+    condition     = one(aws_lambda_event_source_mapping.queue[0].provisioned_poller_config).maximum_pollers == 2000
+    error_message = "AWS takes 10000, provider 5.100 takes 2000."
+  }
+}
+
+run "the_fewest_pollers" {
+  command = plan
+
+  variables {
+    queue = { provisioned_poller_config = { maximum_pollers = 2 } }
+  }
+}
+
 run "the_least_of_everything_is_accepted" {
   command = plan
 
@@ -68,7 +89,7 @@ run "the_least_of_everything_is_accepted" {
 
   variables {
     function    = { architecture = "x86_64", memory_size_mb = 128, timeout_seconds = 3 }
-    idempotency = { key = "body.id", lease_margin_seconds = 0.1, log_keys = "hashed", minimum_remaining_seconds = 0.1, mode = "observe", on_interrupted = "park", retention_seconds = 60 }
+    idempotency = { key = "body.id", lease_margin_seconds = 0.1, log_keys = "hashed", managed_instances = "accept_overlapping_runs", minimum_remaining_seconds = 0.1, mode = "observe", on_interrupted = "park", retention_seconds = 60 }
     logs        = { retention_days = 1 }
     queue       = { batch_size = 1, max_receive_count = 3, maximum_concurrency = 2, message_retention_seconds = 60, dead_letter_queue = { message_retention_seconds = 61 }, visibility_timeout_seconds = 18 }
     table       = { deletion_protection = true, point_in_time_recovery = false }
@@ -86,8 +107,8 @@ run "the_least_of_everything_is_accepted" {
   }
 
   assert {
-    condition     = one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_MODE"] == "observe" && one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_ON_INTERRUPTED"] == "park"
-    error_message = "So do mode and on_interrupted."
+    condition     = one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_MODE"] == "observe" && one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_MANAGED_INSTANCES"] == "accept_overlapping_runs" && one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_ON_INTERRUPTED"] == "park"
+    error_message = "So do mode, managed_instances and on_interrupted."
   }
 
   assert {
@@ -227,7 +248,7 @@ run "an_environment_of_4096_bytes_is_accepted" {
   command = plan
 
   variables {
-    function = { environment = { TEXT = "é&<${join("", [for number in range(884) : "wxyz"])}" } }
+    function = { environment = { TEXT = "é&<xyz${join("", [for number in range(873) : "wxyz"])}" } }
   }
 
   assert {
@@ -241,7 +262,7 @@ run "a_byte_more_is_not" {
   expect_failures = [aws_lambda_function.consumer]
 
   variables {
-    function = { environment = { TEXT = "é&<!${join("", [for number in range(884) : "wxyz"])}" } }
+    function = { environment = { TEXT = "é&<xyz!${join("", [for number in range(873) : "wxyz"])}" } }
   }
 }
 

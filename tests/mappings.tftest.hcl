@@ -42,8 +42,8 @@ run "the_mapping_reports_partial_failures" {
   }
 
   assert {
-    condition     = aws_lambda_event_source_mapping.queue[0].batch_size == 10 && aws_lambda_event_source_mapping.queue[0].maximum_batching_window_in_seconds == 0 && length(aws_lambda_event_source_mapping.queue[0].scaling_config) == 0
-    error_message = "Ten messages, no waiting, no limit."
+    condition     = aws_lambda_event_source_mapping.queue[0].batch_size == 10 && aws_lambda_event_source_mapping.queue[0].maximum_batching_window_in_seconds == 0 && length(aws_lambda_event_source_mapping.queue[0].scaling_config) == 0 && length(aws_lambda_event_source_mapping.queue[0].provisioned_poller_config) == 0
+    error_message = "Ten messages, no waiting, no limit, no pollers kept ready."
   }
 }
 
@@ -79,6 +79,33 @@ run "the_queues_options_reach_its_mapping" {
   assert {
     condition     = aws_lambda_event_source_mapping.queue[0].kms_key_arn == null && aws_sqs_queue.source[0].visibility_timeout_seconds == 181
     error_message = "Without a key of the user's the filters have none; the visibility timeout follows the window."
+  }
+}
+
+run "pollers_are_those_of_aws_by_default" {
+  command = plan
+
+  variables {
+    queue = { provisioned_poller_config = {} }
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.queue[0].provisioned_poller_config == tolist([{ maximum_pollers = 200, minimum_pollers = 2 }]) && output.settings.queue.provisioned_poller_config == { maximum_pollers = 200, minimum_pollers = 2 }
+    error_message = "Lambda keeps 2 to 200 pollers."
+  }
+}
+
+run "pollers_fit_the_reserved_concurrency" {
+  command = plan
+
+  variables {
+    queue    = { fifo = true, provisioned_poller_config = { maximum_pollers = 3, minimum_pollers = 3 } }
+    function = { reserved_concurrency = 30 }
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.queue[0].provisioned_poller_config == tolist([{ maximum_pollers = 3, minimum_pollers = 3 }]) && length(aws_lambda_event_source_mapping.queue[0].scaling_config) == 0
+    error_message = "Each invokes the function up to ten times at a time."
   }
 }
 
@@ -141,6 +168,11 @@ run "the_triggers_may_invoke_and_their_failed_events_are_kept" {
   }
 
   assert {
+    condition     = aws_sqs_queue.source[0].max_message_size == 262144 && aws_sqs_queue.dead_letter[0].max_message_size == (contains(keys(data.aws_region.current), "region") ? 1048576 : 262144)
+    error_message = "The dead-letter queue takes the largest event, if the provider can set that."
+  }
+
+  assert {
     condition     = one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_UNWRAP"] == "events,s3,sns"
     error_message = "The function unwraps their events after a redrive."
   }
@@ -161,11 +193,16 @@ run "streams_have_finite_retries_and_a_failure_destination" {
         arn                     = "arn:aws:dynamodb:eu-central-1:123456789012:table/accounts/stream/2025-01-01T00:00:00.000"
         failure_destination_arn = "arn:aws:sns:eu-central-1:123456789012:accounts-failed"
       }
+      views = {
+        source                  = "kinesis"
+        arn                     = "arn:aws:kinesis:eu-central-1:123456789012:stream/views"
+        failure_destination_arn = "arn:aws:s3:::views.fifo"
+      }
     }
   }
 
   assert {
-    condition     = { for name, mapping in aws_lambda_event_source_mapping.stream : name => mapping.event_source_arn } == { accounts = "arn:aws:dynamodb:eu-central-1:123456789012:table/accounts/stream/2025-01-01T00:00:00.000", clicks = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks" }
+    condition     = { for name, mapping in aws_lambda_event_source_mapping.stream : name => mapping.event_source_arn } == { accounts = "arn:aws:dynamodb:eu-central-1:123456789012:table/accounts/stream/2025-01-01T00:00:00.000", clicks = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", views = "arn:aws:kinesis:eu-central-1:123456789012:stream/views" }
     error_message = "Each stream has a mapping."
   }
 
@@ -180,7 +217,7 @@ run "streams_have_finite_retries_and_a_failure_destination" {
   }
 
   assert {
-    condition     = { for name, mapping in aws_lambda_event_source_mapping.stream : name => one(one(mapping.destination_config).on_failure).destination_arn } == { accounts = "arn:aws:sns:eu-central-1:123456789012:accounts-failed", clicks = "arn:aws:sqs:eu-central-1:123456789012:clicks-failed" }
+    condition     = { for name, mapping in aws_lambda_event_source_mapping.stream : name => one(one(mapping.destination_config).on_failure).destination_arn } == { accounts = "arn:aws:sns:eu-central-1:123456789012:accounts-failed", clicks = "arn:aws:sqs:eu-central-1:123456789012:clicks-failed", views = "arn:aws:s3:::views.fifo" }
     error_message = "Then its failure destination is notified."
   }
 
@@ -194,7 +231,7 @@ run "streams_have_finite_retries_and_a_failure_destination" {
       {
         Action   = ["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards", "kinesis:ListStreams", "kinesis:SubscribeToShard"]
         Effect   = "Allow"
-        Resource = ["arn:aws:kinesis:eu-central-1:123456789012:stream/clicks"]
+        Resource = ["arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", "arn:aws:kinesis:eu-central-1:123456789012:stream/views"]
         Sid      = "ReadKinesisStreams"
       },
       {
@@ -215,12 +252,19 @@ run "streams_have_finite_retries_and_a_failure_destination" {
         Resource = ["arn:aws:sns:eu-central-1:123456789012:accounts-failed"]
         Sid      = "PublishToFailureDestination"
       },
+      {
+        Action    = ["s3:ListBucket", "s3:PutObject"]
+        Condition = { StringEquals = { "aws:ResourceAccount" = "123456789012" } }
+        Effect    = "Allow"
+        Resource  = ["arn:aws:s3:::views.fifo", "arn:aws:s3:::views.fifo/*"]
+        Sid       = "StoreInFailureDestination"
+      },
     ])
     error_message = "The role may read each stream and write to each destination, by its service, and no other."
   }
 
   assert {
-    condition     = keys(output.streams) == ["accounts", "clicks"] && output.streams.clicks.uuid == "7a1c1f2e-0000-4000-8000-000000000000" && endswith(output.streams.clicks.arn, output.streams.clicks.uuid)
+    condition     = keys(output.streams) == ["accounts", "clicks", "views"] && output.streams.clicks.uuid == "7a1c1f2e-0000-4000-8000-000000000000" && endswith(output.streams.clicks.arn, output.streams.clicks.uuid)
     error_message = "The output has each stream's mapping."
   }
 }

@@ -50,10 +50,10 @@ run "each_part_has_its_own_key" {
 
   assert {
     condition = jsonencode([for statement in jsondecode(aws_iam_role_policy.function[0].policy).Statement : [statement.Sid, statement.Action, flatten([statement.Resource]), statement.Condition] if strcontains(jsonencode(statement.Action), "kms:")]) == jsonencode([
-      ["ReadWithKeysDynamodb", ["kms:Decrypt"], ["arn:aws:kms:eu-central-1:123456789012:key/table"], { StringEquals = { "kms:ViaService" = ["dynamodb.eu-central-1.amazonaws.com"] } }],
-      ["ReadWithKeysKinesis", ["kms:Decrypt"], ["arn:aws:kms:eu-central-1:123456789012:key/clicks"], { StringEquals = { "kms:ViaService" = ["kinesis.eu-central-1.amazonaws.com"] } }],
-      ["ReadWithKeysSqs", ["kms:Decrypt"], ["arn:aws:kms:eu-central-1:123456789012:key/queue"], { StringEquals = { "kms:ViaService" = ["sqs.eu-central-1.amazonaws.com"] } }],
-      ["EncryptDeadLetters", ["kms:GenerateDataKey"], ["arn:aws:kms:eu-central-1:123456789012:key/queue"], { StringEquals = { "kms:ViaService" = ["sqs.eu-central-1.amazonaws.com"] } }],
+      ["ReadWithKeysDynamodb", ["kms:Decrypt"], ["arn:aws:kms:eu-central-1:123456789012:key/table"], { StringLike = { "kms:ViaService" = ["dynamodb.eu-central-1.*"] } }],
+      ["ReadWithKeysKinesis", ["kms:Decrypt"], ["arn:aws:kms:eu-central-1:123456789012:key/clicks"], { StringLike = { "kms:ViaService" = ["kinesis.eu-central-1.*"] } }],
+      ["ReadWithKeysSqs", ["kms:Decrypt"], ["arn:aws:kms:eu-central-1:123456789012:key/queue"], { StringLike = { "kms:ViaService" = ["sqs.eu-central-1.*"] } }],
+      ["EncryptDeadLetters", ["kms:GenerateDataKey"], ["arn:aws:kms:eu-central-1:123456789012:key/queue"], { StringLike = { "kms:ViaService" = ["sqs.eu-central-1.*"] } }],
       ["DecryptEnvironment", ["kms:Decrypt"], ["arn:aws:kms:eu-central-1:123456789012:key/function"], { ArnLike = { "kms:EncryptionContext:aws:lambda:FunctionArn" = ["arn:aws:lambda:eu-central-1:123456789012:function:orders", "arn:aws:lambda:eu-central-1:123456789012:function:orders:*"] } }],
     ])
     error_message = "The role uses each key through its service only, and never the key of the log group."

@@ -335,7 +335,7 @@ run "the_queues_options_reach_it" {
   }
 
   assert {
-    condition     = aws_sqs_queue.dead_letter[0].message_retention_seconds == 1209600 && aws_sqs_queue.dead_letter[0].delay_seconds == null && aws_sqs_queue.dead_letter[0].receive_wait_time_seconds == null && aws_sqs_queue.dead_letter[0].max_message_size == null
+    condition     = aws_sqs_queue.dead_letter[0].message_retention_seconds == 1209600 && aws_sqs_queue.dead_letter[0].delay_seconds == null && aws_sqs_queue.dead_letter[0].receive_wait_time_seconds == null && aws_sqs_queue.dead_letter[0].max_message_size == 262144
     error_message = "The dead-letter queue has its own retention and takes every message at once."
   }
 

@@ -17,7 +17,7 @@ run "the_defaults" {
       alarms            = {}
       code              = { python = "python3", source = "source_dir" }
       dashboard         = false
-      dead_letter_queue = { existing = false, message_retention_seconds = 1209600, name = "orders-dead-letters" }
+      dead_letter_queue = { existing = false, max_message_size_bytes = 262144, message_retention_seconds = 1209600, name = "orders-dead-letters" }
       function = {
         alias                   = null
         alias_weights           = {}
@@ -41,6 +41,7 @@ run "the_defaults" {
         lease_margin_seconds      = 5
         lease_seconds             = 35
         log_keys                  = "plain"
+        managed_instances         = "refuse"
         metrics                   = false
         minimum_remaining_seconds = 1
         mode                      = "enforce"
@@ -66,6 +67,7 @@ run "the_defaults" {
         message_retention_seconds          = 345600
         metrics                            = false
         name                               = "orders"
+        provisioned_poller_config          = null
         receive_wait_time_seconds          = 0
         visibility_timeout_seconds         = 180
       }
@@ -164,8 +166,8 @@ run "existing_parts" {
 
   assert {
     condition = jsonencode([output.settings.code, output.settings.dead_letter_queue, output.settings.function, output.settings.logs, output.settings.queue, output.settings.table]) == jsonencode([
-      null, { existing = true, message_retention_seconds = 1000000, name = null }, { existing = true, name = null, timeout_seconds = 20 }, null,
-      { batch_size = 5, enabled = true, existing = true, max_receive_count = 4, maximum_batching_window_in_seconds = 0, maximum_concurrency = null, message_retention_seconds = 86400, metrics = false, name = null, visibility_timeout_seconds = 130 },
+      null, { existing = true, max_message_size_bytes = null, message_retention_seconds = 1000000, name = null }, { existing = true, name = null, timeout_seconds = 20 }, null,
+      { batch_size = 5, enabled = true, existing = true, max_receive_count = 4, maximum_batching_window_in_seconds = 0, maximum_concurrency = null, message_retention_seconds = 86400, metrics = false, name = null, provisioned_poller_config = null, visibility_timeout_seconds = 130 },
       { existing = true, name = null, shared = true },
     ])
     error_message = "Of an existing part, there is what you state and how the module uses it."

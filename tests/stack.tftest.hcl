@@ -138,21 +138,21 @@ run "a_key_of_the_users_encrypts_everything" {
     condition = jsonencode([for statement in jsondecode(aws_iam_role_policy.function[0].policy).Statement : statement if strcontains(jsonencode(statement.Action), "kms:")]) == jsonencode([
       {
         Action    = ["kms:Decrypt"]
-        Condition = { StringEquals = { "kms:ViaService" = ["dynamodb.eu-central-1.amazonaws.com", "sqs.eu-central-1.amazonaws.com"] } }
+        Condition = { StringLike = { "kms:ViaService" = ["dynamodb.eu-central-1.*", "sqs.eu-central-1.*"] } }
         Effect    = "Allow"
         Resource  = ["arn:aws:kms:eu-central-1:123456789012:key/1"]
         Sid       = "ReadWithKeysDynamodbSqs"
       },
       {
         Action    = ["kms:Decrypt"]
-        Condition = { StringEquals = { "kms:ViaService" = ["kinesis.eu-central-1.amazonaws.com"] } }
+        Condition = { StringLike = { "kms:ViaService" = ["kinesis.eu-central-1.*"] } }
         Effect    = "Allow"
         Resource  = ["arn:aws:kms:eu-central-1:123456789012:key/2"]
         Sid       = "ReadWithKeysKinesis"
       },
       {
         Action    = ["kms:GenerateDataKey"]
-        Condition = { StringEquals = { "kms:ViaService" = ["sqs.eu-central-1.amazonaws.com"] } }
+        Condition = { StringLike = { "kms:ViaService" = ["sqs.eu-central-1.*"] } }
         Effect    = "Allow"
         Resource  = "arn:aws:kms:eu-central-1:123456789012:key/1"
         Sid       = "EncryptDeadLetters"

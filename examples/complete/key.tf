@@ -21,7 +21,7 @@ resource "aws_kms_key" "shop" {
       {
         Sid       = "NetworkLog"
         Effect    = "Allow"
-        Principal = { Service = "logs.${local.arn_parts.region}.amazonaws.com" }
+        Principal = { Service = local.logs_principal }
         Action    = ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
         Resource  = "*"
         Condition = {
@@ -84,7 +84,7 @@ resource "aws_kms_key" "logs" {
       {
         Sid       = "FunctionLog"
         Effect    = "Allow"
-        Principal = { Service = "logs.${local.arn_parts.region}.amazonaws.com" }
+        Principal = { Service = local.logs_principal }
         Action    = ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
         Resource  = "*"
         Condition = {

@@ -197,6 +197,14 @@ locals {
     for service in ["dynamodb", "lambda", "logs", "sqs"] :
     service => "arn:${local.arn_parts.partition}:${service}:${local.arn_parts.region}:${local.arn_parts.account}"
   }
+
+  # Most services have one name everywhere. In some partitions, the name of CloudWatch Logs ends with another domain.
+  logs_principal = "logs.${local.arn_parts.region}.${data.aws_service_principal.logs.suffix}"
+}
+
+# The provider knows the name, and calls nothing for it.
+data "aws_service_principal" "logs" {
+  service_name = "logs"
 }
 
 # This table takes the place of a card processor. Each charge adds a row, so you see if an order is charged twice.

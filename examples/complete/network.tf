@@ -78,9 +78,19 @@ resource "aws_vpc_endpoint" "dynamodb" {
   tags              = merge(local.tags, { Name = "${var.name}-dynamodb" })
 }
 
+# In China and the isolated Regions, the name of the service begins with their domain, reversed:
+# aws ec2 describe-vpc-endpoint-services
+locals {
+  sqs_endpoint_prefix = lookup(
+    { aws-cn = "cn.com.amazonaws", aws-iso = "gov.ic.c2s", aws-iso-b = "gov.sgov.sc2s" },
+    local.arn_parts.partition,
+    "com.amazonaws",
+  )
+}
+
 resource "aws_vpc_endpoint" "sqs" {
   vpc_id              = aws_vpc.shop.id
-  service_name        = "com.amazonaws.${local.arn_parts.region}.sqs"
+  service_name        = "${local.sqs_endpoint_prefix}.${local.arn_parts.region}.sqs"
   vpc_endpoint_type   = "Interface"
   private_dns_enabled = true
   subnet_ids          = aws_subnet.private[*].id

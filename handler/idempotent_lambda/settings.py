@@ -19,6 +19,7 @@ ValueT = TypeVar("ValueT")
 REMEDY = "the Terraform module sets it; without the module, set it on the function"
 
 LOG_KEYS_CHOICES = ("plain", "hashed")
+MANAGED_INSTANCES_CHOICES = ("refuse", "accept_overlapping_runs")
 METRICS_CHOICES = ("off", "on")
 MODE_CHOICES = ("enforce", "observe")
 ON_INTERRUPTED_CHOICES = ("retry", "park")
@@ -134,6 +135,7 @@ class Settings:
             dead_letter_queue_url=environment.get("IDEMPOTENCY_DEAD_LETTER_QUEUE_URL"),
             unwrap=reader.read_names("IDEMPOTENCY_UNWRAP", UNWRAP_CHOICES),
         )
+        reader.check_compute()
         if require_processor and settings.park_interrupted and not settings.dead_letter_queue_url:
             text = "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL must be set"
             reader.problems.append(f"{text} if IDEMPOTENCY_ON_INTERRUPTED=park: {REMEDY}")
@@ -176,6 +178,20 @@ class _Reader:
         if value not in choices:
             self.problems.append(f"{name} is {value!r}: set one of {', '.join(choices)}")
         return value
+
+    def check_compute(self) -> None:
+        """Refuse Lambda Managed Instances, where a lease may end while its owner works.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-execution-environment.html
+        """
+        choice = self.read_choice("IDEMPOTENCY_MANAGED_INSTANCES", MANAGED_INSTANCES_CHOICES)
+        name, value = "AWS_LAMBDA_INITIALIZATION_TYPE", "lambda-managed-instances"
+        if self._environment.get(name) == value and choice == "refuse":
+            self.problems.append(
+                f"{name} is {value!r}: there no run stops at its timeout, so two runs of a message "
+                "may overlap. Run the function elsewhere, or set IDEMPOTENCY_MANAGED_INSTANCES="
+                "accept_overlapping_runs (idempotency.managed_instances)"
+            )
 
     def read_names(self, name: str, choices: tuple[str, ...]) -> frozenset[str]:
         parts = [part.strip() for part in self._environment.get(name, "").split(",")]

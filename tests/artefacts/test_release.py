@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 PROGRAMS = Path(sys.executable).parent
 PYTHONS = os.environ.get("PYTHONS", sys.executable).split()
 BUILT = re.compile(
-    r"(^|/)(build|dist|\.venv[^/]*|\.wheels|__pycache__|\.terraform)(/|$)|\.tfstate|\.pyc$"
+    r"(^|/)(build|dist|\.venv[^/]*|\.wheels|\.schemas|__pycache__|\.terraform)(/|$)|\.tfstate|\.pyc$"
 )
 METADATA = {
     "Name": "idempotent-lambda",

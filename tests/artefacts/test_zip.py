@@ -131,8 +131,8 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def parse_without_docstrings(source: str) -> str:
-    """The syntax tree of a module, with an empty text for each statement that is only a text."""
-    tree = ast.parse(source)
+    """The syntax tree of a module, with an empty text for each docstring in a body."""
+    tree = parse_module(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             node.value.value = "" if isinstance(node.value.value, str) else node.value.value
@@ -141,7 +141,22 @@ def parse_without_docstrings(source: str) -> str:
 
 def list_lines(source: str) -> list[int]:
     """The line of each statement."""
-    return [node.lineno for node in ast.walk(ast.parse(source)) if isinstance(node, ast.stmt)]
+    return [node.lineno for node in ast.walk(parse_module(source)) if isinstance(node, ast.stmt)]
+
+
+def parse_module(source: str) -> ast.Module:
+    """The syntax tree of a module, without the texts about the module and its names."""
+    tree = ast.parse(source)
+    tree.body = [node for node in tree.body if not _is_text(node)]
+    return tree
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
 
 
 def test_the_code_is_the_repositorys(deployed: Path) -> None:
@@ -163,12 +178,12 @@ def test_the_code_is_the_repositorys(deployed: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "packed"),
     [
-        ('"""One."""\nx = """two"""\n', '" "\nx = """two"""\n'),
+        ('"""One."""\nx = """two"""\n', '\nx = """two"""\n'),
         ('def f():\n    r"""a\n\n    b"""\n', 'def f():\n    " "\n\n\n'),
-        ('x = 1\n"""About x."""  # why\n', 'x = 1\n" "\n'),
+        ('x = 1\n"""About x."""  # why\n', "x = 1\n\n"),
         ('call(\n    "a"\n)\n', 'call(\n    "a"\n)\n'),
-        ('x = 1\n\x0c\n"""a\nb"""\ny = 2\n', 'x = 1\n\x0c\n" "\n\ny = 2\n'),
-        ('x = "a\u2028b"\n"""doc"""\n', 'x = "a\u2028b"\n" "\n'),
+        ('x = 1\n\x0c\n"""a\nb"""\ny = 2\n', "x = 1\n\x0c\n\n\ny = 2\n"),
+        ('x = "a\u2028b"\n"""doc"""\n', 'x = "a\u2028b"\n\n'),
         ('f"{call()}"\nrf"{call()}"\nrb"x"\n', 'f"{call()}"\nrf"{call()}"\nrb"x"\n'),
         ("class A(B):\n    # why\n    'one'\n", 'class A(B):\n\n    " "\n'),
         ('x = "# a"  # b\nf"{y}#"  # c # d\n#', 'x = "# a"\nf"{y}#"\n\n'),
@@ -176,7 +191,7 @@ def test_the_code_is_the_repositorys(deployed: Path) -> None:
     ],
 )  # fmt: skip
 def test_only_prose_is_dropped(source: str, packed: str) -> None:
-    """A text alone becomes a blank one in its first line, a comment ends; all else stays."""
+    """Comments and texts about a module vanish, docstrings in a body turn blank; all else stays."""
     assert drop_prose(source) == packed
 
 

@@ -57,6 +57,7 @@ ENVIRONMENTS: Final = {
         "IDEMPOTENCY_KEY": "[body.tenant, body.order_id]",
         "IDEMPOTENCY_LEASE_MARGIN_MILLIS": "5000",
         "IDEMPOTENCY_LOG_KEYS": "hashed",
+        "IDEMPOTENCY_MANAGED_INSTANCES": "accept_overlapping_runs",
         "IDEMPOTENCY_MAX_RECEIVE_COUNT": "5",
         "IDEMPOTENCY_METRICS": "on",
         "IDEMPOTENCY_MINIMUM_REMAINING_MILLIS": "1500",
@@ -70,6 +71,7 @@ ENVIRONMENTS: Final = {
     },
     "the other choices": {
         "IDEMPOTENCY_LOG_KEYS": "plain",
+        "IDEMPOTENCY_MANAGED_INSTANCES": "refuse",
         "IDEMPOTENCY_METRICS": "off",
         "IDEMPOTENCY_MODE": "enforce",
         "IDEMPOTENCY_NAMESPACE": "orders",

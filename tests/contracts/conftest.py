@@ -1,5 +1,7 @@
 """The engines behind the contract suite: every `ClaimStore` must pass it unchanged."""
 
+import contextlib
+import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -35,6 +37,7 @@ from scripts.support.emulator import Emulator, new_account
 from tests.clients import patient_client
 from tests.handler.harness import Listener
 from tests.requests import claim_of
+from tests.verify.leftovers import TAG
 
 from .worker import MINE, THEIRS, Worker
 
@@ -44,6 +47,9 @@ MOTO = {
     "AWS_DEFAULT_REGION": "eu-central-1",
 }
 
+
+RUN = "VERIFY_RUN"
+"""Names the run of `make verify-aws`, by which its clean-up finds the tables."""
 
 Items = Mapping[str, Any]
 """Items by their ids: as DynamoDB writes them, or as records in memory."""
@@ -266,29 +272,45 @@ class DynamoDB:
     def create(
         cls, clients: Clients, clock: Clock, listener: Listener, *, together: bool = True
     ) -> "DynamoDB":
-        deployed, client = clients
-        table = f"idempotent-lambda-contract-{secrets.token_hex(4)}"
-        store = DynamoDBClaimStore(deployed, table, clock, listener, together=together)
-        made = cls(store, client, table)
-        made.make(table)
+        made = cls.open(clients, clock, listener, new_table_name(), together=together)
+        made.make(made.table)
         return made
+
+    @classmethod
+    def open(
+        cls,
+        clients: Clients,
+        clock: Clock,
+        listener: Listener,
+        table: str,
+        *,
+        together: bool = True,
+    ) -> "DynamoDB":
+        """A store on a table that is there."""
+        deployed, client = clients
+        store = DynamoDBClaimStore(deployed, table, clock, listener, together=together)
+        return cls(store, client, table)
 
     @cached_property
     def effects(self) -> str:
-        """A table that is made when a test asks for it."""
-        return self.make(f"{self.table}-effects")
+        """A table that is made when a test asks for it, unless it is there already."""
+        table = f"{self.table}-effects"
+        return table if table in self.tables else self.make(table)
 
     def make(self, table: str) -> str:
         """Make a table, and wait for it; its name."""
-        self.client.create_table(
-            TableName=table,
-            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        self.client.get_waiter("table_exists").wait(TableName=table)
+        make_table(self.client, table)
         self.tables.append(table)
         return table
+
+    def clear(self) -> None:
+        """Delete all items of all tables."""
+        for table in self.tables:
+            for page in self.client.get_paginator("scan").paginate(
+                TableName=table, ConsistentRead=True
+            ):
+                keys = [{"DeleteRequest": {"Key": {"id": item["id"]}}} for item in page["Items"]]
+                self._write(table, keys)
 
     def accompanied(self, *, redelivered: bool) -> "DynamoDB":
         """The same table, asked for groups only."""
@@ -310,8 +332,11 @@ class DynamoDB:
         return Record(**{name: read(value) for name, value in item.items()})
 
     def seed_records(self, items: Items) -> None:
-        for part in batched([{"PutRequest": {"Item": item}} for item in items.values()], 25):
-            left: Any = {self.table: part}
+        self._write(self.table, [{"PutRequest": {"Item": item}} for item in items.values()])
+
+    def _write(self, table: str, requests: Sequence[Any]) -> None:
+        for part in batched(requests, 25):
+            left: Any = {table: part}
             while left:
                 left = self.client.batch_write_item(RequestItems=left)["UnprocessedItems"]
 
@@ -334,6 +359,26 @@ class DynamoDB:
         found = self.client.get_item(TableName=table, Key=key, ConsistentRead=True)
         item: dict[str, Any] | None = found.get("Item")
         return item
+
+
+def new_table_name() -> str:
+    """A name for a table; in a run of `make verify-aws` it begins with the run."""
+    run = os.environ.get(RUN, "idempotent-lambda")
+    return f"{run}-contract-{secrets.token_hex(4)}"
+
+
+def make_table(client: Any, table: str) -> None:
+    """Make a table, tagged with the run if there is one, and wait for it."""
+    run = os.environ.get(RUN)
+    client.create_table(
+        TableName=table,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+        Tags=[{"Key": TAG, "Value": run}] if run else [],
+    )
+    every_second = {"Delay": 1, "MaxAttempts": 120}
+    client.get_waiter("table_exists").wait(TableName=table, WaiterConfig=every_second)
 
 
 def batched(things: Sequence[Any], size: int) -> list[Sequence[Any]]:
@@ -361,6 +406,26 @@ def emulator_clients(emulator: Emulator) -> Clients:
     account = new_account()
     deployed = patient_client(emulator.environment(account))
     return deployed, emulator.client("dynamodb", account)
+
+
+@pytest.fixture(scope="session")
+def aws_tables() -> Iterator[tuple[Clients, list[str]]]:
+    """Clients and two empty tables for all tests of a process: on AWS a table takes ten seconds."""
+    if boto3.session.Session().get_credentials() is None:
+        pytest.skip("there are no AWS credentials")
+    # Patient, as on the emulator: these tests assert the exact calls, so none may be repeated.
+    deployed = patient_client(dict(os.environ))
+    clients = deployed, boto3.session.Session().client("dynamodb")
+    name = new_table_name()
+    tables = [name, f"{name}-effects"]
+    try:
+        for table in tables:
+            make_table(clients[1], table)
+        yield clients, tables
+    finally:
+        for table in tables:
+            with contextlib.suppress(clients[1].exceptions.ResourceNotFoundException):
+                clients[1].delete_table(TableName=table)
 
 
 @pytest.fixture(scope="session")
@@ -439,13 +504,12 @@ def engine(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[Engin
             clients = request.getfixturevalue("emulator_clients")
             yield in_company(DynamoDB.create(clients, clock, listener))
         case _:
-            if boto3.session.Session().get_credentials() is None:
-                pytest.skip("there are no AWS credentials")
-            live = DynamoDB.create(new_clients(), clock, listener)
+            clients, tables = request.getfixturevalue("aws_tables")
+            live = DynamoDB.open(clients, clock, listener, tables[0])
+            live.tables.extend(tables)
             try:
                 yield in_company(live)
             finally:
-                for table in live.tables:
-                    live.client.delete_table(TableName=table)
+                live.clear()
     # An engine on which groups do not work would pass with single requests, unnoticed.
     assert listener.fallen_back == []

@@ -357,6 +357,7 @@ def faults(stack: Stack) -> dict[str, Any]:
             stack, queue["url"], RedrivePolicy=json.dumps({**redrive, "maxReceiveCount": 7})
         ),
         "dead-letter-retention": attributes(stack, dead["url"], MessageRetentionPeriod="345600"),
+        "dead-letter-size": attributes(stack, dead["url"], MaximumMessageSize="1024"),
         "dead-letter-url": variables(stack, IDEMPOTENCY_DEAD_LETTER_QUEUE_URL=None),
         "dead-letter-url (of the queue itself)": variables(
             stack, IDEMPOTENCY_DEAD_LETTER_QUEUE_URL=queue["url"]

@@ -52,7 +52,7 @@ def pauses(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     def sleep(duration: Millis) -> None:
         slept.extend([duration] if duration else [])
 
-    monkeypatch.setattr("random.randrange", lambda limit: limit - 1)
+    monkeypatch.setattr("random.SystemRandom.randrange", lambda _, limit: limit - 1)
     monkeypatch.setattr(clock, "sleep", sleep)
     return slept
 

@@ -394,7 +394,7 @@ class TestRetries:
     ) -> None:
         """Pauses are drawn from a range that doubles up to a second; the first try has none."""
         store, wire = dead
-        monkeypatch.setattr("random.randrange", lambda limit: limit - 1)
+        monkeypatch.setattr("random.SystemRandom.randrange", lambda _, limit: limit - 1)
         moments: list[int] = []
 
         def throttled(sent: Any, through: Any) -> Any:
@@ -504,7 +504,7 @@ class TestDeadline:
         self, dead: Dead, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A pause that would push the next attempt past the deadline is not slept."""
-        monkeypatch.setattr("random.randrange", lambda limit: limit - 1)
+        monkeypatch.setattr("random.SystemRandom.randrange", lambda _, limit: limit - 1)
         store, wire = dead
         wire.always = THROTTLED
         assert table_unavailable(

@@ -410,7 +410,7 @@ class TestDeadline:
         self, dead: Dead, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A pause that would push the next attempt past the deadline is not slept."""
-        monkeypatch.setattr("random.randrange", lambda limit: limit - 1)
+        monkeypatch.setattr("random.SystemRandom.randrange", lambda _, limit: limit - 1)
         store, wire = dead
         wire.always = sparing(dict.fromkeys(TRIO, "ThrottlingError"))
         store.claim(claims(), Deadline.from_remaining(clock, Millis(2100)))

@@ -473,7 +473,7 @@ class TestExactlyOnce:
         self, effects_table: EffectsTable, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Transactions that met each other do not meet again at once."""
-        monkeypatch.setattr("random.randrange", lambda limit: limit - 1)
+        monkeypatch.setattr("random.SystemRandom.randrange", lambda _, limit: limit - 1)
         moments: list[int] = []
 
         def conflicting(sent: Any, through: Any) -> Any:

@@ -212,6 +212,14 @@ class TestColdStart:
         with pytest.raises(InvalidSettingsError, match="IDEMPOTENCY_TABLE"):
             package.cold_start(IDEMPOTENCY_TABLE="")
 
+    def test_managed_instances_stop_it(self, package: Package) -> None:
+        """So do Lambda Managed Instances, unless overlapping runs are accepted."""
+        managed = {"AWS_LAMBDA_INITIALIZATION_TYPE": "lambda-managed-instances"}
+        with pytest.raises(ConfigurationError, match="may overlap"):
+            package.cold_start(**managed)
+        accepted = {"IDEMPOTENCY_MANAGED_INSTANCES": "accept_overlapping_runs"}
+        assert callable(package.cold_start(**managed, **accepted).handler)
+
     def test_makes_no_request(self, package: Package, monkeypatch: pytest.MonkeyPatch) -> None:
         """Cold start asks nothing of the network, so it works whatever the table does."""
         monkeypatch.setattr(socket.socket, "connect", None)

@@ -1,5 +1,6 @@
 """Calls that are repeated: which requests again, how often, and what the answers then say."""
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -73,6 +74,18 @@ def test_attempts(clock: ManualClock, policy: RetryPolicy, least: int, most: int
     (answer,) = ask(call, policy, clock)
     assert isinstance(answer, StoreUnavailableError)
     assert least <= len(call.sent) <= most
+
+
+def test_pauses_after_a_restore(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Instances that Lambda restores from one snapshot draw different pauses."""
+    pauses: tuple[list[Millis], list[Millis]] = ([], [])
+    for slept in pauses:
+        random.seed(7)
+        monkeypatch.setattr(clock, "sleep", slept.append)
+        for _ in range(10):
+            ask(Script({"a": ["Throttling"]}), FEW_ATTEMPTS, clock)
+    assert len(pauses[0]) == len(pauses[1]) == 20
+    assert pauses[0] != pauses[1]
 
 
 def test_a_doubt_stays(clock: ManualClock) -> None:

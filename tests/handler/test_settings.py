@@ -19,6 +19,7 @@ COMPLETE = {
     "IDEMPOTENCY_MAX_RECEIVE_COUNT": "5",
     "IDEMPOTENCY_CONCURRENCY": "4",
     "IDEMPOTENCY_LOG_KEYS": "hashed",
+    "IDEMPOTENCY_MANAGED_INSTANCES": "accept_overlapping_runs",
     "IDEMPOTENCY_METRICS": "on",
     "IDEMPOTENCY_ON_INTERRUPTED": "park",
     "IDEMPOTENCY_MODE": "observe",
@@ -195,6 +196,7 @@ def test_smallest_retention(value: str, fits: bool) -> None:
     ("name", "choices"),
     [
         ("IDEMPOTENCY_LOG_KEYS", "plain, hashed"),
+        ("IDEMPOTENCY_MANAGED_INSTANCES", "refuse, accept_overlapping_runs"),
         ("IDEMPOTENCY_METRICS", "off, on"),
         ("IDEMPOTENCY_ON_INTERRUPTED", "retry, park"),
         ("IDEMPOTENCY_MODE", "enforce, observe"),
@@ -204,6 +206,36 @@ def test_smallest_retention(value: str, fits: bool) -> None:
 def test_choice(name: str, choices: str, value: str) -> None:
     """An unknown choice is named with the possible ones."""
     assert problems(**{name: value}) == (f"{name} is {value!r}: set one of {choices}",)
+
+
+MANAGED = {"AWS_LAMBDA_INITIALIZATION_TYPE": "lambda-managed-instances"}
+CONSENT = "IDEMPOTENCY_MANAGED_INSTANCES"
+
+
+@pytest.mark.parametrize("mode", ["enforce", "observe"])
+@pytest.mark.parametrize("consent", [{}, {CONSENT: ""}, {CONSENT: "refuse"}])
+def test_managed_instances(consent: dict[str, str], mode: str) -> None:
+    """Where nothing stops a run at its timeout, a function starts only if overlaps are accepted."""
+    environment = REQUIRED | MANAGED | {"IDEMPOTENCY_MODE": mode} | consent
+    with pytest.raises(InvalidSettingsError) as caught:
+        Settings.from_environment(environment)
+    (problem,) = caught.value.problems
+    assert "'lambda-managed-instances'" in problem
+    assert "two runs of a message may overlap" in problem
+    name, _, value = problem.split("or set ")[1].split(" ")[0].partition("=")
+    assert (
+        Settings.from_environment(environment | {name: value}).table
+        == REQUIRED["IDEMPOTENCY_TABLE"]
+    )
+
+
+@pytest.mark.parametrize(
+    "kind", ["on-demand", "provisioned-concurrency", "snap-start", "", "something-new"]
+)
+def test_other_ways_to_initialize(kind: str) -> None:
+    """Every other way in which Lambda starts a function stops its runs, and needs no consent."""
+    environment = REQUIRED | {"AWS_LAMBDA_INITIALIZATION_TYPE": kind}
+    assert Settings.from_environment(environment).table == REQUIRED["IDEMPOTENCY_TABLE"]
 
 
 @pytest.mark.parametrize(
@@ -279,12 +311,13 @@ def test_everything_at_once() -> None:
         IDEMPOTENCY_MAX_RECEIVE_COUNT="0",
         IDEMPOTENCY_CONCURRENCY="0",
         IDEMPOTENCY_LOG_KEYS="y",
+        IDEMPOTENCY_MANAGED_INSTANCES="y",
         IDEMPOTENCY_METRICS="y",
         IDEMPOTENCY_ON_INTERRUPTED="y",
         IDEMPOTENCY_MODE="y",
         IDEMPOTENCY_UNWRAP="y",
     )
-    assert len(found) == 13
+    assert len(found) == 14
     assert names(found) >= set(COMPLETE) - {
         "IDEMPOTENCY_NAMESPACE",
         "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL",

@@ -155,7 +155,7 @@ class TestPatience:
     ) -> None:
         """However the table fails, a batch of ten comes back within 5 s (P7)."""
         # The longest pauses that the backoff can draw.
-        monkeypatch.setattr("random.randrange", lambda limit: limit - 1)
+        monkeypatch.setattr("random.SystemRandom.randrange", lambda _, limit: limit - 1)
         store, wire = dead
         harness = ConsumerHarness(store, clock)
         wire.always = taking(clock, millis, fault)

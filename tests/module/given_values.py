@@ -96,6 +96,8 @@ EXAMPLES: Final[Mapping[str, Value]] = {
     "queue.fifo_throughput_limit": '"perMessageGroupId"',
     "queue.filters": 'jsonencode({ body = { team = ["NAME"] } })',
     "queue.maximum_concurrency": "5",
+    "queue.provisioned_poller_config.maximum_pollers": "5",
+    "queue.provisioned_poller_config.minimum_pollers": "5",
     "queue.unwrap": '"sns"',
     "streams.arn": f'"arn:aws:kinesis:{AWS}:stream/NAME"',
     "streams.failure_destination_arn": f'{SQS}:NAME-failed"',

@@ -67,6 +67,17 @@ def copy_module(destination: Path) -> Path:
     return destination
 
 
+def pretend_provider(module: Path, *, has_provider_6: bool) -> None:
+    """Make a copy of the module take the provider for version 6 or newer, or for an older one."""
+    file, detection = (
+        module / "provider-versions.tf",
+        'contains(keys(data.aws_region.current), "region")',
+    )
+    text = file.read_text(encoding="utf-8")
+    assert text.count(detection) == 1
+    file.write_text(text.replace(detection, json.dumps(has_provider_6)), encoding="utf-8")
+
+
 def offline_quickstart(checkout: Path) -> Path:
     """The quickstart of a checkout, with a provider that calls nothing while it plans."""
     directory = checkout / "examples" / "quickstart"

@@ -121,6 +121,7 @@ def test_the_environment() -> None:
     environment = RecordedEnvironment()
     with pytest.raises(settings.InvalidSettingsError):
         settings.Settings.from_environment(environment)
+    environment.asked.remove("AWS_LAMBDA_INITIALIZATION_TYPE")  # set by Lambda
     assert environment.asked == set(re.findall(r"^ +(\w+) +=", "".join(blocks), re.MULTILINE))
 
 
@@ -212,6 +213,7 @@ def test_the_limits_of_settings() -> None:
     assert f"length(var.idempotency.namespace) <= {keys.MAX_NAMESPACE_BYTES}" in TERRAFORM
     for name, choices in (
         ("log_keys", settings.LOG_KEYS_CHOICES),
+        ("managed_instances", settings.MANAGED_INSTANCES_CHOICES),
         ("mode", settings.MODE_CHOICES),
         ("on_interrupted", settings.ON_INTERRUPTED_CHOICES),
     ):
@@ -233,6 +235,7 @@ def test_the_defaults_of_settings() -> None:
         assert float(shown) == default
     for name, choices in (
         ("log_keys", settings.LOG_KEYS_CHOICES),
+        ("managed_instances", settings.MANAGED_INSTANCES_CHOICES),
         ("mode", settings.MODE_CHOICES),
         ("on_interrupted", settings.ON_INTERRUPTED_CHOICES),
     ):
@@ -273,19 +276,10 @@ def test_the_only_provider_is_aws() -> None:
     assert {name.split("_")[0] for name in types} == {"aws", "terraform"}
     assert not re.findall(r"^provider ", TERRAFORM, re.MULTILINE)
     # The first is read only after an alias's function exists, and the second calls nothing.
-    assert re.findall(r"^data (.*) {$", TERRAFORM, re.MULTILINE) == [
+    assert re.findall(r"^data (.*) {}?$", TERRAFORM, re.MULTILINE) == [
         '"aws_lambda_function" "published"',
         '"aws_region" "current"',
     ]
-
-
-def test_the_deletion_guard_goes_first() -> None:
-    """It depends on every other resource, so Terraform destroys it before all of them."""
-    resources = re.findall(r'^resource "(\w+)" "(\w+)"', TERRAFORM, re.MULTILINE)
-    others = {".".join(each) for each in resources} - {"terraform_data.deletion_guard"}
-    guard = found(r'^resource "terraform_data" "deletion_guard" {\n((?:.*\n)+?)}')
-    (named,) = re.findall(r"  depends_on = \[\n(.*?)  \]", guard, re.DOTALL)
-    assert set(re.findall(r"[\w.]+", named)) == others
 
 
 HOW_A_QUEUE_IS_READ = {
@@ -296,6 +290,7 @@ HOW_A_QUEUE_IS_READ = {
         "filters",
         "maximum_concurrency",
         "metrics",
+        "provisioned_poller_config",
     ),
     "unwrap",
 }

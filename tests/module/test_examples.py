@@ -17,6 +17,9 @@ from tests.inputs import read_inputs
 from tests.module.aws_metrics import SERVICES
 from tests.module.stacks import OFFLINE_PROVIDER, ROOT, copy_module
 
+# The plan of all of them takes half a minute, and several minutes on a busy machine.
+pytestmark = pytest.mark.timeout(900)
+
 EXAMPLES = ROOT / "examples"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SOURCE = '"../terraform-aws-idempotent-lambda"'
@@ -197,6 +200,13 @@ UNUSED = {
     *(f"queue.existing.{each}_seconds" for each in ("message_retention", "visibility_timeout")),
     "queue.existing.max_receive_count",
     *("table.existing.arn", "table.existing.kms_key_arn"),
+    # It does not run on Lambda Managed Instances.
+    "idempotency.managed_instances",
+    # The maximum concurrency excludes them.
+    *(
+        f"queue.provisioned_poller_config{each}"
+        for each in ("", ".maximum_pollers", ".minimum_pollers")
+    ),
     # The alarm that is left out.
     "alarms.takeovers",
     # The module's key encrypts these parts; only the log group has another one.

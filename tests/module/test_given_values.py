@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -80,6 +81,8 @@ def plan(directory: Path, changes: Mapping[str, str], outputs: Iterable[str] = (
         printed += terraform.run("show", "plan")
     except TerraformError as error:
         printed = error.output
+        # A run that says nothing, because it was killed or found no provider, has planned nothing.
+        assert any(diagnostics(printed)), printed
     errors: dict[str, list[str]] = {place: [] for place in changes}
     stack = (terraform.directory / "stack.tf").read_text(encoding="utf-8")
     for found in diagnostics(printed):
@@ -174,6 +177,19 @@ def sensitive(tmp_path_factory: pytest.TempPathFactory) -> Planned:
 def test_every_place_has_a_valid_value() -> None:
     """EXAMPLES has a value for each attribute that has no default to test with."""
     assert find_missing() == []
+
+
+def test_a_run_that_dies_is_no_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that ends without an error about a place does not count as a plan of it."""
+
+    def die(*_: str) -> str:
+        raise TerraformError("terraform plan failed", "signal: killed")
+
+    dead = SimpleNamespace(run=die, directory=tmp_path)
+    monkeypatch.setattr("tests.module.test_given_values.make_stack", lambda *_: dead)
+    (tmp_path / "stack.tf").touch()
+    with pytest.raises(AssertionError, match="killed"):
+        plan(tmp_path, SENSITIVE)
 
 
 @pytest.mark.extended

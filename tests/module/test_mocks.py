@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import hcl2
 import pytest
 
 from scripts.support.terraform import Terraform, TerraformError, binary
@@ -184,10 +185,20 @@ def test_values_that_a_plan_knows(run: Callable[..., str]) -> None:
 @pytest.mark.slow
 def test_a_mock_without_values(run: Callable[..., str]) -> None:
     """Without the module's values, a plan passes, and only the apply fails."""
-    bare = 'mock_provider "aws" {}\n'
-    assert "Success! 1 passed" in run(bare + TWICE.partition('run "applied"')[0])
-    with pytest.raises(TerraformError):
-        run(bare + TWICE)
+    with pytest.raises(TerraformError) as failure:
+        run('mock_provider "aws" {}\n' + TWICE)
+    said = failure.value.output
+    assert 'run "planned"... pass\n  run "applied"... fail' in said
+    assert 'local.table_arn is "' in said
+
+
+def test_opentofu_knows_the_blocks() -> None:
+    """The mocks can be copied into `mock_provider`, which is all that OpenTofu has."""
+    mocks = hcl2.loads((ROOT / "mocks" / "aws.tfmock.hcl").read_text(encoding="utf-8"))
+    assert mocks.keys() - {"__comments__"} == {"mock_resource"}
+    names = {name for block in mocks["mock_resource"] for body in block.values() for name in body}
+    assert {name for name in names if not name.startswith("__")} == {"defaults"}
+    assert "(../mocks/aws.tfmock.hcl) into `mock_provider`" in PAGE
 
 
 def test_each_resource_with_an_arn_has_a_mock() -> None:

@@ -38,6 +38,14 @@ ALLOWED = {
     f"Deny if ArnLike lambda:SourceFunctionArn {VERSIONS}",
     # Its environment, in any of its versions.
     f"Allow if ArnLike kms:EncryptionContext:aws:lambda:FunctionArn {VERSIONS}",
+    # A service in the Region, with whatever domain its partition has.
+    *(
+        f"Allow if StringLike kms:ViaService {service}.eu-central-1.*"
+        for service in ("dynamodb", "kinesis", "sqs")
+    ),
+    # All objects of a bucket. s3:ListBucket is about the bucket.
+    "Allow s3:ListBucket on arn:aws:s3:::failed/*",
+    "Allow s3:PutObject on arn:aws:s3:::failed/*",
     # Records of one namespace.
     "Allow if ForAllValues:StringLike dynamodb:LeadingKeys orders#*",
     "Allow if ForAllValues:StringLike dynamodb:LeadingKeys shop/a${*}b${?}c${$}d#*",

@@ -27,6 +27,10 @@ REMEDIES: dict[str, tuple[str, dict[str, str]]] = {
         "or set queue.enabled = false",
         {"queue": "queue = { enabled = false }"},
     ),
+    "more_pollers_than_reserved_concurrency": (
+        "Raise function.reserved_concurrency to at least 30,",
+        {"function": "function = { reserved_concurrency = 30 }"},
+    ),
     "a_fifo_queue_with_a_name_of_63_characters": (
         "Shorten the name to 62",
         {"name": f'name = "{62 * "o"}"'},
@@ -56,6 +60,27 @@ REMEDIES: dict[str, tuple[str, dict[str, str]]] = {
     "a_runtime_below_the_floor": (
         'Set for example "python3.13"',
         {"function": 'function = { runtime = "python3.13" }'},
+    ),
+    "python_3_14_with_provider_5": (
+        'set runtime = "python3.13"',
+        {"function": 'function = { runtime = "python3.13" }'},
+    ),
+    "more_than_15_minutes_with_provider_5": (
+        "lower the timeout to 900",
+        {"function": "function = { timeout_seconds = 900 }"},
+    ),
+    "a_timeout_of_managed_instances_without_consent": (
+        "Set it to at most 1800,",
+        {
+            "function": """function = { existing = {
+              arn             = "arn:aws:lambda:eu-central-1:123456789012:function:charge"
+              timeout_seconds = 1800
+            } }"""
+        },
+    ),
+    "messages_above_256_kib_with_provider_5": (
+        "lower it to 262144",
+        {"queue": "queue = { max_message_size_bytes = 262144 }"},
     ),
 }
 """By the case of tests/rejections: what its message says, and the inputs that do so."""

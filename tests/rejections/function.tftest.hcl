@@ -206,7 +206,7 @@ run "a_runtime_that_is_not_python" {
   }
 }
 
-# says: function.timeout_seconds = 2 is not a whole number from 3 to 900 (seconds; a slow claim needs 3)
+# says: function.timeout_seconds = 2 is not a whole number from 3 to 1800 (seconds; a slow claim needs 3)
 run "too_short_a_timeout" {
   command         = plan
   expect_failures = [var.function]
@@ -216,17 +216,17 @@ run "too_short_a_timeout" {
   }
 }
 
-# says: function.timeout_seconds = 901 is not a whole number from 3 to 900 (seconds; a slow claim needs 3)
+# says: function.timeout_seconds = 1801 is not a whole number from 3 to 1800 (seconds; a slow claim needs 3)
 run "too_long_a_timeout" {
   command         = plan
   expect_failures = [var.function]
 
   variables {
-    function = { timeout_seconds = 901 }
+    function = { timeout_seconds = 1801 }
   }
 }
 
-# says: function.timeout_seconds = 30.5 is not a whole number from 3 to 900 (seconds; a slow claim needs 3)
+# says: function.timeout_seconds = 30.5 is not a whole number from 3 to 1800 (seconds; a slow claim needs 3)
 run "a_fraction_of_a_timeout" {
   command         = plan
   expect_failures = [var.function]
@@ -308,7 +308,7 @@ run "an_existing_function_by_name" {
   }
 }
 
-# says: function.existing.timeout_seconds = 2 is not a whole number from 3 to 900 (seconds).
+# says: function.existing.timeout_seconds = 2 is not a whole number from 3 to 5400 (seconds).
 run "an_existing_function_of_2_seconds" {
   command         = plan
   expect_failures = [var.function]
@@ -316,6 +316,17 @@ run "an_existing_function_of_2_seconds" {
   variables {
     code     = null
     function = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:worker", timeout_seconds = 2 } }
+  }
+}
+
+# says: function.existing.timeout_seconds = 5401 is not a whole number from 3 to 5400 (seconds).
+run "an_existing_function_of_more_than_90_minutes" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    code     = null
+    function = { existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:worker", timeout_seconds = 5401 } }
   }
 }
 

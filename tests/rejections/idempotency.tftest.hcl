@@ -106,6 +106,16 @@ run "half_a_thread" {
   }
 }
 
+# says: idempotency.managed_instances = "accept" is not one of refuse, accept_overlapping_runs.
+run "an_unclear_consent_to_managed_instances" {
+  command         = plan
+  expect_failures = [var.idempotency]
+
+  variables {
+    idempotency = { managed_instances = "accept" }
+  }
+}
+
 # says: idempotency.mode = "dry-run" is not one of enforce, observe.
 run "an_unknown_mode" {
   command         = plan
@@ -243,5 +253,19 @@ run "a_json_path" {
 
   variables {
     idempotency = { key = "$.order_id" }
+  }
+}
+
+# says: function.existing.timeout_seconds = 1801, and only Lambda Managed Instances take more than 1800
+run "a_timeout_of_managed_instances_without_consent" {
+  command         = plan
+  expect_failures = [terraform_data.location]
+
+  variables {
+    code      = null
+    processor = null
+    function = {
+      existing = { arn = "arn:aws:lambda:eu-central-1:123456789012:function:charge", timeout_seconds = 1801 }
+    }
   }
 }

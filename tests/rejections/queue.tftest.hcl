@@ -396,13 +396,13 @@ run "a_queue_filter_that_is_no_json" {
   }
 }
 
-# says: queue.max_message_size_bytes = 1048576 is not a whole number from 1024 to 262144 (bytes, 256 KiB).
-run "messages_of_1_mib" {
+# says: queue.max_message_size_bytes = 1048577 is not a whole number from 1024 to 1048576 (bytes, 1 MiB).
+run "messages_above_1_mib" {
   command         = plan
   expect_failures = [var.queue]
 
   variables {
-    queue = { max_message_size_bytes = 1048576 }
+    queue = { max_message_size_bytes = 1048577 }
   }
 }
 

@@ -104,7 +104,7 @@ run "a_fraction_of_a_batching_window_of_a_stream" {
   }
 }
 
-# says: streams has failure_destination_arn = {"clicks":null}; each must be the ARN of an SQS queue or an SNS topic.
+# says: streams has failure_destination_arn = {"clicks":null}; each must be the ARN of an SQS queue, an SNS topic or an S3 bucket.
 run "a_stream_without_a_failure_destination" {
   command         = plan
   expect_failures = [var.streams]
@@ -114,13 +114,13 @@ run "a_stream_without_a_failure_destination" {
   }
 }
 
-# says: streams has failure_destination_arn = {"clicks":"arn:aws:s3:::failed"}; each must be the ARN of an SQS queue or an SNS topic.
-run "a_failure_destination_that_is_a_bucket" {
+# says: streams has failure_destination_arn = {"clicks":"arn:aws:s3:::failed/clicks"}; each must be the ARN of an SQS queue, an SNS topic or an S3 bucket.
+run "a_failure_destination_that_is_a_folder_of_a_bucket" {
   command         = plan
   expect_failures = [var.streams]
 
   variables {
-    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:s3:::failed" } }
+    streams = { clicks = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks", failure_destination_arn = "arn:aws:s3:::failed/clicks" } }
   }
 }
 

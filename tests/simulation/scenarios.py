@@ -240,6 +240,14 @@ SMALL = (
 )  # fmt: skip
 """Small enough to kill every mutant quickly, the smallest first; all hold for production too."""
 
+UNSTOPPED = (
+    Scenario("nothing stops a run", ("A", "A"), Budget(lost=1, exception=1, late=2)),
+    Scenario("nothing stops a transaction", ("A", "A"), Budget(lost=1, late=2), COMMIT),
+    Scenario("park mode, nothing stops a run", ("A", "A"), Budget(exception=1, late=2, redrive=2),
+             PARK),
+)  # fmt: skip
+"""As on Lambda Managed Instances: every process may outlive its deadline. All hold too."""
+
 SOONEST = {
     "a full window starts more": "two windows",
     "completions in flight are not counted": "two windows",

@@ -12,7 +12,7 @@ from idempotent_lambda.store.transaction import Transaction
 from . import counter, promises
 from .explorer import Exploration, Scenario, explore
 from .mutants import KNOWN_BAD, REDUNDANT, _conditions, mutants
-from .scenarios import FULL, SMALL, SOONEST, hunting_grounds
+from .scenarios import FULL, SMALL, SOONEST, UNSTOPPED, hunting_grounds
 from .world import DEADLINE, MARGIN, Protocol, World
 
 MUTANTS = dict(mutants())
@@ -200,6 +200,28 @@ def test_the_margin_is_no_larger_than_it_must_be(name: str) -> None:
         assert (findings.violation is None) is is_safe
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", UNSTOPPED, ids=lambda scenario: scenario.name)
+def test_runs_that_nothing_stops_overlap(scenario: Scenario) -> None:
+    """Every promise holds where nothing stops a run, but two runs of a key occur at once."""
+    exploration = Exploration(scenario, Protocol())
+    findings = exploration.findings()
+    assert findings.violation is None, "\n".join(findings.story)
+    assert findings.frontier == 0
+    assert any(map(_is_run_twice, _decoded(exploration)))
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [each for each in SMALL if each.deliveries == ("A", "A") and not each.budget.late],
+    ids=lambda scenario: scenario.name,
+)
+def test_runs_that_end_at_their_timeout_never_overlap(scenario: Scenario) -> None:
+    """Where Lambda stops a run at its timeout, no two runs of a key occur at once."""
+    worlds = _worlds(scenario.name)
+    assert not any(map(_is_run_twice, worlds))
+
+
 def test_hunting_grounds_exist() -> None:
     """Each first place of a search names a mutant and a scenario that exist."""
     assert MUTANTS.keys() >= SOONEST.keys()
@@ -323,8 +345,17 @@ def _explored(name: str) -> Exploration:
 
 
 def _worlds(name: str) -> list[World]:
-    exploration = _explored(name)
+    return _decoded(_explored(name))
+
+
+def _decoded(exploration: Exploration) -> list[World]:
     return [exploration.encoding.decode(encoded) for encoded in exploration.worlds]
+
+
+def _is_run_twice(world: World) -> bool:
+    calls = [call for worker in world.workers if worker for call in worker.calls]
+    running = [call.item.key.text for call in calls if isinstance(call.step, Run)]
+    return len(running) > len(set(running))
 
 
 def _swapped(world: World) -> World:

@@ -93,7 +93,7 @@ class Budget(NamedTuple):
         exception: a processor raises, before or after its effect.
         permanent: a processor raises PermanentFailure, before or after its effect.
         redrive: a copy from the dead-letter queue is delivered, for the first time or again.
-        late: a process outlives its deadline, which Lambda does not allow.
+        late: a process outlives its deadline, as on Lambda Managed Instances.
         fast: a process whose clock is ahead by the whole margin.
         behind: a process whose clock is behind by the whole margin.
         short: a worker has too little time left to start anything more, or to wait for its

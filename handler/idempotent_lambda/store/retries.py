@@ -105,6 +105,7 @@ def _send(
 
 
 def _choose_backoff(attempts: int) -> Millis:
-    # Full jitter: workers that failed together do not come back together.
+    # Full jitter: workers that failed together do not come back together. Workers that SnapStart
+    # restores from one snapshot have the same state of `random`.
     limit = min(MAX_BACKOFF_MILLIS, FIRST_BACKOFF_MILLIS << attempts)
-    return Millis(random.randrange(limit))  # noqa: S311  # guards nothing
+    return Millis(random.SystemRandom().randrange(limit))

@@ -135,6 +135,23 @@ def test_a_step_that_is_retried_too_early(shop: Shop) -> None:
     assert charged("a") == "done"
 
 
+def test_a_wait_in_the_function_of_a_step(shop: Shop) -> None:
+    """A suspended call is interrupted: its claim stays, and the replay runs after the lease."""
+    context = DurableContext()
+
+    def charge(order_id: str) -> str:
+        wait(context)
+        return order_id
+
+    charged = shop.decorated(charge, name="charge", key="order_id", lease_seconds=30)
+    with pytest.raises(SuspendExecution):
+        charged("a")
+    with pytest.raises(errors.AlreadyInProgressError):
+        charged("a")
+    shop.clock.advance(35_001)  # type: ignore[arg-type]
+    assert charged("a") == "a"
+
+
 class _Elsewhere:
     DurableContext = type("DurableContext", (), {"__module__": "orders.contexts", "id": "a"})
 

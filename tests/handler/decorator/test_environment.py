@@ -43,6 +43,19 @@ def test_wrong_environment(environment: pytest.MonkeyPatch) -> None:
     ]  # fmt: skip
 
 
+def test_managed_instances(environment: pytest.MonkeyPatch) -> None:
+    """Where nothing stops a run at its timeout, no call of a decorated function runs."""
+    set_up(environment, "records")
+    environment.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "lambda-managed-instances")
+    ran: list[str] = []
+    for given in ({"lease_seconds": 30}, {}):
+        charge = idempotent(name="charge", key="x", **given)(ran.append)
+        for _ in range(2):
+            with pytest.raises(errors.ConfigurationError, match="may overlap"):
+                charge("a")
+    assert ran == []
+
+
 def echoed(x: str) -> str:
     """Return what it gets."""
     return x

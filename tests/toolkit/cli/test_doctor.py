@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -37,12 +38,14 @@ QUEUE = Queue(
     visibility_seconds=180,
     retention_seconds=345_600,
     dead_letter_arn="arn:aws:sqs:eu-central-1:123456789012:orders-dead-letters",
+    max_message_bytes=262_144,
     max_receive_count=5,
 )
 DEAD = Queue(
     arn="arn:aws:sqs:eu-central-1:123456789012:orders-dead-letters",
     visibility_seconds=30,
     retention_seconds=1_209_600,
+    max_message_bytes=262_144,
 )
 TABLE = Table(key=(("id", "S", "HASH"),), ttl_attribute="expires_at", point_in_time_recovery=True)
 MAPPING = SourceMapping(state="Enabled", partial_responses=True)
@@ -75,6 +78,7 @@ PLANTED: dict[str, tuple[Inventory, Severity]] = {
     "settings": (with_environment(IDEMPOTENCY_MODE="enforced"), FAILURE),
     "observe-mode": (with_environment(IDEMPOTENCY_MODE="observe"), NOTE),
     "runtime": (replace(HEALTHY, runtime="python3.9"), FAILURE),
+    "managed-instances": (replace(HEALTHY, managed_instances=True), FAILURE),
     "table-key": (replace(HEALTHY, table=replace(TABLE, key=(("pk", "S", "HASH"),))), FAILURE),
     "ttl": (replace(HEALTHY, table=replace(TABLE, ttl_attribute=None)), FAILURE),
     "point-in-time-recovery": (
@@ -100,6 +104,10 @@ PLANTED: dict[str, tuple[Inventory, Severity]] = {
     "dead-letter-retention": (
         replace(HEALTHY, dead_letter_queue=replace(DEAD, retention_seconds=345_600)),
         FAILURE,
+    ),
+    "dead-letter-size": (
+        replace(HEALTHY, dead_letter_queue=replace(DEAD, max_message_bytes=262_143)),
+        WARNING,
     ),
     "max-receive-count": (replace(HEALTHY, queue=replace(QUEUE, max_receive_count=4)), WARNING),
     "concurrency": (replace(HEALTHY, reserved_concurrency=5), WARNING),
@@ -162,6 +170,14 @@ def test_each_check_finds_its_fault_and_no_other(name: str) -> None:
         (replace(HEALTHY, table=replace(TABLE, ttl_attribute="ttl")), "ttl", FAILURE),
         (replace(HEALTHY, runtime="nodejs22.x"), "runtime", FAILURE),
         (replace(HEALTHY, skew_millis=5001), "clock", FAILURE),
+        (
+            replace(
+                with_environment(IDEMPOTENCY_MANAGED_INSTANCES="accept_overlapping_runs"),
+                managed_instances=True,
+            ),
+            "managed-instances",
+            NOTE,
+        ),
     ],
 )
 def test_further_faults(planted: Inventory, name: str, severity: Severity) -> None:
@@ -179,6 +195,7 @@ def test_further_faults(planted: Inventory, name: str, severity: Severity) -> No
         replace(
             HEALTHY, reserved_concurrency=5, mappings=(replace(MAPPING, maximum_concurrency=5),)
         ),
+        replace(HEALTHY, reserved_concurrency=30, mappings=(replace(MAPPING, maximum_pollers=3),)),
         replace(HEALTHY, queue=None, dead_letter_queue=None, mappings=()),
         replace(
             HEALTHY,
@@ -237,6 +254,13 @@ def test_a_wrong_key_expression(key: str, handler: str) -> None:
         ),
         (
             replace(
+                HEALTHY, reserved_concurrency=29, mappings=(replace(MAPPING, maximum_pollers=3),)
+            ),
+            WARNING,
+            "reserve at least 30, or lower queue.provisioned_poller_config: 2 pollers need 20",
+        ),
+        (
+            replace(
                 HEALTHY,
                 queue=replace(QUEUE, retention_seconds=1_209_600),
                 dead_letter_queue=replace(DEAD, retention_seconds=1_209_600),
@@ -264,6 +288,22 @@ class TestFacts:
         answer = run("doctor", "--json").answer
         assert answer["healthy"] is True
         assert answer["findings"] == []
+
+    def test_managed_instances(
+        self, consumer: Consumer, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A function with a capacity provider runs on Lambda Managed Instances."""
+        enable(consumer)
+        read: Any = Deployment.function
+        provider = "arn:aws:lambda:eu-central-1:123456789012:capacity-provider:large"
+        more = {"LambdaManagedInstancesCapacityProviderConfig": {"CapacityProviderArn": provider}}
+        monkeypatch.setattr(
+            Deployment,
+            "function",
+            property(lambda self: {**read.func(self), "CapacityProviderConfig": more}),
+        )
+        (found,) = run("doctor", "--json").answer["findings"]
+        assert (found["name"], found["severity"]) == ("managed-instances", "failure")
 
     @pytest.mark.usefixtures("consumer")
     def test_findings_have_an_exit_code(self, run: Run) -> None:
@@ -420,6 +460,18 @@ def test_skew(before: int, after: int, skew: int) -> None:
     answer = {"ResponseMetadata": {"HTTPHeaders": {"date": date}}}
     assert inventory.skew_millis(answer, before, after) == skew
     assert inventory.skew_millis({}, before, after) is None
+
+
+def test_pollers_are_read_as_lambda_reports_them() -> None:
+    """The most pollers of a mapping are read: it then has no maximum concurrency.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_ProvisionedPollerConfig.html
+    """
+    pollers = {"MaximumPollers": 3, "MinimumPollers": 2}
+    mapping = {"EventSourceArn": QUEUE.arn, "ProvisionedPollerConfig": pollers}
+    deployment: Any = SimpleNamespace(mappings=[mapping])
+    (found,) = inventory._mappings(deployment)
+    assert (found.maximum_pollers, found.maximum_concurrency) == (3, None)
 
 
 def enable(consumer: Consumer) -> None:

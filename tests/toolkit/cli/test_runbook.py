@@ -4,6 +4,7 @@ import io
 import json
 import re
 import shlex
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import pytest
 from idempotent_lambda import PermanentFailure
 from idempotent_lambda.errors import StoreRefusedError
 from idempotent_lambda.log import JsonLines
+from idempotent_lambda_toolkit.testing import events
+from tests.handler.events import kinesis_record
 from tests.handler.harness import ConsumerHarness, raising
 
 from .conftest import OWNER, Consumer, Ended, Run
@@ -98,7 +101,36 @@ def test_no_command_is_left_out() -> None:
     """This module runs every command of the runbook."""
     ours = {each.removeprefix(OURS) for each in COMMANDS if each.startswith(OURS)}
     assert ours == set(PLAYS)
-    assert {each.split()[0] for each in COMMANDS} == {"idempotent-lambda"}
+    others = {" ".join(each.split()[:3]) for each in COMMANDS if not each.startswith(OURS)}
+    assert others == {"aws lambda invoke", "aws s3 cp", "aws s3 ls"}  # test_bucket
+
+
+# https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
+@pytest.mark.parametrize("written", [json.dumps, lambda event: event], ids=["text", "object"])
+def test_bucket(written: Callable[[Any], Any], tmp_path: Path) -> None:
+    """The report in a bucket becomes the event of the invocation that gave up."""
+    event = events.kinesis({"order_id": "ORDER-1"})
+    report = {"KinesisBatchInfo": {"shardId": "shardId-0"}, "payload": written(event)}
+    (command,) = (each for each in COMMANDS if each.startswith("aws s3 cp "))
+    download, extract = command.split(" | ", 1)
+    assert download == "aws s3 cp s3://BUCKET/KEY -"
+    text = json.dumps(report).encode()
+    subprocess.run(["sh", "-c", extract], input=text, cwd=tmp_path, check=True)
+    assert json.loads((tmp_path / "event.json").read_bytes()) == event
+    assert any("--payload fileb://event.json" in each for each in COMMANDS)
+
+
+def test_bucket_until_every_record_has_run() -> None:
+    """The answer names one failure of a stream; after the last one in the runbook, all have run."""
+    (last,) = re.findall(r"`(\{\"batchItemFailures\": .*?\})`", RUNBOOK)
+    harness = ConsumerHarness()
+    records = [kinesis_record(each, sequence) for each, sequence in ("a1", "b2", "c3", "d4")]
+    faults = ["b", "c"]
+    harness.behaviour |= dict.fromkeys(faults, raising(ValueError("no")))
+    while {"batchItemFailures": harness.deliver(*records)} != json.loads(last):
+        assert harness.status("d") is None
+        del harness.behaviour[faults.pop(0)]
+    assert {harness.status(each) for each in "abcd"} == {"COMPLETED"}
 
 
 @pytest.mark.parametrize("command", PLAYS)

@@ -16,6 +16,7 @@ from idempotent_lambda.settings import (
     DEFAULT_LEASE_MARGIN_MILLIS,
     DEFAULT_MAX_RECEIVE_COUNT,
     DEFAULT_MINIMUM_REMAINING_MILLIS,
+    MANAGED_INSTANCES_CHOICES,
     Settings,
 )
 
@@ -28,6 +29,14 @@ LEAST_CONCURRENCY = 2
 """The least maximum concurrency of a mapping.
 
 https://docs.aws.amazon.com/lambda/latest/api/API_ScalingConfig.html"""
+
+LEAST_POLLERS = 2
+"""https://docs.aws.amazon.com/lambda/latest/api/API_ProvisionedPollerConfig.html"""
+
+POLLER_CONCURRENCY = 10
+"""The most invocations of a provisioned poller at a time, which excludes a maximum concurrency.
+
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html"""
 
 MAX_RETENTION_SECONDS = 1_209_600
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html"""
@@ -49,6 +58,7 @@ class Queue:
     """A queue; times in seconds.
 
     Attributes:
+        max_message_bytes: the size of the largest message that it takes.
         dead_letter_arn: the target of its redrive policy; None without a policy.
         max_receive_count: the limit in its redrive policy; None without a policy.
     """
@@ -56,6 +66,7 @@ class Queue:
     arn: str
     visibility_seconds: int
     retention_seconds: int
+    max_message_bytes: int
     delay_seconds: int = 0
     dead_letter_arn: str | None = None
     max_receive_count: int | None = None
@@ -85,12 +96,14 @@ class SourceMapping:
         partial_responses: whether ReportBatchItemFailures is on.
         window_seconds: the batching window.
         maximum_concurrency: the limit; None without a limit.
+        maximum_pollers: the most pollers that Lambda keeps for it; None without provisioned mode.
     """
 
     state: str
     partial_responses: bool
     window_seconds: int = 0
     maximum_concurrency: int | None = None
+    maximum_pollers: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +112,7 @@ class Inventory:
 
     Attributes:
         runtime: the runtime; None for an image.
+        managed_instances: whether it runs on Lambda Managed Instances.
         reserved_concurrency: the reserved concurrency; None if nothing is reserved.
         mappings: the mappings of the queue; None if not known.
         denied: the actions that the role lacks, each with its resource; None if not known.
@@ -111,6 +125,7 @@ class Inventory:
     handler: str
     timeout_seconds: int
     runtime: str | None = None
+    managed_instances: bool = False
     reserved_concurrency: int | None = None
     table: Table | None = None
     queue: Queue | None = None
@@ -214,6 +229,19 @@ def _runtime(inventory: Inventory) -> Said:
     if not inventory.runtime.startswith("python") or numbers < OLDEST_RUNTIME:
         remedy = 'set function.runtime = "python3.13"'
         yield _failure(f"runtime is {inventory.runtime}", "python3.11 or newer", remedy)
+
+
+def _managed_instances(inventory: Inventory) -> Said:
+    if not inventory.managed_instances:
+        return
+    value, rule = "it runs on Lambda Managed Instances", "they stop no run at its timeout, so "
+    accepted = MANAGED_INSTANCES_CHOICES[1]
+    if inventory.environment.get("IDEMPOTENCY_MANAGED_INSTANCES") == accepted:
+        rule += "a side effect may happen twice at the same time"
+        yield _note(value, rule, "end each run before its timeout, or run the function elsewhere")
+    else:
+        remedy = f'run it elsewhere, or set idempotency.managed_instances = "{accepted}"'
+        yield _failure(value, rule + "the function refuses to start there", remedy)
 
 
 def _table_key(inventory: Inventory) -> Said:
@@ -347,6 +375,15 @@ def _dead_letter_retention(inventory: Inventory) -> Said:
             yield _failure(value, rule, f"raise the dead-letter queue's retention, {most}")
 
 
+def _dead_letter_size(inventory: Inventory) -> Said:
+    queue, dead = inventory.queue, inventory.dead_letter_queue
+    if queue and dead and dead.max_message_bytes < queue.max_message_bytes:
+        value = f"the dead-letter queue takes {dead.max_message_bytes} bytes"
+        value += f", the queue {queue.max_message_bytes}"
+        rule = "at least as many: SQS refuses the copy of a larger message, so it cannot be parked"
+        yield _warning(value, rule, "raise MaximumMessageSize of the dead-letter queue")
+
+
 def _dead_letter_url(inventory: Inventory) -> Said:
     url = inventory.environment.get("IDEMPOTENCY_DEAD_LETTER_QUEUE_URL")
     if not url:
@@ -373,16 +410,22 @@ def _concurrency(inventory: Inventory) -> Said:
         yield _failure("reserved concurrency is 0", rule, "raise or remove it")
         return
     for each in inventory.mappings or ():
-        most = each.maximum_concurrency
-        if most is None or most > reserved:
-            said = "no maximum concurrency" if most is None else f"maximum concurrency {most}"
-            value = f"the mapping has {said}, the function a reserved concurrency of {reserved}"
-            rule = "not above the function's: throttled messages use up their receives"
-            remedy = f"set queue.maximum_concurrency to {reserved} at most"
-            if reserved < LEAST_CONCURRENCY:
-                least = LEAST_CONCURRENCY
-                remedy = f"reserve at least {least}, and set queue.maximum_concurrency to {least}"
-            yield _warning(value, rule, remedy)
+        pollers = each.maximum_pollers
+        most = each.maximum_concurrency if pollers is None else POLLER_CONCURRENCY * pollers
+        if most is not None and most <= reserved:
+            continue
+        said = "no maximum concurrency" if most is None else f"maximum concurrency {most}"
+        least = LEAST_CONCURRENCY
+        remedy = f"set queue.maximum_concurrency to {reserved} at most"
+        if pollers is not None:
+            said = f"{pollers} pollers with {POLLER_CONCURRENCY} invocations each"
+            remedy = f"reserve at least {most}, or lower queue.provisioned_poller_config: "
+            remedy += f"{LEAST_POLLERS} pollers need {LEAST_POLLERS * POLLER_CONCURRENCY}"
+        elif reserved < least:
+            remedy = f"reserve at least {least}, and set queue.maximum_concurrency to {least}"
+        value = f"the mapping has {said}, the function a reserved concurrency of {reserved}"
+        rule = "not above the function's: throttled messages use up their receives"
+        yield _warning(value, rule, remedy)
 
 
 def _lease_margin(inventory: Inventory) -> Said:
@@ -442,6 +485,7 @@ CHECKS: Mapping[str, Callable[[Inventory], Said]] = {
     "settings": _settings,
     "observe-mode": _observing,
     "runtime": _runtime,
+    "managed-instances": _managed_instances,
     "table-key": _table_key,
     "ttl": _ttl,
     "point-in-time-recovery": _recovery,
@@ -453,6 +497,7 @@ CHECKS: Mapping[str, Callable[[Inventory], Said]] = {
     "dead-letter-queue": _dead_letter_queue,
     "dead-letter-url": _dead_letter_url,
     "dead-letter-retention": _dead_letter_retention,
+    "dead-letter-size": _dead_letter_size,
     "max-receive-count": _max_receive_count,
     "concurrency": _concurrency,
     "lease-margin": _lease_margin,

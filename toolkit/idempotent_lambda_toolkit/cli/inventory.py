@@ -72,6 +72,7 @@ def gather(deployment: Deployment) -> Inventory:
         handler=_handler(function),
         timeout_seconds=function["Timeout"],
         runtime=function.get("Runtime"),
+        managed_instances=bool(function.get("CapacityProviderConfig")),
         reserved_concurrency=read(
             "reserved concurrency", lambda: _read_reserved_concurrency(deployment, function)
         ),
@@ -134,6 +135,7 @@ def _mappings(deployment: Deployment) -> tuple[SourceMapping, ...]:
             in (each.get("FunctionResponseTypes") or ()),
             window_seconds=each.get("MaximumBatchingWindowInSeconds") or 0,
             maximum_concurrency=(each.get("ScalingConfig") or {}).get("MaximumConcurrency"),
+            maximum_pollers=(each.get("ProvisionedPollerConfig") or {}).get("MaximumPollers"),
         )
         for each in deployment.mappings
         if each.get("EventSourceArn", "").split(":")[2:3] == ["sqs"]
@@ -149,6 +151,7 @@ def _queue(deployment: Deployment, url: str | None) -> Queue:
         arn=found["QueueArn"],
         visibility_seconds=int(found["VisibilityTimeout"]),
         retention_seconds=int(found["MessageRetentionPeriod"]),
+        max_message_bytes=int(found["MaximumMessageSize"]),
         delay_seconds=int(found.get("DelaySeconds", 0)),
         dead_letter_arn=policy.get("deadLetterTargetArn"),
         max_receive_count=None if receives is None else int(receives),

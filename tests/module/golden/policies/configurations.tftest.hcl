@@ -46,7 +46,7 @@ run "streams" {
     streams = {
       accounts = { source = "dynamodb", arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/accounts/stream/2025-01-01T00:00:00.000", failure_destination_arn = "arn:aws:sns:eu-central-1:123456789012:failed" }
       clicks   = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/clicks/consumer/orders:1735689600", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed" }
-      views    = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/views", failure_destination_arn = "arn:aws:sqs:eu-central-1:123456789012:failed" }
+      views    = { source = "kinesis", arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/views", failure_destination_arn = "arn:aws:s3:::failed" }
     }
   }
 }

@@ -1,0 +1,1 @@
+"""The questions: each test observes one answer, whatever it is."""
