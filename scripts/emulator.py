@@ -36,7 +36,7 @@ def start(directory: Path) -> bool:
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two at once would start two
-        if _send(directory, b""):
+        if send(directory, b""):
             if (directory / SHELL).exists():
                 return False
             stop(directory)  # whoever started it was interrupted
@@ -57,10 +57,10 @@ def start(directory: Path) -> bool:
 
 def stop(directory: Path) -> bool:
     """Stop the emulator and remove its data; return False if none runs."""
-    if not _send(directory, b"stop"):
+    if not send(directory, b"stop"):
         return False
     deadline = time.monotonic() + STOP_SECONDS
-    while _send(directory, b""):
+    while send(directory, b""):
         if time.monotonic() > deadline:
             raise EmulatorError("the emulator does not end")
         time.sleep(0.05)
@@ -68,7 +68,7 @@ def stop(directory: Path) -> bool:
     return True
 
 
-def _send(directory: Path, message: bytes) -> bool:
+def send(directory: Path, message: bytes) -> bool:
     """Send a message to the emulator of a directory; return False if none runs."""
     try:
         pipe = os.open(directory / PIPE, os.O_WRONLY | os.O_NONBLOCK)

@@ -146,7 +146,7 @@ def find_emulator(build: Path = BUILD) -> Target:
     """Find the emulator of `make verify-emulator`, which goes on if a run is killed."""
     path = build / EMULATOR
     # An empty message arrives only if the emulator reads.
-    if not emulator._send(path, b"") or not (path / emulator.SHELL).exists():
+    if not emulator.send(path, b"") or not (path / emulator.SHELL).exists():
         raise TargetError("the emulator does not run")
     [endpoint] = _ENDPOINT.findall((path / emulator.SHELL).read_text())
     running = Emulator(endpoint=endpoint, directory=path)
