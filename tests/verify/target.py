@@ -27,7 +27,7 @@ LEAST_SECONDS = 25 * 60
 """A run and its clean-up take at most so long, so the credentials must not end before."""
 
 _ENDPOINT = re.compile(r"^export AWS_ENDPOINT_URL=(\S+)$", re.MULTILINE)
-KINDS = {**SERVICES, "cloudwatch": "cloudwatch", "tagging": "resourcegroupstaggingapi"}
+CLIENTS = {**SERVICES, "cloudwatch": "cloudwatch", "tagging": "resourcegroupstaggingapi"}
 """The services of the clients that the rows and the clean-up use, by attribute."""
 
 
@@ -63,7 +63,7 @@ class Target:
 
     def make_clients(self) -> Aws:
         """Make the clients of all services."""
-        return Aws(**{name: make_client(kind, self.environment) for name, kind in KINDS.items()})
+        return Aws(**{name: make_client(kind, self.environment) for name, kind in CLIENTS.items()})
 
 
 def make_client(service: str, environment: Mapping[str, str]) -> Any:

@@ -13,7 +13,7 @@ import pytest
 from scripts.support import observation
 from scripts.support.observation import Aws
 from tests.verify.run import SITE
-from tests.verify.target import KINDS, make_client
+from tests.verify.target import CLIENTS, make_client
 
 POLL_SECONDS = 1.0
 
@@ -60,7 +60,7 @@ def site(request: pytest.FixtureRequest, record_property: Callable[[str, object]
         pytest.skip("needs the stacks of make verify-aws")
     record_property("question", (request.function.__doc__ or "").partition("\n")[0])
     written = json.loads(Path(path).read_text())
-    clients = {name: make_client(kind, dict(os.environ)) for name, kind in KINDS.items()}
+    clients = {name: make_client(kind, dict(os.environ)) for name, kind in CLIENTS.items()}
     return Site(
         aws=Aws(**clients),
         is_aws=written["target"] == "aws",
