@@ -37,7 +37,7 @@ from scripts.support.emulator import Emulator, new_account
 from tests.clients import patient_client
 from tests.handler.harness import Listener
 from tests.requests import claim_of
-from tests.verify.leftovers import TAG
+from tests.verify.leftovers import RUN_VARIABLE, TAG
 
 from .worker import MINE, THEIRS, Worker
 
@@ -47,9 +47,6 @@ MOTO = {
     "AWS_DEFAULT_REGION": "eu-central-1",
 }
 
-
-RUN = "VERIFY_RUN"
-"""Names the run of `make verify-aws`, by which its clean-up finds the tables."""
 
 Items = Mapping[str, Any]
 """Items by their ids: as DynamoDB writes them, or as records in memory."""
@@ -363,13 +360,13 @@ class DynamoDB:
 
 def new_table_name() -> str:
     """A name for a table; in a run of `make verify-aws` it begins with the run."""
-    run = os.environ.get(RUN, "idempotent-lambda")
+    run = os.environ.get(RUN_VARIABLE, "idempotent-lambda")
     return f"{run}-contract-{secrets.token_hex(4)}"
 
 
 def make_table(client: Any, table: str) -> None:
     """Make a table, tagged with the run if there is one, and wait for it."""
-    run = os.environ.get(RUN)
+    run = os.environ.get(RUN_VARIABLE)
     client.create_table(
         TableName=table,
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],

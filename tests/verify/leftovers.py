@@ -19,6 +19,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from scripts.support.observation import Aws
 
 TAG = "idempotent-lambda-verify"
+RUN_VARIABLE = "VERIFY_RUN"
+"""The variable with the run of some tests, by which the clean-up finds what they make."""
+
 PREFIX = "idl-verify-"
 _RUN = re.compile(rf"{PREFIX}\d{{10}}-[0-9a-f]{{6}}(?=$|-)")
 _TIME = "%y%m%d%H%M"

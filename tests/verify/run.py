@@ -26,15 +26,14 @@ from scripts.support.stack import EXAMPLES, apply_stack, write_stack
 from scripts.support.terraform import Terraform, TerraformError, environment
 
 from . import report
-from .leftovers import Leftover, delete, list_leftovers, name_run
+from .leftovers import RUN_VARIABLE, Leftover, delete, list_leftovers, name_run
 from .lifeline import VARIABLE
 from .target import RUNS, Target, make_client
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-RUN = "VERIFY_RUN"
 SITE = "VERIFY_SITE"
-"""The variables of the tests: the name of the run, and the file with what is deployed."""
+"""The variable with the file that says what is deployed."""
 
 JOURNAL = "run.json"
 
@@ -257,12 +256,7 @@ def _run_tests(run: Run, site: dict[str, Any], deadline: float, progress: Progre
     reading, writing = os.pipe()
     junit = str(run.results / f"{run.name}.xml")
     command = [sys.executable, *PYTEST, "--junitxml", junit]
-    variables = {
-        RUN: run.name,
-        SITE: str(path),
-        VARIABLE: str(reading),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
+    variables = {RUN_VARIABLE: run.name, SITE: str(path), VARIABLE: str(reading)}
     log = run.results / f"{run.name}.log"
     with (
         os.fdopen(writing, "wb"),
