@@ -82,8 +82,8 @@ resource "terraform_data" "location" {
       condition = local.timeout_seconds <= 1800 || var.idempotency.managed_instances == "accept_overlapping_runs"
       error_message = nonsensitive(join("", [for part in [
         "function.existing.timeout_seconds = ", local.timeout_seconds, ", and only Lambda Managed Instances take more ",
-        "than 1800, where the function refuses to start. Set it to at most 1800, or accept what docs/settings.md says ",
-        "of them with idempotency.managed_instances = \"accept_overlapping_runs\".",
+        "than 1800, where the function refuses to start. Set it to at most 1800. Or, if two runs of a message may ",
+        "overlap (docs/settings.md), set idempotency.managed_instances = \"accept_overlapping_runs\".",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
   }

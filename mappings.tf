@@ -112,8 +112,8 @@ resource "aws_lambda_event_source_mapping" "queue" {
         "function.reserved_concurrency = ", coalesce(var.function.reserved_concurrency, "null"), ": each poller ",
         "invokes the function up to 10 times at a time, and messages that are throttled use up their receives and are ",
         "dead-lettered without a run. Raise function.reserved_concurrency to at least ",
-        10 * try(var.queue.provisioned_poller_config.maximum_pollers, 2), ", or lower maximum_pollers; the fewest, 2, ",
-        "need 20.",
+        10 * try(var.queue.provisioned_poller_config.maximum_pollers, 2), ", or lower maximum_pollers; even 2, the ",
+        "fewest, need 20.",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
 

@@ -11,8 +11,8 @@ from tests.module.stacks import copy_module
 GUARD = "terraform_data.deletion_guard"
 
 
-def protected_by(guard: str, graph: str) -> set[str]:
-    """What the guard depends on, also through others, in a graph that Terraform has drawn."""
+def trace(guard: str, graph: str) -> set[str]:
+    """Return all on which the guard depends, in a graph that Terraform has drawn."""
     edges = re.findall(r'^  "([\w.]+)" -> "([\w.]+)";$', graph, re.MULTILINE)
     reached, waiting = set[str](), [guard]
     while waiting:
@@ -32,7 +32,7 @@ def test_the_guard_depends_on_every_resource(tmp_path: Path) -> None:
     nodes = set(re.findall(r'^  "([\w.]+)" \[', graph, re.MULTILINE))
     resources = {node for node in nodes if not node.startswith("data.")}
     assert "aws_sqs_queue.dead_letter" in resources
-    assert protected_by(GUARD, graph) >= resources - {GUARD}
+    assert trace(GUARD, graph) >= resources - {GUARD}
 
 
 def test_a_resource_that_nothing_leads_to() -> None:
@@ -42,4 +42,4 @@ def test_a_resource_that_nothing_leads_to() -> None:
   "terraform_data.checks" -> "aws_sqs_queue.source";
   "aws_lambda_alias.new" -> "aws_sqs_queue.source";
 """
-    assert protected_by(GUARD, graph) == {"terraform_data.checks", "aws_sqs_queue.source"}
+    assert trace(GUARD, graph) == {"terraform_data.checks", "aws_sqs_queue.source"}

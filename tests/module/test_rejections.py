@@ -127,7 +127,7 @@ def block_of(rule: str) -> str:
 CASES = parsed_cases()
 
 
-def packed(kind: str) -> list[dict[str, Case]]:
+def pack_cases(kind: str) -> list[dict[str, Case]]:
     """Pack the cases of a kind into as few modules as can show them, each by its target.
 
     A failed precondition can keep others from being evaluated, so each has its own module.
@@ -161,7 +161,7 @@ def refusals(
     source = copy_module(directory / "source")
     # Provider 6 takes what some cases give.
     pretend_provider(source, has_provider_6=False)
-    packs = {f"m{number}": pack for number, pack in enumerate(packed(kind))}
+    packs = {f"m{number}": pack for number, pack in enumerate(pack_cases(kind))}
     found: dict[str, list[Refusal]] = {
         case.name: [] for pack in packs.values() for case in pack.values()
     }

@@ -70,7 +70,7 @@ REMEDIES: dict[str, tuple[str, dict[str, str]]] = {
         {"function": "function = { timeout_seconds = 900 }"},
     ),
     "a_timeout_of_managed_instances_without_consent": (
-        "Set it to at most 1800,",
+        "Set it to at most 1800.",
         {
             "function": """function = { existing = {
               arn             = "arn:aws:lambda:eu-central-1:123456789012:function:charge"

@@ -74,7 +74,7 @@ run "pollers_and_a_maximum_concurrency" {
   }
 }
 
-# says: queue.provisioned_poller_config.maximum_pollers = 3 does not keep the queue within function.reserved_concurrency = 29: each poller invokes the function up to 10 times at a time, and messages that are throttled use up their receives and are dead-lettered without a run. Raise function.reserved_concurrency to at least 30, or lower maximum_pollers; the fewest, 2, need 20.
+# says: queue.provisioned_poller_config.maximum_pollers = 3 does not keep the queue within function.reserved_concurrency = 29: each poller invokes the function up to 10 times at a time, and messages that are throttled use up their receives and are dead-lettered without a run. Raise function.reserved_concurrency to at least 30, or lower maximum_pollers; even 2, the fewest, need 20.
 run "more_pollers_than_reserved_concurrency" {
   command         = plan
   expect_failures = [aws_lambda_event_source_mapping.queue]
