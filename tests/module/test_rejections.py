@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from scripts.support.terraform import OFFLINE, Terraform, TerraformError, environment
+from tests.inputs import read_inputs
 from tests.module.stacks import (
     OFFLINE_PROVIDER,
     REMEDY,
@@ -44,6 +45,8 @@ RULE = re.compile(
     rf"^ +(?P<kind>validation|precondition) {{\n +condition +=(?! (?:\(\n +)?(?:{AFTER}))",
     re.MULTILINE,
 )
+VARIABLE = re.compile(r'^variable "(?P<name>\w+)" {\n(?P<body>.*?)^}', re.MULTILINE | re.DOTALL)
+VALIDATION = re.compile(r"^  validation {\n(.*?)^  }", re.MULTILINE | re.DOTALL)
 CHECKED_AT = re.compile(r"This was checked by the validation rule at (\S+?):(\d+)")
 OWN_ZIP = "build/tests/own.zip"
 MODULES = {"validation": 1000, "precondition": 32}
@@ -255,6 +258,24 @@ def test_the_cases_are_read_whole() -> None:
     """No case is missed by the pattern that reads the files, and no name is used twice."""
     text = read_files()
     assert len(CASES) == text.count("\nrun ") - text.count("\n  module {")
+
+
+def test_a_validation_names_only_its_own_variable() -> None:
+    """Terraform skips a validation if another variable that it names is invalid."""
+    variables = [
+        match
+        for file in ROOT.glob("variables*.tf")
+        for match in VARIABLE.finditer(file.read_text(encoding="utf-8"))
+    ]
+    others = {
+        (variable["name"], other)
+        for variable in variables
+        for validation in VALIDATION.findall(variable["body"])
+        for other in re.findall(r"\bvar\.(\w+)", validation)
+        if other != variable["name"]
+    }
+    assert len(variables) == len(read_inputs())
+    assert others == set()
 
 
 def test_each_wrong_fact_gets_its_own_message(kind: str, said: dict[str, list[Refusal]]) -> None:
