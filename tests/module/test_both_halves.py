@@ -16,7 +16,7 @@ from idempotent_lambda.protocol.record import Owner
 from idempotent_lambda.protocol.requests import Request
 from idempotent_lambda.sources.event import read_event
 from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
-from idempotent_lambda_toolkit.cli import doctor
+from idempotent_lambda_toolkit.cli.doctor.checks.queues import LEAST_RECEIVES
 from tests.handler.events import event, order
 from tests.handler.harness import Listener
 from tests.inputs import read_inputs
@@ -247,7 +247,7 @@ def test_the_defaults_of_settings() -> None:
 def test_the_least_of_settings() -> None:
     """Without a count the package assumes the lowest that the module accepts."""
     least = found(r"^ +max_receive_count += \[(\d+), ")
-    assert int(least) == settings.DEFAULT_MAX_RECEIVE_COUNT == doctor.LEAST_RECEIVES
+    assert int(least) == settings.DEFAULT_MAX_RECEIVE_COUNT == LEAST_RECEIVES
     least = found(r"^ +var\.idempotency\.retention_seconds >= (\d+)$")
     assert int(least) == settings.MIN_RETENTION_SECONDS
 

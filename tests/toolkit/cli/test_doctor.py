@@ -8,18 +8,19 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from idempotent_lambda_toolkit.cli import inventory
 from idempotent_lambda_toolkit.cli.deployment import Deployment, Options
-from idempotent_lambda_toolkit.cli.doctor import (
-    CHECKS,
+from idempotent_lambda_toolkit.cli.doctor import gather
+from idempotent_lambda_toolkit.cli.doctor.checks import CHECKS
+from idempotent_lambda_toolkit.cli.doctor.checks import list_findings as findings
+from idempotent_lambda_toolkit.cli.doctor.findings import Severity
+from idempotent_lambda_toolkit.cli.doctor.inventory import (
     ENTRY_POINT,
     Inventory,
     Queue,
-    Severity,
     SourceMapping,
     Table,
-    findings,
 )
+from idempotent_lambda_toolkit.cli.doctor.policies import allows
 from idempotent_lambda_toolkit.cli.exit_codes import ExitCode
 
 from .conftest import REGION, Consumer, Run, allowed
@@ -342,8 +343,8 @@ class TestFacts:
             answer: Any = {"Error": {"Code": "AccessDenied", "Message": "not you"}}
             raise ClientError(answer, "Read")
 
-        for name in ("_table", "_list_denied", "_read_reserved_concurrency"):
-            monkeypatch.setattr(inventory, name, denied)
+        for name in ("_table", "list_denied", "_read_reserved_concurrency"):
+            monkeypatch.setattr(gather, name, denied)
         ended = run("doctor", "--json")
         assert ended.code == ExitCode.OK
         assert ended.answer["findings"] == []
@@ -395,7 +396,7 @@ class TestFacts:
         monkeypatch.setattr(
             deployment, "client", lambda name: Simulated() if name == "iam" else client(name)
         )
-        denied = inventory.gather(deployment).denied
+        denied = gather.gather(deployment).denied
         assert {action for action, _ in denied or ()} == {
             "dynamodb:DeleteItem",
             "dynamodb:PartiQLDelete",
@@ -441,7 +442,7 @@ class TestFacts:
 )
 def test_allows(statements: list[dict[str, Any]], outcome: bool) -> None:
     """Policies are read as IAM reads them, as far as no condition matters."""
-    assert inventory.allows(statements, "sqs:SendMessage", "arn:aws:sqs:orders") is outcome
+    assert allows(statements, "sqs:SendMessage", "arn:aws:sqs:orders") is outcome
 
 
 @pytest.mark.parametrize(
@@ -458,8 +459,8 @@ def test_skew(before: int, after: int, skew: int) -> None:
     """The skew is what one answer proves, whose Date has whole seconds and lies within the call."""
     date = "Thu, 01 Jan 1970 00:16:40 GMT"
     answer = {"ResponseMetadata": {"HTTPHeaders": {"date": date}}}
-    assert inventory.skew_millis(answer, before, after) == skew
-    assert inventory.skew_millis({}, before, after) is None
+    assert gather.skew_millis(answer, before, after) == skew
+    assert gather.skew_millis({}, before, after) is None
 
 
 def test_pollers_are_read_as_lambda_reports_them() -> None:
@@ -470,7 +471,7 @@ def test_pollers_are_read_as_lambda_reports_them() -> None:
     pollers = {"MaximumPollers": 3, "MinimumPollers": 2}
     mapping = {"EventSourceArn": QUEUE.arn, "ProvisionedPollerConfig": pollers}
     deployment: Any = SimpleNamespace(mappings=[mapping])
-    (found,) = inventory._mappings(deployment)
+    (found,) = gather._mappings(deployment)
     assert (found.maximum_pollers, found.maximum_concurrency) == (3, None)
 
 
