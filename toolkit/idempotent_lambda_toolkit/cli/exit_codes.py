@@ -15,6 +15,11 @@ class ExitCode(IntEnum):
     REFUSED = 4
     AWS = 5
     PARTLY = 6
+    COULD_NOT_CHECK = 7
+    DECLINED = 8
+    UNEXPECTED = 9
+    INTERRUPTED = 130
+    TERMINATED = 143
 
 
 MEANING: Mapping[ExitCode, str] = {
@@ -22,11 +27,14 @@ MEANING: Mapping[ExitCode, str] = {
     ExitCode.FOUND: "doctor found problems",
     ExitCode.USAGE: "wrong or missing arguments; nothing was done",
     ExitCode.NOT_FOUND: "no such record, function, table or queue, or no message matches",
-    ExitCode.REFUSED: (
-        "nothing was done: the record's state forbids it, it has changed, or you said no"
-    ),
+    ExitCode.REFUSED: "nothing was done: the record's state forbids it, or it has changed",
     ExitCode.AWS: "AWS refused or did not answer",
     ExitCode.PARTLY: "done in part; run it again",
+    ExitCode.COULD_NOT_CHECK: "doctor found no problem, but could not check everything",
+    ExitCode.DECLINED: "you said no, so nothing was done",
+    ExitCode.UNEXPECTED: "an error of the command itself; --debug shows where",
+    ExitCode.INTERRUPTED: "stopped by Ctrl-C; the output says what was done",
+    ExitCode.TERMINATED: "stopped by SIGTERM; the output says what was done",
 }
 
 
