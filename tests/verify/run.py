@@ -198,6 +198,7 @@ def sweep(run: Run, progress: Progress) -> list[Leftover]:
     deadline = time.monotonic() + SWEEP_SECONDS * 0.8
     is_still = False
     while True:
+        is_last = time.monotonic() > deadline
         refused: dict[Leftover, Exception] = {}
         present = []
         for each in list_leftovers(aws, run.name, unseen=refused):
@@ -211,7 +212,7 @@ def sweep(run: Run, progress: Progress) -> list[Leftover]:
         if is_still and not present and not refused:
             return []
         is_still = not present and not refused
-        if time.monotonic() > deadline:
+        if is_last:
             for each, error in refused.items():
                 progress.say(f"[red]{escape(f'{each}: {error}')}[/]")
             return [*refused, *present]
