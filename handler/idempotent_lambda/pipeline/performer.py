@@ -20,7 +20,7 @@ from idempotent_lambda.pipeline.shared_plan import STORE_BUDGET_MILLIS, SharedPl
 from idempotent_lambda.pipeline.work_item import WorkItem
 from idempotent_lambda.protocol import lifecycle
 from idempotent_lambda.protocol.claims import Stray
-from idempotent_lambda.protocol.plan_entries import Task
+from idempotent_lambda.protocol.plan_state import Task
 from idempotent_lambda.protocol.record import Owner
 from idempotent_lambda.protocol.steps import (
     Claim,

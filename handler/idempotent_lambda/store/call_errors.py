@@ -12,7 +12,7 @@ from botocore import exceptions
 
 from idempotent_lambda.clients import Failure, explain_failure
 from idempotent_lambda.errors import StoreError, StoreRefusedError
-from idempotent_lambda.store.api_types import Reason, StoredItem
+from idempotent_lambda.store.items import Reason, StoredItem
 
 _TRANSIENT = re.compile(
     "LimitExceeded|ProvisionedThroughputExceeded|ReplicatedWriteConflict|RequestLimitExceeded|"
