@@ -91,7 +91,6 @@ PACKAGE_MODULES = [
     "sources/unsafe_numbers",
     "spelling",
     "store/__init__",
-    "store/call_errors",
     "store/calls",
     "store/dynamodb",
     "store/items",

@@ -16,7 +16,6 @@ from botocore.exceptions import ClientError
 from idempotent_lambda.clients import Failure
 from idempotent_lambda.errors import StoreError
 from idempotent_lambda.protocol.claims import ClaimRequest, Request
-from idempotent_lambda.store.call_errors import CallErrors, Refusal
 from idempotent_lambda.store.items import (
     DynamoDBClient,
     OutcomeT,
@@ -26,7 +25,7 @@ from idempotent_lambda.store.items import (
     StoredItem,
     WriteAnswer,
 )
-from idempotent_lambda.store.retries import StoreCall
+from idempotent_lambda.store.retries import CallErrors, Refusal, StoreCall
 from idempotent_lambda.store.writes import Write
 
 

@@ -24,7 +24,6 @@ from idempotent_lambda.protocol.claims import (
 )
 from idempotent_lambda.protocol.judgement import judge_existing
 from idempotent_lambda.store import writes
-from idempotent_lambda.store.call_errors import Refusal, is_unsupported, keep_doubt
 from idempotent_lambda.store.calls import (
     MAX_KEYS,
     MAX_STATEMENTS,
@@ -41,7 +40,15 @@ from idempotent_lambda.store.items import (
     StoredItem,
     judge_item,
 )
-from idempotent_lambda.store.retries import AnswerT, RetryPolicy, StoreCall, call_with_retries
+from idempotent_lambda.store.retries import (
+    AnswerT,
+    Refusal,
+    RetryPolicy,
+    StoreCall,
+    call_with_retries,
+    is_unsupported,
+    keep_doubt,
+)
 from idempotent_lambda.store.writes import Write
 from idempotent_lambda.threads import Threads
 
