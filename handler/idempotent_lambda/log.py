@@ -20,7 +20,9 @@ from idempotent_lambda.keys import Key
 from idempotent_lambda.metrics import DIMENSION, MAX_VALUES, METRICS, NAMESPACE, count_message
 from idempotent_lambda.observer import DURATION_FIELDS, BatchStats, ClaimHistory
 from idempotent_lambda.protocol.steps import Outcome, Settled
+from idempotent_lambda.settings import read_trace_header
 from idempotent_lambda.sources.delivery import Delivery
+from idempotent_lambda.sources.traces import parse_xray_header
 
 MAX_ERROR_CHARACTERS = 1000
 MAX_FRAMES = 10
@@ -83,6 +85,7 @@ class JsonLines:
                 "key": key and key.show(hashed=self._hash_keys),
                 "message_id": delivery.id,
                 "request_id": history.request_id,
+                "trace_id": _find_trace_id(delivery),
                 "receive_count": delivery.receive_count,
                 "coalesced": follows,
                 "payload_differs": history.payload_differs,
@@ -117,7 +120,8 @@ class JsonLines:
             "Metrics": [{"Name": name, "Unit": METRICS[name]} for name in values],
         }
         embedded = {"Timestamp": self._clock.now(), "CloudWatchMetrics": [directive]}
-        details = {"request_id": stats.request_id, DIMENSION: self._function, **values}
+        ids = {"request_id": stats.request_id, "trace_id": _find_trace_id()}
+        details = {**ids, DIMENSION: self._function, **values}
         self._write_line("batch", "INFO", details | {"_aws": embedded})
 
     def report_batch_calls_unavailable(self, error: StoreError) -> None:
@@ -145,6 +149,12 @@ class JsonLines:
         stream = self._stream or sys.stdout
         stream.write(_LINE_ENCODER.encode(line) + "\n")
         stream.flush()
+
+
+def _find_trace_id(delivery: Delivery | None = None) -> str | None:
+    """Return the id of the message's own trace, or else of the invocation's; None without both."""
+    trace = (delivery and delivery.trace) or parse_xray_header(read_trace_header())
+    return trace and trace.xray_id
 
 
 @lru_cache(maxsize=1)

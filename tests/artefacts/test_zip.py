@@ -88,6 +88,7 @@ PACKAGE_MODULES = [
     "sources/sns",
     "sources/source",
     "sources/sqs",
+    "sources/traces",
     "sources/unsafe_numbers",
     "spelling",
     "store/__init__",
