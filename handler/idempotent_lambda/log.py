@@ -18,7 +18,7 @@ from idempotent_lambda.clock import Clock, EpochMillis
 from idempotent_lambda.errors import StoreError, text_of
 from idempotent_lambda.keys import Key
 from idempotent_lambda.metrics import DIMENSION, MAX_VALUES, METRICS, NAMESPACE, count_message
-from idempotent_lambda.observer import DURATION_FIELDS, BatchStats, ClaimHistory
+from idempotent_lambda.observer import DURATION_FIELDS, BatchStats, ClaimHistory, is_traced
 from idempotent_lambda.protocol.steps import Outcome, Settled
 from idempotent_lambda.settings import read_trace_header
 from idempotent_lambda.sources.delivery import Delivery
@@ -71,6 +71,11 @@ class JsonLines:
         follows: bool,
     ) -> None:
         """See `Observer.report_message`."""
+        if is_traced():
+            from idempotent_lambda.tracers import trace_message  # noqa: PLC0415  # only when used
+
+            if error := trace_message(delivery, key, settled, history, follows=follows):
+                self._write_line("tracing_failed", "WARN", {"errors": [_describe_error(error)]})
         with self._lock:
             self._counts.update(count_message(settled, history, follows=follows))
             if since := history.parked_since:

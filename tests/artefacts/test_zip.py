@@ -100,6 +100,7 @@ PACKAGE_MODULES = [
     "store/updates",
     "store/writes",
     "threads",
+    "tracers",
 ]
 
 INVOKE = """
